@@ -1,0 +1,64 @@
+/**
+ * The architecture, as rules on imports: never up, never sideways except distributed -> flow, no circles.
+ *
+ *     tools      cli  dashboard  telemetry  progress     may import anything below
+ *     drivers    distributed -> flow   loops             may import the kernel
+ *     kernel     src/*.ts                                imports none of these
+ */
+const drivers = 'flow|distributed|loops';
+const tools = 'cli|dashboard|telemetry|progress';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'kernel-knows-no-layer-above',
+      severity: 'error',
+      from: { path: '^src/[^/]+\\.ts$' },
+      to: { path: `^src/(${drivers}|${tools})/` },
+    },
+    {
+      name: 'drivers-know-no-tool',
+      severity: 'error',
+      from: { path: `^src/(${drivers})/` },
+      to: { path: `^src/(${tools})/` },
+    },
+    {
+      name: 'drivers-do-not-know-each-other',
+      comment: 'Only the distributed layer builds on another driver: it moves the tasks of flows.',
+      severity: 'error',
+      from: { path: `^src/(${drivers})/` },
+      to: { path: `^src/(${drivers})/`, pathNot: ['^src/$1/', '^src/flow/'] },
+    },
+    {
+      name: 'flow-and-loops-stand-on-the-kernel-alone',
+      severity: 'error',
+      from: { path: '^src/(flow|loops)/' },
+      to: { path: `^src/(${drivers})/`, pathNot: '^src/$1/' },
+    },
+    {
+      name: 'source-imports-what-users-install',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, path: '^src/' },
+      to: {},
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'types'] },
+  },
+};

@@ -1,0 +1,20 @@
+/** The promise of the README: minified and gzipped, as a bundler would ship it to a Node program. */
+const modifyEsbuildConfig = (config) => ({ ...config, platform: 'node', format: 'esm', target: 'node20' });
+
+export default [
+  {
+    name: 'kernel, dependencies aside',
+    path: 'dist/index.js',
+    limit: '6 kB',
+    gzip: true,
+    ignore: ['p-all', 'p-retry', 'p-timeout'],
+    modifyEsbuildConfig,
+  },
+  {
+    name: 'kernel with dependencies',
+    path: 'dist/index.js',
+    limit: '9 kB',
+    gzip: true,
+    modifyEsbuildConfig,
+  },
+];

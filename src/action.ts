@@ -1,0 +1,120 @@
+import { untilAborted } from './cancellation.js';
+import { retryChannel, taskChannel } from './channels.js';
+import type { TaskRecord } from './events.js';
+import type { Middleware } from './hooks.js';
+import { asFailure, live } from './lifecycle.js';
+import { applyPolicies, overDefaults, type Policies, type PolicyOptions, policyReaders } from './policy.js';
+import { type Core, currentScope, type Process, processOf, type Scope } from './process.js';
+import { run } from './run.js';
+import { RunningTask, type Task, type Work } from './task.js';
+import { type AnyFunction, aFunction, aName, anObjectOf, invalid } from './validate.js';
+
+/** What `orchestrator.action` takes. */
+export interface ActionOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown>
+  extends PolicyOptions<Args, Result> {
+  /** Name of its tasks. Default: the function's name, else `anonymous`. */
+  readonly name?: string | undefined;
+}
+
+/** An action: called like its function, it runs a task and returns a promise. */
+export type Action<Args extends readonly unknown[] = readonly unknown[], Result = unknown> = (
+  ...args: Args
+) => Promise<Result>;
+
+interface Definition {
+  readonly core: Core;
+  readonly fn: AnyFunction;
+  readonly name: string;
+  readonly policies: Policies;
+  /** The function with its policies. */
+  readonly work: Work;
+  /** The same with middleware, for a task that is looked at. */
+  readonly observed: (record: RunningTask, scope: Scope) => unknown;
+}
+
+const definitions = new WeakMap<AnyFunction, Definition>();
+
+const readActionOptions = anObjectOf<ActionOptions, Partial<Policies & { readonly name: string }>>({
+  name: aName,
+  ...policyReaders,
+});
+
+/** Wraps a function as an action. */
+export function defineAction(core: Core, defaults: Policies, fn: AnyFunction, options: unknown = {}): AnyFunction {
+  aFunction(fn, 'action');
+  const read = readActionOptions(options);
+  return actionOf(core, fn, read.name ?? (fn.name || 'anonymous'), overDefaults(read, defaults));
+}
+
+/** The same action with other options. */
+export function redefineAction(core: Core, action: AnyFunction, options: unknown): AnyFunction {
+  const definition = definitions.get(action);
+  if (definition?.core !== core) throw invalid('action', 'an action of this orchestrator', action);
+  const read = readActionOptions(options);
+  const { fn, name, policies } = definition;
+  return actionOf(core, fn, read.name ?? name, overDefaults(read, policies));
+}
+
+function actionOf(core: Core, fn: AnyFunction, name: string, policies: Policies): AnyFunction {
+  const call: Work = ({ args, record }, { cancellation }) => {
+    cancellation.throwIfAborted();
+    if (record !== undefined) record.attempts++;
+    return fn(...args);
+  };
+  const work = applyPolicies(policies, call);
+  const observed = (record: RunningTask, scope: Scope) => {
+    const { use } = core.hooks;
+    const task = newTask(definition, record.args, record);
+    return use.length === 0 ? work(task, scope) : wrap(use, work, task, scope);
+  };
+  const definition = { core, fn, name, policies, work, observed };
+  const action = (...args: unknown[]) => perform(definition, args);
+  definitions.set(action, definition);
+  return Object.defineProperty(action, 'name', { value: name });
+}
+
+function newTask({ core, name }: Definition, args: readonly unknown[], record?: RunningTask): Task {
+  return { name, core, args, record, expired: undefined };
+}
+
+/** From a call to a task: in the run around it, else in a run of its own. */
+function perform(definition: Definition, args: unknown[]): Promise<unknown> {
+  const { core, name } = definition;
+  const scope = currentScope();
+  const process = processOf(core, scope);
+  if (scope === undefined || process === undefined) return performAlone(definition, args);
+  if (scope.cancellation.aborted) return Promise.reject(scope.cancellation.reason);
+  process.begin();
+  if (taskChannel.hasSubscribers) {
+    const record = new RunningTask(process, name, args);
+    return taskChannel.tracePromise(observe, record, undefined, definition, record, process, scope);
+  }
+  if (!core.hooks.seeTasks && !retryChannel.hasSubscribers) return carryOut(definition, args, process, scope);
+  return observe(definition, new RunningTask(process, name, args), process, scope);
+}
+
+function performAlone(definition: Definition, args: unknown[]): Promise<unknown> {
+  return run(definition.core, () => perform(definition, args));
+}
+
+/** A task that nobody looks at. */
+async function carryOut(definition: Definition, args: unknown[], process: Process, scope: Scope): Promise<unknown> {
+  try {
+    return await untilAborted(scope.cancellation, definition.work(newTask(definition, args), scope));
+  } catch (thrown) {
+    throw asFailure(thrown, definition.name, scope.cancellation);
+  } finally {
+    process.end();
+  }
+}
+
+/** A task with hooks, middleware or subscribers. */
+function observe({ core, observed }: Definition, record: RunningTask, process: Process, scope: Scope) {
+  return live(record, process, scope, core.hooks.onTaskBegin, core.hooks.onTaskCompletion, observed);
+}
+
+function wrap(middleware: readonly Middleware[], work: Work, task: Task, scope: Scope, index = 0): unknown {
+  const outermost = middleware[index];
+  if (outermost === undefined) return work(task, scope);
+  return outermost(task.record as TaskRecord, async () => wrap(middleware, work, task, scope, index + 1));
+}

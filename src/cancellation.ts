@@ -1,0 +1,136 @@
+import { setMaxListeners } from 'node:events';
+import pTimeout from 'p-timeout';
+import { TimeoutError } from './errors.js';
+
+type Listener = (cancellation: Cancellation) => void;
+
+/**
+ * What one abort reaches: a run, a group of siblings, one attempt. Cancellations form a tree; an abort goes down it.
+ *
+ * It has the part of `AbortSignal` that p-timeout uses (`aborted`, `reason`, the `abort` event), and stands in for one
+ * there: a controller costs more than all the rest of a task, so a real one is made only when somebody reads `signal`.
+ * One that can never be aborted (`abortable` is false) need not be listened to at all.
+ *
+ * Whoever creates one closes or releases it: until then its sources know it, and its timer runs.
+ */
+export class Cancellation {
+  aborted = false;
+  reason: unknown = undefined;
+  /** Whether it can be aborted: by itself, or because a source can. */
+  readonly abortable: boolean;
+  /** The error of its own limit, once that has struck. */
+  expired: TimeoutError | undefined = undefined;
+  readonly #sources: readonly Cancellation[];
+  readonly #follow: Listener = ({ reason }) => this.abort(reason);
+  readonly #onListeners: ((count: number | undefined) => void) | undefined;
+  #listeners: Set<Listener> | undefined = undefined;
+  #controller: AbortController | undefined = undefined;
+  #timer: NodeJS.Timeout | undefined = undefined;
+
+  /** @param onListeners - told how many listen to it whenever that changes */
+  constructor(
+    sources: readonly (Cancellation | undefined)[],
+    abortable: boolean,
+    onListeners?: (count: number | undefined) => void,
+  ) {
+    this.#onListeners = onListeners;
+    this.#sources = sources.filter((source): source is Cancellation => source?.abortable === true);
+    this.abortable = abortable || this.#sources.length > 0;
+    for (const source of this.#sources) {
+      source.addEventListener('abort', this.#follow);
+      if (source.aborted) this.abort(source.reason);
+    }
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      // Any number of parallel tasks may listen to it; more than ten are no leak.
+      setMaxListeners(0, this.#controller.signal);
+      if (this.aborted) this.#controller.abort(this.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
+    const listeners = this.#listeners ?? [];
+    this.#listeners = undefined;
+    for (const listener of listeners) listener(this);
+    this.#controller?.abort(reason);
+  }
+
+  /** Aborts it with a `TimeoutError` after so many milliseconds. */
+  limit(subject: string, milliseconds: number): void {
+    this.#timer = setTimeout(() => {
+      this.expired = new TimeoutError(subject, milliseconds);
+      this.abort(this.expired);
+    }, milliseconds);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const source of this.#sources) source.removeEventListener('abort', this.#follow);
+  }
+
+  /**
+   * Closes it, but for a signal that was handed out and is still held: the body of a response is read after the attempt
+   * that fetched it, and an abort of the run has to end that too. It is held weakly, so that nothing piles up.
+   */
+  release(): void {
+    this.close();
+    if (this.#controller === undefined) return;
+    bySignal.set(this.#controller.signal, this);
+    const held = new WeakRef(this);
+    const follow: Listener = ({ reason }) => held.deref()?.abort(reason);
+    for (const source of this.#sources) {
+      source.addEventListener('abort', follow);
+      unheld.register(this, () => source.removeEventListener('abort', follow));
+    }
+  }
+
+  throwIfAborted(): void {
+    if (this.aborted) throw this.reason;
+  }
+
+  addEventListener(_type: 'abort', listener: Listener): void {
+    if (!this.abortable) return;
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
+    this.#onListeners?.(this.#listeners.size);
+  }
+
+  removeEventListener(_type: 'abort', listener: Listener): void {
+    this.#listeners?.delete(listener);
+    this.#onListeners?.(this.#listeners?.size);
+  }
+}
+
+/** Keeps a cancellation for as long as somebody holds its signal. */
+const bySignal = new WeakMap<AbortSignal, Cancellation>();
+const unheld = new FinalizationRegistry<() => void>((forget) => forget());
+
+/**
+ * The cancellation that follows a caller's signal. All runs with that signal share it, and so its one listener, which is
+ * there only while it is listened to: a signal that outlives the runs keeps nothing of them.
+ */
+export function cancellationOf(signal: AbortSignal): Cancellation {
+  const known = bySignal.get(signal);
+  if (known !== undefined) return known;
+  const onAbort = () => cancellation.abort(signal.reason);
+  const cancellation = new Cancellation([], true, (listeners) => {
+    if (listeners) signal.addEventListener('abort', onAbort);
+    else signal.removeEventListener('abort', onAbort);
+  });
+  bySignal.set(signal, cancellation);
+  return cancellation;
+}
+
+/** Settles like `pending`, or rejects with the reason as soon as `cancellation` is aborted. */
+export function untilAborted(cancellation: Cancellation, pending: unknown): unknown {
+  if (!cancellation.abortable) return pending;
+  const signal = cancellation as unknown as AbortSignal;
+  return pTimeout(Promise.resolve(pending), { milliseconds: Infinity, signal });
+}

@@ -1,0 +1,94 @@
+/**
+ * What hooks, middleware and the diagnostics channels see. One record a process and one a task, filled in as it goes:
+ * the object that `onTaskBegin` got is the one that `onTaskCompletion` gets.
+ */
+
+/** How a process or task stands. `aborted`: it was cut short by its run's signal, its parent or a failing sibling. */
+export type Status = 'running' | 'succeeded' | 'failed' | 'aborted';
+
+/** How a process or task has ended, as far as it has. */
+export interface Outcome {
+  readonly status: Status;
+  /** What it resolved with; `undefined` while it runs and where it failed. */
+  readonly result: unknown;
+  /** What it rejected with; `undefined` while it runs and where it succeeded. */
+  readonly error: unknown;
+  /** What completion hooks threw and no caller got. */
+  readonly suppressed: readonly unknown[];
+}
+
+/** One `orchestrator.run(...)`. */
+export interface ProcessRecord<State = unknown> extends Outcome {
+  /** The `id` given to `run`, else a UUID. */
+  readonly id: string;
+  /** Id of the process that this one runs inside, if any. */
+  readonly parentId: string | undefined;
+  /** Name of the orchestrator. */
+  readonly name: string;
+  /** When it began, in epoch milliseconds. */
+  readonly time: number;
+  /** The state of this process; hooks may change it. */
+  readonly context: State;
+  /** How long it took, in milliseconds of the monotonic clock; 0 while it runs. */
+  readonly totalDuration: number;
+}
+
+/** One call of an action. */
+export interface TaskRecord<State = unknown> extends Outcome {
+  /** The process's id and the task's number in it: `4f0c…/7`. Put together when it is read, so no own property. */
+  readonly id: string;
+  readonly processId: string;
+  /** Number of the task in its process, from 1. */
+  readonly number: number;
+  /** Name of the action. */
+  readonly name: string;
+  /** What the action was called with. */
+  readonly args: readonly unknown[];
+  /** When it began, in epoch milliseconds. */
+  readonly startTime: number;
+  /** The state of the process; hooks may change it. */
+  readonly context: State;
+  /** How often the function has been called so far, retries included. */
+  readonly attempts: number;
+  /** How long it took with all attempts and waits, in milliseconds of the monotonic clock; 0 while it runs. */
+  readonly duration: number;
+}
+
+/** What `onProcessBegin` gets. */
+export type ProcessBeginEvent<State = unknown> = Pick<
+  ProcessRecord<State>,
+  'id' | 'parentId' | 'name' | 'time' | 'context'
+>;
+
+/** What `onProcessCompletion` gets. `status` tells what `result` and `error` are. */
+export type ProcessCompletionEvent<State = unknown> = Omit<ProcessRecord<State>, keyof Outcome> & Ending;
+
+/** What `onTaskBegin` gets. */
+export type TaskBeginEvent<State = unknown> = Pick<
+  TaskRecord<State>,
+  'id' | 'processId' | 'number' | 'name' | 'args' | 'startTime' | 'context'
+>;
+
+/** What `onTaskCompletion` gets. `status` tells what `result` and `error` are. */
+export type TaskCompletionEvent<State = unknown> = Omit<TaskRecord<State>, keyof Outcome> & Ending;
+
+type Ending =
+  | { readonly status: 'succeeded'; readonly result: unknown; readonly error: undefined }
+  | { readonly status: 'failed'; readonly result: undefined; readonly error: Error }
+  /** The error is the reason of the abort, whatever that is. */
+  | { readonly status: 'aborted'; readonly result: undefined; readonly error: unknown };
+
+/** What `onTaskRetry` gets: an attempt has failed, another will follow. */
+export interface TaskRetryEvent<State = unknown> extends TaskBeginEvent<State> {
+  /** Number of the attempt that failed, from 1. */
+  readonly attempt: number;
+  /** How many retries remain, the one announced here among them. */
+  readonly retriesLeft: number;
+  /** Milliseconds until the next attempt. */
+  readonly delay: number;
+  /** What the attempt failed with. */
+  readonly error: Error;
+}
+
+/** A record as the kernel writes it. */
+export type Mutable<Record> = { -readonly [Key in keyof Record]: Record[Key] };

@@ -1,0 +1,96 @@
+import { failureOf, isError } from './errors.js';
+import type {
+  Mutable,
+  Outcome,
+  ProcessBeginEvent,
+  ProcessCompletionEvent,
+  TaskBeginEvent,
+  TaskCompletionEvent,
+  TaskRecord,
+  TaskRetryEvent,
+} from './events.js';
+
+/** An observer of a process or a task. What it returns is awaited and dropped. */
+export type Hook<Event> = (event: Event) => unknown;
+
+/** Wraps every task: what it returns is the task's result. It may call `next` once, again, or not at all. */
+export type Middleware<State = unknown> = (task: TaskRecord<State>, next: () => Promise<unknown>) => unknown;
+
+/** Observers by event, in order of registration. A list is replaced, never changed: whoever walks one is safe. */
+export class Hooks<State> {
+  onProcessBegin: readonly Hook<ProcessBeginEvent<State>>[] = [];
+  onProcessCompletion: readonly Hook<ProcessCompletionEvent<State>>[] = [];
+  onTaskBegin: readonly Hook<TaskBeginEvent<State>>[] = [];
+  onTaskRetry: readonly Hook<TaskRetryEvent<State>>[] = [];
+  onTaskCompletion: readonly Hook<TaskCompletionEvent<State>>[] = [];
+  use: readonly Middleware<State>[] = [];
+
+  /** Whether anything here looks at tasks. */
+  get seeTasks(): boolean {
+    const { onTaskBegin, onTaskRetry, onTaskCompletion, use } = this;
+    return onTaskBegin.length + onTaskRetry.length + onTaskCompletion.length + use.length > 0;
+  }
+}
+
+/**
+ * Calls the hooks in order, each after the one before has settled. A promise comes back only if one of them gave one.
+ *
+ * @param onError - what is done about a hook that throws; where it returns, the next is called. Default: throw it
+ */
+export function notify<Event>(
+  hooks: readonly Hook<Event>[],
+  event: Event,
+  onError: (error: unknown, event: Event) => void = rethrow,
+  from = 0,
+): Promise<void> | undefined {
+  for (let index = from; index < hooks.length; index++) {
+    try {
+      const returned = hooks[index]?.(event);
+      if (isPromiseLike(returned)) return notifyRest(returned, hooks, event, onError, index + 1);
+    } catch (error) {
+      onError(error, event);
+    }
+  }
+  return undefined;
+}
+
+// Closures stand in a function of their own: in `notify` they would cost every task a context.
+function notifyRest<Event>(
+  returned: PromiseLike<unknown>,
+  hooks: readonly Hook<Event>[],
+  event: Event,
+  onError: (error: unknown, event: Event) => void,
+  from: number,
+): Promise<void> {
+  return Promise.resolve(returned)
+    .then(undefined, (error) => onError(error, event))
+    .then(() => notify(hooks, event, onError, from));
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+/** How many errors of hooks a failure carries: one that many tasks share must not grow with them. */
+const mostSuppressed = 16;
+
+/**
+ * Sets down what a completion hook threw. After a success it is the failure; after a failure it is kept with the
+ * record and, where that can be, on the failure.
+ */
+export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly name: string }): void {
+  if (record.status === 'succeeded') {
+    record.status = 'failed';
+    record.result = undefined;
+    record.error = failureOf(thrown, record.name);
+    return;
+  }
+  record.suppressed = [...record.suppressed, thrown];
+  if (!isError(record.error) || !Object.isExtensible(record.error)) return;
+  const failure = record.error as { suppressed?: unknown[] };
+  failure.suppressed = [...(failure.suppressed ?? []), thrown].slice(0, mostSuppressed);
+}
+
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}

@@ -1,0 +1,25 @@
+export type { Action, ActionOptions } from './action.js';
+export { AbortError, ParallelError, TimeoutError, ValidationError } from './errors.js';
+export type {
+  ProcessBeginEvent,
+  ProcessCompletionEvent,
+  ProcessRecord,
+  Status,
+  TaskBeginEvent,
+  TaskCompletionEvent,
+  TaskRecord,
+  TaskRetryEvent,
+} from './events.js';
+export type { Hook, Middleware } from './hooks.js';
+export { Orchestrator, type OrchestratorOptions } from './orchestrator.js';
+export type {
+  ParallelAction,
+  ParallelActions,
+  ParallelArguments,
+  ParallelOptions,
+  ParallelResults,
+} from './parallel.js';
+export type { Policy, PolicyOptions } from './policy.js';
+export type { RetryContext, RetryOptions } from './retry.js';
+export type { RunOptions } from './run.js';
+export type { TimeoutOptions } from './timeout.js';

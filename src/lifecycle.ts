@@ -1,0 +1,94 @@
+import { Cancellation, untilAborted } from './cancellation.js';
+import { failureOf } from './errors.js';
+import type { Mutable, Outcome, Status } from './events.js';
+import { type Hook, notify, setDown } from './hooks.js';
+import { enter, type Process, type Scope } from './process.js';
+
+/** Nothing suppressed: one list for all records. */
+const none: readonly unknown[] = [];
+
+/** A process or task as it goes on: the record that its hooks see. */
+export abstract class Running implements Mutable<Outcome> {
+  status: Status = 'running';
+  result: unknown = undefined;
+  error: unknown = undefined;
+  suppressed = none;
+
+  constructor(
+    readonly name: string,
+    readonly context: object,
+  ) {}
+
+  /** The work has ended, after so many milliseconds. */
+  abstract ended(duration: number): void;
+}
+
+/** Hooks as they are called: their own types say what a record is at the time of each. */
+type Hooks<Record> = readonly Hook<Record>[];
+
+/**
+ * What a process and a task have in common: begin hooks, the work, completion hooks, and the record of how it went.
+ *
+ *     running ─ begin hooks ─ work ─┬─ result ──► succeeded ─┐
+ *                │                  ├─ failure ─► failed ────┼─ completion hooks ─ settle
+ *                └─ hook throws ────┘─ abort ───► aborted ───┘
+ *
+ * An abort cuts short the hooks and the work, not the completion hooks: those clean up, so they run where that abort
+ * does not reach. A completion hook that throws turns `succeeded` into `failed`.
+ *
+ * @param owner - the process that it is part of, and that it has begun in
+ * @param own - the cancellation that is its own, if any: its limit is a failure, all else comes from outside
+ */
+export async function live<Record extends Running>(
+  record: Record,
+  owner: Process,
+  scope: Scope,
+  begin: readonly Hook<never>[],
+  completion: readonly Hook<never>[],
+  work: (record: Record, scope: Scope) => unknown,
+  own?: Cancellation,
+): Promise<unknown> {
+  const { cancellation } = scope;
+  const began = performance.now();
+  try {
+    const begun = notify(begin as Hooks<Record>, record);
+    const pending = begun === undefined ? work(record, scope) : after(begun, work, record, scope);
+    record.result = await untilAborted(cancellation, pending);
+    record.status = 'succeeded';
+  } catch (thrown) {
+    record.error = asFailure(thrown, record.name, cancellation);
+    record.status = isReason(thrown, cancellation) && thrown !== own?.expired ? 'aborted' : 'failed';
+  }
+  record.ended(performance.now() - began);
+  const completed = cancellation.aborted
+    ? beyond(scope, completion as Hooks<Record>, record)
+    : notify(completion as Hooks<Record>, record, setDown);
+  if (completed !== undefined) await completed;
+  owner.end();
+  if (record.status === 'succeeded') return record.result;
+  throw record.error;
+}
+
+// Closures stand in functions of their own: in `live` they would cost every task a context.
+
+function after<Record>(
+  begun: PromiseLike<void>,
+  work: (record: Record, scope: Scope) => unknown,
+  record: Record,
+  scope: Scope,
+): PromiseLike<unknown> {
+  return begun.then(() => work(record, scope));
+}
+
+function beyond<Record extends Running>({ process }: Scope, completion: Hooks<Record>, record: Record) {
+  return enter({ process, cancellation: new Cancellation([], false) }, () => notify(completion, record, setDown));
+}
+
+/** What a caller gets for what was thrown. The reason of an abort is passed on as it is, whatever it is. */
+export function asFailure(thrown: unknown, name: string, cancellation: Cancellation): unknown {
+  return isReason(thrown, cancellation) ? thrown : failureOf(thrown, name);
+}
+
+function isReason(thrown: unknown, { aborted, reason }: Cancellation): boolean {
+  return aborted && thrown === reason;
+}

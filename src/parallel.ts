@@ -1,0 +1,176 @@
+import pAll from 'p-all';
+import { Cancellation, untilAborted } from './cancellation.js';
+import { ParallelError, ValidationError } from './errors.js';
+import { type Core, currentScope, enter, processOf } from './process.js';
+import { run } from './run.js';
+import {
+  type AnyFunction,
+  aBoolean,
+  aConcurrency,
+  aFunction,
+  anObjectOf,
+  aValue,
+  invalid,
+  isPlainObject,
+} from './validate.js';
+
+/** What `orchestrator.parallel` and `orchestrator.map` take. */
+export interface ParallelOptions {
+  /**
+   * Whether the first failure ends it: it rejects with that failure at once, the signals of the others are aborted,
+   * and no more are started. Default: false, all are waited for and a `ParallelError` holds every failure.
+   */
+  readonly failFast?: boolean | undefined;
+  /** How many run at the same time: a whole number of at least 1, or Infinity. Default: Infinity. */
+  readonly concurrency?: number | undefined;
+  /** Whether to resolve with settled results, as `Promise.allSettled` does. Not with `failFast`. Default: false. */
+  readonly settle?: boolean | undefined;
+}
+
+/** A function that can be called with none or one argument; one with more is passed as a closure. */
+// biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every action
+export type ParallelAction = (argument: any) => unknown;
+
+/** What runs side by side: a list, for a list of results, or an object, for an object of results. */
+export type ParallelActions = readonly ParallelAction[] | Readonly<Record<string, ParallelAction>>;
+
+/** None, where no action needs one; one for all; or one for each, in order. */
+export type ParallelArguments<Actions extends ParallelActions> =
+  | (NeedsNone<Actions> extends true ? [] : never)
+  | [shared: SharedArgument<Actions>]
+  | OwnArguments<Actions>;
+
+/** Results in the shape of the actions, settled where the options say so. */
+export type ParallelResults<Actions, Options extends ParallelOptions> = Options extends { readonly settle: true }
+  ? { -readonly [Key in keyof Actions]: PromiseSettledResult<ResultOf<Actions[Key]>> }
+  : { -readonly [Key in keyof Actions]: ResultOf<Actions[Key]> };
+
+type ResultOf<Fn> = Fn extends (...args: never) => infer Result ? Awaited<Result> : never;
+
+type FirstParameter<Fn> = Fn extends (...args: infer Parameters) => unknown
+  ? Parameters extends readonly []
+    ? unknown
+    : Parameters[0]
+  : never;
+
+type OwnArguments<Actions> = Actions extends readonly unknown[]
+  ? { -readonly [Key in keyof Actions]: FirstParameter<Actions[Key]> }
+  : FirstParameter<Actions[keyof Actions]>[];
+
+type ValuesOf<Type> = Type extends readonly unknown[] ? Type[number] : Type[keyof Type];
+
+type SharedArgument<Actions> = TakersOf<ValuesOf<Actions>> extends (argument: infer Shared) => void ? Shared : never;
+
+type TakersOf<Fn> = Fn extends unknown ? (argument: FirstParameter<Fn>) => void : never;
+
+type NeedsNone<Actions> = ValuesOf<Actions> extends () => unknown ? true : false;
+
+type Items = Iterable<unknown> | AsyncIterable<unknown>;
+type Settled = PromiseSettledResult<unknown>;
+
+const readParallelOptions = anObjectOf<ParallelOptions>({
+  failFast: aBoolean,
+  concurrency: aConcurrency,
+  settle: aBoolean,
+});
+const anIterable = aValue<Items>(
+  'an iterable or async iterable',
+  (value) => isAsync(value) || Symbol.iterator in Object(value),
+);
+
+/** Combines actions into one function that runs them side by side. */
+export function defineParallel(core: Core, actions: unknown, options: unknown = {}): AnyFunction {
+  const read = readOptions(options);
+  const isList = Array.isArray(actions);
+  if (!isList && !isPlainObject(actions)) throw invalid('actions', 'an array or object of functions', actions);
+  const keys = Object.keys(actions);
+  const functions: AnyFunction[] = isList ? [...actions] : Object.values(actions);
+  for (const [index, fn] of functions.entries()) aFunction(fn, `actions.${isList ? index : keys[index]}`);
+  const shape: Shape = isList ? asList : (values) => Object.fromEntries(keys.map((key, index) => [key, values[index]]));
+  return async (...args) => gather(core, bind(functions, args), (call) => call(), read, shape);
+}
+
+/** Calls an action for each item. */
+export async function map(core: Core, items: Items, action: AnyFunction, options: unknown = {}): Promise<unknown> {
+  anIterable(items, 'items');
+  aFunction(action, 'action');
+  return gather(core, items, action, readOptions(options), asList);
+}
+
+function bind(functions: readonly AnyFunction[], args: readonly unknown[]): AnyFunction[] {
+  const { length } = functions;
+  if (args.length > 1 && args.length !== length) {
+    throw new ValidationError(
+      `expected no argument, one for all or one for each of ${length} actions, got ${args.length}`,
+    );
+  }
+  if (args.length === 0) return functions.map((fn) => () => fn());
+  return functions.map((fn, index) => () => fn(args[args.length === 1 ? 0 : index]));
+}
+
+type Shape = (values: readonly unknown[]) => unknown;
+const asList: Shape = (values) => values;
+
+/**
+ * Calls an action for each item, side by side, and puts their results together. The results are kept here, by index:
+ * p-all is only asked what is to be done next, so it can neither drop a result nor read a meaning into one.
+ */
+async function gather<Item>(
+  core: Core,
+  items: Iterable<Item> | AsyncIterable<Item>,
+  action: (item: Item) => unknown,
+  options: ParallelOptions,
+  shape: Shape,
+): Promise<unknown> {
+  const scope = currentScope();
+  if (scope === undefined || processOf(core, scope) === undefined) {
+    return run(core, () => gather(core, items, action, options, shape));
+  }
+  const { failFast = false, concurrency = Infinity, settle = false } = options;
+  const cancellation = new Cancellation([scope.cancellation], failFast);
+  const settled: Settled[] = [];
+  const step = (item: Item, index: number) => async () => {
+    cancellation.throwIfAborted();
+    try {
+      settled[index] = { status: 'fulfilled', value: await action(item) };
+    } catch (reason) {
+      if (failFast) throw reason;
+      settled[index] = { status: 'rejected', reason };
+    }
+  };
+  try {
+    // p-all hands any iterable, also an async one, to p-map; its types speak of arrays only.
+    const steps = (isAsync(items) ? eachAsync(items, step) : each(items, step)) as Iterable<never> as never[];
+    const work = () => untilAborted(cancellation, pAll(steps, { concurrency }));
+    await enter({ process: scope.process, cancellation }, work);
+  } catch (failure) {
+    cancellation.abort(new DOMException('Another parallel action failed', { name: 'AbortError', cause: failure }));
+    throw failure;
+  } finally {
+    cancellation.release();
+  }
+  if (settle) return shape(settled);
+  const failures = settled.filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
+  if (failures.length > 0) throw new ParallelError(failures, shape(settled));
+  return shape(settled.map((result) => (result as PromiseFulfilledResult<unknown>).value));
+}
+
+function* each<Item, Step>(items: Iterable<Item>, step: (item: Item, index: number) => Step): Iterable<Step> {
+  let index = 0;
+  for (const item of items) yield step(item, index++);
+}
+
+async function* eachAsync<Item, Step>(items: AsyncIterable<Item>, step: (item: Item, index: number) => Step) {
+  let index = 0;
+  for await (const item of items) yield step(item, index++);
+}
+
+function isAsync<Item>(items: AsyncIterable<Item> | unknown): items is AsyncIterable<Item> {
+  return Symbol.asyncIterator in Object(items);
+}
+
+function readOptions(given: unknown): ParallelOptions {
+  const options = readParallelOptions(given);
+  if (options.failFast && options.settle) throw new ValidationError('settle and failFast exclude each other');
+  return options;
+}

@@ -1,0 +1,170 @@
+import pRetry, { type Options, type RetryContext } from 'p-retry';
+import type { Cancellation } from './cancellation.js';
+import { retryChannel } from './channels.js';
+import { AbortError, failureOf } from './errors.js';
+import type { TaskRetryEvent } from './events.js';
+import { isPromiseLike, notify } from './hooks.js';
+import type { Scope } from './process.js';
+import type { Task, Work } from './task.js';
+import { aBoolean, aCount, aDuration, aFinite, aFunction, anObjectOf, longestDelay } from './validate.js';
+
+/**
+ * How an action is retried: p-retry's options, by its names and with its meaning, and `retryAfter`. A number stands
+ * for `{ retries }`. As with p-retry, a `TypeError` that is no network error is a mistake in the program and not
+ * retried, and neither is an `AbortError`.
+ */
+export interface RetryOptions {
+  /** How often to try again after the first attempt: a whole number of at least 0, or Infinity. Default: 10. */
+  readonly retries?: number | undefined;
+  /** Milliseconds before the first retry, of at least 0. Default: 1000. */
+  readonly minTimeout?: number | undefined;
+  /** The longest wait between two attempts, in milliseconds, or Infinity. Default: Infinity. */
+  readonly maxTimeout?: number | undefined;
+  /** What each wait is multiplied with for the next, of at least 0 (0 means 1). Default: 2. */
+  readonly factor?: number | undefined;
+  /** Whether to multiply each wait with a random number from 1 to 2. Default: false. */
+  readonly randomize?: boolean | undefined;
+  /** Once so many milliseconds have passed since the first attempt, it is not retried any more. Default: Infinity. */
+  readonly maxRetryTime?: number | undefined;
+  /** Whether a program that has nothing else to do may end during a wait. Default: false. */
+  readonly unref?: boolean | undefined;
+  /** Called after each failure, awaited; where it throws, that error is the result. */
+  readonly onFailedAttempt?: ((context: RetryContext) => void | Promise<void>) | undefined;
+  /** Whether to try again after this failure, as long as retries are left. Default: always. */
+  readonly shouldRetry?: ((context: RetryContext) => boolean | Promise<boolean>) | undefined;
+  /** Whether this failure uses up one of the retries; one that does not is retried without a wait. Default: always. */
+  readonly shouldConsumeRetry?: ((context: RetryContext) => boolean | Promise<boolean>) | undefined;
+  /**
+   * The wait that a server asked for, from the failure: milliseconds, a Date, or the text of a `Retry-After` field
+   * (seconds or an HTTP date, RFC 9110 section 10.2.3). `undefined`, `null` and a text that is neither leave the usual
+   * wait. `maxTimeout` and `maxRetryTime` bound it: without one of them, a server may ask for a day. Default: none.
+   *
+   * @example
+   * const retry = { retries: 3, retryAfter: (error) => (error as HttpError).response.headers.get('retry-after') }
+   */
+  readonly retryAfter?: ((error: Error) => number | string | Date | null | undefined) | undefined;
+}
+
+export type { RetryContext };
+
+export const readRetry = anObjectOf<RetryOptions>(
+  {
+    retries: aCount,
+    minTimeout: aFinite,
+    maxTimeout: aDuration,
+    factor: aFinite,
+    randomize: aBoolean,
+    maxRetryTime: aDuration,
+    unref: aBoolean,
+    onFailedAttempt: aFunction,
+    shouldRetry: aFunction,
+    shouldConsumeRetry: aFunction,
+    retryAfter: aFunction,
+  },
+  'retries',
+);
+
+/**
+ * Tries `next` again as p-retry decides. Most tasks succeed at once, so p-retry is asked only after a first failure:
+ * it is shown that failure as its first attempt.
+ *
+ * p-retry counts and decides; the wait is ours (by its formula, see `backoff`), because `onTaskRetry` announces it and
+ * a server may set it. It stands at the beginning of the attempt that follows, so that p-retry's decision is made.
+ */
+export function withRetry(options: RetryOptions, next: Work): Work {
+  const timed = (options.maxRetryTime ?? Infinity) < Infinity;
+  return (task, scope) => {
+    const began = timed ? performance.now() : 0;
+    const again = (failure: unknown) => {
+      if (failure instanceof AbortError || scope.cancellation.aborted) throw failure;
+      return retry(task, scope, options, next, failureOf(failure, task.name), began);
+    };
+    try {
+      const pending = next(task, scope);
+      return isPromiseLike(pending) ? pending.then(undefined, again) : pending;
+    } catch (failure) {
+      return again(failure);
+    }
+  };
+}
+
+function retry(task: Task, scope: Scope, options: RetryOptions, next: Work, failure: Error, began: number) {
+  const { maxRetryTime = Infinity, shouldConsumeRetry = () => true } = options;
+  const left = () => Math.max(0, maxRetryTime - (performance.now() - began));
+  let failed: RetryContext;
+  let consumed: boolean;
+
+  async function attempt(attemptNumber: number): Promise<unknown> {
+    if (attemptNumber === 1) throw failure;
+    let waiting = true;
+    try {
+      await announceAndWait(task, scope, options, failed, Math.min(delayAfter(failed, consumed, options), left()));
+      waiting = false;
+      return await next(task, scope);
+    } catch (thrown) {
+      const error = failureOf(thrown, task.name);
+      // Nothing is tried again after an abort, or where a hook has refused the retry.
+      throw waiting || thrown instanceof AbortError || scope.cancellation.aborted ? new AbortError(error) : error;
+    }
+  }
+
+  return pRetry(attempt, {
+    ...(options as Options),
+    minTimeout: 0,
+    maxRetryTime: left(),
+    shouldConsumeRetry: async (context) => {
+      failed = context;
+      consumed = await shouldConsumeRetry(context);
+      return consumed;
+    },
+  });
+}
+
+function delayAfter(failed: RetryContext, consumed: boolean, options: RetryOptions): number {
+  const { maxTimeout = Infinity, retryAfter } = options;
+  const asked = millisecondsOf(retryAfter?.(failed.error));
+  const delay = asked ?? (consumed ? backoff(failed.retriesConsumed, options) : 0);
+  return Math.min(delay, maxTimeout, longestDelay);
+}
+
+/** p-retry's wait after so many retries. */
+function backoff(retriesConsumed: number, { minTimeout = 1000, factor = 2, randomize = false }: RetryOptions): number {
+  const random = randomize ? Math.random() + 1 : 1;
+  return Math.round(random * minTimeout * (factor > 0 ? factor : 1) ** retriesConsumed);
+}
+
+/** What a `Retry-After` field or its like asks for, in milliseconds from now. */
+export function millisecondsOf(asked: number | string | Date | null | undefined): number | undefined {
+  if (typeof asked === 'string' && /^\s*\d+\s*$/.test(asked)) return Number(asked) * 1000;
+  const delay = typeof asked === 'number' ? asked : new Date(asked ?? Number.NaN).getTime() - Date.now();
+  return Number.isNaN(delay) ? undefined : Math.max(0, delay);
+}
+
+async function announceAndWait(
+  { core, record }: Task,
+  { cancellation }: Scope,
+  { unref = false }: RetryOptions,
+  { attemptNumber, retriesLeft, error }: RetryContext,
+  delay: number,
+): Promise<void> {
+  if (record !== undefined) {
+    const event: TaskRetryEvent = { ...record, id: record.id, attempt: attemptNumber, retriesLeft, delay, error };
+    if (retryChannel.hasSubscribers) retryChannel.publish(event);
+    await notify(core.hooks.onTaskRetry, event);
+  }
+  if (delay > 0) await pause(delay, cancellation, unref);
+}
+
+/** Waits, or until aborted. */
+function pause(delay: number, cancellation: Cancellation, unref: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      cancellation.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, delay);
+    if (unref) timer.unref();
+    cancellation.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,55 @@
+import { Cancellation, untilAborted } from './cancellation.js';
+import { enter } from './process.js';
+import type { Work } from './task.js';
+import { aFunction, aLimit, anObjectOf } from './validate.js';
+
+/** How long an action may take. A number stands for `{ attempt }`. */
+export interface TimeoutOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
+  /** Limit of each attempt, in milliseconds, from above 0 to 2147483647; Infinity for none. Default: none. */
+  readonly attempt?: number | undefined;
+  /** Limit of all attempts with the waits between them, in milliseconds; hooks and middleware do not count. Default: none. */
+  readonly total?: number | undefined;
+  /**
+   * Gives the result where a limit of this task is what it failed with in the end. It gets the task's arguments.
+   * Default: the task rejects with the `TimeoutError`.
+   */
+  readonly fallback?: ((...args: Args) => Result | PromiseLike<Result>) | undefined;
+}
+
+/** A function of any arguments: options that are stored know no more of it. */
+// biome-ignore lint/suspicious/noExplicitAny: parameters of a stored function are contravariant
+export type StoredTimeout = TimeoutOptions<any[], unknown>;
+
+export const readTimeout = anObjectOf<StoredTimeout>(
+  { attempt: aLimit, total: aLimit, fallback: aFunction },
+  'attempt',
+);
+
+/** Ends `next` after `limit` milliseconds, with one timer that aborts what runs inside. */
+export function withLimit(limit: number, next: Work): Work {
+  return async (task, { process, cancellation: outer }) => {
+    const cancellation = new Cancellation([outer], true);
+    const scope = { process, cancellation };
+    cancellation.limit(task.name, limit);
+    try {
+      return await untilAborted(
+        cancellation,
+        enter(scope, () => next(task, scope)),
+      );
+    } finally {
+      task.expired = cancellation.expired ?? task.expired;
+      cancellation.release();
+    }
+  };
+}
+
+export function withFallback(fallback: NonNullable<StoredTimeout['fallback']>, next: Work): Work {
+  return async (task, scope) => {
+    try {
+      return await next(task, scope);
+    } catch (error) {
+      if (error !== task.expired || scope.cancellation.aborted) throw error;
+      return fallback(...task.args);
+    }
+  };
+}

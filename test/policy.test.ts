@@ -1,0 +1,133 @@
+import {
+  BrokenCircuitError,
+  BulkheadRejectedError,
+  bulkhead,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleAll,
+  retry,
+} from 'cockatiel';
+import { Orchestrator, type Policy, TimeoutError, ValidationError } from 'orchestrator';
+import { describe, expect, it } from 'vitest';
+import { deferred, rejection, settled } from './support.js';
+
+describe('policy', () => {
+  it("may be cockatiel's circuit breaker: it opens after failures, and the function is not called any more", async () => {
+    const breaker = circuitBreaker(handleAll, { halfOpenAfter: 60_000, breaker: new ConsecutiveBreaker(2) });
+    const orchestrator = new Orchestrator();
+    let calls = 0;
+    const act = orchestrator.action(
+      () => {
+        calls++;
+        throw new Error('down');
+      },
+      { policy: breaker, retry: { retries: 3, minTimeout: 0 } },
+    );
+    expect(await rejection(act())).toBeInstanceOf(BrokenCircuitError);
+    expect(await rejection(act())).toBeInstanceOf(BrokenCircuitError);
+    expect(calls).toBe(2);
+  });
+
+  it("may be cockatiel's bulkhead, shared by the actions of an orchestrator", async () => {
+    const orchestrator = new Orchestrator({ policy: bulkhead(2, 1) });
+    const gate = deferred();
+    let running = 0;
+    let most = 0;
+    const act = orchestrator.action(async () => {
+      most = Math.max(most, ++running);
+      await gate.promise;
+      running--;
+    });
+    const tasks = Array.from({ length: 4 }, () => act().catch((error: unknown) => error));
+    await settled();
+    gate.resolve();
+    const outcomes = await Promise.all(tasks);
+    expect(most).toBe(2);
+    expect(outcomes.filter((outcome) => outcome instanceof BulkheadRejectedError)).toHaveLength(1);
+  });
+
+  it('sees the timeout of an attempt as a failure, and is inside the retries', async () => {
+    const seen: unknown[] = [];
+    const policy: Policy = {
+      async execute(fn) {
+        try {
+          return await fn();
+        } catch (error) {
+          seen.push(error);
+          throw error;
+        }
+      },
+    };
+    const act = new Orchestrator().action(() => deferred().promise, {
+      policy,
+      timeout: 5,
+      retry: { retries: 1, minTimeout: 0 },
+    });
+    expect(await rejection(act())).toBe(seen[1]);
+    expect(seen).toEqual([expect.any(TimeoutError), expect.any(TimeoutError)]);
+  });
+
+  it('that waits before it begins starts nothing after an abort', async () => {
+    const gate = deferred();
+    const policy: Policy = {
+      async execute(fn) {
+        await gate.promise;
+        return fn();
+      },
+    };
+    const orchestrator = new Orchestrator();
+    const act = orchestrator.action(() => expect.fail('was called'), { policy });
+    const controller = new AbortController();
+    const pending = orchestrator.run(() => act(), { signal: controller.signal });
+    controller.abort(new Error('stop'));
+    await expect(pending).rejects.toThrow('stop');
+    gate.resolve();
+    await settled();
+  });
+
+  it('is given the signal where the task can be aborted, and none where it cannot', async () => {
+    const orchestrator = new Orchestrator();
+    const signals: unknown[] = [];
+    const policy: Policy = {
+      execute(fn, signal) {
+        signals.push(signal?.aborted);
+        return fn();
+      },
+    };
+    const act = orchestrator.action(() => 'done', { policy });
+    await act();
+    await orchestrator.run(() => act(), { timeout: 1000 });
+    expect(signals).toEqual([undefined, false]);
+  });
+
+  it("that retries by itself is stopped by the task's signal", async () => {
+    const orchestrator = new Orchestrator();
+    const controller = new AbortController();
+    let calls = 0;
+    const act = orchestrator.action(
+      () => {
+        calls++;
+        controller.abort();
+        throw new Error('no');
+      },
+      { policy: retry(handleAll, { maxAttempts: 50 }) },
+    );
+    await rejection(orchestrator.run(() => act(), { signal: controller.signal }));
+    await settled();
+    expect(calls).toBe(1);
+  });
+
+  it('may change what comes out', async () => {
+    const policy: Policy = { execute: async (fn) => [await fn()] };
+    await expect(new Orchestrator().action(() => 1, { policy })()).resolves.toEqual([1]);
+  });
+
+  it.each([
+    [{}, 'Object'],
+    [null, 'null'],
+    ['x', 'String'],
+  ])('refuses %o', (policy, kind) => {
+    const message = `policy must be an object with an execute method, got ${kind}`;
+    expect(() => new Orchestrator({ policy } as never)).toThrow(new ValidationError(message));
+  });
+});

@@ -1,0 +1,54 @@
+import type { Orchestrator } from 'orchestrator';
+
+/** A promise and the functions that settle it. */
+export function deferred<Value = void>() {
+  let resolve!: (value: Value) => void;
+  let reject!: (reason: unknown) => void;
+  const promise = new Promise<Value>((settle, fail) => {
+    resolve = settle;
+    reject = fail;
+  });
+  return { promise, resolve, reject };
+}
+
+/** What a promise rejects with. */
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('expected a rejection, but it resolved');
+}
+
+/** A function that fails so often, then gives the value. */
+export function failing<Value>(times: number, value: Value, error: () => unknown = () => new Error('failed')) {
+  let calls = 0;
+  return async function flaky(): Promise<Value> {
+    calls += 1;
+    if (calls <= times) throw error();
+    return value;
+  };
+}
+
+/** Notes every event of an orchestrator as a short line. */
+export function recorded<State extends object>(orchestrator: Orchestrator<State>): string[] {
+  const lines: string[] = [];
+  orchestrator
+    .onProcessBegin(() => lines.push('process begins'))
+    .onTaskBegin(({ name }) => lines.push(`${name} begins`))
+    .onTaskRetry(({ name, attempt }) => lines.push(`${name} failed attempt ${attempt}`))
+    .onTaskCompletion(({ name, status }) => lines.push(`${name} ${status}`))
+    .onProcessCompletion(({ status }) => lines.push(`process ${status}`));
+  return lines;
+}
+
+/** Lets everything that is ready run, without time passing. */
+export async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** How many timers the program has. */
+export function timers(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+}

@@ -1,0 +1,197 @@
+import { ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
+import {
+  type Action,
+  Orchestrator,
+  type Policy,
+  type RetryOptions,
+  type TaskCompletionEvent,
+  type TaskRecord,
+} from 'orchestrator';
+import type { Options } from 'p-retry';
+import { describe, expectTypeOf, it } from 'vitest';
+
+interface State {
+  requests: number;
+  apiKey?: string;
+}
+interface User {
+  id: string;
+}
+
+const orchestrator = new Orchestrator<State>();
+const fetchUser = orchestrator.action(async (id: string): Promise<User> => ({ id }));
+const countOrders = orchestrator.action((customer: number) => customer);
+
+describe('action', () => {
+  it('keeps the parameters and gives a promise of the result', () => {
+    expectTypeOf(fetchUser).toEqualTypeOf<(id: string) => Promise<User>>();
+    const many = orchestrator.action((name: string, age?: number, ...rest: boolean[]) => [name, age, rest] as const);
+    expectTypeOf(many).parameters.toEqualTypeOf<[name: string, age?: number, ...rest: boolean[]]>();
+    expectTypeOf(fetchUser).toExtend<Action<[id: string], User>>();
+  });
+
+  it('keeps generics', () => {
+    const identity = orchestrator.action(<Value>(value: Value) => [value]);
+    expectTypeOf(identity('text')).resolves.toEqualTypeOf<string[]>();
+    expectTypeOf(identity<Date | null>(null)).resolves.toEqualTypeOf<(Date | null)[]>();
+    const named = orchestrator.action(<Value>(value: Value) => ({ value }), { retry: 1 });
+    expectTypeOf(named(1)).resolves.toEqualTypeOf<{ value: number }>();
+  });
+
+  it('refuses wrong arguments and options', () => {
+    // @ts-expect-error a number is no id
+    fetchUser(1);
+    // @ts-expect-error an action wraps a function
+    orchestrator.action('fetchUser');
+    // @ts-expect-error there is no such option
+    orchestrator.action(() => {}, { retires: 3 });
+  });
+
+  it('gives the fallback the arguments of the action, and takes its result', () => {
+    orchestrator.action(async (id: string): Promise<User> => ({ id }), {
+      timeout: {
+        attempt: 5,
+        fallback: (id) => {
+          expectTypeOf(id).toEqualTypeOf<string>();
+          return { id };
+        },
+      },
+    });
+    // @ts-expect-error a fallback gives what the action gives
+    orchestrator.action(async (id: string): Promise<User> => ({ id }), { timeout: { fallback: () => 1 } });
+  });
+
+  it('is the same type with other options', () => {
+    expectTypeOf(orchestrator.withOptions(fetchUser, { timeout: 1 })).toEqualTypeOf<(id: string) => Promise<User>>();
+  });
+});
+
+describe('state', () => {
+  it('is typed by key and by object', () => {
+    expectTypeOf(orchestrator.getState()).toEqualTypeOf<State>();
+    expectTypeOf(orchestrator.setState('requests', 1)).toEqualTypeOf(orchestrator);
+    orchestrator.setState({ apiKey: 'k' });
+    // @ts-expect-error there is no such key
+    orchestrator.setState('request', 1);
+    // @ts-expect-error requests is a number
+    orchestrator.setState('requests', '1');
+    // @ts-expect-error requests is a number
+    orchestrator.setState({ requests: '1' });
+    orchestrator.run(() => {}, { state: { requests: 1 } });
+    // @ts-expect-error there is no such key
+    orchestrator.run(() => {}, { state: { count: 1 } });
+  });
+
+  it('is inferred from the initial state, and open without one', () => {
+    const inferred = new Orchestrator({ state: { count: 1, tags: ['a'] } });
+    expectTypeOf(inferred.getState()).toEqualTypeOf<{ count: number; tags: string[] }>();
+    expectTypeOf(new Orchestrator().getState()).toEqualTypeOf<Record<string, unknown>>();
+    new Orchestrator().setState('anything', 1);
+  });
+
+  it('is what hooks and middleware see', () => {
+    orchestrator
+      .onProcessBegin(({ context }) => expectTypeOf(context).toEqualTypeOf<State>())
+      .onTaskBegin(({ context, args }) => {
+        expectTypeOf(context).toEqualTypeOf<State>();
+        expectTypeOf(args).toEqualTypeOf<readonly unknown[]>();
+      })
+      .onTaskRetry(({ context, error }) => {
+        expectTypeOf(context).toEqualTypeOf<State>();
+        expectTypeOf(error).toEqualTypeOf<Error>();
+      })
+      .onTaskCompletion((event) => expectTypeOf(event).toEqualTypeOf<TaskCompletionEvent<State>>())
+      .onTaskCompletion(({ status, error }) => {
+        if (status === 'failed') expectTypeOf(error).toEqualTypeOf<Error>();
+        if (status === 'succeeded') expectTypeOf(error).toEqualTypeOf<undefined>();
+      })
+      .onProcessCompletion(({ context }) => expectTypeOf(context).toEqualTypeOf<State>())
+      .use((task, next) => {
+        expectTypeOf(task).toEqualTypeOf<TaskRecord<State>>();
+        return next();
+      });
+  });
+});
+
+describe('run', () => {
+  it('gives what its function gives', () => {
+    expectTypeOf(orchestrator.run(() => 1)).resolves.toEqualTypeOf<number>();
+    expectTypeOf(orchestrator.run(() => fetchUser('1'))).resolves.toEqualTypeOf<User>();
+  });
+});
+
+describe('parallel', () => {
+  it('gives a tuple for a tuple and an object for an object', () => {
+    const tuple = orchestrator.parallel([fetchUser, countOrders]);
+    expectTypeOf(tuple('1', 2)).resolves.toEqualTypeOf<[User, number]>();
+    const object = orchestrator.parallel({ user: fetchUser, orders: countOrders });
+    expectTypeOf(object('1', 2)).resolves.toEqualTypeOf<{ user: User; orders: number }>();
+    const list = orchestrator.parallel(['a', 'b'].map((id) => () => fetchUser(id)));
+    expectTypeOf(list()).resolves.toEqualTypeOf<User[]>();
+  });
+
+  it('takes no argument only where no action needs one', () => {
+    expectTypeOf(orchestrator.parallel([() => 1, async () => 'two'])()).resolves.toEqualTypeOf<[number, string]>();
+    // @ts-expect-error fetchUser needs an id
+    orchestrator.parallel([fetchUser, () => 1])();
+  });
+
+  it('takes one argument for all only where it fits all', () => {
+    const both = orchestrator.parallel([fetchUser, (id: string) => id.length]);
+    expectTypeOf(both('1')).resolves.toEqualTypeOf<[User, number]>();
+    // @ts-expect-error a number is no id
+    both(1);
+    // @ts-expect-error nothing is a string and a number
+    orchestrator.parallel([fetchUser, countOrders])('1');
+  });
+
+  it('takes one argument for each, in order', () => {
+    // @ts-expect-error the arguments are in the wrong order
+    orchestrator.parallel([fetchUser, countOrders])(2, '1');
+    // @ts-expect-error there are two actions
+    orchestrator.parallel([fetchUser, countOrders])('1', 2, 3);
+    expectTypeOf(orchestrator.parallel([fetchUser, () => 1])('1', undefined)).resolves.toEqualTypeOf<[User, number]>();
+  });
+
+  it('takes actions with more parameters only as closures', () => {
+    const add = orchestrator.action((a: number, b: number) => a + b);
+    // @ts-expect-error add needs two arguments
+    orchestrator.parallel([add]);
+    expectTypeOf(orchestrator.parallel([() => add(1, 2)])()).resolves.toEqualTypeOf<[number]>();
+  });
+
+  it('gives settled results where it settles', () => {
+    const settled = orchestrator.parallel([fetchUser, countOrders], { settle: true });
+    expectTypeOf(settled('1', 2)).resolves.toEqualTypeOf<[PromiseSettledResult<User>, PromiseSettledResult<number>]>();
+    const waiting = orchestrator.parallel([fetchUser], { failFast: true, concurrency: 2 });
+    expectTypeOf(waiting('1')).resolves.toEqualTypeOf<[User]>();
+  });
+});
+
+describe('map', () => {
+  it('gives a list of results, settled where it settles', () => {
+    expectTypeOf(orchestrator.map(['1'], fetchUser)).resolves.toEqualTypeOf<User[]>();
+    expectTypeOf(orchestrator.map(new Set([1]), countOrders, { concurrency: 2 })).resolves.toEqualTypeOf<number[]>();
+    expectTypeOf(orchestrator.map(['1'], fetchUser, { settle: true })).resolves.toEqualTypeOf<
+      PromiseSettledResult<User>[]
+    >();
+    // @ts-expect-error a number is no id
+    orchestrator.map([1], fetchUser);
+  });
+});
+
+describe('policies', () => {
+  it("take p-retry's options by their names", () => {
+    type Given = { [Key in keyof Omit<RetryOptions, 'retryAfter'>]: Exclude<RetryOptions[Key], undefined> };
+    expectTypeOf<Given>().toExtend<Options>();
+    expectTypeOf<keyof Omit<Options, 'signal'>>().toEqualTypeOf<keyof Omit<RetryOptions, 'retryAfter'>>();
+  });
+
+  it("take cockatiel's", () => {
+    const breaker = circuitBreaker(handleAll, { halfOpenAfter: 1, breaker: new ConsecutiveBreaker(1) });
+    expectTypeOf(breaker).toExtend<Policy>();
+    orchestrator.action(() => {}, { policy: breaker });
+    // @ts-expect-error a policy has an execute method
+    orchestrator.action(() => {}, { policy: {} });
+  });
+});
