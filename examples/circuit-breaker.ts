@@ -1,0 +1,32 @@
+// Any object with an `execute` method can carry out the attempts of an action: here cockatiel's circuit breaker.
+// After three failures in a row the circuit is open, and calls fail at once without reaching the service.
+import assert from 'node:assert/strict';
+import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleAll, isBrokenCircuitError } from 'cockatiel';
+import { Orchestrator } from 'orchestrator';
+
+const breaker = circuitBreaker(handleAll, { halfOpenAfter: 60_000, breaker: new ConsecutiveBreaker(3) });
+breaker.onBreak(() => console.log('the circuit opens'));
+
+let calls = 0;
+const orchestrator = new Orchestrator().onTaskCompletion(({ name, attempts, error }) => {
+  console.log(`${name}, calls: ${attempts}, ${(error as Error).message}`);
+});
+
+const chargeCard = orchestrator.action(
+  async function chargeCard(cents: number) {
+    calls++;
+    throw new Error(`cannot charge ${cents} cents`);
+  },
+  {
+    policy: breaker,
+    // Retries are around the policy: each attempt counts. There is no use in trying again while the circuit is open.
+    retry: { retries: 3, minTimeout: 1, shouldRetry: ({ error }) => !isBrokenCircuitError(error) },
+  },
+);
+
+// The third attempt opens the circuit, so the fourth is refused.
+await assert.rejects(chargeCard(250), BrokenCircuitError);
+assert.equal(calls, 3);
+
+await assert.rejects(chargeCard(990), BrokenCircuitError);
+assert.equal(calls, 3, 'the service has not been called');

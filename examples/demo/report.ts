@@ -1,0 +1,145 @@
+import { styleText } from 'node:util';
+import { type Orchestrator, type Status, TimeoutError } from 'orchestrator';
+
+/** One call of a task's function; times are milliseconds since the run began. */
+interface Attempt {
+  readonly start: number;
+  readonly end: number;
+  readonly error: unknown;
+}
+
+/** What became of one task. */
+export interface TaskTrace {
+  readonly label: string;
+  readonly attempts: Attempt[];
+  status: Status;
+  duration: number;
+}
+
+const styles = { succeeded: 'green', failed: 'red', aborted: 'magenta', running: 'cyan', retried: 'yellow' } as const;
+const marks = { succeeded: '✓', failed: '✗', aborted: '■', running: '▸', retried: '↻' } as const;
+export type Happening = keyof typeof marks;
+
+const labelWidth = 22;
+const chartWidth = 40;
+
+/** Adds hooks that write down what every task did. The list grows as the run goes on. */
+export function recordTasks<State extends object>(orchestrator: Orchestrator<State>): readonly TaskTrace[] {
+  const traces: TaskTrace[] = [];
+  const running = new Map<string, { trace: TaskTrace; attemptStart: number }>();
+  let began = 0;
+  const now = () => performance.now() - began;
+  orchestrator
+    .onProcessBegin(() => {
+      began = performance.now();
+    })
+    .onTaskBegin(({ id, name, args }) => {
+      const trace: TaskTrace = { label: labelOf(name, args), attempts: [], status: 'running', duration: 0 };
+      traces.push(trace);
+      running.set(id, { trace, attemptStart: now() });
+    })
+    .onTaskRetry(({ id, error, delay }) => {
+      const task = running.get(id);
+      if (task === undefined) return;
+      task.trace.attempts.push({ start: task.attemptStart, end: now(), error });
+      task.attemptStart = now() + delay;
+    })
+    .onTaskCompletion(({ id, status, error, duration }) => {
+      const task = running.get(id);
+      if (task === undefined) return;
+      running.delete(id);
+      task.trace.attempts.push({ start: task.attemptStart, end: now(), error });
+      Object.assign(task.trace, { status, duration });
+    });
+  return traces;
+}
+
+/** A task's name and, where it is a text, its first argument. */
+export function labelOf(name: string, [first]: readonly unknown[]): string {
+  return typeof first === 'string' ? `${name} ${first}` : name;
+}
+
+/** One line of the log: when it happened, what, to which task. */
+export function logLine(time: number, happening: Happening, label: string, text: string): string {
+  const mark = styleText(styles[happening], marks[happening]);
+  return `${milliseconds(time)}  ${mark} ${label.padEnd(labelWidth)} ${styleText('dim', text)}`;
+}
+
+/** A chart of the tasks, a line each, with a bar for each attempt. */
+export function drawTasks(tasks: readonly TaskTrace[]): string[] {
+  const length = Math.max(1, ...tasks.flatMap(({ attempts }) => attempts.map(({ end }) => end)));
+  const rows = tasks.map(
+    (task) =>
+      `  ${task.label.padEnd(labelWidth)} ${bar(task, length)} ${milliseconds(task.duration)}  ${outcome(task)}`,
+  );
+  return [`  ${''.padEnd(labelWidth)} ${styleText('dim', scale(length))}`, ...rows, '', legend()];
+}
+
+/** One sentence with the numbers. */
+export function sumUp(tasks: readonly TaskTrace[]): string {
+  const count = (status: Status) => tasks.filter((task) => task.status === status).length;
+  const retries = tasks.reduce((sum, { attempts }) => sum + attempts.length - 1, 0);
+  return `${tasks.length} tasks: ${count('succeeded')} succeeded, ${count('failed')} failed, ${count('aborted')} cancelled; ${retries} retries`;
+}
+
+function milliseconds(time: number): string {
+  return `${Math.round(time)} ms`.padStart(8);
+}
+
+/** An error's message, with that of its cause. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+}
+
+/** Each attempt takes at least one place, so that none is hidden by the next, and ends with what became of it. */
+function bar({ status, attempts }: TaskTrace, length: number): string {
+  const place = (time: number) => Math.floor((time / length) * chartWidth);
+  let drawn = '';
+  let width = 0;
+  for (const [index, { start, end, error }] of attempts.entries()) {
+    const happening = index < attempts.length - 1 ? 'retried' : status;
+    const gap = Math.max(0, place(start) - width);
+    const size = Math.max(1, place(end) - width - gap);
+    const fill = fillOf(happening, error);
+    drawn += styleText('dim', (index === 0 ? ' ' : '·').repeat(gap));
+    drawn += styleText(
+      styles[happening],
+      fill.repeat(size - 1) + (happening === 'succeeded' ? fill : marks[happening]),
+    );
+    width += gap + size;
+  }
+  return drawn + ' '.repeat(Math.max(0, chartWidth - width));
+}
+
+function fillOf(happening: Happening, error: unknown): string {
+  if (happening === 'succeeded') return '█';
+  if (happening === 'aborted') return '▓';
+  return error instanceof TimeoutError ? '▒' : '░';
+}
+
+function outcome({ status, attempts }: TaskTrace): string {
+  if (status === 'aborted') return styleText(styles.aborted, 'cancelled');
+  const text = status === 'succeeded' ? 'ok' : 'failed';
+  return styleText(styles[status], attempts.length === 1 ? text : `${text}, attempt ${attempts.length}`);
+}
+
+function scale(length: number): string {
+  const quarter = chartWidth / 4;
+  const ticks = [0, 1, 2, 3].map((index) => `|${Math.round((length * index) / 4)}`.padEnd(quarter));
+  return ticks.join('');
+}
+
+function legend(): string {
+  const entries = [
+    ['succeeded', '█', 'succeeded'],
+    ['retried', '░', 'failed'],
+    ['retried', '▒', 'timed out'],
+    ['aborted', '▓', 'cut short'],
+    ['retried', marks.retried, 'tried again'],
+    ['running', '·', 'waiting'],
+    ['failed', marks.failed, 'given up'],
+    ['aborted', marks.aborted, 'cancelled'],
+  ] as const;
+  return `  ${entries.map(([style, mark, text]) => `${styleText(styles[style], mark)} ${text}`).join('   ')}`;
+}

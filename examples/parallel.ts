@@ -1,0 +1,54 @@
+// Actions side by side: a list gives a list, an object an object, and `map` takes items as there is room for them.
+// Failures are gathered; with `failFast` the first one cancels the rest; with `settle` nothing is thrown.
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Orchestrator, ParallelError } from 'orchestrator';
+
+const orchestrator = new Orchestrator();
+const double = orchestrator.action(async (value: number) => value * 2);
+const spell = orchestrator.action(async (value: number) => 'zero one two three four'.split(' ')[value] ?? 'many');
+const refuse = orchestrator.action(async (value: number) => {
+  throw new RangeError(`${value} will not do`);
+});
+
+// One argument goes to all of them, as many arguments as actions go to each its own.
+const [six, four] = await orchestrator.parallel([double, spell])(3, 4);
+const three = await orchestrator.parallel({ doubled: double, spelt: spell })(3);
+console.log([six, four], three);
+assert.deepEqual([six, four], [6, 'four']);
+assert.deepEqual(three, { doubled: 6, spelt: 'three' });
+
+// By default all are waited for, and the error holds what succeeded as well.
+const failure = await orchestrator
+  .parallel([double, refuse])(2)
+  .catch((error: unknown) => error);
+assert.ok(failure instanceof ParallelError);
+console.log(failure.message);
+assert.deepEqual(failure.results, [
+  { status: 'fulfilled', value: 4 },
+  { status: 'rejected', reason: failure.errors[0] },
+]);
+
+const settled = await orchestrator.parallel({ double, refuse }, { settle: true })(2);
+console.log(settled.double.status, settled.refuse.status);
+assert.equal(settled.refuse.status, 'rejected');
+
+// The first failure comes out as it is, and whoever holds the signal stops.
+const signals: AbortSignal[] = [];
+const dawdle = orchestrator.action(async () => {
+  signals.push(orchestrator.signal);
+  await sleep(10_000, undefined, { signal: orchestrator.signal });
+});
+await assert.rejects(orchestrator.parallel([dawdle, refuse], { failFast: true })(5), { message: '5 will not do' });
+assert.equal(signals[0]?.aborted, true);
+
+let running = 0;
+let most = 0;
+const work = orchestrator.action(async (item: number) => {
+  most = Math.max(most, ++running);
+  await sleep(5);
+  running--;
+  return item * item;
+});
+console.log(await orchestrator.map([1, 2, 3, 4, 5], work, { concurrency: 2 }), `at most ${most} at a time`);
+assert.equal(most, 2);
