@@ -1,0 +1,41 @@
+import { ExponentialBackoff, handleAll, retry, TimeoutStrategy, timeout, wrap } from 'cockatiel';
+import { Effect, Schedule } from 'effect';
+import pRetry from 'p-retry';
+import pTimeout from 'p-timeout';
+
+// Each function here takes a function and gives one that calls it with the policy of a peer. The policy is always the
+// same: three retries, the first after 10 ms, and one second for an attempt.
+
+export const retries = 3;
+export const minTimeout = 10;
+export const milliseconds = 1_000;
+
+const retryOptions = { retries, minTimeout };
+
+export const withPRetry = (fn) => (left, right) => pRetry(() => fn(left, right), retryOptions);
+
+export const withBarePRetry = (fn) => (left, right) => pRetry(() => fn(left, right));
+
+export const withPTimeout = (fn) => (left, right) => pTimeout(fn(left, right), { milliseconds });
+
+export const withPRetryAndPTimeout = (fn) => (left, right) =>
+  pRetry(() => pTimeout(fn(left, right), { milliseconds }), retryOptions);
+
+export function withCockatiel(fn) {
+  const backoff = new ExponentialBackoff({ initialDelay: minTimeout });
+  const policy = wrap(
+    retry(handleAll, { maxAttempts: retries, backoff }),
+    timeout(milliseconds, TimeoutStrategy.Aggressive),
+  );
+  return (left, right) => policy.execute(() => fn(left, right));
+}
+
+/** The effect is put together once and not for each call, which only helps it. */
+export function withEffect(fn) {
+  const schedule = Schedule.exponential(minTimeout);
+  const effect = Effect.tryPromise(() => fn(1, 2)).pipe(
+    Effect.timeout(milliseconds),
+    Effect.retry({ times: retries, schedule }),
+  );
+  return () => Effect.runPromise(effect);
+}
