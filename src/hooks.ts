@@ -76,7 +76,7 @@ const mostSuppressed = 16;
 
 /**
  * Sets down what a completion hook threw. After a success it is the failure; after a failure it is kept with the
- * record and, where that can be, on the failure.
+ * record and, where that can be (it may be frozen), on the failure.
  */
 export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly name: string }): void {
   if (record.status === 'succeeded') {
@@ -86,9 +86,10 @@ export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly n
     return;
   }
   record.suppressed = [...record.suppressed, thrown];
-  if (!isError(record.error) || !Object.isExtensible(record.error)) return;
-  const failure = record.error as { suppressed?: unknown[] };
-  failure.suppressed = [...(failure.suppressed ?? []), thrown].slice(0, mostSuppressed);
+  if (!isError(record.error)) return;
+  const { suppressed = [] } = record.error as { suppressed?: unknown };
+  if (Array.isArray(suppressed))
+    Reflect.set(record.error, 'suppressed', [...suppressed, thrown].slice(0, mostSuppressed));
 }
 
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

@@ -37,16 +37,17 @@ export async function run<Result>(core: Core, work: () => Result, options: unkno
   const outer = currentScope();
   outer?.cancellation.throwIfAborted();
 
+  const initial = core.states.open(state);
   const sources = [outer?.cancellation, signal && cancellationOf(signal)];
   const cancellation = new Cancellation(sources, timeout < Infinity);
   if (timeout < Infinity) cancellation.limit(name, timeout);
-  const process = new Process(core, id, core.states.open(state), cancellation, outer);
+  const process = new Process(core, id, initial, cancellation, outer);
   process.begin();
 
   const { onProcessBegin, onProcessCompletion } = core.hooks;
   const record = new RunningProcess(process, name);
   const scope = { process, cancellation };
-  const lived = () => live(record, process, scope, onProcessBegin, onProcessCompletion, work, cancellation);
+  const lived = () => live(record, process, scope, onProcessBegin, onProcessCompletion, () => work(), cancellation);
   const entered = () => enter(scope, lived);
   return (processChannel.hasSubscribers ? processChannel.tracePromise(entered, record) : entered()) as Awaited<Result>;
 }

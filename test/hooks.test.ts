@@ -130,6 +130,15 @@ describe('hooks', () => {
     expect(shared.suppressed).toHaveLength(16);
   });
 
+  it('that throw after a failure leave a property of that name alone', async () => {
+    const orchestrator = new Orchestrator().onTaskCompletion(() => {
+      throw new Error('hook');
+    });
+    const failure = Object.assign(new Error('failure'), { suppressed: new Error('of a using declaration') });
+    expect(await rejection(orchestrator.action(() => Promise.reject(failure))())).toBe(failure);
+    expect(failure.suppressed.message).toBe('of a using declaration');
+  });
+
   it('that throw after a process that succeeded or failed are treated alike', async () => {
     const orchestrator = new Orchestrator();
     const hook = new Error('hook');

@@ -14,6 +14,29 @@ describe('run', () => {
     expect(await rejection(orchestrator.run(() => Promise.reject(error)))).toBe(error);
   });
 
+  it('passes nothing to its function', async () => {
+    const orchestrator = new Orchestrator();
+    await expect(orchestrator.run((...args: unknown[]) => args)).resolves.toEqual([]);
+    const act = orchestrator.action((...args: unknown[]) => args);
+    await expect(orchestrator.run(act)).resolves.toEqual([]);
+  });
+
+  it('leaves no timer and no listener where its state cannot be copied', async () => {
+    vi.useFakeTimers();
+    const { signal } = new AbortController();
+    const state = Object.defineProperty({}, 'broken', {
+      enumerable: true,
+      get() {
+        throw new Error('broken');
+      },
+    });
+    const orchestrator = new Orchestrator();
+    await expect(orchestrator.run(() => {}, { state, signal, timeout: 1000 })).rejects.toThrow('broken');
+    expect(vi.getTimerCount()).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    vi.useRealTimers();
+  });
+
   it('has the id that it was given, else a UUID', async () => {
     const ids: string[] = [];
     const orchestrator = new Orchestrator().onProcessBegin(({ id }) => ids.push(id));
