@@ -10,7 +10,8 @@ import { RunningTask, type Task, type Work } from './task.js';
 import { type AnyFunction, aFunction, aName, anObjectOf, invalid } from './validate.js';
 
 /** What `orchestrator.action` takes. */
-export interface ActionOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown>
+// biome-ignore lint/suspicious/noExplicitAny: so that options which are kept apart fit any action
+export interface ActionOptions<Args extends readonly unknown[] = any[], Result = any>
   extends PolicyOptions<Args, Result> {
   /** Name of its tasks. Default: the function's name, else `anonymous`. */
   readonly name?: string | undefined;

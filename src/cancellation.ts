@@ -15,6 +15,8 @@ type Listener = (cancellation: Cancellation) => void;
  */
 export class Cancellation {
   aborted = false;
+  /** Whether what it was made for is over. */
+  closed = false;
   reason: unknown = undefined;
   /** Whether it can be aborted: by itself, or because a source can. */
   readonly abortable: boolean;
@@ -55,11 +57,11 @@ export class Cancellation {
   abort(reason: unknown): void {
     if (this.aborted) return;
     this.aborted = true;
-    this.reason = reason;
+    this.reason = reason ?? new DOMException('This operation was aborted', 'AbortError');
     const listeners = this.#listeners ?? [];
     this.#listeners = undefined;
     for (const listener of listeners) listener(this);
-    this.#controller?.abort(reason);
+    this.#controller?.abort(this.reason);
   }
 
   /** Aborts it with a `TimeoutError` after so many milliseconds. */
@@ -71,16 +73,20 @@ export class Cancellation {
   }
 
   close(): void {
+    this.closed = true;
     clearTimeout(this.#timer);
-    for (const source of this.#sources) source.removeEventListener('abort', this.#follow);
+    this.#unlink();
   }
 
   /**
-   * Closes it, but for a signal that was handed out and is still held: the body of a response is read after the attempt
-   * that fetched it, and an abort of the run has to end that too. It is held weakly, so that nothing piles up.
+   * Closes it, but for what outlives it: what was started in it and is still pending, and a signal that was handed out
+   * and is still held (the body of a response is read after the attempt that fetched it). An abort of the sources has
+   * to end these too. The signal is held weakly, so that nothing piles up.
    */
   release(): void {
-    this.close();
+    this.closed = true;
+    clearTimeout(this.#timer);
+    if (!this.#listeners?.size) this.#unlink();
     if (this.#controller === undefined) return;
     bySignal.set(this.#controller.signal, this);
     const held = new WeakRef(this);
@@ -105,6 +111,11 @@ export class Cancellation {
   removeEventListener(_type: 'abort', listener: Listener): void {
     this.#listeners?.delete(listener);
     this.#onListeners?.(this.#listeners?.size);
+    if (this.closed && !this.#listeners?.size) this.#unlink();
+  }
+
+  #unlink(): void {
+    for (const source of this.#sources) source.removeEventListener('abort', this.#follow);
   }
 }
 

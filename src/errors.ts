@@ -31,13 +31,12 @@ export class ParallelError<Results = unknown> extends AggregateError {
   readonly code = 'ERR_PARALLEL';
 
   constructor(
-    errors: readonly unknown[],
+    errors: readonly Error[],
     readonly results: Results,
   ) {
     const total = Object.keys(results as object).length;
-    const [first] = errors;
-    const reason = isError(first) ? first.message.slice(0, 200) : kindOf(first);
-    super(errors, `${errors.length} of ${total} parallel actions failed, the first with: ${reason}`);
+    const first = errors[0]?.message.slice(0, 200);
+    super(errors, `${errors.length} of ${total} parallel actions failed, the first with: ${first}`);
   }
 }
 
@@ -66,5 +65,6 @@ export function failureOf(thrown: unknown, subject: string): Error {
 
 /** The kind of a value, for messages: the name of its class. Never the value itself, which may be secret or large. */
 export function kindOf(value: unknown): string {
-  return String(value?.constructor?.name ?? (value ? typeof value : value));
+  if (value === null || value === undefined) return String(value);
+  return String(Object.getPrototypeOf(Object(value))?.constructor?.name ?? typeof value);
 }

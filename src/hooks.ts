@@ -86,12 +86,13 @@ export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly n
     return;
   }
   record.suppressed = [...record.suppressed, thrown];
-  if (!isError(record.error)) return;
+  // The reason of an abort is the caller's, and others see it.
+  if (record.status !== 'failed' || !isError(record.error)) return;
   const { suppressed = [] } = record.error as { suppressed?: unknown };
   if (Array.isArray(suppressed))
     Reflect.set(record.error, 'suppressed', [...suppressed, thrown].slice(0, mostSuppressed));
 }
 
-export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

@@ -51,20 +51,23 @@ export async function live<Record extends Running>(
   const { cancellation } = scope;
   const began = performance.now();
   try {
-    const begun = notify(begin as Hooks<Record>, record);
-    const pending = begun === undefined ? work(record, scope) : after(begun, work, record, scope);
-    record.result = await untilAborted(cancellation, pending);
-    record.status = 'succeeded';
-  } catch (thrown) {
-    record.error = asFailure(thrown, record.name, cancellation);
-    record.status = isReason(thrown, cancellation) && thrown !== own?.expired ? 'aborted' : 'failed';
+    try {
+      const begun = notify(begin as Hooks<Record>, record);
+      const pending = begun === undefined ? start(work, record, scope) : after(begun, work, record, scope);
+      record.result = await untilAborted(cancellation, pending);
+      record.status = 'succeeded';
+    } catch (thrown) {
+      record.error = asFailure(thrown, record.name, cancellation);
+      record.status = isReason(thrown, cancellation) && thrown !== own?.expired ? 'aborted' : 'failed';
+    }
+    record.ended(performance.now() - began);
+    const completed = cancellation.abortable
+      ? beyond(scope, completion as Hooks<Record>, record)
+      : notify(completion as Hooks<Record>, record, setDown);
+    if (completed !== undefined) await completed;
+  } finally {
+    owner.end();
   }
-  record.ended(performance.now() - began);
-  const completed = cancellation.aborted
-    ? beyond(scope, completion as Hooks<Record>, record)
-    : notify(completion as Hooks<Record>, record, setDown);
-  if (completed !== undefined) await completed;
-  owner.end();
   if (record.status === 'succeeded') return record.result;
   throw record.error;
 }
@@ -77,11 +80,19 @@ function after<Record>(
   record: Record,
   scope: Scope,
 ): PromiseLike<unknown> {
-  return begun.then(() => work(record, scope));
+  return begun.then(() => start(work, record, scope));
 }
 
-function beyond<Record extends Running>({ process }: Scope, completion: Hooks<Record>, record: Record) {
-  return enter({ process, cancellation: new Cancellation([], false) }, () => notify(completion, record, setDown));
+/** Nothing new starts after an abort, also not behind a begin hook. */
+function start<Record>(work: (record: Record, scope: Scope) => unknown, record: Record, scope: Scope): unknown {
+  scope.cancellation.throwIfAborted();
+  return work(record, scope);
+}
+
+function beyond<Record extends Running>({ process, outer }: Scope, completion: Hooks<Record>, record: Record) {
+  return enter({ process, outer, cancellation: new Cancellation([], false) }, () =>
+    notify(completion, record, setDown),
+  );
 }
 
 /** What a caller gets for what was thrown. The reason of an abort is passed on as it is, whatever it is. */

@@ -16,7 +16,7 @@ import {
   type ParallelResults,
 } from './parallel.js';
 import { noPolicies, overDefaults, type Policies, type PolicyOptions, policyReaders } from './policy.js';
-import { type Core, currentScope, type Process, processOf } from './process.js';
+import { type Core, currentScope, ownScope, type Process, processOf } from './process.js';
 import { type RunOptions, run } from './run.js';
 import { StateStore } from './state.js';
 import { aBoolean, aFunction, aName, anObjectOf, aState } from './validate.js';
@@ -143,7 +143,7 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
    * @param options - over the defaults of the orchestrator, field by field
    * @throws {ValidationError} for what is no function, an option that is unknown or of the wrong kind
    */
-  action<Args extends unknown[], Result>(
+  action<Args extends readonly unknown[], Result>(
     fn: (...args: Args) => Result,
     options?: ActionOptions<Args, NoInfer<Awaited<Result>>>,
   ): (...args: Args) => Promise<Awaited<Result>> {
@@ -157,7 +157,7 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
    * const user = await orchestrator.withOptions(fetchUser, { timeout: 500, retry: 0 })('42')
    * @throws {ValidationError} for an action of another orchestrator, an option that is unknown or of the wrong kind
    */
-  withOptions<Args extends unknown[], Result>(
+  withOptions<Args extends readonly unknown[], Result>(
     action: (...args: Args) => Promise<Result>,
     options: ActionOptions<Args, NoInfer<Result>>,
   ): (...args: Args) => Promise<Result> {
@@ -213,9 +213,9 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
     return run(this.#core, fn, options);
   }
 
-  /** The process that this is called in. */
+  /** The process that the calling code was started in. It keeps its state when it is over: no other run's is seen. */
   get #process(): Process | undefined {
-    return processOf(this.#core, currentScope());
+    return processOf(this.#core, ownScope());
   }
 
   #add<List extends keyof Omit<Hooks<State>, 'seeTasks'>>(list: List, hook: Hooks<State>[List][number]): this {

@@ -1,6 +1,7 @@
 import pAll from 'p-all';
 import { Cancellation, untilAborted } from './cancellation.js';
 import { ParallelError, ValidationError } from './errors.js';
+import { asFailure } from './lifecycle.js';
 import { type Core, currentScope, enter, processOf } from './process.js';
 import { run } from './run.js';
 import {
@@ -40,10 +41,18 @@ export type ParallelArguments<Actions extends ParallelActions> =
   | [shared: SharedArgument<Actions>]
   | OwnArguments<Actions>;
 
-/** Results in the shape of the actions, settled where the options say so. */
+/** Results in the shape of the actions, settled where the options say so; either, where that is known only at run time. */
 export type ParallelResults<Actions, Options extends ParallelOptions> = Options extends { readonly settle: true }
-  ? { -readonly [Key in keyof Actions]: PromiseSettledResult<ResultOf<Actions[Key]>> }
-  : { -readonly [Key in keyof Actions]: ResultOf<Actions[Key]> };
+  ? Settled<Actions>
+  : 'settle' extends keyof Options
+    ? true extends Options['settle']
+      ? Settled<Actions> | Values<Actions>
+      : Values<Actions>
+    : Values<Actions>;
+
+type Settled<Actions> = { -readonly [Key in keyof Actions]: PromiseSettledResult<ResultOf<Actions[Key]>> };
+
+type Values<Actions> = { -readonly [Key in keyof Actions]: ResultOf<Actions[Key]> };
 
 type ResultOf<Fn> = Fn extends (...args: never) => infer Result ? Awaited<Result> : never;
 
@@ -66,7 +75,6 @@ type TakersOf<Fn> = Fn extends unknown ? (argument: FirstParameter<Fn>) => void 
 type NeedsNone<Actions> = ValuesOf<Actions> extends () => unknown ? true : false;
 
 type Items = Iterable<unknown> | AsyncIterable<unknown>;
-type Settled = PromiseSettledResult<unknown>;
 
 const readParallelOptions = anObjectOf<ParallelOptions>({
   failFast: aBoolean,
@@ -128,34 +136,36 @@ async function gather<Item>(
   }
   const { failFast = false, concurrency = Infinity, settle = false } = options;
   const cancellation = new Cancellation([scope.cancellation], failFast);
-  const settled: Settled[] = [];
+  const settled: PromiseSettledResult<unknown>[] = [];
   const step = (item: Item, index: number) => async () => {
     cancellation.throwIfAborted();
     try {
       settled[index] = { status: 'fulfilled', value: await action(item) };
-    } catch (reason) {
+    } catch (thrown) {
+      const reason = asFailure(thrown, 'parallel', cancellation);
       if (failFast) throw reason;
       settled[index] = { status: 'rejected', reason };
     }
   };
+  const steps = isAsync(items) ? eachAsync(items, step) : each(items, step);
   try {
     // p-all hands any iterable, also an async one, to p-map; its types speak of arrays only.
-    const steps = (isAsync(items) ? eachAsync(items, step) : each(items, step)) as Iterable<never> as never[];
-    const work = () => untilAborted(cancellation, pAll(steps, { concurrency }));
-    await enter({ process: scope.process, cancellation }, work);
+    const work = () => untilAborted(cancellation, pAll(steps as Iterable<never> as never[], { concurrency }));
+    await enter({ process: scope.process, cancellation, outer: scope }, work);
   } catch (failure) {
-    cancellation.abort(new DOMException('Another parallel action failed', { name: 'AbortError', cause: failure }));
+    cancellation.abort(new DOMException('Aborted with its parallel group', { name: 'AbortError', cause: failure }));
     throw failure;
   } finally {
     cancellation.release();
+    close(steps);
   }
   if (settle) return shape(settled);
-  const failures = settled.filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
+  const failures = settled.filter((result) => result.status === 'rejected').map((result) => result.reason as Error);
   if (failures.length > 0) throw new ParallelError(failures, shape(settled));
   return shape(settled.map((result) => (result as PromiseFulfilledResult<unknown>).value));
 }
 
-function* each<Item, Step>(items: Iterable<Item>, step: (item: Item, index: number) => Step): Iterable<Step> {
+function* each<Item, Step>(items: Iterable<Item>, step: (item: Item, index: number) => Step) {
   let index = 0;
   for (const item of items) yield step(item, index++);
 }
@@ -163,6 +173,13 @@ function* each<Item, Step>(items: Iterable<Item>, step: (item: Item, index: numb
 async function* eachAsync<Item, Step>(items: AsyncIterable<Item>, step: (item: Item, index: number) => Step) {
   let index = 0;
   for await (const item of items) yield step(item, index++);
+}
+
+/** Lets the items clean up where they were not all taken. Nobody waits for it: it may hang, and what it throws is lost. */
+async function close(steps: Generator | AsyncGenerator): Promise<void> {
+  try {
+    await steps.return(undefined);
+  } catch {}
 }
 
 function isAsync<Item>(items: AsyncIterable<Item> | unknown): items is AsyncIterable<Item> {

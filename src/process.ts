@@ -16,17 +16,24 @@ export interface Core {
 export interface Scope {
   readonly process: Process;
   readonly cancellation: Cancellation;
+  /** Where it was entered. */
+  readonly outer: Scope | undefined;
 }
 
 const scopes = new AsyncLocalStorage<Scope>();
 
+/** Where the code that calls this was started, whether or not that is over by now. */
+export function ownScope(): Scope | undefined {
+  return scopes.getStore();
+}
+
 /**
- * The scope of the code that calls this. A process that is over is none any more (a server that was started inside a
+ * Where what the calling code starts belongs. A scope that is over is none any more (a server that was started inside a
  * run outlives it), unless it was aborted: what still goes on behind an abort starts nothing new.
  */
 export function currentScope(): Scope | undefined {
   let scope = scopes.getStore();
-  while (scope?.process.closed && !scope.cancellation.aborted) scope = scope.process.outer;
+  while (scope?.cancellation.closed && !scope.cancellation.aborted) scope = scope.outer;
   return scope;
 }
 
@@ -58,10 +65,6 @@ export class Process {
     /** Where the run was started. */
     readonly outer: Scope | undefined,
   ) {}
-
-  get closed(): boolean {
-    return this.#pending === 0;
-  }
 
   /** Something has been started in it. */
   begin(): void {

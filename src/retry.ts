@@ -3,7 +3,7 @@ import type { Cancellation } from './cancellation.js';
 import { retryChannel } from './channels.js';
 import { AbortError, failureOf } from './errors.js';
 import type { TaskRetryEvent } from './events.js';
-import { isPromiseLike, notify } from './hooks.js';
+import { notify } from './hooks.js';
 import type { Scope } from './process.js';
 import type { Task, Work } from './task.js';
 import { aBoolean, aCount, aDuration, aFinite, aFunction, anObjectOf, longestDelay } from './validate.js';
@@ -37,10 +37,11 @@ export interface RetryOptions {
   /**
    * The wait that a server asked for, from the failure: milliseconds, a Date, or the text of a `Retry-After` field
    * (seconds or an HTTP date, RFC 9110 section 10.2.3). `undefined`, `null` and a text that is neither leave the usual
-   * wait. `maxTimeout` and `maxRetryTime` bound it: without one of them, a server may ask for a day. Default: none.
+   * wait. `maxTimeout` and `maxRetryTime` bound it: without one of them, a server may ask for a day. It is called with
+   * every failure, timeouts too; where it throws, that error is the result. Default: none.
    *
    * @example
-   * const retry = { retries: 3, retryAfter: (error) => (error as HttpError).response.headers.get('retry-after') }
+   * const retry = { retries: 3, retryAfter: (error) => (error instanceof HttpError ? error.retryAfter : undefined) };
    */
   readonly retryAfter?: ((error: Error) => number | string | Date | null | undefined) | undefined;
 }
@@ -80,8 +81,7 @@ export function withRetry(options: RetryOptions, next: Work): Work {
       return retry(task, scope, options, next, failureOf(failure, task.name), began);
     };
     try {
-      const pending = next(task, scope);
-      return isPromiseLike(pending) ? pending.then(undefined, again) : pending;
+      return Promise.resolve(next(task, scope)).then(undefined, again);
     } catch (failure) {
       return again(failure);
     }
@@ -98,6 +98,7 @@ function retry(task: Task, scope: Scope, options: RetryOptions, next: Work, fail
     if (attemptNumber === 1) throw failure;
     let waiting = true;
     try {
+      scope.cancellation.throwIfAborted();
       await announceAndWait(task, scope, options, failed, Math.min(delayAfter(failed, consumed, options), left()));
       waiting = false;
       return await next(task, scope);
@@ -130,14 +131,17 @@ function delayAfter(failed: RetryContext, consumed: boolean, options: RetryOptio
 /** p-retry's wait after so many retries. */
 function backoff(retriesConsumed: number, { minTimeout = 1000, factor = 2, randomize = false }: RetryOptions): number {
   const random = randomize ? Math.random() + 1 : 1;
-  return Math.round(random * minTimeout * (factor > 0 ? factor : 1) ** retriesConsumed);
+  return Math.round(random * minTimeout * (factor > 0 ? factor : 1) ** retriesConsumed) || 0;
 }
 
 /** What a `Retry-After` field or its like asks for, in milliseconds from now. */
 export function millisecondsOf(asked: number | string | Date | null | undefined): number | undefined {
-  if (typeof asked === 'string' && /^\s*\d+\s*$/.test(asked)) return Number(asked) * 1000;
-  const delay = typeof asked === 'number' ? asked : new Date(asked ?? Number.NaN).getTime() - Date.now();
-  return Number.isNaN(delay) ? undefined : Math.max(0, delay);
+  if (typeof asked === 'string') {
+    if (/^\s*\d+\s*$/.test(asked)) return Number(asked) * 1000;
+    return /^\s*\w+, .+ GMT\s*$/.test(asked) ? millisecondsOf(new Date(asked)) : undefined;
+  }
+  const delay = asked instanceof Date ? asked.getTime() - Date.now() : asked;
+  return typeof delay === 'number' && !Number.isNaN(delay) ? Math.max(0, delay) : undefined;
 }
 
 async function announceAndWait(
@@ -152,7 +156,7 @@ async function announceAndWait(
     if (retryChannel.hasSubscribers) retryChannel.publish(event);
     await notify(core.hooks.onTaskRetry, event);
   }
-  if (delay > 0) await pause(delay, cancellation, unref);
+  if (delay > 0 && !cancellation.aborted) await pause(delay, cancellation, unref);
 }
 
 /** Waits, or until aborted. */

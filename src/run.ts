@@ -33,11 +33,11 @@ export async function run<Result>(core: Core, work: () => Result, options: unkno
   aFunction(work, 'run');
   const read = readRunOptions(options);
   const { name = core.name, id = randomUUID(), state, signal, timeout = Infinity } = read;
+  const initial = core.states.open(state);
   signal?.throwIfAborted();
   const outer = currentScope();
   outer?.cancellation.throwIfAborted();
 
-  const initial = core.states.open(state);
   const sources = [outer?.cancellation, signal && cancellationOf(signal)];
   const cancellation = new Cancellation(sources, timeout < Infinity);
   if (timeout < Infinity) cancellation.limit(name, timeout);
@@ -46,7 +46,7 @@ export async function run<Result>(core: Core, work: () => Result, options: unkno
 
   const { onProcessBegin, onProcessCompletion } = core.hooks;
   const record = new RunningProcess(process, name);
-  const scope = { process, cancellation };
+  const scope = { process, cancellation, outer };
   const lived = () => live(record, process, scope, onProcessBegin, onProcessCompletion, () => work(), cancellation);
   const entered = () => enter(scope, lived);
   return (processChannel.hasSubscribers ? processChannel.tracePromise(entered, record) : entered()) as Awaited<Result>;

@@ -33,7 +33,8 @@ export class StateStore<State extends object> {
   /** Sets initial values, which `getState` outside of any run then reads too. */
   assign(values: Partial<State>): void {
     Object.assign(this.#initial, this.#copy(values));
-    Object.assign(this.current, this.#copy(values));
+    // A copy: the run that left it may have stragglers.
+    this.#last = Object.assign(this.#copy(this.current), this.#copy(values));
   }
 }
 

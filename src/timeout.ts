@@ -27,9 +27,10 @@ export const readTimeout = anObjectOf<StoredTimeout>(
 
 /** Ends `next` after `limit` milliseconds, with one timer that aborts what runs inside. */
 export function withLimit(limit: number, next: Work): Work {
-  return async (task, { process, cancellation: outer }) => {
-    const cancellation = new Cancellation([outer], true);
-    const scope = { process, cancellation };
+  return async (task, outer) => {
+    const { process } = outer;
+    const cancellation = new Cancellation([outer.cancellation], true);
+    const scope = { process, cancellation, outer };
     cancellation.limit(task.name, limit);
     try {
       return await untilAborted(

@@ -26,7 +26,7 @@ export const aSignal = aValue<AbortSignal>(
   (value) => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',
 );
 export const aState = aValue<object>(
-  `a plain object without a key ${reservedKeys.join(', ')}`,
+  'a plain object without reserved keys (__proto__, constructor, prototype)',
   (value) => isPlainObject(value) && !Object.keys(value).some((key) => reservedKeys.includes(key)),
 );
 export const aCount = aValue<number>('a whole number of at least 0, or Infinity', (value) => isWholeFrom(0, value));
@@ -88,5 +88,5 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 }
 
 function isWholeFrom(least: number, value: unknown): boolean {
-  return value === Infinity || (Number.isInteger(value) && (value as number) >= least);
+  return value === Infinity || (Number.isSafeInteger(value) && (value as number) >= least);
 }

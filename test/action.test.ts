@@ -1,7 +1,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import { AbortError, Orchestrator, ValidationError } from 'orchestrator';
 import { describe, expect, it } from 'vitest';
-import { recorded, rejection } from './support.js';
+import { recorded, rejection, settled } from './support.js';
 
 describe('action', () => {
   it('turns a sync function into one that returns a promise', async () => {
@@ -17,6 +17,23 @@ describe('action', () => {
     // biome-ignore lint/suspicious/noThenProperty: a thenable is the subject
     const thenable = { then: (resolve: (value: number) => void) => resolve(7) };
     await expect(orchestrator.action(() => thenable)()).resolves.toBe(7);
+  });
+
+  it('awaits a thenable also with a retry policy', async () => {
+    const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 0 } });
+    // biome-ignore lint/suspicious/noThenProperty: a thenable is the subject
+    const good = { then: (resolve: (value: number) => void) => resolve(42) };
+    await expect(orchestrator.action(() => good)()).resolves.toBe(42);
+    let calls = 0;
+    const bad = {
+      // biome-ignore lint/suspicious/noThenProperty: a thenable is the subject
+      then(_: unknown, reject: (error: Error) => void) {
+        calls++;
+        setImmediate(() => reject(new Error('late')));
+      },
+    };
+    await expect(orchestrator.action(() => bad)()).rejects.toThrow('late');
+    expect(calls).toBe(2);
   });
 
   it('rejects with the very error that the function threw, sync or async', async () => {
@@ -158,6 +175,40 @@ describe('action', () => {
     listener.port2.postMessage('hello');
     await expect(listener.heard).resolves.toBe(1);
     listener.port1.close();
+  });
+
+  it('that nobody awaited is aborted with its run, also where the task that called it had a limit and is over', async () => {
+    const orchestrator = new Orchestrator();
+    const controller = new AbortController();
+    const ended: string[] = [];
+    orchestrator.onTaskCompletion(({ name, status }) => ended.push(`${name} ${status}`));
+    const hang = orchestrator.action(() => new Promise(() => {}), { name: 'hang' });
+    const left: Promise<unknown>[] = [];
+    const outer = orchestrator.action(() => void left.push(rejection(hang())), { name: 'outer', timeout: 60_000 });
+    const late = orchestrator.action(() => void left.push(settled().then(() => rejection(hang()))), {
+      name: 'late',
+      timeout: 60_000,
+    });
+    const group = orchestrator.parallel(
+      [() => void left.push(rejection(orchestrator.run(() => new Promise(() => {}))))],
+      {
+        failFast: true,
+      },
+    );
+    const running = orchestrator.run(
+      async () => {
+        await outer();
+        await late();
+        await group();
+        await settled();
+        controller.abort('reason');
+        await new Promise(() => {});
+      },
+      { signal: controller.signal },
+    );
+    expect(await rejection(running)).toBe('reason');
+    expect(await Promise.all(left)).toEqual(['reason', 'reason', 'reason']);
+    expect(ended).toEqual(['outer succeeded', 'late succeeded', 'hang aborted', 'hang aborted']);
   });
 
   it('that nobody awaited still finishes in its run, and that run stays open for what it calls', async () => {

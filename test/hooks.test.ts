@@ -139,6 +139,18 @@ describe('hooks', () => {
     expect(failure.suppressed.message).toBe('of a using declaration');
   });
 
+  it('that throw after an abort leave the reason alone, which others see too', async () => {
+    const reason: Error & { suppressed?: unknown } = new Error('stop');
+    const controller = new AbortController();
+    const orchestrator = new Orchestrator().onProcessCompletion(() => {
+      throw new Error('secret');
+    });
+    const pending = rejection(orchestrator.run(() => deferred().promise, { signal: controller.signal }));
+    controller.abort(reason);
+    expect(await pending).toBe(reason);
+    expect(reason.suppressed).toBeUndefined();
+  });
+
   it('that throw after a process that succeeded or failed are treated alike', async () => {
     const orchestrator = new Orchestrator();
     const hook = new Error('hook');

@@ -99,6 +99,22 @@ describe('memory', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
+  it('does not grow with the groups of a run', async () => {
+    const orchestrator = new Orchestrator();
+    const { signal } = new AbortController();
+    const group = orchestrator.parallel([() => 1, () => 2], { failFast: true });
+    const grown = await orchestrator.run(
+      async () => {
+        await group();
+        const before = heap();
+        for (let index = 0; index < 20_000; index++) await group();
+        return heap() - before;
+      },
+      { signal },
+    );
+    expect(grown).toBeLessThan(3);
+  });
+
   it('keeps nothing of ten thousand runs on a signal that outlives them', async () => {
     const orchestrator = new Orchestrator();
     const { signal } = new AbortController();

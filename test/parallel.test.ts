@@ -1,4 +1,4 @@
-import { Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
+import { AbortError, Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
 import { pMapSkip, pMapStop } from 'p-map';
 import { describe, expect, it } from 'vitest';
 import { deferred, recorded, rejection, settled } from './support.js';
@@ -116,9 +116,10 @@ describe('parallel', () => {
     });
   });
 
-  it('says the kind of a failure that is no error', async () => {
+  it('says what was thrown that is no error', async () => {
     const error = (await rejection(new Orchestrator().parallel([() => Promise.reject(null)])())) as ParallelError;
-    expect(error.message).toBe('1 of 1 parallel actions failed, the first with: null');
+    expect(error.message).toContain('"parallel" threw null instead of an Error');
+    expect(error.errors[0]?.cause).toBe(null);
   });
 
   it('with settle resolves with settled results', async () => {
@@ -202,6 +203,30 @@ describe('parallel', () => {
     expect(started).toBe(1);
   });
 
+  it('starts no plain function either after an abort', async () => {
+    const orchestrator = new Orchestrator();
+    const controller = new AbortController();
+    const gate = deferred();
+    let started = 0;
+    const group = orchestrator.parallel([() => gate.promise, () => started++], { concurrency: 1 });
+    const pending = rejection(orchestrator.run(() => group(), { signal: controller.signal }));
+    controller.abort('reason');
+    gate.resolve();
+    expect(await pending).toBe('reason');
+    await settled();
+    expect(started).toBe(0);
+  });
+
+  it('gives the failures of plain functions as it gives those of actions', async () => {
+    const orchestrator = new Orchestrator();
+    const fatal = new Error('fatal');
+    const abort = () => Promise.reject(new AbortError(fatal));
+    const text = () => Promise.reject('text');
+    const results = await orchestrator.parallel([abort, text], { settle: true })();
+    expect(results).toMatchObject([{ reason: fatal }, { reason: { name: 'ValidationError', cause: 'text' } }]);
+    expect(await rejection(orchestrator.parallel([abort], { failFast: true })())).toBe(fatal);
+  });
+
   it('passes plain functions too, without making them tasks', async () => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);
@@ -236,6 +261,11 @@ describe('parallel', () => {
     [[() => {}, 'x'], undefined, 'actions.1 must be a function, got String'],
     [{ a: () => {}, b: null }, undefined, 'actions.b must be a function, got null'],
     [[], { concurrency: 0 }, 'concurrency must be a whole number of at least 1, or Infinity, got 0'],
+    [
+      [],
+      { concurrency: 2 ** 60 },
+      'concurrency must be a whole number of at least 1, or Infinity, got 1152921504606847000',
+    ],
     [[], { concurrency: 1.5 }, 'concurrency must be a whole number of at least 1, or Infinity, got 1.5'],
     [[], { failFast: 1 }, 'failFast must be a boolean, got 1'],
     [[], { failfast: true }, 'failfast is unknown, expected failFast, concurrency, settle'],
@@ -321,6 +351,34 @@ describe('map', () => {
     expect(await rejection(orchestrator.map(items(), act))).toBe(error);
     await settled();
     expect(started).toBeLessThanOrEqual(1);
+  });
+
+  it('lets its items clean up where it does not take them all', async () => {
+    const orchestrator = new Orchestrator();
+    const closed: string[] = [];
+    function* numbers() {
+      try {
+        yield* [1, 2, 3, 4];
+      } finally {
+        closed.push('sync');
+      }
+    }
+    async function* lines() {
+      try {
+        yield* numbers();
+      } finally {
+        closed.push('async');
+        await Promise.reject(new Error('nobody hears this'));
+      }
+    }
+    const fail = orchestrator.action(() => Promise.reject(new Error('no')));
+    const options = { failFast: true, concurrency: 1 };
+    await rejection(orchestrator.map(numbers(), fail, options));
+    await settled();
+    expect(closed).toEqual(['sync']);
+    await rejection(orchestrator.map(lines(), fail, options));
+    await settled();
+    expect(closed).toEqual(['sync', 'sync', 'async']);
   });
 
   it('ends with a limit of the run', async () => {

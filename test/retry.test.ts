@@ -111,7 +111,11 @@ describe('retry', () => {
   it('ends with the error that an onTaskRetry hook throws', async () => {
     const error = new Error('hook');
     let calls = 0;
-    const orchestrator = new Orchestrator().onTaskRetry(() => Promise.reject(error));
+    let announced = 0;
+    const orchestrator = new Orchestrator().onTaskRetry(() => {
+      announced++;
+      return Promise.reject(error);
+    });
     const act = orchestrator.action(
       () => {
         calls++;
@@ -120,7 +124,7 @@ describe('retry', () => {
       { retry: { retries: 5, ...quick } },
     );
     expect(await rejection(act())).toBe(error);
-    expect(calls).toBe(1);
+    expect([calls, announced]).toEqual([1, 1]);
   });
 
   it('counts for the action that fails, not for those that call it', async () => {
@@ -234,6 +238,10 @@ describe('the wait between attempts', () => {
     expect(await waits({ retries: 1, maxTimeout: 500, retryAfter: () => '3600' })).toEqual([500]);
   });
 
+  it('is never longer than a timer can hold', async () => {
+    expect(await waits({ retries: 1, retryAfter: () => '99999999999' })).toEqual([2 ** 31 - 1]);
+  });
+
   it('is announced with all that is known', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 2, minTimeout: 5 }, state: { key: 'k' } });
     const events: TaskRetryEvent[] = [];
@@ -284,6 +292,33 @@ describe('the wait between attempts', () => {
   });
 });
 
+describe('an abort between a failure and the wait', () => {
+  it.each(['onTaskRetry', 'shouldRetry'] as const)(
+    'in %s leaves no timer, and announces nothing more',
+    async (where) => {
+      vi.useFakeTimers();
+      const controller = new AbortController();
+      const announced: number[] = [];
+      const orchestrator = new Orchestrator().onTaskRetry(({ attempt }) => {
+        announced.push(attempt);
+        if (where === 'onTaskRetry') controller.abort('reason');
+      });
+      const shouldRetry = async () => {
+        if (where === 'shouldRetry') controller.abort('reason');
+        return true;
+      };
+      const act = orchestrator.action(() => Promise.reject(new Error('no')), {
+        retry: { minTimeout: 3000, shouldRetry },
+      });
+      expect(await rejection(orchestrator.run(() => act(), { signal: controller.signal }))).toBe('reason');
+      await vi.advanceTimersByTimeAsync(1);
+      expect(vi.getTimerCount()).toBe(0);
+      expect(announced).toEqual(where === 'onTaskRetry' ? [1] : []);
+      vi.useRealTimers();
+    },
+  );
+});
+
 describe('an abort during an attempt', () => {
   it('ends endless retries', async () => {
     const orchestrator = new Orchestrator();
@@ -328,6 +363,14 @@ describe('millisecondsOf', () => {
     [null, undefined],
     ['', undefined],
     ['nonsense', undefined],
+    ['1.5', undefined],
+    ['-1', undefined],
+    ['5, 10', undefined],
+    ['soon 5', undefined],
+    ['2026-11-22T00:00:00Z', undefined],
+    ['Someday, when GMT', undefined],
+    [true as never, undefined],
+    ['Thursday, 01-Jan-70 00:00:00 GMT', 0],
     [Number.NaN, undefined],
     [new Date(Number.NaN), undefined],
     [' 3 ', 3000],

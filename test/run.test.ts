@@ -201,6 +201,72 @@ describe('run', () => {
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
 
+  it('does not call its function after an abort in a begin hook, nor does a task, nor middleware', async () => {
+    for (const pause of [() => {}, settled]) {
+      const controller = new AbortController();
+      const abort = async () => {
+        await pause();
+        controller.abort('reason');
+        await pause();
+      };
+      const { signal } = controller;
+      const never = () => expect.fail('was called');
+      expect(await rejection(new Orchestrator().onProcessBegin(abort).run(never, { signal }))).toBe('reason');
+    }
+    for (const pause of [() => {}, settled]) {
+      const controller = new AbortController();
+      const orchestrator = new Orchestrator()
+        .use(() => expect.fail('was called'))
+        .onTaskBegin(async () => {
+          await pause();
+          controller.abort('reason');
+        });
+      const never = orchestrator.action(() => expect.fail('was called'));
+      expect(await rejection(orchestrator.run(() => never(), { signal: controller.signal }))).toBe('reason');
+    }
+  });
+
+  it('is over when its function has ended: a limit that strikes in a completion hook changes nothing', async () => {
+    const orchestrator = new Orchestrator({ state: { cleaned: false } });
+    const clean = orchestrator.action(() => {
+      orchestrator.getState().cleaned = true;
+    });
+    orchestrator.onProcessCompletion(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await clean();
+    });
+    await expect(orchestrator.run(() => 'value', { timeout: 10 })).resolves.toBe('value');
+    expect(orchestrator.getState().cleaned).toBe(true);
+  });
+
+  it('aborted without a reason rejects with an AbortError', async () => {
+    const controller = new AbortController();
+    const orchestrator = new Orchestrator();
+    const statuses: string[] = [];
+    orchestrator.onProcessCompletion(({ status }) => statuses.push(status));
+    const pending = rejection(orchestrator.run(forever, { signal: controller.signal }));
+    controller.abort(null);
+    expect(await pending).toHaveProperty('name', 'AbortError');
+    expect(statuses).toEqual(['aborted']);
+  });
+
+  it('leaves nothing behind where what is thrown cannot even be looked at', async () => {
+    vi.useFakeTimers();
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const pending = rejection(
+      new Orchestrator().run(
+        () => {
+          throw proxy;
+        },
+        { timeout: 1000 },
+      ),
+    );
+    expect(await pending).toBeInstanceOf(TypeError);
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
   it('cuts short a begin hook that hangs', async () => {
     const orchestrator = new Orchestrator().onProcessBegin(forever).onTaskBegin(forever);
     const never = orchestrator.action(() => expect.fail('was called'));

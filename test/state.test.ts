@@ -99,6 +99,46 @@ describe('state', () => {
     await expect(orchestrator.run(() => orchestrator.getState().count)).resolves.toBe(7);
   });
 
+  it('of a run that is over stays its own: what still goes on in it neither sees nor changes that of others', async () => {
+    const orchestrator = new Orchestrator({ state: { user: 'nobody' } });
+    const gate = deferred();
+    let straggler: Promise<string> | undefined;
+    await orchestrator.run(
+      () => {
+        straggler = gate.promise.then(() => {
+          const { user } = orchestrator.getState();
+          orchestrator.setState('user', 'changed too late');
+          return user;
+        });
+      },
+      { state: { user: 'alice' } },
+    );
+    await orchestrator.run(() => {}, { state: { user: 'bob' } });
+    gate.resolve();
+    await expect(straggler).resolves.toBe('alice');
+    expect(orchestrator.getState().user).toBe('bob');
+    await expect(orchestrator.run(() => orchestrator.getState().user)).resolves.toBe('nobody');
+  });
+
+  it('set outside does not reach into a run that left it, nor alias what was given', async () => {
+    const orchestrator = new Orchestrator({ state: { list: ['a'], count: 0 } });
+    const gate = deferred();
+    let straggler: Promise<number> | undefined;
+    const read = orchestrator.action(async () => {
+      await gate.promise;
+      return orchestrator.getState().count;
+    });
+    await orchestrator.run(() => {
+      straggler = read();
+    });
+    const list = ['b'];
+    orchestrator.setState({ count: 99, list });
+    list.push('c');
+    gate.resolve();
+    await expect(straggler).resolves.toBe(0);
+    expect(orchestrator.getState()).toEqual({ list: ['b'], count: 99 });
+  });
+
   it('given to one run is set over the initial state, for that run only', async () => {
     const orchestrator = new Orchestrator({ state: { region: 'eu', tags: ['a'] } });
     const tags = ['b'];
@@ -132,7 +172,7 @@ describe('state', () => {
   it.each(['__proto__', 'constructor', 'prototype'])('refuses the reserved key %s', async (key) => {
     const orchestrator = new Orchestrator();
     const hostile = JSON.parse(`{ "${key}": { "polluted": true } }`);
-    const message = 'must be a plain object without a key __proto__, constructor, prototype, got';
+    const message = 'must be a plain object without reserved keys (__proto__, constructor, prototype), got';
     expect(() => orchestrator.setState(key, 1)).toThrow(`values ${message}`);
     expect(() => orchestrator.setState(hostile)).toThrow(ValidationError);
     expect(() => new Orchestrator({ state: hostile })).toThrow(`state ${message}`);

@@ -107,6 +107,16 @@ describe('timeout', () => {
     expect(await outcome(act())).toEqual(new Error('second'));
   });
 
+  it('falls back for either limit where both are given', async () => {
+    const orchestrator = new Orchestrator();
+    const fallback = () => 'fallback';
+    const first = orchestrator.action(forever, { timeout: { attempt: 10, total: 1000, fallback } });
+    expect(await outcome(first())).toBe('fallback');
+    const retry = { retries: 9, minTimeout: 0 };
+    const second = orchestrator.action(forever, { timeout: { attempt: 10, total: 35, fallback }, retry });
+    expect(await outcome(second())).toBe('fallback');
+  });
+
   it('rejects with what a fallback throws', async () => {
     const error = new Error('no cache');
     const timeout = { attempt: 10, fallback: () => Promise.reject(error) };

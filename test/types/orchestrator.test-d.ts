@@ -1,6 +1,7 @@
 import { ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
 import {
   type Action,
+  type ActionOptions,
   Orchestrator,
   type Policy,
   type RetryOptions,
@@ -59,6 +60,13 @@ describe('action', () => {
     });
     // @ts-expect-error a fallback gives what the action gives
     orchestrator.action(async (id: string): Promise<User> => ({ id }), { timeout: { fallback: () => 1 } });
+  });
+
+  it('takes options that are kept apart, and functions of a list that cannot be changed', () => {
+    const preset: ActionOptions = { retry: 3 };
+    expectTypeOf(orchestrator.action((text: string) => text.length, preset)('a')).resolves.toEqualTypeOf<number>();
+    const sum = orchestrator.action((...numbers: readonly number[]) => numbers.length);
+    expectTypeOf(sum(1, 2)).resolves.toEqualTypeOf<number>();
   });
 
   it('is the same type with other options', () => {
@@ -163,6 +171,10 @@ describe('parallel', () => {
   it('gives settled results where it settles', () => {
     const settled = orchestrator.parallel([fetchUser, countOrders], { settle: true });
     expectTypeOf(settled('1', 2)).resolves.toEqualTypeOf<[PromiseSettledResult<User>, PromiseSettledResult<number>]>();
+    const either = orchestrator.parallel([countOrders], { settle: Math.random() > 0.5 });
+    expectTypeOf(either(1)).resolves.toEqualTypeOf<[number] | [PromiseSettledResult<number>]>();
+    const never = orchestrator.parallel([countOrders], { settle: false });
+    expectTypeOf(never(1)).resolves.toEqualTypeOf<[number]>();
     const waiting = orchestrator.parallel([fetchUser], { failFast: true, concurrency: 2 });
     expectTypeOf(waiting('1')).resolves.toEqualTypeOf<[User]>();
   });
