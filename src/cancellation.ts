@@ -57,11 +57,11 @@ export class Cancellation {
   abort(reason: unknown): void {
     if (this.aborted) return;
     this.aborted = true;
-    this.reason = reason ?? new DOMException('This operation was aborted', 'AbortError');
+    this.reason = reason;
     const listeners = this.#listeners ?? [];
     this.#listeners = undefined;
     for (const listener of listeners) listener(this);
-    this.#controller?.abort(this.reason);
+    this.#controller?.abort(reason);
   }
 
   /** Aborts it with a `TimeoutError` after so many milliseconds. */

@@ -58,7 +58,7 @@ export function isError(value: unknown): value is Error {
 export function failureOf(thrown: unknown, subject: string): Error {
   if (thrown instanceof AbortError) return thrown.originalError;
   if (isError(thrown)) return thrown;
-  return new ValidationError(`"${subject}" threw ${kindOf(thrown)} instead of an Error; see its cause`, {
+  return new ValidationError(`"${subject}" threw ${kindOf(thrown)} instead of an Error`, {
     cause: thrown,
   });
 }

@@ -23,7 +23,7 @@ export interface ProcessRecord<State = unknown> extends Outcome {
   readonly id: string;
   /** Id of the process that this one runs inside, if any. */
   readonly parentId: string | undefined;
-  /** Name of the orchestrator. */
+  /** The `name` given to `run`, else that of the orchestrator. */
   readonly name: string;
   /** When it began, in epoch milliseconds. */
   readonly time: number;

@@ -74,9 +74,7 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
   setState<Key extends keyof State & string>(key: Key, value: State[Key]): this;
   setState(values: Partial<State>): this;
   setState(keyOrValues: unknown, ...value: unknown[]): this {
-    if (value.length > 0) aName(keyOrValues, 'key');
-    const values = value.length > 0 ? { [keyOrValues as string]: value[0] } : keyOrValues;
-    aState(values, 'values');
+    const values = aState(value.length > 0 ? { [aName(keyOrValues, 'key')]: value[0] } : keyOrValues, 'state');
     const process = this.#process;
     if (process === undefined) this.#core.states.assign(values as Partial<State>);
     else Object.assign(process.state, values);

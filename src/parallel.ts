@@ -108,9 +108,7 @@ export async function map(core: Core, items: Items, action: AnyFunction, options
 function bind(functions: readonly AnyFunction[], args: readonly unknown[]): AnyFunction[] {
   const { length } = functions;
   if (args.length > 1 && args.length !== length) {
-    throw new ValidationError(
-      `expected no argument, one for all or one for each of ${length} actions, got ${args.length}`,
-    );
+    throw new ValidationError(`parallel takes 0, 1 or ${length} arguments here, got ${args.length}`);
   }
   if (args.length === 0) return functions.map((fn) => () => fn());
   return functions.map((fn, index) => () => fn(args[args.length === 1 ? 0 : index]));

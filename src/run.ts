@@ -47,8 +47,8 @@ export async function run<Result>(core: Core, work: () => Result, options: unkno
   const { onProcessBegin, onProcessCompletion } = core.hooks;
   const record = new RunningProcess(process, name);
   const scope = { process, cancellation, outer };
-  const lived = () => live(record, process, scope, onProcessBegin, onProcessCompletion, () => work(), cancellation);
-  const entered = () => enter(scope, lived);
+  const entered = () =>
+    enter(scope, () => live(record, process, scope, onProcessBegin, onProcessCompletion, () => work(), cancellation));
   return (processChannel.hasSubscribers ? processChannel.tracePromise(entered, record) : entered()) as Awaited<Result>;
 }
 

@@ -29,10 +29,8 @@ export const aState = aValue<object>(
   'a plain object without reserved keys (__proto__, constructor, prototype)',
   (value) => isPlainObject(value) && !Object.keys(value).some((key) => reservedKeys.includes(key)),
 );
-export const aCount = aValue<number>('a whole number of at least 0, or Infinity', (value) => isWholeFrom(0, value));
-export const aConcurrency = aValue<number>('a whole number of at least 1, or Infinity', (value) =>
-  isWholeFrom(1, value),
-);
+export const aCount = aWhole(0);
+export const aConcurrency = aWhole(1);
 export const aFinite = aValue<number>(
   'a finite number of at least 0',
   (value) => Number.isFinite(value) && (value as number) >= 0,
@@ -45,6 +43,13 @@ export const aLimit = aValue<number>(
   `a number of milliseconds above 0, up to ${longestDelay} or Infinity`,
   (value) => typeof value === 'number' && value > 0 && (value <= longestDelay || value === Infinity),
 );
+
+function aWhole(least: number): Reader<number> {
+  return aValue(
+    `a whole number of at least ${least}, or Infinity`,
+    (value) => value === Infinity || (Number.isSafeInteger(value) && (value as number) >= least),
+  );
+}
 
 /** Reads what passes a test. */
 export function aValue<Value>(expected: string, test: (value: unknown) => boolean): Reader<Value> {
@@ -85,8 +90,4 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   if (typeof value !== 'object' || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-function isWholeFrom(least: number, value: unknown): boolean {
-  return value === Infinity || (Number.isSafeInteger(value) && (value as number) >= least);
 }
