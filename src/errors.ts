@@ -50,7 +50,7 @@ export class ValidationError extends TypeError {
 }
 
 /** Whether a value is an error, also when it comes from another realm (a `vm` context, a test runner). */
-export function isError(value: unknown): value is Error {
+function isError(value: unknown): value is Error {
   return value instanceof Error || typeof (value as Error | null | undefined)?.stack === 'string';
 }
 

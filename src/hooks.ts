@@ -1,4 +1,4 @@
-import { failureOf, isError } from './errors.js';
+import { failureOf } from './errors.js';
 import type {
   Mutable,
   Outcome,
@@ -87,10 +87,10 @@ export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly n
   }
   record.suppressed = [...record.suppressed, thrown];
   // The reason of an abort is the caller's, and others see it.
-  if (record.status !== 'failed' || !isError(record.error)) return;
-  const { suppressed = [] } = record.error as { suppressed?: unknown };
-  if (Array.isArray(suppressed))
-    Reflect.set(record.error, 'suppressed', [...suppressed, thrown].slice(0, mostSuppressed));
+  if (record.status !== 'failed') return;
+  const failure = record.error as Error & { suppressed?: unknown };
+  const { suppressed = [] } = failure;
+  if (Array.isArray(suppressed)) Reflect.set(failure, 'suppressed', [...suppressed, thrown].slice(0, mostSuppressed));
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
