@@ -73,8 +73,7 @@ export class Cancellation {
   }
 
   close(): void {
-    this.closed = true;
-    clearTimeout(this.#timer);
+    this.#end();
     this.#unlink();
   }
 
@@ -84,10 +83,9 @@ export class Cancellation {
    * to end these too. The signal is held weakly, so that nothing piles up.
    */
   release(): void {
-    this.closed = true;
-    clearTimeout(this.#timer);
+    this.#end();
     if (!this.#listeners?.size) this.#unlink();
-    if (this.#controller === undefined) return;
+    if (this.#controller === undefined || this.aborted) return;
     bySignal.set(this.#controller.signal, this);
     const held = new WeakRef(this);
     const follow: Listener = ({ reason }) => held.deref()?.abort(reason);
@@ -112,6 +110,11 @@ export class Cancellation {
     this.#listeners?.delete(listener);
     this.#onListeners?.(this.#listeners?.size);
     if (this.closed && !this.#listeners?.size) this.#unlink();
+  }
+
+  #end(): void {
+    this.closed = true;
+    clearTimeout(this.#timer);
   }
 
   #unlink(): void {

@@ -1,8 +1,20 @@
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Orchestrator } from 'orchestrator';
 import { describe, expect, it } from 'vitest';
 import { deferred, rejection, settled } from './support.js';
+
+/** A server on a free port of loopback. */
+async function serve(listener: RequestListener) {
+  const server = createServer(listener);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const stop = async () => {
+    server.closeAllConnections();
+    await once(server.close(), 'close');
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop };
+}
 
 describe('signal', () => {
   it('outside of any run never aborts, and is not kept', () => {
@@ -94,31 +106,25 @@ describe('signal', () => {
 
   it('ends the reading of a body whose fetch had a limit', async () => {
     const closed = deferred();
-    const server = createServer((_, response) => {
+    const { url, stop } = await serve((_, response) => {
       response.write('the beginning');
       response.on('close', closed.resolve);
-    }).listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    });
     const orchestrator = new Orchestrator();
     const open = orchestrator.action(() => fetch(url, { signal: orchestrator.signal }), { timeout: 10_000 });
     const reading = orchestrator.run(async () => (await open()).text(), { timeout: 100 });
     await expect(reading).rejects.toThrow('timed out after 100 ms');
     await closed.promise;
-    await new Promise((resolve) => server.close(resolve));
+    await stop();
   });
 
   it('really ends a fetch: its server sees the connection close', async () => {
     const closed = deferred();
-    const server = createServer((request) => {
-      request.on('close', closed.resolve);
-    }).listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { url, stop } = await serve((request) => request.on('close', closed.resolve));
     const orchestrator = new Orchestrator();
     const get = orchestrator.action(() => fetch(url, { signal: orchestrator.signal }), { timeout: 50 });
     await expect(get()).rejects.toThrow('timed out after 50 ms');
     await closed.promise;
-    await new Promise((resolve) => server.close(resolve));
+    await stop();
   });
 });
