@@ -22,18 +22,30 @@ export type Action<Args extends readonly unknown[] = readonly unknown[], Result 
   ...args: Args
 ) => Promise<Result>;
 
-interface Definition {
+/** What tasks are made from: work with a name. */
+export interface Definition {
   readonly core: Core;
-  readonly fn: AnyFunction;
   readonly name: string;
-  readonly policies: Policies;
   /** The function with its policies. */
   readonly work: Work;
   /** The same with middleware, for a task that is looked at. */
   readonly observed: (record: RunningTask, scope: Scope) => unknown;
 }
 
-const definitions = new WeakMap<AnyFunction, Definition>();
+/** What an action was made from. */
+interface Source {
+  readonly core: Core;
+  readonly fn: AnyFunction;
+  readonly name: string;
+  readonly policies: Policies;
+}
+
+const sources = new WeakMap<AnyFunction, Source>();
+
+/** What an action was made from; nothing for a function that is none. */
+export function sourceOf(action: AnyFunction): Source | undefined {
+  return sources.get(action);
+}
 
 const readActionOptions = anObjectOf<ActionOptions, Partial<Policies & { readonly name: string }>>({
   name: aName,
@@ -49,29 +61,38 @@ export function defineAction(core: Core, defaults: Policies, fn: AnyFunction, op
 
 /** The same action with other options. */
 export function redefineAction(core: Core, action: AnyFunction, options: unknown): AnyFunction {
-  const definition = definitions.get(action);
-  if (definition?.core !== core) throw invalid('action', 'an action of this orchestrator', action);
+  const source = sources.get(action);
+  if (source?.core !== core) throw invalid('action', 'an action of this orchestrator', action);
   const read = readActionOptions(options);
-  const { fn, name, policies } = definition;
+  const { fn, name, policies } = source;
   return actionOf(core, fn, read.name ?? name, overDefaults(read, policies));
 }
 
 function actionOf(core: Core, fn: AnyFunction, name: string, policies: Policies): AnyFunction {
-  const call: Work = ({ args, record }, { cancellation }) => {
+  const definition = defineWork(core, name, applyPolicies(policies, callOf(fn)));
+  const action = (...args: unknown[]) => perform(definition, args);
+  sources.set(action, { core, fn, name, policies });
+  return Object.defineProperty(action, 'name', { value: name });
+}
+
+/** One attempt: a call of the function with the task's arguments. */
+export function callOf(fn: AnyFunction): Work {
+  return ({ args, record }, { cancellation }) => {
     cancellation.throwIfAborted();
     if (record !== undefined) record.attempts++;
     return fn(...args);
   };
-  const work = applyPolicies(policies, call);
+}
+
+/** Gives work a name, so that tasks can be made of it. */
+export function defineWork(core: Core, name: string, work: Work): Definition {
   const observed = (record: RunningTask, scope: Scope) => {
     const { use } = core.hooks;
     const task = newTask(definition, record.args, record);
     return use.length === 0 ? work(task, scope) : wrap(use, work, task, scope);
   };
-  const definition = { core, fn, name, policies, work, observed };
-  const action = (...args: unknown[]) => perform(definition, args);
-  definitions.set(action, definition);
-  return Object.defineProperty(action, 'name', { value: name });
+  const definition = { core, name, work, observed };
+  return definition;
 }
 
 function newTask({ core, name }: Definition, args: readonly unknown[], record?: RunningTask): Task {
@@ -79,7 +100,7 @@ function newTask({ core, name }: Definition, args: readonly unknown[], record?: 
 }
 
 /** From a call to a task: in the run around it, else in a run of its own. */
-function perform(definition: Definition, args: unknown[]): Promise<unknown> {
+export function perform(definition: Definition, args: unknown[]): Promise<unknown> {
   const { core, name } = definition;
   const scope = currentScope();
   const process = processOf(core, scope);

@@ -28,12 +28,21 @@ const readRunOptions = anObjectOf<RunOptions<object>>({
   timeout: aLimit,
 });
 
-/** Runs `work` as a process. */
-export async function run<Result>(core: Core, work: () => Result, options: unknown = {}): Promise<Awaited<Result>> {
+/**
+ * Runs `work` as a process.
+ *
+ * @param given - the object that is to be its state. Default: a copy of the initial state
+ */
+export async function run<Result>(
+  core: Core,
+  work: () => Result,
+  options: unknown = {},
+  given?: object,
+): Promise<Awaited<Result>> {
   aFunction(work, 'run');
   const read = readRunOptions(options);
   const { name = core.name, id = randomUUID(), state, signal, timeout = Infinity } = read;
-  const initial = core.states.open(state);
+  const initial = given ?? core.states.open(state);
   signal?.throwIfAborted();
   const outer = currentScope();
   outer?.cancellation.throwIfAborted();

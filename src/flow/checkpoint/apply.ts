@@ -1,0 +1,135 @@
+import { CheckpointError, NodeError } from '../errors.js';
+import type { Plan } from '../plan/plan.js';
+import { Position } from '../plan/position.js';
+import { versionOf } from '../plan/version.js';
+import { WorkflowState } from '../state.js';
+import type { Entry, Happening, SavedChild, SavedNodeError } from './store.js';
+
+/**
+ * Makes it so that something has happened: in the run that it happens in, and again where that is read from a checkpoint.
+ * The output of a node is in the context already.
+ */
+export function apply(state: WorkflowState, position: Position, happening: Happening): void {
+  const { plan } = position;
+  switch (happening.type) {
+    case 'completed': {
+      const { nodeId, action, arcs, passed, recoveredBy } = happening;
+      const node = plan.indexOf(nodeId);
+      settle(state, nodeId);
+      if (recoveredBy === undefined) state.clearError(nodeId);
+      else state.markRecovered(nodeId, recoveredBy);
+      if (action === undefined) state.actions.delete(nodeId);
+      else state.actions.set(nodeId, action);
+      pass(state, plan, node, passed);
+      position.complete(node, arcs);
+      return;
+    }
+    case 'failed':
+      // Its sub-flows and items are kept: where it is tried again, they go on from where they were.
+      state.awaiting.delete(happening.nodeId);
+      state.addError(happening.nodeId, revive(happening.error));
+      position.fail(plan.indexOf(happening.nodeId));
+      return;
+    case 'awaiting':
+      state.awaiting.set(happening.nodeId, happening.waits);
+      position.await(plan.indexOf(happening.nodeId));
+      return;
+    case 'item': {
+      const items = state.items.get(happening.nodeId) ?? new Map<number, unknown>();
+      state.items.set(happening.nodeId, items.set(happening.index, happening.output));
+      return;
+    }
+    case 'started':
+      state.children.set(happening.key, { run: happening.run, entries: [] });
+      return;
+    case 'child': {
+      const child = state.children.get(happening.key) as SavedChild;
+      child.entries.push(happening.entry);
+      return;
+    }
+  }
+}
+
+/** What was kept of a node while it was under way is not needed any more. */
+function settle(state: WorkflowState, nodeId: string): void {
+  state.awaiting.delete(nodeId);
+  state.delivered.delete(nodeId);
+  state.items.delete(nodeId);
+  if (state.children.size === 0) return;
+  for (const key of state.children.keys()) if (nodeOfKey(key) === nodeId) state.children.delete(key);
+}
+
+/** Sub-flows are kept under the id of their node, those of a batch with the item's number. */
+export function childKey(nodeId: string, index: number | undefined): string {
+  return JSON.stringify(index === undefined ? [nodeId] : [nodeId, index]);
+}
+
+function nodeOfKey(key: string): unknown {
+  return (JSON.parse(key) as unknown[])[0];
+}
+
+/** Sets down what the arcs of a node pass on, over what they did in an earlier turn. */
+function pass(
+  { passed }: WorkflowState,
+  { outFrom }: Plan,
+  node: number,
+  values: readonly (readonly [arc: number, value: unknown])[],
+): void {
+  if (passed.size > 0) {
+    for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) passed.delete(arc);
+  }
+  for (const [arc, value] of values) passed.set(arc, value);
+}
+
+function revive({ nodeId, attempts, cause, recoveredBy }: SavedNodeError): NodeError {
+  return new NodeError(nodeId, attempts, cause, recoveredBy);
+}
+
+/**
+ * A run as it was saved, with what has happened since.
+ *
+ * @param context - the object that is to be its context; filled here
+ * @throws {CheckpointError} for a run of another blueprint
+ */
+export function restoreState(
+  plan: Plan,
+  { run, entries }: SavedChild,
+  context: Record<string, unknown>,
+): WorkflowState {
+  const { runId, input } = run;
+  if (run.flow !== plan.id) throw new CheckpointError(runId, `is a run of "${run.flow}", not of "${plan.id}"`);
+  if (run.version !== versionOf(plan)) {
+    throw new CheckpointError(
+      runId,
+      `is of version ${run.version} of "${plan.id}", and this is version ${versionOf(plan)}`,
+    );
+  }
+  const state = new WorkflowState(Object.assign(context, run.context), { runId, input });
+  const position = new Position(plan, run.position);
+  state.position = position;
+  for (const nodeId of position.withStatus('completed')) state.addCompletedNode(nodeId, context[nodeId]);
+  for (const error of run.errors) state.addError(error.nodeId, revive(error));
+  for (const { nodeId, recoveredBy } of run.errors) {
+    if (recoveredBy !== undefined) state.addCompletedNode(nodeId, context[nodeId]);
+  }
+  fill(state.awaiting, run.awaiting);
+  fill(state.passed, run.passed);
+  fill(state.actions, run.actions);
+  fill(state.children, run.children);
+  for (const [nodeId, outputs] of run.items) state.items.set(nodeId, new Map(outputs));
+  for (const entry of entries) replay(state, position, entry);
+  position.moveTo(position.save());
+  return state;
+}
+
+function fill<Key, Value>(map: Map<Key, Value>, entries: Iterable<readonly [Key, Value]>): void {
+  for (const [key, value] of entries) map.set(key, value);
+}
+
+function replay(state: WorkflowState, position: Position, { happening, changed = {}, removed = [] }: Entry): void {
+  if (happening.type === 'completed') state.addCompletedNode(happening.nodeId, happening.output);
+  apply(state, position, happening);
+  const context = state.getContext();
+  for (const [key, value] of Object.entries(changed)) context[key] = value;
+  for (const key of removed) delete context[key];
+}

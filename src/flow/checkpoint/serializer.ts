@@ -1,0 +1,86 @@
+import { DevalueError, parse, stringify } from 'devalue';
+import { SerializationError } from '../errors.js';
+
+/** Writes values as text and reads them back. */
+export interface Serializer {
+  /** @throws {SerializationError} for a value that would not come back as it is */
+  serialize(value: unknown): string;
+  deserialize(text: string): unknown;
+}
+
+/**
+ * The default serializer, on devalue. It keeps plain objects, arrays, Date, Map, Set, BigInt, RegExp, URL, typed arrays,
+ * `undefined`, NaN, -0, Infinity, references to the same object, and errors with class name, message, code, cause and
+ * stack. It refuses functions, symbols and instances of classes, naming the path.
+ */
+export class DefaultSerializer implements Serializer {
+  serialize(value: unknown): string {
+    try {
+      return stringify(value, { Error: reduceError });
+    } catch (error) {
+      if (!(error instanceof DevalueError)) throw error;
+      throw new SerializationError(pathOf(error.path), `cannot be saved: ${explain(error)}`, { cause: error });
+    }
+  }
+
+  deserialize(text: string): unknown {
+    return parse(text, { Error: reviveError });
+  }
+}
+
+type SavedError = Record<'name' | 'message' | 'stack' | 'code' | 'cause' | 'errors', unknown>;
+
+/** What is kept of an error; nothing for what is none. What hangs on it besides (requests, sockets) is not kept. */
+function reduceError(value: unknown): SavedError | false {
+  if (!(value instanceof Error)) return false;
+  const { name, message, stack, code, cause, errors } = value as Error & Record<'code' | 'cause' | 'errors', unknown>;
+  const isCode = typeof code === 'string' || typeof code === 'number';
+  return {
+    name: String(name),
+    message: String(message),
+    stack: String(stack),
+    code: isCode ? code : undefined,
+    cause: savable(cause),
+    errors: Array.isArray(errors) ? errors.map(savable) : undefined,
+  };
+}
+
+/** Anything may be thrown; a cause that cannot be saved is kept as text, so that a failure can always be saved. */
+function savable(cause: unknown): unknown {
+  if (cause instanceof Error || Object(cause) !== cause) return typeof cause === 'symbol' ? String(cause) : cause;
+  try {
+    stringify(cause);
+    return cause;
+  } catch {
+    return String(cause);
+  }
+}
+
+const classes: Readonly<Record<string, ErrorConstructor>> = {
+  Error,
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  TypeError,
+  URIError,
+};
+
+function reviveError(saved: SavedError): Error {
+  const { name, message, stack, code, cause, errors } = saved;
+  const Class = classes[name as string] ?? Error;
+  const error = Object.create(Class.prototype) as Error;
+  const properties = { name, message, stack, code, cause, errors };
+  for (const [key, value] of Object.entries(properties)) {
+    if (value !== undefined) Object.defineProperty(error, key, { value, configurable: true, writable: true });
+  }
+  return error;
+}
+
+function pathOf(path: string): string {
+  return path.replace(/^\./, '');
+}
+
+function explain({ message }: Error): string {
+  return message.replace(/^Cannot stringify /, 'it is or holds ');
+}

@@ -1,0 +1,114 @@
+import { kindOf } from '../errors.js';
+
+/** One thing that is wrong with a blueprint. */
+export interface Fault {
+  /** What is wrong, and where. */
+  readonly message: string;
+  /** The node that it is about, if it is about one. */
+  readonly nodeId?: string | undefined;
+}
+
+/** How many faults a message spells out; `faults` has all. */
+const mostSpeltOut = 20;
+
+/** A blueprint cannot be run. `faults` lists everything that is wrong with it; nothing has run. */
+export class BlueprintError extends TypeError {
+  override readonly name = 'BlueprintError';
+  readonly code = 'ERR_BLUEPRINT';
+
+  constructor(
+    readonly blueprintId: string,
+    readonly faults: readonly Fault[],
+  ) {
+    const lines = faults.slice(0, mostSpeltOut).map(({ message }) => `\n- ${message}`);
+    const more = faults.length > mostSpeltOut ? `\n- and ${faults.length - mostSpeltOut} more` : '';
+    super(
+      `the blueprint "${blueprintId}" has ${faults.length} fault${faults.length === 1 ? '' : 's'}:${lines.join('')}${more}`,
+    );
+  }
+}
+
+/** A node has failed, after all its attempts. The error itself is the `cause`. */
+export class NodeError extends Error {
+  override readonly name = 'NodeError';
+  readonly code = 'ERR_NODE';
+
+  /**
+   * @param nodeId - the node
+   * @param attempts - how often it was tried in this visit
+   * @param cause - what the last attempt failed with
+   * @param recoveredBy - the fallback node that stood in for it, if one did
+   */
+  constructor(
+    readonly nodeId: string,
+    readonly attempts: number,
+    override readonly cause: unknown,
+    readonly recoveredBy?: string | undefined,
+  ) {
+    super(`node "${nodeId}" failed${attempts > 1 ? ` after ${attempts} attempts` : ''}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** A node was about to be visited once more than its bound on visits allows. */
+export class VisitsError extends Error {
+  override readonly name = 'VisitsError';
+  readonly code = 'ERR_VISITS';
+
+  constructor(
+    readonly nodeId: string,
+    readonly maxVisits: number,
+  ) {
+    super(
+      `node "${nodeId}" would be visited more than ${maxVisits} times; maxVisits of the node or the flow sets the bound`,
+    );
+  }
+}
+
+/** An expression cannot be parsed or evaluated, or gave something else than was asked for. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError';
+  readonly code = 'ERR_EXPRESSION';
+
+  constructor(
+    readonly expression: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the expression "${expression.slice(0, 100)}" ${problem}`, options);
+  }
+}
+
+/** A value cannot cross a checkpoint. `path` says where it is. */
+export class SerializationError extends TypeError {
+  override readonly name = 'SerializationError';
+  readonly code = 'ERR_SERIALIZATION';
+
+  constructor(
+    readonly path: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${path || 'the value'} ${problem}`, options);
+  }
+}
+
+/** A run cannot be saved or resumed: it is unknown, is not of this blueprint, or its checkpoint is damaged. */
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError';
+  readonly code = 'ERR_CHECKPOINT';
+
+  constructor(
+    readonly runId: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`run "${runId}" ${problem}`, options);
+  }
+}
+
+function messageOf(cause: unknown): string {
+  const { message } = Object(cause) as { message?: unknown };
+  return typeof message === 'string' ? message : kindOf(cause);
+}

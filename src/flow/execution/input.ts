@@ -1,0 +1,43 @@
+import type { Plan } from '../plan/plan.js';
+import type { Context } from '../result.js';
+import { stateOf, type WorkflowState } from '../state.js';
+
+/** What a node without an input mapping gets: from the nodes that have brought it about. */
+export function inputFrom(plan: Plan, node: number, context: Context): unknown {
+  const { into, awaited } = plan;
+  const state = stateOf(context);
+  const from = into.from[node] as number;
+  const count = (into.from[node + 1] as number) - from;
+  if (count === 0) return state.input;
+  if (count === 1 && awaited[node] === 1) return passedBy(into.arcs[from] as number, plan, state);
+  const arcs = state.position?.arrivals(node) ?? arrivalsIn(state, plan, node);
+  return inputFromArrivals(plan, arcs, node, state);
+}
+
+/** In a later turn of its loop a node gets what came by back arcs; before, what its join has taken. */
+function inputFromArrivals(plan: Plan, arcs: readonly number[], node: number, state: WorkflowState): unknown {
+  const [first] = arcs;
+  if (first === undefined) return state.input;
+  const isAgain = (plan.backOf[first] as number) >= 0;
+  const possible = arcsInto(plan, node).filter((arc) => (plan.backOf[arc] as number) >= 0 === isAgain);
+  if (possible.length === 1) return passedBy(first, plan, state);
+  return Object.fromEntries(arcs.map((arc) => [plan.idOf(plan.arcSource[arc] as number), passedBy(arc, plan, state)]));
+}
+
+/** Where no position is in memory: the arcs that were seen to be taken, else those whose source has an output. */
+function arrivalsIn(state: WorkflowState, plan: Plan, node: number): number[] {
+  const seen = state.arrivals.get(node);
+  if (seen !== undefined) return [...seen];
+  const context = state.getContext();
+  return [...arcsInto(plan, node)].filter((arc) => Object.hasOwn(context, plan.idOf(plan.arcSource[arc] as number)));
+}
+
+function arcsInto({ into }: Plan, node: number): Int32Array {
+  return into.arcs.subarray(into.from[node], into.from[node + 1]);
+}
+
+/** What an arc passes on: what was kept for it, else the output of its source. */
+function passedBy(arc: number, plan: Plan, state: WorkflowState): unknown {
+  if (state.passed.has(arc)) return state.passed.get(arc);
+  return state.getContext()[plan.idOf(plan.arcSource[arc] as number)];
+}

@@ -1,0 +1,263 @@
+import { defineWork } from '../../action.js';
+import { noPolicies, type Policies, policyReaders } from '../../policy.js';
+import type { Work } from '../../task.js';
+import {
+  type AnyFunction,
+  aBoolean,
+  aConcurrency,
+  aFinite,
+  aName,
+  anObjectOf,
+  isPlainObject,
+  type Reader,
+} from '../../validate.js';
+import type { EdgeDefinition, InputMapping, NodeConfig, NodeDefinition } from '../blueprint.js';
+import type { MaybePromise, NodeExecutor } from '../contracts.js';
+import { BlueprintError, type Fault } from '../errors.js';
+import { FlowNode, Node, type NodeMiddleware, type Registry } from '../node.js';
+import { compile, Plan } from '../plan/plan.js';
+import { batchOf } from './batch.js';
+import { type EdgeFunction, LinkedFlow } from './linked.js';
+import { type CallSettings, noSettings } from './node-call.js';
+import { TaskExecutor, WaitExecutor } from './node-executor.js';
+import { type Source, sourceFrom } from './paths.js';
+import { subflowOf } from './subflow.js';
+import type { Toolbox } from './toolbox.js';
+import { withMiddleware, workOf } from './work.js';
+
+/** What a blueprint is linked with, besides what the runtime has. */
+export interface LinkOptions {
+  readonly registries: readonly Registry[];
+  readonly middleware: readonly NodeMiddleware[];
+  /** Policies of nodes that are no data: functions, objects. */
+  readonly policies: ReadonlyMap<string, Partial<Policies>>;
+}
+
+/** Finds what the nodes and edges of a blueprint use, or lists everything that is wrong with it. */
+export function link(blueprint: unknown, options: LinkOptions, toolbox: Toolbox): LinkedFlow | readonly Fault[] {
+  const plan = compile(blueprint);
+  return plan instanceof Plan ? new Linker(plan, options, toolbox).link() : plan;
+}
+
+const readPolicies = anObjectOf<Pick<NodeConfig, 'retry' | 'timeout'>, Partial<Policies>>({
+  retry: policyReaders.retry,
+  timeout: policyReaders.timeout,
+});
+
+const waitParams = { event: aName };
+const sleepParams = { duration: aFinite, until: aFinite };
+const batchParams = { items: aName, concurrency: aConcurrency, failFast: aBoolean };
+
+/** What does the work of a node; `undefined` for a name that is unknown. */
+type Target = AnyFunction | Node | undefined;
+
+class Linker {
+  readonly #faults: Fault[] = [];
+  readonly #inputs = new Map<string, Source>();
+  readonly #conditions = new Map<EdgeDefinition, EdgeFunction>();
+  readonly #transforms = new Map<EdgeDefinition, EdgeFunction>();
+  /** What was found already: many nodes may use the same. */
+  readonly #targets = new Map<unknown, Target>();
+  /** The work of nodes that have no policies of their own, by what does it. */
+  readonly #works = new Map<Target, Work>();
+  readonly #settings: CallSettings;
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly options: LinkOptions,
+    private readonly toolbox: Toolbox,
+  ) {
+    const { logger, dependencies, executor } = toolbox;
+    this.#settings = { ...noSettings, logger, dependencies, executor };
+  }
+
+  link(): LinkedFlow | readonly Fault[] {
+    for (const node of this.plan.nodes) {
+      const source = node.inputs === undefined ? undefined : this.#source(node.id, 'inputs', node.inputs);
+      if (source !== undefined) this.#inputs.set(node.id, source);
+      this.#check(node);
+    }
+    for (const edge of this.plan.graph.edges) {
+      if (edge.condition !== undefined) this.#connect(edge, 'condition', this.#conditions);
+      if (edge.transform !== undefined) this.#connect(edge, 'transform', this.#transforms);
+    }
+    if (this.#faults.length > 0) return this.#faults;
+    return new LinkedFlow(this.plan, {
+      executorOf: (node) => this.#make(node),
+      inputs: this.#inputs,
+      conditions: this.#conditions,
+      transforms: this.#transforms,
+    });
+  }
+
+  /** Checks what a node uses. */
+  #check(node: NodeDefinition): void {
+    switch (node.uses) {
+      case 'wait':
+        this.#params(node, waitParams);
+        break;
+      case 'sleep':
+        this.#checkSleep(node);
+        break;
+      case 'batch':
+        this.#checkBatch(node);
+        break;
+      default:
+        this.#target(node);
+    }
+  }
+
+  #checkSleep(node: NodeDefinition): void {
+    const { duration, until } = this.#params(node, sleepParams);
+    if ((duration === undefined) !== (until === undefined)) return;
+    const expected = 'must have duration (milliseconds) or until (epoch milliseconds), and not both';
+    this.#fault(node.id, `params of "${node.id}" ${expected}`);
+  }
+
+  #checkBatch(node: NodeDefinition): void {
+    const { items } = this.#params(node, batchParams);
+    if (items !== undefined) this.#source(node.id, 'params.items', items);
+    this.#target(node);
+  }
+
+  /** Makes the executor of a node that was checked. */
+  #make(node: NodeDefinition): NodeExecutor {
+    const { id, params = {} } = node;
+    switch (node.uses) {
+      case 'wait':
+        return new WaitExecutor(id, (params.event as string | undefined) ?? id);
+      case 'sleep': {
+        const { duration, until } = params as { duration: number; until?: number };
+        return new WaitExecutor(id, id, (now) => until ?? now + duration);
+      }
+      case 'batch':
+        return this.#taskExecutor(node, this.#batch(node));
+      default:
+        return this.#taskExecutor(node, this.#work(node));
+    }
+  }
+
+  #batch(node: NodeDefinition): Work {
+    const { items, concurrency, failFast } = this.#params(node, batchParams);
+    const worker = defineWork(this.toolbox.core, node.id, withMiddleware(this.options.middleware, this.#work(node)));
+    const source = items === undefined ? undefined : this.#source(node.id, 'params.items', items);
+    return workOf(batchOf({ worker, items: source, concurrency, failFast }), this.toolbox.core, {}, noPolicies);
+  }
+
+  #taskExecutor(node: NodeDefinition, work: Work): NodeExecutor {
+    const definition = defineWork(this.toolbox.core, node.id, withMiddleware(this.options.middleware, work));
+    return new TaskExecutor(definition, node, this.plan.graph.maxVisits, this.#settings);
+  }
+
+  #work(node: NodeDefinition): Work {
+    const { core, policies } = this.toolbox;
+    const target = this.#target(node) as AnyFunction | Node;
+    const { retry, timeout } = node.config ?? {};
+    const own = this.options.policies.get(node.id);
+    if (own !== undefined || retry !== undefined || timeout !== undefined) {
+      return workOf(target, core, own ?? readPolicies({ retry, timeout }), policies);
+    }
+    const known = this.#works.get(target) ?? workOf(target, core, {}, policies);
+    this.#works.set(target, known);
+    return known;
+  }
+
+  /** What a node's name stands for in the registries. Only own keys count: `toString` is no node. */
+  #target(node: NodeDefinition): Target {
+    const { uses, params = {} } = node;
+    const field = uses === 'subflow' ? 'flow' : uses === 'batch' ? 'worker' : undefined;
+    const name = field === undefined ? uses : params[field];
+    // The mapping of outputs is part of what a sub-flow is.
+    const key = params.outputs === undefined ? name : node;
+    if (this.#targets.has(key)) return this.#targets.get(key);
+    const target = typeof name === 'string' ? this.#find(node, name) : undefined;
+    if (target === undefined) {
+      const where = field === undefined ? 'uses' : `params.${field}`;
+      const problem = typeof name === 'string' ? `"${name}" is not in the registry` : 'must be a name in the registry';
+      this.#fault(node.id, `${where} of "${node.id}": ${problem}`);
+    } else this.#targets.set(key, target);
+    return target;
+  }
+
+  #find(node: NodeDefinition, name: string): Target {
+    const registry = this.options.registries.find((candidate) => Object.hasOwn(candidate, name));
+    const found = registry?.[name];
+    if (typeof found === 'function' || found instanceof Node) return found as AnyFunction | Node;
+    if (!(found instanceof FlowNode) && !isPlainObject(found)) return undefined;
+    const outputs = node.params?.outputs as InputMapping | undefined;
+    const source = outputs === undefined ? undefined : this.#source(node.id, 'params.outputs', outputs);
+    const flow = () => this.toolbox.linkedOf(found, this.options.registries);
+    if (!this.toolbox.isLinking(found)) this.#checkFlow(node.id, name, flow);
+    return subflowOf(flow, source, this.toolbox);
+  }
+
+  /** What is wrong with a flow is wrong with each that it is part of. */
+  #checkFlow(nodeId: string, name: string, linked: () => LinkedFlow): void {
+    try {
+      linked();
+    } catch (error) {
+      if (!(error instanceof BlueprintError)) throw error;
+      for (const { message } of error.faults) this.#fault(nodeId, `in the flow "${name}" of "${nodeId}": ${message}`);
+    }
+  }
+
+  #params<Params>(
+    node: NodeDefinition,
+    readers: { readonly [Key in keyof Params]: Reader<Params[Key]> },
+  ): Partial<Params> {
+    const read: Partial<Params> = {};
+    for (const key of Object.keys(readers) as (keyof Params & string)[]) {
+      const value = node.params?.[key];
+      if (value === undefined) continue;
+      this.#attempt(node.id, () => {
+        read[key] = readers[key](value, `params.${key} of "${node.id}"`);
+      });
+    }
+    return read;
+  }
+
+  #source(nodeId: string, field: string, mapping: InputMapping): Source | undefined {
+    let source: Source | undefined;
+    this.#attempt(
+      nodeId,
+      () => {
+        source = sourceFrom(mapping, this.toolbox.evaluator);
+      },
+      `${field} of "${nodeId}": `,
+    );
+    return source;
+  }
+
+  #connect(edge: EdgeDefinition, field: 'condition' | 'transform', into: Map<EdgeDefinition, EdgeFunction>): void {
+    const text = edge[field] as string;
+    const registry = this.options.registries.find((candidate) => Object.hasOwn(candidate, text));
+    const registered = registry?.[text];
+    if (typeof registered === 'function') {
+      const fn = registered as AnyFunction;
+      into.set(edge, ({ output, action }, context) => fn(output, { action, context }) as MaybePromise<unknown>);
+      return;
+    }
+    this.#attempt(
+      edge.source,
+      () => {
+        const evaluate = this.toolbox.evaluator.parse(text);
+        into.set(edge, ({ output = null, action = null }, context) =>
+          evaluate({ result: { output, action }, output, action, context }),
+        );
+      },
+      `the ${field} of the edge from "${edge.source}" to "${edge.target}": `,
+    );
+  }
+
+  #attempt(nodeId: string, work: () => void, prefix = ''): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fault(nodeId, prefix + (error as Error).message);
+    }
+  }
+
+  #fault(nodeId: string, message: string): void {
+    this.#faults.push({ nodeId, message });
+  }
+}

@@ -1,0 +1,84 @@
+import { type Definition, perform } from '../../action.js';
+import { type Core, currentScope, processOf } from '../../process.js';
+import { run } from '../../run.js';
+import type { NodeDefinition } from '../blueprint.js';
+import type { NodeExecutionResult, NodeExecutor } from '../contracts.js';
+import { NodeError, VisitsError } from '../errors.js';
+import { ActionResult } from '../node-result.js';
+import type { Waiting } from '../result.js';
+import { WorkflowState } from '../state.js';
+import { type CallSettings, NodeCall, settingsOf } from './node-call.js';
+
+/** What a task returns where its node waits for something outside. */
+export class Suspension {
+  constructor(readonly awaiting: readonly Waiting[]) {}
+}
+
+/** How often a node may be visited where nobody says. */
+const mostVisits = 1_000;
+
+/** Executes a node as a task, with its policies. */
+export class TaskExecutor implements NodeExecutor<unknown, unknown> {
+  constructor(
+    private readonly definition: Definition,
+    private readonly node: NodeDefinition,
+    /** Of the flow, for nodes that have no bound of their own. */
+    private readonly flowMaxVisits: number | undefined,
+    private readonly settings: CallSettings,
+  ) {}
+
+  execute(input: unknown, state = new WorkflowState(), visit = 1): Promise<NodeExecutionResult> {
+    const { definition, node } = this;
+    const settings = settingsOf(state) ?? this.settings;
+    const { maxVisits = settings.maxVisits ?? this.flowMaxVisits ?? mostVisits } = node.config ?? {};
+    if (visit > maxVisits) {
+      return Promise.resolve(failed(new NodeError(node.id, 0, new VisitsError(node.id, maxVisits))));
+    }
+    const call = new NodeCall(node, input, state, visit, settings);
+    return inProcess(definition.core, state, () => perform(definition, [input, call])).then(succeeded, (thrown) =>
+      failure(thrown, call),
+    );
+  }
+}
+
+/** Executes a node that waits: for an event, or for a time to come. */
+export class WaitExecutor implements NodeExecutor<unknown, unknown> {
+  /** @param until - when the wait ends by itself, counted from now. Default: it does not */
+  constructor(
+    private readonly nodeId: string,
+    private readonly event: string,
+    private readonly until?: (now: number) => number,
+  ) {}
+
+  async execute(input: unknown, state = new WorkflowState()): Promise<NodeExecutionResult> {
+    const { nodeId, event } = this;
+    if (state.delivered.has(nodeId)) {
+      const output = this.until === undefined ? state.delivered.get(nodeId) : input;
+      return { status: 'success', result: { output } };
+    }
+    const until = this.until?.(Date.now());
+    return { status: 'awaiting', awaiting: [until === undefined ? { nodeId, event } : { nodeId, event, until }] };
+  }
+}
+
+/** Calls a function in the process around it; where there is none, in one of its own with the context for state. */
+export function inProcess<Result>(core: Core, state: WorkflowState, work: () => Promise<Result>): Promise<Result> {
+  if (processOf(core, currentScope()) !== undefined) return work();
+  return run(core, work, { id: state.runId }, state.getContext()) as Promise<Result>;
+}
+
+function succeeded(returned: unknown): NodeExecutionResult {
+  if (returned instanceof Suspension) return { status: 'awaiting', awaiting: returned.awaiting };
+  if (returned instanceof ActionResult) return { status: 'success', result: returned };
+  return { status: 'success', result: { output: returned, action: undefined } };
+}
+
+function failure(thrown: unknown, { nodeId, attempt }: NodeCall): NodeExecutionResult {
+  const cancellation = currentScope()?.cancellation;
+  if (cancellation?.aborted && cancellation.reason === thrown) return { status: 'cancelled', error: thrown };
+  return failed(new NodeError(nodeId, attempt, thrown));
+}
+
+function failed(error: NodeError): NodeExecutionResult {
+  return { status: 'failed', error };
+}

@@ -1,0 +1,56 @@
+import { run } from '../../run.js';
+import type { WorkflowBlueprint } from '../blueprint.js';
+import type { ExecutionServices, IOrchestrator } from '../contracts.js';
+import { Position } from '../plan/position.js';
+import { WorkflowError, type WorkflowResult } from '../result.js';
+import type { WorkflowState } from '../state.js';
+import { GraphTraverser } from '../traverser.js';
+import type { LinkedFlow } from './linked.js';
+import type { Toolbox } from './toolbox.js';
+
+/** What a run is carried out with. */
+export interface Running {
+  readonly toolbox: Toolbox;
+  readonly linked: LinkedFlow;
+  readonly state: WorkflowState;
+  readonly orchestrator: IOrchestrator;
+  readonly services: ExecutionServices;
+  /** Limit of the run, in milliseconds. */
+  readonly timeout?: number | undefined;
+}
+
+/**
+ * Carries out a run as a process whose state is the context. A run that fails is a process that fails, and one that is
+ * aborted a process that is aborted; what comes back is the result all the same.
+ */
+export async function carryOut({
+  toolbox,
+  linked,
+  state,
+  orchestrator,
+  services,
+  timeout,
+}: Running): Promise<WorkflowResult> {
+  const { plan } = linked;
+  const { signal, serializer } = services.options;
+  state.position ??= new Position(plan);
+  const traverser = new GraphTraverser(plan.graph as WorkflowBlueprint, state.position);
+  let advancing: Promise<WorkflowResult> | undefined;
+  const work = async () => {
+    advancing = orchestrator.run(traverser, services.executorFactory, state, services);
+    const result = await advancing;
+    if (result.status === 'failed' || result.status === 'stalled') throw new WorkflowError(plan.id, result);
+    return result;
+  };
+  try {
+    return await run(toolbox.core, work, { name: plan.id, id: state.runId, signal, timeout }, state.getContext());
+  } catch (error) {
+    if (error instanceof WorkflowError && error.result.runId === state.runId) return error.result;
+    // The process rejects as soon as it is aborted; the run has settled a moment later.
+    const result = await advancing;
+    if (result?.status === 'cancelled') return result;
+    if (!signal?.aborted) throw error;
+    state.aborted = { reason: signal.reason };
+    return Object.assign(state.toResult(serializer), { status: 'cancelled' as const });
+  }
+}

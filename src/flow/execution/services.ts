@@ -1,0 +1,103 @@
+import type { EdgeDefinition, NodeDefinition, WorkflowBlueprint } from '../blueprint.js';
+import type { ExecutionOptions, ExecutionServices, MaybePromise, NodeExecutorFactory } from '../contracts.js';
+import { ExpressionError } from '../errors.js';
+import type { NodeResult } from '../node-result.js';
+import type { NextNode, Outgoing } from '../plan/plan.js';
+import type { Context } from '../result.js';
+import { stateOf, type WorkflowState } from '../state.js';
+import { inputFrom } from './input.js';
+import type { LinkedFlow } from './linked.js';
+import { settingsOf } from './node-call.js';
+import { inProcess } from './node-executor.js';
+import type { Toolbox } from './toolbox.js';
+
+/** Input, routing and transforms for the flows of a runtime. */
+export class FlowServices implements ExecutionServices {
+  readonly executorFactory: NodeExecutorFactory;
+
+  constructor(
+    private readonly toolbox: Toolbox,
+    readonly options: ExecutionOptions,
+  ) {
+    this.executorFactory = (blueprint) => {
+      const linked = toolbox.linkedOf(blueprint);
+      return (nodeId) => linked.executorOf(nodeId);
+    };
+  }
+
+  resolveNodeInput(nodeId: string, blueprint: WorkflowBlueprint, context: Context): MaybePromise<unknown> {
+    const { plan, links } = this.toolbox.linkedOf(blueprint);
+    const mapped = links.inputs.size > 0 ? links.inputs.get(nodeId) : undefined;
+    if (mapped !== undefined) return mapped(context, settingsOf(stateOf(context))?.params ?? {});
+    const node = plan.indexOf(nodeId);
+    const [owner] = plan.owners.has(node) ? (stateOf(context).position?.recovered(node) ?? []) : [];
+    if (owner !== undefined) return this.resolveNodeInput(plan.idOf(owner), blueprint, context);
+    return inputFrom(plan, node, context);
+  }
+
+  determineNextNodes(
+    blueprint: WorkflowBlueprint,
+    nodeId: string,
+    result: NodeResult,
+    context: Context,
+  ): MaybePromise<readonly NextNode[]> {
+    const linked = this.toolbox.linkedOf(blueprint);
+    const node = linked.nodeOf(nodeId);
+    const outgoing = linked.plan.outgoing(node);
+    if (linked.plan.isPlain(node)) return outgoing;
+    const candidates = candidatesOf(outgoing, result.action);
+    if (candidates.every(({ edge }) => edge.condition === undefined)) return candidates;
+    return decide(linked, candidates, result, context);
+  }
+
+  applyEdgeTransform(
+    edge: EdgeDefinition,
+    result: NodeResult,
+    _targetNode: NodeDefinition,
+    context: Context,
+  ): MaybePromise<void> {
+    const linked = edge.transform === undefined ? undefined : this.toolbox.linkedOfEdge(edge);
+    const transform = linked?.links.transforms.get(edge);
+    if (linked === undefined || transform === undefined) return undefined;
+    const { plan } = linked;
+    const arc = plan.outgoing(plan.indexOf(edge.source)).find((candidate) => candidate.edge === edge)?.arc as number;
+    const { passed } = stateOf(context);
+    const value = transform(result, context);
+    if (value instanceof Promise) return value.then((later) => void passed.set(arc, later));
+    passed.set(arc, value);
+    return undefined;
+  }
+
+  inProcess<Result>(state: WorkflowState, work: () => Promise<Result>): Promise<Result> {
+    return inProcess(this.toolbox.core, state, work);
+  }
+}
+
+/** The edges with the action, if there are any; else those without one. */
+function candidatesOf(outgoing: readonly Outgoing[], action: string | undefined): readonly Outgoing[] {
+  if (outgoing.every(({ edge }) => edge.action === undefined)) return outgoing;
+  const matching = action === undefined ? [] : outgoing.filter(({ edge }) => edge.action === action);
+  return matching.length > 0 ? matching : outgoing.filter(({ edge }) => edge.action === undefined);
+}
+
+/** Those whose condition holds. A condition that is no boolean is an error, not a no. */
+function decide(
+  { links }: LinkedFlow,
+  candidates: readonly Outgoing[],
+  result: NodeResult,
+  context: Context,
+): MaybePromise<readonly Outgoing[]> {
+  const verdicts = candidates.map(({ edge }) => links.conditions.get(edge)?.(result, context) ?? true);
+  const choose = (decided: readonly unknown[]) =>
+    candidates.filter((candidate, index) => holds(candidate, decided[index]));
+  return verdicts.some((verdict) => verdict instanceof Promise) ? Promise.all(verdicts).then(choose) : choose(verdicts);
+}
+
+function holds({ edge }: Outgoing, verdict: unknown): boolean {
+  if (typeof verdict === 'boolean') return verdict;
+  const { source, target, condition } = edge;
+  throw new ExpressionError(
+    String(condition),
+    `on the edge from "${source}" to "${target}" must give a boolean, got ${typeof verdict}`,
+  );
+}

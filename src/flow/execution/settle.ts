@@ -1,0 +1,172 @@
+import { apply } from '../checkpoint/apply.js';
+import { type Happening, savedError } from '../checkpoint/store.js';
+import type { ExecutionServices, NodeExecutionResult } from '../contracts.js';
+import { NodeError, SerializationError } from '../errors.js';
+import type { NodeResult } from '../node-result.js';
+import type { NextNode } from '../plan/plan.js';
+import type { Position } from '../plan/position.js';
+import type { WorkflowState } from '../state.js';
+import { arcsOf, type GraphTraverser } from '../traverser.js';
+
+/** A run under way: what settling a node is about. */
+export interface Advance {
+  readonly traverser: GraphTraverser;
+  readonly state: WorkflowState;
+  readonly services: ExecutionServices;
+}
+
+/** Something to wait for, or nothing: most nodes settle at once. */
+type Pending = Promise<void> | undefined;
+
+/**
+ * Takes in how a node has ended: what follows from it is ready then. A promise comes back where something has to be
+ * waited for: a condition, a transform, a checkpoint.
+ */
+export function settle(advance: Advance, nodeId: string, execution: NodeExecutionResult): Pending {
+  switch (execution.status) {
+    case 'success':
+      return complete(advance, nodeId, execution.result, undefined);
+    case 'failed':
+      return fail(advance, execution.error);
+    case 'awaiting':
+      return commit(advance, { type: 'awaiting', nodeId, waits: execution.awaiting });
+    case 'cancelled':
+      advance.state.cutShort.add(nodeId);
+      return undefined;
+  }
+}
+
+/** A node that could not even be executed has failed too. */
+export function asNodeError(nodeId: string, error: unknown): NodeError {
+  return error instanceof NodeError && error.nodeId === nodeId ? error : new NodeError(nodeId, 1, error);
+}
+
+/** Fallbacks that have completed stand in for the nodes that they recover, where a crash came between. */
+export async function standInForAll(advance: Advance): Promise<void> {
+  const { position } = advance.traverser;
+  for (const fallback of position.plan.owners.keys()) {
+    if (position.statusOf(fallback) === 'completed') await standIn(advance, fallback);
+  }
+}
+
+/** A node, or its fallback in its place, has a result: the edges that follow are found, and it counts. */
+function complete(advance: Advance, nodeId: string, result: NodeResult, recoveredBy: string | undefined): Pending {
+  const { traverser, state, services } = advance;
+  state.addCompletedNode(nodeId, result.output);
+  let next: readonly NextNode[] | Promise<readonly NextNode[]>;
+  try {
+    next = services.determineNextNodes(traverser.getDynamicBlueprint(), nodeId, result, state.getContext());
+  } catch (error) {
+    return fail(advance, asNodeError(nodeId, error));
+  }
+  const { plan } = traverser.position;
+  const isSettled = !(next instanceof Promise) && (plan.isPlain(plan.indexOf(nodeId)) || !next.some(hasTransform));
+  if (isSettled) return count(advance, nodeId, result, next as readonly NextNode[], recoveredBy);
+  return completeLater(advance, nodeId, result, next, recoveredBy);
+}
+
+function hasTransform({ edge }: NextNode): boolean {
+  return edge.transform !== undefined;
+}
+
+async function completeLater(
+  advance: Advance,
+  nodeId: string,
+  result: NodeResult,
+  following: readonly NextNode[] | Promise<readonly NextNode[]>,
+  recoveredBy: string | undefined,
+): Promise<void> {
+  const { state, services } = advance;
+  let next: readonly NextNode[];
+  try {
+    next = await following;
+    for (const { edge, node } of next) await services.applyEdgeTransform(edge, result, node, state.getContext());
+  } catch (error) {
+    return fail(advance, asNodeError(nodeId, error));
+  }
+  return count(advance, nodeId, result, next, recoveredBy);
+}
+
+/** From here on the node is completed: it is written down, and what follows is ready. */
+function count(
+  advance: Advance,
+  nodeId: string,
+  { output, action }: NodeResult,
+  next: readonly NextNode[],
+  recoveredBy: string | undefined,
+): Pending {
+  const { position } = advance.traverser;
+  const node = position.plan.indexOf(nodeId);
+  const arcs = arcsOf(position.plan.outgoing(node), next);
+  const passed = passedOn(advance, node, arcs, output);
+  const counted = commit(advance, { type: 'completed', nodeId, output, action, arcs, passed, recoveredBy });
+  if (!position.plan.owners.has(node)) return counted;
+  return Promise.resolve(counted).then(() => standIn(advance, node));
+}
+
+const nothing: readonly (readonly [arc: number, value: unknown])[] = [];
+
+/**
+ * What arcs pass on where that has to be kept: what a transform gave, and the output on an arc that a loop is left or
+ * repeated by, because the next turn will overwrite it.
+ */
+function passedOn({ traverser, state }: Advance, node: number, arcs: readonly number[] | undefined, output: unknown) {
+  const { plan } = traverser.position;
+  if (plan.loops.length === 0 && state.passed.size === 0) return nothing;
+  const passed: [number, unknown][] = [];
+  for (let arc = plan.outFrom[node] as number; arc < (plan.outFrom[node + 1] as number); arc++) {
+    if (arcs !== undefined && !arcs.includes(arc)) continue;
+    if (state.passed.has(arc)) passed.push([arc, state.passed.get(arc)]);
+    else if ((plan.backOf[arc] as number) >= 0 || (plan.exitOf[arc] as number) >= 0) passed.push([arc, output]);
+  }
+  return passed;
+}
+
+/** A fallback has completed: it stands in for each node that it recovers. */
+async function standIn(advance: Advance, fallback: number): Promise<void> {
+  const { traverser, state } = advance;
+  const { position } = traverser;
+  const fallbackId = position.plan.idOf(fallback);
+  if (position.statusOf(fallback) !== 'completed') return;
+  const result = { output: state.getContext()[fallbackId], action: state.actions.get(fallbackId) };
+  for (const owner of position.recovered(fallback))
+    await complete(advance, position.plan.idOf(owner), result, fallbackId);
+}
+
+async function fail(advance: Advance, error: NodeError): Promise<void> {
+  const { position } = advance.traverser;
+  const node = position.plan.indexOf(error.nodeId);
+  await commit(advance, { type: 'failed', nodeId: error.nodeId, error: savedError(error) });
+  const fallback = position.plan.fallbackOf[node] as number;
+  if (fallback >= 0) await standIn(advance, fallback);
+}
+
+/** Something has happened: it is saved, if the run is, and then holds. */
+function commit(advance: Advance, happening: Happening): Pending {
+  const { state, traverser } = advance;
+  if (state.journal === undefined) {
+    apply(state, traverser.position, happening);
+    return undefined;
+  }
+  return commitSaved(state, traverser.position, happening, state.journal.append(happening));
+}
+
+async function commitSaved(
+  state: WorkflowState,
+  position: Position,
+  happening: Happening,
+  saved: Promise<void>,
+): Promise<void> {
+  try {
+    await saved;
+  } catch (error) {
+    // An output that cannot be saved is the node's failure; a disk that is full is not.
+    if (!(error instanceof SerializationError) || happening.type !== 'completed') throw error;
+    const failure = new NodeError(happening.nodeId, 1, error);
+    const failed = { type: 'failed', nodeId: happening.nodeId, error: savedError(failure) } as const;
+    state.forget(happening.nodeId);
+    await state.journal?.append(failed);
+    return apply(state, position, failed);
+  }
+  apply(state, position, happening);
+}

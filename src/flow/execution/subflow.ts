@@ -1,0 +1,82 @@
+import { type AnyFunction, aState, isPlainObject } from '../../validate.js';
+import { childKey, restoreState } from '../checkpoint/apply.js';
+import type { SavedChild } from '../checkpoint/store.js';
+import { withAction } from '../node-result.js';
+import { ResumptionOrchestrator } from '../orchestrators/resumption.js';
+import { RunToCompletionOrchestrator } from '../orchestrators/run-to-completion.js';
+import { Position } from '../plan/position.js';
+import { WorkflowError, type WorkflowResult } from '../result.js';
+import { WorkflowState } from '../state.js';
+import type { LinkedFlow } from './linked.js';
+import { type NodeCall, setSettings } from './node-call.js';
+import { Suspension } from './node-executor.js';
+import type { Source } from './paths.js';
+import { carryOut } from './running.js';
+import { FlowServices } from './services.js';
+import type { Toolbox } from './toolbox.js';
+
+/** Flows in flows in flows: a run that goes deeper than this is one that calls itself without an end. */
+const deepestFlow = 100;
+
+/**
+ * A flow as the work of a node: a run of its own, with a context of its own, inside the run around it. Where it was
+ * begun before (in a run that is resumed, in an attempt that failed) it goes on from there.
+ *
+ * @param outputs - what the node's output is made of, from the context of the sub-flow. Default: the sub-flow's output
+ */
+export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, toolbox: Toolbox): AnyFunction {
+  return async (input: unknown, call: NodeCall) => {
+    const { settings, state: parent, nodeId } = call;
+    if (settings.depth >= deepestFlow) throw new RangeError(`flows must not be nested more than ${deepestFlow} deep`);
+    const linked = flow();
+    const key = childKey(nodeId, call.index);
+    const known = parent.children.get(key);
+    const state = await childOf(parent, key, known, input, linked, call, toolbox);
+    setSettings(state, { ...settings, params: call.params, depth: settings.depth + 1 });
+    state.events = parent.events;
+    const { concurrency, failFast } = settings;
+    const services = new FlowServices(toolbox, { concurrency, failFast, serializer: toolbox.serializer });
+    const next = new RunToCompletionOrchestrator();
+    const orchestrator = known === undefined ? next : new ResumptionOrchestrator(next);
+    return outcomeOf(await carryOut({ toolbox, linked, state, orchestrator, services }), linked, outputs, call);
+  };
+}
+
+async function childOf(
+  parent: WorkflowState,
+  key: string,
+  known: WorkflowState | SavedChild | undefined,
+  input: unknown,
+  { plan }: LinkedFlow,
+  { nodeId, index, visit }: NodeCall,
+  { core }: Toolbox,
+): Promise<WorkflowState> {
+  if (known instanceof WorkflowState) return known;
+  const isSaved = known !== undefined;
+  const context = core.states.open(isPlainObject(input) && !isSaved ? aState(input, 'input') : {});
+  const runId = [parent.runId, nodeId, ...(index === undefined ? [] : [index]), visit].join('/');
+  const state = isSaved ? restoreState(plan, known, context) : new WorkflowState(context, { runId, input });
+  state.position ??= new Position(plan);
+  if (parent.journal !== undefined) {
+    state.journal = await (isSaved ? parent.journal.reopenChild(key, state) : parent.journal.openChild(key, state));
+  }
+  parent.children.set(key, state);
+  return state;
+}
+
+function outcomeOf(result: WorkflowResult, { plan }: LinkedFlow, outputs: Source | undefined, call: NodeCall): unknown {
+  switch (result.status) {
+    case 'completed': {
+      const output = outputs === undefined ? result.output : outputs(result.context, call.params);
+      return result.action === undefined ? output : withAction(result.action, output);
+    }
+    case 'awaiting':
+      return new Suspension(
+        result.awaiting.map((waiting) => ({ ...waiting, nodeId: `${call.nodeId}/${waiting.nodeId}` })),
+      );
+    case 'cancelled':
+      throw result.reason;
+    default:
+      throw new WorkflowError(plan.id, result);
+  }
+}

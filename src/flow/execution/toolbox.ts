@@ -1,0 +1,28 @@
+import type { Policies } from '../../policy.js';
+import type { Core } from '../../process.js';
+import type { EdgeDefinition } from '../blueprint.js';
+import type { Serializer } from '../checkpoint/serializer.js';
+import type { FlowNode, IExecutor, Logger, NodeMiddleware, Registry } from '../node.js';
+import type { Evaluator } from './expression.js';
+import type { LinkedFlow } from './linked.js';
+
+/** What a runtime works with. */
+export interface Toolbox {
+  /** Whose processes and tasks its runs are. */
+  readonly core: Core;
+  /** Defaults for the policies of nodes. */
+  readonly policies: Policies;
+  readonly registry: Registry;
+  readonly middleware: readonly NodeMiddleware[];
+  readonly serializer: Serializer;
+  readonly evaluator: Evaluator;
+  readonly logger: Logger;
+  readonly dependencies: unknown;
+  readonly executor: IExecutor;
+  /** @throws {BlueprintError} that lists everything that is wrong with it */
+  linkedOf(flow: FlowNode | object, registries?: readonly Registry[]): LinkedFlow;
+  /** The flow that an edge was last linked in. */
+  linkedOfEdge(edge: EdgeDefinition): LinkedFlow | undefined;
+  /** Whether a flow is just being linked: one that is part of itself. */
+  isLinking(flow: object): boolean;
+}

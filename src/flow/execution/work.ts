@@ -1,0 +1,74 @@
+import { callOf, sourceOf } from '../../action.js';
+import { AbortError, failureOf } from '../../errors.js';
+import { applyPolicies, overDefaults, type Policies } from '../../policy.js';
+import type { Core } from '../../process.js';
+import type { Work } from '../../task.js';
+import { type AnyFunction, invalid } from '../../validate.js';
+import { AbstractNode, Node, type NodeClass, type NodeMiddleware } from '../node.js';
+import { ActionResult } from '../node-result.js';
+import type { NodeCall } from './node-call.js';
+
+/** What a task of a node does, from a function, an action or a class. Its arguments are the input and the call. */
+export function workOf(target: AnyFunction | Node, core: Core, policies: Partial<Policies>, defaults: Policies): Work {
+  if (target instanceof Node || isNodeClass(target)) return phasesOf(target, overDefaults(policies, defaults));
+  const source = sourceOf(target);
+  // An action of this orchestrator would be a task in a task; it is taken for what it was made of.
+  if (source?.core === core) return applyPolicies(overDefaults(policies, source.policies), attemptOf(source.fn));
+  return applyPolicies(overDefaults(policies, defaults), attemptOf(target));
+}
+
+function attemptOf(fn: AnyFunction): Work {
+  return callOf((input: unknown, call: NodeCall) => {
+    call.attempt++;
+    return fn(input, call);
+  });
+}
+
+/** `prep`, then `exec` with the policies, or `fallback` in its place, then `post`. */
+function phasesOf(target: Node | NodeClass, policies: Policies): Work {
+  const execOf = (node: Node) =>
+    applyPolicies(
+      policies,
+      attemptOf((_input, call: NodeCall) => node.exec(call)),
+    );
+  const shared = target instanceof Node ? execOf(target) : undefined;
+  return async (task, scope) => {
+    const call = task.args[1] as NodeCall;
+    const node = target instanceof Node ? target : new target();
+    const { cancellation } = scope;
+    call.prepRes = await node.prep(call);
+    cancellation.throwIfAborted();
+    try {
+      call.execRes = await (shared ?? execOf(node))(task, scope);
+    } catch (thrown) {
+      cancellation.throwIfAborted();
+      call.error = thrown instanceof AbortError ? thrown.originalError : failureOf(thrown, task.name);
+      call.execRes = await node.fallback(call);
+    }
+    cancellation.throwIfAborted();
+    return chosen(await node.post(call), call);
+  };
+}
+
+function chosen(action: unknown, { nodeId, execRes }: NodeCall): unknown {
+  if (action === undefined || action === null) return execRes;
+  if (typeof action === 'string') return new ActionResult(action, execRes);
+  if (action instanceof ActionResult) return action;
+  throw invalid(
+    `what post of "${nodeId}" returns`,
+    'an action (a string), withAction(action, output), or nothing',
+    action,
+  );
+}
+
+/** Puts middleware around work; the first is the outermost. */
+export function withMiddleware(middleware: readonly NodeMiddleware[], work: Work): Work {
+  return middleware.reduceRight<Work>(
+    (next, wrap) => (task, scope) => wrap(task.args[1] as NodeCall, async () => next(task, scope)),
+    work,
+  );
+}
+
+export function isNodeClass(value: unknown): value is NodeClass {
+  return typeof value === 'function' && value.prototype instanceof AbstractNode;
+}

@@ -1,0 +1,36 @@
+import {
+  type AbstractNode,
+  type FlowNode,
+  followerOf,
+  type IExecutor,
+  type ResumeOptions,
+  type RunOptions,
+} from '../node.js';
+import type { Context, WorkflowResult } from '../result.js';
+import { FlowRuntime } from '../runtime.js';
+
+/** Runs flows in this program: the default. */
+export class InMemoryExecutor implements IExecutor {
+  /** @param runtime - what it runs them with. Default: a new one */
+  constructor(private readonly runtime: FlowRuntime = new FlowRuntime()) {}
+
+  run<State extends object = Context>(
+    flow: FlowNode,
+    context?: Partial<State>,
+    options?: RunOptions,
+  ): Promise<WorkflowResult<State>> {
+    return this.runtime.run(flow, context, { executor: this, ...options });
+  }
+
+  resume<State extends object = Context>(
+    flow: FlowNode,
+    run: string | WorkflowResult,
+    options?: ResumeOptions,
+  ): Promise<WorkflowResult<State>> {
+    return this.runtime.resume(flow, run, options);
+  }
+
+  getNextNode(node: AbstractNode, action: unknown): AbstractNode | undefined {
+    return followerOf(node, action);
+  }
+}

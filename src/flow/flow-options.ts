@@ -1,0 +1,72 @@
+import type { PolicyOptions } from '../policy.js';
+import type { InputMapping, InputSource, JoinStrategy } from './blueprint.js';
+import type { Context } from './result.js';
+
+/** What `new Flow` takes. */
+export interface FlowOptions {
+  /** Says which blueprint a checkpoint belongs to. Default: a hash of nodes and edges. */
+  readonly version?: string | undefined;
+  /** How often a node may be visited in one run, where it does not say so itself. Default: 1000. */
+  readonly maxVisits?: number | undefined;
+  /** Parameters that all nodes see. Default: none. */
+  readonly params?: Record<string, unknown> | undefined;
+}
+
+/** How a node of a flow is executed. */
+// biome-ignore lint/suspicious/noExplicitAny: parameters of a fallback are those of the node
+export interface NodeOptions extends PolicyOptions<any[]> {
+  /** When it is ready: after all nodes that lead to it, or after the first. Default: `all`. */
+  readonly joinStrategy?: JoinStrategy | undefined;
+  /** The node that stands in for it where it fails. It may be declared later. Default: none. */
+  readonly fallback?: string | undefined;
+  /** How often it may be visited in one run: a whole number of at least 1. Default: that of the flow. */
+  readonly maxVisits?: number | undefined;
+  /** Where its input comes from. Default: from the nodes that lead to it. */
+  readonly inputs?: InputMapping | undefined;
+  /** What its output is made of, for a sub-flow: from the context of that. Default: the sub-flow's output. */
+  readonly outputs?: InputMapping | undefined;
+  /** Parameters for the node, data. Default: none. */
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Which edges are followed, and what they pass on. */
+export interface EdgeOptions<State extends object = Context> {
+  /** It is followed where the source chose this action. Default: where no edge has the action that was chosen. */
+  readonly action?: string | undefined;
+  /** Has to be true for it to be followed: an expression, or a function of the output. Default: always. */
+  // biome-ignore lint/suspicious/noExplicitAny: outputs are not followed by types
+  readonly condition?: string | ((output: any, more: EdgeArgs<State>) => boolean | Promise<boolean>) | undefined;
+  /** What the target gets instead of the output: an expression, or a function of the output. Default: the output. */
+  // biome-ignore lint/suspicious/noExplicitAny: outputs are not followed by types
+  readonly transform?: string | ((output: any, more: EdgeArgs<State>) => unknown) | undefined;
+}
+
+/** What the functions of an edge get besides the output. */
+export interface EdgeArgs<State extends object = Context> {
+  readonly action: string | undefined;
+  readonly context: State;
+}
+
+/** How a batch handles its items. */
+export interface BatchOptions extends Omit<NodeOptions, 'outputs'> {
+  /** Where the items come from: an array. Default: the node's input. */
+  readonly items?: InputSource | undefined;
+  /** How many are handled at the same time. Default: Infinity. */
+  readonly concurrency?: number | undefined;
+  /** Whether the first item that fails ends the batch. Default: false, all are handled before the node fails. */
+  readonly failFast?: boolean | undefined;
+}
+
+/** What a wait waits for. */
+export interface WaitOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisits'> {
+  /** Name of the event. Default: the id of the node. */
+  readonly event?: string | undefined;
+}
+
+/** How long a sleep lasts: one of the two. */
+export interface SleepOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisits'> {
+  /** In milliseconds, from when it begins. */
+  readonly duration?: number | undefined;
+  /** In epoch milliseconds. */
+  readonly until?: number | undefined;
+}

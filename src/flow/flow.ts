@@ -1,0 +1,307 @@
+import { type Policies, type PolicyOptions, policyReaders } from '../policy.js';
+import {
+  type AnyFunction,
+  aConcurrency,
+  aFunction,
+  aName,
+  anObjectOf,
+  aValue,
+  invalid,
+  isPlainObject,
+} from '../validate.js';
+import { type Analysis, analyze } from './analysis.js';
+import {
+  type EdgeDefinition,
+  type Graph,
+  type NodeDefinition,
+  toBlueprint,
+  type WorkflowBlueprint,
+} from './blueprint.js';
+import { InMemoryExecutor } from './executors/in-memory.js';
+import type { BatchOptions, EdgeOptions, FlowOptions, NodeOptions, SleepOptions, WaitOptions } from './flow-options.js';
+import { toMermaid } from './mermaid.js';
+import {
+  AbstractNode,
+  FlowNode,
+  type NodeArgs,
+  type NodeFunction,
+  type NodeImplementation,
+  type NodeMiddleware,
+  type Registry,
+  type ResumeOptions,
+  type RunOptions,
+} from './node.js';
+import type { Context, WorkflowResult } from './result.js';
+import { graphFrom, nodeObjects, startsOf } from './start-node.js';
+
+/** An id that is not taken yet. */
+type NewId<Id extends string, Ids extends string> = string extends Ids ? Id : Id extends Ids ? never : Id;
+
+const readFlowOptions = anObjectOf<FlowOptions>({
+  version: aName,
+  maxVisits: aConcurrency,
+  params: aValue('a plain object', isPlainObject),
+});
+const readPolicies = anObjectOf<PolicyOptions, Partial<Policies>>(policyReaders);
+
+/**
+ * A graph of actions: which follows which, and under which conditions.
+ *
+ * @example
+ * const flow = new Flow('order')
+ *   .node('fetch', fetchOrder, { retry: 3 })
+ *   .node('check', (order) => withAction(order.total > 100 ? 'review' : 'ok', order))
+ *   .node('charge', charge, { timeout: 5_000 })
+ *   .wait('review')
+ *   .edge('fetch', 'check')
+ *   .edge('check', 'charge', { action: 'ok' })
+ *   .edge('check', 'review', { action: 'review' });
+ * const { status, output } = await flow.run({ orderId: '42' });
+ */
+export class Flow<
+  // biome-ignore lint/suspicious/noExplicitAny: a flow that does not say what its context is may keep anything in it
+  State extends object = any,
+  Result = WorkflowResult<State>,
+  Ids extends string = never,
+> extends FlowNode {
+  readonly name: string;
+  override params: Record<string, unknown>;
+  readonly #options: FlowOptions;
+  readonly #nodes: NodeDefinition[] = [];
+  readonly #edges: EdgeDefinition[] = [];
+  readonly #registry: Record<string, NodeImplementation | Graph> = {};
+  readonly #policies = new Map<string, Partial<Policies>>();
+  readonly #middleware: NodeMiddleware[] = [];
+  #start: AbstractNode | undefined;
+  /** Whether it was written as links from a start node. */
+  readonly #isLinked: boolean;
+  #blueprint: WorkflowBlueprint | undefined;
+
+  /**
+   * @param nameOrStart - its name; or the node that it starts with, whose `next` links are followed
+   * @throws {ValidationError} for an option that is unknown or of the wrong kind
+   */
+  constructor(nameOrStart: string | AbstractNode = 'flow', options: FlowOptions = {}) {
+    super();
+    const read = readFlowOptions(options);
+    this.#start = nameOrStart instanceof AbstractNode ? nameOrStart : undefined;
+    this.#isLinked = this.#start !== undefined;
+    this.name = this.#start === undefined ? aName(nameOrStart, 'name') : 'flow';
+    this.params = read.params ?? {};
+    this.#options = read;
+  }
+
+  /** What its blueprint uses, by name. */
+  get registry(): Registry {
+    this.toBlueprint();
+    return this.#registry;
+  }
+
+  get policies(): ReadonlyMap<string, Partial<Policies>> {
+    return this.#policies;
+  }
+
+  get middleware(): readonly NodeMiddleware[] {
+    return this.#middleware;
+  }
+
+  /** The node that it starts with, linked to those that follow. */
+  get startNode(): AbstractNode | undefined {
+    if (this.#start === undefined) {
+      const blueprint = this.toBlueprint();
+      const [first] = startsOf(blueprint);
+      this.#start = first === undefined ? undefined : nodeObjects(blueprint, this.#registry).get(first);
+    }
+    return this.#start;
+  }
+
+  /**
+   * Adds a node.
+   *
+   * @param id - unique in the flow
+   * @param implementation - a function of the input, an action, a class or instance of `Node`, or another flow
+   */
+  node<Id extends string>(
+    id: NewId<Id, Ids>,
+    implementation: NodeImplementation<State>,
+    options: NodeOptions = {},
+  ): Flow<State, Result, Ids | Id> {
+    if (typeof implementation !== 'function' && !(implementation instanceof AbstractNode)) {
+      throw invalid(`the implementation of "${id}"`, 'a function, an action, a Node or a Flow', implementation);
+    }
+    const { outputs, params, ...rest } = options;
+    const uses = this.#register(id, implementation);
+    const isFlow = implementation instanceof FlowNode;
+    if (outputs !== undefined && !isFlow) throw invalid(`outputs of "${id}"`, 'left out, since it is no flow', outputs);
+    const all = outputs === undefined ? params : { ...params, outputs };
+    return isFlow ? this.#add(id, 'subflow', { flow: uses, ...all }, rest) : this.#add(id, uses, all, rest);
+  }
+
+  /** Adds a node that handles each item of an array, side by side; its output is the array of theirs. */
+  batch<Id extends string>(
+    id: NewId<Id, Ids>,
+    worker: NodeImplementation<State>,
+    { items, concurrency, failFast, params, ...rest }: BatchOptions = {},
+  ): Flow<State, Result, Ids | Id> {
+    const own = {
+      worker: this.#register(id, worker),
+      items,
+      concurrency: concurrency === Infinity ? undefined : concurrency,
+      failFast,
+    };
+    return this.#add(id, 'batch', { ...params, ...defined(own) }, rest);
+  }
+
+  /** Adds a node that waits for an event from outside; its output is what the run is resumed with. */
+  wait<Id extends string>(id: NewId<Id, Ids>, { event, ...rest }: WaitOptions = {}): Flow<State, Result, Ids | Id> {
+    return this.#add(id, 'wait', defined({ event }), rest);
+  }
+
+  /** Adds a node that waits for a time to come; its output is its input. */
+  sleep<Id extends string>(
+    id: NewId<Id, Ids>,
+    { duration, until, ...rest }: SleepOptions,
+  ): Flow<State, Result, Ids | Id> {
+    return this.#add(id, 'sleep', defined({ duration, until }), rest);
+  }
+
+  /** Adds an edge. */
+  edge(source: Ids, target: Ids, { action, condition, transform }: EdgeOptions<State> = {}): this {
+    this.#edges.push({
+      source,
+      target,
+      ...defined({
+        action,
+        condition: this.#named('condition', condition),
+        transform: this.#named('transform', transform),
+      }),
+    });
+    return this.#changed();
+  }
+
+  /** Wraps each execution of its nodes; the first is the outermost. */
+  use(middleware: NodeMiddleware): this {
+    this.#middleware.push(aFunction(middleware, 'middleware') as NodeMiddleware);
+    return this.#changed();
+  }
+
+  /** Takes nodes and edges from data, and what they use from a registry. */
+  load(graph: Pick<Graph, 'nodes' | 'edges'>, registry: Registry = {}): this {
+    this.#nodes.push(...graph.nodes);
+    this.#edges.push(...graph.edges);
+    for (const [name, used] of Object.entries(registry)) this.#registry[name] = used;
+    return this.#changed();
+  }
+
+  /** The flow as data. The same object until the flow is changed. */
+  toBlueprint(): WorkflowBlueprint {
+    if (this.#blueprint === undefined) {
+      if (this.#nodes.length === 0 && this.#start !== undefined) {
+        const { graph, registry } = graphFrom(this.#start);
+        this.load(graph, registry);
+      }
+      const { version, maxVisits } = this.#options;
+      this.#blueprint = toBlueprint({
+        id: this.name,
+        version,
+        maxVisits,
+        nodes: [...this.#nodes],
+        edges: [...this.#edges],
+      });
+    }
+    return this.#blueprint;
+  }
+
+  /**
+   * Runs it from its start. It resolves with the result however the run ends.
+   *
+   * Rejects with `BlueprintError` or `ValidationError` before anything has run.
+   *
+   * @param context - the data that the run begins with; a copy of it becomes the run's context. Default: empty
+   */
+  run(context: Partial<State> = {}, options: RunOptions = {}): Promise<Result> {
+    const executor = options.executor ?? defaultExecutor();
+    return executor.run(this, context as Context, options) as Promise<Result>;
+  }
+
+  /**
+   * Goes on with a run: one that waits, was cancelled, has failed, or whose program has crashed.
+   *
+   * @param run - a result, its `snapshot`, or with `checkpoint` the id of a run in that store
+   * @param options - `events` has what has come for the nodes that wait
+   */
+  resume(run: string | WorkflowResult, options: ResumeOptions = {}): Promise<WorkflowResult<State>> {
+    return defaultExecutor().resume<State>(this, run, options);
+  }
+
+  /** Runs it as a part of another flow, with the executor of that. */
+  exec({ executor = defaultExecutor(), context, signal, logger }: NodeArgs): Promise<unknown> {
+    return executor.run(this, context, { signal, logger, params: this.params });
+  }
+
+  /** Starts, ends, cycles, the longest path. */
+  analyze(): Analysis {
+    return analyze(this.toBlueprint());
+  }
+
+  /** A drawing in Mermaid's language, with how the nodes stand in a run where a result is given. */
+  toMermaid(result?: WorkflowResult): string {
+    return toMermaid(this.toBlueprint(), result);
+  }
+
+  #add<Id extends string>(
+    id: string,
+    uses: string,
+    params: Readonly<Record<string, unknown>> | undefined,
+    { retry, timeout, policy, inputs, ...config }: NodeOptions,
+  ): Flow<State, Result, Ids | Id> {
+    const policies = readPolicies({ retry, timeout, policy });
+    if (Object.keys(policies).length > 0) this.#policies.set(id, policies);
+    const data = defined({ ...config, retry: asData(retry), timeout: asData(timeout) });
+    this.#nodes.push({ id, uses, ...defined({ params, inputs, config: data }) } as NodeDefinition);
+    this.#changed();
+    return this as unknown as Flow<State, Result, Ids | Id>;
+  }
+
+  #register(id: string, implementation: NodeImplementation): string {
+    const name = builtIn.includes(id) ? `${id}()` : id;
+    this.#registry[name] = implementation;
+    return name;
+  }
+
+  /** A function on an edge is registered under the edge's name. */
+  #named(kind: string, given: string | AnyFunction | undefined): string | undefined {
+    if (typeof given !== 'function') return given;
+    const name = `${kind} of edge ${this.#edges.length + 1}`;
+    this.#registry[name] = given as NodeFunction;
+    return name;
+  }
+
+  #changed(): this {
+    this.#blueprint = undefined;
+    if (!this.#isLinked) this.#start = undefined;
+    return this;
+  }
+}
+
+const builtIn: readonly string[] = ['wait', 'sleep', 'subflow', 'batch'];
+
+let shared: InMemoryExecutor | undefined;
+
+function defaultExecutor(): InMemoryExecutor {
+  shared ??= new InMemoryExecutor();
+  return shared;
+}
+
+/** Without what is undefined; `undefined` for nothing. */
+function defined<Values extends object>(values: Values): Values | undefined {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return entries.length === 0 ? undefined : (Object.fromEntries(entries) as Values);
+}
+
+/** The part of a policy that is data; functions stay with the flow. */
+function asData(policy: unknown): unknown {
+  if (!isPlainObject(policy)) return Number.isFinite(policy) ? policy : undefined;
+  const data = Object.entries(policy).filter(([, value]) => typeof value === 'boolean' || Number.isFinite(value));
+  return data.length === 0 ? undefined : Object.fromEntries(data);
+}

@@ -1,0 +1,86 @@
+export { type Analysis, analyze } from './analysis.js';
+export {
+  type EdgeDefinition,
+  type Graph,
+  type InputMapping,
+  type InputSource,
+  type JoinStrategy,
+  type NodeConfig,
+  type NodeDefinition,
+  toBlueprint,
+  type WorkflowBlueprint,
+} from './blueprint.js';
+export { GraphBuilder } from './builder.js';
+export { FileCheckpointStore } from './checkpoint/file-store.js';
+export { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
+export { type Checkpoint, type CheckpointStore, MemoryCheckpointStore } from './checkpoint/store.js';
+export type {
+  ExecutionOptions,
+  ExecutionServices,
+  ICoordinationStore,
+  IOrchestrator,
+  MaybePromise,
+  NodeExecutionResult,
+  NodeExecutor,
+  NodeExecutorFactory,
+  SettledResult,
+} from './contracts.js';
+export { MemoryCoordinationStore } from './coordination.js';
+export {
+  BlueprintError,
+  CheckpointError,
+  ExpressionError,
+  type Fault,
+  NodeError,
+  SerializationError,
+  VisitsError,
+} from './errors.js';
+export { CelEvaluator, type Evaluator, type Expression, type ExpressionScope } from './execution/expression.js';
+export { executeBatch, processResults } from './execution/processing.js';
+export { DryRunExecutor, type DryRunResult, type DryRunStep } from './executors/dry-run.js';
+export { InMemoryExecutor } from './executors/in-memory.js';
+export { Flow } from './flow.js';
+export type {
+  BatchOptions,
+  EdgeArgs,
+  EdgeOptions,
+  FlowOptions,
+  NodeOptions,
+  SleepOptions,
+  WaitOptions,
+} from './flow-options.js';
+export { toMermaid } from './mermaid.js';
+export {
+  AbstractNode,
+  type GraphData,
+  type IExecutor,
+  type InternalRunOptions,
+  type Logger,
+  Node,
+  type NodeArgs,
+  type NodeClass,
+  type NodeFunction,
+  type NodeImplementation,
+  type NodeMiddleware,
+  NullLogger,
+  type Registry,
+  type ResumeOptions,
+  type RunOptions,
+} from './node.js';
+export { type ActionResult, type NodeResult, withAction } from './node-result.js';
+export { type EventDrivenOptions, EventDrivenOrchestrator, type RemoteState } from './orchestrators/event-driven.js';
+export { ResumptionOrchestrator } from './orchestrators/resumption.js';
+export { RunToCompletionOrchestrator } from './orchestrators/run-to-completion.js';
+export { StepByStepOrchestrator } from './orchestrators/step-by-step.js';
+export type { NextNode } from './plan/plan.js';
+export {
+  type Context,
+  type Unreached,
+  type Waiting,
+  WorkflowError,
+  type WorkflowResult,
+  type WorkflowStatus,
+} from './result.js';
+export { FlowRuntime, type FlowRuntimeOptions, type PreparedRun } from './runtime.js';
+export { type StateOptions, WorkflowState } from './state.js';
+export { GraphTraverser, type ReadyNode } from './traverser.js';

@@ -1,0 +1,77 @@
+import type { EdgeDefinition, Graph, NodeDefinition } from './blueprint.js';
+import type { WorkflowResult } from './result.js';
+
+/** How many characters of a label are drawn. */
+const longestLabel = 60;
+
+const colours = {
+  completed: 'fill:#d3f9d8,stroke:#2f9e44,color:#1b4332',
+  skipped: 'fill:#f1f3f5,stroke:#adb5bd,color:#868e96,stroke-dasharray:4 3',
+  failed: 'fill:#ffe3e3,stroke:#e03131,color:#7d1a1a',
+  recovered: 'fill:#fff3bf,stroke:#f08c00,color:#663c00',
+  awaiting: 'fill:#d0ebff,stroke:#1971c2,color:#0b3c66',
+  cut: 'fill:#ffe8cc,stroke:#e8590c,color:#6b2a06',
+} as const;
+
+/**
+ * Draws a graph in Mermaid's flowchart language.
+ *
+ * @param result - a run of it, whose nodes are coloured by how they stand. Default: none
+ */
+export function toMermaid({ nodes, edges }: Graph, result?: WorkflowResult): string {
+  const names = new Map(nodes.map(({ id }, index) => [id, `n${index}`]));
+  const lines = ['flowchart TD'];
+  for (const node of nodes) lines.push(`  ${names.get(node.id)}${shape(node)}`);
+  for (const edge of edges) lines.push(`  ${names.get(edge.source)} ${arrow(edge)} ${names.get(edge.target)}`);
+  for (const { id, config } of nodes) {
+    if (config?.fallback !== undefined) lines.push(`  ${names.get(id)} -. fallback .-> ${names.get(config.fallback)}`);
+  }
+  if (result !== undefined) lines.push(...colouring(result, names));
+  return `${lines.join('\n')}\n`;
+}
+
+function shape({ id, uses }: NodeDefinition): string {
+  const label = quoted(id);
+  switch (uses) {
+    case 'subflow':
+      return `[[${label}]]`;
+    case 'batch':
+      return `[/${label}/]`;
+    case 'wait':
+    case 'sleep':
+      return `([${label}])`;
+    default:
+      return `[${label}]`;
+  }
+}
+
+function arrow({ action, condition }: EdgeDefinition): string {
+  const label = [action, condition].filter((part) => part !== undefined).join(', ');
+  return label === '' ? '-->' : `-->|${quoted(label)}|`;
+}
+
+/** Labels are text, whatever is in them: Mermaid reads character codes. */
+function quoted(label: string): string {
+  const short = label.length > longestLabel ? `${label.slice(0, longestLabel - 1)}…` : label;
+  return `"${short.replace(/[^\p{L}\p{N} .,:/()_…-]/gu, (character) => `#${character.codePointAt(0)};`)}"`;
+}
+
+function colouring(result: WorkflowResult, names: ReadonlyMap<string, string>): string[] {
+  const recovered = result.errors.filter(({ recoveredBy }) => recoveredBy !== undefined);
+  const failed = result.errors.filter(({ recoveredBy }) => recoveredBy === undefined);
+  const of = {
+    completed: result.completed.filter((id) => !recovered.some(({ nodeId }) => nodeId === id)),
+    skipped: result.skipped,
+    failed: failed.map(({ nodeId }) => nodeId),
+    recovered: recovered.map(({ nodeId }) => nodeId),
+    awaiting: [...names.keys()].filter((id) =>
+      result.awaiting.some(({ nodeId }) => nodeId === id || nodeId.startsWith(`${id}/`)),
+    ),
+    cut: result.cutShort,
+  };
+  return Object.entries(of).flatMap(([state, ids]) => {
+    const drawn = ids.flatMap((id) => names.get(id) ?? []);
+    if (drawn.length === 0) return [];
+    return [`  classDef ${state} ${colours[state as keyof typeof colours]}`, `  class ${drawn.join(',')} ${state}`];
+  });
+}

@@ -1,0 +1,23 @@
+/** What a node has come to: its output, and the action that chooses among its edges. */
+export interface NodeResult<Output = unknown> {
+  readonly output: Output;
+  readonly action?: string | undefined;
+}
+
+/** An output with an action; made by `withAction`. */
+export class ActionResult<Output = unknown> implements NodeResult<Output> {
+  constructor(
+    readonly action: string,
+    readonly output: Output,
+  ) {}
+}
+
+/**
+ * What a node returns to choose among its edges.
+ *
+ * @example
+ * .node('check', (order) => withAction(order.total > 100 ? 'review' : 'ok', order))
+ */
+export function withAction<Output>(action: string, output: Output): ActionResult<Output> {
+  return new ActionResult(action, output);
+}

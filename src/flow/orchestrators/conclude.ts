@@ -1,0 +1,12 @@
+import type { ExecutionServices } from '../contracts.js';
+import type { WorkflowResult } from '../result.js';
+import type { WorkflowState } from '../state.js';
+import type { GraphTraverser } from '../traverser.js';
+
+/** The result of a run as it stands. */
+export function conclude(traverser: GraphTraverser, state: WorkflowState, services: ExecutionServices): WorkflowResult {
+  state.position = traverser.position;
+  const result = state.toResult(services.options.serializer);
+  result.status = state.getStatus(traverser.getAllNodeIds(), traverser.getFallbackNodeIds());
+  return result;
+}

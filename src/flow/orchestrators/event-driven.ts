@@ -1,0 +1,150 @@
+import { aName, anObjectOf } from '../../validate.js';
+import type { WorkflowBlueprint } from '../blueprint.js';
+import type { ExecutionServices, ICoordinationStore, NodeExecutionResult } from '../contracts.js';
+import type { NodeError } from '../errors.js';
+import type { NodeResult } from '../node-result.js';
+import { type Plan, planOf } from '../plan/plan.js';
+import type { Context } from '../result.js';
+import { stateOf, WorkflowState } from '../state.js';
+import { RemotePosition } from './remote-position.js';
+
+/** What `new EventDrivenOrchestrator` takes besides services and store. */
+export interface EventDrivenOptions {
+  /** What the keys in the store begin with. Default: `orchestrator`. */
+  readonly keyPrefix?: string | undefined;
+}
+
+/** What a worker has of a run's state: a `WorkflowState`, or anything that keeps context and completed nodes elsewhere. */
+export interface RemoteState {
+  getContext(): Context;
+  addCompletedNode(nodeId: string, output: unknown): unknown;
+  addError?(nodeId: string, error: unknown): unknown;
+  markRecovered?(nodeId: string, fallbackId: string): unknown;
+  addSkippedNode?(nodeId: string): unknown;
+}
+
+const readOptions = anObjectOf<EventDrivenOptions>({ keyPrefix: aName });
+
+/**
+ * Executes one node a call: the heart of a worker that takes nodes from a queue. What it returns is to be enqueued.
+ *
+ * Joins, loops and fallbacks are coordinated in a store that the workers share, by the same rules as everywhere; how is
+ * said at `RemotePosition`. A job that is delivered twice executes its node twice, and gives the same answer.
+ *
+ * @example
+ * const orchestrator = new EventDrivenOrchestrator(runtime.services, new RedisCoordinationStore(redis));
+ * queue.process(async ({ nodeId, runId }) => {
+ *   const { nodesToEnqueue } = await orchestrator.handleJob(nodeId, blueprint, await states.load(runId), runId);
+ *   for (const next of nodesToEnqueue) await queue.add({ nodeId: next, runId });
+ * });
+ */
+export class EventDrivenOrchestrator {
+  readonly #prefix: string;
+
+  /**
+   * @param services - of a runtime, or of `runtime.prepare(flow)`
+   * @param coordinationStore - what the workers share
+   */
+  constructor(
+    private readonly services: ExecutionServices,
+    private readonly coordinationStore: ICoordinationStore,
+    options: EventDrivenOptions = {},
+  ) {
+    this.#prefix = readOptions(options).keyPrefix ?? 'orchestrator';
+  }
+
+  /**
+   * Executes a node.
+   *
+   * @param nodeId - the node
+   * @param blueprint - the flow that it is part of
+   * @param state - what is known of the run
+   * @param runId - the run
+   * @returns the nodes that are ready now
+   */
+  async handleJob(
+    nodeId: string,
+    blueprint: WorkflowBlueprint,
+    state: RemoteState,
+    runId: string,
+  ): Promise<{ nodesToEnqueue: string[] }> {
+    const plan = planOf(blueprint);
+    const node = plan.indexOf(nodeId);
+    if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${blueprint.id}"`);
+    // What has been decided is in the store; a position in memory would know only what happens here.
+    if (state instanceof WorkflowState) state.position = undefined;
+    const input = await this.services.resolveNodeInput(nodeId, blueprint, state.getContext());
+    const executor = this.services.executorFactory(blueprint)(nodeId);
+    const execution = await executor.execute(input, state instanceof WorkflowState ? state : undefined);
+
+    const nodesToEnqueue: string[] = [];
+    const position = new RemotePosition(plan, this.coordinationStore, this.#prefix, runId, {
+      ready: (ready) => nodesToEnqueue.push(ready),
+      skipped: async (skipped) => void (await state.addSkippedNode?.(skipped)),
+    });
+    await new Job(this.services, blueprint, plan, state, position).settle(node, execution);
+    return { nodesToEnqueue };
+  }
+}
+
+/** One node that was executed. */
+class Job {
+  constructor(
+    private readonly services: ExecutionServices,
+    private readonly blueprint: WorkflowBlueprint,
+    private readonly plan: Plan,
+    private readonly state: RemoteState,
+    private readonly position: RemotePosition,
+  ) {}
+
+  async settle(node: number, execution: NodeExecutionResult): Promise<void> {
+    if (execution.status === 'success') await this.#complete(node, execution.result);
+    if (execution.status === 'failed') await this.#fail(node, execution.error);
+  }
+
+  async #complete(node: number, result: NodeResult): Promise<void> {
+    const nodeId = this.plan.idOf(node);
+    await this.state.addCompletedNode(nodeId, result.output);
+    await this.#follow(node, result);
+    if (!this.plan.owners.has(node)) return;
+    for (const owner of await this.position.standIn(node, result.action)) await this.#recover(owner, node, result);
+  }
+
+  /** Goes on from a node with a result: its own, or that of its fallback. */
+  async #follow(node: number, result: NodeResult): Promise<void> {
+    const context = this.state.getContext();
+    const next = await this.services.determineNextNodes(this.blueprint, this.plan.idOf(node), result, context);
+    for (const { edge, node: target } of next) await this.services.applyEdgeTransform(edge, result, target, context);
+    const edges = new Set(next.map(({ edge }) => edge));
+    const taken = this.plan.outgoing(node).filter(({ edge }) => edges.has(edge));
+    const arcs = new Set(taken.map(({ arc }) => arc));
+    for (const { arc } of this.plan.outgoing(node)) noteArrival(this.plan, stateOf(context), arc, arcs.has(arc));
+    await this.position.complete(node, arcs);
+  }
+
+  async #fail(node: number, error: NodeError): Promise<void> {
+    await this.state.addError?.(this.plan.idOf(node), error);
+    const fallback = await this.position.fail(node);
+    const known = fallback < 0 ? undefined : await this.position.standInOf(fallback);
+    if (known === undefined) return;
+    const output = this.state.getContext()[this.plan.idOf(fallback)];
+    await this.#recover(node, fallback, { output, action: known.action });
+  }
+
+  async #recover(owner: number, fallback: number, result: NodeResult): Promise<void> {
+    const nodeId = this.plan.idOf(owner);
+    await this.state.addCompletedNode(nodeId, result.output);
+    await this.state.markRecovered?.(nodeId, this.plan.idOf(fallback));
+    await this.#follow(owner, result);
+  }
+}
+
+/** Keeps in mind what a node's input will be made of. What came by a back arc takes the place of what came before. */
+function noteArrival(plan: Plan, { arrivals }: WorkflowState, arc: number, isTaken: boolean): void {
+  const target = plan.arcTarget[arc] as number;
+  const isBack = (arc: number) => (plan.backOf[arc] as number) >= 0;
+  const kept = [...(arrivals.get(target) ?? [])].filter(
+    (known) => known !== arc && (!isTaken || isBack(known) === isBack(arc)),
+  );
+  arrivals.set(target, new Set(isTaken ? [...kept, arc] : kept));
+}

@@ -1,0 +1,54 @@
+import type { ExecutionServices, IOrchestrator, NodeExecutorFactory } from '../contracts.js';
+import type { Position } from '../plan/position.js';
+import type { Waiting, WorkflowResult } from '../result.js';
+import type { WorkflowState } from '../state.js';
+import type { GraphTraverser } from '../traverser.js';
+import { RunToCompletionOrchestrator } from './run-to-completion.js';
+
+/**
+ * Takes up a run that was saved, and lets another orchestrator go on with it. Decisions are part of what was saved, so
+ * that what was not taken stays so. Ready are: what was ready or running then, what had failed, and what waited for
+ * something that has come since.
+ */
+export class ResumptionOrchestrator implements IOrchestrator {
+  /** @param next - what goes on with the run. Default: `RunToCompletionOrchestrator` */
+  constructor(private readonly next: IOrchestrator = new RunToCompletionOrchestrator()) {}
+
+  async run(
+    traverser: GraphTraverser,
+    executorFactory: NodeExecutorFactory,
+    state: WorkflowState,
+    services: ExecutionServices,
+  ): Promise<WorkflowResult> {
+    const { position } = traverser;
+    if (state.position === position) position.moveTo(position.save());
+    else catchUp(position, state);
+    state.position = position;
+    state.aborted = undefined;
+    state.cutShort.clear();
+    for (const nodeId of position.retryFailed()) state.clearError(nodeId);
+    for (const [nodeId, waits] of [...state.awaiting]) deliver(position, state, nodeId, waits);
+    return this.next.run(traverser, executorFactory, state, services);
+  }
+}
+
+/** A position at the start is brought to where the state is: by its decisions, else by what has completed. */
+function catchUp(position: Position, state: WorkflowState): void {
+  if (state.position !== undefined) position.moveTo(state.position.save());
+  else {
+    position.adopt([...state.getCompletedNodes()].map((nodeId) => position.plan.indexOf(nodeId)));
+    position.readyWhatFollows();
+  }
+}
+
+/** A node goes on where one of the things that it waits for has come. */
+function deliver(position: Position, state: WorkflowState, nodeId: string, waits: readonly Waiting[]): void {
+  const now = Date.now();
+  const come = waits.find(
+    ({ event, until }) => Object.hasOwn(state.events, event) || (until !== undefined && until <= now),
+  );
+  if (come === undefined) return;
+  state.awaiting.delete(nodeId);
+  state.delivered.set(nodeId, state.events[come.event]);
+  position.retry(position.plan.indexOf(nodeId));
+}

@@ -1,0 +1,155 @@
+import { Cancellation } from '../../cancellation.js';
+import { currentScope, enter, type Scope } from '../../process.js';
+import type {
+  ExecutionServices,
+  IOrchestrator,
+  NodeExecutionResult,
+  NodeExecutor,
+  NodeExecutorFactory,
+} from '../contracts.js';
+import type { NodeError } from '../errors.js';
+import { type Advance, asNodeError, settle, standInForAll } from '../execution/settle.js';
+import type { WorkflowResult } from '../result.js';
+import type { WorkflowState } from '../state.js';
+import type { GraphTraverser, ReadyNode } from '../traverser.js';
+import { conclude } from './conclude.js';
+
+/**
+ * The default: goes on until nothing can. A node starts at the moment it is ready, as far as `concurrency` has room; a
+ * slow node holds back only what depends on it.
+ */
+export class RunToCompletionOrchestrator implements IOrchestrator {
+  async run(
+    traverser: GraphTraverser,
+    executorFactory: NodeExecutorFactory,
+    state: WorkflowState,
+    services: ExecutionServices,
+  ): Promise<WorkflowResult> {
+    state.position = traverser.position;
+    const advance = { traverser, state, services };
+    const toCompletion = async () => {
+      if (traverser.getFallbackNodeIds().size > 0) await standInForAll(advance);
+      await new Pump(advance, executorFactory).run();
+    };
+    await (services.inProcess === undefined ? toCompletion() : services.inProcess(state, toCompletion));
+    return conclude(traverser, state, services);
+  }
+}
+
+/** Keeps as many nodes running as there is room for, until none is left. */
+class Pump {
+  readonly #waiting: ReadyNode[] = [];
+  #next = 0;
+  #active = 0;
+  #failure: { readonly error: unknown } | undefined = undefined;
+  #isStopped = false;
+  readonly #scope = currentScope() as Scope;
+  /** Ends what runs when a node fails under `failFast`. */
+  readonly #group: Cancellation | undefined;
+  readonly #executorOf: (nodeId: string) => NodeExecutor;
+  readonly #concurrency: number;
+  #done: () => void = () => {};
+
+  constructor(
+    private readonly advance: Advance,
+    executorFactory: NodeExecutorFactory,
+  ) {
+    this.#executorOf = executorFactory(advance.traverser.getDynamicBlueprint());
+    const { concurrency = Infinity, failFast = false } = advance.services.options;
+    this.#concurrency = concurrency;
+    this.#group = failFast ? new Cancellation([this.#scope?.cancellation], true) : undefined;
+  }
+
+  async run(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#done = resolve;
+      if (this.#group === undefined) this.#pump();
+      else enter({ ...this.#scope, cancellation: this.#group, outer: this.#scope }, () => this.#pump());
+    });
+    this.#group?.close();
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #pump(): void {
+    const { traverser } = this.advance;
+    this.#checkAbort();
+    while (!this.#isStopped && this.#active < this.#concurrency) {
+      if (this.#next === this.#waiting.length && !this.#refill()) break;
+      const ready = this.#waiting[this.#next++] as ReadyNode;
+      this.#active++;
+      this.#start(ready);
+    }
+    if (this.#active === 0 && (this.#isStopped || !traverser.hasMoreWork())) this.#done();
+  }
+
+  #refill(): boolean {
+    const { traverser } = this.advance;
+    if (!traverser.hasMoreWork()) return false;
+    this.#waiting.length = 0;
+    this.#next = 0;
+    for (const ready of traverser.getReadyNodes()) this.#waiting.push(ready);
+    return this.#waiting.length > 0;
+  }
+
+  /** Nothing new starts once the run was aborted. */
+  #checkAbort(): void {
+    const { state, services } = this.advance;
+    for (const source of [this.#scope?.cancellation, services.options.signal]) {
+      if (!source?.aborted || this.#isStopped) continue;
+      this.#isStopped = true;
+      state.aborted = { reason: source.reason };
+    }
+  }
+
+  #start(ready: ReadyNode): void {
+    const { nodeId, visit } = ready;
+    const { state, traverser, services } = this.advance;
+    try {
+      const input = services.resolveNodeInput(nodeId, traverser.getDynamicBlueprint(), state.getContext());
+      const execution =
+        input instanceof Promise
+          ? input.then((value) => this.#executorOf(nodeId).execute(value, state, visit))
+          : this.#executorOf(nodeId).execute(input, state, visit);
+      execution.then(
+        (result) => this.#settle(nodeId, result),
+        (error) => this.#settle(nodeId, { status: 'failed', error: asNodeError(nodeId, error) }),
+      );
+    } catch (error) {
+      this.#settle(nodeId, { status: 'failed', error: asNodeError(nodeId, error) });
+    }
+  }
+
+  #settle(nodeId: string, result: NodeExecutionResult): void {
+    try {
+      const settling = settle(this.advance, nodeId, result);
+      if (result.status === 'failed' && this.#group !== undefined) this.#failFast(this.#group, result.error);
+      if (settling === undefined) this.#settled();
+      else
+        settling.then(
+          () => this.#settled(),
+          (error) => this.#break(error),
+        );
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  #failFast(group: Cancellation, error: NodeError): void {
+    const { plan } = this.advance.traverser.position;
+    if ((plan.fallbackOf[plan.indexOf(error.nodeId)] as number) >= 0) return;
+    this.#isStopped = true;
+    group.abort(error);
+  }
+
+  /** What happened cannot be saved: nothing new starts, what runs is waited for. */
+  #break(error: unknown): void {
+    this.#failure ??= { error };
+    this.#isStopped = true;
+    this.#settled();
+  }
+
+  #settled(): void {
+    this.#active--;
+    this.#pump();
+  }
+}

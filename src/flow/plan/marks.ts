@@ -1,0 +1,110 @@
+import { add } from './loops.js';
+import type { Plan } from './plan.js';
+
+/** How a node stands in a run. */
+export type NodeStatus =
+  | 'pending'
+  | 'ready'
+  | 'running'
+  | 'completed'
+  | 'skipped'
+  | 'failed'
+  | 'recovering'
+  | 'awaiting';
+
+/** By number, as a position holds them. */
+export const statuses: readonly NodeStatus[] = [
+  'pending',
+  'ready',
+  'running',
+  'completed',
+  'skipped',
+  'failed',
+  'recovering',
+  'awaiting',
+];
+export const [pending, ready, running, completed, skipped, failed, recovering, awaiting] = [
+  0, 1, 2, 3, 4, 5, 6, 7,
+] as const;
+
+/** How an arc stands: `carried` is a back arc that was taken in the turn before, and has brought this one about. */
+export const [open, taken, refused, carried] = [0, 1, 2, 3] as const;
+
+/** A position as it is saved: how each node and each arc stands, a digit each, and how often each node was visited. */
+export interface SavedPosition {
+  readonly nodes: string;
+  readonly arcs: string;
+  /** Only where the flow has loops. */
+  readonly visits?: readonly number[] | undefined;
+}
+
+/** How everything in a run stands, in numbers: what a position changes, and what is saved of it. */
+export class Marks {
+  readonly status: Uint8Array;
+  readonly arcs: Uint8Array;
+  /** For each node, how many of the arcs that its join waits for are open. */
+  readonly missing: Int32Array;
+  /** 1 where one of them was taken. */
+  readonly reached: Uint8Array;
+  /** How often each node was visited; only where there are loops. */
+  readonly visits: Int32Array | undefined;
+  /** For each loop, how much has yet to settle in this turn; 0 for a loop that has ended. */
+  readonly unsettled: Int32Array;
+  /** For each fallback, how many of its owners may still need it. */
+  readonly owners = new Map<number, number>();
+
+  constructor(private readonly plan: Plan) {
+    const { nodeCount, arcTarget, loops, awaited } = plan;
+    this.status = new Uint8Array(nodeCount);
+    this.arcs = new Uint8Array(arcTarget.length);
+    this.missing = awaited.slice();
+    this.reached = new Uint8Array(nodeCount);
+    this.visits = loops.length > 0 ? new Int32Array(nodeCount) : undefined;
+    this.unsettled = Int32Array.from(loops, ({ members }) => members);
+    for (const [fallback, owners] of plan.owners) this.owners.set(fallback, owners.length);
+  }
+
+  save(): SavedPosition {
+    const { status, arcs, visits } = this;
+    return { nodes: status.join(''), arcs: arcs.join(''), visits: visits && [...visits] };
+  }
+
+  restore({ nodes, arcs, visits }: SavedPosition): void {
+    for (let node = 0; node < nodes.length; node++) this.status[node] = Number(nodes[node]);
+    for (let arc = 0; arc < arcs.length; arc++) this.arcs[arc] = Number(arcs[arc]);
+    this.visits?.set(visits ?? []);
+    this.derive();
+  }
+
+  /** Counts anew what follows from how nodes and arcs stand. */
+  derive(): void {
+    const { plan } = this;
+    this.missing.set(plan.awaited);
+    this.reached.fill(0);
+    for (const [arc, state] of this.arcs.entries()) {
+      if ((plan.backOf[arc] as number) >= 0 || state === open) continue;
+      const target = plan.arcTarget[arc] as number;
+      add(this.missing, target, -1);
+      if (state === taken) this.reached[target] = 1;
+    }
+    for (const [fallback, owners] of plan.owners) {
+      this.owners.set(fallback, owners.filter((owner) => !this.#isSettled(owner)).length);
+    }
+    this.#deriveLoops();
+  }
+
+  #deriveLoops(): void {
+    const { loops, loopOf } = this.plan;
+    for (const [loop, { members }] of loops.entries()) this.unsettled[loop] = members;
+    for (const [node, loop] of loopOf.entries()) if (loop >= 0 && this.#isSettled(node)) add(this.unsettled, loop, -1);
+    // An inner loop has a higher number than the loop around it.
+    for (let loop = loops.length - 1; loop >= 0; loop--) {
+      const { parent } = loops[loop] as { parent: number };
+      if (parent >= 0 && this.unsettled[loop] === 0) add(this.unsettled, parent, -1);
+    }
+  }
+
+  #isSettled(node: number): boolean {
+    return this.status[node] === completed || this.status[node] === skipped;
+  }
+}

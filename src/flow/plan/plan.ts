@@ -1,0 +1,170 @@
+import type { EdgeDefinition, Graph, NodeDefinition } from '../blueprint.js';
+import { BlueprintError, type Fault } from '../errors.js';
+import { ShapeCheck } from './check.js';
+import { connect, type Parts } from './connect.js';
+import { type Adjacency, add } from './loops.js';
+import { type PlannedLoop, type Repetition, repetition } from './repetition.js';
+
+/** An edge that is followed, and where it leads. */
+export interface NextNode {
+  readonly node: NodeDefinition;
+  readonly edge: EdgeDefinition;
+}
+
+/** An edge as a plan knows it. */
+export interface Outgoing extends NextNode {
+  /** The arc that it is part of. */
+  readonly arc: number;
+}
+
+/**
+ * A blueprint, compiled: what all its runs share and none changes.
+ *
+ * Nodes are numbered in the order of the blueprint. All edges from one node to another are one arc; arcs are numbered by
+ * source, so that those of node `v` are `outFrom[v]` up to, not including, `outFrom[v + 1]`.
+ */
+export class Plan {
+  readonly id: string;
+  readonly nodes: readonly NodeDefinition[];
+  readonly starts: readonly number[];
+  readonly arcSource: Int32Array;
+  readonly arcTarget: Int32Array;
+  readonly outFrom: Int32Array;
+  readonly into: Adjacency;
+  /** For each node, how many arcs its join waits for: all but back arcs. */
+  readonly awaited: Int32Array;
+  /** 1 for a node whose join strategy is `any`. */
+  readonly joinsAny: Uint8Array;
+  /** The fallback of each node, -1 for none. */
+  readonly fallbackOf: Int32Array;
+  /** For each fallback, the nodes that it stands in for. */
+  readonly owners: ReadonlyMap<number, readonly number[]>;
+  readonly loops: readonly PlannedLoop[];
+  /** The innermost loop of each node, -1 for none. */
+  readonly loopOf: Int32Array;
+  /** For each arc the loop that it repeats, -1 for none. */
+  readonly backOf: Int32Array;
+  /** For each arc the outermost loop that it leaves, -1 for none. */
+  readonly exitOf: Int32Array;
+  readonly nodeIds: ReadonlySet<string>;
+  readonly fallbackIds: ReadonlySet<string>;
+  readonly #index: ReadonlyMap<string, number>;
+  readonly #edgesBySource: Adjacency;
+  readonly #arcOfEdge: Int32Array;
+  readonly #isPlain: Uint8Array;
+  readonly #outgoing: (readonly Outgoing[] | undefined)[];
+  #lastId = '';
+  #lastIndex = -1;
+
+  private constructor(
+    readonly graph: Graph,
+    parts: Parts,
+    { starts, loopOf, backOf, exitOf, loops }: Repetition,
+  ) {
+    this.id = graph.id;
+    this.nodes = graph.nodes;
+    this.#index = parts.index;
+    this.nodeIds = new Set(parts.index.keys());
+    this.fallbackOf = parts.fallbackOf;
+    this.owners = parts.owners;
+    this.fallbackIds = new Set([...parts.owners.keys()].map((node) => this.idOf(node)));
+    this.arcSource = parts.arcSource;
+    this.arcTarget = parts.arcTarget;
+    this.outFrom = parts.outFrom;
+    this.into = parts.into;
+    this.#edgesBySource = parts.edgesBySource;
+    this.#arcOfEdge = parts.arcOfEdge;
+    this.#isPlain = parts.isPlain;
+    this.#outgoing = new Array(graph.nodes.length);
+    this.joinsAny = Uint8Array.from(graph.nodes, ({ config }) => (config?.joinStrategy === 'any' ? 1 : 0));
+    this.starts = starts;
+    this.loopOf = loopOf;
+    this.backOf = backOf;
+    this.exitOf = exitOf;
+    this.loops = loops;
+    this.awaited = new Int32Array(graph.nodes.length);
+    for (let arc = 0; arc < this.arcTarget.length; arc++) {
+      if ((this.backOf[arc] as number) < 0) add(this.awaited, this.arcTarget[arc] as number, 1);
+    }
+  }
+
+  /** The plan, or why there is none. */
+  static compile(value: unknown): Plan | readonly Fault[] {
+    const check = new ShapeCheck();
+    const graph = check.graph(value);
+    if (graph === undefined) return check.faults;
+    const faults: Fault[] = [];
+    const parts = connect(graph, faults);
+    const found = parts && repetition(graph, parts, faults);
+    return found === undefined ? faults : new Plan(graph, parts as Parts, found);
+  }
+
+  get nodeCount(): number {
+    return this.nodes.length;
+  }
+
+  /** The number of a node, -1 for an id that is unknown. What is asked about a node is asked several times in a row. */
+  indexOf(id: string): number {
+    if (id === this.#lastId) return this.#lastIndex;
+    const index = this.#index.get(id) ?? -1;
+    this.#lastId = id;
+    this.#lastIndex = index;
+    return index;
+  }
+
+  idOf(node: number): string {
+    return (this.nodes[node] as NodeDefinition).id;
+  }
+
+  /** Whether all edges of a node are followed whatever comes of it, and pass on its output. */
+  isPlain(node: number): boolean {
+    return this.#isPlain[node] === 1;
+  }
+
+  /** The edges that a node's completion chooses among, in the order of the blueprint. */
+  outgoing(node: number): readonly Outgoing[] {
+    this.#outgoing[node] ??= this.#collectOutgoing(node);
+    return this.#outgoing[node] as readonly Outgoing[];
+  }
+
+  #collectOutgoing(node: number): Outgoing[] {
+    const { from, arcs: edges } = this.#edgesBySource;
+    const found: Outgoing[] = [];
+    for (let at = from[node] as number; at < (from[node + 1] as number); at++) {
+      const edge = this.graph.edges[edges[at] as number] as EdgeDefinition;
+      const arc = this.#arcOfEdge[edges[at] as number] as number;
+      found.push({ edge, arc, node: this.nodes[this.arcTarget[arc] as number] as NodeDefinition });
+    }
+    return found;
+  }
+}
+
+const plans = new WeakMap<object, Plan | readonly Fault[]>();
+
+/** The plan of a blueprint, or why there is none. It is made once: a blueprint is not to be changed after its first use. */
+export function compile(blueprint: unknown): Plan | readonly Fault[] {
+  if (typeof blueprint !== 'object' || blueprint === null) return Plan.compile(blueprint) as readonly Fault[];
+  let compiled = plans.get(blueprint);
+  if (compiled === undefined) {
+    compiled = Plan.compile(blueprint);
+    plans.set(blueprint, compiled);
+  }
+  return compiled;
+}
+
+/**
+ * The plan of a blueprint.
+ *
+ * @throws {BlueprintError} that lists everything that is wrong with it
+ */
+export function planOf(blueprint: unknown): Plan {
+  const compiled = compile(blueprint);
+  if (compiled instanceof Plan) return compiled;
+  throw new BlueprintError(nameOf(blueprint), compiled);
+}
+
+/** The name of what may be a blueprint, for messages. */
+export function nameOf(blueprint: unknown): string {
+  const { id } = Object(blueprint) as { id?: unknown };
+  return typeof id === 'string' ? id.slice(0, 100) : '?';
+}

@@ -1,0 +1,170 @@
+import type { Graph, NodeDefinition } from '../blueprint.js';
+import type { Fault } from '../errors.js';
+import type { Parts } from './connect.js';
+import {
+  type Adjacency,
+  type Arcs,
+  add,
+  adjacency,
+  deepestLoop,
+  findLoops,
+  type Loop,
+  type Loops,
+  some,
+  stronglyConnected,
+} from './loops.js';
+
+/** A loop, with what a run has to know of it. */
+export interface PlannedLoop extends Loop {
+  /** How much has to settle before a turn has ended: nodes that are in no inner loop, and inner loops. */
+  readonly members: number;
+  /** The arcs that leave it, and no loop around it. */
+  readonly exits: readonly number[];
+}
+
+/** Where a run starts, and what repeats in it. */
+export interface Repetition {
+  readonly starts: readonly number[];
+  readonly loops: readonly PlannedLoop[];
+  readonly loopOf: Int32Array;
+  readonly backOf: Int32Array;
+  readonly exitOf: Int32Array;
+}
+
+/** Finds starts and loops. A node that no start leads to, or a loop without an end, is a fault. */
+export function repetition(graph: Graph, parts: Parts, faults: Fault[]): Repetition | undefined {
+  const arcs = withFallbacks(parts);
+  const starts = startsOf(graph.nodes, parts);
+  const out = adjacency(arcs.nodeCount, arcs.source);
+  if (isAcyclic(arcs, out, starts))
+    return { starts, loops: [], ...noLoops(graph.nodes.length, parts.arcTarget.length) };
+
+  for (const node of unreached(arcs, out, starts)) {
+    const { id } = graph.nodes[node] as NodeDefinition;
+    faults.push({ message: `"${id}" cannot be reached from where the flow starts`, nodeId: id });
+  }
+  for (const { id } of endless(graph, parts)) {
+    faults.push({ message: `the cycle through "${id}" has no exit: each of its edges is always followed`, nodeId: id });
+  }
+  const found = findLoops(arcs, starts);
+  if (found === undefined) faults.push({ message: `cycles are nested deeper than ${deepestLoop}` });
+  else checkFallbacks(graph, parts, found, faults);
+  if (faults.length > 0 || found === undefined) return undefined;
+  const exitOf = exitsOf(parts, found);
+  const backOf = found.backOf.slice(0, parts.arcTarget.length);
+  return { starts, loops: planLoops(found, exitOf), loopOf: found.loopOf, backOf, exitOf };
+}
+
+function noLoops(nodeCount: number, arcCount: number) {
+  const none = new Int32Array(arcCount).fill(-1);
+  return { loopOf: new Int32Array(nodeCount).fill(-1), backOf: none, exitOf: none };
+}
+
+/** The arcs, and where control goes besides: from a node to its fallback, from there to where the node leads. */
+function withFallbacks({ index, fallbackOf, owners, arcSource, arcTarget, outFrom }: Parts): Arcs {
+  const nodeCount = index.size;
+  if (owners.size === 0) return { nodeCount, source: arcSource, target: arcTarget };
+  const source = [...arcSource];
+  const target = [...arcTarget];
+  for (const [owner, fallback] of fallbackOf.entries()) {
+    if (fallback < 0) continue;
+    source.push(owner);
+    target.push(fallback);
+    for (let arc = outFrom[owner] as number; arc < (outFrom[owner + 1] as number); arc++) {
+      source.push(fallback);
+      target.push(arcTarget[arc] as number);
+    }
+  }
+  return { nodeCount, source: Int32Array.from(source), target: Int32Array.from(target) };
+}
+
+/** Nodes that nothing but themselves leads to; where there is none, the first. */
+function startsOf(nodes: readonly NodeDefinition[], { into, arcSource, owners }: Parts): number[] {
+  const starts: number[] = [];
+  for (let node = 0; node < nodes.length; node++) {
+    if (!owners.has(node) && !some(into, node, (arc) => arcSource[arc] !== node)) starts.push(node);
+  }
+  if (starts.length > 0) return starts;
+  const first = nodes.findIndex((_, node) => !owners.has(node));
+  return first < 0 ? [] : [first];
+}
+
+/** Whether an order has every arc lead on (Kahn 1962): then nothing repeats, and everything is reached. */
+function isAcyclic({ nodeCount, target }: Arcs, out: Adjacency, starts: readonly number[]): boolean {
+  const missing = new Int32Array(nodeCount);
+  for (const node of target) add(missing, node, 1);
+  const sorted = starts.filter((start) => missing[start] === 0);
+  for (let at = 0; at < sorted.length; at++) {
+    const node = sorted[at] as number;
+    for (let index = out.from[node] as number; index < (out.from[node + 1] as number); index++) {
+      const next = target[out.arcs[index] as number] as number;
+      if (add(missing, next, -1) === 0) sorted.push(next);
+    }
+  }
+  return sorted.length === nodeCount;
+}
+
+function unreached({ nodeCount, target }: Arcs, out: Adjacency, starts: readonly number[]): number[] {
+  const reached = new Uint8Array(nodeCount);
+  const queue = [...starts];
+  for (const start of starts) reached[start] = 1;
+  for (let at = 0; at < queue.length; at++) {
+    some(out, queue[at] as number, (arc) => {
+      const next = target[arc] as number;
+      if (reached[next] === 0) queue.push(next);
+      reached[next] = 1;
+    });
+  }
+  return Array.from(reached.keys()).filter((node) => reached[node] === 0);
+}
+
+/** A node of each cycle whose edges are followed whatever happens. */
+function endless({ nodes, edges }: Graph, { index }: Parts): NodeDefinition[] {
+  const chooses = new Set(edges.filter(({ action }) => action !== undefined).map(({ source }) => source));
+  const followed = edges.filter(({ source, condition }) => condition === undefined && !chooses.has(source));
+  const numbers = (end: 'source' | 'target') => Int32Array.from(followed, (edge) => index.get(edge[end]) as number);
+  const cycles = stronglyConnected({ nodeCount: nodes.length, source: numbers('source'), target: numbers('target') });
+  return cycles.map((cycle) => nodes[Math.min(...cycle.slice(0, 1000))] as NodeDefinition);
+}
+
+/** A fallback goes through the turns of a loop with the nodes that it stands in for. */
+function checkFallbacks({ nodes }: Graph, { owners }: Parts, { loopOf }: Loops, faults: Fault[]): void {
+  for (const [fallback, of] of owners) {
+    if (new Set(of.map((owner) => loopOf[owner])).size === 1) continue;
+    const { id } = nodes[fallback] as NodeDefinition;
+    faults.push({ message: `"${id}" is the fallback of nodes in different loops`, nodeId: id });
+  }
+}
+
+/** For each arc the outermost loop that its source is in and its target is not. */
+function exitsOf({ arcSource, arcTarget }: Parts, { loops, loopOf }: Loops): Int32Array {
+  const contains = (outer: number, inner: number) => {
+    const { depth } = loops[outer] as Loop;
+    let loop = inner;
+    while (loop >= 0 && (loops[loop] as Loop).depth > depth) loop = (loops[loop] as Loop).parent;
+    return loop === outer;
+  };
+  return arcSource.map((source, arc) => {
+    const inner = loopOf[arcTarget[arc] as number] as number;
+    let left = -1;
+    let loop = loopOf[source] as number;
+    while (loop >= 0 && !contains(loop, inner)) {
+      left = loop;
+      loop = (loops[loop] as Loop).parent;
+    }
+    return left;
+  });
+}
+
+function planLoops({ loops, loopOf }: Loops, exitOf: Int32Array): PlannedLoop[] {
+  const members = new Int32Array(loops.length);
+  const exits = loops.map((): number[] => []);
+  for (const loop of loopOf) if (loop >= 0) add(members, loop, 1);
+  for (const { parent } of loops) if (parent >= 0) add(members, parent, 1);
+  for (const [arc, loop] of exitOf.entries()) exits[loop]?.push(arc);
+  return loops.map((loop, index) => ({
+    ...loop,
+    members: members[index] as number,
+    exits: exits[index] as number[],
+  }));
+}

@@ -1,0 +1,40 @@
+import {
+  aBoolean,
+  aConcurrency,
+  aLimit,
+  aName,
+  anObjectOf,
+  aSignal,
+  aState,
+  aValue,
+  isPlainObject,
+  type Reader,
+} from '../validate.js';
+import type { ResumeOptions, RunOptions } from './node.js';
+
+/** Reads an object that has methods. */
+export function anObjectWith(...methods: readonly string[]): Reader {
+  return aValue(`an object with ${methods.join(', ')}`, (value) =>
+    methods.every((method) => typeof (value as Record<string, unknown> | null | undefined)?.[method] === 'function'),
+  );
+}
+
+export const aLogger = anObjectWith('debug', 'info', 'warn', 'error');
+export const aRecord = aValue<Record<string, unknown>>('a plain object', isPlainObject);
+const anything: Reader = (value) => value;
+
+const shared = {
+  executor: anObjectWith('run', 'getNextNode'),
+  orchestrator: anObjectWith('run'),
+  signal: aSignal,
+  timeout: aLimit,
+  concurrency: aConcurrency,
+  failFast: aBoolean,
+  maxVisits: aConcurrency,
+  checkpoint: anObjectWith('save', 'append', 'load', 'delete', 'list'),
+  params: aRecord,
+  logger: aLogger,
+};
+
+export const readRunOptions = anObjectOf<RunOptions>({ ...shared, runId: aName, input: anything });
+export const readResumeOptions = anObjectOf<ResumeOptions>({ ...shared, events: aState });

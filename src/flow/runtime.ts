@@ -1,0 +1,264 @@
+import { sourceOf } from '../action.js';
+import { Orchestrator } from '../orchestrator.js';
+import type { Policies } from '../policy.js';
+import type { Core } from '../process.js';
+import { aFunction, anObjectOf, aState, aValue, invalid, type Reader } from '../validate.js';
+import type { Graph } from './blueprint.js';
+import { restoreState } from './checkpoint/apply.js';
+import { Journal } from './checkpoint/journal.js';
+import { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
+import type { CheckpointStore, Entry, SavedChild, SavedRun } from './checkpoint/store.js';
+import type { ExecutionServices, NodeExecutorFactory } from './contracts.js';
+import { CheckpointError } from './errors.js';
+import { CelEvaluator, type Evaluator } from './execution/expression.js';
+import type { LinkedFlow } from './execution/linked.js';
+import { toolboxOf } from './execution/linking.js';
+import { setSettings } from './execution/node-call.js';
+import { carryOut } from './execution/running.js';
+import { FlowServices } from './execution/services.js';
+import type { Toolbox } from './execution/toolbox.js';
+import {
+  type AbstractNode,
+  type FlowNode,
+  followerOf,
+  type IExecutor,
+  type Logger,
+  type NodeMiddleware,
+  NullLogger,
+  type Registry,
+  type ResumeOptions,
+  type RunOptions,
+} from './node.js';
+import { ResumptionOrchestrator } from './orchestrators/resumption.js';
+import { RunToCompletionOrchestrator } from './orchestrators/run-to-completion.js';
+import { Position } from './plan/position.js';
+import type { Context, WorkflowResult } from './result.js';
+import { aLogger, anObjectWith, aRecord, readResumeOptions, readRunOptions } from './run-options.js';
+import { WorkflowState } from './state.js';
+import { GraphTraverser } from './traverser.js';
+
+/** What `new FlowRuntime` takes. */
+export interface FlowRuntimeOptions {
+  /** What blueprints use, by name. Default: empty. */
+  readonly registry?: Registry | undefined;
+  /** Whose hooks, policies and initial state hold for all runs. Default: a new one. */
+  // biome-ignore lint/suspicious/noExplicitAny: the state of any orchestrator can be a context
+  readonly orchestrator?: Orchestrator<any> | undefined;
+  /** Wraps each execution of a node; the first is the outermost. Default: none. */
+  readonly middleware?: readonly NodeMiddleware[] | undefined;
+  /** Writes and reads what crosses a checkpoint. Default: `DefaultSerializer`. */
+  readonly serializer?: Serializer | undefined;
+  /** Parses conditions, transforms and inputs in data. Default: `CelEvaluator`. */
+  readonly evaluator?: Evaluator | undefined;
+  /** Default: a `NullLogger`. */
+  readonly logger?: Logger | undefined;
+  /** What nodes find in `args.dependencies`: clients, pools. Default: none. */
+  readonly dependencies?: unknown;
+}
+
+/** What an orchestrator's `run` takes. */
+export interface PreparedRun {
+  readonly traverser: GraphTraverser;
+  readonly executorFactory: NodeExecutorFactory;
+  readonly state: WorkflowState;
+  readonly services: ExecutionServices;
+}
+
+const readOptions = anObjectOf<FlowRuntimeOptions>({
+  registry: aRecord,
+  orchestrator: aValue('an Orchestrator', (value) => value instanceof Orchestrator),
+  middleware: (value, field) => {
+    if (!Array.isArray(value)) throw invalid(field, 'an array of functions', value);
+    for (const [index, wrap] of value.entries()) aFunction(wrap, `${field}.${index}`);
+    return value;
+  },
+  serializer: anObjectWith('serialize', 'deserialize'),
+  evaluator: anObjectWith('parse'),
+  logger: aLogger,
+  dependencies: ((value) => value) as Reader,
+});
+
+/**
+ * Runs flows, with what they have in common: a registry, hooks, middleware, dependencies.
+ *
+ * @example
+ * const runtime = new FlowRuntime({ registry: { fetchOrder, charge }, orchestrator });
+ * const result = await runtime.run(JSON.parse(text), { orderId: '42' });
+ */
+export class FlowRuntime implements IExecutor {
+  /** Gives the executor of a node of a blueprint. */
+  readonly executorFactory: NodeExecutorFactory;
+  /** Input, routing and transforms, with the default options. */
+  readonly services: ExecutionServices;
+  readonly #toolbox: Toolbox;
+
+  /** @throws {ValidationError} for an option that is unknown or of the wrong kind */
+  constructor(options: FlowRuntimeOptions = {}) {
+    const read = readOptions(options);
+    const { core, policies } = originOf(read.orchestrator ?? new Orchestrator({ name: 'flow' }));
+    this.#toolbox = toolboxOf({
+      core,
+      policies,
+      registry: read.registry ?? {},
+      middleware: read.middleware ?? [],
+      serializer: read.serializer ?? new DefaultSerializer(),
+      evaluator: read.evaluator ?? new CelEvaluator(),
+      logger: read.logger ?? new NullLogger(),
+      dependencies: read.dependencies,
+      executor: this,
+    });
+    this.services = this.#servicesFor({});
+    this.executorFactory = this.services.executorFactory;
+  }
+
+  /**
+   * Runs a flow from its start. It resolves with the result however the run ends.
+   *
+   * @param flow - a flow, or a blueprint, whose nodes use the registry
+   * @param context - the data that the run begins with; a copy of it becomes the run's context. Default: empty
+   * Rejects with `BlueprintError` or `ValidationError` before anything has run; with `CheckpointError` where the run is
+   * known to the checkpoint store already; with what the store throws.
+   */
+  async run<State extends object = Context>(
+    flow: FlowNode | Graph,
+    context: Partial<State> = {},
+    options: RunOptions = {},
+  ): Promise<WorkflowResult<State>> {
+    const read = readRunOptions(options);
+    const linked = this.#toolbox.linkedOf(flow);
+    const state = this.#begin(linked, context, read);
+    if (read.checkpoint !== undefined) {
+      if ((await read.checkpoint.load(state.runId)) !== undefined) {
+        throw new CheckpointError(state.runId, 'is in the checkpoint store already: resume it, or delete it there');
+      }
+      state.journal = await Journal.open(state, read.checkpoint, this.#toolbox.serializer);
+    }
+    return this.#carryOut(linked, state, read, read.orchestrator ?? new RunToCompletionOrchestrator());
+  }
+
+  /**
+   * Goes on with a run: one that waits, was cancelled, has failed, or whose program has crashed. What has completed is
+   * not repeated; what failed or was cut short is tried again.
+   *
+   * @param run - a result, its `snapshot`, or with `checkpoint` the id of a run in that store
+   * @param options - `events` has what has come for the nodes that wait
+   * Rejects with `CheckpointError` for a run that is unknown or of another version of the blueprint; with
+   * `ValidationError` for an event that nothing waits for.
+   */
+  async resume<State extends object = Context>(
+    flow: FlowNode | Graph,
+    run: string | WorkflowResult,
+    options: ResumeOptions = {},
+  ): Promise<WorkflowResult<State>> {
+    const read = readResumeOptions(options);
+    const linked = this.#toolbox.linkedOf(flow);
+    const saved = await this.#load(run, read.checkpoint);
+    const state = restoreState(linked.plan, saved, this.#toolbox.core.states.open({}) as Context);
+    state.events = checkEvents(read.events ?? {}, state);
+    this.#configure(state, linked, read);
+    if (read.checkpoint !== undefined) {
+      state.journal = await Journal.open(state, read.checkpoint, this.#toolbox.serializer);
+    }
+    return this.#carryOut(linked, state, read, new ResumptionOrchestrator(read.orchestrator));
+  }
+
+  /** All that an orchestrator's `run` takes, for a flow at its start. For tests, debuggers, and orchestrators of one's own. */
+  prepare(flow: FlowNode | Graph, context: Context = {}, options: RunOptions = {}): PreparedRun {
+    const read = readRunOptions(options);
+    const linked = this.#toolbox.linkedOf(flow);
+    const state = this.#begin(linked, context, read);
+    const services = this.#servicesFor(read);
+    const blueprint = (flow as Partial<FlowNode>).toBlueprint?.() ?? flow;
+    const traverser = new GraphTraverser(blueprint as never, state.position);
+    return { traverser, executorFactory: services.executorFactory, state, services };
+  }
+
+  getNextNode(node: AbstractNode, action: unknown): AbstractNode | undefined {
+    return followerOf(node, action);
+  }
+
+  /** Checks a flow without running it. @throws {BlueprintError} that lists everything that is wrong with it */
+  validate(flow: FlowNode | Graph): void {
+    this.#toolbox.linkedOf(flow);
+  }
+
+  #begin(linked: LinkedFlow, context: object, options: RunOptions): WorkflowState {
+    const { runId, input } = options;
+    const opened = this.#toolbox.core.states.open(aState(context, 'context'));
+    const state = new WorkflowState(opened, { runId, input });
+    state.position = new Position(linked.plan);
+    this.#configure(state, linked, options);
+    return state;
+  }
+
+  #configure(state: WorkflowState, _linked: LinkedFlow, options: RunOptions | ResumeOptions): void {
+    const { executor = this.#toolbox.executor, logger = this.#toolbox.logger } = options as RunOptions;
+    const { params = {}, maxVisits, concurrency, failFast } = options;
+    const { dependencies } = this.#toolbox;
+    setSettings(state, { executor, logger, dependencies, params, maxVisits, concurrency, failFast, depth: 0 });
+  }
+
+  #servicesFor({ signal, concurrency, failFast }: RunOptions): FlowServices {
+    return new FlowServices(this.#toolbox, { signal, concurrency, failFast, serializer: this.#toolbox.serializer });
+  }
+
+  async #carryOut<State extends object>(
+    linked: LinkedFlow,
+    state: WorkflowState,
+    options: RunOptions,
+    orchestrator: NonNullable<RunOptions['orchestrator']>,
+  ): Promise<WorkflowResult<State>> {
+    const services = this.#servicesFor(options);
+    const { timeout } = options;
+    const result = await carryOut({ toolbox: this.#toolbox, linked, state, orchestrator, services, timeout });
+    return result as WorkflowResult<State>;
+  }
+
+  async #load(run: string | WorkflowResult, store: CheckpointStore | undefined): Promise<SavedChild> {
+    const { serializer } = this.#toolbox;
+    const read = (text: string) => serializer.deserialize(text);
+    if (typeof run !== 'string') return { run: read(run.snapshot) as SavedRun, entries: [] };
+    if (store === undefined) return { run: readSnapshot(run, read), entries: [] };
+    const checkpoint = await store.load(run);
+    if (checkpoint === undefined) throw new CheckpointError(run, 'is not in the checkpoint store');
+    try {
+      const entries = checkpoint.entries.map((entry) => read(entry) as Entry);
+      return { run: read(checkpoint.snapshot) as SavedRun, entries };
+    } catch (cause) {
+      throw new CheckpointError(run, 'has a checkpoint that cannot be read', { cause });
+    }
+  }
+}
+
+function readSnapshot(text: string, read: (text: string) => unknown): SavedRun {
+  let snapshot: unknown;
+  try {
+    snapshot = read(text);
+  } catch (cause) {
+    throw new CheckpointError(
+      text.slice(0, 50),
+      'is no snapshot; to resume a run by its id, pass its checkpoint store',
+      { cause },
+    );
+  }
+  return aValue<SavedRun>('the snapshot of a run', (value) => typeof (value as SavedRun | null)?.position === 'object')(
+    snapshot,
+    'run',
+  );
+}
+
+/** An event that nobody waits for is a mistake in its name. */
+function checkEvents(events: Readonly<Record<string, unknown>>, { awaiting }: WorkflowState) {
+  const awaited = [...awaiting.values()].flat().map(({ event }) => event);
+  for (const event of Object.keys(events)) {
+    if (!awaited.includes(event)) {
+      throw invalid(`events.${event}`, `an event that is waited for (${awaited.join(', ') || 'there is none'})`, event);
+    }
+  }
+  return events;
+}
+
+/** An action tells whose it is, and with what defaults. */
+function originOf(orchestrator: Orchestrator): { core: Core; policies: Policies } {
+  return sourceOf(orchestrator.action(() => undefined)) as { core: Core; policies: Policies };
+}

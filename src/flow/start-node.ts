@@ -1,0 +1,90 @@
+import type { EdgeDefinition, Graph, NodeDefinition, WorkflowBlueprint } from './blueprint.js';
+import { isNodeClass } from './execution/work.js';
+import { AbstractNode, type NodeArgs, type NodeFunction, type Registry } from './node.js';
+
+/**
+ * Graphs as linked objects: how a flow is written from a start node, and how an executor walks through one.
+ */
+
+/** The graph that a start node's links span, and its nodes by id. Ids are the names of the classes, numbered where needed. */
+export function graphFrom(start: AbstractNode): { graph: Graph; registry: Registry } {
+  const ids = new Map<AbstractNode, string>();
+  const registry: Record<string, AbstractNode> = {};
+  const nodes: NodeDefinition[] = [];
+  const edges: EdgeDefinition[] = [];
+  const idOf = (node: AbstractNode) => {
+    const known = ids.get(node);
+    if (known !== undefined) return known;
+    const id = freeName(node, registry);
+    ids.set(node, id);
+    registry[id] = node;
+    node.graphData = { id, type: id, data: { originalId: id } };
+    nodes.push({ id, uses: id });
+    return id;
+  };
+  idOf(start);
+  // The map grows while it is walked.
+  for (const [node, source] of ids) {
+    for (const [action, followers] of node.successors) {
+      for (const follower of followers) {
+        edges.push({ source, target: idOf(follower), ...(action === undefined ? {} : { action }) });
+      }
+    }
+  }
+  return { graph: { id: 'flow', nodes, edges }, registry };
+}
+
+function freeName(node: AbstractNode, taken: object): string {
+  const { name } = node as { name?: unknown };
+  const base = typeof name === 'string' ? name : node.constructor.name || 'node';
+  let id = base;
+  for (let number = 2; Object.hasOwn(taken, id); number++) id = `${base}-${number}`;
+  return id;
+}
+
+/** The nodes of a blueprint as objects, linked by their edges. */
+export function nodeObjects({ nodes, edges }: WorkflowBlueprint, registry: Registry): Map<string, AbstractNode> {
+  const byId = new Map(nodes.map((definition) => [definition.id, objectOf(definition, registry)]));
+  for (const { source, target, action } of edges) {
+    const follower = byId.get(target);
+    if (follower !== undefined) byId.get(source)?.next(follower, action);
+  }
+  return byId;
+}
+
+/** The ids of the nodes that nothing but themselves leads to; where there is none, of the first. Fallbacks do not count. */
+export function startsOf({ nodes, edges }: Graph): string[] {
+  const targets = new Set(edges.filter(({ source, target }) => source !== target).map(({ target }) => target));
+  const fallbacks = new Set(nodes.map(({ config }) => config?.fallback));
+  const candidates = nodes.filter(({ id }) => !fallbacks.has(id)).map(({ id }) => id);
+  const starts = candidates.filter((id) => !targets.has(id));
+  return starts.length > 0 ? starts : candidates.slice(0, 1);
+}
+
+function objectOf({ id, uses, params = {} }: NodeDefinition, registry: Registry): AbstractNode {
+  const own = (name: unknown) => (Object.hasOwn(registry, String(name)) ? registry[String(name)] : undefined);
+  const used = uses === 'subflow' ? own(params.flow) : own(uses);
+  const node = isNodeClass(used)
+    ? new used()
+    : used instanceof AbstractNode
+      ? used
+      : new Opaque(used, own(params.worker));
+  node.successors.clear();
+  node.graphData = { id, type: uses, data: { ...params, originalId: id } };
+  return node;
+}
+
+/** A node without phases: a function, or what only a runtime can execute. */
+export class Opaque extends AbstractNode {
+  constructor(
+    private readonly fn: unknown,
+    /** What handles the items, of a batch. */
+    readonly worker: unknown,
+  ) {
+    super();
+  }
+
+  override exec(args: NodeArgs): unknown {
+    return typeof this.fn === 'function' ? (this.fn as NodeFunction)(args.input, args) : args.input;
+  }
+}

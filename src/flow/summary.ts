@@ -1,0 +1,133 @@
+import type { NodeError } from './errors.js';
+import { some } from './plan/loops.js';
+import type { Position } from './plan/position.js';
+import type { Unreached, Waiting, WorkflowResult, WorkflowStatus } from './result.js';
+
+/** What there is to know of a run: the part of its state that a result is made of. */
+export interface Known<State extends object> {
+  readonly runId: string;
+  readonly position: Position | undefined;
+  readonly actions: ReadonlyMap<string, string | undefined>;
+  readonly awaiting: ReadonlyMap<string, readonly Waiting[]>;
+  readonly cutShort: ReadonlySet<string>;
+  readonly aborted: { readonly reason: unknown } | undefined;
+  getContext(): State;
+  getErrors(): readonly NodeError[];
+  isCompleted(nodeId: string): boolean;
+  completedNodes(): Iterable<string>;
+  getSkippedNodes(): ReadonlySet<string>;
+}
+
+/** What has come of a run so far. Texts are made when they are asked for. */
+export class Summary<State extends object> implements WorkflowResult<State> {
+  readonly runId: string;
+  status: WorkflowStatus = 'running';
+  readonly context: State;
+  readonly output: unknown;
+  readonly action: string | undefined;
+  readonly errors: readonly NodeError[];
+  readonly completed: readonly string[];
+  readonly skipped: readonly string[];
+  readonly awaiting: readonly Waiting[];
+  readonly cutShort: readonly string[];
+  readonly unreached: readonly Unreached[];
+  readonly reason: unknown;
+  readonly #serialize: (value: unknown) => string;
+  readonly #save: () => unknown;
+
+  constructor(known: Known<State>, serialize: (value: unknown) => string, save: () => unknown) {
+    const { position, awaiting, cutShort } = known;
+    this.#serialize = serialize;
+    this.#save = save;
+    this.runId = known.runId;
+    this.context = known.getContext();
+    this.errors = known.getErrors();
+    this.completed = [...known.completedNodes()];
+    this.skipped = [...known.getSkippedNodes()];
+    this.awaiting = [...awaiting.values()].flat();
+    this.cutShort = [...cutShort];
+    this.reason = known.aborted?.reason;
+    this.unreached = position === undefined ? [] : unreachedOf(position, cutShort);
+    const last = position === undefined ? [] : lastOf(position, known);
+    this.output = outputOf(last, this.context as Record<string, unknown>);
+    this.action = last.length === 1 ? known.actions.get(last[0] as string) : undefined;
+  }
+
+  get serializedContext(): string {
+    return this.#serialize(this.context);
+  }
+
+  get snapshot(): string {
+    return this.#serialize(this.#save());
+  }
+}
+
+/** The completed nodes from which nothing was taken. */
+function lastOf(position: Position, known: Pick<Known<object>, 'isCompleted'>): string[] {
+  const { plan } = position;
+  const last: string[] = [];
+  for (let node = 0; node < plan.nodeCount; node++) {
+    const id = plan.idOf(node);
+    // A fallback that leads nowhere of its own ends in the node that it has stood in for.
+    const standsIn = plan.owners.has(node) && plan.outFrom[node] === plan.outFrom[node + 1];
+    if (!standsIn && !leadsOn(position, node) && known.isCompleted(id)) last.push(id);
+  }
+  return last;
+}
+
+function leadsOn(position: Position, node: number): boolean {
+  const { outFrom } = position.plan;
+  for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
+    if (position.isTaken(arc)) return true;
+  }
+  return false;
+}
+
+function outputOf(last: readonly string[], context: Readonly<Record<string, unknown>>): unknown {
+  const [only] = last;
+  if (last.length > 1) return Object.fromEntries(last.map((id) => [id, context[id]]));
+  return only === undefined || !Object.hasOwn(context, only) ? undefined : context[only];
+}
+
+function unreachedOf(position: Position, cutShort: ReadonlySet<string>): Unreached[] {
+  const { plan } = position;
+  const found: Unreached[] = [];
+  for (let node = 0; node < plan.nodeCount; node++) {
+    const status = position.statusOf(node);
+    if (status === 'completed' || status === 'skipped') continue;
+    const id = plan.idOf(node);
+    const unneeded = plan.owners.has(node) && position.recovered(node).length === 0;
+    if (status === 'pending' && !unneeded) found.push({ nodeId: id, reason: whyPending(position, node) });
+    const waitsForItsTurn = status === 'ready' || (status === 'running' && !cutShort.has(id));
+    if (waitsForItsTurn) found.push({ nodeId: id, reason: 'it is ready, and was not started' });
+  }
+  return found;
+}
+
+/** How many of the nodes that a node waits for its reason names. */
+const mostNamed = 3;
+
+/** A node waits for arcs that are open: for what their sources have come to. */
+function whyPending(position: Position, node: number): string {
+  const { plan } = position;
+  const reasons: string[] = [];
+  some(plan.into, node, (arc) => {
+    const source = plan.arcSource[arc] as number;
+    if (position.isOpen(arc) && (plan.backOf[arc] as number) < 0) {
+      reasons.push(`it waits for "${plan.idOf(source)}", which ${whatBecameOf[position.statusOf(source)]}`);
+    }
+    return reasons.length === mostNamed;
+  });
+  return reasons.length > 0 ? reasons.join('; ') : 'nothing leads to it any more';
+}
+
+const whatBecameOf = {
+  pending: 'was not reached',
+  ready: 'was not started',
+  running: 'has not ended',
+  completed: 'is in a loop that has not ended',
+  skipped: 'is in a loop that has not ended',
+  failed: 'failed',
+  recovering: 'failed, and its fallback has not stood in for it',
+  awaiting: 'waits for something outside',
+} as const;
