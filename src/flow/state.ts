@@ -80,19 +80,21 @@ export class WorkflowState<State extends object = any> {
   /** A node has completed: its output is in the context under its id. */
   addCompletedNode(nodeId: string, output: unknown): void {
     this.#completed.add(nodeId);
+    this.write(nodeId, output);
+  }
+
+  /** Puts an output into the context. */
+  write(nodeId: string, output: unknown): void {
     if (output !== undefined || Object.hasOwn(this.#context, nodeId)) (this.#context as Context)[nodeId] = output;
   }
 
   getCompletedNodes(): Set<string> {
-    return new Set(this.#completed);
+    return new Set([...this.#completed, ...(this.position?.withStatus('completed') ?? [])]);
   }
 
-  completedNodes(): Iterable<string> {
-    return this.#completed;
-  }
-
+  /** Whether a node has completed: by what the position knows, or what was added here. */
   isCompleted(nodeId: string): boolean {
-    return this.#completed.has(nodeId);
+    return this.position?.isCompleted(nodeId) || this.#completed.has(nodeId);
   }
 
   /** A node was skipped, where no position in memory knows of it. */
@@ -182,7 +184,7 @@ export class WorkflowState<State extends object = any> {
   #isDone(allNodeIds: ReadonlySet<string>, fallbackNodeIds: ReadonlySet<string>): boolean {
     let skipped: Set<string> | undefined;
     for (const nodeId of allNodeIds) {
-      if (this.#completed.has(nodeId) || fallbackNodeIds.has(nodeId)) continue;
+      if (this.isCompleted(nodeId) || fallbackNodeIds.has(nodeId)) continue;
       skipped ??= this.getSkippedNodes();
       if (!skipped.has(nodeId)) return false;
     }

@@ -14,7 +14,7 @@ export interface Known<State extends object> {
   getContext(): State;
   getErrors(): readonly NodeError[];
   isCompleted(nodeId: string): boolean;
-  completedNodes(): Iterable<string>;
+  getCompletedNodes(): Iterable<string>;
   getSkippedNodes(): ReadonlySet<string>;
 }
 
@@ -42,7 +42,7 @@ export class Summary<State extends object> implements WorkflowResult<State> {
     this.runId = known.runId;
     this.context = known.getContext();
     this.errors = known.getErrors();
-    this.completed = [...known.completedNodes()];
+    this.completed = [...known.getCompletedNodes()];
     this.skipped = [...known.getSkippedNodes()];
     this.awaiting = [...awaiting.values()].flat();
     this.cutShort = [...cutShort];

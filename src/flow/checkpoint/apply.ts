@@ -107,11 +107,7 @@ export function restoreState(
   const state = new WorkflowState(Object.assign(context, run.context), { runId, input });
   const position = new Position(plan, run.position);
   state.position = position;
-  for (const nodeId of position.withStatus('completed')) state.addCompletedNode(nodeId, context[nodeId]);
   for (const error of run.errors) state.addError(error.nodeId, revive(error));
-  for (const { nodeId, recoveredBy } of run.errors) {
-    if (recoveredBy !== undefined) state.addCompletedNode(nodeId, context[nodeId]);
-  }
   fill(state.awaiting, run.awaiting);
   fill(state.passed, run.passed);
   fill(state.actions, run.actions);
@@ -127,7 +123,7 @@ function fill<Key, Value>(map: Map<Key, Value>, entries: Iterable<readonly [Key,
 }
 
 function replay(state: WorkflowState, position: Position, { happening, changed = {}, removed = [] }: Entry): void {
-  if (happening.type === 'completed') state.addCompletedNode(happening.nodeId, happening.output);
+  if (happening.type === 'completed') state.write(happening.nodeId, happening.output);
   apply(state, position, happening);
   const context = state.getContext();
   for (const [key, value] of Object.entries(changed)) context[key] = value;

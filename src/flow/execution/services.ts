@@ -87,7 +87,10 @@ function decide(
   result: NodeResult,
   context: Context,
 ): MaybePromise<readonly Outgoing[]> {
-  const verdicts = candidates.map(({ edge }) => links.conditions.get(edge)?.(result, context) ?? true);
+  const verdicts = candidates.map(({ edge }) => {
+    const condition = links.conditions.get(edge);
+    return condition === undefined || condition(result, context);
+  });
   const choose = (decided: readonly unknown[]) =>
     candidates.filter((candidate, index) => holds(candidate, decided[index]));
   return verdicts.some((verdict) => verdict instanceof Promise) ? Promise.all(verdicts).then(choose) : choose(verdicts);

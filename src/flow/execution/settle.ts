@@ -52,7 +52,7 @@ export async function standInForAll(advance: Advance): Promise<void> {
 /** A node, or its fallback in its place, has a result: the edges that follow are found, and it counts. */
 function complete(advance: Advance, nodeId: string, result: NodeResult, recoveredBy: string | undefined): Pending {
   const { traverser, state, services } = advance;
-  state.addCompletedNode(nodeId, result.output);
+  state.write(nodeId, result.output);
   let next: readonly NextNode[] | Promise<readonly NextNode[]>;
   try {
     next = services.determineNextNodes(traverser.getDynamicBlueprint(), nodeId, result, state.getContext());

@@ -2,8 +2,9 @@ import { aName, anObjectOf } from '../../validate.js';
 import type { WorkflowBlueprint } from '../blueprint.js';
 import type { ExecutionServices, ICoordinationStore, NodeExecutionResult } from '../contracts.js';
 import type { NodeError } from '../errors.js';
+import { asNodeError } from '../execution/settle.js';
 import type { NodeResult } from '../node-result.js';
-import { type Plan, planOf } from '../plan/plan.js';
+import { type NextNode, type Plan, planOf } from '../plan/plan.js';
 import type { Context } from '../result.js';
 import { stateOf, WorkflowState } from '../state.js';
 import { RemotePosition } from './remote-position.js';
@@ -73,16 +74,13 @@ export class EventDrivenOrchestrator {
     if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${blueprint.id}"`);
     // What has been decided is in the store; a position in memory would know only what happens here.
     if (state instanceof WorkflowState) state.position = undefined;
-    const input = await this.services.resolveNodeInput(nodeId, blueprint, state.getContext());
-    const executor = this.services.executorFactory(blueprint)(nodeId);
-    const execution = await executor.execute(input, state instanceof WorkflowState ? state : undefined);
-
     const nodesToEnqueue: string[] = [];
     const position = new RemotePosition(plan, this.coordinationStore, this.#prefix, runId, {
       ready: (ready) => nodesToEnqueue.push(ready),
       skipped: async (skipped) => void (await state.addSkippedNode?.(skipped)),
     });
-    await new Job(this.services, blueprint, plan, state, position).settle(node, execution);
+    const job = new Job(this.services, blueprint, plan, state, position);
+    await job.settle(node, await job.execute(node));
     return { nodesToEnqueue };
   }
 }
@@ -97,6 +95,18 @@ class Job {
     private readonly position: RemotePosition,
   ) {}
 
+  async execute(node: number): Promise<NodeExecutionResult> {
+    const nodeId = this.plan.idOf(node);
+    try {
+      const visit = await this.position.visitOf(node);
+      const input = await this.services.resolveNodeInput(nodeId, this.blueprint, this.state.getContext());
+      const state = this.state instanceof WorkflowState ? this.state : undefined;
+      return await this.services.executorFactory(this.blueprint)(nodeId).execute(input, state, visit);
+    } catch (error) {
+      return { status: 'failed', error: asNodeError(nodeId, error) };
+    }
+  }
+
   async settle(node: number, execution: NodeExecutionResult): Promise<void> {
     if (execution.status === 'success') await this.#complete(node, execution.result);
     if (execution.status === 'failed') await this.#fail(node, execution.error);
@@ -105,21 +115,32 @@ class Job {
   async #complete(node: number, result: NodeResult): Promise<void> {
     const nodeId = this.plan.idOf(node);
     await this.state.addCompletedNode(nodeId, result.output);
-    await this.#follow(node, result);
-    if (!this.plan.owners.has(node)) return;
-    for (const owner of await this.position.standIn(node, result.action)) await this.#recover(owner, node, result);
+    let next: readonly NextNode[];
+    try {
+      next = await this.#route(nodeId, result);
+    } catch (error) {
+      return this.#fail(node, asNodeError(nodeId, error));
+    }
+    await this.#follow(node, next, result);
   }
 
-  /** Goes on from a node with a result: its own, or that of its fallback. */
-  async #follow(node: number, result: NodeResult): Promise<void> {
+  /** The edges that are followed with a result: a node's own, or that of its fallback. */
+  async #route(nodeId: string, result: NodeResult): Promise<readonly NextNode[]> {
     const context = this.state.getContext();
-    const next = await this.services.determineNextNodes(this.blueprint, this.plan.idOf(node), result, context);
-    for (const { edge, node: target } of next) await this.services.applyEdgeTransform(edge, result, target, context);
+    const next = await this.services.determineNextNodes(this.blueprint, nodeId, result, context);
+    for (const { edge, node } of next) await this.services.applyEdgeTransform(edge, result, node, context);
+    return next;
+  }
+
+  async #follow(node: number, next: readonly NextNode[], result: NodeResult): Promise<void> {
     const edges = new Set(next.map(({ edge }) => edge));
     const taken = this.plan.outgoing(node).filter(({ edge }) => edges.has(edge));
     const arcs = new Set(taken.map(({ arc }) => arc));
-    for (const { arc } of this.plan.outgoing(node)) noteArrival(this.plan, stateOf(context), arc, arcs.has(arc));
+    const state = stateOf(this.state.getContext());
+    for (const { arc } of this.plan.outgoing(node)) noteArrival(this.plan, state, arc, arcs.has(arc));
     await this.position.complete(node, arcs);
+    if (!this.plan.owners.has(node)) return;
+    for (const owner of await this.position.standIn(node, result.action)) await this.#recover(owner, node, result);
   }
 
   async #fail(node: number, error: NodeError): Promise<void> {
@@ -135,7 +156,7 @@ class Job {
     const nodeId = this.plan.idOf(owner);
     await this.state.addCompletedNode(nodeId, result.output);
     await this.state.markRecovered?.(nodeId, this.plan.idOf(fallback));
-    await this.#follow(owner, result);
+    await this.#follow(owner, await this.#route(nodeId, result), result);
   }
 }
 

@@ -4,6 +4,9 @@ import type { Plan } from '../plan/plan.js';
 /** How long keys live, in seconds: as long as a run may stand between two arrivals at a join. */
 const timeToLive = 3_600;
 
+/** Kinds of keys that are about how a node is entered. */
+const entering: ReadonlySet<string> = new Set(['fanin', 'reached', 'joinlock', 'exit']);
+
 /** What a position tells of: nodes that are ready, and nodes that are skipped. */
 export interface RemoteEvents {
   ready(nodeId: string): void;
@@ -39,9 +42,20 @@ export class RemotePosition {
       const isTaken = arcs.has(arc);
       if ((backOf[arc] as number) >= 0) {
         if (isTaken) await this.#set('again', arcTarget[arc] as number, String(node));
-      } else if (isTaken || (exitOf[arc] as number) < 0) await this.#arrive(arc, isTaken);
+      } else if ((exitOf[arc] as number) < 0) await this.#arrive(arc, isTaken);
+      else if (isTaken && (await this.#isFirstExit(arc))) await this.#arrive(arc, true);
     }
     await this.#settle(node);
+  }
+
+  /** Number of the visit that a node is in, from 1: one for each turn of its loop in which it is executed. */
+  async visitOf(node: number): Promise<number> {
+    if ((this.plan.loopOf[node] as number) < 0) return 1;
+    const known = await this.#get('visit', node);
+    if (known !== undefined) return Number(known);
+    const visit = await this.store.increment(this.#key('visits', this.plan.idOf(node), ''), timeToLive);
+    await this.#set('visit', node, String(visit));
+    return visit;
   }
 
   /** A node has failed; gives its fallback, -1 for none. */
@@ -66,6 +80,14 @@ export class RemotePosition {
   async standInOf(fallback: number): Promise<{ action?: string } | undefined> {
     const known = await this.#get('stands-in', fallback);
     return known === undefined ? undefined : (JSON.parse(known) as { action?: string });
+  }
+
+  /** An edge out of a loop counts in the first turn that takes it; that turn gets the same answer when it asks again. */
+  async #isFirstExit(arc: number): Promise<boolean> {
+    const [source, target] = [this.plan.arcSource[arc] as number, this.plan.arcTarget[arc] as number];
+    const turn = await this.#turnOf(this.plan.loopOf[source] as number);
+    const detail = this.plan.idOf(source);
+    return (await this.#set('exit', target, turn, detail)) || (await this.#get('exit', target, detail)) === turn;
   }
 
   async #arrive(arc: number, isTaken: boolean): Promise<void> {
@@ -135,16 +157,17 @@ export class RemotePosition {
     const again: (string | undefined)[] = [];
     for (const header of headers) again.push(await this.#get('again', header));
     if (again.some((source) => source !== undefined)) return this.#repeat(loop, headers, again);
-    for (const arc of exits) await this.#arriveRefused(arc);
+    for (const arc of exits) {
+      if ((this.plan.backOf[arc] as number) < 0) await this.#arriveRefused(arc);
+    }
     await this.#settleIn(parent);
   }
 
   /** An exit that some turn has taken has arrived already. */
   async #arriveRefused(arc: number): Promise<void> {
     const [source, target] = [this.plan.arcSource[arc] as number, this.plan.arcTarget[arc] as number];
-    const arrived = this.plan.awaited[target] === 1 ? 'joinlock' : 'fanin';
-    const by = arrived === 'fanin' ? this.plan.idOf(source) : undefined;
-    if ((await this.#get(arrived, target, by)) === undefined) await this.#arrive(arc, false);
+    const wasTaken = (await this.#get('exit', target, this.plan.idOf(source))) !== undefined;
+    if (!wasTaken) await this.#arrive(arc, false);
   }
 
   async #repeat(loop: number, headers: readonly number[], again: readonly (string | undefined)[]): Promise<void> {
@@ -163,7 +186,9 @@ export class RemotePosition {
     for (const [at, header] of headers.entries()) {
       const source = again[at];
       if (source === undefined) await this.#skip(header);
-      else await this.#ready(header, Number(source));
+      else if ((await this.#set('repeated', header, source)) || (await this.#get('repeated', header)) === source) {
+        this.events.ready(this.plan.idOf(header));
+      }
     }
   }
 
@@ -173,8 +198,15 @@ export class RemotePosition {
 
   async #nodeKey(kind: string, node: number, detail?: string): Promise<string> {
     const id = this.plan.idOf(node);
-    const turn = await this.#turnOf(this.plan.loopOf[node] as number);
+    const turn = await this.#turnOf(this.#loopOf(kind, node));
     return this.#key(kind, detail === undefined ? id : `${id}:${detail}`, turn);
+  }
+
+  /** A header is entered once for all turns of its loop: what it is entered by belongs to the turn of the loop around. */
+  #loopOf(kind: string, node: number): number {
+    const loop = this.plan.loopOf[node] as number;
+    const planned = this.plan.loops[loop];
+    return entering.has(kind) && planned?.headers.includes(node) ? planned.parent : loop;
   }
 
   #key(kind: string, subject: string, turn: string): string {

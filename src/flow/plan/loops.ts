@@ -61,9 +61,10 @@ export function add(numbers: Int32Array, index: number, amount: number): number 
 
 /**
  * @param starts - the nodes that a run starts in
+ * @param fallbackOf - for each node the one that stands in for it, -1 for none: that goes through its loops with it
  * @returns `undefined` for loops that are nested deeper than `deepestLoop`
  */
-export function findLoops(arcs: Arcs, starts: readonly number[]): Loops | undefined {
+export function findLoops(arcs: Arcs, starts: readonly number[], fallbackOf?: Int32Array): Loops | undefined {
   const { nodeCount, source, target } = arcs;
   const out = adjacency(nodeCount, source);
   const into = adjacency(nodeCount, target);
@@ -81,6 +82,7 @@ export function findLoops(arcs: Arcs, starts: readonly number[]): Loops | undefi
     if (depth > deepestLoop) return undefined;
     const index = loops.length;
     const inside = new Set(nodes);
+    addFallbacks(inside, nodes, fallbackOf);
     const headers = nodes.filter(
       (node) => isStart.has(node) || some(into, node, (arc) => !inside.has(source[arc] as number)),
     );
@@ -94,6 +96,17 @@ export function findLoops(arcs: Arcs, starts: readonly number[]): Loops | undefi
     for (const inner of search.connected(nodes)) parts.push({ nodes: inner, parent: index });
   }
   return { loops, loopOf, backOf };
+}
+
+/** Puts the fallbacks of nodes with them, and theirs. */
+function addFallbacks(inside: Set<number>, nodes: number[], fallbackOf: Int32Array | undefined): void {
+  // The list grows while it is walked.
+  for (const node of fallbackOf === undefined ? [] : nodes) {
+    const fallback = fallbackOf?.[node] ?? -1;
+    if (fallback < 0 || inside.has(fallback)) continue;
+    inside.add(fallback);
+    nodes.push(fallback);
+  }
 }
 
 /** The strongly connected parts: of several nodes, or of one that leads to itself. */

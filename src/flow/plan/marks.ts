@@ -64,6 +64,12 @@ export class Marks {
     for (const [fallback, owners] of plan.owners) this.owners.set(fallback, owners.length);
   }
 
+  /** A fallback that was needed may be needed again, in the same visit. */
+  standBy(node: number): void {
+    this.status[node] = pending;
+    if (this.visits !== undefined) add(this.visits, node, -1);
+  }
+
   save(): SavedPosition {
     const { status, arcs, visits } = this;
     return { nodes: status.join(''), arcs: arcs.join(''), visits: visits && [...visits] };

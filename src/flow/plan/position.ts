@@ -72,6 +72,11 @@ export class Position {
     for (const [node, found] of this.#marks.status.entries()) if (found === wanted) yield this.plan.idOf(node);
   }
 
+  isCompleted(nodeId: string): boolean {
+    const node = this.plan.indexOf(nodeId);
+    return node >= 0 && this.#marks.status[node] === completed;
+  }
+
   /** Number of the visit that a node is in, from 1. */
   visitOf(node: number): number {
     return this.#marks.visits?.[node] ?? 1;
@@ -188,7 +193,7 @@ export class Position {
   retryFailed(): string[] {
     const nodes = [...this.withStatus('failed')].map((id) => this.plan.indexOf(id));
     for (const node of nodes) {
-      if (this.plan.owners.has(node)) this.#marks.status[node] = pending;
+      if (this.plan.owners.has(node)) this.#marks.standBy(node);
       else this.retry(node);
     }
     return nodes.map((node) => this.plan.idOf(node));
@@ -286,7 +291,8 @@ export class Position {
       this.#repeat(loop);
       return;
     }
-    for (const arc of exits) this.#refuse(arc);
+    // One that repeats a loop around this one does not count for that loop's join.
+    for (const arc of exits) if ((backOf[arc] as number) < 0) this.#refuse(arc);
     this.#settleIn(parent);
   }
 

@@ -46,7 +46,7 @@ export function repetition(graph: Graph, parts: Parts, faults: Fault[]): Repetit
   for (const { id } of endless(graph, parts)) {
     faults.push({ message: `the cycle through "${id}" has no exit: each of its edges is always followed`, nodeId: id });
   }
-  const found = findLoops(arcs, starts);
+  const found = findLoops(arcs, starts, parts.fallbackOf);
   if (found === undefined) faults.push({ message: `cycles are nested deeper than ${deepestLoop}` });
   else checkFallbacks(graph, parts, found, faults);
   if (faults.length > 0 || found === undefined) return undefined;
@@ -60,22 +60,14 @@ function noLoops(nodeCount: number, arcCount: number) {
   return { loopOf: new Int32Array(nodeCount).fill(-1), backOf: none, exitOf: none };
 }
 
-/** The arcs, and where control goes besides: from a node to its fallback, from there to where the node leads. */
-function withFallbacks({ index, fallbackOf, owners, arcSource, arcTarget, outFrom }: Parts): Arcs {
+/** The arcs, and from each node to its fallback besides. */
+function withFallbacks({ index, fallbackOf, owners, arcSource, arcTarget }: Parts): Arcs {
   const nodeCount = index.size;
   if (owners.size === 0) return { nodeCount, source: arcSource, target: arcTarget };
-  const source = [...arcSource];
-  const target = [...arcTarget];
-  for (const [owner, fallback] of fallbackOf.entries()) {
-    if (fallback < 0) continue;
-    source.push(owner);
-    target.push(fallback);
-    for (let arc = outFrom[owner] as number; arc < (outFrom[owner + 1] as number); arc++) {
-      source.push(fallback);
-      target.push(arcTarget[arc] as number);
-    }
-  }
-  return { nodeCount, source: Int32Array.from(source), target: Int32Array.from(target) };
+  const having = Array.from(fallbackOf.keys()).filter((node) => (fallbackOf[node] as number) >= 0);
+  const source = Int32Array.from([...arcSource, ...having]);
+  const target = Int32Array.from([...arcTarget, ...having.map((node) => fallbackOf[node] as number)]);
+  return { nodeCount, source, target };
 }
 
 /** Nodes that nothing but themselves leads to; where there is none, the first. */

@@ -1,0 +1,61 @@
+import type { WorkflowResult } from 'orchestrator/flow';
+import { expect } from 'vitest';
+import type { Execution, ModelResult } from './model.js';
+import { type Case, scriptOf } from './random-graphs.js';
+import type { Log } from './scripted-flow.js';
+
+export function expectSame(result: WorkflowResult, expected: ModelResult): void {
+  const unsaved = result.errors.filter(({ recoveredBy }) => recoveredBy === undefined).map(({ nodeId }) => nodeId);
+  expect({
+    status: result.status,
+    completed: new Set(result.completed),
+    skipped: new Set(result.skipped),
+    failed: new Set(unsaved),
+  }).toEqual({
+    status: expected.status,
+    completed: expected.completed,
+    skipped: expected.skipped,
+    failed: expected.failed,
+  });
+}
+
+export function counted(executions: readonly Execution[]): Map<string, number> {
+  const ids = executions.map(nodeOf);
+  return new Map(ids.map((id) => [id, ids.filter((other) => other === id).length]));
+}
+
+/** Each start, the first and the last, comes after the ends of what it had to wait for. */
+export function expectOrder(log: Log, { order }: ModelResult): void {
+  for (const [execution, causes] of order) {
+    const { starts } = log.when(execution);
+    const isAfter = (cause: Execution, at: 0 | -1) => (log.when(cause).ends.at(at) ?? Infinity) < (starts.at(at) ?? -1);
+    const first = causes.some((all) => all.every((cause) => isAfter(cause, 0)));
+    const last = causes.some((all) => all.every((cause) => isAfter(cause, -1)));
+    expect({ execution, first, last }).toEqual({ execution, first: true, last: true });
+  }
+}
+
+/** Only what a stop has cut short, or what has failed, is done once more by a later run; what was cut short always is. */
+export function expectRepeated(log: Log, runs: readonly WorkflowResult[], one: Case): void {
+  const cutShort = runs.map((run) => new Set(run.cutShort));
+  for (const at of runs.keys()) {
+    const started = log.starts(at);
+    expect(started).toEqual([...new Set(started)]);
+    const repeated = started.filter((execution) => {
+      const last = runs.slice(0, at).findLastIndex((_, run) => log.starts(run).includes(execution));
+      return last >= 0 && !cutShort[last]?.has(nodeOf(execution)) && !fails(one, execution);
+    });
+    expect(repeated).toEqual([]);
+    const later = new Set(runs.slice(at + 1).flatMap((_, run) => log.starts(at + 1 + run).map(nodeOf)));
+    expect([...(cutShort[at] ?? [])].filter((id) => !later.has(id))).toEqual([]);
+  }
+}
+
+function fails(one: Case, execution: Execution): boolean {
+  const step = scriptOf(one)(nodeOf(execution), Number(execution.split('#')[1]));
+  return step.fails === true || (step.broken?.length ?? 0) > 0;
+}
+
+function nodeOf(execution: Execution): string {
+  return execution.split('#')[0] as string;
+}

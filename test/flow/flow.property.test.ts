@@ -1,0 +1,146 @@
+import fc from 'fast-check';
+import { MemoryCheckpointStore, StepByStepOrchestrator, type WorkflowResult } from 'orchestrator/flow';
+import { describe, expect, it } from 'vitest';
+import { counted, expectOrder, expectRepeated, expectSame } from './compare.js';
+import { type Execution, modelRun } from './model.js';
+import { fallbacksOf } from './model-loops.js';
+import { type Case, cases, scriptOf } from './random-graphs.js';
+import { built, type Pace, paces } from './scripted-flow.js';
+import { graph } from './written-graph.js';
+
+const numRuns = Number(process.env.FLOW_RUNS ?? 200);
+
+const concurrency = fc.constantFrom(1, 2, 3, undefined);
+const stops = fc.array(
+  fc.record({
+    after: fc.integer({ min: 1, max: 6 }),
+    lag: fc.constantFrom<Pace>('at once', 'a microtask', 1),
+    from: fc.constantFrom('run id', 'result'),
+  }),
+  { minLength: 1, maxLength: 5 },
+);
+
+const shapes = {
+  'acyclic graphs': cases({}),
+  'acyclic graphs with failures': cases({ failures: true }),
+  'graphs with fallbacks': cases({ failures: true, fallbacks: true }),
+  'graphs with loops': cases({ cycles: true }),
+  'graphs with loops, failures and fallbacks': cases({ cycles: true, failures: true, fallbacks: true }),
+};
+
+describe.each(Object.entries(shapes))('%s', (_, arbitrary) => {
+  it('run to completion as the rules say, at any pace and concurrency', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitrary, paces, concurrency, async (one, pace, slots) => {
+        const { flow, log } = built(one, pace);
+        const result = await flow.run({}, options(slots));
+        const expected = modelRun(one.graph, scriptOf(one));
+        expectSame(result, expected);
+        expect(counted(log.starts())).toEqual(expected.executions);
+        expectOrder(log, expected);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('run step by step in the batches of the rules', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitrary, paces, concurrency, async (one, pace, slots) => {
+        const { flow, log, runtime } = built(one, pace);
+        const { traverser, executorFactory, state, services } = runtime.prepare(flow, {}, options(slots));
+        const stepper = new StepByStepOrchestrator();
+        const batches: Execution[][] = [];
+        let result: WorkflowResult;
+        do {
+          const before = log.starts().length;
+          result = await stepper.run(traverser, executorFactory, state, services);
+          batches.push(log.starts().slice(before).toSorted());
+          expect(result.status === 'completed' && traverser.hasMoreWork()).toBe(false);
+        } while (traverser.hasMoreWork());
+        const expected = modelRun(one.graph, scriptOf(one));
+        expect(batches).toEqual(expected.batches.map((batch) => batch.toSorted()));
+        expectSame(result, expected);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('can be stopped and resumed anywhere, and repeat nothing but what was cut short', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitrary, paces, concurrency, stops, async (one, pace, slots, list) => {
+        const { flow, log } = built(one, pace);
+        const checkpoint = new MemoryCheckpointStore();
+        const runs: WorkflowResult[] = [];
+        for (const stop of [...list, undefined]) {
+          const given = { ...options(slots), checkpoint, signal: log.beginRun(stop) };
+          const last = runs.at(-1);
+          if (last === undefined) runs.push(await flow.run({}, { ...given, runId: 'run' }));
+          else if (last.status !== 'cancelled') break;
+          else runs.push(await flow.resume(stop?.from === 'result' ? last : 'run', given));
+          if (hasLostFallback(one, runs.at(-1))) return;
+        }
+        const expected = modelRun(one.graph, scriptOf(one));
+        expectSame(runs.at(-1) as WorkflowResult, expected);
+        expect(counted([...new Set(log.starts())])).toEqual(expected.executions);
+        expectOrder(log, expected);
+        expectRepeated(log, runs, one);
+      }),
+      { numRuns },
+    );
+  });
+});
+
+/** What random graphs seldom come to. */
+const rare: readonly (Case & { readonly what: string })[] = [
+  {
+    what: 'fails a node with a condition that gives nothing',
+    graph: graph('a>b a>c?odd'),
+    steps: { a: [{ broken: ['odd'] }] },
+  },
+  {
+    what: 'lets nodes that follow each other share a fallback',
+    graph: graph('a>b b>c', { a: { fallback: 'f' }, b: { fallback: 'f' } }),
+    steps: { a: [{ fails: true }], b: [{ fails: true }] },
+  },
+  {
+    what: 'lets nodes of a loop that follow each other share a fallback',
+    graph: graph('s>a a>b b>a:again', { a: { fallback: 'f' }, b: { fallback: 'f' } }),
+    steps: { a: [{ fails: true }], b: [{ action: 'again' }, { fails: true }], f: [{}, { action: 'again' }] },
+  },
+  {
+    what: 'needs the fallback of a fallback anew in each turn of a loop',
+    graph: graph('s>a a>a:again', { a: { fallback: 'f' }, f: { fallback: 'g' } }),
+    steps: { a: [{ action: 'again' }, { fails: true }], f: [{ fails: true }] },
+  },
+  {
+    what: 'starts a header by its way in, whatever an inner loop that could lead back to it comes to',
+    graph: graph('s>b:never s>g g>j b>d d>d:again d>j:x j>b:again'),
+    steps: {},
+  },
+  {
+    what: 'forgets in a new turn what has completed in the turn before',
+    graph: graph('s>a a>b:x b>a:again a>a:again'),
+    steps: { a: [{ action: 'x' }], b: [{ action: 'again' }] },
+  },
+];
+
+it.each(rare.map((one) => [one.what, one] as const))('%s', async (_, one) => {
+  const { flow, log } = built(one, ['at once']);
+  const expected = modelRun(one.graph, scriptOf(one));
+  expectSame(await flow.run(), expected);
+  expect(counted(log.starts())).toEqual(expected.executions);
+  expectOrder(log, expected);
+});
+
+function options(slots: number | undefined): { concurrency?: number } {
+  return slots === undefined ? {} : { concurrency: slots };
+}
+
+/** Whether a fallback has failed. Once resumed, it is tried again at another visit, of which the script says other things. */
+function hasLostFallback({ graph }: Case, result: WorkflowResult | undefined): boolean {
+  const fallbacks = fallbacksOf(graph);
+  return (
+    result?.status === 'cancelled' &&
+    result.errors.some(({ nodeId, recoveredBy }) => fallbacks.has(nodeId) && !recoveredBy)
+  );
+}

@@ -1,0 +1,308 @@
+import { fallbacksOf, flattened, type Loop, loopsOf, type ModelEdge, type ModelGraph } from './model-loops.js';
+
+/*
+ * What a run of a flow ought to do, straight from the rules and with no eye to speed.
+ *
+ * A node goes from waiting to ready, and from there to completed, skipped or failed; one that failed and has a
+ * fallback is in need until the fallback has completed or failed. An arc (all edges from one node to another) is
+ * undecided until it is taken or not taken. Everything that is ready is executed as one batch; then the rules are
+ * applied until nothing changes.
+ */
+
+/** What a node does at one visit. */
+export interface Step {
+  readonly action?: string | undefined;
+  /** The conditions that are true after it; all others are false. */
+  readonly holds?: readonly string[];
+  /** The conditions that cannot be evaluated after it. */
+  readonly broken?: readonly string[];
+  readonly fails?: boolean;
+}
+
+export type Script = (nodeId: string, visit: number) => Step;
+
+/** One execution: the node and its visit, as `node#1`. */
+export type Execution = string;
+
+export interface ModelResult {
+  readonly status: 'completed' | 'failed' | 'stalled';
+  /** How many times each node was executed. */
+  readonly executions: ReadonlyMap<string, number>;
+  readonly batches: readonly (readonly Execution[])[];
+  readonly completed: ReadonlySet<string>;
+  readonly skipped: ReadonlySet<string>;
+  readonly failed: ReadonlySet<string>;
+  readonly unreached: ReadonlySet<string>;
+  /** An execution starts after all of those of at least one of these sets have ended. */
+  readonly order: ReadonlyMap<Execution, readonly (readonly Execution[])[]>;
+}
+
+/** Which of the nodes that are ready make the next batch; all of them, unless told otherwise. */
+type Choose = (ready: readonly string[]) => readonly string[];
+
+export function modelRun(graph: ModelGraph, script: Script, choose: Choose = (ready) => ready): ModelResult {
+  return new ModelRun(graph, script).toEnd(choose);
+}
+
+type Status = 'waiting' | 'ready' | 'completed' | 'skipped' | 'in need' | 'failed';
+
+interface NodeState {
+  status: Status;
+  /** The sets of executions of which one has to have ended before this node starts. */
+  readonly causes: Execution[][];
+  /** What has ended when this node is completed, skipped or failed. */
+  after: Execution[];
+  step?: Step;
+}
+
+interface Decision {
+  readonly taken: boolean;
+  readonly after: readonly Execution[];
+}
+
+class ModelRun {
+  readonly #ids: string[];
+  readonly #loops: Loop[];
+  readonly #fallbacks: Set<string>;
+  readonly #ended = new Set<Loop>();
+  readonly #states = new Map<string, NodeState>();
+  readonly #decisions = new Map<string, Decision>();
+  readonly #visits = new Map<string, number>();
+  readonly #executions = new Map<string, number>();
+  readonly #order = new Map<Execution, Execution[][]>();
+  readonly #batches: Execution[][] = [];
+
+  constructor(
+    readonly graph: ModelGraph,
+    readonly script: Script,
+  ) {
+    this.#ids = graph.nodes.map(({ id }) => id);
+    this.#loops = flattened(loopsOf(graph));
+    this.#fallbacks = fallbacksOf(graph);
+  }
+
+  toEnd(choose: Choose): ModelResult {
+    for (const id of starts(this.graph)) this.#ready(id, []);
+    this.#settle();
+    for (let ready = this.#with('ready'); ready.length > 0; ready = this.#with('ready')) {
+      const outcomes = choose(ready).map((id) => ({ id, step: this.#execute(id) }));
+      this.#batches.push(outcomes.flatMap(({ id, step }) => (step ? this.#state(id).after : [])));
+      for (const { id, step } of outcomes) this.#finish(id, step);
+      this.#settle();
+    }
+    return this.#result();
+  }
+
+  // The rules
+
+  /** A visit. Nothing is executed where it is one too many. */
+  #execute(id: string): Step | undefined {
+    const visit = (this.#visits.get(id) ?? 0) + 1;
+    this.#visits.set(id, visit);
+    if (visit > (this.#node(id)?.maxVisits ?? 1000)) return undefined;
+    const execution = `${id}#${visit}`;
+    this.#executions.set(id, visit);
+    this.#order.set(execution, this.#state(id).causes);
+    this.#state(id).after = [execution];
+    return this.script(id, visit);
+  }
+
+  #finish(id: string, step: Step | undefined): void {
+    const breaks = step && this.#candidates(id, step).some(({ condition }) => isIn(step.broken, condition));
+    if (step && !step.fails && !breaks) this.#complete(id, step, this.#state(id).after);
+    else this.#fail(id);
+  }
+
+  #complete(id: string, step: Step, after: readonly Execution[]): void {
+    this.#end(id, 'completed', after);
+    this.#state(id).step = step;
+    const taken = this.#candidates(id, step).filter(({ condition }) => !condition || isIn(step.holds, condition));
+    const targets = new Set(taken.map(({ target }) => target));
+    for (const target of this.#targets(id)) this.#decideForNow(id, target, targets.has(target), after);
+  }
+
+  #skip(id: string, after: readonly Execution[]): void {
+    this.#end(id, 'skipped', after);
+    for (const target of this.#targets(id)) this.#decideForNow(id, target, false, after);
+  }
+
+  #fail(id: string): void {
+    const fallback = this.#node(id)?.fallback;
+    const after = this.#state(id).after;
+    this.#end(id, fallback === undefined ? 'failed' : 'in need', after);
+    if (fallback !== undefined) this.#state(fallback).causes.push(after);
+  }
+
+  /** The edges that an action chooses: those that name it, else those that name none. */
+  #candidates(id: string, { action }: Step): ModelEdge[] {
+    const edges = this.graph.edges.filter(({ source }) => source === id);
+    const named = edges.filter((edge) => action !== undefined && edge.action === action);
+    return named.length > 0 ? named : edges.filter((edge) => edge.action === undefined);
+  }
+
+  /** An edge out of a loop is not given up as long as another turn could take it. */
+  #decideForNow(source: string, target: string, taken: boolean, after: readonly Execution[]): void {
+    if (taken || this.#leaves(source, target).length === 0) this.#decide(source, target, { taken, after });
+  }
+
+  #decide(source: string, target: string, decision: Decision): void {
+    const arc = arcOf(source, target);
+    if (this.#decisions.has(arc)) return;
+    this.#decisions.set(arc, decision);
+    const joins = this.#joined(target).includes(source) && this.#node(target)?.joinStrategy === 'any';
+    if (decision.taken && joins) this.#state(target).causes.push([...decision.after]);
+  }
+
+  #settle(): void {
+    while (this.#ids.some((id) => this.#advance(id)) || this.#loops.some((loop) => this.#turn(loop)));
+  }
+
+  /** Moves a node on, if a rule says so. */
+  #advance(id: string): boolean {
+    const { status } = this.#state(id);
+    if (status === 'in need') return this.#standIn(id);
+    if (status !== 'waiting') return false;
+    return this.#fallbacks.has(id) ? this.#offer(id) : this.#join(id);
+  }
+
+  #join(id: string): boolean {
+    const decisions = this.#joined(id).map((source) => this.#decisions.get(arcOf(source, id)));
+    const decided = decisions.filter((decision) => decision !== undefined);
+    const taken = decided.some((decision) => decision.taken);
+    const all = decisions.length > 0 && decided.length === decisions.length;
+    const after = decided.flatMap((decision) => decision.after);
+    if (all && !taken) this.#skip(id, after);
+    else if (taken && this.#node(id)?.joinStrategy === 'any') this.#state(id).status = 'ready';
+    else if (all) this.#ready(id, after);
+    else return false;
+    return true;
+  }
+
+  /** A fallback is ready when one of its owners needs it, and skipped when none can need it any more. */
+  #offer(fallback: string): boolean {
+    const owners = this.graph.nodes.filter((node) => node.fallback === fallback).map(({ id }) => this.#state(id));
+    if (owners.some(({ status }) => status === 'in need')) this.#state(fallback).status = 'ready';
+    else if (owners.every(hasEndedWell)) {
+      this.#skip(
+        fallback,
+        owners.flatMap(({ after }) => after),
+      );
+    } else return false;
+    return true;
+  }
+
+  #standIn(id: string): boolean {
+    const own = this.#state(id);
+    const fallback = this.#state(this.#node(id)?.fallback ?? '');
+    if (fallback.status === 'failed') own.status = 'failed';
+    else if (fallback.step) this.#complete(id, fallback.step, [...own.after, ...fallback.after]);
+    else return false;
+    return true;
+  }
+
+  /** Ends a turn whose nodes and inner loops have ended: by another turn, or by the end of the loop. */
+  #turn(loop: Loop): boolean {
+    const members = [...loop.members];
+    if (this.#ended.has(loop) || !members.every((id) => hasEndedWell(this.#state(id)))) return false;
+    if (!loop.inner.every((inner) => this.#ended.has(inner))) return false;
+    const after = [...new Set(members.flatMap((id) => this.#state(id).after))];
+    const isBack = (source: string, target: string) => this.#decisions.get(arcOf(source, target))?.taken;
+    const again = [...loop.headers].filter((header) => members.some((id) => isBack(id, header)));
+    if (again.length > 0) this.#renew(loop, again, after);
+    else this.#endLoop(loop, after);
+    return true;
+  }
+
+  #renew(loop: Loop, again: readonly string[], after: readonly Execution[]): void {
+    for (const inner of flattened(loop.inner)) this.#ended.delete(inner);
+    for (const source of loop.members) {
+      this.#states.delete(source);
+      for (const target of loop.members) this.#decisions.delete(arcOf(source, target));
+    }
+    for (const header of loop.headers) {
+      if (again.includes(header)) this.#ready(header, after);
+      else this.#skip(header, after);
+    }
+  }
+
+  #endLoop(loop: Loop, after: readonly Execution[]): void {
+    this.#ended.add(loop);
+    for (const { source, target } of this.graph.edges) {
+      if (this.#leaves(source, target).at(-1) === loop) this.#decide(source, target, { taken: false, after });
+    }
+  }
+
+  // What the rules look up
+
+  /** The loops that an edge leaves, the innermost first. */
+  #leaves(source: string, target: string): Loop[] {
+    return this.#loops.filter(({ members }) => members.has(source) && !members.has(target));
+  }
+
+  /** The sources of the arcs that a node joins: all but those that lead back to it. */
+  #joined(id: string): string[] {
+    const headed = this.#loops.find(({ headers }) => headers.has(id));
+    const sources = this.graph.edges.filter(({ target }) => target === id).map(({ source }) => source);
+    return [...new Set(sources)].filter((source) => !headed?.members.has(source));
+  }
+
+  #targets(id: string): Set<string> {
+    return new Set(this.graph.edges.filter(({ source }) => source === id).map(({ target }) => target));
+  }
+
+  #node(id: string) {
+    return this.graph.nodes.find((node) => node.id === id);
+  }
+
+  #state(id: string): NodeState {
+    const state = this.#states.get(id) ?? { status: 'waiting', causes: [], after: [] };
+    this.#states.set(id, state);
+    return state;
+  }
+
+  #ready(id: string, after: readonly Execution[]): void {
+    this.#state(id).causes.push([...after]);
+    this.#state(id).status = 'ready';
+  }
+
+  #end(id: string, status: Status, after: readonly Execution[]): void {
+    this.#state(id).status = status;
+    this.#state(id).after = [...after];
+  }
+
+  #with(status: Status): string[] {
+    return this.#ids.filter((id) => this.#state(id).status === status);
+  }
+
+  #result(): ModelResult {
+    const [completed, skipped, failed] = (['completed', 'skipped', 'failed'] as const).map(
+      (status) => new Set(this.#with(status)),
+    ) as [Set<string>, Set<string>, Set<string>];
+    const unreached = this.#ids.filter((id) => !completed.has(id) && !skipped.has(id) && !failed.has(id));
+    const open = unreached.filter((id) => !this.#fallbacks.has(id));
+    const status = failed.size > 0 ? 'failed' : open.length > 0 ? 'stalled' : 'completed';
+    const executions = this.#executions;
+    const [batches, order] = [this.#batches, this.#order];
+    return { status, executions, batches, completed, skipped, failed, unreached: new Set(unreached), order };
+  }
+}
+
+/** Nodes that nothing leads to; where there is none, the first that is declared. */
+export function starts({ nodes, edges }: ModelGraph): string[] {
+  const fallbacks = fallbacksOf({ nodes, edges });
+  const own = nodes.map(({ id }) => id).filter((id) => !fallbacks.has(id));
+  const free = own.filter((id) => edges.every(({ target }) => target !== id));
+  return free.length > 0 ? free : own.slice(0, 1);
+}
+
+function arcOf(source: string, target: string): string {
+  return `${source} -> ${target}`;
+}
+
+function hasEndedWell({ status }: NodeState): boolean {
+  return status === 'completed' || status === 'skipped';
+}
+
+function isIn(list: readonly string[] | undefined, condition: string | undefined): boolean {
+  return condition !== undefined && (list?.includes(condition) ?? false);
+}

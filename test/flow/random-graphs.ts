@@ -1,0 +1,244 @@
+import fc from 'fast-check';
+import { type Script, type Step, starts } from './model.js';
+import { flattened, loopsOf, type ModelEdge, type ModelGraph, type ModelNode, reach } from './model-loops.js';
+
+/*
+ * Random graphs that are valid, each with a script that ends.
+ *
+ * Nodes are numbered. Forward edges and fallbacks go from a lower to a higher number, so they make no cycle. An edge
+ * that goes back can always be left out, and none is taken after a node's last scripted visit, so every run ends.
+ */
+
+export interface Case {
+  readonly graph: ModelGraph;
+  /** What each node does at its first visits. After those: the action `done`, and no condition holds. */
+  readonly steps: Readonly<Record<string, readonly Step[]>>;
+}
+
+export interface Shape {
+  readonly cycles?: boolean;
+  readonly fallbacks?: boolean;
+  readonly failures?: boolean;
+}
+
+export function cases({ cycles = false, fallbacks = false, failures = false }: Shape): fc.Arbitrary<Case> {
+  const nodes = fc.array(rawNode({ cycles, fallbacks, failures }), { minLength: 1, maxLength: 12, size: 'max' });
+  const extra = fc.array(rawEdge, { maxLength: 10, size: 'max' });
+  const back = cycles ? fc.array(rawBackEdge, { minLength: 1, maxLength: 6, size: 'max' }) : fc.constant([]);
+  return fc.tuple(nodes, extra, back).map((raw) => toCase(...raw));
+}
+
+export function scriptOf({ steps }: Case): Script {
+  return (nodeId, visit) => steps[nodeId]?.[visit - 1] ?? { action: 'done' };
+}
+
+interface RawEdge {
+  readonly from: number;
+  readonly to: number;
+  readonly action: string | undefined;
+  readonly conditional: boolean;
+}
+
+interface RawBackEdge {
+  readonly from: number;
+  readonly to: number;
+  readonly kind: 'again' | 'condition' | 'unless done';
+}
+
+interface RawStep {
+  readonly action: string | undefined;
+  readonly truths: readonly boolean[];
+  readonly fails: boolean;
+  readonly breaks: boolean;
+}
+
+interface RawNode {
+  readonly joinStrategy: 'all' | 'any' | undefined;
+  readonly entry: RawEdge | undefined;
+  /** The nodes that it is the fallback of; none for a usual node. */
+  readonly owners: readonly number[];
+  readonly maxVisits: number | undefined;
+  readonly place: number;
+  readonly steps: readonly RawStep[];
+}
+
+const index = fc.nat({ max: 11 });
+
+const rawEdge: fc.Arbitrary<RawEdge> = fc.record({
+  from: index,
+  to: index,
+  action: either(fc.constant(undefined), 3, fc.constantFrom('x', 'y', 'done'), 1),
+  conditional: oneIn(4),
+});
+
+const rawBackEdge: fc.Arbitrary<RawBackEdge> = fc.record({
+  from: index,
+  to: index,
+  kind: fc.constantFrom('again', 'condition', 'unless done'),
+});
+
+function rawNode({ cycles, fallbacks, failures }: Required<Shape>): fc.Arbitrary<RawNode> {
+  const owners = either(fc.constant([]), 4, fc.array(index, { minLength: 1, maxLength: 3 }), 1);
+  const maxVisits = either(fc.constant(undefined), 9, fc.integer({ min: 1, max: 3 }), 1);
+  return fc.record({
+    joinStrategy: fc.constantFrom(undefined, 'all', 'any'),
+    entry: either(rawEdge, 9, fc.constant(undefined), 1),
+    owners: fallbacks ? owners : fc.constant([]),
+    maxVisits: cycles && failures ? maxVisits : fc.constant(undefined),
+    place: fc.nat({ max: 99 }),
+    steps: fc.array(rawStep({ cycles, failures }), { minLength: 1, maxLength: 3 }),
+  });
+}
+
+function rawStep({ cycles, failures }: { cycles: boolean; failures: boolean }): fc.Arbitrary<RawStep> {
+  const again = cycles ? ['again', 'again'] : [];
+  return fc.record({
+    action: either(fc.constant(undefined), 1, fc.constantFrom('x', 'y', 'done', ...again), 1),
+    truths: fc.array(either(fc.constant(true), 2, fc.constant(false), 1), { maxLength: 5 }),
+    fails: failures ? oneIn(10) : fc.constant(false),
+    breaks: failures ? oneIn(20) : fc.constant(false),
+  });
+}
+
+function either<One, Other>(one: fc.Arbitrary<One>, often: number, other: fc.Arbitrary<Other>, rarely: number) {
+  return fc.oneof({ weight: often, arbitrary: one }, { weight: rarely, arbitrary: other });
+}
+
+function oneIn(times: number): fc.Arbitrary<boolean> {
+  return either(fc.constant(false), times - 1, fc.constant(true), 1);
+}
+
+function toCase(raw: readonly RawNode[], extra: readonly RawEdge[], back: readonly RawBackEdge[]): Case {
+  const fallbacks = fallbackChoices(raw);
+  const edges = withEntries(
+    edgesOf(raw, extra, back, new Set(fallbacks.values())),
+    raw.length,
+    new Set(fallbacks.values()),
+  );
+  const named = edges.map((edge, at) => ({
+    ...edge,
+    ...(edge.condition === undefined ? {} : { condition: `e${at}` }),
+  }));
+  const nodes = raw.map((node, at) => modelNode(node, at, fallbacks));
+  const places = new Map(raw.map(({ place }, at) => [nameOf(at), place]));
+  const shuffled = nodes.toSorted((one, other) => (places.get(one.id) ?? 0) - (places.get(other.id) ?? 0));
+  const graph = withFallbacksOfOneLoop(startsWell({ nodes: shuffled, edges: named }));
+  const steps = raw.map(({ steps }, at) => [nameOf(at), steps.map((step) => modelStep(step, nameOf(at), graph))]);
+  return { graph, steps: Object.fromEntries(steps) };
+}
+
+/** For each node that has a fallback: which. */
+function fallbackChoices(raw: readonly RawNode[]): Map<number, number> {
+  const choices = new Map<number, number>();
+  for (const [at, { owners }] of raw.entries()) {
+    if (at === 0) continue;
+    for (const owner of owners) if (!choices.has(owner % at)) choices.set(owner % at, at);
+  }
+  return choices;
+}
+
+function edgesOf(
+  raw: readonly RawNode[],
+  extra: readonly RawEdge[],
+  back: readonly RawBackEdge[],
+  fallbacks: ReadonlySet<number>,
+): ModelEdge[] {
+  const edges: ModelEdge[] = [];
+  const add = (source: number, target: number, edge: Pick<ModelEdge, 'action' | 'condition'>) => {
+    if (!fallbacks.has(target)) edges.push({ source: nameOf(source), target: nameOf(target), ...edge });
+  };
+  for (const [at, { entry }] of raw.entries()) if (at > 0 && entry) add(entry.from % at, at, choice(entry));
+  for (const edge of extra) {
+    const [source, target] = ends(edge, raw.length);
+    if (source !== target) add(source, target, choice(edge));
+  }
+  const forward = edges.length;
+  for (const edge of back) {
+    const [target, source] = ends(edge, raw.length);
+    const other = edges.findIndex((one, at) => at < forward && one.source === nameOf(source));
+    if (edge.kind === 'unless done' && other >= 0 && !fallbacks.has(target)) {
+      edges[other] = { ...(edges[other] as ModelEdge), action: 'done' };
+      add(source, target, {});
+    } else add(source, target, edge.kind === 'condition' ? { condition: 'named later' } : { action: 'again' });
+  }
+  return edges;
+}
+
+function choice({ action, conditional }: RawEdge): Pick<ModelEdge, 'action' | 'condition'> {
+  return { ...(action === undefined ? {} : { action }), ...(conditional ? { condition: 'named later' } : {}) };
+}
+
+function ends({ from, to }: { readonly from: number; readonly to: number }, length: number): [number, number] {
+  const [one, other] = [from % length, to % length];
+  return [Math.min(one, other), Math.max(one, other)];
+}
+
+/** Leads from the first node to those that only edges back lead to; to all, if an edge back leads to the first. */
+function withEntries(edges: readonly ModelEdge[], length: number, fallbacks: ReadonlySet<number>): ModelEdge[] {
+  const into = (at: number) => edges.filter(({ target }) => target === nameOf(at));
+  const isForward = ({ source, target }: ModelEdge) => source < target;
+  const added: ModelEdge[] = [];
+  for (let at = 1; at < length; at++) {
+    const needs = into(at).length > 0 || into(0).length > 0;
+    if (needs && !fallbacks.has(at) && !into(at).some(isForward)) {
+      added.push({ source: nameOf(0), target: nameOf(at) });
+    }
+  }
+  return [...edges, ...added];
+}
+
+/** Declares a node from which all others can be reached first, where no node is free of edges that lead to it. */
+function startsWell(graph: ModelGraph): ModelGraph {
+  const { nodes, edges } = graph;
+  const all = new Set(nodes.map(({ id }) => id));
+  const free = starts(graph).some((id) => edges.every(({ target }) => target !== id));
+  const root = nameOf(0);
+  const first = nodes.find(
+    ({ id }) => id === root || (reach(id, all, edges).has(root) && reach(root, all, edges).has(id)),
+  );
+  if (free || first === undefined) return graph;
+  return { edges, nodes: [first, ...nodes.filter((node) => node !== first)] };
+}
+
+/** A fallback that several nodes share stays with those that are in the same loop as the first of them. */
+function withFallbacksOfOneLoop(graph: ModelGraph): ModelGraph {
+  const loops = flattened(loopsOf(graph));
+  const loopOf = (id: string) => loops.find(({ members }) => members.has(id));
+  const firstOwner = (fallback: string) => graph.nodes.find((node) => node.fallback === fallback)?.id ?? '';
+  const strays = graph.nodes.filter(({ id, fallback }) => fallback && loopOf(id) !== loopOf(firstOwner(fallback)));
+  const stray = strays[0];
+  if (stray === undefined) return graph;
+  const nodes = graph.nodes.map((node) => (node === stray ? withoutFallback(node) : node));
+  return withFallbacksOfOneLoop({ edges: graph.edges, nodes });
+}
+
+function withoutFallback({ fallback: _, ...node }: ModelNode): ModelNode {
+  return node;
+}
+
+function modelNode(
+  { joinStrategy, maxVisits }: RawNode,
+  at: number,
+  fallbacks: ReadonlyMap<number, number>,
+): ModelNode {
+  const fallback = fallbacks.get(at);
+  return {
+    id: nameOf(at),
+    ...(joinStrategy && { joinStrategy }),
+    ...(maxVisits && { maxVisits }),
+    ...(fallback && { fallback: nameOf(fallback) }),
+  };
+}
+
+function modelStep({ action, truths, fails, breaks }: RawStep, id: string, { edges }: ModelGraph): Step {
+  const conditions = edges.flatMap(({ condition }) => condition ?? []);
+  const own = edges.filter(({ source }) => source === id).flatMap(({ condition }) => condition ?? []);
+  const broken = breaks ? own.slice(0, 1) : [];
+  const holds = conditions.filter((name, at) => !broken.includes(name) && (truths[at % truths.length] ?? true));
+  return { ...(action && { action }), ...(fails && { fails }), ...(broken.length > 0 && { broken }), holds };
+}
+
+/** The names sort as the numbers do: `a` is 0. */
+function nameOf(at: number): string {
+  return String.fromCharCode('a'.charCodeAt(0) + at);
+}

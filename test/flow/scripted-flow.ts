@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { type Flow, FlowRuntime, GraphBuilder, withAction } from 'orchestrator/flow';
+import { settled } from '../support.js';
+import type { Execution, Step } from './model.js';
+import { type Case, scriptOf } from './random-graphs.js';
+
+/** How long something takes: no time, a microtask, or so many rounds of the event loop. */
+export type Pace = 'at once' | 'a microtask' | number;
+export const paces = fc.array(fc.constantFrom<Pace>('at once', 'a microtask', 1, 3), { minLength: 1, maxLength: 6 });
+
+/** The graph of a case as a flow, whose nodes do what the script says at the given pace. */
+export function built(one: Case, pace: readonly Pace[]): { flow: Flow; log: Log; runtime: FlowRuntime } {
+  const script = scriptOf(one);
+  const log = new Log();
+  let calls = 0;
+  const node = (_input: unknown, { nodeId, visit }: { nodeId: string; visit: number }) => {
+    const end = log.begin(`${nodeId}#${visit}`);
+    const takes = pace[calls++ % pace.length] ?? 'at once';
+    const act = () => {
+      end();
+      return outcome(one, script(nodeId, visit));
+    };
+    return takes === 'at once' ? act() : elapsed(takes).then(act);
+  };
+  const conditions = one.graph.edges.flatMap(({ condition }) => condition ?? []);
+  const functions = conditions.map((name) => [`holds ${name}`, (output: Record<string, unknown>) => output[name]]);
+  const registry = { node, ...Object.fromEntries(functions) };
+  const flow = new GraphBuilder(registry).build({
+    id: 'random',
+    nodes: one.graph.nodes.map(({ id, ...config }) => ({ id, uses: 'node', config })),
+    edges: one.graph.edges.map(({ condition, ...edge }, at) => ({
+      ...edge,
+      ...(condition && { condition: at % 2 === 0 ? `output.${condition}` : `holds ${condition}` }),
+    })),
+  });
+  return { flow, log, runtime: new FlowRuntime({ registry }) };
+}
+
+function outcome({ graph }: Case, { action, fails, holds, broken }: Step): unknown {
+  if (fails) throw new Error('scripted');
+  const conditions = graph.edges.flatMap(({ condition }) => condition ?? []);
+  const truths = conditions.map((name, at) => [
+    name,
+    broken?.includes(name) ? noTruths[at % 3] : holds?.includes(name) === true,
+  ]);
+  const output = Object.fromEntries(truths.filter(([, truth]) => truth !== undefined));
+  return action === undefined ? output : withAction(action, output);
+}
+
+/** What conditions cannot be made of. */
+const noTruths = [undefined, null, 'yes'];
+
+async function elapsed(pace: Pace): Promise<void> {
+  if (typeof pace === 'number') for (let round = 0; round < pace; round++) await settled();
+}
+
+/** What happened, in the order in which it happened. */
+export class Log {
+  #events: { readonly what: 'starts' | 'ends'; readonly execution: Execution; readonly run: number }[] = [];
+  #run = -1;
+  #left = Infinity;
+  #stop: () => unknown = () => {};
+
+  starts(run?: number): Execution[] {
+    const events = this.#events.filter(({ what }) => what === 'starts');
+    return events.filter((event) => run === undefined || event.run === run).map(({ execution }) => execution);
+  }
+
+  /** When an execution has started and ended: more than once, where it was done again. */
+  when(execution: Execution): { readonly starts: readonly number[]; readonly ends: readonly number[] } {
+    const at = (wanted: 'starts' | 'ends') =>
+      this.#events.flatMap((event, index) => (event.what === wanted && event.execution === execution ? [index] : []));
+    return { starts: at('starts'), ends: at('ends') };
+  }
+
+  /** Begins a run, from 0 on, that is stopped after so many executions have ended. What an earlier run has left behind counts no more. */
+  beginRun(stop: { readonly after: number; readonly lag: Pace } | undefined): AbortSignal {
+    const controller = new AbortController();
+    this.#run += 1;
+    this.#left = stop?.after ?? Infinity;
+    this.#stop = () =>
+      stop?.lag === 'at once' ? controller.abort() : elapsed(stop?.lag ?? 0).then(() => controller.abort());
+    return controller.signal;
+  }
+
+  begin(execution: Execution): () => void {
+    const run = this.#run;
+    this.#events.push({ what: 'starts', execution, run });
+    return () => {
+      if (run !== this.#run) return;
+      this.#events.push({ what: 'ends', execution, run });
+      this.#left -= 1;
+      if (this.#left === 0) this.#stop();
+    };
+  }
+}

@@ -1,0 +1,14 @@
+import type { ModelEdge, ModelGraph, ModelNode } from './model-loops.js';
+
+/** A graph from a line of edges: `a>b`, `a>b:action`, `a>b?condition`. Nodes are declared as they are first named. */
+export function graph(line: string, config: Readonly<Record<string, Omit<ModelNode, 'id'>>> = {}): ModelGraph {
+  const edges = line.split(' ').map((text): ModelEdge => {
+    const { source, target, action, condition } =
+      /^(?<source>\w+)>(?<target>\w+)(:(?<action>\w+))?(\?(?<condition>\w+))?$/.exec(text)?.groups ?? {};
+    if (!source || !target) throw new Error(`not an edge: ${text}`);
+    return { source, target, ...(action && { action }), ...(condition && { condition }) };
+  });
+  const linked = edges.flatMap(({ source, target }) => [source, target]);
+  const ids = new Set([...linked, ...Object.values(config).flatMap(({ fallback }) => fallback ?? [])]);
+  return { edges, nodes: [...ids].map((id) => ({ id, ...config[id] })) };
+}
