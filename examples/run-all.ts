@@ -12,7 +12,7 @@ const limit = 60_000;
 
 const names = (await readdir(folder)).filter((name) => name.endsWith('.ts') && name !== 'run-all.ts').sort();
 let failed = 0;
-for (const name of [...names, join('demo', 'main.ts')]) {
+for (const name of [...names, join('demo', 'main.ts'), join('demo-flow', 'main.ts')]) {
   const began = performance.now();
   const { succeeded, output } = await runExample(join(folder, name));
   const duration = `${Math.round(performance.now() - began)} ms`.padStart(8);

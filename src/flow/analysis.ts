@@ -6,7 +6,7 @@ import { startsOf } from './start-node.js';
 export interface Analysis {
   /** Where a run starts: the nodes that nothing leads to; of a graph that is one cycle, the first. */
   readonly startNodeIds: readonly string[];
-  /** Nodes that lead nowhere. */
+  /** Nodes that lead nowhere. A fallback ends where the node does that it stands in for. */
   readonly terminalNodeIds: readonly string[];
   /** Parts of the graph that repeat. */
   readonly cycles: readonly (readonly string[])[];
@@ -30,10 +30,11 @@ export function analyze(graph: Graph): Analysis {
   const starts = startNodeIds.map((id) => index.get(id) as number);
   const cycles = stronglyConnected(arcs).map(named);
   const fallbacks = graph.nodes.map(({ config }) => index.get(config?.fallback ?? '') ?? -1);
+  const standIns = new Set(fallbacks);
   const sources = new Set(arcs.source);
   return {
     startNodeIds,
-    terminalNodeIds: ids.filter((_, node) => !sources.has(node)),
+    terminalNodeIds: ids.filter((_, node) => !sources.has(node) && !standIns.has(node)),
     cycles,
     unreachableNodeIds: named(unreachable(arcs, starts, fallbacks)),
     longestPath: named(longestPath(arcs, starts)),

@@ -1,9 +1,6 @@
 import type { Graph } from './blueprint.js';
-import { BlueprintError } from './errors.js';
 import { Flow } from './flow.js';
 import type { Registry } from './node.js';
-import { ShapeCheck } from './plan/check.js';
-import { nameOf } from './plan/plan.js';
 import { FlowRuntime, type FlowRuntimeOptions } from './runtime.js';
 
 /**
@@ -30,11 +27,9 @@ export class GraphBuilder {
    * @throws {BlueprintError} that lists everything that is wrong with it
    */
   build(graph: Graph): Flow {
-    const check = new ShapeCheck();
-    if (check.graph(graph) === undefined) throw new BlueprintError(nameOf(graph), check.faults);
+    const runtime = new FlowRuntime({ ...this.options, registry: this.registry });
+    runtime.validate(graph);
     const { id, version, maxVisits, nodes, edges } = graph;
-    const flow = new Flow(id, { version, maxVisits }).load({ nodes, edges }, this.registry);
-    new FlowRuntime({ ...this.options, registry: this.registry }).validate(flow);
-    return flow;
+    return new Flow(id, { version, maxVisits }).load({ nodes, edges }, this.registry);
   }
 }

@@ -42,7 +42,8 @@ export interface NodeExecutor<Input = unknown, Output = unknown> {
    * It resolves whatever the node does.
    *
    * @param input - what the node gets
-   * @param state - the state of the run. Default: that of the context which the input was resolved for, else an empty one
+   * @param state - the state of the run. Default: of a prepared run that which
+   *   its input was resolved for, else an empty one
    * @param visit - number of the visit, from 1. Default: 1
    */
   execute(input: Input, state?: WorkflowState, visit?: number): Promise<NodeExecutionResult<Output>>;

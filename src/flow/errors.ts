@@ -11,6 +11,9 @@ export interface Fault {
 /** How many faults a message spells out; `faults` has all. */
 const mostSpeltOut = 20;
 
+/** How many characters of each it spells out. */
+const longestLine = 200;
+
 /** A blueprint cannot be run. `faults` lists everything that is wrong with it; nothing has run. */
 export class BlueprintError extends TypeError {
   override readonly name = 'BlueprintError';
@@ -20,7 +23,7 @@ export class BlueprintError extends TypeError {
     readonly blueprintId: string,
     readonly faults: readonly Fault[],
   ) {
-    const lines = faults.slice(0, mostSpeltOut).map(({ message }) => `\n- ${message}`);
+    const lines = faults.slice(0, mostSpeltOut).map(({ message }) => `\n- ${message.slice(0, longestLine)}`);
     const more = faults.length > mostSpeltOut ? `\n- and ${faults.length - mostSpeltOut} more` : '';
     super(
       `the blueprint "${blueprintId}" has ${faults.length} fault${faults.length === 1 ? '' : 's'}:${lines.join('')}${more}`,

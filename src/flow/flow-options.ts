@@ -1,5 +1,7 @@
-import type { PolicyOptions } from '../policy.js';
+import { type PolicyOptions, policyReaders } from '../policy.js';
+import { aBoolean, aConcurrency, aFinite, aName, anObjectOf, aValue, isPlainObject, type Reader } from '../validate.js';
 import type { InputMapping, InputSource, JoinStrategy } from './blueprint.js';
+import { aJoinStrategy, anInputMapping } from './plan/check.js';
 import type { Context } from './result.js';
 
 /** What `new Flow` takes. */
@@ -70,3 +72,30 @@ export interface SleepOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVis
   /** In epoch milliseconds. */
   readonly until?: number | undefined;
 }
+
+/** Options as they are stored: policies are read. */
+export type ReadNodeOptions = Omit<NodeOptions, 'outputs' | 'params'>;
+
+const someParams = aValue<Record<string, unknown>>('a plain object', isPlainObject);
+const aTextOrFunction: Reader = aValue(
+  'an expression (a non-empty string) or a function',
+  (value) => typeof value === 'function' || (typeof value === 'string' && value !== ''),
+);
+const placing = { joinStrategy: aJoinStrategy, maxVisits: aConcurrency };
+const working = { ...policyReaders, ...placing, fallback: aName, inputs: anInputMapping, params: someParams };
+
+export const readFlowOptions = anObjectOf<FlowOptions>({ version: aName, maxVisits: aConcurrency, params: someParams });
+export const readNodeOptions = anObjectOf<NodeOptions>({ ...working, outputs: anInputMapping });
+export const readBatchOptions = anObjectOf<BatchOptions>({
+  ...working,
+  items: aName,
+  concurrency: aConcurrency,
+  failFast: aBoolean,
+});
+export const readWaitOptions = anObjectOf<WaitOptions>({ ...placing, event: aName });
+export const readSleepOptions = anObjectOf<SleepOptions>({ ...placing, duration: aFinite, until: aFinite });
+export const readEdgeOptions = anObjectOf<EdgeOptions>({
+  action: aName,
+  condition: aTextOrFunction,
+  transform: aTextOrFunction,
+});

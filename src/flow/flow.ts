@@ -1,14 +1,5 @@
-import { type Policies, type PolicyOptions, policyReaders } from '../policy.js';
-import {
-  type AnyFunction,
-  aConcurrency,
-  aFunction,
-  aName,
-  anObjectOf,
-  aValue,
-  invalid,
-  isPlainObject,
-} from '../validate.js';
+import type { Policies } from '../policy.js';
+import { type AnyFunction, aFunction, aName, invalid, isPlainObject } from '../validate.js';
 import { type Analysis, analyze } from './analysis.js';
 import {
   type EdgeDefinition,
@@ -18,7 +9,21 @@ import {
   type WorkflowBlueprint,
 } from './blueprint.js';
 import { InMemoryExecutor } from './executors/in-memory.js';
-import type { BatchOptions, EdgeOptions, FlowOptions, NodeOptions, SleepOptions, WaitOptions } from './flow-options.js';
+import {
+  type BatchOptions,
+  type EdgeOptions,
+  type FlowOptions,
+  type NodeOptions,
+  type ReadNodeOptions,
+  readBatchOptions,
+  readEdgeOptions,
+  readFlowOptions,
+  readNodeOptions,
+  readSleepOptions,
+  readWaitOptions,
+  type SleepOptions,
+  type WaitOptions,
+} from './flow-options.js';
 import { toMermaid } from './mermaid.js';
 import {
   AbstractNode,
@@ -32,17 +37,11 @@ import {
   type RunOptions,
 } from './node.js';
 import type { Context, WorkflowResult } from './result.js';
+import { readRunOptions } from './run-options.js';
 import { graphFrom, nodeObjects, startsOf } from './start-node.js';
 
 /** An id that is not taken yet. */
 type NewId<Id extends string, Ids extends string> = string extends Ids ? Id : Id extends Ids ? never : Id;
-
-const readFlowOptions = anObjectOf<FlowOptions>({
-  version: aName,
-  maxVisits: aConcurrency,
-  params: aValue('a plain object', isPlainObject),
-});
-const readPolicies = anObjectOf<PolicyOptions, Partial<Policies>>(policyReaders);
 
 /**
  * A graph of actions: which follows which, and under which conditions.
@@ -63,12 +62,12 @@ export class Flow<
   State extends object = any,
   Result = WorkflowResult<State>,
   Ids extends string = never,
-> extends FlowNode {
+> extends FlowNode<State> {
   readonly name: string;
   override params: Record<string, unknown>;
   readonly #options: FlowOptions;
-  readonly #nodes: NodeDefinition[] = [];
-  readonly #edges: EdgeDefinition[] = [];
+  #nodes: NodeDefinition[] = [];
+  #edges: EdgeDefinition[] = [];
   readonly #registry: Record<string, NodeImplementation | Graph> = {};
   readonly #policies = new Map<string, Partial<Policies>>();
   readonly #middleware: NodeMiddleware[] = [];
@@ -107,8 +106,8 @@ export class Flow<
 
   /** The node that it starts with, linked to those that follow. */
   get startNode(): AbstractNode | undefined {
+    const blueprint = this.toBlueprint();
     if (this.#start === undefined) {
-      const blueprint = this.toBlueprint();
       const [first] = startsOf(blueprint);
       this.#start = first === undefined ? undefined : nodeObjects(blueprint, this.#registry).get(first);
     }
@@ -126,10 +125,7 @@ export class Flow<
     implementation: NodeImplementation<State>,
     options: NodeOptions = {},
   ): Flow<State, Result, Ids | Id> {
-    if (typeof implementation !== 'function' && !(implementation instanceof AbstractNode)) {
-      throw invalid(`the implementation of "${id}"`, 'a function, an action, a Node or a Flow', implementation);
-    }
-    const { outputs, params, ...rest } = options;
+    const { outputs, params, ...rest } = readNodeOptions(options);
     const uses = this.#register(id, implementation);
     const isFlow = implementation instanceof FlowNode;
     if (outputs !== undefined && !isFlow) throw invalid(`outputs of "${id}"`, 'left out, since it is no flow', outputs);
@@ -141,8 +137,9 @@ export class Flow<
   batch<Id extends string>(
     id: NewId<Id, Ids>,
     worker: NodeImplementation<State>,
-    { items, concurrency, failFast, params, ...rest }: BatchOptions = {},
+    options: BatchOptions = {},
   ): Flow<State, Result, Ids | Id> {
+    const { items, concurrency, failFast, params, ...rest } = readBatchOptions(options);
     const own = {
       worker: this.#register(id, worker),
       items,
@@ -153,20 +150,20 @@ export class Flow<
   }
 
   /** Adds a node that waits for an event from outside; its output is what the run is resumed with. */
-  wait<Id extends string>(id: NewId<Id, Ids>, { event, ...rest }: WaitOptions = {}): Flow<State, Result, Ids | Id> {
+  wait<Id extends string>(id: NewId<Id, Ids>, options: WaitOptions = {}): Flow<State, Result, Ids | Id> {
+    const { event, ...rest } = readWaitOptions(options);
     return this.#add(id, 'wait', defined({ event }), rest);
   }
 
   /** Adds a node that waits for a time to come; its output is its input. */
-  sleep<Id extends string>(
-    id: NewId<Id, Ids>,
-    { duration, until, ...rest }: SleepOptions,
-  ): Flow<State, Result, Ids | Id> {
+  sleep<Id extends string>(id: NewId<Id, Ids>, options: SleepOptions): Flow<State, Result, Ids | Id> {
+    const { duration, until, ...rest } = readSleepOptions(options);
     return this.#add(id, 'sleep', defined({ duration, until }), rest);
   }
 
   /** Adds an edge. */
-  edge(source: Ids, target: Ids, { action, condition, transform }: EdgeOptions<State> = {}): this {
+  edge(source: Ids, target: Ids, options: EdgeOptions<State> = {}): this {
+    const { action, condition, transform } = readEdgeOptions(options);
     this.#edges.push({
       source,
       target,
@@ -187,8 +184,8 @@ export class Flow<
 
   /** Takes nodes and edges from data, and what they use from a registry. */
   load(graph: Pick<Graph, 'nodes' | 'edges'>, registry: Registry = {}): this {
-    this.#nodes.push(...graph.nodes);
-    this.#edges.push(...graph.edges);
+    this.#nodes = this.#nodes.concat(graph.nodes);
+    this.#edges = this.#edges.concat(graph.edges);
     for (const [name, used] of Object.entries(registry)) this.#registry[name] = used;
     return this.#changed();
   }
@@ -196,18 +193,12 @@ export class Flow<
   /** The flow as data. The same object until the flow is changed. */
   toBlueprint(): WorkflowBlueprint {
     if (this.#blueprint === undefined) {
-      if (this.#nodes.length === 0 && this.#start !== undefined) {
-        const { graph, registry } = graphFrom(this.#start);
-        this.load(graph, registry);
-      }
+      const linked = this.#isLinked && this.#start !== undefined ? graphFrom(this.#start) : undefined;
+      for (const [name, node] of Object.entries(linked?.registry ?? {})) this.#registry[name] = node;
       const { version, maxVisits } = this.#options;
-      this.#blueprint = toBlueprint({
-        id: this.name,
-        version,
-        maxVisits,
-        nodes: [...this.#nodes],
-        edges: [...this.#edges],
-      });
+      const nodes = [...(linked?.graph.nodes ?? []), ...this.#nodes];
+      const edges = [...(linked?.graph.edges ?? []), ...this.#edges];
+      this.#blueprint = toBlueprint({ id: this.name, version, maxVisits, nodes, edges });
     }
     return this.#blueprint;
   }
@@ -219,13 +210,14 @@ export class Flow<
    *
    * @param context - the data that the run begins with; a copy of it becomes the run's context. Default: empty
    */
-  run(context: Partial<State> = {}, options: RunOptions = {}): Promise<Result> {
-    const executor = options.executor ?? defaultExecutor();
-    return executor.run(this, context as Context, options) as Promise<Result>;
+  async run(context: Partial<State> = {}, options: RunOptions = {}): Promise<Result> {
+    const { executor = defaultExecutor() } = readRunOptions(options);
+    return executor.run(this, context as Context, options);
   }
 
   /**
-   * Goes on with a run: one that waits, was cancelled, has failed, or whose program has crashed.
+   * Goes on with a run: one that waits, was cancelled, has failed, or whose program has crashed. A flow that is run by
+   * a runtime with hooks or dependencies is resumed by `runtime.resume`.
    *
    * @param run - a result, its `snapshot`, or with `checkpoint` the id of a run in that store
    * @param options - `events` has what has come for the nodes that wait
@@ -253,10 +245,10 @@ export class Flow<
     id: string,
     uses: string,
     params: Readonly<Record<string, unknown>> | undefined,
-    { retry, timeout, policy, inputs, ...config }: NodeOptions,
+    { retry, timeout, policy, inputs, ...config }: ReadNodeOptions,
   ): Flow<State, Result, Ids | Id> {
-    const policies = readPolicies({ retry, timeout, policy });
-    if (Object.keys(policies).length > 0) this.#policies.set(id, policies);
+    const policies = defined({ retry, timeout, policy });
+    if (policies !== undefined) this.#policies.set(id, policies as Partial<Policies>);
     const data = defined({ ...config, retry: asData(retry), timeout: asData(timeout) });
     this.#nodes.push({ id, uses, ...defined({ params, inputs, config: data }) } as NodeDefinition);
     this.#changed();
@@ -264,6 +256,9 @@ export class Flow<
   }
 
   #register(id: string, implementation: NodeImplementation): string {
+    if (typeof implementation !== 'function' && !(implementation instanceof AbstractNode)) {
+      throw invalid(`the implementation of "${id}"`, 'a function, an action, a Node or a Flow', implementation);
+    }
     const name = builtIn.includes(id) ? `${id}()` : id;
     this.#registry[name] = implementation;
     return name;

@@ -52,6 +52,7 @@ export type {
 export { toMermaid } from './mermaid.js';
 export {
   AbstractNode,
+  FlowNode,
   type GraphData,
   type IExecutor,
   type InternalRunOptions,

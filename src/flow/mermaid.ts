@@ -52,7 +52,8 @@ function arrow({ action, condition }: EdgeDefinition): string {
 
 /** Labels are text, whatever is in them: Mermaid reads character codes. */
 function quoted(label: string): string {
-  const short = label.length > longestLabel ? `${label.slice(0, longestLabel - 1)}…` : label;
+  const signs = [...label.slice(0, 4 * longestLabel)];
+  const short = signs.length > longestLabel ? `${signs.slice(0, longestLabel - 1).join('')}…` : label;
   return `"${short.replace(/[^\p{L}\p{N} .,:/()_…-]/gu, (character) => `#${character.codePointAt(0)};`)}"`;
 }
 

@@ -200,7 +200,10 @@ export type Registry = Readonly<Record<string, NodeImplementation | Graph>>;
 export type NodeMiddleware = (args: NodeArgs, next: () => Promise<unknown>) => unknown;
 
 /** A graph that stands as a node in another: what a runtime has to know of a flow. */
-export abstract class FlowNode extends AbstractNode {
+// biome-ignore lint/suspicious/noExplicitAny: as for the arguments
+export abstract class FlowNode<State extends object = any> extends AbstractNode {
+  /** The type of its context; there is no such property. */
+  declare readonly contextType?: State;
   /** What its blueprint uses. */
   abstract readonly registry: Registry;
   abstract readonly middleware: readonly NodeMiddleware[];

@@ -120,7 +120,7 @@ export class FlowRuntime implements IExecutor {
    * known to the checkpoint store already; with what the store throws.
    */
   async run<State extends object = Context>(
-    flow: FlowNode | Graph,
+    flow: FlowNode<State> | Graph,
     context: Partial<State> = {},
     options: RunOptions = {},
   ): Promise<WorkflowResult<State>> {
@@ -146,7 +146,7 @@ export class FlowRuntime implements IExecutor {
    * `ValidationError` for an event that nothing waits for.
    */
   async resume<State extends object = Context>(
-    flow: FlowNode | Graph,
+    flow: FlowNode<State> | Graph,
     run: string | WorkflowResult,
     options: ResumeOptions = {},
   ): Promise<WorkflowResult<State>> {
@@ -167,7 +167,7 @@ export class FlowRuntime implements IExecutor {
     const read = readRunOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
     const state = this.#begin(linked, context, read);
-    const services = this.#servicesFor(read);
+    const services = this.#servicesFor(read, state);
     const blueprint = (flow as Partial<FlowNode>).toBlueprint?.() ?? flow;
     const traverser = new GraphTraverser(blueprint as never, state.position);
     return { traverser, executorFactory: services.executorFactory, state, services };
@@ -191,15 +191,17 @@ export class FlowRuntime implements IExecutor {
     return state;
   }
 
-  #configure(state: WorkflowState, _linked: LinkedFlow, options: RunOptions | ResumeOptions): void {
+  #configure(state: WorkflowState, { links }: LinkedFlow, options: RunOptions | ResumeOptions): void {
     const { executor = this.#toolbox.executor, logger = this.#toolbox.logger } = options as RunOptions;
-    const { params = {}, maxVisits, concurrency, failFast } = options;
+    const { maxVisits, concurrency, failFast } = options;
+    const params = { ...links.params, ...options.params };
     const { dependencies } = this.#toolbox;
     setSettings(state, { executor, logger, dependencies, params, maxVisits, concurrency, failFast, depth: 0 });
   }
 
-  #servicesFor({ signal, concurrency, failFast }: RunOptions): FlowServices {
-    return new FlowServices(this.#toolbox, { signal, concurrency, failFast, serializer: this.#toolbox.serializer });
+  #servicesFor({ signal, concurrency, failFast }: RunOptions, prepared?: WorkflowState): FlowServices {
+    const { serializer } = this.#toolbox;
+    return new FlowServices(this.#toolbox, { signal, concurrency, failFast, serializer }, prepared);
   }
 
   async #carryOut<State extends object>(
@@ -217,7 +219,11 @@ export class FlowRuntime implements IExecutor {
   async #load(run: string | WorkflowResult, store: CheckpointStore | undefined): Promise<SavedChild> {
     const { serializer } = this.#toolbox;
     const read = (text: string) => serializer.deserialize(text);
-    if (typeof run !== 'string') return { run: read(run.snapshot) as SavedRun, entries: [] };
+    if (typeof run !== 'string') {
+      const { snapshot } = Object(run) as Partial<WorkflowResult>;
+      if (typeof snapshot !== 'string') throw invalid('run', 'a result, its snapshot, or the id of a run', run);
+      return { run: readSnapshot(snapshot, read), entries: [] };
+    }
     if (store === undefined) return { run: readSnapshot(run, read), entries: [] };
     const checkpoint = await store.load(run);
     if (checkpoint === undefined) throw new CheckpointError(run, 'is not in the checkpoint store');

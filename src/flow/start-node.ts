@@ -1,6 +1,6 @@
-import type { EdgeDefinition, Graph, NodeDefinition, WorkflowBlueprint } from './blueprint.js';
+import type { EdgeDefinition, Graph, NodeDefinition } from './blueprint.js';
 import { isNodeClass } from './execution/work.js';
-import { AbstractNode, type NodeArgs, type NodeFunction, type Registry } from './node.js';
+import { AbstractNode, type GraphData, type NodeArgs, type NodeFunction, type Registry } from './node.js';
 
 /**
  * Graphs as linked objects: how a flow is written from a start node, and how an executor walks through one.
@@ -43,7 +43,7 @@ function freeName(node: AbstractNode, taken: object): string {
 }
 
 /** The nodes of a blueprint as objects, linked by their edges. */
-export function nodeObjects({ nodes, edges }: WorkflowBlueprint, registry: Registry): Map<string, AbstractNode> {
+export function nodeObjects({ nodes, edges }: Graph, registry: Registry): Map<string, AbstractNode> {
   const byId = new Map(nodes.map((definition) => [definition.id, objectOf(definition, registry)]));
   for (const { source, target, action } of edges) {
     const follower = byId.get(target);
@@ -68,18 +68,29 @@ function objectOf({ id, uses, params = {} }: NodeDefinition, registry: Registry)
     ? new used()
     : used instanceof AbstractNode
       ? used
-      : new Opaque(used, own(params.worker));
-  node.successors.clear();
-  node.graphData = { id, type: uses, data: { ...params, originalId: id } };
-  return node;
+      : new Opaque(used, own(params.worker) ?? used);
+  return placed(node, { id, type: uses, data: { ...params, originalId: id } });
+}
+
+/** A node at a place in a graph. The node itself may be at several, so links and place are not its own. */
+function placed(node: AbstractNode, graphData: GraphData): AbstractNode {
+  const own = { successors: new Map<string | undefined, AbstractNode[]>(), graphData };
+  return new Proxy(node, {
+    get(target, key, receiver) {
+      if (Object.hasOwn(own, key)) return own[key as keyof typeof own];
+      const value = Reflect.get(target, key, target);
+      if (typeof value !== 'function' || key === 'constructor') return value;
+      return value.bind(key === 'next' ? receiver : target);
+    },
+  });
 }
 
 /** A node without phases: a function, or what only a runtime can execute. */
 export class Opaque extends AbstractNode {
   constructor(
     private readonly fn: unknown,
-    /** What handles the items, of a batch. */
-    readonly worker: unknown,
+    /** What it goes into: the worker of a batch, a flow that is data. */
+    readonly inner: unknown,
   ) {
     super();
   }

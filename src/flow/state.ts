@@ -131,6 +131,10 @@ export class WorkflowState<State extends object = any> {
     this.#errors.delete(nodeId);
   }
 
+  errorOf(nodeId: string): NodeError | undefined {
+    return this.#errors.get(nodeId);
+  }
+
   getErrors(): NodeError[] {
     return [...this.#errors.values()];
   }
@@ -160,7 +164,7 @@ export class WorkflowState<State extends object = any> {
 
   /** The run as it is saved. */
   save(): SavedRun {
-    const { runId, input, position, passed, actions, items, awaiting, children } = this;
+    const { runId, input, position, passed, actions, items, awaiting, delivered, children } = this;
     if (position === undefined) throw new CheckpointError(runId, 'has not started, so there is nothing to save');
     return {
       flow: position.plan.id,
@@ -171,6 +175,7 @@ export class WorkflowState<State extends object = any> {
       position: position.save(),
       errors: this.getErrors().map(savedError),
       awaiting: [...awaiting],
+      delivered: [...delivered],
       passed: [...passed],
       actions: [...actions],
       items: [...items],

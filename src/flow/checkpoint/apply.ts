@@ -20,7 +20,7 @@ export function apply(state: WorkflowState, position: Position, happening: Happe
       else state.markRecovered(nodeId, recoveredBy);
       if (action === undefined) state.actions.delete(nodeId);
       else state.actions.set(nodeId, action);
-      pass(state, plan, node, passed);
+      pass(state, position, node, passed);
       position.complete(node, arcs);
       return;
     }
@@ -28,7 +28,7 @@ export function apply(state: WorkflowState, position: Position, happening: Happe
       // Its sub-flows and items are kept: where it is tried again, they go on from where they were.
       state.awaiting.delete(happening.nodeId);
       state.addError(happening.nodeId, revive(happening.error));
-      position.fail(plan.indexOf(happening.nodeId));
+      position.fail(plan.indexOf(happening.nodeId), happening);
       return;
     case 'awaiting':
       state.awaiting.set(happening.nodeId, happening.waits);
@@ -71,12 +71,15 @@ function nodeOfKey(key: string): unknown {
 /** Sets down what the arcs of a node pass on, over what they did in an earlier turn. */
 function pass(
   { passed }: WorkflowState,
-  { outFrom }: Plan,
+  position: Position,
   node: number,
   values: readonly (readonly [arc: number, value: unknown])[],
 ): void {
+  const { outFrom } = position.plan;
   if (passed.size > 0) {
-    for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) passed.delete(arc);
+    for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
+      if (!position.isLeft(arc)) passed.delete(arc);
+    }
   }
   for (const [arc, value] of values) passed.set(arc, value);
 }
@@ -109,6 +112,7 @@ export function restoreState(
   state.position = position;
   for (const error of run.errors) state.addError(error.nodeId, revive(error));
   fill(state.awaiting, run.awaiting);
+  fill(state.delivered, run.delivered);
   fill(state.passed, run.passed);
   fill(state.actions, run.actions);
   fill(state.children, run.children);

@@ -18,6 +18,9 @@ export class DefaultSerializer implements Serializer {
     try {
       return stringify(value, { Error: reduceError });
     } catch (error) {
+      if (error instanceof RangeError) {
+        throw new SerializationError('', 'cannot be saved: it is nested too deep', { cause: error });
+      }
       if (!(error instanceof DevalueError)) throw error;
       throw new SerializationError(pathOf(error.path), `cannot be saved: ${explain(error)}`, { cause: error });
     }
@@ -56,7 +59,8 @@ function savable(cause: unknown): unknown {
   }
 }
 
-const classes: Readonly<Record<string, ErrorConstructor>> = {
+const classes: Readonly<Record<string, { readonly prototype: Error }>> = {
+  AggregateError,
   Error,
   EvalError,
   RangeError,

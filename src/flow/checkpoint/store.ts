@@ -63,6 +63,8 @@ export interface SavedRun {
   readonly position: SavedPosition;
   readonly errors: readonly SavedNodeError[];
   readonly awaiting: readonly (readonly [nodeId: string, waits: readonly Waiting[]])[];
+  /** What has come for nodes that waited for it, and have not gone on yet. */
+  readonly delivered: readonly (readonly [nodeId: string, payload: unknown])[];
   /** What arcs have passed on, where that is not the output of their source. */
   readonly passed: readonly (readonly [arc: number, value: unknown])[];
   /** The actions that nodes have chosen. */
@@ -99,7 +101,8 @@ export type Happening =
       /** The fallback that stood in for it, if one did. */
       readonly recoveredBy: string | undefined;
     }
-  | { readonly type: 'failed'; readonly nodeId: string; readonly error: SavedNodeError }
+  /** `isLost`: its fallback cannot save it any more. */
+  | { readonly type: 'failed'; readonly nodeId: string; readonly error: SavedNodeError; readonly isLost: boolean }
   | { readonly type: 'awaiting'; readonly nodeId: string; readonly waits: readonly Waiting[] }
   | { readonly type: 'item'; readonly nodeId: string; readonly index: number; readonly output: unknown }
   | { readonly type: 'started'; readonly key: string; readonly run: SavedRun }

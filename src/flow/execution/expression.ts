@@ -9,12 +9,18 @@ export type Expression = (scope: ExpressionScope) => unknown;
 
 /** Parses the expressions that conditions, transforms and inputs in data are written in. */
 export interface Evaluator {
-  /** @throws {ExpressionError} for what is no expression, or one that is not allowed */
-  parse(expression: string): Expression;
+  /**
+   * @param variables - what it may refer to. Default: anything
+   * @throws {ExpressionError} for what is no expression, or one that is not allowed
+   */
+  parse(expression: string, variables?: readonly string[]): Expression;
 }
 
 /** Longer expressions are refused. */
 const longestExpression = 2_000;
+
+/** How many expressions are kept parsed. */
+const mostKept = 10_000;
 
 /** Operations whose time is not bounded by the sizes of what they work on. */
 const unbounded = new Set(['matches']);
@@ -22,61 +28,78 @@ const unbounded = new Set(['matches']);
 /** Macros that go through a list. Inside each other they would multiply. */
 const macros = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
 
-/** How deep such macros may stand inside each other. */
-const deepestMacro = 1;
+/** Functions that give whole numbers. */
+const counting = new Set([
+  ...['size', 'indexOf', 'lastIndexOf', 'int', 'getFullYear', 'getMonth', 'getDate', 'getDayOfMonth', 'getDayOfWeek'],
+  ...['getDayOfYear', 'getHours', 'getMinutes', 'getSeconds', 'getMilliseconds'],
+]);
 
-type Operand = ASTNode['args'];
+/** Longer lists are not gone through by macros whose body may itself take as long as its data is large. */
+const longestList = 10_000;
 
 /**
  * The default evaluator: CEL, the Common Expression Language (https://cel.dev), a small language of paths, comparisons
  * and arithmetic that was made for such conditions. It sees own properties of plain data and nothing else: no prototype,
- * no constructor, no global. It has no loops and no assignments. Regular expressions (`matches`) and deeply nested
- * macros are refused, so that the time that an expression takes is bounded by its length and its data.
+ * no constructor, no global. It has no loops and no assignments. Regular expressions (`matches`), macros inside macros,
+ * and macros that go through more than 10,000 elements and do much with each are refused, so that the time that an
+ * expression takes is bounded.
  *
- * A number in an expression means what it means in JavaScript: `output.count * 2` needs no `2.0`.
+ * Numbers are those of JavaScript: `output.count * 2` needs no `2.0`, `7 / 2` is 3.5, and no BigInt comes out but from data.
  */
 export class CelEvaluator implements Evaluator {
-  readonly #environment = celEnvironment();
+  readonly #environments = new Map<string, Environment>();
   readonly #parsed = new Map<string, Expression>();
 
-  parse(expression: string): Expression {
-    const known = this.#parsed.get(expression);
+  parse(expression: string, variables?: readonly string[]): Expression {
+    const names = variables?.join() ?? '';
+    const key = `${names}:${expression}`;
+    const known = this.#parsed.get(key);
     if (known !== undefined) return known;
-    const parsed = this.#parse(expression);
-    if (this.#parsed.size >= 10_000) this.#parsed.clear();
-    this.#parsed.set(expression, parsed);
+    const parsed = parse(expression, this.#environmentFor(names, variables));
+    if (this.#parsed.size >= mostKept) this.#parsed.clear();
+    this.#parsed.set(key, parsed);
     return parsed;
   }
 
-  #parse(expression: string): Expression {
-    if (expression.length > longestExpression) {
-      throw new ExpressionError(expression, `is longer than ${longestExpression} characters`);
-    }
-    const evaluate = guarded(expression, 'cannot be parsed', () => this.#environment.parse(expression));
-    const problem = refusal(evaluate.ast, 0);
-    if (problem !== undefined) throw new ExpressionError(expression, problem);
-    return (scope) =>
-      guarded(expression, 'cannot be evaluated', () =>
-        withNumbers(evaluate.ast, evaluate(scope as Record<string, unknown>)),
-      );
+  #environmentFor(names: string, variables: readonly string[] | undefined): Environment {
+    const known = this.#environments.get(names) ?? celEnvironment(variables);
+    this.#environments.set(names, known);
+    return known;
   }
+}
+
+function parse(expression: string, environment: Environment): Expression {
+  if (expression.length > longestExpression) {
+    throw new ExpressionError(expression, `is longer than ${longestExpression} characters`);
+  }
+  return guarded(expression, 'cannot be parsed', () => {
+    const { ast } = environment.parse(expression);
+    const problem = refusal(ast, false);
+    if (problem !== undefined) throw new ExpressionError(expression, problem);
+    const evaluate = environment.parse(rewritten(expression, ast));
+    const { valid, error } = evaluate.check();
+    if (!valid) throw error;
+    return (scope) => guarded(expression, 'cannot be evaluated', () => evaluate(scope as Record<string, unknown>));
+  });
 }
 
 function guarded<Result>(expression: string, problem: string, work: () => Result): Result {
   try {
     return work();
   } catch (cause) {
+    if (cause instanceof ExpressionError) throw cause;
     const [reason] = String((cause as Error | undefined)?.message).split('\n');
     throw new ExpressionError(expression, `${problem}: ${reason}`, { cause });
   }
 }
 
-function celEnvironment(): Environment {
+function celEnvironment(variables: readonly string[] | undefined): Environment {
   const environment = new Environment({
-    unlistedVariablesAreDyn: true,
+    unlistedVariablesAreDyn: variables === undefined,
     homogeneousAggregateLiterals: false,
-    limits: { maxAstNodes: 500, maxDepth: 50 },
+    limits: { maxAstNodes: 1_000, maxDepth: 50 },
   });
+  for (const variable of variables ?? []) environment.registerVariable(variable, 'dyn');
   const operations: Record<string, (a: number, b: number) => number> = {
     '+': (a, b) => a + b,
     '-': (a, b) => a - b,
@@ -84,47 +107,79 @@ function celEnvironment(): Environment {
     '/': (a, b) => a / b,
     '%': (a, b) => a % b,
   };
+  // A BigInt in data is a whole number of CEL's; beside a number it counts as one.
   for (const [operator, operation] of Object.entries(operations)) {
     const mixed = (a: unknown, b: unknown) => operation(Number(a), Number(b));
     environment.registerOperator(`double ${operator} int`, mixed);
     environment.registerOperator(`int ${operator} double`, mixed);
   }
   environment.registerOperator('double % double', (a, b) => (a as number) % (b as number));
+  environment.registerFunction('short(dyn): dyn', (list: unknown) => {
+    const { length = 0, size = length } = Object(list) as { length?: number; size?: number };
+    if (size > longestList) throw new Error(`more than ${longestList} elements; register a function for that`);
+    return list;
+  });
   return environment;
 }
 
 /** Why an expression is not allowed, if it is not. */
-function refusal(node: ASTNode, depth: number): string | undefined {
+function refusal(node: ASTNode, insideMacro: boolean): string | undefined {
   const name = node.op === 'call' || node.op === 'rcall' ? node.args[0] : '';
   if (unbounded.has(name)) return `must not use ${name}: its time has no bound; register a function for it`;
-  const inner = node.op === 'rcall' && macros.has(name) ? depth + 1 : depth;
-  if (inner > deepestMacro)
+  const isMacro = node.op === 'rcall' && macros.has(name);
+  if (isMacro && insideMacro) {
     return `must not nest ${[...macros].join(', ')} in each other: their time has no bound; register a function for it`;
-  return operandsOf(node.args)
-    .map((operand) => refusal(operand, inner))
-    .find((problem) => problem !== undefined);
+  }
+  for (const operand of operandsOf(node.args)) {
+    const problem = refusal(operand, insideMacro || isMacro);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
-function operandsOf(args: Operand | readonly unknown[]): ASTNode[] {
+/** Text to put in the place of a part of another: from `start` up to, not including, `end`. */
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/** The expression with JavaScript's numbers: whole numbers are written as doubles, but where CEL wants whole ones. */
+function rewritten(expression: string, ast: ASTNode): string {
+  const edits: Edit[] = [];
+  collect(ast, edits);
+  edits.sort((a, b) => b.start - a.start || b.end - a.end);
+  return edits.reduce((text, { start, end, text: by }) => text.slice(0, start) + by + text.slice(end), expression);
+}
+
+function collect(node: ASTNode, edits: Edit[]): void {
+  const { op, args, start, end } = node;
+  if (op === 'value' && typeof args === 'bigint') edits.push({ start, end, text: `${args}.0` });
+  else if (op === 'rcall' && macros.has(args[0])) {
+    if (args[2].slice(1).some(isCostly)) wrap(args[1], 'short', edits);
+    for (const part of [args[1], ...args[2].slice(1)]) collect(part, edits);
+  } else if (op === 'call' || op === 'rcall') {
+    if (counting.has(args[0])) wrap(node, 'double', edits);
+    if (op === 'rcall') collect(args[1], edits);
+  } else if (op === '[]' || op === '[?]') {
+    collect(args[0] as ASTNode, edits);
+  } else for (const operand of operandsOf(args)) collect(operand, edits);
+}
+
+/** Whether the time that a part takes may depend on the size of the data. */
+function isCostly({ op, args }: ASTNode): boolean {
+  return ['call', 'rcall', 'in', '+', 'list', 'map'].includes(op) || operandsOf(args).some(isCostly);
+}
+
+function wrap({ start, end }: ASTNode, name: string, edits: Edit[]): void {
+  edits.push({ start, end: start, text: `${name}(` }, { start: end, end, text: ')' });
+}
+
+function operandsOf(args: unknown): ASTNode[] {
   if (isNode(args)) return [args];
-  return Array.isArray(args) ? args.flatMap((arg: unknown) => operandsOf(arg as Operand)) : [];
+  return Array.isArray(args) ? args.flatMap(operandsOf) : [];
 }
 
 function isNode(value: unknown): value is ASTNode {
   return typeof (value as ASTNode | null)?.op === 'string';
-}
-
-/** CEL's whole numbers are BigInts; what an expression computes comes out as numbers. Data is passed on as it is. */
-function withNumbers({ op, args }: ASTNode, value: unknown): unknown {
-  if (op === 'id' || op === '.' || op === '[]') return value;
-  if (op === 'list') return (value as unknown[]).map((item, index) => withNumbers(args[index] as ASTNode, item));
-  if (op === '?:') return typeof value === 'bigint' ? Number(value) : value;
-  if (op === 'map') {
-    const values = Object.values(value as object);
-    const keys = Object.keys(value as object);
-    return Object.fromEntries(
-      keys.map((key, index) => [key, withNumbers((args[index] as [ASTNode, ASTNode])[1], values[index])]),
-    );
-  }
-  return typeof value === 'bigint' ? Number(value) : value;
 }

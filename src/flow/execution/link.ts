@@ -11,22 +11,24 @@ import {
   isPlainObject,
   type Reader,
 } from '../../validate.js';
-import type { EdgeDefinition, InputMapping, NodeConfig, NodeDefinition } from '../blueprint.js';
+import type { EdgeDefinition, Graph, InputMapping, NodeConfig, NodeDefinition } from '../blueprint.js';
 import type { MaybePromise, NodeExecutor } from '../contracts.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { FlowNode, Node, type NodeMiddleware, type Registry } from '../node.js';
+import { anInputMapping } from '../plan/check.js';
 import { compile, Plan } from '../plan/plan.js';
 import { batchOf } from './batch.js';
 import { type EdgeFunction, LinkedFlow } from './linked.js';
 import { type CallSettings, noSettings } from './node-call.js';
 import { TaskExecutor, WaitExecutor } from './node-executor.js';
 import { type Source, sourceFrom } from './paths.js';
-import { subflowOf } from './subflow.js';
+import { deepestFlow, subflowOf } from './subflow.js';
 import type { Toolbox } from './toolbox.js';
 import { withMiddleware, workOf } from './work.js';
 
 /** What a blueprint is linked with, besides what the runtime has. */
 export interface LinkOptions {
+  readonly params: Readonly<Record<string, unknown>>;
   readonly registries: readonly Registry[];
   readonly middleware: readonly NodeMiddleware[];
   /** Policies of nodes that are no data: functions, objects. */
@@ -36,7 +38,17 @@ export interface LinkOptions {
 /** Finds what the nodes and edges of a blueprint use, or lists everything that is wrong with it. */
 export function link(blueprint: unknown, options: LinkOptions, toolbox: Toolbox): LinkedFlow | readonly Fault[] {
   const plan = compile(blueprint);
-  return plan instanceof Plan ? new Linker(plan, options, toolbox).link() : plan;
+  if (plan instanceof Plan) return new Linker(plan.graph, options, toolbox).link(plan);
+  return [...plan.faults, ...new Linker(plan.sound, options, toolbox).check()];
+}
+
+/** The source that outputs are mapped by; nothing for a mapping that was found to be at fault. */
+function sourceOrNothing(mapping: InputMapping, evaluator: Toolbox['evaluator']): Source | undefined {
+  try {
+    return sourceFrom(mapping, evaluator);
+  } catch {
+    return undefined;
+  }
 }
 
 const readPolicies = anObjectOf<Pick<NodeConfig, 'retry' | 'timeout'>, Partial<Policies>>({
@@ -44,6 +56,8 @@ const readPolicies = anObjectOf<Pick<NodeConfig, 'retry' | 'timeout'>, Partial<P
   timeout: policyReaders.timeout,
 });
 
+/** What the expressions of edges may refer to. */
+const edgeVariables = ['result', 'output', 'action', 'context'];
 const waitParams = { event: aName };
 const sleepParams = { duration: aFinite, until: aFinite };
 const batchParams = { items: aName, concurrency: aConcurrency, failFast: aBoolean };
@@ -63,7 +77,7 @@ class Linker {
   readonly #settings: CallSettings;
 
   constructor(
-    private readonly plan: Plan,
+    private readonly graph: Graph,
     private readonly options: LinkOptions,
     private readonly toolbox: Toolbox,
   ) {
@@ -71,23 +85,28 @@ class Linker {
     this.#settings = { ...noSettings, logger, dependencies, executor };
   }
 
-  link(): LinkedFlow | readonly Fault[] {
-    for (const node of this.plan.nodes) {
-      const source = node.inputs === undefined ? undefined : this.#source(node.id, 'inputs', node.inputs);
-      if (source !== undefined) this.#inputs.set(node.id, source);
-      this.#check(node);
-    }
-    for (const edge of this.plan.graph.edges) {
-      if (edge.condition !== undefined) this.#connect(edge, 'condition', this.#conditions);
-      if (edge.transform !== undefined) this.#connect(edge, 'transform', this.#transforms);
-    }
-    if (this.#faults.length > 0) return this.#faults;
-    return new LinkedFlow(this.plan, {
+  link(plan: Plan): LinkedFlow | readonly Fault[] {
+    if (this.check().length > 0) return this.#faults;
+    return new LinkedFlow(plan, {
+      params: this.options.params,
       executorOf: (node) => this.#make(node),
       inputs: this.#inputs,
       conditions: this.#conditions,
       transforms: this.#transforms,
     });
+  }
+
+  check(): readonly Fault[] {
+    for (const node of this.graph.nodes) {
+      const source = node.inputs === undefined ? undefined : this.#source(node.id, 'inputs', node.inputs);
+      if (source !== undefined) this.#inputs.set(node.id, source);
+      this.#check(node);
+    }
+    for (const edge of this.graph.edges) {
+      if (edge.condition !== undefined) this.#connect(edge, 'condition', this.#conditions);
+      if (edge.transform !== undefined) this.#connect(edge, 'transform', this.#transforms);
+    }
+    return this.#faults;
   }
 
   /** Checks what a node uses. */
@@ -102,13 +121,18 @@ class Linker {
       case 'batch':
         this.#checkBatch(node);
         break;
+      case 'subflow':
+        this.#checkOutputs(node);
+        this.#target(node);
+        break;
       default:
         this.#target(node);
     }
   }
 
   #checkSleep(node: NodeDefinition): void {
-    const { duration, until } = this.#params(node, sleepParams);
+    this.#params(node, sleepParams);
+    const { duration, until } = node.params ?? {};
     if ((duration === undefined) !== (until === undefined)) return;
     const expected = 'must have duration (milliseconds) or until (epoch milliseconds), and not both';
     this.#fault(node.id, `params of "${node.id}" ${expected}`);
@@ -118,6 +142,11 @@ class Linker {
     const { items } = this.#params(node, batchParams);
     if (items !== undefined) this.#source(node.id, 'params.items', items);
     this.#target(node);
+  }
+
+  #checkOutputs(node: NodeDefinition): void {
+    const { outputs } = this.#params(node, { outputs: anInputMapping }) as { outputs?: InputMapping };
+    if (outputs !== undefined) this.#source(node.id, 'params.outputs', outputs);
   }
 
   /** Makes the executor of a node that was checked. */
@@ -146,7 +175,7 @@ class Linker {
 
   #taskExecutor(node: NodeDefinition, work: Work): NodeExecutor {
     const definition = defineWork(this.toolbox.core, node.id, withMiddleware(this.options.middleware, work));
-    return new TaskExecutor(definition, node, this.plan.graph.maxVisits, this.#settings);
+    return new TaskExecutor(definition, node, this.graph.maxVisits, this.#settings);
   }
 
   #work(node: NodeDefinition): Work {
@@ -185,7 +214,7 @@ class Linker {
     if (typeof found === 'function' || found instanceof Node) return found as AnyFunction | Node;
     if (!(found instanceof FlowNode) && !isPlainObject(found)) return undefined;
     const outputs = node.params?.outputs as InputMapping | undefined;
-    const source = outputs === undefined ? undefined : this.#source(node.id, 'params.outputs', outputs);
+    const source = outputs === undefined ? undefined : sourceOrNothing(outputs, this.toolbox.evaluator);
     const flow = () => this.toolbox.linkedOf(found, this.options.registries);
     if (!this.toolbox.isLinking(found)) this.#checkFlow(node.id, name, flow);
     return subflowOf(flow, source, this.toolbox);
@@ -193,6 +222,10 @@ class Linker {
 
   /** What is wrong with a flow is wrong with each that it is part of. */
   #checkFlow(nodeId: string, name: string, linked: () => LinkedFlow): void {
+    if (this.toolbox.linkingDepth > deepestFlow) {
+      this.#fault(nodeId, `flows must not be nested more than ${deepestFlow} deep`);
+      return;
+    }
     try {
       linked();
     } catch (error) {
@@ -240,7 +273,7 @@ class Linker {
     this.#attempt(
       edge.source,
       () => {
-        const evaluate = this.toolbox.evaluator.parse(text);
+        const evaluate = this.toolbox.evaluator.parse(text, edgeVariables);
         into.set(edge, ({ output = null, action = null }, context) =>
           evaluate({ result: { output, action }, output, action, context }),
         );

@@ -10,6 +10,8 @@ export type EdgeFunction = (result: NodeResult, context: Context) => MaybePromis
 
 /** What nodes and edges use, found and checked. */
 export interface Links {
+  /** Parameters of the flow, for all its nodes. */
+  readonly params: Readonly<Record<string, unknown>>;
   /** Makes the executor of a node. */
   executorOf(node: NodeDefinition): NodeExecutor;
   /** How inputs are mapped, of the nodes whose inputs are. */

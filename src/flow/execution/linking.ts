@@ -7,7 +7,7 @@ import { LinkedFlow } from './linked.js';
 import type { Toolbox } from './toolbox.js';
 
 /** The settings of a runtime. */
-export type RuntimeSettings = Omit<Toolbox, 'linkedOf' | 'linkedOfEdge' | 'isLinking'>;
+export type RuntimeSettings = Omit<Toolbox, 'linkedOf' | 'linkedOfEdge' | 'isLinking' | 'linkingDepth'>;
 
 /** A toolbox that links each flow once. */
 export function toolboxOf(settings: RuntimeSettings): Toolbox {
@@ -55,6 +55,10 @@ class LinkingToolbox implements Toolbox {
     return this.#byEdge.get(edge);
   }
 
+  get linkingDepth(): number {
+    return this.#linking.size;
+  }
+
   isLinking(flow: object): boolean {
     return this.#linking.has(flow instanceof FlowNode ? flow.toBlueprint() : flow);
   }
@@ -62,6 +66,7 @@ class LinkingToolbox implements Toolbox {
   #link(flow: object, blueprint: object, registries: readonly Registry[]): LinkedFlow | readonly Fault[] {
     const isFlow = flow instanceof FlowNode;
     const options = {
+      params: isFlow ? flow.params : {},
       registries: [...(isFlow ? [flow.registry] : []), ...registries, this.registry],
       middleware: isFlow ? [...this.middleware, ...flow.middleware] : this.middleware,
       policies: isFlow ? flow.policies : new Map(),

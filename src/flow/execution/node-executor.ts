@@ -35,9 +35,10 @@ export class TaskExecutor implements NodeExecutor<unknown, unknown> {
       return Promise.resolve(failed(new NodeError(node.id, 0, new VisitsError(node.id, maxVisits))));
     }
     const call = new NodeCall(node, input, state, visit, settings);
-    return inProcess(definition.core, state, () => perform(definition, [input, call])).then(succeeded, (thrown) =>
-      failure(thrown, call),
-    );
+    const performed = isInProcess(definition.core)
+      ? perform(definition, [input, call])
+      : inProcess(definition.core, state, () => perform(definition, [input, call]));
+    return performed.then(succeeded, (thrown) => failure(thrown, call));
   }
 }
 
@@ -61,10 +62,32 @@ export class WaitExecutor implements NodeExecutor<unknown, unknown> {
   }
 }
 
-/** Calls a function in the process around it; where there is none, in one of its own with the context for state. */
-export function inProcess<Result>(core: Core, state: WorkflowState, work: () => Promise<Result>): Promise<Result> {
-  if (processOf(core, currentScope()) !== undefined) return work();
-  return run(core, work, { id: state.runId }, state.getContext()) as Promise<Result>;
+/**
+ * Calls a function in the process around it; where there is none, in one of its own with the context for state. It
+ * settles like the function, also where that process is aborted: what is aborted in it has settled a moment later.
+ */
+export async function inProcess<Result>(
+  core: Core,
+  state: WorkflowState,
+  work: () => Promise<Result>,
+  signal?: AbortSignal,
+): Promise<Result> {
+  if (isInProcess(core)) return work();
+  let working: Promise<Result> | undefined;
+  const noted = () => {
+    working = work();
+    return working;
+  };
+  try {
+    return await (run(core, noted, { id: state.runId, signal }, state.getContext()) as Promise<Result>);
+  } catch (error) {
+    if (!signal?.aborted || working === undefined) throw error;
+    return working;
+  }
+}
+
+function isInProcess(core: Core): boolean {
+  return processOf(core, currentScope()) !== undefined;
 }
 
 function succeeded(returned: unknown): NodeExecutionResult {

@@ -6,6 +6,9 @@ import type { Evaluator, Expression } from './expression.js';
 /** Reads a value from a context. */
 export type Source = (context: Context, params: Readonly<Record<string, unknown>>) => unknown;
 
+/** What the expressions of inputs may refer to. */
+const variables = ['context', 'params'];
+
 const plainPath = /^[\w$-]+(\.[\w$-]+)*$/;
 
 /**
@@ -22,10 +25,12 @@ export function sourceFrom(mapping: InputMapping, evaluator: Evaluator): Source 
 
 function oneSource(source: string, evaluator: Evaluator): Source {
   const path = plainPath.test(source) ? source.split('.') : undefined;
-  const expression: Expression | undefined = path === undefined ? evaluator.parse(source) : undefined;
+  const expression: Expression | undefined = path === undefined ? evaluator.parse(source, variables) : undefined;
   return (context, params) => {
     if (Object.hasOwn(context, source)) return context[source];
-    return expression === undefined ? valueAt(context, path as string[]) : expression({ context, params });
+    if (path === undefined) return expression?.({ context, params });
+    const isNamed = Object.hasOwn(context, path[0] as string);
+    return valueAt(isNamed ? context : { context, params }, path);
   };
 }
 

@@ -1,3 +1,4 @@
+import { currentScope } from '../../process.js';
 import { run } from '../../run.js';
 import type { WorkflowBlueprint } from '../blueprint.js';
 import type { ExecutionServices, IOrchestrator } from '../contracts.js';
@@ -39,7 +40,9 @@ export async function carryOut({
   const work = async () => {
     advancing = orchestrator.run(traverser, services.executorFactory, state, services);
     const result = await advancing;
-    if (result.status === 'failed' || result.status === 'stalled') throw new WorkflowError(plan.id, result);
+    // An orchestrator that stops between two steps leaves a run that is stalled, and has not failed.
+    const isStuck = result.status === 'stalled' && !traverser.hasMoreWork();
+    if (result.status === 'failed' || isStuck) throw new WorkflowError(plan.id, result);
     return result;
   };
   try {
@@ -48,9 +51,11 @@ export async function carryOut({
     if (error instanceof WorkflowError && error.result.runId === state.runId) return error.result;
     // The process rejects as soon as it is aborted; the run has settled a moment later.
     const result = await advancing;
-    if (result?.status === 'cancelled') return result;
-    if (!signal?.aborted) throw error;
-    state.aborted = { reason: signal.reason };
+    const by = [signal, currentScope()?.cancellation].find((source) => source?.aborted);
+    if (result !== undefined && (result.status === 'cancelled' || (by !== undefined && error === by.reason)))
+      return result;
+    if (by === undefined) throw error;
+    state.aborted = { reason: by.reason };
     return Object.assign(state.toResult(serializer), { status: 'cancelled' as const });
   }
 }

@@ -15,21 +15,37 @@ import type { Toolbox } from './toolbox.js';
 export class FlowServices implements ExecutionServices {
   readonly executorFactory: NodeExecutorFactory;
 
+  /** Of a prepared run: the state that a node's input was last resolved for. */
+  readonly #resolved = new Map<string, WorkflowState>();
+
+  /** @param prepared - the state of the one run that these are for, where they are for one. Default: for any run */
   constructor(
     private readonly toolbox: Toolbox,
     readonly options: ExecutionOptions,
+    private readonly prepared?: WorkflowState,
   ) {
     this.executorFactory = (blueprint) => {
       const linked = toolbox.linkedOf(blueprint);
-      return (nodeId) => linked.executorOf(nodeId);
+      if (prepared === undefined) return (nodeId) => linked.executorOf(nodeId);
+      return (nodeId) => {
+        const executor = linked.executorOf(nodeId);
+        return {
+          execute: (input, state = this.#resolved.get(nodeId) ?? prepared, visit) =>
+            executor.execute(input, state, visit),
+        };
+      };
     };
   }
 
   resolveNodeInput(nodeId: string, blueprint: WorkflowBlueprint, context: Context): MaybePromise<unknown> {
     const { plan, links } = this.toolbox.linkedOf(blueprint);
+    if (this.prepared !== undefined) this.#resolved.set(nodeId, stateOf(context));
     const mapped = links.inputs.size > 0 ? links.inputs.get(nodeId) : undefined;
-    if (mapped !== undefined) return mapped(context, settingsOf(stateOf(context))?.params ?? {});
     const node = plan.indexOf(nodeId);
+    if (mapped !== undefined) {
+      const params = settingsOf(stateOf(context))?.params ?? links.params;
+      return mapped(context, { ...params, ...plan.nodes[node]?.params });
+    }
     const [owner] = plan.owners.has(node) ? (stateOf(context).position?.recovered(node) ?? []) : [];
     if (owner !== undefined) return this.resolveNodeInput(plan.idOf(owner), blueprint, context);
     return inputFrom(plan, node, context);
@@ -69,7 +85,7 @@ export class FlowServices implements ExecutionServices {
   }
 
   inProcess<Result>(state: WorkflowState, work: () => Promise<Result>): Promise<Result> {
-    return inProcess(this.toolbox.core, state, work);
+    return inProcess(this.toolbox.core, state, work, this.options.signal);
   }
 }
 

@@ -1,3 +1,5 @@
+import { type Cancellation, untilAborted } from '../../cancellation.js';
+import { currentScope } from '../../process.js';
 import { apply } from '../checkpoint/apply.js';
 import { type Happening, savedError } from '../checkpoint/store.js';
 import type { ExecutionServices, NodeExecutionResult } from '../contracts.js';
@@ -53,11 +55,12 @@ export async function standInForAll(advance: Advance): Promise<void> {
 function complete(advance: Advance, nodeId: string, result: NodeResult, recoveredBy: string | undefined): Pending {
   const { traverser, state, services } = advance;
   state.write(nodeId, result.output);
+  forgetPassed(advance, nodeId);
   let next: readonly NextNode[] | Promise<readonly NextNode[]>;
   try {
     next = services.determineNextNodes(traverser.getDynamicBlueprint(), nodeId, result, state.getContext());
   } catch (error) {
-    return fail(advance, asNodeError(nodeId, error));
+    return fail(advance, asNodeError(nodeId, error), recoveredBy);
   }
   const { plan } = traverser.position;
   const isSettled = !(next instanceof Promise) && (plan.isPlain(plan.indexOf(nodeId)) || !next.some(hasTransform));
@@ -76,15 +79,37 @@ async function completeLater(
   following: readonly NextNode[] | Promise<readonly NextNode[]>,
   recoveredBy: string | undefined,
 ): Promise<void> {
-  const { state, services } = advance;
+  const cancellation = currentScope()?.cancellation;
   let next: readonly NextNode[];
   try {
-    next = await following;
-    for (const { edge, node } of next) await services.applyEdgeTransform(edge, result, node, state.getContext());
+    const transformed = transformAll(advance, result, following);
+    next = cancellation === undefined ? await transformed : await beforeAbort(cancellation, transformed);
   } catch (error) {
-    return fail(advance, asNodeError(nodeId, error));
+    if (!cancellation?.aborted) return fail(advance, asNodeError(nodeId, error), recoveredBy);
+    // What follows is not known, so the node does not count: it runs again where the run is resumed.
+    advance.state.cutShort.add(nodeId);
+    return;
   }
   return count(advance, nodeId, result, next, recoveredBy);
+}
+
+/** What follows a node, with what its edges pass on. */
+async function transformAll(
+  { traverser, state, services }: Advance,
+  result: NodeResult,
+  following: readonly NextNode[] | Promise<readonly NextNode[]>,
+): Promise<readonly NextNode[]> {
+  const { position } = traverser;
+  const next = await following;
+  for (const { edge, node } of next) {
+    const isKept = position.hasLeft(edge);
+    if (!isKept) await services.applyEdgeTransform(edge, result, node, state.getContext());
+  }
+  return next;
+}
+
+async function beforeAbort<Value>(cancellation: Cancellation, pending: Promise<Value>): Promise<Value> {
+  return (await untilAborted(cancellation, pending)) as Value;
 }
 
 /** From here on the node is completed: it is written down, and what follows is ready. */
@@ -104,6 +129,17 @@ function count(
   return Promise.resolve(counted).then(() => standIn(advance, node));
 }
 
+/** What the arcs of a node have passed on in an earlier turn does not count in this one. */
+function forgetPassed({ state, traverser }: Advance, nodeId: string): void {
+  if (state.passed.size === 0) return;
+  const { position } = traverser;
+  const { outFrom } = position.plan;
+  const node = position.plan.indexOf(nodeId);
+  for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
+    if (!position.isLeft(arc)) state.passed.delete(arc);
+  }
+}
+
 const nothing: readonly (readonly [arc: number, value: unknown])[] = [];
 
 /**
@@ -115,7 +151,7 @@ function passedOn({ traverser, state }: Advance, node: number, arcs: readonly nu
   if (plan.loops.length === 0 && state.passed.size === 0) return nothing;
   const passed: [number, unknown][] = [];
   for (let arc = plan.outFrom[node] as number; arc < (plan.outFrom[node + 1] as number); arc++) {
-    if (arcs !== undefined && !arcs.includes(arc)) continue;
+    if ((arcs !== undefined && !arcs.includes(arc)) || traverser.position.isLeft(arc)) continue;
     if (state.passed.has(arc)) passed.push([arc, state.passed.get(arc)]);
     else if ((plan.backOf[arc] as number) >= 0 || (plan.exitOf[arc] as number) >= 0) passed.push([arc, output]);
   }
@@ -133,12 +169,14 @@ async function standIn(advance: Advance, fallback: number): Promise<void> {
     await complete(advance, position.plan.idOf(owner), result, fallbackId);
 }
 
-async function fail(advance: Advance, error: NodeError): Promise<void> {
+/** @param recoveredBy - the fallback that stood in for the node: then nothing does any more */
+async function fail(advance: Advance, error: NodeError, recoveredBy?: string): Promise<void> {
   const { position } = advance.traverser;
-  const node = position.plan.indexOf(error.nodeId);
-  await commit(advance, { type: 'failed', nodeId: error.nodeId, error: savedError(error) });
-  const fallback = position.plan.fallbackOf[node] as number;
-  if (fallback >= 0) await standIn(advance, fallback);
+  const { nodeId } = error;
+  const isLost = recoveredBy !== undefined;
+  await commit(advance, { type: 'failed', nodeId, error: savedError(error), isLost });
+  const fallback = position.plan.fallbackOf[position.plan.indexOf(nodeId)] as number;
+  if (fallback >= 0 && !isLost) await standIn(advance, fallback);
 }
 
 /** Something has happened: it is saved, if the run is, and then holds. */
@@ -163,7 +201,8 @@ async function commitSaved(
     // An output that cannot be saved is the node's failure; a disk that is full is not.
     if (!(error instanceof SerializationError) || happening.type !== 'completed') throw error;
     const failure = new NodeError(happening.nodeId, 1, error);
-    const failed = { type: 'failed', nodeId: happening.nodeId, error: savedError(failure) } as const;
+    const isLost = happening.recoveredBy !== undefined;
+    const failed = { type: 'failed', nodeId: happening.nodeId, error: savedError(failure), isLost } as const;
     state.forget(happening.nodeId);
     await state.journal?.append(failed);
     return apply(state, position, failed);

@@ -16,7 +16,7 @@ import { FlowServices } from './services.js';
 import type { Toolbox } from './toolbox.js';
 
 /** Flows in flows in flows: a run that goes deeper than this is one that calls itself without an end. */
-const deepestFlow = 100;
+export const deepestFlow = 100;
 
 /**
  * A flow as the work of a node: a run of its own, with a context of its own, inside the run around it. Where it was
@@ -32,7 +32,8 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
     const key = childKey(nodeId, call.index);
     const known = parent.children.get(key);
     const state = await childOf(parent, key, known, input, linked, call, toolbox);
-    setSettings(state, { ...settings, params: call.params, depth: settings.depth + 1 });
+    const params = { ...linked.links.params, ...call.params };
+    setSettings(state, { ...settings, params, depth: settings.depth + 1 });
     state.events = parent.events;
     const { concurrency, failFast } = settings;
     const services = new FlowServices(toolbox, { concurrency, failFast, serializer: toolbox.serializer });

@@ -25,4 +25,6 @@ export interface Toolbox {
   linkedOfEdge(edge: EdgeDefinition): LinkedFlow | undefined;
   /** Whether a flow is just being linked: one that is part of itself. */
   isLinking(flow: object): boolean;
+  /** How many flows are being linked, each for the one before. */
+  readonly linkingDepth: number;
 }

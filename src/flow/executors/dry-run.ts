@@ -1,4 +1,5 @@
-import type { EdgeDefinition } from '../blueprint.js';
+import { isPlainObject } from '../../validate.js';
+import type { EdgeDefinition, Graph } from '../blueprint.js';
 import { NodeCall, noSettings } from '../execution/node-call.js';
 import {
   type AbstractNode,
@@ -8,6 +9,7 @@ import {
   type Logger,
   Node,
   NullLogger,
+  type Registry,
   type RunOptions,
 } from '../node.js';
 import { ActionResult } from '../node-result.js';
@@ -43,7 +45,10 @@ export class DryRunExecutor implements IExecutor {
     const logger = options.logger ?? new NullLogger();
     const walk = new Walk(this, logger, options);
     logger.info(`dry run of "${flow.toBlueprint().id}" begins`);
-    await walk.through(flow, new WorkflowState({ ...context }), '');
+    await walk.through(flow, flow.registry, new WorkflowState({ ...context }), '', {
+      ...flow.params,
+      ...options.params,
+    });
     logger.info(`dry run of "${flow.toBlueprint().id}" has ended`);
     return { steps: walk.steps, lastAction: walk.steps.at(-1)?.action };
   }
@@ -53,10 +58,16 @@ export class DryRunExecutor implements IExecutor {
   }
 }
 
+type Params = Readonly<Record<string, unknown>>;
+
+function isGraph(value: unknown): value is Graph {
+  return isPlainObject(value) && Array.isArray(value.nodes) && Array.isArray(value.edges);
+}
+
 class Walk {
   readonly steps: DryRunStep[] = [];
   /** The flows that the walk is in: one that is part of itself is not gone into again. */
-  readonly #inside: FlowNode[] = [];
+  readonly #inside: Graph[] = [];
 
   constructor(
     private readonly executor: IExecutor,
@@ -64,56 +75,80 @@ class Walk {
     private readonly options: RunOptions,
   ) {}
 
-  async through(flow: FlowNode, state: WorkflowState, path: string): Promise<void> {
-    if (this.#inside.includes(flow)) return;
-    this.#inside.push(flow);
-    const blueprint = flow.toBlueprint();
-    const objects = nodeObjects(blueprint, flow.registry);
-    const visited = new Set(startsOf(blueprint));
+  async through(
+    flow: FlowNode | Graph,
+    registry: Registry,
+    state: WorkflowState,
+    path: string,
+    params: Params,
+  ): Promise<void> {
+    const graph = flow instanceof FlowNode ? flow.toBlueprint() : flow;
+    if (this.#inside.includes(graph)) return;
+    this.#inside.push(graph);
+    const objects = nodeObjects(graph, registry);
+    const visited = new Set(startsOf(graph));
     // The set grows while it is walked.
     for (const id of visited) {
       this.options.signal?.throwIfAborted();
-      const edges = blueprint.edges.filter(({ source }) => source === id);
-      const action = await this.#visit(objects.get(id) as AbstractNode, state, path);
-      for (const { target } of followed(edges, action, objects.get(id))) visited.add(target);
+      const edges = graph.edges.filter(({ source }) => source === id);
+      const visit = await this.#visit(objects.get(id) as AbstractNode, registry, state, path, params);
+      for (const { target } of followed(edges, visit)) visited.add(target);
     }
     this.#inside.pop();
   }
 
-  async #visit(node: AbstractNode, state: WorkflowState, path: string): Promise<string | undefined> {
-    const { id, type } = node.graphData as NonNullable<AbstractNode['graphData']>;
+  async #visit(
+    node: AbstractNode,
+    registry: Registry,
+    state: WorkflowState,
+    path: string,
+    params: Params,
+  ): Promise<Visit> {
+    const { id, type, data } = node.graphData as NonNullable<AbstractNode['graphData']>;
     const nodeId = path + id;
     this.logger.info(`dry run visits "${nodeId}"`);
     const step = { nodeId, uses: type };
     const at = this.steps.push(step) - 1;
-    const inner = node instanceof Opaque ? node.worker : node;
-    if (inner instanceof FlowNode) await this.through(inner, state, `${nodeId}/`);
-    else if (node instanceof Node) {
-      const action = await this.#phases(node, state, id);
-      if (action !== undefined) this.steps[at] = { ...step, action };
-      return action;
+    const { originalId: _, ...own } = data;
+    const all = { ...params, ...own };
+    const inner = node instanceof Opaque ? node.inner : node;
+    if (inner instanceof FlowNode) {
+      await this.through(inner, inner.registry, state, `${nodeId}/`, { ...inner.params, ...all });
+    } else if (node instanceof Opaque && isGraph(inner)) {
+      await this.through(inner, registry, state, `${nodeId}/`, all);
+    } else if (node instanceof Node) {
+      const visit = await this.#phases(node, state, id, all);
+      if (visit.action !== undefined) this.steps[at] = { ...step, action: visit.action };
+      return visit;
     }
-    return undefined;
+    return { hasChosen: false };
   }
 
-  async #phases(node: Node, state: WorkflowState, id: string): Promise<string | undefined> {
-    const { params = {} } = this.options;
+  /** The action that `post` chooses; it may not be able to, without what `exec` would have given. */
+  async #phases(node: Node, state: WorkflowState, id: string, params: Params): Promise<Visit> {
     const settings = { ...noSettings, params, executor: this.executor, logger: this.logger, dependencies: undefined };
     const call = new NodeCall({ id, uses: id }, undefined, state, 1, settings);
-    call.prepRes = await node.prep(call);
-    const chosen = await node.post(call);
-    if (chosen instanceof ActionResult) return chosen.action;
-    return typeof chosen === 'string' ? chosen : undefined;
+    try {
+      call.prepRes = await node.prep(call);
+      const chosen = await node.post(call);
+      const action = chosen instanceof ActionResult ? chosen.action : chosen;
+      return { hasChosen: true, action: typeof action === 'string' ? action : undefined };
+    } catch (error) {
+      this.logger.warn(`dry run cannot tell what follows "${id}"`, { error });
+      return { hasChosen: false };
+    }
   }
 }
 
+/** What is known of the edges that are followed from a node. */
+interface Visit {
+  readonly hasChosen: boolean;
+  readonly action?: string | undefined;
+}
+
 /** By the action that was chosen; all of them for a node that could not choose, because it was not executed. */
-function followed(
-  edges: readonly EdgeDefinition[],
-  action: string | undefined,
-  node: unknown,
-): readonly EdgeDefinition[] {
-  if (!(node instanceof Node)) return edges;
+function followed(edges: readonly EdgeDefinition[], { hasChosen, action }: Visit): readonly EdgeDefinition[] {
+  if (!hasChosen) return edges;
   const matching = edges.filter((edge) => edge.action === action && action !== undefined);
   return matching.length > 0 ? matching : edges.filter((edge) => edge.action === undefined);
 }

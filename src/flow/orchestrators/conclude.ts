@@ -3,7 +3,7 @@ import type { WorkflowResult } from '../result.js';
 import type { WorkflowState } from '../state.js';
 import type { GraphTraverser } from '../traverser.js';
 
-/** The result of a run as it stands. */
+/** The result of a run as it stands: what an orchestrator's `run` ends with. */
 export function conclude(traverser: GraphTraverser, state: WorkflowState, services: ExecutionServices): WorkflowResult {
   state.position = traverser.position;
   const result = state.toResult(services.options.serializer);

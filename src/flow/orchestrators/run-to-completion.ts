@@ -7,7 +7,6 @@ import type {
   NodeExecutor,
   NodeExecutorFactory,
 } from '../contracts.js';
-import type { NodeError } from '../errors.js';
 import { type Advance, asNodeError, settle, standInForAll } from '../execution/settle.js';
 import type { WorkflowResult } from '../result.js';
 import type { WorkflowState } from '../state.js';
@@ -31,7 +30,9 @@ export class RunToCompletionOrchestrator implements IOrchestrator {
       if (traverser.getFallbackNodeIds().size > 0) await standInForAll(advance);
       await new Pump(advance, executorFactory).run();
     };
-    await (services.inProcess === undefined ? toCompletion() : services.inProcess(state, toCompletion));
+    const { signal } = services.options;
+    if (signal?.aborted) state.aborted = { reason: signal.reason };
+    else await (services.inProcess === undefined ? toCompletion() : services.inProcess(state, toCompletion));
     return conclude(traverser, state, services);
   }
 }
@@ -122,34 +123,30 @@ class Pump {
   #settle(nodeId: string, result: NodeExecutionResult): void {
     try {
       const settling = settle(this.advance, nodeId, result);
-      if (result.status === 'failed' && this.#group !== undefined) this.#failFast(this.#group, result.error);
-      if (settling === undefined) this.#settled();
+      if (settling === undefined) this.#settled(nodeId);
       else
         settling.then(
-          () => this.#settled(),
-          (error) => this.#break(error),
+          () => this.#settled(nodeId),
+          (error) => this.#break(nodeId, error),
         );
     } catch (error) {
-      this.#break(error);
+      this.#break(nodeId, error);
     }
   }
 
-  #failFast(group: Cancellation, error: NodeError): void {
-    const { plan } = this.advance.traverser.position;
-    if ((plan.fallbackOf[plan.indexOf(error.nodeId)] as number) >= 0) return;
-    this.#isStopped = true;
-    group.abort(error);
-  }
-
   /** What happened cannot be saved: nothing new starts, what runs is waited for. */
-  #break(error: unknown): void {
+  #break(nodeId: string, error: unknown): void {
     this.#failure ??= { error };
     this.#isStopped = true;
-    this.#settled();
+    this.#settled(nodeId);
   }
 
-  #settled(): void {
+  #settled(nodeId: string): void {
     this.#active--;
+    if (this.#group !== undefined && this.advance.traverser.position.hasFailed(nodeId)) {
+      this.#isStopped = true;
+      this.#group.abort(this.advance.state.errorOf(nodeId));
+    }
     this.#pump();
   }
 }

@@ -24,6 +24,7 @@ export class StepByStepOrchestrator implements IOrchestrator {
       const blueprint = traverser.getDynamicBlueprint();
       const settled = await executeBatch(ready, blueprint, state, executorFactory, services, concurrency);
       await processResults(settled, traverser, state, services);
+      if (signal?.aborted) state.aborted = { reason: signal.reason };
     }
     return conclude(traverser, state, services);
   }

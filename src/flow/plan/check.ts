@@ -4,21 +4,28 @@ import type { EdgeDefinition, Graph, NodeConfig, NodeDefinition } from '../bluep
 import type { Fault } from '../errors.js';
 
 /** More nodes than this are refused before they are looked at. */
-export const mostNodes = 250_000;
+const mostNodes = 250_000;
 
 /** More edges than this are refused before they are looked at. */
-export const mostEdges = 2_500_000;
+const mostEdges = 2_500_000;
+
+/** Parameters that are nested deeper than this are refused: what writes them as text would not come to an end. */
+const deepestParams = 2_000;
 
 const reservedIds = new Set(['__proto__', 'constructor', 'prototype']);
 
-const anId = aValue<string>(
+export const anId = aValue<string>(
   'a non-empty string, and none of __proto__, constructor, prototype',
   (value) => typeof value === 'string' && value !== '' && !reservedIds.has(value),
 );
-const aJoinStrategy = aValue<string>('"all" or "any"', (value) => value === 'all' || value === 'any');
+export const aJoinStrategy = aValue<string>('"all" or "any"', (value) => value === 'all' || value === 'any');
 const anArray = aValue<readonly unknown[]>('an array', Array.isArray);
 const anObject = aValue<object>('an object', isPlainObject);
-const anInputMapping = aValue<unknown>(
+const someParams = aValue<object>(
+  `an object that is nested at most ${deepestParams} deep`,
+  (value) => isPlainObject(value) && !isDeeper(value, deepestParams),
+);
+export const anInputMapping = aValue<unknown>(
   'a string, or an object of strings',
   (value) => isText(value) || (isPlainObject(value) && Object.values(value).every(isText)),
 );
@@ -39,50 +46,92 @@ const edgeReaders: Record<keyof EdgeDefinition, Reader> = {
   transform: aName,
 };
 
+function isDeeper(value: unknown, levels: number): boolean {
+  let level: object[] = [value as object];
+  const seen = new Set<object>(level);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levels) return true;
+    level = level.flatMap((item) => Object.values(item).filter((inner) => isNew(inner, seen)));
+  }
+  return false;
+}
+
+function isNew(value: unknown, seen: Set<object>): value is object {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return false;
+  seen.add(value);
+  return true;
+}
+
 function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
 }
+
+/** After so many faults the search ends: nobody mends more at once. */
+const mostFaults = 10_000;
 
 /** What a value has for faults if it is to be a graph: of its own shape only, not of how its parts fit together. */
 export class ShapeCheck {
   readonly faults: Fault[] = [];
 
-  /** The graph, where nothing is wrong with its shape. */
-  graph(value: unknown): Graph | undefined {
-    if (!this.#holds(anObject, value, 'blueprint')) return undefined;
+  /** The part of a value that is a graph: all of it, where there are no faults. */
+  graph(value: unknown): Graph {
+    if (!this.#holds(anObject, value, 'blueprint')) return { id: '?', nodes: [], edges: [] };
     const graph = value as Graph;
     this.#holds(anId, graph.id, 'id');
     if (graph.version !== undefined) this.#holds(aName, graph.version, 'version');
     if (graph.maxVisits !== undefined) this.#holds(aConcurrency, graph.maxVisits, 'maxVisits');
-    this.#list(graph.nodes, 'nodes', mostNodes, (node, index) => this.#node(node as NodeDefinition, index));
-    this.#list(graph.edges, 'edges', mostEdges, (edge, index) => this.#edge(edge as EdgeDefinition, index));
-    if (this.faults.length === 0 && graph.nodes.length === 0) this.faults.push({ message: 'nodes must not be empty' });
-    return this.faults.length === 0 ? graph : undefined;
+    const nodes = this.#list<NodeDefinition>(graph.nodes, 'nodes', mostNodes, (node, index) => this.#node(node, index));
+    const edges = this.#list<EdgeDefinition>(graph.edges, 'edges', mostEdges, (edge, index) => this.#edge(edge, index));
+    if (nodes.length === 0 && this.faults.length === 0) this.faults.push({ message: 'nodes must not be empty' });
+    return this.faults.length === 0 ? graph : { id: String(graph.id), nodes, edges };
   }
 
-  #list(value: unknown, field: string, most: number, check: (item: unknown, index: number) => void): void {
-    if (!this.#holds(anArray, value, field)) return;
-    const { length } = value as unknown[];
-    if (length > most) this.faults.push({ message: `${field} must be at most ${most}, got ${length}` });
-    else for (let index = 0; index < length; index++) check((value as unknown[])[index], index);
+  /** The items of a list that have no faults. */
+  #list<Item>(
+    value: unknown,
+    field: string,
+    most: number,
+    check: (item: Item, index: number) => void,
+  ): readonly Item[] {
+    if (!this.#holds(anArray, value, field)) return [];
+    const items = value as Item[];
+    if (items.length > most) {
+      this.faults.push({ message: `${field} must be at most ${most}, got ${items.length}` });
+      return [];
+    }
+    let sound: Item[] | undefined;
+    for (let index = 0; index < items.length && this.faults.length < mostFaults; index++) {
+      const before = this.faults.length;
+      check(items[index] as Item, index);
+      if (this.faults.length > before) sound ??= items.slice(0, index);
+      else sound?.push(items[index] as Item);
+    }
+    return sound ?? items;
   }
 
   #node(node: NodeDefinition, index: number): void {
-    if (!isPlainObject(node) && !this.#holds(anObject, node, `nodes[${index}]`)) return;
+    if (!isPlainObject(node)) {
+      this.#holds(anObject, node, `nodes[${index}]`);
+      return;
+    }
     const { id, uses, params, inputs, config } = node;
     // Names are put together where they are needed: a graph without faults costs little.
     const isId = typeof id === 'string' && id !== '' && !reservedIds.has(id);
     if (!isId) this.#holds(anId, id, `nodes[${index}].id`);
     if (typeof uses !== 'string' || uses === '') this.#holds(aName, uses, `nodes[${index}].uses`, id);
-    if (params !== undefined) this.#holds(anObject, params, `nodes[${index}].params`, id);
+    if (params !== undefined) this.#holds(someParams, params, `nodes[${index}].params`, id);
     if (inputs !== undefined) this.#holds(anInputMapping, inputs, `nodes[${index}].inputs`, id);
     if (config !== undefined) this.#fields(config, configReaders, `nodes[${index}].config`, id);
   }
 
   #edge(edge: EdgeDefinition, index: number): void {
-    if (!isPlainObject(edge) && !this.#holds(anObject, edge, `edges[${index}]`)) return;
+    if (!isPlainObject(edge)) {
+      this.#holds(anObject, edge, `edges[${index}]`);
+      return;
+    }
     const { source, target, action, condition, transform } = edge;
-    if (isText(source) && isText(target) && (action ?? condition ?? transform) === undefined) return;
+    const isPlain = action === undefined && condition === undefined && transform === undefined;
+    if (isPlain && isText(source) && isText(target)) return;
     this.#fields({ source, target, action, condition, transform }, edgeReaders, `edges[${index}]`);
   }
 

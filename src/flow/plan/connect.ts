@@ -18,7 +18,7 @@ export interface Parts {
 }
 
 /** Numbers the nodes, and joins edges to arcs. What leads nowhere, or is there twice, is a fault. */
-export function connect(graph: Graph, faults: Fault[]): Parts | undefined {
+export function connect(graph: Graph, faults: Fault[]): Parts {
   const { nodes, edges } = graph;
   const index = indexOf(nodes, faults);
   const source = new Int32Array(edges.length);
@@ -31,7 +31,6 @@ export function connect(graph: Graph, faults: Fault[]): Parts | undefined {
     if ((edge.action ?? edge.condition ?? edge.transform) !== undefined) isPlain[source[at] as number] = 0;
   }
   const { fallbackOf, owners } = fallbacksOf(nodes, index, target, faults);
-  if (faults.length > 0) return undefined;
 
   const edgesBySource = adjacency(nodes.length, source);
   const arcOfEdge = new Int32Array(edges.length);
@@ -124,4 +123,22 @@ function fallbacksOf(
     if (led.has(fallback)) faults.push({ message: `"${id}" is a fallback, so no edge may lead to it`, nodeId: id });
   }
   return { fallbackOf, owners };
+}
+
+/** The part of a graph whose nodes and edges fit together. */
+export function soundPartOf({ id, nodes, edges }: Graph): Graph {
+  const byId = new Map<string, NodeDefinition>();
+  for (const node of nodes) if (!byId.has(node.id)) byId.set(node.id, node);
+  const targets = new Set(edges.map(({ target }) => target));
+  const withSoundFallback = (node: NodeDefinition): NodeDefinition => {
+    const { fallback } = node.config ?? {};
+    if (fallback === undefined) return node;
+    const isSound = byId.has(fallback) && fallback !== node.id && !targets.has(fallback);
+    return isSound ? node : { ...node, config: { ...node.config, fallback: undefined } };
+  };
+  return {
+    id,
+    nodes: [...byId.values()].map(withSoundFallback),
+    edges: edges.filter(({ source, target }) => byId.has(source) && byId.has(target)),
+  };
 }

@@ -86,6 +86,8 @@ export function findLoops(arcs: Arcs, starts: readonly number[], fallbackOf?: In
     const headers = nodes.filter(
       (node) => isStart.has(node) || some(into, node, (arc) => !inside.has(source[arc] as number)),
     );
+    // A part that nothing leads into is at fault elsewhere; it has a header all the same, so that this comes to an end.
+    if (headers.length === 0) headers.push(nodes[0] as number);
     loops.push({ parent, depth, headers, nodes });
     for (const node of nodes) loopOf[node] = index;
     for (const header of headers) {

@@ -1,7 +1,7 @@
 import type { EdgeDefinition, Graph, NodeDefinition } from '../blueprint.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { ShapeCheck } from './check.js';
-import { connect, type Parts } from './connect.js';
+import { connect, type Parts, soundPartOf } from './connect.js';
 import { type Adjacency, add } from './loops.js';
 import { type PlannedLoop, type Repetition, repetition } from './repetition.js';
 
@@ -89,14 +89,14 @@ export class Plan {
   }
 
   /** The plan, or why there is none. */
-  static compile(value: unknown): Plan | readonly Fault[] {
+  static compile(value: unknown): Plan | Uncompiled {
     const check = new ShapeCheck();
+    const { faults } = check;
     const graph = check.graph(value);
-    if (graph === undefined) return check.faults;
-    const faults: Fault[] = [];
     const parts = connect(graph, faults);
-    const found = parts && repetition(graph, parts, faults);
-    return found === undefined ? faults : new Plan(graph, parts as Parts, found);
+    const sound = faults.length > 0 ? soundPartOf(graph) : graph;
+    const found = repetition(sound, sound === graph ? parts : connect(sound, []), faults);
+    return found === undefined || faults.length > 0 ? new Uncompiled(faults, sound) : new Plan(graph, parts, found);
   }
 
   get nodeCount(): number {
@@ -139,11 +139,19 @@ export class Plan {
   }
 }
 
-const plans = new WeakMap<object, Plan | readonly Fault[]>();
+/** A blueprint that has faults, and the part of it that has none of its own. */
+export class Uncompiled {
+  constructor(
+    readonly faults: readonly Fault[],
+    readonly sound: Graph,
+  ) {}
+}
+
+const plans = new WeakMap<object, Plan | Uncompiled>();
 
 /** The plan of a blueprint, or why there is none. It is made once: a blueprint is not to be changed after its first use. */
-export function compile(blueprint: unknown): Plan | readonly Fault[] {
-  if (typeof blueprint !== 'object' || blueprint === null) return Plan.compile(blueprint) as readonly Fault[];
+export function compile(blueprint: unknown): Plan | Uncompiled {
+  if (typeof blueprint !== 'object' || blueprint === null) return Plan.compile(blueprint);
   let compiled = plans.get(blueprint);
   if (compiled === undefined) {
     compiled = Plan.compile(blueprint);
@@ -160,7 +168,7 @@ export function compile(blueprint: unknown): Plan | readonly Fault[] {
 export function planOf(blueprint: unknown): Plan {
   const compiled = compile(blueprint);
   if (compiled instanceof Plan) return compiled;
-  throw new BlueprintError(nameOf(blueprint), compiled);
+  throw new BlueprintError(nameOf(blueprint), compiled.faults);
 }
 
 /** The name of what may be a blueprint, for messages. */

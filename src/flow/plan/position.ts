@@ -1,3 +1,4 @@
+import type { EdgeDefinition } from '../blueprint.js';
 import { add, some } from './loops.js';
 import {
   awaiting,
@@ -77,6 +78,10 @@ export class Position {
     return node >= 0 && this.#marks.status[node] === completed;
   }
 
+  hasFailed(nodeId: string): boolean {
+    return this.#marks.status[this.plan.indexOf(nodeId)] === failed;
+  }
+
   /** Number of the visit that a node is in, from 1. */
   visitOf(node: number): number {
     return this.#marks.visits?.[node] ?? 1;
@@ -84,6 +89,18 @@ export class Position {
 
   isTaken(arc: number): boolean {
     return this.#marks.arcs[arc] === taken;
+  }
+
+  /** Whether a loop was left by an arc in this turn or an earlier one: what it passed on then stays so. */
+  isLeft(arc: number): boolean {
+    return this.isTaken(arc) && (this.plan.exitOf[arc] as number) >= 0;
+  }
+
+  /** The same, of the arc that an edge is part of. */
+  hasLeft(edge: EdgeDefinition): boolean {
+    if (this.plan.loops.length === 0) return false;
+    const outgoing = this.plan.outgoing(this.plan.indexOf(edge.source));
+    return outgoing.some((candidate) => candidate.edge === edge && this.isLeft(candidate.arc));
   }
 
   isOpen(arc: number): boolean {
@@ -117,12 +134,12 @@ export class Position {
   }
 
   /**
-   * A node has failed. With a fallback it is recovering, and the fallback ready unless it has run already; without one
+   * A node has failed. With a fallback (that is not what it was lost by) it is recovering, and the fallback ready unless it has run already; without one
    * it is failed, and so are the nodes that it was to stand in for.
    */
-  fail(node: number): void {
+  fail(node: number, { isLost = false } = {}): void {
     const fallback = this.plan.fallbackOf[node] as number;
-    if (fallback >= 0 && this.#marks.status[fallback] !== failed) {
+    if (!isLost && fallback >= 0 && this.#marks.status[fallback] !== failed) {
       this.#marks.status[node] = recovering;
       if (this.#marks.status[fallback] === pending) this.#makeReady(fallback);
       return;

@@ -1,0 +1,154 @@
+import { AbortError } from 'orchestrator';
+import { type ActionResult, Flow, type NodeArgs, withAction } from 'orchestrator/flow';
+
+interface Book {
+  readonly title: string;
+  readonly publisher: string;
+  readonly dollars: number;
+  readonly stock: number;
+}
+
+interface Offer {
+  readonly name: string;
+  readonly percent: number;
+}
+
+interface Receipt {
+  readonly number: number;
+}
+
+interface Discount {
+  readonly publisher: string;
+  readonly percent: number;
+}
+
+/** What the nodes share: the outputs of all, by id. */
+export interface Shelf {
+  catalogue: { readonly season: string; readonly books: readonly number[] };
+  rates: { readonly centsPerDollar: number };
+  price: {
+    readonly prices: readonly { readonly title: string; readonly cents: number }[];
+    readonly publishers: readonly string[];
+  };
+  haggle: Discount;
+  keep: Discount;
+  order: Receipt;
+}
+
+/** What comes out of it. */
+export interface PriceList extends Receipt {
+  readonly season: string;
+  readonly cheapest: string;
+  readonly dearest: string;
+  readonly discount: string;
+  readonly order: string;
+}
+
+/** How many books are asked for at the same time. */
+export const booksAtOnce = 8;
+
+export class HttpError extends Error {
+  constructor(
+    readonly status: number,
+    text: string,
+  ) {
+    super(`${status}, ${text}`);
+  }
+}
+
+/** The wholesaler's service. */
+export class Wholesaler {
+  constructor(private readonly url: string) {}
+
+  async get<Answer>(path: string, signal: AbortSignal): Promise<Answer> {
+    return this.#ask(path, { signal });
+  }
+
+  async post<Answer>(path: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+    return this.#ask(path, { method: 'POST', body: JSON.stringify(body), signal });
+  }
+
+  async #ask<Answer>(path: string, init: RequestInit): Promise<Answer> {
+    const response = await fetch(this.url + path, init);
+    if (response.ok) return (await response.json()) as Answer;
+    const error = new HttpError(response.status, String(await response.json()));
+    throw response.status < 500 ? new AbortError(error) : error;
+  }
+}
+
+/** A node that gets what is at a path, in which `:input` stands for its input. The client comes with the runtime. */
+function get(path: string) {
+  return (input: unknown, { dependencies, signal }: NodeArgs) =>
+    (dependencies as Wholesaler).get(path.replace(':input', String(input)), signal);
+}
+
+/** Asks publishers for a discount and takes the best: a sub-flow, with a context of its own. */
+const haggle = new Flow<{ publishers: readonly string[] }>('haggle')
+  .batch('offers', get('/publishers/:input'), { items: 'publishers', concurrency: 2 })
+  .node('best', (offers: Offer[]) => offers.toSorted((one, other) => other.percent - one.percent)[0])
+  .edge('offers', 'best');
+
+/** From the wholesaler's catalogue to this season's price list. */
+export const priceList = new Flow<Shelf>('price-list')
+  .node('catalogue', get('/catalogue'), { timeout: 5_000 })
+  .node('rates', get('/rates'), { retry: { retries: 1, minTimeout: 20 }, fallback: 'oldRates' })
+  .node('oldRates', get('/rates/yesterday'))
+  .batch('books', get('/books/:input'), {
+    items: 'catalogue.books',
+    concurrency: booksAtOnce,
+    retry: { retries: 2, minTimeout: 20 },
+  })
+  .node('price', setPrices)
+  .node('haggle', haggle, {
+    inputs: { publishers: 'price.publishers' },
+    outputs: { publisher: 'best.name', percent: 'best.percent' },
+  })
+  .node('keep', () => ({ publisher: 'nobody', percent: 0 }))
+  .node('count', (books: Book[]) => ({
+    scarce: books.filter(({ stock }) => stock === 0).map(({ title }) => title),
+    tooMany: books.filter(({ stock }) => stock > 11).map(({ title }) => title),
+  }))
+  .node('order', (titles: string[], { dependencies, signal }) => dependencies.post('/orders', titles, signal))
+  .node('sale', () => 'announced')
+  .node('list', publish)
+  .edge('catalogue', 'books')
+  .edge('rates', 'books')
+  .edge('books', 'price')
+  .edge('price', 'haggle', { action: 'dear' })
+  .edge('price', 'keep', { action: 'fair' })
+  .edge('books', 'count')
+  .edge('count', 'order', { condition: 'size(output.scarce) > 0', transform: 'output.scarce' })
+  .edge('count', 'sale', { condition: 'size(output.tooMany) > 0' })
+  .edge('haggle', 'list')
+  .edge('keep', 'list')
+  .edge('order', 'list')
+  .edge('sale', 'list');
+
+/** Chooses what follows: a list with dear books is haggled about. */
+function setPrices(books: readonly Book[], { context }: NodeArgs<Shelf>): ActionResult {
+  const { centsPerDollar } = context.rates;
+  const cheapestFirst = books.toSorted((one, other) => one.dollars - other.dollars);
+  const prices = cheapestFirst.map(({ title, dollars }) => ({ title, cents: dollars * centsPerDollar }));
+  const dear = books.filter(({ dollars }) => dollars >= 40);
+  const publishers = [...new Set(dear.map(({ publisher }) => publisher))].sort();
+  return withAction(dear.length > 0 ? 'dear' : 'fair', { prices, publishers });
+}
+
+/** What joins several paths gets an object: the outputs of those before it that have run. */
+async function publish(
+  { haggle, keep, order }: Partial<Pick<Shelf, 'haggle' | 'keep' | 'order'>>,
+  { context, dependencies, signal }: NodeArgs<Shelf>,
+): Promise<PriceList> {
+  const { percent, publisher } = haggle ?? keep ?? {};
+  const { prices } = context.price;
+  const [cheapest, dearest] = [prices[0], prices.at(-1)].map((price) => `${price?.title}, ${price?.cents} cents`);
+  const written = {
+    season: context.catalogue.season,
+    cheapest: String(cheapest),
+    dearest: String(dearest),
+    discount: `${percent} % by ${publisher}`,
+    order: order === undefined ? 'none' : `number ${order.number}`,
+  };
+  const { number } = await (dependencies as Wholesaler).post<Receipt>('/lists', written, signal);
+  return { number, ...written };
+}

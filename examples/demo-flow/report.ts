@@ -1,0 +1,81 @@
+import { styleText } from 'node:util';
+import type { Orchestrator } from 'orchestrator';
+import type { Flow, NodeArgs, WorkflowBlueprint } from 'orchestrator/flow';
+
+export type Print = (line: string) => void;
+
+const styles = { begun: 'cyan', succeeded: 'green', failed: 'red', aborted: 'magenta', again: 'yellow' } as const;
+const marks = { begun: '▸', succeeded: '✓', failed: '✗', aborted: '■', again: '↻' } as const;
+type Happening = keyof typeof marks;
+
+/** After so many items of a batch there is a line. */
+const itemsPerLine = 10;
+const nameWidth = 12;
+
+/** A flow as text: its nodes, each with what it is and where it leads. */
+export function describeGraph(flow: Pick<Flow, 'toBlueprint' | 'analyze'>): string[] {
+  const blueprint = flow.toBlueprint();
+  const { startNodeIds, terminalNodeIds, longestPath } = flow.analyze();
+  return [
+    ...blueprint.nodes.map((node) => {
+      const kind = ['batch', 'subflow', 'wait', 'sleep'].includes(node.uses) ? ` (${node.uses})` : '';
+      const leads = [...edgesFrom(blueprint, node.id), ...fallbackOf(node)].join('; ');
+      return `  ${(node.id + kind).padEnd(nameWidth + 6)} ${leads === '' ? '' : `→ ${leads}`}`.trimEnd();
+    }),
+    '',
+    `  starts with ${startNodeIds.join(', ')}; ends with ${terminalNodeIds.join(', ')}`,
+    `  longest path: ${longestPath.join(' → ')}`,
+  ];
+}
+
+function edgesFrom({ edges }: WorkflowBlueprint, id: string): string[] {
+  const from = edges.filter(({ source }) => source === id);
+  return from.map(({ target, action, condition }) => {
+    const when = [action, condition].filter((part) => part !== undefined).join(', ');
+    return when === '' ? target : `${target} [${when}]`;
+  });
+}
+
+function fallbackOf({ config }: WorkflowBlueprint['nodes'][number]): string[] {
+  return config?.fallback === undefined ? [] : [`${config.fallback} (fallback)`];
+}
+
+/** Prints a line for what happens to each node, as the hooks of the kernel tell it; for items of batches, now and then. */
+export function printProgress(orchestrator: Orchestrator, print: Print): void {
+  const depths = new Map<string, number>();
+  const items = new Map<string, number>();
+  const line = (happening: Happening, processId: string, name: string, text: string) => {
+    const indent = '  '.repeat(depths.get(processId) ?? 1);
+    const mark = styleText(styles[happening], marks[happening]);
+    print(`${indent}${mark} ${name.padEnd(nameWidth)} ${styleText('dim', text)}`.trimEnd());
+  };
+
+  orchestrator
+    .onProcessBegin(({ id, parentId }) => {
+      depths.set(id, (depths.get(parentId ?? '') ?? 0) + 1);
+    })
+    .onTaskBegin(({ processId, name, args }) => {
+      if (itemOf(args) === undefined) line('begun', processId, name, 'begins');
+    })
+    .onTaskRetry(({ processId, name, args, attempt, error }) => {
+      const item = itemOf(args);
+      const label = item === undefined ? name : `${name}[${item}]`;
+      line('again', processId, label, `attempt ${attempt}: ${error.message}; again`);
+    })
+    .onTaskCompletion(({ processId, name, args, status, attempts, error }) => {
+      if (itemOf(args) === undefined || status !== 'succeeded') {
+        const tried = attempts > 1 ? `, ${attempts} attempts` : '';
+        const why = error instanceof Error ? `: ${error.message}` : '';
+        return line(status, processId, name, status + tried + why);
+      }
+      const key = `${processId} ${name}`;
+      const done = (items.get(key) ?? 0) + 1;
+      items.set(key, done);
+      if (done % itemsPerLine === 0) line('succeeded', processId, name, `${done} items`);
+    });
+}
+
+/** A task of a flow is called with the input of its node and with what else the node gets. */
+function itemOf(args: readonly unknown[]): number | undefined {
+  return (args[1] as NodeArgs | undefined)?.index;
+}

@@ -1,0 +1,57 @@
+// Three ways to choose what follows: a node gives an action with its output, and the edges with that action are
+// followed; where no edge has it, those without an action are; and any edge may have a condition. What is behind edges
+// that are not followed is skipped. A node that several lead to waits for all of them, or with `any` for the first.
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Flow, withAction } from 'orchestrator/flow';
+
+interface Parcel {
+  weight: number;
+  country: string;
+}
+
+const flow = new Flow<Parcel>('parcel')
+  .node('weigh', (_input, { context: { weight } }) => {
+    if (weight > 100) return withAction('refuse', { weight });
+    return withAction(weight > 20 ? 'heavy' : 'light', { weight });
+  })
+  .node('refuse', () => 'too heavy')
+  .node('truck', () => 'by truck')
+  .node('bicycle', () => 'by bicycle')
+  .node('customs', (_input, { context }) => `form for ${context.country}`)
+  .node('label', (parts: Record<string, unknown>) => Object.values(parts).join(', '))
+  .edge('weigh', 'refuse', { action: 'refuse' })
+  .edge('weigh', 'truck', { action: 'heavy' })
+  .edge('weigh', 'bicycle') // for every action that has no edge of its own
+  .edge('truck', 'customs', { condition: 'context.country != "NL"' })
+  .edge('bicycle', 'customs', { condition: (_output, { context }) => context.country !== 'NL' })
+  .edge('truck', 'label')
+  .edge('bicycle', 'label')
+  .edge('customs', 'label');
+
+// The join gets an object: the outputs of those before it that were followed.
+const light = await flow.run({ weight: 3, country: 'NL' });
+console.log(light.output);
+assert.equal(light.output, 'by bicycle');
+assert.deepEqual(new Set(light.skipped), new Set(['refuse', 'truck', 'customs']));
+
+const heavy = await flow.run({ weight: 30, country: 'FR' });
+console.log(heavy.output);
+assert.equal(heavy.output, 'by truck, form for FR');
+
+const refused = await flow.run({ weight: 300, country: 'FR' });
+console.log(refused.output);
+assert.equal(refused.output, 'too heavy');
+assert.ok(refused.skipped.includes('label'), 'a join that nothing has come to is skipped');
+
+// The first to come is enough here; it is started once, all the same.
+const race = new Flow('race')
+  .node('tortoise', () => sleep(30, 'tortoise'))
+  .node('hare', () => sleep(1, 'hare'))
+  .node('cheer', (winners: Record<string, unknown>) => Object.keys(winners), { joinStrategy: 'any' })
+  .edge('tortoise', 'cheer')
+  .edge('hare', 'cheer');
+const raced = await race.run();
+console.log(`The ${raced.output} was first.`);
+assert.deepEqual(raced.output, ['hare']);
+assert.equal(raced.status, 'completed');

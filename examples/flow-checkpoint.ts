@@ -1,0 +1,59 @@
+// With a checkpoint store a run is saved after each node and each item of a batch. If the program ends in the middle,
+// another resumes the run by its id, from the files: what was completed is not done again.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CheckpointError, FileCheckpointStore, Flow, type NodeArgs } from 'orchestrator/flow';
+
+interface House {
+  walls: string[];
+  paint?: string[];
+}
+
+const directory = await mkdtemp(join(tmpdir(), 'flow-checkpoint-'));
+const done: string[] = [];
+const powerCut = new AbortController();
+
+function paint(wall: string, { signal }: NodeArgs): string {
+  if (done.length === 3) powerCut.abort(new Error('the lights went out'));
+  signal.throwIfAborted();
+  done.push(wall);
+  return `${wall} is blue`;
+}
+
+const flow = new Flow<House>('house')
+  .node('scrape', () => done.push('scrape'))
+  .batch('paint', paint, { items: 'walls', concurrency: 1 })
+  .node('sweep', () => done.push('sweep'))
+  .edge('scrape', 'paint')
+  .edge('paint', 'sweep');
+
+try {
+  const walls = ['north', 'east', 'south', 'west'];
+  const checkpoint = new FileCheckpointStore(directory);
+  const cut = await flow.run({ walls }, { runId: 'house-7', checkpoint, signal: powerCut.signal });
+  console.log(cut.status, cut.cutShort, done);
+  assert.equal(cut.status, 'cancelled');
+  assert.deepEqual(cut.cutShort, ['paint']);
+  assert.deepEqual(done, ['scrape', 'north', 'east']);
+
+  // Another store on the same directory, as in another program. A crash would leave the same files.
+  const files = new FileCheckpointStore(directory);
+  assert.deepEqual(await files.list(), ['house-7']);
+  const resumed = await flow.resume('house-7', { checkpoint: files });
+  console.log(resumed.status, done);
+  assert.equal(resumed.status, 'completed');
+  assert.deepEqual(done, ['scrape', 'north', 'east', 'south', 'west', 'sweep']);
+  assert.deepEqual(
+    resumed.context.paint,
+    walls.map((wall) => `${wall} is blue`),
+  );
+
+  // A checkpoint stays until it is deleted, and a run of that id is not started again by mistake.
+  await assert.rejects(flow.run({ walls }, { runId: 'house-7', checkpoint: files }), CheckpointError);
+  await files.delete('house-7');
+  await assert.rejects(flow.resume('house-7', { checkpoint: files }), CheckpointError);
+} finally {
+  await rm(directory, { recursive: true });
+}

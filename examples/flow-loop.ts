@@ -1,0 +1,55 @@
+// A flow may go back: an edge to a node before makes a loop, which goes turn by turn until a turn does not go back. Its
+// nodes see the number of their visit. `maxVisits` is the bound for a loop that does not find its end.
+import assert from 'node:assert/strict';
+import { Flow, VisitsError, withAction } from 'orchestrator/flow';
+
+interface Range {
+  from: number;
+  to: number;
+}
+
+interface Game {
+  secret: number;
+  tried: number[];
+}
+
+const flow = new Flow<Game>('game')
+  .node('range', () => ({ from: 1, to: 100 }))
+  .node('guess', ({ from, to }: Range, { context, visit }) => {
+    const guess = Math.floor((from + to) / 2);
+    context.tried[visit - 1] = guess;
+    const answer = guess === context.secret ? 'found' : guess < context.secret ? 'more' : 'less';
+    return withAction(answer, { guess, from, to });
+  })
+  .node('cheer', (guess: number) => `It is ${guess}!`)
+  .edge('range', 'guess')
+  .edge('guess', 'guess', { action: 'more', transform: ({ guess, to }) => ({ from: guess + 1, to }) })
+  .edge('guess', 'guess', { action: 'less', transform: ({ guess, from }) => ({ from, to: guess - 1 }) })
+  .edge('guess', 'cheer', { action: 'found', transform: 'output.guess' });
+
+const result = await flow.run({ secret: 60, tried: [] });
+console.log(result.context.tried, result.output);
+assert.equal(result.output, 'It is 60!');
+assert.deepEqual(result.context.tried, [50, 75, 62, 56, 59, 60]);
+assert.deepEqual(flow.analyze().cycles, [['guess']]);
+
+// 200 is not in the range: this would go on for ever.
+const endless = await flow.run({ secret: 200, tried: [] }, { maxVisits: 20 });
+console.log(endless.errors[0]?.message);
+assert.equal(endless.status, 'failed');
+assert.ok(endless.errors[0]?.cause instanceof VisitsError);
+assert.equal(endless.context.tried.length, 20);
+
+// A loop of several nodes, left by a condition: everything in it is done anew in each turn.
+const polish = new Flow<{ text: string }>('polish')
+  .node('draft', (_input, { context }) => context.text)
+  .node('shorten', (text: string) => text.split(' ').slice(0, -1).join(' '))
+  .node('measure', (text: string) => ({ text, length: text.length }))
+  .node('print', ({ text }: { text: string }) => text)
+  .edge('draft', 'shorten')
+  .edge('shorten', 'measure')
+  .edge('measure', 'shorten', { condition: 'output.length > 12', transform: 'output.text' })
+  .edge('measure', 'print', { condition: 'output.length <= 12' });
+const polished = await polish.run({ text: 'a loop may take as many turns as it needs' });
+console.log(polished.output);
+assert.equal(polished.output, 'a loop may');

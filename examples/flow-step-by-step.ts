@@ -1,0 +1,32 @@
+// A debugger in a few lines: `prepare` gives all the parts of a run, and the step-by-step orchestrator executes what is
+// ready and returns. Between steps the state can be looked at, and changed.
+import assert from 'node:assert/strict';
+import { Flow, FlowRuntime, StepByStepOrchestrator } from 'orchestrator/flow';
+
+const flow = new Flow<{ rows: number[]; factor: number }>('import')
+  .node('read', (_input, { context }) => context.rows)
+  .node('sum', (rows: number[]) => rows.reduce((sum, row) => sum + row, 0))
+  .node('count', (rows: number[]) => rows.length)
+  .node('mean', ({ sum, count }: { sum: number; count: number }, { context }) => (context.factor * sum) / count)
+  .edge('read', 'sum')
+  .edge('read', 'count')
+  .edge('sum', 'mean')
+  .edge('count', 'mean');
+
+const { traverser, executorFactory, state, services } = new FlowRuntime().prepare(flow, { rows: [1, 2, 6], factor: 1 });
+const debug = new StepByStepOrchestrator();
+const steps: string[][] = [];
+let result = await debug.run(traverser, executorFactory, state, services);
+steps.push([...result.completed]);
+while (traverser.hasMoreWork()) {
+  console.log(`step ${steps.length}`, result.status, state.getContext());
+  // Something is changed by hand before the last step.
+  if (state.isCompleted('sum')) state.getContext().factor = 100;
+  result = await debug.run(traverser, executorFactory, state, services);
+  steps.push([...result.completed]);
+}
+
+console.log(result.status, result.output);
+assert.deepEqual(steps, [['read'], ['read', 'sum', 'count'], ['read', 'sum', 'count', 'mean']]);
+assert.equal(result.status, 'completed');
+assert.equal(result.output, 300);

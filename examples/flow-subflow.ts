@@ -1,0 +1,47 @@
+// A flow is a node of another flow. It has a context of its own: `inputs` says what it begins with, `outputs` what is
+// taken from it in the end. It may be the worker of a batch as well, and choose the action of the node that it is.
+import assert from 'node:assert/strict';
+import { Flow, withAction } from 'orchestrator/flow';
+
+interface Check {
+  isbn: string;
+  strict: boolean;
+}
+
+const check = new Flow<Check>('check')
+  .node('digits', (_input, { context: { isbn } }) => [...isbn].filter((sign) => sign >= '0' && sign <= '9').map(Number))
+  .node('weigh', (digits: number[]) => digits.reduce((sum, digit, index) => sum + digit * (index % 2 === 0 ? 1 : 3), 0))
+  .node('verdict', (sum: number) => withAction(sum % 10 === 0 ? 'valid' : 'wrong', sum % 10))
+  .edge('digits', 'weigh')
+  .edge('weigh', 'verdict');
+
+interface Desk {
+  book: { isbn: string };
+  check?: { sum: number; digits: number };
+}
+
+const flow = new Flow<Desk>('shelve')
+  .node('check', check, {
+    inputs: { isbn: 'book.isbn' },
+    outputs: { sum: 'weigh', digits: 'size(context.digits)' },
+  })
+  .node('shelve', ({ sum }) => `on the shelf, sum ${sum}`)
+  .node('return', ({ digits }) => `sent back: ${digits} digits that do not add up`)
+  .edge('check', 'shelve', { action: 'valid' })
+  .edge('check', 'return', { action: 'wrong' });
+
+const good = await flow.run({ book: { isbn: '978-0-306-40615-7' } });
+console.log(good.output);
+assert.equal(good.output, 'on the shelf, sum 100');
+assert.deepEqual(good.context.check, { sum: 100, digits: 13 });
+assert.ok(!('weigh' in good.context), 'what the sub-flow keeps in its context stays there');
+
+const bad = await flow.run({ book: { isbn: '978-0-306-40615-8' } });
+console.log(bad.output);
+assert.equal(bad.output, 'sent back: 13 digits that do not add up');
+
+// For each of many: a run of the sub-flow an item.
+const shelf = new Flow<{ books: { isbn: string }[] }>('shelf').batch('checked', check, { items: 'books' });
+const { output } = await shelf.run({ books: [{ isbn: '978-0-306-40615-7' }, { isbn: '978-0-306-40615-8' }] });
+console.log(output);
+assert.deepEqual(output, [0, 1]);

@@ -1,0 +1,60 @@
+// A flow that waits for somebody does not keep a program busy: the run ends as `awaiting`, and its snapshot is a text
+// that can be kept anywhere. Another program, with the same flow, resumes it with what has come.
+import assert from 'node:assert/strict';
+import { Flow, FlowRuntime, withAction } from 'orchestrator/flow';
+
+interface Leave {
+  days: number;
+}
+
+interface Answer {
+  by: string;
+  approved: boolean;
+}
+
+let requests = 0;
+
+/** What both programs have in common. */
+function leaveFlow() {
+  return new Flow<Leave>('leave')
+    .node('request', (_input, { context }) => {
+      requests++;
+      return `${context.days} days off`;
+    })
+    .wait('approval', { event: 'answered' })
+    .node('decide', (answer: Answer) => withAction(answer.approved ? 'yes' : 'no', answer))
+    .node('book', ({ by }: Answer, { context }) => `${context.days} days booked, thanks to ${by}`)
+    .node('regret', ({ by }: Answer) => `${by} says no`)
+    .edge('request', 'approval')
+    .edge('approval', 'decide')
+    .edge('decide', 'book', { action: 'yes' })
+    .edge('decide', 'regret', { action: 'no' });
+}
+
+async function firstProgram(): Promise<string> {
+  const result = await new FlowRuntime().run(leaveFlow(), { days: 10 });
+  console.log(result.status, result.awaiting);
+  assert.equal(result.status, 'awaiting');
+  assert.deepEqual(result.awaiting, [{ nodeId: 'approval', event: 'answered' }]);
+  return result.snapshot;
+}
+
+async function secondProgram(snapshot: string, answer: Answer) {
+  return new FlowRuntime().resume(leaveFlow(), snapshot, { events: { answered: answer } });
+}
+
+const snapshot = await firstProgram();
+assert.equal(typeof snapshot, 'string');
+
+const yes = await secondProgram(snapshot, { by: 'Grace', approved: true });
+console.log(yes.output);
+assert.equal(yes.output, '10 days booked, thanks to Grace');
+
+// The snapshot is as it was: the same run can go on in another way.
+const no = await secondProgram(snapshot, { by: 'Ada', approved: false });
+console.log(no.output);
+assert.equal(no.output, 'Ada says no');
+assert.equal(requests, 1, 'what has completed is not repeated');
+
+// An event that nothing waits for is a mistake, and is said to be one.
+await assert.rejects(new FlowRuntime().resume(leaveFlow(), snapshot, { events: { anwsered: {} } }), /events\.anwsered/);

@@ -1,0 +1,1071 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ValidationError } from 'orchestrator';
+import {
+  CheckpointError,
+  type CheckpointStore,
+  type Context,
+  DefaultSerializer,
+  FileCheckpointStore,
+  Flow,
+  FlowRuntime,
+  type Graph,
+  MemoryCheckpointStore,
+  type NodeArgs,
+  SerializationError,
+  withAction,
+} from 'orchestrator/flow';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { deferred, rejection } from '../support.js';
+
+const serializer = new DefaultSerializer();
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'checkpoints-'));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** The only file in the directory. */
+async function onlyFile(): Promise<string> {
+  const [name, ...more] = await readdir(directory);
+  expect(more).toEqual([]);
+  return join(directory, String(name));
+}
+
+const texts = {
+  plain: 'text',
+  empty: '',
+  'with line ends': 'a\nb\r\nc\n',
+  'of a line end': '\n',
+  'that begins with a quote': '"quoted"',
+  'of quotes and line ends': '"\n"',
+  'of one quote': '"',
+  'with a carriage return': '\r',
+  'with separators': '\u2028\u2029\u0085\u0000',
+  'with signs outside of the basic plane': '👩‍👩‍👧 ☂ ü',
+  'with half a sign': 'a\ud800b',
+  'of a megabyte': 'x'.repeat(2 ** 20),
+};
+
+describe.each<[string, () => CheckpointStore]>([
+  ['memory', () => new MemoryCheckpointStore()],
+  ['files', () => new FileCheckpointStore(join(directory, 'not', 'there', 'yet'))],
+])('a checkpoint store in %s', (_kind, make) => {
+  it('knows nothing of a run that was not saved', async () => {
+    const store = make();
+    expect(await store.load('unknown')).toBeUndefined();
+    expect(await store.list()).toEqual([]);
+    await expect(store.delete('unknown')).resolves.toBeUndefined();
+  });
+
+  it('refuses an entry of a run that was not saved, since it would be lost', async () => {
+    const store = make();
+    await rejection(store.append('unknown', 'entry'));
+    expect(await store.load('unknown')).toBeUndefined();
+    await store.save('unknown', 'snapshot');
+    expect(await store.load('unknown')).toEqual({ snapshot: 'snapshot', entries: [] });
+  });
+
+  it('keeps a snapshot and the entries since', async () => {
+    const store = make();
+    await store.save('run', 'first');
+    expect(await store.load('run')).toEqual({ snapshot: 'first', entries: [] });
+    await store.append('run', 'one');
+    await store.append('run', 'two');
+    expect(await store.load('run')).toEqual({ snapshot: 'first', entries: ['one', 'two'] });
+    await store.save('run', 'second');
+    expect(await store.load('run')).toEqual({ snapshot: 'second', entries: [] });
+    await store.append('run', 'three');
+    expect(await store.load('run')).toEqual({ snapshot: 'second', entries: ['three'] });
+  });
+
+  it('keeps runs apart, lists and forgets them', async () => {
+    const store = make();
+    await Promise.all(['a', 'b', 'c'].map((id) => store.save(id, `snapshot of ${id}`)));
+    await Promise.all(['a', 'b', 'c', 'a'].map((id) => store.append(id, `entry of ${id}`)));
+    expect((await store.list()).toSorted()).toEqual(['a', 'b', 'c']);
+    await store.delete('b');
+    expect((await store.list()).toSorted()).toEqual(['a', 'c']);
+    expect(await store.load('b')).toBeUndefined();
+    expect(await store.load('a')).toEqual({ snapshot: 'snapshot of a', entries: ['entry of a', 'entry of a'] });
+    await rejection(store.append('b', 'entry'));
+    await store.save('b', 'again');
+    await store.append('b', 'entry');
+    expect(await store.load('b')).toEqual({ snapshot: 'again', entries: ['entry'] });
+  });
+
+  it('keeps entries in the order of the calls, whoever waits for them', async () => {
+    const store = make();
+    await store.save('run', 'snapshot');
+    const entries = Array.from({ length: 500 }, (_, index) => `${index} ${'x'.repeat((index * 37) % 3000)}`);
+    await Promise.all(entries.map((entry) => store.append('run', entry)));
+    expect((await store.load('run'))?.entries).toEqual(entries);
+  });
+
+  it('does one thing after another: what is called later holds over what was called before', async () => {
+    const store = make();
+    const all = [
+      store.save('run', 'first'),
+      store.append('run', 'lost with the first'),
+      store.save('run', 'second'),
+      store.append('run', 'one'),
+      store.append('run', 'two'),
+    ];
+    await Promise.all(all);
+    expect(await store.load('run')).toEqual({ snapshot: 'second', entries: ['one', 'two'] });
+    await Promise.all([store.append('run', 'three'), store.delete('run'), store.save('run', 'third')]);
+    expect(await store.load('run')).toEqual({ snapshot: 'third', entries: [] });
+  });
+
+  it.each(Object.entries(texts))('keeps a text %s', async (_, text) => {
+    const store = make();
+    await store.save('run', text);
+    await store.append('run', text);
+    await store.append('run', 'between');
+    await store.append('run', text);
+    expect(await store.load('run')).toEqual({ snapshot: text, entries: [text, 'between', text] });
+  });
+
+  it.each([
+    'a/b',
+    '../up',
+    '..',
+    '.',
+    'a\\b',
+    'C:',
+    'CON',
+    'a b',
+    'ü☂👩‍👩‍👧',
+    '%2F',
+    '%',
+    'a*b?<>|"',
+    '\n',
+    '~',
+    'run.checkpoint',
+    'a.b',
+    '-rf',
+  ])('takes the run id %j', async (id) => {
+    const store = make();
+    await store.save(id, 'snapshot');
+    await store.append(id, 'entry');
+    await store.save(`${id}/1`, 'other');
+    expect(await store.load(id)).toEqual({ snapshot: 'snapshot', entries: ['entry'] });
+    expect((await store.list()).toSorted()).toEqual([id, `${id}/1`].toSorted());
+    await store.delete(id);
+    expect(await store.list()).toEqual([`${id}/1`]);
+  });
+
+  it('does not confuse run ids that look alike', async () => {
+    const store = make();
+    const ids = ['a/b', 'a%2Fb', 'a_b', 'a b', 'a+b', 'a%20b', '\u00fc', 'u\u0308'];
+    for (const id of ids) await store.save(id, id);
+    for (const id of ids) expect((await store.load(id))?.snapshot).toBe(id);
+    expect((await store.list()).toSorted()).toEqual(ids.toSorted());
+  });
+
+  it('gives copies: what is done with what was loaded does not change it', async () => {
+    const store = make();
+    await store.save('run', 'snapshot');
+    await store.append('run', 'entry');
+    const { entries } = (await store.load('run')) as unknown as { entries: string[] };
+    entries.push('mine');
+    (await store.list()).push('mine');
+    expect(await store.load('run')).toEqual({ snapshot: 'snapshot', entries: ['entry'] });
+    expect(await store.list()).toEqual(['run']);
+  });
+
+  it('can be read while it is written', async () => {
+    const store = make();
+    await store.save('run', 'snapshot');
+    const writing = Array.from({ length: 50 }, (_, index) => store.append('run', `${index} ${'x'.repeat(10_000)}`));
+    const loads = await Promise.all(Array.from({ length: 20 }, () => store.load('run')));
+    await Promise.all(writing);
+    const { entries = [] } = (await store.load('run')) ?? {};
+    expect(entries).toHaveLength(50);
+    for (const load of loads) expect(load?.entries).toEqual(entries.slice(0, load?.entries.length));
+  });
+});
+
+describe('a file checkpoint store', () => {
+  it('finds what another one has left in its directory', async () => {
+    const first = new FileCheckpointStore(directory);
+    await first.save('a/b', 'snapshot');
+    await first.append('a/b', 'one');
+    const second = new FileCheckpointStore(directory);
+    expect(await second.list()).toEqual(['a/b']);
+    await second.append('a/b', 'two');
+    expect(await new FileCheckpointStore(directory).load('a/b')).toEqual({
+      snapshot: 'snapshot',
+      entries: ['one', 'two'],
+    });
+    await second.delete('a/b');
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('writes nowhere but into its directory', async () => {
+    const inner = join(directory, 'inner');
+    const store = new FileCheckpointStore(inner);
+    for (const id of ['../out', '..', '/etc/x', 'a/../../b']) await store.save(id, 'snapshot');
+    expect(await readdir(directory)).toEqual(['inner']);
+    expect(await readdir(inner)).toHaveLength(4);
+  });
+
+  it('takes each run id that fits into a file name, and refuses those that do not by name', async () => {
+    const store = new FileCheckpointStore(directory);
+    for (let length = 200; length < 300; length++) {
+      const id = 'x'.repeat(length);
+      const error = await store.save(id, 'snapshot').then(
+        () => undefined,
+        (thrown) => thrown,
+      );
+      if (error === undefined) expect(await store.load(id)).toEqual({ snapshot: 'snapshot', entries: [] });
+      else {
+        expect(error).toBeInstanceOf(ValidationError);
+        expect(error.message).toMatch(/^runId must be/);
+      }
+    }
+    expect(await rejection(store.save('☂'.repeat(100), 'snapshot'))).toMatchObject({ name: 'ValidationError' });
+    expect(await rejection(store.load('x'.repeat(1000)))).toMatchObject({ name: 'ValidationError' });
+    expect(await store.list()).toContain('x'.repeat(200));
+  });
+
+  it.each(['', 7, null, undefined, {}, 'a\ud800b'])('refuses the run id %j by name', async (id) => {
+    const store = new FileCheckpointStore(directory);
+    for (const call of [
+      () => store.save(id as string, 'x'),
+      () => store.append(id as string, 'x'),
+      () => store.load(id as string),
+      () => store.delete(id as string),
+    ]) {
+      const error = await rejection((async () => call())());
+      expect(error).toBeInstanceOf(ValidationError);
+      expect(error).toMatchObject({ message: expect.stringMatching(/^runId must be/) });
+    }
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('does not list files that are not its own', async () => {
+    const store = new FileCheckpointStore(directory);
+    await store.save('mine', 'snapshot');
+    for (const name of ['notes.txt', 'mine.checkpoint.1234', '.checkpoint', '%zz.checkpoint']) {
+      await writeFile(join(directory, name), 'x');
+    }
+    expect(await store.list()).toEqual(['mine']);
+  });
+
+  it('leaves nothing beside its files', async () => {
+    const store = new FileCheckpointStore(directory);
+    for (let index = 0; index < 5; index++) await store.save('run', `snapshot ${index}`);
+    expect(await readdir(directory)).toEqual(['run.checkpoint']);
+  });
+
+  it('gives the entries before the one that was cut, wherever it was cut, and goes on from there', async () => {
+    const store = new FileCheckpointStore(directory);
+    const entries = ['one', '☂ two\nlines ☂', '"three"', 'ü'.repeat(20)];
+    await store.save('run', 'snapshot');
+    const path = await onlyFile();
+    const ends = [(await readFile(path)).length];
+    for (const entry of entries) {
+      await store.append('run', entry);
+      ends.push((await readFile(path)).length);
+    }
+    const whole = await readFile(path);
+    for (let length = ends[0] as number; length <= whole.length; length++) {
+      await writeFile(path, whole.subarray(0, length));
+      const left = entries.slice(
+        0,
+        ends.findLastIndex((end) => end <= length),
+      );
+      const again = new FileCheckpointStore(directory);
+      expect(await again.load('run')).toEqual({ snapshot: 'snapshot', entries: left });
+      await again.append('run', 'next');
+      expect(await again.load('run')).toEqual({ snapshot: 'snapshot', entries: [...left, 'next'] });
+      await again.append('run', 'after');
+      expect(await new FileCheckpointStore(directory).load('run')).toEqual({
+        snapshot: 'snapshot',
+        entries: [...left, 'next', 'after'],
+      });
+    }
+  });
+
+  it('knows nothing of a run whose first snapshot was cut', async () => {
+    const store = new FileCheckpointStore(directory);
+    await store.save('run', 'snapshot');
+    await truncate(await onlyFile(), 4);
+    expect(await new FileCheckpointStore(directory).load('run')).toBeUndefined();
+    await truncate(await onlyFile(), 0);
+    expect(await new FileCheckpointStore(directory).load('run')).toBeUndefined();
+  });
+
+  it('says so where it cannot write', async () => {
+    await writeFile(join(directory, 'file'), 'x');
+    const store = new FileCheckpointStore(join(directory, 'file'));
+    expect(await rejection(store.save('run', 'snapshot'))).toMatchObject({ code: expect.any(String) });
+    expect(await rejection(store.append('run', 'entry'))).toMatchObject({ code: expect.any(String) });
+  });
+
+  it('goes on after a write that failed', async () => {
+    const store = new FileCheckpointStore(directory);
+    await store.save('run', 'snapshot');
+    await store.append('run', 'one');
+    const path = await onlyFile();
+    const kept = await readFile(path);
+    await rm(path);
+    await rejection(store.append('run', 'two'));
+    await writeFile(path, kept);
+    await store.append('run', 'three');
+    expect(await store.load('run')).toEqual({ snapshot: 'snapshot', entries: ['one', 'three'] });
+  });
+});
+
+/** What a child process has come to. */
+interface Ended {
+  readonly signal: NodeJS.Signals | null;
+  readonly code: number | null;
+  readonly lines: readonly string[];
+  readonly errors: string;
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const source = new URL('../../src/flow/index.ts', import.meta.url).href;
+
+let programs = 0;
+
+/** Runs a program in a process of its own. */
+async function inChild(program: string, args: readonly unknown[], shell?: string): Promise<Ended> {
+  const path = join(directory, `program-${++programs}.mts`);
+  await writeFile(path, program.replace('orchestrator/flow', source));
+  const command = [process.execPath, '--import', 'tsx', path, ...args.map(String)];
+  const child =
+    shell === undefined
+      ? spawn(command[0] as string, command.slice(1), { cwd: root })
+      : spawn('bash', ['-c', `${shell}; exec "$@"`, 'bash', ...command], { cwd: root });
+  const output = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (text: string) => {
+      output[stream] += text;
+    });
+  }
+  const { promise, resolve, reject } = deferred<[number | null, NodeJS.Signals | null]>();
+  child.on('error', reject).on('close', (code, signal) => resolve([code, signal]));
+  const [code, signal] = await promise;
+  return { code, signal, lines: output.stdout.split('\n').slice(0, -1), errors: output.stderr };
+}
+
+/** Does something for each item, a few at a time. */
+async function forEach<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      for (const item of queue) await work(item);
+    }),
+  );
+}
+
+/** Writes entries and snapshots, says which are saved, and kills itself so many rounds of the event loop after one. */
+const writer = `
+import { writeSync } from 'node:fs';
+import { FileCheckpointStore } from 'orchestrator/flow';
+const [directory, after, rounds, size] = process.argv.slice(2);
+const store = new FileCheckpointStore(directory);
+const entry = (number) => number + ':' + 'x'.repeat(Number(size)) + ':' + number;
+const round = () => new Promise((resolve) => setImmediate(resolve));
+await store.save('run', entry(0));
+writeSync(1, 'saved 0\\n');
+for (let number = 1; ; number++) {
+  const writing = number % 4 === 0 ? store.save('run', entry(number)) : store.append('run', entry(number));
+  if (number > Number(after)) {
+    for (let left = Number(rounds); left > 0; left--) await round();
+    process.kill(process.pid, 'SIGKILL');
+  }
+  await writing;
+  writeSync(1, 'saved ' + number + '\\n');
+}
+`;
+
+describe('a program that is killed while it saves', () => {
+  it('never leaves half a checkpoint, and has all that it was told was saved', { timeout: 120_000 }, async () => {
+    const points = [3, 4].flatMap((after) =>
+      [0, 1, 2, 3, 5, 8, 13, 40].map((rounds) => ({ after, rounds, size: rounds % 2 === 0 ? 4_000_000 : 100 })),
+    );
+    await forEach(points, async ({ after, rounds, size }) => {
+      const place = join(directory, `${after}-${rounds}`);
+      const { signal, lines, errors } = await inChild(writer, [place, after, rounds, size]);
+      expect(signal, errors).toBe('SIGKILL');
+      expect(lines).toHaveLength(after + 1);
+      const checkpoint = await new FileCheckpointStore(place).load('run');
+      const texts = [checkpoint?.snapshot ?? '', ...(checkpoint?.entries ?? [])];
+      const numbers = texts.map((text) => {
+        const [number, filling, same] = text.split(':');
+        expect({ length: filling?.length, same }).toEqual({ length: size, same: number });
+        return Number(number);
+      });
+      const [first = -1] = numbers;
+      expect(first % 4).toBe(0);
+      expect(numbers).toEqual(numbers.map((_, index) => first + index));
+      expect([after, after + 1]).toContain(numbers.at(-1));
+      const next = new FileCheckpointStore(place);
+      await next.append('run', 'next');
+      expect((await next.load('run'))?.entries).toEqual([...texts.slice(1), 'next']);
+    });
+  });
+});
+
+/** Writes until the disk takes no more: what is refused was not saved. */
+const filler = `
+import { writeSync } from 'node:fs';
+import { FileCheckpointStore } from 'orchestrator/flow';
+const [directory, what] = process.argv.slice(2);
+process.on('SIGXFSZ', () => {});
+const store = new FileCheckpointStore(directory);
+await store.save('run', 'snapshot');
+writeSync(1, 'saved\\n');
+for (let number = 1; number < 100; number++) {
+  const text = number + ':' + 'x'.repeat(what === 'entries' ? 1_000 : 1_000 * number) + ':' + number;
+  try {
+    await (what === 'entries' ? store.append('run', text) : store.save('run', text));
+    writeSync(1, text + '\\n');
+  } catch (error) {
+    writeSync(1, error.code + '\\n');
+    break;
+  }
+}
+`;
+
+describe.skipIf(process.platform === 'win32')('a disk that is full', () => {
+  it('makes an entry fail that does not fit, and loses none that did', async () => {
+    const place = join(directory, 'full');
+    const { lines, errors } = await inChild(filler, [place, 'entries'], 'ulimit -f 10');
+    expect(errors).toBe('');
+    const store = new FileCheckpointStore(place);
+    expect(await store.load('run')).toEqual({ snapshot: 'snapshot', entries: lines.slice(1, -1) });
+    expect(lines.at(-1)).toBe('EFBIG');
+    await store.append('run', 'next');
+    expect((await store.load('run'))?.entries).toEqual([...lines.slice(1, -1), 'next']);
+  });
+
+  it('makes a snapshot fail that does not fit, and leaves the one before it whole', async () => {
+    const place = join(directory, 'full');
+    const { lines, errors } = await inChild(filler, [place, 'snapshots'], 'ulimit -f 10');
+    expect(errors).toBe('');
+    const checkpoint = await new FileCheckpointStore(place).load('run');
+    expect(checkpoint).toEqual({ snapshot: lines.at(-2), entries: [] });
+    expect(lines.at(-1)).toBe('EFBIG');
+  });
+});
+
+/** A flow whose executions are one after another, and are written down; it dies where it is told to, or goes on. */
+const crasher = `
+import { appendFileSync, writeSync } from 'node:fs';
+import { FileCheckpointStore, Flow, withAction } from 'orchestrator/flow';
+const [directory, log, mode, point, at] = process.argv.slice(2);
+const die = () => process.kill(process.pid, 'SIGKILL');
+let executions = 0;
+const work = (value) => async (input, { runId, nodeId, visit, index = '' }) => {
+  appendFileSync(log, runId + ':' + nodeId + '#' + visit + index + '\\n');
+  if (point === 'in' && ++executions === Number(at)) die();
+  return typeof value === 'function' ? value(input, visit) : value;
+};
+let saved = 0;
+class Watched extends FileCheckpointStore {
+  async save(...args) {
+    await super.save(...args);
+    if (point === 'saved' && ++saved === Number(at)) die();
+  }
+  async append(...args) {
+    await super.append(...args);
+    if (point === 'saved' && ++saved === Number(at)) die();
+  }
+}
+const inner = new Flow('inner').node('x', work((input) => input + 1)).node('y', work((input) => input * 2)).edge('x', 'y');
+const flow = new Flow('crash')
+  .node('begin', async (input, args) => {
+    args.context.since = new Date(0);
+    return work(1)(input, args);
+  })
+  .node('count', work((_, visit) => withAction(visit < 3 ? 'again' : 'on', visit)))
+  .node('sub', inner)
+  .batch('each', work((item) => item * 10), { items: '[1.0, 2.0]', concurrency: 1 })
+  .node('risky', () => Promise.reject(new RangeError('no')), { fallback: 'rescue' })
+  .node('rescue', work('rescued'))
+  .node('never', work('never'))
+  .node('end', work((input) => input))
+  .edge('begin', 'count')
+  .edge('count', 'count', { action: 'again' })
+  .edge('count', 'sub', { action: 'on' })
+  .edge('sub', 'each')
+  .edge('each', 'risky')
+  .edge('risky', 'end', { condition: 'output == "rescued"' })
+  .edge('risky', 'never', { condition: 'output != "rescued"' });
+const checkpoint = new Watched(directory);
+const result = mode === 'run' ? await flow.run({ user: 'Ada' }, { runId: 'crash', checkpoint }) : await flow.resume('crash', { checkpoint });
+writeSync(1, JSON.stringify({ ...result, errors: result.errors.map(({ nodeId, recoveredBy }) => ({ nodeId, recoveredBy })), completed: result.completed.toSorted() }) + '\\n');
+`;
+
+describe('a run whose program is killed', () => {
+  const executions = [
+    'begin#1',
+    'count#1',
+    'count#2',
+    'count#3',
+    'x#1',
+    'y#1',
+    'each#10',
+    'each#11',
+    'rescue#1',
+    'end#1',
+  ];
+
+  async function crash(point: string, at: number, more: (place: string) => Promise<void> = async () => {}) {
+    const place = join(directory, `${point}-${at}`);
+    const log = `${place}.log`;
+    await writeFile(log, '');
+    const first = await inChild(crasher, [place, log, 'run', point, at]);
+    const before = (await readFile(log, 'utf8')).split('\n').slice(0, -1);
+    await more(place);
+    const second = first.signal === null ? first : await inChild(crasher, [place, log, 'resume', 'nowhere', 0]);
+    const after = (await readFile(log, 'utf8')).split('\n').slice(0, -1).slice(before.length);
+    const [text = `"${second.errors}"`] = second.lines;
+    const short = (lines: string[]) => lines.map((line) => line.slice(line.indexOf(':') + 1));
+    return { signal: first.signal, before: short(before), after: short(after), result: JSON.parse(text), log };
+  }
+
+  it('goes on where it was, without repeating what has completed', { timeout: 120_000 }, async () => {
+    const whole = await crash('nowhere', 0);
+    expect(whole).toMatchObject({ signal: null, before: executions, after: [] });
+    expect(whole.result).toMatchObject({
+      status: 'completed',
+      skipped: ['never'],
+      context: { user: 'Ada', since: new Date(0).toISOString(), count: 3, sub: 8, each: [10, 20], risky: 'rescued' },
+      errors: [{ nodeId: 'risky', recoveredBy: 'rescue' }],
+    });
+    const points = executions.map((_, index) => ['in', index + 1] as const);
+    await forEach(points, async ([point, at]) => {
+      const { signal, before, after, result } = await crash(point, at);
+      expect(signal).toBe('SIGKILL');
+      expect(before).toEqual(executions.slice(0, at));
+      expect({ at, after }).toEqual({ at, after: executions.slice(at - 1) });
+      expect(result).toEqual(whole.result);
+    });
+  });
+
+  it('goes on after each entry that was saved', { timeout: 120_000 }, async () => {
+    const whole = await crash('nowhere', 0);
+    const points = [1, 2, 3, 5, 6, 7, 9, 11, 13, 15];
+    await forEach(points, async (at) => {
+      const { before, after, result } = await crash('saved', at);
+      expect({ at, all: [...before, ...after] }).toEqual({ at, all: executions });
+      expect(result).toEqual(whole.result);
+    });
+  });
+
+  it('goes on where the last line was cut', { timeout: 120_000 }, async () => {
+    const cut = async (place: string) => {
+      const path = join(place, 'crash.checkpoint');
+      const { length } = await readFile(path);
+      await truncate(path, length - 3);
+    };
+    const { before, after, result } = await crash('in', 4, cut);
+    expect(before).toEqual(executions.slice(0, 4));
+    expect(after).toEqual(executions.slice(2));
+    expect(result).toMatchObject({ status: 'completed', context: { count: 3 } });
+  });
+});
+
+const stores: [string, () => CheckpointStore][] = [
+  ['memory', () => new MemoryCheckpointStore()],
+  ['files', () => new FileCheckpointStore(directory)],
+];
+
+describe.each(stores)('a run that is saved in %s', (_kind, make) => {
+  /** Fails in its middle the first time. */
+  function flaky() {
+    const calls: string[] = [];
+    let failures = 1;
+    const node = (id: string) => (input: unknown) => {
+      calls.push(id);
+      if (id === 'b' && failures-- > 0) throw new RangeError('not yet');
+      return `${id}(${input})`;
+    };
+    const flow = new Flow('flaky')
+      .node('a', node('a'))
+      .node('b', node('b'))
+      .node('c', node('c'))
+      .node('side', node('side'))
+      .edge('a', 'b')
+      .edge('b', 'c')
+      .edge('a', 'side');
+    return { flow, calls };
+  }
+
+  it('is resumed by its id, and repeats nothing that has completed', async () => {
+    const checkpoint = make();
+    const { flow, calls } = flaky();
+    const failed = await flow.run({ user: 'Ada' }, { runId: 'run-1', checkpoint, input: 'i' });
+    expect(failed).toMatchObject({ runId: 'run-1', status: 'failed' });
+    expect(calls).toEqual(['a', 'b', 'side']);
+    const result = await flow.resume('run-1', { checkpoint });
+    expect(calls).toEqual(['a', 'b', 'side', 'b', 'c']);
+    expect(result).toMatchObject({
+      runId: 'run-1',
+      status: 'completed',
+      errors: [],
+      context: { user: 'Ada', a: 'a(i)', b: 'b(a(i))', c: 'c(b(a(i)))', side: 'side(a(i))' },
+    });
+  });
+
+  it('repeats nothing where it is resumed once more', async () => {
+    const checkpoint = make();
+    const { flow, calls } = flaky();
+    await flow.run({}, { runId: 'run-1', checkpoint });
+    const first = await flow.resume('run-1', { checkpoint });
+    const count = calls.length;
+    const second = await flow.resume('run-1', { checkpoint });
+    expect(calls).toHaveLength(count);
+    expect(second).toMatchObject({ status: 'completed', context: first.context, output: first.output });
+    expect(second.completed.toSorted()).toEqual(first.completed.toSorted());
+  });
+
+  it('is resumed by another runtime, from JSON', async () => {
+    const checkpoint = make();
+    const { flow, calls } = flaky();
+    await flow.run({}, { runId: 'run-1', checkpoint });
+    const blueprint = JSON.parse(JSON.stringify(flow.toBlueprint()));
+    const runtime = new FlowRuntime({ registry: flow.registry });
+    expect(await runtime.resume(blueprint, 'run-1', { checkpoint })).toMatchObject({ status: 'completed' });
+    expect(calls).toEqual(['a', 'b', 'side', 'b', 'c']);
+  });
+
+  it('keeps what nodes change in the context: set, changed inside, removed', async () => {
+    const checkpoint = make();
+    const flow = new Flow('keys')
+      .node('a', (_: unknown, { context }: NodeArgs) => {
+        context.added = new Map([['since', new Date(0)]]);
+        context.list.push(2);
+        context.user.name = 'Bob';
+        context.gone = 1;
+        delete context.old;
+      })
+      .node('b', (_: unknown, { context }: NodeArgs) => {
+        delete context.gone;
+        context.list.push(3);
+        context.nothing = undefined;
+      })
+      .wait('c')
+      .node('d', (_: unknown, { context }: NodeArgs) => ({ ...context }))
+      .edge('a', 'b')
+      .edge('b', 'c')
+      .edge('c', 'd');
+    await flow.run({ list: [1], user: { name: 'Ada' }, old: 1 }, { runId: 'run', checkpoint });
+    const { context } = await flow.resume('run', { checkpoint, events: { c: 'now' } });
+    expect(context.d).toStrictEqual({
+      list: [1, 2, 3],
+      user: { name: 'Bob' },
+      added: new Map([['since', new Date(0)]]),
+      nothing: undefined,
+      c: 'now',
+    });
+    expect(Object.keys(context)).not.toContain('old');
+    expect(Object.keys(context)).not.toContain('gone');
+  });
+
+  it('keeps outputs of all kinds', async () => {
+    const checkpoint = make();
+    const circle: { self?: unknown } = {};
+    circle.self = circle;
+    const output = { date: new Date(0), map: new Map([[1, new Set([2n])]]), nothing: undefined, nan: NaN, circle };
+    const flow = new Flow('kinds')
+      .node('a', () => output)
+      .node('none', () => undefined)
+      .wait('w')
+      .node('b', (input: unknown) => input, { inputs: { a: 'a', none: 'none' } })
+      .edge('a', 'w')
+      .edge('none', 'w')
+      .edge('w', 'b');
+    await flow.run({}, { runId: 'run', checkpoint });
+    const result = await flow.resume('run', { checkpoint, events: { w: 1 } });
+    expect(result.context.b.a).toEqual(output);
+    expect(result.context.b.a.circle.self).toBe(result.context.b.a.circle);
+    expect(result.context.b.none).toBeUndefined();
+    expect(result.completed.toSorted()).toEqual(['a', 'b', 'none', 'w']);
+  });
+
+  it('keeps the errors of its nodes as what they are', async () => {
+    const checkpoint = make();
+    const cause = Object.assign(new RangeError('too far', { cause: new TypeError('why') }), { code: 'ERR_FAR' });
+    const flow = new Flow('errors')
+      .node('a', () => Promise.reject(cause), { fallback: 'b', retry: { retries: 1, minTimeout: 0 } })
+      .node('b', () => 'b')
+      .wait('c')
+      .edge('a', 'c');
+    const waiting = await flow.run({}, { runId: 'run', checkpoint });
+    const result = await flow.resume('run', { checkpoint, events: { c: 1 } });
+    for (const { errors } of [waiting, result]) {
+      expect(errors).toMatchObject([{ name: 'NodeError', nodeId: 'a', attempts: 2, recoveredBy: 'b' }]);
+      expect(errors[0]?.cause).toBeInstanceOf(RangeError);
+      expect(errors[0]?.cause).toMatchObject({ message: 'too far', code: 'ERR_FAR', cause: { message: 'why' } });
+    }
+  });
+
+  it('is refused where its blueprint has changed, naming both versions', async () => {
+    const checkpoint = make();
+    const { flow, calls } = flaky();
+    await flow.run({}, { runId: 'run-1', checkpoint });
+    const changed = flaky();
+    (changed.flow as Flow<Context, unknown, string>).node('more', () => 1).edge('c', 'more');
+    const error = await rejection(changed.flow.resume('run-1', { checkpoint }));
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error).toMatchObject({ code: 'ERR_CHECKPOINT', runId: 'run-1' });
+    expect((error as Error).message).toMatch(/^run "run-1" is of version \S+ of "flaky", and this is version \S+$/);
+    const versions = (error as Error).message.match(/version (\S+)/g);
+    expect(new Set(versions).size).toBe(2);
+    expect(changed.calls).toEqual([]);
+    expect((await flow.resume('run-1', { checkpoint })).status).toBe('completed');
+    expect(calls).toEqual(['a', 'b', 'side', 'b', 'c']);
+  });
+
+  it('goes by the version of the author where there is one', async () => {
+    const checkpoint = make();
+    const make1 = (version: string, params = {}) =>
+      new Flow('versions', { version })
+        .wait('a')
+        .node('b', (input: unknown) => input, { params })
+        .edge('a', 'b');
+    await make1('v1').run({}, { runId: 'run', checkpoint });
+    const error = await rejection(make1('v2').resume('run', { checkpoint, events: { a: 1 } }));
+    expect(error).toMatchObject({
+      name: 'CheckpointError',
+      message: 'run "run" is of version v1 of "versions", and this is version v2',
+    });
+    const result = await make1('v1', { changed: true }).resume('run', { checkpoint, events: { a: 1 } });
+    expect(result.status).toBe('completed');
+  });
+
+  it('is refused by a flow of another name', async () => {
+    const checkpoint = make();
+    const { flow } = flaky();
+    await flow.run({}, { runId: 'run-1', checkpoint });
+    expect(await rejection(new Flow('other').node('a', () => 1).resume('run-1', { checkpoint }))).toMatchObject({
+      name: 'CheckpointError',
+      message: 'run "run-1" is a run of "flaky", not of "other"',
+    });
+  });
+
+  it('is refused where it is unknown', async () => {
+    const checkpoint = make();
+    expect(await rejection(flaky().flow.resume('nobody', { checkpoint }))).toMatchObject({
+      name: 'CheckpointError',
+      code: 'ERR_CHECKPOINT',
+      runId: 'nobody',
+      message: 'run "nobody" is not in the checkpoint store',
+    });
+    expect(await rejection(flaky().flow.resume('nobody'))).toMatchObject({ name: 'CheckpointError' });
+    expect(await checkpoint.list()).toEqual([]);
+  });
+
+  it('cannot be begun again under the same id, unless it was deleted', async () => {
+    const checkpoint = make();
+    const { flow, calls } = flaky();
+    await flow.run({}, { runId: 'run-1', checkpoint });
+    const before = await checkpoint.load('run-1');
+    const count = calls.length;
+    const error = await rejection(flow.run({}, { runId: 'run-1', checkpoint }));
+    expect(error).toMatchObject({
+      name: 'CheckpointError',
+      runId: 'run-1',
+      message: expect.stringContaining('already'),
+    });
+    expect(calls).toHaveLength(count);
+    expect(await checkpoint.load('run-1')).toEqual(before);
+    await checkpoint.delete('run-1');
+    expect((await flow.run({}, { runId: 'run-1', checkpoint })).status).toBe('completed');
+  });
+
+  it.each([
+    ['no text that can be read', 'x'],
+    ['nothing', serializer.serialize(null)],
+    ['a number', serializer.serialize(7)],
+    ['an empty object', serializer.serialize({})],
+    ['a list', serializer.serialize([])],
+    ['the half of a text', '[{"flow":1'],
+  ])('is refused where its snapshot is %s', async (_, snapshot) => {
+    const checkpoint = make();
+    const { flow, calls } = flaky();
+    await checkpoint.save('run-1', snapshot);
+    const error = await rejection(flow.resume('run-1', { checkpoint }));
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error).toMatchObject({ runId: 'run-1' });
+    expect(calls).toEqual([]);
+  });
+
+  it.each([
+    ['no text that can be read', 'x'],
+    ['nothing', serializer.serialize(null)],
+    ['an empty object', serializer.serialize({})],
+    ['of an unknown type', serializer.serialize({ happening: { type: 'danced', nodeId: 'a' } })],
+    ['of an unknown node', serializer.serialize({ happening: { type: 'completed', nodeId: 'x', passed: [] } })],
+  ])('is refused where an entry is %s', async (_, entry) => {
+    const checkpoint = make();
+    const { flow, calls } = flaky();
+    await flow.run({}, { runId: 'run-1', checkpoint });
+    const count = calls.length;
+    await checkpoint.append('run-1', entry);
+    const error = await rejection(flow.resume('run-1', { checkpoint }));
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error).toMatchObject({ runId: 'run-1' });
+    expect(calls).toHaveLength(count);
+  });
+
+  it.each(['position', 'context', 'errors', 'awaiting', 'passed', 'actions', 'items', 'children'])(
+    'is refused where its snapshot has a wrong %s',
+    async (field) => {
+      const checkpoint = make();
+      const flow = new Flow('fields')
+        .wait('a')
+        .node('b', () => 1)
+        .edge('a', 'b');
+      await flow.run({}, { runId: 'run', checkpoint });
+      const { snapshot } = (await checkpoint.load('run')) as { snapshot: string };
+      for (const wrong of [null, 7, 'x', undefined]) {
+        const saved = { ...(serializer.deserialize(snapshot) as object), [field]: wrong };
+        await checkpoint.save('run', serializer.serialize(saved));
+        expect(await rejection(flow.resume('run', { checkpoint }))).toBeInstanceOf(CheckpointError);
+      }
+    },
+  );
+
+  it('fails the node whose output cannot be saved, naming the path', async () => {
+    const checkpoint = make();
+    const flow = new Flow('output')
+      .node('a', () => ({ order: { lines: [{ pay: () => 1 }] } }))
+      .node('b', () => 'b')
+      .node('c', () => 'c')
+      .edge('a', 'b');
+    const result = await flow.run({}, { runId: 'run', checkpoint });
+    expect(result).toMatchObject({ status: 'failed', completed: ['c'] });
+    expect(result.errors).toMatchObject([{ nodeId: 'a', cause: { name: 'SerializationError' } }]);
+    expect(result.errors[0]?.message).toContain('order.lines[0].pay');
+    expect(result.context).not.toHaveProperty('a');
+    expect(result.unreached).toMatchObject([{ nodeId: 'b' }]);
+    const again = await flow.resume('run', { checkpoint });
+    expect(again).toMatchObject({ status: 'failed', completed: ['c'] });
+  });
+
+  it('has a fallback stand in for a node whose output cannot be saved', async () => {
+    const checkpoint = make();
+    const flow = new Flow('output')
+      .node('a', () => ({ act: () => 1 }), { fallback: 'f' })
+      .node('f', () => 'f')
+      .node('b', (input: unknown) => input)
+      .edge('a', 'b');
+    const result = await flow.run({}, { runId: 'run', checkpoint });
+    expect(result).toMatchObject({ status: 'completed', output: 'f', errors: [{ nodeId: 'a', recoveredBy: 'f' }] });
+  });
+
+  it('fails the node that puts into the context what cannot be saved, naming the key', async () => {
+    const checkpoint = make();
+    const flow = new Flow('context')
+      .node('a', (_: unknown, { context }: NodeArgs) => {
+        context.client = { connect: () => 1 };
+      })
+      .node('b', () => 'b')
+      .edge('a', 'b');
+    const result = await flow.run({}, { runId: 'run', checkpoint });
+    expect(result).toMatchObject({ status: 'failed', completed: [] });
+    expect(result.errors).toMatchObject([{ nodeId: 'a', cause: { name: 'SerializationError' } }]);
+    expect(result.errors[0]?.message).toContain('context.client.connect');
+  });
+
+  it('is refused before anything runs where its context cannot be saved', async () => {
+    const checkpoint = make();
+    const { flow, calls } = flaky();
+    const error = await rejection(flow.run({ client: { connect: () => 1 } }, { runId: 'run', checkpoint }));
+    expect(error).toBeInstanceOf(SerializationError);
+    expect((error as Error).message).toContain('context.client.connect');
+    expect(calls).toEqual([]);
+    expect(await checkpoint.list()).toEqual([]);
+    const input = await rejection(flow.run({}, { runId: 'run', checkpoint, input: { act: () => 1 } }));
+    expect((input as Error).message).toContain('input.act');
+  });
+
+  it('saves a failure whatever was thrown', async () => {
+    const thrown = [Symbol('x'), () => 1, undefined, null, 7, { circle: new WeakMap() }];
+    for (const [index, reason] of thrown.entries()) {
+      const checkpoint = make();
+      const flow = new Flow('thrown')
+        .node('a', () => {
+          throw reason;
+        })
+        .node('b', () => 'b');
+      const result = await flow.run({}, { runId: `run-${index}`, checkpoint });
+      expect(result).toMatchObject({ status: 'failed', completed: ['b'], errors: [{ nodeId: 'a' }] });
+      expect(await flow.resume(`run-${index}`, { checkpoint })).toMatchObject({ status: 'failed' });
+    }
+  });
+
+  it('keeps what a store that fails has not saved out of the run', async () => {
+    const store = make();
+    const calls: string[] = [];
+    const checkpoint: CheckpointStore = {
+      save: (id, text) => store.save(id, text),
+      append: async (id, text) => {
+        if (calls.includes('b')) throw new Error('disk full');
+        return store.append(id, text);
+      },
+      load: (id) => store.load(id),
+      delete: (id) => store.delete(id),
+      list: () => store.list(),
+    };
+    const node = (id: string) => () => calls.push(id);
+    const flow = new Flow('full').node('a', node('a')).node('b', node('b')).node('c', node('c'));
+    const chain = flow.edge('a', 'b').edge('b', 'c');
+    expect(await rejection(chain.run({}, { runId: 'run', checkpoint }))).toMatchObject({ message: 'disk full' });
+    expect(calls).toEqual(['a', 'b']);
+    expect((await chain.resume('run', { checkpoint: store })).status).toBe('completed');
+    expect(calls).toEqual(['a', 'b', 'b', 'c']);
+  });
+});
+
+/** The flow of a loop whose two sides complete at the same time, behind a few nodes, and then waits. */
+function looping(turns: number, before: number) {
+  const calls: Record<string, number> = {};
+  const count = (_: unknown, { nodeId }: NodeArgs) => {
+    calls[nodeId] = (calls[nodeId] ?? 0) + 1;
+  };
+  let flow = new Flow<Context, unknown, string>('looping', { maxVisits: turns + 1 })
+    .node('head', count)
+    .node('x', count)
+    .node('y', count)
+    .node('join', (_: unknown, args: NodeArgs) => {
+      count(_, args);
+      args.context.turns = args.visit;
+      return withAction(args.visit < turns ? 'again' : 'on', args.visit);
+    })
+    .wait('w')
+    .node('end', (input: unknown) => input)
+    .edge('head', 'x')
+    .edge('head', 'y')
+    .edge('x', 'join')
+    .edge('y', 'join')
+    .edge('join', 'head', { action: 'again' })
+    .edge('join', 'w', { action: 'on' })
+    .edge('w', 'end');
+  for (let index = 0; index < before; index++) {
+    flow = flow.node(`before${index}`, count).edge(`before${index}`, index === 0 ? 'head' : `before${index - 1}`);
+  }
+  return { flow, calls };
+}
+
+describe('a run with very many entries', () => {
+  it.each([0, 1, 2, 3, 4, 5])('can be resumed wherever a snapshot came in between: %i nodes before', async (before) => {
+    const checkpoint = new FileCheckpointStore(directory);
+    const { flow, calls } = looping(300, before);
+    const waiting = await flow.run({}, { runId: 'run', checkpoint });
+    expect(waiting).toMatchObject({ status: 'awaiting', context: { turns: 300 } });
+    const result = await new FlowRuntime().resume(flow, 'run', {
+      checkpoint: new FileCheckpointStore(directory),
+      events: { w: 'go' },
+    });
+    expect(result).toMatchObject({ status: 'completed', context: { turns: 300, join: 300, end: 'go' } });
+    for (const node of ['head', 'x', 'y', 'join']) expect(calls[node]).toBe(300);
+  });
+
+  it('has at each moment what it was told was saved', async () => {
+    const store = new MemoryCheckpointStore();
+    const saved: string[] = [];
+    const checkpoint: CheckpointStore = {
+      save: (id, text) => store.save(id, text),
+      append: async (id, text) => {
+        await store.append(id, text);
+        saved.push(text);
+      },
+      load: (id) => store.load(id),
+      delete: (id) => store.delete(id),
+      list: () => store.list(),
+    };
+    const { flow } = looping(300, 3);
+    await flow.run({}, { runId: 'run', checkpoint });
+    const kept = await store.load('run');
+    const count = kept?.entries.length ?? 0;
+    expect(kept?.entries).toEqual(saved.slice(saved.length - count));
+    const restored = await flow.resume('run', { checkpoint: store });
+    expect(restored).toMatchObject({ status: 'awaiting', context: { turns: 300 } });
+    expect(restored.completed.toSorted()).toEqual(['before0', 'before1', 'before2', 'head', 'join', 'x', 'y']);
+  });
+
+  it('does not let its file grow with the turns of a loop', async () => {
+    const checkpoint = new FileCheckpointStore(directory);
+    const flow = new Flow('turns', { maxVisits: 5_000 })
+      .node('count', (_: unknown, { visit, context }: NodeArgs) => {
+        context.last = visit;
+        return withAction(visit < 2_500 ? 'again' : 'on', visit);
+      })
+      .wait('w')
+      .edge('count', 'count', { action: 'again' })
+      .edge('count', 'w', { action: 'on' });
+    await flow.run({}, { runId: 'run', checkpoint });
+    expect((await checkpoint.load('run'))?.entries.length).toBeLessThan(2_000);
+    const result = await flow.resume('run', { checkpoint, events: { w: 1 } });
+    expect(result).toMatchObject({ status: 'completed', context: { last: 2_500, count: 2_500 } });
+  }, 60_000);
+
+  it('can be a chain of 1,100 nodes that failed near its end', async () => {
+    const checkpoint = new FileCheckpointStore(directory);
+    let executed = 0;
+    let failures = 1;
+    const node = (input = 0) => {
+      executed += 1;
+      if (input === 1_090 && failures-- > 0) throw new Error('not yet');
+      return input + 1;
+    };
+    const ids = Array.from({ length: 1_100 }, (_, index) => `n${index}`);
+    const graph: Graph = {
+      id: 'chain',
+      nodes: ids.map((id) => ({ id, uses: 'node' })),
+      edges: ids.slice(1).map((target, index) => ({ source: `n${index}`, target })),
+    };
+    const runtime = new FlowRuntime({ registry: { node } });
+    expect(await runtime.run(graph, {}, { runId: 'run', checkpoint })).toMatchObject({ status: 'failed' });
+    const result = await runtime.resume(graph, 'run', { checkpoint: new FileCheckpointStore(directory) });
+    expect(result).toMatchObject({ status: 'completed', output: 1_100 });
+    expect(executed).toBe(1_101);
+  }, 60_000);
+
+  it('does not repeat the items of a batch that are done', async () => {
+    const checkpoint = new FileCheckpointStore(directory);
+    const handled = new Map<number, number>();
+    let failures = 1;
+    const handle = async (item: number) => {
+      handled.set(item, (handled.get(item) ?? 0) + 1);
+      if (item === 2_345 && failures-- > 0) throw new Error('not yet');
+      return item * 2;
+    };
+    const items = Array.from({ length: 3_000 }, (_, index) => index);
+    const flow = new Flow('batch').batch('each', handle, { items: 'items' });
+    expect(await flow.run({ items }, { runId: 'run', checkpoint })).toMatchObject({ status: 'failed' });
+    const result = await flow.resume('run', { checkpoint: new FileCheckpointStore(directory) });
+    expect(result).toMatchObject({ status: 'completed', output: items.map((item) => item * 2) });
+    expect([...handled].filter(([, times]) => times > 1)).toEqual([[2_345, 2]]);
+  }, 60_000);
+
+  it('keeps the entries of a sub-flow in its own', async () => {
+    const checkpoint = new FileCheckpointStore(directory);
+    const { flow: inner, calls } = looping(300, 2);
+    const outer = new Flow('outer')
+      .node('sub', inner)
+      .node('after', (input: unknown) => input)
+      .edge('sub', 'after');
+    const waiting = await outer.run({}, { runId: 'run', checkpoint });
+    expect(waiting).toMatchObject({ status: 'awaiting', awaiting: [{ nodeId: 'sub/w', event: 'w' }] });
+    const result = await outer.resume('run', { checkpoint: new FileCheckpointStore(directory), events: { w: 'go' } });
+    expect(result).toMatchObject({ status: 'completed', output: 'go' });
+    expect(calls.x).toBe(300);
+    expect(calls.join).toBe(300);
+  }, 60_000);
+});
