@@ -90,7 +90,7 @@ export class SerializationError extends TypeError {
 
   constructor(
     readonly path: string,
-    problem: string,
+    readonly problem: string,
     options?: ErrorOptions,
   ) {
     super(`${path || 'the value'} ${problem}`, options);

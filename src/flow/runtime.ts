@@ -153,7 +153,7 @@ export class FlowRuntime implements IExecutor {
     const read = readResumeOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
     const saved = await this.#load(run, read.checkpoint);
-    const state = restoreState(linked.plan, saved, this.#toolbox.core.states.open({}) as Context);
+    const state = restoreState(linked.plan, saved, this.#toolbox.core.states.open({}) as Context, nameOfRun(run));
     state.events = checkEvents(read.events ?? {}, state);
     this.#configure(state, linked, read);
     if (read.checkpoint !== undefined) {
@@ -236,21 +236,17 @@ export class FlowRuntime implements IExecutor {
   }
 }
 
+function nameOfRun(run: string | WorkflowResult): string {
+  return typeof run === 'string' ? run.slice(0, 50) : String(run.runId);
+}
+
 function readSnapshot(text: string, read: (text: string) => unknown): SavedRun {
-  let snapshot: unknown;
   try {
-    snapshot = read(text);
+    return read(text) as SavedRun;
   } catch (cause) {
-    throw new CheckpointError(
-      text.slice(0, 50),
-      'is no snapshot; to resume a run by its id, pass its checkpoint store',
-      { cause },
-    );
+    const problem = 'is no snapshot; to resume a run by its id, pass its checkpoint store';
+    throw new CheckpointError(text.slice(0, 50), problem, { cause });
   }
-  return aValue<SavedRun>('the snapshot of a run', (value) => typeof (value as SavedRun | null)?.position === 'object')(
-    snapshot,
-    'run',
-  );
 }
 
 /** An event that nobody waits for is a mistake in its name. */

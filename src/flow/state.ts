@@ -17,7 +17,8 @@ export interface StateOptions {
 
 /** Writes down what happens in a run. */
 export interface StateJournal {
-  append(happening: Happening): Promise<void>;
+  /** Writes it down, then makes it so. */
+  append(happening: Happening, apply: () => void): Promise<void>;
   /** The journal of a run inside this one. */
   openChild(key: string, child: WorkflowState): Promise<StateJournal>;
   /** The same for one that was saved before. */
@@ -121,10 +122,12 @@ export class WorkflowState<State extends object = any> {
     }
   }
 
-  /** What a node has given does not count. */
-  forget(nodeId: string): void {
+  /** What a node has given does not count; nor does what it has put into the context, if that is what cannot be saved. */
+  forget(nodeId: string, path: string): void {
     this.#completed.delete(nodeId);
     delete (this.#context as Context)[nodeId];
+    const [, key] = /^context(?:\.([^.[]+)|\["(.*?)"\])/.exec(path) ?? [];
+    if (key !== undefined) delete (this.#context as Context)[key];
   }
 
   clearError(nodeId: string): void {

@@ -331,7 +331,7 @@ describe('a run is resumed', () => {
     const checkpoint = new MemoryCheckpointStore();
     expect(await rejection(flow.resume('nowhere', { checkpoint }))).toBeInstanceOf(CheckpointError);
     expect(await rejection(flow.resume('nowhere'))).toBeInstanceOf(CheckpointError);
-    expect(await rejection(flow.resume('[1]'))).toBeInstanceOf(ValidationError);
+    expect(await rejection(flow.resume('[1]'))).toBeInstanceOf(CheckpointError);
   });
 
   it('not where its context holds what cannot be saved, which is named', async () => {
@@ -709,12 +709,34 @@ describe('a resumed run', () => {
     expect((await flow.resume(asText(await flow.run()), { events: { w: 2 } })).output).toEqual({ a: 101, w: 2 });
   });
 
-  it('has what came for a wait, also where it was cancelled before it could use it', async () => {
-    const flow = new Flow('came').wait('w').node('a', note).edge('w', 'a');
+  it('that was cancelled before it began to go on waits as it did', async () => {
+    const flow = new Flow('as it did').wait('w').node('a', note).edge('w', 'a');
     const first = await flow.run();
-    const cancelled = await flow.resume(first, { events: { w: 'payload' }, signal: AbortSignal.abort() });
-    expect(cancelled.status).toBe('cancelled');
-    expect(await flow.resume(asText(cancelled))).toMatchObject({ status: 'completed', output: 'payload' });
+    const cancelled = await flow.resume(first, { events: { w: 1 }, signal: AbortSignal.abort() });
+    expect(cancelled).toMatchObject({ status: 'cancelled', awaiting: [{ nodeId: 'w' }] });
+    const result = await flow.resume(asText(cancelled), { events: { w: 2 } });
+    expect(result).toMatchObject({ status: 'completed', output: 2 });
+  });
+
+  it('has what came for a wait, also where it was cancelled before it could use it', async () => {
+    const controller = new AbortController();
+    let calls = 0;
+    const flow = new Flow('came')
+      .node('slow', async () => {
+        if (++calls === 1) throw new Error('no');
+        if (calls === 2) await deferred().promise;
+      })
+      .wait('w')
+      .node('a', note)
+      .edge('w', 'a');
+    const first = await flow.run();
+    const pending = flow.resume(first, { events: { w: 'payload' }, signal: controller.signal, concurrency: 1 });
+    await settled();
+    controller.abort();
+    const cancelled = await pending;
+    expect(cancelled).toMatchObject({ status: 'cancelled', awaiting: [], cutShort: ['slow'] });
+    const result = await flow.resume(asText(cancelled));
+    expect(result).toMatchObject({ status: 'completed', context: { w: 'payload', a: 'payload' } });
   });
 
   it('can be run with a bound on its nodes', async () => {

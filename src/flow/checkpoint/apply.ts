@@ -1,8 +1,8 @@
-import { CheckpointError, NodeError } from '../errors.js';
+import { NodeError } from '../errors.js';
 import type { Plan } from '../plan/plan.js';
 import { Position } from '../plan/position.js';
-import { versionOf } from '../plan/version.js';
 import { WorkflowState } from '../state.js';
+import { checkSavedRun } from './saved-run.js';
 import type { Entry, Happening, SavedChild, SavedNodeError } from './store.js';
 
 /**
@@ -92,21 +92,18 @@ function revive({ nodeId, attempts, cause, recoveredBy }: SavedNodeError): NodeE
  * A run as it was saved, with what has happened since.
  *
  * @param context - the object that is to be its context; filled here
- * @throws {CheckpointError} for a run of another blueprint
+ * @param id - what the run is called where it cannot be read
+ * @throws {CheckpointError} for one that is damaged, or of another blueprint
  */
 export function restoreState(
   plan: Plan,
-  { run, entries }: SavedChild,
+  saved: SavedChild,
   context: Record<string, unknown>,
+  id: string,
 ): WorkflowState {
+  checkSavedRun(plan, saved, id);
+  const { run, entries } = saved;
   const { runId, input } = run;
-  if (run.flow !== plan.id) throw new CheckpointError(runId, `is a run of "${run.flow}", not of "${plan.id}"`);
-  if (run.version !== versionOf(plan)) {
-    throw new CheckpointError(
-      runId,
-      `is of version ${run.version} of "${plan.id}", and this is version ${versionOf(plan)}`,
-    );
-  }
   const state = new WorkflowState(Object.assign(context, run.context), { runId, input });
   const position = new Position(plan, run.position);
   state.position = position;

@@ -1,10 +1,13 @@
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { aName, invalid } from '../../validate.js';
 import type { Checkpoint, CheckpointStore } from './store.js';
 
 const extension = '.checkpoint';
+
+/** What the name of a file ends in that is written beside another, to take its place. */
+const beside = '.new';
 
 /** The longest file name that common file systems take, in bytes. */
 const longestName = 255;
@@ -27,9 +30,7 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   async save(runId: string, snapshot: string): Promise<void> {
-    await mkdir(this.directory, { recursive: true });
     await this.#log(runId).replace(asLine(snapshot));
-    await syncDirectory(this.directory);
   }
 
   async append(runId: string, entry: string): Promise<void> {
@@ -52,9 +53,7 @@ export class FileCheckpointStore implements CheckpointStore {
       if (isMissing(error)) return [];
       throw error;
     });
-    return names
-      .filter((name) => name.endsWith(extension))
-      .map((name) => decodeURIComponent(name.slice(0, -extension.length)));
+    return names.map(runIdOf).filter((runId) => runId !== undefined && runId !== '') as string[];
   }
 
   #log(runId: string): Log {
@@ -67,17 +66,22 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   #path(runId: string): string {
-    const name = encodeURIComponent(aName(runId, 'runId')).replaceAll('*', '%2A') + extension;
-    if (name.length > longestName)
-      throw invalid('runId', `an id of at most ${longestName} bytes as a file name`, runId);
+    const name = fileNameOf(aName(runId, 'runId'));
+    const isFit = name !== undefined && name.length + beside.length <= longestName;
+    if (!isFit)
+      throw invalid(
+        'runId',
+        `an id of at most ${longestName - extension.length - beside.length} bytes as a file name, of whole characters`,
+        runId,
+      );
     return join(this.directory, name);
   }
 }
 
 /** One file, to which one thing is done at a time. */
 class Log {
-  #waiting: string[] = [];
-  #flush: Promise<void> | undefined = undefined;
+  /** Lines that wait to be written together. What is called after something else does not join those before it. */
+  #batch: { readonly lines: string[]; readonly written: Promise<void> } | undefined = undefined;
   #busy: Promise<unknown> = Promise.resolve();
   /** Whether the file is known to end with a whole line. */
   #isWhole = false;
@@ -86,21 +90,26 @@ class Log {
 
   replace(line: string): Promise<void> {
     return this.#exclusively(async () => {
-      await writeFileAtomic(this.path, line);
+      await mkdir(dirname(this.path), { recursive: true });
+      await writeAndSync(this.path + beside, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, line);
+      await rename(this.path + beside, this.path);
+      await syncDirectory(dirname(this.path));
       this.#isWhole = true;
     });
   }
 
   /** Adds a line; lines that wait for the same sync are written together. */
   append(line: string): Promise<void> {
-    this.#waiting.push(line);
-    this.#flush ??= this.#exclusively(() => {
-      const lines = this.#waiting.join('');
-      this.#waiting = [];
-      this.#flush = undefined;
-      return this.#write(lines);
-    });
-    return this.#flush;
+    if (this.#batch === undefined) {
+      const lines: string[] = [];
+      const written = this.#exclusively(() => {
+        if (this.#batch?.lines === lines) this.#batch = undefined;
+        return this.#write(lines.join(''));
+      });
+      this.#batch = { lines, written };
+    }
+    this.#batch.lines.push(line);
+    return this.#batch.written;
   }
 
   remove(): Promise<void> {
@@ -108,23 +117,28 @@ class Log {
   }
 
   #exclusively(work: () => Promise<void>): Promise<void> {
+    this.#batch = undefined;
     const done = this.#busy.then(work);
     this.#busy = done.catch(() => undefined);
     return done;
   }
 
   async #write(lines: string): Promise<void> {
-    const file = await open(this.path, 'r+');
-    try {
-      if (!this.#isWhole) await file.truncate(Buffer.byteLength(wholeLines(await file.readFile('utf8'))));
-      this.#isWhole = false;
-      const { size } = await file.stat();
-      await file.write(lines, size);
-      await file.datasync();
-      this.#isWhole = true;
-    } finally {
-      await file.close();
-    }
+    if (!this.#isWhole) await truncate(this.path, Buffer.byteLength(wholeLines(await readFile(this.path, 'utf8'))));
+    this.#isWhole = false;
+    await writeAndSync(this.path, constants.O_WRONLY | constants.O_APPEND, lines);
+    this.#isWhole = true;
+  }
+}
+
+/** All of a text, or an error: a handle's `writeFile` goes on where a write was cut short. */
+async function writeAndSync(path: string, flags: number, text: string): Promise<void> {
+  const file = await open(path, flags);
+  try {
+    await file.writeFile(text);
+    await file.datasync();
+  } finally {
+    await file.close();
   }
 }
 
@@ -133,9 +147,9 @@ function wholeLines(text: string): string {
   return text.slice(0, text.lastIndexOf('\n') + 1);
 }
 
-/** A text is a line already, unless a serializer of somebody else's has put line ends into it. */
+/** A text is a line already, unless a serializer of somebody else's has put line ends or half characters into it. */
 function asLine(text: string): string {
-  return `${text.includes('\n') || text.startsWith('"') ? JSON.stringify(text) : text}\n`;
+  return `${text.includes('\n') || text.startsWith('"') || /\p{Surrogate}/u.test(text) ? JSON.stringify(text) : text}\n`;
 }
 
 function fromLine(line: string): string {
@@ -160,4 +174,24 @@ async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r').catch(() => undefined);
   await directory?.sync().catch(() => undefined);
   await directory?.close();
+}
+
+/** A name that every file system takes; nothing for an id that has half a character in it. */
+function fileNameOf(runId: string): string | undefined {
+  try {
+    return encodeURIComponent(runId).replaceAll('*', '%2A').replaceAll('.', '%2E') + extension;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The id of a run by its file; nothing for a file that is none. */
+function runIdOf(name: string): string | undefined {
+  if (!name.endsWith(extension)) return undefined;
+  try {
+    const runId = decodeURIComponent(name.slice(0, -extension.length));
+    return fileNameOf(runId) === name ? runId : undefined;
+  } catch {
+    return undefined;
+  }
 }

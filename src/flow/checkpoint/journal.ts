@@ -17,41 +17,35 @@ export class Journal implements StateJournal {
   private constructor(
     private readonly state: WorkflowState,
     private readonly serializer: Serializer,
-    private readonly write: (entry: Entry) => Promise<void>,
+    private readonly write: (entry: Entry, apply: () => void) => Promise<void>,
   ) {
     this.#changes();
   }
 
   /** Saves a run from now on. */
   static async open(state: WorkflowState, store: CheckpointStore, serializer: Serializer): Promise<Journal> {
-    const { runId } = state;
-    const most = Math.max(leastEntries, entriesForEachNode * (state.position?.plan.nodeCount ?? 0));
-    let entries = 0;
-    const snapshot = () => serializer.serialize(state.save());
-    await store.save(runId, snapshot());
-    return new Journal(state, serializer, async (entry) => {
-      const text = serializer.serialize(entry);
-      if (++entries > most) {
-        entries = 0;
-        await store.save(runId, snapshot());
-      }
-      await store.append(runId, text);
-    });
+    const log = new Log(state, store, serializer);
+    await log.save();
+    return new Journal(state, serializer, (entry, apply) => log.append(serializer.serialize(entry), apply));
   }
 
   /** The journal of a run inside this one: its entries are entries here. */
   async openChild(key: string, child: WorkflowState): Promise<Journal> {
-    await this.append({ type: 'started', key, run: child.save() });
+    await this.append({ type: 'started', key, run: child.save() }, () => this.state.children.set(key, child));
     return this.reopenChild(key, child);
   }
 
   reopenChild(key: string, child: WorkflowState): Journal {
-    return new Journal(child, this.serializer, (entry) => this.append({ type: 'child', key, entry }));
+    return new Journal(child, this.serializer, (entry, apply) => this.append({ type: 'child', key, entry }, apply));
   }
 
-  /** @throws {SerializationError} for an output or a key of the context that cannot be saved */
-  async append(happening: Happening): Promise<void> {
-    await this.write({ happening, ...this.#changes() });
+  /**
+   * Writes down what has happened, then makes it so.
+   *
+   * @throws {SerializationError} for an output or a key of the context that cannot be saved
+   */
+  async append(happening: Happening, apply: () => void): Promise<void> {
+    await this.write({ happening, ...this.#changes() }, apply);
   }
 
   #changes(): Pick<Entry, 'changed' | 'removed'> {
@@ -59,7 +53,7 @@ export class Journal implements StateJournal {
     const changed: Record<string, unknown> = {};
     let any = false;
     for (const [key, value] of Object.entries(context)) {
-      if (this.state.isCompleted(key)) continue;
+      if (this.state.position !== undefined && this.state.position.plan.indexOf(key) >= 0) continue;
       const text = this.serializer.serialize({ context: { [key]: value } });
       if (this.#saved.get(key) === text) continue;
       this.#saved.set(key, text);
@@ -69,5 +63,47 @@ export class Journal implements StateJournal {
     const removed = [...this.#saved.keys()].filter((key) => !Object.hasOwn(context, key));
     for (const key of removed) this.#saved.delete(key);
     return { ...(any ? { changed } : {}), ...(removed.length > 0 ? { removed } : {}) };
+  }
+}
+
+/** The checkpoint of a run, as it grows. */
+class Log {
+  readonly #most: number;
+  /** Entries that are being written, and do not hold yet: a snapshot does not have them. */
+  readonly #pending = new Set<{ readonly text: string }>();
+  #entries = 0;
+
+  constructor(
+    private readonly state: WorkflowState,
+    private readonly store: CheckpointStore,
+    private readonly serializer: Serializer,
+  ) {
+    this.#most = Math.max(leastEntries, entriesForEachNode * (state.position?.plan.nodeCount ?? 0));
+  }
+
+  save(): Promise<void> {
+    return this.store.save(this.state.runId, this.serializer.serialize(this.state.save()));
+  }
+
+  async append(text: string, apply: () => void): Promise<void> {
+    const entry = { text };
+    this.#pending.add(entry);
+    try {
+      await this.#write(text);
+      // In one step: at no time does an entry neither hold nor wait to.
+      apply();
+    } finally {
+      this.#pending.delete(entry);
+    }
+  }
+
+  /** The snapshot replaces all that was written before, so what does not hold yet is written again behind it. */
+  async #write(text: string): Promise<void> {
+    const { runId } = this.state;
+    if (++this.#entries <= this.#most) return this.store.append(runId, text);
+    this.#entries = this.#pending.size;
+    const writes = [this.save()];
+    for (const { text: pending } of this.#pending) writes.push(this.store.append(runId, pending));
+    await Promise.all(writes);
   }
 }

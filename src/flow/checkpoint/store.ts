@@ -1,4 +1,4 @@
-import type { NodeError } from '../errors.js';
+import { CheckpointError, type NodeError } from '../errors.js';
 import type { SavedPosition } from '../plan/marks.js';
 import type { Waiting } from '../result.js';
 
@@ -36,7 +36,9 @@ export class MemoryCheckpointStore implements CheckpointStore {
   }
 
   async append(runId: string, entry: string): Promise<void> {
-    this.#checkpoints.get(runId)?.entries.push(entry);
+    const kept = this.#checkpoints.get(runId);
+    if (kept === undefined) throw new CheckpointError(runId, 'has no checkpoint to add to');
+    kept.entries.push(entry);
   }
 
   async load(runId: string): Promise<Checkpoint | undefined> {

@@ -38,7 +38,10 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
 }
 
 async function keep({ state, nodeId }: NodeCall, index: number, output: unknown): Promise<void> {
-  await state.journal?.append({ type: 'item', nodeId, index, output });
-  const items = state.items.get(nodeId) ?? new Map<number, unknown>();
-  state.items.set(nodeId, items.set(index, output));
+  const apply = () => {
+    const items = state.items.get(nodeId) ?? new Map<number, unknown>();
+    state.items.set(nodeId, items.set(index, output));
+  };
+  if (state.journal === undefined) apply();
+  else await state.journal.append({ type: 'item', nodeId, index, output }, apply);
 }

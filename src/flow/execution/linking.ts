@@ -43,7 +43,7 @@ class LinkingToolbox implements Toolbox {
 
   linkedOf(flow: object, registries: readonly Registry[] = []): LinkedFlow {
     const blueprint = flow instanceof FlowNode ? flow.toBlueprint() : flow;
-    if (this.#last?.blueprint === blueprint) return this.#last.linked;
+    if (this.#last !== undefined && this.#last.blueprint === blueprint) return this.#last.linked;
     let linked = typeof blueprint === 'object' && blueprint !== null ? this.#linked.get(blueprint) : undefined;
     if (linked === undefined) linked = this.#link(flow, blueprint, registries);
     if (!(linked instanceof LinkedFlow)) throw new BlueprintError(nameOf(blueprint), linked);

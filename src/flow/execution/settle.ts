@@ -7,7 +7,7 @@ import { NodeError, SerializationError } from '../errors.js';
 import type { NodeResult } from '../node-result.js';
 import type { NextNode } from '../plan/plan.js';
 import type { Position } from '../plan/position.js';
-import type { WorkflowState } from '../state.js';
+import type { StateJournal, WorkflowState } from '../state.js';
 import { arcsOf, type GraphTraverser } from '../traverser.js';
 
 /** A run under way: what settling a node is about. */
@@ -182,30 +182,32 @@ async function fail(advance: Advance, error: NodeError, recoveredBy?: string): P
 /** Something has happened: it is saved, if the run is, and then holds. */
 function commit(advance: Advance, happening: Happening): Pending {
   const { state, traverser } = advance;
-  if (state.journal === undefined) {
-    apply(state, traverser.position, happening);
-    return undefined;
-  }
-  return commitSaved(state, traverser.position, happening, state.journal.append(happening));
+  if (state.journal !== undefined) return commitSaved(state, traverser.position, happening, state.journal);
+  apply(state, traverser.position, happening);
+  return undefined;
 }
 
 async function commitSaved(
   state: WorkflowState,
   position: Position,
   happening: Happening,
-  saved: Promise<void>,
+  journal: StateJournal,
 ): Promise<void> {
   try {
-    await saved;
+    await journal.append(happening, () => apply(state, position, happening));
   } catch (error) {
     // An output that cannot be saved is the node's failure; a disk that is full is not.
     if (!(error instanceof SerializationError) || happening.type !== 'completed') throw error;
-    const failure = new NodeError(happening.nodeId, 1, error);
-    const isLost = happening.recoveredBy !== undefined;
-    const failed = { type: 'failed', nodeId: happening.nodeId, error: savedError(failure), isLost } as const;
-    state.forget(happening.nodeId);
-    await state.journal?.append(failed);
-    return apply(state, position, failed);
+    const { nodeId, recoveredBy } = happening;
+    const failure = new NodeError(nodeId, 1, inContext(error, nodeId));
+    const failed = { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined } as const;
+    state.forget(nodeId, error.path);
+    await journal.append(failed, () => apply(state, position, failed));
   }
-  apply(state, position, happening);
+}
+
+/** Names the place where the context has the output. */
+function inContext(error: SerializationError, nodeId: string): SerializationError {
+  const path = error.path.replace(/^happening\.output/, `context.${nodeId}`);
+  return path === error.path ? error : new SerializationError(path, error.problem, { cause: error.cause });
 }

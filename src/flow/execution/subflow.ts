@@ -56,7 +56,7 @@ async function childOf(
   const isSaved = known !== undefined;
   const context = core.states.open(isPlainObject(input) && !isSaved ? aState(input, 'input') : {});
   const runId = [parent.runId, nodeId, ...(index === undefined ? [] : [index]), visit].join('/');
-  const state = isSaved ? restoreState(plan, known, context) : new WorkflowState(context, { runId, input });
+  const state = isSaved ? restoreState(plan, known, context, runId) : new WorkflowState(context, { runId, input });
   state.position ??= new Position(plan);
   if (parent.journal !== undefined) {
     state.journal = await (isSaved ? parent.journal.reopenChild(key, state) : parent.journal.openChild(key, state));

@@ -7,7 +7,7 @@ import type { NodeResult } from '../node-result.js';
 import { type NextNode, type Plan, planOf } from '../plan/plan.js';
 import type { Context } from '../result.js';
 import { stateOf, WorkflowState } from '../state.js';
-import { RemotePosition } from './remote-position.js';
+import { type RemoteEvents, RemotePosition } from './remote-position.js';
 
 /** What `new EventDrivenOrchestrator` takes besides services and store. */
 export interface EventDrivenOptions {
@@ -74,32 +74,57 @@ export class EventDrivenOrchestrator {
     if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${blueprint.id}"`);
     // What has been decided is in the store; a position in memory would know only what happens here.
     if (state instanceof WorkflowState) state.position = undefined;
-    const nodesToEnqueue: string[] = [];
-    const position = new RemotePosition(plan, this.coordinationStore, this.#prefix, runId, {
-      ready: (ready) => nodesToEnqueue.push(ready),
-      skipped: async (skipped) => void (await state.addSkippedNode?.(skipped)),
-    });
-    const job = new Job(this.services, blueprint, plan, state, position);
+    const job = new Job(this.services, blueprint, plan, state, this.coordinationStore, this.#prefix, runId);
     await job.settle(node, await job.execute(node));
-    return { nodesToEnqueue };
+    return { nodesToEnqueue: job.nodesToEnqueue };
   }
 }
 
 /** One node that was executed. */
-class Job {
+class Job implements RemoteEvents {
+  readonly nodesToEnqueue: string[] = [];
+  readonly #position: RemotePosition;
+  /** Arcs that count as taken since what followed last. */
+  readonly #arrived = new Set<number>();
+  readonly #before = new Map<number, { readonly value: unknown } | undefined>();
+
   constructor(
     private readonly services: ExecutionServices,
     private readonly blueprint: WorkflowBlueprint,
     private readonly plan: Plan,
     private readonly state: RemoteState,
-    private readonly position: RemotePosition,
-  ) {}
+    store: ICoordinationStore,
+    prefix: string,
+    runId: string,
+  ) {
+    this.#position = new RemotePosition(plan, store, prefix, runId, this);
+  }
+
+  ready(nodeId: string): void {
+    this.nodesToEnqueue.push(nodeId);
+  }
+
+  async skipped(nodeId: string): Promise<void> {
+    await this.state.addSkippedNode?.(nodeId);
+  }
+
+  /** Keeps in mind what a node's input will be made of. What came by a back arc takes the place of what came before. */
+  arrived(arc: number, isTaken: boolean): void {
+    const { arcTarget, backOf } = this.plan;
+    const { arrivals } = stateOf(this.state.getContext());
+    const target = arcTarget[arc] as number;
+    const isBack = (other: number) => (backOf[other] as number) >= 0;
+    const keeps = (other: number) => other !== arc && (!isTaken || isBack(other) === isBack(arc));
+    const kept = [...(arrivals.get(target) ?? [])].filter(keeps);
+    arrivals.set(target, new Set(isTaken ? [...kept, arc] : kept));
+    if (isTaken) this.#arrived.add(arc);
+  }
 
   async execute(node: number): Promise<NodeExecutionResult> {
     const nodeId = this.plan.idOf(node);
     try {
-      const visit = await this.position.visitOf(node);
-      const input = await this.services.resolveNodeInput(nodeId, this.blueprint, this.state.getContext());
+      const visit = await this.#position.visitOf(node);
+      const input = await this.#input(node);
       const state = this.state instanceof WorkflowState ? this.state : undefined;
       return await this.services.executorFactory(this.blueprint)(nodeId).execute(input, state, visit);
     } catch (error) {
@@ -127,26 +152,57 @@ class Job {
   /** The edges that are followed with a result: a node's own, or that of its fallback. */
   async #route(nodeId: string, result: NodeResult): Promise<readonly NextNode[]> {
     const context = this.state.getContext();
+    this.#takePassed(this.plan.indexOf(nodeId));
     const next = await this.services.determineNextNodes(this.blueprint, nodeId, result, context);
     for (const { edge, node } of next) await this.services.applyEdgeTransform(edge, result, node, context);
     return next;
   }
 
+  /** A fallback gets what the node got that it stands in for, unless it says itself what it gets. */
+  async #input(node: number): Promise<unknown> {
+    const isMapped = this.plan.nodes[node]?.inputs !== undefined;
+    const owner = this.plan.owners.has(node) && !isMapped ? await this.#position.ownerOf(node) : undefined;
+    return this.services.resolveNodeInput(this.plan.idOf(owner ?? node), this.blueprint, this.state.getContext());
+  }
+
   async #follow(node: number, next: readonly NextNode[], result: NodeResult): Promise<void> {
     const edges = new Set(next.map(({ edge }) => edge));
     const taken = this.plan.outgoing(node).filter(({ edge }) => edges.has(edge));
-    const arcs = new Set(taken.map(({ arc }) => arc));
-    const state = stateOf(this.state.getContext());
-    for (const { arc } of this.plan.outgoing(node)) noteArrival(this.plan, state, arc, arcs.has(arc));
-    await this.position.complete(node, arcs);
+    this.#arrived.clear();
+    await this.#position.complete(node, new Set(taken.map(({ arc }) => arc)));
+    this.#keepPassed(result);
     if (!this.plan.owners.has(node)) return;
-    for (const owner of await this.position.standIn(node, result.action)) await this.#recover(owner, node, result);
+    for (const owner of await this.#position.standIn(node, result.action)) await this.#recover(owner, node, result);
+  }
+
+  /** What the arcs of a node have passed on before is put aside: transforms will say what they pass on now. */
+  #takePassed(node: number): void {
+    const { passed } = stateOf(this.state.getContext());
+    const { outFrom } = this.plan;
+    this.#before.clear();
+    for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
+      this.#before.set(arc, passed.has(arc) ? { value: passed.get(arc) } : undefined);
+      passed.delete(arc);
+    }
+  }
+
+  /** An arc out of a loop that does not count this time has still passed on what it did when it counted. */
+  #keepPassed({ output }: NodeResult): void {
+    const { passed } = stateOf(this.state.getContext());
+    for (const [arc, before] of this.#before) {
+      const isBack = (this.plan.backOf[arc] as number) >= 0;
+      const isExit = (this.plan.exitOf[arc] as number) >= 0;
+      if (!this.#arrived.has(arc)) {
+        if (isExit && before !== undefined) passed.set(arc, before.value);
+        else passed.delete(arc);
+      } else if ((isBack || isExit) && !passed.has(arc)) passed.set(arc, output);
+    }
   }
 
   async #fail(node: number, error: NodeError): Promise<void> {
     await this.state.addError?.(this.plan.idOf(node), error);
-    const fallback = await this.position.fail(node);
-    const known = fallback < 0 ? undefined : await this.position.standInOf(fallback);
+    const fallback = await this.#position.fail(node);
+    const known = fallback < 0 ? undefined : await this.#position.standInOf(fallback);
     if (known === undefined) return;
     const output = this.state.getContext()[this.plan.idOf(fallback)];
     await this.#recover(node, fallback, { output, action: known.action });
@@ -158,14 +214,4 @@ class Job {
     await this.state.markRecovered?.(nodeId, this.plan.idOf(fallback));
     await this.#follow(owner, await this.#route(nodeId, result), result);
   }
-}
-
-/** Keeps in mind what a node's input will be made of. What came by a back arc takes the place of what came before. */
-function noteArrival(plan: Plan, { arrivals }: WorkflowState, arc: number, isTaken: boolean): void {
-  const target = plan.arcTarget[arc] as number;
-  const isBack = (arc: number) => (plan.backOf[arc] as number) >= 0;
-  const kept = [...(arrivals.get(target) ?? [])].filter(
-    (known) => known !== arc && (!isTaken || isBack(known) === isBack(arc)),
-  );
-  arrivals.set(target, new Set(isTaken ? [...kept, arc] : kept));
 }

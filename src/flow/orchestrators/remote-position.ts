@@ -11,6 +11,8 @@ const entering: ReadonlySet<string> = new Set(['fanin', 'reached', 'joinlock', '
 export interface RemoteEvents {
   ready(nodeId: string): void;
   skipped(nodeId: string): Promise<void>;
+  /** An arc counts as taken, or as not taken. */
+  arrived(arc: number, isTaken: boolean): void;
 }
 
 /**
@@ -41,9 +43,12 @@ export class RemotePosition {
     for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
       const isTaken = arcs.has(arc);
       if ((backOf[arc] as number) >= 0) {
-        if (isTaken) await this.#set('again', arcTarget[arc] as number, String(node));
-      } else if ((exitOf[arc] as number) < 0) await this.#arrive(arc, isTaken);
-      else if (isTaken && (await this.#isFirstExit(arc))) await this.#arrive(arc, true);
+        if (!isTaken) continue;
+        this.events.arrived(arc, true);
+        await this.#set('again', arcTarget[arc] as number, String(node));
+      } else if ((exitOf[arc] as number) < 0 || (isTaken && (await this.#isFirstExit(arc)))) {
+        await this.#arrive(arc, isTaken);
+      }
     }
     await this.#settle(node);
   }
@@ -65,6 +70,12 @@ export class RemotePosition {
     await this.#set('recovering', node, 'yes');
     if (await this.#release(fallback, node)) this.events.ready(this.plan.idOf(fallback));
     return fallback;
+  }
+
+  /** The node that a fallback was first needed by. */
+  async ownerOf(fallback: number): Promise<number | undefined> {
+    const id = await this.#get('joinlock', fallback);
+    return id === undefined ? undefined : this.plan.indexOf(id);
   }
 
   /** Sets down that a fallback has completed, and gives the nodes that it stands in for. */
@@ -93,6 +104,7 @@ export class RemotePosition {
   async #arrive(arc: number, isTaken: boolean): Promise<void> {
     const { arcSource, arcTarget, awaited, joinsAny } = this.plan;
     const [source, target] = [arcSource[arc] as number, arcTarget[arc] as number];
+    this.events.arrived(arc, isTaken);
     const most = awaited[target] as number;
     if (most === 1) return isTaken ? this.#ready(target, source) : this.#skip(target);
     const isFirst = await this.#set('fanin', target, isTaken ? 'taken' : 'refused', this.plan.idOf(source));

@@ -14,7 +14,7 @@ const deepestParams = 2_000;
 
 const reservedIds = new Set(['__proto__', 'constructor', 'prototype']);
 
-export const anId = aValue<string>(
+const anId = aValue<string>(
   'a non-empty string, and none of __proto__, constructor, prototype',
   (value) => typeof value === 'string' && value !== '' && !reservedIds.has(value),
 );
