@@ -1,7 +1,11 @@
 // What must hold of the package as it is installed: run on every supported Node.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { AbortError, Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
+import { BlueprintError, FileCheckpointStore, Flow, FlowRuntime, GraphBuilder, withAction } from 'orchestrator/flow';
 
 const events = [];
 const orchestrator = new Orchestrator({ state: { requests: 0 }, retry: { retries: 2, minTimeout: 1 } })
@@ -50,5 +54,30 @@ await assert.rejects(
 
 const required = createRequire(import.meta.url)('orchestrator');
 assert.equal(required.Orchestrator, Orchestrator);
+
+// A flow runs as a process of the same kernel: its nodes are tasks that its hooks see.
+const tasks = [];
+const observed = new Orchestrator().onTaskCompletion(({ name, status }) => tasks.push(`${name} ${status}`));
+const runtime = new FlowRuntime({ orchestrator: observed });
+const flow = new Flow('smoke')
+  .node('count', (_, { context }) => withAction(context.limit > 1 ? 'many' : 'few', context.limit))
+  .batch('many', (item) => item * 2, { items: 'items', concurrency: 2 })
+  .node('few', () => 'few')
+  .wait('approval')
+  .node('end', (input) => input)
+  .edge('count', 'many', { action: 'many' })
+  .edge('count', 'few', { action: 'few' })
+  .edge('many', 'approval', { condition: 'size(output) == 3' })
+  .edge('approval', 'end')
+  .edge('few', 'end');
+const directory = await mkdtemp(join(tmpdir(), 'orchestrator-'));
+const checkpoint = new FileCheckpointStore(directory);
+const waiting = await runtime.run(flow, { limit: 3, items: [1, 2, 3] }, { checkpoint, runId: 'run' });
+assert.equal(waiting.status, 'awaiting');
+const ended = await runtime.resume(flow, 'run', { checkpoint, events: { approval: 'yes' } });
+assert.deepEqual([ended.status, ended.context.many, ended.output], ['completed', [2, 4, 6], { approval: 'yes' }]);
+assert.deepEqual(tasks.sort(), ['count succeeded', 'end succeeded', ...Array(4).fill('many succeeded')]);
+assert.throws(() => new GraphBuilder().build({ id: 'x', nodes: [{ id: 'a', uses: 'b' }], edges: [] }), BlueprintError);
+await rm(directory, { recursive: true });
 
 console.log(`smoke: Node ${process.versions.node}`);
