@@ -1,4 +1,5 @@
 import { Bench } from 'tinybench';
+import { medianOf } from './median.mjs';
 import { allRows, insideScopes } from './rows.mjs';
 
 const quick = process.argv.includes('--quick');
@@ -56,9 +57,4 @@ async function settle() {
 /** Lets the event loop turn once before each iteration, as it does in a program. It is not part of the figure. */
 function turn() {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function medianOf(values) {
-  const sorted = values.toSorted((one, other) => one - other);
-  return sorted[Math.floor(sorted.length / 2)];
 }

@@ -8,6 +8,7 @@ import {
   toBlueprint,
   type WorkflowBlueprint,
 } from './blueprint.js';
+import type { DryRunExecutor, DryRunResult } from './executors/dry-run.js';
 import { InMemoryExecutor } from './executors/in-memory.js';
 import {
   type BatchOptions,
@@ -50,7 +51,7 @@ type NewId<Id extends string, Ids extends string> = string extends Ids ? Id : Id
  * const flow = new Flow('order')
  *   .node('fetch', fetchOrder, { retry: 3 })
  *   .node('check', (order) => withAction(order.total > 100 ? 'review' : 'ok', order))
- *   .node('charge', charge, { timeout: 5_000 })
+ *   .node('charge', charge, { inputs: 'fetch', timeout: 5_000 })
  *   .wait('review')
  *   .edge('fetch', 'check')
  *   .edge('check', 'charge', { action: 'ok' })
@@ -210,7 +211,9 @@ export class Flow<
    *
    * @param context - the data that the run begins with; a copy of it becomes the run's context. Default: empty
    */
-  async run(context: Partial<State> = {}, options: RunOptions = {}): Promise<Result> {
+  run(context: Partial<State>, options: RunOptions & { readonly executor: DryRunExecutor }): Promise<DryRunResult>;
+  run(context?: Partial<State>, options?: RunOptions): Promise<Result>;
+  async run(context: Partial<State> = {}, options: RunOptions = {}): Promise<Result | DryRunResult> {
     const { executor = defaultExecutor() } = readRunOptions(options);
     return executor.run(this, context as Context, options);
   }

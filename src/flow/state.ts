@@ -58,8 +58,9 @@ export class WorkflowState<State extends object = any> {
   readonly children = new Map<string, WorkflowState | SavedChild>();
   /** The nodes that an abort has cut short. */
   readonly cutShort = new Set<string>();
-  /** Why the run was aborted, once it was. */
-  aborted: { readonly reason: unknown } | undefined = undefined;
+  #aborted: { readonly reason: unknown } | undefined = undefined;
+  /** What aborts the run, while it is carried out. */
+  #abort: { readonly aborted: boolean; readonly reason: unknown } | undefined = undefined;
   readonly #context: State;
   readonly #completed = new Set<string>();
   readonly #skipped = new Set<string>();
@@ -71,6 +72,20 @@ export class WorkflowState<State extends object = any> {
     this.runId = runId;
     this.input = input;
     states.set(context, this);
+  }
+
+  /** Why the run was aborted, once it was. */
+  get aborted(): { readonly reason: unknown } | undefined {
+    return this.#aborted ?? (this.#abort?.aborted ? { reason: this.#abort.reason } : undefined);
+  }
+
+  set aborted(by: { readonly reason: unknown } | undefined) {
+    this.#aborted = by;
+  }
+
+  /** From now on the run is aborted once this is, whatever its orchestrator makes of it. */
+  abortWith(abort: { readonly aborted: boolean; readonly reason: unknown } | undefined): void {
+    this.#abort = abort;
   }
 
   /** The data of the run, with each node's output under the node's id. */

@@ -455,6 +455,19 @@ describe('a kernel run around a flow', () => {
   });
 });
 
+describe('an orchestrator that does not look for an abort', () => {
+  it('has its run cancelled all the same: by a signal, and by the limit of the run', async () => {
+    const flow = new Flow('late')
+      .node('a', () => deferred().promise)
+      .node('b', () => 1)
+      .edge('a', 'b');
+    for (const options of [() => ({ timeout: 10 }), () => ({ signal: AbortSignal.timeout(10) })]) {
+      const result = await flow.run({}, { ...options(), orchestrator: new StepByStepOrchestrator() });
+      expect(result).toMatchObject({ status: 'cancelled', cutShort: ['a'], reason: { name: 'TimeoutError' } });
+    }
+  });
+});
+
 describe('a run that is driven by hand', () => {
   it.each([
     ['to completion', () => new RunToCompletionOrchestrator()],

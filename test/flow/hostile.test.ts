@@ -162,10 +162,29 @@ describe('a graph', () => {
     expect(await faultsOf(graph)).toEqual([{ message: expect.stringContaining('blueprint must be an object') }]);
   });
 
+  it('is refused where a name is misspelt, which would be a setting that does not hold', async () => {
+    const graph = {
+      id: 'x',
+      nodez: 1,
+      nodes: [{ ...a, input: 'v' }, b],
+      edges: [{ ...edge('a', 'b'), condtion: '1' }],
+    };
+    expect(await faultsOf(graph)).toMatchObject([
+      { message: expect.stringContaining('nodez is unknown, expected id,') },
+      { message: expect.stringContaining('nodes[0].input is unknown'), nodeId: 'a' },
+      { message: expect.stringContaining('edges[0].condtion is unknown, expected source, target, action, condition') },
+    ]);
+  });
+
+  it('uses flows where it says so', async () => {
+    const graph = { id: 'x', nodes: [{ id: 's', uses: 'subflow', params: { flow: 'work' } }], edges: [] };
+    expect(await faultsOf(graph)).toMatchObject([{ message: 'params.flow of "s": "work" is no flow', nodeId: 's' }]);
+  });
+
   it('cannot be an object of something else', async () => {
     const faults = await faultsOf({ some: 'thing' });
     const about = faults.map(({ message }) => message.split(' ')[0]);
-    expect(about).toEqual(['id', 'nodes', 'edges']);
+    expect(about).toEqual(['some', 'id', 'nodes', 'edges']);
     for (const graph of [undefined, new Date(), new Map(), () => 1, Symbol('x'), 1n]) {
       expect(await faultsOf(graph)).toEqual([{ message: expect.stringContaining('blueprint must be an object') }]);
     }

@@ -197,21 +197,29 @@ class Linker {
     const field = uses === 'subflow' ? 'flow' : uses === 'batch' ? 'worker' : undefined;
     const name = field === undefined ? uses : params[field];
     // The mapping of outputs is part of what a sub-flow is.
-    const key = params.outputs === undefined ? name : node;
+    const key = params.outputs === undefined ? `${field}:${String(name)}` : node;
     if (this.#targets.has(key)) return this.#targets.get(key);
     const target = typeof name === 'string' ? this.#find(node, name) : undefined;
     if (target === undefined) {
       const where = field === undefined ? 'uses' : `params.${field}`;
-      const problem = typeof name === 'string' ? `"${name}" is not in the registry` : 'must be a name in the registry';
+      const problem =
+        typeof name === 'string'
+          ? `"${name}" is ${this.#isRegistered(name) ? 'no flow' : 'not in the registry'}`
+          : 'must be a name in the registry';
       this.#fault(node.id, `${where} of "${node.id}": ${problem}`);
     } else this.#targets.set(key, target);
     return target;
   }
 
+  #isRegistered(name: string): boolean {
+    return this.options.registries.some((registry) => Object.hasOwn(registry, name));
+  }
+
   #find(node: NodeDefinition, name: string): Target {
     const registry = this.options.registries.find((candidate) => Object.hasOwn(candidate, name));
     const found = registry?.[name];
-    if (typeof found === 'function' || found instanceof Node) return found as AnyFunction | Node;
+    const isWork = typeof found === 'function' || found instanceof Node;
+    if (isWork) return node.uses === 'subflow' ? undefined : (found as AnyFunction | Node);
     if (!(found instanceof FlowNode) && !isPlainObject(found)) return undefined;
     const outputs = node.params?.outputs as InputMapping | undefined;
     const source = outputs === undefined ? undefined : sourceOrNothing(outputs, this.toolbox.evaluator);

@@ -38,6 +38,7 @@ export async function carryOut({
   const traverser = new GraphTraverser(plan.graph as WorkflowBlueprint, state.position);
   let advancing: Promise<WorkflowResult> | undefined;
   const work = async () => {
+    state.abortWith(currentScope()?.cancellation);
     advancing = orchestrator.run(traverser, services.executorFactory, state, services);
     const result = await advancing;
     // An orchestrator that stops between two steps leaves a run that is stalled, and has not failed.

@@ -12,6 +12,11 @@ const mostEdges = 2_500_000;
 /** Parameters that are nested deeper than this are refused: what writes them as text would not come to an end. */
 const deepestParams = 2_000;
 
+const derived = ['predecessorCountMap', 'originalPredecessorIdMap'];
+const graphKeys = new Set(['id', 'version', 'maxVisits', 'nodes', 'edges', ...derived]);
+const nodeKeys = new Set(['id', 'uses', 'params', 'inputs', 'config']);
+const edgeKeys = new Set(['source', 'target', 'action', 'condition', 'transform']);
+
 const reservedIds = new Set(['__proto__', 'constructor', 'prototype']);
 
 const anId = aValue<string>(
@@ -77,6 +82,7 @@ export class ShapeCheck {
   graph(value: unknown): Graph {
     if (!this.#holds(anObject, value, 'blueprint')) return { id: '?', nodes: [], edges: [] };
     const graph = value as Graph;
+    this.#known(graph, graphKeys, '');
     this.#holds(anId, graph.id, 'id');
     if (graph.version !== undefined) this.#holds(aName, graph.version, 'version');
     if (graph.maxVisits !== undefined) this.#holds(aConcurrency, graph.maxVisits, 'maxVisits');
@@ -115,6 +121,7 @@ export class ShapeCheck {
       return;
     }
     const { id, uses, params, inputs, config } = node;
+    this.#known(node, nodeKeys, `nodes[${index}].`, id);
     // Names are put together where they are needed: a graph without faults costs little.
     const isId = typeof id === 'string' && id !== '' && !reservedIds.has(id);
     if (!isId) this.#holds(anId, id, `nodes[${index}].id`);
@@ -130,6 +137,7 @@ export class ShapeCheck {
       return;
     }
     const { source, target, action, condition, transform } = edge;
+    this.#known(edge, edgeKeys, `edges[${index}].`);
     const isPlain = action === undefined && condition === undefined && transform === undefined;
     if (isPlain && isText(source) && isText(target)) return;
     this.#fields({ source, target, action, condition, transform }, edgeReaders, `edges[${index}]`);
@@ -144,6 +152,14 @@ export class ShapeCheck {
         this.faults.push({ message: `${path} is unknown, expected ${Object.keys(readers).join(', ')}`, nodeId });
       } else if (option !== undefined || key === 'source' || key === 'target')
         this.#holds(reader, option, path, nodeId);
+    }
+  }
+
+  /** A name that is misspelt would be a setting that does not hold. */
+  #known(value: object, keys: ReadonlySet<string>, path: string, nodeId?: string): void {
+    for (const key in value) {
+      if (keys.has(key)) continue;
+      this.faults.push({ message: `${path}${key.slice(0, 100)} is unknown, expected ${[...keys].join(', ')}`, nodeId });
     }
   }
 

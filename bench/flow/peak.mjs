@@ -1,0 +1,14 @@
+import { withFlow, withPromises } from './contenders.mjs';
+import { chain, fan, layers } from './graphs.mjs';
+import { work } from './work.mjs';
+
+// Runs one graph and sends the most memory that the process had, in MB. It loads the same whoever runs the graph.
+
+const [contender, shape, size] = process.argv.slice(2);
+const contenders = { promises: withPromises, flow: withFlow };
+const graph = { chain, fan, layers }[shape](Number(size));
+
+const outputs = await contenders[contender](work)(graph, {});
+if (outputs[graph.nodes.at(-1).id] === undefined) throw new Error(`${contender} did not reach the sink`);
+process.send((process.resourceUsage().maxRSS * 1024) / 1e6);
+process.disconnect();

@@ -1,0 +1,20 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+
+/**
+ * Runs a script in a process of its own and gives what it sent.
+ *
+ * @param {URL} script
+ * @param {readonly string[]} args
+ * @param {import('node:child_process').ForkOptions} options
+ */
+export async function resultOf(script, args, options) {
+  const child = fork(script, args, options);
+  let result;
+  child.on('message', (message) => {
+    result = message;
+  });
+  const [code] = await once(child, 'exit');
+  if (code !== 0 || result === undefined) throw new Error(`${script} ended with code ${code}`);
+  return result;
+}
