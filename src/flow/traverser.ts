@@ -100,11 +100,11 @@ export class GraphTraverser {
 
 /** The arcs that are taken; `undefined` for all of them, which is what follows most nodes. */
 export function arcsOf(outgoing: readonly Outgoing[], next: readonly NextNode[]): readonly number[] | undefined {
-  if (next === outgoing) return undefined;
+  if (next === outgoing || next.length === outgoing.length) return undefined;
   const arcs = new Set<number>();
-  for (const { edge } of next) {
-    const found = outgoing.find((candidate) => candidate.edge === edge);
-    if (found !== undefined) arcs.add(found.arc);
+  for (const followed of next) {
+    const { arc = outgoing.find(({ edge }) => edge === followed.edge)?.arc } = followed as Partial<Outgoing>;
+    if (arc !== undefined) arcs.add(arc);
   }
   return [...arcs];
 }

@@ -23,6 +23,7 @@ export interface Links {
 /** A plan, with what its nodes and edges use. */
 export class LinkedFlow {
   readonly #executors: (NodeExecutor | undefined)[];
+  #arcs: ReadonlyMap<EdgeDefinition, number> | undefined = undefined;
 
   constructor(
     readonly plan: Plan,
@@ -42,5 +43,19 @@ export class LinkedFlow {
     const node = this.nodeOf(nodeId);
     this.#executors[node] ??= this.links.executorOf(this.plan.nodes[node] as NodeDefinition);
     return this.#executors[node] as NodeExecutor;
+  }
+
+  /** The arc that an edge is part of. */
+  arcOf(edge: EdgeDefinition): number {
+    this.#arcs ??= this.#collectArcs();
+    return this.#arcs.get(edge) as number;
+  }
+
+  #collectArcs(): Map<EdgeDefinition, number> {
+    const arcs = new Map<EdgeDefinition, number>();
+    for (let node = 0; node < this.plan.nodeCount; node++) {
+      for (const { edge, arc } of this.plan.outgoing(node)) arcs.set(edge, arc);
+    }
+    return arcs;
   }
 }

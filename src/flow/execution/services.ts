@@ -75,8 +75,7 @@ export class FlowServices implements ExecutionServices {
     const linked = edge.transform === undefined ? undefined : this.toolbox.linkedOfEdge(edge);
     const transform = linked?.links.transforms.get(edge);
     if (linked === undefined || transform === undefined) return undefined;
-    const { plan } = linked;
-    const arc = plan.outgoing(plan.indexOf(edge.source)).find((candidate) => candidate.edge === edge)?.arc as number;
+    const arc = linked.arcOf(edge);
     const { passed } = stateOf(context);
     const value = transform(result, context);
     if (value instanceof Promise) return value.then((later) => void passed.set(arc, later));

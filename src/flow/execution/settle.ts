@@ -101,9 +101,10 @@ async function transformAll(
 ): Promise<readonly NextNode[]> {
   const { position } = traverser;
   const next = await following;
-  for (const { edge, node } of next) {
-    const isKept = position.hasLeft(edge);
-    if (!isKept) await services.applyEdgeTransform(edge, result, node, state.getContext());
+  for (const followed of next) {
+    const { edge, node } = followed;
+    if (edge.transform === undefined || position.hasLeft(followed)) continue;
+    await services.applyEdgeTransform(edge, result, node, state.getContext());
   }
   return next;
 }
@@ -150,8 +151,9 @@ function passedOn({ traverser, state }: Advance, node: number, arcs: readonly nu
   const { plan } = traverser.position;
   if (plan.loops.length === 0 && state.passed.size === 0) return nothing;
   const passed: [number, unknown][] = [];
+  const taken = arcs && new Set(arcs);
   for (let arc = plan.outFrom[node] as number; arc < (plan.outFrom[node + 1] as number); arc++) {
-    if ((arcs !== undefined && !arcs.includes(arc)) || traverser.position.isLeft(arc)) continue;
+    if (taken?.has(arc) === false || traverser.position.isLeft(arc)) continue;
     if (state.passed.has(arc)) passed.push([arc, state.passed.get(arc)]);
     else if ((plan.backOf[arc] as number) >= 0 || (plan.exitOf[arc] as number) >= 0) passed.push([arc, output]);
   }

@@ -1,4 +1,3 @@
-import type { EdgeDefinition } from '../blueprint.js';
 import { add, some } from './loops.js';
 import {
   awaiting,
@@ -18,7 +17,7 @@ import {
   statuses,
   taken,
 } from './marks.js';
-import type { Plan } from './plan.js';
+import type { NextNode, Outgoing, Plan } from './plan.js';
 
 /**
  * Where a run is in its plan. It knows nothing of what nodes do; it is told how they ended, and says which are ready.
@@ -97,10 +96,9 @@ export class Position {
   }
 
   /** The same, of the arc that an edge is part of. */
-  hasLeft(edge: EdgeDefinition): boolean {
-    if (this.plan.loops.length === 0) return false;
-    const outgoing = this.plan.outgoing(this.plan.indexOf(edge.source));
-    return outgoing.some((candidate) => candidate.edge === edge && this.isLeft(candidate.arc));
+  hasLeft(followed: NextNode): boolean {
+    const { arc = -1 } = followed as Partial<Outgoing>;
+    return arc >= 0 && this.isLeft(arc);
   }
 
   isOpen(arc: number): boolean {
