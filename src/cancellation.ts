@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import pTimeout from 'p-timeout';
 import { TimeoutError } from './errors.js';
 
 type Listener = (cancellation: Cancellation) => void;
@@ -64,12 +63,15 @@ export class Cancellation {
     this.#controller?.abort(reason);
   }
 
-  /** Aborts it with a `TimeoutError` after so many milliseconds. */
-  limit(subject: string, milliseconds: number): void {
-    this.#timer = setTimeout(() => {
-      this.expired = new TimeoutError(subject, milliseconds);
-      this.abort(this.expired);
-    }, milliseconds);
+  /** Aborts it with a `TimeoutError` after so many milliseconds, less those that are used up. */
+  limit(subject: string, milliseconds: number, used = 0): void {
+    this.#timer = setTimeout(
+      () => {
+        this.expired = new TimeoutError(subject, milliseconds);
+        this.abort(this.expired);
+      },
+      Math.max(0, milliseconds - used),
+    );
   }
 
   close(): void {
@@ -131,6 +133,7 @@ const unheld = new FinalizationRegistry<() => void>((forget) => forget());
  * there only while it is listened to: a signal that outlives the runs keeps nothing of them.
  */
 export function cancellationOf(signal: AbortSignal): Cancellation {
+  if (signal instanceof Cancellation) return signal;
   const known = bySignal.get(signal);
   if (known !== undefined) return known;
   const onAbort = () => cancellation.abort(signal.reason);
@@ -145,6 +148,22 @@ export function cancellationOf(signal: AbortSignal): Cancellation {
 /** Settles like `pending`, or rejects with the reason as soon as `cancellation` is aborted. */
 export function untilAborted(cancellation: Cancellation, pending: unknown): unknown {
   if (!cancellation.abortable) return pending;
-  const signal = cancellation as unknown as AbortSignal;
-  return pTimeout(Promise.resolve(pending), { milliseconds: Infinity, signal });
+  const isPending = typeof (pending as PromiseLike<unknown> | null | undefined)?.then === 'function';
+  if (!isPending && !cancellation.aborted) return pending;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(cancellation.reason);
+    const settled = () => cancellation.removeEventListener('abort', onAbort);
+    cancellation.addEventListener('abort', onAbort);
+    if (cancellation.aborted) onAbort();
+    Promise.resolve(pending).then(
+      (value) => {
+        settled();
+        resolve(value);
+      },
+      (error) => {
+        settled();
+        reject(error);
+      },
+    );
+  });
 }

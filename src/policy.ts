@@ -1,5 +1,5 @@
 import { type RetryOptions, readRetry, withRetry } from './retry.js';
-import type { Work } from './task.js';
+import type { Task, Work } from './task.js';
 import { readTimeout, type StoredTimeout, type TimeoutOptions, withFallback, withLimit } from './timeout.js';
 import { aValue, type Schema } from './validate.js';
 
@@ -49,17 +49,27 @@ export function overDefaults({ retry, timeout, policy }: Partial<Policies>, defa
   };
 }
 
+/** How attempts are made that are not made here. */
+export interface Elsewhere {
+  readonly retry: typeof withRetry;
+  /** Milliseconds since the first attempt of a task began. */
+  readonly used: (task: Task) => number;
+}
+
 /**
  * Puts the policies around a function, from the inside out: the limit of an attempt, the caller's own policy, retry,
  * the limit of the whole, the fallback. What is not asked for is not there.
+ *
+ * @param elsewhere - where attempts are made one by one: who tries again, and how long those before have taken. Default:
+ *   p-retry, here
  */
-export function applyPolicies({ retry, timeout, policy }: Policies, call: Work): Work {
+export function applyPolicies({ retry, timeout, policy }: Policies, call: Work, elsewhere?: Elsewhere): Work {
   const { attempt = Infinity, total = Infinity, fallback } = timeout;
   let work = call;
   if (attempt < Infinity) work = withLimit(attempt, work);
   if (policy !== undefined) work = withPolicy(policy, work);
-  if (retry !== undefined && retry.retries !== 0) work = withRetry(retry, work);
-  if (total < Infinity) work = withLimit(total, work);
+  if (retry !== undefined && retry.retries !== 0) work = (elsewhere?.retry ?? withRetry)(retry, work);
+  if (total < Infinity) work = withLimit(total, work, elsewhere?.used);
   if (fallback !== undefined) work = withFallback(fallback, work);
   return work;
 }

@@ -60,7 +60,8 @@ export class Process {
   constructor(
     readonly core: Core,
     readonly id: string,
-    readonly state: object,
+    /** What hooks and actions in it share. Where a process carries out one thing after another, each has its own. */
+    public state: object,
     readonly cancellation: Cancellation,
     /** Where the run was started. */
     readonly outer: Scope | undefined,

@@ -121,7 +121,8 @@ function retry(task: Task, scope: Scope, options: RetryOptions, next: Work, fail
   });
 }
 
-function delayAfter(failed: RetryContext, consumed: boolean, options: RetryOptions): number {
+/** How long to wait after a failure. */
+export function delayAfter(failed: RetryContext, consumed: boolean, options: RetryOptions): number {
   const { maxTimeout = Infinity, retryAfter } = options;
   const asked = millisecondsOf(retryAfter?.(failed.error));
   const delay = asked ?? (consumed ? backoff(failed.retriesConsumed, options) : 0);

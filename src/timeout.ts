@@ -1,6 +1,7 @@
-import { Cancellation, untilAborted } from './cancellation.js';
+import pTimeout from 'p-timeout';
+import { Cancellation } from './cancellation.js';
 import { enter } from './process.js';
-import type { Work } from './task.js';
+import type { Task, Work } from './task.js';
 import { aFunction, aLimit, anObjectOf } from './validate.js';
 
 /** How long an action may take. A number stands for `{ attempt }`. */
@@ -25,18 +26,20 @@ export const readTimeout = anObjectOf<StoredTimeout>(
   'attempt',
 );
 
-/** Ends `next` after `limit` milliseconds, with one timer that aborts what runs inside. */
-export function withLimit(limit: number, next: Work): Work {
+/**
+ * Ends `next` after `limit` milliseconds, with one timer that aborts what runs inside.
+ *
+ * @param used - how much of the limit a task has used up before it began. Default: nothing
+ */
+export function withLimit(limit: number, next: Work, used?: (task: Task) => number): Work {
   return async (task, outer) => {
     const { process } = outer;
     const cancellation = new Cancellation([outer.cancellation], true);
     const scope = { process, cancellation, outer };
-    cancellation.limit(task.name, limit);
+    cancellation.limit(task.name, limit, used?.(task));
     try {
-      return await untilAborted(
-        cancellation,
-        enter(scope, () => next(task, scope)),
-      );
+      const pending = Promise.resolve(enter(scope, () => next(task, scope)));
+      return await pTimeout(pending, { milliseconds: Infinity, signal: cancellation as unknown as AbortSignal });
     } finally {
       task.expired = cancellation.expired ?? task.expired;
       cancellation.release();

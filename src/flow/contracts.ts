@@ -55,6 +55,8 @@ export type NodeExecutionResult<Output = unknown> =
   | { readonly status: 'failed'; readonly error: NodeError }
   /** It waits for something outside; the run can be resumed with it. */
   | { readonly status: 'awaiting'; readonly awaiting: readonly Waiting[]; readonly error?: undefined }
+  /** It has failed, and is to be tried again after so many milliseconds, by whoever executes it. */
+  | { readonly status: 'postponed'; readonly error: NodeError; readonly delay: number; readonly consumed: boolean }
   /** It was cut short by an abort; the error is the reason. */
   | { readonly status: 'cancelled'; readonly error: unknown };
 

@@ -1,8 +1,29 @@
 import { type PolicyOptions, policyReaders } from '../policy.js';
-import { aBoolean, aConcurrency, aFinite, aName, anObjectOf, aValue, isPlainObject, type Reader } from '../validate.js';
+import {
+  aBoolean,
+  aConcurrency,
+  aFinite,
+  aFunction,
+  aName,
+  anObjectOf,
+  aValue,
+  invalid,
+  isPlainObject,
+  type Reader,
+} from '../validate.js';
 import type { InputMapping, InputSource, JoinStrategy } from './blueprint.js';
 import { aJoinStrategy, anInputMapping } from './plan/check.js';
 import type { Context } from './result.js';
+
+/**
+ * Merges what a node has written into what others have committed since it began. It must depend on its arguments alone.
+ *
+ * @param current - what is committed
+ * @param written - what the node has left
+ * @param base - what it has found
+ */
+// biome-ignore lint/suspicious/noExplicitAny: what a key of the context holds is the flow's own
+export type MergeFunction = (current: any, written: any, base: any) => unknown;
 
 /** What `new Flow` takes. */
 export interface FlowOptions {
@@ -12,6 +33,14 @@ export interface FlowOptions {
   readonly maxVisits?: number | undefined;
   /** Parameters that all nodes see. Default: none. */
   readonly params?: Record<string, unknown> | undefined;
+  /**
+   * How keys of the context are merged that several nodes have written at the same time on several machines. In process
+   * they share one object, and nothing is merged. Default: what is committed last holds.
+   *
+   * @example
+   * new Flow('count', { merge: { total: (current, written, base) => current + written - base } })
+   */
+  readonly merge?: Readonly<Record<string, MergeFunction>> | undefined;
 }
 
 /** How a node of a flow is executed. */
@@ -84,7 +113,17 @@ const aTextOrFunction: Reader = aValue(
 const placing = { joinStrategy: aJoinStrategy, maxVisits: aConcurrency };
 const working = { ...policyReaders, ...placing, fallback: aName, inputs: anInputMapping, params: someParams };
 
-export const readFlowOptions = anObjectOf<FlowOptions>({ version: aName, maxVisits: aConcurrency, params: someParams });
+const someFunctions: Reader = (value, field) => {
+  if (!isPlainObject(value)) throw invalid(field, 'an object of functions', value);
+  for (const [key, merge] of Object.entries(value)) aFunction(merge, `${field}.${key}`);
+  return value;
+};
+export const readFlowOptions = anObjectOf<FlowOptions>({
+  version: aName,
+  maxVisits: aConcurrency,
+  params: someParams,
+  merge: someFunctions,
+});
 export const readNodeOptions = anObjectOf<NodeOptions>({ ...working, outputs: anInputMapping });
 export const readBatchOptions = anObjectOf<BatchOptions>({
   ...working,

@@ -14,6 +14,7 @@ import {
   type BatchOptions,
   type EdgeOptions,
   type FlowOptions,
+  type MergeFunction,
   type NodeOptions,
   type ReadNodeOptions,
   readBatchOptions,
@@ -99,6 +100,10 @@ export class Flow<
 
   get policies(): ReadonlyMap<string, Partial<Policies>> {
     return this.#policies;
+  }
+
+  get merge(): Readonly<Record<string, MergeFunction>> {
+    return this.#options.merge ?? {};
   }
 
   get middleware(): readonly NodeMiddleware[] {

@@ -45,6 +45,7 @@ export type {
   EdgeArgs,
   EdgeOptions,
   FlowOptions,
+  MergeFunction,
   NodeOptions,
   SleepOptions,
   WaitOptions,
@@ -83,5 +84,5 @@ export {
   type WorkflowStatus,
 } from './result.js';
 export { FlowRuntime, type FlowRuntimeOptions, type PreparedRun } from './runtime.js';
-export { type StateOptions, WorkflowState } from './state.js';
+export { type Attempts, type StateOptions, WorkflowState } from './state.js';
 export { GraphTraverser, type ReadyNode } from './traverser.js';

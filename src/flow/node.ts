@@ -2,6 +2,7 @@ import type { Policies } from '../policy.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import type { CheckpointStore } from './checkpoint/store.js';
 import type { IOrchestrator } from './contracts.js';
+import type { MergeFunction } from './flow-options.js';
 import type { Context } from './result.js';
 
 /** Anything shaped like pino or console. */
@@ -89,8 +90,12 @@ export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = a
   /** The parameters of flow, run and node; the later ones win. */
   // biome-ignore lint/suspicious/noExplicitAny: parameters come from data
   readonly params: Readonly<Record<string, any>>;
+  /** Names this execution for ever, whoever repeats it: what makes an effect of the node's own exact. */
+  readonly idempotencyKey: string;
   /** Aborts with this attempt: when its timeout strikes, the run is aborted, or another node fails under `failFast`. */
   readonly signal: AbortSignal;
+  /** Whether the signal has aborted. */
+  isCancelled(): boolean;
   readonly logger: Logger;
   /** What the runtime was given as `dependencies`. */
   // biome-ignore lint/suspicious/noExplicitAny: dependencies are what the user passes in
@@ -209,6 +214,8 @@ export abstract class FlowNode<State extends object = any> extends AbstractNode 
   abstract readonly middleware: readonly NodeMiddleware[];
   /** Policies of nodes that are no data: functions, objects. */
   abstract readonly policies: ReadonlyMap<string, Partial<Policies>>;
+  /** How keys of the context are merged, where the flow says so. */
+  abstract readonly merge: Readonly<Record<string, MergeFunction>>;
   abstract readonly startNode: AbstractNode | undefined;
   abstract toBlueprint(): WorkflowBlueprint;
 }

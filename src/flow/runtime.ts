@@ -78,6 +78,9 @@ const readOptions = anObjectOf<FlowRuntimeOptions>({
   dependencies: ((value) => value) as Reader,
 });
 
+/** What a runtime works with; for what runs flows elsewhere. */
+export let toolboxIn: (runtime: FlowRuntime) => Toolbox;
+
 /**
  * Runs flows, with what they have in common: a registry, hooks, middleware, dependencies.
  *
@@ -86,6 +89,10 @@ const readOptions = anObjectOf<FlowRuntimeOptions>({
  * const result = await runtime.run(JSON.parse(text), { orderId: '42' });
  */
 export class FlowRuntime implements IExecutor {
+  static {
+    toolboxIn = (runtime) => runtime.#toolbox;
+  }
+
   /** Gives the executor of a node of a blueprint. */
   readonly executorFactory: NodeExecutorFactory;
   /** Input, routing and transforms, with the default options. */

@@ -15,6 +15,16 @@ export interface StateOptions {
   readonly input?: unknown;
 }
 
+/** What has been tried of a node, where each attempt is executed by itself: whoever executes it tries again. */
+export interface Attempts {
+  /** How many attempts were made before this one. */
+  readonly made: number;
+  /** How many of the retries are used up. */
+  readonly consumed: number;
+  /** Milliseconds since the first attempt began. */
+  readonly elapsed: number;
+}
+
 /** Writes down what happens in a run. */
 export interface StateJournal {
   /** Writes it down, then makes it so. */
@@ -41,30 +51,26 @@ export class WorkflowState<State extends object = any> {
   position: Position | undefined = undefined;
   /** Where it is saved, if it is. */
   journal: StateJournal | undefined = undefined;
-  /** What arcs have passed on, where that is not the output of their source. */
-  readonly passed = new Map<number, unknown>();
-  /** The arcs that have brought nodes about, where no position in memory knows of them. */
-  readonly arrivals = new Map<number, Set<number>>();
-  /** The actions that nodes have chosen. */
-  readonly actions = new Map<string, string>();
-  readonly awaiting = new Map<string, readonly Waiting[]>();
-  /** What has come for nodes that waited for it. */
-  readonly delivered = new Map<string, unknown>();
+  /** Where retries are made by whoever executes its nodes. Default: where they are executed. */
+  attempts: Attempts | undefined = undefined;
   /** What the run was resumed with. */
   events: Readonly<Record<string, unknown>> = {};
-  /** What is done of batches that are not. */
-  readonly items = new Map<string, Map<number, unknown>>();
-  /** Runs of sub-flows that are not done: under way, or saved and not yet taken up. */
-  readonly children = new Map<string, WorkflowState | SavedChild>();
-  /** The nodes that an abort has cut short. */
-  readonly cutShort = new Set<string>();
+  // Made when they are first needed: of most runs that are one node of a fleet's, none is.
+  #passed: Map<number, unknown> | undefined = undefined;
+  #arrivals: Map<number, Set<number>> | undefined = undefined;
+  #actions: Map<string, string> | undefined = undefined;
+  #awaiting: Map<string, readonly Waiting[]> | undefined = undefined;
+  #delivered: Map<string, unknown> | undefined = undefined;
+  #items: Map<string, Map<number, unknown>> | undefined = undefined;
+  #children: Map<string, WorkflowState | SavedChild> | undefined = undefined;
+  #cutShort: Set<string> | undefined = undefined;
   #aborted: { readonly reason: unknown } | undefined = undefined;
   /** What aborts the run, while it is carried out. */
   #abort: { readonly aborted: boolean; readonly reason: unknown } | undefined = undefined;
   readonly #context: State;
-  readonly #completed = new Set<string>();
-  readonly #skipped = new Set<string>();
-  readonly #errors = new Map<string, NodeError>();
+  #completed: Set<string> | undefined = undefined;
+  #skipped: Set<string> | undefined = undefined;
+  #errors: Map<string, NodeError> | undefined = undefined;
 
   /** @param context - the data of the run; the object itself, not a copy. Default: a new one */
   constructor(context: State = {} as State, { runId = randomUUID(), input }: StateOptions = {}) {
@@ -72,6 +78,53 @@ export class WorkflowState<State extends object = any> {
     this.runId = runId;
     this.input = input;
     states.set(context, this);
+  }
+
+  /** What arcs have passed on, where that is not the output of their source. */
+  get passed(): Map<number, unknown> {
+    this.#passed ??= new Map();
+    return this.#passed;
+  }
+
+  /** The arcs that have brought nodes about, where no position in memory knows of them. */
+  get arrivals(): Map<number, Set<number>> {
+    this.#arrivals ??= new Map();
+    return this.#arrivals;
+  }
+
+  /** The actions that nodes have chosen. */
+  get actions(): Map<string, string> {
+    this.#actions ??= new Map();
+    return this.#actions;
+  }
+
+  get awaiting(): Map<string, readonly Waiting[]> {
+    this.#awaiting ??= new Map();
+    return this.#awaiting;
+  }
+
+  /** What has come for nodes that waited for it. */
+  get delivered(): Map<string, unknown> {
+    this.#delivered ??= new Map();
+    return this.#delivered;
+  }
+
+  /** What is done of batches that are not. */
+  get items(): Map<string, Map<number, unknown>> {
+    this.#items ??= new Map();
+    return this.#items;
+  }
+
+  /** Runs of sub-flows that are not done: under way, or saved and not yet taken up. */
+  get children(): Map<string, WorkflowState | SavedChild> {
+    this.#children ??= new Map();
+    return this.#children;
+  }
+
+  /** The nodes that an abort has cut short. */
+  get cutShort(): Set<string> {
+    this.#cutShort ??= new Set();
+    return this.#cutShort;
   }
 
   /** Why the run was aborted, once it was. */
@@ -95,6 +148,7 @@ export class WorkflowState<State extends object = any> {
 
   /** A node has completed: its output is in the context under its id. */
   addCompletedNode(nodeId: string, output: unknown): void {
+    this.#completed ??= new Set();
     this.#completed.add(nodeId);
     this.write(nodeId, output);
   }
@@ -105,16 +159,17 @@ export class WorkflowState<State extends object = any> {
   }
 
   getCompletedNodes(): Set<string> {
-    return new Set([...this.#completed, ...(this.position?.withStatus('completed') ?? [])]);
+    return new Set([...(this.#completed ?? []), ...(this.position?.withStatus('completed') ?? [])]);
   }
 
   /** Whether a node has completed: by what the position knows, or what was added here. */
   isCompleted(nodeId: string): boolean {
-    return this.position?.isCompleted(nodeId) || this.#completed.has(nodeId);
+    return this.position?.isCompleted(nodeId) || (this.#completed?.has(nodeId) ?? false);
   }
 
   /** A node was skipped, where no position in memory knows of it. */
   addSkippedNode(nodeId: string): void {
+    this.#skipped ??= new Set();
     this.#skipped.add(nodeId);
   }
 
@@ -125,36 +180,37 @@ export class WorkflowState<State extends object = any> {
 
   /** A node has failed. Its last failure is kept. */
   addError(nodeId: string, error: unknown): void {
-    this.#completed.delete(nodeId);
+    this.#completed?.delete(nodeId);
+    this.#errors ??= new Map();
     this.#errors.set(nodeId, error instanceof NodeError ? error : new NodeError(nodeId, 1, error));
   }
 
   /** A fallback has stood in for a node that failed. */
   markRecovered(nodeId: string, fallbackId: string): void {
-    const error = this.#errors.get(nodeId);
+    const error = this.errorOf(nodeId);
     if (error !== undefined) {
-      this.#errors.set(nodeId, new NodeError(nodeId, error.attempts, error.cause, fallbackId));
+      this.#errors?.set(nodeId, new NodeError(nodeId, error.attempts, error.cause, fallbackId));
     }
   }
 
   /** What a node has given does not count; nor does what it has put into the context, if that is what cannot be saved. */
   forget(nodeId: string, path: string): void {
-    this.#completed.delete(nodeId);
+    this.#completed?.delete(nodeId);
     delete (this.#context as Context)[nodeId];
     const [, key] = /^context(?:\.([^.[]+)|\["(.*?)"\])/.exec(path) ?? [];
     if (key !== undefined) delete (this.#context as Context)[key];
   }
 
   clearError(nodeId: string): void {
-    this.#errors.delete(nodeId);
+    this.#errors?.delete(nodeId);
   }
 
   errorOf(nodeId: string): NodeError | undefined {
-    return this.#errors.get(nodeId);
+    return this.#errors?.get(nodeId);
   }
 
   getErrors(): NodeError[] {
-    return [...this.#errors.values()];
+    return [...(this.#errors?.values() ?? [])];
   }
 
   /**
@@ -167,7 +223,7 @@ export class WorkflowState<State extends object = any> {
     const isDone = this.#isDone(allNodeIds, fallbackNodeIds);
     if (this.aborted !== undefined && !isDone) return 'cancelled';
     if (this.awaiting.size > 0) return 'awaiting';
-    for (const { recoveredBy } of this.#errors.values()) if (recoveredBy === undefined) return 'failed';
+    for (const { recoveredBy } of this.getErrors()) if (recoveredBy === undefined) return 'failed';
     return isDone ? 'completed' : 'stalled';
   }
 

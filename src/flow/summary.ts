@@ -63,7 +63,7 @@ export class Summary<State extends object> implements WorkflowResult<State> {
 }
 
 /** The completed nodes from which nothing was taken. */
-function lastOf(position: Position, known: Pick<Known<object>, 'isCompleted'>): string[] {
+export function lastOf(position: Position, known: Pick<Known<object>, 'isCompleted'>): string[] {
   const { plan } = position;
   const last: string[] = [];
   for (let node = 0; node < plan.nodeCount; node++) {

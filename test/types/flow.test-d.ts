@@ -478,7 +478,9 @@ describe('executors, orchestrators and stores of the user', () => {
       [string, WorkflowBlueprint, any, string]
     >();
     expectTypeOf<EventDrivenOrchestrator['handleJob']>().returns.resolves.toEqualTypeOf<{ nodesToEnqueue: string[] }>();
-    expectTypeOf<ConstructorParameters<typeof EventDrivenOrchestrator>[1]>().toEqualTypeOf<ICoordinationStore>();
+    expectTypeOf<ConstructorParameters<typeof EventDrivenOrchestrator>[1]>().toEqualTypeOf<
+      ICoordinationStore | undefined
+    >();
   });
 
   it('are refused where a member is missing', () => {

@@ -30,6 +30,9 @@ export function apply(state: WorkflowState, position: Position, happening: Happe
       state.addError(happening.nodeId, revive(happening.error));
       position.fail(plan.indexOf(happening.nodeId), happening);
       return;
+    case 'postponed':
+      state.addError(happening.nodeId, revive(happening.error));
+      return;
     case 'awaiting':
       state.awaiting.set(happening.nodeId, happening.waits);
       position.await(plan.indexOf(happening.nodeId));

@@ -14,7 +14,8 @@ const entriesForEachNode = 4;
 export class Journal implements StateJournal {
   readonly #saved = new Map<string, string>();
 
-  private constructor(
+  /** @param write - writes an entry down, then applies it */
+  constructor(
     private readonly state: WorkflowState,
     private readonly serializer: Serializer,
     private readonly write: (entry: Entry, apply: () => void) => Promise<void>,

@@ -105,6 +105,14 @@ export type Happening =
     }
   /** `isLost`: its fallback cannot save it any more. */
   | { readonly type: 'failed'; readonly nodeId: string; readonly error: SavedNodeError; readonly isLost: boolean }
+  /** It is tried again after so many milliseconds. */
+  | {
+      readonly type: 'postponed';
+      readonly nodeId: string;
+      readonly error: SavedNodeError;
+      readonly delay: number;
+      readonly consumed: boolean;
+    }
   | { readonly type: 'awaiting'; readonly nodeId: string; readonly waits: readonly Waiting[] }
   | { readonly type: 'item'; readonly nodeId: string; readonly index: number; readonly output: unknown }
   | { readonly type: 'started'; readonly key: string; readonly run: SavedRun }

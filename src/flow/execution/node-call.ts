@@ -3,6 +3,14 @@ import type { NodeDefinition } from '../blueprint.js';
 import type { IExecutor, Logger, NodeArgs } from '../node.js';
 import type { WorkflowState } from '../state.js';
 
+/** A retry that is made by whoever executes a node. */
+export interface Postponement {
+  /** After so many milliseconds. */
+  readonly delay: number;
+  /** Whether it uses up one of the retries. */
+  readonly consumed: boolean;
+}
+
 /** What the nodes of a run have in common. */
 export interface CallSettings {
   readonly executor: IExecutor;
@@ -40,6 +48,8 @@ export class NodeCall implements NodeArgs {
   prepRes: unknown = undefined;
   execRes: unknown = undefined;
   error: unknown = undefined;
+  /** That it is to be tried again, where whoever executes it sees to that. */
+  postponed: Postponement | undefined = undefined;
 
   constructor(
     readonly node: NodeDefinition,
@@ -69,6 +79,15 @@ export class NodeCall implements NodeArgs {
 
   get signal(): AbortSignal {
     return currentScope()?.cancellation.signal ?? new AbortController().signal;
+  }
+
+  get idempotencyKey(): string {
+    const { runId, nodeId, visit, index } = this;
+    return `${runId}/${nodeId}/${visit}${index === undefined ? '' : `/${index}`}`;
+  }
+
+  isCancelled(): boolean {
+    return currentScope()?.cancellation.aborted ?? false;
   }
 
   get executor(): IExecutor {

@@ -35,6 +35,7 @@ export class TaskExecutor implements NodeExecutor<unknown, unknown> {
       return Promise.resolve(failed(new NodeError(node.id, 0, new VisitsError(node.id, maxVisits))));
     }
     const call = new NodeCall(node, input, state, visit, settings);
+    call.attempt = state.attempts?.made ?? 0;
     const performed = isInProcess(definition.core)
       ? perform(definition, [input, call])
       : inProcess(definition.core, state, () => perform(definition, [input, call]));
@@ -66,20 +67,29 @@ export class WaitExecutor implements NodeExecutor<unknown, unknown> {
  * Calls a function in the process around it; where there is none, in one of its own with the context for state. It
  * settles like the function, also where that process is aborted: what is aborted in it has settled a moment later.
  */
-export async function inProcess<Result>(
+export function inProcess<Result>(
   core: Core,
   state: WorkflowState,
   work: () => Promise<Result>,
   signal?: AbortSignal,
 ): Promise<Result> {
-  if (isInProcess(core)) return work();
+  return isInProcess(core) ? work() : inOwnProcess(core, state, work, signal);
+}
+
+async function inOwnProcess<Result>(
+  core: Core,
+  state: WorkflowState,
+  work: () => Promise<Result>,
+  signal?: AbortSignal,
+): Promise<Result> {
   let working: Promise<Result> | undefined;
   const noted = () => {
     working = work();
     return working;
   };
   try {
-    return await (run(core, noted, { id: state.runId, signal }, state.getContext()) as Promise<Result>);
+    const options = { name: state.position?.plan.id, id: state.runId, signal };
+    return await (run(core, noted, options, state.getContext()) as Promise<Result>);
   } catch (error) {
     if (!signal?.aborted || working === undefined) throw error;
     return working;
@@ -96,10 +106,13 @@ function succeeded(returned: unknown): NodeExecutionResult {
   return { status: 'success', result: { output: returned, action: undefined } };
 }
 
-function failure(thrown: unknown, { nodeId, attempt }: NodeCall): NodeExecutionResult {
+function failure(thrown: unknown, { nodeId, attempt, postponed }: NodeCall): NodeExecutionResult {
   const cancellation = currentScope()?.cancellation;
   if (cancellation?.aborted && cancellation.reason === thrown) return { status: 'cancelled', error: thrown };
-  return failed(new NodeError(nodeId, attempt, thrown));
+  const error = new NodeError(nodeId, attempt, thrown);
+  if (postponed === undefined) return failed(error);
+  const { delay, consumed } = postponed;
+  return { status: 'postponed', error, delay, consumed };
 }
 
 function failed(error: NodeError): NodeExecutionResult {

@@ -32,6 +32,10 @@ export function settle(advance: Advance, nodeId: string, execution: NodeExecutio
       return fail(advance, execution.error);
     case 'awaiting':
       return commit(advance, { type: 'awaiting', nodeId, waits: execution.awaiting });
+    case 'postponed': {
+      const { error, delay, consumed } = execution;
+      return commit(advance, { type: 'postponed', nodeId, error: savedError(error), delay, consumed });
+    }
     case 'cancelled':
       advance.state.cutShort.add(nodeId);
       return undefined;
@@ -189,23 +193,23 @@ function commit(advance: Advance, happening: Happening): Pending {
   return undefined;
 }
 
-async function commitSaved(
+function commitSaved(
   state: WorkflowState,
   position: Position,
   happening: Happening,
   journal: StateJournal,
 ): Promise<void> {
-  try {
-    await journal.append(happening, () => apply(state, position, happening));
-  } catch (error) {
-    // An output that cannot be saved is the node's failure; a disk that is full is not.
-    if (!(error instanceof SerializationError) || happening.type !== 'completed') throw error;
-    const { nodeId, recoveredBy } = happening;
-    const failure = new NodeError(nodeId, 1, inContext(error, nodeId));
-    const failed = { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined } as const;
-    state.forget(nodeId, error.path);
-    await journal.append(failed, () => apply(state, position, failed));
-  }
+  return journal
+    .append(happening, () => apply(state, position, happening))
+    .catch((error) => {
+      // An output that cannot be saved is the node's failure; a disk that is full is not.
+      if (!(error instanceof SerializationError) || happening.type !== 'completed') throw error;
+      const { nodeId, recoveredBy } = happening;
+      const failure = new NodeError(nodeId, 1, inContext(error, nodeId));
+      const failed = { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined } as const;
+      state.forget(nodeId, error.path);
+      return journal.append(failed, () => apply(state, position, failed));
+    });
 }
 
 /** Names the place where the context has the output. */

@@ -7,14 +7,16 @@ import { type AnyFunction, invalid } from '../../validate.js';
 import { AbstractNode, Node, type NodeClass, type NodeMiddleware } from '../node.js';
 import { ActionResult } from '../node-result.js';
 import type { NodeCall } from './node-call.js';
+import { elsewhere } from './postponement.js';
 
 /** What a task of a node does, from a function, an action or a class. Its arguments are the input and the call. */
 export function workOf(target: AnyFunction | Node, core: Core, policies: Partial<Policies>, defaults: Policies): Work {
   if (target instanceof Node || isNodeClass(target)) return phasesOf(target, overDefaults(policies, defaults));
   const source = sourceOf(target);
   // An action of this orchestrator would be a task in a task; it is taken for what it was made of.
-  if (source?.core === core) return applyPolicies(overDefaults(policies, source.policies), attemptOf(source.fn));
-  return applyPolicies(overDefaults(policies, defaults), attemptOf(target));
+  if (source?.core === core)
+    return applyPolicies(overDefaults(policies, source.policies), attemptOf(source.fn), elsewhere);
+  return applyPolicies(overDefaults(policies, defaults), attemptOf(target), elsewhere);
 }
 
 function attemptOf(fn: AnyFunction): Work {
@@ -30,6 +32,7 @@ function phasesOf(target: Node | NodeClass, policies: Policies): Work {
     applyPolicies(
       policies,
       attemptOf((_input, call: NodeCall) => node.exec(call)),
+      elsewhere,
     );
   const shared = target instanceof Node ? execOf(target) : undefined;
   return async (task, scope) => {
@@ -42,6 +45,7 @@ function phasesOf(target: Node | NodeClass, policies: Policies): Work {
       call.execRes = await (shared ?? execOf(node))(task, scope);
     } catch (thrown) {
       cancellation.throwIfAborted();
+      if (call.postponed !== undefined) throw thrown;
       call.error = thrown instanceof AbortError ? thrown.originalError : failureOf(thrown, task.name);
       call.execRes = await node.fallback(call);
     }

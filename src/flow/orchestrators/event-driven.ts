@@ -1,12 +1,14 @@
-import { aName, anObjectOf } from '../../validate.js';
+import { aName, anObjectOf, invalid } from '../../validate.js';
 import type { WorkflowBlueprint } from '../blueprint.js';
 import type { ExecutionServices, ICoordinationStore, NodeExecutionResult } from '../contracts.js';
 import type { NodeError } from '../errors.js';
-import { asNodeError } from '../execution/settle.js';
+import { asNodeError, settle } from '../execution/settle.js';
 import type { NodeResult } from '../node-result.js';
 import { type NextNode, type Plan, planOf } from '../plan/plan.js';
+import type { Position } from '../plan/position.js';
 import type { Context } from '../result.js';
 import { stateOf, WorkflowState } from '../state.js';
+import { GraphTraverser } from '../traverser.js';
 import { type RemoteEvents, RemotePosition } from './remote-position.js';
 
 /** What `new EventDrivenOrchestrator` takes besides services and store. */
@@ -44,11 +46,12 @@ export class EventDrivenOrchestrator {
 
   /**
    * @param services - of a runtime, or of `runtime.prepare(flow)`
-   * @param coordinationStore - what the workers share
+   * @param coordinationStore - what the workers share. Default: none; then states come with a position and a journal
+   *   that the workers share
    */
   constructor(
     private readonly services: ExecutionServices,
-    private readonly coordinationStore: ICoordinationStore,
+    private readonly coordinationStore?: ICoordinationStore,
     options: EventDrivenOptions = {},
   ) {
     this.#prefix = readOptions(options).keyPrefix ?? 'orchestrator';
@@ -63,21 +66,67 @@ export class EventDrivenOrchestrator {
    * @param runId - the run
    * @returns the nodes that are ready now
    */
-  async handleJob(
+  handleJob(
     nodeId: string,
     blueprint: WorkflowBlueprint,
     state: RemoteState,
     runId: string,
   ): Promise<{ nodesToEnqueue: string[] }> {
+    return this.coordinationStore === undefined
+      ? this.#handleJournaled(nodeId, blueprint, state)
+      : this.#handleCoordinated(nodeId, blueprint, state, runId, this.coordinationStore);
+  }
+
+  async #handleCoordinated(
+    nodeId: string,
+    blueprint: WorkflowBlueprint,
+    state: RemoteState,
+    runId: string,
+    store: ICoordinationStore,
+  ) {
     const plan = planOf(blueprint);
-    const node = plan.indexOf(nodeId);
-    if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${blueprint.id}"`);
+    const node = indexIn(plan, nodeId);
     // What has been decided is in the store; a position in memory would know only what happens here.
     if (state instanceof WorkflowState) state.position = undefined;
-    const job = new Job(this.services, blueprint, plan, state, this.coordinationStore, this.#prefix, runId);
+    const job = new Job(this.services, blueprint, plan, state, store, this.#prefix, runId);
     await job.settle(node, await job.execute(node));
     return { nodesToEnqueue: job.nodesToEnqueue };
   }
+
+  /** Where a journal decides what follows, an event is an entry of it. */
+  #handleJournaled(nodeId: string, blueprint: WorkflowBlueprint, state: RemoteState) {
+    if (!(state instanceof WorkflowState) || state.position === undefined || state.journal === undefined) {
+      const expected = 'a WorkflowState with a position and a journal, for there is no coordination store';
+      return Promise.reject(invalid('state', expected, state));
+    }
+    const { services } = this;
+    const { position } = state;
+    const advance = { traverser: new GraphTraverser(blueprint, position), state, services };
+    const settled = (execution: NodeExecutionResult) => settle(advance, nodeId, execution);
+    const handle = () => this.#execute(nodeId, blueprint, state, position).then(settled);
+    const handled = services.inProcess === undefined ? handle() : services.inProcess(state, handle);
+    return handled.then(() => ({ nodesToEnqueue: position.take().map((node) => position.plan.idOf(node)) }));
+  }
+
+  #execute(nodeId: string, blueprint: WorkflowBlueprint, state: WorkflowState, position: Position) {
+    const { services } = this;
+    const failed = (error: unknown) => ({ status: 'failed', error: asNodeError(nodeId, error) }) as const;
+    try {
+      const visit = position.visitOf(indexIn(position.plan, nodeId));
+      const executor = services.executorFactory(blueprint)(nodeId);
+      const input = services.resolveNodeInput(nodeId, blueprint, state.getContext());
+      if (!(input instanceof Promise)) return executor.execute(input, state, visit);
+      return input.then((value) => executor.execute(value, state, visit)).catch(failed);
+    } catch (error) {
+      return Promise.resolve(failed(error));
+    }
+  }
+}
+
+function indexIn(plan: Plan, nodeId: string): number {
+  const node = plan.indexOf(nodeId);
+  if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${plan.id}"`);
+  return node;
 }
 
 /** One node that was executed. */
