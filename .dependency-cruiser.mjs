@@ -46,7 +46,14 @@ export default {
       name: 'source-imports-what-users-install',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm-peer'] },
+    },
+    {
+      name: 'peers-are-loaded-when-they-are-needed',
+      comment: 'Who does not use an engine need not install what it stands on.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-peer'], dependencyTypesNot: ['type-only'], dynamic: false },
     },
     {
       name: 'no-orphans',

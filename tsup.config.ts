@@ -1,11 +1,24 @@
+import { cp } from 'node:fs/promises';
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', 'flow/index': 'src/flow/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    'flow/index': 'src/flow/index.ts',
+    'distributed/index': 'src/distributed/index.ts',
+    'distributed/testing/index': 'src/distributed/testing/index.ts',
+  },
   format: 'esm',
   target: 'node20',
   dts: true,
   clean: true,
   sourcemap: true,
   removeNodeProtocol: false,
+  // Scripts and statements are files of their own in the package too; they are found under the same names.
+  onSuccess: async () => {
+    const filter = (path: string) => !path.endsWith('.ts');
+    for (const engine of ['redis', 'sql']) {
+      await cp(`src/distributed/${engine}`, `dist/distributed/${engine}`, { recursive: true, filter });
+    }
+  },
 });

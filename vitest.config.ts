@@ -8,6 +8,8 @@ export default defineConfig({
     alias: [
       { find: /^orchestrator$/, replacement: source('index.ts') },
       { find: /^orchestrator\/flow$/, replacement: source('flow/index.ts') },
+      { find: /^orchestrator\/distributed$/, replacement: source('distributed/index.ts') },
+      { find: /^orchestrator\/distributed\/testing$/, replacement: source('distributed/testing/index.ts') },
     ],
   },
   test: {

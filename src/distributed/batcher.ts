@@ -1,0 +1,58 @@
+interface Waiting<Call, Answer> {
+  readonly call: Call;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How many calls go together at most. */
+const most = 100;
+
+/**
+ * Sends calls together that come at the same time: one statement and one transaction for many. While as many batches are
+ * under way as may be, calls gather for the next.
+ */
+export class Batcher<Call, Answer> {
+  #waiting: Waiting<Call, Answer>[] = [];
+  #underWay = 0;
+  #isScheduled = false;
+
+  /** @param width - how many batches may be under way */
+  constructor(
+    private readonly send: (calls: readonly Call[]) => Promise<readonly Answer[]>,
+    private readonly width: number,
+  ) {}
+
+  add(call: Call): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ call, resolve, reject });
+      if (this.#isScheduled) return;
+      this.#isScheduled = true;
+      // Whatever else is ready in this turn of the event loop goes along.
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#pump();
+      });
+    });
+  }
+
+  #pump(): void {
+    while (this.#underWay < this.width && this.#waiting.length > 0) {
+      this.#underWay++;
+      void this.#send(this.#waiting.splice(0, most)).finally(() => {
+        this.#underWay--;
+        this.#pump();
+      });
+    }
+  }
+
+  /** One that is refused must not take the others with it: then each goes alone. */
+  async #send(batch: readonly Waiting<Call, Answer>[]): Promise<void> {
+    try {
+      const answers = await this.send(batch.map(({ call }) => call));
+      for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as Answer);
+    } catch (error) {
+      if (batch.length === 1) batch[0]?.reject(error);
+      else await Promise.all(batch.map((waiting) => this.#send([waiting])));
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import { kindOf } from '../errors.js';
+import type { RunStatus } from './run-info.js';
+
+/** A run is not known, or not any more. */
+export class RunNotFoundError extends Error {
+  override readonly name = 'RunNotFoundError';
+  readonly code = 'ERR_RUN_NOT_FOUND';
+
+  constructor(readonly runId: string) {
+    super(`run "${short(runId)}" is not known`);
+  }
+}
+
+/** A run's own id is taken, by a run of another workflow or version. */
+export class RunExistsError extends Error {
+  override readonly name = 'RunExistsError';
+  readonly code = 'ERR_RUN_EXISTS';
+
+  constructor(
+    readonly runId: string,
+    readonly workflow: string,
+    readonly version: string,
+  ) {
+    super(`run "${short(runId)}" exists already, of workflow "${short(workflow)}" in version "${short(version)}"`);
+  }
+}
+
+/** What was asked for cannot be done with a run as it stands. */
+export class RunStateError extends Error {
+  override readonly name = 'RunStateError';
+  readonly code = 'ERR_RUN_STATE';
+
+  constructor(
+    readonly runId: string,
+    readonly status: RunStatus,
+    problem: string,
+  ) {
+    super(`run "${short(runId)}" is ${status}: ${problem}`);
+  }
+}
+
+/** A workflow is not one of those that an orchestrator or a worker was given. */
+export class WorkflowNotFoundError extends Error {
+  override readonly name = 'WorkflowNotFoundError';
+  readonly code = 'ERR_WORKFLOW_NOT_FOUND';
+
+  constructor(
+    readonly workflow: string,
+    readonly version: string | undefined,
+    known: readonly string[],
+  ) {
+    const which = `workflow "${short(workflow)}"${version === undefined ? '' : ` in version "${short(version)}"`}`;
+    super(`${which} is not known here, expected ${known.map(short).join(', ') || 'some to be given'}`);
+  }
+}
+
+/** Something is too large to be sent or kept. Nothing was. */
+export class PayloadError extends RangeError {
+  override readonly name = 'PayloadError';
+  readonly code = 'ERR_PAYLOAD';
+
+  /**
+   * @param field - what is too large
+   * @param size - its size, in bytes
+   * @param limit - how large it may be, in bytes
+   */
+  constructor(
+    readonly field: string,
+    readonly size: number,
+    readonly limit: number,
+  ) {
+    super(
+      `${field} must be at most ${limit} bytes as text, got ${size}; keep large data elsewhere, and pass where it is`,
+    );
+  }
+}
+
+/** An engine cannot be reached, or has refused what was asked of it. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  readonly code = 'ERR_ENGINE';
+
+  /** @param engine - which, and where: without a password */
+  constructor(
+    readonly engine: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    const { message } = Object(options?.cause) as { message?: unknown };
+    super(`${engine} ${problem}${typeof message === 'string' && message !== '' ? `: ${message}` : ''}`, options);
+  }
+}
+
+/** An engine needs a package that is not installed. */
+export class MissingPeerError extends Error {
+  override readonly name = 'MissingPeerError';
+  readonly code = 'ERR_MISSING_PEER';
+
+  constructor(
+    engine: string,
+    readonly packages: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(`the ${engine} engine needs packages that are not installed: npm install ${packages.join(' ')}`, options);
+  }
+}
+
+/** A directory is in use by another process. */
+export class LockedError extends Error {
+  override readonly name = 'LockedError';
+  readonly code = 'ERR_LOCKED';
+
+  constructor(
+    readonly directory: string,
+    readonly holder: string,
+  ) {
+    super(`"${directory}" is in use by ${holder}; one process at a time can open it`);
+  }
+}
+
+/** Whoever executed a node has died in it, again and again. */
+export class WorkerLostError extends Error {
+  override readonly name = 'WorkerLostError';
+  readonly code = 'ERR_WORKER_LOST';
+
+  constructor(
+    readonly nodeId: string,
+    readonly crashes: number,
+  ) {
+    super(
+      `node "${short(nodeId)}" was given up: ${crashes} workers have died, or lost their lock, while they executed it`,
+    );
+  }
+}
+
+/** The run of a node was stopped, so what the node does has no effect any more. It is the reason of its signal. */
+export class SupersededError extends Error {
+  override readonly name = 'SupersededError';
+  readonly code = 'ERR_SUPERSEDED';
+
+  constructor(
+    readonly runId: string,
+    why: string,
+  ) {
+    super(`run "${short(runId)}" ${why}`);
+  }
+}
+
+/** Ids may be of any length; messages are not. */
+function short(text: string): string {
+  return typeof text === 'string' ? text.slice(0, 100) : kindOf(text);
+}

@@ -1,0 +1,68 @@
+export type {
+  CheckpointStore,
+  Commit,
+  CommitAnswer,
+  ConsumeOptions,
+  Consumer,
+  ContextLayer,
+  ContextStore,
+  Delivery,
+  Disposition,
+  Engine,
+  ErrorRecord,
+  ErrorStore,
+  Handler,
+  Job,
+  JobState,
+  JournalEntry,
+  JournalTail,
+  LivenessStore,
+  MetricsStore,
+  NewRun,
+  RunChange,
+  RunInfoStore,
+  RunMetrics,
+  StatusChange,
+  StepMetrics,
+  Verdict,
+  WorkerHealth,
+  WorkerReport,
+  WorkItemState,
+  WorkItemStateStore,
+  WorkQueue,
+} from './contracts.js';
+export {
+  EngineError,
+  LockedError,
+  MissingPeerError,
+  PayloadError,
+  RunExistsError,
+  RunNotFoundError,
+  RunStateError,
+  SupersededError,
+  WorkerLostError,
+  WorkflowNotFoundError,
+} from './errors.js';
+export { DistributedExecutor } from './executor.js';
+export { derivedStores } from './journal/derived-stores.js';
+export { memory } from './memory/memory-engine.js';
+export type { EngineOptions } from './options.js';
+export { OrchestratorBuilder } from './orchestrator/builder.js';
+export {
+  DistributedOrchestrator,
+  type EventsOptions,
+  type Liveness,
+  type PendingWork,
+  type RunError,
+  type RunPage,
+  type WaitForOptions,
+} from './orchestrator/orchestrator.js';
+export type { RunEvent } from './orchestrator/run-events.js';
+export type { StartOptions } from './orchestrator/start-options.js';
+export { type RedisConnection, redis } from './redis/redis-engine.js';
+export type { RunCursor, RunFilter, RunInfo, RunQuery, RunRecord, RunStatus } from './run-info.js';
+export { pglite } from './sql/pglite.js';
+export { type PostgresPool, postgres } from './sql/postgres.js';
+export { DistributedWorker, type WorkerEvents, type WorkerOptions } from './worker/worker.js';
+export { WorkflowCtx } from './workflow-ctx.js';
+export type { Workflow } from './workflows.js';

@@ -1,0 +1,89 @@
+import { Position } from '../../flow/plan/position.js';
+import { lastOf } from '../../flow/summary.js';
+import type { RunChange } from '../contracts.js';
+import type { Replica } from './replica.js';
+
+/** What is looked at: a run as it is, or as it would be. */
+interface View {
+  readonly position: Position;
+  /** A node that has failed, besides those that the replica knows of. */
+  readonly failed?: string | undefined;
+  /** The output of a node, as text. */
+  outputOf(nodeId: string): string | undefined;
+}
+
+/** How a node ends. */
+export type End =
+  | { readonly type: 'failed' }
+  /** `arcs` are those that are taken; `undefined` for all. */
+  | { readonly type: 'completed'; readonly arcs: readonly number[] | undefined; readonly output: string | undefined };
+
+const none: readonly number[] = [];
+
+/** How a run stands that has nothing more to do; `undefined` while it has. */
+export function conclusionOf(replica: Replica): RunChange | undefined {
+  for (const { kind } of replica.ledger.values()) if (kind === 'node') return undefined;
+  return conclude(replica, { position: replica.position, outputOf: (nodeId) => replica.values.get(nodeId) });
+}
+
+/**
+ * How the run would stand if a node's end were its next entry, so that the last entry and the end of the run are one step.
+ * Only looked at where that is likely, since it needs a copy of the position.
+ */
+export function conclusionAfter(replica: Replica, node: number, end: End): RunChange | undefined {
+  const { plan } = replica.position;
+  const isLast = replica.ledger.size === 1 && replica.ledger.get(node) !== undefined && replica.awaiting.size === 0;
+  if (!isLast || plan.owners.has(node) || (end.type === 'completed' && leadsOn(replica, node, end.arcs)))
+    return undefined;
+  const position = new Position(plan, replica.position.save());
+  position.take();
+  if (end.type === 'failed') position.fail(node);
+  else position.complete(node, end.arcs);
+  if (position.hasReady) return undefined;
+  const nodeId = plan.idOf(node);
+  const own = end.type === 'completed' ? end.output : undefined;
+  return conclude(replica, {
+    position,
+    failed: end.type === 'failed' ? nodeId : undefined,
+    outputOf: (id) => (id === nodeId ? own : replica.values.get(id)),
+  });
+}
+
+/** Fallbacks that have completed, and have not yet stood in for a node that failed. */
+export function standInsOf(position: Position): readonly number[] {
+  if (position.plan.owners.size === 0) return none;
+  const found: number[] = [];
+  for (const fallback of position.plan.owners.keys()) {
+    if (position.statusOf(fallback) === 'completed' && position.recovered(fallback).length > 0) found.push(fallback);
+  }
+  return found;
+}
+
+function leadsOn({ position }: Replica, node: number, arcs: readonly number[] | undefined): boolean {
+  const { outFrom } = position.plan;
+  return arcs === undefined ? outFrom[node] !== outFrom[node + 1] : arcs.length > 0;
+}
+
+function conclude(replica: Replica, view: View): RunChange | undefined {
+  const { position, failed } = view;
+  const { plan } = position;
+  if (standInsOf(position).length > 0) return undefined;
+  if (replica.awaiting.size > 0) return { status: 'awaiting' };
+  for (const nodeId of failed === undefined ? replica.failures.keys() : [failed]) {
+    if (position.hasFailed(nodeId)) return { status: 'failed', error: `node "${nodeId}" failed` };
+  }
+  for (let node = 0; node < plan.nodeCount; node++) {
+    const status = position.statusOf(node);
+    if (status === 'completed' || status === 'skipped' || plan.owners.has(node)) continue;
+    return { status: 'stalled', error: `nothing leads to "${plan.idOf(node)}" any more` };
+  }
+  return { status: 'completed', output: outputOf(replica, view) };
+}
+
+/** The output of the last node as text; of several, an object by node id. */
+function outputOf({ origin: { codec } }: Replica, { position, outputOf }: View): string | undefined {
+  const last = lastOf(position, { isCompleted: (nodeId) => position.isCompleted(nodeId) });
+  const [only] = last;
+  if (last.length <= 1) return only === undefined ? undefined : outputOf(only);
+  return codec.encode(Object.fromEntries(last.map((nodeId) => [nodeId, codec.decodeMaybe(outputOf(nodeId))])));
+}

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+
+const plain = /^[0-9A-Za-z_-]{1,64}$/;
+
+/**
+ * A run's id as it may stand in keys and job ids, where users' characters must not become syntax: as it is where it is
+ * harmless, else a hash of it.
+ */
+export function keyOf(runId: string): string {
+  return plain.test(runId) ? runId : `.${createHash('sha256').update(runId).digest('base64url')}`;
+}
+
+/** The id of the job that carries an item from its start on. */
+export function jobIdOf(runKey: string, node: number, round: number, attempt: number, epoch: number): string {
+  return `${runKey}.${node}.${round}.${attempt}.${epoch}`;
+}
+
+/** The id of a job that looks at what is to be done in a run, as of an entry. */
+export function lookJobIdOf(runKey: string, seq: number): string {
+  return `${runKey}.look.${seq}`;
+}
+
+/** The id of the job that ends a run at its deadline. */
+export function timeoutJobIdOf(runKey: string): string {
+  return `${runKey}.timeout`;
+}

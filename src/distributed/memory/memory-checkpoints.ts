@@ -1,0 +1,54 @@
+import { type Checkpoint, MemoryCheckpointStore } from '../../flow/index.js';
+import type { CheckpointStore, Engine, JournalTail } from '../contracts.js';
+import type { StoredRun } from './stored-run.js';
+
+export class MemoryCheckpoints implements CheckpointStore {
+  /** Of runs in process. */
+  readonly #inProcess = new MemoryCheckpointStore();
+
+  constructor(
+    readonly engine: Engine,
+    private readonly runs: Map<string, StoredRun>,
+  ) {}
+
+  async read(runId: string, after?: number): Promise<JournalTail | undefined> {
+    const run = this.runs.get(runId);
+    if (run === undefined) return undefined;
+    const { record, seq, snapshot, entries } = run;
+    const isKept = after !== undefined && after >= snapshot.seq;
+    return {
+      record,
+      now: Date.now(),
+      seq,
+      snapshot: isKept ? undefined : snapshot,
+      entries: isKept ? entries.slice(after - snapshot.seq) : entries.slice(),
+    };
+  }
+
+  async compact(runId: string, text: string, seq: number): Promise<void> {
+    const run = this.runs.get(runId);
+    if (run === undefined || seq <= run.snapshot.seq || seq > run.seq) return;
+    run.entries = run.entries.slice(seq - run.snapshot.seq);
+    run.snapshot = { text, seq };
+  }
+
+  save(runId: string, snapshot: string): Promise<void> {
+    return this.#inProcess.save(runId, snapshot);
+  }
+
+  append(runId: string, entry: string): Promise<void> {
+    return this.#inProcess.append(runId, entry);
+  }
+
+  load(runId: string): Promise<Checkpoint | undefined> {
+    return this.#inProcess.load(runId);
+  }
+
+  delete(runId: string): Promise<void> {
+    return this.#inProcess.delete(runId);
+  }
+
+  list(): Promise<string[]> {
+    return this.#inProcess.list();
+  }
+}

@@ -1,0 +1,71 @@
+import type { Engine, RunInfoStore } from '../contracts.js';
+import type { RunQuery, RunRecord, RunStatus } from '../run-info.js';
+import type { StoredRun } from './stored-run.js';
+
+export class MemoryRuns implements RunInfoStore {
+  constructor(
+    readonly engine: Engine,
+    private readonly runs: Map<string, StoredRun>,
+  ) {}
+
+  async getRun(runId: string): Promise<RunRecord | undefined> {
+    return this.runs.get(runId)?.record;
+  }
+
+  async getStatuses(runIds: readonly string[]): Promise<(RunStatus | undefined)[]> {
+    return runIds.map((runId) => this.runs.get(runId)?.record.status);
+  }
+
+  async listRuns({ order, limit, cursor, ...query }: RunQuery): Promise<RunRecord[]> {
+    const direction = order === 'newest' ? -1 : 1;
+    return this.#records()
+      .filter((record) => matches(record, query))
+      .sort((one, other) => direction * compare(one, other))
+      .filter((record) => cursor === undefined || direction * compare(record, cursor) > 0)
+      .slice(0, limit);
+  }
+
+  async deleteRun(runId: string): Promise<void> {
+    this.runs.delete(runId);
+  }
+
+  async listExpired(limit: number): Promise<string[]> {
+    const now = Date.now();
+    const isExpired = ({ finishedAt, retention }: RunRecord) =>
+      finishedAt !== undefined && retention !== undefined && finishedAt + retention <= now;
+    return this.#idsOf(isExpired, limit);
+  }
+
+  async listIdle(milliseconds: number, limit: number): Promise<string[]> {
+    const since = Date.now() - milliseconds;
+    const isIdle = ({ status, updatedAt, startAt }: RunRecord) =>
+      (status === 'running' || status === 'scheduled') && Math.max(updatedAt, startAt) <= since;
+    return this.#idsOf(isIdle, limit);
+  }
+
+  #idsOf(test: (record: RunRecord) => boolean, limit: number): string[] {
+    const found = this.#records().filter(test);
+    return found
+      .sort((one, other) => one.updatedAt - other.updatedAt)
+      .slice(0, limit)
+      .map(({ runId }) => runId);
+  }
+
+  #records(): RunRecord[] {
+    return [...this.runs.values()].map(({ record }) => record);
+  }
+}
+
+function matches(record: RunRecord, { statuses, workflow, version, after, before }: Partial<RunQuery>): boolean {
+  if (statuses !== undefined && !statuses.includes(record.status)) return false;
+  if (workflow !== undefined && record.workflow !== workflow) return false;
+  if (version !== undefined && record.version !== version) return false;
+  return record.createdAt >= (after as number) && record.createdAt < (before as number);
+}
+
+type Place = Pick<RunRecord, 'createdAt' | 'runId'>;
+
+/** By time of creation, then by id as bytes, as databases do it. */
+function compare(one: Place, other: Place): number {
+  return one.createdAt - other.createdAt || Buffer.compare(Buffer.from(one.runId), Buffer.from(other.runId));
+}

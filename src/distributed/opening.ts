@@ -1,0 +1,53 @@
+import pTimeout from 'p-timeout';
+import { EngineError, LockedError, MissingPeerError } from './errors.js';
+
+/**
+ * Something that is opened once, when it is first needed, in bounded time. Where that fails, the next who needs it tries
+ * again.
+ */
+export class Opening<Opened> {
+  /** Told when the time is over: it ends the attempt, and gives what it has failed with so far. */
+  onTimeout: () => unknown = () => undefined;
+  #opened: Promise<Opened> | undefined = undefined;
+  #isClosed = false;
+
+  /**
+   * @param name - what it is and where, for errors
+   * @param timeout - how long it may take, in milliseconds
+   */
+  constructor(
+    private readonly name: string,
+    private readonly timeout: number,
+    private readonly open: () => Promise<Opened>,
+  ) {}
+
+  /** @throws {EngineError} that says where it tried */
+  get(): Promise<Opened> {
+    if (this.#isClosed) return Promise.reject(new EngineError(this.name, 'was closed'));
+    this.#opened ??= this.#open().catch((error) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  /** Lets nobody have it any more. Gives it, if it was opened. */
+  async close(): Promise<Opened | undefined> {
+    this.#isClosed = true;
+    return this.#opened?.catch(() => undefined);
+  }
+
+  async #open(): Promise<Opened> {
+    try {
+      return await pTimeout(this.open(), {
+        milliseconds: this.timeout,
+        fallback: () => {
+          throw new EngineError(this.name, `did not answer within ${this.timeout} ms`, { cause: this.onTimeout() });
+        },
+      });
+    } catch (error) {
+      const isOurs = [EngineError, LockedError, MissingPeerError].some((Class) => error instanceof Class);
+      throw isOurs ? error : new EngineError(this.name, 'cannot be opened', { cause: error });
+    }
+  }
+}

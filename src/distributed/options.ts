@@ -1,0 +1,57 @@
+import { aLimit, anObjectOf, aValue, type Reader } from '../validate.js';
+import type { Engine } from './contracts.js';
+
+/** How large a payload may be, in bytes, where nobody says. */
+export const defaultMaxPayload = 2 ** 20;
+
+export const anEngine = aValue<Engine>(
+  'an engine: memory(), pglite(directory), postgres(url) or redis(url)',
+  (value) => {
+    const { commit, begin, queue } = Object(value) as Partial<Engine>;
+    return typeof commit === 'function' && typeof begin === 'function' && typeof queue?.enqueue === 'function';
+  },
+);
+
+export const aPayloadLimit: Reader<number> = aValue(
+  'a whole number of bytes of at least 1024',
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1024,
+);
+
+export const aRetention: Reader<number> = aValue(
+  'a whole number of milliseconds of at least 0',
+  (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+);
+
+/** What engines that stand on a server or a database take. */
+export interface EngineOptions {
+  /**
+   * What names of keys and tables begin with: a letter, then letters, digits and `_`, at most 40 characters. Fleets with
+   * different prefixes know nothing of each other. Default: `orchestrator`.
+   */
+  readonly prefix?: string | undefined;
+  /** How long to wait for the first answer, in milliseconds. Default: 10000. */
+  readonly connectTimeout?: number | undefined;
+  /** How long to try an operation again while the engine cannot be reached, in milliseconds. Default: 30000. */
+  readonly operationTimeout?: number | undefined;
+}
+
+const readGivenOptions = anObjectOf<EngineOptions>({
+  prefix: aValue(
+    'a letter, then letters, digits and _, at most 40 characters',
+    (value) => typeof value === 'string' && /^[a-zA-Z][a-zA-Z0-9_]{0,39}$/.test(value),
+  ),
+  connectTimeout: aLimit,
+  operationTimeout: aLimit,
+});
+
+/** The same, complete. */
+export interface ReadEngineOptions {
+  readonly prefix: string;
+  readonly connectTimeout: number;
+  readonly operationTimeout: number;
+}
+
+export function readEngineOptions(options: EngineOptions): ReadEngineOptions {
+  const { prefix = 'orchestrator', connectTimeout = 10_000, operationTimeout = 30_000 } = readGivenOptions(options);
+  return { prefix, connectTimeout, operationTimeout };
+}

@@ -1,0 +1,151 @@
+import { FlowRuntime } from '../../flow/index.js';
+import { aValue, invalid } from '../../validate.js';
+import type {
+  CheckpointStore,
+  ContextStore,
+  Engine,
+  ErrorStore,
+  LivenessStore,
+  MetricsStore,
+  RunInfoStore,
+  WorkItemStateStore,
+  WorkQueue,
+} from '../contracts.js';
+import { anEngine, aPayloadLimit, aRetention, defaultMaxPayload } from '../options.js';
+import { type Workflow, Workflows } from '../workflows.js';
+import { DistributedOrchestrator } from './orchestrator.js';
+
+/** The stores that a builder takes one by one, as they are called in an engine. */
+interface Stores {
+  readonly queue: WorkQueue;
+  readonly contextStore: ContextStore;
+  readonly runInfoStore: RunInfoStore;
+  readonly metricsStore: MetricsStore;
+  readonly errorStore: ErrorStore;
+  readonly livenessStore: LivenessStore;
+  readonly workItemStateStore: WorkItemStateStore;
+  readonly checkpointStore: CheckpointStore;
+}
+
+/** Those without which there is no fleet. A checkpoint store need not be given: commits are the engine's. */
+const needed = [
+  'queue',
+  'contextStore',
+  'runInfoStore',
+  'metricsStore',
+  'errorStore',
+  'livenessStore',
+  'workItemStateStore',
+] as const satisfies readonly (keyof Stores)[];
+
+const aRuntime = aValue<FlowRuntime>('a FlowRuntime', (value) => value instanceof FlowRuntime);
+
+/**
+ * Puts an orchestrator together: from workflows and an engine, or the stores of one.
+ *
+ * @example
+ * const orchestrator = new OrchestratorBuilder().workflow(flow).engine(redis(url)).build();
+ */
+export class OrchestratorBuilder {
+  readonly #workflows: Workflow[] = [];
+  readonly #stores: Partial<Record<keyof Stores, { readonly engine: Engine }>> = {};
+  #engine: Engine | undefined = undefined;
+  #runtime: FlowRuntime | undefined = undefined;
+  #maxPayload = defaultMaxPayload;
+  #retention: number | undefined = undefined;
+
+  /** Adds a workflow: any number, and any number of versions of each. The first is what `startRun` starts. */
+  workflow(workflow: Workflow): this {
+    this.#workflows.push(workflow);
+    return this;
+  }
+
+  /** Takes all stores from an engine. */
+  engine(engine: Engine): this {
+    this.#engine = anEngine(engine, 'engine');
+    return this;
+  }
+
+  queue(store: WorkQueue): this {
+    return this.#store('queue', store);
+  }
+
+  contextStore(store: ContextStore): this {
+    return this.#store('contextStore', store);
+  }
+
+  runInfoStore(store: RunInfoStore): this {
+    return this.#store('runInfoStore', store);
+  }
+
+  metricsStore(store: MetricsStore): this {
+    return this.#store('metricsStore', store);
+  }
+
+  errorStore(store: ErrorStore): this {
+    return this.#store('errorStore', store);
+  }
+
+  livenessStore(store: LivenessStore): this {
+    return this.#store('livenessStore', store);
+  }
+
+  workItemStateStore(store: WorkItemStateStore): this {
+    return this.#store('workItemStateStore', store);
+  }
+
+  checkpointStore(store: CheckpointStore): this {
+    return this.#store('checkpointStore', store);
+  }
+
+  /** Whose registry and serializer hold. Default: a new one; then blueprints as data find nothing that they use. */
+  runtime(runtime: FlowRuntime): this {
+    this.#runtime = aRuntime(runtime, 'runtime');
+    return this;
+  }
+
+  /** How large contexts, inputs and signals may be as text, in bytes, of at least 1024. Default: 1 MiB. */
+  maxPayload(bytes: number): this {
+    this.#maxPayload = aPayloadLimit(bytes, 'maxPayload');
+    return this;
+  }
+
+  /** For how many milliseconds runs are kept when they are over, where `startRun` does not say. Default: for ever. */
+  retention(milliseconds: number): this {
+    this.#retention = aRetention(milliseconds, 'retention');
+    return this;
+  }
+
+  /**
+   * @throws {ValidationError} for stores that are missing, or are not all of one engine
+   * @throws {BlueprintError} for a workflow that has faults
+   */
+  build(): DistributedOrchestrator {
+    const engine = this.#theEngine();
+    const workflows = new Workflows(this.#workflows, this.#runtime ?? new FlowRuntime());
+    return new DistributedOrchestrator(engine, workflows, this.#maxPayload, this.#retention);
+  }
+
+  #store<Name extends keyof Stores>(name: Name, store: Stores[Name]): this {
+    const { engine } = Object(store) as { readonly engine?: unknown };
+    anEngine(engine, `${name}.engine`);
+    this.#stores[name] = store;
+    return this;
+  }
+
+  /** A commit is one step over queue and stores, so these must be of one engine. */
+  #theEngine(): Engine {
+    const given = Object.entries(this.#stores);
+    const [first] = given;
+    const engine = this.#engine ?? first?.[1].engine;
+    if (engine === undefined) throw invalid('engine', 'given, or each store by its own method', undefined);
+    const others = given.filter(([, store]) => store.engine !== engine);
+    if (others.length > 0) {
+      const which = others.map(([name, store]) => `${name} (${store.engine.name})`).join(', ');
+      throw invalid(which, `of the same engine as the others (${engine.name})`, others[0]?.[1]);
+    }
+    const missing = this.#engine === undefined ? needed.filter((name) => this.#stores[name] === undefined) : [];
+    if (missing.length > 0) throw invalid(missing.join(', '), 'given, or an engine instead of stores', undefined);
+    return engine;
+  }
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { TimeoutError } from '../../errors.js';
+import { SerializationError } from '../../flow/index.js';
+import { invalid } from '../../validate.js';
+import type { Engine, RunChange } from '../contracts.js';
+import { RunStateError } from '../errors.js';
+import type { Codec } from '../journal/codec.js';
+import { conclusionOf } from '../journal/conclusion.js';
+import type { RunEntry } from '../journal/entry.js';
+import { timeoutJobIdOf } from '../journal/job-id.js';
+import { conclude } from '../run/conclude.js';
+import { jobOf, lookJobsOf, timeoutJobOf } from '../run/jobs.js';
+import type { RunHandle } from '../run/run-handle.js';
+import { activeStatuses, isFinished, type RunStatus } from '../run-info.js';
+
+/** What can be done to a run: each is one entry of its journal, and what the queue has to know of it. */
+
+export async function cancel({ queue }: Engine, handle: RunHandle, reason: string): Promise<void> {
+  const becomes = { status: 'cancelled', error: reason } as const;
+  await say(handle, { type: 'cancelled', reason }, activeStatuses, becomes, 'nothing is left to be cancelled');
+  await queue.purgeRun(handle.runId, [...jobIdsOf(handle), timeoutJobIdOf(handle.runKey)]);
+}
+
+export async function pause(handle: RunHandle): Promise<void> {
+  if (handle.status === 'paused') return;
+  const active = activeStatuses.filter((status) => status !== 'paused');
+  await say(handle, { type: 'paused' }, active, { status: 'paused' }, 'nothing is left to be paused');
+}
+
+export async function resume(engine: Engine, handle: RunHandle): Promise<void> {
+  if (isFinished(handle.status)) throw new RunStateError(handle.runId, handle.status, 'it can be retried, not resumed');
+  if (handle.status === 'paused') {
+    await say(handle, { type: 'resumed' }, ['paused'], { status: 'running' }, 'it can be retried, not resumed');
+  }
+  await enqueueAll(engine, handle);
+  await conclude(handle);
+}
+
+export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
+  const over = ['failed', 'cancelled', 'stalled'] as const;
+  await say(
+    handle,
+    { type: 'retried' },
+    over,
+    { status: 'running' },
+    'only what has failed or was cut short can be retried',
+  );
+  // It has no deadline any more.
+  await handle.refresh();
+  await enqueueAll(engine, handle);
+  await conclude(handle);
+}
+
+export async function signal(engine: Engine, handle: RunHandle, event: string, payload: string): Promise<void> {
+  checkEvent(handle, event);
+  // It starts nothing that is on hold, or not due yet.
+  const held = handle.status === 'paused' || handle.status === 'scheduled' ? handle.status : undefined;
+  const becomes = { status: held ?? 'running' } as const;
+  const during = held === undefined ? (['running', 'awaiting'] as const) : [held];
+  const verdict = await commit(handle, { type: 'signal', event, payload }, during, becomes);
+  if (verdict === 'refused') {
+    if (isFinished(handle.status))
+      throw new RunStateError(handle.runId, handle.status, 'nothing waits for signals any more');
+    return signal(engine, handle, event, payload);
+  }
+  await enqueueAll(engine, handle);
+  if (conclusionOf(handle.replica) !== undefined) await conclude(handle);
+}
+
+/** Why a run was cancelled. */
+export function reasonOf(error: string | undefined, deadline: number | undefined): unknown {
+  const timedOut = /^TimeoutError: "(.*)" timed out after (\d+) ms$/s.exec(error ?? '');
+  if (deadline === undefined || timedOut === null) return new Error(error ?? 'cancelled');
+  return new TimeoutError(timedOut[1] as string, Number(timedOut[2]));
+}
+
+/** A value as text. @throws {SerializationError} that names the field */
+export function encodeAs(codec: Codec, value: unknown, field: string): string {
+  try {
+    return codec.encode(value);
+  } catch (error) {
+    if (!(error instanceof SerializationError)) throw error;
+    const { path, problem, cause } = error;
+    const joined = path === '' || path.startsWith('[') ? `${field}${path}` : `${field}.${path}`;
+    throw new SerializationError(joined, problem, { cause });
+  }
+}
+
+async function say(
+  handle: RunHandle,
+  entry: RunEntry,
+  during: readonly RunStatus[],
+  becomes: RunChange,
+  otherwise: string,
+): Promise<void> {
+  const verdict = await commit(handle, entry, during, becomes);
+  if (verdict === 'refused') throw new RunStateError(handle.runId, handle.status, otherwise);
+}
+
+/** An entry of its own, also where the trip has to be repeated. */
+function commit(handle: RunHandle, entry: RunEntry, during: readonly RunStatus[], becomes: RunChange | undefined) {
+  return handle.commit({ entry, during, becomes, slot: `o${randomUUID()}`, number: 1 });
+}
+
+/** Queues all that is to be done. What is in the queue already stays as it is. */
+async function enqueueAll({ queue }: Engine, handle: RunHandle): Promise<void> {
+  const { record, replica, now, runKey } = handle;
+  if (handle.status === 'paused') return;
+  const items = [...replica.ledger.values()].filter(({ job, parent }) => job !== undefined && job !== parent);
+  const jobs = items.map((item) => jobOf(item, record, now, record.startAt - now));
+  jobs.push(...lookJobsOf(replica, runKey, record));
+  if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, Math.max(0, record.deadline - now)));
+  const states = await queue.statesOf(jobs.map(({ id }) => id));
+  await queue.enqueue(jobs.filter((_job, index) => states[index] === 'absent'));
+}
+
+function jobIdsOf({ replica }: RunHandle): string[] {
+  return [...replica.ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
+}
+
+/** An event that nothing can wait for is a mistake in its name. What sub-flows wait for is not known here. */
+function checkEvent({ workflow: { plan } }: RunHandle, event: string): void {
+  const isOpen = plan.nodes.some(({ uses }) => uses === 'subflow' || uses === 'batch');
+  const events = plan.nodes.flatMap(({ id, uses, params }) =>
+    uses === 'wait' ? [String(params?.event ?? id)] : uses === 'sleep' ? [id] : [],
+  );
+  if (isOpen || events.includes(event)) return;
+  throw invalid('event', `one that is waited for (${events.join(', ') || 'there is none'})`, event);
+}

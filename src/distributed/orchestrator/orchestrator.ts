@@ -1,0 +1,427 @@
+import { randomUUID } from 'node:crypto';
+import type { Context, WorkflowResult } from '../../flow/index.js';
+import { aCount, aName, anObjectOf, aSignal, aState, aValue, longestDelay } from '../../validate.js';
+import type { Engine, JobState, NewRun, RunMetrics, WorkerHealth } from '../contracts.js';
+import { PayloadError, RunExistsError, RunNotFoundError, RunStateError } from '../errors.js';
+import { keyOf } from '../journal/job-id.js';
+import type { Item } from '../journal/ledger.js';
+import { Replica, type SavedReplica } from '../journal/replica.js';
+import { jobOf, timeoutJobOf } from '../run/jobs.js';
+import type { RunHandle } from '../run/run-handle.js';
+import { openRun } from '../run/run-handles.js';
+import { isFinished, type RunFilter, type RunInfo, type RunRecord, type RunStatus } from '../run-info.js';
+import { wholeState } from '../worker/item-state.js';
+import { WorkflowCtx } from '../workflow-ctx.js';
+import type { KnownWorkflow, Workflows } from '../workflows.js';
+import * as control from './control.js';
+import { cursorOf, queryOf } from './query.js';
+import { eventOf, type RunEvent } from './run-events.js';
+import { aRunId, readStartOptions, type StartOptions } from './start-options.js';
+import { StatusWatch } from './status-watch.js';
+
+/** How `waitForCompletion` waits. */
+export interface WaitForOptions {
+  /** Milliseconds after which to look, where the engine has not told of a change. Default: 1000. */
+  readonly pollInterval?: number | undefined;
+  /** Ends the waiting; the run goes on. Default: none. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Which events of a run, and until when. */
+export interface EventsOptions {
+  /** Only those behind this one, by its `seq`. Default: all that are kept. */
+  readonly after?: number | undefined;
+  /** Ends the iteration. Default: it ends when the run is over. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds between two looks. Default: 200. */
+  readonly pollInterval?: number | undefined;
+}
+
+/** A page of runs. */
+export interface RunPage {
+  readonly runs: readonly RunInfo[];
+  /** What the next page is asked for with; `undefined` after the last. */
+  readonly cursor: string | undefined;
+}
+
+/** One failure in a run. */
+export interface RunError {
+  readonly nodeId: string;
+  readonly visit: number;
+  readonly attempt: number;
+  /** What was thrown, with class name, message, code, cause and stack. */
+  readonly error: unknown;
+  /** Whether the node has failed with it; else it is tried again. */
+  readonly isFinal: boolean;
+  readonly workerId: string;
+  readonly time: number;
+}
+
+/** A node that is to be executed, or to be looked at when its time has come. */
+export interface PendingWork {
+  readonly nodeId: string;
+  readonly visit: number;
+  readonly attempt: number;
+  /** `parked`: put aside because the run is paused. `absent`: on its way into the queue. */
+  readonly state: JobState | 'parked';
+  readonly jobId: string | undefined;
+  /** Who executes it, where that has taken longer than a moment. */
+  readonly workerId: string | undefined;
+}
+
+/** A worker, and whether it is alive. */
+export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
+
+const anInterval = aValue<number>(
+  `a whole number of milliseconds from 1 to ${longestDelay}`,
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,
+);
+const readWaitOptions = anObjectOf<WaitForOptions>({ pollInterval: anInterval, signal: aSignal });
+const readEventsOptions = anObjectOf<EventsOptions>({ after: aCount, signal: aSignal, pollInterval: anInterval });
+const readPruneOptions = anObjectOf<{ readonly finishedBefore: number }>({ finishedBefore: aCount });
+
+/**
+ * Starts runs on a fleet, and looks after them. It executes nothing itself: workers do. Any number of orchestrators may
+ * stand beside each other. Made by `OrchestratorBuilder`.
+ */
+export class DistributedOrchestrator {
+  readonly #watch: StatusWatch;
+
+  constructor(
+    readonly engine: Engine,
+    private readonly workflows: Workflows,
+    private readonly maxPayload: number,
+    private readonly retention: number | undefined,
+  ) {
+    this.#watch = new StatusWatch(engine);
+  }
+
+  /**
+   * Starts a run: when it resolves, the run is written down, and will be executed.
+   *
+   * @param context - the data that it begins with; a plain object, or a `WorkflowCtx`. Default: empty
+   * @param input - what the nodes get that nothing leads to. Default: undefined
+   * @returns the id of the run
+   * @throws {WorkflowNotFoundError} for a workflow that is not known here
+   * @throws {SerializationError} for what cannot be sent
+   * @throws {PayloadError} for what is too large
+   * @throws {RunExistsError} where another workflow has a run of this id
+   */
+  async startRun<State extends object = Context>(
+    context: State | WorkflowCtx<State> = {} as State,
+    input?: unknown,
+    options: StartOptions = {},
+  ): Promise<string> {
+    const read = readStartOptions(options);
+    const given = aState(context instanceof WorkflowCtx ? context.store : context, 'context');
+    const known = this.#workflow(read);
+    const { runId = randomUUID(), delay = 0, priority = 0, timeout, retention = this.retention } = read;
+    const snapshot = this.#snapshot(known, runId, given, input);
+    const record = {
+      runId,
+      workflow: known.id,
+      version: known.version,
+      status: 'scheduled' as RunStatus,
+      priority,
+      retention,
+      output: undefined,
+      error: undefined,
+    };
+    const limit = timeout === Infinity ? undefined : timeout;
+    const status: RunStatus = delay > 0 ? 'scheduled' : 'running';
+    const text = JSON.stringify(snapshot);
+    await this.#begin({ record: { ...record, status }, delay, timeout: limit, snapshot: text }, known, snapshot);
+    return runId;
+  }
+
+  /** How a run stands. @throws {RunNotFoundError} */
+  async status(runId: string): Promise<RunStatus> {
+    const [status] = await this.engine.runInfoStore.getStatuses([aRunId(runId, 'runId')]);
+    if (status === undefined) throw new RunNotFoundError(runId);
+    return status;
+  }
+
+  /** What there is to know of a run without looking into it. @throws {RunNotFoundError} */
+  async run(runId: string): Promise<RunInfo> {
+    return this.#infoOf(await this.#record(runId));
+  }
+
+  /**
+   * Runs, a page at a time.
+   *
+   * @throws {ValidationError} for a filter that is none
+   */
+  async listRuns(filter: RunFilter = {}): Promise<RunPage> {
+    const query = queryOf(filter);
+    const records = await this.engine.runInfoStore.listRuns({ ...query, limit: query.limit + 1 });
+    const page = records.slice(0, query.limit);
+    const last = records.length > query.limit ? page.at(-1) : undefined;
+    return { runs: page.map((record) => this.#infoOf(record)), cursor: last && cursorOf(last) };
+  }
+
+  /**
+   * Stops a run: what waits is removed, what is executed sees its signal abort within a second, and nothing of it counts
+   * any more.
+   *
+   * @param reason - kept as the run's `error`. Default: `cancelled`
+   * @throws {RunNotFoundError}
+   * @throws {RunStateError} for one that is over
+   */
+  async cancel(runId: string, reason = 'cancelled'): Promise<void> {
+    await control.cancel(this.engine, await this.#open(runId), aName(reason, 'reason'));
+  }
+
+  /**
+   * Puts a run on hold: nodes that are executed end, and nothing new starts. Does nothing for one that is paused.
+   *
+   * @throws {RunNotFoundError}
+   * @throws {RunStateError} for one that is over
+   */
+  async pause(runId: string): Promise<void> {
+    await control.pause(await this.#open(runId));
+  }
+
+  /**
+   * Lets a run go on that is paused. For one that is running, it sees to it that its work is queued.
+   *
+   * @throws {RunNotFoundError}
+   * @throws {RunStateError} for one that is over
+   */
+  async resume(runId: string): Promise<void> {
+    await control.resume(this.engine, await this.#open(runId));
+  }
+
+  /**
+   * Takes up a run that has failed, was cancelled or has stalled: nodes that failed, and those that were cut short, are
+   * executed again; what has completed is not. It has no deadline any more.
+   *
+   * @throws {RunNotFoundError}
+   * @throws {RunStateError} for one that is not over, or is completed
+   */
+  async retry(runId: string): Promise<void> {
+    await control.retry(this.engine, await this.#open(runId));
+  }
+
+  /**
+   * Delivers an event to the nodes that wait for it. One that comes before its node waits is kept for it.
+   *
+   * @throws {RunNotFoundError}
+   * @throws {RunStateError} for a run that is over
+   * @throws {ValidationError} for an event that nothing in the workflow waits for
+   * @throws {PayloadError} for a payload that is too large
+   */
+  async signal(runId: string, event: string, payload: unknown = null): Promise<void> {
+    const handle = await this.#open(runId);
+    const text = this.#encode(payload, 'payload');
+    await control.signal(this.engine, handle, aName(event, 'event'), text);
+  }
+
+  /** What has gone wrong in a run, in order; the last 1000. @throws {RunNotFoundError} */
+  async errors(runId: string): Promise<RunError[]> {
+    const records = await this.engine.errorStore.getErrors(aRunId(runId, 'runId'));
+    if (records === undefined) throw new RunNotFoundError(runId);
+    return records.map((record) => ({ ...record, error: this.workflows.codec.decode(record.error) }));
+  }
+
+  /** What a run has cost. @throws {RunNotFoundError} */
+  async metrics(runId: string): Promise<RunMetrics> {
+    const metrics = await this.engine.metricsStore.getMetrics(aRunId(runId, 'runId'));
+    if (metrics === undefined) throw new RunNotFoundError(runId);
+    return metrics;
+  }
+
+  /** Which workers are alive. */
+  async liveness(): Promise<Liveness[]> {
+    const workers = await this.engine.livenessStore.list();
+    return workers.map(({ workerId, alive, age }) => ({ workerId, alive, age }));
+  }
+
+  /** What workers do, as they have said last. */
+  async listWorkerHealth(): Promise<readonly WorkerHealth[]> {
+    return this.engine.livenessStore.list();
+  }
+
+  /** What is to be executed in a run. @throws {RunNotFoundError} */
+  async pendingWork(runId: string): Promise<PendingWork[]> {
+    const { replica } = await this.#open(runId);
+    const items = [...replica.ledger.values()];
+    const states = await this.engine.queue.statesOf(items.map(({ job }) => job ?? ''));
+    const executing = await this.engine.workItemStateStore.getStates(runId);
+    return items.map((item, index) => pendingOf(item, replica, states[index] ?? 'absent', executing));
+  }
+
+  /** The data of a run as of now, with the outputs under the ids of their nodes. @throws {RunNotFoundError} */
+  async context(runId: string): Promise<Context> {
+    return wholeState((await this.#open(runId)).replica).getContext();
+  }
+
+  /** A run as the flow layer gives it. @throws {RunNotFoundError} */
+  async result(runId: string): Promise<WorkflowResult> {
+    const handle = await this.#open(runId);
+    const { status, error, deadline } = handle.record;
+    const state = wholeState(handle.replica);
+    if (status === 'cancelled') state.aborted = { reason: control.reasonOf(error, deadline) };
+    const result = state.toResult(this.workflows.toolbox.serializer);
+    result.status = status === 'paused' || status === 'scheduled' ? 'running' : status;
+    return result;
+  }
+
+  /**
+   * Waits until a run is over: completed, failed, cancelled or stalled.
+   *
+   * @throws {RunNotFoundError}
+   * Rejects with the signal's reason when that aborts, and with an `AbortError` when the orchestrator is closed.
+   */
+  async waitForCompletion(runId: string, options: WaitForOptions = {}): Promise<RunInfo> {
+    const { pollInterval = 1_000, signal } = readWaitOptions(options);
+    signal?.throwIfAborted();
+    await this.#watch.open();
+    for (;;) {
+      this.#watch.throwIfClosed();
+      const next = this.#watch.next(runId, pollInterval, signal);
+      try {
+        const record = await this.#record(runId);
+        if (isFinished(record.status)) return this.#infoOf(record);
+        await next.changed;
+      } finally {
+        next.cancel();
+      }
+      signal?.throwIfAborted();
+    }
+  }
+
+  /**
+   * What happens in a run, from its beginning or from `after`, until it is over. Events of long ago may not be kept any
+   * more, where a run has many thousands.
+   *
+   * @throws {RunNotFoundError}
+   */
+  async *events(runId: string, options: EventsOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
+    const { after = 0, signal, pollInterval = 200 } = readEventsOptions(options);
+    await this.#watch.open();
+    for (let seen = after; !signal?.aborted && !this.#watch.isClosed; ) {
+      const next = this.#watch.next(runId, pollInterval, signal);
+      try {
+        const tail = await this.engine.checkpointStore.read(aRunId(runId, 'runId'), seen);
+        if (tail === undefined) throw new RunNotFoundError(runId);
+        for (const entry of tail.entries) {
+          const event = entry.seq > seen ? eventOf(entry, this.workflows.codec) : undefined;
+          if (event !== undefined) yield event;
+        }
+        seen = Math.max(seen, tail.seq);
+        if (isFinished(tail.record.status)) return;
+        await next.changed;
+      } finally {
+        next.cancel();
+      }
+    }
+  }
+
+  /**
+   * Removes all that is kept of a run.
+   *
+   * @throws {RunNotFoundError}
+   * @throws {RunStateError} for one that is not over
+   */
+  async deleteRun(runId: string): Promise<void> {
+    const { status } = await this.#record(runId);
+    if (!isFinished(status)) throw new RunStateError(runId, status, 'cancel it before you delete it');
+    await this.engine.runInfoStore.deleteRun(runId);
+  }
+
+  /** Removes runs that were over before a time, in epoch milliseconds. @returns how many */
+  async prune(options: { readonly finishedBefore: number }): Promise<number> {
+    const { finishedBefore } = readPruneOptions(options);
+    let removed = 0;
+    for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
+      const status = ['completed', 'failed', 'cancelled', 'stalled'] as const;
+      const page: RunPage = await this.listRuns({
+        status,
+        before: finishedBefore,
+        order: 'oldest',
+        limit: 1_000,
+        cursor,
+      });
+      for (const { runId, finishedAt = Infinity } of page.runs) {
+        if (finishedAt >= finishedBefore) continue;
+        await this.engine.runInfoStore.deleteRun(runId);
+        removed++;
+      }
+      cursor = page.cursor;
+    }
+    return removed;
+  }
+
+  /** Ends what is waiting here. The engine stays open: others may use it. */
+  async close(): Promise<void> {
+    await this.#watch.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #workflow({ workflow, version }: StartOptions): KnownWorkflow {
+    const id = workflow ?? this.workflows.first?.id ?? '';
+    return this.workflows.get(id, version);
+  }
+
+  #snapshot(known: KnownWorkflow, runId: string, context: object, input: unknown): SavedReplica {
+    const entries = Object.entries(context);
+    const values = entries.map(([key, value]) => [key, this.#encode(value, `context.${key}`)] as const);
+    const size = values.reduce((sum, [key, text]) => sum + Buffer.byteLength(key) + Buffer.byteLength(text), 0);
+    if (size > this.maxPayload) throw new PayloadError('context', size, this.maxPayload);
+    return { flow: known.id, version: known.version, runId, input: this.#encode(input, 'input'), values };
+  }
+
+  /** A start that was repeated queues again what may not have been queued: that is the same jobs. */
+  async #begin(run: NewRun, known: KnownWorkflow, snapshot: SavedReplica): Promise<void> {
+    const { engine, workflows } = this;
+    const { existed, record, now, seq } = await engine.begin(run);
+    const { runId } = record;
+    if (existed && (record.workflow !== known.id || record.version !== known.version)) {
+      throw new RunExistsError(runId, record.workflow, record.version);
+    }
+    if (isFinished(record.status) || seq > 0) return;
+    const runKey = keyOf(runId);
+    const origin = { plan: known.plan, runKey, codec: workflows.codec, merges: known.merges };
+    const { ledger } = new Replica(origin, snapshot);
+    const jobs = [...ledger.values()].map((item) => jobOf(item, record, now, record.startAt - now));
+    if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, record.deadline - now));
+    await engine.queue.enqueue(jobs);
+  }
+
+  /** @throws {SerializationError} @throws {PayloadError} */
+  #encode(value: unknown, field: string): string {
+    const text = control.encodeAs(this.workflows.codec, value, field);
+    const size = Buffer.byteLength(text);
+    if (size > this.maxPayload) throw new PayloadError(field, size, this.maxPayload);
+    return text;
+  }
+
+  #open(runId: string): Promise<RunHandle> {
+    return openRun(this.engine, this.workflows, aRunId(runId, 'runId'));
+  }
+
+  async #record(runId: string): Promise<RunRecord> {
+    const record = await this.engine.runInfoStore.getRun(aRunId(runId, 'runId'));
+    if (record === undefined) throw new RunNotFoundError(runId);
+    return record;
+  }
+
+  #infoOf(record: RunRecord): RunInfo {
+    return { ...record, output: this.workflows.codec.decodeMaybe(record.output) };
+  }
+}
+
+function pendingOf(
+  { node, attempt, job }: Item,
+  { position }: Replica,
+  state: JobState,
+  executing: readonly { readonly nodeId: string; readonly workerId: string }[],
+): PendingWork {
+  const nodeId = position.plan.idOf(node);
+  const workerId = executing.find((item) => item.nodeId === nodeId)?.workerId;
+  const isParked = job === undefined;
+  return { nodeId, visit: position.visitOf(node), attempt, state: isParked ? 'parked' : state, jobId: job, workerId };
+}

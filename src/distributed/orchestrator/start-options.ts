@@ -1,0 +1,57 @@
+import { aLimit, aName, anObjectOf, aValue, longestDelay } from '../../validate.js';
+import { aRetention } from '../options.js';
+
+/** What `startRun` takes besides context and input. */
+export interface StartOptions {
+  /**
+   * An id of one's own, at most 500 characters: a run that has it already is not started again, so a start can be
+   * repeated. Default: a new UUID.
+   */
+  readonly runId?: string | undefined;
+  /** Id of the workflow. Default: the first that the builder was given. */
+  readonly workflow?: string | undefined;
+  /** Its version. Default: the one that the builder was given last. */
+  readonly version?: string | undefined;
+  /** Milliseconds before it starts. Default: 0. */
+  readonly delay?: number | undefined;
+  /** From 0, which goes first, to 2097151. Default: 0. */
+  readonly priority?: number | undefined;
+  /** Limit of the run in milliseconds, from its start; at its end it is cancelled. Default: none. */
+  readonly timeout?: number | undefined;
+  /** For how many milliseconds it is kept when it is over. Default: that of the builder, else for ever. */
+  readonly retention?: number | undefined;
+}
+
+/** The longest id that a user may choose. */
+const longestId = 500;
+
+export const aRunId = aValue<string>(
+  `a non-empty string of at most ${longestId} characters, without half surrogates and NUL`,
+  (value) =>
+    typeof value === 'string' &&
+    value !== '' &&
+    value.length <= longestId &&
+    isWellFormed(value) &&
+    !value.includes('\0'),
+);
+
+export const readStartOptions = anObjectOf<StartOptions>({
+  runId: aRunId,
+  workflow: aName,
+  version: aName,
+  delay: aValue(
+    `a whole number of milliseconds from 0 to ${longestDelay}`,
+    (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= longestDelay,
+  ),
+  priority: aValue(
+    'a whole number from 0 to 2097151',
+    (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 21,
+  ),
+  timeout: aLimit,
+  retention: aRetention,
+});
+
+/** Databases keep text as UTF-8, in which half a surrogate pair has no place. */
+function isWellFormed(text: string): boolean {
+  return Buffer.from(text, 'utf8').toString('utf8') === text;
+}

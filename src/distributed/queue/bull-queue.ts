@@ -1,0 +1,255 @@
+import type * as Bull from 'bullmq';
+import pTimeout from 'p-timeout';
+import { asked } from '../asked.js';
+import { Batcher } from '../batcher.js';
+import type {
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  Disposition,
+  Engine,
+  Handler,
+  Job,
+  JobState,
+  WorkQueue,
+} from '../contracts.js';
+
+/** What BullMQ is opened with. */
+export interface BullSetup {
+  readonly bull: typeof Bull;
+  readonly name: string;
+  readonly options: Bull.QueueOptions;
+  // biome-ignore lint/suspicious/noExplicitAny: BullMQ's factories differ in the connections that they take
+  readonly backend?: any;
+}
+
+/** What a job carries in BullMQ besides id, kind, priority and delay. */
+type Data = Pick<Job, 'runId' | 'seq' | 'carried'>;
+
+/** A job is never given up: what is wrong with an item is the run's to know, what is wrong with the queue passes. */
+const forever = 1_000_000_000;
+
+/** How many additions may be under way at the same time. */
+const width = 4;
+
+/** How many jobs are added in one go. */
+const mostAtOnce = 1_000;
+
+/** How long to wait for connections that are closed, in milliseconds. */
+const farewell = 1_000;
+
+const giveBack: Disposition = { delay: 0 };
+
+/** Milliseconds after which a job whose handler has rejected is delivered again. */
+const retryAfter = 1_000;
+
+/**
+ * A queue on BullMQ, whatever that runs on. A job's id is the key by which it is queued once; a job that is done leaves
+ * nothing behind.
+ */
+export class BullQueue implements WorkQueue {
+  #opened: Promise<{ readonly queue: Bull.Queue; readonly setup: BullSetup }> | undefined = undefined;
+  readonly #consumers = new Set<BullConsumer>();
+  readonly #additions = new Batcher((lists: readonly (readonly Job[])[]) => this.#addAll(lists), width);
+
+  constructor(
+    readonly engine: Engine,
+    private readonly setup: () => Promise<BullSetup>,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** What is added at the same time goes together. */
+  async enqueue(jobs: readonly Job[]): Promise<void> {
+    for (let at = 0; at < jobs.length; at += mostAtOnce) await this.#additions.add(jobs.slice(at, at + mostAtOnce));
+  }
+
+  async consume(handler: Handler, options: ConsumeOptions): Promise<Consumer> {
+    const { setup } = await this.#open();
+    const consumer = new BullConsumer(setup, handler, options, () => this.#consumers.delete(consumer));
+    this.#consumers.add(consumer);
+    await consumer.ready();
+    return consumer;
+  }
+
+  async purgeRun(_runId: string, jobIds: readonly string[]): Promise<void> {
+    await this.#ask((queue) => Promise.all(jobIds.map((id) => queue.remove(id))));
+  }
+
+  async statesOf(jobIds: readonly string[]): Promise<JobState[]> {
+    return this.#ask((queue) =>
+      Promise.all(jobIds.map(async (id) => (id === '' ? 'absent' : stateFrom(await queue.getJobState(id))))),
+    );
+  }
+
+  async depth(): Promise<Record<Exclude<JobState, 'absent'>, number>> {
+    const counts = await this.#ask((queue) => queue.getJobCounts('waiting', 'prioritized', 'delayed', 'active'));
+    const of = (state: string) => counts[state] ?? 0;
+    return { waiting: of('waiting') + of('prioritized'), delayed: of('delayed'), active: of('active') };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#consumers].map((consumer) => consumer.terminate()));
+    const opened = await this.#opened?.catch(() => undefined);
+    if (opened !== undefined) await closed(opened.queue, () => opened.queue.close());
+  }
+
+  async #ask<Answer>(work: (queue: Bull.Queue) => Promise<Answer>): Promise<Answer> {
+    const { queue } = await this.#open();
+    return asked(this.engine.name, () => work(queue));
+  }
+
+  async #addAll(lists: readonly (readonly Job[])[]): Promise<undefined[]> {
+    await this.#ask((queue) => queue.addBulk(lists.flat().map(bulkJob)));
+    return lists.map(() => undefined);
+  }
+
+  #open() {
+    this.#opened ??= this.#openQueue().catch((error) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  async #openQueue() {
+    const setup = await this.setup();
+    const { bull, name, options, backend } = setup;
+    const queue = new bull.Queue(name, { ...options, streams: { events: { maxLen: 1_000 } } }, backend);
+    queue.on('error', this.onError);
+    return { queue, setup };
+  }
+}
+
+class BullConsumer implements Consumer {
+  readonly #worker: Bull.Worker<Data>;
+  /** Jobs that are with the handler. */
+  readonly #handled = new Set<string>();
+
+  constructor(
+    private readonly setup: BullSetup,
+    private readonly handler: Handler,
+    options: ConsumeOptions,
+    private readonly onClose: () => void,
+  ) {
+    const { bull, name, options: queueOptions, backend } = setup;
+    const { concurrency, lockDuration, onError } = options;
+    const workerOptions = {
+      ...queueOptions,
+      concurrency,
+      lockDuration,
+      // A job is taken back at the second look at most after its lock has expired.
+      stalledInterval: Math.max(200, Math.floor(lockDuration / 4)),
+      maxStalledCount: forever,
+      runRetryDelay: 500,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
+    };
+    this.#worker = new bull.Worker<Data>(
+      name,
+      (job, token, signal) => this.#process(job, token, signal),
+      workerOptions,
+      backend,
+    );
+    this.#worker.on('error', (error) => {
+      if (!error.message.startsWith('could not renew lock for job ')) onError(error);
+    });
+    // A job that was handed back, or is done, may still be among those whose locks are renewed: nothing is lost then.
+    this.#worker.on('lockRenewalFailed', (jobIds) => {
+      for (const id of jobIds.filter((job) => this.#handled.has(job))) {
+        onError(new Error(`job ${id} was taken back: its lock could not be renewed`));
+        this.#worker.cancelJob(id);
+      }
+    });
+  }
+
+  async ready(): Promise<void> {
+    await this.#worker.waitUntilReady();
+  }
+
+  async pause(): Promise<void> {
+    await this.#worker.pause(true);
+  }
+
+  async resume(): Promise<void> {
+    await this.#worker.resume();
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.close();
+    this.onClose();
+  }
+
+  async terminate(): Promise<void> {
+    await closed(this.#worker, () => this.#worker.close(true));
+    this.onClose();
+  }
+
+  async #process(job: Bull.Job<Data>, token = '', signal = new AbortController().signal): Promise<void> {
+    // It was waiting for a job when it was paused, and got one.
+    const disposition = this.#worker.isPaused() ? giveBack : await this.#handle(deliveryOf(job, signal));
+    if (disposition === 'done') return;
+    const { bull } = this.setup;
+    if (disposition.delay === 0) {
+      await job.moveToWait(token);
+      throw new bull.WaitingError();
+    }
+    await job.moveToDelayed(Date.now() + disposition.delay, token);
+    throw new bull.DelayedError();
+  }
+
+  async #handle(delivery: Delivery): Promise<Disposition> {
+    const { id } = delivery.job;
+    this.#handled.add(id);
+    try {
+      return await this.handler(delivery);
+    } finally {
+      this.#handled.delete(id);
+    }
+  }
+}
+
+/** Closes something of BullMQ's. Where the server is away there is no end to wait for: then its connections are cut. */
+async function closed(user: { disconnect(): Promise<void> }, close: () => Promise<void>): Promise<void> {
+  const cut = () => void user.disconnect().catch(() => undefined);
+  await pTimeout(close(), { milliseconds: farewell, fallback: cut });
+}
+
+function bulkJob({ id, kind, runId, seq, carried, priority, delay }: Job) {
+  const data: Data = carried === undefined ? { runId, seq } : { runId, seq, carried };
+  return {
+    name: kind,
+    data,
+    opts: {
+      jobId: id,
+      attempts: forever,
+      backoff: { type: 'fixed', delay: retryAfter },
+      ...(priority === 0 ? {} : { priority }),
+      ...(delay === 0 ? {} : { delay }),
+    },
+  };
+}
+
+function deliveryOf(job: Bull.Job<Data>, signal: AbortSignal): Delivery {
+  const { runId, seq, carried } = job.data;
+  const kind = job.name as Job['kind'];
+  return {
+    job: { id: job.id as string, runId, kind, seq, priority: job.priority ?? 0, carried },
+    crashes: job.stalledCounter ?? 0,
+    signal,
+  };
+}
+
+function stateFrom(state: string): JobState {
+  switch (state) {
+    case 'active':
+    case 'delayed':
+      return state;
+    case 'waiting':
+    case 'prioritized':
+    case 'paused':
+    case 'waiting-children':
+      return 'waiting';
+    default:
+      return 'absent';
+  }
+}

@@ -1,0 +1,16 @@
+-- Begins a run, unless it is there already.
+--
+-- KEYS: the run, its snapshot
+-- ARGV: delay, timeout or '', snapshot, then fields and values of the run
+-- Gives whether it was there, the engine's clock, and the fields of the run.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local existed = redis.call('EXISTS', KEYS[1])
+if existed == 0 then
+  local startAt = now + tonumber(ARGV[1])
+  redis.call('HSET', KEYS[1], 'createdAt', string.format('%.0f', now), 'updatedAt', string.format('%.0f', now),
+    'startAt', string.format('%.0f', startAt), 'seq', 0, 'base', 0, unpack(ARGV, 4))
+  if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'deadline', string.format('%.0f', startAt + tonumber(ARGV[2]))) end
+  redis.call('SET', KEYS[2], ARGV[3])
+end
+return { existed, string.format('%.0f', now), redis.call('HGETALL', KEYS[1]) }

@@ -1,0 +1,68 @@
+-- Adds entries to the journal of a run, each if it may be. What is refused or was added before changes nothing.
+--
+-- KEYS: the run, its journal, its slots, its crashes, its item states
+-- ARGV: the entry up to which the caller knows the journal, the channel for changes of status, the run's id, then for each
+--   commit: text, statuses separated by commas, slot or '', number, 1 where it has to be next,
+--   and twice (where it is next; always): status or '', 1 where it has an output, the output, 1 where it has an error, the error
+-- Gives nothing for a run that is unknown, else: verdicts (the entry's number, 0 duplicate, -1 refused), the status, the
+-- engine's clock, the journal's end, the entries of others since, or false where they are not kept, and where the status
+-- has changed what the index has to know: workflow, time of creation, of the end, retention.
+local run, log, slots = KEYS[1], KEYS[2], KEYS[3]
+local head = redis.call('HMGET', run, 'status', 'seq', 'base')
+if not head[1] then return false end
+local status, seq, base, known = head[1], tonumber(head[2]), tonumber(head[3]), tonumber(ARGV[1])
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+if known < base then return { {}, status, now, seq, false } end
+
+local others = {}
+if seq > known then others = redis.call('LRANGE', log, known - base, -1) end
+local verdicts, added, before = {}, {}, status
+local output, failure
+local isTold = false
+
+for at = 4, #ARGV, 15 do
+  local slot, number = ARGV[at + 2], tonumber(ARGV[at + 3])
+  local last = slot ~= '' and tonumber(redis.call('HGET', slots, slot) or 0) or 0
+  local allowed = string.find(',' .. ARGV[at + 1] .. ',', ',' .. status .. ',', 1, true)
+  local isNext = seq == known
+  if slot ~= '' and last >= number then
+    verdicts[#verdicts + 1] = 0
+  elseif not allowed or (ARGV[at + 4] == '1' and not isNext) then
+    verdicts[#verdicts + 1] = -1
+  else
+    if slot ~= '' then redis.call('HSET', slots, slot, ARGV[at + 3]) end
+    seq = seq + 1
+    verdicts[#verdicts + 1] = seq
+    added[#added + 1] = now .. ' ' .. ARGV[at]
+    local change = at + 10
+    if isNext and ARGV[at + 5] ~= '' then change = at + 5 end
+    if ARGV[change] ~= '' then
+      status = ARGV[change]
+      isTold = true
+      output = ARGV[change + 1] == '1' and ARGV[change + 2] or nil
+      failure = ARGV[change + 3] == '1' and ARGV[change + 4] or nil
+    elseif status == 'scheduled' then
+      status = 'running'
+    end
+  end
+end
+
+if #added > 0 then
+  redis.call('RPUSH', log, unpack(added))
+  redis.call('HSET', run, 'seq', seq, 'updatedAt', now, 'status', status)
+end
+local function isOver(name)
+  return name == 'completed' or name == 'failed' or name == 'cancelled' or name == 'stalled'
+end
+
+if isTold or status ~= before then
+  if output then redis.call('HSET', run, 'output', output) else redis.call('HDEL', run, 'output') end
+  if failure then redis.call('HSET', run, 'error', failure) else redis.call('HDEL', run, 'error') end
+  if isOver(before) and not isOver(status) then redis.call('HDEL', run, 'deadline') end
+  if isOver(status) then redis.call('HSET', run, 'finishedAt', now) else redis.call('HDEL', run, 'finishedAt') end
+  if status == 'completed' then redis.call('UNLINK', slots, KEYS[4], KEYS[5]) end
+  if status ~= before then redis.call('PUBLISH', ARGV[2], status .. ' ' .. ARGV[3]) end
+end
+if status == before then return { verdicts, status, now, seq, others } end
+return { verdicts, status, now, seq, others, redis.call('HMGET', run, 'workflow', 'createdAt', 'finishedAt', 'retention') }

@@ -1,0 +1,12 @@
+-- Replaces what a journal starts from.
+--
+-- KEYS: the run, its journal, its snapshot
+-- ARGV: the snapshot, the entry that it stands for
+local head = redis.call('HMGET', KEYS[1], 'seq', 'base')
+if not head[1] then return 0 end
+local base, upTo = tonumber(head[2]), tonumber(ARGV[2])
+if upTo <= base or upTo > tonumber(head[1]) then return 0 end
+redis.call('SET', KEYS[3], ARGV[1])
+redis.call('LTRIM', KEYS[2], upTo - base, -1)
+redis.call('HSET', KEYS[1], 'base', upTo)
+return 1

@@ -1,0 +1,38 @@
+import type { JournalEntry } from '../contracts.js';
+import type { RunRecord, RunStatus } from '../run-info.js';
+
+/** A record as fields of a hash. */
+export function fieldsOf(record: Partial<RunRecord>): string[] {
+  return Object.entries(record).flatMap(([field, value]) => (value === undefined ? [] : [field, String(value)]));
+}
+
+/** A record and the journal's end from such fields. */
+export function recordFrom(fields: readonly string[]): { readonly record: RunRecord; readonly seq: number } {
+  const found: Record<string, string> = {};
+  for (let at = 0; at < fields.length; at += 2) found[fields[at] as string] = fields[at + 1] as string;
+  const time = (field: string) => (found[field] === undefined ? undefined : Number(found[field]));
+  const record: RunRecord = {
+    runId: found.runId as string,
+    workflow: found.workflow as string,
+    version: found.version as string,
+    status: found.status as RunStatus,
+    priority: Number(found.priority),
+    createdAt: Number(found.createdAt),
+    startAt: Number(found.startAt),
+    updatedAt: Number(found.updatedAt),
+    finishedAt: time('finishedAt'),
+    deadline: time('deadline'),
+    retention: time('retention'),
+    output: found.output,
+    error: found.error,
+  };
+  return { record, seq: Number(found.seq) };
+}
+
+/** Entries as they are kept: the time, a space, the text. */
+export function entriesFrom(texts: readonly string[], first: number): JournalEntry[] {
+  return texts.map((text, index) => {
+    const space = text.indexOf(' ');
+    return { seq: first + index, time: Number(text.slice(0, space)), text: text.slice(space + 1) };
+  });
+}

@@ -1,0 +1,218 @@
+import type { Serializer } from '../../flow/index.js';
+import type { Commit, CommitAnswer, Engine, JournalTail, Verdict } from '../contracts.js';
+import { RunNotFoundError } from '../errors.js';
+import type { Codec } from '../journal/codec.js';
+import { type Entry, writeEntry } from '../journal/entry.js';
+import { keyOf } from '../journal/job-id.js';
+import { Replica, type SavedReplica } from '../journal/replica.js';
+import type { RunRecord, RunStatus } from '../run-info.js';
+import type { KnownWorkflow, Workflows } from '../workflows.js';
+
+/** An entry to be added, if the run allows it. */
+export interface EntryCommit extends Omit<Commit, 'text'> {
+  readonly entry: Entry;
+}
+
+/** A commit that waits for its verdict. */
+interface Waiting {
+  readonly entry: Entry;
+  readonly commit: Commit;
+  /** The entry that was the last when it was asked for. */
+  readonly since: number;
+  readonly resolve: (verdict: Verdict) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How many commits go together at most. */
+const mostAtOnce = 200;
+
+/** How many entries a journal may have grown by before it is compacted, at least; and how many for each node. */
+const leastEntries = 1_000;
+const entriesForEachNode = 4;
+
+/**
+ * A run as one program knows it: a replica, kept up to date by reading and committing. What is committed while a commit is
+ * under way goes together in the next, so that many nodes of one run that end at once cost one trip and are told of each
+ * other's entries once.
+ */
+export class RunHandle {
+  readonly runKey: string;
+  /** The engine's clock minus ours, in milliseconds. */
+  skew: number;
+  status: RunStatus;
+  /** When it was last heard from, by the monotonic clock. */
+  heardAt = performance.now();
+  #record: RunRecord;
+  #replica: Replica;
+  #snapshotSeq: number;
+  readonly #waiting: Waiting[] = [];
+  #isCommitting = false;
+  #reading: Promise<void> | undefined = undefined;
+
+  private constructor(
+    private readonly engine: Engine,
+    private readonly workflows: Workflows,
+    readonly workflow: KnownWorkflow,
+    tail: JournalTail,
+  ) {
+    this.runKey = keyOf(tail.record.runId);
+    this.#record = tail.record;
+    this.#replica = this.#replicaFrom(tail);
+    this.#snapshotSeq = tail.snapshot?.seq ?? 0;
+    this.status = tail.record.status;
+    this.skew = tail.now - Date.now();
+  }
+
+  /** Opens a run that was read from its start. */
+  static over(engine: Engine, workflows: Workflows, workflow: KnownWorkflow, tail: JournalTail): RunHandle {
+    return new RunHandle(engine, workflows, workflow, tail);
+  }
+
+  get runId(): string {
+    return this.#record.runId;
+  }
+
+  get codec(): Codec {
+    return this.workflows.codec;
+  }
+
+  get serializer(): Serializer {
+    return this.workflows.toolbox.serializer;
+  }
+
+  get record(): RunRecord {
+    return this.#record;
+  }
+
+  get replica(): Replica {
+    return this.#replica;
+  }
+
+  /** The engine's clock, as well as it is known. */
+  get now(): number {
+    return Date.now() + this.skew;
+  }
+
+  /**
+   * Reads what others have committed. Calls at the same time share one reading.
+   *
+   * @throws {RunNotFoundError} where the run is gone
+   */
+  refresh(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  /**
+   * Adds an entry to the journal. When it resolves, the replica has it, if it was added.
+   *
+   * @throws {RunNotFoundError} where the run is gone
+   */
+  commit({ entry, ...conditions }: EntryCommit): Promise<Verdict> {
+    const commit = { text: writeEntry(entry), ...conditions };
+    const since = this.#replica.seq;
+    const verdict = new Promise<Verdict>((resolve, reject) => {
+      this.#waiting.push({ entry, commit, since, resolve, reject });
+    });
+    this.#commitNext();
+    return verdict;
+  }
+
+  /** One trip at a time: what comes meanwhile goes together in the next. */
+  #commitNext(): void {
+    if (this.#isCommitting || this.#waiting.length === 0) return;
+    this.#isCommitting = true;
+    const batch = this.#waiting.splice(0, mostAtOnce);
+    const done = () => {
+      this.#isCommitting = false;
+      this.#commitNext();
+    };
+    this.#commitBatch(batch).then(done, (error) => {
+      for (const { reject } of batch) reject(error);
+      done();
+    });
+  }
+
+  #commitBatch(waiting: readonly Waiting[]): Promise<void> {
+    const known = this.#replica.seq;
+    const batch = waiting.filter((one) => this.#holds(one));
+    if (batch.length === 0) return Promise.resolve();
+    const commits = batch.map(({ commit, since }) =>
+      since === known ? commit : { ...commit, becomesIfNext: undefined },
+    );
+    return this.engine.commit(this.runId, known, commits).then((answer) => this.#take(answer, batch));
+  }
+
+  /** Takes in an answer. */
+  #take(answer: CommitAnswer | undefined, batch: readonly Waiting[]): Promise<void> | undefined {
+    if (answer === undefined) throw new RunNotFoundError(this.runId);
+    // A reading that came after it may have been told of already.
+    if (answer.seq >= this.#replica.seq) this.#hear(answer.status, answer.now);
+    if (answer.entries === undefined) return this.#commitAnew(batch);
+    for (const entry of answer.entries) this.#replica.apply(entry);
+    // Ours came behind those of others, one after the other.
+    for (const [index, { entry }] of batch.entries()) {
+      const seq = answer.verdicts[index];
+      if (typeof seq === 'number') this.#replica.applyEntry(entry, seq, answer.now);
+    }
+    for (const [index, { resolve }] of batch.entries()) resolve(answer.verdicts[index] as Verdict);
+    return this.#hasGrown() ? this.#compact() : undefined;
+  }
+
+  /** What was to be the next entry is none any more where something has become known since: the engine cannot tell. */
+  #holds({ commit, since, resolve }: Waiting): boolean {
+    if (commit.onlyIfNext !== true || since === this.#replica.seq) return true;
+    resolve('refused');
+    return false;
+  }
+
+  /** The journal was compacted beyond what is known here. */
+  async #commitAnew(batch: readonly Waiting[]): Promise<void> {
+    await this.#read(true);
+    return this.#commitBatch(batch);
+  }
+
+  async #read(all = false): Promise<void> {
+    const tail = await this.engine.checkpointStore.read(this.runId, all ? undefined : this.#replica.seq);
+    if (tail === undefined) throw new RunNotFoundError(this.runId);
+    // It was removed; another has begun under its id.
+    if (tail.record.createdAt !== this.#record.createdAt) throw new RunNotFoundError(this.runId);
+    if (tail.seq < this.#replica.seq) return;
+    this.#record = tail.record;
+    this.#hear(tail.record.status, tail.now);
+    if (tail.snapshot === undefined) for (const entry of tail.entries) this.#replica.apply(entry);
+    else {
+      this.#replica = this.#replicaFrom(tail);
+      this.#snapshotSeq = tail.snapshot.seq;
+    }
+  }
+
+  #hear(status: RunStatus, now: number): void {
+    this.status = status;
+    this.skew = now - Date.now();
+    this.heardAt = performance.now();
+  }
+
+  #replicaFrom({ snapshot, entries }: JournalTail): Replica {
+    const { plan, merges } = this.workflow;
+    const { text, seq } = snapshot as NonNullable<JournalTail['snapshot']>;
+    const origin = { plan, merges, runKey: this.runKey, codec: this.workflows.codec };
+    const replica = new Replica(origin, JSON.parse(text) as SavedReplica, seq);
+    for (const entry of entries) replica.apply(entry);
+    return replica;
+  }
+
+  #hasGrown(): boolean {
+    const most = Math.max(leastEntries, entriesForEachNode * this.workflow.plan.nodeCount);
+    return this.#replica.seq - this.#snapshotSeq >= most;
+  }
+
+  /** A journal that has grown is replaced by what follows from it, so that a loop of a million turns stays small. */
+  async #compact(): Promise<void> {
+    const { seq } = this.#replica;
+    await this.engine.checkpointStore.compact(this.runId, JSON.stringify(this.#replica.save()), seq);
+    this.#snapshotSeq = seq;
+  }
+}

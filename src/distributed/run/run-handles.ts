@@ -1,0 +1,96 @@
+import type { Engine } from '../contracts.js';
+import { RunNotFoundError, WorkflowNotFoundError } from '../errors.js';
+import { isFinished } from '../run-info.js';
+import type { Workflows } from '../workflows.js';
+import { RunHandle } from './run-handle.js';
+
+/** How long what is known of a run may be taken for what there is, in milliseconds. */
+const freshFor = 10;
+
+/** How many runs are kept in memory that nothing is done for at the moment. */
+const mostIdle = 500;
+
+/** The runs that a worker has to do with: each is read once, and kept up to date while it is used. */
+export class RunHandles {
+  readonly #used = new Map<string, { readonly handle: RunHandle; users: number }>();
+  readonly #idle = new Map<string, RunHandle>();
+  readonly #opening = new Map<string, Promise<RunHandle>>();
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly workflows: Workflows,
+  ) {}
+
+  /** Those in use. */
+  get used(): RunHandle[] {
+    return [...this.#used.values()].map(({ handle }) => handle);
+  }
+
+  /**
+   * A run as of now. It is to be released.
+   *
+   * @param seq - as far as its journal has to be known
+   * @throws {RunNotFoundError} for a run that is unknown
+   * @throws {WorkflowNotFoundError} for a run of a workflow that is not known here
+   */
+  async acquire(runId: string, seq: number): Promise<RunHandle> {
+    const known = this.#used.get(runId)?.handle ?? this.#idle.get(runId);
+    const handle = known ?? (await this.#open(runId));
+    const used = this.#used.get(runId);
+    if (used === undefined) this.#used.set(runId, { handle, users: 1 });
+    else used.users++;
+    this.#idle.delete(runId);
+    if (known === undefined && handle.replica.seq >= seq) return handle;
+    try {
+      const isRecent = !isFinished(handle.status) && performance.now() - handle.heardAt < freshFor;
+      if (handle.replica.seq < seq || !isRecent) await handle.refresh();
+      // It took part in a reading that had begun before there was so much to read.
+      if (handle.replica.seq < seq) await handle.refresh();
+      return handle;
+    } catch (error) {
+      this.release(handle);
+      if (!(error instanceof RunNotFoundError)) throw error;
+      if (this.#used.get(runId)?.handle === handle) this.#used.delete(runId);
+      this.#idle.delete(runId);
+      // Another may have begun under its id.
+      return this.acquire(runId, seq);
+    }
+  }
+
+  release(handle: RunHandle): void {
+    const { runId } = handle;
+    const used = this.#used.get(runId);
+    if (used?.handle !== handle || --used.users > 0) return;
+    this.#used.delete(runId);
+    if (isFinished(handle.status)) return;
+    this.#idle.set(runId, handle);
+    const [oldest] = this.#idle.keys();
+    if (this.#idle.size > mostIdle) this.#idle.delete(oldest as string);
+  }
+
+  /** A run is over: another may begin under its id. */
+  forget(runId: string): void {
+    this.#idle.delete(runId);
+  }
+
+  #open(runId: string): Promise<RunHandle> {
+    const opening = this.#opening.get(runId) ?? openRun(this.engine, this.workflows, runId);
+    this.#opening.set(runId, opening);
+    return opening.finally(() => this.#opening.delete(runId));
+  }
+}
+
+/**
+ * Reads a run from its start.
+ *
+ * @throws {RunNotFoundError} for a run that is unknown
+ * @throws {WorkflowNotFoundError} for a run of a workflow that is not known here
+ */
+export async function openRun(engine: Engine, workflows: Workflows, runId: string): Promise<RunHandle> {
+  const tail = await engine.checkpointStore.read(runId);
+  if (tail === undefined) throw new RunNotFoundError(runId);
+  const { workflow, version } = tail.record;
+  const known = workflows.find(workflow, version);
+  if (known === undefined) throw new WorkflowNotFoundError(workflow, version, workflows.names);
+  return RunHandle.over(engine, workflows, known, tail);
+}

@@ -1,0 +1,96 @@
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { LockedError } from '../errors.js';
+
+/** Who holds a directory. */
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  /** When the process was started, as the system has it: another process may get the same number later. */
+  readonly started: string | undefined;
+}
+
+/** How often to try again where others try at the same moment. */
+const tries = 20;
+
+/**
+ * Makes a directory this process's own. The lock is a file beside it that says whose it is; one whose process has died is
+ * taken over.
+ *
+ * @returns what gives it back
+ * @throws {LockedError} that names the holder
+ */
+export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
+  const path = `${directory}.lock`;
+  const own = `${path}.${process.pid}`;
+  const me: Holder = { pid: process.pid, host: hostname(), started: await startOf(process.pid) };
+  await writeFile(own, JSON.stringify(me));
+  try {
+    for (let left = tries; left > 0; left--) {
+      if (await isLinked(own, path)) return () => rm(path, { force: true });
+      const holder = await holderOf(path);
+      if (holder === undefined) continue;
+      if (await lives(holder)) throw new LockedError(directory, `process ${holder.pid} on ${holder.host}`);
+      await takeAway(path, holder);
+    }
+    throw new LockedError(directory, 'processes that are just being started');
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+/** A link is made by one alone, whoever tries at the same moment; and the file is complete from the first moment on. */
+async function isLinked(own: string, path: string): Promise<boolean> {
+  try {
+    await link(own, path);
+    return true;
+  } catch (error) {
+    if (Object(error).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function holderOf(path: string): Promise<Holder | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Holder;
+  } catch (error) {
+    if (Object(error).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function lives({ pid, host, started }: Holder): Promise<boolean> {
+  // Of another machine nothing can be known from here.
+  if (host !== hostname()) return true;
+  if (pid === process.pid) return started === (await startOf(pid));
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return Object(error).code === 'EPERM';
+  }
+  return started === undefined || started === (await startOf(pid));
+}
+
+/** Removes a lock whose holder has died, unless somebody has taken it over meanwhile: then it is put back. */
+async function takeAway(path: string, dead: Holder): Promise<void> {
+  const aside = `${path}.${process.pid}.dead`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (Object(error).code === 'ENOENT') return;
+    throw error;
+  }
+  const taken = await holderOf(aside);
+  if (taken?.pid !== dead.pid || taken.started !== dead.started) await link(aside, path).catch(() => undefined);
+  await rm(aside, { force: true });
+}
+
+/** When a process was started, where the system tells (Linux). */
+async function startOf(pid: number): Promise<string | undefined> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}

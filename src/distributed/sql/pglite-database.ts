@@ -1,0 +1,161 @@
+import { EventEmitter } from 'node:events';
+import type * as Bull from 'bullmq';
+import type { Database, Row } from './database.js';
+
+/** What is used of PGlite. */
+export interface PGliteLike {
+  query(text: string, values?: unknown[]): Promise<{ readonly rows: Row[]; readonly affectedRows?: number }>;
+  exec(text: string): Promise<unknown>;
+  onNotification(listener: (channel: string, payload: string) => void): () => void;
+  close(): Promise<void>;
+}
+
+/**
+ * PGlite has one connection, for everybody. Whoever begins a transaction on it has it alone until the transaction is over;
+ * that is all that a pool has to see to.
+ */
+export class PGliteDatabase {
+  /** When the connection is free. */
+  #free: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private readonly pglite: PGliteLike,
+    private readonly onEnd: () => Promise<void>,
+  ) {}
+
+  static async over(pglite: PGliteLike, onEnd: () => Promise<void>): Promise<PGliteDatabase> {
+    await pglite.exec('set search_path to bullmq');
+    return new PGliteDatabase(pglite, onEnd);
+  }
+
+  /** The database as one of its users has it: closing it is letting go. */
+  shared(letGo: () => Promise<void>): Database {
+    const query: Database['query'] = (text, values) => this.#alone(() => this.#query(text, values));
+    return {
+      query,
+      exclusively: (work) => this.#alone(() => work((text, values) => this.#query(text, values))),
+      script: async (text) => void (await this.pglite.exec(text)),
+      listen: (channel, onNotification) => this.#listen(channel, onNotification),
+      queuePool: new PGlitePool((work) => this.#alone(work), this.pglite) as unknown as Bull.PgPool,
+      close: letGo,
+    };
+  }
+
+  async end(): Promise<void> {
+    await this.#alone(() => this.pglite.close());
+    await this.onEnd();
+  }
+
+  async #query(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    return (await this.pglite.query(text, [...values])).rows;
+  }
+
+  async #listen(channel: string, onNotification: (payload: string) => void): Promise<() => void> {
+    await this.#alone(() => this.pglite.exec(`listen "${channel}"`));
+    return this.pglite.onNotification((notified, payload) => {
+      if (notified === channel) onNotification(payload);
+    });
+  }
+
+  async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const before = this.#free;
+    let release = () => {};
+    this.#free = new Promise((resolve) => {
+      release = resolve;
+    });
+    await before;
+    try {
+      return await work();
+    } finally {
+      release();
+    }
+  }
+}
+
+type Alone = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
+/** The part of a pool of `pg` that BullMQ uses. */
+class PGlitePool extends EventEmitter {
+  constructor(
+    private readonly alone: Alone,
+    private readonly pglite: PGliteLike,
+  ) {
+    super();
+    // Each worker of the queue listens to it.
+    this.setMaxListeners(0);
+  }
+
+  query(text: string, values: readonly unknown[] = []) {
+    return this.alone(() => this.pglite.query(text, [...values]));
+  }
+
+  async connect(): Promise<PGliteClient> {
+    return new PGliteClient(this.alone, this.pglite);
+  }
+
+  async end(): Promise<void> {}
+}
+
+class PGliteClient extends EventEmitter {
+  /** While a transaction is open: lets others have the connection. */
+  #leave: (() => void) | undefined = undefined;
+  readonly #unsubscribe: () => void;
+  /** Its socket cannot be lost, so BullMQ need not look after it every ten seconds. */
+  readonly connection = { stream: { setKeepAlive: () => undefined } };
+
+  constructor(
+    private readonly alone: Alone,
+    private readonly pglite: PGliteLike,
+  ) {
+    super();
+    this.#unsubscribe = pglite.onNotification((channel, payload) => this.emit('notification', { channel, payload }));
+  }
+
+  async query(text: string, values: readonly unknown[] = []) {
+    const word = /^\s*(begin|start transaction|commit|rollback)\b/i.exec(text)?.[1]?.toLowerCase();
+    const run = () => this.pglite.query(text, [...values]);
+    if (this.#leave === undefined) {
+      if (word !== 'begin' && word !== 'start transaction') return this.#once(text, values);
+      await this.#enter();
+      return run();
+    }
+    try {
+      return values.length === 0 ? await this.#exec(text) : await run();
+    } finally {
+      if (word === 'commit' || word === 'rollback') this.#end();
+    }
+  }
+
+  release(): void {
+    this.#end();
+    this.#unsubscribe();
+    this.removeAllListeners();
+  }
+
+  #once(text: string, values: readonly unknown[]) {
+    return this.alone(() => (values.length === 0 ? this.#exec(text) : this.pglite.query(text, [...values])));
+  }
+
+  /** Without values there may be several statements in it, as migrations have. The rows of the last come back. */
+  async #exec(text: string) {
+    const results = (await this.pglite.exec(text)) as { readonly rows: Row[] }[];
+    return results.at(-1) ?? { rows: [] };
+  }
+
+  #enter(): Promise<void> {
+    return new Promise((entered) => {
+      void this.alone(
+        () =>
+          new Promise<void>((leave) => {
+            this.#leave = leave;
+            entered();
+          }),
+      );
+    });
+  }
+
+  #end(): void {
+    this.#leave?.();
+    this.#leave = undefined;
+  }
+}

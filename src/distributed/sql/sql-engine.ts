@@ -1,0 +1,211 @@
+import type * as Bull from 'bullmq';
+import { Batcher } from '../batcher.js';
+import type {
+  Commit,
+  CommitAnswer,
+  ContextStore,
+  Engine,
+  ErrorStore,
+  JournalTail,
+  MetricsStore,
+  NewRun,
+  StatusChange,
+  Verdict,
+} from '../contracts.js';
+import { derivedStores } from '../journal/derived-stores.js';
+import { Opening } from '../opening.js';
+import type { ReadEngineOptions } from '../options.js';
+import { BullQueue } from '../queue/bull-queue.js';
+import { loadPeers } from '../queue/peers.js';
+import type { RunStatus } from '../run-info.js';
+import type { Database, Row } from './database.js';
+import { migrate } from './migrate.js';
+import { SqlCheckpoints } from './sql-checkpoints.js';
+import { type EntryRow, entriesFrom, recordFrom, type SqlCore } from './sql-core.js';
+import { SqlItemStates } from './sql-item-states.js';
+import { SqlLiveness } from './sql-liveness.js';
+import { SqlRuns } from './sql-runs.js';
+import { channelOf, statement } from './statements.js';
+import { persistently } from './transient.js';
+
+/** How an engine on a database is made. */
+export interface SqlSetup {
+  /** What it is and where, for messages. */
+  readonly name: string;
+  readonly options: ReadEngineOptions;
+  /** How many statements of one kind may be under way at the same time. */
+  readonly width: number;
+  open(): Promise<Database>;
+}
+
+interface Opened {
+  readonly database: Database;
+  readonly bull: typeof Bull;
+}
+
+interface CommitCall {
+  readonly runId: string;
+  readonly known: number;
+  readonly commits: readonly Commit[];
+}
+
+interface CommitReply {
+  readonly verdicts: readonly number[];
+  readonly status: RunStatus;
+  readonly now: number;
+  readonly seq: number;
+  readonly entries: readonly EntryRow[] | null;
+}
+
+interface ReadReply {
+  readonly record: unknown;
+  readonly now: number;
+  readonly snapshot: string | null;
+  readonly entries: readonly EntryRow[];
+}
+
+interface BeginReply {
+  readonly existed: boolean;
+  readonly now: number;
+  readonly record: unknown;
+}
+
+/** Names of schemas are lower-case, so that they mean the same with and without quotes. */
+const schemaOf = ({ prefix }: ReadEngineOptions) => prefix.toLowerCase();
+
+/** An engine on PostgreSQL, in a server or in this program. */
+export class SqlEngine implements Engine, SqlCore {
+  readonly name: string;
+  readonly queue: BullQueue;
+  readonly contextStore: ContextStore;
+  readonly runInfoStore: SqlRuns;
+  readonly metricsStore: MetricsStore;
+  readonly errorStore: ErrorStore;
+  readonly livenessStore: SqlLiveness;
+  readonly workItemStateStore: SqlItemStates;
+  readonly checkpointStore: SqlCheckpoints;
+  readonly #setup: SqlSetup;
+  readonly #opening: Opening<Opened>;
+  readonly #begins: Batcher<NewRun, BeginReply>;
+  readonly #commits: Batcher<CommitCall, CommitReply | null>;
+  readonly #reads: Batcher<{ readonly runId: string; readonly after: number }, ReadReply | null>;
+  readonly #listeners = new Set<(change: StatusChange) => void>();
+  #listening: Promise<() => void> | undefined = undefined;
+
+  constructor(setup: SqlSetup) {
+    this.#setup = setup;
+    this.name = setup.name;
+    this.#opening = new Opening(setup.name, setup.options.connectTimeout, () => this.#open());
+    this.#begins = this.#batcher('begin-runs');
+    this.#commits = this.#batcher('commit-runs');
+    this.#reads = this.#batcher('read-runs');
+    this.queue = new BullQueue(
+      this,
+      () => this.#queueSetup(),
+      () => undefined,
+    );
+    this.runInfoStore = new SqlRuns(this, this);
+    this.livenessStore = new SqlLiveness(this, this);
+    this.workItemStateStore = new SqlItemStates(this, this);
+    this.checkpointStore = new SqlCheckpoints(this, this, (runId, after) => this.#read(runId, after));
+    const { contextStore, metricsStore, errorStore } = derivedStores(this);
+    this.contextStore = contextStore;
+    this.metricsStore = metricsStore;
+    this.errorStore = errorStore;
+  }
+
+  async open(): Promise<void> {
+    await this.#opening.get();
+  }
+
+  async query(name: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    const { database } = await this.#opening.get();
+    const { options } = this.#setup;
+    const text = statement(name, schemaOf(options));
+    return persistently(this.name, options.operationTimeout, () => database.query(text, values));
+  }
+
+  async begin(run: NewRun): ReturnType<Engine['begin']> {
+    const { existed, now, record } = await this.#begins.add(run);
+    return { existed, now, ...recordFrom(record) };
+  }
+
+  async commit(runId: string, known: number, commits: readonly Commit[]): Promise<CommitAnswer | undefined> {
+    const reply = await this.#commits.add({ runId, known, commits });
+    if (reply === null) return undefined;
+    const { verdicts, status, now, seq, entries } = reply;
+    const others = entries === null ? undefined : entriesFrom(entries);
+    return { verdicts: verdicts.map(verdictOf), status, now, seq, entries: others };
+  }
+
+  async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
+    this.#listeners.add(listener);
+    this.#listening ??= this.#listen().catch((error) => {
+      this.#listening = undefined;
+      throw error;
+    });
+    await this.#listening;
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    const opened = await this.#opening.close();
+    await this.queue.close();
+    const stop = await this.#listening?.catch(() => undefined);
+    stop?.();
+    await opened?.database.close();
+  }
+
+  async #open(): Promise<Opened> {
+    const { bullmq } = await loadPeers(this.name, { bullmq: () => import('bullmq') as Promise<typeof Bull> });
+    const database = await this.#setup.open();
+    try {
+      await migrate(database, schemaOf(this.#setup.options));
+      const client = await database.queuePool.connect();
+      try {
+        await bullmq.runMigrations(client, bullmq.DEFAULT_SCHEMA);
+      } finally {
+        client.release();
+      }
+      return { database, bull: bullmq };
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  }
+
+  async #queueSetup() {
+    const { bull, database } = await this.#opening.get();
+    const options = { connection: database.queuePool } as unknown as Bull.QueueOptions;
+    return { bull, name: schemaOf(this.#setup.options), options, backend: bull.createPostgresBackend };
+  }
+
+  async #read(runId: string, after: number): Promise<JournalTail | undefined> {
+    const reply = await this.#reads.add({ runId, after });
+    if (reply === null) return undefined;
+    const { record, seq, base } = recordFrom(reply.record);
+    const snapshot = reply.snapshot === null ? undefined : { text: reply.snapshot, seq: base };
+    return { record, now: reply.now, seq, snapshot, entries: entriesFrom(reply.entries) };
+  }
+
+  #batcher<Call, Answer>(name: string): Batcher<Call, Answer> {
+    const send = async (calls: readonly Call[]) => {
+      const [row] = await this.query(name, [JSON.stringify(calls)]);
+      return row?.answers as readonly Answer[];
+    };
+    return new Batcher(send, this.#setup.width);
+  }
+
+  async #listen(): Promise<() => void> {
+    const { database } = await this.#opening.get();
+    return database.listen(channelOf(schemaOf(this.#setup.options)), (payload) => {
+      const change = JSON.parse(payload) as StatusChange;
+      for (const listener of this.#listeners) listener(change);
+    });
+  }
+}
+
+function verdictOf(code: number): Verdict {
+  if (code > 0) return code;
+  return code === 0 ? 'duplicate' : 'refused';
+}

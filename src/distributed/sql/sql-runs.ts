@@ -1,0 +1,56 @@
+import type { Engine, RunInfoStore } from '../contracts.js';
+import type { RunQuery, RunRecord, RunStatus } from '../run-info.js';
+import { recordFrom, type SqlCore } from './sql-core.js';
+
+export class SqlRuns implements RunInfoStore {
+  constructor(
+    readonly engine: Engine,
+    private readonly core: SqlCore,
+  ) {}
+
+  async getRun(runId: string): Promise<RunRecord | undefined> {
+    const [row] = await this.core.query('get-run', [runId]);
+    return row && recordFrom(row.record).record;
+  }
+
+  async getStatuses(runIds: readonly string[]): Promise<(RunStatus | undefined)[]> {
+    const rows = await this.core.query('get-statuses', [runIds]);
+    const found = new Map(rows.map(({ id, status }) => [id, status as RunStatus]));
+    return runIds.map((runId) => found.get(runId));
+  }
+
+  /** Each status has its own place in the index, so several are several lists. */
+  async listRuns({ statuses, workflow, version, after, before, order, limit, cursor }: RunQuery): Promise<RunRecord[]> {
+    const place = [cursor?.createdAt ?? null, cursor?.runId ?? null];
+    const lists = await Promise.all(
+      (statuses ?? [null]).map((status) => {
+        const values = [status, workflow ?? null, version ?? null, after, before, ...place, limit];
+        return this.core.query(`list-runs-${order}`, values);
+      }),
+    );
+    const records = lists.flat().map((row) => recordFrom(row.record).record);
+    const direction = order === 'newest' ? -1 : 1;
+    return records.sort((one, other) => direction * compare(one, other)).slice(0, limit);
+  }
+
+  async deleteRun(runId: string): Promise<void> {
+    await this.core.query('delete-run', [runId]);
+  }
+
+  async listExpired(limit: number): Promise<string[]> {
+    return idsOf(await this.core.query('list-expired', [limit]));
+  }
+
+  async listIdle(milliseconds: number, limit: number): Promise<string[]> {
+    return idsOf(await this.core.query('list-idle', [milliseconds, limit]));
+  }
+}
+
+function idsOf(rows: Awaited<ReturnType<SqlCore['query']>>): string[] {
+  return rows.map(({ id }) => id as string);
+}
+
+/** By time of creation, then by id as bytes, as the database does it. */
+function compare(one: RunRecord, other: RunRecord): number {
+  return one.createdAt - other.createdAt || Buffer.compare(Buffer.from(one.runId), Buffer.from(other.runId));
+}

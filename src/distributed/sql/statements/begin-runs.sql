@@ -1,0 +1,1 @@
+select {schema}.begin_runs($1::jsonb) as answers

@@ -1,0 +1,1 @@
+select {schema}.commit_runs($1::jsonb) as answers

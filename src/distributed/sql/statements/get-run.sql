@@ -1,0 +1,1 @@
+select to_jsonb(run) as record from {schema}.runs run where run_id = $1

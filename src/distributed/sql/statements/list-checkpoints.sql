@@ -1,0 +1,1 @@
+select run_id as id from {schema}.checkpoints order by run_id

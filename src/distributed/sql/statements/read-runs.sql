@@ -1,0 +1,1 @@
+select {schema}.read_runs($1::jsonb) as answers

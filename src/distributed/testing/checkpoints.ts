@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import type { Engine } from '../contracts.js';
+import { begun, commit, newId, oddTexts, type Suite } from './suite.js';
+
+export function testCheckpoints(suite: Suite): void {
+  suite.describe('checkpointStore.read', () => testRead(suite));
+  suite.describe('checkpointStore.compact', () => testCompact(suite));
+  suite.describe('checkpointStore for runs in process', () => testInProcess(suite));
+}
+
+function testRead(suite: Suite): void {
+  suite.it('gives snapshot and entries, or the entries after a point', async () => {
+    const { engine, other } = suite;
+    const runId = await journalOf(engine, 3);
+    const all = await other.checkpointStore.read(runId);
+    assert.deepEqual([all?.seq, all?.snapshot?.seq, all?.entries.map(({ seq }) => seq)], [3, 0, [1, 2, 3]]);
+    const some = await other.checkpointStore.read(runId, 2);
+    assert.deepEqual([some?.seq, some?.snapshot, some?.entries.map(({ text }) => text)], [3, undefined, ['entry 3']]);
+    const none = await other.checkpointStore.read(runId, 3);
+    assert.deepEqual([none?.seq, none?.snapshot, none?.entries], [3, undefined, []]);
+    const zero = await other.checkpointStore.read(runId, 0);
+    assert.deepEqual([zero?.snapshot, zero?.entries.length], [undefined, 3]);
+    assert.deepEqual(all?.record, await engine.runInfoStore.getRun(runId));
+  });
+
+  suite.it('gives nothing for a run that is unknown', async () => {
+    assert.equal(await suite.engine.checkpointStore.read(newId()), undefined);
+    assert.equal(await suite.engine.checkpointStore.read(newId(), 5), undefined);
+  });
+}
+
+function testCompact(suite: Suite): void {
+  suite.it('replaces what a journal starts from, and may drop what came before', async () => {
+    const { engine, other } = suite;
+    const runId = await journalOf(engine, 5);
+    await other.checkpointStore.compact(runId, 'after three', 3);
+    const tail = await engine.checkpointStore.read(runId);
+    assert.deepEqual(tail?.snapshot, { text: 'after three', seq: 3 });
+    assert.deepEqual(
+      [tail?.seq, tail?.entries.map(({ seq, text }) => [seq, text])],
+      [
+        5,
+        [
+          [4, 'entry 4'],
+          [5, 'entry 5'],
+        ],
+      ],
+    );
+    assert.deepEqual(
+      (await engine.checkpointStore.read(runId, 4))?.entries.map(({ seq }) => seq),
+      [5],
+    );
+    assert.deepEqual((await commit(engine, runId, 5, { text: 'six' })).verdicts, [6]);
+    assert.deepEqual(
+      (await commit(engine, runId, 4)).entries?.map(({ seq }) => seq),
+      [5, 6],
+    );
+  });
+
+  suite.it('lets whoever knows less read again', async () => {
+    const { engine } = suite;
+    const runId = await journalOf(engine, 5);
+    await engine.checkpointStore.compact(runId, 'after four', 4);
+    const { entries, seq, verdicts } = await commit(engine, runId, 2, { text: 'late', slot: 'late', number: 1 });
+    const tail = await engine.checkpointStore.read(runId, 2);
+    if (entries === undefined) {
+      // Not kept any more: nothing was added on the ground of what is not known.
+      assert.ok(verdicts.every((verdict) => typeof verdict !== 'number'));
+      assert.equal(seq, 5);
+      assert.deepEqual(tail?.snapshot, { text: 'after four', seq: 4 });
+      assert.deepEqual(
+        tail?.entries.map((entry) => entry.seq),
+        [5],
+      );
+    } else
+      assert.deepEqual(
+        entries.map((entry) => entry.seq),
+        [3, 4, 5],
+      );
+    assert.equal(typeof (await commit(engine, runId, seq, { slot: 'late', number: 2 })).verdicts[0], 'number');
+  });
+
+  suite.it('does nothing where a later snapshot is there', async () => {
+    const { engine, other } = suite;
+    const runId = await journalOf(engine, 5);
+    await Promise.all([
+      engine.checkpointStore.compact(runId, 'after four', 4),
+      other.checkpointStore.compact(runId, 'after two', 2),
+    ]);
+    await other.checkpointStore.compact(runId, 'after three', 3);
+    await other.checkpointStore.compact(runId, 'after four again', 4);
+    const tail = await engine.checkpointStore.read(runId);
+    assert.deepEqual([tail?.snapshot, tail?.entries.length], [{ text: 'after four', seq: 4 }, 1]);
+    await engine.checkpointStore.compact(runId, 'after five', 5);
+    const last = await engine.checkpointStore.read(runId);
+    assert.deepEqual([last?.snapshot, last?.entries], [{ text: 'after five', seq: 5 }, []]);
+    assert.deepEqual((await commit(engine, runId, 5, {})).verdicts, [6]);
+  });
+
+  suite.it('does nothing beyond the end, and for a run that is unknown', async () => {
+    const { engine } = suite;
+    const runId = await journalOf(engine, 2);
+    await engine.checkpointStore.compact(runId, 'of the future', 3);
+    assert.equal((await engine.checkpointStore.read(runId))?.snapshot?.seq, 0);
+    const unknown = newId();
+    await engine.checkpointStore.compact(unknown, 'of nothing', 1);
+    assert.equal(await engine.checkpointStore.read(unknown), undefined);
+  });
+
+  suite.it('forgets no slot', async () => {
+    const { engine } = suite;
+    const runId = await begun(engine);
+    await commit(engine, runId, 0, { slot: 'a', number: 1 }, { slot: 'b', number: 1 });
+    await engine.checkpointStore.compact(runId, 'after two', 2);
+    assert.deepEqual((await commit(engine, runId, 2, { slot: 'a', number: 1 })).verdicts, ['duplicate']);
+  });
+
+  suite.it('takes snapshots of megabytes', async () => {
+    const { engine } = suite;
+    const runId = await journalOf(engine, 2);
+    const text = '{"ü":1}'.repeat(2 ** 19);
+    await engine.checkpointStore.compact(runId, text, 2);
+    assert.equal((await engine.checkpointStore.read(runId))?.snapshot?.text, text);
+  });
+}
+
+function testInProcess(suite: Suite): void {
+  suite.it('keeps a snapshot and the entries since, in order', async () => {
+    const { engine, other } = suite;
+    const runId = newId();
+    await engine.checkpointStore.save(runId, 'one');
+    await engine.checkpointStore.append(runId, 'a');
+    await engine.checkpointStore.append(runId, 'b');
+    assert.deepEqual(await other.checkpointStore.load(runId), { snapshot: 'one', entries: ['a', 'b'] });
+    await other.checkpointStore.save(runId, 'two');
+    assert.deepEqual(await engine.checkpointStore.load(runId), { snapshot: 'two', entries: [] });
+    const texts = Array.from({ length: 50 }, (_, n) => `${n}`);
+    await Promise.all(texts.map((text) => engine.checkpointStore.append(runId, text)));
+    assert.deepEqual((await other.checkpointStore.load(runId))?.entries, texts);
+  });
+
+  suite.it('refuses entries for a run that has no checkpoint', async () => {
+    const { checkpointStore } = suite.engine;
+    const runId = newId();
+    await assert.rejects(checkpointStore.append(runId, 'entry'), { name: 'CheckpointError' });
+    assert.equal(await checkpointStore.load(runId), undefined);
+    await checkpointStore.save(runId, 'one');
+    await checkpointStore.delete(runId);
+    await assert.rejects(checkpointStore.append(runId, 'entry'), { name: 'CheckpointError' });
+  });
+
+  suite.it('lists and forgets runs, and none of the fleet', async () => {
+    const { engine, other } = suite;
+    const ofFleet = await begun(engine);
+    const ids = [newId(), newId(), newId()];
+    for (const runId of ids) await engine.checkpointStore.save(runId, 'saved');
+    await engine.checkpointStore.delete(ids[1] as string);
+    await engine.checkpointStore.delete(newId());
+    const listed = await other.checkpointStore.list();
+    assert.deepEqual(listed.filter((runId) => ids.includes(runId)).sort(), [ids[0], ids[2]].sort());
+    assert.equal(listed.includes(ofFleet), false);
+    assert.equal(await other.checkpointStore.load(ids[1] as string), undefined);
+    assert.equal(await other.checkpointStore.load(ofFleet), undefined);
+  });
+
+  suite.it('takes whatever characters there are in ids and texts', async () => {
+    const { checkpointStore } = suite.engine;
+    const unique = newId('');
+    for (const text of oddTexts) {
+      const runId = `${text}${unique}`;
+      await checkpointStore.save(runId, text);
+      await checkpointStore.append(runId, text);
+      assert.deepEqual(await suite.other.checkpointStore.load(runId), { snapshot: text, entries: [text] });
+      assert.ok((await checkpointStore.list()).includes(runId));
+      await checkpointStore.delete(runId);
+    }
+  });
+}
+
+/** A run whose journal has so many entries. */
+async function journalOf(engine: Engine, length: number): Promise<string> {
+  const runId = await begun(engine);
+  await commit(engine, runId, 0, ...Array.from({ length }, (_, n) => ({ text: `entry ${n + 1}` })));
+  return runId;
+}

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { Flow } from '../../flow/index.js';
+import type { DistributedOrchestrator } from '../orchestrator/orchestrator.js';
+import type { RunStatus } from '../run-info.js';
+import { withFleet } from './fleet.js';
+import { newId, type Suite, until } from './suite.js';
+
+/** Runs that wait, and runs that somebody interferes with. */
+export function testControlledRuns(suite: Suite): void {
+  suite.describe('runs under control', () => {
+    testWaits(suite);
+    testControl(suite);
+    testStarts(suite);
+  });
+}
+
+function testWaits(suite: Suite): void {
+  suite.it('a run waits for a signal, and goes on with its payload', async () => {
+    const flow = new Flow(newId('wait'))
+      .node('before', () => 1)
+      .wait('approval')
+      .node('after', (payload) => payload)
+      .edge('before', 'approval')
+      .edge('approval', 'after');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      await reaches(orchestrator, runId, 'awaiting');
+      assert.deepEqual(await orchestrator.pendingWork(runId), []);
+      await orchestrator.signal(runId, 'approval', { by: `it's "me"` });
+      const run = await orchestrator.waitForCompletion(runId);
+      assert.deepEqual([run.status, run.output], ['completed', { by: `it's "me"` }]);
+    });
+  });
+
+  suite.it('a signal that comes early is kept', async () => {
+    const gate = gateFor();
+    const flow = new Flow(newId('early'))
+      .node('slow', () => gate.opened)
+      .wait('paid')
+      .edge('slow', 'paid');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      await until(async () => assert.equal((await orchestrator.pendingWork(runId))[0]?.state, 'active'));
+      await orchestrator.signal(runId, 'paid', 5);
+      gate.open();
+      assert.equal((await orchestrator.waitForCompletion(runId)).output, 5);
+    });
+  });
+
+  suite.it('a sleep ends when its time has come', async () => {
+    const flow = new Flow(newId('sleep'))
+      .node('a', () => performance.now())
+      .sleep('nap', { duration: 300 })
+      .node('b', (began) => performance.now() - began)
+      .edge('a', 'nap')
+      .edge('nap', 'b');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      await reaches(orchestrator, runId, 'awaiting');
+      const [work, ...more] = await orchestrator.pendingWork(runId);
+      assert.deepEqual([work?.nodeId, work?.state, more], ['nap', 'delayed', []]);
+      const run = await orchestrator.waitForCompletion(runId);
+      assert.equal(run.status, 'completed');
+      assert.ok(run.output >= 290, `it slept for ${run.output} ms`);
+    });
+  });
+}
+
+function testControl(suite: Suite): void {
+  suite.it('a run that is cancelled ends, and its nodes see it', async () => {
+    let reason: unknown;
+    const called: string[] = [];
+    const flow = new Flow(newId('cancel'))
+      .node('long', async (_, { signal }) => {
+        called.push('long');
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        reason = signal.reason;
+        return 1;
+      })
+      .node('never', () => void called.push('never'))
+      .edge('long', 'never');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      await until(() => assert.deepEqual(called, ['long']));
+      await orchestrator.cancel(runId, 'not needed');
+      const run = await orchestrator.run(runId);
+      assert.deepEqual([run.status, run.error], ['cancelled', 'not needed']);
+      await until(() => assert.ok(reason instanceof Error));
+      await assert.rejects(orchestrator.cancel(runId), { code: 'ERR_RUN_STATE' });
+    });
+    assert.deepEqual(called, ['long']);
+  });
+
+  suite.it('a run that is paused ends what it executes and starts nothing, until it is resumed', async () => {
+    const gate = gateFor();
+    const called: string[] = [];
+    const flow = new Flow(newId('pause'))
+      .node('a', () => {
+        called.push('a');
+        return gate.opened;
+      })
+      .node('b', () => void called.push('b'))
+      .edge('a', 'b');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      await until(() => assert.deepEqual(called, ['a']));
+      await orchestrator.pause(runId);
+      await orchestrator.pause(runId);
+      gate.open();
+      await until(async () => {
+        const [work] = await orchestrator.pendingWork(runId);
+        assert.deepEqual([work?.nodeId, work?.state], ['b', 'parked']);
+      });
+      assert.deepEqual([await orchestrator.status(runId), called], ['paused', ['a']]);
+      await orchestrator.resume(runId);
+      assert.equal((await orchestrator.waitForCompletion(runId)).status, 'completed');
+      assert.deepEqual(called, ['a', 'b']);
+    });
+  });
+
+  suite.it('a run that has failed can be retried from where it stopped', async () => {
+    let isDown = true;
+    const called: string[] = [];
+    const flow = new Flow(newId('again'))
+      .node('a', () => void called.push('a'))
+      .node('b', () => {
+        called.push('b');
+        if (isDown) throw new Error('down');
+        return 'up';
+      })
+      .node('c', (text) => `${text}!`)
+      .edge('a', 'b')
+      .edge('b', 'c');
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const failed = await finish();
+      assert.equal(failed.status, 'failed');
+      await assert.rejects(orchestrator.resume(failed.runId), { code: 'ERR_RUN_STATE' });
+      isDown = false;
+      await orchestrator.retry(failed.runId);
+      const run = await orchestrator.waitForCompletion(failed.runId);
+      assert.deepEqual([run.status, run.output, run.error], ['completed', 'up!', undefined]);
+      assert.deepEqual(called, ['a', 'b', 'b']);
+      await assert.rejects(orchestrator.retry(failed.runId), { code: 'ERR_RUN_STATE' });
+    });
+  });
+
+  suite.it('a run that was cancelled can be retried', async () => {
+    const gates = [gateFor(), gateFor()];
+    let calls = 0;
+    const flow = new Flow(newId('again')).node('a', async (_, { signal }) => {
+      const gate = gates[calls++];
+      await Promise.race([gate?.opened, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+      return calls;
+    });
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      await until(() => assert.equal(calls, 1));
+      await orchestrator.cancel(runId);
+      await orchestrator.retry(runId);
+      await until(() => assert.equal(calls, 2));
+      gates[1]?.open();
+      const run = await orchestrator.waitForCompletion(runId);
+      assert.deepEqual([run.status, run.output, run.error], ['completed', 2, undefined]);
+    });
+  });
+
+  suite.it('a run whose time is over is cancelled', async () => {
+    const flow = new Flow(newId('timeout')).node('long', (_, { signal }) => {
+      return new Promise((resolve) => signal.addEventListener('abort', resolve));
+    });
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun({}, undefined, { timeout: 200 });
+      const run = await orchestrator.waitForCompletion(runId);
+      assert.equal(run.status, 'cancelled');
+      assert.match(run.error as string, /timed out after 200 ms/);
+    });
+  });
+}
+
+function testStarts(suite: Suite): void {
+  suite.it('a run starts once, however often it is started under its id', async () => {
+    let calls = 0;
+    const flow = new Flow(newId('once')).node('a', () => ++calls);
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = newId();
+      await Promise.all(Array.from({ length: 10 }, () => orchestrator.startRun({}, undefined, { runId })));
+      assert.equal((await orchestrator.waitForCompletion(runId)).output, 1);
+      await orchestrator.startRun({}, undefined, { runId });
+    });
+    assert.equal(calls, 1);
+  });
+
+  suite.it('a delayed run starts when its time has come', async () => {
+    const flow = new Flow(newId('delayed')).node('a', () => Date.now());
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun({}, undefined, { delay: 300 });
+      const { status, createdAt, startAt } = await orchestrator.run(runId);
+      assert.deepEqual([status, startAt - createdAt], ['scheduled', 300]);
+      const run = await orchestrator.waitForCompletion(runId);
+      assert.equal(run.status, 'completed');
+      assert.ok((run.finishedAt as number) >= startAt);
+    });
+  });
+
+  suite.it('a run that was removed can be started anew', async () => {
+    const flow = new Flow(newId('anew'))
+      .wait('go')
+      .node('a', (payload) => payload)
+      .edge('go', 'a');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = newId();
+      for (const payload of [1, 2]) {
+        await orchestrator.startRun({}, undefined, { runId });
+        await reaches(orchestrator, runId, 'awaiting');
+        await orchestrator.signal(runId, 'go', payload);
+        assert.equal((await orchestrator.waitForCompletion(runId)).output, payload);
+        await orchestrator.deleteRun(runId);
+        await assert.rejects(orchestrator.status(runId), { code: 'ERR_RUN_NOT_FOUND' });
+      }
+    });
+  });
+}
+
+async function reaches(orchestrator: DistributedOrchestrator, runId: string, status: RunStatus): Promise<void> {
+  await until(async () => assert.equal(await orchestrator.status(runId), status));
+}
+
+function gateFor(): { readonly opened: Promise<void>; open(): void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}

@@ -1,0 +1,78 @@
+import type { Engine } from '../contracts.js';
+import { testCheckpoints } from './checkpoints.js';
+import { testControlledRuns } from './controlled-runs.js';
+import { testJournals } from './journal.js';
+import { testQueue } from './queue.js';
+import { testRuns } from './runs.js';
+import { testStores } from './stores.js';
+import type { Suite, TestFramework } from './suite.js';
+import { testWholeRuns } from './whole-runs.js';
+
+export type { TestFramework } from './suite.js';
+
+/** Which engine is tested, and how one comes by it. */
+export interface ConformanceOptions {
+  /** Stands before the names of the tests. */
+  readonly name: string;
+  /** Makes an engine on empty data. It is called once, and what it gives is closed at the end. */
+  readonly create: () => Promise<Engine>;
+  /** Makes a second engine on the same data, as another process would have it. Default: the first is used for both. */
+  readonly again?: (() => Promise<Engine>) | undefined;
+  /** Called after each test with the engine. Default: nothing is. */
+  readonly afterEach?: ((engine: Engine) => Promise<void>) | undefined;
+}
+
+/**
+ * Registers tests that an engine has to pass: each method of each contract as it is documented, and whole runs over it.
+ * They take a minute, and one of them up to ten seconds.
+ *
+ * @param framework - what registers tests: vitest, jest, or `node:test` with `beforeAll: before, afterAll: after`
+ *
+ * @example
+ * import { afterAll, beforeAll, describe, it } from 'vitest';
+ * import { conformanceOf } from 'orchestrator/distributed/testing';
+ *
+ * conformanceOf({ name: 'my engine', create: async () => myEngine() }, { describe, it, beforeAll, afterAll });
+ */
+export function conformanceOf(options: ConformanceOptions, framework: TestFramework): void {
+  const { name, create, again, afterEach } = options;
+  let engine: Engine | undefined;
+  let other: Engine | undefined;
+  const theEngine = (made: Engine | undefined) => {
+    if (made === undefined) throw new Error(`${name} could not be made`);
+    return made;
+  };
+  const suite: Suite = {
+    describe: (part, tests) => void framework.describe(part, tests),
+    it: (sentence, test) =>
+      void framework.it(sentence, async () => {
+        await test();
+        await afterEach?.(suite.engine);
+      }),
+    get engine() {
+      return theEngine(engine);
+    },
+    get other() {
+      return other ?? theEngine(engine);
+    },
+  };
+  framework.describe(name, () => {
+    framework.beforeAll(async () => {
+      engine = await create();
+      await engine.open();
+      other = await again?.();
+      await other?.open();
+    });
+    framework.afterAll(async () => {
+      await other?.close();
+      await engine?.close();
+    });
+    testStores(suite);
+    testJournals(suite);
+    testCheckpoints(suite);
+    testRuns(suite);
+    testQueue(suite);
+    testWholeRuns(suite);
+    testControlledRuns(suite);
+  });
+}

@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { Flow, type NodeArgs, withAction } from '../../flow/index.js';
+import { withFleet } from './fleet.js';
+import { newId, oddTexts, type Suite } from './suite.js';
+
+/** Small flows from start to end: what an engine is for. */
+export function testWholeRuns(suite: Suite): void {
+  suite.describe('whole runs', () => {
+    testGraphs(suite);
+    testInside(suite);
+    testAccounts(suite);
+  });
+}
+
+function testGraphs(suite: Suite): void {
+  suite.it('a chain passes each output on, and each node is executed once', async () => {
+    const calls: string[] = [];
+    const step = (n: number, { nodeId }: NodeArgs) => {
+      calls.push(nodeId);
+      return n + 1;
+    };
+    const flow = new Flow(newId('chain')).node('a', step).node('b', step).node('c', step).edge('a', 'b').edge('b', 'c');
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const run = await finish({ kept: 'yes' }, 1);
+      assert.deepEqual([run.status, run.output, calls], ['completed', 4, ['a', 'b', 'c']]);
+      assert.deepEqual({ ...(await orchestrator.context(run.runId)) }, { kept: 'yes', a: 2, b: 3, c: 4 });
+    });
+  });
+
+  suite.it('a fan-out comes together in its join, which is executed once', async () => {
+    const joins: unknown[] = [];
+    let flow = new Flow<object, unknown, string>(newId('fan')).node('start', () => 1);
+    const width = 20;
+    flow = flow.node('join', (inputs) => {
+      joins.push(inputs);
+      return Object.keys(inputs).length;
+    });
+    for (let n = 0; n < width; n++) {
+      const id = `worker ${n}`;
+      flow = flow
+        .node(id, (input) => input + n)
+        .edge('start', id)
+        .edge(id, 'join') as typeof flow;
+    }
+    await withFleet(suite, [flow], async ({ finish }) => {
+      const run = await finish();
+      assert.deepEqual([run.status, run.output, joins.length], ['completed', width, 1]);
+      const expected = Object.fromEntries(Array.from({ length: width }, (_, n) => [`worker ${n}`, n + 1]));
+      assert.deepEqual(joins[0], expected);
+    });
+  });
+
+  suite.it('the last two predecessors of a join may end at the same time', async () => {
+    const joins = new Map<string, number>();
+    const flow = new Flow(newId('join'))
+      .node('a', () => 1)
+      .node('b', () => 2)
+      .node('join', (_, { runId }) => void joins.set(runId, (joins.get(runId) ?? 0) + 1))
+      .edge('a', 'join')
+      .edge('b', 'join');
+    await withFleet(suite, [flow], async ({ finish }) => {
+      const runs = await Promise.all(Array.from({ length: 100 }, () => finish()));
+      assert.deepEqual(new Set(runs.map(({ status }) => status)), new Set(['completed']));
+      assert.deepEqual([joins.size, new Set(joins.values())], [100, new Set([1])]);
+    });
+  });
+
+  suite.it('edges are chosen by action and condition, and transform what they pass on', async () => {
+    const flow = new Flow(newId('choice'))
+      .node('check', (n: number) => withAction(n > 3 ? 'large' : 'small', n))
+      .node('large', (n) => ['large', n])
+      .node('small', (n) => ['small', n])
+      .node('odd', (n) => ['odd', n])
+      .edge('check', 'large', { action: 'large', transform: (n) => n * 100 })
+      .edge('check', 'small', { action: 'small', condition: (n) => n % 2 === 0 })
+      .edge('check', 'odd', { action: 'small', condition: (n) => n % 2 === 1 });
+    await withFleet(suite, [flow], async ({ finish }) => {
+      const outputs = await Promise.all([5, 2, 3].map(async (n) => (await finish({}, n)).output));
+      assert.deepEqual(outputs, [
+        ['large', 500],
+        ['small', 2],
+        ['odd', 3],
+      ]);
+    });
+  });
+
+  suite.it('a fallback stands in for a node that fails', async () => {
+    const flow = new Flow(newId('fallback'))
+      .node('risky', () => Promise.reject(new Error('down')), { fallback: 'safe' })
+      .node('safe', () => 'saved')
+      .node('after', (text) => `${text} and on`)
+      .edge('risky', 'after');
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const run = await finish();
+      assert.deepEqual([run.status, run.output, run.error], ['completed', 'saved and on', undefined]);
+      const { errors, completed } = await orchestrator.result(run.runId);
+      assert.deepEqual(
+        errors.map(({ nodeId, recoveredBy }) => [nodeId, recoveredBy]),
+        [['risky', 'safe']],
+      );
+      assert.deepEqual([...completed].sort(), ['after', 'risky', 'safe']);
+    });
+  });
+
+  suite.it('a loop turns until it is told to end', async () => {
+    const flow = new Flow(newId('loop'))
+      .node('turn', (n: number) => withAction(n >= 9 ? 'end' : 'again', n + 1), { joinStrategy: 'any' })
+      .node('end', (n) => n)
+      .edge('turn', 'turn', { action: 'again' })
+      .edge('turn', 'end', { action: 'end' })
+      .node('start', () => 0)
+      .edge('start', 'turn');
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const run = await finish();
+      assert.deepEqual([run.status, run.output], ['completed', 10]);
+      const { steps } = await orchestrator.metrics(run.runId);
+      const visits = steps.filter(({ nodeId }) => nodeId === 'turn').map(({ visit }) => visit);
+      assert.deepEqual(visits, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    });
+  });
+
+  suite.it('a node that fails for good fails its run', async () => {
+    const flow = new Flow(newId('failing'))
+      .node('bad', () => Promise.reject(new RangeError('"bad" {luck}')))
+      .node('never', () => 1)
+      .edge('bad', 'never');
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const run = await finish();
+      assert.equal(run.status, 'failed');
+      assert.match(run.error as string, /bad/);
+      const [{ nodeId, isFinal, attempt, error } = Object(undefined), ...more] = await orchestrator.errors(run.runId);
+      assert.deepEqual([nodeId, isFinal, attempt, more], ['bad', true, 1, []]);
+      assert.equal((error as Error).message, '"bad" {luck}');
+    });
+  });
+}
+
+function testInside(suite: Suite): void {
+  suite.it('a node that fails is tried again after its wait', async () => {
+    const times: number[] = [];
+    const attempts: number[] = [];
+    const flow = new Flow(newId('retry')).node(
+      'flaky',
+      (_, { attempt }) => {
+        attempts.push(attempt);
+        times.push(performance.now());
+        if (attempt < 3) throw new Error(`attempt ${attempt}`);
+        return attempt;
+      },
+      { retry: { retries: 3, minTimeout: 100, factor: 1 } },
+    );
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const run = await finish();
+      assert.deepEqual([run.status, run.output, attempts], ['completed', 3, [1, 2, 3]]);
+      const [first = 0, second = 0, third = 0] = times;
+      assert.ok(second - first >= 95 && third - second >= 95, 'it has waited');
+      const errors = await orchestrator.errors(run.runId);
+      assert.deepEqual(
+        errors.map(({ attempt, isFinal }) => [attempt, isFinal]),
+        [
+          [1, false],
+          [2, false],
+        ],
+      );
+      const { attempts: made, retries, completed, failed } = await orchestrator.metrics(run.runId);
+      assert.deepEqual({ made, retries, completed, failed }, { made: 3, retries: 2, completed: 1, failed: 0 });
+    });
+  });
+
+  suite.it('a batch handles each of its items', async () => {
+    const seen: number[] = [];
+    const flow = new Flow(newId('batch')).batch(
+      'double',
+      (n: number, { index }) => {
+        seen.push(index as number);
+        return n * 2;
+      },
+      { concurrency: 4 },
+    );
+    await withFleet(suite, [flow], async ({ finish }) => {
+      const input = Array.from({ length: 40 }, (_, n) => n);
+      const run = await finish({}, input);
+      assert.deepEqual([run.status, run.output], ['completed', input.map((n) => n * 2)]);
+      assert.deepEqual(
+        seen.toSorted((one, two) => one - two),
+        input,
+      );
+    });
+  });
+
+  suite.it('a batch may have thousands of items at once', async () => {
+    const flow = new Flow(newId('batch')).batch('same', (n: number) => n);
+    await withFleet(suite, [flow], async ({ finish }) => {
+      const input = Array.from({ length: 10_000 }, (_, n) => n);
+      const run = await finish({}, input);
+      assert.deepEqual([run.status, run.output?.length, run.output?.at(-1)], ['completed', 10_000, 9_999]);
+    });
+  });
+
+  suite.it('a sub-flow is a node, with a context of its own', async () => {
+    const inner = new Flow('inner')
+      .node('x', (n: number, { context }) => {
+        context.own = n;
+        return n + 1;
+      })
+      .node('y', (n) => n * 10)
+      .edge('x', 'y');
+    const flow = new Flow(newId('outer'))
+      .node('a', () => 1)
+      .node('inner', inner)
+      .node('b', (n) => n + 3)
+      .edge('a', 'inner')
+      .edge('inner', 'b');
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const run = await finish();
+      assert.deepEqual([run.status, run.output], ['completed', 23]);
+      assert.deepEqual({ ...(await orchestrator.context(run.runId)) }, { a: 1, inner: 20, b: 23 });
+    });
+  });
+
+  suite.it('values come back as they are, whatever they are', async () => {
+    const values = {
+      date: new Date(5),
+      map: new Map([['a', new Set([1])]]),
+      big: 2n ** 80n,
+      bytes: new Uint8Array([1, 2]),
+      nothing: undefined,
+      zero: -0,
+      none: Number.NaN,
+      texts: oddTexts,
+      object: Object.fromEntries(oddTexts.map((text) => [`key ${text}`, text])),
+    };
+    const flow = new Flow(newId('values'))
+      .node('a', (input) => input)
+      .node('b', (input) => input)
+      .edge('a', 'b');
+    await withFleet(suite, [flow], async ({ orchestrator, finish }) => {
+      const run = await finish({ values }, values);
+      assert.equal(run.status, 'completed');
+      assert.deepEqual(run.output, values);
+      const context = await orchestrator.context(run.runId);
+      assert.deepEqual([context.values, context.a], [values, values]);
+    });
+  });
+
+  suite.it('runs, nodes and workflows may have any name', async () => {
+    const names = oddTexts.filter((text) => text.length < 100 && !text.startsWith('__') && text !== 'constructor');
+    let flow = new Flow<object, unknown, string>(`it's {odd}: "${newId('')}"`).node('start', () => 1);
+    for (const name of names) flow = flow.node(name, (n) => n + 1).edge('start', name) as typeof flow;
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const unique = newId('');
+      for (const text of oddTexts) {
+        const runId = await orchestrator.startRun({}, undefined, { runId: `${text.slice(0, 440)}${unique}` });
+        const run = await orchestrator.waitForCompletion(runId);
+        assert.deepEqual([run.status, run.runId], ['completed', runId]);
+        assert.deepEqual(run.output, Object.fromEntries(names.map((name) => [name, 2])));
+      }
+    });
+  });
+}
+
+function testAccounts(suite: Suite): void {
+  suite.it('context, metrics and errors of a run can be looked at', async () => {
+    const flow = new Flow(newId('accounts'))
+      .node('a', (_, { context }) => {
+        context.written = 'by a';
+        delete context.removed;
+        return 1;
+      })
+      .node('b', (_, { attempt }) => (attempt === 1 ? Promise.reject(new Error('b')) : 2), { retry: { minTimeout: 0 } })
+      .edge('a', 'b');
+    await withFleet(suite, [flow], async ({ orchestrator, workers, finish }) => {
+      const { runId } = await finish({ given: 1, removed: 2 });
+      const { engine, other } = suite;
+      const layers = await other.contextStore.getContext(runId);
+      const keys = layers?.map(({ set, removed }) => [Object.keys(set).sort(), removed]);
+      assert.deepEqual(keys, [
+        [['given', 'removed'], []],
+        [['a', 'written'], ['removed']],
+        [['b'], []],
+      ]);
+      const metrics = await other.metricsStore.getMetrics(runId);
+      assert.deepEqual(
+        metrics?.steps.map(({ nodeId, visit, attempt, status }) => [nodeId, visit, attempt, status]),
+        [
+          ['a', 1, 1, 'completed'],
+          ['b', 1, 1, 'retrying'],
+          ['b', 1, 2, 'completed'],
+        ],
+      );
+      const { attempts, completed, failed, retries, busyTime } = metrics ?? {};
+      assert.deepEqual([attempts, completed, failed, retries, typeof busyTime], [3, 2, 0, 1, 'number']);
+      const [error, ...more] = (await engine.errorStore.getErrors(runId)) ?? [];
+      assert.deepEqual([error?.nodeId, error?.visit, error?.attempt, error?.isFinal, more], ['b', 1, 1, false, []]);
+      assert.ok(workers.some(({ id }) => id === error?.workerId));
+      assert.deepEqual({ ...(await orchestrator.context(runId)) }, { given: 1, written: 'by a', a: 1, b: 2 });
+    });
+  });
+}

@@ -1,0 +1,61 @@
+import type { WorkItemState, WorkItemStateStore } from '../contracts.js';
+import type { Item } from '../journal/ledger.js';
+import type { RunHandle } from '../run/run-handle.js';
+
+/** How long a node has to be under way before it is set down, in milliseconds. */
+const aMoment = 250;
+
+interface Executing {
+  readonly runId: string;
+  readonly item: string;
+  readonly state: WorkItemState;
+  isSetDown: boolean;
+}
+
+/** What a worker is doing, and has done: its counts, and the nodes that take longer than a moment. */
+export class Activity {
+  active = 0;
+  completed = 0;
+  failed = 0;
+  retried = 0;
+  /** How many of the nodes under way are tried again. */
+  retrying = 0;
+  /** How many items are executed in which workers may have died. */
+  suspects = 0;
+  /** Whether one of them is given up if its worker dies once more; then it is the only one. */
+  hasLastChance = false;
+  readonly #executing = new Set<Executing>();
+  #done: Executing[] = [];
+
+  constructor(private readonly workerId: string) {}
+
+  /** A node begins. @returns what is to be told how it has ended */
+  begin(
+    { runId, replica }: RunHandle,
+    { node, round, attempt }: Item,
+    nodeId: string,
+  ): (outcome: 'completed' | 'failed' | 'retried' | undefined) => void {
+    const visit = replica.position.visitOf(node);
+    const state = { nodeId, visit, attempt, workerId: this.workerId, startedAt: Date.now() };
+    const executing = { runId, item: `${node}.${round}`, state, isSetDown: false };
+    this.#executing.add(executing);
+    if (attempt > 1) this.retrying++;
+    return (outcome) => {
+      this.#executing.delete(executing);
+      if (attempt > 1) this.retrying--;
+      if (executing.isSetDown) this.#done.push(executing);
+      if (outcome !== undefined) this[outcome]++;
+    };
+  }
+
+  /** Sets down what has been under way for a moment, and that what was is not any more. */
+  async report(store: WorkItemStateStore): Promise<void> {
+    const since = Date.now() - aMoment;
+    const states = [...this.#executing].filter(({ isSetDown, state }) => !isSetDown && state.startedAt <= since);
+    for (const executing of states) executing.isSetDown = true;
+    const done = this.#done;
+    this.#done = [];
+    if (states.length > 0) await store.setStates(states);
+    if (done.length > 0) await store.clearStates(done);
+  }
+}

@@ -1,0 +1,305 @@
+import type { Cancellation } from '../../cancellation.js';
+import type { WorkflowBlueprint } from '../../flow/blueprint.js';
+import { FlowServices } from '../../flow/execution/services.js';
+import { type Advance, settle, standInForAll } from '../../flow/execution/settle.js';
+import { EventDrivenOrchestrator, GraphTraverser, NodeError } from '../../flow/index.js';
+import type { WorkflowState } from '../../flow/state.js';
+import { currentScope, processOf } from '../../process.js';
+import type { Delivery, Disposition, Engine } from '../contracts.js';
+import { SupersededError, WorkerLostError } from '../errors.js';
+import { standInsOf } from '../journal/conclusion.js';
+import { timeoutJobIdOf } from '../journal/job-id.js';
+import type { Item } from '../journal/ledger.js';
+import { conclude } from '../run/conclude.js';
+import { jobOf } from '../run/jobs.js';
+import type { RunHandle } from '../run/run-handle.js';
+import { activeStatuses, isFinished } from '../run-info.js';
+import type { Workflows } from '../workflows.js';
+import type { Activity } from './activity.js';
+import { type Holder, ItemJournal } from './item-journal.js';
+import { type ItemState, stateFor } from './item-state.js';
+
+/** What all deliveries of a worker have in common. */
+export interface Worker {
+  readonly workerId: string;
+  readonly engine: Engine;
+  readonly workflows: Workflows;
+  readonly activity: Activity;
+  readonly maxPayload: number;
+  /** How many workers may die in one item before it is given up. */
+  readonly maxCrashes: number;
+  readonly isStopping: boolean;
+}
+
+/** A node, and what it is executed with. */
+interface Prepared {
+  readonly item: Item;
+  readonly own: ItemState;
+}
+
+/** Milliseconds after which an item is delivered again that has to be executed alone. */
+const untilAlone = 250;
+
+/**
+ * One job, from its delivery until it is done: an item, and those that follow from it one at a time.
+ *
+ *     ┌► nothing carried ──► conclude the run, if nothing is left in it ──► done
+ *     │  paused ───────────► put the item aside ──────────────────────────► done
+ *     │  stopping ─────────► the job goes back
+ *     └─ item ─► execute ─► commit ─► enqueue what else has come about ─┐
+ *     ▲                                                                 │
+ *     └─────────────────────────────────────────────────────────────────┘
+ *
+ * It may end anywhere, by a crash: then the job is delivered again, finds in the journal what was committed, enqueues what
+ * may not have been, and goes on with the item that it carries now.
+ */
+export class JobRun {
+  readonly #holder: Holder;
+  readonly #services: FlowServices;
+  readonly #heart: EventDrivenOrchestrator;
+  /** Crashes of this job that have not been looked at. */
+  #crashes: number;
+  /** What the process has been begun with. */
+  #prepared: Prepared | undefined = undefined;
+
+  constructor(
+    private readonly worker: Worker,
+    private readonly handle: RunHandle,
+    private readonly delivery: Delivery,
+    /** Ends what is executed: the run was stopped, the job was taken back, the worker is to end. */
+    private readonly signal: Cancellation,
+  ) {
+    const { workerId, maxPayload } = worker;
+    this.#holder = { workerId, job: delivery.job.id, maxPayload };
+    this.#crashes = delivery.crashes;
+    const { toolbox } = worker.workflows;
+    // A cancellation stands in for a signal, which costs more than all the rest of a trivial node.
+    const options = { serializer: toolbox.serializer, signal: signal as unknown as AbortSignal };
+    this.#services = new FlowServices(toolbox, options);
+    this.#heart = new EventDrivenOrchestrator(this.#services);
+  }
+
+  /** What is executed in one go is one process of the kernel, each node a task in it with a state of its own. */
+  run(): Promise<Disposition> {
+    const item = this.#executable();
+    if (item === undefined) return this.#goOn();
+    this.#prepared = this.#prepare(item);
+    return this.#services.inProcess(this.#prepared.own.state, () => this.#goOn());
+  }
+
+  async #goOn(): Promise<Disposition> {
+    const { handle, worker } = this;
+    while (!isFinished(handle.status)) {
+      const unqueued = handle.replica.ledger.unqueuedUnder(this.#holder.job);
+      if (unqueued.length > 0) await this.#enqueue(unqueued);
+      if (this.signal.aborted) break;
+      if (worker.isStopping) return { delay: 0 };
+      if (standInsOf(handle.replica.position).length > 0) await this.#standIn();
+      else {
+        const item = handle.replica.ledger.carriedBy(this.#holder.job);
+        const disposition = item === undefined ? await this.#conclude() : await this.#handle(item);
+        if (disposition !== undefined) return disposition;
+      }
+    }
+    // That a run is over may be old news: it may have been taken up again since.
+    if (this.signal.aborted) await handle.refresh();
+    if (isFinished(handle.status)) await this.#cleanUp();
+    return this.signal.aborted && !isFinished(handle.status) ? { delay: 0 } : 'done';
+  }
+
+  /** @returns what becomes of the job, if that is clear now */
+  #handle(item: Item): Promise<Disposition | undefined> | Disposition {
+    const { handle } = this;
+    if (handle.status === 'paused') return this.#park(item);
+    if (item.kind === 'node') return this.#crashes > 0 ? this.#executeAgain(item) : this.#execute(item);
+    const left = item.due - handle.now;
+    return left > 0 ? { delay: Math.ceil(left) } : this.#wake(item);
+  }
+
+  /** The node that is next, if one is. */
+  #executable(): Item | undefined {
+    const { status, replica } = this.handle;
+    const item = isFinished(status) || status === 'paused' ? undefined : replica.ledger.carriedBy(this.#holder.job);
+    return item?.kind === 'node' ? item : undefined;
+  }
+
+  /** What was not done, nor aborted, would be done again at once, for ever. */
+  #checkProgress({ node }: Item, seq: number): void {
+    const { replica, runId, status } = this.handle;
+    if (replica.seq > seq || this.signal.aborted || isFinished(status)) return;
+    throw new RangeError(`node "${replica.position.plan.idOf(node)}" of run "${runId}" has ended without an entry`);
+  }
+
+  /** One node, as a task of the kernel. */
+  async #execute(item: Item): Promise<undefined> {
+    const { handle, worker } = this;
+    const { workflow } = handle;
+    const { seq } = handle.replica;
+    const { own } = this.#prepared?.item === item ? this.#prepared : this.#prepare(item);
+    this.#prepared = undefined;
+    this.#enterState(own.state);
+    const nodeId = workflow.plan.idOf(item.node);
+    const ended = worker.activity.begin(handle, item, nodeId);
+    try {
+      await this.#heart.handleJob(nodeId, workflow.blueprint, own.state, handle.runId);
+    } catch (error) {
+      // Aborted, or the run does not take it any more: the loop will see how the run stands.
+      if (!this.signal.aborted && !(error instanceof SupersededError)) throw error;
+    } finally {
+      own.view.close();
+      ended(this.#outcomeOf(item));
+    }
+    this.#checkProgress(item, seq);
+    return undefined;
+  }
+
+  #prepare(item: Item): Prepared {
+    const { replica, workflow } = this.handle;
+    const own = stateFor(replica, workflow, item);
+    own.state.journal = new ItemJournal(this.handle, this.#holder, own, item);
+    return { item, own };
+  }
+
+  /** From here on, what asks the process for its state gets that of this node. */
+  #enterState(state: WorkflowState): void {
+    const process = processOf(this.worker.workflows.toolbox.core, currentScope());
+    if (process !== undefined) process.state = state.getContext();
+  }
+
+  /** How an execution has come out, as far as counts go. */
+  #outcomeOf({ node, round, attempt }: Item): 'completed' | 'failed' | 'retried' | undefined {
+    const { position, ledger } = this.handle.replica;
+    const item = ledger.get(node);
+    if (item?.round === round && item.attempt === attempt) return undefined;
+    if (item?.round === round && item.attempt > attempt) return 'retried';
+    const status = position.statusOf(node);
+    return status === 'failed' || status === 'recovering' ? 'failed' : 'completed';
+  }
+
+  /** Fallbacks stand in for nodes that have failed since, or whose worker has died in between. */
+  async #standIn(): Promise<void> {
+    const { handle } = this;
+    const own = stateFor(handle.replica, handle.workflow);
+    own.state.journal = new ItemJournal(handle, this.#holder, own);
+    const advance = this.#advance(own.state);
+    try {
+      await this.#services.inProcess(own.state, () => standInForAll(advance));
+    } catch (error) {
+      if (!(error instanceof SupersededError)) throw error;
+    } finally {
+      own.view.close();
+    }
+  }
+
+  /**
+   * The worker has died that held the job before; maybe of this item, maybe of another that it held beside it. So that no
+   * item is given up for what another has done:
+   *
+   * - A first death counts for every item that was held. From then on a death counts for an item only if it was being
+   *   executed, which is set down before it is.
+   * - An item that has one chance left is executed beside no other in which workers may have died, and others that have to
+   *   wait for that are not held meanwhile.
+   */
+  async #executeAgain(item: Item): Promise<Disposition | undefined> {
+    const { activity, maxCrashes } = this.worker;
+    const deaths = await this.#deathsIn(item);
+    if (deaths >= maxCrashes) return this.#giveUp(item);
+    const isLastChance = deaths > 0 && deaths === maxCrashes - 1;
+    if (activity.hasLastChance || (isLastChance && activity.suspects > 0)) return { delay: untilAlone };
+    activity.suspects++;
+    activity.hasLastChance = isLastChance;
+    try {
+      if (deaths > 0) await this.#countDeath(item, this.#crashes + 1);
+      this.#crashes = 0;
+      return await this.#execute(item);
+    } finally {
+      activity.suspects--;
+      activity.hasLastChance = false;
+    }
+  }
+
+  /** How many workers have died while they executed an item. */
+  async #deathsIn(item: Item): Promise<number> {
+    const known = await this.#countDeath(item, 1);
+    const counted = known > 0 ? known : await this.#countDeath(item, this.#crashes);
+    // The last may be one that was set down and did not come: the worker was stopped before.
+    return Math.min(counted, this.#crashes);
+  }
+
+  /** Counts a death of the job for an item, unless it counts for one already. @returns how many count for this one */
+  #countDeath({ node, round, attempt }: Item, death: number): Promise<number> {
+    const { runId } = this.handle;
+    const item = `${node}.${round}.${attempt}`;
+    return this.worker.engine.workItemStateStore.countCrash(runId, item, `${this.delivery.job.id}#${death}`);
+  }
+
+  /** Workers die in it: it fails, so that its fallback or nobody runs, and the queue goes on. */
+  async #giveUp(item: Item): Promise<undefined> {
+    this.#crashes = 0;
+    this.#prepared = undefined;
+    const nodeId = this.handle.workflow.plan.idOf(item.node);
+    const { own } = this.#prepare(item);
+    const cause = new WorkerLostError(nodeId, this.worker.maxCrashes);
+    const failed = { status: 'failed', error: new NodeError(nodeId, item.attempt, cause) } as const;
+    try {
+      await settle(this.#advance(own.state), nodeId, failed);
+    } catch (error) {
+      if (!(error instanceof SupersededError)) throw error;
+    } finally {
+      own.view.close();
+    }
+  }
+
+  async #wake({ node, round }: Item): Promise<undefined> {
+    const { handle } = this;
+    const nodeId = handle.workflow.plan.idOf(node);
+    const entry = { type: 'due', node: nodeId, round, job: this.#holder.job } as const;
+    const becomes = { status: 'running' } as const;
+    await handle.commit({ entry, during: ['running', 'awaiting'], slot: `w${node}`, number: round, becomes });
+  }
+
+  async #park({ node, round }: Item): Promise<undefined> {
+    const entry = { type: 'parked', node: this.handle.workflow.plan.idOf(node), round } as const;
+    await this.handle.commit({ entry, during: ['paused'] });
+  }
+
+  /** Nothing is left for this job; where nothing is left for the run, that is set down. */
+  async #conclude(): Promise<Disposition | undefined> {
+    const { handle } = this;
+    const waits = handle.status === 'awaiting' || handle.status === 'paused';
+    return waits || (await conclude(handle)) === 'nothing to say' ? 'done' : undefined;
+  }
+
+  async #enqueue(items: readonly Item[]): Promise<void> {
+    const { handle } = this;
+    const { ledger } = handle.replica;
+    await this.worker.engine.queue.enqueue(items.map((item) => jobOf(item, handle.record, handle.now)));
+    for (const item of items) ledger.queued(item);
+  }
+
+  async #cleanUp(): Promise<void> {
+    const { record, runKey, runId } = this.handle;
+    const { queue } = this.worker.engine;
+    if (record.deadline !== undefined) await queue.purgeRun(runId, [timeoutJobIdOf(runKey)]);
+  }
+
+  #advance(state: Advance['state']): Advance {
+    const { blueprint } = this.handle.workflow;
+    const traverser = new GraphTraverser(blueprint as WorkflowBlueprint, this.handle.replica.position);
+    return { traverser, state, services: this.#services };
+  }
+}
+
+/** The run's time is over. */
+export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Disposition> {
+  const { deadline = 0, startAt } = handle.record;
+  const left = deadline - handle.now;
+  if (isFinished(handle.status)) return 'done';
+  if (left > 0) return { delay: Math.ceil(left) };
+  const error = `TimeoutError: "${handle.workflow.id}" timed out after ${deadline - startAt} ms`;
+  const entry = { type: 'timed-out' } as const;
+  await handle.commit({ entry, during: activeStatuses, becomes: { status: 'cancelled', error } });
+  const jobs = [...handle.replica.ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
+  await queue.purgeRun(handle.runId, jobs);
+  return 'done';
+}

@@ -1,0 +1,249 @@
+import { randomUUID } from 'node:crypto';
+import { Journal } from '../../flow/checkpoint/journal.js';
+import type { Happening, SavedNodeError } from '../../flow/checkpoint/store.js';
+import { SerializationError } from '../../flow/index.js';
+import type { StateJournal, WorkflowState } from '../../flow/state.js';
+import type { RunChange, Verdict } from '../contracts.js';
+import { PayloadError, SupersededError } from '../errors.js';
+import { conclusionAfter, type End } from '../journal/conclusion.js';
+import type { Changes, Entry, Execution, NodeEntry } from '../journal/entry.js';
+import type { Item } from '../journal/ledger.js';
+import type { RunHandle } from '../run/run-handle.js';
+import { activeStatuses } from '../run-info.js';
+import { copyAction, type ItemState } from './item-state.js';
+
+/** Attempts of one round, for the numbers of slots. */
+const mostAttempts = 2 ** 26;
+
+/** How an item is executed: by whom, and under which job. */
+export interface Holder {
+  readonly workerId: string;
+  readonly job: string;
+  /** How large a text may be, in bytes. */
+  readonly maxPayload: number;
+}
+
+/**
+ * Where the flow layer writes down what happens in an execution: it becomes entries of the run's journal. An entry that
+ * the run does not take any more ends the execution with a `SupersededError`.
+ */
+export class ItemJournal implements StateJournal {
+  readonly #began = performance.now();
+  #claim = '';
+  #claimed: Promise<void> | undefined = undefined;
+
+  /** @param item - what is executed. Default: edges are followed for nodes that have ended */
+  constructor(
+    private readonly handle: RunHandle,
+    private readonly holder: Holder,
+    private readonly own: ItemState,
+    private readonly item?: Item,
+  ) {}
+
+  append(happening: Happening, apply: () => void): Promise<void> {
+    switch (happening.type) {
+      case 'item':
+      case 'started':
+      case 'child':
+        return this.#step(happening).then(apply);
+      default:
+        return attempt(() => this.#end(happening));
+    }
+  }
+
+  async openChild(key: string, child: WorkflowState): Promise<StateJournal> {
+    await this.append({ type: 'started', key, run: child.save() }, () => this.own.state.children.set(key, child));
+    return this.reopenChild(key, child);
+  }
+
+  reopenChild(key: string, child: WorkflowState): StateJournal {
+    const { serializer } = this.handle;
+    return new Journal(child, serializer, (entry, apply) => this.append({ type: 'child', key, entry }, apply));
+  }
+
+  /** Something is done inside the node. Whoever executes it first claims it, so that nobody from before adds to it. */
+  async #step(happening: Extract<Happening, { type: 'item' | 'started' | 'child' }>): Promise<void> {
+    const item = this.item as Item;
+    this.#claim ||= randomUUID();
+    const common = { node: this.#idOf(item.node), round: item.round, claim: this.#claim };
+    this.#claimed ??= this.#commit({ ...common, type: 'claimed' });
+    await this.#claimed;
+    switch (happening.type) {
+      case 'item': {
+        const output = this.#encode(happening.output, `item ${happening.index}`);
+        await this.#commit({ ...common, type: 'item', index: happening.index, output });
+        return;
+      }
+      case 'started':
+        await this.#commit({
+          ...common,
+          type: 'started',
+          key: happening.key,
+          run: this.#encode(happening.run, 'context'),
+        });
+        return;
+      case 'child': {
+        const entry = this.#encode(happening.entry, 'happening');
+        await this.#commit({ ...common, type: 'child', key: happening.key, entry });
+      }
+    }
+  }
+
+  /** A node has ended. From here on the execution sees what is committed, for what follows from it. */
+  #end(happening: Exclude<Happening, { type: 'item' | 'started' | 'child' }>): Promise<void> {
+    const { replica } = this.handle;
+    const node = replica.position.plan.indexOf(happening.nodeId);
+    const isOwn = this.item?.node === node && !('recoveredBy' in happening && happening.recoveredBy !== undefined);
+    const execution = this.#execution(node, happening.nodeId, isOwn);
+    const changes = happening.type === 'completed' ? this.#changes() : this.#changesIfAny();
+    const entry = this.#entryOf(happening, { ...execution, ...changes });
+    const slot = isOwn ? `n${node}` : `r${node}`;
+    const number = isOwn ? execution.round * mostAttempts + execution.attempt : replica.roundOf(node);
+    const becomesIfNext = isOwn ? this.#conclusion(entry, node) : undefined;
+    return this.handle.commit({ entry, during: activeStatuses, slot, number, becomesIfNext }).then((verdict) => {
+      this.#check(verdict);
+      this.#lookAgain(node);
+    });
+  }
+
+  #execution(node: number, nodeId: string, isOwn: boolean): Execution {
+    const { position } = this.handle.replica;
+    const { job, workerId } = this.holder;
+    return {
+      node: nodeId,
+      visit: position.visitOf(node),
+      round: isOwn ? (this.item as Item).round : this.handle.replica.roundOf(node),
+      attempt: isOwn ? (this.item as Item).attempt : (this.handle.replica.failures.get(nodeId)?.attempts ?? 1),
+      job,
+      worker: workerId,
+      ms: Math.round((performance.now() - this.#began) * 1000) / 1000,
+    };
+  }
+
+  #entryOf(
+    happening: Exclude<Happening, { type: 'item' | 'started' | 'child' }>,
+    common: Execution & Changes,
+  ): NodeEntry {
+    switch (happening.type) {
+      case 'completed': {
+        const { output, action, arcs, passed, recoveredBy } = happening;
+        return {
+          type: 'completed',
+          ...common,
+          output: output === undefined ? undefined : this.#encode(output, 'happening.output'),
+          action,
+          arcs,
+          passed: passed.length === 0 ? undefined : passed.map(([arc, value]) => [arc, this.#encode(value, 'passed')]),
+          recoveredBy,
+        };
+      }
+      case 'failed': {
+        const error = this.#encodeError(happening.error);
+        return { type: 'failed', ...common, error, ...(happening.isLost ? { isLost: true } : {}) };
+      }
+      case 'postponed': {
+        const { delay, consumed } = happening;
+        return { type: 'retrying', ...common, error: this.#encodeError(happening.error), delay, consumed };
+      }
+      case 'awaiting':
+        return { type: 'awaiting', ...common, waits: happening.waits.map((wait) => this.#byEngineClock(wait)) };
+    }
+  }
+
+  /** A sleep was counted from this machine's clock, which may be wrong; it is kept by the engine's. */
+  #byEngineClock<Wait extends { readonly nodeId: string; readonly until?: number | undefined }>(wait: Wait): Wait {
+    const { plan } = this.handle.replica.position;
+    const definition = plan.nodes[plan.indexOf(wait.nodeId)];
+    if (wait.until === undefined || definition?.params?.duration === undefined) return wait;
+    return { ...wait, until: wait.until + this.handle.skew };
+  }
+
+  /** How the run stands if this is its last entry. */
+  #conclusion(entry: NodeEntry, node: number): RunChange | undefined {
+    return entry.type === 'completed' || entry.type === 'failed'
+      ? conclusionAfter(this.handle.replica, node, entry as End)
+      : undefined;
+  }
+
+  #changes(): Changes {
+    const { plan } = this.handle.replica.position;
+    const { merges } = this.handle.workflow;
+    const changes = this.own.view.changes(
+      (key) => plan.indexOf(key) >= 0,
+      (key) => Object.hasOwn(merges, key),
+    );
+    for (const [key, text] of Object.entries(changes.set ?? {})) this.#limit(text, `context.${key}`);
+    return changes;
+  }
+
+  /** Of a node that has failed anyway: what cannot be saved is left out. */
+  #changesIfAny(): Changes {
+    try {
+      return this.#changes();
+    } catch (error) {
+      if (!(error instanceof SerializationError)) throw error;
+      return {};
+    }
+  }
+
+  #lookAgain(node: number): void {
+    const { replica } = this.handle;
+    const { state, view } = this.own;
+    view.moveTo(replica.values, replica.seq);
+    state.position = replica.position;
+    copyAction(replica, state, node);
+    const fallback = replica.position.plan.fallbackOf[node] as number;
+    if (fallback >= 0) copyAction(replica, state, fallback);
+  }
+
+  async #commit(entry: Entry): Promise<void> {
+    this.#check(await this.handle.commit({ entry, during: activeStatuses }));
+  }
+
+  #check(verdict: Verdict): void {
+    if (verdict === 'refused') throw new SupersededError(this.handle.runId, `is ${this.handle.status}`);
+  }
+
+  #encodeError({ cause }: SavedNodeError): string {
+    const text = this.handle.codec.encode(cause);
+    if (Buffer.byteLength(text) <= this.holder.maxPayload) return text;
+    const { name, message } = Object(cause) as Partial<Error>;
+    return this.handle.codec.encode(Object.assign(new Error(String(message).slice(0, 1_000)), { name: String(name) }));
+  }
+
+  /** @throws {SerializationError} for what cannot be saved, or is too large; the node fails with it */
+  #encode(value: unknown, path: string): string {
+    try {
+      const text = this.handle.codec.encode(value);
+      this.#limit(text, path);
+      return text;
+    } catch (error) {
+      if (!(error instanceof SerializationError) || error.path === path) throw error;
+      const joined = error.path === '' || error.path.startsWith('[') ? `${path}${error.path}` : `${path}.${error.path}`;
+      throw new SerializationError(joined, error.problem, { cause: error.cause });
+    }
+  }
+
+  #limit(text: string, path: string): void {
+    const { maxPayload } = this.holder;
+    // A character takes one to three bytes of UTF-8.
+    if (text.length * 3 <= maxPayload) return;
+    const size = Buffer.byteLength(text);
+    if (size <= maxPayload) return;
+    const cause = new PayloadError(path, size, maxPayload);
+    throw new SerializationError(path, `must be at most ${maxPayload} bytes as text, got ${size}`, { cause });
+  }
+
+  #idOf(node: number): string {
+    return this.handle.replica.position.plan.idOf(node);
+  }
+}
+
+/** A promise also where something is wrong before there is one. */
+function attempt(work: () => Promise<void>): Promise<void> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}

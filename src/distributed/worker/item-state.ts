@@ -1,0 +1,77 @@
+import type { restoreState } from '../../flow/checkpoint/apply.js';
+import { setSettings } from '../../flow/execution/node-call.js';
+import { NodeError } from '../../flow/index.js';
+import { WorkflowState } from '../../flow/state.js';
+import { ContextView } from '../journal/context-view.js';
+import type { SavedSteps } from '../journal/entry.js';
+import type { Item } from '../journal/ledger.js';
+import type { Replica } from '../journal/replica.js';
+import type { KnownWorkflow } from '../workflows.js';
+
+/** What one execution of a node sees of its run: its own view of the context, and what concerns the node. */
+export interface ItemState {
+  readonly state: WorkflowState;
+  readonly view: ContextView;
+}
+
+/**
+ * The state that a node is executed with. Everything in it is its own: what it does to it is seen by others only once it
+ * is committed.
+ *
+ * @param item - what is to be executed. Default: nothing is, edges are followed for nodes that have ended
+ */
+export function stateFor(replica: Replica, { settings }: KnownWorkflow, item?: Item): ItemState {
+  const { codec } = replica.origin;
+  const view = new ContextView(replica.values, replica.seq, codec);
+  const state = new WorkflowState(view.context, { runId: replica.runId, input: codec.decode(replica.input) });
+  setSettings(state, settings);
+  state.position = replica.position;
+  for (const [arc, text] of replica.passed) state.passed.set(arc, codec.decode(text));
+  for (const fallback of replica.position.plan.owners.keys()) copyAction(replica, state, fallback);
+  if (item !== undefined) fillFor(item, replica, state);
+  return { state, view };
+}
+
+/** What the edges of a fallback were chosen by is what those of its owners are chosen by. */
+export function copyAction({ position, actions }: Replica, state: WorkflowState, node: number): void {
+  const nodeId = position.plan.idOf(node);
+  const action = actions.get(nodeId);
+  if (action !== undefined) state.actions.set(nodeId, action);
+}
+
+function fillFor(item: Item, replica: Replica, state: WorkflowState): void {
+  const { codec } = replica.origin;
+  const nodeId = replica.position.plan.idOf(item.node);
+  state.attempts = { made: item.attempt - 1, consumed: item.consumed, elapsed: item.elapsed };
+  const events = replica.delivered.get(nodeId);
+  if (events !== undefined) {
+    state.events = Object.fromEntries(Object.entries(events).map(([event, text]) => [event, codec.decode(text)]));
+    state.delivered.set(nodeId, Object.values(state.events)[0]);
+  }
+  const outputs = replica.batches.get(nodeId);
+  if (outputs !== undefined) {
+    state.items.set(nodeId, new Map([...outputs].map(([index, text]) => [index, codec.decode(text)])));
+  }
+  for (const [key, steps] of replica.steps.get(nodeId) ?? []) state.children.set(key, stepsFrom(steps, codec));
+}
+
+function stepsFrom({ run, entries }: SavedSteps, codec: { decode(text: string): unknown }) {
+  return { run: codec.decode(run), entries: entries.map((entry) => codec.decode(entry)) } as Parameters<
+    typeof restoreState
+  >[1];
+}
+
+/** All that is known of a run, as the flow layer knows it: what a result is made of. */
+export function wholeState(replica: Replica): WorkflowState {
+  const { codec } = replica.origin;
+  const context = Object.fromEntries([...replica.values.entries()].map(([key, text]) => [key, codec.decode(text)]));
+  const state = new WorkflowState(context, { runId: replica.runId, input: codec.decode(replica.input) });
+  state.position = replica.position;
+  for (const [nodeId, { error, attempts, recoveredBy }] of replica.failures) {
+    state.addError(nodeId, new NodeError(nodeId, attempts, codec.decode(error), recoveredBy));
+  }
+  for (const [nodeId, action] of replica.actions) state.actions.set(nodeId, action);
+  for (const [nodeId, waits] of replica.awaiting) state.awaiting.set(nodeId, waits);
+  for (const [arc, text] of replica.passed) state.passed.set(arc, codec.decode(text));
+  return state;
+}

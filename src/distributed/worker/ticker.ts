@@ -1,0 +1,34 @@
+/** Does something again and again, never twice at the same time. It does not keep the program alive. */
+export class Ticker {
+  #timer: NodeJS.Timeout | undefined = undefined;
+  #ticking: Promise<void> | undefined = undefined;
+
+  constructor(
+    private readonly interval: number,
+    private readonly work: () => Promise<void>,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#ticking ??= this.#tick();
+    }, this.interval);
+    this.#timer.unref();
+  }
+
+  /** Resolves when what is being done is done. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#ticking;
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.work();
+    } catch (error) {
+      this.onError(error);
+    } finally {
+      this.#ticking = undefined;
+    }
+  }
+}

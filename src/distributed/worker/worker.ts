@@ -1,0 +1,336 @@
+import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { hostname } from 'node:os';
+import pTimeout from 'p-timeout';
+import { Cancellation } from '../../cancellation.js';
+import { FlowRuntime } from '../../flow/index.js';
+import { aConcurrency, aCount, aName, anObjectOf, aValue, invalid, longestDelay } from '../../validate.js';
+import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
+import { EngineError, RunNotFoundError, SupersededError, WorkflowNotFoundError } from '../errors.js';
+import { anEngine, aPayloadLimit, defaultMaxPayload } from '../options.js';
+import type { RunHandle } from '../run/run-handle.js';
+import { RunHandles } from '../run/run-handles.js';
+import { isFinished } from '../run-info.js';
+import { type Workflow, Workflows } from '../workflows.js';
+import { Activity } from './activity.js';
+import { JobRun, timeOut } from './delivery.js';
+import { maintain } from './maintenance.js';
+import { Ticker } from './ticker.js';
+
+/** How long a worker that ends waits for the engine, beyond its deadline, in milliseconds. */
+const grace = 5_000;
+
+/** What `new DistributedWorker` takes. */
+export interface WorkerOptions {
+  readonly engine: Engine;
+  /** The flows that it executes: any number, and any number of versions of each. */
+  readonly workflows: readonly Workflow[];
+  /** How many nodes it executes at the same time: a whole number of at least 1. Default: 10. */
+  readonly concurrency?: number | undefined;
+  /** Default: host, process id and a random part. */
+  readonly id?: string | undefined;
+  /** What it executes them with: registry, hooks, middleware, dependencies, serializer. Default: a new one. */
+  readonly runtime?: FlowRuntime | undefined;
+  /**
+   * For how many milliseconds of silence a worker keeps what it holds, of at least 500: a whole number. When it dies,
+   * others have its work after this time and half of it at most; when its event loop is blocked for longer, too. Default: 5000.
+   */
+  readonly lockDuration?: number | undefined;
+  /** Milliseconds between two signs of life. Default: 1000. */
+  readonly heartbeatInterval?: number | undefined;
+  /** Milliseconds within which it notices that a run was cancelled. Default: 500. */
+  readonly watchInterval?: number | undefined;
+  /** Milliseconds between two looks at runs that are expired, or seem to be forgotten. Default: 30000. */
+  readonly maintenanceInterval?: number | undefined;
+  /** How many workers may die in one execution of a node before it counts as failed. Default: 3. */
+  readonly maxCrashes?: number | undefined;
+  /** How large an output, or a key of the context, may be as text, in bytes. Default: 1 MiB. */
+  readonly maxPayload?: number | undefined;
+}
+
+/** What a worker tells of itself. */
+export interface WorkerEvents {
+  /** Something has gone wrong that is dealt with: a workflow that is not known here, a connection that was lost. */
+  warning: [error: Error, details: Readonly<Record<string, unknown>>];
+}
+
+const milliseconds = aValue<number>(
+  `a whole number of milliseconds from 1 to ${longestDelay}`,
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,
+);
+
+const readOptions = anObjectOf<WorkerOptions>({
+  engine: anEngine,
+  workflows: aValue('an array of flows or blueprints', (value) => Array.isArray(value) && value.length > 0),
+  concurrency: aValue('a whole number of at least 1', (value) => Number.isSafeInteger(value) && (value as number) >= 1),
+  id: aName,
+  runtime: aValue('a FlowRuntime', (value) => value instanceof FlowRuntime),
+  lockDuration: (value, field) => {
+    if (milliseconds(value, field) < 500) throw invalid(field, 'a whole number of milliseconds of at least 500', value);
+    return value;
+  },
+  heartbeatInterval: milliseconds,
+  watchInterval: milliseconds,
+  maintenanceInterval: milliseconds,
+  maxCrashes: aConcurrency,
+  maxPayload: aPayloadLimit,
+});
+
+const readStopOptions = anObjectOf<{ readonly deadline?: number | undefined }>({ deadline: aCount });
+
+/**
+ * Takes nodes from the queue and executes them, as many at a time as it may.
+ *
+ *     new ─► start ─► running ─► stop ─► stopped
+ *
+ * @example
+ * const worker = new DistributedWorker({ engine: redis(url), workflows: [flow], concurrency: 50 });
+ * await worker.start();
+ * process.once('SIGTERM', () => worker.stop());
+ */
+export class DistributedWorker extends EventEmitter<WorkerEvents> {
+  readonly id: string;
+  readonly #options: WorkerOptions;
+  readonly #engine: Engine;
+  readonly #workflows: Workflows;
+  readonly #handles: RunHandles;
+  readonly #activity: Activity;
+  readonly #tickers: Ticker[];
+  /** What ends executions, by the run that they are of. */
+  readonly #aborts = new Map<Cancellation, RunHandle>();
+  #consumer: Consumer | undefined = undefined;
+  #unsubscribe: (() => void) | undefined = undefined;
+  #started: Promise<void> | undefined = undefined;
+  #stopped: Promise<void> | undefined = undefined;
+  #startedAt = 0;
+  /** Whether it has ended without waiting for what still goes on. */
+  #isGone = false;
+  /** Whether its clock is too far from the engine's; not known at first. */
+  #isOff: boolean | undefined = undefined;
+
+  /**
+   * @throws {ValidationError} for an option that is unknown or of the wrong kind
+   * @throws {BlueprintError} for a workflow that has faults
+   */
+  constructor(options: WorkerOptions) {
+    super();
+    const read = readOptions(options);
+    this.#options = read;
+    this.id = read.id ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+    this.#engine = read.engine;
+    this.#workflows = new Workflows(read.workflows, read.runtime ?? new FlowRuntime());
+    this.#handles = new RunHandles(read.engine, this.#workflows);
+    this.#activity = new Activity(this.id);
+    const { heartbeatInterval = 1_000, watchInterval = 500, maintenanceInterval = 30_000 } = read;
+    const warn = (error: unknown) => this.#warn(error, {});
+    const isStopping = () => this.#stopped !== undefined;
+    this.#tickers = [
+      new Ticker(heartbeatInterval, () => this.#beat(), warn),
+      new Ticker(watchInterval, () => this.#watch(), warn),
+      new Ticker(watchInterval, () => this.#activity.report(this.#engine.workItemStateStore), warn),
+      new Ticker(
+        maintenanceInterval,
+        () => maintain(this.#engine, this.#workflows, maintenanceInterval, isStopping),
+        warn,
+      ),
+    ];
+  }
+
+  /**
+   * Begins to take work. Resolves when it does; rejects for one that was stopped.
+   *
+   * @throws {EngineError} that says where it tried, when the engine does not answer in time
+   */
+  start(): Promise<void> {
+    this.#started ??=
+      this.#stopped === undefined ? this.#start() : Promise.reject(new Error(`worker "${this.id}" was stopped`));
+    return this.#started;
+  }
+
+  /**
+   * Takes no more work, finishes the nodes that it executes, and lets go of the rest. Nothing is lost: what it does not
+   * finish by the deadline is aborted, and executed again by others.
+   *
+   * @param options - `deadline`: milliseconds to wait for nodes that are under way. Default: 10000
+   */
+  stop(options: { readonly deadline?: number | undefined } = {}): Promise<void> {
+    const { deadline = 10_000 } = readStopOptions(options);
+    this.#stopped ??= this.#stop(deadline);
+    return this.#stopped;
+  }
+
+  /** What it does at the moment, and has done. */
+  health(): WorkerReport {
+    const { active, completed, failed, retried, retrying } = this.#activity;
+    const { concurrency = 10, heartbeatInterval = 1_000 } = this.#options;
+    const busy = active === 0 ? 'idle' : retrying > 0 && retrying === active ? 'retrying' : 'in-progress';
+    return {
+      workerId: this.id,
+      status: this.#stopped === undefined ? busy : 'stopping',
+      concurrency,
+      active,
+      completed,
+      failed,
+      retried,
+      startedAt: this.#startedAt,
+      host: hostname(),
+      pid: process.pid,
+      workflows: this.#workflows.names,
+      expectedWithin: 5 * heartbeatInterval,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #start(): Promise<void> {
+    await this.#engine.open();
+    this.#startedAt = Date.now();
+    this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#onStatus(runId, status));
+    await this.#beat();
+    for (const ticker of this.#tickers) ticker.start();
+  }
+
+  /** A worker whose clock is wrong would take the locks of others for expired: it takes no work until the clock is right. */
+  async #beat(): Promise<void> {
+    const before = Date.now();
+    const now = await this.#engine.livenessStore.heartbeat(this.health());
+    const after = Date.now();
+    // The engine has read its clock somewhere between the two.
+    const off = now < before ? before - now : Math.min(after - now, 0);
+    const isOff = Math.abs(off) > (this.#options.lockDuration ?? 5_000) / 2;
+    if (isOff === this.#isOff) return;
+    if (isOff) {
+      const error = new EngineError(
+        this.#engine.name,
+        `has another time than this machine: its clock is off by ${off} ms`,
+      );
+      this.#warn(error, { off });
+      await this.#consumer?.pause();
+    } else if (this.#stopped === undefined) await this.#takeWork();
+    this.#isOff = isOff;
+  }
+
+  async #takeWork(): Promise<void> {
+    if (this.#consumer !== undefined) return this.#consumer.resume();
+    const { concurrency = 10, lockDuration = 5_000 } = this.#options;
+    const consumer = await this.#engine.queue.consume((delivery) => this.#deliver(delivery), {
+      concurrency,
+      lockDuration,
+      workerId: this.id,
+      onError: (error) => this.#warn(error, {}),
+    });
+    this.#consumer = consumer;
+    // It was stopped meanwhile, without knowing of it.
+    if (this.#stopped !== undefined) await consumer.terminate();
+  }
+
+  async #stop(deadline: number): Promise<void> {
+    await this.#started?.catch(() => undefined);
+    const consumer = this.#consumer;
+    const stopping = consumer?.pause().then(() => consumer.close());
+    const timer = setTimeout(() => {
+      const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
+      for (const abort of this.#aborts.keys()) abort.abort(reason);
+    }, deadline);
+    const late = () => {
+      this.#warn(new EngineError(this.#engine.name, 'did not let go of the worker in time'), {});
+      this.#isGone = true;
+      for (const ticker of this.#tickers) void ticker.stop();
+    };
+    const ending = (async () => {
+      try {
+        await stopping;
+      } finally {
+        clearTimeout(timer);
+        await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
+        this.#unsubscribe?.();
+      }
+      await this.#sayGoodbye();
+    })();
+    // An engine that is away keeps nobody from ending: what was held is given to others when its locks expire.
+    await pTimeout(ending, { milliseconds: deadline + grace, fallback: late });
+  }
+
+  /** Nothing depends on it: where the engine is away, others will see that this worker is silent. */
+  async #sayGoodbye(): Promise<void> {
+    try {
+      await this.#activity.report(this.#engine.workItemStateStore);
+      await this.#engine.livenessStore.remove(this.id);
+    } catch (error) {
+      this.#warn(error, {});
+    }
+  }
+
+  async #deliver(delivery: Delivery): Promise<Disposition> {
+    const { runId, seq } = delivery.job;
+    this.#activity.active++;
+    try {
+      const handle = await this.#handles.acquire(runId, seq);
+      try {
+        return delivery.job.kind === 'timeout'
+          ? await timeOut(handle, this.#engine)
+          : await this.#handle(delivery, handle);
+      } finally {
+        this.#handles.release(handle);
+      }
+    } catch (error) {
+      if (error instanceof RunNotFoundError) return 'done';
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      this.#warn(error, { runId });
+      return { delay: 1_000 };
+    } finally {
+      this.#activity.active--;
+    }
+  }
+
+  async #handle(delivery: Delivery, handle: RunHandle): Promise<Disposition> {
+    const abort = new Cancellation([], true);
+    const onLost = () => abort.abort(delivery.signal.reason);
+    delivery.signal.addEventListener('abort', onLost);
+    this.#aborts.set(abort, handle);
+    const { maxCrashes = 3, maxPayload = defaultMaxPayload } = this.#options;
+    const isStopping = () => this.#stopped !== undefined;
+    const worker = {
+      workerId: this.id,
+      engine: this.#engine,
+      workflows: this.#workflows,
+      activity: this.#activity,
+      maxPayload,
+      maxCrashes,
+      get isStopping() {
+        return isStopping();
+      },
+    };
+    try {
+      return await new JobRun(worker, handle, delivery, abort).run();
+    } finally {
+      abort.close();
+      this.#aborts.delete(abort);
+      delivery.signal.removeEventListener('abort', onLost);
+    }
+  }
+
+  /** Runs that were stopped elsewhere are stopped here, whether or not the engine has told of it. */
+  async #watch(): Promise<void> {
+    const runIds = this.#handles.used.map(({ runId }) => runId);
+    if (runIds.length === 0) return;
+    const statuses = await this.#engine.runInfoStore.getStatuses(runIds);
+    for (const [index, runId] of runIds.entries()) this.#onStatus(runId, statuses[index] ?? 'cancelled');
+  }
+
+  #onStatus(runId: string, status: RunHandle['status']): void {
+    if (isFinished(status)) this.#handles.forget(runId);
+    if (status !== 'cancelled') return;
+    for (const [abort, handle] of this.#aborts) {
+      if (handle.runId !== runId || abort.aborted) continue;
+      abort.abort(new SupersededError(runId, `is ${status}`));
+    }
+  }
+
+  #warn(error: unknown, details: Readonly<Record<string, unknown>>): void {
+    if (this.#isGone) return;
+    this.emit('warning', error instanceof Error ? error : new Error(String(error)), details);
+  }
+}
