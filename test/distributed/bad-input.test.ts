@@ -1,0 +1,239 @@
+import {
+  DistributedExecutor,
+  DistributedWorker,
+  memory,
+  OrchestratorBuilder,
+  postgres,
+  redis,
+} from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+import { describe, expect, it } from 'vitest';
+import { rejection } from '../support.js';
+import { fleetOf } from './fleet.js';
+import { eventually } from './servers/eventually.js';
+import { freePort } from './servers/ports.js';
+
+const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
+const build = (engine = memory()) => new OrchestratorBuilder().workflow(flow).engine(engine).build();
+
+describe('a run that is unknown', () => {
+  it.each([
+    ['status', (o, id) => o.status(id)],
+    ['run', (o, id) => o.run(id)],
+    ['cancel', (o, id) => o.cancel(id)],
+    ['pause', (o, id) => o.pause(id)],
+    ['resume', (o, id) => o.resume(id)],
+    ['retry', (o, id) => o.retry(id)],
+    ['signal', (o, id) => o.signal(id, 'event')],
+    ['errors', (o, id) => o.errors(id)],
+    ['metrics', (o, id) => o.metrics(id)],
+    ['pendingWork', (o, id) => o.pendingWork(id)],
+    ['context', (o, id) => o.context(id)],
+    ['result', (o, id) => o.result(id)],
+    ['waitForCompletion', (o, id) => o.waitForCompletion(id)],
+    ['events', (o, id) => o.events(id).next()],
+    ['deleteRun', (o, id) => o.deleteRun(id)],
+  ] as [string, (orchestrator: ReturnType<typeof build>, id: string) => Promise<unknown>][])(
+    'is refused by %s, with its id',
+    async (_name, call) => {
+      const orchestrator = build();
+      const runId = `it's "unknown" ${'x'.repeat(400)}`;
+      expect(await rejection(call(orchestrator, runId))).toMatchObject({ code: 'ERR_RUN_NOT_FOUND', runId });
+      for (const wrong of ['', 5, undefined, 'x'.repeat(501), 'half \ud800', 'nul \0']) {
+        expect(await rejection(call(orchestrator, wrong as string))).toMatchObject({ name: 'ValidationError' });
+      }
+    },
+  );
+});
+
+describe('startRun', () => {
+  it('refuses a workflow or a version that it does not know, and says which it knows', async () => {
+    const orchestrator = build();
+    const unknown = await rejection(orchestrator.startRun({}, 1, { workflow: 'g' }));
+    expect(unknown).toMatchObject({ code: 'ERR_WORKFLOW_NOT_FOUND', message: expect.stringContaining('f@1') });
+    const version = await rejection(orchestrator.startRun({}, 1, { version: '2' }));
+    expect(version).toMatchObject({ code: 'ERR_WORKFLOW_NOT_FOUND', version: '2' });
+    const none = new OrchestratorBuilder().engine(memory()).build();
+    expect(await rejection(none.startRun())).toMatchObject({ code: 'ERR_WORKFLOW_NOT_FOUND' });
+  });
+
+  it('refuses what cannot be sent, and says where it is', async () => {
+    const orchestrator = build();
+    const context = await rejection(orchestrator.startRun({ a: { b: () => 1 } }));
+    expect(context).toMatchObject({ name: 'SerializationError', path: expect.stringContaining('context.a.b') });
+    const input = await rejection(orchestrator.startRun({}, [1, Symbol('s')]));
+    expect(input).toMatchObject({ name: 'SerializationError', path: expect.stringContaining('input[1]') });
+    expect(await orchestrator.listRuns()).toEqual({ runs: [], cursor: undefined });
+  });
+
+  it('refuses what is too large, in bytes', async () => {
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(memory()).maxPayload(1_024).build();
+    const large = 'ü'.repeat(600);
+    const input = await rejection(orchestrator.startRun({}, large));
+    expect(input).toMatchObject({ code: 'ERR_PAYLOAD', field: 'input', limit: 1_024, size: 1_203 });
+    expect(await rejection(orchestrator.startRun({ large }))).toMatchObject({ field: 'context.large' });
+    const sum = await rejection(orchestrator.startRun({ one: 'x'.repeat(600), two: 'x'.repeat(600) }));
+    expect(sum).toMatchObject({ code: 'ERR_PAYLOAD', field: 'context' });
+    await orchestrator.startRun({}, 'x'.repeat(1_000));
+  });
+
+  it.each([
+    { delay: -1 },
+    { delay: 0.5 },
+    { priority: 2 ** 21 },
+    { priority: -1 },
+    { timeout: 0 },
+    { retention: -1 },
+    { runId: '' },
+    { runId: '\0' },
+    { unknown: 1 },
+  ])('refuses %o', async (options) => {
+    expect(await rejection(build().startRun({}, 1, options as object))).toMatchObject({ name: 'ValidationError' });
+  });
+
+  it.each([null, 5, [], 'text', new Map(), JSON.parse('{"__proto__": 1}')])(
+    'refuses %o as a context',
+    async (context) => {
+      expect(await rejection(build().startRun(context as object))).toMatchObject({ name: 'ValidationError' });
+    },
+  );
+
+  it('refuses an id that a run of another workflow or version has', async () => {
+    const other = new Flow('f', { version: '2' }).node('a', (n) => n);
+    const orchestrator = new OrchestratorBuilder().workflow(flow).workflow(other).engine(memory()).build();
+    await orchestrator.startRun({}, 1, { runId: 'taken', version: '1' });
+    await orchestrator.startRun({}, 1, { runId: 'taken', version: '1' });
+    const refused = await rejection(orchestrator.startRun({}, 1, { runId: 'taken' }));
+    expect(refused).toMatchObject({ code: 'ERR_RUN_EXISTS', version: '1' });
+  });
+});
+
+describe('what comes of nodes', () => {
+  it.each([
+    ['an output that cannot be sent', () => ({ f: () => 1 }), 'context.a.f cannot be saved'],
+    ['an output that is too large', () => 'x'.repeat(2_000), 'at most 1024 bytes'],
+  ])('fails the node for %s', async (_name, implementation, message) => {
+    const { finish, orchestrator } = await fleetOf(new Flow('g').node('a', implementation), { maxPayload: 1_024 });
+    const run = await finish();
+    expect(run.status).toBe('failed');
+    const [{ error } = { error: undefined }] = await orchestrator.errors(run.runId);
+    expect(error).toMatchObject({ name: 'SerializationError', message: expect.stringContaining(message) });
+  });
+
+  it.each([
+    ['cannot be sent', () => 1],
+    ['is too large', 'x'.repeat(2_000)],
+  ])('fails the node for a key of the context that %s', async (_name, value) => {
+    const write = (_: unknown, { context }: { context: Record<string, unknown> }) => {
+      context.key = value;
+    };
+    const { finish, orchestrator } = await fleetOf(new Flow('g').node('a', write), { maxPayload: 1_024 });
+    const run = await finish();
+    expect(run.status).toBe('failed');
+    expect(await orchestrator.errors(run.runId)).toMatchObject([
+      { nodeId: 'a', error: { name: 'SerializationError' } },
+    ]);
+  });
+
+  it('fails a node that throws, though it has written what cannot be sent', async () => {
+    const flow = new Flow('g').node('a', (_, { context }) => {
+      context.key = () => 1;
+      throw new Error('down');
+    });
+    const { finish, orchestrator } = await fleetOf(flow);
+    const run = await finish();
+    expect(await orchestrator.errors(run.runId)).toMatchObject([{ error: { message: 'down' } }]);
+  });
+
+  it('keeps an error that is too large or cannot be sent by its message', async () => {
+    const large = () => Promise.reject(new Error('x'.repeat(5_000)));
+    const odd = () => Promise.reject(Object.assign(new Error('odd'), { handle: () => 1 }));
+    for (const [implementation, message] of [
+      [large, 'x'.repeat(1_000)],
+      [odd, 'odd'],
+    ] as const) {
+      const { finish, orchestrator } = await fleetOf(new Flow('g').node('a', implementation), { maxPayload: 1_024 });
+      const { runId, status } = await finish();
+      expect(status).toBe('failed');
+      expect((await orchestrator.errors(runId))[0]?.error).toMatchObject({ message });
+    }
+  });
+});
+
+describe('a worker', () => {
+  it('gives back a run of a workflow that it does not know, and warns', async () => {
+    const engine = memory();
+    const { worker } = await fleetOf(
+      new Flow('other').node('a', () => 1),
+      { engine },
+    );
+    const warnings: unknown[] = [];
+    worker.on('warning', (error, { runId }) => warnings.push([(error as { code?: string }).code, runId]));
+    const orchestrator = build(engine);
+    const runId = await orchestrator.startRun({}, 5);
+    await eventually(() => expect(warnings).toEqual([['ERR_WORKFLOW_NOT_FOUND', runId]]));
+    expect(await orchestrator.pendingWork(runId)).toMatchObject([{ nodeId: 'a', state: 'delayed' }]);
+    const knowing = new DistributedWorker({ engine, workflows: [flow] });
+    await knowing.start();
+    expect((await orchestrator.waitForCompletion(runId)).output).toBe(5);
+    await knowing.stop();
+  });
+
+  it.each([
+    { concurrency: 0 },
+    { concurrency: 1.5 },
+    { lockDuration: 10 },
+    { maxPayload: 5 },
+    { maxCrashes: 0 },
+    { workflows: [] },
+    { engine: {} },
+    { id: '' },
+    { colour: 'red' },
+  ])('refuses %o', (options) => {
+    const all = { engine: memory(), workflows: [flow], ...options } as never;
+    expect(() => new DistributedWorker(all)).toThrow(expect.objectContaining({ name: 'ValidationError' }));
+  });
+});
+
+describe('a builder', () => {
+  it('refuses stores of two engines, and says which are of which', () => {
+    const [one, other] = [memory(), memory()];
+    const mixed = new OrchestratorBuilder().workflow(flow).engine(one).queue(other.queue).errorStore(other.errorStore);
+    expect(() => mixed.build()).toThrow(/queue \(memory\), errorStore \(memory\) must be of the same engine/);
+  });
+
+  it('refuses stores that are missing, or are none', () => {
+    const { queue } = memory();
+    expect(() => new OrchestratorBuilder().workflow(flow).build()).toThrow(/engine/);
+    expect(() => new OrchestratorBuilder().queue(queue).build()).toThrow(/contextStore, runInfoStore/);
+    expect(() => new OrchestratorBuilder().queue({} as never)).toThrow(/queue.engine/);
+    expect(() => new OrchestratorBuilder().engine({} as never)).toThrow(/engine/);
+  });
+
+  it('refuses a workflow that has faults, or is given twice', () => {
+    const faulty = new Flow('f').load({ nodes: [{ id: 'a', uses: 'nothing' }], edges: [] });
+    expect(() => new OrchestratorBuilder().engine(memory()).workflow(faulty).build()).toThrow(/nothing/);
+    expect(() => new OrchestratorBuilder().engine(memory()).workflow(flow).workflow(flow).build()).toThrow(/twice/);
+  });
+});
+
+describe('an engine that is down', () => {
+  it.each([
+    ['redis', (port: number) => redis(`redis://user:secret@127.0.0.1:${port}`, { connectTimeout: 300 })],
+    ['postgres', (port: number) => postgres(`postgres://user:secret@127.0.0.1:${port}/x`, { connectTimeout: 300 })],
+  ])('is reported in bounded time, with where it was tried: %s', async (name, make) => {
+    const port = await freePort();
+    const engine = make(port);
+    const error = await rejection(new DistributedWorker({ engine, workflows: [flow] }).start());
+    expect(error).toMatchObject({
+      code: 'ERR_ENGINE',
+      message: expect.stringContaining(`${name} at 127.0.0.1:${port}`),
+    });
+    expect(String((error as Error).stack)).not.toContain('secret');
+    expect(await rejection(build(engine).startRun())).toMatchObject({ code: 'ERR_ENGINE' });
+    expect(await rejection(flow.run({}, { executor: new DistributedExecutor(engine) }))).toMatchObject({
+      code: 'ERR_ENGINE',
+    });
+    await engine.close();
+  });
+});

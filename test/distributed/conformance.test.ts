@@ -1,0 +1,74 @@
+import { Cluster } from 'ioredis';
+import { type Engine, memory, pglite, postgres, redis } from 'orchestrator/distributed';
+import { type ConformanceOptions, conformanceOf } from 'orchestrator/distributed/testing';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { startPostgres } from './servers/postgres.js';
+import { temporaryDirectory } from './servers/reaper.js';
+import { describeWithRedis, type RedisCluster, startRedis, startRedisCluster } from './servers/redis.js';
+
+// A server, or PGlite, takes its time to start.
+const framework = { describe, it, beforeAll: (work: () => Promise<void>) => beforeAll(work, 60_000), afterAll };
+
+interface Tested extends ConformanceOptions {
+  /** What registers the suite: it is skipped by name where its server is not there. */
+  readonly describe: (name: string, tests: () => void) => void;
+}
+
+/** The engines that are tested. Another one is another row. */
+const engines: readonly Tested[] = [
+  { name: 'memory()', describe, create: async () => memory() },
+  { name: 'redis(url)', describe: describeWithRedis, ...onRedis() },
+  { name: 'redis(cluster)', describe: describeWithRedis, ...onCluster() },
+  { name: 'postgres(url)', describe, ...onPostgres() },
+  // One process has it, and one connection: there is no second engine on it.
+  { name: 'pglite(directory)', describe, create: async () => pglite(await temporaryDirectory()) },
+];
+
+for (const { name, describe: describeWhere, create, again } of engines) {
+  describeWhere('the engine', () => conformanceOf({ name, create, again }, framework));
+}
+
+function onRedis(): Pick<Tested, 'create' | 'again'> {
+  let url = '';
+  return {
+    create: async () => {
+      ({ url } = await startRedis());
+      return redis(url);
+    },
+    again: async () => redis(url),
+  };
+}
+
+function onCluster(): Pick<Tested, 'create' | 'again'> {
+  let cluster: RedisCluster;
+  const connect = (): Engine => {
+    const connection = new Cluster([...cluster.nodes], { redisOptions: { maxRetriesPerRequest: null } });
+    // It is handed over, so the engine leaves it open.
+    afterEnd.push(() => connection.disconnect());
+    return redis(connection);
+  };
+  return {
+    create: async () => {
+      cluster = await startRedisCluster();
+      return connect();
+    },
+    again: async () => connect(),
+  };
+}
+
+function onPostgres(): Pick<Tested, 'create' | 'again'> {
+  let url = '';
+  return {
+    create: async () => {
+      const server = await startPostgres();
+      url = await server.createDatabase(`it's a "database"`);
+      return postgres(url);
+    },
+    again: async () => postgres(url),
+  };
+}
+
+const afterEnd: (() => void)[] = [];
+afterAll(() => {
+  for (const end of afterEnd) end();
+});

@@ -1,0 +1,107 @@
+import { DistributedExecutor, memory } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+import { describe, expect, it } from 'vitest';
+import { rejection } from '../support.js';
+import { fleetOf } from './fleet.js';
+
+const flow = new Flow('f')
+  .node('a', (n: number) => n + 1)
+  .node('b', (n, { context }) => {
+    context.by = 'b';
+    return n * 2;
+  })
+  .edge('a', 'b');
+
+describe('a flow on the fleet', () => {
+  it('gives what it gives in process', async () => {
+    const { engine } = await fleetOf(flow);
+    const executor = new DistributedExecutor(engine);
+    const options = { runId: `it's {mine}`, input: 3 };
+    const here = await flow.run({ given: 1 }, options);
+    const there = await flow.run({ given: 1 }, { ...options, executor });
+    expect({ ...there.context }).toEqual({ ...here.context });
+    for (const key of [
+      'runId',
+      'status',
+      'output',
+      'action',
+      'completed',
+      'skipped',
+      'awaiting',
+      'unreached',
+    ] as const) {
+      expect(there[key]).toEqual(here[key]);
+    }
+    expect(there.errors).toEqual([]);
+  });
+
+  it('gives failures as in process', async () => {
+    const failing = new Flow('g')
+      .node('bad', () => Promise.reject(new RangeError('bad')))
+      .node('after', () => 1)
+      .node('saved', () => Promise.reject(new Error('saved')), { fallback: 'safe' })
+      .node('safe', () => 'instead')
+      .edge('bad', 'after');
+    const { engine } = await fleetOf(failing);
+    const here = await failing.run();
+    const there = await failing.run({}, { executor: new DistributedExecutor(engine) });
+    const shape = ({ status, output, errors, unreached, completed }: typeof here) => ({
+      status,
+      output,
+      unreached,
+      completed: completed.toSorted(),
+      errors: errors
+        .map(({ nodeId, attempts, recoveredBy, cause }) => [nodeId, attempts, recoveredBy, (cause as Error).message])
+        .toSorted(),
+    });
+    expect(shape(there)).toEqual(shape(here));
+  });
+
+  it.each(['orchestrator', 'checkpoint', 'concurrency', 'failFast', 'maxVisits', 'params'])(
+    'refuses %s, which means nothing there',
+    async (name) => {
+      const values = {
+        orchestrator: { run: () => 1 },
+        checkpoint: {},
+        concurrency: 1,
+        failFast: true,
+        maxVisits: 1,
+        params: {},
+      };
+      const options = { [name]: values[name as keyof typeof values], executor: new DistributedExecutor(memory()) };
+      expect(await rejection(flow.run({}, options as object))).toMatchObject({ name: 'ValidationError' });
+    },
+  );
+
+  it.each([
+    ['a reason', new Error('enough')],
+    ['an empty one', ''],
+    ['none', undefined],
+  ])('is cancelled when its signal aborts, with %s', async (_name, reason) => {
+    const waiting = new Flow('w').wait('w');
+    const { engine, orchestrator } = await fleetOf(waiting);
+    const stop = new AbortController();
+    const running = waiting.run({}, { executor: new DistributedExecutor(engine), signal: stop.signal, runId: 'r' });
+    running.catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    stop.abort(reason);
+    expect((await running).status).toBe('cancelled');
+    expect(await orchestrator.status('r')).toBe('cancelled');
+  });
+
+  it('starts nothing where the signal has aborted already', async () => {
+    const { engine, orchestrator } = await fleetOf(flow);
+    const signal = AbortSignal.abort(new Error('early'));
+    expect(await rejection(flow.run({}, { executor: new DistributedExecutor(engine), signal }))).toMatchObject({
+      message: 'early',
+    });
+    expect((await orchestrator.listRuns()).runs).toEqual([]);
+  });
+
+  it('is cancelled when its time is over', async () => {
+    const waiting = new Flow('w').wait('w');
+    const { engine } = await fleetOf(waiting);
+    const { status, reason } = await waiting.run({}, { executor: new DistributedExecutor(engine), timeout: 100 });
+    expect([status, (reason as Error).name]).toEqual(['cancelled', 'TimeoutError']);
+  });
+});

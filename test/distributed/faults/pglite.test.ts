@@ -1,0 +1,47 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { startWorkerProcess } from '../servers/processes.js';
+import type { FaultPoint } from './fixtures/fault-points.js';
+import { nodesOf } from './fixtures/flows.js';
+import type { Told } from './fixtures/messages.js';
+
+it.each(['after commit', 'before enqueue'] as const)(
+  'a program on a directory that is killed %s, twice, goes on when it is started again',
+  async (at) => {
+    const directory = await mkdtemp(join(tmpdir(), 'faults-'));
+    try {
+      for (const time of [3, 6]) {
+        expect(await start(directory, { at, time }).exited).toEqual({ code: null, signal: 'SIGKILL' });
+      }
+      const last = start(directory);
+      const told = await last.waitFor(({ type }) => type === 'checked', 60_000);
+      for (const { workflow, status, completed, count, pending } of told.type === 'checked' ? told.runs : []) {
+        const nodes = nodesOf(workflow);
+        expect({ workflow, status, completed: [...completed].sort(), pending }).toEqual({
+          workflow,
+          status: 'completed',
+          completed: [...nodes].sort(),
+          pending: 0,
+        });
+        expect(count).toBe(nodes.filter((node) => node !== 'inside').length);
+      }
+      const { depth } = Object(await last.waitFor(({ type }) => type === 'counted', 20_000));
+      expect(depth).toEqual({ waiting: 0, delayed: 0, active: 0 });
+      expect(await last.exited).toEqual({ code: 0, signal: null });
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+  120_000,
+);
+
+function start(directory: string, faultPoint?: FaultPoint) {
+  const env: Record<string, string> = {
+    WORKER_PROCESS: '1',
+    ENGINE: JSON.stringify({ kind: 'pglite', address: directory, options: { connectTimeout: 30_000 } }),
+  };
+  if (faultPoint !== undefined) env.FAULT_POINT = JSON.stringify(faultPoint);
+  return startWorkerProcess<Told>({ module: new URL('./fixtures/alone.ts', import.meta.url), env });
+}

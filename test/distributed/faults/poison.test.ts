@@ -1,0 +1,98 @@
+import { beforeAll, expect, it } from 'vitest';
+import { describeEngines, type EngineServer, type Site, withSite } from './site.js';
+
+describeEngines('poison', (start) => {
+  let server: EngineServer;
+
+  beforeAll(async () => {
+    server = await start();
+  }, 60_000);
+
+  it.concurrent('that kills its workers is given up after three, and blocks nobody', () =>
+    withSite(server, async (site) => {
+      const [poisoned, guarded] = await Promise.all([site.start('poisoned'), site.start('guarded')]);
+      const others = await site.startMany('wide', 10, { ms: 20 });
+      const end = keepAlive(site, 500);
+      await site.finish([poisoned, guarded, ...others], 40_000);
+      expect(await end()).toBeGreaterThanOrEqual(3);
+      // The last of them may have held something when it was ended.
+      await site.rescue();
+      await site.expectNothingLeft();
+
+      const { status, error } = await site.orchestrator.run(poisoned);
+      expect({ status, error }).toEqual({ status: 'failed', error: 'node "poison" failed' });
+      const [failure, ...more] = await site.orchestrator.errors(poisoned);
+      expect(more).toEqual([]);
+      expect(failure).toMatchObject({
+        nodeId: 'poison',
+        attempt: 1,
+        isFinal: true,
+        error: { name: 'WorkerLostError', code: 'ERR_WORKER_LOST' },
+      });
+      const result = await site.orchestrator.result(poisoned);
+      expect(result.errors).toMatchObject([{ nodeId: 'poison', cause: { name: 'WorkerLostError' } }]);
+
+      const failures = (await site.orchestrator.errors(guarded)).map(({ error, nodeId }) => `${nodeId}: ${error}`);
+      expect({ status: await site.orchestrator.status(guarded), failures }).toEqual({
+        status: 'completed',
+        failures: [expect.stringContaining('poison: WorkerLostError')],
+      });
+      const completed = (await site.completions(guarded)).map(({ nodeId }) => nodeId);
+      expect(completed).toEqual(['before', 'antidote', 'after']);
+
+      for (const runId of others) {
+        expect(await site.orchestrator.status(runId)).toBe('completed');
+        expect(await site.completions(runId)).toHaveLength(6);
+      }
+    }));
+
+  it.concurrent('takes nobody with it who was executed beside it', () =>
+    withSite(server, async (site) => {
+      const poisoned = await site.start('poisoned');
+      const innocent = await site.startMany('line', 3, { ms: 1_500 });
+      const end = keepAlive(site, 500);
+      await site.finish([poisoned, ...innocent], 50_000);
+      await end();
+      expect(await Promise.all(innocent.map((runId) => site.orchestrator.status(runId)))).toEqual(
+        innocent.map(() => 'completed'),
+      );
+    }));
+
+  it.concurrent('that throws fails its run alone', () =>
+    withSite(server, async (site) => {
+      const worker = await site.startWorker();
+      const items = [1, 2, -3, 4, 5];
+      const poisoned = await site.start('items', { items, ms: 10 });
+      const others = await Promise.all([
+        site.start('items', { items: [1, 2, 3] }),
+        site.start('line'),
+        site.start('wide'),
+      ]);
+      await site.finish([poisoned]);
+      expect(await site.orchestrator.run(poisoned)).toMatchObject({ status: 'failed', error: 'node "each" failed' });
+      const errors = await site.orchestrator.errors(poisoned);
+      expect(errors).toMatchObject([{ nodeId: 'each', isFinal: true }]);
+      expect(worker.messages.filter(({ type }) => type === 'warning')).toEqual([]);
+      await site.expectSound(others);
+    }));
+});
+
+/** Starts a new worker whenever one has been killed. Gives what ends it, and says how many have been killed. */
+function keepAlive(site: Site, lockDuration: number): () => Promise<number> {
+  let isEnding = false;
+  let killed = 0;
+  let current = site.spawnWorker({ behaviour: { die: ['poison'] }, worker: { lockDuration } });
+  const going = (async () => {
+    for (;;) {
+      await current.exited;
+      if (isEnding) return killed;
+      killed += 1;
+      current = site.spawnWorker({ behaviour: { die: ['poison'] }, worker: { lockDuration } });
+    }
+  })();
+  return async () => {
+    isEnding = true;
+    await current.kill();
+    return going;
+  };
+}

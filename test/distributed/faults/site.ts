@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type DistributedOrchestrator,
+  DistributedWorker,
+  type Engine,
+  type EngineOptions,
+  OrchestratorBuilder,
+  type StartOptions,
+  type WorkerOptions,
+} from 'orchestrator/distributed';
+import { describe, expect } from 'vitest';
+import { eventually } from '../servers/eventually.js';
+import { startPostgres } from '../servers/postgres.js';
+import { startWorkerProcess, type WorkerProcess } from '../servers/processes.js';
+import { isRedisThere, startRedis } from '../servers/redis.js';
+import type { Server } from '../servers/server.js';
+import { type EngineSpec, isThere, openEngine } from './fixtures/engines.js';
+import type { FaultPoint } from './fixtures/fault-points.js';
+import { type FlowName, flows, nodesOf } from './fixtures/flows.js';
+import type { Behaviour, Told } from './fixtures/messages.js';
+
+/** A server that engines stand on, and how to reach it. */
+export interface EngineServer {
+  readonly kind: 'redis' | 'postgres';
+  readonly server: Server;
+  /** Its address; through a proxy, at the proxy's port. */
+  addressAt(port: number): string;
+}
+
+const starters = {
+  async redis(): Promise<EngineServer> {
+    const server = await startRedis({ durable: true });
+    return { kind: 'redis', server, addressAt: (port) => server.url.replace(String(server.port), String(port)) };
+  },
+  async postgres(): Promise<EngineServer> {
+    const server = await startPostgres();
+    return { kind: 'postgres', server, addressAt: (port) => server.url.replace(`:${server.port}/`, `:${port}/`) };
+  },
+};
+
+/** Declares tests once for each engine that stands on a server. They are given how to start it. */
+export function describeEngines(name: string, tests: (start: () => Promise<EngineServer>, kind: string) => void): void {
+  for (const kind of ['redis', 'postgres'] as const) {
+    const isHere = isThere(kind) && (kind !== 'redis' || isRedisThere());
+    const title = `${name}, on ${kind}${isHere ? '' : ' (skipped: it is not there)'}`;
+    // Processes take their time to start where others are busy.
+    describe.skipIf(!isHere)(title, { timeout: 60_000 }, () => tests(starters[kind], kind));
+  }
+}
+
+/** How a worker process is to be. */
+export interface FixtureOptions {
+  readonly worker?: Partial<Omit<WorkerOptions, 'engine' | 'workflows' | 'runtime'>>;
+  readonly behaviour?: Behaviour;
+  readonly faultPoint?: FaultPoint;
+  /** Milliseconds by which its clock is off. */
+  readonly clockShift?: number;
+  /** What it does twice. */
+  readonly doubled?: 'jobs' | 'commits' | 'jobs and commits';
+  /** The port at which it reaches the server. Default: that of the server. */
+  readonly port?: number;
+}
+
+export type FaultyWorker = WorkerProcess<Told>;
+
+/** Where crashes are not waited for, locks are short. */
+const soon = { lockDuration: 1_000, heartbeatInterval: 200, watchInterval: 100 } as const;
+
+export const begins = (nodeId: string) => (told: Told) => told.type === 'begins' && told.nodeId === nodeId;
+export const ended = (nodeId: string) => (told: Told) => told.type === 'ended' && told.nodeId === nodeId;
+
+/** Gives a test a fleet of its own, which ends with it. */
+export async function withSite(
+  server: EngineServer,
+  test: (site: Site) => Promise<void>,
+  options: EngineOptions = {},
+): Promise<void> {
+  const site = new Site(server, options);
+  try {
+    await test(site);
+  } finally {
+    await site.close();
+  }
+}
+
+/** A fleet with a queue of its own: an orchestrator in the test, workers in processes of their own. */
+export class Site {
+  readonly engine: Engine;
+  readonly orchestrator: DistributedOrchestrator;
+  readonly warnings: Error[] = [];
+  readonly #prefix = `t${randomBytes(6).toString('hex')}`;
+  readonly #workers: DistributedWorker[] = [];
+  readonly #processes: FaultyWorker[] = [];
+
+  constructor(
+    private readonly on: EngineServer,
+    private readonly options: EngineOptions = {},
+  ) {
+    this.engine = openEngine(this.spec());
+    const builder = new OrchestratorBuilder().engine(this.engine);
+    for (const flow of flows) builder.workflow(flow);
+    this.orchestrator = builder.build();
+  }
+
+  spec(port = this.on.server.port): EngineSpec {
+    const options = { ...this.options, prefix: this.#prefix };
+    return { kind: this.on.kind, address: this.on.addressAt(port), options };
+  }
+
+  /** Starts a run. Its nodes take `ms` milliseconds each. */
+  start(workflow: FlowName, context: Readonly<Record<string, unknown>> = {}): Promise<string> {
+    return this.orchestrator.startRun({ count: 0, ...context }, undefined, { workflow });
+  }
+
+  startMany(workflow: FlowName, count: number, context: Readonly<Record<string, unknown>> = {}): Promise<string[]> {
+    return Promise.all(Array.from({ length: count }, () => this.start(workflow, context)));
+  }
+
+  /** A worker process, before it says that it is ready. */
+  spawnWorker({ worker, behaviour, faultPoint, clockShift, doubled, port }: FixtureOptions = {}): FaultyWorker {
+    const env: Record<string, string> = {
+      WORKER_PROCESS: '1',
+      ENGINE: JSON.stringify(this.spec(port)),
+      WORKER_OPTIONS: JSON.stringify({ ...soon, ...worker }),
+      BEHAVIOUR: JSON.stringify(behaviour ?? {}),
+      CLOCK_SHIFT: String(clockShift ?? 0),
+    };
+    if (faultPoint !== undefined) env.FAULT_POINT = JSON.stringify(faultPoint);
+    if (doubled !== undefined) env.DOUBLED = doubled;
+    const process = startWorkerProcess<Told>({ module: new URL('./fixtures/worker.ts', import.meta.url), env });
+    this.#processes.push(process);
+    return process;
+  }
+
+  /** A worker process that takes work. */
+  async startWorker(options: FixtureOptions = {}): Promise<FaultyWorker> {
+    const process = this.spawnWorker(options);
+    await process.waitFor(({ type }) => type === 'ready', 30_000);
+    return process;
+  }
+
+  /** A program that starts a run, and may die while it does. */
+  spawnStarter(faultPoint: FaultPoint, options: StartOptions): FaultyWorker {
+    const env = {
+      WORKER_PROCESS: '1',
+      ENGINE: JSON.stringify(this.spec()),
+      FAULT_POINT: JSON.stringify(faultPoint),
+      START_OPTIONS: JSON.stringify(options),
+    };
+    const process = startWorkerProcess<Told>({ module: new URL('./fixtures/starter.ts', import.meta.url), env });
+    this.#processes.push(process);
+    return process;
+  }
+
+  /** A worker in the program of the test, for runs whose workers have died. */
+  async rescue(options: FixtureOptions['worker'] = {}): Promise<DistributedWorker> {
+    const worker = new DistributedWorker({ engine: this.engine, workflows: [...flows], ...soon, ...options });
+    worker.on('warning', (error) => this.warnings.push(error));
+    this.#workers.push(worker);
+    await worker.start();
+    return worker;
+  }
+
+  /** Waits until runs are over. */
+  async finish(runIds: readonly string[], timeout = 30_000): Promise<void> {
+    const signal = AbortSignal.timeout(timeout);
+    await Promise.all(runIds.map((runId) => this.orchestrator.waitForCompletion(runId, { signal })));
+  }
+
+  /**
+   * What must hold after any fault: no run is lost, none is finished twice, each node has completed exactly once and
+   * counts once, no item is left over, and nothing is left in the queue.
+   */
+  async expectSound(runIds: readonly string[], timeout = 30_000): Promise<void> {
+    await this.finish(runIds, timeout);
+    await Promise.all(runIds.map((runId) => this.#expectComplete(runId)));
+    await this.expectNothingLeft();
+    expect(await this.#listed('completed')).toEqual([...runIds].sort());
+  }
+
+  /** The queue is empty. */
+  async expectNothingLeft(): Promise<void> {
+    const nothing = { waiting: 0, delayed: 0, active: 0 };
+    await eventually(async () => expect(await this.engine.queue.depth()).toEqual(nothing), { timeout: 10_000 });
+  }
+
+  /** A worker holds nothing any more, as it has said itself. */
+  async expectIdle(process: FaultyWorker): Promise<void> {
+    await eventually(async () => {
+      const health = await this.orchestrator.listWorkerHealth();
+      expect(health.find(({ pid }) => pid === process.pid)).toMatchObject({ active: 0, status: 'idle' });
+    });
+  }
+
+  /** The nodes that have completed, in order, each as often as the journal says so. */
+  async completions(runId: string): Promise<{ readonly nodeId: string; readonly workerId: string }[]> {
+    const found: { nodeId: string; workerId: string }[] = [];
+    for await (const { type, nodeId = '', workerId = '' } of this.orchestrator.events(runId)) {
+      if (type === 'completed') found.push({ nodeId, workerId });
+    }
+    return found;
+  }
+
+  async #expectComplete(runId: string): Promise<void> {
+    const { status, workflow, error } = await this.orchestrator.run(runId);
+    expect({ runId, status, error }).toEqual({ runId, status: 'completed', error: undefined });
+    const nodes = nodesOf(workflow).sort();
+    const completed = (await this.completions(runId)).map(({ nodeId }) => nodeId);
+    expect({ runId, completed: completed.sort() }).toEqual({ runId, completed: nodes });
+    const { count } = (await this.orchestrator.context(runId)) as { count: number };
+    const inside = nodes.filter((node) => node === 'inside' || node === 'each').length;
+    expect({ runId, count }).toEqual({ runId, count: nodes.length - inside });
+    expect(await this.orchestrator.metrics(runId)).toMatchObject({ completed: nodes.length });
+    expect(await this.orchestrator.pendingWork(runId)).toEqual([]);
+  }
+
+  async #listed(status: 'completed'): Promise<string[]> {
+    const { runs } = await this.orchestrator.listRuns({ status, limit: 1_000 });
+    return runs.map(({ runId }) => runId).sort();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.kill()));
+    await Promise.all(this.#workers.map((worker) => worker.stop({ deadline: 0 })));
+    await this.orchestrator.close();
+    await this.engine.close();
+  }
+}

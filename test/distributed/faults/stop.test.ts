@@ -1,0 +1,117 @@
+import { beforeAll, expect, it } from 'vitest';
+import { readEntry } from '../../../src/distributed/journal/entry.js';
+import { eventually } from '../servers/eventually.js';
+import type { Told } from './fixtures/messages.js';
+import { begins, describeEngines, type EngineServer, type FaultyWorker, type Site, withSite } from './site.js';
+
+const gracefully = { code: 0, signal: null };
+const isStopped = (told: Told) => told.type === 'stopped';
+
+describeEngines('a worker that is stopped', (start) => {
+  let server: EngineServer;
+
+  beforeAll(async () => {
+    server = await start();
+  }, 60_000);
+
+  it.concurrent('ends what it executes, hands back the rest, and goes without a warning', () =>
+    withSite(server, async (site) => {
+      const worker = await site.startWorker({ behaviour: { deaf: ['b', 'two'] }, worker: { concurrency: 2 } });
+      const first = await Promise.all([site.start('line'), site.start('wide')]);
+      await eventually(() => executed(worker).filter((node) => node === 'b' || node === 'two').length === 2);
+      const rest = await site.startMany('line', 5);
+      worker.send({ type: 'stop' });
+      await eventually(async () => {
+        const [health] = await site.orchestrator.listWorkerHealth();
+        expect(health?.status).toBe('stopping');
+      });
+      worker.send({ type: 'release' });
+      await worker.waitFor(isStopped);
+      expect(await worker.exited).toEqual(gracefully);
+      expect(executed(worker).filter((node) => node === 'c')).toEqual([]);
+      const [line = '', wide = ''] = first;
+      expect((await nodesDone(site, line)).at(-1)).toBe('b');
+      expect(await nodesDone(site, wide)).toContain('two');
+      // Nothing is held any more: nobody has to wait for a lock.
+      expect(await site.engine.queue.depth()).toMatchObject({ active: 0 });
+      expect(await site.orchestrator.liveness()).toEqual([]);
+      expect(warningsOf(worker)).toEqual([]);
+      await site.rescue();
+      await site.expectSound([...first, ...rest]);
+      expect(site.warnings).toEqual([]);
+    }));
+
+  it.concurrent('aborts at the deadline what has not ended, and hands it back', () =>
+    withSite(server, async (site) => {
+      const worker = await site.startWorker({ behaviour: { hold: ['b', 'two', 'y'] } });
+      const runIds = await Promise.all([site.start('line'), site.start('wide'), site.start('nested')]);
+      await Promise.all(['b', 'two', 'y'].map((node) => worker.waitFor(begins(node))));
+      worker.send({ type: 'stop', deadline: 200 });
+      const stopped = await worker.waitFor(isStopped);
+      expect(stopped).toMatchObject({ type: 'stopped' });
+      expect(await worker.exited).toEqual(gracefully);
+      const aborted = worker.messages.flatMap((told) => (told.type === 'aborted' ? [told] : []));
+      expect(aborted.map(({ nodeId }) => nodeId).sort()).toEqual(['b', 'two', 'y']);
+      for (const { reason } of aborted) expect(reason).toContain('SupersededError');
+      expect(await site.engine.queue.depth()).toMatchObject({ active: 0 });
+      expect(warningsOf(worker)).toEqual([]);
+      await site.rescue();
+      await site.expectSound(runIds);
+      for (const runId of runIds) {
+        expect(await site.orchestrator.errors(runId)).toEqual([]);
+        expect(await site.orchestrator.metrics(runId)).toMatchObject({ retries: 0, failed: 0 });
+      }
+    }));
+
+  it.concurrent('again and again while it is busy, with others, loses nothing', () =>
+    withSite(server, async (site) => {
+      const runIds = (
+        await Promise.all([site.startMany('wide', 10, { ms: 30 }), site.startMany('line', 10, { ms: 30 })])
+      ).flat();
+      for (let turn = 0; turn < 3; turn += 1) {
+        const worker = await site.startWorker();
+        await worker.waitFor((told) => told.type === 'ended');
+        worker.send({ type: 'stop', deadline: turn * 20 });
+        expect(await worker.exited).toEqual(gracefully);
+        expect(warningsOf(worker)).toEqual([]);
+      }
+      await site.rescue();
+      await site.expectSound(runIds);
+    }));
+
+  it('while the server is away ends all the same, once operations are not tried any more', async () => {
+    const on = await start();
+    await withSite(
+      on,
+      async (site) => {
+        const worker = await site.startWorker({ behaviour: { hold: ['b'] } });
+        const runId = await site.start('line');
+        await worker.waitFor(begins('b'));
+        await on.server.kill();
+        worker.send({ type: 'stop', deadline: 200 });
+        await worker.waitFor(isStopped, 20_000);
+        expect(await worker.exited).toEqual(gracefully);
+        await on.server.restart();
+        await site.rescue();
+        await site.expectSound([runId]);
+      },
+      { operationTimeout: 2_000 },
+    );
+    await on.server.stop();
+  });
+});
+
+function executed({ messages }: FaultyWorker): string[] {
+  return messages.flatMap((told) => (told.type === 'begins' ? [told.nodeId] : []));
+}
+
+function warningsOf({ messages }: FaultyWorker): Told[] {
+  return messages.filter(({ type }) => type === 'warning');
+}
+
+/** The nodes that have completed, of a run that may be under way. */
+async function nodesDone({ engine }: Site, runId: string): Promise<string[]> {
+  const tail = await engine.checkpointStore.read(runId);
+  const entries = (tail?.entries ?? []).map(({ text }) => readEntry(text));
+  return entries.flatMap((entry) => (entry.type === 'completed' ? [entry.node] : []));
+}

@@ -1,0 +1,77 @@
+import { beforeAll, expect, it } from 'vitest';
+import { readEntry } from '../../../src/distributed/journal/entry.js';
+import { begins, describeEngines, type EngineServer, ended, type Site, withSite } from './site.js';
+
+describeEngines('a job that is delivered twice', (start) => {
+  let server: EngineServer;
+
+  beforeAll(async () => {
+    server = await start();
+  }, 60_000);
+
+  it.concurrent('at once, and each of its commits made twice, counts once', () =>
+    withSite(server, async (site) => {
+      const doubled = 'jobs and commits';
+      await Promise.all([site.startWorker({ doubled }), site.startWorker({ doubled })]);
+      const workflows = ['wide', 'line', 'join', 'nested', 'flaky', 'items'] as const;
+      const started = workflows.map((workflow) => site.startMany(workflow, 5, { ms: 20, items: [1, 2, 3] }));
+      await site.expectSound((await Promise.all(started)).flat());
+    }));
+
+  it.concurrent('with commits made twice and a crash in between, counts once inside a sub-flow too', () =>
+    withSite(server, async (site) => {
+      const victim = await site.startWorker({ doubled: 'commits', behaviour: { die: ['z'] } });
+      const runId = await site.start('nested');
+      await victim.exited;
+      const heir = await site.startWorker();
+      await site.expectSound([runId]);
+      const again = heir.messages.flatMap((told) => (told.type === 'ended' ? [told.nodeId] : []));
+      expect(again).toEqual(['z', 'end']);
+    }));
+
+  it.concurrent('late, when it was done long ago, changes nothing', () =>
+    withSite(server, async (site) => {
+      const worker = await site.startWorker({ behaviour: { hold: ['end'] } });
+      const runId = await site.start('wide');
+      await worker.waitFor(begins('end'));
+      const jobs = await jobsOf(site, runId);
+      const again = jobs.map((id) => ({ id, runId, kind: 'node' as const, seq: 0, priority: 0, delay: 0 }));
+      await site.engine.queue.enqueue(again);
+      worker.send({ type: 'release' });
+      await site.expectSound([runId]);
+      await site.engine.queue.enqueue(again);
+      await site.expectSound([runId]);
+      const executed = worker.messages.flatMap((told) => (told.type === 'begins' ? [told.nodeId] : []));
+      expect(executed.sort()).toEqual(['end', 'four', 'one', 'start', 'three', 'two']);
+    }));
+
+  it.concurrent('because its worker was stopped for a while counts once, whoever is first', () =>
+    withSite(server, async (site) => {
+      const sleeper = await site.startWorker({ behaviour: { deaf: ['b', 'two'] } });
+      const runIds = await Promise.all([site.start('line'), site.start('wide')]);
+      await Promise.all(['b', 'two'].map((node) => sleeper.waitFor(begins(node))));
+      sleeper.signal('SIGSTOP');
+      const heir = await site.startWorker({ behaviour: { hold: ['b'] } });
+      await Promise.all([heir.waitFor(begins('b')), heir.waitFor(ended('two'))]);
+      // Now two workers execute "b" at the same time, and the sleeper has yet to end "two".
+      sleeper.signal('SIGCONT');
+      sleeper.send({ type: 'release' });
+      await Promise.all(['b', 'two'].map((node) => sleeper.waitFor(ended(node))));
+      heir.send({ type: 'release' });
+      await site.expectSound(runIds);
+      const [line = ''] = runIds;
+      // The sleeper is as good as new.
+      const more = await site.startMany('wide', 5);
+      await site.expectSound([...runIds, ...more]);
+      expect(await site.orchestrator.errors(line)).toEqual([]);
+    }));
+});
+
+/** The jobs of a run, as its journal has them. */
+async function jobsOf({ engine }: Site, runId: string): Promise<string[]> {
+  const tail = await engine.checkpointStore.read(runId);
+  const jobs = (tail?.entries ?? [])
+    .map(({ text }) => readEntry(text))
+    .flatMap((entry) => ('job' in entry ? [entry.job] : []));
+  return [...new Set(jobs)];
+}

@@ -1,0 +1,187 @@
+import { memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+import { describe, expect, it } from 'vitest';
+import { deferred, rejection, timers } from '../support.js';
+import { fleetOf } from './fleet.js';
+import { eventually } from './servers/eventually.js';
+
+const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
+
+describe('options of a start', () => {
+  it('delay: it starts when its time has come', async () => {
+    const { orchestrator, engine } = await fleetOf(flow);
+    const runId = await orchestrator.startRun({}, 1, { delay: 200 });
+    expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 1, active: 0 });
+    expect(await orchestrator.status(runId)).toBe('scheduled');
+    expect((await orchestrator.result(runId)).status).toBe('running');
+    const run = await orchestrator.waitForCompletion(runId);
+    expect(run.output).toBe(1);
+    expect((run.finishedAt as number) - run.createdAt).toBeGreaterThanOrEqual(198);
+  });
+
+  it('delay: one that is cancelled, or paused and resumed, meanwhile does not start before', async () => {
+    const { orchestrator, engine } = await fleetOf(flow);
+    const cancelled = await orchestrator.startRun({}, 1, { delay: 100 });
+    await orchestrator.cancel(cancelled);
+    expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 });
+    const paused = await orchestrator.startRun({}, 1, { delay: 150 });
+    await orchestrator.pause(paused);
+    await orchestrator.resume(paused);
+    const { finishedAt, startAt } = await orchestrator.waitForCompletion(paused);
+    expect(finishedAt as number).toBeGreaterThanOrEqual(startAt);
+    expect(await orchestrator.status(cancelled)).toBe('cancelled');
+  });
+
+  it('priority: 0 goes first', async () => {
+    const order: unknown[] = [];
+    const gate = deferred();
+    const noting = new Flow('noting').node('a', async (n) => {
+      order.push(n);
+      if (n === 'first') await gate.promise;
+    });
+    const { orchestrator } = await fleetOf(noting, { concurrency: 1 });
+    const ids = [await orchestrator.startRun({}, 'first')];
+    await eventually(() => expect(order).toEqual(['first']));
+    for (const priority of [7, 0, 3, 0]) ids.push(await orchestrator.startRun({}, priority, { priority }));
+    gate.resolve();
+    for (const runId of ids) await orchestrator.waitForCompletion(runId);
+    expect(order).toEqual(['first', 0, 0, 3, 7]);
+  });
+
+  it('timeout: what is executed sees its signal abort, and the run is cancelled', async () => {
+    let isAborted = false;
+    const long = new Flow('it`s "long"').node('a', (_, { signal }) => {
+      return new Promise((resolve) => {
+        signal.addEventListener('abort', () => {
+          isAborted = true;
+          resolve(1);
+        });
+      });
+    });
+    const { orchestrator } = await fleetOf(long);
+    const runId = await orchestrator.startRun({}, 1, { timeout: 100 });
+    const run = await orchestrator.waitForCompletion(runId);
+    expect(run).toMatchObject({ status: 'cancelled', error: 'TimeoutError: "it`s "long"" timed out after 100 ms' });
+    await eventually(() => expect(isAborted).toBe(true));
+    expect((await orchestrator.result(runId)).reason).toMatchObject({ name: 'TimeoutError', code: 'ERR_TIMEOUT' });
+  });
+
+  it('timeout: nothing is left of it where the run ends before', async () => {
+    const { orchestrator, engine } = await fleetOf(flow);
+    const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
+    await orchestrator.waitForCompletion(runId);
+    await eventually(async () => expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 }));
+  });
+
+  it('retention: workers remove what has been over for so long', async () => {
+    const engine = memory();
+    const { finish, orchestrator } = await fleetOf(flow, { engine, maintenanceInterval: 50 });
+    const short = await finish({}, 1, { retention: 0 });
+    const long = await finish({}, 1, { retention: 600_000 });
+    const forever = await finish();
+    await eventually(async () =>
+      expect(await rejection(orchestrator.run(short.runId))).toMatchObject({ code: 'ERR_RUN_NOT_FOUND' }),
+    );
+    expect([await orchestrator.status(long.runId), await orchestrator.status(forever.runId)]).toEqual([
+      'completed',
+      'completed',
+    ]);
+    const ofBuilder = new OrchestratorBuilder().workflow(flow).engine(engine).retention(5).build();
+    expect((await ofBuilder.run(await ofBuilder.startRun())).retention).toBe(5);
+  });
+
+  it('workflow and version: the first workflow in its last version, or which is said', async () => {
+    const newer = new Flow('f', { version: '2' }).node('a', () => 'of 2');
+    const other = new Flow('g', { version: '1' }).node('a', () => 'of g');
+    const { finish } = await fleetOf([flow, newer, other]);
+    expect(await finish()).toMatchObject({ workflow: 'f', version: '2', output: 'of 2' });
+    expect(await finish({}, 'of 1', { version: '1' })).toMatchObject({ version: '1', output: 'of 1' });
+    expect(await finish({}, 1, { workflow: 'g' })).toMatchObject({ workflow: 'g', output: 'of g' });
+  });
+});
+
+describe('what is asked', () => {
+  it('waitForCompletion leaves no timer behind, and ends with its signal', async () => {
+    const { orchestrator, finish, worker } = await fleetOf(new Flow('w').wait('w'));
+    const runId = await orchestrator.startRun();
+    const stop = new AbortController();
+    const waiting = orchestrator.waitForCompletion(runId, { signal: stop.signal });
+    stop.abort(new Error('enough'));
+    expect(await rejection(waiting)).toMatchObject({ message: 'enough' });
+    await orchestrator.cancel(runId);
+    await worker.stop();
+    const before = timers();
+    await orchestrator.waitForCompletion(runId, { pollInterval: 600_000 });
+    await rejection(orchestrator.waitForCompletion('unknown', { pollInterval: 600_000 }));
+    for await (const _ of orchestrator.events(runId, { pollInterval: 600_000 })) break;
+    expect(timers()).toBe(before);
+    void finish;
+  });
+
+  it('close ends what is waiting', async () => {
+    const { orchestrator } = await fleetOf(new Flow('w').wait('w'));
+    const runId = await orchestrator.startRun();
+    const waiting = orchestrator.waitForCompletion(runId, { pollInterval: 10 }).then(
+      () => 'ended',
+      () => 'ended',
+    );
+    await eventually(async () => expect(await orchestrator.status(runId)).toBe('awaiting'));
+    await orchestrator.close();
+    expect(await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 500, 'waits on'))])).toBe('ended');
+  });
+
+  it('listRuns pages with a cursor, and refuses what is none', async () => {
+    const { orchestrator } = await fleetOf(flow);
+    const ids = await Promise.all(Array.from({ length: 7 }, () => orchestrator.startRun()));
+    const found: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await orchestrator.listRuns({ limit: 3, order: 'oldest', workflow: 'f', cursor });
+      found.push(...page.runs.map(({ runId }) => runId));
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    expect(found.toSorted()).toEqual(ids.toSorted());
+    for (const filter of [
+      { cursor: 'none' },
+      { limit: 0 },
+      { limit: 1_001 },
+      { status: 'gone' },
+      { order: 'up' },
+      { x: 1 },
+    ]) {
+      expect(await rejection(orchestrator.listRuns(filter as object))).toMatchObject({ name: 'ValidationError' });
+    }
+    expect((await orchestrator.listRuns({ after: 1.5, before: 1e300 })).runs).toHaveLength(7);
+  });
+
+  it('deleteRun and prune remove what is over, and nothing else', async () => {
+    const { orchestrator, finish } = await fleetOf([flow, new Flow('w').wait('w')]);
+    const waiting = await orchestrator.startRun({}, 1, { workflow: 'w' });
+    expect(await rejection(orchestrator.deleteRun(waiting))).toMatchObject({ code: 'ERR_RUN_STATE' });
+    const runs = [await finish(), await finish()];
+    await orchestrator.deleteRun(runs[0]?.runId as string);
+    expect(await orchestrator.prune({ finishedBefore: runs[0]?.createdAt as number })).toBe(0);
+    expect(await orchestrator.prune({ finishedBefore: Date.now() + 1_000 })).toBe(1);
+    expect((await orchestrator.listRuns()).runs.map(({ runId }) => runId)).toEqual([waiting]);
+  });
+
+  it('signal refuses events that nothing waits for, and runs that are over', async () => {
+    const { orchestrator, finish } = await fleetOf([flow, new Flow('w').wait('w', { event: 'paid' })]);
+    const runId = await orchestrator.startRun({}, 1, { workflow: 'w' });
+    expect(await rejection(orchestrator.signal(runId, 'payed'))).toMatchObject({
+      message: expect.stringContaining('paid'),
+    });
+    await orchestrator.signal(runId, 'paid', 1);
+    await orchestrator.waitForCompletion(runId);
+    expect(await rejection(orchestrator.signal(runId, 'paid'))).toMatchObject({ code: 'ERR_RUN_STATE' });
+    void finish;
+  });
+
+  it('a signal to a run that has not started leaves it scheduled', async () => {
+    const { orchestrator } = await fleetOf(new Flow('w').wait('w'));
+    const runId = await orchestrator.startRun({}, 1, { delay: 200 });
+    await orchestrator.signal(runId, 'w', 5);
+    expect(await orchestrator.status(runId)).toBe('scheduled');
+    expect((await orchestrator.waitForCompletion(runId)).output).toBe(5);
+  });
+});

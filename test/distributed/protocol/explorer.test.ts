@@ -1,0 +1,253 @@
+import { appendFileSync } from 'node:fs';
+import type { DistributedOrchestrator } from 'orchestrator/distributed';
+import type { WorkflowResult } from 'orchestrator/flow';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { RunStateError } from '../../../src/distributed/errors.js';
+import { type Explored, explore } from './explore.js';
+import { flows, runtime } from './flows.js';
+import { faultsOfReplicas, repeatedEffects } from './journals.js';
+import { type Control, type Fault, runId, type Setting, type World } from './world.js';
+
+/*
+ * The real workers and orchestrators on an engine whose every call (read, commit, enqueue, delivery, what becomes of a job,
+ * each notice of a cancel, each passing of time) happens when the explorer says so.
+ *
+ * Covered: every order of these steps for two workers, with at most one fault at any moment, and with what is done to a run
+ * at any moment. Moments at which the engine and the histories of all programs are the same are gone on from once, and
+ * workers stand in for each other. Where a setting has more moments than are looked at, those are spread over all of it;
+ * PROTOCOL_MOMENTS=1000000 looks at all, PROTOCOL_ONLY at what has this text in its title, and PROTOCOL_REPORT names a
+ * file to which each setting's numbers are added as a line of JSON.
+ */
+
+/** How many moments are looked at in each setting, at most: enough for all where faults come alone to the smallest flows. */
+const most = Number(process.env.PROTOCOL_MOMENTS ?? 1_300);
+/** The same, where several things come together: a part of them, spread over all. */
+const mostTogether = Number(process.env.PROTOCOL_MOMENTS ?? 40);
+const only = process.env.PROTOCOL_ONLY;
+/** A file that what was explored is added to. */
+const report = process.env.PROTOCOL_REPORT;
+
+beforeAll(() => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance'], now: 1_000_000 });
+});
+
+afterAll(() => {
+  vi.useRealTimers();
+});
+
+type FlowName = keyof typeof flows;
+
+/** What a run has come to, without what differs from run to run. */
+function digest(result: WorkflowResult) {
+  const { status, output, context, completed, skipped, errors } = result;
+  const failures = errors.map(({ nodeId, attempts, recoveredBy, cause }) => ({
+    nodeId,
+    attempts,
+    recoveredBy,
+    cause: (cause as Error).message,
+  }));
+  const byNode = failures.sort((one, other) => one.nodeId.localeCompare(other.nodeId));
+  return { status, output, context, completed: [...completed].sort(), skipped: [...skipped].sort(), failures: byNode };
+}
+
+const references = new Map<FlowName, Promise<ReturnType<typeof digest>>>();
+
+/** What the flow comes to in process, where what it waits for comes. */
+function reference(name: FlowName): Promise<ReturnType<typeof digest>> {
+  const known = references.get(name) ?? inProcess(name);
+  references.set(name, known);
+  return known;
+}
+
+async function inProcess(name: FlowName): Promise<ReturnType<typeof digest>> {
+  const flow = flows[name];
+  let result = (await flow.run({ total: 0 }, { runId })) as unknown as WorkflowResult;
+  if (result.status === 'awaiting') {
+    vi.advanceTimersByTime(100);
+    const signal = name.includes('wait') ? { events: { go: 'payload' } } : {};
+    result = (await flow.resume(result as never, signal)) as unknown as WorkflowResult;
+  }
+  if (name.includes('once')) result = (await flow.resume(result as never)) as unknown as WorkflowResult;
+  return digest(result);
+}
+
+interface Given extends Partial<Omit<Setting, 'flow' | 'runtime'>> {
+  /** How a run may stand at the end, besides as in process. */
+  readonly or?: readonly string[];
+  readonly most?: number;
+}
+
+const checkedJournals = new Set<string>();
+
+async function check(world: World, name: FlowName, or: readonly string[]): Promise<string> {
+  expect(world.errors).toEqual([]);
+  expect(world.parked).toEqual([]);
+  for (const refusal of world.refusals.values()) expect(refusal).toBeInstanceOf(RunStateError);
+  expect(world.queued).toEqual([]);
+  const { status } = world.run;
+  const expected = await reference(name);
+  expect([expected.status, ...or]).toContain(status);
+  // What was put on hold or cut short goes on as if nothing had been.
+  let [isResumed, isRetried, isSignalled] = [false, false, false];
+  if (world.run.status === 'paused') {
+    isResumed = true;
+    await world.control((orchestrator) => orchestrator.resume(runId));
+  }
+  if (world.run.status !== expected.status && ['cancelled', 'failed'].includes(world.run.status)) {
+    isRetried = true;
+    await world.control((orchestrator) => orchestrator.retry(runId));
+  }
+  if (world.run.status === 'awaiting') {
+    isSignalled = true;
+    await world.control((orchestrator) => orchestrator.signal(runId, 'go', 'payload'));
+  }
+  for (const refusal of world.refusals.values()) expect(refusal).toBeInstanceOf(RunStateError);
+  expect({ queued: world.queued, errors: world.errors }).toEqual({ queued: [], errors: [] });
+  expect(digest(await world.look().result(runId))).toEqual(expected);
+  expect(repeatedEffects(world.run)).toEqual([]);
+  const { journal } = world;
+  if (!checkedJournals.has(journal.key)) {
+    checkedJournals.add(journal.key);
+    expect(journal.replica().ledger.size).toBe(0);
+    expect(faultsOfReplicas(journal.origin, world.run)).toEqual([]);
+  }
+  const cancelled = world.run.entries.filter(({ text }) => text.startsWith('{"type":"retried"')).length;
+  expect(world.run.finished).toBe(1 + cancelled);
+  const then = [isResumed && 'resumed', isRetried && 'retried', isSignalled && 'signalled'].filter(Boolean);
+  return [status, ...then].join(', ');
+}
+
+async function explored(name: FlowName, title: string, { or = [], ...given }: Given): Promise<Explored> {
+  const began = process.hrtime.bigint();
+  const found = await explore({
+    flow: flows[name],
+    runtime,
+    workers: 2,
+    concurrency: 1,
+    most,
+    ...given,
+    check: (world) => check(world, name, or),
+  });
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+  if (report !== undefined) appendFileSync(report, `${JSON.stringify({ name, title, ...found, seconds })}\n`);
+  return found;
+}
+
+const chosen = (name: string) => only === undefined || name.includes(only);
+const quiet = (Object.keys(flows) as FlowName[]).filter((name) => !name.includes('wait') && !name.includes('once'));
+
+describe.each(quiet)('%s, on two workers', (name) => {
+  it.runIf(chosen(`${name}, no fault`))(
+    'comes to the same as in process, in whatever order things happen',
+    async () => {
+      const found = await explored(name, 'no fault', {});
+      expect(found.ends).toBeGreaterThan(0);
+    },
+  );
+
+  const kinds: Fault[] = ['crash', 'lost lock', 'late delivery', 'compaction'];
+  it.each(kinds.filter((kind) => chosen(`${name}, ${kind}`)))('survives one %s at any moment', async (kind) => {
+    await explored(name, kind, { faults: 1, kinds: [kind] });
+  });
+});
+
+const go = async (orchestrator: DistributedOrchestrator) => orchestrator.signal(runId, 'go', 'payload');
+const cancel = async (orchestrator: DistributedOrchestrator) => orchestrator.cancel(runId);
+const pause = async (orchestrator: DistributedOrchestrator) => orchestrator.pause(runId);
+const resume = async (orchestrator: DistributedOrchestrator) => orchestrator.resume(runId);
+const retry = async (orchestrator: DistributedOrchestrator) => orchestrator.retry(runId);
+const inTurn =
+  (...controls: readonly Control[]): Control =>
+  async (orchestrator) => {
+    for (const control of controls) await control(orchestrator);
+  };
+
+const controls: readonly (readonly [
+  what: string,
+  controls: readonly Control[],
+  or: readonly string[],
+  flows: readonly FlowName[],
+])[] = [
+  [
+    'a cancel',
+    [cancel],
+    ['cancelled'],
+    ['a chain of three', 'a join of all', 'a fallback', 'a node that is tried again', 'a sleep beside a node'],
+  ],
+  [
+    'a cancel and a retry',
+    [inTurn(cancel, retry)],
+    ['cancelled'],
+    [
+      'a chain of three',
+      'a fork and a join',
+      'a join of all',
+      'a fallback',
+      'a node that is tried again',
+      'a sleep beside a node',
+    ],
+  ],
+  [
+    'a pause',
+    [pause],
+    ['paused'],
+    ['a chain of three', 'a join of all', 'a fallback', 'a node that is tried again', 'a sleep beside a node'],
+  ],
+  [
+    'a pause and a resume',
+    [inTurn(pause, resume)],
+    ['paused'],
+    ['a chain of three', 'a join of all', 'a fallback', 'a node that is tried again', 'a sleep beside a node'],
+  ],
+  [
+    'a pause, a resume, a pause and a resume',
+    [inTurn(pause, resume, pause, resume)],
+    ['paused'],
+    ['a chain of three', 'a join of all'],
+  ],
+  [
+    'a resume',
+    [resume],
+    [],
+    ['a chain of three', 'a join of all', 'a node that is tried again later', 'a sleep beside a node'],
+  ],
+  [
+    'a pause beside a resume',
+    [pause, resume],
+    ['paused'],
+    ['a chain of three', 'a join of all', 'a sleep beside a node'],
+  ],
+  ['a retry', [retry], ['failed'], ['a node that fails once']],
+  ['a signal', [go], [], ['a wait', 'a wait beside a node']],
+  ['a signal beside a pause and a resume', [go, inTurn(pause, resume)], ['paused'], ['a wait', 'a wait beside a node']],
+  ['a signal beside a cancel', [go, cancel], ['cancelled'], ['a wait', 'a wait beside a node']],
+  ['two signals', [go, go], [], ['a wait', 'a wait beside a node']],
+];
+
+const rows = controls.flatMap(([what, list, or, names]) => names.map((name) => [what, name, list, or] as const));
+
+describe.each([
+  ['two workers', {}],
+  ['two workers, one of which dies', { faults: 1, kinds: ['crash'] }],
+  ['two workers, one of which loses a lock', { faults: 1, kinds: ['lost lock'] }],
+  ['two workers, a late delivery', { faults: 1, kinds: ['late delivery'] }],
+  ['two workers, a compaction', { faults: 1, kinds: ['compaction'] }],
+  ['one worker of two slots, slow answers', { workers: 1, concurrency: 2, isSlow: true }],
+  [
+    'one worker of two slots, slow answers, time passing',
+    { workers: 1, concurrency: 2, isSlow: true, isForgetful: true },
+  ],
+  ['two workers, nodes that take time', { hasSteps: true }],
+  ['two workers of two slots, slow answers', { workers: 2, concurrency: 2, isSlow: true }],
+] as const)('on %s', (where, given) => {
+  it.each(rows.filter(([what, name]) => chosen(`${name}, ${what}, ${where}`)))(
+    '%s comes at any moment of %s',
+    async (what, name, list, or) => {
+      await explored(name, `${what}, ${where}`, { most: mostTogether, ...given, or, controls: list });
+    },
+  );
+
+  it.each(quiet.filter((name) => chosen(`${name}, undisturbed, ${where}`)))('nothing disturbs %s', async (name) => {
+    await explored(name, `undisturbed, ${where}`, { most: mostTogether, ...given });
+  });
+});

@@ -1,0 +1,257 @@
+import { AbortError, Orchestrator, TimeoutError } from 'orchestrator';
+import { Flow, FlowRuntime, Node, type NodeArgs, type NodeOptions } from 'orchestrator/flow';
+import { describe, expect, it } from 'vitest';
+import { deferred } from '../support.js';
+import { fleetOf } from './fleet.js';
+import { eventually } from './servers/eventually.js';
+
+/** Runs one node that fails so often. Gives the run, when it was called, and its errors. */
+async function runFlaky(
+  failures: number,
+  retry: NodeOptions['retry'],
+  fail: () => unknown = () => new Error('failed'),
+) {
+  const calls: number[] = [];
+  const attempts: number[] = [];
+  const flow = new Flow('f').node(
+    'flaky',
+    (_, { attempt }: NodeArgs) => {
+      calls.push(performance.now());
+      attempts.push(attempt);
+      if (calls.length <= failures) throw fail();
+      return 'done';
+    },
+    { retry },
+  );
+  const { finish, orchestrator } = await fleetOf(flow);
+  const run = await finish();
+  const waits = calls.slice(1).map((time, index) => time - (calls[index] as number));
+  const metrics = await orchestrator.metrics(run.runId);
+  return { run, attempts, waits, metrics, errors: await orchestrator.errors(run.runId) };
+}
+
+describe('a node that fails', () => {
+  it('is tried again as often as it may, with its wait before each', async () => {
+    const { run, attempts, waits, errors } = await runFlaky(2, { retries: 2, minTimeout: 60, factor: 2 });
+    expect(run).toMatchObject({ status: 'completed', output: 'done' });
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(waits[0]).toBeGreaterThanOrEqual(58);
+    expect(waits[1]).toBeGreaterThanOrEqual(118);
+    expect(errors.map(({ attempt, isFinal }) => [attempt, isFinal])).toEqual([
+      [1, false],
+      [2, false],
+    ]);
+  });
+
+  it('fails for good with the error of its last attempt', async () => {
+    let n = 0;
+    const { run, attempts, errors, metrics } = await runFlaky(
+      9,
+      { retries: 2, minTimeout: 1 },
+      () => new RangeError(`${++n}`),
+    );
+    expect(run.status).toBe('failed');
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(errors.map(({ error, isFinal }) => [(error as Error).message, isFinal])).toEqual([
+      ['1', false],
+      ['2', false],
+      ['3', true],
+    ]);
+    expect((errors.at(2)?.error as Error | undefined)?.name).toBe('RangeError');
+    expect(metrics).toMatchObject({ attempts: 3, retries: 2, failed: 1, completed: 0 });
+  });
+
+  it.each([
+    ['an AbortError', () => new AbortError('no use')],
+    ['a TypeError, which is a mistake in the program', () => new TypeError('x is not a function')],
+  ])('is not tried again after %s', async (_name, fail) => {
+    const { run, attempts } = await runFlaky(9, { retries: 5, minTimeout: 1 }, fail);
+    expect([run.status, attempts]).toEqual(['failed', [1]]);
+  });
+
+  it('is tried again after a network error, though that is a TypeError', async () => {
+    const { attempts } = await runFlaky(1, { retries: 5, minTimeout: 1 }, () => new TypeError('fetch failed'));
+    expect(attempts).toEqual([1, 2]);
+  });
+
+  it('asks its functions with the real numbers', async () => {
+    const seen: unknown[] = [];
+    const note =
+      (name: string) => (context: { attemptNumber: number; retriesLeft: number; retriesConsumed: number }) => {
+        const { attemptNumber, retriesLeft, retriesConsumed } = context;
+        seen.push([name, attemptNumber, retriesLeft, retriesConsumed]);
+        return true;
+      };
+    const { attempts } = await runFlaky(2, {
+      retries: 3,
+      minTimeout: 1,
+      onFailedAttempt: (context) => void note('failed')(context),
+      shouldRetry: note('retry'),
+    });
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(seen).toEqual([
+      ['failed', 1, 3, 0],
+      ['retry', 1, 3, 0],
+      ['failed', 2, 2, 1],
+      ['retry', 2, 2, 1],
+    ]);
+  });
+
+  it('is not tried again where shouldRetry says so, or onFailedAttempt throws', async () => {
+    const refused = await runFlaky(9, {
+      retries: 5,
+      minTimeout: 1,
+      shouldRetry: ({ attemptNumber }) => attemptNumber < 2,
+    });
+    expect([refused.run.status, refused.attempts]).toEqual(['failed', [1, 2]]);
+    const onFailedAttempt = () => {
+      throw new RangeError('stop');
+    };
+    const thrown = await runFlaky(9, { retries: 5, minTimeout: 1, onFailedAttempt });
+    expect([thrown.run.status, thrown.attempts, (thrown.errors[0]?.error as Error | undefined)?.message]).toEqual([
+      'failed',
+      [1],
+      'stop',
+    ]);
+  });
+
+  it('uses up no retry where shouldConsumeRetry says so', async () => {
+    const { run, attempts } = await runFlaky(4, {
+      retries: 1,
+      minTimeout: 1,
+      shouldConsumeRetry: ({ attemptNumber }) => attemptNumber > 3,
+    });
+    expect([run.status, attempts]).toEqual(['completed', [1, 2, 3, 4, 5]]);
+  });
+
+  it('waits as long as a server asks for', async () => {
+    const { waits } = await runFlaky(1, { retries: 2, minTimeout: 5_000, retryAfter: () => 120 });
+    expect(waits[0]).toBeGreaterThanOrEqual(118);
+    expect(waits[0]).toBeLessThan(3_000);
+  });
+
+  it('is not tried again once its time is over, waits included', async () => {
+    const { run, attempts } = await runFlaky(99, { retries: 99, minTimeout: 60, factor: 1, maxRetryTime: 200 });
+    expect(run.status).toBe('failed');
+    expect(attempts.length).toBeGreaterThan(1);
+    expect(attempts.length).toBeLessThan(7);
+  });
+
+  it('is told of by onTaskRetry, and stands as delayed work meanwhile', async () => {
+    const flows = new Orchestrator({ name: 'flow' });
+    const told: unknown[] = [];
+    flows.onTaskRetry(({ name, attempt, retriesLeft, delay }) => void told.push([name, attempt, retriesLeft, delay]));
+    const runtime = new FlowRuntime({ orchestrator: flows });
+    const flow = new Flow('f').node(
+      'a',
+      (_, { attempt }) => (attempt === 1 ? Promise.reject(new Error('1')) : attempt),
+      {
+        retry: { retries: 3, minTimeout: 300 },
+      },
+    );
+    const { orchestrator } = await fleetOf(flow, { runtime });
+    const runId = await orchestrator.startRun();
+    await eventually(async () => {
+      const [work] = await orchestrator.pendingWork(runId);
+      expect(work).toMatchObject({ nodeId: 'a', attempt: 2, state: 'delayed' });
+    });
+    expect(told).toEqual([['a', 1, 3, 300]]);
+    expect((await orchestrator.waitForCompletion(runId)).output).toBe(2);
+  });
+
+  it('goes on with its numbers where the worker stops in between', async () => {
+    const attempts: number[] = [];
+    const consumed: number[] = [];
+    const flow = new Flow('f').node(
+      'a',
+      (_, { attempt }) => {
+        attempts.push(attempt);
+        throw new Error(`${attempt}`);
+      },
+      {
+        retry: {
+          retries: 2,
+          minTimeout: 200,
+          factor: 1,
+          onFailedAttempt: ({ retriesConsumed }) => void consumed.push(retriesConsumed),
+        },
+      },
+    );
+    const { orchestrator, worker, newWorker } = await fleetOf(flow);
+    const runId = await orchestrator.startRun();
+    await eventually(() => expect(attempts).toEqual([1]));
+    await worker.stop();
+    await newWorker();
+    const run = await orchestrator.waitForCompletion(runId);
+    expect([run.status, attempts, consumed]).toEqual(['failed', [1, 2, 3], [0, 1, 2]]);
+  });
+
+  it('is not tried again when its run is cancelled meanwhile', async () => {
+    let calls = 0;
+    const called = deferred();
+    const fail = () => {
+      calls++;
+      called.resolve();
+      throw new Error('failed');
+    };
+    const { orchestrator, engine } = await fleetOf(
+      new Flow('f').node('a', fail, { retry: { retries: 5, minTimeout: 100 } }),
+    );
+    const runId = await orchestrator.startRun();
+    await called.promise;
+    await eventually(async () => expect((await orchestrator.pendingWork(runId))[0]?.state).toBe('delayed'));
+    await orchestrator.cancel(runId);
+    expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 });
+    expect(calls).toBe(1);
+  });
+});
+
+describe('what stands in', () => {
+  class Charge extends Node {
+    override prep() {
+      return 'prepared';
+    }
+    override exec({ attempt, prepRes }: NodeArgs): unknown {
+      throw new Error(`${prepRes} ${attempt}`);
+    }
+    override fallback({ error, attempt }: NodeArgs) {
+      return `instead of ${(error as Error).message} at ${attempt}`;
+    }
+  }
+
+  it('the fallback of a class is asked after the last attempt only', async () => {
+    const flow = new Flow('f').node('charge', Charge, { retry: { retries: 2, minTimeout: 1 } });
+    const { finish, orchestrator } = await fleetOf(flow);
+    const run = await finish();
+    expect(run.output).toBe('instead of prepared 3 at 3');
+    expect(await orchestrator.metrics(run.runId)).toMatchObject({ attempts: 3, retries: 2, completed: 1 });
+  });
+
+  it('the fallback of a timeout is asked after the last attempt only', async () => {
+    const attempts: number[] = [];
+    const flow = new Flow('f').node(
+      'slow',
+      (_, { attempt, signal }) => {
+        attempts.push(attempt);
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
+      { timeout: { attempt: 30, fallback: () => 'instead' }, retry: { retries: 2, minTimeout: 1 } },
+    );
+    const { finish } = await fleetOf(flow);
+    expect([(await finish()).output, attempts]).toEqual(['instead', [1, 2, 3]]);
+  });
+
+  it('the limit of the whole holds over all attempts', async () => {
+    const { promise } = deferred();
+    const flow = new Flow('f').node('slow', () => promise, {
+      timeout: { attempt: 80, total: 200 },
+      retry: { retries: 9, minTimeout: 20, factor: 1 },
+    });
+    const { finish, orchestrator } = await fleetOf(flow);
+    const run = await finish();
+    expect(run.status).toBe('failed');
+    const errors = await orchestrator.errors(run.runId);
+    expect(errors.length).toBeLessThanOrEqual(4);
+    expect((errors.at(-1)?.error as Error | undefined)?.name).toBe(TimeoutError.name);
+  });
+});

@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface EventuallyOptions {
+  /** How long to go on, in milliseconds. Default: 5000. */
+  readonly timeout?: number;
+  /** How long to wait between two checks, in milliseconds. Default: 25. */
+  readonly interval?: number;
+}
+
+/**
+ * Repeats a check until it neither throws nor gives `false`, and gives what it gave. When the time is over it rejects
+ * with the last failure.
+ */
+export async function eventually<Value>(
+  check: () => Value | Promise<Value>,
+  { timeout = 5_000, interval = 25 }: EventuallyOptions = {},
+): Promise<Exclude<Value, false>> {
+  const deadline = performance.now() + timeout;
+  let failure: unknown = new Error(`a check did not end within ${timeout} ms`);
+  do {
+    try {
+      const value = await within(deadline - performance.now(), check, () => failure);
+      if (value !== false) return value as Exclude<Value, false>;
+      failure = new Error(`a condition did not hold within ${timeout} ms`);
+    } catch (error) {
+      failure = error;
+    }
+    await sleep(interval);
+  } while (performance.now() < deadline);
+  throw failure;
+}
+
+/** What a check gives, unless it takes longer than there is time. */
+async function within<Value>(time: number, check: () => Value | Promise<Value>, late: () => unknown): Promise<Value> {
+  const timer = new AbortController();
+  const tooLate = sleep(Math.max(time, 1), undefined, { signal: timer.signal }).then(() => Promise.reject(late()));
+  tooLate.catch(() => undefined);
+  try {
+    return await Promise.race([check(), tooLate]);
+  } finally {
+    timer.abort();
+  }
+}

@@ -1,0 +1,98 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { eventually } from './eventually.js';
+import { freePort } from './ports.js';
+import { track } from './track.js';
+
+/** A network between a client and a server on this machine that can be broken. */
+export interface Proxy {
+  readonly port: number;
+  /** How many connections go through it now. */
+  readonly connections: number;
+  /** Destroys all connections and refuses new ones. */
+  cut(): Promise<void>;
+  /** Passes nothing on in either direction, though it accepts connections. */
+  stall(): void;
+  /** Accepts connections after a cut; after a stall passes on what was held back, and what comes. */
+  heal(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startProxy(targetPort: number): Promise<Proxy> {
+  const lines = new Set<Line>();
+  let stalled = false;
+  const accept = (client: Socket) => {
+    const line = openLine(client, connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true }));
+    lines.add(line);
+    line.closed.then(() => lines.delete(line));
+    if (!stalled) line.pass();
+  };
+  let { server, port } = await listenSomewhere(accept);
+
+  const cut = async () => {
+    stalled = false;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const line of lines) line.destroy();
+    await closed;
+  };
+  return {
+    port,
+    get connections() {
+      return lines.size;
+    },
+    cut,
+    stall() {
+      stalled = true;
+      for (const line of lines) line.hold();
+    },
+    async heal() {
+      if (stalled) for (const line of lines) line.pass();
+      stalled = false;
+      if (!server.listening) server = await eventually(() => listen(port, accept));
+    },
+    stop: track(cut),
+  };
+}
+
+interface Line {
+  /** Settles when both ends are closed: each direction ends by itself, as between the two without a proxy. */
+  readonly closed: Promise<unknown>;
+  pass(): void;
+  hold(): void;
+  destroy(): void;
+}
+
+function openLine(client: Socket, target: Socket): Line {
+  const ends = [client, target] as const;
+  const destroy = () => {
+    for (const end of ends) end.destroy();
+  };
+  for (const end of ends) end.setNoDelay().on('error', destroy).pause();
+  const closed = Promise.all(ends.map((end) => new Promise((resolve) => end.once('close', resolve))));
+  return {
+    closed,
+    destroy,
+    pass() {
+      client.pipe(target);
+      target.pipe(client);
+    },
+    hold() {
+      client.unpipe(target).pause();
+      target.unpipe(client).pause();
+    },
+  };
+}
+
+async function listenSomewhere(accept: (client: Socket) => void): Promise<{ server: Server; port: number }> {
+  return await eventually(async () => {
+    const port = await freePort();
+    return { server: await listen(port, accept), port };
+  });
+}
+
+function listen(port: number, accept: (client: Socket) => void): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ allowHalfOpen: true }, accept);
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}

@@ -1,0 +1,166 @@
+import { DistributedWorker, memory } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+import { describe, expect, it } from 'vitest';
+import { deferred, rejection } from '../support.js';
+import { fleetOf } from './fleet.js';
+import { eventually } from './servers/eventually.js';
+
+const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
+
+describe('health of a worker', () => {
+  it('says what it does and has done', async () => {
+    const gate = deferred();
+    const busy = new Flow('busy', { version: '2' })
+      .node('a', () => 1)
+      .node(
+        'flaky',
+        ({ attempt = 0 }, args) =>
+          args.attempt === 1 ? Promise.reject(new Error('1')) : gate.promise.then(() => attempt),
+        {
+          retry: { retries: 1, minTimeout: 1 },
+          inputs: 'a',
+        },
+      )
+      .node('bad', () => Promise.reject(new Error('bad')))
+      .edge('a', 'flaky')
+      .edge('flaky', 'bad');
+    const { worker, orchestrator } = await fleetOf(busy, { id: 'w', concurrency: 3 });
+    expect(worker.health()).toMatchObject({
+      workerId: 'w',
+      status: 'idle',
+      active: 0,
+      concurrency: 3,
+      workflows: ['busy@2'],
+    });
+    const runId = await orchestrator.startRun();
+    await eventually(() =>
+      expect(worker.health()).toMatchObject({ status: 'retrying', active: 1, completed: 1, retried: 1 }),
+    );
+    gate.resolve();
+    await orchestrator.waitForCompletion(runId);
+    await eventually(() =>
+      expect(worker.health()).toMatchObject({ status: 'idle', completed: 2, failed: 1, retried: 1 }),
+    );
+    await worker.stop();
+    expect(worker.health().status).toBe('stopping');
+  });
+
+  it('is heard of by others, until it stops', async () => {
+    const { orchestrator, workers } = await fleetOf(flow, { workers: 2, heartbeatInterval: 20 });
+    const ids = workers.map(({ id }) => id);
+    expect((await orchestrator.liveness()).map(({ workerId, alive }) => [workerId, alive])).toEqual(
+      ids.map((id) => [id, true]),
+    );
+    expect(await orchestrator.listWorkerHealth()).toMatchObject(ids.map((workerId) => ({ workerId, status: 'idle' })));
+    await workers[0]?.stop();
+    expect((await orchestrator.liveness()).map(({ workerId }) => workerId)).toEqual([ids[1]]);
+  });
+
+  it('tells who executes what for longer than a moment', async () => {
+    const gate = deferred();
+    const { worker, orchestrator } = await fleetOf(new Flow('long').node('a', () => gate.promise));
+    const runId = await orchestrator.startRun();
+    await eventually(async () => {
+      expect(await orchestrator.pendingWork(runId)).toMatchObject([
+        { nodeId: 'a', state: 'active', workerId: worker.id },
+      ]);
+    });
+    gate.resolve();
+    await orchestrator.waitForCompletion(runId);
+    expect(await orchestrator.pendingWork(runId)).toEqual([]);
+  });
+});
+
+describe('a worker', () => {
+  it('executes no more nodes at the same time than it may', async () => {
+    let active = 0;
+    let most = 0;
+    let wide = new Flow<object, unknown, string>('wide');
+    for (let n = 0; n < 12; n++) {
+      wide = wide.node(`${n}`, async () => {
+        most = Math.max(most, ++active);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        active--;
+      }) as typeof wide;
+    }
+    const { finish } = await fleetOf(wide, { concurrency: 3 });
+    expect((await finish()).status).toBe('completed');
+    expect(most).toBe(3);
+  });
+
+  it('finishes what it executes when it stops, and leaves the rest to others', async () => {
+    const gate = deferred();
+    const calls: string[] = [];
+    const chain = new Flow('chain')
+      .node('a', () => {
+        calls.push('a');
+        return gate.promise;
+      })
+      .node('b', () => void calls.push('b'))
+      .edge('a', 'b');
+    const { worker, orchestrator, newWorker } = await fleetOf(chain);
+    const runId = await orchestrator.startRun();
+    await eventually(() => expect(calls).toEqual(['a']));
+    const stopping = worker.stop();
+    gate.resolve();
+    await stopping;
+    expect([calls, await orchestrator.status(runId)]).toEqual([['a'], 'running']);
+    await newWorker();
+    expect((await orchestrator.waitForCompletion(runId)).status).toBe('completed');
+    expect(calls).toEqual(['a', 'b']);
+  });
+
+  it('aborts what it executes at the deadline, and another executes it again', async () => {
+    const reasons: unknown[] = [];
+    const long = new Flow('long').node('a', (_, { signal, attempt, visit }) => {
+      if (reasons.length > 0) return [attempt, visit];
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reasons.push(signal.reason);
+          reject(signal.reason);
+        });
+      });
+    });
+    const { worker, orchestrator, newWorker } = await fleetOf(long);
+    const runId = await orchestrator.startRun();
+    await eventually(() => expect(worker.health().active).toBe(1));
+    await worker.stop({ deadline: 50 });
+    expect(reasons).toMatchObject([{ code: 'ERR_SUPERSEDED' }]);
+    await newWorker();
+    expect((await orchestrator.waitForCompletion(runId)).output).toEqual([1, 1]);
+    expect(await orchestrator.errors(runId)).toEqual([]);
+  });
+
+  it('starts and stops once, however often it is asked', async () => {
+    const engine = memory();
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    await Promise.all([worker.start(), worker.start()]);
+    await Promise.all([worker.stop(), worker.stop()]);
+    await worker.stop();
+    expect(await engine.livenessStore.list()).toEqual([]);
+    expect(await rejection(Promise.resolve().then(() => worker.stop({ deadline: -1 })))).toMatchObject({
+      name: 'ValidationError',
+    });
+  });
+
+  it('takes no work when it was stopped before it was started', async () => {
+    const engine = memory();
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    await worker.stop();
+    await worker.start().catch(() => undefined);
+    const { orchestrator } = await fleetOf(flow, { engine, workers: 0 });
+    const runId = await orchestrator.startRun();
+    expect([await orchestrator.status(runId), await engine.livenessStore.list()]).toEqual(['running', []]);
+    expect(await engine.queue.depth()).toEqual({ waiting: 1, delayed: 0, active: 0 });
+  });
+
+  it('queues again what the queue has lost', async () => {
+    const engine = memory();
+    const { orchestrator, newWorker } = await fleetOf(flow, { engine, workers: 0 });
+    const runId = await orchestrator.startRun({}, 5);
+    const [{ jobId = '' } = {}] = await orchestrator.pendingWork(runId);
+    await engine.queue.purgeRun(runId, [jobId]);
+    await newWorker({ maintenanceInterval: 50 });
+    expect((await orchestrator.waitForCompletion(runId)).output).toBe(5);
+  });
+});
