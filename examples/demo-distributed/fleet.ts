@@ -1,0 +1,132 @@
+import { setInterval } from 'node:timers/promises';
+import {
+  type DistributedOrchestrator,
+  DistributedWorker,
+  type Engine,
+  OrchestratorBuilder,
+  type RunStatus,
+} from 'orchestrator/distributed';
+import { FlowRuntime } from 'orchestrator/flow';
+import { orderFlow, Shop } from './flow.js';
+
+/** How things stand. */
+export interface Status {
+  /** How many runs stand so. */
+  readonly runs: Readonly<Partial<Record<RunStatus, number>>>;
+  readonly workersAlive: number;
+}
+
+/** What the journals say of a node: in how many runs it has completed, and how often in all of them. */
+export interface Counted {
+  readonly runs: number;
+  readonly effects: number;
+}
+
+/** What came of it. */
+export interface Outcome {
+  readonly status: Status;
+  /** By node. */
+  readonly counted: Readonly<Record<string, Counted>>;
+}
+
+/** Work of a worker that has died comes to others after this time and half of it at most. The default is 5000. */
+const lockDuration = 2_000;
+
+/** Milliseconds after which runs of a demo that was cut off are removed. */
+const retention = 3_600_000;
+
+export function createOrchestrator(engine: Engine): DistributedOrchestrator {
+  return new OrchestratorBuilder().workflow(orderFlow).engine(engine).retention(retention).build();
+}
+
+/** @param onNode - called when a node was executed, before that is committed. Default: nothing is */
+export async function startWorker(
+  engine: Engine,
+  id: string,
+  url: string,
+  onNode = () => {},
+): Promise<DistributedWorker> {
+  const runtime = new FlowRuntime({
+    dependencies: new Shop(url),
+    middleware: [
+      async (_args, next) => {
+        const output = await next();
+        onNode();
+        return output;
+      },
+    ],
+  });
+  const worker = new DistributedWorker({ id, engine, workflows: [orderFlow], runtime, concurrency: 10, lockDuration });
+  await worker.start();
+  return worker;
+}
+
+/** Ids of one's own: a run that is there already is not started again. */
+export function runIdsOf(name: string, orders: number): string[] {
+  return Array.from({ length: orders }, (_, index) => `${name}-${index + 1}`);
+}
+
+/** Starts a run for each order, waits until all are over, and counts what is in their journals. */
+export async function carryOut(
+  orchestrator: DistributedOrchestrator,
+  runIds: readonly string[],
+  onStatus: (status: Status) => void,
+): Promise<Outcome> {
+  const over = new AbortController();
+  const watching = watch(orchestrator, runIds, onStatus, over.signal);
+  try {
+    await Promise.all(runIds.map((runId, index) => orchestrator.startRun({ number: index + 1 }, undefined, { runId })));
+    await Promise.all(runIds.map((runId) => orchestrator.waitForCompletion(runId)));
+  } finally {
+    over.abort();
+    await watching;
+  }
+  return { status: await statusOf(orchestrator, runIds), counted: await countEffects(orchestrator, runIds) };
+}
+
+/** How many jobs are in the queue. */
+export async function jobsIn({ queue }: Engine): Promise<number> {
+  const { waiting, delayed, active } = await queue.depth();
+  return waiting + delayed + active;
+}
+
+async function watch(
+  orchestrator: DistributedOrchestrator,
+  runIds: readonly string[],
+  onStatus: (status: Status) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const _ of setInterval(250, undefined, { signal })) onStatus(await statusOf(orchestrator, runIds));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function statusOf(orchestrator: DistributedOrchestrator, runIds: readonly string[]): Promise<Status> {
+  const ours = new Set(runIds);
+  const runs: Partial<Record<RunStatus, number>> = {};
+  const page = await orchestrator.listRuns({ workflow: orderFlow.name, limit: 1_000 });
+  for (const { runId, status } of page.runs) if (ours.has(runId)) runs[status] = (runs[status] ?? 0) + 1;
+  const workers = await orchestrator.liveness();
+  return { runs, workersAlive: workers.filter(({ alive }) => alive).length };
+}
+
+/** A journal tells each effect once, however often its node was executed. */
+async function countEffects(
+  orchestrator: DistributedOrchestrator,
+  runIds: readonly string[],
+): Promise<Record<string, Counted>> {
+  const counted: Record<string, Counted> = {};
+  for (const runId of runIds) {
+    const effects: Record<string, number> = {};
+    for await (const { type, nodeId = '' } of orchestrator.events(runId)) {
+      if (type === 'completed') effects[nodeId] = (effects[nodeId] ?? 0) + 1;
+    }
+    for (const [nodeId, times] of Object.entries(effects)) {
+      const before = counted[nodeId] ?? { runs: 0, effects: 0 };
+      counted[nodeId] = { runs: before.runs + 1, effects: before.effects + times };
+    }
+  }
+  return counted;
+}

@@ -1,0 +1,51 @@
+// What happens in a run, as it happens: events come in the order in which they were committed, and have numbers, so
+// whoever was away goes on behind the last that was seen.
+import assert from 'node:assert/strict';
+import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+
+const flow = new Flow('train')
+  .node('leave', () => 'Ghent')
+  .node(
+    'change',
+    (town: string, { attempt }) => {
+      if (attempt === 1) throw new Error('the connection was missed');
+      return `${town}, Bruges`;
+    },
+    { retry: { retries: 2, minTimeout: 10 } },
+  )
+  .node('arrive', (towns: string) => `${towns}, Ostend`)
+  .edge('leave', 'change')
+  .edge('change', 'arrive');
+
+const engine = memory();
+const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+const worker = new DistributedWorker({ engine, workflows: [flow] });
+await worker.start();
+
+const runId = await orchestrator.startRun();
+const seen: string[] = [];
+let last = 0;
+for await (const { seq, type, nodeId = 'the run', output, error } of orchestrator.events(runId)) {
+  const what = error instanceof Error ? error.message : (output ?? '');
+  console.log(`${seq} ${nodeId} ${type} ${what}`);
+  seen.push(`${nodeId} ${type}`);
+  last = seq;
+  // Whoever looks leaves here, and the run goes on.
+  if (type === 'retrying') break;
+}
+for await (const { type, nodeId = 'the run' } of orchestrator.events(runId, { after: last })) {
+  seen.push(`${nodeId} ${type}`);
+}
+console.log(seen);
+assert.deepEqual(seen, ['leave completed', 'change retrying', 'change completed', 'arrive completed']);
+
+// The same in figures.
+const { attempts, completed, retries, steps } = await orchestrator.metrics(runId);
+console.log({ attempts, completed, retries });
+assert.deepEqual({ attempts, completed, retries }, { attempts: 4, completed: 3, retries: 1 });
+assert.equal(steps.length, 4);
+
+await worker.stop();
+await orchestrator.close();
+await engine.close();

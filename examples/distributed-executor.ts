@@ -1,0 +1,34 @@
+// A flow that runs in this program runs on a fleet when one line of its call is changed.
+import assert from 'node:assert/strict';
+import { DistributedExecutor, DistributedWorker, memory } from 'orchestrator/distributed';
+import { Flow, withAction } from 'orchestrator/flow';
+
+const flow = new Flow<{ orderId: string }>('order')
+  .node('fetch', async (_input, { context }) => ({ id: context.orderId, total: 120 }), { retry: 3 })
+  .node('check', (order: { total: number }) => withAction(order.total > 100 ? 'large' : 'small', order))
+  .node('call', ({ id }: { id: string }) => `customer of ${id} was called`)
+  .node('charge', ({ id }: { id: string }) => `${id} was charged`)
+  .edge('fetch', 'check')
+  .edge('check', 'call', { action: 'large' })
+  .edge('check', 'charge', { action: 'small' });
+
+// In this program.
+const here = await flow.run({ orderId: '42' });
+
+// The fleet: elsewhere, as many workers as you like.
+const engine = memory();
+const worker = new DistributedWorker({ engine, workflows: [flow] });
+await worker.start();
+
+// On the fleet.
+const there = await flow.run({ orderId: '42' }, { executor: new DistributedExecutor(engine) });
+
+console.log(there.status, there.output);
+assert.equal(there.status, 'completed');
+assert.deepEqual(there.output, here.output);
+assert.deepEqual(there.context, here.context);
+assert.deepEqual([...there.completed].sort(), [...here.completed].sort());
+assert.deepEqual(there.skipped, here.skipped);
+
+await worker.stop();
+await engine.close();

@@ -1,0 +1,69 @@
+// An engine of one's own. The shortest way to one is to take another and change what is to be different: this one counts
+// the commits of each run, and tells when one is slow. (One on another database implements the contracts in full, and
+// runs the conformance suite of orchestrator/distributed/testing.)
+import assert from 'node:assert/strict';
+import { DistributedWorker, type Engine, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+
+interface Counting extends Engine {
+  readonly commits: ReadonlyMap<string, number>;
+}
+
+/** The stores say which engine they are part of: that is how a builder sees that they belong together. */
+function counting(engine: Engine): Counting {
+  const commits = new Map<string, number>();
+  const counted: Counting = {
+    name: `counting ${engine.name}`,
+    commits,
+    queue: ownedBy(engine.queue),
+    contextStore: ownedBy(engine.contextStore),
+    runInfoStore: ownedBy(engine.runInfoStore),
+    metricsStore: ownedBy(engine.metricsStore),
+    errorStore: ownedBy(engine.errorStore),
+    livenessStore: ownedBy(engine.livenessStore),
+    workItemStateStore: ownedBy(engine.workItemStateStore),
+    checkpointStore: ownedBy(engine.checkpointStore),
+    open: () => engine.open(),
+    begin: (run) => engine.begin(run),
+    commit(runId, known, entries) {
+      commits.set(runId, (commits.get(runId) ?? 0) + entries.length);
+      return engine.commit(runId, known, entries);
+    },
+    subscribe: (listener) => engine.subscribe(listener),
+    close: () => engine.close(),
+  };
+  return counted;
+
+  function ownedBy<Store extends object>(store: Store): Store {
+    return new Proxy(store, {
+      get(target, name) {
+        if (name === 'engine') return counted;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  }
+}
+
+const flow = new Flow('sum')
+  .node('left', () => 2)
+  .node('right', () => 3)
+  .node('sum', ({ left, right }: { left: number; right: number }) => left + right)
+  .edge('left', 'sum')
+  .edge('right', 'sum');
+
+const engine = counting(memory());
+const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+const worker = new DistributedWorker({ engine, workflows: [flow] });
+await worker.start();
+
+const runId = await orchestrator.startRun();
+const { output } = await orchestrator.waitForCompletion(runId);
+console.log(`${output}, in ${engine.commits.get(runId)} commits`);
+assert.equal(output, 5);
+// One for each node; that the run is completed is part of the last.
+assert.equal(engine.commits.get(runId), 3);
+
+await worker.stop();
+await orchestrator.close();
+await engine.close();

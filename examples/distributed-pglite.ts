@@ -1,0 +1,52 @@
+// A durable engine without a server: Postgres inside this program, with its data in a directory. A run that waits is
+// there when the directory is opened again, by this program or by the next one.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DistributedOrchestrator, DistributedWorker, OrchestratorBuilder, pglite } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+
+const flow = new Flow<{ seed: string }>('garden')
+  .node('sow', (_input, { context }) => `${context.seed} was sown`)
+  .wait('rain')
+  .node('harvest', (rain: string, { context }) => `${context.seed} after ${rain}`)
+  .edge('sow', 'rain')
+  .edge('rain', 'harvest');
+
+/** Opens the directory, as a program does when it is started, and closes it again. */
+async function open<Result>(
+  data: string,
+  work: (orchestrator: DistributedOrchestrator) => Promise<Result>,
+): Promise<Result> {
+  const engine = pglite(data);
+  const worker = new DistributedWorker({ engine, workflows: [flow] });
+  await worker.start();
+  const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+  try {
+    return await work(orchestrator);
+  } finally {
+    await worker.stop();
+    await orchestrator.close();
+    await engine.close();
+  }
+}
+
+const directory = await mkdtemp(join(tmpdir(), 'garden-'));
+const data = join(directory, 'data');
+try {
+  await open(data, async (orchestrator) => {
+    await orchestrator.startRun({ seed: 'cress' }, undefined, { runId: 'bed 1' });
+    for await (const { status } of orchestrator.events('bed 1')) if (status === 'awaiting') break;
+  });
+  console.log('closed, and opened again');
+  const { status, output } = await open(data, async (orchestrator) => {
+    assert.equal(await orchestrator.status('bed 1'), 'awaiting');
+    await orchestrator.signal('bed 1', 'rain', 'a shower');
+    return orchestrator.waitForCompletion('bed 1');
+  });
+  console.log(status, output);
+  assert.equal(output, 'cress after a shower');
+} finally {
+  await rm(directory, { recursive: true });
+}

@@ -1,0 +1,56 @@
+// A run that has failed is taken up from where it stopped: what has completed is not repeated. What went wrong, and on
+// which worker, is kept.
+import assert from 'node:assert/strict';
+import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+
+let baked = 0;
+let isOvenBroken = true;
+
+const flow = new Flow('bread')
+  .node('knead', () => {
+    baked++;
+    return 'dough';
+  })
+  .node(
+    'bake',
+    (dough: string) => {
+      if (isOvenBroken) throw new Error('the oven is broken');
+      return `bread of ${dough}`;
+    },
+    // Each retry is a job of its own in the queue: it survives the worker, and holds none while it waits.
+    { retry: { retries: 1, minTimeout: 20 } },
+  )
+  .edge('knead', 'bake');
+
+const engine = memory();
+const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+const worker = new DistributedWorker({ engine, workflows: [flow], id: 'baker' });
+await worker.start();
+
+const runId = await orchestrator.startRun();
+const failed = await orchestrator.waitForCompletion(runId);
+const errors = await orchestrator.errors(runId);
+console.log(failed.status, failed.error);
+console.log(errors.map(({ nodeId, attempt, isFinal, workerId }) => ({ nodeId, attempt, isFinal, workerId })));
+assert.equal(failed.status, 'failed');
+assert.deepEqual(
+  errors.map(({ attempt, isFinal, workerId }) => [attempt, isFinal, workerId]),
+  [
+    [1, false, 'baker'],
+    [2, true, 'baker'],
+  ],
+);
+
+// Somebody mends it, and takes the run up again.
+isOvenBroken = false;
+await orchestrator.retry(runId);
+const { status, output } = await orchestrator.waitForCompletion(runId);
+console.log(status, output);
+assert.equal(status, 'completed');
+assert.equal(output, 'bread of dough');
+assert.equal(baked, 1);
+
+await worker.stop();
+await orchestrator.close();
+await engine.close();

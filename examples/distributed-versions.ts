@@ -1,0 +1,54 @@
+// A new version of a flow, while runs of the old one are under way: workers know both, runs end in the version in which
+// they began, and new runs get the new one.
+import assert from 'node:assert/strict';
+import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+
+const first = new Flow('greeting', { version: '1' })
+  .wait('name')
+  .node('greet', (name: string) => `Good day, ${name}`)
+  .edge('name', 'greet');
+
+const second = new Flow('greeting', { version: '2' })
+  .wait('name')
+  .node('greet', (name: string) => `Hello, ${name}`)
+  .node('ask', (greeting: string) => `${greeting}! How are you?`)
+  .edge('name', 'greet')
+  .edge('greet', 'ask');
+
+const engine = memory();
+
+// Yesterday.
+const old = new OrchestratorBuilder().workflow(first).engine(engine).build();
+const underWay = await old.startRun();
+
+// Today, workers first: they know both versions.
+const worker = new DistributedWorker({ engine, workflows: [first, second] });
+await worker.start();
+
+// Then those who start runs. Where nobody says, a run gets the version that was given last.
+const orchestrator = new OrchestratorBuilder().workflow(first).workflow(second).engine(engine).build();
+const newer = await orchestrator.startRun();
+const older = await orchestrator.startRun({}, undefined, { version: '1' });
+
+const outputs: unknown[] = [];
+for (const runId of [underWay, newer, older]) {
+  await orchestrator.signal(runId, 'name', 'Ada');
+  const { version, output } = await orchestrator.waitForCompletion(runId);
+  console.log(`version ${version}: ${output}`);
+  outputs.push(output);
+}
+assert.deepEqual(outputs, ['Good day, Ada', 'Hello, Ada! How are you?', 'Good day, Ada']);
+
+// When none of the old version is under way any more, it can be taken out of the workers.
+const { runs } = await orchestrator.listRuns({
+  workflow: 'greeting',
+  version: '1',
+  status: ['scheduled', 'running', 'awaiting', 'paused'],
+});
+assert.equal(runs.length, 0);
+
+await worker.stop();
+await old.close();
+await orchestrator.close();
+await engine.close();
