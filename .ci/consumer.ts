@@ -1,5 +1,15 @@
 // Compiled against the declarations of the packed tarball, without skipLibCheck.
 import { Orchestrator, type RetryOptions, type TaskCompletionEvent } from 'orchestrator';
+import {
+  DistributedExecutor,
+  DistributedWorker,
+  memory,
+  OrchestratorBuilder,
+  postgres,
+  type RunInfo,
+  redis,
+} from 'orchestrator/distributed';
+import { conformanceOf } from 'orchestrator/distributed/testing';
 import { Flow, type IExecutor, InMemoryExecutor, Node, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
 
 interface State {
@@ -30,3 +40,11 @@ const flow = new Flow<State>('consumer').node('double', Double).node('length', l
 export const result: Promise<WorkflowResult<State>> = flow.run({ requests: 1 }, { executor });
 // @ts-expect-error there is no such node
 flow.edge('double', 'nowhere');
+
+const engine = memory();
+export const engines = [redis('redis://127.0.0.1'), postgres('postgres://127.0.0.1/app'), engine];
+export const worker = new DistributedWorker({ engine, workflows: [flow], concurrency: 2 });
+const fleet = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+export const info: Promise<RunInfo> = fleet.startRun({ requests: 1 }).then((runId) => fleet.waitForCompletion(runId));
+export const onFleet: Promise<WorkflowResult<State>> = flow.run({}, { executor: new DistributedExecutor(engine) });
+export const suite: typeof conformanceOf = conformanceOf;

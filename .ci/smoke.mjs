@@ -1,10 +1,12 @@
 // What must hold of the package as it is installed: run on every supported Node.
+
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AbortError, Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
+import { DistributedWorker, memory, OrchestratorBuilder, redis } from 'orchestrator/distributed';
 import { BlueprintError, FileCheckpointStore, Flow, FlowRuntime, GraphBuilder, withAction } from 'orchestrator/flow';
 
 const events = [];
@@ -79,5 +81,19 @@ assert.deepEqual([ended.status, ended.context.many, ended.output], ['completed',
 assert.deepEqual(tasks.sort(), ['count succeeded', 'end succeeded', ...Array(4).fill('many succeeded')]);
 assert.throws(() => new GraphBuilder().build({ id: 'x', nodes: [{ id: 'a', uses: 'b' }], edges: [] }), BlueprintError);
 await rm(directory, { recursive: true });
+
+// The same flow, with a wait that a signal ends, on a fleet of one.
+const engine = memory();
+const fleet = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+const worker = new DistributedWorker({ engine, workflows: [flow], concurrency: 4 });
+await worker.start();
+const runId = await fleet.startRun({ limit: 3, items: [1, 2, 3] });
+await fleet.signal(runId, 'approval', 'yes');
+const { status, output } = await fleet.waitForCompletion(runId);
+assert.deepEqual([status, output], ['completed', { approval: 'yes' }]);
+assert.deepEqual(await fleet.pendingWork(runId), []);
+await worker.stop();
+// What an engine needs besides is named where it is missing.
+await assert.rejects(redis('redis://127.0.0.1:1').open(), /npm install bullmq ioredis/);
 
 console.log(`smoke: Node ${process.versions.node}`);

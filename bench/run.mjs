@@ -1,4 +1,5 @@
 import { availableNodes } from './nodes.mjs';
+import { askedFor } from './only.mjs';
 import { resultOf } from './processes.mjs';
 import { measureSize } from './size.mjs';
 import { durationOf, tableOf } from './table.mjs';
@@ -8,26 +9,53 @@ const nodes = availableNodes();
 const versions = nodes.map(({ version }) => `Node ${version.slice(1)}`);
 const missed = [];
 let targets = 0;
-if (process.argv.includes('--quick')) console.log('Quick: shows that the benchmark works, the figures mean nothing.\n');
+const quick = process.argv.includes('--quick');
+/** What is measured, by the name that `--only` takes. */
+const sections = {
+  async kernel() {
+    console.log('Speed of the success path: medians, and their ratio to the row named behind\n');
+    for (const table of comparisons(await onEachNode('speed.mjs'))) console.log(table);
+    console.log('Memory\n');
+    console.log(figures(versions, await onEachNode('memory.mjs')));
+  },
+  async flow() {
+    console.log('Flows: medians, and their ratio to the row named behind\n');
+    for (const table of comparisons(await onEachNode('flow/speed.mjs'))) console.log(table);
+    console.log('Flows: memory\n');
+    console.log(figures(versions, await onEachNode('flow/memory.mjs')));
+    console.log('Flows: a checkpoint after every node, in a file that is flushed to the disk\n');
+    console.log(figures(versions, await onEachNode('flow/checkpoint.mjs')));
+  },
+  async distributed() {
+    console.log(`Distributed: medians, and the ratios of some of them, ${versions[0]}\n`);
+    const [results] = await onEachNode('distributed/measure.mjs', [nodes[0]]);
+    for (const group of new Set(results.map(({ group }) => group))) {
+      const rows = results.filter((row) => row.group === group);
+      console.log(figures([versions[0]], [rows], group));
+    }
+  },
+  async size() {
+    console.log('Size, minified and gzipped\n');
+    console.log(figures(['bytes'], [await measureSize()]));
+  },
+};
 
-console.log('Speed of the success path: medians, and their ratio to the row named behind\n');
-for (const table of comparisons(await onEachNode('speed.mjs'))) console.log(table);
-console.log('Memory\n');
-console.log(figures(versions, await onEachNode('memory.mjs')));
-console.log('Flows: medians, and their ratio to the row named behind\n');
-for (const table of comparisons(await onEachNode('flow/speed.mjs'))) console.log(table);
-console.log('Flows: memory\n');
-console.log(figures(versions, await onEachNode('flow/memory.mjs')));
-console.log('Flows: a checkpoint after every node, in a file that is flushed to the disk\n');
-console.log(figures(versions, await onEachNode('flow/checkpoint.mjs')));
-console.log('Size, minified and gzipped\n');
-console.log(figures(['bytes'], [await measureSize()]));
+if (quick) console.log('Quick: shows that the benchmark works, the figures mean nothing.\n');
+for (const name of sectionsAskedFor()) await sections[name]();
 console.log([`${targets - missed.length} of ${targets} targets met`, ...missed].join('\n- missed: '));
 
+/** The sections that `--only` names, or parts of: all where it is not there. */
+function sectionsAskedFor() {
+  const asked = askedFor().map((name) => name.split('/')[0]);
+  const unknown = asked.find((name) => !(name in sections));
+  if (unknown !== undefined) throw new Error(`--only takes ${Object.keys(sections).join(', ')}, got ${unknown}`);
+  return asked.length === 0 ? Object.keys(sections) : new Set(asked);
+}
+
 /** Runs a script on one Node after the other, each in a process of its own, and gives what each sent. */
-async function onEachNode(script) {
+async function onEachNode(script, measured = nodes) {
   const results = [];
-  for (const { path } of nodes) {
+  for (const { path } of measured) {
     const options = { execPath: path, execArgv: ['--expose-gc'] };
     results.push(await resultOf(new URL(script, import.meta.url), process.argv.slice(2), options));
   }
@@ -67,12 +95,18 @@ function ratioOf({ nanoseconds, group, name, against, target }, rows, version) {
 }
 
 /** A table of single figures; `results` holds one list of the same figures for each column. */
-function figures(columns, results) {
+function figures(columns, results, group = '') {
   const lines = results[0].map(({ name, target }, index) => {
-    const cells = results.map((found, column) => judged({ ...found[index], column: columns[column] }));
+    const cells = results.map((found, column) =>
+      judged({ ...found[index], name: nameOf(group, name), column: columns[column] }),
+    );
     return [name, ...cells, wordsOf(target)];
   });
-  return tableOf(['', ...columns, 'target'], lines);
+  return tableOf([group, ...columns, 'target'], lines);
+}
+
+function nameOf(group, name) {
+  return group === '' ? name : `${group}: ${name}`;
 }
 
 /** A figure with its verdict, which the last lines sum up. */

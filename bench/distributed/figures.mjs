@@ -1,0 +1,33 @@
+/**
+ * A figure of the table `group`, with a key by which ratios refer to it.
+ *
+ * @typedef {object} Figure
+ * @property {string} key
+ * @property {string} group
+ * @property {string} name
+ * @property {number} value
+ * @property {'rate' | 'latency' | 'ratio' | 'bytes'} unit
+ * @property {import('../targets.mjs').Target} [target]
+ */
+
+const texts = {
+  rate: (value) => `${Math.round(value).toLocaleString('en')}/s`,
+  latency: (value) => `${value.toFixed(2)} ms`,
+  ratio: (value) => value.toFixed(2),
+  bytes: (value) => `${Math.round(value).toLocaleString('en')} bytes`,
+};
+
+export const rate = figureOf('rate');
+/** In milliseconds. */
+export const latency = figureOf('latency');
+export const ratio = figureOf('ratio');
+export const bytes = figureOf('bytes');
+
+export function textOf({ value, unit }) {
+  return texts[unit](value);
+}
+
+/** @returns {(key: string, group: string, name: string, value: number, target?: object) => Figure} */
+function figureOf(unit) {
+  return (key, group, name, value, target) => ({ key, group, name, value, unit, target });
+}

@@ -1,0 +1,73 @@
+import { medianOf } from '../median.mjs';
+import { askedFor } from '../only.mjs';
+import { resultOf } from '../processes.mjs';
+import { textOf } from './figures.mjs';
+import { ratiosOf } from './ratios.mjs';
+import { startPostgres, startRedis } from './servers.mjs';
+
+// Starts the servers, runs the scripts of this folder, each in a process of its own, and sends the medians of all
+// rounds. Ratios are those of one round, in which a contender is measured soon after the one that it is compared with.
+
+const flags = process.argv.slice(2).filter((arg) => ['--quick', '--full'].includes(arg));
+const parts = askedFor()
+  .filter((name) => name.startsWith('distributed/'))
+  .map((name) => name.slice('distributed/'.length));
+const rounds = flags.includes('--quick') ? 1 : 3;
+const redis = await startRedis();
+const postgres = await startPostgres();
+try {
+  const figures = await measure();
+  const results = figures.map((figure) => ({ ...figure, text: textOf(figure) }));
+  await new Promise((resolve) => process.send(results, resolve));
+} finally {
+  await redis?.stop();
+  await postgres.stop();
+}
+process.exit();
+
+async function measure() {
+  const found = new Map();
+  if (redis === undefined) console.log('There is no redis-server here: what needs it is left out.\n');
+  for (let round = 0; round < rounds; round++) {
+    const figures = [];
+    for (const section of sectionsOf(round).filter(isAskedFor)) figures.push(...(await figuresOf(section)));
+    for (const figure of [...figures, ...ratiosOf(figures)]) {
+      const values = found.get(figure.key)?.values ?? [];
+      found.set(figure.key, { ...figure, values: [...values, figure.value] });
+    }
+  }
+  return [...found.values()].map(({ values, ...figure }) => ({ ...figure, value: medianOf(values) }));
+}
+
+/** Scripts and their arguments. What no ratio needs is measured in the first round only. */
+function sectionsOf(round) {
+  const concurrencies = round === 0 ? '1 10 100' : '100';
+  const each = [
+    `bullmq.mjs redis ${concurrencies}`,
+    'flowcraft.mjs redis',
+    'ours.mjs redis',
+    `bullmq.mjs postgres ${concurrencies}`,
+    'dbos.mjs postgres',
+    'ours.mjs postgres',
+    `bullmq.mjs pglite ${concurrencies}`,
+    'ours.mjs pglite',
+    'ours.mjs memory',
+  ];
+  const once = ['scale.mjs redis', 'scale.mjs postgres', 'history.mjs redis', 'history.mjs postgres'];
+  return round === 0 ? [...each, ...once] : each;
+}
+
+/** Whether its script or engine is named in the call, as in `--only distributed/redis`; all are where none is. */
+function isAskedFor(section) {
+  const [script, engine] = section.split(' ');
+  if (engine === 'redis' && redis === undefined) return false;
+  return parts.length === 0 || parts.includes(script.replace('.mjs', '')) || parts.includes(engine);
+}
+
+/** What one script sends, which finds both servers empty. */
+async function figuresOf(section) {
+  const [script, ...args] = section.split(' ');
+  const env = { ...process.env, BENCH_REDIS_URL: await redis?.empty(), BENCH_POSTGRES_URL: await postgres.empty() };
+  const execArgv = ['--expose-gc', '--no-deprecation'];
+  return resultOf(new URL(script, import.meta.url), [...args, ...flags], { env, execArgv });
+}

@@ -1,0 +1,63 @@
+import { medianOf } from '../median.mjs';
+import { timeOfRuns } from './driver.mjs';
+import { words } from './engines.mjs';
+import { latency, rate } from './figures.mjs';
+import { withFleet } from './fleet.mjs';
+import { medianOfRuns, quick, send } from './section.mjs';
+import { chainOfTen, chainOfThree, fanOf50 } from './workflows.mjs';
+
+// One worker on one engine. On Redis and Postgres it is a process of its own; memory and PGlite are in this one.
+
+const [name] = process.argv.slice(2);
+const group = `Ours, ${words[name]}`;
+const concurrency = 100;
+const alone = quick ? 3 : 30;
+const { chains, fans } = sizesOf(name);
+const shapes = [
+  { key: 'chains', text: 'chains of ten', workflow: chainOfTen.name, nodes: 10, runs: chains },
+  { key: 'fans', text: 'fan-out 50 and fan-in', workflow: fanOf50.name, nodes: 52, runs: fans },
+];
+const starts = { before: 'started before the worker', during: 'started while it works' };
+
+send(await withFleet(name, 1, measure));
+
+async function measure(orchestrator, workers) {
+  const figures = [];
+  for (const { key, text, ...shape } of shapes) {
+    for (const start of ['before', 'during']) {
+      const value = await medianOfRuns(async () => {
+        const duration = await timeOfRuns(orchestrator, { ...shape, workers, concurrency, start });
+        return (shape.runs * shape.nodes * 1e3) / duration;
+      });
+      const target = name === 'memory' && start === 'before' ? { atLeast: 100_000 } : undefined;
+      figures.push(rate(`ours.${name}.${key}.${start}`, group, `${text}, runs ${starts[start]}`, value, target));
+    }
+  }
+  const value = await medianOfRuns(() => timeAlone(orchestrator, workers));
+  return [...figures, latency(`ours.${name}.alone`, group, 'a run of three nodes, idle worker', value)];
+}
+
+/** From the start of a run to the knowledge of its end, one run after the other. */
+async function timeAlone(orchestrator, [worker]) {
+  await worker.start({ concurrency });
+  const times = [];
+  for (let value = 0; value < alone; value++) {
+    const start = performance.now();
+    const runId = await orchestrator.startRun({ value }, value, { workflow: chainOfThree.name });
+    const { status } = await orchestrator.waitForCompletion(runId);
+    times.push(performance.now() - start);
+    if (status !== 'completed') throw new Error(`expected the run to complete, got ${status}`);
+  }
+  await worker.stop();
+  return medianOf(times);
+}
+
+function sizesOf(name) {
+  if (quick) return { chains: 20, fans: 2 };
+  return {
+    memory: { chains: 2_000, fans: 400 },
+    redis: { chains: 1_000, fans: 100 },
+    postgres: { chains: 200, fans: 20 },
+    pglite: { chains: 100, fans: 10 },
+  }[name];
+}
