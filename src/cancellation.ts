@@ -147,23 +147,16 @@ export function cancellationOf(signal: AbortSignal): Cancellation {
 
 /** Settles like `pending`, or rejects with the reason as soon as `cancellation` is aborted. */
 export function untilAborted(cancellation: Cancellation, pending: unknown): unknown {
-  if (!cancellation.abortable) return pending;
   const isPending = typeof (pending as PromiseLike<unknown> | null | undefined)?.then === 'function';
-  if (!isPending && !cancellation.aborted) return pending;
+  if (!cancellation.abortable || !(isPending || cancellation.aborted)) return pending;
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(cancellation.reason);
-    const settled = () => cancellation.removeEventListener('abort', onAbort);
+    const ended = (settle: (value: unknown) => void) => (value: unknown) => {
+      cancellation.removeEventListener('abort', onAbort);
+      settle(value);
+    };
     cancellation.addEventListener('abort', onAbort);
     if (cancellation.aborted) onAbort();
-    Promise.resolve(pending).then(
-      (value) => {
-        settled();
-        resolve(value);
-      },
-      (error) => {
-        settled();
-        reject(error);
-      },
-    );
+    Promise.resolve(pending).then(ended(resolve), ended(reject));
   });
 }

@@ -20,7 +20,7 @@ import { type Holder, ItemJournal } from './item-journal.js';
 import { type ItemState, stateFor } from './item-state.js';
 
 /** What all deliveries of a worker have in common. */
-export interface Worker {
+export interface Holding {
   readonly workerId: string;
   readonly engine: Engine;
   readonly workflows: Workflows;
@@ -63,7 +63,7 @@ export class JobRun {
   #prepared: Prepared | undefined = undefined;
 
   constructor(
-    private readonly worker: Worker,
+    private readonly worker: Holding,
     private readonly handle: RunHandle,
     private readonly delivery: Delivery,
     /** Ends what is executed: the run was stopped, the job was taken back, the worker is to end. */

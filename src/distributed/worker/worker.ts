@@ -13,7 +13,7 @@ import { RunHandles } from '../run/run-handles.js';
 import { isFinished } from '../run-info.js';
 import { type Workflow, Workflows } from '../workflows.js';
 import { Activity } from './activity.js';
-import { JobRun, timeOut } from './delivery.js';
+import { type Holding, JobRun, timeOut } from './delivery.js';
 import { maintain } from './maintenance.js';
 import { Ticker } from './ticker.js';
 
@@ -96,6 +96,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #handles: RunHandles;
   readonly #activity: Activity;
   readonly #tickers: Ticker[];
+  /** What all that it holds has in common. */
+  readonly #holding: Holding;
   /** What ends executions, by the run that they are of. */
   readonly #aborts = new Map<Cancellation, RunHandle>();
   #consumer: Consumer | undefined = undefined;
@@ -124,6 +126,18 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     const { heartbeatInterval = 1_000, watchInterval = 500, maintenanceInterval = 30_000 } = read;
     const warn = (error: unknown) => this.#warn(error, {});
     const isStopping = () => this.#stopped !== undefined;
+    const { maxCrashes = 3, maxPayload = defaultMaxPayload } = read;
+    this.#holding = {
+      workerId: this.id,
+      engine: this.#engine,
+      workflows: this.#workflows,
+      activity: this.#activity,
+      maxPayload,
+      maxCrashes,
+      get isStopping() {
+        return isStopping();
+      },
+    };
     this.#tickers = [
       new Ticker(heartbeatInterval, () => this.#beat(), warn),
       new Ticker(watchInterval, () => this.#watch(), warn),
@@ -227,13 +241,17 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   async #stop(deadline: number): Promise<void> {
-    await this.#started?.catch(() => undefined);
+    if (this.#started === undefined) return;
+    await this.#started.catch(() => undefined);
     const consumer = this.#consumer;
     const stopping = consumer?.pause().then(() => consumer.close());
-    const timer = setTimeout(() => {
-      const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
-      for (const abort of this.#aborts.keys()) abort.abort(reason);
-    }, deadline);
+    const timer = setTimeout(
+      () => {
+        const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
+        for (const abort of this.#aborts.keys()) abort.abort(reason);
+      },
+      Math.min(deadline, longestDelay),
+    );
     const late = () => {
       this.#warn(new EngineError(this.#engine.name, 'did not let go of the worker in time'), {});
       this.#isGone = true;
@@ -250,7 +268,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       await this.#sayGoodbye();
     })();
     // An engine that is away keeps nobody from ending: what was held is given to others when its locks expire.
-    await pTimeout(ending, { milliseconds: deadline + grace, fallback: late });
+    await pTimeout(ending, { milliseconds: Math.min(deadline + grace, longestDelay), fallback: late });
   }
 
   /** Nothing depends on it: where the engine is away, others will see that this worker is silent. */
@@ -290,21 +308,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     const onLost = () => abort.abort(delivery.signal.reason);
     delivery.signal.addEventListener('abort', onLost);
     this.#aborts.set(abort, handle);
-    const { maxCrashes = 3, maxPayload = defaultMaxPayload } = this.#options;
-    const isStopping = () => this.#stopped !== undefined;
-    const worker = {
-      workerId: this.id,
-      engine: this.#engine,
-      workflows: this.#workflows,
-      activity: this.#activity,
-      maxPayload,
-      maxCrashes,
-      get isStopping() {
-        return isStopping();
-      },
-    };
     try {
-      return await new JobRun(worker, handle, delivery, abort).run();
+      return await new JobRun(this.#holding, handle, delivery, abort).run();
     } finally {
       abort.close();
       this.#aborts.delete(abort);
