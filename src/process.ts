@@ -20,7 +20,7 @@ export interface Scope {
   readonly outer: Scope | undefined;
 }
 
-const scopes = new AsyncLocalStorage<Scope>();
+const scopes = new AsyncLocalStorage<Scope | undefined>();
 
 /** Where the code that calls this was started, whether or not that is over by now. */
 export function ownScope(): Scope | undefined {
@@ -47,6 +47,11 @@ export function processOf(core: Core, scope: Scope | undefined): Process | undef
 /** Calls `work` with this scope. */
 export function enter<Result>(scope: Scope, work: () => Result): Result {
   return scopes.run(scope, work);
+}
+
+/** Calls `work` where no scope is, whoever calls this: what it starts belongs to nobody else. */
+export function detached<Result>(work: () => Result): Result {
+  return scopes.run(undefined, work);
 }
 
 /**

@@ -104,4 +104,20 @@ describe('a flow on the fleet', () => {
     const { status, reason } = await waiting.run({}, { executor: new DistributedExecutor(engine), timeout: 100 });
     expect([status, (reason as Error).name]).toEqual(['cancelled', 'TimeoutError']);
   });
+
+  it('can be run again and again, by one executor', async () => {
+    const { engine } = await fleetOf(flow);
+    const executor = new DistributedExecutor(engine);
+    const outputs = [];
+    for (const input of [1, 2, 3]) outputs.push((await flow.run({}, { executor, input })).output);
+    expect(outputs).toEqual([4, 6, 8]);
+  });
+
+  it('rejects where the engine cannot be asked any more', async () => {
+    const { engine } = await fleetOf(flow, { workers: 0 });
+    engine.runInfoStore.getRun = () => Promise.reject(new Error('away'));
+    expect(await rejection(flow.run({}, { executor: new DistributedExecutor(engine) }))).toMatchObject({
+      message: 'away',
+    });
+  });
 });

@@ -184,4 +184,50 @@ describe('what is asked', () => {
     expect(await orchestrator.status(runId)).toBe('scheduled');
     expect((await orchestrator.waitForCompletion(runId)).output).toBe(5);
   });
+
+  it('a run with a timeout that is cancelled by hand says why', async () => {
+    const { orchestrator } = await fleetOf(new Flow('w').wait('w'));
+    const runId = await orchestrator.startRun({}, undefined, { timeout: 60_000 });
+    await orchestrator.cancel(runId, 'not needed any more');
+    expect(await orchestrator.run(runId)).toMatchObject({ status: 'cancelled', error: 'not needed any more' });
+    await eventually(async () => expect(await orchestrator.pendingWork(runId)).toEqual([]));
+  });
+
+  it('a run that is paused and resumed keeps its deadline', async () => {
+    const { orchestrator, engine } = await fleetOf(new Flow('w').wait('w'));
+    const runId = await orchestrator.startRun({}, undefined, { timeout: 400 });
+    await eventually(async () => expect(await orchestrator.status(runId)).toBe('awaiting'));
+    await orchestrator.pause(runId);
+    await orchestrator.pause(runId);
+    await orchestrator.resume(runId);
+    expect(await orchestrator.status(runId)).toBe('awaiting');
+    expect(await orchestrator.waitForCompletion(runId)).toMatchObject({
+      status: 'cancelled',
+      error: expect.stringContaining('timed out after 400 ms'),
+    });
+    await eventually(async () => expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 }));
+  });
+
+  it('takes stores one by one', async () => {
+    const engine = memory();
+    const { queue, contextStore, runInfoStore, metricsStore, errorStore, livenessStore } = engine;
+    const orchestrator = new OrchestratorBuilder()
+      .workflow(flow)
+      .queue(queue)
+      .contextStore(contextStore)
+      .runInfoStore(runInfoStore)
+      .metricsStore(metricsStore)
+      .errorStore(errorStore)
+      .livenessStore(livenessStore)
+      .workItemStateStore(engine.workItemStateStore)
+      .checkpointStore(engine.checkpointStore)
+      .build();
+    const runId = await orchestrator.startRun({}, 1);
+    expect(await engine.runInfoStore.getRun(runId)).toMatchObject({ runId, status: 'running' });
+    {
+      await using closed = orchestrator;
+      expect(await closed.status(runId)).toBe('running');
+    }
+    await engine.close();
+  });
 });

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { type Engine, memory, OrchestratorBuilder, redis } from 'orchestrator/distributed';
+import { DistributedWorker, type Engine, memory, OrchestratorBuilder, redis } from 'orchestrator/distributed';
 import { Flow, FlowRuntime } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { maintain } from '../../src/distributed/worker/maintenance.js';
@@ -42,6 +42,77 @@ describe('the maintenance of a worker', () => {
     const engine = memory();
     engine.runInfoStore.listExpired = async () => ['a ghost'];
     await expect(maintenanceOf(engine)).resolves.toBeUndefined();
+    await engine.close();
+  });
+});
+
+describe('runs in which nothing happens any more', () => {
+  /** A fleet without workers; `queued` are the jobs that are waiting, `lose` has the queue lose them. */
+  function idle() {
+    const engine = memory();
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+    const queued = async (runId: string) => (await orchestrator.pendingWork(runId)).map(({ state }) => state);
+    const lose = async (runId: string) => {
+      const jobs = (await orchestrator.pendingWork(runId)).flatMap(({ jobId }) => jobId ?? []);
+      await engine.queue.purgeRun(runId, jobs);
+    };
+    const maintained = (workflow = flow) => maintain(engine, new Workflows([workflow], new FlowRuntime()), 0);
+    return { engine, orchestrator, queued, lose, maintained };
+  }
+
+  it('get back what the queue has lost, with their deadline', async () => {
+    const { engine, orchestrator, queued, lose, maintained } = idle();
+    const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
+    await lose(runId);
+    expect(await queued(runId)).toEqual(['absent']);
+    await maintained();
+    expect(await queued(runId)).toEqual(['waiting']);
+    expect(await engine.queue.depth()).toEqual({ waiting: 1, delayed: 1, active: 0 });
+    await engine.close();
+  });
+
+  it('stay as they are where they are paused', async () => {
+    const { engine, orchestrator, queued, lose, maintained } = idle();
+    const runId = await orchestrator.startRun();
+    await lose(runId);
+    engine.runInfoStore.listIdle = async () => [runId];
+    await orchestrator.pause(runId);
+    await maintained();
+    expect(await queued(runId)).toEqual(['absent']);
+    await engine.close();
+  });
+
+  it('are left to others where their workflow is not known, or they are gone', async () => {
+    const { engine, orchestrator, queued, lose, maintained } = idle();
+    const runId = await orchestrator.startRun();
+    await lose(runId);
+    await maintained(new Flow('other').node('only', () => 1));
+    expect(await queued(runId)).toEqual(['absent']);
+    engine.runInfoStore.listIdle = async () => ['gone', runId];
+    await maintained();
+    expect(await queued(runId)).toEqual(['waiting']);
+    await engine.close();
+  });
+
+  it('are concluded where the last worker has died before that', async () => {
+    const { engine, orchestrator, maintained } = idle();
+    const commit = engine.commit.bind(engine);
+    engine.commit = (id, known, commits) => {
+      if (commits.some(({ onlyIfNext }) => onlyIfNext)) return new Promise(() => {});
+      return commit(
+        id,
+        known,
+        commits.map((one) => ({ ...one, becomesIfNext: undefined })),
+      );
+    };
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    await worker.start();
+    const runId = await orchestrator.startRun();
+    await eventually(async () => expect(await orchestrator.pendingWork(runId)).toEqual([]));
+    expect(await orchestrator.status(runId)).toBe('running');
+    engine.commit = commit;
+    await maintained();
+    expect(await orchestrator.run(runId)).toMatchObject({ status: 'completed', output: 1 });
     await engine.close();
   });
 });

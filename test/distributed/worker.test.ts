@@ -1,5 +1,6 @@
+import { Orchestrator } from 'orchestrator';
 import { DistributedWorker, memory } from 'orchestrator/distributed';
-import { Flow } from 'orchestrator/flow';
+import { Flow, FlowRuntime } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { deferred, rejection } from '../support.js';
 import { fleetOf } from './fleet.js';
@@ -154,6 +155,28 @@ describe('a worker', () => {
     expect(await engine.queue.depth()).toEqual({ waiting: 1, delayed: 0, active: 0 });
   });
 
+  it('executes what was started inside a process that is aborted meanwhile', async () => {
+    const abort = new AbortController();
+    const long = new Flow('long').node('a', async () => {
+      abort.abort();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      return 1;
+    });
+    // On the same orchestrator, a process in a process would end with it.
+    const outer = new Orchestrator();
+    const { orchestrator } = await fleetOf(long, { runtime: new FlowRuntime({ orchestrator: outer }) });
+    let runId = '';
+    const running = outer.run(
+      async () => {
+        runId = await orchestrator.startRun();
+        await new Promise(() => {});
+      },
+      { signal: abort.signal },
+    );
+    expect(await rejection(running)).toMatchObject({ name: 'AbortError' });
+    expect(await orchestrator.waitForCompletion(runId)).toMatchObject({ status: 'completed', output: 1 });
+  });
+
   it('queues again what the queue has lost', async () => {
     const engine = memory();
     const { orchestrator, newWorker } = await fleetOf(flow, { engine, workers: 0 });
@@ -162,5 +185,135 @@ describe('a worker', () => {
     await engine.queue.purgeRun(runId, [jobId]);
     await newWorker({ maintenanceInterval: 50 });
     expect((await orchestrator.waitForCompletion(runId)).output).toBe(5);
+  });
+
+  it('lets go of a run that was removed meanwhile', async () => {
+    const engine = memory();
+    const { orchestrator, newWorker } = await fleetOf(flow, { engine, workers: 0 });
+    await engine.runInfoStore.deleteRun(await orchestrator.startRun());
+    expect(await engine.queue.depth()).toMatchObject({ waiting: 1 });
+    const worker = await newWorker();
+    const warnings: Error[] = [];
+    worker.on('warning', (error) => warnings.push(error));
+    await eventually(async () => expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 }));
+    expect(warnings).toEqual([]);
+  });
+
+  it('takes another run under the id of one that was removed while it waited', async () => {
+    const engine = memory();
+    const waiting = new Flow('w')
+      .node('a', (n) => n)
+      .wait('w')
+      .edge('a', 'w');
+    const { orchestrator } = await fleetOf(waiting, { engine });
+    for (const input of [1, 2]) {
+      await orchestrator.startRun({}, input, { runId: 'again' });
+      await eventually(async () => expect(await orchestrator.status('again')).toBe('awaiting'));
+      expect(await orchestrator.context('again')).toMatchObject({ a: input });
+      await engine.runInfoStore.deleteRun('again');
+    }
+  });
+
+  it('goes on with any of more runs than it keeps in memory', async () => {
+    const waiting = new Flow('w')
+      .wait('w')
+      .node('a', (n) => n)
+      .edge('w', 'a');
+    const { orchestrator } = await fleetOf(waiting);
+    const runIds = await Promise.all(Array.from({ length: 520 }, () => orchestrator.startRun()));
+    await eventually(async () => {
+      expect((await orchestrator.listRuns({ status: 'awaiting', limit: 1_000 })).runs).toHaveLength(520);
+    });
+    for (const runId of [runIds[0], runIds.at(-1)] as string[]) {
+      await orchestrator.signal(runId, 'w', runId);
+      expect((await orchestrator.waitForCompletion(runId)).output).toBe(runId);
+    }
+  });
+
+  it('warns when its signs of life do not arrive, and goes on', async () => {
+    const engine = memory();
+    const { livenessStore } = engine;
+    const { heartbeat } = livenessStore;
+    const warnings: string[] = [];
+    const worker = new DistributedWorker({ engine, workflows: [flow], heartbeatInterval: 10 });
+    worker.on('warning', ({ message }) => warnings.push(message));
+    await worker.start();
+    livenessStore.heartbeat = () => Promise.reject(new Error('not now'));
+    await eventually(() => expect(warnings).toContain('not now'));
+    livenessStore.heartbeat = heartbeat;
+    const { finish } = await fleetOf(flow, { engine, workers: 0 });
+    expect((await finish({}, 3)).output).toBe(3);
+    livenessStore.remove = () => Promise.reject(new Error('no goodbye'));
+    await worker.stop();
+    expect(warnings).toContain('no goodbye');
+  });
+
+  it('takes no work while its clock is off, and does when it is right', async () => {
+    const engine = memory();
+    const { livenessStore } = engine;
+    const heartbeat = livenessStore.heartbeat.bind(livenessStore);
+    let shift = 3_600_000;
+    livenessStore.heartbeat = async (report) => (await heartbeat(report)) + shift;
+    const warnings: Error[] = [];
+    const { orchestrator, newWorker } = await fleetOf(flow, { engine, workers: 0 });
+    const worker = await newWorker({ heartbeatInterval: 10 });
+    worker.on('warning', (error) => warnings.push(error));
+    const first = await orchestrator.startRun({}, 1);
+    expect((await orchestrator.pendingWork(first)).map(({ state }) => state)).toEqual(['waiting']);
+    shift = 0;
+    expect((await orchestrator.waitForCompletion(first)).output).toBe(1);
+    shift = -3_600_000;
+    await eventually(() => expect(warnings).toMatchObject([{ code: 'ERR_ENGINE' }]));
+    const second = await orchestrator.startRun({}, 2);
+    expect((await orchestrator.pendingWork(second)).map(({ state }) => state)).toEqual(['waiting']);
+    shift = 0;
+    expect((await orchestrator.waitForCompletion(second)).output).toBe(2);
+  });
+
+  it('stops at the end of its block', async () => {
+    const engine = memory();
+    {
+      await using worker = new DistributedWorker({ engine, workflows: [flow], id: 'short' });
+      await worker.start();
+      expect(await engine.livenessStore.list()).toMatchObject([{ workerId: 'short' }]);
+    }
+    expect(await engine.livenessStore.list()).toEqual([]);
+  });
+});
+
+describe('a node in which workers have died', () => {
+  /** Every job comes as if so many of its workers had died. */
+  function deadly(crashes: number) {
+    const engine = memory();
+    const consume = engine.queue.consume.bind(engine.queue);
+    engine.queue.consume = (handler, options) => consume((delivery) => handler({ ...delivery, crashes }), options);
+    return engine;
+  }
+
+  it('is executed again, as long as they were not too many', async () => {
+    const { finish } = await fleetOf(flow, { engine: deadly(1), maxCrashes: 2 });
+    expect(await finish({}, 5)).toMatchObject({ status: 'completed', output: 5 });
+  });
+
+  it('fails when they were, and says so', async () => {
+    const { finish, orchestrator } = await fleetOf(flow, { engine: deadly(1), maxCrashes: 1 });
+    const { runId, status } = await finish();
+    expect(status).toBe('failed');
+    expect(await orchestrator.errors(runId)).toMatchObject([
+      {
+        nodeId: 'a',
+        error: { name: 'WorkerLostError', code: 'ERR_WORKER_LOST', message: expect.stringContaining('a') },
+      },
+    ]);
+  });
+
+  it('gives way to its fallback', async () => {
+    const saved = new Flow('f')
+      .node('a', () => 1, { fallback: 'b' })
+      .node('b', () => 2)
+      .node('c', (n) => n)
+      .edge('a', 'c');
+    const { finish } = await fleetOf(saved, { engine: deadly(1), maxCrashes: 1 });
+    expect(await finish()).toMatchObject({ status: 'completed', output: 2 });
   });
 });

@@ -243,11 +243,13 @@ export class DistributedOrchestrator {
 
   /** What is to be executed in a run. @throws {RunNotFoundError} */
   async pendingWork(runId: string): Promise<PendingWork[]> {
-    const { replica } = await this.#open(runId);
+    const { replica, status } = await this.#open(runId);
     const items = [...replica.ledger.values()];
     const states = await this.engine.queue.statesOf(items.map(({ job }) => job ?? ''));
     const executing = await this.engine.workItemStateStore.getStates(runId);
-    return items.map((item, index) => pendingOf(item, replica, states[index] ?? 'absent', executing));
+    const pending = items.map((item, index) => pendingOf(item, replica, states[index] ?? 'absent', executing));
+    // What a run that is over has left undone is for nobody to do, unless it is retried.
+    return isFinished(status) ? pending.filter(({ state }) => state === 'active') : pending;
   }
 
   /** The data of a run as of now, with the outputs under the ids of their nodes. @throws {RunNotFoundError} */

@@ -1,4 +1,5 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { LockedError } from '../errors.js';
 
@@ -13,30 +14,48 @@ interface Holder {
 /** How often to try again where others try at the same moment. */
 const tries = 20;
 
+/** Milliseconds between two signs of life, and after how many without one a holder on another machine has died. */
+const touched = 5_000;
+const silent = 30_000;
+
 /**
  * Makes a directory this process's own. The lock is a file beside it that says whose it is; one whose process has died is
- * taken over.
+ * taken over: at once where that can be seen, after thirty seconds of silence where it was on another machine (a container
+ * that comes back has another name).
  *
  * @returns what gives it back
  * @throws {LockedError} that names the holder
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
   const path = `${directory}.lock`;
-  const own = `${path}.${process.pid}`;
+  const own = `${path}.${randomUUID()}`;
   const me: Holder = { pid: process.pid, host: hostname(), started: await startOf(process.pid) };
   await writeFile(own, JSON.stringify(me));
   try {
     for (let left = tries; left > 0; left--) {
-      if (await isLinked(own, path)) return () => rm(path, { force: true });
+      if (await isLinked(own, path)) return held(path);
       const holder = await holderOf(path);
       if (holder === undefined) continue;
-      if (await lives(holder)) throw new LockedError(directory, `process ${holder.pid} on ${holder.host}`);
+      if (await lives(holder, path)) throw new LockedError(directory, `process ${holder.pid} on ${holder.host}`);
       await takeAway(path, holder);
     }
     throw new LockedError(directory, 'processes that are just being started');
   } finally {
     await rm(own, { force: true });
   }
+}
+
+/** @returns what gives the lock back */
+function held(path: string): () => Promise<void> {
+  const timer = setInterval(() => {
+    const now = new Date();
+    void utimes(path, now, now).catch(() => undefined);
+  }, touched);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    return rm(path, { force: true });
+  };
 }
 
 /** A link is made by one alone, whoever tries at the same moment; and the file is complete from the first moment on. */
@@ -50,18 +69,21 @@ async function isLinked(own: string, path: string): Promise<boolean> {
   }
 }
 
+/** A lock that says nothing was being written when the machine lost its power. */
+const nobody: Holder = { pid: 0, host: hostname(), started: 'never' };
+
 async function holderOf(path: string): Promise<Holder | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as Holder;
   } catch (error) {
+    if (error instanceof SyntaxError) return nobody;
     if (Object(error).code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-async function lives({ pid, host, started }: Holder): Promise<boolean> {
-  // Of another machine nothing can be known from here.
-  if (host !== hostname()) return true;
+async function lives({ pid, host, started }: Holder, path: string): Promise<boolean> {
+  if (host !== hostname()) return (await silenceOf(path)) < silent;
   if (pid === process.pid) return started === (await startOf(pid));
   try {
     process.kill(pid, 0);
@@ -71,9 +93,18 @@ async function lives({ pid, host, started }: Holder): Promise<boolean> {
   return started === undefined || started === (await startOf(pid));
 }
 
+async function silenceOf(path: string): Promise<number> {
+  try {
+    return Date.now() - (await stat(path)).mtimeMs;
+  } catch (error) {
+    if (Object(error).code === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
 /** Removes a lock whose holder has died, unless somebody has taken it over meanwhile: then it is put back. */
 async function takeAway(path: string, dead: Holder): Promise<void> {
-  const aside = `${path}.${process.pid}.dead`;
+  const aside = `${path}.${randomUUID()}`;
   try {
     await rename(path, aside);
   } catch (error) {

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import pTimeout from 'p-timeout';
 import { Cancellation } from '../../cancellation.js';
 import { FlowRuntime } from '../../flow/index.js';
+import { detached } from '../../process.js';
 import { aConcurrency, aCount, aName, anObjectOf, aValue, invalid, longestDelay } from '../../validate.js';
 import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
 import { EngineError, RunNotFoundError, SupersededError, WorkflowNotFoundError } from '../errors.js';
@@ -229,7 +230,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   async #takeWork(): Promise<void> {
     if (this.#consumer !== undefined) return this.#consumer.resume();
     const { concurrency = 10, lockDuration = 5_000 } = this.#options;
-    const consumer = await this.#engine.queue.consume((delivery) => this.#deliver(delivery), {
+    const consumer = await this.#engine.queue.consume((delivery) => detached(() => this.#deliver(delivery)), {
       concurrency,
       lockDuration,
       workerId: this.id,

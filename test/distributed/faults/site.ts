@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import {
   type DistributedOrchestrator,
   DistributedWorker,
@@ -164,6 +165,7 @@ export class Site {
   /** Waits until runs are over. */
   async finish(runIds: readonly string[], timeout = 30_000): Promise<void> {
     const signal = AbortSignal.timeout(timeout);
+    setMaxListeners(0, signal);
     await Promise.all(runIds.map((runId) => this.orchestrator.waitForCompletion(runId, { signal })));
   }
 

@@ -1,0 +1,213 @@
+import { Redis } from 'ioredis';
+import { DistributedWorker, OrchestratorBuilder, pglite, postgres, redis } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadPeers } from '../../src/distributed/queue/peers.js';
+import { persistently } from '../../src/distributed/sql/transient.js';
+import { rejection } from '../support.js';
+import { eventually } from './servers/eventually.js';
+import { type PostgresServer, startPostgres } from './servers/postgres.js';
+import { removeDirectory, temporaryDirectory } from './servers/reaper.js';
+import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';
+
+const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
+
+describe('an engine', () => {
+  it('says where it is, without user and password', () => {
+    expect(postgres('postgres://user:secret@db.example/app').name).toBe('postgres at db.example:5432');
+    expect(postgres('postgres://user:secret@db.example:6000/app').name).toBe('postgres at db.example:6000');
+    expect(postgres(new pg.Pool({ host: 'db.example', password: 'secret' })).name).toBe('postgres at db.example:5432');
+    expect(redis('redis://user:secret@cache.example').name).toBe('redis at cache.example:6379');
+    const connection = new Redis({ host: 'cache.example', port: 7000, lazyConnect: true });
+    expect(redis(connection).name).toBe('redis at cache.example:7000');
+  });
+
+  it('refuses what is no address', () => {
+    const message = expect.stringContaining('needs an address like');
+    expect(() => postgres('db.example')).toThrow(expect.objectContaining({ code: 'ERR_ENGINE', message }));
+    expect(() => redis('cache.example')).toThrow(expect.objectContaining({ code: 'ERR_ENGINE', message }));
+    for (const wrong of ['', 5, {}, undefined]) {
+      expect(() => postgres(wrong as string)).toThrow(expect.objectContaining({ name: 'ValidationError' }));
+      expect(() => redis(wrong as string)).toThrow(expect.objectContaining({ name: 'ValidationError' }));
+    }
+    expect(() => pglite('')).toThrow(/directory/);
+    expect(() => redis('redis://cache.example', { prefix: '{}' })).toThrow(/prefix/);
+  });
+
+  it('whose packages are missing says which to install', async () => {
+    const missing = (name: string) => async (): Promise<never> => {
+      throw Object.assign(new Error(`Cannot find package '${name}' imported from here`), {
+        code: 'ERR_MODULE_NOT_FOUND',
+      });
+    };
+    const error = await rejection(loadPeers('redis', { bullmq: missing('bullmq'), ioredis: missing('ioredis') }));
+    expect(error).toMatchObject({
+      name: 'MissingPeerError',
+      code: 'ERR_MISSING_PEER',
+      packages: ['bullmq', 'ioredis'],
+      message: expect.stringContaining('npm install bullmq ioredis'),
+    });
+  });
+
+  it('whose packages are broken says what is wrong with them', async () => {
+    const broken = new SyntaxError('broken');
+    expect(await rejection(loadPeers('redis', { bullmq: () => Promise.reject(broken) }))).toBe(broken);
+    const inside = Object.assign(new Error("Cannot find package 'its-dependency'"), { code: 'ERR_MODULE_NOT_FOUND' });
+    expect(await rejection(loadPeers('redis', { bullmq: () => Promise.reject(inside) }))).toBe(inside);
+  });
+});
+
+describe('a database that is away', () => {
+  it('is tried again for as long as it may take, and no longer', async () => {
+    let calls = 0;
+    const away = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+    const work = async () => {
+      if (++calls < 3) throw away;
+      return calls;
+    };
+    expect(await persistently('db', 1_000, work)).toBe(3);
+    const error = await rejection(persistently('db', 30, () => Promise.reject(away)));
+    expect(error).toMatchObject({ code: 'ERR_ENGINE', message: expect.stringContaining('30 ms'), cause: away });
+  });
+
+  it('is not asked again what it has refused', async () => {
+    let calls = 0;
+    const refused = Object.assign(new Error('no space left on device'), { code: '53100' });
+    const work = () => {
+      calls++;
+      return Promise.reject(refused);
+    };
+    expect(await rejection(persistently('db', 1_000, work))).toMatchObject({ code: 'ERR_ENGINE', cause: refused });
+    expect(calls).toBe(1);
+  });
+});
+
+describe('on Postgres', () => {
+  let server: PostgresServer;
+
+  beforeAll(async () => {
+    server = await startPostgres();
+  }, 60_000);
+  afterAll(() => server.stop());
+
+  it('migrations run once, though ten workers start together', async () => {
+    const url = await server.createDatabase('ten');
+    const engines = Array.from({ length: 10 }, () => postgres(url));
+    const workers = engines.map((engine) => new DistributedWorker({ engine, workflows: [flow] }));
+    await Promise.all(workers.map((worker) => worker.start()));
+    const pool = new pg.Pool({ connectionString: url });
+    const { rows } = await pool.query('select version from orchestrator.migrations order by version');
+    expect(rows).toEqual(rows.map((_, index) => ({ version: index + 1 })));
+    expect(rows.length).toBeGreaterThan(0);
+    await pool.end();
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await Promise.all(engines.map((engine) => engine.close()));
+  });
+
+  it('a schema of a later version of the package is refused, and left as it is', async () => {
+    const url = await server.createDatabase('later');
+    const first = postgres(url);
+    await first.open();
+    await first.close();
+    const pool = new pg.Pool({ connectionString: url });
+    await pool.query('insert into orchestrator.migrations (version) values (999)');
+    const engine = postgres(url);
+    const error = await rejection(engine.open());
+    expect(error).toMatchObject({ code: 'ERR_ENGINE' });
+    expect(String((error as Error).message)).toMatch(/version 999.*update it/);
+    await engine.close();
+    const { rows } = await pool.query('select max(version) as version from orchestrator.migrations');
+    expect(rows).toEqual([{ version: 999 }]);
+    await pool.end();
+  });
+
+  it('a pool that is handed over is used, and stays open', async () => {
+    const pool = new pg.Pool({ connectionString: await server.createDatabase('pool') });
+    const engine = postgres(pool);
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    await worker.start();
+    const runId = await orchestrator.startRun({}, 5);
+    expect((await orchestrator.waitForCompletion(runId)).output).toBe(5);
+    await worker.stop();
+    await orchestrator.close();
+    await engine.close();
+    expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await pool.end();
+  });
+});
+
+describeWithRedis('on Redis', () => {
+  let server: RedisServer;
+  let client: Redis;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    client = new Redis(server.url);
+  });
+  afterAll(async () => {
+    client.disconnect();
+    await server.stop();
+  });
+
+  async function started(prefix: string) {
+    const engine = redis(server.url, { prefix });
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+    const runIds = await Promise.all([1, 2, 3].map((n) => orchestrator.startRun({}, n, { runId: `${n}` })));
+    await eventually(async () => expect((await orchestrator.listRuns()).runs).toHaveLength(3));
+    const listed = async (query: object) => (await orchestrator.listRuns(query)).runs.map(({ runId }) => runId).sort();
+    return { engine, orchestrator, runIds, listed };
+  }
+
+  /** As if whoever had begun it had died a day ago between the two. */
+  async function fileAnew(prefix: string, runId: string) {
+    for (const list of await client.keys(`*${prefix}*`)) {
+      if ((await client.type(list)) !== 'zset' || (await client.zscore(list, runId)) === null) continue;
+      await client.zadd(list, Date.now() - 86_400_000, runId);
+    }
+  }
+
+  it('a run that is listed and not there is listed no more', async () => {
+    const { engine, orchestrator, listed } = await started('ghosts');
+    await fileAnew('ghosts', '2');
+    await client.del(await keyOfRun('ghosts', '2'));
+    expect(await listed({ workflow: 'f', status: 'running' })).toEqual(['1', '3']);
+    const filed = await Promise.all(
+      (await client.keys('*ghosts*')).map(async (key) =>
+        (await client.type(key)) === 'zset' ? client.zscore(key, '2') : null,
+      ),
+    );
+    expect(filed.filter((score) => score !== null)).toEqual([]);
+    await orchestrator.close();
+    await engine.close();
+  });
+
+  it('a run that is listed under a status that it has no more is listed where it belongs', async () => {
+    const { engine, orchestrator, listed } = await started('moved');
+    await client.hset(await keyOfRun('moved', '2'), 'status', 'cancelled');
+    expect(await listed({ status: 'running' })).toEqual(['1', '3']);
+    expect(await listed({ status: 'cancelled' })).toEqual(['2']);
+    await orchestrator.close();
+    await engine.close();
+  });
+
+  async function keyOfRun(prefix: string, runId: string): Promise<string> {
+    const keys = await client.keys(`*${prefix}*${runId}*run`);
+    expect(keys).toHaveLength(1);
+    return keys[0] as string;
+  }
+});
+
+it('pglite: engines on one directory share what is in it, until the last is closed', async () => {
+  const parent = await temporaryDirectory();
+  const [one, other] = [pglite(`${parent}/data`), pglite(`${parent}/./data`)];
+  await Promise.all([one.open(), other.open()]);
+  const orchestrator = new OrchestratorBuilder().workflow(flow).engine(one).build();
+  await orchestrator.startRun({}, 1, { runId: 'shared' });
+  await orchestrator.close();
+  await one.close();
+  expect(await other.runInfoStore.getRun('shared')).toMatchObject({ runId: 'shared', status: 'running' });
+  await other.close();
+  await removeDirectory(parent);
+}, 60_000);
