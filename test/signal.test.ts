@@ -112,8 +112,13 @@ describe('signal', () => {
     });
     const orchestrator = new Orchestrator();
     const open = orchestrator.action(() => fetch(url, { signal: orchestrator.signal }), { timeout: 10_000 });
-    const reading = orchestrator.run(async () => (await open()).text(), { timeout: 100 });
-    await expect(reading).rejects.toThrow('timed out after 100 ms');
+    const abort = new AbortController();
+    const read = async () => {
+      const response = await open();
+      setImmediate(() => abort.abort(new Error('enough')));
+      return response.text();
+    };
+    await expect(orchestrator.run(read, { signal: abort.signal })).rejects.toThrow('enough');
     await closed.promise;
     await stop();
   });
@@ -122,8 +127,8 @@ describe('signal', () => {
     const closed = deferred();
     const { url, stop } = await serve((request) => request.on('close', closed.resolve));
     const orchestrator = new Orchestrator();
-    const get = orchestrator.action(() => fetch(url, { signal: orchestrator.signal }), { timeout: 50 });
-    await expect(get()).rejects.toThrow('timed out after 50 ms');
+    const get = orchestrator.action(() => fetch(url, { signal: orchestrator.signal }), { timeout: 500 });
+    await expect(get()).rejects.toThrow('timed out after 500 ms');
     await closed.promise;
     await stop();
   });

@@ -124,6 +124,7 @@ class BullConsumer implements Consumer {
   readonly #worker: Bull.Worker<Data>;
   /** Jobs that are with the handler. */
   readonly #handled = new Set<string>();
+  #onIdle: (() => void) | undefined = undefined;
 
   constructor(
     private readonly setup: BullSetup,
@@ -174,12 +175,20 @@ class BullConsumer implements Consumer {
     await this.#worker.resume();
   }
 
+  /** What BullMQ closes it waits for without end, and an end does not always come; what is handled is waited for here. */
   async close(): Promise<void> {
-    await this.#worker.close();
+    await this.pause();
+    if (this.#handled.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    await closed(this.#worker, () => this.#worker.close());
     this.onClose();
   }
 
   async terminate(): Promise<void> {
+    this.#onIdle?.();
     await closed(this.#worker, () => this.#worker.close(true));
     this.onClose();
   }
@@ -204,11 +213,12 @@ class BullConsumer implements Consumer {
       return await this.handler(delivery);
     } finally {
       this.#handled.delete(id);
+      if (this.#handled.size === 0) this.#onIdle?.();
     }
   }
 }
 
-/** Closes something of BullMQ's. Where the server is away there is no end to wait for: then its connections are cut. */
+/** Closes something of BullMQ's. Where there is no end to wait for, as when the server is away, its connections are cut. */
 async function closed(user: { disconnect(): Promise<void> }, close: () => Promise<void>): Promise<void> {
   const cut = () => void user.disconnect().catch(() => undefined);
   await pTimeout(close(), { milliseconds: farewell, fallback: cut });
