@@ -18,7 +18,8 @@ const ways = {
   },
   postgres: {
     'a read-only database': [
-      ['ALTER SYSTEM SET default_transaction_read_only = on', 'SELECT pg_reload_conf()'],
+      // The signal that has all sessions read it takes a moment to reach them, and none of them tells of it.
+      ['ALTER SYSTEM SET default_transaction_read_only = on', 'SELECT pg_reload_conf()', 'SELECT pg_sleep(0.5)'],
       [
         'SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE',
         'ALTER SYSTEM RESET default_transaction_read_only',
