@@ -120,6 +120,12 @@ export class BullQueue implements WorkQueue {
   }
 }
 
+/** What a worker of BullMQ has on Redis, and does not show. */
+interface BlockingBackend {
+  readonly blockingConnection?: { disableBlockingClusterReconnect?(): void };
+  disconnectBlocking?(wait: boolean): Promise<void>;
+}
+
 class BullConsumer implements Consumer {
   readonly #worker: Bull.Worker<Data>;
   /** Jobs that are with the handler. */
@@ -183,13 +189,28 @@ class BullConsumer implements Consumer {
         this.#onIdle = resolve;
       });
     }
-    await closed(this.#worker, () => this.#worker.close());
-    this.onClose();
+    await this.#closeWorker({ force: false });
   }
 
   async terminate(): Promise<void> {
     this.#onIdle?.();
-    await closed(this.#worker, () => this.#worker.close(true));
+    await this.#closeWorker({ force: true });
+  }
+
+  /**
+   * On a cluster BullMQ takes the end of its blocking connection for a failure, and connects again: then it waits for an
+   * end that has passed, and its connection goes on taking what is meant to wake others. So it is told before.
+   */
+  async #closeWorker({ force }: { readonly force: boolean }): Promise<void> {
+    const { backend } = this.#worker as unknown as { readonly backend?: BlockingBackend };
+    backend?.blockingConnection?.disableBlockingClusterReconnect?.();
+    await closed(
+      {
+        disconnect: async () =>
+          void (await Promise.all([this.#worker.disconnect(), backend?.disconnectBlocking?.(false)])),
+      },
+      () => this.#worker.close(force),
+    );
     this.onClose();
   }
 
