@@ -101,15 +101,26 @@ function newTask({ core, name }: Definition, args: readonly unknown[], record?: 
 
 /** From a call to a task: in the run around it, else in a run of its own. */
 export function perform(definition: Definition, args: unknown[]): Promise<unknown> {
-  const { core, name } = definition;
+  const { core } = definition;
   const scope = currentScope();
   const process = processOf(core, scope);
   if (scope === undefined || process === undefined) return performAlone(definition, args);
-  if (scope.cancellation.aborted) return Promise.reject(scope.cancellation.reason);
+  try {
+    const performed = performIn(definition, args, process, scope);
+    return performed instanceof Promise ? performed : Promise.resolve(performed);
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
+}
+
+/** A task in a process that is known. What has not to be waited for comes back at once, or is thrown. */
+export function performIn(definition: Definition, args: unknown[], process: Process, scope: Scope): unknown {
+  const { core, name } = definition;
+  scope.cancellation.throwIfAborted();
   process.begin();
   if (taskChannel.hasSubscribers) {
     const record = new RunningTask(process, name, args);
-    return taskChannel.tracePromise(observe, record, undefined, definition, record, process, scope);
+    return taskChannel.tracePromise(async () => observe(definition, record, process, scope), record);
   }
   if (!core.hooks.seeTasks && !retryChannel.hasSubscribers) return carryOut(definition, args, process, scope);
   return observe(definition, new RunningTask(process, name, args), process, scope);

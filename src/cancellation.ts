@@ -3,6 +3,8 @@ import { TimeoutError } from './errors.js';
 
 type Listener = (cancellation: Cancellation) => void;
 
+const none: readonly Cancellation[] = [];
+
 /**
  * What one abort reaches: a run, a group of siblings, one attempt. Cancellations form a tree; an abort goes down it.
  *
@@ -21,8 +23,8 @@ export class Cancellation {
   readonly abortable: boolean;
   /** The error of its own limit, once that has struck. */
   expired: TimeoutError | undefined = undefined;
-  readonly #sources: readonly Cancellation[];
-  readonly #follow: Listener = ({ reason }) => this.abort(reason);
+  #sources: readonly Cancellation[] = none;
+  #follow: Listener | undefined = undefined;
   readonly #onListeners: ((count: number | undefined) => void) | undefined;
   #listeners: Set<Listener> | undefined = undefined;
   #controller: AbortController | undefined = undefined;
@@ -35,12 +37,9 @@ export class Cancellation {
     onListeners?: (count: number | undefined) => void,
   ) {
     this.#onListeners = onListeners;
-    this.#sources = sources.filter((source): source is Cancellation => source?.abortable === true);
+    // Most have none: a completion hook runs under one of its own.
+    if (sources.length > 0) this.#followAll(sources.filter((source) => source?.abortable === true) as Cancellation[]);
     this.abortable = abortable || this.#sources.length > 0;
-    for (const source of this.#sources) {
-      source.addEventListener('abort', this.#follow);
-      if (source.aborted) this.abort(source.reason);
-    }
   }
 
   get signal(): AbortSignal {
@@ -114,13 +113,23 @@ export class Cancellation {
     if (this.closed && !this.#listeners?.size) this.#unlink();
   }
 
+  #followAll(sources: readonly Cancellation[]): void {
+    const follow: Listener = ({ reason }) => this.abort(reason);
+    this.#sources = sources;
+    this.#follow = follow;
+    for (const source of sources) {
+      source.addEventListener('abort', follow);
+      if (source.aborted) this.abort(source.reason);
+    }
+  }
+
   #end(): void {
     this.closed = true;
     clearTimeout(this.#timer);
   }
 
   #unlink(): void {
-    for (const source of this.#sources) source.removeEventListener('abort', this.#follow);
+    for (const source of this.#sources) source.removeEventListener('abort', this.#follow as Listener);
   }
 }
 

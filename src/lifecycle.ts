@@ -1,7 +1,7 @@
 import { Cancellation, untilAborted } from './cancellation.js';
 import { failureOf } from './errors.js';
 import type { Mutable, Outcome, Status } from './events.js';
-import { type Hook, notify, setDown } from './hooks.js';
+import { type Hook, isPromiseLike, notify, setDown } from './hooks.js';
 import { enter, type Process, type Scope } from './process.js';
 
 /** Nothing suppressed: one list for all records. */
@@ -38,8 +38,9 @@ type Hooks<Record> = readonly Hook<Record>[];
  *
  * @param owner - the process that it is part of, and that it has begun in
  * @param own - the cancellation that is its own, if any: its limit is a failure, all else comes from outside
+ * @returns the result at once, or throws, where neither hooks nor work had to be waited for; else a promise
  */
-export async function live<Record extends Running>(
+export function live<Record extends Running>(
   record: Record,
   owner: Process,
   scope: Scope,
@@ -47,29 +48,83 @@ export async function live<Record extends Running>(
   completion: readonly Hook<never>[],
   work: (record: Record, scope: Scope) => unknown,
   own?: Cancellation,
-): Promise<unknown> {
+): unknown {
   const { cancellation } = scope;
   const began = performance.now();
+  const life = { record, owner, scope, completion, own, began };
+  let pending: unknown;
   try {
-    try {
-      const begun = notify(begin as Hooks<Record>, record);
-      const pending = begun === undefined ? start(work, record, scope) : after(begun, work, record, scope);
-      record.result = await untilAborted(cancellation, pending);
-      record.status = 'succeeded';
-    } catch (thrown) {
-      record.error = asFailure(thrown, record.name, cancellation);
-      record.status = isReason(thrown, cancellation) && thrown !== own?.expired ? 'aborted' : 'failed';
-    }
-    record.ended(performance.now() - began);
-    const completed = cancellation.abortable
-      ? beyond(scope, completion as Hooks<Record>, record)
-      : notify(completion as Hooks<Record>, record, setDown);
-    if (completed !== undefined) await completed;
-  } finally {
-    owner.end();
+    const begun = notify(begin as Hooks<Record>, record);
+    pending = begun === undefined ? start(work, record, scope) : after(begun, work, record, scope);
+    pending = untilAborted(cancellation, pending);
+  } catch (thrown) {
+    return fail(life, thrown);
   }
-  if (record.status === 'succeeded') return record.result;
-  throw record.error;
+  return isPromiseLike(pending) ? later(life, pending) : succeed(life, pending);
+}
+
+/** A process or task under way. */
+interface Life {
+  readonly record: Running;
+  readonly owner: Process;
+  readonly scope: Scope;
+  readonly completion: readonly Hook<never>[];
+  readonly own: Cancellation | undefined;
+  readonly began: number;
+}
+
+async function later(life: Life, pending: PromiseLike<unknown>): Promise<unknown> {
+  let result: unknown;
+  try {
+    result = await pending;
+  } catch (thrown) {
+    return fail(life, thrown);
+  }
+  return succeed(life, result);
+}
+
+function succeed(life: Life, result: unknown): unknown {
+  life.record.result = result;
+  life.record.status = 'succeeded';
+  return complete(life);
+}
+
+function fail(life: Life, thrown: unknown): unknown {
+  const { record, owner, scope, own } = life;
+  try {
+    record.error = asFailure(thrown, record.name, scope.cancellation);
+  } catch (odd) {
+    // What is thrown cannot even be looked at.
+    owner.end();
+    throw odd;
+  }
+  record.status = isReason(thrown, scope.cancellation) && thrown !== own?.expired ? 'aborted' : 'failed';
+  return complete(life);
+}
+
+/** The completion hooks, then what the caller gets. */
+function complete({ record, owner, scope, completion, began }: Life): unknown {
+  record.ended(performance.now() - began);
+  const hooks = completion as Hooks<Running>;
+  const completed =
+    hooks.length === 0
+      ? undefined
+      : scope.cancellation.abortable
+        ? beyond(scope, hooks, record)
+        : notify(hooks, record, setDown);
+  if (completed !== undefined) {
+    return completed.then(() => {
+      owner.end();
+      return outcomeOf(record);
+    });
+  }
+  owner.end();
+  return outcomeOf(record);
+}
+
+function outcomeOf({ status, result, error }: Running): unknown {
+  if (status === 'succeeded') return result;
+  throw error;
 }
 
 // Closures stand in functions of their own: in `live` they would cost every task a context.

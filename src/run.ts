@@ -58,7 +58,9 @@ export async function run<Result>(
   const scope = { process, cancellation, outer };
   const entered = () =>
     enter(scope, () => live(record, process, scope, onProcessBegin, onProcessCompletion, () => work(), cancellation));
-  return (processChannel.hasSubscribers ? processChannel.tracePromise(entered, record) : entered()) as Awaited<Result>;
+  return (
+    processChannel.hasSubscribers ? processChannel.tracePromise(async () => entered(), record) : entered()
+  ) as Awaited<Result>;
 }
 
 /** One run, as hooks see it. */

@@ -91,33 +91,6 @@ export class EngineError extends Error {
   }
 }
 
-/** An engine needs a package that is not installed. */
-export class MissingPeerError extends Error {
-  override readonly name = 'MissingPeerError';
-  readonly code = 'ERR_MISSING_PEER';
-
-  constructor(
-    engine: string,
-    readonly packages: readonly string[],
-    options?: ErrorOptions,
-  ) {
-    super(`the ${engine} engine needs packages that are not installed: npm install ${packages.join(' ')}`, options);
-  }
-}
-
-/** A directory is in use by another process. */
-export class LockedError extends Error {
-  override readonly name = 'LockedError';
-  readonly code = 'ERR_LOCKED';
-
-  constructor(
-    readonly directory: string,
-    readonly holder: string,
-  ) {
-    super(`"${directory}" is in use by ${holder}; one process at a time can open it`);
-  }
-}
-
 /** Whoever executed a node has died in it, again and again. */
 export class WorkerLostError extends Error {
   override readonly name = 'WorkerLostError';

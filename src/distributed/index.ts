@@ -1,3 +1,5 @@
+export { LockedError } from '../directory-lock.js';
+export { MissingPeerError } from '../peers.js';
 export type {
   CheckpointStore,
   Commit,
@@ -33,8 +35,6 @@ export type {
 } from './contracts.js';
 export {
   EngineError,
-  LockedError,
-  MissingPeerError,
   PayloadError,
   RunExistsError,
   RunNotFoundError,
@@ -48,21 +48,22 @@ export { derivedStores } from './journal/derived-stores.js';
 export { memory } from './memory/memory-engine.js';
 export type { EngineOptions } from './options.js';
 export { OrchestratorBuilder } from './orchestrator/builder.js';
-export {
-  DistributedOrchestrator,
-  type EventsOptions,
-  type Liveness,
-  type PendingWork,
-  type RunError,
-  type RunPage,
-  type WaitForOptions,
-} from './orchestrator/orchestrator.js';
+export { DistributedOrchestrator } from './orchestrator/orchestrator.js';
 export type { RunEvent } from './orchestrator/run-events.js';
 export type { StartOptions } from './orchestrator/start-options.js';
+export type {
+  EventsOptions,
+  Liveness,
+  PendingWork,
+  RunError,
+  RunPage,
+  WaitForOptions,
+} from './orchestrator/views.js';
 export { type RedisConnection, redis } from './redis/redis-engine.js';
 export type { RunCursor, RunFilter, RunInfo, RunQuery, RunRecord, RunStatus } from './run-info.js';
 export { pglite } from './sql/pglite.js';
 export { type PostgresPool, postgres } from './sql/postgres.js';
-export { DistributedWorker, type WorkerEvents, type WorkerOptions } from './worker/worker.js';
+export type { WorkerOptions } from './worker/options.js';
+export { DistributedWorker, type WorkerEvents } from './worker/worker.js';
 export { WorkflowCtx } from './workflow-ctx.js';
 export type { Workflow } from './workflows.js';

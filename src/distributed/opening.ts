@@ -1,5 +1,7 @@
 import pTimeout from 'p-timeout';
-import { EngineError, LockedError, MissingPeerError } from './errors.js';
+import { LockedError } from '../directory-lock.js';
+import { MissingPeerError } from '../peers.js';
+import { EngineError } from './errors.js';
 
 /**
  * Something that is opened once, when it is first needed, in bounded time. Where that fails, the next who needs it tries

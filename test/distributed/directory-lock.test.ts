@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { pglite } from 'orchestrator/distributed';
 import { describe, expect, it } from 'vitest';
-import { lockDirectory } from '../../src/distributed/sql/directory-lock.js';
+import { lockDirectory } from '../../src/directory-lock.js';
 import { rejection } from '../support.js';
 import type { Told } from './faults/fixtures/messages.js';
 import { startWorkerProcess } from './servers/processes.js';

@@ -3,8 +3,8 @@ import { DistributedWorker, OrchestratorBuilder, pglite, postgres, redis } from 
 import { Flow } from 'orchestrator/flow';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadPeers } from '../../src/distributed/queue/peers.js';
 import { persistently } from '../../src/distributed/sql/transient.js';
+import { loadPeers } from '../../src/peers.js';
 import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';
 import { type PostgresServer, startPostgres } from './servers/postgres.js';

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, WorkflowResult } from '../../flow/index.js';
-import { aCount, aName, anObjectOf, aSignal, aState, aValue, longestDelay } from '../../validate.js';
-import type { Engine, JobState, NewRun, RunMetrics, WorkerHealth } from '../contracts.js';
+import { aName, aState } from '../../validate.js';
+import type { Engine, NewRun, RunMetrics, WorkerHealth } from '../contracts.js';
 import { PayloadError, RunExistsError, RunNotFoundError, RunStateError } from '../errors.js';
 import { keyOf } from '../journal/job-id.js';
-import type { Item } from '../journal/ledger.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { jobOf, timeoutJobOf } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
@@ -18,67 +17,18 @@ import { cursorOf, queryOf } from './query.js';
 import { eventOf, type RunEvent } from './run-events.js';
 import { aRunId, readStartOptions, type StartOptions } from './start-options.js';
 import { StatusWatch } from './status-watch.js';
-
-/** How `waitForCompletion` waits. */
-export interface WaitForOptions {
-  /** Milliseconds after which to look, where the engine has not told of a change. Default: 1000. */
-  readonly pollInterval?: number | undefined;
-  /** Ends the waiting; the run goes on. Default: none. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Which events of a run, and until when. */
-export interface EventsOptions {
-  /** Only those behind this one, by its `seq`. Default: all that are kept. */
-  readonly after?: number | undefined;
-  /** Ends the iteration. Default: it ends when the run is over. */
-  readonly signal?: AbortSignal | undefined;
-  /** Milliseconds between two looks. Default: 200. */
-  readonly pollInterval?: number | undefined;
-}
-
-/** A page of runs. */
-export interface RunPage {
-  readonly runs: readonly RunInfo[];
-  /** What the next page is asked for with; `undefined` after the last. */
-  readonly cursor: string | undefined;
-}
-
-/** One failure in a run. */
-export interface RunError {
-  readonly nodeId: string;
-  readonly visit: number;
-  readonly attempt: number;
-  /** What was thrown, with class name, message, code, cause and stack. */
-  readonly error: unknown;
-  /** Whether the node has failed with it; else it is tried again. */
-  readonly isFinal: boolean;
-  readonly workerId: string;
-  readonly time: number;
-}
-
-/** A node that is to be executed, or to be looked at when its time has come. */
-export interface PendingWork {
-  readonly nodeId: string;
-  readonly visit: number;
-  readonly attempt: number;
-  /** `parked`: put aside because the run is paused. `absent`: on its way into the queue. */
-  readonly state: JobState | 'parked';
-  readonly jobId: string | undefined;
-  /** Who executes it, where that has taken longer than a moment. */
-  readonly workerId: string | undefined;
-}
-
-/** A worker, and whether it is alive. */
-export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
-
-const anInterval = aValue<number>(
-  `a whole number of milliseconds from 1 to ${longestDelay}`,
-  (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,
-);
-const readWaitOptions = anObjectOf<WaitForOptions>({ pollInterval: anInterval, signal: aSignal });
-const readEventsOptions = anObjectOf<EventsOptions>({ after: aCount, signal: aSignal, pollInterval: anInterval });
-const readPruneOptions = anObjectOf<{ readonly finishedBefore: number }>({ finishedBefore: aCount });
+import {
+  type EventsOptions,
+  type Liveness,
+  type PendingWork,
+  pendingOf,
+  type RunError,
+  type RunPage,
+  readEventsOptions,
+  readPruneOptions,
+  readWaitOptions,
+  type WaitForOptions,
+} from './views.js';
 
 /**
  * Starts runs on a fleet, and looks after them. It executes nothing itself: workers do. Any number of orchestrators may
@@ -414,16 +364,4 @@ export class DistributedOrchestrator {
   #infoOf(record: RunRecord): RunInfo {
     return { ...record, output: this.workflows.codec.decodeMaybe(record.output) };
   }
-}
-
-function pendingOf(
-  { node, attempt, job }: Item,
-  { position }: Replica,
-  state: JobState,
-  executing: readonly { readonly nodeId: string; readonly workerId: string }[],
-): PendingWork {
-  const nodeId = position.plan.idOf(node);
-  const workerId = executing.find((item) => item.nodeId === nodeId)?.workerId;
-  const isParked = job === undefined;
-  return { nodeId, visit: position.visitOf(node), attempt, state: isParked ? 'parked' : state, jobId: job, workerId };
 }

@@ -1,6 +1,7 @@
 import type * as Bull from 'bullmq';
 import type * as IoRedis from 'ioredis';
 import type { Redis } from 'ioredis';
+import { loadPeers } from '../../peers.js';
 import { aName, aValue } from '../../validate.js';
 import { asked } from '../asked.js';
 import type {
@@ -20,7 +21,6 @@ import { derivedStores } from '../journal/derived-stores.js';
 import { Opening } from '../opening.js';
 import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';
 import { BullQueue } from '../queue/bull-queue.js';
-import { loadPeers } from '../queue/peers.js';
 import { type RunStatus, runStatuses } from '../run-info.js';
 import { Keys } from './keys.js';
 import { entriesFrom, fieldsOf, recordFrom } from './records.js';

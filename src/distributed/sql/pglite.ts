@@ -1,11 +1,11 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { lockDirectory } from '../../directory-lock.js';
+import { loadPeers } from '../../peers.js';
 import { aName } from '../../validate.js';
 import type { Engine } from '../contracts.js';
 import { type EngineOptions, readEngineOptions } from '../options.js';
-import { loadPeers } from '../queue/peers.js';
 import type { Database } from './database.js';
-import { lockDirectory } from './directory-lock.js';
 import { PGliteDatabase, type PGliteLike } from './pglite-database.js';
 import { SqlEngine } from './sql-engine.js';
 

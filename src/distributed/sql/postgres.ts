@@ -1,10 +1,10 @@
 import type * as Bull from 'bullmq';
 import type * as Pg from 'pg';
+import { loadPeers } from '../../peers.js';
 import { aName, aValue } from '../../validate.js';
 import type { Engine } from '../contracts.js';
 import { EngineError } from '../errors.js';
 import { type EngineOptions, readEngineOptions } from '../options.js';
-import { loadPeers } from '../queue/peers.js';
 import type { Database, Row } from './database.js';
 import { SqlEngine } from './sql-engine.js';
 

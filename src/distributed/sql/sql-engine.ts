@@ -1,4 +1,5 @@
 import type * as Bull from 'bullmq';
+import { loadPeers } from '../../peers.js';
 import { Batcher } from '../batcher.js';
 import type {
   Commit,
@@ -16,7 +17,6 @@ import { derivedStores } from '../journal/derived-stores.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
 import { BullQueue } from '../queue/bull-queue.js';
-import { loadPeers } from '../queue/peers.js';
 import type { RunStatus } from '../run-info.js';
 import type { Database, Row } from './database.js';
 import { migrate } from './migrate.js';

@@ -3,7 +3,8 @@ import type { Engine } from '../contracts.js';
 import { OrchestratorBuilder } from '../orchestrator/builder.js';
 import type { DistributedOrchestrator } from '../orchestrator/orchestrator.js';
 import type { RunInfo } from '../run-info.js';
-import { DistributedWorker, type WorkerOptions } from '../worker/worker.js';
+import type { WorkerOptions } from '../worker/options.js';
+import { DistributedWorker } from '../worker/worker.js';
 import type { Workflow } from '../workflows.js';
 import { newId, type Suite } from './suite.js';
 

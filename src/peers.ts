@@ -1,15 +1,28 @@
-import { MissingPeerError } from '../errors.js';
+/** Something needs a package that is not installed. */
+export class MissingPeerError extends Error {
+  override readonly name = 'MissingPeerError';
+  readonly code = 'ERR_MISSING_PEER';
 
-/** Loads packages that only some engines need. @throws {MissingPeerError} that says what to install */
+  /** @param subject - what needs it */
+  constructor(
+    subject: string,
+    readonly packages: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(`${subject} needs packages that are not installed: npm install ${packages.join(' ')}`, options);
+  }
+}
+
+/** Loads packages that only some users need. @throws {MissingPeerError} that says what to install */
 export async function loadPeers<Modules>(
-  engine: string,
+  subject: string,
   loaders: { readonly [Name in keyof Modules & string]: () => Promise<Modules[Name]> },
 ): Promise<Modules> {
   const names = Object.keys(loaders) as (keyof Modules & string)[];
   const settled = await Promise.allSettled(names.map((name) => loaders[name]()));
   const missing = names.filter((name, index) => isMissing(settled[index], name));
   const failed = settled.find((result) => result.status === 'rejected');
-  if (missing.length > 0) throw new MissingPeerError(engine, missing, { cause: failed?.reason });
+  if (missing.length > 0) throw new MissingPeerError(subject, missing, { cause: failed?.reason });
   if (failed !== undefined) throw failed.reason;
   return Object.fromEntries(
     names.map((name, index) => [name, (settled[index] as PromiseFulfilledResult<unknown>).value]),

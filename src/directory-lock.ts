@@ -1,7 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { LockedError } from '../errors.js';
+
+/** A directory is in use by another process. */
+export class LockedError extends Error {
+  override readonly name = 'LockedError';
+  readonly code = 'ERR_LOCKED';
+
+  constructor(
+    readonly directory: string,
+    readonly holder: string,
+  ) {
+    super(`"${directory}" is in use by ${holder}; one process at a time can open it`);
+  }
+}
 
 /** Who holds a directory. */
 interface Holder {

@@ -1,0 +1,83 @@
+import { aCount, anObjectOf, aSignal, aValue, longestDelay } from '../../validate.js';
+import type { JobState, WorkerHealth } from '../contracts.js';
+import type { Item } from '../journal/ledger.js';
+import type { Replica } from '../journal/replica.js';
+import type { RunInfo } from '../run-info.js';
+
+/** How `waitForCompletion` waits. */
+export interface WaitForOptions {
+  /** Milliseconds after which to look, where the engine has not told of a change. Default: 1000. */
+  readonly pollInterval?: number | undefined;
+  /** Ends the waiting; the run goes on. Default: none. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Which events of a run, and until when. */
+export interface EventsOptions {
+  /** Only those behind this one, by its `seq`. Default: all that are kept. */
+  readonly after?: number | undefined;
+  /** Ends the iteration. Default: it ends when the run is over. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds between two looks. Default: 200. */
+  readonly pollInterval?: number | undefined;
+}
+
+/** A page of runs. */
+export interface RunPage {
+  readonly runs: readonly RunInfo[];
+  /** What the next page is asked for with; `undefined` after the last. */
+  readonly cursor: string | undefined;
+}
+
+/** One failure in a run. */
+export interface RunError {
+  readonly nodeId: string;
+  readonly visit: number;
+  readonly attempt: number;
+  /** What was thrown, with class name, message, code, cause and stack. */
+  readonly error: unknown;
+  /** Whether the node has failed with it; else it is tried again. */
+  readonly isFinal: boolean;
+  readonly workerId: string;
+  readonly time: number;
+}
+
+/** A node that is to be executed, or to be looked at when its time has come. */
+export interface PendingWork {
+  readonly nodeId: string;
+  readonly visit: number;
+  readonly attempt: number;
+  /** `parked`: put aside because the run is paused. `absent`: on its way into the queue. */
+  readonly state: JobState | 'parked';
+  readonly jobId: string | undefined;
+  /** Who executes it, where that has taken longer than a moment. */
+  readonly workerId: string | undefined;
+}
+
+/** A worker, and whether it is alive. */
+export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
+
+const anInterval = aValue<number>(
+  `a whole number of milliseconds from 1 to ${longestDelay}`,
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,
+);
+export const readWaitOptions = anObjectOf<WaitForOptions>({ pollInterval: anInterval, signal: aSignal });
+export const readEventsOptions = anObjectOf<EventsOptions>({
+  after: aCount,
+  signal: aSignal,
+  pollInterval: anInterval,
+});
+export const readPruneOptions = anObjectOf<{ readonly finishedBefore: number }>({ finishedBefore: aCount });
+
+/** An item of a run, as users see it. */
+export function pendingOf(
+  { node, attempt, job }: Item,
+  { position }: Replica,
+  state: JobState,
+  executing: readonly { readonly nodeId: string; readonly workerId: string }[],
+): PendingWork {
+  const nodeId = position.plan.idOf(node);
+  const workerId = executing.find((item) => item.nodeId === nodeId)?.workerId;
+  const isParked = job === undefined;
+  return { nodeId, visit: position.visitOf(node), attempt, state: isParked ? 'parked' : state, jobId: job, workerId };
+}

@@ -1,0 +1,57 @@
+import { FlowRuntime } from '../../flow/index.js';
+import { aConcurrency, aCount, aName, anObjectOf, aValue, invalid, longestDelay } from '../../validate.js';
+import type { Engine } from '../contracts.js';
+import { anEngine, aPayloadLimit } from '../options.js';
+import type { Workflow } from '../workflows.js';
+
+/** What `new DistributedWorker` takes. */
+export interface WorkerOptions {
+  readonly engine: Engine;
+  /** The flows that it executes: any number, and any number of versions of each. */
+  readonly workflows: readonly Workflow[];
+  /** How many nodes it executes at the same time: a whole number of at least 1. Default: 10. */
+  readonly concurrency?: number | undefined;
+  /** Default: host, process id and a random part. */
+  readonly id?: string | undefined;
+  /** What it executes them with: registry, hooks, middleware, dependencies, serializer. Default: a new one. */
+  readonly runtime?: FlowRuntime | undefined;
+  /**
+   * For how many milliseconds of silence a worker keeps what it holds, of at least 500: a whole number. When it dies,
+   * others have its work after this time and half of it at most; when its event loop is blocked for longer, too. Default: 5000.
+   */
+  readonly lockDuration?: number | undefined;
+  /** Milliseconds between two signs of life. Default: 1000. */
+  readonly heartbeatInterval?: number | undefined;
+  /** Milliseconds within which it notices that a run was cancelled. Default: 500. */
+  readonly watchInterval?: number | undefined;
+  /** Milliseconds between two looks at runs that are expired, or seem to be forgotten. Default: 30000. */
+  readonly maintenanceInterval?: number | undefined;
+  /** How many workers may die in one execution of a node before it counts as failed. Default: 3. */
+  readonly maxCrashes?: number | undefined;
+  /** How large an output, or a key of the context, may be as text, in bytes. Default: 1 MiB. */
+  readonly maxPayload?: number | undefined;
+}
+
+const milliseconds = aValue<number>(
+  `a whole number of milliseconds from 1 to ${longestDelay}`,
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,
+);
+
+export const readWorkerOptions = anObjectOf<WorkerOptions>({
+  engine: anEngine,
+  workflows: aValue('an array of flows or blueprints', (value) => Array.isArray(value) && value.length > 0),
+  concurrency: aValue('a whole number of at least 1', (value) => Number.isSafeInteger(value) && (value as number) >= 1),
+  id: aName,
+  runtime: aValue('a FlowRuntime', (value) => value instanceof FlowRuntime),
+  lockDuration: (value, field) => {
+    if (milliseconds(value, field) < 500) throw invalid(field, 'a whole number of milliseconds of at least 500', value);
+    return value;
+  },
+  heartbeatInterval: milliseconds,
+  watchInterval: milliseconds,
+  maintenanceInterval: milliseconds,
+  maxCrashes: aConcurrency,
+  maxPayload: aPayloadLimit,
+});
+
+export const readStopOptions = anObjectOf<{ readonly deadline?: number | undefined }>({ deadline: aCount });
