@@ -7,6 +7,8 @@ export default defineConfig({
     'flow/index': 'src/flow/index.ts',
     'distributed/index': 'src/distributed/index.ts',
     'distributed/testing/index': 'src/distributed/testing/index.ts',
+    'loops/index': 'src/loops/index.ts',
+    'loops/pools/program': 'src/loops/pools/program.ts',
   },
   format: 'esm',
   target: 'node20',

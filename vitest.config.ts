@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^orchestrator$/, replacement: source('index.ts') },
       { find: /^orchestrator\/flow$/, replacement: source('flow/index.ts') },
       { find: /^orchestrator\/distributed$/, replacement: source('distributed/index.ts') },
+      { find: /^orchestrator\/loops$/, replacement: source('loops/index.ts') },
       { find: /^orchestrator\/distributed\/testing$/, replacement: source('distributed/testing/index.ts') },
     ],
   },

@@ -11,6 +11,7 @@ import {
 } from 'orchestrator/distributed';
 import { conformanceOf } from 'orchestrator/distributed/testing';
 import { Flow, type IExecutor, InMemoryExecutor, Node, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
+import { idle, Loop, to, WorkflowOrchestrator } from 'orchestrator/loops';
 
 interface State {
   requests: number;
@@ -48,3 +49,12 @@ const fleet = new OrchestratorBuilder().workflow(flow).engine(engine).build();
 export const info: Promise<RunInfo> = fleet.startRun({ requests: 1 }).then((runId) => fleet.waitForCompletion(runId));
 export const onFleet: Promise<WorkflowResult<State>> = flow.run({}, { executor: new DistributedExecutor(engine) });
 export const suite: typeof conformanceOf = conformanceOf;
+
+const loop = new Loop('numbers', { schedule: 1_000, onError: { action: 'restart', limit: 3 } })
+  .producer('one', () => (Math.random() < 0.5 ? 1 : idle()))
+  .blocking('text', (value: number, { iteration }) => to('out', `${value} of ${iteration}`))
+  .push('out', 'texts');
+export const workflow: WorkflowOrchestrator = new WorkflowOrchestrator({ registry: {} }).load({
+  queues: { texts: { overflow: 'drop-oldest' } },
+  loops: [loop],
+});

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { AbortError, Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
 import { DistributedWorker, memory, OrchestratorBuilder, redis } from 'orchestrator/distributed';
 import { BlueprintError, FileCheckpointStore, Flow, FlowRuntime, GraphBuilder, withAction } from 'orchestrator/flow';
+import { done, Loop, lmdbStore, WorkflowOrchestrator } from 'orchestrator/loops';
 
 const events = [];
 const orchestrator = new Orchestrator({ state: { requests: 0 }, retry: { retries: 2, minTimeout: 1 } })
@@ -95,5 +96,30 @@ assert.deepEqual(await fleet.pendingWork(runId), []);
 await worker.stop();
 // What an engine needs besides is named where it is missing.
 await assert.rejects(redis('redis://127.0.0.1:1').open(), /npm install bullmq ioredis/);
+
+// Loops: on the event loop, in a thread, in a process, with queues between them.
+for (const pool of ['thread', 'process']) {
+  const numbers = [];
+  let next = 0;
+  const module = new URL('smoke-loop.mjs', import.meta.url);
+  const workflow = new WorkflowOrchestrator().load({
+    queues: { numbers: { capacity: 4 }, doubled: {} },
+    loops: [
+      new Loop('count').producer('next', () => (next < 10 ? ++next : done)).push('out', 'numbers'),
+      { id: 'double', module, options: { factor: 2 }, pool },
+      new Loop('collect').read('in', 'doubled').blocking('add', (number) => void numbers.push(number)),
+    ],
+  });
+  await workflow.start();
+  const { abandoned, messages } = await workflow.stop();
+  assert.deepEqual([numbers, abandoned, messages], [[2, 4, 6, 8, 10, 12, 14, 16, 18, 20].slice(0, next), 0, 0]);
+  await workflow.close();
+}
+const clocked = new Loop('clocked', { schedule: { cron: '* * * * *' } }).producer('tick', () => 1);
+await assert.rejects(new WorkflowOrchestrator().load({ loops: [clocked] }).start(), /npm install croner/);
+await assert.rejects(
+  new WorkflowOrchestrator({ store: lmdbStore('never') }).load({ loops: [clocked] }).start(),
+  /npm install lmdb/,
+);
 
 console.log(`smoke: Node ${process.versions.node}`);

@@ -1,0 +1,77 @@
+export { LockedError } from '../directory-lock.js';
+export { MissingPeerError } from '../peers.js';
+export type {
+  EdgeDefinition,
+  ErrorAction,
+  ErrorPolicy,
+  Implementation,
+  LoopDefinition,
+  LoopRuntime,
+  LoopSettings,
+  MissedTicks,
+  ModuleLoop,
+  NodeDefinition,
+  NodeKind,
+  Overflow,
+  PlacedLoop,
+  Placement,
+  PoolType,
+  QueueDefinition,
+  Registry,
+  RestartPolicy,
+  Schedule,
+  WhenFull,
+  WorkflowDefinition,
+} from './definition.js';
+export {
+  InFlightError,
+  LoopCrashError,
+  LoopDefinitionError,
+  type LoopFault,
+  LoopModuleError,
+  LoopStateError,
+  LoopStoreError,
+  NotFoundError,
+  QueueFullError,
+  RouteError,
+} from './errors.js';
+export type { DeadLetter, Durations, LoopMetrics, LoopState, NodeHealth, NodeState, QueueMetrics } from './health.js';
+export type { Inlet, LoopEvent, LoopHost } from './host.js';
+export { Loop, type LoopOptions, type NodeSettings, type ProducerFunction, type ReaderFunction } from './loop.js';
+export { type LoopEnd, LoopManager } from './manager/loop-manager.js';
+export {
+  BaseNode,
+  BlockingNode,
+  type Cursor,
+  type Message,
+  type Messaging,
+  type NodeClass,
+  type NodeConfig,
+  type NodeData,
+  type NodeFunction,
+  NonBlockingNode,
+  ProducerNode,
+  QueueNode,
+  type QueueNodeOptions,
+  QueueReader,
+  type QueueReaderOptions,
+} from './node.js';
+export type {
+  LoadedLoop,
+  Logger,
+  QueueHandle,
+  StopOptions,
+  StopSummary,
+  Workflow,
+  WorkflowEvents,
+  WorkflowHealth,
+  WorkflowMetrics,
+  WorkflowOrchestratorOptions,
+} from './orchestrator/contracts.js';
+export type { DeadLetters } from './orchestrator/dead-letters.js';
+export { WorkflowOrchestrator } from './orchestrator/orchestrator.js';
+export type { StopReport } from './orchestrator/supervisor.js';
+export { type Done, done, Idle, idle, Routed, to } from './outcomes.js';
+export { type LoopPlan, type PlannedNode, planOf } from './plan.js';
+export type { DesiredState, LoopStore, Stored } from './store/contracts.js';
+export { lmdbStore } from './store/lmdb.js';

@@ -1,0 +1,165 @@
+import { isPromiseLike } from '../../hooks.js';
+import { InFlightError, RouteError } from '../errors.js';
+import { Routed } from '../outcomes.js';
+import type { PlannedNode } from '../plan.js';
+import { type Iteration, IterationData, type Surroundings } from './iteration.js';
+import type { NodeRunner } from './runner.js';
+
+/** Something to wait for, or nothing: most nodes have ended when they return. */
+type Pending = Promise<void> | undefined;
+
+/** How many calls of a non-blocking node may be under way where it does not say. */
+const mostInFlight = 100;
+
+/** What a chain tells its loop. */
+export interface ChainOwner extends Surroundings {
+  failed(node: PlannedNode, value: unknown, iteration: Iteration, error: unknown): void;
+}
+
+/**
+ * What is behind a producer. A value goes to the nodes that follow, one after the other in order of their edges, each
+ * with all that follows it in its turn:
+ *
+ * - a blocking node is waited for, and its output goes on;
+ * - a non-blocking node is called; its promise is not waited for, and what it got goes on;
+ * - where a node fails, what follows it is left out, and its siblings go on unless the loop is to pause or to end.
+ */
+export class Chain {
+  constructor(
+    private readonly runners: ReadonlyMap<PlannedNode, NodeRunner>,
+    private readonly owner: ChainOwner,
+  ) {}
+
+  /** What follows a node that has returned this. */
+  passOn(node: PlannedNode, returned: unknown, iteration: Iteration): Pending {
+    if (returned instanceof Routed) return this.#route(node, returned, iteration);
+    return this.#forward(node.next, returned, iteration, 0);
+  }
+
+  /** A node, and what follows it. */
+  visit(node: PlannedNode, value: unknown, iteration: Iteration): Pending {
+    const runner = this.runners.get(node) as NodeRunner;
+    if (node.kind === 'non-blocking') return this.#begin(node, runner, value, iteration);
+    let returned: unknown;
+    try {
+      returned = runner.call(new IterationData(value, node.id, iteration, this.owner));
+    } catch (thrown) {
+      this.owner.failed(node, value, iteration, thrown);
+      return undefined;
+    }
+    if (isPromiseLike(returned)) return this.#await(node, runner, value, returned, iteration);
+    runner.succeeded();
+    return this.passOn(node, returned, iteration);
+  }
+
+  async #await(
+    node: PlannedNode,
+    runner: NodeRunner,
+    value: unknown,
+    pending: PromiseLike<unknown>,
+    iteration: Iteration,
+  ): Promise<void> {
+    let returned: unknown;
+    try {
+      returned = await pending;
+    } catch (thrown) {
+      this.owner.failed(node, value, iteration, thrown);
+      return undefined;
+    }
+    runner.succeeded();
+    return this.passOn(node, returned, iteration);
+  }
+
+  #route(node: PlannedNode, { targets, value }: Routed, iteration: Iteration): Pending {
+    const next: PlannedNode[] = [];
+    for (const target of targets) {
+      const found = node.next.find(({ id }) => id === target);
+      if (found === undefined) {
+        const known = node.next.map(({ id }) => id);
+        this.owner.failed(node, value, iteration, new RouteError(node.id, target, known));
+        return undefined;
+      }
+      next.push(found);
+    }
+    return this.#forward(next, value, iteration, 0);
+  }
+
+  #forward(nodes: readonly PlannedNode[], value: unknown, iteration: Iteration, from: number): Pending {
+    for (let index = from; index < nodes.length; index++) {
+      if (iteration.isCut) return undefined;
+      const pending = this.visit(nodes[index] as PlannedNode, value, iteration);
+      if (pending !== undefined && index + 1 < nodes.length)
+        return this.#forwardLater(pending, nodes, value, iteration, index + 1);
+      if (pending !== undefined) return pending;
+    }
+    return undefined;
+  }
+
+  async #forwardLater(
+    pending: Promise<void>,
+    nodes: readonly PlannedNode[],
+    value: unknown,
+    iteration: Iteration,
+    from: number,
+  ) {
+    await pending;
+    return this.#forward(nodes, value, iteration, from);
+  }
+
+  /** Calls a non-blocking node, where it may be called once more. */
+  #begin(node: PlannedNode, runner: NodeRunner, value: unknown, iteration: Iteration): Pending {
+    const { maxInFlight = mostInFlight, whenFull = 'wait' } = node.definition;
+    if (runner.inFlight < maxInFlight) return this.#callBeside(node, runner, value, iteration);
+    if (whenFull === 'wait') return this.#beginLater(node, runner, value, iteration);
+    if (whenFull === 'drop') {
+      runner.dropped++;
+      return this.#forward(node.next, value, iteration, 0);
+    }
+    this.owner.failed(node, value, iteration, new InFlightError(node.id, maxInFlight));
+    return undefined;
+  }
+
+  async #beginLater(node: PlannedNode, runner: NodeRunner, value: unknown, iteration: Iteration): Promise<void> {
+    await runner.slot;
+    return iteration.isCut ? undefined : this.#begin(node, runner, value, iteration);
+  }
+
+  #callBeside(node: PlannedNode, runner: NodeRunner, value: unknown, iteration: Iteration): Pending {
+    let returned: unknown;
+    try {
+      returned = runner.call(new IterationData(value, node.id, iteration, this.owner));
+    } catch (thrown) {
+      this.owner.failed(node, value, iteration, thrown);
+      return undefined;
+    }
+    if (returned instanceof Routed) return this.#route(node, new Routed(returned.targets, value), iteration);
+    if (isPromiseLike(returned)) this.#track(node, runner, value, returned, iteration);
+    else runner.succeeded();
+    return this.#forward(node.next, value, iteration, 0);
+  }
+
+  #track(
+    node: PlannedNode,
+    runner: NodeRunner,
+    value: unknown,
+    pending: PromiseLike<unknown>,
+    iteration: Iteration,
+  ): void {
+    iteration.begin();
+    runner.began();
+    const ended = () => {
+      runner.ended();
+      iteration.end();
+    };
+    Promise.resolve(pending).then(
+      () => {
+        runner.succeeded();
+        ended();
+      },
+      (thrown) => {
+        this.owner.failed(node, value, iteration, thrown);
+        ended();
+      },
+    );
+  }
+}

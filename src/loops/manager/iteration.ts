@@ -1,0 +1,81 @@
+import type { Cancellation } from '../../cancellation.js';
+import type { Message, NodeData } from '../node.js';
+
+const noMessages: readonly Message[] = [];
+
+/** One turn of a loop: it has ended when its chain has, and all that non-blocking nodes have begun in it. */
+export class Iteration {
+  /** Whether nothing more is to be begun in it. */
+  isCut = false;
+  /** Whether some of it was left undone, since all had to end: its messages are to be delivered again. */
+  isAbandoned = false;
+  /** Where the producer has got to with it, if it has said so. */
+  cursor: { readonly value: unknown } | undefined = undefined;
+  /** The chain, and calls of non-blocking nodes. */
+  #open = 1;
+
+  constructor(
+    readonly number: number,
+    private readonly onEnd: (iteration: Iteration) => void,
+    readonly messages: readonly Message[] = noMessages,
+  ) {}
+
+  get hasEnded(): boolean {
+    return this.#open === 0 && !this.isAbandoned;
+  }
+
+  begin(): void {
+    this.#open++;
+  }
+
+  end(): void {
+    if (--this.#open === 0 && !this.isAbandoned && (this.cursor !== undefined || this.messages.length > 0))
+      this.onEnd(this);
+  }
+}
+
+/** What is the same for all that a loop's nodes get. */
+export interface Surroundings {
+  readonly loopId: string;
+  readonly signal: AbortSignal;
+}
+
+/** What a node gets at each iteration. */
+export class IterationData implements NodeData {
+  attempt = 0;
+  /** What ends the attempt, where that is more than what ends the loop: its timeout. */
+  cancellation: Pick<Cancellation, 'signal'> | undefined = undefined;
+  readonly #iteration: Iteration;
+  readonly #surroundings: Surroundings;
+
+  constructor(
+    readonly value: unknown,
+    readonly nodeId: string,
+    iteration: Iteration,
+    surroundings: Surroundings,
+  ) {
+    this.#iteration = iteration;
+    this.#surroundings = surroundings;
+  }
+
+  get loopId(): string {
+    return this.#surroundings.loopId;
+  }
+
+  get iteration(): number {
+    return this.#iteration.number;
+  }
+
+  get message(): Message | undefined {
+    const { messages } = this.#iteration;
+    return messages.length === 1 ? messages[0] : undefined;
+  }
+
+  get messages(): readonly Message[] {
+    return this.#iteration.messages;
+  }
+
+  get signal(): AbortSignal {
+    return (this.cancellation ?? this.#surroundings).signal;
+  }
+}

@@ -1,0 +1,153 @@
+import { type Definition, defineWork, performIn, sourceOf } from '../../action.js';
+import { taskChannel } from '../../channels.js';
+import { applyPolicies, type Policies } from '../../policy.js';
+import type { Scope } from '../../process.js';
+import type { AnyFunction } from '../../validate.js';
+import type { NodeHealth, NodeState } from '../health.js';
+import { isNodeClass } from '../loop.js';
+import type { BaseNode, NodeConfig, NodeData } from '../node.js';
+import type { PlannedNode } from '../plan.js';
+import type { IterationData } from './iteration.js';
+
+type Call = (data: NodeData) => unknown;
+
+/** What nodes are carried out with. */
+export interface Bench {
+  readonly core: Definition['core'];
+  readonly policies: Policies;
+  readonly scope: Scope;
+  configOf(node: PlannedNode): NodeConfig;
+  onState(nodeId: string, state: NodeState): void;
+}
+
+/**
+ * One node as long as its loop goes: its object, its policies, and how it stands. A call is a task of the kernel wherever
+ * somebody can tell: where there are hooks, middleware, subscribers or policies. Else it is a plain call.
+ */
+export class NodeRunner {
+  calls = 0;
+  errors = 0;
+  retries = 0;
+  dropped = 0;
+  inFlight = 0;
+  state: NodeState = 'healthy';
+  error: string | undefined = undefined;
+  readonly #definition: Definition;
+  readonly #hasPolicies: boolean;
+  #object: BaseNode | undefined = undefined;
+  #call: Call = missing;
+  #onSlot: (() => void) | undefined = undefined;
+
+  constructor(
+    readonly node: PlannedNode,
+    private readonly bench: Bench,
+    /** The one before a restart: counts go on. */
+    before?: NodeRunner,
+  ) {
+    if (before !== undefined) {
+      const { calls, errors, retries, dropped, state, error } = before;
+      Object.assign(this, { calls, errors, retries, dropped, state, error });
+    }
+    const { policies, core } = bench;
+    const { retry, timeout, policy } = policies;
+    this.#hasPolicies =
+      (retry !== undefined && retry.retries !== 0) || Object.keys(timeout).length > 0 || policy !== undefined;
+    const work = applyPolicies(policies, ({ args, record }, { cancellation }) => {
+      cancellation.throwIfAborted();
+      if (record !== undefined) record.attempts++;
+      const data = args[1] as IterationData;
+      if (cancellation !== bench.scope.cancellation) data.cancellation = cancellation;
+      return this.#attempt(data);
+    });
+    this.#definition = defineWork(core, node.id, work);
+  }
+
+  /** Makes the node's object, and has it set itself up. */
+  async setUp(): Promise<void> {
+    const { implementation, kind } = this.node;
+    if (isNodeClass(implementation)) {
+      const object = new implementation(this.bench.configOf(this.node));
+      this.#object = object;
+      this.#call = (data) => object.run(data);
+      await object.setUp();
+      return;
+    }
+    // An action of the same orchestrator is not a task in a task.
+    const source = sourceOf(implementation as AnyFunction);
+    const fn = (source?.core === this.bench.core ? source.fn : implementation) as (...args: unknown[]) => unknown;
+    this.#call = kind === 'producer' ? (data) => fn(data) : (data) => fn(data.value, data);
+  }
+
+  async cleanUp(): Promise<void> {
+    const object = this.#object;
+    this.#object = undefined;
+    this.#call = missing;
+    await object?.cleanUp();
+  }
+
+  /** Calls the node. It may throw, or give a promise. */
+  call(data: IterationData): unknown {
+    this.calls++;
+    const { core, scope } = this.bench;
+    if (!this.#hasPolicies && !core.hooks.seeTasks && !taskChannel.hasSubscribers) {
+      data.attempt = 1;
+      return this.#call(data);
+    }
+    return performIn(this.#definition, [data.value, data], scope.process, scope);
+  }
+
+  succeeded(): void {
+    if (this.state !== 'healthy') this.#become('healthy');
+  }
+
+  failed(error: unknown): void {
+    this.errors++;
+    this.error = String(error);
+    this.#become('failing');
+  }
+
+  /** A call of a non-blocking node is under way. */
+  began(): void {
+    this.inFlight++;
+  }
+
+  ended(): void {
+    this.inFlight--;
+    this.#onSlot?.();
+    this.#onSlot = undefined;
+  }
+
+  /** Resolves when one of the calls that are under way has ended. */
+  get slot(): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.#onSlot;
+      this.#onSlot = () => {
+        before?.();
+        resolve();
+      };
+    });
+  }
+
+  get health(): NodeHealth {
+    const { calls, errors, retries, dropped, inFlight, state, error } = this;
+    return { nodeId: this.node.id, state, calls, errors, retries, dropped, inFlight, error };
+  }
+
+  #attempt(data: IterationData): unknown {
+    if (++data.attempt > 1) {
+      this.retries++;
+      this.#become('retrying');
+    }
+    return this.#call(data);
+  }
+
+  #become(state: NodeState): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.bench.onState(this.node.id, state);
+  }
+}
+
+function missing(): never {
+  throw new Error('the node was not set up');
+}

@@ -1,0 +1,126 @@
+import { readRetry } from '../retry.js';
+import {
+  aConcurrency,
+  aLimit,
+  aName,
+  anObjectOf,
+  aValue,
+  invalid,
+  isPlainObject,
+  longestDelay,
+  type Reader,
+} from '../validate.js';
+import type {
+  EdgeDefinition,
+  ErrorPolicy,
+  LoopSettings,
+  NodeDefinition,
+  NodeKind,
+  QueueDefinition,
+  RestartPolicy,
+  Schedule,
+} from './definition.js';
+
+/** Reads what definitions of loops are made of: each refuses what is wrong, with the name of the field. */
+
+const kinds: readonly NodeKind[] = ['producer', 'blocking', 'non-blocking', 'queue', 'reader'];
+
+export const milliseconds = aValue<number>(
+  `a number of milliseconds from 0 to ${longestDelay}`,
+  (value) => typeof value === 'number' && value >= 0 && value <= longestDelay,
+);
+
+const anInterval = aValue<number>(
+  `a number of milliseconds above 0, up to ${longestDelay}`,
+  (value) => typeof value === 'number' && value > 0 && value <= longestDelay,
+);
+
+const aWholeNumber = aValue<number>(
+  'a whole number of at least 0, or Infinity',
+  (value) => value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 0),
+);
+
+const aCapacity = aValue<number>(
+  'a whole number of at least 1',
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1,
+);
+
+export function oneOf<Value extends string>(...values: readonly Value[]): Reader<Value> {
+  return aValue(`one of ${values.join(', ')}`, (value) => values.includes(value as Value));
+}
+
+const readRestart = anObjectOf<RestartPolicy>({
+  action: oneOf('restart'),
+  limit: aWholeNumber,
+  within: anInterval,
+  backoff: milliseconds,
+  maxBackoff: milliseconds,
+});
+
+const anAction = oneOf('continue', 'pause', 'stop', 'restart');
+
+const readErrorPolicy: Reader<ErrorPolicy> = (value, field) =>
+  isPlainObject(value) ? readRestart(value, field) : anAction(value, field);
+
+export const readCrashPolicy: Reader = (value, field) =>
+  isPlainObject(value) ? readRestart(value, field) : oneOf('stop', 'restart')(value, field);
+
+const readScheduleObject = anObjectOf<Schedule>(
+  {
+    every: anInterval,
+    cron: aName,
+    timezone: aName,
+    missed: oneOf('skip', 'catch-up', 'delay'),
+  },
+  'every',
+);
+
+export const readSchedule: Reader<Schedule> = (value, field) => {
+  const read = readScheduleObject(value, field);
+  if ((read.every === undefined) === (read.cron === undefined)) {
+    throw invalid(field, 'an interval (`every`) or a cron expression (`cron`)', value);
+  }
+  if (read.cron !== undefined && read.missed === 'delay') {
+    throw invalid(`${field}.missed`, 'skip or catch-up for a cron expression', read.missed);
+  }
+  return read;
+};
+
+export const settingsReaders = {
+  schedule: readSchedule,
+  onError: readErrorPolicy,
+  producerBackoff: milliseconds,
+};
+
+export const readLoopSettings = anObjectOf<LoopSettings>(settingsReaders);
+
+const readNodeFields = anObjectOf<NodeDefinition>({
+  id: aName,
+  kind: oneOf(...kinds),
+  uses: aName,
+  options: aValue('a plain object', isPlainObject),
+  retry: readRetry,
+  timeout: aLimit,
+  onError: readErrorPolicy,
+  maxInFlight: aConcurrency,
+  whenFull: oneOf('wait', 'drop', 'fail'),
+});
+
+export const readNode: Reader<NodeDefinition> = (value, field) => withNames(readNodeFields(value, field), field, 'id');
+
+const readEdgeFields = anObjectOf<EdgeDefinition>({ from: aName, to: aName });
+
+export const readEdge: Reader<EdgeDefinition> = (value, field) =>
+  withNames(readEdgeFields(value, field), field, 'from', 'to');
+
+/** Fields that have to be there. */
+function withNames<Read extends object>(read: Read, field: string, ...names: readonly (keyof Read & string)[]): Read {
+  for (const name of names) aName(read[name], field ? `${field}.${name}` : name);
+  return read;
+}
+
+export const readQueue = anObjectOf<QueueDefinition>({
+  capacity: aCapacity,
+  overflow: oneOf('block', 'drop-oldest', 'drop-newest', 'fail'),
+  type: oneOf('queue', 'topic'),
+});

@@ -1,0 +1,96 @@
+import type { Orchestrator } from '../../orchestrator.js';
+import type { LoopDefinition, PlacedLoop, QueueDefinition, Registry } from '../definition.js';
+import type { DeadLetter, LoopMetrics, LoopState, NodeState, QueueMetrics } from '../health.js';
+import type { Loop } from '../loop.js';
+import type { LoopStore } from '../store/contracts.js';
+import type { StopReport } from './supervisor.js';
+
+/** Anything shaped like pino or console. */
+export interface Logger {
+  info(details: object, message: string): unknown;
+  error(details: object, message: string): unknown;
+}
+
+/** What `new WorkflowOrchestrator` takes. */
+export interface WorkflowOrchestratorOptions {
+  /** Implementations for loops that are given as data. */
+  readonly registry?: Registry | undefined;
+  /** Whose hooks, middleware and policies loops have that do not say themselves, on the event loop. Default: a new one each. */
+  // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
+  readonly orchestrator?: Orchestrator<any> | undefined;
+  /** Where queues, cursors, dead letters and desired states are kept. Default: nowhere, they end with the program. */
+  readonly store?: LoopStore | undefined;
+  /** Milliseconds between two `metrics` events. Default: 1000. */
+  readonly metricsInterval?: number | undefined;
+  /** How many dead letters are kept; the oldest make room. Default: 1000. */
+  readonly deadLetterCapacity?: number | undefined;
+  /** Told of states and failures, of each loop and node. Default: none. */
+  readonly logger?: Logger | undefined;
+}
+
+/** A loop as it is loaded: put together in code, with its place, or as data. */
+export type LoadedLoop = Loop | (Omit<PlacedLoop, keyof LoopDefinition> & { readonly loop: Loop }) | PlacedLoop;
+
+/** What `load` takes: loops, and the queues between them. */
+export interface Workflow {
+  readonly queues?: Readonly<Record<string, QueueDefinition>> | undefined;
+  readonly loops: readonly LoadedLoop[];
+}
+
+/** How it ends. */
+export interface StopOptions {
+  /** Which loop. Default: all. */
+  readonly loopId?: string | undefined;
+  /** Milliseconds until signals abort, and what does not end then is terminated. Default: 10000. */
+  readonly deadline?: number | undefined;
+  /** Whether loops that read queues go on until these are empty. Default: true, when all are stopped. */
+  readonly drain?: boolean | undefined;
+}
+
+/** What was left undone. */
+export interface StopSummary {
+  readonly loops: readonly StopReport[];
+  /** Iterations and calls of non-blocking nodes that did not end. */
+  readonly abandoned: number;
+  /** Messages that are still in queues. With a store they are there at the next start. */
+  readonly messages: number;
+}
+
+/** What is told as it happens. */
+export interface WorkflowEvents {
+  state: [event: { readonly loopId: string; readonly state: LoopState; readonly error?: unknown }];
+  node: [event: { readonly loopId: string; readonly nodeId: string; readonly state: NodeState }];
+  failure: [
+    event: { readonly loopId: string; readonly nodeId: string; readonly iteration: number; readonly error: unknown },
+  ];
+  deadLetter: [letter: DeadLetter];
+  metrics: [metrics: WorkflowMetrics];
+}
+
+export interface WorkflowMetrics {
+  readonly loops: readonly LoopMetrics[];
+  readonly queues: readonly QueueMetrics[];
+  readonly deadLetters: number;
+}
+
+/** How the whole stands. `failing`: a node has failed last, or a loop is restarting; `error`: a loop has ended with one. */
+export interface WorkflowHealth {
+  readonly status: 'healthy' | 'failing' | 'error';
+  readonly loops: readonly {
+    readonly loopId: string;
+    readonly state: LoopState;
+    readonly failing: readonly string[];
+    readonly error: string | undefined;
+  }[];
+}
+
+/** The way into a queue, and a view on it, for code outside of loops. */
+export interface QueueHandle {
+  /**
+   * Adds a message. Resolves when there was room for it, and, with a store, when it survives a crash.
+   *
+   * @throws {QueueFullError} where the queue is full and its policy is `fail`
+   */
+  push(value: unknown): Promise<void>;
+  readonly metrics: QueueMetrics;
+}

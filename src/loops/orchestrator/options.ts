@@ -1,0 +1,49 @@
+import { aName, anObjectOf, aValue, isPlainObject } from '../../validate.js';
+import type { PoolType } from '../definition.js';
+import { milliseconds, oneOf, readCrashPolicy } from '../options.js';
+import { aPlainOrchestrator } from '../runtime.js';
+import type { LoopStore } from '../store/contracts.js';
+import type { Logger, StopOptions, Workflow, WorkflowOrchestratorOptions } from './contracts.js';
+
+/** Reads what a workflow is made with: each refuses what is wrong, with the name of the field. */
+
+export const readOptions = anObjectOf<WorkflowOrchestratorOptions>({
+  registry: aValue('an object of functions and classes by name', isPlainObject),
+  orchestrator: aPlainOrchestrator,
+  store: aValue('a LoopStore', (value) => typeof (value as LoopStore | null)?.putMessage === 'function'),
+  metricsInterval: aValue(
+    'a number of milliseconds of at least 10',
+    (value) => Number.isFinite(value) && (value as number) >= 10,
+  ),
+  deadLetterCapacity: aValue(
+    'a whole number of at least 0',
+    (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  ),
+  logger: aValue('an object with info and error', (value) => typeof (value as Logger | null)?.error === 'function'),
+});
+
+export const readWorkflow = anObjectOf<Workflow>({
+  queues: aValue('an object of queues by name', isPlainObject),
+  loops: aValue('an array', Array.isArray),
+});
+
+export const readStopOptions = anObjectOf<StopOptions>({
+  loopId: aName,
+  deadline: milliseconds,
+  drain: aValue('a boolean', (value) => typeof value === 'boolean'),
+});
+
+export const readPlacement = anObjectOf<
+  Record<'pool' | 'resourceLimits' | 'onCrash' | 'id' | 'module' | 'export' | 'options', unknown>
+>({
+  id: aName,
+  module: aValue(
+    'a file URL or a path',
+    (value) => value instanceof URL || (typeof value === 'string' && value !== ''),
+  ),
+  export: aName,
+  options: (value) => value,
+  pool: oneOf<PoolType>('async', 'thread', 'process'),
+  resourceLimits: aValue('an object of numbers', isPlainObject),
+  onCrash: readCrashPolicy,
+});

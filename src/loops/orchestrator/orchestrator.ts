@@ -1,0 +1,525 @@
+import { EventEmitter } from 'node:events';
+import pTimeout from 'p-timeout';
+import { ValidationError } from '../../errors.js';
+import { aName, invalid, isPlainObject } from '../../validate.js';
+import type { LoopDefinition, ModuleLoop, Overflow, PlacedLoop, QueueDefinition } from '../definition.js';
+import { LoopDefinitionError, type LoopFault, LoopStateError, NotFoundError } from '../errors.js';
+import type { DeadLetter } from '../health.js';
+import type { LoopEvent } from '../host.js';
+import { Loop, type LoopSource } from '../loop.js';
+import { readQueue } from '../options.js';
+import { type LoopPlan, planOf } from '../plan.js';
+import { AsyncLoop } from '../pools/async.js';
+import { assertCloneable } from '../pools/cloneable.js';
+import { hrefOf, loadLoop } from '../pools/module.js';
+import type { HostedLoop } from '../pools/pool.js';
+import { RemoteLoop } from '../pools/remote.js';
+import type { DesiredState, Stored } from '../store/contracts.js';
+import { checkWorkflow, isBehind, type NamedShape } from '../workflow.js';
+import type {
+  LoadedLoop,
+  QueueHandle,
+  StopOptions,
+  StopSummary,
+  Workflow,
+  WorkflowEvents,
+  WorkflowHealth,
+  WorkflowMetrics,
+  WorkflowOrchestratorOptions,
+} from './contracts.js';
+import { DeadLetters } from './dead-letters.js';
+import { readOptions, readPlacement, readStopOptions, readWorkflow } from './options.js';
+import { Queues } from './queues.js';
+import { shapeOf, stopInOrder } from './stopping.js';
+import { isModuleLoop, type StopReport, Supervisor } from './supervisor.js';
+
+/**
+ * Owns loops, the queues between them, and the pools that they live in.
+ *
+ * @example
+ * const orchestrator = new WorkflowOrchestrator().load({
+ *   queues: { lines: { capacity: 10_000 } },
+ *   loops: [reader, { id: 'parse', module: new URL('./parse.js', import.meta.url), pool: 'thread' }],
+ * });
+ * await orchestrator.start();
+ * process.once('SIGINT', () => orchestrator.stop());
+ */
+export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
+  readonly deadLetters: DeadLetters;
+  readonly #options: WorkflowOrchestratorOptions;
+  readonly #definitions = new Map<string, QueueDefinition>();
+  readonly #loops = new Map<string, Supervisor>();
+  readonly #cursors = new Map<string, unknown>();
+  #queues: Queues | undefined = undefined;
+  #stored: Stored | undefined = undefined;
+  #opening: Promise<void> | undefined = undefined;
+  #ticker: NodeJS.Timeout | undefined = undefined;
+  #isClosed = false;
+  #isStoreOpen = false;
+  #closing: Promise<void> | undefined = undefined;
+  /** Starts that wait until all is open, each with what was stopped meanwhile. */
+  readonly #starts = new Set<Set<string>>();
+  /** How loops are wanted to be. */
+  readonly #desired = new Map<string, DesiredState>();
+  /** Queues whose messages leave this thread, or are stored. */
+  readonly #crossed = new Set<string>();
+
+  /** @throws {ValidationError} for an option that is unknown or of the wrong kind */
+  constructor(options: WorkflowOrchestratorOptions = {}) {
+    super();
+    this.#options = readOptions(options);
+    const { deadLetterCapacity = 1_000, store } = this.#options;
+    this.deadLetters = new DeadLetters(
+      deadLetterCapacity,
+      (letter) => this.#replay(letter),
+      () => store,
+    );
+  }
+
+  /**
+   * Adds loops, and queues between them. Loops that are put together here are checked at once, those in modules when they
+   * are started.
+   *
+   * @throws {ValidationError} for a field that is unknown or of the wrong kind
+   * @throws {LoopDefinitionError} that lists every fault
+   */
+  load(workflow: Workflow): this {
+    const { queues = {}, loops } = readWorkflow(workflow, 'workflow');
+    if (this.#opening !== undefined)
+      throw new LoopStateError('', 'running', 'workflows are loaded before the first start');
+    if (!Array.isArray(loops)) throw invalid('workflow.loops', 'an array', loops);
+    const faults: LoopFault[] = [];
+    const supervisors = new Map<string, Supervisor>();
+    for (const [index, loaded] of loops.entries()) {
+      try {
+        const supervisor = this.#supervisorOf(loaded, `workflow.loops[${index}]`);
+        if (this.#loops.has(supervisor.id) || supervisors.has(supervisor.id)) {
+          faults.push({ message: `there are two loops "${supervisor.id}"`, loopId: supervisor.id });
+        }
+        supervisors.set(supervisor.id, supervisor);
+      } catch (error) {
+        if (!(error instanceof LoopDefinitionError)) throw error;
+        faults.push(...error.faults);
+      }
+    }
+    const definitions = Object.entries(queues).map(
+      ([name, queue]) => [name, readQueue(queue, `workflow.queues.${name}`)] as const,
+    );
+    for (const [name] of definitions) {
+      if (this.#definitions.has(name)) faults.push({ message: `there are two queues "${name}"`, queue: name });
+    }
+    if (faults.length > 0) throw new LoopDefinitionError(faults);
+    for (const [name, definition] of definitions) this.#definitions.set(name, definition);
+    for (const [id, supervisor] of supervisors) this.#loops.set(id, supervisor);
+    return this;
+  }
+
+  /**
+   * Starts a loop, or all that do not run, side by side. Resolves when all have begun; where one cannot, it rejects, and the
+   * others go on. Loops that a store knows as stopped or paused are left so, unless they are named.
+   *
+   * @throws {LoopDefinitionError} for faults between loops
+   * @throws {NotFoundError} for a loop that is not there
+   * @throws {LoopModuleError} for a module that cannot be loaded, or holds no loop
+   * @throws {LoopStateError} where the named one runs already, or it is stopped before it has begun
+   */
+  async start(loopId?: string): Promise<void> {
+    const named = loopId === undefined ? undefined : this.#get(loopId);
+    const stopped = new Set<string>();
+    this.#starts.add(stopped);
+    try {
+      await this.#opened();
+    } finally {
+      this.#starts.delete(stopped);
+    }
+    if (stopped.has(everything) || (loopId !== undefined && stopped.has(loopId))) {
+      await this.#discard();
+      throw new LoopStateError(loopId ?? '', 'stopped', 'it was stopped before it had begun');
+    }
+    if (named?.isRunning) throw new LoopStateError(named.id, named.state, 'it has been started');
+    const idle = [...this.#loops.values()].filter(({ isRunning }) => !isRunning);
+    const starting =
+      named === undefined ? idle.filter(({ id }) => this.#desired.get(id) !== 'stopped' && !stopped.has(id)) : [named];
+    this.#startTicker();
+    await all(
+      starting.map(async (supervisor) => {
+        const paused =
+          named === undefined && this.#options.store !== undefined && this.#desired.get(supervisor.id) === 'paused';
+        const started = supervisor.start({ paused });
+        void supervisor.ended?.then(() => this.#stopTickerIfIdle());
+        await started;
+        if (!paused) this.#want(supervisor.id, 'running');
+      }),
+    );
+  }
+
+  /**
+   * Pauses a loop, or all that run: those that push before those that read. Resolves when the iterations that are under
+   * way have ended, or they are resumed.
+   *
+   * @throws {LoopStateError} where the one does not run
+   */
+  async pause(loopId?: string): Promise<void> {
+    const paused = this.#running(loopId);
+    for (const { id } of paused) this.#want(id, 'paused');
+    const pauses = new Map<Supervisor, Promise<void>>();
+    const pause = (supervisor: Supervisor): Promise<void> => {
+      const known = pauses.get(supervisor);
+      if (known !== undefined) return known;
+      // Who waits for room in a queue is not paused before somebody has read it.
+      pauses.set(supervisor, Promise.resolve());
+      const before = paused.filter((other) => other !== supervisor && isBehind(shapeOf(supervisor), [shapeOf(other)]));
+      const pausing = Promise.all(before.map(pause)).then(() => {
+        // It may have been resumed meanwhile.
+        return this.#desired.get(supervisor.id) === 'paused' ? supervisor.pause() : undefined;
+      });
+      pauses.set(supervisor, pausing);
+      return pausing;
+    };
+    await all(paused.map(pause));
+  }
+
+  /**
+   * Has a loop, or all that run, go on where they were paused.
+   *
+   * @throws {LoopStateError} where the one does not run
+   */
+  resume(loopId?: string): void {
+    for (const supervisor of this.#running(loopId)) {
+      this.#want(supervisor.id, 'running');
+      supervisor.resume();
+    }
+  }
+
+  /**
+   * Stops a loop, or all. Producers stop first; loops that read go on until their queues are empty; then all that is under
+   * way ends, and nodes clean up. Past the deadline signals abort; a second later threads and processes are terminated, and
+   * what is on the event loop is left behind.
+   *
+   * @returns how each has ended, and what was left undone
+   * @throws {LoopStoreError} when all has ended, where what was to be stored could not be
+   */
+  async stop(options: StopOptions = {}): Promise<StopSummary> {
+    const { loopId, deadline = 10_000, drain = loopId === undefined } = readStopOptions(options);
+    const named = loopId === undefined ? undefined : this.#get(loopId);
+    if (named !== undefined) this.#want(named.id, 'stopped');
+    for (const start of this.#starts) start.add(loopId ?? everything);
+    const stopped = (named === undefined ? [...this.#loops.values()] : [named]).filter(({ isRunning }) => isRunning);
+    const loops = await this.#stopInTime(stopped, deadline, drain);
+    const queues = this.#queues?.metrics() ?? [];
+    const summary = {
+      loops,
+      abandoned: loops.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      messages: queues.reduce((sum, { depth, unacknowledged, blocked }) => sum + depth + unacknowledged + blocked, 0),
+    };
+    await this.#options.store?.flushed();
+    return summary;
+  }
+
+  /** A queue, for code outside of loops. @throws {NotFoundError} for one that is not declared */
+  queue(name: string): QueueHandle {
+    if (!this.#definitions.has(name)) throw new NotFoundError('queue', name, [...this.#definitions.keys()]);
+    const queues = () => {
+      if (this.#isClosed) throw new LoopStateError('', 'stopped', 'it was closed');
+      if (this.#queues === undefined)
+        throw new LoopStateError('', 'stopped', 'its queues are there when it has been started');
+      return this.#queues;
+    };
+    const { store } = this.#options;
+    return {
+      push: async (value) => {
+        await this.#push(queues(), name, value);
+        await store?.flushed();
+      },
+      get metrics() {
+        return queues().get(name).metrics;
+      },
+    };
+  }
+
+  /** What everything does at the moment, and has done. */
+  metrics(): WorkflowMetrics {
+    return {
+      loops: [...this.#loops.values()].map((supervisor) => supervisor.metrics()),
+      queues: this.#queues?.metrics() ?? [],
+      deadLetters: this.deadLetters.size,
+    };
+  }
+
+  /** How everything stands. */
+  health(): WorkflowHealth {
+    const loops = [...this.#loops.values()].map((supervisor) => {
+      const { state, nodes, error } = supervisor.metrics();
+      const failing = nodes.filter((node) => node.state !== 'healthy').map(({ nodeId }) => nodeId);
+      return { loopId: supervisor.id, state, failing, error };
+    });
+    const hasError = loops.some(({ state }) => state === 'error');
+    const isFailing = loops.some(({ state, failing }) => state === 'restarting' || failing.length > 0);
+    return { status: hasError ? 'error' : isFailing ? 'failing' : 'healthy', loops };
+  }
+
+  /** Resolves when every loop has ended by itself, or was stopped. */
+  async ended(): Promise<void> {
+    await Promise.all([...this.#loops.values()].map(({ ended }) => ended));
+  }
+
+  /** Stops all, and closes the store. It cannot be started again. */
+  async close(options: Omit<StopOptions, 'loopId'> = {}): Promise<StopSummary> {
+    this.#isClosed = true;
+    const { deadline = 10_000 } = readStopOptions(options);
+    await this.#discard();
+    const opened = this.#opening?.catch(() => undefined);
+    if (opened !== undefined)
+      await pTimeout(opened, { milliseconds: Math.max(deadline, 1), fallback: () => undefined });
+    try {
+      return await this.stop(options);
+    } finally {
+      this.#closing ??= this.#release();
+      await this.#closing;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #release(): Promise<void> {
+    this.#stopTicker();
+    this.#queues?.close(new LoopStateError('', 'stopped', 'it was closed'));
+    await this.#discard();
+    if (this.#isStoreOpen) await this.#options.store?.close();
+  }
+
+  get #shapes(): NamedShape[] {
+    return [...this.#loops.values()].map(shapeOf);
+  }
+
+  /** Has loops end; what has not ended in time is ended. */
+  async #stopInTime(stopped: readonly Supervisor[], deadline: number, drain: boolean): Promise<StopReport[]> {
+    const late = new AbortController();
+    const reports: StopReport[] = [];
+    const stopping = stopInOrder(stopped, this.#queues, { drain, signal: late.signal }, reports);
+    const fallback = () => undefined;
+    if ((await pTimeout(stopping, { milliseconds: Math.max(deadline, 1), fallback })) !== undefined) return reports;
+    late.abort();
+    const reason = new LoopStateError('', 'stopping', `it did not end within ${deadline} ms`);
+    const inTime = [...reports];
+    const aborted = await Promise.all(stopped.map((supervisor) => supervisor.abort(reason)));
+    return [...inTime, ...aborted.filter((report) => report !== undefined)];
+  }
+
+  /** Opens the store, makes the loops ready, and makes the queues between them; once. */
+  async #opened(): Promise<void> {
+    if (this.#isClosed) throw new LoopStateError('', 'stopped', 'it was closed');
+    this.#opening ??= this.#open();
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
+    if (this.#isClosed) throw new LoopStateError('', 'stopped', 'it was closed');
+  }
+
+  async #open(): Promise<void> {
+    try {
+      if (this.#stored === undefined) {
+        this.#stored = await this.#options.store?.open();
+        this.#isStoreOpen = this.#options.store !== undefined;
+      }
+      if (this.#isClosed) throw new LoopStateError('', 'stopped', 'it was closed');
+      await all([...this.#loops.values()].map((supervisor) => supervisor.prepare()));
+      checkWorkflow(this.#shapes, this.#definitions);
+    } catch (error) {
+      await this.#discard();
+      throw error;
+    }
+    const { store } = this.#options;
+    this.#queues = new Queues(this.#definitions, this.#shapes, store, this.#stored);
+    for (const [loopId, cursor] of this.#stored?.cursors ?? []) this.#cursors.set(loopId, cursor);
+    for (const [loopId, state] of this.#stored?.desired ?? []) this.#desired.set(loopId, state);
+    for (const { shape, placed } of this.#loops.values()) {
+      if (shape.reads !== undefined && (store !== undefined || isRemote(placed))) this.#crossed.add(shape.reads);
+    }
+    this.deadLetters.restore(this.#stored?.deadLetters ?? []);
+  }
+
+  /** Lets go of threads and processes that were made ready and not started. */
+  async #discard(): Promise<void> {
+    await Promise.all([...this.#loops.values()].map((supervisor) => supervisor.discard()));
+  }
+
+  /** With a store, what a loop is wanted to be is known at the next start. */
+  #want(loopId: string, state: DesiredState): void {
+    const { store } = this.#options;
+    if (store !== undefined || state !== 'stopped') this.#desired.set(loopId, state);
+    store?.putDesired(loopId, state);
+  }
+
+  /** What leaves this thread, or goes to a store, is looked at before. */
+  #push(queues: Queues, name: string, value: unknown): void | Promise<void> {
+    if (this.#crossed.has(name)) assertCloneable(value, `queue "${name}"`);
+    return queues.push(name, value);
+  }
+
+  #get(loopId: string): Supervisor {
+    const supervisor = this.#loops.get(loopId);
+    if (supervisor === undefined) throw new NotFoundError('loop', loopId, [...this.#loops.keys()]);
+    return supervisor;
+  }
+
+  #running(loopId: string | undefined): Supervisor[] {
+    if (loopId === undefined) return [...this.#loops.values()].filter(({ isRunning }) => isRunning);
+    const supervisor = this.#get(loopId);
+    if (!supervisor.isRunning) throw new LoopStateError(loopId, supervisor.state, 'it does not run');
+    return [supervisor];
+  }
+
+  #supervisorOf(loaded: LoadedLoop, field: string): Supervisor {
+    const { placed, newLife } = this.#placedOf(loaded, field);
+    const { id } = placed;
+    const cursors = this.#cursors;
+    return new Supervisor(placed, newLife, {
+      inlet: (queue) => (this.#queues as Queues).reader(queue, id),
+      push: (queue, value) => {
+        const queues = this.#queues as Queues;
+        return isRemote(placed) ? queues.push(queue, value) : this.#push(queues, queue, value);
+      },
+      get cursor() {
+        return cursors.get(id);
+      },
+      saveCursor: (value) => {
+        cursors.set(id, value);
+        this.#options.store?.putCursor(id, value);
+      },
+      onEvent: (event) => this.#onEvent(id, event),
+    });
+  }
+
+  #placedOf(loaded: LoadedLoop, field: string): { readonly placed: PlacedLoop; readonly newLife: () => HostedLoop } {
+    if (loaded instanceof Loop) return this.#inProgram({ ...loaded.toDefinition() }, loaded.source);
+    if (!isPlainObject(loaded)) throw invalid(field, 'a Loop, or an object', loaded);
+    if ('loop' in loaded) {
+      const { loop, ...placement } = loaded;
+      if (!(loop instanceof Loop)) throw invalid(`${field}.loop`, 'a Loop', loop);
+      return this.#inProgram({ ...readPlacement(placement, field), ...loop.toDefinition() } as PlacedLoop, loop.source);
+    }
+    const { pool, resourceLimits, onCrash, ...rest } = loaded as unknown as PlacedLoop;
+    const placement = readPlacement({ pool, resourceLimits, onCrash }, field);
+    if (!isModuleLoop(rest)) {
+      const source = {
+        definition: rest as LoopDefinition,
+        implementations: new Map(),
+        registry: this.#options.registry,
+      };
+      return this.#inProgram({ ...placement, ...source.definition } as PlacedLoop, source);
+    }
+    const placed = { ...readPlacement(rest, field), ...placement } as PlacedLoop & ModuleLoop;
+    aName(placed.id, `${field}.id`);
+    if (placed.resourceLimits !== undefined && placed.pool !== 'thread') {
+      throw new ValidationError(`${field}.resourceLimits is for the pool thread, not for ${placed.pool ?? 'async'}`);
+    }
+    if (isRemote(placed)) return { placed, newLife: () => new RemoteLoop(placed, () => this.#overflows) };
+    return { placed, newLife: () => new AsyncLoop(() => this.#load(placed)) };
+  }
+
+  get #overflows(): Readonly<Record<string, Overflow>> {
+    return Object.fromEntries([...this.#definitions].map(([name, { overflow = 'block' }]) => [name, overflow]));
+  }
+
+  /** A loop of a module, for the event loop of this program. */
+  async #load(placed: ModuleLoop): Promise<LoopPlan> {
+    const { source } = await loadLoop(hrefOf(placed), placed.export ?? 'default', placed.options);
+    const { orchestrator = this.#options.orchestrator } = source;
+    return planOf({ ...source, orchestrator, definition: { ...source.definition, id: placed.id } });
+  }
+
+  /** A loop that is put together here lives here. */
+  #inProgram(
+    placed: PlacedLoop,
+    source: LoopSource,
+  ): { readonly placed: PlacedLoop; readonly newLife: () => HostedLoop } {
+    const { orchestrator = this.#options.orchestrator, registry = this.#options.registry } = source;
+    const plan: LoopPlan = planOf({ ...source, orchestrator, registry: { ...this.#options.registry, ...registry } });
+    if (placed.pool !== undefined && placed.pool !== 'async') {
+      const message = `loop "${plan.id}" is put together in this program, so it cannot live in a ${placed.pool}: give the module that exports it (module, export)`;
+      throw new LoopDefinitionError([{ message, loopId: plan.id }]);
+    }
+    return { placed, newLife: () => new AsyncLoop(plan) };
+  }
+
+  #onEvent(loopId: string, event: LoopEvent): void {
+    switch (event.type) {
+      case 'state':
+        outside(() => this.#options.logger?.info({ loopId, state: event.state }, `loop "${loopId}" is ${event.state}`));
+        this.#tell('state', {
+          loopId,
+          state: event.state,
+          ...(event.error === undefined ? {} : { error: event.error }),
+        });
+        return;
+      case 'node':
+        this.#tell('node', { loopId, nodeId: event.nodeId, state: event.state });
+        return;
+      case 'failure': {
+        const { nodeId, iteration, error } = event;
+        const message =
+          nodeId === '' ? `loop "${loopId}" has crashed` : `node "${nodeId}" of loop "${loopId}" has failed`;
+        outside(() => this.#options.logger?.error({ loopId, nodeId, iteration, error }, message));
+        this.#tell('failure', { loopId, nodeId, iteration, error });
+        return;
+      }
+      case 'dead-letter':
+        this.#tell('deadLetter', this.deadLetters.add({ ...event.letter, loopId }));
+    }
+  }
+
+  async #replay({ loopId, nodeId, value, message }: DeadLetter): Promise<void> {
+    if (message !== undefined) await this.#queues?.pushAgain(message.queue, loopId, message.value);
+    else this.#get(loopId).replay(nodeId, value);
+  }
+
+  /** What listeners throw is theirs: no loop fails of it. */
+  #tell<Name extends keyof WorkflowEvents>(name: Name, ...args: WorkflowEvents[Name]): void {
+    // biome-ignore lint/suspicious/noExplicitAny: the names and what comes with them belong together, which is lost here
+    outside(() => this.emit(name as any, ...(args as any)));
+  }
+
+  /** A workflow that runs keeps the program alive, whatever its loops wait for. */
+  #startTicker(): void {
+    this.#ticker ??= setInterval(() => this.#tell('metrics', this.metrics()), this.#options.metricsInterval ?? 1_000);
+  }
+
+  #stopTickerIfIdle(): void {
+    if (![...this.#loops.values()].some(({ isRunning }) => isRunning)) this.#stopTicker();
+  }
+
+  #stopTicker(): void {
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+  }
+}
+
+/** In place of the id of a loop. */
+const everything = '';
+
+function isRemote({ pool }: PlacedLoop): boolean {
+  return pool === 'thread' || pool === 'process';
+}
+
+/** Calls code of others: what it throws goes the way of all that nobody catches, not through here. */
+function outside(call: () => unknown): void {
+  try {
+    call();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}
+
+/** Waits for all, also where some fail; then fails like the first. */
+async function all(pending: readonly Promise<unknown>[]): Promise<void> {
+  const settled = await Promise.allSettled(pending);
+  for (const result of settled) if (result.status === 'rejected') throw result.reason;
+}

@@ -1,0 +1,94 @@
+import type { QueueDefinition } from '../definition.js';
+import { NotFoundError } from '../errors.js';
+import type { QueueMetrics } from '../health.js';
+import type { Message } from '../node.js';
+import { MessageQueue, type MessageQueueOptions, type QueueLog, type Reader } from '../queues/message-queue.js';
+import { Topic } from '../queues/topic.js';
+import type { LoopStore, Stored } from '../store/contracts.js';
+import type { NamedShape } from '../workflow.js';
+
+/** How many numbers of messages are taken from the store at once. */
+const atOnce = 10_000;
+
+/** The queues of a workflow, and the way of messages: loops push by name, and whoever reads it gets them. */
+export class Queues {
+  readonly #queues = new Map<string, MessageQueue | Topic>();
+
+  constructor(
+    definitions: ReadonlyMap<string, QueueDefinition>,
+    shapes: readonly NamedShape[],
+    private readonly store?: LoopStore,
+    private readonly stored?: Stored,
+  ) {
+    for (const [name, definition] of definitions) {
+      const readers = shapes.filter(({ reads }) => reads === name).map(({ id }) => id);
+      const queue =
+        definition.type === 'topic'
+          ? new Topic(name, readers, (loopId) => this.#optionsOf(name, definition, `${name}/${loopId}`))
+          : new MessageQueue(this.#optionsOf(name, definition, name));
+      this.#queues.set(name, queue);
+    }
+  }
+
+  /** @throws {NotFoundError} for a queue that is not declared */
+  get(name: string): MessageQueue | Topic {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) throw new NotFoundError('queue', name, [...this.#queues.keys()]);
+    return queue;
+  }
+
+  push(name: string, value: unknown): void | Promise<void> {
+    return this.get(name).push(value);
+  }
+
+  /** Once more for a loop that has had it already. */
+  pushAgain(name: string, loopId: string, value: unknown): void | Promise<void> {
+    const queue = this.get(name);
+    return queue instanceof Topic ? queue.pushTo(loopId, value) : queue.push(value);
+  }
+
+  /** Nothing is read any more: who waits for room fails. */
+  close(reason: Error): void {
+    for (const queue of this.#queues.values()) queue.close(reason);
+  }
+
+  reader(name: string, loopId: string): Reader {
+    return this.get(name).reader(loopId);
+  }
+
+  metrics(): QueueMetrics[] {
+    return [...this.#queues.values()].map(({ metrics }) => metrics);
+  }
+
+  #optionsOf(
+    name: string,
+    { capacity = 1_000, overflow = 'block' }: QueueDefinition,
+    key: string,
+  ): MessageQueueOptions {
+    const { store, stored } = this;
+    const restored = stored?.messages.get(key) ?? [];
+    const lastId = stored?.lastIds.get(key) ?? 0;
+    return {
+      name,
+      capacity,
+      overflow,
+      restored,
+      lastId,
+      log: store === undefined ? undefined : logIn(store, key, lastId),
+    };
+  }
+}
+
+function logIn(store: LoopStore, key: string, lastId: number): QueueLog {
+  let reserved = lastId;
+  return {
+    put: (message: Message) => {
+      if (message.id > reserved) {
+        reserved = message.id + atOnce;
+        store.putLastId(key, reserved);
+      }
+      store.putMessage(key, message);
+    },
+    remove: (id) => store.removeMessage(key, id),
+  };
+}

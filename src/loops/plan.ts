@@ -1,0 +1,191 @@
+import type { Orchestrator } from '../orchestrator.js';
+import { aName, anObjectOf, aValue } from '../validate.js';
+import type {
+  EdgeDefinition,
+  ErrorPolicy,
+  Implementation,
+  LoopDefinition,
+  NodeDefinition,
+  NodeKind,
+  Schedule,
+} from './definition.js';
+import { LoopDefinitionError, type LoopFault } from './errors.js';
+import { isNodeClass, kindOfClass, type LoopSource } from './loop.js';
+import { QueueNode, QueueReader } from './node.js';
+import { readEdge, readNode, readSchedule, settingsReaders } from './options.js';
+
+/** A node that was checked, with what follows it. */
+export interface PlannedNode {
+  readonly id: string;
+  readonly kind: NodeKind;
+  readonly definition: NodeDefinition;
+  readonly implementation: Implementation;
+  readonly next: readonly PlannedNode[];
+}
+
+/** A loop that was checked. */
+export interface LoopPlan {
+  readonly id: string;
+  readonly producer: PlannedNode;
+  /** In order of definition. */
+  readonly nodes: readonly PlannedNode[];
+  readonly schedule: Schedule | undefined;
+  readonly onError: ErrorPolicy;
+  readonly producerBackoff: number;
+  /** The queue that it reads, if any. */
+  readonly reads: string | undefined;
+  /** The queues that it pushes to. */
+  readonly pushes: readonly string[];
+  // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
+  readonly orchestrator: Orchestrator<any> | undefined;
+}
+
+const anArray = aValue<readonly unknown[]>('an array', Array.isArray);
+
+const readDefinition = anObjectOf<LoopDefinition>({ id: aName, nodes: anArray, edges: anArray, ...settingsReaders });
+
+/**
+ * Checks a loop, and finds what follows what.
+ *
+ * @throws {ValidationError} for a field that is unknown or of the wrong kind
+ * @throws {LoopDefinitionError} that lists every fault
+ */
+export function planOf(source: LoopSource): LoopPlan {
+  const definition = readDefinition(source.definition, '');
+  const loopId = aName(definition.id, 'id');
+  const nodes = anArray(definition.nodes, 'nodes').map((node, index) => readNode(node, `nodes[${index}]`));
+  const edges = definition.edges?.map((edge, index) => readEdge(edge, `edges[${index}]`)) ?? chain(distinct(nodes));
+  const faults: LoopFault[] = [];
+  const planned = nodes.map((node) => plannedOf(loopId, node, source, faults));
+  connect(loopId, planned, edges, faults);
+  if (faults.length > 0) throw new LoopDefinitionError(faults);
+  const producer = planned.find(isProducer) as PlannedNode;
+  return {
+    id: loopId,
+    producer,
+    nodes: planned,
+    schedule: definition.schedule === undefined ? undefined : readSchedule(definition.schedule, 'schedule'),
+    onError: definition.onError ?? 'continue',
+    producerBackoff: definition.producerBackoff ?? 100,
+    reads: producer.kind === 'reader' ? queueOf(producer) : undefined,
+    pushes: [...new Set(planned.filter(({ kind }) => kind === 'queue').map(queueOf))],
+    orchestrator: source.orchestrator,
+  };
+}
+
+interface Draft extends PlannedNode {
+  readonly next: Draft[];
+}
+
+function chain(nodes: readonly NodeDefinition[]): EdgeDefinition[] {
+  return nodes.slice(1).map(({ id }, index) => ({ from: (nodes[index] as NodeDefinition).id, to: id }));
+}
+
+/** The first of each name. */
+function distinct<Node extends { readonly id: string }>(nodes: readonly Node[]): Node[] {
+  return nodes.filter((node, index) => nodes.findIndex(({ id }) => id === node.id) === index);
+}
+
+function isProducer({ kind }: PlannedNode): boolean {
+  return kind === 'producer' || kind === 'reader';
+}
+
+function queueOf({ definition }: PlannedNode): string {
+  return definition.options?.queue as string;
+}
+
+function plannedOf(loopId: string, node: NodeDefinition, source: LoopSource, faults: LoopFault[]): Draft {
+  const { id } = node;
+  const fault = (message: string) => void faults.push({ message: `loop "${loopId}": ${message}`, loopId, nodeId: id });
+  const implementation = implementationOf(node, source);
+  if (implementation === undefined) {
+    fault(
+      node.uses === undefined
+        ? `node "${id}" has no implementation (uses)`
+        : `node "${id}" uses "${node.uses}", which is not registered`,
+    );
+  } else if (typeof implementation !== 'function') {
+    fault(`node "${id}" uses "${node.uses}", which is neither a function nor a class`);
+  }
+  const ofClass = isNodeClass(implementation) ? kindOfClass(implementation) : undefined;
+  if (node.kind === undefined && ofClass === undefined) fault(`node "${id}" needs a kind`);
+  const kind = node.kind ?? ofClass ?? 'blocking';
+  if (ofClass !== undefined && node.kind !== undefined && ofClass !== node.kind) {
+    fault(`node "${id}" is defined as ${node.kind}, its class is ${ofClass}`);
+  }
+  const isOfQueue = kind === 'queue' || kind === 'reader';
+  const { queue, batch } = node.options ?? {};
+  if (isOfQueue && (typeof queue !== 'string' || queue === ''))
+    fault(`node "${id}" needs the name of a queue (options.queue)`);
+  if (kind === 'reader' && batch !== undefined && !(Number.isSafeInteger(batch) && (batch as number) >= 1)) {
+    fault(`node "${id}": options.batch must be a whole number of at least 1`);
+  }
+  if (kind !== 'non-blocking' && (node.maxInFlight !== undefined || node.whenFull !== undefined)) {
+    fault(`node "${id}" is ${kind}: maxInFlight and whenFull are for non-blocking nodes`);
+  }
+  return { id, kind, definition: node, implementation: implementation as Implementation, next: [] };
+}
+
+function implementationOf({ id, kind, uses }: NodeDefinition, source: LoopSource): Implementation | undefined {
+  const own = source.implementations.get(id);
+  if (own !== undefined) return own;
+  if (uses !== undefined) return Object.hasOwn(source.registry ?? {}, uses) ? source.registry?.[uses] : undefined;
+  if (kind === 'queue') return QueueNode;
+  return kind === 'reader' ? QueueReader : undefined;
+}
+
+function connect(loopId: string, nodes: readonly Draft[], edges: readonly EdgeDefinition[], faults: LoopFault[]): void {
+  const fault = (message: string, nodeId?: string) =>
+    void faults.push({ message: `loop "${loopId}": ${message}`, loopId, nodeId });
+  const byId = new Map<string, Draft>();
+  for (const node of nodes) {
+    if (byId.has(node.id)) fault(`there are two nodes "${node.id}"`, node.id);
+    else byId.set(node.id, node);
+  }
+  const producers = nodes.filter(isProducer);
+  if (producers.length === 0) fault('it has no producer');
+  if (producers.length > 1) {
+    fault(`it has ${producers.length} producers (${producers.map(({ id }) => id).join(', ')}), and may have one`);
+  }
+  for (const { from, to } of edges) {
+    const [source, target] = [byId.get(from), byId.get(to)];
+    if (source === undefined) fault(`an edge leads from "${from}", which is no node`, from);
+    if (target === undefined) fault(`an edge leads to "${to}", which is no node`, to);
+    if (source === undefined || target === undefined) continue;
+    if (isProducer(target) && producers.length === 1)
+      fault(`an edge leads to "${to}", which starts the iterations`, to);
+    if (source.next.includes(target)) fault(`there are two edges from "${from}" to "${to}"`, from);
+    else source.next.push(target);
+  }
+  const circle = circleIn(nodes);
+  if (circle !== undefined) fault(`the chain comes back: ${circle.join(' → ')}`, circle[0]);
+  const [producer] = producers;
+  if (producers.length !== 1 || producer === undefined) return;
+  const reached = new Set<Draft>([producer]);
+  for (const node of reached) for (const next of node.next) reached.add(next);
+  for (const node of byId.values()) if (!reached.has(node)) fault(`nothing leads to node "${node.id}"`, node.id);
+}
+
+/** The ids of nodes that lead in a circle, the first once more at the end. */
+function circleIn(nodes: readonly Draft[]): string[] | undefined {
+  const path: Draft[] = [];
+  const finished = new Set<Draft>();
+  const visit = (node: Draft): string[] | undefined => {
+    const at = path.indexOf(node);
+    if (at >= 0) return [...path.slice(at), node].map(({ id }) => id);
+    if (finished.has(node)) return undefined;
+    path.push(node);
+    for (const next of node.next) {
+      const circle = visit(next);
+      if (circle !== undefined) return circle;
+    }
+    path.pop();
+    finished.add(node);
+    return undefined;
+  };
+  for (const node of nodes) {
+    const circle = visit(node);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}

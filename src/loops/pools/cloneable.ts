@@ -1,0 +1,37 @@
+import { ValidationError } from '../../errors.js';
+import { isPlainObject } from '../../validate.js';
+
+/** How deep plain data is looked into value by value: what is deeper is cloned to find out. */
+const deepest = 6;
+
+/**
+ * Refuses what cannot leave its thread where it is, so that it is the node's failure that pushes it.
+ *
+ * @param path - what the value is called in the message
+ * @throws {ValidationError} that names the place
+ */
+export function assertCloneable(value: unknown, path: string, depth = 0): void {
+  const type = typeof value;
+  if (type === 'function' || type === 'symbol') throw uncloneable(path, `it is a ${type}`);
+  if (type !== 'object' || value === null) return;
+  if (depth < deepest && Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) assertCloneable(value[index], `${path}[${index}]`, depth + 1);
+  } else if (depth < deepest && isPlainObject(value)) {
+    for (const key in value) assertCloneable(value[key], `${path}.${key}`, depth + 1);
+  } else if (!(value instanceof Date || ArrayBuffer.isView(value))) assertClones(value, path);
+}
+
+function assertClones(value: unknown, path: string): void {
+  try {
+    structuredClone(value);
+  } catch (cause) {
+    throw uncloneable(path, String(Object(cause).message), cause);
+  }
+}
+
+function uncloneable(path: string, problem: string, cause?: unknown): ValidationError {
+  return new ValidationError(
+    `what is pushed to ${path} cannot be sent to another thread or process, or stored: ${problem}`,
+    cause === undefined ? undefined : { cause },
+  );
+}

@@ -1,0 +1,327 @@
+import { failureOf, ValidationError } from '../../errors.js';
+import type { ModuleLoop, Overflow, Placement } from '../definition.js';
+import { LoopCrashError } from '../errors.js';
+import type { Inlet, LoopHost } from '../host.js';
+import type { LoopEnd } from '../manager/loop-manager.js';
+import type { Message } from '../node.js';
+import { fromWire, toWire, type WireError } from '../wire.js';
+import { type Channel, openProcess, openThread } from './channel.js';
+import { Credit } from './credit.js';
+import { hrefOf } from './module.js';
+import type { HostedLoop, LoopReport, LoopShape } from './pool.js';
+import { batch, type Deed, type Down, eventFromWire, type Up, window } from './protocol.js';
+
+/** A promise and what settles it. */
+interface Answer<Value> {
+  readonly promise: Promise<Value>;
+  readonly resolve: (value: Value) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A loop in a thread or a process of its own, as its orchestrator sees it. */
+export class RemoteLoop implements HostedLoop {
+  readonly #loopId: string;
+  #channel: Channel | undefined = undefined;
+  #shape: LoopShape = { reads: undefined, pushes: [], nodes: [], batch: 1 };
+  #host: LoopHost | undefined = undefined;
+  #inlet: Inlet | undefined = undefined;
+  readonly #prepared = answer<LoopShape>();
+  readonly #started = answer<void>();
+  readonly #ended = answer<LoopEnd>();
+  readonly #pauses = new Map<number, () => void>();
+  #lastPause = 0;
+  /** What the loop has and has not acknowledged, by number. */
+  readonly #taken = new Map<number, Message>();
+  #credit = new Credit(2, window);
+  #isWaiting = false;
+  #isDrained = false;
+  #deeds: Deed[] = [];
+  #isWorking = false;
+  #report: LoopReport | undefined = undefined;
+  #isOver = false;
+  /** What it says to be dying of. */
+  #cause: Error | undefined = undefined;
+  /** Whether it was aborted while something of it waited for room. */
+  #isCut = false;
+
+  constructor(
+    private readonly placed: ModuleLoop & Placement,
+    /** What queues do when they are full, by name. */
+    private readonly overflows: () => Readonly<Record<string, Overflow>>,
+  ) {
+    this.#loopId = placed.id;
+    for (const { promise } of [this.#prepared, this.#started, this.#ended]) void promise.catch(() => undefined);
+  }
+
+  prepare(): Promise<LoopShape> {
+    if (this.#channel !== undefined) return this.#prepared.promise;
+    const { pool, resourceLimits, options } = this.placed;
+    const events = {
+      onMessage: (message: Up) => this.#onMessage(message),
+      onExit: (how: string, cause?: unknown) => this.#onExit(how, cause),
+    };
+    this.#channel = pool === 'process' ? openProcess(events) : openThread(this.#loopId, resourceLimits, events);
+    const exportName = this.placed.export ?? 'default';
+    try {
+      this.#post({ type: 'prepare', loopId: this.#loopId, module: hrefOf(this.placed), exportName, options });
+    } catch (thrown) {
+      this.#over(
+        new ValidationError(
+          `options of loop "${this.#loopId}" cannot be sent to its ${pool}: ${Object(thrown).message}`,
+          { cause: thrown },
+        ),
+      );
+      void this.#channel.terminate();
+    }
+    return this.#prepared.promise;
+  }
+
+  async start(host: LoopHost, { paused }: { readonly paused: boolean }): Promise<{ readonly ended: Promise<LoopEnd> }> {
+    this.#host = host;
+    const { reads } = this.#shape;
+    if (reads !== undefined) this.#inlet = host.inlet(reads);
+    this.#post({ type: 'start', cursor: host.cursor, overflows: this.overflows(), paused });
+    await this.#started.promise;
+    this.#deliver();
+    return { ended: this.#ended.promise };
+  }
+
+  async pause(): Promise<void> {
+    if (this.#isOver) return;
+    const id = ++this.#lastPause;
+    const paused = new Promise<void>((resolve) => this.#pauses.set(id, resolve));
+    this.#post({ type: 'pause', id });
+    await paused;
+  }
+
+  resume(): void {
+    this.#post({ type: 'resume' });
+  }
+
+  stop({ drain }: { readonly drain: boolean }): void {
+    this.#post({ type: 'stop', drain });
+    this.#tellDrained();
+  }
+
+  abort(reason: Error): void {
+    if (this.#isWorking) this.#isCut = true;
+    this.#post({ type: 'abort', reason: toWire(reason, this.#loopId) });
+  }
+
+  async terminate(): Promise<boolean> {
+    this.#over(new LoopCrashError(this.#loopId, 'it was terminated'));
+    await this.#channel?.terminate();
+    return true;
+  }
+
+  replay(nodeId: string, value: unknown): void {
+    this.#post({ type: 'replay', nodeId, value });
+  }
+
+  report(): LoopReport | undefined {
+    return this.#report;
+  }
+
+  #post(message: Down): void {
+    if (!this.#isOver) this.#channel?.post(message);
+  }
+
+  #onMessage(message: Up): void {
+    switch (message.type) {
+      case 'prepared':
+        this.#shape = message.shape;
+        this.#credit = new Credit(2 * message.shape.batch, window);
+        this.#prepared.resolve(message.shape);
+        return;
+      case 'started':
+        this.#started.resolve();
+        return;
+      case 'failed':
+        this.#failed(message.error);
+        return;
+      case 'deeds':
+        for (const deed of message.deeds) this.#deeds.push(deed);
+        void this.#work();
+        return;
+      case 'report':
+        this.#report = message.report;
+        return;
+      case 'paused':
+        this.#pauses.get(message.id)?.();
+        this.#pauses.delete(message.id);
+        return;
+      case 'crashing':
+        this.#cause = fromWire(message.error);
+        return;
+      case 'ended':
+        void this.#hasEnded(message);
+    }
+  }
+
+  /** It could not be loaded or set up. */
+  #failed(wire: WireError): void {
+    this.#over(fromWire(wire));
+    void this.#channel?.terminate();
+  }
+
+  #onExit(how: string, given: unknown): void {
+    const cause = this.#cause ?? given;
+    this.#over(new LoopCrashError(this.#loopId, how, cause === undefined ? undefined : { cause }));
+  }
+
+  #over(error: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#deeds = [];
+    for (const { reject } of [this.#prepared, this.#started, this.#ended]) reject(error);
+    for (const resolve of this.#pauses.values()) resolve();
+  }
+
+  async #hasEnded({ reason, error, report }: Extract<Up, { type: 'ended' }>): Promise<void> {
+    // What it has done last is done first.
+    await this.#work();
+    this.#report = report;
+    this.#isOver = true;
+    for (const resolve of this.#pauses.values()) resolve();
+    await this.#channel?.terminate();
+    this.#ended.resolve(error === undefined ? { reason } : { reason, error: fromWire(error) });
+  }
+
+  #working: Promise<void> = Promise.resolve();
+
+  /** Carries out what the loop has done, one after the other: what waits for room holds up what comes behind it. */
+  #work(): Promise<void> {
+    if (!this.#isWorking) this.#working = this.#workOff();
+    return this.#working;
+  }
+
+  async #workOff(): Promise<void> {
+    this.#isWorking = true;
+    let count = 0;
+    let refused: [number, WireError][] = [];
+    const tell = () => {
+      if (count > 0) this.#post({ type: 'pushed', count, refused });
+      count = 0;
+      refused = [];
+    };
+    while (this.#deeds.length > 0 && !this.#isOver) {
+      const deeds = this.#deeds;
+      this.#deeds = [];
+      for (const deed of deeds) {
+        if (deed[0] !== 'push') {
+          this.#carryOut(deed);
+          continue;
+        }
+        try {
+          const pushed = this.#host?.push(deed[1], deed[2]);
+          if (pushed !== undefined) {
+            tell();
+            await pushed;
+            // Who has done this is gone: what it has done behind it will be done again.
+            if (this.#isOver) return;
+          }
+        } catch (error) {
+          // What was to follow a push that was broken off must not take effect without it.
+          if (this.#isCut || this.#isOver) return;
+          refused.push([count, toWire(error, this.#loopId)]);
+        }
+        count++;
+      }
+      tell();
+      this.#deliver();
+    }
+    this.#isWorking = false;
+  }
+
+  #carryOut(deed: Exclude<Deed, readonly ['push', string, unknown]>): void {
+    switch (deed[0]) {
+      case 'ack': {
+        const message = this.#taken.get(deed[1]);
+        this.#taken.delete(deed[1]);
+        this.#credit.spent();
+        if (message !== undefined) this.#inlet?.acknowledge(message);
+        return;
+      }
+      case 'back': {
+        const message = this.#taken.get(deed[1]);
+        this.#taken.delete(deed[1]);
+        if (message !== undefined) this.#inlet?.giveBack(message);
+        return;
+      }
+      case 'cursor':
+        this.#host?.saveCursor(deed[1]);
+        return;
+      case 'event':
+        this.#host?.report(eventFromWire(deed[1]));
+    }
+  }
+
+  /** Hands on messages, as long as the loop has not too many. */
+  #deliver(): void {
+    const inlet = this.#inlet;
+    if (inlet === undefined || this.#isOver) return;
+    const most = this.#credit.at(performance.now(), this.#taken.size > 0);
+    for (;;) {
+      const messages: Message[] = [];
+      while (messages.length < batch && this.#taken.size < most) {
+        const message = inlet.take();
+        if (message === undefined) break;
+        this.#taken.set(message.id, message);
+        messages.push(message);
+      }
+      if (messages.length === 0) break;
+      this.#send(messages);
+    }
+    this.#tellDrained();
+    if (this.#isWaiting || this.#isDrained || this.#taken.size >= most) return;
+    this.#isWaiting = true;
+    void inlet.ready().then(() => {
+      this.#isWaiting = false;
+      this.#deliver();
+    });
+  }
+
+  #send(messages: readonly Message[]): void {
+    try {
+      this.#post({ type: 'messages', messages });
+    } catch (thrown) {
+      if (messages.length > 1) for (const message of messages) this.#send([message]);
+      else for (const message of messages) this.#cannotSend(message, thrown);
+    }
+  }
+
+  /** One that cannot be cloned is looked at when it is pushed; what gets past that is not tried for ever. */
+  #cannotSend(message: Message, thrown: unknown): void {
+    const { id, queue, value } = message;
+    const error = failureOf(thrown, this.#loopId);
+    const letter = {
+      loopId: this.#loopId,
+      nodeId: '',
+      iteration: 0,
+      value,
+      error,
+      time: Date.now(),
+      message: { queue, id, value },
+    };
+    this.#host?.report({ type: 'failure', nodeId: '', iteration: 0, error });
+    this.#host?.report({ type: 'dead-letter', letter });
+    this.#taken.delete(id);
+    this.#inlet?.acknowledge(message);
+  }
+
+  #tellDrained(): void {
+    if (this.#isDrained || this.#inlet?.isDrained !== true) return;
+    this.#isDrained = true;
+    this.#post({ type: 'drained' });
+  }
+}
+
+function answer<Value>(): Answer<Value> {
+  let resolve!: (value: Value) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<Value>((settle, fail) => {
+    resolve = settle;
+    reject = fail;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,74 @@
+import type { QueueMetrics } from '../health.js';
+import { MessageQueue, type MessageQueueOptions, type Reader } from './message-queue.js';
+
+/** Each message goes to every loop that reads it: each has a queue of its own. */
+export class Topic {
+  readonly #queues = new Map<string, MessageQueue>();
+  #pushed = 0;
+
+  /** @param optionsOf - of the queue of a loop */
+  constructor(
+    readonly name: string,
+    loopIds: readonly string[],
+    optionsOf: (loopId: string) => MessageQueueOptions,
+  ) {
+    for (const loopId of loopIds) this.#queues.set(loopId, new MessageQueue(optionsOf(loopId)));
+  }
+
+  /**
+   * Adds a value for every reader. A promise comes back where one of them has no room.
+   *
+   * @throws {QueueFullError} where one has no room and its policy is `fail`; the others have it then
+   */
+  push(value: unknown): void | Promise<void> {
+    this.#pushed++;
+    let waiting: Promise<void>[] | undefined;
+    let failure: { readonly error: unknown } | undefined;
+    for (const queue of this.#queues.values()) {
+      try {
+        const pushed = queue.push(value);
+        if (pushed !== undefined) waiting = [...(waiting ?? []), pushed];
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    if (failure !== undefined) throw failure.error;
+    return waiting === undefined ? undefined : Promise.all(waiting).then(() => undefined);
+  }
+
+  reader(loopId: string): Reader {
+    return (this.#queues.get(loopId) as MessageQueue).reader();
+  }
+
+  /** Adds a value for one reader alone. */
+  pushTo(loopId: string, value: unknown): void | Promise<void> {
+    return this.#queues.get(loopId)?.push(value);
+  }
+
+  close(reason: Error): void {
+    for (const queue of this.#queues.values()) queue.close(reason);
+  }
+
+  get isEmpty(): boolean {
+    return [...this.#queues.values()].every(({ isEmpty }) => isEmpty);
+  }
+
+  /** Of all its readers together: depth and age are those of the slowest. */
+  get metrics(): QueueMetrics {
+    const all = [...this.#queues.values()].map(({ metrics }) => metrics);
+    const most = (field: 'depth' | 'unacknowledged' | 'age' | 'capacity' | 'blocked') =>
+      all.reduce((found, metrics) => Math.max(found, metrics[field]), 0);
+    const sum = (field: 'acknowledged' | 'dropped') => all.reduce((total, metrics) => total + metrics[field], 0);
+    return {
+      queue: this.name,
+      depth: most('depth'),
+      unacknowledged: most('unacknowledged'),
+      capacity: most('capacity'),
+      age: most('age'),
+      pushed: this.#pushed,
+      acknowledged: sum('acknowledged'),
+      dropped: sum('dropped'),
+      blocked: most('blocked'),
+    };
+  }
+}

@@ -1,0 +1,100 @@
+import type { Inlet, Loop, LoopEvent, LoopHost, LoopPlan, LoopState } from 'orchestrator/loops';
+import { LoopManager, planOf } from 'orchestrator/loops';
+import { vi } from 'vitest';
+import { MessageQueue, type MessageQueueOptions, type Reader } from '../../src/loops/queues/message-queue.js';
+
+/** The world of one loop: its queues are here, and all that it says is noted. */
+export class World implements LoopHost {
+  readonly events: LoopEvent[] = [];
+  readonly cursors: unknown[] = [];
+  readonly queues = new Map<string, MessageQueue>();
+  cursor: unknown = undefined;
+  /** What its loop reads with. */
+  reader: Reader | undefined = undefined;
+
+  queue(name: string, options: Partial<MessageQueueOptions> = {}): MessageQueue {
+    const queue = this.queues.get(name) ?? new MessageQueue({ name, capacity: 1_000, overflow: 'block', ...options });
+    this.queues.set(name, queue);
+    return queue;
+  }
+
+  inlet(name: string): Inlet {
+    this.reader = this.queue(name).reader();
+    return this.reader;
+  }
+
+  push(name: string, value: unknown): void | Promise<void> {
+    return this.queue(name).push(value);
+  }
+
+  saveCursor(value: unknown): void {
+    this.cursor = value;
+    this.cursors.push(value);
+  }
+
+  report(event: LoopEvent): void {
+    this.events.push(event);
+  }
+
+  get states(): LoopState[] {
+    return this.events.flatMap((event) => (event.type === 'state' ? [event.state] : []));
+  }
+
+  get nodeStates(): string[] {
+    return this.events.flatMap((event) => (event.type === 'node' ? [`${event.nodeId} ${event.state}`] : []));
+  }
+
+  get failures(): string[] {
+    return this.events.flatMap((event) =>
+      event.type === 'failure' ? [`${event.nodeId}: ${(event.error as Error).message}`] : [],
+    );
+  }
+
+  get letters() {
+    return this.events.flatMap((event) => (event.type === 'dead-letter' ? [event.letter] : []));
+  }
+}
+
+/** A loop that stands alone. */
+export function managed(loop: Loop, world = new World()) {
+  return { manager: new LoopManager(plan(loop), world), world };
+}
+
+export function plan(loop: Loop): LoopPlan {
+  return planOf(loop.source);
+}
+
+/** Starts a loop, and waits until it has ended. */
+export async function lived(loop: Loop, world = new World()) {
+  const { manager } = managed(loop, world);
+  const { ended } = await manager.start();
+  return { end: await ended, world, metrics: manager.metrics() };
+}
+
+/** Gives values one after the other, then ends. */
+export function counting(last: number, finished: unknown, from = 1) {
+  let number = from - 1;
+  return () => (number < last ? ++number : finished);
+}
+
+/** All clocks and timers are the test's. */
+export function useFakeTime(): void {
+  vi.useFakeTimers({
+    toFake: [
+      'setTimeout',
+      'clearTimeout',
+      'setInterval',
+      'clearInterval',
+      'setImmediate',
+      'clearImmediate',
+      'performance',
+      'Date',
+    ],
+  });
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}

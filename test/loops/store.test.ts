@@ -1,0 +1,334 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { ValidationError } from 'orchestrator';
+import {
+  Loop,
+  type LoopStore,
+  LoopStoreError,
+  lmdbStore,
+  type NodeData,
+  QueueReader,
+  WorkflowOrchestrator,
+} from 'orchestrator/loops';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../distributed/servers/eventually.js';
+import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from '../distributed/servers/processes.js';
+import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
+import { rejection } from '../support.js';
+import { collector, upTo, workflow } from './support.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: what a program tells, as its fixture has it
+type Told = any;
+
+let parent = '';
+
+beforeEach(async () => {
+  parent = await temporaryDirectory();
+});
+
+afterEach(async () => {
+  await killWorkerProcesses();
+  await removeDirectory(parent);
+});
+
+afterAll(killWorkerProcesses);
+
+function program(settings: object = {}): WorkerProcess<Told> {
+  const given = { directory: `${parent}/data`, ledger: `${parent}/ledger`, count: 0, ...settings };
+  return startWorkerProcess<Told>({
+    module: new URL('./fixtures/program.ts', import.meta.url),
+    env: { PROGRAM: JSON.stringify(given) },
+  });
+}
+
+const is = (type: string) => (told: Told) => told.type === type;
+
+async function ask(worker: WorkerProcess<Told>, call: string, ...args: unknown[]): Promise<Told> {
+  worker.send({ call, args });
+  return await worker.waitFor(({ type }) => ['done', 'state', 'pushed', 'failed', 'closed'].includes(type));
+}
+
+async function ledger(): Promise<{ value: number; id: number; deliveries: number }[]> {
+  if (!existsSync(`${parent}/ledger`)) return [];
+  const lines = (await readFile(`${parent}/ledger`, 'utf8')).trim().split('\n');
+  return lines.map((line) => {
+    const [value, id, deliveries] = line.split(' ').map(Number);
+    return { value: Number(value), id: Number(id), deliveries: Number(deliveries) };
+  });
+}
+
+describe.each(['async', 'thread'] as const)('a program with a store, and a loop in the pool %s', (pool) => {
+  it('that is killed again and again loses nothing, keeps the order, and gives no number twice', async () => {
+    const count = 2_000;
+    for (let life = 1; life <= 5; life++) {
+      const before = (await ledger()).length;
+      const worker = program({ count, pool });
+      await worker.waitFor(is('started'), 20_000);
+      await eventually(async () => (await ledger()).length >= Math.min(before + 150, count), { timeout: 15_000 });
+      await worker.kill();
+    }
+    const last = program({ count, pool });
+    await eventually(async () => (await ledger()).some(({ value }) => value === 2 * count), { timeout: 20_000 });
+    expect(await ask(last, 'close')).toEqual({ type: 'closed' });
+    await last.exited;
+    const entries = await ledger();
+    const values = new Set(entries.map(({ value }) => value));
+    expect(upTo(count).filter((value) => !values.has(2 * value))).toEqual([]);
+    // Some are there twice, with what followed them; the first time each comes is in order.
+    expect([...values]).toEqual(upTo(count).map((value) => 2 * value));
+    expect(entries.length - count).toBeLessThan(5 * 1_000);
+    // A number stands for one message.
+    const byId = new Map<number, number>();
+    for (const { id, value } of entries) {
+      expect(byId.get(id) ?? value).toBe(value);
+      byId.set(id, value);
+    }
+  }, 90_000);
+});
+
+describe('a program with a store', () => {
+  it('has what was pushed from outside as soon as the push has resolved', async () => {
+    const first = program({ isIdle: true });
+    await first.waitFor(is('started'), 20_000);
+    for (const value of upTo(5)) expect(await ask(first, 'push', value)).toEqual({ type: 'pushed', value });
+    await first.kill();
+    const second = program({ isIdle: true });
+    await second.waitFor(is('started'), 20_000);
+    const { queues } = await ask(second, 'state');
+    expect(queues.find(({ queue }: Told) => queue === 'outside')).toMatchObject({ depth: 4, unacknowledged: 1 });
+  }, 40_000);
+
+  it('goes on as it was wanted to: paused and stopped loops stay so', async () => {
+    const first = program({ count: 1e6 });
+    await first.waitFor(is('started'), 20_000);
+    await ask(first, 'pause', 'source');
+    await ask(first, 'stop', { loopId: 'double', deadline: 500 });
+    // When this is there, so is what was written before.
+    await ask(first, 'push', 1);
+    await first.kill();
+    const second = program({ count: 1e6 });
+    await second.waitFor(is('started'), 20_000);
+    await eventually(async () => {
+      expect((await ask(second, 'state')).loops).toEqual({
+        source: 'paused',
+        double: 'stopped',
+        sink: 'running',
+        hold: 'running',
+      });
+    });
+    const before = (await ask(second, 'state')).queues[0].pushed;
+    expect(before).toBe(0);
+    await ask(second, 'resume', 'source');
+    await ask(second, 'start', 'double');
+    await eventually(async () => (await ask(second, 'state')).queues[0].pushed > 0);
+    await second.kill();
+    const third = program({ count: 1e6 });
+    await third.waitFor(is('started'), 20_000);
+    await eventually(async () => {
+      expect((await ask(third, 'state')).loops).toMatchObject({ source: 'running', double: 'running' });
+    });
+  }, 60_000);
+
+  it('keeps dead letters, with their errors', async () => {
+    const first = program({ count: 5, bad: [4, 8] });
+    await first.waitFor(is('started'), 20_000);
+    await eventually(async () => (await ledger()).some(({ value }) => value === 10));
+    await ask(first, 'push', 1);
+    await first.kill();
+    const second = program({ count: 5 });
+    await second.waitFor(is('started'), 20_000);
+    const { letters } = await ask(second, 'state');
+    expect(letters).toEqual([
+      expect.objectContaining({
+        id: 1,
+        loopId: 'sink',
+        nodeId: 'note',
+        value: 4,
+        error: { name: 'RangeError', message: '4 is bad', cause: 'TypeError: the cause', isRange: true },
+        message: { queue: 'doubled', id: expect.any(Number), value: 4 },
+      }),
+      expect.objectContaining({ id: 2, value: 8 }),
+    ]);
+  }, 40_000);
+
+  it('has its directory alone: another is refused with who holds it, until that has died', async () => {
+    const first = program({ isIdle: true });
+    await first.waitFor(is('started'), 20_000);
+    const second = program({ isIdle: true });
+    expect(await second.waitFor(is('refused'), 20_000)).toMatchObject({
+      name: 'LockedError',
+      code: 'ERR_LOCKED',
+      message: expect.stringContaining(
+        `is in use by process ${first.pid} on ${hostname()}; one process at a time can open it`,
+      ),
+    });
+    // Nothing keeps it alive.
+    expect((await second.exited).code).toBe(0);
+    await first.kill();
+    const third = program({ isIdle: true });
+    await third.waitFor(is('started'), 20_000);
+    expect(await ask(third, 'close')).toEqual({ type: 'closed' });
+    expect((await third.exited).code).toBe(0);
+  }, 60_000);
+});
+
+describe('a store', () => {
+  const open = () => lmdbStore(`${parent}/a/b.c/store.d`);
+
+  it('is made where it is not, and let go of when the workflow is closed', async () => {
+    for (const round of [1, 2]) {
+      const { loop, values } = collector<number>('q');
+      const orchestrator = new WorkflowOrchestrator({ store: open() }).load({ queues: { q: {} }, loops: [loop] });
+      await orchestrator.start();
+      await orchestrator.queue('q').push(round);
+      await orchestrator.close();
+      expect(values).toEqual([round]);
+    }
+    expect(existsSync(`${parent}/a/b.c/store.d/data.mdb`)).toBe(true);
+    expect(existsSync(`${parent}/a/b.c/store.d.lock`)).toBe(false);
+  });
+
+  it('refuses a second workflow of the same program', async () => {
+    const one = workflow({ loops: [new Loop('a').read('in', 'q')], queues: { q: {} } }, { store: open() });
+    await one.start();
+    const two = workflow({ loops: [new Loop('a').read('in', 'q')], queues: { q: {} } }, { store: open() });
+    expect(await rejection(two.start())).toMatchObject({ code: 'ERR_LOCKED' });
+    await one.close();
+    await two.start();
+  });
+
+  it('that cannot be opened says so', async () => {
+    await writeFile(`${parent}/file`, 'no directory');
+    const orchestrator = workflow(
+      { loops: [new Loop('a').read('in', 'q')], queues: { q: {} } },
+      { store: lmdbStore(`${parent}/file`) },
+    );
+    const error = await rejection(orchestrator.start());
+    expect(error).toBeInstanceOf(LoopStoreError);
+    expect(error).toMatchObject({
+      code: 'ERR_LOOP_STORE',
+      directory: `${parent}/file`,
+      message: expect.stringMatching(/^the store ".*file" cannot be opened: EEXIST/),
+    });
+    expect((error as Error).cause).toBeInstanceOf(Error);
+    expect(() => lmdbStore('')).toThrow(ValidationError);
+  });
+
+  it('that holds something else than a store says so', async () => {
+    const path = `${parent}/data`;
+    await mkdir(path);
+    await writeFile(`${path}/data.mdb`, 'x'.repeat(20_000));
+    expect(await rejection(lmdbStore(path).open())).toMatchObject({
+      code: 'ERR_LOOP_STORE',
+      message: expect.stringContaining('is no LMDB database'),
+    });
+    expect(existsSync(`${path}.lock`)).toBe(false);
+  });
+
+  it('keeps what the structured clone keeps, and refuses to take what it cannot', async () => {
+    const value = {
+      map: new Map([[1, new Set(['a'])]]),
+      date: new Date(5),
+      big: 2n ** 70n,
+      bytes: new Uint8Array([1, 2]),
+      nothing: undefined,
+      deep: [[{ a: null }]],
+    };
+    const first = workflow({ queues: { q: {} }, loops: [new Loop('a').read('in', 'q')] }, { store: open() });
+    await first.start();
+    await first.pause();
+    await first.queue('q').push(value);
+    expect(await rejection(first.queue('q').push({ call: () => 1 }))).toMatchObject({
+      name: 'ValidationError',
+      message:
+        'what is pushed to queue "q".call cannot be sent to another thread or process, or stored: it is a function',
+    });
+    await first.close({ drain: false });
+    const { loop, values } = collector('q', { id: 'a' });
+    const second = workflow({ queues: { q: {} }, loops: [loop] }, { store: open() });
+    await second.start('a');
+    await eventually(() => values.length === 1);
+    const [{ bytes, ...kept }] = values as [typeof value];
+    const { bytes: _, ...given } = value;
+    expect(kept).toEqual(given);
+    expect([...bytes]).toEqual([1, 2]);
+  });
+
+  it('keeps a topic for each loop that reads it', async () => {
+    const load = () => {
+      const one = collector<number>('news', { id: 'one' });
+      const two = collector<number>('news', { id: 'two' });
+      const orchestrator = workflow(
+        { queues: { news: { type: 'topic' } }, loops: [one.loop, two.loop] },
+        { store: open() },
+      );
+      return { orchestrator, one, two };
+    };
+    const first = load();
+    await first.orchestrator.start();
+    await first.orchestrator.pause('two');
+    for (const value of upTo(3)) await first.orchestrator.queue('news').push(value);
+    await eventually(() => first.one.values.length === 3);
+    await first.orchestrator.close({ drain: false });
+    const second = load();
+    await second.orchestrator.start();
+    second.orchestrator.resume('two');
+    await eventually(() => second.two.values.length === 3);
+    expect(second.two.values).toEqual(upTo(3));
+    expect(second.one.values).toEqual([]);
+  });
+
+  it('gives a message again with its number, where it was not acknowledged', async () => {
+    const seen: [number | undefined, unknown][] = [];
+    let hangs = true;
+    class Hanging extends QueueReader<number> {
+      override run(data: NodeData<number>) {
+        seen.push([data.message?.id, data.value]);
+        return hangs ? new Promise<number>(() => {}) : data.value;
+      }
+    }
+    const load = () =>
+      workflow({ queues: { q: {} }, loops: [new Loop('a').read('in', 'q', {}, Hanging)] }, { store: open() });
+    const first = load();
+    await first.start();
+    await first.queue('q').push('x');
+    await eventually(() => seen.length === 1);
+    await first.close({ deadline: 50 });
+    hangs = false;
+    const second = load();
+    await second.start();
+    await eventually(() => seen.length === 2);
+    expect(seen).toEqual([
+      [1, 'x'],
+      [1, 'x'],
+    ]);
+    await second.queue('q').push('y');
+    await eventually(() => seen.length === 3);
+    expect(Number(seen[2]?.[0])).toBeGreaterThan(1);
+  });
+
+  it('that cannot be written any more is what stop and close fail with, when all has ended', async () => {
+    const inner = open();
+    const store: LoopStore = Object.assign(Object.create(inner), {
+      open: () => inner.open(),
+      close: () => inner.close(),
+      putMessage: (...args: Parameters<LoopStore['putMessage']>) => inner.putMessage(...args),
+      removeMessage: () => undefined,
+      putLastId: () => undefined,
+      putDesired: () => undefined,
+      flushed: () => Promise.reject(new LoopStoreError('x', 'cannot be written: no space left')),
+    });
+    const { loop, values } = collector('q');
+    const orchestrator = workflow({ queues: { q: {} }, loops: [loop] }, { store });
+    await orchestrator.start();
+    expect(await rejection(orchestrator.queue('q').push(1))).toBeInstanceOf(LoopStoreError);
+    await eventually(() => values.length === 1);
+    expect(await rejection(orchestrator.close())).toBeInstanceOf(LoopStoreError);
+    expect(orchestrator.metrics().loops[0]?.state).toBe('stopped');
+    // It was let go of all the same.
+    const again = open();
+    await again.open();
+    await again.close();
+  });
+});
