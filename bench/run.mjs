@@ -28,11 +28,12 @@ const sections = {
   },
   async distributed() {
     console.log(`Distributed: medians, and the ratios of some of them, ${versions[0]}\n`);
-    const [results] = await onEachNode('distributed/measure.mjs', [nodes[0]]);
-    for (const group of new Set(results.map(({ group }) => group))) {
-      const rows = results.filter((row) => row.group === group);
-      console.log(figures([versions[0]], [rows], group));
-    }
+    const results = await onEachNode('distributed/measure.mjs', [nodes[0]]);
+    for (const table of tablesOf([versions[0]], results)) console.log(table);
+  },
+  async loops() {
+    console.log('Loops: medians, and the ratios of some of them\n');
+    for (const table of tablesOf(versions, await onEachNode('loops/measure.mjs'))) console.log(table);
   },
   async size() {
     console.log('Size, minified and gzipped\n');
@@ -91,6 +92,15 @@ function ratioOf({ nanoseconds, group, name, against, target }, rows, version) {
     value: ratio,
     text: ratio.toFixed(2),
     target,
+  });
+}
+
+/** A table of single figures for each group of them; `results` holds one list of the same figures for each column. */
+function tablesOf(columns, results) {
+  const groups = [...new Set(results[0].map(({ group }) => group))];
+  return groups.map((group) => {
+    const rows = results.map((found) => found.filter((row) => row.group === group));
+    return figures(columns, rows, group);
   });
 }
 

@@ -12,7 +12,7 @@ const limit = 120_000;
 
 const names = (await readdir(folder)).filter((name) => name.endsWith('.ts') && name !== 'run-all.ts').sort();
 let failed = 0;
-const demos = ['demo', 'demo-flow', 'demo-distributed'].map((demo) => join(demo, 'main.ts'));
+const demos = ['demo', 'demo-flow', 'demo-distributed', 'demo-loops'].map((demo) => join(demo, 'main.ts'));
 for (const name of [...names, ...demos]) {
   const began = performance.now();
   const { succeeded, output } = await runExample(join(folder, name));

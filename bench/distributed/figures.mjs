@@ -6,7 +6,7 @@
  * @property {string} group
  * @property {string} name
  * @property {number} value
- * @property {'rate' | 'latency' | 'ratio' | 'bytes'} unit
+ * @property {'rate' | 'latency' | 'ratio' | 'bytes' | 'megabytes'} unit
  * @property {import('../targets.mjs').Target} [target]
  */
 
@@ -15,6 +15,7 @@ const texts = {
   latency: (value) => `${value.toFixed(2)} ms`,
   ratio: (value) => value.toFixed(2),
   bytes: (value) => `${Math.round(value).toLocaleString('en')} bytes`,
+  megabytes: (value) => `${value.toFixed(2)} MB`,
 };
 
 export const rate = figureOf('rate');
@@ -22,6 +23,8 @@ export const rate = figureOf('rate');
 export const latency = figureOf('latency');
 export const ratio = figureOf('ratio');
 export const bytes = figureOf('bytes');
+/** Of 1,000,000 bytes. */
+export const megabytes = figureOf('megabytes');
 
 export function textOf({ value, unit }) {
   return texts[unit](value);

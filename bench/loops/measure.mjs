@@ -1,0 +1,56 @@
+import { textOf } from '../distributed/figures.mjs';
+import { medianOf } from '../median.mjs';
+import { askedFor } from '../only.mjs';
+import { resultOf } from '../processes.mjs';
+import { contenders } from './contenders.mjs';
+import { ratiosOf } from './ratios.mjs';
+
+// Runs the scripts of this folder, each in a process of its own, and sends the medians of all rounds. Ratios are those of
+// one round, in which all contenders are measured one soon after the other.
+
+const flags = process.argv.slice(2).filter((arg) => arg === '--quick');
+const parts = askedFor()
+  .filter((name) => name.startsWith('loops/'))
+  .map((name) => name.slice('loops/'.length));
+const rounds = flags.includes('--quick') ? 1 : 3;
+const figures = await measure();
+process.send(
+  figures.map((figure) => ({ ...figure, text: textOf(figure) })),
+  () => process.exit(),
+);
+
+async function measure() {
+  const found = new Map();
+  for (let round = 0; round < rounds; round++) {
+    const figures = [];
+    for (const section of sectionsOf(round).filter(isAskedFor)) figures.push(...(await figuresOf(section)));
+    for (const figure of [...figures, ...ratiosOf(figures)]) {
+      const values = found.get(figure.key)?.values ?? [];
+      found.set(figure.key, { ...figure, values: [...values, figure.value] });
+    }
+  }
+  return [...found.values()].map(({ values, ...figure }) => ({ ...figure, value: medianOf(values) }));
+}
+
+/** Scripts and their arguments. What no ratio needs is measured in the first round only. */
+function sectionsOf(round) {
+  const speed = Object.entries(contenders).flatMap(([kind, named]) =>
+    Object.keys(named).map((name) => `speed.mjs ${kind} ${name}`),
+  );
+  const messages = ['thread', 'async', 'single', 'batched'].map((way) => `messages.mjs ${way}`);
+  const depths = [10, 1_000, 100_000].map((depth) => `depth.mjs ${depth}`);
+  const each = [...speed, ...messages, ...depths];
+  return round === 0 ? [...each, 'lateness.mjs', 'memory.mjs'] : each;
+}
+
+/** Whether its script is named in the call, as in `--only loops/messages`; all are where none is. */
+function isAskedFor(section) {
+  const [script] = section.split('.mjs');
+  return parts.length === 0 || parts.includes(script);
+}
+
+function figuresOf(section) {
+  const [script, ...args] = section.split(' ');
+  const execArgv = ['--expose-gc', '--no-deprecation'];
+  return resultOf(new URL(script, import.meta.url), [...args, ...flags], { execArgv });
+}

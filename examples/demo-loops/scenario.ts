@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  lmdbStore,
+  type StopSummary,
+  type WorkflowEvents,
+  type WorkflowMetrics,
+  WorkflowOrchestrator,
+} from 'orchestrator/loops';
+import { writeLog } from './log.js';
+import type { ParserOptions } from './parser.js';
+import { readerOf } from './reader.js';
+import { senderTo } from './sender.js';
+import type { SinkServer } from './server.js';
+
+export interface Setting {
+  /** How many lines the file has. */
+  readonly lines: number;
+  /** Where the parsers live. */
+  readonly pool: 'thread' | 'process';
+  /** Whether one of them is killed half-way. */
+  readonly kill: boolean;
+  readonly server: SinkServer;
+  /** Aborts when all is to drain and end. */
+  readonly signal: AbortSignal;
+  readonly print: (line: string) => void;
+  readonly onMetrics: (progress: Progress) => void;
+  /** Milliseconds between two of them. */
+  readonly metricsInterval: number;
+}
+
+export interface Progress {
+  /** How many lines were read. */
+  readonly read: number;
+  readonly metrics: WorkflowMetrics;
+}
+
+export interface Result extends Progress {
+  readonly summary: StopSummary;
+}
+
+const parsers = ['parser-1', 'parser-2'];
+
+/** How many pieces a queue holds: more than the parsers take in advance. */
+const capacity = 2_500;
+
+/** Reads a log, parses it beside, sends it to the server. Ends when all has arrived, or drains when it is told to. */
+export async function run(setting: Setting): Promise<Result> {
+  const { lines, pool, server, signal, print } = setting;
+  const directory = await mkdtemp(join(tmpdir(), 'demo-loops-'));
+  try {
+    const file = join(directory, 'access.log');
+    await writeLog(file, lines);
+    let read = 0;
+    const reader = readerOf(file, (count) => {
+      read += count;
+    });
+    const endsAt = setting.kill ? Math.ceil(lines / 2) : undefined;
+    const orchestrator = new WorkflowOrchestrator({
+      store: lmdbStore(join(directory, 'store')),
+      metricsInterval: setting.metricsInterval,
+    }).load({
+      queues: { lines: { capacity }, entries: { capacity } },
+      loops: [
+        reader,
+        ...parsers.map((parser) => {
+          const options: ParserOptions = { parser, endsAt };
+          return { id: parser, module: new URL('./parser.ts', import.meta.url), options, pool };
+        }),
+        senderTo(server.url),
+      ],
+    });
+    orchestrator.on('metrics', (metrics) => setting.onMetrics({ read, metrics }));
+    orchestrator.on('failure', ({ loopId, nodeId, error }) => print(`${nodeId || loopId} has failed: ${error}`));
+    orchestrator.on('state', ({ loopId, state }) => {
+      if (state === 'restarting') print(`${loopId} is started again`);
+    });
+    const isRead = whenever(orchestrator, ({ loopId, state }) => loopId === 'reader' && state === 'stopped');
+    const isBack = setting.kill ? backAgain(orchestrator) : Promise.resolve();
+    await orchestrator.start();
+    await Promise.race([Promise.all([isRead, isBack]), aborted(signal)]);
+    // The reader first; a parser when `lines` is empty; the sender when `entries` is.
+    const summary = await orchestrator.close({ deadline: 60_000 });
+    return { read, metrics: orchestrator.metrics(), summary };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+type StateEvent = WorkflowEvents['state'][0];
+
+/** Resolves when a loop is as it is asked for. */
+function whenever(orchestrator: WorkflowOrchestrator, matches: (event: StateEvent) => boolean): Promise<StateEvent> {
+  return new Promise((resolve) => {
+    orchestrator.on('state', (event) => {
+      if (matches(event)) resolve(event);
+    });
+  });
+}
+
+/** Resolves when the one that was killed runs again. */
+async function backAgain(orchestrator: WorkflowOrchestrator): Promise<void> {
+  const killed = await whenever(orchestrator, ({ state }) => state === 'restarting');
+  await whenever(orchestrator, ({ loopId, state }) => loopId === killed.loopId && state === 'running');
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
