@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
 
 /** A directory is in use by another process. */
 export class LockedError extends Error {
@@ -49,7 +50,7 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
       const holder = await holderOf(path);
       if (holder === undefined) continue;
       if (await lives(holder, path)) throw new LockedError(directory, `process ${holder.pid} on ${holder.host}`);
-      await takeAway(path, holder);
+      await takeAway(path, own, holder);
     }
     throw new LockedError(directory, 'processes that are just being started');
   } finally {
@@ -114,18 +115,25 @@ async function silenceOf(path: string): Promise<number> {
   }
 }
 
-/** Removes a lock whose holder has died, unless somebody has taken it over meanwhile: then it is put back. */
-async function takeAway(path: string, dead: Holder): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (Object(error).code === 'ENOENT') return;
-    throw error;
+/**
+ * Removes a lock whose holder has died. One process at a time does so, and looks once more: the lock may be another's by
+ * then, and a lock that is held must not be away for a moment.
+ */
+async function takeAway(path: string, own: string, dead: Holder): Promise<void> {
+  const guard = `${path}.guard`;
+  if (!(await isLinked(own, guard))) {
+    // Whoever guards it has died if that takes so long.
+    if ((await silenceOf(guard)) > touched) await rm(guard, { force: true });
+    return wait(20);
   }
-  const taken = await holderOf(aside);
-  if (taken?.pid !== dead.pid || taken.started !== dead.started) await link(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
+  try {
+    const holder = await holderOf(path);
+    if (holder?.pid === dead.pid && holder.started === dead.started && holder.host === dead.host) {
+      await rm(path, { force: true });
+    }
+  } finally {
+    await rm(guard, { force: true });
+  }
 }
 
 /** When a process was started, where the system tells (Linux). */

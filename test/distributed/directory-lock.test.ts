@@ -66,9 +66,13 @@ describe('a lock', () => {
 
   it('is taken by one of those that try at the same moment', () =>
     inDirectory(async (directory, lock) => {
-      await write(lock, { pid: deadPid(), host: hostname(), started: '1' });
-      const all = await Promise.allSettled(Array.from({ length: 8 }, () => lockDirectory(directory)));
-      expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      for (let round = 0; round < 25; round++) {
+        await write(lock, { pid: deadPid(), host: hostname(), started: '1' });
+        const all = await Promise.allSettled(Array.from({ length: 8 }, () => lockDirectory(directory)));
+        const locked = all.filter((result) => result.status === 'fulfilled');
+        expect(locked).toHaveLength(1);
+        await locked[0]?.value();
+      }
     }));
 
   it.each([

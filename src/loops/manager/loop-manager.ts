@@ -3,30 +3,26 @@ import { untilAborted } from '../../cancellation.js';
 import { failureOf } from '../../errors.js';
 import { isPromiseLike } from '../../hooks.js';
 import { Orchestrator } from '../../orchestrator.js';
-import { overDefaults, type Policies } from '../../policy.js';
+import type { Policies } from '../../policy.js';
 import { type Core, currentScope, detached, type Scope } from '../../process.js';
-import type { RetryOptions } from '../../retry.js';
-import type { AnyFunction } from '../../validate.js';
 import type { ErrorPolicy, RestartPolicy } from '../definition.js';
 import { LoopStateError } from '../errors.js';
-import type { LoopMetrics, LoopState } from '../health.js';
+import type { LoopMetrics, LoopState, NodeState } from '../health.js';
 import { Histogram } from '../histogram.js';
 import type { Inlet, LoopHost } from '../host.js';
 import type { Message, NodeConfig } from '../node.js';
 import { done, Idle } from '../outcomes.js';
 import type { LoopPlan, PlannedNode } from '../plan.js';
+import { Attention } from './attention.js';
 import { Chain, type ChainOwner } from './chain.js';
+import { Cursors } from './cursors.js';
 import { Iteration, IterationData } from './iteration.js';
+import { Nodes } from './nodes.js';
+import { idleDelay, Pace } from './pace.js';
 import { Restarts } from './restarts.js';
-import { NodeRunner } from './runner.js';
-import { type Ticks, ticksOf } from './schedule.js';
+import type { NodeRunner } from './runner.js';
+import { ticksOf } from './schedule.js';
 import { nextTurn, slice, takePart } from './turns.js';
-
-/** Milliseconds until a producer is asked again that had nothing and did not say when. */
-const idleDelay = 100;
-
-/** How many times as long as at first a producer that fails is left alone at most. */
-const mostBackoff = 100;
 
 /** How a loop has ended. */
 export interface LoopEnd {
@@ -67,11 +63,11 @@ export class LoopManager implements ChainOwner {
   readonly #histogram = new Histogram();
   readonly #restarts = new Restarts();
   readonly #replays: Replay[] = [];
-  /** Iterations with a cursor, in order. */
-  readonly #cursors: Iteration[] = [];
+  readonly #cursors: Cursors;
+  readonly #attention = new Attention();
   readonly #onEnd = (iteration: Iteration) => this.#iterationEnded(iteration);
-  #runners: ReadonlyMap<PlannedNode, NodeRunner> = new Map();
-  #chain: Chain;
+  #nodes: Nodes | undefined = undefined;
+  #chain: Chain | undefined = undefined;
   #scope: Scope | undefined = undefined;
   #inlet: Inlet | undefined = undefined;
   #iteration: Iteration | undefined = undefined;
@@ -79,11 +75,7 @@ export class LoopManager implements ChainOwner {
   #error: Error | undefined = undefined;
   #iterations = 0;
   #errors = 0;
-  #producerFailures = 0;
-  #ticks: Ticks | undefined = undefined;
-  /** Whether something is to be done before the next iteration. */
-  #isWanted = false;
-  #wake: (() => void) | undefined = undefined;
+  #pace: Pace;
   #verdict: Verdict | undefined = undefined;
   #isPaused = false;
   #stop: 'now' | 'drained' | undefined = undefined;
@@ -100,7 +92,8 @@ export class LoopManager implements ChainOwner {
     const { core, policies } = source as { core: Core; policies: Policies };
     this.#core = core;
     this.#policies = policies;
-    this.#chain = new Chain(this.#runners, this);
+    this.#cursors = new Cursors((value) => host.saveCursor(value));
+    this.#pace = new Pace(this.#attention, undefined, plan.producerBackoff);
   }
 
   get state(): LoopState {
@@ -121,7 +114,7 @@ export class LoopManager implements ChainOwner {
     this.#become('starting');
     if (paused) {
       this.#isPaused = true;
-      this.#attend();
+      this.#attention.ask();
     }
     let began = () => {};
     const isRunning = new Promise<void>((resolve) => {
@@ -141,14 +134,14 @@ export class LoopManager implements ChainOwner {
     this.#isPaused = true;
     if (this.#state === 'paused') return;
     const paused = new Promise<void>((resolve) => this.#onPaused.push(resolve));
-    this.#attend();
+    this.#attention.ask();
     await Promise.race([paused, this.#life]);
   }
 
   resume(): void {
     this.#isPaused = false;
     this.#nobodyWaits();
-    this.#attend();
+    this.#attention.ask();
   }
 
   /**
@@ -158,7 +151,7 @@ export class LoopManager implements ChainOwner {
   stop({ drain }: { readonly drain: boolean }): void {
     const isReading = this.plan.reads !== undefined;
     if (this.#stop !== 'now') this.#stop = drain && isReading ? 'drained' : 'now';
-    this.#attend();
+    this.#attention.ask();
   }
 
   /** Ends it at once: signals abort, nothing new is begun. What does not end by itself is left behind. */
@@ -166,7 +159,7 @@ export class LoopManager implements ChainOwner {
     this.#stop = 'now';
     if (this.#iteration !== undefined) this.#iteration.isCut = true;
     this.#abort.abort(reason);
-    this.#attend();
+    this.#attention.ask();
   }
 
   /** Gives a payload to a node once more, between two iterations. */
@@ -175,18 +168,18 @@ export class LoopManager implements ChainOwner {
     if (node === undefined || this.#isOver)
       throw new LoopStateError(this.loopId, this.#state, `"${nodeId}" is not there`);
     this.#replays.push({ node, value });
-    this.#attend();
+    this.#attention.ask();
   }
 
   metrics(): Omit<LoopMetrics, 'iterationsPerSecond'> {
-    const nodes = [...this.#runners.values()].map(({ health }) => health);
+    const nodes = this.#nodes?.health ?? [];
     return {
       loopId: this.loopId,
       state: this.#state,
       iterations: this.#iterations,
       errors: this.#errors,
       restarts: this.#restarts.total,
-      missedTicks: this.#ticks?.missed ?? 0,
+      missedTicks: this.#pace.missedTicks,
       inFlight: nodes.reduce((sum, { inFlight }) => sum + inFlight, 0),
       durations: this.#histogram.durations,
       nodes,
@@ -202,7 +195,7 @@ export class LoopManager implements ChainOwner {
       return;
     }
     this.#errors++;
-    this.#runners.get(node)?.failed(error);
+    this.#nodes?.get(node).failed(error);
     const { number, messages } = iteration;
     this.host.report({ type: 'failure', nodeId: node.id, iteration: number, error });
     if (node.kind !== 'producer') {
@@ -216,7 +209,7 @@ export class LoopManager implements ChainOwner {
     if (policy === 'continue') return;
     iteration.isCut = true;
     this.#verdict ??= { policy, error };
-    this.#attend();
+    this.#attention.ask();
   }
 
   get #isToEnd(): boolean {
@@ -250,8 +243,8 @@ export class LoopManager implements ChainOwner {
     this.#scope = currentScope() as Scope;
     let end: LoopEnd;
     try {
-      const { schedule, reads } = this.plan;
-      if (schedule !== undefined) this.#ticks = await ticksOf(schedule);
+      const { schedule, reads, producerBackoff } = this.plan;
+      if (schedule !== undefined) this.#pace = new Pace(this.#attention, await ticksOf(schedule), producerBackoff);
       if (reads !== undefined) this.#inlet = this.host.inlet(reads);
       await this.#setUp();
       this.#become('running');
@@ -263,7 +256,7 @@ export class LoopManager implements ChainOwner {
         takePart(-1);
       }
       this.#become('stopping');
-      await this.#settled();
+      await this.#nodes?.settled();
       end = this.#lastVerdict(end);
     } catch (error) {
       end = { reason: 'error', error: failureOf(error, this.loopId) };
@@ -290,14 +283,14 @@ export class LoopManager implements ChainOwner {
     let now = performance.now();
     let turnEnds = now + slice();
     for (;;) {
-      if (this.#isWanted) {
+      if (this.#attention.isWanted) {
         const end = await this.#see();
         if (end !== undefined) return end;
         now = performance.now();
       }
-      if (this.#ticks !== undefined) {
-        const waited = await this.#pace(this.#ticks, now);
-        if (!waited) continue;
+      if (this.#pace.isScheduled) {
+        const isTime = await this.#pace.tick(now);
+        if (!isTime) continue;
         now = performance.now();
       }
       const iteration = this.#inlet === undefined ? this.#begin() : this.#beginWithMessages(this.#inlet);
@@ -318,7 +311,7 @@ export class LoopManager implements ChainOwner {
         // Not in a function of its own: that would cost each iteration a promise more.
         try {
           value = await value;
-          this.#hasProduced(this.#runners.get(producer) as NodeRunner);
+          this.#hasProduced(this.#runnerOf(producer));
         } catch (thrown) {
           value = this.#producerFailed(producer, this.#valueOf(iteration), iteration, thrown);
         }
@@ -327,13 +320,13 @@ export class LoopManager implements ChainOwner {
         iteration.end();
         this.#iteration = undefined;
         if (value === done) return { reason: 'done' };
-        this.#ticks?.ended(performance.now());
+        this.#pace.ended(performance.now());
         await this.#rest(value as Idle | typeof nothing);
         now = performance.now();
         turnEnds = now + slice();
         continue;
       }
-      const pending = this.#chain.passOn(producer, value, iteration);
+      const pending = (this.#chain as Chain).passOn(producer, value, iteration);
       if (pending !== undefined) await pending;
       if (this.signal.aborted) iteration.isAbandoned = true;
       iteration.end();
@@ -342,7 +335,7 @@ export class LoopManager implements ChainOwner {
       const ended = performance.now();
       this.#histogram.record(ended - now);
       now = ended;
-      this.#ticks?.ended(now);
+      this.#pace.ended(now);
       if (now < turnEnds) continue;
       await nextTurn();
       now = performance.now();
@@ -369,9 +362,13 @@ export class LoopManager implements ChainOwner {
     return this.#begin(messages);
   }
 
+  #runnerOf(node: PlannedNode): NodeRunner {
+    return (this.#nodes as Nodes).get(node);
+  }
+
   /** What the producer gives: a value, a promise, or `nothing` where it has failed. */
   #produce(producer: PlannedNode, iteration: Iteration): unknown {
-    const runner = this.#runners.get(producer) as NodeRunner;
+    const runner = this.#runnerOf(producer);
     const value = this.#valueOf(iteration);
     try {
       const produced = runner.call(new IterationData(value, producer.id, iteration, this));
@@ -389,53 +386,28 @@ export class LoopManager implements ChainOwner {
   }
 
   #hasProduced(runner: NodeRunner): void {
-    this.#producerFailures = 0;
+    this.#pace.succeeded();
     runner.succeeded();
   }
 
   #producerFailed(producer: PlannedNode, value: unknown, iteration: Iteration, thrown: unknown): typeof nothing {
-    this.#producerFailures++;
+    this.#pace.failed();
     this.failed(producer, value, iteration, thrown);
-    // It has not got to where it wanted to.
-    if (iteration.cursor !== undefined) this.#cursors.pop();
-    iteration.cursor = undefined;
+    this.#cursors.drop(iteration);
     return nothing;
   }
 
   /** Nothing was produced: some time passes. */
   #rest(produced: Idle | typeof nothing): Promise<void> {
-    if (produced instanceof Idle) {
-      if (produced.delay === undefined && this.#ticks !== undefined) return nextTurn();
-      return this.#sleep(produced.delay ?? idleDelay);
-    }
+    if (produced instanceof Idle) return this.#pace.idle(produced);
     // A message that could not be read is in the dead letters; the next may be better.
-    if (this.#inlet !== undefined) return nextTurn();
-    const factor = Math.min(2 ** (this.#producerFailures - 1), mostBackoff);
-    return this.#sleep(this.plan.producerBackoff * factor);
-  }
-
-  /** @returns whether it is time: it may have been woken for something else */
-  async #pace(ticks: Ticks, now: number): Promise<boolean> {
-    this.#tick ??= ticks.next(now);
-    while (this.#tick > performance.now()) {
-      await this.#sleep(Math.min(this.#tick - performance.now(), longestSleep));
-      if (this.#isWanted) return false;
-    }
-    this.#tick = undefined;
-    return true;
-  }
-
-  #tick: number | undefined = undefined;
-
-  #attend(): void {
-    this.#isWanted = true;
-    this.#wake?.();
+    return this.#inlet === undefined ? this.#pace.backOff() : nextTurn();
   }
 
   /** What was asked for between two iterations. @returns how it ends, if it does */
   async #see(): Promise<LoopEnd | undefined> {
     for (;;) {
-      this.#isWanted = false;
+      this.#attention.isWanted = false;
       const verdict = this.#verdict;
       this.#verdict = undefined;
       if (verdict !== undefined && !this.signal.aborted) {
@@ -445,11 +417,11 @@ export class LoopManager implements ChainOwner {
       if (this.#isToEnd) return { reason: 'stopped' };
       while (this.#replays[0] !== undefined && !this.#isToEnd) await this.#replay(this.#replays[0]);
       // Something may have been asked for meanwhile.
-      if (this.#isWanted) continue;
+      if (this.#attention.isWanted) continue;
       if (!this.#isPaused || this.#stop !== undefined) break;
       this.#become('paused', this.#error);
       this.#nobodyWaits();
-      if (!this.#isWanted) await this.#asked();
+      await this.#attention.asked();
     }
     this.#error = undefined;
     this.#become('running');
@@ -458,7 +430,7 @@ export class LoopManager implements ChainOwner {
 
   async #replay({ node, value }: Replay): Promise<void> {
     const iteration = this.#begin();
-    await this.#chain.visit(node, value, iteration);
+    await this.#chain?.visit(node, value, iteration);
     if (this.signal.aborted) iteration.isAbandoned = true;
     else this.#replays.shift();
     iteration.end();
@@ -497,9 +469,9 @@ export class LoopManager implements ChainOwner {
       const delay = this.#restarts.take(policy, performance.now());
       if (delay === undefined) return { reason: 'error', error };
       this.#become('restarting', error);
-      await this.#settled();
+      await this.#nodes?.settled();
       await this.#cleanUp();
-      await this.#sleepUnlessStopped(delay);
+      await this.#attention.sleepWhile(delay, () => this.#stop === undefined);
       if (this.#stop === 'now') return { reason: 'stopped' };
       try {
         await this.#setUp();
@@ -513,33 +485,20 @@ export class LoopManager implements ChainOwner {
   }
 
   async #setUp(): Promise<void> {
-    const before = this.#runners;
     const bench = {
       core: this.#core,
+      policies: this.#policies,
       scope: this.#scope as Scope,
       configOf: (node: PlannedNode) => this.#configOf(node),
-      onState: (nodeId: string, state: NodeRunner['state']) => this.host.report({ type: 'node', nodeId, state }),
+      onState: (nodeId: string, state: NodeState) => this.host.report({ type: 'node', nodeId, state }),
     };
-    const runners = new Map<PlannedNode, NodeRunner>();
-    for (const node of this.plan.nodes) {
-      const { retry, timeout } = node.definition;
-      const own = {
-        retry: retry as RetryOptions | undefined,
-        timeout: timeout === undefined ? {} : { attempt: timeout },
-      };
-      const source = sourceOf(node.implementation as AnyFunction);
-      const defaults = source?.core === this.#core ? source.policies : this.#policies;
-      const policies = overDefaults(own, defaults);
-      runners.set(node, new NodeRunner(node, { ...bench, policies }, before.get(node)));
-    }
-    this.#runners = runners;
-    this.#chain = new Chain(runners, this);
-    for (const runner of runners.values()) await runner.setUp();
+    this.#nodes = new Nodes(this.plan.nodes, bench, this.#nodes);
+    this.#chain = new Chain(this.#nodes.runners, this);
+    await this.#nodes.setUp();
   }
 
   #configOf({ id, definition }: PlannedNode): NodeConfig {
     const { host, loopId } = this;
-    const save = (value: unknown) => this.#saveCursor(value);
     return {
       loopId,
       nodeId: id,
@@ -549,7 +508,7 @@ export class LoopManager implements ChainOwner {
         get value() {
           return host.cursor;
         },
-        save,
+        save: (value) => this.#cursors.save(value, this.#iteration),
       },
     };
   }
@@ -561,46 +520,15 @@ export class LoopManager implements ChainOwner {
     return pushed === undefined ? undefined : (untilAborted(cancellation, pushed) as Promise<void>);
   }
 
-  /** Each node, whatever becomes of the others. @returns the first error */
   async #cleanUp(): Promise<Error | undefined> {
-    let first: Error | undefined;
-    for (const runner of this.#runners.values()) {
-      try {
-        await runner.cleanUp();
-      } catch (thrown) {
-        const error = failureOf(thrown, runner.node.id);
-        this.host.report({ type: 'failure', nodeId: runner.node.id, iteration: this.#iterations, error });
-        first ??= error;
-      }
-    }
-    return first;
-  }
-
-  /** What non-blocking nodes have begun has ended. */
-  async #settled(): Promise<void> {
-    for (const runner of this.#runners.values()) while (runner.inFlight > 0) await runner.slot;
-  }
-
-  #saveCursor(value: unknown): void {
-    const iteration = this.#iteration ?? overAlready();
-    if (iteration.hasEnded && this.#cursors.length === 0) {
-      this.host.saveCursor(value);
-      return;
-    }
-    if (iteration.cursor === undefined) this.#addCursor(iteration);
-    iteration.cursor = { value };
-  }
-
-  #addCursor(iteration: Iteration): void {
-    // Of those that have ended, and wait for one before them, the last says all.
-    if (this.#cursors.at(-1)?.hasEnded && this.#cursors.at(-2)?.hasEnded) this.#cursors.splice(-2, 1);
-    this.#cursors.push(iteration);
+    return this.#nodes?.cleanUp((nodeId, error) => {
+      this.host.report({ type: 'failure', nodeId, iteration: this.#iterations, error });
+    });
   }
 
   #iterationEnded(iteration: Iteration): void {
     for (const message of iteration.messages) this.#inlet?.acknowledge(message);
-    // One that has ended early waits for those before it: after a restart they are repeated, and it with them.
-    while (this.#cursors[0]?.hasEnded) this.host.saveCursor(this.#cursors.shift()?.cursor?.value);
+    this.#cursors.ended();
   }
 
   #become(state: LoopState, error?: Error): void {
@@ -612,54 +540,9 @@ export class LoopManager implements ChainOwner {
   /** Waits until there may be a message, or something is asked for. */
   #message(inlet: Inlet): Promise<void> {
     // What others have drained may be filled again.
-    return inlet.isDrained ? this.#sleep(idleDelay) : this.#until(inlet.ready());
+    return inlet.isDrained ? this.#attention.sleep(idleDelay) : this.#attention.until(inlet.ready());
   }
-
-  /** Waits until something is asked for. */
-  #asked(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
-  #until(ready: Promise<void>): Promise<void> {
-    if (this.#isWanted) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-      void ready.then(resolve);
-    });
-  }
-
-  /** Until the time has passed, or something is asked for. */
-  async #sleep(milliseconds: number): Promise<void> {
-    if (this.#isWanted) return;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      timer = setTimeout(resolve, milliseconds);
-    });
-    clearTimeout(timer);
-  }
-
-  async #sleepUnlessStopped(milliseconds: number): Promise<void> {
-    const until = performance.now() + milliseconds;
-    for (let left = milliseconds; left > 0 && this.#stop === undefined; left = until - performance.now()) {
-      this.#isWanted = false;
-      await this.#sleep(left);
-    }
-    this.#isWanted = true;
-  }
-}
-
-/** What is saved between two iterations has its place among them, and nothing to wait for. */
-function overAlready(): Iteration {
-  const iteration = new Iteration(0, () => {});
-  iteration.end();
-  return iteration;
 }
 
 /** What comes of a producer that has failed. */
 const nothing = Symbol('nothing');
-
-/** A longer timer would fire at once. */
-const longestSleep = 2 ** 31 - 1;

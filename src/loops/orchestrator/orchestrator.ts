@@ -1,19 +1,12 @@
 import { EventEmitter } from 'node:events';
 import pTimeout from 'p-timeout';
-import { ValidationError } from '../../errors.js';
-import { aName, invalid, isPlainObject } from '../../validate.js';
-import type { LoopDefinition, ModuleLoop, Overflow, PlacedLoop, QueueDefinition } from '../definition.js';
+import { invalid } from '../../validate.js';
+import type { Overflow, QueueDefinition } from '../definition.js';
 import { LoopDefinitionError, type LoopFault, LoopStateError, NotFoundError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { LoopEvent } from '../host.js';
-import { Loop, type LoopSource } from '../loop.js';
 import { readQueue } from '../options.js';
-import { type LoopPlan, planOf } from '../plan.js';
-import { AsyncLoop } from '../pools/async.js';
 import { assertCloneable } from '../pools/cloneable.js';
-import { hrefOf, loadLoop } from '../pools/module.js';
-import type { HostedLoop } from '../pools/pool.js';
-import { RemoteLoop } from '../pools/remote.js';
 import type { DesiredState, Stored } from '../store/contracts.js';
 import { checkWorkflow, isBehind, type NamedShape } from '../workflow.js';
 import type {
@@ -28,10 +21,12 @@ import type {
   WorkflowOrchestratorOptions,
 } from './contracts.js';
 import { DeadLetters } from './dead-letters.js';
-import { readOptions, readPlacement, readStopOptions, readWorkflow } from './options.js';
+import { readOptions, readStopOptions, readWorkflow } from './options.js';
+import { isRemote, placedOf } from './placing.js';
 import { Queues } from './queues.js';
 import { shapeOf, stopInOrder } from './stopping.js';
-import { isModuleLoop, type StopReport, Supervisor } from './supervisor.js';
+import { type StopReport, Supervisor } from './supervisor.js';
+import { logEvent, outside } from './telling.js';
 
 /**
  * Owns loops, the queues between them, and the pools that they live in.
@@ -376,7 +371,9 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   #supervisorOf(loaded: LoadedLoop, field: string): Supervisor {
-    const { placed, newLife } = this.#placedOf(loaded, field);
+    const { registry, orchestrator } = this.#options;
+    const around = { registry, orchestrator, overflows: () => this.#overflows };
+    const { placed, newLife } = placedOf(loaded, field, around);
     const { id } = placed;
     const cursors = this.#cursors;
     return new Supervisor(placed, newLife, {
@@ -396,77 +393,18 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     });
   }
 
-  #placedOf(loaded: LoadedLoop, field: string): { readonly placed: PlacedLoop; readonly newLife: () => HostedLoop } {
-    if (loaded instanceof Loop) return this.#inProgram({ ...loaded.toDefinition() }, loaded.source);
-    if (!isPlainObject(loaded)) throw invalid(field, 'a Loop, or an object', loaded);
-    if ('loop' in loaded) {
-      const { loop, ...placement } = loaded;
-      if (!(loop instanceof Loop)) throw invalid(`${field}.loop`, 'a Loop', loop);
-      return this.#inProgram({ ...readPlacement(placement, field), ...loop.toDefinition() } as PlacedLoop, loop.source);
-    }
-    const { pool, resourceLimits, onCrash, ...rest } = loaded as unknown as PlacedLoop;
-    const placement = readPlacement({ pool, resourceLimits, onCrash }, field);
-    if (!isModuleLoop(rest)) {
-      const source = {
-        definition: rest as LoopDefinition,
-        implementations: new Map(),
-        registry: this.#options.registry,
-      };
-      return this.#inProgram({ ...placement, ...source.definition } as PlacedLoop, source);
-    }
-    const placed = { ...readPlacement(rest, field), ...placement } as PlacedLoop & ModuleLoop;
-    aName(placed.id, `${field}.id`);
-    if (placed.resourceLimits !== undefined && placed.pool !== 'thread') {
-      throw new ValidationError(`${field}.resourceLimits is for the pool thread, not for ${placed.pool ?? 'async'}`);
-    }
-    if (isRemote(placed)) return { placed, newLife: () => new RemoteLoop(placed, () => this.#overflows) };
-    return { placed, newLife: () => new AsyncLoop(() => this.#load(placed)) };
-  }
-
   get #overflows(): Readonly<Record<string, Overflow>> {
     return Object.fromEntries([...this.#definitions].map(([name, { overflow = 'block' }]) => [name, overflow]));
   }
 
-  /** A loop of a module, for the event loop of this program. */
-  async #load(placed: ModuleLoop): Promise<LoopPlan> {
-    const { source } = await loadLoop(hrefOf(placed), placed.export ?? 'default', placed.options);
-    const { orchestrator = this.#options.orchestrator } = source;
-    return planOf({ ...source, orchestrator, definition: { ...source.definition, id: placed.id } });
-  }
-
-  /** A loop that is put together here lives here. */
-  #inProgram(
-    placed: PlacedLoop,
-    source: LoopSource,
-  ): { readonly placed: PlacedLoop; readonly newLife: () => HostedLoop } {
-    const { orchestrator = this.#options.orchestrator, registry = this.#options.registry } = source;
-    const plan: LoopPlan = planOf({ ...source, orchestrator, registry: { ...this.#options.registry, ...registry } });
-    if (placed.pool !== undefined && placed.pool !== 'async') {
-      const message = `loop "${plan.id}" is put together in this program, so it cannot live in a ${placed.pool}: give the module that exports it (module, export)`;
-      throw new LoopDefinitionError([{ message, loopId: plan.id }]);
-    }
-    return { placed, newLife: () => new AsyncLoop(plan) };
-  }
-
   #onEvent(loopId: string, event: LoopEvent): void {
+    if (event.type !== 'dead-letter') logEvent(this.#options.logger, loopId, event);
     switch (event.type) {
       case 'state':
-        outside(() => this.#options.logger?.info({ loopId, state: event.state }, `loop "${loopId}" is ${event.state}`));
-        this.#tell('state', {
-          loopId,
-          state: event.state,
-          ...(event.error === undefined ? {} : { error: event.error }),
-        });
-        return;
       case 'node':
-        this.#tell('node', { loopId, nodeId: event.nodeId, state: event.state });
-        return;
       case 'failure': {
-        const { nodeId, iteration, error } = event;
-        const message =
-          nodeId === '' ? `loop "${loopId}" has crashed` : `node "${nodeId}" of loop "${loopId}" has failed`;
-        outside(() => this.#options.logger?.error({ loopId, nodeId, iteration, error }, message));
-        this.#tell('failure', { loopId, nodeId, iteration, error });
+        const { type, ...rest } = event;
+        this.#tell(type, { loopId, ...rest } as never);
         return;
       }
       case 'dead-letter':
@@ -502,21 +440,6 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
 
 /** In place of the id of a loop. */
 const everything = '';
-
-function isRemote({ pool }: PlacedLoop): boolean {
-  return pool === 'thread' || pool === 'process';
-}
-
-/** Calls code of others: what it throws goes the way of all that nobody catches, not through here. */
-function outside(call: () => unknown): void {
-  try {
-    call();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
-  }
-}
 
 /** Waits for all, also where some fail; then fails like the first. */
 async function all(pending: readonly Promise<unknown>[]): Promise<void> {

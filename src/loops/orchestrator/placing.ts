@@ -1,0 +1,81 @@
+import { ValidationError } from '../../errors.js';
+import { aName, invalid, isPlainObject } from '../../validate.js';
+import type { LoopDefinition, LoopRuntime, ModuleLoop, Overflow, PlacedLoop } from '../definition.js';
+import { LoopDefinitionError } from '../errors.js';
+import { Loop, type LoopSource } from '../loop.js';
+import { type LoopPlan, planOf } from '../plan.js';
+import { AsyncLoop } from '../pools/async.js';
+import { hrefOf, loadLoop } from '../pools/module.js';
+import type { HostedLoop } from '../pools/pool.js';
+import { RemoteLoop } from '../pools/remote.js';
+import type { LoadedLoop } from './contracts.js';
+import { readPlacement } from './options.js';
+import { isModuleLoop } from './supervisor.js';
+
+/** A loop with its place, and what makes it anew there for each of its lives. */
+export interface Placed {
+  readonly placed: PlacedLoop;
+  readonly newLife: () => HostedLoop;
+}
+
+/** What loops are given that do not say themselves. */
+export interface PlacingOptions extends LoopRuntime {
+  /** What the queues of the workflow do when they are full. */
+  readonly overflows: () => Readonly<Record<string, Overflow>>;
+}
+
+/**
+ * Finds the place of a loop that is loaded. One that is put together here is checked at once.
+ *
+ * @throws {ValidationError} for a field that is unknown or of the wrong kind
+ * @throws {LoopDefinitionError} that lists every fault
+ */
+export function placedOf(loaded: LoadedLoop, field: string, options: PlacingOptions): Placed {
+  if (loaded instanceof Loop) return inProgram({ ...loaded.toDefinition() }, loaded.source, options);
+  if (!isPlainObject(loaded)) throw invalid(field, 'a Loop, or an object', loaded);
+  if ('loop' in loaded) {
+    const { loop, ...placement } = loaded;
+    if (!(loop instanceof Loop)) throw invalid(`${field}.loop`, 'a Loop', loop);
+    const placed = { ...readPlacement(placement, field), ...loop.toDefinition() } as PlacedLoop;
+    return inProgram(placed, loop.source, options);
+  }
+  const { pool, resourceLimits, onCrash, ...rest } = loaded as unknown as PlacedLoop;
+  const placement = readPlacement({ pool, resourceLimits, onCrash }, field);
+  if (isModuleLoop(rest)) {
+    return inModule({ ...readPlacement(rest, field), ...placement } as PlacedLoop & ModuleLoop, field, options);
+  }
+  const definition = rest as LoopDefinition;
+  const source = { definition, implementations: new Map(), registry: options.registry };
+  return inProgram({ ...placement, ...definition } as PlacedLoop, source, options);
+}
+
+export function isRemote({ pool }: PlacedLoop): boolean {
+  return pool === 'thread' || pool === 'process';
+}
+
+/** A loop of a module lives in a thread or a process, or on the event loop of this program. */
+function inModule(placed: PlacedLoop & ModuleLoop, field: string, options: PlacingOptions): Placed {
+  aName(placed.id, `${field}.id`);
+  if (placed.resourceLimits !== undefined && placed.pool !== 'thread') {
+    throw new ValidationError(`${field}.resourceLimits is for the pool thread, not for ${placed.pool ?? 'async'}`);
+  }
+  if (isRemote(placed)) return { placed, newLife: () => new RemoteLoop(placed, options.overflows) };
+  return { placed, newLife: () => new AsyncLoop(() => loadPlan(placed, options)) };
+}
+
+async function loadPlan(placed: ModuleLoop, options: PlacingOptions): Promise<LoopPlan> {
+  const { source } = await loadLoop(hrefOf(placed), placed.export ?? 'default', placed.options);
+  const { orchestrator = options.orchestrator } = source;
+  return planOf({ ...source, orchestrator, definition: { ...source.definition, id: placed.id } });
+}
+
+/** A loop that is put together here lives here. */
+function inProgram(placed: PlacedLoop, source: LoopSource, options: PlacingOptions): Placed {
+  const { orchestrator = options.orchestrator, registry } = source;
+  const plan = planOf({ ...source, orchestrator, registry: { ...options.registry, ...registry } });
+  if (isRemote(placed)) {
+    const message = `loop "${plan.id}" is put together in this program, so it cannot live in a ${placed.pool}: give the module that exports it (module, export)`;
+    throw new LoopDefinitionError([{ message, loopId: plan.id }]);
+  }
+  return { placed, newLife: () => new AsyncLoop(plan) };
+}
