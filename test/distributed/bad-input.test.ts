@@ -135,6 +135,20 @@ describe('what comes of nodes', () => {
     ]);
   });
 
+  it.each([
+    ['key', { f: () => 1 }, 'context.key.f'],
+    ['a.b', [() => 1], 'context["a.b"][0]'],
+    ['a.b', { f: () => 1 }, 'context["a.b"].f'],
+  ])('says where in the context it is: %s', async (key, value, path) => {
+    const flow = new Flow('g').node('a', (_, { context }) => {
+      context[key] = value;
+    });
+    const { finish, orchestrator } = await fleetOf(flow);
+    const { runId } = await finish();
+    const [{ error } = { error: undefined }] = await orchestrator.errors(runId);
+    expect(error).toMatchObject({ message: expect.stringContaining(path) });
+  });
+
   it('fails a node that throws, though it has written what cannot be sent', async () => {
     const flow = new Flow('g').node('a', (_, { context }) => {
       context.key = () => 1;

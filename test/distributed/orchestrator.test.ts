@@ -230,4 +230,50 @@ describe('what is asked', () => {
     }
     await engine.close();
   });
+
+  it('signal names the events that a flow waits for, if there are any', async () => {
+    const sleeping = new Flow('s').sleep('nap', { duration: 60_000 }).wait('paid').edge('nap', 'paid');
+    const { orchestrator } = await fleetOf([flow, sleeping], { workers: 0 });
+    const nothing = await orchestrator.startRun({}, 1, { workflow: 'f' });
+    expect(await rejection(orchestrator.signal(nothing, 'paid'))).toMatchObject({
+      name: 'ValidationError',
+      message: expect.stringContaining('there is none'),
+    });
+    const naps = await orchestrator.startRun({}, 1, { workflow: 's' });
+    expect(await rejection(orchestrator.signal(naps, 'other'))).toMatchObject({
+      message: expect.stringContaining('nap, paid'),
+    });
+  });
+
+  it('a signal to a run that is paused counts when it is resumed', async () => {
+    const { orchestrator } = await fleetOf(new Flow('w').wait('w'));
+    const runId = await orchestrator.startRun();
+    await eventually(async () => expect(await orchestrator.status(runId)).toBe('awaiting'));
+    await orchestrator.pause(runId);
+    await orchestrator.signal(runId, 'w', 'come');
+    expect(await orchestrator.status(runId)).toBe('paused');
+    await orchestrator.resume(runId);
+    expect((await orchestrator.waitForCompletion(runId)).output).toBe('come');
+  });
+
+  it('a run whose work was put aside while it was paused can be cancelled', async () => {
+    const { orchestrator, newWorker, engine } = await fleetOf(flow, { workers: 0 });
+    const runId = await orchestrator.startRun();
+    await orchestrator.pause(runId);
+    await newWorker();
+    await eventually(async () => expect(await orchestrator.pendingWork(runId)).toMatchObject([{ state: 'parked' }]));
+    await orchestrator.cancel(runId);
+    expect(await orchestrator.pendingWork(runId)).toEqual([]);
+    await eventually(async () => expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 }));
+  });
+
+  it('the result of a run that was cancelled says why, by hand or by its timeout', async () => {
+    const { orchestrator } = await fleetOf(new Flow('w').wait('w'));
+    const byHand = await orchestrator.startRun({}, undefined, { timeout: 60_000 });
+    await orchestrator.cancel(byHand, 'enough');
+    expect(await orchestrator.result(byHand)).toMatchObject({ status: 'cancelled' });
+    const byTime = await orchestrator.startRun({}, undefined, { timeout: 50 });
+    await orchestrator.waitForCompletion(byTime);
+    expect(await orchestrator.result(byTime)).toMatchObject({ status: 'cancelled' });
+  });
 });
