@@ -1,4 +1,5 @@
 import { pathToFileURL } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
 import { kindOf } from '../../errors.js';
 import type { ModuleLoop } from '../definition.js';
 import { LoopModuleError } from '../errors.js';
@@ -38,7 +39,9 @@ export async function loadLoop(module: string, exportName: string, options: unkn
 function problemOf(cause: unknown): string {
   const { code, message } = Object(cause) as { code?: unknown; message?: unknown };
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && String(message).includes('.ts')) {
-    return 'is TypeScript, which this version of Node cannot load: use Node 22.18 or later, start the program with `node --import tsx`, or give the built module';
+    // A loader that a program is started with does not reach the threads of Node 20.
+    const loader = isMainThread ? 'start the program with' : 'use the pool process in a program that is started with';
+    return `is TypeScript, which this version of Node cannot load: use Node 22.18 or later, ${loader} \`node --import tsx\`, or give the built module`;
   }
   return `cannot be loaded: ${String(message)}`;
 }
