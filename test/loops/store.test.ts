@@ -121,7 +121,8 @@ describe('a program with a store', () => {
     expect(before).toBe(0);
     await ask(second, 'resume', 'source');
     await ask(second, 'start', 'double');
-    await eventually(async () => (await ask(second, 'state')).queues[0].pushed > 0);
+    await eventually(async () => expect((await ask(second, 'state')).queues[0].pushed).toBeGreaterThan(0));
+    await ask(second, 'push', 2);
     await second.kill();
     const third = program({ count: 1e6 });
     await third.waitFor(is('started'), 20_000);
