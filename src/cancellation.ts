@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { TimeoutError } from './errors.js';
+import { isPromiseLike } from './hooks.js';
 
 type Listener = (cancellation: Cancellation) => void;
 
@@ -156,8 +157,7 @@ export function cancellationOf(signal: AbortSignal): Cancellation {
 
 /** Settles like `pending`, or rejects with the reason as soon as `cancellation` is aborted. */
 export function untilAborted(cancellation: Cancellation, pending: unknown): unknown {
-  const isPending = typeof (pending as PromiseLike<unknown> | null | undefined)?.then === 'function';
-  if (!cancellation.abortable || !(isPending || cancellation.aborted)) return pending;
+  if (!cancellation.abortable || !(isPromiseLike(pending) || cancellation.aborted)) return pending;
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(cancellation.reason);
     const ended = (settle: (value: unknown) => void) => (value: unknown) => {

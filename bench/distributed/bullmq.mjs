@@ -1,6 +1,6 @@
 import { PGlite } from '@electric-sql/pglite';
 import { createPostgresBackend, createRedisBackend, runMigrations, withBackend } from 'bullmq';
-import { rate } from './figures.mjs';
+import { rate } from '../figures.mjs';
 import { PGlitePool } from './pglite-pool.mjs';
 import { inFolder, medianOfRuns, postgresUrl, quick, redisUrl, send } from './section.mjs';
 

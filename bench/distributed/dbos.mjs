@@ -1,6 +1,6 @@
 import { DBOS } from '@dbos-inc/dbos-sdk';
 import pMap from 'p-map';
-import { latency, rate } from './figures.mjs';
+import { latency, rate } from '../figures.mjs';
 import { medianOfRuns, postgresUrl, quick, send } from './section.mjs';
 
 // DBOS on Postgres: workflows of ten steps that do nothing, started and executed by one process.

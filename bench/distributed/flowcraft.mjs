@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { BullMQAdapter, RedisCoordinationStore } from '@flowcraft/bullmq-adapter';
 import { createFlow, FlowRuntime, NullLogger } from 'flowcraft';
-import { rate } from './figures.mjs';
+import { rate } from '../figures.mjs';
 import { chain, fan } from './graphs.mjs';
 import { medianOfRuns, quick, redisUrl, send } from './section.mjs';
 

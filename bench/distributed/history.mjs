@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { bytes, latency } from '../figures.mjs';
 import { medianOf } from '../median.mjs';
 import { completion, startAll } from './driver.mjs';
 import { words } from './engines.mjs';
-import { bytes, latency } from './figures.mjs';
 import { withFleet } from './fleet.mjs';
 import { full, postgresUrl, quick, redisUrl, send } from './section.mjs';
 import { chainOfThree, rare } from './workflows.mjs';

@@ -1,7 +1,7 @@
-import { medianOf } from '../median.mjs';
+import { textOf } from '../figures.mjs';
 import { askedFor } from '../only.mjs';
 import { resultOf } from '../processes.mjs';
-import { textOf } from './figures.mjs';
+import { mediansOf } from '../rounds.mjs';
 import { ratiosOf } from './ratios.mjs';
 import { startPostgres, startRedis } from './servers.mjs';
 
@@ -15,8 +15,9 @@ const parts = askedFor()
 const rounds = flags.includes('--quick') ? 1 : 3;
 const redis = await startRedis();
 const postgres = await startPostgres();
+if (redis === undefined) console.log('There is no redis-server here: what needs it is left out.\n');
 try {
-  const figures = await measure();
+  const figures = await mediansOf(rounds, measure, ratiosOf);
   const results = figures.map((figure) => ({ ...figure, text: textOf(figure) }));
   await new Promise((resolve) => process.send(results, resolve));
 } finally {
@@ -25,18 +26,10 @@ try {
 }
 process.exit();
 
-async function measure() {
-  const found = new Map();
-  if (redis === undefined) console.log('There is no redis-server here: what needs it is left out.\n');
-  for (let round = 0; round < rounds; round++) {
-    const figures = [];
-    for (const section of sectionsOf(round).filter(isAskedFor)) figures.push(...(await figuresOf(section)));
-    for (const figure of [...figures, ...ratiosOf(figures)]) {
-      const values = found.get(figure.key)?.values ?? [];
-      found.set(figure.key, { ...figure, values: [...values, figure.value] });
-    }
-  }
-  return [...found.values()].map(({ values, ...figure }) => ({ ...figure, value: medianOf(values) }));
+async function measure(round) {
+  const figures = [];
+  for (const section of sectionsOf(round).filter(isAskedFor)) figures.push(...(await figuresOf(section)));
+  return figures;
 }
 
 /** Scripts and their arguments. What no ratio needs is measured in the first round only. */

@@ -1,7 +1,7 @@
+import { latency, rate } from '../figures.mjs';
 import { medianOf } from '../median.mjs';
 import { timeOfRuns } from './driver.mjs';
 import { words } from './engines.mjs';
-import { latency, rate } from './figures.mjs';
 import { withFleet } from './fleet.mjs';
 import { medianOfRuns, quick, send } from './section.mjs';
 import { chainOfTen, chainOfThree, fanOf50 } from './workflows.mjs';

@@ -1,4 +1,4 @@
-import { ratio } from './figures.mjs';
+import { ratio } from '../figures.mjs';
 
 const group = 'Ours to the others, same server, same run';
 const servers = { redis: 'Redis', postgres: 'Postgres', pglite: 'PGlite' };
@@ -43,7 +43,7 @@ const comparisons = [
 /**
  * The ratios of the figures of one round.
  *
- * @param {readonly import('./figures.mjs').Figure[]} figures
+ * @param {readonly import('../figures.mjs').Figure[]} figures
  */
 export function ratiosOf(figures) {
   const values = new Map(figures.map(({ key, value }) => [key, value]));

@@ -1,6 +1,6 @@
+import { ratio } from '../figures.mjs';
 import { timeOfRuns } from './driver.mjs';
 import { words } from './engines.mjs';
-import { ratio } from './figures.mjs';
 import { withFleet } from './fleet.mjs';
 import { medianOfRuns, quick, send } from './section.mjs';
 import { waiting } from './workflows.mjs';

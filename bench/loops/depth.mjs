@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Loop, WorkflowOrchestrator } from '../../dist/loops/index.js';
-import { rate } from '../distributed/figures.mjs';
+import { rate } from '../figures.mjs';
 import { failsWith } from './failures.mjs';
 import { messageOf } from './message.mjs';
 import { collectGarbage, quick, send, words } from './section.mjs';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Loop, WorkflowOrchestrator } from '../../dist/loops/index.js';
-import { latency } from '../distributed/figures.mjs';
+import { latency } from '../figures.mjs';
 import { failsWith } from './failures.mjs';
 import { quick, send } from './section.mjs';
 import { latenesses } from './timer.mjs';

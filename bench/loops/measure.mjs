@@ -1,7 +1,7 @@
-import { textOf } from '../distributed/figures.mjs';
-import { medianOf } from '../median.mjs';
+import { textOf } from '../figures.mjs';
 import { askedFor } from '../only.mjs';
 import { resultOf } from '../processes.mjs';
+import { mediansOf } from '../rounds.mjs';
 import { contenders } from './contenders.mjs';
 import { ratiosOf } from './ratios.mjs';
 
@@ -13,23 +13,16 @@ const parts = askedFor()
   .filter((name) => name.startsWith('loops/'))
   .map((name) => name.slice('loops/'.length));
 const rounds = flags.includes('--quick') ? 1 : 3;
-const figures = await measure();
+const figures = await mediansOf(rounds, measure, ratiosOf);
 process.send(
   figures.map((figure) => ({ ...figure, text: textOf(figure) })),
   () => process.exit(),
 );
 
-async function measure() {
-  const found = new Map();
-  for (let round = 0; round < rounds; round++) {
-    const figures = [];
-    for (const section of sectionsOf(round).filter(isAskedFor)) figures.push(...(await figuresOf(section)));
-    for (const figure of [...figures, ...ratiosOf(figures)]) {
-      const values = found.get(figure.key)?.values ?? [];
-      found.set(figure.key, { ...figure, values: [...values, figure.value] });
-    }
-  }
-  return [...found.values()].map(({ values, ...figure }) => ({ ...figure, value: medianOf(values) }));
+async function measure(round) {
+  const figures = [];
+  for (const section of sectionsOf(round).filter(isAskedFor)) figures.push(...(await figuresOf(section)));
+  return figures;
 }
 
 /** Scripts and their arguments. What no ratio needs is measured in the first round only. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { done, Loop, WorkflowOrchestrator } from '../../dist/loops/index.js';
-import { megabytes } from '../distributed/figures.mjs';
+import { megabytes } from '../figures.mjs';
 import { medianOf } from '../median.mjs';
 import { failsWith } from './failures.mjs';
 import { collectGarbage, quick, send } from './section.mjs';

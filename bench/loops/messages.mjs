@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { rate } from '../distributed/figures.mjs';
+import { rate } from '../figures.mjs';
 import { quick, send, words } from './section.mjs';
 import { twoLoops } from './workflows.mjs';
 

@@ -1,4 +1,4 @@
-import { ratio } from '../distributed/figures.mjs';
+import { ratio } from '../figures.mjs';
 
 const group = 'Ratios, in one round';
 const peers = { piscina: 'piscina', tinypool: 'tinypool', rxjs: 'RxJS', streams: 'Node streams' };
@@ -55,7 +55,7 @@ const comparisons = [
 /**
  * The ratios of the figures of one round.
  *
- * @param {readonly import('../distributed/figures.mjs').Figure[]} figures
+ * @param {readonly import('../figures.mjs').Figure[]} figures
  */
 export function ratiosOf(figures) {
   const values = new Map(figures.map(({ key, value }) => [key, value]));

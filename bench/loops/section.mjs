@@ -9,7 +9,7 @@ process.once('disconnect', () => process.exit(1));
 /**
  * Sends the figures and ends, whatever is still open.
  *
- * @param {readonly import('../distributed/figures.mjs').Figure[]} figures
+ * @param {readonly import('../figures.mjs').Figure[]} figures
  */
 export function send(figures) {
   process.send(figures, () => process.exit(0));

@@ -1,4 +1,4 @@
-import { rate } from '../distributed/figures.mjs';
+import { rate } from '../figures.mjs';
 import { contenders } from './contenders.mjs';
 import { send, words } from './section.mjs';
 

@@ -2,6 +2,7 @@ import pTimeout from 'p-timeout';
 import { LockedError } from '../directory-lock.js';
 import { MissingPeerError } from '../peers.js';
 import { EngineError } from './errors.js';
+import { Once } from './once.js';
 
 /**
  * Something that is opened once, when it is first needed, in bounded time. Where that fails, the next who needs it tries
@@ -10,7 +11,7 @@ import { EngineError } from './errors.js';
 export class Opening<Opened> {
   /** Told when the time is over: it ends the attempt, and gives what it has failed with so far. */
   onTimeout: () => unknown = () => undefined;
-  #opened: Promise<Opened> | undefined = undefined;
+  readonly #once = new Once(() => this.#open());
   #isClosed = false;
 
   /**
@@ -26,17 +27,13 @@ export class Opening<Opened> {
   /** @throws {EngineError} that says where it tried */
   get(): Promise<Opened> {
     if (this.#isClosed) return Promise.reject(new EngineError(this.name, 'was closed'));
-    this.#opened ??= this.#open().catch((error) => {
-      this.#opened = undefined;
-      throw error;
-    });
-    return this.#opened;
+    return this.#once.get();
   }
 
   /** Lets nobody have it any more. Gives it, if it was opened. */
   async close(): Promise<Opened | undefined> {
     this.#isClosed = true;
-    return this.#opened?.catch(() => undefined);
+    return this.#once.made();
   }
 
   async #open(): Promise<Opened> {

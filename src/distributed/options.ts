@@ -1,4 +1,4 @@
-import { aLimit, anObjectOf, aValue, type Reader } from '../validate.js';
+import { aLimit, anObjectOf, aValue, longestDelay, type Reader } from '../validate.js';
 import type { Engine } from './contracts.js';
 
 /** How large a payload may be, in bytes, where nobody says. */
@@ -55,3 +55,9 @@ export function readEngineOptions(options: EngineOptions): ReadEngineOptions {
   const { prefix = 'orchestrator', connectTimeout = 10_000, operationTimeout = 30_000 } = readGivenOptions(options);
   return { prefix, connectTimeout, operationTimeout };
 }
+
+/** Of ticks and of pauses between two looks, in milliseconds. */
+export const anInterval = aValue<number>(
+  `a whole number of milliseconds from 1 to ${longestDelay}`,
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,
+);

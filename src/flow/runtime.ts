@@ -1,8 +1,6 @@
-import { sourceOf } from '../action.js';
 import { Orchestrator } from '../orchestrator.js';
-import type { Policies } from '../policy.js';
-import type { Core } from '../process.js';
-import { aFunction, anObjectOf, aState, aValue, invalid, type Reader } from '../validate.js';
+import { anOrchestrator, originOf } from '../origin.js';
+import { aFunction, anObjectOf, aState, invalid, type Reader } from '../validate.js';
 import type { Graph } from './blueprint.js';
 import { restoreState } from './checkpoint/apply.js';
 import { Journal } from './checkpoint/journal.js';
@@ -66,7 +64,7 @@ export interface PreparedRun {
 
 const readOptions = anObjectOf<FlowRuntimeOptions>({
   registry: aRecord,
-  orchestrator: aValue('an Orchestrator', (value) => value instanceof Orchestrator),
+  orchestrator: anOrchestrator,
   middleware: (value, field) => {
     if (!Array.isArray(value)) throw invalid(field, 'an array of functions', value);
     for (const [index, wrap] of value.entries()) aFunction(wrap, `${field}.${index}`);
@@ -265,9 +263,4 @@ function checkEvents(events: Readonly<Record<string, unknown>>, { awaiting }: Wo
     }
   }
   return events;
-}
-
-/** An action tells whose it is, and with what defaults. */
-function originOf(orchestrator: Orchestrator): { core: Core; policies: Policies } {
-  return sourceOf(orchestrator.action(() => undefined)) as { core: Core; policies: Policies };
 }

@@ -1,4 +1,5 @@
 import type { Orchestrator } from '../orchestrator.js';
+import { anOrchestrator } from '../origin.js';
 import { aFunction, aName, aValue, invalid, isPlainObject } from '../validate.js';
 import type {
   EdgeDefinition,
@@ -22,7 +23,6 @@ import {
 } from './node.js';
 import { readEdge, readLoopSettings, readNode } from './options.js';
 import type { Done, Idle, Routed } from './outcomes.js';
-import { aPlainOrchestrator } from './runtime.js';
 
 /** What a node is given besides its implementation. */
 export type NodeSettings = Omit<NodeDefinition, 'id' | 'kind' | 'uses'>;
@@ -72,7 +72,7 @@ export class Loop {
     this.id = aName(id, 'id');
     const { orchestrator, registry = {}, ...settings } = anOptionsObject(options, 'options');
     this.#settings = readLoopSettings(settings);
-    this.#orchestrator = orchestrator === undefined ? undefined : aPlainOrchestrator(orchestrator, 'orchestrator');
+    this.#orchestrator = orchestrator === undefined ? undefined : anOrchestrator(orchestrator, 'orchestrator');
     this.#registry = aRegistry(registry, 'registry');
   }
 

@@ -1,6 +1,7 @@
 import { readRetry } from '../retry.js';
 import {
   aConcurrency,
+  aCount,
   aLimit,
   aName,
   anObjectOf,
@@ -35,11 +36,6 @@ const anInterval = aValue<number>(
   (value) => typeof value === 'number' && value > 0 && value <= longestDelay,
 );
 
-const aWholeNumber = aValue<number>(
-  'a whole number of at least 0, or Infinity',
-  (value) => value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 0),
-);
-
 const aCapacity = aValue<number>(
   'a whole number of at least 1',
   (value) => Number.isSafeInteger(value) && (value as number) >= 1,
@@ -51,7 +47,7 @@ export function oneOf<Value extends string>(...values: readonly Value[]): Reader
 
 const readRestart = anObjectOf<RestartPolicy>({
   action: oneOf('restart'),
-  limit: aWholeNumber,
+  limit: aCount,
   within: anInterval,
   backoff: milliseconds,
   maxBackoff: milliseconds,

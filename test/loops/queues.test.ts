@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { type Message, QueueFullError } from 'orchestrator/loops';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Deque } from '../../src/deque.js';
 import type { Overflow } from '../../src/loops/definition.js';
-import { Deque } from '../../src/loops/queues/deque.js';
 import { MessageQueue, type MessageQueueOptions, type Reader } from '../../src/loops/queues/message-queue.js';
 import { Topic } from '../../src/loops/queues/topic.js';
 import { useFakeTime } from './one-loop.js';

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
+import { Deque } from '../../deque.js';
 import type { ConsumeOptions, Consumer, Engine, Handler, Job, JobState, WorkQueue } from '../contracts.js';
-import { Fifo } from './fifo.js';
 
 interface Queued {
   readonly job: Job;
@@ -13,7 +13,7 @@ interface Queued {
 /** A queue in memory: a first-in-first-out list for each priority. */
 export class MemoryQueue implements WorkQueue {
   readonly #jobs = new Map<string, Queued>();
-  readonly #waiting = new Map<number, Fifo<Queued>>();
+  readonly #waiting = new Map<number, Deque<Queued>>();
   /** Ascending. */
   #priorities: number[] = [];
   readonly #consumers = new Set<MemoryConsumer>();
@@ -52,7 +52,7 @@ export class MemoryQueue implements WorkQueue {
 
   take(): Queued | undefined {
     for (const priority of this.#priorities) {
-      const waiting = this.#waiting.get(priority) as Fifo<Queued>;
+      const waiting = this.#waiting.get(priority) as Deque<Queued>;
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         if (next.state !== 'waiting') continue;
         next.state = 'active';
@@ -95,7 +95,7 @@ export class MemoryQueue implements WorkQueue {
     const { priority } = queued.job;
     let waiting = this.#waiting.get(priority);
     if (waiting === undefined) {
-      waiting = new Fifo();
+      waiting = new Deque();
       this.#waiting.set(priority, waiting);
       this.#priorities = [...this.#waiting.keys()].sort((one, other) => one - other);
     }

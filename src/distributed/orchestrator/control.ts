@@ -9,7 +9,7 @@ import { conclusionOf } from '../journal/conclusion.js';
 import type { RunEntry } from '../journal/entry.js';
 import { timeoutJobIdOf } from '../journal/job-id.js';
 import { conclude } from '../run/conclude.js';
-import { jobOf, lookJobsOf, timeoutJobOf } from '../run/jobs.js';
+import { enqueueMissing, jobIdsOf } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished, type RunStatus } from '../run-info.js';
 
@@ -18,7 +18,7 @@ import { activeStatuses, isFinished, type RunStatus } from '../run-info.js';
 export async function cancel({ queue }: Engine, handle: RunHandle, reason: string): Promise<void> {
   const becomes = { status: 'cancelled', error: reason } as const;
   await say(handle, { type: 'cancelled', reason }, activeStatuses, becomes, 'nothing is left to be cancelled');
-  await queue.purgeRun(handle.runId, [...jobIdsOf(handle), timeoutJobIdOf(handle.runKey)]);
+  await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.runKey)]);
 }
 
 export async function pause(handle: RunHandle): Promise<void> {
@@ -104,18 +104,9 @@ function commit(handle: RunHandle, entry: RunEntry, during: readonly RunStatus[]
 
 /** Queues all that is to be done. What is in the queue already stays as it is. */
 async function enqueueAll({ queue }: Engine, handle: RunHandle): Promise<void> {
-  const { record, replica, now, runKey } = handle;
   if (handle.status === 'paused') return;
-  const items = [...replica.ledger.values()].filter(({ job, parent }) => job !== undefined && job !== parent);
-  const jobs = items.map((item) => jobOf(item, record, now, record.startAt - now));
-  jobs.push(...lookJobsOf(replica, runKey, record));
-  if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, Math.max(0, record.deadline - now)));
-  const states = await queue.statesOf(jobs.map(({ id }) => id));
-  await queue.enqueue(jobs.filter((_job, index) => states[index] === 'absent'));
-}
-
-function jobIdsOf({ replica }: RunHandle): string[] {
-  return [...replica.ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
+  const items = [...handle.replica.ledger.values()].filter(({ job, parent }) => job !== undefined && job !== parent);
+  await enqueueMissing(queue, handle, items);
 }
 
 /** An event that nothing can wait for is a mistake in its name. What sub-flows wait for is not known here. */

@@ -1,7 +1,8 @@
-import { aCount, anObjectOf, aSignal, aValue, longestDelay } from '../../validate.js';
+import { aCount, anObjectOf, aSignal } from '../../validate.js';
 import type { JobState, WorkerHealth } from '../contracts.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
+import { anInterval } from '../options.js';
 import type { RunInfo } from '../run-info.js';
 
 /** How `waitForCompletion` waits. */
@@ -57,10 +58,6 @@ export interface PendingWork {
 /** A worker, and whether it is alive. */
 export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
 
-const anInterval = aValue<number>(
-  `a whole number of milliseconds from 1 to ${longestDelay}`,
-  (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,
-);
 export const readWaitOptions = anObjectOf<WaitForOptions>({ pollInterval: anInterval, signal: aSignal });
 export const readEventsOptions = anObjectOf<EventsOptions>({
   after: aCount,

@@ -13,6 +13,7 @@ import type {
   JobState,
   WorkQueue,
 } from '../contracts.js';
+import { Once } from '../once.js';
 
 /** What BullMQ is opened with. */
 export interface BullSetup {
@@ -48,7 +49,7 @@ const retryAfter = 1_000;
  * nothing behind.
  */
 export class BullQueue implements WorkQueue {
-  #opened: Promise<{ readonly queue: Bull.Queue; readonly setup: BullSetup }> | undefined = undefined;
+  readonly #opened = new Once(() => this.#openQueue());
   readonly #consumers = new Set<BullConsumer>();
   readonly #additions = new Batcher((lists: readonly (readonly Job[])[]) => this.#addAll(lists), width);
 
@@ -64,7 +65,7 @@ export class BullQueue implements WorkQueue {
   }
 
   async consume(handler: Handler, options: ConsumeOptions): Promise<Consumer> {
-    const { setup } = await this.#open();
+    const { setup } = await this.#opened.get();
     const consumer = new BullConsumer(setup, handler, options, () => this.#consumers.delete(consumer));
     this.#consumers.add(consumer);
     await consumer.ready();
@@ -89,26 +90,18 @@ export class BullQueue implements WorkQueue {
 
   async close(): Promise<void> {
     await Promise.all([...this.#consumers].map((consumer) => consumer.terminate()));
-    const opened = await this.#opened?.catch(() => undefined);
+    const opened = await this.#opened.made();
     if (opened !== undefined) await closed(opened.queue, () => opened.queue.close());
   }
 
   async #ask<Answer>(work: (queue: Bull.Queue) => Promise<Answer>): Promise<Answer> {
-    const { queue } = await this.#open();
+    const { queue } = await this.#opened.get();
     return asked(this.engine.name, () => work(queue));
   }
 
   async #addAll(lists: readonly (readonly Job[])[]): Promise<undefined[]> {
     await this.#ask((queue) => queue.addBulk(lists.flat().map(bulkJob)));
     return lists.map(() => undefined);
-  }
-
-  #open() {
-    this.#opened ??= this.#openQueue().catch((error) => {
-      this.#opened = undefined;
-      throw error;
-    });
-    return this.#opened;
   }
 
   async #openQueue() {

@@ -18,6 +18,7 @@ import type {
 } from '../contracts.js';
 import { EngineError } from '../errors.js';
 import { derivedStores } from '../journal/derived-stores.js';
+import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';
 import { BullQueue } from '../queue/bull-queue.js';
@@ -87,7 +88,7 @@ class RedisEngine implements Engine, RedisCore {
   readonly checkpointStore: RedisCheckpoints;
   readonly #opening: Opening<Opened>;
   readonly #listeners = new Set<(change: StatusChange) => void>();
-  #subscriber: Promise<Connection> | undefined = undefined;
+  readonly #subscriber = new Once(() => this.#subscribe());
 
   constructor(
     private readonly server: string | Connection,
@@ -135,11 +136,7 @@ class RedisEngine implements Engine, RedisCore {
 
   async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
     this.#listeners.add(listener);
-    this.#subscriber ??= this.#subscribe().catch((error) => {
-      this.#subscriber = undefined;
-      throw error;
-    });
-    await this.#subscriber;
+    await this.#subscriber.get();
     return () => this.#listeners.delete(listener);
   }
 
@@ -168,7 +165,7 @@ class RedisEngine implements Engine, RedisCore {
   async close(): Promise<void> {
     const opened = await this.#opening.close();
     await this.queue.close();
-    const subscriber = await this.#subscriber?.catch(() => undefined);
+    const subscriber = await this.#subscriber.made();
     subscriber?.disconnect();
     if (typeof this.server === 'string') opened?.connection.disconnect();
   }

@@ -1,9 +1,10 @@
-import type { Job } from '../contracts.js';
+import type { Job, WorkQueue } from '../contracts.js';
 import { standInsOf } from '../journal/conclusion.js';
 import { lookJobIdOf, timeoutJobIdOf } from '../journal/job-id.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
 import type { RunRecord } from '../run-info.js';
+import type { RunHandle } from './run-handle.js';
 
 /**
  * The job of an item, which has one.
@@ -17,7 +18,7 @@ export function jobOf(item: Item, { runId, priority }: RunRecord, now: number, s
 }
 
 /** The job under which fallbacks stand in for nodes where a stop came between: no item says that this is to be done. */
-export function lookJobsOf({ position, seq }: Replica, runKey: string, { runId, priority }: RunRecord): Job[] {
+function lookJobsOf({ position, seq }: Replica, runKey: string, { runId, priority }: RunRecord): Job[] {
   if (standInsOf(position).length === 0) return [];
   return [{ id: lookJobIdOf(runKey, seq), runId, kind: 'node', seq, priority, delay: 0 }];
 }
@@ -25,4 +26,22 @@ export function lookJobsOf({ position, seq }: Replica, runKey: string, { runId, 
 /** The job that ends a run at its deadline. */
 export function timeoutJobOf(runKey: string, { runId, priority }: RunRecord, delay: number): Job {
   return { id: timeoutJobIdOf(runKey), runId, kind: 'timeout', seq: 0, priority, delay };
+}
+
+/** The ids of all jobs of a run, but for the one that ends it at its deadline. */
+export function jobIdsOf({ ledger }: Replica): string[] {
+  return [...ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
+}
+
+/** Queues the jobs of items, and what else a run needs to go on. What is in the queue already stays as it is. */
+export async function enqueueMissing(
+  queue: WorkQueue,
+  { record, replica, runKey, now }: RunHandle,
+  items: readonly Item[],
+): Promise<void> {
+  const jobs = items.map((item) => jobOf(item, record, now, record.startAt - now));
+  jobs.push(...lookJobsOf(replica, runKey, record));
+  if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, Math.max(0, record.deadline - now)));
+  const states = await queue.statesOf(jobs.map(({ id }) => id));
+  await queue.enqueue(jobs.filter((_job, index) => states[index] === 'absent'));
 }

@@ -14,6 +14,7 @@ import type {
   Verdict,
 } from '../contracts.js';
 import { derivedStores } from '../journal/derived-stores.js';
+import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
 import { BullQueue } from '../queue/bull-queue.js';
@@ -90,7 +91,7 @@ export class SqlEngine implements Engine, SqlCore {
   readonly #commits: Batcher<CommitCall, CommitReply | null>;
   readonly #reads: Batcher<{ readonly runId: string; readonly after: number }, ReadReply | null>;
   readonly #listeners = new Set<(change: StatusChange) => void>();
-  #listening: Promise<() => void> | undefined = undefined;
+  readonly #listening = new Once(() => this.#listen());
 
   constructor(setup: SqlSetup) {
     this.#setup = setup;
@@ -140,18 +141,14 @@ export class SqlEngine implements Engine, SqlCore {
 
   async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
     this.#listeners.add(listener);
-    this.#listening ??= this.#listen().catch((error) => {
-      this.#listening = undefined;
-      throw error;
-    });
-    await this.#listening;
+    await this.#listening.get();
     return () => this.#listeners.delete(listener);
   }
 
   async close(): Promise<void> {
     const opened = await this.#opening.close();
     await this.queue.close();
-    const stop = await this.#listening?.catch(() => undefined);
+    const stop = await this.#listening.made();
     stop?.();
     await opened?.database.close();
   }

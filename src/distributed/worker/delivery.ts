@@ -11,7 +11,7 @@ import { standInsOf } from '../journal/conclusion.js';
 import { timeoutJobIdOf } from '../journal/job-id.js';
 import type { Item } from '../journal/ledger.js';
 import { conclude } from '../run/conclude.js';
-import { jobOf } from '../run/jobs.js';
+import { jobIdsOf, jobOf } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished } from '../run-info.js';
 import type { Workflows } from '../workflows.js';
@@ -299,7 +299,6 @@ export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Dis
   const error = `TimeoutError: "${handle.workflow.id}" timed out after ${deadline - startAt} ms`;
   const entry = { type: 'timed-out' } as const;
   await handle.commit({ entry, during: activeStatuses, becomes: { status: 'cancelled', error } });
-  const jobs = [...handle.replica.ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
-  await queue.purgeRun(handle.runId, jobs);
+  await queue.purgeRun(handle.runId, jobIdsOf(handle.replica));
   return 'done';
 }

@@ -1,7 +1,7 @@
 import type { Engine } from '../contracts.js';
 import { RunNotFoundError, WorkflowNotFoundError } from '../errors.js';
 import { conclude } from '../run/conclude.js';
-import { jobOf, lookJobsOf, timeoutJobOf } from '../run/jobs.js';
+import { enqueueMissing } from '../run/jobs.js';
 import { openRun } from '../run/run-handles.js';
 import { isFinished } from '../run-info.js';
 import type { Workflows } from '../workflows.js';
@@ -40,13 +40,8 @@ async function recover(engine: Engine, workflows: Workflows, runId: string): Pro
   try {
     const handle = await openRun(engine, workflows, runId);
     if (isFinished(handle.status) || handle.status === 'paused') return;
-    const { record, replica, runKey, now } = handle;
-    const items = [...replica.ledger.values()].filter(({ job }) => job !== undefined);
-    const jobs = items.map((item) => jobOf(item, record, now, record.startAt - now));
-    jobs.push(...lookJobsOf(replica, runKey, record));
-    if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, Math.max(0, record.deadline - now)));
-    const states = await engine.queue.statesOf(jobs.map(({ id }) => id));
-    await engine.queue.enqueue(jobs.filter((_job, index) => states[index] === 'absent'));
+    const items = [...handle.replica.ledger.values()].filter(({ job }) => job !== undefined);
+    await enqueueMissing(engine.queue, handle, items);
     if (items.length === 0 && handle.status === 'running') await conclude(handle);
   } catch (error) {
     // Others know the workflow, or have removed the run.

@@ -1,7 +1,7 @@
 import { FlowRuntime } from '../../flow/index.js';
-import { aConcurrency, aCount, aName, anObjectOf, aValue, invalid, longestDelay } from '../../validate.js';
+import { aConcurrency, aCount, aName, anObjectOf, aValue, invalid } from '../../validate.js';
 import type { Engine } from '../contracts.js';
-import { anEngine, aPayloadLimit } from '../options.js';
+import { anEngine, anInterval, aPayloadLimit } from '../options.js';
 import type { Workflow } from '../workflows.js';
 
 /** What `new DistributedWorker` takes. */
@@ -32,11 +32,6 @@ export interface WorkerOptions {
   readonly maxPayload?: number | undefined;
 }
 
-const milliseconds = aValue<number>(
-  `a whole number of milliseconds from 1 to ${longestDelay}`,
-  (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,
-);
-
 export const readWorkerOptions = anObjectOf<WorkerOptions>({
   engine: anEngine,
   workflows: aValue('an array of flows or blueprints', (value) => Array.isArray(value) && value.length > 0),
@@ -44,12 +39,12 @@ export const readWorkerOptions = anObjectOf<WorkerOptions>({
   id: aName,
   runtime: aValue('a FlowRuntime', (value) => value instanceof FlowRuntime),
   lockDuration: (value, field) => {
-    if (milliseconds(value, field) < 500) throw invalid(field, 'a whole number of milliseconds of at least 500', value);
+    if (anInterval(value, field) < 500) throw invalid(field, 'a whole number of milliseconds of at least 500', value);
     return value;
   },
-  heartbeatInterval: milliseconds,
-  watchInterval: milliseconds,
-  maintenanceInterval: milliseconds,
+  heartbeatInterval: anInterval,
+  watchInterval: anInterval,
+  maintenanceInterval: anInterval,
   maxCrashes: aConcurrency,
   maxPayload: aPayloadLimit,
 });

@@ -1,8 +1,8 @@
-import { sourceOf } from '../../action.js';
 import { untilAborted } from '../../cancellation.js';
 import { failureOf } from '../../errors.js';
 import { isPromiseLike } from '../../hooks.js';
 import { Orchestrator } from '../../orchestrator.js';
+import { originOf } from '../../origin.js';
 import type { Policies } from '../../policy.js';
 import { type Core, currentScope, detached, type Scope } from '../../process.js';
 import type { ErrorPolicy, RestartPolicy } from '../definition.js';
@@ -88,8 +88,7 @@ export class LoopManager implements ChainOwner {
   ) {
     this.loopId = plan.id;
     this.#orchestrator = plan.orchestrator ?? new Orchestrator({ name: plan.id });
-    const source = sourceOf(this.#orchestrator.action(() => undefined));
-    const { core, policies } = source as { core: Core; policies: Policies };
+    const { core, policies } = originOf(this.#orchestrator);
     this.#core = core;
     this.#policies = policies;
     this.#cursors = new Cursors((value) => host.saveCursor(value));

@@ -1,7 +1,7 @@
-import { aName, anObjectOf, aValue, isPlainObject } from '../../validate.js';
+import { anOrchestrator } from '../../origin.js';
+import { aBoolean, aName, anObjectOf, aValue, isPlainObject } from '../../validate.js';
 import type { PoolType } from '../definition.js';
 import { milliseconds, oneOf, readCrashPolicy } from '../options.js';
-import { aPlainOrchestrator } from '../runtime.js';
 import type { LoopStore } from '../store/contracts.js';
 import type { Logger, StopOptions, Workflow, WorkflowOrchestratorOptions } from './contracts.js';
 
@@ -9,7 +9,7 @@ import type { Logger, StopOptions, Workflow, WorkflowOrchestratorOptions } from 
 
 export const readOptions = anObjectOf<WorkflowOrchestratorOptions>({
   registry: aValue('an object of functions and classes by name', isPlainObject),
-  orchestrator: aPlainOrchestrator,
+  orchestrator: anOrchestrator,
   store: aValue('a LoopStore', (value) => typeof (value as LoopStore | null)?.putMessage === 'function'),
   metricsInterval: aValue(
     'a number of milliseconds of at least 10',
@@ -30,7 +30,7 @@ export const readWorkflow = anObjectOf<Workflow>({
 export const readStopOptions = anObjectOf<StopOptions>({
   loopId: aName,
   deadline: milliseconds,
-  drain: aValue('a boolean', (value) => typeof value === 'boolean'),
+  drain: aBoolean,
 });
 
 export const readPlacement = anObjectOf<

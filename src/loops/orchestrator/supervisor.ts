@@ -1,3 +1,4 @@
+import pTimeout from 'p-timeout';
 import type { ModuleLoop, PlacedLoop, RestartPolicy } from '../definition.js';
 import { LoopStateError } from '../errors.js';
 import type { LoopMetrics, LoopState } from '../health.js';
@@ -146,7 +147,7 @@ export class Supervisor {
     this.#endWait?.();
     life?.hosted.abort(reason);
     life?.abort(reason);
-    const inTime = await within(grace, ended);
+    const inTime = await pTimeout(ended, { milliseconds: grace, fallback: () => undefined });
     if (inTime !== undefined) return { ...inTime, reason: 'aborted', inFlight };
     // It may have ended as this one gave up, and have been followed by another.
     if (this.#ended !== ended) return undefined;
@@ -302,17 +303,4 @@ export class Supervisor {
 
 export function isModuleLoop(placed: PlacedLoop): placed is PlacedLoop & ModuleLoop {
   return 'module' in placed;
-}
-
-/** What comes in time, else nothing. */
-async function within<Value>(milliseconds: number, promise: Promise<Value>): Promise<Value | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

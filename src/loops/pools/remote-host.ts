@@ -1,3 +1,4 @@
+import { Deque } from '../../deque.js';
 import { failureOf } from '../../errors.js';
 import type { Overflow } from '../definition.js';
 import { NotFoundError } from '../errors.js';
@@ -5,7 +6,6 @@ import type { Inlet, LoopEvent, LoopHost } from '../host.js';
 import { LoopManager } from '../manager/loop-manager.js';
 import type { Message } from '../node.js';
 import { type LoopPlan, planOf } from '../plan.js';
-import { Deque } from '../queues/deque.js';
 import { fromWire, toWire, type WireError } from '../wire.js';
 import { assertCloneable } from './cloneable.js';
 import { loadLoop } from './module.js';

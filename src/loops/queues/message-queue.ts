@@ -1,9 +1,9 @@
+import { Deque } from '../../deque.js';
 import type { Overflow } from '../definition.js';
 import { QueueFullError } from '../errors.js';
 import type { QueueMetrics } from '../health.js';
 import type { Inlet } from '../host.js';
 import type { Message } from '../node.js';
-import { Deque } from './deque.js';
 
 /** Where messages are kept that are to survive a crash. What is done one after the other takes effect in this order. */
 export interface QueueLog {
