@@ -1,7 +1,7 @@
 /**
  * The architecture, as rules on imports: never up, never sideways except distributed -> flow, no circles.
  *
- *     tools      cli  dashboard  telemetry  progress     may import anything below
+ *     tools      cli -> dashboard  telemetry  progress   may import the public face of anything below
  *     drivers    distributed -> flow   loops             may import the kernel
  *     kernel     src/*.ts                                imports none of these
  */
@@ -41,6 +41,20 @@ export default {
       severity: 'error',
       from: { path: '^src/(flow|loops)/' },
       to: { path: `^src/(${drivers})/`, pathNot: '^src/$1/' },
+    },
+    {
+      name: 'tools-use-public-interfaces',
+      comment: 'What they lack is added there. How options are read and peers are loaded is common to all.',
+      severity: 'error',
+      from: { path: `^src/(${tools})/` },
+      to: { path: '^src/', pathNot: ['^src/$1/', '/index\\.ts$', '^src/(validate|peers)\\.ts$'] },
+    },
+    {
+      name: 'tools-do-not-know-each-other',
+      comment: 'Only the command line opens the others.',
+      severity: 'error',
+      from: { path: '^src/(dashboard|telemetry|progress)/' },
+      to: { path: `^src/(${tools})/`, pathNot: '^src/$1/' },
     },
     {
       name: 'source-imports-what-users-install',

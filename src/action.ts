@@ -2,6 +2,7 @@ import { untilAborted } from './cancellation.js';
 import { retryChannel, taskChannel } from './channels.js';
 import type { TaskRecord } from './events.js';
 import type { Middleware } from './hooks.js';
+import { isWatched, watched } from './instrumentation.js';
 import { asFailure, live } from './lifecycle.js';
 import { applyPolicies, overDefaults, type Policies, type PolicyOptions, policyReaders } from './policy.js';
 import { type Core, currentScope, type Process, processOf, type Scope } from './process.js';
@@ -118,9 +119,9 @@ export function performIn(definition: Definition, args: unknown[], process: Proc
   const { core, name } = definition;
   scope.cancellation.throwIfAborted();
   process.begin();
-  if (taskChannel.hasSubscribers) {
+  if (isWatched(taskChannel)) {
     const record = new RunningTask(process, name, args);
-    return taskChannel.tracePromise(async () => observe(definition, record, process, scope), record);
+    return watched('task', taskChannel, record, () => observe(definition, record, process, scope));
   }
   if (!core.hooks.seeTasks && !retryChannel.hasSubscribers) return carryOut(definition, args, process, scope);
   return observe(definition, new RunningTask(process, name, args), process, scope);

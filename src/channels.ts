@@ -1,5 +1,5 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel';
-import type { ProcessRecord, TaskRecord } from './events.js';
+import type { GroupRecord, ProcessRecord, TaskRecord } from './events.js';
 
 /**
  * Every process and task of the program is published on `node:diagnostics_channel`, so that telemetry can watch
@@ -7,6 +7,7 @@ import type { ProcessRecord, TaskRecord } from './events.js';
  *
  * - `tracing:orchestrator:process:*`, messages are `ProcessRecord`s;
  * - `tracing:orchestrator:task:*`, messages are `TaskRecord`s;
+ * - `tracing:orchestrator:group:*`, messages are `GroupRecord`s: what `parallel` and `map` have running side by side;
  * - `orchestrator:task:retry`, messages are `TaskRetryEvent`s.
  *
  * `*` are the five events of a `TracingChannel`: `start` and `end` around the synchronous part, `asyncStart` and
@@ -14,4 +15,5 @@ import type { ProcessRecord, TaskRecord } from './events.js';
  */
 export const processChannel = tracingChannel<ProcessRecord>('orchestrator:process');
 export const taskChannel = tracingChannel<TaskRecord>('orchestrator:task');
+export const groupChannel = tracingChannel<GroupRecord>('orchestrator:group');
 export const retryChannel = channel('orchestrator:task:retry');

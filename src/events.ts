@@ -54,6 +54,29 @@ export interface TaskRecord<State = unknown> extends Outcome {
   readonly duration: number;
 }
 
+/** One call of what `parallel` has made, or of `map`. */
+export interface GroupRecord {
+  /** Id of the process that it is part of. */
+  readonly processId: string;
+  readonly kind: 'parallel' | 'map';
+  /** For `map` the name of its action, else `parallel`. */
+  readonly name: string;
+  /** How many there are; `undefined` where that is not known before they were all taken. */
+  readonly total: number | undefined;
+  /** How many have ended so far. */
+  readonly settled: number;
+  /** How many of these have failed. */
+  readonly failed: number;
+  /** When it began, in epoch milliseconds. */
+  readonly startTime: number;
+  /** How long it took, in milliseconds of the monotonic clock; 0 while it runs. */
+  readonly duration: number;
+  /** `failed` also where only some have. */
+  readonly status: Status;
+  /** What it rejected with; `undefined` while it runs and where it succeeded. */
+  readonly error: unknown;
+}
+
 /** What `onProcessBegin` gets. */
 export type ProcessBeginEvent<State = unknown> = Pick<
   ProcessRecord<State>,

@@ -1,6 +1,7 @@
 export type { Action, ActionOptions } from './action.js';
 export { AbortError, ParallelError, TimeoutError, ValidationError } from './errors.js';
 export type {
+  GroupRecord,
   ProcessBeginEvent,
   ProcessCompletionEvent,
   ProcessRecord,
@@ -11,6 +12,7 @@ export type {
   TaskRetryEvent,
 } from './events.js';
 export type { Hook, Middleware } from './hooks.js';
+export { type Carrier, type Instrumentation, instrument } from './instrumentation.js';
 export { Orchestrator, type OrchestratorOptions } from './orchestrator.js';
 export type {
   ParallelAction,

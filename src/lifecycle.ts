@@ -155,6 +155,7 @@ export function asFailure(thrown: unknown, name: string, cancellation: Cancellat
   return isReason(thrown, cancellation) ? thrown : failureOf(thrown, name);
 }
 
-function isReason(thrown: unknown, { aborted, reason }: Cancellation): boolean {
+/** Whether something was thrown because of an abort. */
+export function isReason(thrown: unknown, { aborted, reason }: Cancellation): boolean {
   return aborted && thrown === reason;
 }

@@ -1,8 +1,11 @@
 import pAll from 'p-all';
 import { Cancellation, untilAborted } from './cancellation.js';
+import { groupChannel } from './channels.js';
 import { ParallelError, ValidationError } from './errors.js';
-import { asFailure } from './lifecycle.js';
-import { type Core, currentScope, enter, processOf } from './process.js';
+import type { GroupRecord, Mutable, Status } from './events.js';
+import { isWatched, watched } from './instrumentation.js';
+import { asFailure, isReason } from './lifecycle.js';
+import { type Core, currentScope, enter, processOf, type Scope } from './process.js';
 import { run } from './run.js';
 import {
   type AnyFunction,
@@ -95,14 +98,14 @@ export function defineParallel(core: Core, actions: unknown, options: unknown = 
   const functions: AnyFunction[] = isList ? [...actions] : Object.values(actions);
   for (const [index, fn] of functions.entries()) aFunction(fn, `actions.${isList ? index : keys[index]}`);
   const shape: Shape = isList ? asList : (values) => Object.fromEntries(keys.map((key, index) => [key, values[index]]));
-  return async (...args) => gather(core, bind(functions, args), (call) => call(), read, shape);
+  return async (...args) => gather(core, bind(functions, args), (call) => call(), read, { kind: 'parallel', shape });
 }
 
 /** Calls an action for each item. */
 export async function map(core: Core, items: Items, action: AnyFunction, options: unknown = {}): Promise<unknown> {
   anIterable(items, 'items');
   aFunction(action, 'action');
-  return gather(core, items, action, readOptions(options), asList);
+  return gather(core, items, action, readOptions(options), { kind: 'map', shape: asList });
 }
 
 function bind(functions: readonly AnyFunction[], args: readonly unknown[]): AnyFunction[] {
@@ -112,6 +115,12 @@ function bind(functions: readonly AnyFunction[], args: readonly unknown[]): AnyF
   }
   if (args.length === 0) return functions.map((fn) => () => fn());
   return functions.map((fn, index) => () => fn(args[args.length === 1 ? 0 : index]));
+}
+
+/** Which combinator it is, and what shape its results have. */
+interface Form {
+  readonly kind: GroupRecord['kind'];
+  readonly shape: Shape;
 }
 
 type Shape = (values: readonly unknown[]) => unknown;
@@ -126,13 +135,36 @@ async function gather<Item>(
   items: Iterable<Item> | AsyncIterable<Item>,
   action: (item: Item) => unknown,
   options: ParallelOptions,
-  shape: Shape,
+  form: Form,
 ): Promise<unknown> {
   const scope = currentScope();
-  if (scope === undefined || processOf(core, scope) === undefined) {
-    return run(core, () => gather(core, items, action, options, shape));
+  const process = processOf(core, scope);
+  if (scope === undefined || process === undefined) {
+    return run(core, () => gather(core, items, action, options, form));
   }
-  const { failFast = false, concurrency = Infinity, settle = false } = options;
+  if (!isWatched(groupChannel)) return sideBySide(scope, items, action, options, form.shape);
+  const group = new RunningGroup(process.id, form.kind, action.name, sizeOf(items));
+  const counted = async (item: Item) => {
+    try {
+      return await action(item);
+    } catch (thrown) {
+      group.failed++;
+      throw thrown;
+    } finally {
+      group.settled++;
+    }
+  };
+  const work = () => group.observe(scope, () => sideBySide(scope, items, counted, options, form.shape));
+  return watched('group', groupChannel, group, work);
+}
+
+async function sideBySide<Item>(
+  scope: Scope,
+  items: Iterable<Item> | AsyncIterable<Item>,
+  action: (item: Item) => unknown,
+  { failFast = false, concurrency = Infinity, settle = false }: ParallelOptions,
+  shape: Shape,
+): Promise<unknown> {
   const cancellation = new Cancellation([scope.cancellation], failFast);
   const settled: PromiseSettledResult<unknown>[] = [];
   const step = (item: Item, index: number) => async () => {
@@ -161,6 +193,47 @@ async function gather<Item>(
   const failures = settled.filter((result) => result.status === 'rejected').map((result) => result.reason as Error);
   if (failures.length > 0) throw new ParallelError(failures, shape(settled));
   return shape(settled.map((result) => (result as PromiseFulfilledResult<unknown>).value));
+}
+
+/** One group, as those see it who watch. */
+class RunningGroup implements Mutable<GroupRecord> {
+  readonly name: string;
+  readonly startTime = Date.now();
+  settled = 0;
+  failed = 0;
+  duration = 0;
+  status: Status = 'running';
+  error: unknown = undefined;
+
+  constructor(
+    readonly processId: string,
+    readonly kind: GroupRecord['kind'],
+    action: string,
+    readonly total: number | undefined,
+  ) {
+    this.name = kind === 'parallel' ? kind : action || 'anonymous';
+  }
+
+  async observe(scope: Scope, work: () => Promise<unknown>): Promise<unknown> {
+    const began = performance.now();
+    try {
+      const result = await work();
+      this.status = 'succeeded';
+      return result;
+    } catch (thrown) {
+      this.error = thrown;
+      this.status = isReason(thrown, scope.cancellation) ? 'aborted' : 'failed';
+      throw thrown;
+    } finally {
+      this.duration = performance.now() - began;
+    }
+  }
+}
+
+/** How many items there are, where they tell. */
+function sizeOf(items: Items): number | undefined {
+  const { length, size } = items as { readonly length?: unknown; readonly size?: unknown };
+  return [length, size].find((count) => typeof count === 'number');
 }
 
 function* each<Item, Step>(items: Iterable<Item>, step: (item: Item, index: number) => Step) {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Cancellation, cancellationOf } from './cancellation.js';
 import { processChannel } from './channels.js';
 import type { ProcessRecord } from './events.js';
+import { isWatched, watched } from './instrumentation.js';
 import { live, Running } from './lifecycle.js';
 import { type Core, currentScope, enter, Process } from './process.js';
 import { aFunction, aLimit, aName, anObjectOf, aSignal, aState } from './validate.js';
@@ -59,7 +60,7 @@ export async function run<Result>(
   const entered = () =>
     enter(scope, () => live(record, process, scope, onProcessBegin, onProcessCompletion, () => work(), cancellation));
   return (
-    processChannel.hasSubscribers ? processChannel.tracePromise(async () => entered(), record) : entered()
+    isWatched(processChannel) ? watched('process', processChannel, record, entered) : entered()
   ) as Awaited<Result>;
 }
 

@@ -1,5 +1,6 @@
 import { type Definition, defineWork, performIn, sourceOf } from '../../action.js';
 import { taskChannel } from '../../channels.js';
+import { isWatched } from '../../instrumentation.js';
 import { applyPolicies, type Policies } from '../../policy.js';
 import type { Scope } from '../../process.js';
 import type { AnyFunction } from '../../validate.js';
@@ -89,7 +90,7 @@ export class NodeRunner {
   call(data: IterationData): unknown {
     this.calls++;
     const { core, scope } = this.bench;
-    if (!this.#hasPolicies && !core.hooks.seeTasks && !taskChannel.hasSubscribers) {
+    if (!this.#hasPolicies && !core.hooks.seeTasks && !isWatched(taskChannel)) {
       data.attempt = 1;
       return this.#call(data);
     }

@@ -1,0 +1,1 @@
+export type { Dashboard, DashboardOptions } from './dashboard.js';
