@@ -23,6 +23,7 @@ function counting(engine: Engine): Counting {
     livenessStore: ownedBy(engine.livenessStore),
     workItemStateStore: ownedBy(engine.workItemStateStore),
     checkpointStore: ownedBy(engine.checkpointStore),
+    workflowStore: ownedBy(engine.workflowStore),
     open: () => engine.open(),
     begin: (run) => engine.begin(run),
     commit(runId, known, entries) {

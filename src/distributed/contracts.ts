@@ -1,5 +1,5 @@
 import type { CheckpointStore as FlowCheckpointStore } from '../flow/index.js';
-import type { RunQuery, RunRecord, RunStatus } from './run-info.js';
+import type { RunCounts, RunQuery, RunRecord, RunStatus } from './run-info.js';
 
 /**
  * What an engine is: a queue, the stores that a fleet shares, and two operations that are atomic. Whoever writes an
@@ -26,8 +26,6 @@ export interface Job {
   readonly priority: number;
   /** Milliseconds before it is delivered, of at least 0. */
   readonly delay: number;
-  /** Trace context and the like, for whoever sets it. Carried, not looked at. */
-  readonly carried?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A job that is being handled. */
@@ -181,12 +179,35 @@ export interface RunInfoStore {
   getStatuses(runIds: readonly string[]): Promise<readonly (RunStatus | undefined)[]>;
   /** Up to `limit` runs in order. Where time of creation is the same, by id. */
   listRuns(query: RunQuery): Promise<readonly RunRecord[]>;
+  /** How many runs stand how: all statuses, with 0 for those that no run has. It is asked often, and has to be cheap. */
+  countRuns(): Promise<RunCounts>;
   /** Removes all that is kept of a run. Does nothing for one that is unknown. */
   deleteRun(runId: string): Promise<void>;
   /** Up to `limit` ids of runs that are over, and whose retention is too. */
   listExpired(limit: number): Promise<readonly string[]>;
   /** Up to `limit` ids of runs that are scheduled or running, and nothing was committed for so many milliseconds; the oldest first. */
   listIdle(milliseconds: number, limit: number): Promise<readonly string[]>;
+}
+
+/** A workflow in one of its versions. */
+export interface WorkflowVersion {
+  readonly id: string;
+  /** What its author says, else a hash of its nodes and edges. */
+  readonly version: string;
+}
+
+/**
+ * The graphs of workflows as data, so that a program that does not have their code can look at runs and act on them. Who
+ * starts runs and who executes them puts what it knows; nothing is ever taken out.
+ */
+export interface WorkflowStore {
+  readonly engine: Engine;
+  /** Keeps a blueprint, in place of what was kept of this id and version before. The same once more changes nothing. */
+  put(id: string, version: string, blueprint: string): Promise<void>;
+  /** A blueprint, as it was put; `undefined` for one that is unknown. */
+  get(id: string, version: string): Promise<string | undefined>;
+  /** What there is, in the order in which each was first put. */
+  list(): Promise<readonly WorkflowVersion[]>;
 }
 
 /** What the context of a run is made of. */
@@ -344,6 +365,7 @@ export interface Engine {
   readonly livenessStore: LivenessStore;
   readonly workItemStateStore: WorkItemStateStore;
   readonly checkpointStore: CheckpointStore;
+  readonly workflowStore: WorkflowStore;
   /**
    * Makes sure that it can be used: connects, migrates. Any number of callers may call it at the same time.
    *

@@ -39,7 +39,10 @@ export class RunStateError extends Error {
   }
 }
 
-/** A workflow is not one of those that an orchestrator or a worker was given. */
+/** How many workflows a message names. */
+const mostNamed = 20;
+
+/** A workflow is not one of those that an orchestrator or a worker was given, nor, for an orchestrator, on the engine. */
 export class WorkflowNotFoundError extends Error {
   override readonly name = 'WorkflowNotFoundError';
   readonly code = 'ERR_WORKFLOW_NOT_FOUND';
@@ -50,7 +53,9 @@ export class WorkflowNotFoundError extends Error {
     known: readonly string[],
   ) {
     const which = `workflow "${short(workflow)}"${version === undefined ? '' : ` in version "${short(version)}"`}`;
-    super(`${which} is not known here, expected ${known.map(short).join(', ') || 'some to be given'}`);
+    const names = known.slice(0, mostNamed).map(short).join(', ') || 'some to be given';
+    const more = known.length > mostNamed ? `, or one of ${known.length - mostNamed} more` : '';
+    super(`${which} is not known here, expected ${names}${more}`);
   }
 }
 

@@ -29,6 +29,8 @@ export type {
   Verdict,
   WorkerHealth,
   WorkerReport,
+  WorkflowStore,
+  WorkflowVersion,
   WorkItemState,
   WorkItemStateStore,
   WorkQueue,
@@ -60,7 +62,7 @@ export type {
   WaitForOptions,
 } from './orchestrator/views.js';
 export { type RedisConnection, redis } from './redis/redis-engine.js';
-export type { RunCursor, RunFilter, RunInfo, RunQuery, RunRecord, RunStatus } from './run-info.js';
+export type { RunCounts, RunCursor, RunFilter, RunInfo, RunQuery, RunRecord, RunStatus } from './run-info.js';
 export { pglite } from './sql/pglite.js';
 export { type PostgresPool, postgres } from './sql/postgres.js';
 export type { WorkerOptions } from './worker/options.js';

@@ -23,6 +23,16 @@ export const activeStatuses: readonly RunStatus[] = ['scheduled', 'running', 'aw
 const finishedStatuses: readonly RunStatus[] = ['completed', 'failed', 'cancelled', 'stalled'];
 export const runStatuses: readonly RunStatus[] = [...activeStatuses, ...finishedStatuses];
 
+/** How many runs stand how: all statuses, with 0 for those that no run has. */
+export type RunCounts = Readonly<Record<RunStatus, number>>;
+
+/** The counts of those statuses that are there. */
+export function countsFrom(entries: Iterable<readonly [status: RunStatus, count: number]>): RunCounts {
+  const counts = Object.fromEntries(runStatuses.map((status) => [status, 0])) as Record<RunStatus, number>;
+  for (const [status, count] of entries) counts[status] += count;
+  return counts;
+}
+
 export function isFinished(status: RunStatus): boolean {
   return finishedStatuses.includes(status);
 }
@@ -71,6 +81,11 @@ export interface RunFilter {
   readonly after?: number | undefined;
   /** Only runs created before this time, in epoch milliseconds. Default: all. */
   readonly before?: number | undefined;
+  /**
+   * Only runs whose id or error contains this, whatever the case of its ASCII letters; all other characters stand for
+   * themselves. Not empty, at most 500 characters. Default: all.
+   */
+  readonly text?: string | undefined;
   /** By time of creation. Default: `newest` first. */
   readonly order?: 'newest' | 'oldest' | undefined;
   /** How many at most: a whole number from 1 to 1000. Default: 50. */
@@ -87,6 +102,8 @@ export interface RunQuery {
   /** Times are whole numbers. */
   readonly after: number;
   readonly before: number;
+  /** What the id or the error has to contain, whatever the case of its ASCII letters. */
+  readonly text: string | undefined;
   readonly order: 'newest' | 'oldest';
   readonly limit: number;
   readonly cursor: RunCursor | undefined;

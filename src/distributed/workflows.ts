@@ -1,5 +1,4 @@
 import type { Graph, WorkflowBlueprint } from '../flow/blueprint.js';
-import type { LinkedFlow } from '../flow/execution/linked.js';
 import type { CallSettings } from '../flow/execution/node-call.js';
 import type { Toolbox } from '../flow/execution/toolbox.js';
 import type { FlowRuntime } from '../flow/index.js';
@@ -8,25 +7,25 @@ import type { Plan } from '../flow/plan/plan.js';
 import { versionOf } from '../flow/plan/version.js';
 import { toolboxIn } from '../flow/runtime.js';
 import { invalid } from '../validate.js';
-import { WorkflowNotFoundError } from './errors.js';
 import { Codec } from './journal/codec.js';
 import type { Merges } from './journal/merge.js';
 
 /** A flow, as code or as data, that runs on a fleet. */
 export type Workflow = FlowNode | Graph;
 
-/** A workflow in one version, ready to be executed. */
+/** A workflow in one version, as it is known here. */
 export interface KnownWorkflow {
   readonly id: string;
   readonly version: string;
   readonly plan: Plan;
   readonly blueprint: WorkflowBlueprint;
-  readonly linked: LinkedFlow;
+  /** Whether it can be executed here. Else its graph is all that is known of it: neither nodes nor merge functions. */
+  readonly hasCode: boolean;
   readonly merges: Merges;
   readonly settings: CallSettings;
 }
 
-/** The workflows that an orchestrator or a worker knows, any number of versions of each. */
+/** The workflows that an orchestrator or a worker was given, any number of versions of each. */
 export class Workflows {
   readonly codec: Codec;
   readonly toolbox: Toolbox;
@@ -39,7 +38,7 @@ export class Workflows {
     for (const workflow of workflows) this.#add(workflow);
   }
 
-  /** The first that was given; where there is none, nothing can be started. */
+  /** The first that was given; where there is none, nothing can be started without saying what. */
   get first(): KnownWorkflow | undefined {
     return this.all[0];
   }
@@ -53,28 +52,15 @@ export class Workflows {
     return this.all.map(({ id, version }) => `${id}@${version}`);
   }
 
-  find(id: string, version: string): KnownWorkflow | undefined {
-    return this.#byId.get(id)?.get(version);
-  }
-
-  /**
-   * A workflow by id.
-   *
-   * @param version - Default: the one that was given last
-   * @throws {WorkflowNotFoundError} for one that is not known
-   */
-  get(id: string, version?: string): KnownWorkflow {
+  /** @param version - Default: the one that was given last */
+  find(id: string, version?: string): KnownWorkflow | undefined {
     const versions = this.#byId.get(id);
-    const found = version === undefined ? [...(versions?.values() ?? [])].at(-1) : versions?.get(version);
-    if (found === undefined) throw new WorkflowNotFoundError(id, version, this.names);
-    return found;
+    return version === undefined ? [...(versions?.values() ?? [])].at(-1) : versions?.get(version);
   }
 
   #add(workflow: Workflow): void {
-    const linked = this.toolbox.linkedOf(workflow);
-    const { plan } = linked;
+    const { plan, links } = this.toolbox.linkedOf(workflow);
     const version = versionOf(plan);
-    const { logger, dependencies, executor } = this.toolbox;
     const versions = this.#byId.get(plan.id) ?? new Map<string, KnownWorkflow>();
     if (versions.has(version)) {
       throw invalid(
@@ -89,18 +75,18 @@ export class Workflows {
       version,
       plan,
       blueprint: plan.graph as WorkflowBlueprint,
-      linked,
+      hasCode: true,
       merges: workflow instanceof FlowNode ? workflow.merge : {},
-      settings: {
-        executor,
-        logger,
-        dependencies,
-        params: linked.links.params,
-        maxVisits: undefined,
-        depth: 0,
-        concurrency: undefined,
-        failFast: undefined,
-      },
+      settings: settingsOf(this.toolbox, links.params),
     });
   }
+}
+
+/** What the nodes of a workflow are called with. */
+export function settingsOf(
+  { executor, logger, dependencies }: Toolbox,
+  params: Readonly<Record<string, unknown>>,
+): CallSettings {
+  const ofRun = { maxVisits: undefined, depth: 0, concurrency: undefined, failFast: undefined };
+  return { executor, logger, dependencies, params, ...ofRun };
 }

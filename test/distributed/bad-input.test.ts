@@ -29,6 +29,7 @@ describe('a run that is unknown', () => {
     ['metrics', (o, id) => o.metrics(id)],
     ['pendingWork', (o, id) => o.pendingWork(id)],
     ['context', (o, id) => o.context(id)],
+    ['input', (o, id) => o.input(id)],
     ['result', (o, id) => o.result(id)],
     ['waitForCompletion', (o, id) => o.waitForCompletion(id)],
     ['events', (o, id) => o.events(id).next()],

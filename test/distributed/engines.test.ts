@@ -3,6 +3,8 @@ import { DistributedWorker, OrchestratorBuilder, pglite, postgres, redis } from 
 import { Flow } from 'orchestrator/flow';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readAsset } from '../../src/distributed/assets.js';
+import { forSchema } from '../../src/distributed/sql/statements.js';
 import { persistently } from '../../src/distributed/sql/transient.js';
 import { loadPeers } from '../../src/peers.js';
 import { rejection } from '../support.js';
@@ -122,6 +124,32 @@ describe('on Postgres', () => {
     await pool.end();
   });
 
+  it('a database of an earlier version is brought up to date, with what is in it', async () => {
+    const url = await server.createDatabase('earlier');
+    const pool = new pg.Pool({ connectionString: url });
+    await pool.query('create schema orchestrator');
+    await pool.query('create table orchestrator.migrations (version integer primary key)');
+    for (const [index, name] of ['001-runs', '002-commit'].entries()) {
+      await pool.query(forSchema(readAsset(`sql/migrations/${name}.sql`), 'orchestrator'));
+      await pool.query('insert into orchestrator.migrations (version) values ($1)', [index + 1]);
+    }
+    const record = { runId: 'before', workflow: 'f', version: '1', status: 'running', priority: 0 };
+    const snapshot = JSON.stringify({ flow: 'f', version: '1', runId: 'before', input: 'j7', values: [] });
+    await pool.query('select orchestrator.begin_runs($1::jsonb)', [JSON.stringify([{ record, delay: 0, snapshot }])]);
+    await pool.end();
+    const engine = postgres(url);
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    await worker.start();
+    expect(await orchestrator.listWorkflows()).toEqual([{ id: 'f', version: '1' }]);
+    await orchestrator.resume('before');
+    expect(await orchestrator.waitForCompletion('before')).toMatchObject({ status: 'completed', output: 7 });
+    expect(await orchestrator.countRuns()).toMatchObject({ completed: 1, running: 0 });
+    await worker.stop();
+    await orchestrator.close();
+    await engine.close();
+  });
+
   it('a pool that is handed over is used, and stays open', async () => {
     const pool = new pg.Pool({ connectionString: await server.createDatabase('pool') });
     const engine = postgres(pool);
@@ -188,6 +216,28 @@ describeWithRedis('on Redis', () => {
     await client.hset(await keyOfRun('moved', '2'), 'status', 'cancelled');
     expect(await listed({ status: 'running' })).toEqual(['1', '3']);
     expect(await listed({ status: 'cancelled' })).toEqual(['2']);
+    await orchestrator.close();
+    await engine.close();
+  });
+
+  it('runs that were created in one millisecond are all listed, however many', async () => {
+    const { engine, orchestrator } = await started('many');
+    const runIds = Array.from({ length: 450 }, (_, n) => `${n + 4}`);
+    await Promise.all(runIds.map((runId) => orchestrator.startRun({}, 1, { runId })));
+    const at = Date.now();
+    const all = ['1', '2', '3', ...runIds];
+    await Promise.all(all.map((runId) => client.hset(`{many:${runId}}:run`, 'createdAt', at)));
+    await client.zadd('{many}:runs', ...all.flatMap((runId) => [at, runId]));
+    for (const order of ['newest', 'oldest'] as const) {
+      const found: string[] = [];
+      for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
+        const page = await orchestrator.listRuns({ order, limit: 420, cursor });
+        found.push(...page.runs.map(({ runId }) => runId));
+        cursor = page.cursor;
+      }
+      expect(found.length).toBe(453);
+      expect(found.toSorted()).toEqual(all.toSorted());
+    }
     await orchestrator.close();
     await engine.close();
   });

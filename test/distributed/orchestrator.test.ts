@@ -147,11 +147,69 @@ describe('what is asked', () => {
       { limit: 1_001 },
       { status: 'gone' },
       { order: 'up' },
+      { text: '' },
+      { text: 5 },
+      { text: 'x'.repeat(501) },
+      { text: 'nul \0' },
+      { text: 'half \ud800' },
       { x: 1 },
     ]) {
       expect(await rejection(orchestrator.listRuns(filter as object))).toMatchObject({ name: 'ValidationError' });
     }
     expect((await orchestrator.listRuns({ after: 1.5, before: 1e300 })).runs).toHaveLength(7);
+  });
+
+  it('listRuns finds runs by a part of their id or error', async () => {
+    const { orchestrator } = await fleetOf(flow, { workers: 0 });
+    const ids = ['Order-1', 'order-2', 'other'];
+    for (const runId of ids) await orchestrator.startRun({}, 1, { runId });
+    await orchestrator.cancel('other', 'the Order was taken back');
+    const all: string[] = [];
+    for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
+      const page = await orchestrator.listRuns({ text: 'ORDER', limit: 2, cursor });
+      all.push(...page.runs.map(({ runId }) => runId));
+      cursor = page.cursor;
+    }
+    expect(all.toSorted()).toEqual(ids.toSorted());
+    expect((await orchestrator.listRuns({ text: 'order-', status: 'cancelled' })).runs).toEqual([]);
+    const none = { scheduled: 0, awaiting: 0, paused: 0, completed: 0, failed: 0, stalled: 0 };
+    expect(await orchestrator.countRuns()).toEqual({ ...none, running: 2, cancelled: 1 });
+  });
+
+  it('pendingWork says since when and by whom a node is executed, and not what was before', async () => {
+    const gates = [deferred(), deferred()];
+    let calls = 0;
+    const turning = new Flow('turning').node(
+      'a',
+      async () => {
+        const gate = gates[calls++];
+        await gate?.promise;
+        if (gate === gates[0]) throw new Error('again');
+      },
+      { retry: { retries: 1, minTimeout: 400 } },
+    );
+    const { orchestrator, engine, worker } = await fleetOf(turning);
+    const runId = await orchestrator.startRun();
+    const first = await eventually(async () => {
+      const [work] = await orchestrator.pendingWork(runId);
+      expect(work).toMatchObject({ state: 'active', workerId: worker.id, startedAt: expect.any(Number) });
+      return work;
+    });
+    // A worker that dies does not say that it is over.
+    engine.workItemStateStore.clearStates = async () => undefined;
+    gates[0]?.resolve();
+    await eventually(async () =>
+      expect(await orchestrator.pendingWork(runId)).toMatchObject([
+        { state: 'delayed', attempt: 2, workerId: undefined, startedAt: undefined },
+      ]),
+    );
+    const told = await eventually(async () => {
+      const [work] = await orchestrator.pendingWork(runId);
+      return work?.startedAt ?? false;
+    });
+    expect(told).toBeGreaterThanOrEqual((first?.startedAt as number) + 400);
+    gates[1]?.resolve();
+    await orchestrator.waitForCompletion(runId);
   });
 
   it('deleteRun and prune remove what is over, and nothing else', async () => {

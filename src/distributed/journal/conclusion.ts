@@ -6,19 +6,22 @@ import type { Replica } from './replica.js';
 /** What is looked at: a run as it is, or as it would be. */
 interface View {
   readonly position: Position;
-  /** A node that has failed, besides those that the replica knows of. */
-  readonly failed?: string | undefined;
+  /** A node that has failed, besides those that the replica knows of, and its error as text. */
+  readonly failed?: readonly [nodeId: string, error: string] | undefined;
   /** The output of a node, as text. */
   outputOf(nodeId: string): string | undefined;
 }
 
 /** How a node ends. */
 export type End =
-  | { readonly type: 'failed' }
+  | { readonly type: 'failed'; readonly error: string }
   /** `arcs` are those that are taken; `undefined` for all. */
   | { readonly type: 'completed'; readonly arcs: readonly number[] | undefined; readonly output: string | undefined };
 
 const none: readonly number[] = [];
+
+/** How many characters of an error's message are told of a run. */
+const longestReason = 500;
 
 /** How a run stands that has nothing more to do; `undefined` while it has. */
 export function conclusionOf(replica: Replica): RunChange | undefined {
@@ -44,7 +47,7 @@ export function conclusionAfter(replica: Replica, node: number, end: End): RunCh
   const own = end.type === 'completed' ? end.output : undefined;
   return conclude(replica, {
     position,
-    failed: end.type === 'failed' ? nodeId : undefined,
+    failed: end.type === 'failed' ? [nodeId, end.error] : undefined,
     outputOf: (id) => (id === nodeId ? own : replica.values.get(id)),
   });
 }
@@ -69,8 +72,9 @@ function conclude(replica: Replica, view: View): RunChange | undefined {
   const { plan } = position;
   if (standInsOf(position).length > 0) return undefined;
   if (replica.awaiting.size > 0) return { status: 'awaiting' };
-  for (const nodeId of failed === undefined ? replica.failures.keys() : [failed]) {
-    if (position.hasFailed(nodeId)) return { status: 'failed', error: `node "${nodeId}" failed` };
+  const failures = [...replica.failures].map(([nodeId, { error }]) => [nodeId, error] as const);
+  for (const [nodeId, error] of failed === undefined ? failures : [failed]) {
+    if (position.hasFailed(nodeId)) return { status: 'failed', error: describe(replica, nodeId, error) };
   }
   for (let node = 0; node < plan.nodeCount; node++) {
     const status = position.statusOf(node);
@@ -78,6 +82,13 @@ function conclude(replica: Replica, view: View): RunChange | undefined {
     return { status: 'stalled', error: `nothing leads to "${plan.idOf(node)}" any more` };
   }
   return { status: 'completed', output: outputOf(replica, view) };
+}
+
+/** Which node has failed, and with what: enough to tell runs apart in a list. */
+function describe({ origin: { codec } }: Replica, nodeId: string, error: string): string {
+  const { message } = Object(codec.decode(error)) as { readonly message?: unknown };
+  const why = typeof message === 'string' && message !== '' ? `: ${message.slice(0, longestReason)}` : '';
+  return `node "${nodeId}" failed${why}`;
 }
 
 /** The output of the last node as text; of several, an object by node id. */

@@ -10,7 +10,7 @@ import type {
   RunMetrics,
 } from '../contracts.js';
 import { readEntry } from './entry.js';
-import type { SavedReplica } from './replica.js';
+import { snapshotOf } from './snapshot.js';
 import { type SavedTally, Tally } from './tally.js';
 
 /**
@@ -81,10 +81,6 @@ class JournaledErrors implements ErrorStore {
     const tail = await this.journals().read(runId);
     return tail && tallyOf(tail).errors;
   }
-}
-
-function snapshotOf({ snapshot }: JournalTail): SavedReplica {
-  return JSON.parse((snapshot as NonNullable<JournalTail['snapshot']>).text) as SavedReplica;
 }
 
 function tallyOf(tail: JournalTail): SavedTally {

@@ -2,6 +2,7 @@ import type { Waiting } from '../../flow/index.js';
 import type { SavedPosition } from '../../flow/plan/marks.js';
 import type { Plan } from '../../flow/plan/plan.js';
 import { Position } from '../../flow/plan/position.js';
+import type { Carrier } from '../../instrumentation.js';
 import type { JournalEntry } from '../contracts.js';
 import type { Codec } from './codec.js';
 import {
@@ -34,6 +35,7 @@ export interface SavedReplica {
   readonly runId: string;
   readonly input: string;
   readonly values: readonly (readonly [key: string, text: string])[];
+  readonly carrier?: Carrier | undefined;
   readonly position?: SavedPosition | undefined;
   readonly items?: readonly Item[] | undefined;
   readonly rounds?: readonly number[] | undefined;
@@ -94,6 +96,8 @@ export class Replica {
   readonly steps = new Map<string, Map<string, SavedSteps>>();
   readonly runId: string;
   readonly input: string;
+  /** What has come with the run from where it was started, for whoever executes its nodes. */
+  readonly carrier: Carrier | undefined;
   readonly tally: Tally;
   /** The entry that was applied last. */
   seq: number;
@@ -110,6 +114,7 @@ export class Replica {
     this.seq = seq;
     this.runId = saved.runId;
     this.input = saved.input;
+    this.carrier = saved.carrier;
     this.tally = new Tally(saved.tally);
     this.#epoch = saved.epoch ?? 0;
     this.#rounds = Int32Array.from(saved.rounds ?? new Int32Array(plan.nodeCount));
@@ -155,6 +160,7 @@ export class Replica {
       runId: this.runId,
       input: this.input,
       values: [...this.values.entries()],
+      carrier: this.carrier,
       position: this.position.save(),
       items: [...this.ledger.values()],
       rounds: [...this.#rounds],

@@ -18,6 +18,7 @@ import { MemoryItemStates } from './memory-item-states.js';
 import { MemoryLiveness } from './memory-liveness.js';
 import { MemoryQueue } from './memory-queue.js';
 import { MemoryRuns } from './memory-runs.js';
+import { MemoryWorkflows } from './memory-workflows.js';
 import { forget, newRun, type StoredRun } from './stored-run.js';
 
 /**
@@ -41,6 +42,7 @@ class MemoryEngine implements Engine {
   readonly livenessStore: MemoryLiveness;
   readonly workItemStateStore: MemoryItemStates;
   readonly checkpointStore: MemoryCheckpoints;
+  readonly workflowStore: MemoryWorkflows;
   readonly #runs = new Map<string, StoredRun>();
   readonly #listeners = new Set<(change: StatusChange) => void>();
 
@@ -50,6 +52,7 @@ class MemoryEngine implements Engine {
     this.livenessStore = new MemoryLiveness(this);
     this.workItemStateStore = new MemoryItemStates(this, this.#runs);
     this.checkpointStore = new MemoryCheckpoints(this, this.#runs);
+    this.workflowStore = new MemoryWorkflows(this);
     const { contextStore, metricsStore, errorStore } = derivedStores(this);
     this.contextStore = contextStore;
     this.metricsStore = metricsStore;

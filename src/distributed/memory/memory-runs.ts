@@ -1,5 +1,6 @@
 import type { Engine, RunInfoStore } from '../contracts.js';
-import type { RunQuery, RunRecord, RunStatus } from '../run-info.js';
+import { countsFrom, type RunCounts, type RunQuery, type RunRecord, type RunStatus } from '../run-info.js';
+import { folded, hasText } from '../run-text.js';
 import type { StoredRun } from './stored-run.js';
 
 export class MemoryRuns implements RunInfoStore {
@@ -16,13 +17,20 @@ export class MemoryRuns implements RunInfoStore {
     return runIds.map((runId) => this.runs.get(runId)?.record.status);
   }
 
-  async listRuns({ order, limit, cursor, ...query }: RunQuery): Promise<RunRecord[]> {
+  async listRuns({ order, limit, cursor, text, ...query }: RunQuery): Promise<RunRecord[]> {
     const direction = order === 'newest' ? -1 : 1;
+    const part = text === undefined ? undefined : folded(text);
     return this.#records()
-      .filter((record) => matches(record, query))
+      .filter((record) => matches(record, query) && (part === undefined || hasText(record, part)))
       .sort((one, other) => direction * compare(one, other))
       .filter((record) => cursor === undefined || direction * compare(record, cursor) > 0)
       .slice(0, limit);
+  }
+
+  async countRuns(): Promise<RunCounts> {
+    const counts = new Map<RunStatus, number>();
+    for (const { record } of this.runs.values()) counts.set(record.status, (counts.get(record.status) ?? 0) + 1);
+    return countsFrom(counts);
   }
 
   async deleteRun(runId: string): Promise<void> {

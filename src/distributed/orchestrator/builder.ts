@@ -8,6 +8,7 @@ import type {
   LivenessStore,
   MetricsStore,
   RunInfoStore,
+  WorkflowStore,
   WorkItemStateStore,
   WorkQueue,
 } from '../contracts.js';
@@ -25,9 +26,10 @@ interface Stores {
   readonly livenessStore: LivenessStore;
   readonly workItemStateStore: WorkItemStateStore;
   readonly checkpointStore: CheckpointStore;
+  readonly workflowStore: WorkflowStore;
 }
 
-/** Those without which there is no fleet. A checkpoint store need not be given: commits are the engine's. */
+/** Those without which there is no fleet. The others need not be given: commits and graphs are the engine's. */
 const needed = [
   'queue',
   'contextStore',
@@ -43,6 +45,9 @@ const aRuntime = aValue<FlowRuntime>('a FlowRuntime', (value) => value instanceo
 /**
  * Puts an orchestrator together: from workflows and an engine, or the stores of one.
  *
+ * Without any workflow it works on those whose graphs are on the engine: whoever starts their runs, or executes them, has
+ * put them there.
+ *
  * @example
  * const orchestrator = new OrchestratorBuilder().workflow(flow).engine(redis(url)).build();
  */
@@ -54,7 +59,7 @@ export class OrchestratorBuilder {
   #maxPayload = defaultMaxPayload;
   #retention: number | undefined = undefined;
 
-  /** Adds a workflow: any number, and any number of versions of each. The first is what `startRun` starts. */
+  /** Adds a workflow: none, or any number, and any number of versions of each. The first is what `startRun` starts. */
   workflow(workflow: Workflow): this {
     this.#workflows.push(workflow);
     return this;
@@ -96,6 +101,10 @@ export class OrchestratorBuilder {
 
   checkpointStore(store: CheckpointStore): this {
     return this.#store('checkpointStore', store);
+  }
+
+  workflowStore(store: WorkflowStore): this {
+    return this.#store('workflowStore', store);
   }
 
   /** Whose registry and serializer hold. Default: a new one; then blueprints as data find nothing that they use. */

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { TimeoutError } from '../../errors.js';
-import { SerializationError } from '../../flow/index.js';
 import { invalid } from '../../validate.js';
 import type { Engine, RunChange } from '../contracts.js';
 import { RunStateError } from '../errors.js';
-import type { Codec } from '../journal/codec.js';
 import { conclusionOf } from '../journal/conclusion.js';
 import type { RunEntry } from '../journal/entry.js';
 import { timeoutJobIdOf } from '../journal/job-id.js';
@@ -72,18 +70,6 @@ export function reasonOf(error: string | undefined, deadline: number | undefined
   const timedOut = /^TimeoutError: "(.*)" timed out after (\d+) ms$/s.exec(error ?? '');
   if (deadline === undefined || timedOut === null) return new Error(error ?? 'cancelled');
   return new TimeoutError(timedOut[1] as string, Number(timedOut[2]));
-}
-
-/** A value as text. @throws {SerializationError} that names the field */
-export function encodeAs(codec: Codec, value: unknown, field: string): string {
-  try {
-    return codec.encode(value);
-  } catch (error) {
-    if (!(error instanceof SerializationError)) throw error;
-    const { path, problem, cause } = error;
-    const joined = path === '' || path.startsWith('[') ? `${field}${path}` : `${field}.${path}`;
-    throw new SerializationError(joined, problem, { cause });
-  }
 }
 
 async function say(

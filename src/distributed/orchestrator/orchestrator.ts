@@ -1,21 +1,31 @@
 import { randomUUID } from 'node:crypto';
-import type { Context, WorkflowResult } from '../../flow/index.js';
+import type { Context, WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
+import { captured } from '../../instrumentation.js';
 import { aName, aState } from '../../validate.js';
-import type { Engine, NewRun, RunMetrics, WorkerHealth } from '../contracts.js';
-import { PayloadError, RunExistsError, RunNotFoundError, RunStateError } from '../errors.js';
-import { keyOf } from '../journal/job-id.js';
-import { Replica, type SavedReplica } from '../journal/replica.js';
-import { jobOf, timeoutJobOf } from '../run/jobs.js';
+import type { Engine, RunMetrics, WorkerHealth, WorkflowVersion } from '../contracts.js';
+import { RunNotFoundError, RunStateError } from '../errors.js';
+import { snapshotOf } from '../journal/snapshot.js';
+import { publish } from '../publishing.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { openRun } from '../run/run-handles.js';
-import { isFinished, type RunFilter, type RunInfo, type RunRecord, type RunStatus } from '../run-info.js';
+import {
+  isFinished,
+  type RunCounts,
+  type RunFilter,
+  type RunInfo,
+  type RunRecord,
+  type RunStatus,
+} from '../run-info.js';
 import { wholeState } from '../worker/item-state.js';
 import { WorkflowCtx } from '../workflow-ctx.js';
-import type { KnownWorkflow, Workflows } from '../workflows.js';
+import type { Workflows } from '../workflows.js';
+import { begin } from './begin.js';
+import { Catalogue } from './catalogue.js';
 import * as control from './control.js';
+import { Payloads } from './payloads.js';
 import { cursorOf, queryOf } from './query.js';
 import { eventOf, type RunEvent } from './run-events.js';
-import { aRunId, readStartOptions, type StartOptions } from './start-options.js';
+import { aStorableText as aRunId, readStartOptions, type StartOptions } from './start-options.js';
 import { StatusWatch } from './status-watch.js';
 import {
   type EventsOptions,
@@ -33,17 +43,24 @@ import {
 /**
  * Starts runs on a fleet, and looks after them. It executes nothing itself: workers do. Any number of orchestrators may
  * stand beside each other. Made by `OrchestratorBuilder`.
+ *
+ * It works on runs of workflows whose code it does not have, too, through their graphs on the engine. What a merge
+ * function would make of a key of the context is not known then: such a key holds what was written last.
  */
 export class DistributedOrchestrator {
   readonly #watch: StatusWatch;
+  readonly #catalogue: Catalogue;
+  readonly #payloads: Payloads;
 
   constructor(
     readonly engine: Engine,
     private readonly workflows: Workflows,
-    private readonly maxPayload: number,
+    maxPayload: number,
     private readonly retention: number | undefined,
   ) {
     this.#watch = new StatusWatch(engine);
+    this.#catalogue = new Catalogue(engine, workflows);
+    this.#payloads = new Payloads(workflows.codec, maxPayload);
   }
 
   /**
@@ -52,7 +69,7 @@ export class DistributedOrchestrator {
    * @param context - the data that it begins with; a plain object, or a `WorkflowCtx`. Default: empty
    * @param input - what the nodes get that nothing leads to. Default: undefined
    * @returns the id of the run
-   * @throws {WorkflowNotFoundError} for a workflow that is not known here
+   * @throws {WorkflowNotFoundError} for a workflow that is neither known here nor on the engine
    * @throws {SerializationError} for what cannot be sent
    * @throws {PayloadError} for what is too large
    * @throws {RunExistsError} where another workflow has a run of this id
@@ -64,23 +81,17 @@ export class DistributedOrchestrator {
   ): Promise<string> {
     const read = readStartOptions(options);
     const given = aState(context instanceof WorkflowCtx ? context.store : context, 'context');
-    const known = this.#workflow(read);
     const { runId = randomUUID(), delay = 0, priority = 0, timeout, retention = this.retention } = read;
-    const snapshot = this.#snapshot(known, runId, given, input);
-    const record = {
-      runId,
-      workflow: known.id,
-      version: known.version,
-      status: 'scheduled' as RunStatus,
-      priority,
-      retention,
-      output: undefined,
-      error: undefined,
-    };
-    const limit = timeout === Infinity ? undefined : timeout;
+    const workflow = await this.#catalogue.get(read.workflow ?? this.workflows.first?.id ?? '', read.version);
+    const { id: flow, version } = workflow;
+    const values = this.#payloads.encodeContext(given);
+    const carrier = captured();
+    const snapshot = { flow, version, runId, input: this.#payloads.encode(input, 'input'), values, carrier };
     const status: RunStatus = delay > 0 ? 'scheduled' : 'running';
-    const text = JSON.stringify(snapshot);
-    await this.#begin({ record: { ...record, status }, delay, timeout: limit, snapshot: text }, known, snapshot);
+    const begun = { runId, workflow: flow, version, status, priority, retention, output: undefined, error: undefined };
+    if (workflow.hasCode) await publish(this.engine, workflow);
+    const limit = timeout === Infinity ? undefined : timeout;
+    await begin(this.engine, this.workflows.codec, { workflow, record: begun, delay, timeout: limit, snapshot });
     return runId;
   }
 
@@ -107,6 +118,28 @@ export class DistributedOrchestrator {
     const page = records.slice(0, query.limit);
     const last = records.length > query.limit ? page.at(-1) : undefined;
     return { runs: page.map((record) => this.#infoOf(record)), cursor: last && cursorOf(last) };
+  }
+
+  /** How many runs stand how: all statuses, with 0 for those that no run has. */
+  async countRuns(): Promise<RunCounts> {
+    return this.engine.runInfoStore.countRuns();
+  }
+
+  /** The workflows that there are, those on the engine and those known here, each in each of its versions. */
+  async listWorkflows(): Promise<readonly WorkflowVersion[]> {
+    return this.#catalogue.list();
+  }
+
+  /**
+   * The graph of a workflow. Of one whose code is not here it is as it was put on the engine.
+   *
+   * @param version - Default: the one that the builder was given last; of a workflow that it was not given, the one that
+   *   came to the engine last
+   * @throws {WorkflowNotFoundError} for one that is neither known here nor on the engine
+   */
+  async blueprint(workflow: string, version?: string): Promise<WorkflowBlueprint> {
+    const wanted = version === undefined ? undefined : aName(version, 'version');
+    return this.#catalogue.blueprint(aName(workflow, 'workflow'), wanted);
   }
 
   /**
@@ -162,7 +195,7 @@ export class DistributedOrchestrator {
    */
   async signal(runId: string, event: string, payload: unknown = null): Promise<void> {
     const handle = await this.#open(runId);
-    const text = this.#encode(payload, 'payload');
+    const text = this.#payloads.encode(payload, 'payload');
     await control.signal(this.engine, handle, aName(event, 'event'), text);
   }
 
@@ -200,6 +233,13 @@ export class DistributedOrchestrator {
     const pending = items.map((item, index) => pendingOf(item, replica, states[index] ?? 'absent', executing));
     // What a run that is over has left undone is for nobody to do, unless it is retried.
     return isFinished(status) ? pending.filter(({ state }) => state === 'active') : pending;
+  }
+
+  /** What `startRun` was given as input. @throws {RunNotFoundError} */
+  async input(runId: string): Promise<unknown> {
+    const tail = await this.engine.checkpointStore.read(aRunId(runId, 'runId'));
+    if (tail === undefined) throw new RunNotFoundError(runId);
+    return this.workflows.codec.decode(snapshotOf(tail).input);
   }
 
   /** The data of a run as of now, with the outputs under the ids of their nodes. @throws {RunNotFoundError} */
@@ -313,46 +353,8 @@ export class DistributedOrchestrator {
     await this.close();
   }
 
-  #workflow({ workflow, version }: StartOptions): KnownWorkflow {
-    const id = workflow ?? this.workflows.first?.id ?? '';
-    return this.workflows.get(id, version);
-  }
-
-  #snapshot(known: KnownWorkflow, runId: string, context: object, input: unknown): SavedReplica {
-    const entries = Object.entries(context);
-    const values = entries.map(([key, value]) => [key, this.#encode(value, `context.${key}`)] as const);
-    const size = values.reduce((sum, [key, text]) => sum + Buffer.byteLength(key) + Buffer.byteLength(text), 0);
-    if (size > this.maxPayload) throw new PayloadError('context', size, this.maxPayload);
-    return { flow: known.id, version: known.version, runId, input: this.#encode(input, 'input'), values };
-  }
-
-  /** A start that was repeated queues again what may not have been queued: that is the same jobs. */
-  async #begin(run: NewRun, known: KnownWorkflow, snapshot: SavedReplica): Promise<void> {
-    const { engine, workflows } = this;
-    const { existed, record, now, seq } = await engine.begin(run);
-    const { runId } = record;
-    if (existed && (record.workflow !== known.id || record.version !== known.version)) {
-      throw new RunExistsError(runId, record.workflow, record.version);
-    }
-    if (isFinished(record.status) || seq > 0) return;
-    const runKey = keyOf(runId);
-    const origin = { plan: known.plan, runKey, codec: workflows.codec, merges: known.merges };
-    const { ledger } = new Replica(origin, snapshot);
-    const jobs = [...ledger.values()].map((item) => jobOf(item, record, now, record.startAt - now));
-    if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, record.deadline - now));
-    await engine.queue.enqueue(jobs);
-  }
-
-  /** @throws {SerializationError} @throws {PayloadError} */
-  #encode(value: unknown, field: string): string {
-    const text = control.encodeAs(this.workflows.codec, value, field);
-    const size = Buffer.byteLength(text);
-    if (size > this.maxPayload) throw new PayloadError(field, size, this.maxPayload);
-    return text;
-  }
-
   #open(runId: string): Promise<RunHandle> {
-    return openRun(this.engine, this.workflows, aRunId(runId, 'runId'));
+    return openRun(this.engine, this.workflows, aRunId(runId, 'runId'), this.#catalogue);
   }
 
   async #record(runId: string): Promise<RunRecord> {

@@ -1,5 +1,6 @@
 import { aFinite, aName, anObjectOf, aValue, invalid } from '../../validate.js';
 import { type RunCursor, type RunFilter, type RunQuery, type RunRecord, runStatuses } from '../run-info.js';
+import { aStorableText } from './start-options.js';
 
 const isStatus = (value: unknown) => runStatuses.includes(value as never);
 
@@ -11,6 +12,7 @@ const readFilter = anObjectOf<RunFilter>({
   version: aName,
   after: aFinite,
   before: aFinite,
+  text: aStorableText,
   order: aValue('newest or oldest', (value) => value === 'newest' || value === 'oldest'),
   limit: aValue(
     'a whole number from 1 to 1000',
@@ -27,6 +29,7 @@ export function queryOf(filter: RunFilter): RunQuery {
     version,
     after = 0,
     before = 2 ** 52,
+    text,
     order = 'newest',
     limit = 50,
     cursor,
@@ -39,6 +42,7 @@ export function queryOf(filter: RunFilter): RunQuery {
     version,
     after: wholeTime(after),
     before: wholeTime(before),
+    text,
     order,
     limit,
     cursor: from,

@@ -8,9 +8,9 @@ export interface StartOptions {
    * repeated. Default: a new UUID.
    */
   readonly runId?: string | undefined;
-  /** Id of the workflow. Default: the first that the builder was given. */
+  /** Id of the workflow: one that the builder was given, or whose graph is on the engine. Default: the builder's first. */
   readonly workflow?: string | undefined;
-  /** Its version. Default: the one that the builder was given last. */
+  /** Its version. Default: the one that the builder was given last, else the one that came to the engine last. */
   readonly version?: string | undefined;
   /** Milliseconds before it starts. Default: 0. */
   readonly delay?: number | undefined;
@@ -22,21 +22,21 @@ export interface StartOptions {
   readonly retention?: number | undefined;
 }
 
-/** The longest id that a user may choose. */
-const longestId = 500;
+/** The longest id that a user may choose, and the longest text that is looked for in ids. */
+const longestText = 500;
 
-export const aRunId = aValue<string>(
-  `a non-empty string of at most ${longestId} characters, without half surrogates and NUL`,
+export const aStorableText = aValue<string>(
+  `a non-empty string of at most ${longestText} characters, without half surrogates and NUL`,
   (value) =>
     typeof value === 'string' &&
     value !== '' &&
-    value.length <= longestId &&
+    value.length <= longestText &&
     isWellFormed(value) &&
     !value.includes('\0'),
 );
 
 export const readStartOptions = anObjectOf<StartOptions>({
-  runId: aRunId,
+  runId: aStorableText,
   workflow: aName,
   version: aName,
   delay: aValue(

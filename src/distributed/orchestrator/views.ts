@@ -1,5 +1,5 @@
 import { aCount, anObjectOf, aSignal } from '../../validate.js';
-import type { JobState, WorkerHealth } from '../contracts.js';
+import type { JobState, WorkerHealth, WorkItemState } from '../contracts.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
 import { anInterval } from '../options.js';
@@ -53,6 +53,8 @@ export interface PendingWork {
   readonly jobId: string | undefined;
   /** Who executes it, where that has taken longer than a moment. */
   readonly workerId: string | undefined;
+  /** Since when, by the worker's clock, in epoch milliseconds. */
+  readonly startedAt: number | undefined;
 }
 
 /** A worker, and whether it is alive. */
@@ -66,15 +68,22 @@ export const readEventsOptions = anObjectOf<EventsOptions>({
 });
 export const readPruneOptions = anObjectOf<{ readonly finishedBefore: number }>({ finishedBefore: aCount });
 
-/** An item of a run, as users see it. */
+/**
+ * An item of a run, as users see it.
+ *
+ * @param executing - what is under way in the run, as far as it was set down
+ */
 export function pendingOf(
   { node, attempt, job }: Item,
   { position }: Replica,
-  state: JobState,
-  executing: readonly { readonly nodeId: string; readonly workerId: string }[],
+  queued: JobState,
+  executing: readonly WorkItemState[],
 ): PendingWork {
   const nodeId = position.plan.idOf(node);
-  const workerId = executing.find((item) => item.nodeId === nodeId)?.workerId;
-  const isParked = job === undefined;
-  return { nodeId, visit: position.visitOf(node), attempt, state: isParked ? 'parked' : state, jobId: job, workerId };
+  const visit = position.visitOf(node);
+  const state = job === undefined ? 'parked' : queued;
+  // What was set down of an execution before, or by a worker that has died, is not this one.
+  const isIt = (one: WorkItemState) => one.nodeId === nodeId && one.visit === visit && one.attempt === attempt;
+  const { workerId, startedAt } = (state === 'active' ? executing.find(isIt) : undefined) ?? {};
+  return { nodeId, visit, attempt, state, jobId: job, workerId, startedAt };
 }

@@ -25,7 +25,7 @@ export interface BullSetup {
 }
 
 /** What a job carries in BullMQ besides id, kind, priority and delay. */
-type Data = Pick<Job, 'runId' | 'seq' | 'carried'>;
+type Data = Pick<Job, 'runId' | 'seq'>;
 
 /** A job is never given up: what is wrong with an item is the run's to know, what is wrong with the queue passes. */
 const forever = 1_000_000_000;
@@ -238,11 +238,10 @@ async function closed(user: { disconnect(): Promise<void> }, close: () => Promis
   await pTimeout(close(), { milliseconds: farewell, fallback: cut });
 }
 
-function bulkJob({ id, kind, runId, seq, carried, priority, delay }: Job) {
-  const data: Data = carried === undefined ? { runId, seq } : { runId, seq, carried };
+function bulkJob({ id, kind, runId, seq, priority, delay }: Job) {
   return {
     name: kind,
-    data,
+    data: { runId, seq },
     opts: {
       jobId: id,
       attempts: forever,
@@ -254,10 +253,10 @@ function bulkJob({ id, kind, runId, seq, carried, priority, delay }: Job) {
 }
 
 function deliveryOf(job: Bull.Job<Data>, signal: AbortSignal): Delivery {
-  const { runId, seq, carried } = job.data;
+  const { runId, seq } = job.data;
   const kind = job.name as Job['kind'];
   return {
-    job: { id: job.id as string, runId, kind, seq, priority: job.priority ?? 0, carried },
+    job: { id: job.id as string, runId, kind, seq, priority: job.priority ?? 0 },
     crashes: job.stalledCounter ?? 0,
     signal,
   };

@@ -66,6 +66,16 @@ export class Keys {
     return `${this.#index}:expiring`;
   }
 
+  /** The blueprints of workflows. */
+  get workflows(): string {
+    return `${this.#index}:workflows`;
+  }
+
+  /** The order in which workflows were first put. */
+  get workflowOrder(): string {
+    return `${this.#index}:workflow-order`;
+  }
+
   /** Where changes of status are told of. */
   get channel(): string {
     return `${this.#index}:status`;

@@ -30,6 +30,7 @@ import type { Filed, RedisCore } from './redis-core.js';
 import { RedisItemStates } from './redis-item-states.js';
 import { RedisLiveness } from './redis-liveness.js';
 import { RedisRuns } from './redis-runs.js';
+import { RedisWorkflows } from './redis-workflows.js';
 import { type Connection, Script } from './scripts.js';
 
 const scripts = { begin: new Script('begin'), commit: new Script('commit'), index: new Script('index') };
@@ -86,6 +87,7 @@ class RedisEngine implements Engine, RedisCore {
   readonly livenessStore: RedisLiveness;
   readonly workItemStateStore: RedisItemStates;
   readonly checkpointStore: RedisCheckpoints;
+  readonly workflowStore: RedisWorkflows;
   readonly #opening: Opening<Opened>;
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #subscriber = new Once(() => this.#subscribe());
@@ -112,6 +114,7 @@ class RedisEngine implements Engine, RedisCore {
     this.livenessStore = new RedisLiveness(this, this);
     this.workItemStateStore = new RedisItemStates(this, this);
     this.checkpointStore = new RedisCheckpoints(this, this);
+    this.workflowStore = new RedisWorkflows(this, this);
     const { contextStore, metricsStore, errorStore } = derivedStores(this);
     this.contextStore = contextStore;
     this.metricsStore = metricsStore;

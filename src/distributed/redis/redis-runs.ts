@@ -1,11 +1,21 @@
 import type { Engine, RunInfoStore } from '../contracts.js';
-import type { RunCursor, RunQuery, RunRecord, RunStatus } from '../run-info.js';
+import {
+  countsFrom,
+  type RunCounts,
+  type RunCursor,
+  type RunQuery,
+  type RunRecord,
+  type RunStatus,
+  runStatuses,
+} from '../run-info.js';
+import { contains, folded, hasText } from '../run-text.js';
 import { recordFrom } from './records.js';
 import type { RedisCore } from './redis-core.js';
 import type { Connection } from './scripts.js';
 
-/** One more look at the index while a page is not full. */
+/** How many runs are looked at in one go while a page is not full; and where most of them are none of it. */
 const atOnce = 200;
+const searchedAtOnce = 1_000;
 
 /** How long an entry of the index may be there before its run, in milliseconds: whoever begins it writes that first. */
 const beginning = 60_000;
@@ -37,6 +47,15 @@ export class RedisRuns implements RunInfoStore {
       .flat()
       .sort((one, other) => direction * compare(one, other))
       .slice(0, query.limit);
+  }
+
+  /** As they are filed: a run that somebody has ended and died is counted as it was until it is next looked at. */
+  async countRuns(): Promise<RunCounts> {
+    const connection = await this.core.connection();
+    const counts = await Promise.all(
+      runStatuses.map((status) => connection.zcard(this.core.keys.listOf(undefined, status))),
+    );
+    return countsFrom(runStatuses.map((status, index) => [status, counts[index] as number]));
   }
 
   async deleteRun(runId: string): Promise<void> {
@@ -80,25 +99,30 @@ export class RedisRuns implements RunInfoStore {
   }
 
   async #page(connection: Connection, query: RunQuery, status: RunStatus | undefined): Promise<RunRecord[]> {
-    const { workflow, order, after, before, limit, cursor } = query;
+    const { workflow, limit } = query;
+    const part = query.text === undefined ? undefined : folded(query.text);
     const list = this.core.keys.listOf(workflow, status);
-    const least = order === 'oldest' && cursor !== undefined ? Math.max(after, cursor.createdAt) : after;
-    const most = order === 'newest' && cursor !== undefined ? Math.min(before, cursor.createdAt + 1) : before;
-    const found: RunRecord[] = [];
-    for (let offset = 0; found.length < limit; offset += atOnce) {
-      const ids =
-        order === 'newest'
-          ? await connection.zrevrangebyscore(list, `(${most}`, least, 'LIMIT', offset, atOnce)
-          : await connection.zrangebyscore(list, least, `(${most}`, 'LIMIT', offset, atOnce);
+    // By id: one that was filed anew meanwhile may come twice.
+    const found = new Map<string, RunRecord>();
+    for await (const all of walk(connection, list, query)) {
+      const ids = part === undefined ? all : await this.#withText(connection, all, part);
       const records = await Promise.all(ids.map((runId) => this.getRun(runId)));
       for (const [index, record] of records.entries()) {
         if (record === undefined) await this.#forget(ids[index] as string, query, connection, list);
         else if (status !== undefined && record.status !== status) await this.core.index(record);
-        else if (fits(record, query) && isBehind(record, cursor, order)) found.push(record);
+        else if (fits(record, query, part)) found.set(record.runId, record);
       }
-      if (ids.length < atOnce) break;
+      if (found.size >= limit) break;
     }
-    return found.slice(0, limit);
+    return [...found.values()].slice(0, limit);
+  }
+
+  /** Those of some runs whose id or error contains a text. Of most no more is read than that they have no error. */
+  async #withText(connection: Connection, runIds: readonly string[], part: string): Promise<string[]> {
+    const errors = await Promise.all(
+      runIds.map((runId) => (contains(runId, part) ? null : connection.hget(this.core.keys.run(runId), 'error'))),
+    );
+    return runIds.filter((runId, index) => contains(runId, part) || contains(errors[index] ?? undefined, part));
   }
 
   /** What is filed and is not there: whoever began it has died, or whoever removed it. */
@@ -110,10 +134,38 @@ export class RedisRuns implements RunInfoStore {
   }
 }
 
-function fits(record: RunRecord, { version, workflow, after, before }: RunQuery): boolean {
+/**
+ * The ids of a list in order, some at a time, from where the query says. It goes on behind the last that it gave, not
+ * behind so many: runs that are filed meanwhile shift nothing.
+ */
+async function* walk(connection: Connection, list: string, query: RunQuery): AsyncGenerator<string[], void, undefined> {
+  const { order, after, before, cursor, text } = query;
+  const count = text === undefined ? atOnce : searchedAtOnce;
+  const least = order === 'oldest' && cursor !== undefined ? Math.max(after, cursor.createdAt) : after;
+  const most = order === 'newest' && cursor !== undefined ? Math.min(before, cursor.createdAt + 1) : before;
+  let edge = order === 'newest' ? `(${most}` : `${least}`;
+  // How many at the edge were given already.
+  for (let given = 0; ; ) {
+    const answer =
+      order === 'newest'
+        ? await connection.zrevrangebyscore(list, edge, least, 'WITHSCORES', 'LIMIT', given, count)
+        : await connection.zrangebyscore(list, edge, `(${most}`, 'WITHSCORES', 'LIMIT', given, count);
+    const ids = answer.filter((_value, index) => index % 2 === 0);
+    if (ids.length > 0) yield ids;
+    if (ids.length < count) return;
+    const last = answer.at(-1) as string;
+    const atEdge = answer.filter((value, index) => index % 2 === 1 && value === last).length;
+    given = last === edge ? given + atEdge : atEdge;
+    edge = last;
+  }
+}
+
+function fits(record: RunRecord, query: RunQuery, part: string | undefined): boolean {
+  const { version, workflow, after, before, order, cursor } = query;
   if (version !== undefined && record.version !== version) return false;
   if (workflow !== undefined && record.workflow !== workflow) return false;
-  return record.createdAt >= after && record.createdAt < before;
+  if (part !== undefined && !hasText(record, part)) return false;
+  return record.createdAt >= after && record.createdAt < before && isBehind(record, cursor, order);
 }
 
 function isBehind(record: RunRecord, cursor: RunCursor | undefined, order: RunQuery['order']): boolean {

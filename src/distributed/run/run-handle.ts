@@ -204,7 +204,9 @@ export class RunHandle {
     return replica;
   }
 
+  /** Whoever does not have the code cannot merge: what they would write down of the context may be wrong. */
   #hasGrown(): boolean {
+    if (!this.workflow.hasCode) return false;
     const most = Math.max(leastEntries, entriesForEachNode * this.workflow.plan.nodeCount);
     return this.#replica.seq - this.#snapshotSeq >= most;
   }

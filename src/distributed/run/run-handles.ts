@@ -1,7 +1,7 @@
 import type { Engine } from '../contracts.js';
 import { RunNotFoundError, WorkflowNotFoundError } from '../errors.js';
 import { isFinished } from '../run-info.js';
-import type { Workflows } from '../workflows.js';
+import type { KnownWorkflow, Workflows } from '../workflows.js';
 import { RunHandle } from './run-handle.js';
 
 /** How long what is known of a run may be taken for what there is, in milliseconds. */
@@ -80,17 +80,28 @@ export class RunHandles {
   }
 }
 
+/** Where workflows are looked up that are not known here. */
+export interface Elsewhere {
+  find(id: string, version: string): Promise<KnownWorkflow | undefined>;
+}
+
 /**
  * Reads a run from its start.
  *
+ * @param elsewhere - Default: a run of a workflow that is not known here cannot be opened
  * @throws {RunNotFoundError} for a run that is unknown
- * @throws {WorkflowNotFoundError} for a run of a workflow that is not known here
+ * @throws {WorkflowNotFoundError} for a run of a workflow that is not known here, nor elsewhere
  */
-export async function openRun(engine: Engine, workflows: Workflows, runId: string): Promise<RunHandle> {
+export async function openRun(
+  engine: Engine,
+  workflows: Workflows,
+  runId: string,
+  elsewhere?: Elsewhere,
+): Promise<RunHandle> {
   const tail = await engine.checkpointStore.read(runId);
   if (tail === undefined) throw new RunNotFoundError(runId);
   const { workflow, version } = tail.record;
-  const known = workflows.find(workflow, version);
+  const known = workflows.find(workflow, version) ?? (await elsewhere?.find(workflow, version));
   if (known === undefined) throw new WorkflowNotFoundError(workflow, version, workflows.names);
   return RunHandle.over(engine, workflows, known, tail);
 }

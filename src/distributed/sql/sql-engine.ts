@@ -26,6 +26,7 @@ import { type EntryRow, entriesFrom, recordFrom, type SqlCore } from './sql-core
 import { SqlItemStates } from './sql-item-states.js';
 import { SqlLiveness } from './sql-liveness.js';
 import { SqlRuns } from './sql-runs.js';
+import { SqlWorkflows } from './sql-workflows.js';
 import { channelOf, statement } from './statements.js';
 import { persistently } from './transient.js';
 
@@ -85,6 +86,7 @@ export class SqlEngine implements Engine, SqlCore {
   readonly livenessStore: SqlLiveness;
   readonly workItemStateStore: SqlItemStates;
   readonly checkpointStore: SqlCheckpoints;
+  readonly workflowStore: SqlWorkflows;
   readonly #setup: SqlSetup;
   readonly #opening: Opening<Opened>;
   readonly #begins: Batcher<NewRun, BeginReply>;
@@ -109,6 +111,7 @@ export class SqlEngine implements Engine, SqlCore {
     this.livenessStore = new SqlLiveness(this, this);
     this.workItemStateStore = new SqlItemStates(this, this);
     this.checkpointStore = new SqlCheckpoints(this, this, (runId, after) => this.#read(runId, after));
+    this.workflowStore = new SqlWorkflows(this, this);
     const { contextStore, metricsStore, errorStore } = derivedStores(this);
     this.contextStore = contextStore;
     this.metricsStore = metricsStore;

@@ -1,5 +1,6 @@
 import type { Engine, RunInfoStore } from '../contracts.js';
-import type { RunQuery, RunRecord, RunStatus } from '../run-info.js';
+import { countsFrom, type RunCounts, type RunQuery, type RunRecord, type RunStatus } from '../run-info.js';
+import { folded } from '../run-text.js';
 import { recordFrom, type SqlCore } from './sql-core.js';
 
 export class SqlRuns implements RunInfoStore {
@@ -20,17 +21,24 @@ export class SqlRuns implements RunInfoStore {
   }
 
   /** Each status has its own place in the index, so several are several lists. */
-  async listRuns({ statuses, workflow, version, after, before, order, limit, cursor }: RunQuery): Promise<RunRecord[]> {
+  async listRuns({ statuses, order, limit, cursor, ...query }: RunQuery): Promise<RunRecord[]> {
+    const { workflow = null, version = null, after, before, text } = query;
+    const part = text === undefined ? null : folded(text);
     const place = [cursor?.createdAt ?? null, cursor?.runId ?? null];
     const lists = await Promise.all(
       (statuses ?? [null]).map((status) => {
-        const values = [status, workflow ?? null, version ?? null, after, before, ...place, limit];
+        const values = [status, workflow, version, after, before, ...place, limit, part];
         return this.core.query(`list-runs-${order}`, values);
       }),
     );
     const records = lists.flat().map((row) => recordFrom(row.record).record);
     const direction = order === 'newest' ? -1 : 1;
     return records.sort((one, other) => direction * compare(one, other)).slice(0, limit);
+  }
+
+  async countRuns(): Promise<RunCounts> {
+    const rows = await this.core.query('count-runs');
+    return countsFrom(rows.map(({ status, count }) => [status as RunStatus, Number(count)]));
   }
 
   async deleteRun(runId: string): Promise<void> {

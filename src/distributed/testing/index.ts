@@ -1,12 +1,16 @@
 import type { Engine } from '../contracts.js';
+import { testCarriers } from './carriers.js';
 import { testCheckpoints } from './checkpoints.js';
 import { testControlledRuns } from './controlled-runs.js';
 import { testJournals } from './journal.js';
 import { testQueue } from './queue.js';
 import { testRuns } from './runs.js';
+import { testSearch } from './search.js';
 import { testStores } from './stores.js';
 import type { Suite, TestFramework } from './suite.js';
 import { testWholeRuns } from './whole-runs.js';
+import { testWithoutCode } from './without-code.js';
+import { testWorkflows } from './workflows.js';
 
 export type { TestFramework } from './suite.js';
 
@@ -71,8 +75,12 @@ export function conformanceOf(options: ConformanceOptions, framework: TestFramew
     testJournals(suite);
     testCheckpoints(suite);
     testRuns(suite);
+    testSearch(suite);
+    testWorkflows(suite);
     testQueue(suite);
     testWholeRuns(suite);
     testControlledRuns(suite);
+    testWithoutCode(suite);
+    testCarriers(suite);
   });
 }

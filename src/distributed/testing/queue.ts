@@ -19,13 +19,7 @@ function testDelivery(suite: Suite): void {
   suite.it('delivers a job as it was queued, and then has it no more', async () => {
     const { engine, other } = suite;
     const runId = `odd {id}: "it's" 😀 ${newId()}`;
-    const job = aJob({
-      runId,
-      kind: 'wake',
-      seq: 12_345,
-      priority: 3,
-      carried: { traceparent: '00-"a"-01', "it's {odd}": '😀' },
-    });
+    const job = aJob({ runId, kind: 'wake', seq: 12_345, priority: 3 });
     await engine.queue.enqueue([job]);
     const deliveries = await consumed(other, [job]);
     const [{ job: delivered, crashes, signal } = fail()] = deliveries;
@@ -146,7 +140,7 @@ function testDelivery(suite: Suite): void {
 function testReturn(suite: Suite): void {
   suite.it('delivers a job again whose handler has rejected, and tells of it', async () => {
     const { engine } = suite;
-    const job = aJob({ seq: 7, carried: { a: 'b' } });
+    const job = aJob({ seq: 7 });
     await engine.queue.enqueue([job]);
     let calls = 0;
     const deliveries = await consumed(engine, [job], {
@@ -157,11 +151,11 @@ function testReturn(suite: Suite): void {
     });
     assert.equal(deliveries.length, 3);
     assert.deepEqual(
-      deliveries.map(({ job: { seq, carried }, crashes }) => [seq, carried, crashes]),
+      deliveries.map(({ job: { seq }, crashes }) => [seq, crashes]),
       [
-        [7, { a: 'b' }, 0],
-        [7, { a: 'b' }, 0],
-        [7, { a: 'b' }, 0],
+        [7, 0],
+        [7, 0],
+        [7, 0],
       ],
     );
     await until(async () => assert.deepEqual(await engine.queue.statesOf([job.id]), ['absent']));

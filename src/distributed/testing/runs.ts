@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Engine, NewRun } from '../contracts.js';
 import type { RunQuery, RunRecord } from '../run-info.js';
-import { always, aQuery, begun, commit, newId, oddTexts, type Suite, timeOf, until } from './suite.js';
+import { always, aQuery, begun, commit, newId, oddTexts, pages, type Suite, timeOf, until } from './suite.js';
 
 export function testRuns(suite: Suite): void {
   suite.describe('runInfoStore.getRun and getStatuses', () => testGet(suite));
@@ -238,18 +238,4 @@ async function someRuns({ engine }: Suite, count: number, apart: number) {
 
 async function idsOf(engine: Engine, query: Partial<RunQuery>): Promise<string[]> {
   return (await engine.runInfoStore.listRuns(aQuery(query))).map(({ runId }) => runId);
-}
-
-/** The ids of all pages. */
-async function pages(engine: Engine, query: Partial<RunQuery>): Promise<string[]> {
-  const ids: string[] = [];
-  let cursor: RunQuery['cursor'];
-  for (;;) {
-    const page = await engine.runInfoStore.listRuns(aQuery({ ...query, cursor }));
-    ids.push(...page.map(({ runId }) => runId));
-    const last = page.at(-1);
-    if (last === undefined) return ids;
-    assert.ok(page.length <= (query.limit as number));
-    cursor = { createdAt: last.createdAt, runId: last.runId };
-  }
 }

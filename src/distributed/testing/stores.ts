@@ -15,9 +15,9 @@ function testEngine(suite: Suite): void {
   suite.it('is what all its parts belong to, and has a name without a password', () => {
     const { engine } = suite;
     const { queue, contextStore, runInfoStore, metricsStore, errorStore } = engine;
-    const { livenessStore, workItemStateStore, checkpointStore } = engine;
+    const { livenessStore, workItemStateStore, checkpointStore, workflowStore } = engine;
     const parts = [queue, contextStore, runInfoStore, metricsStore, errorStore, livenessStore, workItemStateStore];
-    for (const part of [...parts, checkpointStore]) assert.equal(part.engine, engine);
+    for (const part of [...parts, checkpointStore, workflowStore]) assert.equal(part.engine, engine);
     assert.equal(typeof engine.name, 'string');
     assert.doesNotMatch(engine.name, /@/);
     return Promise.resolve();

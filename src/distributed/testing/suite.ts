@@ -116,6 +116,7 @@ export function aQuery(given: Partial<RunQuery> = {}): RunQuery {
     version: undefined,
     after: 0,
     before: 2 ** 52,
+    text: undefined,
     order: 'newest',
     limit: 1_000,
     cursor: undefined,
@@ -142,4 +143,18 @@ export async function timeOf(engine: Engine): Promise<number> {
   const tail = await engine.checkpointStore.read(runId, 0);
   await engine.runInfoStore.deleteRun(runId);
   return tail?.now as number;
+}
+
+/** The ids of the runs on all pages, one after the other. */
+export async function pages(engine: Engine, query: Partial<RunQuery>): Promise<string[]> {
+  const ids: string[] = [];
+  let cursor: RunQuery['cursor'];
+  for (;;) {
+    const page = await engine.runInfoStore.listRuns(aQuery({ ...query, cursor }));
+    ids.push(...page.map(({ runId }) => runId));
+    const last = page.at(-1);
+    if (last === undefined) return ids;
+    assert.ok(page.length <= (query.limit as number));
+    cursor = { createdAt: last.createdAt, runId: last.runId };
+  }
 }

@@ -4,11 +4,13 @@ import { hostname } from 'node:os';
 import pTimeout from 'p-timeout';
 import { Cancellation } from '../../cancellation.js';
 import { FlowRuntime } from '../../flow/index.js';
+import { isInstrumented, restored } from '../../instrumentation.js';
 import { detached } from '../../process.js';
 import { longestDelay } from '../../validate.js';
 import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
 import { EngineError, RunNotFoundError, SupersededError, WorkflowNotFoundError } from '../errors.js';
 import { defaultMaxPayload } from '../options.js';
+import { publish } from '../publishing.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { RunHandles } from '../run/run-handles.js';
 import { isFinished } from '../run-info.js';
@@ -150,6 +152,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
 
   async #start(): Promise<void> {
     await this.#engine.open();
+    await Promise.all(this.#workflows.all.map((workflow) => publish(this.#engine, workflow)));
     this.#startedAt = Date.now();
     this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#onStatus(runId, status));
     await this.#beat();
@@ -259,7 +262,10 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     delivery.signal.addEventListener('abort', onLost);
     this.#aborts.set(abort, handle);
     try {
-      return await new JobRun(this.#holding, handle, delivery, abort).run();
+      const job = new JobRun(this.#holding, handle, delivery, abort);
+      // Also a run that has come with nothing: what the job is delivered in is not what the run was started in.
+      if (isInstrumented()) return await restored(handle.replica.carrier ?? {}, () => job.run());
+      return await job.run();
     } finally {
       abort.close();
       this.#aborts.delete(abort);

@@ -1,0 +1,1 @@
+select status, count(*) as count from {schema}.runs group by status

@@ -1,0 +1,1 @@
+select blueprint from {schema}.workflows where key = $1

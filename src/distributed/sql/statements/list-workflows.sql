@@ -1,0 +1,1 @@
+select id, version from {schema}.workflows order by number
