@@ -1,3 +1,5 @@
+import { durationOf } from './table.mjs';
+
 /**
  * A figure of the table `group`, with a key by which ratios refer to it.
  *
@@ -6,13 +8,14 @@
  * @property {string} group
  * @property {string} name
  * @property {number} value
- * @property {'rate' | 'latency' | 'ratio' | 'bytes' | 'megabytes'} unit
+ * @property {'rate' | 'latency' | 'duration' | 'ratio' | 'bytes' | 'megabytes'} unit
  * @property {import('../targets.mjs').Target} [target]
  */
 
 const texts = {
   rate: (value) => `${Math.round(value).toLocaleString('en')}/s`,
   latency: (value) => `${value.toFixed(2)} ms`,
+  duration: durationOf,
   ratio: (value) => value.toFixed(2),
   bytes: (value) => `${Math.round(value).toLocaleString('en')} bytes`,
   megabytes: (value) => `${value.toFixed(2)} MB`,
@@ -21,6 +24,8 @@ const texts = {
 export const rate = figureOf('rate');
 /** In milliseconds. */
 export const latency = figureOf('latency');
+/** In nanoseconds. */
+export const duration = figureOf('duration');
 export const ratio = figureOf('ratio');
 export const bytes = figureOf('bytes');
 /** Of 1,000,000 bytes. */

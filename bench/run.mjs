@@ -35,6 +35,10 @@ const sections = {
     console.log('Loops: medians, and the ratios of some of them\n');
     for (const table of tablesOf(versions, await onEachNode('loops/measure.mjs'))) console.log(table);
   },
+  async telemetry() {
+    console.log('Telemetry: medians, and the ratios of some of them\n');
+    for (const table of tablesOf(versions, await onEachNode('telemetry/measure.mjs'))) console.log(table);
+  },
   async size() {
     console.log('Size, minified and gzipped\n');
     console.log(figures(['bytes'], [await measureSize()]));

@@ -61,9 +61,9 @@ export interface GroupRecord {
   readonly kind: 'parallel' | 'map';
   /** For `map` the name of its action, else `parallel`. */
   readonly name: string;
-  /** How many there are; `undefined` where that is not known before they were all taken. */
+  /** How many there are; of a generator and the like `undefined` until all were taken. */
   readonly total: number | undefined;
-  /** How many have ended so far. */
+  /** How many have ended so far. What ends behind an abort, also that of a failing sibling, is not counted. */
   readonly settled: number;
   /** How many of these have failed. */
   readonly failed: number;

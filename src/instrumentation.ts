@@ -81,10 +81,9 @@ function merged(carrier: Carrier | undefined, capture: Instrumentation['capture'
 /** Calls work in the context that it has come with. */
 export function restored<Result>(carrier: Carrier, work: () => Result): Result {
   let call = work;
-  for (const { restore } of installed) {
-    if (restore === undefined) continue;
-    const inner = call;
-    call = () => restore(carrier, inner);
+  for (let index = installed.length - 1; index >= 0; index--) {
+    const restore = installed[index]?.restore;
+    if (restore !== undefined) call = enclosed(restore as Around<Carrier, Result>, carrier, call);
   }
   return call();
 }
@@ -94,37 +93,58 @@ export function isWatched({ hasSubscribers }: { readonly hasSubscribers: boolean
   return hasSubscribers || installed.length > 0;
 }
 
-/** Carries out work that is watched. */
+/** Carries out work that is watched. Who is told of it stands inside of those who are around it: what they note belongs there. */
 export function watched<Record extends object>(
   kind: 'process' | 'task' | 'group',
   channel: TracingChannel<Record>,
   record: Record,
   work: () => unknown,
 ): Promise<unknown> {
-  let call = async () => work();
+  const start = async () => work();
+  let call = start;
+  if (channel.hasSubscribers) call = () => channel.tracePromise(start, record);
   for (let index = installed.length - 1; index >= 0; index--) {
     const around = installed[index]?.[kind];
-    if (around !== undefined) call = enclosed(around as Around<Record>, record, call);
+    if (around !== undefined) call = enclosed(around as Around<Record, Promise<unknown>>, record, call);
   }
-  return channel.hasSubscribers ? channel.tracePromise(call, record) : call();
+  const pending = call();
+  // A promise of its own: who is around the work has handled the other, and a failure that nobody handles must be heard of.
+  return call === start ? pending : pending.then();
 }
 
-type Around<Record> = (record: Record, work: () => Promise<unknown>) => unknown;
+type Around<Given, Result> = (given: Given, work: () => Result) => unknown;
 
-/** Whatever the one around it does, the work is done once, and settles as it does. */
-function enclosed<Record>(around: Around<Record>, record: Record, work: () => Promise<unknown>) {
-  return (): Promise<unknown> => {
-    let pending: Promise<unknown> | undefined;
+/** Whatever the one around it does, the work is done once, and gives or throws what it does. */
+function enclosed<Given, Result>(around: Around<Given, Result>, given: Given, work: () => Result): () => Result {
+  return () => {
+    let outcome: (() => Result) | undefined;
     const once = () => {
-      pending ??= work();
-      return pending;
+      outcome ??= outcomeOf(work);
+      return outcome();
     };
-    try {
-      const returned = around(record, once);
-      if (isPromiseLike(returned)) returned.then(undefined, () => {});
-    } catch {
-      // It observes.
-    }
-    return once();
+    const returned = observed(() => around(given, once));
+    const result = once();
+    if (returned !== result) observed(() => isPromiseLike(returned) && returned.then(undefined, () => {}));
+    return result;
   };
+}
+
+/** What others do who only look on. */
+function observed(call: () => unknown): unknown {
+  try {
+    return call();
+  } catch {
+    return undefined;
+  }
+}
+
+function outcomeOf<Result>(work: () => Result): () => Result {
+  try {
+    const result = work();
+    return () => result;
+  } catch (thrown) {
+    return () => {
+      throw thrown;
+    };
+  }
 }

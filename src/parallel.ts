@@ -2,9 +2,10 @@ import pAll from 'p-all';
 import { Cancellation, untilAborted } from './cancellation.js';
 import { groupChannel } from './channels.js';
 import { ParallelError, ValidationError } from './errors.js';
-import type { GroupRecord, Mutable, Status } from './events.js';
+import type { GroupRecord } from './events.js';
+import { RunningGroup } from './group.js';
 import { isWatched, watched } from './instrumentation.js';
-import { asFailure, isReason } from './lifecycle.js';
+import { asFailure } from './lifecycle.js';
 import { type Core, currentScope, enter, processOf, type Scope } from './process.js';
 import { run } from './run.js';
 import {
@@ -143,19 +144,9 @@ async function gather<Item>(
     return run(core, () => gather(core, items, action, options, form));
   }
   if (!isWatched(groupChannel)) return sideBySide(scope, items, action, options, form.shape);
-  const group = new RunningGroup(process.id, form.kind, action.name, sizeOf(items));
-  const counted = async (item: Item) => {
-    try {
-      return await action(item);
-    } catch (thrown) {
-      group.failed++;
-      throw thrown;
-    } finally {
-      group.settled++;
-    }
-  };
-  const work = () => group.observe(scope, () => sideBySide(scope, items, counted, options, form.shape));
-  return watched('group', groupChannel, group, work);
+  const group = new RunningGroup(process.id, form.kind, action.name, items);
+  const work = () => sideBySide(scope, items, action, options, form.shape, group);
+  return watched('group', groupChannel, group, () => group.observe(scope, work));
 }
 
 async function sideBySide<Item>(
@@ -164,6 +155,7 @@ async function sideBySide<Item>(
   action: (item: Item) => unknown,
   { failFast = false, concurrency = Infinity, settle = false }: ParallelOptions,
   shape: Shape,
+  group?: RunningGroup,
 ): Promise<unknown> {
   const cancellation = new Cancellation([scope.cancellation], failFast);
   const settled: PromiseSettledResult<unknown>[] = [];
@@ -171,19 +163,23 @@ async function sideBySide<Item>(
     cancellation.throwIfAborted();
     try {
       settled[index] = { status: 'fulfilled', value: await action(item) };
+      group?.ended(cancellation, 'succeeded');
     } catch (thrown) {
+      group?.ended(cancellation, 'failed');
       const reason = asFailure(thrown, 'parallel', cancellation);
       if (failFast) throw reason;
       settled[index] = { status: 'rejected', reason };
     }
   };
-  const steps = isAsync(items) ? eachAsync(items, step) : each(items, step);
+  const taking: Taking = { group, broken: undefined };
+  const steps = isAsync(items) ? eachAsync(items, step, taking) : each(items, step, taking);
   try {
     // p-all hands any iterable, also an async one, to p-map; its types speak of arrays only.
     const work = () => untilAborted(cancellation, pAll(steps as Iterable<never> as never[], { concurrency }));
     await enter({ process: scope.process, cancellation, outer: scope }, work);
+    if (taking.broken !== undefined) throw taking.broken.thrown;
   } catch (failure) {
-    cancellation.abort(new DOMException('Aborted with its parallel group', { name: 'AbortError', cause: failure }));
+    cancellation.abort(abortedBy(failure));
     throw failure;
   } finally {
     cancellation.release();
@@ -195,55 +191,36 @@ async function sideBySide<Item>(
   return shape(settled.map((result) => (result as PromiseFulfilledResult<unknown>).value));
 }
 
-/** One group, as those see it who watch. */
-class RunningGroup implements Mutable<GroupRecord> {
-  readonly name: string;
-  readonly startTime = Date.now();
-  settled = 0;
-  failed = 0;
-  duration = 0;
-  status: Status = 'running';
-  error: unknown = undefined;
-
-  constructor(
-    readonly processId: string,
-    readonly kind: GroupRecord['kind'],
-    action: string,
-    readonly total: number | undefined,
-  ) {
-    this.name = kind === 'parallel' ? kind : action || 'anonymous';
-  }
-
-  async observe(scope: Scope, work: () => Promise<unknown>): Promise<unknown> {
-    const began = performance.now();
-    try {
-      const result = await work();
-      this.status = 'succeeded';
-      return result;
-    } catch (thrown) {
-      this.error = thrown;
-      this.status = isReason(thrown, scope.cancellation) ? 'aborted' : 'failed';
-      throw thrown;
-    } finally {
-      this.duration = performance.now() - began;
-    }
-  }
+/** How taking the items has gone. */
+interface Taking {
+  readonly group: RunningGroup | undefined;
+  /** What the items have thrown. p-map asks for several at a time, and may be told of the end before it looks at this. */
+  broken: { readonly thrown: unknown } | undefined;
 }
 
-/** How many items there are, where they tell. */
-function sizeOf(items: Items): number | undefined {
-  const { length, size } = items as { readonly length?: unknown; readonly size?: unknown };
-  return [length, size].find((count) => typeof count === 'number');
+type StepOf<Item, Step> = (item: Item, index: number) => Step;
+
+function abortedBy(failure: unknown): DOMException {
+  const reason = new DOMException('Aborted with its parallel group', 'AbortError');
+  // Browsers' constructor, which types may know alone, takes no cause.
+  return Object.defineProperty(reason, 'cause', { value: failure });
 }
 
-function* each<Item, Step>(items: Iterable<Item>, step: (item: Item, index: number) => Step) {
+function* each<Item, Step>(items: Iterable<Item>, step: StepOf<Item, Step>, { group }: Taking) {
   let index = 0;
   for (const item of items) yield step(item, index++);
+  group?.taken(index);
 }
 
-async function* eachAsync<Item, Step>(items: AsyncIterable<Item>, step: (item: Item, index: number) => Step) {
+async function* eachAsync<Item, Step>(items: AsyncIterable<Item>, step: StepOf<Item, Step>, taking: Taking) {
   let index = 0;
-  for await (const item of items) yield step(item, index++);
+  try {
+    for await (const item of items) yield step(item, index++);
+  } catch (thrown) {
+    taking.broken = { thrown };
+    throw thrown;
+  }
+  taking.group?.taken(index);
 }
 
 /** Lets the items clean up where they were not all taken. Nobody waits for it: it may hang, and what it throws is lost. */

@@ -351,6 +351,21 @@ describe('map', () => {
     expect(started).toBeLessThanOrEqual(1);
   });
 
+  it.each([1, 2, Infinity])(
+    'rejects with what async items throw after the first, at a concurrency of %d',
+    async (most) => {
+      const orchestrator = new Orchestrator();
+      const error = new Error('connection');
+      async function* items() {
+        yield 1;
+        throw error;
+      }
+      const act = orchestrator.action((item: number) => item);
+      expect(await rejection(orchestrator.map(items(), act, { concurrency: most }))).toBe(error);
+      expect(await rejection(orchestrator.map(items(), act, { concurrency: most, settle: true }))).toBe(error);
+    },
+  );
+
   it('lets its items clean up where it does not take them all', async () => {
     const orchestrator = new Orchestrator();
     const closed: string[] = [];

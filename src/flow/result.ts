@@ -21,6 +21,8 @@ export type WorkflowStatus = 'running' | 'completed' | 'failed' | 'stalled' | 'a
 export interface Unreached {
   readonly nodeId: string;
   readonly reason: string;
+  /** Whether nothing was missing but its turn. */
+  readonly isReady?: true | undefined;
 }
 
 /** What has come of a run. */

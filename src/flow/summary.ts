@@ -99,7 +99,7 @@ function unreachedOf(position: Position, cutShort: ReadonlySet<string>): Unreach
     const unneeded = plan.owners.has(node) && position.recovered(node).length === 0;
     if (status === 'pending' && !unneeded) found.push({ nodeId: id, reason: whyPending(position, node) });
     const waitsForItsTurn = status === 'ready' || (status === 'running' && !cutShort.has(id));
-    if (waitsForItsTurn) found.push({ nodeId: id, reason: 'it is ready, and was not started' });
+    if (waitsForItsTurn) found.push({ nodeId: id, reason: 'it is ready, and was not started', isReady: true });
   }
   return found;
 }

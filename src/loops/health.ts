@@ -1,3 +1,5 @@
+import type { Carrier } from '../instrumentation.js';
+
 /**
  * How a loop stands.
  *
@@ -82,6 +84,15 @@ export interface DeadLetter {
   readonly value: unknown;
   readonly error: unknown;
   readonly time: number;
-  /** The queue that the iteration came from, with the value of its message, where it did. */
-  readonly message?: { readonly queue: string; readonly id: number; readonly value: unknown } | undefined;
+  /** The message that the iteration came from, where it came from one. */
+  readonly message?: LetterMessage | undefined;
+}
+
+/** What is kept of the message of a dead letter. */
+export interface LetterMessage {
+  readonly queue: string;
+  readonly id: number;
+  readonly value: unknown;
+  /** The trace that it was pushed in: what is replayed goes on with it. */
+  readonly carrier?: Carrier | undefined;
 }

@@ -1,3 +1,4 @@
+import type { Carrier } from '../instrumentation.js';
 import type { DeadLetter, LoopState, NodeState } from './health.js';
 import type { Message } from './node.js';
 
@@ -21,8 +22,11 @@ export interface Inlet {
  */
 export interface LoopHost {
   inlet(queue: string): Inlet;
-  /** @throws {QueueFullError} where the queue is full and its policy is `fail` */
-  push(queue: string, value: unknown): void | Promise<void>;
+  /**
+   * @param carrier - the trace that it is pushed in, for the message
+   * @throws {QueueFullError} where the queue is full and its policy is `fail`
+   */
+  push(queue: string, value: unknown, carrier?: Carrier): void | Promise<void>;
   /** What the producer has saved last. */
   readonly cursor: unknown;
   saveCursor(value: unknown): void;

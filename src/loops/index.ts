@@ -35,7 +35,16 @@ export {
   QueueFullError,
   RouteError,
 } from './errors.js';
-export type { DeadLetter, Durations, LoopMetrics, LoopState, NodeHealth, NodeState, QueueMetrics } from './health.js';
+export type {
+  DeadLetter,
+  Durations,
+  LetterMessage,
+  LoopMetrics,
+  LoopState,
+  NodeHealth,
+  NodeState,
+  QueueMetrics,
+} from './health.js';
 export type { Inlet, LoopEvent, LoopHost } from './host.js';
 export { Loop, type LoopOptions, type NodeSettings, type ProducerFunction, type ReaderFunction } from './loop.js';
 export { type LoopEnd, LoopManager } from './manager/loop-manager.js';

@@ -1,3 +1,4 @@
+import type { Carrier } from '../instrumentation.js';
 import type { Done, Idle, Routed } from './outcomes.js';
 
 /** What a node gets once, before its first iteration. */
@@ -58,6 +59,8 @@ export interface Message<Value = unknown> {
   readonly time: number;
   /** How often it has been delivered, this time included. */
   readonly deliveries: number;
+  /** The trace that it was pushed in, where there is one: see `Instrumentation`. */
+  readonly carrier?: Carrier | undefined;
 }
 
 /** The smallest executable unit of a loop. One object lives as long as its loop, and is made anew when it restarts. */

@@ -75,7 +75,7 @@ describe('a signal', () => {
     });
     expect(result.reason).toBe(reason);
     expect(result.unreached).toEqual([
-      { nodeId: 'queued', reason: 'it is ready, and was not started' },
+      { nodeId: 'queued', reason: 'it is ready, and was not started', isReady: true },
       { nodeId: 'after', reason: expect.stringContaining('"a"') },
     ]);
   });

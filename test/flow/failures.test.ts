@@ -238,8 +238,8 @@ describe('failFast', () => {
     expect(signals[0]?.reason.cause).toBe(failure);
     expect([...result.cutShort].sort()).toEqual(['slow', 'too slow']);
     expect(result.unreached).toEqual([
-      { nodeId: 'queued', reason: 'it is ready, and was not started' },
-      { nodeId: 'after', reason: 'it is ready, and was not started' },
+      { nodeId: 'queued', reason: 'it is ready, and was not started', isReady: true },
+      { nodeId: 'after', reason: 'it is ready, and was not started', isReady: true },
     ]);
   });
 

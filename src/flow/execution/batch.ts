@@ -32,6 +32,8 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
       await keep(call, index, output);
       return output;
     };
+    // Who watches groups sees this one under the name of its tasks.
+    Object.defineProperty(handle, 'name', { value: worker.name });
     const outputs = await map(worker.core, list.entries(), handle, { concurrency, failFast });
     return waiting.length > 0 ? new Suspension(waiting.flatMap(({ awaiting }) => awaiting)) : outputs;
   };

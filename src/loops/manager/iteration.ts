@@ -1,4 +1,5 @@
 import type { Cancellation } from '../../cancellation.js';
+import { type Carrier, captured, restored } from '../../instrumentation.js';
 import type { Message, NodeData } from '../node.js';
 
 const noMessages: readonly Message[] = [];
@@ -11,6 +12,8 @@ export class Iteration {
   isAbandoned = false;
   /** Where the producer has got to with it, if it has said so. */
   cursor: { readonly value: unknown } | undefined = undefined;
+  /** The trace of its first task, which those that follow are part of. */
+  #carrier: Carrier | undefined = undefined;
   /** The chain, and calls of non-blocking nodes. */
   #open = 1;
 
@@ -22,6 +25,17 @@ export class Iteration {
 
   get hasEnded(): boolean {
     return this.#open === 0 && !this.isAbandoned;
+  }
+
+  /** Calls work in its trace: that of the message that it is about, where that has one, else a new one. */
+  traced<Result>(work: () => Result): Result {
+    const carrier = this.#carrier ?? this.messages.find((message) => message.carrier !== undefined)?.carrier;
+    return restored(carrier ?? {}, work);
+  }
+
+  /** A task of it is under way, and this is called inside. */
+  hasTask(): void {
+    this.#carrier ??= captured();
   }
 
   begin(): void {
@@ -73,6 +87,15 @@ export class IterationData implements NodeData {
 
   get messages(): readonly Message[] {
     return this.#iteration.messages;
+  }
+
+  /** Calls the node in the trace of the iteration. */
+  traced<Result>(work: () => Result): Result {
+    return this.#iteration.traced(work);
+  }
+
+  hasTask(): void {
+    this.#iteration.hasTask();
   }
 
   get signal(): AbortSignal {

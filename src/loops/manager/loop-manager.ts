@@ -1,13 +1,14 @@
 import { untilAborted } from '../../cancellation.js';
 import { failureOf } from '../../errors.js';
 import { isPromiseLike } from '../../hooks.js';
+import { captured, restored } from '../../instrumentation.js';
 import { Orchestrator } from '../../orchestrator.js';
 import { originOf } from '../../origin.js';
 import type { Policies } from '../../policy.js';
 import { type Core, currentScope, detached, type Scope } from '../../process.js';
 import type { ErrorPolicy, RestartPolicy } from '../definition.js';
 import { LoopStateError } from '../errors.js';
-import type { LoopMetrics, LoopState, NodeState } from '../health.js';
+import type { LetterMessage, LoopMetrics, LoopState, NodeState } from '../health.js';
 import { Histogram } from '../histogram.js';
 import type { Inlet, LoopHost } from '../host.js';
 import type { Message, NodeConfig } from '../node.js';
@@ -119,8 +120,8 @@ export class LoopManager implements ChainOwner {
     const isRunning = new Promise<void>((resolve) => {
       began = resolve;
     });
-    // It belongs to nobody's process: whoever starts it may be over long before it.
-    this.#life = detached(() => this.#live(began));
+    // It belongs to nobody's process, and to nobody's trace: whoever starts it may be over long before it.
+    this.#life = detached(() => restored({}, () => this.#live(began)));
     const ended = this.#life;
     const end = await Promise.race([isRunning, ended]);
     if (end !== undefined && end.reason === 'error') throw end.error;
@@ -200,7 +201,7 @@ export class LoopManager implements ChainOwner {
     if (node.kind !== 'producer') {
       const [message] = messages.length === 1 ? messages : [];
       const { loopId } = this;
-      const from = message && { queue: message.queue, id: message.id, value: message.value };
+      const from = message && keptOf(message);
       const letter = { loopId, nodeId: node.id, iteration: number, value, error, time: Date.now(), message: from };
       this.host.report({ type: 'dead-letter', letter });
     }
@@ -515,7 +516,7 @@ export class LoopManager implements ChainOwner {
   /** One that waits for room waits no longer when all has to end. */
   #push(queue: string, value: unknown): void | Promise<void> {
     const { cancellation } = this.#scope as Scope;
-    const pushed = this.host.push(queue, value);
+    const pushed = this.host.push(queue, value, captured());
     return pushed === undefined ? undefined : (untilAborted(cancellation, pushed) as Promise<void>);
   }
 
@@ -541,6 +542,11 @@ export class LoopManager implements ChainOwner {
     // What others have drained may be filled again.
     return inlet.isDrained ? this.#attention.sleep(idleDelay) : this.#attention.until(inlet.ready());
   }
+}
+
+/** What a dead letter keeps of a message. */
+function keptOf({ queue, id, value, carrier }: Message): LetterMessage {
+  return carrier === undefined ? { queue, id, value } : { queue, id, value, carrier };
 }
 
 /** What comes of a producer that has failed. */

@@ -1,16 +1,16 @@
 import { type Definition, defineWork, performIn, sourceOf } from '../../action.js';
 import { taskChannel } from '../../channels.js';
-import { isWatched } from '../../instrumentation.js';
+import { isInstrumented, isWatched } from '../../instrumentation.js';
 import { applyPolicies, type Policies } from '../../policy.js';
 import type { Scope } from '../../process.js';
 import type { AnyFunction } from '../../validate.js';
 import type { NodeHealth, NodeState } from '../health.js';
 import { isNodeClass } from '../loop.js';
-import type { BaseNode, NodeConfig, NodeData } from '../node.js';
+import type { BaseNode, NodeConfig } from '../node.js';
 import type { PlannedNode } from '../plan.js';
 import type { IterationData } from './iteration.js';
 
-type Call = (data: NodeData) => unknown;
+type Call = (data: IterationData) => unknown;
 
 /** What nodes are carried out with. */
 export interface Bench {
@@ -34,6 +34,8 @@ export class NodeRunner {
   state: NodeState = 'healthy';
   error: string | undefined = undefined;
   readonly #definition: Definition;
+  /** The same where it is part of a trace; made when it is first needed. */
+  #tracedDefinition: Definition | undefined = undefined;
   readonly #hasPolicies: boolean;
   #object: BaseNode | undefined = undefined;
   #call: Call = missing;
@@ -49,18 +51,10 @@ export class NodeRunner {
       const { calls, errors, retries, dropped, state, error } = before;
       Object.assign(this, { calls, errors, retries, dropped, state, error });
     }
-    const { policies, core } = bench;
-    const { retry, timeout, policy } = policies;
+    const { retry, timeout, policy } = bench.policies;
     this.#hasPolicies =
       (retry !== undefined && retry.retries !== 0) || Object.keys(timeout).length > 0 || policy !== undefined;
-    const work = applyPolicies(policies, ({ args, record }, { cancellation }) => {
-      cancellation.throwIfAborted();
-      if (record !== undefined) record.attempts++;
-      const data = args[1] as IterationData;
-      if (cancellation !== bench.scope.cancellation) data.cancellation = cancellation;
-      return this.#attempt(data);
-    });
-    this.#definition = defineWork(core, node.id, work);
+    this.#definition = this.#define((data) => this.#attempt(data));
   }
 
   /** Makes the node's object, and has it set itself up. */
@@ -94,6 +88,7 @@ export class NodeRunner {
       data.attempt = 1;
       return this.#call(data);
     }
+    if (isInstrumented()) return this.#performTraced(data);
     return performIn(this.#definition, [data.value, data], scope.process, scope);
   }
 
@@ -132,6 +127,29 @@ export class NodeRunner {
   get health(): NodeHealth {
     const { calls, errors, retries, dropped, inFlight, state, error } = this;
     return { nodeId: this.node.id, state, calls, errors, retries, dropped, inFlight, error };
+  }
+
+  // Not where it is called: there it would cost the calls that are part of none.
+  #performTraced(data: IterationData): unknown {
+    const { scope } = this.bench;
+    this.#tracedDefinition ??= this.#define((traced) => {
+      traced.hasTask();
+      return this.#attempt(traced);
+    });
+    const definition = this.#tracedDefinition;
+    return data.traced(() => performIn(definition, [data.value, data], scope.process, scope));
+  }
+
+  #define(attempt: Call): Definition {
+    const { core, policies, scope } = this.bench;
+    const work = applyPolicies(policies, ({ args, record }, { cancellation }) => {
+      cancellation.throwIfAborted();
+      if (record !== undefined) record.attempts++;
+      const data = args[1] as IterationData;
+      if (cancellation !== scope.cancellation) data.cancellation = cancellation;
+      return attempt(data);
+    });
+    return defineWork(core, this.node.id, work);
   }
 
   #attempt(data: IterationData): unknown {

@@ -1,3 +1,4 @@
+import type { Carrier } from '../../instrumentation.js';
 import { LoopStateError } from '../errors.js';
 import type { Inlet, LoopEvent, LoopHost } from '../host.js';
 import type { HostedLoop } from '../pools/pool.js';
@@ -6,7 +7,7 @@ import type { Reader } from '../queues/message-queue.js';
 /** What a loop is given by its orchestrator: the same for all its lives. */
 export interface Surroundings {
   inlet(queue: string): Reader;
-  push(queue: string, value: unknown): void | Promise<void>;
+  push(queue: string, value: unknown, carrier?: Carrier): void | Promise<void>;
   readonly cursor: unknown;
   saveCursor(value: unknown): void;
   onEvent(event: LoopEvent): void;
@@ -45,9 +46,9 @@ export class Life implements LoopHost {
     return this.#inlet;
   }
 
-  push(queue: string, value: unknown): void | Promise<void> {
+  push(queue: string, value: unknown, carrier?: Carrier): void | Promise<void> {
     if (this.#isOver) throw new LoopStateError(this.loopId, 'stopped', 'it was left behind, and can push no more');
-    const pushed = this.around.push(queue, value);
+    const pushed = this.around.push(queue, value, carrier);
     if (pushed === undefined) return undefined;
     return new Promise((resolve, reject) => {
       this.#blocked.add(reject);

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import pTimeout from 'p-timeout';
+import { type Carrier, captured } from '../../instrumentation.js';
 import { invalid } from '../../validate.js';
 import type { Overflow, QueueDefinition } from '../definition.js';
 import { LoopDefinitionError, type LoopFault, LoopStateError, NotFoundError } from '../errors.js';
@@ -223,7 +224,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     const { store } = this.#options;
     return {
       push: async (value) => {
-        await this.#push(queues(), name, value);
+        await this.#push(queues(), name, value, captured());
         await store?.flushed();
       },
       get metrics() {
@@ -352,9 +353,9 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /** What leaves this thread, or goes to a store, is looked at before. */
-  #push(queues: Queues, name: string, value: unknown): void | Promise<void> {
+  #push(queues: Queues, name: string, value: unknown, carrier: Carrier | undefined): void | Promise<void> {
     if (this.#crossed.has(name)) assertCloneable(value, `queue "${name}"`);
-    return queues.push(name, value);
+    return queues.push(name, value, carrier);
   }
 
   #get(loopId: string): Supervisor {
@@ -378,9 +379,9 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     const cursors = this.#cursors;
     return new Supervisor(placed, newLife, {
       inlet: (queue) => (this.#queues as Queues).reader(queue, id),
-      push: (queue, value) => {
+      push: (queue, value, carrier) => {
         const queues = this.#queues as Queues;
-        return isRemote(placed) ? queues.push(queue, value) : this.#push(queues, queue, value);
+        return isRemote(placed) ? queues.push(queue, value, carrier) : this.#push(queues, queue, value, carrier);
       },
       get cursor() {
         return cursors.get(id);
@@ -413,7 +414,8 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   async #replay({ loopId, nodeId, value, message }: DeadLetter): Promise<void> {
-    if (message !== undefined) await this.#queues?.pushAgain(message.queue, loopId, message.value);
+    if (message !== undefined)
+      await this.#queues?.pushAgain(message.queue, loopId, message.value, message.carrier ?? captured());
     else this.#get(loopId).replay(nodeId, value);
   }
 

@@ -1,3 +1,4 @@
+import type { Carrier } from '../../instrumentation.js';
 import type { QueueDefinition } from '../definition.js';
 import { NotFoundError } from '../errors.js';
 import type { QueueMetrics } from '../health.js';
@@ -37,14 +38,14 @@ export class Queues {
     return queue;
   }
 
-  push(name: string, value: unknown): void | Promise<void> {
-    return this.get(name).push(value);
+  push(name: string, value: unknown, carrier?: Carrier): void | Promise<void> {
+    return this.get(name).push(value, carrier);
   }
 
   /** Once more for a loop that has had it already. */
-  pushAgain(name: string, loopId: string, value: unknown): void | Promise<void> {
+  pushAgain(name: string, loopId: string, value: unknown, carrier?: Carrier): void | Promise<void> {
     const queue = this.get(name);
-    return queue instanceof Topic ? queue.pushTo(loopId, value) : queue.push(value);
+    return queue instanceof Topic ? queue.pushTo(loopId, value, carrier) : queue.push(value, carrier);
   }
 
   /** Nothing is read any more: who waits for room fails. */

@@ -1,3 +1,4 @@
+import type { Carrier } from '../../instrumentation.js';
 import type { Overflow } from '../definition.js';
 import type { LoopEvent } from '../host.js';
 import type { LoopEnd } from '../manager/loop-manager.js';
@@ -60,7 +61,7 @@ export type Up =
 
 /** What a loop has done. */
 export type Deed =
-  | readonly ['push', string, unknown]
+  | readonly ['push', string, unknown, Carrier?]
   | readonly ['ack', number]
   | readonly ['back', number]
   | readonly ['cursor', unknown]

@@ -1,5 +1,6 @@
 import { Deque } from '../../deque.js';
 import { failureOf } from '../../errors.js';
+import type { Carrier } from '../../instrumentation.js';
 import type { Overflow } from '../definition.js';
 import { NotFoundError } from '../errors.js';
 import type { Inlet, LoopEvent, LoopHost } from '../host.js';
@@ -51,10 +52,10 @@ export class RemoteHost implements LoopHost {
     return this.#inbox;
   }
 
-  push(queue: string, value: unknown): void | Promise<void> {
+  push(queue: string, value: unknown, carrier?: Carrier): void | Promise<void> {
     if (!Object.hasOwn(this.#overflows, queue)) throw new NotFoundError('queue', queue, Object.keys(this.#overflows));
     assertCloneable(value, `queue "${queue}"`);
-    this.#did(['push', queue, value]);
+    this.#did(carrier === undefined ? ['push', queue, value] : ['push', queue, value, carrier]);
     this.#underWay++;
     if (this.#overflows[queue] === 'fail') {
       return new Promise((resolve, reject) => this.#pushes.push({ resolve, reject }));

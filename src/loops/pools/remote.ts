@@ -213,7 +213,7 @@ export class RemoteLoop implements HostedLoop {
           continue;
         }
         try {
-          const pushed = this.#host?.push(deed[1], deed[2]);
+          const pushed = this.#host?.push(deed[1], deed[2], deed[3]);
           if (pushed !== undefined) {
             tell();
             await pushed;
@@ -233,7 +233,7 @@ export class RemoteLoop implements HostedLoop {
     this.#isWorking = false;
   }
 
-  #carryOut(deed: Exclude<Deed, readonly ['push', string, unknown]>): void {
+  #carryOut(deed: Exclude<Deed, readonly ['push', ...unknown[]]>): void {
     switch (deed[0]) {
       case 'ack': {
         const message = this.#taken.get(deed[1]);

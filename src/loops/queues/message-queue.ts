@@ -1,4 +1,5 @@
 import { Deque } from '../../deque.js';
+import type { Carrier } from '../../instrumentation.js';
 import type { Overflow } from '../definition.js';
 import { QueueFullError } from '../errors.js';
 import type { QueueMetrics } from '../health.js';
@@ -14,6 +15,7 @@ export interface QueueLog {
 /** A push that waits for room. */
 interface Blocked {
   readonly value: unknown;
+  readonly carrier: Carrier | undefined;
   readonly admit: () => void;
   readonly refuse: (reason: Error) => void;
 }
@@ -69,10 +71,11 @@ export class MessageQueue {
   /**
    * Adds a value. A promise comes back where it has to wait for room.
    *
+   * @param carrier - the trace that it is pushed in
    * @throws {QueueFullError} where it is full and may not wait
    */
-  push(value: unknown): void | Promise<void> {
-    if (this.#size < this.capacity && this.#blocked.size === 0) return this.#admit(value);
+  push(value: unknown, carrier?: Carrier): void | Promise<void> {
+    if (this.#size < this.capacity && this.#blocked.size === 0) return this.#admit(value, carrier);
     switch (this.overflow) {
       case 'fail':
         throw new QueueFullError(this.name, this.capacity);
@@ -82,13 +85,13 @@ export class MessageQueue {
         // All that it holds is with readers: there is nothing older that nobody has.
         if (oldest === undefined) return;
         this.#log?.remove(oldest.id);
-        return this.#admit(value);
+        return this.#admit(value, carrier);
       }
       case 'drop-newest':
         this.#dropped++;
         return;
       case 'block':
-        return new Promise((admit, refuse) => this.#blocked.push({ value, admit, refuse }));
+        return new Promise((admit, refuse) => this.#blocked.push({ value, carrier, admit, refuse }));
     }
   }
 
@@ -175,8 +178,9 @@ export class MessageQueue {
     return this.#waiting.size + this.#delivered.size;
   }
 
-  #admit(value: unknown): void {
-    const message: Message = { id: ++this.#lastId, queue: this.name, value, time: Date.now(), deliveries: 0 };
+  #admit(value: unknown, carrier: Carrier | undefined): void {
+    const pushed: Message = { id: ++this.#lastId, queue: this.name, value, time: Date.now(), deliveries: 0 };
+    const message = carrier === undefined ? pushed : { ...pushed, carrier };
     this.#pushed++;
     this.#waiting.push(message);
     this.#log?.put(message);
@@ -187,7 +191,7 @@ export class MessageQueue {
     while (this.#size < this.capacity) {
       const blocked = this.#blocked.shift();
       if (blocked === undefined) return;
-      this.#admit(blocked.value);
+      this.#admit(blocked.value, blocked.carrier);
       blocked.admit();
     }
   }

@@ -1,3 +1,4 @@
+import type { Carrier } from '../../instrumentation.js';
 import type { QueueMetrics } from '../health.js';
 import { MessageQueue, type MessageQueueOptions, type Reader } from './message-queue.js';
 
@@ -20,13 +21,13 @@ export class Topic {
    *
    * @throws {QueueFullError} where one has no room and its policy is `fail`; the others have it then
    */
-  push(value: unknown): void | Promise<void> {
+  push(value: unknown, carrier?: Carrier): void | Promise<void> {
     this.#pushed++;
     let waiting: Promise<void>[] | undefined;
     let failure: { readonly error: unknown } | undefined;
     for (const queue of this.#queues.values()) {
       try {
-        const pushed = queue.push(value);
+        const pushed = queue.push(value, carrier);
         if (pushed !== undefined) waiting = [...(waiting ?? []), pushed];
       } catch (error) {
         failure ??= { error };
@@ -41,8 +42,8 @@ export class Topic {
   }
 
   /** Adds a value for one reader alone. */
-  pushTo(loopId: string, value: unknown): void | Promise<void> {
-    return this.#queues.get(loopId)?.push(value);
+  pushTo(loopId: string, value: unknown, carrier?: Carrier): void | Promise<void> {
+    return this.#queues.get(loopId)?.push(value, carrier);
   }
 
   close(reason: Error): void {

@@ -1,0 +1,25 @@
+import { textOf } from '../figures.mjs';
+import { resultOf } from '../processes.mjs';
+import { mediansOf } from '../rounds.mjs';
+import { contenders } from './contenders.mjs';
+import { ratiosOf } from './ratios.mjs';
+
+// Measures each contender in a process of its own, and sends the medians of all rounds. Ratios are those of one round, in
+// which all are measured one soon after the other.
+
+const flags = process.argv.slice(2).filter((arg) => arg === '--quick');
+const rounds = flags.includes('--quick') ? 1 : 5;
+const figures = await mediansOf(rounds, measure, ratiosOf);
+process.send(
+  figures.map((figure) => ({ ...figure, text: textOf(figure) })),
+  () => process.exit(),
+);
+
+async function measure() {
+  const figures = [];
+  for (const name of Object.keys(contenders)) {
+    const execArgv = ['--expose-gc', '--no-deprecation'];
+    figures.push(...(await resultOf(new URL('task.mjs', import.meta.url), [name, ...flags], { execArgv })));
+  }
+  return figures;
+}

@@ -1,0 +1,79 @@
+// OpenTelemetry spans for processes, tasks and groups: what ran inside of what, how long, how often it was tried, and why
+// it failed. Here they are kept in memory; in a program an exporter sends them, and the rest is the same.
+import assert from 'node:assert/strict';
+import { trace } from '@opentelemetry/api';
+import {
+  InMemorySpanExporter,
+  NodeTracerProvider,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-node';
+import { Orchestrator } from 'orchestrator';
+import { startTelemetry } from 'orchestrator/telemetry';
+
+// The SDK is the program's: `new NodeSDK({ traceExporter: new OTLPTraceExporter() }).start()` for one that sends spans.
+const exporter = new InMemorySpanExporter();
+new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
+
+// One line for the whole program. Spans hold no arguments, results or state, but for what this adds.
+const telemetry = await startTelemetry({
+  attributes: (record, kind) => (kind === 'task' ? { 'shop.item': String(record.args[0]) } : undefined),
+});
+
+const orchestrator = new Orchestrator({ name: 'checkout', retry: { retries: 1, minTimeout: 1 } });
+let outages = 1;
+const reserve = orchestrator.action(async function reserve(item: string) {
+  if (item === 'tea' && outages-- > 0) throw new Error('the warehouse does not answer');
+  return item;
+});
+const charge = orchestrator.action(
+  async function charge(_items: readonly string[]) {
+    throw new RangeError('declined');
+  },
+  { retry: 0 },
+);
+
+// Spans of libraries (HTTP servers, databases) and these nest in each other.
+await trace.getTracer('shop').startActiveSpan('POST /checkout', async (request) => {
+  const checkout = orchestrator.run(async () => charge(await orchestrator.map(['tea', 'milk'], reserve)));
+  await assert.rejects(checkout, { message: 'declined' });
+  request.end();
+});
+telemetry.stop();
+
+const spans = exporter.getFinishedSpans();
+const lines = print(spans.find(({ parentSpanContext }) => parentSpanContext === undefined));
+console.log(lines.join('\n'));
+assert.deepEqual(lines, [
+  'POST /checkout',
+  '  checkout failed, RangeError: declined',
+  '    map reserve succeeded',
+  '      reserve succeeded, tea, 2 attempts, retry: the warehouse does not answer',
+  '      reserve succeeded, milk, 1 attempts',
+  '    charge failed, tea,milk, 1 attempts, RangeError: declined',
+]);
+
+/** A span and those inside of it. */
+function print(span: ReadableSpan | undefined, depth = 0): string[] {
+  if (span === undefined) return [];
+  const { name, attributes, events, status } = span;
+  const parts = [
+    attributes['orchestrator.status'] === undefined ? name : `${name} ${attributes['orchestrator.status']}`,
+    attributes['shop.item'],
+    attributes['orchestrator.task.attempts'] && `${attributes['orchestrator.task.attempts']} attempts`,
+    ...events
+      .filter((event) => event.name === 'orchestrator.task.retry')
+      .map((event) => `retry: ${event.attributes?.['exception.message']}`),
+    attributes['error.type'] && `${attributes['error.type']}: ${status.message}`,
+  ];
+  const id = span.spanContext().spanId;
+  const children = spans.filter(({ parentSpanContext }) => parentSpanContext?.spanId === id);
+  // They ended in another order than they began in.
+  children.sort((one, other) => number(one) - number(other));
+  const line = '  '.repeat(depth) + parts.filter((part) => part !== undefined).join(', ');
+  return [line, ...children.flatMap((child) => print(child, depth + 1))];
+}
+
+function number({ attributes }: ReadableSpan): number {
+  return Number(attributes['orchestrator.task.number'] ?? 0);
+}

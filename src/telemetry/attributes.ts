@@ -1,0 +1,86 @@
+import type { Attributes } from '@opentelemetry/api';
+import type { GroupRecord, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
+import { nodeDataOf } from './node-data.js';
+
+/**
+ * What is said of a record, by the names of the semantic conventions where they have one, else by `orchestrator.*`. Neither
+ * arguments nor results nor state are among it. `docs/telemetry.md` has the table.
+ */
+
+type AnyRecord = Pick<ProcessRecord, 'status' | 'error'>;
+
+export function ofProcess({ id, name }: ProcessRecord): Attributes {
+  return { 'orchestrator.kind': 'process', 'orchestrator.process.id': id, 'orchestrator.process.name': name };
+}
+
+export function ofTask(record: TaskRecord): Attributes {
+  const attributes: Attributes = {
+    'orchestrator.kind': 'task',
+    'orchestrator.process.id': record.processId,
+    'orchestrator.task.name': record.name,
+    'orchestrator.task.number': record.number,
+  };
+  const data = nodeDataOf(record);
+  if (data === undefined) return attributes;
+  attributes['orchestrator.loop.id'] = data.loopId;
+  attributes['orchestrator.loop.iteration'] = data.iteration;
+  const [message] = data.messages;
+  if (message === undefined) return attributes;
+  attributes['messaging.system'] = 'orchestrator';
+  attributes['messaging.destination.name'] = message.queue;
+  if (data.messages.length > 1) attributes['messaging.batch.message_count'] = data.messages.length;
+  else {
+    attributes['messaging.message.id'] = String(message.id);
+    attributes['orchestrator.message.deliveries'] = message.deliveries;
+  }
+  return attributes;
+}
+
+export function ofGroup({ kind, processId, name, total }: GroupRecord): Attributes {
+  const attributes: Attributes = {
+    'orchestrator.kind': 'group',
+    'orchestrator.process.id': processId,
+    'orchestrator.group.kind': kind,
+    'orchestrator.group.name': name,
+  };
+  if (total !== undefined) attributes['orchestrator.group.total'] = total;
+  return attributes;
+}
+
+/** How it has ended. */
+export function ofEnd({ status, error }: AnyRecord): Attributes {
+  const attributes: Attributes = { 'orchestrator.status': status };
+  if (status === 'failed') attributes['error.type'] = errorTypeOf(error);
+  return attributes;
+}
+
+export function ofTaskEnd(record: TaskRecord): Attributes {
+  const attributes = ofEnd(record);
+  attributes['orchestrator.task.attempts'] = record.attempts;
+  return attributes;
+}
+
+export function ofGroupEnd(record: GroupRecord): Attributes {
+  const attributes = ofEnd(record);
+  attributes['orchestrator.group.settled'] = record.settled;
+  attributes['orchestrator.group.failed'] = record.failed;
+  return attributes;
+}
+
+export function ofRetry({ attempt, retriesLeft, delay, error }: TaskRetryEvent): Attributes {
+  const attributes: Attributes = {
+    'orchestrator.retry.attempt': attempt,
+    'orchestrator.retry.delay': delay / 1000,
+    'error.type': errorTypeOf(error),
+    'exception.message': error.message,
+  };
+  // There is no way to send Infinity.
+  if (Number.isFinite(retriesLeft)) attributes['orchestrator.retry.left'] = retriesLeft;
+  return attributes;
+}
+
+/** The class of an error, as far as it has a name. */
+export function errorTypeOf(error: unknown): string {
+  const { name, constructor: Class } = error as Error;
+  return name === 'Error' ? Class.name || name : name;
+}

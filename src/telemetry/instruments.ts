@@ -1,0 +1,49 @@
+import type { Counter, Histogram, Meter, UpDownCounter } from '@opentelemetry/api';
+
+/** What is measured of processes and tasks as they go. */
+export interface Instruments {
+  readonly processDuration: Histogram;
+  readonly processFailures: Counter;
+  readonly activeProcesses: UpDownCounter;
+  readonly taskDuration: Histogram;
+  readonly taskAttempts: Counter;
+  readonly taskFailures: Counter;
+  readonly taskRetries: Counter;
+  readonly activeTasks: UpDownCounter;
+}
+
+/** Upper bounds of the buckets, in seconds: from a call in memory to a night's work. */
+const boundaries = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200];
+
+export function instrumentsOf(meter: Meter): Instruments {
+  const durations = (name: string, description: string) =>
+    meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: boundaries } });
+  return {
+    processDuration: durations('orchestrator.process.duration', 'How long processes have taken.'),
+    processFailures: meter.createCounter('orchestrator.process.failures', {
+      description: 'Processes that have failed.',
+      unit: '{process}',
+    }),
+    activeProcesses: meter.createUpDownCounter('orchestrator.process.active', {
+      description: 'Processes that are under way.',
+      unit: '{process}',
+    }),
+    taskDuration: durations('orchestrator.task.duration', 'How long tasks have taken, with all attempts and waits.'),
+    taskAttempts: meter.createCounter('orchestrator.task.attempts', {
+      description: 'Attempts of tasks that have ended.',
+      unit: '{attempt}',
+    }),
+    taskFailures: meter.createCounter('orchestrator.task.failures', {
+      description: 'Tasks that have failed.',
+      unit: '{task}',
+    }),
+    taskRetries: meter.createCounter('orchestrator.task.retries', {
+      description: 'Attempts that have failed and are followed by another.',
+      unit: '{retry}',
+    }),
+    activeTasks: meter.createUpDownCounter('orchestrator.task.active', {
+      description: 'Tasks that are under way.',
+      unit: '{task}',
+    }),
+  };
+}

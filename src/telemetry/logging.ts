@@ -1,0 +1,149 @@
+import { tracingChannel } from 'node:diagnostics_channel';
+import type { ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
+import { aBoolean, aFunction, anObjectOf, aValue, type Schema } from '../validate.js';
+import { listenToRetries, together } from './meters.js';
+import { quietly } from './quietly.js';
+
+/** What is logged of processes and tasks. */
+export type LogEvent = 'begin' | 'completion' | 'retry' | 'failure' | 'abort';
+
+/** The methods of a logger that may be called. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
+
+/**
+ * Anything shaped like pino, `info(details, message)`, or like console, `info(message, details)`. It needs the methods
+ * that it is to be called by.
+ */
+export type Logger = {
+  // biome-ignore lint/suspicious/noExplicitAny: loggers declare their methods in many ways
+  readonly [Level in LogLevel]?: (...args: any[]) => unknown;
+};
+
+/** What `logTo` takes. */
+export interface LogOptions {
+  /**
+   * By which method each kind of event is logged; `false` for one that is not. Default: begin `debug`, completion `info`,
+   * retry `warn`, failure `error`, abort `warn`.
+   */
+  readonly levels?: Partial<Readonly<Record<LogEvent, LogLevel | false>>> | undefined;
+  /** Whether processes are logged. Default: true. */
+  readonly processes?: boolean | undefined;
+  /** Whether tasks are logged. Default: true. */
+  readonly tasks?: boolean | undefined;
+  /** Which comes first, the details or the message. Default: `console` for what has a `dir` method as console has, else `pino`. */
+  readonly style?: 'pino' | 'console' | undefined;
+}
+
+type Levels = Readonly<Record<LogEvent, LogLevel | false>>;
+
+const defaultLevels: Levels = { begin: 'debug', completion: 'info', retry: 'warn', failure: 'error', abort: 'warn' };
+const levelNames: readonly unknown[] = ['trace', 'debug', 'info', 'warn', 'error', false];
+const aLevel = aValue<LogLevel | false>('trace, debug, info, warn, error or false', (value) =>
+  levelNames.includes(value),
+);
+const readLevels = anObjectOf<Levels, Partial<Levels>>(
+  Object.fromEntries(Object.keys(defaultLevels).map((event) => [event, aLevel])) as Schema<Levels>,
+);
+
+const readOptions = anObjectOf<LogOptions>({
+  levels: readLevels,
+  processes: aBoolean,
+  tasks: aBoolean,
+  style: aValue<LogOptions['style']>('pino or console', (value) => value === 'pino' || value === 'console'),
+});
+
+/** Writes one line. */
+type Write = (event: LogEvent, details: object, message: string) => void;
+
+/**
+ * Logs a line for each process and task that begins or ends, and for each retry, of all orchestrators of this thread. Lines
+ * hold names, ids, durations and errors, no arguments, results or state. What the logger throws harms nobody.
+ *
+ * @param logger - anything shaped like pino or console
+ * @returns a function that ends it
+ * @throws {ValidationError} for a logger that lacks a method that is to be called, and for an option that is unknown or of
+ *   the wrong kind
+ *
+ * @example
+ * const stop = logTo(pino(), { levels: { begin: false } });
+ */
+export function logTo(logger: Logger, options: LogOptions = {}): () => void {
+  const { levels: given, processes = true, tasks = true, style = styleOf(logger) } = readOptions(options);
+  const levels = { ...defaultLevels, ...given };
+  for (const level of Object.values(levels)) if (level !== false) aFunction(Object(logger)[level], `logger.${level}`);
+  const write: Write = (event, details, message) => {
+    const level = levels[event];
+    if (level !== false)
+      quietly(() => (style === 'pino' ? logger[level]?.(details, message) : logger[level]?.(message, details)));
+  };
+  const ends: (() => void)[] = [];
+  if (processes) ends.push(listen('orchestrator:process', processLines(write)));
+  if (tasks) ends.push(listen('orchestrator:task', taskLines(write)), listenToRetries(retryLine(write)));
+  return together(...ends);
+}
+
+function styleOf(logger: unknown): 'pino' | 'console' {
+  return typeof Object(logger).dir === 'function' ? 'console' : 'pino';
+}
+
+/** What is called when something begins, and when it has ended. */
+interface Lines<Record> {
+  begin(record: Record): void;
+  end(record: Record): void;
+}
+
+function listen<Record extends object>(name: string, lines: Lines<Record>): () => void {
+  const { start, asyncEnd } = tracingChannel<string, Record>(name);
+  const begin = (record: unknown) => quietly(() => lines.begin(record as Record));
+  const end = (record: unknown) => quietly(() => lines.end(record as Record));
+  start.subscribe(begin);
+  asyncEnd.subscribe(end);
+  return () => {
+    start.unsubscribe(begin);
+    asyncEnd.unsubscribe(end);
+  };
+}
+
+function processLines(write: Write): Lines<ProcessRecord> {
+  const detailsOf = ({ id, parentId, name }: ProcessRecord) =>
+    parentId === undefined ? { processId: id, process: name } : { processId: id, parentId, process: name };
+  return {
+    begin: (record) => write('begin', detailsOf(record), `process ${record.name} begins`),
+    end: (record) => writeEnd(write, `process ${record.name}`, detailsOf(record), record, record.totalDuration),
+  };
+}
+
+function taskLines(write: Write): Lines<TaskRecord> {
+  const detailsOf = ({ id, processId, name }: TaskRecord) => ({ taskId: id, processId, task: name });
+  return {
+    begin: (record) => write('begin', detailsOf(record), `task ${record.name} begins`),
+    end: (record) => {
+      const { name, attempts, duration } = record;
+      writeEnd(write, `task ${name}`, { ...detailsOf(record), attempts }, record, duration);
+    },
+  };
+}
+
+function retryLine(write: Write): (event: TaskRetryEvent) => void {
+  return ({ id, processId, name, attempt, retriesLeft, delay, error }) => {
+    const details = { taskId: id, processId, task: name, attempt, retriesLeft, delay, err: error };
+    write('retry', details, `task ${name} failed attempt ${attempt}, again in ${delay} ms: ${error.message}`);
+  };
+}
+
+function writeEnd(
+  write: Write,
+  subject: string,
+  details: object,
+  { status, error }: Pick<ProcessRecord, 'status' | 'error'>,
+  milliseconds: number,
+): void {
+  const duration = Math.round(milliseconds * 1000) / 1000;
+  const message = `${subject} ${status} after ${duration} ms`;
+  const ended = { ...details, status, duration };
+  if (status === 'succeeded') write('completion', ended, message);
+  else {
+    const reason = (error as { readonly message?: unknown } | undefined)?.message ?? error;
+    write(status === 'failed' ? 'failure' : 'abort', { ...ended, err: error }, `${message}: ${reason}`);
+  }
+}

@@ -1,0 +1,129 @@
+import type { Attributes, BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
+import type { LoopMetrics, LoopState, QueueMetrics, WorkflowOrchestrator } from '../loops/index.js';
+import type { Gauges } from './gauges.js';
+
+/** The part of a `WorkflowOrchestrator` that is measured. */
+export type Loops = Pick<WorkflowOrchestrator, 'metrics'>;
+
+/** A figure of a loop or a queue. */
+interface Figure<Metrics> {
+  readonly instrument: Observable;
+  /** The figure, or several, by what tells them apart. */
+  readonly read: (metrics: Metrics) => number | readonly (readonly [attributes: Attributes, value: number])[];
+}
+
+const states: readonly LoopState[] = ['stopped', 'starting', 'running', 'paused', 'restarting', 'stopping', 'error'];
+
+/** Reads what loops and their queues have counted. */
+export function loopGauges(meter: Meter, loops: Loops, attributes: Attributes): Gauges {
+  const perLoop = figuresOfLoops(meter);
+  const perQueue = figuresOfQueues(meter);
+  const letters = meter.createObservableUpDownCounter('orchestrator.loop.dead_letters', {
+    description: 'Dead letters that are kept.',
+    unit: '{letter}',
+  });
+
+  const observe = (result: BatchObservableResult) => {
+    const metrics = loops.metrics();
+    for (const loop of metrics.loops)
+      note(result, perLoop, loop, { ...attributes, 'orchestrator.loop.id': loop.loopId });
+    for (const queue of metrics.queues)
+      note(result, perQueue, queue, { ...attributes, 'messaging.destination.name': queue.queue });
+    result.observe(letters, metrics.deadLetters, attributes);
+  };
+  return { instruments: [...perLoop, ...perQueue].map(({ instrument }) => instrument).concat(letters), observe };
+}
+
+function note<Metrics>(
+  result: BatchObservableResult,
+  figures: readonly Figure<Metrics>[],
+  metrics: Metrics,
+  attributes: Attributes,
+): void {
+  for (const { instrument, read } of figures) {
+    const value = read(metrics);
+    if (typeof value === 'number') result.observe(instrument, value, attributes);
+    else for (const [own, part] of value) result.observe(instrument, part, { ...attributes, ...own });
+  }
+}
+
+function figuresOfLoops(meter: Meter): Figure<LoopMetrics>[] {
+  /** A loop counts from its start; a counter goes on. */
+  const counter = (name: string, unit: string, description: string, read: (metrics: LoopMetrics) => number) => {
+    const total = new Totals();
+    const instrument = meter.createObservableCounter(`orchestrator.loop.${name}`, { unit, description });
+    return { instrument, read: (metrics: LoopMetrics) => total.of(metrics.loopId, read(metrics)) };
+  };
+  return [
+    counter('iterations', '{iteration}', 'Iterations that have ended.', ({ iterations }) => iterations),
+    counter('errors', '{error}', 'Calls of nodes that have failed.', ({ errors }) => errors),
+    counter('restarts', '{restart}', 'Restarts after a failure.', ({ restarts }) => restarts),
+    counter('missed_ticks', '{tick}', 'Ticks of schedules that were passed over.', ({ missedTicks }) => missedTicks),
+    counter('dropped_calls', '{call}', 'Calls of non-blocking nodes that were left out.', ({ nodes }) =>
+      nodes.reduce((sum, { dropped }) => sum + dropped, 0),
+    ),
+    {
+      instrument: meter.createObservableUpDownCounter('orchestrator.loop.in_flight', {
+        description: 'Calls of non-blocking nodes that are under way.',
+        unit: '{call}',
+      }),
+      read: ({ inFlight }) => inFlight,
+    },
+    {
+      instrument: meter.createObservableGauge('orchestrator.loop.iteration.duration', {
+        description: 'How long iterations have taken since the loop was started, as quantiles.',
+        unit: 's',
+      }),
+      read: ({ durations: { p50, p90, p99, max } }) =>
+        Object.entries({ '0.5': p50, '0.9': p90, '0.99': p99, '1': max }).map(
+          ([quantile, value]) => [{ 'orchestrator.quantile': quantile }, value / 1000] as const,
+        ),
+    },
+    {
+      instrument: meter.createObservableUpDownCounter('orchestrator.loop.state', {
+        description: '1 for the state that a loop is in, 0 for all others.',
+        unit: '1',
+      }),
+      read: ({ state }) => states.map((each) => [{ 'orchestrator.loop.state': each }, each === state ? 1 : 0] as const),
+    },
+  ];
+}
+
+function figuresOfQueues(meter: Meter): Figure<QueueMetrics>[] {
+  const gauge = (name: string, unit: string, description: string, read: (metrics: QueueMetrics) => number) => {
+    const options = { unit, description };
+    return { instrument: meter.createObservableUpDownCounter(`orchestrator.loop.queue.${name}`, options), read };
+  };
+  const counter = (name: string, description: string, read: (metrics: QueueMetrics) => number) => {
+    const options = { unit: '{message}', description };
+    return { instrument: meter.createObservableCounter(`orchestrator.loop.queue.${name}`, options), read };
+  };
+  return [
+    gauge('depth', '{message}', 'Messages that nobody has.', ({ depth }) => depth),
+    gauge('unacknowledged', '{message}', 'Messages that loops have.', ({ unacknowledged }) => unacknowledged),
+    gauge('capacity', '{message}', 'How many messages there is room for.', ({ capacity }) => capacity),
+    gauge('blocked', '{message}', 'Pushes that wait for room.', ({ blocked }) => blocked),
+    counter('pushed', 'Messages that were pushed.', ({ pushed }) => pushed),
+    counter('acknowledged', 'Messages whose iteration has ended.', ({ acknowledged }) => acknowledged),
+    counter('dropped', 'Messages that were dropped for want of room.', ({ dropped }) => dropped),
+    {
+      instrument: meter.createObservableGauge('orchestrator.loop.queue.age', {
+        description: 'How long ago the oldest message that nobody has was pushed.',
+        unit: 's',
+      }),
+      read: ({ age }) => age / 1000,
+    },
+  ];
+}
+
+/** Sums over the lives of loops: what begins again from 0 is added to what was before. */
+class Totals {
+  readonly #seen = new Map<string, { readonly before: number; readonly last: number }>();
+
+  of(id: string, count: number): number {
+    const { before, last } = this.#seen.get(id) ?? { before: 0, last: 0 };
+    const seen = { before: count < last ? before + last : before, last: count };
+    this.#seen.set(id, seen);
+    return seen.before + count;
+  }
+}

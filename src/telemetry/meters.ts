@@ -1,0 +1,48 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Meter, MeterProvider } from '@opentelemetry/api';
+import { instrument, type TaskRetryEvent } from '../index.js';
+import { scope } from './api.js';
+import { type Instruments, instrumentsOf } from './instruments.js';
+import { metering } from './metering.js';
+import { quietly } from './quietly.js';
+
+/** Where measurements go: a provider, which may become another when a program sets up its SDK. */
+export class Meters {
+  #provider: MeterProvider | undefined = undefined;
+  #instruments: Instruments | undefined = undefined;
+
+  constructor(private readonly provider: () => MeterProvider) {}
+
+  get meter(): Meter {
+    return this.provider().getMeter(scope.name, scope.version);
+  }
+
+  /** Measures all processes and tasks from now on. @returns a function that ends it */
+  start(): () => void {
+    const { onRetry, ...around } = metering(() => this.#current());
+    return together(instrument(around), listenToRetries(onRetry));
+  }
+
+  #current(): Instruments {
+    const provider = this.provider();
+    if (this.#instruments === undefined || provider !== this.#provider) {
+      this.#provider = provider;
+      this.#instruments = instrumentsOf(this.meter);
+    }
+    return this.#instruments;
+  }
+}
+
+/** Tells of retries. @returns a function that ends it */
+export function listenToRetries(onRetry: (event: TaskRetryEvent) => void): () => void {
+  const listener = (message: unknown) => quietly(() => onRetry(message as TaskRetryEvent));
+  subscribe('orchestrator:task:retry', listener);
+  return () => unsubscribe('orchestrator:task:retry', listener);
+}
+
+/** Ends that are one. */
+export function together(...ends: readonly (() => void)[]): () => void {
+  return () => {
+    for (const end of ends) end();
+  };
+}

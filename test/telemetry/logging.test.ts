@@ -1,0 +1,177 @@
+import { Console } from 'node:console';
+import { Writable } from 'node:stream';
+import { Orchestrator } from 'orchestrator';
+import { type Logger, type LogOptions, logTo } from 'orchestrator/telemetry';
+import pino from 'pino';
+import { describe, expect, it } from 'vitest';
+import { failing, rejection, settled } from '../support.js';
+import { afterwards } from './support.js';
+
+/** Lines that a stream gets. */
+function sink() {
+  const lines: string[] = [];
+  const stream = new Writable({
+    write: (chunk, _, done) => {
+      lines.push(...String(chunk).split('\n').filter(Boolean));
+      done();
+    },
+  });
+  return { lines, stream };
+}
+
+function logging(logger: Logger, options?: LogOptions): () => void {
+  const stop = logTo(logger, options);
+  afterwards(stop);
+  return stop;
+}
+
+function withPino(options?: LogOptions) {
+  const { lines, stream } = sink();
+  const stop = logging(pino({ level: 'trace', base: null, timestamp: false }, stream), options);
+  return { stop, entries: () => lines.map((line) => JSON.parse(line)) };
+}
+
+describe('logTo', () => {
+  it('logs a line for each begin and end, to pino', async () => {
+    const { entries } = withPino();
+    const orchestrator = new Orchestrator({ name: 'order', state: { secret: 'hidden' } });
+    const charge = orchestrator.action(async (_: string) => 'hidden', { name: 'charge' });
+    await orchestrator.run(() => charge('hidden'), { id: 'p' });
+    await settled();
+    const duration = expect.any(Number);
+    const task = { taskId: 'p/1', processId: 'p', task: 'charge' };
+    const process = { processId: 'p', process: 'order' };
+    expect(entries()).toEqual([
+      { level: 20, ...process, msg: 'process order begins' },
+      { level: 20, ...task, msg: 'task charge begins' },
+      {
+        level: 30,
+        ...task,
+        status: 'succeeded',
+        attempts: 1,
+        duration,
+        msg: expect.stringMatching(/^task charge succeeded after [\d.]+ ms$/),
+      },
+      {
+        level: 30,
+        ...process,
+        status: 'succeeded',
+        duration,
+        msg: expect.stringMatching(/^process order succeeded after [\d.]+ ms$/),
+      },
+    ]);
+    expect(JSON.stringify(entries())).not.toContain('hidden');
+  });
+
+  it('warns of retries and logs failures as errors, with the error', async () => {
+    const { entries } = withPino({ processes: false, levels: { begin: false } });
+    const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 0 } });
+    await rejection(
+      orchestrator.action(
+        failing(9, 0, () => new RangeError('no')),
+        { name: 'act' },
+      )(),
+    );
+    await settled();
+    expect(entries()).toMatchObject([
+      {
+        level: 40,
+        task: 'act',
+        attempt: 1,
+        retriesLeft: 1,
+        delay: 0,
+        err: { type: 'RangeError', message: 'no' },
+        msg: 'task act failed attempt 1, again in 0 ms: no',
+      },
+      {
+        level: 50,
+        task: 'act',
+        attempts: 2,
+        status: 'failed',
+        err: { type: 'RangeError', stack: expect.stringContaining('logging.test.ts') },
+        msg: expect.stringMatching(/^task act failed after [\d.]+ ms: no$/),
+      },
+    ]);
+  });
+
+  it('logs what was aborted, whatever the reason is', async () => {
+    const { entries } = withPino({ levels: { begin: false } });
+    const orchestrator = new Orchestrator({ name: 'work' });
+    const hang = orchestrator.action(() => new Promise(() => {}), { name: 'hang' });
+    for (const reason of [undefined, 'because', null]) {
+      const abort = new AbortController();
+      const run = rejection(orchestrator.run(() => hang(), { signal: abort.signal }));
+      abort.abort(reason);
+      await run;
+    }
+    await settled();
+    const messages = entries().map(({ level, msg }) => [level, msg.replace(/[\d.]+ ms/, 'some time')]);
+    const aborted = (why: string) => [
+      [40, `task hang aborted after some time: ${why}`],
+      [40, `process work aborted after some time: ${why}`],
+    ];
+    const expected = ['This operation was aborted', 'because', 'null'].flatMap(aborted);
+    expect(messages.sort()).toEqual(expected.sort());
+  });
+
+  it('tells a console the message first', async () => {
+    const [out, errors] = [sink(), sink()];
+    logging(new Console(out.stream, errors.stream));
+    await new Orchestrator({ name: 'order' }).run(() => 1, { id: 'p' });
+    await settled();
+    expect(out.lines[0]).toBe("process order begins { processId: 'p', process: 'order' }");
+    expect(out.lines[1]).toMatch(/^process order succeeded after [\d.]+ ms \{$/);
+    expect(errors.lines).toEqual([]);
+  });
+
+  it('takes anything with the methods that are called, in the order that it is told', async () => {
+    const calls: unknown[][] = [];
+    const all = (...args: unknown[]) => calls.push(args);
+    logging(
+      { info: all, error: all },
+      { style: 'console', tasks: false, levels: { begin: 'info', retry: false, abort: false } },
+    );
+    await new Orchestrator({ name: 'order' }).action(() => 1)();
+    await settled();
+    expect(calls.map(([message]) => String(message).slice(0, 15))).toEqual(['process order b', 'process order s']);
+  });
+
+  it('says which process a process was started in', async () => {
+    const { entries } = withPino({ tasks: false });
+    const inner = new Orchestrator({ name: 'inner' });
+    await new Orchestrator({ name: 'outer' }).run(() => inner.run(() => 1), { id: 'o' });
+    expect(entries().find(({ process }) => process === 'inner')).toMatchObject({ parentId: 'o' });
+  });
+
+  it('ends when it is told', async () => {
+    const { entries, stop } = withPino();
+    stop();
+    await new Orchestrator({ retry: { minTimeout: 0 } }).action(failing(1, 'done'))();
+    await settled();
+    expect(entries()).toEqual([]);
+  });
+
+  it('harms nobody where the logger throws or rejects', async () => {
+    const raise = () => {
+      throw new Error('the disk is full');
+    };
+    const reject = () => Promise.reject(new Error('the disk is full'));
+    logging({ debug: raise, info: raise, warn: raise, error: raise });
+    logging({ debug: reject, info: reject, warn: reject, error: reject });
+    const orchestrator = new Orchestrator({ retry: { minTimeout: 0 } });
+    await expect(orchestrator.action(failing(1, 'done'))()).resolves.toBe('done');
+    await settled();
+  });
+
+  it('refuses a logger that lacks what is to be called, and options that are wrong', () => {
+    expect(() => logTo({ info: () => {}, error: () => {} })).toThrow('logger.debug must be a function, got undefined');
+    expect(() => logTo(undefined as never)).toThrow('logger.debug must be a function');
+    expect(() => logTo(console, { levels: { begin: 'loud' } } as never)).toThrow(
+      'levels.begin must be trace, debug, info, warn, error or false',
+    );
+    expect(() => logTo(console, { style: 'winston' } as never)).toThrow('style must be pino or console');
+    expect(() => logTo(console, { levels: { start: 'info' } } as never)).toThrow(
+      'levels.start is unknown, expected begin, completion, retry, failure, abort',
+    );
+  });
+});

@@ -1,0 +1,396 @@
+import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-node';
+import { AbortError, Orchestrator } from 'orchestrator';
+import { Flow } from 'orchestrator/flow';
+import { startTelemetry } from 'orchestrator/telemetry';
+import { describe, expect, it } from 'vitest';
+import { deferred, failing, rejection, settled } from '../support.js';
+import { spanOf, started, tracingSdk, treeOf } from './support.js';
+
+describe('spans', () => {
+  it('are there for a process, and for each of its tasks inside of it', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const orchestrator = new Orchestrator({ name: 'order' });
+    const charge = orchestrator.action(async (amount: number) => amount, { name: 'charge' });
+    const ship = orchestrator.action(async () => 'shipped', { name: 'ship' });
+    await orchestrator.run(async () => {
+      await charge(42);
+      await ship();
+    });
+    await settled();
+    expect(treeOf(spans())).toEqual(['order > (charge, ship)']);
+    expect(new Set(spans().map((span) => span.spanContext().traceId)).size).toBe(1);
+    expect(spanOf(spans(), 'order').instrumentationScope).toMatchObject({
+      name: 'orchestrator',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    });
+  });
+
+  it('say what they are of, and nothing of arguments, results and state', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const orchestrator = new Orchestrator({ name: 'order', state: { secret: 'hidden in state' } });
+    const charge = orchestrator.action(async (_card: string) => 'hidden in result', { name: 'charge' });
+    await orchestrator.run(() => charge('hidden in arguments'), { id: 'p' });
+    await settled();
+    const common = { 'orchestrator.process.id': 'p', 'orchestrator.status': 'succeeded' };
+    expect(spanOf(spans(), 'order').attributes).toEqual({
+      ...common,
+      'orchestrator.kind': 'process',
+      'orchestrator.process.name': 'order',
+    });
+    expect(spanOf(spans(), 'charge').attributes).toEqual({
+      ...common,
+      'orchestrator.kind': 'task',
+      'orchestrator.task.name': 'charge',
+      'orchestrator.task.number': 1,
+      'orchestrator.task.attempts': 1,
+    });
+    const all = spans().map(({ name, attributes, events, status }) => ({ name, attributes, events, status }));
+    expect(JSON.stringify(all)).not.toContain('hidden');
+  });
+
+  it('have those of libraries inside as children, and are children of the one around them', async () => {
+    const { spans, provider } = tracingSdk();
+    await started();
+    const library = provider.getTracer('library');
+    const orchestrator = new Orchestrator({ name: 'handle' });
+    const load = orchestrator.action(
+      async () => {
+        await settled();
+        library.startActiveSpan('SELECT', (span) => span.end());
+      },
+      { name: 'load' },
+    );
+    await library.startActiveSpan('GET /orders', async (request) => {
+      await orchestrator.run(() => load());
+      request.end();
+    });
+    await settled();
+    expect(treeOf(spans())).toEqual(['GET /orders > handle > load > SELECT']);
+  });
+
+  it('nest across parallel, map and nested runs, also of other orchestrators', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const outer = new Orchestrator({ name: 'outer' });
+    const inner = new Orchestrator({ name: 'inner' });
+    const leaf = inner.action(async () => settled(), { name: 'leaf' });
+    const branch = outer.action(() => inner.run(() => leaf()), { name: 'branch' });
+    const twig = outer.action(async (_: number) => settled(), { name: 'twig' });
+    await outer.run(async () => {
+      await outer.parallel([branch, branch])();
+      await outer.map([1, 2], twig, { concurrency: 1 });
+    });
+    await settled();
+    const branches = 'branch > inner > leaf';
+    expect(treeOf(spans())).toEqual([`outer > (parallel > (${branches}, ${branches}), map twig > (twig, twig))`]);
+    expect(spanOf(spans(), 'map twig').attributes).toMatchObject({
+      'orchestrator.kind': 'group',
+      'orchestrator.group.kind': 'map',
+      'orchestrator.group.name': 'twig',
+      'orchestrator.group.total': 2,
+      'orchestrator.group.settled': 2,
+      'orchestrator.group.failed': 0,
+      'orchestrator.status': 'succeeded',
+    });
+  });
+
+  it('are there for an action that is called alone, with the run around it', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    await new Orchestrator({ name: 'alone' }).action(() => 1, { name: 'act' })();
+    await settled();
+    expect(treeOf(spans())).toEqual(['alone > act']);
+  });
+
+  it('nest across flows, their sub-flows and batches', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const child = new Flow('child').node('step', async () => settled());
+    const flow = new Flow('parent')
+      .node('load', async () => [1, 2])
+      .batch('each', async (item: number) => item)
+      .node('sub', child)
+      .edge('load', 'each')
+      .edge('each', 'sub');
+    expect((await flow.run()).status).toBe('completed');
+    await settled();
+    const [tree] = treeOf(spans());
+    expect(treeOf(spans())).toHaveLength(1);
+    expect(tree).toMatch(/^parent > \(load, each > map \w+ > \(each, each\), sub > child > step\)$/);
+  });
+
+  it('tell of each retry as an event of the task that is tried again', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const orchestrator = new Orchestrator({ retry: { retries: 3, minTimeout: 0 } });
+    const names = ['one', 'two'];
+    const actions = names.map((name) => orchestrator.action(failing(2, name), { name }));
+    await orchestrator.parallel(actions)();
+    await settled();
+    for (const name of names) {
+      const { events, attributes, status } = spanOf(spans(), name);
+      expect(events.map((event) => [event.name, event.attributes])).toEqual(
+        [1, 2].map((attempt) => [
+          'orchestrator.task.retry',
+          {
+            'orchestrator.retry.attempt': attempt,
+            'orchestrator.retry.left': 4 - attempt,
+            'orchestrator.retry.delay': 0,
+            'error.type': 'Error',
+            'exception.message': 'failed',
+          },
+        ]),
+      );
+      expect(attributes['orchestrator.task.attempts']).toBe(3);
+      expect(status.code).toBe(SpanStatusCode.UNSET);
+    }
+  });
+
+  it('leave out how many retries remain where that is without an end', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    await new Orchestrator({ retry: { retries: Infinity, minTimeout: 0 } }).action(failing(1, 1), { name: 'act' })();
+    await settled();
+    expect(spanOf(spans(), 'act').events[0]?.attributes).not.toHaveProperty('orchestrator.retry.left');
+  });
+
+  it('are errors where work has failed, with class, message and stack of the error', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    class PaymentError extends Error {}
+    const orchestrator = new Orchestrator({ name: 'order' });
+    const charge = orchestrator.action(() => Promise.reject(new PaymentError('declined')), { name: 'charge' });
+    await rejection(orchestrator.run(() => charge()));
+    await settled();
+    for (const name of ['order', 'charge']) {
+      const { status, attributes, events } = spanOf(spans(), name);
+      expect(status).toEqual({ code: SpanStatusCode.ERROR, message: 'declined' });
+      expect(attributes).toMatchObject({ 'orchestrator.status': 'failed', 'error.type': 'PaymentError' });
+      expect(events).toMatchObject([
+        {
+          name: 'exception',
+          attributes: {
+            'exception.message': 'declined',
+            'exception.stacktrace': expect.stringContaining('traces.test.ts'),
+          },
+        },
+      ]);
+    }
+  });
+
+  it('call an error whose class has no name by that of what it extends', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const nameless = new (class extends Error {})();
+    await rejection(new Orchestrator({ name: 'act' }).run(() => Promise.reject(nameless)));
+    await settled();
+    expect(spanOf(spans(), 'act').attributes['error.type']).toBe('Error');
+  });
+
+  it('call what has timed out failed, and what was aborted with it aborted, which is no error', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const orchestrator = new Orchestrator({ name: 'slow' });
+    const hang = orchestrator.action(() => new Promise(() => {}), { name: 'hang' });
+    await rejection(orchestrator.run(() => hang(), { timeout: 5 }));
+    await rejection(orchestrator.run(() => hang.call(null), { name: 'cut', signal: AbortSignal.timeout(5) }));
+    await settled();
+    expect(spanOf(spans(), 'slow')).toMatchObject({
+      status: { code: SpanStatusCode.ERROR },
+      attributes: { 'error.type': 'TimeoutError', 'orchestrator.status': 'failed' },
+    });
+    for (const span of spans().filter(({ name }) => name === 'hang' || name === 'cut')) {
+      expect(span).toMatchObject({
+        status: { code: SpanStatusCode.UNSET },
+        attributes: { 'orchestrator.status': 'aborted' },
+        events: [],
+      });
+      expect(span.attributes).not.toHaveProperty('error.type');
+    }
+  });
+
+  it('tell a group that fails fast from the siblings that it has aborted', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    const orchestrator = new Orchestrator({ name: 'race' });
+    const fail = orchestrator.action(() => Promise.reject(new AbortError('no')), { name: 'fail' });
+    const hang = orchestrator.action(() => new Promise(() => {}), { name: 'hang' });
+    await rejection(orchestrator.run(() => orchestrator.parallel([fail, hang], { failFast: true })()));
+    await settled();
+    expect(treeOf(spans())).toEqual(['race > parallel > (fail, hang)']);
+    const statuses = spans().map(({ name, attributes }) => [name, attributes['orchestrator.status']]);
+    expect(Object.fromEntries(statuses)).toEqual({
+      race: 'failed',
+      parallel: 'failed',
+      fail: 'failed',
+      hang: 'aborted',
+    });
+    expect(spanOf(spans(), 'parallel').attributes).toMatchObject({ 'orchestrator.group.failed': 1 });
+  });
+
+  it('hold what users add, from the complete record', async () => {
+    const { spans } = tracingSdk();
+    await started({
+      attributes: (record, kind) => {
+        if (kind === 'process') return { 'app.tenant': record.context.tenant };
+        if (kind === 'group') return undefined;
+        return { 'app.amount': Number(record.args[0]), 'app.receipt': String(record.result) };
+      },
+    });
+    const orchestrator = new Orchestrator({ name: 'order', state: { tenant: 'acme' } });
+    const charge = orchestrator.action(async (amount: number) => `paid ${amount}`, { name: 'charge' });
+    await orchestrator.run(() => orchestrator.parallel([() => charge(42)])());
+    await settled();
+    expect(spanOf(spans(), 'order').attributes['app.tenant']).toBe('acme');
+    expect(spanOf(spans(), 'charge').attributes).toMatchObject({ 'app.amount': 42, 'app.receipt': 'paid 42' });
+  });
+
+  it('end, and harm nobody, where what users add throws', async () => {
+    const { spans } = tracingSdk();
+    await started({
+      attributes: () => {
+        throw new Error('of the user');
+      },
+    });
+    await expect(new Orchestrator({ name: 'a' }).action(() => 1, { name: 'b' })()).resolves.toBe(1);
+    await settled();
+    expect(treeOf(spans())).toEqual(['a > b']);
+  });
+
+  it('are of the internal kind', async () => {
+    const { spans } = tracingSdk();
+    await started();
+    await new Orchestrator().action(() => 1)();
+    await settled();
+    expect(spans().map(({ kind }) => kind)).toEqual([SpanKind.INTERNAL, SpanKind.INTERNAL]);
+  });
+
+  it('are not made where the sampler says no, nor are the users asked', async () => {
+    const { spans } = tracingSdk(new AlwaysOffSampler());
+    let asked = 0;
+    await started({
+      attributes: () => {
+        asked++;
+        return undefined;
+      },
+    });
+    const orchestrator = new Orchestrator({ retry: { minTimeout: 0 } });
+    let active: string | undefined;
+    const act = orchestrator.action(failing(1, 'done'));
+    await orchestrator.run(async () => {
+      await act();
+      active = trace.getActiveSpan()?.spanContext().traceId;
+    });
+    await settled();
+    expect(spans()).toEqual([]);
+    expect(asked).toBe(0);
+    // What is downstream can be told that it is not sampled.
+    expect(active).toMatch(/^[0-9a-f]{32}$/);
+  });
+});
+
+describe('telemetry', () => {
+  it('ends for what begins when it is stopped; spans that are open end with their work', async () => {
+    const { spans } = tracingSdk();
+    const telemetry = await started();
+    const orchestrator = new Orchestrator({ name: 'work' });
+    const { promise, resolve } = deferred();
+    const wait = orchestrator.action(() => promise, { name: 'wait' });
+    const behind = orchestrator.action(() => 1, { name: 'behind' });
+    const run = orchestrator.run(async () => {
+      await wait();
+      await behind();
+    });
+    await settled();
+    telemetry.stop();
+    telemetry.stop();
+    expect(spans()).toEqual([]);
+    resolve();
+    await run;
+    await settled();
+    expect(treeOf(spans())).toEqual(['work > wait']);
+  });
+
+  it('takes up an SDK that is registered when it has begun', async () => {
+    await started();
+    const { spans } = tracingSdk();
+    await new Orchestrator({ name: 'late' }).run(() => 1);
+    await settled();
+    expect(treeOf(spans())).toEqual(['late']);
+  });
+
+  it('makes one span where it has been started twice, until both are stopped', async () => {
+    const { spans } = tracingSdk();
+    const [first, second] = [await started(), await started()];
+    const orchestrator = new Orchestrator({ name: 'once' });
+    await orchestrator.run(() => 1);
+    await settled();
+    expect(treeOf(spans())).toEqual(['once']);
+    first.stop();
+    first.stop();
+    await orchestrator.run(() => 1, { name: 'again' });
+    second.stop();
+    await orchestrator.run(() => 1, { name: 'never' });
+    await settled();
+    expect(treeOf(spans())).toEqual(['once', 'again']);
+  });
+
+  it('sends spans to the provider that it is given', async () => {
+    const registered = tracingSdk();
+    const own = tracingSdk();
+    await started({ tracerProvider: own.provider, metrics: false });
+    await new Orchestrator({ name: 'mine' }).run(() => 1);
+    await settled();
+    expect(registered.spans()).toEqual([]);
+    expect(treeOf(own.spans())).toEqual(['mine']);
+  });
+
+  it('makes no spans where it is told so', async () => {
+    const { spans } = tracingSdk();
+    await started({ traces: false });
+    await new Orchestrator().run(() => 1);
+    await settled();
+    expect(spans()).toEqual([]);
+  });
+
+  it('changes nothing without an SDK', async () => {
+    await started();
+    const orchestrator = new Orchestrator({ retry: { minTimeout: 0 } });
+    await expect(orchestrator.action(failing(1, 'done'))()).resolves.toBe('done');
+    expect(context.active()).toBe(ROOT_CONTEXT);
+  });
+
+  it.each([
+    ['cannot start a span', { startSpan: raise }],
+    [
+      'makes spans that cannot be ended',
+      { startSpan: () => ({ isRecording: raise, end: raise, spanContext: () => undefined }) },
+    ],
+  ])('harms nobody with a tracer that %s', async (_, tracer) => {
+    tracingSdk();
+    await started({ tracerProvider: { getTracer: () => tracer } as never });
+    const orchestrator = new Orchestrator();
+    const act = orchestrator.action(async (value: number) => value);
+    await expect(orchestrator.run(() => orchestrator.map([1, 2], act))).resolves.toEqual([1, 2]);
+    const failure = new Error('own');
+    expect(await rejection(orchestrator.run(() => Promise.reject(failure)))).toBe(failure);
+    await settled();
+  });
+
+  it('refuses options that are unknown or of the wrong kind', async () => {
+    await expect(startTelemetry({ trace: true } as never)).rejects.toThrow(
+      'trace is unknown, expected traces, metrics, attributes, tracerProvider, meterProvider',
+    );
+    await expect(startTelemetry({ attributes: {} } as never)).rejects.toThrow('attributes must be a function');
+    await expect(startTelemetry({ meterProvider: {} } as never)).rejects.toThrow(
+      'meterProvider must be an object with a getMeter method, got Object',
+    );
+  });
+});
+
+function raise(): never {
+  throw new Error('of the tracer');
+}
