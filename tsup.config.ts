@@ -1,5 +1,6 @@
 import { cp } from 'node:fs/promises';
 import { defineConfig } from 'tsup';
+import { buildPage } from './src/dashboard/page/build.mjs';
 
 export default defineConfig({
   entry: {
@@ -20,11 +21,14 @@ export default defineConfig({
   clean: true,
   sourcemap: true,
   removeNodeProtocol: false,
+  // What draws graphs is part of the package, as it is of the page.
+  noExternal: ['@dagrejs/dagre'],
   // Scripts and statements are files of their own in the package too; they are found under the same names.
   onSuccess: async () => {
     const filter = (path: string) => !path.endsWith('.ts');
     for (const engine of ['redis', 'sql']) {
       await cp(`src/distributed/${engine}`, `dist/distributed/${engine}`, { recursive: true, filter });
     }
+    await buildPage('dist/dashboard/page');
   },
 });

@@ -29,8 +29,13 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      // The second runs in threads and processes alone, where nobody counts.
-      exclude: ['src/**/index.ts', 'src/loops/pools/program.ts'],
+      // The others run in threads, processes and browsers alone, where nobody counts.
+      exclude: [
+        'src/**/index.ts',
+        'src/loops/pools/program.ts',
+        'src/cli/{main,io,reference}.ts',
+        'src/dashboard/page/**',
+      ],
       reporter: ['text-summary', 'html'],
       thresholds: { branches: 95, functions: 95, lines: 95, statements: 95 },
     },

@@ -1,5 +1,6 @@
 // Compiled against the declarations of the packed tarball, without skipLibCheck.
-import { Orchestrator, type RetryOptions, type TaskCompletionEvent } from 'orchestrator';
+import { type GroupRecord, instrument, Orchestrator, type RetryOptions, type TaskCompletionEvent } from 'orchestrator';
+import { createDashboard, type Dashboard } from 'orchestrator/dashboard';
 import {
   DistributedExecutor,
   DistributedWorker,
@@ -12,6 +13,8 @@ import {
 import { conformanceOf } from 'orchestrator/distributed/testing';
 import { Flow, type IExecutor, InMemoryExecutor, Node, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
 import { idle, Loop, to, WorkflowOrchestrator } from 'orchestrator/loops';
+import { type Progress, showProgress } from 'orchestrator/progress';
+import { logTo, startTelemetry, type Telemetry } from 'orchestrator/telemetry';
 
 interface State {
   requests: number;
@@ -58,3 +61,10 @@ export const workflow: WorkflowOrchestrator = new WorkflowOrchestrator({ registr
   queues: { texts: { overflow: 'drop-oldest' } },
   loops: [loop],
 });
+
+export const remove: () => void = instrument({ group: ({ total }: GroupRecord, work) => work().then(() => total) });
+export const progress: Progress = showProgress({ interactive: false });
+export const stopLog: () => void = logTo(console);
+export const telemetry: Promise<Telemetry> = startTelemetry();
+export const dashboard: Dashboard = createDashboard({ distributed: fleet, loops: workflow });
+export const answer: Promise<Response> = dashboard.fetch(new Request('http://localhost/'));

@@ -1,14 +1,21 @@
 // What must hold of the package as it is installed: run on every supported Node.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AbortError, Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { AbortError, instrument, Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
+import { createDashboard, serveDashboard } from 'orchestrator/dashboard';
 import { DistributedWorker, memory, OrchestratorBuilder, redis } from 'orchestrator/distributed';
 import { BlueprintError, FileCheckpointStore, Flow, FlowRuntime, GraphBuilder, withAction } from 'orchestrator/flow';
 import { done, Loop, lmdbStore, WorkflowOrchestrator } from 'orchestrator/loops';
+import { showProgress } from 'orchestrator/progress';
+import { logTo, startTelemetry } from 'orchestrator/telemetry';
 
 const events = [];
 const orchestrator = new Orchestrator({ state: { requests: 0 }, retry: { retries: 2, minTimeout: 1 } })
@@ -121,5 +128,42 @@ await assert.rejects(
   new WorkflowOrchestrator({ store: lmdbStore('never') }).load({ loops: [clocked] }).start(),
   /npm install lmdb/,
 );
+
+// The tools: around the work, beside it, and over it.
+const around = [];
+const remove = instrument({ task: ({ name }, work) => work().then(() => around.push(name)) });
+const lines = [];
+const logger = Object.fromEntries(
+  ['debug', 'info', 'warn', 'error'].map((level) => [level, (...args) => lines.push(args)]),
+);
+const stopLog = logTo(logger);
+const stream = new PassThrough();
+const progress = showProgress({ stream, interactive: false });
+await orchestrator.run(() => flaky('again'), { name: 'seen' });
+progress.stop();
+stopLog();
+remove();
+stream.end();
+assert.deepEqual(around, ['flaky']);
+assert.ok(lines.length >= 2);
+assert.match(await text(stream), /seen[^]*flaky/);
+await assert.rejects(startTelemetry(), /npm install @opentelemetry\/api/);
+
+const dashboard = createDashboard({ distributed: fleet });
+const page = await dashboard.fetch(new Request('http://localhost/'));
+assert.deepEqual([page.status, page.headers.get('content-type')], [200, 'text/html; charset=utf-8']);
+const overview = await (await dashboard.fetch(new Request('http://localhost/api/overview'))).json();
+assert.equal(overview.distributed.runs.completed, 1);
+const refused = await dashboard.fetch(new Request(`http://localhost/api/runs/${runId}/pause`, { method: 'POST' }));
+assert.equal(refused.status, 401);
+await dashboard.close();
+const served = await serveDashboard({ distributed: fleet, port: 0 });
+assert.match(await (await fetch(new URL('page.js', served.url))).text(), /addEventListener/);
+await served.close();
+
+const command = new URL('node_modules/orchestrator/dist/cli/main.js', import.meta.url).pathname;
+const smokeFlow = new URL('smoke-flow.mjs', import.meta.url).pathname;
+const { stdout } = await promisify(execFile)(process.execPath, [command, 'run', smokeFlow, '--json', '--quiet']);
+assert.equal(JSON.parse(stdout).status, 'completed');
 
 console.log(`smoke: Node ${process.versions.node}`);

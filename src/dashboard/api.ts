@@ -20,6 +20,8 @@ import type { LoopMetrics, QueueMetrics, WorkflowHealth } from '../loops/index.j
  *     POST api/dead-letters/replay              { id? }, all without one; answers { replayed }
  *     GET  api/stream?run                       server-sent events: StreamEvents, by name
  *
+ * An id in an address is encoded by `encodeURIComponent`, with a `~` before it if it is `.` or `..`: see `segmentOf`.
+ *
  * A `POST` needs `authorization: Bearer <token>`, `content-type: application/json`, and, from a browser, the same origin.
  * It answers 200 with `{}` unless said otherwise. What cannot be done answers with a status of 4xx or 5xx and `Problem`.
  */

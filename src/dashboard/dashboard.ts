@@ -7,7 +7,10 @@ export interface DashboardOptions {
   readonly distributed?: DistributedOrchestrator | undefined;
   /** Whose loops, queues and dead letters are shown. Default: no loops. */
   readonly loops?: WorkflowOrchestrator | undefined;
-  /** What every changing request has to bring. Default: a random one, see `Dashboard.token`. */
+  /**
+   * What every changing request has to bring: at least 8 visible ASCII characters, without spaces. Default: a random one,
+   * see `Dashboard.token`.
+   */
   readonly token?: string | undefined;
   /** Whether anything can be changed here. Default: true. */
   readonly actions?: boolean | undefined;
@@ -20,14 +23,25 @@ export interface DashboardOptions {
   readonly redact?: readonly (string | RegExp)[] | false | undefined;
   /** Shown at the top. Default: `orchestrator`. */
   readonly title?: string | undefined;
-  /** Path that it is mounted at, such as `/ops`. Default: `/`. */
+  /** Path that it is mounted at, such as `/ops`, where requests come with their whole path. Default: `/`. */
   readonly basePath?: string | undefined;
+  /**
+   * Where browsers see it, such as `https://ops.example`, if that is not what its requests say: behind a proxy that ends
+   * TLS, or that changes the host. Changing requests are taken from pages of these origins too. Default: none.
+   */
+  readonly origins?: readonly string[] | undefined;
+  /** Folder of the page's files, with a `/` at its end. Default: that of the package. */
+  readonly assets?: URL | undefined;
+  /** Told of what has gone wrong inside: a request that was answered with 500. Default: nobody is. */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /** A web handler: `(request) => dashboard.fetch(request)` in anything that speaks the Fetch API. */
 export interface Dashboard {
   readonly fetch: (request: Request) => Promise<Response>;
   readonly token: string;
-  /** Ends all streams. The orchestrators stay as they are. */
+  /** Path that it is mounted at, without a `/` at its end: empty for the root. */
+  readonly basePath: string;
+  /** Ends all streams, and answers nothing more. The orchestrators stay as they are. */
   close(): Promise<void>;
 }

@@ -58,6 +58,16 @@ describe('events of a run', () => {
     expect(await all(orchestrator.events(runId, { after: 1_000 }))).toEqual([]);
   });
 
+  it('end with what there is by now, where nobody wants to follow a run that goes on', async () => {
+    const { orchestrator } = await fleetOf(flow);
+    const runId = await orchestrator.startRun();
+    for await (const { type } of orchestrator.events(runId)) if (type === 'awaiting') break;
+    const events = await all(orchestrator.events(runId, { follow: false }));
+    expect(events.at(-1)).toMatchObject({ type: 'concluded', status: 'awaiting' });
+    expect(await all(orchestrator.events(runId, { follow: false, after: events.at(-1)?.seq }))).toEqual([]);
+    expect(await orchestrator.status(runId)).toBe('awaiting');
+  });
+
   it('tell what was done to a run', async () => {
     const gate = deferred();
     const { orchestrator } = await fleetOf(new Flow('f').node('a', () => gate.promise));

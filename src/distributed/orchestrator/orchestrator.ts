@@ -283,13 +283,13 @@ export class DistributedOrchestrator {
   }
 
   /**
-   * What happens in a run, from its beginning or from `after`, until it is over. Events of long ago may not be kept any
-   * more, where a run has many thousands.
+   * What happens in a run, from its beginning or from `after`, until it is over; with `follow: false`, until now. Events of
+   * long ago may not be kept any more, where a run has many thousands.
    *
    * @throws {RunNotFoundError}
    */
   async *events(runId: string, options: EventsOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
-    const { after = 0, signal, pollInterval = 200 } = readEventsOptions(options);
+    const { after = 0, follow = true, signal, pollInterval = 200 } = readEventsOptions(options);
     await this.#watch.open();
     for (let seen = after; !signal?.aborted && !this.#watch.isClosed; ) {
       const next = this.#watch.next(runId, pollInterval, signal);
@@ -301,7 +301,7 @@ export class DistributedOrchestrator {
           if (event !== undefined) yield event;
         }
         seen = Math.max(seen, tail.seq);
-        if (isFinished(tail.record.status)) return;
+        if (!follow || isFinished(tail.record.status)) return;
         await next.changed;
       } finally {
         next.cancel();

@@ -1,4 +1,4 @@
-import { aCount, anObjectOf, aSignal } from '../../validate.js';
+import { aBoolean, aCount, anObjectOf, aSignal } from '../../validate.js';
 import type { JobState, WorkerHealth, WorkItemState } from '../contracts.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
@@ -17,6 +17,8 @@ export interface WaitForOptions {
 export interface EventsOptions {
   /** Only those behind this one, by its `seq`. Default: all that are kept. */
   readonly after?: number | undefined;
+  /** Whether what comes later is waited for. Default: true. */
+  readonly follow?: boolean | undefined;
   /** Ends the iteration. Default: it ends when the run is over. */
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds between two looks. Default: 200. */
@@ -63,6 +65,7 @@ export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
 export const readWaitOptions = anObjectOf<WaitForOptions>({ pollInterval: anInterval, signal: aSignal });
 export const readEventsOptions = anObjectOf<EventsOptions>({
   after: aCount,
+  follow: aBoolean,
   signal: aSignal,
   pollInterval: anInterval,
 });

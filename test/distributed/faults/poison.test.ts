@@ -72,7 +72,10 @@ describeEngines('poison', (start) => {
         site.start('wide'),
       ]);
       await site.finish([poisoned]);
-      expect(await site.orchestrator.run(poisoned)).toMatchObject({ status: 'failed', error: expect.stringMatching(/^node "each" failed: .*worker/) });
+      expect(await site.orchestrator.run(poisoned)).toMatchObject({
+        status: 'failed',
+        error: expect.stringMatching(/^node "each" failed: .*item -3 is poison/),
+      });
       const errors = await site.orchestrator.errors(poisoned);
       expect(errors).toMatchObject([{ nodeId: 'each', isFinal: true }]);
       expect(worker.messages.filter(({ type }) => type === 'warning')).toEqual([]);

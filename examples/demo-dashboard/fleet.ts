@@ -1,0 +1,69 @@
+import {
+  type DistributedOrchestrator,
+  DistributedWorker,
+  type Engine,
+  memory,
+  OrchestratorBuilder,
+} from 'orchestrator/distributed';
+import { FlowRuntime } from 'orchestrator/flow';
+import { orderFlow, Shop } from '../demo-distributed/flow.js';
+import { type ShopServer, startShopServer } from '../demo-distributed/server.js';
+import { refundFlow } from './refund.js';
+import { regions, reportFlow } from './report.js';
+import { startTraffic } from './traffic.js';
+
+const workflows = [orderFlow, refundFlow, reportFlow];
+
+/** How long what is over is kept, in milliseconds. */
+const retention = 3_600_000;
+
+/** A fleet in one program, to which new runs come all the time. */
+export interface Fleet {
+  readonly orchestrator: DistributedOrchestrator;
+  stop(): Promise<void>;
+}
+
+export async function startFleet(): Promise<Fleet> {
+  const engine = memory();
+  const shop = await startShopServer();
+  const workers = await Promise.all(['worker-1', 'worker-2', 'worker-3'].map((id) => startWorker(id, engine, shop)));
+  const orchestrator = workflows
+    .reduce((builder, flow) => builder.workflow(flow), new OrchestratorBuilder())
+    .engine(engine)
+    .retention(retention)
+    .build();
+  const traffic = startTraffic({
+    order: (number) => orchestrator.startRun({ number }, undefined, { workflow: 'order', runId: `order-${number}` }),
+    refund: (number) => {
+      const refund = { customer: `customer-${number}`, amount: (number * 37) % 240, apiKey: 'sk-live-0815' };
+      return orchestrator.startRun(refund, undefined, { workflow: 'refund', runId: `refund-${number}` });
+    },
+    report: (number) => {
+      const region = regions[(number * 3) % regions.length] as string;
+      const trouble = number % 3 === 0 ? { dead: region } : { slow: region };
+      const day = new Date(Date.UTC(2026, 0, number)).toISOString().slice(0, 10);
+      return orchestrator.startRun(
+        { day, ...trouble },
+        { format: 'pdf' },
+        { workflow: 'report', runId: `report-${day}` },
+      );
+    },
+  });
+  return {
+    orchestrator,
+    async stop() {
+      await traffic.stop();
+      await Promise.all(workers.map((worker) => worker.stop({ deadline: 1_000 })));
+      await orchestrator.close();
+      await engine.close();
+      await shop.stop();
+    },
+  };
+}
+
+async function startWorker(id: string, engine: Engine, shop: ShopServer): Promise<DistributedWorker> {
+  const runtime = new FlowRuntime({ dependencies: new Shop(shop.url) });
+  const worker = new DistributedWorker({ id, engine, workflows, runtime, concurrency: 8 });
+  await worker.start();
+  return worker;
+}

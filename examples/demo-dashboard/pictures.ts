@@ -1,0 +1,76 @@
+/** Takes the pictures of the guides: the demo, in a browser without a window. Written to docs/pictures. */
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { type ServedDashboard, serveDashboard } from 'orchestrator/dashboard';
+import { chromium, type Page } from 'playwright-core';
+import { startFleet } from './fleet.js';
+import { createPipeline } from './pipeline.js';
+
+const folder = fileURLToPath(new URL('../../docs/pictures/', import.meta.url));
+const { CHROMIUM = '/usr/bin/chromium' } = process.env;
+
+interface Picture {
+  readonly name: string;
+  readonly scheme: 'light' | 'dark';
+  readonly width?: number;
+  readonly address: string;
+  /** What is done before it is taken. */
+  readonly before?: (page: Page) => Promise<unknown>;
+}
+
+/** So that the pictures show what takes a while to come: failures, waits, a line of rates. */
+const warmUp = Number(process.env.WARM ?? 45_000);
+
+await mkdir(folder, { recursive: true });
+const fleet = await startFleet();
+const pipeline = createPipeline();
+await pipeline.start();
+const dashboard = await serveDashboard({ distributed: fleet.orchestrator, loops: pipeline, title: 'demo', port: 0 });
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+try {
+  const loops = await open(dashboard, { name: 'loops', scheme: 'dark', address: '#/loops' });
+  await loops.waitForTimeout(warmUp);
+  await take(loops, 'loops');
+  const report = await runThat('report', (status) => status === 'completed' || status === 'failed');
+  const pictures: readonly Picture[] = [
+    { name: 'runs', scheme: 'light', address: '#/runs' },
+    { name: 'run', scheme: 'light', address: `#/runs/${report}` },
+    { name: 'run-narrow', scheme: 'dark', width: 390, address: `#/runs/${report}` },
+    { name: 'workers', scheme: 'light', address: '#/workers' },
+    { name: 'queues', scheme: 'light', address: '#/queues' },
+    { name: 'dead-letters', scheme: 'light', address: '#/dead-letters' },
+  ];
+  for (const picture of pictures) {
+    const page = await open(dashboard, picture);
+    await take(page, picture.name);
+    await page.close();
+  }
+} finally {
+  await browser.close();
+  await dashboard.close();
+  await pipeline.close({ deadline: 1_000 });
+  await fleet.stop();
+}
+
+async function open({ url, token }: ServedDashboard, { scheme, width = 1_280, address, before }: Picture) {
+  const page = await browser.newPage({ colorScheme: scheme, viewport: { width, height: 800 } });
+  // The token comes first: with it, what can be done is shown too.
+  await page.goto(`${url}#token=${token}`);
+  await page.goto(new URL(address, url).href);
+  await page.waitForTimeout(1_500);
+  await before?.(page);
+  return page;
+}
+
+async function take(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: `${folder}${name}.png` });
+  process.stdout.write(`${folder}${name}.png\n`);
+}
+
+/** A run of a workflow that stands as it is asked for. */
+async function runThat(workflow: string, stands: (status: string) => boolean): Promise<string> {
+  const { runs } = await fleet.orchestrator.listRuns({ workflow });
+  const found = runs.find(({ status, error }) => stands(status) && error !== undefined) ?? runs.at(-1);
+  if (found === undefined) throw new Error(`there is no run of "${workflow}"`);
+  return encodeURIComponent(found.runId);
+}

@@ -1,0 +1,33 @@
+import { CommanderError } from 'commander';
+import { report } from './errors.js';
+import { exitCodeOf, exitCodes } from './exit-codes.js';
+import type { Io } from './io.js';
+import { programOf } from './program.js';
+import { Session } from './session.js';
+
+/**
+ * The command line: carries out one call of it, and gives the exit code. It never rejects.
+ *
+ * @param argv - what was typed, without the program itself
+ */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  const session = new Session(io);
+  session.configure({ verbose: argv.includes('--verbose'), color: !argv.includes('--no-color') });
+  try {
+    return await Promise.race([carryOut(argv, session), session.cut]);
+  } finally {
+    session.close();
+  }
+}
+
+async function carryOut(argv: readonly string[], session: Session): Promise<number> {
+  try {
+    await programOf(session).parseAsync(argv, { from: 'user' });
+    return exitCodes.ok;
+  } catch (error) {
+    // Commander has told of it already: help that was asked for, or what is wrong with what was typed.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    report(session, error);
+    return exitCodeOf(error);
+  }
+}

@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import { documented, withEngine } from '../command.js';
+import type { Session } from '../session.js';
+import type { EngineFlags } from '../setup/engine.js';
+import { withFleet } from '../setup/fleet.js';
+import { Log } from '../setup/log.js';
+import { type ServeFlags, serve, withServing } from '../setup/serving.js';
+import { aborted } from './worker.js';
+
+/** `orchestrator dashboard`: the runs of an engine in a browser. */
+export function addDashboard(parent: Command, session: Session): void {
+  const command = parent
+    .command('dashboard')
+    .summary('serve the dashboard over an engine')
+    .description('Serve the dashboard over the runs of an engine, and print its address, until SIGINT or SIGTERM.');
+  withServing(withEngine(command)).action((flags: EngineFlags & ServeFlags) => {
+    const interruption = session.interruption();
+    return withFleet(session, flags, async ({ orchestrator, found }) => {
+      const log = new Log(session, flags);
+      const served = await serve(session, { distributed: orchestrator, loops: undefined, found, flags, log });
+      await aborted(interruption);
+      await served.close();
+    });
+  });
+  documented(command, {
+    examples: [
+      ['orchestrator dashboard --engine redis://127.0.0.1:6379', 'open what it prints in a browser'],
+      ['orchestrator dashboard --port 8080 --read-only', 'for looking only'],
+    ],
+    json: 'a line with { time, level, message, url, token }',
+    text: 'The address that it prints has the token behind it: whoever has it can act on runs.',
+  });
+}

@@ -1,0 +1,79 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { drawSvg, graphOf } from '../../dashboard/graph/index.js';
+import { FlowNode, toBlueprint, toMermaid } from '../../flow/index.js';
+import { documented, withEngine } from '../command.js';
+import { CliError, exitCodes, usageError } from '../exit-codes.js';
+import { harmless, oneLine } from '../output/text.js';
+import type { Session } from '../session.js';
+import type { EngineFlags } from '../setup/engine.js';
+import { withFleet } from '../setup/fleet.js';
+import { chooseFlow, loadModule } from '../setup/modules.js';
+import { detailOf } from './runs/show.js';
+
+interface GraphFlags extends EngineFlags {
+  readonly svg?: boolean;
+  readonly output?: string;
+  readonly run?: string;
+  readonly json?: boolean;
+}
+
+/** `orchestrator graph`: a flow of a module, or a run with how its nodes stand, as a drawing. */
+export function addGraph(parent: Command, session: Session): void {
+  const command = parent
+    .command('graph')
+    .summary('draw a flow, or a run')
+    .description('Draw a flow of a module, or with --run a run of an engine with how its nodes stand.')
+    .argument('[module]', 'a module that exports a flow')
+    .argument('[flow]', 'name of the export, or of the flow (default: the default export, else the only flow)')
+    .option('--svg', "as an SVG document (default: Mermaid's language)")
+    .option('--run <id>', 'a run of the engine instead of a flow of a module')
+    .option('-o, --output <file>', 'write it there (default: the standard output)');
+  withEngine(command).action((module: string | undefined, flow: string | undefined, flags: GraphFlags) =>
+    graph(session, module, flow, flags),
+  );
+  documented(command, {
+    examples: [
+      ['orchestrator graph ./order.js >> README.md', 'in the language of Mermaid, which many pages draw'],
+      ['orchestrator graph --run order-42 --svg -o order-42.svg', 'how far a run has come, as a picture'],
+    ],
+    json: '{ id, version?, nodes: { id, uses, ... }[], edges: { source, target, action?, condition? }[] }',
+  });
+}
+
+async function graph(
+  session: Session,
+  module: string | undefined,
+  name: string | undefined,
+  flags: GraphFlags,
+): Promise<void> {
+  if ((module === undefined) === (flags.run === undefined)) {
+    throw usageError('say what to draw: a module, or --run <id>');
+  }
+  const text = module === undefined ? await ofRun(session, flags) : await ofModule(session, module, name, flags);
+  if (flags.output === undefined) return session.stdout.text(text);
+  const path = resolve(session.io.cwd, flags.output);
+  await writeFile(path, text).catch((cause: unknown) => {
+    throw new CliError(`${path} cannot be written`, exitCodes.failed, { cause });
+  });
+  session.stderr.line(session.stderr.styled('dim', `written to ${oneLine(path)}`));
+}
+
+async function ofModule({ io }: Session, module: string, name: string | undefined, flags: GraphFlags): Promise<string> {
+  const flow = chooseFlow(await loadModule(module, io.cwd), name);
+  const blueprint = flow instanceof FlowNode ? flow.toBlueprint() : toBlueprint(flow);
+  if (flags.svg === true) return drawSvg(graphOf(blueprint));
+  return harmless(flags.json === true ? `${JSON.stringify(blueprint, undefined, 2)}\n` : toMermaid(blueprint));
+}
+
+async function ofRun(session: Session, flags: GraphFlags): Promise<string> {
+  const runId = flags.run as string;
+  return withFleet(session, flags, async (fleet) => {
+    const { workflow, version } = await fleet.orchestrator.run(runId);
+    const blueprint = await fleet.orchestrator.blueprint(workflow, version);
+    if (flags.svg === true) return drawSvg((await detailOf(fleet, runId, {})).graph ?? graphOf(blueprint));
+    if (flags.json === true) return harmless(`${JSON.stringify(blueprint, undefined, 2)}\n`);
+    return harmless(toMermaid(blueprint, await fleet.orchestrator.result(runId)));
+  });
+}

@@ -1,0 +1,193 @@
+import type { Command } from 'commander';
+import { type DistributedOrchestrator, type Engine, OrchestratorBuilder } from '../../distributed/index.js';
+import type { WorkflowOrchestrator } from '../../loops/index.js';
+import { documented, duration, whole, withEngine } from '../command.js';
+import { CliError, exitCodes, usageError } from '../exit-codes.js';
+import { oneLine } from '../output/text.js';
+import type { Session } from '../session.js';
+import { type FoundConfig, findConfig } from '../setup/config.js';
+import { chosenEngine, type EngineFlags } from '../setup/engine.js';
+import { Log } from '../setup/log.js';
+import { hasLoops, loopsFrom } from '../setup/loops.js';
+import { type Exports, flowsOf, listOf, loadModule, runtimeOf, type Workflow } from '../setup/modules.js';
+import { type ServeFlags, serve, withServing } from '../setup/serving.js';
+import { aborted, pathsOf, workerOf } from './worker.js';
+
+interface OrchestrateFlags extends EngineFlags, ServeFlags {
+  readonly worker?: boolean;
+  readonly concurrency?: number;
+  readonly store?: string;
+  readonly deadline?: number;
+  readonly json?: boolean;
+}
+
+/** What one program owns. */
+interface Owned {
+  readonly loops: WorkflowOrchestrator | undefined;
+  readonly engine: Engine | undefined;
+  readonly distributed: DistributedOrchestrator | undefined;
+  readonly flows: readonly Workflow[];
+  readonly runtime: ReturnType<typeof runtimeOf>;
+}
+
+/** `orchestrator orchestrate`: one program with loops, an engine's runs, or both, and the interface to operate them. */
+export function addOrchestrate(parent: Command, session: Session): void {
+  const command = parent
+    .command('orchestrate')
+    .summary('start loops, and serve the interface to operate loops and runs')
+    .description(
+      'Start the loops that the modules export, look after the runs of an engine, and serve the interface to operate both: the dashboard, and what "loops" and "dead-letters" speak to.',
+    )
+    .argument(
+      '[modules...]',
+      'modules that export loops, workflows of loops, or flows (default: those of the config file)',
+    )
+    .option('--worker', 'execute the flows of the modules in this program, too')
+    .option('--concurrency <count>', 'with --worker: how many nodes at the same time (default: 10)', whole(1))
+    .option('--store <directory>', 'keep queues, cursors and dead letters of loops there')
+    .option(
+      '--deadline <duration>',
+      'how long what is under way may take when it is asked to end (default: 10s)',
+      duration,
+    );
+  withServing(withEngine(command)).action((modules: string[], flags: OrchestrateFlags) =>
+    orchestrate(session, modules, flags),
+  );
+  documented(command, {
+    examples: [
+      ['orchestrator orchestrate ./loops.js', 'start loops; the address is printed'],
+      [
+        'orchestrator orchestrate ./order.js --worker --engine pglite:./data',
+        'a fleet in one program, that survives a restart',
+      ],
+    ],
+    json: `a line on the standard output for each thing that happens: { time, level, message, ... }, one of them with
+{ url, token } of the interface`,
+    text: 'It ends when all loops have ended, or on SIGINT or SIGTERM: the first lets what is under way end, the second ends\nat once. The exit code is 1 where a loop ended with an error, or something was cut off.',
+  });
+}
+
+async function orchestrate(session: Session, given: readonly string[], flags: OrchestrateFlags): Promise<void> {
+  const interruption = session.interruption();
+  const found = await findConfig(session.io.cwd, flags.config);
+  const modules = given.length > 0 ? given : configured(found);
+  const exports = await Promise.all(modules.map((module) => loadModule(module, session.io.cwd)));
+  const owned = own(session, exports, flags, found);
+  const log = new Log(session, flags);
+  const ends: (() => Promise<unknown>)[] = [];
+  try {
+    await begin(session, owned, { flags, found, log, ends });
+    await Promise.race([aborted(interruption), endOf(owned)]);
+    if (interruption.aborted) log.info('stopping: what is under way ends first; a second signal ends at once', {});
+  } catch (error) {
+    await endAll(ends);
+    throw error;
+  }
+  conclude(owned, await endAll(ends), log);
+}
+
+function own(session: Session, exports: readonly Exports[], flags: OrchestrateFlags, found: FoundConfig): Owned {
+  const flows = [...new Set(exports.flatMap((one) => [...flowsOf(one).values()]))];
+  const empty = exports.find((one) => flowsOf(one).size === 0 && !hasLoops(one));
+  if (empty !== undefined) {
+    throw usageError(`"${empty.module}" exports neither loops nor flows: it exports ${listOf(empty)}`);
+  }
+  const loops = loopsFrom(exports, { store: flags.store, cwd: session.io.cwd });
+  const engine = chosenEngine(session, flags, found);
+  if (loops === undefined && engine === undefined) {
+    throw usageError('there is nothing to orchestrate: give modules with loops, or choose an engine with --engine');
+  }
+  if (flags.worker === true && (engine === undefined || flows.length === 0)) {
+    throw usageError('--worker needs an engine, and modules that export flows');
+  }
+  const builder = engine === undefined ? undefined : new OrchestratorBuilder().engine(engine);
+  for (const flow of flows) builder?.workflow(flow);
+  const runtime = exports.map(runtimeOf).find((one) => one !== undefined);
+  if (runtime !== undefined) builder?.runtime(runtime);
+  return { loops, engine, distributed: builder?.build(), flows, runtime };
+}
+
+interface Beginning {
+  readonly flags: OrchestrateFlags;
+  readonly found: FoundConfig;
+  readonly log: Log;
+  /** What ends what has begun, in the order of the begin. */
+  readonly ends: (() => Promise<unknown>)[];
+}
+
+async function begin(session: Session, owned: Owned, { flags, found, log, ends }: Beginning): Promise<void> {
+  const { loops, engine, distributed, flows, runtime } = owned;
+  const { concurrency, deadline } = flags;
+  const limit = deadline === undefined ? {} : { deadline };
+  if (engine !== undefined) {
+    ends.push(() => engine.close());
+    await engine.open();
+    log.info(`looks after the runs of ${engine.name}`, { engine: engine.name });
+  }
+  if (distributed !== undefined) ends.push(() => distributed.close());
+  if (flags.worker === true && engine !== undefined) {
+    const worker = workerOf({ engine, workflows: flows, runtime, concurrency }, log);
+    ends.push(() => worker.stop(limit));
+    await worker.start();
+    log.info(`executes ${worker.health().workflows.map(oneLine).join(', ')}`, { workerId: worker.id });
+  }
+  if (loops !== undefined) {
+    tell(loops, log);
+    ends.push(() => loops.close(limit));
+    await loops.start();
+  }
+  const served = await serve(session, { distributed, loops, found, flags, log });
+  ends.push(() => served.close());
+}
+
+function tell(loops: WorkflowOrchestrator, log: Log): void {
+  loops.on('state', ({ loopId, state, error }) => {
+    const message = `loop ${oneLine(loopId)} is ${state}`;
+    if (error === undefined) log.info(message, { loopId, state });
+    else log.warn(error, { loopId, state });
+  });
+  loops.on('failure', ({ loopId, nodeId, iteration, error }) => log.warn(error, { loopId, nodeId, iteration }));
+}
+
+/** Loops may come to their end; an engine never does. */
+async function endOf({ loops, engine }: Owned): Promise<void> {
+  if (loops === undefined || engine !== undefined) return new Promise(() => undefined);
+  return loops.ended();
+}
+
+/** Ends all, the last first, whatever fails of it. @returns what each has said */
+async function endAll(ends: readonly (() => Promise<unknown>)[]): Promise<unknown[]> {
+  const said: unknown[] = [];
+  for (const end of [...ends].reverse()) said.push(await end().catch((error: unknown) => error));
+  return said;
+}
+
+function conclude({ loops }: Owned, said: readonly unknown[], log: Log): void {
+  const failed = said.find((one) => one instanceof Error);
+  if (failed !== undefined) throw failed;
+  const summaries = said.filter(isSummary);
+  const abandoned = summaries.reduce((sum, summary) => sum + summary.abandoned, 0);
+  const messages = summaries.reduce((sum, summary) => sum + summary.messages, 0);
+  log.info(`ended: ${countOf(abandoned, 'iteration')} cut off, ${countOf(messages, 'message')} left in queues`, {
+    abandoned,
+    messages,
+  });
+  const broken = loops?.health().loops.find(({ state }) => state === 'error');
+  if (broken !== undefined) {
+    throw new CliError(`loop "${broken.loopId}" ended with an error: ${broken.error ?? ''}`, exitCodes.failed);
+  }
+  if (abandoned > 0)
+    throw new CliError(`cut off at the deadline: ${countOf(abandoned, 'iteration')}`, exitCodes.failed);
+}
+
+function countOf(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+function isSummary(value: unknown): value is { readonly abandoned: number; readonly messages: number } {
+  return typeof Object(value).abandoned === 'number';
+}
+
+function configured({ config, directory }: FoundConfig): readonly string[] {
+  return [...new Set([...pathsOf(config.loops, directory), ...pathsOf(config.workflows, directory)])];
+}

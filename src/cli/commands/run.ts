@@ -1,0 +1,178 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import {
+  DryRunExecutor,
+  FileCheckpointStore,
+  Flow,
+  FlowNode,
+  FlowRuntime,
+  type WorkflowResult,
+} from '../../flow/index.js';
+import { documented, duration, whole } from '../command.js';
+import { CliError, exitCodes, usageError } from '../exit-codes.js';
+import { errorData } from '../output/json.js';
+import { writeTable } from '../output/table.js';
+import { harmless, oneLine } from '../output/text.js';
+import { durationOf } from '../output/times.js';
+import { valueText } from '../output/value.js';
+import type { Session } from '../session.js';
+import { readInputs, readValue } from '../setup/input.js';
+import { chooseFlow, idOf, loadModule, runtimeOf, type Workflow } from '../setup/modules.js';
+import { withProgress } from '../setup/progress.js';
+
+interface RunFlags {
+  readonly input?: string;
+  readonly context?: string;
+  readonly dryRun?: boolean;
+  readonly concurrency?: number;
+  readonly timeout?: number;
+  readonly checkpoint?: string;
+  readonly resume?: string;
+  readonly event?: readonly string[];
+  readonly runId?: string;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+/** `orchestrator run`: a flow of a module, in this program, to its end. */
+export function addRun(parent: Command, session: Session): void {
+  const command = parent
+    .command('run')
+    .summary('run a flow from a module')
+    .description('Run a flow from a module in this program, and write its output to the standard output.')
+    .argument('<module>', 'a JavaScript or TypeScript module that exports a flow')
+    .argument('[flow]', 'name of the export, or of the flow (default: the default export, else the only flow)')
+    .option('--input <json>', 'what the first nodes get: JSON, a file that holds it, or - for the standard input')
+    .option('--context <json>', 'the data that the run begins with: a JSON object, likewise')
+    .option('--dry-run', 'walk through the flow and execute nothing')
+    .option('--concurrency <count>', 'how many nodes run at the same time (default: no limit)', whole(1))
+    .option('--timeout <duration>', 'limit of the whole run, such as 30s or 5m', duration)
+    .option('--checkpoint <directory>', 'save the run there after each node, so that it can be resumed')
+    .option('--run-id <id>', 'id of the run (default: a new one)')
+    .option('--resume <id>', 'go on with a run that is in --checkpoint')
+    .option('--event <name=json>', 'what a resumed run waits for; may be given several times', collect)
+    .option('-q, --quiet', 'no progress on the standard error')
+    .action((module: string, flow: string | undefined, flags: RunFlags) => run(session, module, flow, flags));
+  documented(command, {
+    examples: [
+      ['orchestrator run ./order.js --context \'{"orderId":"42"}\'', 'run the flow that order.js exports'],
+      [
+        'jq .order order.json | orchestrator run ./order.ts refund --input - --json',
+        'another export, input from a pipe',
+      ],
+      ['orchestrator run ./order.js --checkpoint ./runs --run-id order-42', 'save after each node'],
+      [
+        'orchestrator run ./order.js --checkpoint ./runs --resume order-42 --event approval=true',
+        'go on with it, with what it has waited for',
+      ],
+    ],
+    json: `{ runId, status, output, context, duration,
+  errors: { nodeId, attempts, recoveredBy?, error: { name, message, code?, cause? } }[],
+  completed: string[], skipped: string[], awaiting: { nodeId, event, until? }[] }
+with --dry-run: { steps: { nodeId, uses, action? }[], lastAction? }`,
+    text: 'The exit code is 0 only for a run that has completed. The first Ctrl+C aborts the run, the second ends at once.',
+  });
+}
+
+async function run(session: Session, module: string, name: string | undefined, flags: RunFlags): Promise<void> {
+  const exports = await loadModule(module, session.io.cwd);
+  const flow = chooseFlow(exports, name);
+  const runtime = runtimeOf(exports) ?? new FlowRuntime();
+  if (flags.dryRun === true) return dryRun(session, flow, flags);
+  const begun = performance.now();
+  const result = await withProgress(session, flags, () => carryOut(session, runtime, flow, flags));
+  const milliseconds = Math.round(performance.now() - begun);
+  if (flags.json === true) session.stdout.json({ ...dataOf(result), duration: milliseconds });
+  else writeOutput(session, result);
+  conclude(result, flow, flags, milliseconds);
+}
+
+async function dryRun({ io, stdout }: Session, flow: Workflow, flags: RunFlags): Promise<void> {
+  const { context, input } = await readInputs(io, flags);
+  const walked = flow instanceof FlowNode ? flow : new Flow(flow.id).load(flow);
+  const { steps, lastAction } = await new DryRunExecutor().run(walked, context, { input });
+  if (flags.json === true) return stdout.json({ steps, lastAction });
+  writeTable(stdout, steps, [
+    { title: 'NODE', value: ({ nodeId }) => nodeId, least: 16 },
+    { title: 'EXECUTES', value: ({ uses }) => uses, least: 16 },
+    { title: 'ACTION', value: ({ action }) => action, least: 8 },
+  ]);
+}
+
+async function carryOut(
+  session: Session,
+  runtime: FlowRuntime,
+  flow: Workflow,
+  flags: RunFlags,
+): Promise<WorkflowResult> {
+  const { concurrency, timeout, checkpoint: directory, resume, runId } = flags;
+  if (directory === undefined && resume !== undefined) throw usageError('--resume needs --checkpoint <directory>');
+  if (resume === undefined && flags.event !== undefined) throw usageError('--event is for a run that is resumed');
+  const checkpoint = directory === undefined ? undefined : new FileCheckpointStore(resolve(session.io.cwd, directory));
+  const options = { concurrency, timeout, checkpoint };
+  if (resume === undefined) {
+    const { input, context } = await readInputs(session.io, flags);
+    // Not before: who is asked for input can be interrupted as every program.
+    return runtime.run(flow, context, { ...options, runId, input, signal: session.interruption() });
+  }
+  for (const given of ['input', 'context', 'runId'] as const) {
+    if (flags[given] !== undefined)
+      throw usageError('a run that is resumed has its --input, --context and --run-id already');
+  }
+  if ((await checkpoint?.load(resume)) === undefined) {
+    throw new CliError(`run "${resume}" is not in ${directory}`, exitCodes.notFound);
+  }
+  const events = await eventsOf(session, flags.event ?? []);
+  return runtime.resume(flow, resume, { ...options, events, signal: session.interruption() });
+}
+
+async function eventsOf({ io }: Session, given: readonly string[]): Promise<Record<string, unknown>> {
+  const events: Record<string, unknown> = {};
+  for (const text of given) {
+    const at = text.indexOf('=');
+    const event = at < 0 ? text : text.slice(0, at);
+    events[event] = at < 0 ? null : await readValue(io, `--event ${event}`, text.slice(at + 1));
+  }
+  return events;
+}
+
+function writeOutput({ stdout }: Session, { output }: WorkflowResult): void {
+  if (output === undefined) return;
+  stdout.line(typeof output === 'string' ? harmless(output) : valueText(output));
+}
+
+function dataOf(result: WorkflowResult): object {
+  const { runId, status, output, context, errors, completed, skipped, awaiting } = result;
+  const failures = errors.map(({ nodeId, attempts, recoveredBy, cause }) => ({
+    nodeId,
+    attempts,
+    recoveredBy,
+    error: errorData(cause),
+  }));
+  return { runId, status, output: output ?? null, context, errors: failures, completed, skipped, awaiting };
+}
+
+/** What is no success is the failure of the command. */
+function conclude(result: WorkflowResult, flow: Workflow, flags: RunFlags, milliseconds: number): void {
+  const { status, errors, awaiting, unreached, reason, runId } = result;
+  if (status === 'completed') return;
+  if (reason instanceof CliError) throw reason;
+  const subject = `flow "${oneLine(idOf(flow))}"`;
+  const after = `after ${durationOf(milliseconds)}`;
+  if (status === 'awaiting') {
+    const events = awaiting.map(({ event }) => event).join(', ');
+    const how = flags.checkpoint === undefined ? 'with --checkpoint it could be resumed' : `--resume ${runId} goes on`;
+    throw new CliError(`${subject} waits for ${events}: ${how}`, exitCodes.failed);
+  }
+  const failed = errors.find(({ recoveredBy }) => recoveredBy === undefined);
+  const cause = status === 'cancelled' ? reason : failed;
+  const why =
+    status === 'stalled' ? unreached.map(({ nodeId, reason: text }) => `${nodeId}: ${text}`).join('; ') : undefined;
+  throw new CliError(`${subject} ${status} ${after}${why === undefined ? '' : `: ${why}`}`, exitCodes.failed, {
+    cause,
+  });
+}
+
+function collect(given: string, before: readonly string[] = []): readonly string[] {
+  return [...before, given];
+}

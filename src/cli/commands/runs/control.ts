@@ -1,0 +1,137 @@
+import type { Command } from 'commander';
+import type { DistributedOrchestrator } from '../../../distributed/index.js';
+import { documented, withEngine } from '../../command.js';
+import { report } from '../../errors.js';
+import { CliError, exitCodeOf } from '../../exit-codes.js';
+import { oneLine } from '../../output/text.js';
+import type { Session } from '../../session.js';
+import type { EngineFlags } from '../../setup/engine.js';
+import { withFleet } from '../../setup/fleet.js';
+import { readValue } from '../../setup/input.js';
+
+interface ControlFlags extends EngineFlags {
+  readonly json?: boolean;
+  readonly reason?: string;
+  readonly payload?: string;
+}
+
+type Act = (orchestrator: DistributedOrchestrator, runId: string, flags: ControlFlags) => Promise<void>;
+
+interface Control {
+  readonly name: string;
+  readonly description: string;
+  /** What is said when it is done. */
+  readonly done: string;
+  readonly act: Act;
+  readonly example: readonly [line: string, what: string];
+}
+
+const controls: readonly Control[] = [
+  {
+    name: 'cancel',
+    description: 'Stop runs: what waits is removed, what is executed sees its signal abort.',
+    done: 'cancelled',
+    act: (orchestrator, runId, { reason }) => orchestrator.cancel(runId, reason),
+    example: ['orchestrator runs cancel order-42 --reason "ordered twice"', 'stop a run, and say why'],
+  },
+  {
+    name: 'pause',
+    description: 'Put runs on hold: nodes that are executed end, and nothing new starts.',
+    done: 'paused',
+    act: (orchestrator, runId) => orchestrator.pause(runId),
+    example: ['orchestrator runs pause order-42', 'put a run on hold'],
+  },
+  {
+    name: 'resume',
+    description: 'Let runs go on that are paused.',
+    done: 'resumed',
+    act: (orchestrator, runId) => orchestrator.resume(runId),
+    example: ['orchestrator runs resume order-42', 'let it go on'],
+  },
+  {
+    name: 'retry',
+    description: 'Take up runs that have failed, were cancelled or have stalled: what has completed is not repeated.',
+    done: 'retried',
+    act: (orchestrator, runId) => orchestrator.retry(runId),
+    example: ['orchestrator runs retry order-42', 'try again what has failed'],
+  },
+];
+
+/** `cancel`, `pause`, `resume`, `retry`: each for any number of runs. */
+export function addControls(parent: Command, session: Session): void {
+  for (const control of controls) {
+    const command = parent
+      .command(control.name)
+      .description(control.description)
+      .argument('<run-ids...>', 'ids of the runs');
+    if (control.name === 'cancel') command.option('--reason <text>', "kept as the run's error (default: cancelled)");
+    withEngine(command).action((runIds: string[], flags: ControlFlags) =>
+      withFleet(session, flags, ({ orchestrator }) => each(session, orchestrator, control, runIds, flags)),
+    );
+    documented(command, { examples: [control.example], json: `{ runs: { runId, ok, error? }[] }` });
+  }
+}
+
+/** Each on its own: one that cannot be acted on keeps nobody else from it, and is what the command ends with. */
+async function each(
+  session: Session,
+  orchestrator: DistributedOrchestrator,
+  { act, done }: Control,
+  runIds: readonly string[],
+  flags: ControlFlags,
+): Promise<void> {
+  const { stdout } = session;
+  const failures = new Map<string, unknown>();
+  for (const runId of runIds) {
+    try {
+      await act(orchestrator, runId, flags);
+      if (flags.json !== true) stdout.line(`${oneLine(runId)} ${done}`);
+    } catch (error) {
+      failures.set(runId, error);
+    }
+  }
+  if (flags.json === true) stdout.json({ runs: runIds.map((runId) => outcomeOf(runId, failures)) });
+  const errors = [...failures.values()];
+  for (const error of errors.slice(0, -1)) report(session, error);
+  if (errors.length === 0) return;
+  throw errors.length === 1 ? errors[0] : lastOf(errors);
+}
+
+function outcomeOf(runId: string, failures: ReadonlyMap<string, unknown>): object {
+  const error = failures.get(runId);
+  if (error === undefined) return { runId, ok: true };
+  const { message, code } = Object(error) as { message?: unknown; code?: unknown };
+  return { runId, ok: false, error: { message, code } };
+}
+
+/** The last of several, with the exit code of the first. */
+function lastOf(errors: readonly unknown[]): CliError {
+  const last = errors.at(-1);
+  return new CliError(last instanceof Error ? last.message : String(last), exitCodeOf(errors[0]), { cause: last });
+}
+
+export function addSignal(parent: Command, session: Session): void {
+  const command = parent
+    .command('signal')
+    .description('Deliver an event to a run that waits for it, or will.')
+    .argument('<run-id>', 'id of the run')
+    .argument('<event>', 'name of the event; that of the waiting node, where that does not say another')
+    .option(
+      '--payload <json>',
+      'what it brings: JSON, a file that holds it, or - for the standard input (default: null)',
+    );
+  withEngine(command).action((runId: string, event: string, flags: ControlFlags) =>
+    withFleet(session, flags, async ({ orchestrator }) => {
+      const payload = flags.payload === undefined ? null : await readValue(session.io, '--payload', flags.payload);
+      await orchestrator.signal(runId, event, payload);
+      if (flags.json === true) session.stdout.json({ runs: [{ runId, ok: true }] });
+      else session.stdout.line(`${oneLine(runId)} has got ${oneLine(event)}`);
+    }),
+  );
+  documented(command, {
+    examples: [
+      ['orchestrator runs signal order-42 approval --payload \'{"approved":true}\'', 'let a waiting run go on'],
+    ],
+    json: '{ runs: { runId, ok }[] }',
+  });
+}

@@ -1,0 +1,113 @@
+import type { Command } from 'commander';
+import type { DistributedOrchestrator, RunFilter, RunInfo, RunPage, RunStatus } from '../../../distributed/index.js';
+import { choices, documented, time, whole, withEngine } from '../../command.js';
+import { writeTable } from '../../output/table.js';
+import { agoOf, durationOf } from '../../output/times.js';
+import type { Session } from '../../session.js';
+import type { EngineFlags } from '../../setup/engine.js';
+import { withFleet } from '../../setup/fleet.js';
+import { isOver, runStatuses, styleOf } from './statuses.js';
+
+interface ListFlags extends EngineFlags {
+  readonly status?: readonly RunStatus[];
+  readonly workflow?: string;
+  readonly text?: string;
+  readonly since?: number;
+  readonly until?: number;
+  readonly oldest?: boolean;
+  readonly limit?: number;
+  readonly cursor?: string;
+  readonly all?: boolean;
+  readonly ids?: boolean;
+  readonly json?: boolean;
+}
+
+const longestPage = 1_000;
+
+export function addList(parent: Command, session: Session): void {
+  const command = parent
+    .command('list')
+    .alias('ls')
+    .description('List runs, the newest first.')
+    .addOption(choices('--status <statuses>', 'only runs that stand so; several with commas', runStatuses))
+    .option('--workflow <id>', 'only runs of this workflow')
+    .option('--text <text>', 'only runs whose id or error contains this')
+    .option('--since <time>', 'only runs created since: 30m, 7d, or a time such as 2026-11-21T19:00', time)
+    .option('--until <time>', 'only runs created before', time)
+    .option('--oldest', 'the oldest first')
+    .option('--limit <count>', 'how many at most (default: 50)', whole(1))
+    .option('--cursor <cursor>', 'go on where the page before has ended')
+    .option('--all', 'all that there are, page by page')
+    .option('--ids', 'write ids alone, one a line');
+  withEngine(command).action((flags: ListFlags) =>
+    withFleet(session, flags, (fleet) => list(session, fleet.orchestrator, flags)),
+  );
+  documented(command, {
+    examples: [
+      ['orchestrator runs list --status failed,stalled --since 24h', 'what has gone wrong since yesterday'],
+      ['orchestrator runs list --status failed --all --ids | xargs orchestrator runs retry', 'take all of it up again'],
+      ['orchestrator runs list --workflow order --json | jq .runs[0]', 'the newest run of a workflow'],
+    ],
+    json: `{ runs: { runId, workflow, version, status, priority, createdAt, startAt, updatedAt, finishedAt?, deadline?,
+  error? }[], cursor? }   (times in epoch milliseconds; cursor: of the next page)`,
+  });
+}
+
+async function list(session: Session, orchestrator: DistributedOrchestrator, flags: ListFlags): Promise<void> {
+  const { stdout, stderr } = session;
+  if (flags.ids === true && flags.json !== true) {
+    for await (const { runs } of pages(orchestrator, flags)) {
+      // Ids are for other programs: as they are, but for what would end their line.
+      for (const { runId } of runs) stdout.line(runId.replaceAll('\n', '\\n'));
+      await stdout.drained();
+    }
+    return;
+  }
+  const runs: RunInfo[] = [];
+  let cursor: string | undefined;
+  for await (const page of pages(orchestrator, flags)) {
+    runs.push(...page.runs);
+    cursor = page.cursor;
+  }
+  if (flags.json === true) return stdout.json({ runs: runs.map(summaryOf), cursor });
+  if (runs.length === 0) return stderr.line('no runs');
+  writeRuns(session, runs);
+  if (cursor !== undefined) stderr.line(stderr.styled('dim', `more: --cursor ${cursor}, or --all`));
+}
+
+async function* pages(orchestrator: DistributedOrchestrator, flags: ListFlags): AsyncGenerator<RunPage> {
+  const { status, workflow, text, since: after, until: before, oldest, all } = flags;
+  const filter: RunFilter = { status, workflow, text, after, before, order: oldest === true ? 'oldest' : 'newest' };
+  let left = flags.limit ?? (all === true ? Infinity : 50);
+  let cursor = flags.cursor;
+  do {
+    const page = await orchestrator.listRuns({ ...filter, limit: Math.min(left, longestPage), cursor });
+    yield page;
+    left -= page.runs.length;
+    cursor = page.cursor;
+  } while (cursor !== undefined && left > 0);
+}
+
+/** A run without what it has given: that is `runs show`'s. */
+function summaryOf({ output: _output, retention: _retention, ...summary }: RunInfo): object {
+  return summary;
+}
+
+function writeRuns({ stdout }: Session, runs: readonly RunInfo[]): void {
+  const now = Date.now();
+  const hasErrors = runs.some(({ error }) => error !== undefined);
+  writeTable(stdout, runs, [
+    { title: 'RUN', value: ({ runId }) => runId, least: 12 },
+    { title: 'WORKFLOW', value: ({ workflow }) => workflow, least: 10 },
+    { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => styleOf(status) },
+    { title: 'CREATED', value: ({ createdAt }) => agoOf(createdAt, now), align: 'right' },
+    { title: 'TOOK', value: (run) => tookOf(run, now), align: 'right' },
+    ...(hasErrors ? [{ title: 'ERROR', value: ({ error }: RunInfo) => error, least: 10 }] : []),
+  ]);
+}
+
+/** From its start to its end, or until now. */
+function tookOf({ status, startAt, finishedAt }: RunInfo, now: number): string {
+  if (status === 'scheduled') return '';
+  return durationOf((isOver(status) ? (finishedAt ?? now) : now) - startAt);
+}

@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+import type { Session } from '../../session.js';
+import { addContext } from './context.js';
+import { addControls, addSignal } from './control.js';
+import { addErrors } from './errors.js';
+import { addList } from './list.js';
+import { addShow } from './show.js';
+import { addStart } from './start.js';
+import { addWatch } from './watch.js';
+
+/** `orchestrator runs`: those of an engine, without any code of their workflows. */
+export function addRuns(parent: Command, session: Session): void {
+  const runs = parent
+    .command('runs')
+    .summary('start, find, watch and act on the runs of an engine')
+    .description('Start, find, watch and act on the runs of an engine.');
+  for (const add of [addStart, addList, addShow, addWatch, addControls, addSignal, addErrors, addContext]) {
+    add(runs, session);
+  }
+}

@@ -1,0 +1,119 @@
+import type { Command } from 'commander';
+import { createDashboard, type NodeView, type RunDetail, segmentOf } from '../../../dashboard/index.js';
+import { documented, withEngine } from '../../command.js';
+import { writeFields, writeTable } from '../../output/table.js';
+import { harmless, oneLine, versionText } from '../../output/text.js';
+import { agoOf, clockOf, durationOf, timeOf } from '../../output/times.js';
+import type { Session } from '../../session.js';
+import { Api } from '../../setup/api.js';
+import type { EngineFlags } from '../../setup/engine.js';
+import { type Fleet, withFleet } from '../../setup/fleet.js';
+import { type RevealFlags, withReveal } from '../../setup/redaction.js';
+import { coloured, styleOf } from './statuses.js';
+
+interface ShowFlags extends EngineFlags, RevealFlags {
+  readonly attempts?: boolean;
+  readonly json?: boolean;
+}
+
+export function addShow(parent: Command, session: Session): void {
+  const command = parent
+    .command('show')
+    .description('How a run stands: its nodes with their attempts and times, what it waits for, its output.')
+    .argument('<run-id>', 'id of the run')
+    .option('--attempts', 'each execution of a node, in order: when, how long, by whom');
+  withReveal(withEngine(command)).action((runId: string, flags: ShowFlags) =>
+    withFleet(session, flags, async (fleet) => {
+      const detail = await detailOf(fleet, runId, flags);
+      if (flags.json === true) session.stdout.json(detail);
+      else write(session, detail, flags);
+    }),
+  );
+  documented(command, {
+    examples: [
+      ['orchestrator runs show order-42', 'its nodes, and what has come of it'],
+      ['orchestrator runs show order-42 --attempts', 'with each attempt'],
+      ['orchestrator runs show order-42 --json | jq \'.graph.nodes[] | select(.status=="failed")\'', 'what has failed'],
+    ],
+    json: `{ run: { runId, workflow, version, status, priority, createdAt, startAt, updatedAt, finishedAt?, deadline?, error? },
+  time, graph?: { nodes: { id, kind, status, attempts, duration, event?, until?, output? }[],
+    edges: { source, target, label?, isFallback }[] },
+  attempts: { nodeId, visit, attempt, status, startedAt, duration?, workerId?, error? }[],
+  input?, output?, context?: { text, length, isTruncated },
+  errors: { nodeId, visit, attempt, time, workerId, isFinal, error }[], metrics?, awaiting: string[] }`,
+  });
+}
+
+/** What the dashboard shows of a run, of an engine that this program has open itself. */
+export async function detailOf({ orchestrator, found }: Fleet, runId: string, flags: RevealFlags): Promise<RunDetail> {
+  const redact = flags.reveal === true ? false : found.config.dashboard?.redact;
+  const dashboard = createDashboard({ distributed: orchestrator, redact, actions: false });
+  try {
+    const api = new Api((request) => dashboard.fetch(request), new URL('http://localhost/'), undefined);
+    return await api.get<RunDetail>(`runs/${segmentOf(runId)}`);
+  } finally {
+    await dashboard.close();
+  }
+}
+
+function write(session: Session, detail: RunDetail, flags: ShowFlags): void {
+  const { stdout } = session;
+  writeHead(session, detail);
+  if (detail.graph !== undefined) {
+    stdout.line();
+    writeNodes(session, detail.graph.nodes);
+  }
+  if (flags.attempts === true && detail.attempts.length > 0) {
+    stdout.line();
+    writeAttempts(session, detail);
+  }
+  if (detail.output !== undefined) {
+    stdout.line();
+    stdout.line(stdout.styled('dim', 'output'));
+    stdout.line(harmless(detail.output.text) + (detail.output.isTruncated ? '…' : ''));
+  }
+}
+
+function writeHead({ stdout }: Session, { run, time, awaiting }: RunDetail): void {
+  const { runId, workflow, version, status, priority, createdAt, startAt, finishedAt, deadline, error } = run;
+  const took = status === 'scheduled' ? undefined : durationOf((finishedAt ?? time) - startAt);
+  writeFields(stdout, [
+    ['run', oneLine(runId)],
+    ['workflow', `${oneLine(workflow)} ${stdout.styled('dim', `version ${versionText(version)}`)}`],
+    ['status', coloured(stdout, status)],
+    ['error', error === undefined ? undefined : stdout.styled('red', oneLine(error))],
+    ['created', `${timeOf(createdAt)} ${stdout.styled('dim', agoOf(createdAt, time))}`],
+    ['starts', status === 'scheduled' ? `${timeOf(startAt)} ${stdout.styled('dim', agoOf(startAt, time))}` : undefined],
+    ['took', took],
+    [
+      'deadline',
+      deadline === undefined ? undefined : `${timeOf(deadline)} ${stdout.styled('dim', agoOf(deadline, time))}`,
+    ],
+    ['priority', priority === 0 ? undefined : String(priority)],
+    ['waits for', awaiting.length === 0 ? undefined : awaiting.map(oneLine).join(', ')],
+  ]);
+}
+
+function writeNodes({ stdout }: Session, nodes: readonly NodeView[]): void {
+  writeTable(stdout, nodes, [
+    { title: 'NODE', value: ({ id }) => id, least: 12 },
+    { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => styleOf(status) },
+    { title: 'ATTEMPTS', value: ({ attempts }) => (attempts === 0 ? '' : attempts), align: 'right' },
+    { title: 'TOOK', value: ({ attempts, duration }) => (attempts === 0 ? '' : durationOf(duration)), align: 'right' },
+  ]);
+}
+
+function writeAttempts({ stdout }: Session, { attempts }: RunDetail): void {
+  const hasErrors = attempts.some(({ error }) => error !== undefined);
+  writeTable(stdout, attempts, [
+    { title: 'STARTED', value: ({ startedAt }) => clockOf(startedAt) },
+    { title: 'NODE', value: ({ nodeId }) => nodeId, least: 12 },
+    { title: 'ATTEMPT', value: ({ attempt }) => attempt, align: 'right' },
+    { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => styleOf(status) },
+    { title: 'TOOK', value: ({ duration }) => (duration === undefined ? '' : durationOf(duration)), align: 'right' },
+    { title: 'WORKER', value: ({ workerId }) => workerId, least: 8 },
+    ...(hasErrors
+      ? [{ title: 'ERROR', value: ({ error }: (typeof attempts)[number]) => error?.message, least: 10 }]
+      : []),
+  ]);
+}

@@ -1,0 +1,57 @@
+import type { Command } from 'commander';
+import { documented, duration, whole, withEngine } from '../../command.js';
+import { oneLine } from '../../output/text.js';
+import type { Session } from '../../session.js';
+import type { EngineFlags } from '../../setup/engine.js';
+import { type Fleet, withFleet } from '../../setup/fleet.js';
+import { type InputFlags, readInputs } from '../../setup/input.js';
+import { follow } from './watch.js';
+
+interface StartFlags extends EngineFlags, InputFlags {
+  readonly workflowVersion?: string;
+  readonly runId?: string;
+  readonly delay?: number;
+  readonly priority?: number;
+  readonly timeout?: number;
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+export function addStart(parent: Command, session: Session): void {
+  const command = parent
+    .command('start')
+    .description('Start a run on the engine; workers execute it.')
+    .argument('<workflow>', 'id of a workflow that workers or programs have put on the engine')
+    .option('--input <json>', 'what the first nodes get: JSON, a file that holds it, or - for the standard input')
+    .option('--context <json>', 'the data that the run begins with: a JSON object, likewise')
+    .option(
+      '--run-id <id>',
+      'id of the run; one that has been started already is not started again (default: a new one)',
+    )
+    .option('--workflow-version <version>', 'which version (default: the last that came to the engine)')
+    .option('--delay <duration>', 'how long before it starts', duration)
+    .option('--priority <number>', 'from 0, which goes first, to 2097151 (default: 0)', whole(0, 2_097_151))
+    .option('--timeout <duration>', 'limit of the run, from its start', duration)
+    .option('--wait', 'follow it until it is over; its status decides the exit code');
+  withEngine(command).action((workflow: string, flags: StartFlags) =>
+    withFleet(session, flags, (fleet) => start(session, fleet, workflow, flags)),
+  );
+  documented(command, {
+    examples: [
+      ['orchestrator runs start order --context \'{"orderId":"42"}\' --run-id order-42', 'start a run, once'],
+      ['orchestrator runs start report --delay 1h --wait', 'start it in an hour, and wait for its end'],
+    ],
+    json: '{ runId, workflow }   (with --wait followed by the lines of runs watch)',
+  });
+}
+
+async function start(session: Session, fleet: Fleet, workflow: string, flags: StartFlags): Promise<void> {
+  const { workflowVersion: version, runId: id, delay, priority, timeout, wait, json } = flags;
+  const { input, context } = await readInputs(session.io, flags);
+  const options = { workflow, version, runId: id, delay, priority, timeout };
+  const runId = await fleet.orchestrator.startRun(context, input, options);
+  if (json !== true) session.stdout.line(oneLine(runId));
+  else if (wait === true) session.stdout.jsonLine({ runId, workflow });
+  else session.stdout.json({ runId, workflow });
+  if (wait === true) await follow(session, fleet, runId, flags);
+}

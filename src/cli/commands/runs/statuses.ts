@@ -1,0 +1,51 @@
+import type { RunStatus } from '../../../distributed/index.js';
+import type { Output } from '../../output/output.js';
+
+export const runStatuses = [
+  'scheduled',
+  'running',
+  'awaiting',
+  'paused',
+  'completed',
+  'failed',
+  'cancelled',
+  'stalled',
+] as const satisfies readonly RunStatus[];
+
+const over: readonly string[] = ['completed', 'failed', 'cancelled', 'stalled'];
+
+export function isOver(status: RunStatus): boolean {
+  return over.includes(status);
+}
+
+type Style = Parameters<Output['styled']>[0];
+
+const styles: Readonly<Record<string, Style>> = {
+  completed: 'green',
+  healthy: 'green',
+  running: 'cyan',
+  active: 'cyan',
+  starting: 'cyan',
+  retrying: 'yellow',
+  restarting: 'yellow',
+  recovered: 'yellow',
+  awaiting: 'blue',
+  paused: 'blue',
+  parked: 'blue',
+  failed: 'red',
+  failing: 'red',
+  error: 'red',
+  stalled: 'red',
+  cancelled: 'magenta',
+  cut: 'magenta',
+};
+
+/** A colour says how things stand, and nothing else does: what is not special has none. */
+export function styleOf(status: string): Style | undefined {
+  return styles[status];
+}
+
+export function coloured(output: Output, status: string): string {
+  const style = styleOf(status);
+  return style === undefined ? status : output.styled(style, status);
+}

@@ -1,0 +1,116 @@
+import type { Command } from 'commander';
+import type { RunEvent, RunStatus, StatusChange } from '../../../distributed/index.js';
+import { choices, documented, withEngine } from '../../command.js';
+import { CliError, exitCodes } from '../../exit-codes.js';
+import { errorData } from '../../output/json.js';
+import { oneLine } from '../../output/text.js';
+import { clockOf, durationOf } from '../../output/times.js';
+import type { Session } from '../../session.js';
+import type { EngineFlags } from '../../setup/engine.js';
+import { type Fleet, withFleet } from '../../setup/fleet.js';
+import { type RevealFlags, redactorOf, withReveal } from '../../setup/redaction.js';
+import { coloured, runStatuses } from './statuses.js';
+
+interface WatchFlags extends EngineFlags, RevealFlags {
+  readonly status?: readonly RunStatus[];
+  readonly json?: boolean;
+}
+
+export function addWatch(parent: Command, session: Session): void {
+  const command = parent
+    .command('watch')
+    .description('Follow what happens in a run until it is over; without an id, follow how all runs come to stand.')
+    .argument('[run-id]', 'id of the run (default: all runs, until interrupted)')
+    .addOption(choices('--status <statuses>', 'of all runs: only those that come to stand so', runStatuses));
+  withReveal(withEngine(command)).action((runId: string | undefined, flags: WatchFlags) =>
+    withFleet(session, flags, (fleet) =>
+      runId === undefined ? followAll(session, fleet, flags) : follow(session, fleet, runId, flags),
+    ),
+  );
+  documented(command, {
+    examples: [
+      ['orchestrator runs watch order-42', 'see it go on, and end as it does'],
+      ['orchestrator runs watch --status failed --json', 'a line for each run that fails from now on'],
+    ],
+    json: `one line for each event of a run: { seq, time, type, nodeId?, visit?, attempt?, workerId?, duration?, output?,
+  error?, delay?, event?, status? }, and at its end { type: "over", runId, status, output?, error? };
+of all runs: { time, runId, status }`,
+    text: 'Of one run the exit code is 0 if it has completed, 1 if it ended otherwise. Messages of all runs may be missed\nwhile the engine is away.',
+  });
+}
+
+/** Tells of a run until it is over. @throws {CliError} for one that did not complete */
+export async function follow(
+  session: Session,
+  { orchestrator, found }: Fleet,
+  runId: string,
+  flags: WatchFlags,
+): Promise<void> {
+  const { stdout } = session;
+  const redact = redactorOf(found, flags);
+  const signal = session.interruption();
+  for await (const event of orchestrator.events(runId, { signal })) {
+    if (flags.json === true) stdout.jsonLine(dataOf(event, redact));
+    else stdout.line(lineOf(session, event));
+    await stdout.drained();
+  }
+  signal.throwIfAborted();
+  const { status, output, error, startAt, finishedAt = startAt } = await orchestrator.run(runId);
+  if (flags.json === true) stdout.jsonLine({ type: 'over', runId, status, output: redact(output), error });
+  const subject = `run "${oneLine(runId)}"`;
+  const after = `after ${durationOf(finishedAt - startAt)}`;
+  if (status !== 'completed') {
+    throw new CliError(`${subject} ${status} ${after}${error === undefined ? '' : `: ${error}`}`, exitCodes.failed);
+  }
+  if (flags.json !== true) session.stderr.line(session.stderr.styled('dim', `${subject} completed ${after}`));
+}
+
+/** Tells of all runs until it is interrupted, which is its only end and so no failure of it. */
+async function followAll(session: Session, { engine }: Fleet, flags: WatchFlags): Promise<void> {
+  const { stdout } = session;
+  const onChange = ({ runId, status }: StatusChange) => {
+    if (flags.status !== undefined && !flags.status.includes(status)) return;
+    const time = Date.now();
+    if (flags.json === true) stdout.jsonLine({ time, runId, status });
+    else stdout.line(`${clockOf(time)}  ${padded(session, status)}  ${oneLine(runId)}`);
+  };
+  const signal = session.interruption();
+  const unsubscribe = await engine.subscribe(onChange);
+  session.stderr.line(session.stderr.styled('dim', `watching ${engine.name}`));
+  try {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  } finally {
+    unsubscribe();
+  }
+  signal.throwIfAborted();
+}
+
+const widest = 'completed'.length;
+
+function padded({ stdout }: Session, status: string): string {
+  return coloured(stdout, status) + ' '.repeat(Math.max(0, widest - status.length));
+}
+
+function lineOf(session: Session, event: RunEvent): string {
+  const subject = event.nodeId ?? event.status ?? event.event ?? '';
+  return [clockOf(event.time), padded(session, event.type), oneLine(subject), detailOf(event)].join('  ').trimEnd();
+}
+
+function detailOf({ nodeId, attempt = 1, duration, delay, error, event }: RunEvent): string {
+  const parts = [
+    attempt > 1 ? `attempt ${attempt}` : undefined,
+    duration === undefined ? undefined : durationOf(duration),
+    nodeId !== undefined && event !== undefined ? `waits for ${oneLine(event)}` : undefined,
+    error === undefined ? undefined : oneLine(error instanceof Error ? error.message : String(error)),
+    delay === undefined ? undefined : `again in ${durationOf(delay)}`,
+  ];
+  return parts.filter((part) => part !== undefined).join(', ');
+}
+
+function dataOf({ output, error, ...event }: RunEvent, redact: (value: unknown) => unknown): object {
+  return {
+    ...event,
+    ...(output === undefined ? {} : { output: redact(output) }),
+    ...(error === undefined ? {} : { error: errorData(error) }),
+  };
+}

@@ -1,0 +1,114 @@
+import type { Command } from 'commander';
+import { DistributedWorker, type Engine } from '../../distributed/index.js';
+import { documented, duration, whole, withEngine } from '../command.js';
+import { usageError } from '../exit-codes.js';
+import { versionText } from '../output/text.js';
+import type { Session } from '../session.js';
+import { findConfig } from '../setup/config.js';
+import { chooseEngine, type EngineFlags } from '../setup/engine.js';
+import { Log } from '../setup/log.js';
+import { flowsOf, listOf, loadModule, runtimeOf, type Workflow } from '../setup/modules.js';
+
+interface WorkerFlags extends EngineFlags {
+  readonly concurrency?: number;
+  readonly id?: string;
+  readonly deadline?: number;
+  readonly json?: boolean;
+}
+
+/** `orchestrator worker`: executes nodes of the runs of an engine until it is asked to end. */
+export function addWorker(parent: Command, session: Session): void {
+  const command = parent
+    .command('worker')
+    .summary('execute the runs of an engine')
+    .description('Execute the runs of an engine: all flows that the modules export, until SIGINT or SIGTERM.')
+    .argument('[modules...]', 'modules that export flows (default: workflows of the config file)')
+    .option('--concurrency <count>', 'how many nodes at the same time (default: 10)', whole(1))
+    .option('--id <id>', 'its name in health and errors (default: host, process id, a random part)')
+    .option('--deadline <duration>', 'how long nodes may go on when it is asked to end (default: 10s)', duration);
+  withEngine(command).action((modules: string[], flags: WorkerFlags) => work(session, modules, flags));
+  documented(command, {
+    examples: [
+      [
+        'REDIS_URL=redis://127.0.0.1:6379 orchestrator worker ./order.js ./refund.js --concurrency 50',
+        'a worker for two modules',
+      ],
+      ['orchestrator worker --json 2>/dev/null', 'its log as lines of JSON'],
+    ],
+    json: `a line on the standard output for each thing that happens: { time, level, message, ... }`,
+    text: 'The first signal lets what is under way end, up to the deadline; the second ends at once: others take over then.',
+  });
+}
+
+async function work(session: Session, modules: readonly string[], flags: WorkerFlags): Promise<void> {
+  const interruption = session.interruption();
+  const found = await findConfig(session.io.cwd, flags.config);
+  const { workflows, runtime } = await loadWorkflows(modules.length > 0 ? modules : configured(found), session);
+  const engine = chooseEngine(session, flags, found);
+  const log = new Log(session, flags);
+  const { concurrency, id } = flags;
+  const worker = workerOf({ engine, workflows, concurrency, id, runtime }, log);
+  try {
+    await worker.start();
+    const names = worker.health().workflows;
+    log.info(`worker ${worker.id} takes work from ${engine.name}: ${names.map(versionText).join(', ')}`, {
+      workerId: worker.id,
+      engine: engine.name,
+      workflows: names,
+    });
+    await aborted(interruption);
+    log.info('stopping: nodes that are executed end first; a second signal ends at once', {});
+    await worker.stop(flags.deadline === undefined ? {} : { deadline: flags.deadline });
+    const { completed, failed, retried } = worker.health();
+    log.info(`stopped: ${completed} completed, ${failed} failed, ${retried} retried`, { completed, failed, retried });
+  } finally {
+    await engine.close();
+  }
+}
+
+/** What the flows of modules need to be executed. */
+export interface Loaded {
+  readonly workflows: readonly Workflow[];
+  readonly runtime: ReturnType<typeof runtimeOf>;
+}
+
+/** All flows of modules, each once. @throws {CliError} for a module without any */
+async function loadWorkflows(modules: readonly string[], { io }: Session): Promise<Loaded> {
+  if (modules.length === 0) throw usageError('no module is given, and no config file names workflows');
+  const workflows = new Set<Workflow>();
+  let runtime: Loaded['runtime'];
+  for (const module of modules) {
+    const exports = await loadModule(module, io.cwd);
+    const flows = flowsOf(exports);
+    if (flows.size === 0) throw usageError(`"${module}" exports no flow: it exports ${listOf(exports)}`);
+    for (const flow of flows.values()) workflows.add(flow);
+    runtime ??= runtimeOf(exports);
+  }
+  return { workflows: [...workflows], runtime };
+}
+
+/** A worker that tells of what goes wrong. */
+export function workerOf(
+  options: Loaded & { engine: Engine; concurrency?: number | undefined; id?: string | undefined },
+  log: Log,
+): DistributedWorker {
+  const worker = new DistributedWorker(options);
+  worker.on('warning', (error, details) => log.warn(error, details));
+  return worker;
+}
+
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function configured({ config, directory }: Awaited<ReturnType<typeof findConfig>>): readonly string[] {
+  return pathsOf(config.workflows, directory);
+}
+
+/** Paths of a config file are from where it is. */
+export function pathsOf(modules: readonly string[] = [], directory: string): readonly string[] {
+  return modules.map((module) => (module.startsWith('file:') ? module : `${directory}/${module}`));
+}

@@ -1,0 +1,103 @@
+import type { Command, Option } from 'commander';
+
+/** What stands for "a path": shells know those best themselves. */
+export const files = ':files';
+
+/**
+ * What may stand in the place of the last word: subcommands, options, values of options and arguments. All of it follows
+ * from the tree of commands.
+ *
+ * @param words - of the line, without the program; the last is what has been typed of the one to be completed
+ */
+export function candidates(program: Command, words: readonly string[]): string[] {
+  const last = words.at(-1) ?? '';
+  const { command, option, isBehindDashes, args } = placeOf(program, words.slice(0, -1));
+  if (option !== undefined) return valuesOf(option, last);
+  const [, flag, given = ''] = /^(--[^=]+)=(.*)$/s.exec(last) ?? [];
+  if (flag !== undefined && !isBehindDashes) {
+    const assigned = optionOf(command, flag);
+    return assigned === undefined
+      ? []
+      : valuesOf(assigned, given).map((value) => (value === files ? files : `${flag}=${value}`));
+  }
+  if (last.startsWith('-') && !isBehindDashes) return starting(flagsOf(command), last);
+  const names = args === 0 ? visible(command).flatMap((sub) => [sub.name(), ...sub.aliases()]) : [];
+  if (names.length > 0) return starting([...names, 'help'], last);
+  return argumentsOf(command, args, last);
+}
+
+interface Place {
+  readonly command: Command;
+  /** Whose value comes next. */
+  readonly option: Option | undefined;
+  readonly isBehindDashes: boolean;
+  /** How many arguments there have been. */
+  readonly args: number;
+}
+
+function placeOf(program: Command, words: readonly string[]): Place {
+  let place: Place = { command: program, option: undefined, isBehindDashes: false, args: 0 };
+  for (const word of words) place = { ...place, ...behind(place, word) };
+  return place;
+}
+
+function behind({ command, option, isBehindDashes, args }: Place, word: string): Partial<Place> {
+  if (option !== undefined) return { option: undefined };
+  if (isBehindDashes) return { args: args + 1 };
+  if (word === '--') return { isBehindDashes: true };
+  if (word.startsWith('-')) {
+    const known = optionOf(command, word);
+    return known?.required === true ? { option: known } : {};
+  }
+  const sub =
+    args === 0 ? command.commands.find((one) => one.name() === word || one.aliases().includes(word)) : undefined;
+  return sub === undefined ? { args: args + 1 } : { command: sub };
+}
+
+/** Of a command and of those above it. */
+function optionsOf(command: Command): Option[] {
+  const own = command.options.filter(({ hidden }) => !hidden);
+  return command.parent === null
+    ? own
+    : [...own, ...optionsOf(command.parent).filter(({ long }) => long !== '--version')];
+}
+
+function optionOf(command: Command, flag: string): Option | undefined {
+  return optionsOf(command).find(({ long, short }) => long === flag || short === flag);
+}
+
+function flagsOf(command: Command): string[] {
+  return [...optionsOf(command).flatMap(({ long }) => long ?? []), '--help'];
+}
+
+function visible(command: Command): Command[] {
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((sub) => sub.name() !== 'help') as Command[];
+}
+
+const paths = /^<(?:file|directory)>$/;
+
+function valuesOf({ argChoices, flags }: Option, typed: string): string[] {
+  const placeholder = flags.split(' ').at(-1) ?? '';
+  if (argChoices === undefined) return paths.test(placeholder) || /<json>/.test(placeholder) ? [files] : [];
+  // Of a list separated by commas the last word is completed.
+  const before = typed.slice(0, typed.lastIndexOf(',') + 1);
+  return starting(
+    argChoices.map((value) => before + value),
+    typed,
+  );
+}
+
+function argumentsOf(command: Command, index: number, typed: string): string[] {
+  const { registeredArguments: all } = command;
+  const argument = all[index] ?? (all.at(-1)?.variadic ? all.at(-1) : undefined);
+  if (argument === undefined) return [];
+  if (argument.argChoices !== undefined) return starting(argument.argChoices, typed);
+  return argument.name().startsWith('module') ? [files] : [];
+}
+
+function starting(words: readonly string[], typed: string): string[] {
+  return words.filter((word) => word.startsWith(typed));
+}

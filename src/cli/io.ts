@@ -1,0 +1,26 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** Where text is written, and whether somebody sees it there. */
+export interface Terminal extends Writable {
+  readonly isTTY?: boolean | undefined;
+  /** How many columns there are, for a terminal. */
+  readonly columns?: number | undefined;
+}
+
+/** Who tells of `SIGINT` and `SIGTERM`. */
+interface Signals {
+  on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  off(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+}
+
+/** All that the command line has of the world around it. */
+export interface Io {
+  readonly stdin: Readable;
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The directory that paths are from. */
+  readonly cwd: string;
+  /** Default: nobody, so nothing is interrupted. */
+  readonly signals?: Signals | undefined;
+}

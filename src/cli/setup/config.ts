@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Engine } from '../../distributed/index.js';
+import { aBoolean, aLimit, aName, anObjectOf, aValue, isPlainObject } from '../../validate.js';
+import { usageError } from '../exit-codes.js';
+import { loadModule } from './modules.js';
+
+/** What a config file says. All of it may be left out. */
+interface Config {
+  /** An address, as `--engine` takes it, or an engine. */
+  readonly engine?: string | Engine | undefined;
+  /** Of keys and tables, where the engine is an address. Default: `orchestrator`. */
+  readonly prefix?: string | undefined;
+  /** Milliseconds to wait for the engine's first answer, where it is an address. Default: 5000, for pglite 60000. */
+  readonly connectTimeout?: number | undefined;
+  /** Modules whose flows `worker` and `orchestrate` have, where they are given none. Paths are from the file. */
+  readonly workflows?: readonly string[] | undefined;
+  /** Modules whose loops `orchestrate` has, where it is given none. Paths are from the file. */
+  readonly loops?: readonly string[] | undefined;
+  readonly dashboard?: DashboardConfig | undefined;
+}
+
+interface DashboardConfig {
+  /** Default: 4300. */
+  readonly port?: number | undefined;
+  /** Default: 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** Shown at its top. Default: `orchestrator`. */
+  readonly title?: string | undefined;
+  /** Whether anything can be changed there. Default: true. */
+  readonly actions?: boolean | undefined;
+  /** Keys whose values are not shown, besides those that are known; `false` shows all. */
+  readonly redact?: readonly (string | RegExp)[] | false | undefined;
+}
+
+/** A config, and where it was found. */
+export interface FoundConfig {
+  readonly config: Config;
+  /** `undefined` where there is none. */
+  readonly path: string | undefined;
+  /** The directory that its paths are from. */
+  readonly directory: string;
+}
+
+const configNames = ['ts', 'mts', 'js', 'mjs', 'json'].map((extension) => `orchestrator.config.${extension}`);
+
+const modules = aValue('an array of paths of modules', (value) =>
+  isArrayOf(value, (item) => typeof item === 'string' && item !== ''),
+);
+
+const readDashboard = anObjectOf<DashboardConfig>({
+  port: aValue(
+    'a port, from 0 to 65535',
+    (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 65_536,
+  ),
+  host: aName,
+  title: aName,
+  actions: aBoolean,
+  redact: aValue(
+    'an array of keys and regular expressions, or false',
+    (value) => value === false || isArrayOf(value, (item) => typeof item === 'string' || item instanceof RegExp),
+  ),
+});
+
+const readConfig = anObjectOf<Config>({
+  engine: aValue('an address, or an engine', (value) => {
+    const { commit, begin } = Object(value) as Partial<Engine>;
+    return (typeof value === 'string' && value !== '') || (typeof commit === 'function' && typeof begin === 'function');
+  }),
+  prefix: aName,
+  connectTimeout: aLimit,
+  workflows: modules,
+  loops: modules,
+  dashboard: (value, field) => readDashboard(value, field),
+});
+
+/**
+ * Reads the config: the file that is given, else the first that is found from the working directory upwards.
+ *
+ * @throws {CliError} that names the file and the field
+ */
+export async function findConfig(cwd: string, given: string | undefined): Promise<FoundConfig> {
+  const path = given === undefined ? search(cwd) : resolve(cwd, given);
+  if (path === undefined) return { config: {}, path, directory: cwd };
+  if (!existsSync(path)) throw usageError(`there is no config file "${given}" (${path})`);
+  const value = path.endsWith('.json') ? await readJson(path) : await readModule(path, cwd);
+  try {
+    return { config: readConfig(value), path, directory: dirname(path) };
+  } catch (cause) {
+    throw usageError(`${path} is not as it has to be`, { cause });
+  }
+}
+
+function search(cwd: string): string | undefined {
+  for (let directory = resolve(cwd); ; directory = dirname(directory)) {
+    const found = configNames.map((name) => join(directory, name)).find((path) => existsSync(path));
+    if (found !== undefined || dirname(directory) === directory) return found;
+  }
+}
+
+async function readModule(path: string, cwd: string): Promise<unknown> {
+  const { values } = await loadModule(path, cwd);
+  if (!isPlainObject(values.get('default'))) throw usageError(`${path} must export an object as its default`);
+  return values.get('default');
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw usageError(`${path} cannot be read as JSON`, { cause });
+  }
+}
+
+function isArrayOf(value: unknown, test: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(test);
+}

@@ -1,0 +1,101 @@
+import { resolve } from 'node:path';
+import { type Engine, type EngineOptions, memory, pglite, postgres, redis } from '../../distributed/index.js';
+import { usageError } from '../exit-codes.js';
+import type { Session } from '../session.js';
+import type { FoundConfig } from './config.js';
+
+/** Options that choose an engine. */
+export interface EngineFlags {
+  readonly engine?: string | undefined;
+  readonly config?: string | undefined;
+  readonly prefix?: string | undefined;
+}
+
+const forms = 'redis://host:6379, postgres://host:5432/database, pglite:<directory> or memory:';
+
+/** How long a command waits for the first answer of a server, in milliseconds. */
+const patience = 5_000;
+
+/**
+ * Chooses an engine: what `--engine` says, else the config file, else `DATABASE_URL` or `REDIS_URL`.
+ *
+ * @throws {CliError} where nothing says it, or two do
+ */
+export function chooseEngine(session: Session, flags: EngineFlags, found: FoundConfig): Engine {
+  const engine = chosenEngine(session, flags, found);
+  if (engine !== undefined) return engine;
+  throw usageError(
+    `no engine is chosen: give --engine <address> (${forms}), set REDIS_URL or DATABASE_URL, or say engine in orchestrator.config.js`,
+  );
+}
+
+/** The same; `undefined` where nothing says it. */
+export function chosenEngine(session: Session, flags: EngineFlags, found: FoundConfig): Engine | undefined {
+  const { config, directory, path } = found;
+  const { REDIS_URL = '', DATABASE_URL = '' } = session.io.env;
+  const options = { prefix: flags.prefix ?? config.prefix, connectTimeout: config.connectTimeout };
+  if (flags.engine !== undefined) return engineAt(session, '--engine', flags.engine, session.io.cwd, options);
+  if (typeof config.engine === 'object') {
+    if (options.prefix === undefined) return config.engine;
+    throw usageError(`prefix is for engines that are given as an address: the one in ${path} has its own`);
+  }
+  if (config.engine !== undefined) return engineAt(session, `engine in ${path}`, config.engine, directory, options);
+  if (REDIS_URL !== '' && DATABASE_URL !== '') {
+    const how = 'give --engine "$REDIS_URL" or --engine "$DATABASE_URL", or say engine in orchestrator.config.js';
+    throw usageError(`both DATABASE_URL and REDIS_URL are set, so it is not clear which engine is meant: ${how}`);
+  }
+  if (DATABASE_URL !== '') return engineAt(session, 'DATABASE_URL', DATABASE_URL, session.io.cwd, options);
+  return REDIS_URL === '' ? undefined : engineAt(session, 'REDIS_URL', REDIS_URL, session.io.cwd, options);
+}
+
+function engineAt(
+  session: Session,
+  source: string,
+  address: string,
+  directory: string,
+  options: EngineOptions,
+): Engine {
+  hidePassword(session, address);
+  const [, scheme = '', rest = ''] = /^([a-z][a-z+.-]*):(.*)$/is.exec(address) ?? [];
+  const patient = { ...options, connectTimeout: options.connectTimeout ?? patience };
+  switch (scheme.toLowerCase()) {
+    case 'redis':
+    case 'rediss':
+      return redis(address, patient);
+    case 'postgres':
+    case 'postgresql':
+      return postgres(address, patient);
+    case 'pglite':
+      if (rest === '') throw usageError(`${source} must name a directory, as in pglite:./data`);
+      return pglite(resolve(directory, rest.replace(/^\/\/(?=.)/, '')), defined(options));
+    case 'memory':
+      return memory();
+    default:
+      throw usageError(`${source} must be ${forms}${scheme === '' ? '' : `, got ${scheme}:`}`);
+  }
+}
+
+/**
+ * Errors of clients may hold the address, or commands with what was in it. The password is taken out where it stands like
+ * that: as a bare word it may be any, such as the name of the server.
+ */
+function hidePassword(session: Session, address: string): void {
+  const [, password = ''] = /^[^:]+:\/\/[^/@]*?:(.*)@/s.exec(address) ?? [];
+  for (const form of new Set([password, decoded(password)])) {
+    if (form === '') continue;
+    for (const [before, after] of [':@', "''", '""']) session.hide(`${before}${form}${after}`, `${before}***${after}`);
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** An option that is `undefined` would stand in the place of a default. */
+function defined({ prefix, connectTimeout }: EngineOptions): EngineOptions {
+  return { ...(prefix === undefined ? {} : { prefix }), ...(connectTimeout === undefined ? {} : { connectTimeout }) };
+}

@@ -1,0 +1,29 @@
+import { type DistributedOrchestrator, type Engine, OrchestratorBuilder } from '../../distributed/index.js';
+import type { Session } from '../session.js';
+import { type FoundConfig, findConfig } from './config.js';
+import { chooseEngine, type EngineFlags } from './engine.js';
+
+/** A fleet as a command sees it: it has none of the workflows' code. */
+export interface Fleet {
+  readonly orchestrator: DistributedOrchestrator;
+  readonly engine: Engine;
+  readonly found: FoundConfig;
+}
+
+/** Opens the engine that was chosen, does something with it, and lets go of it. */
+export async function withFleet<Result>(
+  session: Session,
+  flags: EngineFlags,
+  work: (fleet: Fleet) => Promise<Result>,
+): Promise<Result> {
+  const found = await findConfig(session.io.cwd, flags.config);
+  const engine = chooseEngine(session, flags, found);
+  const orchestrator = new OrchestratorBuilder().engine(engine).build();
+  try {
+    await engine.open();
+    return await work({ orchestrator, engine, found });
+  } finally {
+    await orchestrator.close();
+    await engine.close();
+  }
+}

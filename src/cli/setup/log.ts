@@ -1,0 +1,38 @@
+import { errorData, jsonOf } from '../output/json.js';
+import { harmless, oneLine } from '../output/text.js';
+import { clockOf } from '../output/times.js';
+import type { Session } from '../session.js';
+
+/** What a program that goes on says: lines to be read on the standard error, or with `--json` to be parsed on the standard output. */
+export class Log {
+  constructor(
+    private readonly session: Session,
+    private readonly flags: { readonly json?: boolean | undefined },
+  ) {}
+
+  info(message: string, details: object): void {
+    this.#say('info', message, details);
+  }
+
+  /** Something has gone wrong that is dealt with. */
+  warn(error: unknown, details: object): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const { isVerbose } = this.session;
+    this.#say('warn', message, { ...details, error: errorData(error, { stack: isVerbose }) });
+    if (isVerbose && this.flags.json !== true && error instanceof Error) {
+      this.session.stderr.line(harmless(this.session.cleaned(String(error.stack))));
+    }
+  }
+
+  #say(level: 'info' | 'warn', message: string, details: object): void {
+    const { stdout, stderr } = this.session;
+    const text = this.session.cleaned(message);
+    const time = Date.now();
+    if (this.flags.json === true) {
+      stdout.line(this.session.cleaned(jsonOf({ time, level, message: text, ...details })));
+      return;
+    }
+    const mark = level === 'warn' ? `${stderr.styled('yellow', 'warning:')} ` : '';
+    stderr.line(`${stderr.styled('dim', clockOf(time))}  ${mark}${oneLine(text)}`);
+  }
+}

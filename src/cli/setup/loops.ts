@@ -1,0 +1,46 @@
+import { resolve } from 'node:path';
+import { Loop, lmdbStore, type Workflow, WorkflowOrchestrator } from '../../loops/index.js';
+import { isPlainObject } from '../../validate.js';
+import { usageError } from '../exit-codes.js';
+import type { Exports } from './modules.js';
+
+/**
+ * The loops that modules export, under one orchestrator: loops, workflows of them (`{ queues, loops }`), or an orchestrator
+ * that the module has put together itself.
+ *
+ * @returns `undefined` where there are none
+ * @throws {CliError} for more than one orchestrator, or a store for one that is there already
+ */
+export function loopsFrom(
+  modules: readonly Exports[],
+  { store, cwd }: { readonly store: string | undefined; readonly cwd: string },
+): WorkflowOrchestrator | undefined {
+  const values = [...new Set(modules.flatMap((exports) => [...exports.values.values()]))];
+  const owners = values.filter((value) => value instanceof WorkflowOrchestrator);
+  const workflows = values.filter(isWorkflow);
+  // A loop that is exported beside its workflow is in that already.
+  const placed = new Set<unknown>(workflows.flatMap(({ loops }) => loops));
+  const loops = values.filter((value): value is Loop => value instanceof Loop && !placed.has(value));
+  const [owner] = owners;
+  if (owner === undefined && workflows.length === 0 && loops.length === 0) return undefined;
+  if (owners.length > 1) throw usageError('the modules export several WorkflowOrchestrators, and a program has one');
+  if (owner !== undefined && store !== undefined) {
+    throw usageError('--store is for loops without an orchestrator: the one that is exported has its own options');
+  }
+  const options = store === undefined ? {} : { store: lmdbStore(resolve(cwd, store)) };
+  const orchestrator = owner ?? new WorkflowOrchestrator(options);
+  for (const workflow of workflows) orchestrator.load(workflow);
+  if (loops.length > 0) orchestrator.load({ loops });
+  return orchestrator;
+}
+
+/** Whether a module exports any. */
+export function hasLoops({ values }: Exports): boolean {
+  return [...values.values()].some(
+    (value) => value instanceof Loop || value instanceof WorkflowOrchestrator || isWorkflow(value),
+  );
+}
+
+function isWorkflow(value: unknown): value is Workflow {
+  return isPlainObject(value) && Array.isArray(value.loops) && !Array.isArray(value.nodes);
+}

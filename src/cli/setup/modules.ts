@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FlowNode, FlowRuntime, type Graph } from '../../flow/index.js';
+import { isPlainObject } from '../../validate.js';
+import { usageError } from '../exit-codes.js';
+import { importModule, isTypeScriptProblem } from './typescript.js';
+
+/** What a module exports, by name, each once. */
+export interface Exports {
+  /** As the user has named it, for messages. */
+  readonly module: string;
+  readonly values: ReadonlyMap<string, unknown>;
+}
+
+/** A flow, as code or as data. */
+export type Workflow = FlowNode | Graph;
+
+/** Loads a module of the user's: JavaScript, or TypeScript where Node or `tsx` can. @throws {CliError} that says what to do */
+export async function loadModule(module: string, cwd: string): Promise<Exports> {
+  const path = module.startsWith('file:') ? fileURLToPath(module) : resolve(cwd, module);
+  if (!existsSync(path)) throw usageError(`there is no module "${module}" (${path})`);
+  try {
+    return { module, values: distinct(await importModule(path, cwd)) };
+  } catch (cause) {
+    if (!isTypeScriptProblem(cause)) throw usageError(`"${module}" cannot be loaded`, { cause });
+    const ways =
+      'install tsx beside it (npm install --save-dev tsx), use Node 22.18 or later, or give the built module';
+    throw usageError(`"${module}" is, or imports, TypeScript that this Node ${process.version} cannot load: ${ways}`, {
+      cause,
+    });
+  }
+}
+
+/** The flows of a module, by the names of their exports. */
+export function flowsOf({ module, values }: Exports): ReadonlyMap<string, Workflow> {
+  const flows = new Map<string, Workflow>();
+  for (const [name, value] of values) {
+    if (isWorkflow(value)) flows.set(name, value);
+    else if (isForeign(value)) throw foreign(module, name);
+  }
+  return flows;
+}
+
+/**
+ * The one flow that is meant: the export of this name, or the flow of this name; without one the default export, else the
+ * only flow that there is.
+ */
+export function chooseFlow(exports: Exports, name?: string): Workflow {
+  const flows = flowsOf(exports);
+  const wanted = name ?? 'default';
+  const byId = [...flows.values()].filter((flow) => idOf(flow) === name);
+  const found = flows.get(wanted) ?? (byId.length === 1 ? byId[0] : undefined);
+  if (found !== undefined) return found;
+  const [only] = flows.values();
+  if (name === undefined && flows.size === 1 && only !== undefined) return only;
+  const which = name === undefined ? 'a flow as its default export' : `a flow "${name}"`;
+  const choose = name === undefined && flows.size > 1 ? '; say which' : '';
+  throw usageError(`"${exports.module}" does not export ${which}${choose}: it exports ${listOf(exports)}`);
+}
+
+/** The runtime that a module exports for its flows, if it does. */
+export function runtimeOf({ values }: Exports): FlowRuntime | undefined {
+  return [...values.values()].find((value) => value instanceof FlowRuntime);
+}
+
+/** What is there, for messages: `default (flow "order"), retries (number)`. */
+export function listOf({ values }: Exports): string {
+  const names = [...values].map(([name, value]) => `${name} (${kindOf(value)})`);
+  return names.join(', ') || 'nothing';
+}
+
+export function idOf(flow: Workflow): string {
+  return flow instanceof FlowNode ? flow.toBlueprint().id : flow.id;
+}
+
+function isWorkflow(value: unknown): value is Workflow {
+  if (value instanceof FlowNode) return true;
+  return (
+    isPlainObject(value) && typeof value.id === 'string' && Array.isArray(value.nodes) && Array.isArray(value.edges)
+  );
+}
+
+/** A flow whose class is not ours: the module has another copy of the package. */
+function isForeign(value: unknown): boolean {
+  const { toBlueprint } = Object(value) as { readonly toBlueprint?: unknown };
+  return typeof toBlueprint === 'function' && !(value instanceof FlowNode);
+}
+
+function foreign(module: string, name: string): Error {
+  const isTypeScript = /\.tsx?$/.test(module);
+  const other = isTypeScript ? ', or make the module an ES module ("type": "module" in its package.json, or .mts)' : '';
+  return usageError(
+    `the flow "${name}" of "${module}" is made with another copy of the package than this command has: use the command that is installed beside the module (npx orchestrator)${other}`,
+  );
+}
+
+/**
+ * Of CommonJS modules the default export is all that they export, and Node adds it under other names, too. An object of
+ * flows as the default export of any module is read the same way.
+ */
+function distinct(namespace: Record<string, unknown>): Map<string, unknown> {
+  const values = new Map(Object.entries(namespace).filter(([name]) => !interop.includes(name)));
+  const all = values.get('default');
+  if (!isPlainObject(all) || isWorkflow(all)) return values;
+  for (const [name, value] of Object.entries(all)) {
+    if (name === 'default' || (!values.has(name) && typeof value === 'object')) values.set(name, value);
+  }
+  return values;
+}
+
+const interop = ['module.exports', '__esModule'];
+
+function kindOf(value: unknown): string {
+  if (isWorkflow(value)) return `flow "${idOf(value)}"`;
+  if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;
+  return String(value.constructor?.name ?? 'object');
+}

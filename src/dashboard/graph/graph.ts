@@ -1,0 +1,37 @@
+import type { WorkflowBlueprint } from '../../flow/index.js';
+import type { EdgeView, NodeStatus, NodeView } from '../api.js';
+
+/** What is drawn. */
+export interface Graph {
+  readonly nodes: readonly (Pick<NodeView, 'id' | 'kind'> & {
+    /** Default: a node without one. */
+    readonly status?: NodeStatus | undefined;
+  })[];
+  readonly edges: readonly EdgeView[];
+}
+
+const builtIn = ['wait', 'sleep', 'subflow', 'batch'];
+
+/**
+ * A blueprint as it is drawn.
+ *
+ * @param statuses - how its nodes stand, by id. Default: they are drawn without
+ */
+export function graphOf(
+  blueprint: Pick<WorkflowBlueprint, 'nodes' | 'edges'>,
+  statuses: Readonly<Record<string, NodeStatus>> = {},
+): Graph {
+  const nodes = blueprint.nodes.map(({ id, uses }) => ({
+    id,
+    kind: builtIn.includes(uses) ? uses : 'function',
+    status: Object.hasOwn(statuses, id) ? statuses[id] : undefined,
+  }));
+  const edges = blueprint.edges.map(({ source, target, action, condition }): EdgeView => {
+    const label = [action, condition].filter((part) => part !== undefined).join(', ');
+    return { source, target, isFallback: false, ...(label === '' ? {} : { label }) };
+  });
+  const fallbacks = blueprint.nodes.flatMap(({ id, config }): EdgeView[] => {
+    return config?.fallback === undefined ? [] : [{ source: id, target: config.fallback, isFallback: true }];
+  });
+  return { nodes, edges: [...edges, ...fallbacks] };
+}

@@ -1,0 +1,40 @@
+import type { Problem } from '../api.js';
+import type { Refusal } from './refusal.js';
+
+/** On every response. Nothing but the page's own files is ever loaded or run, and no other site gets to see any of it. */
+const security: Readonly<Record<string, string>> = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
+type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
+
+export interface ResponseOptions {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A response with the headers that all have. */
+export function respond(body: Body, { status = 200, headers = {} }: ResponseOptions = {}): Response {
+  return new Response(body, { status, headers: { 'cache-control': 'no-store', ...security, ...headers } });
+}
+
+export function json(value: unknown, options: ResponseOptions = {}): Response {
+  const headers = { 'content-type': 'application/json; charset=utf-8', ...options.headers };
+  return respond(JSON.stringify(value), { ...options, headers });
+}
+
+export function problem({ code, message, status, headers }: Refusal): Response {
+  return json({ error: { code, message } } satisfies Problem, { status, headers });
+}
+
+/** The same without its body. */
+export function headOf(response: Response): Response {
+  void response.body?.cancel();
+  return new Response(null, { status: response.status, headers: response.headers });
+}

@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** Packages whose code is in the page. */
+const bundled = ['preact', '@dagrejs/dagre', '@dagrejs/graphlib', 'eventsource-client', 'eventsource-parser'];
+
+/**
+ * Writes the dashboard's page: `index.html`, `page.js`, `page.css`, and the licences of what is in it.
+ *
+ * @param {string | URL} folder - where it is written to; it is made where it is missing
+ * @returns {Promise<number>} how many bytes a browser loads, gzipped
+ */
+export async function buildPage(folder) {
+  const outDir = folder instanceof URL ? fileURLToPath(folder) : resolve(folder);
+  await mkdir(outDir, { recursive: true });
+  await build({
+    absWorkingDir: here,
+    entryPoints: { page: 'main.tsx' },
+    outdir: resolve(outDir),
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    charset: 'utf8',
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  await copyFile(join(here, 'index.html'), join(outDir, 'index.html'));
+  await writeFile(join(outDir, 'LICENSES.txt'), await licences());
+  return sizeOf(outDir);
+}
+
+async function sizeOf(folder) {
+  const names = (await readdir(folder)).filter((name) => /^(index\.html|page\.(js|css))$/.test(name));
+  const files = await Promise.all(names.map((name) => readFile(join(folder, name))));
+  return files.reduce((sum, file) => sum + gzipSync(file, { level: 9 }).length, 0);
+}
+
+async function licences() {
+  const texts = await Promise.all(
+    bundled.map(async (name) => {
+      const folder = folderOf(name);
+      const { version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+      return `${name} ${version} (${license})\n\n${(await readFile(join(folder, 'LICENSE'), 'utf8')).trim()}\n`;
+    }),
+  );
+  return texts.join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+function folderOf(name) {
+  const paths = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  for (const path of paths) {
+    const folder = join(path, name);
+    if (existsSync(join(folder, 'package.json'))) return folder;
+  }
+  throw new Error(`${name} is not installed`);
+}

@@ -1,0 +1,59 @@
+import type { ComponentChildren } from 'preact';
+import type { RequestError } from '../state/request.js';
+import { Button } from './button.js';
+import { Icon, type IconName } from './icon.js';
+
+interface EmptyProps {
+  readonly icon: IconName;
+  readonly title: string;
+  readonly children?: ComponentChildren;
+  /** `h1` where it is all that the page says. Default: `h2`. */
+  readonly heading?: 'h1' | 'h2';
+}
+
+/** Nothing is there: why, and what to do. */
+export function Empty({ icon, title, children, heading: Heading = 'h2' }: EmptyProps) {
+  return (
+    <div class="empty">
+      <span class="empty-sign">
+        <Icon name={icon} size={24} />
+      </span>
+      <Heading class="empty-title">{title}</Heading>
+      <div class="empty-text">{children}</div>
+    </div>
+  );
+}
+
+interface FailedProps extends Pick<EmptyProps, 'heading'> {
+  readonly error: RequestError;
+  readonly onRetry: () => void;
+}
+
+/** Something could not be read. */
+export function Failed({ error, onRetry, heading: Heading = 'h2' }: FailedProps) {
+  return (
+    <div class="empty" role="alert">
+      <span class="empty-sign tone-red">
+        <Icon name="alert" size={24} />
+      </span>
+      <Heading class="empty-title">
+        {error.code === 'offline' ? 'The server does not answer' : 'This could not be read'}
+      </Heading>
+      <div class="empty-text">
+        <p>{error.code === 'offline' ? 'It is asked again as soon as the connection is back.' : error.message}</p>
+        <Button onClick={onRetry}>Try again</Button>
+      </div>
+    </div>
+  );
+}
+
+/** Stands where something will be, in its size. */
+export function Skeleton({ rows = 8 }: { readonly rows?: number }) {
+  return (
+    <div class="skeleton" role="status" aria-label="Loading">
+      {Array.from({ length: rows }, (_, row) => (
+        <div key={row} class="skeleton-row" />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,32 @@
+import { Store } from './store.js';
+
+/** What is asked over the page. There is one dialog at a time. */
+export type OpenDialog =
+  | { readonly kind: 'unlock'; readonly isRefused?: boolean; readonly after?: () => void }
+  | { readonly kind: 'cancel'; readonly runId: string; readonly after?: (() => void) | undefined }
+  | {
+      readonly kind: 'signal';
+      readonly runId: string;
+      readonly awaiting: readonly string[];
+      readonly after?: (() => void) | undefined;
+    }
+  | {
+      readonly kind: 'confirm';
+      readonly title: string;
+      readonly text: string;
+      /** A name that comes from users. */
+      readonly subject?: string;
+      readonly label: string;
+      readonly confirm: () => void;
+    }
+  | { readonly kind: 'shortcuts' };
+
+export const dialog = new Store<OpenDialog | undefined>(undefined);
+
+export function openDialog(asked: OpenDialog): void {
+  dialog.set(asked);
+}
+
+export function closeDialog(): void {
+  dialog.set(undefined);
+}

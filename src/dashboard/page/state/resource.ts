@@ -1,0 +1,120 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { on } from './live.js';
+import { get, RequestError } from './request.js';
+import { token } from './session.js';
+import { useStore } from './store.js';
+
+/** What was read last, so that one who comes back sees it at once. The oldest make room. */
+const seen = new Map<string, unknown>();
+const mostSeen = 24;
+
+export interface Resource<Answer> {
+  readonly data: Answer | undefined;
+  readonly error: RequestError | undefined;
+  readonly isLoading: boolean;
+  /** Reads it again, at most once in `interval`: what is asked for meanwhile comes together. */
+  readonly reload: () => void;
+  readonly change: (change: (data: Answer) => Answer) => void;
+}
+
+interface State<Answer> {
+  readonly path: string;
+  readonly data: Answer | undefined;
+  readonly error: RequestError | undefined;
+  readonly isLoading: boolean;
+}
+
+/**
+ * Reads a path of the API, and again after each reconnection and with each token.
+ *
+ * @param interval - milliseconds between two readings. Default: 500
+ */
+export function useResource<Answer>(path: string, { interval = 500 } = {}): Resource<Answer> {
+  const [state, setState] = useState<State<Answer>>(() => beginning<Answer>(path));
+  const current = state.path === path ? state : beginning<Answer>(path);
+  const given = useStore(token);
+  const reading = useRef<Reading | undefined>(undefined);
+  const load = useCallback(
+    async (signal: AbortSignal) => {
+      try {
+        const data = await get<Answer>(path, signal);
+        if (signal.aborted) return;
+        keep(path, data);
+        setState({ path, data, error: undefined, isLoading: false });
+      } catch (error) {
+        if (signal.aborted) return;
+        const problem = error instanceof RequestError ? error : new RequestError(String(error), 'internal');
+        setState((last) => ({
+          path,
+          data: last.path === path ? last.data : undefined,
+          error: problem,
+          isLoading: false,
+        }));
+      }
+    },
+    [path],
+  );
+  // A new token is another reader.
+  useEffect(() => {
+    const begun = new Reading(load, interval);
+    reading.current = begun;
+    begun.ask();
+    const end = on('reconnected', () => begun.ask());
+    return () => {
+      end();
+      begun.end();
+    };
+  }, [load, interval, given]);
+  const reload = useCallback(() => reading.current?.ask(), []);
+  const change = useCallback(
+    (apply: (data: Answer) => Answer) => {
+      setState((last) => (last.path === path && last.data !== undefined ? { ...last, data: apply(last.data) } : last));
+    },
+    [path],
+  );
+  return { data: current.data, error: current.error, isLoading: current.isLoading, reload, change };
+}
+
+function beginning<Answer>(path: string): State<Answer> {
+  return { path, data: seen.get(path) as Answer | undefined, error: undefined, isLoading: true };
+}
+
+function keep(path: string, data: unknown): void {
+  seen.delete(path);
+  seen.set(path, data);
+  const [oldest] = seen.keys();
+  if (seen.size > mostSeen && oldest !== undefined) seen.delete(oldest);
+}
+
+/** One at a time, and not too often: whoever asks while it is read, or too soon, gets one more reading afterwards. */
+class Reading {
+  readonly #controller = new AbortController();
+  #isBusy = false;
+  #isAsked = false;
+
+  constructor(
+    private readonly load: (signal: AbortSignal) => Promise<void>,
+    private readonly interval: number,
+  ) {}
+
+  ask(): void {
+    if (this.#isBusy) this.#isAsked = true;
+    else void this.#run();
+  }
+
+  end(): void {
+    this.#controller.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#controller;
+    this.#isBusy = true;
+    do {
+      this.#isAsked = false;
+      const pause = new Promise((resolve) => setTimeout(resolve, this.interval));
+      await this.load(signal);
+      await pause;
+    } while (this.#isAsked && !signal.aborted);
+    this.#isBusy = false;
+  }
+}

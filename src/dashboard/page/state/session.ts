@@ -1,0 +1,48 @@
+import { Store } from './store.js';
+
+const tokenKey = 'orchestrator.token';
+const themeKey = 'orchestrator.theme';
+
+export type Theme = 'system' | 'light' | 'dark';
+
+/** What changing requests are sent with; kept until the tab is closed. */
+export const token = new Store<string | undefined>(undefined);
+
+/** Kept in this browser. */
+export const theme = new Store<Theme>('system');
+
+/** Takes the token that the address was opened with, and removes it from there: it is not to be in histories and pictures. */
+export function openSession(): void {
+  takeToken();
+  addEventListener('hashchange', takeToken);
+  token.set(read(() => sessionStorage.getItem(tokenKey)) ?? undefined);
+  const kept = read(() => localStorage.getItem(themeKey));
+  setTheme(kept === 'light' || kept === 'dark' ? kept : 'system');
+}
+
+function takeToken(): void {
+  const [, given] = /^#token=(.+)/.exec(location.hash) ?? [];
+  if (given === undefined) return;
+  history.replaceState(null, '', '#/runs');
+  setToken(read(() => decodeURIComponent(given)) ?? given);
+}
+
+export function setToken(value: string | undefined): void {
+  read(() => (value === undefined ? sessionStorage.removeItem(tokenKey) : sessionStorage.setItem(tokenKey, value)));
+  token.set(value);
+}
+
+export function setTheme(value: Theme): void {
+  read(() => (value === 'system' ? localStorage.removeItem(themeKey) : localStorage.setItem(themeKey, value)));
+  document.documentElement.dataset.theme = value;
+  theme.set(value);
+}
+
+/** Browsers may forbid pages to keep anything; addresses may be mistyped. */
+function read<Value>(access: () => Value): Value | undefined {
+  try {
+    return access();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,33 @@
+import type { RunsPage } from '../../../api.js';
+import { Button } from '../../parts/button.js';
+import type { RunsQuery } from './query.js';
+
+interface PagingProps {
+  readonly query: RunsQuery;
+  readonly page: RunsPage;
+  readonly onChange: (changes: Partial<RunsQuery>) => void;
+}
+
+/** Which page one came from. After the page was loaded anew that is not known: then there is the first. */
+const cameFrom = new Map<string, string>();
+
+export function Paging({ query: { cursor }, page, onChange }: PagingProps) {
+  const { cursor: next } = page;
+  if (cursor === '' && next === undefined) return null;
+  const previous = cameFrom.get(cursor);
+  const turn = (to: string) => {
+    if (to === next) cameFrom.set(to, cursor);
+    onChange({ cursor: to });
+    scrollTo({ top: 0 });
+  };
+  return (
+    <nav class="paging" aria-label="Pages of the list">
+      <Button icon="left" isDisabled={cursor === ''} onClick={() => turn(previous ?? '')}>
+        {cursor !== '' && previous === undefined ? 'First page' : 'Newer'}
+      </Button>
+      <Button isDisabled={next === undefined} onClick={() => turn(next ?? '')}>
+        Older
+      </Button>
+    </nav>
+  );
+}

@@ -1,0 +1,73 @@
+import type { Route } from '../../state/route.js';
+
+/** What the list of runs is asked for; it stands in the address. */
+export interface RunsQuery {
+  readonly statuses: readonly string[];
+  readonly workflow: string;
+  readonly text: string;
+  readonly range: RangeName | 'custom';
+  /** Epoch milliseconds of a custom range. */
+  readonly after: string;
+  readonly before: string;
+  readonly cursor: string;
+}
+
+export const ranges = {
+  all: ['Any time', 0],
+  '15m': ['Last 15 minutes', 15 * 60_000],
+  '1h': ['Last hour', 3_600_000],
+  '24h': ['Last 24 hours', 86_400_000],
+  '7d': ['Last 7 days', 7 * 86_400_000],
+} as const;
+export type RangeName = keyof typeof ranges;
+
+export const pageSize = 50;
+
+export function queryOf({ query }: Route): RunsQuery {
+  const { status = '', workflow = '', text = '', range = 'all', after = '', before = '', cursor = '' } = query;
+  return {
+    statuses: status === '' ? [] : status.split(','),
+    workflow,
+    text,
+    range: range === 'custom' ? range : Object.hasOwn(ranges, range) ? (range as RangeName) : 'all',
+    after,
+    before,
+    cursor,
+  };
+}
+
+/** As it stands in the address. Another filter begins at the first page. */
+export function addressOf(query: RunsQuery): Record<string, string> {
+  const { statuses, workflow, text, range, after, before, cursor } = query;
+  return {
+    status: statuses.join(','),
+    workflow,
+    text,
+    range: range === 'all' ? '' : range,
+    ...(range === 'custom' ? { after, before } : {}),
+    cursor,
+  };
+}
+
+/** As the API is asked. A range up to now begins at a whole minute, so that it is not another one each time. */
+export function pathOf(query: RunsQuery, now: number, more: Readonly<Record<string, string | number>> = {}): string {
+  const { statuses, workflow, text, range, after, before, cursor } = query;
+  const span = range === 'custom' ? 0 : ranges[range][1];
+  const begin = span === 0 ? '' : String(Math.floor((now - span) / 60_000) * 60_000);
+  const parameters = {
+    status: statuses.join(','),
+    workflow,
+    text,
+    after: range === 'custom' ? after : begin,
+    before: range === 'custom' ? before : '',
+    limit: pageSize,
+    cursor,
+    ...more,
+  };
+  const entries = Object.entries(parameters).flatMap(([key, value]) => (value === '' ? [] : [[key, String(value)]]));
+  return `runs?${new URLSearchParams(entries)}`;
+}
+
+export function isFiltered({ statuses, workflow, text, range }: RunsQuery): boolean {
+  return statuses.length > 0 || workflow !== '' || text !== '' || range !== 'all';
+}

@@ -1,0 +1,155 @@
+import type { Redactor } from './redactor.js';
+import { redacted } from './secret-keys.js';
+
+/** How many values are looked at, and how deep; what is behind them is left out. */
+const mostValues = 100_000;
+const deepest = 64;
+
+/** How much of a text is looked at beyond what is shown of it: what is cut may be half a secret. */
+export const beyond = 1_024;
+
+/**
+ * Writes a value as text, as far as it is to be shown, and says how long the whole would be. JSON is written as JSON; what
+ * is none is written so that one sees what it is. Nothing that a value holds is called: neither `toJSON` nor `toString`.
+ */
+export class Printer {
+  length = 0;
+  readonly #parts: string[] = [];
+  #kept = 0;
+  #seen = 0;
+  readonly #open = new Set<object>();
+
+  constructor(
+    private readonly limit: number,
+    private readonly redactor: Redactor,
+  ) {}
+
+  get text(): string {
+    return this.#parts.join('').slice(0, this.limit);
+  }
+
+  get isTruncated(): boolean {
+    return this.length > this.limit || this.#isExhausted;
+  }
+
+  print(value: unknown, indent = ''): void {
+    this.#seen++;
+    if (typeof value === 'string') this.#string(value);
+    else if (typeof value === 'object' && value !== null) this.#object(value, indent);
+    else this.#write(plainText(value));
+  }
+
+  get #isExhausted(): boolean {
+    return this.#seen > mostValues;
+  }
+
+  #write(text: string): void {
+    this.length += text.length;
+    if (this.#kept >= this.limit) return;
+    this.#parts.push(text);
+    this.#kept += text.length;
+  }
+
+  /** What is not shown of a text is only counted. */
+  #string(value: string): void {
+    const room = Math.max(0, this.limit - this.#kept);
+    const shown = room === 0 ? '' : value.slice(0, room + beyond);
+    this.#write(JSON.stringify(this.redactor.text(shown)));
+    this.length += value.length - shown.length;
+  }
+
+  #object(value: object, indent: string): void {
+    if (this.#open.has(value) || this.#open.size >= deepest) {
+      this.#write(this.#open.has(value) ? '[circular]' : '[…]');
+      return;
+    }
+    this.#open.add(value);
+    try {
+      this.#contents(value, indent);
+    } catch {
+      this.#write('[unreadable]');
+    } finally {
+      this.#open.delete(value);
+    }
+  }
+
+  #contents(value: object, indent: string): void {
+    if (Array.isArray(value)) this.#list('', value, indent);
+    else if (value instanceof Set) this.#list(`Set(${value.size}) `, value, indent);
+    else if (value instanceof Map) this.#fields(`Map(${value.size}) `, value, indent);
+    else if (value instanceof Error) this.#error(value, indent);
+    else {
+      const text = this.#wholeText(value);
+      if (text === undefined) this.#fields(nameOf(value, 'Object'), entriesOf(value), indent);
+      else this.#write(text);
+    }
+  }
+
+  /** What is said of an object whose parts are of no interest. */
+  #wholeText(value: object): string | undefined {
+    if (value instanceof Date) return Number.isNaN(+value) ? 'Invalid Date' : value.toISOString();
+    if (value instanceof RegExp) return `/${value.source}/${value.flags}`;
+    if (value instanceof URL) return this.redactor.text(value.href);
+    if (ArrayBuffer.isView(value)) return `${nameOf(value)}(${value.byteLength} bytes)`;
+    return undefined;
+  }
+
+  #error(error: Error, indent: string): void {
+    const { name, message, cause } = error;
+    this.#write(`${String(name)}: ${this.redactor.text(String(message))}`);
+    if (cause === undefined) return;
+    this.#write(', caused by ');
+    this.print(cause, indent);
+  }
+
+  #list(name: string, values: Iterable<unknown>, indent: string): void {
+    this.#enclosed(`${name}[`, ']', values, indent, (value, inner) => this.print(value, inner));
+  }
+
+  #fields(name: string, entries: Iterable<readonly [unknown, unknown]>, indent: string): void {
+    this.#enclosed(`${name}{`, '}', entries, indent, ([key, value], inner) => {
+      this.print(key, inner);
+      this.#write(': ');
+      if (typeof key === 'string' && this.redactor.hides(key, value)) this.#write(redacted);
+      else this.print(value, inner);
+    });
+  }
+
+  #enclosed<Item>(
+    begin: string,
+    end: string,
+    items: Iterable<Item>,
+    indent: string,
+    print: (item: Item, inner: string) => void,
+  ): void {
+    const inner = `${indent}  `;
+    let any = false;
+    this.#write(begin);
+    for (const item of items) {
+      this.#write(`${any ? ',' : ''}\n${inner}`);
+      any = true;
+      if (this.#isExhausted) {
+        this.#write('…');
+        break;
+      }
+      print(item, inner);
+    }
+    this.#write(any ? `\n${indent}${end}` : end);
+  }
+}
+
+function* entriesOf(value: object): Generator<readonly [string, unknown]> {
+  for (const key of Object.keys(value)) yield [key, (value as Record<string, unknown>)[key]];
+}
+
+/** The name of a value's class, and a space behind it; nothing for one that goes without saying. */
+function nameOf(value: object, unsaid = ''): string {
+  const name: unknown = Object(Object.getPrototypeOf(value)).constructor?.name;
+  return typeof name !== 'string' || name === unsaid ? '' : `${name} `;
+}
+
+function plainText(value: unknown): string {
+  if (typeof value === 'function') return '[function]';
+  if (Object.is(value, -0)) return '-0';
+  return typeof value === 'bigint' ? `${value}n` : String(value);
+}

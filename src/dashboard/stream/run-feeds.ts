@@ -1,0 +1,70 @@
+import type { DistributedOrchestrator } from '../../distributed/index.js';
+import { Feed, type State } from './feed.js';
+import { epoch } from './marks.js';
+import type { StreamReader } from './reader.js';
+
+interface RunFeed {
+  readonly feed: Feed;
+  readonly readers: Set<StreamReader>;
+}
+
+/** Who reads what happens in which run. However many read of one, it is looked at once. */
+export class RunFeeds {
+  readonly #feeds = new Map<string, RunFeed>();
+
+  constructor(
+    private readonly orchestrator: DistributedOrchestrator | undefined,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  enter(reader: StreamReader, runId: string): void {
+    if (this.orchestrator === undefined) return;
+    const known = this.#feeds.get(runId);
+    if (known !== undefined) {
+      known.readers.add(reader);
+      reader.tell('run', JSON.stringify({ runId }));
+      return;
+    }
+    const readers = new Set([reader]);
+    const tell = (state: string) => {
+      for (const one of readers) one.tell('run', state);
+    };
+    this.#feeds.set(runId, { feed: new Feed('run', lookAt(this.orchestrator, runId), tell, this.onError), readers });
+  }
+
+  leave(reader: StreamReader, runId: string): void {
+    const run = this.#feeds.get(runId);
+    if (run === undefined || !run.readers.delete(reader) || run.readers.size > 0) return;
+    run.feed.close();
+    this.#feeds.delete(runId);
+  }
+
+  touch(runId: string): void {
+    this.#feeds.get(runId)?.feed.touch();
+  }
+
+  touchAll(): void {
+    for (const { feed } of this.#feeds.values()) feed.touch();
+  }
+}
+
+const over: readonly string[] = ['completed', 'failed', 'cancelled', 'stalled'];
+
+/**
+ * Looks at a run: where its journal ends, how it stands, and what is under way in it. Nothing is read but what is new. While
+ * it goes on, it is told of now and then even so: what waits in a queue and what has just begun is written down nowhere.
+ */
+function lookAt({ engine }: DistributedOrchestrator, runId: string): () => Promise<State | undefined> {
+  let known = 2 ** 31 - 1;
+  return async () => {
+    const [tail, executing] = await Promise.all([
+      engine.checkpointStore.read(runId, known),
+      engine.workItemStateStore.getStates(runId),
+    ]);
+    if (tail === undefined) return undefined;
+    known = tail.seq;
+    const { status, createdAt } = tail.record;
+    const mark = [createdAt, tail.seq, status, executing, over.includes(status) ? 0 : epoch()];
+    return { value: { runId }, mark: JSON.stringify(mark) };
+  };
+}

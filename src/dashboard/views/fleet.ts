@@ -1,0 +1,16 @@
+import type { QueuesView, WorkerView } from '../api.js';
+import type { Watched } from './watched.js';
+
+/** What workers do, as they have said last. */
+export async function workerViews({ distributed, clock }: Watched): Promise<WorkerView[]> {
+  if (distributed === undefined) return [];
+  const [workers] = await Promise.all([distributed.listWorkerHealth(), clock.measure(distributed)]);
+  const { now } = clock;
+  return workers.map((worker) => ({ ...worker, seenAt: now - worker.age }));
+}
+
+/** What waits in queues, of the fleet and between loops. */
+export async function queuesView({ distributed, loops }: Watched): Promise<QueuesView> {
+  const fleet = await distributed?.engine.queue.depth();
+  return { ...(fleet && { fleet }), loops: loops?.metrics().queues ?? [] };
+}

@@ -1,0 +1,123 @@
+import type { PendingWork, RunMetrics } from '../../distributed/index.js';
+import type { Waiting, WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
+import type { EdgeView, NodeStatus, NodeView } from '../api.js';
+import type { Redactor } from '../redaction/redactor.js';
+import { maybeView } from '../redaction/views.js';
+
+/** What there is to know of a run, for its graph. */
+export interface KnownRun {
+  readonly result: WorkflowResult;
+  readonly pending: readonly PendingWork[];
+  readonly metrics: RunMetrics;
+  readonly isOver: boolean;
+}
+
+type Place = Pick<NodeView, 'status' | 'event' | 'until'>;
+
+const builtIn = ['wait', 'sleep', 'subflow', 'batch'];
+
+/** How much of outputs is shown in a graph, in characters: of all together, and of each. */
+const allOutputs = 262_144;
+const longestOutput = 8_192;
+
+export function nodeViews({ nodes }: WorkflowBlueprint, run: KnownRun, redactor: Redactor): NodeView[] {
+  const placeOf = placesIn(run);
+  const costs = costsOf(run.metrics);
+  const limit = Math.min(longestOutput, Math.ceil(allOutputs / nodes.length));
+  const { context } = run.result;
+  return nodes.map(({ id, uses }) => {
+    const { attempts, duration } = costs.get(id) ?? { attempts: 0, duration: 0 };
+    const place = placeOf(id);
+    const isDone = place.status === 'completed' || place.status === 'recovered';
+    const hidden = Object.hasOwn(context, id) && redactor.hides(id, context[id]);
+    const output = isDone && !hidden && Object.hasOwn(context, id) ? context[id] : undefined;
+    const view = maybeView(output, redactor, limit);
+    const kind = builtIn.includes(uses) ? uses : 'function';
+    return { id, kind, ...place, attempts, duration, ...(view && { output: view }) };
+  });
+}
+
+export function edgeViews({ nodes, edges }: WorkflowBlueprint): EdgeView[] {
+  const fallbacks = nodes.flatMap(({ id, config }) =>
+    config?.fallback === undefined ? [] : [{ source: id, target: config.fallback, isFallback: true }],
+  );
+  const taken = edges.map(({ source, target, action, condition }) => {
+    const label = action ?? condition;
+    return { source, target, ...(label === undefined ? {} : { label }), isFallback: false };
+  });
+  return [...taken, ...fallbacks];
+}
+
+/** What the run waits for that somebody can give it: events, not times. */
+export function awaitedEvents({ result, isOver }: KnownRun): string[] {
+  if (isOver) return [];
+  return [...new Set(result.awaiting.filter(({ until }) => until === undefined).map(({ event }) => event))];
+}
+
+/**
+ * How nodes stand. What is in the queue comes first: a node that waits, or is to be tried again, is there with its timer,
+ * and of one in a loop the turns before are known too. Of what is over, nothing waits any more: it was cut.
+ */
+function placesIn({ result, pending, isOver }: KnownRun): (id: string) => Place {
+  const items = new Map(pending.map((item) => [item.nodeId, item]));
+  const ends = endsOf(result, isOver);
+  const waits = waitsOf(result);
+  return (id) => {
+    const waiting = waits.get(id);
+    if (waiting !== undefined && !isOver) {
+      const { event, until } = waiting;
+      return { status: 'awaiting', event, ...(until === undefined ? {} : { until }) };
+    }
+    const item = items.get(id);
+    if (item !== undefined) return { status: statusOf(item) };
+    return { status: ends.get(id) ?? (waiting === undefined ? 'pending' : 'cut') };
+  };
+}
+
+/** What is waited for, by node; what waits inside of one is called by the nodes around it: `order/approval`. */
+function waitsOf({ awaiting }: WorkflowResult): Map<string, Waiting> {
+  const waits = new Map<string, Waiting>();
+  for (const waiting of awaiting) {
+    const parts = waiting.nodeId.split('/');
+    for (let length = 1; length <= parts.length; length++) {
+      const id = parts.slice(0, length).join('/');
+      if (!waits.has(id)) waits.set(id, waiting);
+    }
+  }
+  return waits;
+}
+
+function statusOf({ state, attempt }: PendingWork): NodeStatus {
+  if (state === 'active') return 'running';
+  return attempt > 1 ? 'retrying' : 'queued';
+}
+
+/** How nodes have ended, as far as they have. */
+function endsOf(result: WorkflowResult, isOver: boolean): Map<string, NodeStatus> {
+  const ends = new Map<string, NodeStatus>();
+  const set = (ids: readonly string[], status: NodeStatus) => {
+    for (const id of ids) ends.set(id, status);
+  };
+  const { errors, unreached, completed, skipped, cutShort } = result;
+  set(idsOf(errors), 'failed');
+  // One that was tried, and is to be tried again, has not failed yet.
+  set(idsOf(unreached), 'pending');
+  set([...cutShort, ...idsOf(unreached.filter(({ isReady }) => isReady))], isOver ? 'cut' : 'queued');
+  set(completed, 'completed');
+  set(skipped, 'skipped');
+  for (const { nodeId, recoveredBy } of errors) if (recoveredBy !== undefined) ends.set(nodeId, 'recovered');
+  return ends;
+}
+
+function idsOf(list: readonly { readonly nodeId: string }[]): string[] {
+  return list.map(({ nodeId }) => nodeId);
+}
+
+function costsOf({ steps }: RunMetrics): Map<string, { attempts: number; duration: number }> {
+  const costs = new Map<string, { attempts: number; duration: number }>();
+  for (const { nodeId, duration } of steps) {
+    const cost = costs.get(nodeId) ?? { attempts: 0, duration: 0 };
+    costs.set(nodeId, { attempts: cost.attempts + 1, duration: cost.duration + duration });
+  }
+  return costs;
+}

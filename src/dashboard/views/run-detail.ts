@@ -1,0 +1,70 @@
+import {
+  type DistributedOrchestrator,
+  type PendingWork,
+  type RunInfo,
+  WorkflowNotFoundError,
+} from '../../distributed/index.js';
+import type { WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
+import type { RunDetail } from '../api.js';
+import { maybeView, valueView } from '../redaction/views.js';
+import { attemptViews, failureViews } from './attempts.js';
+import { awaitedEvents, edgeViews, nodeViews } from './nodes.js';
+import { runSummary } from './runs.js';
+import { fleetOf, type Watched } from './watched.js';
+
+/** What can be told of a run by its graph. */
+interface Inside {
+  readonly blueprint: WorkflowBlueprint;
+  readonly result: WorkflowResult;
+  readonly pending: readonly PendingWork[];
+}
+
+/** All that is shown of a run. What needs its graph is left out where nobody knows that. @throws {RunNotFoundError} */
+export async function runDetail(watched: Watched, runId: string): Promise<RunDetail> {
+  const { redactor, clock } = watched;
+  const orchestrator = fleetOf(watched);
+  const run = await orchestrator.run(runId);
+  const [inside, errors, metrics, given] = await Promise.all([
+    insideOf(orchestrator, run),
+    orchestrator.errors(runId),
+    orchestrator.metrics(runId),
+    orchestrator.input(runId),
+    clock.ask(orchestrator, runId),
+  ]);
+  const { steps: _, ...costs } = metrics;
+  const failures = failureViews(errors, redactor);
+  const input = maybeView(given, redactor);
+  const output = maybeView(run.output, redactor);
+  const known = inside && { ...inside, metrics, isOver: run.finishedAt !== undefined };
+  return {
+    run: runSummary(run, redactor),
+    time: clock.now,
+    ...(known && {
+      graph: { nodes: nodeViews(known.blueprint, known, redactor), edges: edgeViews(known.blueprint) },
+      context: valueView(known.result.context, redactor),
+    }),
+    attempts: attemptViews(metrics, inside?.pending ?? [], failures, clock.now),
+    ...(input && { input }),
+    ...(output && { output }),
+    errors: failures,
+    metrics: costs,
+    awaiting: known === undefined ? [] : awaitedEvents(known),
+  };
+}
+
+async function insideOf(
+  orchestrator: DistributedOrchestrator,
+  { runId, workflow, version }: RunInfo,
+): Promise<Inside | undefined> {
+  try {
+    const [blueprint, result, pending] = await Promise.all([
+      orchestrator.blueprint(workflow, version),
+      orchestrator.result(runId),
+      orchestrator.pendingWork(runId),
+    ]);
+    return { blueprint, result, pending };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}

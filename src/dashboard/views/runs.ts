@@ -1,0 +1,50 @@
+import type { RunFilter, RunInfo, RunStatus } from '../../distributed/index.js';
+import type { RunSummary, RunsPage } from '../api.js';
+import type { Redactor } from '../redaction/redactor.js';
+import { fleetOf, type Watched } from './watched.js';
+
+/** Runs, as a query asks for them. @throws {ValidationError} for what is no filter */
+export async function runsPage(watched: Watched, query: URLSearchParams): Promise<RunsPage> {
+  const { runs, cursor } = await fleetOf(watched).listRuns(filterOf(query));
+  return { runs: runs.map((run) => runSummary(run, watched.redactor)), ...(cursor === undefined ? {} : { cursor }) };
+}
+
+export function runSummary(run: RunInfo, redactor: Redactor): RunSummary {
+  const { runId, workflow, version, status, priority, createdAt, startAt, updatedAt } = run;
+  const { finishedAt, deadline, error } = run;
+  return {
+    runId,
+    workflow,
+    version,
+    status,
+    priority,
+    createdAt,
+    startAt,
+    updatedAt,
+    ...(finishedAt === undefined ? {} : { finishedAt }),
+    ...(deadline === undefined ? {} : { deadline }),
+    ...(error === undefined ? {} : { error: redactor.text(error) }),
+  };
+}
+
+function filterOf(query: URLSearchParams): RunFilter {
+  const text = (name: string) => query.get(name) || undefined;
+  const status = text('status')?.split(',') as RunStatus[] | undefined;
+  return {
+    status,
+    workflow: text('workflow'),
+    version: text('version'),
+    text: text('text'),
+    after: numberIn(query, 'after'),
+    before: numberIn(query, 'before'),
+    order: text('order') as RunFilter['order'],
+    limit: numberIn(query, 'limit'),
+    cursor: text('cursor'),
+  };
+}
+
+/** What is no number is `NaN`, which those refuse who get it. */
+export function numberIn(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  return text === null || text === '' ? undefined : Number(text);
+}

@@ -1,0 +1,233 @@
+import { Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { exitCodeOf } from '../../src/cli/exit-codes.js';
+import { errorData, jsonOf } from '../../src/cli/output/json.js';
+import { Output } from '../../src/cli/output/output.js';
+import { type Column, writeFields, writeTable } from '../../src/cli/output/table.js';
+import { cut, harmless, oneLine, versionText, widthOf } from '../../src/cli/output/text.js';
+import { agoOf, durationOf, readDuration, readTime, timeOf } from '../../src/cli/output/times.js';
+
+describe('text for a terminal', () => {
+  it('has nothing in it that a terminal acts on', () => {
+    const hostile = '\u001b[2J\u009b31m\u0007\u0000\r\u202e\u2028\ud800\ufeff';
+    expect(harmless(hostile)).toBe('\\u001b[2J\\u009b31m\\u0007\\u0000\\r\\u202e\\u2028\\ud800\\ufeff');
+    expect(harmless('tab\tline\n')).toBe('tab\tline\n');
+    expect(oneLine('tab\tline\n')).toBe('tab\\tline\\n');
+  });
+
+  it('cuts the hashes of versions short, and nothing else', () => {
+    const hash = '-CY098hfZvxwExMnqylvYAzGjjnZijiMvT40VcyIdu0';
+    expect(versionText(hash)).toBe('-CY098hf…');
+    expect(versionText(`order@${hash}`)).toBe('order@-CY098hf…');
+    expect(versionText('order@1.0.0')).toBe('order@1.0.0');
+    expect(versionText('a\nb@1')).toBe('a\\nb@1');
+  });
+
+  it('takes as many columns as a terminal gives it', () => {
+    expect(['abc', '日本', 'e\u0301', '👩‍👩‍👧', '한'].map(widthOf)).toEqual([3, 4, 1, 2, 2]);
+  });
+
+  it('is cut to its columns, between characters', () => {
+    expect(cut('abcdef', 6)).toBe('abcdef');
+    expect(cut('abcdef', 4)).toBe('abc…');
+    expect(cut('日本語', 4)).toBe('日…');
+  });
+});
+
+describe('times', () => {
+  it.each([
+    [0, '0 ms'],
+    [-5, '0 ms'],
+    [850.4, '850 ms'],
+    [999.6, '1.0 s'],
+    [4_200, '4.2 s'],
+    [59_999, '1m'],
+    [200_000, '3m 20s'],
+    [7_500_000, '2h 5m'],
+    [3_600_000, '1h'],
+    [273_600_000, '3d 4h'],
+  ])('says %d ms as %s', (milliseconds, text) => {
+    expect(durationOf(milliseconds)).toBe(text);
+  });
+
+  it('says how long ago something was, or when it will be', () => {
+    expect(agoOf(1_000, 4_000)).toBe('3.0 s ago');
+    expect(agoOf(64_000, 4_000)).toBe('in 1m');
+    expect(timeOf(new Date(2026, 0, 2, 3, 4, 5).getTime())).toBe('2026-01-02 03:04:05');
+  });
+
+  it.each([
+    ['500', 500],
+    ['500ms', 500],
+    ['1.5s', 1_500],
+    ['5m', 300_000],
+    ['2h', 7_200_000],
+    ['7d', 604_800_000],
+    ['soon', undefined],
+    ['-1s', undefined],
+    ['', undefined],
+  ])('reads %j as a duration', (text, milliseconds) => {
+    expect(readDuration(text)).toBe(milliseconds);
+  });
+
+  it('reads a time as how long ago it was, or as a date', () => {
+    expect(readTime('30m', 10_000_000)).toBe(8_200_000);
+    expect(readTime('2026-11-21T19:00:00Z', 0)).toBe(Date.UTC(2026, 10, 21, 19));
+    expect(['yesterday', '2026-99-99', '17'].map((text) => readTime(text, 0))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});
+
+describe('JSON', () => {
+  it('is written of any value', () => {
+    const circular: Record<string, unknown> = { at: new Date(0), bad: new Date(Number.NaN) };
+    circular.self = circular;
+    const value = [1n, new Map([['a', new Set([1])]]), circular, Buffer.from('ab'), () => 1, Symbol('s'), undefined];
+    expect(JSON.parse(jsonOf(value))).toEqual([
+      '1',
+      [['a', [1]]],
+      { at: '1970-01-01T00:00:00.000Z', bad: null, self: '[circular]' },
+      '[2 bytes]',
+      '[function]',
+      '[symbol]',
+      null,
+    ]);
+    expect(jsonOf(undefined)).toBe('null');
+    expect(jsonOf({ error: new TypeError('no') })).toBe('{"error":{"name":"TypeError","message":"no"}}');
+  });
+
+  it('has nothing in it that a terminal acts on, and is the same value', () => {
+    const text = '\u009b31m\u202e\u001b';
+    expect(jsonOf(text)).toBe('"\\u009b31m\\u202e\\u001b"');
+    expect(JSON.parse(jsonOf(text))).toBe(text);
+  });
+
+  it('says of an error its class, message, code and causes, and its stack where that is asked for', () => {
+    const error = Object.assign(new Error('outer', { cause: 'why' }), { code: 'E_X' });
+    expect(errorData(error)).toEqual({
+      name: 'Error',
+      message: 'outer',
+      code: 'E_X',
+      cause: { name: 'Error', message: 'why' },
+    });
+    expect(errorData(error, { stack: true })).toHaveProperty('stack');
+    expect(errorData({ a: 1 })).toEqual({ name: 'Error', message: '{"a":1}' });
+  });
+});
+
+describe('tables', () => {
+  const columns: Column<{ readonly id: string; readonly count?: number; readonly note: string }>[] = [
+    { title: 'ID', value: ({ id }) => id, style: () => 'green' },
+    { title: 'COUNT', value: ({ count }) => count, align: 'right' },
+    { title: 'NOTE', value: ({ note }) => note, least: 6 },
+  ];
+  const rows = [
+    { id: 'short', count: 5, note: 'a note that is long' },
+    { id: 'longer id', note: 'line\nend' },
+  ];
+
+  it('have columns that are aligned, and no spaces at their ends', () => {
+    expect(tableOf(rows)).toBe(
+      ['ID         COUNT  NOTE', 'short          5  a note that is long', 'longer id         line\\nend', ''].join(
+        '\n',
+      ),
+    );
+  });
+
+  it('are as wide as the terminal at most', () => {
+    const text = tableOf(rows, 24);
+    expect(text).toBe(
+      ['ID         COUNT  NOTE', 'short          5  a not…', 'longer id         line…', '']
+        .join('\n')
+        .replace('line…', 'line\\…'),
+    );
+    expect(Math.max(...text.split('\n').map(widthOf))).toBeLessThanOrEqual(24);
+  });
+
+  it('keep what may not be narrowed, however narrow the terminal is', () => {
+    expect(tableOf(rows, 5)).toContain('longer id         line\\…');
+  });
+
+  it('are aligned where characters are two columns wide', () => {
+    expect(tableOf([{ id: '日本', count: 1, note: 'x' }])).toBe('ID    COUNT  NOTE\n日本      1  x\n');
+  });
+
+  it('have colours that take no room', () => {
+    const text = tableOf(rows, 60, true);
+    expect(text).toContain('\u001b[32mshort\u001b[39m');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
+    expect(text.replace(/\u001b\[\d+m/g, '')).toBe(tableOf(rows, 60));
+  });
+
+  it('of names and values have those that are given', () => {
+    const { output, text } = outputOf();
+    writeFields(output, [
+      ['a', 'one'],
+      ['gone', undefined],
+      ['longer', 'two'],
+    ]);
+    expect(text()).toBe('a       one\nlonger  two\n');
+  });
+
+  function tableOf(given: typeof rows, width?: number, isColoured = false): string {
+    const { output, text } = outputOf(width);
+    output.isColoured = isColoured;
+    writeTable(output, given, columns);
+    return text();
+  }
+});
+
+describe('a stream', () => {
+  it('waits for a slow reader, and not for one that has gone', async () => {
+    let release = () => {};
+    const stream = new Writable({
+      highWaterMark: 1,
+      write: (_chunk, _encoding, done) => {
+        release = done;
+      },
+    });
+    let closed = 0;
+    const output = new Output(stream, () => closed++);
+    output.line('full');
+    const drained = output.drained();
+    release();
+    await drained;
+    stream.destroy(Object.assign(new Error('gone'), { code: 'EPIPE' }));
+    await new Promise((resolve) => setImmediate(resolve));
+    output.line('nobody');
+    await output.drained();
+    expect(closed).toBe(1);
+  });
+});
+
+describe('exit codes', () => {
+  it.each([
+    ['ERR_VALIDATION', 2],
+    ['ERR_RUN_NOT_FOUND', 3],
+    ['ERR_RUN_STATE', 4],
+    ['ERR_ENGINE', 5],
+    ['ERR_ELSE', 1],
+  ])('follow from the code of an error: %s is %i', (code, exitCode) => {
+    expect(exitCodeOf(Object.assign(new Error('x'), { code }))).toBe(exitCode);
+  });
+
+  it('are 1 for whatever else is thrown', () => {
+    expect([undefined, null, 'text'].map(exitCodeOf)).toEqual([1, 1, 1]);
+  });
+});
+
+function outputOf(width?: number) {
+  let written = '';
+  const stream = new Writable({
+    decodeStrings: false,
+    write: (chunk, _encoding, done) => {
+      written += chunk;
+      done();
+    },
+  });
+  const output = new Output(Object.assign(stream, { isTTY: width !== undefined, columns: width }), () => undefined);
+  return { output, text: () => written };
+}

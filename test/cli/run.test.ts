@@ -1,0 +1,189 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Call, call, jsonOf } from './call.js';
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'orchestrator-cli-'));
+});
+
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+describe('run', () => {
+  it('writes the output of the default export to the standard output, and nothing else', async () => {
+    const { code, stdout } = await call(['run', 'order.ts', '--context', '{"total":3}']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ charged: 3 });
+  });
+
+  it('takes its input from the standard input, from a file, or as it is given', async () => {
+    const file = join(directory, 'input.json');
+    await writeFile(file, '7');
+    const outcomes = await Promise.all([
+      call(['run', 'order.ts', '--input', '-'], { stdin: '5' }),
+      call(['run', 'order.ts', '--input', file]),
+      call(['run', 'order.ts', '--input', '9']),
+      call(['run', 'order.ts', '--context', '-'], { stdin: '{"total":11}' }),
+    ]);
+    expect(outcomes.map((outcome) => jsonOf(outcome).charged)).toEqual([5, 7, 9, 11]);
+  });
+
+  it('finds a flow by its export, by its own name, and where it is the only one', async () => {
+    expect((await call(['run', 'several.ts', 'second'])).stdout).toBe('2\n');
+    expect((await call(['run', 'several.ts', 'a'])).stdout).toBe('1\n');
+    expect((await call(['run', 'single.ts', '--input', '"given"'])).stdout).toBe('given\n');
+  });
+
+  it('executes a flow that is data with the runtime that the module exports', async () => {
+    expect((await call(['run', 'data.ts', '--input', '21'])).stdout).toBe('42\n');
+  });
+
+  it('writes nothing for a run without an output', async () => {
+    expect((await call(['run', 'order.ts', 'silent', '--quiet'])).stdout).toBe('');
+  });
+
+  it('shows what a terminal would act on as escapes', async () => {
+    expect((await call(['run', 'order.ts', 'text'])).stdout).toBe('two\nlines \\u001b]0;title\\u0007\n');
+  });
+
+  it('writes all that has come of a run as JSON', async () => {
+    const outcome = await call(['run', 'order.ts', '--json', '--run-id', 'r-1', '--concurrency', '2']);
+    expect(jsonOf(outcome)).toEqual({
+      runId: 'r-1',
+      status: 'completed',
+      output: { charged: 20 },
+      context: { fetch: 20, price: 20, charge: { charged: 20 } },
+      errors: [],
+      completed: ['fetch', 'price', 'charge'],
+      skipped: ['review'],
+      awaiting: [],
+      duration: expect.any(Number),
+    });
+  });
+
+  it('ends with 1 and one line with the cause where the run fails', async () => {
+    const { code, stdout, stderr } = await call(['run', 'order.ts', 'broken', '-q']);
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(
+      /^error: flow "broken" failed after \S+ ms: node "fail" failed: no \\u001b\[31mmoney\\u0007 left: the bank is closed\n$/,
+    );
+  });
+
+  it('writes what has failed as JSON, too', async () => {
+    const outcome = await call(['run', 'order.ts', 'broken', '-q', '--json']);
+    expect(outcome.code).toBe(1);
+    expect(jsonOf(outcome)).toMatchObject({
+      status: 'failed',
+      output: null,
+      errors: [{ nodeId: 'fail', attempts: 1, error: { name: 'Error', cause: { message: 'the bank is closed' } } }],
+    });
+  });
+
+  it('ends with 1 where the limit of the run is reached', async () => {
+    const { code, stderr } = await call(['run', 'order.ts', 'slow', '-q', '--timeout', '50ms']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: flow "slow" cancelled after .*timed out after 50 ms/);
+  });
+
+  it('ends with 130 when it is interrupted, after its nodes have ended', async () => {
+    const running = new Call(['run', 'order.ts', 'slow', '--json']);
+    await running.writes('slow › wait');
+    running.interrupt();
+    const outcome = await running.ended;
+    expect(outcome).toMatchObject({ code: 130, stderr: expect.stringMatching(/\nerror: interrupted\n$/) });
+    expect(jsonOf(outcome).status).toBe('cancelled');
+  });
+
+  it('walks through a flow and executes nothing with --dry-run', async () => {
+    const { stdout } = await call(['run', 'order.ts', 'chosen', '--dry-run']);
+    expect(stdout).toBe('NODE    EXECUTES  ACTION\nchoose  choose    left\nleft    left\n');
+    const steps = jsonOf(await call(['run', 'order.ts', 'chosen', '--dry-run', '--json']));
+    expect(steps).toEqual({
+      steps: [
+        { nodeId: 'choose', uses: 'choose', action: 'left' },
+        { nodeId: 'left', uses: 'left' },
+      ],
+    });
+    expect((await call(['run', 'data.ts', '--dry-run'])).stdout).toContain('double');
+  });
+
+  it('saves a run that waits, and goes on with what it has waited for', async () => {
+    const saved = ['run', 'order.ts', '-q', '--checkpoint', directory];
+    const waiting = await call([...saved, '--run-id', 'dear', '--input', '500']);
+    expect(waiting.code).toBe(1);
+    expect(waiting.stderr).toBe('error: flow "order" waits for approval: --resume dear goes on\n');
+    const resumed = await call([...saved, '--resume', 'dear', '--event', 'approval={"by":"ada"}', '--json']);
+    expect(resumed.code).toBe(0);
+    expect(jsonOf(resumed)).toMatchObject({ runId: 'dear', status: 'completed', output: { charged: 500 } });
+  });
+
+  it('takes an event without a value as null', async () => {
+    const saved = ['run', 'order.ts', '-q', '--checkpoint', directory];
+    await call([...saved, '--run-id', 'null', '--input', '500']);
+    const resumed = await call([...saved, '--resume', 'null', '--event', 'approval', '--json']);
+    expect(jsonOf(resumed).context.review).toBeNull();
+  });
+
+  it('says that a run that waits could be resumed if it had been saved', async () => {
+    const { stderr } = await call(['run', 'order.ts', '-q', '--input', '500']);
+    expect(stderr).toBe('error: flow "order" waits for approval: with --checkpoint it could be resumed\n');
+  });
+
+  it.each([
+    [3, ['--checkpoint', 'nowhere', '--resume', 'gone'], 'run "gone" is not in nowhere'],
+    [2, ['--resume', 'x'], '--resume needs --checkpoint <directory>'],
+    [2, ['--event', 'x=1'], '--event is for a run that is resumed'],
+    [2, ['--input', '-', '--context', '-'], '--input and --context cannot both come from the standard input'],
+    [2, ['--context', '[1]'], '--context must be a JSON object'],
+    [2, ['--input', '{"a":'], '--input: the text is not JSON'],
+    [2, ['--input', 'gone.json'], '--input: "gone.json" cannot be read, and is no JSON'],
+    [2, ['--input', 'order.ts'], '--input: "order.ts" is not JSON'],
+    [2, ['--concurrency', '0'], "option '--concurrency <count>' argument '0' is invalid"],
+    [2, ['--timeout', 'soon'], 'It must be a duration: 500ms, 30s, 5m, 2h or 7d.'],
+  ])('ends with %i for %j', async (code, args, message) => {
+    const outcome = await call(['run', 'order.ts', '-q', ...args]);
+    expect(outcome.stderr).toContain(message);
+    expect(outcome).toMatchObject({ code, stdout: '' });
+  });
+
+  it('refuses a new input for a run that is resumed', async () => {
+    const saved = ['run', 'order.ts', '-q', '--checkpoint', directory];
+    await call([...saved, '--run-id', 'again', '--input', '500']);
+    const resumed = await call([...saved, '--resume', 'again', '--input', '1']);
+    expect(resumed.stderr).toBe('error: a run that is resumed has its --input, --context and --run-id already\n');
+    const other = await call(['run', 'single.ts', '-q', '--checkpoint', directory, '--resume', 'again']);
+    expect(other).toMatchObject({ code: 4, stderr: expect.stringContaining('is a run of "order", not of "only"') });
+  });
+});
+
+describe('modules', () => {
+  it.each([
+    ['gone.ts', /there is no module "gone.ts" \(\/.*gone.ts\)/],
+    ['throwing.ts', /"throwing.ts" cannot be loaded: the module fails as it is loaded/],
+    [
+      'nothing.ts',
+      /does not export a flow as its default export: it exports answer \(number\), greet \(function\), nobody \(null\), today \(Date\)/,
+    ],
+    ['several.ts', /default export; say which: it exports first \(flow "a"\), second \(flow "b"\)/],
+    ['object.cjs', /it exports .*settings \(Object\)/],
+    ['foreign.ts', /the flow "default" of "foreign.ts" is made with another copy of the package/],
+  ])('refuses %s with 2', async (module, message) => {
+    const { code, stderr } = await call(['run', module]);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(2);
+  });
+
+  it('takes a module as a file URL', async () => {
+    const url = new URL('fixtures/single.ts', import.meta.url).href;
+    expect((await call(['run', url])).stdout).toBe('one\n');
+  });
+
+  it('shows the stack of an error with --verbose, and only then', async () => {
+    expect((await call(['run', 'throwing.ts'])).stderr).not.toContain('    at ');
+    expect((await call(['run', 'throwing.ts', '--verbose'])).stderr).toMatch(/\n +at .*throwing\.ts/);
+  });
+});

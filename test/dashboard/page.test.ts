@@ -1,0 +1,320 @@
+import { type ServedDashboard, type ServeOptions, serveDashboard } from 'orchestrator/dashboard';
+import type { Page } from 'playwright-core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { browserPath, closePages, goTo, open, useBrowser } from './fixtures/browser.js';
+import { openSite, type Site } from './fixtures/site.js';
+
+const token = 'a-token-of-this-test';
+
+describe.skipIf(browserPath === undefined)('the page of the dashboard (needs Chromium)', () => {
+  const built = useBrowser();
+  let site: Site;
+  let served: ServedDashboard;
+
+  const serve = async (options: Partial<ServeOptions> = {}) => {
+    const { distributed, loops } = site;
+    served = await serveDashboard({
+      distributed,
+      loops,
+      token,
+      port: 0,
+      title: 'tests',
+      assets: built.assets,
+      ...options,
+    });
+    return served;
+  };
+
+  beforeEach(async () => {
+    site = await openSite();
+    await serve();
+  });
+
+  afterEach(async () => {
+    await closePages();
+    await served.close();
+    await site.close();
+  });
+
+  const openAt = (place: string, options = {}) => open(`${served.url}#${place}`, { token, ...options });
+  const start = (workflow: string, options: { readonly runId?: string } = {}, context = {}) =>
+    site.distributed.startRun(context, undefined, { workflow, ...options });
+  const reaches = (runId: string, status: string) => expect.poll(() => site.distributed.status(runId)).toBe(status);
+  const showsRun = (page: Page, status: string) =>
+    page.locator(`.run-title .status[data-status="${status}"]`).waitFor();
+  const row = (page: Page, runId: string) => page.locator('.runs tbody tr', { hasText: runId });
+
+  it('shows runs as they are started and go on', async () => {
+    const page = await openAt('/runs');
+    await page.getByText('No runs yet').waitFor();
+    await start('approval', { runId: 'trip-1' }, { trip: 'Paris' });
+    await row(page, 'trip-1').locator('.status[data-status="awaiting"]').waitFor();
+    await expect.poll(() => page.getByRole('button', { name: /^awaiting/ }).innerText()).toContain('1');
+    await site.distributed.signal('trip-1', 'approved', {});
+    await row(page, 'trip-1').locator('.status[data-status="completed"]').waitFor();
+  });
+
+  describe('changes runs', () => {
+    it('by a signal with a payload, which has to be JSON', async () => {
+      await start('approval', { runId: 'trip-2' }, { trip: 'Rome' });
+      const page = await openAt('/runs/trip-2');
+      await page.locator('.node[data-node="answer"][data-status="awaiting"]').waitFor();
+      await page.getByRole('button', { name: 'Signal…' }).click();
+      await page.getByLabel('Payload').fill('{ "by": ');
+      await page.getByText('No JSON').waitFor();
+      expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true);
+      await page.getByLabel('Payload').fill('{ "by": "Ada" }');
+      await page.getByRole('button', { name: 'Send' }).click();
+      await page.locator('.node[data-node="book"][data-status="completed"]').waitFor();
+      await showsRun(page, 'completed');
+      expect((await site.distributed.waitForCompletion('trip-2')).output).toEqual({
+        booked: true,
+        answer: { by: 'Ada' },
+      });
+      await page.getByRole('link', { name: 'Data' }).click();
+      await page.locator('.value', { hasText: 'Output' }).getByText('"Ada"').waitFor();
+    });
+
+    it('by pausing and resuming them', async () => {
+      await start('endless', { runId: 'long-1' });
+      const page = await openAt('/runs/long-1');
+      await showsRun(page, 'running');
+      await page.getByRole('button', { name: 'Pause' }).click();
+      await showsRun(page, 'paused');
+      await reaches('long-1', 'paused');
+      await page.getByRole('button', { name: 'Resume' }).click();
+      await showsRun(page, 'running');
+      await reaches('long-1', 'running');
+    });
+
+    it('by cancelling them, with a reason', async () => {
+      await start('endless', { runId: 'long-2' });
+      const page = await openAt('/runs/long-2');
+      await page.getByRole('button', { name: 'Cancel…' }).click();
+      await page.getByLabel('Reason').fill('not needed');
+      await page.getByRole('button', { name: 'Cancel run' }).click();
+      await showsRun(page, 'cancelled');
+      await page.locator('.callout', { hasText: 'not needed' }).waitFor();
+      expect((await site.distributed.waitForCompletion('long-2')).error).toBe('not needed');
+    });
+
+    it('by trying again what has failed, whose errors it shows', async () => {
+      await start('fragile', { runId: 'call-1' });
+      await reaches('call-1', 'failed');
+      const page = await openAt('/runs/call-1/errors');
+      await page.getByText('no answer').first().waitFor();
+      await page.getByText('the line is dead').first().waitFor();
+      site.isMended = true;
+      await page.getByRole('button', { name: 'Retry' }).click();
+      await showsRun(page, 'completed');
+      await reaches('call-1', 'completed');
+      await page.getByRole('link', { name: /^Timeline/ }).click();
+      await page.locator('.timeline-bar.is-completed').waitFor();
+      await page.getByRole('link', { name: 'Events' }).click();
+      await expect.poll(() => page.locator('.events tbody tr').count()).toBeGreaterThan(3);
+    });
+
+    it('from the list, by keys alone', async () => {
+      await start('endless', { runId: 'long-3' });
+      const page = await openAt('/runs');
+      await page.locator('.run-link').focus();
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await page.getByRole('menuitem', { name: 'Pause' }).waitFor();
+      await page.keyboard.press('Enter');
+      await row(page, 'long-3').locator('.status[data-status="paused"]').waitFor();
+      await reaches('long-3', 'paused');
+    });
+
+    it('once the token is given, and goes on with what was asked', async () => {
+      await start('endless', { runId: 'long-4' });
+      const page = await open(`${served.url}#/runs/long-4`, { expected: /401/ });
+      await page.getByRole('button', { name: 'Pause' }).click();
+      await page.getByLabel('Token', { exact: true }).fill('a-wrong-token');
+      await page.getByRole('button', { name: 'Unlock', exact: true }).click();
+      await page.getByText('The token was not accepted').waitFor();
+      expect(await site.distributed.status('long-4')).toBe('running');
+      await page.getByLabel('Token', { exact: true }).fill(token);
+      await page.getByRole('button', { name: 'Unlock', exact: true }).click();
+      await showsRun(page, 'paused');
+    });
+
+    it('and says what cannot be done', async () => {
+      await start('endless', { runId: 'long-5' });
+      const page = await openAt('/runs/long-5', { expected: /409/ });
+      await page.getByRole('button', { name: 'Cancel…' }).click();
+      await site.distributed.cancel('long-5', 'by another');
+      await page.getByRole('button', { name: 'Cancel run' }).click();
+      await page.locator('.toast.tone-red').waitFor();
+    });
+  });
+
+  describe('changes loops', () => {
+    it('by pausing, resuming, stopping and starting them', async () => {
+      const page = await openAt('/loops');
+      const loop = page.locator('.loop', { hasText: 'ticker' });
+      const state = (name: string) => loop.locator(`.loop-title .status[data-status="${name}"]`).waitFor();
+      const actual = () => site.loops.metrics().loops.find(({ loopId }) => loopId === 'ticker')?.state;
+      await state('running');
+      await loop.getByRole('button', { name: 'Pause' }).click();
+      await state('paused');
+      expect(actual()).toBe('paused');
+      await loop.getByRole('button', { name: 'Resume' }).click();
+      await state('running');
+      await loop.getByRole('button', { name: 'Stop' }).click();
+      await page.getByRole('button', { name: 'Stop loop' }).click();
+      await state('stopped');
+      expect(actual()).toBe('stopped');
+      await loop.getByRole('button', { name: 'Start' }).click();
+      await state('running');
+    });
+
+    it('by replaying dead letters, one or all', async () => {
+      const page = await openAt('/dead-letters');
+      await page.getByText('No dead letters').waitFor();
+      for (const letter of ['bad 1', 'bad 2', 'bad 3']) await site.loops.queue('letters').push(letter);
+      await expect.poll(() => page.locator('.letter').count()).toBe(3);
+      await page.locator('.letter', { hasText: 'bad 3' }).locator('summary').first().click();
+      await page.getByText('What the node got').waitFor();
+      site.isMended = true;
+      await page.getByRole('button', { name: 'Replay', exact: true }).first().click();
+      await expect.poll(() => page.locator('.letter').count()).toBe(2);
+      await page.getByRole('button', { name: 'Replay all' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Replay all' }).click();
+      await page.getByText('2 dead letters replayed').waitFor();
+      await page.getByText('No dead letters').waitFor();
+      expect(site.loops.deadLetters.size).toBe(0);
+    });
+
+    it('and shows rates and nodes of them, queues and workers', async () => {
+      const page = await openAt('/loops');
+      const loop = page.locator('.loop', { hasText: 'ticker' });
+      await expect
+        .poll(async () => Number.parseFloat(await loop.locator('.loop-rate-number').innerText()))
+        .toBeGreaterThan(1);
+      await loop.locator('summary').click();
+      await loop.getByText('tick', { exact: true }).waitFor();
+      await loop.locator('.sparkline-line').waitFor();
+      await goTo(page, '/queues');
+      await page.getByText('letters', { exact: true }).waitFor();
+      await page.getByRole('region', { name: 'Queue of the fleet' }).waitFor();
+      await goTo(page, '/workers');
+      await expect.poll(() => page.locator('.table .status[data-status="alive"]').count()).toBe(1);
+    });
+  });
+
+  it('takes the token out of the address', async () => {
+    const page = await openAt('/runs');
+    expect(page.url()).not.toContain(token);
+    await page.reload();
+    await page.getByRole('button', { name: /^Unlocked/ }).click();
+    await page.getByRole('button', { name: 'Lock', exact: true }).click();
+    await page.getByRole('button', { name: /^Locked/ }).waitFor();
+  });
+
+  it('shows nothing without the token where reading needs it', async () => {
+    await served.close();
+    await serve({ protectReads: true });
+    await start('endless', { runId: 'secret-1' });
+    const page = await open(served.url, { expected: /401/ });
+    await page.getByText('This dashboard needs a token').waitFor();
+    expect(await page.getByText('secret-1').count()).toBe(0);
+    await page.getByLabel('Token', { exact: true }).fill(token);
+    await page.getByRole('button', { name: 'Open' }).click();
+    await row(page, 'secret-1').waitFor();
+    await page.locator('[data-state="live"]').waitFor();
+  });
+
+  it('works below a path', async () => {
+    await served.close();
+    await serve({ basePath: '/ops' });
+    await start('endless', { runId: 'below-1' });
+    const page = await openAt('/runs/below-1');
+    expect(page.url()).toContain('/ops/');
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await showsRun(page, 'paused');
+  });
+
+  it('keeps up with 1,000 changes a second, and shows each within a second', { timeout: 60_000 }, async () => {
+    for (const runId of ['watched-1', 'watched-2', 'watched-3']) await start('endless', { runId });
+    const page = await openAt('/runs');
+    await row(page, 'watched-3').locator('.status[data-status="running"]').waitFor();
+    const flood = flooding(site);
+    await page.getByRole('button', { name: /newer runs/ }).waitFor();
+    const delays: number[] = [];
+    for (const runId of ['watched-1', 'watched-2', 'watched-3']) {
+      await site.distributed.cancel(runId, 'seen');
+      const at = performance.now();
+      await row(page, runId).locator('.status[data-status="cancelled"]').waitFor();
+      delays.push(performance.now() - at);
+    }
+    const longest = await longestFrame(page);
+    const perSecond = await flood.end();
+    expect(perSecond).toBeGreaterThan(1_000);
+    expect(Math.max(...delays)).toBeLessThan(1_000);
+    expect(longest).toBeLessThan(500);
+    const total = await site.distributed.countRuns();
+    await expect
+      .poll(async () =>
+        page
+          .getByRole('button', { name: /^completed/ })
+          .locator('.chip-number')
+          .getAttribute('title'),
+      )
+      .toBe(total.completed.toLocaleString('en'));
+  });
+
+  it('goes on when the server is back', async () => {
+    const page = await openAt('/runs', {
+      expected: /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/,
+    });
+    await page.locator('[data-state="live"]').waitFor();
+    await served.close();
+    await page.locator('[data-state="reconnecting"]').waitFor();
+    await start('endless', { runId: 'meanwhile-1' });
+    await serve({ port: Number(new URL(served.url).port) });
+    await page.locator('[data-state="live"]').waitFor();
+    await row(page, 'meanwhile-1').waitFor();
+    await site.distributed.cancel('meanwhile-1', 'enough');
+    await row(page, 'meanwhile-1').locator('.status[data-status="cancelled"]').waitFor();
+  });
+});
+
+/** Starts runs that are over at once; each changes its status at least twice. */
+function flooding({ distributed }: Site) {
+  let isOver = false;
+  let started = 0;
+  const begin = performance.now();
+  const going = (async () => {
+    while (!isOver) {
+      const batch = Array.from({ length: 20 }, () => distributed.startRun({}, undefined, { workflow: 'quick' }));
+      started += (await Promise.all(batch)).length;
+      // No more than is asked for: whoever floods, the browser and the server share two processors.
+      const ahead = (started * 2) / 1.2 - (performance.now() - begin);
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, ahead)));
+    }
+  })();
+  return {
+    end: async () => {
+      isOver = true;
+      await going;
+      return (started * 2_000) / (performance.now() - begin);
+    },
+  };
+}
+
+/** The longest time between two frames of the next second, in milliseconds. */
+function longestFrame(page: Page): Promise<number> {
+  return page.evaluate(`new Promise((resolve) => {
+    const begin = performance.now();
+    let last = begin;
+    let longest = 0;
+    const look = (now) => {
+      longest = Math.max(longest, now - last);
+      last = now;
+      if (now - begin > 1000) resolve(longest);
+      else requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  })`);
+}

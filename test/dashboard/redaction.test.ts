@@ -1,0 +1,263 @@
+import fc from 'fast-check';
+import { redactorOf } from 'orchestrator/dashboard';
+import { describe, expect, it } from 'vitest';
+import { errorView, maybeView, valueView } from '../../src/dashboard/redaction/views.js';
+
+const redactor = redactorOf();
+const shown = (value: unknown, limit?: number) => valueView(value, redactor, limit).text;
+
+describe('keys', () => {
+  it.each([
+    'password',
+    'PASSWORD',
+    'dbPassword',
+    'db_password',
+    'passwd',
+    'passphrase',
+    'token',
+    'access_token',
+    'refreshTokens',
+    'apiKey',
+    'api-key',
+    'x-api-key',
+    'X_API_KEY',
+    'apikey',
+    'authorization',
+    'Proxy-Authorization',
+    'cookie',
+    'set-cookie',
+    'secret',
+    'clientSecret',
+    'AWS_SECRET_ACCESS_KEY',
+    'awsAccessKeyId',
+    'privateKey',
+    'private_key',
+    'credentials',
+    'sessionId',
+    'connectionString',
+    'auth',
+    'pin',
+    'userPin',
+    'user_pin',
+    'jwt',
+    'OTP',
+    'pwd',
+    'pass',
+  ])('hides what is under "%s"', (key) => {
+    expect(shown({ [key]: 'hunter2' })).toBe(`{\n  ${JSON.stringify(key)}: [redacted]\n}`);
+    expect(shown({ deep: [{ [key]: { inner: 'hunter2' } }] })).not.toContain('hunter2');
+    expect(shown(new Map([[key, 'hunter2']]))).not.toContain('hunter2');
+    expect(redactor.text(`${key}=hunter2 and more`)).toBe(
+      `${key}=[redacted] and more`.replace(/(cookie.*|authorization.*)=.*/i, '$1=[redacted]'),
+    );
+  });
+
+  it.each(['tokenizer', 'passenger', 'spin', 'mapping', 'shipping', 'monkey', 'key', 'secretary', 'author', 'compass'])(
+    'shows what is under "%s"',
+    (key) => {
+      expect(shown({ [key]: 'plain' })).toContain('plain');
+    },
+  );
+
+  it('shows whether there is a secret, and how many there are, but no number that is one', () => {
+    const value = { hasPassword: true, token: null, maxTokens: 500, secret: undefined, pin: 1234, pass: 1234 };
+    expect(shown(value)).toBe(
+      '{\n  "hasPassword": true,\n  "token": null,\n  "maxTokens": 500,\n  "secret": undefined,\n' +
+        '  "pin": [redacted],\n  "pass": [redacted]\n}',
+    );
+  });
+
+  it('are hidden besides by what is given: words however they are written, and patterns', () => {
+    const own = redactorOf(['iban', 'Card Number', /^x-internal-/gi]);
+    const value = { customerIban: 'a', card_number: 'b', 'X-Internal-Id': 'c', 'x-internal-b': 'd', other: 'e' };
+    expect(valueView(value, own).text.match(/\[redacted\]/g)).toHaveLength(4);
+    expect(valueView({ password: 'x' }, own).text).toContain('[redacted]');
+  });
+
+  it('are all shown with false', () => {
+    const open = redactorOf(false);
+    expect(valueView({ password: 'hunter2', url: 'redis://u:p@h' }, open).text).toContain('hunter2');
+    expect(open.text('redis://u:p@h')).toBe('redis://u:p@h');
+  });
+});
+
+describe('texts', () => {
+  it.each([
+    ['connect to postgres://app:hunter2@db:5432/x failed', 'connect to postgres://app:[redacted]@db:5432/x failed'],
+    ['redis://:hunter2@cache', 'redis://:[redacted]@cache'],
+    ['https://u:p@ss:hunter2@host/path', 'https://u:[redacted]@host/path'],
+    ['GET /x?access_token=hunter2&page=2', 'GET /x?access_token=[redacted]&page=2'],
+    ["{ password: 'hunter2', user: 'me' }", "{ password: '[redacted]', user: 'me' }"],
+    ['said {"apiKey": "hunter 2"} twice', 'said {"apiKey": "[redacted]"} twice'],
+    ['said {\\"apiKey\\": \\"hunter2\\"}', 'said {\\"apiKey\\": \\"[redacted]"}'],
+    ['note: password=hunter2', 'note: password=[redacted]'],
+    ['password: hunter2', 'password: [redacted]'],
+    ['password => hunter2', 'password => [redacted]'],
+    ['sent Bearer eyJhbGciOi.J9.x', 'sent Bearer [redacted]'],
+    ['sent basic dXNlcjpwYXNz0g==', 'sent basic [redacted]'],
+    ['Authorization: Digest a="b", c', 'Authorization: [redacted]"b", c'],
+    ['cookie: a=1; b=2\nhost: x', 'cookie: [redacted]\nhost: x'],
+    ['-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY----- end', '[redacted] end'],
+    ['-----BEGIN PRIVATE KEY-----\nProc-Type: 4\nabc', '[redacted]'],
+  ])('hides the secret in %j', (text, expected) => {
+    expect(redactor.text(text)).toBe(expected);
+  });
+
+  it.each([
+    'password: must be at least 8 characters',
+    'token is missing',
+    'see https://example.com:8080/a@b',
+    'basic authentication is not supported',
+    'a = b: c => d',
+    '{"plain": [1, 2, {"a": "b"}]}',
+    '{ not json at all',
+    '',
+  ])('leaves %j as it is', (text) => {
+    expect(redactor.text(text)).toBe(text);
+  });
+
+  it('are looked into where they are JSON', () => {
+    const text = JSON.stringify({ user: 'me', credentials: { a: 'hunter2' }, log: 'token=hunter2', list: [1] });
+    expect(JSON.parse(redactor.text(text))).toEqual({
+      user: 'me',
+      credentials: '[redacted]',
+      log: 'token=[redacted]',
+      list: [1],
+    });
+    expect(shown({ body: text })).not.toContain('hunter2');
+  });
+
+  it('never show a secret that follows its key, whatever is around it', () => {
+    const word = fc.stringMatching(/^[a-z ,;{}()[\]&?]{0,20}$/);
+    const key = fc.constantFrom('password', 'api_key', 'accessToken', 'x-secret');
+    const joint = fc.constantFrom('=', ': ', '": "', "': '", ' => ', '="');
+    fc.assert(
+      fc.property(word, key, joint, word, (before, name, sign, behind) => {
+        expect(redactor.text(`${before} ${name}${sign}s3cr3tXYZ" ${behind}`)).not.toContain('s3cr3tXYZ');
+      }),
+    );
+  });
+
+  it.each([
+    'a.'.repeat(32_768),
+    'a'.repeat(65_536),
+    '://'.repeat(20_000),
+    '://a:'.repeat(13_000),
+    'password='.repeat(7_000),
+    'bearer '.repeat(9_000),
+    '-----BEGIN PRIVATE KEY-----'.repeat(2_400),
+    `a${'\\"'.repeat(30_000)}=`,
+    '['.repeat(60_000),
+  ])('are searched in bounded steps (%#)', (text) => {
+    const begin = performance.now();
+    redactor.text(text);
+    // Not a measure of speed: what is not bounded takes minutes.
+    expect(performance.now() - begin).toBeLessThan(5_000);
+  });
+});
+
+describe('a value', () => {
+  it('is JSON, indented, as far as it is JSON', () => {
+    const value = { a: [1, 'two', null, { b: false }], empty: {}, none: [] };
+    expect(shown(value)).toBe(JSON.stringify(value, undefined, 2));
+    expect(valueView(value, redactor)).toMatchObject({ length: shown(value).length, isTruncated: false });
+  });
+
+  it('is text where it is not', () => {
+    class Point {
+      x = 1;
+    }
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    const error = new TypeError('bad', { cause: new Error('because of token=abc1') });
+    const rows: [unknown, string][] = [
+      [10n, '10n'],
+      [undefined, 'undefined'],
+      [Number.NaN, 'NaN'],
+      [-0, '-0'],
+      [Number.POSITIVE_INFINITY, 'Infinity'],
+      [Symbol('s'), 'Symbol(s)'],
+      [() => 1, '[function]'],
+      [new Date(0), '1970-01-01T00:00:00.000Z'],
+      [new Date(Number.NaN), 'Invalid Date'],
+      [/a\/b/gi, '/a\\/b/gi'],
+      [new URL('http://u:p@h/'), 'http://u:[redacted]@h/'],
+      [new Uint8Array(3), 'Uint8Array (3 bytes)'],
+      [new Set([1]), 'Set(1) [\n  1\n]'],
+      [new Map([[{ k: 1 }, 'v']]), 'Map(1) {\n  {\n    "k": 1\n  }: "v"\n}'],
+      [new Point(), 'Point {\n  "x": 1\n}'],
+      [Object.create(null), '{}'],
+      [circular, '{\n  "self": [circular]\n}'],
+      [error, 'TypeError: bad, caused by Error: because of token=[redacted]'],
+      [
+        {
+          get broken() {
+            throw new Error('no');
+          },
+        },
+        '{[unreadable]',
+      ],
+      [{ __proto__: null, '<script>': '</script>' }, '{\n  "<script>": "</script>"\n}'],
+      ['\ud800', '"\\ud800"'],
+    ];
+    for (const [value, text] of rows) expect(shown(value)).toBe(text);
+    expect(shown([circular, circular])).toBe(
+      '[\n  {\n    "self": [circular]\n  },\n  {\n    "self": [circular]\n  }\n]',
+    );
+  });
+
+  it('is cut, and says how long it is', () => {
+    const view = valueView({ text: 'x'.repeat(100_000), more: 'y'.repeat(50) }, redactor);
+    expect(view.text).toHaveLength(65_536);
+    expect(view).toMatchObject({
+      length: JSON.stringify({ text: 'x'.repeat(100_000), more: 'y'.repeat(50) }, undefined, 2).length,
+      isTruncated: true,
+    });
+    expect(maybeView(undefined, redactor)).toBeUndefined();
+  });
+
+  it('does not show half a secret where it is cut', () => {
+    const url = `redis://user:${'hunter2'.repeat(10)}@host`;
+    for (let limit = 1; limit < 60; limit++) expect(shown(url, limit)).not.toContain('hunter');
+  });
+
+  it('is not followed without end, in depth or breadth', () => {
+    let deep: unknown = 'bottom';
+    for (let level = 0; level < 10_000; level++) deep = [deep];
+    expect(shown(deep)).toContain('[…]');
+    const sparse: unknown[] = [];
+    sparse.length = 2 ** 32 - 1;
+    expect(valueView(sparse, redactor)).toMatchObject({ isTruncated: true });
+    expect(valueView(sparse, redactor, 10 ** 9).text.endsWith(',\n  …\n]')).toBe(true);
+  });
+});
+
+describe('an error', () => {
+  it('comes with its causes, its code and those that it is made of, without secrets', () => {
+    const cause = Object.assign(new Error('password=hunter2'), { code: 'ECONNREFUSED' });
+    const error = new AggregateError([new RangeError('one'), 'text'], 'both failed', { cause });
+    expect(errorView(error, redactor)).toMatchObject({
+      name: 'AggregateError',
+      message: 'both failed',
+      stack: expect.stringContaining('both failed'),
+      cause: { name: 'Error', message: 'password=[redacted]', code: 'ECONNREFUSED' },
+      errors: [
+        { name: 'RangeError', message: 'one' },
+        { name: 'thrown', message: '"text"' },
+      ],
+    });
+    expect(JSON.stringify(errorView(error, redactor))).not.toContain('hunter2');
+    const bare = Object.assign(new Error('x'), { stack: undefined, code: {} });
+    expect(errorView(bare, redactor)).toEqual({ name: 'Error', message: 'x' });
+  });
+
+  it('is bounded, however its causes are tied together and however long it is', () => {
+    const shared = new AggregateError([], 'x'.repeat(20_000));
+    const first = new AggregateError([shared, shared, shared], 'first', { cause: shared });
+    shared.errors.push(first, first, shared);
+    shared.cause = first;
+    const text = JSON.stringify(errorView(first, redactor));
+    expect(text.length).toBeLessThan(1_000_000);
+    expect(errorView(shared, redactor).message).toHaveLength(8_192);
+  });
+});
