@@ -14,12 +14,13 @@ interface Picture {
   readonly scheme: 'light' | 'dark';
   readonly width?: number;
   readonly address: string;
-  /** What is done before it is taken. */
-  readonly before?: (page: Page) => Promise<unknown>;
 }
 
 /** So that the pictures show what takes a while to come: failures, waits, a line of rates. */
-const warmUp = Number(process.env.WARM ?? 45_000);
+const warmUp = 60_000;
+
+/** Until all of a page is there, and what moves has come to rest. */
+const settling = 1_500;
 
 await mkdir(folder, { recursive: true });
 const fleet = await startFleet();
@@ -35,10 +36,8 @@ try {
   const pictures: readonly Picture[] = [
     { name: 'runs', scheme: 'light', address: '#/runs' },
     { name: 'run', scheme: 'light', address: `#/runs/${report}` },
-    { name: 'run-narrow', scheme: 'dark', width: 390, address: `#/runs/${report}` },
-    { name: 'workers', scheme: 'light', address: '#/workers' },
-    { name: 'queues', scheme: 'light', address: '#/queues' },
-    { name: 'dead-letters', scheme: 'light', address: '#/dead-letters' },
+    { name: 'timeline', scheme: 'dark', address: `#/runs/${report}/timeline` },
+    { name: 'narrow', scheme: 'dark', width: 390, address: '#/runs' },
   ];
   for (const picture of pictures) {
     const page = await open(dashboard, picture);
@@ -52,13 +51,12 @@ try {
   await fleet.stop();
 }
 
-async function open({ url, token }: ServedDashboard, { scheme, width = 1_280, address, before }: Picture) {
+async function open({ url, token }: ServedDashboard, { scheme, width = 1_280, address }: Picture) {
   const page = await browser.newPage({ colorScheme: scheme, viewport: { width, height: 800 } });
   // The token comes first: with it, what can be done is shown too.
   await page.goto(`${url}#token=${token}`);
   await page.goto(new URL(address, url).href);
-  await page.waitForTimeout(1_500);
-  await before?.(page);
+  await page.waitForTimeout(settling);
   return page;
 }
 

@@ -54,6 +54,24 @@ describe.skipIf(browserPath === undefined)('the page of the dashboard (needs Chr
     await row(page, 'trip-1').locator('.status[data-status="completed"]').waitFor();
   });
 
+  it('counts runs that have come since, and shows them when asked to', async () => {
+    for (let number = 1; number <= 70; number++) await start('approval', { runId: `early-${number}` });
+    const page = await openAt('/runs');
+    await row(page, 'early-70').waitFor();
+    const newer = page.getByRole('button', { name: /newer run/ });
+    let late = 0;
+    // What comes while the page is still connecting is shown at once.
+    const oneMore = async () => {
+      await start('approval', { runId: `late-${++late}` });
+      return newer.count();
+    };
+    await expect.poll(oneMore, { interval: 500 }).toBe(1);
+    expect(Number.parseInt(await newer.innerText(), 10)).toBeLessThanOrEqual(late);
+    await newer.click();
+    await row(page, `late-${late}`).waitFor();
+    await expect.poll(() => newer.count()).toBe(0);
+  });
+
   describe('changes runs', () => {
     it('by a signal with a payload, which has to be JSON', async () => {
       await start('approval', { runId: 'trip-2' }, { trip: 'Rome' });

@@ -31,8 +31,7 @@ export function useRuns(query: RunsQuery) {
       const fresh = new Map(same.map((run) => [run.runId, run]));
       change((page) => ({ ...page, runs: page.runs.map((run) => newest(run, fresh.get(run.runId))) }));
       const known = new Set(shown.current.map(({ runId }) => runId));
-      const unseen = new Set([...later, ...same].map(({ runId }) => runId).filter((runId) => !known.has(runId)));
-      setNewer(unseen.size);
+      setNewer(later.filter((run) => isBefore(run, first) && !known.has(run.runId)).length);
     });
     const end = on('runs', ({ changed }) => {
       const statuses = new Map(changed.map(({ runId, status }) => [runId, status]));
@@ -64,6 +63,11 @@ async function readSame(query: RunsQuery, path: string, first: RunSummary): Prom
 async function readNewer(query: RunsQuery, path: string, first: RunSummary): Promise<readonly RunSummary[]> {
   if (query.cursor !== '' || path === '') return [];
   return runsAt(pathOf(query, now(), { after: String(first.createdAt), limit: mostNewer + 1 }));
+}
+
+/** Whether a run comes before another, where the newest is the first: at the same time, the later id. */
+function isBefore(run: RunSummary, other: RunSummary): boolean {
+  return run.createdAt > other.createdAt || (run.createdAt === other.createdAt && run.runId > other.runId);
 }
 
 async function runsAt(path: string): Promise<readonly RunSummary[]> {

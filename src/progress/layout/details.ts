@@ -1,0 +1,123 @@
+import type { GroupRecord, TaskRecord } from '../../index.js';
+import { type Activity, addItems, type Items, isGroup, type Tally } from '../model/tally.js';
+import { count, duration, elapsed, perSecond, remaining } from '../text.js';
+import { type Line, span } from './line.js';
+
+/** What is said of something besides its name and time, in the order of its weight. */
+export type Details = readonly Line[];
+
+/** How long something has to go on before a rate is worth saying, in milliseconds. */
+const soonest = 1_000;
+/** More groups of one name are not looked at one by one. */
+const mostGroups = 100;
+
+export function detailsOf(tally: Tally, now: number): Details {
+  if (isGroup(tally.kind)) return groupDetails(tally, now);
+  if (tally.begun > 1 || tally.isRest) return manyDetails(tally, now);
+  const [activity] = tally.running;
+  return activity === undefined ? endedDetails(tally) : runningDetails(activity, now);
+}
+
+/** How many items a group has, or all groups of its name that are told together. */
+export function itemsOf({ items, running }: Tally): Items {
+  const sum = { ...items };
+  let looked = 0;
+  for (const { record } of running) {
+    if (looked++ === mostGroups) break;
+    addItems(sum, record as GroupRecord);
+  }
+  return sum;
+}
+
+function groupDetails(tally: Tally, now: number): Details {
+  const { settled, failed, total } = itemsOf(tally);
+  const failures = some(failed, 'failed', 'red');
+  const problem = tally.live === 0 && tally.counts.problem !== undefined ? [problemLine(tally.counts.problem)] : [];
+  if (tally.kind === 'parallel') return [plain(`${count(settled)} of ${count(total ?? 0)}`), ...failures, ...problem];
+  const share = total === undefined || total === 0 ? [] : [plain(`${Math.floor((settled / total) * 100)} %`)];
+  const progress = plain(total === undefined ? `${count(settled)} done` : `${count(settled)}/${count(total)}`);
+  if (tally.live === 0) return [progress, ...failures, ...problem];
+  return [progress, ...share, ...failures, ...pace(tally, total === undefined ? undefined : total - settled, now)];
+}
+
+/** How fast it goes, and how long it will take. */
+function pace({ rate, oldest }: Tally, left: number | undefined, now: number): Details {
+  const perSec = rate.at(now);
+  if (oldest === undefined || now - oldest.began < soonest || perSec <= 0) return [];
+  const rateLine = secondary(perSecond(perSec));
+  if (left === undefined || left <= 0) return [rateLine];
+  return [rateLine, secondary(`${remaining((left / perSec) * 1_000)} left`)];
+}
+
+function manyDetails(tally: Tally, now: number): Details {
+  const { running, retried, counts, rate, oldest } = tally;
+  const perSec = rate.at(now);
+  const isFast = oldest !== undefined && perSec >= 1 && counts.ended >= 5;
+  const [only] = running.size === 1 && retried.size === 1 ? retried : [];
+  return [
+    ...some(running.size, 'running'),
+    ...some(only === undefined ? retried.size : 0, 'retrying', 'yellow'),
+    ...some(counts.ended, 'done', 'dim'),
+    ...some(counts.failed, 'failed', 'red'),
+    ...some(counts.aborted, 'aborted', 'yellow'),
+    ...(isFast ? [secondary(perSecond(perSec))] : []),
+    ...(only === undefined ? [] : runningDetails(only, now)),
+    ...(counts.ended > 0 && only === undefined ? [secondary(`${duration(counts.average)} each`)] : []),
+    ...(running.size === 0 && counts.problem !== undefined ? [problemLine(counts.problem)] : []),
+  ];
+}
+
+/** What is said of one that is under way. */
+export function runningDetails(activity: Activity, now: number): Details {
+  const { retry } = activity;
+  if (retry === undefined) return [];
+  const attempt = `attempt ${retry.attempt + 1}${retry.most === Infinity ? '' : ` of ${retry.most}`}`;
+  if (!activity.isWaiting) return [[span(attempt, 'yellow')], [span(`after ${retry.problem}`, 'dim')]];
+  return [[span(`${attempt} in ${remaining(retry.due - now)}`, 'yellow')], problemLine(retry.problem)];
+}
+
+function endedDetails({ kind, counts, tasks }: Tally): Details {
+  return [
+    ...(kind === 'process' ? tasksDetails(tasks) : []),
+    ...(counts.retries > 0 ? [secondary(`${count(counts.retries + 1)} attempts`)] : []),
+    ...(counts.aborted > 0 ? [[span('aborted', 'yellow')] as const] : []),
+    ...(counts.problem === undefined ? [] : [problemLine(counts.problem)]),
+  ];
+}
+
+/** What a process has done, in short. */
+export function tasksDetails({ ended, failed, aborted, retries }: Tally['tasks']): Details {
+  return [
+    ...(ended > 0 ? [secondary(ended === 1 ? '1 task' : `${count(ended)} tasks`)] : []),
+    ...some(failed, 'failed', 'red'),
+    ...some(aborted, 'aborted', 'yellow'),
+    ...some(retries, retries === 1 ? 'retry' : 'retries', 'dim'),
+  ];
+}
+
+/** The time that is told of a tally: how long it has taken, or takes by now. */
+export function timeOf({ running, counts, begun, oldest }: Tally, now: number): string {
+  if (oldest !== undefined) return running.size === 1 ? elapsed(now - oldest.began) : '';
+  return begun === 1 ? duration(counts.duration) : '';
+}
+
+/** The number of a task in its process. */
+export function numberOf({ record }: Activity): string {
+  return `#${(record as TaskRecord).number}`;
+}
+
+export function plain(text: string): Line {
+  return [span(text)];
+}
+
+export function secondary(text: string): Line {
+  return [span(text, 'dim')];
+}
+
+function problemLine(problem: string): Line {
+  return [span(problem, 'red')];
+}
+
+export function some(number: number, what: string, style?: 'red' | 'yellow' | 'dim'): Details {
+  return number === 0 ? [] : [[span(`${count(number)} ${what}`, style)]];
+}

@@ -1,0 +1,62 @@
+import type { Model } from '../model/model.js';
+import { widthOf } from '../text.js';
+import { bar } from './bar.js';
+import { column, fitted, joined, type Line, lineWidth, span } from './line.js';
+import { type Limits, type Moment, type Row, rowsOf } from './rows.js';
+import type { Symbols } from './symbols.js';
+
+/** Room for a picture, in columns and lines. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** How much is shown, from much to little: the first that fits is taken. */
+const steps = [8, 6, 4, 3, 2, 1, 0];
+const gap = span('  ');
+/** Widths of a bar, in columns: few, so that it does not grow and shrink with the numbers beside it. */
+const barWidths = [24, 16, 8];
+
+/** The picture of what is going on: never more lines than the height, never wider than the width. */
+export function frame(model: Model, { width, height }: Size, moment: Moment): readonly Line[] {
+  const rows = fittingRows(model, Math.max(0, height), moment);
+  const names = Math.max(0, ...rows.map(nameWidth));
+  const times = Math.max(0, ...rows.map(({ time }) => widthOf(time)));
+  const nameColumn = Math.min(names, Math.max(20, Math.floor(width * 0.4)));
+  return rows.map((row) => lineOf(row, { width, name: nameColumn, time: times }, moment.symbols));
+}
+
+function fittingRows(model: Model, height: number, moment: Moment): readonly Row[] {
+  let rows: readonly Row[] = [];
+  for (const step of steps) {
+    const limits: Limits = { ended: step, single: step, rows: height };
+    rows = rowsOf(model.root, limits, moment);
+    if (rows.length <= height) return rows;
+  }
+  return [...rows.slice(0, Math.max(0, height - 1)), moreRow(moment)].slice(0, height);
+}
+
+function moreRow({ symbols }: Moment): Row {
+  const label = [span('more is under way', 'dim')];
+  return { guides: '', symbol: span(symbols.rest, 'dim'), label, time: '', items: undefined, details: [] };
+}
+
+function nameWidth({ guides, symbol, label }: Row): number {
+  return widthOf(guides) + widthOf(symbol.text) + 1 + lineWidth(label);
+}
+
+interface Columns {
+  readonly width: number;
+  readonly name: number;
+  readonly time: number;
+}
+
+function lineOf({ guides, symbol, label, time, items, details }: Row, columns: Columns, symbols: Symbols): Line {
+  const name = column([span(guides, 'dim'), symbol, span(' '), ...label], columns.name);
+  const text = joined(details, span(symbols.separator, 'dim'));
+  const left = [...name, gap, span(time.padStart(columns.time), 'dim'), gap];
+  const room = columns.width - lineWidth(left);
+  const barWidth = barWidths.find((width) => width + gap.text.length + lineWidth(text) <= room);
+  const picture = items !== undefined && barWidth !== undefined ? [...bar(items, barWidth, symbols), gap] : [];
+  return fitted([...left, ...picture, ...text], columns.width);
+}

@@ -1,0 +1,166 @@
+import { type Activity, type Items, isGroup, type Tally } from '../model/tally.js';
+import { count, elapsed } from '../text.js';
+import { type Details, detailsOf, itemsOf, numberOf, runningDetails, timeOf } from './details.js';
+import { type Line, type Span, span } from './line.js';
+import { ending, type Symbols } from './symbols.js';
+
+/** One line of the tree, not yet laid out. */
+export interface Row {
+  /** What shows where it lies in the tree. */
+  readonly guides: string;
+  readonly symbol: Span;
+  readonly label: Line;
+  readonly time: string;
+  /** What a bar is drawn of, if one is. */
+  readonly items: Items | undefined;
+  readonly details: Details;
+}
+
+/** How much of the tree is shown, so that it fits. */
+export interface Limits {
+  /** How many that have ended, in one place. */
+  readonly ended: number;
+  /** How many that are under way, of one name. */
+  readonly single: number;
+  /** How many rows in all. */
+  readonly rows: number;
+}
+
+/** When it is drawn. */
+export interface Moment {
+  readonly symbols: Symbols;
+  /** In milliseconds of the monotonic clock. */
+  readonly now: number;
+  /** Whether it is drawn for the last time: nothing turns any more. */
+  readonly isLast?: boolean;
+}
+
+/** One of several is worth a line when it takes so long, in milliseconds, or fails: what is quick would only flicker. */
+const slow = 1_000;
+/** A turn of the spinner, in milliseconds. */
+const turn = 80;
+
+/**
+ * The tree as rows. What has ended is one row, whatever lies in it; of what has ended in one place only some are shown,
+ * those that failed before others and late ones before early ones, and the rest is counted. It stops when it has more
+ * rows than there may be: the caller sees that, and asks for less.
+ */
+export function rowsOf(root: Tally, limits: Limits, moment: Moment): readonly Row[] {
+  const rows: Row[] = [];
+  for (const shown of chosen(root.inner, limits)) add(rows, shown, '', '', limits, moment);
+  return rows;
+}
+
+/** A tally, one of those that are under way in it, or what is not shown of a place. */
+type Shown = Tally | Activity | Hidden;
+
+interface Hidden {
+  readonly hidden: readonly Tally[];
+}
+
+function add(rows: Row[], shown: Shown, guides: string, inside: string, limits: Limits, moment: Moment): void {
+  if (rows.length > limits.rows) return;
+  rows.push({ guides, ...rowOf(shown, moment) });
+  if (!isTally(shown) || shown.live === 0) return;
+  const inner = innerOf(shown, limits, moment);
+  const [branch, last, further, blank] = moment.symbols.branch;
+  for (const [index, next] of inner.entries()) {
+    const isLast = index === inner.length - 1;
+    add(rows, next, inside + (isLast ? last : branch), inside + (isLast ? blank : further), limits, moment);
+  }
+}
+
+function isTally(shown: Shown): shown is Tally {
+  return 'counts' in shown;
+}
+
+/** What is shown inside of a tally. The tasks of a map have its name: they are not told twice. */
+function innerOf(tally: Tally, limits: Limits, moment: Moment): readonly Shown[] {
+  const { inner } = tally;
+  const [only] = inner;
+  const isSame = tally.kind === 'map' && inner.length === 1 && only?.kind === 'task' && only.label === tally.label;
+  if (only !== undefined && isSame) return innerOf(only, limits, moment);
+  return [...singles(tally, limits, moment), ...chosen(inner, limits)];
+}
+
+/** Tasks that are worth a line of their own among several of their name: first those that are tried again. */
+function singles({ kind, begun, running, retried, outer }: Tally, { single }: Limits, { now }: Moment): Activity[] {
+  const isAlone = begun === 1 || (running.size === 1 && outer?.kind !== 'map');
+  if (kind !== 'task' || isAlone) return [];
+  const found = new Set<Activity>();
+  for (const activities of [retried, running]) {
+    for (const activity of activities) {
+      if (found.size >= single || (activities === running && now - activity.began < slow)) break;
+      found.add(activity);
+    }
+  }
+  return [...found].sort((one, other) => one.began - other.began);
+}
+
+function chosen(tallies: readonly Tally[], limits: Limits): readonly (Tally | Hidden)[] {
+  const ended = tallies.filter(({ live }) => live === 0);
+  if (ended.length <= limits.ended) return tallies;
+  const kept = new Set([...ended].sort(byWeight).slice(0, limits.ended));
+  const hidden = ended.filter((tally) => !kept.has(tally));
+  const first = tallies.indexOf(hidden[0] as Tally);
+  const shown = tallies.filter((tally) => tally.live > 0 || kept.has(tally));
+  const before = shown.filter((tally) => tallies.indexOf(tally) < first);
+  return [...before, { hidden }, ...shown.slice(before.length)];
+}
+
+function byWeight(one: Tally, other: Tally): number {
+  return Math.min(1, other.counts.failed) - Math.min(1, one.counts.failed) || other.endedAt - one.endedAt;
+}
+
+function rowOf(shown: Shown, moment: Moment): Omit<Row, 'guides'> {
+  if ('hidden' in shown) return hiddenRow(shown, moment);
+  return isTally(shown) ? tallyRow(shown, moment) : singleRow(shown, moment);
+}
+
+function tallyRow(tally: Tally, moment: Moment): Omit<Row, 'guides'> {
+  const { now, symbols } = moment;
+  const items = tally.kind === 'map' && tally.live > 0 ? itemsOf(tally) : undefined;
+  return {
+    symbol: symbolOf(tally, moment),
+    label: labelOf(tally, symbols),
+    time: timeOf(tally, now),
+    items: items?.total === undefined ? undefined : items,
+    details: detailsOf(tally, now),
+  };
+}
+
+function labelOf({ kind, label, begun }: Tally, { times }: Symbols): Line {
+  const name = span(kind === undefined ? 'others' : label, kind === 'process' ? 'bold' : undefined);
+  const many = begun > 1 && !isGroup(kind) ? span(` ${times}${count(begun)}`, 'dim') : span('');
+  return [span(kind === 'map' ? 'map ' : '', 'dim'), name, many];
+}
+
+function singleRow(activity: Activity, moment: Moment): Omit<Row, 'guides'> {
+  const { now, symbols } = moment;
+  return {
+    symbol: activity.isWaiting ? span(symbols.retry, 'yellow') : spinner(moment),
+    label: [span(numberOf(activity), 'dim')],
+    time: elapsed(now - activity.began),
+    items: undefined,
+    details: runningDetails(activity, now),
+  };
+}
+
+function hiddenRow({ hidden }: Hidden, { symbols }: Moment): Omit<Row, 'guides'> {
+  const failed = hidden.reduce((sum, { counts }) => sum + Math.min(1, counts.failed), 0);
+  const label = [span(`${count(hidden.length)} more ended`, 'dim')];
+  const details: Details = failed > 0 ? [[span(`${count(failed)} of them failed`, 'red')]] : [];
+  return { symbol: span(symbols.rest, 'dim'), label, time: '', items: undefined, details };
+}
+
+function symbolOf({ live, running, retried, counts }: Tally, moment: Moment): Span {
+  const { symbols } = moment;
+  if (live === 0) return ending(symbols, counts.failed > 0 ? 'failed' : counts.aborted > 0 ? 'aborted' : 'succeeded');
+  const isWaiting = running.size === 1 && retried.size === 1 && [...retried].every((activity) => activity.isWaiting);
+  return isWaiting ? span(symbols.retry, 'yellow') : spinner(moment);
+}
+
+function spinner({ symbols: { spinner, aborted }, now, isLast }: Moment): Span {
+  if (isLast) return span(aborted, 'yellow');
+  return span(spinner[Math.floor(now / turn) % spinner.length] as string, 'cyan');
+}

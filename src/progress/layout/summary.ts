@@ -1,0 +1,89 @@
+import type { Model } from '../model/model.js';
+import { type ProcessTotals, type Total, totalsOf } from '../model/totals.js';
+import { count, duration, elapsed } from '../text.js';
+import { plain, secondary, some, tasksDetails } from './details.js';
+import { fitted, joined, type Line, type Span, span } from './line.js';
+import { ending, type Symbols } from './symbols.js';
+import { type Column, table } from './table.js';
+
+/** More processes, and more tasks of one, are counted and not told by name. */
+const mostProcesses = 12;
+const mostNames = 30;
+
+/** What has been done, in the end: the processes by name, and their tasks as a table. */
+export function summary(model: Model, width: number, symbols: Symbols, now: number): readonly Line[] {
+  const totals = totalsOf(model.root);
+  const sinceBegin = now - model.began;
+  const lines = totals.slice(0, mostProcesses).flatMap((process) => sectionOf(process, symbols, sinceBegin));
+  const more = totals.length - mostProcesses;
+  const note = more > 0 ? [secondary(`and processes of ${count(more)} more names`)] : [];
+  return [...lines, ...note].map((line) => fitted(line, width));
+}
+
+function sectionOf(process: ProcessTotals, symbols: Symbols, sinceBegin: number): readonly Line[] {
+  const { names } = process;
+  const tasks = [...names].slice(0, mostNames).map(([name, total]) => ({ name, total }));
+  const more = names.size - tasks.length;
+  const rows = tasks.length === 0 ? [] : table(columns, tasks);
+  const note = more > 0 ? [secondary(`and tasks of ${count(more)} more names`)] : [];
+  return [headingOf(process, symbols, sinceBegin), ...[...rows, ...note].map((line) => [span('    '), ...line])];
+}
+
+function headingOf({ label, total, tasks }: ProcessTotals, symbols: Symbols, sinceBegin: number): Line {
+  const { counts, begun, unfinished } = total;
+  const status = counts.failed > 0 ? 'failed' : unfinished + counts.aborted > 0 ? 'aborted' : 'succeeded';
+  const problem = counts.problem === undefined ? [] : [[span(counts.problem, 'red')]];
+  const told = begun === 1 ? onceDetails(total, sinceBegin) : oftenDetails(total);
+  const name = span(label || 'outside of the processes that were seen to begin', 'bold');
+  const details = joined([...told, ...tasksDetails(tasks), ...problem], span(symbols.separator, 'dim'));
+  return [ending(symbols, status), span(' '), name, span('  '), ...details];
+}
+
+function onceDetails({ counts, unfinished }: Total, sinceBegin: number): readonly Line[] {
+  if (unfinished > 0) return [[span(`not finished after ${elapsed(sinceBegin)}`, 'yellow')]];
+  const aborted = counts.aborted > 0 ? [[span('aborted', 'yellow')]] : [];
+  return [plain(duration(counts.duration)), ...aborted];
+}
+
+function oftenDetails({ begun, counts, unfinished }: Total): readonly Line[] {
+  if (begun === 0) return [];
+  return [
+    plain(`${count(begun)} runs`),
+    plain(`${duration(counts.average)} each`),
+    ...some(counts.failed, 'failed', 'red'),
+    ...some(counts.aborted, 'aborted', 'yellow'),
+    ...some(unfinished, 'not finished', 'yellow'),
+  ];
+}
+
+/** All tasks of one name. */
+interface Named {
+  readonly name: string | undefined;
+  readonly total: Total;
+}
+
+const columns: readonly Column<Named>[] = [
+  { head: 'task', align: 'left', cell: ({ name }) => (name === undefined ? span('others', 'dim') : span(name)) },
+  numbers('calls', ({ begun }) => begun),
+  numbers('failed', ({ counts }) => counts.failed, 'red'),
+  numbers('aborted', ({ counts }) => counts.aborted, 'yellow'),
+  numbers('unfinished', ({ unfinished }) => unfinished, 'yellow'),
+  numbers('retries', ({ counts }) => counts.retries),
+  times('total', ({ counts }) => counts.duration),
+  times('average', ({ counts }) => counts.average),
+  times('slowest', ({ counts }) => counts.slowest),
+  { head: 'last failure', align: 'left', cell: ({ total }) => span(total.counts.problem ?? '', 'red') },
+];
+
+function numbers(head: string, of: (total: Total) => number, style?: 'red' | 'yellow'): Column<Named> {
+  const cell = (number: number): Span => (number === 0 ? span('') : span(count(number), style));
+  return { head, align: 'right', cell: ({ total }) => cell(of(total)) };
+}
+
+function times(head: string, of: (total: Total) => number): Column<Named> {
+  return {
+    head,
+    align: 'right',
+    cell: ({ total }) => span(total.counts.ended === 0 ? '' : duration(of(total)), 'dim'),
+  };
+}

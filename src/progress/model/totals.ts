@@ -1,0 +1,64 @@
+import { Counts } from './counts.js';
+import type { Tally } from './tally.js';
+
+/** What all processes of a name have done in all. */
+export interface ProcessTotals {
+  readonly label: string;
+  readonly total: Total;
+  /** All tasks in them. */
+  readonly tasks: Counts;
+  /** Their tasks by name, in the order in which these first began; `undefined` is the name of those that have none. */
+  readonly names: ReadonlyMap<string | undefined, Total>;
+}
+
+/** What all that have one name have done in all. */
+export class Total {
+  begun = 0;
+  readonly counts = new Counts();
+
+  get unfinished(): number {
+    return this.begun - this.counts.ended;
+  }
+
+  add({ begun, counts }: Tally): void {
+    this.begun += begun;
+    this.counts.absorb(counts);
+  }
+}
+
+interface Mutable extends ProcessTotals {
+  readonly names: Map<string | undefined, Total>;
+}
+
+/** The tree, summed up: by names of processes, and in each by names of tasks, wherever these lie in it. */
+export function totalsOf(root: Tally): readonly ProcessTotals[] {
+  const totals = new Map<string, Mutable>();
+  collect(root, undefined, totals);
+  return [...totals.values()];
+}
+
+function collect(tally: Tally, process: Mutable | undefined, totals: Map<string, Mutable>): void {
+  const own = tally.kind === 'process' ? processTotals(tally.label, totals) : process;
+  if (tally.kind === 'process') {
+    own?.total.add(tally);
+    own?.tasks.absorb(tally.tasks);
+  } else if (tally.kind === 'task' || (tally.isRest && tally.begun > 0)) {
+    const { names, tasks } = own ?? processTotals('', totals);
+    add(names, tally);
+    if (own === undefined) tasks.absorb(tally.counts);
+  }
+  for (const inner of tally.inner) collect(inner, own, totals);
+}
+
+function processTotals(label: string, totals: Map<string, Mutable>): Mutable {
+  const known = totals.get(label) ?? { label, total: new Total(), tasks: new Counts(), names: new Map() };
+  totals.set(label, known);
+  return known;
+}
+
+function add(names: Map<string | undefined, Total>, tally: Tally): void {
+  const name = tally.isRest ? undefined : tally.label;
+  const total = names.get(name) ?? new Total();
+  names.set(name, total);
+  total.add(tally);
+}

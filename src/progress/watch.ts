@@ -1,0 +1,115 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
+import type { GroupRecord, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
+import type { Ended } from './model/counts.js';
+import type { Model } from './model/model.js';
+import { retryOf } from './model/retry.js';
+import type { Activity, AnyRecord, Kind } from './model/tally.js';
+import { messageOf } from './text.js';
+
+const retryChannel = 'orchestrator:task:retry';
+
+/** Which processes are shown, with all that is in them: a predicate. */
+export type Filter = (process: ProcessRecord) => boolean;
+
+/**
+ * Fills the model with what the program publishes about its processes, tasks and groups.
+ *
+ * Records say which process they are part of, not which task or group has called them: that is what the storage is for.
+ * What it gives counts only where it is of that process and under way, for a context may outlive what it was made for.
+ *
+ * @param filter - where it throws, the process is not shown. Default: all are
+ * @returns a function that ends it; nothing is subscribed any more then
+ */
+export function watch(model: Model, filter?: Filter): () => void {
+  const around = new AsyncLocalStorage<Activity | undefined>();
+  const processes = new Map<string, Activity>();
+  const underWay = new Map<AnyRecord, Activity>();
+
+  const begin = (kind: Kind, record: AnyRecord, outer: Activity | undefined) => {
+    const activity = model.begin(kind, record, outer, performance.now());
+    underWay.set(record, activity);
+    return activity;
+  };
+  const enclosing = (processId: string) => {
+    const activity = around.getStore();
+    const isOurs = activity?.hasEnded === false && activity.processId === processId;
+    return isOurs ? activity : processes.get(processId);
+  };
+  const beginProcess = (record: ProcessRecord) => {
+    const outer = record.parentId === undefined ? undefined : enclosing(record.parentId);
+    if (outer === undefined && !passes(filter, record)) return undefined;
+    const activity = begin('process', record, outer);
+    processes.set(record.id, activity);
+    return activity;
+  };
+  const beginIn = (kind: Kind, record: TaskRecord | GroupRecord) => {
+    const outer = enclosing(record.processId);
+    // Its process began before anybody looked. Whether it is to be shown, only that would tell.
+    if (outer === undefined && filter !== undefined) return undefined;
+    return begin(kind, record, outer);
+  };
+  const retry = (message: unknown) => {
+    const event = message as TaskRetryEvent;
+    const activity = around.getStore();
+    const { number } = Object(activity?.record) as Partial<TaskRecord>;
+    if (activity?.processId !== event.processId || number !== event.number) return;
+    model.retry(activity, retryOf(event, messageOf(event.error), performance.now()));
+  };
+  const end = (message: unknown) => {
+    const record = message as AnyRecord;
+    const activity = underWay.get(record);
+    if (activity === undefined) return;
+    underWay.delete(record);
+    if (activity.kind === 'process' && processes.get(activity.processId) === activity) {
+      processes.delete(activity.processId);
+    }
+    model.end(activity, endOf(record), performance.now());
+  };
+
+  const channels = [
+    bound<ProcessRecord>('orchestrator:process', around, beginProcess, end),
+    bound<TaskRecord>('orchestrator:task', around, (record) => beginIn('task', record), end),
+    bound<GroupRecord>('orchestrator:group', around, (record) => beginIn(record.kind, record), end),
+  ];
+  subscribe(retryChannel, retry);
+  return () => {
+    for (const unbind of channels) unbind();
+    unsubscribe(retryChannel, retry);
+  };
+}
+
+/** Listens to a channel, with what begins around all that runs inside of it. */
+function bound<Record extends object>(
+  name: string,
+  around: AsyncLocalStorage<Activity | undefined>,
+  begin: (record: Record) => Activity | undefined,
+  end: (record: unknown) => void,
+): () => void {
+  const channel = tracingChannel<Activity | undefined, Record>(name);
+  channel.start.bindStore(around, begin);
+  channel.asyncEnd.subscribe(end);
+  return () => {
+    channel.start.unbindStore(around);
+    channel.asyncEnd.unsubscribe(end);
+  };
+}
+
+function passes(filter: Filter | undefined, record: ProcessRecord): boolean {
+  try {
+    return filter === undefined || filter(record);
+  } catch {
+    return false;
+  }
+}
+
+function endOf(record: AnyRecord): Ended {
+  const { status, error } = record;
+  return {
+    // What is thrown and cannot even be looked at leaves a record as it was.
+    status: status === 'running' ? 'failed' : status,
+    duration: 'totalDuration' in record ? record.totalDuration : record.duration,
+    retries: 'attempts' in record ? Math.max(0, record.attempts - 1) : 0,
+    problem: status === 'succeeded' ? undefined : messageOf(error),
+  };
+}

@@ -1,0 +1,388 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { bar } from '../../src/progress/layout/bar.js';
+import { frame } from '../../src/progress/layout/frame.js';
+import { lineWidth, paint } from '../../src/progress/layout/line.js';
+import { summary } from '../../src/progress/layout/summary.js';
+import { ascii, unicode } from '../../src/progress/layout/symbols.js';
+import type { Model } from '../../src/progress/model/model.js';
+import type { Activity } from '../../src/progress/model/tally.js';
+import { clean } from '../../src/progress/text.js';
+import { failed, groupRecord, modelWith, moment, processRecord, succeeded, taskRecord, texts } from './support.js';
+
+const size = { width: 100, height: 23 };
+
+/** The picture as text; whatever turns is a circle. */
+function drawn(model: Model, now: number, room = size): string[] {
+  return texts(frame(model, room, moment(now))).map((line) => line.replace(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/, '◌'));
+}
+
+function retryIn(delay: number, now: number, attempt = 1, most = 3) {
+  return { attempt, most, due: now + delay, problem: '503 Service Unavailable' };
+}
+
+describe('the picture of what is going on', () => {
+  it('is empty where nothing is', () => {
+    const { model, process } = modelWith();
+    expect(drawn(model, 0)).toEqual(['◌ import  0.0 s']);
+    model.end(process, succeeded(), 1);
+    expect(frame(model, { width: 0, height: 0 }, moment(0))).toEqual([]);
+  });
+
+  it('shows a process as a tree, with names, times, attempts and what went wrong', () => {
+    const { model, process } = modelWith('nightly import');
+    model.end(model.begin('task', taskRecord('signIn', 1), process, 0), succeeded(240, 2), 240);
+    model.end(model.begin('task', taskRecord('check', 2), process, 240), failed('no licence', 90), 330);
+    model.begin('task', taskRecord('fetchRates', 3), process, 400);
+    const group = model.begin('parallel', groupRecord({ kind: 'parallel', name: 'parallel', total: 2 }), process, 400);
+    model.begin('task', taskRecord('fetchNews', 4), group, 400);
+    const radar = taskRecord('fetchRadar', 5);
+    model.retry(model.begin('task', radar, group, 400), retryIn(2_500, 1_000));
+    expect(drawn(model, 1_000)).toEqual([
+      '◌ nightly import   1.0 s',
+      '├ ✓ signIn        240 ms  3 attempts',
+      '├ ✗ check          90 ms  no licence',
+      '├ ◌ fetchRates     0.6 s',
+      '└ ◌ parallel       0.6 s  0 of 2',
+      '  ├ ◌ fetchNews    0.6 s',
+      '  └ ↻ fetchRadar   0.6 s  attempt 2 of 3 in 3 s · 503 Service Unavailable',
+    ]);
+    radar.attempts = 2;
+    expect(drawn(model, 3_600).at(-1)).toBe('  └ ◌ fetchRadar   3.2 s  attempt 2 of 3 · after 503 Service Unavailable');
+  });
+
+  it('turns the spinner with time', () => {
+    const { model } = modelWith();
+    expect([0, 79, 80, 160, 800].map((now) => texts(frame(model, size, moment(now)))[0]?.[0])).toEqual([
+      '⠋',
+      '⠋',
+      '⠙',
+      '⠹',
+      '⠋',
+    ]);
+  });
+
+  it('counts down to the next attempt, without a limit where there is none', () => {
+    const { model, process } = modelWith();
+    model.retry(model.begin('task', taskRecord('poll'), process, 0), retryIn(5_000, 0, 4, Infinity));
+    expect([0, 1_000, 4_100, 9_000].map((now) => /attempt.+? s/.exec(drawn(model, now)[1] ?? '')?.[0])).toEqual([
+      'attempt 5 in 5 s',
+      'attempt 5 in 4 s',
+      'attempt 5 in 1 s',
+      'attempt 5 in 1 s',
+    ]);
+  });
+
+  it('shows a map as a bar, with failures, rate and how long it will take', () => {
+    const { model, process } = modelWith();
+    const record = groupRecord({ total: 5_000 });
+    const map = model.begin('map', record, process, 0);
+    expect(drawn(model, 100)[1]).toBe('└ ◌ map fetchUser  0.1 s  ────────────────────────  0/5,000 · 0 %');
+    for (let now = 100; now <= 10_000; now += 100) {
+      record.settled += 20;
+      model.tick(now);
+    }
+    record.failed = 3;
+    expect(drawn(model, 10_000)[1]).toMatch(
+      /^└ ◌ map fetchUser {2}10\.0 s {2}━{6}─{10} {2}2,000\/5,000 · 40 % · 3 failed · \d+\/s · 1\d s left$/,
+    );
+    model.end(map, succeeded(10_000), 10_000);
+    expect(drawn(model, 10_000)[1]).toBe('└ ✓ map fetchUser  10.0 s  2,000/5,000 · 3 failed');
+  });
+
+  it('shows a map without a bar while nobody knows how much there is', () => {
+    const { model, process } = modelWith();
+    const record = groupRecord({ total: undefined });
+    model.begin('map', record, process, 0);
+    record.settled = 40;
+    model.tick(2_000);
+    expect(drawn(model, 2_000)[1]).toBe('└ ◌ map fetchUser  2.0 s  40 done · 24/s');
+  });
+
+  it('shows several maps of one name that are under way as one', () => {
+    const { model, process } = modelWith();
+    for (const settled of [4, 6]) model.begin('map', groupRecord({ settled, total: 10 }), process, 0);
+    expect(drawn(model, 0)[1]).toContain('10/20 · 50 %');
+    for (let more = 0; more < 150; more++) model.begin('map', groupRecord(), process, 0);
+    expect(drawn(model, 0)[1]).toContain('10/1,000 · 1 %');
+  });
+
+  it('shows of the items of a map those that are tried again, and those that are slow', () => {
+    const { model, process } = modelWith();
+    const map = model.begin('map', groupRecord({ total: 40 }), process, 0);
+    const tasks = Array.from({ length: 20 }, (_, index) => {
+      return model.begin('task', taskRecord('fetchUser', index + 1), map, index < 2 ? 0 : 1_500);
+    });
+    model.retry(tasks[7] as Activity, retryIn(1_000, 2_000));
+    expect(drawn(model, 2_000).slice(2)).toEqual([
+      '  ├ ◌ #1           2.0 s',
+      '  ├ ◌ #2           2.0 s',
+      '  └ ↻ #8           0.5 s  attempt 2 of 3 in 1 s · 503 Service Unavailable',
+    ]);
+  });
+
+  it('counts tasks of one name', () => {
+    const { model, process } = modelWith();
+    for (let number = 1; number <= 12; number++) {
+      const task = model.begin('task', taskRecord('readStation', number), process, number * 100);
+      if (number > 10) continue;
+      const end =
+        number === 3 ? failed('502') : number === 4 ? ({ ...failed(), status: 'aborted' } as const) : succeeded();
+      model.end(task, end, number * 100 + 50);
+    }
+    expect(drawn(model, 1_500)[1]).toBe(
+      '└ ◌ readStation ×12         2 running · 10 done · 1 failed · 1 aborted · 6.9/s · 100 ms each',
+    );
+  });
+
+  it('says of the only one of its name that is under way what it waits for', () => {
+    const { model, process } = modelWith();
+    model.end(model.begin('task', taskRecord('read', 1), process, 0), succeeded(), 100);
+    model.retry(model.begin('task', taskRecord('read', 2), process, 100), retryIn(900, 100));
+    expect(drawn(model, 100)[1]).toBe(
+      '└ ↻ read ×2  0.0 s  1 running · 1 done · attempt 2 of 3 in 1 s · 503 Service Unavailable',
+    );
+  });
+
+  it('shows what is over as one line, whatever was in it', () => {
+    const { model, process } = modelWith();
+    const sub = model.begin('process', processRecord('sub', 'q'), process, 0);
+    for (const end of [succeeded(), failed('503', 10, 2), { ...succeeded(), status: 'aborted' as const }]) {
+      model.end(model.begin('task', taskRecord('inner'), sub, 0), end, 10);
+    }
+    model.end(sub, failed('it broke', 1_300), 1_300);
+    expect(drawn(model, 1_300)[1]).toBe('└ ✗ sub   1.3 s  3 tasks · 1 failed · 1 aborted · 2 retries · it broke');
+  });
+
+  it('marks what was aborted', () => {
+    const { model, process } = modelWith();
+    model.end(model.begin('task', taskRecord('dawdle'), process, 0), { ...failed(), status: 'aborted' }, 10);
+    expect(drawn(model, 10)[1]).toBe('└ ■ dawdle  100 ms  aborted');
+  });
+
+  it('goes on below what has ended while something in it has not', () => {
+    const { model, process } = modelWith();
+    model.begin('task', taskRecord('unawaited'), process, 0);
+    model.end(process, succeeded(100), 100);
+    expect(drawn(model, 200)).toEqual(['◌ import       100 ms', '└ ◌ unawaited   0.2 s']);
+  });
+
+  it('shows the last that have ended, before them those that failed, and counts the others', () => {
+    const { model, process } = modelWith();
+    for (let number = 1; number <= 30; number++) {
+      const task = model.begin('task', taskRecord(`step${number}`, number), process, number);
+      model.end(task, number === 5 ? failed('no', 10) : succeeded(10), number);
+    }
+    model.begin('task', taskRecord('last'), process, 31);
+    expect(drawn(model, 31)).toEqual([
+      '◌ import           0.0 s',
+      '├ ⋯ 22 more ended',
+      '├ ✗ step5          10 ms  no',
+      ...[24, 25, 26, 27, 28, 29, 30].map((number) => `├ ✓ step${number}         10 ms`),
+      '└ ◌ last           0.0 s',
+    ]);
+    expect(drawn(model, 31, { width: 80, height: 3 })).toEqual([
+      '◌ import           0.0 s',
+      '├ ⋯ 30 more ended         1 of them failed',
+      '└ ◌ last           0.0 s',
+    ]);
+  });
+
+  it('says that there is more where not even all that is under way fits', () => {
+    const { model, process } = modelWith();
+    for (let number = 1; number <= 30; number++) model.begin('task', taskRecord(`step${number}`, number), process, 0);
+    const lines = drawn(model, 0, { width: 80, height: 5 });
+    expect(lines).toHaveLength(5);
+    expect(lines.at(-1)).toBe('⋯ more is under way');
+  });
+
+  it('counts under others what there is no name for', () => {
+    const { model, process } = modelWith();
+    for (let number = 0; number < 70; number++) model.begin('task', taskRecord(`n${number}`), process, 0);
+    expect(drawn(model, 1, { width: 80, height: 100 }).at(-1)).toBe('└ ◌ others ×6         6 running');
+  });
+
+  it('stops turning in the last picture', () => {
+    const { model, process } = modelWith();
+    model.begin('task', taskRecord('endless'), process, 0);
+    expect(texts(frame(model, size, { ...moment(100), isLast: true }))).toEqual([
+      '■ import     0.1 s',
+      '└ ■ endless  0.1 s',
+    ]);
+  });
+
+  it('is drawn with ASCII where there is nothing else', () => {
+    const { model, process } = modelWith();
+    model.begin('map', groupRecord({ settled: 5 }), process, 0);
+    model.end(model.begin('task', taskRecord('read'), process, 0), failed('no', 10), 10);
+    expect(texts(frame(model, size, { symbols: ascii, now: 0 }))).toEqual([
+      '- import           0.0 s',
+      '|-- map fetchUser  0.0 s  ============------------  5/10, 50 %',
+      '`-x read           10 ms  no',
+    ]);
+  });
+
+  it('colours what is meant: gone well, failed, to be looked at, under way, secondary', () => {
+    const { model, process } = modelWith();
+    model.end(model.begin('task', taskRecord('good'), process, 0), succeeded(), 0);
+    model.end(model.begin('task', taskRecord('bad'), process, 0), failed('no'), 0);
+    model.retry(model.begin('task', taskRecord('again'), process, 0), retryIn(1_000, 0));
+    const lines = frame(model, size, moment(0)).map((line) => paint(line, true));
+    expect(lines[0]).toContain('\u001b[36m⠋\u001b[39m \u001b[1mimport\u001b[22m');
+    expect(lines[1]).toContain('\u001b[32m✓\u001b[39m good');
+    expect(lines[2]).toContain('\u001b[31m✗\u001b[39m bad');
+    expect(lines[2]).toContain('\u001b[31mno\u001b[39m');
+    expect(lines[3]).toContain('\u001b[33m↻\u001b[39m again');
+  });
+
+  it('shows hostile names as names, long ones cut, wide ones aligned', () => {
+    const { model, process } = modelWith('\u001b[2Jimport\n\u202e');
+    model.begin('task', taskRecord('\u001b[31m'), process, 0);
+    model.begin('task', taskRecord('漢字 ✨'), process, 0);
+    model.begin('task', taskRecord('x'.repeat(5_000)), process, 0);
+    expect(drawn(model, 0, { width: 60, height: 10 })).toEqual([
+      '◌ import                  0.0 s',
+      '├ ◌ unnamed               0.0 s',
+      '├ ◌ 漢字 ✨               0.0 s',
+      '└ ◌ xxxxxxxxxxxxxxxxxxx…  0.0 s',
+    ]);
+  });
+});
+
+/** Whatever goes on, told to a model. */
+const anything = fc.array(
+  fc.record({
+    kind: fc.constantFrom('process' as const, 'task' as const, 'parallel' as const, 'map' as const),
+    name: fc.oneof(fc.constantFrom('a', '漢字漢字', '👨‍👩‍👧'), fc.string({ unit: 'binary', maxLength: 60 })),
+    inside: fc.nat(20),
+    total: fc.option(fc.nat(30), { nil: undefined }),
+    settled: fc.nat(40),
+    next: fc.constantFrom('goes on', 'succeeds', 'fails', 'is retried'),
+  }),
+  { maxLength: 120 },
+);
+
+function modelOf(steps: typeof anything extends fc.Arbitrary<infer Steps> ? Steps : never): Model {
+  const { model, process } = modelWith();
+  const live: Activity[] = [process];
+  for (const [now, { kind, name, inside, total, settled, next }] of steps.entries()) {
+    const record =
+      kind === 'process'
+        ? processRecord(name, String(now))
+        : kind === 'task'
+          ? taskRecord(name, now)
+          : groupRecord({ kind, name, total, settled, failed: settled >> 2 });
+    const activity = model.begin(kind, record, live[inside], now * 50);
+    if (next === 'succeeds') model.end(activity, succeeded(), now * 60);
+    else if (next === 'fails') model.end(activity, failed(clean(name)), now * 60);
+    else live.push(activity);
+    if (next === 'is retried' && kind === 'task') model.retry(activity, { ...retryIn(500, now), problem: clean(name) });
+  }
+  model.tick(steps.length * 60);
+  return model;
+}
+
+describe('whatever goes on', () => {
+  it('the picture has never more lines than there is room for, and none is too wide', () => {
+    fc.assert(
+      fc.property(anything, fc.nat(130), fc.nat(40), (steps, width, height) => {
+        const lines = frame(modelOf(steps), { width, height }, moment(steps.length * 70));
+        expect(lines.length).toBeLessThanOrEqual(height);
+        expect(Math.max(0, ...lines.map(lineWidth))).toBeLessThanOrEqual(width);
+        expect(lines.map((line) => paint(line, false)).join('')).toMatch(/^\P{Cc}*$/u);
+      }),
+    );
+  });
+
+  it('the summary is never too wide, and bounded', () => {
+    fc.assert(
+      fc.property(anything, fc.nat(130), (steps, width) => {
+        const lines = summary(modelOf(steps), width, unicode, steps.length * 70);
+        expect(lines.length).toBeLessThanOrEqual(12 * 33 + 1);
+        expect(Math.max(0, ...lines.map(lineWidth))).toBeLessThanOrEqual(width);
+        expect(lines.map((line) => paint(line, false)).join('')).toMatch(/^\P{Cc}*$/u);
+      }),
+    );
+  });
+
+  it('a bar is exactly as wide as it is to be', () => {
+    const items = fc.record({
+      settled: fc.nat(100),
+      failed: fc.nat(100),
+      total: fc.option(fc.nat(100), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(items, fc.integer({ min: 1, max: 40 }), (given, width) => {
+        const failures = Math.min(given.failed, given.settled);
+        const line = bar({ ...given, failed: failures }, width, unicode);
+        expect(lineWidth(line)).toBe(width);
+        const isFull = given.total !== undefined && given.total > 0 && given.settled >= given.total;
+        expect(paint(line, false).includes('─')).toBe(!isFull && !/^━*╸$/.test(paint(line, false)));
+      }),
+    );
+  });
+});
+
+describe('the summary', () => {
+  it('tells of each process how it went, and of its tasks by name', () => {
+    const { model, process } = modelWith('nightly import');
+    model.end(model.begin('task', taskRecord('signIn'), process, 0), succeeded(240), 240);
+    for (let number = 1; number <= 1_000; number++) {
+      const task = model.begin('task', taskRecord('fetchUser', number), process, 300);
+      model.end(task, number === 7 ? failed('503 Service Unavailable', 2_100, 2) : succeeded(98), 400);
+    }
+    model.end(process, succeeded(12_400), 12_400);
+    expect(texts(summary(model, 100, unicode, 12_400))).toEqual([
+      '✓ nightly import  12.4 s · 1,001 tasks · 1 failed · 2 retries',
+      '    task       calls  failed  retries       total  average  slowest  last failure',
+      '    signIn         1                       240 ms   240 ms   240 ms',
+      '    fetchUser  1,000       1        2  1 min 40 s   100 ms    2.1 s  503 Service Unavailable',
+    ]);
+  });
+
+  it('tells of processes that have run often how it went on the whole', () => {
+    const { model, process } = modelWith('request');
+    model.end(process, succeeded(100), 100);
+    const [one, other] = [1, 2].map((id) => model.begin('process', processRecord('request', `${id}`), undefined, 100));
+    model.end(one as Activity, failed('no', 300), 400);
+    model.end(other as Activity, { ...failed(), status: 'aborted' }, 400);
+    model.begin('process', processRecord('request', '3'), undefined, 400);
+    expect(texts(summary(model, 100, unicode, 500))).toEqual([
+      '✗ request  4 runs · 167 ms each · 1 failed · 1 aborted · 1 not finished · no',
+    ]);
+  });
+
+  it('tells what has not finished, and what was aborted', () => {
+    const { model, process } = modelWith();
+    model.begin('task', taskRecord('dawdle'), process, 0);
+    expect(texts(summary(model, 100, unicode, 3_200))).toEqual([
+      '■ import  not finished after 3.2 s',
+      '    task    calls  unfinished',
+      '    dawdle      1           1',
+    ]);
+    model.end(process, { ...failed(), status: 'aborted' }, 3_300);
+    expect(texts(summary(model, 100, unicode, 3_300))[0]).toBe('■ import  100 ms · aborted');
+  });
+
+  it('tells of tasks whose process nobody saw begin', () => {
+    const { model, process } = modelWith();
+    model.end(process, succeeded(), 1);
+    model.end(model.begin('task', taskRecord('late'), undefined, 1), succeeded(10), 2);
+    expect(texts(summary(model, 100, unicode, 2)).slice(1)).toEqual([
+      '✓ outside of the processes that were seen to begin  1 task',
+      '    task  calls  total  average  slowest',
+      '    late      1  10 ms    10 ms    10 ms',
+    ]);
+  });
+
+  it('counts names of which there are too many', () => {
+    const { model, process } = modelWith();
+    for (let number = 0; number < 40; number++) {
+      model.end(model.begin('task', taskRecord(`n${number}`), process, 0), succeeded(), 0);
+      model.end(model.begin('process', processRecord(`p${number}`, `${number}`), undefined, 0), succeeded(), 0);
+    }
+    const lines = texts(summary(model, 100, unicode, 1));
+    expect(lines).toContain('    and tasks of 10 more names');
+    expect(lines.at(-1)).toBe('and processes of 29 more names');
+  });
+});

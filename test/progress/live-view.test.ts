@@ -1,0 +1,206 @@
+import { Orchestrator } from 'orchestrator';
+import { type ProgressOptions, showProgress } from 'orchestrator/progress';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { deferred, rejection } from '../support.js';
+import { Terminal, until } from './support.js';
+
+const spinner = /[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/;
+let stop: (() => void) | undefined;
+
+afterEach(() => {
+  stop?.();
+  stop = undefined;
+  vi.restoreAllMocks();
+});
+
+function shown(options: ProgressOptions = {}) {
+  const terminal = new Terminal();
+  const progress = showProgress({ stream: terminal, interactive: true, colour: false, interval: 10, ...options });
+  stop = () => progress.stop();
+  return { terminal, progress };
+}
+
+/** A run that goes on until it is told to end. */
+function running() {
+  const gate = deferred();
+  const orchestrator = new Orchestrator({ name: 'job' });
+  const wait = orchestrator.action(() => gate.promise, { name: 'wait' });
+  const ended = rejection(orchestrator.run(() => wait().then(() => Promise.reject(new Error('over')))));
+  return {
+    async end() {
+      gate.resolve();
+      await ended;
+    },
+  };
+}
+
+describe('pictures that change in place', () => {
+  it('show what goes on, without the cursor, and leave a summary, with it', async () => {
+    const { terminal, progress } = shown();
+    const job = running();
+    await until(() => terminal.screen.length === 2);
+    expect(terminal.screen[0]).toMatch(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] job +\d\.\d s$/);
+    expect(terminal.screen[1]).toMatch(/^└ [⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] wait +\d\.\d s$/);
+    expect(terminal.isCursorVisible).toBe(false);
+    await job.end();
+    progress.stop();
+    expect(terminal.screen.slice(0, 3)).toEqual(['', expect.stringMatching(/^✗ job/), expect.stringMatching(/task/)]);
+    expect(terminal.screen).toHaveLength(4);
+    expect(terminal.isCursorVisible).toBe(true);
+  });
+
+  it('leave how things stood where they are stopped in the middle, and write nothing any more', async () => {
+    const { terminal, progress } = shown({ summary: false });
+    const job = running();
+    await until(() => terminal.screen.length === 2);
+    progress.stop();
+    const left = terminal.screen;
+    expect(left).toEqual([expect.stringMatching(/^■ job +\d\.\d s$/), expect.stringMatching(/^└ ■ wait +\d\.\d s$/)]);
+    terminal.write('mine\n');
+    await job.end();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(terminal.screen).toEqual([...left, 'mine']);
+  });
+
+  it('stay below what others write to the same terminal, as text or as bytes', async () => {
+    const { terminal } = shown();
+    const job = running();
+    await until(() => terminal.screen.length === 2);
+    terminal.write('first\n');
+    terminal.write(new TextEncoder().encode('second\n'));
+    terminal.write('');
+    expect(terminal.screen).toEqual(['first', 'second']);
+    await until(() => terminal.screen.length === 4);
+    expect(terminal.screen.slice(0, 3)).toEqual(['first', 'second', expect.stringMatching(spinner)]);
+    await job.end();
+  });
+
+  it('wait while somebody has left a line open, and show the cursor meanwhile', async () => {
+    const { terminal } = shown();
+    const job = running();
+    await until(() => terminal.screen.length === 2);
+    terminal.write('Your name? ');
+    terminal.write('\u001b[0m');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(terminal.screen).toEqual(['Your name?']);
+    expect(terminal.isCursorVisible).toBe(true);
+    terminal.write('Ada\n');
+    await until(() => terminal.screen.length === 3);
+    expect(terminal.screen[0]).toBe('Your name? Ada');
+    expect(terminal.isCursorVisible).toBe(false);
+    await job.end();
+  });
+
+  it('are drawn for the size that there is by now', async () => {
+    const { terminal } = shown();
+    const orchestrator = new Orchestrator({ name: 'x'.repeat(100) });
+    const gate = deferred();
+    const pending = orchestrator.run(() => gate.promise);
+    await until(() => terminal.screen.length === 1);
+    expect(terminal.screen[0]?.length).toBeGreaterThan(30);
+    terminal.resize(30);
+    await until(() => (terminal.screen.at(-1)?.length ?? 99) <= 29);
+    terminal.resize(30, 10);
+    terminal.resize(20);
+    await until(() => (terminal.screen.at(-1)?.length ?? 99) <= 19);
+    gate.resolve();
+    await pending;
+  });
+
+  it('are of 80 columns and 24 lines where the stream does not tell its size', async () => {
+    const { terminal } = shown();
+    Object.assign(terminal, { columns: undefined, rows: undefined });
+    const orchestrator = new Orchestrator({ name: 'x'.repeat(100) });
+    const gate = deferred();
+    const many = Array.from({ length: 40 }, (_, index) =>
+      orchestrator.action(() => gate.promise, { name: `n${index}` }),
+    );
+    const pending = orchestrator.run(() => Promise.all(many.map((action) => action())));
+    await until(() => terminal.screen.length === 23);
+    expect(terminal.screen[0]?.length).toBeLessThan(80);
+    gate.resolve();
+    await pending;
+  });
+
+  it('give the stream back as it was, also one whose write was somebody’s own or is by now', async () => {
+    const { terminal, progress } = shown();
+    const job = running();
+    await until(() => terminal.screen.length === 2);
+    expect(Object.hasOwn(terminal, 'write')).toBe(true);
+    progress.stop();
+    expect(Object.hasOwn(terminal, 'write')).toBe(false);
+    await until(() => terminal.listenerCount('error') + terminal.listenerCount('resize') === 0);
+
+    const own = new Terminal();
+    const write = own.write.bind(own);
+    own.write = write as typeof own.write;
+    const second = showProgress({ stream: own, interactive: true, interval: 10 });
+    await until(() => own.write !== write);
+    const between = own.write;
+    second.stop();
+    expect(own.write).toBe(write);
+
+    const third = showProgress({ stream: own, interactive: true, interval: 10 });
+    await until(() => own.write !== write);
+    const theirs = own.write;
+    const over = (...args: Parameters<typeof own.write>) => theirs.apply(own, args);
+    own.write = over as typeof own.write;
+    third.stop();
+    expect(own.write).toBe(over);
+    own.write('still written\n');
+    expect(own.screen.at(-1)).toBe('still written');
+    expect(between).not.toBe(write);
+    await job.end();
+  });
+
+  it('end with a summary alone where they are stopped before anything was drawn', async () => {
+    const { terminal, progress } = shown();
+    await new Orchestrator({ name: 'job' }).run(() => 1);
+    progress.stop();
+    expect(terminal.screen).toEqual(['', expect.stringMatching(/^✓ job {2}\d+ ms$/)]);
+    // What they are drawn with is loaded by now, and not used any more.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(terminal.screen).toHaveLength(2);
+  });
+
+  it('say nothing where nothing has happened', async () => {
+    const { terminal, progress } = shown();
+    await until(() => Object.hasOwn(terminal, 'write'));
+    progress.stop();
+    expect(terminal.screen).toEqual([]);
+  });
+
+  it('go on through a signal that others listen to, and give them the cursor', async () => {
+    const { terminal } = shown();
+    const job = running();
+    await until(() => terminal.screen.length === 2);
+    let listenersThen = -1;
+    const listen = () => {
+      listenersThen = process.listenerCount('SIGHUP');
+      expect(terminal.isCursorVisible).toBe(true);
+    };
+    const before = process.listenerCount('SIGHUP');
+    process.on('SIGHUP', listen);
+    process.emit('SIGHUP', 'SIGHUP');
+    // Some end the program only where nobody but they listen.
+    expect(listenersThen).toBe(before);
+    await until(() => process.listenerCount('SIGHUP') === before + 1);
+    process.off('SIGHUP', listen);
+    await until(() => !terminal.isCursorVisible);
+    await job.end();
+  });
+
+  it('end by a signal that nobody else listens to, as the program does', async () => {
+    const { terminal } = shown();
+    const job = running();
+    await until(() => terminal.screen.length === 2);
+    const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+    expect(process.listenerCount('SIGHUP')).toBe(1);
+    process.emit('SIGHUP', 'SIGHUP');
+    expect(kill).toHaveBeenCalledWith(process.pid, 'SIGHUP');
+    expect(process.listenerCount('SIGHUP')).toBe(0);
+    expect(terminal.screen.join('\n')).toMatch(/■ job .+\n└ ■ wait .+\n\n■ job {2}not finished/);
+    expect(terminal.isCursorVisible).toBe(true);
+    await job.end();
+  });
+});

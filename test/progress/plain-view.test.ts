@@ -1,0 +1,177 @@
+import { Orchestrator } from 'orchestrator';
+import { showProgress } from 'orchestrator/progress';
+import { describe, expect, it } from 'vitest';
+import { settingOf } from '../../src/progress/options.js';
+import { Output } from '../../src/progress/view/output.js';
+import { PlainView } from '../../src/progress/view/plain-view.js';
+import { failing, rejection, settled } from '../support.js';
+import { failed, groupRecord, modelWith, processRecord, succeeded, taskRecord, until, Written } from './support.js';
+
+/** What was written, without the times at which it happened. */
+const untimed = (lines: readonly string[]) =>
+  lines.map((line) => line.replace(/^ *[\d.]+ (s|h|min)( \d\d (s|min))? {2}/, ''));
+const unmeasured = (lines: readonly string[]) => untimed(lines).map((line) => line.replace(/[\d.]+ m?s\b/g, '…'));
+
+function plainly() {
+  const stream = new Written();
+  const { model, process } = modelWith();
+  const view = new PlainView(model, settingOf({ stream }, {}), new Output(stream));
+  model.listener = view;
+  return { stream, model, process, view };
+}
+
+describe('plain lines', () => {
+  it('tell of each process, task and group how it begins, is tried again, and ends', async () => {
+    const stream = new Written();
+    const progress = showProgress({ stream, summary: false });
+    const orchestrator = new Orchestrator({ name: 'nightly import', retry: { retries: 1, minTimeout: 1 } });
+    const signIn = orchestrator.action(() => 1, { name: 'signIn' });
+    const flaky = orchestrator.action(failing(1, 'done', () => new Error('503')));
+    const broken = orchestrator.action(() => Promise.reject(new TypeError('broken')), { name: 'broken' });
+    await rejection(
+      orchestrator.run(async () => {
+        await signIn();
+        await flaky();
+        await orchestrator.parallel([signIn, broken])();
+      }),
+    );
+    const lines = unmeasured(stream.lines);
+    progress.stop();
+    expect(lines).toEqual([
+      '▸ nightly import  begins',
+      '▸ nightly import › signIn  begins',
+      '✓ nightly import › signIn  …',
+      '▸ nightly import › flaky  begins',
+      '↻ nightly import › flaky  attempt 2 of 2 in …, 503',
+      '✓ nightly import › flaky  …, 2 attempts',
+      '▸ nightly import › parallel  begins',
+      '▸ nightly import › signIn  begins',
+      '▸ nightly import › broken  begins',
+      '✓ nightly import › signIn  …',
+      '✗ nightly import › broken  …, broken',
+      '✗ nightly import › parallel  …, 2 of 2, 1 failed, 1 of 2 parallel actions failed, the first with: broken',
+      '✗ nightly import  …, 4 tasks, 1 failed, 1 retry, 1 of 2 parallel actions failed, the first with: broken',
+    ]);
+  });
+
+  it('tell of a map how far it is, and not of each of its items, but of those that fail', () => {
+    const { stream, model, process, view } = plainly();
+    const record = groupRecord({ total: 5_000 });
+    const map = model.begin('map', record, process, 0);
+    for (let now = 1_000; now <= 5_000; now += 1_000) {
+      for (let number = 0; number < 240; number++) {
+        const task = model.begin('task', taskRecord('fetchUser', number), map, now);
+        model.end(task, number === 0 && now === 1_000 ? failed('503') : succeeded(), now);
+        record.settled++;
+      }
+      record.failed = 1;
+      model.tick(now);
+      view.tick(now);
+    }
+    expect(untimed(stream.lines).map((line) => line.replace(/\d+\/s, \d+ s/, '…'))).toEqual([
+      '▸ import › map fetchUser  begins',
+      '✗ import › fetchUser  100 ms, 503',
+      '⋯ import › map fetchUser  240/5,000, 4 %, 1 failed, … left',
+      '⋯ import › map fetchUser  480/5,000, 9 %, 1 failed, … left',
+      '⋯ import › map fetchUser  720/5,000, 14 %, 1 failed, … left',
+      '⋯ import › map fetchUser  960/5,000, 19 %, 1 failed, … left',
+      '⋯ import › map fetchUser  1,200/5,000, 24 %, 1 failed, … left',
+    ]);
+  });
+
+  it('are few, however long it goes on: of a loop that never ends the number grows as the logarithm of time', () => {
+    const { stream, model, process, view } = plainly();
+    const day = 24 * 3_600_000;
+    for (let now = 0; now <= day; now += 500) {
+      const task = model.begin('task', taskRecord('read', now), process, now);
+      model.end(task, now % 3_000 === 0 ? failed('no') : succeeded(), now);
+      view.tick(now);
+    }
+    expect(stream.lines.length).toBeGreaterThan(50);
+    expect(stream.lines.length).toBeLessThan(200);
+    expect(untimed(stream.lines).at(-1)).toMatch(/^⋯ import › read {2}1\d\d,\d{3} done, \d+,\d{3} failed, 100 ms each/);
+  });
+
+  it('are few where names never come twice', () => {
+    const { stream, model, view } = plainly();
+    for (let now = 0; now < 20_000; now++) {
+      const process = model.begin('process', processRecord(`order ${now}`, `${now}`), undefined, now);
+      model.end(process, succeeded(), now);
+      if (now % 1_000 === 0) view.tick(now);
+    }
+    expect(stream.lines.length).toBeLessThan(1_100);
+  });
+
+  it('say what was aborted', async () => {
+    const stream = new Written();
+    const progress = showProgress({ stream, summary: false });
+    const controller = new AbortController();
+    const orchestrator = new Orchestrator({ name: 'job' });
+    const dawdle = orchestrator.action(() => new Promise(() => {}), { name: 'dawdle' });
+    const pending = rejection(orchestrator.run(() => dawdle(), { signal: controller.signal }));
+    await settled();
+    controller.abort(new Error('enough'));
+    await pending;
+    progress.stop();
+    expect(unmeasured(stream.lines).slice(2, 4)).toEqual([
+      '■ job › dawdle  …, aborted, enough',
+      '■ job  …, 1 task, 1 aborted, enough',
+    ]);
+  });
+
+  it('end with how things stand, where no summary is wanted, and with a summary where it is', async () => {
+    for (const summary of [false, true]) {
+      const stream = new Written();
+      const progress = showProgress({ stream, summary });
+      await new Orchestrator({ name: 'job' }).action(() => 1, { name: 'act' })();
+      const before = stream.lines.length;
+      progress.stop();
+      progress.stop();
+      const added = unmeasured(stream.lines.slice(before)).map((line) => line.replace(/ +/g, ' '));
+      const expected = summary
+        ? ['', '✓ job … · 1 task', ' task calls total average slowest', ' act 1 … … …']
+        : ['✓ job … 1 task'];
+      expect(added).toEqual(expected);
+    }
+  });
+
+  it('are coloured only where that is wanted', async () => {
+    for (const colour of [true, false]) {
+      const stream = new Written();
+      const progress = showProgress({ stream, colour });
+      await new Orchestrator().action(() => 1, { name: 'act' })();
+      progress.stop();
+      expect(stream.text.includes('\u001b')).toBe(colour);
+    }
+  });
+
+  it('come by themselves while time passes', async () => {
+    const stream = new Written();
+    const progress = showProgress({ stream, interval: 10 });
+    const orchestrator = new Orchestrator();
+    await orchestrator.run(async () => {
+      await orchestrator.map([1, 2, 3], async (item) => {
+        if (item < 3) return;
+        await until(() => stream.text.includes('2/3'));
+      });
+    });
+    progress.stop();
+    expect(stream.text).toContain('⋯ orchestrator › map anonymous  2/3, 66 %');
+  });
+
+  it('do no harm where nobody reads them any more', async () => {
+    const stream = new Written();
+    const progress = showProgress({ stream, interval: 10 });
+    stream.destroy(new Error('EPIPE'));
+    const orchestrator = new Orchestrator();
+    await orchestrator.action(() => settled())();
+    progress.stop();
+    const other = new Written();
+    const another = showProgress({ stream: other });
+    other.emit('error', new Error('EIO'));
+    await orchestrator.action(() => settled())();
+    another.stop();
+    expect(other.text).toBe('');
+    expect(other.listenerCount('error')).toBe(0);
+  });
+});

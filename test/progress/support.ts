@@ -1,0 +1,140 @@
+import { Writable } from 'node:stream';
+import type { GroupRecord, ProcessRecord, TaskRecord } from 'orchestrator';
+import { type Line, paint } from '../../src/progress/layout/line.js';
+import { unicode } from '../../src/progress/layout/symbols.js';
+import type { Ended } from '../../src/progress/model/counts.js';
+import { Model } from '../../src/progress/model/model.js';
+
+export const processRecord = (name: string, id = 'p') => ({ id, name }) as ProcessRecord;
+
+export const taskRecord = (name: string, number = 1, attempts = 1) =>
+  ({ processId: 'p', name, number, attempts }) as { -readonly [Key in keyof TaskRecord]: TaskRecord[Key] };
+
+export const groupRecord = (fields: Partial<GroupRecord> = {}) =>
+  ({ processId: 'p', kind: 'map', name: 'fetchUser', total: 10, settled: 0, failed: 0, ...fields }) as {
+    -readonly [Key in keyof GroupRecord]: GroupRecord[Key];
+  };
+
+export const succeeded = (duration = 100, retries = 0): Ended => ({
+  status: 'succeeded',
+  duration,
+  retries,
+  problem: undefined,
+});
+
+export const failed = (problem = '503', duration = 100, retries = 0): Ended => ({
+  status: 'failed',
+  duration,
+  retries,
+  problem,
+});
+
+/** A model with a process under way since 0. */
+export function modelWith(name = 'import') {
+  const model = new Model(0);
+  const process = model.begin('process', processRecord(name), undefined, 0);
+  return { model, process };
+}
+
+export const moment = (now: number) => ({ now, symbols: unicode });
+
+export function texts(lines: readonly Line[]): string[] {
+  return lines.map((line) => paint(line, false));
+}
+
+/** What was written to it, as text. */
+export class Written extends Writable {
+  text = '';
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    this.text += chunk;
+    done();
+  }
+
+  get lines(): string[] {
+    return this.text.split('\n').slice(0, -1);
+  }
+}
+
+/**
+ * As much of a terminal as progress needs: lines that are written, erased and gone up to. `screen` is all of it, what has
+ * scrolled out of sight too, so it shows what was left behind anywhere.
+ */
+export class Terminal extends Writable {
+  readonly isTTY = true;
+  columns = 80;
+  rows = 24;
+  isCursorVisible = true;
+  /** Whether a line was longer than the terminal is wide. */
+  hasWrapped = false;
+  #lines = [''];
+  #row = 0;
+  #column = 0;
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    this.print(chunk.toString());
+    done();
+  }
+
+  hasColors(): boolean {
+    return true;
+  }
+
+  get screen(): string[] {
+    const lines = this.#lines.map((line) => line.trimEnd());
+    while (lines.at(-1) === '') lines.pop();
+    return lines;
+  }
+
+  print(text: string): void {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is about
+    for (const [token, mode, count, command] of text.matchAll(/\u001b\[(\??)(\d*)([A-Za-z])|[\s\S]/gu)) {
+      if (command === undefined) this.#type(token);
+      else if (mode === '?') this.#switch(Number(count), command === 'h');
+      else this.#obey(command, Number(count || 1));
+    }
+  }
+
+  resize(columns: number, rows = this.rows): void {
+    this.columns = columns;
+    this.rows = rows;
+    this.emit('resize');
+  }
+
+  #type(character: string): void {
+    if (character === '\n') {
+      this.#row++;
+      this.#column = 0;
+      this.#lines[this.#row] ??= '';
+      return;
+    }
+    const line = (this.#lines[this.#row] ?? '').padEnd(this.#column);
+    this.#lines[this.#row] = line.slice(0, this.#column) + character + line.slice(this.#column + 1);
+    this.#column++;
+    if (this.#column > this.columns) this.hasWrapped = true;
+  }
+
+  #switch(mode: number, isOn: boolean): void {
+    if (mode === 25) this.isCursorVisible = isOn;
+  }
+
+  #obey(command: string, count: number): void {
+    if (command === 'A') this.#row = Math.max(0, this.#row - count);
+    if (command === 'B') this.#row += count;
+    if (command === 'G') this.#column = 0;
+    if (command === 'K') {
+      const line = this.#lines[this.#row] ?? '';
+      // 2 is the whole line, none is what is right of the cursor.
+      this.#lines[this.#row] = count === 2 ? '' : line.slice(0, this.#column);
+    }
+  }
+}
+
+/** Resolves when something holds; asks after every turn. */
+export async function until(holds: () => boolean, limit = 10_000): Promise<void> {
+  const began = Date.now();
+  while (!holds()) {
+    if (Date.now() - began > limit) throw new Error(`it did not hold within ${limit} ms: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -1,0 +1,148 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fitted, lineWidth, paint, span } from '../../src/progress/layout/line.js';
+import {
+  clean,
+  count,
+  cut,
+  duration,
+  elapsed,
+  messageOf,
+  perSecond,
+  remaining,
+  widthOf,
+} from '../../src/progress/text.js';
+
+/** Whatever a text may hold, and what a terminal would obey. */
+const hostile = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('\u001b[2J', '\u001b]0;title\u0007', '\u001b[31m', '\r', '\n', '\u009b5A', '\u202e', '\ud800'),
+      fc.constantFrom('👍', '👨‍👩‍👧', '漢字', 'é', '한글', '🇫🇷', '⚠️', 'ａ'),
+    ),
+  )
+  .map((parts) => parts.join(''));
+
+describe('a text from elsewhere', () => {
+  it('is shown on one line, without what a terminal would obey', () => {
+    expect(clean('\u001b[31mred\u001b[0m\u001b[2J\r\nnext\tline')).toBe('red next line');
+    expect(clean('\u001b]0;new title\u0007name')).toBe('name');
+    expect(clean('\u001b[31mred\u0007 name')).toBe('red name');
+    expect(clean('\u001b]8;;http://example.com\u001b\\link\u001b]8;;\u001b\\')).toBe('link');
+    expect(clean('\u001bPdevice\u009cname\u001bc\u001b(B')).toBe('name');
+    expect(clean('\u009b2Jname\u0000\u0008\u007f')).toBe('name');
+    expect(clean('user\u2028 name\u2029')).toBe('user name');
+  });
+
+  it('does not turn the direction of writing', () => {
+    expect(clean('report\u202exe.fdp\u2066')).toBe('reportxe.fdp');
+  });
+
+  it('keeps emoji that are joined, and accents, but no piles of them', () => {
+    expect(clean('👨‍👩‍👧 café')).toBe('👨‍👩‍👧 café');
+    expect(clean(`z${'\u0301'.repeat(50)}`)).toBe(`z${'\u0301'.repeat(3)}`);
+  });
+
+  it('is cut before it is looked at, so that a long one costs no more', () => {
+    expect(clean('x'.repeat(1_000_000))).toHaveLength(500);
+  });
+
+  it('holds nothing that a terminal would obey, whatever it held', () => {
+    fc.assert(
+      fc.property(hostile, (text) => {
+        expect(clean(text)).toMatch(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u);
+      }),
+    );
+  });
+
+  it('is cut to a width, and is never wider, whatever it holds', () => {
+    fc.assert(
+      fc.property(hostile, fc.nat(40), (text, width) => {
+        const cleaned = clean(text);
+        expect(widthOf(cut(cleaned, width))).toBeLessThanOrEqual(width);
+        if (widthOf(cleaned) <= width) expect(cut(cleaned, width)).toBe(cleaned);
+      }),
+    );
+  });
+
+  it('is cut between what is read as characters', () => {
+    expect(cut('fetchUserOrders', 10)).toBe('fetchUser…');
+    expect(cut('ab👨‍👩‍👧cd', 5)).toBe('ab…');
+    expect(cut('漢字漢字', 6)).toBe('漢字…');
+    expect(cut('long', 1)).toBe('…');
+    expect(cut('long', 0)).toBe('');
+  });
+
+  it('is as wide as its characters are', () => {
+    expect(['abc', 'é', 'e\u0301', '漢字', '👍', '한글', 'ａ', '✓'].map(widthOf)).toEqual([3, 1, 1, 4, 2, 4, 2, 1]);
+  });
+
+  it('is thought to be rather too wide than too narrow where terminals differ', () => {
+    expect(widthOf('⚠️')).toBe(2);
+    expect(widthOf('👨‍👩‍👧')).toBe(6);
+  });
+});
+
+describe('the message of an error', () => {
+  it.each([
+    [new Error('503\nService Unavailable'), '503 Service Unavailable'],
+    [new TypeError(''), 'TypeError'],
+    ['a text', 'a text'],
+    [undefined, 'undefined'],
+    [{ message: 42 }, '42'],
+  ])('of %o is %s', (error, message) => {
+    expect(messageOf(error)).toBe(message);
+  });
+
+  it('that cannot be read does no harm', () => {
+    const odd = {
+      get message() {
+        throw new Error('no');
+      },
+    };
+    expect(messageOf(odd)).toBe('an error that cannot be read');
+    expect(messageOf({ message: Symbol('x'), toString: null })).toBe('Symbol(x)');
+  });
+});
+
+describe('numbers', () => {
+  it.each([
+    [0, '0 ms', '0.0 s'],
+    [240.4, '240 ms', '0.2 s'],
+    [999.6, '1.0 s', '1.0 s'],
+    [59_940, '59.9 s', '59.9 s'],
+    [59_960, '1 min 00 s', '1 min 00 s'],
+    [125_000, '2 min 05 s', '2 min 05 s'],
+    [3_599_900, '1 h 00 min', '1 h 00 min'],
+    [3_720_000, '1 h 02 min', '1 h 02 min'],
+    [360_000_000, '100 h 00 min', '100 h 00 min'],
+  ])('%d ms are read as %s when they are over, as %s while they go on', (milliseconds, over, goingOn) => {
+    expect([duration(milliseconds), elapsed(milliseconds)]).toEqual([over, goingOn]);
+  });
+
+  it('of what remains are rounded up, and never nothing', () => {
+    expect([-5, 0, 1_001, 59_500, 125_000].map(remaining)).toEqual(['1 s', '1 s', '2 s', '1 min 00 s', '2 min 05 s']);
+  });
+
+  it('are grouped, and rates rounded', () => {
+    expect(count(12_345)).toBe('12,345');
+    expect([0.25, 1.5, 9.96, 1_234.5].map(perSecond)).toEqual(['0.3/s', '1.5/s', '10/s', '1,235/s']);
+  });
+});
+
+describe('a line', () => {
+  const line = [span('ab', 'red'), span('cd'), span('ef', 'dim')];
+
+  it('has colours only where there are any', () => {
+    expect(paint(line, true)).toBe('\u001b[31mab\u001b[39mcd\u001b[2mef\u001b[22m');
+    expect(paint(line, false)).toBe('abcdef');
+  });
+
+  it('ends where it does not fit', () => {
+    expect(paint(fitted(line, 6), false)).toBe('abcdef');
+    expect(paint(fitted(line, 5), false)).toBe('abcd…');
+    expect(paint(fitted(line, 3), false)).toBe('ab…');
+    expect(lineWidth(fitted(line, 0))).toBe(0);
+  });
+});
