@@ -12,8 +12,7 @@ const { values } = parseArgs({
   },
 });
 const print = (line = '') => console.log(line);
-// Nobody is there to press Ctrl-C where examples are run by the dozen.
-const { seconds = process.stdout.isTTY || process.env.CI === undefined ? undefined : '5' } = values;
+const { seconds } = values;
 const port = seconds === undefined ? Number(values.port) : 0;
 
 const fleet = await startFleet();
