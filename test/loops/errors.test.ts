@@ -801,7 +801,8 @@ describe('a loop that is to end', () => {
     await settled();
     manager.abort(new Error('deadline'));
     expect(await ended).toEqual({ reason: 'stopped' });
-    expect(timers()).toBe(before);
+    // One of before may have ended meanwhile.
+    expect(timers()).toBeLessThanOrEqual(before);
   });
 
   it('says so where it cannot clean up behind an abort', async () => {
