@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -164,8 +164,14 @@ assert.match(await (await fetch(new URL('page.js', served.url))).text(), /addEve
 await served.close();
 
 const command = new URL('node_modules/orchestrator/dist/cli/main.js', import.meta.url).pathname;
+const runFlow = (module) => promisify(execFile)(process.execPath, [command, 'run', module, '--json', '--quiet']);
 const smokeFlow = new URL('smoke-flow.mjs', import.meta.url).pathname;
-const { stdout } = await promisify(execFile)(process.execPath, [command, 'run', smokeFlow, '--json', '--quiet']);
-assert.equal(JSON.parse(stdout).status, 'completed');
+assert.equal(JSON.parse((await runFlow(smokeFlow)).stdout).status, 'completed');
+
+// TypeScript where Node can; else it is said what is needed.
+const typedFlow = new URL('smoke-typed.mts', import.meta.url).pathname;
+await writeFile(typedFlow, `const one: number = 1;\n${await readFile(smokeFlow, 'utf8')}`);
+if (process.features.typescript) assert.equal(JSON.parse((await runFlow(typedFlow)).stdout).status, 'completed');
+else await assert.rejects(runFlow(typedFlow), ({ code, stderr }) => code === 2 && /tsx/.test(stderr));
 
 console.log(`smoke: Node ${process.versions.node}`);
