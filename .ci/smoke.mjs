@@ -164,7 +164,9 @@ assert.match(await (await fetch(new URL('page.js', served.url))).text(), /addEve
 await served.close();
 
 const command = new URL('node_modules/orchestrator/dist/cli/main.js', import.meta.url).pathname;
-const runFlow = (module) => promisify(execFile)(process.execPath, [command, 'run', module, '--json', '--quiet']);
+const cwd = new URL('.', import.meta.url).pathname;
+const runFlow = (module) =>
+  promisify(execFile)(process.execPath, [command, 'run', module, '--json', '--quiet'], { cwd });
 const smokeFlow = new URL('smoke-flow.mjs', import.meta.url).pathname;
 assert.equal(JSON.parse((await runFlow(smokeFlow)).stdout).status, 'completed');
 

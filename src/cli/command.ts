@@ -41,7 +41,10 @@ function indented(text: string): string {
 /** Options that choose the engine. */
 export function withEngine(command: Command): Command {
   return withConfig(command)
-    .option('--engine <address>', 'redis://…, postgres://…, pglite:<directory> or memory:')
+    .option(
+      '--engine <address>',
+      'redis://…, postgres://…, pglite:<directory> or memory: (one with a password better by REDIS_URL or DATABASE_URL)',
+    )
     .option('--prefix <name>', 'what names of keys and tables begin with (default: orchestrator)');
 }
 
@@ -53,7 +56,10 @@ function withConfig(command: Command): Command {
 export function withProgram(command: Command): Command {
   return command
     .option('--url <address>', 'where the program is reached (default: ORCHESTRATOR_URL, else http://127.0.0.1:4300)')
-    .option('--token <token>', 'what it has to be told (default: ORCHESTRATOR_TOKEN)');
+    .option(
+      '--token <token>',
+      'what it has to be told (default: ORCHESTRATOR_TOKEN, which no list of processes shows)',
+    );
 }
 
 /** An option whose values are some of the words, separated by commas, or given several times. */

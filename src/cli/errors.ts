@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { errorData, textOf } from './output/error-data.js';
 import { harmless, oneLine } from './output/text.js';
 import type { Session } from './session.js';
 
@@ -11,22 +12,26 @@ export function report(session: Session, error: unknown): void {
   const [first = '', ...more] = harmless(session.cleaned(messageOf(error))).split('\n');
   stderr.line(`${stderr.styled('red', 'error:')} ${oneLine(first)}`);
   for (const line of more) stderr.line(`  ${line}`);
-  if (session.isVerbose) stderr.line(harmless(session.cleaned(inspect(error, { colors: false }))));
+  if (session.isVerbose) stderr.line(harmless(session.cleaned(detailsOf(error))));
 }
 
 /** The message of an error with those of its causes, as far as these say something new. */
 function messageOf(error: unknown): string {
   const parts: string[] = [];
-  for (let current = error, depth = 0; current !== undefined && depth < mostCauses; depth++) {
-    const message = current instanceof Error ? current.message || nameOf(current) : String(current);
+  let current: ReturnType<typeof errorData> | undefined = errorData(error);
+  for (let depth = 0; current !== undefined && depth < mostCauses; depth++, current = current.cause) {
+    // Some errors of the system say what they are by their code alone.
+    const message: string = current.message || current.code || current.name;
     if (!parts.some((part) => part.includes(message))) parts.push(message);
-    current = current instanceof Error ? current.cause : undefined;
   }
   return parts.join(': ');
 }
 
-/** Some errors of the system say what they are by their code alone. */
-function nameOf(error: Error): string {
-  const { code } = error as Error & { readonly code?: unknown };
-  return typeof code === 'string' ? code : error.name;
+/** All that Node says of an error; what it may call in it for that may fail. */
+function detailsOf(error: unknown): string {
+  try {
+    return inspect(error, { colors: false });
+  } catch {
+    return textOf(error);
+  }
 }

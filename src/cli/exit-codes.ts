@@ -42,30 +42,30 @@ export function usageError(message: string, options?: ErrorOptions): CliError {
   return new CliError(message, exitCodes.usage, options);
 }
 
-const byCode: Readonly<Record<string, ExitCode>> = {
-  ERR_VALIDATION: exitCodes.usage,
-  ERR_BLUEPRINT: exitCodes.usage,
-  ERR_PAYLOAD: exitCodes.usage,
-  ERR_SERIALIZATION: exitCodes.usage,
-  ERR_LOOP_DEFINITION: exitCodes.usage,
-  ERR_LOOP_MODULE: exitCodes.usage,
-  ERR_RUN_NOT_FOUND: exitCodes.notFound,
-  ERR_WORKFLOW_NOT_FOUND: exitCodes.notFound,
-  ERR_NOT_FOUND: exitCodes.notFound,
-  ERR_RUN_STATE: exitCodes.conflict,
-  ERR_RUN_EXISTS: exitCodes.conflict,
-  ERR_LOOP_STATE: exitCodes.conflict,
-  ERR_CHECKPOINT: exitCodes.conflict,
-  ERR_LISTEN: exitCodes.conflict,
-  ERR_ENGINE: exitCodes.unreachable,
-  ERR_LOCKED: exitCodes.unreachable,
-  ERR_MISSING_PEER: exitCodes.unreachable,
-  ERR_LOOP_STORE: exitCodes.unreachable,
-};
+const byCode: ReadonlyMap<unknown, ExitCode> = new Map<string, ExitCode>([
+  ['ERR_VALIDATION', exitCodes.usage],
+  ['ERR_BLUEPRINT', exitCodes.usage],
+  ['ERR_PAYLOAD', exitCodes.usage],
+  ['ERR_SERIALIZATION', exitCodes.usage],
+  ['ERR_LOOP_DEFINITION', exitCodes.usage],
+  ['ERR_LOOP_MODULE', exitCodes.usage],
+  ['ERR_RUN_NOT_FOUND', exitCodes.notFound],
+  ['ERR_WORKFLOW_NOT_FOUND', exitCodes.notFound],
+  ['ERR_NOT_FOUND', exitCodes.notFound],
+  ['ERR_RUN_STATE', exitCodes.conflict],
+  ['ERR_RUN_EXISTS', exitCodes.conflict],
+  ['ERR_LOOP_STATE', exitCodes.conflict],
+  ['ERR_CHECKPOINT', exitCodes.conflict],
+  ['ERR_LISTEN', exitCodes.conflict],
+  ['ERR_ENGINE', exitCodes.unreachable],
+  ['ERR_LOCKED', exitCodes.unreachable],
+  ['ERR_MISSING_PEER', exitCodes.unreachable],
+  ['ERR_LOOP_STORE', exitCodes.unreachable],
+]);
 
 /** Errors of all layers have a `code`; it decides. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exitCode;
   const { code } = Object(error) as { code?: unknown };
-  return byCode[String(code)] ?? exitCodes.failed;
+  return byCode.get(code) ?? exitCodes.failed;
 }

@@ -11,6 +11,7 @@ import { addRuns } from './commands/runs/runs.js';
 import { addWorker } from './commands/worker.js';
 import { addWorkers } from './commands/workers.js';
 import { meanings } from './exit-codes.js';
+import { harmless } from './output/text.js';
 import type { Session } from './session.js';
 
 const commands = [
@@ -48,7 +49,7 @@ export function programOf(session: Session): Command {
       getErrHelpWidth: () => Math.min(stderr.width, 100),
       getOutHasColors: () => stdout.isColoured,
       getErrHasColors: () => stderr.isColoured,
-      outputError: (text, write) => write(text.replace(/^error:/, stderr.styled('red', 'error:'))),
+      outputError: (text, write) => write(harmless(text).replace(/^error:/, stderr.styled('red', 'error:'))),
     })
     .addHelpText('after', `\n${exitCodeText()}`);
   for (const add of commands) add(program, session);

@@ -7,7 +7,7 @@ import { bodyOf } from './http/body.js';
 import { Guard } from './http/guard.js';
 import { refusalOf } from './http/problems.js';
 import { Refusal } from './http/refusal.js';
-import { headOf, json, problem, respond } from './http/responses.js';
+import { headOf, json, problem, toFolder } from './http/responses.js';
 import { Router, type Routes } from './http/router.js';
 import { basePathOf, originOf, readDashboardOptions } from './options.js';
 import { redactorOf } from './redaction/redactor.js';
@@ -77,10 +77,7 @@ class WebDashboard implements Dashboard {
   async #answer(request: Request): Promise<Response> {
     if (this.#isClosed) throw new Refusal('unavailable', 'the dashboard was closed');
     const { pathname, search } = new URL(request.url);
-    if (pathname === this.basePath) {
-      const location = `./${pathname.slice(pathname.lastIndexOf('/') + 1)}/${search}`;
-      return respond(null, { status: 308, headers: { location } });
-    }
+    if (pathname === this.basePath) return toFolder(pathname, search);
     const path = this.#pathIn(pathname);
     return path === 'api' || path.startsWith('api/')
       ? this.#answerApi(request, path)

@@ -18,7 +18,8 @@ export interface DashboardOptions {
   readonly protectReads?: boolean | undefined;
   /**
    * Keys whose values are not shown, in context, input, output and messages, besides those that are known (`password`,
-   * `token`, `apiKey` and their like, as a whole or at the end of a key, however they are written). `false` shows all.
+   * `token`, `apiKey` and their like, as a whole or at the end of a key, however they are written, also where the name
+   * stands beside its value: `['password', …]`, `{ name: 'password', value: … }`). `false` shows all.
    */
   readonly redact?: readonly (string | RegExp)[] | false | undefined;
   /** Shown at the top. Default: `orchestrator`. */

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { createRequestListener } from '@remix-run/node-fetch-server';
 import type { Dashboard } from './dashboard.js';
 import { Refusal } from './http/refusal.js';
-import { problem, respond } from './http/responses.js';
+import { problem, toFolder } from './http/responses.js';
 
 /** What a listener hands requests on to. */
 type Mounted = Pick<Dashboard, 'fetch' | 'basePath'>;
@@ -31,6 +31,8 @@ export function nodeListener(dashboard: Mounted): RequestListener {
     const listen = createRequestListener((asked: Request) => answer(dashboard, asked, request), { onError });
     const read = wasRead(request) ? anew(request) : request;
     const { url } = request;
+    // What was refused unread is read all the same: the connection is good for nothing else before.
+    response.once('finish', () => request.resume());
     // It is looked at at once, and by nobody else meanwhile.
     read.url = wholeUrl(dashboard, request);
     listen(read, response);
@@ -38,13 +40,14 @@ export function nodeListener(dashboard: Mounted): RequestListener {
   };
 }
 
-/** The page says where its files are by its own address, so that has to end with a `/`. */
 async function answer({ fetch }: Mounted, asked: Request, request: MountedRequest): Promise<Response> {
   const { baseUrl = '', originalUrl = '' } = request;
-  const [path = '', ...query] = originalUrl.split('?');
-  if (baseUrl === '' || path !== baseUrl) return fetch(asked);
-  const location = `./${path.slice(path.lastIndexOf('/') + 1)}/${['', ...query].join('?')}`;
-  return respond(null, { status: 308, headers: { location } });
+  const [path = ''] = originalUrl.split('?', 1);
+  const response = await (baseUrl === '' || path !== baseUrl
+    ? fetch(asked)
+    : toFolder(path, originalUrl.slice(path.length)));
+  await asked.body?.cancel().catch(() => undefined);
+  return response;
 }
 
 function wholeUrl({ basePath }: Mounted, { url = '/', originalUrl }: MountedRequest): string {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DistributedWorker, redis } from 'orchestrator/distributed';
@@ -109,6 +109,18 @@ describe('the config file', () => {
     expect((await list({ cwd })).code).toBe(0);
     const other = await list({ cwd: directory }, '--config', join(cwd, name));
     expect(other.code).toBe(0);
+  });
+
+  it.skipIf(process.platform === 'win32')('is not taken from a directory above that anybody may write to', async () => {
+    const above = await withConfigFile('orchestrator.config.json', { engine: 'memory:' });
+    const cwd = join(above, 'here');
+    await mkdir(cwd);
+    await chmod(above, 0o1777);
+    const { code, stderr } = await list({ cwd });
+    expect(stderr).toContain('no engine is chosen');
+    expect(code).toBe(2);
+    expect((await list({ cwd: above })).code).toBe(0);
+    expect((await list({ cwd }, '--config', '../orchestrator.config.json')).code).toBe(0);
   });
 
   it('is refused where it is no JSON, or exports no object', async () => {

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/cli.js';
@@ -75,6 +76,7 @@ describe('what is typed wrong', () => {
     [['runs', 'list', '--statsu'], "error: unknown option '--statsu'\n(Did you mean --status?)\n"],
     [['run'], "error: missing required argument 'module'\n"],
     [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish.'],
+    [['runs', 'pause', '--\u001b]52;c;eA==\u0007'], "unknown option '--\\u001b]52;c;eA==\\u0007'"],
   ])('ends with 2 and says what was meant: %j', async (args, message) => {
     const { code, stderr } = await call(args);
     expect(stderr).toContain(message);
@@ -106,6 +108,20 @@ describe('an error', () => {
     expect(reported(new Error('two faults:\n- one\u001b[2J\n- two'))).toBe(
       'error: two faults:\n  - one\\u001b[2J\n  - two\n',
     );
+  });
+
+  it('is said whatever was thrown', () => {
+    expect(reported(Object.create(null))).toBe('error: {}\n');
+    expect(reported(new Error('outer', { cause: Object.create(null) }))).toBe('error: outer: {}\n');
+    const round = new Error('round');
+    round.cause = round;
+    expect(reported(round)).toBe('error: round\n');
+    const odd = Object.assign(new Error('odd'), {
+      [inspect.custom]() {
+        throw new Error('no');
+      },
+    });
+    expect(reported(odd, true)).toBe('error: odd\nError: odd\n');
   });
 
   it('is said by its code, or its class, where it has no message', () => {

@@ -1,7 +1,8 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../src/cli/exit-codes.js';
-import { errorData, jsonOf } from '../../src/cli/output/json.js';
+import { errorData } from '../../src/cli/output/error-data.js';
+import { jsonOf } from '../../src/cli/output/json.js';
 import { Output } from '../../src/cli/output/output.js';
 import { type Column, writeFields, writeTable } from '../../src/cli/output/table.js';
 import { cut, harmless, oneLine, versionText, widthOf } from '../../src/cli/output/text.js';
@@ -115,6 +116,38 @@ describe('JSON', () => {
     });
     expect(errorData(error, { stack: true })).toHaveProperty('stack');
     expect(errorData({ a: 1 })).toEqual({ name: 'Error', message: '{"a":1}' });
+    const many = new AggregateError([new RangeError('one'), 'two'], 'both');
+    expect(errorData(many).errors).toEqual([
+      { name: 'RangeError', message: 'one' },
+      { name: 'Error', message: 'two' },
+    ]);
+  });
+
+  it('ends, however errors are tied together, and whatever they are', () => {
+    const error = new AggregateError([], 'round');
+    error.cause = error;
+    error.errors.push(error, error);
+    expect(JSON.stringify(errorData(error)).match(/round/g)).toHaveLength(50);
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(errorData(proxy).message).toBe('[unreadable]');
+    expect(errorData(Object.assign(new Error('x'), { message: Object.create(null) })).message).toBe('[unreadable]');
+    expect(errorData({ much: 'x'.repeat(5_000) }).message).toHaveLength(1_000);
+  });
+
+  it('ends where values have no end, or cannot be read', () => {
+    let deep: unknown = 'bottom';
+    for (let level = 0; level < 10_000; level++) deep = [deep];
+    expect(jsonOf(deep)).toContain('["[…]"]');
+    const unreadable = {
+      get broken() {
+        throw new Error('no');
+      },
+    };
+    expect(jsonOf({ unreadable, next: 1 })).toBe('{"unreadable":"[unreadable]","next":1}');
+    const round = new Error('round');
+    round.cause = round;
+    expect(jsonOf({ round })).toBe('{"round":{"name":"Error","message":"round","cause":"[circular]"}}');
   });
 });
 
@@ -160,6 +193,11 @@ describe('tables', () => {
     expect(text).toContain('\u001b[32mshort\u001b[39m');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
     expect(text.replace(/\u001b\[\d+m/g, '')).toBe(tableOf(rows, 60));
+  });
+
+  it('may have any number of rows', () => {
+    const many = Array.from({ length: 200_000 }, () => ({ id: 'x', note: 'y' }));
+    expect(tableOf(many).split('\n')).toHaveLength(200_002);
   });
 
   it('of names and values have those that are given', () => {
@@ -210,6 +248,7 @@ describe('exit codes', () => {
     ['ERR_RUN_STATE', 4],
     ['ERR_ENGINE', 5],
     ['ERR_ELSE', 1],
+    ['constructor', 1],
   ])('follow from the code of an error: %s is %i', (code, exitCode) => {
     expect(exitCodeOf(Object.assign(new Error('x'), { code }))).toBe(exitCode);
   });

@@ -230,14 +230,50 @@ describe('a program without loops', () => {
 });
 
 describe('what answers and is no orchestrator', () => {
-  it('ends with 5', async () => {
-    const server = createServer((_request, response) => response.end('<html>')).listen(0, '127.0.0.1');
+  const answered = async (status: number, body: string, args = ['loops', 'list']) => {
+    const server = createServer((_request, response) => response.writeHead(status).end(body)).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
-    const { code, stderr } = await call(['loops', 'list', '--url', `http://127.0.0.1:${port}/ops`]);
+    const outcome = await call([...args, '--url', `http://127.0.0.1:${port}/ops`], { columns: 100 });
     server.close();
-    expect(stderr).toMatch(/answers with 200, and is no orchestrator/);
+    return outcome;
+  };
+
+  it.each([
+    [200, '<html>'],
+    [200, '{}'],
+    [200, 'null'],
+    [200, '[]'],
+    [500, '{"error":null}'],
+    [500, '{"error":"text"}'],
+    [404, '{"error":{"code":"not-found"}}'],
+  ])('ends with 5: %i %s', async (status, body) => {
+    const { code, stderr } = await answered(status, body);
+    expect(stderr).toContain(`answers with ${status}, and is no orchestrator`);
     expect(code).toBe(5);
+  });
+
+  it('decides about no exit code that there is not, and gets nothing into the terminal', async () => {
+    const odd = await answered(500, '{"error":{"code":"constructor","message":"\\u001b[2J"}}');
+    expect({ code: odd.code, stderr: odd.stderr }).toEqual({
+      code: 1,
+      stderr: '\u001b[31merror:\u001b[39m \\u001b[2J\n',
+    });
+    const text = await answered(200, '{"replayed":"\\u001b[2J"}', ['dead-letters', 'replay', '--all']);
+    expect(text.stdout).not.toContain('\u001b');
+    const loop = { loopId: 'a', state: 'constructor', durations: {}, errors: 0, iterationsPerSecond: 0 };
+    expect((await answered(200, JSON.stringify({ loops: [loop] }))).stdout).toMatch(/\na +constructor /);
+  });
+});
+
+describe('where a program is', () => {
+  it.each([
+    [['--url', 'http://ada:hunter2@127.0.0.1:1'], '--url must be an address like .*, without user and password'],
+    [['--token', 'hunter2\nhunter2'], 'the token must be visible ASCII characters without spaces'],
+  ])('is refused where it cannot be sent, without telling it: %j', async (args, message) => {
+    const { code, stderr } = await call(['loops', 'list', ...args]);
+    expect(stderr).toMatch(new RegExp(`^error: ${message}\n$`));
+    expect(code).toBe(2);
   });
 });
 

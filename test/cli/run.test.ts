@@ -83,6 +83,13 @@ describe('run', () => {
     });
   });
 
+  it('writes what has failed as JSON where errors are their own causes', async () => {
+    const outcome = await call(['run', 'order.ts', 'round', '-q', '--json']);
+    expect(outcome.code).toBe(1);
+    expect(jsonOf(outcome).errors[0].error).toMatchObject({ cause: { message: 'round: token=t-123' } });
+    expect(outcome.stderr).toMatch(/node "fail" failed: round: token=t-123\n$/);
+  });
+
   it('ends with 1 where the limit of the run is reached', async () => {
     const { code, stderr } = await call(['run', 'order.ts', 'slow', '-q', '--timeout', '50ms']);
     expect(code).toBe(1);

@@ -4,11 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
 import { Call, call, jsonOf, linesOf } from './call.js';
 import { engine } from './fixtures/memory/orchestrator.config.js';
-import order, { broken, flaky, secretive, slow } from './fixtures/order.js';
+import order, { broken, flaky, round, secretive, slow } from './fixtures/order.js';
 
 const cwd = fileURLToPath(new URL('fixtures/memory', import.meta.url));
 const runs = (...args: string[]) => call(['runs', ...args], { cwd });
-const worker = new DistributedWorker({ engine, workflows: [order, broken, flaky, slow, secretive], watchInterval: 50 });
+const workflows = [order, broken, flaky, slow, secretive, round];
+const worker = new DistributedWorker({ engine, workflows, watchInterval: 50 });
 const orchestrator = new OrchestratorBuilder().engine(engine).workflow(order).build();
 
 beforeAll(async () => {
@@ -97,6 +98,26 @@ describe('runs list', () => {
   it('writes all ids alone for other programs', async () => {
     const all = (await orchestrator.listRuns()).runs.map(({ runId }) => `${runId}\n`);
     expect((await runs('ls', '--all', '--ids')).stdout).toBe(all.join(''));
+  });
+
+  it('writes ids to a terminal harmless', async () => {
+    const runId = 'id\u001b]52;c;eA==\u0007';
+    await orchestrator.startRun({}, 500, { runId });
+    const options = ['runs', 'list', '--ids', '--text', ']52;'];
+    expect((await call(options, { cwd })).stdout).toBe(`${runId}\n`);
+    expect((await call(options, { cwd, columns: 80 })).stdout).toBe('id\\u001b]52;c;eA==\\u0007\n');
+    await orchestrator.cancel(runId);
+  });
+
+  it('shows errors without the secrets in them, unless they are asked for', async () => {
+    const runId = await orchestrator.startRun({}, 500, { runId: 'cancelled-for' });
+    await orchestrator.cancel(runId, 'redis://ada:hunter2@cache is full');
+    for (const more of [[], ['--json']]) {
+      const args = ['list', '--text', runId, ...more];
+      expect((await runs(...args)).stdout).toContain('redis://ada:[redacted]@cache');
+      expect((await runs(...args, '--reveal')).stdout).toContain('hunter2');
+    }
+    expect((await runs('watch', runId)).stderr).toContain('redis://ada:[redacted]@cache');
   });
 
   it('writes summaries as JSON, without what runs have given', async () => {
@@ -336,6 +357,25 @@ describe('runs errors', () => {
     ]);
     expect(errors[0].error).not.toHaveProperty('stack');
     expect(jsonOf(await runs('errors', 'failed', '--json', '--verbose')).errors[0].error.stack).toContain('at ');
+  });
+});
+
+describe('what a run says of itself', () => {
+  it('is shown without the secrets in it, unless they are asked for', async () => {
+    await runs('start', 'round', '--run-id', 'round', '--wait');
+    for (const args of [
+      ['errors', 'round'],
+      ['errors', 'round', '--verbose', '--json'],
+      ['watch', 'round'],
+      ['watch', 'round', '--json'],
+    ]) {
+      expect((await runs(...args)).stdout).toContain('token=[redacted]');
+      expect((await runs(...args)).stdout).not.toContain('t-123');
+      expect((await runs(...args, '--reveal')).stdout).toContain('t-123');
+    }
+    const graph = (...more: string[]) => call(['graph', '--run', 'round', '--json', ...more], { cwd });
+    expect(jsonOf(await graph()).nodes[0].params).toEqual({ password: '[redacted]' });
+    expect(jsonOf(await graph('--reveal')).nodes[0].params).toEqual({ password: 'p-123' });
   });
 });
 

@@ -43,6 +43,12 @@ describe('keys', () => {
     'OTP',
     'pwd',
     'pass',
+    'password2',
+    'passwordHash',
+    'password_confirmation',
+    'tokenValue',
+    'AccountKey',
+    'mnemonic',
   ])('hides what is under "%s"', (key) => {
     expect(shown({ [key]: 'hunter2' })).toBe(`{\n  ${JSON.stringify(key)}: [redacted]\n}`);
     expect(shown({ deep: [{ [key]: { inner: 'hunter2' } }] })).not.toContain('hunter2');
@@ -74,6 +80,46 @@ describe('keys', () => {
     expect(valueView({ password: 'x' }, own).text).toContain('[redacted]');
   });
 
+  it.each<[what: string, value: unknown]>([
+    [
+      'entries',
+      [
+        ['user', 'me'],
+        ['password', 'hunter2'],
+      ],
+    ],
+    ['headers as they came', ['Host', 'x', 'Authorization', 'hunter2', 'Cookie', 'hunter2']],
+    [
+      'names and values',
+      [
+        { name: 'Authorization', value: 'hunter2' },
+        { Key: 'apiKey', Value: 'hunter2' },
+      ],
+    ],
+    ['arguments of a command', ['psql', '--host', 'x', '--password', 'hunter2']],
+    ['a set of entries', new Set([['token', 'hunter2']])],
+  ])('may stand beside their values: %s', (_, value) => {
+    expect(shown(value)).not.toContain('hunter2');
+    expect(shown({ log: JSON.stringify({ value }) })).not.toContain('hunter2');
+  });
+
+  it('beside values hide nothing else', () => {
+    const value = [
+      ['user', 'me'],
+      ['a list of odd length', 'token', 'me'],
+      { name: 'user', value: 'me' },
+      { name: 'password', note: 'me' },
+      { name: 7, value: 'me' },
+      ['password', null],
+      [['password'], 'me'],
+    ];
+    expect(shown(value)).toBe(JSON.stringify(value, undefined, 2));
+  });
+
+  it('are hidden where they are named "value" themselves', () => {
+    expect(valueView({ name: 'user', value: 'hunter2' }, redactorOf(['value'])).text).not.toContain('hunter2');
+  });
+
   it('are all shown with false', () => {
     const open = redactorOf(false);
     expect(valueView({ password: 'hunter2', url: 'redis://u:p@h' }, open).text).toContain('hunter2');
@@ -89,13 +135,27 @@ describe('texts', () => {
     ['GET /x?access_token=hunter2&page=2', 'GET /x?access_token=[redacted]&page=2'],
     ["{ password: 'hunter2', user: 'me' }", "{ password: '[redacted]', user: 'me' }"],
     ['said {"apiKey": "hunter 2"} twice', 'said {"apiKey": "[redacted]"} twice'],
-    ['said {\\"apiKey\\": \\"hunter2\\"}', 'said {\\"apiKey\\": \\"[redacted]"}'],
+    ['said {\\"apiKey\\": \\"hunter2\\"}', 'said {\\"apiKey\\": \\"[redacted]\\"}'],
+    ['said {"apiKey": "hunter\\"2"} twice', 'said {"apiKey": "[redacted]"} twice'],
+    [`{ password: "it's hunter2", user: 'me' }`, `{ password: "[redacted]", user: 'me' }`],
+    ['said {"credentials": {"of": "}", "is": ["hunter2"]}, "user": 1}', 'said {"credentials": [redacted], "user": 1}'],
+    ["tokens: [ 'hunter2', 'hunter3' ] for me", 'tokens: [redacted] for me'],
+    ["set-cookie: ['a=hunter2; path=/'] for me", 'set-cookie: [redacted] for me'],
+    ['credentials: { cut: "hunter2", ', 'credentials: [redacted]'],
+    ['password="cut, hunter2', 'password="[redacted]'],
+    ['token=abc=hunter2== x', 'token=[redacted] x'],
+    ['context.token == "hunter2"', 'context.token == "[redacted]"'],
+    ['Command failed: mysql --password hunter2 -h x', 'Command failed: mysql --password [redacted] -h x'],
+    ['<a:Password type="text">hunter2</a:Password>', '<a:Password type="text">[redacted]</a:Password>'],
+    ['the API key: sk_hunter2 is wrong', 'the API key: [redacted] is wrong'],
+    ['jwt malformed: eyJhbGciOi.eyJzdWIi.hunter2', 'jwt malformed: [redacted]'],
+    ['cloned https://ghp_abcdefghijklmnopqrstuvwx@github.com', 'cloned https://[redacted]@github.com'],
     ['note: password=hunter2', 'note: password=[redacted]'],
     ['password: hunter2', 'password: [redacted]'],
     ['password => hunter2', 'password => [redacted]'],
     ['sent Bearer eyJhbGciOi.J9.x', 'sent Bearer [redacted]'],
     ['sent basic dXNlcjpwYXNz0g==', 'sent basic [redacted]'],
-    ['Authorization: Digest a="b", c', 'Authorization: [redacted]"b", c'],
+    ['Authorization: Digest a="b", c', 'Authorization: [redacted]'],
     ['cookie: a=1; b=2\nhost: x', 'cookie: [redacted]\nhost: x'],
     ['-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY----- end', '[redacted] end'],
     ['-----BEGIN PRIVATE KEY-----\nProc-Type: 4\nabc', '[redacted]'],
@@ -109,6 +169,10 @@ describe('texts', () => {
     'see https://example.com:8080/a@b',
     'basic authentication is not supported',
     'a = b: c => d',
+    '--token is missing',
+    '--verbose --port 80',
+    '<name>plain</name>',
+    'token:',
     '{"plain": [1, 2, {"a": "b"}]}',
     '{ not json at all',
     '',
@@ -125,6 +189,14 @@ describe('texts', () => {
       list: [1],
     });
     expect(shown({ body: text })).not.toContain('hunter2');
+  });
+
+  it('are masked to their ends, however long they are', () => {
+    const long = 'x1'.repeat(40_000);
+    for (const text of [`password=${long}`, `password: "${long}"`, `cookie: ${long}`, `redis://u:${long}@h`]) {
+      expect(redactor.text(`${text} end`)).not.toContain('x1');
+    }
+    expect(redactor.text(`{"a": "${'y'.repeat(70_000)}", "credentials": {"is": "hunter2"}}`)).not.toContain('hunter2');
   });
 
   it('never show a secret that follows its key, whatever is around it', () => {
@@ -147,6 +219,12 @@ describe('texts', () => {
     'bearer '.repeat(9_000),
     '-----BEGIN PRIVATE KEY-----'.repeat(2_400),
     `a${'\\"'.repeat(30_000)}=`,
+    `password="${'\\"'.repeat(30_000)}`,
+    `password=${'{'.repeat(60_000)}`,
+    'password={"'.repeat(6_000),
+    '--a'.repeat(20_000),
+    '-eyJaaaaaaaa'.repeat(5_000),
+    '<a '.repeat(20_000),
     '['.repeat(60_000),
   ])('are searched in bounded steps (%#)', (text) => {
     const begin = performance.now();
@@ -249,6 +327,16 @@ describe('an error', () => {
     expect(JSON.stringify(errorView(error, redactor))).not.toContain('hunter2');
     const bare = Object.assign(new Error('x'), { stack: undefined, code: {} });
     expect(errorView(bare, redactor)).toEqual({ name: 'Error', message: 'x' });
+  });
+
+  it('is told of even where its parts cannot be read', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const nameless = Object.assign(new Error('x'), { name: Object.create(null) });
+    for (const thrown of [proxy, nameless]) {
+      expect(errorView(thrown, redactor).message).toBe('[unreadable]');
+      expect(errorView(new Error('outer', { cause: thrown }), redactor).cause?.message).toBe('[unreadable]');
+    }
   });
 
   it('is bounded, however its causes are tied together and however long it is', () => {

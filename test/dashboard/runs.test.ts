@@ -190,7 +190,7 @@ describe('a run', () => {
       .node('right', () => 1)
       .edge('first', 'flaky')
       .edge('flaky', 'left', { action: 'left' })
-      .edge('flaky', 'right', { condition: 'context.first.total == 1' });
+      .edge('flaky', 'right', { condition: 'context.first.total == 1 || context.token == "hunter2"' });
     const { orchestrator, finish, worker } = await fleetOf(flow);
     const { runId } = await finish({ apiKey: 'hunter2', plain: 'shown' }, { card: { cvc: 123 } });
     const { get } = dashboardOf({ distributed: orchestrator });
@@ -200,7 +200,12 @@ describe('a run', () => {
     expect(detail.graph?.edges).toEqual([
       { source: 'first', target: 'flaky', isFallback: false },
       { source: 'flaky', target: 'left', label: 'left', isFallback: false },
-      { source: 'flaky', target: 'right', label: 'context.first.total == 1', isFallback: false },
+      {
+        source: 'flaky',
+        target: 'right',
+        label: 'context.first.total == 1 || context.token == "[redacted]"',
+        isFallback: false,
+      },
     ]);
     const nodes = byId(detail);
     expect(nodes.get('flaky')).toMatchObject({ kind: 'function', attempts: 3, duration: expect.any(Number) });

@@ -193,6 +193,21 @@ describe('a request that changes something', () => {
 });
 
 describe('reading', () => {
+  it.each<[status: number, headers: Record<string, string>]>([
+    [200, {}],
+    [200, { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }],
+    [200, { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }],
+    [200, { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }],
+    [403, { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }],
+    [403, { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' }],
+  ])('is answered with %i where the browser says %j', async (status, headers) => {
+    const { fetch } = dashboardOf({ distributed: distributed() });
+    expect((await fetch('/api/runs?text=x', { headers })).status).toBe(status);
+    const stream = await fetch('/api/stream', { headers });
+    expect(stream.status).toBe(status);
+    await stream.body?.cancel();
+  });
+
   it('needs the token where reads are protected, but for the page itself', async () => {
     const { fetch } = dashboardOf({ distributed: distributed(), protectReads: true });
     for (const path of ['/api/overview', '/api/runs', '/api/workers', '/api/stream', `/api/overview?token=${token}`]) {

@@ -211,6 +211,20 @@ describe('mounted', () => {
     }
   });
 
+  it('goes on with a connection whose last request was refused before all of it had come', async () => {
+    const { orchestrator } = await fleet();
+    const { dashboard } = dashboardOf({ distributed: orchestrator });
+    const url = await serverOf(nodeListener(dashboard));
+    const body = 'x'.repeat(5_000_000);
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const head = `host: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
+    socket.write(`POST /api/runs/x/pause HTTP/1.1\r\n${head}\r\n\r\n${body}`);
+    socket.write('GET /api/workers HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    let text = '';
+    for await (const chunk of socket) text += chunk;
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 401', 'HTTP/1.1 200']);
+  });
+
   it('answers a request that is none', async () => {
     const { orchestrator } = await fleet();
     const { dashboard } = dashboardOf({ distributed: orchestrator });
@@ -276,6 +290,11 @@ describe('serveDashboard', () => {
       [`[::1]:${port}`, 200],
       ['ops.example', 200],
       [`evil.example:${port}`, 403],
+      [`localhost.:${port}`, 403],
+      [`127.1:${port}`, 403],
+      [`evil.example#127.0.0.1:${port}`, 403],
+      [`127.0.0.1:${port}@evil.example`, 400],
+      [`evil@127.0.0.1:${port}`, 400],
       ['localhost', 403],
       [`localhost.evil.example:${port}`, 403],
     ] as const) {

@@ -47,6 +47,23 @@ describe('a run that is unknown', () => {
   );
 });
 
+it.each(['', 'nul \0', 'half \ud800', 5])(
+  'texts that a database would not take, such as %j, are refused anywhere',
+  async (text) => {
+    const orchestrator = build();
+    const wrong = text as string;
+    for (const call of [
+      () => orchestrator.listRuns({ workflow: wrong }),
+      () => orchestrator.listRuns({ version: wrong }),
+      () => orchestrator.blueprint(wrong),
+      () => orchestrator.startRun({}, 1, { workflow: wrong }),
+      async () => orchestrator.cancel(await orchestrator.startRun(), wrong),
+    ]) {
+      expect(await rejection(call())).toMatchObject({ name: 'ValidationError' });
+    }
+  },
+);
+
 describe('startRun', () => {
   it('refuses a workflow or a version that it does not know, and says which it knows', async () => {
     const orchestrator = build();

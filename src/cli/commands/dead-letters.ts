@@ -34,7 +34,7 @@ function addList(letters: Command, session: Session): void {
   withProgram(command).action(async (flags: LettersFlags) => {
     const query = new URLSearchParams({ limit: String(flags.limit ?? 50) });
     if (flags.loop !== undefined) query.set('loop', flags.loop);
-    const view = await programAt(session, flags).get<DeadLettersView>(`dead-letters?${query}`);
+    const view = await programAt(session, flags).get<DeadLettersView>(`dead-letters?${query}`, 'letters');
     if (flags.json === true) return session.stdout.json(view);
     if (view.letters.length === 0) return session.stderr.line('no dead letters');
     write(session, view);
@@ -70,7 +70,8 @@ function addReplay(letters: Command, session: Session): void {
 async function replay(program: Api, ids: readonly number[]): Promise<number> {
   let replayed = 0;
   for (const body of ids.length === 0 ? [{}] : ids.map((id) => ({ id }))) {
-    replayed += (await program.post<{ readonly replayed: number }>('dead-letters/replay', body)).replayed;
+    const answer = await program.post<{ readonly replayed: number }>('dead-letters/replay', body, 'replayed');
+    replayed += Number(answer.replayed);
   }
   return replayed;
 }

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { drawSvg, graphOf } from '../../dashboard/graph/index.js';
-import { FlowNode, toBlueprint, toMermaid } from '../../flow/index.js';
+import { FlowNode, toBlueprint, toMermaid, type WorkflowBlueprint } from '../../flow/index.js';
 import { documented, withEngine } from '../command.js';
 import { CliError, exitCodes, usageError } from '../exit-codes.js';
 import { harmless, oneLine } from '../output/text.js';
@@ -10,9 +10,10 @@ import type { Session } from '../session.js';
 import type { EngineFlags } from '../setup/engine.js';
 import { withFleet } from '../setup/fleet.js';
 import { chooseFlow, loadModule } from '../setup/modules.js';
+import { type RevealFlags, redactorOf, withReveal } from '../setup/redaction.js';
 import { detailOf } from './runs/show.js';
 
-interface GraphFlags extends EngineFlags {
+interface GraphFlags extends EngineFlags, RevealFlags {
   readonly svg?: boolean;
   readonly output?: string;
   readonly run?: string;
@@ -30,7 +31,7 @@ export function addGraph(parent: Command, session: Session): void {
     .option('--svg', "as an SVG document (default: Mermaid's language)")
     .option('--run <id>', 'a run of the engine instead of a flow of a module')
     .option('-o, --output <file>', 'write it there (default: the standard output)');
-  withEngine(command).action((module: string | undefined, flow: string | undefined, flags: GraphFlags) =>
+  withReveal(withEngine(command)).action((module: string | undefined, flow: string | undefined, flags: GraphFlags) =>
     graph(session, module, flow, flags),
   );
   documented(command, {
@@ -71,8 +72,9 @@ async function ofRun(session: Session, flags: GraphFlags): Promise<string> {
   const runId = flags.run as string;
   return withFleet(session, flags, async (fleet) => {
     const { workflow, version } = await fleet.orchestrator.run(runId);
-    const blueprint = await fleet.orchestrator.blueprint(workflow, version);
-    if (flags.svg === true) return drawSvg((await detailOf(fleet, runId, {})).graph ?? graphOf(blueprint));
+    const redact = redactorOf(fleet.found, flags);
+    const blueprint = redact.value(await fleet.orchestrator.blueprint(workflow, version)) as WorkflowBlueprint;
+    if (flags.svg === true) return drawSvg((await detailOf(fleet, runId, flags)).graph ?? graphOf(blueprint));
     if (flags.json === true) return harmless(`${JSON.stringify(blueprint, undefined, 2)}\n`);
     return harmless(toMermaid(blueprint, await fleet.orchestrator.result(runId)));
   });

@@ -42,7 +42,7 @@ export function addLoops(parent: Command, session: Session): void {
       else session.stdout.line(`${oneLine(loopId)} ${done}`);
     });
     documented(command, {
-      examples: [[`orchestrator loops ${name} reader --token "$TOKEN"`, `${name} one loop`]],
+      examples: [[`orchestrator loops ${name} reader`, `${name} one loop; the token is in ORCHESTRATOR_TOKEN`]],
       json: '{ loopId, ok }',
     });
   }
@@ -51,7 +51,7 @@ export function addLoops(parent: Command, session: Session): void {
 function addList(loops: Command, session: Session): void {
   const command = loops.command('list').alias('ls').description('List loops with their states, rates and errors.');
   withProgram(command).action(async (flags: LoopsFlags) => {
-    const view = await programAt(session, flags).get<LoopsView>('loops');
+    const view = await programAt(session, flags).get<LoopsView>('loops', 'loops');
     if (flags.json === true) session.stdout.json(view);
     else if (view.loops.length === 0) session.stderr.line('no loops');
     else write(session, view.loops);

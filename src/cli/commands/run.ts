@@ -10,7 +10,7 @@ import {
 } from '../../flow/index.js';
 import { documented, duration, whole } from '../command.js';
 import { CliError, exitCodes, usageError } from '../exit-codes.js';
-import { errorData } from '../output/json.js';
+import { errorData } from '../output/error-data.js';
 import { writeTable } from '../output/table.js';
 import { harmless, oneLine } from '../output/text.js';
 import { durationOf } from '../output/times.js';
@@ -127,13 +127,13 @@ async function carryOut(
 }
 
 async function eventsOf({ io }: Session, given: readonly string[]): Promise<Record<string, unknown>> {
-  const events: Record<string, unknown> = {};
+  const events = new Map<string, unknown>();
   for (const text of given) {
     const at = text.indexOf('=');
     const event = at < 0 ? text : text.slice(0, at);
-    events[event] = at < 0 ? null : await readValue(io, `--event ${event}`, text.slice(at + 1));
+    events.set(event, at < 0 ? null : await readValue(io, `--event ${event}`, text.slice(at + 1)));
   }
-  return events;
+  return Object.fromEntries(events);
 }
 
 function writeOutput({ stdout }: Session, { output }: WorkflowResult): void {

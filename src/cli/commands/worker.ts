@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { DistributedWorker, type Engine } from '../../distributed/index.js';
 import { documented, duration, whole, withEngine } from '../command.js';
@@ -110,5 +111,5 @@ function configured({ config, directory }: Awaited<ReturnType<typeof findConfig>
 
 /** Paths of a config file are from where it is. */
 export function pathsOf(modules: readonly string[] = [], directory: string): readonly string[] {
-  return modules.map((module) => (module.startsWith('file:') ? module : `${directory}/${module}`));
+  return modules.map((module) => (module.startsWith('file:') ? module : resolve(directory, module)));
 }

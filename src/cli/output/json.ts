@@ -10,36 +10,66 @@ export function jsonOf(value: unknown, indent?: number): string {
   );
 }
 
-/** An error as data: class, message, code, causes. Its stack is for who asks. */
-export function errorData(error: unknown, { stack = false }: { readonly stack?: boolean } = {}): unknown {
-  if (!(error instanceof Error)) return { name: 'Error', message: typeof error === 'string' ? error : jsonOf(error) };
-  const { name, message, code, cause } = error as Error & { readonly code?: unknown };
-  const inner = cause === undefined ? {} : { cause: errorData(cause, { stack }) };
-  const known = typeof code === 'string' ? { code } : {};
-  return { name, message, ...known, ...inner, ...(stack ? { stack: error.stack } : {}) };
-}
-
 const noSecrets: Redactor = { hides: () => false, text: (text) => text };
 const hidden = '[redacted]';
 
+/** How deep a value is written: deeper ones would be too much for whoever reads the JSON. */
+const deepest = 500;
+
 /** Any value as data that JSON has, without secrets. */
 export function plainData(value: unknown, secrets: Redactor = noSecrets): unknown {
-  return dataOf(value, secrets, []);
+  return new PlainData(secrets).of(value);
 }
 
-function dataOf(value: unknown, secrets: Redactor, above: readonly unknown[]): unknown {
-  if (typeof value === 'string') return secrets.text(value);
-  if (typeof value === 'bigint') return String(value);
-  if (typeof value === 'function' || typeof value === 'symbol') return `[${typeof value}]`;
-  if (typeof value !== 'object' || value === null) return value;
-  if (above.includes(value)) return '[circular]';
-  const inside = [...above, value];
-  const entry = ([key, item]: readonly [unknown, unknown]) =>
-    typeof key === 'string' && secrets.hides(key, item) ? hidden : dataOf(item, secrets, inside);
-  if (value instanceof Error) return dataOf(errorData(value), secrets, inside);
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (value instanceof Map) return [...value].map((pair) => [dataOf(pair[0], secrets, inside), entry(pair)]);
-  if (Array.isArray(value) || value instanceof Set) return [...value].map((item) => dataOf(item, secrets, inside));
-  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-  return Object.fromEntries(Object.entries(value).map((pair) => [pair[0], entry(pair)]));
+class PlainData {
+  readonly #open = new Set<object>();
+
+  constructor(private readonly secrets: Redactor) {}
+
+  of(value: unknown): unknown {
+    if (typeof value === 'string') return this.secrets.text(value);
+    if (typeof value === 'bigint') return String(value);
+    if (typeof value === 'function' || typeof value === 'symbol') return `[${typeof value}]`;
+    return typeof value === 'object' && value !== null ? this.#object(value) : value;
+  }
+
+  #object(value: object): unknown {
+    if (this.#open.has(value)) return '[circular]';
+    if (this.#open.size >= deepest) return '[…]';
+    this.#open.add(value);
+    try {
+      return this.#contents(value);
+    } catch {
+      return '[unreadable]';
+    } finally {
+      this.#open.delete(value);
+    }
+  }
+
+  #contents(value: object): unknown {
+    if (value instanceof Error) return this.#fields(errorFields(value));
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+    if (value instanceof Map) return [...value].map(([key, item]) => [this.of(key), this.#part(key, item)]);
+    if (value instanceof Set) return [...value].map((item) => this.of(item));
+    if (Array.isArray(value)) return [...value].map((item, index) => this.#part(String(index), item, value));
+    if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+    return this.#fields(value);
+  }
+
+  #fields(holder: object): Record<string, unknown> {
+    const entries = Object.entries(holder).map(([key, value]) => [
+      this.secrets.text(key),
+      this.#part(key, value, holder),
+    ]);
+    return Object.fromEntries(entries);
+  }
+
+  #part(key: unknown, value: unknown, holder?: object): unknown {
+    return typeof key === 'string' && this.secrets.hides(key, value, holder) ? hidden : this.of(value);
+  }
+}
+
+function errorFields(error: Error): object {
+  const { name, message, code, cause } = error as Error & { readonly code?: unknown };
+  return { name, message, ...(typeof code === 'string' ? { code } : {}), ...(cause === undefined ? {} : { cause }) };
 }

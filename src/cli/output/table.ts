@@ -19,7 +19,7 @@ const gap = '  ';
 export function writeTable<Row>(output: Output, rows: readonly Row[], columns: readonly Column<Row>[]): void {
   const cells = rows.map((row) => columns.map(({ value }) => oneLine(String(value(row) ?? ''))));
   const widths = columns.map(({ title }, index) =>
-    Math.max(widthOf(title), ...cells.map((line) => widthOf(line[index] as string))),
+    cells.reduce((width, line) => Math.max(width, widthOf(line[index] as string)), widthOf(title)),
   );
   narrow(widths, columns, output.width);
   output.line(

@@ -1,4 +1,5 @@
 import type { Problem } from '../../dashboard/index.js';
+import { isPlainObject } from '../../validate.js';
 import { CliError, type ExitCode, exitCodes, usageError } from '../exit-codes.js';
 import type { Session } from '../session.js';
 
@@ -8,14 +9,14 @@ export interface ProgramFlags {
   readonly token?: string | undefined;
 }
 
-const byCode: Readonly<Record<string, ExitCode>> = {
-  unauthorized: exitCodes.usage,
-  forbidden: exitCodes.usage,
-  invalid: exitCodes.usage,
-  'not-found': exitCodes.notFound,
-  conflict: exitCodes.conflict,
-  unavailable: exitCodes.unreachable,
-};
+const byCode: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
+  ['unauthorized', exitCodes.usage],
+  ['forbidden', exitCodes.usage],
+  ['invalid', exitCodes.usage],
+  ['not-found', exitCodes.notFound],
+  ['conflict', exitCodes.conflict],
+  ['unavailable', exitCodes.unreachable],
+]);
 
 /** How long a program may take to answer, in milliseconds: a loop that is stopped has ten seconds to end. */
 const patience = 60_000;
@@ -28,15 +29,17 @@ export class Api {
     private readonly token: string | undefined,
   ) {}
 
-  get<Answer>(path: string): Promise<Answer> {
-    return this.#call(path, { method: 'GET' });
+  /** @param field - what the answer has where a dashboard has given it */
+  get<Answer extends object>(path: string, field: keyof Answer & string): Promise<Answer> {
+    return this.#call(path, { method: 'GET' }, field);
   }
 
-  post<Answer>(path: string, body: object = {}): Promise<Answer> {
-    return this.#call(path, { method: 'POST', body: JSON.stringify(body) });
+  /** @param field - the same; by default nothing is expected of the answer */
+  post<Answer extends object>(path: string, body: object, field?: keyof Answer & string): Promise<Answer> {
+    return this.#call(path, { method: 'POST', body: JSON.stringify(body) }, field);
   }
 
-  async #call<Answer>(path: string, init: RequestInit): Promise<Answer> {
+  async #call<Answer>(path: string, init: RequestInit, field: string | undefined): Promise<Answer> {
     const headers = {
       accept: 'application/json',
       'content-type': 'application/json',
@@ -49,9 +52,11 @@ export class Api {
       redirect: 'error',
     });
     const response = await this.#sent(request);
-    const answer = await response.json().catch(() => undefined);
-    if (response.ok && answer !== undefined) return answer as Answer;
-    throw this.#problemOf(response, answer as Partial<Problem> | undefined);
+    const answer: unknown = await response.json().catch(() => undefined);
+    if (response.ok && isPlainObject(answer) && (field === undefined || Object.hasOwn(answer, field))) {
+      return answer as Answer;
+    }
+    throw this.#problemOf(response, answer);
   }
 
   async #sent(request: Request): Promise<Response> {
@@ -66,17 +71,23 @@ export class Api {
     }
   }
 
-  #problemOf({ status }: Response, answer: Partial<Problem> | undefined): CliError {
-    const { error } = answer ?? {};
-    if (error === undefined) {
+  #problemOf({ status }: Response, answer: unknown): CliError {
+    if (!isProblem(answer)) {
       return new CliError(`${this.base.origin} answers with ${status}, and is no orchestrator`, exitCodes.unreachable);
     }
-    if (error.code === 'unauthorized') {
+    const { code, message } = answer.error;
+    if (code === 'unauthorized') {
       const what = this.token === undefined ? 'needs a token' : 'refuses the token';
       return usageError(`${this.base.origin} ${what}: give what it has printed with --token or ORCHESTRATOR_TOKEN`);
     }
-    return new CliError(error.message, byCode[error.code] ?? exitCodes.failed);
+    return new CliError(message, byCode.get(code) ?? exitCodes.failed);
   }
+}
+
+/** Anything may listen where a program is expected. */
+function isProblem(answer: unknown): answer is Problem {
+  const { code, message } = Object(Object(answer).error) as Partial<Problem['error']>;
+  return typeof code === 'string' && typeof message === 'string';
 }
 
 /** A program that runs already. */
@@ -84,15 +95,15 @@ export function programAt(session: Session, flags: ProgramFlags): Api {
   const { ORCHESTRATOR_URL = '', ORCHESTRATOR_TOKEN = '' } = session.io.env;
   const given = flags.url ?? (ORCHESTRATOR_URL === '' ? 'http://127.0.0.1:4300' : ORCHESTRATOR_URL);
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw usageError(
-      `${flags.url === undefined ? 'ORCHESTRATOR_URL' : '--url'} must be an address like http://127.0.0.1:4300`,
-    );
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    const option = flags.url === undefined ? 'ORCHESTRATOR_URL' : '--url';
+    throw usageError(`${option} must be an address like http://127.0.0.1:4300, without user and password`);
   }
   // The address that is printed for browsers has the token behind its path.
   const inHash = new URLSearchParams(url.hash.slice(1)).get('token') ?? '';
   const token = flags.token ?? (ORCHESTRATOR_TOKEN === '' ? inHash : ORCHESTRATOR_TOKEN);
   session.hide(token);
+  if (!/^[\x21-\x7e]*$/.test(token)) throw usageError('the token must be visible ASCII characters without spaces');
   url.hash = '';
   url.search = '';
   if (!url.pathname.endsWith('/')) url.pathname += '/';

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Engine } from '../../distributed/index.js';
@@ -76,7 +76,8 @@ const readConfig = anObjectOf<Config>({
 });
 
 /**
- * Reads the config: the file that is given, else the first that is found from the working directory upwards.
+ * Reads the config: the file that is given, else the first that is found from the working directory upwards. Directories
+ * above that everybody may write to are passed over.
  *
  * @throws {CliError} that names the file and the field
  */
@@ -92,11 +93,20 @@ export async function findConfig(cwd: string, given: string | undefined): Promis
   }
 }
 
+/** A config is code. Above the working directory it is not taken from where anybody may have put it, such as `/tmp`. */
 function search(cwd: string): string | undefined {
-  for (let directory = resolve(cwd); ; directory = dirname(directory)) {
-    const found = configNames.map((name) => join(directory, name)).find((path) => existsSync(path));
+  const start = resolve(cwd);
+  for (let directory = start; ; directory = dirname(directory)) {
+    const isTrusted = directory === start || !isOpenToAll(directory);
+    const paths = isTrusted ? configNames.map((name) => join(directory, name)) : [];
+    const found = paths.find((path) => existsSync(path));
     if (found !== undefined || dirname(directory) === directory) return found;
   }
+}
+
+/** Windows does not say it in the mode. */
+function isOpenToAll(directory: string): boolean {
+  return process.platform !== 'win32' && (statSync(directory).mode & 0o002) !== 0;
 }
 
 async function readModule(path: string, cwd: string): Promise<unknown> {

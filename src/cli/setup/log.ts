@@ -1,4 +1,5 @@
-import { errorData, jsonOf } from '../output/json.js';
+import { errorData, textOf } from '../output/error-data.js';
+import { jsonOf } from '../output/json.js';
 import { harmless, oneLine } from '../output/text.js';
 import { clockOf } from '../output/times.js';
 import type { Session } from '../session.js';
@@ -16,11 +17,11 @@ export class Log {
 
   /** Something has gone wrong that is dealt with. */
   warn(error: unknown, details: object): void {
-    const message = error instanceof Error ? error.message : String(error);
+    const { message } = errorData(error);
     const { isVerbose } = this.session;
     this.#say('warn', message, { ...details, error: errorData(error, { stack: isVerbose }) });
     if (isVerbose && this.flags.json !== true && error instanceof Error) {
-      this.session.stderr.line(harmless(this.session.cleaned(String(error.stack))));
+      this.session.stderr.line(harmless(this.session.cleaned(textOf(error.stack))));
     }
   }
 

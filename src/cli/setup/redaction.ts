@@ -8,11 +8,20 @@ export interface RevealFlags {
 }
 
 export function withReveal(command: Command): Command {
-  return command.option('--reveal', 'show values whose keys say that they are secret: password, token, apiKey, …');
+  return command.option(
+    '--reveal',
+    'show what looks secret, too: values of password, token, apiKey, …, also in messages',
+  );
 }
 
-/** Takes out of a value what its keys say is secret, as the dashboard does. What it gives is data, as JSON has it. */
-export function redactorOf({ config }: FoundConfig, { reveal }: RevealFlags): (value: unknown) => unknown {
+/** Takes secrets out of what comes from runs, as the dashboard does. */
+export interface RunRedactor {
+  /** What it gives is data, as JSON has it. */
+  value(value: unknown): unknown;
+  text(text: string): string;
+}
+
+export function redactorOf({ config }: FoundConfig, { reveal }: RevealFlags): RunRedactor {
   const redactor = dashboardRedactor(reveal === true ? false : config.dashboard?.redact);
-  return (value) => plainData(value, redactor);
+  return { value: (value) => plainData(value, redactor), text: redactor.text };
 }

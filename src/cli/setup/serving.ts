@@ -22,7 +22,10 @@ export function withServing(command: Command): Command {
     .option('--port <port>', 'where the interface listens; 0 for any that is free (default: 4300)', whole(0, 65_535))
     .option('--host <address>', 'on which address (default: 127.0.0.1; elsewhere reading needs the token, too)')
     .option('--title <text>', 'shown at its top')
-    .option('--token <token>', 'what changing requests have to bring (default: ORCHESTRATOR_TOKEN, else a random one)')
+    .option(
+      '--token <token>',
+      'what changing requests have to bring (default: ORCHESTRATOR_TOKEN, which no list of processes shows, else a random one)',
+    )
     .option('--read-only', 'nothing can be changed there');
 }
 

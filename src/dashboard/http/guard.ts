@@ -20,8 +20,16 @@ export class Guard {
     this.#token = digest(options.token);
   }
 
-  /** @throws {Refusal} */
+  /**
+   * A page of another site would not get to see what it asks for, but could have it looked up again and again, and measure
+   * how long that takes. Whoever follows a link is let in.
+   *
+   * @throws {Refusal}
+   */
   async admitRead(request: Request): Promise<void> {
+    if (!isOfOwnPage(request) && request.headers.get('sec-fetch-mode') !== 'navigate') {
+      throw new Refusal('forbidden', 'pages of other origins can read nothing here');
+    }
     if (this.options.protectReads) await this.#checkToken(request);
   }
 
@@ -33,11 +41,10 @@ export class Guard {
   }
 
   /** A browser says which page has sent a request. What is no browser says nothing, and brings the token all the same. */
-  #checkOrigin({ headers, url }: Request): void {
-    const origin = headers.get('origin');
-    const isOwn = origin === null || origin === new URL(url).origin || this.options.origins.includes(origin);
-    const site = headers.get('sec-fetch-site') ?? 'none';
-    if (isOwn && (site === 'same-origin' || site === 'none')) return;
+  #checkOrigin(request: Request): void {
+    const origin = request.headers.get('origin');
+    const isKnown = origin === null || origin === new URL(request.url).origin || this.options.origins.includes(origin);
+    if (isKnown && isOfOwnPage(request)) return;
     throw new Refusal('forbidden', 'a request that changes something has to come from a page of the same origin');
   }
 
@@ -49,6 +56,12 @@ export class Guard {
     const message = given === undefined ? 'a token is needed: `authorization: Bearer …`' : 'this is not the token';
     throw new Refusal('unauthorized', message, { headers: { 'www-authenticate': 'Bearer' } });
   }
+}
+
+/** What a browser says of the page that has sent a request; nothing else says anything. */
+function isOfOwnPage({ headers }: Request): boolean {
+  const site = headers.get('sec-fetch-site') ?? 'none';
+  return site === 'same-origin' || site === 'none';
 }
 
 function digest(text: string): Buffer {

@@ -33,6 +33,15 @@ export function problem({ code, message, status, headers }: Refusal): Response {
   return json({ error: { code, message } } satisfies Problem, { status, headers });
 }
 
+/**
+ * Leads to the same address with a `/` at its end: the page says where its files are by its own address. It is relative, so
+ * that it leads nowhere else, whatever the path is.
+ */
+export function toFolder(path: string, search: string): Response {
+  const location = `./${path.slice(path.lastIndexOf('/') + 1)}/${search}`;
+  return respond(null, { status: 308, headers: { location } });
+}
+
 /** The same without its body. */
 export function headOf(response: Response): Response {
   void response.body?.cancel();

@@ -74,13 +74,13 @@ export class Printer {
   }
 
   #contents(value: object, indent: string): void {
-    if (Array.isArray(value)) this.#list('', value, indent);
-    else if (value instanceof Set) this.#list(`Set(${value.size}) `, value, indent);
+    if (Array.isArray(value)) this.#array(value, indent);
+    else if (value instanceof Set) this.#set(value, indent);
     else if (value instanceof Map) this.#fields(`Map(${value.size}) `, value, indent);
     else if (value instanceof Error) this.#error(value, indent);
     else {
       const text = this.#wholeText(value);
-      if (text === undefined) this.#fields(nameOf(value, 'Object'), entriesOf(value), indent);
+      if (text === undefined) this.#fields(nameOf(value, 'Object'), entriesOf(value), indent, value);
       else this.#write(text);
     }
   }
@@ -102,17 +102,27 @@ export class Printer {
     this.print(cause, indent);
   }
 
-  #list(name: string, values: Iterable<unknown>, indent: string): void {
-    this.#enclosed(`${name}[`, ']', values, indent, (value, inner) => this.print(value, inner));
+  #array(values: readonly unknown[], indent: string): void {
+    let index = 0;
+    this.#enclosed('[', ']', values, indent, (value, inner) => this.#part(String(index++), value, inner, values));
   }
 
-  #fields(name: string, entries: Iterable<readonly [unknown, unknown]>, indent: string): void {
+  #set(values: ReadonlySet<unknown>, indent: string): void {
+    this.#enclosed(`Set(${values.size}) [`, ']', values, indent, (value, inner) => this.print(value, inner));
+  }
+
+  #fields(name: string, entries: Iterable<readonly [unknown, unknown]>, indent: string, holder?: object): void {
     this.#enclosed(`${name}{`, '}', entries, indent, ([key, value], inner) => {
       this.print(key, inner);
       this.#write(': ');
-      if (typeof key === 'string' && this.redactor.hides(key, value)) this.#write(redacted);
+      if (typeof key === 'string') this.#part(key, value, inner, holder);
       else this.print(value, inner);
     });
+  }
+
+  #part(key: string, value: unknown, indent: string, holder: object | undefined): void {
+    if (this.redactor.hides(key, value, holder)) this.#write(redacted);
+    else this.print(value, indent);
   }
 
   #enclosed<Item>(

@@ -12,12 +12,15 @@ const endings = [
   'apikey',
   'accesskey',
   'accesskeyid',
+  'accountkey',
   'authkey',
   'encryptionkey',
   'licensekey',
   'masterkey',
   'privatekey',
+  'privkey',
   'secretkey',
+  'sharedkey',
   'signingkey',
   'sshkey',
   'credential',
@@ -25,13 +28,19 @@ const endings = [
   'cookie',
   'sessionid',
   'connectionstring',
+  'mnemonic',
+  'seedphrase',
+  'recoverycode',
 ];
+
+/** What may stand behind these: `passwordHash`, `token_value`, `password2`, `passwordConfirmation`. */
+const tail = '(?:hash|value|text|string|plain|raw|confirm(?:ation)?)?\\d{0,4}$';
 
 /** Short words, which only count where they are words of their own. */
 const words = ['auth', 'bearer', 'cvc', 'cvv', 'jwt', 'otp', 'pass', 'pin', 'pwd', 'ssn'];
 
 const capitalized = words.map((word) => `${word[0]?.toUpperCase()}${word.slice(1)}`);
-const ending = new RegExp(`(?:${endings.join('|')})s?$`);
+const ending = new RegExp(`(?:${endings.join('|')})s?${tail}`);
 const word = new RegExp(`(?:^|[^a-z])(?:${words.join('|')})s?$`, 'i');
 const humpedWord = new RegExp(`[a-z0-9](?:${capitalized.join('|')})s?$`);
 

@@ -1,20 +1,25 @@
 import { redacted, type SecretTest } from './secret-keys.js';
+import { endOfValue } from './values-in-text.js';
 
 /**
  * Secrets in texts that are none of ours: messages, URLs, lines of logs. They are known by how they look, so what is
- * masked is rather too much than too little. All patterns are bounded, since texts may be written to be slow to search.
+ * masked is rather too much than too little. All is done in bounded steps, since texts may be written to be slow to search.
  */
 
 /** Without one of these there is none. */
-const mayHold = /[=:]|bearer|basic|PRIVATE KEY/i;
-const urlPassword = /(:\/\/[^\s:@/?#"'<>]{0,256}):[^\s/"'<>]{1,256}@/g;
+const mayHold = /[=:]|--|<\/|bearer|basic|PRIVATE KEY|eyJ|gh[a-z]_|github_pat_|glpat-|[sr]k[-_]|xox|AKIA|AIza|npm_/i;
+const urlPassword = /(:\/\/[^\s:@/?#"'<>]{0,256}):[^\s/"'<>]+@/g;
 const scheme = /\b(bearer|basic)[ \t]{1,3}(?=[\w.~+/-]{0,512}[\d=])[\w.~+/-]{6,}={0,2}/gi;
-const header = /\b((?:proxy-)?authorization|(?:set-)?cookie)(["']?[ \t]{0,3}[:=][ \t]{0,3}["']?)[^\r\n"']{1,8192}/gi;
+const header = /\b((?:proxy-)?authorization|(?:set-)?cookie)([ \t]{0,3}[:=][ \t]{0,3})(?=[^\s"'`{[])[^\r\n]+/gi;
+const element = /<([a-z][\w.:-]{0,63})((?:\s[^<>]{0,256})?>)[^<]+(?=<\/)/gi;
 const pem =
   /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[\s\S]{0,16384}?-----END [A-Z ]{0,30}PRIVATE KEY-----|[\s\S]{0,16384})/g;
-/** A key, what joins it to its value, and the value: in quotes, else up to what ends a word. */
-const pair =
-  /([a-z_][\w.-]{0,63})(\\{0,3}["'`]?[ \t]{0,3}(=>|[=:])[ \t]{0,3})(?:(\\{0,3}["'`])([^"'`]{0,8192})|([^\s"'`&;,<>(){}[\]\\=]{1,8192}))/gi;
+/** Tokens that say themselves what they are: JSON web tokens, and those of well-known services. */
+const known =
+  /(?<![\w-])(?:eyJ[\w-]{6,4096}\.[\w-]{2,8192}(?:\.[\w-]{0,4096})?|gh[opusr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,255}|[sr]k[-_](?:live|test|proj|ant)[-_][\w-]{10,255}|xox[abeoprs]-[\w-]{10,255}|AKIA[A-Z\d]{16}|AIza[\w-]{30,60}|npm_\w{30,60})/g;
+/** A key, and what joins it to its value: a sign, or behind the name of a command's option no more than a space. */
+const key =
+  /([a-z_][\w.-]{0,63})(?:\\{0,3}["'`]?[ \t]{0,3}(=>|={1,3}|:=?)[ \t]{0,3}|[ \t]{1,3}(?<=--[\w.-]{1,64}[ \t]{1,3})(?!-))/gi;
 
 export function maskText(text: string, isSecret: SecretTest): string {
   if (!mayHold.test(text)) return text;
@@ -22,26 +27,37 @@ export function maskText(text: string, isSecret: SecretTest): string {
     .replace(pem, redacted)
     .replace(urlPassword, `$1:${redacted}@`)
     .replace(header, `$1$2${redacted}`)
-    .replace(scheme, `$1 ${redacted}`);
+    .replace(scheme, `$1 ${redacted}`)
+    .replace(known, redacted)
+    .replace(element, (whole, name, rest) => (isSecret(name) ? `<${name}${rest}${redacted}` : whole));
   return maskPairs(masked, isSecret);
 }
 
 /** What follows a key that is none of a secret may be such a pair itself: `note: password=…`. */
 function maskPairs(text: string, isSecret: SecretTest): string {
-  const found = new RegExp(pair);
+  const found = new RegExp(key);
   let masked = '';
   let at = 0;
   for (let match = found.exec(text); match !== null; match = found.exec(text)) {
-    const [whole, key = '', joint = '', sign, quote = '', , bare] = match;
-    const isSaid = sign === ':' && bare !== undefined && isProse(bare);
-    if (isSaid || bare?.startsWith(redacted.slice(1, -1)) || !isSecret(key)) {
-      found.lastIndex = match.index + key.length;
+    const [whole, name = '', sign = ':'] = match;
+    const begin = match.index + whole.length;
+    const value =
+      isSecret(name) || isSecret(wordBefore(text, match.index) + name) ? endOfValue(text, begin) : undefined;
+    const isSaid = value?.kind === 'bare' && sign === ':' && isProse(text.slice(value.begin, value.end));
+    if (value === undefined || isSaid) {
+      found.lastIndex = match.index + name.length;
       continue;
     }
-    masked += `${text.slice(at, match.index)}${key}${joint}${quote}${redacted}`;
-    at = match.index + whole.length;
+    masked += text.slice(at, value.begin) + redacted;
+    at = value.end;
+    found.lastIndex = value.end;
   }
   return masked + text.slice(at);
+}
+
+/** Keys of two words: `api key: …`, `Secret Key = …`. */
+function wordBefore(text: string, index: number): string {
+  return /([a-z]{2,16})[ \t]$/i.exec(text.slice(Math.max(0, index - 18), index))?.[1] ?? '';
 }
 
 /** `password: must be longer` says something about a password; `password: hunter2` says it. */

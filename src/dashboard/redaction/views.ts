@@ -30,11 +30,20 @@ export function errorView(thrown: unknown, redactor: Redactor): ErrorView {
 /** Errors may be each other's causes, and of the same one many times over: there are so many in all, and no more. */
 function viewOf(thrown: unknown, redactor: Redactor, budget: { left: number }): ErrorView {
   budget.left--;
-  if (!(thrown instanceof Error)) return { name: 'thrown', message: valueView(thrown, redactor, longestMessage).text };
-  const { name, message, stack, code, cause, errors } = thrown as Error & { readonly [key: string]: unknown };
+  try {
+    if (thrown instanceof Error) return partsOf(thrown, redactor, budget);
+    return { name: 'thrown', message: valueView(thrown, redactor, longestMessage).text };
+  } catch {
+    // What is thrown may be anything, such as an object whose parts throw when they are read.
+    return { name: 'thrown', message: '[unreadable]' };
+  }
+}
+
+function partsOf(error: Error, redactor: Redactor, budget: { left: number }): ErrorView {
+  const { name, message, stack, code, cause, errors } = error as Error & { readonly [key: string]: unknown };
   const text = (given: unknown) => shortened(String(given), redactor);
   const isCode = typeof code === 'string' || typeof code === 'number';
-  const inner = (error: unknown) => (budget.left > 0 ? [viewOf(error, redactor, budget)] : []);
+  const inner = (one: unknown) => (budget.left > 0 ? [viewOf(one, redactor, budget)] : []);
   const [because] = cause === undefined ? [] : inner(cause);
   return {
     name: text(name),

@@ -37,13 +37,14 @@ export function nodeViews({ nodes }: WorkflowBlueprint, run: KnownRun, redactor:
   });
 }
 
-export function edgeViews({ nodes, edges }: WorkflowBlueprint): EdgeView[] {
+/** Conditions are texts of those who wrote the flow: what they compare with may be a secret. */
+export function edgeViews({ nodes, edges }: WorkflowBlueprint, redactor: Redactor): EdgeView[] {
   const fallbacks = nodes.flatMap(({ id, config }) =>
     config?.fallback === undefined ? [] : [{ source: id, target: config.fallback, isFallback: true }],
   );
   const taken = edges.map(({ source, target, action, condition }) => {
     const label = action ?? condition;
-    return { source, target, ...(label === undefined ? {} : { label }), isFallback: false };
+    return { source, target, ...(label === undefined ? {} : { label: redactor.text(label) }), isFallback: false };
   });
   return [...taken, ...fallbacks];
 }

@@ -40,7 +40,7 @@ export async function runDetail(watched: Watched, runId: string): Promise<RunDet
     run: runSummary(run, redactor),
     time: clock.now,
     ...(known && {
-      graph: { nodes: nodeViews(known.blueprint, known, redactor), edges: edgeViews(known.blueprint) },
+      graph: { nodes: nodeViews(known.blueprint, known, redactor), edges: edgeViews(known.blueprint, redactor) },
       context: valueView(known.result.context, redactor),
     }),
     attempts: attemptViews(metrics, inside?.pending ?? [], failures, clock.now),

@@ -25,7 +25,7 @@ import * as control from './control.js';
 import { Payloads } from './payloads.js';
 import { cursorOf, queryOf } from './query.js';
 import { eventOf, type RunEvent } from './run-events.js';
-import { aStorableText as aRunId, readStartOptions, type StartOptions } from './start-options.js';
+import { aStorableText as aRunId, aText, readStartOptions, type StartOptions } from './start-options.js';
 import { StatusWatch } from './status-watch.js';
 import {
   type EventsOptions,
@@ -138,8 +138,8 @@ export class DistributedOrchestrator {
    * @throws {WorkflowNotFoundError} for one that is neither known here nor on the engine
    */
   async blueprint(workflow: string, version?: string): Promise<WorkflowBlueprint> {
-    const wanted = version === undefined ? undefined : aName(version, 'version');
-    return this.#catalogue.blueprint(aName(workflow, 'workflow'), wanted);
+    const wanted = version === undefined ? undefined : aText(version, 'version');
+    return this.#catalogue.blueprint(aText(workflow, 'workflow'), wanted);
   }
 
   /**
@@ -151,7 +151,7 @@ export class DistributedOrchestrator {
    * @throws {RunStateError} for one that is over
    */
   async cancel(runId: string, reason = 'cancelled'): Promise<void> {
-    await control.cancel(this.engine, await this.#open(runId), aName(reason, 'reason'));
+    await control.cancel(this.engine, await this.#open(runId), aText(reason, 'reason'));
   }
 
   /**

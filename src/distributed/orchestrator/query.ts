@@ -1,6 +1,6 @@
 import { aFinite, aName, anObjectOf, aValue, invalid } from '../../validate.js';
 import { type RunCursor, type RunFilter, type RunQuery, type RunRecord, runStatuses } from '../run-info.js';
-import { aStorableText } from './start-options.js';
+import { aStorableText, aText } from './start-options.js';
 
 const isStatus = (value: unknown) => runStatuses.includes(value as never);
 
@@ -8,8 +8,8 @@ const readFilter = anObjectOf<RunFilter>({
   status: aValue(`one of ${runStatuses.join(', ')}, or an array of them`, (value) =>
     Array.isArray(value) ? value.length > 0 && value.every(isStatus) : isStatus(value),
   ),
-  workflow: aName,
-  version: aName,
+  workflow: aText,
+  version: aText,
   after: aFinite,
   before: aFinite,
   text: aStorableText,

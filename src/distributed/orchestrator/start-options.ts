@@ -1,4 +1,4 @@
-import { aLimit, aName, anObjectOf, aValue, longestDelay } from '../../validate.js';
+import { aLimit, anObjectOf, aValue, longestDelay } from '../../validate.js';
 import { aRetention } from '../options.js';
 
 /** What `startRun` takes besides context and input. */
@@ -25,20 +25,18 @@ export interface StartOptions {
 /** The longest id that a user may choose, and the longest text that is looked for in ids. */
 const longestText = 500;
 
+/** Text that every database takes. */
+export const aText = aValue<string>('a non-empty string without half surrogates and NUL', isStorable);
+
 export const aStorableText = aValue<string>(
   `a non-empty string of at most ${longestText} characters, without half surrogates and NUL`,
-  (value) =>
-    typeof value === 'string' &&
-    value !== '' &&
-    value.length <= longestText &&
-    isWellFormed(value) &&
-    !value.includes('\0'),
+  (value) => isStorable(value) && value.length <= longestText,
 );
 
 export const readStartOptions = anObjectOf<StartOptions>({
   runId: aStorableText,
-  workflow: aName,
-  version: aName,
+  workflow: aText,
+  version: aText,
   delay: aValue(
     `a whole number of milliseconds from 0 to ${longestDelay}`,
     (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= longestDelay,
@@ -50,6 +48,10 @@ export const readStartOptions = anObjectOf<StartOptions>({
   timeout: aLimit,
   retention: aRetention,
 });
+
+function isStorable(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && isWellFormed(value) && !value.includes('\0');
+}
 
 /** Databases keep text as UTF-8, in which half a surrogate pair has no place. */
 function isWellFormed(text: string): boolean {

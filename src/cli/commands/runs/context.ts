@@ -17,7 +17,7 @@ export function addContext(parent: Command, session: Session): void {
     .argument('<run-id>', 'id of the run');
   withReveal(withEngine(command)).action((runId: string, flags: ContextFlags) =>
     withFleet(session, flags, async ({ orchestrator, found }) => {
-      const context = redactorOf(found, flags)(await orchestrator.context(runId));
+      const context = redactorOf(found, flags).value(await orchestrator.context(runId));
       if (flags.json === true) session.stdout.json({ runId, context });
       else session.stdout.line(valueText(context));
     }),

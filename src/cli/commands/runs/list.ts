@@ -2,13 +2,15 @@ import type { Command } from 'commander';
 import type { DistributedOrchestrator, RunFilter, RunInfo, RunPage, RunStatus } from '../../../distributed/index.js';
 import { choices, documented, time, whole, withEngine } from '../../command.js';
 import { writeTable } from '../../output/table.js';
+import { oneLine } from '../../output/text.js';
 import { agoOf, durationOf } from '../../output/times.js';
 import type { Session } from '../../session.js';
 import type { EngineFlags } from '../../setup/engine.js';
-import { withFleet } from '../../setup/fleet.js';
+import { type Fleet, withFleet } from '../../setup/fleet.js';
+import { type RevealFlags, type RunRedactor, redactorOf, withReveal } from '../../setup/redaction.js';
 import { isOver, runStatuses, styleOf } from './statuses.js';
 
-interface ListFlags extends EngineFlags {
+interface ListFlags extends EngineFlags, RevealFlags {
   readonly status?: readonly RunStatus[];
   readonly workflow?: string;
   readonly text?: string;
@@ -39,13 +41,16 @@ export function addList(parent: Command, session: Session): void {
     .option('--cursor <cursor>', 'go on where the page before has ended')
     .option('--all', 'all that there are, page by page')
     .option('--ids', 'write ids alone, one a line');
-  withEngine(command).action((flags: ListFlags) =>
-    withFleet(session, flags, (fleet) => list(session, fleet.orchestrator, flags)),
+  withReveal(withEngine(command)).action((flags: ListFlags) =>
+    withFleet(session, flags, (fleet) => list(session, fleet, flags)),
   );
   documented(command, {
     examples: [
       ['orchestrator runs list --status failed,stalled --since 24h', 'what has gone wrong since yesterday'],
-      ['orchestrator runs list --status failed --all --ids | xargs orchestrator runs retry', 'take all of it up again'],
+      [
+        "orchestrator runs list --status failed --all --ids | tr '\\n' '\\0' | xargs -0 orchestrator runs retry --",
+        'take all of it up again, whatever is in the ids',
+      ],
       ['orchestrator runs list --workflow order --json | jq .runs[0]', 'the newest run of a workflow'],
     ],
     json: `{ runs: { runId, workflow, version, status, priority, createdAt, startAt, updatedAt, finishedAt?, deadline?,
@@ -53,20 +58,21 @@ export function addList(parent: Command, session: Session): void {
   });
 }
 
-async function list(session: Session, orchestrator: DistributedOrchestrator, flags: ListFlags): Promise<void> {
+async function list(session: Session, { orchestrator, found }: Fleet, flags: ListFlags): Promise<void> {
   const { stdout, stderr } = session;
   if (flags.ids === true && flags.json !== true) {
     for await (const { runs } of pages(orchestrator, flags)) {
-      // Ids are for other programs: as they are, but for what would end their line.
-      for (const { runId } of runs) stdout.line(runId.replaceAll('\n', '\\n'));
+      // Other programs get ids as they are, but for what would end their line.
+      for (const { runId } of runs) stdout.line(stdout.isTerminal ? oneLine(runId) : runId.replaceAll('\n', '\\n'));
       await stdout.drained();
     }
     return;
   }
+  const redact = redactorOf(found, flags);
   const runs: RunInfo[] = [];
   let cursor: string | undefined;
   for await (const page of pages(orchestrator, flags)) {
-    runs.push(...page.runs);
+    runs.push(...page.runs.map((run) => withoutSecrets(run, redact)));
     cursor = page.cursor;
   }
   if (flags.json === true) return stdout.json({ runs: runs.map(summaryOf), cursor });
@@ -86,6 +92,10 @@ async function* pages(orchestrator: DistributedOrchestrator, flags: ListFlags): 
     left -= page.runs.length;
     cursor = page.cursor;
   } while (cursor !== undefined && left > 0);
+}
+
+function withoutSecrets(run: RunInfo, redact: RunRedactor): RunInfo {
+  return run.error === undefined ? run : { ...run, error: redact.text(run.error) };
 }
 
 /** A run without what it has given: that is `runs show`'s. */

@@ -50,7 +50,7 @@ export async function detailOf({ orchestrator, found }: Fleet, runId: string, fl
   const dashboard = createDashboard({ distributed: orchestrator, redact, actions: false });
   try {
     const api = new Api((request) => dashboard.fetch(request), new URL('http://localhost/'), undefined);
-    return await api.get<RunDetail>(`runs/${segmentOf(runId)}`);
+    return await api.get<RunDetail>(`runs/${segmentOf(runId)}`, 'run');
   } finally {
     await dashboard.close();
   }

@@ -1,5 +1,6 @@
 import type { RunStatus } from '../../../distributed/index.js';
 import type { Output } from '../../output/output.js';
+import { oneLine } from '../../output/text.js';
 
 export const runStatuses = [
   'scheduled',
@@ -42,10 +43,10 @@ const styles: Readonly<Record<string, Style>> = {
 
 /** A colour says how things stand, and nothing else does: what is not special has none. */
 export function styleOf(status: string): Style | undefined {
-  return styles[status];
+  return Object.hasOwn(styles, status) ? styles[status] : undefined;
 }
 
 export function coloured(output: Output, status: string): string {
   const style = styleOf(status);
-  return style === undefined ? status : output.styled(style, status);
+  return style === undefined ? oneLine(status) : output.styled(style, status);
 }

@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import type { RunEvent, RunStatus, StatusChange } from '../../../distributed/index.js';
 import { choices, documented, withEngine } from '../../command.js';
 import { CliError, exitCodes } from '../../exit-codes.js';
-import { errorData } from '../../output/json.js';
+import { errorData } from '../../output/error-data.js';
 import { oneLine } from '../../output/text.js';
 import { clockOf, durationOf } from '../../output/times.js';
 import type { Session } from '../../session.js';
 import type { EngineFlags } from '../../setup/engine.js';
 import { type Fleet, withFleet } from '../../setup/fleet.js';
-import { type RevealFlags, redactorOf, withReveal } from '../../setup/redaction.js';
+import { type RevealFlags, type RunRedactor, redactorOf, withReveal } from '../../setup/redaction.js';
 import { coloured, runStatuses } from './statuses.js';
 
 interface WatchFlags extends EngineFlags, RevealFlags {
@@ -51,12 +51,13 @@ export async function follow(
   const signal = session.interruption();
   for await (const event of orchestrator.events(runId, { signal })) {
     if (flags.json === true) stdout.jsonLine(dataOf(event, redact));
-    else stdout.line(lineOf(session, event));
+    else stdout.line(lineOf(session, event, redact));
     await stdout.drained();
   }
   signal.throwIfAborted();
-  const { status, output, error, startAt, finishedAt = startAt } = await orchestrator.run(runId);
-  if (flags.json === true) stdout.jsonLine({ type: 'over', runId, status, output: redact(output), error });
+  const { status, output, error: failure, startAt, finishedAt = startAt } = await orchestrator.run(runId);
+  const error = failure && redact.text(failure);
+  if (flags.json === true) stdout.jsonLine({ type: 'over', runId, status, output: redact.value(output), error });
   const subject = `run "${oneLine(runId)}"`;
   const after = `after ${durationOf(finishedAt - startAt)}`;
   if (status !== 'completed') {
@@ -91,26 +92,28 @@ function padded({ stdout }: Session, status: string): string {
   return coloured(stdout, status) + ' '.repeat(Math.max(0, widest - status.length));
 }
 
-function lineOf(session: Session, event: RunEvent): string {
+function lineOf(session: Session, event: RunEvent, redact: RunRedactor): string {
   const subject = event.nodeId ?? event.status ?? event.event ?? '';
-  return [clockOf(event.time), padded(session, event.type), oneLine(subject), detailOf(event)].join('  ').trimEnd();
+  return [clockOf(event.time), padded(session, event.type), oneLine(subject), detailOf(event, redact)]
+    .join('  ')
+    .trimEnd();
 }
 
-function detailOf({ nodeId, attempt = 1, duration, delay, error, event }: RunEvent): string {
+function detailOf({ nodeId, attempt = 1, duration, delay, error, event }: RunEvent, redact: RunRedactor): string {
   const parts = [
     attempt > 1 ? `attempt ${attempt}` : undefined,
     duration === undefined ? undefined : durationOf(duration),
     nodeId !== undefined && event !== undefined ? `waits for ${oneLine(event)}` : undefined,
-    error === undefined ? undefined : oneLine(error instanceof Error ? error.message : String(error)),
+    error === undefined ? undefined : oneLine(redact.text(errorData(error).message)),
     delay === undefined ? undefined : `again in ${durationOf(delay)}`,
   ];
   return parts.filter((part) => part !== undefined).join(', ');
 }
 
-function dataOf({ output, error, ...event }: RunEvent, redact: (value: unknown) => unknown): object {
+function dataOf({ output, error, ...event }: RunEvent, redact: RunRedactor): object {
   return {
     ...event,
-    ...(output === undefined ? {} : { output: redact(output) }),
-    ...(error === undefined ? {} : { error: errorData(error) }),
+    ...(output === undefined ? {} : { output: redact.value(output) }),
+    ...(error === undefined ? {} : { error: redact.value(errorData(error)) }),
   };
 }

@@ -1,0 +1,60 @@
+/** Where a value is in a text. */
+interface ValueInText {
+  readonly kind: 'quoted' | 'enclosed' | 'bare';
+  /** Behind what opens it, where it is in quotes. */
+  readonly begin: number;
+  /** Before what closes it, where it is in quotes. */
+  readonly end: number;
+}
+
+const opening = /\\{0,3}["'`]/y;
+const bare = /[^\s"'`&;,<>(){}[\]\\=][^\s"'`&;,<>){}[\]\\]*/y;
+const brackets: Readonly<Record<string, number>> = { '{': 1, '[': 1, '}': -1, ']': -1 };
+
+/**
+ * The value that begins at a place: up to the sign that it was opened with, all that is in brackets, or a word. What is not
+ * closed has been cut, and goes on to the end. Each character is looked at once.
+ *
+ * @returns `undefined` where none begins
+ */
+export function endOfValue(text: string, at: number): ValueInText | undefined {
+  const quote = matchAt(opening, text, at);
+  if (quote !== undefined) {
+    const begin = at + quote.length;
+    return { kind: 'quoted', begin, end: endOfQuoted(text, begin, quote) };
+  }
+  if (text[at] === '{' || text[at] === '[') return { kind: 'enclosed', begin: at, end: endOfEnclosed(text, at) };
+  const word = matchAt(bare, text, at);
+  return word === undefined ? undefined : { kind: 'bare', begin: at, end: at + word.length };
+}
+
+/** In a text that is quoted itself quotes are escaped; those that are escaped more often than the first are part of it. */
+function endOfQuoted(text: string, begin: number, quote: string): number {
+  const sign = quote.at(-1) as string;
+  for (let at = text.indexOf(sign, begin); at >= 0; at = text.indexOf(sign, at + 1)) {
+    let escapes = 0;
+    while (at - escapes > begin && text[at - escapes - 1] === '\\') escapes++;
+    if (escapes < quote.length) return at - escapes;
+  }
+  return text.length;
+}
+
+function endOfEnclosed(text: string, begin: number): number {
+  let depth = 0;
+  for (let at = begin; at < text.length; at++) {
+    const quote = /["'`\\]/.test(text[at] as string) ? matchAt(opening, text, at) : undefined;
+    if (quote !== undefined) {
+      at = endOfQuoted(text, at + quote.length, quote) + quote.length - 1;
+      continue;
+    }
+    depth += brackets[text[at] as string] ?? 0;
+    if (depth === 0) return at + 1;
+  }
+  return text.length;
+}
+
+/** @param pattern - a sticky one */
+function matchAt(pattern: RegExp, text: string, at: number): string | undefined {
+  pattern.lastIndex = at;
+  return pattern.exec(text)?.[0];
+}
