@@ -1,5 +1,6 @@
 import {
   DistributedExecutor,
+  DistributedOrchestrator,
   DistributedWorker,
   memory,
   OrchestratorBuilder,
@@ -63,6 +64,11 @@ it.each(['', 'nul \0', 'half \ud800', 5])(
     }
   },
 );
+
+it('an orchestrator that is not made by its builder says who makes one', () => {
+  const make = DistributedOrchestrator as unknown as new (options: unknown) => unknown;
+  expect(() => new make({ engine: memory() })).toThrow(/OrchestratorBuilder/);
+});
 
 describe('startRun', () => {
   it('refuses a workflow or a version that it does not know, and says which it knows', async () => {

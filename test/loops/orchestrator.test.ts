@@ -323,6 +323,24 @@ describe('what a workflow tells', () => {
     );
   });
 
+  it('has not ended while a loop runs that was stopped and started again', async () => {
+    const ticking = (id: string) => new Loop(id, { schedule: { every: 5 } }).producer('p', () => 1);
+    const orchestrator = workflow({ loops: [ticking('a'), ticking('b')] });
+    await orchestrator.start();
+    let hasEnded = false;
+    const ended = orchestrator.ended().then(() => {
+      hasEnded = true;
+    });
+    await orchestrator.stop({ loopId: 'a' });
+    await orchestrator.start('a');
+    await orchestrator.stop({ loopId: 'b' });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(hasEnded).toBe(false);
+    await orchestrator.stop({ loopId: 'a' });
+    await ended;
+    await orchestrator.close();
+  });
+
   it('are failures and states of nodes, to listeners and to a logger', async () => {
     const lines: string[] = [];
     const logger = {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ValidationError } from '../../errors.js';
 import type { Context, WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
 import { captured } from '../../instrumentation.js';
 import { aName, aState } from '../../validate.js';
@@ -18,7 +19,7 @@ import {
 } from '../run-info.js';
 import { wholeState } from '../worker/item-state.js';
 import { WorkflowCtx } from '../workflow-ctx.js';
-import type { Workflows } from '../workflows.js';
+import { Workflows } from '../workflows.js';
 import { begin } from './begin.js';
 import { Catalogue } from './catalogue.js';
 import * as control from './control.js';
@@ -58,6 +59,11 @@ export class DistributedOrchestrator {
     maxPayload: number,
     private readonly retention: number | undefined,
   ) {
+    if (!(workflows instanceof Workflows)) {
+      throw new ValidationError(
+        'a DistributedOrchestrator is made by new OrchestratorBuilder().engine(engine).build()',
+      );
+    }
     this.#watch = new StatusWatch(engine);
     this.#catalogue = new Catalogue(engine, workflows);
     this.#payloads = new Payloads(workflows.codec, maxPayload);

@@ -254,9 +254,13 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     return { status: hasError ? 'error' : isFailing ? 'failing' : 'healthy', loops };
   }
 
-  /** Resolves when every loop has ended by itself, or was stopped. */
+  /** Resolves when no loop runs: each has ended by itself, or was stopped, and none was started again since. */
   async ended(): Promise<void> {
-    await Promise.all([...this.#loops.values()].map(({ ended }) => ended));
+    for (;;) {
+      const ends = [...this.#loops.values()].flatMap(({ ended }) => ended ?? []);
+      if (ends.length === 0) return;
+      await Promise.all(ends);
+    }
   }
 
   /** Stops all, and closes the store. It cannot be started again. */
