@@ -60,7 +60,7 @@ console.log(JSON.stringify({ users }));
 
 assert.equal(users, 399);
 assert.match(shown, /✓ nightly import › signIn {2}\d+ ms\n/);
-assert.match(shown, /↻ nightly import › fetchNews {2}attempt 2 of 2 in 1 s, 503 Service Unavailable\n/);
+assert.match(shown, /↻ nightly import › fetchNews {2}attempt 2 of 2 in 0\.9 s, 503 Service Unavailable\n/);
 assert.match(shown, /⋯ nightly import › map fetchUser {2}\d+\/400, \d+ %/);
 assert.match(shown, /✓ nightly import › map fetchUser {2}.+, 400\/400, 1 failed\n/);
 assert.match(shown, /\n {4}fetchUser +400 +1 +12 .+ 503 Service Unavailable\n/);

@@ -1,5 +1,5 @@
-// A trace goes where its work goes: from a request into a queue, into a loop in a thread, and back into a loop here. Each
-// iteration is part of the trace that its message was pushed in.
+// A trace goes where its work goes: from a request into a queue, into a loop in a process of its own, and back into a loop
+// here. Each iteration is part of the trace that its message was pushed in.
 import assert from 'node:assert/strict';
 import { trace } from '@opentelemetry/api';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
@@ -11,7 +11,7 @@ const exporter = new InMemorySpanExporter();
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
 const telemetry = await startTelemetry();
 
-const seen: { readonly image: string; readonly inThread: string; readonly here: string | undefined }[] = [];
+const seen: { readonly image: string; readonly inProcess: string; readonly here: string | undefined }[] = [];
 const orchestrator = new WorkflowOrchestrator().load({
   queues: { images: {}, thumbnails: {} },
   loops: [
@@ -20,10 +20,10 @@ const orchestrator = new WorkflowOrchestrator().load({
       id: 'resize',
       module: new URL('./telemetry-loops/resize.ts', import.meta.url), // '.js' in a program that is built
       options: { from: 'images', to: 'thumbnails' },
-      pool: 'thread',
+      pool: 'process',
     },
     new Loop('store').read('take', 'thumbnails').blocking('save', ({ image, traceId }: Resized) => {
-      seen.push({ image, inThread: traceId, here: trace.getActiveSpan()?.spanContext().traceId });
+      seen.push({ image, inProcess: traceId, here: trace.getActiveSpan()?.spanContext().traceId });
     }),
   ],
 });
@@ -40,9 +40,9 @@ for (const image of ['cat.png', 'dog.png']) {
 await orchestrator.close(); // What is in the queues is worked off first.
 telemetry.stop();
 
-for (const { image, inThread, here } of seen) {
-  console.log(`${image}: request, thread and store are in the trace ${here}`);
-  assert.equal(inThread, requests.get(image));
+for (const { image, inProcess, here } of seen) {
+  console.log(`${image}: request, process and store are in the trace ${here}`);
+  assert.equal(inProcess, requests.get(image));
   assert.equal(here, requests.get(image));
 }
 assert.equal(seen.length, 2);

@@ -3,26 +3,41 @@ export class MissingPeerError extends Error {
   override readonly name = 'MissingPeerError';
   readonly code = 'ERR_MISSING_PEER';
 
-  /** @param subject - what needs it */
+  /**
+   * @param subject - what needs it
+   * @param packages - those that are missing
+   */
   constructor(
     subject: string,
     readonly packages: readonly string[],
-    options?: ErrorOptions,
+    { install = packages, ...options }: MissingPeerOptions = {},
   ) {
-    super(`${subject} needs packages that are not installed: npm install ${packages.join(' ')}`, options);
+    super(`${subject} needs packages that are not installed: npm install ${install.join(' ')}`, options);
   }
 }
 
-/** Loads packages that only some users need. @throws {MissingPeerError} that says what to install */
+/** What `MissingPeerError` takes. */
+interface MissingPeerOptions extends ErrorOptions {
+  /** What npm is to be given, where the newest versions of what is missing would not do: `pg@8`. Default: what is missing. */
+  readonly install?: readonly string[] | undefined;
+}
+
+/**
+ * Loads packages that only some users need.
+ *
+ * @param install - all of them, with versions that fit each other, where the newest do not
+ * @throws {MissingPeerError} that says what to install
+ */
 export async function loadPeers<Modules>(
   subject: string,
   loaders: { readonly [Name in keyof Modules & string]: () => Promise<Modules[Name]> },
+  install?: readonly string[],
 ): Promise<Modules> {
   const names = Object.keys(loaders) as (keyof Modules & string)[];
   const settled = await Promise.allSettled(names.map((name) => loaders[name]()));
   const missing = names.filter((name, index) => isMissing(settled[index], name));
   const failed = settled.find((result) => result.status === 'rejected');
-  if (missing.length > 0) throw new MissingPeerError(subject, missing, { cause: failed?.reason });
+  if (missing.length > 0) throw new MissingPeerError(subject, missing, { install, cause: failed?.reason });
   if (failed !== undefined) throw failed.reason;
   return Object.fromEntries(
     names.map((name, index) => [name, (settled[index] as PromiseFulfilledResult<unknown>).value]),

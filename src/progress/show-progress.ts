@@ -110,10 +110,11 @@ class Display {
     const now = performance.now();
     const width = (stream.columns || 120) - 1;
     const { root } = this.#model;
+    const { toldProblem, hasToldAll } = this.#view;
     this.#model.tick(now);
     const size = { width, height: (stream.rows || 24) - 1 };
     const picture = root.live > 0 || !hasSummary ? frame(this.#model, size, { symbols, now, isLast: true }) : [];
-    const done = hasSummary ? summary(this.#model, width, symbols, now) : [];
+    const done = hasSummary && !hasToldAll ? summary(this.#model, { width, symbols, now, toldProblem }) : [];
     return done.length === 0 ? picture : [...picture, [], ...done];
   }
 }

@@ -117,9 +117,11 @@ export function elapsed(milliseconds: number): string {
   return `${count(Math.floor(minutes / 60))} h ${twoDigits(minutes % 60)} min`;
 }
 
-/** What is still to wait, rounded up: 1 s, 2 min 05 s. */
+/** What is still to wait, rounded up: 0.8 s, 1 s, 2 min 05 s. */
 export function remaining(milliseconds: number): string {
-  const seconds = Math.max(1, Math.ceil(milliseconds / 1_000));
+  const tenths = Math.max(1, Math.ceil(milliseconds / 100));
+  if (tenths < 10) return `0.${tenths} s`;
+  const seconds = Math.ceil(milliseconds / 1_000);
   return seconds < 60 ? `${seconds} s` : elapsed(seconds * 1_000);
 }
 

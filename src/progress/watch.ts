@@ -3,7 +3,7 @@ import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel
 import type { GroupRecord, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
 import type { Ended } from './model/counts.js';
 import type { Model } from './model/model.js';
-import { retryOf } from './model/retry.js';
+import { type Retry, retryOf } from './model/retry.js';
 import type { Activity, AnyRecord, Kind } from './model/tally.js';
 import { messageOf } from './text.js';
 
@@ -64,7 +64,7 @@ export function watch(model: Model, filter?: Filter): () => void {
     if (activity.kind === 'process' && processes.get(activity.processId) === activity) {
       processes.delete(activity.processId);
     }
-    model.end(activity, endOf(record), performance.now());
+    model.end(activity, endOf(record, activity.retry), performance.now());
   };
 
   const channels = [
@@ -103,13 +103,14 @@ function passes(filter: Filter | undefined, record: ProcessRecord): boolean {
   }
 }
 
-function endOf(record: AnyRecord): Ended {
+function endOf(record: AnyRecord, retry: Retry | undefined): Ended {
   const { status, error } = record;
   return {
     // What is thrown and cannot even be looked at leaves a record as it was.
     status: status === 'running' ? 'failed' : status,
     duration: 'totalDuration' in record ? record.totalDuration : record.duration,
-    retries: 'attempts' in record ? Math.max(0, record.attempts - 1) : 0,
+    // Aborted while it waits for a retry, it has not begun that attempt.
+    retries: 'attempts' in record ? Math.max(0, record.attempts - 1, retry?.attempt ?? 0) : 0,
     problem: status === 'succeeded' ? undefined : messageOf(error),
   };
 }

@@ -5,11 +5,20 @@ import { loadPeers } from '../peers.js';
 /** The OpenTelemetry API: an optional peer, which is loaded where telemetry is started. */
 export type Api = typeof OpenTelemetry;
 
+/**
+ * Versions that fit each other and Node 20: packages of the SDK ask for a range of the API, and the newest of them for a
+ * later Node. The guide installs the same.
+ */
+export const fitting = {
+  api: '@opentelemetry/api@1.9',
+  sdkMetrics: '@opentelemetry/sdk-metrics@2.12.0',
+  exporterPrometheus: '@opentelemetry/exporter-prometheus@0.223',
+} as const;
+
 /** @throws {MissingPeerError} where it is not installed */
 export async function loadApi(): Promise<Api> {
-  const { '@opentelemetry/api': api } = await loadPeers('telemetry', {
-    '@opentelemetry/api': () => import('@opentelemetry/api'),
-  });
+  const loaders = { '@opentelemetry/api': () => import('@opentelemetry/api') };
+  const { '@opentelemetry/api': api } = await loadPeers('telemetry', loaders, [fitting.api]);
   return api;
 }
 

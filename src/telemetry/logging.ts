@@ -2,6 +2,7 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import type { ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
 import { aBoolean, aFunction, anObjectOf, aValue, type Schema } from '../validate.js';
 import { listenToRetries, together } from './meters.js';
+import { ProcessNames } from './process-names.js';
 import { quietly } from './quietly.js';
 
 /** What is logged of processes and tasks. */
@@ -78,7 +79,11 @@ export function logTo(logger: Logger, options: LogOptions = {}): () => void {
   };
   const ends: (() => void)[] = [];
   if (processes) ends.push(listen('orchestrator:process', processLines(write)));
-  if (tasks) ends.push(listen('orchestrator:task', taskLines(write)), listenToRetries(retryLine(write)));
+  if (tasks) {
+    const names = new ProcessNames();
+    ends.push(listen('orchestrator:process', names));
+    ends.push(listen('orchestrator:task', taskLines(write, names)), listenToRetries(retryLine(write, names)));
+  }
   return together(...ends);
 }
 
@@ -113,8 +118,8 @@ function processLines(write: Write): Lines<ProcessRecord> {
   };
 }
 
-function taskLines(write: Write): Lines<TaskRecord> {
-  const detailsOf = ({ id, processId, name }: TaskRecord) => ({ taskId: id, processId, task: name });
+function taskLines(write: Write, names: ProcessNames): Lines<TaskRecord> {
+  const detailsOf = (record: TaskRecord) => taskDetails(record, names);
   return {
     begin: (record) => write('begin', detailsOf(record), `task ${record.name} begins`),
     end: (record) => {
@@ -124,11 +129,19 @@ function taskLines(write: Write): Lines<TaskRecord> {
   };
 }
 
-function retryLine(write: Write): (event: TaskRetryEvent) => void {
-  return ({ id, processId, name, attempt, retriesLeft, delay, error }) => {
-    const details = { taskId: id, processId, task: name, attempt, retriesLeft, delay, err: error };
+function retryLine(write: Write, names: ProcessNames): (event: TaskRetryEvent) => void {
+  return (event) => {
+    const { name, attempt, retriesLeft, delay, error } = event;
+    const details = { ...taskDetails(event, names), attempt, retriesLeft, delay, err: error };
     write('retry', details, `task ${name} failed attempt ${attempt}, again in ${delay} ms: ${error.message}`);
   };
+}
+
+type TaskIds = Pick<TaskRecord, 'id' | 'processId' | 'name'>;
+
+function taskDetails({ id, processId, name }: TaskIds, names: ProcessNames): object {
+  const process = names.of(processId);
+  return process === undefined ? { taskId: id, processId, task: name } : { taskId: id, processId, process, task: name };
 }
 
 function writeEnd(

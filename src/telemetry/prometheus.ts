@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { MeterProvider } from '@opentelemetry/api';
 import { loadPeers } from '../peers.js';
 import { aName, anObjectOf, aValue } from '../validate.js';
+import { fitting } from './api.js';
 import { Meters } from './meters.js';
 import { Observations, type Observed, type ObserveOptions } from './observations.js';
 
@@ -60,11 +61,12 @@ const readOptions = anObjectOf<PrometheusOptions>({
  */
 export async function prometheusEndpoint(options: PrometheusOptions = {}): Promise<PrometheusEndpoint> {
   const { port = 9_464, host = '127.0.0.1', path = '/metrics' } = readOptions(options);
-  const peers = await loadPeers('a Prometheus endpoint', {
+  const loaders = {
     '@opentelemetry/api': () => import('@opentelemetry/api'),
     '@opentelemetry/sdk-metrics': () => import('@opentelemetry/sdk-metrics'),
     '@opentelemetry/exporter-prometheus': () => import('@opentelemetry/exporter-prometheus'),
-  });
+  };
+  const peers = await loadPeers('a Prometheus endpoint', loaders, Object.values(fitting));
   const { PrometheusExporter } = peers['@opentelemetry/exporter-prometheus'];
   const exporter = new PrometheusExporter({ preventServerStart: true, withoutTargetInfo: true });
   const meterProvider = new peers['@opentelemetry/sdk-metrics'].MeterProvider({ readers: [exporter] });
@@ -76,6 +78,8 @@ export async function prometheusEndpoint(options: PrometheusOptions = {}): Promi
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
     else exporter.getMetricsRequestHandler(request, response);
   });
+  // Prometheus keeps its connections open.
+  server.on('connection', (socket) => socket.unref());
   server.listen(port, host).unref();
   await once(server, 'listening');
 
@@ -103,7 +107,6 @@ function urlOf(server: Server, path: string): string {
 async function closed(server: Server): Promise<void> {
   if (!server.listening) return;
   server.close();
-  // Prometheus keeps its connections open.
   server.closeAllConnections();
   await once(server, 'close');
 }

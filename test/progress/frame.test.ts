@@ -68,8 +68,8 @@ describe('the picture of what is going on', () => {
     expect([0, 1_000, 4_100, 9_000].map((now) => /attempt.+? s/.exec(drawn(model, now)[1] ?? '')?.[0])).toEqual([
       'attempt 5 in 5 s',
       'attempt 5 in 4 s',
-      'attempt 5 in 1 s',
-      'attempt 5 in 1 s',
+      'attempt 5 in 0.9 s',
+      'attempt 5 in 0.1 s',
     ]);
   });
 
@@ -140,7 +140,7 @@ describe('the picture of what is going on', () => {
     model.end(model.begin('task', taskRecord('read', 1), process, 0), succeeded(), 100);
     model.retry(model.begin('task', taskRecord('read', 2), process, 100), retryIn(900, 100));
     expect(drawn(model, 100)[1]).toBe(
-      '└ ↻ read ×2  0.0 s  1 running · 1 done · attempt 2 of 3 in 1 s · 503 Service Unavailable',
+      '└ ↻ read ×2  0.0 s  1 running · 1 done · attempt 2 of 3 in 0.9 s · 503 Service Unavailable',
     );
   });
 
@@ -297,7 +297,7 @@ describe('whatever goes on', () => {
   it('the summary is never too wide, and bounded', () => {
     fc.assert(
       fc.property(anything, fc.nat(130), (steps, width) => {
-        const lines = summary(modelOf(steps), width, unicode, steps.length * 70);
+        const lines = summary(modelOf(steps), { width, symbols: unicode, now: steps.length * 70 });
         expect(lines.length).toBeLessThanOrEqual(12 * 33 + 1);
         expect(Math.max(0, ...lines.map(lineWidth))).toBeLessThanOrEqual(width);
         expect(lines.map((line) => paint(line, false)).join('')).toMatch(/^\P{Cc}*$/u);
@@ -332,12 +332,56 @@ describe('the summary', () => {
       model.end(task, number === 7 ? failed('503 Service Unavailable', 2_100, 2) : succeeded(98), 400);
     }
     model.end(process, succeeded(12_400), 12_400);
-    expect(texts(summary(model, 100, unicode, 12_400))).toEqual([
+    expect(texts(summary(model, { width: 100, symbols: unicode, now: 12_400 }))).toEqual([
       '✓ nightly import  12.4 s · 1,001 tasks · 1 failed · 2 retries',
       '    task       calls  failed  retries       total  average  slowest  last failure',
       '    signIn         1                       240 ms   240 ms   240 ms',
       '    fetchUser  1,000       1        2  1 min 40 s   100 ms    2.1 s  503 Service Unavailable',
     ]);
+  });
+
+  it('has in a narrow terminal what has failed, and drops what is of less weight', () => {
+    const { model, process } = modelWith('import');
+    model.end(model.begin('task', taskRecord('fetchUser'), process, 0), failed('503 Service Unavailable', 100, 2), 100);
+    const narrow = (width: number) => texts(summary(model, { width, symbols: unicode, now: 100 })).slice(1);
+    expect(narrow(100)[0]).toBe('    task       calls  failed  retries   total  average  slowest  last failure');
+    expect(narrow(90)[0]).toBe('    task       calls  failed  retries   total  average  slowest  last failure');
+    expect(narrow(80)[0]).toBe('    task       calls  failed  retries   total  slowest  last failure');
+    expect(narrow(59)).toEqual([
+      '    task       calls  failed  retries  last failure',
+      '    fetchUser      1       1        2  503 Service Unavail…',
+    ]);
+    expect(narrow(50)).toEqual([
+      '    task       failed  retries  last failure',
+      '    fetchUser       1        2  503 Service Unava…',
+    ]);
+  });
+
+  it('shortens a long name where the columns beside it would not be seen', () => {
+    const { model, process } = modelWith('import');
+    model.end(model.begin('task', taskRecord('a'.repeat(70)), process, 0), failed('503', 100), 100);
+    expect(texts(summary(model, { width: 59, symbols: unicode, now: 100 })).at(-1)).toMatch(
+      /^ {4}a{20,}… {2}.*1 {2}503$/,
+    );
+  });
+
+  it('counts the retries of what has not finished, also the one that is waited for', () => {
+    const { model, process } = modelWith('import');
+    const task = model.begin('task', taskRecord('fetchUser'), process, 0);
+    model.retry(task, { attempt: 2, most: 4, due: 9_000, problem: '503' });
+    expect(texts(summary(model, { width: 100, symbols: unicode, now: 3_200 }))).toEqual([
+      '■ import  not finished after 3.2 s · 2 retries',
+      '    task       calls  unfinished  retries  last failure',
+      '    fetchUser      1           1        2  503',
+    ]);
+  });
+
+  it('does not tell again what the line above has told', () => {
+    const { model, process } = modelWith('import');
+    model.end(process, failed('503'), 100);
+    const at = { width: 100, symbols: unicode, now: 100 };
+    expect(texts(summary(model, { ...at, toldProblem: '503' }))).toEqual(['✗ import  100 ms']);
+    expect(texts(summary(model, { ...at, toldProblem: '404' }))).toEqual(['✗ import  100 ms · 503']);
   });
 
   it('tells of processes that have run often how it went on the whole', () => {
@@ -347,7 +391,7 @@ describe('the summary', () => {
     model.end(one as Activity, failed('no', 300), 400);
     model.end(other as Activity, { ...failed(), status: 'aborted' }, 400);
     model.begin('process', processRecord('request', '3'), undefined, 400);
-    expect(texts(summary(model, 100, unicode, 500))).toEqual([
+    expect(texts(summary(model, { width: 100, symbols: unicode, now: 500 }))).toEqual([
       '✗ request  4 runs · 167 ms each · 1 failed · 1 aborted · 1 not finished · no',
     ]);
   });
@@ -355,20 +399,20 @@ describe('the summary', () => {
   it('tells what has not finished, and what was aborted', () => {
     const { model, process } = modelWith();
     model.begin('task', taskRecord('dawdle'), process, 0);
-    expect(texts(summary(model, 100, unicode, 3_200))).toEqual([
+    expect(texts(summary(model, { width: 100, symbols: unicode, now: 3_200 }))).toEqual([
       '■ import  not finished after 3.2 s',
       '    task    calls  unfinished',
       '    dawdle      1           1',
     ]);
     model.end(process, { ...failed(), status: 'aborted' }, 3_300);
-    expect(texts(summary(model, 100, unicode, 3_300))[0]).toBe('■ import  100 ms · aborted');
+    expect(texts(summary(model, { width: 100, symbols: unicode, now: 3_300 }))[0]).toBe('■ import  100 ms · aborted');
   });
 
   it('tells of tasks whose process nobody saw begin', () => {
     const { model, process } = modelWith();
     model.end(process, succeeded(), 1);
     model.end(model.begin('task', taskRecord('late'), undefined, 1), succeeded(10), 2);
-    expect(texts(summary(model, 100, unicode, 2)).slice(1)).toEqual([
+    expect(texts(summary(model, { width: 100, symbols: unicode, now: 2 })).slice(1)).toEqual([
       '✓ outside of the processes that were seen to begin  1 task',
       '    task  calls  total  average  slowest',
       '    late      1  10 ms    10 ms    10 ms',
@@ -381,7 +425,7 @@ describe('the summary', () => {
       model.end(model.begin('task', taskRecord(`n${number}`), process, 0), succeeded(), 0);
       model.end(model.begin('process', processRecord(`p${number}`, `${number}`), undefined, 0), succeeded(), 0);
     }
-    const lines = texts(summary(model, 100, unicode, 1));
+    const lines = texts(summary(model, { width: 100, symbols: unicode, now: 1 }));
     expect(lines).toContain('    and tasks of 10 more names');
     expect(lines.at(-1)).toBe('and processes of 29 more names');
   });

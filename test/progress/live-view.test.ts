@@ -69,9 +69,53 @@ describe('pictures that change in place', () => {
     terminal.write('first\n');
     terminal.write(new TextEncoder().encode('second\n'));
     terminal.write('');
-    expect(terminal.screen).toEqual(['first', 'second']);
-    await until(() => terminal.screen.length === 4);
+    // In the same turn: it is there all the time.
     expect(terminal.screen.slice(0, 3)).toEqual(['first', 'second', expect.stringMatching(spinner)]);
+    expect(terminal.screen).toHaveLength(4);
+    await job.end();
+  });
+
+  it('stay where a write fails, and below all that one write leads to', async () => {
+    const terminal = new Terminal();
+    const write = terminal.write.bind(terminal) as (text: string) => boolean;
+    // It says twice what it is told, the second time as anybody else would.
+    terminal.write = ((text: string) =>
+      write(text) && (text !== 'twice\n' || terminal.write('again\n'))) as typeof write;
+    const progress = showProgress({ stream: terminal, interactive: true, colour: false, interval: 10 });
+    stop = () => progress.stop();
+    const job = running();
+    await until(() => terminal.screen.length === 2);
+    expect(() => terminal.write(Symbol('no text') as unknown as string)).toThrow();
+    expect(terminal.screen).toHaveLength(2);
+    terminal.write('twice\n');
+    expect(terminal.screen.slice(0, 3)).toEqual(['twice', 'again', expect.stringMatching(spinner)]);
+    expect(terminal.screen).toHaveLength(4);
+    await job.end();
+  });
+
+  it('wait for the next one where so much is written that they would be most of it', async () => {
+    const { terminal } = shown({ interval: 60_000 });
+    await until(() => Object.hasOwn(terminal, 'write'));
+    const job = running();
+    terminal.write('line\n');
+    await until(() => terminal.screen.length === 3);
+    for (let line = 0; line < 1_000; line++) terminal.write('line\n');
+    expect(terminal.screen).toHaveLength(1_001);
+    await until(() => terminal.screen.length === 1_003);
+    expect(terminal.screen.at(-1)).toContain('wait');
+    await job.end();
+  });
+
+  it('are drawn anew where they do not fit any more when somebody writes', async () => {
+    const { terminal } = shown({ interval: 60_000 });
+    await until(() => Object.hasOwn(terminal, 'write'));
+    const job = running();
+    terminal.write('line\n');
+    await until(() => terminal.screen.length === 3);
+    terminal.rows = 2;
+    terminal.write('line\n');
+    expect(terminal.screen).toEqual(['line', 'line']);
+    await until(() => terminal.screen.length === 3);
     await job.end();
   });
 

@@ -50,7 +50,7 @@ describe('plain lines', () => {
       '✓ nightly import › signIn  …',
       '✗ nightly import › broken  …, broken',
       '✗ nightly import › parallel  …, 2 of 2, 1 failed, 1 of 2 parallel actions failed, the first with: broken',
-      '✗ nightly import  …, 4 tasks, 1 failed, 1 retry, 1 of 2 parallel actions failed, the first with: broken',
+      '✗ nightly import  …, 4 tasks, 1 failed, 1 retry',
     ]);
   });
 
@@ -115,7 +115,47 @@ describe('plain lines', () => {
     progress.stop();
     expect(unmeasured(stream.lines).slice(2, 4)).toEqual([
       '■ job › dawdle  …, aborted, enough',
-      '■ job  …, 1 task, 1 aborted, enough',
+      '■ job  …, 1 task, 1 aborted',
+    ]);
+  });
+
+  it('say once what went wrong, and have no summary that says only again what a few of them have said', async () => {
+    for (const steps of [0, 3]) {
+      const stream = new Written();
+      const progress = showProgress({ stream });
+      const orchestrator = new Orchestrator({ name: 'job' });
+      const step = orchestrator.action(() => 1, { name: 'step' });
+      const broken = orchestrator.action(() => Promise.reject(new Error('503')), { name: 'broken' });
+      await rejection(
+        orchestrator.run(async () => {
+          for (let number = 0; number < steps; number++) await step();
+          await broken();
+        }),
+      );
+      progress.stop();
+      const lines = unmeasured(stream.lines);
+      expect(lines).toContain('✗ job › broken  …, 503');
+      expect(lines).toContain(steps === 0 ? '✗ job  …, 1 task, 1 failed' : '✗ job  …, 4 tasks, 1 failed');
+      // In the summary's table it stands with its task.
+      expect(stream.text.split('503')).toHaveLength(steps === 0 ? 2 : 3);
+      expect(lines.includes('✗ job  … · 4 tasks · 1 failed')).toBe(steps > 0);
+    }
+  });
+
+  it('count the retry that an aborted task has waited for', async () => {
+    const stream = new Written();
+    const progress = showProgress({ stream });
+    const controller = new AbortController();
+    const orchestrator = new Orchestrator({ name: 'job', retry: { retries: 3, minTimeout: 60_000 } });
+    const broken = orchestrator.action(() => Promise.reject(new Error('503')), { name: 'broken' });
+    const pending = rejection(orchestrator.run(() => broken(), { signal: controller.signal }));
+    await until(() => stream.text.includes('attempt 2 of 4'));
+    controller.abort(new Error('enough'));
+    await pending;
+    progress.stop();
+    expect(unmeasured(stream.lines).slice(-2)).toEqual([
+      '■ job › broken  …, 1 retry, aborted, enough',
+      '■ job  …, 1 task, 1 aborted, 1 retry',
     ]);
   });
 
@@ -123,14 +163,16 @@ describe('plain lines', () => {
     for (const summary of [false, true]) {
       const stream = new Written();
       const progress = showProgress({ stream, summary });
-      await new Orchestrator({ name: 'job' }).action(() => 1, { name: 'act' })();
+      const orchestrator = new Orchestrator({ name: 'job' });
+      const act = orchestrator.action(() => 1, { name: 'act' });
+      await orchestrator.run(() => Promise.all([act(), act(), act(), act()]));
       const before = stream.lines.length;
       progress.stop();
       progress.stop();
       const added = unmeasured(stream.lines.slice(before)).map((line) => line.replace(/ +/g, ' '));
       const expected = summary
-        ? ['', '✓ job … · 1 task', ' task calls total average slowest', ' act 1 … … …']
-        : ['✓ job … 1 task'];
+        ? ['', '✓ job … · 4 tasks', ' task calls total average slowest', ' act 4 … … …']
+        : ['✓ job … 4 tasks'];
       expect(added).toEqual(expected);
     }
   });

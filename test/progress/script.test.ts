@@ -55,7 +55,7 @@ describe('a script whose streams are piped', () => {
     expect(stderr).toMatch(
       /^ +\d\.\d s {2}▸ the job {2}begins\n +\d\.\d s {2}▸ the job › quick {2}begins\n +\d\.\d s {2}✓ the job › quick {2}\d+ ms\n/,
     );
-    expect(stderr).toMatch(/\n\n✓ the job {2}\d+ ms · 1 task\n {4}task .+\n {4}quick +1 .+\n$/);
+    expect(stderr).toMatch(/\n\n✓ the job {2}\d+ ms · 4 tasks\n {4}task .+\n {4}quick +4 .+\n$/);
     expect(stderr).not.toContain('\u001b');
     expect(code).toBe(0);
   }, 30_000);

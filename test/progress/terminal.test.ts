@@ -148,6 +148,19 @@ describe.skipIf(!hasTmux)('in a real terminal (tmux)', () => {
     expect(count(all, 'the job')).toBe(1);
   }, 40_000);
 
+  it('is there nearly all the time, however often the script writes', async () => {
+    await start('chatty');
+    await until((shown) => /line \d+ of the script\n[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] the job/.test(shown));
+    let seen = 0;
+    for (let sample = 0; sample < 40; sample++) {
+      if (/line \d+ of the script\n[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] the job[^\n]*$/.test(await screen())) seen++;
+    }
+    expect(seen).toBeGreaterThanOrEqual(36);
+    await type('C-c');
+    await until((shown) => shown.endsWith('$'));
+    expect(await everything()).not.toMatch(spinner);
+  }, 40_000);
+
   it('waits while a line is open, such as a question', async () => {
     await start('prompt');
     await until((shown) => /Your name\? *$/.test(shown));

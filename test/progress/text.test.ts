@@ -122,7 +122,8 @@ describe('numbers', () => {
   });
 
   it('of what remains are rounded up, and never nothing', () => {
-    expect([-5, 0, 1_001, 59_500, 125_000].map(remaining)).toEqual(['1 s', '1 s', '2 s', '1 min 00 s', '2 min 05 s']);
+    expect([-5, 0, 800, 899.9, 950, 1_001].map(remaining)).toEqual(['0.1 s', '0.1 s', '0.8 s', '0.9 s', '1 s', '2 s']);
+    expect([59_500, 125_000].map(remaining)).toEqual(['1 min 00 s', '2 min 05 s']);
   });
 
   it('are grouped, and rates rounded', () => {

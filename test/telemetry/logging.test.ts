@@ -39,7 +39,7 @@ describe('logTo', () => {
     await orchestrator.run(() => charge('hidden'), { id: 'p' });
     await settled();
     const duration = expect.any(Number);
-    const task = { taskId: 'p/1', processId: 'p', task: 'charge' };
+    const task = { taskId: 'p/1', processId: 'p', process: 'order', task: 'charge' };
     const process = { processId: 'p', process: 'order' };
     expect(entries()).toEqual([
       { level: 20, ...process, msg: 'process order begins' },
@@ -141,6 +141,59 @@ describe('logTo', () => {
     const inner = new Orchestrator({ name: 'inner' });
     await new Orchestrator({ name: 'outer' }).run(() => inner.run(() => 1), { id: 'o' });
     expect(entries().find(({ process }) => process === 'inner')).toMatchObject({ parentId: 'o' });
+  });
+
+  it('says the name of the process with each task and each retry, also where processes are not logged', async () => {
+    const { entries } = withPino({ processes: false });
+    const orchestrator = new Orchestrator({ name: 'order', retry: { retries: 1, minTimeout: 0 } });
+    const charge = orchestrator.action(failing(1, 'done'), { name: 'charge' });
+    await orchestrator.run(() => charge(), { id: 'p' });
+    await settled();
+    expect(entries().map(({ level, process, processId }) => [level, process, processId])).toEqual([
+      [20, 'order', 'p'],
+      [40, 'order', 'p'],
+      [30, 'order', 'p'],
+    ]);
+  });
+
+  it('says it as long as one of several processes of the same id is under way', async () => {
+    const { entries } = withPino({ processes: false, levels: { begin: false } });
+    const orchestrator = new Orchestrator({ name: 'job' });
+    const act = orchestrator.action(() => 1, { name: 'act' });
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const long = orchestrator.run(() => gate.then(() => act()), { id: 'same' });
+    await orchestrator.run(() => act(), { id: 'same' });
+    go();
+    await long;
+    await settled();
+    expect(entries().map(({ process }) => process)).toEqual(['job', 'job']);
+  });
+
+  it('says no name of a process that began before, and forgets the oldest where ten thousand are under way', async () => {
+    const orchestrator = new Orchestrator({ name: 'job' });
+    const act = orchestrator.action((_: string) => 1, { name: 'act' });
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const begin = (id: string, isAsked = true) =>
+      orchestrator.run(() => gate.then(() => (isAsked ? act(id) : undefined)), { id });
+    const before = begin('before');
+    const { entries } = withPino({ processes: false, levels: { begin: false } });
+    const oldest = begin('oldest');
+    const others = Array.from({ length: 9_999 }, (_, index) => begin(`other ${index}`, false));
+    const newest = begin('newest');
+    go();
+    await Promise.all([before, oldest, newest, ...others]);
+    await settled();
+    expect(entries().map(({ processId, process }) => [processId, process])).toEqual([
+      ['before', undefined],
+      ['oldest', undefined],
+      ['newest', 'job'],
+    ]);
   });
 
   it('ends when it is told', async () => {

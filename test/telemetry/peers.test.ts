@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
+import { loadPeers } from '../../src/peers.js';
 import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
 import { afterwards } from './support.js';
 
@@ -32,9 +33,21 @@ describe('without the packages of OpenTelemetry', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [`${directory}/program.mjs`], { cwd: directory });
     expect(JSON.parse(stdout)).toEqual({
       code: 'ERR_MISSING_PEER',
-      message: 'telemetry needs packages that are not installed: npm install @opentelemetry/api',
+      message: 'telemetry needs packages that are not installed: npm install @opentelemetry/api@1.9',
       endpoint:
-        'a Prometheus endpoint needs packages that are not installed: npm install @opentelemetry/api @opentelemetry/sdk-metrics @opentelemetry/exporter-prometheus',
+        'a Prometheus endpoint needs packages that are not installed: npm install @opentelemetry/api@1.9 @opentelemetry/sdk-metrics@2.12.0 @opentelemetry/exporter-prometheus@0.223',
+    });
+  });
+
+  it('all that fit each other are named, also where one alone is missing', async () => {
+    const missing = async (): Promise<never> => {
+      throw Object.assign(new Error("Cannot find package 'two' imported from here"), { code: 'ERR_MODULE_NOT_FOUND' });
+    };
+    const loading = loadPeers('it', { one: async () => 1, two: missing }, ['one@1', 'two@2.1']);
+    await expect(loading).rejects.toMatchObject({
+      packages: ['two'],
+      message: 'it needs packages that are not installed: npm install one@1 two@2.1',
+      cause: { code: 'ERR_MODULE_NOT_FOUND' },
     });
   });
 });

@@ -1,4 +1,7 @@
-import { createServer } from 'node:http';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, createServer, get } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import { Orchestrator } from 'orchestrator';
 import { Loop } from 'orchestrator/loops';
 import { type PrometheusOptions, prometheusEndpoint } from 'orchestrator/telemetry';
@@ -66,6 +69,31 @@ describe('the Prometheus endpoint', () => {
     const { url } = await endpoint({ host: '::1' });
     expect(url).toMatch(/^http:\/\/\[::1\]:\d+\/metrics$/);
     await lines(url);
+  });
+
+  it('does not keep the program alive, also behind a client that keeps its connection', async () => {
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', fileURLToPath(new URL('./fixtures/scraped.ts', import.meta.url))],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    );
+    afterwards(() => child.kill('SIGKILL'));
+    const exit = once(child, 'exit');
+    const [url] = await once(child.stdout, 'data');
+    const agent = new Agent({ keepAlive: true });
+    afterwards(() => agent.destroy());
+    const [response] = await once(get(String(url), { agent }), 'response');
+    expect(response.statusCode).toBe(200);
+    response.resume();
+    await once(response, 'end');
+    expect(response.headers.connection).toBe('keep-alive');
+    const began = performance.now();
+    child.stdin.end();
+    expect(await exit).toEqual([0, null]);
+    // Node closes a connection that is idle after five seconds by itself.
+    expect(performance.now() - began).toBeLessThan(4_000);
   });
 
   it('ends measuring and listening when it is closed, however often', async () => {

@@ -79,7 +79,7 @@ export function runningDetails(activity: Activity, now: number): Details {
 function endedDetails({ kind, counts, tasks }: Tally): Details {
   return [
     ...(kind === 'process' ? tasksDetails(tasks) : []),
-    ...(counts.retries > 0 ? [secondary(`${count(counts.retries + 1)} attempts`)] : []),
+    ...attemptsDetails(counts.retries, counts.aborted > 0),
     ...(counts.aborted > 0 ? [[span('aborted', 'yellow')] as const] : []),
     ...(counts.problem === undefined ? [] : [problemLine(counts.problem)]),
   ];
@@ -91,8 +91,18 @@ export function tasksDetails({ ended, failed, aborted, retries }: Tally['tasks']
     ...(ended > 0 ? [secondary(ended === 1 ? '1 task' : `${count(ended)} tasks`)] : []),
     ...some(failed, 'failed', 'red'),
     ...some(aborted, 'aborted', 'yellow'),
-    ...some(retries, retries === 1 ? 'retry' : 'retries', 'dim'),
+    ...retriesDetails(retries),
   ];
+}
+
+/** How often one has tried; where it was aborted, the last retry may not have begun. */
+export function attemptsDetails(retries: number, isAborted: boolean): Details {
+  if (isAborted) return retriesDetails(retries);
+  return retries > 0 ? [secondary(`${count(retries + 1)} attempts`)] : [];
+}
+
+function retriesDetails(retries: number): Details {
+  return some(retries, retries === 1 ? 'retry' : 'retries', 'dim');
 }
 
 /** The time that is told of a tally: how long it has taken, or takes by now. */

@@ -9,30 +9,43 @@ import { type Column, table } from './table.js';
 /** More processes, and more tasks of one, are counted and not told by name. */
 const mostProcesses = 12;
 const mostNames = 30;
+const indent = '    ';
 
-/** What has been done, in the end: the processes by name, and their tasks as a table. */
-export function summary(model: Model, width: number, symbols: Symbols, now: number): readonly Line[] {
-  const totals = totalsOf(model.root);
-  const sinceBegin = now - model.began;
-  const lines = totals.slice(0, mostProcesses).flatMap((process) => sectionOf(process, symbols, sinceBegin));
-  const more = totals.length - mostProcesses;
-  const note = more > 0 ? [secondary(`and processes of ${count(more)} more names`)] : [];
-  return [...lines, ...note].map((line) => fitted(line, width));
+/** What a summary is written with. */
+export interface Writing {
+  /** Columns that there are. */
+  readonly width: number;
+  readonly symbols: Symbols;
+  /** In milliseconds of the monotonic clock. */
+  readonly now: number;
+  /** What the line just above has told already; it is not told again. */
+  readonly toldProblem?: string | undefined;
 }
 
-function sectionOf(process: ProcessTotals, symbols: Symbols, sinceBegin: number): readonly Line[] {
+/** What has been done, in the end: the processes by name, and their tasks as a table. */
+export function summary(model: Model, at: Writing): readonly Line[] {
+  const totals = totalsOf(model.root);
+  const sinceBegin = at.now - model.began;
+  const lines = totals.slice(0, mostProcesses).flatMap((process) => sectionOf(process, at, sinceBegin));
+  const more = totals.length - mostProcesses;
+  const note = more > 0 ? [secondary(`and processes of ${count(more)} more names`)] : [];
+  return [...lines, ...note].map((line) => fitted(line, at.width));
+}
+
+function sectionOf(process: ProcessTotals, at: Writing, sinceBegin: number): readonly Line[] {
   const { names } = process;
   const tasks = [...names].slice(0, mostNames).map(([name, total]) => ({ name, total }));
   const more = names.size - tasks.length;
-  const rows = tasks.length === 0 ? [] : table(columns, tasks);
+  const rows = tasks.length === 0 ? [] : table(columns, tasks, at.width - indent.length);
   const note = more > 0 ? [secondary(`and tasks of ${count(more)} more names`)] : [];
-  return [headingOf(process, symbols, sinceBegin), ...[...rows, ...note].map((line) => [span('    '), ...line])];
+  return [headingOf(process, at, sinceBegin), ...[...rows, ...note].map((line) => [span(indent), ...line])];
 }
 
-function headingOf({ label, total, tasks }: ProcessTotals, symbols: Symbols, sinceBegin: number): Line {
+function headingOf({ label, total, tasks }: ProcessTotals, at: Writing, sinceBegin: number): Line {
   const { counts, begun, unfinished } = total;
   const status = counts.failed > 0 ? 'failed' : unfinished + counts.aborted > 0 ? 'aborted' : 'succeeded';
-  const problem = counts.problem === undefined ? [] : [[span(counts.problem, 'red')]];
+  const { symbols, toldProblem } = at;
+  const problem = counts.problem === undefined || counts.problem === toldProblem ? [] : [[span(counts.problem, 'red')]];
   const told = begun === 1 ? onceDetails(total, sinceBegin) : oftenDetails(total);
   const name = span(label || 'outside of the processes that were seen to begin', 'bold');
   const details = joined([...told, ...tasksDetails(tasks), ...problem], span(symbols.separator, 'dim'));
@@ -63,16 +76,21 @@ interface Named {
 }
 
 const columns: readonly Column<Named>[] = [
-  { head: 'task', align: 'left', cell: ({ name }) => (name === undefined ? span('others', 'dim') : span(name)) },
-  numbers('calls', ({ begun }) => begun),
+  {
+    head: 'task',
+    align: 'left',
+    least: 20,
+    cell: ({ name }) => (name === undefined ? span('others', 'dim') : span(name)),
+  },
+  { ...numbers('calls', ({ begun }) => begun), expendable: 1 },
   numbers('failed', ({ counts }) => counts.failed, 'red'),
   numbers('aborted', ({ counts }) => counts.aborted, 'yellow'),
   numbers('unfinished', ({ unfinished }) => unfinished, 'yellow'),
   numbers('retries', ({ counts }) => counts.retries),
-  times('total', ({ counts }) => counts.duration),
-  times('average', ({ counts }) => counts.average),
-  times('slowest', ({ counts }) => counts.slowest),
-  { head: 'last failure', align: 'left', cell: ({ total }) => span(total.counts.problem ?? '', 'red') },
+  times('total', 2, ({ counts }) => counts.duration),
+  times('average', 4, ({ counts }) => counts.average),
+  times('slowest', 3, ({ counts }) => counts.slowest),
+  { head: 'last failure', align: 'left', least: 16, cell: ({ total }) => span(total.counts.problem ?? '', 'red') },
 ];
 
 function numbers(head: string, of: (total: Total) => number, style?: 'red' | 'yellow'): Column<Named> {
@@ -80,10 +98,11 @@ function numbers(head: string, of: (total: Total) => number, style?: 'red' | 'ye
   return { head, align: 'right', cell: ({ total }) => cell(of(total)) };
 }
 
-function times(head: string, of: (total: Total) => number): Column<Named> {
+function times(head: string, expendable: number, of: (total: Total) => number): Column<Named> {
   return {
     head,
     align: 'right',
+    expendable,
     cell: ({ total }) => span(total.counts.ended === 0 ? '' : duration(of(total)), 'dim'),
   };
 }

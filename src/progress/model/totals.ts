@@ -1,5 +1,5 @@
 import { Counts } from './counts.js';
-import type { Tally } from './tally.js';
+import type { Activity, Tally } from './tally.js';
 
 /** What all processes of a name have done in all. */
 export interface ProcessTotals {
@@ -20,9 +20,11 @@ export class Total {
     return this.begun - this.counts.ended;
   }
 
-  add({ begun, counts }: Tally): void {
+  add({ begun, counts, retried }: Tally): void {
     this.begun += begun;
     this.counts.absorb(counts);
+    for (const { retry } of retried) this.counts.problem = retry?.problem ?? this.counts.problem;
+    this.counts.retries += retriesUnderWay(retried);
   }
 }
 
@@ -46,8 +48,16 @@ function collect(tally: Tally, process: Mutable | undefined, totals: Map<string,
     const { names, tasks } = own ?? processTotals('', totals);
     add(names, tally);
     if (own === undefined) tasks.absorb(tally.counts);
+    tasks.retries += retriesUnderWay(tally.retried);
   }
   for (const inner of tally.inner) collect(inner, own, totals);
+}
+
+/** Retries of those that have not ended, also where they still wait for one. */
+function retriesUnderWay(retried: ReadonlySet<Activity>): number {
+  let retries = 0;
+  for (const { retry } of retried) retries += retry?.attempt ?? 0;
+  return retries;
 }
 
 function processTotals(label: string, totals: Map<string, Mutable>): Mutable {

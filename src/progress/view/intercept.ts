@@ -25,9 +25,14 @@ export function intercept(stream: Stream, interceptor: Interceptor): Intercepted
   const write: Write = (...args) => {
     if (!isActive) return original.apply(stream, args);
     interceptor.before();
-    const result = original.apply(stream, args);
-    interceptor.after(leavesLineOpen(args[0]));
-    return result;
+    let isLineOpen: boolean | undefined;
+    try {
+      const result = original.apply(stream, args);
+      isLineOpen = leavesLineOpen(args[0]);
+      return result;
+    } finally {
+      interceptor.after(isLineOpen);
+    }
   };
   stream.write = write as Stream['write'];
   return {

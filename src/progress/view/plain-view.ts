@@ -1,11 +1,11 @@
-import { detailsOf, plain, runningDetails, secondary, some, tasksDetails } from '../layout/details.js';
+import { attemptsDetails, detailsOf, plain, runningDetails, secondary, some, tasksDetails } from '../layout/details.js';
 import { joined, type Line, type Span, span } from '../layout/line.js';
 import { ending } from '../layout/symbols.js';
 import type { Ended } from '../model/counts.js';
 import type { Listener, Model } from '../model/model.js';
 import { type Activity, isGroup, type Tally } from '../model/tally.js';
 import type { Setting } from '../options.js';
-import { count, duration, elapsed } from '../text.js';
+import { duration, elapsed } from '../text.js';
 import type { Output } from './output.js';
 import { Told } from './told.js';
 import type { View } from './view.js';
@@ -13,6 +13,8 @@ import { writeLines } from './write-lines.js';
 
 /** Lines about what is counted that are written at one time, at most. */
 const mostAtOnce = 20;
+/** So many tasks are a few: a summary would only say again what their lines have said. */
+const few = 3;
 
 /**
  * A line for each thing that happens, each written once: for logs, files and pipes.
@@ -23,12 +25,25 @@ const mostAtOnce = 20;
  */
 export class PlainView implements View, Listener {
   readonly #told = new Told();
+  #toldProblem: string | undefined;
 
   constructor(
     private readonly model: Model,
     private readonly setting: Setting,
     private readonly output: Output,
   ) {}
+
+  get toldProblem(): string | undefined {
+    return this.#toldProblem;
+  }
+
+  /** A single process that is over, with few tasks. */
+  get hasToldAll(): boolean {
+    const { root } = this.model;
+    const [process, ...others] = root.inner;
+    const isAlone = process?.kind === 'process' && process.begun === 1 && others.length === 0;
+    return isAlone && root.live === 0 && process.tasks.ended <= few;
+  }
 
   begun({ kind, tally }: Activity): void {
     // The items of a map are counted.
@@ -47,7 +62,9 @@ export class PlainView implements View, Listener {
   ended({ kind, tally }: Activity, ended: Ended): void {
     const isItem = kind === 'task' && tally.outer?.kind === 'map' && ended.status === 'succeeded';
     if (isItem || !this.#told.mayTell(tally, ended.status === 'succeeded' ? 'success' : 'failure')) return;
-    this.#write(ending(this.setting.symbols, ended.status), tally, this.#endDetails(tally, ended));
+    const details = this.#endDetails(tally, ended, this.#toldProblem);
+    this.#write(ending(this.setting.symbols, ended.status), tally, details);
+    this.#toldProblem = ended.problem;
   }
 
   tick(now: number): void {
@@ -60,16 +77,24 @@ export class PlainView implements View, Listener {
     writeLines(this.output, this.setting.colour, lines);
   }
 
-  #endDetails(tally: Tally, { status, duration: time, retries, problem }: Ended): readonly Line[] {
+  #endDetails(
+    tally: Tally,
+    { status, duration: time, retries, problem }: Ended,
+    told: string | undefined,
+  ): readonly Line[] {
+    // What a task fails with, fails what has called it: that is said once.
+    const isOuter = tally.inner.length > 0;
     const isGroupAlone = isGroup(tally.kind) && tally.begun === 1;
     return [
       plain(duration(time)),
       ...(isGroupAlone ? detailsOf(tally, performance.now()).slice(0, 1) : []),
       ...(isGroupAlone ? some(tally.items.failed, 'failed', 'red') : []),
       ...(tally.kind === 'process' && tally.begun === 1 ? tasksDetails(tally.tasks) : []),
-      ...(retries > 0 ? [secondary(`${count(retries + 1)} attempts`)] : []),
+      ...attemptsDetails(retries, status === 'aborted'),
       ...(status === 'aborted' && tally.kind !== 'process' ? [[span('aborted', 'yellow')]] : []),
-      ...(problem === undefined ? [] : [[span(problem, status === 'failed' ? 'red' : 'dim')]]),
+      ...(problem === undefined || (isOuter && problem === told)
+        ? []
+        : [[span(problem, status === 'failed' ? 'red' : 'dim')]]),
     ];
   }
 
@@ -79,6 +104,7 @@ export class PlainView implements View, Listener {
     const told = details.length === 0 ? [] : [span('  '), ...joined(details, span(', '))];
     const line = [span(time, 'dim'), span('  '), symbol, span(' '), ...pathOf(tally, symbols.path), ...told];
     writeLines(this.output, colour, [line]);
+    this.#toldProblem = undefined;
   }
 }
 

@@ -8,11 +8,25 @@ import { type Intercepted, type Interceptor, intercept } from './intercept.js';
 const hideCursor = '\u001b[?25l';
 const showCursor = '\u001b[?25h';
 const eraseLineAbove = '\u001b[1A\u001b[2K';
+/** Between these a terminal shows nothing of what happens on it, where it knows them; others ignore them. */
+const holdPicture = '\u001b[?2026h';
+const showPicture = '\u001b[?2026l';
+/** So often a picture is repeated below what others write. Where they write more, it waits for the next. */
+const mostRepeats = 100;
+
+/** What is to be seen, as the terminal gets it. */
+interface Picture {
+  readonly text: string;
+  /** How wide its lines are. */
+  readonly widths: readonly number[];
+}
+
+const blank: Picture = { text: '', widths: [] };
 
 /**
  * The last lines of a terminal, which change in place; log-update draws them. What others write goes above them:
  *
- *     drawn ─ somebody writes: it is erased, they write ─┬─ their line has ended ──► drawn again
+ *     drawn ─ somebody writes: it is erased, they write ─┬─ their line has ended ──► the same is drawn again at once
  *                                                        └─ their line is open (a prompt, dots) ──► it waits until it ends
  *
  * Standard output and standard error are looked at where they are terminals too: then that is the same one.
@@ -23,7 +37,12 @@ export class Screen implements Interceptor {
   readonly #others: readonly Intercepted[];
   /** How wide the lines are that are drawn. */
   #drawn: readonly number[] = [];
+  #picture = blank;
+  #repeats = 0;
   #columns: number;
+  /** How many write by now: who writes may call who writes. */
+  #writers = 0;
+  #isHeld = false;
   #isLineOpen = false;
   #isCursorHidden = false;
   readonly #onResize = () => {
@@ -53,25 +72,27 @@ export class Screen implements Interceptor {
   }
 
   draw(lines: readonly Line[]): void {
-    if (this.#isLineOpen) return;
-    if (lines.length === 0) {
-      this.#erase();
-      return;
-    }
-    if (!this.#isCursorHidden) this.#own.write(hideCursor);
-    this.#isCursorHidden = true;
-    this.#log(lines.map((line) => paint(line, this.colour)).join('\n'));
-    this.#drawn = lines.map((line) => widthOf(paint(line, false)));
+    this.#repeats = 0;
+    this.#picture = {
+      text: lines.map((line) => paint(line, this.colour)).join('\n'),
+      widths: lines.map((line) => widthOf(paint(line, false))),
+    };
+    this.#show();
   }
 
   before(): void {
+    if (this.#writers++ > 0) return;
+    this.#followSize();
     this.#erase();
   }
 
   after(isLineOpen: boolean | undefined): void {
     this.#isLineOpen = isLineOpen ?? this.#isLineOpen;
+    if (--this.#writers > 0) return;
     if (this.#isLineOpen) this.restoreCursor();
-    else this.redraw();
+    else this.#repeat();
+    if (this.#isHeld) this.#own.write(showPicture);
+    this.#isHeld = false;
   }
 
   restoreCursor(): void {
@@ -87,11 +108,40 @@ export class Screen implements Interceptor {
     for (const intercepted of [this.#own, ...this.#others]) intercepted.release();
   }
 
+  #show(): void {
+    if (this.#isLineOpen) return;
+    const { text, widths } = this.#picture;
+    if (widths.length === 0) {
+      this.#erase();
+      return;
+    }
+    if (!this.#isCursorHidden) this.#own.write(hideCursor);
+    this.#isCursorHidden = true;
+    this.#log(text);
+    this.#drawn = widths;
+  }
+
+  /** What was drawn last is laid out already; it only has to fit still. */
+  #repeat(): void {
+    const { width, height } = this.size;
+    const { widths } = this.#picture;
+    const fits = widths.length > 0 && widths.length <= height && widths.every((line) => line <= width);
+    if (fits && this.#repeats++ < mostRepeats) this.#show();
+    else this.redraw();
+  }
+
+  /** From the first that is erased before others write until it is drawn again, the terminal is held. */
+  #write(text: string): void {
+    this.#isHeld = this.#writers > 0;
+    this.#own.write(`${holdPicture}${text}${this.#isHeld ? '' : showPicture}`);
+  }
+
   /** The stream as log-update needs it, past whoever looks at what is written to it. */
   #past(): NodeJS.WritableStream {
     const past = {
-      isTTY: true,
-      write: this.#own.write,
+      // When the terminal is held is decided here.
+      isTTY: false,
+      write: (text: string) => this.#write(text),
       // It is not to wrap or cut anything: what it gets fits.
       columns: Infinity,
       rows: Infinity,
