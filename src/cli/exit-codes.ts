@@ -20,8 +20,11 @@ export const meanings: readonly (readonly [code: ExitCode, meaning: string])[] =
   [exitCodes.notFound, 'there is no such run, workflow, loop or dead letter'],
   [exitCodes.conflict, 'it cannot be done as things stand: a run that is over cannot be paused'],
   [exitCodes.unreachable, 'the engine or the running program cannot be reached, or a package for it is missing'],
-  [exitCodes.interrupted, 'interrupted (SIGINT)'],
-  [exitCodes.terminated, 'terminated (SIGTERM)'],
+  [
+    exitCodes.interrupted,
+    'cut short by SIGINT; worker, dashboard and orchestrate end with 0 where they could end in order on a signal',
+  ],
+  [exitCodes.terminated, 'cut short by SIGTERM, likewise'],
 ];
 
 /** What ends a command with an exit code of its own. */
@@ -36,6 +39,9 @@ export class CliError extends Error {
     super(message, options);
   }
 }
+
+/** What a command ends with where nothing is wrong, and it is not done either: it is told of without a word of errors. */
+export class Unfinished extends CliError {}
 
 /** Something that was given is not as it has to be. */
 export function usageError(message: string, options?: ErrorOptions): CliError {

@@ -47,7 +47,7 @@ describe('help', () => {
 
   it('tells the exit codes', async () => {
     const { stdout } = await call(['--help']);
-    expect(stdout).toMatch(/Exit codes:\n {2}0 {4}done[\s\S]* {2}5 {4}the engine[\s\S]* {2}130 {2}interrupted/);
+    expect(stdout).toMatch(/Exit codes:\n {2}0 {4}done[\s\S]* {2}5 {4}the engine[\s\S]* {2}130 {2}cut short/);
   });
 
   it('is what a call without a command gets, with 2', async () => {

@@ -121,7 +121,7 @@ describe('orchestrate', () => {
     const { code, stderr } = await call(['orchestrate', 'failing.ts', '--port', '0']);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /warning: out of paper[\s\S]*error: loop "failing" ended with an error: Error: out of paper/,
+      /warning: loop failing, node fail: out of paper\n[\s\S]*error: loop "failing" ended with an error: Error: out of paper/,
     );
   });
 
@@ -148,6 +148,11 @@ describe('orchestrate', () => {
       /ended: 1 iteration cut off, 0 messages left in queues\n[\s\S]*error: cut off at the deadline: 1 iteration\n$/,
     );
     expect(code).toBe(1);
+  });
+
+  it('says where something has failed, and what dead letter has come of it', async () => {
+    const { program } = await started(['orchestrate', 'refusing.ts']);
+    await program.writes('warning: loop refusing, node refuse: refused (dead letter 1)\n');
   });
 
   it('says how many dead letters there are beside those that it shows', async () => {
@@ -185,19 +190,21 @@ describe('orchestrate', () => {
     [['orchestrate', 'owned.ts', '--store', 'x'], '--store is for loops without an orchestrator'],
     [['orchestrate', 'loops.ts', '--port', '70000'], 'It must be a whole number from 0 to 65535.'],
     [['orchestrate', 'loops.ts', '--token', 'short'], 'token must be a string of at least 8'],
-  ])('ends with 2 for %j', async (args, message) => {
+    [['orchestrate', 'undeclared.ts', '--port', '0'], 'export const pipeline = { queues: { orders: { capacity: 10 } }'],
+  ])('ends with 2 for %j, before any loop runs', async (args, message) => {
     const { code, stderr } = await call(args);
     expect(stderr).toContain(message);
+    expect(stderr).not.toContain('is running');
     expect(code).toBe(2);
   });
 
-  it('ends with 4 where its port is taken, and stops what it has begun', async () => {
+  it('ends with 4 where its port is taken, before any loop has begun', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
     const { code, stderr } = await call(['orchestrate', 'loops.ts', '--port', String(port)]);
     server.close();
-    expect(stderr).toMatch(/loop ticker is stopped[\s\S]*error: cannot listen at 127.0.0.1, port \d+: something else/);
+    expect(stderr).toMatch(/^error: cannot listen at 127.0.0.1, port \d+: something else/);
     expect(code).toBe(4);
   });
 });
@@ -269,7 +276,8 @@ describe('what answers and is no orchestrator', () => {
 describe('where a program is', () => {
   it.each([
     [['--url', 'http://ada:hunter2@127.0.0.1:1'], '--url must be an address like .*, without user and password'],
-    [['--token', 'hunter2\nhunter2'], 'the token must be visible ASCII characters without spaces'],
+    [['--token', 'hunter2\nhunter2'], 'the token must be at least 8 visible ASCII characters without spaces'],
+    [['--token', 't'], 'the token must be at least 8 visible ASCII characters without spaces'],
   ])('is refused where it cannot be sent, without telling it: %j', async (args, message) => {
     const { code, stderr } = await call(['loops', 'list', ...args]);
     expect(stderr).toMatch(new RegExp(`^error: ${message}\n$`));
@@ -290,6 +298,19 @@ describe('worker', () => {
     expect(stderr).toMatch(
       /stopping: nodes that are executed end first[\s\S]*stopped: 3 completed, 0 failed, 0 retried\n$/,
     );
+  });
+
+  it('tells of each attempt that fails, without the secrets in it', async () => {
+    const worker = new Call(['worker', '../order.ts'], { cwd });
+    await worker.writes('takes work');
+    for (const workflow of ['flaky', 'round'])
+      await call(['runs', 'start', workflow, '--run-id', `log-${workflow}`, '--wait'], { cwd });
+    worker.interrupt();
+    const { code, stderr } = await worker.ended;
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/warning: run log-flaky, node try: attempt 1 failed, again in \d+ ms: busy\n/);
+    expect(stderr).toMatch(/warning: run log-round, node fail: attempt 1 failed: round: token=\[redacted\]\n/);
+    expect(stderr.match(/warning:/g)).toHaveLength(2);
   });
 
   it('ends at once with the second signal, whatever it executes', async () => {

@@ -73,6 +73,12 @@ describe('run', () => {
     );
   });
 
+  it('says at the end what the lines before have not told', async () => {
+    const { stderr } = await call(['run', 'order.ts', 'broken']);
+    expect(stderr).toMatch(/\nerror: flow "broken" failed after \S+ ms: the bank is closed\n$/);
+    expect(stderr).not.toContain('slowest');
+  });
+
   it('writes what has failed as JSON, too', async () => {
     const outcome = await call(['run', 'order.ts', 'broken', '-q', '--json']);
     expect(outcome.code).toBe(1);
@@ -122,7 +128,9 @@ describe('run', () => {
     const saved = ['run', 'order.ts', '-q', '--checkpoint', directory];
     const waiting = await call([...saved, '--run-id', 'dear', '--input', '500']);
     expect(waiting.code).toBe(1);
-    expect(waiting.stderr).toBe('error: flow "order" waits for approval: --resume dear goes on\n');
+    expect(waiting.stderr).toBe(
+      `order waits for approval; it can be resumed: orchestrator run order.ts --checkpoint ${directory} --resume dear --event approval=…\n`,
+    );
     const resumed = await call([...saved, '--resume', 'dear', '--event', 'approval={"by":"ada"}', '--json']);
     expect(resumed.code).toBe(0);
     expect(jsonOf(resumed)).toMatchObject({ runId: 'dear', status: 'completed', output: { charged: 500 } });
@@ -137,7 +145,7 @@ describe('run', () => {
 
   it('says that a run that waits could be resumed if it had been saved', async () => {
     const { stderr } = await call(['run', 'order.ts', '-q', '--input', '500']);
-    expect(stderr).toBe('error: flow "order" waits for approval: with --checkpoint it could be resumed\n');
+    expect(stderr).toBe('order waits for approval; with --checkpoint <directory> it could be resumed\n');
   });
 
   it.each([

@@ -34,6 +34,20 @@ describe('runs start', () => {
     expect((await orchestrator.waitForCompletion('started')).output).toEqual({ charged: 7 });
   });
 
+  it('says where a run of this id was there already', async () => {
+    await runs('start', 'order', '--input', '7', '--run-id', 'twice');
+    const again = await runs('start', 'order', '--input', '7', '--run-id', 'twice');
+    const stderr = 'run "twice" was there already: nothing was started\n';
+    expect(again).toEqual({ code: 0, stdout: 'twice\n', stderr });
+    expect(jsonOf(await runs('start', 'order', '--run-id', 'twice', '--json'))).toMatchObject({ started: false });
+  });
+
+  it('says where an engine has no workflows at all', async () => {
+    const outcome = await call(['runs', 'start', 'order', '--engine', 'memory:']);
+    const stderr = 'error: this engine has no workflows yet: start a worker, or a program, that has it\n';
+    expect(outcome).toEqual({ code: 3, stdout: '', stderr });
+  });
+
   it('takes version, delay, priority and timeout', async () => {
     const more = ['--workflow-version', '1', '--delay', '1h', '--priority', '7', '--timeout', '30s'];
     const { runId, workflow } = jsonOf(await runs('start', 'order', ...more, '--json'));
@@ -53,12 +67,12 @@ describe('runs start', () => {
     expect(failed.code).toBe(1);
     expect(failed.stderr).toMatch(/^error: run "waited" failed after .*: node "fail" failed/);
     const lines = linesOf(failed);
-    expect(lines[0]).toEqual({ runId: 'waited', workflow: 'broken' });
+    expect(lines[0]).toEqual({ runId: 'waited', workflow: 'broken', started: true });
     expect(lines.at(-1)).toMatchObject({ type: 'over', runId: 'waited', status: 'failed' });
   });
 
   it.each([
-    [3, ['unheard-of'], 'workflow "unheard-of" is not known'],
+    [3, ['unheard-of'], 'workflow "unheard-of" is not on this engine: it has order@1, broken@1'],
     [4, ['broken', '--run-id', 'done'], 'run "done" exists already, of workflow "order"'],
     [2, ['order', '--priority', '2097152'], 'It must be a whole number from 0 to 2097151.'],
   ])('ends with %i for %j', async (code, args, message) => {
@@ -224,7 +238,7 @@ describe('runs watch', () => {
   it('follows a run until it is over', async () => {
     await orchestrator.startRun({}, 500, { runId: 'watched' });
     const watching = new Call(['runs', 'watch', 'watched'], { cwd });
-    await watching.writes('waits for approval');
+    await watching.writes(/now {8}awaiting\n/);
     await orchestrator.signal('watched', 'approval', true);
     const { code, stdout, stderr } = await watching.ended;
     expect(code).toBe(0);

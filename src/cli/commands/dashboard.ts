@@ -4,7 +4,7 @@ import type { Session } from '../session.js';
 import type { EngineFlags } from '../setup/engine.js';
 import { withFleet } from '../setup/fleet.js';
 import { Log } from '../setup/log.js';
-import { type ServeFlags, serve, withServing } from '../setup/serving.js';
+import { announce, type ServeFlags, serve, withServing } from '../setup/serving.js';
 import { aborted } from './worker.js';
 
 /** `orchestrator dashboard`: the runs of an engine in a browser. */
@@ -18,6 +18,7 @@ export function addDashboard(parent: Command, session: Session): void {
     return withFleet(session, flags, async ({ orchestrator, found }) => {
       const log = new Log(session, flags);
       const served = await serve(session, { distributed: orchestrator, loops: undefined, found, flags, log });
+      announce(session, served, { flags, log });
       await aborted(interruption);
       await served.close();
     });

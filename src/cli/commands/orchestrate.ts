@@ -1,16 +1,19 @@
 import type { Command } from 'commander';
 import { type DistributedOrchestrator, type Engine, OrchestratorBuilder } from '../../distributed/index.js';
-import type { WorkflowOrchestrator } from '../../loops/index.js';
+import { LoopDefinitionError, type WorkflowOrchestrator } from '../../loops/index.js';
 import { documented, duration, whole, withEngine } from '../command.js';
 import { CliError, exitCodes, usageError } from '../exit-codes.js';
-import { oneLine } from '../output/text.js';
+import { versionText } from '../output/text.js';
 import type { Session } from '../session.js';
 import { type FoundConfig, findConfig } from '../setup/config.js';
 import { chosenEngine, type EngineFlags } from '../setup/engine.js';
 import { Log } from '../setup/log.js';
+import { logLoops } from '../setup/loop-log.js';
 import { hasLoops, loopsFrom } from '../setup/loops.js';
 import { type Exports, flowsOf, listOf, loadModule, runtimeOf, type Workflow } from '../setup/modules.js';
-import { type ServeFlags, serve, withServing } from '../setup/serving.js';
+import { logNodes } from '../setup/node-log.js';
+import { redactorOf } from '../setup/redaction.js';
+import { announce, type ServeFlags, serve, withServing } from '../setup/serving.js';
 import { aborted, pathsOf, workerOf } from './worker.js';
 
 interface OrchestrateFlags extends EngineFlags, ServeFlags {
@@ -73,7 +76,7 @@ async function orchestrate(session: Session, given: readonly string[], flags: Or
   const modules = given.length > 0 ? given : configured(found);
   const exports = await Promise.all(modules.map((module) => loadModule(module, session.io.cwd)));
   const owned = own(session, exports, flags, found);
-  const log = new Log(session, flags);
+  const log = new Log(session, flags, redactorOf(found, {}));
   const ends: (() => Promise<unknown>)[] = [];
   try {
     await begin(session, owned, { flags, found, log, ends });
@@ -115,6 +118,7 @@ interface Beginning {
   readonly ends: (() => Promise<unknown>)[];
 }
 
+/** What can be refused comes first: nothing is executed where its interface cannot be served. */
 async function begin(session: Session, owned: Owned, { flags, found, log, ends }: Beginning): Promise<void> {
   const { loops, engine, distributed, flows, runtime } = owned;
   const { concurrency, deadline } = flags;
@@ -125,28 +129,33 @@ async function begin(session: Session, owned: Owned, { flags, found, log, ends }
     log.info(`looks after the runs of ${engine.name}`, { engine: engine.name });
   }
   if (distributed !== undefined) ends.push(() => distributed.close());
+  const served = await serve(session, { distributed, loops, found, flags, log });
+  ends.push(() => served.close());
   if (flags.worker === true && engine !== undefined) {
+    const quiet = logNodes(log);
+    ends.push(async () => quiet());
     const worker = workerOf({ engine, workflows: flows, runtime, concurrency }, log);
     ends.push(() => worker.stop(limit));
     await worker.start();
-    log.info(`executes ${worker.health().workflows.map(oneLine).join(', ')}`, { workerId: worker.id });
+    log.info(`executes ${worker.health().workflows.map(versionText).join(', ')}`, { workerId: worker.id });
   }
   if (loops !== undefined) {
-    tell(loops, log);
+    logLoops(loops, log);
     ends.push(() => loops.close(limit));
-    await loops.start();
+    await loops.start().catch(refuse);
   }
-  const served = await serve(session, { distributed, loops, found, flags, log });
-  ends.push(() => served.close());
+  announce(session, served, { flags, log });
 }
 
-function tell(loops: WorkflowOrchestrator, log: Log): void {
-  loops.on('state', ({ loopId, state, error }) => {
-    const message = `loop ${oneLine(loopId)} is ${state}`;
-    if (error === undefined) log.info(message, { loopId, state });
-    else log.warn(error, { loopId, state });
-  });
-  loops.on('failure', ({ loopId, nodeId, iteration, error }) => log.warn(error, { loopId, nodeId, iteration }));
+const queueHelp =
+  'a module declares the queues of its loops in a workflow: export const pipeline = { queues: { orders: { capacity: 10 } }, loops: [poll, work] }';
+
+/** Who has exported loops, and not their queues, is told how that is done. */
+function refuse(error: unknown): never {
+  const isUndeclared =
+    error instanceof LoopDefinitionError && error.faults.some(({ message }) => /not declared/.test(message));
+  if (!isUndeclared) throw error;
+  throw usageError(`${error.message}; ${queueHelp}`, { cause: error });
 }
 
 /** Loops may come to their end; an engine never does. */

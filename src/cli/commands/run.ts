@@ -9,7 +9,7 @@ import {
   type WorkflowResult,
 } from '../../flow/index.js';
 import { documented, duration, whole } from '../command.js';
-import { CliError, exitCodes, usageError } from '../exit-codes.js';
+import { CliError, exitCodes, Unfinished, usageError } from '../exit-codes.js';
 import { errorData } from '../output/error-data.js';
 import { writeTable } from '../output/table.js';
 import { harmless, oneLine } from '../output/text.js';
@@ -18,7 +18,7 @@ import { valueText } from '../output/value.js';
 import type { Session } from '../session.js';
 import { readInputs, readValue } from '../setup/input.js';
 import { chooseFlow, idOf, loadModule, runtimeOf, type Workflow } from '../setup/modules.js';
-import { withProgress } from '../setup/progress.js';
+import { isToldInLines, withProgress } from '../setup/progress.js';
 
 interface RunFlags {
   readonly input?: string;
@@ -70,7 +70,7 @@ export function addRun(parent: Command, session: Session): void {
   errors: { nodeId, attempts, recoveredBy?, error: { name, message, code?, cause? } }[],
   completed: string[], skipped: string[], awaiting: { nodeId, event, until? }[] }
 with --dry-run: { steps: { nodeId, uses, action? }[], lastAction? }`,
-    text: 'The exit code is 0 only for a run that has completed. The first Ctrl+C aborts the run, the second ends at once.',
+    text: 'The exit code is 0 only for a run that has completed; for one that waits it is 1, and the command that goes on with it\nis said. The first Ctrl+C aborts the run, the second ends at once.',
   });
 }
 
@@ -84,7 +84,8 @@ async function run(session: Session, module: string, name: string | undefined, f
   const milliseconds = Math.round(performance.now() - begun);
   if (flags.json === true) session.stdout.json({ ...dataOf(result), duration: milliseconds });
   else writeOutput(session, result);
-  conclude(result, flow, flags, milliseconds);
+  const asked = { module, name, flow, flags };
+  conclude(result, asked, { milliseconds, isTold: isToldInLines(session, flags) });
 }
 
 async function dryRun({ io, stdout }: Session, flow: Workflow, flags: RunFlags): Promise<void> {
@@ -152,25 +153,57 @@ function dataOf(result: WorkflowResult): object {
   return { runId, status, output: output ?? null, context, errors: failures, completed, skipped, awaiting };
 }
 
+/** What was to be run. */
+interface Asked {
+  readonly module: string;
+  readonly name: string | undefined;
+  readonly flow: Workflow;
+  readonly flags: RunFlags;
+}
+
+interface Telling {
+  readonly milliseconds: number;
+  /** Whether lines before have told what has failed; causes of that they do not tell. */
+  readonly isTold: boolean;
+}
+
 /** What is no success is the failure of the command. */
-function conclude(result: WorkflowResult, flow: Workflow, flags: RunFlags, milliseconds: number): void {
-  const { status, errors, awaiting, unreached, reason, runId } = result;
+function conclude(result: WorkflowResult, asked: Asked, { milliseconds, isTold }: Telling): void {
+  const { status, errors, unreached, reason } = result;
   if (status === 'completed') return;
   if (reason instanceof CliError) throw reason;
-  const subject = `flow "${oneLine(idOf(flow))}"`;
+  const subject = `flow "${oneLine(idOf(asked.flow))}"`;
   const after = `after ${durationOf(milliseconds)}`;
-  if (status === 'awaiting') {
-    const events = awaiting.map(({ event }) => event).join(', ');
-    const how = flags.checkpoint === undefined ? 'with --checkpoint it could be resumed' : `--resume ${runId} goes on`;
-    throw new CliError(`${subject} waits for ${events}: ${how}`, exitCodes.failed);
-  }
+  if (status === 'awaiting') throw new Unfinished(waitingText(result, asked), exitCodes.failed);
   const failed = errors.find(({ recoveredBy }) => recoveredBy === undefined);
-  const cause = status === 'cancelled' ? reason : failed;
+  const cause = status === 'cancelled' ? reason : isTold ? causeOf(causeOf(failed)) : failed;
   const why =
     status === 'stalled' ? unreached.map(({ nodeId, reason: text }) => `${nodeId}: ${text}`).join('; ') : undefined;
   throw new CliError(`${subject} ${status} ${after}${why === undefined ? '' : `: ${why}`}`, exitCodes.failed, {
     cause,
   });
+}
+
+/** Of an error of a node: what the node has thrown; of that: what it says to be behind it. */
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}
+
+/** Says what a run waits for, and the command that goes on with it. */
+function waitingText({ awaiting, runId }: WorkflowResult, { module, name, flow, flags }: Asked): string {
+  const events = [...new Set(awaiting.map(({ event }) => event))];
+  const waits = `${oneLine(idOf(flow))} waits for ${events.map(oneLine).join(', ')}`;
+  if (flags.checkpoint === undefined) return `${waits}; with --checkpoint <directory> it could be resumed`;
+  const words = ['orchestrator', 'run', module, ...(name === undefined ? [] : [name])];
+  words.push('--checkpoint', flags.checkpoint, '--resume', runId);
+  const given = events.map((event) => `--event ${inShell(event)}=…`);
+  return `${waits}; it can be resumed: ${[...words.map(inShell), ...given].join(' ')}`;
+}
+
+/** A word as a shell takes it. */
+function inShell(word: string): string {
+  const text = oneLine(word);
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function collect(given: string, before: readonly string[] = []): readonly string[] {

@@ -9,6 +9,8 @@ import { findConfig } from '../setup/config.js';
 import { chooseEngine, type EngineFlags } from '../setup/engine.js';
 import { Log } from '../setup/log.js';
 import { flowsOf, listOf, loadModule, runtimeOf, type Workflow } from '../setup/modules.js';
+import { logNodes } from '../setup/node-log.js';
+import { redactorOf } from '../setup/redaction.js';
 
 interface WorkerFlags extends EngineFlags {
   readonly concurrency?: number;
@@ -46,9 +48,10 @@ async function work(session: Session, modules: readonly string[], flags: WorkerF
   const found = await findConfig(session.io.cwd, flags.config);
   const { workflows, runtime } = await loadWorkflows(modules.length > 0 ? modules : configured(found), session);
   const engine = chooseEngine(session, flags, found);
-  const log = new Log(session, flags);
+  const log = new Log(session, flags, redactorOf(found, {}));
   const { concurrency, id } = flags;
   const worker = workerOf({ engine, workflows, concurrency, id, runtime }, log);
+  const quiet = logNodes(log);
   try {
     await worker.start();
     const names = worker.health().workflows;
@@ -63,6 +66,7 @@ async function work(session: Session, modules: readonly string[], flags: WorkerF
     const { completed, failed, retried } = worker.health();
     log.info(`stopped: ${completed} completed, ${failed} failed, ${retried} retried`, { completed, failed, retried });
   } finally {
+    quiet();
     await engine.close();
   }
 }

@@ -55,10 +55,25 @@ beside your code (\`npm install --save-dev tsx\`). A flow that is not named is t
 module exports. A \`FlowRuntime\` that it exports executes its flows, with its hooks, registry and dependencies. The command
 has to be the one that is installed beside the module (\`npx orchestrator\`): flows of another copy are refused.
 
+\`orchestrate\` takes each \`Loop\` that a module exports. Loops with queues between them are exported as a workflow, which
+declares the queues; what is in it need not be exported by itself:
+
+\`\`\`js
+// loops.js
+import { Loop } from 'orchestrator/loops';
+
+const poll = new Loop('poll', { schedule: 1_000 }).producer('fetch', fetchOrder).push('put', 'orders');
+const work = new Loop('work').read('take', 'orders').blocking('price', priceOrder);
+
+export const pipeline = { queues: { orders: { capacity: 10 } }, loops: [poll, work] };
+\`\`\`
+
 ## What is shown of runs
 
 Values whose keys say that they are secret (\`password\`, \`token\`, \`apiKey\`, ...) are left out as in the dashboard, in text and
-in JSON; \`--reveal\` shows them. In text, signs that a terminal would act on are shown as escapes.`;
+in JSON, by the commands that look at runs of an engine (\`runs\`, \`graph --run\`), by the logs of \`worker\` and
+\`orchestrate\`, and by the dashboard; those that have \`--reveal\` show them with it. \`run\` writes the result of the run that
+it has carried out itself as it is, secrets and all. In text, signs that a terminal would act on are shown as escapes.`;
 
 /** The reference of all commands, as Markdown. */
 export function referenceOf(program: Command): string {
@@ -88,7 +103,9 @@ function leavesOf(command: Command): Command[] {
 
 function exitCodeText(): string {
   const rows = meanings.map(([code, meaning]) => `| ${code} | ${meaning} |`);
-  return `## Exit codes\n\n| code | |\n| --- | --- |\n${rows.join('\n')}\n\nOf several runs that are acted on, the first that fails decides.`;
+  return `## Exit codes\n\n| code | |\n| --- | --- |\n${rows.join('\n')}\n\nOf several runs that are acted on, the first that fails decides. \`worker\`, \`dashboard\` and \`orchestrate\` are
+meant to go on until a signal comes: where all ends in order then, they end with 0. 130 and 143 are for commands that were
+cut short: by the first signal where they have an end of their own, by the second where they were ending.`;
 }
 
 function globalText(program: Command): string {

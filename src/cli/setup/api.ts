@@ -102,8 +102,11 @@ export function programAt(session: Session, flags: ProgramFlags): Api {
   // The address that is printed for browsers has the token behind its path.
   const inHash = new URLSearchParams(url.hash.slice(1)).get('token') ?? '';
   const token = flags.token ?? (ORCHESTRATOR_TOKEN === '' ? inHash : ORCHESTRATOR_TOKEN);
+  // No program has a shorter one. What is hidden is taken out of messages wherever it stands, so it must be no mere word.
+  if (!/^([\x21-\x7e]{8,})?$/.test(token)) {
+    throw usageError('the token must be at least 8 visible ASCII characters without spaces');
+  }
   session.hide(token);
-  if (!/^[\x21-\x7e]*$/.test(token)) throw usageError('the token must be visible ASCII characters without spaces');
   url.hash = '';
   url.search = '';
   if (!url.pathname.endsWith('/')) url.pathname += '/';

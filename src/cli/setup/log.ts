@@ -3,25 +3,29 @@ import { jsonOf } from '../output/json.js';
 import { harmless, oneLine } from '../output/text.js';
 import { clockOf } from '../output/times.js';
 import type { Session } from '../session.js';
+import type { RunRedactor } from './redaction.js';
+
+const asItIs: RunRedactor = { value: (value) => value, text: (text) => text };
 
 /** What a program that goes on says: lines to be read on the standard error, or with `--json` to be parsed on the standard output. */
 export class Log {
   constructor(
     private readonly session: Session,
     private readonly flags: { readonly json?: boolean | undefined },
+    private readonly redactor: RunRedactor = asItIs,
   ) {}
 
   info(message: string, details: object): void {
     this.#say('info', message, details);
   }
 
-  /** Something has gone wrong that is dealt with. */
-  warn(error: unknown, details: object): void {
-    const { message } = errorData(error);
+  /** Something has gone wrong that is dealt with. @param tell - says it, with where. Default: the message alone */
+  warn(error: unknown, details: object, tell: (message: string) => string = (message) => message): void {
     const { isVerbose } = this.session;
-    this.#say('warn', message, { ...details, error: errorData(error, { stack: isVerbose }) });
+    const data = this.redactor.value(errorData(error, { stack: isVerbose }));
+    this.#say('warn', tell(this.redactor.text(errorData(error).message)), { ...details, error: data });
     if (isVerbose && this.flags.json !== true && error instanceof Error) {
-      this.session.stderr.line(harmless(this.session.cleaned(textOf(error.stack))));
+      this.session.stderr.line(harmless(this.session.cleaned(this.redactor.text(textOf(error.stack)))));
     }
   }
 

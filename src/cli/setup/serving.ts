@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { serveDashboard } from '../../dashboard/index.js';
+import { type ServedDashboard, serveDashboard } from '../../dashboard/index.js';
 import type { DistributedOrchestrator } from '../../distributed/index.js';
 import type { WorkflowOrchestrator } from '../../loops/index.js';
 import { whole } from '../command.js';
@@ -37,7 +37,7 @@ interface Served {
   readonly log: Log;
 }
 
-/** Serves the operating interface, and prints where: with the token, as a browser needs it, on the standard output. */
+/** Serves the operating interface, without a word. @throws where an option is wrong, or something else listens there */
 export async function serve(session: Session, { distributed, loops, found, flags, log }: Served) {
   const { dashboard = {} } = found.config;
   const { ORCHESTRATOR_TOKEN = '' } = session.io.env;
@@ -53,9 +53,15 @@ export async function serve(session: Session, { distributed, loops, found, flags
     redact: dashboard.redact,
     onError: (error: unknown) => log.warn(error, {}),
   };
-  const served = await serveDashboard(options);
-  log.info(`serves ${served.url}`, { url: served.url, token: served.token });
-  if (flags.json !== true)
-    session.stdout.line(`${served.url.replace(/\/$/, '')}/#token=${encodeURIComponent(served.token)}`);
-  return served;
+  return serveDashboard(options);
+}
+
+/** Prints where it is served: with the token, as a browser needs it, on the standard output. */
+export function announce(
+  session: Session,
+  { url, token }: ServedDashboard,
+  { flags, log }: Pick<Served, 'flags' | 'log'>,
+): void {
+  log.info(`serves ${url}`, { url, token });
+  if (flags.json !== true) session.stdout.line(`${url.replace(/\/$/, '')}/#token=${encodeURIComponent(token)}`);
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { RunNotFoundError, WorkflowNotFoundError } from '../../../distributed/index.js';
 import { documented, duration, whole, withEngine } from '../../command.js';
-import { oneLine } from '../../output/text.js';
+import { CliError, exitCodes } from '../../exit-codes.js';
+import { oneLine, versionText } from '../../output/text.js';
 import type { Session } from '../../session.js';
 import type { EngineFlags } from '../../setup/engine.js';
 import { type Fleet, withFleet } from '../../setup/fleet.js';
@@ -16,6 +18,9 @@ interface StartFlags extends EngineFlags, InputFlags {
   readonly wait?: boolean;
   readonly json?: boolean;
 }
+
+/** How many workflows a message names. */
+const mostNamed = 20;
 
 export function addStart(parent: Command, session: Session): void {
   const command = parent
@@ -41,7 +46,7 @@ export function addStart(parent: Command, session: Session): void {
       ['orchestrator runs start order --context \'{"orderId":"42"}\' --run-id order-42', 'start a run, once'],
       ['orchestrator runs start report --delay 1h --wait', 'start it in an hour, and wait for its end'],
     ],
-    json: '{ runId, workflow }   (with --wait followed by the lines of runs watch)',
+    json: '{ runId, workflow, started }   (started: false for a run of this id that was there already; with --wait followed\nby the lines of runs watch)',
   });
 }
 
@@ -49,9 +54,47 @@ async function start(session: Session, fleet: Fleet, workflow: string, flags: St
   const { workflowVersion: version, runId: id, delay, priority, timeout, wait, json } = flags;
   const { input, context } = await readInputs(session.io, flags);
   const options = { workflow, version, runId: id, delay, priority, timeout };
-  const runId = await fleet.orchestrator.startRun(context, input, options);
+  const started = id === undefined || !(await isThere(fleet, id));
+  const runId = await begun(fleet, () => fleet.orchestrator.startRun(context, input, options));
+  if (!started) session.stderr.line(`run "${oneLine(runId)}" was there already: nothing was started`);
   if (json !== true) session.stdout.line(oneLine(runId));
-  else if (wait === true) session.stdout.jsonLine({ runId, workflow });
-  else session.stdout.json({ runId, workflow });
+  else if (wait === true) session.stdout.jsonLine({ runId, workflow, started });
+  else session.stdout.json({ runId, workflow, started });
   if (wait === true) await follow(session, fleet, runId, flags);
+}
+
+/** A command has no workflows of its own: those that it knows are on the engine. */
+async function begun({ orchestrator }: Fleet, begin: () => Promise<string>): Promise<string> {
+  try {
+    return await begin();
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    const known = await orchestrator.listWorkflows();
+    if (known.length === 0) {
+      const what = 'this engine has no workflows yet: start a worker, or a program, that has it';
+      throw new CliError(what, exitCodes.notFound);
+    }
+    const names = known.map(({ id, version }) => versionText(`${id}@${version}`));
+    throw new CliError(`${whichOf(error)} is not on this engine: it has ${listed(names)}`, exitCodes.notFound);
+  }
+}
+
+function whichOf({ workflow, version }: WorkflowNotFoundError): string {
+  const which = `workflow "${oneLine(workflow)}"`;
+  return version === undefined ? which : `${which} in version "${versionText(version)}"`;
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length - mostNamed;
+  return names.slice(0, mostNamed).join(', ') + (more > 0 ? `, and ${more} more` : '');
+}
+
+async function isThere({ orchestrator }: Fleet, runId: string): Promise<boolean> {
+  try {
+    await orchestrator.status(runId);
+    return true;
+  } catch (error) {
+    if (error instanceof RunNotFoundError) return false;
+    throw error;
+  }
 }

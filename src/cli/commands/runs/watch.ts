@@ -9,7 +9,7 @@ import type { Session } from '../../session.js';
 import type { EngineFlags } from '../../setup/engine.js';
 import { type Fleet, withFleet } from '../../setup/fleet.js';
 import { type RevealFlags, type RunRedactor, redactorOf, withReveal } from '../../setup/redaction.js';
-import { coloured, runStatuses } from './statuses.js';
+import { coloured, isOver, runStatuses } from './statuses.js';
 
 interface WatchFlags extends EngineFlags, RevealFlags {
   readonly status?: readonly RunStatus[];
@@ -94,9 +94,9 @@ function padded({ stdout }: Session, status: string): string {
 
 function lineOf(session: Session, event: RunEvent, redact: RunRedactor): string {
   const subject = event.nodeId ?? event.status ?? event.event ?? '';
-  return [clockOf(event.time), padded(session, event.type), oneLine(subject), detailOf(event, redact)]
-    .join('  ')
-    .trimEnd();
+  // A run that has come to wait is not over.
+  const type = event.status !== undefined && event.type === 'concluded' && !isOver(event.status) ? 'now' : event.type;
+  return [clockOf(event.time), padded(session, type), oneLine(subject), detailOf(event, redact)].join('  ').trimEnd();
 }
 
 function detailOf({ nodeId, attempt = 1, duration, delay, error, event }: RunEvent, redact: RunRedactor): string {

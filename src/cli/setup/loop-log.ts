@@ -1,0 +1,48 @@
+import type { WorkflowOrchestrator } from '../../loops/index.js';
+import { oneLine } from '../output/text.js';
+import type { Log } from './log.js';
+
+interface Failure {
+  readonly loopId: string;
+  readonly nodeId: string;
+  readonly iteration: number;
+  readonly error: unknown;
+}
+
+/**
+ * Writes down what happens in loops. A failure and the dead letter that comes of it are told one after the other, and are
+ * one line: a failure waits for its letter until the program has come round once, or something else is to be told.
+ */
+export function logLoops(loops: WorkflowOrchestrator, log: Log): void {
+  let held: Failure | undefined;
+  const write = (deadLetter?: number) => {
+    if (held === undefined) return;
+    const { error, ...where } = held;
+    held = undefined;
+    const behind = deadLetter === undefined ? '' : ` (dead letter ${deadLetter})`;
+    const details = deadLetter === undefined ? where : { ...where, deadLetter };
+    log.warn(error, details, (message) => `${placeOf(where)}: ${message}${behind}`);
+  };
+  loops.on('state', ({ loopId, state, error }) => {
+    write();
+    const message = `loop ${oneLine(loopId)} is ${state}`;
+    if (error === undefined) log.info(message, { loopId, state });
+    else log.warn(error, { loopId, state }, (reason) => `${message}: ${reason}`);
+  });
+  loops.on('failure', (failure) => {
+    write();
+    held = failure;
+    setImmediate(() => {
+      if (held === failure) write();
+    });
+  });
+  loops.on('deadLetter', ({ id, loopId, nodeId, iteration }) => {
+    const isOfHeld = held?.loopId === loopId && held.nodeId === nodeId && held.iteration === iteration;
+    if (isOfHeld) write(id);
+  });
+}
+
+/** What has failed as a whole has no node. */
+function placeOf({ loopId, nodeId }: Pick<Failure, 'loopId' | 'nodeId'>): string {
+  return nodeId === '' ? `loop ${oneLine(loopId)}` : `loop ${oneLine(loopId)}, node ${oneLine(nodeId)}`;
+}
