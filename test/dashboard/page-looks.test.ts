@@ -204,6 +204,8 @@ describe.skipIf(browserPath === undefined)('the page of the dashboard, as it loo
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('Enter');
       await expect.poll(() => page.url()).toContain('/runs/many-nodes');
+      // The address changes before the page does.
+      await page.locator('.run-title').waitFor();
       await page.keyboard.press('Escape');
       await expect.poll(() => page.url()).toMatch(/#\/runs$/);
     });
