@@ -62,7 +62,17 @@ export type {
   WaitForOptions,
 } from './orchestrator/views.js';
 export { type RedisConnection, redis } from './redis/redis-engine.js';
-export type { RunCounts, RunCursor, RunFilter, RunInfo, RunQuery, RunRecord, RunStatus } from './run-info.js';
+export {
+  isFinished,
+  type RunCounts,
+  type RunCursor,
+  type RunFilter,
+  type RunInfo,
+  type RunQuery,
+  type RunRecord,
+  type RunStatus,
+  runStatuses,
+} from './run-info.js';
 export { pglite } from './sql/pglite.js';
 export { type PostgresPool, postgres } from './sql/postgres.js';
 export type { WorkerOptions } from './worker/options.js';

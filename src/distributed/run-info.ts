@@ -20,7 +20,8 @@ export type RunStatus =
 /** Those in which a run is under way. */
 export const activeStatuses: readonly RunStatus[] = ['scheduled', 'running', 'awaiting', 'paused'];
 /** Those in which it is over. */
-const finishedStatuses: readonly RunStatus[] = ['completed', 'failed', 'cancelled', 'stalled'];
+export const finishedStatuses: readonly RunStatus[] = ['completed', 'failed', 'cancelled', 'stalled'];
+/** All of them, in the order of a run's life. */
 export const runStatuses: readonly RunStatus[] = [...activeStatuses, ...finishedStatuses];
 
 /** How many runs stand how: all statuses, with 0 for those that no run has. */
@@ -33,6 +34,7 @@ export function countsFrom(entries: Iterable<readonly [status: RunStatus, count:
   return counts;
 }
 
+/** Whether a run that stands so is over. */
 export function isFinished(status: RunStatus): boolean {
   return finishedStatuses.includes(status);
 }

@@ -1,4 +1,4 @@
-import type { DistributedOrchestrator } from '../../distributed/index.js';
+import { type DistributedOrchestrator, isFinished } from '../../distributed/index.js';
 import { Feed, type State } from './feed.js';
 import { epoch } from './marks.js';
 import type { StreamReader } from './reader.js';
@@ -48,8 +48,6 @@ export class RunFeeds {
   }
 }
 
-const over: readonly string[] = ['completed', 'failed', 'cancelled', 'stalled'];
-
 /**
  * Looks at a run: where its journal ends, how it stands, and what is under way in it. Nothing is read but what is new. While
  * it goes on, it is told of now and then even so: what waits in a queue and what has just begun is written down nowhere.
@@ -64,7 +62,7 @@ function lookAt({ engine }: DistributedOrchestrator, runId: string): () => Promi
     if (tail === undefined) return undefined;
     known = tail.seq;
     const { status, createdAt } = tail.record;
-    const mark = [createdAt, tail.seq, status, executing, over.includes(status) ? 0 : epoch()];
+    const mark = [createdAt, tail.seq, status, executing, isFinished(status) ? 0 : epoch()];
     return { value: { runId }, mark: JSON.stringify(mark) };
   };
 }

@@ -10,6 +10,7 @@ import { publish } from '../publishing.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { openRun } from '../run/run-handles.js';
 import {
+  finishedStatuses,
   isFinished,
   type RunCounts,
   type RunFilter,
@@ -332,9 +333,8 @@ export class DistributedOrchestrator {
     const { finishedBefore } = readPruneOptions(options);
     let removed = 0;
     for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
-      const status = ['completed', 'failed', 'cancelled', 'stalled'] as const;
       const page: RunPage = await this.listRuns({
-        status,
+        status: finishedStatuses,
         before: finishedBefore,
         order: 'oldest',
         limit: 1_000,

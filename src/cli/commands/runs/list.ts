@@ -1,5 +1,13 @@
 import type { Command } from 'commander';
-import type { DistributedOrchestrator, RunFilter, RunInfo, RunPage, RunStatus } from '../../../distributed/index.js';
+import {
+  type DistributedOrchestrator,
+  isFinished,
+  type RunFilter,
+  type RunInfo,
+  type RunPage,
+  type RunStatus,
+  runStatuses,
+} from '../../../distributed/index.js';
 import { choices, documented, time, whole, withEngine } from '../../command.js';
 import { writeTable } from '../../output/table.js';
 import { oneLine } from '../../output/text.js';
@@ -8,7 +16,7 @@ import type { Session } from '../../session.js';
 import type { EngineFlags } from '../../setup/engine.js';
 import { type Fleet, withFleet } from '../../setup/fleet.js';
 import { type RevealFlags, type RunRedactor, redactorOf, withReveal } from '../../setup/redaction.js';
-import { isOver, runStatuses, styleOf } from './statuses.js';
+import { styleOf } from './statuses.js';
 
 interface ListFlags extends EngineFlags, RevealFlags {
   readonly status?: readonly RunStatus[];
@@ -119,5 +127,5 @@ function writeRuns({ stdout }: Session, runs: readonly RunInfo[]): void {
 /** From its start to its end, or until now. */
 function tookOf({ status, startAt, finishedAt }: RunInfo, now: number): string {
   if (status === 'scheduled') return '';
-  return durationOf((isOver(status) ? (finishedAt ?? now) : now) - startAt);
+  return durationOf((isFinished(status) ? (finishedAt ?? now) : now) - startAt);
 }

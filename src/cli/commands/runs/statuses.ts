@@ -1,23 +1,5 @@
-import type { RunStatus } from '../../../distributed/index.js';
 import type { Output } from '../../output/output.js';
 import { oneLine } from '../../output/text.js';
-
-export const runStatuses = [
-  'scheduled',
-  'running',
-  'awaiting',
-  'paused',
-  'completed',
-  'failed',
-  'cancelled',
-  'stalled',
-] as const satisfies readonly RunStatus[];
-
-const over: readonly string[] = ['completed', 'failed', 'cancelled', 'stalled'];
-
-export function isOver(status: RunStatus): boolean {
-  return over.includes(status);
-}
 
 type Style = Parameters<Output['styled']>[0];
 

@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import type { RunEvent, RunStatus, StatusChange } from '../../../distributed/index.js';
+import {
+  isFinished,
+  type RunEvent,
+  type RunStatus,
+  runStatuses,
+  type StatusChange,
+} from '../../../distributed/index.js';
 import { choices, documented, withEngine } from '../../command.js';
 import { CliError, exitCodes } from '../../exit-codes.js';
 import { errorData } from '../../output/error-data.js';
@@ -9,7 +15,7 @@ import type { Session } from '../../session.js';
 import type { EngineFlags } from '../../setup/engine.js';
 import { type Fleet, withFleet } from '../../setup/fleet.js';
 import { type RevealFlags, type RunRedactor, redactorOf, withReveal } from '../../setup/redaction.js';
-import { coloured, isOver, runStatuses } from './statuses.js';
+import { coloured } from './statuses.js';
 
 interface WatchFlags extends EngineFlags, RevealFlags {
   readonly status?: readonly RunStatus[];
@@ -95,7 +101,8 @@ function padded({ stdout }: Session, status: string): string {
 function lineOf(session: Session, event: RunEvent, redact: RunRedactor): string {
   const subject = event.nodeId ?? event.status ?? event.event ?? '';
   // A run that has come to wait is not over.
-  const type = event.status !== undefined && event.type === 'concluded' && !isOver(event.status) ? 'now' : event.type;
+  const type =
+    event.status !== undefined && event.type === 'concluded' && !isFinished(event.status) ? 'now' : event.type;
   return [clockOf(event.time), padded(session, type), oneLine(subject), detailOf(event, redact)].join('  ').trimEnd();
 }
 
