@@ -4,6 +4,9 @@ import type { Engine } from './contracts.js';
 /** How large a payload may be, in bytes, where nobody says. */
 export const defaultMaxPayload = 2 ** 20;
 
+/** The longest wait that is handed to a queue, in milliseconds: 100 years. */
+export const longestWait = 100 * 365.25 * 86_400_000;
+
 export const anEngine = aValue<Engine>(
   'an engine: memory(), pglite(directory), postgres(url) or redis(url)',
   (value) => {

@@ -104,6 +104,8 @@ describe('startRun', () => {
   it.each([
     { delay: -1 },
     { delay: 0.5 },
+    { delay: 100 * 365.25 * 86_400_000 + 1 },
+    { timeout: 1e300 },
     { priority: 2 ** 21 },
     { priority: -1 },
     { timeout: 0 },

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { Deque } from '../../deque.js';
+import { callAfter, type LongTimer } from '../../long-timer.js';
 import type { ConsumeOptions, Consumer, Engine, Handler, Job, JobState, WorkQueue } from '../contracts.js';
 
 interface Queued {
@@ -7,7 +8,7 @@ interface Queued {
   state: JobState;
   /** How often it was taken from a handler. */
   crashes: number;
-  timer?: NodeJS.Timeout | undefined;
+  timer?: LongTimer | undefined;
 }
 
 /** A queue in memory: a first-in-first-out list for each priority. */
@@ -72,22 +73,20 @@ export class MemoryQueue implements WorkQueue {
 
   /** Whoever has it lets go of it without a word: it is taken back when its lock has expired. */
   expire(queued: Queued, lockDuration: number): void {
-    queued.timer = setTimeout(() => {
+    queued.timer = callAfter(lockDuration, () => {
       queued.crashes++;
       this.#ready(queued);
-    }, lockDuration);
-    queued.timer.unref();
+    }).unref();
   }
 
   close(): void {
-    for (const { timer } of this.#jobs.values()) clearTimeout(timer);
+    for (const { timer } of this.#jobs.values()) timer?.cancel();
   }
 
   #put(queued: Queued, delay: number): void {
     if (delay > 0) {
       queued.state = 'delayed';
-      queued.timer = setTimeout(() => this.#ready(queued), delay);
-      queued.timer.unref();
+      queued.timer = callAfter(delay, () => this.#ready(queued)).unref();
     } else this.#ready(queued);
   }
 
@@ -113,7 +112,7 @@ export class MemoryQueue implements WorkQueue {
   #remove(id: string): void {
     const queued = this.#jobs.get(id);
     if (queued === undefined) return;
-    clearTimeout(queued.timer);
+    queued.timer?.cancel();
     queued.state = 'absent';
     this.#jobs.delete(id);
   }

@@ -1,5 +1,5 @@
-import { aLimit, anObjectOf, aValue, longestDelay } from '../../validate.js';
-import { aRetention } from '../options.js';
+import { anObjectOf, aValue } from '../../validate.js';
+import { aRetention, longestWait } from '../options.js';
 
 /** What `startRun` takes besides context and input. */
 export interface StartOptions {
@@ -12,11 +12,11 @@ export interface StartOptions {
   readonly workflow?: string | undefined;
   /** Its version. Default: the one that the builder was given last, else the one that came to the engine last. */
   readonly version?: string | undefined;
-  /** Milliseconds before it starts. Default: 0. */
+  /** Milliseconds before it starts, up to 100 years (3155760000000): a whole number. Default: 0. */
   readonly delay?: number | undefined;
   /** From 0, which goes first, to 2097151. Default: 0. */
   readonly priority?: number | undefined;
-  /** Limit of the run in milliseconds, from its start; at its end it is cancelled. Default: none. */
+  /** Limit of the run in milliseconds, from its start, up to 100 years or Infinity; at its end it is cancelled. Default: none. */
   readonly timeout?: number | undefined;
   /** For how many milliseconds it is kept when it is over. Default: that of the builder, else for ever. */
   readonly retention?: number | undefined;
@@ -38,14 +38,17 @@ export const readStartOptions = anObjectOf<StartOptions>({
   workflow: aText,
   version: aText,
   delay: aValue(
-    `a whole number of milliseconds from 0 to ${longestDelay}`,
-    (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= longestDelay,
+    `a whole number of milliseconds from 0 to ${longestWait} (100 years)`,
+    (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= longestWait,
   ),
   priority: aValue(
     'a whole number from 0 to 2097151',
     (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 21,
   ),
-  timeout: aLimit,
+  timeout: aValue(
+    `a number of milliseconds above 0, up to ${longestWait} (100 years) or Infinity`,
+    (value) => typeof value === 'number' && value > 0 && (value <= longestWait || value === Infinity),
+  ),
   retention: aRetention,
 });
 

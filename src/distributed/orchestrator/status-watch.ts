@@ -1,3 +1,4 @@
+import { callAfter } from '../../long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
 
 /** A change that is waited for. */
@@ -33,7 +34,7 @@ export class StatusWatch {
     let wake = () => {};
     const changed = new Promise<void>((resolve) => {
       wake = () => {
-        clearTimeout(timer);
+        timer.cancel();
         signal?.removeEventListener('abort', wake);
         const waiting = this.#waiting.get(runId);
         waiting?.delete(wake);
@@ -41,7 +42,7 @@ export class StatusWatch {
         resolve();
       };
     });
-    const timer = setTimeout(wake, milliseconds);
+    const timer = callAfter(milliseconds, wake);
     signal?.addEventListener('abort', wake);
     const waiting = this.#waiting.get(runId) ?? new Set();
     this.#waiting.set(runId, waiting.add(wake));

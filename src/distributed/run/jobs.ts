@@ -3,6 +3,7 @@ import { standInsOf } from '../journal/conclusion.js';
 import { lookJobIdOf, timeoutJobIdOf } from '../journal/job-id.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
+import { longestWait } from '../options.js';
 import type { RunRecord } from '../run-info.js';
 import type { RunHandle } from './run-handle.js';
 
@@ -14,7 +15,8 @@ import type { RunHandle } from './run-handle.js';
 export function jobOf(item: Item, { runId, priority }: RunRecord, now: number, startDelay = 0): Job {
   const { job: id, kind, seq, due } = item;
   const delay = Math.max(startDelay, due === 0 ? 0 : Math.ceil(due - now), 0);
-  return { id: id as string, runId, kind, seq, priority, delay };
+  // Whoever gets it early gives it back for what is left.
+  return { id: id as string, runId, kind, seq, priority, delay: Math.min(delay, longestWait) };
 }
 
 /** The job under which fallbacks stand in for nodes where a stop came between: no item says that this is to be done. */

@@ -9,6 +9,7 @@ import { newId, type Suite, until } from './suite.js';
 export function testControlledRuns(suite: Suite): void {
   suite.describe('runs under control', () => {
     testWaits(suite);
+    testFarTimes(suite);
     testControl(suite);
     testStarts(suite);
   });
@@ -62,6 +63,40 @@ function testWaits(suite: Suite): void {
       const run = await orchestrator.waitForCompletion(runId);
       assert.equal(run.status, 'completed');
       assert.ok(run.output >= 290, `it slept for ${run.output} ms`);
+    });
+  });
+}
+
+function testFarTimes(suite: Suite): void {
+  const century = 100 * 365.25 * 86_400_000;
+  suite.it('a start, a deadline and a sleep may be a hundred years away, and stay cancellable', async () => {
+    const flow = new Flow(newId('century'))
+      .node('a', () => 1)
+      .sleep('long', { duration: century })
+      .sleep('longest', { until: Number.MAX_VALUE })
+      .edge('a', 'long')
+      .edge('a', 'longest');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const later = await orchestrator.startRun({}, undefined, { delay: century, timeout: century });
+      assert.equal(await orchestrator.status(later), 'scheduled');
+      const { startAt, createdAt, deadline } = await orchestrator.run(later);
+      assert.deepEqual([startAt - createdAt, (deadline as number) - startAt], [century, century]);
+      const runId = await orchestrator.startRun({}, undefined, { timeout: century });
+      await reaches(orchestrator, runId, 'awaiting');
+      const delayed = async (run: string, nodes: readonly string[]) => {
+        const work = await orchestrator.pendingWork(run);
+        const found = work.map(({ nodeId, state }) => [nodeId, state]);
+        assert.deepEqual(
+          found.sort(),
+          nodes.map((node) => [node, 'delayed']),
+        );
+      };
+      await until(() => delayed(runId, ['long', 'longest']));
+      await delayed(later, ['a']);
+      for (const run of [runId, later]) {
+        await orchestrator.cancel(run);
+        assert.equal((await orchestrator.waitForCompletion(run)).status, 'cancelled');
+      }
     });
   });
 }

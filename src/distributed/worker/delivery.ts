@@ -10,6 +10,7 @@ import { SupersededError, WorkerLostError } from '../errors.js';
 import { standInsOf } from '../journal/conclusion.js';
 import { timeoutJobIdOf } from '../journal/job-id.js';
 import type { Item } from '../journal/ledger.js';
+import { longestWait } from '../options.js';
 import { conclude } from '../run/conclude.js';
 import { jobIdsOf, jobOf } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
@@ -113,7 +114,7 @@ export class JobRun {
     if (handle.status === 'paused') return this.#park(item);
     if (item.kind === 'node') return this.#crashes > 0 ? this.#executeAgain(item) : this.#execute(item);
     const left = item.due - handle.now;
-    return left > 0 ? { delay: Math.ceil(left) } : this.#wake(item);
+    return left > 0 ? { delay: Math.min(Math.ceil(left), longestWait) } : this.#wake(item);
   }
 
   /** The node that is next, if one is. */
