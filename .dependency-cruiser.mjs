@@ -44,10 +44,11 @@ export default {
     },
     {
       name: 'tools-use-public-interfaces',
-      comment: 'What they lack is added there. How options are read and peers are loaded is common to all.',
+      comment:
+        'What they lack is added there. How options are read, peers are loaded and loggers are called is common to all.',
       severity: 'error',
       from: { path: `^src/(${tools})/` },
-      to: { path: '^src/', pathNot: ['^src/$1/', '/index\\.ts$', '^src/(validate|peers)\\.ts$'] },
+      to: { path: '^src/', pathNot: ['^src/$1/', '/index\\.ts$', '^src/(validate|peers|logger)\\.ts$'] },
     },
     {
       name: 'tools-do-not-know-each-other',

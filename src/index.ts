@@ -13,6 +13,7 @@ export type {
 } from './events.js';
 export type { Hook, Middleware } from './hooks.js';
 export { type Carrier, type Instrumentation, instrument } from './instrumentation.js';
+export type { Logger, LogLevel } from './logger.js';
 export { Orchestrator, type OrchestratorOptions } from './orchestrator.js';
 export type {
   ParallelAction,

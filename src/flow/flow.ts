@@ -219,8 +219,9 @@ export class Flow<
   run(context: Partial<State>, options: RunOptions & { readonly executor: DryRunExecutor }): Promise<DryRunResult>;
   run(context?: Partial<State>, options?: RunOptions): Promise<Result>;
   async run(context: Partial<State> = {}, options: RunOptions = {}): Promise<Result | DryRunResult> {
-    const { executor = defaultExecutor() } = readRunOptions(options);
-    return executor.run(this, context as Context, options);
+    const read = readRunOptions(options);
+    const { executor = defaultExecutor() } = read;
+    return executor.run(this, context as Context, read);
   }
 
   /**

@@ -1,3 +1,4 @@
+export { type Logger, NullLogger } from '../logger.js';
 export { type Analysis, analyze } from './analysis.js';
 export {
   type EdgeDefinition,
@@ -57,14 +58,12 @@ export {
   type GraphData,
   type IExecutor,
   type InternalRunOptions,
-  type Logger,
   Node,
   type NodeArgs,
   type NodeClass,
   type NodeFunction,
   type NodeImplementation,
   type NodeMiddleware,
-  NullLogger,
   type Registry,
   type ResumeOptions,
   type RunOptions,

@@ -1,25 +1,10 @@
+import type { Logger } from '../logger.js';
 import type { Policies } from '../policy.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import type { CheckpointStore } from './checkpoint/store.js';
 import type { IOrchestrator } from './contracts.js';
 import type { MergeFunction } from './flow-options.js';
 import type { Context } from './result.js';
-
-/** Anything shaped like pino or console. */
-export interface Logger {
-  debug(message: string, meta?: object): void;
-  info(message: string, meta?: object): void;
-  warn(message: string, meta?: object): void;
-  error(message: string, meta?: object): void;
-}
-
-/** A logger that says nothing: the default. */
-export class NullLogger implements Logger {
-  debug(_message: string, _meta?: object): void {}
-  info(_message: string, _meta?: object): void {}
-  warn(_message: string, _meta?: object): void {}
-  error(_message: string, _meta?: object): void {}
-}
 
 /** What a run may be given. */
 export interface RunOptions {

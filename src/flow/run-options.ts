@@ -1,3 +1,4 @@
+import { aLogger } from '../logger.js';
 import {
   aBoolean,
   aConcurrency,
@@ -19,7 +20,6 @@ export function anObjectWith(...methods: readonly string[]): Reader {
   );
 }
 
-export const aLogger = anObjectWith('debug', 'info', 'warn', 'error');
 export const aRecord = aValue<Record<string, unknown>>('a plain object', isPlainObject);
 const anything: Reader = (value) => value;
 

@@ -1,3 +1,4 @@
+import { aLogger, type Logger, NullLogger } from '../logger.js';
 import { Orchestrator } from '../orchestrator.js';
 import { anOrchestrator, originOf } from '../origin.js';
 import { aFunction, anObjectOf, aState, invalid, type Reader } from '../validate.js';
@@ -20,9 +21,7 @@ import {
   type FlowNode,
   followerOf,
   type IExecutor,
-  type Logger,
   type NodeMiddleware,
-  NullLogger,
   type Registry,
   type ResumeOptions,
   type RunOptions,
@@ -31,7 +30,7 @@ import { ResumptionOrchestrator } from './orchestrators/resumption.js';
 import { RunToCompletionOrchestrator } from './orchestrators/run-to-completion.js';
 import { Position } from './plan/position.js';
 import type { Context, WorkflowResult } from './result.js';
-import { aLogger, anObjectWith, aRecord, readResumeOptions, readRunOptions } from './run-options.js';
+import { anObjectWith, aRecord, readResumeOptions, readRunOptions } from './run-options.js';
 import { WorkflowState } from './state.js';
 import { GraphTraverser } from './traverser.js';
 
@@ -48,7 +47,7 @@ export interface FlowRuntimeOptions {
   readonly serializer?: Serializer | undefined;
   /** Parses conditions, transforms and inputs in data. Default: `CelEvaluator`. */
   readonly evaluator?: Evaluator | undefined;
-  /** Default: a `NullLogger`. */
+  /** What nodes get as `args.logger`: pino, console, or anything shaped like them. Default: a `NullLogger`. */
   readonly logger?: Logger | undefined;
   /** What nodes find in `args.dependencies`: clients, pools. Default: none. */
   readonly dependencies?: unknown;

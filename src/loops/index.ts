@@ -1,4 +1,5 @@
 export { LockedError } from '../directory-lock.js';
+export type { Logger } from '../logger.js';
 export { MissingPeerError } from '../peers.js';
 export type {
   EdgeDefinition,
@@ -67,7 +68,6 @@ export {
 } from './node.js';
 export type {
   LoadedLoop,
-  Logger,
   QueueHandle,
   StopOptions,
   StopSummary,

@@ -1,6 +1,7 @@
+export type { Logger, LogLevel } from '../index.js';
 export { MissingPeerError } from '../peers.js';
 export type { Fleet } from './fleet-gauges.js';
-export { type LogEvent, type Logger, type LogLevel, type LogOptions, logTo } from './logging.js';
+export { type LogEvent, type LogOptions, logTo } from './logging.js';
 export type { Loops } from './loop-gauges.js';
 export type { Observed, ObserveOptions } from './observations.js';
 export { type PrometheusEndpoint, type PrometheusOptions, prometheusEndpoint } from './prometheus.js';

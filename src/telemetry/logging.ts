@@ -1,5 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel';
-import type { ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
+import type { Logger, LogLevel, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
+import { messageFirst } from '../logger.js';
 import { aBoolean, aFunction, anObjectOf, aValue, type Schema } from '../validate.js';
 import { listenToRetries, together } from './meters.js';
 import { ProcessNames } from './process-names.js';
@@ -7,18 +8,6 @@ import { quietly } from './quietly.js';
 
 /** What is logged of processes and tasks. */
 export type LogEvent = 'begin' | 'completion' | 'retry' | 'failure' | 'abort';
-
-/** The methods of a logger that may be called. */
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
-
-/**
- * Anything shaped like pino, `info(details, message)`, or like console, `info(message, details)`. It needs the methods
- * that it is to be called by.
- */
-export type Logger = {
-  // biome-ignore lint/suspicious/noExplicitAny: loggers declare their methods in many ways
-  readonly [Level in LogLevel]?: (...args: any[]) => unknown;
-};
 
 /** What `logTo` takes. */
 export interface LogOptions {
@@ -31,7 +20,7 @@ export interface LogOptions {
   readonly processes?: boolean | undefined;
   /** Whether tasks are logged. Default: true. */
   readonly tasks?: boolean | undefined;
-  /** Which comes first, the details or the message. Default: `console` for what has a `dir` method as console has, else `pino`. */
+  /** Which comes first, details (`pino`) or message (`console`). Default: `pino` for loggers made by pino or bunyan, else `console`. */
   readonly style?: 'pino' | 'console' | undefined;
 }
 
@@ -60,7 +49,7 @@ type Write = (event: LogEvent, details: object, message: string) => void;
  * Logs a line for each process and task that begins or ends, and for each retry, of all orchestrators of this thread. Lines
  * hold names, ids, durations and errors, no arguments, results or state. What the logger throws harms nobody.
  *
- * @param logger - anything shaped like pino or console
+ * @param logger - pino, console, or anything shaped like them; it needs the methods that `levels` names
  * @returns a function that ends it
  * @throws {ValidationError} for a logger that lacks a method that is to be called, and for an option that is unknown or of
  *   the wrong kind
@@ -68,14 +57,14 @@ type Write = (event: LogEvent, details: object, message: string) => void;
  * @example
  * const stop = logTo(pino(), { levels: { begin: false } });
  */
-export function logTo(logger: Logger, options: LogOptions = {}): () => void {
-  const { levels: given, processes = true, tasks = true, style = styleOf(logger) } = readOptions(options);
+export function logTo(logger: Partial<Logger>, options: LogOptions = {}): () => void {
+  const { levels: given, processes = true, tasks = true, style } = readOptions(options);
   const levels = { ...defaultLevels, ...given };
   for (const level of Object.values(levels)) if (level !== false) aFunction(Object(logger)[level], `logger.${level}`);
+  const target = messageFirst(logger as Logger, style);
   const write: Write = (event, details, message) => {
     const level = levels[event];
-    if (level !== false)
-      quietly(() => (style === 'pino' ? logger[level]?.(details, message) : logger[level]?.(message, details)));
+    if (level !== false) quietly(() => target[level]?.(message, details));
   };
   const ends: (() => void)[] = [];
   if (processes) ends.push(listen('orchestrator:process', processLines(write)));
@@ -85,10 +74,6 @@ export function logTo(logger: Logger, options: LogOptions = {}): () => void {
     ends.push(listen('orchestrator:task', taskLines(write, names)), listenToRetries(retryLine(write, names)));
   }
   return together(...ends);
-}
-
-function styleOf(logger: unknown): 'pino' | 'console' {
-  return typeof Object(logger).dir === 'function' ? 'console' : 'pino';
 }
 
 /** What is called when something begins, and when it has ended. */

@@ -1,4 +1,5 @@
 import { Orchestrator, ValidationError } from 'orchestrator';
+import { NullLogger } from 'orchestrator/flow';
 import {
   BlockingNode,
   done,
@@ -146,7 +147,7 @@ describe('load', () => {
     );
     expect(() => new WorkflowOrchestrator({ store: {} as never })).toThrow('store must be a LoopStore, got Object');
     expect(() => new WorkflowOrchestrator({ logger: {} as never })).toThrow(
-      'logger must be an object with info and error',
+      'logger must be an object with debug, info, warn, error, got Object',
     );
     expect(() => new WorkflowOrchestrator({ name: 'x' } as never)).toThrow('name is unknown');
   });
@@ -343,10 +344,9 @@ describe('what a workflow tells', () => {
 
   it('are failures and states of nodes, to listeners and to a logger', async () => {
     const lines: string[] = [];
-    const logger = {
-      info: (details: object, message: string) => lines.push(`info ${Object.keys(details)} ${message}`),
-      error: (details: object, message: string) => lines.push(`error ${Object.keys(details)} ${message}`),
-    };
+    const line = (level: string) => (message: string, details?: object) =>
+      void lines.push(`${level} ${Object.keys(details ?? {})} ${message}`);
+    const logger = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
     let calls = 0;
     const loop = new Loop('a', { schedule: { every: 5 } })
       .producer('p', () => (++calls <= 2 ? calls : done))
@@ -365,7 +365,7 @@ describe('what a workflow tells', () => {
       'info loopId,state loop "a" is starting',
       'info loopId,state loop "a" is running',
       'a picky failing',
-      'error loopId,nodeId,iteration,error node "picky" of loop "a" has failed',
+      'error loopId,nodeId,iteration,err node "picky" of loop "a" has failed',
       'a picky 1 Error: not one',
       'letter 1 picky 1',
       'a picky healthy',
@@ -446,7 +446,7 @@ describe('what a workflow tells', () => {
       for (const handler of handlers) process.on('uncaughtException', handler);
     };
     const a = counter('a');
-    const orchestrator = workflow({ loops: [a.loop] }, { logger: { info: () => undefined, error: () => undefined } });
+    const orchestrator = workflow({ loops: [a.loop] }, { logger: new NullLogger() });
     orchestrator.on('state', () => {
       throw new Error('a bad listener');
     });

@@ -19,7 +19,7 @@ function sink() {
   return { lines, stream };
 }
 
-function logging(logger: Logger, options?: LogOptions): () => void {
+function logging(logger: Partial<Logger>, options?: LogOptions): () => void {
   const stop = logTo(logger, options);
   afterwards(stop);
   return stop;
@@ -124,16 +124,22 @@ describe('logTo', () => {
     expect(errors.lines).toEqual([]);
   });
 
-  it('takes anything with the methods that are called, in the order that it is told', async () => {
+  it('takes anything with the methods that are called', async () => {
     const calls: unknown[][] = [];
     const all = (...args: unknown[]) => calls.push(args);
-    logging(
-      { info: all, error: all },
-      { style: 'console', tasks: false, levels: { begin: 'info', retry: false, abort: false } },
-    );
+    logging({ info: all, error: all }, { tasks: false, levels: { begin: 'info', retry: false, abort: false } });
     await new Orchestrator({ name: 'order' }).action(() => 1)();
     await settled();
     expect(calls.map(([message]) => String(message).slice(0, 15))).toEqual(['process order b', 'process order s']);
+  });
+
+  it('calls a logger that takes the details first in the order that it is told', async () => {
+    const calls: unknown[][] = [];
+    const all = (...args: unknown[]) => calls.push(args);
+    logging({ debug: all, info: all, warn: all, error: all }, { style: 'pino', tasks: false });
+    await new Orchestrator({ name: 'order' }).run(() => 1, { id: 'p' });
+    await settled();
+    expect(calls[0]).toEqual([{ processId: 'p', process: 'order' }, 'process order begins']);
   });
 
   it('says which process a process was started in', async () => {

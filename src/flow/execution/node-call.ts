@@ -1,6 +1,7 @@
+import type { Logger } from '../../logger.js';
 import { currentScope } from '../../process.js';
 import type { NodeDefinition } from '../blueprint.js';
-import type { IExecutor, Logger, NodeArgs } from '../node.js';
+import type { IExecutor, NodeArgs } from '../node.js';
 import type { WorkflowState } from '../state.js';
 
 /** A retry that is made by whoever executes a node. */

@@ -1,8 +1,9 @@
+import type { Logger } from '../../logger.js';
 import type { Policies } from '../../policy.js';
 import type { Core } from '../../process.js';
 import type { EdgeDefinition } from '../blueprint.js';
 import type { Serializer } from '../checkpoint/serializer.js';
-import type { FlowNode, IExecutor, Logger, NodeMiddleware, Registry } from '../node.js';
+import type { FlowNode, IExecutor, NodeMiddleware, Registry } from '../node.js';
 import type { Evaluator } from './expression.js';
 import type { LinkedFlow } from './linked.js';
 

@@ -1,3 +1,4 @@
+import { type Logger, messageFirst, NullLogger } from '../../logger.js';
 import { isPlainObject } from '../../validate.js';
 import type { EdgeDefinition, Graph } from '../blueprint.js';
 import { NodeCall, noSettings } from '../execution/node-call.js';
@@ -6,9 +7,7 @@ import {
   FlowNode,
   followerOf,
   type IExecutor,
-  type Logger,
   Node,
-  NullLogger,
   type Registry,
   type RunOptions,
 } from '../node.js';
@@ -42,7 +41,7 @@ export interface DryRunResult {
  */
 export class DryRunExecutor implements IExecutor {
   async run(flow: FlowNode, context: Context = {}, options: RunOptions = {}): Promise<DryRunResult> {
-    const logger = options.logger ?? new NullLogger();
+    const logger = messageFirst(options.logger ?? new NullLogger());
     const walk = new Walk(this, logger, options);
     logger.info(`dry run of "${flow.toBlueprint().id}" begins`);
     await walk.through(flow, flow.registry, new WorkflowState({ ...context }), '', {
@@ -134,7 +133,7 @@ class Walk {
       const action = chosen instanceof ActionResult ? chosen.action : chosen;
       return { hasChosen: true, action: typeof action === 'string' ? action : undefined };
     } catch (error) {
-      this.logger.warn(`dry run cannot tell what follows "${id}"`, { error });
+      this.logger.warn(`dry run cannot tell what follows "${id}"`, { err: error });
       return { hasChosen: false };
     }
   }

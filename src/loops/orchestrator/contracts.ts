@@ -1,15 +1,10 @@
+import type { Logger } from '../../logger.js';
 import type { Orchestrator } from '../../orchestrator.js';
 import type { LoopDefinition, PlacedLoop, QueueDefinition, Registry } from '../definition.js';
 import type { DeadLetter, LoopMetrics, LoopState, NodeState, QueueMetrics } from '../health.js';
 import type { Loop } from '../loop.js';
 import type { LoopStore } from '../store/contracts.js';
 import type { StopReport } from './supervisor.js';
-
-/** Anything shaped like pino or console. */
-export interface Logger {
-  info(details: object, message: string): unknown;
-  error(details: object, message: string): unknown;
-}
 
 /** What `new WorkflowOrchestrator` takes. */
 export interface WorkflowOrchestratorOptions {
@@ -24,7 +19,7 @@ export interface WorkflowOrchestratorOptions {
   readonly metricsInterval?: number | undefined;
   /** How many dead letters are kept; the oldest make room. Default: 1000. */
   readonly deadLetterCapacity?: number | undefined;
-  /** Told of states and failures, of each loop and node. Default: none. */
+  /** Gets a line for each state and failure of a loop: pino, console, or anything shaped like them. Default: none. */
   readonly logger?: Logger | undefined;
 }
 

@@ -1,9 +1,10 @@
+import { aLogger } from '../../logger.js';
 import { anOrchestrator } from '../../origin.js';
 import { aBoolean, aName, anObjectOf, aValue, isPlainObject } from '../../validate.js';
 import type { PoolType } from '../definition.js';
 import { milliseconds, oneOf, readCrashPolicy } from '../options.js';
 import type { LoopStore } from '../store/contracts.js';
-import type { Logger, StopOptions, Workflow, WorkflowOrchestratorOptions } from './contracts.js';
+import type { StopOptions, Workflow, WorkflowOrchestratorOptions } from './contracts.js';
 
 /** Reads what a workflow is made with: each refuses what is wrong, with the name of the field. */
 
@@ -19,7 +20,7 @@ export const readOptions = anObjectOf<WorkflowOrchestratorOptions>({
     'a whole number of at least 0',
     (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   ),
-  logger: aValue('an object with info and error', (value) => typeof (value as Logger | null)?.error === 'function'),
+  logger: aLogger,
 });
 
 export const readWorkflow = anObjectOf<Workflow>({
