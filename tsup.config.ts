@@ -1,5 +1,5 @@
-import { cp } from 'node:fs/promises';
 import { defineConfig } from 'tsup';
+import { builtIn } from './scripts/built-in.js';
 import { buildPage } from './src/dashboard/page/build.mjs';
 
 export default defineConfig({
@@ -23,12 +23,9 @@ export default defineConfig({
   removeNodeProtocol: false,
   // What draws graphs is part of the package, as it is of the page.
   noExternal: ['@dagrejs/dagre'],
-  // Scripts and statements are files of their own in the package too; they are found under the same names.
+  esbuildPlugins: [builtIn()],
+  // For examples and demos, which run from the source.
   onSuccess: async () => {
-    const filter = (path: string) => !path.endsWith('.ts');
-    for (const engine of ['redis', 'sql']) {
-      await cp(`src/distributed/${engine}`, `dist/distributed/${engine}`, { recursive: true, filter });
-    }
     await buildPage('dist/dashboard/page');
   },
 });

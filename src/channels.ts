@@ -1,4 +1,4 @@
-import { channel, tracingChannel } from 'node:diagnostics_channel';
+import { channel, type TracingChannel, tracingChannel } from 'node:diagnostics_channel';
 import type { GroupRecord, ProcessRecord, TaskRecord } from './events.js';
 
 /**
@@ -13,7 +13,17 @@ import type { GroupRecord, ProcessRecord, TaskRecord } from './events.js';
  * `*` are the five events of a `TracingChannel`: `start` and `end` around the synchronous part, `asyncStart` and
  * `asyncEnd` when the record is complete, `error` before them where it failed.
  */
-export const processChannel = tracingChannel<ProcessRecord>('orchestrator:process');
-export const taskChannel = tracingChannel<TaskRecord>('orchestrator:task');
-export const groupChannel = tracingChannel<GroupRecord>('orchestrator:group');
+export const processChannel = channelsOf<ProcessRecord>('orchestrator:process');
+export const taskChannel = channelsOf<TaskRecord>('orchestrator:task');
+export const groupChannel = channelsOf<GroupRecord>('orchestrator:group');
 export const retryChannel = channel('orchestrator:task:retry');
+
+/** A tracing channel that knows if it has subscribers. Bun's do not: there its five channels are asked. */
+function channelsOf<Record extends object>(name: string): TracingChannel<Record> {
+  const tracing = tracingChannel<Record>(name);
+  if (tracing.hasSubscribers !== undefined) return tracing;
+  const { start, end, asyncStart, asyncEnd, error } = tracing;
+  const channels = [start, end, asyncStart, asyncEnd, error];
+  const get = () => channels.some(({ hasSubscribers }) => hasSubscribers);
+  return Object.defineProperty(tracing, 'hasSubscribers', { get });
+}

@@ -22,19 +22,26 @@ interface MissingPeerOptions extends ErrorOptions {
   readonly install?: readonly string[] | undefined;
 }
 
+/** How `loadPeers` loads. */
+interface LoadOptions {
+  /** All of them, with versions that fit each other, where the newest do not. Default: the names. */
+  readonly install?: readonly string[] | undefined;
+  /** Imports a package. Default: `import()`. */
+  readonly load?: (name: string) => Promise<unknown>;
+}
+
 /**
- * Loads packages that only some users need.
+ * Loads packages that only some users need. Bundlers leave them alone: they are imported by a name that is not a literal,
+ * from where the bundle runs.
  *
- * @param install - all of them, with versions that fit each other, where the newest do not
  * @throws {MissingPeerError} that says what to install
  */
-export async function loadPeers<Modules>(
+export async function loadPeers<Modules extends object>(
   subject: string,
-  loaders: { readonly [Name in keyof Modules & string]: () => Promise<Modules[Name]> },
-  install?: readonly string[],
+  names: readonly (keyof Modules & string)[],
+  { install, load = importPeer }: LoadOptions = {},
 ): Promise<Modules> {
-  const names = Object.keys(loaders) as (keyof Modules & string)[];
-  const settled = await Promise.allSettled(names.map((name) => loaders[name]()));
+  const settled = await Promise.allSettled(names.map(load));
   const missing = names.filter((name, index) => isMissing(settled[index], name));
   const failed = settled.find((result) => result.status === 'rejected');
   if (missing.length > 0) throw new MissingPeerError(subject, missing, { install, cause: failed?.reason });
@@ -42,6 +49,10 @@ export async function loadPeers<Modules>(
   return Object.fromEntries(
     names.map((name, index) => [name, (settled[index] as PromiseFulfilledResult<unknown>).value]),
   ) as Modules;
+}
+
+function importPeer(name: string): Promise<unknown> {
+  return import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ name);
 }
 
 function isMissing(result: PromiseSettledResult<unknown> | undefined, name: string): boolean {

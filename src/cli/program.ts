@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { version } from '../version.js';
 import { addCompletion } from './commands/completion.js';
 import { addDashboard } from './commands/dashboard.js';
 import { addDeadLetters } from './commands/dead-letters.js';
@@ -33,7 +33,7 @@ export function programOf(session: Session): Command {
   const { stdout, stderr } = session;
   program
     .description('Run flows, start workers, look after runs and loops.')
-    .version(versionOf(), '--version', 'write the version')
+    .version(version, '--version', 'write the version')
     .option('--verbose', 'show stacks of errors')
     .option('--no-color', 'no colours (also: NO_COLOR)')
     .helpOption('-h, --help', 'show help')
@@ -59,10 +59,4 @@ export function programOf(session: Session): Command {
 function exitCodeText(): string {
   const lines = meanings.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`);
   return `Exit codes:\n${lines.join('\n')}`;
-}
-
-/** Of the package that this is part of, wherever in it this stands. */
-function versionOf(): string {
-  const { version } = createRequire(import.meta.url)('orchestrator/package.json') as { version: string };
-  return version;
 }

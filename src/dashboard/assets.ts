@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import type { Files } from './folder.js';
 import { Refusal } from './http/refusal.js';
 import { respond } from './http/responses.js';
 import { methodRefused } from './http/router.js';
@@ -20,20 +19,6 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** Where the package is: of modules in `src`, and of those in `dist`, however these are split. */
-const packageRoot = new URL('.', import.meta.url).href.replace(/\/(src|dist)\/(?!.*\/(src|dist)\/).*$/, '/');
-
-/** Where the package has the page. */
-export const pageFolder = new URL('dist/dashboard/page/', packageRoot);
-
-let known: string | undefined;
-
-/** The version of the package. */
-export function packageVersion(): string {
-  known ??= (JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')) as { version: string }).version;
-  return known;
-}
-
 interface Asset {
   readonly type: string;
   readonly tag: string;
@@ -41,11 +26,11 @@ interface Asset {
   readonly zipped: Uint8Array<ArrayBuffer>;
 }
 
-/** The page's files. They are read once; nothing else in the folder's neighbourhood can be asked for. */
+/** The page's files, read once. Only files that a page may have are served. */
 export class Assets {
   #files: Promise<ReadonlyMap<string, Asset>> | undefined = undefined;
 
-  constructor(private readonly folder: URL) {}
+  constructor(private readonly read: () => Promise<Files>) {}
 
   /** @param path - relative to the page; empty for the page itself. @throws {Refusal} */
   async answer(request: Request, path: string): Promise<Response> {
@@ -62,7 +47,7 @@ export class Assets {
 
   /** A page that is not there may be built later. */
   async #read(): Promise<ReadonlyMap<string, Asset>> {
-    this.#files ??= filesIn(this.folder);
+    this.#files ??= this.read().then(assetsOf);
     const files = await this.#files;
     if (files.size === 0) this.#files = undefined;
     return files;
@@ -77,15 +62,13 @@ function responseOf({ type, tag, bytes, zipped }: Asset, asked: Headers): Respon
   return respond(zipped, { headers: { ...headers, 'content-encoding': 'gzip' } });
 }
 
-async function filesIn(folder: URL): Promise<ReadonlyMap<string, Asset>> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  const names = entries.filter((entry) => entry.isFile() && extname(entry.name) in types).map(({ name }) => name);
-  return new Map(await Promise.all(names.map(async (name) => [name, await assetOf(new URL(name, folder))] as const)));
+async function assetsOf(files: Files): Promise<ReadonlyMap<string, Asset>> {
+  const served = [...files].filter(([name]) => extname(name) in types);
+  return new Map(await Promise.all(served.map(async ([name, bytes]) => [name, await assetOf(name, bytes)] as const)));
 }
 
-async function assetOf(url: URL): Promise<Asset> {
-  const bytes = new Uint8Array(await readFile(url));
+async function assetOf(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<Asset> {
   const hash = createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
   const zipped = new Uint8Array(await promisify(gzip)(bytes, { level: 9 }));
-  return { type: types[extname(url.pathname)] as string, tag: `W/"${hash}"`, bytes, zipped };
+  return { type: types[extname(name)] as string, tag: `W/"${hash}"`, bytes, zipped };
 }

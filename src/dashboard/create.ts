@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { EngineError } from '../distributed/index.js';
 import { actionsOn } from './actions.js';
-import { Assets, pageFolder } from './assets.js';
+import { Assets } from './assets.js';
+import { builtPage } from './built-page.js';
 import type { Dashboard, DashboardOptions } from './dashboard.js';
+import { filesIn } from './folder.js';
 import { bodyOf } from './http/body.js';
 import { Guard } from './http/guard.js';
 import { refusalOf } from './http/problems.js';
@@ -48,7 +50,7 @@ class WebDashboard implements Dashboard {
 
   constructor(options: DashboardOptions) {
     const { token = randomBytes(24).toString('base64url'), actions = true, protectReads = false } = options;
-    const { distributed, loops, title = 'orchestrator', assets = pageFolder, onError, origins = [] } = options;
+    const { distributed, loops, title = 'orchestrator', assets, onError, origins = [] } = options;
     this.token = token;
     this.basePath = basePathOf(options);
     this.#onError = (error) => {
@@ -58,7 +60,7 @@ class WebDashboard implements Dashboard {
     const watched = { distributed, loops, redactor, clock: new EngineClock(), title, hasActions: actions };
     this.#watched = watched;
     this.#guard = new Guard({ token, actions, protectReads, origins: origins.map(originOf) });
-    this.#assets = new Assets(assets);
+    this.#assets = new Assets(assets === undefined ? builtPage : () => filesIn(assets));
     this.#streams = new Streams(watched, this.#onError);
     this.#router = new Router({ ...viewsOf(watched, this.#streams), ...actionsOn(watched, this.#onError) });
   }

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** Where this layer's files are: beside its modules, and in the package beside the built ones, under the same names. */
-const root = new URL('.', import.meta.url).href.replace(/\/(src|dist)\/(?!.*\/(src|dist)\/).*$/, '/$1/distributed/');
-
-/** The text of a file of this layer: a script, a statement. */
+/**
+ * Reads a script (below `redis/`) or a statement (below `sql/`) of this layer. The build replaces this module by one that
+ * holds all their texts: a bundle has no files beside it.
+ *
+ * @param path - relative to this folder
+ */
 export function readAsset(path: string): string {
-  return readFileSync(new URL(path, root), 'utf8');
+  return readFileSync(new URL(path, import.meta.url), 'utf8');
 }

@@ -1,3 +1,4 @@
+import type * as LogUpdate from 'log-update';
 import { ValidationError } from '../index.js';
 import { loadPeers } from '../peers.js';
 import { atExit, atSignal } from './ending.js';
@@ -92,7 +93,7 @@ class Display {
 
   async #openLive(): Promise<void> {
     try {
-      const peers = await loadPeers('Live progress', { 'log-update': () => import('log-update') });
+      const peers = await loadPeers<{ 'log-update': typeof LogUpdate }>('Live progress', ['log-update']);
       if (this.#hasStopped) return;
       const view = new LiveView(this.#model, this.setting, this.#output, peers['log-update'].createLogUpdate);
       this.#view = view;

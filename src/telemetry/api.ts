@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import type * as OpenTelemetry from '@opentelemetry/api';
 import { loadPeers } from '../peers.js';
+import { version } from '../version.js';
 
 /** The OpenTelemetry API: an optional peer, which is loaded where telemetry is started. */
 export type Api = typeof OpenTelemetry;
@@ -17,19 +17,12 @@ export const fitting = {
 
 /** @throws {MissingPeerError} where it is not installed */
 export async function loadApi(): Promise<Api> {
-  const loaders = { '@opentelemetry/api': () => import('@opentelemetry/api') };
-  const { '@opentelemetry/api': api } = await loadPeers('telemetry', loaders, [fitting.api]);
+  const names = ['@opentelemetry/api'] as const;
+  const { '@opentelemetry/api': api } = await loadPeers<{ '@opentelemetry/api': Api }>('telemetry', names, {
+    install: [fitting.api],
+  });
   return api;
 }
 
 /** Name and version of the instrumentation scope. */
-export const scope = { name: 'orchestrator', version: ownVersion() };
-
-/** Of this package; unknown where it has been bundled away from its `package.json`. */
-function ownVersion(): string | undefined {
-  try {
-    return String(createRequire(import.meta.url)('orchestrator/package.json').version);
-  } catch {
-    return undefined;
-  }
-}
+export const scope = { name: 'orchestrator', version } as const;

@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { MeterProvider } from '@opentelemetry/api';
+import type * as Exporter from '@opentelemetry/exporter-prometheus';
+import type * as SdkMetrics from '@opentelemetry/sdk-metrics';
 import { loadPeers } from '../peers.js';
 import { aName, anObjectOf, aValue } from '../validate.js';
-import { fitting } from './api.js';
+import { type Api, fitting } from './api.js';
 import { Meters } from './meters.js';
 import { Observations, type Observed, type ObserveOptions } from './observations.js';
 
@@ -47,6 +49,18 @@ const readOptions = anObjectOf<PrometheusOptions>({
   ),
 });
 
+interface Peers {
+  readonly '@opentelemetry/api': Api;
+  readonly '@opentelemetry/sdk-metrics': typeof SdkMetrics;
+  readonly '@opentelemetry/exporter-prometheus': typeof Exporter;
+}
+
+const peerNames = [
+  '@opentelemetry/api',
+  '@opentelemetry/sdk-metrics',
+  '@opentelemetry/exporter-prometheus',
+] as const satisfies readonly (keyof Peers)[];
+
 /**
  * Measures all processes and tasks of this thread, and listens for Prometheus. It has a meter provider of its own: what
  * `startTelemetry` sends elsewhere is not touched, and nothing is counted twice. It does not keep the program alive.
@@ -61,12 +75,7 @@ const readOptions = anObjectOf<PrometheusOptions>({
  */
 export async function prometheusEndpoint(options: PrometheusOptions = {}): Promise<PrometheusEndpoint> {
   const { port = 9_464, host = '127.0.0.1', path = '/metrics' } = readOptions(options);
-  const loaders = {
-    '@opentelemetry/api': () => import('@opentelemetry/api'),
-    '@opentelemetry/sdk-metrics': () => import('@opentelemetry/sdk-metrics'),
-    '@opentelemetry/exporter-prometheus': () => import('@opentelemetry/exporter-prometheus'),
-  };
-  const peers = await loadPeers('a Prometheus endpoint', loaders, Object.values(fitting));
+  const peers = await loadPeers<Peers>('a Prometheus endpoint', peerNames, { install: Object.values(fitting) });
   const { PrometheusExporter } = peers['@opentelemetry/exporter-prometheus'];
   const exporter = new PrometheusExporter({ preventServerStart: true, withoutTargetInfo: true });
   const meterProvider = new peers['@opentelemetry/sdk-metrics'].MeterProvider({ readers: [exporter] });

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
+import { builtIn } from '../../scripts/built-in.js';
 import { loadPeers } from '../../src/peers.js';
 import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
 import { afterwards } from './support.js';
@@ -27,7 +28,7 @@ describe('without the packages of OpenTelemetry', () => {
       bundle: true,
       platform: 'node',
       format: 'esm',
-      external: ['@opentelemetry/*'],
+      plugins: [builtIn()],
     });
     await writeFile(`${directory}/program.mjs`, program);
     const { stdout } = await promisify(execFile)(process.execPath, [`${directory}/program.mjs`], { cwd: directory });
@@ -40,10 +41,11 @@ describe('without the packages of OpenTelemetry', () => {
   });
 
   it('all that fit each other are named, also where one alone is missing', async () => {
-    const missing = async (): Promise<never> => {
+    const load = async (name: string) => {
+      if (name === 'one') return 1;
       throw Object.assign(new Error("Cannot find package 'two' imported from here"), { code: 'ERR_MODULE_NOT_FOUND' });
     };
-    const loading = loadPeers('it', { one: async () => 1, two: missing }, ['one@1', 'two@2.1']);
+    const loading = loadPeers('it', ['one', 'two'] as never, { install: ['one@1', 'two@2.1'], load });
     await expect(loading).rejects.toMatchObject({
       packages: ['two'],
       message: 'it needs packages that are not installed: npm install one@1 two@2.1',

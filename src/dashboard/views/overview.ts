@@ -1,7 +1,7 @@
 import type { DistributedOrchestrator } from '../../distributed/index.js';
 import type { WorkflowOrchestrator } from '../../loops/index.js';
+import { version } from '../../version.js';
 import type { Overview } from '../api.js';
-import { packageVersion } from '../assets.js';
 import type { Watched } from './watched.js';
 
 export async function overviewOf({ distributed, loops, clock, title, hasActions }: Watched): Promise<Overview> {
@@ -9,7 +9,7 @@ export async function overviewOf({ distributed, loops, clock, title, hasActions 
   if (distributed !== undefined) await clock.measure(distributed);
   return {
     title,
-    version: packageVersion(),
+    version,
     time: clock.now,
     hasActions,
     ...(fleet && { distributed: fleet }),

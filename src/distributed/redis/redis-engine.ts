@@ -214,10 +214,10 @@ class RedisEngine implements Engine, RedisCore {
   }
 
   async #open(): Promise<Opened> {
-    const { ioredis, bullmq } = await loadPeers('redis', {
-      bullmq: () => import('bullmq') as Promise<typeof Bull>,
-      ioredis: () => import('ioredis') as Promise<typeof IoRedis>,
-    });
+    const { ioredis, bullmq } = await loadPeers<{ bullmq: typeof Bull; ioredis: typeof IoRedis }>('redis', [
+      'bullmq',
+      'ioredis',
+    ]);
     const { server } = this;
     if (typeof server !== 'string') {
       await server.ping();

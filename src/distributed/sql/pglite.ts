@@ -1,5 +1,6 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type * as PGliteModule from '@electric-sql/pglite';
 import { lockDirectory } from '../../directory-lock.js';
 import { loadPeers } from '../../peers.js';
 import { aName } from '../../validate.js';
@@ -53,9 +54,9 @@ async function open(name: string, path: string): Promise<Database> {
 }
 
 async function start(name: string, directory: string): Promise<PGliteDatabase> {
-  const { '@electric-sql/pglite': module } = await loadPeers(name, {
-    '@electric-sql/pglite': () => import('@electric-sql/pglite'),
-  });
+  const { '@electric-sql/pglite': module } = await loadPeers<{ '@electric-sql/pglite': typeof PGliteModule }>(name, [
+    '@electric-sql/pglite',
+  ]);
   const unlock = await lockDirectory(directory);
   try {
     const pglite = (await module.PGlite.create({ dataDir: directory })) as unknown as PGliteLike;

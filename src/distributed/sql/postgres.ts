@@ -49,7 +49,7 @@ async function open(
   given: Pg.PoolConfig,
   connectionTimeoutMillis: number,
 ): Promise<Database> {
-  const { pg } = await loadPeers(name, { pg: () => import('pg') as Promise<typeof Pg & { default?: typeof Pg }> });
+  const { pg } = await loadPeers<{ pg: typeof Pg & { default?: typeof Pg } }>(name, ['pg']);
   const { Pool, Client } = pg.default ?? pg;
   const config = { ...given, connectionTimeoutMillis, max: connections, keepAlive: true };
   const own = pool === undefined ? new Pool(config) : undefined;

@@ -157,7 +157,7 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async #open(): Promise<Opened> {
-    const { bullmq } = await loadPeers(this.name, { bullmq: () => import('bullmq') as Promise<typeof Bull> });
+    const { bullmq } = await loadPeers<{ bullmq: typeof Bull }>(this.name, ['bullmq']);
     const database = await this.#setup.open();
     try {
       await migrate(database, schemaOf(this.#setup.options));

@@ -1,3 +1,4 @@
+import type * as Croner from 'croner';
 import { ValidationError } from '../../errors.js';
 import { loadPeers } from '../../peers.js';
 import type { MissedTicks, Schedule } from '../definition.js';
@@ -27,7 +28,7 @@ export interface Ticks {
 export async function ticksOf({ every, cron, timezone, missed = 'skip' }: Schedule): Promise<Ticks> {
   if (cron === undefined)
     return missed === 'delay' ? new Pauses(every as number) : new Interval(every as number, missed);
-  const { croner } = await loadPeers('a cron schedule', { croner: () => import('croner') });
+  const { croner } = await loadPeers<{ croner: typeof Croner }>('a cron schedule', ['croner']);
   const { Cron } = croner;
   try {
     const pattern = new Cron(cron, { paused: true, ...(timezone === undefined ? {} : { timezone }) });

@@ -17,7 +17,7 @@ export interface ChannelEvents {
 }
 
 /** The program that runs in a thread or a process: beside this module, and in the package under the same name. */
-const ownUrl = import.meta.url;
+const ownUrl = import.meta.url ?? 'file:///bundled.js';
 const isSource = ownUrl.endsWith('.ts');
 const program = isSource
   ? new URL('./program.ts', ownUrl)

@@ -1,5 +1,6 @@
 import { mkdir, open, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import type * as Lmdb from 'lmdb';
 import { lockDirectory } from '../../directory-lock.js';
 import { loadPeers } from '../../peers.js';
 import { aName } from '../../validate.js';
@@ -48,7 +49,7 @@ class LmdbStore implements LoopStore {
   constructor(private readonly directory: string) {}
 
   async open(): Promise<Stored> {
-    const { lmdb } = await loadPeers('a store of loops', { lmdb: () => import('lmdb') });
+    const { lmdb } = await loadPeers<{ lmdb: typeof Lmdb }>('a store of loops', ['lmdb']);
     try {
       await mkdir(this.directory, { recursive: true });
       // However it is called, it is locked once.

@@ -1,0 +1,57 @@
+// Modules that read files of the source are built as modules that hold them: what is bundled into one file has no files
+// beside it. Each of them has a twin here with the same exports.
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative, sep } from 'node:path';
+import type { Plugin } from 'esbuild';
+import { buildPage } from '../src/dashboard/page/build.mjs';
+
+const twins: Readonly<Record<string, () => Promise<string>>> = {
+  'src/version.ts': version,
+  'src/distributed/assets.ts': distributedAssets,
+  'src/dashboard/built-page.ts': page,
+};
+
+/** Builds each module of `twins` as its twin. */
+export function builtIn(): Plugin {
+  return {
+    name: 'built-in',
+    setup({ onLoad }) {
+      onLoad({ filter: /\/(version|assets|built-page)\.ts$/ }, async ({ path }) => {
+        const twin = twins[relative(process.cwd(), path).split(sep).join('/')];
+        return twin && { contents: await twin(), loader: 'js' };
+      });
+    },
+  };
+}
+
+async function version(): Promise<string> {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+  return `export const version = ${JSON.stringify(version)};`;
+}
+
+async function distributedAssets(): Promise<string> {
+  const texts = await textsIn('src/distributed', (name) => /\.(lua|sql)$/.test(name));
+  return `const texts = ${JSON.stringify(texts)};
+    export const readAsset = (path) => texts[path];`;
+}
+
+async function page(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'orchestrator-page-'));
+  try {
+    await buildPage(folder);
+    const texts = await textsIn(folder, () => true);
+    return `const texts = ${JSON.stringify(texts)};
+      export const builtPage = async () =>
+        new Map(Object.entries(texts).map(([name, text]) => [name, new TextEncoder().encode(text)]));`;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Texts by their paths in a folder. */
+async function textsIn(folder: string, isWanted: (name: string) => boolean): Promise<Record<string, string>> {
+  const names = (await readdir(folder, { recursive: true })).filter((name) => isWanted(name)).sort();
+  const entries = names.map(async (name) => [name.split(sep).join('/'), await readFile(join(folder, name), 'utf8')]);
+  return Object.fromEntries(await Promise.all(entries));
+}
