@@ -18,7 +18,7 @@ import type { LoopMetrics, QueueMetrics, WorkflowHealth } from '../loops/index.j
  *     POST api/loops/:loopId/start | stop | pause | resume      (stop: { deadline? })
  *     GET  api/dead-letters?loop&limit          DeadLettersView, the newest first
  *     POST api/dead-letters/replay              { id? }, all without one; answers { replayed }
- *     GET  api/stream?run                       server-sent events: StreamEvents, by name
+ *     GET  api/stream?run                       server-sent events: StreamEvents, by name (run: any number of them, up to 100)
  *
  * An id in an address is encoded by `encodeURIComponent`, with a `~` before it if it is `.` or `..`: see `segmentOf`.
  *
@@ -242,7 +242,7 @@ export interface StreamEvents {
   overview: Overview;
   /** Runs whose status has changed, by id; at most 200. `hasMore`: there were more, so a list is to be read anew. */
   runs: { readonly changed: readonly Pick<RunSummary, 'runId' | 'status'>[]; readonly hasMore: boolean };
-  /** Something has happened in the run that was asked for with `?run=`. */
+  /** Something has happened in a run that was asked for with `?run=`. */
   run: { readonly runId: string };
   workers: readonly WorkerView[];
   queues: QueuesView;

@@ -122,6 +122,6 @@ function viewsOf(watched: Watched, streams: Streams): Routes {
     'GET api/queues': () => queuesView(watched),
     'GET api/loops': () => loopsView(watched),
     'GET api/dead-letters': ({ query }) => deadLettersView(watched, query),
-    'GET api/stream': ({ request, query }) => streams.open(request, query.get('run') ?? undefined),
+    'GET api/stream': ({ request, query }) => streams.open(request, query.getAll('run')),
   };
 }

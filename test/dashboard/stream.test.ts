@@ -196,6 +196,21 @@ describe('a stream', () => {
     await none.until('queues');
   });
 
+  it('tells of each of the runs that were asked for', async () => {
+    const { orchestrator } = await fleetOf(flow(), { workers: 0 });
+    const { fetch } = dashboardOf({ distributed: orchestrator });
+    const runIds = ['one', 'two', 'three'];
+    for (const runId of runIds) await orchestrator.startRun({}, undefined, { runId });
+    const reader = new EventReader(await fetch('/api/stream?run=one&run=two&run=three&run=two'));
+    const told = new Set<string>();
+    while (told.size < 3) told.add((await reader.until('run')).runId);
+    expect([...told].sort()).toEqual([...runIds].sort());
+    await orchestrator.cancel('two');
+    expect(await reader.until('run', ({ runId }) => runId === 'two')).toEqual({ runId: 'two' });
+    const many = Array.from({ length: 101 }, (_, index) => `run=${index}`).join('&');
+    expect((await fetch(`/api/stream?${many}`)).status).toBe(400);
+  });
+
   it('tells of loops, and of dead letters', async () => {
     const loop = new Loop('l', { schedule: { every: 5 } }).producer('p', () => {
       throw new Error('bad');

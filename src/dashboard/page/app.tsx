@@ -8,7 +8,7 @@ import { Unlock } from './shell/unlock-page.js';
 import { connection, overview } from './state/live.js';
 import { hrefOf, type Route, route } from './state/route.js';
 import { useStore } from './state/store.js';
-import { watchRun } from './state/stream.js';
+import { watchRun } from './state/stream/index.js';
 import { DeadLettersView } from './views/dead-letters.js';
 import { LoopsPage } from './views/loops/loops.js';
 import { QueuesPage } from './views/queues.js';

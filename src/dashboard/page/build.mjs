@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -12,7 +13,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const bundled = ['preact', '@dagrejs/dagre', '@dagrejs/graphlib', 'eventsource-client', 'eventsource-parser'];
 
 /**
- * Writes the dashboard's page: `index.html`, `page.js`, `page.css`, and the licences of what is in it.
+ * Writes the dashboard's page: `index.html`, `page.js`, `page.css`, the worker `stream.js`, and the licences of what is in it.
  *
  * @param {string | URL} folder - where it is written to; it is made where it is missing
  * @returns {Promise<number>} how many bytes a browser loads, gzipped
@@ -20,13 +21,11 @@ const bundled = ['preact', '@dagrejs/dagre', '@dagrejs/graphlib', 'eventsource-c
 export async function buildPage(folder) {
   const outDir = folder instanceof URL ? fileURLToPath(folder) : resolve(folder);
   await mkdir(outDir, { recursive: true });
-  await build({
+  const common = {
     absWorkingDir: here,
-    entryPoints: { page: 'main.tsx' },
     outdir: resolve(outDir),
     bundle: true,
     minify: true,
-    format: 'esm',
     platform: 'browser',
     target: 'es2022',
     jsx: 'automatic',
@@ -34,14 +33,20 @@ export async function buildPage(folder) {
     charset: 'utf8',
     legalComments: 'none',
     logLevel: 'warning',
-  });
+  };
+  await build({ ...common, entryPoints: { stream: 'state/stream/worker.ts' }, format: 'iife' });
+  const worker = createHash('sha256')
+    .update(await readFile(join(outDir, 'stream.js')))
+    .digest('base64url');
+  const define = { STREAM_VERSION: JSON.stringify(worker.slice(0, 12)) };
+  await build({ ...common, entryPoints: { page: 'main.tsx' }, format: 'esm', define });
   await copyFile(join(here, 'index.html'), join(outDir, 'index.html'));
   await writeFile(join(outDir, 'LICENSES.txt'), await licences());
   return sizeOf(outDir);
 }
 
 async function sizeOf(folder) {
-  const names = (await readdir(folder)).filter((name) => /^(index\.html|page\.(js|css))$/.test(name));
+  const names = (await readdir(folder)).filter((name) => /^(index\.html|page\.(js|css)|stream\.js)$/.test(name));
   const files = await Promise.all(names.map((name) => readFile(join(folder, name))));
   return files.reduce((sum, file) => sum + gzipSync(file, { level: 9 }).length, 0);
 }

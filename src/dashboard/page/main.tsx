@@ -4,7 +4,7 @@ import { applyColours } from './parts/looks.js';
 import { followAddress } from './state/route.js';
 import { openSession } from './state/session.js';
 import { listenToKeys } from './state/shortcuts.js';
-import { openStream } from './state/stream.js';
+import { openStream } from './state/stream/index.js';
 import './styles/page.css';
 
 applyColours();

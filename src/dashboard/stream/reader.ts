@@ -19,7 +19,9 @@ const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-b
  */
 export class StreamReader {
   /** States, as text, by the names of their events. */
-  readonly #pending = new Map<string, string>();
+  readonly #pending = new Map<keyof StreamEvents, string>();
+  /** States of the runs that are watched closely, as text, by id. */
+  readonly #watched = new Map<string, string>();
   readonly #runs = new Map<string, RunStatus>();
   #hasMoreRuns = false;
   #sentAt = -Infinity;
@@ -62,6 +64,12 @@ export class StreamReader {
     this.#schedule();
   }
 
+  /** Tells of a run that is watched closely. */
+  tellOf(runId: string, state: string): void {
+    this.#watched.set(runId, state);
+    this.#schedule();
+  }
+
   tellRun({ runId, status }: StatusChange): void {
     if (this.#runs.size < mostRuns || this.#runs.has(runId)) this.#runs.set(runId, status);
     else this.#hasMoreRuns = true;
@@ -91,7 +99,7 @@ export class StreamReader {
   }
 
   get #hasNews(): boolean {
-    return this.#pending.size > 0 || this.#runs.size > 0 || this.#hasMoreRuns;
+    return this.#pending.size > 0 || this.#watched.size > 0 || this.#runs.size > 0 || this.#hasMoreRuns;
   }
 
   /** While it is not read, nothing is to be done: it is asked for when it is. */
@@ -111,8 +119,10 @@ export class StreamReader {
       const runs: StreamEvents['runs'] = { changed, hasMore: this.#hasMoreRuns };
       this.#pending.set('runs', JSON.stringify(runs));
     }
-    const text = [...this.#pending].map(([name, state]) => `event: ${name}\ndata: ${state}\n\n`).join('');
+    const watched = [...this.#watched.values()].map((state) => ['run', state] as const);
+    const text = [...this.#pending, ...watched].map(([name, state]) => `event: ${name}\ndata: ${state}\n\n`).join('');
     this.#pending.clear();
+    this.#watched.clear();
     this.#runs.clear();
     this.#hasMoreRuns = false;
     this.#sentAt = performance.now();
@@ -128,6 +138,7 @@ export class StreamReader {
     this.#controller = undefined;
     clearTimeout(this.#timer);
     this.#pending.clear();
+    this.#watched.clear();
     this.#runs.clear();
     this.request.signal.removeEventListener('abort', this.#onAbort);
     this.onClose(this);

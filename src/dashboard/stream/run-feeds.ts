@@ -22,12 +22,12 @@ export class RunFeeds {
     const known = this.#feeds.get(runId);
     if (known !== undefined) {
       known.readers.add(reader);
-      reader.tell('run', JSON.stringify({ runId }));
+      reader.tellOf(runId, JSON.stringify({ runId }));
       return;
     }
     const readers = new Set([reader]);
     const tell = (state: string) => {
-      for (const one of readers) one.tell('run', state);
+      for (const one of readers) one.tellOf(runId, state);
     };
     this.#feeds.set(runId, { feed: new Feed('run', lookAt(this.orchestrator, runId), tell, this.onError), readers });
   }

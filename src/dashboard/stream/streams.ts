@@ -7,6 +7,9 @@ import { Sources } from './sources.js';
 /** How many may read at the same time. */
 const mostReaders = 100;
 
+/** How many runs one may watch closely. */
+const mostRuns = 100;
+
 /** All who read what happens. However many they are, each thing is looked at once; and only while somebody reads. */
 export class Streams {
   readonly #readers = new Set<StreamReader>();
@@ -23,15 +26,17 @@ export class Streams {
   /**
    * A new stream.
    *
-   * @param runId - the run of which everything is told. Default: none
+   * @param runIds - the runs of which everything is told. Default: none
    * @throws {Refusal} where there are as many as there may be
    */
-  open(request: Request, runId?: string): Response {
+  open(request: Request, runIds: readonly string[] = []): Response {
+    const runs = new Set(runIds);
+    if (runs.size > mostRuns) throw new Refusal('invalid', `run may be given ${mostRuns} times at most`);
     if (this.#readers.size >= mostReaders) {
       throw new Refusal('unavailable', `${mostReaders} streams are read already, as many as there may be`);
     }
-    const reader = new StreamReader(request, (gone) => this.#leave(gone, runId));
-    if (!reader.isClosed) this.#enter(reader, runId);
+    const reader = new StreamReader(request, (gone) => this.#leave(gone, runs));
+    if (!reader.isClosed) this.#enter(reader, runs);
     return reader.response;
   }
 
@@ -40,18 +45,18 @@ export class Streams {
   }
 
   /** Whoever comes, or comes back, does not know what has changed meanwhile. */
-  #enter(reader: StreamReader, runId: string | undefined): void {
+  #enter(reader: StreamReader, runIds: ReadonlySet<string>): void {
     this.#readers.add(reader);
     this.#sources ??= new Sources(this.watched, this.#readers, this.#runs, this.onError);
     if (this.watched.distributed !== undefined) reader.tellOfRuns();
     for (const { name, last } of this.#sources.feeds) if (last !== undefined) reader.tell(name, last);
-    if (runId !== undefined) this.#runs.enter(reader, runId);
+    for (const runId of runIds) this.#runs.enter(reader, runId);
     this.#sources.touchAll();
   }
 
-  #leave(reader: StreamReader, runId: string | undefined): void {
+  #leave(reader: StreamReader, runIds: ReadonlySet<string>): void {
     this.#readers.delete(reader);
-    if (runId !== undefined) this.#runs.leave(reader, runId);
+    for (const runId of runIds) this.#runs.leave(reader, runId);
     if (this.#readers.size > 0) return;
     this.#sources?.close();
     this.#sources = undefined;

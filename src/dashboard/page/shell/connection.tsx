@@ -1,6 +1,7 @@
-import { connection, type Connection as State } from '../state/live.js';
+import { connection } from '../state/live.js';
 import { useStore } from '../state/store.js';
-import { reopen } from '../state/stream.js';
+import { reopen } from '../state/stream/index.js';
+import type { Connection as State } from '../state/stream/news.js';
 
 const texts: Readonly<Record<State, string>> = {
   connecting: 'Connecting',

@@ -2,6 +2,7 @@ import type { LoopsView, Overview, QueuesView, StreamEvents, WorkerView } from '
 import { tellTime } from './clock.js';
 import { remember } from './rates.js';
 import { Store } from './store.js';
+import type { Connection } from './stream/news.js';
 
 /** How things stand, as the stream tells. `undefined`: not known yet. */
 export const overview = new Store<Overview | undefined>(undefined);
@@ -10,7 +11,6 @@ export const queues = new Store<QueuesView | undefined>(undefined);
 export const loops = new Store<LoopsView | undefined>(undefined);
 export const deadLetters = new Store<number | undefined>(undefined);
 
-export type Connection = 'connecting' | 'live' | 'reconnecting' | 'unauthorized';
 export const connection = new Store<Connection>('connecting');
 
 /** Told what cannot be kept as a state: that runs have changed, and that all is to be read anew after a reconnection. */
