@@ -59,6 +59,16 @@ export class WorkflowNotFoundError extends Error {
   }
 }
 
+/** A worker is alive, so what is asked for silent workers alone cannot be done. */
+export class WorkerAliveError extends Error {
+  override readonly name = 'WorkerAliveError';
+  readonly code = 'ERR_WORKER_ALIVE';
+
+  constructor(readonly workerId: string) {
+    super(`worker "${short(workerId)}" is alive: stop it, or wait until it is silent`);
+  }
+}
+
 /** Something is too large to be sent or kept. Nothing was. */
 export class PayloadError extends RangeError {
   override readonly name = 'PayloadError';

@@ -9,6 +9,7 @@ import { RunStateError } from './errors.js';
 import { anEngine } from './options.js';
 import { OrchestratorBuilder } from './orchestrator/builder.js';
 import type { DistributedOrchestrator } from './orchestrator/orchestrator.js';
+import { reasonFrom } from './texts.js';
 
 /** Options of a run that mean nothing on a fleet: workers have their own, or the run is saved anyway. */
 const elsewhere = ['orchestrator', 'checkpoint', 'concurrency', 'failFast', 'maxVisits', 'params'] as const;
@@ -62,7 +63,7 @@ export class DistributedExecutor implements IExecutor {
       await orchestrator.waitForCompletion(runId, { signal });
     } catch (error) {
       if (!signal?.aborted) throw error;
-      await orchestrator.cancel(runId, String(signal.reason) || 'cancelled').catch((refused) => {
+      await orchestrator.cancel(runId, reasonFrom(signal.reason)).catch((refused) => {
         // It was over before it could be cancelled.
         if (!(refused instanceof RunStateError)) throw refused;
       });

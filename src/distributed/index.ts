@@ -42,6 +42,7 @@ export {
   RunNotFoundError,
   RunStateError,
   SupersededError,
+  WorkerAliveError,
   WorkerLostError,
   WorkflowNotFoundError,
 } from './errors.js';

@@ -9,6 +9,7 @@ import { toolboxIn } from '../flow/runtime.js';
 import { invalid } from '../validate.js';
 import { Codec } from './journal/codec.js';
 import type { Merges } from './journal/merge.js';
+import { aText } from './texts.js';
 
 /** A flow, as code or as data, that runs on a fleet. */
 export type Workflow = FlowNode | Graph;
@@ -60,7 +61,8 @@ export class Workflows {
 
   #add(workflow: Workflow): void {
     const { plan, links } = this.toolbox.linkedOf(workflow);
-    const version = versionOf(plan);
+    aText(plan.id, 'id of a workflow');
+    const version = aText(versionOf(plan), `version of workflow "${plan.id}"`);
     const versions = this.#byId.get(plan.id) ?? new Map<string, KnownWorkflow>();
     if (versions.has(version)) {
       throw invalid(

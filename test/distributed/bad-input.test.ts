@@ -7,7 +7,7 @@ import {
   postgres,
   redis,
 } from 'orchestrator/distributed';
-import { Flow } from 'orchestrator/flow';
+import { Flow, withAction } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { rejection } from '../support.js';
 import { fleetOf } from './fleet.js';
@@ -232,6 +232,91 @@ describe('a worker', () => {
   ])('refuses %o', (options) => {
     const all = { engine: memory(), workflows: [flow], ...options } as never;
     expect(() => new DistributedWorker(all)).toThrow(expect.objectContaining({ name: 'ValidationError' }));
+  });
+});
+
+describe('a text that is too long', () => {
+  const long = 'x'.repeat(2_001);
+
+  it('is refused as the reason of a cancel, and the run goes on', async () => {
+    const { orchestrator } = await fleetOf(new Flow('w').wait('w'));
+    const runId = await orchestrator.startRun();
+    for (const reason of [long, '', '\0', '\ud800', 5 as never]) {
+      expect(await rejection(orchestrator.cancel(runId, reason))).toMatchObject({
+        name: 'ValidationError',
+        message: expect.stringMatching(/^reason must be a non-empty string of at most 2000 characters.{1,99}$/),
+      });
+    }
+    await orchestrator.cancel(runId, long.slice(1));
+    expect((await orchestrator.run(runId)).error).toBe(long.slice(1));
+  });
+
+  it.each([
+    ['is cut', 'x'.repeat(1_999) + '😀'.repeat(20), `${'x'.repeat(1_999)}\ufffd`],
+    ['is made storable', 'a\0b\ud800', 'ab\ufffd'],
+    ['is replaced where there is none', { toString: () => '' }, 'cancelled'],
+    [
+      'is named by its kind where it throws',
+      {
+        toString: () => {
+          throw new Error('no');
+        },
+      },
+      'Object',
+    ],
+  ])('as the reason of an abort %s', async (_name, reason, expected) => {
+    const { orchestrator, engine } = await fleetOf(new Flow('w').wait('w'));
+    const stop = new AbortController();
+    const run = new Flow('w')
+      .wait('w')
+      .run({}, { runId: 'r', signal: stop.signal, executor: new DistributedExecutor(engine) });
+    await eventually(async () => expect(await orchestrator.status('r')).toBe('awaiting'));
+    stop.abort(reason);
+    expect((await run).status).toBe('cancelled');
+    expect((await orchestrator.run('r')).error).toBe(expected);
+  });
+
+  it('is refused as the name of an event, where any may be waited for', async () => {
+    const named = new Flow('named').wait(long);
+    const inner = new Flow('inner').wait('w');
+    const { orchestrator } = await fleetOf([named, new Flow('outer').node('sub', inner)]);
+    const outer = await orchestrator.startRun({}, 1, { workflow: 'outer' });
+    expect(await rejection(orchestrator.signal(outer, long))).toMatchObject({ name: 'ValidationError' });
+    const runId = await orchestrator.startRun({}, 1, { workflow: 'named' });
+    await orchestrator.signal(runId, long, 'yes');
+    expect((await orchestrator.waitForCompletion(runId)).output).toBe('yes');
+  });
+
+  it('is refused as the id or version of a workflow, and as the id of a worker', () => {
+    const engine = memory();
+    for (const workflow of [new Flow(long).node('a', () => 1), new Flow('f', { version: long }).node('a', () => 1)]) {
+      expect(() => new OrchestratorBuilder().engine(engine).workflow(workflow).build()).toThrow(
+        /at most 500 characters/,
+      );
+      expect(() => new DistributedWorker({ engine, workflows: [workflow] })).toThrow(/at most 500 characters/);
+    }
+    for (const id of [long, '', 'a\0'])
+      expect(() => new DistributedWorker({ engine, workflows: [flow], id })).toThrow(/^id must be/);
+  });
+
+  it('fails the node that has chosen it as an action, or written to a key of that name', async () => {
+    const huge = 'x'.repeat(2_000);
+    const choosing = new Flow('choosing').node('a', () => withAction(huge, 1));
+    const writing = new Flow('writing').node('a', (_, { context }) => {
+      (context as Record<string, unknown>)[huge] = 1;
+    });
+    const { finish } = await fleetOf([choosing, writing], { maxPayload: 1_024 });
+    for (const workflow of ['choosing', 'writing']) {
+      const run = await finish({}, 1, { workflow });
+      expect(run.status).toBe('failed');
+      expect(run.error).toMatch(/must be at most 1024 bytes/);
+      expect(run.error?.length).toBeLessThan(600);
+    }
+  });
+
+  it('is cut where it is the id of a node that has failed', async () => {
+    const { finish } = await fleetOf(new Flow('f').node('n'.repeat(5_000), () => Promise.reject(new Error('no'))));
+    expect((await finish()).error).toBe(`node "${'n'.repeat(200)}" failed: no`);
   });
 });
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
@@ -116,6 +117,79 @@ describe('what is asked', () => {
     for await (const _ of orchestrator.events(runId, { pollInterval: 600_000 })) break;
     expect(timers()).toBe(before);
     void finish;
+  });
+
+  it('waitForCompletion takes the pause between two looks alone', async () => {
+    const { orchestrator, finish } = await fleetOf(flow);
+    const { runId } = await finish();
+    expect((await orchestrator.waitForCompletion(runId, 50)).status).toBe('completed');
+    expect(await rejection(orchestrator.waitForCompletion(runId, 0))).toMatchObject({
+      name: 'ValidationError',
+      message: expect.stringContaining('a whole number of milliseconds from 1'),
+    });
+  });
+
+  it('listRuns takes a status, or several, alone', async () => {
+    const { orchestrator, finish } = await fleetOf([flow, new Flow('w').wait('w')]);
+    const { runId } = await finish();
+    const cancelled = await orchestrator.startRun({}, 1, { workflow: 'w' });
+    await orchestrator.cancel(cancelled);
+    const idsOf = async (filter: Parameters<typeof orchestrator.listRuns>[0]) =>
+      (await orchestrator.listRuns(filter)).runs.map((run) => run.runId).sort();
+    expect(await idsOf('completed')).toEqual([runId]);
+    expect(await idsOf('failed')).toEqual([]);
+    expect(await idsOf(['completed', 'cancelled'])).toEqual([runId, cancelled].sort());
+    for (const filter of ['done', [], ['done'], 5]) {
+      expect(await rejection(orchestrator.listRuns(filter as never))).toMatchObject({
+        name: 'ValidationError',
+        message: expect.stringContaining('one of scheduled, running'),
+      });
+    }
+  });
+
+  it('any number of waits share one listener on a signal, and leave none', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => void warnings.push(warning);
+    process.on('warning', note);
+    const { orchestrator } = await fleetOf([flow, new Flow('w').wait('w')]);
+    const stop = new AbortController();
+    const { signal } = stop;
+    const runId = await orchestrator.startRun({}, 1, { workflow: 'w' });
+    const waits = Array.from({ length: 50 }, () => orchestrator.waitForCompletion(runId, { signal, pollInterval: 20 }));
+    const events = Array.from({ length: 50 }, async () => {
+      for await (const _ of orchestrator.events(runId, { signal }));
+    });
+    await eventually(() => expect(getEventListeners(signal, 'abort')).toHaveLength(1));
+
+    stop.abort(new Error('enough'));
+    for (const wait of waits) expect(await rejection(wait)).toMatchObject({ message: 'enough' });
+    await Promise.all(events);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    const over = new AbortController();
+    const short = Array.from({ length: 50 }, async () =>
+      orchestrator.waitForCompletion(await orchestrator.startRun({}, 1), { signal: over.signal }),
+    );
+    await Promise.all(short);
+    expect(getEventListeners(over.signal, 'abort')).toHaveLength(0);
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
+  it('forgetWorker forgets one that is silent, and no other', async () => {
+    const { orchestrator, engine, worker } = await fleetOf(flow);
+    const report = { ...worker.health(), workerId: 'dead', expectedWithin: 20 };
+    await engine.livenessStore.heartbeat(report);
+    expect(await rejection(orchestrator.forgetWorker(worker.id))).toMatchObject({
+      name: 'WorkerAliveError',
+      code: 'ERR_WORKER_ALIVE',
+      workerId: worker.id,
+    });
+    await eventually(async () => expect(await orchestrator.forgetWorker('dead')).toBe(true));
+    expect((await orchestrator.liveness()).map(({ workerId }) => workerId)).toEqual([worker.id]);
+    expect(await orchestrator.forgetWorker('dead')).toBe(false);
+    await engine.livenessStore.heartbeat(report);
+    expect(await orchestrator.liveness()).toHaveLength(2);
+    expect(await rejection(orchestrator.forgetWorker(''))).toMatchObject({ name: 'ValidationError' });
   });
 
   it('close ends what is waiting', async () => {

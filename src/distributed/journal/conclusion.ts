@@ -20,7 +20,8 @@ export type End =
 
 const none: readonly number[] = [];
 
-/** How many characters of an error's message are told of a run. */
+/** How many characters of a node's id, and of an error's message, are told of a run. */
+const longestId = 200;
 const longestReason = 500;
 
 /** How a run stands that has nothing more to do; `undefined` while it has. */
@@ -79,7 +80,7 @@ function conclude(replica: Replica, view: View): RunChange | undefined {
   for (let node = 0; node < plan.nodeCount; node++) {
     const status = position.statusOf(node);
     if (status === 'completed' || status === 'skipped' || plan.owners.has(node)) continue;
-    return { status: 'stalled', error: `nothing leads to "${plan.idOf(node)}" any more` };
+    return { status: 'stalled', error: `nothing leads to "${plan.idOf(node).slice(0, longestId)}" any more` };
   }
   return { status: 'completed', output: outputOf(replica, view) };
 }
@@ -88,7 +89,7 @@ function conclude(replica: Replica, view: View): RunChange | undefined {
 function describe({ origin: { codec } }: Replica, nodeId: string, error: string): string {
   const { message } = Object(codec.decode(error)) as { readonly message?: unknown };
   const why = typeof message === 'string' && message !== '' ? `: ${message.slice(0, longestReason)}` : '';
-  return `node "${nodeId}" failed${why}`;
+  return `node "${nodeId.slice(0, longestId)}" failed${why}`;
 }
 
 /** The output of the last node as text; of several, an object by node id. */

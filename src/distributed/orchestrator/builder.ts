@@ -1,5 +1,6 @@
 import { FlowRuntime } from '../../flow/index.js';
-import { aValue, invalid } from '../../validate.js';
+import { aFunction, aValue, invalid } from '../../validate.js';
+import { baseOf, ComposedEngine, type Stores } from '../composed.js';
 import type {
   CheckpointStore,
   ContextStore,
@@ -16,19 +17,6 @@ import { anEngine, aPayloadLimit, aRetention, defaultMaxPayload } from '../optio
 import { type Workflow, Workflows } from '../workflows.js';
 import { DistributedOrchestrator } from './orchestrator.js';
 
-/** The stores that a builder takes one by one, as they are called in an engine. */
-interface Stores {
-  readonly queue: WorkQueue;
-  readonly contextStore: ContextStore;
-  readonly runInfoStore: RunInfoStore;
-  readonly metricsStore: MetricsStore;
-  readonly errorStore: ErrorStore;
-  readonly livenessStore: LivenessStore;
-  readonly workItemStateStore: WorkItemStateStore;
-  readonly checkpointStore: CheckpointStore;
-  readonly workflowStore: WorkflowStore;
-}
-
 /** Those without which there is no fleet. The others need not be given: commits and graphs are the engine's. */
 const needed = [
   'queue',
@@ -40,10 +28,26 @@ const needed = [
   'workItemStateStore',
 ] as const satisfies readonly (keyof Stores)[];
 
+/** All that is asked of a store. */
+const methods: { readonly [Name in keyof Stores]: readonly Exclude<keyof Stores[Name], 'engine'>[] } = {
+  queue: ['enqueue', 'consume', 'purgeRun', 'statesOf', 'depth'],
+  contextStore: ['getContext'],
+  runInfoStore: ['getRun', 'getStatuses', 'listRuns', 'countRuns', 'deleteRun', 'listExpired', 'listIdle'],
+  metricsStore: ['getMetrics'],
+  errorStore: ['getErrors'],
+  livenessStore: ['heartbeat', 'remove', 'list'],
+  workItemStateStore: ['setStates', 'clearStates', 'getStates', 'countCrash'],
+  checkpointStore: ['read', 'compact'],
+  workflowStore: ['put', 'get', 'list'],
+};
+
 const aRuntime = aValue<FlowRuntime>('a FlowRuntime', (value) => value instanceof FlowRuntime);
 
 /**
  * Puts an orchestrator together: from workflows and an engine, or the stores of one.
+ *
+ * A store of one's own names the engine that it stands in for (`engine`), and is asked in place of the engine's. What a
+ * commit writes is written by the engine. Workers use the same stores when they are given `orchestrator.engine`.
  *
  * Without any workflow it works on those whose graphs are on the engine: whoever starts their runs, or executes them, has
  * put them there.
@@ -53,7 +57,7 @@ const aRuntime = aValue<FlowRuntime>('a FlowRuntime', (value) => value instanceo
  */
 export class OrchestratorBuilder {
   readonly #workflows: Workflow[] = [];
-  readonly #stores: Partial<Record<keyof Stores, { readonly engine: Engine }>> = {};
+  readonly #stores: { -readonly [Name in keyof Stores]?: Stores[Name] } = {};
   #engine: Engine | undefined = undefined;
   #runtime: FlowRuntime | undefined = undefined;
   #maxPayload = defaultMaxPayload;
@@ -65,7 +69,7 @@ export class OrchestratorBuilder {
     return this;
   }
 
-  /** Takes all stores from an engine. */
+  /** Takes all stores from an engine; those that are given by their own methods are asked in place of the engine's. */
   engine(engine: Engine): this {
     this.#engine = anEngine(engine, 'engine');
     return this;
@@ -138,23 +142,28 @@ export class OrchestratorBuilder {
   #store<Name extends keyof Stores>(name: Name, store: Stores[Name]): this {
     const { engine } = Object(store) as { readonly engine?: unknown };
     anEngine(engine, `${name}.engine`);
+    for (const method of methods[name]) aFunction(store[method], `${name}.${String(method)}`);
     this.#stores[name] = store;
     return this;
   }
 
-  /** A commit is one step over queue and stores, so these must be of one engine. */
+  /** A commit is one step over queue and stores, so these must be of one engine. Stores of one's own are asked in place of its. */
   #theEngine(): Engine {
-    const given = Object.entries(this.#stores);
+    const given = Object.entries(this.#stores) as [keyof Stores, { readonly engine: Engine }][];
     const [first] = given;
     const engine = this.#engine ?? first?.[1].engine;
     if (engine === undefined) throw invalid('engine', 'given, or each store by its own method', undefined);
-    const others = given.filter(([, store]) => store.engine !== engine);
+    const others = given.filter(([, store]) => baseOf(store.engine) !== baseOf(engine));
     if (others.length > 0) {
       const which = others.map(([name, store]) => `${name} (${store.engine.name})`).join(', ');
       throw invalid(which, `of the same engine as the others (${engine.name})`, others[0]?.[1]);
     }
     const missing = this.#engine === undefined ? needed.filter((name) => this.#stores[name] === undefined) : [];
     if (missing.length > 0) throw invalid(missing.join(', '), 'given, or an engine instead of stores', undefined);
-    return engine;
+    const { contextStore = engine.contextStore } = this.#stores;
+    if (contextStore !== engine.contextStore) {
+      throw invalid('contextStore', "the engine's own: a context follows from what the engine commits", contextStore);
+    }
+    return given.every(([name, store]) => store === engine[name]) ? engine : new ComposedEngine(engine, this.#stores);
   }
 }

@@ -10,6 +10,7 @@ import { conclude } from '../run/conclude.js';
 import { enqueueMissing, jobIdsOf } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished, type RunStatus } from '../run-info.js';
+import { aText } from '../texts.js';
 
 /** What can be done to a run: each is one entry of its journal, and what the queue has to know of it. */
 
@@ -101,6 +102,7 @@ function checkEvent({ workflow: { plan } }: RunHandle, event: string): void {
   const events = plan.nodes.flatMap(({ id, uses, params }) =>
     uses === 'wait' ? [String(params?.event ?? id)] : uses === 'sleep' ? [id] : [],
   );
-  if (isOpen || events.includes(event)) return;
+  if (events.includes(event)) return;
+  if (isOpen) return void aText(event, 'event');
   throw invalid('event', `one that is waited for (${events.join(', ') || 'there is none'})`, event);
 }

@@ -4,7 +4,7 @@ import type { Context, WorkflowBlueprint, WorkflowResult } from '../../flow/inde
 import { captured } from '../../instrumentation.js';
 import { aName, aState } from '../../validate.js';
 import type { Engine, RunMetrics, WorkerHealth, WorkflowVersion } from '../contracts.js';
-import { RunNotFoundError, RunStateError } from '../errors.js';
+import { RunNotFoundError, RunStateError, WorkerAliveError } from '../errors.js';
 import { snapshotOf } from '../journal/snapshot.js';
 import { publish } from '../publishing.js';
 import type { RunHandle } from '../run/run-handle.js';
@@ -18,6 +18,7 @@ import {
   type RunRecord,
   type RunStatus,
 } from '../run-info.js';
+import { aReason, aText as aRunId, aText, aText as aWorkerId } from '../texts.js';
 import { wholeState } from '../worker/item-state.js';
 import { WorkflowCtx } from '../workflow-ctx.js';
 import { Workflows } from '../workflows.js';
@@ -27,7 +28,7 @@ import * as control from './control.js';
 import { Payloads } from './payloads.js';
 import { cursorOf, queryOf } from './query.js';
 import { eventOf, type RunEvent } from './run-events.js';
-import { aStorableText as aRunId, aText, readStartOptions, type StartOptions } from './start-options.js';
+import { readStartOptions, type StartOptions } from './start-options.js';
 import { StatusWatch } from './status-watch.js';
 import {
   type EventsOptions,
@@ -117,9 +118,10 @@ export class DistributedOrchestrator {
   /**
    * Runs, a page at a time.
    *
-   * @throws {ValidationError} for a filter that is none
+   * @param filter - which runs; a status, or several, stands for `{ status }`. Default: all
+   * @throws {ValidationError} for what is not a filter
    */
-  async listRuns(filter: RunFilter = {}): Promise<RunPage> {
+  async listRuns(filter: RunFilter | RunStatus | readonly RunStatus[] = {}): Promise<RunPage> {
     const query = queryOf(filter);
     const records = await this.engine.runInfoStore.listRuns({ ...query, limit: query.limit + 1 });
     const page = records.slice(0, query.limit);
@@ -153,12 +155,12 @@ export class DistributedOrchestrator {
    * Stops a run: what waits is removed, what is executed sees its signal abort within a second, and nothing of it counts
    * any more.
    *
-   * @param reason - kept as the run's `error`. Default: `cancelled`
+   * @param reason - kept as the run's `error`: at most 2000 characters. Default: `cancelled`
    * @throws {RunNotFoundError}
    * @throws {RunStateError} for one that is over
    */
   async cancel(runId: string, reason = 'cancelled'): Promise<void> {
-    await control.cancel(this.engine, await this.#open(runId), aText(reason, 'reason'));
+    await control.cancel(this.engine, await this.#open(runId), aReason(reason, 'reason'));
   }
 
   /**
@@ -231,6 +233,22 @@ export class DistributedOrchestrator {
     return this.engine.livenessStore.list();
   }
 
+  /**
+   * Forgets a worker that is silent, as one that has died: it is listed no longer. One that comes back is listed again.
+   *
+   * @returns true if there was such a worker
+   * @throws {WorkerAliveError} for one that is alive
+   */
+  async forgetWorker(workerId: string): Promise<boolean> {
+    const id = aWorkerId(workerId, 'workerId');
+    const { livenessStore } = this.engine;
+    const worker = (await livenessStore.list()).find((one) => one.workerId === id);
+    if (worker === undefined) return false;
+    if (worker.alive) throw new WorkerAliveError(id);
+    await livenessStore.remove(id);
+    return true;
+  }
+
   /** What is to be executed in a run. @throws {RunNotFoundError} */
   async pendingWork(runId: string): Promise<PendingWork[]> {
     const { replica, status } = await this.#open(runId);
@@ -268,10 +286,11 @@ export class DistributedOrchestrator {
   /**
    * Waits until a run is over: completed, failed, cancelled or stalled.
    *
+   * @param options - a number stands for `{ pollInterval }`
    * @throws {RunNotFoundError}
    * Rejects with the signal's reason when that aborts, and with an `AbortError` when the orchestrator is closed.
    */
-  async waitForCompletion(runId: string, options: WaitForOptions = {}): Promise<RunInfo> {
+  async waitForCompletion(runId: string, options: WaitForOptions | number = {}): Promise<RunInfo> {
     const { pollInterval = 1_000, signal } = readWaitOptions(options);
     signal?.throwIfAborted();
     await this.#watch.open();

@@ -1,28 +1,38 @@
 import { aFinite, aName, anObjectOf, aValue, invalid } from '../../validate.js';
-import { type RunCursor, type RunFilter, type RunQuery, type RunRecord, runStatuses } from '../run-info.js';
-import { aStorableText, aText } from './start-options.js';
+import {
+  type RunCursor,
+  type RunFilter,
+  type RunQuery,
+  type RunRecord,
+  type RunStatus,
+  runStatuses,
+} from '../run-info.js';
+import { aText } from '../texts.js';
 
 const isStatus = (value: unknown) => runStatuses.includes(value as never);
 
-const readFilter = anObjectOf<RunFilter>({
-  status: aValue(`one of ${runStatuses.join(', ')}, or an array of them`, (value) =>
-    Array.isArray(value) ? value.length > 0 && value.every(isStatus) : isStatus(value),
-  ),
-  workflow: aText,
-  version: aText,
-  after: aFinite,
-  before: aFinite,
-  text: aStorableText,
-  order: aValue('newest or oldest', (value) => value === 'newest' || value === 'oldest'),
-  limit: aValue(
-    'a whole number from 1 to 1000',
-    (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 1_000,
-  ),
-  cursor: aName,
-});
+const readFilter = anObjectOf<RunFilter>(
+  {
+    status: aValue(`one of ${runStatuses.join(', ')}, or an array of them`, (value) =>
+      Array.isArray(value) ? value.length > 0 && value.every(isStatus) : isStatus(value),
+    ),
+    workflow: aText,
+    version: aText,
+    after: aFinite,
+    before: aFinite,
+    text: aText,
+    order: aValue('newest or oldest', (value) => value === 'newest' || value === 'oldest'),
+    limit: aValue(
+      'a whole number from 1 to 1000',
+      (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 1_000,
+    ),
+    cursor: aName,
+  },
+  'status',
+);
 
 /** A filter, complete. @throws {ValidationError} */
-export function queryOf(filter: RunFilter): RunQuery {
+export function queryOf(filter: RunFilter | RunStatus | readonly RunStatus[]): RunQuery {
   const {
     status,
     workflow,
@@ -33,7 +43,7 @@ export function queryOf(filter: RunFilter): RunQuery {
     order = 'newest',
     limit = 50,
     cursor,
-  } = readFilter(filter);
+  } = readFilter(Array.isArray(filter) ? { status: filter } : filter);
   const statuses = status === undefined ? undefined : [...new Set([status].flat())];
   const from = cursor === undefined ? undefined : readCursor(cursor);
   return {

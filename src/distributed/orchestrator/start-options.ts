@@ -1,5 +1,6 @@
 import { anObjectOf, aValue } from '../../validate.js';
 import { aRetention, longestWait } from '../options.js';
+import { aText } from '../texts.js';
 
 /** What `startRun` takes besides context and input. */
 export interface StartOptions {
@@ -22,19 +23,8 @@ export interface StartOptions {
   readonly retention?: number | undefined;
 }
 
-/** The longest id that a user may choose, and the longest text that is looked for in ids. */
-const longestText = 500;
-
-/** Text that every database takes. */
-export const aText = aValue<string>('a non-empty string without half surrogates and NUL', isStorable);
-
-export const aStorableText = aValue<string>(
-  `a non-empty string of at most ${longestText} characters, without half surrogates and NUL`,
-  (value) => isStorable(value) && value.length <= longestText,
-);
-
 export const readStartOptions = anObjectOf<StartOptions>({
-  runId: aStorableText,
+  runId: aText,
   workflow: aText,
   version: aText,
   delay: aValue(
@@ -51,12 +41,3 @@ export const readStartOptions = anObjectOf<StartOptions>({
   ),
   retention: aRetention,
 });
-
-function isStorable(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && isWellFormed(value) && !value.includes('\0');
-}
-
-/** Databases keep text as UTF-8, in which half a surrogate pair has no place. */
-function isWellFormed(text: string): boolean {
-  return Buffer.from(text, 'utf8').toString('utf8') === text;
-}

@@ -1,3 +1,4 @@
+import { cancellationOf } from '../../cancellation.js';
 import { callAfter } from '../../long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
 
@@ -31,11 +32,13 @@ export class StatusWatch {
    * Where nobody waits any more, it is to be cancelled.
    */
   next(runId: string, milliseconds: number, signal?: AbortSignal): NextChange {
+    // All that wait with a signal share one listener on it.
+    const cancellation = signal && cancellationOf(signal);
     let wake = () => {};
     const changed = new Promise<void>((resolve) => {
       wake = () => {
         timer.cancel();
-        signal?.removeEventListener('abort', wake);
+        cancellation?.removeEventListener('abort', wake);
         const waiting = this.#waiting.get(runId);
         waiting?.delete(wake);
         if (waiting?.size === 0) this.#waiting.delete(runId);
@@ -43,7 +46,7 @@ export class StatusWatch {
       };
     });
     const timer = callAfter(milliseconds, wake);
-    signal?.addEventListener('abort', wake);
+    cancellation?.addEventListener('abort', wake);
     const waiting = this.#waiting.get(runId) ?? new Set();
     this.#waiting.set(runId, waiting.add(wake));
     if (signal?.aborted || this.#isClosed) wake();

@@ -62,7 +62,10 @@ export interface PendingWork {
 /** A worker, and whether it is alive. */
 export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
 
-export const readWaitOptions = anObjectOf<WaitForOptions>({ pollInterval: anInterval, signal: aSignal });
+export const readWaitOptions = anObjectOf<WaitForOptions>(
+  { pollInterval: anInterval, signal: aSignal },
+  'pollInterval',
+);
 export const readEventsOptions = anObjectOf<EventsOptions>({
   after: aCount,
   follow: aBoolean,

@@ -15,6 +15,9 @@ import { copyAction, type ItemState } from './item-state.js';
 /** Attempts of one round, for the numbers of slots. */
 const mostAttempts = 2 ** 26;
 
+/** How many characters of a key a message names. */
+const longestKey = 100;
+
 /** How an item is executed: by whom, and under which job. */
 export interface Holder {
   readonly workerId: string;
@@ -127,6 +130,7 @@ export class ItemJournal implements StateJournal {
     switch (happening.type) {
       case 'completed': {
         const { output, action, arcs, passed, recoveredBy } = happening;
+        if (action !== undefined) this.#limit(action, 'action');
         return {
           type: 'completed',
           ...common,
@@ -172,7 +176,8 @@ export class ItemJournal implements StateJournal {
       (key) => plan.indexOf(key) >= 0,
       (key) => Object.hasOwn(merges, key),
     );
-    for (const [key, text] of Object.entries(changes.set ?? {})) this.#limit(text, `context.${key}`);
+    for (const [key, text] of Object.entries(changes.set ?? {}))
+      this.#limit(key + text, `context.${key.slice(0, longestKey)}`);
     return changes;
   }
 

@@ -1,7 +1,8 @@
 import { FlowRuntime } from '../../flow/index.js';
-import { aConcurrency, aCount, aName, anObjectOf, aValue, invalid } from '../../validate.js';
+import { aConcurrency, aCount, anObjectOf, aValue, invalid } from '../../validate.js';
 import type { Engine } from '../contracts.js';
 import { anEngine, anInterval, aPayloadLimit } from '../options.js';
+import { aText } from '../texts.js';
 import type { Workflow } from '../workflows.js';
 
 /** What `new DistributedWorker` takes. */
@@ -11,7 +12,7 @@ export interface WorkerOptions {
   readonly workflows: readonly Workflow[];
   /** How many nodes it executes at the same time: a whole number of at least 1. Default: 10. */
   readonly concurrency?: number | undefined;
-  /** Default: host, process id and a random part. */
+  /** At most 500 characters. Default: host, process id and a random part. */
   readonly id?: string | undefined;
   /** What it executes them with: registry, hooks, middleware, dependencies, serializer. Default: a new one. */
   readonly runtime?: FlowRuntime | undefined;
@@ -36,7 +37,7 @@ export const readWorkerOptions = anObjectOf<WorkerOptions>({
   engine: anEngine,
   workflows: aValue('an array of flows or blueprints', (value) => Array.isArray(value) && value.length > 0),
   concurrency: aValue('a whole number of at least 1', (value) => Number.isSafeInteger(value) && (value as number) >= 1),
-  id: aName,
+  id: aText,
   runtime: aValue('a FlowRuntime', (value) => value instanceof FlowRuntime),
   lockDuration: (value, field) => {
     if (anInterval(value, field) < 500) throw invalid(field, 'a whole number of milliseconds of at least 500', value);
