@@ -1,4 +1,5 @@
 import { AbortError } from 'p-retry';
+import { asJson, asLines, type Failure, type Holder, hide, named } from './failures.js';
 
 /** Thrown by an action to stop retrying at once. The failure that comes out is its `originalError`. From p-retry. */
 export { AbortError };
@@ -24,20 +25,44 @@ export class TimeoutError extends Error {
  * Some of the actions of `parallel` or `map` failed, after all of them had settled.
  *
  * `errors` are the failures in order; `results` is every settled result, in the shape that the call would have
- * resolved with: an array for a list of actions, an object for an object of actions.
+ * resolved with: an array for a list of actions, an object for an object of actions. The message names the items or keys
+ * that failed first. Logs, `JSON.stringify` and terminals show failures, and no result of an action that succeeded.
  */
 export class ParallelError<Results = unknown> extends AggregateError {
   override readonly name = 'ParallelError';
   readonly code = 'ERR_PARALLEL';
+  declare readonly results: Results;
 
-  constructor(
-    errors: readonly Error[],
-    readonly results: Results,
-  ) {
-    const total = Object.keys(results as object).length;
-    const first = errors[0]?.message.slice(0, 200);
-    super(errors, `${errors.length} of ${total} parallel actions failed, the first with: ${first}`);
+  constructor(errors: readonly Error[], results: Results) {
+    const total = Object.keys(Object(results)).length;
+    const failures = named(failuresOf(errors, results), errors.length);
+    super(errors, `${errors.length} of ${total} parallel actions failed: ${failures}`);
+    hide(this, 'results', results);
   }
+
+  toJSON(): object {
+    return asJson(holderOf(this));
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return asLines(holderOf(this));
+  }
+}
+
+function holderOf(error: ParallelError): Holder {
+  return { error, failures: () => failuresOf(error.errors, error.results), count: error.errors.length };
+}
+
+/** Every failure, with its item or key; by number where the results do not say. */
+function* failuresOf(errors: readonly unknown[], results: unknown): Generator<Failure> {
+  const isList = Array.isArray(results);
+  let index = 0;
+  for (const key of Object.keys(Object(results))) {
+    const settled = (results as Readonly<Record<string, PromiseSettledResult<unknown> | undefined>>)[key];
+    if (settled?.status !== 'rejected') continue;
+    yield { label: isList ? `item ${key}` : JSON.stringify(key.slice(0, 100)), reason: errors[index++] };
+  }
+  for (; index < errors.length; index++) yield { label: `failure ${index + 1}`, reason: errors[index] };
 }
 
 /**

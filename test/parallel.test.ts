@@ -96,7 +96,7 @@ describe('parallel', () => {
     expect(error).toBeInstanceOf(ParallelError);
     expect(error).toBeInstanceOf(AggregateError);
     expect(error.code).toBe('ERR_PARALLEL');
-    expect(error.message).toBe('2 of 3 parallel actions failed, the first with: a');
+    expect(error.message).toBe('2 of 3 parallel actions failed: item 0: a; item 2: c');
     expect(error.errors).toEqual([new Error('a'), new Error('c')]);
     expect(error.results).toEqual([
       { status: 'rejected', reason: new Error('a') },

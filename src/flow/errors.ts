@@ -1,4 +1,5 @@
 import { kindOf } from '../errors.js';
+import { hide } from '../failures.js';
 
 /** One thing that is wrong with a blueprint. */
 export interface Fault {
@@ -18,16 +19,23 @@ const longestLine = 200;
 export class BlueprintError extends TypeError {
   override readonly name = 'BlueprintError';
   readonly code = 'ERR_BLUEPRINT';
+  declare readonly faults: readonly Fault[];
 
   constructor(
     readonly blueprintId: string,
-    readonly faults: readonly Fault[],
+    faults: readonly Fault[],
   ) {
     const lines = faults.slice(0, mostSpeltOut).map(({ message }) => `\n- ${message.slice(0, longestLine)}`);
     const more = faults.length > mostSpeltOut ? `\n- and ${faults.length - mostSpeltOut} more` : '';
     super(
       `the blueprint "${blueprintId}" has ${faults.length} fault${faults.length === 1 ? '' : 's'}:${lines.join('')}${more}`,
     );
+    hide(this, 'faults', faults);
+  }
+
+  toJSON(): object {
+    const { name, code, message, blueprintId, faults } = this;
+    return { name, code, message, blueprintId, faults };
   }
 }
 

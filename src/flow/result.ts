@@ -1,3 +1,4 @@
+import { asJson, asLines, type Failure, type Holder, hide, named } from '../failures.js';
 import type { NodeError } from './errors.js';
 
 /** The data that the nodes of a run share. A node's output is in it under the node's id. */
@@ -60,16 +61,39 @@ export interface WorkflowResult<State extends object = Context> {
   readonly snapshot: string;
 }
 
-/** A run has failed: what the process of a flow rejects with, and the cause where a sub-flow fails its node. */
+/**
+ * A run has failed: what the process of a flow rejects with, and the cause where a sub-flow fails its node. `errors` are
+ * the failures that no fallback saved. Logs, `JSON.stringify` and terminals show these, and no data of the run.
+ */
 export class WorkflowError extends AggregateError {
   override readonly name = 'WorkflowError';
   readonly code = 'ERR_WORKFLOW';
+  declare readonly result: WorkflowResult;
 
   constructor(
     readonly flowId: string,
-    readonly result: WorkflowResult,
+    result: WorkflowResult,
   ) {
     const unsaved = result.errors.filter(({ recoveredBy }) => recoveredBy === undefined);
-    super(unsaved, `flow "${flowId}" ${result.status}${unsaved[0] === undefined ? '' : `: ${unsaved[0].message}`}`);
+    const failures = unsaved.length === 0 ? '' : `: ${named(failuresOf(unsaved), unsaved.length)}`;
+    super(unsaved, `flow "${flowId}" ${result.status}${failures}`);
+    hide(this, 'result', result);
   }
+
+  toJSON(): object {
+    return { ...asJson(holderOf(this)), flowId: this.flowId };
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return asLines(holderOf(this));
+  }
+}
+
+function holderOf(error: WorkflowError): Holder {
+  return { error, failures: () => failuresOf(error.errors), count: error.errors.length };
+}
+
+/** The failures of nodes say themselves which node they are of. */
+function* failuresOf(errors: readonly unknown[]): Generator<Failure> {
+  for (const reason of errors) yield { reason };
 }

@@ -49,7 +49,7 @@ describe('plain lines', () => {
       '▸ nightly import › broken  begins',
       '✓ nightly import › signIn  …',
       '✗ nightly import › broken  …, broken',
-      '✗ nightly import › parallel  …, 2 of 2, 1 failed, 1 of 2 parallel actions failed, the first with: broken',
+      '✗ nightly import › parallel  …, 2 of 2, 1 failed, 1 of 2 parallel actions failed: item 1: broken',
       '✗ nightly import  …, 4 tasks, 1 failed, 1 retry',
     ]);
   });

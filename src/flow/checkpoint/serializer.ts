@@ -1,4 +1,5 @@
 import { DevalueError, parse, stringify } from 'devalue';
+import { hide } from '../../failures.js';
 import { SerializationError } from '../errors.js';
 
 /** Writes values as text and reads them back. */
@@ -22,6 +23,8 @@ export class DefaultSerializer implements Serializer {
         throw new SerializationError('', 'cannot be saved: it is nested too deep', { cause: error });
       }
       if (!(error instanceof DevalueError)) throw error;
+      // It holds the value, and all that is around it.
+      for (const name of ['value', 'root']) hide(error, name, undefined);
       throw new SerializationError(pathOf(error.path), `cannot be saved: ${explain(error)}`, { cause: error });
     }
   }
