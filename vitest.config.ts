@@ -19,6 +19,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/needs/setup.ts'],
     typecheck: { include: ['test/types/*.test-d.ts'] },
     pool: 'forks',
     // Most of the time tests wait: for locks to expire, for servers to start.
@@ -27,7 +28,8 @@ export default defineConfig({
     testTimeout: 20_000,
     // What comes soon comes later where other tests run beside.
     expect: { poll: { timeout: 5_000 } },
-    reporters: process.env.CI ? ['default', ['json', { outputFile: 'coverage/tests.json' }]] : ['default'],
+    reporters: ['default', './test/needs/reporter.ts', ...(process.env.CI ? ['json'] : [])],
+    outputFile: { json: 'coverage/tests.json' },
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

@@ -2,13 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { browserPath, goTo, open, useBrowser, violationsIn } from './fixtures/browser.js';
+import { describeWith } from '../needs/describe-with.js';
+import { goTo, open, useBrowser, violationsIn } from './fixtures/browser.js';
 import { type PageServer, servePage } from './fixtures/page-server.js';
 import { emptyWorld, hostile, richWorld } from './fixtures/page-world.js';
 
 const runPath = (runId: string) => `/runs/${encodeURIComponent(runId)}`;
 
-describe.skipIf(browserPath === undefined)('the page of the dashboard, as it looks (needs Chromium)', () => {
+describeWith('chromium', 'the page of the dashboard, as it looks', () => {
   const built = useBrowser();
   let server: PageServer;
 

@@ -1,12 +1,13 @@
 import { type ServedDashboard, type ServeOptions, serveDashboard } from 'orchestrator/dashboard';
 import type { Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { browserPath, closePages, goTo, open, useBrowser } from './fixtures/browser.js';
+import { describeWith } from '../needs/describe-with.js';
+import { closePages, goTo, open, useBrowser } from './fixtures/browser.js';
 import { openSite, type Site } from './fixtures/site.js';
 
 const token = 'a-token-of-this-test';
 
-describe.skipIf(browserPath === undefined)('the page of the dashboard (needs Chromium)', () => {
+describeWith('chromium', 'the page of the dashboard', () => {
   const built = useBrowser();
   let site: Site;
   let served: ServedDashboard;

@@ -2,7 +2,7 @@ import { Cluster } from 'ioredis';
 import { type Engine, memory, pglite, postgres, redis } from 'orchestrator/distributed';
 import { type ConformanceOptions, conformanceOf } from 'orchestrator/distributed/testing';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { startPostgres } from './servers/postgres.js';
+import { describeWithPostgres, startPostgres } from './servers/postgres.js';
 import { temporaryDirectory } from './servers/reaper.js';
 import { describeWithRedis, type RedisCluster, startRedis, startRedisCluster } from './servers/redis.js';
 
@@ -19,7 +19,7 @@ const engines: readonly Tested[] = [
   { name: 'memory()', describe, create: async () => memory() },
   { name: 'redis(url)', describe: describeWithRedis, ...onRedis() },
   { name: 'redis(cluster)', describe: describeWithRedis, ...onCluster() },
-  { name: 'postgres(url)', describe, ...onPostgres() },
+  { name: 'postgres(url)', describe: describeWithPostgres, ...onPostgres() },
   // One process has it, and one connection: there is no second engine on it.
   { name: 'pglite(directory)', describe, create: async () => pglite(await temporaryDirectory()) },
 ];

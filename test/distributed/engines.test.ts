@@ -9,7 +9,7 @@ import { persistently } from '../../src/distributed/sql/transient.js';
 import { loadPeers } from '../../src/peers.js';
 import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';
-import { type PostgresServer, startPostgres } from './servers/postgres.js';
+import { describeWithPostgres, type PostgresServer, startPostgres } from './servers/postgres.js';
 import { removeDirectory, temporaryDirectory } from './servers/reaper.js';
 import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';
 
@@ -89,7 +89,7 @@ describe('a database that is away', () => {
   });
 });
 
-describe('on Postgres', () => {
+describeWithPostgres('on Postgres', () => {
   let server: PostgresServer;
 
   beforeAll(async () => {

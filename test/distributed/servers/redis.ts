@@ -1,6 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { Redis } from 'ioredis';
-import { describe } from 'vitest';
+import { describeWith } from '../../needs/describe-with.js';
 import { eventually } from './eventually.js';
 import { temporaryDirectory } from './reaper.js';
 import { launch, type Server } from './server.js';
@@ -18,15 +17,9 @@ export interface RedisCluster {
 
 const command = 'redis-server';
 
-/** Whether `redis-server` is installed. */
-export function isRedisThere(): boolean {
-  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
-}
-
 /** `describe` for tests that need `redis-server`: skipped without it, with a name that says so. */
 export function describeWithRedis(name: string, tests: () => void): void {
-  const there = isRedisThere();
-  describe.skipIf(!there)(there ? name : `${name} (skipped: ${command} is not installed)`, tests);
+  describeWith(command, name, tests);
 }
 
 /** A Redis server. What is written to it outlives a restart only if it is durable: then each write is on the disk. */

@@ -5,10 +5,10 @@ import pg from 'pg';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { rejection } from '../../support.js';
 import { eventually } from './eventually.js';
-import { createDatabase, type PostgresServer, startPostgres } from './postgres.js';
+import { createDatabase, describeWithPostgres, type PostgresServer, startPostgres } from './postgres.js';
 import { killWorkerProcesses, startWorkerProcess } from './processes.js';
 import { startProxy } from './proxy.js';
-import { describeWithRedis, isRedisThere, startRedis, startRedisCluster } from './redis.js';
+import { describeWithRedis, startRedis, startRedisCluster } from './redis.js';
 
 const echo = new URL('./fixtures/echo.ts', import.meta.url);
 const leaving = new URL('./fixtures/leaving.ts', import.meta.url);
@@ -58,10 +58,6 @@ describeWithRedis('a Redis server', () => {
     expect(isRunning(server.pid)).toBe(false);
   });
 
-  it('is known to be there', () => {
-    expect(isRedisThere()).toBe(true);
-  });
-
   it('starts beside others on a port of its own', async () => {
     const servers = await Promise.all(Array.from({ length: 10 }, () => startRedis()));
     expect(new Set(servers.map(({ port }) => port)).size).toBe(10);
@@ -85,7 +81,7 @@ describeWithRedis('a Redis server', () => {
   });
 });
 
-describe('a Postgres server', () => {
+describeWithPostgres('a Postgres server', () => {
   let server: PostgresServer;
 
   beforeAll(async () => {

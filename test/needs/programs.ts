@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** A program that some tests need, and that npm does not bring. */
+interface Needed {
+  /** The names that it may have. */
+  readonly commands: readonly string[];
+  /** Arguments with which it ends at once, and well. */
+  readonly check: readonly string[];
+  readonly howToGetIt: string;
+}
+
+const install = (debian: string, homebrew: string) => `\`apt-get install ${debian}\`, or \`brew install ${homebrew}\``;
+
+export const programs = {
+  'redis-server': { commands: ['redis-server'], check: ['--version'], howToGetIt: install('redis-server', 'redis') },
+  chromium: {
+    commands: ['chromium', 'chromium-browser', 'google-chrome'],
+    check: ['--version'],
+    howToGetIt: install('chromium', '--cask chromium'),
+  },
+  tmux: { commands: ['tmux'], check: ['-V'], howToGetIt: install('tmux', 'tmux') },
+} as const satisfies Record<string, Needed>;
+
+export type Program = keyof typeof programs;
+
+/** The path of a program; undefined if it is not installed, or does not run. */
+export function pathOf(program: Program): string | undefined {
+  const { commands, check }: Needed = programs[program];
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return commands
+    .flatMap((command) => folders.map((folder) => join(folder, command)))
+    .find((path) => existsSync(path) && spawnSync(path, check, { stdio: 'ignore' }).status === 0);
+}
