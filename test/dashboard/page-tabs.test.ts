@@ -1,7 +1,8 @@
 import { type ServedDashboard, serveDashboard } from 'orchestrator/dashboard';
 import type { Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { browserPath, closePages, open, useBrowser } from './fixtures/browser.js';
+import { describeWith } from '../needs/describe-with.js';
+import { closePages, open, useBrowser } from './fixtures/browser.js';
 import { openSite, type Site } from './fixtures/site.js';
 
 const token = 'a-token-of-this-test';
@@ -17,7 +18,7 @@ const brokenWorkers = `
   window.SharedWorker = class extends EventTarget { port = new MessageChannel().port1; };
 `;
 
-describe.skipIf(browserPath === undefined)('tabs of one browser (need Chromium)', () => {
+describeWith('chromium', 'tabs of one browser', () => {
   const built = useBrowser();
   let site: Site;
   let served: ServedDashboard;
