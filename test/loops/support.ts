@@ -42,3 +42,10 @@ export function states(orchestrator: WorkflowOrchestrator): string[] {
   orchestrator.on('state', ({ loopId, state }) => lines.push(`${loopId} ${state}`));
   return lines;
 }
+
+/** How long something took, with what it gave. */
+export async function timed<Value>(promise: Promise<Value>): Promise<readonly [Value, number]> {
+  const start = performance.now();
+  const value = await promise;
+  return [value, performance.now() - start];
+}

@@ -6,6 +6,7 @@ import { Orchestrator } from '../../orchestrator.js';
 import { originOf } from '../../origin.js';
 import type { Policies } from '../../policy.js';
 import { type Core, currentScope, detached, type Scope } from '../../process.js';
+import { answer } from '../answer.js';
 import type { ErrorPolicy, RestartPolicy } from '../definition.js';
 import { LoopStateError } from '../errors.js';
 import type { LetterMessage, LoopMetrics, LoopState, NodeState } from '../health.js';
@@ -37,6 +38,9 @@ interface Verdict {
   readonly policy: Exclude<ErrorPolicy, 'continue'>;
   readonly error: Error;
 }
+
+/** How long a node may go on after signals have aborted, before its loop cleans up and ends without it. In milliseconds. */
+const patience = 500;
 
 /** A payload that is to be given to a node once more. */
 interface Replay {
@@ -79,9 +83,14 @@ export class LoopManager implements ChainOwner {
   #pace: Pace;
   #verdict: Verdict | undefined = undefined;
   #isPaused = false;
+  #hasRun = false;
+  #hasEnded = false;
   #stop: 'now' | 'drained' | undefined = undefined;
   #onPaused: (() => void)[] = [];
   #life: Promise<LoopEnd> | undefined = undefined;
+  /** Rejects when a node goes on for too long after an abort. */
+  readonly #hung = answer<never>();
+  #hungTimer: NodeJS.Timeout | undefined = undefined;
 
   constructor(
     readonly plan: LoopPlan,
@@ -125,6 +134,8 @@ export class LoopManager implements ChainOwner {
     const ended = this.#life;
     const end = await Promise.race([isRunning, ended]);
     if (end !== undefined && end.reason === 'error') throw end.error;
+    if (end !== undefined && !this.#hasRun)
+      throw new LoopStateError(this.loopId, 'stopped', 'it was stopped before it had begun');
     return { ended };
   }
 
@@ -154,10 +165,15 @@ export class LoopManager implements ChainOwner {
     this.#attention.ask();
   }
 
-  /** Ends it at once: signals abort, nothing new is begun. What does not end by itself is left behind. */
+  /**
+   * Ends it at once: signals abort, nothing new is begun. A node that goes on for half a second more is left behind; nodes clean
+   * up all the same.
+   */
   abort(reason: Error): void {
+    if (this.#isOver || this.signal.aborted) return;
     this.#stop = 'now';
     if (this.#iteration !== undefined) this.#iteration.isCut = true;
+    this.#hungTimer = setTimeout(() => this.#hung.reject(reason), patience);
     this.#abort.abort(reason);
     this.#attention.ask();
   }
@@ -243,32 +259,47 @@ export class LoopManager implements ChainOwner {
     this.#scope = currentScope() as Scope;
     let end: LoopEnd;
     try {
-      const { schedule, reads, producerBackoff } = this.plan;
-      if (schedule !== undefined) this.#pace = new Pace(this.#attention, await ticksOf(schedule), producerBackoff);
-      if (reads !== undefined) this.#inlet = this.host.inlet(reads);
-      await this.#setUp();
-      this.#become('running');
-      began();
-      takePart(1);
-      try {
-        end = await this.#repeat();
-      } finally {
-        takePart(-1);
-      }
-      this.#become('stopping');
-      await this.#nodes?.settled();
-      end = this.#lastVerdict(end);
+      end = await this.#unlessHung(this.#run(began));
     } catch (error) {
-      end = { reason: 'error', error: failureOf(error, this.loopId) };
+      const isLeft = this.signal.aborted && error === this.signal.reason;
+      end = isLeft ? { reason: 'stopped' } : { reason: 'error', error: failureOf(error, this.loopId) };
     }
     const failure = await this.#cleanUp();
     this.#returnReplays();
     return this.#over(failure === undefined || end.reason === 'error' ? end : { reason: 'error', error: failure });
   }
 
+  /** From set-up until nothing is under way any more. */
+  async #run(began: () => void): Promise<LoopEnd> {
+    const { schedule, reads, producerBackoff } = this.plan;
+    if (schedule !== undefined) this.#pace = new Pace(this.#attention, await ticksOf(schedule), producerBackoff);
+    if (reads !== undefined) this.#inlet = this.host.inlet(reads);
+    await this.#setUp();
+    this.#hasRun = true;
+    this.#become('running');
+    began();
+    let end: LoopEnd;
+    takePart(1);
+    try {
+      end = await this.#unlessHung(this.#repeat());
+    } finally {
+      takePart(-1);
+    }
+    this.#become('stopping');
+    await this.#nodes?.settled();
+    return this.#lastVerdict(end);
+  }
+
+  /** Like the work, unless a node goes on for too long after an abort. */
+  #unlessHung<Value>(work: Promise<Value>): Promise<Value> {
+    return Promise.race([work, this.#hung.promise]);
+  }
+
   #over(end: LoopEnd): LoopEnd {
+    clearTimeout(this.#hungTimer);
     this.#error = end.error ?? this.#error;
     this.#become(end.reason === 'error' ? 'error' : 'stopped', end.error);
+    this.#hasEnded = true;
     this.#nobodyWaits();
     return end;
   }
@@ -494,7 +525,7 @@ export class LoopManager implements ChainOwner {
     };
     this.#nodes = new Nodes(this.plan.nodes, bench, this.#nodes);
     this.#chain = new Chain(this.#nodes.runners, this);
-    await this.#nodes.setUp();
+    await this.#nodes.setUp(this.signal);
   }
 
   #configOf({ id, definition }: PlannedNode): NodeConfig {
@@ -532,7 +563,8 @@ export class LoopManager implements ChainOwner {
   }
 
   #become(state: LoopState, error?: Error): void {
-    if (this.#state === state) return;
+    // A node that was left behind may come to its end.
+    if (this.#state === state || (this.#hasEnded && state !== 'stopped' && state !== 'error')) return;
     this.#state = state;
     this.host.report({ type: 'state', state, ...(error === undefined ? {} : { error }) });
   }

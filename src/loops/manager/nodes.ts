@@ -31,9 +31,13 @@ export class Nodes {
     return [...this.runners.values()].map(({ health }) => health);
   }
 
-  /** One after the other, in order of definition. */
-  async setUp(): Promise<void> {
-    for (const runner of this.runners.values()) await runner.setUp();
+  /** One after the other, in order of definition, until the signal aborts. */
+  async setUp(signal: AbortSignal): Promise<void> {
+    for (const runner of this.runners.values()) {
+      signal.throwIfAborted();
+      await runner.setUp();
+    }
+    signal.throwIfAborted();
   }
 
   /** Each node, whatever becomes of the others. @returns the first error */

@@ -1,7 +1,8 @@
 import type { Carrier } from '../../instrumentation.js';
 import { LoopStateError } from '../errors.js';
 import type { Inlet, LoopEvent, LoopHost } from '../host.js';
-import type { HostedLoop } from '../pools/pool.js';
+import type { LoopEnd } from '../manager/loop-manager.js';
+import type { HostedLoop, LoopShape } from '../pools/pool.js';
 import type { Reader } from '../queues/message-queue.js';
 
 /** What a loop is given by its orchestrator: the same for all its lives. */
@@ -13,31 +14,75 @@ export interface Surroundings {
   onEvent(event: LoopEvent): void;
 }
 
-/** One life of a loop, and what it may do to the world until it is over: after that nothing counts that comes of it. */
+/**
+ * One life of a loop, from the moment its thread or process is made. After its end nothing counts that comes of it, and
+ * nobody waits for it any more, whatever its code does.
+ */
 export class Life implements LoopHost {
   #isOver = false;
+  #hasStarted = false;
+  /** If true, it goes on until its queue is empty; it ends then if no more messages come. */
+  #isReadingOn = false;
   #isDraining = false;
   #inlet: Reader | undefined = undefined;
-  readonly #blocked = new Set<(reason: Error) => void>();
+  /** Pushes that wait for room: what breaks them off, and the queue. */
+  readonly #blocked = new Map<(reason: Error) => void, string>();
+  #giveUp: (reason: Error) => void = () => {};
+  /** Rejects when the life is ended. */
+  readonly #givenUp: Promise<never>;
 
   constructor(
     private readonly loopId: string,
     readonly hosted: HostedLoop,
     private readonly around: Surroundings,
     private readonly onEvent: (event: LoopEvent) => void,
-  ) {}
+  ) {
+    this.#givenUp = new Promise((_, reject) => {
+      this.#giveUp = reject;
+    });
+    this.#givenUp.catch(() => undefined);
+  }
 
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Whether it surely has nothing under way: it reads a queue, and has no message of it. */
+  /** If false, it is being made ready: no node of it has run. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
+  /** If true, nothing is under way for certain: it reads a queue, and has no message of it. */
   get isIdle(): boolean {
     return this.#inlet !== undefined && this.#inlet.held === 0;
   }
 
+  /** The queues in which it waits for room. */
+  get waitsIn(): ReadonlySet<string> {
+    return new Set(this.#blocked.values());
+  }
+
   get cursor(): unknown {
     return this.around.cursor;
+  }
+
+  /** @throws {LoopStateError} where it is ended before it is ready */
+  prepare(): Promise<LoopShape> {
+    return Promise.race([this.hosted.prepare(), this.#givenUp]);
+  }
+
+  /**
+   * Starts it, and resolves with its end when it runs.
+   *
+   * @throws {LoopStateError} where it is ended before it runs
+   */
+  async start(options: { readonly paused: boolean }): Promise<() => Promise<LoopEnd>> {
+    this.#hasStarted = true;
+    const starting = this.hosted.start(this, options);
+    // It is to drain from its first iteration on.
+    if (this.#isReadingOn) this.hosted.stop({ drain: true });
+    const { ended } = await Promise.race([starting, this.#givenUp]);
+    return () => Promise.race([ended, this.#givenUp]);
   }
 
   inlet(queue: string): Inlet {
@@ -51,7 +96,7 @@ export class Life implements LoopHost {
     const pushed = this.around.push(queue, value, carrier);
     if (pushed === undefined) return undefined;
     return new Promise((resolve, reject) => {
-      this.#blocked.add(reject);
+      this.#blocked.set(reject, queue);
       pushed.then(resolve, reject).finally(() => this.#blocked.delete(reject));
     });
   }
@@ -64,21 +109,32 @@ export class Life implements LoopHost {
     if (!this.#isOver) this.onEvent(event);
   }
 
+  /** Has it go on until the end of its queue, although it is paused or waits to restart. */
+  readOn(): void {
+    this.#isReadingOn = true;
+    if (this.#hasStarted) this.hosted.stop({ drain: true });
+  }
+
   /** There will be no more messages than there are. */
   drain(): void {
     this.#isDraining = true;
     this.#inlet?.end();
+    this.readOn();
   }
 
-  /** Pushes that wait for room wait no longer. */
+  /** Signals abort. Pushes that wait for room wait no longer. */
   abort(reason: Error): void {
-    for (const reject of this.#blocked) reject(reason);
+    this.hosted.abort(reason);
+    for (const reject of this.#blocked.keys()) reject(reason);
   }
 
-  /** What it has not acknowledged is for others, or for the next life. */
-  end(): void {
+  /** What it has not acknowledged is for others, or for the next life. Its thread or process is terminated. */
+  async end(): Promise<boolean> {
     this.#isOver = true;
     this.#inlet?.close();
-    this.abort(new LoopStateError(this.loopId, 'stopped', 'what it pushed waited for room'));
+    for (const reject of this.#blocked.keys())
+      reject(new LoopStateError(this.loopId, 'stopped', 'what it pushed waited for room'));
+    this.#giveUp(new LoopStateError(this.loopId, 'stopped', 'it was stopped before it had begun'));
+    return this.hosted.terminate();
   }
 }

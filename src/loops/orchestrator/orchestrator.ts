@@ -123,14 +123,18 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     const named = loopId === undefined ? undefined : this.#get(loopId);
     const stopped = new Set<string>();
     this.#starts.add(stopped);
+    const isStopped = () => stopped.has(everything) || (loopId !== undefined && stopped.has(loopId));
+    const stoppedEarly = () => new LoopStateError(loopId ?? '', 'stopped', 'it was stopped before it had begun');
     try {
       await this.#opened();
+    } catch (error) {
+      throw isStopped() ? stoppedEarly() : error;
     } finally {
       this.#starts.delete(stopped);
     }
-    if (stopped.has(everything) || (loopId !== undefined && stopped.has(loopId))) {
+    if (isStopped()) {
       await this.#discard();
-      throw new LoopStateError(loopId ?? '', 'stopped', 'it was stopped before it had begun');
+      throw stoppedEarly();
     }
     if (named?.isRunning) throw new LoopStateError(named.id, named.state, 'it has been started');
     const idle = [...this.#loops.values()].filter(({ isRunning }) => !isRunning);
@@ -200,6 +204,8 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     const named = loopId === undefined ? undefined : this.#get(loopId);
     if (named !== undefined) this.#want(named.id, 'stopped');
     for (const start of this.#starts) start.add(loopId ?? everything);
+    // Whoever loads a module that takes its time, or never ends, is not waited for.
+    if (loopId === undefined) await this.#discard();
     const stopped = (named === undefined ? [...this.#loops.values()] : [named]).filter(({ isRunning }) => isRunning);
     const loops = await this.#stopInTime(stopped, deadline, drain);
     const queues = this.#queues?.metrics() ?? [];
@@ -298,13 +304,16 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   async #stopInTime(stopped: readonly Supervisor[], deadline: number, drain: boolean): Promise<StopReport[]> {
     const late = new AbortController();
     const reports: StopReport[] = [];
-    const stopping = stopInOrder(stopped, this.#queues, { drain, signal: late.signal }, reports);
+    const isReading = (loopId: string) => this.#loops.get(loopId)?.isReading === true;
+    const stopping = stopInOrder(stopped, { queues: this.#queues, drain, signal: late.signal, isReading }, reports);
     const fallback = () => undefined;
     if ((await pTimeout(stopping, { milliseconds: Math.max(deadline, 1), fallback })) !== undefined) return reports;
     late.abort();
-    const reason = new LoopStateError('', 'stopping', `it did not end within ${deadline} ms`);
     const inTime = [...reports];
-    const aborted = await Promise.all(stopped.map((supervisor) => supervisor.abort(reason)));
+    const problem = `it did not end within ${deadline} ms`;
+    const aborted = await Promise.all(
+      stopped.map((supervisor) => supervisor.abort(new LoopStateError(supervisor.id, 'stopping', problem))),
+    );
     return [...inTime, ...aborted.filter((report) => report !== undefined)];
   }
 
@@ -328,6 +337,8 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
         this.#isStoreOpen = this.#options.store !== undefined;
       }
       if (this.#isClosed) throw new LoopStateError('', 'stopped', 'it was closed');
+      if ([...this.#starts].every((stopped) => stopped.has(everything)))
+        throw new LoopStateError('', 'stopped', 'it was stopped before it had begun');
       await all([...this.#loops.values()].map((supervisor) => supervisor.prepare()));
       checkWorkflow(this.#shapes, this.#definitions);
     } catch (error) {

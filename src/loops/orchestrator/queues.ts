@@ -14,6 +14,8 @@ const atOnce = 10_000;
 /** The queues of a workflow, and the way of messages: loops push by name, and whoever reads it gets them. */
 export class Queues {
   readonly #queues = new Map<string, MessageQueue | Topic>();
+  /** The loops that read a queue. */
+  readonly #readers = new Map<string, readonly string[]>();
 
   constructor(
     definitions: ReadonlyMap<string, QueueDefinition>,
@@ -28,6 +30,7 @@ export class Queues {
           ? new Topic(name, readers, (loopId) => this.#optionsOf(name, definition, `${name}/${loopId}`))
           : new MessageQueue(this.#optionsOf(name, definition, name));
       this.#queues.set(name, queue);
+      this.#readers.set(name, readers);
     }
   }
 
@@ -46,6 +49,13 @@ export class Queues {
   pushAgain(name: string, loopId: string, value: unknown, carrier?: Carrier): void | Promise<void> {
     const queue = this.get(name);
     return queue instanceof Topic ? queue.pushTo(loopId, value, carrier) : queue.push(value, carrier);
+  }
+
+  /** If true, someone waits for room in the queue, and no loop that `isReading` would make it. */
+  isStuck(name: string, isReading: (loopId: string) => boolean): boolean {
+    const queue = this.get(name);
+    if (queue instanceof Topic) return queue.isStuck(isReading);
+    return queue.metrics.blocked > 0 && !(this.#readers.get(name) ?? []).some(isReading);
   }
 
   /** Nothing is read any more: who waits for room fails. */

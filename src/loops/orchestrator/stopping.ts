@@ -1,29 +1,38 @@
+import pTimeout from 'p-timeout';
+import { LoopStateError } from '../errors.js';
 import { isBehind, type NamedShape } from '../workflow.js';
 import type { Queues } from './queues.js';
 import type { StopReport, Supervisor } from './supervisor.js';
 
-/** Milliseconds between two looks at queues of loops that feed each other. */
+/** Milliseconds between two looks at queues while loops are being stopped. */
 const look = 10;
 
-export interface Draining {
-  /** Whether loops that read queues go on until these are empty. */
+export interface Stopping {
+  readonly queues: Queues | undefined;
+  /** If true, loops that read queues go on until these are empty. */
   readonly drain: boolean;
   /** Aborts when there is no time left. */
   readonly signal: AbortSignal;
+  /** If true, the loop takes messages from its queue, or will. */
+  readonly isReading: (loopId: string) => boolean;
 }
 
 /**
- * Stops loops in the order of what they push: who waits for room in a queue gets it from those who read it. Where all have
- * ended that push to a queue, who reads it ends, when it is to drain not before the queue is empty. Loops that feed each other are stopped together, when nothing is left in their queues.
+ * Stops loops in the order of what they push: who waits for room in a queue gets it from those who read it. When all have
+ * ended that push to a queue, who reads it ends, when it is to drain not before the queue is empty. Loops that feed each
+ * other are stopped together, when nothing is left in their queues. A loop that waits for room in a queue which no loop reads
+ * is aborted: it would wait in vain.
  *
  * @returns how they have ended; each is noted in `reports` when it has
  */
 export async function stopInOrder(
   loops: readonly Supervisor[],
-  queues: Queues | undefined,
-  { drain, signal }: Draining,
+  stopping: Stopping,
   reports: StopReport[],
 ): Promise<StopReport[]> {
+  const { drain, signal } = stopping;
+  // Whoever is pushed to must not be paused, or wait for its restart, while others wait for room.
+  if (drain) for (const supervisor of loops) if (reads(supervisor)) supervisor.stop('read on');
   const left = new Set(loops);
   const isFirst = (supervisor: Supervisor) => {
     const others = [...left].filter((other) => other !== supervisor).map(shapeOf);
@@ -31,14 +40,12 @@ export async function stopInOrder(
   };
   while (left.size > 0) {
     const first = [...left].filter(isFirst);
-    const stopping = first.length > 0 ? first : [...left];
-    if (first.length === 0 && drain) await quiet(stopping, queues, signal);
+    const next = first.length > 0 ? first : [...left];
+    if (first.length === 0 && drain) await quiet(next, stopping);
     if (signal.aborted) break;
     await Promise.all(
-      stopping.map(async (supervisor) => {
-        const { ended } = supervisor;
-        supervisor.stop({ drain: drain && supervisor.shape.reads !== undefined });
-        const report = await ended;
+      next.map(async (supervisor) => {
+        const report = await stopOne(supervisor, stopping);
         left.delete(supervisor);
         if (report !== undefined) reports.push(report);
       }),
@@ -51,12 +58,43 @@ export function shapeOf({ id, shape: { reads, pushes } }: Supervisor): NamedShap
   return { id, reads, pushes };
 }
 
+async function stopOne(supervisor: Supervisor, stopping: Stopping): Promise<StopReport | undefined> {
+  const { ended } = supervisor;
+  if (ended === undefined) return undefined;
+  supervisor.stop(stopping.drain && reads(supervisor) ? 'drained' : 'now');
+  for (;;) {
+    const report = await pTimeout(ended, { milliseconds: look, fallback: () => undefined });
+    if (report !== undefined || stopping.signal.aborted) return report;
+    const aborted = await abortStuck(supervisor, stopping);
+    if (aborted !== undefined) return aborted;
+  }
+}
+
 /** Resolves when nothing is in the queues that loops read, or there is no time left. */
-async function quiet(loops: readonly Supervisor[], queues: Queues | undefined, signal: AbortSignal): Promise<void> {
-  const read = loops.flatMap(({ shape: { reads } }) => (reads === undefined ? [] : [queues?.get(reads)]));
-  while (!signal.aborted && read.some((queue) => queue?.isEmpty === false)) {
+async function quiet(loops: readonly Supervisor[], stopping: Stopping): Promise<void> {
+  const queues = loops.flatMap(({ shape: { reads } }) => (reads === undefined ? [] : [stopping.queues?.get(reads)]));
+  while (!stopping.signal.aborted && queues.some((queue) => queue?.isEmpty === false)) {
     await new Promise((resolve) => {
       setTimeout(resolve, look);
     });
+    const isStuck = loops.some((supervisor) => stuckIn(supervisor, stopping) !== undefined);
+    if (isStuck || !loops.every(({ isRunning }) => isRunning)) return;
   }
+}
+
+/** Aborts a loop that waits for room in vain. @returns how it has ended then */
+async function abortStuck(supervisor: Supervisor, stopping: Stopping): Promise<StopReport | undefined> {
+  const queue = stuckIn(supervisor, stopping);
+  if (queue === undefined) return undefined;
+  const problem = `it waits for room in the queue "${queue}", which no loop reads any more`;
+  return supervisor.abort(new LoopStateError(supervisor.id, 'stopping', problem));
+}
+
+function stuckIn({ waitsIn }: Supervisor, { queues, isReading }: Stopping): string | undefined {
+  for (const queue of waitsIn) if (queues?.isStuck(queue, isReading)) return queue;
+  return undefined;
+}
+
+function reads({ shape }: Supervisor): boolean {
+  return shape.reads !== undefined;
 }

@@ -5,19 +5,28 @@ import type { LoopMetrics, LoopState } from '../health.js';
 import type { LoopEvent } from '../host.js';
 import type { LoopEnd } from '../manager/loop-manager.js';
 import { Restarts } from '../manager/restarts.js';
-import type { HostedLoop, LoopReport, LoopShape } from '../pools/pool.js';
+import type { HostedLoop, LoopShape } from '../pools/pool.js';
 import { Life, type Surroundings } from './life.js';
-import { Rate } from './rate.js';
+import { Tally } from './tally.js';
 
 /** How a loop has been stopped. */
 export interface StopReport {
   readonly loopId: string;
   readonly reason: LoopEnd['reason'] | 'aborted' | 'terminated' | 'crashed';
+  /** Iterations since the loop was started, crashes and restarts included. */
   readonly iterations: number;
   /** Iterations and calls of non-blocking nodes that did not end. */
   readonly inFlight: number;
   readonly error?: Error | undefined;
 }
+
+/**
+ * How a loop is stopped. `read on`: it takes no notice of pauses and back-offs any more. `drained`: it ends when the queue that
+ * it reads is empty. `now`: behind the iteration that is under way. Each includes those before it.
+ */
+export type Stop = 'read on' | 'drained' | 'now';
+
+const stops: readonly (Stop | undefined)[] = [undefined, 'read on', 'drained', 'now'];
 
 /** How long a loop has, after signals have aborted, before it is left behind. In milliseconds. */
 const grace = 1_000;
@@ -29,23 +38,29 @@ interface Start {
 }
 
 /**
- * One loop over all its lives: it is started, stopped and started again, and, where its thread or process ends by itself,
+ * One loop over all its lives: it is started, stopped and started again, and, when its thread or process ends by itself,
  * made anew as its policy says. Its state is that of its life; between two lives, `stopped`, `restarting` or `error`.
+ *
+ *     made ready ─► started ─► ended
+ *         ▲            │
+ *         └─ back-off ◄┴─ crashed
+ *
+ * Asked to stop `now`, it is let go of where it is made ready or waits out a back-off; asked to drain, it goes on from there
+ * at once, since messages wait for it. A life that has not begun for the first time is let go of in both cases.
  */
 export class Supervisor {
   readonly id: string;
   shape: LoopShape = { reads: undefined, pushes: [], nodes: [], batch: 1 };
   #life: Life | undefined = undefined;
   #ended: Promise<StopReport> | undefined = undefined;
-  /** Ends it here, whatever becomes of its life. */
-  #leave: (report: StopReport) => void = () => {};
+  /** How it has ended, where it was left behind. */
+  #left: Promise<StopReport> | undefined = undefined;
+  #gone: Promise<boolean> = Promise.resolve(false);
   #state: LoopState = 'stopped';
   #error: Error | undefined = undefined;
-  #last: LoopReport | undefined = undefined;
-  readonly #rate = new Rate();
-  /** What lives before the current one have done. */
-  #before = { iterations: 0, errors: 0, restarts: 0 };
-  #isStopping = false;
+  readonly #tally = new Tally();
+  #stop: Stop | undefined = undefined;
+  #hasBegun = false;
   #isPaused = false;
   #endWait: (() => void) | undefined = undefined;
   readonly #crashes = new Restarts();
@@ -67,21 +82,38 @@ export class Supervisor {
     return this.#ended !== undefined;
   }
 
+  /** If true, it takes messages from its queue, now or when it has been made anew. */
+  get isReading(): boolean {
+    if (!this.isRunning || this.#stop === 'now') return false;
+    return this.#stop !== undefined || !(this.#isPaused || this.#state === 'paused');
+  }
+
+  /** The queues in which it waits for room. */
+  get waitsIn(): ReadonlySet<string> {
+    return this.#life?.waitsIn ?? new Set();
+  }
+
   /** How it ends; nothing for one that does not run. It never rejects. */
   get ended(): Promise<StopReport> | undefined {
     return this.#ended;
   }
 
-  /** Makes it ready, so that its shape is known. */
+  /**
+   * Makes it ready, so that its shape is known.
+   *
+   * @throws {LoopStateError} where it is let go of meanwhile
+   */
   async prepare(): Promise<Life> {
     this.#life ??= new Life(this.id, this.newLife(), this.around, (event) => this.#onEvent(event));
     const life = this.#life;
     try {
-      this.shape = await life.hosted.prepare();
+      this.shape = await life.prepare();
       return life;
     } catch (error) {
-      if (this.#life === life) this.#life = undefined;
-      if (!this.isRunning) this.#become('error', error as Error);
+      if (this.#life === life) {
+        this.#life = undefined;
+        if (!this.isRunning) this.#become('error', error as Error);
+      }
       throw error;
     }
   }
@@ -91,7 +123,7 @@ export class Supervisor {
     const life = this.#life;
     if (this.isRunning || life === undefined) return;
     this.#life = undefined;
-    await life.hosted.terminate();
+    await life.end();
   }
 
   /**
@@ -101,17 +133,14 @@ export class Supervisor {
    */
   start({ paused }: { readonly paused: boolean }): Promise<void> {
     if (this.isRunning) throw new LoopStateError(this.id, this.#state, 'it has been started');
-    this.#isStopping = false;
+    this.#stop = undefined;
+    this.#left = undefined;
+    this.#hasBegun = false;
     this.#isPaused = paused;
     this.#error = undefined;
+    this.#tally.started();
     return new Promise<void>((succeeded, failed) => {
-      const left = new Promise<StopReport>((resolve) => {
-        this.#leave = (report) => {
-          resolve(report);
-          failed(new LoopStateError(this.id, 'stopped', 'it was stopped before it had begun'));
-        };
-      });
-      const ended = Promise.race([this.#live({ succeeded, failed }), left]);
+      const ended = this.#live({ succeeded, failed });
       this.#ended = ended;
       void ended.then(() => {
         if (this.#ended === ended) this.#ended = undefined;
@@ -130,41 +159,38 @@ export class Supervisor {
     this.#life?.hosted.resume();
   }
 
-  stop({ drain }: { readonly drain: boolean }): void {
-    this.#isStopping = true;
+  stop(how: Stop): void {
+    if (stops.indexOf(how) > stops.indexOf(this.#stop)) this.#stop = how;
     this.#endWait?.();
-    if (drain) this.#life?.drain();
-    this.#life?.hosted.stop({ drain });
+    const life = this.#life;
+    if (life === undefined) return;
+    if (!life.hasStarted && (how === 'now' || !this.#hasBegun)) void this.#endLife();
+    else if (how === 'now') life.hosted.stop({ drain: false });
+    else if (how === 'drained') life.drain();
+    else life.readOn();
   }
 
-  /** Its time is over: signals abort; what does not end then is terminated, or left behind. */
+  /**
+   * Its time is over: signals abort; what does not end then is terminated, or left behind.
+   *
+   * @returns how it has ended; nothing for one that does not run
+   */
   async abort(reason: Error): Promise<StopReport | undefined> {
     const [ended, life] = [this.#ended, this.#life];
     if (ended === undefined) return undefined;
-    const { inFlight: beside = 0 } = life?.hosted.report() ?? {};
-    const inFlight = beside + (life?.isIdle === false ? 1 : 0);
-    this.#isStopping = true;
-    this.#endWait?.();
-    life?.hosted.abort(reason);
-    life?.abort(reason);
+    const { inFlight } = this.#reportOf('aborted', reason);
+    this.stop('now');
+    if (life?.isOver === false) life.abort(reason);
     const inTime = await pTimeout(ended, { milliseconds: grace, fallback: () => undefined });
-    if (inTime !== undefined) return { ...inTime, reason: 'aborted', inFlight };
+    if (inTime !== undefined) {
+      if (inTime.reason === 'crashed') return inTime;
+      return { error: reason, ...inTime, reason: 'aborted', inFlight };
+    }
     // It may have ended as this one gave up, and have been followed by another.
     if (this.#ended !== ended) return undefined;
-    const { iterations = 0 } = life?.hosted.report() ?? {};
-    this.#endLife();
-    const isGone = (await life?.hosted.terminate()) === true;
-    const report: StopReport = {
-      loopId: this.id,
-      reason: isGone ? 'terminated' : 'aborted',
-      iterations,
-      inFlight,
-      error: reason,
-    };
-    this.#become('stopped', reason);
-    this.#leave(report);
+    this.#left ??= this.#leave(reason, inFlight);
     await ended;
-    return report;
+    return this.#left;
   }
 
   /** @throws {LoopStateError} where it does not run, or has no such node */
@@ -176,82 +202,101 @@ export class Supervisor {
   }
 
   metrics(): LoopMetrics {
-    const last = this.#life?.hosted.report() ?? this.#last;
-    const { iterations, errors, restarts } = this.#before;
-    const done = iterations + (last?.iterations ?? 0);
-    return {
+    return this.#tally.metrics({
       loopId: this.id,
-      missedTicks: last?.missedTicks ?? 0,
-      inFlight: last?.inFlight ?? 0,
-      durations: last?.durations ?? { p50: 0, p90: 0, p99: 0, max: 0 },
-      nodes: last?.nodes ?? [],
-      iterations: done,
-      errors: errors + (last?.errors ?? 0),
-      restarts: restarts + (last?.restarts ?? 0) + this.#crashes.total,
-      iterationsPerSecond: this.#rate.of(done),
       state: this.#state,
-      error: this.#error === undefined ? last?.error : String(this.#error),
-    };
+      report: this.#life?.hosted.report(),
+      crashes: this.#crashes.total,
+      error: this.#error,
+    });
   }
 
   /** From life to life, until one ends as it should, or there have been too many. */
   async #live(start: Start): Promise<StopReport> {
-    let isFirst = true;
-    for (;;) {
-      let life: Life | undefined;
+    for (let crash: StopReport | undefined; ; ) {
       try {
-        life = await this.prepare();
-        if (this.#isStopping) throw new LoopStateError(this.id, 'stopped', 'it was stopped before it had begun');
-        const { ended } = await life.hosted.start(life, { paused: this.#isPaused });
+        const life = await this.prepare();
+        if (life.isOver) throw new LoopStateError(this.id, 'stopped', 'it was stopped before it had begun');
+        if (this.#stop === 'read on') life.readOn();
+        if (this.#stop === 'drained') life.drain();
+        const ended = await life.start({ paused: this.#isPaused && this.#stop === undefined });
+        this.#hasBegun = true;
         start.succeeded();
-        isFirst = false;
-        const { reason, error } = await ended;
-        if (!life.isOver) return this.#hasEnded(reason, error);
-        return { loopId: this.id, reason, iterations: 0, inFlight: 0, error };
+        return await this.#hasEnded(await ended());
       } catch (thrown) {
         const error = thrown as Error;
-        const report = this.#crashReport(error);
-        if (life?.isOver) return report;
-        this.#endLife();
-        if (isFirst) {
-          this.#become(this.#isStopping ? 'stopped' : 'error', error);
-          start.failed(error);
-          return report;
+        if (!this.#hasBegun) return await this.#hasNotBegun(error, start);
+        if (this.#left !== undefined) return this.#left;
+        // It was let go of while it was made anew: what it has ended with is the crash.
+        const isLetGo = crash !== undefined && this.#stop === 'now' && this.#life === undefined;
+        const report: StopReport = isLetGo && crash !== undefined ? crash : this.#reportOf('crashed', error);
+        crash = report;
+        await this.#endLife();
+        if (!isLetGo) {
+          this.around.onEvent({ type: 'failure', nodeId: '', iteration: report.iterations, error });
         }
-        if (!(await this.#mayRestart(error, report.iterations))) return report;
+        if (!(await this.#mayRestart(report))) return report;
       }
     }
   }
 
-  #hasEnded(reason: LoopEnd['reason'], error: Error | undefined): StopReport {
-    const { iterations = 0 } = this.#life?.hosted.report() ?? {};
-    this.#endLife();
+  async #hasEnded({ reason, error }: LoopEnd): Promise<StopReport> {
+    const report = { ...this.#reportOf(reason, error), inFlight: 0 };
+    await this.#endLife();
     this.#become(reason === 'error' ? 'error' : 'stopped', error);
-    return { loopId: this.id, reason, iterations, inFlight: 0, error };
+    return report;
   }
 
-  #crashReport(error: Error): StopReport {
-    const { iterations = 0, inFlight = 0 } = this.#life?.hosted.report() ?? {};
-    return {
-      loopId: this.id,
-      reason: 'crashed',
-      iterations,
-      inFlight: inFlight + (this.#life?.isIdle === false ? 1 : 0),
-      error,
-    };
+  async #hasNotBegun(error: Error, start: Start): Promise<StopReport> {
+    const reason = this.#stop === undefined ? 'crashed' : 'stopped';
+    const report = this.#reportOf(reason, error);
+    await this.#endLife();
+    this.#become(this.#stop === undefined ? 'error' : 'stopped', error);
+    start.failed(error);
+    return this.#left ?? report;
   }
 
-  /** Its thread or process is gone. @returns whether it is to be made anew, when it is time for that */
-  async #mayRestart(error: Error, iteration: number): Promise<boolean> {
-    this.around.onEvent({ type: 'failure', nodeId: '', iteration, error });
-    const delay = this.#isStopping ? undefined : this.#crashes.take(this.#crashPolicy, performance.now());
+  /** Goes on without it, whatever becomes of its code. */
+  async #leave(reason: Error, inFlight: number): Promise<StopReport> {
+    const report = this.#reportOf('aborted', reason);
+    const isGone = await this.#endLife();
+    this.#become('stopped', reason);
+    return { ...report, reason: isGone ? 'terminated' : 'aborted', inFlight };
+  }
+
+  /** How it stands, if it ended now. */
+  #reportOf(reason: StopReport['reason'], error: Error | undefined): StopReport {
+    const last = this.#life?.hosted.report();
+    const inFlight = (last?.inFlight ?? 0) + (this.#life?.hasStarted && !this.#life.isIdle ? 1 : 0);
+    const iterations = this.#tally.iterations(last);
+    return { loopId: this.id, reason, iterations, inFlight, ...(error === undefined ? {} : { error }) };
+  }
+
+  /** Its thread or process is gone. @returns if true, it is to be made anew now */
+  async #mayRestart({ error }: StopReport): Promise<boolean> {
+    const isWanted = this.#stop !== 'now' && !this.#isDrained();
+    const delay = isWanted ? this.#crashes.take(this.#crashPolicy, performance.now()) : undefined;
     if (delay !== undefined) {
       this.#become('restarting', error);
       await this.#wait(delay);
-      if (!this.#isStopping) return true;
+      if (this.#isNotStopped()) return true;
     }
-    this.#become(this.#isStopping ? 'stopped' : 'error', error);
+    this.#become(isWanted && this.#isNotStopped() ? 'error' : 'stopped', error);
     return false;
+  }
+
+  /** Asked again after a wait: it may have been stopped meanwhile. */
+  #isNotStopped(): boolean {
+    return this.#stop !== 'now';
+  }
+
+  /** If true, nothing is left for another life: it is to drain, and its queue is empty. */
+  #isDrained(): boolean {
+    const { reads } = this.shape;
+    if (this.#stop !== 'drained' || reads === undefined) return false;
+    const inlet = this.around.inlet(reads);
+    inlet.end();
+    return inlet.isDrained;
   }
 
   get #crashPolicy(): RestartPolicy {
@@ -260,17 +305,14 @@ export class Supervisor {
     return onCrash === 'restart' ? { action: 'restart' } : onCrash;
   }
 
-  #endLife(): void {
+  /** Resolves when its thread or process is gone: with true, if it has one. */
+  #endLife(): Promise<boolean> {
     const life = this.#life;
-    const report = life?.hosted.report();
-    if (report !== undefined) {
-      this.#before.iterations += report.iterations;
-      this.#before.errors += report.errors;
-      this.#before.restarts += report.restarts;
-      this.#last = { ...report, iterations: 0, errors: 0, restarts: 0, inFlight: 0 };
-    }
+    if (life === undefined) return this.#gone;
+    this.#tally.ended(life.hosted.report());
     this.#life = undefined;
-    life?.end();
+    this.#gone = life.end();
+    return this.#gone;
   }
 
   #onEvent(event: LoopEvent): void {

@@ -1,4 +1,5 @@
 import { failureOf, ValidationError } from '../../errors.js';
+import { answer } from '../answer.js';
 import type { ModuleLoop, Overflow, Placement } from '../definition.js';
 import { LoopCrashError } from '../errors.js';
 import type { Inlet, LoopHost } from '../host.js';
@@ -10,13 +11,6 @@ import { Credit } from './credit.js';
 import { hrefOf } from './module.js';
 import type { HostedLoop, LoopReport, LoopShape } from './pool.js';
 import { batch, type Deed, type Down, eventFromWire, type Up, window } from './protocol.js';
-
-/** A promise and what settles it. */
-interface Answer<Value> {
-  readonly promise: Promise<Value>;
-  readonly resolve: (value: Value) => void;
-  readonly reject: (error: Error) => void;
-}
 
 /** A loop in a thread or a process of its own, as its orchestrator sees it. */
 export class RemoteLoop implements HostedLoop {
@@ -38,6 +32,7 @@ export class RemoteLoop implements HostedLoop {
   #deeds: Deed[] = [];
   #isWorking = false;
   #report: LoopReport | undefined = undefined;
+  #acknowledged = 0;
   #isOver = false;
   /** What it says to be dying of. */
   #cause: Error | undefined = undefined;
@@ -50,7 +45,6 @@ export class RemoteLoop implements HostedLoop {
     private readonly overflows: () => Readonly<Record<string, Overflow>>,
   ) {
     this.#loopId = placed.id;
-    for (const { promise } of [this.#prepared, this.#started, this.#ended]) void promise.catch(() => undefined);
   }
 
   prepare(): Promise<LoopShape> {
@@ -118,8 +112,11 @@ export class RemoteLoop implements HostedLoop {
     this.#post({ type: 'replay', nodeId, value });
   }
 
+  /** Iterations are those that it has acknowledged at least: it may have crashed between two reports. */
   report(): LoopReport | undefined {
-    return this.#report;
+    const report = this.#report;
+    const known = Math.ceil(this.#acknowledged / this.#shape.batch);
+    return report === undefined || report.iterations >= known ? report : { ...report, iterations: known };
   }
 
   #post(message: Down): void {
@@ -238,6 +235,7 @@ export class RemoteLoop implements HostedLoop {
       case 'ack': {
         const message = this.#taken.get(deed[1]);
         this.#taken.delete(deed[1]);
+        this.#acknowledged++;
         this.#credit.spent();
         if (message !== undefined) this.#inlet?.acknowledge(message);
         return;
@@ -314,14 +312,4 @@ export class RemoteLoop implements HostedLoop {
     this.#isDrained = true;
     this.#post({ type: 'drained' });
   }
-}
-
-function answer<Value>(): Answer<Value> {
-  let resolve!: (value: Value) => void;
-  let reject!: (error: Error) => void;
-  const promise = new Promise<Value>((settle, fail) => {
-    resolve = settle;
-    reject = fail;
-  });
-  return { promise, resolve, reject };
 }

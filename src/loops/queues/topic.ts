@@ -50,6 +50,11 @@ export class Topic {
     for (const queue of this.#queues.values()) queue.close(reason);
   }
 
+  /** If true, someone waits for room at a loop that does not read. */
+  isStuck(isReading: (loopId: string) => boolean): boolean {
+    return [...this.#queues].some(([loopId, { metrics }]) => metrics.blocked > 0 && !isReading(loopId));
+  }
+
   get isEmpty(): boolean {
     return [...this.#queues.values()].every(({ isEmpty }) => isEmpty);
   }
