@@ -77,6 +77,33 @@ export class VisitsError extends Error {
   }
 }
 
+/** How many actions a message names; `actions` has all. */
+const mostNamed = 10;
+
+/** A node has chosen an action that none of its edges has, and each of its edges has one. */
+export class UnknownActionError extends Error {
+  override readonly name = 'UnknownActionError';
+  readonly code = 'ERR_UNKNOWN_ACTION';
+
+  /**
+   * @param nodeId - the node
+   * @param action - the action that it has chosen
+   * @param actions - the actions that its edges have
+   */
+  constructor(
+    readonly nodeId: string,
+    readonly action: string,
+    readonly actions: readonly string[],
+  ) {
+    const named = actions.slice(0, mostNamed).map(quoted).join(', ');
+    const more = actions.length > mostNamed ? ` and ${actions.length - mostNamed} more` : '';
+    super(
+      `the action ${quoted(action)} of node ${quoted(nodeId)} is on none of its edges, which have ${named}${more}; ` +
+        'add an edge with this action, or one without an action',
+    );
+  }
+}
+
 /** An expression cannot be parsed or evaluated, or gave something else than was asked for. */
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
@@ -117,6 +144,10 @@ export class CheckpointError extends Error {
   ) {
     super(`run "${runId}" ${problem}`, options);
   }
+}
+
+function quoted(name: unknown): string {
+  return `"${String(name).slice(0, 100)}"`;
 }
 
 function messageOf(cause: unknown): string {

@@ -34,6 +34,7 @@ export {
   type Fault,
   NodeError,
   SerializationError,
+  UnknownActionError,
   VisitsError,
 } from './errors.js';
 export { CelEvaluator, type Evaluator, type Expression, type ExpressionScope } from './execution/expression.js';

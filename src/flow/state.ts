@@ -25,6 +25,11 @@ export interface Attempts {
   readonly elapsed: number;
 }
 
+/** What a place in the context holds. */
+export interface Written {
+  readonly value: unknown;
+}
+
 /** Writes down what happens in a run. */
 export interface StateJournal {
   /** Writes it down, then makes it so. */
@@ -38,8 +43,8 @@ export interface StateJournal {
 const states = new WeakMap<object, WorkflowState>();
 
 /** The state that a context belongs to; a new one that knows nothing else, for a context that belongs to none. */
-export function stateOf(context: Context): WorkflowState {
-  return states.get(context) ?? new WorkflowState(context);
+export function stateOf(context: Context, runId?: string): WorkflowState {
+  return states.get(context) ?? new WorkflowState(context, { runId });
 }
 
 /** What a run knows: its context, what has completed, what has failed, what it waits for. */
@@ -153,9 +158,20 @@ export class WorkflowState<State extends object = any> {
     this.write(nodeId, output);
   }
 
-  /** Puts an output into the context. */
+  /** Puts an output into the context. A node without one has no place there. */
   write(nodeId: string, output: unknown): void {
-    if (output !== undefined || Object.hasOwn(this.#context, nodeId)) (this.#context as Context)[nodeId] = output;
+    if (output !== undefined) (this.#context as Context)[nodeId] = output;
+    else if (Object.hasOwn(this.#context, nodeId)) delete (this.#context as Context)[nodeId];
+  }
+
+  /** What the context has under the id of a node; `undefined` for nothing. */
+  written(nodeId: string): Written | undefined {
+    return Object.hasOwn(this.#context, nodeId) ? { value: (this.#context as Context)[nodeId] } : undefined;
+  }
+
+  /** Puts back what the context had before an output was put there, unless somebody has written over that. */
+  takeBack(nodeId: string, output: unknown, before: Written | undefined): void {
+    if (Object.is(this.written(nodeId)?.value, output)) this.write(nodeId, before?.value);
   }
 
   getCompletedNodes(): Set<string> {
@@ -193,10 +209,9 @@ export class WorkflowState<State extends object = any> {
     }
   }
 
-  /** What a node has given does not count; nor does what it has put into the context, if that is what cannot be saved. */
+  /** A node does not count; nor does what it has put into the context, if that is what cannot be saved. */
   forget(nodeId: string, path: string): void {
     this.#completed?.delete(nodeId);
-    delete (this.#context as Context)[nodeId];
     const [, key] = /^context(?:\.([^.[]+)|\["(.*?)"\])/.exec(path) ?? [];
     if (key !== undefined) delete (this.#context as Context)[key];
   }

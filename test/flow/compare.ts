@@ -1,6 +1,6 @@
 import type { WorkflowResult } from 'orchestrator/flow';
 import { expect } from 'vitest';
-import type { Execution, ModelResult } from './model.js';
+import { type Execution, isStray, type ModelResult } from './model.js';
 import { type Case, scriptOf } from './random-graphs.js';
 import type { Log } from './scripted-flow.js';
 
@@ -53,7 +53,8 @@ export function expectRepeated(log: Log, runs: readonly WorkflowResult[], one: C
 
 function fails(one: Case, execution: Execution): boolean {
   const step = scriptOf(one)(nodeOf(execution), Number(execution.split('#')[1]));
-  return step.fails === true || (step.broken?.length ?? 0) > 0;
+  const isLost = (step.broken?.length ?? 0) > 0 || isStray(one.graph, nodeOf(execution), step.action);
+  return step.fails === true || isLost;
 }
 
 function nodeOf(execution: Execution): string {

@@ -1,5 +1,5 @@
 import { AbortError, TimeoutError, ValidationError } from 'orchestrator';
-import { ExpressionError, Flow, type NodeArgs, NodeError, withAction } from 'orchestrator/flow';
+import { ExpressionError, Flow, MemoryCheckpointStore, type NodeArgs, NodeError, withAction } from 'orchestrator/flow';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { deferred, failing, settled, timers } from '../support.js';
 
@@ -593,5 +593,89 @@ describe('an edge that fails', () => {
     expect(status).toBe('failed');
     expect(errors).toMatchObject([{ nodeId: 'a', recoveredBy: undefined }]);
     expect(unreached).toEqual([{ nodeId: 'b', reason: 'it waits for "a", which failed' }]);
+  });
+});
+
+describe('a node whose edges cannot be found', () => {
+  const failing = {
+    'a condition that throws': { condition: () => Promise.reject(new Error('no')) as Promise<boolean> },
+    'a condition that gives no boolean': { condition: 'context.a' },
+    'a condition that cannot be evaluated': { condition: 'output.missing' },
+    'a transform that throws': {
+      transform: () => {
+        throw new Error('no');
+      },
+    },
+    'a transform that throws later': { transform: () => Promise.reject(new Error('no')) },
+    'an action that no edge has': { action: 'other' },
+  };
+
+  it.each(Object.entries(failing))('leaves no output in the context: %s', async (_, edge) => {
+    const flow = new Flow('trace')
+      .node('a', () => withAction(String('chosen'), 1))
+      .node('b', () => 2)
+      .edge('a', 'b', edge);
+    const first = await flow.run();
+    expect(first).toMatchObject({ status: 'failed', completed: [], output: undefined });
+    expect(first.context).toEqual({});
+    expect((await flow.run({ a: 'before' })).context).toEqual({ a: 'before' });
+    const saved = await flow.run({}, { checkpoint: new MemoryCheckpointStore() });
+    expect(saved.context).toEqual({});
+  });
+
+  it('leaves what the turn before has given', async () => {
+    const { context, status } = await new Flow('turns')
+      .node('a', (_, { visit }) => visit)
+      .edge('a', 'a', { condition: (output) => (output < 3 ? true : (undefined as never)) })
+      .run();
+    expect({ context, status }).toEqual({ context: { a: 2 }, status: 'failed' });
+  });
+
+  it('leaves what another has written over its output meanwhile', async () => {
+    const { context } = await new Flow('over')
+      .node('a', () => 1)
+      .node('b', () => 2)
+      .edge('a', 'b', {
+        condition: (_output, { context }) => {
+          context.a = 'written';
+          throw new Error('no');
+        },
+      })
+      .run();
+    expect(context).toEqual({ a: 'written' });
+  });
+
+  it('leaves no output of the fallback that stood in for it', async () => {
+    const { context, errors, status } = await new Flow('stands in')
+      .node('a', () => Promise.reject(new Error('down')), { fallback: 'f' })
+      .node('f', () => 'saved')
+      .node('b', () => 2)
+      .edge('a', 'b', { condition: 'output.missing' })
+      .run();
+    expect({ context, status }).toEqual({ context: { f: 'saved' }, status: 'failed' });
+    expect(errors.map(({ nodeId, recoveredBy }) => [nodeId, recoveredBy])).toEqual([['a', undefined]]);
+  });
+
+  it('that is cut short while they are looked for leaves none either', async () => {
+    const controller = new AbortController();
+    const flow = new Flow('cut')
+      .node('a', () => 1)
+      .node('b', () => 2)
+      .edge('a', 'b', {
+        condition: () => {
+          controller.abort(new Error('enough'));
+          return new Promise<boolean>(() => {});
+        },
+      });
+    const { context, cutShort, status } = await flow.run({}, { signal: controller.signal });
+    expect({ context, cutShort, status }).toEqual({ context: {}, cutShort: ['a'], status: 'cancelled' });
+  });
+});
+
+describe('a node without an output', () => {
+  it('has no place in the context, whatever was there', async () => {
+    const { context, output } = await new Flow('none').node('a', () => undefined).run({ a: 'before', b: 1 });
+    expect(Object.keys(context)).toEqual(['b']);
+    expect(output).toBeUndefined();
   });
 });

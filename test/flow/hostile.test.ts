@@ -691,7 +691,7 @@ describe('what is nested', () => {
   it('a flow that is part of itself runs as deep as it has to', async () => {
     const count = ({ left }: { left: number }) => {
       calls += 1;
-      return left > 0 ? withAction('deeper', { left: left - 1 }) : withAction('enough', { left });
+      return left > 0 ? withAction('deeper', { left: left - 1 }) : { left };
     };
     const graph: Graph = {
       id: 'recursive',

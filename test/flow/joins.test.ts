@@ -1,4 +1,4 @@
-import { Flow, type NodeArgs, withAction } from 'orchestrator/flow';
+import { Flow, type NodeArgs, UnknownActionError, type WorkflowResult, withAction } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { deferred, settled } from '../support.js';
 
@@ -117,7 +117,7 @@ describe('an exclusive branch', () => {
 
   it('lets a node go on that another branch leads to as well', async () => {
     const { completed, skipped } = await new Flow('partly')
-      .node('a', () => withAction('x', 0))
+      .node('a', () => 0)
       .node('b', () => 1)
       .node('only a', () => 2)
       .node('both', () => 3)
@@ -240,19 +240,76 @@ describe('routing', () => {
     expect(status).toBe('completed');
   });
 
-  it('follows nothing for an action that no edge has, where every edge has one', async () => {
-    const { completed, skipped, status, output, action } = await new Flow('nothing')
-      .node('a', () => withAction('z', 7))
+  it('fails a node whose action no edge has, where every edge has one, and names those that there are', async () => {
+    const { completed, skipped, status, output, errors, unreached, context } = await new Flow('nothing')
+      .node('a', () => withAction(String('z'), 7))
+      .node('x', () => 1)
+      .node('y', () => 2)
+      .edge('a', 'x', { action: 'x' })
+      .edge('a', 'y', { action: 'y' })
+      .edge('a', 'y', { action: 'x' })
+      .run();
+    expect({ completed, skipped, status, output, context }).toEqual({
+      completed: [],
+      skipped: [],
+      status: 'failed',
+      output: undefined,
+      context: {},
+    });
+    expect(errors[0]).toMatchObject({ nodeId: 'a', cause: { code: 'ERR_UNKNOWN_ACTION', action: 'z' } });
+    expect(errors[0]?.cause).toBeInstanceOf(UnknownActionError);
+    expect(errors[0]?.cause).toHaveProperty('actions', ['x', 'y']);
+    expect(errors[0]?.message).toContain('"z" of node "a" is on none of its edges, which have "x", "y"');
+    expect(unreached.map(({ nodeId }) => nodeId)).toEqual(['x', 'y']);
+  });
+
+  it('follows nothing where no action was chosen and every edge has one', async () => {
+    const { completed, skipped, status, output } = await new Flow('nothing')
+      .node('a', () => 7)
       .node('x', () => 1)
       .edge('a', 'x', { action: 'x' })
       .run();
-    expect({ completed, skipped, status, output, action }).toEqual({
+    expect({ completed, skipped, status, output }).toEqual({
       completed: ['a'],
       skipped: ['x'],
       status: 'completed',
       output: 7,
-      action: 'z',
     });
+  });
+
+  it('lets a fallback stand in for a node whose action no edge has', async () => {
+    const { status, errors, output } = await new Flow('saved')
+      .node('a', () => withAction(String('z'), 7), { fallback: 'f' })
+      .node('f', () => withAction('x', 8))
+      .node('x', (input) => input)
+      .edge('a', 'x', { action: 'x' })
+      .run();
+    expect({ status, output }).toEqual({ status: 'completed', output: 8 });
+    expect(errors[0]).toMatchObject({ recoveredBy: 'f', cause: { action: 'z' } });
+  });
+
+  it('fails a node whose fallback has chosen an action that none of its edges has', async () => {
+    const { status, errors } = await new Flow('lost')
+      .node('a', () => Promise.reject(new Error('down')), { fallback: 'f' })
+      .node('f', () => withAction(String('z'), 8))
+      .node('x', (input) => input)
+      .edge('a', 'x', { action: 'x' })
+      .run();
+    expect(status).toBe('failed');
+    expect(errors.map(({ nodeId, cause }) => [nodeId, (cause as UnknownActionError).code])).toEqual([
+      ['a', 'ERR_UNKNOWN_ACTION'],
+    ]);
+  });
+
+  it('bounds what it says of an action that no edge has', async () => {
+    const flow = new Flow<object, WorkflowResult, string>('many').node('a', () => withAction('z'.repeat(5_000), 7));
+    for (let at = 0; at < 500; at++) {
+      flow.node(`x${at}`, () => 1).edge('a', `x${at}`, { action: `action ${at}` });
+    }
+    const { errors } = await flow.run();
+    expect(errors[0]?.message.length).toBeLessThan(600);
+    expect(errors[0]?.message).toContain('and 490 more');
+    expect(errors[0]?.cause).toHaveProperty('actions.length', 500);
   });
 
   it('takes each edge whose condition holds, by output, action, result and context', async () => {

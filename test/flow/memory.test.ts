@@ -116,7 +116,7 @@ describe('the heap', () => {
   it('holds no more for the result of a long loop than for that of a short one', async () => {
     const run = (turns: number) =>
       new Flow('loop', { maxVisits: Infinity })
-        .node('a', (_, { visit }) => withAction(visit < turns ? 'again' : 'done', visit))
+        .node('a', (_, { visit }) => (visit < turns ? withAction('again', visit) : visit))
         .edge('a', 'a', { action: 'again' })
         .run({}, { runId: 'run' });
     const [short, long] = [await run(1_000), await run(6_000)];

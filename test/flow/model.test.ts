@@ -49,6 +49,12 @@ describe('a graph without loops', () => {
     expect(run(line, { a: { action: 'left' } }).completed).toBe('a b');
   });
 
+  it('fails a node whose action no edge has, where all have one', () => {
+    const { status, failed, unreached } = run(graph('a>b:left a>c:right'), { a: { action: 'other' } });
+    expect([status, failed, unreached]).toEqual(['failed', 'a', 'b c']);
+    expect(run(graph('a>b:left a>c:right')).skipped).toBe('b c');
+  });
+
   it('skips all that is behind edges that are not taken', () => {
     const { status, completed, skipped } = run(graph('a>b?no b>c c>d'));
     expect([status, completed, skipped]).toEqual(['completed', 'a', 'b c d']);

@@ -109,7 +109,8 @@ class ModelRun {
 
   #finish(id: string, step: Step | undefined): void {
     const breaks = step && this.#candidates(id, step).some(({ condition }) => isIn(step.broken, condition));
-    if (step && !step.fails && !breaks) this.#complete(id, step, this.#state(id).after);
+    const isLost = breaks || isStray(this.graph, id, step?.action);
+    if (step && !step.fails && !isLost) this.#complete(id, step, this.#state(id).after);
     else this.#fail(id);
   }
 
@@ -194,7 +195,7 @@ class ModelRun {
   #standIn(id: string): boolean {
     const own = this.#state(id);
     const fallback = this.#state(this.#node(id)?.fallback ?? '');
-    if (fallback.status === 'failed') own.status = 'failed';
+    if (fallback.status === 'failed' || isStray(this.graph, id, fallback.step?.action)) own.status = 'failed';
     else if (fallback.step) this.#complete(id, fallback.step, [...own.after, ...fallback.after]);
     else return false;
     return true;
@@ -293,6 +294,12 @@ export function starts({ nodes, edges }: ModelGraph): string[] {
   const own = nodes.map(({ id }) => id).filter((id) => !fallbacks.has(id));
   const free = own.filter((id) => edges.every(({ target }) => target !== id));
   return free.length > 0 ? free : own.slice(0, 1);
+}
+
+/** Whether a node has edges, all with actions, and none with the one that was chosen. */
+export function isStray({ edges }: ModelGraph, id: string, action: string | undefined): boolean {
+  const actions = edges.filter(({ source }) => source === id).map((edge) => edge.action);
+  return action !== undefined && actions.length > 0 && !actions.includes(undefined) && !actions.includes(action);
 }
 
 function arcOf(source: string, target: string): string {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Script, type Step, starts } from './model.js';
+import { isStray, type Script, type Step, starts } from './model.js';
 import { flattened, loopsOf, type ModelEdge, type ModelGraph, type ModelNode, reach } from './model-loops.js';
 
 /*
@@ -11,7 +11,7 @@ import { flattened, loopsOf, type ModelEdge, type ModelGraph, type ModelNode, re
 
 export interface Case {
   readonly graph: ModelGraph;
-  /** What each node does at its first visits. After those: the action `done`, and no condition holds. */
+  /** What each node does at its first visits. After those: the action `done` where an edge has it, and no condition holds. */
   readonly steps: Readonly<Record<string, readonly Step[]>>;
 }
 
@@ -28,8 +28,12 @@ export function cases({ cycles = false, fallbacks = false, failures = false }: S
   return fc.tuple(nodes, extra, back).map((raw) => toCase(...raw));
 }
 
-export function scriptOf({ steps }: Case): Script {
-  return (nodeId, visit) => steps[nodeId]?.[visit - 1] ?? { action: 'done' };
+export function scriptOf({ graph, steps }: Case): Script {
+  const sources = new Set(graph.edges.filter(({ action }) => action === 'done').map(({ source }) => source));
+  const owners = (id: string) => graph.nodes.filter(({ fallback }) => fallback === id).map((node) => node.id);
+  // What a fallback chooses is chosen for the nodes that it stands in for.
+  const hasEnd = (id: string): boolean => sources.has(id) || owners(id).some(hasEnd);
+  return (nodeId, visit) => steps[nodeId]?.[visit - 1] ?? (hasEnd(nodeId) ? { action: 'done' } : {});
 }
 
 interface RawEdge {
@@ -50,6 +54,8 @@ interface RawStep {
   readonly truths: readonly boolean[];
   readonly fails: boolean;
   readonly breaks: boolean;
+  /** Whether its action may be one that no edge has. */
+  readonly strays: boolean;
 }
 
 interface RawNode {
@@ -97,6 +103,7 @@ function rawStep({ cycles, failures }: { cycles: boolean; failures: boolean }): 
     truths: fc.array(either(fc.constant(true), 2, fc.constant(false), 1), { maxLength: 5 }),
     fails: failures ? oneIn(10) : fc.constant(false),
     breaks: failures ? oneIn(20) : fc.constant(false),
+    strays: failures ? oneIn(10) : fc.constant(false),
   });
 }
 
@@ -230,7 +237,9 @@ function modelNode(
   };
 }
 
-function modelStep({ action, truths, fails, breaks }: RawStep, id: string, { edges }: ModelGraph): Step {
+function modelStep({ action: chosen, truths, fails, breaks, strays }: RawStep, id: string, graph: ModelGraph): Step {
+  const { edges } = graph;
+  const action = strays || !isStray(graph, id, chosen) ? chosen : undefined;
   const conditions = edges.flatMap(({ condition }) => condition ?? []);
   const own = edges.filter(({ source }) => source === id).flatMap(({ condition }) => condition ?? []);
   const broken = breaks ? own.slice(0, 1) : [];

@@ -167,7 +167,7 @@ describe('a sub-flow', () => {
     const inner = new Flow('inner').node('x', (_, { runId, visit }) => ids.push(`${runId} visit ${visit}`));
     const { status } = await new Flow('outer')
       .node('inner', inner)
-      .node('check', (_, { visit }) => withAction(visit < 3 ? 'again' : 'done', 0))
+      .node('check', (_, { visit }) => (visit < 3 ? withAction('again', 0) : 0))
       .edge('inner', 'check')
       .edge('check', 'inner', { action: 'again' })
       .run({}, { runId: 'run' });

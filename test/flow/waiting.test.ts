@@ -175,7 +175,7 @@ describe('a wait', () => {
     const flow = new Flow('loop')
       .node('ask', (_, { visit }) => visit)
       .wait('answer')
-      .node('check', (answer) => withAction(answer === 'stop' ? 'done' : 'again', answer))
+      .node('check', (answer) => (answer === 'stop' ? answer : withAction('again', answer)))
       .edge('ask', 'answer')
       .edge('answer', 'check')
       .edge('check', 'ask', { action: 'again' });

@@ -106,7 +106,10 @@ function endsOf(result: WorkflowResult, isOver: boolean): Map<string, NodeStatus
   set([...cutShort, ...idsOf(unreached.filter(({ isReady }) => isReady))], isOver ? 'cut' : 'queued');
   set(completed, 'completed');
   set(skipped, 'skipped');
-  for (const { nodeId, recoveredBy } of errors) if (recoveredBy !== undefined) ends.set(nodeId, 'recovered');
+  // In a later turn of a loop it is as new.
+  for (const { nodeId, recoveredBy } of errors) {
+    if (recoveredBy !== undefined && ends.get(nodeId) === 'completed') ends.set(nodeId, 'recovered');
+  }
   return ends;
 }
 

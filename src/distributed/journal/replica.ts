@@ -214,7 +214,6 @@ export class Replica {
         this.position.fail(node, { isLost: entry.isLost === true });
         break;
       case 'retrying':
-        this.failures.set(entry.node, { error: entry.error, attempts: entry.attempt });
         this.#tryAgain(item as Item, entry, time);
         break;
       case 'awaiting':
@@ -234,7 +233,9 @@ export class Replica {
   #write({ set = {}, removed = [], base = {} }: Changes): void {
     const { codec, merges } = this.origin;
     for (const [key, text] of Object.entries(set)) {
-      this.values.set(key, mergeInto(this.values.get(key), text, base[key], merges[key], codec), this.seq);
+      const merge = Object.hasOwn(merges, key) ? merges[key] : undefined;
+      const found = Object.hasOwn(base, key) ? base[key] : undefined;
+      this.values.set(key, mergeInto(this.values.get(key), text, found, merge, codec), this.seq);
     }
     for (const key of removed) this.values.set(key, undefined, this.seq);
   }
@@ -247,8 +248,8 @@ export class Replica {
     this.batches.delete(nodeId);
     this.steps.delete(nodeId);
     const failure = this.failures.get(nodeId);
-    if (recoveredBy === undefined) this.failures.delete(nodeId);
-    else if (failure !== undefined) this.failures.set(nodeId, { ...failure, recoveredBy });
+    // A failure of an earlier turn that a fallback has saved stays known.
+    if (recoveredBy !== undefined && failure !== undefined) this.failures.set(nodeId, { ...failure, recoveredBy });
     if (action === undefined) this.actions.delete(nodeId);
     else this.actions.set(nodeId, action);
     const { outFrom } = this.position.plan;

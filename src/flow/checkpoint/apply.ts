@@ -16,8 +16,9 @@ export function apply(state: WorkflowState, position: Position, happening: Happe
       const { nodeId, action, arcs, passed, recoveredBy } = happening;
       const node = plan.indexOf(nodeId);
       settle(state, nodeId);
-      if (recoveredBy === undefined) state.clearError(nodeId);
-      else state.markRecovered(nodeId, recoveredBy);
+      if (recoveredBy !== undefined) state.markRecovered(nodeId, recoveredBy);
+      // A failure of an earlier turn that a fallback has saved stays known.
+      else if (state.errorOf(nodeId)?.recoveredBy === undefined) state.clearError(nodeId);
       if (action === undefined) state.actions.delete(nodeId);
       else state.actions.set(nodeId, action);
       pass(state, position, node, passed);

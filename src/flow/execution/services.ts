@@ -1,6 +1,6 @@
 import type { EdgeDefinition, NodeDefinition, WorkflowBlueprint } from '../blueprint.js';
 import type { ExecutionOptions, ExecutionServices, MaybePromise, NodeExecutorFactory } from '../contracts.js';
-import { ExpressionError } from '../errors.js';
+import { ExpressionError, UnknownActionError } from '../errors.js';
 import type { NodeResult } from '../node-result.js';
 import type { NextNode, Outgoing } from '../plan/plan.js';
 import type { Context } from '../result.js';
@@ -61,7 +61,7 @@ export class FlowServices implements ExecutionServices {
     const node = linked.nodeOf(nodeId);
     const outgoing = linked.plan.outgoing(node);
     if (linked.plan.isPlain(node)) return outgoing;
-    const candidates = candidatesOf(outgoing, result.action);
+    const candidates = candidatesOf(nodeId, outgoing, result.action ?? undefined);
     if (candidates.every(({ edge }) => edge.condition === undefined)) return candidates;
     return decide(linked, candidates, result, context);
   }
@@ -88,11 +88,18 @@ export class FlowServices implements ExecutionServices {
   }
 }
 
-/** The edges with the action, if there are any; else those without one. */
-function candidatesOf(outgoing: readonly Outgoing[], action: string | undefined): readonly Outgoing[] {
+/**
+ * The edges with the action, if there are any; else those without one.
+ *
+ * @throws {UnknownActionError} for an action that no edge has, where each edge has one
+ */
+function candidatesOf(nodeId: string, outgoing: readonly Outgoing[], action: string | undefined): readonly Outgoing[] {
   if (outgoing.every(({ edge }) => edge.action === undefined)) return outgoing;
   const matching = action === undefined ? [] : outgoing.filter(({ edge }) => edge.action === action);
-  return matching.length > 0 ? matching : outgoing.filter(({ edge }) => edge.action === undefined);
+  if (matching.length > 0) return matching;
+  const unlabelled = outgoing.filter(({ edge }) => edge.action === undefined);
+  if (action === undefined || unlabelled.length > 0) return unlabelled;
+  throw new UnknownActionError(nodeId, action, [...new Set(outgoing.map(({ edge }) => edge.action as string))]);
 }
 
 /** Those whose condition holds. A condition that is no boolean is an error, not a no. */

@@ -6,8 +6,7 @@ import type { ExecutionServices, NodeExecutionResult } from '../contracts.js';
 import { NodeError, SerializationError } from '../errors.js';
 import type { NodeResult } from '../node-result.js';
 import type { NextNode } from '../plan/plan.js';
-import type { Position } from '../plan/position.js';
-import type { StateJournal, WorkflowState } from '../state.js';
+import type { StateJournal, WorkflowState, Written } from '../state.js';
 import { arcsOf, type GraphTraverser } from '../traverser.js';
 
 /** A run under way: what settling a node is about. */
@@ -58,18 +57,32 @@ export async function standInForAll(advance: Advance): Promise<void> {
 /** A node, or its fallback in its place, has a result: the edges that follow are found, and it counts. */
 function complete(advance: Advance, nodeId: string, result: NodeResult, recoveredBy: string | undefined): Pending {
   const { traverser, state, services } = advance;
+  const { plan } = traverser.position;
+  const isPlain = plan.isPlain(plan.indexOf(nodeId));
+  // Nothing can fail any more where nothing is decided or saved.
+  const before = isPlain && state.journal === undefined ? undefined : state.written(nodeId);
+  const completion = { nodeId, result, recoveredBy, before };
   state.write(nodeId, result.output);
   forgetPassed(advance, nodeId);
   let next: readonly NextNode[] | Promise<readonly NextNode[]>;
   try {
     next = services.determineNextNodes(traverser.getDynamicBlueprint(), nodeId, result, state.getContext());
   } catch (error) {
-    return fail(advance, asNodeError(nodeId, error), recoveredBy);
+    return failInstead(advance, completion, error);
   }
-  const { plan } = traverser.position;
-  const isSettled = !(next instanceof Promise) && (plan.isPlain(plan.indexOf(nodeId)) || !next.some(hasTransform));
-  if (isSettled) return count(advance, nodeId, result, next as readonly NextNode[], recoveredBy);
-  return completeLater(advance, nodeId, result, next, recoveredBy);
+  const isSettled = !(next instanceof Promise) && (isPlain || !next.some(hasTransform));
+  if (isSettled) return count(advance, completion, next as readonly NextNode[]);
+  return completeLater(advance, completion, next);
+}
+
+/** A result that is about to count. */
+interface Completion {
+  readonly nodeId: string;
+  readonly result: NodeResult;
+  /** The fallback that the result is of, where it is not the node's own. */
+  readonly recoveredBy: string | undefined;
+  /** What the context had in the place of the output. */
+  readonly before: Written | undefined;
 }
 
 function hasTransform({ edge }: NextNode): boolean {
@@ -78,23 +91,34 @@ function hasTransform({ edge }: NextNode): boolean {
 
 async function completeLater(
   advance: Advance,
-  nodeId: string,
-  result: NodeResult,
+  completion: Completion,
   following: readonly NextNode[] | Promise<readonly NextNode[]>,
-  recoveredBy: string | undefined,
 ): Promise<void> {
   const cancellation = currentScope()?.cancellation;
   let next: readonly NextNode[];
   try {
-    const transformed = transformAll(advance, result, following);
+    const transformed = transformAll(advance, completion.result, following);
     next = cancellation === undefined ? await transformed : await beforeAbort(cancellation, transformed);
   } catch (error) {
-    if (!cancellation?.aborted) return fail(advance, asNodeError(nodeId, error), recoveredBy);
+    if (!cancellation?.aborted) return failInstead(advance, completion, error);
     // What follows is not known, so the node does not count: it runs again where the run is resumed.
-    advance.state.cutShort.add(nodeId);
+    takeBack(advance, completion);
+    advance.state.cutShort.add(completion.nodeId);
     return;
   }
-  return count(advance, nodeId, result, next, recoveredBy);
+  return count(advance, completion, next);
+}
+
+/** What follows a result cannot be found: the node has failed, and the result leaves no trace. */
+function failInstead(advance: Advance, completion: Completion, error: unknown): Promise<void> {
+  const { nodeId, recoveredBy } = completion;
+  takeBack(advance, completion);
+  return fail(advance, asNodeError(nodeId, error), recoveredBy);
+}
+
+function takeBack(advance: Advance, { nodeId, result, before }: Completion): void {
+  forgetPassed(advance, nodeId);
+  advance.state.takeBack(nodeId, result.output, before);
 }
 
 /** What follows a node, with what its edges pass on. */
@@ -118,18 +142,15 @@ async function beforeAbort<Value>(cancellation: Cancellation, pending: Promise<V
 }
 
 /** From here on the node is completed: it is written down, and what follows is ready. */
-function count(
-  advance: Advance,
-  nodeId: string,
-  { output, action }: NodeResult,
-  next: readonly NextNode[],
-  recoveredBy: string | undefined,
-): Pending {
+function count(advance: Advance, completion: Completion, next: readonly NextNode[]): Pending {
   const { position } = advance.traverser;
+  const { nodeId, result, recoveredBy } = completion;
+  const { output, action } = result;
   const node = position.plan.indexOf(nodeId);
   const arcs = arcsOf(position.plan.outgoing(node), next);
   const passed = passedOn(advance, node, arcs, output);
-  const counted = commit(advance, { type: 'completed', nodeId, output, action, arcs, passed, recoveredBy });
+  const happening = { type: 'completed', nodeId, output, action, arcs, passed, recoveredBy } as const;
+  const counted = commit(advance, happening, completion);
   if (!position.plan.owners.has(node)) return counted;
   return Promise.resolve(counted).then(() => standIn(advance, node));
 }
@@ -185,28 +206,35 @@ async function fail(advance: Advance, error: NodeError, recoveredBy?: string): P
   if (fallback >= 0 && !isLost) await standIn(advance, fallback);
 }
 
-/** Something has happened: it is saved, if the run is, and then holds. */
-function commit(advance: Advance, happening: Happening): Pending {
+/**
+ * Something has happened: it is saved, if the run is, and then holds.
+ *
+ * @param completion - the result that counts with it, where one does
+ */
+function commit(advance: Advance, happening: Happening, completion?: Completion): Pending {
   const { state, traverser } = advance;
-  if (state.journal !== undefined) return commitSaved(state, traverser.position, happening, state.journal);
+  if (state.journal !== undefined) return commitSaved(advance, happening, state.journal, completion);
   apply(state, traverser.position, happening);
   return undefined;
 }
 
 function commitSaved(
-  state: WorkflowState,
-  position: Position,
+  advance: Advance,
   happening: Happening,
   journal: StateJournal,
+  completion: Completion | undefined,
 ): Promise<void> {
+  const { state, traverser } = advance;
+  const { position } = traverser;
   return journal
     .append(happening, () => apply(state, position, happening))
     .catch((error) => {
       // An output that cannot be saved is the node's failure; a disk that is full is not.
-      if (!(error instanceof SerializationError) || happening.type !== 'completed') throw error;
-      const { nodeId, recoveredBy } = happening;
+      if (!(error instanceof SerializationError) || completion === undefined) throw error;
+      const { nodeId, recoveredBy } = completion;
       const failure = new NodeError(nodeId, 1, inContext(error, nodeId));
       const failed = { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined } as const;
+      takeBack(advance, completion);
       state.forget(nodeId, error.path);
       return journal.append(failed, () => apply(state, position, failed));
     });

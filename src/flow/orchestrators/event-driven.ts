@@ -1,6 +1,6 @@
 import { aName, anObjectOf, invalid } from '../../validate.js';
 import type { WorkflowBlueprint } from '../blueprint.js';
-import type { ExecutionServices, ICoordinationStore, NodeExecutionResult } from '../contracts.js';
+import type { ExecutionServices, ICoordinationStore, MaybePromise, NodeExecutionResult } from '../contracts.js';
 import type { NodeError } from '../errors.js';
 import { asNodeError, settle } from '../execution/settle.js';
 import type { NodeResult } from '../node-result.js';
@@ -19,7 +19,8 @@ export interface EventDrivenOptions {
 
 /** What a worker has of a run's state: a `WorkflowState`, or anything that keeps context and completed nodes elsewhere. */
 export interface RemoteState {
-  getContext(): Context;
+  /** The data of the run, outputs under the ids of their nodes among it. */
+  getContext(): MaybePromise<Context>;
   addCompletedNode(nodeId: string, output: unknown): unknown;
   addError?(nodeId: string, error: unknown): unknown;
   markRecovered?(nodeId: string, fallbackId: string): unknown;
@@ -88,7 +89,8 @@ export class EventDrivenOrchestrator {
     const node = indexIn(plan, nodeId);
     // What has been decided is in the store; a position in memory would know only what happens here.
     if (state instanceof WorkflowState) state.position = undefined;
-    const job = new Job(this.services, blueprint, plan, state, store, this.#prefix, runId);
+    const known = await knownOf(state, runId);
+    const job = new Job(this.services, blueprint, plan, state, store, this.#prefix, runId, known);
     await job.settle(node, await job.execute(node));
     return { nodesToEnqueue: job.nodesToEnqueue };
   }
@@ -129,6 +131,11 @@ function indexIn(plan: Plan, nodeId: string): number {
   return node;
 }
 
+/** What is known of a run as of now, as the flow layer knows it. */
+async function knownOf(state: RemoteState, runId: string): Promise<WorkflowState> {
+  return state instanceof WorkflowState ? state : stateOf(await state.getContext(), runId);
+}
+
 /** One node that was executed. */
 class Job implements RemoteEvents {
   readonly nodesToEnqueue: string[] = [];
@@ -136,6 +143,8 @@ class Job implements RemoteEvents {
   /** Arcs that count as taken since what followed last. */
   readonly #arrived = new Set<number>();
   readonly #before = new Map<number, { readonly value: unknown } | undefined>();
+  /** What is known of the run. */
+  #known: WorkflowState;
 
   constructor(
     private readonly services: ExecutionServices,
@@ -144,8 +153,10 @@ class Job implements RemoteEvents {
     private readonly state: RemoteState,
     store: ICoordinationStore,
     prefix: string,
-    runId: string,
+    private readonly runId: string,
+    known: WorkflowState,
   ) {
+    this.#known = known;
     this.#position = new RemotePosition(plan, store, prefix, runId, this);
   }
 
@@ -160,7 +171,7 @@ class Job implements RemoteEvents {
   /** Keeps in mind what a node's input will be made of. What came by a back arc takes the place of what came before. */
   arrived(arc: number, isTaken: boolean): void {
     const { arcTarget, backOf } = this.plan;
-    const { arrivals } = stateOf(this.state.getContext());
+    const { arrivals } = this.#known;
     const target = arcTarget[arc] as number;
     const isBack = (other: number) => (backOf[other] as number) >= 0;
     const keeps = (other: number) => other !== arc && (!isTaken || isBack(other) === isBack(arc));
@@ -174,8 +185,7 @@ class Job implements RemoteEvents {
     try {
       const visit = await this.#position.visitOf(node);
       const input = await this.#input(node);
-      const state = this.state instanceof WorkflowState ? this.state : undefined;
-      return await this.services.executorFactory(this.blueprint)(nodeId).execute(input, state, visit);
+      return await this.services.executorFactory(this.blueprint)(nodeId).execute(input, this.#known, visit);
     } catch (error) {
       return { status: 'failed', error: asNodeError(nodeId, error) };
     }
@@ -188,30 +198,42 @@ class Job implements RemoteEvents {
 
   async #complete(node: number, result: NodeResult): Promise<void> {
     const nodeId = this.plan.idOf(node);
-    await this.state.addCompletedNode(nodeId, result.output);
     let next: readonly NextNode[];
     try {
       next = await this.#route(nodeId, result);
     } catch (error) {
       return this.#fail(node, asNodeError(nodeId, error));
     }
+    await this.state.addCompletedNode(nodeId, result.output);
     await this.#follow(node, next, result);
   }
 
-  /** The edges that are followed with a result: a node's own, or that of its fallback. */
+  /**
+   * The edges that are followed with a result: a node's own, or that of its fallback. They see it in the context; where
+   * they cannot be found, it leaves no trace there.
+   */
   async #route(nodeId: string, result: NodeResult): Promise<readonly NextNode[]> {
-    const context = this.state.getContext();
+    const known = this.#known;
+    const before = known.written(nodeId);
+    known.write(nodeId, result.output);
     this.#takePassed(this.plan.indexOf(nodeId));
-    const next = await this.services.determineNextNodes(this.blueprint, nodeId, result, context);
-    for (const { edge, node } of next) await this.services.applyEdgeTransform(edge, result, node, context);
-    return next;
+    try {
+      const context = known.getContext();
+      const next = await this.services.determineNextNodes(this.blueprint, nodeId, result, context);
+      for (const { edge, node } of next) await this.services.applyEdgeTransform(edge, result, node, context);
+      return next;
+    } catch (error) {
+      known.takeBack(nodeId, result.output, before);
+      throw error;
+    }
   }
 
   /** A fallback gets what the node got that it stands in for, unless it says itself what it gets. */
   async #input(node: number): Promise<unknown> {
     const isMapped = this.plan.nodes[node]?.inputs !== undefined;
     const owner = this.plan.owners.has(node) && !isMapped ? await this.#position.ownerOf(node) : undefined;
-    return this.services.resolveNodeInput(this.plan.idOf(owner ?? node), this.blueprint, this.state.getContext());
+    const context = this.#known.getContext();
+    return this.services.resolveNodeInput(this.plan.idOf(owner ?? node), this.blueprint, context);
   }
 
   async #follow(node: number, next: readonly NextNode[], result: NodeResult): Promise<void> {
@@ -226,7 +248,7 @@ class Job implements RemoteEvents {
 
   /** What the arcs of a node have passed on before is put aside: transforms will say what they pass on now. */
   #takePassed(node: number): void {
-    const { passed } = stateOf(this.state.getContext());
+    const { passed } = this.#known;
     const { outFrom } = this.plan;
     this.#before.clear();
     for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
@@ -237,7 +259,7 @@ class Job implements RemoteEvents {
 
   /** An arc out of a loop that does not count this time has still passed on what it did when it counted. */
   #keepPassed({ output }: NodeResult): void {
-    const { passed } = stateOf(this.state.getContext());
+    const { passed } = this.#known;
     for (const [arc, before] of this.#before) {
       const isBack = (this.plan.backOf[arc] as number) >= 0;
       const isExit = (this.plan.exitOf[arc] as number) >= 0;
@@ -253,14 +275,23 @@ class Job implements RemoteEvents {
     const fallback = await this.#position.fail(node);
     const known = fallback < 0 ? undefined : await this.#position.standInOf(fallback);
     if (known === undefined) return;
-    const output = this.state.getContext()[this.plan.idOf(fallback)];
+    this.#known = await knownOf(this.state, this.runId);
+    const output = this.#known.written(this.plan.idOf(fallback))?.value;
     await this.#recover(node, fallback, { output, action: known.action });
   }
 
   async #recover(owner: number, fallback: number, result: NodeResult): Promise<void> {
     const nodeId = this.plan.idOf(owner);
+    let next: readonly NextNode[];
+    try {
+      next = await this.#route(nodeId, result);
+    } catch (error) {
+      // Nothing can stand in for it any more.
+      await this.state.addError?.(nodeId, asNodeError(nodeId, error));
+      return;
+    }
     await this.state.addCompletedNode(nodeId, result.output);
     await this.state.markRecovered?.(nodeId, this.plan.idOf(fallback));
-    await this.#follow(owner, await this.#route(nodeId, result), result);
+    await this.#follow(owner, next, result);
   }
 }
