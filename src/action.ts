@@ -5,7 +5,7 @@ import type { Middleware } from './hooks.js';
 import { isWatched, watched } from './instrumentation.js';
 import { asFailure, live } from './lifecycle.js';
 import { applyPolicies, overDefaults, type Policies, type PolicyOptions, policyReaders } from './policy.js';
-import { type Core, currentScope, type Process, processOf, type Scope } from './process.js';
+import { type Core, enter, openScope, ownScope, type Process, processOf, type Scope } from './process.js';
 import { run } from './run.js';
 import { RunningTask, type Task, type Work } from './task.js';
 import { type AnyFunction, aFunction, aName, anObjectOf, invalid } from './validate.js';
@@ -97,17 +97,18 @@ export function defineWork(core: Core, name: string, work: Work): Definition {
 }
 
 function newTask({ core, name }: Definition, args: readonly unknown[], record?: RunningTask): Task {
-  return { name, core, args, record, expired: undefined };
+  return { name, core, args, record, expired: undefined, wait: undefined };
 }
 
 /** From a call to a task: in the run around it, else in a run of its own. */
 export function perform(definition: Definition, args: unknown[]): Promise<unknown> {
   const { core } = definition;
-  const scope = currentScope();
-  const process = processOf(core, scope);
-  if (scope === undefined || process === undefined) return performAlone(definition, args);
+  const own = ownScope();
+  if (own?.cancellation.closed) return performOutside(definition, args, own);
+  const process = processOf(core, own);
+  if (own === undefined || process === undefined) return performAlone(definition, args);
   try {
-    const performed = performIn(definition, args, process, scope);
+    const performed = performIn(definition, args, process, own);
     return performed instanceof Promise ? performed : Promise.resolve(performed);
   } catch (thrown) {
     return Promise.reject(thrown);
@@ -125,6 +126,14 @@ export function performIn(definition: Definition, args: unknown[], process: Proc
   }
   if (!core.hooks.seeTasks && !retryChannel.hasSubscribers) return carryOut(definition, args, process, scope);
   return observe(definition, new RunningTask(process, name, args), process, scope);
+}
+
+/** A task whose caller stands in a scope that has ended: in the one around it that goes on, if there is any. */
+function performOutside(definition: Definition, args: unknown[], closed: Scope): Promise<unknown> {
+  const scope = openScope(closed);
+  const process = processOf(definition.core, scope);
+  if (scope === undefined || process === undefined) return performAlone(definition, args);
+  return enter(scope, async () => performIn(definition, args, process, scope));
 }
 
 function performAlone(definition: Definition, args: unknown[]): Promise<unknown> {
@@ -150,5 +159,7 @@ function observe({ core, observed }: Definition, record: RunningTask, process: P
 function wrap(middleware: readonly Middleware[], work: Work, task: Task, scope: Scope, index = 0): unknown {
   const outermost = middleware[index];
   if (outermost === undefined) return work(task, scope);
-  return outermost(task.record as TaskRecord, async () => wrap(middleware, work, task, scope, index + 1));
+  // Middleware may call it later, from any asynchronous context.
+  const next = async () => wrap(middleware, work, task, scope, index + 1);
+  return outermost(task.record as TaskRecord, () => enter(scope, next));
 }

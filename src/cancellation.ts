@@ -24,6 +24,8 @@ export class Cancellation {
   readonly abortable: boolean;
   /** The error of its own limit, once that has struck. */
   expired: TimeoutError | undefined = undefined;
+  /** The number of functions that its abort has cut short and that have not settled yet. */
+  stragglers = 0;
   #sources: readonly Cancellation[] = none;
   #follow: Listener | undefined = undefined;
   readonly #onListeners: ((count: number | undefined) => void) | undefined;
@@ -63,11 +65,15 @@ export class Cancellation {
     this.#controller?.abort(reason);
   }
 
-  /** Aborts it with a `TimeoutError` after so many milliseconds, less those that are used up. */
-  limit(subject: string, milliseconds: number, used = 0): void {
+  /**
+   * Aborts it with a `TimeoutError` after the given milliseconds, less those that are used up.
+   *
+   * @param waited - the milliseconds that were spent waiting, for the error. Default: none
+   */
+  limit(subject: string, milliseconds: number, used = 0, waited?: () => number | undefined): void {
     this.#timer = setTimeout(
       () => {
-        this.expired = new TimeoutError(subject, milliseconds);
+        this.expired = new TimeoutError(subject, milliseconds, waited?.());
         this.abort(this.expired);
       },
       Math.max(0, milliseconds - used),
@@ -95,6 +101,15 @@ export class Cancellation {
       source.addEventListener('abort', follow);
       unheld.register(this, () => source.removeEventListener('abort', follow));
     }
+  }
+
+  /** Counts work that its abort has cut short, until the work settles. */
+  leave(work: PromiseLike<unknown>): void {
+    const settled = () => {
+      this.stragglers--;
+    };
+    this.stragglers++;
+    work.then(settled, settled);
   }
 
   throwIfAborted(): void {
@@ -127,6 +142,8 @@ export class Cancellation {
   #end(): void {
     this.closed = true;
     clearTimeout(this.#timer);
+    // On Node 20 a timer keeps the asynchronous context that it was made in, such as the run before this one.
+    this.#timer = undefined;
   }
 
   #unlink(): void {
@@ -155,17 +172,30 @@ export function cancellationOf(signal: AbortSignal): Cancellation {
   return cancellation;
 }
 
-/** Settles like `pending`, or rejects with the reason as soon as `cancellation` is aborted. */
-export function untilAborted(cancellation: Cancellation, pending: unknown): unknown {
+/**
+ * Settles like `pending`, or rejects with the reason as soon as `cancellation` is aborted.
+ *
+ * @param leave - called with work that the abort has cut short. Default: counts it as a straggler
+ */
+export function untilAborted(
+  cancellation: Cancellation,
+  pending: unknown,
+  leave?: (work: Promise<unknown>) => void,
+): unknown {
   if (!cancellation.abortable || !(isPromiseLike(pending) || cancellation.aborted)) return pending;
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(cancellation.reason);
+    const work = Promise.resolve(pending);
+    const onAbort = () => {
+      reject(cancellation.reason);
+      if (leave === undefined) cancellation.leave(work);
+      else leave(work);
+    };
     const ended = (settle: (value: unknown) => void) => (value: unknown) => {
       cancellation.removeEventListener('abort', onAbort);
       settle(value);
     };
     cancellation.addEventListener('abort', onAbort);
     if (cancellation.aborted) onAbort();
-    Promise.resolve(pending).then(ended(resolve), ended(reject));
+    work.then(ended(resolve), ended(reject));
   });
 }

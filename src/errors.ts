@@ -12,12 +12,15 @@ export class TimeoutError extends Error {
   /**
    * @param subject - name of the action or process
    * @param limit - the limit, in milliseconds
+   * @param waited - milliseconds of the limit that a policy kept the task waiting. Default: 0
    */
   constructor(
     readonly subject: string,
     readonly limit: number,
+    readonly waited = 0,
   ) {
-    super(`"${subject}" timed out after ${limit} ms`);
+    const waiting = waited > 0 ? `, ${waited} ms of them waiting for its policy` : '';
+    super(`"${subject}" timed out after ${limit} ms${waiting}`);
   }
 }
 
@@ -74,21 +77,40 @@ export class ValidationError extends TypeError {
   readonly code = 'ERR_VALIDATION';
 }
 
-/** Whether a value is an error, also when it comes from another realm (a `vm` context, a test runner). */
+/** If true, `value` is an error, also one of another realm (a `vm` context, a test runner). */
 function isError(value: unknown): value is Error {
   return value instanceof Error || typeof (value as Error | null | undefined)?.stack === 'string';
 }
 
-/** What a caller gets for what was thrown: the error behind an `AbortError`, and an error for whatever is none. */
-export function failureOf(thrown: unknown, subject: string): Error {
-  if (thrown instanceof AbortError) return thrown.originalError;
-  if (isError(thrown)) return thrown;
-  return new ValidationError(`"${subject}" threw ${kindOf(thrown)} instead of an Error`, {
-    cause: thrown,
-  });
+/** If true, it was thrown to stop retrying. */
+export function isAbortError(thrown: unknown): thrown is AbortError {
+  try {
+    return thrown instanceof AbortError;
+  } catch {
+    // A revoked proxy, say.
+    return false;
+  }
 }
 
-/** The kind of a value, for messages: the name of its class. Never the value itself, which may be secret or large. */
+/**
+ * The error that a caller gets for what was thrown: the one inside an `AbortError`, and a `ValidationError` for a value
+ * that is not an error. A value that throws when it is looked at is not kept as the cause: it would throw again.
+ */
+export function failureOf(thrown: unknown, subject: string): Error {
+  try {
+    if (thrown instanceof AbortError) return thrown.originalError;
+    if (isError(thrown)) return thrown;
+    return new ValidationError(`"${subject}" threw ${kindOf(thrown)} instead of an Error`, { cause: thrown });
+  } catch {
+    return new ValidationError(`"${subject}" threw a value that cannot be inspected instead of an Error`);
+  }
+}
+
+/**
+ * The kind of a value, for messages: the name of its class. Never the value itself, which may be secret or large.
+ *
+ * @throws whatever a value throws that cannot be looked at
+ */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   return String(Object.getPrototypeOf(Object(value))?.constructor?.name ?? typeof value);

@@ -53,14 +53,17 @@ export function live<Record extends Running>(
   const began = performance.now();
   const life = { record, owner, scope, completion, own, began };
   let pending: unknown;
+  let isPending: boolean;
   try {
     const begun = notify(begin as Hooks<Record>, record);
     pending = begun === undefined ? start(work, record, scope) : after(begun, work, record, scope);
-    pending = untilAborted(cancellation, pending);
+    pending = untilAborted(cancellation, pending, own && leaving(owner));
+    // A result may throw when it is looked at, as it would where it is awaited.
+    isPending = isPromiseLike(pending);
   } catch (thrown) {
     return fail(life, thrown);
   }
-  return isPromiseLike(pending) ? later(life, pending) : succeed(life, pending);
+  return isPending ? later(life, pending as PromiseLike<unknown>) : succeed(life, pending);
 }
 
 /** A process or task under way. */
@@ -90,14 +93,8 @@ function succeed(life: Life, result: unknown): unknown {
 }
 
 function fail(life: Life, thrown: unknown): unknown {
-  const { record, owner, scope, own } = life;
-  try {
-    record.error = asFailure(thrown, record.name, scope.cancellation);
-  } catch (odd) {
-    // What is thrown cannot even be looked at.
-    owner.end();
-    throw odd;
-  }
+  const { record, scope, own } = life;
+  record.error = asFailure(thrown, record.name, scope.cancellation);
   record.status = isReason(thrown, scope.cancellation) && thrown !== own?.expired ? 'aborted' : 'failed';
   return complete(life);
 }
@@ -144,10 +141,18 @@ function start<Record>(work: (record: Record, scope: Scope) => unknown, record: 
   return work(record, scope);
 }
 
-function beyond<Record extends Running>({ process, outer }: Scope, completion: Hooks<Record>, record: Record) {
-  return enter({ process, outer, cancellation: new Cancellation([], false) }, () =>
+/** Calls completion hooks where the abort does not reach them. What they leave behind belongs to the scope around them. */
+function beyond<Record extends Running>(scope: Scope, completion: Hooks<Record>, record: Record) {
+  const cancellation = new Cancellation([], false);
+  const completed = enter({ process: scope.process, outer: scope, cancellation }, () =>
     notify(completion, record, setDown),
   );
+  if (completed === undefined) cancellation.close();
+  return completed?.finally(() => cancellation.close());
+}
+
+function leaving(process: Process): (work: Promise<unknown>) => void {
+  return (work) => process.leave(work);
 }
 
 /** What a caller gets for what was thrown. The reason of an abort is passed on as it is, whatever it is. */

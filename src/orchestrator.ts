@@ -16,7 +16,7 @@ import {
   type ParallelResults,
 } from './parallel.js';
 import { noPolicies, overDefaults, type Policies, type PolicyOptions, policyReaders } from './policy.js';
-import { type Core, currentScope, ownScope, type Process, processOf } from './process.js';
+import { type Core, ownScope, type Process, processOf, signalScope } from './process.js';
 import { type RunOptions, run } from './run.js';
 import { StateStore } from './state.js';
 import { aBoolean, aFunction, aName, anObjectOf, aState } from './validate.js';
@@ -91,7 +91,7 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
    * aborts. It aborts when the attempt times out, a sibling fails under `failFast`, or the run is aborted.
    */
   get signal(): AbortSignal {
-    return currentScope()?.cancellation.signal ?? new AbortController().signal;
+    return signalScope()?.cancellation.signal ?? new AbortController().signal;
   }
 
   /** Before a process. A hook that throws fails it, and its function is not called. Hooks are awaited in order. */

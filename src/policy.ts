@@ -1,11 +1,16 @@
+import { Cancellation, cancellationOf } from './cancellation.js';
+import { enter, type Scope } from './process.js';
 import { type RetryOptions, readRetry, withRetry } from './retry.js';
-import type { Task, Work } from './task.js';
+import { endWait, type Task, type Work, waitedFor } from './task.js';
 import { readTimeout, type StoredTimeout, type TimeoutOptions, withFallback, withLimit } from './timeout.js';
 import { aValue, type Schema } from './validate.js';
 
 /**
- * Any object that can carry out a function: a circuit breaker, a bulkhead, a rate limiter; cockatiel's policies, say.
- * It is also given the task's signal where the task can be aborted.
+ * An object that carries out a function: a circuit breaker, a bulkhead, a rate limiter; cockatiel's policies, say. It may
+ * call the function at any time and from any asynchronous context. The function runs in the scope of its task.
+ *
+ * `execute` also gets the task's signal if the task can be aborted. If it calls the function with an object that has a
+ * `signal`, as cockatiel and p-queue do, that signal aborts the attempt too.
  */
 export interface Policy {
   // biome-ignore lint/suspicious/noExplicitAny: what a policy calls the function with, and adds to its result, is its own
@@ -68,8 +73,9 @@ export function applyPolicies({ retry, timeout, policy }: Policies, call: Work, 
   let work = call;
   if (attempt < Infinity) work = withLimit(attempt, work);
   if (policy !== undefined) work = withPolicy(policy, work);
+  if (policy !== undefined && total < Infinity) work = withWait(work);
   if (retry !== undefined && retry.retries !== 0) work = (elsewhere?.retry ?? withRetry)(retry, work);
-  if (total < Infinity) work = withLimit(total, work, elsewhere?.used);
+  if (total < Infinity) work = withLimit(total, work, { used: elsewhere?.used, waited: waitedFor });
   if (fallback !== undefined) work = withFallback(fallback, work);
   return work;
 }
@@ -77,6 +83,50 @@ export function applyPolicies({ retry, timeout, policy }: Policies, call: Work, 
 function withPolicy(policy: Policy, next: Work): Work {
   return (task, scope) => {
     const { cancellation } = scope;
-    return policy.execute(async () => next(task, scope), cancellation.abortable ? cancellation.signal : undefined);
+    const handed = cancellation.abortable ? cancellation.signal : undefined;
+    return policy.execute((context?: unknown) => {
+      endWait(task);
+      const signal = signalIn(context);
+      if (signal === undefined || signal === handed) return enter(scope, async () => next(task, scope));
+      return underSignal(signal, next, task, scope);
+    }, handed);
   };
+}
+
+/** Measures how long a policy keeps a task waiting, for the error of its total limit. */
+function withWait(next: Work): Work {
+  return async (task, scope) => {
+    task.wait ??= { since: undefined, before: 0 };
+    task.wait.since = performance.now();
+    try {
+      return await next(task, scope);
+    } finally {
+      endWait(task);
+    }
+  };
+}
+
+/** The signal that a policy calls its function with, if any. */
+function signalIn(context: unknown): AbortSignal | undefined {
+  const signal = (context as { readonly signal?: unknown } | null | undefined)?.signal;
+  return signal instanceof AbortSignal ? signal : undefined;
+}
+
+/** Aborts an attempt with its policy's signal too. An attempt that has ended lets go of it: cockatiel aborts it then. */
+function underSignal(signal: AbortSignal, next: Work, task: Task, outer: Scope): Promise<unknown> {
+  const { process } = outer;
+  const cancellation = new Cancellation([outer.cancellation], true);
+  const scope = { process, cancellation, outer };
+  const given = cancellationOf(signal);
+  const onAbort = () => cancellation.abort(given.reason);
+  given.addEventListener('abort', onAbort);
+  if (signal.aborted) cancellation.abort(signal.reason);
+  return enter(scope, async () => {
+    try {
+      return await next(task, scope);
+    } finally {
+      given.removeEventListener('abort', onAbort);
+      cancellation.release();
+    }
+  });
 }

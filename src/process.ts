@@ -28,13 +28,32 @@ export function ownScope(): Scope | undefined {
 }
 
 /**
- * Where what the calling code starts belongs. A scope that is over is none any more (a server that was started inside a
- * run outlives it), unless it was aborted: what still goes on behind an abort starts nothing new.
+ * The scope that the calling code starts work in. A scope that is over does not count: a server, a socket or a pool that
+ * was opened inside a run outlives the run.
  */
 export function currentScope(): Scope | undefined {
-  let scope = scopes.getStore();
-  while (scope?.cancellation.closed && !scope.cancellation.aborted) scope = scope.outer;
-  return scope;
+  return openScope(scopes.getStore());
+}
+
+/** The innermost scope around this one that is not over. */
+export function openScope(scope: Scope | undefined): Scope | undefined {
+  let open = scope;
+  while (open?.cancellation.closed && isOver(open)) open = open.outer;
+  return open;
+}
+
+/** An aborted scope refuses new work until its process is over, and as long as a function goes on that it cut short. */
+function isOver({ cancellation, process }: Scope): boolean {
+  return !cancellation.aborted || (process.isOver && cancellation.stragglers === 0);
+}
+
+/**
+ * The scope that code reads its signal from. A run's own function that ignored the abort may start work again when the
+ * run is over, but its signal stays aborted.
+ */
+export function signalScope(): Scope | undefined {
+  const own = scopes.getStore();
+  return own?.cancellation.aborted && own.process.isLeft ? own : openScope(own);
 }
 
 /** The innermost process of this orchestrator that encloses the scope. */
@@ -44,9 +63,9 @@ export function processOf(core: Core, scope: Scope | undefined): Process | undef
   return enclosing?.process;
 }
 
-/** Calls `work` with this scope. */
+/** Calls `work` with this scope, whatever context calls this. */
 export function enter<Result>(scope: Scope, work: () => Result): Result {
-  return scopes.run(scope, work);
+  return scopes.getStore() === scope ? work() : scopes.run(scope, work);
 }
 
 /** Calls `work` where no scope is, whoever calls this: what it starts belongs to nobody else. */
@@ -57,8 +76,19 @@ export function detached<Result>(work: () => Result): Result {
 /**
  * One run. It is open while its function or anything that was started in it is pending: a task that nobody awaited
  * still finishes inside it, and can still be aborted. Then it closes, and lets go of its timer and its signal.
+ *
+ *     running ─► hasOutcome (completion hooks, tasks that nobody awaited) ─► closed ─► isOver
+ *
+ * An aborted process is over one turn of the event loop after it has closed: code that the abort itself has woken up
+ * (a `catch`, a `finally`) still starts nothing.
  */
 export class Process {
+  /** If true, its function has settled or was cut short. Runs that its completion hooks start are not part of it. */
+  hasOutcome = false;
+  /** If true, it was aborted, and its scope does not count any more. */
+  isOver = false;
+  /** If true, its function was cut short by an abort and has not settled yet. */
+  isLeft = false;
   #pending = 0;
   #tasks = 0;
 
@@ -74,14 +104,37 @@ export class Process {
 
   /** Something has been started in it. */
   begin(): void {
-    if (this.#pending++ === 0) this.outer?.process.begin();
+    if (this.#pending++ > 0) return;
+    let outer = this.outer?.process;
+    while (outer !== undefined && outer.#pending++ === 0) outer = outer.outer?.process;
   }
 
   /** What was started has settled. */
   end(): void {
     if (--this.#pending > 0) return;
+    this.#close();
+    let outer = this.outer?.process;
+    while (outer !== undefined && --outer.#pending === 0) {
+      outer.#close();
+      outer = outer.outer?.process;
+    }
+  }
+
+  /** Its function goes on though an abort has cut it short. */
+  leave(work: PromiseLike<unknown>): void {
+    const settled = () => {
+      this.isLeft = false;
+    };
+    this.isLeft = true;
+    work.then(settled, settled);
+  }
+
+  #close(): void {
     this.cancellation.close();
-    this.outer?.process.end();
+    if (!this.cancellation.aborted) return;
+    setImmediate(() => {
+      this.isOver = true;
+    });
   }
 
   nextTaskNumber(): number {

@@ -1,7 +1,7 @@
 import pRetry, { type Options, type RetryContext } from 'p-retry';
 import type { Cancellation } from './cancellation.js';
 import { retryChannel } from './channels.js';
-import { AbortError, failureOf } from './errors.js';
+import { AbortError, failureOf, isAbortError } from './errors.js';
 import type { TaskRetryEvent } from './events.js';
 import { notify } from './hooks.js';
 import type { Scope } from './process.js';
@@ -77,7 +77,7 @@ export function withRetry(options: RetryOptions, next: Work): Work {
   return (task, scope) => {
     const began = timed ? performance.now() : 0;
     const again = (failure: unknown) => {
-      if (failure instanceof AbortError || scope.cancellation.aborted) throw failure;
+      if (isAbortError(failure) || scope.cancellation.aborted) throw failure;
       return retry(task, scope, options, next, failureOf(failure, task.name), began);
     };
     try {
@@ -105,7 +105,7 @@ function retry(task: Task, scope: Scope, options: RetryOptions, next: Work, fail
     } catch (thrown) {
       const error = failureOf(thrown, task.name);
       // Nothing is tried again after an abort, or where a hook has refused the retry.
-      throw waiting || thrown instanceof AbortError || scope.cancellation.aborted ? new AbortError(error) : error;
+      throw waiting || isAbortError(thrown) || scope.cancellation.aborted ? new AbortError(error) : error;
     }
   }
 

@@ -4,7 +4,7 @@ import { processChannel } from './channels.js';
 import type { ProcessRecord } from './events.js';
 import { isWatched, watched } from './instrumentation.js';
 import { live, Running } from './lifecycle.js';
-import { type Core, currentScope, enter, Process } from './process.js';
+import { type Core, currentScope, enter, Process, type Scope } from './process.js';
 import { aFunction, aLimit, aName, anObjectOf, aSignal, aState } from './validate.js';
 
 /** What `orchestrator.run` takes. */
@@ -45,10 +45,11 @@ export async function run<Result>(
   const { name = core.name, id = randomUUID(), state, signal, timeout = Infinity } = read;
   const initial = given ?? core.states.open(state);
   signal?.throwIfAborted();
-  const outer = currentScope();
-  outer?.cancellation.throwIfAborted();
+  const around = currentScope();
+  around?.cancellation.throwIfAborted();
+  const outer = parentOf(around);
 
-  const sources = [outer?.cancellation, signal && cancellationOf(signal)];
+  const sources = [around?.cancellation, signal && cancellationOf(signal)];
   const cancellation = new Cancellation(sources, timeout < Infinity);
   if (timeout < Infinity) cancellation.limit(name, timeout);
   const process = new Process(core, id, initial, cancellation, outer);
@@ -64,23 +65,31 @@ export async function run<Result>(
   ) as Awaited<Result>;
 }
 
+/** The scope of the run that a new one is a child of: a process that has its outcome is nobody's parent. */
+function parentOf(scope: Scope | undefined): Scope | undefined {
+  let parent = scope;
+  while (parent?.process.hasOutcome) parent = parent.process.outer;
+  return parent;
+}
+
 /** One run, as hooks see it. */
 class RunningProcess extends Running implements ProcessRecord {
   readonly id: string;
   readonly parentId: string | undefined;
   readonly time = Date.now();
   totalDuration = 0;
-  readonly #states: Core['states'];
+  readonly #process: Process;
 
-  constructor({ id, outer, core, state }: Process, name: string) {
-    super(name, state);
-    this.id = id;
-    this.parentId = outer?.process.id;
-    this.#states = core.states;
+  constructor(process: Process, name: string) {
+    super(name, process.state);
+    this.id = process.id;
+    this.parentId = process.outer?.process.id;
+    this.#process = process;
   }
 
   ended(duration: number): void {
     this.totalDuration = duration;
-    this.#states.close(this.context);
+    this.#process.hasOutcome = true;
+    this.#process.core.states.close(this.context);
   }
 }

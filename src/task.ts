@@ -15,6 +15,28 @@ export interface Task {
   readonly record: RunningTask | undefined;
   /** The error of the limit that has struck last, if one has. */
   expired: TimeoutError | undefined;
+  /** How long it has waited for its policy. Only where the error of a limit reports it. */
+  wait: Wait | undefined;
+}
+
+export interface Wait {
+  /** Since when its policy has been asked to call the function, until it does; on the monotonic clock. */
+  since: number | undefined;
+  /** Milliseconds of earlier waits. */
+  before: number;
+}
+
+/** Milliseconds that a task has waited for its policy so far. */
+export function waitedFor({ wait }: Task): number {
+  if (wait === undefined) return 0;
+  return Math.round(wait.before + (wait.since === undefined ? 0 : performance.now() - wait.since));
+}
+
+/** Its policy has called the function, or given up. */
+export function endWait({ wait }: Task): void {
+  if (wait?.since === undefined) return;
+  wait.before += performance.now() - wait.since;
+  wait.since = undefined;
 }
 
 /** One call of an action, as hooks see it. Its id costs more than all the rest: it is put together when it is read. */

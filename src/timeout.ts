@@ -26,22 +26,33 @@ export const readTimeout = anObjectOf<StoredTimeout>(
   'attempt',
 );
 
+/** How a task spends a limit, in milliseconds. */
+export interface Spent {
+  /** What it had used up before it began. */
+  readonly used?: ((task: Task) => number) | undefined;
+  /** What it has waited for its policy so far. */
+  readonly waited?: (task: Task) => number;
+}
+
 /**
  * Ends `next` after `limit` milliseconds, with one timer that aborts what runs inside.
  *
- * @param used - how much of the limit a task has used up before it began. Default: nothing
+ * @param spent - how a task spends the limit, where that is known. Default: in the function
  */
-export function withLimit(limit: number, next: Work, used?: (task: Task) => number): Work {
+export function withLimit(limit: number, next: Work, spent: Spent = {}): Work {
   return async (task, outer) => {
     const { process } = outer;
     const cancellation = new Cancellation([outer.cancellation], true);
     const scope = { process, cancellation, outer };
-    cancellation.limit(task.name, limit, used?.(task));
+    cancellation.limit(task.name, limit, spent.used?.(task), () => spent.waited?.(task));
+    let pending: Promise<unknown> | undefined;
     try {
-      const pending = Promise.resolve(enter(scope, () => next(task, scope)));
+      // A thenable that starts its work in `then` starts it in the scope.
+      pending = enter(scope, () => Promise.resolve(next(task, scope)));
       return await pTimeout(pending, { milliseconds: Infinity, signal: cancellation as unknown as AbortSignal });
     } finally {
       task.expired = cancellation.expired ?? task.expired;
+      if (cancellation.aborted && pending !== undefined) cancellation.leave(pending);
       cancellation.release();
     }
   };

@@ -1,6 +1,6 @@
 import pRetry, { type Options } from 'p-retry';
 import { retryChannel } from '../../channels.js';
-import { AbortError, failureOf } from '../../errors.js';
+import { failureOf, isAbortError } from '../../errors.js';
 import { notify } from '../../hooks.js';
 import type { Elsewhere } from '../../policy.js';
 import type { Scope } from '../../process.js';
@@ -37,7 +37,7 @@ async function once(options: RetryOptions, next: Work, task: Task, scope: Scope,
   try {
     return await next(task, scope);
   } catch (thrown) {
-    if (thrown instanceof AbortError || scope.cancellation.aborted) throw thrown;
+    if (isAbortError(thrown) || scope.cancellation.aborted) throw thrown;
     const failure = failureOf(thrown, task.name);
     const elapsed = attempts.elapsed + performance.now() - began;
     const again = await decide(options, failure, { ...attempts, elapsed });

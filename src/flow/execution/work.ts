@@ -1,7 +1,7 @@
 import { callOf, sourceOf } from '../../action.js';
-import { AbortError, failureOf } from '../../errors.js';
+import { failureOf } from '../../errors.js';
 import { applyPolicies, overDefaults, type Policies } from '../../policy.js';
-import type { Core } from '../../process.js';
+import { type Core, enter } from '../../process.js';
 import type { Work } from '../../task.js';
 import { type AnyFunction, invalid } from '../../validate.js';
 import { AbstractNode, Node, type NodeClass, type NodeMiddleware } from '../node.js';
@@ -46,7 +46,7 @@ function phasesOf(target: Node | NodeClass, policies: Policies): Work {
     } catch (thrown) {
       cancellation.throwIfAborted();
       if (call.postponed !== undefined) throw thrown;
-      call.error = thrown instanceof AbortError ? thrown.originalError : failureOf(thrown, task.name);
+      call.error = failureOf(thrown, task.name);
       call.execRes = await node.fallback(call);
     }
     cancellation.throwIfAborted();
@@ -68,7 +68,8 @@ function chosen(action: unknown, { nodeId, execRes }: NodeCall): unknown {
 /** Puts middleware around work; the first is the outermost. */
 export function withMiddleware(middleware: readonly NodeMiddleware[], work: Work): Work {
   return middleware.reduceRight<Work>(
-    (next, wrap) => (task, scope) => wrap(task.args[1] as NodeCall, async () => next(task, scope)),
+    // Middleware may call it later, from any asynchronous context.
+    (next, wrap) => (task, scope) => wrap(task.args[1] as NodeCall, () => enter(scope, async () => next(task, scope))),
     work,
   );
 }
