@@ -60,6 +60,7 @@ const byCode: ReadonlyMap<unknown, ExitCode> = new Map<string, ExitCode>([
   ['ERR_NOT_FOUND', exitCodes.notFound],
   ['ERR_RUN_STATE', exitCodes.conflict],
   ['ERR_RUN_EXISTS', exitCodes.conflict],
+  ['ERR_WORKER_ALIVE', exitCodes.conflict],
   ['ERR_LOOP_STATE', exitCodes.conflict],
   ['ERR_CHECKPOINT', exitCodes.conflict],
   ['ERR_LISTEN', exitCodes.conflict],

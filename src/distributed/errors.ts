@@ -1,5 +1,5 @@
 import { kindOf } from '../errors.js';
-import { hide } from '../failures.js';
+import { discreet } from './discretion.js';
 import type { RunStatus } from './run-info.js';
 
 /** A run is not known, or not any more. */
@@ -102,27 +102,9 @@ export class EngineError extends Error {
     problem: string,
     options?: ErrorOptions,
   ) {
-    const { message } = Object(options?.cause) as { message?: unknown };
+    const { message } = Object(discreet(options?.cause)) as { message?: unknown };
     super(`${engine} ${problem}${typeof message === 'string' && message !== '' ? `: ${message}` : ''}`, options);
-    conceal(options?.cause);
   }
-}
-
-/** Where drivers keep the statement or command that failed, with the values in it: data of runs. */
-const valuesOfDrivers = ['command', 'query', 'params', 'parameters', 'queryOptions'] as const;
-
-/** How many causes are looked at. */
-const mostCauses = 5;
-
-/** Leaves what drivers keep of a statement on their errors, but out of logs and off terminals. */
-function conceal(thrown: unknown, depth = 0): void {
-  if (!(thrown instanceof Error) || depth === mostCauses) return;
-  const error = thrown as Error & Record<string, unknown>;
-  for (const name of valuesOfDrivers) {
-    if (Object.getOwnPropertyDescriptor(error, name)?.configurable) hide(error, name, error[name]);
-  }
-  conceal(error.cause, depth + 1);
-  if (error instanceof AggregateError) for (const one of error.errors) conceal(one, depth + 1);
 }
 
 /** Whoever executed a node has died in it, again and again. */

@@ -130,6 +130,18 @@ describe('the config file', () => {
     expect((await list({ cwd: module })).stderr).toContain('must export an object as its default');
   });
 
+  it.each(['{"engine": redis://:hunter2', '{"engine":"redis://:hunter2@h",}', 'hunter2', '{"engine":"hunter2" ,'])(
+    'is not quoted where it is no JSON: %s',
+    async (text) => {
+      const json = await withConfigFile('orchestrator.config.json', text);
+      for (const more of [[], ['--verbose']]) {
+        const { stderr, stdout } = await list({ cwd: json }, ...more);
+        expect(stderr).toContain('orchestrator.config.json cannot be read as JSON: ');
+        expect(stderr + stdout).not.toContain('hunter2');
+      }
+    },
+  );
+
   it('has no prefix beside an engine that was made in it', async () => {
     const { code, stderr } = await call(['runs', 'list', '--prefix', 'x', '--config', 'memory/orchestrator.config.ts']);
     expect(code).toBe(2);

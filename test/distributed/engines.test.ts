@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import { DistributedWorker, OrchestratorBuilder, pglite, postgres, redis } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
@@ -15,6 +17,11 @@ import { describeWithRedis, type RedisServer, startRedis } from './servers/redis
 
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
 
+/** A pool of the test's own. Its sockets may be there for a moment after its end, when the server is stopped. */
+function poolAt(connectionString: string): pg.Pool {
+  return new pg.Pool({ connectionString }).on('error', () => {});
+}
+
 describe('an engine', () => {
   it('says where it is, without user and password', () => {
     expect(postgres('postgres://user:secret@db.example/app').name).toBe('postgres at db.example:5432');
@@ -23,6 +30,33 @@ describe('an engine', () => {
     expect(redis('redis://user:secret@cache.example').name).toBe('redis at cache.example:6379');
     const connection = new Redis({ host: 'cache.example', port: 7000, lazyConnect: true });
     expect(redis(connection).name).toBe('redis at cache.example:7000');
+  });
+
+  it.each([
+    ['postgres://app:secret@/app?host=/var/run/postgresql', 'postgres at /var/run/postgresql:5432'],
+    ['postgres://app:secret@db.example/app?host=other&port=6000', 'postgres at other:6000'],
+    ['postgres://db.example/app?user=me@tenant&password=secret', 'postgres at db.example:5432'],
+    ['postgres:///app', 'postgres at localhost:5432'],
+    ['postgres://app:sec%23ret%40x@db.example/app', 'postgres at db.example:5432'],
+  ])('says where %s is', (address, name) => {
+    expect(postgres(address).name).toBe(name);
+  });
+
+  it.each([
+    'hunter2#x@host:6379',
+    ':hunter2#x@host:6379/0',
+    'hunter2?x@host',
+    'hunter2/x@host',
+    'user:123/hunter2@host',
+    'user:123#hunter2@host:6379',
+    'user:123?hunter2@host/db',
+    'user:hunter2@ho st',
+  ])('tells nothing of an address that is none: %s', (rest) => {
+    for (const make of [() => redis(`redis://${rest}`), () => postgres(`postgres://${rest}`)]) {
+      const error = thrown(make);
+      expect(error).toMatchObject({ code: 'ERR_ENGINE', message: expect.stringContaining('percent-encode') });
+      expect(inspect(error, everything)).not.toMatch(/hun%?ter2|123/);
+    }
   });
 
   it('refuses what is no address', () => {
@@ -64,6 +98,17 @@ describe('an engine', () => {
   });
 });
 
+const everything = { depth: Infinity, showHidden: true, getters: true, maxArrayLength: null, maxStringLength: null };
+
+function thrown(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('expected an error');
+}
+
 describe('a database that is away', () => {
   it('is tried again for as long as it may take, and no longer', async () => {
     let calls = 0;
@@ -102,7 +147,7 @@ describeWithPostgres('on Postgres', () => {
     const engines = Array.from({ length: 10 }, () => postgres(url));
     const workers = engines.map((engine) => new DistributedWorker({ engine, workflows: [flow] }));
     await Promise.all(workers.map((worker) => worker.start()));
-    const pool = new pg.Pool({ connectionString: url });
+    const pool = poolAt(url);
     const { rows } = await pool.query('select version from orchestrator.migrations order by version');
     expect(rows).toEqual(rows.map((_, index) => ({ version: index + 1 })));
     expect(rows.length).toBeGreaterThan(0);
@@ -116,7 +161,7 @@ describeWithPostgres('on Postgres', () => {
     const first = postgres(url);
     await first.open();
     await first.close();
-    const pool = new pg.Pool({ connectionString: url });
+    const pool = poolAt(url);
     await pool.query('insert into orchestrator.migrations (version) values (999)');
     const engine = postgres(url);
     const error = await rejection(engine.open());
@@ -130,7 +175,7 @@ describeWithPostgres('on Postgres', () => {
 
   it('a database of an earlier version is brought up to date, with what is in it', async () => {
     const url = await server.createDatabase('earlier');
-    const pool = new pg.Pool({ connectionString: url });
+    const pool = poolAt(url);
     await pool.query('create schema orchestrator');
     await pool.query('create table orchestrator.migrations (version integer primary key)');
     for (const [index, name] of ['001-runs', '002-commit'].entries()) {
@@ -154,8 +199,64 @@ describeWithPostgres('on Postgres', () => {
     await engine.close();
   });
 
+  it('a pool that is handed over is used with its password, which nothing shows', async () => {
+    const url = await server.createDatabase('guarded');
+    const admin = poolAt(url);
+    await admin.query(`create role guarded login superuser password 'hunter2'`);
+    const { rows } = await admin.query<{ hba_file: string }>('show hba_file');
+    const path = rows[0]?.hba_file as string;
+    const before = await readFile(path, 'utf8');
+    await writeFile(path, `host all guarded all scram-sha-256\n${before}`);
+    await admin.query('select pg_reload_conf()');
+    const { hostname, port } = new URL(url);
+    const pool = new pg.Pool({
+      host: hostname,
+      port: Number(port),
+      database: 'guarded',
+      user: 'guarded',
+      password: 'hunter2',
+    });
+    const byAddress = new URL(url);
+    Object.assign(byAddress, { username: 'guarded', password: 'hunter2' });
+    for (const engine of [postgres(pool), postgres(byAddress.href)]) {
+      const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+      const worker = new DistributedWorker({ engine, workflows: [flow] });
+      await worker.start();
+      const runId = await orchestrator.startRun({}, 5);
+      expect((await orchestrator.waitForCompletion(runId)).output).toBe(5);
+      const shown = [engine, orchestrator, worker].map((one) => inspect(one, { ...everything, getters: false }));
+      expect(shown.join('\n')).not.toContain('hunter2');
+      await worker.stop();
+      await orchestrator.close();
+      await engine.close();
+    }
+    byAddress.password = 'hunter3';
+    const refused = await rejection(postgres(byAddress.href).open());
+    expect(refused).toMatchObject({ code: 'ERR_ENGINE', message: expect.stringContaining('password authentication') });
+    expect(inspect(refused, everything)).not.toContain('hunter3');
+    await pool.end();
+    await writeFile(path, before);
+    await admin.query('select pg_reload_conf()');
+    await admin.end();
+  });
+
+  it('a pool that is handed over is listened to while an engine uses it, once', async () => {
+    const pool = new pg.Pool({ connectionString: await server.createDatabase('listeners') });
+    const engines = Array.from({ length: 12 }, (_, number) => postgres(pool, { prefix: `e${number}` }));
+    for (const engine of engines) await engine.open();
+    expect(pool.listenerCount('error')).toBe(1);
+    await pool.query('select 1');
+    for (const engine of engines) await engine.close();
+    expect(pool.listenerCount('error')).toBe(0);
+    const client = await pool.connect();
+    expect(client.listenerCount('error')).toBe(0);
+    client.release();
+    pool.on('error', () => {});
+    await pool.end();
+  }, 60_000);
+
   it('a pool that is handed over is used, and stays open', async () => {
-    const pool = new pg.Pool({ connectionString: await server.createDatabase('pool') });
+    const pool = poolAt(await server.createDatabase('pool'));
     const engine = postgres(pool);
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
     const worker = new DistributedWorker({ engine, workflows: [flow] });
@@ -199,6 +300,44 @@ describeWithRedis('on Redis', () => {
       await client.zadd(list, Date.now() - 86_400_000, runId);
     }
   }
+
+  it('errors hold nothing of a password or of a payload, nor do the engine and what stands on it', async () => {
+    const { url, port, stop } = await startRedis();
+    const spoiler = new Redis(url);
+    await spoiler.config('SET', 'requirepass', 'hunter2');
+    const wrong = redis(`redis://:hunter3@127.0.0.1:${port}`, { connectTimeout: 5_000 });
+    const refused = await rejection(wrong.open());
+    expect(refused).toMatchObject({ code: 'ERR_ENGINE' });
+    await wrong.close();
+    const engine = redis(`redis://default:hunter2@127.0.0.1:${port}`, { prefix: 'discreet' });
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    const warnings: unknown[] = [];
+    worker.on('warning', (warning) => warnings.push(warning));
+    await worker.start();
+    await spoiler.set('{discreet:spoilt}:run', 'not a hash');
+    const failed = await rejection(orchestrator.startRun({ card: '4111-1111' }, 'cvc-123', { runId: 'spoilt' }));
+    expect(failed).toMatchObject({ code: 'ERR_ENGINE', cause: { message: expect.stringContaining('WRONGTYPE') } });
+    expect(inspect(refused, everything)).not.toContain('hunter3');
+    const seen = [refused, failed, ...warnings].map((error) => inspect(error, { ...everything, showHidden: false }));
+    seen.push(...[engine, orchestrator, worker].map((one) => inspect(one, { ...everything, getters: false })));
+    expect(seen.join('\n')).not.toMatch(/hunter|4111|cvc/);
+    await worker.stop();
+    await orchestrator.close();
+    await engine.close();
+    spoiler.disconnect();
+    await stop();
+  });
+
+  it('a connection that is handed over is listened to while engines use it, and no longer', async () => {
+    const connection = new Redis(server.url, { maxRetriesPerRequest: null });
+    const engines = Array.from({ length: 12 }, (_, number) => redis(connection, { prefix: `e${number}` }));
+    for (const engine of engines) await engine.open();
+    expect(connection.listenerCount('error')).toBe(1);
+    for (const engine of engines) await engine.close();
+    expect(connection.listenerCount('error')).toBe(0);
+    await connection.quit();
+  });
 
   it('a run that is listed and not there is listed no more', async () => {
     const { engine, orchestrator, listed } = await started('ghosts');

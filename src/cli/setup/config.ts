@@ -119,7 +119,10 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {
-    throw usageError(`${path} cannot be read as JSON`, { cause });
+    if (!(cause instanceof SyntaxError)) throw usageError(`${path} cannot be read`, { cause });
+    // The message may quote what is around the fault, such as a password.
+    const problem = cause.message.replace(/, .* is not valid JSON$/s, '');
+    throw usageError(`${path} cannot be read as JSON: ${problem}`);
   }
 }
 

@@ -3,6 +3,7 @@ import type * as IoRedis from 'ioredis';
 import type { Redis } from 'ioredis';
 import { loadPeers } from '../../peers.js';
 import { aName, aValue } from '../../validate.js';
+import { placeOf } from '../address.js';
 import { asked } from '../asked.js';
 import type {
   Commit,
@@ -16,8 +17,8 @@ import type {
   StatusChange,
   Verdict,
 } from '../contracts.js';
-import { EngineError } from '../errors.js';
 import { derivedStores } from '../journal/derived-stores.js';
+import { surviving } from '../listening.js';
 import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';
@@ -92,11 +93,16 @@ class RedisEngine implements Engine, RedisCore {
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #subscriber = new Once(() => this.#subscribe());
 
+  /** Not to be seen: the address has a password in it. */
+  readonly #server: string | Connection;
+  #forsake: () => void = () => {};
+
   constructor(
-    private readonly server: string | Connection,
+    server: string | Connection,
     private readonly options: ReadEngineOptions,
   ) {
     const { prefix, connectTimeout } = options;
+    this.#server = server;
     this.name = `redis at ${addressOf(server)}`;
     this.keys = new Keys(prefix);
     this.#opening = new Opening(this.name, connectTimeout, () => this.#open());
@@ -170,7 +176,8 @@ class RedisEngine implements Engine, RedisCore {
     await this.queue.close();
     const subscriber = await this.#subscriber.made();
     subscriber?.disconnect();
-    if (typeof this.server === 'string') opened?.connection.disconnect();
+    this.#forsake();
+    if (typeof this.#server === 'string') opened?.connection.disconnect();
   }
 
   async #begin({ record, delay, timeout, snapshot }: NewRun): ReturnType<Engine['begin']> {
@@ -218,8 +225,10 @@ class RedisEngine implements Engine, RedisCore {
       'bullmq',
       'ioredis',
     ]);
-    const { server } = this;
+    const server = this.#server;
     if (typeof server !== 'string') {
+      this.#forsake();
+      this.#forsake = surviving(server);
       await server.ping();
       return { connection: server, bull: bullmq };
     }
@@ -297,10 +306,5 @@ function addressOf(server: string | Connection): string {
     };
     return port === undefined ? host : `${host}:${port}`;
   }
-  try {
-    const { hostname, port } = new URL(server);
-    return `${hostname}:${port || 6379}`;
-  } catch (cause) {
-    throw new EngineError('redis', 'needs an address like redis://host:6379', { cause });
-  }
+  return placeOf('redis', server, 6379);
 }

@@ -2,8 +2,9 @@ import type * as Bull from 'bullmq';
 import type * as Pg from 'pg';
 import { loadPeers } from '../../peers.js';
 import { aName, aValue } from '../../validate.js';
+import { placeOf } from '../address.js';
 import type { Engine } from '../contracts.js';
-import { EngineError } from '../errors.js';
+import { surviving } from '../listening.js';
 import { type EngineOptions, readEngineOptions } from '../options.js';
 import type { Database, Row } from './database.js';
 import { SqlEngine } from './sql-engine.js';
@@ -51,13 +52,17 @@ async function open(
 ): Promise<Database> {
   const { pg } = await loadPeers<{ pg: typeof Pg & { default?: typeof Pg } }>(name, ['pg']);
   const { Pool, Client } = pg.default ?? pg;
-  const config = { ...given, connectionTimeoutMillis, max: connections, keepAlive: true };
+  // A pool does not let its password be seen, nor copied with the rest.
+  const password = given.password === undefined ? {} : { password: given.password };
+  const config = { ...given, ...password, connectionTimeoutMillis, max: connections, keepAlive: true };
   const own = pool === undefined ? new Pool(config) : undefined;
   const queueOptions = `${given.options ?? ''} -c search_path=bullmq`.trim();
   const queuePool = new Pool({ ...config, options: queueOptions });
-  // An idle connection that is lost is replaced by the next that is needed.
-  own?.on('error', () => undefined);
-  queuePool.on('error', () => undefined);
+  for (const made of own === undefined ? [queuePool] : [own, queuePool]) {
+    // A connection that is lost is replaced by the next that is needed; whoever uses it is told of the loss by the query.
+    made.on('error', () => undefined);
+    made.on('connect', (client) => client.on('error', () => undefined));
+  }
   // Each worker of the queue listens to it.
   queuePool.setMaxListeners(0);
   const database = new PostgresDatabase(pool ?? (own as Pg.Pool), own, queuePool, () => new Client(config));
@@ -73,6 +78,7 @@ async function open(
 class PostgresDatabase implements Database {
   readonly queuePool: Bull.PgPool;
   #isClosed = false;
+  readonly #forsake: () => void;
 
   constructor(
     private readonly pool: Pg.Pool,
@@ -81,6 +87,7 @@ class PostgresDatabase implements Database {
     private readonly newClient: () => Pg.Client,
   ) {
     this.queuePool = queueConnections as unknown as Bull.PgPool;
+    this.#forsake = surviving(pool);
   }
 
   async query(text: string, values: readonly unknown[] = []): Promise<Row[]> {
@@ -91,6 +98,7 @@ class PostgresDatabase implements Database {
 
   async exclusively<Result>(work: (query: Database['query']) => Promise<Result>): Promise<Result> {
     const client = await this.pool.connect();
+    const forsake = surviving(client);
     try {
       const result = await work(async (text, values = []) => (await client.query(text, [...values])).rows);
       client.release();
@@ -98,6 +106,9 @@ class PostgresDatabase implements Database {
     } catch (error) {
       client.release(error instanceof Error ? error : true);
       throw error;
+    } finally {
+      // The pool listens again by now.
+      forsake();
     }
   }
 
@@ -130,6 +141,7 @@ class PostgresDatabase implements Database {
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([this.own?.end(), this.queueConnections.end()]);
+    this.#forsake();
   }
 }
 
@@ -145,11 +157,5 @@ function nameOf(text: string): string {
 }
 
 function addressOf({ connectionString, host = 'localhost', port = 5432 }: Pg.PoolConfig): string {
-  if (connectionString === undefined) return `${host}:${port}`;
-  try {
-    const { hostname, port: inUrl } = new URL(connectionString);
-    return `${hostname}:${inUrl || 5432}`;
-  } catch (cause) {
-    throw new EngineError('postgres', 'needs an address like postgres://host:5432/database', { cause });
-  }
+  return connectionString === undefined ? `${host}:${port}` : placeOf('postgres', connectionString, 5432);
 }

@@ -8,6 +8,7 @@ import { isInstrumented, restored } from '../../instrumentation.js';
 import { detached } from '../../process.js';
 import { longestDelay } from '../../validate.js';
 import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
+import { discreet } from '../discretion.js';
 import { EngineError, RunNotFoundError, SupersededError, WorkflowNotFoundError } from '../errors.js';
 import { defaultMaxPayload } from '../options.js';
 import { publish } from '../publishing.js';
@@ -292,6 +293,6 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
 
   #warn(error: unknown, details: Readonly<Record<string, unknown>>): void {
     if (this.#isGone) return;
-    this.emit('warning', error instanceof Error ? error : new Error(String(error)), details);
+    this.emit('warning', discreet(error instanceof Error ? error : new Error(String(error))), details);
   }
 }

@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { expect, it } from 'vitest';
+import { startWorkerProcess } from '../servers/processes.js';
+import type { Said } from './fixtures/handed-over.js';
+import { describeEngines, type EngineServer } from './site.js';
+
+const module = new URL('./fixtures/handed-over.ts', import.meta.url);
+const isSaid = (type: Said['type']) => (said: Said) => said.type === type;
+
+describeEngines('a program whose pool or connection nobody listens to', (start, kind) => {
+  it('survives that its connections are ended, and the server too, busy and idle, and prints nothing', async () => {
+    const on = await start();
+    const program = startWorkerProcess<Said>({ module, env: { KIND: kind, URL: on.addressAt(on.server.port) } });
+    await program.waitFor(isSaid('busy'), 30_000);
+    for (let round = 0; round < 20; round++) {
+      await endConnections(on);
+      await sleep(50);
+    }
+    await on.server.restart('orderly');
+    await sleep(500);
+    await on.server.restart('crash');
+    program.send('rest' as never);
+    await program.waitFor(isSaid('quiet'), 30_000);
+    await endConnections(on);
+    await on.server.restart('orderly');
+    await endConnections(on);
+    program.send('end' as never);
+    const said = await program.waitFor(isSaid('ended'), 40_000);
+    expect(said).toEqual({ type: 'ended', started: expect.any(Number), completed: expect.any(Number), listeners: 0 });
+    if (said.type === 'ended') expect(said.completed).toBe(said.started);
+    expect(await program.exited).toEqual({ code: 0, signal: null });
+    expect(program.output).toBe('');
+    await on.server.stop();
+  }, 180_000);
+});
+
+/** All that the program has to the server. */
+async function endConnections({ kind, addressAt, server }: EngineServer): Promise<void> {
+  const address = addressAt(server.port);
+  if (kind === 'redis') {
+    const client = new Redis(address);
+    await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await client.quit();
+    return;
+  }
+  const client = new pg.Client(address);
+  client.on('error', () => {});
+  await client.connect();
+  await client.query('select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()');
+  await client.end();
+}
