@@ -1,3 +1,4 @@
+import type { LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { Message } from '../node.js';
 
@@ -19,11 +20,17 @@ export interface Stored {
 
 /**
  * Where a workflow keeps what is to survive a crash. Writes take effect in the order in which they are asked for: what was
- * asked for before something that is there is there too. They need not be there at once: `flushed` says when.
+ * asked for before something that is there is there too. They need not be there at once: `flushed` says when. What cannot be
+ * written for now is kept, and written later.
  */
 export interface LoopStore {
-  /** Opens it, and reads what is there. Called once. */
-  open(): Promise<Stored>;
+  /**
+   * Opens it, and reads what is there. Called once.
+   *
+   * @param onFailure - to be called when nothing can be written for now, with the reason, and without one when writing goes
+   *   on: queues take no messages meanwhile. A store that never calls it is taken to be writable at any time
+   */
+  open(onFailure?: (failure: LoopStoreError | undefined) => void): Promise<Stored>;
   putMessage(queue: string, message: Message): void;
   removeMessage(queue: string, id: number): void;
   /** No message of the queue will have a higher number before this is called again. */

@@ -1,4 +1,5 @@
-import { mkdir, open, realpath } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as Lmdb from 'lmdb';
 import { lockDirectory } from '../../directory-lock.js';
@@ -8,26 +9,25 @@ import { LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { Message } from '../node.js';
 import { fromWire, toWire, type WireError } from '../wire.js';
+import { Batches } from './batches.js';
 import type { DesiredState, LoopStore, Stored } from './contracts.js';
-
-/** The part of lmdb that is used here. */
-interface Database {
-  put(key: unknown[], value: unknown): Promise<boolean>;
-  remove(key: unknown[]): Promise<boolean>;
-  getRange(options: {
-    readonly start: unknown[];
-    readonly end: unknown[];
-  }): Iterable<{ readonly key: unknown[]; readonly value: unknown }>;
-  readonly flushed: Promise<unknown>;
-  close(): Promise<void>;
-}
+import { Environment } from './environment.js';
+import { checkDatabase } from './lmdb-file.js';
+import { DamageError } from './lmdb-meta.js';
+import { isSealed, sealed, unsealed } from './records.js';
+import { Room } from './room.js';
 
 type StoredLetter = Omit<DeadLetter, 'error'> & { readonly error: WireError };
+
+type Key = readonly [kind: string, ...names: readonly unknown[]];
 
 /**
  * A store in a directory, on LMDB: writes of one turn of the event loop go to the disk together, in order. Needs the
  * package `lmdb`. One program at a time has it open, from the first start of its workflow until that is closed; where a
  * program was killed, the next may open it at once.
+ *
+ * Its file is checked before LMDB opens it, each record has a checksum, and what is damaged is refused with a
+ * `LoopStoreError`. While it cannot be written, as on a full disk, it holds in memory what it is given, and tries again.
  *
  * @param directory - made when it is not there
  * @throws {ValidationError} for what is no path
@@ -39,159 +39,185 @@ export function lmdbStore(directory: string): LoopStore {
   return new LmdbStore(aName(directory, 'directory'));
 }
 
+/** The longest key: with its kind and number it is smaller than what LMDB takes. */
+const longestName = 1_900;
+
+/** Says that all records have checksums. Stores of before 0.6 do not have it. */
+const format: Key = ['format', 'checksums'];
+
 class LmdbStore implements LoopStore {
-  #database: Database | undefined = undefined;
+  #environment: Environment | undefined = undefined;
+  #batches: Batches | undefined = undefined;
   #unlock: (() => Promise<void>) | undefined = undefined;
-  #last: Promise<unknown> = Promise.resolve();
-  /** The first write that has failed: nothing behind it counts. */
-  #failure: LoopStoreError | undefined = undefined;
 
   constructor(private readonly directory: string) {}
 
-  async open(): Promise<Stored> {
+  async open(onFailure: (failure: LoopStoreError | undefined) => void = () => {}): Promise<Stored> {
     const { lmdb } = await loadPeers<{ lmdb: typeof Lmdb }>('a store of loops', ['lmdb']);
+    const path = join(this.directory, 'data.mdb');
+    let isNew = false;
     try {
       await mkdir(this.directory, { recursive: true });
       // However it is called, it is locked once.
       this.#unlock = await lockDirectory(await realpath(this.directory));
-      await assertDatabase(join(this.directory, 'data.mdb'));
-      // Values keep what the structured clone keeps: maps, sets, errors, typed arrays.
-      const options = { path: this.directory, noSubdir: false, encoder: { structuredClone: true } };
-      this.#database = lmdb.open(options as never) as unknown as Database;
+      isNew = !existsSync(path);
+      await checkDatabase(path);
+      this.#environment = await Environment.open(lmdb, this.directory);
+      this.#batches = this.#newBatches(this.#environment, onFailure);
       return this.#read();
     } catch (thrown) {
       await this.#release();
       if (Object(thrown).code === 'ERR_LOCKED') throw thrown;
-      throw new LoopStoreError(this.directory, `cannot be opened: ${String(Object(thrown).message)}`, {
-        cause: thrown,
-      });
+      // A file that was begun on a full disk is none.
+      if (isNew) await rm(path, { force: true });
+      throw this.#openError(thrown);
     }
   }
 
   putMessage(queue: string, { id, ...message }: Message): void {
-    this.#write((database) => database.put(['message', queue, id], message));
+    this.#put(['message', queue, id], message, { isNew: true });
   }
 
   removeMessage(queue: string, id: number): void {
-    this.#write((database) => database.remove(['message', queue, id]));
+    this.#remove(['message', queue, id]);
   }
 
   putLastId(queue: string, id: number): void {
-    this.#write((database) => database.put(['last', queue], id));
+    this.#put(['last', queue], id);
   }
 
   putCursor(loopId: string, value: unknown): void {
-    this.#write((database) => database.put(['cursor', loopId], value));
+    this.#put(['cursor', loopId], value);
   }
 
   putDesired(loopId: string, state: DesiredState): void {
-    this.#write((database) => database.put(['desired', loopId], state));
+    this.#put(['desired', loopId], state);
   }
 
   putDeadLetter(letter: DeadLetter): void {
     const stored: StoredLetter = { ...letter, error: toWire(letter.error, letter.nodeId) };
-    this.#write((database) => {
-      try {
-        return database.put(['letter', letter.id], stored);
-      } catch {
-        // A payload that cannot be stored is left out.
-        return database.put(['letter', letter.id], { ...stored, value: undefined });
-      }
-    });
+    try {
+      this.#put(['letter', letter.id], stored, { isNew: true });
+    } catch {
+      // A payload that cannot be stored is left out.
+      this.#put(['letter', letter.id], { ...stored, value: undefined }, { isNew: true });
+    }
   }
 
   removeDeadLetter(id: number): void {
-    this.#write((database) => database.remove(['letter', id]));
+    this.#remove(['letter', id]);
   }
 
   async flushed(): Promise<void> {
-    // `flushed` of lmdb is about what is written: that comes first.
-    await this.#last;
-    await this.#database?.flushed;
-    if (this.#failure !== undefined) throw this.#failure;
+    await this.#batches?.flushed();
   }
 
   async close(): Promise<void> {
     try {
-      await this.flushed();
+      await this.#batches?.end();
     } finally {
       await this.#release();
     }
   }
 
   async #release(): Promise<void> {
-    const [database, unlock] = [this.#database, this.#unlock];
-    this.#database = undefined;
+    const [environment, unlock] = [this.#environment, this.#unlock];
+    this.#environment = undefined;
+    this.#batches = undefined;
     this.#unlock = undefined;
     try {
-      await database?.close();
+      await environment?.close();
     } finally {
       await unlock?.();
     }
   }
 
-  #write(work: (database: Database) => Promise<boolean>): void {
-    if (this.#database === undefined) return;
-    try {
-      this.#last = work(this.#database).catch((error) => this.#failed(error));
-    } catch (error) {
-      this.#failed(error);
-    }
-  }
-
-  #failed(cause: unknown): void {
-    this.#failure ??= new LoopStoreError(this.directory, `cannot be written: ${String(Object(cause).message)}`, {
-      cause,
+  #newBatches(environment: Environment, onFailure: (failure: LoopStoreError | undefined) => void): Batches {
+    const room = new Room(this.directory);
+    return new Batches({
+      commit: (writes) => environment.commit(writes),
+      explain: async (cause) => new LoopStoreError(this.directory, await room.explain(cause), { cause }),
+      untilRetry: (signal) => room.untilMore(signal),
+      onFailure: (failure) => onFailure(failure as LoopStoreError | undefined),
     });
   }
 
+  #put(key: Key, value: unknown, { isNew = false }: { readonly isNew?: boolean } = {}): void {
+    const environment = this.#environment;
+    if (environment === undefined) return;
+    if (Buffer.byteLength(String(key[1])) > longestName)
+      throw new LoopStoreError(
+        this.directory,
+        `takes names of up to ${longestName} bytes, got ${String(key[1]).length}`,
+      );
+    this.#batches?.add({ key, value: sealed(key, environment.encode(value)), isNew });
+  }
+
+  #remove(key: Key): void {
+    this.#batches?.add({ key, value: undefined, isNew: false });
+  }
+
   #read(): Stored {
-    return {
-      messages: this.#messages(),
-      lastIds: new Map(this.#entries('last') as [string, number][]),
-      cursors: new Map(this.#entries('cursor')),
-      desired: new Map(this.#entries('desired') as [string, DesiredState][]),
-      deadLetters: this.#entries('letter').map(([, letter]) => letterFrom(letter as StoredLetter)),
+    const isMarked = this.#values(format, { isMarked: true }).length > 0;
+    const read = (kind: string) => this.#values([kind], { isMarked });
+    const stored = {
+      messages: messagesOf(read('message')),
+      lastIds: new Map(named<number>(read('last'))),
+      cursors: new Map(named<unknown>(read('cursor'))),
+      desired: new Map(named<DesiredState>(read('desired'))),
+      deadLetters: read('letter').map(([, letter]) => letterFrom(letter as StoredLetter)),
     };
+    if (!isMarked) this.#put(format, true);
+    return stored;
   }
 
-  #entries(kind: string): [string, unknown][] {
-    return [...this.#range(kind)].map(({ key, value }) => [String(key[1]), value]);
+  /** @throws {DamageError} for a record that is not as it was written */
+  #values([kind]: Key, { isMarked }: { readonly isMarked: boolean }): [Key, unknown][] {
+    const environment = this.#environment as Environment;
+    return [...environment.entries(kind)].map(([given, record]) => {
+      const key = given as Key;
+      const bytes = isMarked ? unsealed(key, record) : isSealed(record) ? undefined : record;
+      if (bytes === undefined) throw damaged(key);
+      let value: unknown;
+      try {
+        value = environment.decode(bytes);
+      } catch (cause) {
+        throw damaged(key, cause);
+      }
+      // From now on it has a checksum.
+      if (!isMarked) this.#put(key, value);
+      return [key, value];
+    });
   }
 
-  #messages(): Map<string, Message[]> {
-    const messages = new Map<string, Message[]>();
-    for (const { key, value } of this.#range('message')) {
-      const queue = String(key[1]);
-      const list = messages.get(queue) ?? [];
-      list.push({ ...(value as Omit<Message, 'id'>), id: Number(key[2]) });
-      messages.set(queue, list);
+  #openError(cause: unknown): LoopStoreError {
+    const { message, code } = Object(cause);
+    if (cause instanceof DamageError) {
+      const advice = 'put a copy of the directory in its place, or move it away to begin with an empty store';
+      return new LoopStoreError(this.directory, `is damaged, and was left as it is: ${message}; ${advice}`, { cause });
     }
-    return messages;
-  }
-
-  #range(kind: string) {
-    return this.#database?.getRange({ start: [kind], end: [kind, last] }) ?? [];
+    const advice = code === 'ENOSPC' ? '; make room on its disk' : '';
+    return new LoopStoreError(this.directory, `cannot be opened: ${message ?? cause}${advice}`, { cause });
   }
 }
 
-/** Behind all names. */
-const last = '\uffff';
+function damaged(key: Key, cause?: unknown): DamageError {
+  return new DamageError(`its record ${JSON.stringify(key)} is not as it was written`, { cause });
+}
 
-/** Where LMDB has its magic number, and what that is. What is something else would crash the program that opens it. */
-const magic = { at: 24, value: 0xbeefc0de };
+function named<Value>(entries: readonly [Key, unknown][]): [string, Value][] {
+  return entries.map(([[, name], value]) => [String(name), value as Value]);
+}
 
-async function assertDatabase(path: string): Promise<void> {
-  const file = await open(path).catch(() => undefined);
-  if (file === undefined) return;
-  try {
-    const head = Buffer.alloc(magic.at + 4);
-    const { bytesRead } = await file.read(head, 0, head.length, 0);
-    if (bytesRead === 0 || (bytesRead === head.length && head.readUInt32LE(magic.at) === magic.value)) return;
-  } finally {
-    await file.close();
+function messagesOf(entries: readonly [Key, unknown][]): Map<string, Message[]> {
+  const messages = new Map<string, Message[]>();
+  for (const [[, name, id], value] of entries) {
+    const queue = String(name);
+    const list = messages.get(queue) ?? [];
+    list.push({ ...(value as Omit<Message, 'id'>), id: Number(id) });
+    messages.set(queue, list);
   }
-  throw new Error(`"${path}" is no LMDB database`);
+  return messages;
 }
 
 function letterFrom({ error, ...letter }: StoredLetter): DeadLetter {

@@ -1,0 +1,144 @@
+import { open, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Write } from './batches.js';
+
+/** The part of lmdb that is used here. */
+interface Lmdb {
+  open(options: object): Database;
+  asBinary(bytes: Buffer): unknown;
+}
+
+interface Database {
+  readonly encoder: { encode(value: unknown): Buffer; decode(bytes: Buffer): unknown };
+  batch(work: () => void): Promise<unknown>;
+  put(key: readonly unknown[], value: unknown): unknown;
+  remove(key: readonly unknown[]): unknown;
+  getKeys(options: { readonly start: unknown[]; readonly end: unknown[] }): Iterable<unknown[]>;
+  getBinary(key: readonly unknown[]): Buffer | undefined;
+  close(): Promise<void>;
+  _endWrites?: unknown;
+}
+
+/** An LMDB database in a directory: batches are written off the event loop, each as a whole, and are on the disk then. */
+export class Environment {
+  #database: Database;
+  #hasFailed = false;
+
+  private constructor(
+    private readonly lmdb: Lmdb,
+    private readonly directory: string,
+  ) {
+    this.#database = this.#open();
+  }
+
+  /** The file has to be checked before. */
+  static async open(lmdb: unknown, directory: string): Promise<Environment> {
+    await reserveLock(join(directory, 'lock.mdb'));
+    await assertRoom(join(directory, 'data.mdb'));
+    return new Environment(lmdb as Lmdb, directory);
+  }
+
+  encode(value: unknown): Buffer {
+    return this.#database.encoder.encode(value);
+  }
+
+  decode(bytes: Buffer): unknown {
+    return this.#database.encoder.decode(bytes);
+  }
+
+  /** The keys that begin with a name, in order, and their records. */
+  *entries(name: string): Iterable<readonly [key: readonly unknown[], record: Buffer]> {
+    for (const key of this.#database.getKeys({ start: [name], end: [name, '\uffff'] })) {
+      const record = this.#database.getBinary(key);
+      if (record !== undefined) yield [key, record];
+    }
+  }
+
+  /** @throws what the system says, where it cannot be written: nothing of it is there then */
+  async commit(writes: readonly Write[]): Promise<void> {
+    // LMDB cannot be used any more where its last page could not be written, and does not say so.
+    if (this.#hasFailed) await this.#reopen();
+    const database = this.#database;
+    try {
+      await database.batch(() => {
+        for (const { key, value } of writes) {
+          if (value === undefined) database.remove(key);
+          else database.put(key, this.lmdb.asBinary(value));
+        }
+      });
+    } catch (error) {
+      this.#hasFailed = true;
+      throw await causeOf(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    // It would wait for what has failed, for ever.
+    if (this.#hasFailed) this.#database._endWrites = undefined;
+    await this.#database.close();
+  }
+
+  async #reopen(): Promise<void> {
+    await this.close();
+    this.#database = this.#open();
+    this.#hasFailed = false;
+  }
+
+  #open(): Database {
+    return this.lmdb.open({
+      path: this.directory,
+      noSubdir: false,
+      // Values keep what the structured clone keeps: maps, sets, errors, typed arrays.
+      encoder: { structuredClone: true },
+      // Batches are put together here.
+      eventTurnBatching: false,
+    });
+  }
+}
+
+/** lmdb rejects with an error that has the cause in a promise, which is to be seen to. */
+async function causeOf(error: unknown): Promise<unknown> {
+  try {
+    await Object(error).commitError;
+    return error;
+  } catch (cause) {
+    return cause;
+  }
+}
+
+/**
+ * Makes room for LMDB's lock file, which it maps into memory and writes: on a disk that is full that would end the program
+ * with SIGBUS.
+ *
+ * @throws what the system says, where there is no room
+ */
+async function reserveLock(path: string): Promise<void> {
+  const file = await open(path, 'a+');
+  try {
+    const { size } = await file.stat();
+    if (size < lockSize) await file.appendFile(Buffer.alloc(lockSize - size));
+  } finally {
+    await file.close();
+  }
+}
+
+/** As much as LMDB uses for some hundred readers, in whole pages. */
+const lockSize = 12_288;
+
+/**
+ * Makes sure that a new database can be made: lmdb crashes where LMDB cannot be opened.
+ *
+ * @throws what the system says, where there is no room
+ */
+async function assertRoom(path: string): Promise<void> {
+  if ((await stat(path).catch(() => undefined))?.size) return;
+  const room = `${path}.room`;
+  try {
+    await writeFile(room, Buffer.alloc(roomToBegin));
+  } finally {
+    await rm(room, { force: true });
+  }
+}
+
+/** More than an empty database takes. */
+const roomToBegin = 65_536;

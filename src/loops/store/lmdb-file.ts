@@ -1,0 +1,60 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { endianness } from 'node:os';
+import { checkFree, type FreePages } from './lmdb-free-pages.js';
+import { DamageError, newestOf, type Snapshot, snapshotsOf } from './lmdb-meta.js';
+import { Pages } from './lmdb-pages.js';
+import { checkTree } from './lmdb-tree.js';
+
+/**
+ * Checks the file of a database before LMDB opens it. LMDB maps the file into memory and trusts what is there: a page that is
+ * cut off, or a number in a page that is wrong, ends the whole program with SIGBUS or SIGSEGV. So everything that LMDB follows
+ * is followed here first, by plain reads: the snapshot that it would choose, both of its trees, and the list of free pages.
+ * Values are not looked at: each record carries a checksum of its own.
+ *
+ * @returns nothing for a file that is sound, missing, or empty
+ * @throws {DamageError} with what is wrong, and where
+ */
+export async function checkDatabase(path: string): Promise<void> {
+  // LMDB is to be able to write it, too.
+  const file = await open(path, 'r+').catch((error) => {
+    if (Object(error).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (file === undefined) return;
+  try {
+    const { size } = await file.stat();
+    if (size > 0) checkFile(file, size, await bootId());
+  } finally {
+    await file.close();
+  }
+}
+
+function checkFile(file: FileHandle, size: number, boot: bigint): void {
+  // Numbers are of another size or order on other machines: LMDB is left to itself there.
+  if (!isKnownMachine) return;
+  const snapshot = newestOf(snapshotsOf(file.fd, size), boot);
+  const pages = new Pages(file.fd, size, snapshot);
+  checkTree(pages, snapshot.main, { integerKeys: false });
+  const free: FreePages[] = [];
+  checkTree(pages, snapshot.free, { integerKeys: true, onValue: (value) => free.push(value) });
+  checkFree(pages, free);
+  checkSize(pages, snapshot);
+}
+
+/** The last page is not far beyond all that is known of: pages may be lost to a list of free pages, but few. */
+function checkSize(pages: Pages, { lastPage }: Snapshot): void {
+  if (lastPage > 2 * pages.count + 4_096)
+    throw new DamageError(`its last page is said to be ${lastPage}, and ${pages.count} are known`);
+}
+
+const isKnownMachine = endianness() === 'LE' && !/^(arm|ia32|mips|mipsel|ppc)$/.test(process.arch);
+
+/** Which start of the machine this is, as LMDB has it: 0 where the system does not say. */
+async function bootId(): Promise<bigint> {
+  try {
+    const id = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    return BigInt.asUintN(64, BigInt(`0x${/^[0-9a-f]+/i.exec(id)?.[0]}`));
+  } catch {
+    return 0n;
+  }
+}
