@@ -113,7 +113,7 @@ describe('the report of the demo of loops', () => {
   const rest = { restarts: 0, missedTicks: 0, inFlight: 0, durations, nodes: [], error: undefined };
   const well: Result = {
     read: 100,
-    metrics: { loops: [{ ...loop, ...rest }], queues: [], deadLetters: 0 },
+    metrics: { loops: [{ ...loop, ...rest }], queues: [], deadLetters: 0, deadLettersDropped: 0 },
     summary: { loops: [], abandoned: 0, messages: 0 },
   };
   const sink = {

@@ -22,6 +22,10 @@ export function loopGauges(meter: Meter, loops: Loops, attributes: Attributes): 
     description: 'Dead letters that are kept.',
     unit: '{letter}',
   });
+  const dropped = meter.createObservableCounter('orchestrator.loop.dead_letters.dropped', {
+    description: 'Dead letters that had to make room for newer ones.',
+    unit: '{letter}',
+  });
 
   const observe = (result: BatchObservableResult) => {
     const metrics = loops.metrics();
@@ -30,8 +34,12 @@ export function loopGauges(meter: Meter, loops: Loops, attributes: Attributes): 
     for (const queue of metrics.queues)
       note(result, perQueue, queue, { ...attributes, 'messaging.destination.name': queue.queue });
     result.observe(letters, metrics.deadLetters, attributes);
+    result.observe(dropped, metrics.deadLettersDropped, attributes);
   };
-  return { instruments: [...perLoop, ...perQueue].map(({ instrument }) => instrument).concat(letters), observe };
+  return {
+    instruments: [...perLoop, ...perQueue].map(({ instrument }) => instrument).concat(letters, dropped),
+    observe,
+  };
 }
 
 function note<Metrics>(

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { ValidationError } from 'orchestrator';
 import {
+  done,
   Loop,
   type LoopStore,
   LoopStoreError,
@@ -331,5 +332,104 @@ describe('a store', () => {
     const again = open();
     await again.open();
     await again.close();
+  });
+});
+
+/** A store that keeps nothing, and cannot be written when a test says so. */
+function unreliable() {
+  let told: (failure: LoopStoreError | undefined) => void = () => {};
+  let failure: LoopStoreError | undefined;
+  const none = new Map<string, never>();
+  const nothing = () => {};
+  const store: LoopStore = {
+    open: async (onFailure = nothing) => {
+      told = onFailure;
+      return { messages: none, lastIds: none, cursors: none, desired: none, deadLetters: [] };
+    },
+    putMessage: nothing,
+    removeMessage: nothing,
+    putLastId: nothing,
+    putCursor: nothing,
+    putDesired: nothing,
+    putDeadLetter: nothing,
+    removeDeadLetter: nothing,
+    flushed: async () => {
+      if (failure !== undefined) throw failure;
+    },
+    close: async () => {},
+  };
+  const become = (next: LoopStoreError | undefined) => {
+    failure = next;
+    told(next);
+  };
+  return { store, fail: () => become(new LoopStoreError('x', 'is full')), heal: () => become(undefined) };
+}
+
+describe('while a store cannot be written', () => {
+  it('queues take nothing: who may wait waits, pushes from outside fail, what may be dropped is dropped', async () => {
+    const { store, fail, heal } = unreliable();
+    const taken: unknown[] = [];
+    const pushing = (queue: string) => {
+      let last = 0;
+      return new Loop(`to ${queue}`, { schedule: 5 }).producer('n', () => ++last).push('out', queue);
+    };
+    const reading = (queue: string) =>
+      new Loop(`from ${queue}`).read('in', queue).blocking('note', (value: unknown) => void taken.push(value));
+    const queues = ['block', 'fail', 'drop-oldest', 'drop-newest'] as const;
+    const orchestrator = workflow(
+      {
+        queues: Object.fromEntries(queues.map((overflow) => [overflow, { overflow }])),
+        loops: queues.flatMap((queue) => [pushing(queue), reading(queue)]),
+      },
+      { store },
+    );
+    const events: unknown[] = [];
+    orchestrator.on('store', ({ error }) => events.push(error?.message));
+    await orchestrator.start();
+    await eventually(() => taken.length > 20);
+    fail();
+    expect(await rejection(orchestrator.queue('block').push(1))).toBeInstanceOf(LoopStoreError);
+    expect(orchestrator.health()).toMatchObject({ status: 'failing', store: 'the store "x" is full' });
+    const of = (queue: string) => orchestrator.queue(queue).metrics;
+    await eventually(() => of('block').blocked === 1);
+    const before = queues.map((queue) => of(queue).pushed);
+    await eventually(() => of('drop-oldest').dropped > 2 && of('drop-newest').dropped > 2);
+    expect(orchestrator.metrics().loops.find(({ loopId }) => loopId === 'to fail')?.error).toBeUndefined();
+    await eventually(() => orchestrator.deadLetters.list({ loopId: 'to fail' }).length > 2);
+    expect(orchestrator.deadLetters.list({ loopId: 'to fail' })[0]?.error).toBeInstanceOf(LoopStoreError);
+    expect(queues.map((queue) => of(queue).pushed)).toEqual(before);
+    heal();
+    await eventually(() => queues.every((queue, index) => of(queue).pushed > (before[index] as number)));
+    expect(orchestrator.health().store).toBeUndefined();
+    expect(events).toEqual(['the store "x" is full', undefined]);
+    await orchestrator.queue('block').push(1);
+  });
+
+  it('a push from outside that waits for room fails, and those of loops keep their places', async () => {
+    const { store, fail, heal } = unreliable();
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const values: unknown[] = [];
+    const reader = new Loop('reader').read('in', 'q').blocking('note', async (value: unknown) => {
+      await gate;
+      values.push(value);
+    });
+    let last = 0;
+    const pusher = new Loop('pusher').producer('n', () => (last < 3 ? ++last : done)).push('out', 'q');
+    const orchestrator = workflow({ queues: { q: { capacity: 1 } }, loops: [pusher, reader] }, { store });
+    await orchestrator.start();
+    await eventually(() => orchestrator.queue('q').metrics.blocked === 1);
+    const waiting = rejection(orchestrator.queue('q').push('outside'));
+    await eventually(() => orchestrator.queue('q').metrics.blocked === 2);
+    fail();
+    expect(await waiting).toBeInstanceOf(LoopStoreError);
+    expect(orchestrator.queue('q').metrics.blocked).toBe(1);
+    release();
+    await eventually(() => values.length === 1);
+    heal();
+    await eventually(() => values.length === 3);
+    expect(values).toEqual([1, 2, 3]);
   });
 });

@@ -1,6 +1,7 @@
 import type { Logger } from '../../logger.js';
 import type { Orchestrator } from '../../orchestrator.js';
 import type { LoopDefinition, PlacedLoop, QueueDefinition, Registry } from '../definition.js';
+import type { LoopStoreError } from '../errors.js';
 import type { DeadLetter, LoopMetrics, LoopState, NodeState, QueueMetrics } from '../health.js';
 import type { Loop } from '../loop.js';
 import type { LoopStore } from '../store/contracts.js';
@@ -17,9 +18,12 @@ export interface WorkflowOrchestratorOptions {
   readonly store?: LoopStore | undefined;
   /** Milliseconds between two `metrics` events. Default: 1000. */
   readonly metricsInterval?: number | undefined;
-  /** How many dead letters are kept; the oldest make room. Default: 1000. */
+  /** How many dead letters are kept; the oldest make room, which is told as `deadLetterDropped`. Default: 1000. */
   readonly deadLetterCapacity?: number | undefined;
-  /** Gets a line for each state and failure of a loop: pino, console, or anything shaped like them. Default: none. */
+  /**
+   * Gets a line for each state of a loop and a node, each failure, lost dead letters, and a store that cannot be written:
+   * pino, console, or anything shaped like them. Default: none.
+   */
   readonly logger?: Logger | undefined;
 }
 
@@ -59,18 +63,30 @@ export interface WorkflowEvents {
     event: { readonly loopId: string; readonly nodeId: string; readonly iteration: number; readonly error: unknown },
   ];
   deadLetter: [letter: DeadLetter];
+  /** A dead letter had to make room: it is gone, from the store, too. */
+  deadLetterDropped: [letter: DeadLetter];
+  /** The store cannot be written for now, or, without an error, can again. */
+  store: [event: { readonly error?: LoopStoreError | undefined }];
   metrics: [metrics: WorkflowMetrics];
 }
 
 export interface WorkflowMetrics {
   readonly loops: readonly LoopMetrics[];
   readonly queues: readonly QueueMetrics[];
+  /** How many are kept. */
   readonly deadLetters: number;
+  /** How many had to make room since the program was started. */
+  readonly deadLettersDropped: number;
 }
 
-/** How the whole stands. `failing`: a node has failed last, or a loop is restarting; `error`: a loop has ended with one. */
+/**
+ * How the whole stands. `failing`: a node has failed last, a loop is restarting, or the store cannot be written; `error`: a
+ * loop has ended with one.
+ */
 export interface WorkflowHealth {
   readonly status: 'healthy' | 'failing' | 'error';
+  /** Why the store cannot be written for now. */
+  readonly store: string | undefined;
   readonly loops: readonly {
     readonly loopId: string;
     readonly state: LoopState;
@@ -85,6 +101,8 @@ export interface QueueHandle {
    * Adds a message. Resolves when there was room for it, and, with a store, when it survives a crash.
    *
    * @throws {QueueFullError} where the queue is full and its policy is `fail`
+   * @throws {LoopStoreError} where it cannot be stored for now. What is pushed after `health()` has a `store` is not in the
+   *   queue; a push that was under way then is, and is stored later
    */
   push(value: unknown): Promise<void>;
   readonly metrics: QueueMetrics;

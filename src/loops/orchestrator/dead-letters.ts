@@ -5,8 +5,12 @@ import type { LoopStore } from '../store/contracts.js';
 /** What is done with a dead letter that is replayed. */
 export type Replayer = (letter: DeadLetter) => void | Promise<void>;
 
+/** Called with each letter that had to make room, when it is gone. */
+export type DropListener = (letter: DeadLetter) => void;
+
 /**
- * What was in nodes when they failed, the newest last. A bounded number is kept: the oldest make room, and are counted.
+ * What was in nodes when they failed, the newest last. A bounded number is kept: the oldest make room, are counted, and are
+ * told of.
  */
 export class DeadLetters {
   readonly #letters = new Map<number, DeadLetter>();
@@ -18,6 +22,7 @@ export class DeadLetters {
     private readonly capacity: number,
     private readonly replayer: Replayer,
     private readonly store: () => LoopStore | undefined,
+    private readonly onDropped: DropListener,
   ) {}
 
   /** How many there are. */
@@ -83,10 +88,11 @@ export class DeadLetters {
   }
 
   #makeRoom(): void {
-    for (const oldest of this.#letters.keys()) {
+    for (const oldest of this.#letters.values()) {
       if (this.#letters.size <= this.capacity) return;
       this.#dropped++;
-      this.remove(oldest);
+      this.remove(oldest.id);
+      this.onDropped(oldest);
     }
   }
 

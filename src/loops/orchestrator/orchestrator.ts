@@ -3,11 +3,12 @@ import pTimeout from 'p-timeout';
 import { type Carrier, captured } from '../../instrumentation.js';
 import { invalid } from '../../validate.js';
 import type { Overflow, QueueDefinition } from '../definition.js';
-import { LoopDefinitionError, type LoopFault, LoopStateError, NotFoundError } from '../errors.js';
+import { LoopDefinitionError, type LoopFault, LoopStateError, type LoopStoreError, NotFoundError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { LoopEvent } from '../host.js';
 import { readQueue } from '../options.js';
 import { assertCloneable } from '../pools/cloneable.js';
+import type { Patience } from '../queues/message-queue.js';
 import type { DesiredState, Stored } from '../store/contracts.js';
 import { checkWorkflow, isBehind, type NamedShape } from '../workflow.js';
 import type {
@@ -27,7 +28,7 @@ import { isRemote, placedOf } from './placing.js';
 import { Queues } from './queues.js';
 import { shapeOf, stopInOrder } from './stopping.js';
 import { type StopReport, Supervisor } from './supervisor.js';
-import { logEvent, outside } from './telling.js';
+import { LoopLog, outside } from './telling.js';
 
 /**
  * Owns loops, the queues between them, and the pools that they live in.
@@ -43,6 +44,7 @@ import { logEvent, outside } from './telling.js';
 export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   readonly deadLetters: DeadLetters;
   readonly #options: WorkflowOrchestratorOptions;
+  readonly #log: LoopLog;
   readonly #definitions = new Map<string, QueueDefinition>();
   readonly #loops = new Map<string, Supervisor>();
   readonly #cursors = new Map<string, unknown>();
@@ -52,6 +54,8 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   #ticker: NodeJS.Timeout | undefined = undefined;
   #isClosed = false;
   #isStoreOpen = false;
+  /** Why nothing can be stored for now. */
+  #storeFailure: LoopStoreError | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
   /** Starts that wait until all is open, each with what was stopped meanwhile. */
   readonly #starts = new Set<Set<string>>();
@@ -64,11 +68,13 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   constructor(options: WorkflowOrchestratorOptions = {}) {
     super();
     this.#options = readOptions(options);
-    const { deadLetterCapacity = 1_000, store } = this.#options;
+    const { deadLetterCapacity = 1_000, store, logger } = this.#options;
+    this.#log = new LoopLog(logger);
     this.deadLetters = new DeadLetters(
       deadLetterCapacity,
       (letter) => this.#replay(letter),
       () => store,
+      (letter) => this.#onDropped(letter, deadLetterCapacity),
     );
   }
 
@@ -230,7 +236,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     const { store } = this.#options;
     return {
       push: async (value) => {
-        await this.#push(queues(), name, value, captured());
+        await this.#push(queues(), name, value, captured(), 'while-stored');
         await store?.flushed();
       },
       get metrics() {
@@ -245,6 +251,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
       loops: [...this.#loops.values()].map((supervisor) => supervisor.metrics()),
       queues: this.#queues?.metrics() ?? [],
       deadLetters: this.deadLetters.size,
+      deadLettersDropped: this.deadLetters.dropped,
     };
   }
 
@@ -256,8 +263,10 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
       return { loopId: supervisor.id, state, failing, error };
     });
     const hasError = loops.some(({ state }) => state === 'error');
-    const isFailing = loops.some(({ state, failing }) => state === 'restarting' || failing.length > 0);
-    return { status: hasError ? 'error' : isFailing ? 'failing' : 'healthy', loops };
+    const store = this.#storeFailure?.message;
+    const isFailing =
+      store !== undefined || loops.some(({ state, failing }) => state === 'restarting' || failing.length > 0);
+    return { status: hasError ? 'error' : isFailing ? 'failing' : 'healthy', store, loops };
   }
 
   /** Resolves when no loop runs: each has ended by itself, or was stopped, and none was started again since. */
@@ -333,7 +342,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   async #open(): Promise<void> {
     try {
       if (this.#stored === undefined) {
-        this.#stored = await this.#options.store?.open();
+        this.#stored = await this.#options.store?.open((failure) => this.#onStore(failure));
         this.#isStoreOpen = this.#options.store !== undefined;
       }
       if (this.#isClosed) throw new LoopStateError('', 'stopped', 'it was closed');
@@ -347,6 +356,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     }
     const { store } = this.#options;
     this.#queues = new Queues(this.#definitions, this.#shapes, store, this.#stored);
+    if (this.#storeFailure !== undefined) this.#queues.hold(this.#storeFailure);
     for (const [loopId, cursor] of this.#stored?.cursors ?? []) this.#cursors.set(loopId, cursor);
     for (const [loopId, state] of this.#stored?.desired ?? []) this.#desired.set(loopId, state);
     for (const { shape, placed } of this.#loops.values()) {
@@ -368,9 +378,23 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /** What leaves this thread, or goes to a store, is looked at before. */
-  #push(queues: Queues, name: string, value: unknown, carrier: Carrier | undefined): void | Promise<void> {
+  #push(
+    queues: Queues,
+    name: string,
+    value: unknown,
+    carrier: Carrier | undefined,
+    patience?: Patience,
+  ): void | Promise<void> {
     if (this.#crossed.has(name)) assertCloneable(value, `queue "${name}"`);
-    return queues.push(name, value, carrier);
+    return queues.push(name, value, carrier, patience);
+  }
+
+  /** The store cannot be written for now, or can again: queues take messages only while they can be stored. */
+  #onStore(failure: LoopStoreError | undefined): void {
+    this.#storeFailure = failure;
+    this.#queues?.hold(failure);
+    this.#log.store(failure);
+    this.#tell('store', { error: failure });
   }
 
   #get(loopId: string): Supervisor {
@@ -414,7 +438,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   #onEvent(loopId: string, event: LoopEvent): void {
-    if (event.type !== 'dead-letter') logEvent(this.#options.logger, loopId, event);
+    this.#log.event(loopId, event);
     switch (event.type) {
       case 'state':
       case 'node':
@@ -426,6 +450,11 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
       case 'dead-letter':
         this.#tell('deadLetter', this.deadLetters.add({ ...event.letter, loopId }));
     }
+  }
+
+  #onDropped(letter: DeadLetter, capacity: number): void {
+    this.#log.dropped(letter, this.deadLetters.dropped, capacity);
+    this.#tell('deadLetterDropped', letter);
   }
 
   async #replay({ loopId, nodeId, value, message }: DeadLetter): Promise<void> {

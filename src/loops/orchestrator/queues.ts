@@ -3,7 +3,13 @@ import type { QueueDefinition } from '../definition.js';
 import { NotFoundError } from '../errors.js';
 import type { QueueMetrics } from '../health.js';
 import type { Message } from '../node.js';
-import { MessageQueue, type MessageQueueOptions, type QueueLog, type Reader } from '../queues/message-queue.js';
+import {
+  MessageQueue,
+  type MessageQueueOptions,
+  type Patience,
+  type QueueLog,
+  type Reader,
+} from '../queues/message-queue.js';
 import { Topic } from '../queues/topic.js';
 import type { LoopStore, Stored } from '../store/contracts.js';
 import type { NamedShape } from '../workflow.js';
@@ -41,14 +47,21 @@ export class Queues {
     return queue;
   }
 
-  push(name: string, value: unknown, carrier?: Carrier): void | Promise<void> {
-    return this.get(name).push(value, carrier);
+  push(name: string, value: unknown, carrier?: Carrier, patience?: Patience): void | Promise<void> {
+    return this.get(name).push(value, carrier, patience);
   }
 
   /** Once more for a loop that has had it already. */
   pushAgain(name: string, loopId: string, value: unknown, carrier?: Carrier): void | Promise<void> {
     const queue = this.get(name);
-    return queue instanceof Topic ? queue.pushTo(loopId, value, carrier) : queue.push(value, carrier);
+    return queue instanceof Topic
+      ? queue.pushTo(loopId, value, carrier, 'while-stored')
+      : queue.push(value, carrier, 'while-stored');
+  }
+
+  /** Takes no messages while they cannot be stored. @param failure - why. Default: they can */
+  hold(failure: Error | undefined): void {
+    for (const queue of this.#queues.values()) queue.hold(failure);
   }
 
   /** If true, someone waits for room in the queue, and no loop that `isReading` would make it. */

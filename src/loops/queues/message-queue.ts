@@ -16,9 +16,13 @@ export interface QueueLog {
 interface Blocked {
   readonly value: unknown;
   readonly carrier: Carrier | undefined;
+  readonly patience: Patience;
   readonly admit: () => void;
   readonly refuse: (reason: Error) => void;
 }
+
+/** How long a push waits: as long as it takes, or only while messages can be stored. */
+export type Patience = 'any' | 'while-stored';
 
 /** A message that a loop has. */
 interface Delivered {
@@ -44,6 +48,8 @@ export interface MessageQueueOptions {
  *     push ─► waiting ─► delivered ─► acknowledged
  *                 ▲          │
  *                 └ give back┘ to the front, in order of its number
+ *
+ * While messages cannot be stored it takes none: who may wait waits, and what may be dropped is dropped.
  */
 export class MessageQueue {
   readonly name: string;
@@ -54,6 +60,8 @@ export class MessageQueue {
   readonly #blocked = new Deque<Blocked>();
   readonly #delivered = new Map<number, Delivered>();
   #readers: (() => void)[] = [];
+  /** Why no message can be stored for now. */
+  #failure: Error | undefined = undefined;
   #lastId: number;
   #pushed = 0;
   #acknowledged = 0;
@@ -73,13 +81,18 @@ export class MessageQueue {
    *
    * @param carrier - the trace that it is pushed in
    * @throws {QueueFullError} where it is full and may not wait
+   * @throws {LoopStoreError} where nothing can be stored for now, and it may not wait for that
    */
-  push(value: unknown, carrier?: Carrier): void | Promise<void> {
-    if (this.#size < this.capacity && this.#blocked.size === 0) return this.#admit(value, carrier);
+  push(value: unknown, carrier?: Carrier, patience: Patience = 'any'): void | Promise<void> {
+    const failure = this.#failure;
+    if (failure === undefined && this.#size < this.capacity && this.#blocked.size === 0)
+      return this.#admit(value, carrier);
+    if (failure !== undefined && (patience === 'while-stored' || this.overflow === 'fail')) throw failure;
     switch (this.overflow) {
       case 'fail':
         throw new QueueFullError(this.name, this.capacity);
       case 'drop-oldest': {
+        if (failure !== undefined) break;
         const oldest = this.#waiting.shift();
         this.#dropped++;
         // All that it holds is with readers: there is nothing older that nobody has.
@@ -88,10 +101,24 @@ export class MessageQueue {
         return this.#admit(value, carrier);
       }
       case 'drop-newest':
-        this.#dropped++;
-        return;
+        break;
       case 'block':
-        return new Promise((admit, refuse) => this.#blocked.push({ value, carrier, admit, refuse }));
+        return new Promise((admit, refuse) => this.#blocked.push({ value, carrier, patience, admit, refuse }));
+    }
+    this.#dropped++;
+  }
+
+  /** Takes no messages while they cannot be stored. @param failure - why. Default: they can */
+  hold(failure: Error | undefined): void {
+    this.#failure = failure;
+    if (failure === undefined) {
+      this.#admitBlocked();
+      return;
+    }
+    for (let left = this.#blocked.size; left > 0; left--) {
+      const blocked = this.#blocked.shift() as Blocked;
+      if (blocked.patience === 'any') this.#blocked.push(blocked);
+      else blocked.refuse(failure);
     }
   }
 
@@ -181,18 +208,23 @@ export class MessageQueue {
   #admit(value: unknown, carrier: Carrier | undefined): void {
     const pushed: Message = { id: ++this.#lastId, queue: this.name, value, time: Date.now(), deliveries: 0 };
     const message = carrier === undefined ? pushed : { ...pushed, carrier };
+    // What cannot be written down is not there.
+    this.#log?.put(message);
     this.#pushed++;
     this.#waiting.push(message);
-    this.#log?.put(message);
     if (this.#readers.length > 0) this.wakeAll();
   }
 
   #admitBlocked(): void {
-    while (this.#size < this.capacity) {
+    while (this.#size < this.capacity && this.#failure === undefined) {
       const blocked = this.#blocked.shift();
       if (blocked === undefined) return;
-      this.#admit(blocked.value, blocked.carrier);
-      blocked.admit();
+      try {
+        this.#admit(blocked.value, blocked.carrier);
+        blocked.admit();
+      } catch (error) {
+        blocked.refuse(error as Error);
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Carrier } from '../../instrumentation.js';
 import type { QueueMetrics } from '../health.js';
-import { MessageQueue, type MessageQueueOptions, type Reader } from './message-queue.js';
+import { MessageQueue, type MessageQueueOptions, type Patience, type Reader } from './message-queue.js';
 
 /** Each message goes to every loop that reads it: each has a queue of its own. */
 export class Topic {
@@ -21,13 +21,13 @@ export class Topic {
    *
    * @throws {QueueFullError} where one has no room and its policy is `fail`; the others have it then
    */
-  push(value: unknown, carrier?: Carrier): void | Promise<void> {
+  push(value: unknown, carrier?: Carrier, patience?: Patience): void | Promise<void> {
     this.#pushed++;
     let waiting: Promise<void>[] | undefined;
     let failure: { readonly error: unknown } | undefined;
     for (const queue of this.#queues.values()) {
       try {
-        const pushed = queue.push(value, carrier);
+        const pushed = queue.push(value, carrier, patience);
         if (pushed !== undefined) waiting = [...(waiting ?? []), pushed];
       } catch (error) {
         failure ??= { error };
@@ -42,8 +42,12 @@ export class Topic {
   }
 
   /** Adds a value for one reader alone. */
-  pushTo(loopId: string, value: unknown, carrier?: Carrier): void | Promise<void> {
-    return this.#queues.get(loopId)?.push(value, carrier);
+  pushTo(loopId: string, value: unknown, carrier?: Carrier, patience?: Patience): void | Promise<void> {
+    return this.#queues.get(loopId)?.push(value, carrier, patience);
+  }
+
+  hold(failure: Error | undefined): void {
+    for (const queue of this.#queues.values()) queue.hold(failure);
   }
 
   close(reason: Error): void {

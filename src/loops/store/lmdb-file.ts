@@ -32,19 +32,20 @@ export async function checkDatabase(path: string): Promise<void> {
 function checkFile(file: FileHandle, size: number, boot: bigint): void {
   // Numbers are of another size or order on other machines: LMDB is left to itself there.
   if (!isKnownMachine) return;
-  const snapshot = newestOf(snapshotsOf(file.fd, size), boot);
+  const snapshots = snapshotsOf(file.fd, size);
+  for (const snapshot of snapshots) checkSize(snapshot, size);
+  const snapshot = newestOf(snapshots, boot);
   const pages = new Pages(file.fd, size, snapshot);
   checkTree(pages, snapshot.main, { integerKeys: false });
   const free: FreePages[] = [];
   checkTree(pages, snapshot.free, { integerKeys: true, onValue: (value) => free.push(value) });
   checkFree(pages, free);
-  checkSize(pages, snapshot);
 }
 
-/** The last page is not far beyond all that is known of: pages may be lost to a list of free pages, but few. */
-function checkSize(pages: Pages, { lastPage }: Snapshot): void {
-  if (lastPage > 2 * pages.count + 4_096)
-    throw new DamageError(`its last page is said to be ${lastPage}, and ${pages.count} are known`);
+/** Free pages at the end need not be in the file. LMDB maps them all, and cannot be opened where they are too many. */
+function checkSize({ transaction, lastPage, pageSize }: Snapshot, size: number): void {
+  if (transaction > 0 && lastPage > (2 * size) / pageSize + 4_096)
+    throw new DamageError(`its last page is said to be ${lastPage}, and it has ${size} bytes`);
 }
 
 const isKnownMachine = endianness() === 'LE' && !/^(arm|ia32|mips|mipsel|ppc)$/.test(process.arch);

@@ -18,8 +18,6 @@ export class Pages {
   readonly #transaction: number;
   /** A bit for each page that is used, or free. */
   readonly #known = new Map<number, Uint8Array>();
-  /** How many are known, the two meta pages included. */
-  count = 2;
 
   constructor(
     private readonly fd: number,
@@ -79,7 +77,6 @@ export class Pages {
       if ((before & (1 << (bit & 7))) !== 0) throw new DamageError(`page ${page} is used for two things`);
       known[bit >> 3] = before | (1 << (bit & 7));
     }
-    this.count += count;
   }
 
   #read(number: number, length: number): Buffer {
