@@ -364,13 +364,41 @@ describe('what a workflow tells', () => {
     expect(lines).toEqual([
       'info loopId,state loop "a" is starting',
       'info loopId,state loop "a" is running',
+      'warn loopId,nodeId,state node "picky" of loop "a" is failing',
       'a picky failing',
       'error loopId,nodeId,iteration,err node "picky" of loop "a" has failed',
       'a picky 1 Error: not one',
       'letter 1 picky 1',
+      'info loopId,nodeId,state node "picky" of loop "a" is healthy',
       'a picky healthy',
       'info loopId,state loop "a" is stopping',
       'info loopId,state loop "a" is stopped',
+    ]);
+  });
+
+  it('are dead letters that had to make room', async () => {
+    let calls = 0;
+    const loop = new Loop('a')
+      .producer('p', () => (++calls <= 1_005 ? calls : done))
+      .blocking('fail', (value: number) => {
+        throw new RangeError(`no ${value}`);
+      });
+    const warnings: unknown[] = [];
+    const nothing = () => {};
+    const warn = (message: string, details: object = {}) => void warnings.push([message, details]);
+    const logger = { debug: nothing, info: nothing, warn, error: nothing };
+    const orchestrator = workflow({ loops: [loop] }, { logger, deadLetterCapacity: 3 });
+    const dropped: number[] = [];
+    orchestrator.on('deadLetterDropped', ({ value }) => dropped.push(Number(value)));
+    await orchestrator.start();
+    await orchestrator.ended();
+    expect(orchestrator.deadLetters.list().map(({ value }) => value)).toEqual([1_003, 1_004, 1_005]);
+    expect(dropped).toEqual(upTo(1_002));
+    expect(orchestrator.metrics()).toMatchObject({ deadLetters: 3, deadLettersDropped: 1_002 });
+    // Not as many lines as there are letters.
+    expect(warnings.filter((line) => String(line).includes('dead letter'))).toEqual([
+      ['a dead letter was dropped: 3 are kept', expect.objectContaining({ dropped: 1, loopId: 'a', nodeId: 'fail' })],
+      ['1001 dead letters were dropped: 3 are kept', expect.objectContaining({ err: new RangeError('no 1001') })],
     ]);
   });
 

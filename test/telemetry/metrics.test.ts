@@ -235,6 +235,7 @@ describe('loops that are observed', () => {
     expect(valueAt(states, { ...read, 'orchestrator.loop.state': 'running' })).toBe(1);
     expect(valueAt(states, { ...read, 'orchestrator.loop.state': 'error' })).toBe(0);
     expect(await points('orchestrator.loop.dead_letters')).toMatchObject([{ attributes: {}, value: 1 }]);
+    expect(await points('orchestrator.loop.dead_letters.dropped')).toMatchObject([{ attributes: {}, value: 0 }]);
     const queue = { 'messaging.destination.name': 'numbers' };
     const figures = ['depth', 'unacknowledged', 'capacity', 'blocked', 'pushed', 'acknowledged', 'dropped', 'age'];
     const values = await Promise.all(

@@ -57,7 +57,7 @@ export function snapshotsOf(fd: number, size: number): readonly [Snapshot, Snaps
   const second = snapshotOf(read(fd, pageSize, size), 'the second meta page', pageSize);
   // Transactions write the two in turns.
   const [even, odd] = [first.transaction, second.transaction];
-  const isInTurns = even % 2 === 0 && (odd === 0 || (odd % 2 === 1 && Math.abs(even - odd) === 1));
+  const isInTurns = (even === 0 && odd === 0) || (even % 2 === 0 && Math.abs(even - odd) === 1);
   if (!isInTurns || synced.transaction > Math.max(even, odd))
     throw new DamageError(`its meta pages are of the transactions ${even}, ${odd} and ${synced.transaction}`);
   return [first, second, synced];

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import zlib from 'node:zlib';
 
 /**
  * A value as it is stored: behind a head that says how it is written down, and has a checksum of its key and its bytes. What
@@ -30,5 +30,5 @@ export function isSealed(record: Buffer): boolean {
 }
 
 function checksum(key: readonly unknown[], bytes: Uint8Array): number {
-  return crc32(bytes, crc32(JSON.stringify(key)));
+  return zlib.crc32(bytes, zlib.crc32(JSON.stringify(key)));
 }
