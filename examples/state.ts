@@ -35,7 +35,8 @@ console.log(first, second);
 assert.deepEqual(first, { customer: 'Ada', lines: ['tea', 'scones'], tasks: 2 });
 assert.deepEqual(second, { customer: 'Grace', lines: ['coffee'], tasks: 1 });
 assert.deepEqual(state.lines, [], 'the initial state is as it was');
-assert.equal(orchestrator.getState(), first, 'outside of a run it is what the last one to finish has left');
+assert.deepEqual(orchestrator.getState(), first, 'outside of a run it is what the last one to finish has left');
+assert.throws(() => orchestrator.getState().lines.push('cake'), TypeError, 'to read: setState() changes it');
 
 const shared = new Orchestrator({ state: { visitors: 0 }, sharedState: true });
 const visit = shared.action(() => {

@@ -19,15 +19,18 @@ import { noPolicies, overDefaults, type Policies, type PolicyOptions, policyRead
 import { type Core, ownScope, type Process, processOf, signalScope } from './process.js';
 import { type RunOptions, run } from './run.js';
 import { StateStore } from './state.js';
-import { aBoolean, aFunction, aName, anObjectOf, aState } from './validate.js';
+import { aBoolean, aFunction, aName, anObjectOf, anyState } from './validate.js';
 
 /** What `new Orchestrator` takes. `retry`, `timeout` and `policy` are defaults for its actions. */
 export interface OrchestratorOptions<State> extends PolicyOptions {
   /** Name of its processes. Default: `orchestrator`. */
   readonly name?: string | undefined;
-  /** State that every run starts from, a plain object. Default: empty. */
+  /**
+   * State that every run starts from: a plain object, or an instance of a class, of which runs get own properties and
+   * methods (fields that are `#private` cannot be copied). Default: empty.
+   */
   readonly state?: Partial<State> | undefined;
-  /** Whether all runs work on one state object instead of a copy each. Default: false. */
+  /** If true, all runs work on one state object instead of a copy each, and none is given `state`. Default: false. */
   readonly sharedState?: boolean | undefined;
 }
 
@@ -35,7 +38,7 @@ type Read<State> = Partial<Policies & Pick<OrchestratorOptions<State>, 'name' | 
 
 const readOrchestratorOptions = anObjectOf<OrchestratorOptions<object>, Read<object>>({
   name: aName,
-  state: aState,
+  state: anyState,
   sharedState: aBoolean,
   ...policyReaders,
 });
@@ -74,14 +77,18 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
   setState<Key extends keyof State & string>(key: Key, value: State[Key]): this;
   setState(values: Partial<State>): this;
   setState(keyOrValues: unknown, ...value: unknown[]): this {
-    const values = aState(value.length > 0 ? { [aName(keyOrValues, 'key')]: value[0] } : keyOrValues, 'state');
+    const values = anyState(value.length > 0 ? { [aName(keyOrValues, 'key')]: value[0] } : keyOrValues, 'state');
     const process = this.#process;
     if (process === undefined) this.#core.states.assign(values as Partial<State>);
     else Object.assign(process.state, values);
     return this;
   }
 
-  /** The state of the run that this is called in; outside of any, what the last finished run left, or the initial state. */
+  /**
+   * The state of the run that this is called in, to read and to change. Outside of any run a frozen copy of what the last
+   * finished run left, or of the initial state before any: `setState` changes what runs start from. With `sharedState`
+   * the one object, everywhere.
+   */
   getState(): State {
     return (this.#process?.state ?? this.#core.states.current) as State;
   }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Cancellation, cancellationOf } from './cancellation.js';
 import { processChannel } from './channels.js';
+import { ValidationError } from './errors.js';
 import type { ProcessRecord } from './events.js';
 import { isWatched, watched } from './instrumentation.js';
 import { live, Running } from './lifecycle.js';
 import { type Core, currentScope, enter, Process, type Scope } from './process.js';
-import { aFunction, aLimit, aName, anObjectOf, aSignal, aState } from './validate.js';
+import { aFunction, aLimit, aName, anObjectOf, anyState, aSignal } from './validate.js';
 
 /** What `orchestrator.run` takes. */
 export interface RunOptions<State> {
@@ -13,7 +14,7 @@ export interface RunOptions<State> {
   readonly name?: string | undefined;
   /** Id of the process. Default: a new UUID. */
   readonly id?: string | undefined;
-  /** Set over the initial state, for this run only. Default: nothing. */
+  /** Set over the initial state, for this run only. Not with `sharedState`. Default: nothing. */
   readonly state?: Partial<State> | undefined;
   /** Aborts the run: what is pending rejects with its reason, nothing new starts. Default: none. */
   readonly signal?: AbortSignal | undefined;
@@ -24,7 +25,7 @@ export interface RunOptions<State> {
 const readRunOptions = anObjectOf<RunOptions<object>>({
   name: aName,
   id: aName,
-  state: aState,
+  state: anyState,
   signal: aSignal,
   timeout: aLimit,
 });
@@ -43,6 +44,7 @@ export async function run<Result>(
   aFunction(work, 'run');
   const read = readRunOptions(options);
   const { name = core.name, id = randomUUID(), state, signal, timeout = Infinity } = read;
+  if (state !== undefined && core.states.isShared) throw sharesState();
   const initial = given ?? core.states.open(state);
   signal?.throwIfAborted();
   const around = currentScope();
@@ -70,6 +72,12 @@ function parentOf(scope: Scope | undefined): Scope | undefined {
   let parent = scope;
   while (parent?.process.hasOutcome) parent = parent.process.outer;
   return parent;
+}
+
+function sharesState(): ValidationError {
+  return new ValidationError(
+    'state cannot be given to a run with sharedState, because all runs work on one object: call setState(), or leave sharedState out',
+  );
 }
 
 /** One run, as hooks see it. */

@@ -27,7 +27,12 @@ export const aSignal = aValue<AbortSignal>(
 );
 export const aState = aValue<object>(
   'a plain object without reserved keys (__proto__, constructor, prototype)',
-  (value) => isPlainObject(value) && !Object.keys(value).some((key) => reservedKeys.includes(key)),
+  (value) => isPlainObject(value) && hasNoReservedKeys(value),
+);
+/** Like `aState`, and an instance of a class of the user's own; not what is something else: an array, a Map, an error. */
+export const anyState = aValue<object>(
+  'a plain object, or an instance of a class, without reserved keys (__proto__, constructor, prototype)',
+  (value) => Object.prototype.toString.call(value) === '[object Object]' && hasNoReservedKeys(value as object),
 );
 export const aCount = aWhole(0);
 export const aConcurrency = aWhole(1);
@@ -43,6 +48,10 @@ export const aLimit = aValue<number>(
   `a number of milliseconds above 0, up to ${longestDelay} or Infinity`,
   (value) => typeof value === 'number' && value > 0 && (value <= longestDelay || value === Infinity),
 );
+
+function hasNoReservedKeys(value: object): boolean {
+  return !Object.keys(value).some((key) => reservedKeys.includes(key));
+}
 
 function aWhole(least: number): Reader<number> {
   return aValue(

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { Orchestrator, ValidationError } from 'orchestrator';
 import { describe, expect, it } from 'vitest';
 import { copyOf } from '../src/state.js';
@@ -153,11 +154,91 @@ describe('state', () => {
     const state = { count: 0 };
     const orchestrator = new Orchestrator({ state, sharedState: true });
     const add = orchestrator.action(() => orchestrator.getState().count++);
-    await Promise.all([add(), orchestrator.run(add), orchestrator.run(add, { state: { count: 10 } })]);
+    await Promise.all([add(), orchestrator.run(add), orchestrator.run(add)]);
     expect(orchestrator.getState()).toBe(state);
-    expect(state.count).toBe(11);
+    expect(state.count).toBe(3);
     orchestrator.setState('count', 0);
     expect(state.count).toBe(0);
+    orchestrator.getState().count = 5;
+    await expect(orchestrator.run(add)).resolves.toBe(5);
+  });
+
+  it('cannot be given to one run where all runs share it', async () => {
+    const orchestrator = new Orchestrator({ state: { user: 'nobody' }, sharedState: true });
+    const called = orchestrator.run(() => expect.fail('was called'), { state: { user: 'ann' } });
+    expect(await rejection(called)).toMatchObject({
+      code: 'ERR_VALIDATION',
+      message: expect.stringContaining('state cannot be given to a run with sharedState'),
+    });
+    expect(orchestrator.getState()).toEqual({ user: 'nobody' });
+  });
+
+  it('read outside is frozen, whatever came before: only setState changes what runs start from', async () => {
+    const orchestrator = new Orchestrator({ state: { n: 1, deep: { list: [1] }, seen: new Set([1]) } });
+    const histories = [
+      () => {},
+      () => void orchestrator.setState('n', 1),
+      () => orchestrator.run(() => {}),
+      () => orchestrator.run(() => Promise.reject(new Error('failed'))).catch(() => {}),
+      () => void orchestrator.setState({ n: 1 }),
+    ];
+    for (const history of histories) {
+      await history();
+      const outside = orchestrator.getState();
+      expect(() => (outside.n = 5)).toThrow(TypeError);
+      expect(() => outside.deep.list.push(2)).toThrow(TypeError);
+      outside.seen.add(2);
+      expect(orchestrator.getState()).toBe(outside);
+      await orchestrator.run(() => {
+        expect(orchestrator.getState()).toEqual({ n: 1, deep: { list: [1] }, seen: new Set([1]) });
+        orchestrator.getState().n = 1;
+      });
+    }
+    orchestrator.setState({ ...orchestrator.getState(), n: 7 });
+    await expect(orchestrator.run(() => orchestrator.getState().n++)).resolves.toBe(7);
+    expect(orchestrator.getState().n).toBe(8);
+  });
+
+  it('may be an instance of a class: each run has its own, with its methods', async () => {
+    class Counter {
+      count = 0;
+      tags: string[] = [];
+      client = new Client();
+      add() {
+        this.count++;
+        this.tags.push('added');
+        return this;
+      }
+    }
+    class Client {}
+    const given = new Counter();
+    const orchestrator = new Orchestrator({ state: given });
+    const run = () => orchestrator.run(() => orchestrator.getState().add());
+    for (const counter of [await run(), await run()]) {
+      expect(counter).toBeInstanceOf(Counter);
+      expect(counter).toMatchObject({ count: 1, tags: ['added'] });
+      expect(counter.client).toBe(given.client);
+    }
+    expect(given).toMatchObject({ count: 0, tags: [] });
+    expect(orchestrator.setState(Object.assign(new Counter(), { count: 5 })).getState()).toMatchObject({ count: 5 });
+    const overridden = await orchestrator.run(() => orchestrator.getState().add(), { state: { count: 9 } });
+    expect(overridden.count).toBe(10);
+  });
+
+  it('may be nested deeper than calls can be', async () => {
+    const deep = { next: {} as object };
+    for (let at = deep, depth = 0; depth < 10_000; depth++) {
+      at.next = depth % 2 === 0 ? { next: {} } : { next: [], also: new Map([[{}, new Set([[]])]]) };
+      at = at.next as typeof deep;
+    }
+    const orchestrator = new Orchestrator({ state: { deep } });
+    await orchestrator.run(() => orchestrator.getState(), { state: { deep } });
+    let depth = 0;
+    for (let at: object | undefined = orchestrator.getState().deep; at !== undefined; depth++) {
+      expect(Object.isFrozen(at)).toBe(true);
+      at = (at as Partial<typeof deep>).next;
+    }
+    expect(depth).toBeGreaterThan(10_000);
   });
 
   it('is not changed by what the caller does with the object that was given', async () => {
@@ -165,14 +246,15 @@ describe('state', () => {
     const orchestrator = new Orchestrator({ state: initial });
     const other = new Orchestrator({ state: initial });
     initial.list.push('b');
-    orchestrator.getState().list.push('c');
+    expect(orchestrator.getState().list).toEqual(['a']);
     expect(other.getState().list).toEqual(['a']);
   });
 
   it.each(['__proto__', 'constructor', 'prototype'])('refuses the reserved key %s', async (key) => {
     const orchestrator = new Orchestrator();
     const hostile = JSON.parse(`{ "${key}": { "polluted": true } }`);
-    const message = 'must be a plain object without reserved keys (__proto__, constructor, prototype), got';
+    const message =
+      'must be a plain object, or an instance of a class, without reserved keys (__proto__, constructor, prototype), got';
     expect(() => orchestrator.setState(key, 1)).toThrow(`state ${message}`);
     expect(() => orchestrator.setState(hostile)).toThrow(ValidationError);
     expect(() => new Orchestrator({ state: hostile })).toThrow(`state ${message}`);
@@ -220,6 +302,29 @@ describe('copyOf', () => {
     expect((copy.deep as { polluted?: boolean }).polluted).toBeUndefined();
     copy.more = 1;
     expect(copy.more).toBe(1);
+  });
+
+  it('copies what comes from another realm, and leaves it of that realm', () => {
+    const source = runInNewContext(`
+      class Client {}
+      class Tags extends Set {}
+      ({ list: [1, , 3], map: new Map([['a', { b: 1 }]]), set: new Set([[1]]), born: new Date(5), plain: { x: 1 },
+         client: new Client(), tags: new Tags(), Map, Date, Array })
+    `);
+    const copy = copyOf(source);
+    for (const key of ['list', 'map', 'set', 'born', 'plain']) {
+      expect(copy[key], key).not.toBe(source[key]);
+      expect(Object.getPrototypeOf(copy[key])).toBe(Object.getPrototypeOf(source[key]));
+    }
+    expect(copy.map.get('a')).not.toBe(source.map.get('a'));
+    expect(copy.map.get('a').b).toBe(1);
+    expect(copy.map instanceof source.Map && copy.born instanceof source.Date).toBe(true);
+    expect(copy.born.getTime()).toBe(5);
+    expect(copy.list).toHaveLength(3);
+    expect(1 in copy.list).toBe(false);
+    expect([...copy.set][0]).not.toBe([...source.set][0]);
+    expect(copy.client).toBe(source.client);
+    expect(copy.tags).toBe(source.tags);
   });
 
   it('leaves subclasses of what it copies as they are', () => {

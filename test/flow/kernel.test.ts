@@ -275,7 +275,7 @@ describe('the state of an orchestrator', () => {
       .edge('a', 'b');
     const { context } = await new FlowRuntime({ orchestrator }).run(flow);
     expect(context).toEqual({ set: 1, a: true, b: 1 });
-    expect(orchestrator.getState()).toBe(context);
+    expect(orchestrator.getState()).toEqual(context);
   });
 
   it('that it starts with is in the context, under what the run is given', async () => {
