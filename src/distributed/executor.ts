@@ -35,7 +35,8 @@ export class DistributedExecutor implements IExecutor {
   /**
    * Starts a run and waits until it is over, however long it waits for signals. An abort of the signal cancels it.
    *
-   * Rejects with `ValidationError` for options that mean nothing on a fleet.
+   * Rejects with `ValidationError` for options that mean nothing on a fleet, and with the signal's reason where that has
+   * aborted before anything is written down.
    */
   async run<State extends object = Context>(
     flow: FlowNode<State>,
@@ -51,7 +52,8 @@ export class DistributedExecutor implements IExecutor {
     const orchestrator = this.#orchestratorOf(flow);
     await orchestrator.startRun(context, input, { runId, timeout });
     await this.#wait(orchestrator, runId, signal);
-    return (await orchestrator.result(runId)) as WorkflowResult<State>;
+    const result = (await orchestrator.result(runId)) as WorkflowResult<State>;
+    return result.status === 'cancelled' && signal?.aborted ? Object.assign(result, { reason: signal.reason }) : result;
   }
 
   getNextNode(node: AbstractNode, action: unknown): AbstractNode | undefined {

@@ -268,15 +268,22 @@ export class Flow<
     if (typeof implementation !== 'function' && !(implementation instanceof AbstractNode)) {
       throw invalid(`the implementation of "${id}"`, 'a function, an action, a Node or a Flow', implementation);
     }
-    const name = builtIn.includes(id) ? `${id}()` : id;
+    const name = this.#freeName(builtIn.includes(id) ? `${id}()` : id);
     this.#registry[name] = implementation;
+    return name;
+  }
+
+  /** Nodes may be called like what was registered under another name: `wait()`, `condition of edge 1`. */
+  #freeName(wanted: string): string {
+    let name = wanted;
+    while (Object.hasOwn(this.#registry, name)) name = `${name}()`;
     return name;
   }
 
   /** A function on an edge is registered under the edge's name. */
   #named(kind: string, given: string | AnyFunction | undefined): string | undefined {
     if (typeof given !== 'function') return given;
-    const name = `${kind} of edge ${this.#edges.length + 1}`;
+    const name = this.#freeName(`${kind} of edge ${this.#edges.length + 1}`);
     this.#registry[name] = given as NodeFunction;
     return name;
   }

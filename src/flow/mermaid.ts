@@ -57,6 +57,13 @@ function quoted(label: string): string {
   return `"${short.replace(/[^\p{L}\p{N} .,:/()_…-]/gu, (character) => `#${character.codePointAt(0)};`)}"`;
 }
 
+/** The node that waits, or in which another does (`order/approval`): the longest id, for ids may have strokes in them. */
+function outermost(nodeId: string, names: ReadonlyMap<string, string>): string | undefined {
+  let id = nodeId;
+  while (!names.has(id) && id.includes('/')) id = id.slice(0, id.lastIndexOf('/'));
+  return names.has(id) ? id : undefined;
+}
+
 function colouring(result: WorkflowResult, names: ReadonlyMap<string, string>): string[] {
   const recovered = result.errors.filter(({ recoveredBy }) => recoveredBy !== undefined);
   const failed = result.errors.filter(({ recoveredBy }) => recoveredBy === undefined);
@@ -65,9 +72,7 @@ function colouring(result: WorkflowResult, names: ReadonlyMap<string, string>): 
     skipped: result.skipped,
     failed: failed.map(({ nodeId }) => nodeId),
     recovered: recovered.map(({ nodeId }) => nodeId),
-    awaiting: [...names.keys()].filter((id) =>
-      result.awaiting.some(({ nodeId }) => nodeId === id || nodeId.startsWith(`${id}/`)),
-    ),
+    awaiting: [...new Set(result.awaiting.flatMap(({ nodeId }) => outermost(nodeId, names) ?? []))],
     cut: result.cutShort,
   };
   return Object.entries(of).flatMap(([state, ids]) => {

@@ -164,6 +164,12 @@ export class WorkflowState<State extends object = any> {
     else if (Object.hasOwn(this.#context, nodeId)) delete (this.#context as Context)[nodeId];
   }
 
+  /** The output of a node, for nodes may be called like what every object has. */
+  outputOf(nodeId: string): unknown {
+    const isOwn = !(nodeId in Object.prototype) || Object.hasOwn(this.#context, nodeId);
+    return isOwn ? (this.#context as Context)[nodeId] : undefined;
+  }
+
   /** What the context has under the id of a node; `undefined` for nothing. */
   written(nodeId: string): Written | undefined {
     return Object.hasOwn(this.#context, nodeId) ? { value: (this.#context as Context)[nodeId] } : undefined;

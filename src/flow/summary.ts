@@ -85,8 +85,9 @@ function leadsOn(position: Position, node: number): boolean {
 
 function outputOf(last: readonly string[], context: Readonly<Record<string, unknown>>): unknown {
   const [only] = last;
-  if (last.length > 1) return Object.fromEntries(last.map((id) => [id, context[id]]));
-  return only === undefined || !Object.hasOwn(context, only) ? undefined : context[only];
+  const outputOf = (id: string) => (Object.hasOwn(context, id) ? context[id] : undefined);
+  if (last.length > 1) return Object.fromEntries(last.map((id) => [id, outputOf(id)]));
+  return only === undefined ? undefined : outputOf(only);
 }
 
 function unreachedOf(position: Position, cutShort: ReadonlySet<string>): Unreached[] {

@@ -85,7 +85,7 @@ describe('a flow on the fleet', () => {
     running.catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, 50));
     stop.abort(reason);
-    expect((await running).status).toBe('cancelled');
+    expect(await running).toMatchObject({ status: 'cancelled', reason: stop.signal.reason });
     expect(await orchestrator.status('r')).toBe('cancelled');
   });
 

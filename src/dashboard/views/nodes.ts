@@ -21,7 +21,7 @@ const allOutputs = 262_144;
 const longestOutput = 8_192;
 
 export function nodeViews({ nodes }: WorkflowBlueprint, run: KnownRun, redactor: Redactor): NodeView[] {
-  const placeOf = placesIn(run);
+  const placeOf = placesIn(run, new Set(nodes.map(({ id }) => id)));
   const costs = costsOf(run.metrics);
   const limit = Math.min(longestOutput, Math.ceil(allOutputs / nodes.length));
   const { context } = run.result;
@@ -59,10 +59,10 @@ export function awaitedEvents({ result, isOver }: KnownRun): string[] {
  * How nodes stand. What is in the queue comes first: a node that waits, or is to be tried again, is there with its timer,
  * and of one in a loop the turns before are known too. Of what is over, nothing waits any more: it was cut.
  */
-function placesIn({ result, pending, isOver }: KnownRun): (id: string) => Place {
+function placesIn({ result, pending, isOver }: KnownRun, ids: ReadonlySet<string>): (id: string) => Place {
   const items = new Map(pending.map((item) => [item.nodeId, item]));
   const ends = endsOf(result, isOver);
-  const waits = waitsOf(result);
+  const waits = waitsOf(result, ids);
   return (id) => {
     const waiting = waits.get(id);
     if (waiting !== undefined && !isOver) {
@@ -75,15 +75,16 @@ function placesIn({ result, pending, isOver }: KnownRun): (id: string) => Place 
   };
 }
 
-/** What is waited for, by node; what waits inside of one is called by the nodes around it: `order/approval`. */
-function waitsOf({ awaiting }: WorkflowResult): Map<string, Waiting> {
+/**
+ * What is waited for, by node. What waits inside of one is called by the nodes around it (`order/approval`); ids may have
+ * strokes in them, so the longest id counts.
+ */
+function waitsOf({ awaiting }: WorkflowResult, ids: ReadonlySet<string>): Map<string, Waiting> {
   const waits = new Map<string, Waiting>();
   for (const waiting of awaiting) {
-    const parts = waiting.nodeId.split('/');
-    for (let length = 1; length <= parts.length; length++) {
-      const id = parts.slice(0, length).join('/');
-      if (!waits.has(id)) waits.set(id, waiting);
-    }
+    let id = waiting.nodeId;
+    while (!ids.has(id) && id.includes('/')) id = id.slice(0, id.lastIndexOf('/'));
+    if (!waits.has(id)) waits.set(id, waiting);
   }
   return waits;
 }

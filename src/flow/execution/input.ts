@@ -39,5 +39,5 @@ function arcsInto({ into }: Plan, node: number): Int32Array {
 /** What an arc passes on: what was kept for it, else the output of its source. */
 function passedBy(arc: number, plan: Plan, state: WorkflowState): unknown {
   if (state.passed.has(arc)) return state.passed.get(arc);
-  return state.getContext()[plan.idOf(plan.arcSource[arc] as number)];
+  return state.outputOf(plan.idOf(plan.arcSource[arc] as number));
 }

@@ -21,7 +21,7 @@ import { batchOf } from './batch.js';
 import { type EdgeFunction, LinkedFlow } from './linked.js';
 import { type CallSettings, noSettings } from './node-call.js';
 import { TaskExecutor, WaitExecutor } from './node-executor.js';
-import { type Source, sourceFrom } from './paths.js';
+import { type IsNode, type Source, sourceFrom } from './paths.js';
 import { deepestFlow, subflowOf } from './subflow.js';
 import type { Toolbox } from './toolbox.js';
 import { withMiddleware, workOf } from './work.js';
@@ -43,12 +43,22 @@ export function link(blueprint: unknown, options: LinkOptions, toolbox: Toolbox)
 }
 
 /** The source that outputs are mapped by; nothing for a mapping that was found to be at fault. */
-function sourceOrNothing(mapping: InputMapping, evaluator: Toolbox['evaluator']): Source | undefined {
+function sourceOrNothing(mapping: InputMapping, evaluator: Toolbox['evaluator'], isNode: IsNode): Source | undefined {
   try {
-    return sourceFrom(mapping, evaluator);
+    return sourceFrom(mapping, evaluator, isNode);
   } catch {
     return undefined;
   }
+}
+
+/** The nodes of what may be a flow, or a graph of any shape. */
+function nodesOf(flow: unknown): IsNode {
+  const { nodes } = Object(flow instanceof FlowNode ? flow.toBlueprint() : flow) as { nodes?: unknown };
+  let ids: Set<unknown> | undefined;
+  return (id) => {
+    ids ??= new Set(Array.isArray(nodes) ? nodes.map((node) => Object(node).id) : []);
+    return ids.has(id);
+  };
 }
 
 const readPolicies = anObjectOf<Pick<NodeConfig, 'retry' | 'timeout'>, Partial<Policies>>({
@@ -75,6 +85,7 @@ class Linker {
   /** The work of nodes that have no policies of their own, by what does it. */
   readonly #works = new Map<Target, Work>();
   readonly #settings: CallSettings;
+  readonly #isNode: IsNode;
 
   constructor(
     private readonly graph: Graph,
@@ -82,6 +93,7 @@ class Linker {
     private readonly toolbox: Toolbox,
   ) {
     const { logger, dependencies, executor } = toolbox;
+    this.#isNode = nodesOf(graph);
     this.#settings = { ...noSettings, logger, dependencies, executor };
   }
 
@@ -146,7 +158,9 @@ class Linker {
 
   #checkOutputs(node: NodeDefinition): void {
     const { outputs } = this.#params(node, { outputs: anInputMapping }) as { outputs?: InputMapping };
-    if (outputs !== undefined) this.#source(node.id, 'params.outputs', outputs);
+    const { flow } = node.params ?? {};
+    const isNode = nodesOf(typeof flow === 'string' ? this.#registered(flow) : undefined);
+    if (outputs !== undefined) this.#source(node.id, 'params.outputs', outputs, isNode);
   }
 
   /** Makes the executor of a node that was checked. */
@@ -211,18 +225,21 @@ class Linker {
     return target;
   }
 
+  #registered(name: string): Registry[string] | undefined {
+    return this.options.registries.find((candidate) => Object.hasOwn(candidate, name))?.[name];
+  }
+
   #isRegistered(name: string): boolean {
     return this.options.registries.some((registry) => Object.hasOwn(registry, name));
   }
 
   #find(node: NodeDefinition, name: string): Target {
-    const registry = this.options.registries.find((candidate) => Object.hasOwn(candidate, name));
-    const found = registry?.[name];
+    const found = this.#registered(name);
     const isWork = typeof found === 'function' || found instanceof Node;
     if (isWork) return node.uses === 'subflow' ? undefined : (found as AnyFunction | Node);
     if (!(found instanceof FlowNode) && !isPlainObject(found)) return undefined;
     const outputs = node.params?.outputs as InputMapping | undefined;
-    const source = outputs === undefined ? undefined : sourceOrNothing(outputs, this.toolbox.evaluator);
+    const source = outputs === undefined ? undefined : sourceOrNothing(outputs, this.toolbox.evaluator, nodesOf(found));
     const flow = () => this.toolbox.linkedOf(found, this.options.registries);
     if (!this.toolbox.isLinking(found)) this.#checkFlow(node.id, name, flow);
     return subflowOf(flow, source, this.toolbox);
@@ -257,12 +274,12 @@ class Linker {
     return read;
   }
 
-  #source(nodeId: string, field: string, mapping: InputMapping): Source | undefined {
+  #source(nodeId: string, field: string, mapping: InputMapping, isNode = this.#isNode): Source | undefined {
     let source: Source | undefined;
     this.#attempt(
       nodeId,
       () => {
-        source = sourceFrom(mapping, this.toolbox.evaluator);
+        source = sourceFrom(mapping, this.toolbox.evaluator, isNode);
       },
       `${field} of "${nodeId}": `,
     );
@@ -271,8 +288,7 @@ class Linker {
 
   #connect(edge: EdgeDefinition, field: 'condition' | 'transform', into: Map<EdgeDefinition, EdgeFunction>): void {
     const text = edge[field] as string;
-    const registry = this.options.registries.find((candidate) => Object.hasOwn(candidate, text));
-    const registered = registry?.[text];
+    const registered = this.#registered(text);
     if (typeof registered === 'function') {
       const fn = registered as AnyFunction;
       into.set(edge, ({ output, action }, context) => fn(output, { action, context }) as MaybePromise<unknown>);

@@ -3,6 +3,7 @@ import { currentScope } from '../../process.js';
 import type { NodeDefinition } from '../blueprint.js';
 import type { IExecutor, NodeArgs } from '../node.js';
 import type { WorkflowState } from '../state.js';
+import { segmentOf } from './keys.js';
 
 /** A retry that is made by whoever executes a node. */
 export interface Postponement {
@@ -23,6 +24,8 @@ export interface CallSettings {
   readonly maxVisits: number | undefined;
   /** How many sub-flows the run is in. */
   readonly depth: number;
+  /** What the keys of its effects begin with. Default: the id of the run. */
+  readonly path?: string | undefined;
   readonly concurrency: number | undefined;
   readonly failFast: boolean | undefined;
 }
@@ -83,8 +86,9 @@ export class NodeCall implements NodeArgs {
   }
 
   get idempotencyKey(): string {
-    const { runId, nodeId, visit, index } = this;
-    return `${runId}/${nodeId}/${visit}${index === undefined ? '' : `/${index}`}`;
+    const { runId, nodeId, visit, index, settings } = this;
+    const path = settings.path ?? segmentOf(runId);
+    return `${path}/${segmentOf(nodeId)}/${visit}${index === undefined ? '' : `/${index}`}`;
   }
 
   isCancelled(): boolean {

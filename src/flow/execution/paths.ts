@@ -6,32 +6,62 @@ import type { Evaluator, Expression } from './expression.js';
 /** Reads a value from a context. */
 export type Source = (context: Context, params: Readonly<Record<string, unknown>>) => unknown;
 
+/** Says whether an id is the id of a node whose output the context may have. */
+export type IsNode = (id: string) => boolean;
+
 /** What the expressions of inputs may refer to. */
 const variables = ['context', 'params'];
 
-const plainPath = /^[\w$-]+(\.[\w$-]+)*$/;
+/** Letters of any script: no expression can be written in them. */
+const plainPath = /^[\p{L}\p{M}\p{N}_$-]+(\.[\p{L}\p{M}\p{N}_$-]+)*$/u;
 
 /**
- * How a mapping is read: each source is a key of the context, a path into one, or an expression over `context` and
- * `params`.
+ * How a mapping is read. Each source is a key of the context, a path into one, or an expression over `context` and
+ * `params`. A path begins with the longest id of a node that it can begin with, for ids may have points in them; else
+ * with the longest key of the context.
  *
- * @throws {ExpressionError} for what is neither
+ * @param isNode - of the nodes whose outputs are in the context
+ * @throws {ExpressionError} for what is none of these
  */
-export function sourceFrom(mapping: InputMapping, evaluator: Evaluator): Source {
-  if (typeof mapping === 'string') return oneSource(mapping, evaluator);
-  const sources = Object.entries(mapping).map(([key, source]) => [key, oneSource(source, evaluator)] as const);
+export function sourceFrom(mapping: InputMapping, evaluator: Evaluator, isNode: IsNode): Source {
+  if (typeof mapping === 'string') return oneSource(mapping, evaluator, isNode);
+  const sources = Object.entries(mapping).map(([key, source]) => [key, oneSource(source, evaluator, isNode)] as const);
   return (context, params) => Object.fromEntries(sources.map(([key, source]) => [key, source(context, params)]));
 }
 
-function oneSource(source: string, evaluator: Evaluator): Source {
-  const path = plainPath.test(source) ? source.split('.') : undefined;
-  const expression: Expression | undefined = path === undefined ? evaluator.parse(source, variables) : undefined;
+function oneSource(source: string, evaluator: Evaluator, isNode: IsNode): Source {
+  const read = readerOf(source, evaluator, isNode);
+  return (context, params) => (Object.hasOwn(context, source) ? context[source] : read(context, params));
+}
+
+function readerOf(source: string, evaluator: Evaluator, isNode: IsNode): Source {
+  if (isNode(source)) return () => undefined;
+  const ofNode = splits(source).find(([id, rest]) => isNode(id) && plainPath.test(rest));
+  if (ofNode !== undefined) return along(...ofNode);
+  if (!plainPath.test(source)) {
+    const expression: Expression = evaluator.parse(source, variables);
+    return (context, params) => expression({ context, params });
+  }
+  const keyed = splits(source);
+  const path = source.split('.');
   return (context, params) => {
-    if (Object.hasOwn(context, source)) return context[source];
-    if (path === undefined) return expression?.({ context, params });
-    const isNamed = Object.hasOwn(context, path[0] as string);
-    return valueAt(isNamed ? context : { context, params }, path);
+    const ofKey = keyed.find(([key]) => Object.hasOwn(context, key));
+    return ofKey === undefined ? valueAt({ context, params }, path) : along(...ofKey)(context, params);
   };
+}
+
+/** A source as a key and the path behind it, in all ways, the longest key first. */
+function splits(source: string): (readonly [key: string, rest: string])[] {
+  const found: (readonly [string, string])[] = [];
+  for (let at = source.lastIndexOf('.'); at > 0; at = source.lastIndexOf('.', at - 1)) {
+    found.push([source.slice(0, at), source.slice(at + 1)]);
+  }
+  return found;
+}
+
+function along(key: string, rest: string): Source {
+  const path = rest.split('.');
+  return (context) => (Object.hasOwn(context, key) ? valueAt(context[key], path) : undefined);
 }
 
 /** Own properties only, of plain objects and arrays; what is not there is undefined. */

@@ -191,7 +191,7 @@ async function standIn(advance: Advance, fallback: number): Promise<void> {
   const { position } = traverser;
   const fallbackId = position.plan.idOf(fallback);
   if (position.statusOf(fallback) !== 'completed') return;
-  const result = { output: state.getContext()[fallbackId], action: state.actions.get(fallbackId) };
+  const result = { output: state.outputOf(fallbackId), action: state.actions.get(fallbackId) };
   for (const owner of position.recovered(fallback))
     await complete(advance, position.plan.idOf(owner), result, fallbackId);
 }

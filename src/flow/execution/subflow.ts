@@ -7,6 +7,7 @@ import { RunToCompletionOrchestrator } from '../orchestrators/run-to-completion.
 import { Position } from '../plan/position.js';
 import { WorkflowError, type WorkflowResult } from '../result.js';
 import { WorkflowState } from '../state.js';
+import { segmentOf } from './keys.js';
 import type { LinkedFlow } from './linked.js';
 import { type NodeCall, setSettings } from './node-call.js';
 import { Suspension } from './node-executor.js';
@@ -33,7 +34,8 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
     const known = parent.children.get(key);
     const state = await childOf(parent, key, known, input, linked, call, toolbox);
     const params = { ...linked.links.params, ...call.params };
-    setSettings(state, { ...settings, params, depth: settings.depth + 1 });
+    const path = pathOf(settings.path ?? segmentOf(parent.runId), call);
+    setSettings(state, { ...settings, params, depth: settings.depth + 1, path });
     state.events = parent.events;
     const { concurrency, failFast } = settings;
     const services = new FlowServices(toolbox, { concurrency, failFast, serializer: toolbox.serializer });
@@ -49,13 +51,13 @@ async function childOf(
   known: WorkflowState | SavedChild | undefined,
   input: unknown,
   { plan }: LinkedFlow,
-  { nodeId, index, visit }: NodeCall,
+  call: NodeCall,
   { core }: Toolbox,
 ): Promise<WorkflowState> {
   if (known instanceof WorkflowState) return known;
   const isSaved = known !== undefined;
   const context = core.states.open(isPlainObject(input) && !isSaved ? aState(input, 'input') : {});
-  const runId = [parent.runId, nodeId, ...(index === undefined ? [] : [index]), visit].join('/');
+  const runId = pathOf(parent.runId, call);
   const state = isSaved ? restoreState(plan, known, context, runId) : new WorkflowState(context, { runId, input });
   state.position ??= new Position(plan);
   if (parent.journal !== undefined) {
@@ -63,6 +65,11 @@ async function childOf(
   }
   parent.children.set(key, state);
   return state;
+}
+
+/** A sub-flow of a batch is told from the others by the number of its item. */
+function pathOf(parent: string, { nodeId, index, visit }: NodeCall): string {
+  return [parent, segmentOf(nodeId), ...(index === undefined ? [] : [index]), visit].join('/');
 }
 
 function outcomeOf(result: WorkflowResult, { plan }: LinkedFlow, outputs: Source | undefined, call: NodeCall): unknown {

@@ -58,7 +58,7 @@ export class RemotePosition {
     if ((this.plan.loopOf[node] as number) < 0) return 1;
     const known = await this.#get('visit', node);
     if (known !== undefined) return Number(known);
-    const visit = await this.store.increment(this.#key('visits', this.plan.idOf(node), ''), timeToLive);
+    const visit = await this.store.increment(this.#key('visits', partOf(this.plan.idOf(node)), ''), timeToLive);
     await this.#set('visit', node, String(visit));
     return visit;
   }
@@ -209,9 +209,9 @@ export class RemotePosition {
   }
 
   async #nodeKey(kind: string, node: number, detail?: string): Promise<string> {
-    const id = this.plan.idOf(node);
+    const id = partOf(this.plan.idOf(node));
     const turn = await this.#turnOf(this.#loopOf(kind, node));
-    return this.#key(kind, detail === undefined ? id : `${id}:${detail}`, turn);
+    return this.#key(kind, detail === undefined ? id : `${id}:${partOf(detail)}`, turn);
   }
 
   /** A header is entered once for all turns of its loop: what it is entered by belongs to the turn of the loop around. */
@@ -222,7 +222,7 @@ export class RemotePosition {
   }
 
   #key(kind: string, subject: string, turn: string): string {
-    return `${this.prefix}:${kind}:${this.runId}:${subject}${turn === '' ? '' : `:${turn}`}`;
+    return `${this.prefix}:${kind}:${partOf(this.runId)}:${subject}${turn === '' ? '' : `:${turn}`}`;
   }
 
   async #set(kind: string, node: number, value: string, detail?: string): Promise<boolean> {
@@ -236,4 +236,9 @@ export class RemotePosition {
   async #increment(kind: string, node: number): Promise<number> {
     return this.store.increment(await this.#nodeKey(kind, node), timeToLive);
   }
+}
+
+/** An id as a part of a key: what separates the parts is escaped, for ids may have any characters. */
+function partOf(id: string): string {
+  return /[%:]/.test(id) ? id.replace(/%/g, '%25').replace(/:/g, '%3A') : id;
 }

@@ -29,6 +29,8 @@ export function connect(graph: Graph, faults: Fault[]): Parts {
     source[at] = endOf(edge, 'source', at, index, faults);
     target[at] = endOf(edge, 'target', at, index, faults);
     if ((edge.action ?? edge.condition ?? edge.transform) !== undefined) isPlain[source[at] as number] = 0;
+    const transformed = edge.transform === undefined ? undefined : index.get(edge.target);
+    if (transformed !== undefined) checkTransform(nodes[transformed] as NodeDefinition, at, faults);
   }
   const { fallbackOf, owners } = fallbacksOf(nodes, index, target, faults);
 
@@ -71,6 +73,16 @@ export function connect(graph: Graph, faults: Fault[]): Parts {
     arcOfEdge,
     isPlain,
   };
+}
+
+/** A transform whose value nobody gets is a mistake. */
+function checkTransform({ id, uses, inputs }: NodeDefinition, at: number, faults: Fault[]): void {
+  const field = `edges[${at}].transform`;
+  if (inputs !== undefined) {
+    faults.push({ message: `${field} must be left out: "${id}" gets what its inputs say`, nodeId: id });
+  } else if (uses === 'wait') {
+    faults.push({ message: `${field} must be left out: "${id}" is a wait, which gets what it waits for`, nodeId: id });
+  }
 }
 
 function indexOf(nodes: readonly NodeDefinition[], faults: Fault[]): Map<string, number> {
