@@ -50,6 +50,10 @@ export interface TaskRecord<State = unknown> extends Outcome {
   readonly context: State;
   /** How often the function has been called so far, retries included. */
   readonly attempts: number;
+  /** Attempts by tasks before this one: on a fleet each attempt of a node is a task. Known from the first attempt on. */
+  readonly previousAttempts: number;
+  /** If true, this task failed and another will try again: on a fleet a retry is a task of its own. */
+  readonly isRetried: boolean;
   /** How long it took with all attempts and waits, in milliseconds of the monotonic clock; 0 while it runs. */
   readonly duration: number;
 }

@@ -45,6 +45,8 @@ export class RunningTask extends Running implements TaskRecord {
   readonly number: number;
   readonly startTime = Date.now();
   attempts = 0;
+  previousAttempts = 0;
+  isRetried = false;
   duration = 0;
 
   constructor(

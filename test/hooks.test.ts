@@ -228,7 +228,9 @@ describe('hooks', () => {
       });
     await orchestrator.run(() => orchestrator.action(function act() {})(), { id: 'p' });
     expect(Object.keys(task ?? {}).sort()).toEqual(
-      ['args', 'attempts', 'context', 'duration', 'error', 'name', 'number', 'processId', 'result'].concat([
+      ['args', 'attempts', 'context', 'duration', 'error', 'isRetried', 'name', 'number', 'previousAttempts'].concat([
+        'processId',
+        'result',
         'startTime',
         'status',
         'suppressed',

@@ -83,6 +83,7 @@ export {
   type WorkflowResult,
   type WorkflowStatus,
 } from './result.js';
+export type { RunEndEvent } from './run-end.js';
 export { FlowRuntime, type FlowRuntimeOptions, type PreparedRun } from './runtime.js';
 export { type Attempts, type StateOptions, WorkflowState } from './state.js';
 export { GraphTraverser, type ReadyNode } from './traverser.js';

@@ -30,6 +30,7 @@ import { ResumptionOrchestrator } from './orchestrators/resumption.js';
 import { RunToCompletionOrchestrator } from './orchestrators/run-to-completion.js';
 import { Position } from './plan/position.js';
 import type { Context, WorkflowResult } from './result.js';
+import { published } from './run-end.js';
 import { anObjectWith, aRecord, readResumeOptions, readRunOptions } from './run-options.js';
 import { WorkflowState } from './state.js';
 import { GraphTraverser } from './traverser.js';
@@ -216,7 +217,8 @@ export class FlowRuntime implements IExecutor {
   ): Promise<WorkflowResult<State>> {
     const services = this.#servicesFor(options);
     const { timeout } = options;
-    const result = await carryOut({ toolbox: this.#toolbox, linked, state, orchestrator, services, timeout });
+    const work = () => carryOut({ toolbox: this.#toolbox, linked, state, orchestrator, services, timeout });
+    const result = await published({ runId: state.runId, workflow: linked.plan.id }, work);
     return result as WorkflowResult<State>;
   }
 

@@ -1,5 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { GroupRecord, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
+import { errorTypeOf, messageOf } from './errors.js';
 import { nodeDataOf } from './node-data.js';
 
 /**
@@ -57,6 +58,9 @@ export function ofEnd({ status, error }: AnyRecord): Attributes {
 export function ofTaskEnd(record: TaskRecord): Attributes {
   const attributes = ofEnd(record);
   attributes['orchestrator.task.attempts'] = record.attempts;
+  if (record.isRetried || record.previousAttempts > 0) {
+    attributes['orchestrator.task.attempt'] = record.previousAttempts + record.attempts;
+  }
   return attributes;
 }
 
@@ -72,15 +76,9 @@ export function ofRetry({ attempt, retriesLeft, delay, error }: TaskRetryEvent):
     'orchestrator.retry.attempt': attempt,
     'orchestrator.retry.delay': delay / 1000,
     'error.type': errorTypeOf(error),
-    'exception.message': error.message,
+    'exception.message': messageOf(error),
   };
   // There is no way to send Infinity.
   if (Number.isFinite(retriesLeft)) attributes['orchestrator.retry.left'] = retriesLeft;
   return attributes;
-}
-
-/** The class of an error, as far as it has a name. */
-export function errorTypeOf(error: unknown): string {
-  const { name, constructor: Class } = error as Error;
-  return name === 'Error' ? Class.name || name : name;
 }

@@ -1,6 +1,6 @@
 import type { Counter, Histogram, Meter, UpDownCounter } from '@opentelemetry/api';
 
-/** What is measured of processes and tasks as they go. */
+/** Instruments for processes, tasks and runs. */
 export interface Instruments {
   readonly processDuration: Histogram;
   readonly processFailures: Counter;
@@ -10,6 +10,8 @@ export interface Instruments {
   readonly taskFailures: Counter;
   readonly taskRetries: Counter;
   readonly activeTasks: UpDownCounter;
+  readonly runsEnded: Counter;
+  readonly runDuration: Histogram;
 }
 
 /** Upper bounds of the buckets, in seconds: from a call in memory to a night's work. */
@@ -45,5 +47,10 @@ export function instrumentsOf(meter: Meter): Instruments {
       description: 'Tasks that are under way.',
       unit: '{task}',
     }),
+    runsEnded: meter.createCounter('orchestrator.run.ended', {
+      description: 'Runs of flows that have ended, by status.',
+      unit: '{run}',
+    }),
+    runDuration: durations('orchestrator.run.duration', 'How long runs of flows have taken, by status.'),
   };
 }

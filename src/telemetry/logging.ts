@@ -1,8 +1,9 @@
 import { tracingChannel } from 'node:diagnostics_channel';
+import type { RunEndEvent } from '../flow/index.js';
 import type { Logger, LogLevel, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
 import { messageFirst } from '../logger.js';
 import { aBoolean, aFunction, anObjectOf, aValue, type Schema } from '../validate.js';
-import { listenToRetries, together } from './meters.js';
+import { listenToRetries, listenToRunEnds, together } from './meters.js';
 import { ProcessNames } from './process-names.js';
 import { quietly } from './quietly.js';
 
@@ -67,7 +68,7 @@ export function logTo(logger: Partial<Logger>, options: LogOptions = {}): () => 
     if (level !== false) quietly(() => target[level]?.(message, details));
   };
   const ends: (() => void)[] = [];
-  if (processes) ends.push(listen('orchestrator:process', processLines(write)));
+  if (processes) ends.push(listen('orchestrator:process', processLines(write)), listenToRunEnds(runLine(write)));
   if (tasks) {
     const names = new ProcessNames();
     ends.push(listen('orchestrator:process', names));
@@ -109,6 +110,8 @@ function taskLines(write: Write, names: ProcessNames): Lines<TaskRecord> {
     begin: (record) => write('begin', detailsOf(record), `task ${record.name} begins`),
     end: (record) => {
       const { name, attempts, duration } = record;
+      // The line of its retry says it.
+      if (record.isRetried) return;
       writeEnd(write, `task ${name}`, { ...detailsOf(record), attempts }, record, duration);
     },
   };
@@ -119,6 +122,18 @@ function retryLine(write: Write, names: ProcessNames): (event: TaskRetryEvent) =
     const { name, attempt, retriesLeft, delay, error } = event;
     const details = { ...taskDetails(event, names), attempt, retriesLeft, delay, err: error };
     write('retry', details, `task ${name} failed attempt ${attempt}, again in ${delay} ms: ${error.message}`);
+  };
+}
+
+/** The end of a run on a fleet, whose processes are jobs. In process the line of the process says it. */
+function runLine(write: Write): (event: RunEndEvent) => void {
+  return ({ runId, workflow, status, duration: milliseconds, error, engine }) => {
+    if (engine === undefined) return;
+    const duration = Math.round(milliseconds);
+    const reason = error === undefined ? '' : `: ${error}`;
+    const event = status === 'completed' ? 'completion' : status === 'cancelled' ? 'abort' : 'failure';
+    const details = { runId, workflow, engine, status, duration, ...(error !== undefined && { reason: error }) };
+    write(event, details, `run ${runId} of ${workflow} ${status} after ${duration} ms${reason}`);
   };
 }
 

@@ -1,16 +1,18 @@
 import type { Attributes } from '@opentelemetry/api';
+import type { RunEndEvent } from '../flow/index.js';
 import type { Instrumentation, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
-import { errorTypeOf } from './attributes.js';
+import { errorTypeOf } from './errors.js';
 import type { Instruments } from './instruments.js';
 
 /** What processes and tasks are measured with. */
 export interface Metering extends Instrumentation {
   onRetry(event: TaskRetryEvent): void;
+  onRunEnd(event: RunEndEvent): void;
 }
 
 /**
- * Measures processes and tasks. Attributes are names, how it has ended, and classes of errors: nothing that grows with
- * what is done.
+ * Measures processes, tasks and runs. Attributes are names, status and class of the error: nothing that grows with what is
+ * done. A task that another follows as its retry is counted as a retry, and not as a failure.
  *
  * @param instruments - as of now: a program may set up its SDK after this
  */
@@ -45,16 +47,23 @@ export function metering(instruments: () => Instruments): Metering {
       activeTasks.add(1, attributes);
       const end = () => {
         activeTasks.add(-1, attributes);
-        const ended = { ...attributes, ...endOf(record) };
+        const ended: Attributes = { ...attributes, ...endOf(record) };
+        if (record.isRetried) ended['orchestrator.status'] = 'retried';
         taskDuration.record(record.duration / 1000, ended);
         taskAttempts.add(record.attempts, attributes);
-        if (record.status === 'failed') taskFailures.add(1, ended);
+        if (record.status === 'failed' && !record.isRetried) taskFailures.add(1, ended);
       };
       return work().then(end, end);
     },
     onRetry: (event) => {
       const attributes = { ...taskAttributes(event), 'error.type': errorTypeOf(event.error) };
       instruments().taskRetries.add(1, attributes);
+    },
+    onRunEnd: ({ workflow, status, duration }) => {
+      const { runsEnded, runDuration } = instruments();
+      const attributes = { 'orchestrator.workflow.name': workflow, 'orchestrator.run.status': status };
+      runsEnded.add(1, attributes);
+      runDuration.record(duration / 1000, attributes);
     },
   };
 }

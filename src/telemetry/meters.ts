@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Meter, MeterProvider } from '@opentelemetry/api';
+import type { RunEndEvent } from '../flow/index.js';
 import { instrument, type TaskRetryEvent } from '../index.js';
 import { scope } from './api.js';
 import { type Instruments, instrumentsOf } from './instruments.js';
@@ -19,8 +20,8 @@ export class Meters {
 
   /** Measures all processes and tasks from now on. @returns a function that ends it */
   start(): () => void {
-    const { onRetry, ...around } = metering(() => this.#current());
-    return together(instrument(around), listenToRetries(onRetry));
+    const { onRetry, onRunEnd, ...around } = metering(() => this.#current());
+    return together(instrument(around), listenToRetries(onRetry), listenToRunEnds(onRunEnd));
   }
 
   #current(): Instruments {
@@ -33,11 +34,20 @@ export class Meters {
   }
 }
 
-/** Tells of retries. @returns a function that ends it */
+/** Subscribes to retries. @returns a function that ends it */
 export function listenToRetries(onRetry: (event: TaskRetryEvent) => void): () => void {
-  const listener = (message: unknown) => quietly(() => onRetry(message as TaskRetryEvent));
-  subscribe('orchestrator:task:retry', listener);
-  return () => unsubscribe('orchestrator:task:retry', listener);
+  return listen('orchestrator:task:retry', onRetry);
+}
+
+/** Subscribes to ends of runs. @returns a function that ends it */
+export function listenToRunEnds(onRunEnd: (event: RunEndEvent) => void): () => void {
+  return listen('orchestrator:run:end', onRunEnd);
+}
+
+function listen<Event>(channel: string, onEvent: (event: Event) => void): () => void {
+  const listener = (message: unknown) => quietly(() => onEvent(message as Event));
+  subscribe(channel, listener);
+  return () => unsubscribe(channel, listener);
 }
 
 /** Ends that are one. */

@@ -2,7 +2,7 @@ import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { instrument } from '../index.js';
 import { aBoolean, aFunction, anObjectOf, aValue } from '../validate.js';
 import { type Api, loadApi, scope } from './api.js';
-import { listenToRetries, Meters, together } from './meters.js';
+import { listenToRetries, listenToRunEnds, Meters, together } from './meters.js';
 import { Observations, type Observed, type ObserveOptions } from './observations.js';
 import { shared } from './shared.js';
 import { type Describe, tracing } from './tracing.js';
@@ -88,6 +88,6 @@ export async function startTelemetry(options: TelemetryOptions = {}): Promise<Te
 }
 
 function startTracing(api: Api, provider: TracerProvider, attributes: Describe | undefined): () => void {
-  const { onRetry, ...around } = tracing(api, provider.getTracer(scope.name, scope.version), attributes);
-  return together(instrument(around), listenToRetries(onRetry));
+  const { onRetry, onRunEnd, ...around } = tracing(api, provider.getTracer(scope.name, scope.version), attributes);
+  return together(instrument(around), listenToRetries(onRetry), listenToRunEnds(onRunEnd));
 }

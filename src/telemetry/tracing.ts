@@ -1,7 +1,9 @@
 import type { Attributes, Context, Link, Span, Tracer } from '@opentelemetry/api';
+import type { RunEndEvent } from '../flow/index.js';
 import type { Carrier, GroupRecord, Instrumentation, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
 import type { Api } from './api.js';
 import { ofEnd, ofGroup, ofGroupEnd, ofProcess, ofRetry, ofTask, ofTaskEnd } from './attributes.js';
+import { cut, exceptionOf, messageOf } from './errors.js';
 import { nodeDataOf } from './node-data.js';
 
 type AnyRecord = ProcessRecord | TaskRecord | GroupRecord;
@@ -23,6 +25,8 @@ export type Describe = (
 export interface Tracing extends Instrumentation {
   /** Adds a retry to the span of its task, which this is called inside. */
   onRetry(event: TaskRetryEvent): void;
+  /** Says on the span of the process in which a run of a fleet ended how it did. */
+  onRunEnd(event: RunEndEvent): void;
 }
 
 /** A span, and what it is of. */
@@ -38,12 +42,15 @@ interface Open<Record> {
 export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined): Tracing {
   const { context, propagation, trace, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api;
   const openTask = api.createContextKey('orchestrator.task');
+  const openProcess = api.createContextKey('orchestrator.process');
+  const recorded = new Recorded();
   const arrivedWith = api.createContextKey('orchestrator.carrier');
 
   return {
     process: (record, work) => {
       const span = tracer.startSpan(record.name, { attributes: ofProcess(record) });
-      return settle('process', record, span, inSpan(span, work), ofEnd);
+      const inside = trace.setSpan(context.active(), span).setValue(openProcess, { span, record });
+      return settle('process', record, span, context.with(inside, work), ofEnd);
     },
     task: (record, work) => {
       const parent = context.active();
@@ -69,6 +76,12 @@ export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined
       const open = context.active().getValue(openTask) as Open<TaskRecord> | undefined;
       if (open?.record.processId !== event.processId || open.record.number !== event.number) return;
       if (open.span.isRecording()) open.span.addEvent('orchestrator.task.retry', ofRetry(event));
+    },
+    onRunEnd: ({ runId, status, error = status }) => {
+      const open = context.active().getValue(openProcess) as Open<ProcessRecord> | undefined;
+      if (open?.record.id !== runId || !open.span.isRecording()) return;
+      open.span.setAttribute('orchestrator.run.status', status);
+      if (status === 'failed') open.span.setStatus({ code: SpanStatusCode.ERROR, message: cut(error) });
     },
   };
 
@@ -115,11 +128,23 @@ export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined
   function tell(kind: Kind, record: AnyRecord, span: Span, attributes: Attributes): void {
     span.setAttributes(attributes);
     if (record.status === 'failed') {
-      const error = record.error as Error;
-      span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
-      span.recordException(error);
+      span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(record.error) });
+      if (recorded.isNew(record.error, span)) span.recordException(exceptionOf(record.error));
     }
     const own = describe?.(...([record, kind] as Parameters<Describe>));
     if (own !== undefined) span.setAttributes(own);
+  }
+}
+
+/** Errors that are on a span already: what goes up is recorded where it arose, once in a trace. */
+class Recorded {
+  readonly #traces = new WeakMap<object, string>();
+
+  isNew(error: unknown, span: Span): boolean {
+    if (typeof error !== 'object' || error === null) return true;
+    const { traceId } = span.spanContext();
+    if (this.#traces.get(error) === traceId) return false;
+    this.#traces.set(error, traceId);
+    return true;
   }
 }

@@ -1,11 +1,13 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Serializer } from '../../flow/index.js';
-import type { Commit, CommitAnswer, Engine, JournalTail, Verdict } from '../contracts.js';
+import { type RunEndEvent, runEndChannel } from '../../flow/run-end.js';
+import type { Commit, CommitAnswer, Engine, JournalTail, RunChange, Verdict } from '../contracts.js';
 import { RunNotFoundError } from '../errors.js';
 import type { Codec } from '../journal/codec.js';
 import { type Entry, writeEntry } from '../journal/entry.js';
 import { keyOf } from '../journal/job-id.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
-import type { RunRecord, RunStatus } from '../run-info.js';
+import { isFinished, type RunRecord, type RunStatus } from '../run-info.js';
 import type { KnownWorkflow, Workflows } from '../workflows.js';
 
 /** An entry to be added, if the run allows it. */
@@ -19,6 +21,8 @@ interface Waiting {
   readonly commit: Commit;
   /** The entry that was the last when it was asked for. */
   readonly since: number;
+  /** Calls a function in the context of the commit; undefined if nobody listens to the ends of runs. */
+  readonly within: (<Result>(call: () => Result) => Result) | undefined;
   readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -113,8 +117,9 @@ export class RunHandle {
   commit({ entry, ...conditions }: EntryCommit): Promise<Verdict> {
     const commit = { text: writeEntry(entry), ...conditions };
     const since = this.#replica.seq;
+    const within = runEndChannel.hasSubscribers ? AsyncLocalStorage.snapshot() : undefined;
     const verdict = new Promise<Verdict>((resolve, reject) => {
-      this.#waiting.push({ entry, commit, since, resolve, reject });
+      this.#waiting.push({ entry, commit, since, within, resolve, reject });
     });
     this.#commitNext();
     return verdict;
@@ -148,6 +153,7 @@ export class RunHandle {
   /** Takes in an answer. */
   #take(answer: CommitAnswer | undefined, batch: readonly Waiting[]): Promise<void> | undefined {
     if (answer === undefined) throw new RunNotFoundError(this.runId);
+    const before = this.status;
     // A reading that came after it may have been told of already.
     if (answer.seq >= this.#replica.seq) this.#hear(answer.status, answer.now);
     if (answer.entries === undefined) return this.#commitAnew(batch);
@@ -157,8 +163,22 @@ export class RunHandle {
       const seq = answer.verdicts[index];
       if (typeof seq === 'number') this.#replica.applyEntry(entry, seq, answer.now);
     }
+    if (!isFinished(before) && isFinished(answer.status)) this.#publishEnd(answer, batch);
     for (const [index, { resolve }] of batch.entries()) resolve(answer.verdicts[index] as Verdict);
     return this.#hasGrown() ? this.#compact() : undefined;
+  }
+
+  /** Publishes that the run is over, if one of these commits ended it. */
+  #publishEnd({ status, verdicts, now }: CommitAnswer, batch: readonly Waiting[]): void {
+    const ending = batch.findLast(({ commit: { becomes, becomesIfNext } }, index) => {
+      return typeof verdicts[index] === 'number' && (becomes ?? becomesIfNext)?.status === status;
+    });
+    if (ending?.within === undefined) return;
+    const { runId, workflow, startAt } = this.#record;
+    const { error } = (ending.commit.becomes ?? ending.commit.becomesIfNext) as RunChange;
+    const { name: engine } = this.engine;
+    const event = { runId, workflow, status, duration: now - startAt, error, engine } as RunEndEvent;
+    ending.within(() => runEndChannel.publish(event));
   }
 
   /** What was to be the next entry is none any more where something has become known since: the engine cannot tell. */

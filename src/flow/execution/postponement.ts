@@ -34,6 +34,7 @@ function attemptsOf({ args }: Task): Attempts | undefined {
 /** One attempt. Where it is to be repeated, the call says when, and the failure comes out as it is. */
 async function once(options: RetryOptions, next: Work, task: Task, scope: Scope, attempts: Attempts): Promise<unknown> {
   const began = performance.now();
+  if (task.record !== undefined) task.record.previousAttempts = attempts.made;
   try {
     return await next(task, scope);
   } catch (thrown) {
@@ -95,6 +96,7 @@ async function decide(options: RetryOptions, failure: Error, attempts: Attempts)
 
 async function announce({ core, record }: Task, { attemptNumber, retriesLeft, error, delay }: Retry): Promise<void> {
   if (record === undefined) return;
+  record.isRetried = true;
   const event = { ...record, id: record.id, attempt: attemptNumber, retriesLeft, delay, error };
   if (retryChannel.hasSubscribers) retryChannel.publish(event);
   await notify(core.hooks.onTaskRetry, event);

@@ -21,8 +21,8 @@ export interface Running {
 }
 
 /**
- * Carries out a run as a process whose state is the context. A run that fails is a process that fails, and one that is
- * aborted a process that is aborted; what comes back is the result all the same.
+ * Carries out a run as a process whose state is the context. A run that fails is a process that fails, also if it still
+ * waits for something outside; one that is aborted is a process that is aborted. The result comes back all the same.
  */
 export async function carryOut({
   toolbox,
@@ -43,7 +43,9 @@ export async function carryOut({
     const result = await advancing;
     // An orchestrator that stops between two steps leaves a run that is stalled, and has not failed.
     const isStuck = result.status === 'stalled' && !traverser.hasMoreWork();
-    if (result.status === 'failed' || isStuck) throw new WorkflowError(plan.id, result);
+    const hasFailed = result.errors.some(({ recoveredBy }) => recoveredBy === undefined);
+    if (result.status === 'failed' || (result.status === 'awaiting' && hasFailed) || isStuck)
+      throw new WorkflowError(plan.id, result);
     return result;
   };
   try {
