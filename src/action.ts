@@ -6,6 +6,7 @@ import { isWatched, watched } from './instrumentation.js';
 import { asFailure, live } from './lifecycle.js';
 import { applyPolicies, overDefaults, type Policies, type PolicyOptions, policyReaders } from './policy.js';
 import { type Core, enter, openScope, ownScope, type Process, processOf, type Scope } from './process.js';
+import { isPromiseLike } from './promise-like.js';
 import { run } from './run.js';
 import { RunningTask, type Task, type Work } from './task.js';
 import { type AnyFunction, aFunction, aName, anObjectOf, invalid } from './validate.js';
@@ -109,7 +110,7 @@ export function perform(definition: Definition, args: unknown[]): Promise<unknow
   if (own === undefined || process === undefined) return performAlone(definition, args);
   try {
     const performed = performIn(definition, args, process, own);
-    return performed instanceof Promise ? performed : Promise.resolve(performed);
+    return isPromiseLike(performed) ? (performed as Promise<unknown>) : Promise.resolve(performed);
   } catch (thrown) {
     return Promise.reject(thrown);
   }

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { TimeoutError } from './errors.js';
-import { isPromiseLike } from './hooks.js';
+import { isPromiseLike } from './promise-like.js';
 
 type Listener = (cancellation: Cancellation) => void;
 
@@ -165,7 +165,7 @@ export function cancellationOf(signal: AbortSignal): Cancellation {
   if (known !== undefined) return known;
   const onAbort = () => cancellation.abort(signal.reason);
   const cancellation = new Cancellation([], true, (listeners) => {
-    if (listeners) signal.addEventListener('abort', onAbort);
+    if (listeners) signal.addEventListener('abort', onAbort, { once: true });
     else signal.removeEventListener('abort', onAbort);
   });
   bySignal.set(signal, cancellation);

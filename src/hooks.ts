@@ -1,3 +1,4 @@
+import { cancellationOf } from './cancellation.js';
 import { failureOf } from './errors.js';
 import type {
   Mutable,
@@ -9,12 +10,28 @@ import type {
   TaskRecord,
   TaskRetryEvent,
 } from './events.js';
+import { isPromiseLike } from './promise-like.js';
+import { anObjectOf, aSignal } from './validate.js';
 
 /** An observer of a process or a task. What it returns is awaited and dropped. */
 export type Hook<Event> = (event: Event) => unknown;
 
 /** Wraps every task: what it returns is the task's result. It may call `next` once, again, or not at all. */
 export type Middleware<State = unknown> = (task: TaskRecord<State>, next: () => Promise<unknown>) => unknown;
+
+/** What hook methods and `use` take. */
+export interface HookOptions {
+  /** Takes the hook off when it aborts. What has begun before that still calls it. Default: the hook stays. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const hookOptions = anObjectOf<HookOptions>({ signal: aSignal });
+
+export function readHookOptions(options: unknown = {}): HookOptions {
+  return hookOptions(options);
+}
+
+export type HookList = keyof Omit<Hooks<unknown>, 'seeTasks'>;
 
 /** Observers by event, in order of registration. A list is replaced, never changed: whoever walks one is safe. */
 export class Hooks<State> {
@@ -25,11 +42,28 @@ export class Hooks<State> {
   onTaskCompletion: readonly Hook<TaskCompletionEvent<State>>[] = [];
   use: readonly Middleware<State>[] = [];
 
-  /** Whether anything here looks at tasks. */
+  /** If true, something here looks at tasks. */
   get seeTasks(): boolean {
     const { onTaskBegin, onTaskRetry, onTaskCompletion, use } = this;
     return onTaskBegin.length + onTaskRetry.length + onTaskCompletion.length + use.length > 0;
   }
+}
+
+/** Adds a hook, until the signal aborts if there is one. */
+export function addHook<State, List extends HookList>(
+  hooks: Hooks<State>,
+  list: List,
+  hook: Hooks<State>[List][number],
+  { signal }: HookOptions,
+): void {
+  if (signal?.aborted) return;
+  hooks[list] = [...hooks[list], hook] as Hooks<State>[List];
+  if (signal === undefined) return;
+  // Any number of hooks may share a signal: they have one listener on it.
+  cancellationOf(signal).addEventListener('abort', () => {
+    const index = hooks[list].lastIndexOf(hook as never);
+    hooks[list] = hooks[list].filter((_, other) => other !== index) as unknown as Hooks<State>[List];
+  });
 }
 
 /**
@@ -91,8 +125,4 @@ export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly n
   const failure = record.error as Error & { suppressed?: unknown };
   const { suppressed = [] } = failure;
   if (Array.isArray(suppressed)) Reflect.set(failure, 'suppressed', [...suppressed, thrown].slice(0, mostSuppressed));
-}
-
-export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

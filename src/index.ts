@@ -11,7 +11,7 @@ export type {
   TaskRecord,
   TaskRetryEvent,
 } from './events.js';
-export type { Hook, Middleware } from './hooks.js';
+export type { Hook, HookOptions, Middleware } from './hooks.js';
 export { type Carrier, type Instrumentation, instrument } from './instrumentation.js';
 export type { Logger, LogLevel } from './logger.js';
 export { Orchestrator, type OrchestratorOptions } from './orchestrator.js';

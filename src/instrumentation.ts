@@ -1,6 +1,6 @@
 import type { TracingChannel } from 'node:diagnostics_channel';
 import type { GroupRecord, ProcessRecord, TaskRecord } from './events.js';
-import { isPromiseLike } from './hooks.js';
+import { isPromiseLike } from './promise-like.js';
 import { aFunction, anObjectOf } from './validate.js';
 
 /** What goes with work to where it is carried out, as text: trace context (`traceparent`) and the like. */

@@ -1,8 +1,9 @@
 import { Cancellation, untilAborted } from './cancellation.js';
 import { failureOf } from './errors.js';
 import type { Mutable, Outcome, Status } from './events.js';
-import { type Hook, isPromiseLike, notify, setDown } from './hooks.js';
+import { type Hook, notify, setDown } from './hooks.js';
 import { enter, type Process, type Scope } from './process.js';
+import { isPromiseLike } from './promise-like.js';
 
 /** Nothing suppressed: one list for all records. */
 const none: readonly unknown[] = [];

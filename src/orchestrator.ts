@@ -6,7 +6,15 @@ import type {
   TaskCompletionEvent,
   TaskRetryEvent,
 } from './events.js';
-import { type Hook, Hooks, type Middleware } from './hooks.js';
+import {
+  addHook,
+  type Hook,
+  type HookList,
+  type HookOptions,
+  Hooks,
+  type Middleware,
+  readHookOptions,
+} from './hooks.js';
 import {
   defineParallel,
   map,
@@ -102,28 +110,28 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
   }
 
   /** Before a process. A hook that throws fails it, and its function is not called. Hooks are awaited in order. */
-  onProcessBegin(hook: Hook<ProcessBeginEvent<State>>): this {
-    return this.#add('onProcessBegin', hook);
+  onProcessBegin(hook: Hook<ProcessBeginEvent<State>>, options?: HookOptions): this {
+    return this.#add('onProcessBegin', hook, options);
   }
 
   /** After a process, whichever way it ended. A hook that throws after a success makes its error the result. */
-  onProcessCompletion(hook: Hook<ProcessCompletionEvent<State>>): this {
-    return this.#add('onProcessCompletion', hook);
+  onProcessCompletion(hook: Hook<ProcessCompletionEvent<State>>, options?: HookOptions): this {
+    return this.#add('onProcessCompletion', hook, options);
   }
 
   /** Before a task. A hook that throws fails it, and its function is not called. Hooks are awaited in order. */
-  onTaskBegin(hook: Hook<TaskBeginEvent<State>>): this {
-    return this.#add('onTaskBegin', hook);
+  onTaskBegin(hook: Hook<TaskBeginEvent<State>>, options?: HookOptions): this {
+    return this.#add('onTaskBegin', hook, options);
   }
 
   /** After a failed attempt that will be followed by another, before the wait. A hook that throws ends the task. */
-  onTaskRetry(hook: Hook<TaskRetryEvent<State>>): this {
-    return this.#add('onTaskRetry', hook);
+  onTaskRetry(hook: Hook<TaskRetryEvent<State>>, options?: HookOptions): this {
+    return this.#add('onTaskRetry', hook, options);
   }
 
   /** After a task, whichever way it ended. A hook that throws after a success makes its error the result. */
-  onTaskCompletion(hook: Hook<TaskCompletionEvent<State>>): this {
-    return this.#add('onTaskCompletion', hook);
+  onTaskCompletion(hook: Hook<TaskCompletionEvent<State>>, options?: HookOptions): this {
+    return this.#add('onTaskCompletion', hook, options);
   }
 
   /**
@@ -135,8 +143,8 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
    *   try { return await next(); } finally { release(); }
    * });
    */
-  use(middleware: Middleware<State>): this {
-    return this.#add('use', middleware);
+  use(middleware: Middleware<State>, options?: HookOptions): this {
+    return this.#add('use', middleware, options);
   }
 
   /**
@@ -223,10 +231,10 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
     return processOf(this.#core, ownScope());
   }
 
-  #add<List extends keyof Omit<Hooks<State>, 'seeTasks'>>(list: List, hook: Hooks<State>[List][number]): this {
+  #add<List extends HookList>(list: List, hook: Hooks<State>[List][number], options?: HookOptions): this {
     aFunction(hook, list);
     const hooks: Hooks<State> = this.#core.hooks;
-    hooks[list] = [...hooks[list], hook] as Hooks<State>[List];
+    addHook(hooks, list, hook, readHookOptions(options));
     return this;
   }
 }

@@ -1,6 +1,13 @@
-import { Orchestrator, type ProcessCompletionEvent, type TaskCompletionEvent, ValidationError } from 'orchestrator';
+import { getEventListeners } from 'node:events';
+import {
+  type HookOptions,
+  Orchestrator,
+  type ProcessCompletionEvent,
+  type TaskCompletionEvent,
+  ValidationError,
+} from 'orchestrator';
 import { describe, expect, it } from 'vitest';
-import { deferred, recorded, rejection, settled } from './support.js';
+import { deferred, failing, recorded, rejection, settled } from './support.js';
 
 describe('hooks', () => {
   it('see a process and its tasks from beginning to end', async () => {
@@ -47,6 +54,52 @@ describe('hooks', () => {
     await orchestrator.action(() => order.push('function'))();
     order.push('settled');
     expect(order).toEqual(['begin 1', 'begin 2', 'begin 3', 'function', 'end 1', 'end 2', 'end 3', 'settled']);
+  });
+
+  it('are taken off by their signal, each kind of them and as many as share it, and leave nothing on it', async () => {
+    const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 0 } });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const lines: string[] = [];
+    const add = (label: string, options?: HookOptions) =>
+      orchestrator
+        .onProcessBegin(() => lines.push(`${label} process begin`), options)
+        .onTaskBegin(() => lines.push(`${label} begin`), options)
+        .onTaskRetry(() => lines.push(`${label} retry`), options)
+        .onTaskCompletion(() => lines.push(`${label} completion`), options)
+        .onProcessCompletion(() => lines.push(`${label} process completion`), options)
+        .use((_, next) => {
+          lines.push(`${label} middleware`);
+          return next();
+        }, options);
+    add('first', { signal });
+    add('second');
+    for (let count = 0; count < 20; count++) orchestrator.onTaskBegin(() => {}, { signal });
+    const act = orchestrator.action(failing(1, 'done'));
+    await act();
+    expect(lines).toHaveLength(12);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    controller.abort();
+    lines.length = 0;
+    await orchestrator.action(failing(1, 'done'))();
+    expect(lines).toHaveLength(6);
+    expect(lines.every((line) => line.startsWith('second'))).toBe(true);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    orchestrator.onTaskBegin(() => expect.fail('was called'), { signal });
+    await act();
+  });
+
+  it('taken off while a task goes on are still called for that task, and one of two that are alike goes alone', async () => {
+    const orchestrator = new Orchestrator();
+    const controller = new AbortController();
+    let calls = 0;
+    const count = () => void calls++;
+    orchestrator.onTaskCompletion(count).onTaskCompletion(count, { signal: controller.signal });
+    const act = orchestrator.action(() => controller.abort());
+    await act();
+    expect(calls).toBe(2);
+    await act();
+    expect(calls).toBe(3);
   });
 
   it('registered while a run goes on see what comes after', async () => {

@@ -9,7 +9,7 @@ import {
 } from 'cockatiel';
 import { Orchestrator, type Policy, TimeoutError, ValidationError } from 'orchestrator';
 import { describe, expect, it } from 'vitest';
-import { deferred, rejection, settled } from './support.js';
+import { deferred, failing, rejection, settled } from './support.js';
 
 describe('policy', () => {
   it("may be cockatiel's circuit breaker: it opens after failures, and the function is not called any more", async () => {
@@ -129,5 +129,32 @@ describe('policy', () => {
   ])('refuses %o', (policy, kind) => {
     const message = `policy must be an object with an execute method, got ${kind}`;
     expect(() => new Orchestrator({ policy } as never)).toThrow(new ValidationError(message));
+  });
+
+  it.each([1, 2])('is named by the total limit that strikes while it keeps attempt %i waiting', async (attempt) => {
+    let calls = 0;
+    const policy: Policy = {
+      execute: (fn) => (++calls === attempt ? deferred<never>().promise : fn()),
+    };
+    const act = new Orchestrator().action(failing(5, 1), {
+      name: 'load',
+      policy,
+      retry: { retries: 5, minTimeout: 0 },
+      timeout: { total: 60, attempt: 1_000 },
+    });
+    const error = (await rejection(act())) as TimeoutError;
+    expect(error.waited).toBeGreaterThan(20);
+    expect(error.message).toBe(`"load" timed out after 60 ms, ${error.waited} ms of them waiting for its policy`);
+  });
+
+  it('that refuses at once or has called its function is not named by the total limit', async () => {
+    const refusing: Policy = { execute: () => Promise.reject(new Error('full')) };
+    const passing: Policy = { execute: (fn) => fn() };
+    const options = { name: 'load', retry: { retries: 9, minTimeout: 1_000 }, timeout: { total: 20 } };
+    for (const policy of [refusing, passing]) {
+      const act = new Orchestrator().action(() => deferred().promise, { ...options, policy });
+      expect(((await rejection(act())) as Error).message).toMatch(/^"load" timed out after 20 ms/);
+      expect(((await rejection(act())) as TimeoutError).waited).toBeLessThan(5);
+    }
   });
 });

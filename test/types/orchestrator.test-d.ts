@@ -97,6 +97,22 @@ describe('state', () => {
     new Orchestrator().setState('anything', 1);
   });
 
+  it('is what hooks and middleware see that a signal takes off, and these stay fluent', () => {
+    const { signal } = new AbortController();
+    const taken = orchestrator
+      .onProcessBegin(({ context }) => expectTypeOf(context).toEqualTypeOf<State>(), { signal })
+      .onTaskBegin(({ context }) => expectTypeOf(context).toEqualTypeOf<State>(), { signal: undefined })
+      .use((task, next) => {
+        expectTypeOf(task).toEqualTypeOf<TaskRecord<State>>();
+        return next();
+      }, {});
+    expectTypeOf(taken).toEqualTypeOf<Orchestrator<State>>();
+    // @ts-expect-error it is no signal
+    orchestrator.onTaskCompletion(() => {}, { signal: 'abort' });
+    // @ts-expect-error there is no such option
+    orchestrator.onTaskRetry(() => {}, { once: true });
+  });
+
   it('is what hooks and middleware see', () => {
     orchestrator
       .onProcessBegin(({ context }) => expectTypeOf(context).toEqualTypeOf<State>())

@@ -1,4 +1,4 @@
-import { isPromiseLike } from '../../hooks.js';
+import { isPromiseLike } from '../../promise-like.js';
 import { InFlightError, RouteError } from '../errors.js';
 import { Routed } from '../outcomes.js';
 import type { PlannedNode } from '../plan.js';

@@ -1,11 +1,11 @@
 import { untilAborted } from '../../cancellation.js';
 import { failureOf } from '../../errors.js';
-import { isPromiseLike } from '../../hooks.js';
 import { captured, restored } from '../../instrumentation.js';
 import { Orchestrator } from '../../orchestrator.js';
 import { originOf } from '../../origin.js';
 import type { Policies } from '../../policy.js';
 import { type Core, currentScope, detached, type Scope } from '../../process.js';
+import { isPromiseLike } from '../../promise-like.js';
 import { answer } from '../answer.js';
 import type { ErrorPolicy, RestartPolicy } from '../definition.js';
 import { LoopStateError } from '../errors.js';
