@@ -9,7 +9,6 @@ export default defineConfig({
     'distributed/index': 'src/distributed/index.ts',
     'distributed/testing/index': 'src/distributed/testing/index.ts',
     'loops/index': 'src/loops/index.ts',
-    'loops/pools/program': 'src/loops/pools/program.ts',
     'telemetry/index': 'src/telemetry/index.ts',
     'progress/index': 'src/progress/index.ts',
     'dashboard/index': 'src/dashboard/index.ts',

@@ -36,7 +36,6 @@ export default defineConfig({
       // The others run in threads, processes and browsers alone, where nobody counts.
       exclude: [
         'src/**/index.ts',
-        'src/loops/pools/program.ts',
         'src/cli/{main,io,reference}.ts',
         'src/dashboard/page/**',
       ],

@@ -166,3 +166,10 @@ export interface LoopRuntime {
   // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
   readonly orchestrator?: Orchestrator<any> | undefined;
 }
+
+/** A loop before it is checked. */
+export interface LoopSource extends LoopRuntime {
+  readonly definition: LoopDefinition;
+  /** By node. Those that are not here are looked up in the registry. */
+  readonly implementations: ReadonlyMap<string, Implementation>;
+}

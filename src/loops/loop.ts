@@ -7,22 +7,16 @@ import type {
   LoopDefinition,
   LoopRuntime,
   LoopSettings,
+  LoopSource,
   NodeDefinition,
   NodeKind,
   Registry,
 } from './definition.js';
-import {
-  BaseNode,
-  BlockingNode,
-  type NodeClass,
-  type NodeData,
-  NonBlockingNode,
-  ProducerNode,
-  QueueNode,
-  QueueReader,
-} from './node.js';
+import { type NodeClass, type NodeData, QueueNode, QueueReader } from './node.js';
+import { isNodeClass, kindOfClass } from './node-class.js';
 import { readEdge, readLoopSettings, readNode } from './options.js';
 import type { Done, Idle, Routed } from './outcomes.js';
+import { type Hosting, hosting, ownHosting } from './pools/hosting.js';
 
 /** What a node is given besides its implementation. */
 export type NodeSettings = Omit<NodeDefinition, 'id' | 'kind' | 'uses'>;
@@ -147,6 +141,16 @@ export class Loop {
     };
   }
 
+  /**
+   * What carries the loop out: the copy of this package that it is made with, which may be another than the one of the program
+   * that starts it.
+   *
+   * @internal
+   */
+  get [hosting](): Hosting {
+    return ownHosting;
+  }
+
   #edgesIfAny() {
     return this.#edges.length === 0 ? {} : { edges: [...this.#edges] };
   }
@@ -161,26 +165,4 @@ export class Loop {
     if (!this.#implementations.has(id)) this.#implementations.set(id, implementation);
     return this;
   }
-}
-
-/** A loop before it is checked. */
-export interface LoopSource extends LoopRuntime {
-  readonly definition: LoopDefinition;
-  /** By node. Those that are not here are looked up in the registry. */
-  readonly implementations: ReadonlyMap<string, Implementation>;
-}
-
-export function isNodeClass(implementation: unknown): implementation is NodeClass {
-  return typeof implementation === 'function' && implementation.prototype instanceof BaseNode;
-}
-
-/** What kind of node a class makes; `undefined` where it does not say. */
-export function kindOfClass(implementation: NodeClass): NodeKind | undefined {
-  const is = (Class: abstract new (...args: never[]) => unknown) =>
-    implementation === (Class as unknown) || implementation.prototype instanceof Class;
-  if (is(QueueReader)) return 'reader';
-  if (is(ProducerNode)) return 'producer';
-  if (is(QueueNode)) return 'queue';
-  if (is(NonBlockingNode)) return 'non-blocking';
-  return is(BlockingNode) ? 'blocking' : undefined;
 }

@@ -5,13 +5,14 @@ import type {
   ErrorPolicy,
   Implementation,
   LoopDefinition,
+  LoopSource,
   NodeDefinition,
   NodeKind,
   Schedule,
 } from './definition.js';
 import { LoopDefinitionError, type LoopFault } from './errors.js';
-import { isNodeClass, kindOfClass, type LoopSource } from './loop.js';
 import { QueueNode, QueueReader } from './node.js';
+import { isNodeClass, kindOfClass } from './node-class.js';
 import { readEdge, readNode, readSchedule, settingsReaders } from './options.js';
 
 /** A node that was checked, with what follows it. */

@@ -453,7 +453,7 @@ describe('a loop in TypeScript', () => {
     const directory = await mkdtemp('node_modules/.loops-');
     try {
       await build({
-        entry: { 'loops/index': 'src/loops/index.ts', 'loops/pools/program': 'src/loops/pools/program.ts' },
+        entry: { 'loops/index': 'src/loops/index.ts' },
         outDir: `${directory}/dist`,
         format: 'esm',
         target: 'node20',
@@ -481,7 +481,7 @@ describe('a loop in TypeScript', () => {
       const rest = '`node --import tsx`, or give the built module';
       expect(stdout.trim().split('\n')).toEqual([
         `${cannot} start the program with ${rest}`,
-        `${cannot} use the pool process in a program that is started with ${rest}`,
+        `${cannot} start the program with ${rest}`,
         `${cannot} start the program with ${rest}`,
       ]);
     } finally {

@@ -4,13 +4,13 @@ import type { Deed, Down, Up } from '../../src/loops/pools/protocol.js';
 import { RemoteHost } from '../../src/loops/pools/remote-host.js';
 import { eventually } from '../distributed/servers/eventually.js';
 import { deferred } from '../support.js';
-
-const module = new URL('./fixtures/given.ts', import.meta.url).href;
+import { plan } from './one-loop.js';
 
 /** A host in this thread. What it says is cloned, as on its way over a border. */
 async function hosted(loop: Loop, overflows: Record<string, Overflow> = { out: 'block' }) {
   const said: Up[] = [];
-  const host = new RemoteHost((message) => void said.push(structuredClone(message)));
+  const post = (message: Up) => void said.push(structuredClone(message));
+  const host = new RemoteHost(plan(loop), { post });
   const say = (message: Down) => host.onMessage(message);
   const find = <Type extends Up['type']>(type: Type) =>
     said.filter((message): message is Extract<Up, { type: Type }> => message.type === type);
@@ -23,7 +23,6 @@ async function hosted(loop: Loop, overflows: Record<string, Overflow> = { out: '
     deeds().filter((deed): deed is Extract<Deed, readonly [Kind, ...unknown[]]> => deed[0] === kind);
   const events = <Type extends string>(type: Type) =>
     of('event').flatMap(([, event]) => (event.type === type ? [event] : []));
-  say({ type: 'prepare', loopId: 'hosted', module, exportName: 'given', options: loop });
   const start = async (cursor?: unknown, paused = false) => {
     await heard('prepared');
     say({ type: 'start', cursor, paused, overflows });
@@ -40,20 +39,6 @@ describe('the host of a loop behind a border', () => {
     const { heard, said } = await hosted(new Loop('any').read('r', 'in', { batch: 3 }).push('p', 'out'));
     expect(await heard('prepared')).toMatchObject({ shape: { reads: 'in', pushes: ['out'], nodes: ['r', 'p'] } });
     expect(said).toHaveLength(1);
-  });
-
-  it.each([
-    ['has no such export', { exportName: 'other' }, /has no export "other", only given/],
-    ['holds no loop', { options: 5 }, /not a Loop or a function that gives one/],
-    ['is not there', { module: new URL('./fixtures/nowhere.ts', import.meta.url).href }, /cannot be loaded/],
-  ])('says what is wrong with a module that %s', async (_, wrong, problem) => {
-    const said: Up[] = [];
-    const host = new RemoteHost((message) => void said.push(message));
-    host.onMessage({ type: 'prepare', loopId: 'x', module, exportName: 'given', options: undefined, ...wrong });
-    await eventually(() => expect(said).toHaveLength(1));
-    expect(said).toMatchObject([
-      { type: 'failed', error: { name: 'LoopModuleError', message: expect.stringMatching(problem) } },
-    ]);
   });
 
   it('sends on what the loop does, in order, and how it has ended', async () => {

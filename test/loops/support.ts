@@ -1,5 +1,6 @@
 import { Loop, type Workflow, WorkflowOrchestrator, type WorkflowOrchestratorOptions } from 'orchestrator/loops';
 import { afterEach } from 'vitest';
+import './typescript.js';
 
 const opened = new Set<WorkflowOrchestrator>();
 

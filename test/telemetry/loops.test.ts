@@ -2,6 +2,7 @@ import { context, propagation, ROOT_CONTEXT, SpanKind, trace } from '@openteleme
 import { Orchestrator } from 'orchestrator';
 import { done, idle, Loop, lmdbStore, type Message, type NodeData } from 'orchestrator/loops';
 import { describe, expect, it } from 'vitest';
+import '../loops/typescript.js';
 import { eventually } from '../distributed/servers/eventually.js';
 import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
 import { workflow } from '../loops/support.js';

@@ -5,8 +5,8 @@ import { applyPolicies, type Policies } from '../../policy.js';
 import type { Scope } from '../../process.js';
 import type { AnyFunction } from '../../validate.js';
 import type { NodeHealth, NodeState } from '../health.js';
-import { isNodeClass } from '../loop.js';
 import type { BaseNode, NodeConfig } from '../node.js';
+import { isNodeClass } from '../node-class.js';
 import type { PlannedNode } from '../plan.js';
 import type { IterationData } from './iteration.js';
 

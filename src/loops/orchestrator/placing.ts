@@ -1,10 +1,12 @@
 import { ValidationError } from '../../errors.js';
 import { aName, invalid, isPlainObject } from '../../validate.js';
-import type { LoopDefinition, LoopRuntime, ModuleLoop, Overflow, PlacedLoop } from '../definition.js';
-import { LoopDefinitionError } from '../errors.js';
-import { Loop, type LoopSource } from '../loop.js';
-import { type LoopPlan, planOf } from '../plan.js';
-import { AsyncLoop } from '../pools/async.js';
+import type { LoopDefinition, LoopRuntime, LoopSource, ModuleLoop, Overflow, PlacedLoop } from '../definition.js';
+import { LoopDefinitionError, LoopModuleError } from '../errors.js';
+import { Loop } from '../loop.js';
+import { LoopManager } from '../manager/loop-manager.js';
+import { planOf } from '../plan.js';
+import { AsyncLoop, type Hosted } from '../pools/async.js';
+import { hosting, ownHosting } from '../pools/hosting.js';
 import { hrefOf, loadLoop } from '../pools/module.js';
 import type { HostedLoop } from '../pools/pool.js';
 import { RemoteLoop } from '../pools/remote.js';
@@ -63,11 +65,17 @@ function inModule(placed: PlacedLoop & ModuleLoop, field: string, options: Placi
   return { placed, newLife: () => new AsyncLoop(() => loadPlan(placed, options)) };
 }
 
-async function loadPlan(placed: ModuleLoop, options: PlacingOptions): Promise<LoopPlan> {
-  const { source } = await loadLoop(hrefOf(placed), placed.export ?? 'default', placed.options);
+async function loadPlan(placed: ModuleLoop, options: PlacingOptions): Promise<Hosted> {
+  const { source, [hosting]: its } = await loadLoop(placed);
   const { orchestrator = options.orchestrator } = source;
-  return planOf({ ...source, orchestrator, definition: { ...source.definition, id: placed.id } });
+  if (its !== ownHosting && orchestrator !== source.orchestrator)
+    throw new LoopModuleError(hrefOf(placed), anotherCopy);
+  const plan = its.planOf({ ...source, orchestrator, definition: { ...source.definition, id: placed.id } });
+  return { plan, LoopManager: its.LoopManager };
 }
+
+const anotherCopy =
+  'is made with another copy of this package, which does not know the orchestrator of this one: give the loop its own, new Loop(id, { orchestrator })';
 
 /** A loop that is put together here lives here. */
 function inProgram(placed: PlacedLoop, source: LoopSource, options: PlacingOptions): Placed {
@@ -77,5 +85,5 @@ function inProgram(placed: PlacedLoop, source: LoopSource, options: PlacingOptio
     const message = `loop "${plan.id}" is put together in this program, so it cannot live in a ${placed.pool}: give the module that exports it (module, export)`;
     throw new LoopDefinitionError([{ message, loopId: plan.id }]);
   }
-  return { placed, newLife: () => new AsyncLoop(plan) };
+  return { placed, newLife: () => new AsyncLoop({ plan, LoopManager }) };
 }

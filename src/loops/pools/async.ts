@@ -1,23 +1,30 @@
 import type { LoopHost } from '../host.js';
-import { LoopManager } from '../manager/loop-manager.js';
+import type { LoopManager } from '../manager/loop-manager.js';
 import type { LoopPlan } from '../plan.js';
 import { type HostedLoop, type LoopReport, type LoopShape, shapeOfPlan } from './pool.js';
 
+/** A loop, and what carries it out: that of the copy of this package that it is made with. */
+export interface Hosted {
+  readonly plan: LoopPlan;
+  readonly LoopManager: typeof LoopManager;
+}
+
 /** A loop on the event loop of this program. */
 export class AsyncLoop implements HostedLoop {
-  #plan: LoopPlan | undefined = undefined;
+  #hosted: Hosted | undefined = undefined;
   #manager: LoopManager | undefined = undefined;
 
-  /** @param planned - the loop, or what loads it */
-  constructor(private readonly planned: LoopPlan | (() => Promise<LoopPlan>)) {}
+  /** @param given - the loop, or what loads it */
+  constructor(private readonly given: Hosted | (() => Promise<Hosted>)) {}
 
   async prepare(): Promise<LoopShape> {
-    this.#plan ??= typeof this.planned === 'function' ? await this.planned() : this.planned;
-    return shapeOfPlan(this.#plan);
+    this.#hosted ??= typeof this.given === 'function' ? await this.given() : this.given;
+    return shapeOfPlan(this.#hosted.plan);
   }
 
   start(host: LoopHost, options: { readonly paused: boolean }) {
-    this.#manager = new LoopManager(this.#plan as LoopPlan, host);
+    const { plan, LoopManager } = this.#hosted as Hosted;
+    this.#manager = new LoopManager(plan, host);
     return this.#manager.start(options);
   }
 

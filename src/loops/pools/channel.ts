@@ -1,6 +1,7 @@
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { spawn } from 'node:child_process';
 import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { inheritedBy } from './exec-argv.js';
+import { pipe, program, startedAs } from './program.js';
 import type { Down, Up } from './protocol.js';
 
 /** The way to a thread or a process. */
@@ -16,25 +17,17 @@ export interface ChannelEvents {
   onExit(how: string, cause?: unknown): void;
 }
 
-/** The program that runs in a thread or a process: beside this module, and in the package under the same name. */
-const ownUrl = import.meta.url ?? 'file:///bundled.js';
-const isSource = ownUrl.endsWith('.ts');
-const program = isSource
-  ? new URL('./program.ts', ownUrl)
-  : new URL(ownUrl.replace(/\/dist\/(?!.*\/dist\/).*$/, '/dist/loops/pools/program.js'));
-
-/** A thread that is begun with TypeScript: Node 20 has no other way. */
-const fromSource = `import('tsx/esm/api').then(({ register }) => {
-  register();
-  return import(${JSON.stringify(program.href)});
-});`;
-
 export function openThread(loopId: string, resourceLimits: ResourceLimits | undefined, events: ChannelEvents): Channel {
-  const options = { name: loopId, ...(resourceLimits === undefined ? {} : { resourceLimits }) };
-  const worker = isSource ? new Worker(fromSource, { ...options, eval: true }) : new Worker(program, options);
+  const limits = resourceLimits === undefined ? {} : { resourceLimits };
+  const worker = new Worker(program, { eval: true, name: loopId, ...limits });
   let cause: unknown;
   let isTerminated = false;
   worker.on('message', (message: Up) => events.onMessage(message));
+  // What it said is lost: the loop cannot be trusted any more.
+  worker.on('messageerror', (error) => {
+    cause ??= error;
+    void worker.terminate();
+  });
   worker.on('error', (error) => {
     cause = error;
   });
@@ -50,11 +43,19 @@ export function openThread(loopId: string, resourceLimits: ResourceLimits | unde
   };
 }
 
+/** If true, this program was started in place of Node: it is an executable of its own, and would start itself again. */
+export function isInPlaceOfNode(): boolean {
+  return process.env[startedAs] !== undefined;
+}
+
 export function openProcess(events: ChannelEvents): Channel {
-  const child = fork(fileURLToPath(program), [], {
+  const child = spawn(process.execPath, [...inheritedBy(process.execArgv), '--eval', program], {
+    env: { ...process.env, [startedAs]: '1' },
     serialization: 'advanced',
-    execArgv: isSource ? [...process.execArgv, '--import', 'tsx'] : process.execArgv,
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'],
+    windowsHide: true,
   });
+  watched(child.stdio[pipe]);
   let cause: unknown;
   let isTerminated = false;
   const gone = new Promise<void>((resolve) => {
@@ -64,7 +65,7 @@ export function openProcess(events: ChannelEvents): Channel {
       events.onExit(`its process has ended with ${signal === null ? `code ${code}` : signal}`, cause);
     });
   });
-  child.on('message', (message: Up) => events.onMessage(message));
+  child.on('message', (message) => events.onMessage(message as Up));
   child.on('error', (error) => {
     cause = error;
     // One that could not be started has no exit.
@@ -81,4 +82,11 @@ export function openProcess(events: ChannelEvents): Channel {
       await gone;
     },
   };
+}
+
+/** The end of the pipe that tells a child whether this program lives: it keeps nothing alive here. */
+function watched(end: unknown): void {
+  const socket = end as { unref?(): void; on(event: 'error', listener: () => void): void } | null | undefined;
+  socket?.on('error', () => undefined);
+  socket?.unref?.();
 }

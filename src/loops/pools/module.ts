@@ -1,9 +1,16 @@
 import { pathToFileURL } from 'node:url';
-import { isMainThread } from 'node:worker_threads';
 import { kindOf } from '../../errors.js';
-import type { ModuleLoop } from '../definition.js';
+import type { LoopSource, ModuleLoop } from '../definition.js';
 import { LoopModuleError } from '../errors.js';
-import { Loop } from '../loop.js';
+import { fromWire, toWire, type WireError } from '../wire.js';
+import { type Hosting, hosting } from './hosting.js';
+import { type ModuleFault, protocol } from './protocol.js';
+
+/** A loop that a module exports, of this copy of the package or of another. */
+export interface HostedSource {
+  readonly source: LoopSource;
+  readonly [hosting]: Hosting;
+}
 
 /** Where a module is: paths are from the working directory. */
 export function hrefOf({ module }: ModuleLoop): string {
@@ -11,37 +18,64 @@ export function hrefOf({ module }: ModuleLoop): string {
   return /^[a-z][a-z+.-]+:/i.test(module) ? module : pathToFileURL(module).href;
 }
 
-/** @throws {LoopModuleError} for a module that cannot be loaded, or holds no loop */
-export async function loadLoop(module: string, exportName: string, options: unknown): Promise<Loop> {
+/**
+ * Loads a loop into this program.
+ *
+ * @throws {LoopModuleError} for a module that cannot be loaded, or holds no loop
+ */
+export async function loadLoop(placed: ModuleLoop): Promise<HostedSource> {
+  const { options } = placed;
+  const exportName = placed.export ?? 'default';
+  const fail = (fault: ModuleFault, cause?: unknown) => moduleError(placed, fault, cause);
   let exports: Record<string, unknown>;
   try {
-    exports = (await import(module)) as Record<string, unknown>;
+    exports = (await import(
+      /* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ hrefOf(placed)
+    )) as Record<string, unknown>;
   } catch (cause) {
-    throw new LoopModuleError(module, problemOf(cause), { cause });
+    throw fail({ type: 'import', error: toWire(cause, placed.id) }, cause);
   }
   const exported = exports[exportName];
-  if (exported === undefined) {
-    throw new LoopModuleError(
-      module,
-      `has no export "${exportName}", only ${Object.keys(exports).join(', ') || 'none'}`,
-    );
-  }
-  const loop = typeof exported === 'function' ? await exported(options) : exported;
-  if (!(loop instanceof Loop)) {
-    throw new LoopModuleError(
-      module,
-      `exports ${kindOf(loop)} as "${exportName}", not a Loop or a function that gives one`,
-    );
-  }
+  if (exported === undefined) throw fail({ type: 'export', names: Object.keys(exports) });
+  const loop = (typeof exported === 'function' ? await exported(options) : exported) as HostedSource | undefined;
+  const its = loop?.[hosting];
+  if (loop === undefined || its === undefined) throw fail({ type: 'kind', kind: kindOf(loop) });
+  if (its.protocol !== protocol) throw fail({ type: 'protocol' });
   return loop;
 }
 
-function problemOf(cause: unknown): string {
-  const { code, message } = Object(cause) as { code?: unknown; message?: unknown };
+/**
+ * Says what is wrong with the module of a loop.
+ *
+ * @param cause - what has been thrown, where it is at hand
+ */
+export function moduleError(
+  placed: ModuleLoop,
+  fault: ModuleFault,
+  cause: unknown = fault.type === 'import' ? fromWire(fault.error) : undefined,
+): LoopModuleError {
+  const problem = problemOf(fault, placed.export ?? 'default');
+  return new LoopModuleError(hrefOf(placed), problem, cause === undefined ? undefined : { cause });
+}
+
+function problemOf(fault: ModuleFault, name: string): string {
+  switch (fault.type) {
+    case 'import':
+      return problemOfImport(fault.error);
+    case 'export':
+      return `has no export "${name}", only ${fault.names.join(', ') || 'none'}`;
+    case 'kind':
+      return `exports ${fault.kind} as "${name}", not a Loop or a function that gives one`;
+    case 'protocol':
+      return `exports as "${name}" a loop that is made with another version of this package: use one version in both`;
+    case 'circle':
+      return 'starts the loop that it is to give, and would start itself again and again: put the loop into a module of its own, which starts nothing';
+  }
+}
+
+function problemOfImport({ code, message }: WireError): string {
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && String(message).includes('.ts')) {
-    // A loader that a program is started with does not reach the threads of Node 20.
-    const loader = isMainThread ? 'start the program with' : 'use the pool process in a program that is started with';
-    return `is TypeScript, which this version of Node cannot load: use Node 22.18 or later, ${loader} \`node --import tsx\`, or give the built module`;
+    return 'is TypeScript, which this version of Node cannot load: use Node 22.18 or later, start the program with `node --import tsx`, or give the built module';
   }
   return `cannot be loaded: ${String(message)}`;
 }

@@ -11,6 +11,9 @@ import type { LoopReport, LoopShape } from './pool.js';
  * acknowledges, saves its cursor, reports) goes in one stream, and takes effect in its order.
  */
 
+/** Changes with what is said: the two sides may be of different copies of this package. */
+export const protocol = 2;
+
 /** How many pushes may be on their way to each queue, and how many messages to the loop, before somebody waits. */
 export const window = 1_024;
 
@@ -25,6 +28,11 @@ export type Down =
       readonly module: string;
       readonly exportName: string;
       readonly options: unknown;
+      /** Loops of modules, in whose threads and processes this one is made, from the outermost on. */
+      readonly within: readonly string[];
+      readonly protocol: number;
+      /** If true, a thread loads TypeScript with tsx, as the program does. */
+      readonly typescript: boolean;
     }
   | {
       readonly type: 'start';
@@ -42,10 +50,25 @@ export type Down =
   | { readonly type: 'abort'; readonly reason: WireError }
   | { readonly type: 'replay'; readonly nodeId: string; readonly value: unknown };
 
+/** Why a module gives no loop that can be carried out. */
+export type ModuleFault =
+  /** It cannot be imported. */
+  | { readonly type: 'import'; readonly error: WireError }
+  /** It has no such export, but these. */
+  | { readonly type: 'export'; readonly names: readonly string[] }
+  /** Its export is something else. */
+  | { readonly type: 'kind'; readonly kind: string }
+  /** Its loop is made with a copy of this package that says other things. */
+  | { readonly type: 'protocol' }
+  /** It starts the loop that it is to give. */
+  | { readonly type: 'circle' };
+
 /** What the loop says. */
 export type Up =
   | { readonly type: 'prepared'; readonly shape: LoopShape }
   | { readonly type: 'started' }
+  /** Its module holds no loop that can be carried out. */
+  | { readonly type: 'unloaded'; readonly fault: ModuleFault }
   | { readonly type: 'failed'; readonly error: WireError }
   | { readonly type: 'deeds'; readonly deeds: readonly Deed[] }
   /** Something has been thrown in it that nobody catches. */

@@ -6,10 +6,9 @@ import { NotFoundError } from '../errors.js';
 import type { Inlet, LoopEvent, LoopHost } from '../host.js';
 import { LoopManager } from '../manager/loop-manager.js';
 import type { Message } from '../node.js';
-import { type LoopPlan, planOf } from '../plan.js';
+import type { LoopPlan } from '../plan.js';
 import { fromWire, toWire, type WireError } from '../wire.js';
 import { assertCloneable } from './cloneable.js';
-import { loadLoop } from './module.js';
 import { shapeOfPlan } from './pool.js';
 import { batch, type Deed, type Down, eventToWire, type Up, window } from './protocol.js';
 
@@ -22,11 +21,15 @@ interface Push {
   readonly reject: (error: Error) => void;
 }
 
+export interface RemoteHostOptions {
+  /** Sends a message to the orchestrator. @throws {DataCloneError} for what cannot be cloned */
+  post(message: Up): void;
+}
+
 /** The host of a loop on this side of the border. What the loop does is gathered, and sent on in order. */
 export class RemoteHost implements LoopHost {
   cursor: unknown = undefined;
   readonly #inbox = new RemoteInlet((deed) => this.#did(deed));
-  #plan: LoopPlan | undefined = undefined;
   #manager: LoopManager | undefined = undefined;
   #overflows: Readonly<Record<string, Overflow>> = {};
   #deeds: Deed[] = [];
@@ -37,14 +40,21 @@ export class RemoteHost implements LoopHost {
   readonly #pushes = new Deque<Push | undefined>();
   /** Who waits until fewer are under way. */
   #onRoom: Push[] = [];
-  #loopId = '';
+  readonly #loopId: string;
 
-  constructor(private readonly post: (message: Up) => void) {}
+  /** Says what the loop reads and pushes to. Nothing runs yet. */
+  constructor(
+    private readonly plan: LoopPlan,
+    private readonly options: RemoteHostOptions,
+  ) {
+    this.#loopId = plan.id;
+    this.#post({ type: 'prepared', shape: shapeOfPlan(plan) });
+  }
 
   onMessage(message: Down): void {
     void this.#obey(message).catch((error) => {
       this.#flush();
-      this.post({ type: 'failed', error: toWire(error, this.#loopId) });
+      this.#post({ type: 'failed', error: toWire(error, this.#loopId) });
     });
   }
 
@@ -74,14 +84,16 @@ export class RemoteHost implements LoopHost {
     this.#did(['event', eventToWire(event, this.#loopId)]);
   }
 
+  #post(message: Up): void {
+    this.options.post(message);
+  }
+
   async #obey(message: Down): Promise<void> {
     switch (message.type) {
-      case 'prepare':
-        return this.#prepare(message);
       case 'start':
         this.cursor = message.cursor;
         this.#overflows = message.overflows;
-        return this.#start(this.#plan as LoopPlan, message.paused);
+        return this.#start(message.paused);
       case 'messages':
         return this.#inbox.add(message.messages);
       case 'drained':
@@ -92,7 +104,7 @@ export class RemoteHost implements LoopHost {
         await this.#manager?.pause();
         this.#flush();
         if (this.#manager !== undefined) this.#report(this.#manager);
-        return this.post({ type: 'paused', id: message.id });
+        return this.#post({ type: 'paused', id: message.id });
       case 'resume':
         return this.#manager?.resume();
       case 'stop':
@@ -104,27 +116,19 @@ export class RemoteHost implements LoopHost {
     }
   }
 
-  async #prepare({ loopId, module, exportName, options }: Extract<Down, { type: 'prepare' }>): Promise<void> {
-    this.#loopId = loopId;
-    const loop = await loadLoop(module, exportName, options);
-    const { source } = loop;
-    this.#plan = planOf({ ...source, definition: { ...source.definition, id: loopId } });
-    this.post({ type: 'prepared', shape: shapeOfPlan(this.#plan) });
-  }
-
-  async #start(plan: LoopPlan, paused: boolean): Promise<void> {
-    const manager = new LoopManager(plan, this);
+  async #start(paused: boolean): Promise<void> {
+    const manager = new LoopManager(this.plan, this);
     this.#manager = manager;
     const { ended } = await manager.start({ paused });
     this.#flush();
     this.#report(manager);
-    this.post({ type: 'started' });
+    this.#post({ type: 'started' });
     const timer = setInterval(() => this.#report(manager), reportInterval);
     const { reason, error } = await ended;
     clearInterval(timer);
     this.#flush();
     const wire = error === undefined ? undefined : toWire(error, this.#loopId);
-    this.post({ type: 'ended', reason, error: wire, report: manager.metrics() });
+    this.#post({ type: 'ended', reason, error: wire, report: manager.metrics() });
   }
 
   #pushed(count: number, refused: readonly (readonly [number, WireError])[]): void {
@@ -143,7 +147,7 @@ export class RemoteHost implements LoopHost {
   }
 
   #report(manager: LoopManager): void {
-    this.post({ type: 'report', report: manager.metrics() });
+    this.#post({ type: 'report', report: manager.metrics() });
   }
 
   /** What waits for its push fails with the reason, since nobody may read the queue any more. */
@@ -176,7 +180,7 @@ export class RemoteHost implements LoopHost {
     const deeds = this.#deeds;
     this.#deeds = [];
     try {
-      this.post({ type: 'deeds', deeds });
+      this.#post({ type: 'deeds', deeds });
     } catch {
       // One of them cannot be cloned: the others go on.
       for (const deed of deeds) this.#sendAlone(deed);
@@ -185,9 +189,9 @@ export class RemoteHost implements LoopHost {
 
   #sendAlone(deed: Deed): void {
     try {
-      this.post({ type: 'deeds', deeds: [deed] });
+      this.#post({ type: 'deeds', deeds: [deed] });
     } catch (thrown) {
-      this.post({ type: 'deeds', deeds: [['event', this.#insteadOf(deed, failureOf(thrown, this.#loopId))]] });
+      this.#post({ type: 'deeds', deeds: [['event', this.#insteadOf(deed, failureOf(thrown, this.#loopId))]] });
     }
   }
 

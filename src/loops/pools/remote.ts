@@ -1,16 +1,20 @@
 import { failureOf, ValidationError } from '../../errors.js';
 import { answer } from '../answer.js';
 import type { ModuleLoop, Overflow, Placement } from '../definition.js';
-import { LoopCrashError } from '../errors.js';
+import { LoopCrashError, LoopStateError } from '../errors.js';
 import type { Inlet, LoopHost } from '../host.js';
 import type { LoopEnd } from '../manager/loop-manager.js';
 import type { Message } from '../node.js';
 import { fromWire, toWire, type WireError } from '../wire.js';
-import { type Channel, openProcess, openThread } from './channel.js';
+import { type Channel, isInPlaceOfNode, openProcess, openThread } from './channel.js';
+import { circleWith, keyOf, loopsWithin } from './circle.js';
 import { Credit } from './credit.js';
-import { hrefOf } from './module.js';
+import { hrefOf, moduleError } from './module.js';
 import type { HostedLoop, LoopReport, LoopShape } from './pool.js';
-import { batch, type Deed, type Down, eventFromWire, type Up, window } from './protocol.js';
+import { batch, type Deed, type Down, eventFromWire, protocol, type Up, window } from './protocol.js';
+
+const inPlaceOfNode =
+  'this program is an executable of its own, and would start itself in place of Node: use the pool thread or async';
 
 /** A loop in a thread or a process of its own, as its orchestrator sees it. */
 export class RemoteLoop implements HostedLoop {
@@ -49,7 +53,12 @@ export class RemoteLoop implements HostedLoop {
 
   prepare(): Promise<LoopShape> {
     if (this.#channel !== undefined) return this.#prepared.promise;
-    const { pool, resourceLimits, options } = this.placed;
+    const { pool = 'thread', resourceLimits, options } = this.placed;
+    const circle = circleWith(this.placed);
+    if (circle !== undefined || (pool === 'process' && isInPlaceOfNode())) {
+      this.#over(circle ?? new LoopStateError(this.#loopId, 'not started', inPlaceOfNode));
+      return this.#prepared.promise;
+    }
     const events = {
       onMessage: (message: Up) => this.#onMessage(message),
       onExit: (how: string, cause?: unknown) => this.#onExit(how, cause),
@@ -57,7 +66,16 @@ export class RemoteLoop implements HostedLoop {
     this.#channel = pool === 'process' ? openProcess(events) : openThread(this.#loopId, resourceLimits, events);
     const exportName = this.placed.export ?? 'default';
     try {
-      this.#post({ type: 'prepare', loopId: this.#loopId, module: hrefOf(this.placed), exportName, options });
+      this.#post({
+        type: 'prepare',
+        loopId: this.#loopId,
+        module: hrefOf(this.placed),
+        exportName,
+        options,
+        within: [...loopsWithin(), keyOf(this.placed)],
+        protocol,
+        typescript: process.execArgv.some((argument) => /\btsx\b/.test(argument)),
+      });
     } catch (thrown) {
       this.#over(
         new ValidationError(
@@ -133,8 +151,11 @@ export class RemoteLoop implements HostedLoop {
       case 'started':
         this.#started.resolve();
         return;
+      case 'unloaded':
+        this.#failed(moduleError(this.placed, message.fault));
+        return;
       case 'failed':
-        this.#failed(message.error);
+        this.#failed(fromWire(message.error));
         return;
       case 'deeds':
         for (const deed of message.deeds) this.#deeds.push(deed);
@@ -156,8 +177,8 @@ export class RemoteLoop implements HostedLoop {
   }
 
   /** It could not be loaded or set up. */
-  #failed(wire: WireError): void {
-    this.#over(fromWire(wire));
+  #failed(error: Error): void {
+    this.#over(error);
     void this.#channel?.terminate();
   }
 

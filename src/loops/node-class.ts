@@ -1,0 +1,25 @@
+import type { NodeKind } from './definition.js';
+import {
+  BaseNode,
+  BlockingNode,
+  type NodeClass,
+  NonBlockingNode,
+  ProducerNode,
+  QueueNode,
+  QueueReader,
+} from './node.js';
+
+export function isNodeClass(implementation: unknown): implementation is NodeClass {
+  return typeof implementation === 'function' && implementation.prototype instanceof BaseNode;
+}
+
+/** What kind of node a class makes; `undefined` where it does not say. */
+export function kindOfClass(implementation: NodeClass): NodeKind | undefined {
+  const is = (Class: abstract new (...args: never[]) => unknown) =>
+    implementation === (Class as unknown) || implementation.prototype instanceof Class;
+  if (is(QueueReader)) return 'reader';
+  if (is(ProducerNode)) return 'producer';
+  if (is(QueueNode)) return 'queue';
+  if (is(NonBlockingNode)) return 'non-blocking';
+  return is(BlockingNode) ? 'blocking' : undefined;
+}
