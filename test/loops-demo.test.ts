@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import './loops/typescript.js';
 import { drawTable, faultsIn } from '../examples/demo-loops/report.js';
 import { type Result, run, type Setting } from '../examples/demo-loops/scenario.js';
 import { type SinkServer, startSinkServer } from '../examples/demo-loops/server.js';
