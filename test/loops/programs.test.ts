@@ -118,7 +118,7 @@ describe.each(pools)('a loop of a module, in the pool %s', (pool) => {
     async (option, argvOf) => {
       const file = join(directory, `options-${pool}.mjs`);
       await writeFile(file, main(pool));
-        const argv = argvOf?.(main(pool)) ?? (option === '--test' ? ['--test', file] : ['--inspect=0', file]);
+      const argv = argvOf?.(main(pool)) ?? (option === '--test' ? ['--test', file] : ['--inspect=0', file]);
       const { stdout } = await run(process.execPath, argv, { cwd: directory });
       expect(stdout).toContain(expected);
     },
