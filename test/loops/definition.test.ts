@@ -209,7 +209,7 @@ describe('bad options', () => {
     [{ nodes, schedule: 0 }, 'schedule must be a number of milliseconds above 0'],
     [{ nodes, schedule: {} }, 'schedule must be an interval (`every`) or a cron expression (`cron`)'],
     [{ nodes, schedule: { every: 1, cron: '* * * * *' } }, 'schedule must be an interval'],
-    [{ nodes, schedule: { every: 2 ** 31 } }, 'schedule.every must be'],
+    [{ nodes, schedule: { every: Infinity } }, 'schedule.every must be'],
     [{ nodes, schedule: { cron: 5 } }, 'schedule.cron must be a non-empty string'],
     [
       { nodes, schedule: { cron: '* * * * *', missed: 'delay' } },

@@ -300,9 +300,112 @@ describe('a schedule', () => {
   });
 
   it('may have longer intervals than a timer can hold', async () => {
-    vi.setSystemTime(new Date('2026-01-01T00:00:00Z'));
-    const { times } = await beginnings({ cron: '0 0 1 6 *', timezone: 'UTC' }, [0]);
-    expect(times).toEqual([Date.parse('2026-06-01') - Date.parse('2026-01-01')]);
+    const day = 24 * 3_600_000;
+    for (const [schedule, days] of [
+      [{ cron: '0 0 1 2 *', timezone: 'UTC' }, 31],
+      [{ every: 30 * day }, 30],
+    ] as const) {
+      vi.setSystemTime(new Date('2026-01-01T00:00:00Z'));
+      const start = performance.now();
+      const times: number[] = [];
+      const loop = new Loop('l', { schedule }).producer('p', () => void times.push(performance.now() - start));
+      const { manager } = managed(loop);
+      const { ended } = await manager.start();
+      await vi.advanceTimersByTimeAsync(days * day - 1);
+      expect(times.filter((time) => time > 0)).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(times.at(-1)).toBe(days * day);
+      manager.stop({ drain: false });
+      await vi.advanceTimersByTimeAsync(1);
+      await ended;
+    }
+  });
+
+  describe('when the machine has slept', () => {
+    const hour = 3_600_000;
+
+    /** The wall clock goes on, and nothing else does. */
+    const sleepFor = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
+
+    async function begun(schedule: number | Schedule, producer: () => unknown = () => 1) {
+      vi.setSystemTime(new Date('2026-03-01T10:00:00.500Z'));
+      let count = 0;
+      const loop = new Loop('l', { schedule }).producer('p', () => {
+        count++;
+        return producer();
+      });
+      const { manager } = managed(loop);
+      const { ended } = await manager.start();
+      await vi.advanceTimersByTimeAsync(1_000);
+      const stop = async () => {
+        manager.stop({ drain: false });
+        await vi.advanceTimersByTimeAsync(1);
+        await ended;
+      };
+      return { count: () => count, manager, stop };
+    }
+
+    it.each([
+      [{ cron: '0 18 * * *', timezone: 'UTC' }, 0],
+      [{ every: 8 * hour }, 1],
+      [{ every: 8 * hour, missed: 'delay' }, 1],
+    ] as const)('begins within half a minute what has become due: %j', async (schedule, before) => {
+      const { count, stop } = await begun(schedule);
+      expect(count()).toBe(before);
+      sleepFor(8 * hour - 3_000);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(count()).toBe(before);
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect(count()).toBe(before + 1);
+      await stop();
+    });
+
+    it('begins once what has become due more often, and counts the rest', async () => {
+      const { count, manager, stop } = await begun({ cron: '0 * * * *', timezone: 'UTC' });
+      sleepFor(5 * hour);
+      await vi.advanceTimersByTimeAsync(31_000);
+      expect(count()).toBe(1);
+      await vi.advanceTimersByTimeAsync(hour);
+      expect(count()).toBe(2);
+      expect(manager.metrics().missedTicks).toBe(4);
+      await stop();
+    });
+
+    it('asks a producer again that was to be asked meanwhile', async () => {
+      let count = 0;
+      const loop = new Loop('l').producer('p', () => {
+        count++;
+        return idle(8 * hour);
+      });
+      const { manager } = managed(loop);
+      const { ended } = await manager.start();
+      await vi.advanceTimersByTimeAsync(1_000);
+      sleepFor(8 * hour);
+      await vi.advanceTimersByTimeAsync(31_000);
+      expect(count).toBe(2);
+      manager.stop({ drain: false });
+      await vi.advanceTimersByTimeAsync(1);
+      await ended;
+    });
+  });
+
+  it('follows the wall clock where that is set back, and intervals do not', async () => {
+    vi.setSystemTime(new Date('2026-03-01T10:00:00.500Z'));
+    const counts = { cron: 0, every: 0 };
+    const managers = [
+      managed(new Loop('c', { schedule: { cron: '0 11 * * *', timezone: 'UTC' } }).producer('p', () => ++counts.cron)),
+      managed(new Loop('i', { schedule: 600_000 }).producer('p', () => ++counts.every)),
+    ].map(({ manager }) => manager);
+    const lives = await Promise.all(managers.map((manager) => manager.start()));
+    await vi.advanceTimersByTimeAsync(1_000);
+    vi.setSystemTime(Date.now() - 1_800_000);
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(counts).toEqual({ cron: 0, every: 7 });
+    await vi.advanceTimersByTimeAsync(1_800_000);
+    expect(counts.cron).toBe(1);
+    for (const manager of managers) manager.stop({ drain: false });
+    await vi.advanceTimersByTimeAsync(1);
+    await Promise.all(lives.map(({ ended }) => ended));
   });
 
   it('follows a calendar', async () => {

@@ -1,5 +1,4 @@
-/** A longer timer would fire at once. */
-const longest = 2 ** 31 - 1;
+import { callAfter } from '../../long-timer.js';
 
 /** How a loop waits, so that it can be asked for something meanwhile: to pause, to end, to replay. */
 export class Attention {
@@ -30,15 +29,16 @@ export class Attention {
     });
   }
 
-  /** Waits until the time has passed, or something is asked for. Of a very long time, a part. */
-  async sleep(milliseconds: number): Promise<void> {
-    if (this.isWanted) return;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      timer = setTimeout(resolve, Math.min(milliseconds, longest));
+  /** Waits until the time has passed, or something is asked for. Time for which the machine sleeps counts. */
+  sleep(milliseconds: number): Promise<void> {
+    if (this.isWanted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = callAfter(milliseconds, resolve);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
     });
-    clearTimeout(timer);
   }
 
   /** Waits until the time has passed, whatever is asked for, as long as `goesOn` holds. */

@@ -320,7 +320,7 @@ export class LoopManager implements ChainOwner {
         now = performance.now();
       }
       if (this.#pace.isScheduled) {
-        const isTime = await this.#pace.tick(now);
+        const isTime = await this.#pace.tick();
         if (!isTime) continue;
         now = performance.now();
       }
@@ -351,7 +351,7 @@ export class LoopManager implements ChainOwner {
         iteration.end();
         this.#iteration = undefined;
         if (value === done) return { reason: 'done' };
-        this.#pace.ended(performance.now());
+        this.#pace.ended();
         await this.#rest(value as Idle | typeof nothing);
         now = performance.now();
         turnEnds = now + slice();
@@ -366,7 +366,7 @@ export class LoopManager implements ChainOwner {
       const ended = performance.now();
       this.#histogram.record(ended - now);
       now = ended;
-      this.#pace.ended(now);
+      this.#pace.ended();
       if (now < turnEnds) continue;
       await nextTurn();
       now = performance.now();

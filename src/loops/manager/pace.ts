@@ -1,5 +1,6 @@
 import type { Idle } from '../outcomes.js';
 import type { Attention } from './attention.js';
+import { Clock } from './clock.js';
 import type { Ticks } from './schedule.js';
 import { nextTurn } from './turns.js';
 
@@ -13,6 +14,7 @@ const mostBackoff = 100;
 export class Pace {
   #tick: number | undefined = undefined;
   #failures = 0;
+  readonly #clock = new Clock();
 
   /**
    * @param ticks - of the schedule. Default: as fast as possible
@@ -33,10 +35,13 @@ export class Pace {
   }
 
   /** Waits for the next tick. @returns whether it is time: it may have been woken for something else */
-  async tick(now: number): Promise<boolean> {
-    this.#tick ??= this.ticks?.next(now) ?? now;
-    while (this.#tick > performance.now()) {
-      await this.attention.sleep(this.#tick - performance.now());
+  async tick(): Promise<boolean> {
+    const ticks = this.ticks as Ticks;
+    this.#tick ??= ticks.next(this.#clock.now());
+    for (;;) {
+      const left = ticks.left(this.#tick, this.#clock.now());
+      if (left <= 0) break;
+      await this.attention.sleep(left);
       if (this.attention.isWanted) return false;
     }
     this.#tick = undefined;
@@ -44,8 +49,8 @@ export class Pace {
   }
 
   /** An iteration has ended, or there was none. */
-  ended(now: number): void {
-    this.ticks?.ended(now);
+  ended(): void {
+    this.ticks?.ended(this.#clock.now());
   }
 
   succeeded(): void {

@@ -10,7 +10,7 @@ const mostMissed = 100;
 const precision = 0.001;
 
 /**
- * When iterations start. Times are of the monotonic clock, in milliseconds.
+ * When iterations start. Times of intervals are of a `Clock`, those of a calendar of the wall clock; in milliseconds.
  *
  * A tick that passes while an iteration is under way is missed: `skip` passes over it, `catch-up` makes up for it at once,
  * with `delay` there is none, since the interval begins when an iteration has ended.
@@ -20,6 +20,8 @@ export interface Ticks {
   readonly missed: number;
   /** When the next iteration starts: at once, if that has passed. Asked once before each. */
   next(now: number): number;
+  /** How long it is until then. Whoever waits looks again and again: clocks are set, and machines sleep. */
+  left(tick: number, now: number): number;
   /** An iteration has ended. */
   ended(now: number): void;
 }
@@ -52,6 +54,10 @@ class Pauses implements Ticks {
     return this.#next;
   }
 
+  left(tick: number, now: number): number {
+    return tick - now;
+  }
+
   ended(now: number): void {
     this.#next = now + this.every;
   }
@@ -81,6 +87,10 @@ class Interval implements Ticks {
     return start;
   }
 
+  left(tick: number, now: number): number {
+    return tick - now;
+  }
+
   ended(): void {}
 }
 
@@ -95,22 +105,25 @@ class Calendar implements Ticks {
     private readonly rule: MissedTicks,
   ) {}
 
-  next(now: number): number {
-    const offset = Date.now() - now;
+  next(): number {
     for (;;) {
       const tick = this.after(this.#last);
       if (tick === undefined) return Infinity;
       this.#last = new Date(tick);
       if (tick >= Date.now()) {
         this.#due = 0;
-        return tick - offset;
+        return tick;
       }
       if (this.rule === 'catch-up' && this.#due < mostMissed) {
         this.#due++;
-        return now;
+        return tick;
       }
       this.missed++;
     }
+  }
+
+  left(tick: number): number {
+    return tick - Date.now();
   }
 
   ended(): void {}
