@@ -119,7 +119,10 @@ export interface QueueDefinition {
   readonly capacity?: number | undefined;
   /** Default: `block`. */
   readonly overflow?: Overflow | undefined;
-  /** `queue`: each message goes to one loop. `topic`: each goes to every loop that reads it. Default: `queue`. */
+  /**
+   * `queue`: each message goes to one of the loops that read it, which share the work. `topic`: each goes to every loop that
+   * reads it. Default: `queue`, with a warning where several read it.
+   */
   readonly type?: 'queue' | 'topic' | undefined;
 }
 

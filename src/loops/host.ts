@@ -36,6 +36,6 @@ export interface LoopHost {
 /** What happens in a loop. */
 export type LoopEvent =
   | { readonly type: 'state'; readonly state: LoopState; readonly error?: unknown }
-  | { readonly type: 'node'; readonly nodeId: string; readonly state: NodeState }
+  | { readonly type: 'node'; readonly nodeId: string; readonly state: NodeState; readonly error?: unknown }
   | { readonly type: 'failure'; readonly nodeId: string; readonly iteration: number; readonly error: unknown }
   | { readonly type: 'dead-letter'; readonly letter: Omit<DeadLetter, 'id'> };

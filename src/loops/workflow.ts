@@ -44,6 +44,26 @@ export function checkWorkflow(loops: readonly NamedShape[], queues: ReadonlyMap<
   if (faults.length > 0) throw new LoopDefinitionError(faults);
 }
 
+/**
+ * Finds queues that several loops read though nobody has said what that is to mean: each message goes to one of them, where
+ * all of them may be meant.
+ */
+export function warningsOf(
+  loops: readonly NamedShape[],
+  queues: ReadonlyMap<string, QueueDefinition>,
+): readonly LoopFault[] {
+  const warnings: LoopFault[] = [];
+  for (const [queue, { type }] of queues) {
+    const readers = loops.filter(({ reads }) => reads === queue).map(({ id }) => `"${id}"`);
+    if (type !== undefined || readers.length < 2) continue;
+    const message =
+      `loops ${readers.join(', ')} share the messages of the queue "${queue}", each gets some of them: ` +
+      `say type: 'topic' where each is to get all, or type: 'queue' where they are to share`;
+    warnings.push({ message, queue });
+  }
+  return warnings;
+}
+
 function blocks({ overflow = 'block' }: QueueDefinition): boolean {
   return overflow === 'block';
 }

@@ -85,8 +85,8 @@ describe('a node that fails', () => {
     const world = new World();
     const { manager } = managed(failingAt([2], 3, 'pause', seen), world);
     const { ended } = await manager.start();
-    await manager.pause();
-    expect([manager.state, seen]).toEqual(['paused', [1]]);
+    await vi.waitFor(() => expect(manager.state).toBe('paused'));
+    expect(seen).toEqual([1]);
     expect(manager.metrics()).toMatchObject({ error: 'Error: 2 failed' });
     manager.resume();
     expect(await ended).toEqual({ reason: 'done' });
@@ -354,13 +354,19 @@ describe('the state of a node', () => {
     const { manager, world } = managed(loop);
     const { ended } = await manager.start();
     await pass(5);
-    expect(manager.metrics().nodes[1]).toMatchObject({ state: 'healthy', calls: 1, retries: 0 });
+    expect(manager.metrics().nodes[1]).toMatchObject({
+      state: 'retrying',
+      calls: 1,
+      retries: 0,
+      error: 'Error: failed',
+    });
     await pass(10);
     expect(manager.metrics().nodes[1]).toMatchObject({ state: 'retrying', retries: 1 });
     await pass(20);
     await ended;
     expect(attempts).toEqual([1, 2, 3]);
     expect(world.nodeStates).toEqual(['b retrying', 'b healthy']);
+    expect(world.events).toContainEqual({ type: 'node', nodeId: 'b', state: 'retrying', error: expect.any(Error) });
     expect(manager.metrics().nodes[1]).toMatchObject({ calls: 1, errors: 0, retries: 2, state: 'healthy' });
     expect(manager.metrics().errors).toBe(0);
   });

@@ -8,7 +8,9 @@ import {
   LoopDefinitionError,
   LoopStateError,
   type NodeData,
+  type NodeSettings,
   NotFoundError,
+  type QueueDefinition,
   QueueFullError,
   type WorkflowMetrics,
   WorkflowOrchestrator,
@@ -376,6 +378,39 @@ describe('what a workflow tells', () => {
     ]);
   });
 
+  it('are queues that several loops read, where nobody has said whether they are to share', async () => {
+    const load = (queue: QueueDefinition) => {
+      const loops = ['a', 'b'].map((id) => new Loop(id).read('in', 'q').blocking('take', () => {}));
+      const warnings: string[] = [];
+      const nothing = () => {};
+      const logger = {
+        debug: nothing,
+        info: nothing,
+        warn: (line: string) => void warnings.push(line),
+        error: nothing,
+      };
+      const orchestrator = workflow({ queues: { q: queue, r: {} }, loops }, { logger });
+      const told: unknown[] = [];
+      orchestrator.on('warning', (warning) => told.push(warning));
+      return { orchestrator, warnings, told };
+    };
+    const { orchestrator, warnings, told } = load({});
+    expect(orchestrator.warnings).toEqual([]);
+    await orchestrator.start();
+    await orchestrator.stop();
+    await orchestrator.start();
+    const message =
+      'loops "a", "b" share the messages of the queue "q", each gets some of them: ' +
+      "say type: 'topic' where each is to get all, or type: 'queue' where they are to share";
+    expect(orchestrator.warnings).toEqual([{ message, queue: 'q' }]);
+    expect([told, warnings]).toEqual([[{ message, queue: 'q' }], [message]]);
+    for (const type of ['queue', 'topic'] as const) {
+      const said = load({ type });
+      await said.orchestrator.start();
+      expect([said.orchestrator.warnings, said.warnings]).toEqual([[], []]);
+    }
+  });
+
   it('are dead letters that had to make room', async () => {
     let calls = 0;
     const loop = new Loop('a')
@@ -680,5 +715,75 @@ describe('dead letters', () => {
     expect(await replaying).toBe(1);
     await eventually(() => orchestrator.deadLetters.list().length === 2);
     expect(orchestrator.deadLetters.list().map(({ value }) => value)).toEqual(['b', 'a']);
+  });
+});
+
+describe('an outage of what a node needs', () => {
+  /** Numbers in their order, to a service that is down for a while. */
+  function outage(settings: NodeSettings) {
+    let isUp = true;
+    let last = 0;
+    const saved: number[] = [];
+    const source = new Loop('source', { schedule: 1 }).producer('n', () => ++last).push('out', 'q');
+    const sink = new Loop('sink').read('in', 'q').blocking(
+      'save',
+      async (value: number) => {
+        if (!isUp) throw new Error('connect ECONNREFUSED');
+        saved.push(value);
+      },
+      settings,
+    );
+    const orchestrator = workflow({ queues: { q: { capacity: 20 } }, loops: [source, sink] });
+    const setUp = (next: boolean) => {
+      isUp = next;
+    };
+    const isFull = () => orchestrator.queue('q').metrics.blocked === 1;
+    return { orchestrator, saved, setUp, isFull, made: () => last };
+  }
+
+  it('holds up the loops where a node is retried for ever, and costs no message', async () => {
+    const retry = { retries: Number.POSITIVE_INFINITY, minTimeout: 5, maxTimeout: 20 };
+    const { orchestrator, saved, setUp, isFull, made } = outage({ retry });
+    await orchestrator.start();
+    await eventually(() => saved.length > 5);
+    setUp(false);
+    await eventually(isFull);
+    const before = made();
+    await eventually(() => Number(orchestrator.metrics().loops[1]?.nodes[1]?.retries) > 10);
+    expect(made()).toBe(before);
+    expect(orchestrator.health()).toMatchObject({
+      status: 'failing',
+      loops: [{}, { loopId: 'sink', state: 'running', failing: ['save'] }],
+    });
+    setUp(true);
+    await eventually(() => saved.length > before + 5);
+    expect(saved).toEqual(upTo(saved.length));
+    expect(orchestrator.deadLetters.size).toBe(0);
+    expect(orchestrator.health().status).toBe('healthy');
+  });
+
+  it('holds up the loops where the loop pauses until a probe finds it over, and costs no message', async () => {
+    const { orchestrator, saved, setUp, isFull } = outage({ onError: 'pause' });
+    let isUp = true;
+    const probe = async () => isUp;
+    // As in the guide.
+    orchestrator.on('state', async ({ loopId, state, error }) => {
+      if (loopId !== 'sink' || state !== 'paused' || error === undefined) return;
+      while (!(await probe())) await new Promise((resolve) => setTimeout(resolve, 10));
+      orchestrator.resume(loopId);
+      await orchestrator.deadLetters.replay();
+    });
+    await orchestrator.start();
+    await eventually(() => saved.length > 5);
+    isUp = false;
+    setUp(false);
+    await eventually(isFull);
+    expect(orchestrator.deadLetters.size).toBe(1);
+    const count = saved.length;
+    setUp(true);
+    isUp = true;
+    await eventually(() => orchestrator.deadLetters.size === 0 && saved.length > count + 30);
+    // The one that failed comes behind those that were waiting.
+    expect([...saved].sort((one, other) => one - other)).toEqual(upTo(saved.length));
   });
 });

@@ -521,7 +521,8 @@ export class LoopManager implements ChainOwner {
       policies: this.#policies,
       scope: this.#scope as Scope,
       configOf: (node: PlannedNode) => this.#configOf(node),
-      onState: (nodeId: string, state: NodeState) => this.host.report({ type: 'node', nodeId, state }),
+      onState: (nodeId: string, state: NodeState, error?: unknown) =>
+        this.host.report({ type: 'node', nodeId, state, ...(error === undefined ? {} : { error }) }),
     };
     this.#nodes = new Nodes(this.plan.nodes, bench, this.#nodes);
     this.#chain = new Chain(this.#nodes.runners, this);

@@ -3,6 +3,7 @@ import { taskChannel } from '../../channels.js';
 import { isInstrumented, isWatched } from '../../instrumentation.js';
 import { applyPolicies, type Policies } from '../../policy.js';
 import type { Scope } from '../../process.js';
+import type { RetryContext } from '../../retry.js';
 import type { AnyFunction } from '../../validate.js';
 import type { NodeHealth, NodeState } from '../health.js';
 import type { BaseNode, NodeConfig } from '../node.js';
@@ -18,7 +19,7 @@ export interface Bench {
   readonly policies: Policies;
   readonly scope: Scope;
   configOf(node: PlannedNode): NodeConfig;
-  onState(nodeId: string, state: NodeState): void;
+  onState(nodeId: string, state: NodeState, error?: unknown): void;
 }
 
 /**
@@ -141,8 +142,8 @@ export class NodeRunner {
   }
 
   #define(attempt: Call): Definition {
-    const { core, policies, scope } = this.bench;
-    const work = applyPolicies(policies, ({ args, record }, { cancellation }) => {
+    const { core, scope } = this.bench;
+    const work = applyPolicies(this.#noted(this.bench.policies), ({ args, record }, { cancellation }) => {
       cancellation.throwIfAborted();
       if (record !== undefined) record.attempts++;
       const data = args[1] as IterationData;
@@ -152,18 +153,29 @@ export class NodeRunner {
     return defineWork(core, this.node.id, work);
   }
 
+  /** From its first failure on, and during each wait, a node is being retried. */
+  #noted(policies: Policies): Policies {
+    const { retry } = policies;
+    if (retry === undefined || retry.retries === 0) return policies;
+    const onFailedAttempt = (context: RetryContext) => {
+      if (context.retriesLeft > 0) {
+        this.error = String(context.error);
+        this.#become('retrying', context.error);
+      }
+      return retry.onFailedAttempt?.(context);
+    };
+    return { ...policies, retry: { ...retry, onFailedAttempt } };
+  }
+
   #attempt(data: IterationData): unknown {
-    if (++data.attempt > 1) {
-      this.retries++;
-      this.#become('retrying');
-    }
+    if (++data.attempt > 1) this.retries++;
     return this.#call(data);
   }
 
-  #become(state: NodeState): void {
+  #become(state: NodeState, error?: unknown): void {
     if (this.state === state) return;
     this.state = state;
-    this.bench.onState(this.node.id, state);
+    this.bench.onState(this.node.id, state, error);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Logger } from '../../logger.js';
 import type { Orchestrator } from '../../orchestrator.js';
 import type { LoopDefinition, PlacedLoop, QueueDefinition, Registry } from '../definition.js';
-import type { LoopStoreError } from '../errors.js';
+import type { LoopFault, LoopStoreError } from '../errors.js';
 import type { DeadLetter, LoopMetrics, LoopState, NodeState, QueueMetrics } from '../health.js';
 import type { Loop } from '../loop.js';
 import type { LoopStore } from '../store/contracts.js';
@@ -58,11 +58,21 @@ export interface StopSummary {
 /** What is told as it happens. */
 export interface WorkflowEvents {
   state: [event: { readonly loopId: string; readonly state: LoopState; readonly error?: unknown }];
-  node: [event: { readonly loopId: string; readonly nodeId: string; readonly state: NodeState }];
+  node: [
+    event: {
+      readonly loopId: string;
+      readonly nodeId: string;
+      readonly state: NodeState;
+      /** What it has failed with, where it is tried again. */
+      readonly error?: unknown;
+    },
+  ];
   failure: [
     event: { readonly loopId: string; readonly nodeId: string; readonly iteration: number; readonly error: unknown },
   ];
   deadLetter: [letter: DeadLetter];
+  /** Something in the workflow may be meant otherwise: told before its loops start for the first time. */
+  warning: [warning: LoopFault];
   /** A dead letter had to make room: it is gone, from the store, too. */
   deadLetterDropped: [letter: DeadLetter];
   /** The store cannot be written for now, or, without an error, can again. */

@@ -10,7 +10,7 @@ import { readQueue } from '../options.js';
 import { assertCloneable } from '../pools/cloneable.js';
 import type { Patience } from '../queues/message-queue.js';
 import type { DesiredState, Stored } from '../store/contracts.js';
-import { checkWorkflow, isBehind, type NamedShape } from '../workflow.js';
+import { checkWorkflow, isBehind, type NamedShape, warningsOf } from '../workflow.js';
 import type {
   LoadedLoop,
   QueueHandle,
@@ -54,6 +54,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   #ticker: NodeJS.Timeout | undefined = undefined;
   #isClosed = false;
   #isStoreOpen = false;
+  #warnings: readonly LoopFault[] | undefined = undefined;
   /** Why nothing can be stored for now. */
   #storeFailure: LoopStoreError | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
@@ -255,6 +256,11 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     };
   }
 
+  /** What may be meant otherwise in the workflow, from its first start on: nothing is wrong with it, and it runs. */
+  get warnings(): readonly LoopFault[] {
+    return this.#warnings ?? [];
+  }
+
   /** How everything stands. */
   health(): WorkflowHealth {
     const loops = [...this.#loops.values()].map((supervisor) => {
@@ -350,6 +356,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
         throw new LoopStateError('', 'stopped', 'it was stopped before it had begun');
       await all([...this.#loops.values()].map((supervisor) => supervisor.prepare()));
       checkWorkflow(this.#shapes, this.#definitions);
+      this.#warn(warningsOf(this.#shapes, this.#definitions));
     } catch (error) {
       await this.#discard();
       throw error;
@@ -387,6 +394,16 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   ): void | Promise<void> {
     if (this.#crossed.has(name)) assertCloneable(value, `queue "${name}"`);
     return queues.push(name, value, carrier, patience);
+  }
+
+  /** What may be meant otherwise, once. */
+  #warn(warnings: readonly LoopFault[]): void {
+    if (this.#warnings !== undefined) return;
+    this.#warnings = warnings;
+    for (const warning of warnings) {
+      this.#log.warning(warning);
+      this.#tell('warning', warning);
+    }
   }
 
   /** The store cannot be written for now, or can again: queues take messages only while they can be stored. */

@@ -1,5 +1,5 @@
 import type { Logger } from '../../logger.js';
-import type { LoopStoreError } from '../errors.js';
+import type { LoopFault, LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { LoopEvent } from '../host.js';
 
@@ -13,9 +13,10 @@ export class LoopLog {
   event(loopId: string, event: LoopEvent): void {
     if (event.type === 'state') this.#state(loopId, event.state, event.error);
     if (event.type === 'node') {
-      const { nodeId, state } = event;
+      const { nodeId, state, error } = event;
       const line = `node "${nodeId}" of loop "${loopId}" is ${state}`;
-      this.#write(state === 'healthy' ? 'info' : 'warn', line, { loopId, nodeId, state });
+      const details = error === undefined ? { loopId, nodeId, state } : { loopId, nodeId, state, err: error };
+      this.#write(state === 'healthy' ? 'info' : 'warn', line, details);
     }
     if (event.type === 'failure') {
       const { nodeId, iteration, error } = event;
@@ -29,6 +30,10 @@ export class LoopLog {
     if (dropped % fewest !== 1) return;
     const line = `${dropped === 1 ? 'a dead letter was' : `${dropped} dead letters were`} dropped: ${capacity} are kept`;
     this.#write('warn', line, { dropped, capacity, letterId: id, loopId, nodeId, err: error });
+  }
+
+  warning({ message, queue }: LoopFault): void {
+    this.#write('warn', message, { queue });
   }
 
   store(failure: LoopStoreError | undefined): void {
