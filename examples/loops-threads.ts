@@ -26,7 +26,8 @@ const module = new URL('./loops-threads/primes.ts', import.meta.url); // '.js' i
 const options = { from: 'numbers', to: 'answers' };
 
 const orchestrator = new WorkflowOrchestrator().load({
-  queues: { numbers: { capacity: 2_500 }, answers: {} },
+  // The two threads share the numbers.
+  queues: { numbers: { type: 'queue', capacity: 2_500 }, answers: {} },
   loops: [
     new Loop('ask').producer('next', () => (asked === count ? done : first + 2 * asked++)).push('put', 'numbers'),
     { id: 'primes-1', module, options, pool: 'thread', resourceLimits: { maxOldGenerationSizeMb: 64 } },

@@ -61,7 +61,7 @@ export async function run(setting: Setting): Promise<Result> {
       store: lmdbStore(join(directory, 'store')),
       metricsInterval: setting.metricsInterval,
     }).load({
-      queues: { lines: { capacity }, entries: { capacity } },
+      queues: { lines: { type: 'queue', capacity }, entries: { capacity } },
       loops: [
         reader,
         ...parsers.map((parser) => {

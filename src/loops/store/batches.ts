@@ -1,27 +1,27 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
-/** One write: of a value, or, without one, of its removal. */
+/** One write: a value for a key, or, without a value, the removal of the key. */
 export interface Write {
   readonly key: readonly unknown[];
   readonly value: Buffer | undefined;
-  /** Whether nothing is stored under its key yet. */
+  /** If true, nothing is stored under the key yet. */
   readonly isNew: boolean;
 }
 
 export interface BatchesOptions {
   /** Writes all or nothing. */
   readonly commit: (writes: readonly Write[]) => Promise<void>;
-  /** The error that is told where a commit has failed. */
+  /** Gives the error to report for a failed commit. */
   readonly explain: (cause: unknown) => Promise<Error>;
-  /** Resolves when it may be worth trying again, or the signal aborts. */
+  /** Resolves when another try makes sense, or when the signal aborts. */
   readonly untilRetry: (signal: AbortSignal) => Promise<void>;
-  /** Called when nothing can be written any more, with the reason, and without one when writing goes on. */
+  /** Called with the reason when writing fails, and without one when writing works again. */
   readonly onFailure: (failure: Error | undefined) => void;
 }
 
 /**
- * Writes in batches, one after the other: while one is under way the next one fills up. A batch that fails is merged with what
- * has come meanwhile, and tried again as one, so that nothing takes effect before what came ahead of it:
+ * Writes in batches, one after the other: while a batch is under way the next one fills up. A batch that fails is merged with
+ * later writes and tried again as one batch, so that no write takes effect before an earlier one:
  *
  *     filling ─► under way ─► written
  *        ▲           │
@@ -42,14 +42,14 @@ export class Batches {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when all that was added is written. Rejects where it cannot be written at the moment: it is tried again. */
+  /** Resolves when all writes so far are on the disk. Rejects while writing fails; the writes are tried again. */
   async flushed(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#filling.size > 0) await this.#next.promise;
     else await this.#underWay?.promise;
   }
 
-  /** Tries to write what is left, once more where that has failed; then nothing is written any more. */
+  /** Writes what is left, with one more try after a failure, and ends. */
   async end(): Promise<void> {
     this.#ending.abort();
     await this.#running;
@@ -59,13 +59,13 @@ export class Batches {
   #put(write: Write): void {
     const name = JSON.stringify(write.key);
     const before = this.#filling.get(name);
-    // What is gone before it was written need not be written.
+    // A new key that is removed before it was written needs no write.
     if (write.value === undefined && before?.isNew) this.#filling.delete(name);
     else this.#filling.set(name, before === undefined ? write : { ...write, isNew: before.isNew });
   }
 
   async #run(): Promise<void> {
-    // What is asked for in one turn of the event loop is written together.
+    // Writes of one turn of the event loop form one batch.
     await turn();
     while (this.#filling.size > 0) {
       const isLast = this.#ending.signal.aborted;
@@ -120,7 +120,7 @@ class Deferred {
   });
 
   constructor() {
-    // Nobody has to wait for it.
+    // A rejection that nobody awaits is not an unhandled one.
     this.promise.catch(() => undefined);
   }
 }

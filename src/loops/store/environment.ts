@@ -19,7 +19,7 @@ interface Database {
   _endWrites?: unknown;
 }
 
-/** An LMDB database in a directory: batches are written off the event loop, each as a whole, and are on the disk then. */
+/** An LMDB database in a directory. Batches are atomic, and written outside the event loop. */
 export class Environment {
   #database: Database;
   #hasFailed = false;
@@ -31,7 +31,7 @@ export class Environment {
     this.#database = this.#open();
   }
 
-  /** The file has to be checked before. */
+  /** Opens the database. Check its file first: see `checkDatabase`. */
   static async open(lmdb: unknown, directory: string): Promise<Environment> {
     await reserveLock(join(directory, 'lock.mdb'));
     await assertRoom(join(directory, 'data.mdb'));
@@ -46,7 +46,7 @@ export class Environment {
     return this.#database.encoder.decode(bytes);
   }
 
-  /** The keys that begin with a name, in order, and their records. */
+  /** The keys that begin with `name`, in order, with their records. */
   *entries(name: string): Iterable<readonly [key: readonly unknown[], record: Buffer]> {
     for (const key of this.#database.getKeys({ start: [name], end: [name, '\uffff'] })) {
       const record = this.#database.getBinary(key);
@@ -54,9 +54,9 @@ export class Environment {
     }
   }
 
-  /** @throws what the system says, where it cannot be written: nothing of it is there then */
+  /** Writes all or nothing, and resolves when it is on the disk. @throws the system's error */
   async commit(writes: readonly Write[]): Promise<void> {
-    // LMDB cannot be used any more where its last page could not be written, and does not say so.
+    // After a failed write of a meta page, LMDB is unusable and lmdb would hang: start afresh after any failure.
     if (this.#hasFailed) await this.#reopen();
     const database = this.#database;
     try {
@@ -73,7 +73,7 @@ export class Environment {
   }
 
   async close(): Promise<void> {
-    // It would wait for what has failed, for ever.
+    // After a failed write, lmdb waits for its flush for ever.
     if (this.#hasFailed) this.#database._endWrites = undefined;
     await this.#database.close();
   }
@@ -96,7 +96,7 @@ export class Environment {
   }
 }
 
-/** lmdb rejects with an error that has the cause in a promise, which is to be seen to. */
+/** lmdb rejects with an error that holds the cause in a promise of its own. */
 async function causeOf(error: unknown): Promise<unknown> {
   try {
     await Object(error).commitError;
@@ -107,10 +107,10 @@ async function causeOf(error: unknown): Promise<unknown> {
 }
 
 /**
- * Makes room for LMDB's lock file, which it maps into memory and writes: on a disk that is full that would end the program
- * with SIGBUS.
+ * Allocates LMDB's lock file. LMDB maps the file into memory and writes to it: without room on the disk that write would end
+ * the program with SIGBUS.
  *
- * @throws what the system says, where there is no room
+ * @throws the system's error
  */
 async function reserveLock(path: string): Promise<void> {
   const file = await open(path, 'a+');
@@ -122,13 +122,13 @@ async function reserveLock(path: string): Promise<void> {
   }
 }
 
-/** As much as LMDB uses for some hundred readers, in whole pages. */
+/** Room for the locks of some hundred readers, in whole pages. */
 const lockSize = 12_288;
 
 /**
- * Makes sure that a new database can be made: lmdb crashes where LMDB cannot be opened.
+ * Makes sure that there is room for a new database: lmdb crashes if LMDB fails to open.
  *
- * @throws what the system says, where there is no room
+ * @throws the system's error
  */
 async function assertRoom(path: string): Promise<void> {
   if ((await stat(path).catch(() => undefined))?.size) return;

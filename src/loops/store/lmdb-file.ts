@@ -1,21 +1,22 @@
+import { execFile } from 'node:child_process';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
+import { promisify } from 'node:util';
 import { checkFree, type FreePages } from './lmdb-free-pages.js';
 import { DamageError, newestOf, type Snapshot, snapshotsOf } from './lmdb-meta.js';
 import { Pages } from './lmdb-pages.js';
 import { checkTree } from './lmdb-tree.js';
 
 /**
- * Checks the file of a database before LMDB opens it. LMDB maps the file into memory and trusts what is there: a page that is
- * cut off, or a number in a page that is wrong, ends the whole program with SIGBUS or SIGSEGV. So everything that LMDB follows
- * is followed here first, by plain reads: the snapshot that it would choose, both of its trees, and the list of free pages.
- * Values are not looked at: each record carries a checksum of its own.
+ * Checks the file of a database before LMDB opens it. LMDB maps the file into memory and trusts it: a missing page or a wrong
+ * number in a page ends the whole program with SIGBUS or SIGSEGV. The check follows everything that LMDB follows, by plain
+ * reads: the snapshot that LMDB would choose, both of its trees, and the list of free pages. It does not look at values: each
+ * record carries a checksum. A missing or empty file is sound.
  *
- * @returns nothing for a file that is sound, missing, or empty
- * @throws {DamageError} with what is wrong, and where
+ * @throws {DamageError} with the first fault, and where it is
  */
 export async function checkDatabase(path: string): Promise<void> {
-  // LMDB is to be able to write it, too.
+  // LMDB has to be able to write the file as well.
   const file = await open(path, 'r+').catch((error) => {
     if (Object(error).code === 'ENOENT') return undefined;
     throw error;
@@ -30,7 +31,7 @@ export async function checkDatabase(path: string): Promise<void> {
 }
 
 function checkFile(file: FileHandle, size: number, boot: bigint): void {
-  // Numbers are of another size or order on other machines: LMDB is left to itself there.
+  // Other machines store numbers in another size or order: there LMDB opens the file unchecked.
   if (!isKnownMachine) return;
   const snapshots = snapshotsOf(file.fd, size);
   for (const snapshot of snapshots) checkSize(snapshot, size);
@@ -42,7 +43,7 @@ function checkFile(file: FileHandle, size: number, boot: bigint): void {
   checkFree(pages, free);
 }
 
-/** Free pages at the end need not be in the file. LMDB maps them all, and cannot be opened where they are too many. */
+/** Free pages at the end may be missing from the file. LMDB maps them all, and crashes if they are too many. */
 function checkSize({ transaction, lastPage, pageSize }: Snapshot, size: number): void {
   if (transaction > 0 && lastPage > (2 * size) / pageSize + 4_096)
     throw new DamageError(`its last page is said to be ${lastPage}, and it has ${size} bytes`);
@@ -50,10 +51,13 @@ function checkSize({ transaction, lastPage, pageSize }: Snapshot, size: number):
 
 const isKnownMachine = endianness() === 'LE' && !/^(arm|ia32|mips|mipsel|ppc)$/.test(process.arch);
 
-/** Which start of the machine this is, as LMDB has it: 0 where the system does not say. */
+/** Identifies the machine's last boot the way LMDB does: 0 where the system does not say. */
 async function bootId(): Promise<bigint> {
   try {
-    const id = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    const id =
+      process.platform === 'darwin'
+        ? (await promisify(execFile)('sysctl', ['-n', 'kern.bootsessionuuid'])).stdout
+        : await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
     return BigInt.asUintN(64, BigInt(`0x${/^[0-9a-f]+/i.exec(id)?.[0]}`));
   } catch {
     return 0n;

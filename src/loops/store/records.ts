@@ -1,8 +1,8 @@
 import zlib from 'node:zlib';
 
 /**
- * A value as it is stored: behind a head that says how it is written down, and has a checksum of its key and its bytes. What
- * the disk has changed, or put in another place, is noticed when it is read.
+ * The stored form of a value: a head with a version and a checksum of key and bytes, then the bytes. Reading notices bytes that
+ * have changed, or that belong to another key.
  *
  *     0xc1, version, checksum (4 bytes, little-endian), bytes
  */
@@ -17,14 +17,14 @@ export function sealed(key: readonly unknown[], bytes: Uint8Array): Buffer {
   return record;
 }
 
-/** @returns the bytes; nothing where they are not what was stored */
+/** @returns the bytes, or undefined if they do not fit their checksum */
 export function unsealed(key: readonly unknown[], record: Buffer): Buffer | undefined {
   if (!isSealed(record) || record[1] !== head.version) return undefined;
   const bytes = record.subarray(head.size);
   return record.readUInt32LE(2) === checksum(key, bytes) ? bytes : undefined;
 }
 
-/** Stores of before this version have records without a head; none of their values begins like one. */
+/** Records of earlier versions have no head, and none of them begins like one. */
 export function isSealed(record: Buffer): boolean {
   return record.length >= head.size && record[0] === head.mark;
 }
