@@ -75,6 +75,7 @@ export class GraphTraverser {
   markNodeCompleted(nodeId: string, next?: readonly NextNode[]): void {
     const node = this.#node(nodeId);
     this.position.complete(node, next && arcsOf(this.position.plan.outgoing(node), next));
+    this.position.letGo();
   }
 
   /** A node has failed. With a fallback, that is ready now. */
@@ -85,6 +86,7 @@ export class GraphTraverser {
   /** A node waits for something outside. */
   markNodeAwaiting(nodeId: string): void {
     this.position.await(this.#node(nodeId));
+    this.position.letGo();
   }
 
   #nodes(nodeIds: Iterable<string>): number[] {

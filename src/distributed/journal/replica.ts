@@ -258,6 +258,16 @@ export class Replica {
     }
     for (const [arc, text] of passed) this.passed.set(arc, text);
     this.position.complete(node, arcs);
+    this.#letGo();
+  }
+
+  /** What waits that nobody needs any more waits no longer. */
+  #letGo(): void {
+    for (const node of this.position.letGo()) {
+      const nodeId = this.position.plan.idOf(node);
+      this.ledger.remove(node);
+      for (const kept of [this.awaiting, this.delivered, this.batches, this.steps]) kept.delete(nodeId);
+    }
   }
 
   /** Its retry is an item of its own, due when the wait is over. */
@@ -282,6 +292,8 @@ export class Replica {
   #await(node: number, { node: nodeId, round, waits, job }: Extract<NodeEntry, { type: 'awaiting' }>): void {
     this.position.await(node);
     this.delivered.delete(nodeId);
+    this.#letGo();
+    if (this.position.statusOf(node) !== 'awaiting') return;
     const come = waits.find(({ event }) => this.signals.has(event));
     if (come !== undefined) {
       const payloads = this.signals.get(come.event) as string[];

@@ -23,6 +23,7 @@ export function apply(state: WorkflowState, position: Position, happening: Happe
       else state.actions.set(nodeId, action);
       pass(state, position, node, passed);
       position.complete(node, arcs);
+      letGo(state, position);
       return;
     }
     case 'failed':
@@ -37,6 +38,7 @@ export function apply(state: WorkflowState, position: Position, happening: Happe
     case 'awaiting':
       state.awaiting.set(happening.nodeId, happening.waits);
       position.await(plan.indexOf(happening.nodeId));
+      letGo(state, position);
       return;
     case 'item': {
       const items = state.items.get(happening.nodeId) ?? new Map<number, unknown>();
@@ -52,6 +54,11 @@ export function apply(state: WorkflowState, position: Position, happening: Happe
       return;
     }
   }
+}
+
+/** What waits that nobody needs any more waits no longer. */
+export function letGo(state: WorkflowState, position: Position): void {
+  for (const node of position.letGo()) settle(state, position.plan.idOf(node));
 }
 
 /** What was kept of a node while it was under way is not needed any more. */

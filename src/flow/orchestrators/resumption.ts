@@ -1,3 +1,4 @@
+import { letGo } from '../checkpoint/apply.js';
 import type { ExecutionServices, IOrchestrator, NodeExecutorFactory } from '../contracts.js';
 import type { Position } from '../plan/position.js';
 import type { Waiting, WorkflowResult } from '../result.js';
@@ -28,6 +29,7 @@ export class ResumptionOrchestrator implements IOrchestrator {
     state.cutShort.clear();
     for (const nodeId of position.retryFailed()) state.clearError(nodeId);
     for (const [nodeId, waits] of [...state.awaiting]) deliver(position, state, nodeId, waits);
+    letGo(state, position);
     return this.next.run(traverser, executorFactory, state, services);
   }
 }

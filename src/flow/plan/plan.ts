@@ -35,6 +35,7 @@ export class Plan {
   readonly awaited: Int32Array;
   /** 1 for a node whose join strategy is `any`. */
   readonly joinsAny: Uint8Array;
+  readonly hasJoinOfAny: boolean;
   /** The fallback of each node, -1 for none. */
   readonly fallbackOf: Int32Array;
   /** For each fallback, the nodes that it stands in for. */
@@ -77,6 +78,7 @@ export class Plan {
     this.#isPlain = parts.isPlain;
     this.#outgoing = new Array(graph.nodes.length);
     this.joinsAny = Uint8Array.from(graph.nodes, ({ config }) => (config?.joinStrategy === 'any' ? 1 : 0));
+    this.hasJoinOfAny = this.joinsAny.includes(1);
     this.starts = starts;
     this.loopOf = loopOf;
     this.backOf = backOf;

@@ -18,6 +18,7 @@ import {
   taken,
 } from './marks.js';
 import type { NextNode, Outgoing, Plan } from './plan.js';
+import { superfluous } from './superfluous.js';
 
 /**
  * Where a run is in its plan. It knows nothing of what nodes do; it is told how they ended, and says which are ready.
@@ -26,6 +27,7 @@ import type { NextNode, Outgoing, Plan } from './plan.js';
  *        │                 ▲       ├─► awaiting ─► ready
  *        └─► skipped       └───────┼─► recovering ─► completed (its fallback stands in for it)
  *                                  └─► failed
+ *     awaiting ─► skipped (the joins that it leads to run without it)
  *
  * An arc is open until it is taken or refused. A node is ready by its join strategy once arcs are taken, and is skipped
  * when all its arcs are refused; then its own arcs are refused. The same told twice changes nothing.
@@ -40,6 +42,10 @@ export class Position {
   /** Work that a change brings about, done in a loop and not by recursion: a chain of skips may be any number long. */
   readonly #toSkip: number[] = [];
   readonly #ended: number[] = [];
+  /** Where something may wait that nobody needs any more: what has changed since that was looked at. */
+  #changed: number[] = [];
+  /** Whether anything has waited in a plan in which such a wait may become needless. */
+  #mayLetGo = false;
 
   constructor(
     readonly plan: Plan,
@@ -158,6 +164,24 @@ export class Position {
   /** A node waits for something outside. */
   await(node: number): void {
     this.#marks.status[node] = awaiting;
+    this.#mayLetGo = this.plan.hasJoinOfAny;
+    this.#note(node);
+  }
+
+  /** Skips what waits for joins alone that run without it. @returns the nodes that wait no more */
+  letGo(): readonly number[] {
+    const released: number[] = [];
+    while (this.#changed.length > 0) {
+      const changed = this.#changed;
+      this.#changed = [];
+      for (const node of superfluous(this.plan, this.#marks, changed)) {
+        this.#marks.status[node] = pending;
+        this.#toSkip.push(node);
+        released.push(node);
+      }
+      this.#carryOn();
+    }
+    return released;
   }
 
   /** What a node waited for has come, or it is to be tried again. */
@@ -222,7 +246,12 @@ export class Position {
     this.#marks.restore(saved);
     for (const [node, status] of this.#marks.status.entries()) {
       if (status === ready || status === running) this.retry(node);
+      else if (status === awaiting) this.await(node);
     }
+  }
+
+  #note(node: number): void {
+    if (this.#mayLetGo) this.#changed.push(node);
   }
 
   #first(node: number): number {
@@ -236,6 +265,7 @@ export class Position {
   #makeReady(node: number): void {
     if (this.#marks.visits !== undefined) add(this.#marks.visits, node, 1);
     this.retry(node);
+    this.#note(node);
   }
 
   #takeArc(arc: number): void {
@@ -251,6 +281,7 @@ export class Position {
   #refuse(arc: number): void {
     if (this.#marks.arcs[arc] !== open) return;
     this.#marks.arcs[arc] = refused;
+    this.#note(this.plan.arcTarget[arc] as number);
     this.#arrive(this.plan.arcTarget[arc] as number);
   }
 
