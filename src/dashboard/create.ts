@@ -3,7 +3,7 @@ import { EngineError } from '../distributed/index.js';
 import { actionsOn } from './actions.js';
 import { Assets } from './assets.js';
 import { builtPage } from './built-page.js';
-import type { Dashboard, DashboardOptions } from './dashboard.js';
+import type { Client, Dashboard, DashboardOptions } from './dashboard.js';
 import { filesIn } from './folder.js';
 import { bodyOf } from './http/body.js';
 import { Guard } from './http/guard.js';
@@ -59,15 +59,21 @@ class WebDashboard implements Dashboard {
     const redactor = redactorOf(options.redact);
     const watched = { distributed, loops, redactor, clock: new EngineClock(), title, hasActions: actions };
     this.#watched = watched;
-    this.#guard = new Guard({ token, actions, protectReads, origins: origins.map(originOf) });
+    this.#guard = new Guard({
+      token,
+      actions,
+      protectReads,
+      origins: origins.map(originOf),
+      basePath: this.basePath,
+    });
     this.#assets = new Assets(assets === undefined ? builtPage : () => filesIn(assets));
     this.#streams = new Streams(watched, this.#onError);
     this.#router = new Router({ ...viewsOf(watched, this.#streams), ...actionsOn(watched, this.#onError) });
   }
 
   /** A field, so that it can be handed on by itself. */
-  readonly fetch = async (request: Request): Promise<Response> => {
-    const response = await this.#answer(request).catch((error) => problem(this.#refusalOf(error)));
+  readonly fetch = async (request: Request, client: Client = {}): Promise<Response> => {
+    const response = await this.#answer(request, client).catch((error) => problem(this.#refusalOf(error)));
     return request.method === 'HEAD' ? headOf(response) : response;
   };
 
@@ -76,24 +82,27 @@ class WebDashboard implements Dashboard {
     this.#streams.close();
   }
 
-  async #answer(request: Request): Promise<Response> {
+  async #answer(request: Request, client: Client): Promise<Response> {
     if (this.#isClosed) throw new Refusal('unavailable', 'the dashboard was closed');
     const { pathname, search } = new URL(request.url);
     if (pathname === this.basePath) return toFolder(pathname, search);
     const path = this.#pathIn(pathname);
     return path === 'api' || path.startsWith('api/')
-      ? this.#answerApi(request, path)
+      ? this.#answerApi(request, path, client)
       : this.#assets.answer(request, path);
   }
 
-  async #answerApi(request: Request, path: string): Promise<Response> {
+  async #answerApi(request: Request, path: string, client: Client): Promise<Response> {
     const { isChange, params, answer } = this.#router.match(request.method, path);
-    if (isChange) await this.#guard.admitChange(request);
-    else await this.#guard.admitRead(request);
+    const admission = await (isChange
+      ? this.#guard.admitChange(request, client)
+      : this.#guard.admitRead(request, client));
     const body = isChange ? await bodyOf(request) : undefined;
     const { searchParams: query } = new URL(request.url);
     const answered = await answer({ request, params, query, body });
-    return answered instanceof Response ? answered : json(answered);
+    if (!(answered instanceof Response)) return json(answered, { headers: admission });
+    for (const [name, value] of Object.entries(admission)) answered.headers.set(name, value);
+    return answered;
   }
 
   /** Relative to where it is mounted. Who mounts it may have taken that away already. */

@@ -37,9 +37,16 @@ export interface DashboardOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
+/** Sender of a request. */
+export interface Client {
+  /** IP address that the request came from. Default: not known; wrong tokens of all such clients are counted together. */
+  readonly address?: string | undefined;
+}
+
 /** A web handler: `(request) => dashboard.fetch(request)` in anything that speaks the Fetch API. */
 export interface Dashboard {
-  readonly fetch: (request: Request) => Promise<Response>;
+  /** @param client - whose wrong tokens are answered one after another. `nodeListener` gives it. Default: not known */
+  readonly fetch: (request: Request, client?: Client) => Promise<Response>;
   readonly token: string;
   /** Path that it is mounted at, without a `/` at its end: empty for the root. */
   readonly basePath: string;

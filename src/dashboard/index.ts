@@ -21,7 +21,7 @@ export type {
   WorkerView,
 } from './api.js';
 export { createDashboard } from './create.js';
-export type { Dashboard, DashboardOptions } from './dashboard.js';
+export type { Client, Dashboard, DashboardOptions } from './dashboard.js';
 export { ListenError } from './errors.js';
 export { nodeListener } from './node.js';
 export { type Redactor, redactorOf } from './redaction/redactor.js';

@@ -44,7 +44,7 @@ async function answer({ fetch }: Mounted, asked: Request, request: MountedReques
   const { baseUrl = '', originalUrl = '' } = request;
   const [path = ''] = originalUrl.split('?', 1);
   const response = await (baseUrl === '' || path !== baseUrl
-    ? fetch(asked)
+    ? fetch(asked, { address: request.socket.remoteAddress })
     : toFolder(path, originalUrl.slice(path.length)));
   await asked.body?.cancel().catch(() => undefined);
   return response;

@@ -85,8 +85,8 @@ async function close(server: Server, dashboard: Dashboard): Promise<void> {
  * what listens here. Its requests say that name.
  */
 function forHosts(isExpected: (host: string) => boolean, { fetch }: Dashboard): Dashboard['fetch'] {
-  return async (request) => {
-    if (isExpected(request.headers.get('host')?.toLowerCase() ?? '')) return fetch(request);
+  return async (request, client) => {
+    if (isExpected(request.headers.get('host')?.toLowerCase() ?? '')) return fetch(request, client);
     return problem(
       new Refusal('forbidden', 'this dashboard is not known by the name that the request says as its host'),
     );

@@ -192,6 +192,48 @@ describe('a request that changes something', () => {
   });
 });
 
+describe('wrong tokens', () => {
+  it('are answered one after another, however many come at the same time', async () => {
+    const { dashboard } = dashboardOf({ distributed: distributed(), protectReads: true });
+    const ask = async (given: string, address?: string, headers: Record<string, string> = {}) => {
+      const init = { headers: { authorization: `Bearer ${given}`, ...headers } };
+      return dashboard.fetch(new Request('http://ops.test/api/overview', init), { address });
+    };
+    const known = await ask(token, '10.0.0.1');
+    const ticket = (known.headers.get('set-cookie') ?? '').split(';')[0] as string;
+    expect(known.headers.get('set-cookie')).toMatch(/; HttpOnly; SameSite=Strict$/);
+    const begin = performance.now();
+    const guesses = Array.from({ length: 1_200 }, (_, index) => ask(`guess-${index}`, '10.0.0.1'));
+    // Who guesses is not told, who has the token is not kept out: from another address, or in a browser that had it before.
+    expect((await ask(token, '10.0.0.1')).status).toBe(429);
+    expect((await ask(token, '10.0.0.2')).status).toBe(200);
+    expect((await ask(token, undefined)).status).toBe(200);
+    expect((await ask(token, '10.0.0.1', { cookie: `a=b; ${ticket}` })).status).toBe(200);
+    expect((await ask(token, '10.0.0.1', { cookie: `${ticket}x` })).status).toBe(429);
+    expect((await ask(token, '10.0.0.1', { cookie: 'orchestrator-ticket=a.b' })).status).toBe(429);
+    expect(performance.now() - begin).toBeLessThan(2_000);
+    const first = await Promise.race(guesses.slice(0, 16));
+    expect(first.status).toBe(401);
+    expect((await ask(token, '10.0.0.1')).status).toBe(200);
+    const statuses = (await Promise.all(guesses)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 401)).toHaveLength(16);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(1_184);
+    expect(performance.now() - begin).toBeGreaterThan(3_500);
+  });
+
+  it('are counted by networks in IPv6', async () => {
+    const { dashboard } = dashboardOf({ distributed: distributed(), protectReads: true });
+    const ask = (address: string) => {
+      const init = { headers: { authorization: 'Bearer wrong' } };
+      return dashboard.fetch(new Request('http://ops.test/api/overview', init), { address });
+    };
+    const guesses = Array.from({ length: 16 }, (_, index) => ask(`2001:db8::${index + 1}`));
+    expect((await ask('2001:db8:0:0:7::1')).status).toBe(429);
+    expect((await Promise.race([ask('2001:db8:0:1::1'), ...guesses])).status).toBe(401);
+    await Promise.all(guesses);
+  });
+});
+
 describe('reading', () => {
   it.each<[status: number, headers: Record<string, string>]>([
     [200, {}],

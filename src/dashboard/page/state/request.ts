@@ -22,7 +22,7 @@ export async function post<Answer>(path: string, body: object = {}): Promise<Ans
   return (await ask(path, { method: 'POST', headers, body: JSON.stringify(body) })) as Answer;
 }
 
-export function authorization(): Record<string, string> {
+function authorization(): Record<string, string> {
   return token.value === undefined ? {} : { authorization: `Bearer ${token.value}` };
 }
 
