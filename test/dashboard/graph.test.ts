@@ -19,23 +19,39 @@ function chainOf(length: number): Graph {
   return { nodes, edges: nodes.slice(1).map(({ id }, index) => edge(`step ${index}`, id)) };
 }
 
+interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Whether two boxes do not cover each other. */
+function isBeside(one: Box, other: Box): boolean {
+  return (
+    Math.abs(one.x - other.x) >= (one.width + other.width) / 2 ||
+    Math.abs(one.y - other.y) >= (one.height + other.height) / 2
+  );
+}
+
 describe('the layout of a graph', () => {
   it('puts nodes where none covers another', () => {
     const wide: Graph = {
       nodes: Array.from({ length: 60 }, (_, index) => ({ id: `n${index}`, kind: 'function' })),
       edges: Array.from({ length: 59 }, (_, index) => edge(`n${Math.floor(index / 4)}`, `n${index + 1}`)),
     };
-    for (const graph of [chainOf(5), chainOf(80), wide]) {
+    const lanes: Graph = {
+      nodes: Array.from({ length: 700 }, (_, index) => ({ id: `n${index}`, kind: 'function' })),
+      edges: Array.from({ length: 693 }, (_, index) => edge(`n${index}`, `n${index + 7}`)),
+    };
+    for (const graph of [chainOf(5), chainOf(80), wide, lanes]) {
       const { nodes, width, height } = layoutOf(graph);
       for (const [index, one] of nodes.entries()) {
         expect(one.x - one.width / 2).toBeGreaterThanOrEqual(0);
         expect(one.x + one.width / 2).toBeLessThanOrEqual(width);
         expect(one.y + one.height / 2).toBeLessThanOrEqual(height);
         for (const other of nodes.slice(index + 1)) {
-          const isApart =
-            Math.abs(one.x - other.x) >= (one.width + other.width) / 2 ||
-            Math.abs(one.y - other.y) >= (one.height + other.height) / 2;
-          expect(isApart, `${one.id} and ${other.id}`).toBe(true);
+          if (!isBeside(one, other)) expect.fail(`${one.id} covers ${other.id}`);
         }
       }
     }
@@ -67,6 +83,46 @@ describe('the layout of a graph', () => {
     const ids = ['', '__proto__', 'constructor', 'n0', '\u0000', '\ud800', ...Object.values(hostile)];
     const { nodes } = layoutOf({ nodes: ids.map((id) => ({ id, kind: 'function' })), edges: [edge('', '__proto__')] });
     expect(nodes.map(({ id }) => id)).toEqual(ids);
+  });
+
+  it('puts what runs beside each other in the order of the flow', () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const nodes = ['split', ...names, 'merge'].map((id) => ({ id, kind: 'function' }));
+    const edges = names.flatMap((name) => [edge('split', name), edge(name, 'merge')]);
+    for (const room of [
+      { width: 1_200, height: 700 },
+      { width: 1_200, height: 300 },
+    ]) {
+      const placed = layoutOf({ nodes, edges }, { room }).nodes.filter(({ id }) => names.includes(id));
+      const along = new Set(placed.map(({ x }) => x)).size === 1 ? 'y' : 'x';
+      const sorted = [...placed].sort((one, other) => one[along] - other[along]);
+      expect(sorted.map(({ id }) => id)).toEqual(names);
+    }
+  });
+
+  it('takes graphs of any size and depth', () => {
+    const long = chainOf(6_000);
+    const ring = { ...chainOf(3_000), edges: [...chainOf(3_000).edges, edge('step 2999', 'step 0', 'again')] };
+    const [first, ...rest] = chainOf(8_001).nodes;
+    const wide = { nodes: [first, ...rest] as Graph['nodes'], edges: rest.map(({ id }) => edge('step 0', id, id)) };
+    const apart = { ...chainOf(2_000), edges: [edge('step 5', 'step 5'), edge('step 7', 'step 6')] };
+    for (const graph of [long, ring, wide, apart]) {
+      const { nodes, edges, width, height } = layoutOf(graph);
+      expect(new Set(nodes.map(({ x, y }) => `${x} ${y}`)).size).toBe(graph.nodes.length);
+      for (const { x, y, width: w, height: h } of nodes) {
+        expect(x - w / 2).toBeGreaterThanOrEqual(0);
+        expect(y - h / 2).toBeGreaterThanOrEqual(0);
+        expect(x + w / 2).toBeLessThanOrEqual(width);
+        expect(y + h / 2).toBeLessThanOrEqual(height);
+      }
+      expect(edges).toHaveLength(graph.edges.length);
+      for (const { path } of edges) expect(path).toMatch(/^M[\d. -]+[LQ]/);
+    }
+    const { nodes, edges } = layoutOf(wide, { room: { width: 5_000, height: 400 } });
+    expect(nodes.every((node, index) => index < 2 || isBeside(node, nodes[index - 1] as (typeof nodes)[number]))).toBe(
+      true,
+    );
+    expect(edges[0]?.label?.text).toBe('step 1');
   });
 
   it('has no size without nodes', () => {

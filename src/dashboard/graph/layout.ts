@@ -1,6 +1,8 @@
-import { Graph as LayeredGraph, layout } from '@dagrejs/dagre';
 import type { EdgeView } from '../api.js';
+import type { Arrangement, Point, Sketch } from './arrangement.js';
+import { arrangedByDagre } from './dagre.js';
 import type { Graph } from './graph.js';
+import { arrangedInLayers } from './layers.js';
 import { shortened, visible, widthOf } from './text.js';
 
 /** Where everything is, in pixels from the top left corner. */
@@ -41,59 +43,72 @@ export interface LayoutOptions {
 
 /** From here on nodes have one line only. */
 const manyNodes = 48;
-const margin = 16;
 export const fontSize = 13;
 export const labelSize = 11;
 
-interface Point {
-  readonly x: number;
-  readonly y: number;
-}
+/** From here on crossings are not looked for: that takes long, and ever deeper recursion. */
+const tooMany = 600;
 
 /** Places the nodes in layers, so that edges lead one way. Edges from or to nodes that are not there are left out. */
 export function layoutOf(graph: Graph, { room = { width: 960, height: 480 } }: LayoutOptions = {}): Layout {
   const isDense = graph.nodes.length > manyNodes;
-  const sizes = new Map(graph.nodes.map(({ id }) => [id, sizeOf(id, isDense)]));
-  const edges = graph.edges.filter(({ source, target }) => sizes.has(source) && sizes.has(target));
-  const layered = new LayeredGraph({ multigraph: true });
-  layered.setGraph({
-    rankdir: directionOf(graph, edges, room, isDense),
-    nodesep: isDense ? 10 : 24,
-    ranksep: isDense ? 36 : 52,
-    edgesep: 12,
-    marginx: margin,
-    marginy: margin,
-    ranker: isDense ? 'tight-tree' : 'network-simplex',
-  });
-  // Ids are any text; in there they could be read as something else.
-  const keys = new Map(graph.nodes.map(({ id }, index) => [id, `n${index}`]));
-  const keyOf = (id: string) => keys.get(id) ?? '';
-  for (const [id, { width, height }] of sizes) layered.setNode(keyOf(id), { width, height });
-  for (const [index, edge] of edges.entries()) {
-    layered.setEdge(keyOf(edge.source), keyOf(edge.target), { ...labelBox(edge), labelpos: 'c' }, `e${index}`);
-  }
-  layout(layered);
-  const { width = 0, height = 0 } = layered.graph() as { width?: number; height?: number };
-  return {
-    width: Number.isFinite(width) ? width : 0,
-    height: Number.isFinite(height) ? height : 0,
+  const keys = new Map(graph.nodes.map(({ id }, index) => [id, index]));
+  const edges = graph.edges.filter(({ source, target }) => keys.has(source) && keys.has(target));
+  const nodes = graph.nodes.map(({ id }) => ({ id, ...sizeOf(id, isDense) }));
+  const direction = directionOf(graph, edges, room, isDense);
+  const sketch: Sketch = {
+    sizes: nodes,
+    edges: edges.map((edge) => ({
+      source: keys.get(edge.source) as number,
+      target: keys.get(edge.target) as number,
+      label: labelBox(edge),
+    })),
+    direction,
     isDense,
-    nodes: [...sizes].map(([id, size]) => ({ id, ...size, ...pointOf(layered.node(keyOf(id))) })),
-    edges: edges.map((edge, index) => {
-      const name = `e${index}`;
-      return placed(name, edge, layered.edge(keyOf(edge.source), keyOf(edge.target), name) as PlacedByLayout);
-    }),
+  };
+  const arranged = nodes.length > tooMany ? arrangedInLayers(sketch) : inOrder(arrangedByDagre(sketch), direction);
+  return {
+    width: arranged.width,
+    height: arranged.height,
+    isDense,
+    nodes: nodes.map((node, index) => ({ ...node, ...(arranged.nodes[index] as Point) })),
+    edges: edges.map((edge, index) => placed(`e${index}`, edge, arranged.edges[index] as Arrangement['edges'][number])),
   };
 }
 
-interface PlacedByLayout extends Partial<Point> {
-  readonly points: readonly Point[];
+/** Mirrors an arrangement in which most nodes that stand beside each other do so against the order of the flow. */
+function inOrder(arranged: Arrangement, direction: Sketch['direction']): Arrangement {
+  const [along, across] = direction === 'LR' ? (['x', 'y'] as const) : (['y', 'x'] as const);
+  const last = new Map<number, number>();
+  let balance = 0;
+  for (const node of arranged.nodes) {
+    const layer = Math.round(node[along]);
+    const before = last.get(layer);
+    if (before !== undefined) balance += Math.sign(node[across] - before);
+    last.set(layer, node[across]);
+  }
+  if (balance >= 0) return arranged;
+  const extent = direction === 'LR' ? arranged.height : arranged.width;
+  const mirrored = (point: Point): Point => ({ ...point, [across]: extent - point[across] });
+  return {
+    ...arranged,
+    nodes: arranged.nodes.map(mirrored),
+    edges: arranged.edges.map(({ points, label }) => ({
+      points: points.map(mirrored),
+      ...(label && { label: mirrored(label) }),
+    })),
+  };
 }
 
-function placed(key: string, edge: EdgeView, { points, x, y }: PlacedByLayout): PlacedEdge {
+function placed(key: string, edge: EdgeView, { points, label }: Arrangement['edges'][number]): PlacedEdge {
   const text = labelOf(edge);
-  const hasLabel = text !== undefined && x !== undefined && y !== undefined;
-  return { key, edge, path: pathOf(points), ...(hasLabel ? { label: { text, x, y, width: labelWidth(text) } } : {}) };
+  const hasLabel = text !== undefined && label !== undefined;
+  return {
+    key,
+    edge,
+    path: pathOf(points),
+    ...(hasLabel ? { label: { text, ...label, width: labelWidth(text) } } : {}),
+  };
 }
 
 function sizeOf(id: string, isDense: boolean) {
@@ -136,7 +151,9 @@ function extentOf({ nodes }: Graph, edges: readonly EdgeView[]): { readonly laye
   const targets = new Map<string, string[]>();
   const incoming = new Map(nodes.map(({ id }) => [id, 0]));
   for (const { source, target } of edges) {
-    targets.set(source, [...(targets.get(source) ?? []), target]);
+    const known = targets.get(source);
+    if (known === undefined) targets.set(source, [target]);
+    else known.push(target);
     incoming.set(target, (incoming.get(target) ?? 0) + 1);
   }
   const starts = nodes.filter(({ id }) => incoming.get(id) === 0);
@@ -148,7 +165,10 @@ function extentOf({ nodes }: Graph, edges: readonly EdgeView[]): { readonly laye
   }
   const counts = new Map<number, number>();
   for (const depth of layerOf.values()) counts.set(depth, (counts.get(depth) ?? 0) + 1);
-  return { layers: Math.max(1, counts.size), breadth: Math.max(1, ...counts.values()) };
+  return {
+    layers: Math.max(1, counts.size),
+    breadth: [...counts.values()].reduce((most, count) => Math.max(most, count), 1),
+  };
 }
 
 /** A smooth curve through the points: straight at both ends, so that arrowheads sit right. */
@@ -166,10 +186,6 @@ function pathOf(points: readonly Point[]): string {
 
 function middle(one: Point, other: Point): Point {
   return { x: (one.x + other.x) / 2, y: (one.y + other.y) / 2 };
-}
-
-function pointOf({ x = 0, y = 0 }: Partial<Point>): Point {
-  return { x, y };
 }
 
 function at({ x, y }: Point): string {
