@@ -89,6 +89,7 @@ export interface RunSummary {
   readonly updatedAt: number;
   readonly finishedAt?: number;
   readonly deadline?: number;
+  /** At most 1,000 characters in a list, 20,000 in `RunDetail`. */
   readonly error?: string;
 }
 
@@ -99,11 +100,12 @@ export interface RunsPage {
 }
 
 /**
- * How a node stands: it was not reached, waits in the queue, is executed, will be tried again, waits for something
+ * How a node stands: `pending`: its turn has not come; `unreached`: the run was over before its turn. Else it waits in the queue, is executed, will be tried again, waits for something
  * outside, or has ended; `recovered`: a fallback stood in for it; `cut`: the run was over before it was.
  */
 export type NodeStatus =
   | 'pending'
+  | 'unreached'
   | 'queued'
   | 'running'
   | 'retrying'
@@ -119,12 +121,14 @@ export interface NodeView {
   /** `function`, or what is built in: `subflow`, `batch`, `wait`, `sleep`. */
   readonly kind: string;
   readonly status: NodeStatus;
-  /** Executions so far. */
+  /** Executions so far. A wait and what ends it are one. */
   readonly attempts: number;
-  /** Sum of their durations. */
+  /** Sum of their durations, and of the waits that are over. */
   readonly duration: number;
   /** The event that it waits for. */
   readonly event?: string;
+  /** Since when it waits. */
+  readonly since?: number;
   /** When its waiting ends by itself. */
   readonly until?: number;
   readonly output?: ValueView;
@@ -146,7 +150,7 @@ export interface AttemptView {
   readonly attempt: number;
   readonly status: 'running' | 'completed' | 'failed' | 'retrying' | 'awaiting';
   readonly startedAt: number;
-  /** Missing while it runs. */
+  /** For `awaiting` until the wait was over. Missing while it runs or waits. */
   readonly duration?: number;
   readonly workerId?: string;
   readonly error?: ErrorView;

@@ -15,6 +15,7 @@ import { eventually } from '../distributed/servers/eventually.js';
 import { deferred } from '../support.js';
 import { afterwards, dashboardOf } from './setup.js';
 
+const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const signal = () => AbortSignal.timeout(10_000);
 const byId = (detail: RunDetail) => new Map((detail.graph?.nodes ?? []).map((node) => [node.id, node] as const));
 const statusesOf = (detail: RunDetail) =>
@@ -291,9 +292,62 @@ describe('a run', () => {
     await eventually(async () => byId(await get<RunDetail>(address)).get('busy')?.status === 'cut');
     const over = await get<RunDetail>(address);
     expect(over.run).toMatchObject({ status: 'cancelled', error: 'enough, token=[redacted]' });
-    expect(statusesOf(over)).toEqual({ ...expected, busy: 'cut', again: 'cut', waiting: 'completed', sleeping: 'cut' });
+    const ends = { busy: 'cut', again: 'cut', waiting: 'completed', sleeping: 'cut', later: 'unreached' };
+    expect(statusesOf(over)).toEqual({ ...expected, ...ends });
     expect(over.awaiting).toEqual([]);
     gate.resolve();
+  });
+
+  it('shows since when nodes wait, and how long they did', async () => {
+    const flow = new Flow('f')
+      .wait('ask', { event: 'answer' })
+      .sleep('rest', { duration: 60_000 })
+      .wait('other', { event: 'never' })
+      .edge('ask', 'rest');
+    const { orchestrator } = await fleetOf(flow);
+    const { get } = dashboardOf({ distributed: orchestrator });
+    const runId = await orchestrator.startRun();
+    const address = `/api/runs/${runId}`;
+    const reaches = (id: string, status: string) =>
+      eventually(async () => byId(await get<RunDetail>(address)).get(id)?.status === status);
+    await reaches('ask', 'awaiting');
+    await reaches('other', 'awaiting');
+    const begin = await get<RunDetail>(address);
+    const { since, attempts } = byId(begin).get('ask') as NodeView;
+    expect([attempts, Math.abs((since as number) - begin.time) < 5_000]).toEqual([1, true]);
+    expect(begin.attempts.every(({ status, duration }) => status === 'awaiting' && duration === undefined)).toBe(true);
+    await wait(1_000);
+    await orchestrator.signal(runId, 'answer', 1);
+    await reaches('rest', 'awaiting');
+    const later = await get<RunDetail>(address);
+    const ask = byId(later).get('ask') as NodeView;
+    expect([ask.status, ask.attempts, ask.since]).toEqual(['completed', 1, undefined]);
+    expect(ask.duration).toBeGreaterThan(900);
+    await orchestrator.cancel(runId);
+    const over = await get<RunDetail>(address);
+    expect(byId(over).get('other')?.duration).toBeGreaterThan(900);
+    const waits = over.attempts.filter(({ status }) => status === 'awaiting');
+    expect(waits.map(({ nodeId }) => nodeId).sort()).toEqual(['ask', 'other', 'rest']);
+    for (const { startedAt, duration } of waits) {
+      expect(startedAt + (duration as number)).toBeLessThanOrEqual(over.run.finishedAt as number);
+    }
+  });
+
+  it('is listed with the begin of a long reason, however long that is', async () => {
+    const { orchestrator } = await fleetOf(
+      new Flow('f').node('a', () => 1),
+      { workers: 0 },
+    );
+    const { get } = dashboardOf({ distributed: orchestrator });
+    const runId = await orchestrator.startRun();
+    const error = `token=hunter2 ${'long '.repeat(12_000)}`;
+    const run = { ...(await orchestrator.run(runId)), error };
+    orchestrator.listRuns = async () => ({ runs: [run], cursor: undefined });
+    orchestrator.run = async () => run;
+    const { runs } = await get<RunsPage>('/api/runs');
+    expect(runs[0]?.error).toMatch(/^token=\[redacted\] (long )+.*…$/);
+    expect(runs[0]?.error?.length).toBe(1_000);
+    expect((await get<RunDetail>(`/api/runs/${runId}`)).run.error?.length).toBe(20_000);
   });
 
   it('shows what waits in the queue, what is on hold, and what is put aside', async () => {
@@ -336,7 +390,7 @@ describe('a run', () => {
     } satisfies Partial<NodeView>);
     expect(detail.awaiting).toEqual(['answer']);
     await orchestrator.cancel(runId);
-    expect(statusesOf(await get(`/api/runs/${runId}`))).toEqual({ sub: 'cut', end: 'pending' });
+    expect(statusesOf(await get(`/api/runs/${runId}`))).toEqual({ sub: 'cut', end: 'unreached' });
   });
 
   it('is shown without its graph where nobody knows that', async () => {

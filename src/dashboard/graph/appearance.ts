@@ -40,6 +40,7 @@ export const tones: Readonly<Record<Tone, { readonly light: Shade; readonly dark
 
 export const toneOf: Readonly<Record<NodeStatus, Tone>> = {
   pending: 'grey',
+  unreached: 'grey',
   queued: 'slate',
   running: 'blue',
   retrying: 'orange',
@@ -51,9 +52,15 @@ export const toneOf: Readonly<Record<NodeStatus, Tone>> = {
   cut: 'plum',
 };
 
+/** A status in words. */
+export function wordOf(status: string): string {
+  return status === 'unreached' ? 'not reached' : status;
+}
+
 /** A sign, as strokes in a square of 16. */
 export type Sign =
   | 'ring'
+  | 'dash'
   | 'dots'
   | 'arc'
   | 'again'
@@ -69,6 +76,7 @@ export type Sign =
   | 'square';
 
 export const signs: Readonly<Record<Sign, string>> = {
+  dash: 'M3.5 8h9',
   ring: 'M8 2.5a5.5 5.5 0 1 1 0 11a5.5 5.5 0 0 1 0-11',
   dots: 'M3.5 8h.01M8 8h.01M12.5 8h.01',
   arc: 'M8 2.5A5.5 5.5 0 1 1 2.5 8',
@@ -87,6 +95,7 @@ export const signs: Readonly<Record<Sign, string>> = {
 
 export const signOf: Readonly<Record<NodeStatus, Sign>> = {
   pending: 'ring',
+  unreached: 'dash',
   queued: 'dots',
   running: 'arc',
   retrying: 'again',

@@ -1,4 +1,4 @@
-import { signOf, signs, toneOf, tones } from './appearance.js';
+import { signOf, signs, toneOf, tones, wordOf } from './appearance.js';
 import type { Graph } from './graph.js';
 import { fontSize, type Layout, labelSize, layoutOf, type PlacedEdge, type PlacedNode } from './layout.js';
 import { visible } from './text.js';
@@ -52,9 +52,12 @@ function drawNode(placed: PlacedNode, { id, kind, status }: Graph['nodes'][numbe
   const { tint, solid, ink: strong } = status === undefined ? plain : tones[toneOf[status]].light;
   const left = x - width / 2;
   const top = y - height / 2;
-  const below = [status, kind === 'function' ? undefined : kind].filter((part) => part !== undefined).join(' · ');
+  const below = [status && wordOf(status), kind === 'function' ? undefined : kind]
+    .filter((part) => part !== undefined)
+    .join(' · ');
   const hasSecondLine = !isDense && below !== '';
-  const dash = status === 'skipped' || status === 'pending' ? ' stroke-dasharray="4 3"' : '';
+  const isIdle = status === 'skipped' || status === 'pending' || status === 'unreached';
+  const dash = isIdle ? ' stroke-dasharray="4 3"' : '';
   return [
     `<g><title>${escaped(visible(below === '' ? id : `${id} (${below})`))}</title>`,
     `<rect x="${left}" y="${top}" width="${width}" height="${height}" rx="8" fill="${tint}" stroke="${solid}" stroke-width="1.5"${dash}/>`,

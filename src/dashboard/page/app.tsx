@@ -1,10 +1,11 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { visible } from '../graph/text.js';
 import { Dialogs } from './dialogs/dialogs.js';
 import { Empty } from './parts/states.js';
 import { Toasts } from './parts/toasts.js';
 import { Header } from './shell/header.js';
 import { Unlock } from './shell/unlock-page.js';
+import { focusContent } from './state/focus.js';
 import { connection, overview } from './state/live.js';
 import { hrefOf, type Route, route } from './state/route.js';
 import { useStore } from './state/store.js';
@@ -23,6 +24,14 @@ export function App() {
   useEffect(() => {
     document.title = `${titleOf(place)} · ${title ?? 'Dashboard'}`;
   }, [place, title]);
+  const shown = useRef(place);
+  useEffect(() => {
+    const { view, runId } = shown.current;
+    shown.current = place;
+    if (view === place.view && runId === place.runId) return;
+    if (place.runId !== undefined) scrollTo({ top: 0 });
+    focusContent();
+  }, [place]);
   useEffect(() => watchRun(place.view === 'runs' ? place.runId : undefined), [place]);
   return (
     <>
@@ -30,7 +39,7 @@ export function App() {
         Skip to content
       </button>
       <Header place={place} />
-      <main id="main" class="main" tabIndex={-1}>
+      <main id="main" class="main" tabIndex={-1} aria-label={titleOf(place)}>
         {isLocked ? <Unlock /> : <View place={place} />}
       </main>
       <Dialogs />

@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { App } from './app.js';
 import { applyColours } from './parts/looks.js';
+import { keepFocus } from './state/focus.js';
 import { followAddress } from './state/route.js';
 import { openSession } from './state/session.js';
 import { listenToKeys } from './state/shortcuts.js';
@@ -11,6 +12,7 @@ applyColours();
 openSession();
 followAddress();
 listenToKeys();
+keepFocus();
 openStream();
 
 const root = document.getElementById('page');

@@ -3,9 +3,6 @@ import type { AttemptView, RunDetail } from '../api.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { errorView } from '../redaction/views.js';
 
-/** How many are shown. */
-const most = 1_000;
-
 type FailureView = RunDetail['errors'][number];
 
 /** What has gone wrong, with what was thrown. */
@@ -21,22 +18,28 @@ export function failureViews(errors: readonly RunError[], redactor: Redactor): F
   }));
 }
 
-/**
- * Executions of nodes in order of their begin: those that have ended, and those that are under way.
- *
- * @param now - when those have begun of which nobody has said it: they are under way for less than a moment
- */
+interface Known {
+  readonly pending: readonly PendingWork[];
+  readonly failures: readonly FailureView[];
+  /** When those have begun of which nobody has said it: they are under way for less than a moment. */
+  readonly now: number;
+  readonly finishedAt: number | undefined;
+}
+
+/** Executions of nodes in order of their begin: those that have ended, and those that are under way. */
 export function attemptViews(
   { steps }: RunMetrics,
-  pending: readonly PendingWork[],
-  failures: readonly FailureView[],
-  now: number,
-): AttemptView[] {
+  { pending, failures, now, finishedAt }: Known,
+): readonly AttemptView[] {
   const errors = new Map(failures.map((failure) => [keyOf(failure), failure.error]));
+  const ends = waitEnds(steps, finishedAt);
   const ended = steps.map((step): AttemptView => {
-    const { nodeId, visit, attempt, status, workerId, time, duration } = step;
+    const { nodeId, visit, attempt, status, workerId, time } = step;
     const error = errors.get(keyOf(step));
-    return { nodeId, visit, attempt, status, startedAt: time - duration, duration, workerId, ...(error && { error }) };
+    const startedAt = time - step.duration;
+    const end = status === 'awaiting' ? ends.get(step) : time;
+    const took = end === undefined ? {} : { duration: end - startedAt };
+    return { nodeId, visit, attempt, status, startedAt, ...took, workerId, ...(error && { error }) };
   });
   const running = pending
     // The timer of a node that waits is in the queue too, and is no attempt.
@@ -44,7 +47,24 @@ export function attemptViews(
     .map(({ nodeId, visit, attempt, workerId, startedAt = now }): AttemptView => {
       return { nodeId, visit, attempt, status: 'running', startedAt, ...(workerId === undefined ? {} : { workerId }) };
     });
-  return [...ended, ...running].sort((one, other) => one.startedAt - other.startedAt).slice(-most);
+  return [...ended, ...running].sort((one, other) => one.startedAt - other.startedAt);
+}
+
+type Step = RunMetrics['steps'][number];
+
+/** When waits were over: with the next step of their node, else with the run. */
+function waitEnds(steps: readonly Step[], finishedAt: number | undefined): ReadonlyMap<Step, number | undefined> {
+  const ends = new Map<Step, number | undefined>();
+  const waiting = new Map<string, Step>();
+  for (const step of steps) {
+    const before = waiting.get(step.nodeId);
+    if (before !== undefined) ends.set(before, step.time - step.duration);
+    waiting.delete(step.nodeId);
+    if (step.status !== 'awaiting') continue;
+    waiting.set(step.nodeId, step);
+    ends.set(step, finishedAt);
+  }
+  return ends;
 }
 
 function keyOf({ nodeId, visit, attempt }: Pick<AttemptView, 'nodeId' | 'visit' | 'attempt'>): string {

@@ -1,6 +1,6 @@
-import type { PendingWork, RunMetrics } from '../../distributed/index.js';
+import type { PendingWork } from '../../distributed/index.js';
 import type { Waiting, WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
-import type { EdgeView, NodeStatus, NodeView } from '../api.js';
+import type { AttemptView, EdgeView, NodeStatus, NodeView } from '../api.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { maybeView } from '../redaction/views.js';
 
@@ -8,7 +8,7 @@ import { maybeView } from '../redaction/views.js';
 export interface KnownRun {
   readonly result: WorkflowResult;
   readonly pending: readonly PendingWork[];
-  readonly metrics: RunMetrics;
+  readonly attempts: readonly AttemptView[];
   readonly isOver: boolean;
 }
 
@@ -22,18 +22,19 @@ const longestOutput = 8_192;
 
 export function nodeViews({ nodes }: WorkflowBlueprint, run: KnownRun, redactor: Redactor): NodeView[] {
   const placeOf = placesIn(run, new Set(nodes.map(({ id }) => id)));
-  const costs = costsOf(run.metrics);
+  const costs = costsOf(run.attempts);
   const limit = Math.min(longestOutput, Math.ceil(allOutputs / nodes.length));
   const { context } = run.result;
   return nodes.map(({ id, uses }) => {
-    const { attempts, duration } = costs.get(id) ?? { attempts: 0, duration: 0 };
+    const { attempts = 0, duration = 0, since } = costs.get(id) ?? {};
     const place = placeOf(id);
+    const isWaiting = place.status === 'awaiting' && since !== undefined;
     const isDone = place.status === 'completed' || place.status === 'recovered';
     const hidden = Object.hasOwn(context, id) && redactor.hides(id, context[id]);
     const output = isDone && !hidden && Object.hasOwn(context, id) ? context[id] : undefined;
     const view = maybeView(output, redactor, limit);
     const kind = builtIn.includes(uses) ? uses : 'function';
-    return { id, kind, ...place, attempts, duration, ...(view && { output: view }) };
+    return { id, kind, ...place, attempts, duration, ...(isWaiting && { since }), ...(view && { output: view }) };
   });
 }
 
@@ -71,7 +72,8 @@ function placesIn({ result, pending, isOver }: KnownRun, ids: ReadonlySet<string
     }
     const item = items.get(id);
     if (item !== undefined) return { status: statusOf(item) };
-    return { status: ends.get(id) ?? (waiting === undefined ? 'pending' : 'cut') };
+    if (!isOver) return { status: ends.get(id) ?? 'pending' };
+    return { status: ends.get(id) ?? (waiting === undefined ? 'unreached' : 'cut') };
   };
 }
 
@@ -103,7 +105,7 @@ function endsOf(result: WorkflowResult, isOver: boolean): Map<string, NodeStatus
   const { errors, unreached, completed, skipped, cutShort } = result;
   set(idsOf(errors), 'failed');
   // One that was tried, and is to be tried again, has not failed yet.
-  set(idsOf(unreached), 'pending');
+  set(idsOf(unreached), isOver ? 'unreached' : 'pending');
   set([...cutShort, ...idsOf(unreached.filter(({ isReady }) => isReady))], isOver ? 'cut' : 'queued');
   set(completed, 'completed');
   set(skipped, 'skipped');
@@ -118,11 +120,27 @@ function idsOf(list: readonly { readonly nodeId: string }[]): string[] {
   return list.map(({ nodeId }) => nodeId);
 }
 
-function costsOf({ steps }: RunMetrics): Map<string, { attempts: number; duration: number }> {
-  const costs = new Map<string, { attempts: number; duration: number }>();
-  for (const { nodeId, duration } of steps) {
+interface Cost {
+  readonly attempts: number;
+  readonly duration: number;
+  /** When the wait began that is not over. */
+  readonly since?: number | undefined;
+}
+
+/** What nodes have taken so far. */
+function costsOf(attempts: readonly AttemptView[]): Map<string, Cost> {
+  const costs = new Map<string, Cost>();
+  const seen = new Set<string>();
+  for (const { nodeId, visit, attempt, status, startedAt, duration } of attempts) {
+    if (status === 'running') continue;
     const cost = costs.get(nodeId) ?? { attempts: 0, duration: 0 };
-    costs.set(nodeId, { attempts: cost.attempts + 1, duration: cost.duration + duration });
+    const key = JSON.stringify([nodeId, visit, attempt]);
+    costs.set(nodeId, {
+      attempts: cost.attempts + (seen.has(key) ? 0 : 1),
+      duration: cost.duration + (duration ?? 0),
+      since: duration === undefined ? startedAt : undefined,
+    });
+    seen.add(key);
   }
   return costs;
 }

@@ -9,8 +9,11 @@ import type { RunDetail } from '../api.js';
 import { maybeView, valueView } from '../redaction/views.js';
 import { attemptViews, failureViews } from './attempts.js';
 import { awaitedEvents, edgeViews, nodeViews } from './nodes.js';
-import { runSummary } from './runs.js';
+import { longestError, runSummary } from './runs.js';
 import { fleetOf, type Watched } from './watched.js';
+
+/** How many attempts are shown. */
+const mostAttempts = 1_000;
 
 /** What can be told of a run by its graph. */
 interface Inside {
@@ -35,15 +38,18 @@ export async function runDetail(watched: Watched, runId: string): Promise<RunDet
   const failures = failureViews(errors, redactor);
   const input = maybeView(given, redactor);
   const output = maybeView(run.output, redactor);
-  const known = inside && { ...inside, metrics, isOver: run.finishedAt !== undefined };
+  const { finishedAt } = run;
+  const pending = inside?.pending ?? [];
+  const attempts = attemptViews(metrics, { pending, failures, now: clock.now, finishedAt });
+  const known = inside && { ...inside, attempts, isOver: finishedAt !== undefined };
   return {
-    run: runSummary(run, redactor),
+    run: runSummary(run, redactor, longestError),
     time: clock.now,
     ...(known && {
       graph: { nodes: nodeViews(known.blueprint, known, redactor), edges: edgeViews(known.blueprint, redactor) },
       context: valueView(known.result.context, redactor),
     }),
-    attempts: attemptViews(metrics, inside?.pending ?? [], failures, clock.now),
+    attempts: attempts.slice(-mostAttempts),
     ...(input && { input }),
     ...(output && { output }),
     errors: failures,

@@ -9,7 +9,11 @@ export async function runsPage(watched: Watched, query: URLSearchParams): Promis
   return { runs: runs.map((run) => runSummary(run, watched.redactor)), ...(cursor === undefined ? {} : { cursor }) };
 }
 
-export function runSummary(run: RunInfo, redactor: Redactor): RunSummary {
+/** How much of an error is shown, in characters: in a list, where there may be a thousand, and of one run. */
+const longestListed = 1_000;
+export const longestError = 20_000;
+
+export function runSummary(run: RunInfo, redactor: Redactor, longest = longestListed): RunSummary {
   const { runId, workflow, version, status, priority, createdAt, startAt, updatedAt } = run;
   const { finishedAt, deadline, error } = run;
   return {
@@ -23,8 +27,14 @@ export function runSummary(run: RunInfo, redactor: Redactor): RunSummary {
     updatedAt,
     ...(finishedAt === undefined ? {} : { finishedAt }),
     ...(deadline === undefined ? {} : { deadline }),
-    ...(error === undefined ? {} : { error: redactor.text(error) }),
+    ...(error === undefined ? {} : { error: beginOf(error, redactor, longest) }),
   };
+}
+
+/** Only what is shown is looked through for secrets, and a little more, so that none is cut through. */
+function beginOf(text: string, redactor: Redactor, longest: number): string {
+  const begin = redactor.text(text.slice(0, longest + 1_000));
+  return begin.length <= longest ? begin : `${begin.slice(0, longest - 1)}…`;
 }
 
 function filterOf(query: URLSearchParams): RunFilter {

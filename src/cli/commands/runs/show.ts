@@ -36,7 +36,7 @@ export function addShow(parent: Command, session: Session): void {
       ['orchestrator runs show order-42 --json | jq \'.graph.nodes[] | select(.status=="failed")\'', 'what has failed'],
     ],
     json: `{ run: { runId, workflow, version, status, priority, createdAt, startAt, updatedAt, finishedAt?, deadline?, error? },
-  time, graph?: { nodes: { id, kind, status, attempts, duration, event?, until?, output? }[],
+  time, graph?: { nodes: { id, kind, status, attempts, duration, event?, since?, until?, output? }[],
     edges: { source, target, label?, isFallback }[] },
   attempts: { nodeId, visit, attempt, status, startedAt, duration?, workerId?, error? }[],
   input?, output?, context?: { text, length, isTruncated },
@@ -61,7 +61,7 @@ function write(session: Session, detail: RunDetail, flags: ShowFlags): void {
   writeHead(session, detail);
   if (detail.graph !== undefined) {
     stdout.line();
-    writeNodes(session, detail.graph.nodes);
+    writeNodes(session, detail.graph.nodes, detail.time);
   }
   if (flags.attempts === true && detail.attempts.length > 0) {
     stdout.line();
@@ -94,12 +94,13 @@ function writeHead({ stdout }: Session, { run, time, awaiting }: RunDetail): voi
   ]);
 }
 
-function writeNodes({ stdout }: Session, nodes: readonly NodeView[]): void {
+function writeNodes({ stdout }: Session, nodes: readonly NodeView[], time: number): void {
+  const took = ({ duration, since }: NodeView) => duration + (since === undefined ? 0 : Math.max(0, time - since));
   writeTable(stdout, nodes, [
     { title: 'NODE', value: ({ id }) => id, least: 12 },
     { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => styleOf(status) },
     { title: 'ATTEMPTS', value: ({ attempts }) => (attempts === 0 ? '' : attempts), align: 'right' },
-    { title: 'TOOK', value: ({ attempts, duration }) => (attempts === 0 ? '' : durationOf(duration)), align: 'right' },
+    { title: 'TOOK', value: (node) => (node.attempts === 0 ? '' : durationOf(took(node))), align: 'right' },
   ]);
 }
 

@@ -8,14 +8,21 @@ interface DialogProps {
   readonly onClose: () => void;
 }
 
-/** Over the page, with the focus in it; Esc and a click beside it close it. */
+/**
+ * Over the page, with the focus in its first field, else on the first button at its end; Esc and a click beside it close it.
+ * Then the focus is where it was before.
+ */
 export function Dialog({ title, children, onClose }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {
     const before = document.activeElement;
-    element.current?.showModal();
+    const shown = element.current;
+    shown?.showModal();
+    firstIn(shown)?.focus();
     return () => {
+      // As long as it is open, nothing beside it can have the focus.
+      shown?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
@@ -41,5 +48,12 @@ export function Dialog({ title, children, onClose }: DialogProps) {
         {children}
       </div>
     </dialog>
+  );
+}
+
+function firstIn(dialog: HTMLElement | null): HTMLElement | null | undefined {
+  return (
+    dialog?.querySelector<HTMLElement>('input, select, textarea') ??
+    dialog?.querySelector<HTMLElement>('.form-end button')
   );
 }

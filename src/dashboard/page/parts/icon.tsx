@@ -15,6 +15,7 @@ const icons = {
   plus: 'M8 3v10M3 8h10',
   minus: 'M3 8h10',
   fit: 'M2.5 6v-3.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10',
+  start: 'M3 3v10M13 8H6M9 4.5L5.5 8L9 11.5',
   close: 'M4 4l8 8M12 4l-8 8',
   play: 'M5 3.2v9.6L12.5 8z',
   stop: 'M4 4h8v8H4z',

@@ -27,11 +27,14 @@ export function Menu({ label, items }: { readonly label: string; readonly items:
       removeEventListener('focusin', leave);
     };
   }, [isOpen]);
+  /** What is opened next gives the focus back to where it is then. */
+  const close = () => {
+    setOpen(false);
+    root.current?.querySelector<HTMLElement>('button')?.focus();
+  };
   const closeWith = (event: KeyboardEvent) => {
-    if (event.key === 'Escape') {
-      setOpen(false);
-      root.current?.querySelector<HTMLElement>('button')?.focus();
-    } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+    if (event.key === 'Escape') close();
+    else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       const all = [...(list.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
       const at = all.indexOf(document.activeElement as HTMLElement);
       all.at((at + (event.key === 'ArrowDown' ? 1 : -1)) % all.length)?.focus();
@@ -69,7 +72,7 @@ export function Menu({ label, items }: { readonly label: string; readonly items:
               tabIndex={-1}
               class={`menu-item${isDanger ? ' is-danger' : ''}`}
               onClick={() => {
-                setOpen(false);
+                close();
                 onSelect();
               }}
             >

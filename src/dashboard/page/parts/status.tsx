@@ -1,3 +1,4 @@
+import { wordOf } from '../../graph/appearance.js';
 import { Icon } from './icon.js';
 import { lookOf, type Status as StatusName } from './looks.js';
 
@@ -7,7 +8,7 @@ export function Status({ status, isLarge = false }: { readonly status: StatusNam
   return (
     <span class={`status tone-${tone}${isLarge ? ' is-large' : ''}`} data-status={status}>
       <Icon name={sign} size={isLarge ? 16 : 14} />
-      <span class="status-word">{status}</span>
+      <span class="status-word">{wordOf(status)}</span>
     </span>
   );
 }

@@ -45,7 +45,6 @@ function Links({ place }: { readonly place: Route }) {
   const { distributed, loops } = known ?? {};
   const underWay = distributed && distributed.runs.running + distributed.runs.awaiting;
   const silent = distributed?.workers.silent ?? 0;
-  const queued = distributed && distributed.queue.waiting + distributed.queue.active;
   const trouble = loops !== undefined && loops.status !== 'healthy' ? loops.status : undefined;
   return (
     <>
@@ -53,7 +52,7 @@ function Links({ place }: { readonly place: Route }) {
       <Link place={place} view="workers" text="Workers" number={distributed?.workers.alive} hint="alive">
         {silent > 0 && <Alarm tone="red">{silent} silent</Alarm>}
       </Link>
-      <Link place={place} view="queues" text="Queues" number={queued} hint="queued" />
+      <Link place={place} view="queues" text="Queues" number={distributed?.queue.waiting} hint="waiting" />
       <Link place={place} view="loops" text="Loops" number={loops?.running} hint="running">
         {trouble !== undefined && <Alarm tone={lookOf(trouble).tone}>{trouble}</Alarm>}
       </Link>

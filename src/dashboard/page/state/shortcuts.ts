@@ -20,6 +20,7 @@ export const shortcuts: readonly { readonly keys: readonly string[]; readonly te
   { keys: ['↑', '↓'], text: 'Move in a list, or between the nodes of a graph' },
   { keys: ['Enter'], text: 'Open what is focused' },
   { keys: ['+', '−', '0'], text: 'Zoom the graph in and out, show all of it' },
+  { keys: ['Home', 'End'], text: 'Go to the start or the end of the graph' },
   { keys: ['Esc'], text: 'Close; from a run back to the runs' },
   { keys: ['?'], text: 'Show this' },
 ];

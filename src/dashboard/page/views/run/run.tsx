@@ -3,6 +3,7 @@ import type { RunDetail } from '../../../api.js';
 import { Empty, Failed, Skeleton } from '../../parts/states.js';
 import { Name } from '../../parts/text.js';
 import { runPath } from '../../state/actions.js';
+import { leaveRun } from '../../state/focus.js';
 import { on } from '../../state/live.js';
 import { useResource } from '../../state/resource.js';
 import { hrefOf, type Route, type Section } from '../../state/route.js';
@@ -30,6 +31,7 @@ export function RunPage({ place, runId }: RunPageProps) {
       for (const end of ends) end();
     };
   }, [runId, reload]);
+  useEffect(() => () => leaveRun(runId), [runId]);
   if (data === undefined) return <Without runId={runId} error={error} onRetry={reload} />;
   if (error?.code === 'not-found') return <NotFound runId={runId} />;
   const section = place.section ?? (data.graph === undefined ? 'timeline' : 'graph');

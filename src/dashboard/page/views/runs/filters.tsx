@@ -20,6 +20,7 @@ export function Filters({ query, onChange }: FiltersProps) {
       <Search query={query} onChange={onChange} />
       <WorkflowSelect query={query} onChange={onChange} />
       <RangeSelect query={query} onChange={onChange} />
+      <OrderSelect query={query} onChange={onChange} />
       {query.range === 'custom' && <CustomRange query={query} onChange={onChange} />}
       {isFiltered(query) && (
         <Button
@@ -109,6 +110,22 @@ function RangeSelect({ query: { range }, onChange }: FiltersProps) {
           </option>
         ))}
         <option value="custom">Between…</option>
+      </select>
+    </label>
+  );
+}
+
+function OrderSelect({ query: { order }, onChange }: FiltersProps) {
+  return (
+    <label class="select">
+      <span class="off-screen">Order</span>
+      <select
+        class="input"
+        value={order}
+        onChange={(event) => onChange({ order: event.currentTarget.value as RunsQuery['order'] })}
+      >
+        <option value="newest">Newest first</option>
+        <option value="oldest">Oldest first</option>
       </select>
     </label>
   );

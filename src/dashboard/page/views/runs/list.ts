@@ -25,8 +25,9 @@ export function useRuns(query: RunsQuery) {
     const controller = new AbortController();
     const refresh = throttled(500, async () => {
       const [first] = shown.current;
-      if (first === undefined) return reload();
-      const [same, later] = await Promise.all([readSame(query, path, first), readNewer(query, path, first)]);
+      const isEnd = query.order === 'oldest' && shown.current.length < pageSize;
+      if (first === undefined || isEnd) return reload();
+      const [same, later] = await Promise.all([readSame(query, path, first), readNewer(query, first)]);
       if (controller.signal.aborted) return;
       const fresh = new Map(same.map((run) => [run.runId, run]));
       change((page) => ({ ...page, runs: page.runs.map((run) => newest(run, fresh.get(run.runId))) }));
@@ -55,13 +56,13 @@ export function useRuns(query: RunsQuery) {
 
 /** What the same place of the list holds now. */
 async function readSame(query: RunsQuery, path: string, first: RunSummary): Promise<readonly RunSummary[]> {
-  if (query.cursor !== '') return runsAt(path);
+  if (query.cursor !== '' || query.order === 'oldest') return runsAt(path);
   const before = String(first.createdAt + 1);
   return runsAt(pathOf(query, now(), { before, limit: pageSize + 10 }));
 }
 
-async function readNewer(query: RunsQuery, path: string, first: RunSummary): Promise<readonly RunSummary[]> {
-  if (query.cursor !== '' || path === '') return [];
+async function readNewer(query: RunsQuery, first: RunSummary): Promise<readonly RunSummary[]> {
+  if (query.cursor !== '' || query.order === 'oldest') return [];
   return runsAt(pathOf(query, now(), { after: String(first.createdAt), limit: mostNewer + 1 }));
 }
 

@@ -11,7 +11,7 @@ interface PagingProps {
 /** Which page one came from. After the page was loaded anew that is not known: then there is the first. */
 const cameFrom = new Map<string, string>();
 
-export function Paging({ query: { cursor }, page, onChange }: PagingProps) {
+export function Paging({ query: { cursor, order }, page, onChange }: PagingProps) {
   const { cursor: next } = page;
   if (cursor === '' && next === undefined) return null;
   const previous = cameFrom.get(cursor);
@@ -20,13 +20,14 @@ export function Paging({ query: { cursor }, page, onChange }: PagingProps) {
     onChange({ cursor: to });
     scrollTo({ top: 0 });
   };
+  const [back, on] = order === 'newest' ? ['Newer', 'Older'] : ['Older', 'Newer'];
   return (
     <nav class="paging" aria-label="Pages of the list">
       <Button icon="left" isDisabled={cursor === ''} onClick={() => turn(previous ?? '')}>
-        {cursor !== '' && previous === undefined ? 'First page' : 'Newer'}
+        {cursor !== '' && previous === undefined ? 'First page' : back}
       </Button>
       <Button isDisabled={next === undefined} onClick={() => turn(next ?? '')}>
-        Older
+        {on}
       </Button>
     </nav>
   );

@@ -9,6 +9,8 @@ export interface RunsQuery {
   /** Epoch milliseconds of a custom range. */
   readonly after: string;
   readonly before: string;
+  /** Which come first, by time of creation. */
+  readonly order: 'newest' | 'oldest';
   readonly cursor: string;
 }
 
@@ -24,7 +26,7 @@ export type RangeName = keyof typeof ranges;
 export const pageSize = 50;
 
 export function queryOf({ query }: Route): RunsQuery {
-  const { status = '', workflow = '', text = '', range = 'all', after = '', before = '', cursor = '' } = query;
+  const { status = '', workflow = '', text = '', range = 'all', after = '', before = '', order, cursor = '' } = query;
   return {
     statuses: status === '' ? [] : status.split(','),
     workflow,
@@ -32,26 +34,28 @@ export function queryOf({ query }: Route): RunsQuery {
     range: range === 'custom' ? range : Object.hasOwn(ranges, range) ? (range as RangeName) : 'all',
     after,
     before,
+    order: order === 'oldest' ? order : 'newest',
     cursor,
   };
 }
 
 /** As it stands in the address. Another filter begins at the first page. */
 export function addressOf(query: RunsQuery): Record<string, string> {
-  const { statuses, workflow, text, range, after, before, cursor } = query;
+  const { statuses, workflow, text, range, after, before, order, cursor } = query;
   return {
     status: statuses.join(','),
     workflow,
     text,
     range: range === 'all' ? '' : range,
     ...(range === 'custom' ? { after, before } : {}),
+    order: order === 'newest' ? '' : order,
     cursor,
   };
 }
 
 /** As the API is asked. A range up to now begins at a whole minute, so that it is not another one each time. */
 export function pathOf(query: RunsQuery, now: number, more: Readonly<Record<string, string | number>> = {}): string {
-  const { statuses, workflow, text, range, after, before, cursor } = query;
+  const { statuses, workflow, text, range, after, before, order, cursor } = query;
   const span = range === 'custom' ? 0 : ranges[range][1];
   const begin = span === 0 ? '' : String(Math.floor((now - span) / 60_000) * 60_000);
   const parameters = {
@@ -60,6 +64,7 @@ export function pathOf(query: RunsQuery, now: number, more: Readonly<Record<stri
     text,
     after: range === 'custom' ? after : begin,
     before: range === 'custom' ? before : '',
+    order: order === 'newest' ? '' : order,
     limit: pageSize,
     cursor,
     ...more,

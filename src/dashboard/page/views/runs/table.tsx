@@ -1,10 +1,11 @@
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { RunSummary } from '../../../api.js';
 import { visible } from '../../../graph/text.js';
 import { Menu } from '../../parts/menu.js';
 import { Status } from '../../parts/status.js';
 import { Ago, Id, Name, Took } from '../../parts/text.js';
 import { command, commandNames, commandsFor } from '../../state/actions.js';
+import { focusLeft } from '../../state/focus.js';
 import { overview } from '../../state/live.js';
 import { go, hrefOf } from '../../state/route.js';
 import { useStore } from '../../state/store.js';
@@ -18,6 +19,7 @@ interface RunsTableProps {
 export function RunsTable({ runs, onChanged }: RunsTableProps) {
   const body = useRef<HTMLTableSectionElement>(null);
   const hasActions = useStore(overview, (known) => known?.hasActions ?? false);
+  useEffect(() => focusLeft(body.current), []);
   const move = (event: KeyboardEvent) => {
     const step =
       event.key === 'ArrowDown' || event.key === 'j' ? 1 : event.key === 'ArrowUp' || event.key === 'k' ? -1 : 0;
@@ -73,7 +75,7 @@ function Row({ run, hasActions, onChanged }: RowProps) {
         <Status status={status} />
       </td>
       <td class="runs-run">
-        <a class="run-link" href={hrefOf({ view: 'runs', runId })}>
+        <a class="run-link" href={hrefOf({ view: 'runs', runId })} data-run={runId}>
           <Id>{runId}</Id>
         </a>
         <span class="narrow-only muted run-below">

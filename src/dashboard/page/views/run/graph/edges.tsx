@@ -7,11 +7,14 @@ interface EdgesProps {
   readonly nodes: ReadonlyMap<string, NodeView>;
 }
 
+/** Edges to such nodes were not taken, or not yet. */
+const idle: ReadonlySet<NodeView['status'] | undefined> = new Set(['pending', 'unreached', 'skipped'] as const);
+
 export function Edges({ layout: { edges }, nodes }: EdgesProps) {
   return (
     <>
       {edges.map(({ key, path, edge }) => {
-        const isIdle = nodes.get(edge.target)?.status === 'pending' || nodes.get(edge.target)?.status === 'skipped';
+        const isIdle = idle.has(nodes.get(edge.target)?.status);
         return (
           <path
             key={key}

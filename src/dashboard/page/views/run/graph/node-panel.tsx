@@ -16,7 +16,7 @@ const mostAttempts = 50;
 
 /** What there is to know of a node. */
 export function NodePanel({ node, detail, onClose }: NodePanelProps) {
-  const { id, kind, status, attempts, event, until, output } = node;
+  const { id, kind, status, attempts, event, since, until, output } = node;
   const own = detail.attempts.filter(({ nodeId }) => nodeId === id);
   return (
     <aside class="panel" aria-label="Node">
@@ -38,6 +38,12 @@ export function NodePanel({ node, detail, onClose }: NodePanelProps) {
         {event !== undefined && status === 'awaiting' && (
           <p>
             Waits for <Name class="is-strong">{event}</Name>
+            {since !== undefined && (
+              <>
+                {' since '}
+                <Took from={since} until={undefined} />
+              </>
+            )}
           </p>
         )}
         {until !== undefined && status === 'awaiting' && (
@@ -45,28 +51,37 @@ export function NodePanel({ node, detail, onClose }: NodePanelProps) {
             Goes on <Ago time={until} />
           </p>
         )}
-        <Value
-          heading="h3"
-          title="Output"
-          value={output}
-          absent={status === 'completed' ? 'It gave none.' : 'None yet.'}
-        />
-        <Attempts attempts={own} />
+        <Value heading="h3" title="Output" value={output} absent={absences[status] ?? 'None yet.'} />
+        <Attempts attempts={own} isOver={detail.run.finishedAt !== undefined} />
       </div>
     </aside>
   );
 }
 
-function Attempts({ attempts }: { readonly attempts: readonly AttemptView[] }) {
+/** Said where a node that has ended gave nothing. */
+const absences: Partial<Record<NodeView['status'], string>> = {
+  completed: 'It gave none.',
+  unreached: 'It was not reached.',
+  skipped: 'It was skipped.',
+  failed: 'It failed.',
+  cut: 'The run was over before it was.',
+};
+
+interface AttemptsProps {
+  readonly attempts: readonly AttemptView[];
+  readonly isOver: boolean;
+}
+
+function Attempts({ attempts, isOver }: AttemptsProps) {
   const shown = attempts.slice(-mostAttempts).reverse();
   return (
     <section class="attempts" aria-label="Attempts">
       <h3>Attempts</h3>
-      {shown.length === 0 && <p class="muted">It was not executed yet.</p>}
+      {shown.length === 0 && <p class="muted">{isOver ? 'It was not executed.' : 'It was not executed yet.'}</p>}
       {attempts.length > shown.length && <p class="notice">The newest {mostAttempts} are shown.</p>}
       <ol class="attempt-list">
         {shown.map((attempt) => (
-          <Attempt key={`${attempt.visit}/${attempt.attempt}`} attempt={attempt} />
+          <Attempt key={`${attempt.visit}/${attempt.attempt}/${attempt.startedAt}`} attempt={attempt} />
         ))}
       </ol>
     </section>

@@ -1,5 +1,5 @@
 import type { NodeView } from '../../../../api.js';
-import { signOf, signs, toneOf } from '../../../../graph/appearance.js';
+import { signOf, signs, toneOf, wordOf } from '../../../../graph/appearance.js';
 import type { PlacedNode } from '../../../../graph/layout.js';
 import { shortened, visible } from '../../../../graph/text.js';
 import { duration } from '../../../format.js';
@@ -75,5 +75,5 @@ function secondLine({ status, kind, attempts, duration: took, event }: NodeView)
           : kind === 'function'
             ? ''
             : kind;
-  return more === '' ? status : `${status} · ${more}`;
+  return more === '' ? wordOf(status) : `${wordOf(status)} · ${more}`;
 }

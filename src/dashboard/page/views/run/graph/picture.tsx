@@ -1,9 +1,20 @@
+import type { RefObject } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { NodeView, RunDetail } from '../../../../api.js';
-import { type Layout, layoutOf } from '../../../../graph/layout.js';
+import { type Layout, layoutOf, type PlacedNode } from '../../../../graph/layout.js';
 import { Button } from '../../../parts/button.js';
 import { useStable } from '../../../parts/stable.js';
-import { beginningAt, type Camera, centredAt, movedBy, revealing, type Size, showingAll, zoomedAt } from './camera.js';
+import {
+  beginningAt,
+  type Camera,
+  centredAt,
+  movedBy,
+  type Point,
+  revealing,
+  type Size,
+  showingAll,
+  zoomedAt,
+} from './camera.js';
 import { Edges } from './edges.js';
 import { useGestures } from './gestures.js';
 import { Minimap } from './minimap.js';
@@ -14,6 +25,8 @@ import { useSize } from './size.js';
 type Graph = NonNullable<RunDetail['graph']>;
 
 interface GraphPictureProps {
+  /** All the room there is, beside which a panel may stand. */
+  readonly section: RefObject<HTMLElement>;
   readonly graph: Graph;
   readonly selected: string | undefined;
   readonly onSelect: (node: string | undefined) => void;
@@ -23,11 +36,13 @@ interface GraphPictureProps {
 const farScale = 0.34;
 const step = 1.3;
 
-export function GraphPicture({ graph, selected, onSelect }: GraphPictureProps) {
+export function GraphPicture({ section, graph, selected, onSelect }: GraphPictureProps) {
   const frame = useRef<HTMLDivElement>(null);
   const picture = useRef<SVGSVGElement>(null);
   const room = useSize(frame);
-  const layout = useLayoutOf(graph, room);
+  const width = useSize(section)?.width;
+  const layout = useLayoutOf(graph, room && width !== undefined ? { ...room, width } : undefined);
+  const start = useMemo(() => startIn(layout, graph), [layout, graph]);
   const [camera, setCamera] = useCamera(layout, room, graph);
   const [focused, setFocused] = useState<string>();
   const nodes = useMemo(() => new Map(graph.nodes.map((node) => [node.id, node])), [graph]);
@@ -46,21 +61,29 @@ export function GraphPicture({ graph, selected, onSelect }: GraphPictureProps) {
     if (placed && room) change((last) => revealing(last, placed, room));
     setFocused(id);
   });
+  // The panel of a node takes room from the picture.
+  useEffect(() => {
+    const placed = layout?.nodes.find((node) => node.id === selected);
+    if (placed && room) change((last) => revealing(last, placed, room));
+  }, [selected, layout, room, change]);
+  const goTo = (placed: PlacedNode | undefined) => {
+    if (layout === undefined || placed === undefined) return;
+    picture.current?.querySelector<SVGElement>(`[data-index="${layout.nodes.indexOf(placed)}"]`)?.focus();
+  };
   const press = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const arrow = arrows[event.key];
     if (arrow !== undefined && event.shiftKey) change((last) => movedBy(last, -arrow[0] * 80, -arrow[1] * 80));
-    else if (arrow !== undefined && layout) {
-      const next = nextNode(layout.nodes, focused ?? selected, arrow);
-      if (next === undefined) return;
-      picture.current?.querySelector<SVGElement>(`[data-index="${layout.nodes.indexOf(next)}"]`)?.focus();
-    } else if (event.key === '+' || event.key === '=') zoom(step);
+    else if (arrow !== undefined && layout) goTo(nextNode(layout.nodes, focused ?? selected, arrow));
+    else if (event.key === 'Home') goTo(start);
+    else if (event.key === 'End') goTo(layout?.nodes.at(-1));
+    else if (event.key === '+' || event.key === '=') zoom(step);
     else if (event.key === '-') zoom(1 / step);
     else if (event.key === '0') showAll();
     else return;
     event.preventDefault();
   };
-  const entry = focused ?? selected ?? layout?.nodes[0]?.id;
+  const entry = focused ?? selected ?? start?.id;
   return (
     <div class="graph" ref={frame}>
       {/* biome-ignore lint/a11y/useSemanticElements: a drawing is no fieldset */}
@@ -111,6 +134,7 @@ export function GraphPicture({ graph, selected, onSelect }: GraphPictureProps) {
         <Button icon="plus" label="Zoom in" onClick={() => zoom(step)} />
         <Button icon="minus" label="Zoom out" onClick={() => zoom(1 / step)} />
         <Button icon="fit" label="Show all" onClick={showAll} />
+        <Button icon="start" label="Go to the start" onClick={() => goTo(start)} />
       </div>
     </div>
   );
@@ -145,12 +169,18 @@ function useCamera(layout: Layout | undefined, room: Size | undefined, graph: Gr
 const interest: readonly NodeView['status'][] = ['failed', 'running', 'retrying', 'awaiting', 'queued'];
 
 /** Where something is going on, else where it begins. */
-function interestIn(layout: Layout, graph: Graph): { readonly x: number; readonly y: number } {
+function interestIn(layout: Layout, graph: Graph): Point {
   const statuses = new Map(graph.nodes.map(({ id, status }) => [id, status]));
   const rank = ({ id }: { readonly id: string }) => {
     const at = interest.indexOf(statuses.get(id) ?? 'pending');
     return at < 0 ? interest.length : at;
   };
   const [first] = [...layout.nodes].sort((one, other) => rank(one) - rank(other));
-  return first === undefined || rank(first) === interest.length ? { x: 0, y: 0 } : first;
+  return (first !== undefined && rank(first) < interest.length ? first : startIn(layout, graph)) ?? { x: 0, y: 0 };
+}
+
+/** Where the graph begins: the first node that no edge leads to. */
+function startIn(layout: Layout | undefined, { edges }: Graph): PlacedNode | undefined {
+  const targets = new Set(edges.map(({ target }) => target));
+  return layout?.nodes.find(({ id }) => !targets.has(id)) ?? layout?.nodes[0];
 }

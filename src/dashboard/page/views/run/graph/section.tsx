@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks';
 import type { RunDetail } from '../../../../api.js';
 import { Empty } from '../../../parts/states.js';
 import { go, hrefOf, type Route } from '../../../state/route.js';
@@ -11,6 +12,7 @@ interface GraphSectionProps {
 
 export function GraphSection({ detail, place }: GraphSectionProps) {
   const { graph, run } = detail;
+  const section = useRef<HTMLDivElement>(null);
   if (graph === undefined || graph.nodes.length === 0) return <NoGraph detail={detail} />;
   const selected = graph.nodes.find(({ id }) => id === place.query.node);
   const select = (node: string | undefined) => {
@@ -18,8 +20,8 @@ export function GraphSection({ detail, place }: GraphSectionProps) {
     go({ view: 'runs', runId: run.runId, section: 'graph', query }, { replace: true });
   };
   return (
-    <div class={`graph-section${selected === undefined ? '' : ' has-panel'}`}>
-      <GraphPicture key={run.runId} graph={graph} selected={selected?.id} onSelect={select} />
+    <div ref={section} class={`graph-section${selected === undefined ? '' : ' has-panel'}`}>
+      <GraphPicture key={run.runId} section={section} graph={graph} selected={selected?.id} onSelect={select} />
       {selected !== undefined && (
         <NodePanel key={selected.id} node={selected} detail={detail} onClose={() => select(undefined)} />
       )}

@@ -21,7 +21,7 @@ const mostZoom = 4_096;
 export function Timeline({ detail }: { readonly detail: RunDetail }) {
   const { attempts, run } = detail;
   const rows = useMemo(() => rowsOf(attempts), [attempts]);
-  const isLive = run.finishedAt === undefined && attempts.some(({ status }) => status === 'running');
+  const isLive = run.finishedAt === undefined && attempts.some(({ duration: took }) => took === undefined);
   const now = useMoments(isLive);
   if (rows.length === 0) {
     return (
