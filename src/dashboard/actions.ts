@@ -44,6 +44,10 @@ export function actionsOn(watched: Watched, onError: (error: unknown) => void): 
       const { event, payload } = readSignal(body);
       return fleetOf(watched).signal(runId, aName(event, 'event'), payload);
     }),
+    'POST api/workers/:workerId/forget': async ({ params, body }) => {
+      readNothing(body);
+      return { forgotten: await fleetOf(watched).forgetWorker(params.workerId as string) };
+    },
     'POST api/loops/:loopId/start': onLoop((loopId, body) => {
       readNothing(body);
       return loopsOf(watched).start(loopId);

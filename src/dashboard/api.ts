@@ -13,6 +13,7 @@ import type { LoopMetrics, QueueMetrics, WorkflowHealth } from '../loops/index.j
  *     POST api/runs/:runId/cancel               { reason? }
  *     POST api/runs/:runId/signal               { event, payload? }
  *     GET  api/workers                          WorkerView[]
+ *     POST api/workers/:workerId/forget         one that is silent is listed no longer; answers { forgotten }, whether there was one
  *     GET  api/queues                           QueuesView
  *     GET  api/loops                            LoopsView
  *     POST api/loops/:loopId/start | stop | pause | resume      (stop: { deadline? })
@@ -238,6 +239,14 @@ export interface DeadLettersView {
   readonly dropped: number;
 }
 
+export interface EngineView {
+  readonly isAnswering: boolean;
+  /** When it answered last, or first did not; by this server's clock. */
+  readonly since: number;
+  /** Why it does not. */
+  readonly problem?: string;
+}
+
 /**
  * What is told as it happens. Each is sent at most four times a second, with what has come together since; who reads
  * slowly gets fewer, never a backlog. After a reconnection the first of each says how things stand.
@@ -252,4 +261,6 @@ export interface StreamEvents {
   queues: QueuesView;
   loops: LoopsView;
   deadLetters: { readonly total: number };
+  /** Whether the engine answers; how things stand in runs, workers and the fleet's queue is not known while it does not. */
+  engine: EngineView;
 }

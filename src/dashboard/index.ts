@@ -4,6 +4,7 @@ export type {
   DeadLettersView,
   DeadLetterView,
   EdgeView,
+  EngineView,
   ErrorView,
   EventsPage,
   EventView,

@@ -276,6 +276,50 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       expect(await page.locator('.node').count()).toBe(300);
     });
 
+    it('stays as it is when the panel of a node opens', async () => {
+      const page = await openAt('/runs/order', { viewport: { width: 1100, height: 900 } });
+      const places = () =>
+        page
+          .locator('.node-box')
+          .evaluateAll((boxes) => boxes.map((box) => `${box.getAttribute('x')} ${box.getAttribute('y')}`));
+      await page.locator('.node').first().waitFor();
+      const before = await places();
+      await page.locator('.node[data-node="charge card"]').click();
+      await page.locator('.panel').waitFor();
+      await page.waitForTimeout(300);
+      expect(await places()).toEqual(before);
+    });
+
+    it('opens at its start where nothing is going on', async () => {
+      const page = await openAt('/runs/done');
+      const start = page.locator('.node[data-node="start"]');
+      await start.waitFor();
+      const [box, frame] = await Promise.all([start.boundingBox(), page.locator('.graph').boundingBox()]);
+      if (box === null || frame === null) throw new Error('both are there');
+      expect(box.x).toBeGreaterThanOrEqual(frame.x);
+      expect(box.y).toBeGreaterThanOrEqual(frame.y);
+      expect(box.x + box.width).toBeLessThanOrEqual(frame.x + frame.width);
+      expect(box.y + box.height).toBeLessThanOrEqual(frame.y + frame.height);
+    });
+
+    it('is drawn where it is a chain of 2,000 nodes', { timeout: 60_000 }, async () => {
+      const page = await openAt('/runs/deep');
+      await expect.poll(() => page.locator('.node').count(), { timeout: 30_000 }).toBe(2_000);
+    });
+
+    it('says since when a node waits, and what was not reached', async () => {
+      const page = await openAt('/runs/waiting/graph?node=answer');
+      await page
+        .locator('.panel')
+        .getByText(/^17 m \d\d s$/)
+        .first()
+        .waitFor();
+      expect(await page.getByText('< 1 ms').count()).toBe(0);
+      await page.locator('.node[data-node="book"]').getByText('not reached', { exact: true }).waitFor();
+      await goTo(page, '/runs/waiting/timeline');
+      expect(await page.locator('.timeline-bar.is-awaiting').getAttribute('title')).toMatch(/awaiting, 17 m \d\d s$/);
+    });
+
     it('says so where the graph is not known', async () => {
       const page = await openAt('/runs/no-graph/graph');
       await page.getByText('The graph of this run is not known').waitFor();
@@ -296,6 +340,59 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       .toBe(true);
     await page.locator('.timeline-bar').first().focus();
     await page.locator('.timeline-details .status').waitFor();
+  });
+
+  it('shows details of the timeline on the screen, however long it is', async () => {
+    for (const viewport of [
+      { width: 1280, height: 720 },
+      { width: 390, height: 700 },
+    ]) {
+      const page = await openAt('/runs/many-nodes/timeline', { viewport });
+      await page.locator('.timeline-bar').nth(3).hover();
+      await page.locator('.timeline-details .status').waitFor();
+      const box = await page.locator('.timeline-details').boundingBox();
+      expect((box?.y ?? Infinity) + (box?.height ?? Infinity)).toBeLessThanOrEqual(viewport.height);
+    }
+  });
+
+  it('has room for long names of workflows, and says how many more there are beside them', async () => {
+    for (const width of [1280, 390]) {
+      const page = await openAt('/workers', { viewport: { width, height: 800 } });
+      const cell = page.locator('tr', { hasText: 'reconciliation-of' }).locator('.tags');
+      await cell.waitFor({ state: 'attached' });
+      const boxes = await cell.locator('> *').evaluateAll((parts) =>
+        parts.map((part) => {
+          const { left, right } = part.getBoundingClientRect();
+          return { left, right, name: part.querySelector('.name')?.getBoundingClientRect().right ?? right };
+        }),
+      );
+      expect(boxes).toHaveLength(3);
+      for (const [index, box] of boxes.entries()) {
+        expect(box.name).toBeLessThanOrEqual(box.right);
+        expect(box.left).toBeGreaterThanOrEqual(boxes[index - 1]?.right ?? 0);
+      }
+    }
+  });
+
+  it('says so while the engine does not answer', async () => {
+    const page = await openAt('/runs');
+    await page.locator('[data-state="live"]').waitFor();
+    server.tell('engine', { isAnswering: false, since: Date.now(), problem: 'redis at h does not answer' });
+    await page.locator('[data-state="engine-away"]').waitFor();
+    await page.getByRole('alert').getByText('redis at h does not answer').waitFor();
+    expect(await violationsIn(page)).toEqual([]);
+    server.tell('engine', { isAnswering: true, since: Date.now() });
+    await page.locator('[data-state="live"]').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+  });
+
+  it('forgets workers that are silent', async () => {
+    const page = await openAt('/workers', { token: 'some-token' });
+    await page.getByRole('button', { name: 'Forget 1 silent' }).click();
+    await page.getByRole('button', { name: 'Forget', exact: true }).click();
+    await page.getByText('1 worker forgotten').waitFor();
+    const silent = server.world.workers.find(({ alive }) => !alive)?.workerId;
+    expect(server.posted).toEqual([{ path: `api/workers/${silent}/forget`, body: {} }]);
   });
 
   it('shows errors with what has caused them, and their stacks when one opens them', async () => {

@@ -73,6 +73,20 @@ describeWith('chromium', 'the page of the dashboard', () => {
     await expect.poll(() => newer.count()).toBe(0);
   });
 
+  it('leads to the oldest runs', async () => {
+    for (let number = 1; number <= 60; number++) await start('approval', { runId: `run-${number}` });
+    const page = await openAt('/runs');
+    await row(page, 'run-60').waitFor();
+    await page.getByLabel('Order').selectOption('Oldest first');
+    await expect.poll(() => page.locator('.run-link').first().innerText()).toBe('run-1');
+    await start('approval', { runId: 'run-61' });
+    await page.getByRole('button', { name: 'Newer' }).click();
+    await expect.poll(() => page.locator('.run-link').last().innerText()).toBe('run-61');
+    await start('approval', { runId: 'run-62' });
+    await row(page, 'run-62').waitFor();
+    expect(await page.getByRole('button', { name: /newer run/ }).count()).toBe(0);
+  });
+
   describe('changes runs', () => {
     it('by a signal with a payload, which has to be JSON', async () => {
       await start('approval', { runId: 'trip-2' }, { trip: 'Rome' });

@@ -174,6 +174,23 @@ describe('runs', () => {
   });
 });
 
+describe('workers', () => {
+  it('that are silent can be forgotten, those that are alive cannot', async () => {
+    const { orchestrator, engine, worker } = await fleetOf(new Flow('f').node('a', () => 1));
+    await eventually(async () => (await orchestrator.liveness()).length === 1);
+    const list = engine.livenessStore.list.bind(engine.livenessStore);
+    const { get, post, fetch } = dashboardOf({ distributed: orchestrator });
+    const address = `/api/workers/${segmentOf(worker.id)}/forget`;
+    expect((await fetch(address, { method: 'POST' })).status).toBe(401);
+    expect((await post(address)).status).toBe(409);
+    engine.livenessStore.list = async () => (await list()).map((one) => ({ ...one, alive: false, age: 90_000 }));
+    expect(await (await post(address)).json()).toEqual({ forgotten: true });
+    expect(await (await post('/api/workers/nobody/forget')).json()).toEqual({ forgotten: false });
+    expect((await post(address, { now: true })).status).toBe(400);
+    expect((await get<Overview>('/api/overview')).distributed?.workers.silent).toBeLessThan(2);
+  });
+});
+
 describe('a run', () => {
   it('is shown with its graph, its attempts, and what it was given and gave', async () => {
     let calls = 0;

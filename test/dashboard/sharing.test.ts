@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { EngineHealth } from '../../src/dashboard/stream/engine-health.js';
 import { Feed } from '../../src/dashboard/stream/feed.js';
 import { shared } from '../../src/dashboard/views/shared.js';
 import { eventually } from '../distributed/servers/eventually.js';
@@ -77,5 +78,26 @@ describe('a feed', () => {
     await settled();
     feed.touch();
     expect([told, feed.last, looks.length]).toEqual([['{"mark":"one"}'], '{"mark":"one"}', 5]);
+  });
+});
+
+describe('the health of an engine', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('is bad where it says nothing for long, until it answers', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const health = new EngineHealth((text) => text);
+    expect(health.state.value).toMatchObject({ isAnswering: true });
+    const look = deferred<number>();
+    const watched = health.watch(look.promise);
+    vi.advanceTimersByTime(4_900);
+    expect(health.state.value).toMatchObject({ isAnswering: true });
+    vi.advanceTimersByTime(200);
+    expect(health.state.value).toMatchObject({ isAnswering: false, problem: 'nothing was heard for 5 seconds' });
+    look.resolve(7);
+    expect(await watched).toBe(7);
+    expect(health.state.value).toMatchObject({ isAnswering: true });
   });
 });

@@ -60,7 +60,7 @@ describe('a stream', () => {
       'x-accel-buffering': 'no',
     });
     const seen = new Map<string, unknown>();
-    while (seen.size < 6) {
+    while (seen.size < 7) {
       const event = await reader.next();
       if (event !== undefined) seen.set(event.name, event.data);
     }
@@ -71,6 +71,7 @@ describe('a stream', () => {
     expect(seen.get('queues')).toMatchObject({ fleet: { waiting: 0 }, loops: [] });
     expect(seen.get('loops')).toMatchObject({ loops: [{ loopId: 'l' }] });
     expect(seen.get('deadLetters')).toEqual({ total: 0 });
+    expect(seen.get('engine')).toEqual({ isAnswering: true, since: expect.any(Number) });
   });
 
   it('tells of runs as they change, and of their numbers', async () => {
@@ -344,9 +345,12 @@ describe('streams', () => {
     await reader.until('workers');
     await eventually(() => told.length > 0);
     expect(told[0]).toEqual(new Error('odd'));
+    const lost = await reader.until('engine', ({ isAnswering }) => !isAnswering);
+    expect(lost).toEqual({ isAnswering: false, since: expect.any(Number), problem: 'redis at h does not answer' });
     Object.assign(engine, { subscribe });
     engine.runInfoStore.countRuns = countRuns;
     await reader.until('overview');
+    expect(await reader.until('engine', ({ isAnswering }) => isAnswering)).not.toHaveProperty('problem');
     await eventually(() => listeners.size === 1);
     tell('x');
     await reader.until('runs', ({ changed }) => changed.length === 1);

@@ -4,6 +4,7 @@ import {
   RunExistsError,
   RunNotFoundError,
   RunStateError,
+  WorkerAliveError,
   WorkflowNotFoundError,
 } from '../../distributed/index.js';
 import { SerializationError } from '../../flow/index.js';
@@ -24,7 +25,18 @@ type ErrorClass = new (...args: any[]) => Error;
 /** What errors of the layers below are to whoever has asked. */
 const codes: readonly (readonly [code: ProblemCode, classes: readonly ErrorClass[]])[] = [
   ['not-found', [RunNotFoundError, WorkflowNotFoundError, NotFoundError]],
-  ['conflict', [RunStateError, RunExistsError, LoopStateError, LoopDefinitionError, LoopModuleError, QueueFullError]],
+  [
+    'conflict',
+    [
+      RunStateError,
+      RunExistsError,
+      WorkerAliveError,
+      LoopStateError,
+      LoopDefinitionError,
+      LoopModuleError,
+      QueueFullError,
+    ],
+  ],
   ['invalid', [ValidationError, PayloadError, SerializationError]],
   ['unavailable', [EngineError, LoopStoreError]],
 ];

@@ -3,6 +3,7 @@ import { visible } from '../graph/text.js';
 import { Dialogs } from './dialogs/dialogs.js';
 import { Empty } from './parts/states.js';
 import { Toasts } from './parts/toasts.js';
+import { EngineAway } from './shell/connection.js';
 import { Header } from './shell/header.js';
 import { Unlock } from './shell/unlock-page.js';
 import { focusContent } from './state/focus.js';
@@ -40,6 +41,7 @@ export function App() {
       </button>
       <Header place={place} />
       <main id="main" class="main" tabIndex={-1} aria-label={titleOf(place)}>
+        <EngineAway />
         {isLocked ? <Unlock /> : <View place={place} />}
       </main>
       <Dialogs />

@@ -5,6 +5,7 @@ import { queuesView, workerViews } from '../views/fleet.js';
 import { loopsView } from '../views/loops.js';
 import { overviewOf } from '../views/overview.js';
 import { loopsOf, type Watched } from '../views/watched.js';
+import { EngineHealth } from './engine-health.js';
 import { Feed, type State } from './feed.js';
 import { marked } from './marks.js';
 import type { StreamReader } from './reader.js';
@@ -19,6 +20,7 @@ export class Sources {
   readonly feeds: readonly Feed[];
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #listeners: { readonly [Name in keyof WorkflowEvents]?: () => void };
+  readonly #health: EngineHealth;
   #subscribed: Promise<() => void> | undefined = undefined;
   /** How many runs stand how, and whether engines have told of a change since. */
   #counts: string | undefined = undefined;
@@ -30,7 +32,9 @@ export class Sources {
     private readonly runs: RunFeeds,
     private readonly onError: (error: unknown) => void,
   ) {
-    const overview = this.#feed('overview', () => this.#lookOver());
+    this.#health = new EngineHealth(watched.redactor.text);
+    const overview = this.#feed('overview', () => this.#health.watch(this.#lookOver()));
+    const engine = this.#feed('engine', () => this.#health.state);
     const workers = this.#feed('workers', async () => marked(await workerViews(watched)));
     const queues = this.#feed('queues', async () => marked(await queuesView(watched)));
     const loops = this.#feed('loops', () => marked(loopsView(watched)));
@@ -39,7 +43,7 @@ export class Sources {
     this.feeds = [
       overview,
       queues,
-      ...(distributed === undefined ? [] : [workers]),
+      ...(distributed === undefined ? [] : [workers, engine]),
       ...(workflow === undefined ? [] : [loops, deadLetters]),
     ];
     this.#listeners = {

@@ -11,18 +11,21 @@ interface Act {
   /** Path of the API. */
   readonly path: string;
   readonly body?: object;
-  /** Said when it is done. */
-  readonly done: string | ((answer: unknown) => string);
+  /** Said when it is done. `undefined`: nothing is. */
+  readonly done: string | ((answer: unknown) => string) | undefined;
+  /** What follows when it was done. */
+  readonly next?: (() => void) | undefined;
   readonly after?: (() => void) | undefined;
 }
 
 /** Changes something. Who has not given the token yet is asked for it first, and it goes on then. */
 async function act(action: Act): Promise<void> {
-  const { path, body = {}, done, after } = action;
+  const { path, body = {}, done, next, after } = action;
   if (token.value === undefined) return openDialog({ kind: 'unlock', after: () => void act(action) });
   try {
     const answer = await post<unknown>(path, body);
-    say(typeof done === 'string' ? done : done(answer));
+    if (done !== undefined) say(typeof done === 'string' ? done : done(answer));
+    next?.();
   } catch (error) {
     if (error instanceof RequestError && error.code === 'unauthorized') {
       return openDialog({ kind: 'unlock', isRefused: true, after: () => void act(action) });
@@ -82,6 +85,23 @@ export function sendSignal(
 
 export function runPath(runId: string): string {
   return `runs/${segmentOf(runId)}`;
+}
+
+/** Forgets workers one after another, as long as that succeeds. */
+export function forgetWorkers(workerIds: readonly string[], after?: () => void): void {
+  const forget = ([workerId, ...rest]: readonly string[]): void => {
+    if (workerId === undefined) return;
+    const path = `workers/${segmentOf(workerId)}/forget`;
+    const done = rest.length === 0 ? `${counted(workerIds.length, 'worker')} forgotten` : undefined;
+    void act({ path, done, next: () => forget(rest), after });
+  };
+  openDialog({
+    kind: 'confirm',
+    title: `Forget ${counted(workerIds.length, 'silent worker')}?`,
+    text: 'They are listed no longer. One that comes back is listed again.',
+    label: 'Forget',
+    confirm: () => forget(workerIds),
+  });
 }
 
 type LoopCommand = 'start' | 'stop' | 'pause' | 'resume';

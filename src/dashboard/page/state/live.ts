@@ -1,4 +1,4 @@
-import type { LoopsView, Overview, QueuesView, StreamEvents, WorkerView } from '../../api.js';
+import type { EngineView, LoopsView, Overview, QueuesView, StreamEvents, WorkerView } from '../../api.js';
 import { tellTime } from './clock.js';
 import { remember } from './rates.js';
 import { Store } from './store.js';
@@ -9,6 +9,7 @@ export const overview = new Store<Overview | undefined>(undefined);
 export const workers = new Store<readonly WorkerView[] | undefined>(undefined);
 export const queues = new Store<QueuesView | undefined>(undefined);
 export const loops = new Store<LoopsView | undefined>(undefined);
+export const engine = new Store<EngineView | undefined>(undefined);
 export const deadLetters = new Store<number | undefined>(undefined);
 
 export const connection = new Store<Connection>('connecting');
@@ -46,6 +47,7 @@ const appliers: { readonly [Name in keyof StreamEvents]: (data: StreamEvents[Nam
     deadLetters.set(data.total);
     tell('deadLetters', data);
   },
+  engine: applyEngine,
   runs: (data) => tell('runs', data),
   run: (data) => tell('run', data),
 };
@@ -58,6 +60,13 @@ export function apply(name: string, data: unknown): void {
 function applyOverview(value: Overview): void {
   tellTime(value.time);
   overview.set(value);
+}
+
+/** What could not be read while the engine was away is read again. */
+function applyEngine(value: EngineView): void {
+  const wasAway = engine.value?.isAnswering === false;
+  engine.set(value);
+  if (wasAway && value.isAnswering) reconnected();
 }
 
 export function reconnected(): void {

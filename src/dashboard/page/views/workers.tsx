@@ -2,10 +2,12 @@ import type { WorkerView } from '../../api.js';
 import { visible } from '../../graph/text.js';
 import { count, duration } from '../format.js';
 import { Bar } from '../parts/bar.js';
+import { Button } from '../parts/button.js';
 import { Payload, Scroll } from '../parts/scroll.js';
 import { Empty, Failed, Skeleton } from '../parts/states.js';
 import { Status } from '../parts/status.js';
 import { Ago, Count, Id, Name } from '../parts/text.js';
+import { forgetWorkers } from '../state/actions.js';
 import { useKnown } from '../state/known.js';
 import { overview, workers } from '../state/live.js';
 import { useStore } from '../state/store.js';
@@ -13,11 +15,18 @@ import { useStore } from '../state/store.js';
 export function WorkersPage() {
   const { data, error, reload } = useKnown<readonly WorkerView[]>('workers', workers);
   const isWatched = useStore(overview, (known) => known === undefined || known.distributed !== undefined);
+  const hasActions = useStore(overview, (known) => known?.hasActions ?? false);
+  const silent = (data ?? []).filter(({ alive }) => !alive).map(({ workerId }) => workerId);
   return (
     <div class="view">
       <div class="view-head">
         <h1>Workers</h1>
         {data !== undefined && <Sum workers={data} />}
+        {hasActions && silent.length > 0 && (
+          <Button icon="close" onClick={() => forgetWorkers(silent, reload)}>
+            Forget {count(silent.length)} silent
+          </Button>
+        )}
       </div>
       {data === undefined && (error === undefined ? <Skeleton rows={4} /> : <Failed error={error} onRetry={reload} />)}
       {data?.length === 0 && <NoWorkers isWatched={isWatched} />}

@@ -5,17 +5,20 @@ import type { RunsQuery } from './query.js';
 interface PagingProps {
   readonly query: RunsQuery;
   readonly page: RunsPage;
+  /** Whether `page` is the one that was asked for last. */
+  readonly isRead: boolean;
   readonly onChange: (changes: Partial<RunsQuery>) => void;
 }
 
 /** Which page one came from. After the page was loaded anew that is not known: then there is the first. */
 const cameFrom = new Map<string, string>();
 
-export function Paging({ query: { cursor, order }, page, onChange }: PagingProps) {
+export function Paging({ query: { cursor, order }, page, isRead, onChange }: PagingProps) {
   const { cursor: next } = page;
   if (cursor === '' && next === undefined) return null;
   const previous = cameFrom.get(cursor);
   const turn = (to: string) => {
+    if (!isRead) return;
     if (to === next) cameFrom.set(to, cursor);
     onChange({ cursor: to });
     scrollTo({ top: 0 });

@@ -1,4 +1,4 @@
-import { useCallback, useMemo } from 'preact/hooks';
+import { useCallback, useMemo, useRef } from 'preact/hooks';
 import { Button } from '../../parts/button.js';
 import { Payload } from '../../parts/scroll.js';
 import { Empty, Failed, Skeleton } from '../../parts/states.js';
@@ -30,7 +30,11 @@ export function RunsPage({ place }: { readonly place: Route }) {
 function Runs({ place }: { readonly place: Route }) {
   const key = JSON.stringify(place.query);
   const query = useMemo(() => queryOf(place), [key]);
-  const { page, error, newer, reload, showNewer, path } = useRuns(query);
+  const { page: read, error, newer, reload, showNewer, path } = useRuns(query);
+  // Until another page is read the last one stays, and with it the focus.
+  const last = useRef(read);
+  if (read !== undefined || error !== undefined) last.current = read;
+  const page = last.current;
   const change = useCallback(
     (changes: Partial<RunsQuery>, options?: { readonly replace?: boolean }) => {
       go({ view: 'runs', query: addressOf({ ...query, cursor: '', ...changes }) }, options);
@@ -52,7 +56,7 @@ function Runs({ place }: { readonly place: Route }) {
       {page !== undefined && page.runs.length > 0 && (
         <>
           <RunsTable runs={page.runs} onChanged={reload} />
-          <Paging query={query} page={page} onChange={change} />
+          <Paging query={query} page={page} isRead={read !== undefined} onChange={change} />
         </>
       )}
       {page !== undefined && page.runs.length === 0 && <NoRuns query={query} onChange={change} />}
