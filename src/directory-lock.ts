@@ -1,7 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { link, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { link, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { acquire, type Holder, type LockFiles, sweep } from './lock-protocol.js';
 
 /** A directory is in use by another process. */
 export class LockedError extends Error {
@@ -16,131 +18,171 @@ export class LockedError extends Error {
   }
 }
 
-/** Who holds a directory. */
-interface Holder {
-  readonly pid: number;
-  readonly host: string;
-  /** When the process was started, as the system has it: another process may get the same number later. */
-  readonly started: string | undefined;
-}
-
-/** How often to try again where others try at the same moment. */
-const tries = 20;
-
 /** Milliseconds between two signs of life, and after how many without one a holder on another machine has died. */
 const touched = 5_000;
 const silent = 30_000;
 
+/** Milliseconds between two looks while others are at it. */
+const moment = 5;
+
 /**
  * Makes a directory this process's own. The lock is a file beside it that says whose it is; one whose process has died is
  * taken over: at once where that can be seen, after thirty seconds of silence where it was on another machine (a container
- * that comes back has another name).
+ * that comes back has another name). What dead processes have left beside it is removed.
  *
  * @returns what gives it back
  * @throws {LockedError} that names the holder
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const path = `${directory}.lock`;
-  const own = `${path}.${randomUUID()}`;
-  const me: Holder = { pid: process.pid, host: hostname(), started: await startOf(process.pid) };
-  await writeFile(own, JSON.stringify(me));
-  try {
-    for (let left = tries; left > 0; left--) {
-      if (await isLinked(own, path)) return held(path);
-      const holder = await holderOf(path);
-      if (holder === undefined) continue;
-      if (await lives(holder, path)) throw new LockedError(directory, `process ${holder.pid} on ${holder.host}`);
-      await takeAway(path, own, holder);
-    }
-    throw new LockedError(directory, 'processes that are just being started');
-  } finally {
-    await rm(own, { force: true });
-  }
+  const files = new Disk(`${directory}.lock`);
+  const id = randomUUID();
+  const holder = { pid: process.pid, host: hostname(), started: (await statusOf(process.pid))?.started, id };
+  const claim = { lock: files.lock, name: `${files.lock}.${nameOf(holder)}`, holder };
+  const refused = await acquire(files, claim);
+  if (refused !== undefined) throw new LockedError(directory, describe(refused.by));
+  // What is left stays for the next; nothing depends on it.
+  await sweep(files, files.lock).catch(() => undefined);
+  return held(files, id);
 }
 
-/** @returns what gives the lock back */
-function held(path: string): () => Promise<void> {
+function describe(holder: Holder | undefined): string {
+  return holder === undefined ? 'processes that are just being started' : `process ${holder.pid} on ${holder.host}`;
+}
+
+/** Says now and then that the holder lives. @returns what gives the lock back, if it was not taken for silence */
+function held(files: Disk, id: string): () => Promise<void> {
+  const isOwn = async () => {
+    const text = await files.read(files.lock).catch(() => undefined);
+    return text?.includes(`"${id}"`) === true;
+  };
   const timer = setInterval(() => {
-    const now = new Date();
-    void utimes(path, now, now).catch(() => undefined);
+    void isOwn().then((own) => (own ? files.touch(files.lock) : clearInterval(timer)));
   }, touched);
   timer.unref();
-  return () => {
+  return async () => {
     clearInterval(timer);
-    return rm(path, { force: true });
+    if (await isOwn()) await files.remove(files.lock);
   };
 }
 
-/** A link is made by one alone, whoever tries at the same moment; and the file is complete from the first moment on. */
-async function isLinked(own: string, path: string): Promise<boolean> {
-  try {
-    await link(own, path);
-    return true;
-  } catch (error) {
-    if (Object(error).code === 'EEXIST') return false;
-    throw error;
+/** The folder in which a lock is. */
+class Disk implements LockFiles {
+  readonly lock: string;
+  readonly #folder: string;
+
+  constructor(path: string) {
+    this.#folder = dirname(path);
+    this.lock = basename(path);
+  }
+
+  async create(name: string, content: string): Promise<void> {
+    await writeFile(this.#path(name), content, { flag: 'wx' });
+  }
+
+  async link(from: string, to: string): Promise<boolean> {
+    try {
+      await link(this.#path(from), this.#path(to));
+      return true;
+    } catch (error) {
+      if (Object(error).code === 'EEXIST') return false;
+      throw error;
+    }
+  }
+
+  async read(name: string): Promise<string | undefined> {
+    try {
+      return await readFile(this.#path(name), 'utf8');
+    } catch (error) {
+      if (Object(error).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  remove(name: string): Promise<void> {
+    return rm(this.#path(name), { force: true });
+  }
+
+  async list(): Promise<string[]> {
+    const names = await readdir(this.#folder);
+    return names.filter((name) => isOf(this.lock, name));
+  }
+
+  claimantOf(name: string): Holder | undefined {
+    const [, pid, started, host] = claimName.exec(name.slice(this.lock.length + 1)) ?? [];
+    if (pid === undefined) return undefined;
+    // The name has a hash of the host: it is this one, or another.
+    const isHere = host === hashOf(hostname());
+    return { pid: Number(pid), host: isHere ? hostname() : 'elsewhere', started: started || undefined };
+  }
+
+  async isAlive({ pid, host, started }: Holder, name: string): Promise<boolean> {
+    if (host !== hostname()) return (await this.#silenceOf(name)) < silent;
+    if (pid !== process.pid && !exists(pid)) return false;
+    const status = await statusOf(pid);
+    if (status?.isOver) return false;
+    return started === status?.started || (started === undefined && pid !== process.pid);
+  }
+
+  pause(): Promise<void> {
+    return wait(moment);
+  }
+
+  async touch(name: string): Promise<void> {
+    const now = new Date();
+    await utimes(this.#path(name), now, now).catch(() => undefined);
+  }
+
+  async #silenceOf(name: string): Promise<number> {
+    try {
+      return Date.now() - (await stat(this.#path(name))).mtimeMs;
+    } catch (error) {
+      if (Object(error).code === 'ENOENT') return 0;
+      throw error;
+    }
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, name);
   }
 }
 
-/** A lock that says nothing was being written when the machine lost its power. */
-const nobody: Holder = { pid: 0, host: hostname(), started: 'never' };
+/** What a claim's name ends in: process, its start, host, id. */
+const claimName = /^(\d+)-(\d*)-([0-9a-f]{16})-[0-9a-f-]{36}(?:\.take)?$/;
+/** What it ended in in version 0.5 and before. */
+const formerName = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
-async function holderOf(path: string): Promise<Holder | undefined> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Holder;
-  } catch (error) {
-    if (error instanceof SyntaxError) return nobody;
-    if (Object(error).code === 'ENOENT') return undefined;
-    throw error;
-  }
+function nameOf({ pid, host, started = '', id }: Holder): string {
+  return `${pid}-${started}-${hashOf(host)}-${id}`;
 }
 
-async function lives({ pid, host, started }: Holder, path: string): Promise<boolean> {
-  if (host !== hostname()) return (await silenceOf(path)) < silent;
-  if (pid === process.pid) return started === (await startOf(pid));
+function hashOf(host: string): string {
+  return createHash('sha256').update(host).digest('hex').slice(0, 16);
+}
+
+/** Other files may have names that begin alike: they are nobody's to remove. */
+function isOf(lock: string, name: string): boolean {
+  if (!name.startsWith(lock)) return false;
+  const end = name.slice(lock.length);
+  return end === '' || end === '.guard' || claimName.test(end.slice(1)) || formerName.test(end.slice(1));
+}
+
+function exists(pid: number): boolean {
   try {
-    process.kill(pid, 0);
+    // 0 would be this process's whole group.
+    return pid > 0 && process.kill(pid, 0);
   } catch (error) {
     return Object(error).code === 'EPERM';
   }
-  return started === undefined || started === (await startOf(pid));
 }
 
-async function silenceOf(path: string): Promise<number> {
+/** When a process was started, and whether it has ended and is not yet buried, where the system tells (Linux). */
+async function statusOf(
+  pid: number,
+): Promise<{ readonly started: string | undefined; readonly isOver: boolean } | undefined> {
   try {
-    return Date.now() - (await stat(path)).mtimeMs;
-  } catch (error) {
-    if (Object(error).code === 'ENOENT') return 0;
-    throw error;
-  }
-}
-
-/**
- * Removes a lock whose holder has died. One process at a time does so, and looks once more: the lock may be another's by
- * then, and a lock that is held must not be away for a moment.
- */
-async function takeAway(path: string, own: string, dead: Holder): Promise<void> {
-  const guard = `${path}.guard`;
-  if (!(await isLinked(own, guard))) {
-    // Whoever guards it has died if that takes so long.
-    if ((await silenceOf(guard)) > touched) await rm(guard, { force: true });
-    return wait(20);
-  }
-  try {
-    const holder = await holderOf(path);
-    if (holder?.pid === dead.pid && holder.started === dead.started && holder.host === dead.host) {
-      await rm(path, { force: true });
-    }
-  } finally {
-    await rm(guard, { force: true });
-  }
-}
-
-/** When a process was started, where the system tells (Linux). */
-async function startOf(pid: number): Promise<string | undefined> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { started: fields[19], isOver: fields[0] === 'Z' || fields[0] === 'X' };
   } catch {
     return undefined;
   }
