@@ -13,21 +13,23 @@ import { Session } from './session.js';
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const session = new Session(io);
   session.configure({ verbose: argv.includes('--verbose'), color: !argv.includes('--no-color') });
-  try {
-    return await Promise.race([carryOut(argv, session), session.cut]);
-  } finally {
-    session.close();
-  }
+  return Promise.race([carryOut(argv, session), session.cut]).catch((error) => failed(session, error));
 }
 
 async function carryOut(argv: readonly string[], session: Session): Promise<number> {
   try {
     await programOf(session).parseAsync(argv, { from: 'user' });
+    await session.stdout.flushed();
+    if (session.failure !== undefined) throw session.failure;
     return exitCodes.ok;
   } catch (error) {
     // Commander has told of it already: help that was asked for, or what is wrong with what was typed.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    report(session, error);
-    return exitCodeOf(error);
+    return failed(session, error);
   }
+}
+
+function failed(session: Session, error: unknown): number {
+  report(session, error);
+  return exitCodeOf(error);
 }

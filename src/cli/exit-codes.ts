@@ -6,6 +6,7 @@ export const exitCodes = {
   notFound: 3,
   conflict: 4,
   unreachable: 5,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;
@@ -20,6 +21,7 @@ export const meanings: readonly (readonly [code: ExitCode, meaning: string])[] =
   [exitCodes.notFound, 'there is no such run, workflow, loop or dead letter'],
   [exitCodes.conflict, 'it cannot be done as things stand: a run that is over cannot be paused'],
   [exitCodes.unreachable, 'the engine or the running program cannot be reached, or a package for it is missing'],
+  [exitCodes.hungUp, 'cut short by SIGHUP, as by SIGINT'],
   [
     exitCodes.interrupted,
     'cut short by SIGINT; worker, dashboard and orchestrate end with 0 where they could end in order on a signal',

@@ -7,10 +7,12 @@ export interface Terminal extends Writable {
   readonly columns?: number | undefined;
 }
 
-/** Who tells of `SIGINT` and `SIGTERM`. */
+/** The signals that ask a command to end. */
+export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+/** The source of signals. */
 interface Signals {
-  on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
-  off(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  on(signal: SignalName, listener: () => void): unknown;
 }
 
 /** All that the command line has of the world around it. */

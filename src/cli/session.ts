@@ -1,6 +1,5 @@
-import { constants } from 'node:os';
-import { CliError, exitCodes } from './exit-codes.js';
-import type { Io } from './io.js';
+import { CliError, type ExitCode, exitCodes } from './exit-codes.js';
+import type { Io, SignalName } from './io.js';
 import { Output } from './output/output.js';
 
 /** Options that every command has. */
@@ -10,32 +9,43 @@ export interface GlobalOptions {
   readonly verbose?: boolean | undefined;
 }
 
-type SignalName = 'SIGINT' | 'SIGTERM';
+/** How a command ends that a signal has asked to. */
+const ends = {
+  SIGINT: { what: 'interrupted', code: exitCodes.interrupted },
+  SIGTERM: { what: 'terminated', code: exitCodes.terminated },
+  SIGHUP: { what: 'its terminal was closed', code: exitCodes.hungUp },
+} as const satisfies Record<SignalName, { readonly what: string; readonly code: ExitCode }>;
 
-const signalNames = ['SIGINT', 'SIGTERM'] as const;
+const signalNames = Object.keys(ends) as SignalName[];
 
 /**
  * One call of the command line: its streams, what ends it before its end, what must not be printed.
  *
  * A signal asks a command that listens to it to end in order; the second ends it at once, and so does a reader who has
- * closed the pipe: then `cut` resolves with the exit code, whatever is still under way.
+ * closed the pipe: then `cut` resolves with the exit code, whatever is still under way. What cannot be written for any other
+ * reason, such as a full disk, fails the command.
  */
 export class Session {
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Resolves when the command is to end at once, with the code that it ends with. */
+  /** Resolves when the command is to end at once, with the code that it ends with. Rejects if its output cannot be written. */
   readonly cut: Promise<number>;
+  #failWith: (error: CliError) => void = () => undefined;
   isVerbose = false;
+  /** Why the output is not whole, if it is not. */
+  failure: CliError | undefined = undefined;
   readonly #secrets = new Map<string, string>();
   readonly #interruption = new AbortController();
-  #release: () => void = nothing;
+  #endsInOrder = false;
   #cutWith: (code: number) => void = () => undefined;
 
   constructor(readonly io: Io) {
-    this.cut = new Promise((resolve) => {
+    this.cut = new Promise((resolve, reject) => {
       this.#cutWith = resolve;
+      this.#failWith = reject;
     });
-    this.stdout = new Output(io.stdout, () => this.#cutWith(exitCodes.ok));
+    this.cut.catch(() => undefined);
+    this.stdout = new Output(io.stdout, (error) => this.#onClosed(error));
     this.stderr = new Output(io.stderr, () => undefined);
     this.configure({});
   }
@@ -45,7 +55,8 @@ export class Session {
     this.isVerbose = verbose;
     for (const output of [this.stdout, this.stderr]) {
       const isAsked = FORCE_COLOR !== '' && FORCE_COLOR !== '0';
-      output.isColoured = color && NO_COLOR === '' && (isAsked || (output.isTerminal && TERM !== 'dumb'));
+      output.isColoured =
+        color && NO_COLOR === '' && (isAsked || (output.isTerminal && TERM !== 'dumb' && TERM !== ''));
     }
   }
 
@@ -54,19 +65,11 @@ export class Session {
    * signals do that, instead of ending the program.
    */
   interruption(): AbortSignal {
-    const { signals } = this.io;
-    if (signals !== undefined && this.#release === nothing) {
-      const listeners = signalNames.map((name) => [name, () => this.#onSignal(name)] as const);
-      for (const [name, listener] of listeners) signals.on(name, listener);
-      this.#release = () => {
-        for (const [name, listener] of listeners) signals.off(name, listener);
-      };
+    if (!this.#endsInOrder) {
+      this.#endsInOrder = true;
+      for (const name of signalNames) this.io.signals?.on(name, () => this.#onSignal(name));
     }
     return this.#interruption.signal;
-  }
-
-  close(): void {
-    this.#release();
   }
 
   /** Has a text never be printed in a message or a stack: another stands there in its place. */
@@ -81,15 +84,24 @@ export class Session {
     return cleaned;
   }
 
+  /** Nothing more can be written. A command that ends in order goes on without: its terminal may have gone with the signal. */
+  #onClosed(error: NodeJS.ErrnoException): void {
+    if (this.#interruption.signal.aborted || (error.code === 'EIO' && this.stdout.isTerminal)) return;
+    if (error.code === 'EPIPE') {
+      this.#cutWith(exitCodes.ok);
+      return;
+    }
+    this.failure = new CliError('the output cannot be written', exitCodes.failed, { cause: error });
+    if (this.#endsInOrder) this.#interruption.abort(this.failure);
+    else this.#failWith(this.failure);
+  }
+
   #onSignal(name: SignalName): void {
-    const code = (128 + constants.signals[name]) as 130 | 143;
+    const { what, code } = ends[name];
     if (this.#interruption.signal.aborted) {
       this.#cutWith(code);
       return;
     }
-    const what = name === 'SIGINT' ? 'interrupted' : 'terminated';
     this.#interruption.abort(new CliError(what, code));
   }
 }
-
-function nothing(): void {}

@@ -80,7 +80,7 @@ export function settingOf(given: unknown = {}, environment: Environment = proces
 
 /** Whether what was written to a stream can be written over. */
 function isTerminal({ isTTY }: Stream, { CI, TERM }: Environment): boolean {
-  return isTTY === true && TERM !== 'dumb' && isOff(CI);
+  return isTTY === true && TERM !== 'dumb' && TERM !== '' && isOff(CI);
 }
 
 function hasColours(stream: Stream, { NO_COLOR, FORCE_COLOR }: Environment): boolean {

@@ -56,7 +56,7 @@ export class Call {
     );
   }
 
-  interrupt(signal: 'SIGINT' | 'SIGTERM' = 'SIGINT'): void {
+  interrupt(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP' = 'SIGINT'): void {
     this.signals.emit(signal);
   }
 }

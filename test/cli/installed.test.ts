@@ -73,10 +73,30 @@ describe('the installed command', () => {
     expect(stderr).toBe('');
   });
 
+  it.each([
+    ['a device that takes nothing', 'orchestrator run flow.js -q > /dev/full', 'no space left on device'],
+    ['a full disk, JSON', '(ulimit -f 64; orchestrator run flow.js large --json -q > out.json)', 'file too large'],
+    ['a full disk, text', '(ulimit -f 64; orchestrator run flow.js large -q > out.json)', 'file too large'],
+  ])('fails where its output cannot be written: %s', async (_where, line, reason) => {
+    const { stdout, stderr } = await project.bash(`trap '' XFSZ; ${line}; echo $?`).ended;
+    expect(stdout).toBe('1\n');
+    expect(stderr).toContain('error: the output cannot be written');
+    expect(stderr).toContain(reason);
+  });
+
+  it('takes JSON that begins with a byte order mark, from a file and from a pipe', async () => {
+    await project.write('input.json', '\uFEFF{"a":1}');
+    const fromFile = await project.start(['run', 'flow.js', '--input', 'input.json', '-q']).ended;
+    expect(fromFile).toMatchObject({ code: 0, stdout: '{\n  "a": 1\n}\n' });
+    const piped = await project.start(['run', 'flow.js', '--input', '-', '-q']).type('\uFEFF{"a":1}').ended;
+    expect(piped).toMatchObject({ code: 0, stdout: '{\n  "a": 1\n}\n' });
+  });
+
   it('ends a run in order at the first signal, with the code of the signal', async () => {
     for (const [signal, code] of [
       ['SIGINT', 130],
       ['SIGTERM', 143],
+      ['SIGHUP', 129],
     ] as const) {
       const running = project.start(['run', 'flow.js', 'slow']);
       await running.writes('wait');

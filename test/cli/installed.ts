@@ -4,6 +4,7 @@ import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { builtIn } from '../../scripts/built-in.js';
 import { eventually } from '../distributed/servers/eventually.js';
 import { guardProcess, removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
 
@@ -114,9 +115,7 @@ async function bundled(outdir: string): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'node20',
+    absWorkingDir: root,
+    plugins: [builtIn()],
   });
-  const filter = (path: string) => !path.endsWith('.ts');
-  for (const engine of ['redis', 'sql']) {
-    await cp(join(root, 'src/distributed', engine), join(outdir, 'distributed', engine), { recursive: true, filter });
-  }
 }

@@ -28,19 +28,22 @@ async function started(args: readonly string[], options?: ConstructorParameters<
 }
 
 describe('orchestrate', () => {
-  it('starts loops, serves the interface to operate them, and ends in order', async () => {
-    const { program, to, address } = await started(['orchestrate', 'loops.ts']);
-    expect(program.stderr.written).toContain(`serves ${address}`);
-    const { stdout } = await call(['loops', 'list', ...to]);
-    expect(stdout).toMatch(/^LOOP +STATE +ITERATIONS +PER SECOND +P99 +ERRORS +RESTARTS\n/);
-    expect(stdout).toMatch(/\nticker +running +\d+/);
-    program.interrupt('SIGTERM');
-    const { code, stderr } = await program.ended;
-    expect(code).toBe(0);
-    expect(stderr).toMatch(
-      /stopping: what is under way ends first[\s\S]*loop ticker is stopped[\s\S]*ended: 0 iterations/,
-    );
-  });
+  it.each(['SIGTERM', 'SIGHUP'] as const)(
+    'starts loops, serves the interface to operate them, and ends in order on %s',
+    async (signal) => {
+      const { program, to, address } = await started(['orchestrate', 'loops.ts']);
+      expect(program.stderr.written).toContain(`serves ${address}`);
+      const { stdout } = await call(['loops', 'list', ...to]);
+      expect(stdout).toMatch(/^LOOP +STATE +ITERATIONS +PER SECOND +P99 +ERRORS +RESTARTS\n/);
+      expect(stdout).toMatch(/\nticker +running +\d+/);
+      program.interrupt(signal);
+      const { code, stderr } = await program.ended;
+      expect(code).toBe(0);
+      expect(stderr).toMatch(
+        /stopping: what is under way ends first[\s\S]*loop ticker is stopped[\s\S]*ended: 0 iterations/,
+      );
+    },
+  );
 
   it('lets loops be paused, resumed, stopped and started', async () => {
     const { to } = await started(['orchestrate', 'loops.ts']);

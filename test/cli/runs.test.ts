@@ -99,6 +99,7 @@ describe('runs list', () => {
   it('finds runs by the time of their creation', async () => {
     expect(jsonOf(await runs('list', '--since', '1h', '--text', 'done', '--json')).runs).toHaveLength(1);
     expect(jsonOf(await runs('list', '--until', '2020-01-01', '--json'))).toEqual({ runs: [] });
+    expect((await runs('list', '--until', '2020-01-01', '--json')).stdout).toBe('{\n  "runs": []\n}\n');
     expect((await runs('list', '--until', '2020-01-01')).stderr).toBe('no runs\n');
   });
 
@@ -107,6 +108,12 @@ describe('runs list', () => {
     const second = jsonOf(await runs('list', '--limit', '1', '--cursor', first.cursor, '--json'));
     expect(first.runs[0].runId).not.toBe(second.runs[0].runId);
     expect((await runs('list', '--limit', '1')).stderr).toContain(`more: --cursor ${first.cursor}, or --all`);
+  });
+
+  it('writes a run a line of JSON, as they come', async () => {
+    const { runs: whole } = jsonOf(await runs('list', '--all', '--json'));
+    const lines = (await runs('list', '--all', '--json-lines')).stdout.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual(whole);
   });
 
   it('writes all ids alone for other programs', async () => {

@@ -12,7 +12,9 @@ export function addDashboard(parent: Command, session: Session): void {
   const command = parent
     .command('dashboard')
     .summary('serve the dashboard over an engine')
-    .description('Serve the dashboard over the runs of an engine, and print its address, until SIGINT or SIGTERM.');
+    .description(
+      'Serve the dashboard over the runs of an engine, and print its address, until SIGINT, SIGTERM or SIGHUP.',
+    );
   withServing(withEngine(command)).action((flags: EngineFlags & ServeFlags) => {
     const interruption = session.interruption();
     return withFleet(session, flags, async ({ orchestrator, found }) => {

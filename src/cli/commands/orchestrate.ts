@@ -66,7 +66,7 @@ export function addOrchestrate(parent: Command, session: Session): void {
     ],
     json: `a line on the standard output for each thing that happens: { time, level, message, ... }, one of them with
 { url, token } of the interface`,
-    text: 'It ends when all loops have ended, or on SIGINT or SIGTERM: the first lets what is under way end, the second ends\nat once. The exit code is 1 where a loop ended with an error, or something was cut off.',
+    text: 'It ends when all loops have ended, or on SIGINT, SIGTERM or SIGHUP: the first lets what is under way end, the second ends\nat once. The exit code is 1 where a loop ended with an error, or something was cut off.',
   });
 }
 

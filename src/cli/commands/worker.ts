@@ -24,7 +24,7 @@ export function addWorker(parent: Command, session: Session): void {
   const command = parent
     .command('worker')
     .summary('execute the runs of an engine')
-    .description('Execute the runs of an engine: all flows that the modules export, until SIGINT or SIGTERM.')
+    .description('Execute the runs of an engine: all flows that the modules export, until SIGINT, SIGTERM or SIGHUP.')
     .argument('[modules...]', 'modules that export flows (default: workflows of the config file)')
     .option('--concurrency <count>', 'how many nodes at the same time (default: 10)', whole(1))
     .option('--id <id>', 'its name in health and errors (default: host, process id, a random part)')

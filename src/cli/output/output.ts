@@ -5,19 +5,20 @@ import { jsonOf } from './json.js';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** One of the two streams that a command writes to. When nobody reads it any more, what is written is dropped. */
+/** One of the two streams that a command writes to. Once it has failed, writes are dropped. */
 export class Output {
   isColoured = false;
   #isClosed = false;
 
-  /** @param onClosed - told when the reader has gone */
+  /** @param onClosed - called with the first error of the stream: `EPIPE` if the reader closed the pipe */
   constructor(
     private readonly stream: Terminal,
-    onClosed: () => void,
+    onClosed: (error: NodeJS.ErrnoException) => void,
   ) {
-    stream.on('error', () => {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.#isClosed) return;
       this.#isClosed = true;
-      onClosed();
+      onClosed(error);
     });
   }
 
@@ -53,6 +54,15 @@ export class Output {
   styled(style: Style, text: string): string {
     // Whether the stream is a terminal was decided already; Node would decide again, by the standard output alone.
     return this.isColoured ? styleText(style, text, { validateStream: false } as never) : text;
+  }
+
+  /** Resolves when everything was written, or has failed. */
+  async flushed(): Promise<void> {
+    if (this.#isClosed) return;
+    await new Promise<void>((resolve) => {
+      // The error comes a moment after the write that has failed.
+      this.stream.write('', () => setImmediate(resolve));
+    });
   }
 
   /** Resolves when a slow reader has taken what was written. */

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Engine } from '../../distributed/index.js';
 import { aBoolean, aLimit, aName, anObjectOf, aValue, isPlainObject } from '../../validate.js';
 import { usageError } from '../exit-codes.js';
+import { parseJson } from './input.js';
 import { loadModule } from './modules.js';
 
 /** What a config file says. All of it may be left out. */
@@ -117,7 +118,7 @@ async function readModule(path: string, cwd: string): Promise<unknown> {
 
 async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return parseJson(await readFile(path, 'utf8'));
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw usageError(`${path} cannot be read`, { cause });
     // The message may quote what is around the fault, such as a password.

@@ -40,9 +40,14 @@ function isJson(given: string): boolean {
   return /^\s*(?:[{["]|-?\d|(?:true|false|null)\s*$)/.test(given);
 }
 
+/** JSON from a file; editors and PowerShell begin files with a byte order mark. */
+export function parseJson(text: string): unknown {
+  return JSON.parse(text.replace(/^\uFEFF/, ''));
+}
+
 function parse(option: string, where: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     throw usageError(`${option}: ${where} is not JSON`, { cause });
   }

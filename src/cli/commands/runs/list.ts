@@ -9,6 +9,7 @@ import {
   runStatuses,
 } from '../../../distributed/index.js';
 import { choices, documented, time, whole, withEngine } from '../../command.js';
+import { jsonOf } from '../../output/json.js';
 import { writeTable } from '../../output/table.js';
 import { oneLine } from '../../output/text.js';
 import { agoOf, durationOf } from '../../output/times.js';
@@ -30,6 +31,7 @@ interface ListFlags extends EngineFlags, RevealFlags {
   readonly all?: boolean;
   readonly ids?: boolean;
   readonly json?: boolean;
+  readonly jsonLines?: boolean;
 }
 
 const longestPage = 1_000;
@@ -48,7 +50,8 @@ export function addList(parent: Command, session: Session): void {
     .option('--limit <count>', 'how many at most (default: 50)', whole(1))
     .option('--cursor <cursor>', 'go on where the page before has ended')
     .option('--all', 'all that there are, page by page')
-    .option('--ids', 'write ids alone, one a line');
+    .option('--ids', 'write ids alone, one a line')
+    .option('--json-lines', 'write JSON, one run a line: for many, and for programs that read as it comes');
   withReveal(withEngine(command)).action((flags: ListFlags) =>
     withFleet(session, flags, (fleet) => list(session, fleet, flags)),
   );
@@ -62,7 +65,7 @@ export function addList(parent: Command, session: Session): void {
       ['orchestrator runs list --workflow order --json | jq .runs[0]', 'the newest run of a workflow'],
     ],
     json: `{ runs: { runId, workflow, version, status, priority, createdAt, startAt, updatedAt, finishedAt?, deadline?,
-  error? }[], cursor? }   (times in epoch milliseconds; cursor: of the next page)`,
+  error? }[], cursor? }   (times in epoch milliseconds; cursor: of the next page); with --json-lines a run a line`,
   });
 }
 
@@ -77,13 +80,15 @@ async function list(session: Session, { orchestrator, found }: Fleet, flags: Lis
     return;
   }
   const redact = redactorOf(found, flags);
-  const runs: RunInfo[] = [];
+  if (flags.json === true || flags.jsonLines === true) {
+    return writeJson(session, pages(orchestrator, flags), redact, flags.jsonLines === true ? 'lines' : 'document');
+  }
+  const runs: Summary[] = [];
   let cursor: string | undefined;
   for await (const page of pages(orchestrator, flags)) {
-    runs.push(...page.runs.map((run) => withoutSecrets(run, redact)));
+    runs.push(...page.runs.map((run) => summaryOf(run, redact)));
     cursor = page.cursor;
   }
-  if (flags.json === true) return stdout.json({ runs: runs.map(summaryOf), cursor });
   if (runs.length === 0) return stderr.line('no runs');
   writeRuns(session, runs);
   if (cursor !== undefined) stderr.line(stderr.styled('dim', `more: --cursor ${cursor}, or --all`));
@@ -102,16 +107,42 @@ async function* pages(orchestrator: DistributedOrchestrator, flags: ListFlags): 
   } while (cursor !== undefined && left > 0);
 }
 
-function withoutSecrets(run: RunInfo, redact: RunRedactor): RunInfo {
-  return run.error === undefined ? run : { ...run, error: redact.text(run.error) };
+/** Writes each page as it comes, as fast as it is read: all runs of an engine need not fit into memory. */
+async function writeJson(
+  { stdout }: Session,
+  found: AsyncIterable<RunPage>,
+  redact: RunRedactor,
+  form: 'lines' | 'document',
+): Promise<void> {
+  let cursor: string | undefined;
+  let separator = '{\n  "runs": [';
+  for await (const page of found) {
+    cursor = page.cursor;
+    for (const run of page.runs) {
+      const summary = summaryOf(run, redact);
+      if (form === 'lines') stdout.jsonLine(summary);
+      else stdout.text(`${separator}\n${indented(jsonOf(summary, 2))}`);
+      separator = ',';
+    }
+    await stdout.drained();
+  }
+  if (form === 'lines') return;
+  const head = separator === ',' ? '\n  ]' : '{\n  "runs": []';
+  stdout.line(`${head}${cursor === undefined ? '' : `,\n  "cursor": ${jsonOf(cursor)}`}\n}`);
 }
 
-/** A run without what it has given: that is `runs show`'s. */
-function summaryOf({ output: _output, retention: _retention, ...summary }: RunInfo): object {
-  return summary;
+function indented(text: string): string {
+  return text.replace(/^/gm, '    ');
 }
 
-function writeRuns({ stdout }: Session, runs: readonly RunInfo[]): void {
+type Summary = Omit<RunInfo, 'output' | 'retention'>;
+
+/** A run without its output, which `runs show` has, and without secrets. */
+function summaryOf({ output: _output, retention: _retention, ...summary }: RunInfo, redact: RunRedactor): Summary {
+  return summary.error === undefined ? summary : { ...summary, error: redact.text(summary.error) };
+}
+
+function writeRuns({ stdout }: Session, runs: readonly Summary[]): void {
   const now = Date.now();
   const hasErrors = runs.some(({ error }) => error !== undefined);
   writeTable(stdout, runs, [
@@ -120,12 +151,12 @@ function writeRuns({ stdout }: Session, runs: readonly RunInfo[]): void {
     { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => styleOf(status) },
     { title: 'CREATED', value: ({ createdAt }) => agoOf(createdAt, now), align: 'right' },
     { title: 'TOOK', value: (run) => tookOf(run, now), align: 'right' },
-    ...(hasErrors ? [{ title: 'ERROR', value: ({ error }: RunInfo) => error, least: 10 }] : []),
+    ...(hasErrors ? [{ title: 'ERROR', value: ({ error }: Summary) => error, least: 10 }] : []),
   ]);
 }
 
 /** From its start to its end, or until now. */
-function tookOf({ status, startAt, finishedAt }: RunInfo, now: number): string {
+function tookOf({ status, startAt, finishedAt }: Summary, now: number): string {
   if (status === 'scheduled') return '';
   return durationOf((isFinished(status) ? (finishedAt ?? now) : now) - startAt);
 }

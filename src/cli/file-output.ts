@@ -1,0 +1,25 @@
+import { fstatSync, writeSync } from 'node:fs';
+import { Writable } from 'node:stream';
+import { isatty } from 'node:tty';
+
+/** A stream to a file that writes all of a chunk or fails. Node's own ends well where a full disk took only a part. */
+export class FileOutput extends Writable {
+  constructor(private readonly descriptor: number) {
+    super({ decodeStrings: true });
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    try {
+      for (let offset = 0; offset < chunk.length; ) offset += writeSync(this.descriptor, chunk, offset);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+}
+
+/** If true, a descriptor is a file or a device such as `/dev/full`: neither a terminal nor a pipe or socket. */
+export function isFile(descriptor: number): boolean {
+  const stat = fstatSync(descriptor);
+  return stat.isFile() || (stat.isCharacterDevice() && !isatty(descriptor));
+}
