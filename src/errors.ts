@@ -82,14 +82,27 @@ function isError(value: unknown): value is Error {
   return value instanceof Error || typeof (value as Error | null | undefined)?.stack === 'string';
 }
 
-/** If true, it was thrown to stop retrying. */
-export function isAbortError(thrown: unknown): thrown is AbortError {
+/** A value as text; its kind if it throws when it is read. */
+export function textOf(value: unknown): string {
   try {
-    return thrown instanceof AbortError;
+    return String(value);
   } catch {
-    // A revoked proxy, say.
+    return kindOf(value);
+  }
+}
+
+/** If true, `value` is an instance of `Class`. A value that throws when it is looked at, such as a revoked proxy, is not. */
+export function isA<Value>(value: unknown, Class: abstract new (...args: never[]) => Value): value is Value {
+  try {
+    return value instanceof Class;
+  } catch {
     return false;
   }
+}
+
+/** If true, it was thrown to stop retrying. */
+export function isAbortError(thrown: unknown): thrown is AbortError {
+  return isA(thrown, AbortError);
 }
 
 /**
@@ -107,11 +120,14 @@ export function failureOf(thrown: unknown, subject: string): Error {
 }
 
 /**
- * The kind of a value, for messages: the name of its class. Never the value itself, which may be secret or large.
- *
- * @throws whatever a value throws that cannot be looked at
+ * The kind of a value, for messages: the name of its class, or its type if it throws when it is looked at. Never the
+ * value itself, which may be secret or large.
  */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  return String(Object.getPrototypeOf(Object(value))?.constructor?.name ?? typeof value);
+  try {
+    return String(Object.getPrototypeOf(Object(value))?.constructor?.name ?? typeof value);
+  } catch {
+    return typeof value;
+  }
 }

@@ -151,6 +151,10 @@ function quoted(name: unknown): string {
 }
 
 function messageOf(cause: unknown): string {
-  const { message } = Object(cause) as { message?: unknown };
-  return typeof message === 'string' ? message : kindOf(cause);
+  try {
+    const { message } = Object(cause) as { message?: unknown };
+    return typeof message === 'string' ? message : kindOf(cause);
+  } catch {
+    return kindOf(cause);
+  }
 }

@@ -27,9 +27,18 @@ export class Codec {
   }
 }
 
-/** Whether JSON brings a value back as it is: primitives, and plain objects and arrays of them. */
+/** If true, JSON brings a value back as it is: primitives, and plain objects and arrays of them. */
 function isFlat(value: unknown): boolean {
   if (isJson(value)) return true;
+  try {
+    return isFlatObject(value);
+  } catch {
+    // Reading it throws: the serializer refuses it.
+    return false;
+  }
+}
+
+function isFlatObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return Object.keys(value).length === value.length && value.every(isJson);
   if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length > 0) return false;

@@ -22,7 +22,9 @@ export class DefaultSerializer implements Serializer {
       if (error instanceof RangeError) {
         throw new SerializationError('', 'cannot be saved: it is nested too deep', { cause: error });
       }
-      if (!(error instanceof DevalueError)) throw error;
+      if (!(error instanceof DevalueError)) {
+        throw new SerializationError('', 'cannot be saved: it threw an error when it was read', { cause: error });
+      }
       // It holds the value, and all that is around it.
       for (const name of ['value', 'root']) hide(error, name, undefined);
       throw new SerializationError(pathOf(error.path), `cannot be saved: ${explain(error)}`, { cause: error });
@@ -39,26 +41,45 @@ type SavedError = Record<'name' | 'message' | 'stack' | 'code' | 'cause' | 'erro
 /** What is kept of an error; nothing for what is none. What hangs on it besides (requests, sockets) is not kept. */
 function reduceError(value: unknown): SavedError | false {
   if (!(value instanceof Error)) return false;
-  const { name, message, stack, code, cause, errors } = value as Error & Record<'code' | 'cause' | 'errors', unknown>;
+  const code = fieldOf(value, 'code');
+  const errors = fieldOf(value, 'errors');
   const isCode = typeof code === 'string' || typeof code === 'number';
   return {
-    name: String(name),
-    message: String(message),
-    stack: String(stack),
+    name: textOf(fieldOf(value, 'name')),
+    message: textOf(fieldOf(value, 'message')),
+    stack: textOf(fieldOf(value, 'stack')),
     code: isCode ? code : undefined,
-    cause: savable(cause),
+    cause: savable(fieldOf(value, 'cause')),
     errors: Array.isArray(errors) ? errors.map(savable) : undefined,
   };
 }
 
+/** A field of an error; `undefined` if reading it throws. A failure can always be saved. */
+function fieldOf(error: Error, name: string): unknown {
+  try {
+    return (error as unknown as Record<string, unknown>)[name];
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return 'a value that cannot be read';
+  }
+}
+
 /** Anything may be thrown; a cause that cannot be saved is kept as text, so that a failure can always be saved. */
 function savable(cause: unknown): unknown {
-  if (cause instanceof Error || Object(cause) !== cause) return typeof cause === 'symbol' ? String(cause) : cause;
+  if (Object(cause) !== cause) return typeof cause === 'symbol' ? String(cause) : cause;
   try {
+    if (cause instanceof Error) return cause;
     stringify(cause);
     return cause;
   } catch {
-    return String(cause);
+    return textOf(cause);
   }
 }
 

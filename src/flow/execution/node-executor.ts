@@ -1,4 +1,5 @@
 import { type Definition, perform } from '../../action.js';
+import { isA } from '../../errors.js';
 import { type Core, currentScope, processOf } from '../../process.js';
 import { run } from '../../run.js';
 import type { NodeDefinition } from '../blueprint.js';
@@ -101,8 +102,8 @@ function isInProcess(core: Core): boolean {
 }
 
 function succeeded(returned: unknown): NodeExecutionResult {
-  if (returned instanceof Suspension) return { status: 'awaiting', awaiting: returned.awaiting };
-  if (returned instanceof ActionResult) return { status: 'success', result: returned };
+  if (isA(returned, Suspension)) return { status: 'awaiting', awaiting: returned.awaiting };
+  if (isA(returned, ActionResult)) return { status: 'success', result: returned };
   return { status: 'success', result: { output: returned, action: undefined } };
 }
 

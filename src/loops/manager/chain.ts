@@ -1,3 +1,4 @@
+import { isA } from '../../errors.js';
 import { isPromiseLike } from '../../promise-like.js';
 import { InFlightError, RouteError } from '../errors.js';
 import { Routed } from '../outcomes.js';
@@ -32,7 +33,7 @@ export class Chain {
 
   /** What follows a node that has returned this. */
   passOn(node: PlannedNode, returned: unknown, iteration: Iteration): Pending {
-    if (returned instanceof Routed) return this.#route(node, returned, iteration);
+    if (isA(returned, Routed)) return this.#route(node, returned, iteration);
     return this.#forward(node.next, returned, iteration, 0);
   }
 
@@ -41,13 +42,15 @@ export class Chain {
     const runner = this.runners.get(node) as NodeRunner;
     if (node.kind === 'non-blocking') return this.#begin(node, runner, value, iteration);
     let returned: unknown;
+    let isPending: boolean;
     try {
       returned = runner.call(new IterationData(value, node.id, iteration, this.owner));
+      isPending = isPromiseLike(returned);
     } catch (thrown) {
       this.owner.failed(node, value, iteration, thrown);
       return undefined;
     }
-    if (isPromiseLike(returned)) return this.#await(node, runner, value, returned, iteration);
+    if (isPending) return this.#await(node, runner, value, returned as PromiseLike<unknown>, iteration);
     runner.succeeded();
     return this.passOn(node, returned, iteration);
   }
@@ -126,14 +129,16 @@ export class Chain {
 
   #callBeside(node: PlannedNode, runner: NodeRunner, value: unknown, iteration: Iteration): Pending {
     let returned: unknown;
+    let isPending: boolean;
     try {
       returned = runner.call(new IterationData(value, node.id, iteration, this.owner));
+      isPending = isPromiseLike(returned);
     } catch (thrown) {
       this.owner.failed(node, value, iteration, thrown);
       return undefined;
     }
-    if (returned instanceof Routed) return this.#route(node, new Routed(returned.targets, value), iteration);
-    if (isPromiseLike(returned)) this.#track(node, runner, value, returned, iteration);
+    if (isA(returned, Routed)) return this.#route(node, new Routed(returned.targets, value), iteration);
+    if (isPending) this.#track(node, runner, value, returned as PromiseLike<unknown>, iteration);
     else runner.succeeded();
     return this.#forward(node.next, value, iteration, 0);
   }

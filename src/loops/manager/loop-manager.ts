@@ -1,5 +1,5 @@
 import { untilAborted } from '../../cancellation.js';
-import { failureOf } from '../../errors.js';
+import { failureOf, isA, textOf } from '../../errors.js';
 import { captured, restored } from '../../instrumentation.js';
 import { Orchestrator } from '../../orchestrator.js';
 import { originOf } from '../../origin.js';
@@ -199,7 +199,7 @@ export class LoopManager implements ChainOwner {
       inFlight: nodes.reduce((sum, { inFlight }) => sum + inFlight, 0),
       durations: this.#histogram.durations,
       nodes,
-      error: this.#error === undefined ? undefined : String(this.#error),
+      error: this.#error === undefined ? undefined : textOf(this.#error),
     };
   }
 
@@ -347,7 +347,7 @@ export class LoopManager implements ChainOwner {
           value = this.#producerFailed(producer, this.#valueOf(iteration), iteration, thrown);
         }
       }
-      if (value === nothing || value instanceof Idle || value === done) {
+      if (value === nothing || isA(value, Idle) || value === done) {
         iteration.end();
         this.#iteration = undefined;
         if (value === done) return { reason: 'done' };

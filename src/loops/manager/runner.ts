@@ -1,5 +1,6 @@
 import { type Definition, defineWork, performIn, sourceOf } from '../../action.js';
 import { taskChannel } from '../../channels.js';
+import { textOf } from '../../errors.js';
 import { isInstrumented, isWatched } from '../../instrumentation.js';
 import { applyPolicies, type Policies } from '../../policy.js';
 import type { Scope } from '../../process.js';
@@ -99,7 +100,7 @@ export class NodeRunner {
 
   failed(error: unknown): void {
     this.errors++;
-    this.error = String(error);
+    this.error = textOf(error);
     this.#become('failing');
   }
 
