@@ -87,7 +87,7 @@ for (const kind of kinds) {
 
     it('fails pushes, holds up loops, is failing meanwhile, and goes on when there is room', async () => {
       const { fill, makeRoom } = disk as Disk;
-      const worker = await program({});
+      const worker = await program({ pool: 'thread' });
       await ask(worker, 'push', text(1));
       await fill(worker.pid);
       const { last, failure } = await pushUntilFull(worker, 2);
