@@ -72,8 +72,8 @@ class WebDashboard implements Dashboard {
   }
 
   /** A field, so that it can be handed on by itself. */
-  readonly fetch = async (request: Request, client: Client = {}): Promise<Response> => {
-    const response = await this.#answer(request, client).catch((error) => problem(this.#refusalOf(error)));
+  readonly fetch = async (request: Request, client?: Client): Promise<Response> => {
+    const response = await this.#answer(request, clientOf(client)).catch((error) => problem(this.#refusalOf(error)));
     return request.method === 'HEAD' ? headOf(response) : response;
   };
 
@@ -117,6 +117,12 @@ class WebDashboard implements Dashboard {
     this.#onError(error);
     return new Refusal('internal', 'something has gone wrong; `onError` of the dashboard is told what');
   }
+}
+
+/** Servers that call `fetch` themselves give something of their own beside the request. */
+function clientOf(given: unknown): Client {
+  const { address } = (given ?? {}) as { readonly address?: unknown };
+  return typeof address === 'string' ? { address } : {};
 }
 
 function viewsOf(watched: Watched, streams: Streams): Routes {

@@ -221,6 +221,16 @@ describe('wrong tokens', () => {
     expect(performance.now() - begin).toBeGreaterThan(3_500);
   });
 
+  it('are counted as one where a server says something else of who has sent them', async () => {
+    const { dashboard } = dashboardOf({ distributed: distributed(), protectReads: true });
+    const ask = (client: unknown) => {
+      const init = { headers: { authorization: 'Bearer wrong' } };
+      return dashboard.fetch(new Request('http://ops.test/api/overview', init), client as { address: string });
+    };
+    const answers = [{ address: { port: 1 } }, null, {}, { address: undefined }].map(ask);
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([401, 401, 401, 401]);
+  });
+
   it('are counted by networks in IPv6', async () => {
     const { dashboard } = dashboardOf({ distributed: distributed(), protectReads: true });
     const ask = (address: string) => {

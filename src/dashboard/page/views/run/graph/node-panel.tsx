@@ -40,7 +40,7 @@ export function NodePanel({ node, detail, onClose }: NodePanelProps) {
             Waits for <Name class="is-strong">{event}</Name>
             {since !== undefined && (
               <>
-                {' since '}
+                {' for '}
                 <Took from={since} until={undefined} />
               </>
             )}
