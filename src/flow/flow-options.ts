@@ -61,9 +61,9 @@ export interface NodeOptions extends PolicyOptions<any[]> {
 }
 
 /** Which edges are followed, and what they pass on. */
-export interface EdgeOptions<State extends object = Context> {
+export interface EdgeOptions<State extends object = Context, Action extends string = string> {
   /** It is followed where the source chose this action. Default: where no edge has the action that was chosen. */
-  readonly action?: string | undefined;
+  readonly action?: Action | undefined;
   /** Has to be true for it to be followed: an expression, or a function of the output. Default: always. */
   // biome-ignore lint/suspicious/noExplicitAny: outputs are not followed by types
   readonly condition?: string | ((output: any, more: EdgeArgs<State>) => boolean | Promise<boolean>) | undefined;

@@ -8,6 +8,7 @@ import {
   toBlueprint,
   type WorkflowBlueprint,
 } from './blueprint.js';
+import type { ActionsFrom, ActionsOf, ChoosesNothing, Known } from './chosen-actions.js';
 import type { DryRunExecutor, DryRunResult } from './executors/dry-run.js';
 import { InMemoryExecutor } from './executors/in-memory.js';
 import {
@@ -64,6 +65,7 @@ export class Flow<
   State extends object = any,
   Result = WorkflowResult<State>,
   Ids extends string = never,
+  Nodes extends readonly [id: string, action: string] = never,
 > extends FlowNode<State> {
   readonly name: string;
   override params: Record<string, unknown>;
@@ -126,11 +128,11 @@ export class Flow<
    * @param id - unique in the flow
    * @param implementation - a function of the input, an action, a class or instance of `Node`, or another flow
    */
-  node<Id extends string>(
+  node<Id extends string, Implementation extends NodeImplementation<State>, Fallback extends string = never>(
     id: NewId<Id, Ids>,
-    implementation: NodeImplementation<State>,
-    options: NodeOptions = {},
-  ): Flow<State, Result, Ids | Id> {
+    implementation: Implementation,
+    options: NodeOptions & { readonly fallback?: Fallback | undefined } = {},
+  ): Flow<State, Result, Ids | Id, Nodes | Known<Id, ActionsOf<Implementation>, Fallback>> {
     const { outputs, params, ...rest } = readNodeOptions(options);
     const uses = this.#register(id, implementation);
     const isFlow = implementation instanceof FlowNode;
@@ -144,7 +146,7 @@ export class Flow<
     id: NewId<Id, Ids>,
     worker: NodeImplementation<State>,
     options: BatchOptions = {},
-  ): Flow<State, Result, Ids | Id> {
+  ): Flow<State, Result, Ids | Id, Nodes> {
     const { items, concurrency, failFast, params, ...rest } = readBatchOptions(options);
     const own = {
       worker: this.#register(id, worker),
@@ -156,20 +158,30 @@ export class Flow<
   }
 
   /** Adds a node that waits for an event from outside; its output is what the run is resumed with. */
-  wait<Id extends string>(id: NewId<Id, Ids>, options: WaitOptions = {}): Flow<State, Result, Ids | Id> {
+  wait<Id extends string>(
+    id: NewId<Id, Ids>,
+    options: WaitOptions = {},
+  ): Flow<State, Result, Ids | Id, Nodes | ChoosesNothing<Id>> {
     const { event, ...rest } = readWaitOptions(options);
     return this.#add(id, 'wait', defined({ event }), rest);
   }
 
   /** Adds a node that waits for a time to come; its output is its input. */
-  sleep<Id extends string>(id: NewId<Id, Ids>, options: SleepOptions): Flow<State, Result, Ids | Id> {
+  sleep<Id extends string>(
+    id: NewId<Id, Ids>,
+    options: SleepOptions,
+  ): Flow<State, Result, Ids | Id, Nodes | ChoosesNothing<Id>> {
     const { duration, until, ...rest } = readSleepOptions(options);
     return this.#add(id, 'sleep', defined({ duration, until }), rest);
   }
 
   /** Adds an edge. */
-  edge(source: Ids, target: Ids, options: EdgeOptions<State> = {}): this {
-    const { action, condition, transform } = readEdgeOptions(options);
+  edge<Source extends Ids>(
+    source: Source,
+    target: Ids,
+    options: EdgeOptions<State, ActionsFrom<Nodes, Source>> = {},
+  ): this {
+    const { action, condition, transform } = readEdgeOptions(options as EdgeOptions);
     this.#edges.push({
       source,
       target,
@@ -255,13 +267,13 @@ export class Flow<
     uses: string,
     params: Readonly<Record<string, unknown>> | undefined,
     { retry, timeout, policy, inputs, ...config }: ReadNodeOptions,
-  ): Flow<State, Result, Ids | Id> {
+  ): Flow<State, Result, Ids | Id, never> {
     const policies = defined({ retry, timeout, policy });
     if (policies !== undefined) this.#policies.set(id, policies as Partial<Policies>);
     const data = defined({ ...config, retry: asData(retry), timeout: asData(timeout) });
     this.#nodes.push({ id, uses, ...defined({ params, inputs, config: data }) } as NodeDefinition);
     this.#changed();
-    return this as unknown as Flow<State, Result, Ids | Id>;
+    return this as unknown as Flow<State, Result, Ids | Id, never>;
   }
 
   #register(id: string, implementation: NodeImplementation): string {

@@ -5,9 +5,9 @@ export interface NodeResult<Output = unknown> {
 }
 
 /** An output with an action; made by `withAction`. */
-export class ActionResult<Output = unknown> implements NodeResult<Output> {
+export class ActionResult<Output = unknown, Action extends string = string> implements NodeResult<Output> {
   constructor(
-    readonly action: string,
+    readonly action: Action,
     readonly output: Output,
   ) {}
 }
@@ -18,6 +18,9 @@ export class ActionResult<Output = unknown> implements NodeResult<Output> {
  * @example
  * .node('check', (order) => withAction(order.total > 100 ? 'review' : 'ok', order))
  */
-export function withAction<Output>(action: string, output: Output): ActionResult<Output> {
+export function withAction<Output, Action extends string = string>(
+  action: Action,
+  output: Output,
+): ActionResult<Output, Action> {
   return new ActionResult(action, output);
 }

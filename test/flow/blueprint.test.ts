@@ -47,7 +47,9 @@ function everything() {
     .node('second', double)
     .edge('first', 'second');
   return new Flow('everything', { version: 'v1', maxVisits: 7 })
-    .node('start', () => withAction('go', { list: [1, 2, 3], total: 6, n: 4 }), { params: { level: { deep: [1] } } })
+    .node('start', () => withAction('go' as string, { list: [1, 2, 3], total: 6, n: 4 }), {
+      params: { level: { deep: [1] } },
+    })
     .node('other', () => 'never')
     .node('large', (total: number) => total, { joinStrategy: 'any', maxVisits: 3 })
     .node('sub', inner, { inputs: 'start.n' })
@@ -108,7 +110,7 @@ describe('the blueprint of a flow', () => {
 
   it('counts two edges from one source as one predecessor', async () => {
     const flow = new Flow('twice')
-      .node('a', () => withAction('x', 1))
+      .node('a', () => withAction('x' as string, 1))
       .node('b', double)
       .node('c', (input: unknown) => input)
       .edge('a', 'b', { action: 'x' })

@@ -100,7 +100,7 @@ describe('a dry run', () => {
   it('takes the action of an output with an action', async () => {
     class Posts extends Node {
       override post() {
-        return withAction('right', 1);
+        return withAction('right' as string, 1);
       }
     }
     const flow = new Flow('with action').node('a', Posts).node('left', never).node('right', never);

@@ -356,7 +356,7 @@ describe('a fallback', () => {
   it('chooses by its action among the edges of the node, and among its own', async () => {
     const { completed, skipped } = await new Flow('action')
       .node('risky', fails('no'), { fallback: 'safe' })
-      .node('safe', () => withAction('b', 1))
+      .node('safe', () => withAction('b' as string, 1))
       .node('a', () => 0)
       .node('b', () => 0)
       .node('own a', () => 0)

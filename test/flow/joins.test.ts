@@ -49,7 +49,7 @@ describe('a join of all', () => {
   it('counts several edges from one node as one predecessor', async () => {
     const log: string[] = [];
     const { status, output } = await new Flow('twice')
-      .node('a', () => withAction('x', { n: 1 }))
+      .node('a', () => withAction('x' as string, { n: 1 }))
       .node('b', () => 2)
       .node('join', (input, args) => {
         noting(log)(input, args);
@@ -368,7 +368,7 @@ describe('routing', () => {
 
   it('does not evaluate the conditions of edges that the action has ruled out', async () => {
     const { status } = await new Flow('ruled out')
-      .node('a', () => withAction('x', 0))
+      .node('a', () => withAction('x' as string, 0))
       .node('b', () => 0)
       .node('c', () => 0)
       .edge('a', 'b', { action: 'x' })

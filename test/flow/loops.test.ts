@@ -550,7 +550,7 @@ describe('the bound on visits', () => {
   const endless = (flow: { maxVisits?: number }, node: { maxVisits?: number }, log: string[]) =>
     new Flow('endless', flow)
       .node('a', noting(log), node)
-      .node('b', () => withAction('again', 0))
+      .node('b', () => withAction('again' as string, 0))
       .node('end', () => 0)
       .edge('a', 'b')
       .edge('b', 'a', { action: 'again' })

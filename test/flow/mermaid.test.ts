@@ -196,7 +196,7 @@ describe('a drawing', () => {
 describe('a drawing of a run', () => {
   it('shows how each node stands', async () => {
     const flow = new Flow('states')
-      .node('start', () => withAction('go', 1))
+      .node('start', () => withAction('go' as string, 1))
       .node('never', worker)
       .node('saved', () => Promise.reject(new Error('no')), { fallback: 'rescue' })
       .node('rescue', () => 'rescued')

@@ -99,7 +99,7 @@ const kinds: readonly (readonly [string, () => Flow, object])[] = [
     'a branch that joins again',
     () =>
       new Flow('branch')
-        .node('a', () => withAction('left', 0))
+        .node('a', () => withAction('left' as string, 0))
         .node('left', () => 'L')
         .node('right', () => 'R')
         .node('join', (input) => input)
@@ -620,7 +620,7 @@ describe('a worker of one’s own', () => {
 describe('the event-driven orchestrator', () => {
   const build = () =>
     new Flow('events')
-      .node('a', () => withAction('left', 1))
+      .node('a', () => withAction('left' as string, 1))
       .node('left', (n) => n + 1)
       .node('right', () => 'R')
       .node('both', () => 'B')
@@ -909,7 +909,7 @@ describe('resuming by hand', () => {
 
   it('holds to the decisions that a traverser knows: a branch that was not taken stays so', async () => {
     const flow = new Flow('branch')
-      .node('a', () => withAction('left', 1))
+      .node('a', () => withAction('left' as string, 1))
       .node('left', note)
       .node('right', () => expect.fail('was revived'))
       .node('join', note)

@@ -127,7 +127,7 @@ describe('a run', () => {
 
   it('does not end in nodes that were skipped', async () => {
     const flow = new Flow('skips')
-      .node('a', () => withAction('left', 0))
+      .node('a', () => withAction('left' as string, 0))
       .node('left', () => 'L')
       .node('right', () => 'R')
       .edge('a', 'left', { action: 'left' })
@@ -198,7 +198,7 @@ describe('the input of a node', () => {
 
   it('has only the predecessors whose edge was taken', async () => {
     const flow = new Flow('taken')
-      .node('a', () => withAction('b', 0))
+      .node('a', () => withAction('b' as string, 0))
       .node('b', () => 2)
       .node('c', () => 3)
       .node('d', echo)

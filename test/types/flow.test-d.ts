@@ -176,6 +176,82 @@ describe('the builder', () => {
     flow.batch('each', 1);
   });
 
+  it('checks the action of an edge against those that its source may choose', () => {
+    const route = (total: number) => withAction(total > 100 ? 'review' : 'ok', total);
+    class Decide extends Node {
+      override post() {
+        return Math.random() > 0.5 ? 'left' : 'right';
+      }
+    }
+    class Chooses extends Node {
+      override async post({ execRes }: NodeArgs) {
+        return execRes ? withAction('yes', 1) : undefined;
+      }
+    }
+    const flow = new Flow<Cart>('actions')
+      .node('route', route)
+      .node('later', async (input: number) => (input > 1 ? withAction('more', input) : input))
+      .node('action', orchestrator.action(route))
+      .node('class', Decide)
+      .node('instance', new Chooses())
+      .node('end', () => 1)
+      .wait('approval')
+      .sleep('pause', { duration: 1 });
+    flow
+      .edge('route', 'end', { action: 'review' })
+      .edge('route', 'end', { action: 'ok', condition: (_output, { context }) => context.total > 1 })
+      .edge('route', 'end')
+      .edge('later', 'end', { action: 'more' })
+      .edge('action', 'end', { action: 'ok' })
+      .edge('class', 'end', { action: 'left' })
+      .edge('instance', 'end', { action: 'yes' });
+    // @ts-expect-error it never chooses that
+    flow.edge('route', 'end', { action: 'reveiw' });
+    // @ts-expect-error nor that
+    flow.edge('later', 'end', { action: 'less' });
+    // @ts-expect-error nor that
+    flow.edge('action', 'end', { action: 'more' });
+    // @ts-expect-error nor that
+    flow.edge('class', 'end', { action: 'up' });
+    // @ts-expect-error nor that
+    flow.edge('instance', 'end', { action: 'no' });
+    // @ts-expect-error a wait chooses nothing
+    flow.edge('approval', 'end', { action: 'approved' });
+    // @ts-expect-error nor does a sleep
+    flow.edge('pause', 'end', { action: 'over' });
+  });
+
+  it('takes any action where types cannot tell which are chosen', () => {
+    const named = (name: string) => withAction(name, 1);
+    const untyped: (input: unknown) => unknown = () => 1;
+    const flow = new Flow<Cart>('open')
+      .node('named', named)
+      .node('untyped', untyped)
+      .node('any', (input) => input)
+      .node('pay', Pay)
+      .node('check', Check)
+      .node(
+        'inner',
+        new Flow('inner').node('a', () => withAction('done', 1)),
+      )
+      .node('saved', () => withAction('own', 1), { fallback: 'spare', retry: 2 })
+      .node('spare', () => withAction('spare', 1))
+      // Middleware may choose in its place.
+      .node('plain', () => 1)
+      .batch('each', () => withAction('x', 1));
+    flow.edge('named', 'plain', { action: 'x' }).edge('untyped', 'plain', { action: 'x' });
+    flow.edge('any', 'plain', { action: 'x' }).edge('pay', 'plain', { action: 'x' });
+    flow.edge('check', 'plain', { action: 'x' }).edge('inner', 'plain', { action: 'x' });
+    flow.edge('saved', 'plain', { action: 'spare' }).edge('plain', 'any', { action: 'x' });
+    flow.edge('each', 'plain', { action: 'x' });
+    const either = 'named' as 'named' | 'spare';
+    flow.edge(either, 'plain', { action: 'x' });
+    // @ts-expect-error there is still no such option
+    flow.node('options', () => 1, { retires: 3 });
+    expectTypeOf(withAction('ok', 1).action).toEqualTypeOf<'ok'>();
+    expectTypeOf(withAction<number>('ok', 1).action).toEqualTypeOf<string>();
+  });
+
   it('takes options by name', () => {
     const flow = new Flow('options');
     flow.node('a', () => 1, {
