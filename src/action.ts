@@ -101,6 +101,11 @@ function newTask({ core, name }: Definition, args: readonly unknown[], record?: 
   return { name, core, args, record, expired: undefined, wait: undefined };
 }
 
+/** Whether anybody would see a task: hooks, middleware or subscribers. */
+export function isSeen({ hooks }: Core): boolean {
+  return hooks.seeTasks || retryChannel.hasSubscribers || isWatched(taskChannel);
+}
+
 /** From a call to a task: in the run around it, else in a run of its own. */
 export function perform(definition: Definition, args: unknown[]): Promise<unknown> {
   const { core } = definition;

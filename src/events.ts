@@ -35,7 +35,7 @@ export interface ProcessRecord<State = unknown> extends Outcome {
 
 /** One call of an action. */
 export interface TaskRecord<State = unknown> extends Outcome {
-  /** The process's id and the task's number in it: `4f0c…/7`. Put together when it is read, so no own property. */
+  /** The process's id and the task's number in it: `4f0c…/7`. */
   readonly id: string;
   readonly processId: string;
   /** Number of the task in its process, from 1. */

@@ -153,7 +153,7 @@ async function announceAndWait(
   delay: number,
 ): Promise<void> {
   if (record !== undefined) {
-    const event: TaskRetryEvent = { ...record, id: record.id, attempt: attemptNumber, retriesLeft, delay, error };
+    const event: TaskRetryEvent = { ...record, attempt: attemptNumber, retriesLeft, delay, error };
     if (retryChannel.hasSubscribers) retryChannel.publish(event);
     await notify(core.hooks.onTaskRetry, event);
   }

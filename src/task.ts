@@ -39,8 +39,9 @@ export function endWait({ wait }: Task): void {
   wait.since = undefined;
 }
 
-/** One call of an action, as hooks see it. Its id costs more than all the rest: it is put together when it is read. */
+/** One call of an action, as hooks see it. */
 export class RunningTask extends Running implements TaskRecord {
+  readonly id: string;
   readonly processId: string;
   readonly number: number;
   readonly startTime = Date.now();
@@ -57,10 +58,7 @@ export class RunningTask extends Running implements TaskRecord {
     super(name, process.state);
     this.processId = process.id;
     this.number = process.nextTaskNumber();
-  }
-
-  get id(): string {
-    return `${this.processId}/${this.number}`;
+    this.id = `${process.id}/${this.number}`;
   }
 
   ended(duration: number): void {

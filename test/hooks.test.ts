@@ -281,13 +281,18 @@ describe('hooks', () => {
       });
     await orchestrator.run(() => orchestrator.action(function act() {})(), { id: 'p' });
     expect(Object.keys(task ?? {}).sort()).toEqual(
-      ['args', 'attempts', 'context', 'duration', 'error', 'isRetried', 'name', 'number', 'previousAttempts'].concat([
-        'processId',
-        'result',
-        'startTime',
-        'status',
-        'suppressed',
-      ]),
+      [
+        'args',
+        'attempts',
+        'context',
+        'duration',
+        'error',
+        'id',
+        'isRetried',
+        'name',
+        'number',
+        'previousAttempts',
+      ].concat(['processId', 'result', 'startTime', 'status', 'suppressed']),
     );
     expect(JSON.parse(JSON.stringify(task))).toMatchObject({
       processId: 'p',

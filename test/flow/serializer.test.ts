@@ -1,4 +1,6 @@
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
+import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import {
   BlueprintError,
   DefaultSerializer,
@@ -372,5 +374,126 @@ describe('a serializer of the user', () => {
     expect(JSON.parse(waiting.serializedContext)).toMatchObject({ price: { $cents: 5 } });
     const result = await runtime.resume(flow, waiting, { events: { paid: true } });
     expect(result.output).toEqual(new Money(10));
+  });
+});
+
+describe('bytes', () => {
+  it('behind a view are not written, but for those that it shows', () => {
+    const secret = Buffer.from('secret of other code');
+    const { buffer } = secret;
+    for (const View of [Uint8Array, Int8Array, Uint8ClampedArray]) {
+      const view = new View(buffer, secret.byteOffset + 2, 2);
+      const text = serializer.serialize({ view });
+      expect(text.length).toBeLessThan(100);
+      expect(again({ view })).toStrictEqual({ view: new View([99, 114]) });
+      expect((again(view) as Uint8Array).buffer.byteLength).toBe(2);
+    }
+    expect(serializer.serialize(Buffer.from('ab')).length).toBeLessThan(100);
+    expect(serializer.serialize(new Uint8Array(3_000_000).subarray(16, 32)).length).toBeLessThan(100);
+    const part = new DataView(new Uint8Array([1, 2, 3, 4, 5, 6]).buffer, 2, 3);
+    expect(again(part)).toStrictEqual(new DataView(new Uint8Array([3, 4, 5]).buffer));
+    expect((again(part) as DataView).buffer.byteLength).toBe(3);
+    const wide = new Float64Array([1.5, -0, NaN, Infinity]).subarray(1, 3);
+    expect(again(wide)).toStrictEqual(new Float64Array([-0, NaN]));
+    expect(again(new BigInt64Array([1n, -2n, 3n]).subarray(1))).toStrictEqual(new BigInt64Array([-2n, 3n]));
+  });
+
+  it.each([
+    ['a Buffer', Buffer.from('hello')],
+    ['an empty one', Buffer.alloc(0)],
+    ['a large one', Buffer.alloc(10_000, 7)],
+    ['a part of one', Buffer.from('hello').subarray(1, 3)],
+    ['an ArrayBuffer', new Uint8Array([1, 2]).buffer],
+    ['an empty view', new Uint8Array([1, 2, 3]).subarray(1, 1)],
+  ])('come back as what they were: %s', (_, value) => {
+    const back = again({ a: [value], b: value });
+    expect(back).toStrictEqual({ a: [value], b: value });
+    expect(back.a[0]).toBe(back.b);
+    expect(Buffer.isBuffer(back.b)).toBe(Buffer.isBuffer(value));
+  });
+
+  it('of views that were saved before are read', () => {
+    expect(serializer.deserialize('[["Uint8Array",1,1,2],["ArrayBuffer","AQIDBA=="]]')).toStrictEqual(
+      new Uint8Array([2, 3]),
+    );
+  });
+
+  it('that several share are refused, with their path', () => {
+    const shared = new SharedArrayBuffer(4);
+    expect(refusal({ a: { b: shared } })).toMatchObject({ name: 'SerializationError', path: 'a.b' });
+    expect(refusal({ a: { b: new Uint8Array(shared) } })).toMatchObject({ path: 'a.b' });
+    expect(refusal({ a: { b: new Uint8Array(shared, 1, 2) } })).toMatchObject({ path: 'a.b' });
+  });
+});
+
+class Rows extends Array {}
+class Bytes extends Uint8Array {}
+class Registry extends Map {}
+class Tags extends Set {}
+class Day extends Date {}
+class Block extends ArrayBuffer {}
+
+it.each([
+  ['Rows', Rows.from([1])],
+  ['Bytes', new Bytes(2)],
+  ['Registry', new Registry()],
+  ['Tags', new Tags()],
+  ['Day', new Day(0)],
+  ['Block', new Block(2)],
+])('the default serializer refuses instances of classes that extend built-in ones: %s', (name, value) => {
+  expect(refusal({ a: [{ b: value }] })).toMatchObject({
+    name: 'SerializationError',
+    path: 'a[0].b',
+    message: expect.stringContaining(`an instance of ${name}`),
+  });
+});
+
+it('the default serializer takes built-in values of another realm', () => {
+  const value = runInNewContext(
+    '({ list: [1], map: new Map([[1, 2]]), bytes: new Uint8Array([1]), date: new Date(0) })',
+  );
+  expect(again(value)).toEqual({
+    list: [1],
+    map: new Map([[1, 2]]),
+    bytes: new Uint8Array([1]),
+    date: new Date(0),
+  });
+});
+
+it('the default serializer says which value is nested too deep, and how deep may be', () => {
+  let deep: unknown = 0;
+  for (let level = 0; level < 100_000; level++) deep = level % 2 === 0 ? { in: deep } : [deep];
+  const error = refusal({ ok: 1, order: { items: deep } });
+  expect(error).toMatchObject({ name: 'SerializationError', path: expect.stringMatching(/^order\.items\./) });
+  expect((error as Error).message).toContain('nested too deep');
+});
+
+describe('a Buffer', () => {
+  const flow = new Flow('bytes')
+    .node('read', () => Buffer.from('hello'))
+    .wait('ok')
+    .node('write', (_, { context }) => [
+      Buffer.isBuffer(context.read),
+      Buffer.isBuffer(context.given),
+      `${context.read}`,
+    ])
+    .edge('read', 'ok')
+    .edge('ok', 'write');
+
+  it('is one after a resume', async () => {
+    const waiting = await flow.run({ given: Buffer.from('x') });
+    const { output } = await flow.resume(waiting.snapshot as string, { events: { ok: 1 } });
+    expect(output).toEqual([true, true, 'hello']);
+  });
+
+  it('is one on a fleet', async () => {
+    const engine = memory();
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    await worker.start();
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+    const runId = await orchestrator.startRun({ given: Buffer.from('x') });
+    await orchestrator.signal(runId, 'ok', 1);
+    expect(await orchestrator.waitForCompletion(runId)).toMatchObject({ output: [true, true, 'hello'] });
+    await worker.stop();
   });
 });

@@ -1,4 +1,5 @@
-import { DevalueError, parse, stringify } from 'devalue';
+import { types } from 'node:util';
+import { DevalueError, defaultStringifyOperations, parse, stringify } from 'devalue';
 import { hide } from '../../failures.js';
 import { SerializationError } from '../errors.js';
 
@@ -10,30 +11,110 @@ export interface Serializer {
 }
 
 /**
- * The default serializer, on devalue. It keeps plain objects, arrays, Date, Map, Set, BigInt, RegExp, URL, typed arrays,
- * `undefined`, NaN, -0, Infinity, references to the same object, and errors with class name, message, code, cause and
- * stack. It refuses functions, symbols and instances of classes, naming the path.
+ * The default serializer, on devalue. It keeps plain objects, arrays, Date, Map, Set, BigInt, RegExp, URL, ArrayBuffer,
+ * typed arrays, DataView and Buffer, `undefined`, NaN, -0, Infinity, references to the same object, and errors with class
+ * name, message, code, cause and stack. Of a buffer behind a view only the bytes that the view shows are written. It refuses
+ * functions, symbols, SharedArrayBuffer and instances of classes (of those that extend a built-in one too), naming the path.
  */
 export class DefaultSerializer implements Serializer {
   serialize(value: unknown): string {
     try {
-      return stringify(value, { Error: reduceError });
+      return stringify(value, reducers, { operations });
     } catch (error) {
       if (error instanceof RangeError) {
-        throw new SerializationError('', 'cannot be saved: it is nested too deep', { cause: error });
+        const problem = `cannot be saved: it is nested too deep; up to ${safeDepth} levels always can`;
+        throw new SerializationError(deepPath(value), problem, { cause: error });
       }
       if (!(error instanceof DevalueError)) {
         throw new SerializationError('', 'cannot be saved: it threw an error when it was read', { cause: error });
       }
+      const problem = `cannot be saved: ${explain(error)}`;
       // It holds the value, and all that is around it.
       for (const name of ['value', 'root']) hide(error, name, undefined);
-      throw new SerializationError(pathOf(error.path), `cannot be saved: ${explain(error)}`, { cause: error });
+      throw new SerializationError(pathOf(error.path), problem, { cause: error });
     }
   }
 
   deserialize(text: string): unknown {
-    return parse(text, { Error: reviveError });
+    return parse(text, { Buffer: ([base64]: [string]) => Buffer.from(base64, 'base64'), Error: reviveError });
   }
+}
+
+const reducers = { Refused: refuse, Buffer: reduceBuffer, Error: reduceError };
+
+/** A view is written as one of a buffer of its own: what else is in the buffer is not the view's to give away. */
+const operations = {
+  ...defaultStringifyOperations,
+  viewInfo(view: NodeJS.TypedArray | DataView) {
+    const { byteOffset, byteLength } = view;
+    const { length } = view as NodeJS.TypedArray;
+    const isWhole = byteLength === view.buffer.byteLength;
+    const buffer = isWhole ? view.buffer : view.buffer.slice(byteOffset, byteOffset + byteLength);
+    return { buffer, byteOffset: 0, byteLength, length, bufferByteLength: byteLength };
+  },
+};
+
+/** In an array, because a reducer that gives something falsy (an empty text) has not reduced anything. */
+function reduceBuffer(value: unknown): [base64: string] | false {
+  return Buffer.isBuffer(value) && [value.toString('base64')];
+}
+
+/** Stands for a value that is refused: devalue knows its path, and refuses functions. */
+interface Refusal {
+  (): void;
+  readonly reason: string;
+}
+
+/** Refuses what would come back as an instance of the class that its own class extends. */
+function refuse(value: unknown): Refusal | false {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === Array.prototype) return false;
+  if (chainLength(value) <= builtInLength(value)) return false;
+  return Object.assign(() => undefined, { reason: `an instance of ${value.constructor?.name || 'a class'}` });
+}
+
+/** How many prototypes a value has: unlike what these are, the same in any realm. */
+function chainLength(value: object): number {
+  let length = 0;
+  for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) length++;
+  return length;
+}
+
+/** How many prototypes an instance of the built-in class itself has; Infinity for what devalue refuses or reduces. */
+function builtInLength(value: object): number {
+  if (Buffer.isBuffer(value)) return 4;
+  if (types.isTypedArray(value)) return 3;
+  const isBuiltIn =
+    Array.isArray(value) || types.isMap(value) || types.isSet(value) || types.isDate(value) || types.isRegExp(value);
+  return isBuiltIn || types.isDataView(value) || types.isAnyArrayBuffer(value) ? 2 : Infinity;
+}
+
+/** Values that are nested no deeper can be saved however little of the stack is left. */
+const safeDepth = 1_000;
+
+/** The path to the first thing in a value that is nested too deep, cut short. */
+function deepPath(value: unknown): string {
+  const seen = new Set<unknown>();
+  const open: { readonly item: unknown; readonly keys: readonly string[]; readonly depth: number }[] = [
+    { item: value, keys: [], depth: 0 },
+  ];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { item, keys, depth } = next;
+    if (depth > safeDepth) return `${keys.join('.')}…`;
+    if (typeof item !== 'object' || item === null || seen.has(item)) continue;
+    seen.add(item);
+    for (const [key, inner] of entriesOf(item)) {
+      open.push({ item: inner, keys: keys.length < 5 ? [...keys, key] : keys, depth: depth + 1 });
+    }
+  }
+  return '';
+}
+
+function entriesOf(item: object): [string, unknown][] {
+  if (types.isMap(item)) return [...item].map(([key, value]) => [String(key), value]);
+  if (types.isSet(item)) return [...item].map((value, index) => [String(index), value]);
+  return ArrayBuffer.isView(item) ? [] : Object.entries(item);
 }
 
 type SavedError = Record<'name' | 'message' | 'stack' | 'code' | 'cause' | 'errors', unknown>;
@@ -76,7 +157,7 @@ function savable(cause: unknown): unknown {
   if (Object(cause) !== cause) return typeof cause === 'symbol' ? String(cause) : cause;
   try {
     if (cause instanceof Error) return cause;
-    stringify(cause);
+    stringify(cause, { Refused: refuse, Buffer: reduceBuffer });
     return cause;
   } catch {
     return textOf(cause);
@@ -109,6 +190,8 @@ function pathOf(path: string): string {
   return path.replace(/^\./, '');
 }
 
-function explain({ message }: Error): string {
+function explain({ message, value }: DevalueError): string {
+  const { reason } = Object(value) as Partial<Refusal>;
+  if (typeof value === 'function' && reason !== undefined) return `it is or holds ${reason}`;
   return message.replace(/^Cannot stringify /, 'it is or holds ');
 }

@@ -1,10 +1,11 @@
-import { type Definition, perform } from '../../action.js';
+import { type Definition, isSeen, perform } from '../../action.js';
 import { map } from '../../parallel.js';
 import { type AnyFunction, invalid } from '../../validate.js';
 import { ActionResult } from '../node-result.js';
 import { NodeCall } from './node-call.js';
 import { Suspension } from './node-executor.js';
 import type { Source } from './paths.js';
+import { innerWork } from './work.js';
 
 /** What a batch is made of. */
 export interface Batch {
@@ -18,7 +19,7 @@ export interface Batch {
 
 /** Scatter and gather as the work of a node: a task for each item, the outputs in order. An item that is done is not repeated. */
 export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFunction {
-  return async (input: unknown, call: NodeCall) => {
+  return innerWork(async (input, call) => {
     const list = items === undefined ? input : items(call.context, call.params);
     if (!Array.isArray(list)) throw invalid(`the items of "${call.nodeId}"`, 'an array', list);
     const waiting: Suspension[] = [];
@@ -26,7 +27,8 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
       const done = call.state.items.get(call.nodeId);
       if (done?.has(index)) return done.get(index);
       const { node, state, visit, settings } = call;
-      const returned = await perform(worker, [item, new NodeCall(node, item, state, visit, settings, index)]);
+      const own = new NodeCall(node, item, state, visit, settings, index);
+      const returned = await perform(worker, [item, isSeen(worker.core) ? own.args : own]);
       if (returned instanceof Suspension) return waiting.push(returned);
       const output = returned instanceof ActionResult ? returned.output : returned;
       await keep(call, index, output);
@@ -36,7 +38,7 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
     Object.defineProperty(handle, 'name', { value: worker.name });
     const outputs = await map(worker.core, list.entries(), handle, { concurrency, failFast });
     return waiting.length > 0 ? new Suspension(waiting.flatMap(({ awaiting }) => awaiting)) : outputs;
-  };
+  });
 }
 
 async function keep({ state, nodeId }: NodeCall, index: number, output: unknown): Promise<void> {

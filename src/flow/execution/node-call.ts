@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Logger } from '../../logger.js';
 import { currentScope } from '../../process.js';
 import type { NodeDefinition } from '../blueprint.js';
@@ -44,8 +45,42 @@ export function setSettings(state: WorkflowState, of: CallSettings): void {
 export const noSettings = { params: {}, maxVisits: undefined, depth: 0, concurrency: undefined, failFast: undefined };
 
 const noParams = {};
+const isCancelled = () => currentScope()?.cancellation.aborted ?? false;
 
-/** One execution of a node: what the node sees of it, filled in as it goes. */
+/** Leads to the call behind what a node is given. */
+export const behind = Symbol('call');
+
+/** What nodes see of a call. */
+const shown: readonly PropertyKey[] = [
+  ...(['nodeId', 'runId', 'visit', 'attempt', 'index', 'input', 'context', 'params', 'idempotencyKey'] as const),
+  ...(['signal', 'isCancelled', 'logger', 'dependencies', 'executor', 'prepRes', 'execRes', 'error'] as const),
+] satisfies readonly (keyof NodeArgs)[];
+
+const hidden: readonly PropertyKey[] = ['node', 'state', 'settings', 'postponed', 'args'] satisfies (keyof NodeCall)[];
+
+/**
+ * Lets all that nodes see count as own properties, so that copies (`{ ...args }`) have it. Real ones would have to be made
+ * for each call, and an abort controller alone costs more than all the rest of a node. What middleware adds is seen too.
+ */
+const view: ProxyHandler<NodeCall> = {
+  get: (call, key) => call[key as keyof NodeCall],
+  ownKeys(call) {
+    const added = Reflect.ownKeys(call).filter((key) => !shown.includes(key) && !hidden.includes(key));
+    return [...shown, ...added] as string[];
+  },
+  getOwnPropertyDescriptor(call, key) {
+    const isOwn = shown.includes(key) || (Object.hasOwn(call, key) && !hidden.includes(key));
+    if (!isOwn) return undefined;
+    return { value: call[key as keyof NodeCall], enumerable: true, configurable: true, writable: true };
+  },
+};
+
+/** The call behind the arguments of a task. */
+export function callIn(args: readonly unknown[]): NodeCall {
+  return (args[1] as NodeCall)[behind];
+}
+
+/** One execution of a node, filled in as it goes. Everything is made when it is read. */
 export class NodeCall implements NodeArgs {
   /** How often it was tried. */
   attempt = 0;
@@ -54,6 +89,7 @@ export class NodeCall implements NodeArgs {
   error: unknown = undefined;
   /** That it is to be tried again, where whoever executes it sees to that. */
   postponed: Postponement | undefined = undefined;
+  #args: NodeArgs | undefined = undefined;
 
   constructor(
     readonly node: NodeDefinition,
@@ -91,8 +127,23 @@ export class NodeCall implements NodeArgs {
     return `${path}/${segmentOf(nodeId)}/${visit}${index === undefined ? '' : `/${index}`}`;
   }
 
-  isCancelled(): boolean {
-    return currentScope()?.cancellation.aborted ?? false;
+  get isCancelled(): () => boolean {
+    return isCancelled;
+  }
+
+  get [behind](): NodeCall {
+    return this;
+  }
+
+  /** What the node, its middleware and hooks are given. */
+  get args(): NodeArgs {
+    this.#args ??= new Proxy(this, view);
+    return this.#args;
+  }
+
+  /** What is printed of it. */
+  [inspect.custom](): object {
+    return { ...this.args };
   }
 
   get executor(): IExecutor {

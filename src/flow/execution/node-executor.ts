@@ -1,4 +1,4 @@
-import { type Definition, perform } from '../../action.js';
+import { type Definition, isSeen, perform } from '../../action.js';
 import { isA } from '../../errors.js';
 import { type Core, currentScope, processOf } from '../../process.js';
 import { run } from '../../run.js';
@@ -37,9 +37,10 @@ export class TaskExecutor implements NodeExecutor<unknown, unknown> {
     }
     const call = new NodeCall(node, input, state, visit, settings);
     call.attempt = state.attempts?.made ?? 0;
+    const args = [input, isSeen(definition.core) ? call.args : call];
     const performed = isInProcess(definition.core)
-      ? perform(definition, [input, call])
-      : inProcess(definition.core, state, () => perform(definition, [input, call]));
+      ? perform(definition, args)
+      : inProcess(definition.core, state, () => perform(definition, args));
     return performed.then(succeeded, (thrown) => failure(thrown, call));
   }
 }

@@ -7,7 +7,7 @@ import type { Scope } from '../../process.js';
 import { delayAfter, type RetryContext, type RetryOptions, withRetry } from '../../retry.js';
 import type { Task, Work } from '../../task.js';
 import type { Attempts } from '../state.js';
-import type { NodeCall, Postponement } from './node-call.js';
+import { callIn, type Postponement } from './node-call.js';
 
 /**
  * How a node is tried again: here, or where its attempts are executed one by one (a queue's delayed retry outlives the
@@ -27,7 +27,7 @@ function tryAgain(options: RetryOptions, next: Work): Work {
 }
 
 function attemptsOf({ args }: Task): Attempts | undefined {
-  const { state, index } = args[1] as NodeCall;
+  const { state, index } = callIn(args);
   return index === undefined ? state.attempts : undefined;
 }
 
@@ -44,7 +44,7 @@ async function once(options: RetryOptions, next: Work, task: Task, scope: Scope,
     const again = await decide(options, failure, { ...attempts, elapsed });
     if (again === undefined) throw failure;
     await announce(task, again);
-    (task.args[1] as NodeCall).postponed = again;
+    callIn(task.args).postponed = again;
     // There is no need of a timeout's fallback yet.
     task.expired = undefined;
     throw failure;
@@ -97,7 +97,7 @@ async function decide(options: RetryOptions, failure: Error, attempts: Attempts)
 async function announce({ core, record }: Task, { attemptNumber, retriesLeft, error, delay }: Retry): Promise<void> {
   if (record === undefined) return;
   record.isRetried = true;
-  const event = { ...record, id: record.id, attempt: attemptNumber, retriesLeft, delay, error };
+  const event = { ...record, attempt: attemptNumber, retriesLeft, delay, error };
   if (retryChannel.hasSubscribers) retryChannel.publish(event);
   await notify(core.hooks.onTaskRetry, event);
 }

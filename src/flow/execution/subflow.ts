@@ -15,6 +15,7 @@ import type { Source } from './paths.js';
 import { carryOut } from './running.js';
 import { FlowServices } from './services.js';
 import type { Toolbox } from './toolbox.js';
+import { innerWork } from './work.js';
 
 /** Flows in flows in flows: a run that goes deeper than this is one that calls itself without an end. */
 export const deepestFlow = 100;
@@ -26,7 +27,7 @@ export const deepestFlow = 100;
  * @param outputs - what the node's output is made of, from the context of the sub-flow. Default: the sub-flow's output
  */
 export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, toolbox: Toolbox): AnyFunction {
-  return async (input: unknown, call: NodeCall) => {
+  return innerWork(async (input, call) => {
     const { settings, state: parent, nodeId } = call;
     if (settings.depth >= deepestFlow) throw new RangeError(`flows must not be nested more than ${deepestFlow} deep`);
     const linked = flow();
@@ -42,7 +43,7 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
     const next = new RunToCompletionOrchestrator();
     const orchestrator = known === undefined ? next : new ResumptionOrchestrator(next);
     return outcomeOf(await carryOut({ toolbox, linked, state, orchestrator, services }), linked, outputs, call);
-  };
+  });
 }
 
 async function childOf(

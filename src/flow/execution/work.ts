@@ -4,9 +4,9 @@ import { applyPolicies, overDefaults, type Policies } from '../../policy.js';
 import { type Core, enter } from '../../process.js';
 import type { Work } from '../../task.js';
 import { type AnyFunction, invalid } from '../../validate.js';
-import { AbstractNode, Node, type NodeClass, type NodeMiddleware } from '../node.js';
+import { AbstractNode, Node, type NodeArgs, type NodeClass, type NodeMiddleware } from '../node.js';
 import { ActionResult } from '../node-result.js';
-import type { NodeCall } from './node-call.js';
+import { behind, callIn, type NodeCall } from './node-call.js';
 import { elsewhere } from './postponement.js';
 
 /** What a task of a node does, from a function, an action or a class. Its arguments are the input and the call. */
@@ -19,10 +19,20 @@ export function workOf(target: AnyFunction | Node, core: Core, policies: Partial
   return applyPolicies(overDefaults(policies, defaults), attemptOf(target), elsewhere);
 }
 
+const innerWorks = new WeakSet<AnyFunction>();
+
+/** Work of this layer: it gets the call itself, not what nodes see of it. */
+export function innerWork(work: (input: unknown, call: NodeCall) => unknown): AnyFunction {
+  innerWorks.add(work);
+  return work;
+}
+
 function attemptOf(fn: AnyFunction): Work {
-  return callOf((input: unknown, call: NodeCall) => {
+  const isInner = innerWorks.has(fn);
+  return callOf((input: unknown, given: NodeCall) => {
+    const call = given[behind];
     call.attempt++;
-    return fn(input, call);
+    return fn(input, isInner ? call : call.args);
   });
 }
 
@@ -31,15 +41,16 @@ function phasesOf(target: Node | NodeClass, policies: Policies): Work {
   const execOf = (node: Node) =>
     applyPolicies(
       policies,
-      attemptOf((_input, call: NodeCall) => node.exec(call)),
+      attemptOf((_input, args: NodeArgs) => node.exec(args)),
       elsewhere,
     );
   const shared = target instanceof Node ? execOf(target) : undefined;
   return async (task, scope) => {
-    const call = task.args[1] as NodeCall;
+    const call = callIn(task.args);
+    const { args } = call;
     const node = target instanceof Node ? target : new target();
     const { cancellation } = scope;
-    call.prepRes = await node.prep(call);
+    call.prepRes = await node.prep(args);
     cancellation.throwIfAborted();
     try {
       call.execRes = await (shared ?? execOf(node))(task, scope);
@@ -47,10 +58,10 @@ function phasesOf(target: Node | NodeClass, policies: Policies): Work {
       cancellation.throwIfAborted();
       if (call.postponed !== undefined) throw thrown;
       call.error = failureOf(thrown, task.name);
-      call.execRes = await node.fallback(call);
+      call.execRes = await node.fallback(args);
     }
     cancellation.throwIfAborted();
-    return chosen(await node.post(call), call);
+    return chosen(await node.post(args), call);
   };
 }
 
@@ -69,7 +80,7 @@ function chosen(action: unknown, { nodeId, execRes }: NodeCall): unknown {
 export function withMiddleware(middleware: readonly NodeMiddleware[], work: Work): Work {
   return middleware.reduceRight<Work>(
     // Middleware may call it later, from any asynchronous context.
-    (next, wrap) => (task, scope) => wrap(task.args[1] as NodeCall, () => enter(scope, async () => next(task, scope))),
+    (next, wrap) => (task, scope) => wrap(callIn(task.args).args, () => enter(scope, async () => next(task, scope))),
     work,
   );
 }

@@ -128,8 +128,8 @@ class Walk {
     const settings = { ...noSettings, params, executor: this.executor, logger: this.logger, dependencies: undefined };
     const call = new NodeCall({ id, uses: id }, undefined, state, 1, settings);
     try {
-      call.prepRes = await node.prep(call);
-      const chosen = await node.post(call);
+      call.prepRes = await node.prep(call.args);
+      const chosen = await node.post(call.args);
       const action = chosen instanceof ActionResult ? chosen.action : chosen;
       return { hasChosen: true, action: typeof action === 'string' ? action : undefined };
     } catch (error) {

@@ -54,13 +54,15 @@ export interface Surroundings {
   readonly signal: AbortSignal;
 }
 
-/** What a node gets at each iteration. */
+/** What a node gets at each iteration: own properties, so that copies (`{ ...data }`) have them all. */
 export class IterationData implements NodeData {
   attempt = 0;
-  /** What ends the attempt, where that is more than what ends the loop: its timeout. */
-  cancellation: Pick<Cancellation, 'signal'> | undefined = undefined;
+  readonly loopId: string;
+  readonly iteration: number;
+  readonly message: Message | undefined;
+  readonly messages: readonly Message[];
+  readonly signal: AbortSignal;
   readonly #iteration: Iteration;
-  readonly #surroundings: Surroundings;
 
   constructor(
     readonly value: unknown,
@@ -68,25 +70,19 @@ export class IterationData implements NodeData {
     iteration: Iteration,
     surroundings: Surroundings,
   ) {
+    const { messages } = iteration;
+    this.loopId = surroundings.loopId;
+    this.iteration = iteration.number;
+    this.message = messages.length === 1 ? messages[0] : undefined;
+    this.messages = messages;
+    // One for the whole life of a loop.
+    this.signal = surroundings.signal;
     this.#iteration = iteration;
-    this.#surroundings = surroundings;
   }
 
-  get loopId(): string {
-    return this.#surroundings.loopId;
-  }
-
-  get iteration(): number {
-    return this.#iteration.number;
-  }
-
-  get message(): Message | undefined {
-    const { messages } = this.#iteration;
-    return messages.length === 1 ? messages[0] : undefined;
-  }
-
-  get messages(): readonly Message[] {
-    return this.#iteration.messages;
+  /** What ends the attempt, where that is more than what ends the loop: its timeout. Its signal is made when it is read. */
+  endsWith(cancellation: Pick<Cancellation, 'signal'>): void {
+    Object.defineProperty(this, 'signal', { get: () => cancellation.signal, enumerable: true, configurable: true });
   }
 
   /** Calls the node in the trace of the iteration. */
@@ -96,9 +92,5 @@ export class IterationData implements NodeData {
 
   hasTask(): void {
     this.#iteration.hasTask();
-  }
-
-  get signal(): AbortSignal {
-    return (this.cancellation ?? this.#surroundings).signal;
   }
 }

@@ -148,7 +148,7 @@ export class NodeRunner {
       cancellation.throwIfAborted();
       if (record !== undefined) record.attempts++;
       const data = args[1] as IterationData;
-      if (cancellation !== scope.cancellation) data.cancellation = cancellation;
+      if (cancellation !== scope.cancellation) data.endsWith(cancellation);
       return attempt(data);
     });
     return defineWork(core, this.node.id, work);
