@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bulkhead, TimeoutStrategy, timeout as timeoutPolicy } from 'cockatiel';
 import { Orchestrator, type Policy, TimeoutError } from 'orchestrator';
+import { Flow, FlowRuntime } from 'orchestrator/flow';
+import { done, Loop, WorkflowOrchestrator } from 'orchestrator/loops';
 import { describe, expect, it, vi } from 'vitest';
 import { deferred, rejection, settled } from './support.js';
 
@@ -155,6 +157,70 @@ describe('work that foreign code calls later, from another asynchronous context,
       { state: { user: 'bob' } },
     );
     expect(await mapped).toEqual([0, 1, 2, 3, 4].map((item) => `ann ${item}`));
+  });
+});
+
+describe('a node whose work foreign code calls later', () => {
+  interface Context {
+    user: string;
+  }
+
+  it.each(['policy', 'middleware'])('of a flow is in its own run: %s', async (kind) => {
+    const queue = oneByOne();
+    const policy: Policy = { execute: (fn) => queue(fn) };
+    const orchestrator = new Orchestrator<Context>(kind === 'policy' ? { policy } : {});
+    const plain = new Orchestrator<Context>();
+    const processes = new Map<string, unknown>();
+    plain.onProcessBegin(({ parentId }) => void processes.set(parentId as string, orchestrator.getState().user));
+    const inner = plain.action(async () => orchestrator.getState().user);
+    const flow = new Flow('load').node('load', async () => {
+      await settled();
+      return inner();
+    });
+    if (kind === 'middleware') flow.use((_, next) => queue(next));
+    const runtime = new FlowRuntime({ orchestrator });
+    const results = await Promise.all(users.map((user) => runtime.run(flow, { user }, { runId: `run of ${user}` })));
+    expect(results.map(({ context }) => context.load)).toEqual(users);
+    expect([...processes].sort()).toEqual(users.map((user) => [`run of ${user}`, user]));
+  });
+
+  it('of a loop, its producer too, is in the process of its own loop', async () => {
+    const queue = oneByOne();
+    const orchestrator = new Orchestrator({ policy: { execute: (fn) => queue(fn) } });
+    const inner = new Orchestrator();
+    const names = new Map<string, string>();
+    const parents = new Map<string, Set<string>>();
+    orchestrator.onProcessBegin(({ id, name }) => void names.set(id, name));
+    let caller = '';
+    inner.onProcessBegin(({ parentId }) => {
+      parents.set(caller, (parents.get(caller) ?? new Set()).add(names.get(parentId as string) as string));
+    });
+    const act = inner.action(async () => {});
+    const looped = (name: string) => {
+      const called = (place: string) => {
+        caller = `${place} of ${name}`;
+        return act();
+      };
+      let left = 5;
+      return new Loop(name, { orchestrator })
+        .producer('next', async () => {
+          await settled();
+          await called('producer');
+          return left-- > 0 ? left : done;
+        })
+        .blocking('work', async () => {
+          await settled();
+          await called('node');
+        });
+    };
+    const workflow = new WorkflowOrchestrator().load({ loops: users.map(looped) });
+    await workflow.start();
+    await vi.waitUntil(() => workflow.health().loops.every(({ state }) => state === 'stopped'), { timeout: 10_000 });
+    await workflow.stop();
+    const expected = users.flatMap((user) =>
+      [`node of ${user}`, `producer of ${user}`].map((place) => [place, [user]]),
+    );
+    expect([...parents].map(([place, loops]) => [place, [...loops]]).sort()).toEqual(expected.sort());
   });
 });
 
