@@ -39,8 +39,12 @@ export function isFinished(status: RunStatus): boolean {
   return finishedStatuses.includes(status);
 }
 
-/** What there is to know of a run without looking into it. Times are the engine's, in epoch milliseconds. */
-export interface RunInfo {
+/**
+ * What there is to know of a run without looking into it. Times are the engine's, in epoch milliseconds.
+ *
+ * `Output` is the type of the last node's output, which the types do not know: it is for the caller to say.
+ */
+export interface RunInfo<Output = unknown> {
   readonly runId: string;
   /** Id of the workflow. */
   readonly workflow: string;
@@ -60,8 +64,7 @@ export interface RunInfo {
   /** For how many milliseconds it is kept when it is over; `undefined` for ever. */
   readonly retention: number | undefined;
   /** The output of its last node, once it is completed. */
-  // biome-ignore lint/suspicious/noExplicitAny: the last node is not known to the types
-  readonly output: any;
+  readonly output: Output;
   /** Why it failed, was cancelled or has stalled. */
   readonly error: string | undefined;
 }

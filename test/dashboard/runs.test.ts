@@ -360,7 +360,7 @@ describe('a run', () => {
     const error = `token=hunter2 ${'long '.repeat(12_000)}`;
     const run = { ...(await orchestrator.run(runId)), error };
     orchestrator.listRuns = async () => ({ runs: [run], cursor: undefined });
-    orchestrator.run = async () => run;
+    orchestrator.run = async () => run as never;
     const { runs } = await get<RunsPage>('/api/runs');
     expect(runs[0]?.error).toMatch(/^token=\[redacted\] (long )+.*…$/);
     expect(runs[0]?.error?.length).toBe(1_000);

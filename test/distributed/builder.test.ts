@@ -81,7 +81,7 @@ describe('stores beside those of an engine', () => {
     const engine = memory();
     const own = { engine, getErrors: async () => [{ ...record, error: 's["mine"]' }] };
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).errorStore(own).build();
-    expect(await orchestrator.errors('any')).toEqual([{ ...record, error: 'mine' }]);
+    expect(await orchestrator.errors('any')).toEqual([{ ...record, error: new Error('mine') }]);
     expect(orchestrator.engine.errorStore).toBe(own);
   });
 

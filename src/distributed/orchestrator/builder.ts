@@ -1,4 +1,5 @@
 import { FlowRuntime } from '../../flow/index.js';
+import type { FlowNode } from '../../flow/node.js';
 import { aFunction, aValue, invalid } from '../../validate.js';
 import { baseOf, ComposedEngine, type Stores } from '../composed.js';
 import type {
@@ -41,6 +42,12 @@ const methods: { readonly [Name in keyof Stores]: readonly Exclude<keyof Stores[
   workflowStore: ['put', 'get', 'list'],
 };
 
+// biome-ignore lint/suspicious/noExplicitAny: the context of a flow that is data may hold anything
+type Unknown = any;
+
+/** The context of the first workflow: what `startRun` begins unless it is told another. `never` while there is none. */
+type First<State extends object, Own extends object> = [State] extends [never] ? Own : State;
+
 const aRuntime = aValue<FlowRuntime>('a FlowRuntime', (value) => value instanceof FlowRuntime);
 
 /**
@@ -55,7 +62,7 @@ const aRuntime = aValue<FlowRuntime>('a FlowRuntime', (value) => value instanceo
  * @example
  * const orchestrator = new OrchestratorBuilder().workflow(flow).engine(redis(url)).build();
  */
-export class OrchestratorBuilder {
+export class OrchestratorBuilder<State extends object = never> {
   readonly #workflows: Workflow[] = [];
   readonly #stores: { -readonly [Name in keyof Stores]?: Stores[Name] } = {};
   #engine: Engine | undefined = undefined;
@@ -64,7 +71,9 @@ export class OrchestratorBuilder {
   #retention: number | undefined = undefined;
 
   /** Adds a workflow: none, or any number, and any number of versions of each. The first is what `startRun` starts. */
-  workflow(workflow: Workflow): this {
+  workflow<Own extends object>(workflow: FlowNode<Own>): OrchestratorBuilder<First<State, Own>>;
+  workflow(workflow: Workflow): OrchestratorBuilder<First<State, Unknown>>;
+  workflow(workflow: Workflow): unknown {
     this.#workflows.push(workflow);
     return this;
   }
@@ -133,7 +142,7 @@ export class OrchestratorBuilder {
    * @throws {ValidationError} for stores that are missing, or are not all of one engine
    * @throws {BlueprintError} for a workflow that has faults
    */
-  build(): DistributedOrchestrator {
+  build(): DistributedOrchestrator<First<State, Unknown>> {
     const engine = this.#theEngine();
     const workflows = new Workflows(this.#workflows, this.#runtime ?? new FlowRuntime());
     return new DistributedOrchestrator(engine, workflows, this.#maxPayload, this.#retention);

@@ -32,6 +32,7 @@ import { readStartOptions, type StartOptions } from './start-options.js';
 import { StatusWatch } from './status-watch.js';
 import {
   type EventsOptions,
+  errorFrom,
   type Liveness,
   type PendingWork,
   pendingOf,
@@ -43,6 +44,9 @@ import {
   type WaitForOptions,
 } from './views.js';
 
+/** What a run may begin with. */
+type Begun<State extends object> = Partial<State> | WorkflowCtx<Partial<State>>;
+
 /**
  * Starts runs on a fleet, and looks after them. It executes nothing itself: workers do. Any number of orchestrators may
  * stand beside each other. Made by `OrchestratorBuilder`.
@@ -50,7 +54,10 @@ import {
  * It works on runs of workflows whose code it does not have, too, through their graphs on the engine. What a merge
  * function would make of a key of the context is not known then: such a key holds what was written last.
  */
-export class DistributedOrchestrator {
+export class DistributedOrchestrator<
+  // biome-ignore lint/suspicious/noExplicitAny: an orchestrator that was given no workflow starts runs of any
+  State extends object = any,
+> {
   readonly #watch: StatusWatch;
   readonly #catalogue: Catalogue;
   readonly #payloads: Payloads;
@@ -74,7 +81,8 @@ export class DistributedOrchestrator {
   /**
    * Starts a run: when it resolves, the run is written down, and will be executed.
    *
-   * @param context - the data that it begins with; a plain object, or a `WorkflowCtx`. Default: empty
+   * @param context - the data that it begins with, of the builder's first workflow, or of any where `options.workflow`
+   *   says which: a plain object, or a `WorkflowCtx`. Default: empty
    * @param input - what the nodes get that nothing leads to. Default: undefined
    * @returns the id of the run
    * @throws {WorkflowNotFoundError} for a workflow that is neither known here nor on the engine
@@ -82,11 +90,13 @@ export class DistributedOrchestrator {
    * @throws {PayloadError} for what is too large
    * @throws {RunExistsError} where another workflow has a run of this id
    */
-  async startRun<State extends object = Context>(
-    context: State | WorkflowCtx<State> = {} as State,
+  async startRun(
+    context?: Begun<State>,
     input?: unknown,
-    options: StartOptions = {},
-  ): Promise<string> {
+    options?: StartOptions & { workflow?: undefined },
+  ): Promise<string>;
+  async startRun(context: Begun<Context> | undefined, input: unknown, options: StartOptions): Promise<string>;
+  async startRun(context: object = {}, input?: unknown, options: StartOptions = {}): Promise<string> {
     const read = readStartOptions(options);
     const given = aState(context instanceof WorkflowCtx ? context.store : context, 'context');
     const { runId = randomUUID(), delay = 0, priority = 0, timeout, retention = this.retention } = read;
@@ -111,8 +121,8 @@ export class DistributedOrchestrator {
   }
 
   /** What there is to know of a run without looking into it. @throws {RunNotFoundError} */
-  async run(runId: string): Promise<RunInfo> {
-    return this.#infoOf(await this.#record(runId));
+  async run<Output = unknown>(runId: string): Promise<RunInfo<Output>> {
+    return this.#infoOf(await this.#record(runId)) as RunInfo<Output>;
   }
 
   /**
@@ -212,7 +222,7 @@ export class DistributedOrchestrator {
   async errors(runId: string): Promise<RunError[]> {
     const records = await this.engine.errorStore.getErrors(aRunId(runId, 'runId'));
     if (records === undefined) throw new RunNotFoundError(runId);
-    return records.map((record) => ({ ...record, error: this.workflows.codec.decode(record.error) }));
+    return records.map((record) => ({ ...record, error: errorFrom(this.workflows.codec.decode(record.error)) }));
   }
 
   /** What a run has cost. @throws {RunNotFoundError} */
@@ -286,11 +296,15 @@ export class DistributedOrchestrator {
   /**
    * Waits until a run is over: completed, failed, cancelled or stalled.
    *
+   * @typeParam Output - of the last node, as the caller knows it; nothing checks that
    * @param options - a number stands for `{ pollInterval }`
    * @throws {RunNotFoundError}
    * Rejects with the signal's reason when that aborts, and with an `AbortError` when the orchestrator is closed.
    */
-  async waitForCompletion(runId: string, options: WaitForOptions | number = {}): Promise<RunInfo> {
+  async waitForCompletion<Output = unknown>(
+    runId: string,
+    options: WaitForOptions | number = {},
+  ): Promise<RunInfo<Output>> {
     const { pollInterval = 1_000, signal } = readWaitOptions(options);
     signal?.throwIfAborted();
     await this.#watch.open();
@@ -299,7 +313,7 @@ export class DistributedOrchestrator {
       const next = this.#watch.next(runId, pollInterval, signal);
       try {
         const record = await this.#record(runId);
-        if (isFinished(record.status)) return this.#infoOf(record);
+        if (isFinished(record.status)) return this.#infoOf(record) as RunInfo<Output>;
         await next.changed;
       } finally {
         next.cancel();

@@ -2,6 +2,7 @@ import type { JournalEntry } from '../contracts.js';
 import type { Codec } from '../journal/codec.js';
 import { type Entry, readEntry } from '../journal/entry.js';
 import type { RunStatus } from '../run-info.js';
+import { errorFrom } from './views.js';
 
 /** Something that has happened in a run. */
 export interface RunEvent {
@@ -33,7 +34,7 @@ export interface RunEvent {
   /** How long it took, in milliseconds. */
   readonly duration?: number | undefined;
   readonly output?: unknown;
-  readonly error?: unknown;
+  readonly error?: (Error & { readonly code?: unknown }) | undefined;
   /** Milliseconds before it is tried again. */
   readonly delay?: number | undefined;
   /** Name of a signal. */
@@ -52,10 +53,10 @@ export function eventOf({ seq, time, text }: JournalEntry, codec: Codec): RunEve
       return { ...at, type, ...executionOf(entry), output: codec.decodeMaybe(entry.output) };
     }
     case 'failed':
-      return { ...at, type: 'failed', ...executionOf(entry), error: codec.decode(entry.error) };
+      return { ...at, type: 'failed', ...executionOf(entry), error: errorFrom(codec.decode(entry.error)) };
     case 'retrying': {
       const { delay } = entry;
-      return { ...at, type: 'retrying', ...executionOf(entry), error: codec.decode(entry.error), delay };
+      return { ...at, type: 'retrying', ...executionOf(entry), error: errorFrom(codec.decode(entry.error)), delay };
     }
     case 'awaiting':
       return { ...at, type: 'awaiting', ...executionOf(entry), event: entry.waits[0]?.event };

@@ -37,8 +37,8 @@ export interface RunError {
   readonly nodeId: string;
   readonly visit: number;
   readonly attempt: number;
-  /** What was thrown, with class name, message, code, cause and stack. */
-  readonly error: unknown;
+  /** What was thrown: an error with name, message, code, cause and stack, whose class is lost. */
+  readonly error: Error & { readonly code?: unknown };
   /** Whether the node has failed with it; else it is tried again. */
   readonly isFinal: boolean;
   readonly workerId: string;
@@ -73,6 +73,14 @@ export const readEventsOptions = anObjectOf<EventsOptions>({
   pollInterval: anInterval,
 });
 export const readPruneOptions = anObjectOf<{ readonly finishedBefore: number }>({ finishedBefore: aCount });
+
+/** A failure as it was kept. A serializer of one's own may bring back something else than an error. */
+export function errorFrom(value: unknown): Error & { readonly code?: unknown } {
+  if (value instanceof Error) return value;
+  const { name = 'Error', message = '' } = Object(value) as { readonly name?: unknown; readonly message?: unknown };
+  const error = new Error(typeof value === 'string' ? value : String(message), { cause: value });
+  return Object.defineProperty(error, 'name', { value: String(name), configurable: true, writable: true });
+}
 
 /**
  * An item of a run, as users see it.

@@ -60,7 +60,7 @@ function testWaits(suite: Suite): void {
       await reaches(orchestrator, runId, 'awaiting');
       const [work, ...more] = await orchestrator.pendingWork(runId);
       assert.deepEqual([work?.nodeId, work?.state, more], ['nap', 'delayed', []]);
-      const run = await orchestrator.waitForCompletion(runId);
+      const run = await orchestrator.waitForCompletion<number>(runId);
       assert.equal(run.status, 'completed');
       assert.ok(run.output >= 290, `it slept for ${run.output} ms`);
     });

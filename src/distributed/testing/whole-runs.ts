@@ -193,7 +193,8 @@ function testInside(suite: Suite): void {
     await withFleet(suite, [flow], async ({ finish }) => {
       const input = Array.from({ length: 10_000 }, (_, n) => n);
       const run = await finish({}, input);
-      assert.deepEqual([run.status, run.output?.length, run.output?.at(-1)], ['completed', 10_000, 9_999]);
+      const output = run.output as readonly number[];
+      assert.deepEqual([run.status, output.length, output.at(-1)], ['completed', 10_000, 9_999]);
     });
   });
 
