@@ -27,6 +27,28 @@ export class Idle {
   constructor(readonly delay: number | undefined) {}
 }
 
+// Each class has a function of its own: one for all classes is slow, and every iteration asks.
+
+/** If true, `value` chooses what follows its node. A value that throws when it is looked at does not. */
+export function isRouted(value: unknown): value is Routed {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return value instanceof Routed;
+  } catch {
+    return false;
+  }
+}
+
+/** If true, `value` says that a producer has nothing. A value that throws when it is looked at does not. */
+export function isIdle(value: unknown): value is Idle {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return value instanceof Idle;
+  } catch {
+    return false;
+  }
+}
+
 const aDelay = aValue<number>(
   'a number of milliseconds of at least 0',
   (value) => typeof value === 'number' && value >= 0 && value < Infinity,

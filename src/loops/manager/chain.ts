@@ -1,7 +1,6 @@
-import { isA } from '../../errors.js';
 import { isPromiseLike } from '../../promise-like.js';
 import { InFlightError, RouteError } from '../errors.js';
-import { Routed } from '../outcomes.js';
+import { isRouted, Routed } from '../outcomes.js';
 import type { PlannedNode } from '../plan.js';
 import { type Iteration, IterationData, type Surroundings } from './iteration.js';
 import type { NodeRunner } from './runner.js';
@@ -33,7 +32,7 @@ export class Chain {
 
   /** What follows a node that has returned this. */
   passOn(node: PlannedNode, returned: unknown, iteration: Iteration): Pending {
-    if (isA(returned, Routed)) return this.#route(node, returned, iteration);
+    if (isRouted(returned)) return this.#route(node, returned, iteration);
     return this.#forward(node.next, returned, iteration, 0);
   }
 
@@ -137,7 +136,7 @@ export class Chain {
       this.owner.failed(node, value, iteration, thrown);
       return undefined;
     }
-    if (isA(returned, Routed)) return this.#route(node, new Routed(returned.targets, value), iteration);
+    if (isRouted(returned)) return this.#route(node, new Routed(returned.targets, value), iteration);
     if (isPending) this.#track(node, runner, value, returned as PromiseLike<unknown>, iteration);
     else runner.succeeded();
     return this.#forward(node.next, value, iteration, 0);

@@ -1,5 +1,5 @@
 import { untilAborted } from '../../cancellation.js';
-import { failureOf, isA, textOf } from '../../errors.js';
+import { failureOf, textOf } from '../../errors.js';
 import { captured, restored } from '../../instrumentation.js';
 import { Orchestrator } from '../../orchestrator.js';
 import { originOf } from '../../origin.js';
@@ -13,7 +13,7 @@ import type { LetterMessage, LoopMetrics, LoopState, NodeState } from '../health
 import { Histogram } from '../histogram.js';
 import type { Inlet, LoopHost } from '../host.js';
 import type { Message, NodeConfig } from '../node.js';
-import { done, Idle } from '../outcomes.js';
+import { done, Idle, isIdle } from '../outcomes.js';
 import type { LoopPlan, PlannedNode } from '../plan.js';
 import { Attention } from './attention.js';
 import { Chain, type ChainOwner } from './chain.js';
@@ -347,7 +347,7 @@ export class LoopManager implements ChainOwner {
           value = this.#producerFailed(producer, this.#valueOf(iteration), iteration, thrown);
         }
       }
-      if (value === nothing || isA(value, Idle) || value === done) {
+      if (value === nothing || isIdle(value) || value === done) {
         iteration.end();
         this.#iteration = undefined;
         if (value === done) return { reason: 'done' };
