@@ -286,7 +286,8 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       const before = await places();
       await page.locator('.node[data-node="charge card"]').click();
       await page.locator('.panel').waitFor();
-      await page.waitForTimeout(300);
+      await expect.poll(() => page.locator('.graph').evaluate((graph) => graph.clientWidth < 800)).toBe(true);
+      await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
       expect(await places()).toEqual(before);
     });
 

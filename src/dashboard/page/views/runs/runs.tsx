@@ -31,10 +31,11 @@ function Runs({ place }: { readonly place: Route }) {
   const key = JSON.stringify(place.query);
   const query = useMemo(() => queryOf(place), [key]);
   const { page: read, error, newer, reload, showNewer, path } = useRuns(query);
-  // Until another page is read the last one stays, and with it the focus.
-  const last = useRef(read);
-  if (read !== undefined || error !== undefined) last.current = read;
-  const page = last.current;
+  // Who turns pages sees the last one until another is read, and has the focus where it was.
+  const list = JSON.stringify({ ...query, cursor: '' });
+  const last = useRef({ list, page: read });
+  if (read !== undefined || error !== undefined || last.current.list !== list) last.current = { list, page: read };
+  const { page } = last.current;
   const change = useCallback(
     (changes: Partial<RunsQuery>, options?: { readonly replace?: boolean }) => {
       go({ view: 'runs', query: addressOf({ ...query, cursor: '', ...changes }) }, options);
