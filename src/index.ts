@@ -11,10 +11,11 @@ export type {
   TaskRecord,
   TaskRetryEvent,
 } from './events.js';
+export { Orchestrator } from './face.js';
 export type { Hook, HookOptions, Middleware } from './hooks.js';
 export { type Carrier, type Instrumentation, instrument } from './instrumentation.js';
 export type { Logger, LogLevel } from './logger.js';
-export { Orchestrator, type OrchestratorOptions } from './orchestrator.js';
+export type { OrchestratorOptions } from './orchestrator.js';
 export type {
   ParallelAction,
   ParallelActions,

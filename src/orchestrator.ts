@@ -1,4 +1,4 @@
-import { type ActionOptions, defineAction, redefineAction } from './action.js';
+import { type ActionOptions, defineAction, redefineAction, type Same } from './action.js';
 import type {
   ProcessBeginEvent,
   ProcessCompletionEvent,
@@ -27,7 +27,7 @@ import { noPolicies, overDefaults, type Policies, type PolicyOptions, policyRead
 import { type Core, ownScope, type Process, processOf, signalScope } from './process.js';
 import { type RunOptions, run } from './run.js';
 import { StateStore } from './state.js';
-import { aBoolean, aFunction, aName, anObjectOf, anyState } from './validate.js';
+import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState } from './validate.js';
 
 /** What `new Orchestrator` takes. `retry`, `timeout` and `policy` are defaults for its actions. */
 export interface OrchestratorOptions<State> extends PolicyOptions {
@@ -66,7 +66,7 @@ const readOrchestratorOptions = anObjectOf<OrchestratorOptions<object>, Read<obj
  *
  * const user = await orchestrator.run(() => fetchUser('42'));
  */
-export class Orchestrator<State extends object = Record<string, unknown>> {
+export class Orchestrator<State extends object> {
   readonly #core: Core;
   readonly #policies: Policies;
 
@@ -150,17 +150,23 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
   /**
    * Wraps a function as an action. Called inside a run it is a task of that run, outside it gets a run of its own.
    *
-   * Its promise rejects with the last attempt's own error, a `TimeoutError`, or the reason of an abort.
+   * Its promise rejects with the last attempt's own error, a `TimeoutError`, or the reason of an abort. The function has
+   * the `this` that the action is called with: an action that is a method gets its object.
    *
    * @param fn - sync or async
    * @param options - over the defaults of the orchestrator, field by field
    * @throws {ValidationError} for what is no function, an option that is unknown or of the wrong kind
    */
   action<Args extends readonly unknown[], Result>(
-    fn: (...args: Args) => Result,
-    options?: ActionOptions<Args, NoInfer<Awaited<Result>>>,
-  ): (...args: Args) => Promise<Awaited<Result>> {
-    return defineAction(this.#core, this.#policies, fn, options) as (...args: Args) => Promise<Awaited<Result>>;
+    fn: (this: void, ...args: Args) => Result,
+    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>>,
+  ): (...args: Args) => Promise<Awaited<Result>>;
+  action<This, Args extends readonly unknown[], Result>(
+    fn: (this: This, ...args: Args) => Result,
+    options?: ActionOptions<Same<Args>, NoInfer<Awaited<Result>>>,
+  ): (this: This, ...args: Args) => Promise<Awaited<Result>>;
+  action(fn: AnyFunction, options?: ActionOptions): AnyFunction {
+    return defineAction(this.#core, this.#policies, fn, options);
   }
 
   /**
@@ -171,10 +177,15 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
    * @throws {ValidationError} for an action of another orchestrator, an option that is unknown or of the wrong kind
    */
   withOptions<Args extends readonly unknown[], Result>(
-    action: (...args: Args) => Promise<Result>,
-    options: ActionOptions<Args, NoInfer<Result>>,
-  ): (...args: Args) => Promise<Result> {
-    return redefineAction(this.#core, action, options) as (...args: Args) => Promise<Result>;
+    action: (this: void, ...args: Args) => Promise<Result>,
+    options: ActionOptions<Same<Args>, NoInfer<Result>>,
+  ): (...args: Args) => Promise<Result>;
+  withOptions<This, Args extends readonly unknown[], Result>(
+    action: (this: This, ...args: Args) => Promise<Result>,
+    options: ActionOptions<Same<Args>, NoInfer<Result>>,
+  ): (this: This, ...args: Args) => Promise<Result>;
+  withOptions(action: AnyFunction, options: ActionOptions): AnyFunction {
+    return redefineAction(this.#core, action, options);
   }
 
   /**
@@ -201,7 +212,7 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
 
   /**
    * Calls an action for each item and resolves with the results in order. Items are taken as there is room for them.
-   * Outside of a run it gets one.
+   * Promises among the items are awaited: one that rejects is a failure of its item. Outside of a run it gets one.
    *
    * Rejects like `parallel`; with `ValidationError` for items that cannot be iterated, and with what the items throw.
    *
@@ -209,8 +220,8 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
    * const users = await orchestrator.map(ids, fetchUser, { concurrency: 5 });
    */
   map<Item, Result, const Options extends ParallelOptions = Record<never, never>>(
-    items: Iterable<Item> | AsyncIterable<Item>,
-    action: (item: Item) => Result,
+    items: Iterable<Item | PromiseLike<Item>> | AsyncIterable<Item | PromiseLike<Item>>,
+    action: (this: void, item: Item) => Result,
     options?: Options,
   ): Promise<ParallelResults<(() => Result)[], Options>> {
     return map(this.#core, items, action, options) as Promise<ParallelResults<(() => Result)[], Options>>;
@@ -222,7 +233,7 @@ export class Orchestrator<State extends object = Record<string, unknown>> {
    * Settles like the function; with the reason of an abort as soon as it is aborted; with the error of a hook.
    * Rejects with `ValidationError` for an option that is unknown or of the wrong kind.
    */
-  run<Result>(fn: () => Result, options?: RunOptions<State>): Promise<Awaited<Result>> {
+  run<Result>(fn: (this: void) => Result, options?: RunOptions<State>): Promise<Awaited<Result>> {
     return run(this.#core, fn, options);
   }
 

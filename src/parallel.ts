@@ -1,12 +1,15 @@
+import { types } from 'node:util';
 import pAll from 'p-all';
 import { Cancellation, untilAborted } from './cancellation.js';
 import { groupChannel } from './channels.js';
 import { ParallelError, ValidationError } from './errors.js';
 import type { GroupRecord } from './events.js';
 import { RunningGroup } from './group.js';
+
 import { isWatched, watched } from './instrumentation.js';
 import { asFailure } from './lifecycle.js';
 import { type Core, currentScope, enter, processOf, type Scope } from './process.js';
+import { isPromiseLike } from './promise-like.js';
 import { run } from './run.js';
 import {
   type AnyFunction,
@@ -34,7 +37,7 @@ export interface ParallelOptions {
 
 /** A function that can be called with none or one argument; one with more is passed as a closure. */
 // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every action
-export type ParallelAction = (argument: any) => unknown;
+export type ParallelAction = (this: void, argument: any) => unknown;
 
 /** What runs side by side: a list, for a list of results, or an object, for an object of results. */
 export type ParallelActions = readonly ParallelAction[] | Readonly<Record<string, ParallelAction>>;
@@ -99,23 +102,43 @@ export function defineParallel(core: Core, actions: unknown, options: unknown = 
   const functions: AnyFunction[] = isList ? [...actions] : Object.values(actions);
   for (const [index, fn] of functions.entries()) aFunction(fn, `actions.${isList ? index : keys[index]}`);
   const shape: Shape = isList ? asList : (values) => Object.fromEntries(keys.map((key, index) => [key, values[index]]));
-  return async (...args) => gather(core, bind(functions, args), (call) => call(), read, { kind: 'parallel', shape });
+  const bound = (args: readonly unknown[]) => bind(functions, args, isList ? none : keys);
+  return async (...args) => gather(core, bound(args), (call) => call(), read, { kind: 'parallel', shape });
 }
 
 /** Calls an action for each item. */
 export async function map(core: Core, items: Items, action: AnyFunction, options: unknown = {}): Promise<unknown> {
   anIterable(items, 'items');
   aFunction(action, 'action');
+  if (Array.isArray(items)) for (const item of items) expectFailure(item);
   return gather(core, items, action, readOptions(options), { kind: 'map', shape: asList });
 }
 
-function bind(functions: readonly AnyFunction[], args: readonly unknown[]): AnyFunction[] {
+/** A promise may reject before there is room for its item: that is a failure of the item, and handled then. */
+function expectFailure(item: unknown): void {
+  if (types.isPromise(item)) item.then(undefined, () => {});
+}
+
+const none: readonly string[] = [];
+
+function bind(functions: readonly AnyFunction[], args: readonly unknown[], keys: readonly string[]): AnyFunction[] {
   const { length } = functions;
   if (args.length > 1 && args.length !== length) {
     throw new ValidationError(`parallel takes 0, 1 or ${length} arguments here, got ${args.length}`);
   }
+  const moved = args.length > 1 ? keys.find(isIndex) : undefined;
+  if (moved !== undefined) {
+    throw new ValidationError(
+      `parallel takes 0 or 1 arguments here: JavaScript puts keys that are whole numbers ("${moved}") before the others, in ascending order; pass closures, or an array`,
+    );
+  }
   if (args.length === 0) return functions.map((fn) => () => fn());
   return functions.map((fn, index) => () => fn(args[args.length === 1 ? 0 : index]));
+}
+
+/** Whether a key is ordered by its value, and not by when it was written. */
+function isIndex(key: string): boolean {
+  return /^(?:0|[1-9]\d{0,9})$/.test(key) && Number(key) < 2 ** 32 - 1;
 }
 
 /** Which combinator it is, and what shape its results have. */
@@ -162,7 +185,10 @@ async function sideBySide<Item>(
   const step = (item: Item, index: number) => async () => {
     cancellation.throwIfAborted();
     try {
-      settled[index] = { status: 'fulfilled', value: await action(item) };
+      settled[index] = {
+        status: 'fulfilled',
+        value: await (isPromiseLike(item) ? later(item, action, cancellation) : action(item)),
+      };
       group?.ended(cancellation, 'succeeded');
     } catch (thrown) {
       group?.ended(cancellation, 'failed');
@@ -189,6 +215,12 @@ async function sideBySide<Item>(
   const failures = settled.filter((result) => result.status === 'rejected').map((result) => result.reason as Error);
   if (failures.length > 0) throw new ParallelError(failures, shape(settled));
   return shape(settled.map((result) => (result as PromiseFulfilledResult<unknown>).value));
+}
+
+async function later<Item>(item: PromiseLike<unknown>, action: (item: Item) => unknown, cancellation: Cancellation) {
+  const given = await item;
+  cancellation.throwIfAborted();
+  return action(given as Item);
 }
 
 /** How taking the items has gone. */

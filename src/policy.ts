@@ -1,6 +1,6 @@
 import { Cancellation, cancellationOf } from './cancellation.js';
 import { enter, type Scope } from './process.js';
-import { type RetryOptions, readRetry, withRetry } from './retry.js';
+import { isRetried, type RetryOptions, readRetry, withRetry } from './retry.js';
 import { endWait, type Task, type Work, waitedFor } from './task.js';
 import { readTimeout, type StoredTimeout, type TimeoutOptions, withFallback, withLimit } from './timeout.js';
 import { aValue, type Schema } from './validate.js';
@@ -74,7 +74,7 @@ export function applyPolicies({ retry, timeout, policy }: Policies, call: Work, 
   if (attempt < Infinity) work = withLimit(attempt, work);
   if (policy !== undefined) work = withPolicy(policy, work);
   if (policy !== undefined && total < Infinity) work = withWait(work);
-  if (retry !== undefined && retry.retries !== 0) work = (elsewhere?.retry ?? withRetry)(retry, work);
+  if (isRetried(retry)) work = (elsewhere?.retry ?? withRetry)(retry, work);
   if (total < Infinity) work = withLimit(total, work, { used: elsewhere?.used, waited: waitedFor });
   if (fallback !== undefined) work = withFallback(fallback, work);
   return work;

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import pRetry, { type Options, type RetryContext } from 'p-retry';
 import type { Cancellation } from './cancellation.js';
 import { retryChannel } from './channels.js';
@@ -5,6 +6,7 @@ import { AbortError, failureOf, isAbortError } from './errors.js';
 import type { TaskRetryEvent } from './events.js';
 import { notify } from './hooks.js';
 import type { Scope } from './process.js';
+import { readRetryAfter } from './retry-after.js';
 import type { Task, Work } from './task.js';
 import { aBoolean, aCount, aDuration, aFinite, aFunction, anObjectOf, longestDelay } from './validate.js';
 
@@ -30,14 +32,17 @@ export interface RetryOptions {
   readonly unref?: boolean | undefined;
   /** Called after each failure, awaited; where it throws, that error is the result. */
   readonly onFailedAttempt?: ((context: RetryContext) => void | Promise<void>) | undefined;
-  /** Whether to try again after this failure, as long as retries are left. Default: always. */
+  /**
+   * Whether to try again after this failure, as long as retries are left. Default: after all but an error named
+   * `AbortError`: what rejects with it was called off, by a signal of yours, and not by a limit of this package.
+   */
   readonly shouldRetry?: ((context: RetryContext) => boolean | Promise<boolean>) | undefined;
   /** Whether this failure uses up one of the retries; one that does not is retried without a wait. Default: always. */
   readonly shouldConsumeRetry?: ((context: RetryContext) => boolean | Promise<boolean>) | undefined;
   /**
    * The wait that a server asked for, from the failure: milliseconds, a Date, or the text of a `Retry-After` field
-   * (seconds or an HTTP date, RFC 9110 section 10.2.3). `undefined`, `null` and a text that is neither leave the usual
-   * wait. `maxTimeout` and `maxRetryTime` bound it: without one of them, a server may ask for a day. It is called with
+   * (seconds or an HTTP date, RFC 9110 section 10.2.3, also as servers write them: `1.5`, `2, 2`, `UTC`). `undefined`,
+   * `null` and a text that is neither leave the usual wait. `maxTimeout` and `maxRetryTime` bound it: without one of them, a server may ask for a day. It is called with
    * every failure, timeouts too; where it throws, that error is the result. Default: none.
    *
    * @example
@@ -113,12 +118,23 @@ function retry(task: Task, scope: Scope, options: RetryOptions, next: Work, fail
     ...(options as Options),
     minTimeout: 0,
     maxRetryTime: left(),
+    shouldRetry: options.shouldRetry ?? wasNotCalledOff,
     shouldConsumeRetry: async (context) => {
       failed = context;
       consumed = await shouldConsumeRetry(context);
       return consumed;
     },
   });
+}
+
+/** Whether a retry would do anything: also without one, `onFailedAttempt` hears of the failure. */
+export function isRetried(options: RetryOptions | undefined): options is RetryOptions {
+  return options !== undefined && (options.retries !== 0 || options.onFailedAttempt !== undefined);
+}
+
+/** Which failures are retried where `shouldRetry` does not say. */
+export function wasNotCalledOff({ error }: RetryContext): boolean {
+  return error.name !== 'AbortError';
 }
 
 /** How long to wait after a failure. */
@@ -137,11 +153,8 @@ function backoff(retriesConsumed: number, { minTimeout = 1000, factor = 2, rando
 
 /** What a `Retry-After` field or its like asks for, in milliseconds from now. */
 export function millisecondsOf(asked: number | string | Date | null | undefined): number | undefined {
-  if (typeof asked === 'string') {
-    if (/^\s*\d+\s*$/.test(asked)) return Number(asked) * 1000;
-    return /^\s*\w+, .+ GMT\s*$/.test(asked) ? millisecondsOf(new Date(asked)) : undefined;
-  }
-  const delay = asked instanceof Date ? asked.getTime() - Date.now() : asked;
+  if (typeof asked === 'string') return readRetryAfter(asked);
+  const delay = types.isDate(asked) ? asked.getTime() - Date.now() : asked;
   return typeof delay === 'number' && !Number.isNaN(delay) ? Math.max(0, delay) : undefined;
 }
 

@@ -11,6 +11,8 @@ export interface Task {
   readonly name: string;
   readonly core: Core;
   readonly args: readonly unknown[];
+  /** What its action was called as a method of, if of anything. */
+  readonly self: unknown;
   /** Only where somebody looks at the task. */
   readonly record: RunningTask | undefined;
   /** The error of the limit that has struck last, if one has. */

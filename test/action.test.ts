@@ -247,7 +247,7 @@ describe('action', () => {
 
   it('refuses an unknown option by its name', () => {
     const define = () => new Orchestrator().action(() => {}, { retires: 3 } as never);
-    expect(define).toThrow(new ValidationError('retires is unknown, expected name, retry, timeout, policy'));
+    expect(define).toThrow(new ValidationError('retires is unknown, expected name, policies, retry, timeout, policy'));
     expect(() => new Orchestrator().action(() => {}, null as never)).toThrow('options must be an object, got null');
     expect(() => new Orchestrator().action(() => {}, { name: '' })).toThrow(
       'name must be a non-empty string, got String',
@@ -288,5 +288,32 @@ describe('withOptions', () => {
     expect(() => orchestrator.withOptions(foreign, {})).toThrow(new ValidationError(message));
     const own = orchestrator.action(() => {});
     expect(() => orchestrator.withOptions(own, { nmae: 'x' } as never)).toThrow('nmae is unknown');
+  });
+
+  it('called as a method gives its function the object, with and without hooks, in a run and outside', async () => {
+    const quiet = new Orchestrator();
+    const watched = new Orchestrator().onTaskBegin(() => {}).use((_task, next) => next());
+    for (const orchestrator of [quiet, watched]) {
+      class Counter {
+        count = 0;
+        add = orchestrator.action(
+          function add(this: Counter, by: number) {
+            this.count += by;
+            return this.count;
+          },
+          { retry: 1, timeout: 1_000 },
+        );
+        also = orchestrator.withOptions(this.add, { retry: 0 });
+      }
+      const counter = new Counter();
+      await counter.add(1);
+      await orchestrator.run(() => counter.also(2));
+      expect(counter.count).toBe(3);
+      const bare = orchestrator.action(function (this: unknown) {
+        return this;
+      });
+      await expect(bare()).resolves.toBeUndefined();
+      await expect(bare.call(counter)).resolves.toBe(counter);
+    }
   });
 });

@@ -33,6 +33,24 @@ describe('parallel', () => {
     await expect(load()).resolves.toEqual({ one: 1, two: 'two' });
   });
 
+  it('gives none the argument of another where keys are whole numbers, which JavaScript moves', async () => {
+    const orchestrator = new Orchestrator();
+    const seen: unknown[] = [];
+    const named = (name: string) => (given?: string) => seen.push(`${name} got ${given}`);
+    const load = orchestrator.parallel({ 2: named('two'), 1: named('one') });
+    expect(await rejection(load('for two', 'for one'))).toMatchObject({
+      code: 'ERR_VALIDATION',
+      message: expect.stringContaining('keys that are whole numbers ("1")'),
+    });
+    expect(seen).toEqual([]);
+    await load('for both');
+    await expect(load()).resolves.toEqual({ 1: 3, 2: 4 });
+    expect(seen).toEqual(['one got for both', 'two got for both', 'one got undefined', 'two got undefined']);
+    const others = orchestrator.parallel({ '01': named('a'), '-1': named('b'), '4294967295': named('c') });
+    await others('a', 'b', 'c');
+    expect(seen.slice(4)).toEqual(['a got a', 'b got b', 'c got c']);
+  });
+
   it('of nothing gives nothing', async () => {
     const orchestrator = new Orchestrator();
     await expect(orchestrator.parallel([])()).resolves.toEqual([]);
@@ -413,5 +431,50 @@ describe('map', () => {
     const orchestrator = new Orchestrator();
     await expect(orchestrator.map([], 'x' as never)).rejects.toThrow('action must be a function, got String');
     await expect(orchestrator.map([], () => {}, { limit: 5 } as never)).rejects.toThrow('limit is unknown');
+  });
+
+  it('awaits promises among its items', async () => {
+    const orchestrator = new Orchestrator();
+    const double = orchestrator.action((n: number) => n * 2);
+    const lists = [
+      [Promise.resolve(1), 2],
+      new Set([Promise.resolve(1), 2]),
+      (async function* () {
+        yield* [1, 2];
+      })(),
+      { [Symbol.asyncIterator]: () => [Promise.resolve(1), 2][Symbol.iterator]() as never },
+    ] as Iterable<number | Promise<number>>[];
+    for (const list of lists) await expect(orchestrator.map(list, double, { concurrency: 1 })).resolves.toEqual([2, 4]);
+  });
+
+  it('takes a promise that rejects for a failure of its item, however late its turn comes', async () => {
+    const orchestrator = new Orchestrator();
+    const gate = deferred();
+    const act = orchestrator.action(async (n: number) => {
+      await gate.promise;
+      return n;
+    });
+    const items = () => [1, Promise.reject(new Error('no 1')), 2, Promise.reject(new Error('no 3'))];
+    const all = rejection(orchestrator.map(items(), act, { concurrency: 1 }));
+    const first = rejection(orchestrator.map(items(), act, { concurrency: 1, failFast: true }));
+    const both = orchestrator.map(items(), act, { concurrency: 1, settle: true });
+    await settled();
+    gate.resolve();
+    expect(((await all) as ParallelError).message).toBe('2 of 4 parallel actions failed: item 1: no 1; item 3: no 3');
+    expect(await first).toMatchObject({ message: 'no 1' });
+    expect((await both).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
+  });
+
+  it('calls nothing for a promise that resolves after an abort', async () => {
+    const orchestrator = new Orchestrator();
+    const gate = deferred<number>();
+    const controller = new AbortController();
+    const work = () => orchestrator.map([gate.promise], () => expect.fail('was called'));
+    const pending = rejection(orchestrator.run(work, { signal: controller.signal }));
+    await settled();
+    controller.abort();
+    gate.resolve(1);
+    expect(await pending).toBe(controller.signal.reason);
+    await settled();
   });
 });

@@ -1,6 +1,5 @@
 import { AbortError, Orchestrator, type TaskRetryEvent, ValidationError } from 'orchestrator';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { millisecondsOf } from '../src/retry.js';
 import { deferred, failing, recorded, rejection } from './support.js';
 
 const quick = { minTimeout: 0 };
@@ -354,32 +353,5 @@ describe('unref', () => {
     const code = await new Promise((resolve) => child.on('close', resolve));
     expect(output.join('')).toBe('ended\n');
     expect(code).toBe(0);
-  });
-});
-
-describe('millisecondsOf', () => {
-  it.each([
-    [undefined, undefined],
-    [null, undefined],
-    ['', undefined],
-    ['nonsense', undefined],
-    ['1.5', undefined],
-    ['-1', undefined],
-    ['5, 10', undefined],
-    ['soon 5', undefined],
-    ['2026-11-22T00:00:00Z', undefined],
-    ['Someday, when GMT', undefined],
-    [true as never, undefined],
-    ['Thursday, 01-Jan-70 00:00:00 GMT', 0],
-    [Number.NaN, undefined],
-    [new Date(Number.NaN), undefined],
-    [' 3 ', 3000],
-    ['0', 0],
-    [-5, 0],
-    [1.5, 1.5],
-    [new Date(0), 0],
-    ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
-  ])('reads %o as %o', (asked, expected) => {
-    expect(millisecondsOf(asked)).toBe(expected);
   });
 });

@@ -62,6 +62,44 @@ describe('action', () => {
     orchestrator.action(async (id: string): Promise<User> => ({ id }), { timeout: { fallback: () => 1 } });
   });
 
+  it('takes its arguments from the function alone, whatever the fallback takes of them', () => {
+    const fallback = (id: string) => ({ id });
+    const find = orchestrator.action(async (id: string, n?: number): Promise<User> => ({ id: id.repeat(n ?? 1) }), {
+      timeout: { attempt: 5, fallback },
+    });
+    expectTypeOf(find).toEqualTypeOf<(id: string, n?: number) => Promise<User>>();
+    const list = orchestrator.action(<Value>(value: Value, ...more: Value[]) => [value, ...more], {
+      timeout: { attempt: 5, fallback: (value) => [value] },
+    });
+    expectTypeOf(list(1, 2)).resolves.toEqualTypeOf<number[]>();
+    expectTypeOf(list('a')).resolves.toEqualTypeOf<string[]>();
+    const again = orchestrator.withOptions(find, { timeout: { attempt: 5, fallback: (id) => ({ id }) } });
+    expectTypeOf(again).toEqualTypeOf<(id: string, n?: number) => Promise<User>>();
+    // @ts-expect-error a fallback gets what the function gets
+    orchestrator.action((id: string) => id, { timeout: { attempt: 5, fallback: (id: number) => String(id) } });
+  });
+
+  it('keeps the this of its function', () => {
+    class Users {
+      readonly base = '/users/';
+      find = orchestrator.action(function (this: Users, id: string) {
+        return this.base + id;
+      });
+    }
+    const users = new Users();
+    expectTypeOf(users.find('1')).resolves.toEqualTypeOf<string>();
+    expectTypeOf(orchestrator.withOptions(users.find, { retry: 1 })).toEqualTypeOf(users.find);
+    const { find } = users;
+    // @ts-expect-error this is not an object of the class
+    find('1');
+    // @ts-expect-error nor here
+    orchestrator.parallel([users.find]);
+    // @ts-expect-error nor here
+    orchestrator.map(['1'], users.find);
+    // @ts-expect-error an arrow function has none
+    orchestrator.action(() => this.base);
+  });
+
   it('takes options that are kept apart, and functions of a list that cannot be changed', () => {
     const preset: ActionOptions = { retry: 3 };
     expectTypeOf(orchestrator.action((text: string) => text.length, preset)('a')).resolves.toEqualTypeOf<number>();
@@ -137,6 +175,21 @@ describe('state', () => {
   });
 });
 
+describe('an orchestrator', () => {
+  it('of any state is taken where no state is named', () => {
+    const take = (given: Orchestrator) => given.getState();
+    take(orchestrator);
+    take(new Orchestrator());
+    take(new Orchestrator({ state: { count: 1 } }));
+    expectTypeOf<Orchestrator<State>>().toExtend<Orchestrator>();
+    // @ts-expect-error of another state
+    const other: Orchestrator<{ other: string }> = orchestrator;
+    class Own extends Orchestrator<State> {}
+    expectTypeOf(new Own().getState()).toEqualTypeOf<State>();
+    expectTypeOf(other).toExtend<Orchestrator>();
+  });
+});
+
 describe('run', () => {
   it('gives what its function gives', () => {
     expectTypeOf(orchestrator.run(() => 1)).resolves.toEqualTypeOf<number>();
@@ -203,8 +256,12 @@ describe('map', () => {
     expectTypeOf(orchestrator.map(['1'], fetchUser, { settle: true })).resolves.toEqualTypeOf<
       PromiseSettledResult<User>[]
     >();
+    expectTypeOf(orchestrator.map([Promise.resolve('1'), '2'], fetchUser)).resolves.toEqualTypeOf<User[]>();
+    expectTypeOf(orchestrator.map([Promise.resolve(1)], (n) => n + 1)).resolves.toEqualTypeOf<number[]>();
     // @ts-expect-error a number is no id
     orchestrator.map([1], fetchUser);
+    // @ts-expect-error nor is the promise of one
+    orchestrator.map([Promise.resolve(1)], fetchUser);
   });
 });
 

@@ -4,7 +4,7 @@ import { failureOf, isAbortError } from '../../errors.js';
 import { notify } from '../../hooks.js';
 import type { Elsewhere } from '../../policy.js';
 import type { Scope } from '../../process.js';
-import { delayAfter, type RetryContext, type RetryOptions, withRetry } from '../../retry.js';
+import { delayAfter, type RetryContext, type RetryOptions, wasNotCalledOff, withRetry } from '../../retry.js';
 import type { Task, Work } from '../../task.js';
 import type { Attempts } from '../state.js';
 import { callIn, type Postponement } from './node-call.js';
@@ -55,7 +55,8 @@ type Retry = RetryContext & Postponement;
 
 /** Lets p-retry decide on one failure, the latest of several: it is shown that as its first, with the real numbers. */
 async function decide(options: RetryOptions, failure: Error, attempts: Attempts): Promise<Retry | undefined> {
-  const { retries = 10, maxRetryTime = Infinity, onFailedAttempt, shouldRetry, shouldConsumeRetry } = options;
+  const { retries = 10, maxRetryTime = Infinity, onFailedAttempt, shouldConsumeRetry } = options;
+  const { shouldRetry = wasNotCalledOff } = options;
   const left = Math.max(0, maxRetryTime - attempts.elapsed);
   let context = { attemptNumber: attempts.made + 1 } as RetryContext;
   let consumed = true;
@@ -79,7 +80,7 @@ async function decide(options: RetryOptions, failure: Error, attempts: Attempts)
         minTimeout: 0,
         maxRetryTime: left,
         onFailedAttempt: (shown) => onFailedAttempt?.(actual(shown)),
-        shouldRetry: (shown) => shouldRetry?.(actual(shown)) ?? true,
+        shouldRetry: (shown) => shouldRetry(actual(shown)),
         shouldConsumeRetry: async (shown) => {
           const failed = actual(shown);
           consumed = (await shouldConsumeRetry?.(failed)) ?? true;

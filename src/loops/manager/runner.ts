@@ -4,7 +4,7 @@ import { textOf } from '../../errors.js';
 import { isInstrumented, isWatched } from '../../instrumentation.js';
 import { applyPolicies, type Policies } from '../../policy.js';
 import type { Scope } from '../../process.js';
-import type { RetryContext } from '../../retry.js';
+import { isRetried, type RetryContext } from '../../retry.js';
 import type { AnyFunction } from '../../validate.js';
 import type { NodeHealth, NodeState } from '../health.js';
 import type { BaseNode, NodeConfig } from '../node.js';
@@ -54,8 +54,7 @@ export class NodeRunner {
       Object.assign(this, { calls, errors, retries, dropped, state, error });
     }
     const { retry, timeout, policy } = bench.policies;
-    this.#hasPolicies =
-      (retry !== undefined && retry.retries !== 0) || Object.keys(timeout).length > 0 || policy !== undefined;
+    this.#hasPolicies = isRetried(retry) || Object.keys(timeout).length > 0 || policy !== undefined;
     this.#definition = this.#define((data) => this.#attempt(data));
   }
 
