@@ -98,7 +98,7 @@ function complete(root: object, rootCopy: object, finish?: (copy: object) => voi
 /** Whether a copy of an object needs no more: most states hold no object. */
 function isFlat(copy: object): boolean {
   if (types.isMap(copy) || types.isSet(copy) || Object.getOwnPropertySymbols(copy).length > 0) return false;
-  for (const key in copy) if (typeof (copy as Record<string, unknown>)[key] === 'object') return false;
+  for (const key of Object.keys(copy)) if (typeof (copy as Record<string, unknown>)[key] === 'object') return false;
   return true;
 }
 

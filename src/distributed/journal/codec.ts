@@ -42,7 +42,8 @@ function isFlatObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return Object.keys(value).length === value.length && value.every(isJson);
   if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length > 0) return false;
-  for (const key in value) if (key === '__proto__' || !isJson((value as Record<string, unknown>)[key])) return false;
+  for (const key of Object.keys(value))
+    if (key === '__proto__' || !isJson((value as Record<string, unknown>)[key])) return false;
   return true;
 }
 

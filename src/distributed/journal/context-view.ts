@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { SerializationError } from '../../flow/index.js';
 import type { Codec } from './codec.js';
 import type { Changes } from './entry.js';
@@ -21,6 +22,8 @@ export class ContextView implements ProxyHandler<Record<string, unknown>> {
   ) {
     values.open(this, seq);
     this.context = new Proxy(this.#own, this);
+    // What prints a proxy looks at its target, which has only what was read.
+    Object.defineProperty(this.#own, inspect.custom, { value: () => ({ ...this.context }), configurable: true });
   }
 
   get(own: Record<string, unknown>, key: string | symbol): unknown {
@@ -49,7 +52,7 @@ export class ContextView implements ProxyHandler<Record<string, unknown>> {
   }
 
   ownKeys(own: Record<string, unknown>): (string | symbol)[] {
-    return Reflect.ownKeys(this.#loadAll(own));
+    return Reflect.ownKeys(this.#loadAll(own)).filter((key) => key !== inspect.custom);
   }
 
   /** Sees what is committed up to an entry, and nothing else: what was written here and not committed is forgotten. */

@@ -114,6 +114,10 @@ function celEnvironment(variables: readonly string[] | undefined): Environment {
     environment.registerOperator(`int ${operator} double`, mixed);
   }
   environment.registerOperator('double % double', (a, b) => (a as number) % (b as number));
+  environment.registerFunction('divisor(dyn): dyn', (divisor: unknown) => {
+    if (Number(divisor) === 0 && typeof divisor !== 'string') throw new Error('division by zero');
+    return divisor;
+  });
   environment.registerFunction('short(dyn): dyn', (list: unknown) => {
     const { length = 0, size = length } = Object(list) as { length?: number; size?: number };
     if (size > longestList) throw new Error(`more than ${longestList} elements; register a function for that`);
@@ -154,16 +158,29 @@ function rewritten(expression: string, ast: ASTNode): string {
 
 function collect(node: ASTNode, edits: Edit[]): void {
   const { op, args, start, end } = node;
-  if (op === 'value' && typeof args === 'bigint') edits.push({ start, end, text: `${args}.0` });
-  else if (op === 'rcall' && macros.has(args[0])) {
+  if (op === 'value' && typeof args === 'bigint') {
+    if (!Number.isSafeInteger(Number(args))) throw new Error(`integer overflow: ${args} has no exact number`);
+    edits.push({ start, end, text: `${args}.0` });
+  } else if (op === 'rcall' && macros.has(args[0])) {
     if (args[2].slice(1).some(isCostly)) wrap(args[1], 'short', edits);
     for (const part of [args[1], ...args[2].slice(1)]) collect(part, edits);
   } else if (op === 'call' || op === 'rcall') {
     if (counting.has(args[0])) wrap(node, 'double', edits);
     if (op === 'rcall') collect(args[1], edits);
+    for (const argument of operandsOf(args.at(-1))) collectMacros(argument, edits);
   } else if (op === '[]' || op === '[?]') {
     collect(args[0] as ASTNode, edits);
+    collectMacros(args[1] as ASTNode, edits);
+  } else if (op === '/' || op === '%') {
+    wrap(args[1] as ASTNode, 'divisor', edits);
+    for (const operand of operandsOf(args)) collect(operand, edits);
   } else for (const operand of operandsOf(args)) collect(operand, edits);
+}
+
+/** Arguments and indices keep CEL's whole numbers; macros in them are bounded like all. */
+function collectMacros(node: ASTNode, edits: Edit[]): void {
+  if (node.op === 'rcall' && macros.has(node.args[0])) collect(node, edits);
+  else for (const operand of operandsOf(node.args)) collectMacros(operand, edits);
 }
 
 /** Whether the time that a part takes may depend on the size of the data. */

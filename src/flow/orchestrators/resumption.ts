@@ -24,6 +24,7 @@ export class ResumptionOrchestrator implements IOrchestrator {
     const { position } = traverser;
     if (state.position === position) position.moveTo(position.save());
     else catchUp(position, state);
+    adoptAdded(position, state);
     state.position = position;
     state.aborted = undefined;
     state.cutShort.clear();
@@ -41,6 +42,14 @@ function catchUp(position: Position, state: WorkflowState): void {
     position.adopt([...state.getCompletedNodes()].map((nodeId) => position.plan.indexOf(nodeId)));
     position.readyWhatFollows();
   }
+}
+
+/** Nodes that were named to the state as completed, and not to the position: by whoever put the state together. */
+function adoptAdded(position: Position, state: WorkflowState): void {
+  const added = [...state.getCompletedNodes()].filter((nodeId) => !position.isCompleted(nodeId));
+  if (added.length === 0) return;
+  position.adopt(added.map((nodeId) => position.plan.indexOf(nodeId)).filter((node) => node >= 0));
+  position.readyWhatFollows();
 }
 
 /** A node goes on where one of the things that it waits for has come. */

@@ -157,7 +157,7 @@ export class ShapeCheck {
 
   /** A name that is misspelt would be a setting that does not hold. */
   #known(value: object, keys: ReadonlySet<string>, path: string, nodeId?: string): void {
-    for (const key in value) {
+    for (const key of Object.keys(value)) {
       if (keys.has(key)) continue;
       this.faults.push({ message: `${path}${key.slice(0, 100)} is unknown, expected ${[...keys].join(', ')}`, nodeId });
     }

@@ -43,8 +43,9 @@ export function repetition(graph: Graph, parts: Parts, faults: Fault[]): Repetit
     const { id } = graph.nodes[node] as NodeDefinition;
     faults.push({ message: `"${id}" cannot be reached from where the flow starts`, nodeId: id });
   }
-  for (const { id } of endless(graph, parts)) {
-    faults.push({ message: `the cycle through "${id}" has no exit: each of its edges is always followed`, nodeId: id });
+  for (const ids of endless(graph, parts)) {
+    const message = `the cycle through ${listed(ids)} has no exit: each of its edges is always followed`;
+    faults.push({ message, nodeId: ids[0] as string });
   }
   const found = findLoops(arcs, starts, parts.fallbackOf);
   if (found === undefined) faults.push({ message: `cycles are nested deeper than ${deepestLoop}` });
@@ -110,13 +111,24 @@ function unreached({ nodeCount, target }: Arcs, out: Adjacency, starts: readonly
   return Array.from(reached.keys()).filter((node) => reached[node] === 0);
 }
 
-/** A node of each cycle whose edges are followed whatever happens. */
-function endless({ nodes, edges }: Graph, { index }: Parts): NodeDefinition[] {
+/** The nodes of each cycle whose edges are followed whatever happens, in the order of the graph. */
+function endless({ nodes, edges }: Graph, { index }: Parts): string[][] {
   const chooses = new Set(edges.filter(({ action }) => action !== undefined).map(({ source }) => source));
   const followed = edges.filter(({ source, condition }) => condition === undefined && !chooses.has(source));
   const numbers = (end: 'source' | 'target') => Int32Array.from(followed, (edge) => index.get(edge[end]) as number);
   const cycles = stronglyConnected({ nodeCount: nodes.length, source: numbers('source'), target: numbers('target') });
-  return cycles.map((cycle) => nodes[Math.min(...cycle.slice(0, 1000))] as NodeDefinition);
+  return cycles.map((cycle) => cycle.sort((a, b) => a - b).map((node) => (nodes[node] as NodeDefinition).id));
+}
+
+/** More nodes of a cycle than this are counted, not named. */
+const mostNamed = 10;
+
+function listed(ids: readonly string[]): string {
+  const names = ids.slice(0, mostNamed).map((id) => `"${id}"`);
+  const rest = ids.length - names.length;
+  if (rest > 0) return `${names.join(', ')} and ${rest} more`;
+  const last = names.pop();
+  return names.length === 0 ? `${last}` : `${names.join(', ')} and ${last}`;
 }
 
 /** A fallback goes through the turns of a loop with the nodes that it stands in for. */

@@ -17,7 +17,7 @@ export function assertCloneable(value: unknown, path: string, depth = 0): void {
   if (depth < deepest && Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) assertCloneable(value[index], `${path}[${index}]`, depth + 1);
   } else if (depth < deepest && isPlainObject(value)) {
-    for (const key in value) assertCloneable(value[key], `${path}.${key}`, depth + 1);
+    for (const key of Object.keys(value)) assertCloneable(value[key], `${path}.${key}`, depth + 1);
   } else if (!(value instanceof Date || ArrayBuffer.isView(value))) assertClones(value, path);
 }
 
