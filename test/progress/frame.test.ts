@@ -131,7 +131,7 @@ describe('the picture of what is going on', () => {
       model.end(task, end, number * 100 + 50);
     }
     expect(drawn(model, 1_500)[1]).toBe(
-      '└ ◌ readStation ×12         2 running · 10 done · 1 failed · 1 aborted · 6.9/s · 100 ms each',
+      '└ ◌ readStation ×12         2 running · 10 done · 1 failed · 1 aborted · 6.9/s · 100 ms each · 502',
     );
   });
 
@@ -176,15 +176,15 @@ describe('the picture of what is going on', () => {
     model.begin('task', taskRecord('last'), process, 31);
     expect(drawn(model, 31)).toEqual([
       '◌ import           0.0 s',
-      '├ ⋯ 22 more ended',
+      '├ ⋯ 21 more ended',
       '├ ✗ step5          10 ms  no',
-      ...[24, 25, 26, 27, 28, 29, 30].map((number) => `├ ✓ step${number}         10 ms`),
+      ...[23, 24, 25, 26, 27, 28, 29, 30].map((number) => `├ ✓ step${number}         10 ms`),
       '└ ◌ last           0.0 s',
     ]);
     expect(drawn(model, 31, { width: 80, height: 3 })).toEqual([
-      '◌ import           0.0 s',
-      '├ ⋯ 30 more ended         1 of them failed',
-      '└ ◌ last           0.0 s',
+      '◌ import     0.0 s',
+      '├ ⋯ 30 more         1 under way · 29 ended',
+      '└ ✗ step5    10 ms  no',
     ]);
   });
 
@@ -193,7 +193,75 @@ describe('the picture of what is going on', () => {
     for (let number = 1; number <= 30; number++) model.begin('task', taskRecord(`step${number}`, number), process, 0);
     const lines = drawn(model, 0, { width: 80, height: 5 });
     expect(lines).toHaveLength(5);
-    expect(lines.at(-1)).toBe('⋯ more is under way');
+    expect(lines.at(-1)).toBe('└ ⋯ 27 more under way');
+  });
+
+  it('shows what has failed, with its message, however much goes well beside it', () => {
+    const { model, process } = modelWith();
+    for (let number = 1; number <= 60; number++) {
+      const task = model.begin('task', taskRecord(`station ${number}`, number), process, 0);
+      if (number === 40) model.end(task, failed('503, station restarts', 10), 10);
+    }
+    const lines = drawn(model, 20, { width: 80, height: 24 });
+    expect(lines).toHaveLength(24);
+    expect(lines.filter((line) => line.includes('station 40'))).toEqual([
+      expect.stringMatching(/✗ station 40 +10 ms {2}503, station restarts/),
+    ]);
+  });
+
+  it('shows failures when there are many, and those of more names than are told apart', () => {
+    const { model, process } = modelWith();
+    const first = model.begin('task', taskRecord('first', 1), process, 0);
+    model.end(first, failed('no', 10), 10);
+    for (let number = 2; number <= 200; number++) {
+      const task = model.begin('task', taskRecord(`station ${number}`, number), process, 0);
+      model.end(task, succeeded(10), 10);
+    }
+    expect(drawn(model, 20, { width: 80, height: 10 }).join()).toMatch(/✗ first +10 ms {2}no/);
+    const many = modelWith();
+    for (let number = 1; number <= 50; number++) {
+      const task = many.model.begin('task', taskRecord(`station ${number}`, number), many.process, 0);
+      many.model.end(task, failed(`reason ${number}`, 10), number);
+    }
+    const lines = drawn(many.model, 60, { width: 80, height: 10 });
+    expect(lines.length).toBeLessThanOrEqual(10);
+    expect(lines.join()).toContain('reason 50');
+    expect(lines.join()).toMatch(/\d+ more ended +\d+ of them failed/);
+  });
+
+  it('keeps room for a bar beside a parallel of many', () => {
+    const { model, process } = modelWith();
+    const parallel = model.begin(
+      'parallel',
+      groupRecord({ kind: 'parallel', name: 'parallel', total: 40 }),
+      process,
+      0,
+    );
+    for (let number = 1; number <= 40; number++) {
+      model.begin('task', taskRecord(`step ${number}`, number), parallel, 0);
+    }
+    model.begin('map', groupRecord({ kind: 'map', name: 'fetchUser', total: 100, settled: 25 }), process, 0);
+    const lines = drawn(model, 20, { width: 80, height: 24 });
+    expect(lines.length).toBeLessThanOrEqual(24);
+    expect(lines.join('\n')).toMatch(/map fetchUser .*━.* 25\/100/);
+    expect(lines.join('\n')).toMatch(/⋯ \d+ more under way/);
+  });
+
+  it('tells in one line what a parallel does in each item of a map', () => {
+    const { model, process } = modelWith();
+    const map = model.begin('map', groupRecord({ kind: 'map', name: 'load', total: 3 }), process, 0);
+    for (let number = 1; number <= 3; number++) {
+      const item = model.begin('task', taskRecord('load', number), map, number * 10);
+      const parallel = model.begin(
+        'parallel',
+        groupRecord({ kind: 'parallel', name: 'parallel', total: 2 }),
+        item,
+        number * 10,
+      );
+      model.end(parallel, succeeded(5), number * 10 + 5);
+      if (number < 3) model.end(item, succeeded(5), number * 10 + 5);
+    }
+    expect(drawn(model, 40).filter((line) => line.includes('parallel'))).toHaveLength(1);
   });
 
   it('counts under others what there is no name for', () => {

@@ -67,6 +67,14 @@ function manyDetails(tally: Tally, now: number): Details {
   ];
 }
 
+/** The last failure among several of which some are under way: a tally of one tells its own. */
+export function problemSoFar({ live, kind, begun, inner, counts }: Tally): Details {
+  if (live === 0 || (begun === 1 && !isGroup(kind))) return [];
+  const [only] = inner.length === 1 && isGroup(kind) ? inner : [];
+  const problem = counts.problem ?? only?.counts.problem;
+  return problem === undefined ? [] : [problemLine(problem)];
+}
+
 /** What is said of one that is under way. */
 export function runningDetails(activity: Activity, now: number): Details {
   const { retry } = activity;

@@ -11,8 +11,22 @@ export interface Size {
   readonly height: number;
 }
 
-/** How much is shown, from much to little: the first that fits is taken. */
-const steps = [8, 6, 4, 3, 2, 1, 0];
+const few = [8, 6, 4, 3, 2, 1, 0];
+
+/**
+ * How much is shown, from much to little: the first step that fits is taken. Of what goes well, ended tasks go first, then
+ * tasks under way; bars and failures stay.
+ */
+function stepsFor(height: number): readonly Limits[] {
+  const all = { ended: 0, single: 0, live: Infinity, failed: Infinity, rows: height };
+  const lives = Array.from({ length: height + 1 }, (_, less) => height - less);
+  return [
+    ...few.map((count) => ({ ...all, ended: count, single: count })),
+    ...lives.map((live) => ({ ...all, live })),
+    ...few.map((failed) => ({ ...all, live: 0, failed })),
+  ];
+}
+
 const gap = span('  ');
 /** Widths of a bar, in columns: few, so that it does not grow and shrink with the numbers beside it. */
 const barWidths = [24, 16, 8];
@@ -28,8 +42,7 @@ export function frame(model: Model, { width, height }: Size, moment: Moment): re
 
 function fittingRows(model: Model, height: number, moment: Moment): readonly Row[] {
   let rows: readonly Row[] = [];
-  for (const step of steps) {
-    const limits: Limits = { ended: step, single: step, rows: height };
+  for (const limits of stepsFor(height)) {
     rows = rowsOf(model.root, limits, moment);
     if (rows.length <= height) return rows;
   }

@@ -1,6 +1,6 @@
 import { type Activity, type Items, isGroup, type Tally } from '../model/tally.js';
 import { count, elapsed } from '../text.js';
-import { type Details, detailsOf, itemsOf, numberOf, runningDetails, timeOf } from './details.js';
+import { type Details, detailsOf, itemsOf, numberOf, problemSoFar, runningDetails, some, timeOf } from './details.js';
 import { type Line, type Span, span } from './line.js';
 import { ending, type Symbols } from './symbols.js';
 
@@ -18,8 +18,12 @@ export interface Row {
 
 /** How much of the tree is shown, so that it fits. */
 export interface Limits {
-  /** How many that have ended, in one place. */
+  /** How many that have ended well, in one place. */
   readonly ended: number;
+  /** How many that are under way, in one place, beside those with a bar or a failure in them. */
+  readonly live: number;
+  /** How many that have failed, in one place. */
+  readonly failed: number;
   /** How many that are under way, of one name. */
   readonly single: number;
   /** How many rows in all. */
@@ -41,9 +45,9 @@ const slow = 1_000;
 const turn = 80;
 
 /**
- * The tree as rows. What has ended is one row, whatever lies in it; of what has ended in one place only some are shown,
- * those that failed before others and late ones before early ones, and the rest is counted. It stops when it has more
- * rows than there may be: the caller sees that, and asks for less.
+ * The tree as rows. What has ended is one row, whatever lies in it. Of one place only some are shown, by the limits: late
+ * ones before early ones of what has ended, the oldest of what is under way. The rest is counted in one row. It stops when it
+ * has more rows than there may be: the caller sees that, and asks for less.
  */
 export function rowsOf(root: Tally, limits: Limits, moment: Moment): readonly Row[] {
   const rows: Row[] = [];
@@ -98,18 +102,49 @@ function singles({ kind, begun, running, retried, outer }: Tally, { single }: Li
 }
 
 function chosen(tallies: readonly Tally[], limits: Limits): readonly (Tally | Hidden)[] {
-  const ended = tallies.filter(({ live }) => live === 0);
-  if (ended.length <= limits.ended) return tallies;
-  const kept = new Set([...ended].sort(byWeight).slice(0, limits.ended));
-  const hidden = ended.filter((tally) => !kept.has(tally));
+  const kept = new Set([
+    ...latest(
+      tallies.filter((tally) => hasEnded(tally) && hasFailed(tally)),
+      limits.failed,
+    ),
+    ...latest(
+      tallies.filter((tally) => hasEnded(tally) && !hasFailed(tally)),
+      limits.ended,
+    ),
+    ...underWay(tallies, limits.live),
+  ]);
+  if (kept.size === tallies.length) return tallies;
+  const hidden = tallies.filter((tally) => !kept.has(tally));
   const first = tallies.indexOf(hidden[0] as Tally);
-  const shown = tallies.filter((tally) => tally.live > 0 || kept.has(tally));
+  const shown = tallies.filter((tally) => kept.has(tally));
   const before = shown.filter((tally) => tallies.indexOf(tally) < first);
   return [...before, { hidden }, ...shown.slice(before.length)];
 }
 
-function byWeight(one: Tally, other: Tally): number {
-  return Math.min(1, other.counts.failed) - Math.min(1, one.counts.failed) || other.endedAt - one.endedAt;
+function underWay(tallies: readonly Tally[], most: number): readonly Tally[] {
+  const live = tallies.filter((tally) => !hasEnded(tally));
+  if (live.length <= most) return live;
+  const isPlain = (tally: Tally) => !matters(tally);
+  return [...live.filter(matters), ...live.filter(isPlain).slice(0, most)];
+}
+
+function latest(tallies: readonly Tally[], most: number): readonly Tally[] {
+  if (tallies.length <= most) return tallies;
+  return [...tallies].sort((one, other) => other.endedAt - one.endedAt).slice(0, most);
+}
+
+const hasEnded = ({ live }: Tally) => live === 0;
+const hasFailed = ({ counts }: Tally) => counts.failed > 0;
+
+/** If true, there is a bar or a failure in it. */
+function matters(tally: Tally): boolean {
+  return (
+    tally.kind === 'map' || hasFailed(tally) || tally.inner.some((inner) => hasFailed(inner) || isOpenAndMatters(inner))
+  );
+}
+
+function isOpenAndMatters(tally: Tally): boolean {
+  return !hasEnded(tally) && matters(tally);
 }
 
 function rowOf(shown: Shown, moment: Moment): Omit<Row, 'guides'> {
@@ -125,7 +160,7 @@ function tallyRow(tally: Tally, moment: Moment): Omit<Row, 'guides'> {
     label: labelOf(tally, symbols),
     time: timeOf(tally, now),
     items: items?.total === undefined ? undefined : items,
-    details: detailsOf(tally, now),
+    details: [...detailsOf(tally, now), ...problemSoFar(tally)],
   };
 }
 
@@ -147,9 +182,15 @@ function singleRow(activity: Activity, moment: Moment): Omit<Row, 'guides'> {
 }
 
 function hiddenRow({ hidden }: Hidden, { symbols }: Moment): Omit<Row, 'guides'> {
-  const failed = hidden.reduce((sum, { counts }) => sum + Math.min(1, counts.failed), 0);
-  const label = [span(`${count(hidden.length)} more ended`, 'dim')];
-  const details: Details = failed > 0 ? [[span(`${count(failed)} of them failed`, 'red')]] : [];
+  const live = hidden.filter((tally) => !hasEnded(tally)).length;
+  const ended = hidden.length - live;
+  const failed = hidden.filter(hasFailed).length;
+  const isMixed = live > 0 && ended > 0;
+  const label = [span(`${count(hidden.length)} more${isMixed ? '' : live > 0 ? ' under way' : ' ended'}`, 'dim')];
+  const details: Details = [
+    ...(isMixed ? [...some(live, 'under way', 'dim'), ...some(ended, 'ended', 'dim')] : []),
+    ...some(failed, 'of them failed', 'red'),
+  ];
   return { symbol: span(symbols.rest, 'dim'), label, time: '', items: undefined, details };
 }
 

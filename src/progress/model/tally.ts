@@ -27,7 +27,8 @@ export interface Items {
  * name. So the tree of what is going on is as large as the program has names, however much there is of each.
  *
  * Where there are too many names, what has ended makes room: it is counted among the rest, which has no name. Groups have
- * few names and often come one after another, so each is on its own, except where several are under way.
+ * few names and often come one after another, so each is on its own, except where several are under way, and where what
+ * they lie in stands for several of its name.
  */
 export class Tally {
   /** What may be shown of its name. */
@@ -89,7 +90,7 @@ export class Tally {
   child(kind: Kind, name: string, now: number): Tally {
     const key = `${kind} ${name}`;
     const known = this.#inner.get(key);
-    const isOver = known !== undefined && isGroup(kind) && known.live === 0 && !this.isRest;
+    const isOver = known !== undefined && isGroup(kind) && known.live === 0 && !this.isRest && !this.#isOneOfMany;
     if (known !== undefined && !isOver) return known;
     if (isOver) this.#rename(known, key);
     if (!this.#hasRoom()) return this.#restOf(now);
@@ -115,6 +116,14 @@ export class Tally {
     for (let place: Tally | undefined = this; place !== undefined; place = place.outer) place.live--;
   }
 
+  /** If true, it stands for several of its name, or lies in one that does: groups in these are told together, too. */
+  get #isOneOfMany(): boolean {
+    for (let place: Tally | undefined = this; place !== undefined; place = place.outer) {
+      if (place.begun > 1 || place.kind === 'map') return true;
+    }
+    return false;
+  }
+
   /** The one that is under way for the longest time. */
   get oldest(): Activity | undefined {
     return this.running.values().next().value;
@@ -126,15 +135,14 @@ export class Tally {
     return this.#makeRoom();
   }
 
-  /** Counts the first that has ended among the rest. */
+  /** Counts the first that has ended among the rest; one that has failed only if there is no other. */
   #makeRoom(): boolean {
-    for (const [key, tally] of this.#inner) {
-      if (tally.live > 0) continue;
-      this.#inner.delete(key);
-      this.#restOf(tally.endedAt).#absorb(tally);
-      return this.#inner.size < mostNames;
-    }
-    return false;
+    const ended = [...this.#inner].filter(([, { live }]) => live === 0);
+    const [key, tally] = ended.find(([, { counts }]) => counts.failed === 0) ?? ended[0] ?? [];
+    if (key === undefined || tally === undefined) return false;
+    this.#inner.delete(key);
+    this.#restOf(tally.endedAt).#absorb(tally);
+    return this.#inner.size < mostNames;
   }
 
   #restOf(now: number): Tally {
