@@ -63,7 +63,7 @@ export interface GroupRecord {
   /** Id of the process that it is part of. */
   readonly processId: string;
   readonly kind: 'parallel' | 'map';
-  /** For `map` the name of its action, else `parallel`. */
+  /** The `name` of its options, else for `map` the name of its action, else `parallel`. */
   readonly name: string;
   /** How many there are; of a generator and the like `undefined` until all were taken. */
   readonly total: number | undefined;

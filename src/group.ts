@@ -9,7 +9,6 @@ import type { Scope } from './process.js';
  * whether it was cut short or had just succeeded is chance, and some of it ends when the group is long over.
  */
 export class RunningGroup implements Mutable<GroupRecord> {
-  readonly name: string;
   readonly startTime = Date.now();
   total: number | undefined;
   settled = 0;
@@ -21,10 +20,9 @@ export class RunningGroup implements Mutable<GroupRecord> {
   constructor(
     readonly processId: string,
     readonly kind: GroupRecord['kind'],
-    action: string,
+    readonly name: string,
     items: unknown,
   ) {
-    this.name = kind === 'parallel' ? kind : action || 'anonymous';
     this.total = sizeOf(items);
   }
 

@@ -16,6 +16,7 @@ import {
   aBoolean,
   aConcurrency,
   aFunction,
+  aName,
   anObjectOf,
   aValue,
   invalid,
@@ -24,6 +25,8 @@ import {
 
 /** What `orchestrator.parallel` and `orchestrator.map` take. */
 export interface ParallelOptions {
+  /** Name in progress and traces. Default: `parallel`; for `map` the name of its action, else `anonymous`. */
+  readonly name?: string | undefined;
   /**
    * Whether the first failure ends it: it rejects with that failure at once, the signals of the others are aborted,
    * and no more are started. Default: false, all are waited for and a `ParallelError` holds every failure.
@@ -84,6 +87,7 @@ type NeedsNone<Actions> = ValuesOf<Actions> extends () => unknown ? true : false
 type Items = Iterable<unknown> | AsyncIterable<unknown>;
 
 const readParallelOptions = anObjectOf<ParallelOptions>({
+  name: aName,
   failFast: aBoolean,
   concurrency: aConcurrency,
   settle: aBoolean,
@@ -167,9 +171,13 @@ async function gather<Item>(
     return run(core, () => gather(core, items, action, options, form));
   }
   if (!isWatched(groupChannel)) return sideBySide(scope, items, action, options, form.shape);
-  const group = new RunningGroup(process.id, form.kind, action.name, items);
+  const group = new RunningGroup(process.id, form.kind, options.name ?? nameOf(form.kind, action), items);
   const work = () => sideBySide(scope, items, action, options, form.shape, group);
   return watched('group', groupChannel, group, () => group.observe(scope, work));
+}
+
+function nameOf(kind: GroupRecord['kind'], action: { readonly name: string }): string {
+  return kind === 'parallel' ? kind : action.name || 'anonymous';
 }
 
 async function sideBySide<Item>(

@@ -47,6 +47,20 @@ afterEach(() => {
 });
 
 describe('the channel of groups', () => {
+  it('has the name that it was given, else that of the action of a map, else parallel', async () => {
+    const orchestrator = new Orchestrator();
+    const load = async function load() {};
+    for (const [work, name] of [
+      [orchestrator.parallel([load]), 'parallel'],
+      [orchestrator.parallel({ load }, { name: 'both' }), 'both'],
+      [() => orchestrator.map([1], load), 'load'],
+      [() => orchestrator.map([1], load, { name: 'stations' }), 'stations'],
+    ] as const) {
+      expect((await groupOf(work)).name).toBe(name);
+    }
+    expect(() => orchestrator.parallel([load], { name: 5 as never })).toThrow(/name must be/);
+  });
+
   it('publishes what parallel has running side by side, from its begin to its end', async () => {
     const orchestrator = new Orchestrator();
     const both = orchestrator.parallel([async () => 1, async () => 2]);

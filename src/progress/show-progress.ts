@@ -29,6 +29,9 @@ const inUse = new WeakSet<Stream>();
  * terminal, else as plain lines; a summary at the end of the program. It sees all that begins from now on, of whichever
  * orchestrator, and is told by nobody. Nothing is written to standard output, and the program is not kept from ending.
  *
+ * Loggers that write past `process.stdout` and `process.stderr`, to the file descriptor, destroy the picture: give pino the
+ * stream, `pino(process.stderr)`.
+ *
  * In a terminal it needs `log-update` (an optional peer dependency); without it, it says so and writes plain lines.
  *
  * @param options - `stream`, `interactive`, `colour`, `filter`, `interval`, `summary`; see `ProgressOptions`
