@@ -51,7 +51,13 @@ export interface NodeExecutor<Input = unknown, Output = unknown> {
 
 /** How the execution of a node has ended. */
 export type NodeExecutionResult<Output = unknown> =
-  | { readonly status: 'success'; readonly result: NodeResult<Output>; readonly error?: undefined }
+  | {
+      readonly status: 'success';
+      readonly result: NodeResult<Output>;
+      readonly error?: undefined;
+      /** How often it was tried. Default: once. */
+      readonly attempts?: number | undefined;
+    }
   | { readonly status: 'failed'; readonly error: NodeError }
   /** It waits for something outside; the run can be resumed with it. */
   | { readonly status: 'awaiting'; readonly awaiting: readonly Waiting[]; readonly error?: undefined }

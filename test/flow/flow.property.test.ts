@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { MemoryCheckpointStore, StepByStepOrchestrator, type WorkflowResult } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { counted, expectOrder, expectRepeated, expectSame } from './compare.js';
+import { everyWay } from './every-way.js';
 import { type Execution, modelRun } from './model.js';
 import { fallbacksOf } from './model-loops.js';
 import { type Case, cases, scriptOf } from './random-graphs.js';
@@ -130,6 +131,7 @@ it.each(rare.map((one) => [one.what, one] as const))('%s', async (_, one) => {
   expectSame(await flow.run(), expected);
   expect(counted(log.starts())).toEqual(expected.executions);
   expectOrder(log, expected);
+  await everyWay({ build: () => built(one, ['at once']).flow });
 });
 
 function options(slots: number | undefined): { concurrency?: number } {

@@ -1,14 +1,29 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { everyWay } from './every-way.js';
 import { type Execution, modelRun, type Step } from './model.js';
 import { flattened, loopsOf, type ModelGraph } from './model-loops.js';
-import { cases, scriptOf } from './random-graphs.js';
+import { type Case, cases, scriptOf } from './random-graphs.js';
+import { built } from './scripted-flow.js';
 import { graph } from './written-graph.js';
 
 type Steps = Readonly<Record<string, Step | readonly Step[]>>;
 
+/** The graphs of this file, each with what its nodes do; for some visits, so that each of them ends. */
+const written: Case[] = [];
+
+function note(of: ModelGraph, steps: Steps): void {
+  const listed = Object.entries(steps).map(([id, given]) => {
+    const list = [given].flat();
+    const more = Array.from({ length: 4 }, () => list.at(-1) ?? {});
+    return [id, [...list, ...more]] as const;
+  });
+  written.push({ graph: of, steps: Object.fromEntries(listed) });
+}
+
 /** A run where each node does what is listed for its visits, the last of it again and again. */
 function run(of: ModelGraph, steps: Steps = {}) {
+  note(of, steps);
   const result = modelRun(of, (id, visit) => {
     const list = [steps[id] ?? {}].flat();
     return list[visit - 1] ?? list.at(-1) ?? {};
@@ -215,6 +230,12 @@ describe('a loop in a loop', () => {
     expect(batches).toEqual(['o#1', 'i#1', 'i#2', 'o#2', 'i#3', 'i#4', 'z#1']);
     expect(skipped).toBe('e');
   });
+});
+
+it('comes to the same in process, saved, step by step and on a fleet, for each of the graphs above', async () => {
+  // Those of the tests that were run.
+  expect(written).not.toEqual([]);
+  for (const one of written) await everyWay({ build: () => built(one, ['at once']).flow });
 });
 
 it('ends the same, whichever of the ready nodes goes first', () => {

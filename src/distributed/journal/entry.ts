@@ -45,7 +45,13 @@ export type NodeEntry = Execution &
         /** The fallback that stood in for it, if one did. */
         readonly recoveredBy?: string | undefined;
       }
-    | { readonly type: 'failed'; readonly error: string; readonly isLost?: boolean | undefined }
+    | {
+        readonly type: 'failed';
+        readonly error: string;
+        readonly isLost?: boolean | undefined;
+        /** How often the node was tried, where that is not the number of the attempt. */
+        readonly tried?: number | undefined;
+      }
     | { readonly type: 'retrying'; readonly error: string; readonly delay: number; readonly consumed: boolean }
     | { readonly type: 'awaiting'; readonly waits: readonly Waiting[] }
   );

@@ -209,7 +209,7 @@ export class Replica {
         this.#complete(node, entry);
         break;
       case 'failed':
-        this.failures.set(entry.node, { error: entry.error, attempts: entry.attempt });
+        this.failures.set(entry.node, { error: entry.error, attempts: entry.tried ?? entry.attempt });
         this.awaiting.delete(entry.node);
         this.position.fail(node, { isLost: entry.isLost === true });
         break;

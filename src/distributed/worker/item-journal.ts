@@ -99,7 +99,7 @@ export class ItemJournal implements StateJournal {
     const isOwn = this.item?.node === node && !('recoveredBy' in happening && happening.recoveredBy !== undefined);
     const execution = this.#execution(node, happening.nodeId, isOwn);
     const changes = happening.type === 'completed' ? this.#changes() : this.#changesIfAny();
-    const entry = this.#entryOf(happening, { ...execution, ...changes });
+    const entry = this.#entryOf(happening, { ...execution, ...changes }, isOwn);
     const slot = isOwn ? `n${node}` : `r${node}`;
     const number = isOwn ? execution.round * mostAttempts + execution.attempt : replica.roundOf(node);
     const becomesIfNext = isOwn ? this.#conclusion(entry, node) : undefined;
@@ -126,6 +126,7 @@ export class ItemJournal implements StateJournal {
   #entryOf(
     happening: Exclude<Happening, { type: 'item' | 'started' | 'child' }>,
     common: Execution & Changes,
+    isOwn: boolean,
   ): NodeEntry {
     switch (happening.type) {
       case 'completed': {
@@ -143,7 +144,14 @@ export class ItemJournal implements StateJournal {
       }
       case 'failed': {
         const error = this.#encodeError(happening.error);
-        return { type: 'failed', ...common, error, ...(happening.isLost ? { isLost: true } : {}) };
+        const { attempts } = happening.error;
+        return {
+          type: 'failed',
+          ...common,
+          error,
+          ...(happening.isLost ? { isLost: true } : {}),
+          ...(isOwn && attempts !== common.attempt ? { tried: attempts } : {}),
+        };
       }
       case 'postponed': {
         const { delay, consumed } = happening;

@@ -41,7 +41,10 @@ export class TaskExecutor implements NodeExecutor<unknown, unknown> {
     const performed = isInProcess(definition.core)
       ? perform(definition, args)
       : inProcess(definition.core, state, () => perform(definition, args));
-    return performed.then(succeeded, (thrown) => failure(thrown, call));
+    return performed.then(
+      (returned) => succeeded(returned, call),
+      (thrown) => failure(thrown, call),
+    );
   }
 }
 
@@ -102,10 +105,11 @@ function isInProcess(core: Core): boolean {
   return processOf(core, currentScope()) !== undefined;
 }
 
-function succeeded(returned: unknown): NodeExecutionResult {
+function succeeded(returned: unknown, { attempt }: NodeCall): NodeExecutionResult {
+  const attempts = attempt > 1 ? attempt : undefined;
   if (isA(returned, Suspension)) return { status: 'awaiting', awaiting: returned.awaiting };
-  if (isA(returned, ActionResult)) return { status: 'success', result: returned };
-  return { status: 'success', result: { output: returned, action: undefined } };
+  if (isA(returned, ActionResult)) return { status: 'success', result: returned, attempts };
+  return { status: 'success', result: { output: returned, action: undefined }, attempts };
 }
 
 function failure(thrown: unknown, { nodeId, attempt, postponed }: NodeCall): NodeExecutionResult {

@@ -26,7 +26,7 @@ type Pending = Promise<void> | undefined;
 export function settle(advance: Advance, nodeId: string, execution: NodeExecutionResult): Pending {
   switch (execution.status) {
     case 'success':
-      return complete(advance, nodeId, execution.result, undefined);
+      return complete(advance, nodeId, execution.result, undefined, execution.attempts);
     case 'failed':
       return fail(advance, execution.error);
     case 'awaiting':
@@ -42,8 +42,8 @@ export function settle(advance: Advance, nodeId: string, execution: NodeExecutio
 }
 
 /** A node that could not even be executed has failed too. */
-export function asNodeError(nodeId: string, error: unknown): NodeError {
-  return error instanceof NodeError && error.nodeId === nodeId ? error : new NodeError(nodeId, 1, error);
+export function asNodeError(nodeId: string, error: unknown, attempts = 1): NodeError {
+  return error instanceof NodeError && error.nodeId === nodeId ? error : new NodeError(nodeId, attempts, error);
 }
 
 /** Fallbacks that have completed stand in for the nodes that they recover, where a crash came between. */
@@ -55,13 +55,19 @@ export async function standInForAll(advance: Advance): Promise<void> {
 }
 
 /** A node, or its fallback in its place, has a result: the edges that follow are found, and it counts. */
-function complete(advance: Advance, nodeId: string, result: NodeResult, recoveredBy: string | undefined): Pending {
+function complete(
+  advance: Advance,
+  nodeId: string,
+  result: NodeResult,
+  recoveredBy: string | undefined,
+  attempts: number | undefined,
+): Pending {
   const { traverser, state, services } = advance;
   const { plan } = traverser.position;
   const isPlain = plan.isPlain(plan.indexOf(nodeId));
   // Nothing can fail any more where nothing is decided or saved.
   const before = isPlain && state.journal === undefined ? undefined : state.written(nodeId);
-  const completion = { nodeId, result, recoveredBy, before };
+  const completion = { nodeId, result, recoveredBy, before, attempts };
   state.write(nodeId, result.output);
   forgetPassed(advance, nodeId);
   let next: readonly NextNode[] | Promise<readonly NextNode[]>;
@@ -83,6 +89,8 @@ interface Completion {
   readonly recoveredBy: string | undefined;
   /** What the context had in the place of the output. */
   readonly before: Written | undefined;
+  /** How often the node was tried. */
+  readonly attempts: number | undefined;
 }
 
 function hasTransform({ edge }: NextNode): boolean {
@@ -111,9 +119,9 @@ async function completeLater(
 
 /** What follows a result cannot be found: the node has failed, and the result leaves no trace. */
 function failInstead(advance: Advance, completion: Completion, error: unknown): Promise<void> {
-  const { nodeId, recoveredBy } = completion;
+  const { nodeId, recoveredBy, attempts } = completion;
   takeBack(advance, completion);
-  return fail(advance, asNodeError(nodeId, error), recoveredBy);
+  return fail(advance, asNodeError(nodeId, error, attempts), recoveredBy);
 }
 
 function takeBack(advance: Advance, { nodeId, result, before }: Completion): void {
@@ -193,7 +201,13 @@ async function standIn(advance: Advance, fallback: number): Promise<void> {
   if (position.statusOf(fallback) !== 'completed') return;
   const result = { output: state.outputOf(fallbackId), action: state.actions.get(fallbackId) };
   for (const owner of position.recovered(fallback))
-    await complete(advance, position.plan.idOf(owner), result, fallbackId);
+    await complete(
+      advance,
+      position.plan.idOf(owner),
+      result,
+      fallbackId,
+      state.errorOf(position.plan.idOf(owner))?.attempts,
+    );
 }
 
 /** @param recoveredBy - the fallback that stood in for the node: then nothing does any more */
@@ -231,8 +245,8 @@ function commitSaved(
     .catch((error) => {
       // An output that cannot be saved is the node's failure; a disk that is full is not.
       if (!(error instanceof SerializationError) || completion === undefined) throw error;
-      const { nodeId, recoveredBy } = completion;
-      const failure = new NodeError(nodeId, 1, inContext(error, nodeId));
+      const { nodeId, recoveredBy, attempts = 1 } = completion;
+      const failure = new NodeError(nodeId, attempts, inContext(error, nodeId));
       const failed = { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined } as const;
       takeBack(advance, completion);
       state.forget(nodeId, error.path);

@@ -20,6 +20,8 @@ import {
 import type { NextNode, Outgoing, Plan } from './plan.js';
 import { superfluous } from './superfluous.js';
 
+const none: readonly number[] = [];
+
 /**
  * Where a run is in its plan. It knows nothing of what nodes do; it is told how they ended, and says which are ready.
  *
@@ -170,6 +172,7 @@ export class Position {
 
   /** Skips what waits for joins alone that run without it. @returns the nodes that wait no more */
   letGo(): readonly number[] {
+    if (this.#changed.length === 0) return none;
     const released: number[] = [];
     while (this.#changed.length > 0) {
       const changed = this.#changed;
