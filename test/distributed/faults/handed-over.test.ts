@@ -22,18 +22,18 @@ describeEngines('a program whose pool or connection nobody listens to', (start, 
     await sleep(500);
     await on.server.restart('crash');
     program.send('rest' as never);
-    await program.waitFor(isSaid('quiet'), 30_000);
+    await program.waitFor(isSaid('quiet'), 60_000);
     await endConnections(on);
     await on.server.restart('orderly');
     await endConnections(on);
     program.send('end' as never);
-    const said = await program.waitFor(isSaid('ended'), 40_000);
+    const said = await program.waitFor(isSaid('ended'), 90_000);
     expect(said).toEqual({ type: 'ended', started: expect.any(Number), completed: expect.any(Number), listeners: 0 });
     if (said.type === 'ended') expect(said.completed).toBe(said.started);
     expect(await program.exited).toEqual({ code: 0, signal: null });
     expect(program.output).toBe('');
     await on.server.stop();
-  }, 180_000);
+  }, 240_000);
 });
 
 /** All that the program has to the server. */
