@@ -120,6 +120,11 @@ export interface QueueDefinition {
   /** Default: `block`. */
   readonly overflow?: Overflow | undefined;
   /**
+   * How often a message is delivered at most. One that was delivered so often, and never acknowledged, becomes a dead letter
+   * with a `DeliveryLimitError`: it has ended, each time, the thread, process or program that had it. Default: without limit.
+   */
+  readonly maxDeliveries?: number | undefined;
+  /**
    * `queue`: each message goes to one of the loops that read it, which share the work. `topic`: each goes to every loop that
    * reads it. Default: `queue`, with a warning where several read it.
    */

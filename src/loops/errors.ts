@@ -43,6 +43,22 @@ export class QueueFullError extends Error {
   }
 }
 
+/** A message was delivered as often as its queue allows, and was never acknowledged. */
+export class DeliveryLimitError extends Error {
+  override readonly name = 'DeliveryLimitError';
+  readonly code = 'ERR_DELIVERY_LIMIT';
+
+  constructor(
+    readonly queue: string,
+    readonly messageId: number,
+    readonly limit: number,
+  ) {
+    super(
+      `message ${messageId} of queue "${queue}" was delivered ${limit} times and never acknowledged: it may be what its loop died of`,
+    );
+  }
+}
+
 /** A non-blocking node with `whenFull: 'fail'` has as many calls under way as it may. */
 export class InFlightError extends Error {
   override readonly name = 'InFlightError';

@@ -12,7 +12,7 @@ export interface Inlet {
   readonly isDrained: boolean;
   /** The iteration of a message has ended. */
   acknowledge(message: Message): void;
-  /** It has not, and will not: somebody is to get it again. */
+  /** No iteration has begun with it, and none will: another reader is to get it, and this was no delivery. */
   giveBack(message: Message): void;
 }
 

@@ -25,6 +25,7 @@ export type {
   WorkflowDefinition,
 } from './definition.js';
 export {
+  DeliveryLimitError,
   InFlightError,
   LoopCrashError,
   LoopDefinitionError,
@@ -82,5 +83,6 @@ export { WorkflowOrchestrator } from './orchestrator/orchestrator.js';
 export type { StopReport } from './orchestrator/supervisor.js';
 export { type Done, done, Idle, idle, Routed, to } from './outcomes.js';
 export { type LoopPlan, type PlannedNode, planOf } from './plan.js';
+export type { Deliveries } from './queues/message-queue.js';
 export type { DesiredState, LoopStore, Stored } from './store/contracts.js';
 export { lmdbStore } from './store/lmdb.js';

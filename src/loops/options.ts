@@ -118,5 +118,6 @@ function withNames<Read extends object>(read: Read, field: string, ...names: rea
 export const readQueue = anObjectOf<QueueDefinition>({
   capacity: aCapacity,
   overflow: oneOf('block', 'drop-oldest', 'drop-newest', 'fail'),
+  maxDeliveries: aCapacity,
   type: oneOf('queue', 'topic'),
 });

@@ -3,9 +3,17 @@ import pTimeout from 'p-timeout';
 import { type Carrier, captured } from '../../instrumentation.js';
 import { invalid } from '../../validate.js';
 import type { Overflow, QueueDefinition } from '../definition.js';
-import { LoopDefinitionError, type LoopFault, LoopStateError, type LoopStoreError, NotFoundError } from '../errors.js';
+import {
+  DeliveryLimitError,
+  LoopDefinitionError,
+  type LoopFault,
+  LoopStateError,
+  type LoopStoreError,
+  NotFoundError,
+} from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { LoopEvent } from '../host.js';
+import type { Message } from '../node.js';
 import { readQueue } from '../options.js';
 import { assertCloneable } from '../pools/cloneable.js';
 import type { Patience } from '../queues/message-queue.js';
@@ -362,7 +370,8 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
       throw error;
     }
     const { store } = this.#options;
-    this.#queues = new Queues(this.#definitions, this.#shapes, store, this.#stored);
+    const onLimit = (message: Message, loopId: string) => this.#onLimit(message, loopId);
+    this.#queues = new Queues(this.#definitions, this.#shapes, store, this.#stored, onLimit);
     if (this.#storeFailure !== undefined) this.#queues.hold(this.#storeFailure);
     for (const [loopId, cursor] of this.#stored?.cursors ?? []) this.#cursors.set(loopId, cursor);
     for (const [loopId, state] of this.#stored?.desired ?? []) this.#desired.set(loopId, state);
@@ -472,6 +481,15 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   #onDropped(letter: DeadLetter, capacity: number): void {
     this.#log.dropped(letter, this.deadLetters.dropped, capacity);
     this.#tell('deadLetterDropped', letter);
+  }
+
+  /** A message was delivered as often as it may: it is a dead letter. */
+  #onLimit({ queue, id, value, deliveries, carrier }: Message, loopId: string): void {
+    const error = new DeliveryLimitError(queue, id, deliveries);
+    const message = { queue, id, value, carrier };
+    this.#onEvent(loopId, { type: 'failure', nodeId: '', iteration: 0, error });
+    const letter = { loopId, nodeId: '', iteration: 0, value, error, time: Date.now(), message };
+    this.#onEvent(loopId, { type: 'dead-letter', letter });
   }
 
   async #replay({ loopId, nodeId, value, message }: DeadLetter): Promise<void> {

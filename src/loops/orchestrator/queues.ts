@@ -28,6 +28,7 @@ export class Queues {
     shapes: readonly NamedShape[],
     private readonly store?: LoopStore,
     private readonly stored?: Stored,
+    private readonly onLimit?: (message: Message, loopId: string) => void,
   ) {
     for (const [name, definition] of definitions) {
       const readers = shapes.filter(({ reads }) => reads === name).map(({ id }) => id);
@@ -86,7 +87,7 @@ export class Queues {
 
   #optionsOf(
     name: string,
-    { capacity = 1_000, overflow = 'block' }: QueueDefinition,
+    { capacity = 1_000, overflow = 'block', maxDeliveries }: QueueDefinition,
     key: string,
   ): MessageQueueOptions {
     const { store, stored } = this;
@@ -98,6 +99,9 @@ export class Queues {
       overflow,
       restored,
       lastId,
+      deliveries: stored?.deliveries?.get(key),
+      maxDeliveries,
+      onLimit: this.onLimit,
       log: store === undefined ? undefined : logIn(store, key, lastId),
     };
   }
@@ -114,5 +118,7 @@ function logIn(store: LoopStore, key: string, lastId: number): QueueLog {
       store.putMessage(key, message);
     },
     remove: (id) => store.removeMessage(key, id),
+    deliver:
+      store.putDeliveries === undefined ? undefined : async (deliveries) => store.putDeliveries?.(key, deliveries),
   };
 }

@@ -1,5 +1,6 @@
 import type { LoopMetrics, LoopState } from '../health.js';
 import type { LoopReport } from '../pools/pool.js';
+import { textOf } from '../wire.js';
 import { Rate } from './rate.js';
 
 /** How a loop stands at the moment. */
@@ -56,14 +57,5 @@ export class Tally {
       nodes: last?.nodes ?? [],
       error: error === undefined ? last?.error : textOf(error),
     };
-  }
-}
-
-/** @returns the error as text, whatever it does when it is looked at */
-function textOf(error: Error): string {
-  try {
-    return String(error);
-  } catch {
-    return 'an error that cannot be read';
   }
 }

@@ -1,5 +1,5 @@
 import type { Logger } from '../../logger.js';
-import type { LoopFault, LoopStoreError } from '../errors.js';
+import { DeliveryLimitError, LoopCrashError, type LoopFault, type LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { LoopEvent } from '../host.js';
 
@@ -20,7 +20,7 @@ export class LoopLog {
     }
     if (event.type === 'failure') {
       const { nodeId, iteration, error } = event;
-      const line = nodeId === '' ? `loop "${loopId}" has crashed` : `node "${nodeId}" of loop "${loopId}" has failed`;
+      const line = nodeId === '' ? lineOf(loopId, error) : `node "${nodeId}" of loop "${loopId}" has failed`;
       this.#write('error', line, { loopId, nodeId, iteration, err: error });
     }
   }
@@ -62,4 +62,12 @@ export function outside(call: () => unknown): void {
       throw error;
     });
   }
+}
+
+/** @returns the line about a failure that is of no node */
+function lineOf(loopId: string, error: unknown): string {
+  if (error instanceof LoopCrashError) return `loop "${loopId}" has crashed`;
+  return error instanceof DeliveryLimitError
+    ? `loop "${loopId}" leaves a message alone`
+    : `loop "${loopId}" has failed`;
 }

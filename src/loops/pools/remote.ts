@@ -37,6 +37,7 @@ export class RemoteLoop implements HostedLoop {
   #isWorking = false;
   #report: LoopReport | undefined = undefined;
   #acknowledged = 0;
+  #isAborted = false;
   #isOver = false;
   /** What it says to be dying of. */
   #cause: Error | undefined = undefined;
@@ -117,6 +118,7 @@ export class RemoteLoop implements HostedLoop {
 
   abort(reason: Error): void {
     if (this.#isWorking) this.#isCut = true;
+    this.#isAborted = true;
     this.#post({ type: 'abort', reason: toWire(reason, this.#loopId) });
   }
 
@@ -198,6 +200,8 @@ export class RemoteLoop implements HostedLoop {
   async #hasEnded({ reason, error, report }: Extract<Up, { type: 'ended' }>): Promise<void> {
     // What it has done last is done first.
     await this.#work();
+    // All iterations that have begun have ended: what is left was sent in advance.
+    if (!this.#isAborted) for (const message of this.#taken.values()) this.#inlet?.giveBack(message);
     this.#report = report;
     this.#isOver = true;
     for (const resolve of this.#pauses.values()) resolve();

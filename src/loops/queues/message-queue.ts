@@ -10,7 +10,20 @@ import type { Message } from '../node.js';
 export interface QueueLog {
   put(message: Message): void;
   remove(id: number): void;
+  /** Resolves when it is known after a crash of the program. Default: deliveries count from the start of the program. */
+  readonly deliver?: ((deliveries: Deliveries) => Promise<void>) | undefined;
 }
+
+/** How often messages may have been delivered. */
+export interface Deliveries {
+  /** Messages up to this number: once. */
+  readonly upTo: number;
+  /** Those of them that were delivered more often, by number. */
+  readonly counts: ReadonlyMap<number, number>;
+}
+
+/** How many deliveries are noted ahead, so that no message waits for the disk. */
+const ahead = 256;
 
 /** A push that waits for room. */
 interface Blocked {
@@ -39,6 +52,12 @@ export interface MessageQueueOptions {
   readonly restored?: readonly Message[] | undefined;
   /** Number of the last message that there has been. */
   readonly lastId?: number | undefined;
+  /** How often restored messages may have been delivered. */
+  readonly deliveries?: Deliveries | undefined;
+  /** How often a message is delivered at most. Default: without limit. */
+  readonly maxDeliveries?: number | undefined;
+  /** Called with a message that was delivered so often: it is not in the queue any more then. */
+  readonly onLimit?: ((message: Message, loopId: string) => void) | undefined;
 }
 
 /**
@@ -48,6 +67,12 @@ export interface MessageQueueOptions {
  *     push ─► waiting ─► delivered ─► acknowledged
  *                 ▲          │
  *                 └ give back┘ to the front, in order of its number
+ *
+ * A message that was delivered before, and not acknowledged, may be what its reader died of. It is delivered alone: its reader
+ * gets nothing beside it until it is acknowledged. So if the reader dies again, this message is the cause, and no message
+ * counts more than one delivery for which it was only in the way.
+ *
+ * With a log, a delivery is noted before it happens: for new messages many at a time and ahead, for others one by one.
  *
  * While messages cannot be stored it takes none: who may wait waits, and what may be dropped is dropped.
  */
@@ -63,17 +88,45 @@ export class MessageQueue {
   /** Why no message can be stored for now. */
   #failure: Error | undefined = undefined;
   #lastId: number;
+  /** The highest number of which a first delivery may have happened. */
+  #lastTaken: number;
+  /** The highest number of which a first delivery is noted. */
+  #noted: number;
+  #isNoting = false;
+  /** Noted counts of messages that were delivered before. */
+  readonly #counts: Map<number, number>;
+  readonly #maxDeliveries: number;
+  readonly #onLimit: (message: Message, loopId: string) => void;
   #pushed = 0;
   #acknowledged = 0;
   #dropped = 0;
 
-  constructor({ name, capacity, overflow, log, restored = [], lastId = 0 }: MessageQueueOptions) {
+  constructor({
+    name,
+    capacity,
+    overflow,
+    log,
+    restored = [],
+    lastId = 0,
+    deliveries: { upTo, counts } = { upTo: 0, counts: new Map() },
+    maxDeliveries = Number.POSITIVE_INFINITY,
+    onLimit = () => {},
+  }: MessageQueueOptions) {
     this.name = name;
     this.capacity = capacity;
     this.overflow = overflow;
     this.#log = log;
-    for (const message of restored) this.#waiting.push(message);
-    this.#lastId = restored.reduce((last, { id }) => Math.max(last, id), lastId);
+    this.#maxDeliveries = maxDeliveries;
+    this.#lastTaken = upTo;
+    this.#onLimit = onLimit;
+    this.#counts = new Map(restored.flatMap(({ id }) => (counts.has(id) ? [[id, counts.get(id) as number]] : [])));
+    for (const message of restored) {
+      const known = this.#counts.get(message.id) ?? (message.id <= upTo ? 1 : 0);
+      this.#waiting.push({ ...message, deliveries: Math.max(message.deliveries, known) });
+    }
+    this.#lastId = restored.reduce((last, { id }) => Math.max(last, id), Math.max(lastId, upTo));
+    this.#noted = log?.deliver === undefined ? Number.POSITIVE_INFINITY : upTo;
+    if (log?.deliver !== undefined) this.#note(this.#lastId + ahead);
   }
 
   /**
@@ -113,6 +166,7 @@ export class MessageQueue {
     this.#failure = failure;
     if (failure === undefined) {
       this.#admitBlocked();
+      this.wakeAll();
       return;
     }
     for (let left = this.#blocked.size; left > 0; left--) {
@@ -122,13 +176,15 @@ export class MessageQueue {
     }
   }
 
-  /** A place to read it. */
-  reader(): Reader {
-    return new Reader(this);
+  /** A place to read it. @param loopId - whose */
+  reader(loopId = ''): Reader {
+    return new Reader(this, loopId);
   }
 
   /** Nobody will read it any more: who waits for room waits in vain. */
   close(reason: Error): void {
+    // What was noted ahead, and did not happen, need not count.
+    if (Number.isFinite(this.#noted)) this.#note(this.#lastTaken);
     for (let blocked = this.#blocked.shift(); blocked !== undefined; blocked = this.#blocked.shift())
       blocked.refuse(reason);
   }
@@ -154,35 +210,98 @@ export class MessageQueue {
   }
 
   take(reader: Reader): Message | undefined {
-    const next = this.#waiting.shift();
+    const next = this.#waiting.first;
     if (next === undefined) return undefined;
+    if (next.deliveries > 0) return this.#takeAgain(next, reader);
+    if (next.id > this.#noted - ahead / 2) this.#note(next.id + ahead);
+    return next.id > this.#noted ? undefined : this.#deliver(next, reader);
+  }
+
+  /** Resolves when there may be a message for this reader, or there is none left anywhere. */
+  ready(reader: Reader): Promise<void> {
+    const { first } = this.#waiting;
+    if (first !== undefined && this.#mayTake(first, reader)) return Promise.resolve();
+    return new Promise((resolve) => this.#readers.push(resolve));
+  }
+
+  /** A reader has nothing any more: it may take what is delivered alone. */
+  isFree(): void {
+    if (this.#readers.length > 0 && this.#waiting.size > 0) this.wakeAll();
+  }
+
+  #mayTake({ id, deliveries }: Message, reader: Reader): boolean {
+    if (reader.isTaken) return false;
+    if (deliveries === 0) return id <= this.#noted;
+    return reader.held === 0 && (this.#isCounted(id, deliveries) || deliveries >= this.#maxDeliveries);
+  }
+
+  #isCounted(id: number, deliveries: number): boolean {
+    return this.#noted === Number.POSITIVE_INFINITY || (!this.#isNoting && this.#counts.get(id) === deliveries + 1);
+  }
+
+  /** A message that was delivered before: alone, and not before that is noted. */
+  #takeAgain(next: Message, reader: Reader): Message | undefined {
+    const { id, deliveries } = next;
+    if (deliveries >= this.#maxDeliveries) {
+      this.#waiting.shift();
+      this.#onLimit(next, reader.loopId);
+      this.#removed(id);
+      return this.take(reader);
+    }
+    if (reader.held > 0) return undefined;
+    if (this.#isCounted(id, deliveries)) return this.#deliver(next, reader);
+    if (this.#isNoting) return undefined;
+    this.#counts.set(id, deliveries + 1);
+    this.#note(this.#noted);
+    return undefined;
+  }
+
+  #deliver(next: Message, reader: Reader): Message {
+    this.#waiting.shift();
     const message = { ...next, deliveries: next.deliveries + 1 };
     this.#delivered.set(message.id, { message, reader });
+    if (message.id > this.#lastTaken) this.#lastTaken = message.id;
     return message;
   }
 
-  /** Resolves when there may be a message, or there is none left anywhere. */
-  ready(): Promise<void> {
-    if (this.#waiting.size > 0) return Promise.resolve();
-    return new Promise((resolve) => this.#readers.push(resolve));
+  /** Notes that messages may be delivered. One note is under way at a time: who needs another asks again when woken. */
+  #note(upTo: number): void {
+    if (this.#isNoting || this.#log?.deliver === undefined) return;
+    this.#isNoting = true;
+    const noted = (isNoted: boolean) => {
+      this.#isNoting = false;
+      if (isNoted) this.#noted = upTo;
+      // Where it cannot be written, readers are woken when that can be done again.
+      if (isNoted) this.wakeAll();
+    };
+    this.#log.deliver({ upTo, counts: new Map(this.#counts) }).then(
+      () => noted(true),
+      () => noted(false),
+    );
+  }
+
+  #removed(id: number): void {
+    this.#counts.delete(id);
+    this.#acknowledged++;
+    this.#log?.remove(id);
+    this.#admitBlocked();
   }
 
   acknowledge(id: number): void {
     if (!this.#delivered.delete(id)) return;
-    this.#acknowledged++;
-    this.#log?.remove(id);
-    this.#admitBlocked();
+    this.#removed(id);
     if (this.#readers.length > 0 && this.isEmpty) this.wakeAll();
   }
 
-  /** What a reader has, or some of it, goes back to where it was. */
+  /** What a reader has goes back to where it was; of it, messages with these numbers, which no iteration has begun with. */
   giveBack(reader: Reader, ids?: readonly number[]): void {
     const back: Message[] = [];
     if (ids === undefined)
       for (const delivered of this.#delivered.values()) if (delivered.reader === reader) back.push(delivered.message);
     for (const id of ids ?? []) {
       const delivered = this.#delivered.get(id);
-      if (delivered?.reader === reader) back.push(delivered.message);
+      if (delivered?.reader !== reader) continue;
+      back.push({ ...delivered.message, deliveries: delivered.message.deliveries - 1 });
     }
     if (back.length === 0) return;
     for (const { id } of back) this.#delivered.delete(id);
@@ -239,14 +358,24 @@ export class MessageQueue {
 /** One loop's end of a queue. */
 export class Reader implements Inlet {
   #held = 0;
+  /** The message that it has alone. */
+  #alone: number | undefined = undefined;
   #hasEnded = false;
   #isClosed = false;
 
-  constructor(private readonly queue: MessageQueue) {}
+  constructor(
+    private readonly queue: MessageQueue,
+    readonly loopId: string,
+  ) {}
 
   /** How many messages it has that are not acknowledged. */
   get held(): number {
     return this.#held;
+  }
+
+  /** If true, it gets nothing beside the message that it has. */
+  get isTaken(): boolean {
+    return this.#alone !== undefined;
   }
 
   get isDrained(): boolean {
@@ -254,24 +383,28 @@ export class Reader implements Inlet {
   }
 
   take(): Message | undefined {
-    const message = this.#isClosed ? undefined : this.queue.take(this);
-    if (message !== undefined) this.#held++;
+    if (this.#isClosed || this.#alone !== undefined) return undefined;
+    const message = this.queue.take(this);
+    if (message === undefined) return undefined;
+    this.#held++;
+    if (message.deliveries > 1) this.#alone = message.id;
     return message;
   }
 
   ready(): Promise<void> {
-    return this.isDrained ? Promise.resolve() : this.queue.ready();
+    return this.isDrained ? Promise.resolve() : this.queue.ready(this);
   }
 
   acknowledge({ id }: Message): void {
     if (this.#isClosed) return;
-    this.#held--;
+    this.#gave(id);
     this.queue.acknowledge(id);
+    if (this.#held === 0) this.queue.isFree();
   }
 
   giveBack({ id }: Message): void {
     if (this.#isClosed) return;
-    this.#held--;
+    this.#gave(id);
     this.queue.giveBack(this, [id]);
   }
 
@@ -286,5 +419,10 @@ export class Reader implements Inlet {
     this.#isClosed = true;
     this.#held = 0;
     this.queue.giveBack(this);
+  }
+
+  #gave(id: number): void {
+    this.#held--;
+    if (this.#alone === id) this.#alone = undefined;
   }
 }

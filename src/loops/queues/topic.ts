@@ -38,7 +38,7 @@ export class Topic {
   }
 
   reader(loopId: string): Reader {
-    return (this.#queues.get(loopId) as MessageQueue).reader();
+    return (this.#queues.get(loopId) as MessageQueue).reader(loopId);
   }
 
   /** Adds a value for one reader alone. */

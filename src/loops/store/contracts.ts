@@ -1,6 +1,7 @@
 import type { LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { Message } from '../node.js';
+import type { Deliveries } from '../queues/message-queue.js';
 
 /** How a loop is wanted to be: what a program that is started again goes on with. */
 export type DesiredState = 'running' | 'paused' | 'stopped';
@@ -11,6 +12,8 @@ export interface Stored {
   readonly messages: ReadonlyMap<string, readonly Message[]>;
   /** A number that no message of a queue has reached yet, by queue. */
   readonly lastIds: ReadonlyMap<string, number>;
+  /** How often messages may have been delivered, by queue. Default: those that were stored have not been delivered. */
+  readonly deliveries?: ReadonlyMap<string, Deliveries> | undefined;
   /** By loop. */
   readonly cursors: ReadonlyMap<string, unknown>;
   /** By loop. */
@@ -35,6 +38,11 @@ export interface LoopStore {
   removeMessage(queue: string, id: number): void;
   /** No message of the queue will have a higher number before this is called again. */
   putLastId(queue: string, id: number): void;
+  /**
+   * Messages of the queue may have been delivered so often: resolves when that survives a crash of the program, and rejects
+   * where it cannot be written. Without this method, deliveries count from the start of the program.
+   */
+  putDeliveries?(queue: string, deliveries: Deliveries): Promise<void>;
   putCursor(loopId: string, value: unknown): void;
   putDesired(loopId: string, state: DesiredState): void;
   putDeadLetter(letter: DeadLetter): void;

@@ -8,6 +8,7 @@ import { aName } from '../../validate.js';
 import { LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { Message } from '../node.js';
+import type { Deliveries } from '../queues/message-queue.js';
 import { fromWire, toWire, type WireError } from '../wire.js';
 import { Batches } from './batches.js';
 import type { DesiredState, LoopStore, Stored } from './contracts.js';
@@ -18,6 +19,11 @@ import { isSealed, sealed, unsealed } from './records.js';
 import { Room } from './room.js';
 
 type StoredLetter = Omit<DeadLetter, 'error'> & { readonly error: WireError };
+
+interface StoredDeliveries {
+  readonly upTo: number;
+  readonly counts: readonly (readonly [id: number, count: number])[];
+}
 
 type Key = readonly [kind: string, ...names: readonly unknown[]];
 
@@ -84,6 +90,11 @@ class LmdbStore implements LoopStore {
 
   putLastId(queue: string, id: number): void {
     this.#put(['last', queue], id);
+  }
+
+  async putDeliveries(queue: string, { upTo, counts }: Deliveries): Promise<void> {
+    this.#put(['deliveries', queue], { upTo, counts: [...counts] });
+    await this.#batches?.flushed();
   }
 
   putCursor(loopId: string, value: unknown): void {
@@ -163,6 +174,12 @@ class LmdbStore implements LoopStore {
     const stored = {
       messages: messagesOf(read('message')),
       lastIds: new Map(named<number>(read('last'))),
+      deliveries: new Map(
+        named<StoredDeliveries>(read('deliveries')).map(([queue, { upTo, counts }]) => [
+          queue,
+          { upTo, counts: new Map(counts) },
+        ]),
+      ),
       cursors: new Map(named<unknown>(read('cursor'))),
       desired: new Map(named<DesiredState>(read('desired'))),
       deadLetters: read('letter').map(([, letter]) => letterFrom(letter as StoredLetter)),
