@@ -99,7 +99,7 @@ function copyOf(value: unknown, copying: Copying): unknown {
     if (copying.path.has(value)) return '[Circular]';
     if (copying.left-- <= 0 || copying.path.size >= deepest) return '[cut]';
     if (ArrayBuffer.isView(value)) return `[object ${value.constructor.name}]`;
-    if (value instanceof Date) return new Date(value);
+    if (value instanceof Date) return value.toISOString();
     if (value instanceof Error) return copyOfError(value, copying);
     if (isStream(value)) return '[object Stream]';
     return copyOfObject(value, copying);
@@ -141,15 +141,5 @@ function read(from: object, key: string): unknown {
     return (from as Record<string, unknown>)[key];
   } catch {
     return undefined;
-  }
-}
-
-/** @returns an error as one text, whatever it does when it is looked at */
-export function textOf(error: unknown): string {
-  try {
-    return String(error);
-  } catch {
-    const { name, message } = toWire(error, 'it');
-    return `${name}: ${message}`;
   }
 }

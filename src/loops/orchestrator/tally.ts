@@ -1,6 +1,6 @@
+import { textOf } from '../../errors.js';
 import type { LoopMetrics, LoopState } from '../health.js';
 import type { LoopReport } from '../pools/pool.js';
-import { textOf } from '../wire.js';
 import { Rate } from './rate.js';
 
 /** How a loop stands at the moment. */

@@ -270,9 +270,11 @@ export class MessageQueue {
     this.#isNoting = true;
     const noted = (isNoted: boolean) => {
       this.#isNoting = false;
-      if (isNoted) this.#noted = upTo;
-      // Where it cannot be written, readers are woken when that can be done again.
-      if (isNoted) this.wakeAll();
+      // While nothing can be stored readers wait, and are woken when that can be done again. A log that fails otherwise keeps
+      // no messages from them.
+      if (!isNoted && this.#failure !== undefined) return;
+      this.#noted = upTo;
+      this.wakeAll();
     };
     this.#log.deliver({ upTo, counts: new Map(this.#counts) }).then(
       () => noted(true),
@@ -291,6 +293,11 @@ export class MessageQueue {
     if (!this.#delivered.delete(id)) return;
     this.#removed(id);
     if (this.#readers.length > 0 && this.isEmpty) this.wakeAll();
+  }
+
+  /** If true, the reader has the message. */
+  isWith(reader: Reader, id: number): boolean {
+    return this.#delivered.get(id)?.reader === reader;
   }
 
   /** What a reader has goes back to where it was; of it, messages with these numbers, which no iteration has begun with. */
@@ -396,14 +403,14 @@ export class Reader implements Inlet {
   }
 
   acknowledge({ id }: Message): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || !this.queue.isWith(this, id)) return;
     this.#gave(id);
     this.queue.acknowledge(id);
     if (this.#held === 0) this.queue.isFree();
   }
 
   giveBack({ id }: Message): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || !this.queue.isWith(this, id)) return;
     this.#gave(id);
     this.queue.giveBack(this, [id]);
   }
