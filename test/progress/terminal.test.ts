@@ -204,7 +204,7 @@ describeWith('tmux', 'in a real terminal', () => {
     await start('wide');
     for (const height of [20, 8, 30]) {
       await tmux('resize-window', '-y', `${height}`);
-      const shown = await until((shown) => count(shown, 'the job') === 1 && shown.includes('more is under way'));
+      const shown = await until((shown) => count(shown, 'the job') === 1 && shown.includes('more under way'));
       expect(shown.split('\n').length).toBeLessThanOrEqual(height);
     }
     await type('C-c');
