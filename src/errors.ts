@@ -91,18 +91,14 @@ export function textOf(value: unknown): string {
   }
 }
 
-/** If true, `value` is an instance of `Class`. A value that throws when it is looked at, such as a revoked proxy, is not. */
-export function isA<Value>(value: unknown, Class: abstract new (...args: never[]) => Value): value is Value {
-  try {
-    return value instanceof Class;
-  } catch {
-    return false;
-  }
-}
-
 /** If true, it was thrown to stop retrying. */
 export function isAbortError(thrown: unknown): thrown is AbortError {
-  return isA(thrown, AbortError);
+  try {
+    return thrown instanceof AbortError;
+  } catch {
+    // A revoked proxy, say.
+    return false;
+  }
 }
 
 /**

@@ -1,5 +1,4 @@
 import { type Definition, isSeen, perform } from '../../action.js';
-import { isA } from '../../errors.js';
 import { type Core, currentScope, processOf } from '../../process.js';
 import { run } from '../../run.js';
 import type { NodeDefinition } from '../blueprint.js';
@@ -107,8 +106,12 @@ function isInProcess(core: Core): boolean {
 
 function succeeded(returned: unknown, { attempt }: NodeCall): NodeExecutionResult {
   const attempts = attempt > 1 ? attempt : undefined;
-  if (isA(returned, Suspension)) return { status: 'awaiting', awaiting: returned.awaiting };
-  if (isA(returned, ActionResult)) return { status: 'success', result: returned, attempts };
+  try {
+    if (returned instanceof Suspension) return { status: 'awaiting', awaiting: returned.awaiting };
+    if (returned instanceof ActionResult) return { status: 'success', result: returned, attempts };
+  } catch {
+    // A proxy, say, that throws when it is looked at: an output like any other.
+  }
   return { status: 'success', result: { output: returned, action: undefined }, attempts };
 }
 
