@@ -253,10 +253,10 @@ describe('a queue that notes deliveries', () => {
     const { queue, fail, shut, pass } = noting();
     const reader = queue.reader();
     queue.push('a');
+    queue.hold(new Error('the disk is full'));
     fail();
     await settled();
     shut();
-    queue.hold(new Error('the disk is full'));
     const ready = reader.ready();
     queue.hold(undefined);
     await ready;
