@@ -22,8 +22,8 @@ export interface Deliveries {
   readonly counts: ReadonlyMap<number, number>;
 }
 
-/** How many deliveries are noted ahead, so that no message waits for the disk. */
-const ahead = 256;
+/** How many deliveries are noted ahead, so that no message waits for the disk: more where messages have had to wait. */
+const ahead = { fewest: 256, most: 8_192 };
 
 /** A push that waits for room. */
 interface Blocked {
@@ -93,6 +93,9 @@ export class MessageQueue {
   /** The highest number of which a first delivery is noted. */
   #noted: number;
   #isNoting = false;
+  #ahead = ahead.fewest;
+  /** If true, a message has waited for the note that is under way. */
+  #hasWaited = false;
   /** Noted counts of messages that were delivered before. */
   readonly #counts: Map<number, number>;
   readonly #maxDeliveries: number;
@@ -126,7 +129,7 @@ export class MessageQueue {
     }
     this.#lastId = restored.reduce((last, { id }) => Math.max(last, id), Math.max(lastId, upTo));
     this.#noted = log?.deliver === undefined ? Number.POSITIVE_INFINITY : upTo;
-    if (log?.deliver !== undefined) this.#note(this.#lastId + ahead);
+    if (log?.deliver !== undefined) this.#note(this.#lastId + ahead.fewest);
   }
 
   /**
@@ -213,8 +216,10 @@ export class MessageQueue {
     const next = this.#waiting.first;
     if (next === undefined) return undefined;
     if (next.deliveries > 0) return this.#takeAgain(next, reader);
-    if (next.id > this.#noted - ahead / 2) this.#note(next.id + ahead);
-    return next.id > this.#noted ? undefined : this.#deliver(next, reader);
+    if (next.id > this.#noted - this.#ahead / 2) this.#note(next.id + this.#ahead);
+    if (next.id <= this.#noted) return this.#deliver(next, reader);
+    this.#hasWaited = true;
+    return undefined;
   }
 
   /** Resolves when there may be a message for this reader, or there is none left anywhere. */
@@ -274,6 +279,10 @@ export class MessageQueue {
       // no messages from them.
       if (!isNoted && this.#failure !== undefined) return;
       this.#noted = upTo;
+      this.#ahead = this.#hasWaited
+        ? Math.min(this.#ahead * 2, ahead.most)
+        : Math.max(Math.ceil(this.#ahead * 0.9), ahead.fewest);
+      this.#hasWaited = false;
       this.wakeAll();
     };
     this.#log.deliver({ upTo, counts: new Map(this.#counts) }).then(
