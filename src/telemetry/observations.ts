@@ -1,8 +1,9 @@
-import type { Attributes, DiagLogger } from '@opentelemetry/api';
+import type { DiagLogger } from '@opentelemetry/api';
 import { anObjectOf, aValue, invalid, isPlainObject } from '../validate.js';
 import { type Fleet, fleetGauges } from './fleet-gauges.js';
 import { type Loops, loopGauges } from './loop-gauges.js';
 import type { Meters } from './meters.js';
+import type { Attributes } from './open-telemetry.js';
 
 /** What can be observed: a `DistributedOrchestrator`, or a `WorkflowOrchestrator` of loops. */
 export type Observed = Fleet | Loops;

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { MeterProvider } from '@opentelemetry/api';
 import type * as Exporter from '@opentelemetry/exporter-prometheus';
 import type * as SdkMetrics from '@opentelemetry/sdk-metrics';
 import { loadPeers } from '../peers.js';
@@ -9,6 +8,7 @@ import { aName, anObjectOf, aValue } from '../validate.js';
 import { type Api, fitting } from './api.js';
 import { Meters } from './meters.js';
 import { Observations, type Observed, type ObserveOptions } from './observations.js';
+import type { MeterProvider } from './open-telemetry.js';
 
 /** What `prometheusEndpoint` takes. */
 export interface PrometheusOptions {

@@ -1,9 +1,9 @@
-import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { instrument } from '../index.js';
 import { aBoolean, aFunction, anObjectOf, aValue } from '../validate.js';
 import { type Api, loadApi, scope } from './api.js';
 import { listenToRetries, listenToRunEnds, Meters, together } from './meters.js';
 import { Observations, type Observed, type ObserveOptions } from './observations.js';
+import type { MeterProvider, TracerProvider } from './open-telemetry.js';
 import { shared } from './shared.js';
 import { type Describe, tracing } from './tracing.js';
 

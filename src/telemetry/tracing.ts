@@ -1,10 +1,11 @@
-import type { Attributes, Context, Link, Span, Tracer } from '@opentelemetry/api';
+import type { Context, Link, Span, Tracer } from '@opentelemetry/api';
 import type { RunEndEvent } from '../flow/index.js';
 import type { Carrier, GroupRecord, Instrumentation, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
 import type { Api } from './api.js';
 import { ofEnd, ofGroup, ofGroupEnd, ofProcess, ofRetry, ofTask, ofTaskEnd } from './attributes.js';
 import { cut, exceptionOf, messageOf } from './errors.js';
 import { nodeDataOf } from './node-data.js';
+import type { Attributes } from './open-telemetry.js';
 
 type AnyRecord = ProcessRecord | TaskRecord | GroupRecord;
 
