@@ -21,7 +21,7 @@ export interface Task {
   wait: Wait | undefined;
 }
 
-export interface Wait {
+interface Wait {
   /** Since when its policy has been asked to call the function, until it does; on the monotonic clock. */
   since: number | undefined;
   /** Milliseconds of earlier waits. */

@@ -448,14 +448,15 @@ const broken: readonly Case[] = [
       { ...b, inputs: '1 +' },
       { ...c, inputs: { x: 'y z' } },
       { id: 'd', uses: 'batch', params: { worker: 'work', items: '(' } },
+      { ...b, id: 'e' },
     ],
-    edges: [edge('a', 'b', { condition: 'output >' }), edge('a', 'c', { transform: '{' })],
+    edges: [edge('a', 'b', { condition: 'output >' }), edge('a', 'e', { transform: '{' })],
     faults: [
       ['b', 'inputs of "b"'],
       ['c', 'inputs of "c"'],
       ['d', 'params.items of "d"'],
       ['a', 'the condition of the edge from "a" to "b"'],
-      ['a', 'the transform of the edge from "a" to "c"'],
+      ['a', 'the transform of the edge from "a" to "e"'],
     ],
   },
 ];

@@ -164,7 +164,7 @@ describeWith('tmux', 'in a real terminal', () => {
   it('waits while a line is open, such as a question', async () => {
     await start('prompt');
     await until((shown) => /Your name\? *$/.test(shown));
-    expect(await isCursorVisible()).toBe(true);
+    await until(isCursorVisible);
     await type('Ada', 'Enter');
     await until(hasEnded);
     const all = await everything();
