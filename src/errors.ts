@@ -1,8 +1,18 @@
-import { AbortError } from 'p-retry';
+import { AbortError as AbortErrorOfRetry } from 'p-retry';
 import { asJson, asLines, type Failure, type Holder, hide, named } from './failures.js';
 
-/** Thrown by an action to stop retrying at once. The failure that comes out is its `originalError`. From p-retry. */
-export { AbortError };
+/** Thrown by an action to stop retrying at once. The failure that comes out is its `originalError`. */
+export interface AbortError extends Error {
+  readonly name: 'AbortError';
+  /** The error that it was made with, or one with the message that it was made with. */
+  readonly originalError: Error;
+}
+
+/**
+ * p-retry's class, so that its own are recognised too. Its type is spelt out: p-retry has declarations for ES modules alone,
+ * and those of this package are for CommonJS as well.
+ */
+export const AbortError: new (message: string | Error) => AbortError = AbortErrorOfRetry;
 
 /** A task, an attempt or a process did not end within its limit. It is also the reason of the signal that was aborted. */
 export class TimeoutError extends Error {

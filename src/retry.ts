@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import pRetry, { type Options, type RetryContext } from 'p-retry';
+import pRetry, { type Options } from 'p-retry';
 import type { Cancellation } from './cancellation.js';
 import { retryChannel } from './channels.js';
 import { AbortError, failureOf, isAbortError } from './errors.js';
@@ -51,7 +51,17 @@ export interface RetryOptions {
   readonly retryAfter?: ((error: Error) => number | string | Date | null | undefined) | undefined;
 }
 
-export type { RetryContext };
+/** A failed attempt, as the callbacks of `RetryOptions` get it. */
+export interface RetryContext {
+  /** The failure; what was thrown and is no error is made one. */
+  readonly error: Error;
+  /** The number of the attempt, from 1. */
+  readonly attemptNumber: number;
+  /** How many retries are left before this failure is counted. */
+  readonly retriesLeft: number;
+  /** How many retries have been used up before. */
+  readonly retriesConsumed: number;
+}
 
 export const readRetry = anObjectOf<RetryOptions>(
   {

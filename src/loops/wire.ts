@@ -1,4 +1,4 @@
-import { deserializeError, type ErrorObject } from 'serialize-error';
+import { deserializeError } from 'serialize-error';
 import { failureOf, TimeoutError, ValidationError } from '../errors.js';
 import { MissingPeerError } from '../peers.js';
 import {
@@ -18,7 +18,14 @@ import {
  * An error as data: it keeps class name, message, code, cause, stack and what else it has that can be sent. It can always be
  * sent, whatever was thrown: what cannot be read or sent is left out or named, and what is large is cut.
  */
-export type WireError = ErrorObject;
+export interface WireError {
+  readonly name?: string;
+  readonly message?: string;
+  readonly stack?: string;
+  readonly cause?: unknown;
+  readonly code?: unknown;
+  readonly [field: string]: unknown;
+}
 
 /** @param subject - what has failed, for what was thrown and is no error */
 export function toWire(thrown: unknown, subject: string): WireError {

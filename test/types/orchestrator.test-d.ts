@@ -1,14 +1,16 @@
 import { ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
 import {
+  AbortError,
   type Action,
   type ActionOptions,
   Orchestrator,
   type Policy,
+  type RetryContext,
   type RetryOptions,
   type TaskCompletionEvent,
   type TaskRecord,
 } from 'orchestrator';
-import type { Options } from 'p-retry';
+import type { AbortError as AbortErrorOfRetry, RetryContext as ContextOfRetry, Options } from 'p-retry';
 import { describe, expectTypeOf, it } from 'vitest';
 
 interface State {
@@ -22,6 +24,21 @@ interface User {
 const orchestrator = new Orchestrator<State>();
 const fetchUser = orchestrator.action(async (id: string): Promise<User> => ({ id }));
 const countOrders = orchestrator.action((customer: number) => customer);
+
+describe('types of p-retry', () => {
+  it('fit ours', () => {
+    expectTypeOf<ContextOfRetry>().toExtend<RetryContext>();
+    expectTypeOf<RetryContext>().toExtend<ContextOfRetry>();
+    expectTypeOf<AbortErrorOfRetry>().toExtend<AbortError>();
+    expectTypeOf<AbortError>().toExtend<AbortErrorOfRetry>();
+    expectTypeOf(AbortError).constructorParameters.toEqualTypeOf<ConstructorParameters<typeof AbortErrorOfRetry>>();
+  });
+
+  it('let a class extend ours', () => {
+    class Refused extends AbortError {}
+    expectTypeOf(new Refused(new RangeError('declined')).originalError).toEqualTypeOf<Error>();
+  });
+});
 
 describe('action', () => {
   it('keeps the parameters and gives a promise of the result', () => {
