@@ -39,6 +39,7 @@ import {
   type ResumeOptions,
   type RunOptions,
 } from './node.js';
+import { fix, fixedEdge, fixedNode } from './plan/fixed.js';
 import type { Context, WorkflowResult } from './result.js';
 import { readRunOptions } from './run-options.js';
 import { graphFrom, nodeObjects, startsOf } from './start-node.js';
@@ -182,7 +183,7 @@ export class Flow<
     options: EdgeOptions<State, ActionsFrom<Nodes, Source>> = {},
   ): this {
     const { action, condition, transform } = readEdgeOptions(options as EdgeOptions);
-    this.#edges.push({
+    const edge = {
       source,
       target,
       ...defined({
@@ -190,7 +191,8 @@ export class Flow<
         condition: this.#named('condition', condition),
         transform: this.#named('transform', transform),
       }),
-    });
+    };
+    this.#edges.push(fixedEdge(edge));
     return this.#changed();
   }
 
@@ -200,23 +202,23 @@ export class Flow<
     return this.#changed();
   }
 
-  /** Takes nodes and edges from data, and what they use from a registry. */
+  /** Adds copies of nodes and edges that are data, and what they use from a registry. */
   load(graph: Pick<Graph, 'nodes' | 'edges'>, registry: Registry = {}): this {
-    this.#nodes = this.#nodes.concat(graph.nodes);
-    this.#edges = this.#edges.concat(graph.edges);
+    this.#nodes = this.#nodes.concat(graph.nodes.map(fixedNode));
+    this.#edges = this.#edges.concat(graph.edges.map(fixedEdge));
     for (const [name, used] of Object.entries(registry)) this.#registry[name] = used;
     return this.#changed();
   }
 
-  /** The flow as data. The same object until the flow is changed. */
+  /** The flow as data: frozen, and the same object until the flow is changed. */
   toBlueprint(): WorkflowBlueprint {
     if (this.#blueprint === undefined) {
       const linked = this.#isLinked && this.#start !== undefined ? graphFrom(this.#start) : undefined;
       for (const [name, node] of Object.entries(linked?.registry ?? {})) this.#registry[name] = node;
       const { version, maxVisits } = this.#options;
-      const nodes = [...(linked?.graph.nodes ?? []), ...this.#nodes];
-      const edges = [...(linked?.graph.edges ?? []), ...this.#edges];
-      this.#blueprint = toBlueprint({ id: this.name, version, maxVisits, nodes, edges });
+      const nodes = [...(linked?.graph.nodes.map(fixedNode) ?? []), ...this.#nodes];
+      const edges = [...(linked?.graph.edges.map(fixedEdge) ?? []), ...this.#edges];
+      this.#blueprint = fix(toBlueprint({ id: this.name, version, maxVisits, nodes, edges }));
     }
     return this.#blueprint;
   }
@@ -271,7 +273,7 @@ export class Flow<
     const policies = defined({ retry, timeout, policy });
     if (policies !== undefined) this.#policies.set(id, policies as Partial<Policies>);
     const data = defined({ ...config, retry: asData(retry), timeout: asData(timeout) });
-    this.#nodes.push({ id, uses, ...defined({ params, inputs, config: data }) } as NodeDefinition);
+    this.#nodes.push(fixedNode({ id, uses, ...defined({ params, inputs, config: data }) } as NodeDefinition));
     this.#changed();
     return this as unknown as Flow<State, Result, Ids | Id, never>;
   }

@@ -2,7 +2,7 @@ import { aLogger, type Logger, NullLogger } from '../logger.js';
 import { Orchestrator } from '../orchestrator.js';
 import { anOrchestrator, originOf } from '../origin.js';
 import { aFunction, anObjectOf, aState, invalid, type Reader } from '../validate.js';
-import type { Graph } from './blueprint.js';
+import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import { restoreState } from './checkpoint/apply.js';
 import { Journal } from './checkpoint/journal.js';
 import { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
@@ -173,8 +173,8 @@ export class FlowRuntime implements IExecutor {
     const linked = this.#toolbox.linkedOf(flow);
     const state = this.#begin(linked, context, read);
     const services = this.#servicesFor(read, state);
-    const blueprint = (flow as Partial<FlowNode>).toBlueprint?.() ?? flow;
-    const traverser = new GraphTraverser(blueprint as never, state.position);
+    const blueprint = (flow as Partial<FlowNode>).toBlueprint?.() ?? (linked.plan.graph as WorkflowBlueprint);
+    const traverser = new GraphTraverser(blueprint, state.position);
     return { traverser, executorFactory: services.executorFactory, state, services };
   }
 

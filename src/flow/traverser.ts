@@ -100,12 +100,13 @@ export class GraphTraverser {
   }
 }
 
-/** The arcs that are taken; `undefined` for all of them, which is what follows most nodes. */
+/** The arcs that are taken, each of all edges to one target; `undefined` for all of them, which is what follows most nodes. */
 export function arcsOf(outgoing: readonly Outgoing[], next: readonly NextNode[]): readonly number[] | undefined {
   if (next === outgoing || next.length === outgoing.length) return undefined;
   const arcs = new Set<number>();
   for (const followed of next) {
-    const { arc = outgoing.find(({ edge }) => edge === followed.edge)?.arc } = followed as Partial<Outgoing>;
+    const { arc = outgoing.find(({ edge }) => edge.target === followed.edge.target)?.arc } =
+      followed as Partial<Outgoing>;
     if (arc !== undefined) arcs.add(arc);
   }
   return [...arcs];

@@ -621,8 +621,10 @@ describe('a blueprint of any size', () => {
   it('is checked quickly where every node leads to every other', async () => {
     const nodes = manyNodes(400);
     const edges = nodes.flatMap(({ id: source }) => nodes.map(({ id: target }) => edge(source, target)));
-    const faults = await timed(() => faultsOf({ id: 'complete', nodes, edges }));
-    expect(faults.length).toBeGreaterThan(0);
+    await timed(async () => {
+      const check = () => new FlowRuntime({ registry }).validate({ id: 'complete', nodes, edges });
+      expect(check).toThrow(BlueprintError);
+    });
     const conditional = edges.map((one) => ({ ...one, condition: 'false' }));
     await timed(async () => {
       const outcome = await new FlowRuntime({ registry })

@@ -16,7 +16,7 @@ import type { MaybePromise, NodeExecutor } from '../contracts.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { FlowNode, Node, type NodeMiddleware, type Registry } from '../node.js';
 import { anInputMapping } from '../plan/check.js';
-import { compile, Plan } from '../plan/plan.js';
+import { Plan, type Uncompiled } from '../plan/plan.js';
 import { batchOf } from './batch.js';
 import { type EdgeFunction, LinkedFlow } from './linked.js';
 import { type CallSettings, noSettings } from './node-call.js';
@@ -36,8 +36,7 @@ export interface LinkOptions {
 }
 
 /** Finds what the nodes and edges of a blueprint use, or lists everything that is wrong with it. */
-export function link(blueprint: unknown, options: LinkOptions, toolbox: Toolbox): LinkedFlow | readonly Fault[] {
-  const plan = compile(blueprint);
+export function link(plan: Plan | Uncompiled, options: LinkOptions, toolbox: Toolbox): LinkedFlow | readonly Fault[] {
   if (plan instanceof Plan) return new Linker(plan.graph, options, toolbox).link(plan);
   return [...plan.faults, ...new Linker(plan.sound, options, toolbox).check()];
 }

@@ -1,15 +1,18 @@
 import type { EdgeDefinition } from '../blueprint.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { FlowNode, type Registry } from '../node.js';
-import { nameOf } from '../plan/plan.js';
+import { compile, compiled, nameOf, type Plan, type Uncompiled } from '../plan/plan.js';
 import { link } from './link.js';
 import { LinkedFlow } from './linked.js';
 import type { Toolbox } from './toolbox.js';
 
 /** The settings of a runtime. */
-export type RuntimeSettings = Omit<Toolbox, 'linkedOf' | 'linkedOfEdge' | 'isLinking' | 'linkingDepth'>;
+export type RuntimeSettings = Omit<
+  Toolbox,
+  'linkedOf' | 'linkedBefore' | 'linkedOfEdge' | 'isLinking' | 'linkingDepth'
+>;
 
-/** A toolbox that links each flow once. */
+/** A toolbox that links each flow once, and again when it has changed. */
 export function toolboxOf(settings: RuntimeSettings): Toolbox {
   return new LinkingToolbox(settings);
 }
@@ -24,7 +27,9 @@ class LinkingToolbox implements Toolbox {
   readonly logger;
   readonly dependencies;
   readonly executor;
-  readonly #linked = new WeakMap<object, LinkedFlow | readonly Fault[]>();
+  readonly #linked = new WeakMap<Plan, LinkedFlow>();
+  /** What is wrong with flows that were found while another is linked: many nodes may use the same. */
+  readonly #faulty = new Map<object, readonly Fault[]>();
   readonly #byEdge = new WeakMap<EdgeDefinition, LinkedFlow>();
   readonly #linking = new Set<object>();
   #last: { readonly blueprint: object; readonly linked: LinkedFlow } | undefined = undefined;
@@ -44,11 +49,12 @@ class LinkingToolbox implements Toolbox {
   linkedOf(flow: object, registries: readonly Registry[] = []): LinkedFlow {
     const blueprint = flow instanceof FlowNode ? flow.toBlueprint() : flow;
     if (this.#last !== undefined && this.#last.blueprint === blueprint) return this.#last.linked;
-    let linked = typeof blueprint === 'object' && blueprint !== null ? this.#linked.get(blueprint) : undefined;
-    if (linked === undefined) linked = this.#link(flow, blueprint, registries);
-    if (!(linked instanceof LinkedFlow)) throw new BlueprintError(nameOf(blueprint), linked);
-    this.#last = { blueprint, linked };
-    return linked;
+    return this.#find(flow, blueprint, registries, compile);
+  }
+
+  linkedBefore(blueprint: object): LinkedFlow {
+    if (this.#last !== undefined && this.#last.blueprint === blueprint) return this.#last.linked;
+    return this.#find(blueprint, blueprint, [], compiled);
   }
 
   linkedOfEdge(edge: EdgeDefinition): LinkedFlow | undefined {
@@ -63,7 +69,22 @@ class LinkingToolbox implements Toolbox {
     return this.#linking.has(flow instanceof FlowNode ? flow.toBlueprint() : flow);
   }
 
-  #link(flow: object, blueprint: object, registries: readonly Registry[]): LinkedFlow | readonly Fault[] {
+  #find(
+    flow: object,
+    blueprint: object,
+    registries: readonly Registry[],
+    planned: (blueprint: unknown) => Plan | Uncompiled,
+  ): LinkedFlow {
+    const faults = this.#faulty.get(blueprint);
+    if (faults !== undefined) throw new BlueprintError(nameOf(blueprint), faults);
+    const plan = planned(blueprint);
+    const linked = this.#linked.get(plan as Plan) ?? this.#link(flow, blueprint, plan, registries);
+    // What may change is looked at again.
+    if (linked.plan.graph === blueprint) this.#last = { blueprint, linked };
+    return linked;
+  }
+
+  #link(flow: object, blueprint: object, plan: Plan | Uncompiled, registries: readonly Registry[]): LinkedFlow {
     const isFlow = flow instanceof FlowNode;
     const options = {
       params: isFlow ? flow.params : {},
@@ -71,12 +92,22 @@ class LinkingToolbox implements Toolbox {
       middleware: isFlow ? [...this.middleware, ...flow.middleware] : this.middleware,
       policies: isFlow ? flow.policies : new Map(),
     };
-    this.#linking.add(blueprint);
-    const linked = link(blueprint, options, this);
-    this.#linking.delete(blueprint);
-    if (Object(blueprint) === blueprint) this.#linked.set(blueprint, linked);
-    if (!(linked instanceof LinkedFlow)) return linked;
+    const linked = this.#guarded(blueprint, () => link(plan, options, this));
+    if (!(linked instanceof LinkedFlow)) throw new BlueprintError(nameOf(blueprint), linked);
+    this.#linked.set(linked.plan, linked);
     for (const edge of linked.links.transforms.keys()) this.#byEdge.set(edge, linked);
     return linked;
+  }
+  /** Notes that a flow is being linked, and what is wrong with it until the outermost has been linked. */
+  #guarded(blueprint: object, work: () => LinkedFlow | readonly Fault[]): LinkedFlow | readonly Fault[] {
+    this.#linking.add(blueprint);
+    try {
+      const linked = work();
+      if (!(linked instanceof LinkedFlow)) this.#faulty.set(blueprint, linked);
+      return linked;
+    } finally {
+      this.#linking.delete(blueprint);
+      if (this.#linking.size === 0) this.#faulty.clear();
+    }
   }
 }

@@ -2,6 +2,7 @@ import type { EdgeDefinition, NodeDefinition, WorkflowBlueprint } from '../bluep
 import type { ExecutionOptions, ExecutionServices, MaybePromise, NodeExecutorFactory } from '../contracts.js';
 import { ExpressionError, UnknownActionError } from '../errors.js';
 import type { NodeResult } from '../node-result.js';
+import { compiledEdge } from '../plan/fixed.js';
 import type { NextNode, Outgoing } from '../plan/plan.js';
 import type { Context } from '../result.js';
 import { stateOf, type WorkflowState } from '../state.js';
@@ -25,7 +26,7 @@ export class FlowServices implements ExecutionServices {
     private readonly prepared?: WorkflowState,
   ) {
     this.executorFactory = (blueprint) => {
-      const linked = toolbox.linkedOf(blueprint);
+      const linked = toolbox.linkedBefore(blueprint);
       if (prepared === undefined) return (nodeId) => linked.executorOf(nodeId);
       return (nodeId) => {
         const executor = linked.executorOf(nodeId);
@@ -38,7 +39,7 @@ export class FlowServices implements ExecutionServices {
   }
 
   resolveNodeInput(nodeId: string, blueprint: WorkflowBlueprint, context: Context): MaybePromise<unknown> {
-    const { plan, links } = this.toolbox.linkedOf(blueprint);
+    const { plan, links } = this.toolbox.linkedBefore(blueprint);
     if (this.prepared !== undefined) this.#resolved.set(nodeId, stateOf(context));
     const mapped = links.inputs.size > 0 ? links.inputs.get(nodeId) : undefined;
     const node = plan.indexOf(nodeId);
@@ -57,7 +58,7 @@ export class FlowServices implements ExecutionServices {
     result: NodeResult,
     context: Context,
   ): MaybePromise<readonly NextNode[]> {
-    const linked = this.toolbox.linkedOf(blueprint);
+    const linked = this.toolbox.linkedBefore(blueprint);
     const node = linked.nodeOf(nodeId);
     const outgoing = linked.plan.outgoing(node);
     if (linked.plan.isPlain(node)) return outgoing;
@@ -67,12 +68,14 @@ export class FlowServices implements ExecutionServices {
   }
 
   applyEdgeTransform(
-    edge: EdgeDefinition,
+    given: EdgeDefinition,
     result: NodeResult,
     _targetNode: NodeDefinition,
     context: Context,
   ): MaybePromise<void> {
-    const linked = edge.transform === undefined ? undefined : this.toolbox.linkedOfEdge(edge);
+    if (given.transform === undefined) return undefined;
+    const edge = compiledEdge(given);
+    const linked = this.toolbox.linkedOfEdge(edge);
     const transform = linked?.links.transforms.get(edge);
     if (linked === undefined || transform === undefined) return undefined;
     const arc = linked.arcOf(edge);

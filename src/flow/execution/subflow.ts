@@ -30,9 +30,11 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
   return innerWork(async (input, call) => {
     const { settings, state: parent, nodeId } = call;
     if (settings.depth >= deepestFlow) throw new RangeError(`flows must not be nested more than ${deepestFlow} deep`);
-    const linked = flow();
     const key = childKey(nodeId, call.index);
     const known = parent.children.get(key);
+    const begun = known instanceof WorkflowState ? known.position?.plan.graph : undefined;
+    // What has begun goes on as it was, also if the flow has changed.
+    const linked = begun === undefined ? flow() : toolbox.linkedBefore(begun);
     const state = await childOf(parent, key, known, input, linked, call, toolbox);
     const params = { ...linked.links.params, ...call.params };
     const path = pathOf(settings.path ?? segmentOf(parent.runId), call);

@@ -20,8 +20,14 @@ export interface Toolbox {
   readonly logger: Logger;
   readonly dependencies: unknown;
   readonly executor: IExecutor;
-  /** @throws {BlueprintError} that lists everything that is wrong with it */
+  /**
+   * A flow as it is at the start of a run, linked again if it has changed.
+   *
+   * @throws {BlueprintError} that lists everything that is wrong with it
+   */
   linkedOf(flow: FlowNode | object, registries?: readonly Registry[]): LinkedFlow;
+  /** Like `linkedOf`, for each step of a run: it does not look for changes. */
+  linkedBefore(blueprint: object): LinkedFlow;
   /** The flow that an edge was last linked in. */
   linkedOfEdge(edge: EdgeDefinition): LinkedFlow | undefined;
   /** Whether a flow is just being linked: one that is part of itself. */

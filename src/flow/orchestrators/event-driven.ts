@@ -4,7 +4,7 @@ import type { ExecutionServices, ICoordinationStore, MaybePromise, NodeExecution
 import type { NodeError } from '../errors.js';
 import { asNodeError, settle } from '../execution/settle.js';
 import type { NodeResult } from '../node-result.js';
-import { type NextNode, type Plan, planOf } from '../plan/plan.js';
+import { compiled, type NextNode, type Plan, planOf } from '../plan/plan.js';
 import type { Position } from '../plan/position.js';
 import type { Context } from '../result.js';
 import { stateOf, WorkflowState } from '../state.js';
@@ -85,7 +85,7 @@ export class EventDrivenOrchestrator {
     runId: string,
     store: ICoordinationStore,
   ) {
-    const plan = planOf(blueprint);
+    const plan = planOf(blueprint, compiled);
     const node = indexIn(plan, nodeId);
     // What has been decided is in the store; a position in memory would know only what happens here.
     if (state instanceof WorkflowState) state.position = undefined;

@@ -2,6 +2,7 @@ import type { EdgeDefinition, Graph, NodeDefinition } from '../blueprint.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { ShapeCheck } from './check.js';
 import { connect, type Parts, soundPartOf } from './connect.js';
+import { type Copied, copyOf, hasChanged, isFixed } from './fixed.js';
 import { type Adjacency, add } from './loops.js';
 import { type PlannedLoop, type Repetition, repetition } from './repetition.js';
 
@@ -58,9 +59,12 @@ export class Plan {
   #lastIndex = -1;
 
   private constructor(
+    /** What was compiled. It does not change. */
     readonly graph: Graph,
     parts: Parts,
     { starts, loopOf, backOf, exitOf, loops }: Repetition,
+    /** What it was copied from; nothing for a blueprint that cannot change. */
+    readonly copied: Copied | undefined,
   ) {
     this.id = graph.id;
     this.nodes = graph.nodes;
@@ -94,11 +98,15 @@ export class Plan {
   static compile(value: unknown): Plan | Uncompiled {
     const check = new ShapeCheck();
     const { faults } = check;
-    const graph = check.graph(value);
+    const given = check.graph(value);
+    const copied = faults.length > 0 ? undefined : copyOf(given);
+    const graph = copied?.copy ?? given;
     const parts = connect(graph, faults);
     const sound = faults.length > 0 ? soundPartOf(graph) : graph;
     const found = repetition(sound, sound === graph ? parts : connect(sound, []), faults);
-    return found === undefined || faults.length > 0 ? new Uncompiled(faults, sound) : new Plan(graph, parts, found);
+    return found === undefined || faults.length > 0
+      ? new Uncompiled(faults, sound)
+      : new Plan(graph, parts, found, isFixed(given) ? undefined : copied);
   }
 
   get nodeCount(): number {
@@ -149,28 +157,40 @@ export class Uncompiled {
   ) {}
 }
 
-const plans = new WeakMap<object, Plan | Uncompiled>();
+const plans = new WeakMap<object, Plan>();
 
-/** The plan of a blueprint, or why there is none. It is made once: a blueprint is not to be changed after its first use. */
+/**
+ * The plan of a blueprint, or why there is none. It is made when there is none yet, and anew for a blueprint that has
+ * changed: a run in progress keeps the plan that it began with. It looks at each part of a blueprint that may have changed,
+ * so it is for the start of a run.
+ */
 export function compile(blueprint: unknown): Plan | Uncompiled {
-  if (typeof blueprint !== 'object' || blueprint === null) return Plan.compile(blueprint);
-  let compiled = plans.get(blueprint);
-  if (compiled === undefined) {
-    compiled = Plan.compile(blueprint);
-    plans.set(blueprint, compiled);
+  const known = plans.get(blueprint as object);
+  if (known?.copied !== undefined && known.graph !== blueprint && hasChanged(known.copied)) {
+    plans.delete(blueprint as object);
   }
-  return compiled;
+  return compiled(blueprint);
+}
+
+/** Like `compile`, for what comes after the start of a run: it does not look for changes. */
+export function compiled(blueprint: unknown): Plan | Uncompiled {
+  const known = plans.get(blueprint as object);
+  if (known !== undefined) return known;
+  const made = Plan.compile(blueprint);
+  if (made instanceof Plan) for (const key of [blueprint as object, made.graph]) plans.set(key, made);
+  return made;
 }
 
 /**
  * The plan of a blueprint.
  *
+ * @param find - Default: looks for changes
  * @throws {BlueprintError} that lists everything that is wrong with it
  */
-export function planOf(blueprint: unknown): Plan {
-  const compiled = compile(blueprint);
-  if (compiled instanceof Plan) return compiled;
-  throw new BlueprintError(nameOf(blueprint), compiled.faults);
+export function planOf(blueprint: unknown, find: (blueprint: unknown) => Plan | Uncompiled = compile): Plan {
+  const found = find(blueprint);
+  if (found instanceof Plan) return found;
+  throw new BlueprintError(nameOf(blueprint), found.faults);
 }
 
 /** The name of what may be a blueprint, for messages. */

@@ -1,0 +1,152 @@
+import { isPlainObject } from '../../validate.js';
+import type { EdgeDefinition, Graph, NodeDefinition, WorkflowBlueprint } from '../blueprint.js';
+
+/**
+ * The blueprint of a flow is frozen; one that is handed in as data stays its owner's, who may change it from run to run.
+ * Compiled is a copy of either: what runs read at each step is not frozen, which would be slower, and does not change in the
+ * midst of a run. The next run of one that is data compares.
+ */
+const fixed = new WeakSet<object>();
+
+/** Edges with a transform of blueprints that were copied, with those of the last copy. */
+const copiedEdges = new WeakMap<object, EdgeDefinition>();
+
+/** Whether a blueprint cannot have changed since it was compiled. */
+export function isFixed(blueprint: object): boolean {
+  return fixed.has(blueprint);
+}
+
+/** Freezes the blueprint of a flow. Its nodes and edges are frozen already. */
+export function fix(blueprint: WorkflowBlueprint): WorkflowBlueprint {
+  Object.freeze(blueprint.nodes);
+  Object.freeze(blueprint.edges);
+  fixed.add(blueprint);
+  return Object.freeze(blueprint);
+}
+
+/**
+ * A frozen copy of a node, as deep as a node is compiled. The values of `params` are handed to the node as they are, and
+ * stay the caller's.
+ */
+export function fixedNode(node: NodeDefinition): NodeDefinition {
+  if (!isPlainObject(node)) return node;
+  const { params, inputs, config } = node;
+  if (params === undefined && inputs === undefined && config === undefined) return Object.freeze({ ...node });
+  return Object.freeze({
+    ...node,
+    ...(isPlainObject(params) && { params: frozen(params, ['outputs']) }),
+    ...(isPlainObject(inputs) && { inputs: frozen(inputs) as NodeDefinition['inputs'] }),
+    ...(isPlainObject(config) && { config: frozen(config, ['retry', 'timeout']) }),
+  });
+}
+
+/** A frozen copy of an edge. */
+export function fixedEdge(edge: EdgeDefinition): EdgeDefinition {
+  return isPlainObject(edge) ? Object.freeze({ ...edge }) : edge;
+}
+
+function frozen(value: Readonly<Record<string, unknown>>, below: readonly string[] = []): Record<string, unknown> {
+  const copy: Record<string, unknown> = { ...value };
+  for (const key of below) if (isPlainObject(copy[key])) copy[key] = Object.freeze({ ...copy[key] });
+  return Object.freeze(copy);
+}
+
+/** A blueprint that was copied. */
+export interface Copied {
+  readonly source: Graph;
+  readonly copy: Graph;
+  /** What is inside its nodes (plain objects and arrays at any depth), each with its copy. */
+  readonly parts: ReadonlyMap<object, object>;
+}
+
+/** Copies a blueprint: of one that is frozen, what is not inside its nodes. What is derived from its edges is not copied. */
+export function copyOf(source: Graph): Copied {
+  const keys = isFixed(source) ? [] : inside;
+  const parts = new Map<object, object>();
+  const copied = <Value>(value: Value): Value => {
+    if (!isPart(value)) return value;
+    const copy = parts.get(value) ?? (Array.isArray(value) ? [...value] : { ...value });
+    parts.set(value, copy);
+    return copy as Value;
+  };
+  const nodes = source.nodes.map((node) => {
+    const copy = { ...node };
+    for (const key of keys) if (copy[key] !== undefined) copy[key] = copied(copy[key]) as never;
+    return copy;
+  });
+  const edges = source.edges.map((edge) => {
+    const copy = { ...edge };
+    if (edge.transform !== undefined) copiedEdges.set(edge, copy);
+    return copy;
+  });
+  // Entries that are added while a Map is walked are walked too.
+  for (const part of parts.values()) deepen(part as Record<string, unknown>, copied);
+  const copy = { ...source, nodes, edges };
+  fixed.add(copy);
+  return { source, copy, parts };
+}
+
+function deepen(copy: Record<string, unknown>, copied: (value: unknown) => unknown): void {
+  for (const key of Object.keys(copy)) if (isPart(copy[key])) copy[key] = copied(copy[key]);
+}
+
+const inside = ['params', 'inputs', 'config'] as const;
+
+/** Whether a blueprint has changed since it was copied. It is asked at each run: nodes and edges have known fields. */
+export function hasChanged({ source, copy, parts }: Copied): boolean {
+  const { id, version, maxVisits, nodes, edges } = source;
+  if (id !== copy.id || version !== copy.version || maxVisits !== copy.maxVisits) return true;
+  if (!Array.isArray(nodes) || nodes.length !== copy.nodes.length) return true;
+  if (!Array.isArray(edges) || edges.length !== copy.edges.length) return true;
+  for (let index = 0; index < nodes.length; index++) {
+    if (!isSameNode(nodes[index], copy.nodes[index] as NodeDefinition, parts)) return true;
+  }
+  for (let index = 0; index < edges.length; index++) {
+    if (!isSameEdge(edges[index], copy.edges[index] as EdgeDefinition)) return true;
+  }
+  for (const [part, before] of parts) if (!isSamePart(part, before, parts)) return true;
+  return false;
+}
+
+function isSameNode(node: NodeDefinition, before: NodeDefinition, parts: Copied['parts']): boolean {
+  if (typeof node !== 'object' || node === null || node.id !== before.id || node.uses !== before.uses) return false;
+  const { params, inputs, config } = node;
+  return (
+    isSame(params, before.params, parts) && isSame(inputs, before.inputs, parts) && isSame(config, before.config, parts)
+  );
+}
+
+function isSameEdge(edge: EdgeDefinition, before: EdgeDefinition): boolean {
+  return (
+    typeof edge === 'object' &&
+    edge !== null &&
+    edge.source === before.source &&
+    edge.target === before.target &&
+    edge.action === before.action &&
+    edge.condition === before.condition &&
+    edge.transform === before.transform
+  );
+}
+
+function isSamePart(part: object, before: object, parts: Copied['parts']): boolean {
+  const keys = Object.keys(part);
+  const keysBefore = Object.keys(before);
+  if (keys.length !== keysBefore.length) return false;
+  return keys.every((key, index) => {
+    const field = key as keyof object;
+    return key === keysBefore[index] && isSame(part[field], before[field], parts);
+  });
+}
+
+function isSame(value: unknown, before: unknown, parts: Copied['parts']): boolean {
+  return Object.is(value, before) || (before !== undefined && isPart(value) && parts.get(value) === before);
+}
+
+function isPart(value: unknown): value is object {
+  return Array.isArray(value) || isPlainObject(value);
+}
+
+/** An edge as it was compiled. */
+export function compiledEdge(edge: EdgeDefinition): EdgeDefinition {
+  return copiedEdges.get(edge) ?? edge;
+}
