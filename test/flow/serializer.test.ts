@@ -6,6 +6,7 @@ import {
   DefaultSerializer,
   Flow,
   FlowRuntime,
+  MemoryCheckpointStore,
   NodeError,
   SerializationError,
   type Serializer,
@@ -466,6 +467,63 @@ it('the default serializer says which value is nested too deep, and how deep may
   const error = refusal({ ok: 1, order: { items: deep } });
   expect(error).toMatchObject({ name: 'SerializationError', path: expect.stringMatching(/^order\.items\./) });
   expect((error as Error).message).toContain('nested too deep');
+});
+
+it('the default serializer says that a text is nested too deep to be read', () => {
+  const text = `[${Array.from({ length: 100_000 }, (_, index) => `[${index + 1}]`).join(',')},1]`;
+  expect(() => new DefaultSerializer().deserialize(text)).toThrow(
+    expect.objectContaining({ code: 'ERR_SERIALIZATION', message: expect.stringContaining('nested too deep') }),
+  );
+});
+
+describe('a run that is saved', () => {
+  const nested = (levels: number) => {
+    let value: object = {};
+    for (let level = 0; level < levels; level++) value = { in: value };
+    return value;
+  };
+
+  it.each([5_000, 100_000])('is refused with a context of %d levels, of which nothing is saved', async (levels) => {
+    const checkpoint = new MemoryCheckpointStore();
+    const run = new Flow('deep').node('a', () => 1).run({ x: nested(levels) }, { checkpoint, runId: 'deep' });
+    await expect(run).rejects.toMatchObject({
+      code: 'ERR_SERIALIZATION',
+      message: expect.stringMatching(/context\.x\.in\..*nested too deep; up to 1000 levels/),
+    });
+    expect(await checkpoint.load('deep')).toBeUndefined();
+  });
+
+  it('fails the node whose output has 5,000 levels, and goes on from it', async () => {
+    const checkpoint = new MemoryCheckpointStore();
+    let levels = 5_000;
+    const flow = new Flow('deep')
+      .node('a', () => 1)
+      .node('b', () => nested(levels))
+      .edge('a', 'b');
+    const failed = await flow.run({}, { checkpoint, runId: 'deep' });
+    expect(failed).toMatchObject({ status: 'failed', errors: [{ nodeId: 'b' }], context: { a: 1 } });
+    expect(failed.errors[0]?.message).toMatch(/context\.b\.in\..*nested too deep/);
+    levels = 1_000;
+    expect(await flow.resume('deep', { checkpoint })).toMatchObject({ status: 'completed' });
+  });
+
+  it('keeps a failure whatever is behind it: a hundred causes of causes, or 20,000', async () => {
+    const failure = (causes: number) => {
+      let error = new Error('0');
+      for (let number = 1; number <= causes; number++) error = new Error(`${number}`, { cause: error });
+      return new AggregateError([new Error('one'), error], 'all', { cause: error });
+    };
+    const serializer = new DefaultSerializer();
+    const back = (causes: number) => serializer.deserialize(serializer.serialize(failure(causes))) as AggregateError;
+    let depth = 0;
+    for (let at = back(99).cause; at instanceof Error; at = at.cause) depth++;
+    expect(depth).toBe(100);
+    expect(back(20_000)).toMatchObject({ message: 'all', cause: 'Error: 20000' });
+    expect(back(20_000).errors).toMatchObject([{ message: 'one' }, 'Error: 20000']);
+    const checkpoint = new MemoryCheckpointStore();
+    const flow = new Flow('f').node('a', () => Promise.reject(failure(20_000)));
+    expect((await flow.run({}, { checkpoint })).status).toBe('failed');
+  });
 });
 
 describe('a Buffer', () => {

@@ -35,8 +35,15 @@ export class DefaultSerializer implements Serializer {
     }
   }
 
+  /** @throws {SerializationError} for a text with values that are nested too deep */
   deserialize(text: string): unknown {
-    return parse(text, { Buffer: ([base64]: [string]) => Buffer.from(base64, 'base64'), Error: reviveError });
+    try {
+      return parse(text, { Buffer: ([base64]: [string]) => Buffer.from(base64, 'base64'), Error: reviveError });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const problem = `cannot be read: it is nested too deep; up to ${safeDepth} levels always can`;
+      throw new SerializationError('', problem, { cause: error });
+    }
   }
 }
 
@@ -156,12 +163,32 @@ function textOf(value: unknown): string {
 function savable(cause: unknown): unknown {
   if (Object(cause) !== cause) return typeof cause === 'symbol' ? String(cause) : cause;
   try {
-    if (cause instanceof Error) return cause;
+    if (cause instanceof Error) return isDeeper(cause, mostCauses) ? textOf(cause) : cause;
     stringify(cause, { Refused: refuse, Buffer: reduceBuffer });
     return cause;
   } catch {
     return textOf(cause);
   }
+}
+
+/** Causes of causes beyond this are kept as text. */
+const mostCauses = 100;
+
+/** Whether the errors that an error holds (its cause, those of an aggregate) hold others more than so many levels deep. */
+function isDeeper(error: Error, levels: number): boolean {
+  const seen = new Set<unknown>();
+  let level: unknown[] = [error];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levels) return true;
+    level = level.flatMap((held) => heldBy(held).filter((inner) => !seen.has(inner) && seen.add(inner)));
+  }
+  return false;
+}
+
+function heldBy(error: unknown): unknown[] {
+  if (!(error instanceof Error)) return [];
+  const errors = fieldOf(error, 'errors');
+  return [fieldOf(error, 'cause'), ...(Array.isArray(errors) ? errors : [])].filter((held) => held instanceof Error);
 }
 
 const classes: Readonly<Record<string, { readonly prototype: Error }>> = {
