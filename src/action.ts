@@ -4,12 +4,20 @@ import type { TaskRecord } from './events.js';
 import type { Middleware } from './hooks.js';
 import { isWatched, watched } from './instrumentation.js';
 import { asFailure, live } from './lifecycle.js';
-import { applyPolicies, noPolicies, overDefaults, type Policies, type PolicyOptions, policyReaders } from './policy.js';
+import {
+  applyPolicies,
+  noPolicies,
+  overDefaults,
+  type Policies,
+  type PolicyOptions,
+  policyReaders,
+  readWithoutDefaults,
+} from './policy.js';
 import { type Core, enter, openScope, ownScope, type Process, processOf, type Scope } from './process.js';
 import { isPromiseLike } from './promise-like.js';
 import { run } from './run.js';
 import { RunningTask, type Task, type Work } from './task.js';
-import { type AnyFunction, aFunction, aName, anObjectOf, aValue, invalid } from './validate.js';
+import { type AnyFunction, aFunction, aName, anObjectOf, invalid } from './validate.js';
 
 /** What `orchestrator.action` takes. */
 // biome-ignore lint/suspicious/noExplicitAny: so that options which are kept apart fit any action
@@ -61,7 +69,7 @@ type Read = Partial<Policies & { readonly name: string; readonly policies: 'none
 
 const readActionOptions = anObjectOf<ActionOptions, Read>({
   name: aName,
-  policies: aValue("'none'", (value) => value === 'none'),
+  policies: readWithoutDefaults,
   ...policyReaders,
 });
 

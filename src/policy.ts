@@ -43,6 +43,9 @@ export const policyReaders: Schema<PolicyOptions> = {
   ),
 };
 
+/** Reads `policies: 'none'`. */
+export const readWithoutDefaults = aValue<'none'>("'none'", (value) => value === 'none');
+
 export const noPolicies: Policies = { retry: undefined, timeout: {}, policy: undefined };
 
 /** Lays policies over defaults, field by field. */

@@ -19,6 +19,8 @@ export type InputMapping = InputSource | Readonly<Record<string, InputSource>>;
 
 /** How a node is executed: the kernel's policies, and its place in the graph. */
 export interface NodeConfig extends Pick<PolicyOptions<never>, 'retry' | 'timeout'> {
+  /** With `none`, only the policies beside it hold, and no default. */
+  readonly policies?: 'none' | undefined;
   /** When it is ready. Default: `all`. */
   readonly joinStrategy?: JoinStrategy | undefined;
   /** Id of the node that stands in for this one where it fails. Default: none. */

@@ -1,4 +1,4 @@
-import { type PolicyOptions, policyReaders } from '../policy.js';
+import { type PolicyOptions, policyReaders, readWithoutDefaults } from '../policy.js';
 import {
   aBoolean,
   aConcurrency,
@@ -46,6 +46,11 @@ export interface FlowOptions {
 /** How a node of a flow is executed. */
 // biome-ignore lint/suspicious/noExplicitAny: parameters of a fallback are those of the node
 export interface NodeOptions extends PolicyOptions<any[]> {
+  /**
+   * With `none`, only the policies in these options hold, and no default of the orchestrator or of the action: for a node
+   * that is a flow, or calls actions, which have them. Default: what these options leave out is taken from there.
+   */
+  readonly policies?: 'none' | undefined;
   /** When it is ready: after all nodes that lead to it, or after the first. Default: `all`. */
   readonly joinStrategy?: JoinStrategy | undefined;
   /** The node that stands in for it where it fails. It may be declared later. Default: none. */
@@ -111,7 +116,14 @@ const aTextOrFunction: Reader = aValue(
   (value) => typeof value === 'function' || (typeof value === 'string' && value !== ''),
 );
 const placing = { joinStrategy: aJoinStrategy, maxVisits: aConcurrency };
-const working = { ...policyReaders, ...placing, fallback: aName, inputs: anInputMapping, params: someParams };
+const working = {
+  ...policyReaders,
+  policies: readWithoutDefaults,
+  ...placing,
+  fallback: aName,
+  inputs: anInputMapping,
+  params: someParams,
+};
 
 const someFunctions: Reader = (value, field) => {
   if (!isPlainObject(value)) throw invalid(field, 'an object of functions', value);

@@ -70,6 +70,8 @@ export interface NodeDefinition {
   readonly retry?: number | RetryOptions | undefined;
   /** Limit of each attempt, in milliseconds. Default: none. */
   readonly timeout?: number | undefined;
+  /** With `none`, only `retry` and `timeout` here hold, and no default of the orchestrator or of the action. Default: they hold. */
+  readonly policies?: 'none' | undefined;
   /** Default: that of the loop. */
   readonly onError?: ErrorPolicy | undefined;
   /** How many calls of a non-blocking node may be under way. Default: 100. */

@@ -1,3 +1,4 @@
+import { readWithoutDefaults } from '../policy.js';
 import { readRetry } from '../retry.js';
 import {
   aConcurrency,
@@ -97,6 +98,7 @@ const readNodeFields = anObjectOf<NodeDefinition>({
   options: aValue('a plain object', isPlainObject),
   retry: readRetry,
   timeout: aLimit,
+  policies: readWithoutDefaults,
   onError: readErrorPolicy,
   maxInFlight: aConcurrency,
   whenFull: oneOf('wait', 'drop', 'fail'),

@@ -5,7 +5,7 @@ import {
   type TaskCompletionEvent,
   type TaskRetryEvent,
 } from 'orchestrator';
-import { Flow, FlowRuntime, NodeError, WorkflowError, type WorkflowResult, withAction } from 'orchestrator/flow';
+import { Flow, FlowRuntime, Node, NodeError, WorkflowError, type WorkflowResult, withAction } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { deferred, failing, recorded, rejection, settled } from '../support.js';
 
@@ -23,6 +23,56 @@ function observed() {
     .onProcessCompletion((process) => processes.push(process));
   return { orchestrator, processes, tasks, begun };
 }
+
+describe('a node with policies: none', () => {
+  const always = (calls: string[], name: string) => () => {
+    calls.push(name);
+    throw new Error(name);
+  };
+  const orchestrator = new Orchestrator({ retry: { retries: 2, ...quick }, timeout: { fallback: () => 'default' } });
+
+  it('has no default of the orchestrator, as a flow, a function, a class and a batch', async () => {
+    const calls: string[] = [];
+    class Failing extends Node {
+      override exec = always(calls, 'class');
+    }
+    const inner = new Flow('inner').node('request', always(calls, 'request'), { policies: 'none' });
+    const flow = new Flow('outer')
+      .node('inner', inner, { policies: 'none' })
+      .node('class', Failing, { policies: 'none' })
+      .batch('batch', always(calls, 'item'), { policies: 'none', items: 'list' });
+    const { status } = await new FlowRuntime({ orchestrator }).run(flow, { list: [1] });
+    expect(status).toBe('failed');
+    expect(calls.toSorted()).toEqual(['class', 'item', 'request']);
+  });
+
+  it('has none of its action, and those beside it', async () => {
+    const calls: string[] = [];
+    const action = orchestrator.action(always(calls, 'action'), { retry: 4 });
+    const flow = new Flow('own')
+      .node('none', action, { policies: 'none' })
+      .node('own', always(calls, 'own'), { policies: 'none', retry: { retries: 1, ...quick } });
+    const { status, errors } = await new FlowRuntime({ orchestrator }).run(flow);
+    expect([status, errors.length]).toEqual(['failed', 2]);
+    expect(calls.toSorted()).toEqual(['action', 'own', 'own']);
+  });
+
+  it('is data in a blueprint, which is checked', async () => {
+    const calls: string[] = [];
+    const registry = { fail: always(calls, 'fail') };
+    const runtime = new FlowRuntime({ orchestrator, registry });
+    const node = { id: 'a', uses: 'fail', config: { policies: 'none' } } as const;
+    await runtime.run({ id: 'data', nodes: [node], edges: [] });
+    expect(calls).toEqual(['fail']);
+    const wrong = { ...node, config: { policies: 'all' as never } };
+    expect(await rejection(runtime.run({ id: 'wrong', nodes: [wrong], edges: [] }))).toMatchObject({
+      message: expect.stringContaining("policies must be 'none', got"),
+    });
+    expect(() => new Flow('wrong').node('a', () => 1, { policies: 'all' as never })).toThrow(
+      "policies must be 'none', got",
+    );
+  });
+});
 
 describe('the hooks of an orchestrator', () => {
   it('see one process a run, and one task a node, under the node’s id', async () => {

@@ -419,6 +419,28 @@ describe('the policies of a node', () => {
     expect(world.failures).toEqual(['b: "b" timed out after 50 ms']);
   });
 
+  it('are those beside it alone where it has none of the others', async () => {
+    const orchestrator = new Orchestrator({ retry: { retries: 2, minTimeout: 1 } });
+    const calls: string[] = [];
+    const counted = (name: string) => async () => {
+      calls.push(name);
+      return fail();
+    };
+    const loop = new Loop('l', { orchestrator })
+      .producer('one', counting(1, done))
+      .nonBlocking('function', counted('function'), { policies: 'none' })
+      .nonBlocking('action', orchestrator.action(counted('action'), { retry: 2 }), { policies: 'none' })
+      .nonBlocking('own', counted('own'), { policies: 'none', retry: { retries: 1, minTimeout: 1 } });
+    expect(() => new Loop('m').producer('a', () => 1, { policies: 'all' as never })).toThrow(
+      "policies must be 'none', got",
+    );
+    const { manager } = managed(loop);
+    const { ended } = await manager.start();
+    await pass(10_000);
+    await ended;
+    expect(calls.toSorted()).toEqual(['action', 'function', 'own', 'own']);
+  });
+
   it('are those of the orchestrator where it has none, and those of an action where it is one', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 1 } });
     const calls = { plain: 0, action: 0, own: 0, foreign: 0 };

@@ -192,14 +192,14 @@ class Linker {
   }
 
   #work(node: NodeDefinition): Work {
-    const { core, policies } = this.toolbox;
+    const { core, policies: defaults } = this.toolbox;
     const target = this.#target(node) as AnyFunction | Node;
-    const { retry, timeout } = node.config ?? {};
+    const { retry, timeout, policies } = node.config ?? {};
     const own = this.options.policies.get(node.id);
-    if (own !== undefined || retry !== undefined || timeout !== undefined) {
-      return workOf(target, core, own ?? readPolicies({ retry, timeout }), policies);
+    if (own !== undefined || retry !== undefined || timeout !== undefined || policies !== undefined) {
+      return workOf(target, core, own ?? readPolicies({ retry, timeout }), policies ?? defaults);
     }
-    const known = this.#works.get(target) ?? workOf(target, core, {}, policies);
+    const known = this.#works.get(target) ?? workOf(target, core, {}, defaults);
     this.#works.set(target, known);
     return known;
   }

@@ -1,6 +1,6 @@
 import { callOf, sourceOf } from '../../action.js';
 import { failureOf } from '../../errors.js';
-import { applyPolicies, overDefaults, type Policies } from '../../policy.js';
+import { applyPolicies, noPolicies, overDefaults, type Policies } from '../../policy.js';
 import { type Core, enter } from '../../process.js';
 import type { Work } from '../../task.js';
 import { type AnyFunction, invalid } from '../../validate.js';
@@ -9,14 +9,23 @@ import { ActionResult } from '../node-result.js';
 import { behind, callIn, type NodeCall } from './node-call.js';
 import { elsewhere } from './postponement.js';
 
-/** What a task of a node does, from a function, an action or a class. Its arguments are the input and the call. */
-export function workOf(target: AnyFunction | Node, core: Core, policies: Partial<Policies>, defaults: Policies): Work {
-  if (target instanceof Node || isNodeClass(target)) return phasesOf(target, overDefaults(policies, defaults));
-  const source = sourceOf(target);
+/**
+ * What a task of a node does, from a function, an action or a class. Its arguments are the input and the call.
+ *
+ * @param defaults - `none`: those of an action do not hold either
+ */
+export function workOf(
+  target: AnyFunction | Node,
+  core: Core,
+  own: Partial<Policies>,
+  defaults: Policies | 'none',
+): Work {
+  const source = target instanceof Node || isNodeClass(target) ? undefined : sourceOf(target);
+  const isOurs = source?.core === core;
+  const policies = overDefaults(own, defaults === 'none' ? noPolicies : isOurs ? source.policies : defaults);
+  if (target instanceof Node || isNodeClass(target)) return phasesOf(target, policies);
   // An action of this orchestrator would be a task in a task; it is taken for what it was made of.
-  if (source?.core === core)
-    return applyPolicies(overDefaults(policies, source.policies), attemptOf(source.fn), elsewhere);
-  return applyPolicies(overDefaults(policies, defaults), attemptOf(target), elsewhere);
+  return applyPolicies(policies, attemptOf(isOurs ? source.fn : target), elsewhere);
 }
 
 const innerWorks = new WeakSet<AnyFunction>();

@@ -1,4 +1,4 @@
-import { policyReaders } from '../../policy.js';
+import { policyReaders, readWithoutDefaults } from '../../policy.js';
 import { aConcurrency, aName, aValue, isPlainObject, type Reader } from '../../validate.js';
 import type { EdgeDefinition, Graph, NodeConfig, NodeDefinition } from '../blueprint.js';
 import type { Fault } from '../errors.js';
@@ -40,6 +40,7 @@ const configReaders: Record<keyof NodeConfig, Reader> = {
   fallback: aName,
   retry: policyReaders.retry,
   timeout: policyReaders.timeout,
+  policies: readWithoutDefaults,
   maxVisits: aConcurrency,
 };
 

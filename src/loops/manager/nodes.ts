@@ -1,6 +1,6 @@
 import { sourceOf } from '../../action.js';
 import { failureOf } from '../../errors.js';
-import { overDefaults, type Policies } from '../../policy.js';
+import { noPolicies, overDefaults, type Policies } from '../../policy.js';
 import type { RetryOptions } from '../../retry.js';
 import type { AnyFunction } from '../../validate.js';
 import type { NodeHealth } from '../health.js';
@@ -68,6 +68,7 @@ function policiesOf({ definition, implementation }: PlannedNode, { core, policie
     retry: retry as RetryOptions | undefined,
     timeout: timeout === undefined ? {} : { attempt: timeout },
   };
+  if (definition.policies === 'none') return overDefaults(own, noPolicies);
   const source = sourceOf(implementation as AnyFunction);
   return overDefaults(own, source?.core === core ? source.policies : policies);
 }
