@@ -11,7 +11,7 @@ import type { Values } from './values.js';
 export class ContextView implements ProxyHandler<Record<string, unknown>> {
   /** An object like any other: it can be read, written, listed, spread and copied. */
   readonly context: Record<string, unknown>;
-  readonly #own: Record<string, unknown> = {};
+  readonly #own = new Own(this) as unknown as Record<string, unknown>;
   /** Keys that were read, with their texts, or removed. */
   readonly #known = new Map<string, string | undefined>();
 
@@ -22,8 +22,6 @@ export class ContextView implements ProxyHandler<Record<string, unknown>> {
   ) {
     values.open(this, seq);
     this.context = new Proxy(this.#own, this);
-    // What prints a proxy looks at its target, which has only what was read.
-    Object.defineProperty(this.#own, inspect.custom, { value: () => ({ ...this.context }), configurable: true });
   }
 
   get(own: Record<string, unknown>, key: string | symbol): unknown {
@@ -52,7 +50,12 @@ export class ContextView implements ProxyHandler<Record<string, unknown>> {
   }
 
   ownKeys(own: Record<string, unknown>): (string | symbol)[] {
-    return Reflect.ownKeys(this.#loadAll(own)).filter((key) => key !== inspect.custom);
+    return Reflect.ownKeys(this.#loadAll(own));
+  }
+
+  /** A plain object, whatever stands behind it. */
+  getPrototypeOf(): object {
+    return Object.prototype;
   }
 
   /** Sees what is committed up to an entry, and nothing else: what was written here and not committed is forgotten. */
@@ -127,6 +130,21 @@ export class ContextView implements ProxyHandler<Record<string, unknown>> {
     return own;
   }
 }
+
+/** The keys that were read and written. A proxy is printed as its target, which is to show all of them. */
+class Own {
+  readonly #view: ContextView;
+
+  constructor(view: ContextView) {
+    this.#view = view;
+  }
+
+  [inspect.custom](): object {
+    return { ...this.#view.context };
+  }
+}
+// Keys of a context may be called `constructor`; what is not its own comes from what every object has.
+Reflect.deleteProperty(Own.prototype, 'constructor');
 
 /** Sets a key that may be called anything, `__proto__` too. */
 function setOwn(object: object, key: string, value: unknown): void {
