@@ -83,16 +83,25 @@ export function applyPolicies({ retry, timeout, policy }: Policies, call: Work, 
   return work;
 }
 
+/** Attempts that a policy has not waited for are aborted when it settles: one that gives up may not say so by a signal. */
 function withPolicy(policy: Policy, next: Work): Work {
-  return (task, scope) => {
+  return async (task, scope) => {
     const { cancellation } = scope;
     const handed = cancellation.abortable ? cancellation.signal : undefined;
-    return policy.execute((context?: unknown) => {
-      endWait(task);
-      const signal = signalIn(context);
-      if (signal === undefined || signal === handed) return enter(scope, async () => next(task, scope));
-      return underSignal(signal, next, task, scope);
-    }, handed);
+    const attempts = new Set<Cancellation>();
+    let reason: unknown = new DOMException('the policy of the task has settled', 'AbortError');
+    try {
+      return await policy.execute((context?: unknown) => {
+        endWait(task);
+        const signal = signalIn(context);
+        return attempt(signal === handed ? undefined : signal, next, task, scope, attempts);
+      }, handed);
+    } catch (thrown) {
+      reason = thrown;
+      throw thrown;
+    } finally {
+      for (const left of attempts) left.abort(reason);
+    }
   };
 }
 
@@ -115,21 +124,32 @@ function signalIn(context: unknown): AbortSignal | undefined {
   return signal instanceof AbortSignal ? signal : undefined;
 }
 
-/** Aborts an attempt with its policy's signal too. An attempt that has ended lets go of it: cockatiel aborts it then. */
-function underSignal(signal: AbortSignal, next: Work, task: Task, outer: Scope): Promise<unknown> {
+/**
+ * One attempt, in a scope that its policy can abort: by the signal it calls with, or by settling. An attempt that has ended
+ * lets go of the signal: cockatiel aborts it then.
+ *
+ * @param attempts - those under way, this one among them until it has ended
+ */
+async function attempt(
+  signal: AbortSignal | undefined,
+  next: Work,
+  task: Task,
+  outer: Scope,
+  attempts: Set<Cancellation>,
+): Promise<unknown> {
   const { process } = outer;
   const cancellation = new Cancellation([outer.cancellation], true);
   const scope = { process, cancellation, outer };
-  const given = cancellationOf(signal);
-  const onAbort = () => cancellation.abort(given.reason);
-  given.addEventListener('abort', onAbort);
-  if (signal.aborted) cancellation.abort(signal.reason);
-  return enter(scope, async () => {
-    try {
-      return await next(task, scope);
-    } finally {
-      given.removeEventListener('abort', onAbort);
-      cancellation.release();
-    }
-  });
+  const given = signal && cancellationOf(signal);
+  const onAbort = () => cancellation.abort(given?.reason);
+  given?.addEventListener('abort', onAbort);
+  if (signal?.aborted) cancellation.abort(signal.reason);
+  attempts.add(cancellation);
+  try {
+    return await enter(scope, async () => next(task, scope));
+  } finally {
+    attempts.delete(cancellation);
+    given?.removeEventListener('abort', onAbort);
+    cancellation.release();
+  }
 }

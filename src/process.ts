@@ -85,7 +85,7 @@ export function detached<Result>(work: () => Result): Result {
 export class Process {
   /** If true, its function has settled or was cut short. Runs that its completion hooks start are not part of it. */
   hasOutcome = false;
-  /** If true, it was aborted, and its scope does not count any more. */
+  /** If true, its scope does not count any more, nor do those of its attempts and groups that were aborted. */
   isOver = false;
   /** If true, its function was cut short by an abort and has not settled yet. */
   isLeft = false;
@@ -131,7 +131,10 @@ export class Process {
 
   #close(): void {
     this.cancellation.close();
-    if (!this.cancellation.aborted) return;
+    if (!this.cancellation.aborted) {
+      this.isOver = true;
+      return;
+    }
     setImmediate(() => {
       this.isOver = true;
     });

@@ -29,7 +29,11 @@ export class StateStore<State extends object> {
 
   /** The state for a new run. */
   open(overrides: Partial<State> | undefined): State {
-    if (this.isShared) return Object.assign(this.#initial, overrides);
+    return this.isShared ? Object.assign(this.#initial, overrides) : this.copy(overrides);
+  }
+
+  /** A state of its own for a run, also if others share one: the context of a flow. */
+  copy(overrides: Partial<State> | undefined): State {
     const state = copyOfState(this.#initial);
     return overrides === undefined ? state : Object.assign(state, copyOfState(overrides));
   }

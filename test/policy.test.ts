@@ -157,4 +157,37 @@ describe('policy', () => {
       expect(((await rejection(act())) as TimeoutError).waited).toBeLessThan(5);
     }
   });
+
+  it('that gives up without a signal aborts the attempt, and actions called afterwards do not start', async () => {
+    const orchestrator = new Orchestrator();
+    let signal: AbortSignal | undefined;
+    let started = false;
+    const charge = orchestrator.action(() => {
+      started = true;
+    });
+    const gate = deferred<void>();
+    const work = deferred<unknown>();
+    const policy: Policy = {
+      execute: (fn) => {
+        fn().then(work.resolve, work.reject);
+        return gate.promise.then(() => Promise.reject(new Error('gave up')));
+      },
+    };
+    const act = orchestrator.action(
+      async () => {
+        signal = orchestrator.signal;
+        await gate.promise;
+        await settled();
+        await charge();
+      },
+      { policy },
+    );
+    const failure = rejection(orchestrator.run(() => act()));
+    await settled();
+    gate.resolve();
+    expect(((await failure) as Error).message).toBe('gave up');
+    expect(signal?.aborted).toBe(true);
+    expect(((await rejection(work.promise)) as Error).message).toBe('gave up');
+    expect(started).toBe(false);
+  });
 });

@@ -514,4 +514,35 @@ describe('a scope whose run is over', () => {
       { state: { user: 'parent' } },
     );
   });
+
+  it.each([
+    ['an attempt that timed out', (o: Orchestrator, open: () => Promise<void>) => o.action(open, { timeout: 10 })()],
+    [
+      'a sibling of a failing action',
+      (o: Orchestrator, open: () => Promise<void>) =>
+        o.parallel([open, () => Promise.reject(new Error('no'))], { failFast: true })(),
+    ],
+  ])('lets what %s has opened start work when its run has ended well', async (_what, call) => {
+    const orchestrator = new Orchestrator();
+    const handle = orchestrator.action(async () => 'ok');
+    let timer: NodeJS.Timeout | undefined;
+    const seen: unknown[] = [];
+    const open = async () => {
+      timer = setInterval(
+        () =>
+          handle().then(
+            (value) => seen.push(value),
+            (error) => seen.push(error.message),
+          ),
+        5,
+      );
+    };
+    await orchestrator.run(() => call(orchestrator, () => open().then(() => sleep(30))).catch(() => {}));
+    await sleep(60);
+    seen.length = 0;
+    await sleep(60);
+    clearInterval(timer);
+    expect(seen.length).toBeGreaterThan(0);
+    expect(new Set(seen)).toEqual(new Set(['ok']));
+  });
 });

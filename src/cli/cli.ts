@@ -18,14 +18,23 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 
 async function carryOut(argv: readonly string[], session: Session): Promise<number> {
   try {
-    await programOf(session).parseAsync(argv, { from: 'user' });
+    const code = await parsed(argv, session);
     await session.stdout.flushed();
     if (session.failure !== undefined) throw session.failure;
+    return code;
+  } catch (error) {
+    return failed(session, error);
+  }
+}
+
+async function parsed(argv: readonly string[], session: Session): Promise<number> {
+  try {
+    await programOf(session).parseAsync(argv, { from: 'user' });
     return exitCodes.ok;
   } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
     // Commander has told of it already: help that was asked for, or what is wrong with what was typed.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    return failed(session, error);
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   }
 }
 

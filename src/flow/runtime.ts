@@ -158,7 +158,7 @@ export class FlowRuntime implements IExecutor {
     const read = readResumeOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
     const saved = await this.#load(run, read.checkpoint);
-    const state = restoreState(linked.plan, saved, this.#toolbox.core.states.open({}) as Context, nameOfRun(run));
+    const state = restoreState(linked.plan, saved, this.#toolbox.core.states.copy({}) as Context, nameOfRun(run));
     state.events = checkEvents(read.events ?? {}, state);
     this.#configure(state, linked, read);
     if (read.checkpoint !== undefined) {
@@ -189,7 +189,7 @@ export class FlowRuntime implements IExecutor {
 
   #begin(linked: LinkedFlow, context: object, options: RunOptions): WorkflowState {
     const { runId, input } = options;
-    const opened = this.#toolbox.core.states.open(aState(context, 'context'));
+    const opened = this.#toolbox.core.states.copy(aState(context, 'context'));
     const state = new WorkflowState(opened, { runId, input });
     state.position = new Position(linked.plan);
     this.#configure(state, linked, options);

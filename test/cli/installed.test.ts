@@ -75,6 +75,8 @@ describe('the installed command', () => {
 
   it.each([
     ['a device that takes nothing', 'orchestrator run flow.js -q > /dev/full', 'no space left on device'],
+    ['a device that takes nothing, help', 'orchestrator --help > /dev/full', 'no space left on device'],
+    ['a device that takes nothing, version', 'orchestrator --version > /dev/full', 'no space left on device'],
     ['a full disk, JSON', '(ulimit -f 64; orchestrator run flow.js large --json -q > out.json)', 'file too large'],
     ['a full disk, text', '(ulimit -f 64; orchestrator run flow.js large -q > out.json)', 'file too large'],
   ])('fails where its output cannot be written: %s', async (_where, line, reason) => {

@@ -433,6 +433,18 @@ describe('a flow inside a kernel run', () => {
     });
     expect(state).toEqual([{ outside: true }, { inside: true }]);
   });
+
+  it('keeps the contexts of runs apart on an orchestrator with shared state', async () => {
+    const orchestrator = new Orchestrator({ state: { hits: 0 }, sharedState: true });
+    const runtime = new FlowRuntime({ orchestrator });
+    const flow = new Flow('f')
+      .node('load', () => new Promise<void>((resolve) => setTimeout(resolve, 5)))
+      .node('use', (_input, { context }) => context.user)
+      .edge('load', 'use');
+    const results = await Promise.all(['ann', 'bob', 'cid'].map((user) => runtime.run(flow, { user })));
+    expect(results.map(({ output }) => output)).toEqual(['ann', 'bob', 'cid']);
+    expect(await orchestrator.run(() => ({ ...orchestrator.getState() }))).toEqual({ hits: 0 });
+  });
 });
 
 describe('a flow without an orchestrator', () => {

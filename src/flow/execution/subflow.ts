@@ -59,7 +59,7 @@ async function childOf(
 ): Promise<WorkflowState> {
   if (known instanceof WorkflowState) return known;
   const isSaved = known !== undefined;
-  const context = core.states.open(isPlainObject(input) && !isSaved ? aState(input, 'input') : {});
+  const context = core.states.copy(isPlainObject(input) && !isSaved ? aState(input, 'input') : {});
   const runId = pathOf(parent.runId, call);
   const state = isSaved ? restoreState(plan, known, context, runId) : new WorkflowState(context, { runId, input });
   state.position ??= new Position(plan);
