@@ -10,7 +10,10 @@ export function inputFrom(plan: Plan, node: number, context: Context): unknown {
   const count = (into.from[node + 1] as number) - from;
   if (count === 0) return state.input;
   if (count === 1 && awaited[node] === 1) return passedBy(into.arcs[from] as number, plan, state);
-  const arcs = state.position?.arrivals(node) ?? arrivalsIn(state, plan, node);
+  const known = state.position?.arrivals(node) ?? [];
+  // Whoever drives a run without moving its position says by outputs alone what has arrived.
+  const isKnown = known.length > 0 || (state.position !== undefined && awaited[node] === 0);
+  const arcs = isKnown ? known : arrivalsIn(state, plan, node);
   return inputFromArrivals(plan, arcs, node, state);
 }
 
@@ -24,7 +27,7 @@ function inputFromArrivals(plan: Plan, arcs: readonly number[], node: number, st
   return Object.fromEntries(arcs.map((arc) => [plan.idOf(plan.arcSource[arc] as number), passedBy(arc, plan, state)]));
 }
 
-/** Where no position is in memory: the arcs that were seen to be taken, else those whose source has an output. */
+/** Where no position says it: the arcs that were seen to be taken, else those whose source has an output. */
 function arrivalsIn(state: WorkflowState, plan: Plan, node: number): number[] {
   const seen = state.arrivals.get(node);
   if (seen !== undefined) return [...seen];
