@@ -63,6 +63,16 @@ describe('expressions', () => {
     expect(evaluate('size(output.list.filter(x, x > 1)) / size(output.list)', { list: [1, 2] })).toBe(0.5);
   });
 
+  it('are rounded beyond 2^53; BigInts overflow beyond 64 bits, but beside a number count as one', () => {
+    const big = 2n ** 63n - 1n;
+    expect(evaluate('output.n + 1', { n: 2 ** 53 })).toBe(2 ** 53);
+    expect(evaluate('output.big + 1', { big })).toBe(2 ** 63);
+    expect(evaluate('output.big - output.big', { big })).toBe(0n);
+    for (const sum of ['output.big + output.big', 'output.big * output.big', 'output.big - -output.big']) {
+      expect(() => evaluate(sum, { big })).toThrow('integer overflow');
+    }
+  });
+
   it('refuse whole numbers that have no exact value', () => {
     expect(() => new CelEvaluator().parse('output.n + 9223372036854775807 > 0')).toThrow('integer overflow');
   });
