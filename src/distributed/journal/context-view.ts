@@ -11,7 +11,7 @@ import type { Values } from './values.js';
 export class ContextView implements ProxyHandler<Record<string, unknown>> {
   /** An object like any other: it can be read, written, listed, spread and copied. */
   readonly context: Record<string, unknown>;
-  readonly #own = new Own(this) as unknown as Record<string, unknown>;
+  readonly #own = new Own() as unknown as Record<string, unknown>;
   /** Keys that were read, with their texts, or removed. */
   readonly #known = new Map<string, string | undefined>();
 
@@ -131,16 +131,10 @@ export class ContextView implements ProxyHandler<Record<string, unknown>> {
   }
 }
 
-/** The keys that were read and written. A proxy is printed as its target, which is to show all of them. */
+/** The keys that were read and written. Printing looks for its method at the target of a proxy, and calls it on the proxy. */
 class Own {
-  readonly #view: ContextView;
-
-  constructor(view: ContextView) {
-    this.#view = view;
-  }
-
   [inspect.custom](): object {
-    return { ...this.#view.context };
+    return { ...this };
   }
 }
 // Keys of a context may be called `constructor`; what is not its own comes from what every object has.
