@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { open as openDatabase } from 'lmdb';
 import { type LoopStore, LoopStoreError, lmdbStore } from 'orchestrator/loops';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -90,7 +90,7 @@ describe('a store whose file is damaged', () => {
     const pages = file.length / pageSize;
     const metaPages = [0, pageSize / 2, pageSize];
     const damages = [
-      ...upTo(12).map((part) => file.subarray(0, Math.floor((file.length * part) / 13))),
+      ...[0, ...upTo(12)].map((part) => file.subarray(0, Math.floor((file.length * part) / 13))),
       ...[1, 100, 168, 4_096, 8_191].map((length) => file.subarray(0, length)),
       // Numbers that LMDB follows: those of the whole, and those of each page.
       ...upTo(60).map(() => flipped(file, (metaPages[random(3)] as number) + 16 + random(176))),
@@ -126,6 +126,31 @@ describe('a store whose file is damaged', () => {
     expect((error as Error).message).toContain('its record ["message","big",10] is not as it was written');
     // It was not touched.
     expect(flipped(file, at).equals(await readFile(`${parent}/sound/data.mdb`))).toBe(true);
+  });
+});
+
+describe('a store whose file is empty', () => {
+  it('is refused, and the file stays', async () => {
+    await sound();
+    await writeFile(`${parent}/sound/data.mdb`, '');
+    const error = await rejection(lmdbStore(`${parent}/sound`).open());
+    expect(error).toBeInstanceOf(LoopStoreError);
+    expect((error as Error).message).toMatch(advice);
+    expect((error as Error).message).toContain('its file data.mdb is empty');
+    expect(await readdir(`${parent}/sound`)).toContain('data.mdb');
+  });
+
+  it('opens where its first program was killed before it had written anything', async () => {
+    const path = `${parent}/begun`;
+    await mkdir(path);
+    for (const name of ['data.mdb', 'data.mdb.new']) await writeFile(`${path}/${name}`, '');
+    const store = lmdbStore(path);
+    await store.open();
+    store.putCursor('loop', 1);
+    await store.close();
+    expect(await readdir(path)).not.toContain('data.mdb.new');
+    await writeFile(`${path}/data.mdb`, '');
+    expect(await rejection(lmdbStore(path).open())).toBeInstanceOf(LoopStoreError);
   });
 });
 

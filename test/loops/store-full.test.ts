@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { LoopStoreError, lmdbStore } from 'orchestrator/loops';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
@@ -114,6 +115,26 @@ for (const kind of kinds) {
       expect(doubled).toEqual(upTo(doubled.length).map((value) => 2 * value));
     }, 90_000);
 
+    it('lives through half a minute of it, hardly writing, and goes on', async () => {
+      const { fill, makeRoom } = disk as Disk;
+      const worker = await program({ isIdle: true });
+      await fill(worker.pid);
+      const { last } = await pushUntilFull(worker, 1);
+      await setTimeout(30_000);
+      expect(await ask(worker, 'health')).toMatchObject({ status: 'failing' });
+      // Each write that LMDB fails may damage memory: at most the one that tells of a limit.
+      const failed = worker.output.match(/^Error: .*\n +at .*lmdb/gm) ?? [];
+      expect(failed.length).toBeLessThanOrEqual(kind === 'small file system' ? 0 : 1);
+      await makeRoom(worker.pid);
+      await eventually(async () => expect(await ask(worker, 'health')).toMatchObject({ status: 'healthy' }), {
+        timeout: 20_000,
+      });
+      expect(await ask(worker, 'push', text(9_001))).toMatchObject({ type: 'pushed' });
+      expect(await ask(worker, 'close')).toMatchObject({ type: 'closed' });
+      await worker.kill();
+      expect(await stored()).toEqual(expect.arrayContaining([...upTo(last), 9_001]));
+    }, 90_000);
+
     it('loses nothing that was taken when it is killed while the disk is full', async () => {
       const { fill, makeRoom } = disk as Disk;
       const worker = await program({ isIdle: true });
@@ -134,6 +155,34 @@ for (const kind of kinds) {
     }, 60_000);
   });
 }
+
+describe.skipIf(!isThere['small file system'])('a store that has filled its disk itself', () => {
+  it('can be emptied, and then takes as much again', async () => {
+    disk = await disks['small file system'](`${parent}/disk`);
+    const store = lmdbStore(disk.directory);
+    await store.open();
+    let id = 0;
+    const counts: number[] = [];
+    for (const _ of [1, 2, 3]) {
+      const first = id;
+      do {
+        id++;
+        store.putMessage('q', { id, queue: 'q', value: 'x'.repeat(3_000), time: 0, deliveries: 0 });
+      } while (
+        await store.flushed().then(
+          () => true,
+          () => false,
+        )
+      );
+      for (let taken = first + 1; taken <= id; taken++) store.removeMessage('q', taken);
+      await eventually(() => store.flushed(), { timeout: 20_000 });
+      counts.push(id - first);
+    }
+    await store.close();
+    expect(counts[0]).toBeGreaterThan(100);
+    expect(Math.min(...counts)).toBeGreaterThan((counts[0] as number) * 0.8);
+  }, 60_000);
+});
 
 describe.skipIf(!isThere['small file system'])('a store on a disk that is full from the beginning', () => {
   it('is refused, and opens when there is room', async () => {

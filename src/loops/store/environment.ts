@@ -1,6 +1,7 @@
-import { open, rm, stat, writeFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Write } from './batches.js';
+import { Room } from './room.js';
 
 /** The part of lmdb that is used here. */
 interface Lmdb {
@@ -15,26 +16,36 @@ interface Database {
   remove(key: readonly unknown[]): unknown;
   getKeys(options: { readonly start: unknown[]; readonly end: unknown[] }): Iterable<unknown[]>;
   getBinary(key: readonly unknown[]): Buffer | undefined;
+  getStats(): { readonly root: TreeStats; readonly free: TreeStats; readonly lastPageNumber: number };
   close(): Promise<void>;
   _endWrites?: unknown;
+}
+
+interface TreeStats {
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
 }
 
 /** An LMDB database in a directory. Batches are atomic, and written outside the event loop. */
 export class Environment {
   #database: Database;
   #hasFailed = false;
+  readonly room: Room;
 
   private constructor(
     private readonly lmdb: Lmdb,
     private readonly directory: string,
   ) {
+    this.room = new Room(directory);
     this.#database = this.#open();
   }
 
   /** Opens the database. Check its file first: see `checkDatabase`. */
   static async open(lmdb: unknown, directory: string): Promise<Environment> {
     await reserveLock(join(directory, 'lock.mdb'));
-    await assertRoom(join(directory, 'data.mdb'));
+    await Room.assertForNew(directory);
     return new Environment(lmdb as Lmdb, directory);
   }
 
@@ -56,6 +67,7 @@ export class Environment {
 
   /** Writes all or nothing, and resolves when it is on the disk. @throws the system's error */
   async commit(writes: readonly Write[]): Promise<void> {
+    await this.room.assertFor(writes, () => this.#freeInside());
     // After a failed write of a meta page, LMDB is unusable and lmdb would hang: start afresh after any failure.
     if (this.#hasFailed) await this.#reopen();
     const database = this.#database;
@@ -66,8 +78,10 @@ export class Environment {
           else database.put(key, this.lmdb.asBinary(value));
         }
       });
+      this.room.wrote('well');
     } catch (error) {
       this.#hasFailed = true;
+      this.room.wrote('badly');
       throw await causeOf(error);
     }
   }
@@ -76,6 +90,16 @@ export class Environment {
     // After a failed write, lmdb waits for its flush for ever.
     if (this.#hasFailed) this.#database._endWrites = undefined;
     await this.#database.close();
+  }
+
+  /** Bytes of pages in the file that hold nothing. */
+  #freeInside(): number {
+    const { root, free, lastPageNumber } = this.#database.getStats();
+    const used = [root, free].reduce(
+      (pages, tree) => pages + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages,
+      0,
+    );
+    return Math.max(lastPageNumber - 1 - used, 0) * root.pageSize;
   }
 
   async #reopen(): Promise<void> {
@@ -124,21 +148,3 @@ async function reserveLock(path: string): Promise<void> {
 
 /** Room for the locks of some hundred readers, in whole pages. */
 const lockSize = 12_288;
-
-/**
- * Makes sure that there is room for a new database: lmdb crashes if LMDB fails to open.
- *
- * @throws the system's error
- */
-async function assertRoom(path: string): Promise<void> {
-  if ((await stat(path).catch(() => undefined))?.size) return;
-  const room = `${path}.room`;
-  try {
-    await writeFile(room, Buffer.alloc(roomToBegin));
-  } finally {
-    await rm(room, { force: true });
-  }
-}
-
-/** More than an empty database takes. */
-const roomToBegin = 65_536;

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { promisify } from 'node:util';
 import { checkFree, type FreePages } from './lmdb-free-pages.js';
@@ -11,23 +12,47 @@ import { checkTree } from './lmdb-tree.js';
  * Checks the file of a database before LMDB opens it. LMDB maps the file into memory and trusts it: a missing page or a wrong
  * number in a page ends the whole program with SIGBUS or SIGSEGV. The check follows everything that LMDB follows, by plain
  * reads: the snapshot that LMDB would choose, both of its trees, and the list of free pages. It does not look at values: each
- * record carries a checksum. A missing or empty file is sound.
+ * record carries a checksum. A missing file is sound, and an empty one only where its making was cut short: see `markAsBegun`.
  *
  * @throws {DamageError} with the first fault, and where it is
  */
-export async function checkDatabase(path: string): Promise<void> {
+export async function checkDatabase(path: string): Promise<'new' | 'sound'> {
   // LMDB has to be able to write the file as well.
   const file = await open(path, 'r+').catch((error) => {
     if (Object(error).code === 'ENOENT') return undefined;
     throw error;
   });
-  if (file === undefined) return;
+  if (file === undefined) return 'new';
   try {
     const { size } = await file.stat();
-    if (size > 0) checkFile(file, size, await bootId());
+    if (size === 0 && existsSync(markOf(path))) return 'new';
+    if (size === 0) throw new DamageError('its file data.mdb is empty');
+    checkFile(file, size, await bootId());
+    return 'sound';
   } finally {
     await file.close();
   }
+}
+
+/** Marks a database as begun, so that a file that a crash left empty is not taken for one that lost its content. */
+export async function markAsBegun(path: string): Promise<void> {
+  await writeFile(markOf(path), '');
+}
+
+/** Takes the mark away, once the first pages of the file are on the disk. */
+export async function removeMark(path: string): Promise<void> {
+  if (!existsSync(markOf(path))) return;
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rm(markOf(path), { force: true });
+}
+
+function markOf(path: string): string {
+  return `${path}.new`;
 }
 
 function checkFile(file: FileHandle, size: number, boot: bigint): void {

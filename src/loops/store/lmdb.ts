@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as Lmdb from 'lmdb';
@@ -13,10 +12,9 @@ import { fromWire, toWire, type WireError } from '../wire.js';
 import { Batches } from './batches.js';
 import type { DesiredState, LoopStore, Stored } from './contracts.js';
 import { Environment } from './environment.js';
-import { checkDatabase } from './lmdb-file.js';
+import { checkDatabase, markAsBegun, removeMark } from './lmdb-file.js';
 import { DamageError } from './lmdb-meta.js';
 import { isSealed, sealed, unsealed } from './records.js';
-import { Room } from './room.js';
 
 type StoredLetter = Omit<DeadLetter, 'error'> & { readonly error: WireError };
 
@@ -66,9 +64,10 @@ class LmdbStore implements LoopStore {
       await mkdir(this.directory, { recursive: true });
       // However it is called, it is locked once.
       this.#unlock = await lockDirectory(await realpath(this.directory));
-      isNew = !existsSync(path);
-      await checkDatabase(path);
+      isNew = (await checkDatabase(path)) === 'new';
+      if (isNew) await markAsBegun(path);
       this.#environment = await Environment.open(lmdb, this.directory);
+      await removeMark(path);
       this.#batches = this.#newBatches(this.#environment, onFailure);
       return this.#read();
     } catch (thrown) {
@@ -144,11 +143,11 @@ class LmdbStore implements LoopStore {
   }
 
   #newBatches(environment: Environment, onFailure: (failure: LoopStoreError | undefined) => void): Batches {
-    const room = new Room(this.directory);
+    const { room } = environment;
     return new Batches({
       commit: (writes) => environment.commit(writes),
       explain: async (cause) => new LoopStoreError(this.directory, await room.explain(cause), { cause }),
-      untilRetry: (signal) => room.untilMore(signal),
+      untilRetry: (signal) => room.untilRetry(signal),
       onFailure: (failure) => onFailure(failure as LoopStoreError | undefined),
     });
   }
