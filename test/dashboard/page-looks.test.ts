@@ -87,7 +87,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await page.keyboard.press('?');
       await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
       expect(await violationsIn(page)).toEqual([]);
-    });
+    }, 90_000);
   });
 
   it('is never wider than the screen', async () => {

@@ -151,36 +151,50 @@ interface Edit {
 /** The expression with JavaScript's numbers: whole numbers are written as doubles, but where CEL wants whole ones. */
 function rewritten(expression: string, ast: ASTNode): string {
   const edits: Edit[] = [];
-  collect(ast, edits);
+  collect(ast, { shape: shapeOf(expression, ast), edits });
   edits.sort((a, b) => b.start - a.start || b.end - a.end);
   return edits.reduce((text, { start, end, text: by }) => text.slice(0, start) + by + text.slice(end), expression);
 }
 
-function collect(node: ASTNode, edits: Edit[]): void {
+/** An expression that is being rewritten. */
+interface Rewriting {
+  /** The expression with blanks in the place of its texts: what looks like a parenthesis is one. */
+  readonly shape: string;
+  readonly edits: Edit[];
+}
+
+function shapeOf(expression: string, { op, args, start, end }: ASTNode): string {
+  if (op !== 'value') return operandsOf(args).reduce(shapeOf, expression);
+  return typeof args === 'string'
+    ? expression.slice(0, start) + ' '.repeat(end - start) + expression.slice(end)
+    : expression;
+}
+
+function collect(node: ASTNode, to: Rewriting): void {
   const { op, args, start, end } = node;
   if (op === 'value' && typeof args === 'bigint') {
     if (!Number.isSafeInteger(Number(args))) throw new Error(`integer overflow: ${args} has no exact number`);
-    edits.push({ start, end, text: `${args}.0` });
+    to.edits.push({ start, end, text: `${args}.0` });
   } else if (op === 'rcall' && macros.has(args[0])) {
-    if (args[2].slice(1).some(isCostly)) wrap(args[1], 'short', edits);
-    for (const part of [args[1], ...args[2].slice(1)]) collect(part, edits);
+    if (args[2].slice(1).some(isCostly)) wrap(args[1], 'short', to);
+    for (const part of [args[1], ...args[2].slice(1)]) collect(part, to);
   } else if (op === 'call' || op === 'rcall') {
-    if (counting.has(args[0])) wrap(node, 'double', edits);
-    if (op === 'rcall') collect(args[1], edits);
-    for (const argument of operandsOf(args.at(-1))) collectMacros(argument, edits);
+    if (counting.has(args[0])) wrap(node, 'double', to);
+    if (op === 'rcall') collect(args[1], to);
+    for (const argument of operandsOf(args.at(-1))) collectMacros(argument, to);
   } else if (op === '[]' || op === '[?]') {
-    collect(args[0] as ASTNode, edits);
-    collectMacros(args[1] as ASTNode, edits);
+    collect(args[0] as ASTNode, to);
+    collectMacros(args[1] as ASTNode, to);
   } else if (op === '/' || op === '%') {
-    wrap(args[1] as ASTNode, 'divisor', edits);
-    for (const operand of operandsOf(args)) collect(operand, edits);
-  } else for (const operand of operandsOf(args)) collect(operand, edits);
+    wrap(args[1] as ASTNode, 'divisor', to);
+    for (const operand of operandsOf(args)) collect(operand, to);
+  } else for (const operand of operandsOf(args)) collect(operand, to);
 }
 
 /** Arguments and indices keep CEL's whole numbers; macros in them are bounded like all. */
-function collectMacros(node: ASTNode, edits: Edit[]): void {
-  if (node.op === 'rcall' && macros.has(node.args[0])) collect(node, edits);
-  else for (const operand of operandsOf(node.args)) collectMacros(operand, edits);
+function collectMacros(node: ASTNode, to: Rewriting): void {
+  if (node.op === 'rcall' && macros.has(node.args[0])) collect(node, to);
+  else for (const operand of operandsOf(node.args)) collectMacros(operand, to);
 }
 
 /** Whether the time that a part takes may depend on the size of the data. */
@@ -188,8 +202,25 @@ function isCostly({ op, args }: ASTNode): boolean {
   return ['call', 'rcall', 'in', '+', 'list', 'map'].includes(op) || operandsOf(args).some(isCostly);
 }
 
-function wrap({ start, end }: ASTNode, name: string, edits: Edit[]): void {
+function wrap(node: ASTNode, name: string, { shape, edits }: Rewriting): void {
+  const { start, end } = wholeOf(node, shape);
   edits.push({ start, end: start, text: `${name}(` }, { start: end, end, text: ')' });
+}
+
+/** Where a part stands. Its own positions leave out a parenthesis around its first or last operand: `a) + (b`. */
+function wholeOf(
+  { start: first, end: last }: ASTNode,
+  shape: string,
+): { readonly start: number; readonly end: number } {
+  let [start, end, open, closed] = [first, last, 0, 0];
+  for (const character of shape.slice(first, last)) {
+    if (character === '(') open++;
+    else if (character === ')' && open > 0) open--;
+    else if (character === ')') closed++;
+  }
+  while (closed > 0) if (shape[--start] === '(') closed--;
+  while (open > 0) if (shape[end++] === ')') open--;
+  return { start, end };
 }
 
 function operandsOf(args: unknown): ASTNode[] {
