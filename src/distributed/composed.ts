@@ -16,17 +16,18 @@ import type {
 } from './contracts.js';
 
 /** The parts of an engine that can be given one by one, as they are called in an engine. */
-export interface Stores {
-  readonly queue: WorkQueue;
-  readonly contextStore: ContextStore;
-  readonly runInfoStore: RunInfoStore;
-  readonly metricsStore: MetricsStore;
-  readonly errorStore: ErrorStore;
-  readonly livenessStore: LivenessStore;
-  readonly workItemStateStore: WorkItemStateStore;
-  readonly checkpointStore: CheckpointStore;
-  readonly workflowStore: WorkflowStore;
-}
+export type Stores = Pick<
+  Engine,
+  | 'queue'
+  | 'contextStore'
+  | 'runInfoStore'
+  | 'metricsStore'
+  | 'errorStore'
+  | 'livenessStore'
+  | 'workItemStateStore'
+  | 'checkpointStore'
+  | 'workflowStore'
+>;
 
 /** An engine, some of whose stores are others': what is asked of those is asked there. Begins and commits stay the engine's. */
 export class ComposedEngine implements Engine, Stores {
