@@ -57,6 +57,17 @@ const trials: Readonly<Record<string, Trial>> = {
       ),
     input: 1,
   },
+  'a fallback that chooses an action in one turn of a loop, and none in the next': {
+    build: () =>
+      loose(
+        new Flow('f')
+          .node('ask', fails('no answer'), { fallback: 'guess' })
+          .node('guess', (_input, { visit }) => (visit === 1 ? withAction('again', 'bad') : 'good'))
+          .node('use', same)
+          .edge('ask', 'ask', { action: 'again' })
+          .edge('ask', 'use'),
+      ),
+  },
   'a transform that fails after another': {
     build: () =>
       loose(

@@ -36,7 +36,9 @@ export function stateFor(replica: Replica, { settings }: KnownWorkflow, item?: I
 export function copyAction({ position, actions }: Replica, state: WorkflowState, node: number): void {
   const nodeId = position.plan.idOf(node);
   const action = actions.get(nodeId);
-  if (action !== undefined) state.actions.set(nodeId, action);
+  // What it chose in an earlier turn of a loop counts no more.
+  if (action === undefined) state.actions.delete(nodeId);
+  else state.actions.set(nodeId, action);
 }
 
 function fillFor(item: Item, replica: Replica, state: WorkflowState): void {
