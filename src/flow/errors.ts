@@ -134,8 +134,8 @@ export class SerializationError extends TypeError {
 
 /** A run cannot be saved or resumed: it is unknown, is not of this blueprint, or its checkpoint is damaged. */
 export class CheckpointError extends Error {
-  override readonly name = 'CheckpointError';
-  readonly code = 'ERR_CHECKPOINT';
+  override readonly name: string = 'CheckpointError';
+  readonly code: string = 'ERR_CHECKPOINT';
 
   constructor(
     readonly runId: string,
@@ -143,6 +143,30 @@ export class CheckpointError extends Error {
     options?: ErrorOptions,
   ) {
     super(`run "${runId}" ${problem}`, options);
+  }
+}
+
+/** A run is held by somebody else: it is being carried out, here or in another program. */
+export class LockedError extends CheckpointError {
+  override readonly name = 'LockedError';
+  override readonly code = 'ERR_LOCKED';
+
+  /**
+   * @param holder - who holds the run; `undefined` where the hold of the caller is lost, and nobody has the run now
+   * @param since - when it was taken, in epoch milliseconds
+   */
+  constructor(
+    runId: string,
+    readonly holder?: string | undefined,
+    readonly since?: number | undefined,
+  ) {
+    super(
+      runId,
+      holder === undefined
+        ? 'is not held any more by who writes it; resume it to go on'
+        : `is held by ${holder}${since === undefined ? '' : ` since ${new Date(since).toISOString()}`}; ` +
+            'wait until it has ended there, or stop it there and resume it then',
+    );
   }
 }
 

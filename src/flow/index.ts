@@ -13,8 +13,9 @@ export {
 } from './blueprint.js';
 export { GraphBuilder } from './builder.js';
 export { FileCheckpointStore } from './checkpoint/file-store.js';
+export { MemoryCheckpointStore } from './checkpoint/memory-store.js';
 export { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
-export { type Checkpoint, type CheckpointStore, MemoryCheckpointStore } from './checkpoint/store.js';
+export type { Checkpoint, CheckpointStore, Claim } from './checkpoint/store.js';
 export type {
   ExecutionOptions,
   ExecutionServices,
@@ -32,6 +33,7 @@ export {
   CheckpointError,
   ExpressionError,
   type Fault,
+  LockedError,
   NodeError,
   SerializationError,
   UnknownActionError,

@@ -31,7 +31,7 @@ const shared = {
   concurrency: aConcurrency,
   failFast: aBoolean,
   maxVisits: aConcurrency,
-  checkpoint: anObjectWith('save', 'append', 'load', 'delete', 'list'),
+  checkpoint: anObjectWith('claim', 'save', 'append', 'load', 'delete', 'list'),
   params: aRecord,
   logger: aLogger,
 };

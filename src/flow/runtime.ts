@@ -132,13 +132,15 @@ export class FlowRuntime implements IExecutor {
     const read = readRunOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
     const state = this.#begin(linked, context, read);
-    if (read.checkpoint !== undefined) {
-      if ((await read.checkpoint.load(state.runId)) !== undefined) {
-        throw new CheckpointError(state.runId, 'is in the checkpoint store already: resume it, or delete it there');
+    return holding(state.runId, read.checkpoint, async (store, token) => {
+      if (store !== undefined) {
+        if ((await store.load(state.runId)) !== undefined) {
+          throw new CheckpointError(state.runId, 'is in the checkpoint store already: resume it, or delete it there');
+        }
+        state.journal = await Journal.open(state, this.#toolbox.serializer, { store, token, seq: 0 });
       }
-      state.journal = await Journal.open(state, read.checkpoint, this.#toolbox.serializer);
-    }
-    return this.#carryOut(linked, state, read, read.orchestrator ?? new RunToCompletionOrchestrator());
+      return this.#carryOut(linked, state, read, read.orchestrator ?? new RunToCompletionOrchestrator());
+    });
   }
 
   /**
@@ -157,14 +159,16 @@ export class FlowRuntime implements IExecutor {
   ): Promise<WorkflowResult<State>> {
     const read = readResumeOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
-    const saved = await this.#load(run, read.checkpoint);
-    const state = restoreState(linked.plan, saved, this.#toolbox.core.states.copy({}) as Context, nameOfRun(run));
-    state.events = checkEvents(read.events ?? {}, state);
-    this.#configure(state, linked, read);
-    if (read.checkpoint !== undefined) {
-      state.journal = await Journal.open(state, read.checkpoint, this.#toolbox.serializer);
-    }
-    return this.#carryOut(linked, state, read, new ResumptionOrchestrator(read.orchestrator));
+    return holding(idOfRun(run), read.checkpoint, async (store, token) => {
+      const { saved, seq } = await this.#load(run, store);
+      const state = restoreState(linked.plan, saved, this.#toolbox.core.states.copy({}) as Context, nameOfRun(run));
+      state.events = checkEvents(read.events ?? {}, state);
+      this.#configure(state, linked, read);
+      if (store !== undefined) {
+        state.journal = await Journal.open(state, this.#toolbox.serializer, { store, token, seq });
+      }
+      return this.#carryOut(linked, state, read, new ResumptionOrchestrator(read.orchestrator));
+    });
   }
 
   /** All that an orchestrator's `run` takes, for a flow at its start. For tests, debuggers, and orchestrators of one's own. */
@@ -222,24 +226,56 @@ export class FlowRuntime implements IExecutor {
     return result as WorkflowResult<State>;
   }
 
-  async #load(run: string | WorkflowResult, store: CheckpointStore | undefined): Promise<SavedChild> {
+  /** What is known of a run: what its store has of it, else what was given. */
+  async #load(run: string | WorkflowResult, store: CheckpointStore | undefined): Promise<Loaded> {
     const { serializer } = this.#toolbox;
     const read = (text: string) => serializer.deserialize(text);
-    if (typeof run !== 'string') {
-      const { snapshot } = Object(run) as Partial<WorkflowResult>;
-      if (typeof snapshot !== 'string') throw invalid('run', 'a result, its snapshot, or the id of a run', run);
-      return { run: readSnapshot(snapshot, read), entries: [] };
+    const checkpoint = await store?.load(idOfRun(run));
+    if (checkpoint === undefined) {
+      if (typeof run === 'string' && store !== undefined)
+        throw new CheckpointError(run, 'is not in the checkpoint store');
+      return { saved: { run: readSnapshot(snapshotOf(run), read), entries: [] }, seq: 0 };
     }
-    if (store === undefined) return { run: readSnapshot(run, read), entries: [] };
-    const checkpoint = await store.load(run);
-    if (checkpoint === undefined) throw new CheckpointError(run, 'is not in the checkpoint store');
+    const { snapshot, seq, entries } = checkpoint;
     try {
-      const entries = checkpoint.entries.map((entry) => read(entry) as Entry);
-      return { run: read(checkpoint.snapshot) as SavedRun, entries };
+      const saved = { run: read(snapshot) as SavedRun, entries: entries.map((entry) => read(entry) as Entry) };
+      return { saved, seq: seq + entries.length };
     } catch (cause) {
-      throw new CheckpointError(run, 'has a checkpoint that cannot be read', { cause });
+      throw new CheckpointError(idOfRun(run), 'has a checkpoint that cannot be read', { cause });
     }
   }
+}
+
+interface Loaded {
+  readonly saved: SavedChild;
+  /** The number of the last entry that the store has; 0 for a run that it does not know. */
+  readonly seq: number;
+}
+
+/** Does something while a run is held, if it is saved. */
+async function holding<Value>(
+  runId: string,
+  store: CheckpointStore | undefined,
+  work: (store: CheckpointStore | undefined, token: string) => Promise<Value>,
+): Promise<Value> {
+  if (store === undefined) return work(undefined, '');
+  const claim = await store.claim(runId);
+  try {
+    return await work(store, claim.token);
+  } finally {
+    await claim.release();
+  }
+}
+
+function idOfRun(run: string | WorkflowResult): string {
+  return typeof run === 'string' ? run : String(Object(run).runId);
+}
+
+function snapshotOf(run: string | WorkflowResult): string {
+  if (typeof run === 'string') return run;
+  const { snapshot } = Object(run) as Partial<WorkflowResult>;
+  if (typeof snapshot !== 'string') throw invalid('run', 'a result, its snapshot, or the id of a run', run);
+  return snapshot;
 }
 
 function nameOfRun(run: string | WorkflowResult): string {

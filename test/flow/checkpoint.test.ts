@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ValidationError } from 'orchestrator';
 import {
+  type Checkpoint,
   CheckpointError,
   type CheckpointStore,
   type Context,
@@ -38,6 +39,47 @@ async function onlyFile(): Promise<string> {
   return join(directory, String(name));
 }
 
+/** A store some of whose methods are others. */
+function over(store: CheckpointStore, methods: Partial<CheckpointStore>): CheckpointStore {
+  return {
+    claim: (...args) => store.claim(...args),
+    save: (...args) => store.save(...args),
+    append: (...args) => store.append(...args),
+    load: (id) => store.load(id),
+    delete: (...args) => store.delete(...args),
+    list: () => store.list(),
+    ...methods,
+  };
+}
+
+/** A store that numbers what is written: one entry is sent after another has failed or is there. */
+function numbering(store: CheckpointStore) {
+  const numbers = new Map<string, number>();
+  const next = (id: string) => (numbers.get(id) ?? 0) + 1;
+  return {
+    save: (id: string, text: string) => store.save(id, text, numbers.get(id) ?? 0),
+    append: (id: string, text: string) => {
+      const seq = next(id);
+      numbers.set(id, seq);
+      return store.append(id, seq, text).catch((error) => {
+        numbers.set(id, seq - 1);
+        throw error;
+      });
+    },
+    load: async (id: string) => {
+      const kept = await store.load(id);
+      if (kept === undefined) return undefined;
+      numbers.set(id, Math.max(numbers.get(id) ?? 0, kept.seq + kept.entries.length));
+      return { snapshot: kept.snapshot, entries: kept.entries };
+    },
+    delete: (id: string) => {
+      numbers.delete(id);
+      return store.delete(id);
+    },
+    list: () => store.list(),
+  };
+}
+
 const texts = {
   plain: 'text',
   empty: '',
@@ -53,9 +95,9 @@ const texts = {
   'of a megabyte': 'x'.repeat(2 ** 20),
 };
 
-describe.each<[string, () => CheckpointStore]>([
-  ['memory', () => new MemoryCheckpointStore()],
-  ['files', () => new FileCheckpointStore(join(directory, 'not', 'there', 'yet'))],
+describe.each<[string, () => ReturnType<typeof numbering>]>([
+  ['memory', () => numbering(new MemoryCheckpointStore())],
+  ['files', () => numbering(new FileCheckpointStore(join(directory, 'not', 'there', 'yet')))],
 ])('a checkpoint store in %s', (_kind, make) => {
   it('knows nothing of a run that was not saved', async () => {
     const store = make();
@@ -194,13 +236,14 @@ describe.each<[string, () => CheckpointStore]>([
 
 describe('a file checkpoint store', () => {
   it('finds what another one has left in its directory', async () => {
-    const first = new FileCheckpointStore(directory);
+    const first = numbering(new FileCheckpointStore(directory));
     await first.save('a/b', 'snapshot');
     await first.append('a/b', 'one');
-    const second = new FileCheckpointStore(directory);
+    const second = numbering(new FileCheckpointStore(directory));
     expect(await second.list()).toEqual(['a/b']);
+    await second.load('a/b');
     await second.append('a/b', 'two');
-    expect(await new FileCheckpointStore(directory).load('a/b')).toEqual({
+    expect(await numbering(new FileCheckpointStore(directory)).load('a/b')).toEqual({
       snapshot: 'snapshot',
       entries: ['one', 'two'],
     });
@@ -210,14 +253,14 @@ describe('a file checkpoint store', () => {
 
   it('writes nowhere but into its directory', async () => {
     const inner = join(directory, 'inner');
-    const store = new FileCheckpointStore(inner);
+    const store = numbering(new FileCheckpointStore(inner));
     for (const id of ['../out', '..', '/etc/x', 'a/../../b']) await store.save(id, 'snapshot');
     expect(await readdir(directory)).toEqual(['inner']);
     expect(await readdir(inner)).toHaveLength(4);
   });
 
   it('takes each run id that fits into a file name, and refuses those that do not by name', async () => {
-    const store = new FileCheckpointStore(directory);
+    const store = numbering(new FileCheckpointStore(directory));
     for (let length = 200; length < 300; length++) {
       const id = 'x'.repeat(length);
       const error = await store.save(id, 'snapshot').then(
@@ -236,7 +279,7 @@ describe('a file checkpoint store', () => {
   });
 
   it.each(['', 7, null, undefined, {}, 'a\ud800b'])('refuses the run id %j by name', async (id) => {
-    const store = new FileCheckpointStore(directory);
+    const store = numbering(new FileCheckpointStore(directory));
     for (const call of [
       () => store.save(id as string, 'x'),
       () => store.append(id as string, 'x'),
@@ -251,7 +294,7 @@ describe('a file checkpoint store', () => {
   });
 
   it('does not list files that are not its own', async () => {
-    const store = new FileCheckpointStore(directory);
+    const store = numbering(new FileCheckpointStore(directory));
     await store.save('mine', 'snapshot');
     for (const name of ['notes.txt', 'mine.checkpoint.1234', '.checkpoint', '%zz.checkpoint']) {
       await writeFile(join(directory, name), 'x');
@@ -260,13 +303,13 @@ describe('a file checkpoint store', () => {
   });
 
   it('leaves nothing beside its files', async () => {
-    const store = new FileCheckpointStore(directory);
+    const store = numbering(new FileCheckpointStore(directory));
     for (let index = 0; index < 5; index++) await store.save('run', `snapshot ${index}`);
     expect(await readdir(directory)).toEqual(['run.checkpoint']);
   });
 
   it('gives the entries before the one that was cut, wherever it was cut, and goes on from there', async () => {
-    const store = new FileCheckpointStore(directory);
+    const store = numbering(new FileCheckpointStore(directory));
     const entries = ['one', '☂ two\nlines ☂', '"three"', 'ü'.repeat(20)];
     await store.save('run', 'snapshot');
     const path = await onlyFile();
@@ -282,12 +325,12 @@ describe('a file checkpoint store', () => {
         0,
         ends.findLastIndex((end) => end <= length),
       );
-      const again = new FileCheckpointStore(directory);
+      const again = numbering(new FileCheckpointStore(directory));
       expect(await again.load('run')).toEqual({ snapshot: 'snapshot', entries: left });
       await again.append('run', 'next');
       expect(await again.load('run')).toEqual({ snapshot: 'snapshot', entries: [...left, 'next'] });
       await again.append('run', 'after');
-      expect(await new FileCheckpointStore(directory).load('run')).toEqual({
+      expect(await numbering(new FileCheckpointStore(directory)).load('run')).toEqual({
         snapshot: 'snapshot',
         entries: [...left, 'next', 'after'],
       });
@@ -295,23 +338,23 @@ describe('a file checkpoint store', () => {
   });
 
   it('knows nothing of a run whose first snapshot was cut', async () => {
-    const store = new FileCheckpointStore(directory);
+    const store = numbering(new FileCheckpointStore(directory));
     await store.save('run', 'snapshot');
     await truncate(await onlyFile(), 4);
-    expect(await new FileCheckpointStore(directory).load('run')).toBeUndefined();
+    expect(await numbering(new FileCheckpointStore(directory)).load('run')).toBeUndefined();
     await truncate(await onlyFile(), 0);
-    expect(await new FileCheckpointStore(directory).load('run')).toBeUndefined();
+    expect(await numbering(new FileCheckpointStore(directory)).load('run')).toBeUndefined();
   });
 
   it('says so where it cannot write', async () => {
     await writeFile(join(directory, 'file'), 'x');
-    const store = new FileCheckpointStore(join(directory, 'file'));
+    const store = numbering(new FileCheckpointStore(join(directory, 'file')));
     expect(await rejection(store.save('run', 'snapshot'))).toMatchObject({ code: expect.any(String) });
     expect(await rejection(store.append('run', 'entry'))).toMatchObject({ code: expect.any(String) });
   });
 
   it('goes on after a write that failed', async () => {
-    const store = new FileCheckpointStore(directory);
+    const store = numbering(new FileCheckpointStore(directory));
     await store.save('run', 'snapshot');
     await store.append('run', 'one');
     const path = await onlyFile();
@@ -376,10 +419,10 @@ const [directory, after, rounds, size] = process.argv.slice(2);
 const store = new FileCheckpointStore(directory);
 const entry = (number) => number + ':' + 'x'.repeat(Number(size)) + ':' + number;
 const round = () => new Promise((resolve) => setImmediate(resolve));
-await store.save('run', entry(0));
+await store.save('run', entry(0), 0);
 writeSync(1, 'saved 0\\n');
 for (let number = 1; ; number++) {
-  const writing = number % 4 === 0 ? store.save('run', entry(number)) : store.append('run', entry(number));
+  const writing = store.append('run', number, entry(number));
   if (number > Number(after)) {
     for (let left = Number(rounds); left > 0; left--) await round();
     process.kill(process.pid, 'SIGKILL');
@@ -411,7 +454,7 @@ describe('a program that is killed while it saves', () => {
       expect(numbers).toEqual(numbers.map((_, index) => first + index));
       expect([after, after + 1]).toContain(numbers.at(-1));
       const next = new FileCheckpointStore(place);
-      await next.append('run', 'next');
+      await next.append('run', Number(numbers.at(-1)) + 1, 'next');
       expect((await next.load('run'))?.entries).toEqual([...texts.slice(1), 'next']);
     });
   });
@@ -424,12 +467,12 @@ import { FileCheckpointStore } from 'orchestrator/flow';
 const [directory, what] = process.argv.slice(2);
 process.on('SIGXFSZ', () => {});
 const store = new FileCheckpointStore(directory);
-await store.save('run', 'snapshot');
+await store.save('run', 'snapshot', 0);
 writeSync(1, 'saved\\n');
 for (let number = 1; number < 100; number++) {
   const text = number + ':' + 'x'.repeat(what === 'entries' ? 1_000 : 1_000 * number) + ':' + number;
   try {
-    await (what === 'entries' ? store.append('run', text) : store.save('run', text));
+    await (what === 'entries' ? store.append('run', number, text) : store.save('run', text, 0));
     writeSync(1, text + '\\n');
   } catch (error) {
     writeSync(1, error.code + '\\n');
@@ -443,7 +486,7 @@ describe.skipIf(process.platform === 'win32')('a disk that is full', () => {
     const place = join(directory, 'full');
     const { lines, errors } = await inChild(filler, [place, 'entries'], 'ulimit -f 10');
     expect(errors).toBe('');
-    const store = new FileCheckpointStore(place);
+    const store = numbering(new FileCheckpointStore(place));
     expect(await store.load('run')).toEqual({ snapshot: 'snapshot', entries: lines.slice(1, -1) });
     expect(lines.at(-1)).toBe('EFBIG');
     await store.append('run', 'next');
@@ -455,7 +498,7 @@ describe.skipIf(process.platform === 'win32')('a disk that is full', () => {
     const { lines, errors } = await inChild(filler, [place, 'snapshots'], 'ulimit -f 10');
     expect(errors).toBe('');
     const checkpoint = await new FileCheckpointStore(place).load('run');
-    expect(checkpoint).toEqual({ snapshot: lines.at(-2), entries: [] });
+    expect(checkpoint).toEqual({ snapshot: lines.at(-2), seq: 0, entries: [] });
     expect(lines.at(-1)).toBe('EFBIG');
   });
 });
@@ -797,7 +840,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
   ])('is refused where its snapshot is %s', async (_, snapshot) => {
     const checkpoint = make();
     const { flow, calls } = flaky();
-    await checkpoint.save('run-1', snapshot);
+    await checkpoint.save('run-1', snapshot, 0);
     const error = await rejection(flow.resume('run-1', { checkpoint }));
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error).toMatchObject({ runId: 'run-1' });
@@ -815,7 +858,8 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     const { flow, calls } = flaky();
     await flow.run({}, { runId: 'run-1', checkpoint });
     const count = calls.length;
-    await checkpoint.append('run-1', entry);
+    const { seq, entries } = (await checkpoint.load('run-1')) as Checkpoint;
+    await checkpoint.append('run-1', seq + entries.length + 1, entry);
     const error = await rejection(flow.resume('run-1', { checkpoint }));
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error).toMatchObject({ runId: 'run-1' });
@@ -831,10 +875,10 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
         .node('b', () => 1)
         .edge('a', 'b');
       await flow.run({}, { runId: 'run', checkpoint });
-      const { snapshot } = (await checkpoint.load('run')) as { snapshot: string };
+      const { snapshot, seq, entries } = (await checkpoint.load('run')) as Checkpoint;
       for (const wrong of [null, 7, 'x', undefined]) {
         const saved = { ...(serializer.deserialize(snapshot) as object), [field]: wrong };
-        await checkpoint.save('run', serializer.serialize(saved));
+        await checkpoint.save('run', serializer.serialize(saved), seq + entries.length);
         expect(await rejection(flow.resume('run', { checkpoint }))).toBeInstanceOf(CheckpointError);
       }
     },
@@ -912,16 +956,12 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
   it('keeps what a store that fails has not saved out of the run', async () => {
     const store = make();
     const calls: string[] = [];
-    const checkpoint: CheckpointStore = {
-      save: (id, text) => store.save(id, text),
-      append: async (id, text) => {
+    const checkpoint = over(store, {
+      append: async (...args) => {
         if (calls.includes('b')) throw new Error('disk full');
-        return store.append(id, text);
+        return store.append(...args);
       },
-      load: (id) => store.load(id),
-      delete: (id) => store.delete(id),
-      list: () => store.list(),
-    };
+    });
     const node = (id: string) => () => calls.push(id);
     const flow = new Flow('full').node('a', node('a')).node('b', node('b')).node('c', node('c'));
     const chain = flow.edge('a', 'b').edge('b', 'c');
@@ -979,16 +1019,12 @@ describe('a run with very many entries', () => {
   it('has at each moment what it was told was saved', async () => {
     const store = new MemoryCheckpointStore();
     const saved: string[] = [];
-    const checkpoint: CheckpointStore = {
-      save: (id, text) => store.save(id, text),
-      append: async (id, text) => {
-        await store.append(id, text);
-        saved.push(text);
+    const checkpoint = over(store, {
+      append: async (...args) => {
+        await store.append(...args);
+        saved.push(args[2]);
       },
-      load: (id) => store.load(id),
-      delete: (id) => store.delete(id),
-      list: () => store.list(),
-    };
+    });
     const { flow } = looping(300, 3);
     await flow.run({}, { runId: 'run', checkpoint });
     const kept = await store.load('run');

@@ -1,4 +1,4 @@
-import { type Checkpoint, MemoryCheckpointStore } from '../../flow/index.js';
+import { type Checkpoint, type Claim, MemoryCheckpointStore } from '../../flow/index.js';
 import type { CheckpointStore, Engine, JournalTail } from '../contracts.js';
 import type { StoredRun } from './stored-run.js';
 
@@ -32,20 +32,24 @@ export class MemoryCheckpoints implements CheckpointStore {
     run.snapshot = { text, seq };
   }
 
-  save(runId: string, snapshot: string): Promise<void> {
-    return this.#inProcess.save(runId, snapshot);
+  claim(runId: string, holder?: string): Promise<Claim> {
+    return this.#inProcess.claim(runId, holder);
   }
 
-  append(runId: string, entry: string): Promise<void> {
-    return this.#inProcess.append(runId, entry);
+  save(runId: string, snapshot: string, seq: number, token?: string): Promise<void> {
+    return this.#inProcess.save(runId, snapshot, seq, token);
+  }
+
+  append(runId: string, seq: number, entry: string, token?: string): Promise<void> {
+    return this.#inProcess.append(runId, seq, entry, token);
   }
 
   load(runId: string): Promise<Checkpoint | undefined> {
     return this.#inProcess.load(runId);
   }
 
-  delete(runId: string): Promise<void> {
-    return this.#inProcess.delete(runId);
+  delete(runId: string, token?: string): Promise<void> {
+    return this.#inProcess.delete(runId, token);
   }
 
   list(): Promise<string[]> {

@@ -1,4 +1,7 @@
-import { type Checkpoint, CheckpointError } from '../../flow/index.js';
+import { Holds } from '../../flow/checkpoint/holds.js';
+import { checkSnapshot, isNewEntry, refusals } from '../../flow/checkpoint/refusals.js';
+import type { Checkpoint, Claim } from '../../flow/index.js';
+import { checkpointOf, numbered, numbersOf } from '../checkpoint-texts.js';
 import type { CheckpointStore, Engine, JournalTail } from '../contracts.js';
 import { isFinished } from '../run-info.js';
 import { entriesFrom, recordFrom } from './records.js';
@@ -8,6 +11,9 @@ import { Script } from './scripts.js';
 const scripts = { read: new Script('read'), compact: new Script('compact') };
 
 export class RedisCheckpoints implements CheckpointStore {
+  readonly #holds = new Holds();
+  readonly #appending = new Map<string, Promise<void>>();
+
   constructor(
     readonly engine: Engine,
     private readonly core: RedisCore,
@@ -42,21 +48,26 @@ export class RedisCheckpoints implements CheckpointStore {
     await scripts.compact.run(await this.core.connection(), of, [snapshot, seq]);
   }
 
-  async save(runId: string, snapshot: string): Promise<void> {
-    const connection = await this.core.connection();
-    const { keys } = this.core;
-    await connection.sadd(keys.checkpoints, runId);
-    const both = connection.multi().set(keys.checkpoint(runId), snapshot).del(keys.checkpointEntries(runId));
-    await both.exec();
+  async claim(runId: string, holder?: string): Promise<Claim> {
+    return this.#holds.claim(runId, holder);
   }
 
-  async append(runId: string, entry: string): Promise<void> {
+  async save(runId: string, snapshot: string, seq: number, token?: string): Promise<void> {
+    this.#holds.check(runId, token);
     const connection = await this.core.connection();
     const { keys } = this.core;
-    if ((await connection.exists(keys.checkpoint(runId))) === 0) {
-      throw new CheckpointError(runId, 'has no checkpoint to add to');
-    }
-    await connection.rpush(keys.checkpointEntries(runId), entry);
+    const kept = await this.load(runId);
+    if (kept !== undefined) checkSnapshot(runId, numbersOf(kept), seq);
+    await connection.sadd(keys.checkpoints, runId);
+    await connection.set(keys.checkpoint(runId), numbered(seq, snapshot));
+  }
+
+  async append(runId: string, seq: number, entry: string, token?: string): Promise<void> {
+    this.#holds.check(runId, token);
+    const before = this.#appending.get(runId) ?? Promise.resolve();
+    const appending = before.catch(() => undefined).then(() => this.#append(runId, seq, entry));
+    this.#appending.set(runId, appending);
+    return appending;
   }
 
   async load(runId: string): Promise<Checkpoint | undefined> {
@@ -64,10 +75,11 @@ export class RedisCheckpoints implements CheckpointStore {
     const { keys } = this.core;
     const both = connection.multi().get(keys.checkpoint(runId)).lrange(keys.checkpointEntries(runId), 0, -1);
     const [snapshot, entries] = ((await both.exec()) ?? []).map(([, value]) => value);
-    return typeof snapshot === 'string' ? { snapshot, entries: entries as string[] } : undefined;
+    return typeof snapshot === 'string' ? checkpointOf(snapshot, entries as string[]) : undefined;
   }
 
-  async delete(runId: string): Promise<void> {
+  async delete(runId: string, token?: string): Promise<void> {
+    this.#holds.check(runId, token);
     const connection = await this.core.connection();
     const { keys } = this.core;
     await connection.unlink(keys.checkpoint(runId), keys.checkpointEntries(runId));
@@ -76,5 +88,14 @@ export class RedisCheckpoints implements CheckpointStore {
 
   async list(): Promise<string[]> {
     return (await this.core.connection()).smembers(this.core.keys.checkpoints);
+  }
+
+  async #append(runId: string, seq: number, entry: string): Promise<void> {
+    const connection = await this.core.connection();
+    const kept = await this.load(runId);
+    if (kept === undefined) throw refusals.unknown(runId);
+    const textOf = (number: number) => kept.entries[number - kept.seq - 1];
+    if (!isNewEntry(runId, numbersOf(kept), [seq, entry], textOf)) return;
+    await connection.rpush(this.core.keys.checkpointEntries(runId), numbered(seq, entry));
   }
 }

@@ -1,10 +1,14 @@
-import { type Checkpoint, CheckpointError } from '../../flow/index.js';
+import { Holds } from '../../flow/checkpoint/holds.js';
+import { checkSnapshot, isNewEntry, refusals } from '../../flow/checkpoint/refusals.js';
+import type { Checkpoint, Claim } from '../../flow/index.js';
+import { checkpointOf, numbered, numbersOf } from '../checkpoint-texts.js';
 import type { CheckpointStore, Engine, JournalTail } from '../contracts.js';
 import type { SqlCore } from './sql-core.js';
 
 export class SqlCheckpoints implements CheckpointStore {
-  /** The last entry that is being added, of each run. */
-  readonly #appending = new Map<string, Promise<void>>();
+  readonly #holds = new Holds();
+  /** The last write that is under way, of each run. */
+  readonly #writing = new Map<string, Promise<void>>();
 
   constructor(
     readonly engine: Engine,
@@ -20,36 +24,55 @@ export class SqlCheckpoints implements CheckpointStore {
     await this.core.query('compact', [runId, snapshot, seq]);
   }
 
-  async save(runId: string, snapshot: string): Promise<void> {
-    await this.core.query('save-checkpoint', [runId, snapshot]);
+  async claim(runId: string, holder?: string): Promise<Claim> {
+    return this.#holds.claim(runId, holder);
   }
 
-  /** Statements go over several connections: an entry waits for those before it. */
-  async append(runId: string, entry: string): Promise<void> {
-    const before = this.#appending.get(runId);
-    const appending = (before?.catch(() => undefined) ?? Promise.resolve()).then(() => this.#append(runId, entry));
-    this.#appending.set(runId, appending);
-    try {
-      await appending;
-    } finally {
-      if (this.#appending.get(runId) === appending) this.#appending.delete(runId);
-    }
+  async save(runId: string, snapshot: string, seq: number, token?: string): Promise<void> {
+    this.#holds.check(runId, token);
+    return this.#inTurn(runId, async () => {
+      const kept = await this.load(runId);
+      if (kept !== undefined) checkSnapshot(runId, numbersOf(kept), seq);
+      await this.core.query('save-checkpoint', [runId, numbered(seq, snapshot)]);
+    });
   }
+
+  async append(runId: string, seq: number, entry: string, token?: string): Promise<void> {
+    this.#holds.check(runId, token);
+    return this.#inTurn(runId, async () => {
+      const kept = await this.load(runId);
+      if (kept === undefined) throw refusals.unknown(runId);
+      const textOf = (number: number) => kept.entries[number - kept.seq - 1];
+      if (!isNewEntry(runId, numbersOf(kept), [seq, entry], textOf)) return;
+      await this.core.query('append-checkpoint', [runId, numbered(seq, entry)]);
+    });
+  }
+
   async load(runId: string): Promise<Checkpoint | undefined> {
     const [row] = await this.core.query('load-checkpoint', [runId]);
-    return row && { snapshot: row.snapshot as string, entries: row.entries as string[] };
+    return row && checkpointOf(row.snapshot as string, row.entries as string[]);
   }
 
-  async delete(runId: string): Promise<void> {
-    await this.core.query('delete-checkpoint', [runId]);
+  async delete(runId: string, token?: string): Promise<void> {
+    this.#holds.check(runId, token);
+    return this.#inTurn(runId, async () => {
+      await this.core.query('delete-checkpoint', [runId]);
+    });
   }
 
   async list(): Promise<string[]> {
     return (await this.core.query('list-checkpoints')).map(({ id }) => id as string);
   }
 
-  async #append(runId: string, entry: string): Promise<void> {
-    const rows = await this.core.query('append-checkpoint', [runId, entry]);
-    if (rows.length === 0) throw new CheckpointError(runId, 'has no checkpoint to add to');
+  /** Statements go over several connections: a write waits for those before it. */
+  async #inTurn(runId: string, write: () => Promise<void>): Promise<void> {
+    const before = this.#writing.get(runId);
+    const writing = (before?.catch(() => undefined) ?? Promise.resolve()).then(write);
+    this.#writing.set(runId, writing);
+    try {
+      await writing;
+    } finally {
+      if (this.#writing.get(runId) === writing) this.#writing.delete(runId);
+    }
   }
 }

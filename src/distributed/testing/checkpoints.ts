@@ -128,32 +128,32 @@ function testInProcess(suite: Suite): void {
   suite.it('keeps a snapshot and the entries since, in order', async () => {
     const { engine, other } = suite;
     const runId = newId();
-    await engine.checkpointStore.save(runId, 'one');
-    await engine.checkpointStore.append(runId, 'a');
-    await engine.checkpointStore.append(runId, 'b');
-    assert.deepEqual(await other.checkpointStore.load(runId), { snapshot: 'one', entries: ['a', 'b'] });
-    await other.checkpointStore.save(runId, 'two');
-    assert.deepEqual(await engine.checkpointStore.load(runId), { snapshot: 'two', entries: [] });
+    await engine.checkpointStore.save(runId, 'one', 0);
+    await engine.checkpointStore.append(runId, 1, 'a');
+    await engine.checkpointStore.append(runId, 2, 'b');
+    assert.deepEqual(await other.checkpointStore.load(runId), { snapshot: 'one', seq: 0, entries: ['a', 'b'] });
+    await other.checkpointStore.save(runId, 'two', 2);
+    assert.deepEqual(await engine.checkpointStore.load(runId), { snapshot: 'two', seq: 2, entries: [] });
     const texts = Array.from({ length: 50 }, (_, n) => `${n}`);
-    await Promise.all(texts.map((text) => engine.checkpointStore.append(runId, text)));
+    await Promise.all(texts.map((text, n) => engine.checkpointStore.append(runId, n + 3, text)));
     assert.deepEqual((await other.checkpointStore.load(runId))?.entries, texts);
   });
 
   suite.it('refuses entries for a run that has no checkpoint', async () => {
     const { checkpointStore } = suite.engine;
     const runId = newId();
-    await assert.rejects(checkpointStore.append(runId, 'entry'), { name: 'CheckpointError' });
+    await assert.rejects(checkpointStore.append(runId, 1, 'entry'), { name: 'CheckpointError' });
     assert.equal(await checkpointStore.load(runId), undefined);
-    await checkpointStore.save(runId, 'one');
+    await checkpointStore.save(runId, 'one', 0);
     await checkpointStore.delete(runId);
-    await assert.rejects(checkpointStore.append(runId, 'entry'), { name: 'CheckpointError' });
+    await assert.rejects(checkpointStore.append(runId, 1, 'entry'), { name: 'CheckpointError' });
   });
 
   suite.it('lists and forgets runs, and none of the fleet', async () => {
     const { engine, other } = suite;
     const ofFleet = await begun(engine);
     const ids = [newId(), newId(), newId()];
-    for (const runId of ids) await engine.checkpointStore.save(runId, 'saved');
+    for (const runId of ids) await engine.checkpointStore.save(runId, 'saved', 0);
     await engine.checkpointStore.delete(ids[1] as string);
     await engine.checkpointStore.delete(newId());
     const listed = await other.checkpointStore.list();
@@ -168,9 +168,9 @@ function testInProcess(suite: Suite): void {
     const unique = newId('');
     for (const text of oddTexts) {
       const runId = `${text}${unique}`;
-      await checkpointStore.save(runId, text);
-      await checkpointStore.append(runId, text);
-      assert.deepEqual(await suite.other.checkpointStore.load(runId), { snapshot: text, entries: [text] });
+      await checkpointStore.save(runId, text, 0);
+      await checkpointStore.append(runId, 1, text);
+      assert.deepEqual(await suite.other.checkpointStore.load(runId), { snapshot: text, seq: 0, entries: [text] });
       assert.ok((await checkpointStore.list()).includes(runId));
       await checkpointStore.delete(runId);
     }

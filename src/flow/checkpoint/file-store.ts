@@ -2,7 +2,9 @@ import { constants } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { aName, invalid } from '../../validate.js';
-import type { Checkpoint, CheckpointStore } from './store.js';
+import { Holds } from './holds.js';
+import { aSeq, checkSnapshot, isNewEntry, refusals } from './refusals.js';
+import type { Checkpoint, CheckpointStore, Claim } from './store.js';
 
 const extension = '.checkpoint';
 
@@ -23,28 +25,37 @@ const longestName = 255;
  */
 export class FileCheckpointStore implements CheckpointStore {
   readonly #logs = new Map<string, Log>();
+  readonly #holds = new Holds();
 
   /** @param directory - where the files are; it is made where it is not there */
   constructor(private readonly directory: string) {
     aName(directory, 'directory');
   }
 
-  async save(runId: string, snapshot: string): Promise<void> {
-    await this.#log(runId).replace(asLine(snapshot));
+  async claim(runId: string, holder?: string): Promise<Claim> {
+    return this.#holds.claim(aName(runId, 'runId'), holder);
   }
 
-  async append(runId: string, entry: string): Promise<void> {
-    await this.#log(runId).append(asLine(entry));
+  async save(runId: string, snapshot: string, seq: number, token?: string): Promise<void> {
+    const log = this.#log(runId);
+    this.#holds.check(runId, token);
+    await log.save(runId, snapshot, aSeq(seq, 'seq'));
+  }
+
+  async append(runId: string, seq: number, entry: string, token?: string): Promise<void> {
+    const log = this.#log(runId);
+    this.#holds.check(runId, token);
+    await log.append(runId, aSeq(seq, 'seq'), entry);
   }
 
   async load(runId: string): Promise<Checkpoint | undefined> {
-    const text = wholeLines(await readIfThere(this.#path(runId)));
-    const [snapshot, ...entries] = text.split('\n').slice(0, -1).map(fromLine);
-    return snapshot === undefined ? undefined : { snapshot, entries };
+    return readCheckpoint(await readIfThere(this.#path(runId)));
   }
 
-  async delete(runId: string): Promise<void> {
-    await this.#log(runId).remove();
+  async delete(runId: string, token?: string): Promise<void> {
+    const log = this.#log(runId);
+    this.#holds.check(runId, token);
+    await log.remove();
     this.#logs.delete(runId);
   }
 
@@ -80,36 +91,33 @@ export class FileCheckpointStore implements CheckpointStore {
 
 /** One file, to which one thing is done at a time. */
 class Log {
-  /** Lines that wait to be written together. What is called after something else does not join those before it. */
-  #batch: { readonly lines: string[]; readonly written: Promise<void> } | undefined = undefined;
   #busy: Promise<unknown> = Promise.resolve();
-  /** Whether the file is known to end with a whole line. */
-  #isWhole = false;
 
   constructor(private readonly path: string) {}
 
-  replace(line: string): Promise<void> {
+  save(runId: string, snapshot: string, seq: number): Promise<void> {
     return this.#exclusively(async () => {
       await mkdir(dirname(this.path), { recursive: true });
-      await writeAndSync(this.path + beside, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, line);
+      const kept = readCheckpoint(await readIfThere(this.path));
+      if (kept !== undefined) checkSnapshot(runId, numbersOf(kept), seq);
+      const lines = [`${seq} ${snapshot}`, ...(kept?.entries.slice(seq - kept.seq) ?? [])].map(asLine);
+      await writeAndSync(
+        this.path + beside,
+        constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC,
+        lines.join(''),
+      );
       await rename(this.path + beside, this.path);
       await syncDirectory(dirname(this.path));
-      this.#isWhole = true;
     });
   }
 
-  /** Adds a line; lines that wait for the same sync are written together. */
-  append(line: string): Promise<void> {
-    if (this.#batch === undefined) {
-      const lines: string[] = [];
-      const written = this.#exclusively(() => {
-        if (this.#batch?.lines === lines) this.#batch = undefined;
-        return this.#write(lines.join(''));
-      });
-      this.#batch = { lines, written };
-    }
-    this.#batch.lines.push(line);
-    return this.#batch.written;
+  append(runId: string, seq: number, entry: string): Promise<void> {
+    return this.#exclusively(async () => {
+      const kept = readCheckpoint(await readIfThere(this.path));
+      if (kept === undefined) throw refusals.unknown(runId);
+      const textOf = (number: number) => kept.entries[number - kept.seq - 1];
+      if (isNewEntry(runId, numbersOf(kept), [seq, entry], textOf)) await this.#write(asLine(entry));
+    });
   }
 
   remove(): Promise<void> {
@@ -117,18 +125,26 @@ class Log {
   }
 
   #exclusively(work: () => Promise<void>): Promise<void> {
-    this.#batch = undefined;
     const done = this.#busy.then(work);
     this.#busy = done.catch(() => undefined);
     return done;
   }
 
   async #write(lines: string): Promise<void> {
-    if (!this.#isWhole) await truncate(this.path, Buffer.byteLength(wholeLines(await readFile(this.path, 'utf8'))));
-    this.#isWhole = false;
+    await truncate(this.path, Buffer.byteLength(wholeLines(await readFile(this.path, 'utf8'))));
     await writeAndSync(this.path, constants.O_WRONLY | constants.O_APPEND, lines);
-    this.#isWhole = true;
   }
+}
+
+function readCheckpoint(text: string): Checkpoint | undefined {
+  const [first, ...entries] = wholeLines(text).split('\n').slice(0, -1).map(fromLine);
+  if (first === undefined) return undefined;
+  const [, seq = '0', snapshot = ''] = /^(?:(\d+) )?(.*)$/s.exec(first) ?? [];
+  return { snapshot, seq: Number(seq), entries };
+}
+
+function numbersOf({ seq, entries }: Checkpoint) {
+  return { seq, last: seq + entries.length };
 }
 
 /** All of a text, or an error: a handle's `writeFile` goes on where a write was cut short. */

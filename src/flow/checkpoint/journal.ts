@@ -1,10 +1,7 @@
 import type { StateJournal, WorkflowState } from '../state.js';
+import { Log, type LogTarget } from './log.js';
 import type { Serializer } from './serializer.js';
-import type { CheckpointStore, Entry, Happening } from './store.js';
-
-/** How many entries follow a snapshot before the next, at least; and how many for each node of the flow. */
-const leastEntries = 1_000;
-const entriesForEachNode = 4;
+import type { Entry, Happening } from './store.js';
 
 /**
  * Writes down what happens in a run, before it counts: once a node's entry is saved, nothing repeats that node.
@@ -24,8 +21,8 @@ export class Journal implements StateJournal {
   }
 
   /** Saves a run from now on. */
-  static async open(state: WorkflowState, store: CheckpointStore, serializer: Serializer): Promise<Journal> {
-    const log = new Log(state, store, serializer);
+  static async open(state: WorkflowState, serializer: Serializer, target: LogTarget): Promise<Journal> {
+    const log = new Log(state, serializer, target);
     await log.save();
     return new Journal(state, serializer, (entry, apply) => log.append(serializer.serialize(entry), apply));
   }
@@ -64,47 +61,5 @@ export class Journal implements StateJournal {
     const removed = [...this.#saved.keys()].filter((key) => !Object.hasOwn(context, key));
     for (const key of removed) this.#saved.delete(key);
     return { ...(any ? { changed } : {}), ...(removed.length > 0 ? { removed } : {}) };
-  }
-}
-
-/** The checkpoint of a run, as it grows. */
-class Log {
-  readonly #most: number;
-  /** Entries that are being written, and do not hold yet: a snapshot does not have them. */
-  readonly #pending = new Set<{ readonly text: string }>();
-  #entries = 0;
-
-  constructor(
-    private readonly state: WorkflowState,
-    private readonly store: CheckpointStore,
-    private readonly serializer: Serializer,
-  ) {
-    this.#most = Math.max(leastEntries, entriesForEachNode * (state.position?.plan.nodeCount ?? 0));
-  }
-
-  save(): Promise<void> {
-    return this.store.save(this.state.runId, this.serializer.serialize(this.state.save()));
-  }
-
-  async append(text: string, apply: () => void): Promise<void> {
-    const entry = { text };
-    this.#pending.add(entry);
-    try {
-      await this.#write(text);
-      // In one step: at no time does an entry neither hold nor wait to.
-      apply();
-    } finally {
-      this.#pending.delete(entry);
-    }
-  }
-
-  /** The snapshot replaces all that was written before, so what does not hold yet is written again behind it. */
-  async #write(text: string): Promise<void> {
-    const { runId } = this.state;
-    if (++this.#entries <= this.#most) return this.store.append(runId, text);
-    this.#entries = this.#pending.size;
-    const writes = [this.save()];
-    for (const { text: pending } of this.#pending) writes.push(this.store.append(runId, pending));
-    await Promise.all(writes);
   }
 }

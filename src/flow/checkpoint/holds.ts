@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { LockedError } from '../errors.js';
+import type { Claim } from './store.js';
+
+/** Who holds a run, if nobody says otherwise. */
+export function thisProgram(): string {
+  return `process ${process.pid} on ${hostname()}`;
+}
+
+/** Who holds which run, within one program. */
+export class Holds {
+  readonly #holds = new Map<string, { readonly token: string; readonly holder: string; readonly since: number }>();
+
+  /** @throws {LockedError} where the run is held */
+  claim(runId: string, holder = thisProgram()): Claim {
+    const held = this.#holds.get(runId);
+    if (held !== undefined) throw new LockedError(runId, held.holder, held.since);
+    const token = randomUUID();
+    this.#holds.set(runId, { token, holder, since: Date.now() });
+    return {
+      token,
+      release: async () => {
+        if (this.#holds.get(runId)?.token === token) this.#holds.delete(runId);
+      },
+    };
+  }
+
+  /** @throws {LockedError} where the run is held with another token, and where a token is not that of a hold any more */
+  check(runId: string, token: string | undefined): void {
+    const held = this.#holds.get(runId);
+    if (held?.token !== token) throw new LockedError(runId, held?.holder, held?.since);
+  }
+}

@@ -1,0 +1,75 @@
+import { aValue } from '../../validate.js';
+import { CheckpointError } from '../errors.js';
+
+/** Reads the number of an entry. */
+export const aSeq = aValue<number>(
+  'a whole number of at least 0',
+  (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+);
+
+/** Reads the text of a snapshot or an entry. */
+export const aText = aValue<string>('a string', (value) => typeof value === 'string');
+
+/** The refusals that all stores have in common, in one wording. */
+export const refusals = {
+  /** An entry was given for a run that has no snapshot. */
+  unknown: (runId: string): CheckpointError =>
+    new CheckpointError(runId, 'has no checkpoint to add to; save a snapshot first'),
+  /** An entry leaves a gap. */
+  gap: (runId: string, seq: number, last: number): CheckpointError =>
+    new CheckpointError(
+      runId,
+      `has entries up to ${last}, so entry ${seq} would leave a gap; append entry ${last + 1}`,
+    ),
+  /** The number of an entry is there with another text, or in the snapshot. */
+  taken: (runId: string, seq: number, last: number): CheckpointError =>
+    new CheckpointError(
+      runId,
+      `has entry ${seq} already, and up to ${last}; somebody else has written it: load it again and go on from there`,
+    ),
+  /** A snapshot has entries that the run does not have. */
+  ahead: (runId: string, seq: number, last: number): CheckpointError =>
+    new CheckpointError(
+      runId,
+      `has entries up to ${last}, so it has no snapshot of ${seq} yet; append these entries first`,
+    ),
+  /** A snapshot is older than the last one. */
+  behind: (runId: string, seq: number, kept: number): CheckpointError =>
+    new CheckpointError(
+      runId,
+      `has a snapshot of entry ${kept} already, which a snapshot of ${seq} would undo; load it again and go on from there`,
+    ),
+};
+
+/** What a store has of a run, as far as a new number is concerned. */
+export interface Kept {
+  /** The number of the snapshot. */
+  readonly seq: number;
+  /** The number of the last entry, or of the snapshot. */
+  readonly last: number;
+}
+
+/**
+ * Checks the number of an entry.
+ *
+ * @param textOf - the text of an entry that is behind the snapshot
+ * @returns whether the entry is new; one that is not was sent twice
+ * @throws {CheckpointError} for a number that is taken, or leaves a gap
+ */
+export function isNewEntry(
+  runId: string,
+  { seq: kept, last }: Kept,
+  [seq, text]: readonly [seq: number, text: string],
+  textOf: (seq: number) => string | undefined,
+): boolean {
+  if (seq === last + 1) return true;
+  if (seq > last) throw refusals.gap(runId, seq, last);
+  if (seq <= kept || textOf(seq) !== text) throw refusals.taken(runId, seq, last);
+  return false;
+}
+
+/** Checks the number of a snapshot. @throws {CheckpointError} for one that is behind the last snapshot, or ahead of the entries */
+export function checkSnapshot(runId: string, { seq: kept, last }: Kept, seq: number): void {
+  if (seq < kept) throw refusals.behind(runId, seq, kept);
+  if (seq > last) throw refusals.ahead(runId, seq, last);
+}
