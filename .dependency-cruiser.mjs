@@ -45,10 +45,10 @@ export default {
     {
       name: 'tools-use-public-interfaces',
       comment:
-        'What they lack is added there. How options are read, peers are loaded, loggers are called and the version is told is common to all.',
+        'What they lack is added there. How options are read, peers are loaded, loggers are called, texts are cut and the version is told is common to all.',
       severity: 'error',
       from: { path: `^src/(${tools})/` },
-      to: { path: '^src/', pathNot: ['^src/$1/', '/index.ts$', '^src/(validate|peers|logger|version).ts$'] },
+      to: { path: '^src/', pathNot: ['^src/$1/', '/index.ts$', '^src/(validate|peers|logger|text|version).ts$'] },
     },
     {
       name: 'tools-do-not-know-each-other',

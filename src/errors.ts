@@ -1,5 +1,6 @@
 import { AbortError as AbortErrorOfRetry } from 'p-retry';
 import { asJson, asLines, type Failure, type Holder, hide, named } from './failures.js';
+import { cut } from './text.js';
 
 /** Thrown by an action to stop retrying at once. The failure that comes out is its `originalError`. */
 export interface AbortError extends Error {
@@ -73,7 +74,7 @@ function* failuresOf(errors: readonly unknown[], results: unknown): Generator<Fa
   for (const key of Object.keys(Object(results))) {
     const settled = (results as Readonly<Record<string, PromiseSettledResult<unknown> | undefined>>)[key];
     if (settled?.status !== 'rejected') continue;
-    yield { label: isList ? `item ${key}` : JSON.stringify(key.slice(0, 100)), reason: errors[index++] };
+    yield { label: isList ? `item ${key}` : JSON.stringify(cut(key, 100)), reason: errors[index++] };
   }
   for (; index < errors.length; index++) yield { label: `failure ${index + 1}`, reason: errors[index] };
 }

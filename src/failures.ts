@@ -3,6 +3,8 @@
  * terminal. Each says which item failed and why, in a bounded number of lines, and gives no successful value away.
  */
 
+import { cut, endOf } from './text.js';
+
 /** One of the failures that an error holds. */
 export interface Failure {
   /** Which one it is: the item or the key. Default: its message says so. */
@@ -89,7 +91,7 @@ function dataOf(reason: unknown): object {
 
 function nameOf(reason: unknown): string {
   const { name } = fieldsOf(reason);
-  return typeof name === 'string' && name !== '' ? cut(name) : typeof reason;
+  return typeof name === 'string' && name !== '' ? shortened(name) : typeof reason;
 }
 
 /** A failure and its causes, as far as they say something new, on one line. */
@@ -102,14 +104,14 @@ function textOf(reason: unknown): string {
     if (text !== undefined && !texts.some((other) => other.includes(text as string))) texts.push(text as string);
     at = cause;
   }
-  return cut(texts.join(': ') || nameOf(reason));
+  return shortened(texts.join(': ') || nameOf(reason));
 }
 
 /** On one line. Of a long text its beginning and its end: the end of a chain of failures is where it began. */
-function cut(text: string): string {
-  const line = text.slice(0, longestRead).replaceAll(/\s+/g, ' ').trim();
+function shortened(text: string): string {
+  const line = cut(text, longestRead).replaceAll(/\s+/g, ' ').trim();
   if (line.length <= longestText) return line;
-  return `${line.slice(0, longestText / 2)} … ${text.slice(-longestText / 2).replaceAll(/\s+/g, ' ')}`;
+  return `${cut(line, longestText / 2)} … ${endOf(text, longestText / 2).replaceAll(/\s+/g, ' ')}`;
 }
 
 function framesOf(reason: unknown): string[] {

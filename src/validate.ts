@@ -1,4 +1,5 @@
 import { kindOf, ValidationError } from './errors.js';
+import { isClean } from './text.js';
 
 /**
  * Gives a value that was read and checked.
@@ -21,6 +22,11 @@ const reservedKeys = ['__proto__', 'constructor', 'prototype'];
 export const aFunction = aValue<AnyFunction>('a function', (value) => typeof value === 'function');
 export const aBoolean = aValue<boolean>('a boolean', (value) => typeof value === 'boolean');
 export const aName = aValue<string>('a non-empty string', (value) => typeof value === 'string' && value !== '');
+/** Like `aName`, and of characters that every store keeps. */
+export const anId = aValue<string>(
+  'a non-empty string without half surrogates and NUL',
+  (value) => typeof value === 'string' && value !== '' && isClean(value),
+);
 export const aSignal = aValue<AbortSignal>(
   'an AbortSignal',
   (value) => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',

@@ -1,4 +1,5 @@
 import { kindOf } from '../errors.js';
+import { cleaned } from '../text.js';
 import { discreet } from './discretion.js';
 import type { RunStatus } from './run-info.js';
 
@@ -95,15 +96,22 @@ export class PayloadError extends RangeError {
 export class EngineError extends Error {
   override readonly name = 'EngineError';
   readonly code = 'ERR_ENGINE';
+  /** If true, a text was refused for what it holds or for its size: asked again, it is refused again. */
+  readonly isFinal: boolean;
 
-  /** @param engine - which, and where: without a password */
+  /**
+   * @param engine - which, and where: without a password
+   * @param options - `isFinal` is false by default
+   */
   constructor(
     readonly engine: string,
     problem: string,
-    options?: ErrorOptions,
+    options: ErrorOptions & { readonly isFinal?: boolean } = {},
   ) {
-    const { message } = Object(discreet(options?.cause)) as { message?: unknown };
-    super(`${engine} ${problem}${typeof message === 'string' && message !== '' ? `: ${message}` : ''}`, options);
+    const { isFinal = false, ...rest } = options;
+    const { message } = Object(discreet(rest.cause)) as { message?: unknown };
+    super(`${engine} ${problem}${typeof message === 'string' && message !== '' ? `: ${message}` : ''}`, rest);
+    this.isFinal = isFinal;
   }
 }
 
@@ -137,5 +145,5 @@ export class SupersededError extends Error {
 
 /** Ids may be of any length; messages are not. */
 function short(text: string): string {
-  return typeof text === 'string' ? text.slice(0, 100) : kindOf(text);
+  return typeof text === 'string' ? cleaned(text, 100) : kindOf(text);
 }

@@ -1,4 +1,5 @@
-import { kindOf } from '../errors.js';
+import { textOf } from '../errors.js';
+import { cleaned, isClean } from '../text.js';
 import { aValue } from '../validate.js';
 
 /** Texts that users give, which engines keep: bounded, since lists of runs carry them, and such that every database takes them. */
@@ -14,31 +15,12 @@ export const aReason = aTextOf(longestReason);
 
 /** The reason of an abort, as one of a cancel. */
 export function reasonFrom(reason: unknown): string {
-  const text = wellFormed(textFrom(reason)).replaceAll('\0', '').slice(0, longestReason);
-  return wellFormed(text) || 'cancelled';
+  return cleaned(textOf(reason), longestReason) || 'cancelled';
 }
 
 function aTextOf(longest: number) {
   return aValue<string>(
     `a non-empty string of at most ${longest} characters, without half surrogates and NUL`,
-    (value) =>
-      typeof value === 'string' &&
-      value !== '' &&
-      value.length <= longest &&
-      value === wellFormed(value) &&
-      !value.includes('\0'),
+    (value) => typeof value === 'string' && value !== '' && value.length <= longest && isClean(value),
   );
-}
-
-function textFrom(value: unknown): string {
-  try {
-    return String(value);
-  } catch {
-    return kindOf(value);
-  }
-}
-
-/** Databases keep text as UTF-8, in which half a surrogate pair has no place. */
-function wellFormed(text: string): string {
-  return Buffer.from(text, 'utf8').toString('utf8');
 }

@@ -6,6 +6,7 @@ import { FlowNode } from '../flow/node.js';
 import type { Plan } from '../flow/plan/plan.js';
 import { versionOf } from '../flow/plan/version.js';
 import { toolboxIn } from '../flow/runtime.js';
+import { cut } from '../text.js';
 import { invalid } from '../validate.js';
 import { Codec } from './journal/codec.js';
 import type { Merges } from './journal/merge.js';
@@ -67,7 +68,7 @@ export class Workflows {
     if (versions.has(version)) {
       throw invalid(
         'workflows',
-        `one "${plan.id}" of each version (version "${version.slice(0, 20)}" is given twice)`,
+        `one "${plan.id}" of each version (version "${cut(version, 20)}" is given twice)`,
         workflow,
       );
     }

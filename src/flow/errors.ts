@@ -1,5 +1,6 @@
 import { kindOf } from '../errors.js';
 import { hide } from '../failures.js';
+import { cleaned } from '../text.js';
 
 /** One thing that is wrong with a blueprint. */
 export interface Fault {
@@ -25,7 +26,7 @@ export class BlueprintError extends TypeError {
     readonly blueprintId: string,
     faults: readonly Fault[],
   ) {
-    const lines = faults.slice(0, mostSpeltOut).map(({ message }) => `\n- ${message.slice(0, longestLine)}`);
+    const lines = faults.slice(0, mostSpeltOut).map(({ message }) => `\n- ${cleaned(message, longestLine)}`);
     const more = faults.length > mostSpeltOut ? `\n- and ${faults.length - mostSpeltOut} more` : '';
     super(
       `the blueprint "${blueprintId}" has ${faults.length} fault${faults.length === 1 ? '' : 's'}:${lines.join('')}${more}`,
@@ -114,7 +115,7 @@ export class ExpressionError extends Error {
     problem: string,
     options?: ErrorOptions,
   ) {
-    super(`the expression "${expression.slice(0, 100)}" ${problem}`, options);
+    super(`the expression "${cleaned(expression, 100)}" ${problem}`, options);
   }
 }
 
@@ -171,10 +172,11 @@ export class LockedError extends CheckpointError {
 }
 
 function quoted(name: unknown): string {
-  return `"${String(name).slice(0, 100)}"`;
+  return `"${cleaned(String(name), 100)}"`;
 }
 
-function messageOf(cause: unknown): string {
+/** The message of what was thrown; its kind if it has none, or throws when it is read. */
+export function messageOf(cause: unknown): string {
   try {
     const { message } = Object(cause) as { message?: unknown };
     return typeof message === 'string' ? message : kindOf(cause);

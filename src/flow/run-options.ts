@@ -3,7 +3,7 @@ import {
   aBoolean,
   aConcurrency,
   aLimit,
-  aName,
+  anId,
   anObjectOf,
   aSignal,
   aState,
@@ -36,5 +36,5 @@ const shared = {
   logger: aLogger,
 };
 
-export const readRunOptions = anObjectOf<RunOptions>({ ...shared, runId: aName, input: anything });
+export const readRunOptions = anObjectOf<RunOptions>({ ...shared, runId: anId, input: anything });
 export const readResumeOptions = anObjectOf<ResumeOptions>({ ...shared, events: aState });

@@ -4,6 +4,7 @@ import { anOrchestrator, originOf } from '../origin.js';
 import { aFunction, anObjectOf, aState, invalid, type Reader } from '../validate.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import { restoreState } from './checkpoint/apply.js';
+import { checked } from './checkpoint/checked-serializer.js';
 import { Journal } from './checkpoint/journal.js';
 import { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
 import type { CheckpointStore, Entry, SavedChild, SavedRun } from './checkpoint/store.js';
@@ -106,7 +107,7 @@ export class FlowRuntime implements IExecutor {
       policies,
       registry: read.registry ?? {},
       middleware: read.middleware ?? [],
-      serializer: read.serializer ?? new DefaultSerializer(),
+      serializer: checked(read.serializer ?? new DefaultSerializer()),
       evaluator: read.evaluator ?? new CelEvaluator(),
       logger: read.logger ?? new NullLogger(),
       dependencies: read.dependencies,

@@ -252,8 +252,8 @@ describe('a text that is too long', () => {
   });
 
   it.each([
-    ['is cut', 'x'.repeat(1_999) + '😀'.repeat(20), `${'x'.repeat(1_999)}\ufffd`],
-    ['is made storable', 'a\0b\ud800', 'ab\ufffd'],
+    ['is cut', 'x'.repeat(1_999) + '😀'.repeat(20), 'x'.repeat(1_999)],
+    ['is made storable', 'a\0b\ud800', 'a\ufffdb\ufffd'],
     ['is replaced where there is none', { toString: () => '' }, 'cancelled'],
     [
       'is named by its kind where it throws',

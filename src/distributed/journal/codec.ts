@@ -1,4 +1,7 @@
-import { DefaultSerializer, type Serializer } from '../../flow/index.js';
+import { DefaultSerializer, SerializationError, type Serializer } from '../../flow/index.js';
+
+/** The name of a value, for messages; a function where it is only made for them. */
+type Field = string | (() => string);
 
 /**
  * Values as text and back. Most values of a run are small and flat: for those the platform's JSON is five times faster
@@ -11,33 +14,67 @@ export class Codec {
     this.#mayUseJson = serializer instanceof DefaultSerializer;
   }
 
-  /** @throws {SerializationError} for a value that would not come back as it is */
-  encode(value: unknown): string {
-    return this.#mayUseJson && isFlat(value) ? `j${JSON.stringify(value)}` : `s${this.serializer.serialize(value)}`;
+  /**
+   * @param field - names the value in messages. Default: the path in it alone does
+   * @throws {SerializationError} for a value that would not come back as it is
+   */
+  encode(value: unknown, field?: Field): string {
+    return within(field, '', () => {
+      const text = this.#mayUseJson ? jsonOf(value) : undefined;
+      return text === undefined ? `s${this.serializer.serialize(value)}` : `j${text}`;
+    });
   }
 
-  decode(text: string): unknown {
-    const body = text.slice(1);
-    return text.startsWith('j') ? JSON.parse(body) : this.serializer.deserialize(body);
+  /**
+   * @param field - names the value in messages
+   * @param of - says of what, with a space behind it. Default: nothing
+   * @throws {SerializationError} for a text that cannot be read
+   */
+  decode(text: string, field?: Field, of = ''): unknown {
+    return within(field, of, () => {
+      const body = text.slice(1);
+      return text.startsWith('j') ? fromJson(body) : this.serializer.deserialize(body);
+    });
   }
 
-  /** The same for what may not be there. */
-  decodeMaybe(text: string | undefined): unknown {
-    return text === undefined ? undefined : this.decode(text);
+  /** Like `decode`, for what may not be there. */
+  decodeMaybe(text: string | undefined, field?: Field, of?: string): unknown {
+    return text === undefined ? undefined : this.decode(text, field, of);
   }
 }
 
-/** If true, JSON brings a value back as it is: primitives, and plain objects and arrays of them. */
-function isFlat(value: unknown): boolean {
-  if (isJson(value)) return true;
+/** Puts the name of a field in front of the path that an error has. */
+function within<Answer>(field: Field | undefined, of: string, work: () => Answer): Answer {
   try {
-    return isFlatObject(value);
+    return work();
+  } catch (error) {
+    if (field === undefined || !(error instanceof SerializationError)) throw error;
+    const { path, problem, cause } = error;
+    const name = typeof field === 'string' ? field : field();
+    const joined = path === '' || path.startsWith('[') ? `${name}${path}` : `${name}.${path}`;
+    throw new SerializationError(joined, `${of}${problem}`, { cause });
+  }
+}
+
+/** A value as JSON, if JSON brings it back as it is. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return isJson(value) || isFlatObject(value) ? JSON.stringify(value) : undefined;
   } catch {
     // Reading it throws: the serializer refuses it.
-    return false;
+    return undefined;
   }
 }
 
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SerializationError('', 'cannot be read: the text is damaged', { cause });
+  }
+}
+
+/** If true, it is a plain object or array of primitives. */
 function isFlatObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return Object.keys(value).length === value.length && value.every(isJson);

@@ -1,6 +1,8 @@
 import { Position } from '../../flow/plan/position.js';
 import { lastOf } from '../../flow/summary.js';
+import { cleaned } from '../../text.js';
 import type { RunChange } from '../contracts.js';
+import type { Codec } from './codec.js';
 import type { Replica } from './replica.js';
 
 /** What is looked at: a run as it is, or as it would be. */
@@ -22,7 +24,7 @@ const none: readonly number[] = [];
 
 /** How many characters of a node's id, and of an error's message, are told of a run. */
 const longestId = 200;
-const longestReason = 500;
+export const longestReason = 500;
 
 /** How a run stands that has nothing more to do; `undefined` while it has. */
 export function conclusionOf(replica: Replica): RunChange | undefined {
@@ -80,16 +82,27 @@ function conclude(replica: Replica, view: View): RunChange | undefined {
   for (let node = 0; node < plan.nodeCount; node++) {
     const status = position.statusOf(node);
     if (status === 'completed' || status === 'skipped' || plan.owners.has(node)) continue;
-    return { status: 'stalled', error: `nothing leads to "${plan.idOf(node).slice(0, longestId)}" any more` };
+    return { status: 'stalled', error: `nothing leads to "${cleaned(plan.idOf(node), longestId)}" any more` };
   }
   return { status: 'completed', output: outputOf(replica, view) };
 }
 
 /** Which node has failed, and with what: enough to tell runs apart in a list. */
 function describe({ origin: { codec } }: Replica, nodeId: string, error: string): string {
-  const { message } = Object(codec.decode(error)) as { readonly message?: unknown };
-  const why = typeof message === 'string' && message !== '' ? `: ${message.slice(0, longestReason)}` : '';
-  return `node "${nodeId.slice(0, longestId)}" failed${why}`;
+  const message = messageIn(codec, error);
+  const why = message === '' ? '' : `: ${cleaned(message, longestReason)}`;
+  return `node "${cleaned(nodeId, longestId)}" failed${why}`;
+}
+
+/** The message of an error as text. A serializer of somebody's own may have kept a text, or nothing, or fail. */
+function messageIn(codec: Codec, error: string): string {
+  try {
+    const kept = codec.decode(error);
+    const { message = kept } = Object(kept) as { readonly message?: unknown };
+    return typeof message === 'string' ? message : '';
+  } catch {
+    return '';
+  }
 }
 
 /** The output of the last node as text; of several, an object by node id. */
@@ -97,5 +110,6 @@ function outputOf({ origin: { codec } }: Replica, { position, outputOf }: View):
   const last = lastOf(position, { isCompleted: (nodeId) => position.isCompleted(nodeId) });
   const [only] = last;
   if (last.length <= 1) return only === undefined ? undefined : outputOf(only);
-  return codec.encode(Object.fromEntries(last.map((nodeId) => [nodeId, codec.decodeMaybe(outputOf(nodeId))])));
+  const outputs = last.map((nodeId) => [nodeId, codec.decodeMaybe(outputOf(nodeId), `output of node "${nodeId}"`)]);
+  return codec.encode(Object.fromEntries(outputs), 'output');
 }

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { SerializationError } from '../../flow/index.js';
+import { cut } from '../../text.js';
 import type { Codec } from './codec.js';
 import type { Changes } from './entry.js';
 import type { Values } from './values.js';
@@ -91,7 +91,7 @@ export class ContextView implements ProxyHandler<Record<string, unknown>> {
         if (before !== undefined) removed.push(key);
         continue;
       }
-      const text = this.#encode(key);
+      const text = this.codec.encode(this.#own[key], () => fieldOf(key));
       if (text === before) continue;
       setOwn(set, key, text);
       if (before !== undefined && isMerged(key)) setOwn(base, key, before);
@@ -104,24 +104,16 @@ export class ContextView implements ProxyHandler<Record<string, unknown>> {
     };
   }
 
-  /** @throws {SerializationError} that names the key */
-  #encode(key: string): string {
-    try {
-      return this.codec.encode(this.#own[key]);
-    } catch (error) {
-      if (!(error instanceof SerializationError)) throw error;
-      const { path, problem, cause } = error;
-      const place = /[.[\]]/.test(key) ? `context["${key}"]` : `context.${key}`;
-      const joined = path === '' || path.startsWith('[') ? `${place}${path}` : `${place}.${path}`;
-      throw new SerializationError(joined, problem, { cause });
-    }
-  }
-
   #load(own: Record<string, unknown>, key: string | symbol): Record<string, unknown> {
     if (typeof key !== 'string' || this.#known.has(key)) return own;
     const text = this.values.at(key, this.seq);
+    if (text !== undefined)
+      setOwn(
+        own,
+        key,
+        this.codec.decode(text, () => fieldOf(key)),
+      );
     this.#known.set(key, text);
-    if (text !== undefined) setOwn(own, key, this.codec.decode(text));
     return own;
   }
 
@@ -129,6 +121,15 @@ export class ContextView implements ProxyHandler<Record<string, unknown>> {
     for (const key of [...this.values.keysAt(this.seq)]) this.#load(own, key);
     return own;
   }
+}
+
+/** How many characters of a key a message names. */
+const longestKey = 100;
+
+/** A key of the context, for messages. */
+function fieldOf(key: string): string {
+  const name = cut(key, longestKey);
+  return /[.[\]]/.test(name) ? `context["${name}"]` : `context.${name}`;
 }
 
 /** The keys that were read and written. Printing looks for its method at the target of a proxy, and calls it on the proxy. */

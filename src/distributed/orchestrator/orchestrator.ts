@@ -19,7 +19,7 @@ import {
   type RunStatus,
 } from '../run-info.js';
 import { aReason, aText as aRunId, aText, aText as aWorkerId } from '../texts.js';
-import { wholeState } from '../worker/item-state.js';
+import { readError, wholeState } from '../worker/item-state.js';
 import { WorkflowCtx } from '../workflow-ctx.js';
 import { Workflows } from '../workflows.js';
 import { begin } from './begin.js';
@@ -126,7 +126,7 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Runs, a page at a time.
+   * Runs, a page at a time. The output of each is read when it is asked for.
    *
    * @param filter - which runs; a status, or several, stands for `{ status }`. Default: all
    * @throws {ValidationError} for what is not a filter
@@ -136,7 +136,7 @@ export class DistributedOrchestrator<
     const records = await this.engine.runInfoStore.listRuns({ ...query, limit: query.limit + 1 });
     const page = records.slice(0, query.limit);
     const last = records.length > query.limit ? page.at(-1) : undefined;
-    return { runs: page.map((record) => this.#infoOf(record)), cursor: last && cursorOf(last) };
+    return { runs: page.map((record) => this.#listed(record)), cursor: last && cursorOf(last) };
   }
 
   /** How many runs stand how: all statuses, with 0 for those that no run has. */
@@ -222,7 +222,8 @@ export class DistributedOrchestrator<
   async errors(runId: string): Promise<RunError[]> {
     const records = await this.engine.errorStore.getErrors(aRunId(runId, 'runId'));
     if (records === undefined) throw new RunNotFoundError(runId);
-    return records.map((record) => ({ ...record, error: errorFrom(this.workflows.codec.decode(record.error)) }));
+    const { codec } = this.workflows;
+    return records.map((record) => ({ ...record, error: errorFrom(readError(codec, record.error, runId)) }));
   }
 
   /** What a run has cost. @throws {RunNotFoundError} */
@@ -274,7 +275,7 @@ export class DistributedOrchestrator<
   async input(runId: string): Promise<unknown> {
     const tail = await this.engine.checkpointStore.read(aRunId(runId, 'runId'));
     if (tail === undefined) throw new RunNotFoundError(runId);
-    return this.workflows.codec.decode(snapshotOf(tail).input);
+    return this.workflows.codec.decode(snapshotOf(tail).input, 'input', `of run "${runId}" `);
   }
 
   /** The data of a run as of now, with the outputs under the ids of their nodes. @throws {RunNotFoundError} */
@@ -337,7 +338,7 @@ export class DistributedOrchestrator<
         const tail = await this.engine.checkpointStore.read(aRunId(runId, 'runId'), seen);
         if (tail === undefined) throw new RunNotFoundError(runId);
         for (const entry of tail.entries) {
-          const event = entry.seq > seen ? eventOf(entry, this.workflows.codec) : undefined;
+          const event = entry.seq > seen ? eventOf(runId, entry, this.workflows.codec) : undefined;
           if (event !== undefined) yield event;
         }
         seen = Math.max(seen, tail.seq);
@@ -403,6 +404,17 @@ export class DistributedOrchestrator<
   }
 
   #infoOf(record: RunRecord): RunInfo {
-    return { ...record, output: this.workflows.codec.decodeMaybe(record.output) };
+    return { ...record, output: this.#outputOf(record) };
+  }
+
+  /** Its output is read when it is asked for: one that cannot be read keeps no other run from being listed. */
+  #listed(record: RunRecord): RunInfo {
+    const read = (): unknown => this.#outputOf(record);
+    const output = { get: read, enumerable: true, configurable: true };
+    return Object.defineProperty({ ...record }, 'output', output) as RunInfo;
+  }
+
+  #outputOf({ runId, output }: RunRecord): unknown {
+    return this.workflows.codec.decodeMaybe(output, 'output', `of run "${runId}" `);
   }
 }

@@ -1,6 +1,10 @@
 import { SerializationError } from '../../flow/index.js';
+import { cut } from '../../text.js';
 import { PayloadError } from '../errors.js';
 import type { Codec } from '../journal/codec.js';
+
+/** How many characters of a key a message names. */
+const longestKey = 100;
 
 /** What comes in at the door: as text, and not too large. */
 export class Payloads {
@@ -17,32 +21,32 @@ export class Payloads {
    * @throws {PayloadError} for what is too large
    */
   encode(value: unknown, field: string): string {
-    const text = this.#encode(value, field);
+    const text = this.codec.encode(value, field);
     this.#limit(Buffer.byteLength(text), field);
     return text;
   }
 
   /** The same for each key of a context, and for all of them together. */
   encodeContext(context: object): (readonly [key: string, text: string])[] {
-    const entries = Object.entries(context);
-    const values = entries.map(([key, value]) => [key, this.encode(value, `context.${key}`)] as const);
+    const values = Object.keys(context).map((key) => {
+      const field = `context.${cut(key, longestKey)}`;
+      return [key, this.encode(read(context, key, field), field)] as const;
+    });
     const size = values.reduce((sum, [key, text]) => sum + Buffer.byteLength(key) + Buffer.byteLength(text), 0);
     this.#limit(size, 'context');
     return values;
   }
 
-  #encode(value: unknown, field: string): string {
-    try {
-      return this.codec.encode(value);
-    } catch (error) {
-      if (!(error instanceof SerializationError)) throw error;
-      const { path, problem, cause } = error;
-      const joined = path === '' || path.startsWith('[') ? `${field}${path}` : `${field}.${path}`;
-      throw new SerializationError(joined, problem, { cause });
-    }
-  }
-
   #limit(size: number, field: string): void {
     if (size > this.most) throw new PayloadError(field, size, this.most);
+  }
+}
+
+/** A key may be one that throws when it is read. */
+function read(context: object, key: string, field: string): unknown {
+  try {
+    return (context as Readonly<Record<string, unknown>>)[key];
+  } catch (cause) {
+    throw new SerializationError(field, 'cannot be saved: it threw an error when it was read', { cause });
   }
 }

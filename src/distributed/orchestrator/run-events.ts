@@ -2,6 +2,7 @@ import type { JournalEntry } from '../contracts.js';
 import type { Codec } from '../journal/codec.js';
 import { type Entry, readEntry } from '../journal/entry.js';
 import type { RunStatus } from '../run-info.js';
+import { readError } from '../worker/item-state.js';
 import { errorFrom } from './views.js';
 
 /** Something that has happened in a run. */
@@ -43,25 +44,32 @@ export interface RunEvent {
   readonly status?: RunStatus | undefined;
 }
 
-/** What an entry of a journal tells the user; nothing for what is none of theirs. */
-export function eventOf({ seq, time, text }: JournalEntry, codec: Codec): RunEvent | undefined {
+/**
+ * What an entry of a journal tells the user; nothing for what is none of theirs.
+ *
+ * @throws {SerializationError} for an output that cannot be read; it names run and event
+ */
+export function eventOf(runId: string, { seq, time, text }: JournalEntry, codec: Codec): RunEvent | undefined {
+  const outputOf = (output: string | undefined) =>
+    codec.decodeMaybe(output, 'output', `of event ${seq} of run "${runId}" `);
+  const thrown = (error: string) => errorFrom(readError(codec, error, runId));
   const entry = readEntry(text);
   const at = { seq, time };
   switch (entry.type) {
     case 'completed': {
       const type = entry.recoveredBy === undefined ? 'completed' : 'recovered';
-      return { ...at, type, ...executionOf(entry), output: codec.decodeMaybe(entry.output) };
+      return { ...at, type, ...executionOf(entry), output: outputOf(entry.output) };
     }
     case 'failed':
-      return { ...at, type: 'failed', ...executionOf(entry), error: errorFrom(codec.decode(entry.error)) };
+      return { ...at, type: 'failed', ...executionOf(entry), error: thrown(entry.error) };
     case 'retrying': {
       const { delay } = entry;
-      return { ...at, type: 'retrying', ...executionOf(entry), error: errorFrom(codec.decode(entry.error)), delay };
+      return { ...at, type: 'retrying', ...executionOf(entry), error: thrown(entry.error), delay };
     }
     case 'awaiting':
       return { ...at, type: 'awaiting', ...executionOf(entry), event: entry.waits[0]?.event };
     case 'item':
-      return { ...at, type: 'item', nodeId: entry.node, output: codec.decode(entry.output) };
+      return { ...at, type: 'item', nodeId: entry.node, output: outputOf(entry.output) };
     case 'started':
     case 'child':
       return { ...at, type: 'subflow', nodeId: entry.node };

@@ -5,9 +5,10 @@ import { type Advance, settle, standInForAll } from '../../flow/execution/settle
 import { EventDrivenOrchestrator, GraphTraverser, NodeError } from '../../flow/index.js';
 import type { WorkflowState } from '../../flow/state.js';
 import { currentScope, processOf } from '../../process.js';
+import { cleaned } from '../../text.js';
 import type { Delivery, Disposition, Engine } from '../contracts.js';
 import { SupersededError, WorkerLostError } from '../errors.js';
-import { standInsOf } from '../journal/conclusion.js';
+import { longestReason, standInsOf } from '../journal/conclusion.js';
 import { timeoutJobIdOf } from '../journal/job-id.js';
 import type { Item } from '../journal/ledger.js';
 import { longestWait } from '../options.js';
@@ -301,5 +302,13 @@ export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Dis
   const entry = { type: 'timed-out' } as const;
   await handle.commit({ entry, during: activeStatuses, becomes: { status: 'cancelled', error } });
   await queue.purgeRun(handle.runId, jobIdsOf(handle.replica));
+  return 'done';
+}
+
+/** What the run needs cannot be read, now or ever: it fails, instead of being delivered again without end. */
+export async function giveUp(handle: RunHandle, { queue }: Engine, error: Error): Promise<Disposition> {
+  const becomes = { status: 'failed', error: cleaned(error.message, longestReason) } as const;
+  await handle.commit({ entry: { type: 'concluded', status: 'failed' }, during: activeStatuses, becomes });
+  await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.runKey)]);
   return 'done';
 }

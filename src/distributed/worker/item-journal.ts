@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { Journal } from '../../flow/checkpoint/journal.js';
 import type { Happening, SavedNodeError } from '../../flow/checkpoint/store.js';
+import { messageOf } from '../../flow/errors.js';
 import { SerializationError } from '../../flow/index.js';
+import { plainError } from '../../flow/plain-error.js';
 import type { StateJournal, WorkflowState } from '../../flow/state.js';
+import { cleaned, cut } from '../../text.js';
 import type { RunChange, Verdict } from '../contracts.js';
-import { PayloadError, SupersededError } from '../errors.js';
+import { EngineError, PayloadError, SupersededError } from '../errors.js';
 import { conclusionAfter, type End } from '../journal/conclusion.js';
-import type { Changes, Entry, Execution, NodeEntry } from '../journal/entry.js';
+import type { Changes, Execution, NodeEntry } from '../journal/entry.js';
 import type { Item } from '../journal/ledger.js';
-import type { RunHandle } from '../run/run-handle.js';
+import type { EntryCommit, RunHandle } from '../run/run-handle.js';
 import { activeStatuses } from '../run-info.js';
 import { copyAction, type ItemState } from './item-state.js';
 
@@ -17,6 +20,9 @@ const mostAttempts = 2 ** 26;
 
 /** How many characters of a key a message names. */
 const longestKey = 100;
+
+/** A node has ended, for now or for good. */
+type Ended = Exclude<Happening, { type: 'item' | 'started' | 'child' }>;
 
 /** How an item is executed: by whom, and under which job. */
 export interface Holder {
@@ -69,44 +75,47 @@ export class ItemJournal implements StateJournal {
     const item = this.item as Item;
     this.#claim ||= randomUUID();
     const common = { node: this.#idOf(item.node), round: item.round, claim: this.#claim };
-    this.#claimed ??= this.#commit({ ...common, type: 'claimed' });
+    this.#claimed ??= this.#commit({ entry: { ...common, type: 'claimed' } });
     await this.#claimed;
     switch (happening.type) {
       case 'item': {
         const output = this.#encode(happening.output, `item ${happening.index}`);
-        await this.#commit({ ...common, type: 'item', index: happening.index, output });
+        await this.#commit({ entry: { ...common, type: 'item', index: happening.index, output } });
         return;
       }
       case 'started':
         await this.#commit({
-          ...common,
-          type: 'started',
-          key: happening.key,
-          run: this.#encode(happening.run, 'context'),
+          entry: { ...common, type: 'started', key: happening.key, run: this.#encode(happening.run, 'context') },
         });
         return;
       case 'child': {
         const entry = this.#encode(happening.entry, 'happening');
-        await this.#commit({ ...common, type: 'child', key: happening.key, entry });
+        await this.#commit({ entry: { ...common, type: 'child', key: happening.key, entry } });
       }
     }
   }
 
   /** A node has ended. From here on the execution sees what is committed, for what follows from it. */
-  #end(happening: Exclude<Happening, { type: 'item' | 'started' | 'child' }>): Promise<void> {
+  #end(happening: Ended): Promise<void> {
     const { replica } = this.handle;
     const node = replica.position.plan.indexOf(happening.nodeId);
     const isOwn = this.item?.node === node && !('recoveredBy' in happening && happening.recoveredBy !== undefined);
     const execution = this.#execution(node, happening.nodeId, isOwn);
-    const changes = happening.type === 'completed' ? this.#changes() : this.#changesIfAny();
-    const entry = this.#entryOf(happening, { ...execution, ...changes }, isOwn);
     const slot = isOwn ? `n${node}` : `r${node}`;
     const number = isOwn ? execution.round * mostAttempts + execution.attempt : replica.roundOf(node);
-    const becomesIfNext = isOwn ? this.#conclusion(entry, node) : undefined;
-    return this.handle.commit({ entry, during: activeStatuses, slot, number, becomesIfNext }).then((verdict) => {
-      this.#check(verdict);
-      this.#lookAgain(node);
-    });
+    const write = (ended: Ended, changes: Changes) => {
+      const entry = this.#entryOf(ended, { ...execution, ...changes }, isOwn);
+      return this.#commit({ entry, slot, number, becomesIfNext: isOwn ? this.#conclusion(entry, node) : undefined });
+    };
+    const writing = write(happening, happening.type === 'completed' ? this.#changes() : this.#changesIfAny());
+    const written = !('error' in happening)
+      ? writing
+      : writing.catch((error) => {
+          if (!(error instanceof SerializationError)) throw error;
+          // A failure is recorded whatever the engine refuses: then in short texts alone.
+          return write({ ...happening, error: { ...happening.error, cause: plainError(happening.error.cause) } }, {});
+        });
+    return written.then(() => this.#lookAgain(node));
   }
 
   #execution(node: number, nodeId: string, isOwn: boolean): Execution {
@@ -123,11 +132,7 @@ export class ItemJournal implements StateJournal {
     };
   }
 
-  #entryOf(
-    happening: Exclude<Happening, { type: 'item' | 'started' | 'child' }>,
-    common: Execution & Changes,
-    isOwn: boolean,
-  ): NodeEntry {
+  #entryOf(happening: Ended, common: Execution & Changes, isOwn: boolean): NodeEntry {
     switch (happening.type) {
       case 'completed': {
         const { output, action, arcs, passed, recoveredBy } = happening;
@@ -185,7 +190,7 @@ export class ItemJournal implements StateJournal {
       (key) => Object.hasOwn(merges, key),
     );
     for (const [key, text] of Object.entries(changes.set ?? {}))
-      this.#limit(key + text, `context.${key.slice(0, longestKey)}`);
+      this.#limit(key + text, `context.${cut(key, longestKey)}`);
     return changes;
   }
 
@@ -209,32 +214,43 @@ export class ItemJournal implements StateJournal {
     if (fallback >= 0) copyAction(replica, state, fallback);
   }
 
-  async #commit(entry: Entry): Promise<void> {
-    this.#check(await this.handle.commit({ entry, during: activeStatuses }));
-  }
-
-  #check(verdict: Verdict): void {
+  /** @throws {SerializationError} for an entry that the engine refuses for what it holds: it would refuse it for ever */
+  async #commit(commit: Omit<EntryCommit, 'during'>): Promise<void> {
+    let verdict: Verdict;
+    try {
+      verdict = await this.handle.commit({ ...commit, during: activeStatuses });
+    } catch (cause) {
+      const isFinal = cause instanceof RangeError || (cause instanceof EngineError && cause.isFinal);
+      throw isFinal
+        ? new SerializationError('', `cannot be kept: ${cleaned(messageOf(cause), 500)}`, { cause })
+        : cause;
+    }
     if (verdict === 'refused') throw new SupersededError(this.handle.runId, `is ${this.handle.status}`);
   }
 
+  /** An error can always be written: what cannot be, or is too large, in short texts. */
   #encodeError({ cause }: SavedNodeError): string {
-    const text = this.handle.codec.encode(cause);
-    if (Buffer.byteLength(text) <= this.holder.maxPayload) return text;
-    const { name, message } = Object(cause) as Partial<Error>;
-    return this.handle.codec.encode(Object.assign(new Error(String(message).slice(0, 1_000)), { name: String(name) }));
+    const { codec } = this.handle;
+    try {
+      const text = codec.encode(cause);
+      if (Buffer.byteLength(text) <= this.holder.maxPayload) return text;
+    } catch (error) {
+      if (!(error instanceof SerializationError)) throw error;
+    }
+    const plain = plainError(cause);
+    try {
+      return codec.encode(plain);
+    } catch {
+      // Not even that, by a serializer of somebody's own.
+      return codec.encode(`${plain.name}: ${plain.message}`);
+    }
   }
 
   /** @throws {SerializationError} for what cannot be saved, or is too large; the node fails with it */
   #encode(value: unknown, path: string): string {
-    try {
-      const text = this.handle.codec.encode(value);
-      this.#limit(text, path);
-      return text;
-    } catch (error) {
-      if (!(error instanceof SerializationError) || error.path === path) throw error;
-      const joined = error.path === '' || error.path.startsWith('[') ? `${path}${error.path}` : `${path}.${error.path}`;
-      throw new SerializationError(joined, error.problem, { cause: error.cause });
-    }
+    const text = this.handle.codec.encode(value, path);
+    this.#limit(text, path);
+    return text;
   }
 
   #limit(text: string, path: string): void {

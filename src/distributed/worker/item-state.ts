@@ -2,6 +2,7 @@ import type { restoreState } from '../../flow/checkpoint/apply.js';
 import { setSettings } from '../../flow/execution/node-call.js';
 import { NodeError } from '../../flow/index.js';
 import { WorkflowState } from '../../flow/state.js';
+import type { Codec } from '../journal/codec.js';
 import { ContextView } from '../journal/context-view.js';
 import type { SavedSteps } from '../journal/entry.js';
 import type { Item } from '../journal/ledger.js';
@@ -23,10 +24,10 @@ export interface ItemState {
 export function stateFor(replica: Replica, { settings }: KnownWorkflow, item?: Item): ItemState {
   const { codec } = replica.origin;
   const view = new ContextView(replica.values, replica.seq, codec);
-  const state = new WorkflowState(view.context, { runId: replica.runId, input: codec.decode(replica.input) });
+  const state = new WorkflowState(view.context, { runId: replica.runId, input: codec.decode(replica.input, 'input') });
   setSettings(state, settings);
   state.position = replica.position;
-  for (const [arc, text] of replica.passed) state.passed.set(arc, codec.decode(text));
+  for (const [arc, text] of replica.passed) state.passed.set(arc, codec.decode(text, 'what an edge passes on'));
   for (const fallback of replica.position.plan.owners.keys()) copyAction(replica, state, fallback);
   if (item !== undefined) fillFor(item, replica, state);
   return { state, view };
@@ -47,33 +48,51 @@ function fillFor(item: Item, replica: Replica, state: WorkflowState): void {
   state.attempts = { made: item.attempt - 1, consumed: item.consumed, elapsed: item.elapsed };
   const events = replica.delivered.get(nodeId);
   if (events !== undefined) {
-    state.events = Object.fromEntries(Object.entries(events).map(([event, text]) => [event, codec.decode(text)]));
+    state.events = Object.fromEntries(
+      Object.entries(events).map(([event, text]) => [event, codec.decode(text, `events.${event}`)]),
+    );
     state.delivered.set(nodeId, Object.values(state.events)[0]);
   }
   const outputs = replica.batches.get(nodeId);
   if (outputs !== undefined) {
-    state.items.set(nodeId, new Map([...outputs].map(([index, text]) => [index, codec.decode(text)])));
+    state.items.set(nodeId, new Map([...outputs].map(([index, text]) => [index, codec.decode(text, `item ${index}`)])));
   }
-  for (const [key, steps] of replica.steps.get(nodeId) ?? []) state.children.set(key, stepsFrom(steps, codec));
+  for (const [key, steps] of replica.steps.get(nodeId) ?? [])
+    state.children.set(key, stepsFrom(steps, codec, `sub-flow "${key}"`));
 }
 
-function stepsFrom({ run, entries }: SavedSteps, codec: { decode(text: string): unknown }) {
-  return { run: codec.decode(run), entries: entries.map((entry) => codec.decode(entry)) } as Parameters<
+function stepsFrom({ run, entries }: SavedSteps, codec: Codec, field: string) {
+  return { run: codec.decode(run, field), entries: entries.map((entry) => codec.decode(entry, field)) } as Parameters<
     typeof restoreState
   >[1];
 }
 
-/** All that is known of a run, as the flow layer knows it: what a result is made of. */
+/**
+ * All that is known of a run, as the flow layer knows it: what a result is made of.
+ *
+ * @throws {SerializationError} for a value that cannot be read; it names the run
+ */
 export function wholeState(replica: Replica): WorkflowState {
   const { codec } = replica.origin;
-  const context = Object.fromEntries([...replica.values.entries()].map(([key, text]) => [key, codec.decode(text)]));
-  const state = new WorkflowState(context, { runId: replica.runId, input: codec.decode(replica.input) });
+  const read = (text: string, field: string) => codec.decode(text, field, `of run "${replica.runId}" `);
+  const values = [...replica.values.entries()].map(([key, text]) => [key, read(text, `context.${key}`)]);
+  const input = read(replica.input, 'input');
+  const state = new WorkflowState(Object.fromEntries(values), { runId: replica.runId, input });
   state.position = replica.position;
   for (const [nodeId, { error, attempts, recoveredBy }] of replica.failures) {
-    state.addError(nodeId, new NodeError(nodeId, attempts, codec.decode(error), recoveredBy));
+    state.addError(nodeId, new NodeError(nodeId, attempts, readError(codec, error, replica.runId), recoveredBy));
   }
   for (const [nodeId, action] of replica.actions) state.actions.set(nodeId, action);
   for (const [nodeId, waits] of replica.awaiting) state.awaiting.set(nodeId, waits);
-  for (const [arc, text] of replica.passed) state.passed.set(arc, codec.decode(text));
+  for (const [arc, text] of replica.passed) state.passed.set(arc, read(text, 'what an edge passes on'));
   return state;
+}
+
+/** What was thrown; where that cannot be read, the error that says so. */
+export function readError(codec: Codec, text: string, runId: string): unknown {
+  try {
+    return codec.decode(text, 'error', `of run "${runId}" `);
+  } catch (error) {
+    return error;
+  }
 }

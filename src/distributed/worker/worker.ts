@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import pTimeout from 'p-timeout';
 import { Cancellation } from '../../cancellation.js';
-import { FlowRuntime } from '../../flow/index.js';
+import { FlowRuntime, SerializationError } from '../../flow/index.js';
 import { isInstrumented, restored } from '../../instrumentation.js';
 import { detached } from '../../process.js';
 import { longestDelay } from '../../validate.js';
@@ -17,7 +17,7 @@ import { RunHandles } from '../run/run-handles.js';
 import { isFinished } from '../run-info.js';
 import { Workflows } from '../workflows.js';
 import { Activity } from './activity.js';
-import { type Holding, JobRun, timeOut } from './delivery.js';
+import { giveUp, type Holding, JobRun, timeOut } from './delivery.js';
 import { maintain } from './maintenance.js';
 import { readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
 import { Ticker } from './ticker.js';
@@ -244,6 +244,9 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
         return delivery.job.kind === 'timeout'
           ? await timeOut(handle, this.#engine)
           : await this.#handle(delivery, handle);
+      } catch (error) {
+        if (!(error instanceof SerializationError)) throw error;
+        return await giveUp(handle, this.#engine, error);
       } finally {
         this.#handles.release(handle);
       }

@@ -35,14 +35,14 @@ export class DefaultSerializer implements Serializer {
     }
   }
 
-  /** @throws {SerializationError} for a text with values that are nested too deep */
+  /** @throws {SerializationError} for a text that is not one of `serialize`, or whose values are nested too deep */
   deserialize(text: string): unknown {
     try {
       return parse(text, { Buffer: ([base64]: [string]) => Buffer.from(base64, 'base64'), Error: reviveError });
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      const problem = `cannot be read: it is nested too deep; up to ${safeDepth} levels always can`;
-      throw new SerializationError('', problem, { cause: error });
+      const isTooDeep = error instanceof RangeError;
+      const why = isTooDeep ? `it is nested too deep; up to ${safeDepth} levels always can` : 'the text is damaged';
+      throw new SerializationError('', `cannot be read: ${why}`, { cause: error });
     }
   }
 }
@@ -126,9 +126,9 @@ function entriesOf(item: object): [string, unknown][] {
 
 type SavedError = Record<'name' | 'message' | 'stack' | 'code' | 'cause' | 'errors', unknown>;
 
-/** What is kept of an error; nothing for what is none. What hangs on it besides (requests, sockets) is not kept. */
+/** What is kept of an error, also one of another realm. What hangs on it besides (requests, sockets) is not kept. */
 function reduceError(value: unknown): SavedError | false {
-  if (!(value instanceof Error)) return false;
+  if (!(value instanceof Error || types.isNativeError(value))) return false;
   const code = fieldOf(value, 'code');
   const errors = fieldOf(value, 'errors');
   const isCode = typeof code === 'string' || typeof code === 'number';
