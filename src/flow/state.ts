@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
 import { type Happening, type SavedChild, type SavedRun, savedError } from './checkpoint/store.js';
 import { CheckpointError, NodeError } from './errors.js';
+import { toOrder } from './plan/order.js';
+import { outlineOf } from './plan/outline.js';
 import type { Position } from './plan/position.js';
 import { versionOf } from './plan/version.js';
 import type { Context, Waiting, WorkflowResult, WorkflowStatus } from './result.js';
@@ -261,17 +263,20 @@ export class WorkflowState<State extends object = any> {
   save(): SavedRun {
     const { runId, input, position, passed, actions, items, awaiting, delivered, children } = this;
     if (position === undefined) throw new CheckpointError(runId, 'has not started, so there is nothing to save');
+    const { plan } = position;
+    const idOf = (node: number | undefined) => plan.idOf(node as number);
     return {
-      flow: position.plan.id,
-      version: versionOf(position.plan),
+      flow: plan.id,
+      version: versionOf(plan),
       runId,
+      graph: outlineOf(plan),
       input,
       context: { ...this.#context },
-      position: position.save(),
+      position: toOrder(plan, position.save()),
       errors: this.getErrors().map(savedError),
       awaiting: [...awaiting],
       delivered: [...delivered],
-      passed: [...passed],
+      passed: [...passed].map(([arc, value]) => [idOf(plan.arcSource[arc]), idOf(plan.arcTarget[arc]), value]),
       actions: [...actions],
       items: [...items],
       children: [...children].map(([key, child]) => [

@@ -765,7 +765,9 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     const error = await rejection(changed.flow.resume('run-1', { checkpoint }));
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error).toMatchObject({ code: 'ERR_CHECKPOINT', runId: 'run-1' });
-    expect((error as Error).message).toMatch(/^run "run-1" is of version \S+ of "flaky", and this is version \S+$/);
+    expect((error as Error).message).toMatch(
+      /^run "run-1" is of version \S+ of "flaky", and this is version \S+ \(node added: "more"; edge added: "c" → "more"\): resume it with the flow as it was/,
+    );
     const versions = (error as Error).message.match(/version (\S+)/g);
     expect(new Set(versions).size).toBe(2);
     expect(changed.calls).toEqual([]);
@@ -784,7 +786,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     const error = await rejection(make1('v2').resume('run', { checkpoint, events: { a: 1 } }));
     expect(error).toMatchObject({
       name: 'CheckpointError',
-      message: 'run "run" is of version v1 of "versions", and this is version v2',
+      message: expect.stringMatching(/^run "run" is of version v1 of "versions", and this is version v2: resume it/),
     });
     const result = await make1('v1', { changed: true }).resume('run', { checkpoint, events: { a: 1 } });
     expect(result.status).toBe('completed');
@@ -796,7 +798,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     await flow.run({}, { runId: 'run-1', checkpoint });
     expect(await rejection(new Flow('other').node('a', () => 1).resume('run-1', { checkpoint }))).toMatchObject({
       name: 'CheckpointError',
-      message: 'run "run-1" is a run of "flaky", not of "other"',
+      message: 'run "run-1" is a run of "flaky", not of "other": resume it with the flow "flaky"',
     });
   });
 

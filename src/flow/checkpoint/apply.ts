@@ -1,9 +1,11 @@
 import { NodeError } from '../errors.js';
+import { ArcsByEnds, fromOrder } from '../plan/order.js';
 import type { Plan } from '../plan/plan.js';
 import { Position } from '../plan/position.js';
 import { WorkflowState } from '../state.js';
+import { fromSaved } from './saved-entry.js';
 import { checkSavedRun } from './saved-run.js';
-import type { Entry, Happening, SavedChild, SavedNodeError } from './store.js';
+import type { Entry, Happening, SavedChild, SavedNodeError, SavedRun } from './store.js';
 
 /**
  * Makes it so that something has happened: in the run that it happens in, and again where that is read from a checkpoint.
@@ -116,12 +118,13 @@ export function restoreState(
   const { run, entries } = saved;
   const { runId, input } = run;
   const state = new WorkflowState(Object.assign(context, run.context), { runId, input });
-  const position = new Position(plan, run.position);
+  const position = new Position(plan, run.graph === undefined ? run.position : fromOrder(plan, run.position));
   state.position = position;
   for (const error of run.errors) state.addError(error.nodeId, revive(error));
   fill(state.awaiting, run.awaiting);
   fill(state.delivered, run.delivered);
-  fill(state.passed, run.passed);
+  const ends = new ArcsByEnds(plan);
+  for (const passed of run.passed) setPassed(state, ends, passed);
   fill(state.actions, run.actions);
   fill(state.children, run.children);
   for (const [nodeId, outputs] of run.items) state.items.set(nodeId, new Map(outputs));
@@ -134,9 +137,14 @@ function fill<Key, Value>(map: Map<Key, Value>, entries: Iterable<readonly [Key,
   for (const [key, value] of entries) map.set(key, value);
 }
 
+function setPassed({ passed }: WorkflowState, ends: ArcsByEnds, saved: SavedRun['passed'][number]): void {
+  if (saved.length === 2) passed.set(saved[0], saved[1]);
+  else passed.set(ends.arcOf(saved[0], saved[1]), saved[2]);
+}
+
 function replay(state: WorkflowState, position: Position, { happening, changed = {}, removed = [] }: Entry): void {
   if (happening.type === 'completed') state.write(happening.nodeId, happening.output);
-  apply(state, position, happening);
+  apply(state, position, fromSaved(position.plan, happening));
   const context = state.getContext();
   for (const [key, value] of Object.entries(changed)) context[key] = value;
   for (const key of removed) delete context[key];

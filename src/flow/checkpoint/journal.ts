@@ -1,5 +1,8 @@
+import type { Plan } from '../plan/plan.js';
+import type { Position } from '../plan/position.js';
 import type { StateJournal, WorkflowState } from '../state.js';
 import { Log, type LogTarget } from './log.js';
+import { toSaved } from './saved-entry.js';
 import type { Serializer } from './serializer.js';
 import type { Entry, Happening } from './store.js';
 
@@ -43,7 +46,11 @@ export class Journal implements StateJournal {
    * @throws {SerializationError} for an output or a key of the context that cannot be saved
    */
   async append(happening: Happening, apply: () => void): Promise<void> {
-    await this.write({ happening, ...this.#changes() }, apply);
+    await this.write({ happening: toSaved(this.#plan, happening), ...this.#changes() }, apply);
+  }
+
+  get #plan(): Plan {
+    return (this.state.position as Position).plan;
   }
 
   #changes(): Pick<Entry, 'changed' | 'removed'> {

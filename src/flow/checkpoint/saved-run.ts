@@ -1,52 +1,70 @@
 import { isPlainObject } from '../../validate.js';
 import { CheckpointError } from '../errors.js';
+import { differences, isOutline, type Outline, outlineOf } from '../plan/outline.js';
 import type { Plan } from '../plan/plan.js';
-import { versionOf } from '../plan/version.js';
-import type { Entry, SavedChild, SavedRun } from './store.js';
+import { versionBefore, versionOf } from '../plan/version.js';
+import { faultOfEntry, faultOfParts } from './shape.js';
+import type { SavedChild, SavedRun } from './store.js';
 
-const happenings = ['completed', 'failed', 'awaiting', 'item', 'started', 'child'];
-const lists = ['errors', 'awaiting', 'delivered', 'passed', 'actions', 'items', 'children'] as const;
+/** What a run that is damaged can still be done with. */
+const mend = 'restore the checkpoint from a backup, or delete it and run the flow anew';
 
 /**
- * Checks that a run that was read can be one of a plan.
+ * Checks that a run that was read can be one of a plan, and that it and its entries are whole: what is restored from it is
+ * either right or refused.
  *
- * @throws {CheckpointError} for one that is damaged, or of another blueprint
+ * @param name - what the run is called if that cannot be read
+ * @throws {CheckpointError} for one that is damaged, or of another flow, version or graph
  */
-export function checkSavedRun(plan: Plan, { run, entries }: SavedChild, runId: string): void {
-  if (!isSavedRun(run)) throw new CheckpointError(runId, 'has a checkpoint that is damaged');
-  if (run.flow !== plan.id) throw new CheckpointError(run.runId, `is a run of "${run.flow}", not of "${plan.id}"`);
-  const version = versionOf(plan);
-  if (run.version !== version) {
+export function checkSavedRun(plan: Plan, { run, entries }: SavedChild, name: string): void {
+  if (!isNamed(run)) throw damaged(name, 'it does not say which run of which flow it is');
+  checkBelonging(plan, run);
+  const fault = faultOfParts(plan, run);
+  if (fault !== undefined) throw damaged(run.runId, fault);
+  const begun = new Set<string>(run.children.map(([key]) => key));
+  for (const [index, entry] of entries.entries()) {
+    const faultOf = faultOfEntry(plan, entry, begun);
+    if (faultOf !== undefined) throw damaged(run.runId, `entry ${index + 1} ${faultOf}`);
+  }
+}
+
+function damaged(runId: string, fault: string): CheckpointError {
+  return new CheckpointError(runId, `has a checkpoint that is damaged: ${fault}; ${mend}`);
+}
+
+type Named = Pick<SavedRun, 'flow' | 'version' | 'runId' | 'graph'>;
+
+function isNamed(run: unknown): run is SavedRun {
+  if (!isPlainObject(run)) return false;
+  const { flow, version, runId, graph } = run;
+  return [flow, version, runId].every((name) => typeof name === 'string') && (graph === undefined || isOutline(graph));
+}
+
+/** Runs of versions up to 0.6 have no outline of their graph: they go by version alone, and by how much there is of it. */
+function checkBelonging(plan: Plan, { flow, version, runId, graph }: Named): void {
+  if (flow !== plan.id) {
+    throw new CheckpointError(runId, `is a run of "${flow}", not of "${plan.id}": resume it with the flow "${flow}"`);
+  }
+  const wanted = versionOf(plan);
+  const isOfVersion = version === wanted || (graph === undefined && version === versionBefore(plan));
+  const now = outlineOf(plan);
+  if (!isOfVersion) {
     throw new CheckpointError(
-      run.runId,
-      `is of version ${run.version} of "${plan.id}", and this is version ${version}`,
+      runId,
+      `is of version ${version} of "${flow}", and this is version ${wanted}${inWords(graph, now)}: ` +
+        'resume it with the flow as it was, or delete its checkpoint and run the flow anew',
     );
   }
-  const { nodes, arcs } = run.position;
-  const fits = nodes.length === plan.nodeCount && arcs.length === plan.arcTarget.length;
-  if (!fits || !/^[0-7]*$/.test(nodes) || !/^[0-3]*$/.test(arcs) || !entries.every((entry) => isEntry(entry, plan))) {
-    throw new CheckpointError(run.runId, 'has a checkpoint that is damaged');
+  if (graph !== undefined && graph.hash !== now.hash) {
+    throw new CheckpointError(
+      runId,
+      `began with another graph of "${flow}" under the same version ${version}${inWords(graph, now)}: ` +
+        'resume it with the flow as it was, and give the changed flow another version; or delete its checkpoint',
+    );
   }
 }
 
-function isSavedRun(value: unknown): value is SavedRun {
-  if (!isPlainObject(value)) return false;
-  const { flow, version, runId, context, position } = value;
-  const isNamed = [flow, version, runId].every((name) => typeof name === 'string');
-  return isNamed && isPlainObject(context) && isPosition(position) && lists.every((list) => isList(value[list]));
-}
-
-function isPosition(value: unknown): boolean {
-  return isPlainObject(value) && typeof value.nodes === 'string' && typeof value.arcs === 'string';
-}
-
-function isList(value: unknown): boolean {
-  return Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null);
-}
-
-function isEntry(value: Entry, plan: Plan): boolean {
-  const happening: unknown = isPlainObject(value) ? value.happening : undefined;
-  if (!isPlainObject(happening) || !happenings.includes(happening.type as string)) return false;
-  const { nodeId, key } = happening;
-  return typeof key === 'string' || (typeof nodeId === 'string' && plan.indexOf(nodeId) >= 0);
+function inWords(before: Outline | undefined, now: Outline): string {
+  const words = before === undefined ? '' : differences(before, now);
+  return words === '' ? '' : ` (${words})`;
 }

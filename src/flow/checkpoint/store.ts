@@ -1,5 +1,6 @@
 import type { NodeError } from '../errors.js';
 import type { SavedPosition } from '../plan/marks.js';
+import type { Outline } from '../plan/outline.js';
 import type { Waiting } from '../result.js';
 
 /**
@@ -78,15 +79,20 @@ export interface SavedRun {
   readonly flow: string;
   readonly version: string;
   readonly runId: string;
+  /** The graph that it goes through. Runs of versions up to 0.6 have none: their positions are in the order of declaration. */
+  readonly graph?: Outline | undefined;
   readonly input: unknown;
   readonly context: object;
+  /** In an order that follows from ids, where there is a graph. */
   readonly position: SavedPosition;
   readonly errors: readonly SavedNodeError[];
   readonly awaiting: readonly (readonly [nodeId: string, waits: readonly Waiting[]])[];
   /** What has come for nodes that waited for it, and have not gone on yet. */
   readonly delivered: readonly (readonly [nodeId: string, payload: unknown])[];
   /** What arcs have passed on, where that is not the output of their source. */
-  readonly passed: readonly (readonly [arc: number, value: unknown])[];
+  readonly passed:
+    | readonly (readonly [source: string, target: string, value: unknown])[]
+    | readonly (readonly [arc: number, value: unknown])[];
   /** The actions that nodes have chosen. */
   readonly actions: readonly (readonly [nodeId: string, action: string])[];
   /** What is done of batches that are not. */
@@ -136,9 +142,20 @@ export type Happening =
   | { readonly type: 'started'; readonly key: string; readonly run: SavedRun }
   | { readonly type: 'child'; readonly key: string; readonly entry: Entry };
 
+/** One thing that has happened, as it is written. */
+export type SavedHappening =
+  | Exclude<Happening, { type: 'completed' }>
+  | (Omit<Extract<Happening, { type: 'completed' }>, 'arcs' | 'passed'> & {
+      /** The nodes that the arcs lead to that are taken; without, all are. */
+      readonly targets?: readonly string[] | undefined;
+      /** The same by number, as versions up to 0.6 wrote it. */
+      readonly arcs?: readonly number[] | undefined;
+      readonly passed: readonly (readonly [target: string | number, value: unknown])[];
+    });
+
 /** What has happened, with the keys of the context that have changed besides outputs. */
 export interface Entry {
-  readonly happening: Happening;
+  readonly happening: SavedHappening;
   readonly changed?: Readonly<Record<string, unknown>> | undefined;
   readonly removed?: readonly string[] | undefined;
 }

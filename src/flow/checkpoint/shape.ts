@@ -1,0 +1,173 @@
+import { isPlainObject } from '../../validate.js';
+import { awaiting, completed, open, skipped } from '../plan/marks.js';
+import { ArcsByEnds, orderOf } from '../plan/order.js';
+import type { Plan } from '../plan/plan.js';
+import type { SavedRun } from './store.js';
+
+/*
+ * Whether what was read of a run has the shape that was written, and fits together. Each check gives what is wrong, in
+ * words that end "its ... ", and nothing for what is right. Nothing is taken for granted: texts may have been changed by
+ * anything, and a serializer of one's own may bring back anything.
+ */
+
+/** A test of a value, for a plan. */
+type Test = (value: unknown, plan: Plan) => boolean;
+
+const isText: Test = (value) => typeof value === 'string';
+const isMaybeText: Test = (value) => value === undefined || typeof value === 'string';
+const isCount: Test = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isAnything: Test = () => true;
+const isNode: Test = (value, plan) => typeof value === 'string' && plan.indexOf(value) >= 0;
+const isMaybeNode: Test = (value, plan) => value === undefined || isNode(value, plan);
+
+/** The largest number of visits that a position can hold. */
+const mostVisits = 2 ** 31 - 1;
+
+function isList(test: Test): Test {
+  return (value, plan) => Array.isArray(value) && value.every((item) => test(item, plan));
+}
+
+function isTuple(...tests: readonly Test[]): Test {
+  return (value, plan) =>
+    Array.isArray(value) && value.length === tests.length && tests.every((test, at) => test(value[at], plan));
+}
+
+function isRecord(tests: Readonly<Record<string, Test>>): Test {
+  return (value, plan) => isPlainObject(value) && Object.entries(tests).every(([key, test]) => test(value[key], plan));
+}
+
+const isWait = isRecord({
+  nodeId: isText,
+  event: isText,
+  until: (value) => value === undefined || Number.isFinite(value),
+});
+const isError = isRecord({ nodeId: isNode, attempts: isCount, cause: isAnything, recoveredBy: isMaybeNode });
+const isOutputs: Test = (value, plan) => value instanceof Map && [...value.keys()].every((key) => isCount(key, plan));
+
+/** The key of a sub-flow: its node, and in a batch the number of its item. */
+const isChildKey: Test = (value, plan) => {
+  const key = typeof value === 'string' ? parsed(value) : undefined;
+  return isTuple(isNode)(key, plan) || isTuple(isNode, isCount)(key, plan);
+};
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A sub-flow is looked at as a whole once its flow is known. */
+const isChild = isRecord({ run: (value) => isPlainObject(value), entries: (value) => Array.isArray(value) });
+
+const parts: Readonly<Record<string, Test>> = {
+  context: (value) => isPlainObject(value),
+  errors: isList(isError),
+  awaiting: isList(isTuple(isNode, isList(isWait))),
+  delivered: isList(isTuple(isNode, isAnything)),
+  actions: isList(isTuple(isNode, isText)),
+  items: isList(isTuple(isNode, isOutputs)),
+  children: isList(isTuple(isChildKey, isChild)),
+};
+
+/** What is wrong with the parts of a saved run, besides whose it is. */
+export function faultOfParts(plan: Plan, run: SavedRun): string | undefined {
+  for (const [name, test] of Object.entries(parts)) {
+    if (!test(run[name as keyof SavedRun], plan)) return `its ${name} cannot be what was written`;
+  }
+  const ends = new ArcsByEnds(plan);
+  const isBetween: Test = (value) =>
+    isTuple(isText, isText, isAnything)(value, plan) && ends.arcOf(...(value as [string, string])) >= 0;
+  const isPassed = isList(run.graph === undefined ? isTuple(isArc, isAnything) : isBetween);
+  if (!isPassed(run.passed, plan)) return 'its passed cannot be what was written';
+  return faultOfPosition(plan, run);
+}
+
+const isArc: Test = (value, plan) => isCount(value, plan) && (value as number) < plan.arcTarget.length;
+
+/** A position that contradicts itself is one of another graph, or damaged. */
+function faultOfPosition(plan: Plan, { position, graph, awaiting: waits }: SavedRun): string | undefined {
+  const { nodeCount, arcTarget } = plan;
+  if (!isRecord({ nodes: isText, arcs: isText, visits: isAnything })(position, plan)) {
+    return 'its position cannot be what was written';
+  }
+  const { nodes, arcs, visits } = position;
+  if (nodes.length !== nodeCount || arcs.length !== arcTarget.length) {
+    return `its position has ${nodes.length} nodes and ${arcs.length} arcs, and the flow ${nodeCount} and ${arcTarget.length}`;
+  }
+  if (!/^[0-7]*$/.test(nodes) || !/^[0-3]*$/.test(arcs)) return 'its position cannot be what was written';
+  const isVisits = isList((value, of) => isCount(value, of) && (value as number) <= mostVisits);
+  const hasVisits = visits !== undefined && visits !== null;
+  if (hasVisits !== plan.loops.length > 0 || (hasVisits && (!isVisits(visits, plan) || visits.length !== nodeCount))) {
+    return 'the visits in its position cannot be what was written';
+  }
+  const order = orderOf(plan);
+  const nodeAt = (place: number) => (graph === undefined ? place : (order.nodes[place] as number));
+  const statusOf = new Uint8Array(nodeCount);
+  for (let place = 0; place < nodeCount; place++) statusOf[nodeAt(place)] = Number(nodes[place]);
+  const waiting = new Set(waits.map(([nodeId]) => nodeId));
+  for (let node = 0; node < nodeCount; node++) {
+    if (statusOf[node] === awaiting && !waiting.has(plan.idOf(node))) {
+      return `"${plan.idOf(node)}" waits in its position, and for nothing`;
+    }
+  }
+  for (let place = 0; place < arcs.length; place++) {
+    const arc = graph === undefined ? place : (order.arcs[place] as number);
+    if (!isDecidedWithSource(plan, arc)) continue;
+    const source = plan.arcSource[arc] as number;
+    const isDecided = statusOf[source] === completed || statusOf[source] === skipped;
+    if ((Number(arcs[place]) === open) === isDecided) {
+      return `its position contradicts itself at the edge from "${plan.idOf(source)}" to "${plan.idOf(arcTarget[arc] as number)}"`;
+    }
+  }
+  return undefined;
+}
+
+/** Arcs that repeat a loop or leave one are decided with the turns of the loop; all others with their source. */
+function isDecidedWithSource({ backOf, exitOf }: Plan, arc: number): boolean {
+  return (backOf[arc] as number) < 0 && (exitOf[arc] as number) < 0;
+}
+
+const isFlag: Test = (value) => value === undefined || typeof value === 'boolean';
+
+const happenings: Readonly<Record<string, Test>> = {
+  completed: isRecord({ nodeId: isNode, action: isMaybeText, recoveredBy: isMaybeNode, passed: Array.isArray }),
+  failed: isRecord({ nodeId: isNode, error: isError, isLost: isFlag }),
+  awaiting: isRecord({ nodeId: isNode, waits: isList(isWait) }),
+  item: isRecord({ nodeId: isNode, index: isCount }),
+  started: isRecord({ key: isChildKey, run: (value) => isPlainObject(value) }),
+  child: isRecord({ key: isChildKey, entry: (value) => isPlainObject(value) }),
+};
+
+/**
+ * What is wrong with an entry.
+ *
+ * @param begun - the keys of sub-flows that have begun; those that begin with this entry are added
+ */
+export function faultOfEntry(plan: Plan, entry: unknown, begun: Set<string>): string | undefined {
+  const { happening, changed, removed } = isPlainObject(entry) ? entry : {};
+  if (!isPlainObject(happening)) return 'says nothing of what has happened';
+  const { type, key } = happening as { type: unknown; key: string };
+  const test = typeof type === 'string' && Object.hasOwn(happenings, type) ? happenings[type] : undefined;
+  if (test === undefined) return 'is of an unknown kind';
+  if (!test(happening, plan) || (type === 'completed' && !hasArcs(happening, plan))) {
+    return `(${String(type)}) cannot be what was written`;
+  }
+  if (changed !== undefined && !isPlainObject(changed)) return 'has changes that cannot be what was written';
+  if (removed !== undefined && !isList(isText)(removed, plan)) return 'has changes that cannot be what was written';
+  if (type === 'started') begun.add(key);
+  if (type === 'child' && !begun.has(key)) return 'is of a sub-flow that has not begun';
+  return undefined;
+}
+
+/** Versions up to 0.6 wrote arcs by number. */
+function hasArcs(happening: Record<string, unknown>, plan: Plan): boolean {
+  const { nodeId, arcs, targets, passed } = happening as Record<string, unknown> & { nodeId: string };
+  const ends = new ArcsByEnds(plan);
+  const isNumber: Test = (value) => isArc(value, plan) && plan.arcSource[value as number] === plan.indexOf(nodeId);
+  const isTarget: Test = (value) => typeof value === 'string' && ends.arcOf(nodeId, value) >= 0;
+  const isEither: Test = (value) => isTarget(value, plan) || isNumber(value, plan);
+  const isTaken = (value: unknown, test: Test) => value === undefined || isList(test)(value, plan);
+  return isTaken(arcs, isNumber) && isTaken(targets, isTarget) && isList(isTuple(isEither, isAnything))(passed, plan);
+}

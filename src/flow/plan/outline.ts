@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import { isPlainObject } from '../../validate.js';
+import type { EdgeDefinition, NodeDefinition } from '../blueprint.js';
+import { some } from './loops.js';
+import { orderOf } from './order.js';
+import type { Plan } from './plan.js';
+
+/**
+ * What of a graph the course of a run depends on, in an order that follows from ids alone: which nodes there are, what
+ * each is, where its input comes from, how it joins, what stands in for it; which edges there are, with their actions,
+ * conditions and transforms. Policies, bounds on visits and other `params` are not part of it: a run that waits for a week
+ * goes on with another timeout. Functions are not part of it either.
+ *
+ * It is saved with each run, so that a run of another graph is refused, and the refusal can say what differs.
+ */
+export interface Outline {
+  /** Of all that is below, in full. */
+  readonly hash: string;
+  /** Ids, sorted. */
+  readonly nodes: readonly string[];
+  /** A few characters for each node, which differ if the node does. */
+  readonly nodeMarks: string;
+  /** For each arc the places of its source and of its target. */
+  readonly arcs: readonly number[];
+  /** A few characters for each arc, which differ if its edges do. */
+  readonly arcMarks: string;
+}
+
+const outlines = new WeakMap<Plan, Outline>();
+
+export function outlineOf(plan: Plan): Outline {
+  const known = outlines.get(plan);
+  if (known !== undefined) return known;
+  const outline = makeOutline(plan);
+  outlines.set(plan, outline);
+  return outline;
+}
+
+function makeOutline(plan: Plan): Outline {
+  const { nodes, places, arcs } = orderOf(plan);
+  const ids = Array.from(nodes, (node) => plan.idOf(node));
+  const chosen = chosenStart(plan);
+  const nodeTexts = Array.from(nodes, (node) => textOfNode(plan.nodes[node] as NodeDefinition, node === chosen));
+  const edges = new Map<number, string[]>();
+  for (const node of nodes) {
+    for (const { edge, arc } of plan.outgoing(node)) {
+      const texts = edges.get(arc);
+      if (texts === undefined) edges.set(arc, [textOfEdge(edge)]);
+      else texts.push(textOfEdge(edge));
+    }
+  }
+  const ends: number[] = [];
+  for (const arc of arcs) ends.push(place(places, plan.arcSource[arc]), place(places, plan.arcTarget[arc]));
+  const arcTexts = Array.from(arcs, (arc) => (edges.get(arc) as string[]).join());
+  const hash = digest([ids, nodeTexts, ends, arcTexts]);
+  return { hash, nodes: ids, nodeMarks: marksOf(nodeTexts), arcs: ends, arcMarks: marksOf(arcTexts) };
+}
+
+/** A hash of a value that JSON has words for. */
+export function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('base64url');
+}
+
+/** Where each node has another before it, the first that was declared is where the flow starts: the order counts there. */
+function chosenStart({ starts, into, arcSource }: Plan): number {
+  const [start] = starts;
+  if (starts.length !== 1 || start === undefined) return -1;
+  return some(into, start, (arc) => arcSource[arc] !== start) ? start : -1;
+}
+
+/** What of the built-in kinds of nodes says what they are; other parameters are for the code of nodes. */
+const tellingParams: Readonly<Record<string, readonly string[]>> = {
+  wait: ['event'],
+  batch: ['worker', 'items'],
+  subflow: ['flow', 'outputs'],
+};
+
+function textOfNode({ uses, inputs, params, config }: NodeDefinition, isChosen: boolean): string {
+  const telling = (Object.hasOwn(tellingParams, uses) ? tellingParams[uses] : undefined) ?? [];
+  const { joinStrategy, fallback } = config ?? {};
+  return JSON.stringify([
+    uses,
+    sorted(inputs),
+    telling.map((key) => sorted(params?.[key])),
+    joinStrategy === 'any',
+    fallback,
+    isChosen,
+  ]);
+}
+
+function textOfEdge({ action, condition, transform }: EdgeDefinition): string {
+  return JSON.stringify([action, withoutNumber(condition), withoutNumber(transform)]);
+}
+
+/** Functions on edges are registered under names with the number of their edge, which another order changes. */
+const numbered = /^(condition|transform) of edge \d+(?:\(\))*$/;
+
+function withoutNumber(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : text.replace(numbered, '$1 of edge');
+}
+
+/** A mapping with its keys in order. */
+function sorted(mapping: unknown): unknown {
+  return isPlainObject(mapping) ? Object.entries(mapping).sort(([one], [other]) => (one < other ? -1 : 1)) : mapping;
+}
+
+function place(places: Int32Array, node: number | undefined): number {
+  return places[node as number] as number;
+}
+
+/** How many characters a mark has. It only names what differs: whether anything does, the hash says. */
+const markLength = 4;
+
+function marksOf(texts: readonly string[]): string {
+  return texts.map(markOf).join('');
+}
+
+/** FNV-1a, of which 24 bits are kept. */
+function markOf(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return Buffer.from([hash, hash >> 8, hash >> 16]).toString('base64url');
+}
+
+/** If true, a value that was read can be an outline. */
+export function isOutline(value: unknown): value is Outline {
+  if (!isPlainObject(value)) return false;
+  const { hash, nodes, nodeMarks, arcs, arcMarks } = value;
+  if (typeof hash !== 'string' || typeof nodeMarks !== 'string' || typeof arcMarks !== 'string') return false;
+  if (!Array.isArray(nodes) || !nodes.every((id) => typeof id === 'string')) return false;
+  const isPlace = (end: unknown) => Number.isInteger(end) && (end as number) >= 0 && (end as number) < nodes.length;
+  if (!Array.isArray(arcs) || !arcs.every(isPlace) || arcs.length % 2 !== 0) return false;
+  return nodeMarks.length === nodes.length * markLength && arcMarks.length === (arcs.length / 2) * markLength;
+}
+
+/** How many differences of a kind are named. */
+const mostNamed = 3;
+
+/** How many characters of an id are named. */
+const longestId = 50;
+
+/** What a graph has otherwise than the one before, in words; empty if nothing can be named. */
+export function differences(before: Outline, now: Outline): string {
+  const found = [
+    ...described('node', nodesOf(before), nodesOf(now)),
+    ...described('edge', arcsOf(before), arcsOf(now)),
+  ];
+  return found.join('; ');
+}
+
+/** Nodes or arcs as a message names them, with their marks. */
+type Parts = ReadonlyMap<string, { readonly name: string; readonly mark: string }>;
+
+function* described(kind: string, before: Parts, now: Parts): Generator<string> {
+  const named = {
+    added: [...now].filter(([key]) => !before.has(key)),
+    removed: [...before].filter(([key]) => !now.has(key)),
+    changed: [...now].filter(([key, { mark }]) => before.has(key) && before.get(key)?.mark !== mark),
+  };
+  for (const [how, parts] of Object.entries(named)) {
+    if (parts.length === 0) continue;
+    const names = parts.slice(0, mostNamed).map(([, { name }]) => name);
+    const more = parts.length > mostNamed ? ` and ${parts.length - mostNamed} more` : '';
+    yield `${kind}${parts.length === 1 ? '' : 's'} ${how}: ${names.join(', ')}${more}`;
+  }
+}
+
+function nodesOf({ nodes, nodeMarks }: Outline): Parts {
+  return new Map(nodes.map((id, at) => [id, { name: quoted(id), mark: markAt(nodeMarks, at) }]));
+}
+
+function arcsOf({ nodes, arcs, arcMarks }: Outline): Parts {
+  const ends = Array.from({ length: arcs.length / 2 }, (_, at) => [
+    String(nodes[arcs[2 * at] as number]),
+    String(nodes[arcs[2 * at + 1] as number]),
+  ]);
+  return new Map(
+    ends.map(([source = '', target = ''], at) => [
+      JSON.stringify([source, target]),
+      { name: `${quoted(source)} → ${quoted(target)}`, mark: markAt(arcMarks, at) },
+    ]),
+  );
+}
+
+function markAt(marks: string, at: number): string {
+  return marks.slice(at * markLength, (at + 1) * markLength);
+}
+
+function quoted(id: string): string {
+  return `"${id.slice(0, longestId)}"`;
+}
