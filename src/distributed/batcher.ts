@@ -4,8 +4,9 @@ interface Waiting<Call, Answer> {
   readonly reject: (error: unknown) => void;
 }
 
-/** How many calls go together at most. */
+/** How many calls go together at most, and how many characters they may have together. */
 const most = 100;
+const mostText = 16 * 2 ** 20;
 
 /**
  * Sends calls together that come at the same time: one statement and one transaction for many. While as many batches are
@@ -16,10 +17,14 @@ export class Batcher<Call, Answer> {
   #underWay = 0;
   #isScheduled = false;
 
-  /** @param width - how many batches may be under way */
+  /**
+   * @param width - how many batches may be under way
+   * @param sizeOf - how many characters a call has. Default: none worth counting
+   */
   constructor(
     private readonly send: (calls: readonly Call[]) => Promise<readonly Answer[]>,
     private readonly width: number,
+    private readonly sizeOf: (call: Call) => number = () => 0,
   ) {}
 
   add(call: Call): Promise<Answer> {
@@ -38,11 +43,21 @@ export class Batcher<Call, Answer> {
   #pump(): void {
     while (this.#underWay < this.width && this.#waiting.length > 0) {
       this.#underWay++;
-      void this.#send(this.#waiting.splice(0, most)).finally(() => {
+      void this.#send(this.#waiting.splice(0, this.#fitting())).finally(() => {
         this.#underWay--;
         this.#pump();
       });
     }
+  }
+
+  /** How many of those that wait can go together. */
+  #fitting(): number {
+    let size = 0;
+    const end = this.#waiting.slice(0, most).findIndex(({ call }, index) => {
+      size += this.sizeOf(call);
+      return index > 0 && size > mostText;
+    });
+    return end === -1 ? most : end;
   }
 
   /** One that is refused must not take the others with it: then each goes alone. */

@@ -116,6 +116,14 @@ export interface JournalTail {
   readonly snapshot: { readonly text: string; readonly seq: number } | undefined;
   /** Those after the point that was asked for, else after the snapshot. */
   readonly entries: readonly JournalEntry[];
+  /** If true, entries up to `seq` are missing, since no more bytes were asked for. Default: false. */
+  readonly more?: true;
+}
+
+/** How much of a journal is read. */
+export interface ReadOptions {
+  /** About how many bytes of entries, of at least 1; one entry is given in any case. Default: all. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** One entry to be added, if the run allows it. */
@@ -166,7 +174,7 @@ export interface CheckpointStore extends FlowCheckpointStore {
    * @param after - the entry up to which it is known. Default: nothing is known
    * @returns `undefined` for a run that is unknown
    */
-  read(runId: string, after?: number): Promise<JournalTail | undefined>;
+  read(runId: string, after?: number, options?: ReadOptions): Promise<JournalTail | undefined>;
   /** Replaces what a journal starts from. Entries up to `seq` may be dropped. Does nothing where a later one is there. */
   compact(runId: string, snapshot: string, seq: number): Promise<void>;
 }

@@ -36,6 +36,11 @@ export interface EngineOptions {
   readonly connectTimeout?: number | undefined;
   /** How long to try an operation again while the engine cannot be reached, in milliseconds. Default: 30000. */
   readonly operationTimeout?: number | undefined;
+  /**
+   * For how many milliseconds of silence a program keeps a run in process that it saves here, of at least 500: a whole
+   * number. When the program dies, another can go on with the run after this time. Default: 15000.
+   */
+  readonly holdDuration?: number | undefined;
 }
 
 const readGivenOptions = anObjectOf<EngineOptions>({
@@ -45,6 +50,10 @@ const readGivenOptions = anObjectOf<EngineOptions>({
   ),
   connectTimeout: aLimit,
   operationTimeout: aLimit,
+  holdDuration: aValue(
+    'a whole number of milliseconds of at least 500',
+    (value) => Number.isSafeInteger(value) && (value as number) >= 500 && (value as number) <= longestDelay,
+  ),
 });
 
 /** The same, complete. */
@@ -52,11 +61,13 @@ export interface ReadEngineOptions {
   readonly prefix: string;
   readonly connectTimeout: number;
   readonly operationTimeout: number;
+  readonly holdDuration: number;
 }
 
 export function readEngineOptions(options: EngineOptions): ReadEngineOptions {
-  const { prefix = 'orchestrator', connectTimeout = 10_000, operationTimeout = 30_000 } = readGivenOptions(options);
-  return { prefix, connectTimeout, operationTimeout };
+  const read = readGivenOptions(options);
+  const { prefix = 'orchestrator', connectTimeout = 10_000, operationTimeout = 30_000, holdDuration = 15_000 } = read;
+  return { prefix, connectTimeout, operationTimeout, holdDuration };
 }
 
 /** Of ticks and of pauses between two looks, in milliseconds. */

@@ -43,7 +43,7 @@ function merging() {
 
 /** Makes a journal longer by entries that mean nothing. */
 async function lengthen({ commit, checkpointStore }: Pick<Engine, 'commit' | 'checkpointStore'>, runId: string) {
-  const entry = { text: '{"type":"paused"}', during: ['awaiting'] as const };
+  const entry = { text: `{"type":"paused"${' '.repeat(300)}}`, during: ['awaiting'] as const };
   for (let n = 0; n < 5; n++) {
     const tail = await checkpointStore.read(runId);
     await commit(

@@ -13,7 +13,8 @@ if not head[1] then return false end
 local status, seq, base, known = head[1], tonumber(head[2]), tonumber(head[3]), tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-if known < base then return { {}, status, now, seq, false } end
+-- Whoever is far behind reads first, in pages.
+if known < base or seq - known > 1000 then return { {}, status, now, seq, false } end
 
 local others = {}
 if seq > known then others = redis.call('LRANGE', log, known - base, -1) end

@@ -45,6 +45,15 @@ export class Keys {
     return this.#of(runId, 'checkpoint-entries');
   }
 
+  /** The number of the snapshot, and when it was saved. */
+  checkpointState(runId: string): string {
+    return this.#of(runId, 'checkpoint-state');
+  }
+
+  checkpointHold(runId: string): string {
+    return this.#of(runId, 'checkpoint-hold');
+  }
+
   /** All that there may be of a run. */
   allOf(runId: string): string[] {
     return ['run', 'journal', 'snapshot', 'slots', 'crashes', 'states'].map((part) => this.#of(runId, part));

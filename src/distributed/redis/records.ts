@@ -6,8 +6,12 @@ export function fieldsOf(record: Partial<RunRecord>): string[] {
   return Object.entries(record).flatMap(([field, value]) => (value === undefined ? [] : [field, String(value)]));
 }
 
-/** A record and the journal's end from such fields. */
-export function recordFrom(fields: readonly string[]): { readonly record: RunRecord; readonly seq: number } {
+/** A record, the journal's end, and up to which entry it is a snapshot, from such fields. */
+export function recordFrom(fields: readonly string[]): {
+  readonly record: RunRecord;
+  readonly seq: number;
+  readonly base: number;
+} {
   const found: Record<string, string> = {};
   for (let at = 0; at < fields.length; at += 2) found[fields[at] as string] = fields[at + 1] as string;
   const time = (field: string) => (found[field] === undefined ? undefined : Number(found[field]));
@@ -26,7 +30,7 @@ export function recordFrom(fields: readonly string[]): { readonly record: RunRec
     output: found.output,
     error: found.error,
   };
-  return { record, seq: Number(found.seq) };
+  return { record, seq: Number(found.seq), base: Number(found.base) };
 }
 
 /** Entries as they are kept: the time, a space, the text. */

@@ -119,7 +119,7 @@ class RedisEngine implements Engine, RedisCore {
     this.runInfoStore = new RedisRuns(this, this);
     this.livenessStore = new RedisLiveness(this, this);
     this.workItemStateStore = new RedisItemStates(this, this);
-    this.checkpointStore = new RedisCheckpoints(this, this);
+    this.checkpointStore = new RedisCheckpoints(this, this, options.holdDuration);
     this.workflowStore = new RedisWorkflows(this, this);
     const { contextStore, metricsStore, errorStore } = derivedStores(this);
     this.contextStore = contextStore;
@@ -172,6 +172,7 @@ class RedisEngine implements Engine, RedisCore {
   }
 
   async close(): Promise<void> {
+    this.checkpointStore.leases.close();
     const opened = await this.#opening.close();
     await this.queue.close();
     const subscriber = await this.#subscriber.made();

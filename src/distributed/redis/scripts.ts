@@ -10,8 +10,9 @@ export class Script {
   readonly #text: string;
   readonly #hash: string;
 
-  constructor(name: string) {
-    this.#text = readAsset(`redis/${name}.lua`);
+  /** @param names - of the files that it consists of, one behind the other */
+  constructor(...names: readonly string[]) {
+    this.#text = names.map((name) => readAsset(`redis/${name}.lua`)).join('\n');
     this.#hash = createHash('sha1').update(this.#text).digest('hex');
   }
 

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Serializer } from '../../flow/index.js';
 import { type RunEndEvent, runEndChannel } from '../../flow/run-end.js';
-import type { Commit, CommitAnswer, Engine, JournalTail, RunChange, Verdict } from '../contracts.js';
+import type { Commit, CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
 import { RunNotFoundError } from '../errors.js';
 import type { Codec } from '../journal/codec.js';
 import { type Entry, writeEntry } from '../journal/entry.js';
@@ -9,6 +9,7 @@ import { keyOf } from '../journal/job-id.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { isFinished, type RunRecord, type RunStatus } from '../run-info.js';
 import type { KnownWorkflow, Workflows } from '../workflows.js';
+import { Growth } from './growth.js';
 
 /** An entry to be added, if the run allows it. */
 export interface EntryCommit extends Omit<Commit, 'text'> {
@@ -27,12 +28,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** How many commits go together at most. */
+/** How many commits go together at most, and how many characters they may have together. */
 const mostAtOnce = 200;
-
-/** How many entries a journal may have grown by before it is compacted, at least; and how many for each node. */
-const leastEntries = 1_000;
-const entriesForEachNode = 4;
+const mostText = 8 * 2 ** 20;
 
 /**
  * A run as one program knows it: a replica, kept up to date by reading and committing. What is committed while a commit is
@@ -48,7 +46,7 @@ export class RunHandle {
   heardAt = performance.now();
   #record: RunRecord;
   #replica: Replica;
-  #snapshotSeq: number;
+  readonly #growth = new Growth();
   readonly #waiting: Waiting[] = [];
   #isCommitting = false;
   #reading: Promise<void> | undefined = undefined;
@@ -62,7 +60,6 @@ export class RunHandle {
     this.runKey = keyOf(tail.record.runId);
     this.#record = tail.record;
     this.#replica = this.#replicaFrom(tail);
-    this.#snapshotSeq = tail.snapshot?.seq ?? 0;
     this.status = tail.record.status;
     this.skew = tail.now - Date.now();
   }
@@ -129,7 +126,7 @@ export class RunHandle {
   #commitNext(): void {
     if (this.#isCommitting || this.#waiting.length === 0) return;
     this.#isCommitting = true;
-    const batch = this.#waiting.splice(0, mostAtOnce);
+    const batch = this.#waiting.splice(0, this.#fitting());
     const done = () => {
       this.#isCommitting = false;
       this.#commitNext();
@@ -138,6 +135,16 @@ export class RunHandle {
       for (const { reject } of batch) reject(error);
       done();
     });
+  }
+
+  /** How many of those that wait can go together. */
+  #fitting(): number {
+    let size = 0;
+    const end = this.#waiting.slice(0, mostAtOnce).findIndex(({ commit }, index) => {
+      size += commit.text.length;
+      return index > 0 && size > mostText;
+    });
+    return end === -1 ? mostAtOnce : end;
   }
 
   #commitBatch(waiting: readonly Waiting[]): Promise<void> {
@@ -157,15 +164,17 @@ export class RunHandle {
     // A reading that came after it may have been told of already.
     if (answer.seq >= this.#replica.seq) this.#hear(answer.status, answer.now);
     if (answer.entries === undefined) return this.#commitAnew(batch);
-    for (const entry of answer.entries) this.#replica.apply(entry);
+    for (const entry of answer.entries) this.#apply(entry);
     // Ours came behind those of others, one after the other.
-    for (const [index, { entry }] of batch.entries()) {
+    for (const [index, { entry, commit }] of batch.entries()) {
       const seq = answer.verdicts[index];
-      if (typeof seq === 'number') this.#replica.applyEntry(entry, seq, answer.now);
+      if (typeof seq !== 'number') continue;
+      this.#growth.add(seq, commit.text);
+      this.#replica.applyEntry(entry, seq, answer.now);
     }
     if (!isFinished(before) && isFinished(answer.status)) this.#publishEnd(answer, batch);
     for (const [index, { resolve }] of batch.entries()) resolve(answer.verdicts[index] as Verdict);
-    return this.#hasGrown() ? this.#compact() : undefined;
+    return this.#isToBeCompacted() ? this.#compact() : undefined;
   }
 
   /** Publishes that the run is over, if one of these commits ended it. */
@@ -188,25 +197,27 @@ export class RunHandle {
     return false;
   }
 
-  /** The journal was compacted beyond what is known here. */
+  /** The journal was compacted beyond what is known here, or has grown by more than an answer holds. */
   async #commitAnew(batch: readonly Waiting[]): Promise<void> {
-    await this.#read(true);
+    await this.#read();
     return this.#commitBatch(batch);
   }
 
-  async #read(all = false): Promise<void> {
-    const tail = await this.engine.checkpointStore.read(this.runId, all ? undefined : this.#replica.seq);
+  async #read(): Promise<void> {
+    const tail = await this.engine.checkpointStore.read(this.runId, this.#replica.seq);
     if (tail === undefined) throw new RunNotFoundError(this.runId);
     // It was removed; another has begun under its id.
     if (tail.record.createdAt !== this.#record.createdAt) throw new RunNotFoundError(this.runId);
     if (tail.seq < this.#replica.seq) return;
     this.#record = tail.record;
     this.#hear(tail.record.status, tail.now);
-    if (tail.snapshot === undefined) for (const entry of tail.entries) this.#replica.apply(entry);
-    else {
-      this.#replica = this.#replicaFrom(tail);
-      this.#snapshotSeq = tail.snapshot.seq;
-    }
+    if (tail.snapshot === undefined) for (const entry of tail.entries) this.#apply(entry);
+    else this.#replica = this.#replicaFrom(tail);
+  }
+
+  #apply(entry: JournalEntry): void {
+    this.#growth.add(entry.seq, entry.text);
+    this.#replica.apply(entry);
   }
 
   #hear(status: RunStatus, now: number): void {
@@ -220,21 +231,26 @@ export class RunHandle {
     const { text, seq } = snapshot as NonNullable<JournalTail['snapshot']>;
     const origin = { plan, merges, runKey: this.runKey, codec: this.workflows.codec };
     const replica = new Replica(origin, JSON.parse(text) as SavedReplica, seq);
-    for (const entry of entries) replica.apply(entry);
+    this.#growth.begin(seq, text.length);
+    for (const entry of entries) {
+      this.#growth.add(entry.seq, entry.text);
+      replica.apply(entry);
+    }
     return replica;
   }
 
   /** Whoever does not have the code cannot merge: what they would write down of the context may be wrong. */
-  #hasGrown(): boolean {
-    if (!this.workflow.hasCode) return false;
-    const most = Math.max(leastEntries, entriesForEachNode * this.workflow.plan.nodeCount);
-    return this.#replica.seq - this.#snapshotSeq >= most;
+  #isToBeCompacted(): boolean {
+    return this.workflow.hasCode && this.#growth.isDue;
   }
 
   /** A journal that has grown is replaced by what follows from it, so that a loop of a million turns stays small. */
   async #compact(): Promise<void> {
     const { seq } = this.#replica;
-    await this.engine.checkpointStore.compact(this.runId, JSON.stringify(this.#replica.save()), seq);
-    this.#snapshotSeq = seq;
+    // Where that fails it is tried again when the journal has grown as much once more.
+    this.#growth.defer(seq);
+    const text = JSON.stringify(this.#replica.save());
+    await this.engine.checkpointStore.compact(this.runId, text, seq);
+    this.#growth.begin(seq, text.length);
   }
 }

@@ -1,4 +1,5 @@
 import type * as Bull from 'bullmq';
+import type { Place } from '../place.js';
 
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -15,5 +16,7 @@ export interface Database {
   listen(channel: string, onNotification: (payload: string) => void): Promise<() => void>;
   /** Connections whose search path is the schema of the queue. */
   readonly queuePool: Bull.PgPool;
+  /** Where the program is that uses it. */
+  place(): Promise<Place>;
   close(): Promise<void>;
 }

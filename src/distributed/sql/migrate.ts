@@ -3,7 +3,7 @@ import type { Database } from './database.js';
 import { forSchema } from './statements.js';
 
 /** In the order in which they were written. One that was released is not changed any more: what comes later is added. */
-const migrations = ['001-runs', '002-commit', '003-workflows'];
+const migrations = ['001-runs', '002-commit', '003-workflows', '004-checkpoints'];
 
 /**
  * Brings a schema up to date: each migration once, however many workers start at the same time.

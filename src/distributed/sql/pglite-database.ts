@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type * as Bull from 'bullmq';
 import type { Database, Row } from './database.js';
@@ -17,6 +18,7 @@ export interface PGliteLike {
 export class PGliteDatabase {
   /** When the connection is free. */
   #free: Promise<void> = Promise.resolve();
+  readonly #id = randomUUID();
 
   private constructor(
     private readonly pglite: PGliteLike,
@@ -35,6 +37,8 @@ export class PGliteDatabase {
       query,
       exclusively: (work) => this.#alone(() => work((text, values) => this.#query(text, values))),
       script: async (text) => void (await this.pglite.exec(text)),
+      // One process at a time has it open, and once: whoever had it open before has closed it or died.
+      place: async () => ({ id: this.#id, isDead: async (id) => id !== this.#id }),
       listen: (channel, onNotification) => this.#listen(channel, onNotification),
       queuePool: new PGlitePool((work) => this.#alone(work), this.pglite) as unknown as Bull.PgPool,
       close: letGo,

@@ -6,6 +6,7 @@ import { placeOf } from '../address.js';
 import type { Engine } from '../contracts.js';
 import { surviving } from '../listening.js';
 import { type EngineOptions, readEngineOptions } from '../options.js';
+import { type Place, thisPlace } from '../place.js';
 import type { Database, Row } from './database.js';
 import { SqlEngine } from './sql-engine.js';
 
@@ -136,6 +137,10 @@ class PostgresDatabase implements Database {
       isEnded = true;
       void client?.end().catch(() => undefined);
     };
+  }
+
+  place(): Promise<Place> {
+    return thisPlace();
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { JournalEntry } from '../contracts.js';
+import type { Place } from '../place.js';
 import type { RunRecord, RunStatus } from '../run-info.js';
 import type { Row } from './database.js';
 
@@ -6,6 +7,10 @@ import type { Row } from './database.js';
 export interface SqlCore {
   /** Runs a statement of `statements/`, again while the database cannot be reached. */
   query(statement: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** Reads with several statements that all see the database as of one moment; from the first again like `query`. */
+  atOneMoment<Result>(read: (query: SqlCore['query']) => Promise<Result>): Promise<Result>;
+  /** Where this program is, for holds. */
+  place(): Promise<Place>;
 }
 
 /** A row of `runs`, as JSON. */

@@ -17,6 +17,8 @@ import { derivedStores } from '../journal/derived-stores.js';
 import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
+import { pageBytes } from '../pages.js';
+import type { Place } from '../place.js';
 import { BullQueue } from '../queue/bull-queue.js';
 import type { RunStatus } from '../run-info.js';
 import type { Database, Row } from './database.js';
@@ -59,9 +61,16 @@ interface CommitReply {
   readonly entries: readonly EntryRow[] | null;
 }
 
+interface ReadCall {
+  readonly runId: string;
+  readonly after: number;
+  /** How many bytes of entries are asked for. */
+  readonly bytes: number;
+}
+
 interface ReadReply {
   readonly record: unknown;
-  readonly now: number;
+  readonly now: string | number;
   readonly snapshot: string | null;
   readonly entries: readonly EntryRow[];
 }
@@ -91,7 +100,7 @@ export class SqlEngine implements Engine, SqlCore {
   readonly #opening: Opening<Opened>;
   readonly #begins: Batcher<NewRun, BeginReply>;
   readonly #commits: Batcher<CommitCall, CommitReply | null>;
-  readonly #reads: Batcher<{ readonly runId: string; readonly after: number }, ReadReply | null>;
+  readonly #reads: Batcher<ReadCall, ReadReply>;
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #listening = new Once(() => this.#listen());
 
@@ -99,9 +108,9 @@ export class SqlEngine implements Engine, SqlCore {
     this.#setup = setup;
     this.name = setup.name;
     this.#opening = new Opening(setup.name, setup.options.connectTimeout, () => this.#open());
-    this.#begins = this.#batcher('begin-runs');
-    this.#commits = this.#batcher('commit-runs');
-    this.#reads = this.#batcher('read-runs');
+    this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
+    this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
+    this.#reads = new Batcher((calls) => this.#sendReads(calls), setup.width);
     this.queue = new BullQueue(
       this,
       () => this.#queueSetup(),
@@ -110,7 +119,12 @@ export class SqlEngine implements Engine, SqlCore {
     this.runInfoStore = new SqlRuns(this, this);
     this.livenessStore = new SqlLiveness(this, this);
     this.workItemStateStore = new SqlItemStates(this, this);
-    this.checkpointStore = new SqlCheckpoints(this, this, (runId, after) => this.#read(runId, after));
+    this.checkpointStore = new SqlCheckpoints(
+      this,
+      this,
+      (runId, after, bytes) => this.#read({ runId, after, bytes }),
+      setup.options.holdDuration,
+    );
     this.workflowStore = new SqlWorkflows(this, this);
     const { contextStore, metricsStore, errorStore } = derivedStores(this);
     this.contextStore = contextStore;
@@ -127,6 +141,25 @@ export class SqlEngine implements Engine, SqlCore {
     const { options } = this.#setup;
     const text = statement(name, schemaOf(options));
     return persistently(this.name, options.operationTimeout, () => database.query(text, values));
+  }
+
+  async atOneMoment<Result>(read: (query: SqlCore['query']) => Promise<Result>): Promise<Result> {
+    const { database } = await this.#opening.get();
+    const { options } = this.#setup;
+    return persistently(this.name, options.operationTimeout, () =>
+      database.exclusively(async (query) => {
+        await query('begin transaction isolation level repeatable read read only');
+        try {
+          return await read((name, values) => query(statement(name, schemaOf(options)), values));
+        } finally {
+          await query('rollback');
+        }
+      }),
+    );
+  }
+
+  async place(): Promise<Place> {
+    return (await this.#opening.get()).database.place();
   }
 
   async begin(run: NewRun): ReturnType<Engine['begin']> {
@@ -149,6 +182,7 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async close(): Promise<void> {
+    this.checkpointStore.leases.close();
     const opened = await this.#opening.close();
     await this.queue.close();
     const stop = await this.#listening.made();
@@ -180,20 +214,27 @@ export class SqlEngine implements Engine, SqlCore {
     return { bull, name: schemaOf(this.#setup.options), options, backend: bull.createPostgresBackend };
   }
 
-  async #read(runId: string, after: number): Promise<JournalTail | undefined> {
-    const reply = await this.#reads.add({ runId, after });
-    if (reply === null) return undefined;
+  async #read(call: ReadCall): Promise<JournalTail | undefined> {
+    const reply = await this.#reads.add(call);
+    if (reply.record === null) return undefined;
     const { record, seq, base } = recordFrom(reply.record);
     const snapshot = reply.snapshot === null ? undefined : { text: reply.snapshot, seq: base };
-    return { record, now: reply.now, seq, snapshot, entries: entriesFrom(reply.entries) };
+    return { record, now: Number(reply.now), seq, snapshot, entries: entriesFrom(reply.entries) };
   }
 
-  #batcher<Call, Answer>(name: string): Batcher<Call, Answer> {
+  /** All runs together are asked for no more bytes than one alone, as far as that goes. */
+  async #sendReads(calls: readonly ReadCall[]): Promise<readonly ReadReply[]> {
+    const share = Math.max(1, Math.floor(pageBytes / calls.length));
+    const shared = calls.map((call) => ({ ...call, bytes: Math.min(call.bytes, share) }));
+    return (await this.query('read-runs', [JSON.stringify(shared)])) as unknown as readonly ReadReply[];
+  }
+
+  #batcher<Call, Answer>(name: string, sizeOf: (call: Call) => number): Batcher<Call, Answer> {
     const send = async (calls: readonly Call[]) => {
       const [row] = await this.query(name, [JSON.stringify(calls)]);
       return row?.answers as readonly Answer[];
     };
-    return new Batcher(send, this.#setup.width);
+    return new Batcher(send, this.#setup.width, sizeOf);
   }
 
   async #listen(): Promise<() => void> {
@@ -203,6 +244,10 @@ export class SqlEngine implements Engine, SqlCore {
       for (const listener of this.#listeners) listener(change);
     });
   }
+}
+
+function sizeOf(commits: readonly Commit[]): number {
+  return commits.reduce((sum, { text }) => sum + text.length, 0);
 }
 
 function verdictOf(code: number): Verdict {

@@ -12,7 +12,6 @@ import { testWholeRuns } from './whole-runs.js';
 import { testWithoutCode } from './without-code.js';
 import { testWorkflows } from './workflows.js';
 
-export { type CheckpointStoreOptions, checkpointStoreConformanceOf } from './checkpoint-stores.js';
 export type { TestFramework } from './suite.js';
 
 /** Which engine is tested, and how one comes by it. */

@@ -1,3 +1,1 @@
-insert into {schema}.checkpoint_entries (run_id, text)
-select run_id, $2 from {schema}.checkpoints where run_id = $1 for share
-returning number
+select {schema}.append_checkpoint($1, $2::bigint, $3::text[], $4, $5::bigint) as answers

@@ -1,2 +1,1 @@
-with entries as (delete from {schema}.checkpoint_entries where run_id = $1)
-delete from {schema}.checkpoints where run_id = $1
+select {schema}.delete_checkpoint($1, $2, $3::bigint) as refusal

@@ -1,3 +1,1 @@
-select snapshot,
-  (select coalesce(jsonb_agg(text order by number), '[]') from {schema}.checkpoint_entries where run_id = $1) as entries
-from {schema}.checkpoints where run_id = $1
+select snapshot, seq from {schema}.checkpoints where run_id = $1

@@ -1,1 +1,1 @@
-insert into {schema}.checkpoints values ($1, $2) on conflict (run_id) do update set snapshot = excluded.snapshot
+select {schema}.save_checkpoint($1, $2, $3::bigint, $4, $5::bigint) as refusal

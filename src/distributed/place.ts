@@ -1,0 +1,50 @@
+import { readFile, readlink } from 'node:fs/promises';
+
+/** A process, as far as other processes can see whether it has died. */
+export interface Place {
+  readonly id: string;
+  /** If true, the process of a place has certainly died. If false, nobody knows. */
+  isDead(id: string): Promise<boolean>;
+}
+
+/** Separates the parts of an id. */
+const separator = '/';
+
+/**
+ * The place of this process on its machine: boot of the machine, namespace of process ids, process id, start of the
+ * process. Two processes with the same first two parts see each other's end at once. Elsewhere than on Linux the id is
+ * empty, and nobody is known to have died.
+ */
+export async function thisPlace(): Promise<Place> {
+  const machine = await thisMachine();
+  const start = machine === undefined ? undefined : await startOf(process.pid);
+  if (machine === undefined || start === undefined) return { id: '', isDead: async () => false };
+  return {
+    id: [machine, process.pid, start].join(separator),
+    async isDead(id) {
+      const [boot, namespace, pid, began] = id.split(separator);
+      if (began === undefined || [boot, namespace].join(separator) !== machine) return false;
+      return (await startOf(Number(pid))) !== began;
+    },
+  };
+}
+
+async function thisMachine(): Promise<string | undefined> {
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    return [boot.trim(), await readlink('/proc/self/ns/pid')].join(separator);
+  } catch {
+    return undefined;
+  }
+}
+
+/** When a process was started; `undefined` for one that has ended, buried or not. */
+async function startOf(pid: number): Promise<string | undefined> {
+  try {
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' || state === 'X' ? undefined : fields[18];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,6 @@
+-- Gives a run back.
+--
+-- KEYS: the hold
+-- ARGV: token
+if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1

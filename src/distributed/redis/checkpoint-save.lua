@@ -1,0 +1,19 @@
+-- Replaces entries by a snapshot.
+--
+-- KEYS: the hold, the snapshot, the entries, the state
+-- ARGV: token or '', lease in milliseconds, the snapshot, its number
+-- Gives nothing if it was saved, else what is wrong: a problem and the number that the run has, or the holder and since when.
+local refusal = fence(ARGV[1], tonumber(ARGV[2]))
+if refusal then return refusal end
+local new = tonumber(ARGV[4])
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  local seq, last = numbersOf(KEYS[4], KEYS[3])
+  if new < seq then return { 'behind', seq } end
+  if new > last then return { 'ahead', last } end
+  redis.call('LTRIM', KEYS[3], new - seq, -1)
+else
+  redis.call('DEL', KEYS[3])
+end
+redis.call('SET', KEYS[2], ARGV[3])
+redis.call('HSET', KEYS[4], 'seq', ARGV[4], 'saved', time[1] .. '.' .. time[2])
+return false
