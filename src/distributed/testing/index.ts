@@ -12,6 +12,7 @@ import { testWholeRuns } from './whole-runs.js';
 import { testWithoutCode } from './without-code.js';
 import { testWorkflows } from './workflows.js';
 
+export { type CheckpointStoreOptions, checkpointStoreConformanceOf } from './checkpoint-stores.js';
 export type { TestFramework } from './suite.js';
 
 /** Which engine is tested, and how one comes by it. */
