@@ -5,9 +5,11 @@ import { aFunction, anObjectOf, aState, invalid, type Reader } from '../validate
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import { restoreState } from './checkpoint/apply.js';
 import { checked } from './checkpoint/checked-serializer.js';
+import { type Hold, type HoldOptions, holding } from './checkpoint/hold.js';
 import { Journal } from './checkpoint/journal.js';
+import { unseal } from './checkpoint/seal.js';
 import { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
-import type { CheckpointStore, Entry, SavedChild, SavedRun } from './checkpoint/store.js';
+import type { Entry, SavedChild, SavedRun } from './checkpoint/store.js';
 import type { ExecutionServices, NodeExecutorFactory } from './contracts.js';
 import { CheckpointError } from './errors.js';
 import { CelEvaluator, type Evaluator } from './execution/expression.js';
@@ -133,14 +135,14 @@ export class FlowRuntime implements IExecutor {
     const read = readRunOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
     const state = this.#begin(linked, context, read);
-    return holding(state.runId, read.checkpoint, async (store, token) => {
-      if (store !== undefined) {
-        if ((await store.load(state.runId)) !== undefined) {
-          throw new CheckpointError(state.runId, 'is in the checkpoint store already: resume it, or delete it there');
-        }
-        state.journal = await Journal.open(state, this.#toolbox.serializer, { store, token, seq: 0 });
+    const orchestrator = read.orchestrator ?? new RunToCompletionOrchestrator();
+    if (read.checkpoint === undefined) return this.#carryOut(linked, state, read, orchestrator);
+    return holding(read.checkpoint, state.runId, this.#holdOptions(read), async (hold) => {
+      if ((await hold.load()) !== undefined) {
+        throw new CheckpointError(state.runId, 'is in the checkpoint store already: resume it, or delete it there');
       }
-      return this.#carryOut(linked, state, read, read.orchestrator ?? new RunToCompletionOrchestrator());
+      state.journal = await Journal.open(state, this.#toolbox.serializer, { hold, seq: 0 });
+      return this.#carryOut(linked, state, read, orchestrator);
     });
   }
 
@@ -160,16 +162,9 @@ export class FlowRuntime implements IExecutor {
   ): Promise<WorkflowResult<State>> {
     const read = readResumeOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
-    return holding(idOfRun(run), read.checkpoint, async (store, token) => {
-      const { saved, seq } = await this.#load(run, store);
-      const state = restoreState(linked.plan, saved, this.#toolbox.core.states.copy({}) as Context, nameOfRun(run));
-      state.events = checkEvents(read.events ?? {}, state);
-      this.#configure(state, linked, read);
-      if (store !== undefined) {
-        state.journal = await Journal.open(state, this.#toolbox.serializer, { store, token, seq });
-      }
-      return this.#carryOut(linked, state, read, new ResumptionOrchestrator(read.orchestrator));
-    });
+    if (read.checkpoint === undefined) return this.#resume(linked, run, read, undefined);
+    const runId = idOfRun(run);
+    return holding(read.checkpoint, runId, this.#holdOptions(read), (hold) => this.#resume(linked, run, read, hold));
   }
 
   /** All that an orchestrator's `run` takes, for a flow at its start. For tests, debuggers, and orchestrators of one's own. */
@@ -190,6 +185,24 @@ export class FlowRuntime implements IExecutor {
   /** Checks a flow without running it. @throws {BlueprintError} that lists everything that is wrong with it */
   validate(flow: FlowNode | Graph): void {
     this.#toolbox.linkedOf(flow);
+  }
+
+  async #resume<State extends object>(
+    linked: LinkedFlow,
+    run: string | WorkflowResult,
+    options: ResumeOptions,
+    hold: Hold | undefined,
+  ): Promise<WorkflowResult<State>> {
+    const { saved, seq } = await this.#load(run, hold);
+    const state = restoreState(linked.plan, saved, this.#toolbox.core.states.copy({}) as Context, nameOfRun(run));
+    state.events = checkEvents(options.events ?? {}, state);
+    this.#configure(state, linked, options);
+    if (hold !== undefined) state.journal = await Journal.open(state, this.#toolbox.serializer, { hold, seq });
+    return this.#carryOut(linked, state, options, new ResumptionOrchestrator(options.orchestrator));
+  }
+
+  #holdOptions({ signal, logger = this.#toolbox.logger }: RunOptions): HoldOptions {
+    return { signal, logger };
   }
 
   #begin(linked: LinkedFlow, context: object, options: RunOptions): WorkflowState {
@@ -228,16 +241,16 @@ export class FlowRuntime implements IExecutor {
   }
 
   /** What is known of a run: what its store has of it, else what was given. */
-  async #load(run: string | WorkflowResult, store: CheckpointStore | undefined): Promise<Loaded> {
+  async #load(run: string | WorkflowResult, hold: Hold | undefined): Promise<Loaded> {
     const { serializer } = this.#toolbox;
     const read = (text: string) => serializer.deserialize(text);
-    const checkpoint = await store?.load(idOfRun(run));
+    const checkpoint = await hold?.load();
     if (checkpoint === undefined) {
-      if (typeof run === 'string' && store !== undefined)
+      if (typeof run === 'string' && hold !== undefined)
         throw new CheckpointError(run, 'is not in the checkpoint store');
       return { saved: { run: readSnapshot(snapshotOf(run), read), entries: [] }, seq: 0 };
     }
-    const { snapshot, seq, entries } = checkpoint;
+    const { snapshot, seq, entries } = unseal(idOfRun(run), checkpoint);
     try {
       const saved = { run: read(snapshot) as SavedRun, entries: entries.map((entry) => read(entry) as Entry) };
       return { saved, seq: seq + entries.length };
@@ -253,29 +266,20 @@ interface Loaded {
   readonly seq: number;
 }
 
-/** Does something while a run is held, if it is saved. */
-async function holding<Value>(
-  runId: string,
-  store: CheckpointStore | undefined,
-  work: (store: CheckpointStore | undefined, token: string) => Promise<Value>,
-): Promise<Value> {
-  if (store === undefined) return work(undefined, '');
-  const claim = await store.claim(runId);
-  try {
-    return await work(store, claim.token);
-  } finally {
-    await claim.release();
-  }
+function idOfRun(run: string | WorkflowResult): string {
+  const runId = typeof run === 'string' ? run : Object(run).runId;
+  if (typeof runId !== 'string' || runId === '') throw notARun(run);
+  return runId;
 }
 
-function idOfRun(run: string | WorkflowResult): string {
-  return typeof run === 'string' ? run : String(Object(run).runId);
+function notARun(run: unknown): Error {
+  return invalid('run', 'a result, its snapshot, or the id of a run', run);
 }
 
 function snapshotOf(run: string | WorkflowResult): string {
   if (typeof run === 'string') return run;
   const { snapshot } = Object(run) as Partial<WorkflowResult>;
-  if (typeof snapshot !== 'string') throw invalid('run', 'a result, its snapshot, or the id of a run', run);
+  if (typeof snapshot !== 'string') throw notARun(run);
   return snapshot;
 }
 

@@ -20,6 +20,7 @@ import {
   withAction,
 } from 'orchestrator/flow';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { seal, unseal } from '../../src/flow/checkpoint/seal.js';
 import { deferred, rejection } from '../support.js';
 
 const serializer = new DefaultSerializer();
@@ -861,7 +862,8 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     await flow.run({}, { runId: 'run-1', checkpoint });
     const count = calls.length;
     const { seq, entries } = (await checkpoint.load('run-1')) as Checkpoint;
-    await checkpoint.append('run-1', seq + entries.length + 1, entry);
+    const next = seq + entries.length + 1;
+    await checkpoint.append('run-1', next, seal(next, entry));
     const error = await rejection(flow.resume('run-1', { checkpoint }));
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error).toMatchObject({ runId: 'run-1' });
@@ -877,7 +879,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
         .node('b', () => 1)
         .edge('a', 'b');
       await flow.run({}, { runId: 'run', checkpoint });
-      const { snapshot, seq, entries } = (await checkpoint.load('run')) as Checkpoint;
+      const { snapshot, seq, entries } = unseal('run', (await checkpoint.load('run')) as Checkpoint);
       for (const wrong of [null, 7, 'x', undefined]) {
         const saved = { ...(serializer.deserialize(snapshot) as object), [field]: wrong };
         await checkpoint.save('run', serializer.serialize(saved), seq + entries.length);

@@ -1,0 +1,153 @@
+import { type Cancellation, cancellationOf } from '../../cancellation.js';
+import type { Logger } from '../../logger.js';
+import { currentScope } from '../../process.js';
+import { CheckpointError } from '../errors.js';
+import type { CheckpointStore, Claim } from './store.js';
+
+/** Milliseconds that a store has to answer once its run was aborted, or has ended. */
+export const patience = 5_000;
+
+/** What somebody who holds a run is given. */
+export interface HoldOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly logger: Logger;
+}
+
+/** Does something while a run is held. The run is given back however that ends. */
+export async function holding<Value>(
+  store: CheckpointStore,
+  runId: string,
+  options: HoldOptions,
+  work: (hold: Hold) => Promise<Value>,
+): Promise<Value> {
+  const hold = new Hold(store, runId, options);
+  try {
+    await hold.take();
+    return await work(hold);
+  } finally {
+    await hold.release();
+  }
+}
+
+/** One writer's hold on a run in a store. */
+export class Hold {
+  #claim: Claim | undefined = undefined;
+  #isOver = false;
+  /** The snapshot that is being saved beside the entries. */
+  #saving: Promise<void> | undefined = undefined;
+  readonly #signal: Cancellation | undefined;
+  readonly logger: Logger;
+
+  constructor(
+    readonly store: CheckpointStore,
+    readonly runId: string,
+    { signal, logger }: HoldOptions,
+  ) {
+    this.#signal = signal && cancellationOf(signal);
+    this.logger = logger;
+  }
+
+  /** @throws {LockedError} while anybody else has the run */
+  async take(): Promise<void> {
+    await this.answered(this.#take(), 'its claim');
+  }
+
+  /**
+   * Takes the run anew: what was sent before and has not come to the store yet comes to nothing.
+   *
+   * @throws {LockedError} where somebody else was faster
+   */
+  async renew(): Promise<void> {
+    const before = this.#claim;
+    const anew = async () => {
+      await before?.release();
+      await this.#take();
+    };
+    await this.answered(anew(), 'its claim');
+  }
+
+  async load() {
+    return this.answered(this.store.load(this.runId), 'to be read');
+  }
+
+  async append(seq: number, text: string): Promise<void> {
+    return this.answered(this.store.append(this.runId, seq, text, this.#token), `entry ${seq}`);
+  }
+
+  async save(snapshot: string, seq: number): Promise<void> {
+    return this.answered(this.store.save(this.runId, snapshot, seq, this.#token), 'its snapshot');
+  }
+
+  /** Saves a snapshot beside what goes on. One that is not saved leaves the entries before it, so nothing is lost. */
+  async beside(save: () => Promise<void>): Promise<void> {
+    this.#saving = (async () => save())().catch((error: unknown) => {
+      if (!this.#isOver) this.#warn('the snapshot of a run was not saved; its entries stay', error);
+    });
+    await this.#saving;
+  }
+
+  /** Gives the run back, once what is being saved has come to the store, and at the latest after five seconds. */
+  async release(): Promise<void> {
+    this.#isOver = true;
+    const claim = this.#claim;
+    if (claim === undefined) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer for ${patience} ms`)), patience);
+    });
+    const released = (async () => {
+      await this.#saving;
+      await claim.release();
+    })();
+    try {
+      await Promise.race([released, late]);
+    } catch (error) {
+      this.#warn('a run was not given back to its checkpoint store', error);
+    } finally {
+      clearTimeout(timer);
+      released.catch(() => undefined);
+    }
+  }
+
+  /** Settles like what the store was asked for; but five seconds after an abort it is waited for no longer. */
+  answered<Value>(pending: Promise<Value>, what: string): Promise<Value> {
+    const cancellation = [currentScope()?.cancellation, this.#signal].find((source) => source?.abortable);
+    if (cancellation === undefined) return pending;
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const onAbort = () => {
+        timer = setTimeout(() => reject(this.#unanswered(what, cancellation.reason)), patience);
+      };
+      const settled =
+        <Settled>(settle: (value: Settled) => void) =>
+        (value: Settled) => {
+          cancellation.removeEventListener('abort', onAbort);
+          clearTimeout(timer);
+          settle(value);
+        };
+      if (cancellation.aborted) onAbort();
+      else cancellation.addEventListener('abort', onAbort);
+      pending.then(settled(resolve), settled(reject));
+    });
+  }
+
+  #unanswered(what: string, cause: unknown): CheckpointError {
+    const problem = `was aborted, and its checkpoint store has not answered for ${patience} ms (${what})`;
+    return new CheckpointError(this.runId, `${problem}; resume it once the store answers again`, { cause });
+  }
+
+  async #take(): Promise<void> {
+    const claim = await this.store.claim(this.runId);
+    this.#claim = claim;
+    // Nobody waits for it any more.
+    if (this.#isOver) await claim.release();
+  }
+
+  get #token(): string | undefined {
+    return this.#claim?.token;
+  }
+
+  #warn(message: string, err: unknown): void {
+    this.logger.warn(message, { runId: this.runId, err });
+  }
+}

@@ -1,0 +1,60 @@
+import { crc32 } from 'node:zlib';
+import { CheckpointError } from '../errors.js';
+import type { Checkpoint } from './store.js';
+
+/*
+ * Texts go to a store with a checksum before them, of the text and of its number: whatever becomes of them there, a run
+ * goes on from what it has written, in its order, or not at all. Version 0.6 and before wrote none.
+ */
+
+const mark = 'crc32:';
+const form = /^crc32:([0-9a-f]{8}):/;
+
+/** A text as it is stored. */
+export function seal(seq: number, text: string): string {
+  return `${mark}${sumOf(seq, text)}:${text}`;
+}
+
+/**
+ * A checkpoint with the texts that were sealed.
+ *
+ * @throws {CheckpointError} for a text that is not what was written
+ */
+export function unseal(runId: string, checkpoint: Checkpoint): Checkpoint {
+  const { snapshot, seq, entries } = checkpoint;
+  const isSealed = isMarked(snapshot) || entries.some(isMarked);
+  if (!isSealed) return checkpoint;
+  return {
+    snapshot: opened(runId, seq, snapshot, 'its snapshot'),
+    seq,
+    entries: entries.map((entry, index) => opened(runId, seq + index + 1, entry, `entry ${seq + index + 1}`)),
+  };
+}
+
+function opened(runId: string, seq: number, sealed: string, what: string): string {
+  const [start, sum] = form.exec(sealed) ?? [''];
+  const text = sealed.slice(start.length);
+  if (sum !== sumOf(seq, text)) throw damaged(runId, `${what} is not what was written (its checksum differs)`);
+  return text;
+}
+
+/** Whether a text was sealed, also if its mark is damaged. */
+function isMarked(text: string): boolean {
+  let same = 0;
+  for (let index = 0; index < mark.length; index++) if (text[index] === mark[index]) same++;
+  return same >= mark.length - 2;
+}
+
+function sumOf(seq: number, text: string): string {
+  return crc32(text, crc32(`${seq}:`))
+    .toString(16)
+    .padStart(8, '0');
+}
+
+/** What is kept of a run is not what was written. */
+export function damaged(runId: string, problem: string): CheckpointError {
+  return new CheckpointError(
+    runId,
+    `has a checkpoint that is damaged where it is kept: ${problem}; restore it from a backup, or delete it there and run again`,
+  );
+}
