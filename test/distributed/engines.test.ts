@@ -199,6 +199,50 @@ describeWithPostgres('on Postgres', () => {
     await engine.close();
   });
 
+  it('runs in process of version 0.6 get numbers, and a program of that version is refused beside this one', async () => {
+    const url = await server.createDatabase('numbers');
+    const pool = poolAt(url);
+    await pool.query('create schema orchestrator');
+    await pool.query('create table orchestrator.migrations (version integer primary key)');
+    for (const [index, name] of ['001-runs', '002-commit', '003-workflows'].entries()) {
+      await pool.query(forSchema(readAsset(`sql/migrations/${name}.sql`), 'orchestrator'));
+      await pool.query('insert into orchestrator.migrations (version) values ($1)', [index + 1]);
+    }
+    const save = `with kept as (delete from orchestrator.checkpoint_entries where run_id = $1)
+      insert into orchestrator.checkpoints values ($1, $2) on conflict (run_id) do update set snapshot = excluded.snapshot`;
+    const append = `insert into orchestrator.checkpoint_entries (run_id, text)
+      select run_id, $2 from orchestrator.checkpoints where run_id = $1 for share returning number`;
+    for (const runId of ['r', 'other']) await pool.query(save, [runId, `snapshot of ${runId}`]);
+    for (const runId of ['r', 'other', 'r', 'r']) await pool.query(append, [runId, `entry of ${runId}`]);
+    const engines = [postgres(url), postgres(url), postgres(url)] as const;
+    await Promise.all(engines.map((engine) => engine.open()));
+    const { checkpointStore } = engines[0];
+    const entries = ['entry of r', 'entry of r', 'entry of r'];
+    expect(await checkpointStore.load('r')).toEqual({ snapshot: 'snapshot of r', seq: 0, entries });
+    expect((await checkpointStore.load('other'))?.entries).toEqual(['entry of other']);
+    expect(await rejection(pool.query(append, ['r', 'late']))).toMatchObject({ code: '42703' });
+    expect(await rejection(pool.query(save, ['r', 'late']))).toMatchObject({ code: '23502' });
+    await checkpointStore.append('r', 4, 'four');
+    await checkpointStore.save('r', 'newer', 3);
+    expect(await checkpointStore.load('r')).toEqual({ snapshot: 'newer', seq: 3, entries: ['four'] });
+    await pool.end();
+    await Promise.all(engines.map((engine) => engine.close()));
+  });
+
+  it('runs are not saved under an isolation level that shows what was there before a lock', async () => {
+    const url = await server.createDatabase('serializable');
+    const admin = poolAt(url);
+    await admin.query(`alter database serializable set default_transaction_isolation = 'repeatable read'`);
+    const engine = postgres(url);
+    const refused = await rejection(engine.checkpointStore.save('r', 'snapshot', 0));
+    expect(refused).toMatchObject({
+      code: 'ERR_ENGINE',
+      message: expect.stringContaining('default_transaction_isolation'),
+    });
+    await admin.end();
+    await engine.close();
+  });
+
   it('a pool that is handed over is used with its password, which nothing shows', async () => {
     const url = await server.createDatabase('guarded');
     const admin = poolAt(url);

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Serializer } from '../../flow/index.js';
 import { type RunEndEvent, runEndChannel } from '../../flow/run-end.js';
 import type { Commit, CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
-import { RunNotFoundError } from '../errors.js';
+import { EngineError, RunNotFoundError } from '../errors.js';
 import type { Codec } from '../journal/codec.js';
 import { type Entry, writeEntry } from '../journal/entry.js';
 import { keyOf } from '../journal/job-id.js';
@@ -131,10 +131,18 @@ export class RunHandle {
       this.#isCommitting = false;
       this.#commitNext();
     };
-    this.#commitBatch(batch).then(done, (error) => {
-      for (const { reject } of batch) reject(error);
-      done();
-    });
+    this.#commitBatch(batch)
+      .catch((error) => this.#commitAlone(batch, error))
+      .then(done);
+  }
+
+  /** One text that the engine cannot keep must not take the others with it: then each goes alone. */
+  async #commitAlone(batch: readonly Waiting[], error: unknown): Promise<void> {
+    const isOfOne = error instanceof EngineError && error.isFinal && batch.length > 1;
+    for (const waiting of batch) {
+      if (isOfOne) await this.#commitBatch([waiting]).catch(waiting.reject);
+      else waiting.reject(error);
+    }
   }
 
   /** How many of those that wait can go together. */
@@ -247,10 +255,12 @@ export class RunHandle {
   /** A journal that has grown is replaced by what follows from it, so that a loop of a million turns stays small. */
   async #compact(): Promise<void> {
     const { seq } = this.#replica;
-    // Where that fails it is tried again when the journal has grown as much once more.
+    // If it fails it is tried again when the journal has grown as much once more: all is in the journal as well.
     this.#growth.defer(seq);
-    const text = JSON.stringify(this.#replica.save());
-    await this.engine.checkpointStore.compact(this.runId, text, seq);
-    this.#growth.begin(seq, text.length);
+    try {
+      const text = JSON.stringify(this.#replica.save());
+      await this.engine.checkpointStore.compact(this.runId, text, seq);
+      this.#growth.begin(seq, text.length);
+    } catch {}
   }
 }

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import { eventually } from './eventually.js';
 import { freePort } from './ports.js';
 import { track } from './track.js';
@@ -12,6 +13,8 @@ export interface Proxy {
   cut(): Promise<void>;
   /** Passes nothing on in either direction, though it accepts connections. */
   stall(): void;
+  /** Destroys the next connection on which the server answers, in place of the answer. Resolves when that has happened. */
+  loseAnswer(): Promise<void>;
   /** Accepts connections after a cut; after a stall passes on what was held back, and what comes. */
   heal(): Promise<void>;
   stop(): Promise<void>;
@@ -19,9 +22,15 @@ export interface Proxy {
 
 export async function startProxy(targetPort: number): Promise<Proxy> {
   const lines = new Set<Line>();
+  const losses: (() => void)[] = [];
   let stalled = false;
   const accept = (client: Socket) => {
-    const line = openLine(client, connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true }));
+    const isLost = () => {
+      const lost = losses.shift();
+      lost?.();
+      return lost !== undefined;
+    };
+    const line = openLine(client, connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true }), isLost);
     lines.add(line);
     line.closed.then(() => lines.delete(line));
     if (!stalled) line.pass();
@@ -44,6 +53,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
       stalled = true;
       for (const line of lines) line.hold();
     },
+    loseAnswer: () => new Promise((resolve) => losses.push(resolve)),
     async heal() {
       if (stalled) for (const line of lines) line.pass();
       stalled = false;
@@ -61,8 +71,16 @@ interface Line {
   destroy(): void;
 }
 
-function openLine(client: Socket, target: Socket): Line {
+/** @param isLost - asked for each piece of an answer */
+function openLine(client: Socket, target: Socket, isLost: () => boolean): Line {
   const ends = [client, target] as const;
+  const answers = new Transform({
+    transform(piece, _encoding, done) {
+      if (isLost()) destroy();
+      else done(null, piece);
+    },
+  });
+  answers.pipe(client);
   const destroy = () => {
     for (const end of ends) end.destroy();
   };
@@ -73,11 +91,11 @@ function openLine(client: Socket, target: Socket): Line {
     destroy,
     pass() {
       client.pipe(target);
-      target.pipe(client);
+      target.pipe(answers);
     },
     hold() {
       client.unpipe(target).pause();
-      target.unpipe(client).pause();
+      target.unpipe(answers).pause();
     },
   };
 }

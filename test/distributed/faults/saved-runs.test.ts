@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { postgres, redis } from 'orchestrator/distributed';
+import { type Context, Flow, type NodeArgs, withAction } from 'orchestrator/flow';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../servers/eventually.js';
+import { describeWithPostgres, type PostgresServer, startPostgres } from '../servers/postgres.js';
+import { startProxy } from '../servers/proxy.js';
+import { describeEngines, type EngineServer } from './site.js';
+
+/** A loop of so many turns, which notes each turn that has come to its end. */
+function looping(turns: number, ended: number[]) {
+  return new Flow<Context>('loop', { version: '1' })
+    .node('turn', async (_input, { visit, signal }: NodeArgs) => {
+      await sleep(5, undefined, { signal });
+      ended.push(visit);
+      return withAction(visit < turns ? 'again' : 'done', visit);
+    })
+    .node('end', (last) => last)
+    .edge('turn', 'turn', { action: 'again' })
+    .edge('turn', 'end', { action: 'done' });
+}
+
+describeEngines('a saved run whose answers are lost on their way back', (start, kind) => {
+  let server: EngineServer;
+
+  beforeAll(async () => {
+    server = await start();
+  }, 60_000);
+  afterAll(() => server.server.stop());
+
+  const openAt = (port: number) => (kind === 'redis' ? redis : postgres)(server.addressAt(port), { prefix: 'lost' });
+
+  it('has each entry once, and is held once', async () => {
+    const proxy = await startProxy(server.server.port);
+    const engine = openAt(proxy.port);
+    await engine.open();
+    const { checkpointStore: store } = engine;
+    const losing = async <Value>(call: () => Promise<Value>) => {
+      const lost = proxy.loseAnswer();
+      const value = await call();
+      await lost;
+      return value;
+    };
+    const { token, release } = await losing(() => store.claim('r'));
+    await losing(() => store.save('r', 'begin', 0, token));
+    for (let n = 1; n <= 8; n++) await losing(() => store.append('r', n, `entry ${n}`, token));
+    await losing(() => store.save('r', 'five', 5, token));
+    await losing(() => Promise.all([9, 10, 11].map((n) => store.append('r', n, `entry ${n}`, token))));
+    const entries = [6, 7, 8, 9, 10, 11].map((n) => `entry ${n}`);
+    expect(await losing(() => store.load('r'))).toEqual({ snapshot: 'five', seq: 5, entries });
+    await losing(() => release());
+    await losing(() => store.delete('r'));
+    expect(await store.list()).toEqual([]);
+    await engine.close();
+    await proxy.stop();
+  });
+
+  it('goes on where it was, without a turn that is skipped', async () => {
+    const proxy = await startProxy(server.server.port);
+    const engine = openAt(proxy.port);
+    await engine.open();
+    const checkpoint = engine.checkpointStore;
+    const ended: number[] = [];
+    const abort = new AbortController();
+    const running = looping(60, ended).run({}, { checkpoint, runId: 'turns', signal: abort.signal });
+    let lost = 0;
+    for (; ended.length < 30; lost++) {
+      const before = ended.length;
+      await proxy.loseAnswer();
+      await eventually(() => ended.length > before + 1, { timeout: 20_000 });
+    }
+    abort.abort();
+    expect((await running).status).toBe('cancelled');
+    const before = ended.length;
+    const result = await looping(60, ended).resume('turns', { checkpoint });
+    expect(result).toMatchObject({ status: 'completed', output: 60 });
+    expect(lost).toBeGreaterThan(5);
+    // The turn that was under way may have come to its end before the abort, and not have been saved.
+    const again = ended[before] === ended[before - 1] ? 1 : 0;
+    expect(ended.filter((_turn, at) => again === 0 || at !== before)).toEqual(
+      Array.from({ length: 60 }, (_, n) => n + 1),
+    );
+    await engine.close();
+    await proxy.stop();
+  });
+});
+
+describeWithPostgres('a saved run on Postgres', () => {
+  let server: PostgresServer;
+
+  beforeAll(async () => {
+    server = await startPostgres();
+  }, 60_000);
+  afterAll(() => server.stop());
+
+  it('outlives connections that the server ends, with each turn once', { timeout: 60_000 }, async () => {
+    const url = await server.createDatabase('ended');
+    const engine = postgres(url);
+    await engine.open();
+    const checkpoint = engine.checkpointStore;
+    const admin = new pg.Client(server.url);
+    await admin.connect();
+    const ended: number[] = [];
+    const running = looping(100, ended).run({}, { checkpoint, runId: 'turns' });
+    let kills = 0;
+    const killing = async () => {
+      while (ended.length < 100) {
+        const { rowCount } = await admin.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity where datname = 'ended'`,
+        );
+        kills += rowCount ?? 0;
+        await sleep(30);
+      }
+    };
+    await Promise.all([running, killing()]);
+    expect((await running).status).toBe('completed');
+    expect(kills).toBeGreaterThan(10);
+    expect(ended).toEqual(Array.from({ length: 100 }, (_, n) => n + 1));
+    const { seq = 0, entries = [] } = (await checkpoint.load('turns')) ?? {};
+    expect(seq + entries.length).toBe(101);
+    await admin.end();
+    await engine.close();
+  });
+
+  it('charges each item of a long batch once, though it is aborted and resumed', { timeout: 120_000 }, async () => {
+    const engine = postgres(await server.createDatabase('charges'));
+    const items = Array.from({ length: 1_100 }, (_, n) => n);
+    const charged = new Map<number, number>();
+    const abort = new AbortController();
+    const flow = () =>
+      new Flow<{ large: string }>('charges', { version: '1' })
+        .node('items', () => items)
+        .batch(
+          'charge',
+          (item: number) => {
+            charged.set(item, (charged.get(item) ?? 0) + 1);
+            if (charged.size === 1_060) abort.abort();
+            return item;
+          },
+          { concurrency: 1 },
+        )
+        .edge('items', 'charge');
+    const { checkpointStore: checkpoint } = engine;
+    const large = 'x'.repeat(200_000);
+    await flow().run({ large }, { checkpoint, runId: 'b', signal: abort.signal });
+    const result = await flow().resume('b', { checkpoint });
+    expect(result.status).toBe('completed');
+    // The item that was under way at the abort may have been charged and not saved.
+    const twice = [...charged].filter(([, times]) => times > 1);
+    expect(twice.filter(([item]) => item !== 1_059)).toEqual([]);
+    expect(charged.size).toBe(1_100);
+    await engine.close();
+  });
+});
