@@ -45,6 +45,8 @@ const renewals = 3;
 export class Leases {
   /** Runs by the tokens of their holds. */
   readonly #held = new Map<string, string>();
+  /** Tokens that were given back, though the engine may not know. */
+  readonly #givenBack = new Set<string>();
   #timer: NodeJS.Timeout | undefined = undefined;
   #isRenewing = false;
 
@@ -63,9 +65,11 @@ export class Leases {
     for (;;) {
       const held = await this.store.take({ ...taking, instead });
       if (held === undefined) break;
-      if (!(await place.isDead(held.place))) throw new LockedError(runId, held.holder, held.since);
+      const isOver = this.#givenBack.has(held.token) || (await place.isDead(held.place));
+      if (!isOver) throw new LockedError(runId, held.holder, held.since);
       instead = held.token;
     }
+    if (instead !== undefined) this.#givenBack.delete(instead);
     this.#held.set(token, runId);
     this.#timer ??= setInterval(() => void this.#renew(), this.lease / renewals).unref();
     return { token, release: () => this.#release(runId, token) };
@@ -78,10 +82,14 @@ export class Leases {
   }
 
   async #release(runId: string, token: string): Promise<void> {
-    if (!this.#held.delete(token)) return;
+    this.#held.delete(token);
     this.#rest();
-    // What cannot be given back is over when its time is.
-    await this.store.release(runId, token).catch(() => undefined);
+    this.#givenBack.add(token);
+    // What cannot be given back is over when its time is, or when this program takes the run again.
+    await this.store.release(runId, token).then(
+      () => this.#givenBack.delete(token),
+      () => undefined,
+    );
   }
 
   async #renew(): Promise<void> {
