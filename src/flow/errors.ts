@@ -171,6 +171,31 @@ export class LockedError extends CheckpointError {
   }
 }
 
+/**
+ * The coordination store of an event-driven run has failed, or has not said that it did what it was asked. No node has
+ * failed by that: have the job delivered again. The store's own error is the `cause`.
+ */
+export class CoordinationError extends Error {
+  override readonly name = 'CoordinationError';
+  readonly code = 'ERR_COORDINATION';
+
+  /**
+   * @param runId - the run
+   * @param operation - the method of the store
+   */
+  constructor(
+    readonly runId: string,
+    readonly operation: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `the coordination store failed at ${operation} for run "${runId}": ${messageOf(options?.cause)}; ` +
+        'have the job delivered again',
+      options,
+    );
+  }
+}
+
 function quoted(name: unknown): string {
   return `"${cleaned(String(name), 100)}"`;
 }

@@ -31,6 +31,7 @@ export { MemoryCoordinationStore } from './coordination.js';
 export {
   BlueprintError,
   CheckpointError,
+  CoordinationError,
   ExpressionError,
   type Fault,
   LockedError,
@@ -72,7 +73,8 @@ export {
   type RunOptions,
 } from './node.js';
 export { type ActionResult, type NodeResult, withAction } from './node-result.js';
-export { type EventDrivenOptions, EventDrivenOrchestrator, type RemoteState } from './orchestrators/event-driven.js';
+export { type EventDrivenOptions, EventDrivenOrchestrator } from './orchestrators/event-driven.js';
+export type { RemoteState } from './orchestrators/remote-job.js';
 export { ResumptionOrchestrator } from './orchestrators/resumption.js';
 export { RunToCompletionOrchestrator } from './orchestrators/run-to-completion.js';
 export { StepByStepOrchestrator } from './orchestrators/step-by-step.js';

@@ -8,17 +8,27 @@ import { type Case, scriptOf } from './random-graphs.js';
 export type Pace = 'at once' | 'a microtask' | number;
 export const paces = fc.array(fc.constantFrom<Pace>('at once', 'a microtask', 1, 3), { minLength: 1, maxLength: 6 });
 
-/** The graph of a case as a flow, whose nodes do what the script says at the given pace. */
-export function built(one: Case, pace: readonly Pace[]): { flow: Flow; log: Log; runtime: FlowRuntime } {
+/**
+ * The graph of a case as a flow, whose nodes do what the script says at the given pace.
+ *
+ * @param see - is told what each execution gets
+ */
+export function built(
+  one: Case,
+  pace: readonly Pace[],
+  see: (execution: Execution, input: unknown) => void = () => {},
+): { flow: Flow; log: Log; runtime: FlowRuntime } {
   const script = scriptOf(one);
   const log = new Log();
   let calls = 0;
-  const node = (_input: unknown, { nodeId, visit }: { nodeId: string; visit: number }) => {
-    const end = log.begin(`${nodeId}#${visit}`);
+  const node = (input: unknown, { nodeId, visit }: { nodeId: string; visit: number }) => {
+    const execution = `${nodeId}#${visit}`;
+    const end = log.begin(execution);
+    see(execution, input);
     const takes = pace[calls++ % pace.length] ?? 'at once';
     const act = () => {
       end();
-      return outcome(one, script(nodeId, visit));
+      return outcome(one, script(nodeId, visit), execution);
     };
     return takes === 'at once' ? act() : elapsed(takes).then(act);
   };
@@ -36,14 +46,14 @@ export function built(one: Case, pace: readonly Pace[]): { flow: Flow; log: Log;
   return { flow, log, runtime: new FlowRuntime({ registry }) };
 }
 
-function outcome({ graph }: Case, { action, fails, holds, broken }: Step): unknown {
+function outcome({ graph }: Case, { action, fails, holds, broken }: Step, by: Execution): unknown {
   if (fails) throw new Error('scripted');
   const conditions = graph.edges.flatMap(({ condition }) => condition ?? []);
   const truths = conditions.map((name, at) => [
     name,
     broken?.includes(name) ? noTruths[at % 3] : holds?.includes(name) === true,
   ]);
-  const output = Object.fromEntries(truths.filter(([, truth]) => truth !== undefined));
+  const output = { by, ...Object.fromEntries(truths.filter(([, truth]) => truth !== undefined)) };
   return action === undefined ? output : withAction(action, output);
 }
 

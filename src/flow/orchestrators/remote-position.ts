@@ -1,244 +1,193 @@
-import type { ICoordinationStore } from '../contracts.js';
 import type { Plan } from '../plan/plan.js';
-
-/** How long keys live, in seconds: as long as a run may stand between two arrivals at a join. */
-const timeToLive = 3_600;
-
-/** Kinds of keys that are about how a node is entered. */
-const entering: ReadonlySet<string> = new Set(['fanin', 'reached', 'joinlock', 'exit']);
+import { RemoteKeys } from './remote-keys.js';
+import type { RunStore } from './run-store.js';
+import { isSince, type Turns } from './turns.js';
 
 /** What a position tells of: nodes that are ready, and nodes that are skipped. */
 export interface RemoteEvents {
-  ready(nodeId: string): void;
+  /** A node is ready, by what this job has decided. */
+  ready(node: number, keys: RemoteKeys): Promise<void>;
   skipped(nodeId: string): Promise<void>;
-  /** An arc counts as taken, or as not taken. */
-  arrived(arc: number, isTaken: boolean): void;
+  /** An arc counts as taken. */
+  taken(arc: number): void;
 }
 
 /**
  * Where a run is in its plan, in a store that several workers share: what `Position` is in memory, by the same rules.
  *
- * Each predecessor arrives at a join once, whether its edge was taken or not: a key of its own guards the arrival, so
- * that a job which is delivered twice changes nothing, and gets the same answer. The last to arrive releases the join;
- * where no edge was taken, it skips it, and arrives for it at what follows.
- *
- *     <prefix>:fanin:<run>:<node>            how many have arrived
- *     <prefix>:fanin:<run>:<node>:<source>   who has, and whether its edge was taken
- *     <prefix>:joinlock:<run>:<node>         who has released it
- *
- * Keys of nodes in a loop end in the number of its turn: a join works anew at each.
+ * A worker may die between any two calls, and only the job that it had comes again. So all that is set down is set down
+ * once, by guards, and each step can be done again: a job that comes again goes through all of what follows from its
+ * node, finds what is done, does what is not, and gives the same answer. What is counted (how many have arrived at a
+ * join, have settled in a turn) is counted at each pass, so that it may be too much but never too little; whoever counts
+ * to the end looks at the guards. What a job has released stays that job's: its answer has it until the job is over.
  */
 export class RemotePosition {
+  readonly keys: RemoteKeys;
+
+  /**
+   * @param turns - in which the loops are, for this job
+   * @param job - what the job is called: the same whenever it comes
+   */
   constructor(
     private readonly plan: Plan,
-    private readonly store: ICoordinationStore,
-    private readonly prefix: string,
-    private readonly runId: string,
+    private readonly store: RunStore,
+    turns: Turns,
+    private readonly job: string,
     private readonly events: RemoteEvents,
-  ) {}
+  ) {
+    this.keys = new RemoteKeys(plan, store, turns);
+  }
 
   /** A node has completed, or its fallback has for it. */
   async complete(node: number, arcs: ReadonlySet<number>): Promise<void> {
-    const { outFrom, backOf, exitOf, arcTarget } = this.plan;
+    const { outFrom, backOf, exitOf } = this.plan;
     for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
       const isTaken = arcs.has(arc);
       if ((backOf[arc] as number) >= 0) {
-        if (!isTaken) continue;
-        this.events.arrived(arc, true);
-        await this.#set('again', arcTarget[arc] as number, String(node));
+        if (isTaken) await this.#takeBack(arc);
       } else if ((exitOf[arc] as number) < 0 || (isTaken && (await this.#isFirstExit(arc)))) {
-        await this.#arrive(arc, isTaken);
+        await this.arrive(arc, isTaken);
       }
     }
     await this.#settle(node);
   }
 
-  /** Number of the visit that a node is in, from 1: one for each turn of its loop in which it is executed. */
-  async visitOf(node: number): Promise<number> {
-    if ((this.plan.loopOf[node] as number) < 0) return 1;
-    const known = await this.#get('visit', node);
-    if (known !== undefined) return Number(known);
-    const visit = await this.store.increment(this.#key('visits', partOf(this.plan.idOf(node)), ''), timeToLive);
-    await this.#set('visit', node, String(visit));
-    return visit;
+  /** A node has failed: its fallback is ready. */
+  async recover(node: number): Promise<void> {
+    await this.store.set(await this.keys.own('recovering', node), 'yes');
+    await this.#release(this.plan.fallbackOf[node] as number);
   }
 
-  /** A node has failed; gives its fallback, -1 for none. */
-  async fail(node: number): Promise<number> {
-    const fallback = this.plan.fallbackOf[node] as number;
-    if (fallback < 0) return -1;
-    await this.#set('recovering', node, 'yes');
-    if (await this.#release(fallback, node)) this.events.ready(this.plan.idOf(fallback));
-    return fallback;
-  }
-
-  /** The node that a fallback was first needed by. */
-  async ownerOf(fallback: number): Promise<number | undefined> {
-    const id = await this.#get('joinlock', fallback);
-    return id === undefined ? undefined : this.plan.indexOf(id);
-  }
-
-  /** Sets down that a fallback has completed, and gives the nodes that it stands in for. */
-  async standIn(fallback: number, action: string | undefined): Promise<number[]> {
-    await this.#set('stands-in', fallback, JSON.stringify({ action }));
+  /** The nodes that a fallback, which has completed, stands in for. */
+  async recovering(fallback: number): Promise<number[]> {
     const owners: number[] = [];
-    for (const owner of this.plan.owners.get(fallback) ?? [])
-      if (await this.#get('recovering', owner)) owners.push(owner);
+    for (const owner of this.plan.owners.get(fallback) ?? []) {
+      if ((await this.store.get(await this.keys.own('recovering', owner))) !== undefined) owners.push(owner);
+    }
     return owners;
   }
 
-  /** What a fallback that has completed has chosen; `undefined` for one that has not. */
-  async standInOf(fallback: number): Promise<{ action?: string } | undefined> {
-    const known = await this.#get('stands-in', fallback);
-    return known === undefined ? undefined : (JSON.parse(known) as { action?: string });
+  async arrive(arc: number, isTaken: boolean): Promise<void> {
+    const { arcTarget, awaited, joinsAny } = this.plan;
+    const target = arcTarget[arc] as number;
+    const most = awaited[target] as number;
+    if (isTaken) this.events.taken(arc);
+    if (most === 1) return isTaken ? this.#release(target) : this.#skip(target);
+    await this.store.set(await this.keys.along('fanin', arc), isTaken ? 'taken' : 'refused');
+    if (isTaken && joinsAny[target] === 1) return this.#release(target);
+    if ((await this.store.increment(await this.keys.entering('fanin', target))) < most) return undefined;
+    const arrivals = await this.#all(this.keys.arcsInto(target, { back: false }), (one) =>
+      this.keys.along('fanin', one),
+    );
+    if (arrivals.includes(undefined)) return undefined;
+    if (!arrivals.includes('taken')) return this.#skip(target);
+    return joinsAny[target] === 1 ? undefined : this.#release(target);
+  }
+
+  /** Takes a back arc: the next turn begins with it once this one has ended. */
+  async #takeBack(arc: number): Promise<void> {
+    this.events.taken(arc);
+    const turn = await this.keys.turns.of(this.plan.backOf[arc] as number);
+    const from = await this.keys.turnOf(this.plan.arcSource[arc] as number);
+    await this.store.set(this.keys.again(arc, turn), from);
   }
 
   /** An edge out of a loop counts in the first turn that takes it; that turn gets the same answer when it asks again. */
   async #isFirstExit(arc: number): Promise<boolean> {
-    const [source, target] = [this.plan.arcSource[arc] as number, this.plan.arcTarget[arc] as number];
-    const turn = await this.#turnOf(this.plan.loopOf[source] as number);
-    const detail = this.plan.idOf(source);
-    return (await this.#set('exit', target, turn, detail)) || (await this.#get('exit', target, detail)) === turn;
+    const turn = await this.keys.turnOf(this.plan.arcSource[arc] as number);
+    return this.store.holds(await this.keys.along('exit', arc), turn);
   }
 
-  async #arrive(arc: number, isTaken: boolean): Promise<void> {
-    const { arcSource, arcTarget, awaited, joinsAny } = this.plan;
-    const [source, target] = [arcSource[arc] as number, arcTarget[arc] as number];
-    this.events.arrived(arc, isTaken);
-    const most = awaited[target] as number;
-    if (most === 1) return isTaken ? this.#ready(target, source) : this.#skip(target);
-    const isFirst = await this.#set('fanin', target, isTaken ? 'taken' : 'refused', this.plan.idOf(source));
-    if (isTaken) await this.#set('reached', target, 'yes');
-    if (isTaken && joinsAny[target] === 1) return this.#ready(target, source);
-    const isLast = isFirst ? (await this.#increment('fanin', target)) >= most : await this.#haveAllArrived(target);
-    if (!isLast) return undefined;
-    if ((await this.#get('reached', target)) === undefined) return this.#skip(target);
-    return joinsAny[target] === 1 ? undefined : this.#ready(target, source);
-  }
-
-  /** Read from the guards: a worker may have died between its guard and the counter. */
-  async #haveAllArrived(node: number): Promise<boolean> {
-    const { into, backOf, arcSource } = this.plan;
-    for (const arc of into.arcs.subarray(into.from[node], into.from[node + 1])) {
-      if ((backOf[arc] as number) >= 0) continue;
-      if ((await this.#get('fanin', node, this.plan.idOf(arcSource[arc] as number))) === undefined) return false;
-    }
-    return true;
-  }
-
-  async #ready(node: number, source: number): Promise<void> {
-    if (await this.#release(node, source)) this.events.ready(this.plan.idOf(node));
-  }
-
-  /** Whether this source releases the node: the first to try, and the same again when it is asked again. */
-  async #release(node: number, source: number): Promise<boolean> {
-    const id = this.plan.idOf(source);
-    return (await this.#set('joinlock', node, id)) || (await this.#get('joinlock', node)) === id;
+  /** Makes a node ready, unless another job has. A node that one alone leads to, once, needs no lock. */
+  async #release(node: number): Promise<void> {
+    const { awaited, loopOf, owners } = this.plan;
+    const isLocked = (awaited[node] as number) > 1 || (loopOf[node] as number) >= 0 || owners.has(node);
+    if (isLocked && !(await this.store.holds(await this.keys.entering('joinlock', node), this.job))) return;
+    await this.events.ready(node, this.keys);
   }
 
   async #skip(node: number): Promise<void> {
-    if (!(await this.#set('skipped', node, 'yes'))) return;
     await this.events.skipped(this.plan.idOf(node));
     await this.complete(node, new Set());
   }
 
   async #settle(node: number): Promise<void> {
-    if (!(await this.#set('settled', node, 'yes'))) return;
-    const fallback = this.plan.fallbackOf[node] as number;
+    const [fallback, loop] = [this.plan.fallbackOf[node] as number, this.plan.loopOf[node] as number];
+    if (fallback < 0 && loop < 0) return;
+    await this.store.set(await this.keys.own('settled', node), 'yes');
     if (fallback >= 0) await this.#settleOwner(fallback);
-    await this.#settleIn(this.plan.loopOf[node] as number);
+    await this.#settleIn(loop);
   }
 
   /** A fallback that none of its owners has needed is skipped. */
   async #settleOwner(fallback: number): Promise<void> {
     const owners = this.plan.owners.get(fallback) as readonly number[];
-    if ((await this.#increment('owners', fallback)) < owners.length) return;
-    if ((await this.#get('joinlock', fallback)) === undefined) await this.#skip(fallback);
+    const settled = await this.store.increment(await this.keys.own('owners', fallback));
+    if (settled < owners.length || !(await this.#haveSettled(owners))) return;
+    if ((await this.store.get(await this.keys.entering('joinlock', fallback))) === undefined)
+      await this.#skip(fallback);
+  }
+
+  async #haveSettled(nodes: readonly number[]): Promise<boolean> {
+    return !(await this.#all(nodes, (node) => this.keys.own('settled', node))).includes(undefined);
   }
 
   async #settleIn(loop: number): Promise<void> {
     const planned = this.plan.loops[loop];
     if (planned === undefined) return;
-    const turn = await this.#turnOf(loop);
-    const settled = await this.store.increment(this.#key('members', String(loop), turn), timeToLive);
-    if (settled === planned.members) await this.#endTurn(loop);
+    const { loops, loopOf } = this.plan;
+    if ((await this.store.increment(await this.keys.ofLoop('members', loop))) < planned.members) return;
+    if (!(await this.#haveSettled(planned.nodes.filter((node) => loopOf[node] === loop)))) return;
+    const inner = [...loops.keys()].filter((other) => loops[other]?.parent === loop);
+    const ends = await this.#all(inner, (other) => this.keys.endOf(other));
+    if (!ends.includes(undefined)) await this.#endTurn(loop);
   }
 
   async #endTurn(loop: number): Promise<void> {
-    const { headers, exits, parent } = this.plan.loops[loop] as Plan['loops'][number];
-    const again: (string | undefined)[] = [];
-    for (const header of headers) again.push(await this.#get('again', header));
-    if (again.some((source) => source !== undefined)) return this.#repeat(loop, headers, again);
-    for (const arc of exits) {
-      if ((this.plan.backOf[arc] as number) < 0) await this.#arriveRefused(arc);
-    }
-    await this.#settleIn(parent);
+    const { exits, headers, parent } = this.plan.loops[loop] as Plan['loops'][number];
+    const again = await this.#headersAgain(loop);
+    if (again.size > 0) return this.#repeat(loop, headers, again);
+    for (const arc of exits) if ((this.plan.backOf[arc] as number) < 0) await this.#arriveRefused(arc);
+    if (parent < 0) return undefined;
+    await this.store.set(await this.keys.endOf(loop), 'yes');
+    return this.#settleIn(parent);
+  }
+
+  /** The headers that a turn, which has ended, leads back to. */
+  async #headersAgain(loop: number): Promise<Set<number>> {
+    const { headers } = this.plan.loops[loop] as Plan['loops'][number];
+    const turn = await this.keys.turns.of(loop);
+    const arcs = headers.flatMap((header) => this.keys.arcsInto(header, { back: true }));
+    const taken = await this.#all(arcs, async (arc) => this.keys.again(arc, turn));
+    return new Set(arcs.filter((_, at) => taken[at] !== undefined).map((arc) => this.plan.arcTarget[arc] as number));
   }
 
   /** An exit that some turn has taken has arrived already. */
   async #arriveRefused(arc: number): Promise<void> {
-    const [source, target] = [this.plan.arcSource[arc] as number, this.plan.arcTarget[arc] as number];
-    const wasTaken = (await this.#get('exit', target, this.plan.idOf(source))) !== undefined;
-    if (!wasTaken) await this.#arrive(arc, false);
+    const wasTaken = (await this.store.get(await this.keys.along('exit', arc))) !== undefined;
+    if (!wasTaken) await this.arrive(arc, false);
   }
 
-  async #repeat(loop: number, headers: readonly number[], again: readonly (string | undefined)[]): Promise<void> {
-    const { nodes } = this.plan.loops[loop] as Plan['loops'][number];
-    const inside = new Set([loop]);
-    for (const node of nodes) {
-      for (
-        let inner = this.plan.loopOf[node] as number;
-        inner !== loop;
-        inner = this.plan.loops[inner]?.parent as number
-      ) {
-        inside.add(inner);
-      }
-    }
-    for (const inner of inside) await this.store.increment(this.#key('turn', String(inner), ''), timeToLive);
-    for (const [at, header] of headers.entries()) {
-      const source = again[at];
-      if (source === undefined) await this.#skip(header);
-      else if ((await this.#set('repeated', header, source)) || (await this.#get('repeated', header)) === source) {
-        this.events.ready(this.plan.idOf(header));
+  /** What follows is of the next turn; this position stays in this one. */
+  async #repeat(loop: number, headers: readonly number[], again: ReadonlySet<number>): Promise<void> {
+    const turns = await this.keys.turns.repeated(loop);
+    const next = new RemotePosition(this.plan, this.store, turns, this.job, this.events);
+    for (const header of headers) {
+      if (!again.has(header)) await next.#skip(header);
+      else if (await this.store.holds(await next.keys.own('repeated', header), this.job)) {
+        await this.events.ready(header, next.keys);
       }
     }
   }
 
-  async #turnOf(loop: number): Promise<string> {
-    return loop < 0 ? '' : ((await this.store.get(this.#key('turn', String(loop), ''))) ?? '0');
-  }
-
-  async #nodeKey(kind: string, node: number, detail?: string): Promise<string> {
-    const id = partOf(this.plan.idOf(node));
-    const turn = await this.#turnOf(this.#loopOf(kind, node));
-    return this.#key(kind, detail === undefined ? id : `${id}:${partOf(detail)}`, turn);
-  }
-
-  /** A header is entered once for all turns of its loop: what it is entered by belongs to the turn of the loop around. */
-  #loopOf(kind: string, node: number): number {
-    const loop = this.plan.loopOf[node] as number;
-    const planned = this.plan.loops[loop];
-    return entering.has(kind) && planned?.headers.includes(node) ? planned.parent : loop;
-  }
-
-  #key(kind: string, subject: string, turn: string): string {
-    return `${this.prefix}:${kind}:${partOf(this.runId)}:${subject}${turn === '' ? '' : `:${turn}`}`;
-  }
-
-  async #set(kind: string, node: number, value: string, detail?: string): Promise<boolean> {
-    return this.store.setIfNotExist(await this.#nodeKey(kind, node, detail), value, timeToLive);
-  }
-
-  async #get(kind: string, node: number, detail?: string): Promise<string | undefined> {
-    return this.store.get(await this.#nodeKey(kind, node, detail));
-  }
-
-  async #increment(kind: string, node: number): Promise<number> {
-    return this.store.increment(await this.#nodeKey(kind, node), timeToLive);
+  /** What keys hold that do not depend on each other. */
+  #all<One>(all: readonly One[], keyOf: (one: One) => Promise<string>): Promise<(string | undefined)[]> {
+    return Promise.all(all.map(async (one) => this.store.get(await keyOf(one))));
   }
 }
 
-/** An id as a part of a key: what separates the parts is escaped, for ids may have any characters. */
-function partOf(id: string): string {
-  return /[%:]/.test(id) ? id.replace(/%/g, '%25').replace(/:/g, '%3A') : id;
+/** Whether a node has begun in a turn: a job of it was delivered. */
+export async function hasBegun(node: number, keys: RemoteKeys): Promise<boolean> {
+  const { value } = await keys.store.latest(keys.visits(node), (number) => keys.visit(node, number));
+  return value !== undefined && isSince(value, await keys.turnOf(node));
 }

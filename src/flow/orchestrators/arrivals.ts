@@ -1,0 +1,76 @@
+import type { Plan } from '../plan/plan.js';
+import type { WorkflowState } from '../state.js';
+import { arcsKept, type Decisions } from './decisions.js';
+import type { RemoteKeys } from './remote-keys.js';
+import { before, isFirst } from './turns.js';
+
+/** What has brought a node about, and what was passed on to it. */
+export interface Arrivals {
+  /** Nothing where nobody is known to have led to it. */
+  readonly arcs: readonly number[] | undefined;
+  /** What arcs have passed on, written by the serializer. */
+  readonly passed: ReadonlyMap<number, string>;
+}
+
+/** Finds what a node's input is made of, in what is set down of the run. */
+export class ArrivalFinder {
+  readonly #plan: Plan;
+
+  constructor(
+    private readonly keys: RemoteKeys,
+    private readonly decisions: Decisions,
+  ) {
+    this.#plan = keys.plan;
+  }
+
+  async find(node: number): Promise<Arrivals> {
+    const turn = await this.keys.turnOf(node);
+    const isAgain = this.keys.isHeader(node) && !isFirst(turn);
+    const arcs = await this.#arrived(this.keys.arcsInto(node, { back: isAgain }), isAgain ? before(turn) : undefined);
+    const passed = new Map<number, string>();
+    for (const arc of arcs ?? []) {
+      if (arcsKept(this.#plan)[arc] === 0) continue;
+      const text = await this.#passedBy(arc, isAgain ? before(turn) : undefined);
+      if (text !== undefined) passed.set(arc, text);
+    }
+    return { arcs, passed };
+  }
+
+  /** @param again - the turn that has led to this one, for what repeats a loop */
+  async #arrived(arcs: readonly number[], again: string | undefined): Promise<readonly number[] | undefined> {
+    if (arcs.length < 2) return arcs;
+    const keyOf = async (arc: number) =>
+      again === undefined ? this.keys.along('fanin', arc) : this.keys.again(arc, again);
+    const found = await Promise.all(arcs.map(async (arc) => this.keys.store.get(await keyOf(arc))));
+    if (found.every((value) => value === undefined)) return undefined;
+    return arcs.filter((_, at) => found[at] !== undefined && found[at] !== 'refused');
+  }
+
+  async #passedBy(arc: number, again: string | undefined): Promise<string | undefined> {
+    const { arcSource, arcTarget } = this.#plan;
+    const turn = await this.#turnOfSource(arc, again);
+    if (turn === undefined) return undefined;
+    const passed = (await this.decisions.completionOf(arcSource[arc] as number, turn))?.passed ?? {};
+    const target = this.#plan.idOf(arcTarget[arc] as number);
+    return Object.hasOwn(passed, target) ? passed[target] : undefined;
+  }
+
+  /** The turn in which the source of an arc has taken it. */
+  async #turnOfSource(arc: number, again: string | undefined): Promise<string | undefined> {
+    if (again !== undefined) return this.keys.store.get(this.keys.again(arc, again));
+    if ((this.#plan.exitOf[arc] as number) >= 0) return this.keys.store.get(await this.keys.along('exit', arc));
+    return this.keys.turnOf(this.#plan.arcSource[arc] as number);
+  }
+}
+
+/** Has a state know what a node's input is made of. */
+export function remember(
+  state: WorkflowState,
+  node: number,
+  { arcs, passed }: Arrivals,
+  read: (text: string) => unknown,
+): void {
+  if (arcs === undefined) state.arrivals.delete(node);
+  else state.arrivals.set(node, new Set(arcs));
+  for (const [arc, text] of passed) state.passed.set(arc, read(text));
+}

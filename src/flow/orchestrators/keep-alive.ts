@@ -1,0 +1,149 @@
+import { longestDelay } from '../../validate.js';
+import type { Plan } from '../plan/plan.js';
+import { RemoteKeys } from './remote-keys.js';
+import type { RunStore } from './run-store.js';
+import { before, isFirst, Turns } from './turns.js';
+
+/** How many runs it is remembered of when they were last seen. */
+const mostRemembered = 1_000;
+
+/** How many keys are extended at a time. */
+const atATime = 100;
+
+/** How often keys are extended in their time. */
+const slots = 4;
+
+/**
+ * Keeps the keys of runs alive while anything of them is delivered or executing.
+ *
+ * Time goes in slots, each a quarter of the time that keys live. The first job of a run that is delivered in a slot extends
+ * all that the run may have set down, and so does each slot that passes while a node executes. Which slots have seen a run
+ * is set down in the store, so workers that come and go need not know of each other.
+ */
+export class KeepAlive {
+  readonly #slotLength: number;
+  /** The slot that each run was last seen in. */
+  readonly #seen = new Map<string, number>();
+
+  constructor(ttlSeconds: number) {
+    this.#slotLength = (ttlSeconds * 1_000) / slots;
+  }
+
+  /** Does the work of a job, and keeps the keys of its run alive meanwhile. */
+  async during<Result>(store: RunStore, plan: Plan, work: () => Promise<Result>): Promise<Result> {
+    await this.#see(store, plan);
+    let isBusy = false;
+    const again = async () => {
+      if (isBusy) return;
+      isBusy = true;
+      // What fails now is tried again in the next slot; a store that is gone is noticed by the job itself.
+      await this.#extend(store, plan).catch(() => undefined);
+      isBusy = false;
+    };
+    const timer = setInterval(() => void again(), Math.min(this.#slotLength, longestDelay));
+    timer.unref();
+    try {
+      return await work();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async #see(store: RunStore, plan: Plan): Promise<void> {
+    const slot = this.#slotNow();
+    if (this.#seen.get(store.runId) === slot) return;
+    const earlier = Array.from({ length: slots }, (_, at) => this.#keyOf(store, slot - 1 - at));
+    if (await store.set(this.#keyOf(store, slot), 'yes')) {
+      const seen = await Promise.all(earlier.map((key) => store.get(key)));
+      if (seen.some((value) => value !== undefined)) await this.#extend(store, plan);
+    }
+    this.#remember(store.runId, slot);
+  }
+
+  #remember(runId: string, slot: number): void {
+    this.#seen.delete(runId);
+    this.#seen.set(runId, slot);
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > mostRemembered && oldest !== undefined) this.#seen.delete(oldest);
+  }
+
+  async #extend(store: RunStore, plan: Plan): Promise<void> {
+    await store.set(this.#keyOf(store, this.#slotNow()), 'yes');
+    const keys = await keysOf(plan, store);
+    for (let at = 0; at < keys.length; at += atATime) {
+      await Promise.all(keys.slice(at, at + atATime).map((key) => store.extend(key)));
+    }
+  }
+
+  #slotNow(): number {
+    return Math.floor(Date.now() / this.#slotLength);
+  }
+
+  #keyOf(store: RunStore, slot: number): string {
+    return store.key('alive', '', String(slot));
+  }
+}
+
+/** All keys that a run may need yet, there or not. */
+async function keysOf(plan: Plan, store: RunStore): Promise<string[]> {
+  const keys = new RemoteKeys(plan, store, new Turns(plan, store));
+  const found: string[] = [];
+  for (const loop of plan.loops.keys()) found.push(...(await keysOfLoop(keys, loop)));
+  for (let node = 0; node < plan.nodeCount; node++) found.push(...(await keysOfNode(keys, node)));
+  for (const [arc, exit] of plan.exitOf.entries()) {
+    if (exit >= 0 && (plan.backOf[arc] as number) < 0) found.push(...(await keysOfExit(keys, arc)));
+  }
+  return found;
+}
+
+async function keysOfLoop(keys: RemoteKeys, loop: number): Promise<string[]> {
+  const turn = await keys.turns.of(loop);
+  return [...keys.turns.keysOf(loop, turn), await keys.ofLoop('members', loop), await keys.endOf(loop)];
+}
+
+async function keysOfNode(keys: RemoteKeys, node: number): Promise<string[]> {
+  const { plan } = keys;
+  const own = (...kinds: string[]) => Promise.all(kinds.map((kind) => keys.own(kind, node)));
+  const found = await own('decided');
+  const [hasFallback, isInLoop] = [(plan.fallbackOf[node] as number) >= 0, (plan.loopOf[node] as number) >= 0];
+  if (hasFallback) found.push(...(await own('recovered', 'recovering')));
+  if (hasFallback || isInLoop) found.push(...(await own('settled')));
+  if (plan.owners.has(node)) found.push(...(await own('owners')));
+  if ((plan.awaited[node] as number) > 1) {
+    found.push(await keys.entering('fanin', node));
+    for (const arc of keys.arcsInto(node, { back: false })) found.push(await keys.along('fanin', arc));
+  }
+  found.push(await keys.entering('joinlock', node));
+  if (isInLoop) found.push(...(await keysOfTurn(keys, node)));
+  return found;
+}
+
+async function keysOfTurn(keys: RemoteKeys, node: number): Promise<string[]> {
+  const { number } = await keys.store.latest(keys.visits(node), (one) => keys.visit(node, one));
+  const found = [keys.visits(node), keys.visit(node, number), await keys.releaseOf(node)];
+  if (!keys.isHeader(node)) return found;
+  const turn = await keys.turnOf(node);
+  for (const arc of keys.arcsInto(node, { back: true })) {
+    found.push(keys.again(arc, turn));
+    if (!isFirst(turn)) found.push(...(await keysOfRepeat(keys, arc, turn)));
+  }
+  return found;
+}
+
+/** What a header that has begun again is made of. */
+async function keysOfRepeat(keys: RemoteKeys, arc: number, turn: string): Promise<string[]> {
+  const again = keys.again(arc, before(turn));
+  return [again, ...(await keysOfSource(keys, arc, await keys.store.get(again)))];
+}
+
+async function keysOfExit(keys: RemoteKeys, arc: number): Promise<string[]> {
+  const exit = await keys.along('exit', arc);
+  return [exit, ...(await keysOfSource(keys, arc, await keys.store.get(exit)))];
+}
+
+/** What the source of an arc has come to in the turn in which it took it. */
+function keysOfSource({ plan, store }: RemoteKeys, arc: number, turn: string | undefined): string[] {
+  if (turn === undefined) return [];
+  const source = plan.idOf(plan.arcSource[arc] as number);
+  return [store.key('decided', turn, source), store.key('recovered', turn, source)];
+}

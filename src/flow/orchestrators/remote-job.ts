@@ -1,0 +1,328 @@
+import type { WorkflowBlueprint } from '../blueprint.js';
+import type { ExecutionServices, MaybePromise, NodeExecutionResult } from '../contracts.js';
+import type { NodeError } from '../errors.js';
+import { asNodeError } from '../execution/settle.js';
+import type { NodeResult } from '../node-result.js';
+import type { NextNode, Plan } from '../plan/plan.js';
+import type { Context } from '../result.js';
+import { stateOf, WorkflowState } from '../state.js';
+import { ArrivalFinder, remember } from './arrivals.js';
+import { arcsKept, arcsTaken, type Decision, Decisions } from './decisions.js';
+import { RemoteKeys } from './remote-keys.js';
+import { hasBegun, type RemoteEvents, RemotePosition } from './remote-position.js';
+import type { RunStore } from './run-store.js';
+import { Turns } from './turns.js';
+
+/** What a worker has of a run's state: a `WorkflowState`, or anything that keeps context and completed nodes elsewhere. */
+export interface RemoteState {
+  /** The data of the run, outputs under the ids of their nodes among it. */
+  getContext(): MaybePromise<Context>;
+  addCompletedNode(nodeId: string, output: unknown): unknown;
+  addError?(nodeId: string, error: unknown): unknown;
+  markRecovered?(nodeId: string, fallbackId: string): unknown;
+  addSkippedNode?(nodeId: string): unknown;
+}
+
+/** What is known of a run as of now, as the flow layer knows it. */
+export async function knownOf(state: RemoteState, runId: string): Promise<WorkflowState> {
+  return state instanceof WorkflowState ? state : stateOf(await state.getContext(), runId);
+}
+
+/** What all jobs of a run have in common. */
+export interface JobSurroundings {
+  readonly services: ExecutionServices;
+  readonly blueprint: WorkflowBlueprint;
+  readonly plan: Plan;
+  readonly state: RemoteState;
+  readonly store: RunStore;
+}
+
+/** Which visit of its node a job is for. */
+interface Visit {
+  readonly number: number;
+  readonly turns: Turns;
+  /** Whether another delivery has begun it. */
+  readonly isAgain: boolean;
+}
+
+/**
+ * The visit that a delivered job is for. A job says no more than its node, so in a loop it is found out: the visit in the
+ * present turn, if there is one; else the last one, whose job comes again after its turn is over.
+ */
+async function visitOf(node: number, plan: Plan, store: RunStore): Promise<Visit> {
+  const turns = new Turns(plan, store);
+  const loop = plan.loopOf[node] as number;
+  if (loop < 0) return { number: 1, turns, isAgain: false };
+  const keys = new RemoteKeys(plan, store, turns);
+  const turn = await turns.of(loop);
+  const { number, value } = await store.latest(keys.visits(node), (one) => keys.visit(node, one));
+  if (value === turn) return { number, turns, isAgain: true };
+  const isReady = value === undefined || (await store.get(await keys.releaseOf(node))) !== undefined;
+  if (!isReady) return { number, turns: turns.at(loop, value), isAgain: true };
+  const isFirst = await store.count(keys.visits(node), keys.visit(node, number + 1), turn);
+  return { number: number + 1, turns, isAgain: !isFirst };
+}
+
+/** Executes the node of a job, unless that was done, and does what follows from it. @returns the nodes that are ready */
+export async function handleJob(node: number, surroundings: JobSurroundings): Promise<string[]> {
+  const { plan, state, store } = surroundings;
+  const known = await knownOf(state, store.runId);
+  const visit = await visitOf(node, plan, store);
+  const turn = await visit.turns.of(plan.loopOf[node] as number);
+  return new Job(surroundings, node, visit, turn, known).handle();
+}
+
+class Job implements RemoteEvents {
+  readonly #enqueue = new Set<string>();
+  readonly #keys: RemoteKeys;
+  readonly #decisions: Decisions;
+  readonly #position: RemotePosition;
+  /** What the arcs of a node have passed on before, while it is found out what they pass on now. */
+  readonly #before = new Map<number, { readonly value: unknown } | undefined>();
+  /** Arcs that count as taken. */
+  readonly #taken = new Set<number>();
+  #isAgain: boolean;
+
+  constructor(
+    private readonly surroundings: JobSurroundings,
+    private readonly node: number,
+    private readonly visit: Visit,
+    private readonly turn: string,
+    /** What is known of the run. */
+    private known: WorkflowState,
+  ) {
+    const { plan, store } = surroundings;
+    this.#isAgain = visit.isAgain;
+    this.#decisions = new Decisions(plan, store);
+    this.#position = new RemotePosition(plan, store, visit.turns, nameOf(plan.idOf(node), turn), this);
+    this.#keys = this.#position.keys;
+  }
+
+  async handle(): Promise<string[]> {
+    const isNew = this.#plan.loopOf[this.node] !== -1 && !this.#isAgain;
+    const known = isNew ? undefined : await this.#decisions.find('decided', this.node, this.turn);
+    if (known !== undefined) this.#isAgain = true;
+    const decision = known ?? (await this.#decide());
+    if (decision === undefined) return [];
+    if (this.#isAgain) await this.#releaseEarlierExits();
+    await this.#follow(this.node, decision);
+    return [...this.#enqueue];
+  }
+
+  async ready(node: number, keys: RemoteKeys): Promise<void> {
+    // Whoever comes again hands out nothing in a loop that has come to its place.
+    const isOld = this.#isAgain && (this.#plan.loopOf[node] as number) >= 0 && (await hasBegun(node, keys));
+    if (!isOld) this.#enqueue.add(this.#plan.idOf(node));
+  }
+
+  async skipped(nodeId: string): Promise<void> {
+    await this.surroundings.state.addSkippedNode?.(nodeId);
+  }
+
+  taken(arc: number): void {
+    this.#taken.add(arc);
+  }
+
+  get #plan(): Plan {
+    return this.surroundings.plan;
+  }
+
+  /** Executes the node, and sets down how that has ended. Gives nothing for a node that has not: it waits, say. */
+  async #decide(): Promise<Decision | undefined> {
+    const nodeId = this.#plan.idOf(this.node);
+    const execution = await this.#execute();
+    if (execution.status === 'failed') return this.#setDownFailure(execution.error);
+    if (execution.status !== 'success') return undefined;
+    let decision: Decision;
+    try {
+      decision = await this.#route(this.node, execution.result);
+    } catch (error) {
+      return this.#setDownFailure(asNodeError(nodeId, error));
+    }
+    await this.surroundings.state.addCompletedNode(nodeId, execution.result.output);
+    return this.#decisions.decide('decided', this.node, this.turn, decision);
+  }
+
+  async #setDownFailure(error: NodeError): Promise<Decision> {
+    await this.surroundings.state.addError?.(this.#plan.idOf(this.node), error);
+    return this.#decisions.decide('decided', this.node, this.turn, { failed: true });
+  }
+
+  async #execute(): Promise<NodeExecutionResult> {
+    const { services, blueprint } = this.surroundings;
+    const nodeId = this.#plan.idOf(this.node);
+    const subject = await this.#subject();
+    const arrivals = await new ArrivalFinder(this.#keys, this.#decisions).find(subject);
+    try {
+      remember(this.known, subject, arrivals, (text) => services.options.serializer.deserialize(text));
+      const input = await services.resolveNodeInput(this.#plan.idOf(subject), blueprint, this.known.getContext());
+      return await services.executorFactory(blueprint)(nodeId).execute(input, this.known, this.visit.number);
+    } catch (error) {
+      return { status: 'failed', error: asNodeError(nodeId, error) };
+    }
+  }
+
+  /** The node whose input it gets: a fallback gets that of the node that needed it first, unless it says itself what it gets. */
+  async #subject(node = this.node): Promise<number> {
+    const owners = this.#plan.owners.get(node);
+    if (owners === undefined || this.#plan.nodes[node]?.inputs !== undefined) return node;
+    const released = await this.surroundings.store.get(await this.#keys.entering('joinlock', node));
+    const owner = owners.find((one) => nameOf(this.#plan.idOf(one), this.turn) === released);
+    return owner === undefined ? node : this.#subject(owner);
+  }
+
+  /**
+   * The edges that are followed with a result: a node's own, or that of its fallback. They see it in the context; where
+   * they cannot be found, it leaves no trace there.
+   */
+  async #route(node: number, result: NodeResult): Promise<Decision> {
+    const { services, blueprint } = this.surroundings;
+    const { known } = this;
+    const nodeId = this.#plan.idOf(node);
+    const before = known.written(nodeId);
+    known.write(nodeId, result.output);
+    this.#takePassed(node);
+    try {
+      const context = known.getContext();
+      const next = await services.determineNextNodes(blueprint, nodeId, result, context);
+      for (const { edge, node: target } of next) await services.applyEdgeTransform(edge, result, target, context);
+      return this.#decision(node, next, result);
+    } catch (error) {
+      known.takeBack(nodeId, result.output, before);
+      throw error;
+    }
+  }
+
+  #decision(node: number, next: readonly NextNode[], { action, output }: NodeResult): Decision {
+    const edges = new Set(next.map(({ edge }) => edge));
+    const followed = this.#plan.outgoing(node).filter(({ edge }) => edges.has(edge));
+    const kept = arcsKept(this.#plan);
+    const passed: Record<string, string> = Object.create(null) as Record<string, string>;
+    for (const { arc, node: target } of followed) {
+      if (kept[arc] === 0 || target.id in passed) continue;
+      const text = this.#textOf(this.known.passed.has(arc) ? this.known.passed.get(arc) : output);
+      if (text !== undefined) passed[target.id] = text;
+    }
+    const isAll = this.#plan.isPlain(node);
+    return {
+      ...(action != null && { action }),
+      ...(!isAll && { taken: [...new Set(followed.map(({ node: target }) => target.id))] }),
+      ...(Object.keys(passed).length > 0 && { passed }),
+    };
+  }
+
+  /** A state in this program has what cannot be written. */
+  #textOf(value: unknown): string | undefined {
+    const { services, state } = this.surroundings;
+    try {
+      return services.options.serializer.serialize(value);
+    } catch (error) {
+      if (state instanceof WorkflowState) return undefined;
+      throw error;
+    }
+  }
+
+  /** Does what follows from how a node has ended. */
+  async #follow(node: number, decision: Decision): Promise<void> {
+    if (decision.failed) return this.#fail(node);
+    this.#taken.clear();
+    await this.#position.complete(node, arcsTaken(this.#plan, node, decision));
+    this.#keepPassed(node);
+    if (!this.#plan.owners.has(node)) return;
+    for (const owner of await this.#position.recovering(node)) await this.#standIn(owner, node, decision);
+  }
+
+  async #fail(node: number): Promise<void> {
+    const fallback = this.#plan.fallbackOf[node] as number;
+    if (fallback < 0) return;
+    await this.#position.recover(node);
+    const completion = await this.#decisions.completionOf(fallback, this.turn);
+    if (completion === undefined) return;
+    this.known = await knownOf(this.surroundings.state, this.surroundings.store.runId);
+    await this.#standIn(node, fallback, completion);
+  }
+
+  /** A fallback has completed for a node that has failed. */
+  async #standIn(owner: number, fallback: number, { action }: Decision): Promise<void> {
+    const known = await this.#decisions.find('recovered', owner, this.turn);
+    const decision = known ?? (await this.#recover(owner, fallback, action));
+    // Nothing can stand in any more for a node whose edges cannot be found.
+    if (!decision.failed) await this.#follow(owner, decision);
+  }
+
+  async #recover(owner: number, fallback: number, action: string | undefined): Promise<Decision> {
+    const { state } = this.surroundings;
+    const [nodeId, fallbackId] = [this.#plan.idOf(owner), this.#plan.idOf(fallback)];
+    const output = this.known.written(fallbackId)?.value;
+    let decision: Decision;
+    try {
+      decision = await this.#route(owner, { output, action });
+    } catch (error) {
+      await state.addError?.(nodeId, asNodeError(nodeId, error));
+      return this.#decisions.decide('recovered', owner, this.turn, { failed: true });
+    }
+    await state.addCompletedNode(nodeId, output);
+    await state.markRecovered?.(nodeId, fallbackId);
+    return this.#decisions.decide('recovered', owner, this.turn, decision);
+  }
+
+  /**
+   * A job that comes again may be of an earlier visit, whose answer got lost: what that has released outside of the loop
+   * is handed out again, unless it was executed.
+   */
+  async #releaseEarlierExits(): Promise<void> {
+    const { store } = this.surroundings;
+    const { exitOf, backOf, loopOf, outFrom } = this.#plan;
+    const { node } = this;
+    for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
+      if ((exitOf[arc] as number) < 0 || (backOf[arc] as number) >= 0) continue;
+      const turn = await store.get(await this.#keys.along('exit', arc));
+      if (turn === undefined || turn === this.turn) continue;
+      const turns = this.visit.turns.at(loopOf[node] as number, turn);
+      const job = nameOf(this.#plan.idOf(node), turn);
+      await new RemotePosition(this.#plan, store, turns, job, this.#earlier()).arrive(arc, true);
+    }
+  }
+
+  #earlier(): RemoteEvents {
+    return {
+      ready: async (node, keys) => {
+        const isDone = (await this.#decisions.find('decided', node, await keys.turnOf(node))) !== undefined;
+        if (!isDone) await this.ready(node, keys);
+      },
+      skipped: (nodeId) => this.skipped(nodeId),
+      taken: () => undefined,
+    };
+  }
+
+  /** What the arcs of a node have passed on before is put aside: transforms will say what they pass on now. */
+  #takePassed(node: number): void {
+    const { passed } = this.known;
+    const { outFrom } = this.#plan;
+    this.#before.clear();
+    for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
+      this.#before.set(arc, passed.has(arc) ? { value: passed.get(arc) } : undefined);
+      passed.delete(arc);
+    }
+  }
+
+  /** An arc out of a loop that does not count this time has still passed on what it did when it counted. */
+  #keepPassed(node: number): void {
+    const { passed } = this.known;
+    const output = this.known.written(this.#plan.idOf(node))?.value;
+    for (const [arc, before] of this.#before) {
+      const isBack = (this.#plan.backOf[arc] as number) >= 0;
+      const isExit = (this.#plan.exitOf[arc] as number) >= 0;
+      if (!this.#taken.has(arc)) {
+        if (isExit && before !== undefined) passed.set(arc, before.value);
+        else passed.delete(arc);
+      } else if ((isBack || isExit) && !passed.has(arc)) passed.set(arc, output);
+    }
+    this.#before.clear();
+  }
+}
+
+/** What a job is called, whoever has it. */
+function nameOf(nodeId: string, turn: string): string {
+  return turn === '' ? nodeId : `${turn}:${nodeId}`;
+}
