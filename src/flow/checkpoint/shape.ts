@@ -1,5 +1,6 @@
 import { isPlainObject } from '../../validate.js';
-import { awaiting, completed, open, skipped } from '../plan/marks.js';
+import { some } from '../plan/loops.js';
+import { awaiting, carried, completed, open, pending, skipped, taken } from '../plan/marks.js';
 import { ArcsByEnds, orderOf } from '../plan/order.js';
 import type { Plan } from '../plan/plan.js';
 import type { SavedRun } from './store.js';
@@ -119,6 +120,24 @@ function faultOfPosition(plan: Plan, { position, graph, awaiting: waits }: Saved
     const isDecided = statusOf[source] === completed || statusOf[source] === skipped;
     if ((Number(arcs[place]) === open) === isDecided) {
       return `its position contradicts itself at the edge from "${plan.idOf(source)}" to "${plan.idOf(arcTarget[arc] as number)}"`;
+    }
+  }
+  return graph === undefined ? faultOfStarts(plan, statusOf, arcs) : undefined;
+}
+
+/**
+ * Where a run does not say which graph it is of, it is taken for one of another order where a node has begun that nothing
+ * has led to, or where the flow has not begun at its start.
+ */
+function faultOfStarts(plan: Plan, statusOf: Uint8Array, arcs: string): string | undefined {
+  const starts = new Set(plan.starts);
+  const isTaken = (arc: number) => Number(arcs[arc]) === taken || Number(arcs[arc]) === carried;
+  for (let node = 0; node < plan.nodeCount; node++) {
+    const hasBegun = statusOf[node] !== pending && statusOf[node] !== skipped;
+    const isLed = starts.has(node) || plan.owners.has(node) || some(plan.into, node, isTaken);
+    const isOutside = plan.loopOf[node] === -1;
+    if ((hasBegun && !isLed) || (!hasBegun && starts.has(node) && isOutside)) {
+      return `its position contradicts itself at "${plan.idOf(node)}": the flow may have been declared in another order`;
     }
   }
   return undefined;
