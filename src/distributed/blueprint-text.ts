@@ -1,6 +1,7 @@
 import { type Graph, type NodeDefinition, toBlueprint, type WorkflowBlueprint } from '../flow/blueprint.js';
 import type { Toolbox } from '../flow/execution/toolbox.js';
 import { BlueprintError } from '../flow/index.js';
+import { differences, type Outline, outlineOf } from '../flow/plan/outline.js';
 import { planOf } from '../flow/plan/plan.js';
 import { type KnownWorkflow, settingsOf } from './workflows.js';
 
@@ -18,7 +19,19 @@ export function textOf(graph: Graph): string {
 export function workflowFrom(text: string, id: string, version: string, toolbox: Toolbox): KnownWorkflow {
   const blueprint = blueprintFrom(text, id);
   const settings = settingsOf(toolbox, {});
-  return { id, version, plan: planOf(blueprint), blueprint, hasCode: false, merges: {}, settings };
+  const plan = planOf(blueprint);
+  return { id, version, graph: outlineOf(plan).hash, plan, blueprint, hasCode: false, merges: {}, settings };
+}
+
+/** What a graph has otherwise than one that is kept as text, in words; `undefined` for nothing, and for no graph. */
+export function differenceFrom(text: string, now: Outline): string | undefined {
+  let before: Outline;
+  try {
+    before = outlineOf(planOf(JSON.parse(text)));
+  } catch {
+    return undefined;
+  }
+  return before.hash === now.hash ? undefined : differences(before, now);
 }
 
 function blueprintFrom(text: string, id: string): WorkflowBlueprint {

@@ -61,6 +61,30 @@ export class WorkflowNotFoundError extends Error {
   }
 }
 
+/** A program has another graph of a workflow than runs have begun with, under the same version: it cannot go on with them. */
+export class WorkflowChangedError extends Error {
+  override readonly name = 'WorkflowChangedError';
+  readonly code = 'ERR_WORKFLOW_CHANGED';
+
+  /**
+   * @param difference - what differs, in words; empty if that is not known
+   * @param runId - the run that cannot go on here. Default: any of the version
+   */
+  constructor(
+    readonly workflow: string,
+    readonly version: string,
+    difference: string,
+    readonly runId?: string | undefined,
+  ) {
+    const runs = runId === undefined ? 'runs that are under way have' : `run "${short(runId)}" has`;
+    super(
+      `workflow "${short(workflow)}" has another graph here than ${runs} begun with in version "${short(version)}"` +
+        `${difference === '' ? '' : ` (${difference})`}: give the changed workflow another version, ` +
+        'and keep the one before beside it until its runs are over',
+    );
+  }
+}
+
 /** A worker is alive, so what is asked for silent workers alone cannot be done. */
 export class WorkerAliveError extends Error {
   override readonly name = 'WorkerAliveError';

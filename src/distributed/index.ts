@@ -44,6 +44,7 @@ export {
   SupersededError,
   WorkerAliveError,
   WorkerLostError,
+  WorkflowChangedError,
   WorkflowNotFoundError,
 } from './errors.js';
 export { DistributedExecutor } from './executor.js';

@@ -3,8 +3,9 @@ import type { CallSettings } from '../flow/execution/node-call.js';
 import type { Toolbox } from '../flow/execution/toolbox.js';
 import type { FlowRuntime } from '../flow/index.js';
 import { FlowNode } from '../flow/node.js';
+import { outlineOf } from '../flow/plan/outline.js';
 import type { Plan } from '../flow/plan/plan.js';
-import { versionOf } from '../flow/plan/version.js';
+import { versionBefore, versionOf } from '../flow/plan/version.js';
 import { toolboxIn } from '../flow/runtime.js';
 import { cut } from '../text.js';
 import { invalid } from '../validate.js';
@@ -19,6 +20,10 @@ export type Workflow = FlowNode | Graph;
 export interface KnownWorkflow {
   readonly id: string;
   readonly version: string;
+  /** The version that the package gave it up to 0.6, where its author gives none. */
+  readonly versionBefore?: string | undefined;
+  /** The hash of its graph. */
+  readonly graph: string;
   readonly plan: Plan;
   readonly blueprint: WorkflowBlueprint;
   /** Whether it can be executed here. Else its graph is all that is known of it: neither nodes nor merge functions. */
@@ -57,7 +62,8 @@ export class Workflows {
   /** @param version - Default: the one that was given last */
   find(id: string, version?: string): KnownWorkflow | undefined {
     const versions = this.#byId.get(id);
-    return version === undefined ? [...(versions?.values() ?? [])].at(-1) : versions?.get(version);
+    if (version === undefined) return [...(versions?.values() ?? [])].at(-1);
+    return versions?.get(version) ?? [...(versions?.values() ?? [])].find((known) => known.versionBefore === version);
   }
 
   #add(workflow: Workflow): void {
@@ -76,6 +82,8 @@ export class Workflows {
     versions.set(version, {
       id: plan.id,
       version,
+      versionBefore: versionBefore(plan),
+      graph: outlineOf(plan).hash,
       plan,
       blueprint: plan.graph as WorkflowBlueprint,
       hasCode: true,

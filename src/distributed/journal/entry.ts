@@ -38,10 +38,12 @@ export type NodeEntry = Execution &
         readonly type: 'completed';
         readonly output?: string | undefined;
         readonly action?: string | undefined;
-        /** The arcs that are taken. Default: all. */
+        /** The nodes that the arcs lead to that are taken. Default: all. */
+        readonly targets?: readonly string[] | undefined;
+        /** The same by number, in runs that versions up to 0.6 have begun. */
         readonly arcs?: readonly number[] | undefined;
-        /** What arcs pass on, where that is not the output. */
-        readonly passed?: readonly (readonly [arc: number, text: string])[] | undefined;
+        /** What arcs pass on, by the nodes that they lead to, where that is not the output. */
+        readonly passed?: readonly (readonly [target: string | number, text: string])[] | undefined;
         /** The fallback that stood in for it, if one did. */
         readonly recoveredBy?: string | undefined;
       }

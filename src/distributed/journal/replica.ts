@@ -18,6 +18,7 @@ import {
 import { jobIdOf } from './job-id.js';
 import { type Item, Ledger } from './ledger.js';
 import { type Merges, mergeInto } from './merge.js';
+import { Numbering, type SavedPassed } from './numbering.js';
 import { type SavedTally, Tally } from './tally.js';
 import { Values } from './values.js';
 
@@ -35,12 +36,14 @@ export interface SavedReplica {
   readonly runId: string;
   readonly input: string;
   readonly values: readonly (readonly [key: string, text: string])[];
+  /** The hash of the graph that it goes through. Runs that versions up to 0.6 have begun have none. */
+  readonly graph?: string | undefined;
   readonly carrier?: Carrier | undefined;
   readonly position?: SavedPosition | undefined;
   readonly items?: readonly Item[] | undefined;
   readonly rounds?: readonly number[] | undefined;
   readonly epoch?: number | undefined;
-  readonly passed?: readonly (readonly [arc: number, text: string])[] | undefined;
+  readonly passed?: SavedPassed | undefined;
   readonly actions?: readonly (readonly [nodeId: string, action: string])[] | undefined;
   readonly failures?: readonly (readonly [nodeId: string, failure: Failure])[] | undefined;
   readonly awaiting?: readonly (readonly [nodeId: string, waits: readonly Waiting[]])[] | undefined;
@@ -79,6 +82,8 @@ const mostSignals = 1_000;
  */
 export class Replica {
   readonly position: Position;
+  /** How nodes and arcs are called in what is kept of the run. */
+  readonly numbering: Numbering;
   readonly ledger = new Ledger();
   readonly values = new Values();
   /** What arcs pass on, where that is not the output of their source. */
@@ -103,6 +108,7 @@ export class Replica {
   seq: number;
   /** How often the run was taken up again by hand; part of the ids of jobs, so that old ones cannot stand for new ones. */
   #epoch: number;
+  readonly #graph: string | undefined;
   readonly #rounds: Int32Array;
 
   constructor(
@@ -117,10 +123,12 @@ export class Replica {
     this.carrier = saved.carrier;
     this.tally = new Tally(saved.tally);
     this.#epoch = saved.epoch ?? 0;
-    this.#rounds = Int32Array.from(saved.rounds ?? new Int32Array(plan.nodeCount));
-    this.position = new Position(plan, saved.position);
+    this.#graph = saved.graph;
+    this.numbering = new Numbering(plan, saved.graph !== undefined);
+    this.#rounds = this.numbering.fromPlaces(saved.rounds ?? []);
+    this.position = new Position(plan, this.numbering.fromSaved(saved.position));
     for (const [key, text] of saved.values) this.values.set(key, text, seq);
-    fill(this.passed, saved.passed);
+    for (const [arc, text] of this.numbering.readPassed(saved.passed)) this.passed.set(arc, text);
     fill(this.actions, saved.actions);
     fill(this.failures, saved.failures);
     fill(this.awaiting, saved.awaiting);
@@ -130,7 +138,7 @@ export class Replica {
     for (const [nodeId, steps] of saved.steps ?? []) this.steps.set(nodeId, new Map(steps));
     if (saved.position === undefined) this.#release(undefined);
     else this.position.take();
-    for (const item of saved.items ?? []) this.ledger.put(item);
+    for (const item of saved.items ?? []) this.ledger.put({ ...item, node: this.numbering.nodeAt(item.node) });
   }
 
   /** How often a node was made ready. */
@@ -161,11 +169,12 @@ export class Replica {
       input: this.input,
       values: [...this.values.entries()],
       carrier: this.carrier,
-      position: this.position.save(),
-      items: [...this.ledger.values()],
-      rounds: [...this.#rounds],
+      graph: this.#graph,
+      position: this.numbering.toSaved(this.position.save()),
+      items: [...this.ledger.values()].map((item) => ({ ...item, node: this.numbering.placeOf(item.node) })),
+      rounds: this.numbering.toPlaces(this.#rounds),
       epoch: this.#epoch,
-      passed: [...this.passed],
+      passed: this.numbering.writePassed(this.passed),
       actions: [...this.actions],
       failures: [...this.failures],
       awaiting: [...this.awaiting],
@@ -241,7 +250,7 @@ export class Replica {
   }
 
   #complete(node: number, entry: Execution & Extract<NodeEntry, { type: 'completed' }>): void {
-    const { node: nodeId, output, action, arcs, passed = [], recoveredBy } = entry;
+    const { node: nodeId, output, action, recoveredBy } = entry;
     if (output !== undefined || this.values.get(nodeId) !== undefined) this.values.set(nodeId, output, this.seq);
     this.awaiting.delete(nodeId);
     this.delivered.delete(nodeId);
@@ -256,8 +265,8 @@ export class Replica {
     for (let arc = outFrom[node] as number; this.passed.size > 0 && arc < (outFrom[node + 1] as number); arc++) {
       if (!this.position.isLeft(arc)) this.passed.delete(arc);
     }
-    for (const [arc, text] of passed) this.passed.set(arc, text);
-    this.position.complete(node, arcs);
+    for (const [arc, text] of this.numbering.passedOf(nodeId, entry)) this.passed.set(arc, text);
+    this.position.complete(node, this.numbering.arcsOf(nodeId, entry));
     this.#letGo();
   }
 
@@ -421,7 +430,7 @@ export class Replica {
   }
 
   #ownJob(node: number, round: number, attempt: number): string {
-    return jobIdOf(this.origin.runKey, node, round, attempt, this.#epoch);
+    return jobIdOf(this.origin.runKey, this.numbering.placeOf(node), round, attempt, this.#epoch);
   }
 }
 

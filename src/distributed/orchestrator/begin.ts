@@ -1,10 +1,11 @@
 import type { Engine, NewRun } from '../contracts.js';
-import { RunExistsError } from '../errors.js';
+import { RunExistsError, WorkflowChangedError } from '../errors.js';
 import type { Codec } from '../journal/codec.js';
 import { keyOf } from '../journal/job-id.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
+import { snapshotOf } from '../journal/snapshot.js';
 import { jobOf, timeoutJobOf } from '../run/jobs.js';
-import { isFinished } from '../run-info.js';
+import { isFinished, type RunRecord } from '../run-info.js';
 import type { KnownWorkflow } from '../workflows.js';
 
 /** A run that is to begin. */
@@ -18,18 +19,32 @@ export interface Beginning extends Omit<NewRun, 'snapshot'> {
  * is the same jobs.
  *
  * @throws {RunExistsError} where another workflow has a run of this id
+ * @throws {WorkflowChangedError} where the run has begun with another graph of the workflow
  */
 export async function begin(engine: Engine, codec: Codec, beginning: Beginning): Promise<void> {
   const { workflow, snapshot, ...rest } = beginning;
   const { existed, record, now, seq } = await engine.begin({ ...rest, snapshot: JSON.stringify(snapshot) });
   const { runId } = record;
-  if (existed && (record.workflow !== workflow.id || record.version !== workflow.version)) {
-    throw new RunExistsError(runId, record.workflow, record.version);
-  }
+  if (existed && !isOf(workflow, record)) throw new RunExistsError(runId, record.workflow, record.version);
   if (isFinished(record.status) || seq > 0) return;
   const runKey = keyOf(runId);
-  const { ledger } = new Replica({ plan: workflow.plan, runKey, codec, merges: workflow.merges }, snapshot);
+  const begun = existed ? await begunWith(engine, runId) : snapshot;
+  if (begun === undefined) return;
+  const { id, version, plan, merges, graph } = workflow;
+  if (begun.graph !== undefined && begun.graph !== graph) throw new WorkflowChangedError(id, version, '', runId);
+  const { ledger } = new Replica({ plan, runKey, codec, merges }, begun);
   const jobs = [...ledger.values()].map((item) => jobOf(item, record, now, record.startAt - now));
   if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, record.deadline - now));
   await engine.queue.enqueue(jobs);
+}
+
+/** Versions up to 0.6 gave another version to a workflow whose author gives none. */
+function isOf({ id, version, versionBefore }: KnownWorkflow, record: RunRecord): boolean {
+  return record.workflow === id && (record.version === version || record.version === versionBefore);
+}
+
+/** What a run has begun with, if nothing has happened in it since. */
+async function begunWith(engine: Engine, runId: string): Promise<SavedReplica | undefined> {
+  const tail = await engine.checkpointStore.read(runId);
+  return tail === undefined || tail.seq > 0 ? undefined : snapshotOf(tail);
 }

@@ -101,10 +101,11 @@ export class DistributedOrchestrator<
     const given = aState(context instanceof WorkflowCtx ? context.store : context, 'context');
     const { runId = randomUUID(), delay = 0, priority = 0, timeout, retention = this.retention } = read;
     const workflow = await this.#catalogue.get(read.workflow ?? this.workflows.first?.id ?? '', read.version);
-    const { id: flow, version } = workflow;
+    const { id: flow, version, graph } = workflow;
     const values = this.#payloads.encodeContext(given);
     const carrier = captured();
-    const snapshot = { flow, version, runId, input: this.#payloads.encode(input, 'input'), values, carrier };
+    const encoded = this.#payloads.encode(input, 'input');
+    const snapshot = { flow, version, runId, input: encoded, values, carrier, graph, passed: {} };
     const status: RunStatus = delay > 0 ? 'scheduled' : 'running';
     const begun = { runId, workflow: flow, version, status, priority, retention, output: undefined, error: undefined };
     if (workflow.hasCode) await publish(this.engine, workflow);

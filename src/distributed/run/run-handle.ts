@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Serializer } from '../../flow/index.js';
 import { type RunEndEvent, runEndChannel } from '../../flow/run-end.js';
 import type { Commit, CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
-import { EngineError, RunNotFoundError } from '../errors.js';
+import { EngineError, RunNotFoundError, WorkflowChangedError } from '../errors.js';
 import type { Codec } from '../journal/codec.js';
 import { type Entry, writeEntry } from '../journal/entry.js';
 import { keyOf } from '../journal/job-id.js';
@@ -238,7 +238,11 @@ export class RunHandle {
     const { plan, merges } = this.workflow;
     const { text, seq } = snapshot as NonNullable<JournalTail['snapshot']>;
     const origin = { plan, merges, runKey: this.runKey, codec: this.workflows.codec };
-    const replica = new Replica(origin, JSON.parse(text) as SavedReplica, seq);
+    const saved = JSON.parse(text) as SavedReplica;
+    if (saved.graph !== undefined && saved.graph !== this.workflow.graph) {
+      throw new WorkflowChangedError(this.workflow.id, this.workflow.version, '', saved.runId);
+    }
+    const replica = new Replica(origin, saved, seq);
     this.#growth.begin(seq, text.length);
     for (const entry of entries) {
       this.#growth.add(entry.seq, entry.text);

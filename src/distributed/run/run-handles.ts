@@ -1,5 +1,7 @@
-import type { Engine } from '../contracts.js';
-import { RunNotFoundError, WorkflowNotFoundError } from '../errors.js';
+import { outlineOf } from '../../flow/plan/outline.js';
+import { differenceFrom, workflowFrom } from '../blueprint-text.js';
+import type { Engine, JournalTail } from '../contracts.js';
+import { RunNotFoundError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
 import { isFinished } from '../run-info.js';
 import type { KnownWorkflow, Workflows } from '../workflows.js';
 import { RunHandle } from './run-handle.js';
@@ -91,6 +93,7 @@ export interface Elsewhere {
  * @param elsewhere - Default: a run of a workflow that is not known here cannot be opened
  * @throws {RunNotFoundError} for a run that is unknown
  * @throws {WorkflowNotFoundError} for a run of a workflow that is not known here, nor elsewhere
+ * @throws {WorkflowChangedError} for a run that has begun with another graph than is known here
  */
 export async function openRun(
   engine: Engine,
@@ -103,5 +106,32 @@ export async function openRun(
   const { workflow, version } = tail.record;
   const known = workflows.find(workflow, version) ?? (await elsewhere?.find(workflow, version));
   if (known === undefined) throw new WorkflowNotFoundError(workflow, version, workflows.names);
-  return RunHandle.over(engine, workflows, known, tail);
+  try {
+    return RunHandle.over(engine, workflows, known, tail);
+  } catch (error) {
+    if (!(error instanceof WorkflowChangedError)) throw error;
+    return openChanged(engine, workflows, known, tail, elsewhere !== undefined);
+  }
+}
+
+/**
+ * Opens a run that has begun with another graph than is known here under its version, through the graph on the engine, if
+ * that is the one.
+ *
+ * @throws {WorkflowChangedError} that says what differs, if the code is needed, or the graph is not on the engine
+ */
+async function openChanged(
+  engine: Engine,
+  workflows: Workflows,
+  { id, version, plan }: KnownWorkflow,
+  tail: JournalTail,
+  mayLackCode: boolean,
+): Promise<RunHandle> {
+  const { runId, version: begun } = tail.record;
+  const text = await engine.workflowStore.get(id, begun);
+  const difference = text === undefined ? undefined : differenceFrom(text, outlineOf(plan));
+  // What is on the engine may have been replaced: then nothing is known of what the run has begun with.
+  if (text === undefined || difference === undefined) throw new WorkflowChangedError(id, version, '', runId);
+  if (!mayLackCode) throw new WorkflowChangedError(id, version, difference, runId);
+  return RunHandle.over(engine, workflows, workflowFrom(text, id, begun, workflows.toolbox), tail);
 }

@@ -37,7 +37,7 @@ export class Activity {
   ): (outcome: 'completed' | 'failed' | 'retried' | undefined) => void {
     const visit = replica.position.visitOf(node);
     const state = { nodeId, visit, attempt, workerId: this.workerId, startedAt: Date.now() };
-    const executing = { runId, item: `${node}.${round}`, state, isSetDown: false };
+    const executing = { runId, item: `${replica.numbering.placeOf(node)}.${round}`, state, isSetDown: false };
     this.#executing.add(executing);
     if (attempt > 1) this.retrying++;
     return (outcome) => {

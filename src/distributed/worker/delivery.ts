@@ -230,8 +230,8 @@ export class JobRun {
 
   /** Counts a death of the job for an item, unless it counts for one already. @returns how many count for this one */
   #countDeath({ node, round, attempt }: Item, death: number): Promise<number> {
-    const { runId } = this.handle;
-    const item = `${node}.${round}.${attempt}`;
+    const { runId, replica } = this.handle;
+    const item = `${replica.numbering.placeOf(node)}.${round}.${attempt}`;
     return this.worker.engine.workItemStateStore.countCrash(runId, item, `${this.delivery.job.id}#${death}`);
   }
 
@@ -257,7 +257,8 @@ export class JobRun {
     const nodeId = handle.workflow.plan.idOf(node);
     const entry = { type: 'due', node: nodeId, round, job: this.#holder.job } as const;
     const becomes = { status: 'running' } as const;
-    await handle.commit({ entry, during: ['running', 'awaiting'], slot: `w${node}`, number: round, becomes });
+    const slot = `w${handle.replica.numbering.placeOf(node)}`;
+    await handle.commit({ entry, during: ['running', 'awaiting'], slot, number: round, becomes });
   }
 
   async #park({ node, round }: Item): Promise<undefined> {

@@ -8,7 +8,7 @@ import type { StateJournal, WorkflowState } from '../../flow/state.js';
 import { cleaned, cut } from '../../text.js';
 import type { RunChange, Verdict } from '../contracts.js';
 import { EngineError, PayloadError, SupersededError } from '../errors.js';
-import { conclusionAfter, type End } from '../journal/conclusion.js';
+import { conclusionAfter } from '../journal/conclusion.js';
 import type { Changes, Execution, NodeEntry } from '../journal/entry.js';
 import type { Item } from '../journal/ledger.js';
 import type { EntryCommit, RunHandle } from '../run/run-handle.js';
@@ -101,7 +101,8 @@ export class ItemJournal implements StateJournal {
     const node = replica.position.plan.indexOf(happening.nodeId);
     const isOwn = this.item?.node === node && !('recoveredBy' in happening && happening.recoveredBy !== undefined);
     const execution = this.#execution(node, happening.nodeId, isOwn);
-    const slot = isOwn ? `n${node}` : `r${node}`;
+    const place = replica.numbering.placeOf(node);
+    const slot = isOwn ? `n${place}` : `r${place}`;
     const number = isOwn ? execution.round * mostAttempts + execution.attempt : replica.roundOf(node);
     const write = (ended: Ended, changes: Changes) => {
       const entry = this.#entryOf(ended, { ...execution, ...changes }, isOwn);
@@ -142,8 +143,10 @@ export class ItemJournal implements StateJournal {
           ...common,
           output: output === undefined ? undefined : this.#encode(output, 'happening.output'),
           action,
-          arcs,
-          passed: passed.length === 0 ? undefined : passed.map(([arc, value]) => [arc, this.#encode(value, 'passed')]),
+          ...this.handle.replica.numbering.writeArcs(
+            arcs,
+            passed.map(([arc, value]) => [arc, this.#encode(value, 'passed')] as const),
+          ),
           recoveredBy,
         };
       }
@@ -177,9 +180,11 @@ export class ItemJournal implements StateJournal {
 
   /** How the run stands if this is its last entry. */
   #conclusion(entry: NodeEntry, node: number): RunChange | undefined {
-    return entry.type === 'completed' || entry.type === 'failed'
-      ? conclusionAfter(this.handle.replica, node, entry as End)
-      : undefined;
+    const { replica } = this.handle;
+    if (entry.type === 'failed') return conclusionAfter(replica, node, entry);
+    if (entry.type !== 'completed') return undefined;
+    const { type, output } = entry;
+    return conclusionAfter(replica, node, { type, output, arcs: replica.numbering.arcsOf(entry.node, entry) });
   }
 
   #changes(): Changes {

@@ -1,5 +1,5 @@
 import type { Engine } from '../contracts.js';
-import { RunNotFoundError, WorkflowNotFoundError } from '../errors.js';
+import { RunNotFoundError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
 import { conclude } from '../run/conclude.js';
 import { enqueueMissing } from '../run/jobs.js';
 import { openRun } from '../run/run-handles.js';
@@ -45,6 +45,7 @@ async function recover(engine: Engine, workflows: Workflows, runId: string): Pro
     if (items.length === 0 && handle.status === 'running') await conclude(handle);
   } catch (error) {
     // Others know the workflow, or have removed the run.
-    if (!(error instanceof WorkflowNotFoundError) && !(error instanceof RunNotFoundError)) throw error;
+    const isForOthers = error instanceof WorkflowNotFoundError || error instanceof WorkflowChangedError;
+    if (!isForOthers && !(error instanceof RunNotFoundError)) throw error;
   }
 }

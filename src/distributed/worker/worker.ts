@@ -9,7 +9,13 @@ import { detached } from '../../process.js';
 import { longestDelay } from '../../validate.js';
 import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
 import { discreet } from '../discretion.js';
-import { EngineError, RunNotFoundError, SupersededError, WorkflowNotFoundError } from '../errors.js';
+import {
+  EngineError,
+  RunNotFoundError,
+  SupersededError,
+  WorkflowChangedError,
+  WorkflowNotFoundError,
+} from '../errors.js';
 import { defaultMaxPayload } from '../options.js';
 import { publish } from '../publishing.js';
 import type { RunHandle } from '../run/run-handle.js';
@@ -252,7 +258,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       }
     } catch (error) {
       if (error instanceof RunNotFoundError) return 'done';
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      if (!(error instanceof WorkflowNotFoundError) && !(error instanceof WorkflowChangedError)) throw error;
       this.#warn(error, { runId });
       return { delay: 1_000 };
     } finally {

@@ -1,0 +1,112 @@
+import type { SavedPosition } from '../../flow/plan/marks.js';
+import { ArcsByEnds, fromOrder, type Order, orderOf, toOrder } from '../../flow/plan/order.js';
+import type { Plan } from '../../flow/plan/plan.js';
+import type { NodeEntry } from './entry.js';
+
+/** What arcs pass on, by the ids of their sources, then of their targets; by number in runs of versions up to 0.6. */
+export type SavedPassed =
+  | readonly (readonly [arc: number, text: string])[]
+  | Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** The part of an entry that says which arcs are taken, and what they pass on. */
+type ArcsOfEntry = Pick<Extract<NodeEntry, { type: 'completed' }>, 'targets' | 'arcs' | 'passed'>;
+
+/**
+ * How nodes and arcs are called in what an engine keeps of a run (journals, jobs, slots), which programs share that may
+ * have declared them in different orders: nodes by their places in an order that follows from ids, arcs by the ids of
+ * their ends. In runs that versions up to 0.6 have begun, both are called by their numbers in the order of declaration.
+ */
+export class Numbering {
+  readonly #order: Order | undefined;
+  #ends: ArcsByEnds | undefined = undefined;
+
+  /** @param byIds - Default: by the order of declaration */
+  constructor(
+    private readonly plan: Plan,
+    private readonly byIds: boolean,
+  ) {
+    const order = byIds ? orderOf(plan) : undefined;
+    this.#order = order?.isDeclared === false ? order : undefined;
+  }
+
+  placeOf(node: number): number {
+    return this.#order === undefined ? node : (this.#order.places[node] as number);
+  }
+
+  nodeAt(place: number): number {
+    return this.#order === undefined ? place : (this.#order.nodes[place] as number);
+  }
+
+  /** Numbers of nodes, in the order of their places. */
+  toPlaces(byNode: Int32Array): number[] {
+    return this.#order === undefined ? [...byNode] : Array.from(this.#order.nodes, (node) => byNode[node] as number);
+  }
+
+  fromPlaces(byPlace: readonly number[]): Int32Array {
+    const byNode = new Int32Array(this.plan.nodeCount);
+    for (const [place, value] of byPlace.entries()) byNode[this.nodeAt(place)] = value;
+    return byNode;
+  }
+
+  toSaved(position: SavedPosition): SavedPosition {
+    return this.#order === undefined ? position : toOrder(this.plan, position);
+  }
+
+  fromSaved(position: SavedPosition | undefined): SavedPosition | undefined {
+    return this.#order === undefined || position === undefined ? position : fromOrder(this.plan, position);
+  }
+
+  /** What an entry says of arcs. */
+  writeArcs(
+    arcs: readonly number[] | undefined,
+    passed: readonly (readonly [arc: number, text: string])[],
+  ): ArcsOfEntry {
+    const named = passed.map(([arc, text]) => [this.byIds ? this.#targetOf(arc) : arc, text] as const);
+    return {
+      ...(this.byIds ? { targets: arcs?.map((arc) => this.#targetOf(arc)) } : { arcs }),
+      passed: named.length === 0 ? undefined : named,
+    };
+  }
+
+  /** The arcs that an entry says are taken; `undefined` for all. */
+  arcsOf(nodeId: string, { targets, arcs }: ArcsOfEntry): readonly number[] | undefined {
+    return targets?.map((target) => this.#arcOf(nodeId, target)) ?? arcs;
+  }
+
+  /** What an entry says that arcs pass on. */
+  passedOf(nodeId: string, { passed = [] }: ArcsOfEntry): (readonly [arc: number, text: string])[] {
+    return passed.map(([target, text]) => [typeof target === 'number' ? target : this.#arcOf(nodeId, target), text]);
+  }
+
+  writePassed(passed: ReadonlyMap<number, string>): SavedPassed {
+    if (!this.byIds) return [...passed];
+    // Nodes may be called like what every object has.
+    const bySource = Object.create(null) as Record<string, Record<string, string>>;
+    for (const [arc, text] of passed) {
+      const source = this.plan.idOf(this.plan.arcSource[arc] as number);
+      bySource[source] ??= Object.create(null) as Record<string, string>;
+      bySource[source][this.#targetOf(arc)] = text;
+    }
+    return bySource;
+  }
+
+  *readPassed(passed: SavedPassed = []): Generator<readonly [arc: number, text: string]> {
+    if (isByNumber(passed)) yield* passed;
+    else
+      for (const [source, byTarget] of Object.entries(passed))
+        for (const [target, text] of Object.entries(byTarget)) yield [this.#arcOf(source, target), text];
+  }
+
+  #targetOf(arc: number): string {
+    return this.plan.idOf(this.plan.arcTarget[arc] as number);
+  }
+
+  #arcOf(source: string, target: string): number {
+    this.#ends ??= new ArcsByEnds(this.plan);
+    return this.#ends.arcOf(source, target);
+  }
+}
+
+function isByNumber(passed: SavedPassed): passed is readonly (readonly [arc: number, text: string])[] {
+  return Array.isArray(passed);
+}
