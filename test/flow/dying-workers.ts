@@ -23,6 +23,11 @@ export type Misfortune = 'dies before' | 'dies after' | 'fails' | 'is done and f
 /** What becomes of the calls of all workers, counted from 0 over a whole run. */
 export type Fate = (call: number) => Misfortune | undefined;
 
+export const at =
+  (calls: Readonly<Record<number, Misfortune>>): Fate =>
+  (call) =>
+    calls[call];
+
 /** A state of a run as a program has it that keeps contexts in a database: each look is a copy. */
 export class DatabaseState implements RemoteState {
   readonly context: Context;

@@ -1,15 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { counted } from './compare.js';
-import {
-  DatabaseState,
-  type Fate,
-  type Misery,
-  type Misfortune,
-  Stage,
-  type Story,
-  workedOff,
-} from './dying-workers.js';
+import { at, DatabaseState, type Misery, type Misfortune, Stage, type Story, workedOff } from './dying-workers.js';
 import { type Execution, type ModelResult, modelRun, type Step } from './model.js';
 import type { ModelEdge, ModelNode } from './model-loops.js';
 import { type Case, cases, scriptOf } from './random-graphs.js';
@@ -209,11 +201,6 @@ function expectSame(lived: Lived, undisturbed: Lived, what: string): void {
   });
   expect({ what, tooMany }).toEqual({ what, tooMany: [] });
 }
-
-const at =
-  (calls: Readonly<Record<number, Misfortune>>): Fate =>
-  (call) =>
-    calls[call];
 
 describe.each(Object.entries(graphs))('%s', (_, one) => {
   const lives = new Lives(one);
