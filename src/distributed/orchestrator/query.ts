@@ -1,3 +1,4 @@
+import { isClean } from '../../text.js';
 import { aFinite, aName, anObjectOf, aValue, invalid } from '../../validate.js';
 import {
   type RunCursor,
@@ -72,7 +73,8 @@ export function cursorOf({ createdAt, runId }: RunRecord): string {
 function readCursor(text: string): RunCursor {
   try {
     const [createdAt, runId] = JSON.parse(Buffer.from(text, 'base64url').toString()) as [unknown, unknown];
-    if (typeof createdAt === 'number' && typeof runId === 'string') return { createdAt, runId };
+    if (Number.isSafeInteger(createdAt) && typeof runId === 'string' && isClean(runId))
+      return { createdAt: createdAt as number, runId };
   } catch {
     // It is none, as below.
   }
