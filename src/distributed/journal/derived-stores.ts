@@ -5,11 +5,11 @@ import type {
   Engine,
   ErrorRecord,
   ErrorStore,
-  JournalTail,
   MetricsStore,
   RunMetrics,
 } from '../contracts.js';
-import { readEntry } from './entry.js';
+import { type Entry, readEntry } from './entry.js';
+import { pagesOf } from './pages.js';
 import { snapshotOf } from './snapshot.js';
 import { type SavedTally, Tally } from './tally.js';
 
@@ -37,24 +37,33 @@ class JournaledContexts implements ContextStore {
   ) {}
 
   async getContext(runId: string): Promise<readonly ContextLayer[] | undefined> {
-    const tail = await this.journals().read(runId);
-    if (tail === undefined) return undefined;
-    const { values } = snapshotOf(tail);
-    const layers: ContextLayer[] = [{ set: Object.fromEntries(values), removed: [] }];
-    const outputs = new Set(values.map(([key]) => key));
-    for (const { text } of tail.entries) {
-      const entry = readEntry(text);
-      const { set, removed: keys = [] } = entry as { set?: Record<string, string>; removed?: readonly string[] };
-      const output = entry.type === 'completed' && entry.output !== undefined ? { [entry.node]: entry.output } : {};
-      // A node that was visited before, and has no output this time.
-      const isGone = entry.type === 'completed' && entry.output === undefined && outputs.has(entry.node);
-      const removed = isGone ? [...keys, entry.node] : keys;
-      const all = { ...set, ...output };
-      for (const key of Object.keys(output)) outputs.add(key);
-      if (Object.keys(all).length + removed.length > 0) layers.push({ set: all, removed });
+    let layers: ContextLayer[] | undefined;
+    let outputs = new Set<string>();
+    for await (const page of pagesOf(this.journals(), runId)) {
+      if (page.snapshot !== undefined) {
+        const { values } = snapshotOf(page);
+        layers = [{ set: Object.fromEntries(values), removed: [] }];
+        outputs = new Set(values.map(([key]) => key));
+      }
+      for (const { text } of page.entries) {
+        const layer = layerOf(readEntry(text), outputs);
+        if (layer !== undefined) layers?.push(layer);
+      }
     }
     return layers;
   }
+}
+
+/** What an entry has changed, if anything. @param outputs - the nodes that have one, or had one before */
+function layerOf(entry: Entry, outputs: Set<string>): ContextLayer | undefined {
+  const { set, removed: keys = [] } = entry as { set?: Record<string, string>; removed?: readonly string[] };
+  const output = entry.type === 'completed' && entry.output !== undefined ? { [entry.node]: entry.output } : {};
+  // A node that was visited before, and has no output this time.
+  const isGone = entry.type === 'completed' && entry.output === undefined && outputs.has(entry.node);
+  const removed = isGone ? [...keys, entry.node] : keys;
+  const all = { ...set, ...output };
+  for (const key of Object.keys(output)) outputs.add(key);
+  return Object.keys(all).length + removed.length > 0 ? { set: all, removed } : undefined;
 }
 
 class JournaledMetrics implements MetricsStore {
@@ -64,9 +73,9 @@ class JournaledMetrics implements MetricsStore {
   ) {}
 
   async getMetrics(runId: string): Promise<RunMetrics | undefined> {
-    const tail = await this.journals().read(runId);
-    if (tail === undefined) return undefined;
-    const { errors: _errors, ...metrics } = tallyOf(tail);
+    const tally = await tallyOf(this.journals(), runId);
+    if (tally === undefined) return undefined;
+    const { errors: _errors, ...metrics } = tally;
     return metrics;
   }
 }
@@ -78,13 +87,15 @@ class JournaledErrors implements ErrorStore {
   ) {}
 
   async getErrors(runId: string): Promise<readonly ErrorRecord[] | undefined> {
-    const tail = await this.journals().read(runId);
-    return tail && tallyOf(tail).errors;
+    return (await tallyOf(this.journals(), runId))?.errors;
   }
 }
 
-function tallyOf(tail: JournalTail): SavedTally {
-  const tally = new Tally(snapshotOf(tail).tally);
-  for (const { text, time } of tail.entries) tally.add(readEntry(text), time);
-  return tally.save();
+async function tallyOf(store: CheckpointStore, runId: string): Promise<SavedTally | undefined> {
+  let tally: Tally | undefined;
+  for await (const page of pagesOf(store, runId)) {
+    if (page.snapshot !== undefined) tally = new Tally(snapshotOf(page).tally);
+    for (const { text, time } of page.entries) tally?.add(readEntry(text), time);
+  }
+  return tally?.save();
 }

@@ -5,6 +5,7 @@ import { captured } from '../../instrumentation.js';
 import { aName, aState } from '../../validate.js';
 import type { Engine, RunMetrics, WorkerHealth, WorkflowVersion } from '../contracts.js';
 import { RunNotFoundError, RunStateError, WorkerAliveError } from '../errors.js';
+import { pagesOf } from '../journal/pages.js';
 import { snapshotOf } from '../journal/snapshot.js';
 import { publish } from '../publishing.js';
 import type { RunHandle } from '../run/run-handle.js';
@@ -274,7 +275,8 @@ export class DistributedOrchestrator<
 
   /** What `startRun` was given as input. @throws {RunNotFoundError} */
   async input(runId: string): Promise<unknown> {
-    const tail = await this.engine.checkpointStore.read(aRunId(runId, 'runId'));
+    // The input is in what the journal starts from; no entries are needed.
+    const tail = await this.engine.checkpointStore.read(aRunId(runId, 'runId'), undefined, { maxBytes: 1 });
     if (tail === undefined) throw new RunNotFoundError(runId);
     return this.workflows.codec.decode(snapshotOf(tail).input, 'input', `of run "${runId}" `);
   }
@@ -336,14 +338,17 @@ export class DistributedOrchestrator<
     for (let seen = after; !signal?.aborted && !this.#watch.isClosed; ) {
       const next = this.#watch.next(runId, pollInterval, signal);
       try {
-        const tail = await this.engine.checkpointStore.read(aRunId(runId, 'runId'), seen);
-        if (tail === undefined) throw new RunNotFoundError(runId);
-        for (const entry of tail.entries) {
-          const event = entry.seq > seen ? eventOf(runId, entry, this.workflows.codec) : undefined;
-          if (event !== undefined) yield event;
+        let status: RunStatus | undefined;
+        for await (const page of pagesOf(this.engine.checkpointStore, aRunId(runId, 'runId'), seen)) {
+          for (const entry of page.entries) {
+            const event = entry.seq > seen ? eventOf(runId, entry, this.workflows.codec) : undefined;
+            if (event !== undefined) yield event;
+          }
+          seen = Math.max(seen, page.entries.at(-1)?.seq ?? page.snapshot?.seq ?? 0);
+          status = page.record.status;
         }
-        seen = Math.max(seen, tail.seq);
-        if (!follow || isFinished(tail.record.status)) return;
+        if (status === undefined) throw new RunNotFoundError(runId);
+        if (!follow || isFinished(status)) return;
         await next.changed;
       } finally {
         next.cancel();

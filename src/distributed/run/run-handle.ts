@@ -6,6 +6,7 @@ import { EngineError, RunNotFoundError, WorkflowChangedError } from '../errors.j
 import type { Codec } from '../journal/codec.js';
 import { type Entry, writeEntry } from '../journal/entry.js';
 import { keyOf } from '../journal/job-id.js';
+import { pagesOf } from '../journal/pages.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { isFinished, type RunRecord, type RunStatus } from '../run-info.js';
 import type { KnownWorkflow, Workflows } from '../workflows.js';
@@ -212,8 +213,16 @@ export class RunHandle {
   }
 
   async #read(): Promise<void> {
-    const tail = await this.engine.checkpointStore.read(this.runId, this.#replica.seq);
-    if (tail === undefined) throw new RunNotFoundError(this.runId);
+    let isThere = false;
+    for await (const page of pagesOf(this.engine.checkpointStore, this.runId, this.#replica.seq)) {
+      isThere = true;
+      this.takeIn(page);
+    }
+    if (!isThere) throw new RunNotFoundError(this.runId);
+  }
+
+  /** Takes in what was read of the journal. @throws {RunNotFoundError} if it is of another run under the same id */
+  takeIn(tail: JournalTail): void {
     // It was removed; another has begun under its id.
     if (tail.record.createdAt !== this.#record.createdAt) throw new RunNotFoundError(this.runId);
     if (tail.seq < this.#replica.seq) return;

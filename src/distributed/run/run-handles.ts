@@ -2,6 +2,7 @@ import { outlineOf } from '../../flow/plan/outline.js';
 import { differenceFrom, workflowFrom } from '../blueprint-text.js';
 import type { Engine, JournalTail } from '../contracts.js';
 import { RunNotFoundError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
+import { pagesOf } from '../journal/pages.js';
 import { isFinished } from '../run-info.js';
 import type { KnownWorkflow, Workflows } from '../workflows.js';
 import { RunHandle } from './run-handle.js';
@@ -101,16 +102,30 @@ export async function openRun(
   runId: string,
   elsewhere?: Elsewhere,
 ): Promise<RunHandle> {
-  const tail = await engine.checkpointStore.read(runId);
-  if (tail === undefined) throw new RunNotFoundError(runId);
-  const { workflow, version } = tail.record;
+  let handle: RunHandle | undefined;
+  for await (const page of pagesOf(engine.checkpointStore, runId)) {
+    if (handle === undefined) handle = await openAt(engine, workflows, page, elsewhere);
+    else handle.takeIn(page);
+  }
+  if (handle === undefined) throw new RunNotFoundError(runId);
+  return handle;
+}
+
+/** Opens a run at the first page of its journal. */
+async function openAt(
+  engine: Engine,
+  workflows: Workflows,
+  first: JournalTail,
+  elsewhere: Elsewhere | undefined,
+): Promise<RunHandle> {
+  const { workflow, version } = first.record;
   const known = workflows.find(workflow, version) ?? (await elsewhere?.find(workflow, version));
   if (known === undefined) throw new WorkflowNotFoundError(workflow, version, workflows.names);
   try {
-    return RunHandle.over(engine, workflows, known, tail);
+    return RunHandle.over(engine, workflows, known, first);
   } catch (error) {
     if (!(error instanceof WorkflowChangedError)) throw error;
-    return openChanged(engine, workflows, known, tail, elsewhere !== undefined);
+    return openChanged(engine, workflows, known, first, elsewhere !== undefined);
   }
 }
 
