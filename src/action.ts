@@ -13,7 +13,7 @@ import {
   policyReaders,
   readWithoutDefaults,
 } from './policy.js';
-import { type Core, enter, openScope, ownScope, type Process, processOf, type Scope } from './process.js';
+import { type Core, enter, openScope, ownScope, type Process, processOf, type Scope, stateIn } from './process.js';
 import { isPromiseLike } from './promise-like.js';
 import { run } from './run.js';
 import { RunningTask, type Task, type Work } from './task.js';
@@ -163,11 +163,11 @@ export function performIn(
   scope.cancellation.throwIfAborted();
   process.begin();
   if (isWatched(taskChannel)) {
-    const record = new RunningTask(process, name, args);
+    const record = new RunningTask(process, name, args, stateIn(process, scope));
     return watched('task', taskChannel, record, () => observe(definition, record, process, scope, self));
   }
   if (!core.hooks.seeTasks && !retryChannel.hasSubscribers) return carryOut(definition, args, process, scope, self);
-  return observe(definition, new RunningTask(process, name, args), process, scope, self);
+  return observe(definition, new RunningTask(process, name, args, stateIn(process, scope)), process, scope, self);
 }
 
 /** A task whose caller stands in a scope that has ended: in the one around it that goes on, if there is any. */

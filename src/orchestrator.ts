@@ -24,7 +24,7 @@ import {
   type ParallelResults,
 } from './parallel.js';
 import { noPolicies, overDefaults, type Policies, type PolicyOptions, policyReaders } from './policy.js';
-import { type Core, ownScope, type Process, processOf, signalScope } from './process.js';
+import { type Core, ownScope, processOf, signalScope, stateIn } from './process.js';
 import { type RunOptions, run } from './run.js';
 import { StateStore } from './state.js';
 import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState } from './validate.js';
@@ -86,9 +86,9 @@ export class Orchestrator<State extends object> {
   setState(values: Partial<State>): this;
   setState(keyOrValues: unknown, ...value: unknown[]): this {
     const values = anyState(value.length > 0 ? { [aName(keyOrValues, 'key')]: value[0] } : keyOrValues, 'state');
-    const process = this.#process;
-    if (process === undefined) this.#core.states.assign(values as Partial<State>);
-    else Object.assign(process.state, values);
+    const state = this.#state;
+    if (state === undefined) this.#core.states.assign(values as Partial<State>);
+    else Object.assign(state, values);
     return this;
   }
 
@@ -98,7 +98,7 @@ export class Orchestrator<State extends object> {
    * the one object, everywhere.
    */
   getState(): State {
-    return (this.#process?.state ?? this.#core.states.current) as State;
+    return (this.#state ?? this.#core.states.current) as State;
   }
 
   /**
@@ -238,8 +238,11 @@ export class Orchestrator<State extends object> {
   }
 
   /** The process that the calling code was started in. It keeps its state when it is over: no other run's is seen. */
-  get #process(): Process | undefined {
-    return processOf(this.#core, ownScope());
+  /** The state of the run that this is called in. */
+  get #state(): object | undefined {
+    const scope = ownScope();
+    const process = processOf(this.#core, scope);
+    return process && stateIn(process, scope);
   }
 
   #add<List extends HookList>(list: List, hook: Hooks<State>[List][number], options?: HookOptions): this {

@@ -18,6 +18,8 @@ export interface Scope {
   readonly cancellation: Cancellation;
   /** Where it was entered. */
   readonly outer: Scope | undefined;
+  /** The part of the process that it begins, where that works on a state of its own. */
+  readonly part?: { readonly context: object } | undefined;
 }
 
 const scopes = new AsyncLocalStorage<Scope | undefined>();
@@ -61,6 +63,14 @@ export function processOf(core: Core, scope: Scope | undefined): Process | undef
   let enclosing = scope;
   while (enclosing !== undefined && enclosing.process.core !== core) enclosing = enclosing.process.outer;
   return enclosing?.process;
+}
+
+/** The state that code reads and changes: that of the part of the process that it stands in, else the process's. */
+export function stateIn(process: Process, scope: Scope | undefined): object {
+  for (let at = scope; at !== undefined; at = at.outer) {
+    if (at.part !== undefined && at.process === process) return at.part.context;
+  }
+  return process.state;
 }
 
 /** Calls `work` with this scope, whatever context calls this. */

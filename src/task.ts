@@ -56,8 +56,9 @@ export class RunningTask extends Running implements TaskRecord {
     process: Process,
     name: string,
     readonly args: readonly unknown[],
+    context: object,
   ) {
-    super(name, process.state);
+    super(name, context);
     this.processId = process.id;
     this.number = process.nextTaskNumber();
     this.id = `${process.id}/${this.number}`;

@@ -1,4 +1,6 @@
 import type { Graph, WorkflowBlueprint } from '../flow/blueprint.js';
+import { Codec } from '../flow/checkpoint/codec.js';
+import type { Merges } from '../flow/checkpoint/merge.js';
 import type { CallSettings } from '../flow/execution/node-call.js';
 import type { Toolbox } from '../flow/execution/toolbox.js';
 import type { FlowRuntime } from '../flow/index.js';
@@ -9,8 +11,6 @@ import { versionBefore, versionOf } from '../flow/plan/version.js';
 import { toolboxIn } from '../flow/runtime.js';
 import { cut } from '../text.js';
 import { invalid } from '../validate.js';
-import { Codec } from './journal/codec.js';
-import type { Merges } from './journal/merge.js';
 import { aText } from './texts.js';
 
 /** A flow, as code or as data, that runs on a fleet. */

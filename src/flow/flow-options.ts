@@ -34,8 +34,9 @@ export interface FlowOptions {
   /** Parameters that all nodes see. Default: none. */
   readonly params?: Record<string, unknown> | undefined;
   /**
-   * How keys of the context are merged that several nodes have written at the same time on several machines. In process
-   * they share one object, and nothing is merged. Default: what is committed last holds.
+   * How keys of the context are merged that several nodes have written at the same time, on a fleet and in runs that are
+   * saved; in other runs nodes share one object. Default: lists keep all that was added to them, objects are merged by key,
+   * else what is committed last holds.
    *
    * @example
    * new Flow('count', { merge: { total: (current, written, base) => current + written - base } })

@@ -5,6 +5,7 @@ import { aFunction, anObjectOf, aState, invalid, type Reader } from '../validate
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import { restoreState } from './checkpoint/apply.js';
 import { checked } from './checkpoint/checked-serializer.js';
+import { Codec } from './checkpoint/codec.js';
 import { type Hold, type HoldOptions, holding } from './checkpoint/hold.js';
 import { Journal } from './checkpoint/journal.js';
 import { unseal } from './checkpoint/seal.js';
@@ -141,7 +142,7 @@ export class FlowRuntime implements IExecutor {
       if ((await hold.load()) !== undefined) {
         throw new CheckpointError(state.runId, 'is in the checkpoint store already: resume it, or delete it there');
       }
-      state.journal = await Journal.open(state, this.#toolbox.serializer, { hold, seq: 0 });
+      state.journal = await Journal.open(state, this.#toolbox.serializer, linked.links.merges, { hold, seq: 0 });
       return this.#carryOut(linked, state, read, orchestrator);
     });
   }
@@ -194,10 +195,13 @@ export class FlowRuntime implements IExecutor {
     hold: Hold | undefined,
   ): Promise<WorkflowResult<State>> {
     const { saved, seq } = await this.#load(run, hold);
-    const state = restoreState(linked.plan, saved, this.#toolbox.core.states.copy({}) as Context, nameOfRun(run));
+    const { core, serializer } = this.#toolbox;
+    const context = core.states.copy({}) as Context;
+    const state = restoreState(linked.plan, saved, context, nameOfRun(run), new Codec(serializer));
     state.events = checkEvents(options.events ?? {}, state);
     this.#configure(state, linked, options);
-    if (hold !== undefined) state.journal = await Journal.open(state, this.#toolbox.serializer, { hold, seq });
+    const { merges } = linked.links;
+    if (hold !== undefined) state.journal = await Journal.open(state, serializer, merges, { hold, seq });
     return this.#carryOut(linked, state, options, new ResumptionOrchestrator(options.orchestrator));
   }
 

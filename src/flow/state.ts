@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { ContextView } from './checkpoint/context-view.js';
+import type { Merges } from './checkpoint/merge.js';
+import type { InputOf, NodeView, SavedContext } from './checkpoint/saved-context.js';
 import { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
 import { type Happening, type SavedChild, type SavedRun, savedError } from './checkpoint/store.js';
 import { CheckpointError, NodeError } from './errors.js';
@@ -37,9 +40,9 @@ export interface StateJournal {
   /** Writes it down, then makes it so. */
   append(happening: Happening, apply: () => void): Promise<void>;
   /** The journal of a run inside this one. */
-  openChild(key: string, child: WorkflowState): Promise<StateJournal>;
+  openChild(key: string, child: WorkflowState, merges: Merges): Promise<StateJournal>;
   /** The same for one that was saved before. */
-  reopenChild(key: string, child: WorkflowState): StateJournal;
+  reopenChild(key: string, child: WorkflowState, merges: Merges): StateJournal;
 }
 
 const states = new WeakMap<object, WorkflowState>();
@@ -47,6 +50,12 @@ const states = new WeakMap<object, WorkflowState>();
 /** The state that a context belongs to; a new one that knows nothing else, for a context that belongs to none. */
 export function stateOf(context: Context, runId?: string): WorkflowState {
   return states.get(context) ?? new WorkflowState(context, { runId });
+}
+
+/** The output of a node in a context, for nodes may be called like what every object has. */
+export function outputIn(context: Context, nodeId: string): unknown {
+  const isOwn = !(nodeId in Object.prototype) || Object.hasOwn(context, nodeId);
+  return isOwn ? context[nodeId] : undefined;
 }
 
 /** What a run knows: its context, what has completed, what has failed, what it waits for. */
@@ -74,7 +83,9 @@ export class WorkflowState<State extends object = any> {
   #aborted: { readonly reason: unknown } | undefined = undefined;
   /** What aborts the run, while it is carried out. */
   #abort: { readonly aborted: boolean; readonly reason: unknown } | undefined = undefined;
-  readonly #context: State;
+  /** What is committed of the context, and who looks at it, where the run is saved in process. */
+  #saved: SavedContext | undefined = undefined;
+  #context: State;
   #completed: Set<string> | undefined = undefined;
   #skipped: Set<string> | undefined = undefined;
   #errors: Map<string, NodeError> | undefined = undefined;
@@ -148,9 +159,58 @@ export class WorkflowState<State extends object = any> {
     this.#abort = abort;
   }
 
-  /** The data of the run, with each node's output under the node's id. */
+  /**
+   * The data of the run, with each node's output under the node's id. Of a run that is saved, what is committed: its nodes
+   * have views of their own. What is written here is saved with the next entry.
+   */
   getContext(): State {
     return this.#context;
+  }
+
+  get saved(): SavedContext | undefined {
+    return this.#saved;
+  }
+
+  /** The run is saved from now on. */
+  saveIn(saved: SavedContext): void {
+    this.#saved = saved;
+    this.#context = saved.outside.context as State;
+    states.set(this.#context, this);
+  }
+
+  /** What a node sees of the context, where each has a view of its own; else what all see. */
+  seenBy(nodeId: string): Context {
+    if (this.#saved === undefined) return this.#context;
+    return this.#saved.isOpen(nodeId)
+      ? this.#saved.of(nodeId).view.context
+      : this.openView(nodeId, this.#saved).context;
+  }
+
+  /** A view for the next execution of a node. */
+  openView(nodeId: string, saved: SavedContext, inputOf?: InputOf): ContextView {
+    const { view } = saved.open(nodeId, inputOf);
+    states.set(view.context, this);
+    return view;
+  }
+
+  /** What a node is executed with: the view that its input was made of, else a new one; nothing where all share one context. */
+  takeView(nodeId: string): NodeView | undefined {
+    const saved = this.#saved;
+    if (saved === undefined) return undefined;
+    if (!saved.isOpen(nodeId) || saved.of(nodeId).isTaken) this.openView(nodeId, saved);
+    const node = saved.of(nodeId);
+    node.isTaken = true;
+    return node;
+  }
+
+  /** An execution of a node has come to nothing that counts. */
+  closeView(nodeId: string): void {
+    this.#saved?.end(nodeId);
+  }
+
+  /** A value that a node may change: where each sees its own, a copy of what the state has. */
+  handedOut<Value>(value: Value): Value {
+    return this.#saved === undefined ? value : this.#saved.copy(value);
   }
 
   /** A node has completed: its output is in the context under its id. */
@@ -162,14 +222,15 @@ export class WorkflowState<State extends object = any> {
 
   /** Puts an output into the context. A node without one has no place there. */
   write(nodeId: string, output: unknown): void {
-    if (output !== undefined) (this.#context as Context)[nodeId] = output;
-    else if (Object.hasOwn(this.#context, nodeId)) delete (this.#context as Context)[nodeId];
+    const context = this.#context as Context;
+    if (this.#saved?.isOpen(nodeId)) this.#saved.of(nodeId).view.put(nodeId, output);
+    else if (output !== undefined) context[nodeId] = output;
+    else if (Object.hasOwn(context, nodeId)) delete context[nodeId];
   }
 
-  /** The output of a node, for nodes may be called like what every object has. */
+  /** The output of a node; of a run that is saved, a copy of what is committed. */
   outputOf(nodeId: string): unknown {
-    const isOwn = !(nodeId in Object.prototype) || Object.hasOwn(this.#context, nodeId);
-    return isOwn ? (this.#context as Context)[nodeId] : undefined;
+    return this.#saved === undefined ? outputIn(this.#context, nodeId) : this.#saved.outside.peek(nodeId);
   }
 
   /** What the context has under the id of a node; `undefined` for nothing. */
@@ -217,11 +278,9 @@ export class WorkflowState<State extends object = any> {
     }
   }
 
-  /** A node does not count; nor does what it has put into the context, if that is what cannot be saved. */
-  forget(nodeId: string, path: string): void {
+  /** A node does not count, whoever has added it. */
+  forget(nodeId: string): void {
     this.#completed?.delete(nodeId);
-    const [, key] = /^context(?:\.([^.[]+)|\["(.*?)"\])/.exec(path) ?? [];
-    if (key !== undefined) delete (this.#context as Context)[key];
   }
 
   clearError(nodeId: string): void {
@@ -271,7 +330,8 @@ export class WorkflowState<State extends object = any> {
       runId,
       graph: outlineOf(plan),
       input,
-      context: { ...this.#context },
+      context: this.#saved === undefined ? { ...this.#context } : {},
+      ...(this.#saved === undefined ? {} : { values: this.#saved.texts() }),
       position: toOrder(plan, position.save()),
       errors: this.getErrors().map(savedError),
       awaiting: [...awaiting],

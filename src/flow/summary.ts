@@ -11,7 +11,10 @@ export interface Known<State extends object> {
   readonly awaiting: ReadonlyMap<string, readonly Waiting[]>;
   readonly cutShort: ReadonlySet<string>;
   readonly aborted: { readonly reason: unknown } | undefined;
+  /** Where it is saved, in process: an ordinary object is made of what is committed. */
+  readonly saved?: { toObject(): object } | undefined;
   getContext(): State;
+  outputOf(nodeId: string): unknown;
   getErrors(): readonly NodeError[];
   isCompleted(nodeId: string): boolean;
   getCompletedNodes(): Iterable<string>;
@@ -22,7 +25,7 @@ export interface Known<State extends object> {
 export class Summary<State extends object> implements WorkflowResult<State> {
   readonly runId: string;
   status: WorkflowStatus = 'running';
-  readonly context: State;
+  declare readonly context: State;
   readonly output: unknown;
   readonly action: string | undefined;
   readonly errors: readonly NodeError[];
@@ -40,7 +43,7 @@ export class Summary<State extends object> implements WorkflowResult<State> {
     this.#serialize = serialize;
     this.#save = save;
     this.runId = known.runId;
-    this.context = known.getContext();
+    show(this, known);
     this.errors = known.getErrors();
     this.completed = [...known.getCompletedNodes()];
     this.skipped = [...known.getSkippedNodes()];
@@ -49,7 +52,7 @@ export class Summary<State extends object> implements WorkflowResult<State> {
     this.reason = known.aborted?.reason;
     this.unreached = position === undefined ? [] : unreachedOf(position, cutShort);
     const last = position === undefined ? [] : lastOf(position, known);
-    this.output = outputOf(last, this.context as Record<string, unknown>);
+    this.output = outputOf(last, known);
     this.action = last.length === 1 ? known.actions.get(last[0] as string) : undefined;
   }
 
@@ -83,11 +86,26 @@ function leadsOn(position: Position, node: number): boolean {
   return false;
 }
 
-function outputOf(last: readonly string[], context: Readonly<Record<string, unknown>>): unknown {
+/** The context; where it has to be made, when it is first asked for. */
+function show<State extends object>(summary: Summary<State>, known: Known<State>): void {
+  const { saved } = known;
+  let made: object | undefined;
+  const get = () => {
+    made ??= saved?.toObject();
+    return made;
+  };
+  const shown = { enumerable: true, configurable: true };
+  Object.defineProperty(
+    summary,
+    'context',
+    saved === undefined ? { ...shown, value: known.getContext(), writable: true } : { ...shown, get },
+  );
+}
+
+function outputOf(last: readonly string[], known: Known<object>): unknown {
   const [only] = last;
-  const outputOf = (id: string) => (Object.hasOwn(context, id) ? context[id] : undefined);
-  if (last.length > 1) return Object.fromEntries(last.map((id) => [id, outputOf(id)]));
-  return only === undefined ? undefined : outputOf(only);
+  if (last.length > 1) return Object.fromEntries(last.map((id) => [id, known.outputOf(id)]));
+  return only === undefined ? undefined : known.outputOf(only);
 }
 
 function unreachedOf(position: Position, cutShort: ReadonlySet<string>): Unreached[] {

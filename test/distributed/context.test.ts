@@ -93,7 +93,7 @@ describe('what a node sees', () => {
     expect(new Set([...outputs, shared]).size).toBe(9);
   });
 
-  it('has the input and output of others as they are, also where a node changes what it got', async () => {
+  it('has the outputs of others as those behind them have left them', async () => {
     const flow = new Flow('f')
       .node('a', () => ({ n: 1 }))
       .node('b', (input) => {
@@ -104,7 +104,7 @@ describe('what a node sees', () => {
       .edge('a', 'b')
       .edge('b', 'c');
     const { finish } = await fleetOf(flow);
-    expect((await finish()).output).toEqual({ n: 1 });
+    expect((await finish()).output).toEqual({ n: 2 });
   });
 });
 

@@ -1,8 +1,9 @@
+import type { Codec } from '../../flow/checkpoint/codec.js';
+import type { Changes } from '../../flow/checkpoint/context-view.js';
 import { Position } from '../../flow/plan/position.js';
 import { lastOf } from '../../flow/summary.js';
 import { cleaned } from '../../text.js';
 import type { RunChange } from '../contracts.js';
-import type { Codec } from './codec.js';
 import type { Replica } from './replica.js';
 
 /** What is looked at: a run as it is, or as it would be. */
@@ -18,7 +19,11 @@ interface View {
 export type End =
   | { readonly type: 'failed'; readonly error: string }
   /** `arcs` are those that are taken; `undefined` for all. */
-  | { readonly type: 'completed'; readonly arcs: readonly number[] | undefined; readonly output: string | undefined };
+  | (Changes & {
+      readonly type: 'completed';
+      readonly arcs: readonly number[] | undefined;
+      readonly output: string | undefined;
+    });
 
 const none: readonly number[] = [];
 
@@ -47,11 +52,11 @@ export function conclusionAfter(replica: Replica, node: number, end: End): RunCh
   else position.complete(node, end.arcs);
   if (position.hasReady) return undefined;
   const nodeId = plan.idOf(node);
-  const own = end.type === 'completed' ? end.output : undefined;
+  const [own, changes] = end.type === 'completed' ? [end.output, end] : [undefined, {}];
   return conclude(replica, {
     position,
     failed: end.type === 'failed' ? [nodeId, end.error] : undefined,
-    outputOf: (id) => (id === nodeId ? own : replica.values.get(id)),
+    outputOf: (id) => (id === nodeId ? own : replica.after(id, changes)),
   });
 }
 

@@ -62,7 +62,7 @@ function layerOf(entry: Entry, outputs: Set<string>): ContextLayer | undefined {
   const isGone = entry.type === 'completed' && entry.output === undefined && outputs.has(entry.node);
   const removed = isGone ? [...keys, entry.node] : keys;
   const all = { ...set, ...output };
-  for (const key of Object.keys(output)) outputs.add(key);
+  for (const key of Object.keys(all)) outputs.add(key);
   return Object.keys(all).length + removed.length > 0 ? { set: all, removed } : undefined;
 }
 

@@ -1,3 +1,4 @@
+import type { Changes } from '../../flow/checkpoint/context-view.js';
 import type { Waiting } from '../../flow/index.js';
 import type { RunStatus } from '../run-info.js';
 
@@ -6,14 +7,6 @@ import type { RunStatus } from '../run-info.js';
  * known of a run follows from these.
  */
 export type Entry = NodeEntry | StepEntry | RunEntry;
-
-/** Keys of the context that a node has written. */
-export interface Changes {
-  readonly set?: Readonly<Record<string, string>> | undefined;
-  readonly removed?: readonly string[] | undefined;
-  /** What the node had found, of keys that are merged. */
-  readonly base?: Readonly<Record<string, string>> | undefined;
-}
 
 /** Which execution it is about, and who has made it. */
 export interface Execution {

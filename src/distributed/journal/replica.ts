@@ -1,12 +1,13 @@
+import type { Codec } from '../../flow/checkpoint/codec.js';
+import type { Changes } from '../../flow/checkpoint/context-view.js';
+import { type Merges, mergeInto } from '../../flow/checkpoint/merge.js';
 import type { Waiting } from '../../flow/index.js';
 import type { SavedPosition } from '../../flow/plan/marks.js';
 import type { Plan } from '../../flow/plan/plan.js';
 import { Position } from '../../flow/plan/position.js';
 import type { Carrier } from '../../instrumentation.js';
 import type { JournalEntry } from '../contracts.js';
-import type { Codec } from './codec.js';
 import {
-  type Changes,
   type Entry,
   type Execution,
   type NodeEntry,
@@ -17,7 +18,6 @@ import {
 } from './entry.js';
 import { jobIdOf } from './job-id.js';
 import { type Item, Ledger } from './ledger.js';
-import { type Merges, mergeInto } from './merge.js';
 import { Numbering, type SavedPassed } from './numbering.js';
 import { type SavedTally, Tally } from './tally.js';
 import { Values } from './values.js';
@@ -239,14 +239,20 @@ export class Replica {
     return item?.kind === 'node' && item.round === entry.round && item.attempt === entry.attempt;
   }
 
-  #write({ set = {}, removed = [], base = {} }: Changes): void {
+  /** What a key holds after changes, as text. */
+  after(key: string, { set = {}, removed = [], base = {} }: Changes): string | undefined {
+    if (removed.includes(key)) return undefined;
+    const current = this.values.get(key);
+    if (!Object.hasOwn(set, key)) return current;
     const { codec, merges } = this.origin;
-    for (const [key, text] of Object.entries(set)) {
-      const merge = Object.hasOwn(merges, key) ? merges[key] : undefined;
-      const found = Object.hasOwn(base, key) ? base[key] : undefined;
-      this.values.set(key, mergeInto(this.values.get(key), text, found, merge, codec), this.seq);
-    }
-    for (const key of removed) this.values.set(key, undefined, this.seq);
+    const merge = Object.hasOwn(merges, key) ? merges[key] : undefined;
+    const found = Object.hasOwn(base, key) ? base[key] : undefined;
+    return mergeInto(current, set[key] as string, found, merge, codec);
+  }
+
+  #write(changes: Changes): void {
+    const { set = {}, removed = [] } = changes;
+    for (const key of [...Object.keys(set), ...removed]) this.values.set(key, this.after(key, changes), this.seq);
   }
 
   #complete(node: number, entry: Execution & Extract<NodeEntry, { type: 'completed' }>): void {

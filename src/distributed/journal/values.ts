@@ -1,3 +1,6 @@
+import type { Codec } from '../../flow/checkpoint/codec.js';
+import { fieldOf, type Kept, type Source } from '../../flow/checkpoint/context-view.js';
+
 /** What a key holds from an entry of the journal on; `undefined` where it was removed. */
 interface Version {
   readonly seq: number;
@@ -13,13 +16,11 @@ export class Values {
   readonly #latest = new Map<string, Version>();
   readonly #views = new Map<object, number>();
 
-  /** Looks at the values as of an entry, until the view is closed. */
-  open(view: object, seq: number): void {
-    this.#views.set(view, seq);
-  }
-
-  close(view: object): void {
-    this.#views.delete(view);
+  /** The values as of an entry, until that is closed. */
+  asOf(seq: number, codec: Codec): Source {
+    const seen = new ValuesAsOf(this, seq, codec, () => this.#views.delete(seen));
+    this.#views.set(seen, seq);
+    return seen;
   }
 
   set(key: string, text: string | undefined, seq: number): void {
@@ -53,5 +54,24 @@ export class Values {
     let at: Version | undefined = version;
     while (at !== undefined && at.seq > oldest) at = at.older;
     if (at !== undefined) at.older = undefined;
+  }
+}
+
+/** The values as of an entry of the journal. */
+class ValuesAsOf implements Source {
+  constructor(
+    private readonly values: Values,
+    private readonly seq: number,
+    private readonly codec: Codec,
+    readonly close: () => void,
+  ) {}
+
+  find(key: string): Kept | undefined {
+    const text = this.values.at(key, this.seq);
+    return text === undefined ? undefined : { text, read: () => this.codec.decode(text, () => fieldOf(key)) };
+  }
+
+  keys(): Iterable<string> {
+    return this.values.keysAt(this.seq);
   }
 }

@@ -1,6 +1,6 @@
+import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { Engine, NewRun } from '../contracts.js';
 import { RunExistsError, WorkflowChangedError } from '../errors.js';
-import type { Codec } from '../journal/codec.js';
 import { keyOf } from '../journal/job-id.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { snapshotOf } from '../journal/snapshot.js';

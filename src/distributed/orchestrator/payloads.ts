@@ -1,7 +1,7 @@
+import type { Codec } from '../../flow/checkpoint/codec.js';
 import { SerializationError } from '../../flow/index.js';
 import { cut } from '../../text.js';
 import { PayloadError } from '../errors.js';
-import type { Codec } from '../journal/codec.js';
 
 /** How many characters of a key a message names. */
 const longestKey = 100;

@@ -1,5 +1,5 @@
+import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { JournalEntry } from '../contracts.js';
-import type { Codec } from '../journal/codec.js';
 import { type Entry, readEntry } from '../journal/entry.js';
 import type { RunStatus } from '../run-info.js';
 import { readError } from '../worker/item-state.js';

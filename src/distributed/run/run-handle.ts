@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { Serializer } from '../../flow/index.js';
 import { type RunEndEvent, runEndChannel } from '../../flow/run-end.js';
 import type { Commit, CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
 import { EngineError, RunNotFoundError, WorkflowChangedError } from '../errors.js';
-import type { Codec } from '../journal/codec.js';
 import { type Entry, writeEntry } from '../journal/entry.js';
 import { keyOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';

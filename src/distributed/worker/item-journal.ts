@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { Changes } from '../../flow/checkpoint/context-view.js';
 import { Journal } from '../../flow/checkpoint/journal.js';
+import { isMergeable, type Merges } from '../../flow/checkpoint/merge.js';
 import type { Happening, SavedNodeError } from '../../flow/checkpoint/store.js';
 import { messageOf } from '../../flow/errors.js';
 import { SerializationError } from '../../flow/index.js';
@@ -9,7 +11,7 @@ import { cleaned, cut } from '../../text.js';
 import type { RunChange, Verdict } from '../contracts.js';
 import { EngineError, PayloadError, SupersededError } from '../errors.js';
 import { conclusionAfter } from '../journal/conclusion.js';
-import type { Changes, Execution, NodeEntry } from '../journal/entry.js';
+import type { Execution, NodeEntry } from '../journal/entry.js';
 import type { Item } from '../journal/ledger.js';
 import type { EntryCommit, RunHandle } from '../run/run-handle.js';
 import { activeStatuses } from '../run-info.js';
@@ -60,14 +62,16 @@ export class ItemJournal implements StateJournal {
     }
   }
 
-  async openChild(key: string, child: WorkflowState): Promise<StateJournal> {
+  async openChild(key: string, child: WorkflowState, merges: Merges): Promise<StateJournal> {
+    const journal = this.reopenChild(key, child, merges);
     await this.append({ type: 'started', key, run: child.save() }, () => this.own.state.children.set(key, child));
-    return this.reopenChild(key, child);
+    return journal;
   }
 
-  reopenChild(key: string, child: WorkflowState): StateJournal {
-    const { serializer } = this.handle;
-    return new Journal(child, serializer, (entry, apply) => this.append({ type: 'child', key, entry }, apply));
+  reopenChild(key: string, child: WorkflowState, merges: Merges): StateJournal {
+    return new Journal(child, this.handle.serializer, merges, (entry, apply) =>
+      this.append({ type: 'child', key, entry }, apply),
+    );
   }
 
   /** Something is done inside the node. Whoever executes it first claims it, so that nobody from before adds to it. */
@@ -108,7 +112,7 @@ export class ItemJournal implements StateJournal {
       const entry = this.#entryOf(ended, { ...execution, ...changes }, isOwn);
       return this.#commit({ entry, slot, number, becomesIfNext: isOwn ? this.#conclusion(entry, node) : undefined });
     };
-    const writing = write(happening, happening.type === 'completed' ? this.#changes() : this.#changesIfAny());
+    const writing = write(happening, happening.type === 'completed' ? this.#changes(happening.nodeId) : {});
     const written = !('error' in happening)
       ? writing
       : writing.catch((error) => {
@@ -183,36 +187,33 @@ export class ItemJournal implements StateJournal {
     const { replica } = this.handle;
     if (entry.type === 'failed') return conclusionAfter(replica, node, entry);
     if (entry.type !== 'completed') return undefined;
-    const { type, output } = entry;
-    return conclusionAfter(replica, node, { type, output, arcs: replica.numbering.arcsOf(entry.node, entry) });
+    return conclusionAfter(replica, node, {
+      ...entry,
+      output: entry.output,
+      arcs: replica.numbering.arcsOf(entry.node, entry),
+    });
   }
 
-  #changes(): Changes {
-    const { plan } = this.handle.replica.position;
-    const { merges } = this.handle.workflow;
-    const changes = this.own.view.changes(
-      (key) => plan.indexOf(key) >= 0,
-      (key) => Object.hasOwn(merges, key),
+  /** What the node has changed besides its own output. What is not merged needs no base. */
+  #changes(nodeId: string): Changes {
+    const { codec, workflow } = this.handle;
+    const { merges } = workflow;
+    const { set = {}, base = {}, removed } = this.own.view.changes(nodeId);
+    for (const [key, text] of Object.entries(set)) this.#limit(key + text, `context.${cut(key, longestKey)}`);
+    const merged = Object.entries(base).filter(
+      ([key, text]) => Object.hasOwn(merges, key) || isMergeable(codec.decode(text, `context.${cut(key, longestKey)}`)),
     );
-    for (const [key, text] of Object.entries(changes.set ?? {}))
-      this.#limit(key + text, `context.${cut(key, longestKey)}`);
-    return changes;
-  }
-
-  /** Of a node that has failed anyway: what cannot be saved is left out. */
-  #changesIfAny(): Changes {
-    try {
-      return this.#changes();
-    } catch (error) {
-      if (!(error instanceof SerializationError)) throw error;
-      return {};
-    }
+    return {
+      ...(Object.keys(set).length > 0 ? { set } : {}),
+      ...(merged.length > 0 ? { base: Object.fromEntries(merged) } : {}),
+      ...(removed === undefined ? {} : { removed }),
+    };
   }
 
   #lookAgain(node: number): void {
     const { replica } = this.handle;
     const { state, view } = this.own;
-    view.moveTo(replica.values, replica.seq);
+    view.moveTo(replica.values.asOf(replica.seq, this.handle.codec));
     state.position = replica.position;
     copyAction(replica, state, node);
     const fallback = replica.position.plan.fallbackOf[node] as number;

@@ -1,9 +1,9 @@
 import type { restoreState } from '../../flow/checkpoint/apply.js';
+import type { Codec } from '../../flow/checkpoint/codec.js';
+import { ContextView } from '../../flow/checkpoint/context-view.js';
 import { setSettings } from '../../flow/execution/node-call.js';
 import { NodeError } from '../../flow/index.js';
 import { WorkflowState } from '../../flow/state.js';
-import type { Codec } from '../journal/codec.js';
-import { ContextView } from '../journal/context-view.js';
 import type { SavedSteps } from '../journal/entry.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
@@ -23,7 +23,7 @@ export interface ItemState {
  */
 export function stateFor(replica: Replica, { settings }: KnownWorkflow, item?: Item): ItemState {
   const { codec } = replica.origin;
-  const view = new ContextView(replica.values, replica.seq, codec);
+  const view = new ContextView(replica.values.asOf(replica.seq, codec), codec);
   const state = new WorkflowState(view.context, { runId: replica.runId, input: codec.decode(replica.input, 'input') });
   setSettings(state, settings);
   state.position = replica.position;

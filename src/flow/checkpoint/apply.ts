@@ -1,8 +1,10 @@
-import { NodeError } from '../errors.js';
+import { CheckpointError, NodeError } from '../errors.js';
 import { ArcsByEnds, fromOrder } from '../plan/order.js';
 import type { Plan } from '../plan/plan.js';
 import { Position } from '../plan/position.js';
 import { WorkflowState } from '../state.js';
+import type { Codec } from './codec.js';
+import { setOwn } from './context-view.js';
 import { fromSaved } from './saved-entry.js';
 import { checkSavedRun } from './saved-run.js';
 import type { Entry, Happening, SavedChild, SavedNodeError, SavedRun } from './store.js';
@@ -106,6 +108,7 @@ function revive({ nodeId, attempts, cause, recoveredBy }: SavedNodeError): NodeE
  *
  * @param context - the object that is to be its context; filled here
  * @param id - what the run is called where it cannot be read
+ * @param codec - reads the texts of the context
  * @throws {CheckpointError} for one that is damaged, or of another blueprint
  */
 export function restoreState(
@@ -113,11 +116,12 @@ export function restoreState(
   saved: SavedChild,
   context: Record<string, unknown>,
   id: string,
+  codec: Codec,
 ): WorkflowState {
   checkSavedRun(plan, saved, id);
   const { run, entries } = saved;
   const { runId, input } = run;
-  const state = new WorkflowState(Object.assign(context, run.context), { runId, input });
+  const state = new WorkflowState(context, { runId, input });
   const position = new Position(plan, run.graph === undefined ? run.position : fromOrder(plan, run.position));
   state.position = position;
   for (const error of run.errors) state.addError(error.nodeId, revive(error));
@@ -128,7 +132,11 @@ export function restoreState(
   fill(state.actions, run.actions);
   fill(state.children, run.children);
   for (const [nodeId, outputs] of run.items) state.items.set(nodeId, new Map(outputs));
-  for (const entry of entries) replay(state, position, entry);
+  const values = new Map<string, Value>();
+  for (const [key, value] of Object.entries(run.context)) values.set(key, { value });
+  for (const [key, text] of run.values ?? []) values.set(key, { text });
+  for (const entry of entries) replay(state, position, entry, values);
+  fillContext(context, values, codec, id);
   position.moveTo(position.save());
   return state;
 }
@@ -142,10 +150,32 @@ function setPassed({ passed }: WorkflowState, ends: ArcsByEnds, saved: SavedRun[
   else passed.set(ends.arcOf(saved[0], saved[1]), saved[2]);
 }
 
-function replay(state: WorkflowState, position: Position, { happening, changed = {}, removed = [] }: Entry): void {
-  if (happening.type === 'completed') state.write(happening.nodeId, happening.output);
+/** What a key of the context holds: a text, or the value itself where no text was kept. */
+type Value = { readonly text: string } | { readonly value: unknown };
+
+function replay(
+  state: WorkflowState,
+  position: Position,
+  { happening, set = {}, removed = [], changed = {} }: Entry,
+  values: Map<string, Value>,
+): void {
+  if (happening.type === 'completed') {
+    const { nodeId, output } = happening;
+    if (output === undefined) values.delete(nodeId);
+    else values.set(nodeId, { value: output });
+  }
   apply(state, position, fromSaved(position.plan, happening));
-  const context = state.getContext();
-  for (const [key, value] of Object.entries(changed)) context[key] = value;
-  for (const key of removed) delete context[key];
+  for (const [key, value] of Object.entries(changed)) values.set(key, { value });
+  for (const [key, text] of Object.entries(set)) values.set(key, { text });
+  for (const key of removed) values.delete(key);
+}
+
+/** Keys that a run begins with and has removed are not there. @throws {CheckpointError} for texts that cannot be read */
+function fillContext(context: object, values: ReadonlyMap<string, Value>, codec: Codec, id: string): void {
+  for (const key of Object.keys(context)) if (!values.has(key)) Reflect.deleteProperty(context, key);
+  try {
+    for (const [key, kept] of values) setOwn(context, key, 'text' in kept ? codec.decode(kept.text) : kept.value);
+  } catch (cause) {
+    throw new CheckpointError(id, 'has a checkpoint that cannot be read', { cause });
+  }
 }

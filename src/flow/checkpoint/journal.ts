@@ -1,7 +1,9 @@
-import type { Plan } from '../plan/plan.js';
 import type { Position } from '../plan/position.js';
 import type { StateJournal, WorkflowState } from '../state.js';
+import { Codec } from './codec.js';
 import { Log, type LogTarget } from './log.js';
+import type { Merges } from './merge.js';
+import { SavedContext } from './saved-context.js';
 import { toSaved } from './saved-entry.js';
 import type { Serializer } from './serializer.js';
 import type { Entry, Happening } from './store.js';
@@ -9,35 +11,46 @@ import type { Entry, Happening } from './store.js';
 /**
  * Writes down what happens in a run, before it counts: once a node's entry is saved, nothing repeats that node.
  *
- * With each entry go the keys of the context that have changed since the one before. Outputs are entries themselves.
+ * What a node has done to the context, its output too, goes with the entry of its end, and with no other.
  */
 export class Journal implements StateJournal {
-  readonly #saved = new Map<string, string>();
+  readonly #context: SavedContext;
 
-  /** @param write - writes an entry down, then applies it */
+  /**
+   * From now on the nodes of the run have views of their own on its context.
+   *
+   * @param write - writes an entry down, then applies it
+   * @throws {SerializationError} for a context that cannot be saved
+   */
   constructor(
     private readonly state: WorkflowState,
     private readonly serializer: Serializer,
+    merges: Merges,
     private readonly write: (entry: Entry, apply: () => void) => Promise<void>,
   ) {
-    this.#changes();
+    this.#context = new SavedContext(new Codec(serializer), state.getContext(), merges);
+    state.saveIn(this.#context);
   }
 
   /** Saves a run from now on. */
-  static async open(state: WorkflowState, serializer: Serializer, target: LogTarget): Promise<Journal> {
+  static async open(state: WorkflowState, serializer: Serializer, merges: Merges, target: LogTarget): Promise<Journal> {
     const log = new Log(state, serializer, target);
+    const write = (entry: Entry, apply: () => void) => log.append(serializer.serialize(entry), apply);
+    const journal = new Journal(state, serializer, merges, write);
     await log.save();
-    return new Journal(state, serializer, (entry, apply) => log.append(serializer.serialize(entry), apply));
+    return journal;
   }
 
   /** The journal of a run inside this one: its entries are entries here. */
-  async openChild(key: string, child: WorkflowState): Promise<Journal> {
+  async openChild(key: string, child: WorkflowState, merges: Merges): Promise<Journal> {
+    const journal = this.reopenChild(key, child, merges);
     await this.append({ type: 'started', key, run: child.save() }, () => this.state.children.set(key, child));
-    return this.reopenChild(key, child);
+    return journal;
   }
 
-  reopenChild(key: string, child: WorkflowState): Journal {
-    return new Journal(child, this.serializer, (entry, apply) => this.append({ type: 'child', key, entry }, apply));
+  reopenChild(key: string, child: WorkflowState, merges: Merges): Journal {
+    const write = (entry: Entry, apply: () => void) => this.append({ type: 'child', key, entry }, apply);
+    return new Journal(child, this.serializer, merges, write);
   }
 
   /**
@@ -46,27 +59,17 @@ export class Journal implements StateJournal {
    * @throws {SerializationError} for an output or a key of the context that cannot be saved
    */
   async append(happening: Happening, apply: () => void): Promise<void> {
-    await this.write({ happening: toSaved(this.#plan, happening), ...this.#changes() }, apply);
-  }
-
-  get #plan(): Plan {
-    return (this.state.position as Position).plan;
-  }
-
-  #changes(): Pick<Entry, 'changed' | 'removed'> {
-    const context = this.state.getContext();
-    const changed: Record<string, unknown> = {};
-    let any = false;
-    for (const [key, value] of Object.entries(context)) {
-      if (this.state.position !== undefined && this.state.position.plan.indexOf(key) >= 0) continue;
-      const text = this.serializer.serialize({ context: { [key]: value } });
-      if (this.#saved.get(key) === text) continue;
-      this.#saved.set(key, text);
-      changed[key] = value;
-      any = true;
+    const change = this.#context.prepare(happening.type === 'completed' ? happening : undefined);
+    const { plan } = this.state.position as Position;
+    const saved = toSaved(plan, happening.type === 'completed' ? { ...happening, output: undefined } : happening);
+    try {
+      await this.write({ happening: saved, ...change.saved }, () => {
+        change.apply();
+        apply();
+      });
+    } catch (error) {
+      change.giveBack();
+      throw error;
     }
-    const removed = [...this.#saved.keys()].filter((key) => !Object.hasOwn(context, key));
-    for (const key of removed) this.#saved.delete(key);
-    return { ...(any ? { changed } : {}), ...(removed.length > 0 ? { removed } : {}) };
   }
 }

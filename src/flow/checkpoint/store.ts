@@ -83,6 +83,8 @@ export interface SavedRun {
   readonly graph?: Outline | undefined;
   readonly input: unknown;
   readonly context: object;
+  /** The context of a run that was saved, as texts of the codec. */
+  readonly values?: readonly (readonly [key: string, text: string])[] | undefined;
   /** In an order that follows from ids, where there is a graph. */
   readonly position: SavedPosition;
   readonly errors: readonly SavedNodeError[];
@@ -153,9 +155,11 @@ export type SavedHappening =
       readonly passed: readonly (readonly [target: string | number, value: unknown])[];
     });
 
-/** What has happened, with the keys of the context that have changed besides outputs. */
+/** What has happened, with what it has changed in the context, outputs among that: texts of the codec. */
 export interface Entry {
   readonly happening: SavedHappening;
-  readonly changed?: Readonly<Record<string, unknown>> | undefined;
+  readonly set?: Readonly<Record<string, string>> | undefined;
   readonly removed?: readonly string[] | undefined;
+  /** Values besides outputs, in entries that were written before 0.7. */
+  readonly changed?: Readonly<Record<string, unknown>> | undefined;
 }

@@ -27,7 +27,7 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
       const done = call.state.items.get(call.nodeId);
       if (done?.has(index)) return done.get(index);
       const { node, state, visit, settings } = call;
-      const own = new NodeCall(node, item, state, visit, settings, index);
+      const own = new NodeCall(node, item, state, visit, settings, index, call.own);
       const returned = await perform(worker, [item, isSeen(worker.core) ? own.args : own]);
       if (returned instanceof Suspension) return waiting.push(returned);
       const output = returned instanceof ActionResult ? returned.output : returned;
@@ -42,10 +42,11 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
 }
 
 async function keep({ state, nodeId }: NodeCall, index: number, output: unknown): Promise<void> {
+  const kept = state.handedOut(output);
   const apply = () => {
     const items = state.items.get(nodeId) ?? new Map<number, unknown>();
-    state.items.set(nodeId, items.set(index, output));
+    state.items.set(nodeId, items.set(index, kept));
   };
   if (state.journal === undefined) apply();
-  else await state.journal.append({ type: 'item', nodeId, index, output }, apply);
+  else await state.journal.append({ type: 'item', nodeId, index, output: kept }, apply);
 }

@@ -1,30 +1,35 @@
 import type { Plan } from '../plan/plan.js';
 import type { Context } from '../result.js';
-import { stateOf, type WorkflowState } from '../state.js';
+import { outputIn, type WorkflowState } from '../state.js';
 
-/** What a node without an input mapping gets: from the nodes that have brought it about. */
-export function inputFrom(plan: Plan, node: number, context: Context): unknown {
+/**
+ * What a node without an input mapping gets: from the nodes that have brought it about.
+ *
+ * @param context - what the node sees of the context
+ */
+export function inputFrom(plan: Plan, node: number, state: WorkflowState, context: Context): unknown {
   const { into, awaited } = plan;
-  const state = stateOf(context);
   const from = into.from[node] as number;
   const count = (into.from[node + 1] as number) - from;
-  if (count === 0) return state.input;
-  if (count === 1 && awaited[node] === 1) return passedBy(into.arcs[from] as number, plan, state);
+  if (count === 0) return state.handedOut(state.input);
+  if (count === 1 && awaited[node] === 1) return passedBy(into.arcs[from] as number, plan, state, context);
   const known = state.position?.arrivals(node) ?? [];
   // Whoever drives a run without moving its position says by outputs alone what has arrived.
   const isKnown = known.length > 0 || (state.position !== undefined && awaited[node] === 0);
   const arcs = isKnown ? known : arrivalsIn(state, plan, node);
-  return inputFromArrivals(plan, arcs, node, state);
+  return inputFromArrivals(plan, arcs, node, state, context);
 }
 
 /** In a later turn of its loop a node gets what came by back arcs; before, what its join has taken. */
-function inputFromArrivals(plan: Plan, arcs: readonly number[], node: number, state: WorkflowState): unknown {
+function inputFromArrivals(plan: Plan, arcs: readonly number[], node: number, state: WorkflowState, context: Context) {
   const [first] = arcs;
-  if (first === undefined) return state.input;
+  if (first === undefined) return state.handedOut(state.input);
   const isAgain = (plan.backOf[first] as number) >= 0;
   const possible = arcsInto(plan, node).filter((arc) => (plan.backOf[arc] as number) >= 0 === isAgain);
-  if (possible.length === 1) return passedBy(first, plan, state);
-  return Object.fromEntries(arcs.map((arc) => [plan.idOf(plan.arcSource[arc] as number), passedBy(arc, plan, state)]));
+  if (possible.length === 1) return passedBy(first, plan, state, context);
+  return Object.fromEntries(
+    arcs.map((arc) => [plan.idOf(plan.arcSource[arc] as number), passedBy(arc, plan, state, context)]),
+  );
 }
 
 /** Where no position says it: the arcs that were seen to be taken, else those whose source has an output. */
@@ -40,7 +45,7 @@ function arcsInto({ into }: Plan, node: number): Int32Array {
 }
 
 /** What an arc passes on: what was kept for it, else the output of its source. */
-function passedBy(arc: number, plan: Plan, state: WorkflowState): unknown {
-  if (state.passed.has(arc)) return state.passed.get(arc);
-  return state.outputOf(plan.idOf(plan.arcSource[arc] as number));
+function passedBy(arc: number, plan: Plan, state: WorkflowState, context: Context): unknown {
+  if (state.passed.has(arc)) return state.handedOut(state.passed.get(arc));
+  return outputIn(context, plan.idOf(plan.arcSource[arc] as number));
 }

@@ -12,6 +12,7 @@ import {
   type Reader,
 } from '../../validate.js';
 import type { EdgeDefinition, Graph, InputMapping, NodeConfig, NodeDefinition } from '../blueprint.js';
+import type { Merges } from '../checkpoint/merge.js';
 import type { MaybePromise, NodeExecutor } from '../contracts.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { FlowNode, Node, type NodeMiddleware, type Registry } from '../node.js';
@@ -29,6 +30,7 @@ import { withMiddleware, workOf } from './work.js';
 /** What a blueprint is linked with, besides what the runtime has. */
 export interface LinkOptions {
   readonly params: Readonly<Record<string, unknown>>;
+  readonly merges: Merges;
   readonly registries: readonly Registry[];
   readonly middleware: readonly NodeMiddleware[];
   /** Policies of nodes that are no data: functions, objects. */
@@ -100,6 +102,7 @@ class Linker {
     if (this.check().length > 0) return this.#faults;
     return new LinkedFlow(plan, {
       params: this.options.params,
+      merges: this.options.merges,
       executorOf: (node) => this.#make(node),
       inputs: this.#inputs,
       conditions: this.#conditions,

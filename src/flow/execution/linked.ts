@@ -1,4 +1,5 @@
 import type { EdgeDefinition, NodeDefinition } from '../blueprint.js';
+import type { Merges } from '../checkpoint/merge.js';
 import type { MaybePromise, NodeExecutor } from '../contracts.js';
 import type { NodeResult } from '../node-result.js';
 import type { Plan } from '../plan/plan.js';
@@ -12,6 +13,8 @@ export type EdgeFunction = (result: NodeResult, context: Context) => MaybePromis
 export interface Links {
   /** Parameters of the flow, for all its nodes. */
   readonly params: Readonly<Record<string, unknown>>;
+  /** How keys of the context are merged, of those that have a function for it. */
+  readonly merges: Merges;
   /** Makes the executor of a node. */
   executorOf(node: NodeDefinition): NodeExecutor;
   /** How inputs are mapped, of the nodes whose inputs are. */

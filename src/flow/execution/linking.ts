@@ -88,6 +88,7 @@ class LinkingToolbox implements Toolbox {
     const isFlow = flow instanceof FlowNode;
     const options = {
       params: isFlow ? flow.params : {},
+      merges: isFlow ? flow.merge : {},
       registries: [...(isFlow ? [flow.registry] : []), ...registries, this.registry],
       middleware: isFlow ? [...this.middleware, ...flow.middleware] : this.middleware,
       policies: isFlow ? flow.policies : new Map(),

@@ -1,7 +1,10 @@
 import { inspect } from 'node:util';
+import type { Cancellation } from '../../cancellation.js';
 import type { Logger } from '../../logger.js';
 import { currentScope } from '../../process.js';
 import type { NodeDefinition } from '../blueprint.js';
+import type { ContextView } from '../checkpoint/context-view.js';
+import type { NodeView } from '../checkpoint/saved-context.js';
 import type { IExecutor, NodeArgs } from '../node.js';
 import type { WorkflowState } from '../state.js';
 import { segmentOf } from './keys.js';
@@ -56,7 +59,9 @@ const shown: readonly PropertyKey[] = [
   ...(['signal', 'isCancelled', 'logger', 'dependencies', 'executor', 'prepRes', 'execRes', 'error'] as const),
 ] satisfies readonly (keyof NodeArgs)[];
 
-const hidden: readonly PropertyKey[] = ['node', 'state', 'settings', 'postponed', 'args'] satisfies (keyof NodeCall)[];
+const hidden: readonly PropertyKey[] = [
+  ...(['node', 'state', 'settings', 'postponed', 'args', 'own', 'try'] as const),
+] satisfies (keyof NodeCall)[];
 
 /**
  * Lets all that nodes see count as own properties, so that copies (`{ ...args }`) have it. Real ones would have to be made
@@ -90,14 +95,18 @@ export class NodeCall implements NodeArgs {
   /** That it is to be tried again, where whoever executes it sees to that. */
   postponed: Postponement | undefined = undefined;
   #args: NodeArgs | undefined = undefined;
+  /** What the attempt that is under way sees of the context, where others may follow. */
+  #tried: { readonly view: ContextView; readonly cancellation: Cancellation } | undefined = undefined;
 
   constructor(
     readonly node: NodeDefinition,
-    readonly input: unknown,
+    public input: unknown,
     readonly state: WorkflowState,
     readonly visit: number,
     readonly settings: CallSettings,
     readonly index?: number,
+    /** What it sees of the context, and its input, where it has a view of its own. */
+    readonly own?: NodeView,
   ) {}
 
   get nodeId(): string {
@@ -109,7 +118,31 @@ export class NodeCall implements NodeArgs {
   }
 
   get context() {
-    return this.state.getContext();
+    if (this.own === undefined) return this.state.getContext();
+    const { view } = this.#tried?.cancellation.aborted === false ? this.#tried : this.own;
+    return view.context;
+  }
+
+  /**
+   * One attempt of several: what it does to the context counts if it succeeds. It gets the input anew, because the attempt
+   * before may have changed that.
+   */
+  async try(
+    own: NodeView,
+    cancellation: Cancellation,
+    input: unknown,
+    attempt: (input: unknown) => unknown,
+  ): Promise<unknown> {
+    const tried = { view: own.view.layer(), cancellation };
+    this.#tried = tried;
+    this.input = own.inputOf === undefined ? input : own.inputOf(tried.view.context);
+    try {
+      const result = await attempt(this.input);
+      if (this.#tried === tried && !cancellation.aborted) own.view.absorb(tried.view);
+      return result;
+    } finally {
+      if (this.#tried === tried) this.#tried = undefined;
+    }
   }
 
   get params(): Readonly<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 import { type Definition, isSeen, perform } from '../../action.js';
-import { type Core, currentScope, processOf } from '../../process.js';
+import { type Core, currentScope, enter, processOf } from '../../process.js';
 import { run } from '../../run.js';
 import type { NodeDefinition } from '../blueprint.js';
 import type { NodeExecutionResult, NodeExecutor } from '../contracts.js';
@@ -34,16 +34,21 @@ export class TaskExecutor implements NodeExecutor<unknown, unknown> {
     if (visit > maxVisits) {
       return Promise.resolve(failed(new NodeError(node.id, 0, new VisitsError(node.id, maxVisits))));
     }
-    const call = new NodeCall(node, input, state, visit, settings);
+    const call = new NodeCall(node, input, state, visit, settings, undefined, state.takeView(node.id));
     call.attempt = state.attempts?.made ?? 0;
     const args = [input, isSeen(definition.core) ? call.args : call];
-    const performed = isInProcess(definition.core)
-      ? perform(definition, args)
-      : inProcess(definition.core, state, () => perform(definition, args));
-    return performed.then(
+    return this.#perform(args, call).then(
       (returned) => succeeded(returned, call),
       (thrown) => failure(thrown, call),
     );
+  }
+
+  #perform(args: unknown[], call: NodeCall): Promise<unknown> {
+    const { definition } = this;
+    if (call.own === undefined && isInProcess(definition.core)) return perform(definition, args);
+    const work =
+      call.own === undefined ? () => perform(definition, args) : () => within(call, () => perform(definition, args));
+    return inProcess(definition.core, call.state, work);
   }
 }
 
@@ -98,6 +103,13 @@ async function inOwnProcess<Result>(
     if (!signal?.aborted || working === undefined) throw error;
     return working;
   }
+}
+
+/** Calls a function where the state is what a node sees of the context. */
+export function within<Result>(part: { readonly context: object }, work: () => Result): Result {
+  const outer = currentScope();
+  if (outer === undefined) return work();
+  return enter({ process: outer.process, cancellation: outer.cancellation, outer, part }, work);
 }
 
 function isInProcess(core: Core): boolean {

@@ -39,17 +39,13 @@ export class FlowServices implements ExecutionServices {
   }
 
   resolveNodeInput(nodeId: string, blueprint: WorkflowBlueprint, context: Context): MaybePromise<unknown> {
-    const { plan, links } = this.toolbox.linkedBefore(blueprint);
-    if (this.prepared !== undefined) this.#resolved.set(nodeId, stateOf(context));
-    const mapped = links.inputs.size > 0 ? links.inputs.get(nodeId) : undefined;
-    const node = plan.indexOf(nodeId);
-    if (mapped !== undefined) {
-      const params = settingsOf(stateOf(context))?.params ?? links.params;
-      return mapped(context, { ...params, ...plan.nodes[node]?.params });
-    }
-    const [owner] = plan.owners.has(node) ? (stateOf(context).position?.recovered(node) ?? []) : [];
-    if (owner !== undefined) return this.resolveNodeInput(plan.idOf(owner), blueprint, context);
-    return inputFrom(plan, node, context);
+    const linked = this.toolbox.linkedBefore(blueprint);
+    const state = stateOf(context);
+    if (this.prepared !== undefined) this.#resolved.set(nodeId, state);
+    const { saved } = state;
+    if (saved === undefined) return inputOf(nodeId, linked, state, context);
+    const resolve = (seen: Context) => inputOf(nodeId, linked, state, seen);
+    return resolve(state.openView(nodeId, saved, resolve).context);
   }
 
   determineNextNodes(
@@ -89,6 +85,20 @@ export class FlowServices implements ExecutionServices {
   inProcess<Result>(state: WorkflowState, work: () => Promise<Result>): Promise<Result> {
     return inProcess(this.toolbox.core, state, work, this.options.signal);
   }
+}
+
+/** What a node gets: by its input mapping, else from the nodes before it; a fallback what the node got that it stands in for. */
+function inputOf(nodeId: string, linked: LinkedFlow, state: WorkflowState, context: Context): unknown {
+  const { plan, links } = linked;
+  const mapped = links.inputs.size > 0 ? links.inputs.get(nodeId) : undefined;
+  const node = plan.indexOf(nodeId);
+  if (mapped !== undefined) {
+    const params = settingsOf(state)?.params ?? links.params;
+    return mapped(context, { ...params, ...plan.nodes[node]?.params });
+  }
+  const [owner] = plan.owners.has(node) ? (state.position?.recovered(node) ?? []) : [];
+  if (owner !== undefined) return inputOf(plan.idOf(owner), linked, state, context);
+  return inputFrom(plan, node, state, context);
 }
 
 /**

@@ -6,8 +6,10 @@ import type { ExecutionServices, NodeExecutionResult } from '../contracts.js';
 import { NodeError, SerializationError } from '../errors.js';
 import type { NodeResult } from '../node-result.js';
 import type { NextNode } from '../plan/plan.js';
+import type { Context } from '../result.js';
 import type { StateJournal, WorkflowState, Written } from '../state.js';
 import { arcsOf, type GraphTraverser } from '../traverser.js';
+import { within } from './node-executor.js';
 
 /** A run under way: what settling a node is about. */
 export interface Advance {
@@ -28,14 +30,18 @@ export function settle(advance: Advance, nodeId: string, execution: NodeExecutio
     case 'success':
       return complete(advance, nodeId, execution.result, undefined, execution.attempts);
     case 'failed':
+      advance.state.closeView(nodeId);
       return fail(advance, execution.error);
     case 'awaiting':
+      advance.state.closeView(nodeId);
       return commit(advance, { type: 'awaiting', nodeId, waits: execution.awaiting });
     case 'postponed': {
       const { error, delay, consumed } = execution;
+      advance.state.closeView(nodeId);
       return commit(advance, { type: 'postponed', nodeId, error: savedError(error), delay, consumed });
     }
     case 'cancelled':
+      advance.state.closeView(nodeId);
       advance.state.cutShort.add(nodeId);
       return undefined;
   }
@@ -62,23 +68,32 @@ function complete(
   recoveredBy: string | undefined,
   attempts: number | undefined,
 ): Pending {
-  const { traverser, state, services } = advance;
+  const { traverser, state } = advance;
   const { plan } = traverser.position;
   const isPlain = plan.isPlain(plan.indexOf(nodeId));
-  // Nothing can fail any more where nothing is decided or saved.
-  const before = isPlain && state.journal === undefined ? undefined : state.written(nodeId);
+  // Nothing can fail any more where nothing is decided or saved; a view is let go of as a whole.
+  const isKept = (isPlain && state.journal === undefined) || state.saved !== undefined;
+  const before = isKept ? undefined : state.written(nodeId);
   const completion = { nodeId, result, recoveredBy, before, attempts };
+  const context = state.seenBy(nodeId);
   state.write(nodeId, result.output);
   forgetPassed(advance, nodeId);
   let next: readonly NextNode[] | Promise<readonly NextNode[]>;
   try {
-    next = services.determineNextNodes(traverser.getDynamicBlueprint(), nodeId, result, state.getContext());
+    next = following(advance, nodeId, result, context);
   } catch (error) {
     return failInstead(advance, completion, error);
   }
   const isSettled = !(next instanceof Promise) && (isPlain || !next.some(hasTransform));
   if (isSettled) return count(advance, completion, next as readonly NextNode[]);
   return completeLater(advance, completion, next);
+}
+
+/** The edges that are followed. Where a node has a view of its own, that is the state for what decides on them. */
+function following({ traverser, state, services }: Advance, nodeId: string, result: NodeResult, context: Context) {
+  const blueprint = traverser.getDynamicBlueprint();
+  if (state.saved === undefined) return services.determineNextNodes(blueprint, nodeId, result, context);
+  return within({ context }, () => services.determineNextNodes(blueprint, nodeId, result, context));
 }
 
 /** A result that is about to count. */
@@ -100,12 +115,12 @@ function hasTransform({ edge }: NextNode): boolean {
 async function completeLater(
   advance: Advance,
   completion: Completion,
-  following: readonly NextNode[] | Promise<readonly NextNode[]>,
+  followed: readonly NextNode[] | Promise<readonly NextNode[]>,
 ): Promise<void> {
   const cancellation = currentScope()?.cancellation;
   let next: readonly NextNode[];
   try {
-    const transformed = transformAll(advance, completion.result, following);
+    const transformed = transformAll(advance, completion, followed);
     next = cancellation === undefined ? await transformed : await beforeAbort(cancellation, transformed);
   } catch (error) {
     if (!cancellation?.aborted) return failInstead(advance, completion, error);
@@ -126,21 +141,23 @@ function failInstead(advance: Advance, completion: Completion, error: unknown): 
 
 function takeBack(advance: Advance, { nodeId, result, before }: Completion): void {
   forgetPassed(advance, nodeId);
-  advance.state.takeBack(nodeId, result.output, before);
+  const { state } = advance;
+  if (state.saved === undefined) state.takeBack(nodeId, result.output, before);
+  else state.closeView(nodeId);
 }
 
 /** What follows a node, with what its edges pass on. */
 async function transformAll(
   { traverser, state, services }: Advance,
-  result: NodeResult,
-  following: readonly NextNode[] | Promise<readonly NextNode[]>,
+  { nodeId, result }: Completion,
+  followed: readonly NextNode[] | Promise<readonly NextNode[]>,
 ): Promise<readonly NextNode[]> {
   const { position } = traverser;
-  const next = await following;
-  for (const followed of next) {
-    const { edge, node } = followed;
-    if (edge.transform === undefined || position.hasLeft(followed)) continue;
-    await services.applyEdgeTransform(edge, result, node, state.getContext());
+  const next = await followed;
+  for (const each of next) {
+    const { edge, node } = each;
+    if (edge.transform === undefined || position.hasLeft(each)) continue;
+    await services.applyEdgeTransform(edge, result, node, state.seenBy(nodeId));
   }
   return next;
 }
@@ -240,18 +257,27 @@ function commitSaved(
 ): Promise<void> {
   const { state, traverser } = advance;
   const { position } = traverser;
-  return journal
-    .append(happening, () => apply(state, position, happening))
-    .catch((error) => {
-      // An output that cannot be saved is the node's failure; a disk that is full is not.
-      if (!(error instanceof SerializationError) || completion === undefined) throw error;
-      const { nodeId, recoveredBy, attempts = 1 } = completion;
-      const failure = new NodeError(nodeId, attempts, inContext(error, nodeId));
-      const failed = { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined } as const;
-      takeBack(advance, completion);
-      state.forget(nodeId, error.path);
-      return journal.append(failed, () => apply(state, position, failed));
-    });
+  const append = async () => {
+    const kept = withCopies(state, happening);
+    await journal.append(kept, () => apply(state, position, kept));
+  };
+  return append().catch((error) => {
+    // An output that cannot be saved is the node's failure; a disk that is full is not.
+    if (!(error instanceof SerializationError) || completion === undefined) throw error;
+    const { nodeId, recoveredBy, attempts = 1 } = completion;
+    const failure = new NodeError(nodeId, attempts, inContext(error, nodeId));
+    const failed = { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined } as const;
+    takeBack(advance, completion);
+    state.forget(nodeId);
+    return journal.append(failed, () => apply(state, position, failed));
+  });
+}
+
+/** What arcs pass on is the run's own where it is saved: whoever made it may still change it. */
+function withCopies(state: WorkflowState, happening: Happening): Happening {
+  if (happening.type !== 'completed' || state.saved === undefined || happening.passed.length === 0) return happening;
+  const passed = happening.passed.map(([arc, value]) => [arc, state.handedOut(value)] as const);
+  return { ...happening, passed };
 }
 
 /** Names the place where the context has the output. */

@@ -1,5 +1,6 @@
 import { type AnyFunction, aState, isPlainObject } from '../../validate.js';
 import { childKey, restoreState } from '../checkpoint/apply.js';
+import { Codec } from '../checkpoint/codec.js';
 import type { SavedChild } from '../checkpoint/store.js';
 import { withAction } from '../node-result.js';
 import { ResumptionOrchestrator } from '../orchestrators/resumption.js';
@@ -53,18 +54,23 @@ async function childOf(
   key: string,
   known: WorkflowState | SavedChild | undefined,
   input: unknown,
-  { plan }: LinkedFlow,
+  { plan, links }: LinkedFlow,
   call: NodeCall,
-  { core }: Toolbox,
+  { core, serializer }: Toolbox,
 ): Promise<WorkflowState> {
   if (known instanceof WorkflowState) return known;
   const isSaved = known !== undefined;
   const context = core.states.copy(isPlainObject(input) && !isSaved ? aState(input, 'input') : {});
   const runId = pathOf(parent.runId, call);
-  const state = isSaved ? restoreState(plan, known, context, runId) : new WorkflowState(context, { runId, input });
+  const state = isSaved
+    ? restoreState(plan, known, context, runId, new Codec(serializer))
+    : new WorkflowState(context, { runId, input });
   state.position ??= new Position(plan);
   if (parent.journal !== undefined) {
-    state.journal = await (isSaved ? parent.journal.reopenChild(key, state) : parent.journal.openChild(key, state));
+    const { journal } = parent;
+    state.journal = await (isSaved
+      ? journal.reopenChild(key, state, links.merges)
+      : journal.openChild(key, state, links.merges));
   }
   parent.children.set(key, state);
   return state;

@@ -2,6 +2,7 @@ import { callOf, sourceOf } from '../../action.js';
 import { failureOf } from '../../errors.js';
 import { applyPolicies, noPolicies, overDefaults, type Policies } from '../../policy.js';
 import { type Core, enter } from '../../process.js';
+import { isRetried } from '../../retry.js';
 import type { Work } from '../../task.js';
 import { type AnyFunction, invalid } from '../../validate.js';
 import { AbstractNode, Node, type NodeArgs, type NodeClass, type NodeMiddleware } from '../node.js';
@@ -25,7 +26,7 @@ export function workOf(
   const policies = overDefaults(own, defaults === 'none' ? noPolicies : isOurs ? source.policies : defaults);
   if (target instanceof Node || isNodeClass(target)) return phasesOf(target, policies);
   // An action of this orchestrator would be a task in a task; it is taken for what it was made of.
-  return applyPolicies(policies, attemptOf(isOurs ? source.fn : target), elsewhere);
+  return applyPolicies(policies, attemptOf(isOurs ? source.fn : target, policies), elsewhere);
 }
 
 const innerWorks = new WeakSet<AnyFunction>();
@@ -36,13 +37,22 @@ export function innerWork(work: (input: unknown, call: NodeCall) => unknown): An
   return work;
 }
 
-function attemptOf(fn: AnyFunction): Work {
+function attemptOf(fn: AnyFunction, { retry, policy }: Policies): Work {
   const isInner = innerWorks.has(fn);
-  return callOf((input: unknown, given: NodeCall) => {
+  const attempt = callOf((input: unknown, given: NodeCall) => {
     const call = given[behind];
     call.attempt++;
     return fn(input, isInner ? call : call.args);
   });
+  if (policy === undefined && !isRetried(retry)) return attempt;
+  return (task, scope) => {
+    const call = callIn(task.args);
+    const { own, index } = call;
+    if (own === undefined || index !== undefined) return attempt(task, scope);
+    return call.try(own, scope.cancellation, call.input, (input) =>
+      attempt({ ...task, args: [input, ...task.args.slice(1)] }, scope),
+    );
+  };
 }
 
 /** `prep`, then `exec` with the policies, or `fallback` in its place, then `post`. */
@@ -50,7 +60,7 @@ function phasesOf(target: Node | NodeClass, policies: Policies): Work {
   const execOf = (node: Node) =>
     applyPolicies(
       policies,
-      attemptOf((_input, args: NodeArgs) => node.exec(args)),
+      attemptOf((_input, args: NodeArgs) => node.exec(args), policies),
       elsewhere,
     );
   const shared = target instanceof Node ? execOf(target) : undefined;

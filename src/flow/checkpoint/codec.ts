@@ -1,4 +1,5 @@
-import { DefaultSerializer, SerializationError, type Serializer } from '../../flow/index.js';
+import { SerializationError } from '../errors.js';
+import { DefaultSerializer, type Serializer } from './serializer.js';
 
 /** The name of a value, for messages; a function where it is only made for them. */
 type Field = string | (() => string);

@@ -1,0 +1,317 @@
+import { inspect } from 'node:util';
+import { cut } from '../../text.js';
+import { SerializationError } from '../errors.js';
+import type { Codec } from './codec.js';
+
+/** What is kept under a key: as text, from which each reader gets a copy of its own. */
+export interface Kept {
+  readonly text: string;
+  read(): unknown;
+}
+
+/** What a view is a view of. */
+export interface Source {
+  find(key: string): Kept | undefined;
+  keys(): Iterable<string>;
+  /** Nobody looks at it any more. */
+  close?(): void;
+}
+
+/** What was changed in a view, as texts. */
+export interface Changes {
+  readonly set?: Readonly<Record<string, string>> | undefined;
+  readonly removed?: readonly string[] | undefined;
+  /** What was found under the keys that were set, where something was. */
+  readonly base?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What was found under a key. */
+interface Found {
+  readonly kept: Kept;
+  readonly value: unknown;
+}
+
+type Data = Record<string, unknown>;
+
+/**
+ * The context that one execution of a node sees: what others have committed, and what it does itself, which others do not
+ * see before it is committed. A key is read from its text when it is first asked for, so that an execution costs what it
+ * uses, not what the run knows.
+ *
+ * A view may lie on another: then the one below takes in what was done in it, or nothing.
+ */
+export class ContextView implements ProxyHandler<Data>, Source {
+  /** An object like any other: it can be read, written, listed, spread and copied. */
+  readonly context: Data;
+  readonly #own: Data;
+  readonly #found = new Map<string, Found | undefined>();
+  readonly #prototype: object;
+
+  /** @param prototype - of the context: that of a class for a state that is an instance of one. Default: a plain object's */
+  constructor(
+    private source: Source,
+    private readonly codec: Codec,
+    prototype: object = Object.prototype,
+  ) {
+    this.#prototype = prototype;
+    this.#own = Object.create(printed(prototype));
+    this.context = new Proxy(this.#own, this);
+  }
+
+  get(own: Data, key: string | symbol, receiver: unknown): unknown {
+    return Reflect.get(this.#load(own, key), key, receiver);
+  }
+
+  has(own: Data, key: string | symbol): boolean {
+    if (typeof key !== 'string' || this.#found.has(key)) return Reflect.has(own, key);
+    return this.source.find(key) !== undefined || Reflect.has(own, key);
+  }
+
+  /** Without a receiver, which would define the key on the proxy: a detour through other traps, for setters alone. */
+  set(own: Data, key: string | symbol, value: unknown): boolean {
+    this.#load(own, key);
+    if (key === '__proto__') return setOwn(own, key, value);
+    return this.#prototype === Object.prototype || Object.hasOwn(own, key)
+      ? Reflect.set(own, key, value)
+      : Reflect.set(own, key, value, this.context);
+  }
+
+  deleteProperty(own: Data, key: string | symbol): boolean {
+    return Reflect.deleteProperty(this.#load(own, key), key);
+  }
+
+  defineProperty(own: Data, key: string | symbol, descriptor: PropertyDescriptor): boolean {
+    return Reflect.defineProperty(this.#load(own, key), key, descriptor);
+  }
+
+  getOwnPropertyDescriptor(own: Data, key: string | symbol): PropertyDescriptor | undefined {
+    return Reflect.getOwnPropertyDescriptor(this.#load(own, key), key);
+  }
+
+  /** In the order of what is committed, then of what was added. */
+  ownKeys(own: Data): (string | symbol)[] {
+    for (const key of [...this.source.keys()]) this.#load(own, key);
+    return [...new Set([...this.keys(), ...Reflect.ownKeys(own)])];
+  }
+
+  /** What stands behind it is nobody's business. */
+  getPrototypeOf(): object {
+    return this.#prototype;
+  }
+
+  setPrototypeOf(): boolean {
+    return false;
+  }
+
+  /** Others go on writing. */
+  preventExtensions(): boolean {
+    return false;
+  }
+
+  find(key: string): Kept | undefined {
+    const found = this.#found.get(key);
+    if (found === undefined && !this.#found.has(key)) return this.source.find(key);
+    if (!Object.hasOwn(this.#own, key)) return undefined;
+    const text = this.#encode(key);
+    return found?.kept.text === text ? found.kept : { text, read: () => this.codec.decode(text, () => fieldOf(key)) };
+  }
+
+  *keys(): Generator<string> {
+    for (const key of this.source.keys()) if (!this.#found.has(key) || Object.hasOwn(this.#own, key)) yield key;
+    for (const key of Object.getOwnPropertyNames(this.#own)) if (this.source.find(key) === undefined) yield key;
+  }
+
+  /** Sees something else, and nothing of what was written here. */
+  moveTo(source: Source): void {
+    this.close();
+    this.source = source;
+    this.#found.clear();
+    for (const key of Reflect.ownKeys(this.#own)) Reflect.deleteProperty(this.#own, key);
+  }
+
+  /** Ends the view: what others commit from now on need not be kept apart from it. */
+  close(): void {
+    this.source.close?.();
+  }
+
+  /** Puts something under a key, or nothing, whatever is there. */
+  put(key: string, value: unknown): void {
+    if (!this.#found.has(key)) this.#found.set(key, undefined);
+    if (value === undefined) Reflect.deleteProperty(this.#own, key);
+    else setOwn(this.#own, key, value);
+  }
+
+  /** What is under a key, without looking at it. */
+  peek(key: string): unknown {
+    return this.#found.has(key) ? this.#own[key] : this.source.find(key)?.read();
+  }
+
+  /**
+   * Changes were noted and are about to be committed: they are no changes any more. What was only read is read again when
+   * it is asked for.
+   *
+   * @returns the keys that were changed
+   */
+  take({ set = {}, removed = [] }: Changes): readonly string[] {
+    const taken = [...Object.keys(set), ...removed];
+    for (const key of [...this.#found.keys()]) if (!taken.includes(key)) this.#forget(key);
+    for (const key of Object.keys(set)) {
+      const text = set[key] as string;
+      this.#found.set(key, {
+        kept: { text, read: () => this.codec.decode(text, () => fieldOf(key)) },
+        value: this.#own[key],
+      });
+    }
+    for (const key of removed) this.#found.set(key, undefined);
+    return taken;
+  }
+
+  /** A key was committed: it is read again, unless it was changed here since. */
+  refresh(key: string): void {
+    if (!this.#found.has(key)) return;
+    const isGone = !Object.hasOwn(this.#own, key);
+    try {
+      if (isGone ? this.#found.get(key) === undefined : this.#changed(key, this.#found.get(key)) === undefined)
+        this.#forget(key);
+    } catch {
+      // What cannot be saved was changed; whoever saves it next will say so.
+    }
+  }
+
+  /** What was taken was not committed: it is a change again. */
+  rebase(key: string): void {
+    const kept = this.source.find(key);
+    this.#found.set(key, kept && { kept, value: kept.read() });
+  }
+
+  /** Lets go of what was written and cannot be saved. */
+  forgetUnsavable(): void {
+    for (const symbol of Object.getOwnPropertySymbols(this.#own)) Reflect.deleteProperty(this.#own, symbol);
+    for (const key of [...this.#found.keys()]) {
+      try {
+        if (Object.hasOwn(this.#own, key)) this.#changed(key, undefined);
+      } catch {
+        this.#forget(key);
+      }
+    }
+  }
+
+  /** A view that lies on this one. */
+  layer(): ContextView {
+    return new ContextView(this, this.codec, this.#prototype);
+  }
+
+  /** Takes in what was done in a view that lies on this one, which nothing else was done in meanwhile. */
+  absorb(layer: ContextView): void {
+    for (const [key, found] of layer.#found) {
+      if (!this.#found.has(key)) this.#found.set(key, found);
+      const descriptor = Reflect.getOwnPropertyDescriptor(layer.#own, key);
+      if (descriptor === undefined) Reflect.deleteProperty(this.#own, key);
+      else Reflect.defineProperty(this.#own, key, descriptor);
+    }
+    for (const key of Object.getOwnPropertySymbols(layer.#own)) this.#own[key as never] = layer.#own[key as never];
+  }
+
+  /**
+   * What was done since the start.
+   *
+   * @param except - a key that does not count
+   * @throws {SerializationError} for what cannot be saved
+   */
+  changes(except?: string): Changes {
+    const [symbol] = Object.getOwnPropertySymbols(this.#own);
+    if (symbol !== undefined) throw unsavable(`context[${String(symbol)}]`, 'a key must be a text');
+    const set: Record<string, string> = {};
+    const base: Record<string, string> = {};
+    const removed: string[] = [];
+    for (const [key, found] of this.#found) {
+      if (key === except) continue;
+      if (!Object.hasOwn(this.#own, key)) {
+        if (found !== undefined) removed.push(key);
+        continue;
+      }
+      const text = this.#changed(key, found);
+      if (text === undefined) continue;
+      setOwn(set, key, text);
+      if (found !== undefined) setOwn(base, key, found.kept.text);
+    }
+    return {
+      ...(Object.keys(set).length > 0 ? { set } : {}),
+      ...(Object.keys(base).length > 0 ? { base } : {}),
+      ...(removed.length > 0 ? { removed } : {}),
+    };
+  }
+
+  /** The text of a key that has changed. Primitives are compared as they are. */
+  #changed(key: string, found: Found | undefined): string | undefined {
+    if (key === '__proto__') throw unsavable('context.__proto__', 'a key must not be called so');
+    const descriptor = Reflect.getOwnPropertyDescriptor(this.#own, key);
+    const value = descriptor?.value;
+    if (
+      found !== undefined &&
+      'value' in Object(descriptor) &&
+      Object(value) !== value &&
+      Object.is(value, found.value)
+    )
+      return undefined;
+    const text = this.#encode(key);
+    return text === found?.kept.text ? undefined : text;
+  }
+
+  /** @throws {SerializationError} that names the key */
+  #encode(key: string): string {
+    return this.codec.encode(this.#own[key], () => fieldOf(key));
+  }
+
+  #forget(key: string): void {
+    this.#found.delete(key);
+    Reflect.deleteProperty(this.#own, key);
+  }
+
+  #load(own: Data, key: string | symbol): Data {
+    if (typeof key !== 'string' || this.#found.has(key)) return own;
+    const kept = this.source.find(key);
+    const found = kept && { kept, value: kept.read() };
+    this.#found.set(key, found);
+    if (found !== undefined) setOwn(own, key, found.value);
+    return own;
+  }
+}
+
+const printing = new WeakMap<object, object>();
+
+/** A prototype by which views are printed: printing looks for its method at the target of a proxy, and calls it on the proxy. */
+function printed(prototype: object): object {
+  const known = printing.get(prototype);
+  if (known !== undefined) return known;
+  const made = Object.create(prototype, {
+    [inspect.custom]: {
+      value(this: object) {
+        return Object.assign(Object.create(Object.getPrototypeOf(this)), { ...this });
+      },
+    },
+  });
+  printing.set(prototype, made);
+  return made;
+}
+
+function unsavable(path: string, problem: string): SerializationError {
+  return new SerializationError(path, `cannot be saved: ${problem}`);
+}
+
+/** How many characters of a key a message names. */
+const longestKey = 100;
+
+/** A key of the context, for messages. */
+export function fieldOf(key: string): string {
+  const name = cut(key, longestKey);
+  return /[.[\]]/.test(name) ? `context["${name}"]` : `context.${name}`;
+}
+
+/** Sets a key that may be called anything, `__proto__` too. */
+export function setOwn(object: object, key: string, value: unknown): true {
+  if (key in Object.prototype) {
+    Object.defineProperty(object, key, { value, configurable: true, enumerable: true, writable: true });
+  } else (object as Data)[key] = value;
+  return true;
+}
