@@ -41,9 +41,12 @@ export class SqlCheckpoints implements CheckpointStore {
       holdDuration,
     );
     this.#appends = new Appends(async (runId, entries) => {
-      const [{ seq, token = null }] = entries as readonly [(typeof entries)[number]];
-      const texts = entries.map(({ text }) => text);
-      const [row] = await core.query('append-checkpoint', [runId, seq, texts, token, holdDuration]);
+      const [{ seq, text, token = null }] = entries as readonly [(typeof entries)[number]];
+      const isOne = entries.length === 1;
+      // A list costs the driver a copy of each text.
+      const texts = isOne ? text : entries.map((entry) => entry.text);
+      const values = [runId, seq, texts, token, holdDuration];
+      const [row] = await core.query(isOne ? 'append-checkpoint' : 'append-checkpoints', values);
       return (row as { readonly answers: readonly Refusal[] }).answers.map((refusal, index) =>
         errorOf(runId, seq + index, refusal),
       );

@@ -136,13 +136,14 @@ describeWithPostgres('a saved run on Postgres', () => {
           (item: number) => {
             charged.set(item, (charged.get(item) ?? 0) + 1);
             if (charged.size === 1_060) abort.abort();
-            return item;
+            // Large enough that a snapshot is saved on the way.
+            return 'y'.repeat(2_500);
           },
           { concurrency: 1 },
         )
         .edge('items', 'charge');
     const { checkpointStore: checkpoint } = engine;
-    const large = 'x'.repeat(200_000);
+    const large = 'x'.repeat(2_000_000);
     await flow().run({ large }, { checkpoint, runId: 'b', signal: abort.signal });
     const result = await flow().resume('b', { checkpoint });
     expect(result.status).toBe('completed');

@@ -59,7 +59,7 @@ begin
   end if;
   if p_token is not null then return jsonb_build_object('problem', 'locked'); end if;
   -- Whoever has lost the hold is not to write behind a write without one.
-  delete from {schema}.checkpoint_holds where run_id = p_run_id;
+  if v_hold.token is not null then delete from {schema}.checkpoint_holds where run_id = p_run_id; end if;
   return null;
 end
 $$;

@@ -1,0 +1,45 @@
+import { type Commit, EngineError, memory } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+import { expect, it, vi } from 'vitest';
+import { deferred } from '../../support.js';
+import { fleetOf } from '../fleet.js';
+
+const isPoisoned = (commits: readonly Commit[]) => commits.some(({ text }) => text.includes('poison-text'));
+
+it('a text that the engine cannot keep fails its own node, and none whose entry was sent along', async () => {
+  const engine = memory();
+  const commit = engine.commit.bind(engine);
+  const together: number[] = [];
+  const underWay = deferred<void>();
+  vi.spyOn(engine, 'commit').mockImplementation(async (runId, known, commits) => {
+    // The others come while the first is under way.
+    if (commits.some(({ text }) => text.includes('first-text'))) await underWay.promise;
+    if (isPoisoned(commits)) {
+      together.push(commits.length);
+      throw new EngineError('memory', 'cannot keep this', { isFinal: true });
+    }
+    return commit(runId, known, commits);
+  });
+  const others = ['b', 'poison', 'c'];
+  const executed: string[] = [];
+  const flow = new Flow('f').node('start', () => 1).node('first', () => 'first-text');
+  flow.edge('start', 'first');
+  for (const id of others) {
+    flow.node(id, async () => {
+      await vi.waitFor(() => expect(engine.commit).toHaveBeenCalledTimes(2));
+      if (executed.push(id) === others.length) setTimeout(underWay.resolve, 50);
+      return `${id}-text`;
+    });
+    flow.edge('start', id);
+  }
+  const { finish, orchestrator } = await fleetOf(flow, { engine });
+  const { runId, status } = await finish();
+  expect(status).toBe('failed');
+  expect(executed.sort()).toEqual(others.toSorted());
+  expect(Math.max(...together)).toBeGreaterThan(1);
+  const ended: string[] = [];
+  for await (const { type, nodeId } of orchestrator.events(runId)) {
+    if (type === 'completed' || type === 'failed') ended.push(`${nodeId} ${type}`);
+  }
+  expect(ended.sort()).toEqual(['b completed', 'c completed', 'first completed', 'poison failed', 'start completed']);
+});
