@@ -30,7 +30,7 @@ export async function readInPages(
     }
     for (const entry of tail.entries) {
       entries.push(entry);
-      left -= entry.text.length;
+      if (maxBytes !== Infinity) left -= Buffer.byteLength(entry.text);
       known = entry.seq;
     }
     if (known >= tail.seq || tail.entries.length === 0) return { ...tail, snapshot, entries };

@@ -24,7 +24,10 @@ export async function thisPlace(): Promise<Place> {
     async isDead(id) {
       const [boot, namespace, pid, began] = id.split(separator);
       if (began === undefined || [boot, namespace].join(separator) !== machine) return false;
-      return (await startOf(Number(pid))) !== began;
+      if (!exists(Number(pid))) return true;
+      const found = await startOf(Number(pid));
+      // It may be hidden from this user.
+      return found !== undefined && found !== began;
     },
   };
 }
@@ -38,12 +41,20 @@ async function thisMachine(): Promise<string | undefined> {
   }
 }
 
-/** When a process was started; `undefined` for one that has ended, buried or not. */
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return Object(error).code === 'EPERM';
+  }
+}
+
+/** When a process was started, `over` for one that has ended and is not yet buried; `undefined` if that cannot be seen. */
 async function startOf(pid: number): Promise<string | undefined> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8');
     const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' || state === 'X' ? undefined : fields[18];
+    return state === 'Z' || state === 'X' ? 'over' : fields[18];
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { type Checkpoint, type Claim, MemoryCheckpointStore } from '../../flow/index.js';
-import type { CheckpointStore, Engine, JournalTail } from '../contracts.js';
+import type { CheckpointStore, Engine, JournalEntry, JournalTail, ReadOptions } from '../contracts.js';
 import type { StoredRun } from './stored-run.js';
 
 export class MemoryCheckpoints implements CheckpointStore {
@@ -11,18 +11,15 @@ export class MemoryCheckpoints implements CheckpointStore {
     private readonly runs: Map<string, StoredRun>,
   ) {}
 
-  async read(runId: string, after?: number): Promise<JournalTail | undefined> {
+  async read(runId: string, after?: number, { maxBytes }: ReadOptions = {}): Promise<JournalTail | undefined> {
     const run = this.runs.get(runId);
     if (run === undefined) return undefined;
-    const { record, seq, snapshot, entries } = run;
+    const { record, seq, snapshot } = run;
     const isKept = after !== undefined && after >= snapshot.seq;
-    return {
-      record,
-      now: Date.now(),
-      seq,
-      snapshot: isKept ? undefined : snapshot,
-      entries: isKept ? entries.slice(after - snapshot.seq) : entries.slice(),
-    };
+    const all = isKept ? run.entries.slice(after - snapshot.seq) : run.entries.slice();
+    const entries = maxBytes === undefined ? all : firstOf(all, maxBytes);
+    const tail = { record, now: Date.now(), seq, snapshot: isKept ? undefined : snapshot, entries };
+    return entries.length < all.length ? { ...tail, more: true } : tail;
   }
 
   async compact(runId: string, text: string, seq: number): Promise<void> {
@@ -55,4 +52,15 @@ export class MemoryCheckpoints implements CheckpointStore {
   list(): Promise<string[]> {
     return this.#inProcess.list();
   }
+}
+
+/** The first of some entries, until they have so many bytes. */
+function firstOf(entries: readonly JournalEntry[], maxBytes: number): readonly JournalEntry[] {
+  let size = 0;
+  const end = entries.findIndex(({ text }) => {
+    const isEnough = size >= maxBytes;
+    size += Buffer.byteLength(text);
+    return isEnough;
+  });
+  return end === -1 ? entries : entries.slice(0, end);
 }

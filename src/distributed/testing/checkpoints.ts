@@ -24,6 +24,30 @@ function testRead(suite: Suite): void {
     assert.deepEqual(all?.record, await engine.runInfoStore.getRun(runId));
   });
 
+  suite.it('gives as much as is asked for, at least one entry, and says if there is more', async () => {
+    const { engine, other } = suite;
+    const runId = await begun(engine);
+    const texts = Array.from({ length: 20 }, (_, n) => `${n + 1} ${'x'.repeat(1_000)}`);
+    await commit(engine, runId, 0, ...texts.map((text) => ({ text })));
+    const found: string[] = [];
+    let pages = 0;
+    for (let after: number | undefined; ; pages++) {
+      const tail = await other.checkpointStore.read(runId, after, { maxBytes: 3_500 });
+      const { seq, snapshot, entries = [], more } = tail ?? {};
+      assert.deepEqual([seq, snapshot?.seq], [20, after === undefined ? 0 : undefined]);
+      assert.ok(entries.length > 1 && entries.length < 7);
+      found.push(...entries.map(({ text }) => text));
+      after = entries.at(-1)?.seq;
+      if (more === undefined) break;
+    }
+    assert.deepEqual(found, texts);
+    assert.ok(pages > 2);
+    const one = await engine.checkpointStore.read(runId, 4, { maxBytes: 1 });
+    assert.deepEqual([one?.entries.map(({ seq }) => seq), one?.more], [[5], true]);
+    const last = await engine.checkpointStore.read(runId, 19, { maxBytes: 1 });
+    assert.deepEqual([last?.entries.map(({ seq }) => seq), last?.more], [[20], undefined]);
+  });
+
   suite.it('gives nothing for a run that is unknown', async () => {
     assert.equal(await suite.engine.checkpointStore.read(newId()), undefined);
     assert.equal(await suite.engine.checkpointStore.read(newId(), 5), undefined);

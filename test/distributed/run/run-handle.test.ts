@@ -22,16 +22,21 @@ it('a text that the engine cannot keep fails its own node, and none whose entry 
   });
   const others = ['b', 'poison', 'c'];
   const executed: string[] = [];
-  const flow = new Flow('f').node('start', () => 1).node('first', () => 'first-text');
-  flow.edge('start', 'first');
-  for (const id of others) {
-    flow.node(id, async () => {
-      await vi.waitFor(() => expect(engine.commit).toHaveBeenCalledTimes(2));
-      if (executed.push(id) === others.length) setTimeout(underWay.resolve, 50);
-      return `${id}-text`;
-    });
-    flow.edge('start', id);
-  }
+  const other = (id: string) => async () => {
+    await vi.waitFor(() => expect(engine.commit).toHaveBeenCalledTimes(2));
+    if (executed.push(id) === others.length) setTimeout(underWay.resolve, 50);
+    return `${id}-text`;
+  };
+  const flow = new Flow('f')
+    .node('start', () => 1)
+    .node('first', () => 'first-text')
+    .node('b', other('b'))
+    .node('poison', other('poison'))
+    .node('c', other('c'))
+    .edge('start', 'first')
+    .edge('start', 'b')
+    .edge('start', 'poison')
+    .edge('start', 'c');
   const { finish, orchestrator } = await fleetOf(flow, { engine });
   const { runId, status } = await finish();
   expect(status).toBe('failed');
