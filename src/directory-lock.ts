@@ -3,7 +3,7 @@ import { link, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { acquire, type Holder, type LockFiles, sweep } from './lock-protocol.js';
+import { acquire, type Holder, holderFrom, type LockFiles, sweep } from './lock-protocol.js';
 
 /** A directory is in use by another process. */
 export class LockedError extends Error {
@@ -34,34 +34,74 @@ const moment = 5;
  * @throws {LockedError} that names the holder
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const files = new Disk(`${directory}.lock`);
+  const path = `${directory}.lock`;
+  const taken = await takeLock(path);
+  if (taken.lock === undefined) throw new LockedError(directory, describe(taken.by));
+  await sweepLock(path);
+  return () => taken.lock.release();
+}
+
+/** A lock that was taken. */
+export interface Lock {
+  readonly id: string;
+  /** Whether it is still had. One that was silent for thirty seconds loses it to another machine. */
+  isOwn(): Promise<boolean>;
+  /** Gives it back, if it is still had. */
+  release(): Promise<void>;
+}
+
+/** A lock, or who has it: `undefined` where many want it at the same time. */
+export type Taken =
+  | { readonly lock: Lock; readonly by?: undefined }
+  | { readonly lock?: undefined; readonly by: Holder | undefined };
+
+/** Takes the lock that a file is, as `lockDirectory` does. */
+export async function takeLock(path: string, about: Pick<Holder, 'name' | 'since' | 'isBrief'> = {}): Promise<Taken> {
+  const files = new Disk(path);
   const id = randomUUID();
-  const holder = { pid: process.pid, host: hostname(), started: (await statusOf(process.pid))?.started, id };
+  const holder = { pid: process.pid, host: hostname(), started: (await statusOf(process.pid))?.started, id, ...about };
   const claim = { lock: files.lock, name: `${files.lock}.${nameOf(holder)}`, holder };
   const refused = await acquire(files, claim);
-  if (refused !== undefined) throw new LockedError(directory, describe(refused.by));
-  // What is left stays for the next; nothing depends on it.
+  return refused === undefined ? { lock: held(files, id) } : { by: refused.by };
+}
+
+/** Removes what dead processes have left beside a lock. What stays nevertheless is left for the next; nothing depends on it. */
+export async function sweepLock(path: string): Promise<void> {
+  const files = new Disk(path);
   await sweep(files, files.lock).catch(() => undefined);
-  return held(files, id);
 }
 
-function describe(holder: Holder | undefined): string {
-  return holder === undefined ? 'processes that are just being started' : `process ${holder.pid} on ${holder.host}`;
+/** Whose a lock is, and whether that process lives; `undefined` where there is none. */
+export async function holderOf(path: string): Promise<{ readonly by: Holder; readonly isAlive: boolean } | undefined> {
+  const files = new Disk(path);
+  const by = holderFrom((await files.read(files.lock)) ?? '');
+  return by && { by, isAlive: await files.isAlive(by, files.lock) };
 }
 
-/** Says now and then that the holder lives. @returns what gives the lock back, if it was not taken for silence */
-function held(files: Disk, id: string): () => Promise<void> {
+/** A holder, for messages. */
+export function describe(holder: Holder | undefined): string {
+  if (holder === undefined) return 'processes that are just being started';
+  return holder.name ?? `process ${holder.pid} on ${holder.host}`;
+}
+
+/** Says now and then that the holder lives. */
+function held(files: Disk, id: string): Lock {
   const isOwn = async () => {
-    const text = await files.read(files.lock).catch(() => undefined);
+    const text = await files.read(files.lock);
     return text?.includes(`"${id}"`) === true;
   };
+  const isStillOwn = () => isOwn().catch(() => false);
   const timer = setInterval(() => {
-    void isOwn().then((own) => (own ? files.touch(files.lock) : clearInterval(timer)));
+    void isStillOwn().then((own) => (own ? files.touch(files.lock) : clearInterval(timer)));
   }, touched);
   timer.unref();
-  return async () => {
-    clearInterval(timer);
-    if (await isOwn()) await files.remove(files.lock);
+  return {
+    id,
+    isOwn,
+    release: async () => {
+      clearInterval(timer);
+      if (await isStillOwn()) await files.remove(files.lock);
+    },
   };
 }
 

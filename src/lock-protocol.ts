@@ -24,6 +24,12 @@ export interface Holder {
   readonly started: string | undefined;
   /** Which of its locks it is. Version 0.5 and before do not say. */
   readonly id?: string | undefined;
+  /** What it calls itself, for messages. Default: process and host. */
+  readonly name?: string | undefined;
+  /** When it took the lock, in epoch milliseconds. */
+  readonly since?: number | undefined;
+  /** If true, it holds the lock for one write, and others may wait. */
+  readonly isBrief?: boolean | undefined;
 }
 
 /** Files in the folder of the lock, by their names, and who of those that made them is alive. */
@@ -151,8 +157,8 @@ async function claimantIn(files: LockFiles, name: string): Promise<Holder | unde
   return text === undefined ? undefined : (holderFrom(text) ?? { pid: 0, host: '', started: undefined });
 }
 
-/** `undefined` for what was being written when the machine lost its power. */
-function holderFrom(text: string): Holder | undefined {
+/** Who a lock says has it; `undefined` for what was being written when the machine lost its power. */
+export function holderFrom(text: string): Holder | undefined {
   try {
     const holder = JSON.parse(text) as Holder | null;
     return typeof holder?.pid === 'number' && typeof holder.host === 'string' ? holder : undefined;

@@ -1,31 +1,35 @@
-import { constants } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { aName, invalid } from '../../validate.js';
-import { Holds } from './holds.js';
-import { aSeq, checkSnapshot, isNewEntry, refusals } from './refusals.js';
+import { CheckpointFile, type Paths, readCheckpoint } from './checkpoint-file.js';
+import { FileHolds } from './file-holds.js';
+import { aSeq, aText } from './refusals.js';
 import type { Checkpoint, CheckpointStore, Claim } from './store.js';
 
-const extension = '.checkpoint';
+/** What the name of a run's file ends in; in version 0.6 and before, it ended in the latter. */
+const extension = '.run';
+const formerExtension = '.checkpoint';
 
-/** What the name of a file ends in that is written beside another, to take its place. */
-const beside = '.new';
+/** The longest name that an id may give, in bytes: file systems take 255, and version 0.6 wrote names of 15 more. */
+const longestName = 240;
 
-/** The longest file name that common file systems take, in bytes. */
-const longestName = 255;
+/** The longest name that a lock is called by as it is; a longer one is cut, and told from others by its hash. */
+const longestLockName = 150;
 
 /**
- * Keeps checkpoints in a directory, a file for each run: the snapshot in the first line, an entry in each after it.
+ * Keeps checkpoints in a directory, a file for each run. Each text has its number and a checksum, so that damage is an
+ * error that names file and entry; what a crash has cut off at the end is left out, and cut away before the file is
+ * written again. A snapshot is written beside the file, synced, and takes its place; an entry is appended and synced, and
+ * those that come meanwhile are written together.
  *
- * A snapshot replaces the file as a whole (written beside it, synced, renamed). An entry is appended and synced; a line
- * that a crash has cut off has no line end, and is left out when the file is read and cut away before it is written
- * again. Entries that come while one is being synced are written together.
- *
- * A run is to be saved by one program at a time.
+ * A run that is held has a lock file beside its file. The hold of a program that has died is free at once; that of one on
+ * another machine after thirty seconds without a sign of life. Files of version 0.5 and 0.6 are read, and written anew
+ * when they are next written.
  */
 export class FileCheckpointStore implements CheckpointStore {
-  readonly #logs = new Map<string, Log>();
-  readonly #holds = new Holds();
+  readonly #files = new Map<string, CheckpointFile>();
+  readonly #holds = new FileHolds();
 
   /** @param directory - where the files are; it is made where it is not there */
   constructor(private readonly directory: string) {
@@ -33,169 +37,74 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   async claim(runId: string, holder?: string): Promise<Claim> {
-    return this.#holds.claim(aName(runId, 'runId'), holder);
+    const { lock } = this.#pathsOf(runId);
+    const hold = await this.#holds.claim({ runId, path: lock }, holder);
+    const release = async () => {
+      const file = this.#files.get(runId);
+      await file?.settled();
+      await hold.release();
+      if (this.#files.get(runId) === file) this.#files.delete(runId);
+    };
+    return { token: hold.token, release };
   }
 
   async save(runId: string, snapshot: string, seq: number, token?: string): Promise<void> {
-    const log = this.#log(runId);
-    this.#holds.check(runId, token);
-    await log.save(runId, snapshot, aSeq(seq, 'seq'));
+    await this.#fileOf(runId).save(aText(snapshot, 'snapshot'), aSeq(seq, 'seq'), token);
   }
 
   async append(runId: string, seq: number, entry: string, token?: string): Promise<void> {
-    const log = this.#log(runId);
-    this.#holds.check(runId, token);
-    await log.append(runId, aSeq(seq, 'seq'), entry);
+    await this.#fileOf(runId).append(aSeq(seq, 'seq'), aText(entry, 'entry'), token);
   }
 
   async load(runId: string): Promise<Checkpoint | undefined> {
-    return readCheckpoint(await readIfThere(this.#path(runId)));
+    return readCheckpoint(this.#pathsOf(runId));
   }
 
   async delete(runId: string, token?: string): Promise<void> {
-    const log = this.#log(runId);
-    this.#holds.check(runId, token);
-    await log.remove();
-    this.#logs.delete(runId);
+    await this.#fileOf(runId).remove(token);
   }
 
   async list(): Promise<string[]> {
     const names = await readdir(this.directory).catch((error) => {
-      if (isMissing(error)) return [];
+      if (error.code === 'ENOENT') return [];
       throw error;
     });
-    return names.map(runIdOf).filter((runId) => runId !== undefined && runId !== '') as string[];
+    return [...new Set(names.flatMap((name) => runIdOf(name) ?? []))];
   }
 
-  #log(runId: string): Log {
-    let log = this.#logs.get(runId);
-    if (log === undefined) {
-      log = new Log(this.#path(runId));
-      this.#logs.set(runId, log);
+  #fileOf(runId: string): CheckpointFile {
+    let file = this.#files.get(runId);
+    if (file === undefined) {
+      file = new CheckpointFile(this.#pathsOf(runId), this.#holds);
+      this.#files.set(runId, file);
     }
-    return log;
+    return file;
   }
 
-  #path(runId: string): string {
+  #pathsOf(runId: string): Paths {
     const name = fileNameOf(aName(runId, 'runId'));
-    const isFit = name !== undefined && name.length + beside.length <= longestName;
-    if (!isFit)
-      throw invalid(
-        'runId',
-        `an id of at most ${longestName - extension.length - beside.length} bytes as a file name, of whole characters`,
-        runId,
-      );
-    return join(this.directory, name);
+    if (name === undefined || name.length > longestName)
+      throw invalid('runId', `an id of at most ${longestName} bytes as a file name, of whole characters`, runId);
+    const isShort = name.length <= longestLockName;
+    const lock = isShort ? name : `${name.slice(0, longestLockName - 33)}~${hashOf(name)}`;
+    const path = (file: string) => join(this.directory, file);
+    return {
+      runId,
+      file: path(name + extension),
+      former: path(name + formerExtension),
+      lock: path(`${lock}${extension}.lock`),
+    };
   }
 }
 
-/** One file, to which one thing is done at a time. */
-class Log {
-  #busy: Promise<unknown> = Promise.resolve();
-
-  constructor(private readonly path: string) {}
-
-  save(runId: string, snapshot: string, seq: number): Promise<void> {
-    return this.#exclusively(async () => {
-      await mkdir(dirname(this.path), { recursive: true });
-      const kept = readCheckpoint(await readIfThere(this.path));
-      if (kept !== undefined) checkSnapshot(runId, numbersOf(kept), seq);
-      const lines = [`${seq} ${snapshot}`, ...(kept?.entries.slice(seq - kept.seq) ?? [])].map(asLine);
-      await writeAndSync(
-        this.path + beside,
-        constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC,
-        lines.join(''),
-      );
-      await rename(this.path + beside, this.path);
-      await syncDirectory(dirname(this.path));
-    });
-  }
-
-  append(runId: string, seq: number, entry: string): Promise<void> {
-    return this.#exclusively(async () => {
-      const kept = readCheckpoint(await readIfThere(this.path));
-      if (kept === undefined) throw refusals.unknown(runId);
-      const textOf = (number: number) => kept.entries[number - kept.seq - 1];
-      if (isNewEntry(runId, numbersOf(kept), [seq, entry], textOf)) await this.#write(asLine(entry));
-    });
-  }
-
-  remove(): Promise<void> {
-    return this.#exclusively(() => rm(this.path, { force: true }));
-  }
-
-  #exclusively(work: () => Promise<void>): Promise<void> {
-    const done = this.#busy.then(work);
-    this.#busy = done.catch(() => undefined);
-    return done;
-  }
-
-  async #write(lines: string): Promise<void> {
-    await truncate(this.path, Buffer.byteLength(wholeLines(await readFile(this.path, 'utf8'))));
-    await writeAndSync(this.path, constants.O_WRONLY | constants.O_APPEND, lines);
-  }
-}
-
-function readCheckpoint(text: string): Checkpoint | undefined {
-  const [first, ...entries] = wholeLines(text).split('\n').slice(0, -1).map(fromLine);
-  if (first === undefined) return undefined;
-  const [, seq = '0', snapshot = ''] = /^(?:(\d+) )?(.*)$/s.exec(first) ?? [];
-  return { snapshot, seq: Number(seq), entries };
-}
-
-function numbersOf({ seq, entries }: Checkpoint) {
-  return { seq, last: seq + entries.length };
-}
-
-/** All of a text, or an error: a handle's `writeFile` goes on where a write was cut short. */
-async function writeAndSync(path: string, flags: number, text: string): Promise<void> {
-  const file = await open(path, flags);
-  try {
-    await file.writeFile(text);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** Up to the last line end: what comes after it was cut off by a crash. */
-function wholeLines(text: string): string {
-  return text.slice(0, text.lastIndexOf('\n') + 1);
-}
-
-/** A text is a line already, unless a serializer of somebody else's has put line ends or half characters into it. */
-function asLine(text: string): string {
-  return `${text.includes('\n') || text.startsWith('"') || /\p{Surrogate}/u.test(text) ? JSON.stringify(text) : text}\n`;
-}
-
-function fromLine(line: string): string {
-  return line.startsWith('"') ? JSON.parse(line) : line;
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return '';
-    throw error;
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
-/** A new name lasts once its directory is synced. Not every system can; there the rename has to do. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r').catch(() => undefined);
-  await directory?.sync().catch(() => undefined);
-  await directory?.close();
+function hashOf(name: string): string {
+  return createHash('sha256').update(name).digest('hex').slice(0, 32);
 }
 
 /** A name that every file system takes; nothing for an id that has half a character in it. */
 function fileNameOf(runId: string): string | undefined {
   try {
-    return encodeURIComponent(runId).replaceAll('*', '%2A').replaceAll('.', '%2E') + extension;
+    return encodeURIComponent(runId).replaceAll('*', '%2A').replaceAll('.', '%2E');
   } catch {
     return undefined;
   }
@@ -203,10 +112,11 @@ function fileNameOf(runId: string): string | undefined {
 
 /** The id of a run by its file; nothing for a file that is none. */
 function runIdOf(name: string): string | undefined {
-  if (!name.endsWith(extension)) return undefined;
+  const end = [extension, formerExtension].find((ending) => name.endsWith(ending));
+  if (end === undefined || name === end) return undefined;
   try {
-    const runId = decodeURIComponent(name.slice(0, -extension.length));
-    return fileNameOf(runId) === name ? runId : undefined;
+    const runId = decodeURIComponent(name.slice(0, -end.length));
+    return fileNameOf(runId) + end === name ? runId : undefined;
   } catch {
     return undefined;
   }
