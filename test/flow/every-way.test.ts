@@ -113,6 +113,103 @@ const trials: Readonly<Record<string, Trial>> = {
           .edge('a', 'c', { condition: (_, { context }) => context.n > 5 }),
       ),
   },
+  'an output that a later node changes': {
+    build: () =>
+      loose(
+        new Flow('m')
+          .node('order', () => ({ total: 100, lines: [1] }))
+          .node('discount', (_, { context }) => {
+            context.order.total = 90;
+          })
+          .node('gift', (_, { context }) => void context.order.lines.push('gift'))
+          .node('charge', (_, { context }) => context.order.total)
+          .node('count', (_, { context }) => context.order.lines.length)
+          .edge('order', 'discount')
+          .edge('discount', 'gift')
+          .edge('gift', 'charge')
+          .edge('gift', 'count'),
+      ),
+  },
+  'an input that a node changes': {
+    build: () =>
+      loose(
+        new Flow('m')
+          .node('order', () => ({ total: 100 }))
+          .node('discount', (order) => {
+            order.total = 90;
+            return 'done';
+          })
+          .node('charge', (_, { context }) => context.order, { inputs: 'order.total' })
+          .edge('order', 'discount')
+          .edge('discount', 'charge'),
+      ),
+  },
+  'an output that a branch changes, and another reads behind their join': {
+    build: () =>
+      loose(
+        new Flow('m')
+          .node('order', () => ({ total: 100, tags: {} as Record<string, boolean> }))
+          .node('left', (order) => {
+            order.tags.left = true;
+          })
+          .node('right', (_, { context }) => {
+            context.order.tags.right = true;
+          })
+          .node('end', (_, { context }) => Object.keys(context.order.tags).toSorted())
+          .edge('order', 'left')
+          .edge('order', 'right')
+          .edge('left', 'end')
+          .edge('right', 'end'),
+      ),
+  },
+  'an output that is changed in a loop, and made anew in its next turn': {
+    build: () =>
+      loose(
+        new Flow('m')
+          .node('turn', (_, { visit }) => ({ visit, seen: [] as number[] }), { joinStrategy: 'any' })
+          .node('look', (_, { context, visit }) => {
+            context.turn.seen.push(visit);
+            return { again: visit < 3, seen: [...context.turn.seen] };
+          })
+          .node('end', (_, { context }) => context.turn)
+          .edge('turn', 'look')
+          .edge('look', 'turn', { condition: 'output.again' })
+          .edge('look', 'end', { condition: '!output.again' }),
+      ),
+  },
+  'an output that a fallback changes, and a sub-flow inside': {
+    build: () =>
+      loose(
+        new Flow('m')
+          .node('order', () => ({ total: 100 }))
+          .node('pay', fails('no'), { fallback: 'credit' })
+          .node('credit', (order) => {
+            order.total = 0;
+            return { paid: false };
+          })
+          .node('mark', (_, { context }) => {
+            context.order.isMarked = context.pay.paid;
+          })
+          .node(
+            'sub',
+            loose(
+              new Flow('inner')
+                .node('a', () => ({ n: 1 }))
+                .node('b', (a) => {
+                  a.n = 2;
+                })
+                .node('c', (_, { context }) => context.a.n)
+                .edge('a', 'b')
+                .edge('b', 'c'),
+            ),
+          )
+          .node('end', (_, { context }) => [context.order.isMarked, context.sub])
+          .edge('order', 'pay')
+          .edge('pay', 'mark')
+          .edge('mark', 'sub')
+          .edge('sub', 'end'),
+      ),
+  },
   'an action that no edge has': {
     build: () =>
       loose(

@@ -513,3 +513,164 @@ describe('the context that a node sees', () => {
     expect(result.context).toBeInstanceOf(Shop);
   });
 });
+
+describe('a saved run', () => {
+  it('has the view of its node as state in a task, and what is committed outside of nodes', async () => {
+    const orchestrator = new Orchestrator<Context>();
+    const seen: unknown[] = [];
+    orchestrator
+      .onProcessBegin(({ context }) => {
+        context.token = { of: 'the hook' };
+      })
+      .onTaskBegin(({ name, context }) => {
+        context[`begun ${name}`] = true;
+      });
+    const flow = new Flow('f')
+      .node('a', (_, { context }: NodeArgs) => {
+        orchestrator.setState({ by: 'a' });
+        seen.push(orchestrator.getState().by, orchestrator.getState() === context, context.token);
+      })
+      .node('failing', () => {
+        orchestrator.setState({ lost: true });
+        throw new Error('no');
+      })
+      .node('b', () => seen.push(orchestrator.getState().by, orchestrator.getState().lost))
+      .edge('a', 'b', { condition: () => orchestrator.getState().by === 'a' });
+    const checkpoint = new MemoryCheckpointStore();
+    const runtime = new FlowRuntime({ orchestrator, registry: flow.registry });
+    const result = await runtime.run(flow, {}, { runId: 'run', checkpoint });
+    expect(seen).toEqual(['a', true, { of: 'the hook' }, 'a', undefined]);
+    const kept = { token: { of: 'the hook' }, by: 'a', 'begun a': true, 'begun b': true, b: expect.anything() };
+    expect(plain(result.context)).toEqual(kept);
+    expect(plain(orchestrator.getState())).toEqual(kept);
+    expect(plain((await runtime.resume(flow, result.snapshot)).context)).toMatchObject(kept);
+  });
+
+  it('fails a node whose entry would have had what a hook has written and cannot be saved, once', async () => {
+    const orchestrator = new Orchestrator<Context>();
+    orchestrator.onProcessBegin(({ context }) => {
+      context.pool = () => undefined;
+    });
+    const flow = new Flow('f').node('a', () => 1).node('b', () => 2);
+    const checkpoint = new MemoryCheckpointStore();
+    const runtime = new FlowRuntime({ orchestrator, registry: flow.registry });
+    const { errors, context } = await runtime.run(flow, {}, { checkpoint });
+    expect(errors).toHaveLength(1);
+    expect(errors[0]?.cause).toMatchObject({ path: 'context.pool' });
+    expect(plain(context)).toEqual({ b: 2 });
+  });
+
+  it('lets each attempt begin with what was there before the first', async () => {
+    const flow = new Flow('f')
+      .node('given', () => ({ list: [] as number[] }))
+      .node(
+        'retried',
+        (input, { context, attempt }: NodeArgs) => {
+          context.attempts.push(attempt);
+          input.list.push(attempt);
+          context[`only ${attempt}`] = true;
+          if (attempt < 3) throw new Error('again');
+          return [...input.list];
+        },
+        { retry: { retries: 3, minTimeout: 0 } },
+      )
+      .edge('given', 'retried');
+    const { result } = await saved(flow, { attempts: [0] });
+    expect(plain(result.context)).toEqual({
+      attempts: [0, 3],
+      'only 3': true,
+      given: { list: [3] },
+      retried: [3],
+    });
+  });
+
+  it('gives conditions and transforms what the node before them has done', async () => {
+    const flow = new Flow('f')
+      .node('a', (_, { context }: NodeArgs) => {
+        context.way = 'left';
+      })
+      .node('left', (input) => input)
+      .node('right', () => 'right')
+      .edge('a', 'left', { condition: "context.way == 'left'", transform: (_, { context }) => [context.way] })
+      .edge('a', 'right', { condition: "context.way == 'right'" });
+    expect((await saved(flow)).result.output).toEqual(['left']);
+  });
+
+  it('keeps nothing of a node whose edges cannot be decided', async () => {
+    const flow = new Flow('f')
+      .node('a', (_, { context }: NodeArgs) => {
+        context.key = 1;
+        return 'of a';
+      })
+      .node('b', () => 'b')
+      .edge('a', 'b', {
+        condition: () => {
+          throw new Error('undecided');
+        },
+      });
+    const { result } = await saved(flow);
+    expect(result.status).toBe('failed');
+    expect(plain(result.context)).toEqual({});
+  });
+
+  it('keeps what a sub-flow does in its own context, and what fallbacks do in theirs', async () => {
+    const inner = new Flow('inner')
+      .node('one', (_, { context }: NodeArgs) => {
+        context.list.push(1);
+        return { n: 1 };
+      })
+      .node('two', (input, { context }: NodeArgs) => {
+        input.n = 2;
+        context.list.push(2);
+        return [context.one, context.list];
+      })
+      .edge('one', 'two');
+    const make = () =>
+      new Flow('f')
+        .node('sub', inner, { inputs: { list: 'list' } })
+        .node(
+          'failing',
+          (_, { context }: NodeArgs) => {
+            context.list.push('failing');
+            throw new Error('no');
+          },
+          { fallback: 'instead' },
+        )
+        .node('instead', (_, { context }: NodeArgs) => {
+          context.list.push('instead');
+          return 'saved';
+        })
+        .node('end', (input, { context }: NodeArgs) => [input, context.list])
+        .edge('sub', 'failing')
+        .edge('failing', 'end');
+    const expected = ['saved', [0, 'instead']];
+    const { result, checkpoint } = await saved(make(), { list: [0] });
+    expect(result.output).toEqual(expected);
+    expect(result.context.sub).toEqual([{ n: 2 }, [0, 1, 2]]);
+    for (let entries = 0; entries <= (await entriesOf(checkpoint)); entries++) {
+      const resumed = await make().resume('run', { checkpoint: await killedAt(checkpoint, 'run', entries) });
+      expect(plain(resumed.context)).toEqual(plain(result.context));
+    }
+  });
+
+  it('forgets a key of the initial state that was removed', async () => {
+    const orchestrator = new Orchestrator<Context>({ state: { draft: true } });
+    const flow = new Flow('f').node('a', (_, { context }: NodeArgs) => void delete context.draft);
+    const runtime = new FlowRuntime({ orchestrator, registry: flow.registry });
+    const checkpoint = new MemoryCheckpointStore();
+    await runtime.run(flow, {}, { runId: 'run', checkpoint });
+    expect(plain((await runtime.resume(flow, 'run', { checkpoint })).context)).toEqual({});
+  });
+
+  it("gives each node a copy of its input, and keeps the run's own as it was", async () => {
+    const flow = new Flow('f')
+      .node('a', (input) => input.list.push(1))
+      .node('b', (input, { context }: NodeArgs) => [input.list, context.a])
+      .node('c', (input) => input.list.push(2));
+    const checkpoint = new MemoryCheckpointStore();
+    const input = { list: [] };
+    const result = await flow.run({}, { runId: 'run', checkpoint, input });
+    expect(result.output).toEqual({ a: 1, b: [[], undefined], c: 1 });
+    expect(input).toEqual({ list: [] });
+  });
+});

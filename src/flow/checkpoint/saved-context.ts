@@ -35,7 +35,7 @@ export interface Ended {
 /**
  * The context of a run that is saved in process: what is committed, as texts, and who looks at it. Each node has a view of
  * its own, whose changes are written with the entry of its end and hold from then on. What is not in a node (hooks of the
- * process, orchestrators) shares one more view, whose changes go with the next entry, whoever it is of.
+ * process, orchestrators) shares one more view, which nodes see what is committed through: its changes go with the next entry, whoever it is of.
  *
  *     committed ◄─ apply ── under way ◄─ prepare ── views
  *
@@ -83,8 +83,7 @@ export class SavedContext implements Source {
 
   /** A view for an execution of a node; what an earlier execution did that has not ended is forgotten. */
   open(nodeId: string, inputOf?: InputOf): NodeView {
-    const view = new ContextView(this, this.codec, this.#prototype);
-    const node = { view, inputOf, isTaken: false };
+    const node = { view: this.outside.layer(), inputOf, isTaken: false };
     this.#nodes.set(nodeId, node);
     return node;
   }
