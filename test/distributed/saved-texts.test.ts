@@ -92,7 +92,7 @@ for (const [describeWhere, where, open] of stores) {
           return '\ude00\0';
         })
         .wait('w')
-        .node('last', (_input, { context }) => context);
+        .node('last', (_input, { context }) => ({ ...context }));
       flow.edge('a\0\ud800', 'w').edge('w', 'last');
       const runId = `values ${name}`;
       await runtime.run(flow, given, { runId, checkpoint });

@@ -5,6 +5,7 @@ import { type Happening, savedError } from '../checkpoint/store.js';
 import type { ExecutionServices, NodeExecutionResult } from '../contracts.js';
 import { NodeError, SerializationError } from '../errors.js';
 import type { NodeResult } from '../node-result.js';
+import { plainError } from '../plain-error.js';
 import type { NextNode } from '../plan/plan.js';
 import type { Context } from '../result.js';
 import type { StateJournal, WorkflowState, Written } from '../state.js';
@@ -257,6 +258,7 @@ function commitSaved(
 ): Promise<void> {
   const { state, traverser } = advance;
   const { position } = traverser;
+  if (happening.type === 'failed' || happening.type === 'postponed') return saveFailure(advance, happening, journal);
   const append = async () => {
     const kept = withCopies(state, happening);
     await journal.append(kept, () => apply(state, position, kept));
@@ -269,8 +271,28 @@ function commitSaved(
     const failed = { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined } as const;
     takeBack(advance, completion);
     state.forget(nodeId);
-    return journal.append(failed, () => apply(state, position, failed));
+    return saveFailure(advance, failed, journal);
   });
+}
+
+/** A failure is saved whatever was thrown: what cannot be, in short texts; by a serializer that takes no errors, as one. */
+async function saveFailure(
+  { state, traverser }: Advance,
+  happening: Extract<Happening, { type: 'failed' | 'postponed' }>,
+  journal: StateJournal,
+): Promise<void> {
+  const plain = plainError(happening.error.cause);
+  let refused: unknown;
+  for (const cause of [happening.error.cause, plain, `${plain.name}: ${plain.message}`]) {
+    const kept = { ...happening, error: { ...happening.error, cause } };
+    try {
+      return await journal.append(kept, () => apply(state, traverser.position, kept));
+    } catch (error) {
+      if (!(error instanceof SerializationError)) throw error;
+      refused = error;
+    }
+  }
+  throw refused;
 }
 
 /** What arcs pass on is the run's own where it is saved: whoever made it may still change it. */
