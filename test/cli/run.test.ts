@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FileCheckpointStore } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Call, call, jsonOf } from './call.js';
 
@@ -134,6 +135,17 @@ describe('run', () => {
     const resumed = await call([...saved, '--resume', 'dear', '--event', 'approval={"by":"ada"}', '--json']);
     expect(resumed.code).toBe(0);
     expect(jsonOf(resumed)).toMatchObject({ runId: 'dear', status: 'completed', output: { charged: 500 } });
+  });
+
+  it('leaves a run alone that another program is carrying out, and says which', async () => {
+    const saved = ['run', 'order.ts', '-q', '--checkpoint', directory];
+    await call([...saved, '--run-id', 'held', '--input', '500']);
+    const claim = await new FileCheckpointStore(directory).claim('held', 'the worker in the cellar');
+    const resumed = await call([...saved, '--resume', 'held', '--event', 'approval=true']);
+    expect(resumed.code).toBe(4);
+    expect(resumed.stderr).toContain('run "held" is held by the worker in the cellar since ');
+    await claim.release();
+    expect((await call([...saved, '--resume', 'held', '--event', 'approval=true'])).code).toBe(0);
   });
 
   it('takes an event without a value as null', async () => {

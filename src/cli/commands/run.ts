@@ -6,6 +6,7 @@ import {
   Flow,
   FlowNode,
   FlowRuntime,
+  LockedError,
   type WorkflowResult,
 } from '../../flow/index.js';
 import { documented, duration, whole } from '../command.js';
@@ -80,7 +81,7 @@ async function run(session: Session, module: string, name: string | undefined, f
   const runtime = runtimeOf(exports) ?? new FlowRuntime();
   if (flags.dryRun === true) return dryRun(session, flow, flags);
   const begun = performance.now();
-  const result = await withProgress(session, flags, () => carryOut(session, runtime, flow, flags));
+  const result = await withProgress(session, flags, () => carryOut(session, runtime, flow, flags).catch(asConflict));
   const milliseconds = Math.round(performance.now() - begun);
   if (flags.json === true) session.stdout.json({ ...dataOf(result), duration: milliseconds });
   else writeOutput(session, result);
@@ -125,6 +126,12 @@ async function carryOut(
   }
   const events = await eventsOf(session, flags.event ?? []);
   return runtime.resume(flow, resume, { ...options, events, signal: session.interruption() });
+}
+
+/** Somebody else carries the run out: the command can be repeated as it is. */
+function asConflict(error: unknown): never {
+  if (error instanceof LockedError) throw new CliError(error.message, exitCodes.conflict);
+  throw error;
 }
 
 async function eventsOf({ io }: Session, given: readonly string[]): Promise<Record<string, unknown>> {
