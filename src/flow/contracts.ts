@@ -111,15 +111,19 @@ export interface ExecutionServices {
   inProcess?<Result>(state: WorkflowState, work: () => Promise<Result>): Promise<Result>;
 }
 
-/** An atomic store that several machines share: what an event-driven run coordinates its joins with. */
+/**
+ * An atomic store that several machines share: what an event-driven run coordinates its joins with.
+ *
+ * Each call is atomic by itself. A call rejects if it is not known to be done; one that was done all the same does no harm.
+ */
 export interface ICoordinationStore {
-  /** Adds one to a counter, which starts at 0, and gives the sum. A new counter lives for so many seconds. */
+  /** Adds one to a counter, which starts at 0, and gives the sum. A new counter lives for the given seconds. */
   increment(key: string, ttlSeconds: number): Promise<number>;
-  /** Sets a key that is not there yet, for so many seconds. Gives whether it did. */
+  /** Sets a key that is not there yet, for the given seconds. Gives whether it did. */
   setIfNotExist(key: string, value: string, ttlSeconds: number): Promise<boolean>;
-  /** The value of a key. */
+  /** The value of a key; `undefined` for a key that is not there. */
   get(key: string): Promise<string | undefined>;
-  /** Lets a key live for so many seconds from now. Gives whether it is there. */
+  /** Lets a key live for the given seconds from now. Gives whether it is there. */
   extendTTL(key: string, ttlSeconds: number): Promise<boolean>;
   /** Removes a key. */
   delete(key: string): Promise<void>;

@@ -1,3 +1,4 @@
+import type { Serializer } from '../checkpoint/serializer.js';
 import type { Plan } from '../plan/plan.js';
 import type { WorkflowState } from '../state.js';
 import { arcsKept, type Decisions } from './decisions.js';
@@ -10,6 +11,14 @@ export interface Arrivals {
   readonly arcs: readonly number[] | undefined;
   /** What arcs have passed on, written by the serializer. */
   readonly passed: ReadonlyMap<number, string>;
+}
+
+/** Whether the context has all that a node's input is made of: one arc alone leads to it, and passes on an output. */
+export function isSimple(plan: Plan, node: number): boolean {
+  const { from, arcs } = plan.into;
+  const first = from[node] as number;
+  const count = (from[node + 1] as number) - first;
+  return count === 0 || (count === 1 && plan.awaited[node] === 1 && arcsKept(plan)[arcs[first] as number] === 0);
 }
 
 /** Finds what a node's input is made of, in what is set down of the run. */
@@ -64,13 +73,8 @@ export class ArrivalFinder {
 }
 
 /** Has a state know what a node's input is made of. */
-export function remember(
-  state: WorkflowState,
-  node: number,
-  { arcs, passed }: Arrivals,
-  read: (text: string) => unknown,
-): void {
+export function remember(state: WorkflowState, node: number, { arcs, passed }: Arrivals, serializer: Serializer): void {
   if (arcs === undefined) state.arrivals.delete(node);
   else state.arrivals.set(node, new Set(arcs));
-  for (const [arc, text] of passed) state.passed.set(arc, read(text));
+  for (const [arc, text] of passed) state.passed.set(arc, serializer.deserialize(text));
 }

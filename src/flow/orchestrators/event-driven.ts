@@ -35,7 +35,8 @@ const readOptions = anObjectOf<EventDrivenOptions>({ keyPrefix: aName, ttlSecond
  * Executes one node a call: the heart of a worker that takes nodes from a queue. What it returns is to be enqueued.
  *
  * Joins, loops and fallbacks are coordinated in a store that the workers share, by the same rules as everywhere; how is
- * said at `RemotePosition`. A job that is delivered twice executes its node twice, and gives the same answer.
+ * said at `RemotePosition`. A job that comes again, because its worker has died or it has rejected, does what is left to
+ * be done, and gives the same answer. It executes its node again only if it is not set down yet how that has ended.
  *
  * @example
  * const orchestrator = new EventDrivenOrchestrator(runtime.services, new RedisCoordinationStore(redis));
@@ -72,7 +73,8 @@ export class EventDrivenOrchestrator {
    * @param blueprint - the flow that it is part of
    * @param state - what is known of the run
    * @param runId - the run
-   * @returns the nodes that are ready now
+   * @returns the nodes that are ready now: enqueue them before the job counts as done
+   * @throws {CoordinationError} when the store fails: have the job delivered again
    */
   handleJob(
     nodeId: string,

@@ -1,6 +1,7 @@
 import { longestDelay } from '../../validate.js';
 import type { Plan } from '../plan/plan.js';
 import { RemoteKeys } from './remote-keys.js';
+import { lastVisit } from './remote-position.js';
 import type { RunStore } from './run-store.js';
 import { before, isFirst, Turns } from './turns.js';
 
@@ -31,7 +32,8 @@ export class KeepAlive {
 
   /** Does the work of a job, and keeps the keys of its run alive meanwhile. */
   async during<Result>(store: RunStore, plan: Plan, work: () => Promise<Result>): Promise<Result> {
-    await this.#see(store, plan);
+    const slot = this.#slotNow();
+    if (this.#seen.get(store.runId) !== slot) await this.#see(store, plan, slot);
     let isBusy = false;
     const again = async () => {
       if (isBusy) return;
@@ -49,9 +51,7 @@ export class KeepAlive {
     }
   }
 
-  async #see(store: RunStore, plan: Plan): Promise<void> {
-    const slot = this.#slotNow();
-    if (this.#seen.get(store.runId) === slot) return;
+  async #see(store: RunStore, plan: Plan, slot: number): Promise<void> {
     const earlier = Array.from({ length: slots }, (_, at) => this.#keyOf(store, slot - 1 - at));
     if (await store.set(this.#keyOf(store, slot), 'yes')) {
       const seen = await Promise.all(earlier.map((key) => store.get(key)));
@@ -119,7 +119,7 @@ async function keysOfNode(keys: RemoteKeys, node: number): Promise<string[]> {
 }
 
 async function keysOfTurn(keys: RemoteKeys, node: number): Promise<string[]> {
-  const { number } = await keys.store.latest(keys.visits(node), (one) => keys.visit(node, one));
+  const { number } = await lastVisit(node, keys);
   const found = [keys.visits(node), keys.visit(node, number), await keys.releaseOf(node)];
   if (!keys.isHeader(node)) return found;
   const turn = await keys.turnOf(node);

@@ -6,10 +6,10 @@ import type { NodeResult } from '../node-result.js';
 import type { NextNode, Plan } from '../plan/plan.js';
 import type { Context } from '../result.js';
 import { stateOf, WorkflowState } from '../state.js';
-import { ArrivalFinder, remember } from './arrivals.js';
+import { ArrivalFinder, isSimple, remember } from './arrivals.js';
 import { arcsKept, arcsTaken, type Decision, Decisions } from './decisions.js';
 import { RemoteKeys } from './remote-keys.js';
-import { hasBegun, type RemoteEvents, RemotePosition } from './remote-position.js';
+import { hasBegun, lastVisit, type RemoteEvents, RemotePosition } from './remote-position.js';
 import type { RunStore } from './run-store.js';
 import { Turns } from './turns.js';
 
@@ -49,16 +49,15 @@ interface Visit {
  * The visit that a delivered job is for. A job says no more than its node, so in a loop it is found out: the visit in the
  * present turn, if there is one; else the last one, whose job comes again after its turn is over.
  */
-async function visitOf(node: number, plan: Plan, store: RunStore): Promise<Visit> {
+async function visitInLoop(node: number, plan: Plan, store: RunStore): Promise<Visit> {
   const turns = new Turns(plan, store);
   const loop = plan.loopOf[node] as number;
-  if (loop < 0) return { number: 1, turns, isAgain: false };
   const keys = new RemoteKeys(plan, store, turns);
   const turn = await turns.of(loop);
-  const { number, value } = await store.latest(keys.visits(node), (one) => keys.visit(node, one));
-  if (value === turn) return { number, turns, isAgain: true };
-  const isReady = value === undefined || (await store.get(await keys.releaseOf(node))) !== undefined;
-  if (!isReady) return { number, turns: turns.at(loop, value), isAgain: true };
+  const { number, turn: last } = await lastVisit(node, keys);
+  if (last === turn) return { number, turns, isAgain: true };
+  const isReady = last === undefined || (await store.get(await keys.releaseOf(node))) !== undefined;
+  if (!isReady) return { number, turns: turns.at(loop, last), isAgain: true };
   const isFirst = await store.count(keys.visits(node), keys.visit(node, number + 1), turn);
   return { number: number + 1, turns, isAgain: !isFirst };
 }
@@ -66,9 +65,14 @@ async function visitOf(node: number, plan: Plan, store: RunStore): Promise<Visit
 /** Executes the node of a job, unless that was done, and does what follows from it. @returns the nodes that are ready */
 export async function handleJob(node: number, surroundings: JobSurroundings): Promise<string[]> {
   const { plan, state, store } = surroundings;
-  const known = await knownOf(state, store.runId);
-  const visit = await visitOf(node, plan, store);
-  const turn = await visit.turns.of(plan.loopOf[node] as number);
+  const known = state instanceof WorkflowState ? state : await knownOf(state, store.runId);
+  const loop = plan.loopOf[node] as number;
+  if (loop < 0) {
+    const visit = { number: 1, turns: new Turns(plan, store), isAgain: false };
+    return new Job(surroundings, node, visit, '', known).handle();
+  }
+  const visit = await visitInLoop(node, plan, store);
+  const turn = await visit.turns.of(loop);
   return new Job(surroundings, node, visit, turn, known).handle();
 }
 
@@ -151,10 +155,12 @@ class Job implements RemoteEvents {
   async #execute(): Promise<NodeExecutionResult> {
     const { services, blueprint } = this.surroundings;
     const nodeId = this.#plan.idOf(this.node);
-    const subject = await this.#subject();
-    const arrivals = await new ArrivalFinder(this.#keys, this.#decisions).find(subject);
+    const subject = this.#plan.owners.has(this.node) ? await this.#subject() : this.node;
+    const arrivals = isSimple(this.#plan, subject)
+      ? undefined
+      : await new ArrivalFinder(this.#keys, this.#decisions).find(subject);
     try {
-      remember(this.known, subject, arrivals, (text) => services.options.serializer.deserialize(text));
+      if (arrivals !== undefined) remember(this.known, subject, arrivals, services.options.serializer);
       const input = await services.resolveNodeInput(this.#plan.idOf(subject), blueprint, this.known.getContext());
       return await services.executorFactory(blueprint)(nodeId).execute(input, this.known, this.visit.number);
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../contracts.js';
 import type { Plan } from '../plan/plan.js';
 import type { RunStore } from './run-store.js';
 import { isFirst, nameOf, outerOf, type Turns } from './turns.js';
@@ -26,15 +27,9 @@ export class RemoteKeys {
     readonly turns: Turns,
   ) {}
 
-  /** The turn that a node is in; of another loop than its innermost, that of the other. */
-  turnOf(node: number): Promise<string> {
+  /** The turn that a node is in, of its innermost loop. */
+  turnOf(node: number): MaybePromise<string> {
     return this.turns.of(this.plan.loopOf[node] as number);
-  }
-
-  /** The turn that a node is entered in: a header is entered once for all turns of its loop, in a turn of the loop around. */
-  async entryOf(node: number): Promise<string> {
-    const turn = await this.turnOf(node);
-    return this.isHeader(node) ? outerOf(turn) : turn;
   }
 
   isHeader(node: number): boolean {
@@ -42,17 +37,22 @@ export class RemoteKeys {
   }
 
   /** A key about what a node does. */
-  async own(kind: string, node: number): Promise<string> {
-    return this.store.key(kind, await this.turnOf(node), this.plan.idOf(node));
+  own(kind: string, node: number): MaybePromise<string> {
+    return soon(this.turnOf(node), (turn) => this.store.key(kind, turn, this.plan.idOf(node)));
   }
 
-  /** A key about how a node is entered. */
-  async entering(kind: string, node: number, ...details: readonly string[]): Promise<string> {
-    return this.store.key(kind, await this.entryOf(node), this.plan.idOf(node), ...details);
+  /**
+   * A key about how a node is entered. A header is entered once for all turns of its loop, in a turn of the loop around.
+   */
+  entering(kind: string, node: number, ...details: readonly string[]): MaybePromise<string> {
+    return soon(this.turnOf(node), (turn) => {
+      const entry = this.isHeader(node) ? outerOf(turn) : turn;
+      return this.store.key(kind, entry, this.plan.idOf(node), ...details);
+    });
   }
 
   /** A key about an arc, of how its target is entered. */
-  along(kind: string, arc: number): Promise<string> {
+  along(kind: string, arc: number): MaybePromise<string> {
     return this.entering(kind, this.plan.arcTarget[arc] as number, this.sourceOf(arc));
   }
 
@@ -61,18 +61,20 @@ export class RemoteKeys {
     return this.store.key('again', turn, this.plan.idOf(this.plan.arcTarget[arc] as number), this.sourceOf(arc));
   }
 
-  async ofLoop(kind: string, loop: number): Promise<string> {
-    return this.store.key(kind, await this.turns.of(loop), nameOf(this.plan, loop));
+  ofLoop(kind: string, loop: number): MaybePromise<string> {
+    return soon(this.turns.of(loop), (turn) => this.store.key(kind, turn, nameOf(this.plan, loop)));
   }
 
-  async endOf(loop: number): Promise<string> {
-    return this.store.key('ended', outerOf(await this.turns.of(loop)), nameOf(this.plan, loop));
+  /** That an inner loop has ended. */
+  endOf(loop: number): MaybePromise<string> {
+    return soon(this.turns.of(loop), (turn) => this.store.key('ended', outerOf(turn), nameOf(this.plan, loop)));
   }
 
   /** The job that has made a node ready. */
-  async releaseOf(node: number): Promise<string> {
-    const repeats = this.isHeader(node) && !isFirst(await this.turnOf(node));
-    return repeats ? this.own('repeated', node) : this.entering('joinlock', node);
+  releaseOf(node: number): MaybePromise<string> {
+    return soon(this.turnOf(node), (turn) =>
+      this.isHeader(node) && !isFirst(turn) ? this.own('repeated', node) : this.entering('joinlock', node),
+    );
   }
 
   visits(node: number): string {
@@ -93,4 +95,9 @@ export class RemoteKeys {
   private sourceOf(arc: number): string {
     return this.plan.idOf(this.plan.arcSource[arc] as number);
   }
+}
+
+/** What follows from a value that may be there at once. */
+function soon<Value, Next>(value: MaybePromise<Value>, next: (value: Value) => MaybePromise<Next>): MaybePromise<Next> {
+  return value instanceof Promise ? value.then(next) : next(value);
 }

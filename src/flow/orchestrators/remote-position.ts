@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../contracts.js';
 import type { Plan } from '../plan/plan.js';
 import { RemoteKeys } from './remote-keys.js';
 import type { RunStore } from './run-store.js';
@@ -158,7 +159,7 @@ export class RemotePosition {
     const { headers } = this.plan.loops[loop] as Plan['loops'][number];
     const turn = await this.keys.turns.of(loop);
     const arcs = headers.flatMap((header) => this.keys.arcsInto(header, { back: true }));
-    const taken = await this.#all(arcs, async (arc) => this.keys.again(arc, turn));
+    const taken = await this.#all(arcs, (arc) => this.keys.again(arc, turn));
     return new Set(arcs.filter((_, at) => taken[at] !== undefined).map((arc) => this.plan.arcTarget[arc] as number));
   }
 
@@ -181,13 +182,19 @@ export class RemotePosition {
   }
 
   /** What keys hold that do not depend on each other. */
-  #all<One>(all: readonly One[], keyOf: (one: One) => Promise<string>): Promise<(string | undefined)[]> {
+  #all<One>(all: readonly One[], keyOf: (one: One) => MaybePromise<string>): Promise<(string | undefined)[]> {
     return Promise.all(all.map(async (one) => this.store.get(await keyOf(one))));
   }
 }
 
 /** Whether a node has begun in a turn: a job of it was delivered. */
 export async function hasBegun(node: number, keys: RemoteKeys): Promise<boolean> {
-  const { value } = await keys.store.latest(keys.visits(node), (number) => keys.visit(node, number));
-  return value !== undefined && isSince(value, await keys.turnOf(node));
+  const { turn } = await lastVisit(node, keys);
+  return turn !== undefined && isSince(turn, await keys.turnOf(node));
+}
+
+/** The number of the visit of a node that was begun last, 0 for none, and the turn that it was in. */
+export async function lastVisit(node: number, keys: RemoteKeys): Promise<{ number: number; turn: string | undefined }> {
+  const number = await keys.store.latest(keys.visits(node), (one) => keys.visit(node, one));
+  return { number, turn: number === 0 ? undefined : await keys.store.get(keys.visit(node, number)) };
 }

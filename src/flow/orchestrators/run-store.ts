@@ -1,47 +1,61 @@
 import type { ICoordinationStore } from '../contracts.js';
 import { CoordinationError } from '../errors.js';
 
-/** A number that only grows, with what was set down at each step. */
-export interface Numbered {
-  /** 0 for none yet. */
-  readonly number: number;
-  readonly value: string | undefined;
-}
-
 /**
  * The keys of one run in a coordination store: escaped, with one time to live, and with one error for all that the store
  * may do wrong.
  */
 export class RunStore {
+  readonly #run: string;
+
   constructor(
     private readonly store: ICoordinationStore,
     private readonly prefix: string,
     readonly runId: string,
     private readonly ttlSeconds: number,
-  ) {}
+  ) {
+    this.#run = partOf(runId);
+  }
 
   /** `<prefix>:<kind>:<run>:<subject>…:<turn>`. The turn is left out outside of loops. */
   key(kind: string, turn: string, ...subjects: readonly string[]): string {
-    const parts = turn === '' ? subjects : [...subjects, turn];
-    return `${this.prefix}:${[kind, this.runId, ...parts].map(partOf).join(':')}`;
+    let key = `${this.prefix}:${kind}:${this.#run}`;
+    for (const subject of subjects) key += `:${partOf(subject)}`;
+    return turn === '' ? key : `${key}:${turn}`;
   }
 
   /** Sets a key that is not there yet. Gives whether it did. */
   async set(key: string, value: string): Promise<boolean> {
-    return (await this.#ask('setIfNotExist', () => this.store.setIfNotExist(key, value, this.ttlSeconds))) === true;
+    try {
+      return (await this.store.setIfNotExist(key, value, this.ttlSeconds)) === true;
+    } catch (error) {
+      throw this.#failure('setIfNotExist', error);
+    }
   }
 
   async get(key: string): Promise<string | undefined> {
-    return (await this.#ask('get', () => this.store.get(key))) ?? undefined;
+    try {
+      return (await this.store.get(key)) ?? undefined;
+    } catch (error) {
+      throw this.#failure('get', error);
+    }
   }
 
   async increment(key: string): Promise<number> {
-    return Number(await this.#ask('increment', () => this.store.increment(key, this.ttlSeconds)));
+    try {
+      return Number(await this.store.increment(key, this.ttlSeconds));
+    } catch (error) {
+      throw this.#failure('increment', error);
+    }
   }
 
   /** Lets a key that is there live its whole time from now on. */
   async extend(key: string): Promise<void> {
-    await this.#ask('extendTTL', () => this.store.extendTTL(key, this.ttlSeconds));
+    try {
+      await this.store.extendTTL(key, this.ttlSeconds);
+    } catch (error) {
+      throw this.#failure('extendTTL', error);
+    }
   }
 
   /** Sets a key, or finds that it was set to the same before: the same answer to whoever asks again. */
@@ -53,17 +67,10 @@ export class RunStore {
    * How far something has counted. Each step is a key of its own, so none is counted twice; the counter only says where to
    * look, and may lag behind for each caller that has died between the two.
    */
-  async latest(counter: string, step: (number: number) => string): Promise<Numbered> {
+  async latest(counter: string, step: (number: number) => string): Promise<number> {
     let number = Number((await this.get(counter)) ?? 0);
-    let value: string | undefined;
-    for (;;) {
-      const next = await this.get(step(number + 1));
-      if (next === undefined) break;
-      value = next;
-      number += 1;
-    }
-    if (value === undefined && number > 0) value = await this.get(step(number));
-    return { number, value };
+    while ((await this.get(step(number + 1))) !== undefined) number += 1;
+    return number;
   }
 
   /** Counts a step, unless that was counted before. Gives whether it did. */
@@ -73,12 +80,8 @@ export class RunStore {
     return isFirst;
   }
 
-  async #ask<Answer>(operation: string, call: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await call();
-    } catch (error) {
-      throw new CoordinationError(this.runId, operation, { cause: error });
-    }
+  #failure(operation: string, cause: unknown): CoordinationError {
+    return new CoordinationError(this.runId, operation, { cause });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../contracts.js';
 import type { Plan } from '../plan/plan.js';
 import type { RunStore } from './run-store.js';
 
@@ -16,12 +17,14 @@ export class Turns {
     private readonly store: RunStore,
   ) {}
 
-  async of(loop: number): Promise<string> {
-    if (loop < 0) return '';
-    const known = this.#known.get(loop);
-    if (known !== undefined) return known;
+  /** At once for what is known: most of a job's keys are of turns that it has looked at. */
+  of(loop: number): MaybePromise<string> {
+    return loop < 0 ? '' : (this.#known.get(loop) ?? this.#find(loop));
+  }
+
+  async #find(loop: number): Promise<string> {
     const around = await this.of(this.#parentOf(loop));
-    const { number } = await this.store.latest(this.#counter(loop, around), (turn) =>
+    const number = await this.store.latest(this.#counter(loop, around), (turn) =>
       this.#step(loop, nested(around, turn)),
     );
     const turn = nested(around, number);
@@ -63,10 +66,14 @@ export class Turns {
   }
 }
 
+const names = new WeakMap<Plan, readonly string[]>();
+
 /** A loop is called by a node, for its number depends on the order of the nodes. */
 export function nameOf(plan: Plan, loop: number): string {
-  const headers = (plan.loops[loop]?.headers ?? []).map((header) => plan.idOf(header));
-  return headers.reduce((one, other) => (other < one ? other : one));
+  const known =
+    names.get(plan) ?? plan.loops.map(({ headers }) => headers.map((node) => plan.idOf(node)).sort()[0] ?? '');
+  names.set(plan, known);
+  return known[loop] as string;
 }
 
 /** Whether a turn is the first of its loop since that was entered. */
