@@ -1,0 +1,62 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startWorkerProcess } from '../distributed/servers/processes.js';
+import { describeWithRedis, type RedisServer, startRedis } from '../distributed/servers/redis.js';
+import { workOff } from './fixtures/redis-worker.js';
+
+/** A process a death: of the loop only each so many calls is one. */
+const strides = { join: 3, loop: 14 } as const;
+
+describeWithRedis('an event-driven run on a Redis server, whose worker is killed', () => {
+  let server: RedisServer;
+  let redis: Redis;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.port, '127.0.0.1');
+  });
+
+  afterAll(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+
+  const start = (runId: string) => redis.rpush(`queue:${runId}`, 'a');
+
+  /** How the run stands. */
+  const contextOf = async (runId: string) => {
+    const texts = await redis.hgetall(`context:${runId}`);
+    return Object.fromEntries(Object.entries(texts).map(([nodeId, text]) => [nodeId, JSON.parse(text)]));
+  };
+
+  it.each([
+    ['join', { a: 1, b: 2, c: 3, d: 6 }],
+    ['loop', { a: 3, b: 30, c: 300, d: 330, e: 330 }],
+  ] as const)(
+    'comes to its end wherever that is: %s',
+    async (flow, expected) => {
+      await start(`${flow} whole`);
+      await workOff(server.port, flow, `${flow} whole`);
+      expect(await contextOf(`${flow} whole`)).toEqual(expected);
+
+      let deaths = 0;
+      for (let dieAfter = 1; ; dieAfter += strides[flow]) {
+        const runId = `${flow} ${dieAfter}`;
+        await start(runId);
+        const env = { COORDINATED: JSON.stringify({ port: server.port, flow, runId, dieAfter }) };
+        const victim = startWorkerProcess({ module: new URL('./fixtures/redis-worker.ts', import.meta.url), env });
+        const { signal } = await victim.exited;
+        if (victim.messages.includes('survived')) break;
+        expect({ signal, output: victim.output }).toEqual({ signal: 'SIGKILL', output: '' });
+        deaths += 1;
+        // What the dead had is delivered again.
+        expect(await redis.lmove(`held:${runId}`, `queue:${runId}`, 'LEFT', 'RIGHT')).not.toBeNull();
+        await workOff(server.port, flow, runId);
+        expect({ dieAfter, context: await contextOf(runId) }).toEqual({ dieAfter, context: expected });
+        expect(await redis.exists(`queue:${runId}`, `held:${runId}`)).toBe(0);
+      }
+      expect(deaths).toBeGreaterThan(4);
+    },
+    300_000,
+  );
+});
