@@ -8,6 +8,7 @@ import { checked } from './checkpoint/checked-serializer.js';
 import { Codec } from './checkpoint/codec.js';
 import { type Hold, type HoldOptions, holding } from './checkpoint/hold.js';
 import { Journal } from './checkpoint/journal.js';
+import { checkChildren } from './checkpoint/saved-children.js';
 import { unseal } from './checkpoint/seal.js';
 import { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
 import type { Entry, SavedChild, SavedRun } from './checkpoint/store.js';
@@ -196,8 +197,10 @@ export class FlowRuntime implements IExecutor {
   ): Promise<WorkflowResult<State>> {
     const { saved, seq } = await this.#load(run, hold);
     const { core, serializer } = this.#toolbox;
+    const codec = new Codec(serializer);
     const context = core.states.copy({}) as Context;
-    const state = restoreState(linked.plan, saved, context, nameOfRun(run), new Codec(serializer));
+    const state = restoreState(linked.plan, saved, context, nameOfRun(run), codec, seq - saved.entries.length);
+    checkChildren(linked, state, codec);
     state.events = checkEvents(options.events ?? {}, state);
     this.#configure(state, linked, options);
     const { merges } = linked.links;

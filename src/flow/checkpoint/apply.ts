@@ -79,7 +79,8 @@ export function childKey(nodeId: string, index: number | undefined): string {
   return JSON.stringify(index === undefined ? [nodeId] : [nodeId, index]);
 }
 
-function nodeOfKey(key: string): unknown {
+/** The node that a sub-flow is kept under. */
+export function nodeOfKey(key: string): unknown {
   return (JSON.parse(key) as unknown[])[0];
 }
 
@@ -109,6 +110,7 @@ function revive({ nodeId, attempts, cause, recoveredBy }: SavedNodeError): NodeE
  * @param context - the object that is to be its context; filled here
  * @param id - what the run is called where it cannot be read
  * @param codec - reads the texts of the context
+ * @param seq - the number of the entry before the first, as messages give numbers
  * @throws {CheckpointError} for one that is damaged, or of another blueprint
  */
 export function restoreState(
@@ -117,8 +119,9 @@ export function restoreState(
   context: Record<string, unknown>,
   id: string,
   codec: Codec,
+  seq = 0,
 ): WorkflowState {
-  checkSavedRun(plan, saved, id);
+  checkSavedRun(plan, saved, id, seq);
   const { run, entries } = saved;
   const { runId, input } = run;
   const state = new WorkflowState(context, { runId, input });
@@ -130,7 +133,8 @@ export function restoreState(
   const ends = new ArcsByEnds(plan);
   for (const passed of run.passed) setPassed(state, ends, passed);
   fill(state.actions, run.actions);
-  fill(state.children, run.children);
+  // What has happened in them since is added to them, and they may be read again.
+  for (const [key, child] of run.children) state.children.set(key, { ...child, entries: [...child.entries] });
   for (const [nodeId, outputs] of run.items) state.items.set(nodeId, new Map(outputs));
   const values = new Map<string, Value>();
   for (const [key, value] of Object.entries(run.context)) values.set(key, { value });

@@ -3,20 +3,19 @@ import { CheckpointError } from '../errors.js';
 import { differences, isOutline, type Outline, outlineOf } from '../plan/outline.js';
 import type { Plan } from '../plan/plan.js';
 import { versionBefore, versionOf } from '../plan/version.js';
+import { damaged } from './seal.js';
 import { faultOfEntry, faultOfParts } from './shape.js';
 import type { SavedChild, SavedRun } from './store.js';
-
-/** What a run that is damaged can still be done with. */
-const mend = 'restore the checkpoint from a backup, or delete it and run the flow anew';
 
 /**
  * Checks that a run that was read can be one of a plan, and that it and its entries are whole: what is restored from it is
  * either right or refused.
  *
  * @param name - what the run is called if that cannot be read
+ * @param seq - the number of the entry before the first
  * @throws {CheckpointError} for one that is damaged, or of another flow, version or graph
  */
-export function checkSavedRun(plan: Plan, { run, entries }: SavedChild, name: string): void {
+export function checkSavedRun(plan: Plan, { run, entries }: SavedChild, name: string, seq: number): void {
   if (!isNamed(run)) throw damaged(name, 'it does not say which run of which flow it is');
   checkBelonging(plan, run);
   const fault = faultOfParts(plan, run);
@@ -24,12 +23,8 @@ export function checkSavedRun(plan: Plan, { run, entries }: SavedChild, name: st
   const begun = new Set<string>(run.children.map(([key]) => key));
   for (const [index, entry] of entries.entries()) {
     const faultOf = faultOfEntry(plan, entry, begun);
-    if (faultOf !== undefined) throw damaged(run.runId, `entry ${index + 1} ${faultOf}`);
+    if (faultOf !== undefined) throw damaged(run.runId, `entry ${seq + index + 1} ${faultOf}`);
   }
-}
-
-function damaged(runId: string, fault: string): CheckpointError {
-  return new CheckpointError(runId, `has a checkpoint that is damaged: ${fault}; ${mend}`);
 }
 
 type Named = Pick<SavedRun, 'flow' | 'version' | 'runId' | 'graph'>;
@@ -37,7 +32,8 @@ type Named = Pick<SavedRun, 'flow' | 'version' | 'runId' | 'graph'>;
 function isNamed(run: unknown): run is SavedRun {
   if (!isPlainObject(run)) return false;
   const { flow, version, runId, graph } = run;
-  return [flow, version, runId].every((name) => typeof name === 'string') && (graph === undefined || isOutline(graph));
+  const isName = (name: unknown) => typeof name === 'string' && name !== '';
+  return [flow, version, runId].every(isName) && (graph === undefined || isOutline(graph));
 }
 
 /** Runs of versions up to 0.6 have no outline of their graph: they go by version alone, and by how much there is of it. */

@@ -64,6 +64,7 @@ const isChild = isRecord({ run: (value) => isPlainObject(value), entries: (value
 
 const parts: Readonly<Record<string, Test>> = {
   context: (value) => isPlainObject(value),
+  values: (value, plan) => value === undefined || isList(isTuple(isText, isText))(value, plan),
   errors: isList(isError),
   awaiting: isList(isTuple(isNode, isList(isWait))),
   delivered: isList(isTuple(isNode, isAnything)),
@@ -165,7 +166,7 @@ const happenings: Readonly<Record<string, Test>> = {
  * @param begun - the keys of sub-flows that have begun; those that begin with this entry are added
  */
 export function faultOfEntry(plan: Plan, entry: unknown, begun: Set<string>): string | undefined {
-  const { happening, changed, removed } = isPlainObject(entry) ? entry : {};
+  const { happening, changed, set, removed } = isPlainObject(entry) ? entry : {};
   if (!isPlainObject(happening)) return 'says nothing of what has happened';
   const { type, key } = happening as { type: unknown; key: string };
   const test = typeof type === 'string' && Object.hasOwn(happenings, type) ? happenings[type] : undefined;
@@ -173,7 +174,8 @@ export function faultOfEntry(plan: Plan, entry: unknown, begun: Set<string>): st
   if (!test(happening, plan) || (type === 'completed' && !hasArcs(happening, plan))) {
     return `(${String(type)}) cannot be what was written`;
   }
-  if (changed !== undefined && !isPlainObject(changed)) return 'has changes that cannot be what was written';
+  const isSet = set === undefined || (isPlainObject(set) && isList(isText)(Object.values(set), plan));
+  if (!isSet || (changed !== undefined && !isPlainObject(changed))) return 'has changes that cannot be what was written';
   if (removed !== undefined && !isList(isText)(removed, plan)) return 'has changes that cannot be what was written';
   if (type === 'started') begun.add(key);
   if (type === 'child' && !begun.has(key)) return 'is of a sub-flow that has not begun';

@@ -76,11 +76,29 @@ const batchParams = { items: aName, concurrency: aConcurrency, failFast: aBoolea
 /** What does the work of a node; `undefined` for a name that is unknown. */
 type Target = AnyFunction | Node | undefined;
 
+/** The parameter that names what does the work of a node; none where `uses` does. */
+function fieldOf({ uses }: NodeDefinition): 'flow' | 'worker' | undefined {
+  return uses === 'subflow' ? 'flow' : uses === 'batch' ? 'worker' : undefined;
+}
+
+function nameIn(node: NodeDefinition): unknown {
+  const field = fieldOf(node);
+  return field === undefined ? node.uses : node.params?.[field];
+}
+
+/** What nodes have in common that have the same target. The mapping of outputs is part of what a sub-flow is. */
+function targetKey(node: NodeDefinition): unknown {
+  return node.params?.outputs === undefined ? `${fieldOf(node)}:${String(nameIn(node))}` : node;
+}
+
 class Linker {
   readonly #faults: Fault[] = [];
   readonly #inputs = new Map<string, Source>();
   readonly #conditions = new Map<EdgeDefinition, EdgeFunction>();
   readonly #transforms = new Map<EdgeDefinition, EdgeFunction>();
+  readonly #flows = new Map<string, () => LinkedFlow>();
+  /** The flows behind what does the work of nodes. */
+  readonly #flowsBehind = new Map<Target, () => LinkedFlow>();
   /** What was found already: many nodes may use the same. */
   readonly #targets = new Map<unknown, Target>();
   /** The work of nodes that have no policies of their own, by what does it. */
@@ -107,6 +125,7 @@ class Linker {
       inputs: this.#inputs,
       conditions: this.#conditions,
       transforms: this.#transforms,
+      flows: this.#flows,
     });
   }
 
@@ -115,6 +134,8 @@ class Linker {
       const source = node.inputs === undefined ? undefined : this.#source(node.id, 'inputs', node.inputs);
       if (source !== undefined) this.#inputs.set(node.id, source);
       this.#check(node);
+      const flow = this.#flowsBehind.get(this.#targets.get(targetKey(node)));
+      if (flow !== undefined) this.#flows.set(node.id, flow);
     }
     for (const edge of this.graph.edges) {
       if (edge.condition !== undefined) this.#connect(edge, 'condition', this.#conditions);
@@ -209,11 +230,9 @@ class Linker {
 
   /** What a node's name stands for in the registries. Only own keys count: `toString` is no node. */
   #target(node: NodeDefinition): Target {
-    const { uses, params = {} } = node;
-    const field = uses === 'subflow' ? 'flow' : uses === 'batch' ? 'worker' : undefined;
-    const name = field === undefined ? uses : params[field];
-    // The mapping of outputs is part of what a sub-flow is.
-    const key = params.outputs === undefined ? `${field}:${String(name)}` : node;
+    const field = fieldOf(node);
+    const name = nameIn(node);
+    const key = targetKey(node);
     if (this.#targets.has(key)) return this.#targets.get(key);
     const target = typeof name === 'string' ? this.#find(node, name) : undefined;
     if (target === undefined) {
@@ -244,7 +263,9 @@ class Linker {
     const source = outputs === undefined ? undefined : sourceOrNothing(outputs, this.toolbox.evaluator, nodesOf(found));
     const flow = () => this.toolbox.linkedOf(found, this.options.registries);
     if (!this.toolbox.isLinking(found)) this.#checkFlow(node.id, name, flow);
-    return subflowOf(flow, source, this.toolbox);
+    const work = subflowOf(flow, source, this.toolbox);
+    this.#flowsBehind.set(work, flow);
+    return work;
   }
 
   /** What is wrong with a flow is wrong with each that it is part of. */

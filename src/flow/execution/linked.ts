@@ -21,6 +21,8 @@ export interface Links {
   readonly inputs: ReadonlyMap<string, Source>;
   readonly conditions: ReadonlyMap<EdgeDefinition, EdgeFunction>;
   readonly transforms: ReadonlyMap<EdgeDefinition, EdgeFunction>;
+  /** The flows of the nodes that are one, or a batch of one. */
+  readonly flows: ReadonlyMap<string, () => LinkedFlow>;
 }
 
 /** A plan, with what its nodes and edges use. */
