@@ -254,7 +254,7 @@ export class FlowRuntime implements IExecutor {
     const checkpoint = await hold?.load();
     if (checkpoint === undefined) {
       if (typeof run === 'string' && hold !== undefined)
-        throw new CheckpointError(run, 'is not in the checkpoint store');
+        throw new CheckpointError(run, 'is not in the checkpoint store: look for its id in what list() gives');
       return { saved: { run: readSnapshot(snapshotOf(run), read), entries: [] }, seq: 0 };
     }
     const { snapshot, seq, entries } = unseal(idOfRun(run), checkpoint);
@@ -262,7 +262,8 @@ export class FlowRuntime implements IExecutor {
       const saved = { run: read(snapshot) as SavedRun, entries: entries.map((entry) => read(entry) as Entry) };
       return { saved, seq: seq + entries.length };
     } catch (cause) {
-      throw new CheckpointError(idOfRun(run), 'has a checkpoint that cannot be read', { cause });
+      const problem = 'has a checkpoint that cannot be read: resume it with the serializer that it was written with';
+      throw new CheckpointError(idOfRun(run), problem, { cause });
     }
   }
 }

@@ -321,7 +321,8 @@ export class WorkflowState<State extends object = any> {
   /** The run as it is saved. */
   save(): SavedRun {
     const { runId, input, position, passed, actions, items, awaiting, delivered, children } = this;
-    if (position === undefined) throw new CheckpointError(runId, 'has not started, so there is nothing to save');
+    if (position === undefined)
+      throw new CheckpointError(runId, 'has not started, so there is nothing to save: read the snapshot once it runs');
     const { plan } = position;
     const idOf = (node: number | undefined) => plan.idOf(node as number);
     return {

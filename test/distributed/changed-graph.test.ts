@@ -271,4 +271,33 @@ describe('a fleet of which a program has another graph under the same version', 
     await workerOf(engine, flow);
     expect(await engine.workflowStore.get('f', '1')).toContain('5000');
   });
+
+  it('gives a run back where a sub-flow that is under way has another graph, and fails no node', async () => {
+    const engine = memory();
+    const outer = (...more: string[]): AnyFlow => {
+      const inner: AnyFlow = new Flow('inner', { version: '1' });
+      inner.wait('ask');
+      for (const id of ['then', ...more]) inner.node(id, () => id).edge('ask', id);
+      const flow: AnyFlow = new Flow('outer', { version: '1' });
+      return flow.node('sub', inner, { fallback: 'instead' }).node('instead', () => 'instead');
+    };
+    const orchestrator = orchestratorOf(engine, outer());
+    const { worker } = await workerOf(engine, outer());
+    const runId = await orchestrator.startRun();
+    await expect.poll(() => orchestrator.status(runId), { timeout: 10_000 }).toBe('awaiting');
+    await worker.stop();
+    const { worker: other, warnings } = await workerOf(engine, outer('more'));
+    await orchestrator.signal(runId, 'ask', 1);
+    await expect
+      .poll(() => warnings.map(({ message }) => message).join(), { timeout: 10_000 })
+      .toContain('began with another graph of "inner" under the same version 1 (node added: "more"');
+    expect(await orchestrator.status(runId)).toBe('running');
+    await other.stop();
+    await workerOf(engine, outer());
+    expect(await orchestrator.waitForCompletion(runId, deadline())).toMatchObject({
+      status: 'completed',
+      output: 'then',
+    });
+    expect(await orchestrator.errors(runId)).toEqual([]);
+  });
 });

@@ -771,7 +771,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
       name: 'CheckpointError',
       code: 'ERR_CHECKPOINT',
       runId: 'nobody',
-      message: 'run "nobody" is not in the checkpoint store',
+      message: 'run "nobody" is not in the checkpoint store: look for its id in what list() gives',
     });
     expect(await rejection(flaky().flow.resume('nobody'))).toMatchObject({ name: 'CheckpointError' });
     expect(await checkpoint.list()).toEqual([]);

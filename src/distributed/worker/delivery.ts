@@ -1,5 +1,6 @@
 import type { Cancellation } from '../../cancellation.js';
 import type { WorkflowBlueprint } from '../../flow/blueprint.js';
+import { checkChildren } from '../../flow/checkpoint/saved-children.js';
 import { FlowServices } from '../../flow/execution/services.js';
 import { type Advance, settle, standInForAll } from '../../flow/execution/settle.js';
 import { EventDrivenOrchestrator, GraphTraverser, NodeError } from '../../flow/index.js';
@@ -143,6 +144,7 @@ export class JobRun {
     const nodeId = workflow.plan.idOf(item.node);
     const ended = worker.activity.begin(handle, item, nodeId);
     try {
+      this.#checkSubflows(own.state);
       await this.#heart.handleJob(nodeId, workflow.blueprint, own.state, handle.runId);
     } catch (error) {
       // Aborted, or the run does not take it any more: the loop will see how the run stands.
@@ -153,6 +155,12 @@ export class JobRun {
     }
     this.#checkProgress(item, seq);
     return undefined;
+  }
+
+  /** Sub-flows that cannot go on here, because theirs is another graph, are for other workers, and no failure of the node. */
+  #checkSubflows(state: WorkflowState): void {
+    if (state.children.size === 0) return;
+    checkChildren(this.worker.workflows.toolbox.linkedBefore(this.handle.workflow.blueprint), state);
   }
 
   #prepare(item: Item): Prepared {
