@@ -86,7 +86,18 @@ function pictureOf({ status, output, completed, skipped, errors }: WorkflowResul
 }
 
 /** Fields that hold what is the user's: it may be anything. */
-const ofUsers = new Set(['context', 'input', 'output', 'changed', 'cause', 'removed', 'action', 'hash']);
+const ofUsers = new Set([
+  'context',
+  'input',
+  'output',
+  'changed',
+  'cause',
+  'removed',
+  'action',
+  'hash',
+  'set',
+  'values',
+]);
 
 /** All places in a structure, each as the object that has it and its key there. */
 function placesIn(value: unknown, found: [holder: object, key: string | number][] = []): typeof found {
@@ -147,6 +158,23 @@ describe('A checkpoint whose content is not what was written', () => {
     );
     expect(refused).toBeGreaterThan(400);
   }, 120_000);
+
+  it.each([7, [], { turns: 1 }, { turns: 'x' }, { turns: '' }])('is refused where an entry has set %j', async (set) => {
+    const flow = everything();
+    const { snapshot, entries } = await saved(flow);
+    const damaged = entries.map((entry) => ('set' in (entry as object) ? { ...(entry as object), set } : entry));
+    expect(await resumed(flow, { snapshot, entries: damaged })).toBeInstanceOf(CheckpointError);
+  });
+
+  it.each([7, {}, [7], [['list']], [['list', 7]], [['list', 'x']]])(
+    'is refused where its values are %j',
+    async (values) => {
+      const flow = everything();
+      const { snapshot, entries } = await saved(flow);
+      const damaged = { ...(snapshot as object), values };
+      expect(await resumed(flow, { snapshot: damaged, entries })).toBeInstanceOf(CheckpointError);
+    },
+  );
 
   it('is refused where sub-flows are inside themselves', async () => {
     const flow = everything();

@@ -160,7 +160,8 @@ export class JobRun {
   /** Sub-flows that cannot go on here, because theirs is another graph, are for other workers, and no failure of the node. */
   #checkSubflows(state: WorkflowState): void {
     if (state.children.size === 0) return;
-    checkChildren(this.worker.workflows.toolbox.linkedBefore(this.handle.workflow.blueprint), state);
+    const { workflow, codec } = this.handle;
+    checkChildren(this.worker.workflows.toolbox.linkedBefore(workflow.blueprint), state, codec);
   }
 
   #prepare(item: Item): Prepared {

@@ -140,7 +140,7 @@ export function restoreState(
   for (const [key, value] of Object.entries(run.context)) values.set(key, { value });
   for (const [key, text] of run.values ?? []) values.set(key, { text });
   for (const entry of entries) replay(state, position, entry, values);
-  fillContext(context, values, codec, id);
+  fillContext(context, values, codec, runId);
   position.moveTo(position.save());
   return state;
 }
@@ -175,11 +175,12 @@ function replay(
 }
 
 /** Keys that a run begins with and has removed are not there. @throws {CheckpointError} for texts that cannot be read */
-function fillContext(context: object, values: ReadonlyMap<string, Value>, codec: Codec, id: string): void {
+function fillContext(context: object, values: ReadonlyMap<string, Value>, codec: Codec, runId: string): void {
   for (const key of Object.keys(context)) if (!values.has(key)) Reflect.deleteProperty(context, key);
   try {
     for (const [key, kept] of values) setOwn(context, key, 'text' in kept ? codec.decode(kept.text) : kept.value);
   } catch (cause) {
-    throw new CheckpointError(id, 'has a checkpoint that cannot be read', { cause });
+    const problem = 'has a context that cannot be read: resume it with the serializer that it was written with';
+    throw new CheckpointError(runId, problem, { cause });
   }
 }

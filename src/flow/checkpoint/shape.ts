@@ -175,7 +175,8 @@ export function faultOfEntry(plan: Plan, entry: unknown, begun: Set<string>): st
     return `(${String(type)}) cannot be what was written`;
   }
   const isSet = set === undefined || (isPlainObject(set) && isList(isText)(Object.values(set), plan));
-  if (!isSet || (changed !== undefined && !isPlainObject(changed))) return 'has changes that cannot be what was written';
+  if (!isSet || (changed !== undefined && !isPlainObject(changed)))
+    return 'has changes that cannot be what was written';
   if (removed !== undefined && !isList(isText)(removed, plan)) return 'has changes that cannot be what was written';
   if (type === 'started') begun.add(key);
   if (type === 'child' && !begun.has(key)) return 'is of a sub-flow that has not begun';
