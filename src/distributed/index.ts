@@ -21,6 +21,7 @@ export type {
   LivenessStore,
   MetricsStore,
   NewRun,
+  ReadOptions,
   RunChange,
   RunInfoStore,
   RunMetrics,

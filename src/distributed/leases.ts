@@ -14,7 +14,7 @@ export interface Held {
 }
 
 /** A request for a hold. */
-export interface Taking extends Omit<Held, 'since'> {
+interface Taking extends Omit<Held, 'since'> {
   readonly runId: string;
   /** For how many milliseconds without a renewal the hold lasts. */
   readonly lease: number;
