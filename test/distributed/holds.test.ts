@@ -57,6 +57,13 @@ function tests(kind: keyof typeof grounds): void {
     return engine;
   }
 
+  function holderOf(runId: string, options: EngineOptions = {}) {
+    return startWorkerProcess<{ readonly token: string; readonly refused?: string }>({
+      module: new URL('./faults/fixtures/holder.ts', import.meta.url),
+      env: { ENGINE: JSON.stringify({ kind, address: ground.address, options }), RUN: runId },
+    });
+  }
+
   beforeAll(async () => {
     ground = await grounds[kind]();
     await open().open();
@@ -133,14 +140,31 @@ function tests(kind: keyof typeof grounds): void {
     for (const each of settled) if (each.status === 'rejected') expect(each.reason.code).toBe('ERR_LOCKED');
   });
 
+  // One process at a time can have a directory.
+  it.skipIf(kind === 'pglite')(
+    'of a process that was stopped for too long is lost, and it writes nothing more',
+    async () => {
+      const holder = holderOf('stopped', short);
+      await holder.waitFor(() => true, 60_000);
+      const store = open(short).checkpointStore;
+      expect(await rejection(store.claim('stopped'))).toMatchObject({ code: 'ERR_LOCKED', holder: 'the fixture' });
+      holder.signal('SIGSTOP');
+      const { token } = await eventually(() => store.claim('stopped', 'the heir'), { timeout: 20_000 });
+      await store.save('stopped', 'snapshot', 0, token);
+      holder.signal('SIGCONT');
+      holder.send({});
+      const told = await holder.waitFor(({ refused }) => refused !== undefined, 20_000);
+      expect(told.refused).toBe('ERR_LOCKED by the heir');
+      expect((await store.load('stopped'))?.entries).toEqual([]);
+      await holder.kill();
+    },
+  );
+
   it.skipIf((process.platform as string) !== 'linux')('of a process that has died is taken over at once', async () => {
     // One process at a time can have a directory.
     await Promise.all(engines.splice(0).map((engine) => engine.close()));
-    const holder = startWorkerProcess<{ readonly token: string }>({
-      module: new URL('./faults/fixtures/holder.ts', import.meta.url),
-      env: { ENGINE: JSON.stringify({ kind, address: ground.address, options: {} }), RUN: 'of a dead one' },
-    });
-    await holder.waitFor(() => true, 30_000);
+    const holder = holderOf('of a dead one');
+    await holder.waitFor(() => true, 60_000);
     await holder.kill();
     const store = open().checkpointStore;
     const claim = await store.claim('of a dead one');
