@@ -111,22 +111,24 @@ export class Hold {
 
   /** Settles like what the store was asked for; but five seconds after an abort it is waited for no longer. */
   answered<Value>(pending: Promise<Value>, what: string): Promise<Value> {
-    const cancellation = [currentScope()?.cancellation, this.#signal].find((source) => source?.abortable);
-    if (cancellation === undefined) return pending;
+    const sources = [currentScope()?.cancellation, this.#signal].filter((source) => source?.abortable === true);
+    if (sources.length === 0) return pending;
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
-      const onAbort = () => {
-        timer = setTimeout(() => reject(this.#unanswered(what, cancellation.reason)), patience);
+      const onAbort = ({ reason }: Pick<Cancellation, 'reason'>) => {
+        timer ??= setTimeout(() => reject(this.#unanswered(what, reason)), patience);
       };
       const settled =
         <Settled>(settle: (value: Settled) => void) =>
         (value: Settled) => {
-          cancellation.removeEventListener('abort', onAbort);
+          for (const source of sources) source?.removeEventListener('abort', onAbort);
           clearTimeout(timer);
           settle(value);
         };
-      if (cancellation.aborted) onAbort();
-      else cancellation.addEventListener('abort', onAbort);
+      for (const source of sources) {
+        if (source?.aborted) onAbort(source);
+        else source?.addEventListener('abort', onAbort);
+      }
       pending.then(settled(resolve), settled(reject));
     });
   }

@@ -1,3 +1,4 @@
+import { Orchestrator } from 'orchestrator';
 import {
   CheckpointError,
   type CheckpointStore,
@@ -242,6 +243,24 @@ describe('a store that does not answer', () => {
       }
     },
   );
+
+  it('is waited for no longer than the signal says, also inside a process that can be aborted', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const checkpoint = over(new MemoryCheckpointStore(), { claim: never });
+      const abort = new AbortController();
+      const options = { runId: 'run', checkpoint, signal: abort.signal };
+      const running = rejection(
+        new Orchestrator().run(() => new Flow('f').node('a', () => 1).run({}, options), { timeout: 1_000_000 }),
+      );
+      await turns();
+      abort.abort(new Error('enough'));
+      await vi.advanceTimersByTimeAsync(5_100);
+      expect(await running).toMatchObject({ name: 'CheckpointError', cause: abort.signal.reason });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
 
   it('to a release does not hold up the result', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
