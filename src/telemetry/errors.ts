@@ -2,6 +2,8 @@
  * Errors as telemetry sends them: bounded in length and in number, whatever they are. Reading an error may throw.
  */
 
+import { cut as cutText } from '../text.js';
+
 /** The value that semantic conventions give `error.type` where there is none of a small set. */
 const otherType = '_OTHER';
 
@@ -59,5 +61,5 @@ function textOf(read: () => unknown, otherwise = ''): string {
 
 /** A text of at most so many characters. Default: as for messages. */
 export function cut(text: string, length = longestMessage): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+  return text.length <= length ? text : `${cutText(text, length - 1)}…`;
 }

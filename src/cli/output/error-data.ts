@@ -1,3 +1,4 @@
+import { cut } from '../../text.js';
 import { jsonOf } from './json.js';
 
 /** An error as data. */
@@ -35,7 +36,7 @@ function dataOf(thrown: unknown, hasStack: boolean, budget: { left: number }): E
   budget.left--;
   try {
     if (thrown instanceof Error) return partsOf(thrown, hasStack, budget);
-    return { name: 'Error', message: typeof thrown === 'string' ? thrown : jsonOf(thrown).slice(0, longestThrown) };
+    return { name: 'Error', message: typeof thrown === 'string' ? thrown : cut(jsonOf(thrown), longestThrown) };
   } catch {
     return { name: 'Error', message: '[unreadable]' };
   }

@@ -1,3 +1,4 @@
+import { cut } from '../../text.js';
 import type { Redactor } from './redactor.js';
 import { redacted } from './secret-keys.js';
 
@@ -25,7 +26,7 @@ export class Printer {
   ) {}
 
   get text(): string {
-    return this.#parts.join('').slice(0, this.limit);
+    return cut(this.#parts.join(''), this.limit);
   }
 
   get isTruncated(): boolean {
@@ -53,7 +54,7 @@ export class Printer {
   /** What is not shown of a text is only counted. */
   #string(value: string): void {
     const room = Math.max(0, this.limit - this.#kept);
-    const shown = room === 0 ? '' : value.slice(0, room + beyond);
+    const shown = room === 0 ? '' : cut(value, room + beyond);
     this.#write(JSON.stringify(this.redactor.text(shown)));
     this.length += value.length - shown.length;
   }

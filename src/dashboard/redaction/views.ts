@@ -1,3 +1,4 @@
+import { cut } from '../../text.js';
 import type { ErrorView, ValueView } from '../api.js';
 import { beyond, Printer } from './printer.js';
 import type { Redactor } from './redactor.js';
@@ -57,5 +58,5 @@ function partsOf(error: Error, redactor: Redactor, budget: { left: number }): Er
 
 /** What is cut may be half a secret, so it is looked at before. */
 function shortened(text: string, redactor: Redactor): string {
-  return redactor.text(text.slice(0, longestMessage + beyond)).slice(0, longestMessage);
+  return cut(redactor.text(cut(text, longestMessage + beyond)), longestMessage);
 }

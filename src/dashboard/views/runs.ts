@@ -1,4 +1,5 @@
 import type { RunFilter, RunInfo, RunStatus } from '../../distributed/index.js';
+import { cut } from '../../text.js';
 import type { RunSummary, RunsPage } from '../api.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { fleetOf, type Watched } from './watched.js';
@@ -33,8 +34,8 @@ export function runSummary(run: RunInfo, redactor: Redactor, longest = longestLi
 
 /** Only what is shown is looked through for secrets, and a little more, so that none is cut through. */
 function beginOf(text: string, redactor: Redactor, longest: number): string {
-  const begin = redactor.text(text.slice(0, longest + 1_000));
-  return begin.length <= longest ? begin : `${begin.slice(0, longest - 1)}…`;
+  const begin = redactor.text(cut(text, longest + 1_000));
+  return begin.length <= longest ? begin : `${cut(begin, longest - 1)}…`;
 }
 
 function filterOf(query: URLSearchParams): RunFilter {

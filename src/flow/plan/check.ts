@@ -1,4 +1,5 @@
 import { policyReaders, readWithoutDefaults } from '../../policy.js';
+import { cut } from '../../text.js';
 import { aConcurrency, aName, aValue, isPlainObject, type Reader } from '../../validate.js';
 import type { EdgeDefinition, Graph, NodeConfig, NodeDefinition } from '../blueprint.js';
 import type { Fault } from '../errors.js';
@@ -160,7 +161,7 @@ export class ShapeCheck {
   #known(value: object, keys: ReadonlySet<string>, path: string, nodeId?: string): void {
     for (const key of Object.keys(value)) {
       if (keys.has(key)) continue;
-      this.faults.push({ message: `${path}${key.slice(0, 100)} is unknown, expected ${[...keys].join(', ')}`, nodeId });
+      this.faults.push({ message: `${path}${cut(key, 100)} is unknown, expected ${[...keys].join(', ')}`, nodeId });
     }
   }
 

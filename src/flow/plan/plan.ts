@@ -1,3 +1,4 @@
+import { cut } from '../../text.js';
 import type { EdgeDefinition, Graph, NodeDefinition } from '../blueprint.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { ShapeCheck } from './check.js';
@@ -196,5 +197,5 @@ export function planOf(blueprint: unknown, find: (blueprint: unknown) => Plan | 
 /** The name of what may be a blueprint, for messages. */
 export function nameOf(blueprint: unknown): string {
   const { id } = Object(blueprint) as { id?: unknown };
-  return typeof id === 'string' ? id.slice(0, 100) : '?';
+  return typeof id === 'string' ? cut(id, 100) : '?';
 }
