@@ -54,7 +54,7 @@ export function planFrom(seed: number, share: number, kinds: readonly Trouble[] 
 }
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
+function randomFrom(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -129,13 +129,19 @@ export class Program<Target extends object> {
     if (!this.#isAlive) return;
     this.#isAlive = false;
     this.#die();
-    for (const letGo of this.#held) this.#late.push(letGo());
+    for (const letGo of this.#held) this.#later(letGo());
     this.#held.clear();
   }
 
   /** Resolves when all that was late has come. */
   async rest(): Promise<void> {
     while (this.#late.length > 0) await Promise.allSettled(this.#late.splice(0));
+  }
+
+  /** What comes when nobody waits for it, and may fail then. */
+  #later(coming: Promise<unknown>): void {
+    coming.catch(() => undefined);
+    this.#late.push(coming);
   }
 
   toString(): string {
@@ -207,16 +213,12 @@ export class Program<Target extends object> {
       case 'dies after it': {
         const answer = await this.#heard(number, call);
         this.kill();
-        this.#late.push(this.#letGo(method, answer));
+        this.#later(this.#letGo(method, answer));
         return never;
       }
       case 'dies during it': {
         this.kill();
-        this.#late.push(
-          turns(number % patience)
-            .then(call)
-            .then((answer) => this.#letGo(method, answer)),
-        );
+        this.#later(turns(number % patience).then(async () => this.#letGo(method, await call())));
         return never;
       }
     }
@@ -255,7 +257,7 @@ export class Program<Target extends object> {
     if (name === undefined) return answer;
     const letGo = () => this.#letGo(method, answer);
     if (!this.#isAlive) {
-      this.#late.push(letGo());
+      this.#later(letGo());
       return answer;
     }
     this.#held.add(letGo);

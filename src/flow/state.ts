@@ -37,6 +37,8 @@ export interface Written {
 
 /** Writes down what happens in a run. */
 export interface StateJournal {
+  /** Why an entry was not written, once a store has failed: no failure of a node counts after that, since it may be the store's. */
+  readonly failure?: { readonly error: unknown } | undefined;
   /** Writes it down, then makes it so. */
   append(happening: Happening, apply: () => void): Promise<void>;
   /** The journal of a run inside this one. */

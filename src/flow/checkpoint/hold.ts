@@ -33,6 +33,8 @@ export async function holding<Value>(
 export class Hold {
   #claim: Claim | undefined = undefined;
   #isOver = false;
+  /** The run is being taken anew. */
+  #renewing: Promise<void> | undefined = undefined;
   /** The snapshot that is being saved beside the entries. */
   #saving: Promise<void> | undefined = undefined;
   readonly #signal: Cancellation | undefined;
@@ -63,7 +65,8 @@ export class Hold {
       await before?.release();
       await this.#take();
     };
-    await this.answered(anew(), 'its claim');
+    this.#renewing = anew();
+    await this.answered(this.#renewing, 'its claim');
   }
 
   async load() {
@@ -97,6 +100,8 @@ export class Hold {
     });
     const released = (async () => {
       await this.#saving;
+      // A claim that comes now is given back as it comes.
+      await this.#renewing?.catch(() => undefined);
       await claim.release();
     })();
     try {

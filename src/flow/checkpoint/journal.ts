@@ -1,3 +1,4 @@
+import { SerializationError } from '../errors.js';
 import type { Position } from '../plan/position.js';
 import type { StateJournal, WorkflowState } from '../state.js';
 import { Codec } from './codec.js';
@@ -15,11 +16,13 @@ import type { Entry, Happening } from './store.js';
  */
 export class Journal implements StateJournal {
   readonly #context: SavedContext;
+  #failure: { readonly error: unknown } | undefined = undefined;
 
   /**
    * From now on the nodes of the run have views of their own on its context.
    *
    * @param write - writes an entry down, then applies it
+   * @param parent - the journal of the run around this one
    * @throws {SerializationError} for a context that cannot be saved
    */
   constructor(
@@ -27,6 +30,7 @@ export class Journal implements StateJournal {
     private readonly serializer: Serializer,
     merges: Merges,
     private readonly write: (entry: Entry, apply: () => void) => Promise<void>,
+    private readonly parent?: Journal,
   ) {
     this.#context = new SavedContext(new Codec(serializer), state.getContext(), merges);
     state.saveIn(this.#context);
@@ -50,7 +54,11 @@ export class Journal implements StateJournal {
 
   reopenChild(key: string, child: WorkflowState, merges: Merges): Journal {
     const write = (entry: Entry, apply: () => void) => this.append({ type: 'child', key, entry }, apply);
-    return new Journal(child, this.serializer, merges, write);
+    return new Journal(child, this.serializer, merges, write, this);
+  }
+
+  get failure(): { readonly error: unknown } | undefined {
+    return this.parent?.failure ?? this.#failure;
   }
 
   /**
@@ -69,6 +77,7 @@ export class Journal implements StateJournal {
       });
     } catch (error) {
       change.giveBack();
+      if (!(error instanceof SerializationError)) this.#failure ??= { error };
       throw error;
     }
   }

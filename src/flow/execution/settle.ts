@@ -30,9 +30,13 @@ export function settle(advance: Advance, nodeId: string, execution: NodeExecutio
   switch (execution.status) {
     case 'success':
       return complete(advance, nodeId, execution.result, undefined, execution.attempts);
-    case 'failed':
-      advance.state.closeView(nodeId);
+    case 'failed': {
+      const { state } = advance;
+      state.closeView(nodeId);
+      // What was not written may be an item or a sub-flow of this node: the run ends, and the node is tried again when it is resumed.
+      if (state.journal?.failure !== undefined) throw state.journal.failure.error;
       return fail(advance, execution.error);
+    }
     case 'awaiting':
       advance.state.closeView(nodeId);
       return commit(advance, { type: 'awaiting', nodeId, waits: execution.awaiting });
