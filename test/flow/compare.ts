@@ -51,7 +51,7 @@ export function expectRepeated(log: Log, runs: readonly WorkflowResult[], one: C
   }
 }
 
-function fails(one: Case, execution: Execution): boolean {
+export function fails(one: Case, execution: Execution): boolean {
   const step = scriptOf(one)(nodeOf(execution), Number(execution.split('#')[1]));
   const isLost = (step.broken?.length ?? 0) > 0 || isStray(one.graph, nodeOf(execution), step.action);
   return step.fails === true || isLost;

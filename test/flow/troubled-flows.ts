@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { Flow, type Graph, GraphBuilder, type NodeArgs, withAction } from 'orchestrator/flow';
+import { expect } from 'vitest';
+import { turns } from '../trouble.js';
+import { fails } from './compare.js';
+import { fallbacksOf, flattened, loopsOf, type ModelEdge, type ModelGraph } from './model-loops.js';
+import { type Case, cases, type Shape, scriptOf } from './random-graphs.js';
+import type { AnyFlow, Scene, Site } from './scene.js';
+import type { Trial } from './troubled-runs.js';
+
+/*
+ * Random graphs whose nodes write to the context, with batches, sub-flows and waits on some of their edges.
+ */
+
+type Special = 'batch' | 'subflow' | 'wait';
+
+/** What a node writes to the context, beside its output. */
+export interface Writes {
+  /** A key of its own. */
+  readonly own: boolean;
+  /** A list that all nodes add to. */
+  readonly log: boolean;
+  /** An object that all nodes have a key in, and one in that. */
+  readonly tally: boolean;
+  /** The output of a node before it. */
+  readonly touch: boolean;
+  /** Takes away the own key of a node before it. */
+  readonly removes: boolean;
+}
+
+export interface TroubledCase {
+  readonly one: Case;
+  readonly specials: readonly (readonly [edge: number, kind: Special])[];
+  readonly writes: readonly Writes[];
+  /** How many turns of the event loop executions take, one after the other. */
+  readonly paces: readonly number[];
+  readonly concurrency: number | undefined;
+}
+
+const sometimes = fc.boolean();
+const writes = fc.record<Writes>({
+  own: sometimes,
+  log: sometimes,
+  tally: sometimes,
+  touch: sometimes,
+  removes: sometimes,
+});
+
+export function troubledCases(shape: Shape): fc.Arbitrary<TroubledCase> {
+  return fc.record({
+    one: cases(shape),
+    specials: fc.array(fc.tuple(fc.nat({ max: 30 }), fc.constantFrom<Special>('batch', 'subflow', 'wait')), {
+      maxLength: 3,
+    }),
+    writes: fc.array(writes, { minLength: 1, maxLength: 5 }),
+    paces: fc.array(fc.constantFrom(0, 0, 1, 3), { minLength: 1, maxLength: 6 }),
+    concurrency: fc.constantFrom(1, 2, undefined),
+  });
+}
+
+/** Whether a run fails in a fallback: resumed, that is tried again at another visit, of which the script says other things. */
+export function mayLoseFallback({ one }: TroubledCase): boolean {
+  const fallbacks = fallbacksOf(one.graph);
+  return [...fallbacks].some((id) => (one.steps[id] ?? []).some((_, at) => fails(one, `${id}#${at + 1}`)));
+}
+
+export function sceneOf(given: TroubledCase): Scene {
+  const { concurrency, one } = given;
+  return {
+    build: (site) => flowOf(given, site),
+    context: { log: [], tally: { deep: {} } },
+    options: concurrency === undefined ? {} : { concurrency },
+    fails: (mark) => {
+      const [, execution = ''] = /:([a-l]#\d+)»$/.exec(mark) ?? [];
+      return execution !== '' && !mark.includes('/') && fails(one, execution);
+    },
+  };
+}
+
+function flowOf({ one, specials, writes, paces }: TroubledCase, site: Site): AnyFlow {
+  const script = scriptOf(one);
+  let calls = 0;
+  const takesTime = () => turns(paces[calls++ % paces.length] ?? 0);
+  const node = async (input: unknown, args: NodeArgs) => {
+    const mark = await site.begin(args, input);
+    await takesTime();
+    const { nodeId, visit } = args;
+    write(one.graph, writes[nodeId.charCodeAt(0) % writes.length] as Writes, args, mark);
+    await takesTime();
+    await site.end(mark);
+    const { fails, action, holds, broken } = script(nodeId, visit);
+    if (fails) throw new Error(`scripted ${nodeId}`);
+    const truths = conditionsOf(one.graph).map((name) => [name, isIn(broken, name) ? 'yes' : isIn(holds, name)]);
+    const output = { mark, ...Object.fromEntries(truths) };
+    return action === undefined ? output : withAction(action, output);
+  };
+  const item = async (input: unknown, args: NodeArgs) => {
+    const mark = await site.begin(args, undefined);
+    await takesTime();
+    await site.end(mark);
+    return { mark, input };
+  };
+  const inner = new Flow('inner')
+    .node('x', async (input: unknown, args: NodeArgs) => {
+      const mark = await site.begin(args, input);
+      args.context.seen = [mark];
+      await takesTime();
+      await site.end(mark);
+      return { mark };
+    })
+    .node('y', async (input: unknown, args: NodeArgs) => {
+      const mark = await site.begin(args, input);
+      await takesTime();
+      args.context.seen.push(mark);
+      await site.end(mark);
+      return { mark, seen: [...args.context.seen] };
+    })
+    .edge('x', 'y');
+  return new GraphBuilder({ node, item, inner }).build(graphOf(one.graph, specials)) as AnyFlow;
+}
+
+function isIn(list: readonly string[] | undefined, name: string): boolean {
+  return list?.includes(name) ?? false;
+}
+
+function conditionsOf({ edges }: ModelGraph): string[] {
+  return edges.flatMap(({ condition }) => condition ?? []);
+}
+
+/** Puts batches, sub-flows and waits on edges that neither action nor condition has: what follows is as before. */
+function graphOf({ nodes, edges }: ModelGraph, specials: TroubledCase['specials']): Graph {
+  const added: Graph['nodes'][number][] = [];
+  const routed: ModelEdge[] = [...edges];
+  for (const [at, kind] of specials) {
+    const free = routed.flatMap(({ action, condition }, index) =>
+      action === undefined && condition === undefined ? [index] : [],
+    );
+    const index = free[at % free.length];
+    if (index === undefined) continue;
+    const { source, target } = routed[index] as ModelEdge;
+    const id = `${kind}${added.length}`;
+    added.push({ id, uses: kind, ...paramsOf(kind) });
+    routed.splice(index, 1, { source, target: id }, { source: id, target });
+  }
+  return {
+    id: 'troubled',
+    nodes: [...nodes.map(({ id, ...config }) => ({ id, uses: 'node', config })), ...added],
+    edges: routed.map(({ condition, ...edge }) => ({
+      ...edge,
+      ...(condition && { condition: `output.${condition}` }),
+    })),
+  };
+}
+
+function paramsOf(kind: Special): object {
+  if (kind === 'batch') return { params: { worker: 'item', items: '[1.0, 2.0, 3.0]', concurrency: 2 } };
+  return kind === 'subflow' ? { params: { flow: 'inner' } } : {};
+}
+
+function write(graph: ModelGraph, writes: Writes, { context, nodeId, visit }: NodeArgs, mark: string): void {
+  const before = nodeBefore(graph, nodeId);
+  if (writes.own) context[`own ${nodeId}`] = mark;
+  if (writes.log) context.log.push(mark);
+  if (writes.tally) context.tally[nodeId] = visit;
+  if (writes.tally) context.tally.deep[nodeId] = mark;
+  if (before === undefined) return;
+  if (writes.touch && typeof context[before] === 'object') context[before][`touched by ${nodeId}`] = mark;
+  if (writes.removes) delete context[`own ${before}`];
+}
+
+/** A node that has ended for sure when this one runs, and does not run beside it. */
+function nodeBefore(graph: ModelGraph, id: string): string | undefined {
+  const { nodes, edges } = graph;
+  const fallbacks = fallbacksOf(graph);
+  if (fallbacks.has(id) || nodes.find((node) => node.id === id)?.joinStrategy === 'any') return undefined;
+  const loops = flattened(loopsOf(graph));
+  const isBeside = (source: string) => loops.some(({ members }) => members.has(source) && !members.has(id));
+  const sources = edges.filter(({ target }) => target === id).map(({ source }) => source);
+  return sources.find((source) => {
+    const isFallen = fallbacks.has(source) || nodes.find((node) => node.id === source)?.fallback !== undefined;
+    return source < id && !isFallen && !isBeside(source);
+  });
+}
+
+/** The marks that the shared list has in the end, if each execution has added its own once; without those that may fail. */
+export function expectLog(given: TroubledCase, { result, executions }: Trial): void {
+  const { writes } = given;
+  const mayFail = sceneOf(given).fails as (mark: string) => boolean;
+  const adds = (mark: string) => {
+    const [, nodeId = ''] = /^«run:([a-l])#\d+»$/.exec(mark) ?? [];
+    return nodeId !== '' && writes[nodeId.charCodeAt(0) % writes.length]?.log === true && !mayFail(mark);
+  };
+  const log = (result.context.log as string[]).filter((mark) => !mayFail(mark));
+  expect(log.toSorted()).toEqual([...new Set(executions)].filter(adds).toSorted());
+}
