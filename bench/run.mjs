@@ -25,6 +25,8 @@ const sections = {
     console.log(figures(versions, await onEachNode('flow/memory.mjs')));
     console.log('Flows: a checkpoint after every node, in a file that is flushed to the disk\n');
     console.log(figures(versions, await onEachNode('flow/checkpoint.mjs')));
+    console.log('Flows: a checkpoint after every node, by what the context holds\n');
+    console.log(figures(versions, await onEachNode('flow/saved-context.mjs')));
   },
   async distributed() {
     console.log(`Distributed: medians, and the ratios of some of them, ${versions[0]}\n`);

@@ -15,7 +15,7 @@ import type { Trial } from './troubled-runs.js';
 type Special = 'batch' | 'subflow' | 'wait';
 
 /** What a node writes to the context, beside its output. */
-export interface Writes {
+interface Writes {
   /** A key of its own. */
   readonly own: boolean;
   /** A list that all nodes add to. */
