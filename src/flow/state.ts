@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ContextView } from './checkpoint/context-view.js';
+import type { Changes, ContextView } from './checkpoint/context-view.js';
 import type { Merges } from './checkpoint/merge.js';
 import type { InputOf, NodeView, SavedContext } from './checkpoint/saved-context.js';
 import { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
@@ -33,6 +33,12 @@ export interface Attempts {
 /** What a place in the context holds. */
 export interface Written {
   readonly value: unknown;
+}
+
+/** What the items of a batch see of the context: the view of their node, and how what they do to it is merged there. */
+export interface Ground {
+  readonly view: ContextView;
+  readonly merges: Merges;
 }
 
 /** Writes down what happens in a run. */
@@ -73,6 +79,8 @@ export class WorkflowState<State extends object = any> {
   attempts: Attempts | undefined = undefined;
   /** What the run was resumed with. */
   events: Readonly<Record<string, unknown>> = {};
+  /** What a node sees of the context, where the state is that of its execution alone. */
+  ground: Ground | undefined = undefined;
   // Made when they are first needed: of most runs that are one node of a fleet's, none is.
   #passed: Map<number, unknown> | undefined = undefined;
   #arrivals: Map<number, Set<number>> | undefined = undefined;
@@ -80,6 +88,7 @@ export class WorkflowState<State extends object = any> {
   #awaiting: Map<string, readonly Waiting[]> | undefined = undefined;
   #delivered: Map<string, unknown> | undefined = undefined;
   #items: Map<string, Map<number, unknown>> | undefined = undefined;
+  #itemChanges: Map<string, Map<number, Changes>> | undefined = undefined;
   #children: Map<string, WorkflowState | SavedChild> | undefined = undefined;
   #cutShort: Set<string> | undefined = undefined;
   #aborted: { readonly reason: unknown } | undefined = undefined;
@@ -133,6 +142,26 @@ export class WorkflowState<State extends object = any> {
   get items(): Map<string, Map<number, unknown>> {
     this.#items ??= new Map();
     return this.#items;
+  }
+
+  /** What items that are done have changed in the context, in the order in which they were: it counts with their node. */
+  changesOfItems(nodeId: string): Iterable<Changes> {
+    return this.#itemChanges?.get(nodeId)?.values() ?? [];
+  }
+
+  /** An item of a batch is done. */
+  keepItem(nodeId: string, index: number, output: unknown, changes?: Changes): void {
+    const outputs = this.items.get(nodeId) ?? new Map<number, unknown>();
+    this.items.set(nodeId, outputs.set(index, output));
+    if (changes === undefined) return;
+    this.#itemChanges ??= new Map();
+    const kept = this.#itemChanges.get(nodeId) ?? new Map<number, Changes>();
+    this.#itemChanges.set(nodeId, kept.set(index, changes));
+  }
+
+  forgetItems(nodeId: string): void {
+    this.#items?.delete(nodeId);
+    this.#itemChanges?.delete(nodeId);
   }
 
   /** Runs of sub-flows that are not done: under way, or saved and not yet taken up. */
@@ -342,6 +371,7 @@ export class WorkflowState<State extends object = any> {
       passed: [...passed].map(([arc, value]) => [idOf(plan.arcSource[arc]), idOf(plan.arcTarget[arc]), value]),
       actions: [...actions],
       items: [...items],
+      ...(this.#itemChanges === undefined ? {} : { itemChanges: [...this.#itemChanges] }),
       children: [...children].map(([key, child]) => [
         key,
         child instanceof WorkflowState ? { run: child.save(), entries: [] } : child,

@@ -240,6 +240,26 @@ describe('what nodes write', () => {
     expect((await orchestrator.context(runId)).by).toBe('a');
   });
 
+  it('keeps what items of a batch have done that are done, where the batch is executed again', async () => {
+    let isBroken = true;
+    const flow = new Flow('f').batch(
+      'each',
+      (item: number, { context }) => {
+        context.log.push(item);
+        if (item === 2 && isBroken) throw new Error('broken');
+      },
+      { items: 'list' },
+    );
+    const { finish, orchestrator } = await fleetOf(flow);
+    const { runId, status } = await finish({ list: [1, 2, 3], log: [0] });
+    expect(status).toBe('failed');
+    expect((await orchestrator.context(runId)).log).toEqual([0]);
+    isBroken = false;
+    await orchestrator.retry(runId);
+    expect((await orchestrator.waitForCompletion(runId)).status).toBe('completed');
+    expect((await orchestrator.context(runId)).log).toEqual([0, 1, 3, 2]);
+  });
+
   it('is told by the context store in the order of commits, without outputs that are gone', async () => {
     const flow = new Flow('f')
       .node('start', () => 0)

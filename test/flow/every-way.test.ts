@@ -68,6 +68,23 @@ const trials: Readonly<Record<string, Trial>> = {
           .edge('ask', 'use'),
       ),
   },
+  'items of a batch that add to one list and remove a key': {
+    build: () =>
+      loose(
+        new Flow('f')
+          .batch(
+            'each',
+            (item: number, { context }) => {
+              context.log.push(item);
+              if (item === 2) delete context.first;
+            },
+            { items: 'list' },
+          )
+          .node('count', (_, { context }) => context.log.length)
+          .edge('each', 'count'),
+      ),
+    context: { list: [1, 2, 3], log: [0], first: 1 },
+  },
   'a transform that fails after another': {
     build: () =>
       loose(

@@ -148,6 +148,88 @@ describe('what a node has done to the context', () => {
   });
 });
 
+describe('what the items of a batch have done to the context', () => {
+  const make = (handled: number[]) =>
+    new Flow('f')
+      .batch(
+        'each',
+        (item: number, { context }: NodeArgs) => {
+          handled.push(item);
+          context.log.push(item);
+          context.last = item;
+          if (item === 2) delete context.first;
+          return item * 10;
+        },
+        { items: 'list', concurrency: 2 },
+      )
+      .node('after', (outputs, { context }: NodeArgs) => ({ outputs, log: [...context.log], last: context.last }))
+      .edge('each', 'after');
+  const context = { list: [1, 2, 3], log: [0], first: 'first' };
+  const expected = { outputs: [10, 20, 30], log: [0, 1, 2, 3], last: 3 };
+
+  it('is saved with each of them, wherever the run is killed', async () => {
+    const { result, checkpoint } = await saved(make([]), context);
+    expect(result.output).toEqual(expected);
+    expect(plain(result.context)).not.toHaveProperty('first');
+    for (let entries = 0; entries <= (await entriesOf(checkpoint)); entries++) {
+      const handled: number[] = [];
+      const store = await killedAt(checkpoint, 'run', entries);
+      const resumed = await make(handled).resume('run', { checkpoint: store });
+      expect({ entries, output: resumed.output }).toEqual({ entries, output: expected });
+      expect(plain(resumed.context)).toEqual(plain(result.context));
+      expect(handled).toEqual([1, 2, 3].slice(entries));
+    }
+  });
+
+  it('stays where the run is saved as a whole before it goes on', async () => {
+    const { checkpoint } = await saved(make([]), context);
+    const store = await killedAt(checkpoint, 'run', 2);
+    // Each resume begins with a snapshot.
+    const aborted = await make([]).resume('run', { checkpoint: store, signal: AbortSignal.abort() });
+    expect(aborted.status).toBe('cancelled');
+    const handled: number[] = [];
+    const resumed = await make(handled).resume('run', { checkpoint: store });
+    expect(resumed.output).toEqual(expected);
+    expect(handled).toEqual([3]);
+  });
+
+  it('does not count for an item that failed, and is not lost of those that were done', async () => {
+    let isBroken = true;
+    const flow = new Flow('f').batch(
+      'each',
+      (item: number, { context }: NodeArgs) => {
+        context.log.push(item);
+        if (item === 2 && isBroken) throw new Error('broken');
+      },
+      { items: 'list' },
+    );
+    const { result, checkpoint } = await saved(flow, { list: [1, 2, 3], log: [] });
+    expect(result.status).toBe('failed');
+    expect(result.context.log).toEqual([]);
+    isBroken = false;
+    const resumed = await flow.resume('run', { checkpoint });
+    expect(resumed.context.log).toEqual([1, 3, 2]);
+  });
+
+  it('is the state of their tasks', async () => {
+    const orchestrator = new Orchestrator<{ log?: number[] }>({ name: 'flow' });
+    const flow = new Flow('f').batch(
+      'each',
+      async (item: number) => {
+        await Promise.resolve();
+        const state = orchestrator.getState();
+        state.log = [...(state.log ?? []), item];
+      },
+      { items: 'list' },
+    );
+    const runtime = new FlowRuntime({ registry: flow.registry, orchestrator });
+    const { context: after } = await runtime.run(flow, { list: [1, 2] } as object, {
+      checkpoint: new MemoryCheckpointStore(),
+    });
+    expect((after as Context).log).toEqual([1, 2]);
+  });
+});
+
 describe('an output that a later node changes', () => {
   const discounted = () =>
     new Flow('m')

@@ -79,7 +79,7 @@ const loop: Scene = {
     return new Flow('loop')
       .node('begin', node(adds))
       .node('turn', node(turn))
-      .batch('each', node(undefined, 1) as never, { items: '[1.0, 2.0, 3.0]', concurrency: 2 })
+      .batch('each', node(adds, 1) as never, { items: '[1.0, 2.0, 3.0]', concurrency: 2 })
       .node('sub', inner, { inputs: { log: 'log' } })
       .node('risky', node(fails), { fallback: 'rescue' })
       .node('rescue', node(adds))

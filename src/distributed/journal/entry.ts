@@ -54,7 +54,7 @@ export type NodeEntry = Execution &
 /** Something is done inside a node that is not done itself: an item of a batch, a node of a sub-flow. */
 export type StepEntry = { readonly node: string; readonly round: number; readonly claim: string } & (
   | { readonly type: 'claimed' }
-  | { readonly type: 'item'; readonly index: number; readonly output: string }
+  | { readonly type: 'item'; readonly index: number; readonly output: string; readonly changes?: Changes | undefined }
   | { readonly type: 'started'; readonly key: string; readonly run: string }
   | { readonly type: 'child'; readonly key: string; readonly entry: string }
 );

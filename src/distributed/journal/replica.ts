@@ -53,6 +53,10 @@ export interface SavedReplica {
     nodeId: string,
     outputs: readonly (readonly [index: number, text: string])[],
   ])[];
+  readonly itemChanges?: readonly (readonly [
+    nodeId: string,
+    changes: readonly (readonly [index: number, changes: Changes])[],
+  ])[];
   readonly steps?: readonly (readonly [
     nodeId: string,
     steps: readonly (readonly [key: string, saved: SavedSteps])[],
@@ -97,6 +101,8 @@ export class Replica {
   readonly signals = new Map<string, string[]>();
   /** What is done of batches that are not. */
   readonly batches = new Map<string, Map<number, string>>();
+  /** What items that are done have changed in the context. */
+  readonly itemChanges = new Map<string, Map<number, Changes>>();
   /** Runs inside nodes that are not done. */
   readonly steps = new Map<string, Map<string, SavedSteps>>();
   readonly runId: string;
@@ -135,6 +141,7 @@ export class Replica {
     fill(this.delivered, saved.delivered);
     for (const [event, payloads] of saved.signals ?? []) this.signals.set(event, [...payloads]);
     for (const [nodeId, outputs] of saved.batches ?? []) this.batches.set(nodeId, new Map(outputs));
+    for (const [nodeId, changes] of saved.itemChanges ?? []) this.itemChanges.set(nodeId, new Map(changes));
     for (const [nodeId, steps] of saved.steps ?? []) this.steps.set(nodeId, new Map(steps));
     if (saved.position === undefined) this.#release(undefined);
     else this.position.take();
@@ -181,6 +188,7 @@ export class Replica {
       delivered: [...this.delivered],
       signals: [...this.signals],
       batches: [...this.batches].map(([nodeId, outputs]) => [nodeId, [...outputs]]),
+      itemChanges: [...this.itemChanges].map(([nodeId, changes]) => [nodeId, [...changes]]),
       steps: [...this.steps].map(([nodeId, steps]) => [nodeId, [...steps]]),
       tally: this.tally.save(),
     };
@@ -261,6 +269,7 @@ export class Replica {
     this.awaiting.delete(nodeId);
     this.delivered.delete(nodeId);
     this.batches.delete(nodeId);
+    this.itemChanges.delete(nodeId);
     this.steps.delete(nodeId);
     const failure = this.failures.get(nodeId);
     // A failure of an earlier turn that a fallback has saved stays known.
@@ -281,7 +290,8 @@ export class Replica {
     for (const node of this.position.letGo()) {
       const nodeId = this.position.plan.idOf(node);
       this.ledger.remove(node);
-      for (const kept of [this.awaiting, this.delivered, this.batches, this.steps]) kept.delete(nodeId);
+      for (const kept of [this.awaiting, this.delivered, this.batches, this.itemChanges, this.steps])
+        kept.delete(nodeId);
     }
   }
 
@@ -338,6 +348,9 @@ export class Replica {
       case 'item': {
         const outputs = this.batches.get(nodeId) ?? new Map<number, string>();
         this.batches.set(nodeId, outputs.set(entry.index, entry.output));
+        if (entry.changes === undefined) return;
+        const changes = this.itemChanges.get(nodeId) ?? new Map<number, Changes>();
+        this.itemChanges.set(nodeId, changes.set(entry.index, entry.changes));
         return;
       }
       case 'started':

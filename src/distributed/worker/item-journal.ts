@@ -84,7 +84,9 @@ export class ItemJournal implements StateJournal {
     switch (happening.type) {
       case 'item': {
         const output = this.#encode(happening.output, `item ${happening.index}`);
-        await this.#commit({ entry: { ...common, type: 'item', index: happening.index, output } });
+        const { index, changes } = happening;
+        for (const [key, text] of Object.entries(changes?.set ?? {})) this.#limitKey(key, text);
+        await this.#commit({ entry: { ...common, type: 'item', index, output, ...(changes && { changes }) } });
         return;
       }
       case 'started':
@@ -199,7 +201,7 @@ export class ItemJournal implements StateJournal {
     const { codec, workflow } = this.handle;
     const { merges } = workflow;
     const { set = {}, base = {}, removed } = this.own.view.changes(nodeId);
-    for (const [key, text] of Object.entries(set)) this.#limit(key + text, `context.${cut(key, longestKey)}`);
+    for (const [key, text] of Object.entries(set)) this.#limitKey(key, text);
     const merged = Object.entries(base).filter(
       ([key, text]) => Object.hasOwn(merges, key) || isMergeable(codec.decode(text, `context.${cut(key, longestKey)}`)),
     );
@@ -208,6 +210,10 @@ export class ItemJournal implements StateJournal {
       ...(merged.length > 0 ? { base: Object.fromEntries(merged) } : {}),
       ...(removed === undefined ? {} : { removed }),
     };
+  }
+
+  #limitKey(key: string, text: string): void {
+    this.#limit(key + text, `context.${cut(key, longestKey)}`);
   }
 
   #lookAgain(node: number): void {

@@ -26,6 +26,7 @@ export function stateFor(replica: Replica, { settings }: KnownWorkflow, item?: I
   const view = new ContextView(replica.values.asOf(replica.seq, codec), codec);
   const state = new WorkflowState(view.context, { runId: replica.runId, input: codec.decode(replica.input, 'input') });
   setSettings(state, settings);
+  state.ground = { view, merges: replica.origin.merges };
   state.position = replica.position;
   for (const [arc, text] of replica.passed) state.passed.set(arc, codec.decode(text, 'what an edge passes on'));
   for (const fallback of replica.position.plan.owners.keys()) copyAction(replica, state, fallback);
@@ -53,6 +54,8 @@ function fillFor(item: Item, replica: Replica, state: WorkflowState): void {
     );
     state.delivered.set(nodeId, Object.values(state.events)[0]);
   }
+  for (const [index, changes] of replica.itemChanges.get(nodeId) ?? [])
+    state.keepItem(nodeId, index, undefined, changes);
   const outputs = replica.batches.get(nodeId);
   if (outputs !== undefined) {
     state.items.set(nodeId, new Map([...outputs].map(([index, text]) => [index, codec.decode(text, `item ${index}`)])));

@@ -44,11 +44,9 @@ export function apply(state: WorkflowState, position: Position, happening: Happe
       position.await(plan.indexOf(happening.nodeId));
       letGo(state, position);
       return;
-    case 'item': {
-      const items = state.items.get(happening.nodeId) ?? new Map<number, unknown>();
-      state.items.set(happening.nodeId, items.set(happening.index, happening.output));
+    case 'item':
+      state.keepItem(happening.nodeId, happening.index, happening.output, happening.changes);
       return;
-    }
     case 'started':
       state.children.set(happening.key, { run: happening.run, entries: [] });
       return;
@@ -69,7 +67,7 @@ export function letGo(state: WorkflowState, position: Position): void {
 function settle(state: WorkflowState, nodeId: string): void {
   state.awaiting.delete(nodeId);
   state.delivered.delete(nodeId);
-  state.items.delete(nodeId);
+  state.forgetItems(nodeId);
   if (state.children.size === 0) return;
   for (const key of state.children.keys()) if (nodeOfKey(key) === nodeId) state.children.delete(key);
 }
@@ -136,6 +134,9 @@ export function restoreState(
   // What has happened in them since is added to them, and they may be read again.
   for (const [key, child] of run.children) state.children.set(key, { ...child, entries: [...child.entries] });
   for (const [nodeId, outputs] of run.items) state.items.set(nodeId, new Map(outputs));
+  for (const [nodeId, all] of run.itemChanges ?? []) {
+    for (const [index, changes] of all) state.keepItem(nodeId, index, state.items.get(nodeId)?.get(index), changes);
+  }
   const values = new Map<string, Value>();
   for (const [key, value] of Object.entries(run.context)) values.set(key, { value });
   for (const [key, text] of run.values ?? []) values.set(key, { text });

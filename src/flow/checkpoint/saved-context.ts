@@ -54,7 +54,7 @@ export class SavedContext implements Source {
   constructor(
     readonly codec: Codec,
     context: object,
-    private readonly merges: Merges,
+    readonly merges: Merges,
   ) {
     this.#prototype = Object.getPrototypeOf(context) ?? Object.prototype;
     for (const [key, value] of Object.entries(context)) this.#kept.set(key, this.#keep(this.#encode(key, value)));

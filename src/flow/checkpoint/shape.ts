@@ -44,6 +44,12 @@ const isWait = isRecord({
 });
 const isError = isRecord({ nodeId: isNode, attempts: isCount, cause: isAnything, recoveredBy: isMaybeNode });
 const isOutputs: Test = (value, plan) => value instanceof Map && [...value.keys()].every((key) => isCount(key, plan));
+const isTexts: Test = (value, plan) =>
+  value === undefined || (isPlainObject(value) && isList(isText)(Object.values(value), plan));
+const isKeys: Test = (value, plan) => value === undefined || isList(isText)(value, plan);
+const isChanges = isRecord({ set: isTexts, removed: isKeys, base: isTexts });
+const isItemChanges: Test = (value, plan) =>
+  isOutputs(value, plan) && isList(isChanges)([...(value as ReadonlyMap<number, unknown>).values()], plan);
 
 /** The key of a sub-flow: its node, and in a batch the number of its item. */
 const isChildKey: Test = (value, plan) => {
@@ -70,6 +76,7 @@ const parts: Readonly<Record<string, Test>> = {
   delivered: isList(isTuple(isNode, isAnything)),
   actions: isList(isTuple(isNode, isText)),
   items: isList(isTuple(isNode, isOutputs)),
+  itemChanges: (value, plan) => value === undefined || isList(isTuple(isNode, isItemChanges))(value, plan),
   children: isList(isTuple(isChildKey, isChild)),
 };
 
@@ -155,7 +162,11 @@ const happenings: Readonly<Record<string, Test>> = {
   completed: isRecord({ nodeId: isNode, action: isMaybeText, recoveredBy: isMaybeNode, passed: Array.isArray }),
   failed: isRecord({ nodeId: isNode, error: isError, isLost: isFlag }),
   awaiting: isRecord({ nodeId: isNode, waits: isList(isWait) }),
-  item: isRecord({ nodeId: isNode, index: isCount }),
+  item: isRecord({
+    nodeId: isNode,
+    index: isCount,
+    changes: (value, plan) => value === undefined || isChanges(value, plan),
+  }),
   started: isRecord({ key: isChildKey, run: (value) => isPlainObject(value) }),
   child: isRecord({ key: isChildKey, entry: (value) => isPlainObject(value) }),
 };
@@ -174,10 +185,8 @@ export function faultOfEntry(plan: Plan, entry: unknown, begun: Set<string>): st
   if (!test(happening, plan) || (type === 'completed' && !hasArcs(happening, plan))) {
     return `(${String(type)}) cannot be what was written`;
   }
-  const isSet = set === undefined || (isPlainObject(set) && isList(isText)(Object.values(set), plan));
-  if (!isSet || (changed !== undefined && !isPlainObject(changed)))
+  if (!isTexts(set, plan) || !isKeys(removed, plan) || (changed !== undefined && !isPlainObject(changed)))
     return 'has changes that cannot be what was written';
-  if (removed !== undefined && !isList(isText)(removed, plan)) return 'has changes that cannot be what was written';
   if (type === 'started') begun.add(key);
   if (type === 'child' && !begun.has(key)) return 'is of a sub-flow that has not begun';
   return undefined;

@@ -2,6 +2,7 @@ import type { NodeError } from '../errors.js';
 import type { SavedPosition } from '../plan/marks.js';
 import type { Outline } from '../plan/outline.js';
 import type { Waiting } from '../result.js';
+import type { Changes } from './context-view.js';
 
 /**
  * Keeps what runs have come to, so that they can go on after a crash. Texts are opaque to a store.
@@ -99,6 +100,8 @@ export interface SavedRun {
   readonly actions: readonly (readonly [nodeId: string, action: string])[];
   /** What is done of batches that are not. */
   readonly items: readonly (readonly [nodeId: string, outputs: ReadonlyMap<number, unknown>])[];
+  /** What those items have changed in the context. */
+  readonly itemChanges?: readonly (readonly [nodeId: string, changes: ReadonlyMap<number, Changes>])[] | undefined;
   /** Runs of sub-flows that are not done. */
   readonly children: readonly (readonly [key: string, run: SavedChild])[];
 }
@@ -140,7 +143,14 @@ export type Happening =
       readonly consumed: boolean;
     }
   | { readonly type: 'awaiting'; readonly nodeId: string; readonly waits: readonly Waiting[] }
-  | { readonly type: 'item'; readonly nodeId: string; readonly index: number; readonly output: unknown }
+  | {
+      readonly type: 'item';
+      readonly nodeId: string;
+      readonly index: number;
+      readonly output: unknown;
+      /** What it has changed in the context, which counts with the node. */
+      readonly changes?: Changes | undefined;
+    }
   | { readonly type: 'started'; readonly key: string; readonly run: SavedRun }
   | { readonly type: 'child'; readonly key: string; readonly entry: Entry };
 

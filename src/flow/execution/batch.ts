@@ -1,9 +1,11 @@
 import { type Definition, isSeen, perform } from '../../action.js';
 import { map } from '../../parallel.js';
 import { type AnyFunction, invalid } from '../../validate.js';
+import type { Changes } from '../checkpoint/context-view.js';
 import { ActionResult } from '../node-result.js';
+import type { Ground } from '../state.js';
 import { NodeCall } from './node-call.js';
-import { Suspension } from './node-executor.js';
+import { Suspension, within } from './node-executor.js';
 import type { Source } from './paths.js';
 import { innerWork } from './work.js';
 
@@ -23,15 +25,20 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
     const list = items === undefined ? input : items(call.context, call.params);
     if (!Array.isArray(list)) throw invalid(`the items of "${call.nodeId}"`, 'an array', list);
     const waiting: Suspension[] = [];
+    const ground = groundOf(call);
+    for (const changes of call.state.changesOfItems(call.nodeId)) ground?.view.merge(changes, ground.merges);
     const handle = async ([index, item]: [number, unknown]) => {
       const done = call.state.items.get(call.nodeId);
       if (done?.has(index)) return done.get(index);
       const { node, state, visit, settings } = call;
-      const own = new NodeCall(node, item, state, visit, settings, index, call.own);
-      const returned = await perform(worker, [item, isSeen(worker.core) ? own.args : own]);
+      const view = ground?.view.layer();
+      const seen = view && { view, inputOf: undefined, isTaken: true, tried: undefined };
+      const own = new NodeCall(node, item, state, visit, settings, index, seen);
+      const work = () => perform(worker, [item, isSeen(worker.core) ? own.args : own]);
+      const returned = await (seen === undefined ? work() : within(own, work));
       if (returned instanceof Suspension) return waiting.push(returned);
       const output = returned instanceof ActionResult ? returned.output : returned;
-      await keep(call, index, output);
+      await keep(call, index, output, ground, view?.changes());
       return output;
     };
     // Who watches groups sees this one under the name of its tasks.
@@ -41,12 +48,29 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
   });
 }
 
-async function keep({ state, nodeId }: NodeCall, index: number, output: unknown): Promise<void> {
+/** What lies under the views of items, where nodes have views. */
+function groundOf({ own, state }: NodeCall): Ground | undefined {
+  const { saved } = state;
+  return own === undefined || saved === undefined ? state.ground : { view: own.view, merges: saved.merges };
+}
+
+/** An item is done: its output is kept, and what it has changed in the context is what its node has changed. */
+async function keep(
+  { state, nodeId }: NodeCall,
+  index: number,
+  output: unknown,
+  ground: Ground | undefined,
+  changed: Changes | undefined,
+): Promise<void> {
   const kept = state.handedOut(output);
+  const changes = changed !== undefined && Object.keys(changed).length > 0 ? changed : undefined;
   const apply = () => {
-    const items = state.items.get(nodeId) ?? new Map<number, unknown>();
-    state.items.set(nodeId, items.set(index, kept));
+    state.keepItem(nodeId, index, kept, changes);
+    if (changes !== undefined) ground?.view.merge(changes, ground.merges);
   };
-  if (state.journal === undefined) apply();
-  else await state.journal.append({ type: 'item', nodeId, index, output: kept }, apply);
+  if (state.journal === undefined) return apply();
+  await state.journal.append(
+    { type: 'item', nodeId, index, output: kept, ...(changes === undefined ? {} : { changes }) },
+    apply,
+  );
 }
