@@ -79,13 +79,19 @@ export function sceneOf(given: TroubledCase): Scene {
 
 function flowOf({ one, specials, writes, paces }: TroubledCase, site: Site): AnyFlow {
   const script = scriptOf(one);
+  const routed = routedOf(one.graph, specials);
   let calls = 0;
   const takesTime = () => turns(paces[calls++ % paces.length] ?? 0);
   const node = async (input: unknown, args: NodeArgs) => {
     const mark = await site.begin(args, input);
     await takesTime();
     const { nodeId, visit } = args;
-    write(one.graph, writes[nodeId.charCodeAt(0) % writes.length] as Writes, args, mark);
+    write(
+      { nodes: [...one.graph.nodes, ...routed.added.map(({ id }) => ({ id }))], edges: routed.edges },
+      writes[nodeId.charCodeAt(0) % writes.length] as Writes,
+      args,
+      mark,
+    );
     await takesTime();
     await site.end(mark);
     const { fails, action, holds, broken } = script(nodeId, visit);
@@ -117,7 +123,7 @@ function flowOf({ one, specials, writes, paces }: TroubledCase, site: Site): Any
       return { mark, seen: [...args.context.seen] };
     })
     .edge('x', 'y');
-  return new GraphBuilder({ node, item, inner }).build(graphOf(one.graph, specials)) as AnyFlow;
+  return new GraphBuilder({ node, item, inner }).build(graphOf(one.graph, routed)) as AnyFlow;
 }
 
 function isIn(list: readonly string[] | undefined, name: string): boolean {
@@ -128,8 +134,14 @@ function conditionsOf({ edges }: ModelGraph): string[] {
   return edges.flatMap(({ condition }) => condition ?? []);
 }
 
+/** The edges of a graph, and the nodes that were put on some of them. */
+interface Routed {
+  readonly added: readonly Graph['nodes'][number][];
+  readonly edges: readonly ModelEdge[];
+}
+
 /** Puts batches, sub-flows and waits on edges that neither action nor condition has: what follows is as before. */
-function graphOf({ nodes, edges }: ModelGraph, specials: TroubledCase['specials']): Graph {
+function routedOf({ edges }: ModelGraph, specials: TroubledCase['specials']): Routed {
   const added: Graph['nodes'][number][] = [];
   const routed: ModelEdge[] = [...edges];
   for (const [at, kind] of specials) {
@@ -143,10 +155,14 @@ function graphOf({ nodes, edges }: ModelGraph, specials: TroubledCase['specials'
     added.push({ id, uses: kind, ...paramsOf(kind) });
     routed.splice(index, 1, { source, target: id }, { source: id, target });
   }
+  return { added, edges: routed };
+}
+
+function graphOf({ nodes }: ModelGraph, { added, edges }: Routed): Graph {
   return {
     id: 'troubled',
     nodes: [...nodes.map(({ id, ...config }) => ({ id, uses: 'node', config })), ...added],
-    edges: routed.map(({ condition, ...edge }) => ({
+    edges: edges.map(({ condition, ...edge }) => ({
       ...edge,
       ...(condition && { condition: `output.${condition}` }),
     })),
@@ -179,7 +195,7 @@ function nodeBefore(graph: ModelGraph, id: string): string | undefined {
   const sources = edges.filter(({ target }) => target === id).map(({ source }) => source);
   return sources.find((source) => {
     const isFallen = fallbacks.has(source) || nodes.find((node) => node.id === source)?.fallback !== undefined;
-    return source < id && !isFallen && !isBeside(source);
+    return source.length === 1 && source < id && !isFallen && !isBeside(source);
   });
 }
 
