@@ -113,7 +113,9 @@ describe('a worker', () => {
 
   it('aborts what it executes at the deadline, and another executes it again', async () => {
     const reasons: unknown[] = [];
+    const begun = deferred();
     const long = new Flow('long').node('a', (_, { signal, attempt, visit }) => {
+      begun.resolve();
       if (reasons.length > 0) return [attempt, visit];
       return new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => {
@@ -124,7 +126,8 @@ describe('a worker', () => {
     });
     const { worker, orchestrator, newWorker } = await fleetOf(long);
     const runId = await orchestrator.startRun();
-    await eventually(() => expect(worker.health().active).toBe(1));
+    await begun.promise;
+    expect(worker.health().active).toBe(1);
     await worker.stop({ deadline: 50 });
     expect(reasons).toMatchObject([{ code: 'ERR_SUPERSEDED' }]);
     await newWorker();

@@ -5,7 +5,7 @@ import { CheckpointError } from '../errors.js';
 import type { CheckpointStore, Claim } from './store.js';
 
 /** Milliseconds that a store has to answer once its run was aborted, or has ended. */
-export const patience = 5_000;
+const patience = 5_000;
 
 /** What somebody who holds a run is given. */
 export interface HoldOptions {

@@ -15,7 +15,7 @@ export interface NodeView {
 }
 
 /** What is saved with an entry, as texts. */
-export type SavedChanges = Pick<Changes, 'set' | 'removed'>;
+type SavedChanges = Pick<Changes, 'set' | 'removed'>;
 
 /** Changes that are about to be written. */
 export interface Change {

@@ -24,7 +24,7 @@ export interface RemoteState {
 }
 
 /** What is known of a run as of now, as the flow layer knows it. */
-export async function knownOf(state: RemoteState, runId: string): Promise<WorkflowState> {
+async function knownOf(state: RemoteState, runId: string): Promise<WorkflowState> {
   return state instanceof WorkflowState ? state : stateOf(await state.getContext(), runId);
 }
 
