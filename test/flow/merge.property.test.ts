@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { DefaultSerializer } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
@@ -27,6 +28,19 @@ describe('a value that two have changed', () => {
         expect(merged({ deep: [...base, ...theirs] }, { deep: [...base, ...mine] }, { deep: base })).toEqual({
           deep: [...base, ...theirs, ...mine],
         });
+      }),
+      { numRuns },
+    );
+  });
+
+  it('has what one has added to a list behind whatever the other has made of it', () => {
+    const lists = fc.array(values, { maxLength: 4 });
+    const added = fc.array(values, { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(lists, lists, added, (base, other, more) => {
+        fc.pre(!other.slice(0, base.length).every((value, at) => isDeepStrictEqual(value, base[at])));
+        expect(merged(other, [...base, ...more], base)).toEqual([...other, ...more]);
+        expect(merged([...base, ...more], other, base)).toEqual([...other, ...more]);
       }),
       { numRuns },
     );

@@ -181,6 +181,37 @@ describe('what the items of a batch have done to the context', () => {
     }
   });
 
+  it('stays beside what a node has done meanwhile, wherever the run is killed', async () => {
+    const build = (isFirst: boolean) => {
+      const [second, sibling] = [deferred(), deferred()];
+      if (!isFirst) for (const gate of [second, sibling]) gate.resolve();
+      return new Flow('f')
+        .batch(
+          'each',
+          async (item: number, { context: { log } }: NodeArgs) => {
+            if (item === 3) await sibling.promise;
+            log.push(item);
+            if (item === 2) setImmediate(second.resolve);
+          },
+          { items: 'list', concurrency: 1 },
+        )
+        .node('beside', async (_, { context: { log } }: NodeArgs) => {
+          await second.promise;
+          log.push('beside');
+          setImmediate(sibling.resolve);
+        });
+    };
+    const { result, checkpoint } = await saved(build(true), { list: [1, 2, 3], log: [0] });
+    const all = [0, 1, 2, 3, 'beside'];
+    expect(result.context.log.toSorted()).toEqual(all);
+    expect(await entriesOf(checkpoint)).toBe(5);
+    for (let entries = 0; entries <= 5; entries++) {
+      const store = await killedAt(checkpoint, 'run', entries);
+      const { context } = await build(false).resume('run', { checkpoint: store });
+      expect({ entries, log: context.log.toSorted() }).toEqual({ entries, log: all });
+    }
+  });
+
   it('stays where the run is saved as a whole before it goes on', async () => {
     const { checkpoint } = await saved(make([]), context);
     const store = await killedAt(checkpoint, 'run', 2);

@@ -40,8 +40,9 @@ export function isMergeable(value: unknown): boolean {
 const nothing = Symbol('nothing');
 
 /**
- * A value that two have changed since they found it: lists that both have only added to keep all that was added, the later
- * one's behind; plain objects are merged by key. Else a change of one of them holds, and of two changes the later one.
+ * A value that two have changed since they found it: what one has added at the end of a list is there whatever the other has
+ * made of the list, the later one's additions behind; plain objects are merged by key. Else a change of one of them holds, and
+ * of two changes the later one.
  *
  * @param theirs - what was committed first
  * @param mine - what is committed later
@@ -56,7 +57,8 @@ export function merged(theirs: unknown, mine: unknown, base: unknown): unknown {
 }
 
 function mergedLists(theirs: readonly unknown[], mine: readonly unknown[], base: readonly unknown[]) {
-  return extend(theirs, base) && extend(mine, base) ? theirs.concat(mine.slice(base.length)) : mine;
+  if (extend(mine, base)) return theirs.concat(mine.slice(base.length));
+  return extend(theirs, base) ? mine.concat(theirs.slice(base.length)) : mine;
 }
 
 /** Whether a list is another one with more behind. */
