@@ -242,6 +242,19 @@ describe('what the items of a batch have done to the context', () => {
     expect(resumed.context.log).toEqual([1, 3, 2]);
   });
 
+  it('is that of the attempt that succeeded', async () => {
+    const flow = new Flow('f').batch(
+      'each',
+      (item: number, { context, attempt }: NodeArgs) => {
+        context.log.push(`${item} at ${attempt}`);
+        if (attempt === 1) throw new Error('again');
+      },
+      { items: 'list', retry: { retries: 1, minTimeout: 0 }, concurrency: 1 },
+    );
+    const { result } = await saved(flow, { list: [1, 2], log: [] });
+    expect(result.context.log).toEqual(['1 at 2', '2 at 2']);
+  });
+
   it('is the state of their tasks', async () => {
     const orchestrator = new Orchestrator<{ log?: number[] }>({ name: 'flow' });
     const flow = new Flow('f').batch(

@@ -12,6 +12,8 @@ export interface NodeView {
   readonly inputOf: InputOf | undefined;
   /** Whether the node is executed with it already. */
   isTaken: boolean;
+  /** What the attempt that is under way sees, where others may follow. */
+  tried: { readonly view: ContextView; readonly cancellation: { readonly aborted: boolean } } | undefined;
 }
 
 /** What is saved with an entry, as texts. */
@@ -83,7 +85,7 @@ export class SavedContext implements Source {
 
   /** A view for an execution of a node; what an earlier execution did that has not ended is forgotten. */
   open(nodeId: string, inputOf?: InputOf): NodeView {
-    const node = { view: this.outside.layer(), inputOf, isTaken: false };
+    const node = { view: this.outside.layer(), inputOf, isTaken: false, tried: undefined };
     this.#nodes.set(nodeId, node);
     return node;
   }

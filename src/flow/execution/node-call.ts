@@ -3,7 +3,6 @@ import type { Cancellation } from '../../cancellation.js';
 import type { Logger } from '../../logger.js';
 import { currentScope } from '../../process.js';
 import type { NodeDefinition } from '../blueprint.js';
-import type { ContextView } from '../checkpoint/context-view.js';
 import type { NodeView } from '../checkpoint/saved-context.js';
 import type { IExecutor, NodeArgs } from '../node.js';
 import type { WorkflowState } from '../state.js';
@@ -95,8 +94,6 @@ export class NodeCall implements NodeArgs {
   /** That it is to be tried again, where whoever executes it sees to that. */
   postponed: Postponement | undefined = undefined;
   #args: NodeArgs | undefined = undefined;
-  /** What the attempt that is under way sees of the context, where others may follow. */
-  #tried: { readonly view: ContextView; readonly cancellation: Cancellation } | undefined = undefined;
 
   constructor(
     readonly node: NodeDefinition,
@@ -119,8 +116,8 @@ export class NodeCall implements NodeArgs {
 
   get context() {
     if (this.own === undefined) return this.state.getContext();
-    const { view } = this.#tried?.cancellation.aborted === false ? this.#tried : this.own;
-    return view.context;
+    const { view, tried } = this.own;
+    return (tried?.cancellation.aborted === false ? tried.view : view).context;
   }
 
   /**
@@ -134,14 +131,14 @@ export class NodeCall implements NodeArgs {
     attempt: (input: unknown) => unknown,
   ): Promise<unknown> {
     const tried = { view: own.view.layer(), cancellation };
-    this.#tried = tried;
+    own.tried = tried;
     this.input = own.inputOf === undefined ? input : own.inputOf(tried.view.context);
     try {
       const result = await attempt(this.input);
-      if (this.#tried === tried && !cancellation.aborted) own.view.absorb(tried.view);
+      if (own.tried === tried && !cancellation.aborted) own.view.absorb(tried.view);
       return result;
     } finally {
-      if (this.#tried === tried) this.#tried = undefined;
+      if (own.tried === tried) own.tried = undefined;
     }
   }
 

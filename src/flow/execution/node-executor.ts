@@ -37,19 +37,19 @@ export class TaskExecutor implements NodeExecutor<unknown, unknown> {
     const call = new NodeCall(node, input, state, visit, settings, undefined, state.takeView(node.id));
     call.attempt = state.attempts?.made ?? 0;
     const args = [input, isSeen(definition.core) ? call.args : call];
-    return this.#perform(args, call).then(
+    const isHere = call.own === undefined && isInProcess(definition.core);
+    const performed = isHere ? perform(definition, args) : performApart(definition, args, call);
+    return performed.then(
       (returned) => succeeded(returned, call),
       (thrown) => failure(thrown, call),
     );
   }
+}
 
-  #perform(args: unknown[], call: NodeCall): Promise<unknown> {
-    const { definition } = this;
-    if (call.own === undefined && isInProcess(definition.core)) return perform(definition, args);
-    const work =
-      call.own === undefined ? () => perform(definition, args) : () => within(call, () => perform(definition, args));
-    return inProcess(definition.core, call.state, work);
-  }
+/** A task in a process of its own, or in a part of the one around it that sees a context of its own. */
+function performApart(definition: Definition, args: unknown[], call: NodeCall): Promise<unknown> {
+  const work = () => perform(definition, args);
+  return inProcess(definition.core, call.state, call.own === undefined ? work : () => within(call, work));
 }
 
 /** Executes a node that waits: for an event, or for a time to come. */

@@ -47,8 +47,8 @@ function attemptOf(fn: AnyFunction, { retry, policy }: Policies): Work {
   if (policy === undefined && !isRetried(retry)) return attempt;
   return (task, scope) => {
     const call = callIn(task.args);
-    const { own, index } = call;
-    if (own === undefined || index !== undefined) return attempt(task, scope);
+    const { own } = call;
+    if (own === undefined) return attempt(task, scope);
     return call.try(own, scope.cancellation, call.input, (input) =>
       attempt({ ...task, args: [input, ...task.args.slice(1)] }, scope),
     );
