@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import type { DistributedOrchestrator } from 'orchestrator/distributed';
-import type { WorkflowResult } from 'orchestrator/flow';
+import { MemoryCheckpointStore, type WorkflowResult } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RunStateError } from '../../../src/distributed/errors.js';
 import { type Explored, explore } from './explore.js';
@@ -52,7 +52,7 @@ function digest(result: WorkflowResult) {
 
 const references = new Map<FlowName, Promise<ReturnType<typeof digest>>>();
 
-/** What the flow comes to in process, where what it waits for comes. */
+/** What the flow comes to in process, saved as on a fleet, where what it waits for comes. */
 function reference(name: FlowName): Promise<ReturnType<typeof digest>> {
   const known = references.get(name) ?? inProcess(name);
   references.set(name, known);
@@ -61,13 +61,14 @@ function reference(name: FlowName): Promise<ReturnType<typeof digest>> {
 
 async function inProcess(name: FlowName): Promise<ReturnType<typeof digest>> {
   const flow = flows[name];
-  let result = (await flow.run({ total: 0 }, { runId })) as unknown as WorkflowResult;
+  const checkpoint = new MemoryCheckpointStore();
+  let result = (await flow.run({ total: 0 }, { runId, checkpoint })) as unknown as WorkflowResult;
   if (result.status === 'awaiting') {
     vi.advanceTimersByTime(100);
     const signal = name.includes('wait') ? { events: { go: 'payload' } } : {};
-    result = (await flow.resume(result as never, signal)) as unknown as WorkflowResult;
+    result = (await flow.resume(result as never, { ...signal, checkpoint })) as unknown as WorkflowResult;
   }
-  if (name.includes('once')) result = (await flow.resume(result as never)) as unknown as WorkflowResult;
+  if (name.includes('once')) result = (await flow.resume(result as never, { checkpoint })) as unknown as WorkflowResult;
   return digest(result);
 }
 

@@ -133,6 +133,17 @@ export function step(label: string): Promise<void> {
   return world?.setting.hasSteps ? world.pause(program as Program, label) : Promise.resolve();
 }
 
+let timesAskedOutside = 0;
+
+/** For nodes: whether their run was taken up again by hand. Outside of a world it was from the second time on that this is asked. */
+export function isTakenUpAgain(): boolean {
+  const program = inProgram.getStore();
+  const world = program && worlds.get(program);
+  if (world === undefined) return timesAskedOutside++ > 0;
+  const { snapshot, entries } = world.run;
+  return (snapshot.epoch ?? 0) > 0 || entries.some(({ text }) => text.includes('"type":"retried"'));
+}
+
 const worlds = new WeakMap<Program, World>();
 
 export class World {
