@@ -100,9 +100,30 @@ function held(files: Disk, id: string): Lock {
     isOwn,
     release: async () => {
       clearInterval(timer);
-      if (await isStillOwn()) await files.remove(files.lock);
+      if (!(await isStillOwn())) return;
+      await files.remove(files.lock).catch((error) => {
+        removeLater(files, id, isStillOwn);
+        throw error;
+      });
     },
   };
+}
+
+/** The locks that this process has given back, and whose files it could not remove: it has them no more. */
+const givenBack = new Set<string>();
+
+function removeLater(files: Disk, id: string, isStillOwn: () => Promise<boolean>): void {
+  givenBack.add(id);
+  const timer = setInterval(async () => {
+    try {
+      if (await isStillOwn()) await files.remove(files.lock);
+      clearInterval(timer);
+      givenBack.delete(id);
+    } catch {
+      // Perhaps the next time.
+    }
+  }, touched);
+  timer.unref();
 }
 
 /** The folder in which a lock is. */
@@ -155,8 +176,9 @@ class Disk implements LockFiles {
     return { pid: Number(pid), host: isHere ? hostname() : 'elsewhere', started: started || undefined };
   }
 
-  async isAlive({ pid, host, started }: Holder, name: string): Promise<boolean> {
+  async isAlive({ pid, host, started, id }: Holder, name: string): Promise<boolean> {
     if (host !== hostname()) return (await this.#silenceOf(name)) < silent;
+    if (pid === process.pid && id !== undefined && givenBack.has(id)) return false;
     if (pid !== process.pid && !exists(pid)) return false;
     const status = await statusOf(pid);
     if (status?.isOver) return false;

@@ -395,6 +395,25 @@ describe('a value that cannot be saved', () => {
     expect(result.errors[0]?.cause).toMatchObject({ name: 'SerializationError', path: 'context.key' });
     expect(plain(result.context)).toEqual({ b: 'of b' });
   });
+
+  it('fails its node, and no other, where it is a getter of the context that throws', async () => {
+    const flow = new Flow('f')
+      .node(
+        'a',
+        (_, { context }: NodeArgs) => {
+          const get = () => {
+            throw new Error('a value that must not be looked at');
+          };
+          Object.defineProperty(context, 'key', { enumerable: true, configurable: true, get });
+        },
+        { fallback: 'b' },
+      )
+      .node('b', () => 'instead');
+    const { result } = await saved(flow);
+    expect(result.status).toBe('completed');
+    expect(result.errors[0]?.message).toContain('context.key cannot be saved: it threw an error when it was read');
+    expect(result.context).toMatchObject({ a: 'instead' });
+  });
 });
 
 describe('two nodes that change one key at the same time', () => {

@@ -272,7 +272,13 @@ export class ContextView implements ProxyHandler<Data>, Source {
 
   /** @throws {SerializationError} that names the key */
   #encode(key: string): string {
-    return this.codec.encode(this.#own[key], () => fieldOf(key));
+    let value: unknown;
+    try {
+      value = this.#own[key];
+    } catch (cause) {
+      throw unsavable(fieldOf(key), 'it threw an error when it was read', cause);
+    }
+    return this.codec.encode(value, () => fieldOf(key));
   }
 
   #forget(key: string): void {
@@ -307,8 +313,8 @@ function printed(prototype: object): object {
   return made;
 }
 
-function unsavable(path: string, problem: string): SerializationError {
-  return new SerializationError(path, `cannot be saved: ${problem}`);
+function unsavable(path: string, problem: string, cause?: unknown): SerializationError {
+  return new SerializationError(path, `cannot be saved: ${problem}`, { cause });
 }
 
 /** How many characters of a key a message names. */

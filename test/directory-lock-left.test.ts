@@ -1,0 +1,50 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { takeLock } from '../src/directory-lock.js';
+
+const disk = vi.hoisted(() => ({ isReadOnly: false }));
+
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof import('node:fs/promises')>();
+  const remove: typeof real.rm = (...args) =>
+    disk.isReadOnly ? Promise.reject(Object.assign(new Error('read-only'), { code: 'EROFS' })) : real.rm(...args);
+  return { ...real, rm: remove };
+});
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'locks-'));
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  disk.isReadOnly = false;
+  await rm(directory, { recursive: true, force: true });
+});
+
+it('a lock that its program has given back, and whose file it could not remove, is free for that program', async () => {
+  const path = join(directory, 'run.lock');
+  const first = await takeLock(path);
+  disk.isReadOnly = true;
+  await expect(first.lock?.release()).rejects.toMatchObject({ code: 'EROFS' });
+  disk.isReadOnly = false;
+  const second = await takeLock(path);
+  expect(second.lock).toBeDefined();
+  expect(await first.lock?.isOwn()).toBe(false);
+  await second.lock?.release();
+  expect(await readdir(directory)).toEqual([]);
+});
+
+it('a lock that could not be removed is removed for others once it can be', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const path = join(directory, 'run.lock');
+  const { lock } = await takeLock(path);
+  disk.isReadOnly = true;
+  await expect(lock?.release()).rejects.toMatchObject({ code: 'EROFS' });
+  await vi.advanceTimersByTimeAsync(6_000);
+  expect(await readdir(directory)).toEqual(['run.lock']);
+  disk.isReadOnly = false;
+  await vi.advanceTimersByTimeAsync(6_000);
+  await vi.waitFor(async () => expect(await readdir(directory)).toEqual([]));
+});
