@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
 import { link, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -22,13 +23,24 @@ export class LockedError extends Error {
 const touched = 5_000;
 const silent = 30_000;
 
+/** The namespace of process ids that this process is in; `undefined` where the system does not tell. */
+const space = namespaceOfPids();
+
+function namespaceOfPids(): string | undefined {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Milliseconds between two looks while others are at it. */
 const moment = 5;
 
 /**
  * Makes a directory this process's own. The lock is a file beside it that says whose it is; one whose process has died is
  * taken over: at once where that can be seen, after thirty seconds of silence where it was on another machine (a container
- * that comes back has another name). What dead processes have left beside it is removed.
+ * that comes back has another name, or other process ids). What dead processes have left beside it is removed.
  *
  * @returns what gives it back
  * @throws {LockedError} that names the holder
@@ -59,7 +71,8 @@ export type Taken =
 export async function takeLock(path: string, about: Pick<Holder, 'name' | 'since' | 'isBrief'> = {}): Promise<Taken> {
   const files = new Disk(path);
   const id = randomUUID();
-  const holder = { pid: process.pid, host: hostname(), started: (await statusOf(process.pid))?.started, id, ...about };
+  const started = (await statusOf(process.pid))?.started;
+  const holder = { pid: process.pid, host: hostname(), space, started, id, ...about };
   const claim = { lock: files.lock, name: `${files.lock}.${nameOf(holder)}`, holder };
   const refused = await acquire(files, claim);
   return refused === undefined ? { lock: held(files, id) } : { by: refused.by };
@@ -172,12 +185,14 @@ class Disk implements LockFiles {
     const [, pid, started, host] = claimName.exec(name.slice(this.lock.length + 1)) ?? [];
     if (pid === undefined) return undefined;
     // The name has a hash of the host: it is this one, or another.
-    const isHere = host === hashOf(hostname());
+    const isHere = host === hashOf(hostname()) || host === hashOf(placeOf(hostname()));
     return { pid: Number(pid), host: isHere ? hostname() : 'elsewhere', started: started || undefined };
   }
 
-  async isAlive({ pid, host, started, id }: Holder, name: string): Promise<boolean> {
-    if (host !== hostname()) return (await this.#silenceOf(name)) < silent;
+  async isAlive({ pid, host, space: itsSpace, started, id }: Holder, name: string): Promise<boolean> {
+    // Containers may share a name; the processes of another one cannot be seen.
+    const isHere = host === hostname() && (itsSpace === undefined || itsSpace === space);
+    if (!isHere) return (await this.#silenceOf(name)) < silent;
     if (pid === process.pid && id !== undefined && givenBack.has(id)) return false;
     if (pid !== process.pid && !exists(pid)) return false;
     const status = await statusOf(pid);
@@ -214,7 +229,12 @@ const claimName = /^(\d+)-(\d*)-([0-9a-f]{16})-[0-9a-f-]{36}(?:\.take)?$/;
 const formerName = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 function nameOf({ pid, host, started = '', id }: Holder): string {
-  return `${pid}-${started}-${hashOf(host)}-${id}`;
+  return `${pid}-${started}-${hashOf(placeOf(host))}-${id}`;
+}
+
+/** Version 0.6 and before went by the name of the host alone. */
+function placeOf(host: string): string {
+  return `${host} ${space}`;
 }
 
 function hashOf(host: string): string {

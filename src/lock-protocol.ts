@@ -20,6 +20,8 @@
 export interface Holder {
   readonly pid: number;
   readonly host: string;
+  /** The namespace that the number of the process is of, where the system tells (Linux). Version 0.6 and before do not say. */
+  readonly space?: string | undefined;
   /** When the process was started, as the system has it: another process may get the same number later. */
   readonly started: string | undefined;
   /** Which of its locks it is. Version 0.5 and before do not say. */

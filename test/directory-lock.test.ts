@@ -107,6 +107,15 @@ describe('a lock', () => {
       await (await lockDirectory(directory))();
     }));
 
+  it('of a container of the same name, whose processes cannot be seen, is as of another machine', () =>
+    inDirectory(async (directory, lock) => {
+      await write(lock, { pid: 1, host: hostname(), space: 'pid:[1]', started: '1' });
+      expect(await rejection(lockDirectory(directory))).toMatchObject({ holder: `process 1 on ${hostname()}` });
+      const before = new Date(Date.now() - 31_000);
+      await utimes(lock, before, before);
+      await (await lockDirectory(directory))();
+    }));
+
   it('whose taker was killed, by any version, is taken over at once, and nothing is left', () =>
     inDirectory(async (directory, lock) => {
       const dead = { pid: deadPid(), host: hostname(), started: '1' };

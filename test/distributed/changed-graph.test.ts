@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DistributedWorker, type Engine, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import { type Context, Flow, type WorkflowResult } from 'orchestrator/flow';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -299,5 +300,30 @@ describe('a fleet of which a program has another graph under the same version', 
       output: 'then',
     });
     expect(await orchestrator.errors(runId)).toEqual([]);
+  });
+});
+
+describe('two workers whose flows fork, declared in different orders', () => {
+  it('hand out each node that is ready, whichever of them has made it so', async () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const edges = ['a-b', 'a-c', 'b-d', 'c-d'].map((edge) => edge.split('-') as [string, string]);
+    const declared = (ids: readonly string[], arcs: readonly (readonly [string, string])[]) => {
+      const flow: AnyFlow = new Flow('fork', { version: '1' });
+      for (const id of ids) flow.node(id, () => sleep(5, id));
+      for (const [source, target] of arcs) flow.edge(source, target);
+      return flow;
+    };
+    const engine = memory();
+    const flow = declared(names, edges);
+    const orchestrator = orchestratorOf(engine, flow);
+    for (const each of [flow, declared(names.toReversed(), edges.toReversed())]) {
+      const worker = new DistributedWorker({ engine, workflows: [each], maintenanceInterval: 600_000 });
+      ends.push(() => worker.stop({ deadline: 100 }));
+      await worker.start();
+    }
+    for (let run = 0; run < 20; run++) {
+      const runId = await orchestrator.startRun();
+      expect((await orchestrator.waitForCompletion(runId, deadline())).output).toBe('d');
+    }
   });
 });

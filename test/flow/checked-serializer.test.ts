@@ -68,6 +68,16 @@ describe('a serializer of somebody else', () => {
     expect(error).toMatchObject({ message: expect.stringMatching(/the serializer gave .*, expected a string/) });
   });
 
+  it('fails where it gives a promise, and nobody is left to hear that it rejects', async () => {
+    const serializer = checked({
+      serialize: () => Promise.reject(new Error('later')) as never,
+      deserialize: () => undefined,
+    });
+    expect(failureOf(() => serializer.serialize(1))).toBeInstanceOf(SerializationError);
+    // An unhandled rejection would fail the test run.
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+
   it('is checked once, and the default one is left alone', () => {
     const once = checked(raw);
     expect(checked(once)).toBe(once);

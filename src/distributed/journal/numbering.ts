@@ -37,6 +37,12 @@ export class Numbering {
     return this.#order === undefined ? place : (this.#order.nodes[place] as number);
   }
 
+  /** Nodes in the order of their places: which of them goes first is decided in the same way in all programs. */
+  inOrder(nodes: readonly number[]): readonly number[] {
+    if (!this.byIds || nodes.length < 2) return nodes;
+    return nodes.toSorted((one, other) => this.placeOf(one) - this.placeOf(other));
+  }
+
   /** Numbers of nodes, in the order of their places. */
   toPlaces(byNode: Int32Array): number[] {
     return this.#order === undefined ? [...byNode] : Array.from(this.#order.nodes, (node) => byNode[node] as number);

@@ -429,7 +429,7 @@ export class Replica {
   /** Nodes that are ready have become items. */
   #release(job: string | undefined): void {
     let carrier = job !== undefined && this.ledger.carriedBy(job) === undefined ? job : undefined;
-    for (const node of this.position.take()) {
+    for (const node of this.numbering.inOrder(this.position.take())) {
       const round = (this.#rounds[node] as number) + 1;
       this.#rounds[node] = round;
       this.ledger.put({

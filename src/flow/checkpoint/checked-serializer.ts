@@ -24,6 +24,8 @@ class CheckedSerializer implements Serializer {
   serialize(value: unknown): string {
     const text = this.#ask('saved', () => this.own.serialize(value));
     if (typeof text !== 'string') {
+      // A promise of one that is asynchronous by mistake may reject, with nobody to hear it.
+      void Promise.resolve(text).catch(() => undefined);
       throw new SerializationError('', `cannot be saved: the serializer gave ${kindOf(text)}, expected a string`);
     }
     return isClean(text) && !text.startsWith(mark) ? text : mark + JSON.stringify(text);
