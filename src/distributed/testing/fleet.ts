@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../contracts.js';
 import { OrchestratorBuilder } from '../orchestrator/builder.js';
 import type { DistributedOrchestrator } from '../orchestrator/orchestrator.js';
@@ -34,6 +35,7 @@ export async function withFleet(
   };
   try {
     await test({ orchestrator, workers, finish });
+    await drained(engine);
   } finally {
     await Promise.all(workers.map((worker) => worker.stop({ deadline: 1_000 })));
     await orchestrator.close();
@@ -52,4 +54,13 @@ function startable(engine: Engine, workflows: readonly Workflow[], options: Part
     engine,
     workflows,
   });
+}
+
+/** Waits until the workers have taken what is in the queue: of two starts of one run the later may be enqueued when that is over. */
+async function drained({ queue }: Engine): Promise<void> {
+  for (let left = 200; left > 0; left--) {
+    const { waiting, delayed, active } = await queue.depth();
+    if (waiting + delayed + active === 0) return;
+    await sleep(50);
+  }
 }
