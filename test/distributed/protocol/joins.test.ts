@@ -21,7 +21,9 @@ class Gate {
 }
 
 describe.each(['all', 'any'] as const)('a join of %s', (joinStrategy) => {
-  it(`runs once, of ${times} times that its last predecessors end together on two workers`, async () => {
+  it(`runs once, of ${times} times that its last predecessors end together on two workers`, {
+    timeout: 120_000,
+  }, async () => {
     const gate = new Gate();
     const executed = new Map<string, number>();
     const flow = new Flow('pair')
