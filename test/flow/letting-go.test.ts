@@ -20,7 +20,7 @@ function pictureOf({ status, output, completed, skipped, awaiting, context, unre
     output,
     completed: [...completed].toSorted(),
     skipped: [...skipped].toSorted(),
-    awaiting: awaiting.map(({ nodeId, event }) => [nodeId, event]),
+    awaiting: awaiting.map(({ nodeId, event }) => `${nodeId} waits for ${event}`).toSorted(),
     context: { ...context },
     unreached: unreached.map(({ nodeId }) => nodeId),
   };
