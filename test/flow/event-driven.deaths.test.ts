@@ -7,7 +7,7 @@ import type { ModelEdge, ModelNode } from './model-loops.js';
 import { type Case, cases, scriptOf } from './random-graphs.js';
 import { built, type Pace, paces } from './scripted-flow.js';
 
-const numRuns = Number(process.env.FLOW_RUNS ?? 100);
+const numRuns = Number(process.env.FLOW_RUNS ?? (process.env.TEST_NEEDS === 'all' ? 100 : 40));
 
 const again: Step = { action: 'again' };
 const bad: Step = { fails: true };
