@@ -85,7 +85,8 @@ export class WorkerProcess<Message> {
   }
 
   send(message: object): void {
-    this.#process.send(message);
+    // One that has died meanwhile is told nothing; whoever waits for it sees that.
+    this.#process.send(message, () => {});
   }
 
   /**
