@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { readlinkSync } from 'node:fs';
 import { link, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { acquire, type Holder, holderFrom, type LockFiles, sweep } from './lock-protocol.js';
+import { exists, namespaceOfPids, statusOf } from './other-processes.js';
 
 /** A directory is in use by another process. */
 export class LockedError extends Error {
@@ -22,17 +22,6 @@ export class LockedError extends Error {
 /** Milliseconds between two signs of life, and after how many without one a holder on another machine has died. */
 const touched = 5_000;
 const silent = 30_000;
-
-/** The namespace of process ids that this process is in; `undefined` where the system does not tell. */
-const space = namespaceOfPids();
-
-function namespaceOfPids(): string | undefined {
-  try {
-    return readlinkSync('/proc/self/ns/pid');
-  } catch {
-    return undefined;
-  }
-}
 
 /** Milliseconds between two looks while others are at it. */
 const moment = 5;
@@ -72,7 +61,7 @@ export async function takeLock(path: string, about: Pick<Holder, 'name' | 'since
   const files = new Disk(path);
   const id = randomUUID();
   const started = (await statusOf(process.pid))?.started;
-  const holder = { pid: process.pid, host: hostname(), space, started, id, ...about };
+  const holder = { pid: process.pid, host: hostname(), space: namespaceOfPids(), started, id, ...about };
   const claim = { lock: files.lock, name: `${files.lock}.${nameOf(holder)}`, holder };
   const refused = await acquire(files, claim);
   return refused === undefined ? { lock: held(files, id) } : { by: refused.by };
@@ -115,7 +104,7 @@ function held(files: Disk, id: string): Lock {
       clearInterval(timer);
       if (!(await isStillOwn())) return;
       await files.remove(files.lock).catch((error) => {
-        removeLater(files, id, isStillOwn);
+        removeLater(files, id, isOwn);
         throw error;
       });
     },
@@ -125,11 +114,11 @@ function held(files: Disk, id: string): Lock {
 /** The locks that this process has given back, and whose files it could not remove: it has them no more. */
 const givenBack = new Set<string>();
 
-function removeLater(files: Disk, id: string, isStillOwn: () => Promise<boolean>): void {
+function removeLater(files: Disk, id: string, isOwn: () => Promise<boolean>): void {
   givenBack.add(id);
   const timer = setInterval(async () => {
     try {
-      if (await isStillOwn()) await files.remove(files.lock);
+      if (await isOwn()) await files.remove(files.lock);
       clearInterval(timer);
       givenBack.delete(id);
     } catch {
@@ -189,9 +178,9 @@ class Disk implements LockFiles {
     return { pid: Number(pid), host: isHere ? hostname() : 'elsewhere', started: started || undefined };
   }
 
-  async isAlive({ pid, host, space: itsSpace, started, id }: Holder, name: string): Promise<boolean> {
+  async isAlive({ pid, host, space, started, id }: Holder, name: string): Promise<boolean> {
     // Containers may share a name; the processes of another one cannot be seen.
-    const isHere = host === hostname() && (itsSpace === undefined || itsSpace === space);
+    const isHere = host === hostname() && (space === undefined || space === namespaceOfPids());
     if (!isHere) return (await this.#silenceOf(name)) < silent;
     if (pid === process.pid && id !== undefined && givenBack.has(id)) return false;
     if (pid !== process.pid && !exists(pid)) return false;
@@ -234,7 +223,7 @@ function nameOf({ pid, host, started = '', id }: Holder): string {
 
 /** Version 0.6 and before went by the name of the host alone. */
 function placeOf(host: string): string {
-  return `${host} ${space}`;
+  return `${host} ${namespaceOfPids()}`;
 }
 
 function hashOf(host: string): string {
@@ -246,26 +235,4 @@ function isOf(lock: string, name: string): boolean {
   if (!name.startsWith(lock)) return false;
   const end = name.slice(lock.length);
   return end === '' || end === '.guard' || claimName.test(end.slice(1)) || formerName.test(end.slice(1));
-}
-
-function exists(pid: number): boolean {
-  try {
-    // 0 would be this process's whole group.
-    return pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    return Object(error).code === 'EPERM';
-  }
-}
-
-/** When a process was started, and whether it has ended and is not yet buried, where the system tells (Linux). */
-async function statusOf(
-  pid: number,
-): Promise<{ readonly started: string | undefined; readonly isOver: boolean } | undefined> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { started: fields[19], isOver: fields[0] === 'Z' || fields[0] === 'X' };
-  } catch {
-    return undefined;
-  }
 }

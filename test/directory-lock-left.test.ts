@@ -4,13 +4,17 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { takeLock } from '../src/directory-lock.js';
 
-const disk = vi.hoisted(() => ({ isReadOnly: false }));
+const disk = vi.hoisted(() => ({ isReadOnly: false, isUnreadable: false }));
 
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof import('node:fs/promises')>();
   const remove: typeof real.rm = (...args) =>
     disk.isReadOnly ? Promise.reject(Object.assign(new Error('read-only'), { code: 'EROFS' })) : real.rm(...args);
-  return { ...real, rm: remove };
+  const readFile = ((...args: Parameters<typeof real.readFile>) =>
+    disk.isUnreadable && String(args[0]).endsWith('.lock')
+      ? Promise.reject(Object.assign(new Error('no rights'), { code: 'EACCES' }))
+      : real.readFile(...args)) as typeof real.readFile;
+  return { ...real, rm: remove, readFile };
 });
 
 let directory: string;
@@ -19,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   vi.useRealTimers();
-  disk.isReadOnly = false;
+  disk.isReadOnly = disk.isUnreadable = false;
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -47,4 +51,18 @@ it('a lock that could not be removed is removed for others once it can be', asyn
   disk.isReadOnly = false;
   await vi.advanceTimersByTimeAsync(6_000);
   await vi.waitFor(async () => expect(await readdir(directory)).toEqual([]));
+});
+
+it('a lock that could not be removed stays free for its program while its file cannot be read either', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const path = join(directory, 'run.lock');
+  const { lock } = await takeLock(path);
+  disk.isReadOnly = true;
+  await expect(lock?.release()).rejects.toMatchObject({ code: 'EROFS' });
+  disk.isUnreadable = true;
+  await vi.advanceTimersByTimeAsync(6_000);
+  disk.isReadOnly = disk.isUnreadable = false;
+  const again = await takeLock(path);
+  expect(again.lock).toBeDefined();
+  await again.lock?.release();
 });

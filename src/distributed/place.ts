@@ -1,4 +1,5 @@
-import { readFile, readlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { exists, namespaceOfPids, statusOf } from '../other-processes.js';
 
 /** A process, as far as other processes can see whether it has died. */
 export interface Place {
@@ -17,7 +18,7 @@ const separator = '/';
  */
 export async function thisPlace(): Promise<Place> {
   const machine = await thisMachine();
-  const start = machine === undefined ? undefined : await startOf(process.pid);
+  const start = machine === undefined ? undefined : (await statusOf(process.pid))?.started;
   if (machine === undefined || start === undefined) return { id: '', isDead: async () => false };
   return {
     id: [machine, process.pid, start].join(separator),
@@ -25,36 +26,19 @@ export async function thisPlace(): Promise<Place> {
       const [boot, namespace, pid, began] = id.split(separator);
       if (began === undefined || [boot, namespace].join(separator) !== machine) return false;
       if (!exists(Number(pid))) return true;
-      const found = await startOf(Number(pid));
+      const found = await statusOf(Number(pid));
       // It may be hidden from this user.
-      return found !== undefined && found !== began;
+      return found !== undefined && (found.isOver || found.started !== began);
     },
   };
 }
 
 async function thisMachine(): Promise<string | undefined> {
+  const namespace = namespaceOfPids();
+  if (namespace === undefined) return undefined;
   try {
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    return [boot.trim(), await readlink('/proc/self/ns/pid')].join(separator);
-  } catch {
-    return undefined;
-  }
-}
-
-function exists(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return Object(error).code === 'EPERM';
-  }
-}
-
-/** When a process was started, `over` for one that has ended and is not yet buried; `undefined` if that cannot be seen. */
-async function startOf(pid: number): Promise<string | undefined> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' || state === 'X' ? 'over' : fields[18];
+    return [boot.trim(), namespace].join(separator);
   } catch {
     return undefined;
   }

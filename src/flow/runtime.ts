@@ -1,6 +1,7 @@
 import { aLogger, type Logger, NullLogger } from '../logger.js';
 import { Orchestrator } from '../orchestrator.js';
 import { anOrchestrator, originOf } from '../origin.js';
+import { cut } from '../text.js';
 import { aFunction, anObjectOf, aState, invalid, type Reader } from '../validate.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import { restoreState } from './checkpoint/apply.js';
@@ -292,7 +293,7 @@ function snapshotOf(run: string | WorkflowResult): string {
 }
 
 function nameOfRun(run: string | WorkflowResult): string {
-  return typeof run === 'string' ? run.slice(0, 50) : String(run.runId);
+  return typeof run === 'string' ? cut(run, 50) : String(run.runId);
 }
 
 function readSnapshot(text: string, read: (text: string) => unknown): SavedRun {
@@ -300,7 +301,7 @@ function readSnapshot(text: string, read: (text: string) => unknown): SavedRun {
     return read(text) as SavedRun;
   } catch (cause) {
     const problem = 'is no snapshot; to resume a run by its id, pass its checkpoint store';
-    throw new CheckpointError(text.slice(0, 50), problem, { cause });
+    throw new CheckpointError(cut(text, 50), problem, { cause });
   }
 }
 

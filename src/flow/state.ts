@@ -153,7 +153,10 @@ export class WorkflowState<State extends object = any> {
   keepItem(nodeId: string, index: number, output: unknown, changes?: Changes): void {
     const outputs = this.items.get(nodeId) ?? new Map<number, unknown>();
     this.items.set(nodeId, outputs.set(index, output));
-    if (changes === undefined) return;
+    if (changes !== undefined) this.keepChangesOfItem(nodeId, index, changes);
+  }
+
+  keepChangesOfItem(nodeId: string, index: number, changes: Changes): void {
     this.#itemChanges ??= new Map();
     const kept = this.#itemChanges.get(nodeId) ?? new Map<number, Changes>();
     this.#itemChanges.set(nodeId, kept.set(index, changes));

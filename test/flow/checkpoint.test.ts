@@ -22,6 +22,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seal, unseal } from '../../src/flow/checkpoint/seal.js';
 import { deferred, rejection } from '../support.js';
+import { over } from './checkpoint/over.js';
 
 const serializer = new DefaultSerializer();
 
@@ -38,19 +39,6 @@ async function onlyFile(): Promise<string> {
   const [name, ...more] = await readdir(directory);
   expect(more).toEqual([]);
   return join(directory, String(name));
-}
-
-/** A store some of whose methods are others. */
-function over(store: CheckpointStore, methods: Partial<CheckpointStore>): CheckpointStore {
-  return {
-    claim: (...args) => store.claim(...args),
-    save: (...args) => store.save(...args),
-    append: (...args) => store.append(...args),
-    load: (id) => store.load(id),
-    delete: (...args) => store.delete(...args),
-    list: () => store.list(),
-    ...methods,
-  };
 }
 
 /** A store that numbers what is written: one entry is sent after another has failed or is there. */

@@ -12,18 +12,8 @@ import {
 } from 'orchestrator/flow';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deferred, rejection } from '../support.js';
+import { diamond } from './diamond.js';
 import { at, DatabaseState, Stage, workedOff } from './dying-workers.js';
-
-const diamond = () =>
-  new Flow('diamond')
-    .node('a', () => 1)
-    .node('b', (n) => n + 1)
-    .node('c', (n) => n + 2)
-    .node('d', ({ b, c }) => b * c)
-    .edge('a', 'b')
-    .edge('a', 'c')
-    .edge('b', 'd')
-    .edge('c', 'd');
 
 const worker = (flow: Flow, store: ICoordinationStore, options?: { keyPrefix?: string; ttlSeconds?: number }) => {
   const { services } = new FlowRuntime({ registry: flow.registry });

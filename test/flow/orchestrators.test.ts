@@ -29,6 +29,7 @@ import {
 } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { deferred, settled } from '../support.js';
+import { diamond } from './diamond.js';
 
 /** A loop of one's own: a batch of what is ready, again and again. */
 class BatchByBatch implements IOrchestrator {
@@ -80,17 +81,6 @@ const note = (input: unknown, { nodeId }: NodeArgs) => {
   log.push(nodeId);
   return input ?? nodeId;
 };
-
-const diamond = () =>
-  new Flow('diamond')
-    .node('a', () => 1)
-    .node('b', (n) => n + 1)
-    .node('c', (n) => n + 2)
-    .node('d', ({ b, c }) => b * c)
-    .edge('a', 'b')
-    .edge('a', 'c')
-    .edge('b', 'd')
-    .edge('c', 'd');
 
 /** Flows of every kind, with what is to come of them. */
 const kinds: readonly (readonly [string, () => Flow, object])[] = [

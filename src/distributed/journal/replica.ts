@@ -1,6 +1,6 @@
 import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { Changes } from '../../flow/checkpoint/context-view.js';
-import { type Merges, mergeInto } from '../../flow/checkpoint/merge.js';
+import { type Merges, mergeChange } from '../../flow/checkpoint/merge.js';
 import type { Waiting } from '../../flow/index.js';
 import type { SavedPosition } from '../../flow/plan/marks.js';
 import type { Plan } from '../../flow/plan/plan.js';
@@ -253,9 +253,7 @@ export class Replica {
     const current = this.values.get(key);
     if (!Object.hasOwn(set, key)) return current;
     const { codec, merges } = this.origin;
-    const merge = Object.hasOwn(merges, key) ? merges[key] : undefined;
-    const found = Object.hasOwn(base, key) ? base[key] : undefined;
-    return mergeInto(current, set[key] as string, found, merge, codec);
+    return mergeChange(key, current, { set, base }, merges, codec);
   }
 
   #write(changes: Changes): void {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../contracts.js';
 import { OrchestratorBuilder } from '../orchestrator/builder.js';
 import type { DistributedOrchestrator } from '../orchestrator/orchestrator.js';
@@ -7,7 +6,7 @@ import type { RunInfo } from '../run-info.js';
 import type { WorkerOptions } from '../worker/options.js';
 import { DistributedWorker } from '../worker/worker.js';
 import type { Workflow } from '../workflows.js';
-import { newId, type Suite } from './suite.js';
+import { newId, type Suite, until } from './suite.js';
 
 /** An orchestrator and two workers for some flows. */
 export interface Fleet {
@@ -33,14 +32,17 @@ export async function withFleet(
     const runId = await orchestrator.startRun(context, input);
     return orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(15_000) });
   };
+  const isDone = async () =>
+    assert.deepEqual(await engine.queue.depth(), { waiting: 0, delayed: 0, active: 0 }, 'nothing is left in the queue');
   try {
     await test({ orchestrator, workers, finish });
-    await drained(engine);
+    // Of two starts of one run the later may be enqueued when that is over: the workers take it, if they are let.
+    await until(isDone);
   } finally {
     await Promise.all(workers.map((worker) => worker.stop({ deadline: 1_000 })));
     await orchestrator.close();
   }
-  assert.deepEqual(await engine.queue.depth(), { waiting: 0, delayed: 0, active: 0 }, 'nothing is left in the queue');
+  await isDone();
 }
 
 function startable(engine: Engine, workflows: readonly Workflow[], options: Partial<WorkerOptions>): DistributedWorker {
@@ -54,13 +56,4 @@ function startable(engine: Engine, workflows: readonly Workflow[], options: Part
     engine,
     workflows,
   });
-}
-
-/** Waits until the workers have taken what is in the queue: of two starts of one run the later may be enqueued when that is over. */
-async function drained({ queue }: Engine): Promise<void> {
-  for (let left = 200; left > 0; left--) {
-    const { waiting, delayed, active } = await queue.depth();
-    if (waiting + delayed + active === 0) return;
-    await sleep(50);
-  }
 }

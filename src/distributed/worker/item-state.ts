@@ -54,8 +54,7 @@ function fillFor(item: Item, replica: Replica, state: WorkflowState): void {
     );
     state.delivered.set(nodeId, Object.values(state.events)[0]);
   }
-  for (const [index, changes] of replica.itemChanges.get(nodeId) ?? [])
-    state.keepItem(nodeId, index, undefined, changes);
+  for (const [index, changes] of replica.itemChanges.get(nodeId) ?? []) state.keepChangesOfItem(nodeId, index, changes);
   const outputs = replica.batches.get(nodeId);
   if (outputs !== undefined) {
     state.items.set(nodeId, new Map([...outputs].map(([index, text]) => [index, codec.decode(text, `item ${index}`)])));

@@ -135,7 +135,7 @@ export function restoreState(
   for (const [key, child] of run.children) state.children.set(key, { ...child, entries: [...child.entries] });
   for (const [nodeId, outputs] of run.items) state.items.set(nodeId, new Map(outputs));
   for (const [nodeId, all] of run.itemChanges ?? []) {
-    for (const [index, changes] of all) state.keepItem(nodeId, index, state.items.get(nodeId)?.get(index), changes);
+    for (const [index, changes] of all) state.keepChangesOfItem(nodeId, index, changes);
   }
   const values = new Map<string, Value>();
   for (const [key, value] of Object.entries(run.context)) values.set(key, { value });

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { cut } from '../../text.js';
 import { SerializationError } from '../errors.js';
 import type { Codec } from './codec.js';
-import { type Merges, mergeInto } from './merge.js';
+import { type Merges, mergeChange } from './merge.js';
 
 /** What is kept under a key: as text, from which each reader gets a copy of its own. */
 export interface Kept {
@@ -215,10 +215,8 @@ export class ContextView implements ProxyHandler<Data>, Source {
 
   /** Takes in what was done in one of several views that lie on this one, over what was taken in of the others. */
   merge({ set = {}, removed = [], base = {} }: Changes, merges: Merges): void {
-    for (const [key, text] of Object.entries(set)) {
-      const merge = Object.hasOwn(merges, key) ? merges[key] : undefined;
-      const found = Object.hasOwn(base, key) ? base[key] : undefined;
-      const merged = mergeInto(this.find(key)?.text, text, found, merge, this.codec);
+    for (const key of Object.keys(set)) {
+      const merged = mergeChange(key, this.find(key)?.text, { set, base }, merges, this.codec);
       setOwn(this.#load(this.#own, key), key, this.codec.decode(merged));
     }
     for (const key of removed) Reflect.deleteProperty(this.#load(this.#own, key), key);

@@ -31,6 +31,21 @@ export function mergeInto(
   }
 }
 
+type Texts = Readonly<Record<string, string>>;
+
+/** The text that a key holds after changes that have set it: `mergeInto` with what they and the flow say of the key. */
+export function mergeChange(
+  key: string,
+  current: string | undefined,
+  { set, base = {} }: { readonly set: Texts; readonly base?: Texts | undefined },
+  merges: Merges,
+  codec: Codec,
+): string {
+  const merge = Object.hasOwn(merges, key) ? merges[key] : undefined;
+  const found = Object.hasOwn(base, key) ? base[key] : undefined;
+  return mergeInto(current, set[key] as string, found, merge, codec);
+}
+
 /** If true, `merged` may need to know what a value was before. */
 export function isMergeable(value: unknown): boolean {
   return Array.isArray(value) || isPlainObject(value);

@@ -1,6 +1,6 @@
 import type { Codec } from './codec.js';
 import { type Changes, ContextView, fieldOf, type Kept, type Source, setOwn } from './context-view.js';
-import { type Merges, mergeInto } from './merge.js';
+import { type Merges, mergeChange } from './merge.js';
 
 /** Gives the input of a node, by the context that the node sees. */
 export type InputOf = (context: Record<string, unknown>) => unknown;
@@ -165,11 +165,9 @@ export class SavedContext implements Source {
   }
 
   #add({ set = {}, removed = [], base = {} }: Changes, to: Map<string, Kept | undefined>): void {
-    for (const [key, text] of Object.entries(set)) {
-      const merge = Object.hasOwn(this.merges, key) ? this.merges[key] : undefined;
-      const found = Object.hasOwn(base, key) ? base[key] : undefined;
+    for (const key of Object.keys(set)) {
       const current = to.has(key) ? to.get(key) : this.#latest(key);
-      to.set(key, this.#keep(mergeInto(current?.text, text, found, merge, this.codec)));
+      to.set(key, this.#keep(mergeChange(key, current?.text, { set, base }, this.merges, this.codec)));
     }
     for (const key of removed) to.set(key, undefined);
   }

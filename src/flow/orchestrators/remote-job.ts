@@ -65,7 +65,7 @@ async function visitInLoop(node: number, plan: Plan, store: RunStore): Promise<V
 /** Executes the node of a job, unless that was done, and does what follows from it. @returns the nodes that are ready */
 export async function handleJob(node: number, surroundings: JobSurroundings): Promise<string[]> {
   const { plan, state, store } = surroundings;
-  const known = state instanceof WorkflowState ? state : await knownOf(state, store.runId);
+  const known = await knownOf(state, store.runId);
   const loop = plan.loopOf[node] as number;
   if (loop < 0) {
     const visit = { number: 1, turns: new Turns(plan, store), isAgain: false };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { cut } from '../../text.js';
 import { isPlainObject } from '../../validate.js';
 import type { EdgeDefinition, NodeDefinition } from '../blueprint.js';
 import { some } from './loops.js';
@@ -187,5 +188,5 @@ function markAt(marks: string, at: number): string {
 }
 
 function quoted(id: string): string {
-  return `"${id.slice(0, longestId)}"`;
+  return `"${cut(id, longestId)}"`;
 }

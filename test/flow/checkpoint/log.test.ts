@@ -12,19 +12,7 @@ import {
 import { describe, expect, it, vi } from 'vitest';
 import { unseal } from '../../../src/flow/checkpoint/seal.js';
 import { deferred, rejection } from '../../support.js';
-
-/** A store some of whose methods are others. */
-function over(store: CheckpointStore, methods: Partial<CheckpointStore>): CheckpointStore {
-  return {
-    claim: (...args) => store.claim(...args),
-    save: (...args) => store.save(...args),
-    append: (...args) => store.append(...args),
-    load: (id) => store.load(id),
-    delete: (...args) => store.delete(...args),
-    list: () => store.list(),
-    ...methods,
-  };
-}
+import { over } from './over.js';
 
 /** Whether anybody has a run. */
 async function isHeld(store: CheckpointStore, runId: string): Promise<boolean> {
