@@ -8,6 +8,7 @@ import { surviving } from '../listening.js';
 import { type EngineOptions, readEngineOptions } from '../options.js';
 import { type Place, thisPlace } from '../place.js';
 import type { Database, Row } from './database.js';
+import { Listener } from './listener.js';
 import { SqlEngine } from './sql-engine.js';
 
 /** How many batches of statements of one kind are under way at the same time, and how many connections there are. */
@@ -78,7 +79,6 @@ async function open(
 
 class PostgresDatabase implements Database {
   readonly queuePool: Bull.PgPool;
-  #isClosed = false;
   readonly #forsake: () => void;
 
   constructor(
@@ -117,26 +117,9 @@ class PostgresDatabase implements Database {
     await query(text);
   }
 
-  /** On a connection of its own, which is made anew when it is lost. */
   async listen(channel: string, onNotification: (payload: string) => void): Promise<() => void> {
-    let client: Pg.Client | undefined;
-    let isEnded = false;
-    const connect = async () => {
-      client = this.newClient();
-      client.on('notification', ({ payload = '' }) => onNotification(payload));
-      client.on('error', () => undefined);
-      client.on('end', again);
-      await client.connect();
-      await client.query(`listen "${channel}"`);
-    };
-    const again = () => {
-      if (!isEnded && !this.#isClosed) setTimeout(() => void connect().catch(again), 1_000).unref();
-    };
-    await connect();
-    return () => {
-      isEnded = true;
-      void client?.end().catch(() => undefined);
-    };
+    const listener = await Listener.start(this.newClient, channel, onNotification);
+    return () => listener.stop();
   }
 
   place(): Promise<Place> {
@@ -144,7 +127,6 @@ class PostgresDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
     await Promise.all([this.own?.end(), this.queueConnections.end()]);
     this.#forsake();
   }

@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DistributedWorker, OrchestratorBuilder } from 'orchestrator/distributed';
+import { expect, it } from 'vitest';
+import { eventually } from '../servers/eventually.js';
+import { startProxy } from '../servers/proxy.js';
+import { openEngine } from './fixtures/engines.js';
+import { flows } from './fixtures/flows.js';
+import { describeEngines } from './site.js';
+
+describeEngines('a server that is away for seconds', (start, kind) => {
+  it('finds as many connections as before when it is back, and none once the engine is closed', async () => {
+    const on = await start();
+    const proxy = await startProxy(on.server.port);
+    const engine = openEngine({ kind: on.kind, address: on.addressAt(proxy.port), options: { prefix: 'away' } });
+    const orchestrator = flows
+      .reduce((builder, flow) => builder.workflow(flow), new OrchestratorBuilder().engine(engine))
+      .build();
+    const worker = new DistributedWorker({ engine, workflows: [...flows] });
+    worker.on('warning', () => undefined);
+    await worker.start();
+    const run = async () => {
+      const runId = await orchestrator.startRun({ count: 0 }, undefined, { workflow: 'line' });
+      return await orchestrator.waitForCompletion(runId);
+    };
+    await run();
+    const before = proxy.connections;
+    await proxy.cut();
+    await sleep(6_000);
+    await proxy.heal();
+    let most = 0;
+    const until = Date.now() + 3_000;
+    while (Date.now() < until) {
+      most = Math.max(most, proxy.connections);
+      await sleep(10);
+    }
+    // A pool may have more connections for a while: all that waits asks at once.
+    expect(most).toBeLessThanOrEqual(kind === 'postgres' ? before + 12 : before + 2);
+    expect(await run()).toMatchObject({ status: 'completed' });
+    await worker.stop();
+    await orchestrator.close();
+    await engine.close();
+    await eventually(async () => expect(proxy.connections).toBe(0));
+    await proxy.stop();
+  }, 120_000);
+});
