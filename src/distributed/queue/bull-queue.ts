@@ -53,10 +53,11 @@ export class BullQueue implements WorkQueue {
   readonly #consumers = new Set<BullConsumer>();
   readonly #additions = new Batcher((lists: readonly (readonly Job[])[]) => this.#addAll(lists), width);
 
+  /** @param timeout - how long an operation may take, in milliseconds */
   constructor(
     readonly engine: Engine,
     private readonly setup: () => Promise<BullSetup>,
-    private readonly onError: (error: unknown) => void,
+    private readonly timeout: number,
   ) {}
 
   /** What is added at the same time goes together. */
@@ -95,8 +96,7 @@ export class BullQueue implements WorkQueue {
   }
 
   async #ask<Answer>(work: (queue: Bull.Queue) => Promise<Answer>): Promise<Answer> {
-    const { queue } = await this.#opened.get();
-    return asked(this.engine.name, () => work(queue));
+    return asked(this.engine.name, async () => work((await this.#opened.get()).queue), this.timeout);
   }
 
   async #addAll(lists: readonly (readonly Job[])[]): Promise<undefined[]> {
@@ -108,8 +108,15 @@ export class BullQueue implements WorkQueue {
     const setup = await this.setup();
     const { bull, name, options, backend } = setup;
     const queue = new bull.Queue(name, { ...options, streams: { events: { maxLen: 1_000 } } }, backend);
-    queue.on('error', this.onError);
-    return { queue, setup };
+    queue.on('error', () => undefined);
+    try {
+      // Its commands are defined before anything is under way on the connection.
+      await queue.waitUntilReady();
+      return { queue, setup };
+    } catch (error) {
+      await closed(queue, () => queue.close());
+      throw error;
+    }
   }
 }
 

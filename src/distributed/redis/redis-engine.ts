@@ -1,6 +1,6 @@
 import type * as Bull from 'bullmq';
 import type * as IoRedis from 'ioredis';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { loadPeers } from '../../peers.js';
 import { aName, aValue } from '../../validate.js';
 import { placeOf } from '../address.js';
@@ -92,6 +92,7 @@ class RedisEngine implements Engine, RedisCore {
   readonly #opening: Opening<Opened>;
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #subscriber = new Once(() => this.#subscribe());
+  readonly #queueConnection = new Once(() => this.#connectQueue());
 
   /** Not to be seen: the address has a password in it. */
   readonly #server: string | Connection;
@@ -107,15 +108,12 @@ class RedisEngine implements Engine, RedisCore {
     this.keys = new Keys(prefix);
     this.#opening = new Opening(this.name, connectTimeout, () => this.#open());
     const setup = async () => {
-      const { bull, connection } = await this.#opening.get();
+      const { bull } = await this.#opening.get();
+      const connection = (await this.#queueConnection.get()) as Bull.ConnectionOptions;
       // One hash tag for the queue: its scripts use many keys.
-      return {
-        bull,
-        name: 'queue',
-        options: { connection: connection as Bull.ConnectionOptions, prefix: `{${prefix}}` },
-      };
+      return { bull, name: 'queue', options: { connection, prefix: `{${prefix}}` } };
     };
-    this.queue = new BullQueue(this, setup, () => undefined);
+    this.queue = new BullQueue(this, setup, options.operationTimeout);
     this.runInfoStore = new RedisRuns(this, this);
     this.livenessStore = new RedisLiveness(this, this);
     this.workItemStateStore = new RedisItemStates(this, this);
@@ -177,6 +175,8 @@ class RedisEngine implements Engine, RedisCore {
     await this.queue.close();
     const subscriber = await this.#subscriber.made();
     subscriber?.disconnect();
+    const queueConnection = await this.#queueConnection.made();
+    queueConnection?.disconnect();
     this.#forsake();
     if (typeof this.#server === 'string') opened?.connection.disconnect();
   }
@@ -252,6 +252,21 @@ class RedisEngine implements Engine, RedisCore {
     return { connection, bull: bullmq };
   }
 
+  /**
+   * BullMQ has a connection of its own. It defines commands on it, which ioredis takes badly while a pipeline is pending
+   * (redis/ioredis#1931); it listens to it; and it waits on copies of it for longer than a command may take.
+   */
+  async #connectQueue(): Promise<Connection> {
+    const connection = await this.connection();
+    // As a whole: the types of ioredis do not let it be said that nothing is given.
+    const options = { maxRetriesPerRequest: null, commandTimeout: undefined } as object;
+    const own = isCluster(connection)
+      ? connection.duplicate([], { redisOptions: options })
+      : connection.duplicate(options);
+    own.on('error', () => undefined);
+    return own;
+  }
+
   async #subscribe(): Promise<Connection> {
     const subscriber = ((await this.connection()) as Redis).duplicate();
     subscriber.on('error', () => undefined);
@@ -263,6 +278,10 @@ class RedisEngine implements Engine, RedisCore {
     await subscriber.subscribe(this.keys.channel);
     return subscriber;
   }
+}
+
+function isCluster(connection: Connection): connection is Cluster {
+  return connection.isCluster;
 }
 
 function argsOf({

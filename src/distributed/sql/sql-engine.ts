@@ -111,11 +111,7 @@ export class SqlEngine implements Engine, SqlCore {
     this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
     this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
     this.#reads = new Batcher((calls) => this.#sendReads(calls), setup.width);
-    this.queue = new BullQueue(
-      this,
-      () => this.#queueSetup(),
-      () => undefined,
-    );
+    this.queue = new BullQueue(this, () => this.#queueSetup(), setup.options.operationTimeout);
     this.runInfoStore = new SqlRuns(this, this);
     this.livenessStore = new SqlLiveness(this, this);
     this.workItemStateStore = new SqlItemStates(this, this);
