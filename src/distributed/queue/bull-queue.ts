@@ -1,6 +1,5 @@
 import type * as Bull from 'bullmq';
 import pTimeout from 'p-timeout';
-import { asked } from '../asked.js';
 import { Batcher } from '../batcher.js';
 import type {
   ConsumeOptions,
@@ -14,6 +13,7 @@ import type {
   WorkQueue,
 } from '../contracts.js';
 import { Once } from '../once.js';
+import { type Persistence, persistently } from '../persistence.js';
 
 /** What BullMQ is opened with. */
 export interface BullSetup {
@@ -53,11 +53,11 @@ export class BullQueue implements WorkQueue {
   readonly #consumers = new Set<BullConsumer>();
   readonly #additions = new Batcher((lists: readonly (readonly Job[])[]) => this.#addAll(lists), width);
 
-  /** @param timeout - how long an operation may take, in milliseconds */
+  /** @param persistence - how operations are repeated: each is idempotent, by the ids of jobs */
   constructor(
     readonly engine: Engine,
     private readonly setup: () => Promise<BullSetup>,
-    private readonly timeout: number,
+    private readonly persistence: Persistence,
   ) {}
 
   /** What is added at the same time goes together. */
@@ -96,7 +96,8 @@ export class BullQueue implements WorkQueue {
   }
 
   async #ask<Answer>(work: (queue: Bull.Queue) => Promise<Answer>): Promise<Answer> {
-    return asked(this.engine.name, async () => work((await this.#opened.get()).queue), this.timeout);
+    await this.#opened.get();
+    return persistently(this.persistence, async () => work((await this.#opened.get()).queue));
   }
 
   async #addAll(lists: readonly (readonly Job[])[]): Promise<undefined[]> {

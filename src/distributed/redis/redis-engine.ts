@@ -33,6 +33,7 @@ import { RedisLiveness } from './redis-liveness.js';
 import { RedisRuns } from './redis-runs.js';
 import { RedisWorkflows } from './redis-workflows.js';
 import { type Connection, Script } from './scripts.js';
+import { judgeRedis } from './transient.js';
 
 const scripts = { begin: new Script('begin'), commit: new Script('commit'), index: new Script('index') };
 
@@ -113,7 +114,8 @@ class RedisEngine implements Engine, RedisCore {
       // One hash tag for the queue: its scripts use many keys.
       return { bull, name: 'queue', options: { connection, prefix: `{${prefix}}` } };
     };
-    this.queue = new BullQueue(this, setup, options.operationTimeout);
+    const persistence = { name: this.name, timeout: options.operationTimeout, judge: judgeRedis };
+    this.queue = new BullQueue(this, setup, persistence);
     this.runInfoStore = new RedisRuns(this, this);
     this.livenessStore = new RedisLiveness(this, this);
     this.workItemStateStore = new RedisItemStates(this, this);

@@ -18,6 +18,7 @@ import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
 import { pageBytes } from '../pages.js';
+import { type Persistence, persistently } from '../persistence.js';
 import type { Place } from '../place.js';
 import { BullQueue } from '../queue/bull-queue.js';
 import type { RunStatus } from '../run-info.js';
@@ -30,7 +31,7 @@ import { SqlLiveness } from './sql-liveness.js';
 import { SqlRuns } from './sql-runs.js';
 import { SqlWorkflows } from './sql-workflows.js';
 import { channelOf, statement } from './statements.js';
-import { persistently } from './transient.js';
+import { judgeSql } from './transient.js';
 
 /** How an engine on a database is made. */
 export interface SqlSetup {
@@ -97,6 +98,7 @@ export class SqlEngine implements Engine, SqlCore {
   readonly checkpointStore: SqlCheckpoints;
   readonly workflowStore: SqlWorkflows;
   readonly #setup: SqlSetup;
+  readonly #persistence: Persistence;
   readonly #opening: Opening<Opened>;
   readonly #begins: Batcher<NewRun, BeginReply>;
   readonly #commits: Batcher<CommitCall, CommitReply | null>;
@@ -107,11 +109,12 @@ export class SqlEngine implements Engine, SqlCore {
   constructor(setup: SqlSetup) {
     this.#setup = setup;
     this.name = setup.name;
+    this.#persistence = { name: setup.name, timeout: setup.options.operationTimeout, judge: judgeSql };
     this.#opening = new Opening(setup.name, setup.options.connectTimeout, () => this.#open());
     this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
     this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
     this.#reads = new Batcher((calls) => this.#sendReads(calls), setup.width);
-    this.queue = new BullQueue(this, () => this.#queueSetup(), setup.options.operationTimeout);
+    this.queue = new BullQueue(this, () => this.#queueSetup(), this.#persistence);
     this.runInfoStore = new SqlRuns(this, this);
     this.livenessStore = new SqlLiveness(this, this);
     this.workItemStateStore = new SqlItemStates(this, this);
@@ -136,13 +139,13 @@ export class SqlEngine implements Engine, SqlCore {
     const { database } = await this.#opening.get();
     const { options } = this.#setup;
     const text = statement(name, schemaOf(options));
-    return persistently(this.name, options.operationTimeout, () => database.query(text, values));
+    return persistently(this.#persistence, () => database.query(text, values));
   }
 
   async atOneMoment<Result>(read: (query: SqlCore['query']) => Promise<Result>): Promise<Result> {
     const { database } = await this.#opening.get();
     const { options } = this.#setup;
-    return persistently(this.name, options.operationTimeout, () =>
+    return persistently(this.#persistence, () =>
       database.exclusively(async (query) => {
         await query('begin transaction isolation level repeatable read read only');
         try {

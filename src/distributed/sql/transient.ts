@@ -1,5 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { EngineError } from '../errors.js';
+import type { Judgement } from '../persistence.js';
 
 /** Codes of errors that pass: the server restarts, the connection is lost, two transactions were in each other's way. */
 const transient = /^(08...|57P0[123]|53300|40001|40P01|ECONN(REFUSED|RESET)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/;
@@ -13,25 +12,9 @@ const tooLarge = /invalid memory alloc request size/;
 const lost =
   /connection (terminated|ended|closed)|timeout exceeded when trying to connect|client has encountered a connection error/i;
 
-/** Does something again while the database cannot be reached. What is done has to be the same when it is done twice. */
-export async function persistently<Result>(
-  name: string,
-  timeout: number,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  const began = performance.now();
-  for (let pause = 20; ; pause = Math.min(2 * pause, 500)) {
-    try {
-      return await work();
-    } catch (error) {
-      const { code, message } = Object(error) as { code?: unknown; message?: unknown };
-      const passes = transient.test(String(code)) || lost.test(String(message));
-      const isFinal = final.test(String(code)) || tooLarge.test(String(message));
-      if (!passes) throw new EngineError(name, 'has refused a statement', { cause: error, isFinal });
-      if (performance.now() - began + pause > timeout) {
-        throw new EngineError(name, `could not be reached for ${timeout} ms`, { cause: error });
-      }
-      await wait(pause);
-    }
-  }
+/** Judges an error of a database or its driver. */
+export function judgeSql(error: unknown): Judgement {
+  const { code, message } = Object(error) as { code?: unknown; message?: unknown };
+  if (transient.test(String(code)) || lost.test(String(message))) return 'passes';
+  return final.test(String(code)) || tooLarge.test(String(message)) ? 'final' : 'refused';
 }
