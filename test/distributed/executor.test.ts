@@ -3,6 +3,7 @@ import { Flow } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { rejection } from '../support.js';
 import { fleetOf } from './fleet.js';
+import { eventually } from './servers/eventually.js';
 
 const flow = new Flow('f')
   .node('a', (n: number) => n + 1)
@@ -119,5 +120,27 @@ describe('a flow on the fleet', () => {
     expect(await rejection(flow.run({}, { executor: new DistributedExecutor(engine) }))).toMatchObject({
       message: 'away',
     });
+  });
+
+  it('leaves no subscription on the engine once runs are over, however many flows there were', async () => {
+    const flows = Array.from({ length: 5 }, (_, n) => new Flow(`f${n}`).node('a', () => n));
+    const { engine } = await fleetOf(flows);
+    const { subscribe } = engine;
+    let open = 0;
+    let opened = 0;
+    engine.subscribe = async (listener) => {
+      const end = await subscribe.call(engine, listener);
+      open++;
+      opened++;
+      return () => {
+        open--;
+        end();
+      };
+    };
+    const executor = new DistributedExecutor(engine);
+    const results = await Promise.all(flows.flatMap((one) => [one, one]).map((one) => one.run({}, { executor })));
+    expect(results.map(({ output }) => output)).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
+    expect(opened).toBeGreaterThan(0);
+    await eventually(() => expect(open).toBe(0));
   });
 });

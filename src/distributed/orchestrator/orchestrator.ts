@@ -311,18 +311,11 @@ export class DistributedOrchestrator<
   ): Promise<RunInfo<Output>> {
     const { pollInterval = 1_000, signal } = readWaitOptions(options);
     signal?.throwIfAborted();
-    await this.#watch.open();
-    for (;;) {
-      this.#watch.throwIfClosed();
-      const next = this.#watch.next(runId, pollInterval, signal);
-      try {
-        const record = await this.#record(runId);
-        if (isFinished(record.status)) return this.#infoOf(record) as RunInfo<Output>;
-        await next.changed;
-      } finally {
-        next.cancel();
-      }
-      signal?.throwIfAborted();
+    const release = await this.#watch.open();
+    try {
+      return this.#infoOf(await this.#whenOver(runId, pollInterval, signal)) as RunInfo<Output>;
+    } finally {
+      release();
     }
   }
 
@@ -334,25 +327,29 @@ export class DistributedOrchestrator<
    */
   async *events(runId: string, options: EventsOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
     const { after = 0, follow = true, signal, pollInterval = 200 } = readEventsOptions(options);
-    await this.#watch.open();
-    for (let seen = after; !signal?.aborted && !this.#watch.isClosed; ) {
-      const next = this.#watch.next(runId, pollInterval, signal);
-      try {
-        let status: RunStatus | undefined;
-        for await (const page of pagesOf(this.engine.checkpointStore, aRunId(runId, 'runId'), seen)) {
-          for (const entry of page.entries) {
-            const event = entry.seq > seen ? eventOf(runId, entry, this.workflows.codec) : undefined;
-            if (event !== undefined) yield event;
+    const release = await this.#watch.open();
+    try {
+      for (let seen = after; !signal?.aborted && !this.#watch.isClosed; ) {
+        const next = this.#watch.next(runId, pollInterval, signal);
+        try {
+          let status: RunStatus | undefined;
+          for await (const page of pagesOf(this.engine.checkpointStore, aRunId(runId, 'runId'), seen)) {
+            for (const entry of page.entries) {
+              const event = entry.seq > seen ? eventOf(runId, entry, this.workflows.codec) : undefined;
+              if (event !== undefined) yield event;
+            }
+            seen = Math.max(seen, page.entries.at(-1)?.seq ?? page.snapshot?.seq ?? 0);
+            status = page.record.status;
           }
-          seen = Math.max(seen, page.entries.at(-1)?.seq ?? page.snapshot?.seq ?? 0);
-          status = page.record.status;
+          if (status === undefined) throw new RunNotFoundError(runId);
+          if (!follow || isFinished(status)) return;
+          await next.changed;
+        } finally {
+          next.cancel();
         }
-        if (status === undefined) throw new RunNotFoundError(runId);
-        if (!follow || isFinished(status)) return;
-        await next.changed;
-      } finally {
-        next.cancel();
       }
+    } finally {
+      release();
     }
   }
 
@@ -392,7 +389,7 @@ export class DistributedOrchestrator<
 
   /** Ends what is waiting here. The engine stays open: others may use it. */
   async close(): Promise<void> {
-    await this.#watch.close();
+    this.#watch.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -407,6 +404,21 @@ export class DistributedOrchestrator<
     const record = await this.engine.runInfoStore.getRun(aRunId(runId, 'runId'));
     if (record === undefined) throw new RunNotFoundError(runId);
     return record;
+  }
+
+  async #whenOver(runId: string, pollInterval: number, signal: AbortSignal | undefined): Promise<RunRecord> {
+    for (;;) {
+      this.#watch.throwIfClosed();
+      const next = this.#watch.next(runId, pollInterval, signal);
+      try {
+        const record = await this.#record(runId);
+        if (isFinished(record.status)) return record;
+        await next.changed;
+      } finally {
+        next.cancel();
+      }
+      signal?.throwIfAborted();
+    }
   }
 
   #infoOf(record: RunRecord): RunInfo {
