@@ -136,7 +136,7 @@ class BullConsumer implements Consumer {
   constructor(
     private readonly setup: BullSetup,
     private readonly handler: Handler,
-    options: ConsumeOptions,
+    private readonly options: ConsumeOptions,
     private readonly onClose: () => void,
   ) {
     const { bull, name, options: queueOptions, backend } = setup;
@@ -233,6 +233,9 @@ class BullConsumer implements Consumer {
     this.#handled.add(id);
     try {
       return await this.handler(delivery);
+    } catch (error) {
+      this.options.onError(error);
+      throw error;
     } finally {
       this.#handled.delete(id);
       if (this.#handled.size === 0) this.#onIdle?.();
