@@ -1,5 +1,5 @@
 import type { CheckpointStore as FlowCheckpointStore } from '../flow/index.js';
-import type { RunCounts, RunQuery, RunRecord, RunStatus } from './run-info.js';
+import type { RunCounts, RunCursor, RunQuery, RunRecord, RunStatus } from './run-info.js';
 
 /**
  * What an engine is: a queue, the stores that a fleet shares, and two operations that are atomic. Whoever writes an
@@ -40,7 +40,7 @@ export interface Delivery {
 /** What becomes of a job: it is done, or it goes back and is delivered again after so many milliseconds. */
 export type Disposition = 'done' | { readonly delay: number };
 
-/** Handles a job. Where it rejects, the job is delivered again a second later. */
+/** Handles a job. If it rejects, the consumer's `onError` is told, and the job is delivered again a second later. */
 export type Handler = (delivery: Delivery) => Promise<Disposition>;
 
 /** How jobs are taken from the queue. */
@@ -50,7 +50,7 @@ export interface ConsumeOptions {
   /** For how many milliseconds a job is held without a sign of life; then another worker gets it. */
   readonly lockDuration: number;
   readonly workerId: string;
-  /** Told what goes wrong between queue and handler: lost connections and the like. */
+  /** Told what goes wrong: connections that are lost, and each rejection of the handler. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -193,8 +193,24 @@ export interface RunInfoStore {
   deleteRun(runId: string): Promise<void>;
   /** Up to `limit` ids of runs that are over, and whose retention is too. */
   listExpired(limit: number): Promise<readonly string[]>;
-  /** Up to `limit` ids of runs that are scheduled or running, and nothing was committed for so many milliseconds; the oldest first. */
-  listIdle(milliseconds: number, limit: number): Promise<readonly string[]>;
+  /**
+   * Looks at a page of the runs that are under way (scheduled, running, awaiting, paused), in order of creation, then of
+   * id. It costs as much as the page is long, however many runs there are.
+   *
+   * @param milliseconds - a run is idle if its start and its last commit are at least this long ago
+   * @param limit - how many runs are looked at, of at least 1; runs that cannot be idle yet may be left out
+   * @param after - the cursor of the page before. Default: the first page
+   * @returns those of the page that are idle: all, some or none
+   */
+  listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage>;
+}
+
+/** A page of the runs that are under way. */
+export interface IdlePage {
+  /** The ids of those that are idle, in the order of the page. */
+  readonly runIds: readonly string[];
+  /** The last run of the page; `undefined` if no page follows. */
+  readonly cursor: RunCursor | undefined;
 }
 
 /** A workflow in one of its versions. */
@@ -338,7 +354,7 @@ export interface WorkItemState {
 /** What is being executed. Kept for what takes longer than a moment, so that it can be looked at; nothing depends on it. */
 export interface WorkItemStateStore {
   readonly engine: Engine;
-  /** Sets down what is under way. */
+  /** Records what is under way. Does nothing for a run that is completed or unknown: nothing would remove it. */
   setStates(
     states: readonly { readonly runId: string; readonly item: string; readonly state: WorkItemState }[],
   ): Promise<void>;

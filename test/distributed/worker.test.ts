@@ -147,6 +147,85 @@ describe('a worker', () => {
     });
   });
 
+  it('can be started again where the engine was not there, and holds nothing of the attempts that failed', async () => {
+    const engine = memory();
+    const { open, subscribe } = engine;
+    const { heartbeat } = engine.livenessStore;
+    let listeners = 0;
+    engine.subscribe = async (listener) => {
+      const end = await subscribe.call(engine, listener);
+      listeners++;
+      return () => {
+        listeners--;
+        end();
+      };
+    };
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    engine.open = () => Promise.reject(new Error('not there'));
+    expect(await rejection(worker.start())).toMatchObject({ message: 'not there' });
+    engine.open = open;
+    engine.livenessStore.heartbeat = () => Promise.reject(new Error('gone again'));
+    expect(await rejection(worker.start())).toMatchObject({ message: 'gone again' });
+    expect(listeners).toBe(0);
+    engine.livenessStore.heartbeat = heartbeat;
+    await Promise.all([worker.start(), worker.start()]);
+    const { finish } = await fleetOf(flow, { engine, workers: 0 });
+    expect((await finish({}, 4)).output).toBe(4);
+    await worker.stop();
+    expect([listeners, await engine.livenessStore.list()]).toEqual([0, []]);
+  });
+
+  it('is not started any more when it is stopped while it starts', async () => {
+    const engine = memory();
+    const gate = deferred();
+    engine.open = () => gate.promise as Promise<void>;
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    const starting = rejection(worker.start());
+    const stopping = worker.stop();
+    gate.resolve();
+    expect(await starting).toMatchObject({ message: expect.stringContaining('was stopped') });
+    await stopping;
+    expect(await rejection(worker.start())).toMatchObject({ message: expect.stringContaining('was stopped') });
+    expect(await engine.livenessStore.list()).toEqual([]);
+  });
+
+  it('ends at the earlier of two deadlines, whichever was given first', async () => {
+    for (const deadlines of [
+      [600_000, 50],
+      [50, 600_000],
+    ]) {
+      const aborted = deferred();
+      const begun = deferred();
+      const long = new Flow('long').node('a', (_, { signal }) => {
+        begun.resolve();
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            aborted.resolve();
+            reject(signal.reason);
+          });
+        });
+      });
+      const { worker, orchestrator } = await fleetOf(long);
+      await orchestrator.startRun();
+      await begun.promise;
+      await Promise.all(deadlines.map((deadline) => worker.stop({ deadline })));
+      await aborted.promise;
+      // One that has ended takes no deadline any more.
+      await worker.stop({ deadline: 0 });
+    }
+  });
+
+  it('waits for no deadline while it executes nothing, also where the engine does not answer', async () => {
+    const engine = memory();
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    const warnings: string[] = [];
+    worker.on('warning', ({ message }) => warnings.push(message));
+    await worker.start();
+    engine.livenessStore.remove = () => new Promise(() => {});
+    await worker.stop({ deadline: 600_000 });
+    expect(warnings).toEqual([expect.stringContaining('did not let go of the worker in time')]);
+  });
+
   it('takes no work when it was stopped before it was started', async () => {
     const engine = memory();
     const worker = new DistributedWorker({ engine, workflows: [flow] });

@@ -8,7 +8,10 @@ export class MemoryItemStates implements WorkItemStateStore {
   ) {}
 
   async setStates(states: Parameters<WorkItemStateStore['setStates']>[0]): Promise<void> {
-    for (const { runId, item, state } of states) this.runs.get(runId)?.states.set(item, state);
+    for (const { runId, item, state } of states) {
+      const run = this.runs.get(runId);
+      if (run !== undefined && run.record.status !== 'completed') run.states.set(item, state);
+    }
   }
 
   async clearStates(items: Parameters<WorkItemStateStore['clearStates']>[0]): Promise<void> {

@@ -147,7 +147,7 @@ export class RedisCheckpoints implements CheckpointStore {
     const [fields, now, text, texts] = answer as [string[], string, string | null, string[]];
     const { record, seq, base } = recordFrom(fields);
     // Whoever has ended the run may have died before it was filed.
-    if (isFinished(record.status)) await this.core.index(record);
+    if (isFinished(record.status)) await this.core.index.follow(record);
     return {
       record,
       now: Number(now),

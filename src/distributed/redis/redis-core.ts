@@ -1,16 +1,11 @@
-import type { RunRecord } from '../run-info.js';
 import type { Keys } from './keys.js';
+import type { RunIndex } from './run-index.js';
 import type { Connection } from './scripts.js';
-
-/** What the index has to know of a run. */
-export type Filed = Pick<RunRecord, 'runId' | 'workflow' | 'status' | 'createdAt' | 'finishedAt' | 'retention'>;
 
 /** What the stores of this engine share. */
 export interface RedisCore {
   readonly keys: Keys;
+  /** Where runs are found. */
+  readonly index: RunIndex;
   connection(): Promise<Connection>;
-  /** Files a run under how it stands now. */
-  index(record: Filed): Promise<void>;
-  /** Takes a run out of the index. */
-  unindex(runId: string, workflow: string): Promise<void>;
 }

@@ -23,19 +23,20 @@ import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';
 import { BullQueue } from '../queue/bull-queue.js';
-import { type RunStatus, runStatuses } from '../run-info.js';
+import type { RunStatus } from '../run-info.js';
 import { Keys } from './keys.js';
 import { entriesFrom, fieldsOf, recordFrom } from './records.js';
 import { RedisCheckpoints } from './redis-checkpoints.js';
-import type { Filed, RedisCore } from './redis-core.js';
+import type { RedisCore } from './redis-core.js';
 import { RedisItemStates } from './redis-item-states.js';
 import { RedisLiveness } from './redis-liveness.js';
 import { RedisRuns } from './redis-runs.js';
 import { RedisWorkflows } from './redis-workflows.js';
+import { RunIndex } from './run-index.js';
 import { type Connection, Script } from './scripts.js';
 import { judgeRedis } from './transient.js';
 
-const scripts = { begin: new Script('begin'), commit: new Script('commit'), index: new Script('index') };
+const scripts = { begin: new Script('begin'), commit: new Script('commit') };
 
 /** A connection of `ioredis`, or one for a cluster; who has no such package need not have its types. */
 export interface RedisConnection {
@@ -81,6 +82,7 @@ interface Opened {
 class RedisEngine implements Engine, RedisCore {
   readonly name: string;
   readonly keys: Keys;
+  readonly index: RunIndex;
   readonly queue: BullQueue;
   readonly contextStore: ContextStore;
   readonly runInfoStore: RedisRuns;
@@ -107,6 +109,7 @@ class RedisEngine implements Engine, RedisCore {
     this.#server = server;
     this.name = `redis at ${addressOf(server)}`;
     this.keys = new Keys(prefix);
+    this.index = new RunIndex(this);
     this.#opening = new Opening(this.name, connectTimeout, () => this.#open());
     const setup = async () => {
       const { bull } = await this.#opening.get();
@@ -149,28 +152,6 @@ class RedisEngine implements Engine, RedisCore {
     return () => this.#listeners.delete(listener);
   }
 
-  /**
-   * The index has keys on other nodes, so it follows the run by a step of its own; and once more where the run has changed
-   * meanwhile, so that the last to file it files it rightly.
-   */
-  async index(record: Filed): Promise<void> {
-    const connection = await this.connection();
-    let last = record;
-    for (;;) {
-      const filed = this.#file(connection, last);
-      const status = connection.hget(this.keys.run(record.runId), 'status');
-      await filed;
-      if ((await status) === last.status) return;
-      const now = await this.runInfoStore.getRun(record.runId);
-      if (now === undefined || now.status === last.status) return;
-      last = now;
-    }
-  }
-
-  async unindex(runId: string, workflow: string): Promise<void> {
-    await scripts.index.run(await this.connection(), this.keys.listsOf(workflow), [runId, '', 0, '']);
-  }
-
   async close(): Promise<void> {
     this.checkpointStore.leases.close();
     const opened = await this.#opening.close();
@@ -186,14 +167,13 @@ class RedisEngine implements Engine, RedisCore {
   async #begin({ record, delay, timeout, snapshot }: NewRun): ReturnType<Engine['begin']> {
     const connection = await this.connection();
     const { runId } = record;
-    // Filed before it is there: one that is there and is not filed would not be found.
-    const filed = this.#file(connection, { ...record, createdAt: Date.now(), finishedAt: undefined });
+    const expected = this.index.expect({ ...record, createdAt: Date.now(), finishedAt: undefined });
     const args = [delay, timeout ?? '', snapshot, ...fieldsOf(record)];
     const begins = scripts.begin.run(connection, [this.keys.run(runId), this.keys.snapshot(runId)], args);
-    const [answer] = await Promise.all([begins, filed]);
+    const [answer] = await Promise.all([begins, expected]);
     const [existed, now, fields] = answer as [number, string, string[]];
     const begun = recordFrom(fields);
-    await (existed === 1 ? this.index(begun.record) : this.#file(connection, begun.record));
+    await this.index.follow(begun.record);
     return { existed: existed === 1, now: Number(now), ...begun };
   }
 
@@ -208,19 +188,10 @@ class RedisEngine implements Engine, RedisCore {
     if (changed !== undefined) {
       const [workflow, createdAt, finishedAt, retention] = changed.map((value) => value ?? undefined);
       const times = { createdAt: Number(createdAt), finishedAt: numberOf(finishedAt), retention: numberOf(retention) };
-      await this.index({ runId, workflow: workflow as string, status, ...times });
+      await this.index.follow({ runId, workflow: workflow as string, status, ...times });
     }
     const entries = others === null ? undefined : entriesFrom(others, known + 1);
     return { verdicts: codes.map(verdictOf), status, now: Number(now), seq, entries };
-  }
-
-  async #file(
-    connection: Connection,
-    { runId, workflow, status, createdAt, finishedAt, retention }: Filed,
-  ): Promise<void> {
-    const expires = finishedAt === undefined || retention === undefined ? '' : finishedAt + retention;
-    const args = [runId, createdAt, runStatuses.indexOf(status) + 1, expires];
-    await scripts.index.run(connection, this.keys.listsOf(workflow), args);
   }
 
   async #open(): Promise<Opened> {

@@ -3,6 +3,7 @@ import type { RedisCore } from './redis-core.js';
 import { Script } from './scripts.js';
 
 const crash = new Script('crash');
+const set = new Script('states');
 
 export class RedisItemStates implements WorkItemStateStore {
   constructor(
@@ -14,7 +15,9 @@ export class RedisItemStates implements WorkItemStateStore {
     const connection = await this.core.connection();
     const { keys } = this.core;
     await Promise.all(
-      states.map(({ runId, item, state }) => connection.hset(keys.states(runId), item, JSON.stringify(state))),
+      states.map(({ runId, item, state }) =>
+        set.run(connection, [keys.run(runId), keys.states(runId)], [item, JSON.stringify(state)]),
+      ),
     );
   }
 

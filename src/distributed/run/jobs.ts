@@ -35,15 +35,22 @@ export function jobIdsOf({ ledger }: Replica): string[] {
   return [...ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
 }
 
-/** Queues the jobs of items, and what else a run needs to go on. What is in the queue already stays as it is. */
+/**
+ * Queues the jobs of items, and what else a run needs to go on; of a run that is paused, its deadline alone. What is in the
+ * queue already stays as it is.
+ */
 export async function enqueueMissing(
   queue: WorkQueue,
-  { record, replica, runKey, now }: RunHandle,
+  { record, replica, runKey, now, status }: RunHandle,
   items: readonly Item[],
 ): Promise<void> {
-  const jobs = items.map((item) => jobOf(item, record, now, record.startAt - now));
-  jobs.push(...lookJobsOf(replica, runKey, record));
+  const jobs: Job[] = [];
+  if (status !== 'paused') {
+    jobs.push(...items.map((item) => jobOf(item, record, now, record.startAt - now)));
+    jobs.push(...lookJobsOf(replica, runKey, record));
+  }
   if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, Math.max(0, record.deadline - now)));
+  if (jobs.length === 0) return;
   const states = await queue.statesOf(jobs.map(({ id }) => id));
   await queue.enqueue(jobs.filter((_job, index) => states[index] === 'absent'));
 }

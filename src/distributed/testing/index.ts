@@ -8,6 +8,7 @@ import { testRuns } from './runs.js';
 import { testSearch } from './search.js';
 import { testStores } from './stores.js';
 import type { Suite, TestFramework } from './suite.js';
+import { testUpkeep } from './upkeep.js';
 import { testWholeRuns } from './whole-runs.js';
 import { testWithoutCode } from './without-code.js';
 import { testWorkflows } from './workflows.js';
@@ -76,6 +77,7 @@ export function conformanceOf(options: ConformanceOptions, framework: TestFramew
     testJournals(suite);
     testCheckpoints(suite);
     testRuns(suite);
+    testUpkeep(suite);
     testSearch(suite);
     testWorkflows(suite);
     testQueue(suite);

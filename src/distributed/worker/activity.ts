@@ -14,7 +14,8 @@ interface Executing {
 
 /** What a worker is doing, and has done: its counts, and the nodes that take longer than a moment. */
 export class Activity {
-  active = 0;
+  #active = 0;
+  #onIdle: (() => void)[] = [];
   completed = 0;
   failed = 0;
   retried = 0;
@@ -28,6 +29,27 @@ export class Activity {
   #done: Executing[] = [];
 
   constructor(private readonly workerId: string) {}
+
+  /** How many jobs it holds. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** A job was delivered. */
+  take(): void {
+    this.#active++;
+  }
+
+  /** A job is done, or goes back. */
+  letGo(): void {
+    if (--this.#active > 0) return;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  /** Resolves when it holds no job. */
+  idle(): Promise<void> {
+    return this.#active === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
+  }
 
   /** A node begins. @returns what is to be told how it has ended */
   begin(

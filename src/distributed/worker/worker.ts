@@ -6,7 +6,6 @@ import { Cancellation } from '../../cancellation.js';
 import { FlowRuntime, SerializationError } from '../../flow/index.js';
 import { isInstrumented, restored } from '../../instrumentation.js';
 import { detached } from '../../process.js';
-import { longestDelay } from '../../validate.js';
 import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
 import { discreet } from '../discretion.js';
 import {
@@ -16,6 +15,7 @@ import {
   WorkflowChangedError,
   WorkflowNotFoundError,
 } from '../errors.js';
+import { Once } from '../once.js';
 import { defaultMaxPayload } from '../options.js';
 import { publish } from '../publishing.js';
 import type { RunHandle } from '../run/run-handle.js';
@@ -23,12 +23,13 @@ import { RunHandles } from '../run/run-handles.js';
 import { isFinished } from '../run-info.js';
 import { Workflows } from '../workflows.js';
 import { Activity } from './activity.js';
+import { Deadline } from './deadline.js';
 import { giveUp, type Holding, JobRun, timeOut } from './delivery.js';
-import { maintain } from './maintenance.js';
+import { Maintenance } from './maintenance.js';
 import { readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
 import { Ticker } from './ticker.js';
 
-/** How long a worker that ends waits for the engine, beyond its deadline, in milliseconds. */
+/** How long a worker that ends waits for the engine once it executes nothing any more, in milliseconds. */
 const grace = 5_000;
 
 /** What a worker tells of itself. */
@@ -61,8 +62,10 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #aborts = new Map<Cancellation, RunHandle>();
   #consumer: Consumer | undefined = undefined;
   #unsubscribe: (() => void) | undefined = undefined;
-  #started: Promise<void> | undefined = undefined;
+  readonly #starting = new Once(() => this.#start());
   #stopped: Promise<void> | undefined = undefined;
+  /** Until when nodes may go on that are executed when it stops. */
+  readonly #deadline = new Deadline();
   #startedAt = 0;
   /** Whether it has ended without waiting for what still goes on. */
   #isGone = false;
@@ -97,38 +100,41 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
         return isStopping();
       },
     };
+    const maintenance = new Maintenance(this.#engine, this.#workflows, {
+      interval: maintenanceInterval,
+      isStopping,
+      onError: (error, details) => this.#warn(error, details),
+    });
     this.#tickers = [
       new Ticker(heartbeatInterval, () => this.#beat(), warn),
       new Ticker(watchInterval, () => this.#watch(), warn),
       new Ticker(watchInterval, () => this.#activity.report(this.#engine.workItemStateStore), warn),
-      new Ticker(
-        maintenanceInterval,
-        () => maintain(this.#engine, this.#workflows, maintenanceInterval, isStopping),
-        warn,
-      ),
+      new Ticker(maintenanceInterval, () => maintenance.look(), warn),
     ];
   }
 
   /**
-   * Begins to take work. Resolves when it does; rejects for one that was stopped.
+   * Begins to take work. Resolves when it does. After a rejection it can be called again: the engine may be there by then.
    *
    * @throws {EngineError} that says where it tried, when the engine does not answer in time
+   * Rejects with an `Error` for a worker that was stopped.
    */
   start(): Promise<void> {
-    this.#started ??=
-      this.#stopped === undefined ? this.#start() : Promise.reject(new Error(`worker "${this.id}" was stopped`));
-    return this.#started;
+    return this.#stopped === undefined ? this.#starting.get() : Promise.reject(this.#wasStopped());
   }
 
   /**
    * Takes no more work, finishes the nodes that it executes, and lets go of the rest. Nothing is lost: what it does not
-   * finish by the deadline is aborted, and executed again by others.
+   * finish by the deadline is aborted, and executed again by others. Ends 5 s after its last node at the latest, also while
+   * the engine is away. Called again, it shortens the deadline if the new one is earlier.
    *
-   * @param options - `deadline`: milliseconds to wait for nodes that are under way. Default: 10000
+   * @param options - `deadline`: milliseconds to wait for nodes that are under way, of at least 0. Default: 10000
+   * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */
   stop(options: { readonly deadline?: number | undefined } = {}): Promise<void> {
     const { deadline = 10_000 } = readStopOptions(options);
-    this.#stopped ??= this.#stop(deadline);
+    this.#deadline.limitTo(deadline);
+    this.#stopped ??= this.#stop().finally(() => this.#deadline.cancel());
     return this.#stopped;
   }
 
@@ -158,12 +164,23 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   async #start(): Promise<void> {
-    await this.#engine.open();
-    await Promise.all(this.#workflows.all.map((workflow) => publish(this.#engine, workflow)));
-    this.#startedAt = Date.now();
-    this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#onStatus(runId, status));
-    await this.#beat();
-    for (const ticker of this.#tickers) ticker.start();
+    try {
+      await this.#engine.open();
+      await Promise.all(this.#workflows.all.map((workflow) => publish(this.#engine, workflow)));
+      this.#startedAt = Date.now();
+      this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#onStatus(runId, status));
+      await this.#beat();
+      if (this.#stopped !== undefined) throw this.#wasStopped();
+      for (const ticker of this.#tickers) ticker.start();
+    } catch (error) {
+      this.#unsubscribe?.();
+      this.#unsubscribe = undefined;
+      throw error;
+    }
+  }
+
+  #wasStopped(): Error {
+    return new Error(`worker "${this.id}" was stopped`);
   }
 
   /** A worker whose clock is wrong would take the locks of others for expired: it takes no work until the clock is right. */
@@ -200,35 +217,32 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     if (this.#stopped !== undefined) await consumer.terminate();
   }
 
-  async #stop(deadline: number): Promise<void> {
-    if (this.#started === undefined) return;
-    await this.#started.catch(() => undefined);
-    const consumer = this.#consumer;
-    const stopping = consumer?.pause().then(() => consumer.close());
-    const timer = setTimeout(
-      () => {
-        const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
-        for (const abort of this.#aborts.keys()) abort.abort(reason);
-      },
-      Math.min(deadline, longestDelay),
-    );
-    const late = () => {
-      this.#warn(new EngineError(this.#engine.name, 'did not let go of the worker in time'), {});
-      this.#isGone = true;
-      for (const ticker of this.#tickers) void ticker.stop();
-    };
-    const ending = (async () => {
-      try {
-        await stopping;
-      } finally {
-        clearTimeout(timer);
-        await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
-        this.#unsubscribe?.();
-      }
-      await this.#sayGoodbye();
-    })();
+  async #stop(): Promise<void> {
+    const ending = this.#end();
+    await Promise.race([ending.catch(() => undefined), this.#activity.idle(), this.#deadline.passed]);
+    const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
+    for (const abort of this.#aborts.keys()) abort.abort(reason);
     // An engine that is away keeps nobody from ending: what was held is given to others when its locks expire.
-    await pTimeout(ending, { milliseconds: Math.min(deadline + grace, longestDelay), fallback: late });
+    await pTimeout(ending, { milliseconds: grace, fallback: () => this.#leave() });
+  }
+
+  async #end(): Promise<void> {
+    await this.#starting.made();
+    try {
+      await this.#consumer?.pause();
+      await this.#consumer?.close();
+    } finally {
+      await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
+      this.#unsubscribe?.();
+    }
+    if (this.#startedAt > 0) await this.#sayGoodbye();
+  }
+
+  #leave(): void {
+    this.#warn(new EngineError(this.#engine.name, 'did not let go of the worker in time'), {});
+    this.#isGone = true;
+    for (const ticker of this.#tickers) void ticker.stop();
+    void this.#consumer?.terminate().catch(() => undefined);
   }
 
   /** Nothing depends on it: where the engine is away, others will see that this worker is silent. */
@@ -243,7 +257,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
 
   async #deliver(delivery: Delivery): Promise<Disposition> {
     const { runId, seq } = delivery.job;
-    this.#activity.active++;
+    this.#activity.take();
     try {
       const handle = await this.#handles.acquire(runId, seq);
       try {
@@ -262,7 +276,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       this.#warn(error, { runId });
       return { delay: 1_000 };
     } finally {
-      this.#activity.active--;
+      this.#activity.letGo();
     }
   }
 
