@@ -1,11 +1,7 @@
-import type { Keys } from './keys.js';
-import type { RunIndex } from './run-index.js';
-import type { Connection } from './scripts.js';
+import type { IndexPlace, RunIndex } from './run-index.js';
 
 /** What the stores of this engine share. */
-export interface RedisCore {
-  readonly keys: Keys;
+export interface RedisCore extends IndexPlace {
   /** Where runs are found. */
   readonly index: RunIndex;
-  connection(): Promise<Connection>;
 }

@@ -1,10 +1,16 @@
 import { type RunRecord, runStatuses } from '../run-info.js';
+import type { Keys } from './keys.js';
 import { recordFrom } from './records.js';
-import type { RedisCore } from './redis-core.js';
-import { Script } from './scripts.js';
+import { type Connection, Script } from './scripts.js';
 
 /** What the index has to know of a run. */
 export type Filed = Pick<RunRecord, 'runId' | 'workflow' | 'status' | 'createdAt' | 'finishedAt' | 'retention'>;
+
+/** Where the index is. */
+export interface IndexPlace {
+  readonly keys: Keys;
+  connection(): Promise<Connection>;
+}
 
 const index = new Script('index');
 
@@ -17,7 +23,7 @@ export const removed = 0;
  * files it rightly.
  */
 export class RunIndex {
-  constructor(private readonly core: Pick<RedisCore, 'keys' | 'connection'>) {}
+  constructor(private readonly core: IndexPlace) {}
 
   /** Files a run before it is there: one that is there and is not filed would not be found. */
   async expect(run: Filed): Promise<void> {
