@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Flow, type Graph, GraphBuilder, type NodeArgs, withAction } from 'orchestrator/flow';
 import { expect } from 'vitest';
-import { turns } from '../trouble.js';
+import { turns } from '../../src/distributed/testing/lateness.js';
 import { fails } from './compare.js';
 import { fallbacksOf, flattened, loopsOf, type ModelEdge, type ModelGraph } from './model-loops.js';
 import { type Case, cases, type Shape, scriptOf } from './random-graphs.js';

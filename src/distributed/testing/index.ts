@@ -15,6 +15,8 @@ import { testWorkflows } from './workflows.js';
 
 export { type CheckpointStoreOptions, checkpointStoreConformanceOf } from './checkpoint-stores.js';
 export type { TestFramework } from './suite.js';
+export { calm, type Plan, planFrom, planOf, survivable, type Trouble, troubles } from './trouble-plan.js';
+export { TroubledEngine, type TroubledEngineOptions } from './troubled-engine.js';
 
 /** Which engine is tested, and how one comes by it. */
 export interface ConformanceOptions {
