@@ -2,42 +2,18 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { Serializer } from '../../flow/index.js';
 import { type RunEndEvent, runEndChannel } from '../../flow/run-end.js';
-import type { Commit, CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
-import { EngineError, RunNotFoundError, WorkflowChangedError } from '../errors.js';
-import { type Entry, writeEntry } from '../journal/entry.js';
+import type { CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
+import { RunNotFoundError, WorkflowChangedError } from '../errors.js';
+import { writeEntry } from '../journal/entry.js';
 import { keyOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { isFinished, type RunRecord, type RunStatus } from '../run-info.js';
 import type { KnownWorkflow, Workflows } from '../workflows.js';
+import { CommitQueue, type EntryCommit, type Waiting } from './commit-queue.js';
 import { Growth } from './growth.js';
 
-/** An entry to be added, if the run allows it. */
-export interface EntryCommit extends Omit<Commit, 'text'> {
-  readonly entry: Entry;
-}
-
-/** A commit that waits for its verdict. */
-interface Waiting {
-  readonly entry: Entry;
-  readonly commit: Commit;
-  /** The entry that was the last when it was asked for. */
-  readonly since: number;
-  /** Calls a function in the context of the commit; undefined if nobody listens to the ends of runs. */
-  readonly within: (<Result>(call: () => Result) => Result) | undefined;
-  readonly resolve: (verdict: Verdict) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** How many commits go together at most, and how many characters they may have together. */
-const mostAtOnce = 200;
-const mostText = 8 * 2 ** 20;
-
-/**
- * A run as one program knows it: a replica, kept up to date by reading and committing. What is committed while a commit is
- * under way goes together in the next, so that many nodes of one run that end at once cost one trip and are told of each
- * other's entries once.
- */
+/** A run as one program knows it: a replica, kept up to date by reading and committing. */
 export class RunHandle {
   readonly runKey: string;
   /** The engine's clock minus ours, in milliseconds. */
@@ -45,11 +21,15 @@ export class RunHandle {
   status: RunStatus;
   /** When it was last heard from, by the monotonic clock. */
   heardAt = performance.now();
+  /** Called with failures of the engine that are dealt with here. */
+  onTrouble: (error: unknown) => void = () => {};
   #record: RunRecord;
   #replica: Replica;
   readonly #growth = new Growth();
-  readonly #waiting: Waiting[] = [];
-  #isCommitting = false;
+  readonly #commits = new CommitQueue(
+    (batch) => this.#commitBatch(batch),
+    (error) => this.onTrouble(error),
+  );
   #reading: Promise<void> | undefined = undefined;
 
   private constructor(
@@ -112,48 +92,13 @@ export class RunHandle {
    *
    * @throws {RunNotFoundError} where the run is gone
    */
-  commit({ entry, ...conditions }: EntryCommit): Promise<Verdict> {
+  commit({ entry, patience, ...conditions }: EntryCommit): Promise<Verdict> {
     const commit = { text: writeEntry(entry), ...conditions };
     const since = this.#replica.seq;
     const within = runEndChannel.hasSubscribers ? AsyncLocalStorage.snapshot() : undefined;
-    const verdict = new Promise<Verdict>((resolve, reject) => {
-      this.#waiting.push({ entry, commit, since, within, resolve, reject });
+    return new Promise((resolve, reject) => {
+      this.#commits.add({ entry, commit, since, within, patience, resolve, reject });
     });
-    this.#commitNext();
-    return verdict;
-  }
-
-  /** One trip at a time: what comes meanwhile goes together in the next. */
-  #commitNext(): void {
-    if (this.#isCommitting || this.#waiting.length === 0) return;
-    this.#isCommitting = true;
-    const batch = this.#waiting.splice(0, this.#fitting());
-    const done = () => {
-      this.#isCommitting = false;
-      this.#commitNext();
-    };
-    this.#commitBatch(batch)
-      .catch((error) => this.#commitAlone(batch, error))
-      .then(done);
-  }
-
-  /** One text that the engine cannot keep must not take the others with it: then each goes alone. */
-  async #commitAlone(batch: readonly Waiting[], error: unknown): Promise<void> {
-    const isOfOne = error instanceof EngineError && error.isFinal && batch.length > 1;
-    for (const waiting of batch) {
-      if (isOfOne) await this.#commitBatch([waiting]).catch(waiting.reject);
-      else waiting.reject(error);
-    }
-  }
-
-  /** How many of those that wait can go together. */
-  #fitting(): number {
-    let size = 0;
-    const end = this.#waiting.slice(0, mostAtOnce).findIndex(({ commit }, index) => {
-      size += commit.text.length;
-      return index > 0 && size > mostText;
-    });
-    return end === -1 ? mostAtOnce : end;
   }
 
   #commitBatch(waiting: readonly Waiting[]): Promise<void> {
@@ -274,6 +219,8 @@ export class RunHandle {
       const text = JSON.stringify(this.#replica.save());
       await this.engine.checkpointStore.compact(this.runId, text, seq);
       this.#growth.begin(seq, text.length);
-    } catch {}
+    } catch (error) {
+      this.onTrouble(error);
+    }
   }
 }

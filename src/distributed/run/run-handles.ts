@@ -19,9 +19,11 @@ export class RunHandles {
   readonly #idle = new Map<string, RunHandle>();
   readonly #opening = new Map<string, Promise<RunHandle>>();
 
+  /** @param onTrouble - called with failures of the engine that are dealt with */
   constructor(
     private readonly engine: Engine,
     private readonly workflows: Workflows,
+    private readonly onTrouble: (error: unknown, runId: string) => void,
   ) {}
 
   /** Those in use. */
@@ -77,9 +79,13 @@ export class RunHandles {
   }
 
   #open(runId: string): Promise<RunHandle> {
-    const opening = this.#opening.get(runId) ?? openRun(this.engine, this.workflows, runId);
+    const known = this.#opening.get(runId);
+    if (known !== undefined) return known;
+    const opening = openRun(this.engine, this.workflows, runId)
+      .then((handle) => Object.assign(handle, { onTrouble: (error: unknown) => this.onTrouble(error, runId) }))
+      .finally(() => this.#opening.delete(runId));
     this.#opening.set(runId, opening);
-    return opening.finally(() => this.#opening.delete(runId));
+    return opening;
   }
 }
 

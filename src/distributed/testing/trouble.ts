@@ -32,8 +32,10 @@ export interface Part {
 
 /** How an answer is held. Calls of its methods may go wrong too. */
 export interface Holding {
-  /** Methods that let it go; the first is called where nobody else lets it go. */
+  /** Methods that let it go; the last is called where nobody else lets it go, and never goes wrong then. */
   readonly letGo: readonly string[];
+  /** Methods that let it go and never go wrong. Default: none. */
+  readonly surely?: readonly string[] | undefined;
   /** Other methods whose calls may go wrong. */
   readonly calls?: readonly string[] | undefined;
 }
@@ -263,14 +265,16 @@ export class Program<Target extends object> {
     this.#held.add(letGo);
     if (typeof answer === 'function') return () => this.#held.delete(letGo) && answer();
     return wrapped(answer as object, (value, key) => {
-      const lets = holding.letGo.includes(key);
-      if (typeof value !== 'function' || !(lets || holding.calls?.includes(key))) return undefined;
-      return (...args: unknown[]) =>
-        this.call(key, args, async () => {
+      const { letGo: lets, calls = [], surely = [] } = holding;
+      if (typeof value !== 'function' || ![...lets, ...calls, ...surely].includes(key)) return undefined;
+      return (...args: unknown[]) => {
+        const work = async () => {
           const done = await value.apply(answer, args);
-          if (lets) this.#held.delete(letGo);
+          if (!calls.includes(key)) this.#held.delete(letGo);
           return done;
-        });
+        };
+        return surely.includes(key) ? work() : this.call(key, args, work);
+      };
     });
   }
 
@@ -278,7 +282,10 @@ export class Program<Target extends object> {
     const holding = this.options.held?.[method];
     if (holding === undefined) return;
     if (typeof answer === 'function') answer();
-    else await (answer as Record<string, () => Promise<unknown>>)[holding.letGo[0] as string]?.();
+    else {
+      const last = [...holding.letGo, ...(holding.surely ?? [])].at(-1) as string;
+      await (answer as Record<string, () => Promise<unknown>>)[last]?.();
+    }
   }
 }
 

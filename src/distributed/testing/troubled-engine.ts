@@ -58,7 +58,7 @@ export class TroubledEngine {
       parts,
       held: {
         subscribe: { letGo: [] },
-        'queue.consume': { letGo: ['terminate', 'close'], calls: ['pause', 'resume'] },
+        'queue.consume': { letGo: ['close'], surely: ['terminate'], calls: ['pause', 'resume'] },
         'checkpointStore.claim': { letGo: ['release'] },
       },
       plan,

@@ -15,6 +15,7 @@ import type { Item } from '../journal/ledger.js';
 import { longestWait } from '../options.js';
 import { conclude } from '../run/conclude.js';
 import { jobIdsOf, jobOf } from '../run/jobs.js';
+import { type Patience, patiently } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished } from '../run-info.js';
 import type { Workflows } from '../workflows.js';
@@ -58,6 +59,8 @@ const untilAlone = 250;
  */
 export class JobRun {
   readonly #holder: Holder;
+  /** What the engine cannot do is tried again for as long as the job is held. */
+  readonly #patience: Patience;
   readonly #services: FlowServices;
   readonly #heart: EventDrivenOrchestrator;
   /** Crashes of this job that have not been looked at. */
@@ -73,7 +76,8 @@ export class JobRun {
     private readonly signal: Cancellation,
   ) {
     const { workerId, maxPayload } = worker;
-    this.#holder = { workerId, job: delivery.job.id, maxPayload };
+    this.#holder = { workerId, job: delivery.job.id, maxPayload, until: signal };
+    this.#patience = { until: signal };
     this.#crashes = delivery.crashes;
     const { toolbox } = worker.workflows;
     // A cancellation stands in for a signal, which costs more than all the rest of a trivial node.
@@ -241,7 +245,8 @@ export class JobRun {
   #countDeath({ node, round, attempt }: Item, death: number): Promise<number> {
     const { runId, replica } = this.handle;
     const item = `${replica.numbering.placeOf(node)}.${round}.${attempt}`;
-    return this.worker.engine.workItemStateStore.countCrash(runId, item, `${this.delivery.job.id}#${death}`);
+    const crash = `${this.delivery.job.id}#${death}`;
+    return this.#patiently(() => this.worker.engine.workItemStateStore.countCrash(runId, item, crash));
   }
 
   /** Workers die in it: it fails, so that its fallback or nobody runs, and the queue goes on. */
@@ -267,32 +272,39 @@ export class JobRun {
     const entry = { type: 'due', node: nodeId, round, job: this.#holder.job } as const;
     const becomes = { status: 'running' } as const;
     const slot = `w${handle.replica.numbering.placeOf(node)}`;
-    await handle.commit({ entry, during: ['running', 'awaiting'], slot, number: round, becomes });
+    const patience = this.#patience;
+    await handle.commit({ entry, during: ['running', 'awaiting'], slot, number: round, becomes, patience });
   }
 
   async #park({ node, round }: Item): Promise<undefined> {
     const entry = { type: 'parked', node: this.handle.workflow.plan.idOf(node), round } as const;
-    await this.handle.commit({ entry, during: ['paused'] });
+    await this.handle.commit({ entry, during: ['paused'], patience: this.#patience });
   }
 
   /** Nothing is left for this job; where nothing is left for the run, that is set down. */
   async #conclude(): Promise<Disposition | undefined> {
     const { handle } = this;
     const waits = handle.status === 'awaiting' || handle.status === 'paused';
-    return waits || (await conclude(handle)) === 'nothing to say' ? 'done' : undefined;
+    return waits || (await conclude(handle, this.#patience)) === 'nothing to say' ? 'done' : undefined;
   }
 
   async #enqueue(items: readonly Item[]): Promise<void> {
     const { handle } = this;
     const { ledger } = handle.replica;
-    await this.worker.engine.queue.enqueue(items.map((item) => jobOf(item, handle.record, handle.now)));
+    const { queue } = this.worker.engine;
+    await this.#patiently(() => queue.enqueue(items.map((item) => jobOf(item, handle.record, handle.now))));
     for (const item of items) ledger.queued(item);
+  }
+
+  #patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+    return patiently({ ...this.#patience, onFailure: this.handle.onTrouble }, work);
   }
 
   async #cleanUp(): Promise<void> {
     const { record, runKey, runId } = this.handle;
     const { queue } = this.worker.engine;
-    if (record.deadline !== undefined) await queue.purgeRun(runId, [timeoutJobIdOf(runKey)]);
+    if (record.deadline === undefined) return;
+    await this.#patiently(() => queue.purgeRun(runId, [timeoutJobIdOf(runKey)]));
   }
 
   #advance(state: Advance['state']): Advance {

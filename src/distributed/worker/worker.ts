@@ -83,7 +83,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     this.id = read.id ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
     this.#engine = read.engine;
     this.#workflows = new Workflows(read.workflows, read.runtime ?? new FlowRuntime());
-    this.#handles = new RunHandles(read.engine, this.#workflows);
+    this.#handles = new RunHandles(read.engine, this.#workflows, (error, runId) => this.#warn(error, { runId }));
     this.#activity = new Activity(this.id);
     const { heartbeatInterval = 1_000, watchInterval = 500, maintenanceInterval = 30_000 } = read;
     const warn = (error: unknown) => this.#warn(error, {});
