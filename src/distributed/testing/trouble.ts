@@ -23,7 +23,7 @@ export interface ProgramOptions {
 }
 
 /** Something with methods of its own. */
-export interface Part {
+interface Part {
   /** Methods that never go wrong. */
   readonly except: readonly string[];
   /** The property that gives what it is part of. */
@@ -31,7 +31,7 @@ export interface Part {
 }
 
 /** How an answer is held. Calls of its methods may go wrong too. */
-export interface Holding {
+interface Holding {
   /** Methods that let it go; the last is called where nobody else lets it go, and never goes wrong then. */
   readonly letGo: readonly string[];
   /** Methods that let it go and never go wrong. Default: none. */
