@@ -76,8 +76,9 @@ export {
   type RunStatus,
   runStatuses,
 } from './run-info.js';
+export { type MigrationOptions, migratePostgres, migrationScript } from './sql/migrate-postgres.js';
 export { pglite } from './sql/pglite.js';
-export { type PostgresPool, postgres } from './sql/postgres.js';
+export { type PostgresOptions, type PostgresPool, postgres } from './sql/postgres.js';
 export type { WorkerOptions } from './worker/options.js';
 export { DistributedWorker, type WorkerEvents } from './worker/worker.js';
 export { WorkflowCtx } from './workflow-ctx.js';

@@ -20,6 +20,8 @@ export const programs = {
     check: ['--version'],
     howToGetIt: install('chromium', '--cask chromium'),
   },
+  pgbouncer: { commands: ['pgbouncer'], check: ['--version'], howToGetIt: install('pgbouncer', 'pgbouncer') },
+  openssl: { commands: ['openssl'], check: ['version'], howToGetIt: install('openssl', 'openssl') },
   tmux: { commands: ['tmux'], check: ['-V'], howToGetIt: install('tmux', 'tmux') },
 } as const satisfies Record<string, Needed>;
 
@@ -28,7 +30,8 @@ export type Program = keyof typeof programs;
 /** The path of a program; undefined if it is not installed, or does not run. */
 export function pathOf(program: Program): string | undefined {
   const { commands, check }: Needed = programs[program];
-  const folders = (process.env.PATH ?? '').split(delimiter);
+  // Debian keeps servers where the PATH of a user may not lead.
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
   return commands
     .flatMap((command) => folders.map((folder) => join(folder, command)))
     .find((path) => existsSync(path) && spawnSync(path, check, { stdio: 'ignore' }).status === 0);

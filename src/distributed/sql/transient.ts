@@ -1,7 +1,8 @@
 import type { Judgement } from '../persistence.js';
 
 /** Codes of errors that pass: the server restarts, the connection is lost, two transactions were in each other's way. */
-const transient = /^(08...|57P0[123]|53300|40001|40P01|ECONN(REFUSED|RESET)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/;
+const transient =
+  /^(08...|57P0[1235]|25P03|53300|40001|40P01|ECONN(REFUSED|RESET|ABORTED)|E(HOST|NET)(UNREACH|DOWN)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/;
 
 /** Codes of errors that come again: the text holds what cannot be kept, or is too large (classes 22 and 54). */
 const final = /^(22|54)...$/;
@@ -10,7 +11,7 @@ const tooLarge = /invalid memory alloc request size/;
 
 /** What drivers say without a code. */
 const lost =
-  /connection (terminated|ended|closed)|timeout exceeded when trying to connect|client has encountered a connection error/i;
+  /connection (terminated|ended|closed)|timeout (expired|exceeded when trying to connect)|client (has encountered a connection error|was closed and is not queryable)/i;
 
 /** Judges an error of a database or its driver. */
 export function judgeSql(error: unknown): Judgement {

@@ -35,7 +35,7 @@ const starters = {
     return { kind: 'redis', server, addressAt: (port) => server.url.replace(String(server.port), String(port)) };
   },
   async postgres(): Promise<EngineServer> {
-    const server = await startPostgres();
+    const server = await startPostgres({ durable: true });
     return { kind: 'postgres', server, addressAt: (port) => server.url.replace(`:${server.port}/`, `:${port}/`) };
   },
 };
