@@ -75,6 +75,10 @@ export class ComposedEngine implements Engine, Stores {
     return this.base.subscribe(listener);
   }
 
+  onWarning(listener: (warning: Error) => void): () => void {
+    return this.base.onWarning?.(listener) ?? (() => undefined);
+  }
+
   close(): Promise<void> {
     return this.base.close();
   }

@@ -418,6 +418,13 @@ export interface Engine {
    * @returns a function that ends it
    */
   subscribe(listener: (change: StatusChange) => void): Promise<() => void>;
+  /**
+   * Tells of what is wrong with the engine and does not keep it from working, such as a server that may forget runs: what was
+   * found before, and what will be.
+   *
+   * @returns a function that ends it
+   */
+  onWarning?(listener: (warning: Error) => void): () => void;
   /** Lets go of all connections that are its own. */
   close(): Promise<void>;
 }

@@ -51,7 +51,7 @@ export {
 export { DistributedExecutor } from './executor.js';
 export { derivedStores } from './journal/derived-stores.js';
 export { memory } from './memory/memory-engine.js';
-export type { EngineOptions } from './options.js';
+export type { EngineOptions, RedisOptions } from './options.js';
 export { OrchestratorBuilder } from './orchestrator/builder.js';
 export { DistributedOrchestrator } from './orchestrator/orchestrator.js';
 export type { RunEvent } from './orchestrator/run-events.js';

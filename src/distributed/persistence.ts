@@ -1,3 +1,4 @@
+import { longestDelay } from '../validate.js';
 import { EngineError } from './errors.js';
 
 /**
@@ -13,6 +14,8 @@ export interface Persistence {
   /** Milliseconds after which a call has settled, all attempts together. */
   readonly timeout: number;
   readonly judge: (error: unknown) => Judgement;
+  /** Gives what is behind an error, for judgement and report. Default: the error itself. */
+  readonly explain?: ((error: unknown) => unknown) | undefined;
 }
 
 /** One attempt of a call. */
@@ -45,6 +48,9 @@ export class Attempt {
 /** The part of the whole time that the first attempt has. After each attempt without an answer the next has twice as much. */
 const firstShare = 1 / 8;
 
+/** The most that counts as the whole time, in milliseconds: who waits without end does not wait so for a lost answer. */
+const longest = 120_000;
+
 /** The least time for an attempt, as far as there is so much, in milliseconds: a server under load is not asked in vain. */
 const shortest = 1_000;
 
@@ -52,7 +58,7 @@ const shortest = 1_000;
 const firstPause = 20;
 const longestPause = 500;
 
-const silence = Symbol('no answer');
+export const silence = Symbol('no answer');
 
 /**
  * Repeats `work` while the engine is unreachable, or does not answer, until `timeout` has passed. `work` must be idempotent:
@@ -61,15 +67,15 @@ const silence = Symbol('no answer');
  * @throws {EngineError} for a refusal, at once; and when the time has passed
  */
 export async function persistently<Result>(
-  { name, timeout, judge }: Persistence,
+  { name, timeout, judge, explain = (error) => error }: Persistence,
   work: (attempt: Attempt) => Promise<Result>,
 ): Promise<Result> {
   const end = performance.now() + timeout;
   const late: Promise<Result>[] = [];
   let last: unknown;
   for (let number = 1, pause = firstPause; ; number++) {
-    const share = timeout * firstShare * 2 ** late.length;
-    const attempt = new Attempt(number, Math.min(end - performance.now(), Math.max(shortest, share)));
+    const share = Math.min(timeout, longest) * firstShare * 2 ** late.length;
+    const attempt = new Attempt(number, Math.min(end - performance.now(), Math.max(shortest, share), longestDelay));
     try {
       const answer = work(attempt);
       const result = await firstOf([...late, answer], attempt.limit);
@@ -77,8 +83,9 @@ export async function persistently<Result>(
       attempt.abandon();
       late.push(unlessRejected(answer));
       last = undefined;
-    } catch (error) {
-      if (error instanceof EngineError) throw error;
+    } catch (thrown) {
+      if (thrown instanceof EngineError) throw thrown;
+      const error = explain(thrown);
       const judgement = judge(error);
       if (judgement !== 'passes') {
         throw new EngineError(name, 'has refused what it was asked', { cause: error, isFinal: judgement === 'final' });
@@ -96,7 +103,7 @@ export async function persistently<Result>(
 }
 
 /** The first answer, or `silence` when there is none in time. After a blocked event loop, what has arrived is read before. */
-async function firstOf<Result>(
+export async function firstOf<Result>(
   answers: readonly Promise<Result>[],
   milliseconds: number,
 ): Promise<Result | typeof silence> {
@@ -115,5 +122,23 @@ async function firstOf<Result>(
 function unlessRejected<Result>(answer: Promise<Result>): Promise<Result> {
   return new Promise((resolve) => {
     answer.then(resolve, () => undefined);
+  });
+}
+
+/**
+ * A store whose operations are repeated, each as a whole. Operations that a store asks of itself are parts of the one that
+ * was called.
+ */
+export function persistent<Store extends object>(store: Store, persistence: Persistence): Store {
+  const operations = new Map<PropertyKey, unknown>();
+  return new Proxy(store, {
+    get(target, key) {
+      if (operations.has(key)) return operations.get(key);
+      const value: unknown = Reflect.get(target, key, target);
+      if (typeof value !== 'function') return value;
+      const operation = (...args: unknown[]) => persistently(persistence, async () => value.apply(target, args));
+      operations.set(key, operation);
+      return operation;
+    },
   });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type * as Bull from 'bullmq';
 import pTimeout from 'p-timeout';
 import { Batcher } from '../batcher.js';
@@ -39,6 +40,9 @@ const mostAtOnce = 1_000;
 /** How long to wait for connections that are closed, in milliseconds. */
 const farewell = 1_000;
 
+/** Milliseconds before a server that has refused to give a job is asked again. */
+const fetchPause = 500;
+
 const giveBack: Disposition = { delay: 0 };
 
 /** Milliseconds after which a job whose handler has rejected is delivered again. */
@@ -49,7 +53,9 @@ const retryAfter = 1_000;
  * nothing behind.
  */
 export class BullQueue implements WorkQueue {
+  readonly #setup = new Once(() => this.setup());
   readonly #opened = new Once(() => this.#openQueue());
+  #queue: Bull.Queue | undefined = undefined;
   readonly #consumers = new Set<BullConsumer>();
   readonly #additions = new Batcher((lists: readonly (readonly Job[])[]) => this.#addAll(lists), width);
 
@@ -66,11 +72,16 @@ export class BullQueue implements WorkQueue {
   }
 
   async consume(handler: Handler, options: ConsumeOptions): Promise<Consumer> {
-    const { setup } = await this.#opened.get();
+    const setup = await this.#setup.get();
     const consumer = new BullConsumer(setup, handler, options, () => this.#consumers.delete(consumer));
     this.#consumers.add(consumer);
-    await consumer.ready();
-    return consumer;
+    try {
+      await persistently(this.persistence, () => consumer.ready());
+      return consumer;
+    } catch (error) {
+      await consumer.terminate();
+      throw error;
+    }
   }
 
   async purgeRun(_runId: string, jobIds: readonly string[]): Promise<void> {
@@ -91,13 +102,13 @@ export class BullQueue implements WorkQueue {
 
   async close(): Promise<void> {
     await Promise.all([...this.#consumers].map((consumer) => consumer.terminate()));
-    const opened = await this.#opened.made();
-    if (opened !== undefined) await closed(opened.queue, () => opened.queue.close());
+    const queue = this.#queue;
+    if (queue !== undefined) await closed(queue, () => queue.close());
   }
 
   async #ask<Answer>(work: (queue: Bull.Queue) => Promise<Answer>): Promise<Answer> {
-    await this.#opened.get();
-    return persistently(this.persistence, async () => work((await this.#opened.get()).queue));
+    await this.#setup.get();
+    return persistently(this.persistence, async () => work(await this.#opened.get()));
   }
 
   async #addAll(lists: readonly (readonly Job[])[]): Promise<undefined[]> {
@@ -105,15 +116,15 @@ export class BullQueue implements WorkQueue {
     return lists.map(() => undefined);
   }
 
-  async #openQueue() {
-    const setup = await this.setup();
-    const { bull, name, options, backend } = setup;
+  async #openQueue(): Promise<Bull.Queue> {
+    const { bull, name, options, backend } = await this.#setup.get();
     const queue = new bull.Queue(name, { ...options, streams: { events: { maxLen: 1_000 } } }, backend);
+    this.#queue = queue;
     queue.on('error', () => undefined);
     try {
       // Its commands are defined before anything is under way on the connection.
       await queue.waitUntilReady();
-      return { queue, setup };
+      return queue;
     } catch (error) {
       await closed(queue, () => queue.close());
       throw error;
@@ -121,17 +132,12 @@ export class BullQueue implements WorkQueue {
   }
 }
 
-/** What a worker of BullMQ has on Redis, and does not show. */
-interface BlockingBackend {
-  readonly blockingConnection?: { disableBlockingClusterReconnect?(): void };
-  disconnectBlocking?(wait: boolean): Promise<void>;
-}
-
 class BullConsumer implements Consumer {
   readonly #worker: Bull.Worker<Data>;
   /** Jobs that are with the handler. */
   readonly #handled = new Set<string>();
   #onIdle: (() => void) | undefined = undefined;
+  readonly #end = new AbortController();
 
   constructor(
     private readonly setup: BullSetup,
@@ -156,7 +162,7 @@ class BullConsumer implements Consumer {
       name,
       (job, token, signal) => this.#process(job, token, signal),
       workerOptions,
-      backend,
+      (...args) => this.#paced((backend ?? bull.createRedisBackend)(...args)),
     );
     this.#worker.on('error', (error) => {
       if (!error.message.startsWith('could not renew lock for job ')) onError(error);
@@ -198,21 +204,26 @@ class BullConsumer implements Consumer {
     await this.#closeWorker({ force: true });
   }
 
-  /**
-   * On a cluster BullMQ takes the end of its blocking connection for a failure, and connects again: then it waits for an
-   * end that has passed, and its connection goes on taking what is meant to wake others. So it is told before.
-   */
   async #closeWorker({ force }: { readonly force: boolean }): Promise<void> {
-    const { backend } = this.#worker as unknown as { readonly backend?: BlockingBackend };
-    backend?.blockingConnection?.disableBlockingClusterReconnect?.();
-    await closed(
-      {
-        disconnect: async () =>
-          void (await Promise.all([this.#worker.disconnect(), backend?.disconnectBlocking?.(false)])),
-      },
-      () => this.#worker.close(force),
-    );
+    this.#end.abort();
+    const worker = this.#worker;
+    const disconnect = () => Promise.all([worker.disconnect(), worker.getBackend().disconnectBlocking?.(false)]);
+    await closed({ disconnect }, () => worker.close(force));
     this.onClose();
+  }
+
+  /** A server that refuses to give a job is asked again after a pause: BullMQ would ask at once, without end. */
+  #paced<Backend extends Bull.IQueueBackend>(backend: Backend): Backend {
+    const moveToActive = backend.moveToActive.bind(backend);
+    backend.moveToActive = async (...args) => {
+      try {
+        return await moveToActive(...args);
+      } catch (error) {
+        await wait(fetchPause, undefined, { signal: this.#end.signal }).catch(() => undefined);
+        throw error;
+      }
+    };
+    return backend;
   }
 
   async #process(job: Bull.Job<Data>, token = '', signal = new AbortController().signal): Promise<void> {
@@ -244,7 +255,7 @@ class BullConsumer implements Consumer {
 }
 
 /** Closes something of BullMQ's. Where there is no end to wait for, as when the server is away, its connections are cut. */
-async function closed(user: { disconnect(): Promise<void> }, close: () => Promise<void>): Promise<void> {
+async function closed(user: { disconnect(): Promise<unknown> }, close: () => Promise<void>): Promise<void> {
   const cut = () => void user.disconnect().catch(() => undefined);
   await pTimeout(close(), { milliseconds: farewell, fallback: cut });
 }

@@ -27,6 +27,7 @@ import { Deadline } from './deadline.js';
 import { giveUp, type Holding, JobRun, timeOut } from './delivery.js';
 import { Maintenance } from './maintenance.js';
 import { readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
+import { RepeatedWarnings } from './repeated-warnings.js';
 import { Ticker } from './ticker.js';
 
 /** How long a worker that ends waits for the engine once it executes nothing any more, in milliseconds. */
@@ -34,7 +35,10 @@ const grace = 5_000;
 
 /** What a worker tells of itself. */
 export interface WorkerEvents {
-  /** Something has gone wrong that is dealt with: a workflow that is not known here, a connection that was lost. */
+  /**
+   * Something has gone wrong that is dealt with: a workflow that is not known here, a connection that was lost. Equal warnings
+   * that follow within ten seconds come as one more, with their number as `details.repeated`.
+   */
   warning: [error: Error, details: Readonly<Record<string, unknown>>];
 }
 
@@ -63,6 +67,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   #consumer: Consumer | undefined = undefined;
   #unsubscribe: (() => void) | undefined = undefined;
   readonly #starting = new Once(() => this.#start());
+  #unwarn: (() => void) | undefined = undefined;
+  readonly #warnings = new RepeatedWarnings((error, details) => this.emit('warning', error, details));
   #stopped: Promise<void> | undefined = undefined;
   /** Until when nodes may go on that are executed when it stops. */
   readonly #deadline = new Deadline();
@@ -166,6 +172,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   async #start(): Promise<void> {
     try {
       await this.#engine.open();
+      this.#unwarn = this.#engine.onWarning?.((warning) => this.#warn(warning, {}));
       await Promise.all(this.#workflows.all.map((workflow) => publish(this.#engine, workflow)));
       this.#startedAt = Date.now();
       this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#onStatus(runId, status));
@@ -173,8 +180,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       if (this.#stopped !== undefined) throw this.#wasStopped();
       for (const ticker of this.#tickers) ticker.start();
     } catch (error) {
-      this.#unsubscribe?.();
-      this.#unsubscribe = undefined;
+      this.#letGo();
       throw error;
     }
   }
@@ -233,13 +239,22 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       await this.#consumer?.close();
     } finally {
       await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
-      this.#unsubscribe?.();
+      this.#letGo();
     }
     if (this.#startedAt > 0) await this.#sayGoodbye();
+    this.#warnings.close();
+  }
+
+  #letGo(): void {
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+    this.#unwarn?.();
+    this.#unwarn = undefined;
   }
 
   #leave(): void {
     this.#warn(new EngineError(this.#engine.name, 'did not let go of the worker in time'), {});
+    this.#warnings.close();
     this.#isGone = true;
     for (const ticker of this.#tickers) void ticker.stop();
     void this.#consumer?.terminate().catch(() => undefined);
@@ -316,6 +331,6 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
 
   #warn(error: unknown, details: Readonly<Record<string, unknown>>): void {
     if (this.#isGone) return;
-    this.emit('warning', discreet(error instanceof Error ? error : new Error(String(error))), details);
+    this.#warnings.warn(discreet(error instanceof Error ? error : new Error(String(error))), details);
   }
 }
