@@ -20,6 +20,7 @@ import { type EngineSpec, openEngine } from './fixtures/engines.js';
 import type { FaultPoint } from './fixtures/fault-points.js';
 import { type FlowName, flows, nodesOf } from './fixtures/flows.js';
 import type { Behaviour, Told } from './fixtures/messages.js';
+import { RemoteOrchestrator } from './remote-orchestrator.js';
 
 /** A server that engines stand on, and how to reach it. */
 export interface EngineServer {
@@ -56,6 +57,8 @@ export interface FixtureOptions {
   readonly faultPoint?: FaultPoint;
   /** Milliseconds by which its clock is off. */
   readonly clockShift?: number;
+  /** Variables for its environment, such as those of `wrongClock`. */
+  readonly env?: Readonly<Record<string, string>>;
   /** What it does twice. */
   readonly doubled?: 'jobs' | 'commits' | 'jobs and commits';
   /** The port at which it reaches the server. Default: that of the server. */
@@ -92,6 +95,7 @@ export class Site {
   readonly #prefix = `t${randomBytes(6).toString('hex')}`;
   readonly #workers: DistributedWorker[] = [];
   readonly #processes: FaultyWorker[] = [];
+  readonly #remotes: RemoteOrchestrator[] = [];
 
   constructor(
     private readonly on: EngineServer,
@@ -118,8 +122,17 @@ export class Site {
   }
 
   /** A worker process, before it says that it is ready. */
-  spawnWorker({ worker, behaviour, faultPoint, clockShift, doubled, port }: FixtureOptions = {}): FaultyWorker {
+  spawnWorker({
+    worker,
+    behaviour,
+    faultPoint,
+    clockShift,
+    doubled,
+    port,
+    env: more,
+  }: FixtureOptions = {}): FaultyWorker {
     const env: Record<string, string> = {
+      ...more,
       WORKER_PROCESS: '1',
       ENGINE: JSON.stringify(this.spec(port)),
       WORKER_OPTIONS: JSON.stringify({ ...soon, ...worker }),
@@ -151,6 +164,16 @@ export class Site {
     const process = startWorkerProcess<Told>({ module: new URL('./fixtures/starter.ts', import.meta.url), env });
     this.#processes.push(process);
     return process;
+  }
+
+  /** An orchestrator in a process of its own, @param env - for its environment, such as that of `wrongClock` */
+  async startOrchestrator(env: Readonly<Record<string, string>> = {}): Promise<RemoteOrchestrator> {
+    const module = new URL('./fixtures/orchestrator.ts', import.meta.url);
+    const own = { ...env, ORCHESTRATOR_PROCESS: '1', ENGINE: JSON.stringify(this.spec()) };
+    const remote = new RemoteOrchestrator(startWorkerProcess({ module, env: own }));
+    this.#remotes.push(remote);
+    await remote.ready();
+    return remote;
   }
 
   /** A worker in the program of the test, for runs whose workers have died. */
@@ -222,7 +245,7 @@ export class Site {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.kill()));
+    await Promise.all([...this.#processes, ...this.#remotes].map((process) => process.kill()));
     await Promise.all(this.#workers.map((worker) => worker.stop({ deadline: 0 })));
     await this.orchestrator.close();
     await this.engine.close();

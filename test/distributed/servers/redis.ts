@@ -1,11 +1,40 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { describeWith } from '../../needs/describe-with.js';
+import { pathOf } from '../../needs/programs.js';
+import { wrongClock } from './clocks.js';
 import { eventually } from './eventually.js';
-import { temporaryDirectory } from './reaper.js';
+import { freePort } from './ports.js';
+import { removeDirectory, temporaryDirectory } from './reaper.js';
 import { launch, type Server } from './server.js';
 
+const execute = promisify(execFile);
+
 export interface RedisServer extends Server {
+  /** Its address, with the password: nobody is let in without. */
   readonly url: string;
+  /** If started with `tls`: a second address, at which the same server speaks TLS alone. */
+  readonly tls?: RedisTls;
+}
+
+export interface RedisTls {
+  readonly port: number;
+  /** `rediss://`, with the password. */
+  readonly url: string;
+  /** The file of the certificate that signs its own. Programs trust it by `NODE_EXTRA_CA_CERTS`. */
+  readonly ca: string;
+}
+
+export interface RedisOptions {
+  /** If true, each write is on the disk before it is answered, so that it outlives a restart. Default: false. */
+  readonly durable?: boolean;
+  /** If true, the server also listens with TLS. Default: false. */
+  readonly tls?: boolean;
+  /** Further users, each a line of an ACL file without its first word: `app on >secret ~* &* +@all`. Default: none. */
+  readonly users?: readonly string[];
 }
 
 export interface RedisCluster {
@@ -22,9 +51,40 @@ export function describeWithRedis(name: string, tests: () => void): void {
   describeWith(command, name, tests);
 }
 
-/** A Redis server. What is written to it outlives a restart only if it is durable: then each write is on the disk. */
-export async function startRedis({ durable = false }: { readonly durable?: boolean } = {}): Promise<RedisServer> {
-  return start(durable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']);
+/** A Redis server with a password. */
+export async function startRedis({
+  durable = false,
+  tls = false,
+  users = [],
+}: RedisOptions = {}): Promise<RedisServer> {
+  const password = randomBytes(12).toString('hex');
+  const accounts = ['--requirepass', password, ...users.flatMap((user) => ['--user', ...user.split(' ')])];
+  const options = [...accounts, ...(durable ? durably : ['--appendonly', 'no'])];
+  if (!tls) return start(options, password);
+  const [directory, port] = await Promise.all([temporaryDirectory(), freePort()]);
+  const files = await certificates(directory);
+  const server = await start([...options, '--tls-port', String(port), ...files.options], password, directory);
+  const url = `rediss://default:${password}@127.0.0.1:${port}`;
+  return Object.assign(server, { tls: { port, url, ca: files.ca } });
+}
+
+const durably = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
+/** A certificate for this machine, and what has signed it. */
+async function certificates(directory: string): Promise<{ readonly ca: string; readonly options: readonly string[] }> {
+  const [key, certificate] = ['key.pem', 'certificate.pem'].map((name) => join(directory, name)) as [string, string];
+  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'];
+  const made = ['-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate, '-days', '3'];
+  try {
+    // Valid since yesterday, also for a program whose clock is behind.
+    const env = pathOf('faketime') === undefined ? process.env : { ...process.env, ...wrongClock(-86_400_000) };
+    await execute('openssl', ['req', '-x509', ...made, ...subject], { env });
+  } catch (error) {
+    await removeDirectory(directory);
+    throw error;
+  }
+  const names = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate];
+  return { ca: certificate, options: [...names, '--tls-auth-clients', 'no'] };
 }
 
 /** Three masters that share all slots, each with a third. */
@@ -33,7 +93,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   const servers = await Promise.all([start(options), start(options), start(options)]);
   const clients = servers.map(({ port }) => new Redis(port, '127.0.0.1'));
   try {
-    await join(clients, servers);
+    await joined(clients, servers);
   } finally {
     for (const client of clients) client.disconnect();
   }
@@ -46,20 +106,21 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   };
 }
 
-async function start(options: readonly string[]): Promise<RedisServer> {
+async function start(options: readonly string[], password = '', folder?: string): Promise<RedisServer> {
   const server = await launch({
     command,
     args: (port) => ['--port', String(port), '--bind', '127.0.0.1', '--save', '', ...options],
-    directory: await temporaryDirectory(),
+    directory: folder ?? (await temporaryDirectory()),
     ready: /ready to accept connections/i,
     endSignal: 'SIGTERM',
   });
-  return Object.assign(server, { url: `redis://127.0.0.1:${server.port}` });
+  const user = password === '' ? '' : `default:${password}@`;
+  return Object.assign(server, { url: `redis://${user}127.0.0.1:${server.port}` });
 }
 
 const slots = 16_384;
 
-async function join(clients: readonly Redis[], servers: readonly RedisServer[]): Promise<void> {
+async function joined(clients: readonly Redis[], servers: readonly RedisServer[]): Promise<void> {
   const share = Math.ceil(slots / clients.length);
   for (const [index, client] of clients.entries()) {
     const first = index * share;
