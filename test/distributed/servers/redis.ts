@@ -20,7 +20,7 @@ export interface RedisServer extends Server {
   readonly tls?: RedisTls;
 }
 
-export interface RedisTls {
+interface RedisTls {
   readonly port: number;
   /** `rediss://`, with the password. */
   readonly url: string;
