@@ -1,4 +1,4 @@
-import { randomFrom } from '../distributed/protocol/chaos.js';
+import { randomFrom } from '../../src/distributed/testing/trouble-plan.js';
 
 /** Decisions that follow from a seed. */
 export class Dice {
