@@ -25,7 +25,10 @@ export interface WorkerOptions {
   readonly heartbeatInterval?: number | undefined;
   /** Milliseconds within which it notices that a run was cancelled. Default: 500. */
   readonly watchInterval?: number | undefined;
-  /** Milliseconds between two looks at runs that are expired, or seem to be forgotten. Default: 30000. */
+  /**
+   * Milliseconds between two looks at runs that are expired, or seem to be forgotten. A look takes at least a hundred of the
+   * latter, in turn, and up to a twentieth of the time. Default: 30000.
+   */
   readonly maintenanceInterval?: number | undefined;
   /** How many workers may die in one execution of a node before it counts as failed. Default: 3. */
   readonly maxCrashes?: number | undefined;
