@@ -25,6 +25,8 @@ interface Options {
   readonly [option: string]: unknown;
 }
 
+const moved = /^(MOVED|ASK) /;
+
 /** Milliseconds within which a connection is reset once because its server has become a replica. */
 const demotionInterval = 1_000;
 
@@ -85,8 +87,15 @@ export class Connections {
 
   /** What is behind an error: `ioredis` says that a connection was lost, not why. */
   explain(error: unknown): unknown {
-    const isLost = String(Object(error).message).startsWith('Reached the max retries');
-    return isLost ? (this.#failure ?? error) : error;
+    const message = String(Object(error).message);
+    if (message.startsWith('Reached the max retries')) return this.#failure ?? error;
+    if (!moved.test(message)) return error;
+    const clusters = [...this.#made.keys()].filter(isCluster);
+    // Of commands that went together and have moved to different places, ioredis takes no note.
+    for (const cluster of clusters) cluster.refreshSlotsCache();
+    if (clusters.length > 0) return error;
+    const problem = 'the server is a node of a cluster: give the addresses of several nodes, as in redis([url, url])';
+    return new Error(problem, { cause: error });
   }
 
   drop(connection: Connection): void {
@@ -105,7 +114,8 @@ export class Connections {
     const source = this.#source;
     const { enableAutoPipelining, lazyConnect, ...ofNode } = options;
     const whole: ClusterOptions = {
-      enableAutoPipelining,
+      // Of commands that go together, one that has moved is refused and not sent elsewhere.
+      enableAutoPipelining: enableAutoPipelining && use !== 'jobs',
       lazyConnect,
       enableOfflineQueue: true,
       clusterRetryStrategy: pauseBefore,

@@ -3,9 +3,9 @@ import type { Judgement } from '../persistence.js';
 /** Codes of errors of a connection that is lost, or cannot be made at the moment. */
 const codes = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)(UNREACH|DOWN))$/;
 
-/** Replies of a server that starts, is a replica now, runs a script, or is part of a cluster that heals. */
+/** Replies of a server that starts, is a replica now, runs a script, or is part of a cluster that changes. */
 const replies =
-  /^((-?(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|UNBLOCKED)\b)|ERR max number of clients reached)/;
+  /^((-?(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|UNBLOCKED)\b)|ERR max number of clients reached)/;
 
 /** Messages of `ioredis` for a command that found no connection, or whose connection was lost. */
 const lost =

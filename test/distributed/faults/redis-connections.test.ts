@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import {
   DistributedWorker,
@@ -222,6 +222,21 @@ describeWithRedis('connections to Redis', () => {
     expect({ status: own.status, options: own.options }).toEqual({ status: 'wait', options });
     expect(own.listenerCount('error')).toBe(0);
     own.disconnect();
+    await server.stop();
+  }, 60_000);
+
+  it("are not in each other's way when an engine is first used, by several at once", async () => {
+    const server = await startRedis();
+    for (let round = 0; round < 40; round++) {
+      const engine = redis(server.url, { prefix: `first${round}` });
+      const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+      await engine.open();
+      const others = Array.from({ length: 1 + (round % 4) }, () => orchestrator.listRuns());
+      await setImmediate();
+      const all = [engine.queue.depth(), orchestrator.countRuns(), orchestrator.startRun(), ...others];
+      await Promise.all(all);
+      await engine.close();
+    }
     await server.stop();
   }, 60_000);
 

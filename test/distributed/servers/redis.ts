@@ -45,6 +45,7 @@ export interface RedisCluster {
 }
 
 const command = 'redis-server';
+const inCluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-announce-ip', '127.0.0.1'];
 
 /** `describe` for tests that need `redis-server`: skipped without it, with a name that says so. */
 export function describeWithRedis(name: string, tests: () => void): void {
@@ -89,7 +90,7 @@ async function certificates(directory: string): Promise<{ readonly ca: string; r
 
 /** Three masters that share all slots, each with a third. */
 export async function startRedisCluster(): Promise<RedisCluster> {
-  const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-announce-ip', '127.0.0.1'];
+  const options = inCluster;
   const servers = await Promise.all([start(options), start(options), start(options)]);
   const clients = servers.map(({ port }) => new Redis(port, '127.0.0.1'));
   try {
@@ -134,4 +135,33 @@ async function joined(clients: readonly Redis[], servers: readonly RedisServer[]
     return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${servers.length}`);
   };
   await eventually(async () => (await Promise.all(clients.map(isJoined))).every(Boolean), { timeout: 30_000 });
+}
+
+/** Gives each master of a cluster a replica, which takes over when the master dies. Resolves when all could. */
+export async function addReplicas({ servers: masters }: RedisCluster): Promise<readonly RedisServer[]> {
+  const replicas = await Promise.all(masters.map(() => start(inCluster)));
+  const clients = [...masters, ...replicas].map(({ url }) => new Redis(url));
+  try {
+    const [first] = clients as [Redis];
+    for (const { port } of replicas) await first.cluster('MEET', '127.0.0.1', port);
+    await eventually(
+      async () => {
+        for (const [index, replica] of clients.slice(masters.length).entries()) {
+          await replica.cluster('REPLICATE', String(await clients[index]?.cluster('MYID')));
+        }
+      },
+      { timeout: 30_000, interval: 200 },
+    );
+    const isReady = async (client: Redis) =>
+      String(await client.info('replication')).includes('master_link_status:up') &&
+      String(await client.cluster('INFO')).includes('cluster_state:ok');
+    const areKnown = async () => String(await first.cluster('NODES')).split(' slave ').length > replicas.length;
+    await eventually(
+      async () => (await Promise.all([areKnown(), ...clients.slice(masters.length).map(isReady)])).every(Boolean),
+      { timeout: 60_000 },
+    );
+    return replicas;
+  } finally {
+    for (const client of clients) client.disconnect();
+  }
 }
