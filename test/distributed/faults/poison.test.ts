@@ -13,7 +13,7 @@ describeEngines('poison', (start) => {
       const [poisoned, guarded] = await Promise.all([site.start('poisoned'), site.start('guarded')]);
       const others = await site.startMany('wide', 10, { ms: 20 });
       const end = keepAlive(site, 500);
-      await site.finish([poisoned, guarded, ...others], 40_000);
+      await site.finish([poisoned, guarded, ...others]);
       expect(await end()).toBeGreaterThanOrEqual(3);
       // The last of them may have held something when it was ended.
       await site.rescue();
@@ -54,7 +54,7 @@ describeEngines('poison', (start) => {
       const poisoned = await site.start('poisoned');
       const innocent = await site.startMany('line', 3, { ms: 1_500 });
       const end = keepAlive(site, 500);
-      await site.finish([poisoned, ...innocent], 50_000);
+      await site.finish([poisoned, ...innocent]);
       await end();
       expect(await Promise.all(innocent.map((runId) => site.orchestrator.status(runId)))).toEqual(
         innocent.map(() => 'completed'),

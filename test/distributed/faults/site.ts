@@ -46,7 +46,7 @@ export function describeEngines(name: string, tests: (start: () => Promise<Engin
   for (const kind of ['redis', 'postgres'] as const) {
     const need = kind === 'redis' ? 'redis-server' : kind;
     // Processes take their time to start where others are busy.
-    describeWith(need, `${name}, on ${kind}`, () => tests(starters[kind], kind), { timeout: 60_000 });
+    describeWith(need, `${name}, on ${kind}`, () => tests(starters[kind], kind), { timeout: 300_000 });
   }
 }
 
@@ -186,7 +186,7 @@ export class Site {
   }
 
   /** Waits until runs are over. */
-  async finish(runIds: readonly string[], timeout = 30_000): Promise<void> {
+  async finish(runIds: readonly string[], timeout = 120_000): Promise<void> {
     const signal = AbortSignal.timeout(timeout);
     setMaxListeners(0, signal);
     await Promise.all(runIds.map((runId) => this.orchestrator.waitForCompletion(runId, { signal })));
@@ -196,7 +196,7 @@ export class Site {
    * What must hold after any fault: no run is lost, none is finished twice, each node has completed exactly once and
    * counts once, no item is left over, and nothing is left in the queue.
    */
-  async expectSound(runIds: readonly string[], timeout = 30_000): Promise<void> {
+  async expectSound(runIds: readonly string[], timeout = 120_000): Promise<void> {
     await this.finish(runIds, timeout);
     await Promise.all(runIds.map((runId) => this.#expectComplete(runId)));
     await this.expectNothingLeft();
@@ -206,7 +206,7 @@ export class Site {
   /** The queue is empty. */
   async expectNothingLeft(): Promise<void> {
     const nothing = { waiting: 0, delayed: 0, active: 0 };
-    await eventually(async () => expect(await this.engine.queue.depth()).toEqual(nothing), { timeout: 10_000 });
+    await eventually(async () => expect(await this.engine.queue.depth()).toEqual(nothing), { timeout: 60_000 });
   }
 
   /** A worker holds nothing any more, as it has said itself. */
