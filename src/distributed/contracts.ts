@@ -19,6 +19,8 @@ export interface Job {
   /** Of `[0-9A-Za-z_.-]`, at most 200 characters. Deterministic: the same item has the same job wherever it is made. */
   readonly id: string;
   readonly runId: string;
+  /** Of the run; undefined in what versions up to 0.7 have queued, or for a run that they have begun. */
+  readonly incarnation?: number | undefined;
   readonly kind: 'node' | 'wake' | 'timeout';
   /** The journal as it was when the job was made: whoever handles it has to have read so far. */
   readonly seq: number;
@@ -87,6 +89,7 @@ export interface WorkQueue {
 
 /** What a run begins with. */
 export interface NewRun {
+  /** With an `incarnation` that no run before has had under this id. It is kept, and given back with the record. */
   readonly record: Omit<RunRecord, 'createdAt' | 'updatedAt' | 'startAt' | 'deadline' | 'finishedAt'>;
   /** Milliseconds from now to its start, of at least 0. */
   readonly delay: number;
@@ -175,8 +178,12 @@ export interface CheckpointStore extends FlowCheckpointStore {
    * @returns `undefined` for a run that is unknown
    */
   read(runId: string, after?: number, options?: ReadOptions): Promise<JournalTail | undefined>;
-  /** Replaces what a journal starts from. Entries up to `seq` may be dropped. Does nothing where a later one is there. */
-  compact(runId: string, snapshot: string, seq: number): Promise<void>;
+  /**
+   * Replaces what a journal starts from. Entries up to `seq` may be dropped. Does nothing where a later one is there.
+   *
+   * @param incarnation - of the run; nothing is done to another run under the id. Default: that of the run that is there
+   */
+  compact(runId: string, snapshot: string, seq: number, incarnation?: number): Promise<void>;
 }
 
 /** Finds runs. They are written by `begin` and `commit` alone, so that they never differ from their journals. */
@@ -347,6 +354,8 @@ export interface WorkItemState {
   readonly visit: number;
   readonly attempt: number;
   readonly workerId: string;
+  /** Of the run; undefined for a run that a version up to 0.7 has begun. */
+  readonly incarnation?: number | undefined;
   /** By the worker's clock, in epoch milliseconds. */
   readonly startedAt: number;
 }
@@ -410,8 +419,15 @@ export interface Engine {
    *
    * @param known - the entry up to which the caller knows the journal
    * @param commits - at most 200
+   * @param incarnation - of the run that the caller means: where another has begun under the id, the run that is meant is
+   *   unknown. Default: the run that is there, which is what versions up to 0.7 ask for
    */
-  commit(runId: string, known: number, commits: readonly Commit[]): Promise<CommitAnswer | undefined>;
+  commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined>;
   /**
    * Tells of runs whose status has changed, soon, and usually; nothing depends on it alone.
    *

@@ -52,6 +52,7 @@ export { DistributedExecutor } from './executor.js';
 export { derivedStores } from './journal/derived-stores.js';
 export { memory } from './memory/memory-engine.js';
 export type { EngineOptions, RedisOptions } from './options.js';
+export type { StartedRun } from './orchestrator/begin.js';
 export { OrchestratorBuilder } from './orchestrator/builder.js';
 export { DistributedOrchestrator } from './orchestrator/orchestrator.js';
 export type { RunEvent } from './orchestrator/run-events.js';
@@ -62,6 +63,7 @@ export type {
   PendingWork,
   RunError,
   RunPage,
+  SignalOptions,
   WaitForOptions,
 } from './orchestrator/views.js';
 export { type RedisConnection, redis } from './redis/redis-engine.js';

@@ -68,6 +68,8 @@ export interface SavedReplica {
 export interface Origin {
   readonly plan: Plan;
   readonly runKey: string;
+  /** What idempotency keys begin with. Default: the run's id. */
+  readonly keyPath?: string | undefined;
   readonly codec: Codec;
   readonly merges: Merges;
 }
@@ -112,7 +114,10 @@ export class Replica {
   readonly tally: Tally;
   /** The entry that was applied last. */
   seq: number;
-  /** How often the run was taken up again by hand; part of the ids of jobs, so that old ones cannot stand for new ones. */
+  /**
+   * Part of the ids of jobs, so that old ones cannot stand for new ones: the run's incarnation, 0 where it has none, and
+   * how often the run was taken up again by hand.
+   */
   #epoch: number;
   readonly #graph: string | undefined;
   readonly #rounds: Int32Array;

@@ -75,9 +75,10 @@ export class RedisCheckpoints implements CheckpointStore {
     return readInPages((known, bytes) => this.#readPage(runId, known, bytes), after, maxBytes);
   }
 
-  async compact(runId: string, snapshot: string, seq: number): Promise<void> {
+  async compact(runId: string, snapshot: string, seq: number, incarnation?: number): Promise<void> {
     const { keys } = this.core;
-    await this.#run('compact', [keys.run(runId), keys.journal(runId), keys.snapshot(runId)], [snapshot, seq]);
+    const args = [snapshot, seq, incarnation ?? ''];
+    await this.#run('compact', [keys.run(runId), keys.journal(runId), keys.snapshot(runId)], args);
   }
 
   async claim(runId: string, holder?: string): Promise<Claim> {

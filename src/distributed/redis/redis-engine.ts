@@ -80,6 +80,13 @@ export function redis(server: string | readonly string[] | RedisConnection, opti
   return new RedisEngine(source, readRedisOptions(options));
 }
 
+interface CommitCall {
+  readonly runId: string;
+  readonly known: number;
+  readonly commits: readonly Commit[];
+  readonly incarnation: number | undefined;
+}
+
 type CommitReply = [
   codes: number[],
   status: RunStatus,
@@ -160,8 +167,13 @@ class RedisEngine implements Engine, RedisCore {
     return this.#repeat(() => this.#begin(run));
   }
 
-  commit(runId: string, known: number, commits: readonly Commit[]): Promise<CommitAnswer | undefined> {
-    return this.#repeat(({ number }) => this.#commit(runId, known, commits, number));
+  commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined> {
+    return this.#repeat(({ number }) => this.#commit({ runId, known, commits, incarnation }, number));
   }
 
   async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
@@ -191,7 +203,9 @@ class RedisEngine implements Engine, RedisCore {
     const { runId } = record;
     const expected = this.index.expect({ ...record, createdAt: Date.now(), finishedAt: undefined });
     const args = [delay, timeout ?? '', snapshot, ...fieldsOf(record)];
-    const begins = scripts.begin.run(connection, [this.keys.run(runId), this.keys.snapshot(runId)], args);
+    const { keys } = this;
+    const left = [keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
+    const begins = scripts.begin.run(connection, [keys.run(runId), keys.snapshot(runId), ...left], args);
     const [answer] = await Promise.all([begins, expected]);
     const [existed, now, fields] = answer as [number, string, string[]];
     const begun = recordFrom(fields);
@@ -201,14 +215,12 @@ class RedisEngine implements Engine, RedisCore {
 
   /** @param attempt - from 1; one before may have been carried out but for the index */
   async #commit(
-    runId: string,
-    known: number,
-    commits: readonly Commit[],
+    { runId, known, commits, incarnation }: CommitCall,
     attempt: number,
   ): Promise<CommitAnswer | undefined> {
     const connection = await this.connection();
     const { keys } = this;
-    const args = [known, keys.channel, runId, ...commits.flatMap(argsOf)];
+    const args = [known, keys.channel, runId, incarnation ?? '', ...commits.flatMap(argsOf)];
     const of = [keys.run(runId), keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
     const answer = await scripts.commit.run(connection, of, args);
     if (answer === null) return undefined;

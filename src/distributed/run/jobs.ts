@@ -12,22 +12,25 @@ import type { RunHandle } from './run-handle.js';
  *
  * @param now - the engine's clock
  */
-export function jobOf(item: Item, { runId, priority }: RunRecord, now: number, startDelay = 0): Job {
+export function jobOf(item: Item, { runId, incarnation, priority }: RunRecord, now: number, startDelay = 0): Job {
   const { job: id, kind, seq, due } = item;
   const delay = Math.max(startDelay, due === 0 ? 0 : Math.ceil(due - now), 0);
   // Whoever gets it early gives it back for what is left.
-  return { id: id as string, runId, kind, seq, priority, delay: Math.min(delay, longestWait) };
+  return { id: id as string, runId, incarnation, kind, seq, priority, delay: Math.min(delay, longestWait) };
 }
 
 /** The job under which fallbacks stand in for nodes where a stop came between: no item says that this is to be done. */
-function lookJobsOf({ position, seq }: Replica, runKey: string, { runId, priority }: RunRecord): Job[] {
+function lookJobsOf({ position, seq }: Replica, record: RunRecord): Job[] {
   if (standInsOf(position).length === 0) return [];
-  return [{ id: lookJobIdOf(runKey, seq), runId, kind: 'node', seq, priority, delay: 0 }];
+  const { runId, incarnation, priority } = record;
+  return [{ id: lookJobIdOf(record, seq), runId, incarnation, kind: 'node', seq, priority, delay: 0 }];
 }
 
 /** The job that ends a run at its deadline. */
-export function timeoutJobOf(runKey: string, { runId, priority }: RunRecord, delay: number): Job {
-  return { id: timeoutJobIdOf(runKey), runId, kind: 'timeout', seq: 0, priority, delay };
+export function timeoutJobOf(record: RunRecord, delay: number): Job {
+  const { runId, incarnation, priority } = record;
+  const left = Math.min(Math.max(0, Math.ceil(delay)), longestWait);
+  return { id: timeoutJobIdOf(record), runId, incarnation, kind: 'timeout', seq: 0, priority, delay: left };
 }
 
 /** The ids of all jobs of a run, but for the one that ends it at its deadline. */
@@ -41,15 +44,15 @@ export function jobIdsOf({ ledger }: Replica): string[] {
  */
 export async function enqueueMissing(
   queue: WorkQueue,
-  { record, replica, runKey, now, status }: RunHandle,
+  { record, replica, now, status }: RunHandle,
   items: readonly Item[],
 ): Promise<void> {
   const jobs: Job[] = [];
   if (status !== 'paused') {
     jobs.push(...items.map((item) => jobOf(item, record, now, record.startAt - now)));
-    jobs.push(...lookJobsOf(replica, runKey, record));
+    jobs.push(...lookJobsOf(replica, record));
   }
-  if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, Math.max(0, record.deadline - now)));
+  if (record.deadline !== undefined) jobs.push(timeoutJobOf(record, record.deadline - now));
   if (jobs.length === 0) return;
   const states = await queue.statesOf(jobs.map(({ id }) => id));
   await queue.enqueue(jobs.filter((_job, index) => states[index] === 'absent'));

@@ -3,8 +3,10 @@ import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { Serializer } from '../../flow/index.js';
 import { type RunEndEvent, runEndChannel } from '../../flow/run-end.js';
 import type { CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
+import { EngineClock } from '../engine-clock.js';
 import { RunNotFoundError, WorkflowChangedError } from '../errors.js';
 import { writeEntry } from '../journal/entry.js';
+import { isSameRun, keyPathOf } from '../journal/incarnation.js';
 import { keyOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
@@ -15,12 +17,9 @@ import { Growth } from './growth.js';
 
 /** A run as one program knows it: a replica, kept up to date by reading and committing. */
 export class RunHandle {
-  readonly runKey: string;
-  /** The engine's clock minus ours, in milliseconds. */
-  skew: number;
+  /** As it was when the run was last heard of. */
+  readonly clock: EngineClock;
   status: RunStatus;
-  /** When it was last heard from, by the monotonic clock. */
-  heardAt = performance.now();
   /** Called with failures of the engine that are dealt with here. */
   onTrouble: (error: unknown) => void = () => {};
   #record: RunRecord;
@@ -38,11 +37,10 @@ export class RunHandle {
     readonly workflow: KnownWorkflow,
     tail: JournalTail,
   ) {
-    this.runKey = keyOf(tail.record.runId);
     this.#record = tail.record;
     this.#replica = this.#replicaFrom(tail);
     this.status = tail.record.status;
-    this.skew = tail.now - Date.now();
+    this.clock = new EngineClock(tail.now);
   }
 
   /** Opens a run that was read from its start. */
@@ -52,6 +50,10 @@ export class RunHandle {
 
   get runId(): string {
     return this.#record.runId;
+  }
+
+  get incarnation(): number | undefined {
+    return this.#record.incarnation;
   }
 
   get codec(): Codec {
@@ -72,7 +74,7 @@ export class RunHandle {
 
   /** The engine's clock, as well as it is known. */
   get now(): number {
-    return Date.now() + this.skew;
+    return this.clock.now;
   }
 
   /**
@@ -108,7 +110,7 @@ export class RunHandle {
     const commits = batch.map(({ commit, since }) =>
       since === known ? commit : { ...commit, becomesIfNext: undefined },
     );
-    return this.engine.commit(this.runId, known, commits).then((answer) => this.#take(answer, batch));
+    return this.engine.commit(this.runId, known, commits, this.incarnation).then((answer) => this.#take(answer, batch));
   }
 
   /** Takes in an answer. */
@@ -169,7 +171,7 @@ export class RunHandle {
   /** Takes in what was read of the journal. @throws {RunNotFoundError} if it is of another run under the same id */
   takeIn(tail: JournalTail): void {
     // It was removed; another has begun under its id.
-    if (tail.record.createdAt !== this.#record.createdAt) throw new RunNotFoundError(this.runId);
+    if (!isSameRun(tail.record, this.#record)) throw new RunNotFoundError(this.runId);
     if (tail.seq < this.#replica.seq) return;
     this.#record = tail.record;
     this.#hear(tail.record.status, tail.now);
@@ -184,14 +186,13 @@ export class RunHandle {
 
   #hear(status: RunStatus, now: number): void {
     this.status = status;
-    this.skew = now - Date.now();
-    this.heardAt = performance.now();
+    this.clock.hear(now);
   }
 
   #replicaFrom({ snapshot, entries }: JournalTail): Replica {
     const { plan, merges } = this.workflow;
     const { text, seq } = snapshot as NonNullable<JournalTail['snapshot']>;
-    const origin = { plan, merges, runKey: this.runKey, codec: this.workflows.codec };
+    const origin = { plan, merges, runKey: keyOf(this.runId), keyPath: keyPathOf(this.#record), codec: this.workflows.codec };
     const saved = JSON.parse(text) as SavedReplica;
     if (saved.graph !== undefined && saved.graph !== this.workflow.graph) {
       throw new WorkflowChangedError(this.workflow.id, this.workflow.version, '', saved.runId);
@@ -217,7 +218,7 @@ export class RunHandle {
     this.#growth.defer(seq);
     try {
       const text = JSON.stringify(this.#replica.save());
-      await this.engine.checkpointStore.compact(this.runId, text, seq);
+      await this.engine.checkpointStore.compact(this.runId, text, seq, this.incarnation);
       this.#growth.begin(seq, text.length);
     } catch (error) {
       this.onTrouble(error);

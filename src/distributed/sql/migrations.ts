@@ -20,6 +20,7 @@ export const migrations: readonly Migration[] = [
   { name: '003-workflows', least: 3 },
   { name: '004-checkpoints', least: 4 },
   { name: '005-changes', least: 4 },
+  { name: '006-incarnations', least: 4 },
 ];
 
 /**

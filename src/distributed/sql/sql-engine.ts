@@ -57,6 +57,7 @@ interface Opened {
 interface CommitCall {
   readonly runId: string;
   readonly known: number;
+  readonly incarnation: number | undefined;
   readonly commits: readonly Commit[];
 }
 
@@ -171,8 +172,13 @@ export class SqlEngine implements Engine, SqlCore {
     return { existed, now, ...recordFrom(record) };
   }
 
-  async commit(runId: string, known: number, commits: readonly Commit[]): Promise<CommitAnswer | undefined> {
-    const reply = await this.#commits.add({ runId, known, commits });
+  async commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined> {
+    const reply = await this.#commits.add({ runId, known, incarnation, commits });
     if (reply === null) return undefined;
     const { verdicts, status, now, seq, entries } = reply;
     const others = entries === null ? undefined : entriesFrom(entries);

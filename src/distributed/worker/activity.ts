@@ -53,12 +53,12 @@ export class Activity {
 
   /** A node begins. @returns what is to be told how it has ended */
   begin(
-    { runId, replica }: RunHandle,
+    { runId, incarnation, replica }: RunHandle,
     { node, round, attempt }: Item,
     nodeId: string,
   ): (outcome: 'completed' | 'failed' | 'retried' | undefined) => void {
     const visit = replica.position.visitOf(node);
-    const state = { nodeId, visit, attempt, workerId: this.workerId, startedAt: Date.now() };
+    const state = { nodeId, visit, attempt, workerId: this.workerId, incarnation, startedAt: Date.now() };
     const executing = { runId, item: `${replica.numbering.placeOf(node)}.${round}`, state, isSetDown: false };
     this.#executing.add(executing);
     if (attempt > 1) this.retrying++;

@@ -63,6 +63,8 @@ export class JobRun {
   readonly #patience: Patience;
   readonly #services: FlowServices;
   readonly #heart: EventDrivenOrchestrator;
+  /** Sleeps are counted by the engine's clock. */
+  readonly #clock = () => Math.ceil(this.handle.now);
   /** Crashes of this job that have not been looked at. */
   #crashes: number;
   /** What the process has been begun with. */
@@ -118,16 +120,23 @@ export class JobRun {
   #handle(item: Item): Promise<Disposition | undefined> | Disposition {
     const { handle } = this;
     if (handle.status === 'paused') return this.#park(item);
-    if (item.kind === 'node') return this.#crashes > 0 ? this.#executeAgain(item) : this.#execute(item);
-    const left = item.due - handle.now;
-    return left > 0 ? { delay: Math.min(Math.ceil(left), longestWait) } : this.#wake(item);
+    const left = this.#leftOf(item);
+    if (left > 0) return { delay: Math.min(Math.ceil(left), longestWait) };
+    if (item.kind === 'wake') return this.#wake(item);
+    return this.#crashes > 0 ? this.#executeAgain(item) : this.#execute(item);
+  }
+
+  /** Milliseconds before an item is due, by the engine's clock. Queues go by clocks that may be wrong. */
+  #leftOf({ due }: Item): number {
+    const { status, record, now } = this.handle;
+    return Math.max(due, status === 'scheduled' ? record.startAt : 0) - now;
   }
 
   /** The node that is next, if one is. */
   #executable(): Item | undefined {
     const { status, replica } = this.handle;
     const item = isFinished(status) || status === 'paused' ? undefined : replica.ledger.carriedBy(this.#holder.job);
-    return item?.kind === 'node' ? item : undefined;
+    return item?.kind === 'node' && this.#leftOf(item) <= 0 ? item : undefined;
   }
 
   /** What was not done, nor aborted, would be done again at once, for ever. */
@@ -171,6 +180,7 @@ export class JobRun {
   #prepare(item: Item): Prepared {
     const { replica, workflow } = this.handle;
     const own = stateFor(replica, workflow, item);
+    own.state.clock = this.#clock;
     own.state.journal = new ItemJournal(this.handle, this.#holder, own, item);
     return { item, own };
   }
@@ -301,10 +311,10 @@ export class JobRun {
   }
 
   async #cleanUp(): Promise<void> {
-    const { record, runKey, runId } = this.handle;
+    const { record, runId } = this.handle;
     const { queue } = this.worker.engine;
     if (record.deadline === undefined) return;
-    await this.#patiently(() => queue.purgeRun(runId, [timeoutJobIdOf(runKey)]));
+    await this.#patiently(() => queue.purgeRun(runId, [timeoutJobIdOf(record)]));
   }
 
   #advance(state: Advance['state']): Advance {
@@ -316,10 +326,11 @@ export class JobRun {
 
 /** The run's time is over. */
 export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Disposition> {
-  const { deadline = 0, startAt } = handle.record;
+  const { deadline, startAt } = handle.record;
+  // It was taken up again since, or the job is of a run that had the id before.
+  if (isFinished(handle.status) || deadline === undefined) return 'done';
   const left = deadline - handle.now;
-  if (isFinished(handle.status)) return 'done';
-  if (left > 0) return { delay: Math.ceil(left) };
+  if (left > 0) return { delay: Math.min(Math.ceil(left), longestWait) };
   const error = `TimeoutError: "${handle.workflow.id}" timed out after ${deadline - startAt} ms`;
   const entry = { type: 'timed-out' } as const;
   await handle.commit({ entry, during: activeStatuses, becomes: { status: 'cancelled', error } });
@@ -331,6 +342,6 @@ export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Dis
 export async function giveUp(handle: RunHandle, { queue }: Engine, error: Error): Promise<Disposition> {
   const becomes = { status: 'failed', error: cleaned(error.message, longestReason) } as const;
   await handle.commit({ entry: { type: 'concluded', status: 'failed' }, during: activeStatuses, becomes });
-  await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.runKey)]);
+  await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.record)]);
   return 'done';
 }

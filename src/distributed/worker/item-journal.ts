@@ -218,16 +218,8 @@ export class ItemJournal implements StateJournal {
         return { type: 'retrying', ...common, error: this.#texts.writeError(happening.error), delay, consumed };
       }
       case 'awaiting':
-        return { type: 'awaiting', ...common, waits: happening.waits.map((wait) => this.#byEngineClock(wait)) };
+        return { type: 'awaiting', ...common, waits: happening.waits };
     }
-  }
-
-  /** A sleep was counted from this machine's clock, which may be wrong; it is kept by the engine's. */
-  #byEngineClock<Wait extends { readonly nodeId: string; readonly until?: number | undefined }>(wait: Wait): Wait {
-    const { plan } = this.handle.replica.position;
-    const definition = plan.nodes[plan.indexOf(wait.nodeId)];
-    if (wait.until === undefined || definition?.params?.duration === undefined) return wait;
-    return { ...wait, until: wait.until + this.handle.skew };
   }
 
   /** How the run stands if this is its last entry. */

@@ -26,7 +26,8 @@ export function stateFor(replica: Replica, { settings }: KnownWorkflow, item?: I
   const { codec } = replica.origin;
   const view = new ContextView(replica.values.asOf(replica.seq, codec), codec);
   const state = new WorkflowState(view.context, { runId: replica.runId, input: codec.decode(replica.input, 'input') });
-  setSettings(state, settings);
+  const path = replica.origin.keyPath;
+  setSettings(state, path === undefined ? settings : { ...settings, path });
   state.ground = { view, merges: replica.origin.merges };
   state.position = replica.position;
   for (const fallback of replica.position.plan.owners.keys()) copyAction(replica, state, fallback);

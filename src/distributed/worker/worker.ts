@@ -89,7 +89,10 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     this.id = read.id ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
     this.#engine = read.engine;
     this.#workflows = new Workflows(read.workflows, read.runtime ?? new FlowRuntime());
-    this.#handles = new RunHandles(read.engine, this.#workflows, (error, runId) => this.#warn(error, { runId }));
+    this.#handles = new RunHandles(read.engine, this.#workflows, {
+      onTrouble: (error, runId) => this.#warn(error, { runId }),
+      onReplaced: (handle) => this.#supersede(handle, 'is gone: another has begun under its id'),
+    });
     this.#activity = new Activity(this.id);
     const { heartbeatInterval = 1_000, watchInterval = 500, maintenanceInterval = 30_000 } = read;
     const warn = (error: unknown) => this.#warn(error, {});
@@ -271,10 +274,10 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   async #deliver(delivery: Delivery): Promise<Disposition> {
-    const { runId, seq } = delivery.job;
+    const { runId } = delivery.job;
     this.#activity.take();
     try {
-      const handle = await this.#handles.acquire(runId, seq);
+      const handle = await this.#handles.acquire(delivery.job);
       try {
         return delivery.job.kind === 'timeout'
           ? await timeOut(handle, this.#engine)
@@ -323,9 +326,15 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   #onStatus(runId: string, status: RunHandle['status']): void {
     if (isFinished(status)) this.#handles.forget(runId);
     if (status !== 'cancelled') return;
+    for (const handle of new Set(this.#aborts.values())) {
+      if (handle.runId === runId) this.#supersede(handle, `is ${status}`);
+    }
+  }
+
+  /** Ends what is executed of a run. */
+  #supersede(of: RunHandle, why: string): void {
     for (const [abort, handle] of this.#aborts) {
-      if (handle.runId !== runId || abort.aborted) continue;
-      abort.abort(new SupersededError(runId, `is ${status}`));
+      if (handle === of && !abort.aborted) abort.abort(new SupersededError(of.runId, why));
     }
   }
 
