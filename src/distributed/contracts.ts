@@ -52,12 +52,22 @@ export interface ConsumeOptions {
   /** For how many milliseconds a job is held without a sign of life; then another worker gets it. */
   readonly lockDuration: number;
   readonly workerId: string;
+  /**
+   * The engine's clock as the worker knows it, in epoch milliseconds: what a queue goes by whose server does not go by its
+   * own. Default: the clock of this machine.
+   */
+  readonly now?: (() => number) | undefined;
   /** Told what goes wrong: connections that are lost, and each rejection of the handler. */
   readonly onError: (error: unknown) => void;
 }
 
 /** A worker's hold on the queue. */
 export interface Consumer {
+  /**
+   * If true, jobs are taken, held and given back by the engine's clock, whatever the clock of this machine shows. Else a
+   * worker whose clock is wrong takes no work. Default: false.
+   */
+  readonly byEngineClock?: boolean | undefined;
   /** Takes no more jobs. What is handled goes on. */
   pause(): Promise<void>;
   /** Takes jobs again. */

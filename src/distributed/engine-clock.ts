@@ -26,3 +26,20 @@ export class EngineClock {
     return performance.now() - this.#at;
   }
 }
+
+/** For how many milliseconds a clock that was read is gone by. */
+const freshFor = 60_000;
+
+/** The engine's clock for those who do not hear it anyway: it is asked now and then. */
+export class AskedClock {
+  #clock: EngineClock | undefined = undefined;
+
+  /** @param ask - gives the engine's clock, in epoch milliseconds */
+  constructor(private readonly ask: () => Promise<number>) {}
+
+  /** In whole epoch milliseconds. */
+  async now(): Promise<number> {
+    if (this.#clock === undefined || this.#clock.age > freshFor) this.#clock = new EngineClock(await this.ask());
+    return Math.ceil(this.#clock.now);
+  }
+}

@@ -13,8 +13,11 @@ import type {
   JobState,
   WorkQueue,
 } from '../contracts.js';
+import type { AskedClock } from '../engine-clock.js';
 import { Once } from '../once.js';
 import { type Persistence, persistently } from '../persistence.js';
+import { Ticker } from '../worker/ticker.js';
+import { goByEngineClock } from './engine-time.js';
 
 /** What BullMQ is opened with. */
 export interface BullSetup {
@@ -26,7 +29,7 @@ export interface BullSetup {
 }
 
 /** What a job carries in BullMQ besides id, kind, priority and delay. */
-type Data = Pick<Job, 'runId' | 'seq'>;
+type Data = Pick<Job, 'runId' | 'seq' | 'incarnation'>;
 
 /** A job is never given up: what is wrong with an item is the run's to know, what is wrong with the queue passes. */
 const forever = 1_000_000_000;
@@ -59,11 +62,15 @@ export class BullQueue implements WorkQueue {
   readonly #consumers = new Set<BullConsumer>();
   readonly #additions = new Batcher((lists: readonly (readonly Job[])[]) => this.#addAll(lists), width);
 
-  /** @param persistence - how operations are repeated: each is idempotent, by the ids of jobs */
+  /**
+   * @param persistence - how operations are repeated: each is idempotent, by the ids of jobs
+   * @param clock - the engine's: what delays are counted by
+   */
   constructor(
     readonly engine: Engine,
     private readonly setup: () => Promise<BullSetup>,
     private readonly persistence: Persistence,
+    private readonly clock: AskedClock,
   ) {}
 
   /** What is added at the same time goes together. */
@@ -112,7 +119,12 @@ export class BullQueue implements WorkQueue {
   }
 
   async #addAll(lists: readonly (readonly Job[])[]): Promise<undefined[]> {
-    await this.#ask((queue) => queue.addBulk(lists.flat().map(bulkJob)));
+    const jobs = lists.flat();
+    const hasDelay = jobs.some(({ delay }) => delay > 0);
+    await this.#ask(async (queue) => {
+      const now = hasDelay ? await this.clock.now() : 0;
+      return queue.addBulk(jobs.map((job) => bulkJob(job, now)));
+    });
     return lists.map(() => undefined);
   }
 
@@ -133,9 +145,11 @@ export class BullQueue implements WorkQueue {
 }
 
 class BullConsumer implements Consumer {
+  readonly byEngineClock: boolean;
   readonly #worker: Bull.Worker<Data>;
-  /** Jobs that are with the handler. */
-  readonly #handled = new Set<string>();
+  /** The tokens of jobs that are with the handler. */
+  readonly #handled = new Map<string, string>();
+  readonly #renewal: Ticker;
   #onIdle: (() => void) | undefined = undefined;
   readonly #end = new AbortController();
 
@@ -146,7 +160,7 @@ class BullConsumer implements Consumer {
     private readonly onClose: () => void,
   ) {
     const { bull, name, options: queueOptions, backend } = setup;
-    const { concurrency, lockDuration, onError } = options;
+    const { concurrency, lockDuration, onError, now = () => Date.now() } = options;
     const workerOptions = {
       ...queueOptions,
       concurrency,
@@ -154,6 +168,8 @@ class BullConsumer implements Consumer {
       // A job is taken back at the second look at most after its lock has expired.
       stalledInterval: Math.max(200, Math.floor(lockDuration / 4)),
       maxStalledCount: forever,
+      // BullMQ counts renewals by this machine's clock, and makes none where that is set back.
+      skipLockRenewal: true,
       runRetryDelay: 500,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
@@ -164,16 +180,10 @@ class BullConsumer implements Consumer {
       workerOptions,
       (...args) => this.#paced((backend ?? bull.createRedisBackend)(...args)),
     );
-    this.#worker.on('error', (error) => {
-      if (!error.message.startsWith('could not renew lock for job ')) onError(error);
-    });
-    // A job that was handed back, or is done, may still be among those whose locks are renewed: nothing is lost then.
-    this.#worker.on('lockRenewalFailed', (jobIds) => {
-      for (const id of jobIds.filter((job) => this.#handled.has(job))) {
-        onError(new Error(`job ${id} was taken back: its lock could not be renewed`));
-        this.#worker.cancelJob(id);
-      }
-    });
+    this.byEngineClock = goByEngineClock(this.#worker.getBackend(), now);
+    this.#worker.on('error', onError);
+    this.#renewal = new Ticker(Math.floor(lockDuration / 4), () => this.#renewLocks(options), onError);
+    this.#renewal.start();
   }
 
   async ready(): Promise<void> {
@@ -204,8 +214,19 @@ class BullConsumer implements Consumer {
     await this.#closeWorker({ force: true });
   }
 
+  async #renewLocks({ lockDuration, onError }: ConsumeOptions): Promise<void> {
+    if (this.#handled.size === 0) return;
+    const lost = await this.#worker.extendJobLocks([...this.#handled.keys()], [...this.#handled.values()], lockDuration);
+    // One that was handed back meanwhile, or is done, has no lock any more: nothing is lost then.
+    for (const id of lost.filter((job) => this.#handled.has(job))) {
+      onError(new Error(`job ${id} was taken back: its lock could not be renewed`));
+      this.#worker.cancelJob(id);
+    }
+  }
+
   async #closeWorker({ force }: { readonly force: boolean }): Promise<void> {
     this.#end.abort();
+    void this.#renewal.stop();
     const worker = this.#worker;
     const disconnect = () => Promise.all([worker.disconnect(), worker.getBackend().disconnectBlocking?.(false)]);
     await closed({ disconnect }, () => worker.close(force));
@@ -228,7 +249,7 @@ class BullConsumer implements Consumer {
 
   async #process(job: Bull.Job<Data>, token = '', signal = new AbortController().signal): Promise<void> {
     // It was waiting for a job when it was paused, and got one.
-    const disposition = this.#worker.isPaused() ? giveBack : await this.#handle(deliveryOf(job, signal));
+    const disposition = this.#worker.isPaused() ? giveBack : await this.#handle(deliveryOf(job, signal), token);
     if (disposition === 'done') return;
     const { bull } = this.setup;
     if (disposition.delay === 0) {
@@ -239,9 +260,9 @@ class BullConsumer implements Consumer {
     throw new bull.DelayedError();
   }
 
-  async #handle(delivery: Delivery): Promise<Disposition> {
+  async #handle(delivery: Delivery, token: string): Promise<Disposition> {
     const { id } = delivery.job;
-    this.#handled.add(id);
+    this.#handled.set(id, token);
     try {
       return await this.handler(delivery);
     } catch (error) {
@@ -260,25 +281,26 @@ async function closed(user: { disconnect(): Promise<unknown> }, close: () => Pro
   await pTimeout(close(), { milliseconds: farewell, fallback: cut });
 }
 
-function bulkJob({ id, kind, runId, seq, priority, delay }: Job) {
+/** @param now - the engine's clock, which a delay is counted from */
+function bulkJob({ id, kind, runId, incarnation, seq, priority, delay }: Job, now: number) {
   return {
     name: kind,
-    data: { runId, seq },
+    data: { runId, seq, incarnation },
     opts: {
       jobId: id,
       attempts: forever,
       backoff: { type: 'fixed', delay: retryAfter },
       ...(priority === 0 ? {} : { priority }),
-      ...(delay === 0 ? {} : { delay }),
+      ...(delay === 0 ? {} : { delay, timestamp: now }),
     },
   };
 }
 
 function deliveryOf(job: Bull.Job<Data>, signal: AbortSignal): Delivery {
-  const { runId, seq } = job.data;
+  const { runId, seq, incarnation } = job.data;
   const kind = job.name as Job['kind'];
   return {
-    job: { id: job.id as string, runId, kind, seq, priority: job.priority ?? 0 },
+    job: { id: job.id as string, runId, incarnation, kind, seq, priority: job.priority ?? 0 },
     crashes: job.stalledCounter ?? 0,
     signal,
   };

@@ -19,6 +19,7 @@ import type {
 } from '../contracts.js';
 import { derivedStores } from '../journal/derived-stores.js';
 import { surviving } from '../listening.js';
+import { AskedClock } from '../engine-clock.js';
 import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import { type ReadRedisOptions, type RedisOptions, readRedisOptions } from '../options.js';
@@ -118,6 +119,10 @@ class RedisEngine implements Engine, RedisCore {
   /** Not to be seen: an address has a password in it. */
   readonly #source: Source;
   #connections: Connections | undefined = undefined;
+  readonly #clock = new AskedClock(async () => {
+    const [seconds, microseconds] = await this.ask((connection) => connection.time());
+    return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  });
   #forsake: () => void = () => {};
 
   constructor(
@@ -138,7 +143,7 @@ class RedisEngine implements Engine, RedisCore {
       const backend = backendOn(bull, connections, server, `{${prefix}}`);
       return { bull, name: 'queue', options: { connection: {} } as Bull.QueueOptions, backend };
     };
-    this.queue = new BullQueue(this, setup, this.#persistence);
+    this.queue = new BullQueue(this, setup, this.#persistence, this.#clock);
     this.#runs = new RedisRuns(this, this);
     this.runInfoStore = persistent(this.#runs, this.#persistence);
     this.livenessStore = persistent(new RedisLiveness(this, this), this.#persistence);
@@ -201,7 +206,8 @@ class RedisEngine implements Engine, RedisCore {
   async #begin({ record, delay, timeout, snapshot }: NewRun): ReturnType<Engine['begin']> {
     const connection = await this.connection();
     const { runId } = record;
-    const expected = this.index.expect({ ...record, createdAt: Date.now(), finishedAt: undefined });
+    const createdAt = await this.#clock.now();
+    const expected = this.index.expect({ ...record, createdAt, finishedAt: undefined });
     const args = [delay, timeout ?? '', snapshot, ...fieldsOf(record)];
     const { keys } = this;
     const left = [keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];

@@ -16,6 +16,7 @@ import type {
 } from '../contracts.js';
 import { EngineError } from '../errors.js';
 import { derivedStores } from '../journal/derived-stores.js';
+import { AskedClock } from '../engine-clock.js';
 import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
@@ -122,7 +123,8 @@ export class SqlEngine implements Engine, SqlCore {
     this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
     this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
     this.#reads = new Batcher((calls) => this.#sendReads(calls), setup.width);
-    this.queue = new BullQueue(this, () => this.#queueSetup(), this.#persistence);
+    const clock = new AskedClock(async () => Number((await this.query('now'))[0]?.now));
+    this.queue = new BullQueue(this, () => this.#queueSetup(), this.#persistence, clock);
     this.runInfoStore = new SqlRuns(this, this);
     this.livenessStore = new SqlLiveness(this, this);
     this.workItemStateStore = new SqlItemStates(this, this);

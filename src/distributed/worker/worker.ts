@@ -8,6 +8,7 @@ import { isInstrumented, restored } from '../../instrumentation.js';
 import { detached } from '../../process.js';
 import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
 import { discreet } from '../discretion.js';
+import { EngineClock } from '../engine-clock.js';
 import {
   EngineError,
   RunNotFoundError,
@@ -75,6 +76,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   #startedAt = 0;
   /** Whether it has ended without waiting for what still goes on. */
   #isGone = false;
+  /** As it was heard with the last sign of life. */
+  #clock: EngineClock | undefined = undefined;
   /** Whether its clock is too far from the engine's; not known at first. */
   #isOff: boolean | undefined = undefined;
 
@@ -192,11 +195,16 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     return new Error(`worker "${this.id}" was stopped`);
   }
 
-  /** A worker whose clock is wrong would take the locks of others for expired: it takes no work until the clock is right. */
+  /**
+   * Where the queue does not go by the engine's clock, a worker whose clock is wrong would take the locks of others for
+   * expired: it takes no work until the clock is right.
+   */
   async #beat(): Promise<void> {
     const before = Date.now();
     const now = await this.#engine.livenessStore.heartbeat(this.health());
     const after = Date.now();
+    if (this.#clock === undefined) this.#clock = new EngineClock(now);
+    else this.#clock.hear(now);
     // The engine has read its clock somewhere between the two.
     const off = now < before ? before - now : Math.min(after - now, 0);
     const isOff = Math.abs(off) > (this.#options.lockDuration ?? 5_000) / 2;
@@ -207,8 +215,9 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
         `has another time than this machine: its clock is off by ${off} ms`,
       );
       this.#warn(error, { off });
-      await this.#consumer?.pause();
-    } else if (this.#stopped === undefined) await this.#takeWork();
+    }
+    if (this.#stopped === undefined) await this.#takeWork();
+    if (isOff && this.#consumer?.byEngineClock !== true) await this.#consumer?.pause();
     this.#isOff = isOff;
   }
 
@@ -219,6 +228,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       concurrency,
       lockDuration,
       workerId: this.id,
+      now: () => this.#clock?.now ?? Date.now(),
       onError: (error) => this.#warn(error, {}),
     });
     this.#consumer = consumer;
