@@ -2,6 +2,7 @@ import type { Engine } from '../contracts.js';
 import { testCarriers } from './carriers.js';
 import { testCheckpoints } from './checkpoints.js';
 import { testControlledRuns } from './controlled-runs.js';
+import { testIncarnations } from './incarnations.js';
 import { testJournals } from './journal.js';
 import { testQueue } from './queue.js';
 import { testRuns } from './runs.js';
@@ -77,6 +78,7 @@ export function conformanceOf(options: ConformanceOptions, framework: TestFramew
     });
     testStores(suite);
     testJournals(suite);
+    testIncarnations(suite);
     testCheckpoints(suite);
     testRuns(suite);
     testUpkeep(suite);
