@@ -57,3 +57,25 @@ export async function enqueueMissing(
   const states = await queue.statesOf(jobs.map(({ id }) => id));
   await queue.enqueue(jobs.filter((_job, index) => states[index] === 'absent'));
 }
+
+/** How long a job may be behind its time before it is queued anew, in milliseconds. */
+const mostLate = 10_000;
+
+/**
+ * Queues anew what waits in the queue beyond its time: who queued it had a wrong clock, or the server's clock was set back
+ * since.
+ */
+export async function wakeLate(queue: WorkQueue, { record, replica, now }: RunHandle): Promise<void> {
+  const isLate = (due: number | undefined) => due !== undefined && due > 0 && due < now - mostLate;
+  const items = [...replica.ledger.values()].filter(({ job, due }) => job !== undefined && isLate(due || record.startAt));
+  const jobs = items.map((item) => jobOf(item, record, now));
+  if (isLate(record.deadline)) jobs.push(timeoutJobOf(record, 0));
+  const states = await queue.statesOf(jobs.map(({ id }) => id));
+  const late = jobs.filter((_job, index) => states[index] === 'delayed');
+  if (late.length === 0) return;
+  await queue.purgeRun(
+    record.runId,
+    late.map(({ id }) => id),
+  );
+  await queue.enqueue(late);
+}

@@ -1,7 +1,7 @@
 import type { Engine } from '../contracts.js';
 import { RunNotFoundError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
 import { conclude } from '../run/conclude.js';
-import { enqueueMissing } from '../run/jobs.js';
+import { enqueueMissing, wakeLate } from '../run/jobs.js';
 import { openRun } from '../run/run-handles.js';
 import { isFinished, type RunCursor } from '../run-info.js';
 import type { Workflows } from '../workflows.js';
@@ -106,6 +106,7 @@ async function recover(engine: Engine, workflows: Workflows, runId: string): Pro
     if (isFinished(handle.status)) return;
     const items = [...handle.replica.ledger.values()].filter(({ job }) => job !== undefined);
     await enqueueMissing(engine.queue, handle, items);
+    await wakeLate(engine.queue, handle);
     if (items.length === 0 && handle.status === 'running') await conclude(handle);
   } catch (error) {
     // Others know the workflow, or have removed the run.
