@@ -100,7 +100,7 @@ describe('runs in which nothing happens any more', () => {
     const { engine, orchestrator, queued, lose, maintained } = idle();
     const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
     await lose(runId);
-    await engine.queue.purgeRun(runId, [timeoutJobIdOf(runId)]);
+    await engine.queue.purgeRun(runId, [timeoutJobIdOf(await orchestrator.run(runId))]);
     await orchestrator.pause(runId);
     await maintained();
     expect(await queued(runId)).toEqual(['absent']);
