@@ -3,8 +3,8 @@ import type { JobState, WorkerHealth, WorkItemState } from '../contracts.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
 import { anInterval } from '../options.js';
-import { aText } from '../texts.js';
 import type { RunInfo } from '../run-info.js';
+import { aText } from '../texts.js';
 
 /** What `signal` takes besides run, event and payload. */
 export interface SignalOptions {

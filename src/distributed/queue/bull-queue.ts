@@ -216,7 +216,11 @@ class BullConsumer implements Consumer {
 
   async #renewLocks({ lockDuration, onError }: ConsumeOptions): Promise<void> {
     if (this.#handled.size === 0) return;
-    const lost = await this.#worker.extendJobLocks([...this.#handled.keys()], [...this.#handled.values()], lockDuration);
+    const lost = await this.#worker.extendJobLocks(
+      [...this.#handled.keys()],
+      [...this.#handled.values()],
+      lockDuration,
+    );
     // One that was handed back meanwhile, or is done, has no lock any more: nothing is lost then.
     for (const id of lost.filter((job) => this.#handled.has(job))) {
       onError(new Error(`job ${id} was taken back: its lock could not be renewed`));

@@ -17,9 +17,9 @@ import type {
   WorkflowStore,
   WorkItemStateStore,
 } from '../contracts.js';
+import { AskedClock } from '../engine-clock.js';
 import { derivedStores } from '../journal/derived-stores.js';
 import { surviving } from '../listening.js';
-import { AskedClock } from '../engine-clock.js';
 import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import { type ReadRedisOptions, type RedisOptions, readRedisOptions } from '../options.js';

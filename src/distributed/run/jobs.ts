@@ -67,7 +67,9 @@ const mostLate = 10_000;
  */
 export async function wakeLate(queue: WorkQueue, { record, replica, now }: RunHandle): Promise<void> {
   const isLate = (due: number | undefined) => due !== undefined && due > 0 && due < now - mostLate;
-  const items = [...replica.ledger.values()].filter(({ job, due }) => job !== undefined && isLate(due || record.startAt));
+  const items = [...replica.ledger.values()].filter(
+    ({ job, due }) => job !== undefined && isLate(due || record.startAt),
+  );
   const jobs = items.map((item) => jobOf(item, record, now));
   if (isLate(record.deadline)) jobs.push(timeoutJobOf(record, 0));
   const states = await queue.statesOf(jobs.map(({ id }) => id));

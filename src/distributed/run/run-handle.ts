@@ -192,7 +192,13 @@ export class RunHandle {
   #replicaFrom({ snapshot, entries }: JournalTail): Replica {
     const { plan, merges } = this.workflow;
     const { text, seq } = snapshot as NonNullable<JournalTail['snapshot']>;
-    const origin = { plan, merges, runKey: keyOf(this.runId), keyPath: keyPathOf(this.#record), codec: this.workflows.codec };
+    const origin = {
+      plan,
+      merges,
+      runKey: keyOf(this.runId),
+      keyPath: keyPathOf(this.#record),
+      codec: this.workflows.codec,
+    };
     const saved = JSON.parse(text) as SavedReplica;
     if (saved.graph !== undefined && saved.graph !== this.workflow.graph) {
       throw new WorkflowChangedError(this.workflow.id, this.workflow.version, '', saved.runId);

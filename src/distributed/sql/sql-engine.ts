@@ -15,8 +15,8 @@ import type {
   Verdict,
 } from '../contracts.js';
 import { EngineError } from '../errors.js';
-import { derivedStores } from '../journal/derived-stores.js';
 import { AskedClock } from '../engine-clock.js';
+import { derivedStores } from '../journal/derived-stores.js';
 import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';

@@ -107,7 +107,16 @@ export function always(given: Partial<Commit>): Partial<Commit> {
 
 /** A job that can be queued. */
 export function aJob(given: Partial<Job> = {}): Job {
-  return { id: newId('job'), runId: newId(), incarnation: newIncarnation(), kind: 'node', seq: 0, priority: 0, delay: 0, ...given };
+  return {
+    id: newId('job'),
+    runId: newId(),
+    incarnation: newIncarnation(),
+    kind: 'node',
+    seq: 0,
+    priority: 0,
+    delay: 0,
+    ...given,
+  };
 }
 
 /** A question for runs that asks for all. */
