@@ -14,8 +14,8 @@ import type {
   StatusChange,
   Verdict,
 } from '../contracts.js';
-import { EngineError } from '../errors.js';
 import { AskedClock } from '../engine-clock.js';
+import { EngineError } from '../errors.js';
 import { derivedStores } from '../journal/derived-stores.js';
 import { Once } from '../once.js';
 import { Opening } from '../opening.js';
