@@ -1,5 +1,10 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { RunEvent } from 'orchestrator/distributed';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { describeWith } from '../../needs/describe-with.js';
+import { settableClock, wrongClock } from '../servers/clocks.js';
 import { eventually } from '../servers/eventually.js';
 import type { Told } from './fixtures/messages.js';
 import { begins, describeEngines, type EngineServer, type Site, withSite } from './site.js';
@@ -23,12 +28,12 @@ describeEngines('a worker whose clock is wrong', (start) => {
     server = await start();
   }, 60_000);
 
-  describe('by an hour', () => {
+  describeWith('faketime', 'by an hour', () => {
     it.each(ways)(
       '(%s) warns once, and does all in its time: starts, retries, sleeps, limits',
       (_way, shift) =>
         withSite(server, async (site) => {
-          const wrong = await site.startWorker({ clockShift: shift });
+          const wrong = await site.startWorker({ env: wrongClock(shift) });
           await wrong.waitFor(isWarning, 20_000);
           const delayed = await startAs(site, { delay: 1_500 });
           const limited = await startAs(site, { timeout: 2_000, ms: 20_000 });
@@ -52,7 +57,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
         const right = await site.startWorker({ behaviour: { hold: ['b'] } });
         const runId = await site.start('line');
         await right.waitFor(begins('b'));
-        const wrong = await Promise.all(ways.map(([, shift]) => site.startWorker({ clockShift: shift })));
+        const wrong = await Promise.all(ways.map(([, shift]) => site.startWorker({ env: wrongClock(shift) })));
         for (const worker of wrong) await worker.waitFor(isWarning, 20_000);
         // Longer than a lock lasts that nobody renews.
         const since = performance.now();
@@ -67,10 +72,11 @@ describeEngines('a worker whose clock is wrong', (start) => {
       'from the middle of a node on (%s) keeps what it holds, and does what follows in its time',
       (_way, shift) =>
         withSite(server, async (site) => {
-          const worker = await site.startWorker({ behaviour: { hold: ['a'] } });
+          const clock = await settableClock(await mkdtemp(join(tmpdir(), 'orchestrator-clock-')));
+          const worker = await site.startWorker({ env: clock.env, behaviour: { hold: ['a'] } });
           const runId = await startAs(site, {});
           await worker.waitFor(begins('a'));
-          worker.send({ type: 'clock', shift });
+          await clock.set(shift);
           await worker.waitFor(isWarning, 20_000);
           // Longer than its lock lasts, where nobody renews it.
           const since = performance.now();
@@ -79,7 +85,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
           await site.finish([runId], muchLater);
           expect(worker.messages.filter(begins('a'))).toHaveLength(1);
           await expectInTime(site, runId, (await site.orchestrator.run(runId)).startAt);
-          worker.send({ type: 'clock', shift: 0 });
+          await clock.set(0);
           const after = await startAs(site, {});
           await site.finish([after], muchLater);
           await expectInTime(site, after, (await site.orchestrator.run(after)).startAt);
