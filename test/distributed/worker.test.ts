@@ -330,25 +330,33 @@ describe('a worker', () => {
     expect(warnings).toContain('no goodbye');
   });
 
-  it('takes no work while its clock is off, and does when it is right', async () => {
-    const engine = memory();
-    const { livenessStore } = engine;
-    const heartbeat = livenessStore.heartbeat.bind(livenessStore);
-    let shift = 3_600_000;
-    livenessStore.heartbeat = async (report) => (await heartbeat(report)) + shift;
-    const warnings: Error[] = [];
+  it('works on while its clock is off, and warns once', async () => {
+    const { engine, warnings, shift } = shifted(0);
+    const { finish, newWorker } = await fleetOf(flow, { engine, workers: 0 });
+    (await newWorker({ heartbeatInterval: 10 })).on('warning', warnings.push);
+    expect((await finish({}, 1)).output).toBe(1);
+    shift(-3_600_000);
+    await eventually(() => expect(warnings.all).toMatchObject([{ code: 'ERR_ENGINE' }]));
+    expect((await finish({}, 3)).output).toBe(3);
+    expect(warnings.all).toHaveLength(1);
+  });
+
+  it('takes no work while its clock is off, where the queue goes by the clock of the machine', async () => {
+    const { engine, warnings, shift } = shifted(3_600_000);
+    const { queue } = engine;
+    const consume = queue.consume.bind(queue);
+    queue.consume = async (...args) => Object.assign(await consume(...args), { byEngineClock: false });
     const { orchestrator, newWorker } = await fleetOf(flow, { engine, workers: 0 });
-    const worker = await newWorker({ heartbeatInterval: 10 });
-    worker.on('warning', (error) => warnings.push(error));
+    (await newWorker({ heartbeatInterval: 10 })).on('warning', warnings.push);
     const first = await orchestrator.startRun({}, 1);
     expect((await orchestrator.pendingWork(first)).map(({ state }) => state)).toEqual(['waiting']);
-    shift = 0;
+    shift(0);
     expect((await orchestrator.waitForCompletion(first)).output).toBe(1);
-    shift = -3_600_000;
-    await eventually(() => expect(warnings).toMatchObject([{ code: 'ERR_ENGINE' }]));
+    shift(-3_600_000);
+    await eventually(() => expect(warnings.all).toMatchObject([{ code: 'ERR_ENGINE' }]));
     const second = await orchestrator.startRun({}, 2);
     expect((await orchestrator.pendingWork(second)).map(({ state }) => state)).toEqual(['waiting']);
-    shift = 0;
+    shift(0);
     expect((await orchestrator.waitForCompletion(second)).output).toBe(2);
   });
 
@@ -399,3 +407,18 @@ describe('a node in which workers have died', () => {
     expect(await finish()).toMatchObject({ status: 'completed', output: 2 });
   });
 });
+
+/** An engine whose clock is off, as workers hear it. */
+function shifted(by: number) {
+  const engine = memory();
+  const { livenessStore } = engine;
+  const heartbeat = livenessStore.heartbeat.bind(livenessStore);
+  let shift = by;
+  livenessStore.heartbeat = async (report) => (await heartbeat(report)) + shift;
+  const all: Error[] = [];
+  const warnings = { all, push: (error: Error) => void all.push(error) };
+  const set = (milliseconds: number) => {
+    shift = milliseconds;
+  };
+  return { engine, warnings, shift: set };
+}
