@@ -22,6 +22,8 @@ export interface CrewOptions {
   readonly ledger: string;
   /** If false, all clocks are right. */
   readonly hasFaketime: boolean;
+  /** The share of calls of troubled engines that go wrong. */
+  readonly trouble: number;
   readonly tally: Tally;
 }
 
@@ -70,10 +72,10 @@ export class Crew {
   static async start(options: CrewOptions): Promise<Crew> {
     const plans: Plan[] =
       options.surroundings.port === undefined
-        ? [{ roles: ['worker', 'orchestrator'], clock: 'right' }]
+        ? [{ roles: ['worker', 'orchestrator'], clock: 'right', isTroubled: true }]
         : [
             { roles: ['worker'], clock: 'right' },
-            { roles: ['worker'], clock: 'right' },
+            { roles: ['worker'], clock: 'right', isTroubled: true },
             { roles: ['worker'], clock: 'settable' },
             { roles: ['orchestrator'], clock: 'right' },
             { roles: ['orchestrator'], clock: 'wrong' },
@@ -157,6 +159,8 @@ export class Crew {
 interface Plan {
   readonly roles: readonly Role[];
   readonly clock: 'right' | 'wrong' | 'settable';
+  /** If true, calls of the worker's engine go wrong. Default: false. */
+  readonly isTroubled?: boolean;
 }
 
 /** The place of a program in the fleet, with a network of its own to the server. */
@@ -248,18 +252,19 @@ export class Slot {
   }
 
   #spawn(): WorkerProcess<Told> {
-    const { surroundings, seed, prefix, module, ledger, hasFaketime } = this.options;
+    const { surroundings, seed, prefix, module, ledger, hasFaketime, trouble } = this.options;
     this.#starts += 1;
     const address = surroundings.addressAt(this.proxy?.port ?? 0);
     const timeouts = surroundings.port === undefined ? {} : { connectTimeout: 5_000, operationTimeout };
     const spec = { kind: surroundings.kind, address, options: { prefix, ...timeouts } };
-    const { roles, clock } = this.plan;
+    const { roles, clock, isTroubled = false } = this.plan;
+    const troubled = isTroubled ? { seed: seed + this.#starts, share: trouble } : undefined;
     const wrong = clock === 'wrong' && hasFaketime ? wrongClock(this.#starts % 2 === 0 ? hour : -hour) : {};
     const env = {
       ...surroundings.env,
       ...wrong,
       ...this.clock?.env,
-      SOAK: JSON.stringify({ roles, seed, spec, ledger, options: workerOptions }),
+      SOAK: JSON.stringify({ roles, seed, spec, ledger, troubled, options: workerOptions }),
     };
     return startWorkerProcess<Told>({ module, env, isBuilt: true });
   }

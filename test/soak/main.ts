@@ -39,7 +39,8 @@ async function all(args: string[]): Promise<number> {
   print(
     `${minutes} minutes on ${engines.join(', ')}, ${inTurn ? 'one after the other' : 'side by side'}; --seed ${seed}`,
   );
-  if (pathOf('faketime') === undefined) print('all clocks are right: faketime is not installed');
+  if (!options.rightClocks && pathOf('faketime') === undefined)
+    print('all clocks are right: faketime is not installed');
   const module = await bundleProgram();
   const outcomes: Outcome[] = [];
   try {
@@ -93,7 +94,7 @@ async function one({ kind, options, module }: OwnProgram): Promise<void> {
   const say = (line: string) =>
     print(`${((performance.now() - started) / 1_000).toFixed(1).padStart(7)} ${kind.padEnd(8)} ${line}`);
   const tally = new Tally(say);
-  const hasFaketime = pathOf('faketime') !== undefined;
+  const hasFaketime = !options.rightClocks && pathOf('faketime') !== undefined;
   const { remove, ...surroundings } = await start(kind);
   try {
     await soak(surroundings, { ...options, prefix, module, hasFaketime, log: options.verbose ? say : () => {} }, tally);

@@ -11,6 +11,9 @@ export interface Options {
   readonly runsPerSecond: number;
   readonly roundSeconds: number;
   readonly inTurn: boolean;
+  /** The share of calls of troubled engines that go wrong. */
+  readonly trouble: number;
+  readonly rightClocks: boolean;
   readonly verbose: boolean;
 }
 
@@ -22,6 +25,8 @@ export const usage = `npm run soak -- [options]
   --seed N             decides what happens, not when exactly (default: random, and printed)
   --runs-per-second N  started on each engine (default: 4)
   --round N            seconds of trouble before all is healed and checked (default: 60)
+  --trouble SHARE      of the calls of one worker's engine go wrong by themselves, from 0 to 1 (default: 0.01)
+  --right-clocks       all clocks are right
   --verbose            says what is done, as it is done
 `;
 
@@ -36,6 +41,8 @@ export function readOptions(args: string[]): Options {
       seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
       'runs-per-second': { type: 'string', default: '4' },
       round: { type: 'string', default: '60' },
+      trouble: { type: 'string', default: '0.01' },
+      'right-clocks': { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
     },
   });
@@ -48,6 +55,8 @@ export function readOptions(args: string[]): Options {
     seed: whole('--seed', values.seed),
     runsPerSecond: above('--runs-per-second', values['runs-per-second']),
     roundSeconds: above('--round', values.round),
+    trouble: share('--trouble', values.trouble),
+    rightClocks: values['right-clocks'],
     inTurn: values['in-turn'],
     verbose: values.verbose,
   };
@@ -63,5 +72,11 @@ function whole(name: string, text: string): number {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < 0)
     throw new Error(`${name} must be a whole number of at least 0, got ${text}`);
+  return number;
+}
+
+function share(name: string, text: string): number {
+  const number = Number(text);
+  if (!(number >= 0 && number <= 1)) throw new Error(`${name} must be a number from 0 to 1, got ${text}`);
   return number;
 }

@@ -1,6 +1,7 @@
 // A program of the fleet: a worker, an orchestrator that is asked through messages, or both on one engine. It is bundled
 // into one file, so that it starts in no time.
 import { DistributedWorker, OrchestratorBuilder, type WorkerOptions } from 'orchestrator/distributed';
+import { planFrom, survivable, TroubledEngine } from 'orchestrator/distributed/testing';
 import { FlowRuntime } from 'orchestrator/flow';
 import { openEngine } from '../distributed/faults/fixtures/engines.js';
 import { type Call, outcomeOf } from '../distributed/faults/fixtures/orchestrator.js';
@@ -12,11 +13,13 @@ import { ledgerIn, noting } from './ledger.js';
 const notBegun = 75;
 
 const tell = (told: Told) => void process.send?.(told);
-const { roles, seed, spec, ledger, options } = JSON.parse(process.env.SOAK ?? '{}') as {
+const { roles, seed, spec, ledger, troubled, options } = JSON.parse(process.env.SOAK ?? '{}') as {
   readonly roles: readonly ('worker' | 'orchestrator')[];
   readonly seed: number;
   readonly spec: Parameters<typeof openEngine>[0];
   readonly ledger: string;
+  /** Which calls of the worker's engine go wrong. */
+  readonly troubled?: { readonly seed: number; readonly share: number };
   readonly options: Partial<WorkerOptions>;
 };
 const engine = openEngine(spec);
@@ -25,7 +28,9 @@ const builder = new OrchestratorBuilder().engine(engine);
 for (const flow of workflows) builder.workflow(flow);
 const orchestrator = builder.build();
 const runtime = new FlowRuntime({ middleware: [noting(ledgerIn(ledger))] });
-const worker = new DistributedWorker({ engine, workflows, runtime, ...options });
+const plan = troubled && planFrom(troubled.seed, troubled.share, survivable);
+const face = plan === undefined ? engine : new TroubledEngine(engine, { plan, patience: 300 }).face;
+const worker = new DistributedWorker({ engine: face, workflows, runtime, ...options });
 worker.on('warning', ({ name, message }) => tell({ type: 'warning', name, message }));
 
 process.on('message', async (message: Call & { readonly number: number }) => {

@@ -23,6 +23,8 @@ export interface SoakOptions {
   /** The bundled program. */
   readonly module: string;
   readonly hasFaketime: boolean;
+  /** The share of calls of troubled engines that go wrong. */
+  readonly trouble: number;
   readonly log: (line: string) => void;
 }
 

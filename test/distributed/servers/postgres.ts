@@ -7,6 +7,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { describeWith } from '../../needs/describe-with.js';
 import type { PostgresPrograms } from '../../needs/postgres.js';
+import { makeCertificate } from './certificate.js';
 import { removeDirectory, temporaryDirectory } from './reaper.js';
 import { launch, type Server } from './server.js';
 
@@ -54,7 +55,7 @@ export async function startPostgres({
     const layout = ['--username=postgres', '--encoding=UTF8', '--no-locale', '--no-sync'];
     const entry = ['--auth=scram-sha-256', `--pwfile=${join(directory, 'password')}`];
     await execute(initdb, [`--pgdata=${data}`, ...layout, ...entry], { cwd: directory, ...user });
-    if (tls) await makeCertificate(directory, data, user);
+    if (tls) await useCertificate(directory, data, user);
   } catch (error) {
     await removeDirectory(directory);
     throw error;
@@ -74,12 +75,9 @@ export async function startPostgres({
   return Object.assign(server, { url, certificate, createDatabase: (name: string) => createDatabase(url, name) });
 }
 
-/** A certificate of the server's own for 127.0.0.1, and `pg_hba.conf` that takes nobody without. */
-async function makeCertificate(directory: string, data: string, user: PostgresPrograms['user']): Promise<void> {
-  const [key, certificate] = [join(directory, 'server.key'), join(directory, 'server.crt')];
-  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  const made = ['-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate, '-days', '2'];
-  await execute('openssl', ['req', '-x509', ...made, ...subject]);
+/** A certificate for the server, and `pg_hba.conf` that takes nobody without. */
+async function useCertificate(directory: string, data: string, user: PostgresPrograms['user']): Promise<void> {
+  const { key, certificate } = await makeCertificate(directory);
   await writeFile(join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 scram-sha-256\n');
   await chmod(key, 0o600);
   await Promise.all([key, certificate].map((file) => give(file, user)));

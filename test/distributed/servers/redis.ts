@@ -1,17 +1,11 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { describeWith } from '../../needs/describe-with.js';
-import { pathOf } from '../../needs/programs.js';
-import { wrongClock } from './clocks.js';
+import { makeCertificate } from './certificate.js';
 import { eventually } from './eventually.js';
 import { freePort } from './ports.js';
 import { removeDirectory, temporaryDirectory } from './reaper.js';
 import { launch, type Server } from './server.js';
-
-const execute = promisify(execFile);
 
 export interface RedisServer extends Server {
   /** Its address, with the password: nobody is let in without. */
@@ -71,21 +65,16 @@ export async function startRedis({
 
 const durably = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
-/** A certificate for this machine, and what has signed it. */
+/** A certificate for a server, and the options with which it is used. */
 async function certificates(directory: string): Promise<{ readonly ca: string; readonly options: readonly string[] }> {
-  const [key, certificate] = ['key.pem', 'certificate.pem'].map((name) => join(directory, name)) as [string, string];
-  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'];
-  const made = ['-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate, '-days', '3'];
   try {
-    // Valid since yesterday, also for a program whose clock is behind.
-    const env = pathOf('faketime') === undefined ? process.env : { ...process.env, ...wrongClock(-86_400_000) };
-    await execute('openssl', ['req', '-x509', ...made, ...subject], { env });
+    const { key, certificate } = await makeCertificate(directory);
+    const names = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate];
+    return { ca: certificate, options: [...names, '--tls-auth-clients', 'no'] };
   } catch (error) {
     await removeDirectory(directory);
     throw error;
   }
-  const names = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate];
-  return { ca: certificate, options: [...names, '--tls-auth-clients', 'no'] };
 }
 
 /** Three masters that share all slots, each with a third. */
@@ -94,7 +83,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   const servers = await Promise.all([start(options), start(options), start(options)]);
   const clients = servers.map(({ port }) => new Redis(port, '127.0.0.1'));
   try {
-    await joined(clients, servers);
+    await join(clients, servers);
   } finally {
     for (const client of clients) client.disconnect();
   }
@@ -121,7 +110,7 @@ async function start(options: readonly string[], password = '', folder?: string)
 
 const slots = 16_384;
 
-async function joined(clients: readonly Redis[], servers: readonly RedisServer[]): Promise<void> {
+async function join(clients: readonly Redis[], servers: readonly RedisServer[]): Promise<void> {
   const share = Math.ceil(slots / clients.length);
   for (const [index, client] of clients.entries()) {
     const first = index * share;
