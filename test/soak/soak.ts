@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
 import { trouble } from './chaos.js';
 import { check } from './checker.js';
-import { Crew } from './crew.js';
+import { type Answered, Crew } from './crew.js';
 import { allFlows } from './flows.js';
 import { readLedger } from './ledger.js';
 import { planRun } from './plan.js';
@@ -126,21 +126,23 @@ async function settled(
   return started;
 }
 
-/** Waits until nothing is under way; lets runs go on to which a pause came late. */
+/** Waits until nothing is under way, and what is not to be kept is gone; lets runs go on to which a pause came late. */
 async function finish(crew: Crew, runs: readonly StartedRun[], deadline: number, tally: Tally): Promise<void> {
-  const mayPause = new Set(runs.filter((run) => run.mayPause).map(({ plan }) => plan.runId));
-  let open = runs.filter(({ ends }) => !ends.includes('gone')).map(({ plan }) => plan.runId);
+  let open = runs;
   while (open.length > 0 && performance.now() < deadline) {
-    const statuses = await Promise.all(open.map((runId) => crew.ask('status', runId)));
-    for (const [index, { value }] of statuses.entries()) {
-      const runId = open[index] as string;
-      if (value === 'paused' && mayPause.has(runId)) {
-        tally.count('paused late');
-        await crew.ask('resume', runId);
-      }
+    const answers = await Promise.all(open.map(({ plan }) => crew.ask('status', plan.runId)));
+    for (const [index, { value }] of answers.entries()) {
+      const run = open[index] as StartedRun;
+      if (value !== 'paused' || !run.mayPause) continue;
+      tally.count('paused late');
+      await crew.ask('resume', run.plan.runId);
     }
-    const isOver = (status: unknown) => ['completed', 'failed', 'cancelled', 'stalled'].includes(String(status));
-    open = open.filter((_, index) => !isOver(statuses[index]?.value) && statuses[index]?.code === undefined);
+    open = open.filter(({ plan }, index) => {
+      const { value, code } = answers[index] as Answered;
+      return code === undefined && (plan.story === 'not kept' || !finished.includes(String(value)));
+    });
     if (open.length > 0) await sleep(300);
   }
 }
+
+const finished: readonly string[] = ['completed', 'failed', 'cancelled', 'stalled'];
