@@ -135,7 +135,7 @@ export function persistent<Store extends object>(store: Store, persistence: Pers
     get(target, key) {
       if (operations.has(key)) return operations.get(key);
       const value: unknown = Reflect.get(target, key, target);
-      if (typeof value !== 'function') return value;
+      if (typeof value !== 'function' || key in Object.prototype) return value;
       const operation = (...args: unknown[]) => persistently(persistence, async () => value.apply(target, args));
       operations.set(key, operation);
       return operation;

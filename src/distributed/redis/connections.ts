@@ -118,6 +118,7 @@ export class Connections {
       enableAutoPipelining: enableAutoPipelining && use !== 'jobs',
       lazyConnect,
       enableOfflineQueue: true,
+      scaleReads: 'master',
       clusterRetryStrategy: pauseBefore,
       slotsRefreshTimeout: 5_000,
       // Each after a tenth of a second: where nobody else repeats, enough for a failover.
@@ -156,6 +157,8 @@ export class Connections {
       autoResubscribe: true,
       autoResendUnfulfilledCommands: true,
       readOnly: false,
+      stringNumbers: false,
+      replyMapping: 'legacy',
       commandTimeout: undefined,
       socketTimeout: undefined,
       blockingTimeout: undefined,

@@ -23,6 +23,8 @@ export interface OpenOptions extends ConnectionTimes {
   readonly source: Source;
   readonly allowEviction: boolean;
   readonly warn: (warning: Error) => void;
+  /** Aborts when nobody needs it any more. */
+  readonly signal: AbortSignal;
   /** Given what ends the attempt, and gives what has gone wrong so far. */
   readonly onAttempt: (end: () => unknown) => void;
 }
@@ -32,7 +34,15 @@ export interface OpenOptions extends ConnectionTimes {
  *
  * @throws {EngineError} for a server that cannot be used
  */
-export async function open({ name, source, allowEviction, warn, onAttempt, ...times }: OpenOptions): Promise<Opened> {
+export async function open({
+  name,
+  source,
+  allowEviction,
+  warn,
+  signal,
+  onAttempt,
+  ...times
+}: OpenOptions): Promise<Opened> {
   const { ioredis, bullmq: bull } = await loadPeers<{ bullmq: typeof Bull; ioredis: typeof IoRedis }>('redis', [
     'bullmq',
     'ioredis',
@@ -43,15 +53,16 @@ export async function open({ name, source, allowEviction, warn, onAttempt, ...ti
     connections.close();
     return failure;
   });
-  // The caller ends this in time.
-  const timeout = 2 * times.connectTimeout;
+  const onEnd = () => connections.close();
+  signal.addEventListener('abort', onEnd);
+  const timeout = times.connectTimeout;
   const explain = (error: unknown) => {
     failure = connections.explain(error);
     return failure;
   };
   const patiently = <Answer>(work: () => Promise<Answer>) =>
     persistently({ name, timeout, judge: judgeRedis, explain }, async () => {
-      if (connections.isClosed) throw new EngineError(name, 'was given up');
+      if (connections.isClosed) throw new EngineError(name, 'was closed');
       return await work();
     });
   try {
@@ -72,6 +83,8 @@ export async function open({ name, source, allowEviction, warn, onAttempt, ...ti
   } catch (error) {
     connections.close();
     throw error;
+  } finally {
+    signal.removeEventListener('abort', onEnd);
   }
 }
 

@@ -1,4 +1,5 @@
 import type * as Bull from 'bullmq';
+import { ValidationError } from '../../errors.js';
 import { aValue } from '../../validate.js';
 import { placeOf } from '../address.js';
 import type {
@@ -69,7 +70,7 @@ const addresses = aValue<readonly string[]>(
  *   copies with the same server and login are made. One address of a cluster is enough while that node is there. A
  *   connection that is handed over is neither used nor changed, and stays open when the engine is closed: it may have any
  *   options, but no `keyPrefix`
- * @throws {ValidationError} for an address or an option that is none
+ * @throws {ValidationError} for an address or an option that is none, and for a connection with a `keyPrefix`
  *
  * @example
  * const engine = redis('redis://127.0.0.1:6379');
@@ -78,6 +79,9 @@ const addresses = aValue<readonly string[]>(
 export function redis(server: string | readonly string[] | RedisConnection, options: RedisOptions = {}): Engine {
   const isText = typeof server === 'string' || Array.isArray(server);
   const source = isText ? addresses([server].flat(), 'server') : aConnection(server, 'server');
+  const { keyPrefix } = Object((source as { readonly options?: unknown }).options) as { readonly keyPrefix?: unknown };
+  if (keyPrefix)
+    throw new ValidationError('server must have no keyPrefix: the option prefix names the keys of a fleet');
   return new RedisEngine(source, readRedisOptions(options));
 }
 
@@ -136,7 +140,7 @@ class RedisEngine implements Engine, RedisCore {
     this.index = new RunIndex(this);
     const explain = (error: unknown) => this.#connections?.explain(error) ?? error;
     this.#persistence = { name: this.name, timeout: operationTimeout, judge: judgeRedis, explain };
-    this.#opening = new Opening(this.name, connectTimeout, () => this.#open());
+    this.#opening = new Opening(this.name, connectTimeout, (signal) => this.#open(signal));
     const setup = async () => {
       const { bull, connections, server } = await this.#opening.get();
       // One hash tag for the queue: its scripts use many keys. The connections are those of the backend.
@@ -244,7 +248,7 @@ class RedisEngine implements Engine, RedisCore {
     return { verdicts: codes.map(verdictOf), status, now: Number(now), seq, entries };
   }
 
-  async #open(): Promise<Opened> {
+  async #open(signal: AbortSignal): Promise<Opened> {
     const source = this.#source;
     if (isConnection(source)) {
       // It is not used, and may be lost meanwhile.
@@ -255,6 +259,7 @@ class RedisEngine implements Engine, RedisCore {
       ...this.options,
       name: this.name,
       source,
+      signal,
       warn: (warning) => this.#warnings.warn(warning),
       onAttempt: (end) => {
         this.#opening.onTimeout = end;

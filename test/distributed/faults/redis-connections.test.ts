@@ -105,6 +105,21 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
+  it('that cannot be made do not keep an engine from closing either', async () => {
+    const server = await startRedis();
+    const proxy = await startProxy(server.port);
+    proxy.stall();
+    const engine = redis(behind(server, proxy), { connectTimeout: 120_000 });
+    const opening = rejection(engine.open());
+    const asked = rejection(engine.queue.depth());
+    await sleep(100);
+    await engine.close();
+    expect(await opening).toBeInstanceOf(EngineError);
+    expect(await asked).toBeInstanceOf(EngineError);
+    await proxy.stop();
+    await server.stop();
+  }, 60_000);
+
   it('that are not made any more have each call end in time, with an error of the engine', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
@@ -210,7 +225,12 @@ describeWithRedis('connections to Redis', () => {
 
   it('are copies where a connection was handed over, which stays as it was', async () => {
     const server = await startRedis();
-    const own = new Redis(server.url, { lazyConnect: true, commandTimeout: 50, enableOfflineQueue: false });
+    const own = new Redis(server.url, {
+      lazyConnect: true,
+      commandTimeout: 50,
+      enableOfflineQueue: false,
+      stringNumbers: true,
+    });
     const options = { ...own.options };
     const engine = redis(own);
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
@@ -222,6 +242,8 @@ describeWithRedis('connections to Redis', () => {
     expect({ status: own.status, options: own.options }).toEqual({ status: 'wait', options });
     expect(own.listenerCount('error')).toBe(0);
     own.disconnect();
+    const prefixed = own.duplicate({ keyPrefix: 'app:' });
+    expect(() => redis(prefixed)).toThrow(/keyPrefix.*prefix/);
     await server.stop();
   }, 60_000);
 
