@@ -28,11 +28,13 @@ export class PostgresDatabase implements Database {
   readonly #queueConnections: Connections;
   readonly #listener: Listener;
   readonly #isGiven: boolean;
-  readonly #forsake: readonly (() => void)[];
+  readonly #forsake: () => void;
 
   constructor({ pool, isGiven, queue, clients, patience }: Pools) {
     this.#isGiven = isGiven;
-    this.#forsake = [pool, queue].map((one) => surviving(one));
+    // Connections of the engine's own may fail even after it is closed, while they end.
+    surviving(queue);
+    this.#forsake = surviving(pool);
     this.#connections = new Connections(pool, clients);
     this.#queueConnections = new Connections(queue, clients);
     this.#listener = new Listener(this.#queueConnections, patience);
@@ -98,9 +100,10 @@ export class PostgresDatabase implements Database {
 
   async close(): Promise<void> {
     this.#listener.stop();
-    if (this.#isGiven) this.#connections.leave();
     await Promise.all([this.#isGiven ? undefined : this.#connections.close(), this.#queueConnections.close()]);
-    for (const forsake of this.#forsake) forsake();
+    if (!this.#isGiven) return;
+    this.#connections.leave();
+    this.#forsake();
   }
 }
 
