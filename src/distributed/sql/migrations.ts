@@ -21,6 +21,7 @@ export const migrations: readonly Migration[] = [
   { name: '004-checkpoints', least: 4 },
   { name: '005-changes', least: 4 },
   { name: '006-incarnations', least: 4 },
+  { name: '007-run-counts', least: 4 },
 ];
 
 /**
