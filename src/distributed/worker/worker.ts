@@ -253,9 +253,9 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     } finally {
       await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
       this.#letGo();
+      if (this.#startedAt > 0) await this.#sayGoodbye();
+      this.#warnings.close();
     }
-    if (this.#startedAt > 0) await this.#sayGoodbye();
-    this.#warnings.close();
   }
 
   #letGo(): void {
