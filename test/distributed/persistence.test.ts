@@ -1,8 +1,16 @@
 import { stat } from 'node:fs';
 import { EngineError } from 'orchestrator/distributed';
-import { expect, it } from 'vitest';
-import { type Attempt, type Judgement, type Persistence, persistently } from '../../src/distributed/persistence.js';
+import { afterEach, expect, it, vi } from 'vitest';
+import {
+  type Attempt,
+  type Judgement,
+  type Persistence,
+  persistent,
+  persistently,
+} from '../../src/distributed/persistence.js';
 import { rejection } from '../support.js';
+
+afterEach(() => vi.useRealTimers());
 
 const never = () => new Promise<never>(() => undefined);
 const away = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
@@ -67,6 +75,38 @@ it('is over in time where there is never an answer', async () => {
   expect(error).toMatchObject({ code: 'ERR_ENGINE', message: 'db did not answer within 1500 ms' });
   expect(limits[0]).toBe(1_000);
   expect(limits).toHaveLength(2);
+});
+
+it('does not wait without end for an answer, where a call may take without end', async () => {
+  vi.useFakeTimers();
+  let calls = 0;
+  const answer = persistently(on(Infinity), () => (++calls < 3 ? never() : Promise.resolve('third')));
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(await answer).toBe('third');
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it('repeats operations of a store as wholes', async () => {
+  const calls: string[] = [];
+  class Store {
+    readonly name = 'store';
+    #fails = 2;
+    async outer() {
+      calls.push('outer');
+      return await this.inner();
+    }
+    async inner() {
+      calls.push('inner');
+      if (this.#fails-- > 0) throw away;
+      return 'done';
+    }
+  }
+  const store = persistent(new Store(), on(5_000));
+  expect(await store.outer()).toBe('done');
+  expect(calls).toEqual(['outer', 'inner', 'outer', 'inner', 'outer', 'inner']);
+  expect(store.name).toBe('store');
+  expect(String(store)).toBe('[object Object]');
+  expect(store.outer).toBe(store.outer);
 });
 
 it('reads what has arrived while the event loop was blocked, and does not ask again', async () => {

@@ -195,6 +195,25 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
+  it('that are lost with an answer on its way leave no run filed as it was before', async () => {
+    const server = await startRedis();
+    const proxy = await startProxy(server.port);
+    const { orchestrator, engine } = programAt(behind(server, proxy));
+    const runIds = await Promise.all(Array.from({ length: 20 }, () => orchestrator.startRun()));
+    for (const runId of runIds) {
+      const lost = proxy.loseAnswer();
+      const becomes = { status: 'cancelled', error: 'no more' } as const;
+      const commit = { text: '{}', during: ['running'], slot: 's', number: 1, becomes } as const;
+      const answer = await engine.commit(runId, 0, [commit]);
+      expect(answer).toMatchObject({ status: 'cancelled', seq: 1 });
+      await lost;
+    }
+    expect(await orchestrator.countRuns()).toMatchObject({ cancelled: 20, running: 0 });
+    await engine.close();
+    await proxy.stop();
+    await server.stop();
+  }, 60_000);
+
   it('take what a short operationTimeout says for calls, not for workers that wait', async () => {
     const server = await startRedis();
     const program = programAt(server.url, { operationTimeout: 1_000 });
