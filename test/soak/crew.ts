@@ -276,11 +276,11 @@ export class Slot {
     process.signal('SIGCONT');
     process.send({ type: 'stop' });
     const deadline = new AbortController();
-    const late = sleep(40_000, 'late', { signal: deadline.signal }).catch(() => 'ended');
+    const late = sleep(90_000, 'late', { signal: deadline.signal }).catch(() => 'ended');
     const how = await Promise.race([process.exited.then(() => 'ended'), late]);
     deadline.abort();
     if (how === 'ended') return;
-    this.options.tally.find(`a program (${this.plan.roles}) has not ended within 40 s after it was told to`);
+    this.options.tally.find(`a program (${this.plan.roles}) has not ended within 90 s after it was told to`);
     await process.kill();
   }
 

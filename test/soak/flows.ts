@@ -44,13 +44,15 @@ function blockFor(milliseconds: number): void {
 /** Its output says which of the runs of its id it is of. */
 const charge = new Flow<Shared>('charge', options).node('charge', step).node('receipt', step).edge('charge', 'receipt');
 
-/** Waits for a signal, and gives what came with it. */
+/** Waits for a signal, then for another of the same name, and gives what came with them. */
 const gate = new Flow<Shared>('gate', options)
   .node('before', step)
-  .wait('go')
-  .node('after', step)
-  .edge('before', 'go')
-  .edge('go', 'after');
+  .wait('first', { event: 'go' })
+  .wait('second', { event: 'go' })
+  .node('after', step, { inputs: { first: 'first', second: 'second' } })
+  .edge('before', 'first')
+  .edge('first', 'second')
+  .edge('second', 'after');
 
 /** Waits for a time. */
 const nap = new Flow<Shared>('nap', options)

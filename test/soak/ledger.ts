@@ -36,7 +36,8 @@ export function noting(note: (effect: Effect) => void): NodeMiddleware {
 
 /** The run that an effect is of, also where a flow inside of its flow has had it. */
 function runOf(key: string): string {
-  return decodeURIComponent(key.slice(0, key.indexOf('/')).replaceAll(/%(?!25|2F)/g, '%25'));
+  const path = key.slice(0, key.indexOf('/')).replace(/~\d+$/, '');
+  return decodeURIComponent(path.replaceAll(/%(?!25|2F)/g, '%25'));
 }
 
 /** A clock that all processes of this machine share, in milliseconds. */

@@ -41,7 +41,8 @@ export async function live(crew: Crew, plan: PlannedRun): Promise<StartedRun> {
   await sleep(first);
 
   if (story === 'signalled') {
-    await crew.ask('signal', runId, 'go', payload);
+    // Sent twice, each is one signal: the second wait gets the second.
+    for (const number of [1, 1, 2, 2]) await crew.ask('signal', runId, 'go', { number, payload }, { id: `${number}` });
     return ended('natural');
   }
   if (story === 'paused') {
