@@ -21,6 +21,6 @@ export function isFor(incarnation: number | undefined, record: Pick<RunRecord, '
 }
 
 /** What the idempotency keys of a run begin with; undefined for the id alone, in runs that versions up to 0.7 have begun. */
-export function keyPathOf({ runId, incarnation }: Pick<RunRecord, 'runId' | 'incarnation'>): string | undefined {
+export function keyPathOf(runId: string, incarnation: number | undefined): string | undefined {
   return incarnation === undefined ? undefined : `${segmentOf(runId)}~${incarnation}`;
 }

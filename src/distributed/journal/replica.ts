@@ -68,8 +68,8 @@ export interface SavedReplica {
 export interface Origin {
   readonly plan: Plan;
   readonly runKey: string;
-  /** What idempotency keys begin with. Default: the run's id. */
-  readonly keyPath?: string | undefined;
+  /** Which of the runs that had its id over time; none for a run that a version up to 0.7 has begun. */
+  readonly incarnation?: number | undefined;
   readonly codec: Codec;
   readonly merges: Merges;
 }
@@ -135,7 +135,8 @@ export class Replica {
     this.tally = new Tally(saved.tally);
     this.#epoch = saved.epoch ?? 0;
     this.#graph = saved.graph;
-    this.numbering = new Numbering(plan, saved.graph !== undefined);
+    // Programs of version 0.7 hand out nodes as they come about: so it is done in the runs that those have begun.
+    this.numbering = new Numbering(plan, saved.graph !== undefined, origin.incarnation !== undefined);
     this.#rounds = this.numbering.fromPlaces(saved.rounds ?? []);
     this.position = new Position(plan, this.numbering.fromSaved(saved.position));
     for (const [key, text] of saved.values) this.values.set(key, text, seq);

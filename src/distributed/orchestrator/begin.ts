@@ -1,7 +1,7 @@
 import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { Engine, NewRun } from '../contracts.js';
 import { RunExistsError, WorkflowChangedError } from '../errors.js';
-import { keyPathOf, newIncarnation } from '../journal/incarnation.js';
+import { newIncarnation } from '../journal/incarnation.js';
 import { keyOf } from '../journal/job-id.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { snapshotOf } from '../journal/snapshot.js';
@@ -51,7 +51,7 @@ export async function begin(engine: Engine, codec: Codec, beginning: Beginning):
   if (begun === undefined) return started;
   const { id, version, plan, merges, graph } = workflow;
   if (begun.graph !== undefined && begun.graph !== graph) throw new WorkflowChangedError(id, version, '', runId);
-  const { ledger } = new Replica({ plan, runKey: keyOf(runId), keyPath: keyPathOf(record), codec, merges }, begun);
+  const { ledger } = new Replica({ plan, runKey: keyOf(runId), incarnation, codec, merges }, begun);
   const jobs = [...ledger.values()].map((item) => jobOf(item, record, now, record.startAt - now));
   if (record.deadline !== undefined) jobs.push(timeoutJobOf(record, record.deadline - now));
   await engine.queue.enqueue(jobs);

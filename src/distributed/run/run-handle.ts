@@ -6,7 +6,7 @@ import type { CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdic
 import { EngineClock } from '../engine-clock.js';
 import { RunNotFoundError, WorkflowChangedError } from '../errors.js';
 import { writeEntry } from '../journal/entry.js';
-import { isSameRun, keyPathOf } from '../journal/incarnation.js';
+import { isSameRun } from '../journal/incarnation.js';
 import { keyOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
@@ -196,7 +196,7 @@ export class RunHandle {
       plan,
       merges,
       runKey: keyOf(this.runId),
-      keyPath: keyPathOf(this.#record),
+      incarnation: this.incarnation,
       codec: this.workflows.codec,
     };
     const saved = JSON.parse(text) as SavedReplica;

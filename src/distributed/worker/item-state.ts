@@ -6,6 +6,7 @@ import { NodeError } from '../../flow/index.js';
 import type { Plan } from '../../flow/plan/plan.js';
 import { WorkflowState } from '../../flow/state.js';
 import type { SavedSteps } from '../journal/entry.js';
+import { keyPathOf } from '../journal/incarnation.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
 import type { KnownWorkflow } from '../workflows.js';
@@ -26,7 +27,7 @@ export function stateFor(replica: Replica, { settings }: KnownWorkflow, item?: I
   const { codec } = replica.origin;
   const view = new ContextView(replica.values.asOf(replica.seq, codec), codec);
   const state = new WorkflowState(view.context, { runId: replica.runId, input: codec.decode(replica.input, 'input') });
-  const path = replica.origin.keyPath;
+  const path = keyPathOf(replica.runId, replica.origin.incarnation);
   setSettings(state, path === undefined ? settings : { ...settings, path });
   state.ground = { view, merges: replica.origin.merges };
   state.position = replica.position;
