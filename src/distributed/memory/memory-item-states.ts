@@ -1,4 +1,5 @@
 import type { Engine, WorkItemState, WorkItemStateStore } from '../contracts.js';
+import { isFinished } from '../run-info.js';
 import type { StoredRun } from './stored-run.js';
 
 export class MemoryItemStates implements WorkItemStateStore {
@@ -10,7 +11,7 @@ export class MemoryItemStates implements WorkItemStateStore {
   async setStates(states: Parameters<WorkItemStateStore['setStates']>[0]): Promise<void> {
     for (const { runId, item, state } of states) {
       const run = this.runs.get(runId);
-      if (run !== undefined && run.record.status !== 'completed') run.states.set(item, state);
+      if (run !== undefined && !isFinished(run.record.status)) run.states.set(item, state);
     }
   }
 

@@ -1,8 +1,9 @@
--- Keeps what is under way in a run that is not completed: a completed or removed run has none, and nothing would remove it.
+-- Keeps what is under way in a run that is under way: in one that is over or removed nothing would take it away again.
 --
 -- KEYS: the run, its item states
 -- ARGV: items and states
 local status = redis.call('HGET', KEYS[1], 'status')
-if not status or status == 'completed' then return 0 end
+local isOver = status == 'completed' or status == 'failed' or status == 'cancelled' or status == 'stalled'
+if not status or isOver then return 0 end
 redis.call('HSET', KEYS[2], unpack(ARGV))
 return 1
