@@ -52,3 +52,15 @@ export async function settled(): Promise<void> {
 export function timers(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
 }
+
+/** Holds executions until they are let go, and notes which have begun. */
+export function gate() {
+  const executions: string[] = [];
+  const { promise, resolve } = deferred();
+  const pass = async (name: string) => {
+    executions.push(name);
+    await promise;
+    return name;
+  };
+  return { executions, open: () => resolve(), pass };
+}

@@ -2,6 +2,7 @@ import { DistributedWorker, EngineError, memory, OrchestratorBuilder } from 'orc
 import { TroubledEngine } from 'orchestrator/distributed/testing';
 import { Flow, type NodeArgs } from 'orchestrator/flow';
 import { afterEach, describe, expect, it } from 'vitest';
+import { gate } from '../support.js';
 import type { AnyFlow } from './protocol/journals.js';
 import { eventually } from './servers/eventually.js';
 
@@ -42,21 +43,6 @@ async function sceneOf(flow: unknown) {
     return { status: info.status, output: info.output, error: info.error, attempts, failed, retries };
   };
   return { engine, troubled, worker, warnings, orchestrator, outage, finish };
-}
-
-/** Holds executions until they are let go. */
-function gate() {
-  const executions: string[] = [];
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  const pass = async (name: string) => {
-    executions.push(name);
-    await opened;
-    return name;
-  };
-  return { executions, open, pass };
 }
 
 describe('an engine that takes nothing for a while fails no node', () => {
@@ -218,4 +204,59 @@ it('an execution that ends while the engine fails leaves its item to the next, a
   ends.push(() => other.stop({ deadline: 0 }));
   await other.start();
   expect(await finish(runId)).toMatchObject({ status: 'completed', output: ['1', '2'], failed: 0, attempts: 1 });
+});
+
+it('a worker ends where its queue cannot be closed as it should, and takes no more work', async () => {
+  const { executions, open, pass } = gate();
+  const flow = new Flow('ends').node('a', () => pass('a'));
+  const { orchestrator, troubled, worker, engine, warnings } = await sceneOf(flow);
+  await orchestrator.startRun();
+  await eventually(() => executions.length === 1);
+  troubled.suffer('fails', ['pause', 'close']);
+  const stopped = worker.stop();
+  open();
+  await stopped;
+  await orchestrator.startRun();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(executions).toEqual(['a']);
+  expect(await engine.queue.depth()).toMatchObject({ waiting: 1 });
+  expect(warnings.map(({ message }) => message)).toContainEqual(expect.stringContaining('pause'));
+});
+
+it('what a worker has said of what it executes is taken back, also where the engine was away then', async () => {
+  const { executions, open, pass } = gate();
+  const flow = new Flow('states')
+    .node('a', () => pass('a'))
+    .wait('go')
+    .edge('a', 'go');
+  const { orchestrator, troubled, engine } = await sceneOf(flow);
+  const runId = await orchestrator.startRun();
+  await eventually(() => executions.length === 1);
+  const states = () => engine.workItemStateStore.getStates(runId);
+  const calls = (name: string) => troubled.history.filter((line) => line.includes(name)).length;
+  troubled.suffer('loses its answer', ['workItemStateStore.setStates']);
+  await eventually(() => calls('setStates') > 2);
+  expect(await states()).toHaveLength(1);
+  troubled.suffer('fails', ['workItemStateStore.clearStates']);
+  open();
+  await eventually(() => calls('clearStates') > 2);
+  expect(await states()).toHaveLength(1);
+  troubled.suffer(undefined);
+  await eventually(async () => (await states()).length === 0);
+});
+
+it('a compaction that fails is reported, and tried again once the journal has grown as much once more', async () => {
+  const flow = new Flow('grows').batch('each', () => 'x'.repeat(2_000), {
+    items: 'items',
+    concurrency: 1,
+  } as never);
+  const { orchestrator, troubled, warnings, finish } = await sceneOf(flow);
+  troubled.suffer('fails', ['checkpointStore.compact']);
+  const runId = await orchestrator.startRun({ items: Array.from({ length: 400 }, (_, at) => at) });
+  expect(await finish(runId)).toMatchObject({ status: 'completed' });
+  const tries = troubled.history.filter((line) => line.includes('compact(')).length;
+  // 800 kB of entries, in steps of 256 kB.
+  expect(tries).toBeGreaterThanOrEqual(2);
+  expect(tries).toBeLessThanOrEqual(4);
+  expect(warnings.some(({ message }) => message.includes('checkpointStore.compact'))).toBe(true);
 });

@@ -33,6 +33,8 @@ export interface Holding {
   /** How many workers may die in one item before it is given up. */
   readonly maxCrashes: number;
   readonly isStopping: boolean;
+  /** Aborts when the worker has ended. */
+  readonly gone: Cancellation;
 }
 
 /** A node, and what it is executed with. */
@@ -67,6 +69,7 @@ export class JobRun {
   readonly #clock = () => Math.ceil(this.handle.now);
   /** Crashes of this job that have not been looked at. */
   #crashes: number;
+  #disowned: Promise<number> | undefined = undefined;
   /** What the process has been begun with. */
   #prepared: Prepared | undefined = undefined;
 
@@ -86,6 +89,15 @@ export class JobRun {
     const options = { serializer: toolbox.serializer, signal: signal as unknown as AbortSignal };
     this.#services = new FlowServices(toolbox, options);
     this.#heart = new EventDrivenOrchestrator(this.#services);
+  }
+
+  /**
+   * The engine is away: where the lock is lost by that, nobody has died. The loss is counted before anybody can count it
+   * for what is executed.
+   */
+  async disown(): Promise<void> {
+    this.#disowned ??= patiently({ until: this.worker.gone }, () => this.#count('away', this.delivery.crashes + 1));
+    await this.#disowned;
   }
 
   /** What is executed in one go is one process of the kernel, each node a task in it with a state of its own. */
@@ -253,10 +265,13 @@ export class JobRun {
 
   /** Counts a death of the job for an item, unless it counts for one already. @returns how many count for this one */
   #countDeath({ node, round, attempt }: Item, death: number): Promise<number> {
-    const { runId, replica } = this.handle;
-    const item = `${replica.numbering.placeOf(node)}.${round}.${attempt}`;
+    const item = `${this.handle.replica.numbering.placeOf(node)}.${round}.${attempt}`;
+    return this.#patiently(() => this.#count(item, death));
+  }
+
+  #count(item: string, death: number): Promise<number> {
     const crash = `${this.delivery.job.id}#${death}`;
-    return this.#patiently(() => this.worker.engine.workItemStateStore.countCrash(runId, item, crash));
+    return this.worker.engine.workItemStateStore.countCrash(this.handle.runId, item, crash);
   }
 
   /** Workers die in it: it fails, so that its fallback or nobody runs, and the queue goes on. */

@@ -28,6 +28,7 @@ import { Deadline } from './deadline.js';
 import { giveUp, type Holding, JobRun, timeOut } from './delivery.js';
 import { Maintenance } from './maintenance.js';
 import { readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
+import { Reach } from './reach.js';
 import { RepeatedWarnings } from './repeated-warnings.js';
 import { Ticker } from './ticker.js';
 
@@ -65,6 +66,11 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #holding: Holding;
   /** What ends executions, by the run that they are of. */
   readonly #aborts = new Map<Cancellation, RunHandle>();
+  readonly #jobs = new Set<JobRun>();
+  readonly #gone = new Cancellation([], true);
+  readonly #reach = new Reach(() => {
+    for (const job of this.#jobs) void job.disown().catch((error) => this.#warn(error, {}));
+  });
   #consumer: Consumer | undefined = undefined;
   #unsubscribe: (() => void) | undefined = undefined;
   readonly #starting = new Once(() => this.#start());
@@ -111,6 +117,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       get isStopping() {
         return isStopping();
       },
+      gone: this.#gone,
     };
     const maintenance = new Maintenance(this.#engine, this.#workflows, {
       interval: maintenanceInterval,
@@ -120,6 +127,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     this.#tickers = [
       new Ticker(heartbeatInterval, () => this.#beat(), warn),
       new Ticker(watchInterval, () => this.#watch(), warn),
+      new Ticker(watchInterval, () => this.#reach.tick(), warn),
       new Ticker(watchInterval, () => this.#activity.report(this.#engine.workItemStateStore), warn),
       new Ticker(maintenanceInterval, () => maintenance.look(), warn),
     ];
@@ -146,7 +154,10 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   stop(options: { readonly deadline?: number | undefined } = {}): Promise<void> {
     const { deadline = 10_000 } = readStopOptions(options);
     this.#deadline.limitTo(deadline);
-    this.#stopped ??= this.#stop().finally(() => this.#deadline.cancel());
+    this.#stopped ??= this.#stop().finally(() => {
+      this.#gone.abort(this.#wasStopped());
+      this.#deadline.cancel();
+    });
     return this.#stopped;
   }
 
@@ -201,7 +212,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
    */
   async #beat(): Promise<void> {
     const before = Date.now();
-    const now = await this.#engine.livenessStore.heartbeat(this.health());
+    const now = await this.#reach.ask(() => this.#engine.livenessStore.heartbeat(this.health()));
     const after = Date.now();
     if (this.#clock === undefined) this.#clock = new EngineClock(now);
     else this.#clock.hear(now);
@@ -247,14 +258,22 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
 
   async #end(): Promise<void> {
     await this.#starting.made();
+    await this.#closeConsumer();
+    await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
+    this.#letGo();
+    if (this.#startedAt > 0) await this.#sayGoodbye();
+    this.#warnings.close();
+  }
+
+  /** A queue that cannot be closed as it should is let go of all the same. */
+  async #closeConsumer(): Promise<void> {
     try {
       await this.#consumer?.pause();
       await this.#consumer?.close();
-    } finally {
-      await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
-      this.#letGo();
-      if (this.#startedAt > 0) await this.#sayGoodbye();
-      this.#warnings.close();
+    } catch (error) {
+      this.#warn(error, {});
+      await this.#activity.idle();
+      await this.#consumer?.terminate().catch((failure) => this.#warn(failure, {}));
     }
   }
 
@@ -313,14 +332,16 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     const onLost = () => abort.abort(delivery.signal.reason);
     delivery.signal.addEventListener('abort', onLost);
     this.#aborts.set(abort, handle);
+    const job = new JobRun(this.#holding, handle, delivery, abort);
+    this.#jobs.add(job);
     try {
-      const job = new JobRun(this.#holding, handle, delivery, abort);
       // Also a run that has come with nothing: what the job is delivered in is not what the run was started in.
       if (isInstrumented()) return await restored(handle.replica.carrier ?? {}, () => job.run());
       return await job.run();
     } finally {
       abort.close();
       this.#aborts.delete(abort);
+      this.#jobs.delete(job);
       delivery.signal.removeEventListener('abort', onLost);
     }
   }
