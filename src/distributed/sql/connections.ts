@@ -1,6 +1,6 @@
 import pTimeout from 'p-timeout';
 import type * as Pg from 'pg';
-import { unlessAborted } from '../aborting.js';
+import { inTime } from '../in-time.js';
 import { surviving } from '../listening.js';
 
 /** How long connections have to end in order, in milliseconds; then they are cut. */
@@ -15,22 +15,24 @@ export class Connections {
   readonly #watch: Watch;
   #closing: Promise<void> | undefined = undefined;
 
-  /** @param own - the clients of a pool of the engine's own, those that are connecting among them */
+  /** @param own - the clients of a pool of the engine's own, those that are connecting among them; none of another pool */
   constructor(
     private readonly pool: Pg.Pool,
-    private readonly own: ReadonlySet<Pg.Client> = new Set(),
+    private readonly own: ReadonlySet<Pg.Client> | undefined = undefined,
   ) {
     this.#watch = watchOf(pool);
     this.#watch.enter();
   }
 
-  /** Does something with a connection that nobody else uses meanwhile. When the signal aborts, the connection is cut. */
-  async use<Result>(work: (client: Pg.PoolClient) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+  /** Does something with a connection that nobody else uses meanwhile. It is cut if that takes longer than the limit. */
+  async use<Result>(work: (client: Pg.PoolClient) => Promise<Result>, limit = Infinity): Promise<Result> {
     const began = performance.now();
-    const client = await this.take(signal);
-    const forsake = surviving(client);
+    const client = await this.take(limit);
+    // Clients of the engine's own pools are listened to for as long as they live.
+    const forsake = this.own === undefined ? surviving(client) : undefined;
     try {
-      const result = await unlessAborted(work(client), signal, () => this.#cutSilent(client, began));
+      const left = limit - (performance.now() - began);
+      const result = await inTime(work(client), left, () => this.#cutSilent(client, began));
       client.release();
       return result;
     } catch (error) {
@@ -38,14 +40,14 @@ export class Connections {
       throw error;
     } finally {
       // The pool listens again by now.
-      forsake();
+      forsake?.();
     }
   }
 
-  /** Gives a connection for as long as it is wanted. */
-  take(signal?: AbortSignal): Promise<Pg.PoolClient> {
+  /** Gives a connection for as long as it is wanted, if there is one within the limit. */
+  take(limit = Infinity): Promise<Pg.PoolClient> {
     const coming = this.pool.connect();
-    return unlessAborted(coming, signal, () => {
+    return inTime(coming, limit, () => {
       void coming.then((client) => client.release()).catch(() => undefined);
     });
   }
@@ -66,7 +68,7 @@ export class Connections {
     const isLate = () => true;
     const late = await pTimeout(ended, { milliseconds: farewell, fallback: isLate });
     if (late !== true) return;
-    for (const client of this.own) cut(client);
+    for (const client of this.own ?? []) cut(client);
     await pTimeout(ended, { milliseconds: farewell, fallback: () => undefined });
   }
 

@@ -12,15 +12,15 @@ export interface Database {
   /**
    * Runs one statement. It may have been executed where it rejects: the connection may be lost on the way back.
    *
-   * @param signal - gives the statement up, with the connection that has not answered
+   * @param limit - milliseconds after which the statement is given up, with the connection that has not answered
    */
-  query(text: string, values?: readonly unknown[], signal?: AbortSignal): Promise<readonly Row[]>;
+  query(text: string, values?: readonly unknown[], limit?: number): Promise<readonly Row[]>;
   /** Runs statements that belong together on one connection, of which nobody else has the use meanwhile. */
-  exclusively<Result>(work: (query: Query) => Promise<Result>, signal?: AbortSignal): Promise<Result>;
+  exclusively<Result>(work: (query: Query) => Promise<Result>, limit?: number): Promise<Result>;
   /** Runs a text of several statements, without values. */
   script(text: string, query: Query): Promise<void>;
   /** Calls a function with what is notified on a channel, until the function that comes back is called. */
-  listen(channel: string, onNotification: (payload: string) => void, signal?: AbortSignal): Promise<() => void>;
+  listen(channel: string, onNotification: (payload: string) => void, limit?: number): Promise<() => void>;
   /** Connections for the queue, whose search path is its schema. */
   readonly queuePool: Bull.PgPool;
   /** Where the program is that uses it. */

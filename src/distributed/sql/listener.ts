@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type * as Pg from 'pg';
-import { unlessAborted } from '../aborting.js';
+import { inTime } from '../in-time.js';
 import { type Connections, cut } from './connections.js';
 
 /** Milliseconds before the first attempt to connect again, and at most before a later one. */
@@ -37,14 +37,14 @@ export class Listener {
   ) {}
 
   /** Resolves with what ends it, when the channel is listened to. */
-  async listen(subscriber: Subscriber, signal?: AbortSignal): Promise<() => void> {
+  async listen(subscriber: Subscriber, limit = Infinity): Promise<() => void> {
     const { channel } = subscriber;
     this.#subscribers.add(subscriber);
     const end = () => void this.#subscribers.delete(subscriber);
     this.#connected ??= this.#connect(0);
     const listening = this.#connected.then((client) => this.#ask(client, listenTo(channel)));
     try {
-      await unlessAborted(listening, signal, () => undefined);
+      await inTime(listening, limit, () => undefined);
       return end;
     } catch (error) {
       end();
@@ -76,7 +76,7 @@ export class Listener {
   async #open(): Promise<Pg.PoolClient> {
     const { signal } = this.#end;
     signal.throwIfAborted();
-    const client = await this.connections.take(AbortSignal.any([signal, AbortSignal.timeout(this.patience)]));
+    const client = await this.connections.take(this.patience);
     const channels = new Set([...this.#subscribers].map(({ channel }) => channel));
     const late = setTimeout(cut, this.patience, client);
     try {

@@ -50,7 +50,7 @@ export async function claimPrefix(query: Query, schema: string, prefix: string):
 /** An error for want of a right says what to do about it. */
 export async function explained(error: unknown, database: Database, schema: string): Promise<unknown> {
   if (Object(error).code !== insufficientPrivilege) return error;
-  const query: Query = (text, values) => database.query(text, values, AbortSignal.timeout(1_000));
+  const query: Query = (text, values) => database.query(text, values, 1_000);
   const missing = await missingRight(query, schema).catch(() => undefined);
   const flags = schema === 'orchestrator' ? '' : ` --prefix ${schema}`;
   return new Error(

@@ -35,31 +35,31 @@ export class PostgresDatabase implements Database {
     // Connections of the engine's own may fail even after it is closed, while they end.
     surviving(queue);
     this.#forsake = surviving(pool);
-    this.#connections = new Connections(pool, clients);
+    this.#connections = new Connections(pool, isGiven ? undefined : clients);
     this.#queueConnections = new Connections(queue, clients);
     this.#listener = new Listener(this.#queueConnections, patience);
     this.queuePool = new QueuePool(this.#queueConnections, this.#listener, patience) as unknown as Bull.PgPool;
   }
 
-  async query(text: string, values: readonly unknown[] = [], signal?: AbortSignal): Promise<readonly Row[]> {
+  async query(text: string, values: readonly unknown[] = [], limit?: number): Promise<readonly Row[]> {
     // Named, so that a connection parses and plans it once.
     const name = values.length === 0 ? undefined : nameOf(text);
     const statement = { text, values: [...values], ...(name === undefined ? {} : { name }) };
-    return (await this.#connections.use((client) => client.query(statement), signal)).rows;
+    return (await this.#connections.use((client) => client.query(statement), limit)).rows;
   }
 
-  async exclusively<Result>(work: (query: Query) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+  async exclusively<Result>(work: (query: Query) => Promise<Result>, limit?: number): Promise<Result> {
     const alone = (client: Pg.PoolClient) =>
       work(async (text, values = []) => (await client.query(text, [...values])).rows);
-    return this.#connections.use(alone, signal);
+    return this.#connections.use(alone, limit);
   }
 
   async script(text: string, query: Query): Promise<void> {
     await query(text);
   }
 
-  listen(channel: string, onNotification: (payload: string) => void, signal?: AbortSignal): Promise<() => void> {
-    return this.#listener.listen({ channel, onNotification }, signal);
+  listen(channel: string, onNotification: (payload: string) => void, limit?: number): Promise<() => void> {
+    return this.#listener.listen({ channel, onNotification }, limit);
   }
 
   place(): Promise<Place> {
@@ -72,7 +72,7 @@ export class PostgresDatabase implements Database {
    *
    * @throws {Error} if they are not
    */
-  async assertSessions(signal: AbortSignal): Promise<void> {
+  async assertSessions(limit: number): Promise<void> {
     const token = Math.random().toString(36).slice(2);
     const setting = 'orchestrator.session';
     const read = async (client: Pg.PoolClient) => {
@@ -89,8 +89,8 @@ export class PostgresDatabase implements Database {
         const is = (await read(other)) !== token && (await read(first)) === token;
         await other.query('rollback');
         return is;
-      }, signal);
-    }, signal);
+      }, limit);
+    }, limit);
     if (isKept) return;
     throw new Error(
       'sessions are not kept: a pooler gives each transaction another one, and notifications and prepared statements do not ' +

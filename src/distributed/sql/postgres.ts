@@ -8,7 +8,7 @@ import { persistently } from '../persistence.js';
 import { PostgresDatabase } from './postgres-database.js';
 import { configOf } from './sessions.js';
 import { SqlEngine } from './sql-engine.js';
-import { judgeSql } from './transient.js';
+import { judgeSql, limitOf } from './transient.js';
 
 /** How many batches of statements of one kind are under way at the same time. */
 const width = 4;
@@ -111,9 +111,9 @@ export async function open(
   const close = () => void database.close();
   end.addEventListener('abort', close, { once: true });
   try {
-    await persistently({ name, timeout: connectTimeout, judge: judgeSql }, async ({ signal }) => {
-      await database.query('select 1', [], signal);
-      await database.assertSessions(signal);
+    await persistently({ name, timeout: connectTimeout, judge: judgeSql }, async (attempt) => {
+      await database.query('select 1', [], limitOf(attempt));
+      await database.assertSessions(limitOf(attempt));
     });
     return database;
   } catch (error) {

@@ -24,11 +24,11 @@ export class QueuePool extends EventEmitter {
   }
 
   query(text: string, values: readonly unknown[] = []) {
-    return this.#inTime((signal) => this.connections.use((client) => client.query(text, [...values]), signal));
+    return this.connections.use((client) => client.query(text, [...values]), this.patience);
   }
 
   listen(subscriber: Subscriber): Promise<() => void> {
-    return this.#inTime((signal) => this.listener.listen(subscriber, signal));
+    return this.listener.listen(subscriber, this.patience);
   }
 
   async connect(): Promise<QueueClient> {
@@ -36,26 +36,6 @@ export class QueuePool extends EventEmitter {
   }
 
   async end(): Promise<void> {}
-
-  async #inTime<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    const end = new AbortController();
-    const late = () => end.abort(new SilenceError(this.patience));
-    const timer = setTimeout(late, this.patience);
-    try {
-      return await work(end.signal);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-}
-
-/** A connection has not answered in time. */
-class SilenceError extends Error {
-  readonly code = 'ETIMEDOUT';
-
-  constructor(milliseconds: number) {
-    super(`the server did not answer within ${milliseconds} ms`);
-  }
 }
 
 /** A client that BullMQ takes to listen on, or to look at the schema with. */

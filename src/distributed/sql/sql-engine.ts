@@ -34,7 +34,7 @@ import { SqlLiveness } from './sql-liveness.js';
 import { SqlRuns } from './sql-runs.js';
 import { SqlWorkflows } from './sql-workflows.js';
 import { channelOf, statement } from './statements.js';
-import { judgeSql } from './transient.js';
+import { judgeSql, limitOf } from './transient.js';
 
 /** How long the queue has to close, in milliseconds, before its connections are cut. */
 const farewell = 3_000;
@@ -148,12 +148,12 @@ export class SqlEngine implements Engine, SqlCore {
   async query(name: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
     const { database } = await this.#opened();
     const text = statement(name, this.#schema);
-    return this.#persistently(database, ({ signal }) => database.query(text, values, signal));
+    return this.#persistently(database, (attempt) => database.query(text, values, limitOf(attempt)));
   }
 
   async atOneMoment<Result>(read: (query: SqlCore['query']) => Promise<Result>): Promise<Result> {
     const { database } = await this.#opened();
-    return this.#persistently(database, ({ signal }) =>
+    return this.#persistently(database, (attempt) =>
       database.exclusively(async (query) => {
         await query('begin transaction isolation level repeatable read read only');
         try {
@@ -161,7 +161,7 @@ export class SqlEngine implements Engine, SqlCore {
         } finally {
           await query('rollback');
         }
-      }, signal),
+      }, limitOf(attempt)),
     );
   }
 
@@ -214,7 +214,7 @@ export class SqlEngine implements Engine, SqlCore {
     const { bullmq: bull } = await loadPeers<{ bullmq: typeof Bull }>(this.name, ['bullmq']);
     const [schema, { prefix }] = [this.#schema, this.#setup.options];
     const alone = <Result>(work: (query: Query) => Promise<Result>) =>
-      this.#persistently(database, ({ signal }) => database.exclusively(work, signal));
+      this.#persistently(database, (attempt) => database.exclusively(work, limitOf(attempt)));
     try {
       if (!(await alone((query) => isUpToDate(query, { schema, bull })))) await migrate(database, { schema, bull });
       await alone((query) => claimPrefix(query, schema, prefix));
@@ -274,7 +274,7 @@ export class SqlEngine implements Engine, SqlCore {
       for (const listener of this.#listeners) listener(change);
     };
     const channel = channelOf(this.#schema);
-    return this.#persistently(database, ({ signal }) => database.listen(channel, onNotification, signal));
+    return this.#persistently(database, (attempt) => database.listen(channel, onNotification, limitOf(attempt)));
   }
 }
 
