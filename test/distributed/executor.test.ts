@@ -36,6 +36,16 @@ describe('a flow on the fleet', () => {
     expect(there.errors).toEqual([]);
   });
 
+  it('takes limits that no timer of a program holds', async () => {
+    const month = 30 * 86_400_000;
+    const { engine, orchestrator } = await fleetOf(flow);
+    const executor = new DistributedExecutor(engine);
+    await flow.run({}, { executor, runId: 'month', input: 3, timeout: month });
+    const { startAt, deadline = 0 } = await orchestrator.run('month');
+    expect(deadline - startAt).toBe(month);
+    expect(await rejection(flow.run({}, { executor, timeout: -1 }))).toMatchObject({ code: 'ERR_VALIDATION' });
+  });
+
   it('gives failures as in process', async () => {
     const failing = new Flow('g')
       .node('bad', () => Promise.reject(new RangeError('bad')))
