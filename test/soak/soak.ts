@@ -143,6 +143,12 @@ async function finish(crew: Crew, runs: readonly StartedRun[], deadline: number,
     });
     if (open.length > 0) await sleep(300);
   }
+  // What a program held that was killed is taken back by those that are left, when its lock has expired.
+  while (performance.now() < deadline) {
+    const { value } = await crew.ask('depth');
+    if (Object.values(Object(value)).every((count) => count === 0)) return;
+    await sleep(300);
+  }
 }
 
 const finished: readonly string[] = ['completed', 'failed', 'cancelled', 'stalled'];
