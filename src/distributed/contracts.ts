@@ -206,8 +206,13 @@ export interface RunInfoStore {
   listRuns(query: RunQuery): Promise<readonly RunRecord[]>;
   /** How many runs stand how: all statuses, with 0 for those that no run has. It is asked often, and has to be cheap. */
   countRuns(): Promise<RunCounts>;
-  /** Removes all that is kept of a run. Does nothing for one that is unknown. */
-  deleteRun(runId: string): Promise<void>;
+  /**
+   * Removes all that is kept of a run. Does nothing for a run that is unknown.
+   *
+   * @param incarnation - of the run that the caller means: nothing is done to another run under the id, so that an attempt
+   *   that comes late removes no new run. Default: that of the run that is there
+   */
+  deleteRun(runId: string, incarnation?: number): Promise<void>;
   /** Up to `limit` ids of runs that are over, and whose retention is too. */
   listExpired(limit: number): Promise<readonly string[]>;
   /**

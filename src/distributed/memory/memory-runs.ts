@@ -1,4 +1,5 @@
 import type { Engine, IdlePage, RunInfoStore } from '../contracts.js';
+import { isFor } from '../journal/incarnation.js';
 import {
   countsFrom,
   isFinished,
@@ -41,8 +42,9 @@ export class MemoryRuns implements RunInfoStore {
     return countsFrom(counts);
   }
 
-  async deleteRun(runId: string): Promise<void> {
-    this.runs.delete(runId);
+  async deleteRun(runId: string, incarnation?: number): Promise<void> {
+    const run = this.runs.get(runId);
+    if (run !== undefined && isFor(incarnation, run.record)) this.runs.delete(runId);
   }
 
   async listExpired(limit: number): Promise<string[]> {

@@ -395,9 +395,9 @@ export class DistributedOrchestrator<
    * @throws {RunStateError} for one that is not over
    */
   async deleteRun(runId: string): Promise<void> {
-    const { status } = await this.#record(runId);
+    const { status, incarnation } = await this.#record(runId);
     if (!isFinished(status)) throw new RunStateError(runId, status, 'cancel it before you delete it');
-    await this.engine.runInfoStore.deleteRun(runId);
+    await this.engine.runInfoStore.deleteRun(runId, incarnation);
   }
 
   /** Removes runs that were over before a time, in epoch milliseconds. @returns how many */
@@ -412,9 +412,9 @@ export class DistributedOrchestrator<
         limit: 1_000,
         cursor,
       });
-      for (const { runId, finishedAt = Infinity } of page.runs) {
+      for (const { runId, incarnation, finishedAt = Infinity } of page.runs) {
         if (finishedAt >= finishedBefore) continue;
-        await this.engine.runInfoStore.deleteRun(runId);
+        await this.engine.runInfoStore.deleteRun(runId, incarnation);
         removed++;
       }
       cursor = page.cursor;

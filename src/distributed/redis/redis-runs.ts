@@ -1,4 +1,5 @@
 import type { Engine, IdlePage, RunInfoStore } from '../contracts.js';
+import { isFor } from '../journal/incarnation.js';
 import {
   activeStatuses,
   countsFrom,
@@ -14,7 +15,9 @@ import { contains, folded, hasText } from '../run-text.js';
 import { recordFrom } from './records.js';
 import type { RedisCore } from './redis-core.js';
 import { removed } from './run-index.js';
-import type { Connection } from './scripts.js';
+import { type Connection, Script } from './scripts.js';
+
+const deletion = new Script('delete');
 
 /** How many runs are looked at in one go while a page is not full; and where most of them are none of it. */
 const atOnce = 200;
@@ -65,11 +68,13 @@ export class RedisRuns implements RunInfoStore {
    * A run is marked before it is removed: whoever dies in between leaves it, or what is filed of it, to the next who looks
    * for expired runs.
    */
-  async deleteRun(runId: string): Promise<void> {
+  async deleteRun(runId: string, incarnation?: number): Promise<void> {
     const connection = await this.core.connection();
     const record = await this.getRun(runId);
+    if (record !== undefined && !isFor(incarnation, record)) return;
     if (record !== undefined) await this.core.index.markRemoved(record);
-    await connection.unlink(...this.core.keys.allOf(runId));
+    const meant = incarnation ?? record?.incarnation ?? '';
+    await deletion.run(connection, this.core.keys.allOf(runId), [meant]);
     if (record === undefined) await connection.zrem(this.core.keys.expiring, runId);
     else await this.core.index.remove(record);
   }

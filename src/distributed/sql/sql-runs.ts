@@ -48,8 +48,8 @@ export class SqlRuns implements RunInfoStore {
     return countsFrom(rows.map(({ status, count }) => [status as RunStatus, Number(count)]));
   }
 
-  async deleteRun(runId: string): Promise<void> {
-    await this.core.query('delete-run', [runId]);
+  async deleteRun(runId: string, incarnation?: number): Promise<void> {
+    await this.core.query('delete-run', [runId, incarnation ?? null]);
   }
 
   async listExpired(limit: number): Promise<string[]> {

@@ -61,6 +61,20 @@ function testRecords(suite: Suite): void {
     assert.equal((await read(engine, runId)).snapshot?.text, 'of this run');
   });
 
+  suite.it('is not removed by who means the run before', async () => {
+    const { engine, other } = suite;
+    const [before, { runId, incarnation }] = await twice(engine);
+    await commit(engine, runId, 0, { text: 'a' });
+    await other.runInfoStore.deleteRun(runId, before);
+    assert.equal((await engine.runInfoStore.getRun(runId))?.incarnation, incarnation);
+    assert.deepEqual(
+      (await read(engine, runId)).entries.map(({ text }) => text),
+      ['a'],
+    );
+    await other.runInfoStore.deleteRun(runId, incarnation);
+    assert.equal(await engine.runInfoStore.getRun(runId), undefined);
+  });
+
   suite.it('has nothing of a run before: no entries, no numbers of slots, no crashes', async () => {
     const { engine } = suite;
     const { record } = await engine.begin(aRun());

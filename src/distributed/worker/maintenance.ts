@@ -57,8 +57,14 @@ export class Maintenance {
       // What is still there after it was removed would be there for ever.
       if (runIds.every((runId) => before.has(runId))) return;
       before = new Set(runIds);
-      await Promise.all(runIds.map((runId) => this.#attempt(() => runInfoStore.deleteRun(runId), runId)));
+      await Promise.all(runIds.map((runId) => this.#attempt(() => this.#remove(runId), runId)));
     }
+  }
+
+  async #remove(runId: string): Promise<void> {
+    const { runInfoStore } = this.engine;
+    const record = await runInfoStore.getRun(runId);
+    await runInfoStore.deleteRun(runId, record?.incarnation);
   }
 
   async #recoverIdle(): Promise<void> {
