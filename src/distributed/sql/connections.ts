@@ -13,6 +13,7 @@ const farewell = 1_000;
  */
 export class Connections {
   readonly #watch: Watch;
+  readonly #forsakes = new WeakMap<Pg.PoolClient, () => void>();
   #closing: Promise<void> | undefined = undefined;
 
   /** @param own - the clients of a pool of the engine's own, those that are connecting among them; none of another pool */
@@ -28,28 +29,39 @@ export class Connections {
   async use<Result>(work: (client: Pg.PoolClient) => Promise<Result>, limit = Infinity): Promise<Result> {
     const began = performance.now();
     const client = await this.take(limit);
-    // Clients of the engine's own pools are listened to for as long as they live.
-    const forsake = this.own === undefined ? surviving(client) : undefined;
     try {
       const left = limit - (performance.now() - began);
       const result = await inTime(work(client), left, () => this.#cutSilent(client, began));
-      client.release();
+      this.#giveBack(client);
       return result;
     } catch (error) {
-      client.release(error instanceof Error ? error : true);
+      this.#giveBack(client, error instanceof Error ? error : true);
       throw error;
-    } finally {
-      // The pool listens again by now.
-      forsake?.();
     }
   }
 
-  /** Gives a connection for as long as it is wanted, if there is one within the limit. */
+  /**
+   * Gives a connection for as long as it is wanted, if there is one within the limit. It is listened to from the moment at
+   * which the pool hands it out: a server may end a connection in the same breath in which it has accepted it.
+   */
   take(limit = Infinity): Promise<Pg.PoolClient> {
-    const coming = this.pool.connect();
-    return inTime(coming, limit, () => {
-      void coming.then((client) => client.release()).catch(() => undefined);
+    const coming = new Promise<Pg.PoolClient>((resolve, reject) => {
+      this.pool.connect((error, client) => {
+        if (client === undefined) return reject(error);
+        // Clients of the engine's own pools are listened to for as long as they live.
+        if (this.own === undefined) this.#forsakes.set(client, surviving(client));
+        resolve(client);
+      });
     });
+    return inTime(coming, limit, () => {
+      void coming.then((client) => this.#giveBack(client)).catch(() => undefined);
+    });
+  }
+
+  /** The pool listens to a client that it has taken back; one that it ends may fail meanwhile, and nobody else listens. */
+  #giveBack(client: Pg.PoolClient, error?: Error | true): void {
+    client.release(error);
+    if (client.listenerCount('error') > 1) this.#forsakes.get(client)?.();
   }
 
   /** Leaves a pool that is somebody else's, and stays open. */
