@@ -3,6 +3,7 @@ import { Flow } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { rejection } from '../support.js';
 import { fleetOf } from './fleet.js';
+import { eventually } from './servers/eventually.js';
 
 const flow = new Flow('f')
   .node('a', (n: number) => n + 1)
@@ -83,7 +84,7 @@ describe('a flow on the fleet', () => {
     const stop = new AbortController();
     const running = waiting.run({}, { executor: new DistributedExecutor(engine), signal: stop.signal, runId: 'r' });
     running.catch(() => undefined);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(async () => expect(await orchestrator.status('r')).toBe('awaiting'));
     stop.abort(reason);
     expect(await running).toMatchObject({ status: 'cancelled', reason: stop.signal.reason });
     expect(await orchestrator.status('r')).toBe('cancelled');

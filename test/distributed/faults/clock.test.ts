@@ -11,7 +11,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
 
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
 
   it.concurrent.each([
     ['ahead', hour],

@@ -29,7 +29,8 @@ export async function startRedis({ durable = false }: { readonly durable?: boole
 
 /** Three masters that share all slots, each with a third. */
 export async function startRedisCluster(): Promise<RedisCluster> {
-  const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-announce-ip', '127.0.0.1'];
+  // So long that none is taken for dead that others keep from running.
+  const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '60000', '--cluster-announce-ip', '127.0.0.1'];
   const servers = await Promise.all([start(options), start(options), start(options)]);
   const clients = servers.map(({ port }) => new Redis(port, '127.0.0.1'));
   try {
@@ -72,5 +73,5 @@ async function join(clients: readonly Redis[], servers: readonly RedisServer[]):
     const info = String(await client.cluster('INFO'));
     return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${servers.length}`);
   };
-  await eventually(async () => (await Promise.all(clients.map(isJoined))).every(Boolean), { timeout: 30_000 });
+  await eventually(async () => (await Promise.all(clients.map(isJoined))).every(Boolean), { timeout: 60_000 });
 }
