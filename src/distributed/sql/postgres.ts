@@ -98,18 +98,17 @@ class PostgresDatabase implements Database {
   }
 
   async exclusively<Result>(work: (query: Database['query']) => Promise<Result>): Promise<Result> {
-    const client = await this.pool.connect();
-    const forsake = surviving(client);
+    const { client, forsake } = await this.#take();
     try {
       const result = await work(async (text, values = []) => (await client.query(text, [...values])).rows);
       client.release();
-      return result;
-    } catch (error) {
-      client.release(error instanceof Error ? error : true);
-      throw error;
-    } finally {
       // The pool listens again by now.
       forsake();
+      return result;
+    } catch (error) {
+      // The pool ends the client, and what comes of that is heard here.
+      client.release(error instanceof Error ? error : true);
+      throw error;
     }
   }
 
@@ -129,6 +128,19 @@ class PostgresDatabase implements Database {
   async close(): Promise<void> {
     await Promise.all([this.own?.end(), this.queueConnections.end()]);
     this.#forsake();
+  }
+
+  /**
+   * A client of the pool. It is listened to from the moment at which the pool hands it out: a server may end a connection in
+   * the same breath in which it has accepted it.
+   */
+  #take(): Promise<{ readonly client: Pg.PoolClient; readonly forsake: () => void }> {
+    return new Promise((resolve, reject) => {
+      this.pool.connect((error, client) => {
+        if (client === undefined) reject(error);
+        else resolve({ client, forsake: surviving(client) });
+      });
+    });
   }
 }
 
