@@ -84,8 +84,14 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await page.getByRole('dialog').waitFor();
       expect(await violationsIn(page)).toEqual([]);
       await page.keyboard.press('Escape');
-      await page.keyboard.press('?');
-      await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+      await page.getByRole('dialog').waitFor({ state: 'hidden' });
+      const keyboard = page.getByRole('dialog', { name: 'Keyboard' });
+      // Keys are heard again once the page stands without the dialog.
+      const press = async () => {
+        if (!(await keyboard.isVisible())) await page.keyboard.press('?');
+        return keyboard.isVisible();
+      };
+      await expect.poll(press, { timeout: 30_000, interval: 500 }).toBe(true);
       expect(await violationsIn(page)).toEqual([]);
     }, 90_000);
   });
