@@ -27,25 +27,28 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-it('a lock that its program has given back, and whose file it could not remove, is free for that program', async () => {
+/** Gives back a lock whose file the disk, which is read-only from now on, does not let be removed. */
+async function leaveLock() {
   const path = join(directory, 'run.lock');
-  const first = await takeLock(path);
+  const { lock } = await takeLock(path);
   disk.isReadOnly = true;
-  await expect(first.lock?.release()).rejects.toMatchObject({ code: 'EROFS' });
+  await expect(lock?.release()).rejects.toMatchObject({ code: 'EROFS' });
+  return { path, lock };
+}
+
+it('a lock that its program has given back, and whose file it could not remove, is free for that program', async () => {
+  const { path, lock } = await leaveLock();
   disk.isReadOnly = false;
   const second = await takeLock(path);
   expect(second.lock).toBeDefined();
-  expect(await first.lock?.isOwn()).toBe(false);
+  expect(await lock?.isOwn()).toBe(false);
   await second.lock?.release();
   expect(await readdir(directory)).toEqual([]);
 });
 
 it('a lock that could not be removed is removed for others once it can be', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-  const path = join(directory, 'run.lock');
-  const { lock } = await takeLock(path);
-  disk.isReadOnly = true;
-  await expect(lock?.release()).rejects.toMatchObject({ code: 'EROFS' });
+  await leaveLock();
   await vi.advanceTimersByTimeAsync(6_000);
   expect(await readdir(directory)).toEqual(['run.lock']);
   disk.isReadOnly = false;
@@ -55,10 +58,7 @@ it('a lock that could not be removed is removed for others once it can be', asyn
 
 it('a lock that could not be removed stays free for its program while its file cannot be read either', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-  const path = join(directory, 'run.lock');
-  const { lock } = await takeLock(path);
-  disk.isReadOnly = true;
-  await expect(lock?.release()).rejects.toMatchObject({ code: 'EROFS' });
+  const { path } = await leaveLock();
   disk.isUnreadable = true;
   await vi.advanceTimersByTimeAsync(6_000);
   disk.isReadOnly = disk.isUnreadable = false;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { amountOf } from '../needs/amount.js';
 import { counted } from './compare.js';
 import { at, DatabaseState, type Misery, type Misfortune, Stage, type Story, workedOff } from './dying-workers.js';
 import { type Execution, type ModelResult, modelRun, type Step } from './model.js';
@@ -7,7 +8,7 @@ import type { ModelEdge, ModelNode } from './model-loops.js';
 import { type Case, cases, scriptOf } from './random-graphs.js';
 import { built, type Pace, paces } from './scripted-flow.js';
 
-const numRuns = Number(process.env.FLOW_RUNS ?? (process.env.TEST_NEEDS === 'all' ? 100 : 40));
+const numRuns = amountOf('FLOW_RUNS', 100, 40);
 
 const again: Step = { action: 'again' };
 const bad: Step = { fails: true };

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DistributedWorker, OrchestratorBuilder } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
 import { eventually } from '../servers/eventually.js';
 import { startProxy } from '../servers/proxy.js';
 import { openEngine } from './fixtures/engines.js';
-import { flows } from './fixtures/flows.js';
 import { describeEngines } from './site.js';
 
 describeEngines('a server that is away for seconds', (start, kind) => {
@@ -12,16 +12,12 @@ describeEngines('a server that is away for seconds', (start, kind) => {
     const on = await start();
     const proxy = await startProxy(on.server.port);
     const engine = openEngine({ kind: on.kind, address: on.addressAt(proxy.port), options: { prefix: 'away' } });
-    const orchestrator = flows
-      .reduce((builder, flow) => builder.workflow(flow), new OrchestratorBuilder().engine(engine))
-      .build();
-    const worker = new DistributedWorker({ engine, workflows: [...flows] });
+    const flow = new Flow('away').node('a', () => 1);
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
     worker.on('warning', () => undefined);
     await worker.start();
-    const run = async () => {
-      const runId = await orchestrator.startRun({ count: 0 }, undefined, { workflow: 'line' });
-      return await orchestrator.waitForCompletion(runId);
-    };
+    const run = async () => orchestrator.waitForCompletion(await orchestrator.startRun());
     await run();
     const before = proxy.connections;
     await proxy.cut();

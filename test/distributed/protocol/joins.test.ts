@@ -2,8 +2,9 @@ import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/dis
 import { Flow } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { readEntry } from '../../../src/distributed/journal/entry.js';
+import { amountOf } from '../../needs/amount.js';
 
-const times = Number(process.env.PROTOCOL_JOINS ?? (process.env.TEST_NEEDS === 'all' ? 3_000 : 1_000));
+const times = amountOf('PROTOCOL_JOINS', 3_000, 1_000);
 
 /** The last two predecessors of each join are held until both are under way, one on each worker, and end together. */
 class Gate {
