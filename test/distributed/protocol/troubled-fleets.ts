@@ -4,6 +4,7 @@ import {
   type Engine,
   OrchestratorBuilder,
   type RunMetrics,
+  type StepMetrics,
 } from 'orchestrator/distributed';
 import { calm, type Plan, TroubledEngine } from 'orchestrator/distributed/testing';
 import { FlowRuntime, MemoryCheckpointStore, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
@@ -196,19 +197,40 @@ export function expectSame(ended: EndedOnFleet, expected: Ended, undisturbed: En
   expect(comparable(ended.result)).toEqual(comparable(expected.result));
   expect([...new Set(ended.executions)].toSorted()).toEqual([...new Set(expected.executions)].toSorted());
   expect(ended.faults).toEqual([]);
-  if (undisturbed === undefined) return;
-  const counts = ({ metrics: { attempts, completed, failed, retries } }: EndedOnFleet) => ({
-    attempts,
-    completed,
-    failed,
-    retries,
-  });
-  expect(counts(ended)).toEqual(counts(undisturbed));
+  expectCounts(ended.metrics);
+  if (undisturbed !== undefined) expect(stepsOf(ended.metrics)).toEqual(stepsOf(undisturbed.metrics));
 }
 
-/** A sleep that nobody needs any more ends or is let go, whichever comes first. */
+/** Each step counts once, and there are as many as are counted. */
+function expectCounts({ attempts, completed, failed, retries, steps }: RunMetrics): void {
+  const texts = steps.map(textOf);
+  expect(texts.toSorted()).toEqual([...new Set(texts)].toSorted());
+  const having = (status: StepMetrics['status']) => steps.filter((step) => step.status === status).length;
+  expect({ attempts, completed, failed, retries }).toEqual({
+    attempts: steps.length,
+    completed: having('completed'),
+    failed: having('failed'),
+    retries: having('retrying'),
+  });
+}
+
+function stepsOf({ steps }: RunMetrics): string[] {
+  return steps
+    .filter(({ nodeId }) => isKept(nodeId))
+    .map(textOf)
+    .toSorted();
+}
+
+function textOf({ nodeId, visit, attempt, status }: StepMetrics): string {
+  return `${nodeId}#${visit}, attempt ${attempt}: ${status}`;
+}
+
+/** A sleep that nobody needs any more ends or is let go, whichever comes first: the end of its run lets it go. */
+function isKept(nodeId: string): boolean {
+  return !nodeId.startsWith('sleep');
+}
+
 function comparable(result: WorkflowResult) {
-  const isKept = (nodeId: string) => !nodeId.startsWith('sleep');
   const { context, completed, skipped, ...rest } = result;
   return pictureOf({
     ...rest,
