@@ -33,7 +33,10 @@ export interface Job {
 /** A job that is being handled. */
 export interface Delivery {
   readonly job: Omit<Job, 'delay'>;
-  /** How often the job was taken back from a handler that had died or lost its lock; 0 for the first delivery. */
+  /**
+   * How often the job was taken back from a handler that had died or lost its lock; 0 for the first delivery. Workers tell
+   * the two apart: see `takeBackCrash`.
+   */
   readonly crashes: number;
   /** Aborts when the queue has taken the job back from this handler: another may have it by now. */
   readonly signal: AbortSignal;
@@ -389,10 +392,17 @@ export interface WorkItemStateStore {
   /**
    * How often workers have died while they executed an item.
    *
-   * @param crash - which crash is to be added; one that was counted already, for this item or another, is not again
+   * @param item - of at least one character
+   * @param crash - which crash is to be added; one that was counted already, for this item or another, is not again, nor is
+   *   one that was taken back
    * @returns the sum for the item
    */
   countCrash(runId: string, item: string, crash: string): Promise<number>;
+  /**
+   * Takes a crash back: the worker that was taken for dead lives. From then on the crash counts for no item, whether it was
+   * counted before or is counted later. Does nothing for a run that is unknown or completed: nothing would remove it.
+   */
+  takeBackCrash(runId: string, crash: string): Promise<void>;
 }
 
 /** A run stands otherwise than before. */

@@ -386,7 +386,7 @@ describe('a node in which workers have died', () => {
   });
 
   it('fails when they were, and says so', async () => {
-    const { finish, orchestrator } = await fleetOf(flow, { engine: deadly(1), maxCrashes: 1 });
+    const { finish, orchestrator } = await fleetOf(flow, { engine: deadly(1), maxCrashes: 1, lockDuration: 500 });
     const { runId, status } = await finish();
     expect(status).toBe('failed');
     expect(await orchestrator.errors(runId)).toMatchObject([
@@ -403,7 +403,7 @@ describe('a node in which workers have died', () => {
       .node('b', () => 2)
       .node('c', (n) => n)
       .edge('a', 'c');
-    const { finish } = await fleetOf(saved, { engine: deadly(1), maxCrashes: 1 });
+    const { finish } = await fleetOf(saved, { engine: deadly(1), maxCrashes: 1, lockDuration: 500 });
     expect(await finish()).toMatchObject({ status: 'completed', output: 2 });
   });
 });

@@ -26,13 +26,18 @@ export function isPassing(error: unknown): error is EngineError {
  */
 export function pauseAfter(tries: number, until: readonly Cancellation[]): Promise<void> {
   const most = Math.min(longest, first * 2 ** (tries - 1));
+  return pause(most * (0.5 + Math.random() / 2), until);
+}
+
+/** Waits so many milliseconds. @param until - each of them ends the wait */
+export function pause(milliseconds: number, until: readonly Cancellation[]): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
       for (const one of until) one.removeEventListener('abort', end);
       resolve();
     };
-    const timer = setTimeout(end, most * (0.5 + Math.random() / 2));
+    const timer = setTimeout(end, milliseconds);
     for (const one of until) one.addEventListener('abort', end);
     if (until.some(({ aborted }) => aborted)) end();
   });

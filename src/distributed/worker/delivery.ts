@@ -15,11 +15,12 @@ import type { Item } from '../journal/ledger.js';
 import { longestWait } from '../options.js';
 import { conclude } from '../run/conclude.js';
 import { jobIdsOf, jobOf } from '../run/jobs.js';
-import { type Patience, patiently } from '../run/patience.js';
+import { type Patience, patiently, pause } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished } from '../run-info.js';
 import type { Workflows } from '../workflows.js';
 import type { Activity } from './activity.js';
+import { type Alibis, crashOf } from './alibis.js';
 import { type Holder, ItemJournal } from './item-journal.js';
 import { type ItemState, stateFor } from './item-state.js';
 
@@ -33,8 +34,9 @@ export interface Holding {
   /** How many workers may die in one item before it is given up. */
   readonly maxCrashes: number;
   readonly isStopping: boolean;
-  /** Aborts when the worker has ended. */
-  readonly gone: Cancellation;
+  readonly alibis: Alibis;
+  /** For how many milliseconds a job is held without a sign of life. */
+  readonly lockDuration: number;
 }
 
 /** A node, and what it is executed with. */
@@ -45,6 +47,10 @@ interface Prepared {
 
 /** Milliseconds after which an item is delivered again that has to be executed alone. */
 const untilAlone = 250;
+
+/** How often deaths are counted again before an item is given up, and in which part of `lockDuration`. */
+const looks = 8;
+const lookEvery = 1 / 4;
 
 /**
  * One job, from its delivery until it is done: an item, and those that follow from it one at a time.
@@ -69,7 +75,6 @@ export class JobRun {
   readonly #clock = () => Math.ceil(this.handle.now);
   /** Crashes of this job that have not been looked at. */
   #crashes: number;
-  #disowned: Promise<number> | undefined = undefined;
   /** What the process has been begun with. */
   #prepared: Prepared | undefined = undefined;
 
@@ -89,15 +94,6 @@ export class JobRun {
     const options = { serializer: toolbox.serializer, signal: signal as unknown as AbortSignal };
     this.#services = new FlowServices(toolbox, options);
     this.#heart = new EventDrivenOrchestrator(this.#services);
-  }
-
-  /**
-   * The engine is away: where the lock is lost by that, nobody has died. The loss is counted before anybody can count it
-   * for what is executed.
-   */
-  async disown(): Promise<void> {
-    this.#disowned ??= patiently({ until: this.worker.gone }, () => this.#count('away', this.delivery.crashes + 1));
-    await this.#disowned;
   }
 
   /** What is executed in one go is one process of the kernel, each node a task in it with a state of its own. */
@@ -175,6 +171,7 @@ export class JobRun {
       // Aborted, or the run does not take it any more: the loop will see how the run stands.
       if (!this.signal.aborted && !(error instanceof SupersededError)) throw error;
     } finally {
+      if (this.delivery.signal.aborted) worker.alibis.cutShort(this.delivery);
       own.view.close();
       ended(this.#outcomeOf(item));
     }
@@ -236,11 +233,14 @@ export class JobRun {
    *   executed, which is set down before it is.
    * - An item that has one chance left is executed beside no other in which workers may have died, and others that have to
    *   wait for that are not held meanwhile.
+   *
+   * A worker that was only cut off takes its death back (see `Alibis`): before an item is given up, whoever may live has the
+   * time to do so.
    */
   async #executeAgain(item: Item): Promise<Disposition | undefined> {
     const { activity, maxCrashes } = this.worker;
     const deaths = await this.#deathsIn(item);
-    if (deaths >= maxCrashes) return this.#giveUp(item);
+    if (deaths >= maxCrashes) return (await this.#areCertain(item)) ? this.#giveUp(item) : undefined;
     const isLastChance = deaths > 0 && deaths === maxCrashes - 1;
     if (activity.hasLastChance || (isLastChance && activity.suspects > 0)) return { delay: untilAlone };
     activity.suspects++;
@@ -255,6 +255,23 @@ export class JobRun {
     }
   }
 
+  /**
+   * If true, nobody has taken back one of the deaths that an item is to be given up for, while the engine has answered
+   * without a break for twice `lockDuration`. If false, the item is to be looked at again.
+   */
+  async #areCertain(item: Item): Promise<boolean> {
+    const { lockDuration, maxCrashes } = this.worker;
+    for (let left = looks; left > 0; left--) {
+      await pause(lockDuration * lookEvery, [this.signal]);
+      if (this.signal.aborted || this.worker.isStopping) return false;
+      const began = performance.now();
+      if ((await this.#deathsIn(item)) < maxCrashes) return false;
+      // The engine was away, also for whoever may live.
+      if (performance.now() - began > lockDuration) left = looks;
+    }
+    return true;
+  }
+
   /** How many workers have died while they executed an item. */
   async #deathsIn(item: Item): Promise<number> {
     const known = await this.#countDeath(item, 1);
@@ -265,13 +282,10 @@ export class JobRun {
 
   /** Counts a death of the job for an item, unless it counts for one already. @returns how many count for this one */
   #countDeath({ node, round, attempt }: Item, death: number): Promise<number> {
-    const item = `${this.handle.replica.numbering.placeOf(node)}.${round}.${attempt}`;
-    return this.#patiently(() => this.#count(item, death));
-  }
-
-  #count(item: string, death: number): Promise<number> {
-    const crash = `${this.delivery.job.id}#${death}`;
-    return this.worker.engine.workItemStateStore.countCrash(this.handle.runId, item, crash);
+    const { runId, replica } = this.handle;
+    const item = `${replica.numbering.placeOf(node)}.${round}.${attempt}`;
+    const crash = crashOf(this.delivery, death);
+    return this.#patiently(() => this.worker.engine.workItemStateStore.countCrash(runId, item, crash));
   }
 
   /** Workers die in it: it fails, so that its fallback or nobody runs, and the queue goes on. */

@@ -5,6 +5,9 @@ import { anEngine, anInterval, aPayloadLimit } from '../options.js';
 import { aText } from '../texts.js';
 import type { Workflow } from '../workflows.js';
 
+/** Milliseconds; see `lockDuration`. */
+export const defaultLockDuration = 5_000;
+
 /** What `new DistributedWorker` takes. */
 export interface WorkerOptions {
   readonly engine: Engine;

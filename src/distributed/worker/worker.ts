@@ -24,10 +24,11 @@ import { RunHandles } from '../run/run-handles.js';
 import { isFinished } from '../run-info.js';
 import { Workflows } from '../workflows.js';
 import { Activity } from './activity.js';
+import { Alibis } from './alibis.js';
 import { Deadline } from './deadline.js';
 import { giveUp, type Holding, JobRun, timeOut } from './delivery.js';
 import { Maintenance } from './maintenance.js';
-import { readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
+import { defaultLockDuration, readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
 import { Reach } from './reach.js';
 import { RepeatedWarnings } from './repeated-warnings.js';
 import { Ticker } from './ticker.js';
@@ -66,11 +67,9 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #holding: Holding;
   /** What ends executions, by the run that they are of. */
   readonly #aborts = new Map<Cancellation, RunHandle>();
-  readonly #jobs = new Set<JobRun>();
   readonly #gone = new Cancellation([], true);
-  readonly #reach = new Reach(() => {
-    for (const job of this.#jobs) void job.disown().catch((error) => this.#warn(error, {}));
-  });
+  readonly #alibis: Alibis;
+  readonly #reach = new Reach(() => this.#alibis.giveAll());
   #consumer: Consumer | undefined = undefined;
   #unsubscribe: (() => void) | undefined = undefined;
   readonly #starting = new Once(() => this.#start());
@@ -106,7 +105,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     const { heartbeatInterval = 1_000, watchInterval = 500, maintenanceInterval = 30_000 } = read;
     const warn = (error: unknown) => this.#warn(error, {});
     const isStopping = () => this.#stopped !== undefined;
-    const { maxCrashes = 3, maxPayload = defaultMaxPayload } = read;
+    const { maxCrashes = 3, maxPayload = defaultMaxPayload, lockDuration = defaultLockDuration } = read;
+    this.#alibis = new Alibis(this.#engine.workItemStateStore, { until: this.#gone, onError: warn });
     this.#holding = {
       workerId: this.id,
       engine: this.#engine,
@@ -117,7 +117,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       get isStopping() {
         return isStopping();
       },
-      gone: this.#gone,
+      alibis: this.#alibis,
+      lockDuration,
     };
     const maintenance = new Maintenance(this.#engine, this.#workflows, {
       interval: maintenanceInterval,
@@ -212,13 +213,14 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
    */
   async #beat(): Promise<void> {
     const before = Date.now();
-    const now = await this.#reach.ask(() => this.#engine.livenessStore.heartbeat(this.health()));
+    const beat = () => this.#engine.livenessStore.heartbeat(this.health());
+    const now = await this.#alibis.asking(() => this.#reach.ask(beat));
     const after = Date.now();
     if (this.#clock === undefined) this.#clock = new EngineClock(now);
     else this.#clock.hear(now);
     // The engine has read its clock somewhere between the two.
     const off = now < before ? before - now : Math.min(after - now, 0);
-    const isOff = Math.abs(off) > (this.#options.lockDuration ?? 5_000) / 2;
+    const isOff = Math.abs(off) > this.#holding.lockDuration / 2;
     if (isOff === this.#isOff) return;
     if (isOff) {
       const error = new EngineError(
@@ -234,8 +236,10 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
 
   async #takeWork(): Promise<void> {
     if (this.#consumer !== undefined) return this.#consumer.resume();
-    const { concurrency = 10, lockDuration = 5_000 } = this.#options;
-    const consumer = await this.#engine.queue.consume((delivery) => detached(() => this.#deliver(delivery)), {
+    const { concurrency = 10 } = this.#options;
+    const { lockDuration } = this.#holding;
+    const handle = (delivery: Delivery) => this.#alibis.during(delivery, () => this.#deliver(delivery));
+    const consumer = await this.#engine.queue.consume((delivery) => detached(() => handle(delivery)), {
       concurrency,
       lockDuration,
       workerId: this.id,
@@ -260,6 +264,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     await this.#starting.made();
     await this.#closeConsumer();
     await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
+    await this.#alibis.given();
     this.#letGo();
     if (this.#startedAt > 0) await this.#sayGoodbye();
     this.#warnings.close();
@@ -331,9 +336,10 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     const abort = new Cancellation([], true);
     const onLost = () => abort.abort(delivery.signal.reason);
     delivery.signal.addEventListener('abort', onLost);
+    // It may have been taken back while its run was read.
+    if (delivery.signal.aborted) onLost();
     this.#aborts.set(abort, handle);
     const job = new JobRun(this.#holding, handle, delivery, abort);
-    this.#jobs.add(job);
     try {
       // Also a run that has come with nothing: what the job is delivered in is not what the run was started in.
       if (isInstrumented()) return await restored(handle.replica.carrier ?? {}, () => job.run());
@@ -341,7 +347,6 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     } finally {
       abort.close();
       this.#aborts.delete(abort);
-      this.#jobs.delete(job);
       delivery.signal.removeEventListener('abort', onLost);
     }
   }

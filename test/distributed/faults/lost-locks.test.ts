@@ -21,23 +21,23 @@ describeEngines('a lock that is lost because the engine is away', (start) => {
     });
     const engines = [openEngine(spec), openEngine(spec)] as const;
     // A single death would be too many.
-    const soon = { lockDuration: 500, heartbeatInterval: 100, watchInterval: 50, maxCrashes: 1 };
+    const soon = { lockDuration: 2_000, heartbeatInterval: 200, watchInterval: 50, maxCrashes: 1 };
     const workers = engines.map((engine) => new DistributedWorker({ engine, workflows: [flow], ...soon }));
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engines[0]).build();
     await Promise.all(workers.map((worker) => worker.start()));
     try {
       const runId = await orchestrator.startRun();
-      await eventually(() => executions === 1, { timeout: 20_000 });
+      await eventually(() => executions === 1, { timeout: 60_000 });
       proxy.stall();
-      await sleep(2_500);
+      await sleep(8_000);
       await proxy.heal();
       // Renewals that the network held back may come in time, before anybody looks: then the lock is not lost.
       await Promise.race([
-        eventually(() => executions === 2, { timeout: 30_000 }).catch(() => undefined),
-        sleep(10_000),
+        eventually(() => executions === 2, { timeout: 60_000 }).catch(() => undefined),
+        sleep(15_000),
       ]);
       isOpen = true;
-      const { status, error } = await orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(30_000) });
+      const { status, error } = await orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(60_000) });
       expect({ status, error }).toEqual({ status: 'completed', error: undefined });
     } finally {
       await Promise.all(workers.map((worker) => worker.stop({ deadline: 0 })));
@@ -46,5 +46,5 @@ describeEngines('a lock that is lost because the engine is away', (start) => {
       await proxy.stop();
       await on.server.stop();
     }
-  }, 120_000);
+  }, 300_000);
 });
