@@ -45,6 +45,23 @@ describe('an engine whose calls go wrong', () => {
     expect(await engine.queue.statesOf(['job'])).toEqual(['waiting']);
   });
 
+  it('hears of a call that hangs, also where its program is never still', async () => {
+    const engine = memory();
+    const { face } = new TroubledEngine(engine, { plan: planOf({ 1: 'hangs' }) });
+    let isHeard = false;
+    const hanging = face.queue.enqueue([job]).then(() => {
+      isHeard = true;
+    });
+    let others = 0;
+    for (; others < 1_000 && !isHeard; others++) {
+      await face.livenessStore.list();
+      await turns(1);
+    }
+    expect(isHeard).toBe(true);
+    expect(others).toBeGreaterThan(50);
+    await hanging;
+  });
+
   it.each(['fails', 'loses its answer', 'times out', 'is heard too late'] as const)(
     'tells an EngineError of a call that %s',
     async (trouble) => {

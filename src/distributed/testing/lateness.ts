@@ -3,6 +3,9 @@ type Call = () => Promise<unknown>;
 /** How many pauses something waits for a call that does not come. */
 const patience = 30;
 
+/** How many later calls something waits for stillness at most: a program with timers may never be still, on a slow machine. */
+const mostCalls = 100;
+
 /** Calls of a program by number, so that some can be later than others. */
 export class Lateness {
   calls = 0;
@@ -50,10 +53,12 @@ export class Lateness {
     for (let pause = 0; pause < count; pause++) await this.pause();
   }
 
-  /** Waits until all calls that are under way wait as this one does. */
+  /** Waits until all calls that are under way wait as this one does, or very many have come since. */
   async stillness(isOver: () => boolean, isHeld: () => boolean): Promise<void> {
-    for (let still = 0, { calls } = this; still < patience && !isOver(); still++) {
+    let most = this.calls + mostCalls;
+    for (let still = 0, { calls } = this; still < patience && this.calls < most && !isOver(); still++) {
       await this.pause();
+      if (isHeld()) most = this.calls + mostCalls;
       if (this.calls !== calls || isHeld()) still = 0;
       calls = this.calls;
     }

@@ -11,7 +11,7 @@ export const troubles = [
   'times out',
   /** The caller is told that it failed; the target hears of it after the next call. */
   'is heard too late',
-  /** The target hears of the call once nothing else moves. */
+  /** The target hears of the call once nothing else moves, or a hundred calls later. */
   'hangs',
   /** The target hears of the call after it has heard of the next. */
   'is overtaken',
