@@ -68,6 +68,25 @@ export function mayLoseFallback({ one }: TroubledCase): boolean {
   return [...fallbacks].some((id) => (one.steps[id] ?? []).some((_, at) => fails(one, `${id}#${at + 1}`)));
 }
 
+/**
+ * Whether nodes behind a sleep feed nothing but a node that starts at the first of several: if another is first, nobody
+ * needs the sleep any more, and it depends on time alone whether it ends, and they are executed, before the run does.
+ */
+export function mayLetGoBehindSleep({ one, specials }: TroubledCase): boolean {
+  const { added, edges } = routedOf(one.graph, specials);
+  const isAny = (id: string) => one.graph.nodes.find((node) => node.id === id)?.joinStrategy === 'any';
+  const behind = new Set(added.flatMap(({ id, uses }) => (uses === 'sleep' ? [id] : [])));
+  const sleeps = new Set(behind);
+  for (const id of behind) {
+    for (const { source, target } of edges) {
+      if (source !== id) continue;
+      if (!isAny(target)) behind.add(target);
+      else if (!sleeps.has(id)) return true;
+    }
+  }
+  return false;
+}
+
 export function sceneOf(given: TroubledCase): Scene {
   const { concurrency, one } = given;
   return {
