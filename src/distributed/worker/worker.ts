@@ -313,6 +313,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     try {
       const handle = await this.#handles.acquire(delivery.job);
       try {
+        // It was taken back while its run was read.
+        if (delivery.signal.aborted) return { delay: 0 };
         return delivery.job.kind === 'timeout'
           ? await timeOut(handle, this.#engine)
           : await this.#handle(delivery, handle);
@@ -336,8 +338,6 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     const abort = new Cancellation([], true);
     const onLost = () => abort.abort(delivery.signal.reason);
     delivery.signal.addEventListener('abort', onLost);
-    // It may have been taken back while its run was read.
-    if (delivery.signal.aborted) onLost();
     this.#aborts.set(abort, handle);
     const job = new JobRun(this.#holding, handle, delivery, abort);
     try {
