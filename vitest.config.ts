@@ -25,7 +25,7 @@ export default defineConfig({
     // Most of the time tests wait: for locks to expire, for servers to start.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     execArgv: ['--expose-gc'],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     // What comes soon comes later where other tests run beside.
     expect: { poll: { timeout: 5_000 } },
     reporters: ['default', './test/needs/reporter.ts', ...(process.env.CI ? ['json'] : [])],
