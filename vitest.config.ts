@@ -25,9 +25,10 @@ export default defineConfig({
     // Most of the time tests wait: for locks to expire, for servers to start.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     execArgv: ['--expose-gc'],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // What comes soon comes later where other tests run beside.
-    expect: { poll: { timeout: 5_000 } },
+    expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './test/needs/reporter.ts', ...(process.env.CI ? ['json'] : [])],
     outputFile: { json: 'coverage/tests.json' },
     coverage: {

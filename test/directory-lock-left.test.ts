@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { takeLock } from '../src/directory-lock.js';
+import { eventually } from './distributed/servers/eventually.js';
 
 const disk = vi.hoisted(() => ({ isReadOnly: false, isUnreadable: false }));
 
@@ -53,7 +54,7 @@ it('a lock that could not be removed is removed for others once it can be', asyn
   expect(await readdir(directory)).toEqual(['run.lock']);
   disk.isReadOnly = false;
   await vi.advanceTimersByTimeAsync(6_000);
-  await vi.waitFor(async () => expect(await readdir(directory)).toEqual([]));
+  await eventually(async () => expect(await readdir(directory)).toEqual([]));
 });
 
 it('a lock that could not be removed stays free for its program while its file cannot be read either', async () => {

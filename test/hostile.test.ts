@@ -2,7 +2,8 @@ import { Orchestrator, type Policy } from 'orchestrator';
 import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 import { done, Loop, WorkflowOrchestrator } from 'orchestrator/loops';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { eventually } from './distributed/servers/eventually.js';
 import { deferred } from './support.js';
 
 function revoked(): unknown {
@@ -144,7 +145,7 @@ describe.each(hostile)('%s', (_, make) => {
       });
       await orchestrator.start();
       const state = () => orchestrator.health().loops[0]?.state as string;
-      await vi.waitUntil(() => ['stopped', 'error'].includes(state()), { timeout: 10_000 });
+      await eventually(() => ['stopped', 'error'].includes(state()));
       expect(state()).toBe('stopped');
       await orchestrator.stop();
     }

@@ -4,6 +4,7 @@ import { Orchestrator, type Policy, TimeoutError } from 'orchestrator';
 import { Flow, FlowRuntime } from 'orchestrator/flow';
 import { done, Loop, WorkflowOrchestrator } from 'orchestrator/loops';
 import { describe, expect, it, vi } from 'vitest';
+import { eventually } from './distributed/servers/eventually.js';
 import { deferred, rejection, settled } from './support.js';
 
 /** Calls functions one after another, each in the asynchronous context of whoever it was that came first. */
@@ -87,7 +88,7 @@ describe('work that foreign code calls later, from another asynchronous context,
     const bob = rejection(orchestrator.run(() => load(), { state: { user: 'bob' }, signal: second.signal }));
     const cid = orchestrator.run(() => load(), { state: { user: 'cid' } });
     gates.get('ann')?.resolve();
-    await vi.waitUntil(() => seen.has('bob'));
+    await eventually(() => seen.has('bob'));
     expect(seen.get('bob')?.aborted).toBe(false);
     first.abort('of ann');
     expect(seen.get('bob')?.aborted).toBe(false);
@@ -148,10 +149,10 @@ describe('work that foreign code calls later, from another asynchronous context,
     await orchestrator.run(
       async () => {
         for (let item = 0; item < 5; item++) {
-          await vi.waitUntil(() => wanted.length > 0);
+          await eventually(() => wanted.length > 0);
           wanted.shift()?.({ done: false, value: item });
         }
-        await vi.waitUntil(() => wanted.length > 0);
+        await eventually(() => wanted.length > 0);
         for (const end of wanted) end({ done: true, value: undefined });
       },
       { state: { user: 'bob' } },
@@ -215,7 +216,7 @@ describe('a node whose work foreign code calls later', () => {
     };
     const workflow = new WorkflowOrchestrator().load({ loops: users.map(looped) });
     await workflow.start();
-    await vi.waitUntil(() => workflow.health().loops.every(({ state }) => state === 'stopped'), { timeout: 10_000 });
+    await eventually(() => workflow.health().loops.every(({ state }) => state === 'stopped'));
     await workflow.stop();
     const expected = users.flatMap((user) =>
       [`node of ${user}`, `producer of ${user}`].map((place) => [place, [user]]),
@@ -413,7 +414,7 @@ describe('a scope whose run is over', () => {
     await rejection(first);
     await settled();
     isOver = true;
-    await vi.waitUntil(() => heard.length > 1);
+    await eventually(() => heard.length > 1);
     clearInterval(socket);
     expect(new Set(heard)).toEqual(new Set(['none']));
     expect(new Set(parents)).toEqual(new Set([undefined]));

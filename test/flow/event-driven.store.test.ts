@@ -11,6 +11,7 @@ import {
   withAction,
 } from 'orchestrator/flow';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../distributed/servers/eventually.js';
 import { deferred, rejection } from '../support.js';
 import { diamond } from './diamond.js';
 import { at, DatabaseState, Stage, workedOff } from './dying-workers.js';
@@ -141,7 +142,7 @@ describe('a job that comes again', () => {
     const handle = worker(flow as never, new MemoryCoordinationStore());
     const state = new DatabaseState();
     const both = [handle('a', state), handle('a', state)] as const;
-    await vi.waitUntil(() => calls === 2);
+    await eventually(() => calls === 2);
     gates[1]?.resolve();
     expect(await Promise.race(both)).toEqual(['right']);
     gates[0]?.resolve();

@@ -16,6 +16,7 @@ import {
   WorkflowOrchestrator,
 } from 'orchestrator/loops';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../distributed/servers/eventually.js';
 import { deferred, recorded, rejection, settled, timers } from '../support.js';
 import { counting, lived, managed, pause, useFakeTime, World } from './one-loop.js';
 
@@ -85,7 +86,7 @@ describe('a node that fails', () => {
     const world = new World();
     const { manager } = managed(failingAt([2], 3, 'pause', seen), world);
     const { ended } = await manager.start();
-    await vi.waitFor(() => expect(manager.state).toBe('paused'));
+    await eventually(() => expect(manager.state).toBe('paused'));
     expect(seen).toEqual([1]);
     expect(manager.metrics()).toMatchObject({ error: 'Error: 2 failed' });
     manager.resume();
@@ -506,7 +507,7 @@ describe('hooks of the kernel', () => {
       });
     const { manager } = managed(loop);
     const { ended } = await manager.start();
-    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(3));
+    await eventually(() => expect(seen.length).toBeGreaterThan(3));
     manager.stop({ drain: false });
     await ended;
     expect(seen.slice(0, 3)).toEqual([
@@ -871,7 +872,7 @@ describe('a loop that is to end', () => {
     world.queue('q', { capacity: 1 });
     const { manager } = managed(new Loop('l').producer('p', () => 1).push('out', 'q'), world);
     const { ended } = await manager.start();
-    await vi.waitFor(() => expect(world.queue('q').metrics.blocked).toBe(1));
+    await eventually(() => expect(world.queue('q').metrics.blocked).toBe(1));
     manager.abort(new Error('deadline'));
     expect(await ended).toEqual({ reason: 'stopped' });
     expect(world.failures).toEqual([]);
@@ -924,7 +925,7 @@ describe('a loop that is to end', () => {
     const { manager } = managed(new Loop('l', { orchestrator }).producer('p', async () => settled()));
     const { ended } = await orchestrator.run(() => manager.start());
     const before = manager.metrics().iterations;
-    await vi.waitFor(() => expect(manager.metrics().iterations).toBeGreaterThan(before));
+    await eventually(() => expect(manager.metrics().iterations).toBeGreaterThan(before));
     manager.stop({ drain: false });
     expect(await ended).toEqual({ reason: 'stopped' });
   });
@@ -942,7 +943,7 @@ describe('a pause', () => {
     await settled();
     expect([manager.state, manager.metrics().iterations]).toEqual(['paused', iterations]);
     manager.resume();
-    await vi.waitFor(() => expect(manager.metrics().iterations).toBeGreaterThan(iterations));
+    await eventually(() => expect(manager.metrics().iterations).toBeGreaterThan(iterations));
     manager.stop({ drain: false });
     await ended;
   });
@@ -1332,10 +1333,10 @@ describe('a payload that has failed', () => {
     await using workflow = new WorkflowOrchestrator().load({ queues: { q: {} }, loops: [source, sink] });
     await workflow.start();
     await workflow.queue('q').push('from outside');
-    await vi.waitFor(() => expect(workflow.deadLetters.size).toBe(2));
+    await eventually(() => expect(workflow.deadLetters.size).toBe(2));
     isBroken = false;
     expect(await workflow.deadLetters.replay()).toBe(2);
-    await vi.waitFor(() => expect(seen).toHaveLength(2));
+    await eventually(() => expect(seen).toHaveLength(2));
     expect(seen.sort()).toEqual([1, 'from outside']);
     expect(workflow.deadLetters.size).toBe(0);
   });

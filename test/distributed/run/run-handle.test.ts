@@ -3,6 +3,7 @@ import { Flow } from 'orchestrator/flow';
 import { expect, it, vi } from 'vitest';
 import { deferred } from '../../support.js';
 import { fleetOf } from '../fleet.js';
+import { eventually } from '../servers/eventually.js';
 
 const isPoisoned = (commits: readonly Commit[]) => commits.some(({ text }) => text.includes('poison-text'));
 
@@ -23,7 +24,7 @@ it('a text that the engine cannot keep fails its own node, and none whose entry 
   const others = ['b', 'poison', 'c'];
   const executed: string[] = [];
   const other = (id: string) => async () => {
-    await vi.waitFor(() => expect(engine.commit).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(engine.commit).toHaveBeenCalledTimes(2));
     if (executed.push(id) === others.length) setTimeout(underWay.resolve, 50);
     return `${id}-text`;
   };

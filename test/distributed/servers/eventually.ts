@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface EventuallyOptions {
-  /** How long to go on, in milliseconds. Default: 5000. */
+  /** How long to go on, in milliseconds. Default: 30,000, for machines that are busy. */
   readonly timeout?: number;
   /** How long to wait between two checks, in milliseconds. Default: 25. */
   readonly interval?: number;
@@ -13,7 +13,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<Value>(
   check: () => Value | Promise<Value>,
-  { timeout = 5_000, interval = 25 }: EventuallyOptions = {},
+  { timeout = 30_000, interval = 25 }: EventuallyOptions = {},
 ): Promise<Exclude<Value, false>> {
   const deadline = performance.now() + timeout;
   let failure: unknown = new Error(`a check did not end within ${timeout} ms`);

@@ -11,6 +11,7 @@ import {
 } from 'orchestrator/flow';
 import { describe, expect, it, vi } from 'vitest';
 import { unseal } from '../../../src/flow/checkpoint/seal.js';
+import { eventually } from '../../distributed/servers/eventually.js';
 import { deferred, rejection } from '../../support.js';
 import { over } from './over.js';
 
@@ -322,8 +323,8 @@ describe('snapshots', () => {
       },
     });
     const running = growing(100, 10_000).run({}, { runId: 'run', checkpoint });
-    await vi.waitFor(() => expect(gates.length).toBe(1));
-    await vi.waitFor(async () => expect((await store.load('run'))?.entries.length).toBe(101), 20_000);
+    await eventually(() => expect(gates.length).toBe(1));
+    await eventually(async () => expect((await store.load('run'))?.entries.length).toBe(101));
     for (const open of gates) open();
     expect(await running).toMatchObject({ status: 'awaiting' });
     expect(saves).toHaveLength(2);
