@@ -65,7 +65,7 @@ describe('stores beside those of an engine', () => {
     await worker.start();
     const runId = await orchestrator.startRun();
     await orchestrator.signal(runId, 'approval', 1);
-    expect(await orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(10_000) })).toMatchObject({
+    expect(await orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(60_000) })).toMatchObject({
       status: 'failed',
     });
     expect(await orchestrator.errors(runId)).toHaveLength(2);

@@ -32,7 +32,7 @@ function orchestratorOf(engine: Engine, flow: AnyFlow) {
   return orchestrator;
 }
 
-const deadline = () => ({ signal: AbortSignal.timeout(20_000), pollInterval: 20 });
+const deadline = () => ({ signal: AbortSignal.timeout(60_000), pollInterval: 20 });
 
 /** A flow with a loop, a branch, a wait, a fallback and a sub-flow, declared from its front or from its back. */
 function order(calls: string[], from: 'front' | 'back', version: string | undefined = '1'): AnyFlow {
@@ -119,7 +119,7 @@ describe('a fleet of which programs declare a workflow in different orders', () 
       let { worker } = await workerOf(engine, order(calls, 'back', version));
       const runId = await orchestrator.startRun();
       for (const [at, event] of ['more', 'more', 'right'].entries()) {
-        await expect.poll(() => orchestrator.status(runId), { timeout: 10_000 }).toBe('awaiting');
+        await expect.poll(() => orchestrator.status(runId)).toBe('awaiting');
         await worker.stop();
         expect(await (at % 2 === 0 ? orchestrator : other).pendingWork(runId)).toEqual([]);
         ({ worker } = await workerOf(engine, order(calls, at % 2 === 0 ? 'front' : 'back', version)));
@@ -167,7 +167,7 @@ describe('a fleet of which programs declare a workflow in different orders', () 
     await engine.begin({ record: { ...record, ...rest }, delay: 0, timeout: undefined, snapshot });
     await orchestrator.startRun({}, null, { runId: 'old' });
     await workerOf(engine, order(calls, 'front'));
-    await expect.poll(() => orchestrator.status('old'), { timeout: 10_000 }).toBe('awaiting');
+    await expect.poll(() => orchestrator.status('old')).toBe('awaiting');
     const { entries } = (await engine.checkpointStore.read('old')) ?? { entries: [] };
     expect(entries.map(({ text }) => text).join()).toContain('"job":"old.0.1.1.0"');
     await orchestrator.signal('old', 'pause', 'right');
@@ -198,7 +198,7 @@ describe('a fleet of which a program has another graph under the same version', 
     const orchestrator = orchestratorOf(engine, first());
     const { worker } = await workerOf(engine, first());
     const runId = await orchestrator.startRun();
-    await expect.poll(() => orchestrator.status(runId), { timeout: 10_000 }).toBe('awaiting');
+    await expect.poll(() => orchestrator.status(runId)).toBe('awaiting');
     return { orchestrator, worker, runId };
   }
 
@@ -245,7 +245,7 @@ describe('a fleet of which a program has another graph under the same version', 
     const { worker: wrong, warnings } = await workerOf(engine, changed());
     await engine.workflowStore.put('f', '1', graph);
     await orchestrator.signal(runId, 'a', 1);
-    await expect.poll(() => warnings[0], { timeout: 10_000 }).toMatchObject({ ...expected, runId });
+    await expect.poll(() => warnings[0]).toMatchObject({ ...expected, runId });
     expect(await orchestrator.status(runId)).toBe('running');
     await wrong.stop();
     await workerOf(engine, first());
@@ -285,12 +285,12 @@ describe('a fleet of which a program has another graph under the same version', 
     const orchestrator = orchestratorOf(engine, outer());
     const { worker } = await workerOf(engine, outer());
     const runId = await orchestrator.startRun();
-    await expect.poll(() => orchestrator.status(runId), { timeout: 10_000 }).toBe('awaiting');
+    await expect.poll(() => orchestrator.status(runId)).toBe('awaiting');
     await worker.stop();
     const { worker: other, warnings } = await workerOf(engine, outer('more'));
     await orchestrator.signal(runId, 'ask', 1);
     await expect
-      .poll(() => warnings.map(({ message }) => message).join(), { timeout: 10_000 })
+      .poll(() => warnings.map(({ message }) => message).join())
       .toContain('began with another graph of "inner" under the same version 1 (node added: "more"');
     expect(await orchestrator.status(runId)).toBe('running');
     await other.stop();

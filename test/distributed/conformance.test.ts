@@ -6,8 +6,7 @@ import { describeWithPostgres, startPostgres } from './servers/postgres.js';
 import { temporaryDirectory } from './servers/reaper.js';
 import { describeWithRedis, type RedisCluster, startRedis, startRedisCluster } from './servers/redis.js';
 
-// A server, or PGlite, takes its time to start.
-const framework = { describe, it, beforeAll: (work: () => Promise<void>) => beforeAll(work, 60_000), afterAll };
+const framework = { describe, it, beforeAll, afterAll };
 
 interface Tested extends ConformanceOptions {
   /** What registers the suite: it is skipped by name where its server is not there. */

@@ -113,7 +113,7 @@ describeWithPostgres('on Postgres', () => {
 
   beforeAll(async () => {
     server = await startPostgres();
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   it('migrations run once, though ten workers start together', async () => {
@@ -271,7 +271,7 @@ describeWithPostgres('on Postgres', () => {
     client.release();
     pool.on('error', () => {});
     await pool.end();
-  }, 60_000);
+  });
 
   it('a pool that is handed over is used, and stays open', async () => {
     const pool = poolAt(await server.createDatabase('pool'));
@@ -421,4 +421,4 @@ it('pglite: engines on one directory share what is in it, until the last is clos
   expect(await other.runInfoStore.getRun('shared')).toMatchObject({ runId: 'shared', status: 'running' });
   await other.close();
   await removeDirectory(parent);
-}, 60_000);
+});

@@ -94,7 +94,7 @@ describe('a flow on the fleet', () => {
     const stop = new AbortController();
     const running = waiting.run({}, { executor: new DistributedExecutor(engine), signal: stop.signal, runId: 'r' });
     running.catch(() => undefined);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(async () => expect(await orchestrator.status('r')).toBe('awaiting'));
     stop.abort(reason);
     expect(await running).toMatchObject({ status: 'cancelled', reason: stop.signal.reason });
     expect(await orchestrator.status('r')).toBe('cancelled');

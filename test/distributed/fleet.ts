@@ -41,7 +41,7 @@ export async function fleetOf(workflows: Workflow | readonly Workflow[], options
   ends.push(() => orchestrator.close());
   const finish = async (context: object = {}, input?: unknown, start = {}): Promise<RunInfo> => {
     const runId = await orchestrator.startRun(context, input, start);
-    return orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(10_000) });
+    return orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(60_000) });
   };
   return { engine, orchestrator, workers, worker: workers[0] as DistributedWorker, newWorker, finish };
 }

@@ -67,7 +67,7 @@ function tests(kind: keyof typeof grounds): void {
   beforeAll(async () => {
     ground = await grounds[kind]();
     await open().open();
-  }, 120_000);
+  });
   afterAll(async () => {
     await Promise.all(engines.map((engine) => engine.close()));
     await ground.stop();

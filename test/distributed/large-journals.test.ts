@@ -42,7 +42,7 @@ function tests(kind: keyof typeof engines): void {
   beforeAll(async () => {
     ({ engine, stop } = await engines[kind]());
     await engine.open();
-  }, 60_000);
+  });
   afterAll(async () => {
     await engine.close();
     await stop();

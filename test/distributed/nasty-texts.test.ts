@@ -33,7 +33,7 @@ for (const [describeWhere, name, create] of engines) {
     beforeAll(async () => {
       engine = await create();
       await engine.open();
-    }, 120_000);
+    });
     afterAll(() => engine?.close());
 
     for (const [index, [what, make, message]] of thrown.entries()) {

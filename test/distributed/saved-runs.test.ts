@@ -52,7 +52,7 @@ for (const { name, describe: describeWhere, create } of engines) {
     let places = 0;
     beforeAll(async () => {
       engine = await create();
-    }, 60_000);
+    });
     afterAll(async () => {
       await engine?.close();
     });

@@ -49,7 +49,7 @@ for (const [describeWhere, where, open] of stores) {
     let opened: Opened;
     beforeAll(async () => {
       opened = await open();
-    }, 120_000);
+    });
     afterAll(() => opened?.close?.());
 
     for (const [index, [what, make]] of thrown.entries()) {

@@ -233,7 +233,7 @@ it('a worker of another program goes on with what a checked serializer has writt
   await orchestrator.signal(runId, 'w', ['\0', '\ud800']);
   const worker = new DistributedWorker({ engine, workflows: [flow], runtime: runtime() });
   await worker.start();
-  const run = await orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(20_000) });
+  const run = await orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(60_000) });
   await worker.stop();
   expect(run.output).toEqual(['\0', '\ud800']);
 });

@@ -47,7 +47,7 @@ describe('health of a worker', () => {
   });
 
   it('is heard of by others, until it stops', async () => {
-    const { orchestrator, workers } = await fleetOf(flow, { workers: 2, heartbeatInterval: 20 });
+    const { orchestrator, workers } = await fleetOf(flow, { workers: 2, heartbeatInterval: 10_000 });
     const ids = workers.map(({ id }) => id);
     expect((await orchestrator.liveness()).map(({ workerId, alive }) => [workerId, alive])).toEqual(
       ids.map((id) => [id, true]),
@@ -76,10 +76,13 @@ describe('a worker', () => {
   it('executes no more nodes at the same time than it may', async () => {
     let active = 0;
     let most = 0;
+    const full = deferred();
     let wide = new Flow<object, unknown, string>('wide');
     for (let n = 0; n < 12; n++) {
       wide = wide.node(`${n}`, async () => {
         most = Math.max(most, ++active);
+        if (most === 3) full.resolve();
+        await full.promise;
         await new Promise((resolve) => setTimeout(resolve, 5));
         active--;
       }) as typeof wide;

@@ -37,5 +37,5 @@ describeEngines('a server that is away for seconds', (start, kind) => {
     await engine.close();
     await eventually(async () => expect(proxy.connections).toBe(0));
     await proxy.stop();
-  }, 120_000);
+  });
 });

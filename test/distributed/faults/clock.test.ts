@@ -26,7 +26,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
 
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
 
   describeWith('faketime', 'by an hour', () => {
     it.each(ways)(

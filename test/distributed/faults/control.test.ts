@@ -10,7 +10,7 @@ describeEngines('a run that is controlled while it is under way', (start) => {
 
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
 
   it.concurrent('is cancelled: the signals of running nodes abort within a second, in all workers', () =>
     withSite(server, async (site) => {

@@ -11,7 +11,7 @@ describeEngines('a worker that is killed', (start, kind) => {
 
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
 
   /** A test that has a fleet of its own. */
   const on = (test: (site: Site) => Promise<void>) => withSite(server, test);

@@ -33,7 +33,7 @@ describeEngines('a program whose pool or connection nobody listens to', (start, 
     expect(await program.exited).toEqual({ code: 0, signal: null });
     expect(program.output).toBe('');
     await on.server.stop();
-  }, 240_000);
+  });
 });
 
 /** All that the program has to the server. */

@@ -6,7 +6,7 @@ describeEngines('a node that outlives its lock', (start) => {
 
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
 
   it.concurrent(
     'because it blocks its event loop is done by another, and what it commits late changes nothing',

@@ -11,7 +11,7 @@ describeEngines('a network between a worker and the server', (start) => {
 
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
 
   async function startRuns(site: Site): Promise<string[]> {
     return (await Promise.all(workflows.map((workflow) => site.startMany(workflow, 4, { ms: 50 })))).flat();

@@ -6,7 +6,7 @@ describeEngines('poison', (start) => {
 
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
 
   it.concurrent('that kills its workers is given up after three, and blocks nobody', () =>
     withSite(server, async (site) => {

@@ -51,7 +51,7 @@ describeEngines('fifty runs under way with two workers', (start) => {
       { operationTimeout: 20_000 },
     );
     await on.server.stop();
-  }, 60_000);
+  });
 });
 
 async function completed({ orchestrator }: Site): Promise<number> {

@@ -26,7 +26,7 @@ describeEngines('a saved run whose answers are lost on their way back', (start, 
 
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
   afterAll(() => server.server.stop());
 
   const openAt = (port: number) => (kind === 'redis' ? redis : postgres)(server.addressAt(port), { prefix: 'lost' });
@@ -91,7 +91,7 @@ describeWithPostgres('a saved run on Postgres', () => {
 
   beforeAll(async () => {
     server = await startPostgres();
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   it('outlives connections that the server ends, with each turn once', { timeout: 60_000 }, async () => {

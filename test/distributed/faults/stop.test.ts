@@ -12,7 +12,7 @@ describeEngines('a worker that is stopped', (start) => {
 
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
 
   it.concurrent('ends what it executes, hands back the rest, and goes without a warning', () =>
     withSite(server, async (site) => {

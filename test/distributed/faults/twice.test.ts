@@ -7,7 +7,7 @@ describeEngines('a job that is delivered twice', (start) => {
 
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
 
   it.concurrent('at once, and each of its commits made twice, counts once', () =>
     withSite(server, async (site) => {

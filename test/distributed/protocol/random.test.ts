@@ -59,7 +59,7 @@ describe.each(Object.entries(shapes))('%s', (_, arbitrary) => {
       const fleet = new ChaoticFleet(flow, runtime, slots, chaos, randomFrom(seeded));
       await fleet.start();
       const runId = await fleet.orchestrator.startRun();
-      const signal = AbortSignal.timeout(8_000);
+      const signal = AbortSignal.timeout(60_000);
       try {
         await fleet.orchestrator.waitForCompletion(runId, { signal });
       } catch (error) {

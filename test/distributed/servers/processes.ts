@@ -94,11 +94,11 @@ export class WorkerProcess<Message> {
   /**
    * The first message that fits and that no earlier call was given, sent before or from now on.
    *
-   * @param timeout How long to wait, in milliseconds. Default: 10000. It also rejects as soon as the process has ended.
+   * @param timeout How long to wait, in milliseconds. Default: 60,000, for machines that are busy. It also rejects as soon as the process has ended.
    */
   async waitFor<Wanted extends Message>(
     fits: ((message: Message) => message is Wanted) | ((message: Message) => boolean),
-    timeout = 10_000,
+    timeout = 60_000,
   ): Promise<Wanted> {
     const done = new AbortController();
     const late = quiet(sleep(timeout, `no such message within ${timeout} ms`, { signal: done.signal }));

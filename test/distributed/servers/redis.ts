@@ -123,7 +123,7 @@ async function join(clients: readonly Redis[], servers: readonly RedisServer[]):
     const info = String(await client.cluster('INFO'));
     return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${servers.length}`);
   };
-  await eventually(async () => (await Promise.all(clients.map(isJoined))).every(Boolean), { timeout: 30_000 });
+  await eventually(async () => (await Promise.all(clients.map(isJoined))).every(Boolean), { timeout: 60_000 });
 }
 
 /** Gives each master of a cluster a replica, which takes over when the master dies. Resolves when all could. */

@@ -62,11 +62,11 @@ export class Server {
   /**
    * Starts the server again on the same port with the same files, after an orderly end or a kill.
    *
-   * It tries for 20 seconds, since the port, or what a killed Postgres leaves in memory, may be held for a moment.
+   * It tries again, since the port, or what a killed Postgres leaves in memory, may be held for a moment.
    */
   async restart(how: 'orderly' | 'crash' = 'orderly'): Promise<void> {
     await this.#end(how === 'crash' ? 'SIGKILL' : this.#program.endSignal);
-    this.#process = await eventually(() => run(this.#program, this.port), { timeout: 20_000, interval: 100 });
+    this.#process = await eventually(() => run(this.#program, this.port), { timeout: 120_000, interval: 100 });
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -74,7 +74,7 @@ export class Server {
     if (hasEnded(process)) return;
     const ended = once(process, 'exit');
     process.kill(signal);
-    const impatience = setTimeout(() => process.kill('SIGKILL'), 10_000);
+    const impatience = setTimeout(() => process.kill('SIGKILL'), 60_000);
     await ended;
     clearTimeout(impatience);
   }

@@ -97,7 +97,7 @@ describeWithPostgres('a Postgres server', () => {
 
   beforeAll(async () => {
     server = await startPostgres();
-  }, 60_000);
+  });
 
   async function query(url: string, text: string): Promise<unknown[]> {
     const client = new pg.Client(url);
@@ -147,7 +147,7 @@ describeWithPostgres('a Postgres server', () => {
     await other.stop();
     expect(isRunning(other.pid)).toBe(false);
     expect(await rejection(query(other.url, 'SELECT 1'))).toMatchObject({ code: 'ECONNREFUSED' });
-  }, 60_000);
+  });
 });
 
 describe('a proxy', () => {

@@ -26,5 +26,5 @@ async function stopAll(): Promise<void> {
 // A global setup and the programs that tests start have no such end: they stop what they start.
 if (process.env.VITEST_WORKER_ID !== undefined) {
   const { afterAll } = await import('vitest');
-  afterAll(stopAll, 60_000);
+  afterAll(stopAll, 180_000);
 }
