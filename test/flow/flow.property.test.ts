@@ -11,9 +11,16 @@ import { graph } from './written-graph.js';
 
 const numRuns = Number(process.env.FLOW_RUNS ?? 200);
 
+/** When a run is stopped, and what it is resumed from then. */
+interface Stop {
+  readonly after: number;
+  readonly lag: Pace;
+  readonly from: 'run id' | 'result';
+}
+
 const concurrency = fc.constantFrom(1, 2, 3, undefined);
 const stops = fc.array(
-  fc.record({
+  fc.record<Stop>({
     after: fc.integer({ min: 1, max: 6 }),
     lag: fc.constantFrom<Pace>('at once', 'a microtask', 1),
     from: fc.constantFrom('run id', 'result'),
@@ -69,26 +76,23 @@ describe.each(Object.entries(shapes))('%s', (_, arbitrary) => {
   it('can be stopped and resumed anywhere, and repeat nothing but what was cut short', async () => {
     await fc.assert(
       fc.asyncProperty(arbitrary, paces, concurrency, stops, async (one, pace, slots, list) => {
-        const { flow, log } = built(one, pace);
-        const checkpoint = new MemoryCheckpointStore();
-        const runs: WorkflowResult[] = [];
-        for (const stop of [...list, undefined]) {
-          const given = { ...options(slots), checkpoint, signal: log.beginRun(stop) };
-          const last = runs.at(-1);
-          if (last === undefined) runs.push(await flow.run({}, { ...given, runId: 'run' }));
-          else if (last.status !== 'cancelled') break;
-          else runs.push(await flow.resume(stop?.from === 'result' ? last : 'run', given));
-          if (hasLostFallback(one, runs.at(-1))) return;
-        }
-        const expected = modelRun(one.graph, scriptOf(one));
-        expectSame(runs.at(-1) as WorkflowResult, expected);
-        expect(counted([...new Set(log.starts())])).toEqual(expected.executions);
-        expectOrder(log, expected);
-        expectRepeated(log, runs, one);
+        await stoppedAndResumed(one, pace, slots, list);
       }),
       { numRuns },
     );
   });
+});
+
+it('tries a node again whose fallback has completed in vain, and not the fallback', async () => {
+  const one: Case = {
+    graph: graph('s>a s>c a>e:y', { a: { fallback: 'd' } }),
+    steps: { a: [{ fails: true }], d: [{ action: 'x' }] },
+  };
+  // The run is stopped once the fallback has completed, while another node is under way.
+  const stop: Stop = { after: 3, lag: 20, from: 'run id' };
+  const log = await stoppedAndResumed(one, ['at once', 'at once', 60, 'at once'], undefined, [stop]);
+  expect(log.starts(0)).toEqual(['s#1', 'a#1', 'c#1', 'd#1']);
+  expect(log.starts(1).toSorted()).toEqual(['a#1', 'c#1']);
 });
 
 /** What random graphs seldom come to. */
@@ -133,6 +137,27 @@ it.each(rare.map((one) => [one.what, one] as const))('%s', async (_, one) => {
   expectOrder(log, expected);
   await everyWay({ build: () => built(one, ['at once']).flow });
 });
+
+/** Runs a case with all its stops, and compares it with the model. */
+async function stoppedAndResumed(one: Case, pace: readonly Pace[], slots: number | undefined, list: readonly Stop[]) {
+  const { flow, log } = built(one, pace);
+  const checkpoint = new MemoryCheckpointStore();
+  const runs: WorkflowResult[] = [];
+  for (const stop of [...list, undefined]) {
+    const given = { ...options(slots), checkpoint, signal: log.beginRun(stop) };
+    const last = runs.at(-1);
+    if (last === undefined) runs.push(await flow.run({}, { ...given, runId: 'run' }));
+    else if (last.status !== 'cancelled') break;
+    else runs.push(await flow.resume(stop?.from === 'result' ? last : 'run', given));
+    if (hasLostFallback(one, runs.at(-1))) return log;
+  }
+  const expected = modelRun(one.graph, scriptOf(one));
+  expectSame(runs.at(-1) as WorkflowResult, expected);
+  expect(counted([...new Set(log.starts())])).toEqual(expected.executions);
+  expectOrder(log, expected);
+  expectRepeated(log, runs, one);
+  return log;
+}
 
 function options(slots: number | undefined): { concurrency?: number } {
   return slots === undefined ? {} : { concurrency: slots };

@@ -115,6 +115,14 @@ describe('a fallback', () => {
     expect([status, failed, unreached]).toEqual(['failed', 'b f', 'c d e']);
   });
 
+  it('cannot stand in with an action that no edge of its owner has', () => {
+    const { status, completed, failed, lost } = run(graph('s>b b>c:yes f>e', { b: { fallback: 'f' } }), {
+      b: fails,
+      f: { action: 'no' },
+    });
+    expect([status, completed, failed, [...lost]]).toEqual(['failed', 'e f s', 'b', ['b#1']]);
+  });
+
   it('runs once for all that share it', () => {
     const shared = graph('a>b a>c c>d b>e d>e', { b: { fallback: 'f' }, d: { fallback: 'f' } });
     const { batches, status } = run(shared, { b: fails, d: fails });

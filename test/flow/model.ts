@@ -35,6 +35,8 @@ export interface ModelResult {
   readonly unreached: ReadonlySet<string>;
   /** An execution starts after all of those of at least one of these sets have ended. */
   readonly order: ReadonlyMap<Execution, readonly (readonly Execution[])[]>;
+  /** The executions that failed, and for which a fallback has completed in vain: no edge has the action that it chose. */
+  readonly lost: ReadonlySet<Execution>;
 }
 
 /** Which of the nodes that are ready make the next batch; all of them, unless told otherwise. */
@@ -71,6 +73,7 @@ class ModelRun {
   readonly #executions = new Map<string, number>();
   readonly #order = new Map<Execution, Execution[][]>();
   readonly #batches: Execution[][] = [];
+  readonly #lost = new Set<Execution>();
 
   constructor(
     readonly graph: ModelGraph,
@@ -195,8 +198,11 @@ class ModelRun {
   #standIn(id: string): boolean {
     const own = this.#state(id);
     const fallback = this.#state(this.#node(id)?.fallback ?? '');
-    if (fallback.status === 'failed' || isStray(this.graph, id, fallback.step?.action)) own.status = 'failed';
-    else if (fallback.step) this.#complete(id, fallback.step, [...own.after, ...fallback.after]);
+    if (fallback.status === 'failed') own.status = 'failed';
+    else if (isStray(this.graph, id, fallback.step?.action)) {
+      own.status = 'failed';
+      for (const execution of own.after) this.#lost.add(execution);
+    } else if (fallback.step) this.#complete(id, fallback.step, [...own.after, ...fallback.after]);
     else return false;
     return true;
   }
@@ -283,8 +289,8 @@ class ModelRun {
     const open = unreached.filter((id) => !this.#fallbacks.has(id));
     const status = failed.size > 0 ? 'failed' : open.length > 0 ? 'stalled' : 'completed';
     const executions = this.#executions;
-    const [batches, order] = [this.#batches, this.#order];
-    return { status, executions, batches, completed, skipped, failed, unreached: new Set(unreached), order };
+    const [batches, order, lost] = [this.#batches, this.#order, this.#lost];
+    return { status, executions, batches, completed, skipped, failed, unreached: new Set(unreached), order, lost };
   }
 }
 

@@ -83,6 +83,11 @@ export class Log {
     return { starts: at('starts'), ends: at('ends') };
   }
 
+  /** The run in which an event was. */
+  runOf(at: number): number {
+    return this.#events[at]?.run ?? -1;
+  }
+
   /** Begins a run, from 0 on, that is stopped after so many executions have ended. What an earlier run has left behind counts no more. */
   beginRun(stop: { readonly after: number; readonly lag: Pace } | undefined): AbortSignal {
     const controller = new AbortController();
