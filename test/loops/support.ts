@@ -1,5 +1,13 @@
-import { Loop, type Workflow, WorkflowOrchestrator, type WorkflowOrchestratorOptions } from 'orchestrator/loops';
-import { afterEach } from 'vitest';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  Loop,
+  type StopSummary,
+  type Workflow,
+  WorkflowOrchestrator,
+  type WorkflowOrchestratorOptions,
+} from 'orchestrator/loops';
+import { afterEach, expect } from 'vitest';
+import { settled } from '../support.js';
 import './typescript.js';
 
 const opened = new Set<WorkflowOrchestrator>();
@@ -49,4 +57,49 @@ export async function timed<Value>(promise: Promise<Value>): Promise<readonly [V
   const start = performance.now();
   const value = await promise;
   return [value, performance.now() - start];
+}
+
+/** The deadline of a stop that says none, in milliseconds. */
+export const deadlineByDefault = 10_000;
+
+/**
+ * Stops loops until none of them is terminated. Threads and processes have a second to end once their signals have aborted:
+ * on a busy machine that may be too short, but not each time.
+ *
+ * @param stop - starts them, and stops them past a deadline
+ */
+export async function endedInGrace(stop: () => Promise<StopSummary>): Promise<StopSummary> {
+  const end = performance.now() + 60_000;
+  for (;;) {
+    const summary = await stop();
+    if (performance.now() > end || summary.loops.every(({ reason }) => reason !== 'terminated')) return summary;
+  }
+}
+
+const kindsOfResources = ['Timeout', 'ProcessWrap', 'MessagePort', 'Worker', 'Immediate'];
+
+/** What keeps this program alive, for good: the runner of the tests has timers that come and go. */
+export async function resources(): Promise<readonly string[]> {
+  const now = () =>
+    process
+      .getActiveResourcesInfo()
+      .filter((name) => kindsOfResources.includes(name))
+      .sort();
+  let fewest = now();
+  // Those of the runner last for a tenth of a second.
+  const end = performance.now() + 200;
+  for (let turn = 0; turn < 20 || performance.now() < end; turn++) {
+    // Not by a timer, which would be one of them.
+    await settled();
+    const found = now();
+    if (found.length < fewest.length) fewest = found;
+  }
+  return fewest;
+}
+
+/** Waits until nothing keeps this program alive but what did before. */
+export async function expectResources(before: readonly string[]): Promise<void> {
+  const end = performance.now() + 30_000;
+  while (performance.now() < end) if (isDeepStrictEqual(await resources(), before)) return;
+  expect(await resources()).toEqual(before);
 }
