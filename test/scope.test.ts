@@ -538,12 +538,18 @@ describe('a scope whose run is over', () => {
         5,
       );
     };
-    await orchestrator.run(() => call(orchestrator, () => open().then(() => sleep(30))).catch(() => {}));
-    await sleep(60);
+    const ended = deferred();
+    const work = () =>
+      open()
+        .then(() => sleep(30))
+        .finally(() => setImmediate(ended.resolve));
+    await orchestrator.run(() => call(orchestrator, work).catch(() => {}));
+    // What was cut short still ends, and with it the run.
+    await ended.promise;
+    await settled();
     seen.length = 0;
-    await sleep(60);
+    await eventually(() => seen.length > 0);
     clearInterval(timer);
-    expect(seen.length).toBeGreaterThan(0);
     expect(new Set(seen)).toEqual(new Set(['ok']));
   });
 });

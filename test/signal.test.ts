@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Orchestrator } from 'orchestrator';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { deferred, rejection, settled } from './support.js';
 
 /** A server on a free port of loopback. */
@@ -15,6 +15,8 @@ async function serve(listener: RequestListener) {
   };
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop };
 }
+
+afterEach(() => void vi.useRealTimers());
 
 describe('signal', () => {
   it('outside of any run never aborts, and is not kept', () => {
@@ -111,7 +113,7 @@ describe('signal', () => {
       response.on('close', closed.resolve);
     });
     const orchestrator = new Orchestrator();
-    const open = orchestrator.action(() => fetch(url, { signal: orchestrator.signal }), { timeout: 10_000 });
+    const open = orchestrator.action(() => fetch(url, { signal: orchestrator.signal }), { timeout: 60_000 });
     const abort = new AbortController();
     const read = async () => {
       const response = await open();
@@ -124,11 +126,19 @@ describe('signal', () => {
   });
 
   it('really ends a fetch: its server sees the connection close', async () => {
+    const arrived = deferred();
     const closed = deferred();
-    const { url, stop } = await serve((request) => request.on('close', closed.resolve));
+    const { url, stop } = await serve((request) => {
+      request.on('close', closed.resolve);
+      arrived.resolve();
+    });
     const orchestrator = new Orchestrator();
     const get = orchestrator.action(() => fetch(url, { signal: orchestrator.signal }), { timeout: 500 });
-    await expect(get()).rejects.toThrow('timed out after 500 ms');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const pending = rejection(get());
+    await arrived.promise;
+    vi.advanceTimersByTime(500);
+    expect(await pending).toMatchObject({ message: expect.stringContaining('timed out after 500 ms') });
     await closed.promise;
     await stop();
   });
