@@ -13,7 +13,7 @@ it('progress in a terminal says why lines do not change in place, and writes eac
   await until(() => terminal.screen.length > 0);
   expect(terminal.screen).toHaveLength(1);
   await new Orchestrator({ name: 'job' }).run(() => 1);
-  expect(terminal.screen.slice(1).join('\n')).toMatch(/▸ job {2}begins\n.+✓ job {2}\d+ ms$/);
+  expect(terminal.screen.slice(1).join('\n')).toMatch(/▸ job {2}begins\n.+✓ job {2}\d.*s$/);
   progress.stop();
 
   const quick = showProgress({ stream: terminal, interactive: true, colour: false });

@@ -144,7 +144,7 @@ describe('the model', () => {
       }),
       { numRuns: 30 },
     );
-  }, 60_000);
+  });
 
   it('does not grow with depth where actions call each other without end', () => {
     const model = new Model(0);

@@ -10,7 +10,8 @@ import { failed, groupRecord, modelWith, processRecord, succeeded, taskRecord, u
 /** What was written, without the times at which it happened. */
 const untimed = (lines: readonly string[]) =>
   lines.map((line) => line.replace(/^ *[\d.]+ (s|h|min)( \d\d (s|min))? {2}/, ''));
-const unmeasured = (lines: readonly string[]) => untimed(lines).map((line) => line.replace(/[\d.]+ m?s\b/g, '…'));
+const unmeasured = (lines: readonly string[]) =>
+  untimed(lines).map((line) => line.replace(/(\d+ min )?[\d.]+ m?s\b/g, '…'));
 
 function plainly() {
   const stream = new Written();
@@ -23,7 +24,7 @@ function plainly() {
 describe('plain lines', () => {
   it('tell of each process, task and group how it begins, is tried again, and ends', async () => {
     const stream = new Written();
-    const progress = showProgress({ stream, summary: false });
+    const progress = showProgress({ stream, summary: false, interval: 60_000 });
     const orchestrator = new Orchestrator({ name: 'nightly import', retry: { retries: 1, minTimeout: 1 } });
     const signIn = orchestrator.action(() => 1, { name: 'signIn' });
     const flaky = orchestrator.action(failing(1, 'done', () => new Error('503')));
@@ -104,7 +105,7 @@ describe('plain lines', () => {
 
   it('say what was aborted', async () => {
     const stream = new Written();
-    const progress = showProgress({ stream, summary: false });
+    const progress = showProgress({ stream, summary: false, interval: 60_000 });
     const controller = new AbortController();
     const orchestrator = new Orchestrator({ name: 'job' });
     const dawdle = orchestrator.action(() => new Promise(() => {}), { name: 'dawdle' });
@@ -122,7 +123,7 @@ describe('plain lines', () => {
   it('say once what went wrong, and have no summary that says only again what a few of them have said', async () => {
     for (const steps of [0, 3]) {
       const stream = new Written();
-      const progress = showProgress({ stream });
+      const progress = showProgress({ stream, interval: 60_000 });
       const orchestrator = new Orchestrator({ name: 'job' });
       const step = orchestrator.action(() => 1, { name: 'step' });
       const broken = orchestrator.action(() => Promise.reject(new Error('503')), { name: 'broken' });
@@ -144,7 +145,7 @@ describe('plain lines', () => {
 
   it('count the retry that an aborted task has waited for', async () => {
     const stream = new Written();
-    const progress = showProgress({ stream });
+    const progress = showProgress({ stream, interval: 60_000 });
     const controller = new AbortController();
     const orchestrator = new Orchestrator({ name: 'job', retry: { retries: 3, minTimeout: 60_000 } });
     const broken = orchestrator.action(() => Promise.reject(new Error('503')), { name: 'broken' });
@@ -162,7 +163,7 @@ describe('plain lines', () => {
   it('end with how things stand, where no summary is wanted, and with a summary where it is', async () => {
     for (const summary of [false, true]) {
       const stream = new Written();
-      const progress = showProgress({ stream, summary });
+      const progress = showProgress({ stream, summary, interval: 60_000 });
       const orchestrator = new Orchestrator({ name: 'job' });
       const act = orchestrator.action(() => 1, { name: 'act' });
       await orchestrator.run(() => Promise.all([act(), act(), act(), act()]));

@@ -131,10 +131,10 @@ export class Terminal extends Writable {
 }
 
 /** Resolves when something holds; asks after every turn. */
-export async function until(holds: () => boolean, limit = 10_000): Promise<void> {
-  const began = Date.now();
+export async function until(holds: () => boolean, limit = 60_000): Promise<void> {
+  const began = performance.now();
   while (!holds()) {
-    if (Date.now() - began > limit) throw new Error(`it did not hold within ${limit} ms: ${holds}`);
+    if (performance.now() - began > limit) throw new Error(`it did not hold within ${limit} ms: ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -8,6 +8,7 @@ import { Model } from '../../src/progress/model/model.js';
 import type { Tally } from '../../src/progress/model/tally.js';
 import { type Filter, watch } from '../../src/progress/watch.js';
 import { deferred, failing, rejection, settled } from '../support.js';
+import { until } from './support.js';
 
 let stop: (() => void) | undefined;
 
@@ -88,15 +89,15 @@ describe('the watch', () => {
   it('knows of a task that waits for its next attempt why, and until when', async () => {
     const model = watched();
     const controller = new AbortController();
-    const orchestrator = new Orchestrator({ retry: { retries: 3, minTimeout: 60_000 } });
+    const orchestrator = new Orchestrator({ retry: { retries: 3, minTimeout: 600_000 } });
     const flaky = orchestrator.action(failing(1, 'done', () => new Error('503')));
     const pending = rejection(orchestrator.run(() => flaky(), { signal: controller.signal }));
-    await new Promise((resolve) => setTimeout(resolve, 20));
     const tally = model.root.inner[0]?.inner[0];
+    await until(() => tally?.retried.size === 1);
     const [activity] = tally?.retried ?? [];
     expect(activity?.retry).toMatchObject({ attempt: 1, most: 4, problem: '503' });
     expect(activity?.isWaiting).toBe(true);
-    expect((activity?.retry?.due ?? 0) - performance.now()).toBeGreaterThan(50_000);
+    expect((activity?.retry?.due ?? 0) - performance.now()).toBeGreaterThan(400_000);
     controller.abort(new Error('enough'));
     await pending;
     expect(tally?.counts).toMatchObject({ aborted: 1 });
