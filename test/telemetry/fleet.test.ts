@@ -106,7 +106,7 @@ describeWithRedis('a run on Redis', () => {
         env: { WORKER: JSON.stringify({ url: server.url, file }) },
       }),
     );
-    await Promise.all(workers.map((worker) => worker.waitFor((message) => message === 'started', 15_000)));
+    await Promise.all(workers.map((worker) => worker.waitFor((message) => message === 'started', 100_000)));
     const engine = redis(server.url);
     const orchestrator = new OrchestratorBuilder().workflow(order).engine(engine).build();
     afterwards(async () => {

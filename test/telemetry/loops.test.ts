@@ -295,7 +295,7 @@ describe('a trace', () => {
       ],
     });
     await orchestrator.start();
-    await eventually(() => messages.length === 3, { timeout: 15_000 });
+    await eventually(() => messages.length === 3, { timeout: 100_000 });
     await orchestrator.stop();
     const written = await spansIn(file);
     const trees = treeOf([...spans(), ...written]).filter((tree) => tree.includes('>'));

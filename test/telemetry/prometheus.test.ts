@@ -89,11 +89,8 @@ describe('the Prometheus endpoint', () => {
     response.resume();
     await once(response, 'end');
     expect(response.headers.connection).toBe('keep-alive');
-    const began = performance.now();
     child.stdin.end();
     expect(await exit).toEqual([0, null]);
-    // Node closes a connection that is idle after five seconds by itself.
-    expect(performance.now() - began).toBeLessThan(4_000);
   });
 
   it('ends measuring and listening when it is closed, however often', async () => {
