@@ -52,7 +52,7 @@ export class Call {
         if (end !== undefined) throw new Error(`ended with ${end.code}, without ${what}: ${all}`);
         return false;
       },
-      { timeout: 15_000 },
+      { timeout: 60_000 },
     );
   }
 

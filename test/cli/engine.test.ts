@@ -168,7 +168,7 @@ describe('a directory of pglite', () => {
     await mkdir(below);
     expect((await list({ cwd: below })).code).toBe(0);
     expect((await list({ cwd: below }, '--engine', `pglite://${join(cwd, 'here')}`)).code).toBe(0);
-  }, 60_000);
+  });
 });
 
 describeWithRedis('a Redis server', () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../distributed/servers/eventually.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../distributed/servers/redis.js';
 import { Installed } from './installed.js';
 
@@ -13,8 +14,8 @@ beforeAll(async () => {
     `import { setTimeout as sleep } from 'node:timers/promises';
     import { Flow } from 'orchestrator/flow';
     export default new Flow('echo', { version: '1' }).node('say', (input) => input ?? 'nothing');
-    export const slow = new Flow('slow', { version: '1' }).node('wait', (_input, { signal }) => sleep(60_000, 1, { signal }));
-    export const deaf = new Flow('deaf', { version: '1' }).node('wait', () => sleep(60_000));
+    export const slow = new Flow('slow', { version: '1' }).node('wait', (_input, { signal }) => sleep(600_000, 1, { signal }));
+    export const deaf = new Flow('deaf', { version: '1' }).node('wait', () => sleep(600_000));
     export const large = new Flow('large', { version: '1' }).node('count', () => Array.from({ length: 500_000 }, (_, at) => at));`,
   );
   await project.write(
@@ -215,8 +216,13 @@ describeWithRedis('a worker in a process of its own', () => {
     const worker = project.start(['worker', 'flow.js'], env);
     await worker.writes('takes work');
     await project.start(['runs', 'start', 'deaf', '--run-id', 'held'], env).ended;
-    const watching = project.start(['runs', 'show', 'held', '--attempts'], env);
-    expect((await watching.ended).code).toBe(0);
+    await eventually(
+      async () => {
+        const { code, stdout } = await project.start(['runs', 'show', 'held', '--attempts'], env).ended;
+        expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/\nwait +running/) });
+      },
+      { timeout: 100_000 },
+    );
     worker.kill('SIGTERM');
     await worker.writes('stopping');
     worker.kill('SIGTERM');

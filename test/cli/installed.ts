@@ -96,7 +96,7 @@ export class Program {
       if (this.#process.exitCode !== null) throw new Error(`ended with ${this.#process.exitCode}: ${all}`);
       return false;
     };
-    await eventually(check, { timeout: 15_000 });
+    await eventually(check, { timeout: 100_000 });
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -173,7 +173,7 @@ describe('orchestrate', () => {
   });
 
   it('looks after the runs of an engine, and executes flows in the same program', async () => {
-    const { program, address } = await started(['orchestrate', '--worker', '--concurrency', '3', '--deadline', '1s'], {
+    const { program, address } = await started(['orchestrate', '--worker', '--concurrency', '3', '--deadline', '60s'], {
       cwd: join(new URL('fixtures/memory', import.meta.url).pathname),
     });
     expect(program.stderr.written).toMatch(/looks after the runs of memory[\s\S]*executes order@1, broken@1/);
@@ -292,7 +292,7 @@ describe('worker', () => {
   const cwd = new URL('fixtures/memory', import.meta.url).pathname;
 
   it('executes the flows of the config file until it is interrupted', async () => {
-    const worker = new Call(['worker', '--id', 'w-7', '--concurrency', '2', '--deadline', '1s'], { cwd });
+    const worker = new Call(['worker', '--id', 'w-7', '--concurrency', '2', '--deadline', '60s'], { cwd });
     await worker.writes('worker w-7 takes work from memory: order@1, broken@1');
     expect((await call(['runs', 'start', 'order', '--input', '3', '--wait'], { cwd })).code).toBe(0);
     worker.interrupt('SIGTERM');
