@@ -48,7 +48,7 @@ describe('the demo of distributed runs, on the embedded engine', () => {
       .split('\n')
       .map((line) => line.trimEnd());
     table = tableIn(lines);
-  }, 180_000);
+  }, 600_000);
 
   it('ends well, and says so', () => {
     expect({ code, errors }).toEqual({ code: 0, errors: '' });

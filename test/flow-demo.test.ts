@@ -55,7 +55,7 @@ describe('the demo of flows', () => {
     await server.quiet();
     printed = outputs.flatMap(({ mock }) => mock.calls);
     for (const output of outputs) output.mockRestore();
-  }, 60_000);
+  });
 
   afterAll(() => server.stop());
 
@@ -173,7 +173,7 @@ describe('the demo of flows, killed in the middle', () => {
     directory = await mkdtemp(join(tmpdir(), 'flow-demo-'));
     server = await startBookServer();
     interruption = await stopAndResume(server, directory, (line) => log.push(stripVTControlCharacters(line)));
-  }, 60_000);
+  }, 300_000);
 
   afterAll(async () => {
     await server.stop();

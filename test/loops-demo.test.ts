@@ -52,7 +52,7 @@ describe('the demo of loops', () => {
       expect(server.lines).toBe(6_000);
       expect(faultsIn(6_000, result, server)).toEqual([]);
     });
-  }, 60_000);
+  }, 300_000);
 
   it('brings every line to the server when a thread that parses ends by itself', async () => {
     await scenario(4_000, { kill: true }, ({ result, server, printed }) => {
@@ -61,7 +61,7 @@ describe('the demo of loops', () => {
       expect(server.missingUpTo(4_000)).toBe(0);
       expect(faultsIn(4_000, result, server)).toEqual([]);
     });
-  }, 60_000);
+  }, 300_000);
 
   it('brings each line once when nobody is killed, whatever the server refuses', async () => {
     await scenario(10_000, {}, ({ result, server }) => {
@@ -69,7 +69,7 @@ describe('the demo of loops', () => {
       expect(server.repeated).toBe(0);
       expect(faultsIn(10_000, result, server)).toEqual([]);
     });
-  }, 60_000);
+  }, 300_000);
 
   it('lets all that was read arrive when it is told to end', async () => {
     const controller = new AbortController();
@@ -82,7 +82,7 @@ describe('the demo of loops', () => {
       expect(faultsIn(undefined, result, server)).toEqual([]);
       expect(result.summary.loops.find(({ loopId }) => loopId === 'reader')?.reason).toBe('stopped');
     });
-  }, 60_000);
+  }, 300_000);
 
   it.skipIf(process.platform === 'win32')(
     'drains and reports at Ctrl-C, in plain lines where there is no terminal',
@@ -104,7 +104,7 @@ describe('the demo of loops', () => {
       expect(output).toContain('Every line has arrived, and is counted once.');
       expect(output).not.toContain('\r');
     },
-    60_000,
+    300_000,
   );
 });
 

@@ -181,7 +181,7 @@ describe('the analysis of', () => {
     expect(analysis.isDag).toBe(true);
   });
 
-  it('a fan of a hundred thousand nodes', { timeout: 5_000 }, () => {
+  it('a fan of a hundred thousand nodes', () => {
     const ids = Array.from({ length: 100_000 }, (_, index) => `n${index}`);
     const analysis = analyze({
       id: 'wide',

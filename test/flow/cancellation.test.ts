@@ -258,7 +258,7 @@ describe('a signal', () => {
     expect({ status, visits }).toEqual({ status: 'cancelled', visits: 50 });
   });
 
-  it('ends a run whose condition or transformation is still pending', { timeout: 2_000 }, async () => {
+  it('ends a run whose condition or transformation is still pending', async () => {
     for (const edge of [{ condition: () => deferred<boolean>().promise }, { transform: hang }]) {
       const controller = new AbortController();
       const pending = new Flow('pending')
@@ -472,7 +472,7 @@ describe('a run that is driven by hand', () => {
   it.each([
     ['to completion', () => new RunToCompletionOrchestrator()],
     ['step by step', () => new StepByStepOrchestrator()],
-  ])('%s is aborted by the signal of its options', { timeout: 2_000 }, async (_, make) => {
+  ])('%s is aborted by the signal of its options', async (_, make) => {
     const controller = new AbortController();
     let signal: AbortSignal | undefined;
     const flow = new Flow('by hand')

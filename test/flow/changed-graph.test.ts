@@ -119,7 +119,7 @@ describe('A run that was saved, of a flow whose parts were declared in another o
       ),
       { numRuns: 200 },
     );
-  }, 60_000);
+  });
 });
 
 function pictureOf({ status, completed, skipped, errors }: WorkflowResult) {

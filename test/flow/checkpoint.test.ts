@@ -384,7 +384,7 @@ for (let number = 1; ; number++) {
 `;
 
 describe('a program that is killed while it saves', () => {
-  it('never leaves half a checkpoint, and has all that it was told was saved', { timeout: 120_000 }, async () => {
+  it('never leaves half a checkpoint, and has all that it was told was saved', { timeout: 300_000 }, async () => {
     const points = [3, 4].flatMap((after) =>
       [0, 1, 2, 3, 5, 8, 13, 40].map((rounds) => ({ after, rounds, size: rounds % 2 === 0 ? 4_000_000 : 100 })),
     );
@@ -530,7 +530,7 @@ describe('a run whose program is killed', () => {
     return { signal: first.signal, before: short(before), after: short(after), result: JSON.parse(text), log };
   }
 
-  it('goes on where it was, without repeating what has completed', { timeout: 120_000 }, async () => {
+  it('goes on where it was, without repeating what has completed', { timeout: 300_000 }, async () => {
     const whole = await crash('nowhere', 0);
     expect(whole).toMatchObject({ signal: null, before: executions, after: [] });
     expect(whole.result).toMatchObject({
@@ -549,7 +549,7 @@ describe('a run whose program is killed', () => {
     });
   });
 
-  it('goes on after each entry that was saved', { timeout: 120_000 }, async () => {
+  it('goes on after each entry that was saved', { timeout: 300_000 }, async () => {
     const whole = await crash('nowhere', 0);
     const points = [1, 2, 3, 5, 6, 7, 9, 11, 13, 15];
     await forEach(points, async (at) => {
@@ -559,7 +559,7 @@ describe('a run whose program is killed', () => {
     });
   });
 
-  it('goes on where the last line was cut', { timeout: 120_000 }, async () => {
+  it('goes on where the last line was cut', { timeout: 300_000 }, async () => {
     const cut = async (place: string) => {
       const path = join(place, 'crash.run');
       const { length } = await readFile(path);
@@ -1003,7 +1003,7 @@ describe('a run with very many entries', () => {
     expect((await checkpoint.load('run'))?.entries.length).toBeLessThan(2_000);
     const result = await flow.resume('run', { checkpoint, events: { w: 1 } });
     expect(result).toMatchObject({ status: 'completed', context: { last: 2_500, count: 2_500 } });
-  }, 60_000);
+  });
 
   it('can be a chain of 1,100 nodes that failed near its end', async () => {
     const checkpoint = new FileCheckpointStore(directory);
@@ -1025,7 +1025,7 @@ describe('a run with very many entries', () => {
     const result = await runtime.resume(graph, 'run', { checkpoint: new FileCheckpointStore(directory) });
     expect(result).toMatchObject({ status: 'completed', output: 1_100 });
     expect(executed).toBe(1_101);
-  }, 60_000);
+  });
 
   it('does not repeat the items of a batch that are done', async () => {
     const checkpoint = new FileCheckpointStore(directory);
@@ -1042,7 +1042,7 @@ describe('a run with very many entries', () => {
     const result = await flow.resume('run', { checkpoint: new FileCheckpointStore(directory) });
     expect(result).toMatchObject({ status: 'completed', output: items.map((item) => item * 2) });
     expect([...handled].filter(([, times]) => times > 1)).toEqual([[1_234, 2]]);
-  }, 60_000);
+  });
 
   it('keeps the entries of a sub-flow in its own', async () => {
     const checkpoint = new FileCheckpointStore(directory);
@@ -1057,5 +1057,5 @@ describe('a run with very many entries', () => {
     expect(result).toMatchObject({ status: 'completed', output: 'go' });
     expect(calls.x).toBe(300);
     expect(calls.join).toBe(300);
-  }, 60_000);
+  });
 });

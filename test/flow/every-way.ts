@@ -129,8 +129,7 @@ async function onFleet({ build, context = {}, input, events = [] }: Trial, seen:
   await worker.start();
   try {
     const runId = await orchestrator.startRun(context, input);
-    const until = (status: string) =>
-      expect.poll(() => orchestrator.status(runId), { interval: 2, timeout: 15_000 }).toBe(status);
+    const until = (status: string) => expect.poll(() => orchestrator.status(runId), { interval: 2 }).toBe(status);
     for (const [event, payload] of events) {
       await until('awaiting');
       await orchestrator.signal(runId, event, payload);

@@ -30,7 +30,7 @@ beforeAll(async () => {
     alias: { 'orchestrator/flow': join(root, 'src/flow/index.ts') },
     logLevel: 'silent',
   });
-}, 60_000);
+});
 
 afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
@@ -78,7 +78,7 @@ async function run(name: string, place: string, point: string, at: number) {
 }
 
 describe.each(Object.keys(everything))('the program of %s', (name) => {
-  it('may be killed at each write', { timeout: 300_000 }, async () => {
+  it('may be killed at each write', { timeout: 900_000 }, async () => {
     const place = (suffix: string | number) =>
       join(directory, `${Object.keys(everything).indexOf(name as never)}-${suffix}`);
     const whole = await run(name, place('whole'), 'nowhere', 0);

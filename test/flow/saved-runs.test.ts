@@ -293,7 +293,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     expect((await flowOf(false).resume('r', { checkpoint, events: { w: 1 } })).status).toBe('completed');
   });
 
-  it('executes no item of a batch twice, with a large context and many entries', { timeout: 120_000 }, async () => {
+  it('executes no item of a batch twice, with a large context and many entries', { timeout: 300_000 }, async () => {
     const counts = new Map<number, number>();
     const controller = new AbortController();
     const items = Array.from({ length: 2_100 }, (_, item) => item);
@@ -319,7 +319,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
 });
 
 describe('a file of a saved run', () => {
-  it('is resumed rightly or refused, whichever bit is flipped', { timeout: 120_000 }, async () => {
+  it('is resumed rightly or refused, whichever bit is flipped', { timeout: 300_000 }, async () => {
     const executed: string[] = [];
     const node =
       (id: string) =>

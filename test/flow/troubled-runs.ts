@@ -152,7 +152,7 @@ class Trials {
 }
 
 async function limit(program: Program<CheckpointStore>): Promise<never> {
-  await new Promise((resolve) => setTimeout(resolve, 15_000).unref());
+  await new Promise((resolve) => setTimeout(resolve, 60_000).unref());
   throw new Error(`a run has not settled: ${program.calls} calls`);
 }
 

@@ -152,5 +152,5 @@ describe('a run that another program has', () => {
     });
     await holder.kill();
     expect((await flow.resume(runId, { checkpoint, events: { w: 1 } })).status).toBe('completed');
-  }, 60_000);
+  });
 });

@@ -9,7 +9,7 @@ import { dieHolding } from './holder.js';
 
 const framework = {
   describe,
-  it: (name: string, test: () => Promise<void>) => it(name, test, 60_000),
+  it: (name: string, test: () => Promise<void>) => it(name, test, 120_000),
   beforeAll,
   afterAll,
 };
