@@ -230,7 +230,7 @@ describe('texts', () => {
     const begin = performance.now();
     redactor.text(text);
     // Not a measure of speed: what is not bounded takes minutes.
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(performance.now() - begin).toBeLessThan(30_000);
   });
 });
 

@@ -63,7 +63,7 @@ for (const { name, describe: describeWhere, create } of engines) {
 
     it.each(Object.entries(everything))(
       'of %s ends as ever, whichever call goes wrong',
-      { timeout: 120_000 },
+      { timeout: 600_000 },
       async (_, scene) => {
         const undisturbed = await untilDone(scene, place());
         const calls = undisturbed.programs.reduce((sum, program) => sum + program.calls, 0);
@@ -75,7 +75,7 @@ for (const { name, describe: describeWhere, create } of engines) {
       },
     );
 
-    it('of a random graph ends as ever, whatever goes wrong', { timeout: 300_000 }, async () => {
+    it('of a random graph ends as ever, whatever goes wrong', { timeout: 600_000 }, async () => {
       const graphs = troubledCases({ cycles: true, failures: true, fallbacks: true });
       const seeds = fc.array(fc.nat(), { minLength: 1, maxLength: 4 });
       await fc.assert(

@@ -157,7 +157,7 @@ describe('A checkpoint whose content is not what was written', () => {
       { numRuns: 800 },
     );
     expect(refused).toBeGreaterThan(400);
-  }, 120_000);
+  }, 600_000);
 
   it.each([7, [], { turns: 1 }, { turns: 'x' }, { turns: '' }])('is refused where an entry has set %j', async (set) => {
     const flow = everything();

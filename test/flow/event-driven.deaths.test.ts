@@ -250,7 +250,7 @@ describe.each(Object.entries(graphs))('%s', (_, one) => {
   });
 });
 
-it('runs random graphs to the same end, whoever dies', async () => {
+it('runs random graphs to the same end, whoever dies', { timeout: 600_000 }, async () => {
   const arbitrary = fc.oneof(
     cases({ failures: true }),
     cases({ failures: true, fallbacks: true }),

@@ -15,7 +15,7 @@ const shapes = {
 };
 
 describe.each(Object.entries(shapes))('%s', (_, arbitrary) => {
-  it('come to the same in process, saved, step by step and on a fleet', { timeout: 120_000 }, async () => {
+  it('come to the same in process, saved, step by step and on a fleet', { timeout: 600_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(arbitrary, paces, async (one, pace) => {
         await everyWay({ build: () => built(one, pace).flow });

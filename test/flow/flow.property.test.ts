@@ -36,7 +36,7 @@ const shapes = {
   'graphs with loops, failures and fallbacks': cases({ cycles: true, failures: true, fallbacks: true }),
 };
 
-describe.each(Object.entries(shapes))('%s', (_, arbitrary) => {
+describe.each(Object.entries(shapes))('%s', { timeout: 600_000 }, (_, arbitrary) => {
   it('run to completion as the rules say, at any pace and concurrency', async () => {
     await fc.assert(
       fc.asyncProperty(arbitrary, paces, concurrency, async (one, pace, slots) => {

@@ -41,7 +41,7 @@ describe.each(kinds)('a run that is saved in %s', (kind, place) => {
   describe.each(Object.entries(everything))('of %s', (_, scene) => {
     it.each(troubles)(
       'ends as ever where one call of the store %s, whichever',
-      { timeout: 120_000 },
+      { timeout: 600_000 },
       async (trouble) => {
         const undisturbed = await untilDone(scene, place());
         const calls = undisturbed.programs.reduce((sum, program) => sum + program.calls, 0);

@@ -50,7 +50,7 @@ function digest({ status, output, context, completed, skipped, errors }: Workflo
   };
 }
 
-describe.each(Object.entries(shapes))('%s', (_, arbitrary) => {
+describe.each(Object.entries(shapes))('%s', { timeout: 600_000 }, (_, arbitrary) => {
   it.each(Object.entries(worlds))('come to the same on a fleet as in process, %s', async (_, chaos) => {
     const seed = fc.integer({ min: 0, max: 2 ** 31 });
     const property = fc.asyncProperty(arbitrary, paces, workers, seed, async (one: Case, pace, slots, seeded) => {
