@@ -57,6 +57,6 @@ describeWithRedis('an event-driven run on a Redis server, whose worker is killed
       }
       expect(deaths).toBeGreaterThan(4);
     },
-    300_000,
+    900_000,
   );
 });

@@ -20,8 +20,8 @@ import {
 import { beforeEach, describe, expect, it } from 'vitest';
 import { rejection } from '../support.js';
 
-/** What is refused is refused within this time, in milliseconds, also on a slow machine. */
-const soon = 60_000;
+/** What is refused is refused within this time of the processor, in milliseconds, also on a slow machine. */
+const soon = 20_000;
 
 let calls = 0;
 beforeEach(() => {
@@ -53,11 +53,12 @@ async function faultsOf(graph: unknown, used: object = registry): Promise<readon
   return first?.faults ?? [];
 }
 
-/** How long a check takes. */
+/** Does a check that takes little of the processor. The clock on the wall would count what other programs take, too. */
 async function timed<Result>(check: () => Promise<Result>): Promise<Result> {
-  const began = performance.now();
+  const began = process.cpuUsage();
   const result = await check();
-  expect(performance.now() - began).toBeLessThan(soon);
+  const { user, system } = process.cpuUsage(began);
+  expect((user + system) / 1_000).toBeLessThan(soon);
   return result;
 }
 

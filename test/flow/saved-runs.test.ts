@@ -449,7 +449,7 @@ describe('a run that several programs resume', () => {
     return { child, lines, first, closed };
   }
 
-  it('is had by one of them, and by the next once that was killed', { timeout: 120_000 }, async () => {
+  it('is had by one of them, and by the next once that was killed', { timeout: 300_000 }, async () => {
     const flow = new Flow('f')
       .wait('go')
       .node('once', () => 1)
