@@ -3,7 +3,7 @@ import { RunStateError } from 'orchestrator/distributed';
 import { beforeAll, expect, it } from 'vitest';
 import { eventually } from '../servers/eventually.js';
 import type { ExecutionTold } from './fixtures/messages.js';
-import { begins, describeEngines, type EngineServer, type Site, withSite } from './site.js';
+import { begins, describeEngines, type EngineServer, type Site, steady, withSite } from './site.js';
 
 describeEngines('a run that is controlled while it is under way', (start) => {
   let server: EngineServer;
@@ -12,19 +12,17 @@ describeEngines('a run that is controlled while it is under way', (start) => {
     server = await start();
   });
 
-  it.concurrent('is cancelled: the signals of running nodes abort within a second, in all workers', () =>
+  it.concurrent('is cancelled: the signals of running nodes abort in all workers as soon as these are told', () =>
     withSite(server, async (site) => {
       const behaviour = { hold: ['one', 'two'], deaf: ['three', 'four'] };
-      const workers = await Promise.all([1, 2].map(() => site.startWorker({ behaviour, worker: { concurrency: 2 } })));
+      // They do not look by themselves.
+      const worker = { ...steady, concurrency: 2, watchInterval: 600_000 };
+      const workers = await Promise.all([1, 2].map(() => site.startWorker({ behaviour, worker })));
       const runId = await site.start('wide');
       await eventually(() => told(workers, 'begins').length === 5);
-      const { time: now } = await clockOf();
       await site.orchestrator.cancel(runId, 'not needed');
       await eventually(() => told(workers, 'aborted').length === 4);
-      for (const { time, reason } of told(workers, 'aborted')) {
-        expect(time - now).toBeLessThan(1_000);
-        expect(reason).toContain('is cancelled');
-      }
+      for (const { reason } of told(workers, 'aborted')) expect(reason).toContain('is cancelled');
       for (const worker of workers) worker.send({ type: 'release' });
       await eventually(() => told(workers, 'ended').length === 3);
       await site.expectNothingLeft();
@@ -67,7 +65,7 @@ describeEngines('a run that is controlled while it is under way', (start) => {
 
   it.concurrent('is paused: what runs ends, nothing new starts, and what is ready is put aside', () =>
     withSite(server, async (site) => {
-      const worker = await site.startWorker({ behaviour: { hold: ['start', 'two'] } });
+      const worker = await site.startWorker({ behaviour: { hold: ['start', 'two'] }, worker: steady });
       const [early, late] = await Promise.all([site.start('line'), site.start('wide')]);
       await worker.waitFor(begins('start'));
       await site.finish([early]);
@@ -108,10 +106,6 @@ function manyMoments(test: (moment: number) => Promise<string>): Promise<string[
 
 function ifOver(error: unknown): void {
   if (!(error instanceof RunStateError)) throw error;
-}
-
-async function clockOf(): Promise<{ time: number }> {
-  return { time: Math.round(performance.timeOrigin + performance.now()) };
 }
 
 function told(workers: Awaited<ReturnType<Site['startWorker']>>[], type: ExecutionTold['type']): ExecutionTold[] {

@@ -13,7 +13,7 @@ describeEngines('a program whose pool or connection nobody listens to', (start, 
   it('survives that its connections are ended, and the server too, busy and idle, and prints nothing', async () => {
     const on = await start();
     const program = startWorkerProcess<Said>({ module, env: { KIND: kind, URL: on.addressAt(on.server.port) } });
-    await program.waitFor(isSaid('busy'), 30_000);
+    await program.waitFor(isSaid('busy'), 120_000);
     for (let round = 0; round < 20; round++) {
       await endConnections(on);
       await sleep(50);
@@ -22,12 +22,12 @@ describeEngines('a program whose pool or connection nobody listens to', (start, 
     await sleep(500);
     await on.server.restart('crash');
     program.send('rest' as never);
-    await program.waitFor(isSaid('quiet'), 60_000);
+    await program.waitFor(isSaid('quiet'), 120_000);
     await endConnections(on);
     await on.server.restart('orderly');
     await endConnections(on);
     program.send('end' as never);
-    const said = await program.waitFor(isSaid('ended'), 90_000);
+    const said = await program.waitFor(isSaid('ended'), 180_000);
     expect(said).toEqual({ type: 'ended', started: expect.any(Number), completed: expect.any(Number), listeners: 0 });
     if (said.type === 'ended') expect(said.completed).toBe(said.started);
     expect(await program.exited).toEqual({ code: 0, signal: null });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, it } from 'vitest';
 import { eventually } from '../servers/eventually.js';
 import { startProxy } from '../servers/proxy.js';
 import { begins, describeEngines, type EngineServer, type Site, withSite } from './site.js';
@@ -55,7 +55,7 @@ describeEngines('a network between a worker and the server', (start) => {
       await proxy.heal();
       await site.expectSound(runIds);
       await site.expectIdle(far);
-      expect(far.messages.some(({ type }) => type === 'warning')).toBe(true);
+      await far.waitFor(({ type }) => type === 'warning');
       await proxy.stop();
     }));
 

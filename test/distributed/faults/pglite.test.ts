@@ -16,7 +16,7 @@ it.each(['after commit', 'before enqueue'] as const)(
         expect(await start(directory, { at, time }).exited).toEqual({ code: null, signal: 'SIGKILL' });
       }
       const last = start(directory);
-      const told = await last.waitFor(({ type }) => type === 'checked', 60_000);
+      const told = await last.waitFor(({ type }) => type === 'checked', 180_000);
       for (const { workflow, status, completed, count, pending } of told.type === 'checked' ? told.runs : []) {
         const nodes = nodesOf(workflow);
         expect({ workflow, status, completed: [...completed].sort(), pending }).toEqual({
@@ -27,20 +27,20 @@ it.each(['after commit', 'before enqueue'] as const)(
         });
         expect(count).toBe(nodes.filter((node) => node !== 'inside').length);
       }
-      const { depth } = Object(await last.waitFor(({ type }) => type === 'counted', 20_000));
+      const { depth } = Object(await last.waitFor(({ type }) => type === 'counted'));
       expect(depth).toEqual({ waiting: 0, delayed: 0, active: 0 });
       expect(await last.exited).toEqual({ code: 0, signal: null });
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
   },
-  120_000,
+  300_000,
 );
 
 function start(directory: string, faultPoint?: FaultPoint) {
   const env: Record<string, string> = {
     WORKER_PROCESS: '1',
-    ENGINE: JSON.stringify({ kind: 'pglite', address: directory, options: { connectTimeout: 30_000 } }),
+    ENGINE: JSON.stringify({ kind: 'pglite', address: directory, options: { connectTimeout: 180_000 } }),
   };
   if (faultPoint !== undefined) env.FAULT_POINT = JSON.stringify(faultPoint);
   return startWorkerProcess<Told>({ module: new URL('./fixtures/alone.ts', import.meta.url), env });

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
-import { describeEngines, type EngineServer, type Site, withSite } from './site.js';
+import { describeEngines, type EngineServer, type Site, steady, withSite } from './site.js';
 
 describeEngines('poison', (start) => {
   let server: EngineServer;
@@ -12,7 +12,7 @@ describeEngines('poison', (start) => {
     withSite(server, async (site) => {
       const [poisoned, guarded] = await Promise.all([site.start('poisoned'), site.start('guarded')]);
       const others = await site.startMany('wide', 10, { ms: 20 });
-      const end = keepAlive(site, 500);
+      const end = keepAlive(site);
       await site.finish([poisoned, guarded, ...others]);
       expect(await end()).toBeGreaterThanOrEqual(3);
       // The last of them may have held something when it was ended.
@@ -53,7 +53,7 @@ describeEngines('poison', (start) => {
     withSite(server, async (site) => {
       const poisoned = await site.start('poisoned');
       const innocent = await site.startMany('line', 3, { ms: 1_500 });
-      const end = keepAlive(site, 500);
+      const end = keepAlive(site);
       await site.finish([poisoned, ...innocent]);
       await end();
       expect(await Promise.all(innocent.map((runId) => site.orchestrator.status(runId)))).toEqual(
@@ -63,7 +63,7 @@ describeEngines('poison', (start) => {
 
   it.concurrent('that throws fails its run alone', () =>
     withSite(server, async (site) => {
-      const worker = await site.startWorker();
+      const worker = await site.startWorker({ worker: steady });
       const items = [1, 2, -3, 4, 5];
       const poisoned = await site.start('items', { items, ms: 10 });
       const others = await Promise.all([
@@ -84,16 +84,18 @@ describeEngines('poison', (start) => {
 });
 
 /** Starts a new worker whenever one has been killed. Gives what ends it, and says how many have been killed. */
-function keepAlive(site: Site, lockDuration: number): () => Promise<number> {
+function keepAlive(site: Site): () => Promise<number> {
+  // Only deaths count: the locks of the living do not expire.
+  const options = { behaviour: { die: ['poison'] }, worker: { lockDuration: 3_000, maxCrashes: 3 } };
   let isEnding = false;
   let killed = 0;
-  let current = site.spawnWorker({ behaviour: { die: ['poison'] }, worker: { lockDuration } });
+  let current = site.spawnWorker(options);
   const going = (async () => {
     for (;;) {
       await current.exited;
       if (isEnding) return killed;
       killed += 1;
-      current = site.spawnWorker({ behaviour: { die: ['poison'] }, worker: { lockDuration } });
+      current = site.spawnWorker(options);
     }
   })();
   return async () => {

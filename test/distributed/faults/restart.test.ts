@@ -3,29 +3,28 @@ import { eventually } from '../servers/eventually.js';
 import { describeEngines, type Site, withSite } from './site.js';
 
 describeEngines('fifty runs under way with two workers', (start) => {
-  it.each(['orderly', 'crash'] as const)(
-    'survive a restart of the server (%s)',
-    async (how) => {
-      const on = await start();
-      await withSite(on, async (site) => {
-        await Promise.all([site.startWorker(), site.startWorker()]);
-        const runIds = (
-          await Promise.all([
-            site.startMany('wide', 30, { ms: 100 }),
-            site.startMany('line', 10, { ms: 100 }),
-            site.startMany('nested', 5, { ms: 50 }),
-            site.startMany('flaky', 5, { ms: 50 }),
-          ])
-        ).flat();
-        await eventually(async () => expect(await completed(site)).toBeGreaterThan(5), { timeout: 20_000 });
-        await on.server.restart(how);
-        expect(await completed(site)).toBeLessThan(50);
-        await site.expectSound(runIds, 40_000);
-      });
-      await on.server.stop();
-    },
-    90_000,
-  );
+  it.each(['orderly', 'crash'] as const)('survive a restart of the server (%s)', async (how) => {
+    const on = await start();
+    await withSite(on, async (site) => {
+      // Some runs go on for longer than the server is there.
+      const behaviour = { hold: ['y'] };
+      const workers = await Promise.all([site.startWorker({ behaviour }), site.startWorker({ behaviour })]);
+      const runIds = (
+        await Promise.all([
+          site.startMany('wide', 30, { ms: 100 }),
+          site.startMany('line', 10, { ms: 100 }),
+          site.startMany('nested', 5, { ms: 50 }),
+          site.startMany('flaky', 5, { ms: 50 }),
+        ])
+      ).flat();
+      await eventually(async () => expect(await completed(site)).toBeGreaterThan(5));
+      await on.server.restart(how);
+      expect(await completed(site)).toBeLessThan(50);
+      for (const worker of workers) worker.send({ type: 'release' });
+      await site.expectSound(runIds);
+    });
+    await on.server.stop();
+  });
 
   it('are joined by those that were started while the server was away', async () => {
     const on = await start();
@@ -48,7 +47,7 @@ describeEngines('fifty runs under way with two workers', (start) => {
           runIds.map(() => 'completed'),
         );
       },
-      { operationTimeout: 20_000 },
+      { operationTimeout: 120_000 },
     );
     await on.server.stop();
   });

@@ -46,13 +46,15 @@ export function describeEngines(name: string, tests: (start: () => Promise<Engin
   for (const kind of ['redis', 'postgres'] as const) {
     const need = kind === 'redis' ? 'redis-server' : kind;
     // Processes take their time to start where others are busy.
-    describeWith(need, `${name}, on ${kind}`, () => tests(starters[kind], kind), { timeout: 300_000 });
+    describeWith(need, `${name}, on ${kind}`, () => tests(starters[kind], kind), { timeout: 600_000 });
   }
 }
 
 /** How a worker process is to be. */
 export interface FixtureOptions {
   readonly worker?: Partial<Omit<WorkerOptions, 'engine' | 'workflows' | 'runtime'>>;
+  /** Of its engine, beside those of the site. */
+  readonly engine?: EngineOptions;
   readonly behaviour?: Behaviour;
   readonly faultPoint?: FaultPoint;
   /** Milliseconds by which its clock is off. */
@@ -67,8 +69,14 @@ export interface FixtureOptions {
 
 export type FaultyWorker = WorkerProcess<Told>;
 
-/** Where crashes are not waited for, locks are short. */
-const soon = { lockDuration: 1_000, heartbeatInterval: 200, watchInterval: 100 } as const;
+/**
+ * Locks are short, so that crashes are not waited for. Where others are busy such a lock may expire though its worker is
+ * alive: that makes no node one in which workers die.
+ */
+const soon = { lockDuration: 1_000, heartbeatInterval: 200, watchInterval: 100, maxCrashes: 50 } as const;
+
+/** For workers whose executions are counted: no lock of theirs expires, however busy others are. */
+export const steady = { lockDuration: 60_000 } as const;
 
 export const begins = (nodeId: string) => (told: Told) => told.type === 'begins' && told.nodeId === nodeId;
 export const ended = (nodeId: string) => (told: Told) => told.type === 'ended' && told.nodeId === nodeId;
@@ -107,8 +115,9 @@ export class Site {
     this.orchestrator = builder.build();
   }
 
-  spec(port = this.on.server.port): EngineSpec {
-    const options = { ...this.options, prefix: this.#prefix };
+  spec(port = this.on.server.port, more: EngineOptions = {}): EngineSpec {
+    // Where programs are busy, their packages alone take long to load.
+    const options = { connectTimeout: 120_000, ...this.options, ...more, prefix: this.#prefix };
     return { kind: this.on.kind, address: this.on.addressAt(port), options };
   }
 
@@ -124,6 +133,7 @@ export class Site {
   /** A worker process, before it says that it is ready. */
   spawnWorker({
     worker,
+    engine,
     behaviour,
     faultPoint,
     clockShift,
@@ -134,7 +144,7 @@ export class Site {
     const env: Record<string, string> = {
       ...more,
       WORKER_PROCESS: '1',
-      ENGINE: JSON.stringify(this.spec(port)),
+      ENGINE: JSON.stringify(this.spec(port, engine)),
       WORKER_OPTIONS: JSON.stringify({ ...soon, ...worker }),
       BEHAVIOUR: JSON.stringify(behaviour ?? {}),
       CLOCK_SHIFT: String(clockShift ?? 0),
@@ -149,7 +159,7 @@ export class Site {
   /** A worker process that takes work. */
   async startWorker(options: FixtureOptions = {}): Promise<FaultyWorker> {
     const process = this.spawnWorker(options);
-    await process.waitFor(({ type }) => type === 'ready', 30_000);
+    await process.waitFor(({ type }) => type === 'ready', 120_000);
     return process;
   }
 
@@ -206,7 +216,7 @@ export class Site {
   /** The queue is empty. */
   async expectNothingLeft(): Promise<void> {
     const nothing = { waiting: 0, delayed: 0, active: 0 };
-    await eventually(async () => expect(await this.engine.queue.depth()).toEqual(nothing), { timeout: 60_000 });
+    await eventually(async () => expect(await this.engine.queue.depth()).toEqual(nothing), { timeout: 120_000 });
   }
 
   /** A worker holds nothing any more, as it has said itself. */

@@ -2,7 +2,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { readEntry } from '../../../src/distributed/journal/entry.js';
 import { eventually } from '../servers/eventually.js';
 import type { Told } from './fixtures/messages.js';
-import { begins, describeEngines, type EngineServer, type FaultyWorker, type Site, withSite } from './site.js';
+import { begins, describeEngines, type EngineServer, type FaultyWorker, type Site, steady, withSite } from './site.js';
 
 const gracefully = { code: 0, signal: null };
 const isStopped = (told: Told) => told.type === 'stopped';
@@ -16,11 +16,14 @@ describeEngines('a worker that is stopped', (start) => {
 
   it.concurrent('ends what it executes, hands back the rest, and goes without a warning', () =>
     withSite(server, async (site) => {
-      const worker = await site.startWorker({ behaviour: { deaf: ['b', 'two'] }, worker: { concurrency: 2 } });
+      const worker = await site.startWorker({
+        behaviour: { deaf: ['b', 'two'] },
+        worker: { ...steady, concurrency: 2 },
+      });
       const first = await Promise.all([site.start('line'), site.start('wide')]);
       await eventually(() => executed(worker).filter((node) => node === 'b' || node === 'two').length === 2);
       const rest = await site.startMany('line', 5);
-      worker.send({ type: 'stop' });
+      worker.send({ type: 'stop', deadline: 600_000 });
       await eventually(async () => {
         const [health] = await site.orchestrator.listWorkerHealth();
         expect(health?.status).toBe('stopping');
@@ -36,14 +39,14 @@ describeEngines('a worker that is stopped', (start) => {
       expect(await site.engine.queue.depth()).toMatchObject({ active: 0 });
       expect(await site.orchestrator.liveness()).toEqual([]);
       expect(warningsOf(worker)).toEqual([]);
-      await site.rescue();
+      await site.rescue(steady);
       await site.expectSound([...first, ...rest]);
       expect(site.warnings).toEqual([]);
     }));
 
   it.concurrent('aborts at the deadline what has not ended, and hands it back', () =>
     withSite(server, async (site) => {
-      const worker = await site.startWorker({ behaviour: { hold: ['b', 'two', 'y'] } });
+      const worker = await site.startWorker({ behaviour: { hold: ['b', 'two', 'y'] }, worker: steady });
       const runIds = await Promise.all([site.start('line'), site.start('wide'), site.start('nested')]);
       await Promise.all(['b', 'two', 'y'].map((node) => worker.waitFor(begins(node))));
       worker.send({ type: 'stop', deadline: 200 });
@@ -69,7 +72,7 @@ describeEngines('a worker that is stopped', (start) => {
         await Promise.all([site.startMany('wide', 10, { ms: 30 }), site.startMany('line', 10, { ms: 30 })])
       ).flat();
       for (let turn = 0; turn < 3; turn += 1) {
-        const worker = await site.startWorker();
+        const worker = await site.startWorker({ worker: steady });
         await worker.waitFor((told) => told.type === 'ended');
         worker.send({ type: 'stop', deadline: turn * 20 });
         expect(await worker.exited).toEqual(gracefully);
@@ -81,22 +84,18 @@ describeEngines('a worker that is stopped', (start) => {
 
   it('while the server is away ends all the same, once operations are not tried any more', async () => {
     const on = await start();
-    await withSite(
-      on,
-      async (site) => {
-        const worker = await site.startWorker({ behaviour: { hold: ['b'] } });
-        const runId = await site.start('line');
-        await worker.waitFor(begins('b'));
-        await on.server.kill();
-        worker.send({ type: 'stop', deadline: 200 });
-        await worker.waitFor(isStopped, 20_000);
-        expect(await worker.exited).toEqual(gracefully);
-        await on.server.restart();
-        await site.rescue();
-        await site.expectSound([runId]);
-      },
-      { operationTimeout: 2_000 },
-    );
+    await withSite(on, async (site) => {
+      const worker = await site.startWorker({ behaviour: { hold: ['b'] }, engine: { operationTimeout: 2_000 } });
+      const runId = await site.start('line');
+      await worker.waitFor(begins('b'));
+      await on.server.kill();
+      worker.send({ type: 'stop', deadline: 200 });
+      await worker.waitFor(isStopped);
+      expect(await worker.exited).toEqual(gracefully);
+      await on.server.restart();
+      await site.rescue();
+      await site.expectSound([runId]);
+    });
     await on.server.stop();
   });
 });

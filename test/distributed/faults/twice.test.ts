@@ -1,6 +1,6 @@
 import { beforeAll, expect, it } from 'vitest';
 import { readEntry } from '../../../src/distributed/journal/entry.js';
-import { begins, describeEngines, type EngineServer, ended, type Site, withSite } from './site.js';
+import { begins, describeEngines, type EngineServer, ended, type Site, steady, withSite } from './site.js';
 
 describeEngines('a job that is delivered twice', (start) => {
   let server: EngineServer;
@@ -20,10 +20,12 @@ describeEngines('a job that is delivered twice', (start) => {
 
   it.concurrent('with commits made twice and a crash in between, counts once inside a sub-flow too', () =>
     withSite(server, async (site) => {
-      const victim = await site.startWorker({ doubled: 'commits', behaviour: { die: ['z'] } });
+      // Long enough for the victim not to lose what it executes before it dies.
+      const worker = { lockDuration: 10_000 };
+      const victim = await site.startWorker({ doubled: 'commits', behaviour: { die: ['z'] }, worker });
       const runId = await site.start('nested');
       await victim.exited;
-      const heir = await site.startWorker();
+      const heir = await site.startWorker({ worker });
       await site.expectSound([runId]);
       const again = heir.messages.flatMap((told) => (told.type === 'ended' ? [told.nodeId] : []));
       expect(again).toEqual(['z', 'end']);
@@ -31,7 +33,7 @@ describeEngines('a job that is delivered twice', (start) => {
 
   it.concurrent('late, when it was done long ago, changes nothing', () =>
     withSite(server, async (site) => {
-      const worker = await site.startWorker({ behaviour: { hold: ['end'] } });
+      const worker = await site.startWorker({ behaviour: { hold: ['end'] }, worker: steady });
       const runId = await site.start('wide');
       await worker.waitFor(begins('end'));
       const jobs = await jobsOf(site, runId);
