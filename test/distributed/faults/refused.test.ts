@@ -3,7 +3,7 @@ import { DistributedWorker, EngineError, OrchestratorBuilder } from 'orchestrato
 import { Flow } from 'orchestrator/flow';
 import pg from 'pg';
 import { expect, it } from 'vitest';
-import { gate, rejection } from '../../support.js';
+import { gate } from '../../support.js';
 import { eventually } from '../servers/eventually.js';
 import { openEngine } from './fixtures/engines.js';
 import type { Told } from './fixtures/messages.js';
