@@ -17,8 +17,9 @@ import {
 } from 'orchestrator/loops';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
-import { deferred, recorded, rejection, settled, timers } from '../support.js';
+import { deferred, recorded, rejection, settled } from '../support.js';
 import { counting, lived, managed, pause, useFakeTime, World } from './one-loop.js';
+import { expectResources, resources } from './support.js';
 
 const fail = (message = 'failed') => {
   throw new Error(message);
@@ -825,13 +826,12 @@ describe('a loop that is to end', () => {
     ['a message', () => new Loop('l').read('r', 'q')],
   ] as const)('does not wait for %s, and leaves no timer behind', async (_, loopOf) => {
     const { manager } = managed(loopOf(new Loop('l').producer('p', () => 1)));
-    const before = timers();
+    const before = await resources();
     const { ended } = await manager.start();
     await settled();
     manager.abort(new Error('deadline'));
     expect(await ended).toEqual({ reason: 'stopped' });
-    // One of before may have ended meanwhile.
-    expect(timers()).toBeLessThanOrEqual(before);
+    await expectResources(before);
   });
 
   it('says so where it cannot clean up behind an abort', async () => {

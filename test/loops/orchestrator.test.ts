@@ -15,10 +15,10 @@ import {
   type WorkflowMetrics,
   WorkflowOrchestrator,
 } from 'orchestrator/loops';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
 import { deferred, recorded, rejection } from '../support.js';
-import { collector, fixture, states, upTo, workflow } from './support.js';
+import { collector, fixture, patient, states, upTo, workflow } from './support.js';
 
 const module = fixture();
 
@@ -443,17 +443,22 @@ describe('what a workflow tells', () => {
       { queues: { q: { capacity: 7 } }, loops: [loop, counter('a', 'q', 1).loop] },
       { metricsInterval: 20 },
     );
-    const pushed: { at: number; metrics: WorkflowMetrics }[] = [];
-    orchestrator.on('metrics', (metrics) => pushed.push({ at: performance.now(), metrics }));
+    const pushed: WorkflowMetrics[] = [];
+    orchestrator.on('metrics', (metrics) => pushed.push(metrics));
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    restore = () => vi.useRealTimers();
     await orchestrator.start();
-    await eventually(() => pushed.length >= 5);
-    const [first, last] = [pushed[0], pushed[4]];
-    expect(Number(last?.at) - Number(first?.at)).toBeGreaterThan(60);
-    expect(last?.metrics.loops.map(({ loopId, state }) => [loopId, state])).toEqual([
+    await eventually(() => orchestrator.metrics().loops.every(({ iterations }) => iterations > 0));
+    vi.advanceTimersByTime(19);
+    expect(pushed).toEqual([]);
+    vi.advanceTimersByTime(81);
+    expect(pushed).toHaveLength(5);
+    const last = pushed.at(-1);
+    expect(last?.loops.map(({ loopId, state }) => [loopId, state])).toEqual([
       ['collect q', 'running'],
       ['a', 'running'],
     ]);
-    expect(last?.metrics.queues).toEqual([expect.objectContaining({ queue: 'q', capacity: 7, dropped: 0 })]);
+    expect(last?.queues).toEqual([expect.objectContaining({ queue: 'q', capacity: 7, dropped: 0 })]);
     const { loops } = orchestrator.metrics();
     for (const { iterations, iterationsPerSecond, durations, nodes, errors } of loops) {
       expect(iterations).toBeGreaterThan(0);
@@ -463,9 +468,8 @@ describe('what a workflow tells', () => {
       expect(errors).toBe(0);
     }
     await orchestrator.stop();
-    const { length } = pushed;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(pushed).toHaveLength(length);
+    vi.advanceTimersByTime(1_000);
+    expect(pushed).toHaveLength(5);
   });
 
   it('is its health', async () => {
@@ -590,11 +594,17 @@ describe('queues', () => {
       ],
     });
     await orchestrator.start();
-    for (const value of upTo(200)) await orchestrator.queue('in').push(value);
-    await orchestrator.stop();
-    expect(values.sort((a, b) => a - b)).toEqual(upTo(200).map((value) => 2 * value));
-    const { loops } = orchestrator.metrics();
-    expect(loops.slice(0, 2).every(({ iterations }) => iterations > 10)).toBe(true);
+    let last = 0;
+    const haveBoth = () => {
+      const { loops } = orchestrator.metrics();
+      return loops.slice(0, 2).every(({ iterations }) => iterations > 10);
+    };
+    await eventually(async () => {
+      for (const _ of upTo(20)) await orchestrator.queue('in').push(++last);
+      return haveBoth();
+    });
+    await orchestrator.stop(patient);
+    expect(values.sort((a, b) => a - b)).toEqual(upTo(last).map((value) => 2 * value));
   });
 
   it('give each message of a topic to every loop that reads it', async () => {
@@ -610,7 +620,7 @@ describe('queues', () => {
     });
     await orchestrator.start();
     for (const value of upTo(50)) await orchestrator.queue('news').push(value);
-    await orchestrator.stop();
+    await orchestrator.stop(patient);
     expect(here.values).toEqual(upTo(50));
     expect(values.map(({ value }) => value)).toEqual(upTo(50));
   });

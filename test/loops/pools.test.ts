@@ -9,7 +9,7 @@ import { eventually } from '../distributed/servers/eventually.js';
 import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
 import { rejection } from '../support.js';
 import type { Death } from './fixtures/loops.js';
-import { collector, fixture, states, upTo, workflow } from './support.js';
+import { collector, fixture, patient, states, upTo, workflow } from './support.js';
 
 const pools = ['async', 'thread', 'process'] as const;
 const remote = ['thread', 'process'] as const;
@@ -27,8 +27,8 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
       ],
     });
     await orchestrator.start();
-    await eventually(() => values.length >= 3_000, { timeout: 15_000 });
-    const { loops, abandoned, messages } = await orchestrator.stop();
+    await eventually(() => values.length >= 3_000, { timeout: 60_000 });
+    const { loops, abandoned, messages } = await orchestrator.stop(patient);
     expect(values).toEqual(upTo(3_000).map((value) => value * 2));
     expect({ abandoned, messages }).toEqual({ abandoned: 0, messages: 0 });
     expect(loops.find(({ loopId }) => loopId === 'doubler')).toMatchObject({ reason: 'drained', iterations: 3_000 });
@@ -65,7 +65,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
         await orchestrator.start();
         expect(orchestrator.metrics().loops[0]?.state).toBe('running');
         await eventually(() => Number(orchestrator.metrics().loops[0]?.iterations) >= 1);
-        const { loops } = await orchestrator.stop();
+        const { loops } = await orchestrator.stop(patient);
         expect(loops).toEqual([{ loopId: 'noting', reason: 'stopped', iterations: expect.any(Number), inFlight: 0 }]);
         expect(await readFile(file, 'utf8')).toBe('made\nset up\ncleaned up\n'.repeat(round));
       }
@@ -145,9 +145,9 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
     expect(before).toBeLessThan(1_100);
     expect(orchestrator.queue('small').metrics).toMatchObject({ depth: 10, capacity: 10 });
     await orchestrator.start();
-    await eventually(() => values.length === 20_000, { timeout: 15_000 });
+    await eventually(() => values.length === 20_000, { timeout: 60_000 });
     expect(values).toEqual(upTo(20_000));
-  }, 30_000);
+  });
 
   it.each([
     ['missing', fixture('missing'), 'default', /"file:.*missing.ts" cannot be loaded: /],
@@ -319,7 +319,7 @@ describe('a crash', () => {
       orchestrator.on('failure', ({ loopId, nodeId, error }) => failures.push([loopId, nodeId, error]));
       await orchestrator.start();
       for (const value of upTo(10)) await orchestrator.queue('in').push(value);
-      await eventually(() => new Set(values.map(({ value }) => value)).size === 10, { timeout: 15_000 });
+      await eventually(() => new Set(values.map(({ value }) => value)).size === 10, { timeout: 60_000 });
       expect([...new Set(values.map(({ value }) => value))]).toEqual(upTo(10));
       // Messages keep their numbers.
       expect(values.every(({ value, id }) => value === id)).toBe(true);
@@ -336,9 +336,8 @@ describe('a crash', () => {
       expect(orchestrator.metrics().loops[0]).toMatchObject({ restarts: 1, state: 'running' });
       const before = beside;
       await eventually(() => beside > before);
-      expect((await orchestrator.stop()).messages).toBe(0);
+      expect((await orchestrator.stop(patient)).messages).toBe(0);
     },
-    30_000,
   );
 
   it('again and again ends the loop with an error, and the message stays in its queue', async () => {
@@ -359,7 +358,7 @@ describe('a crash', () => {
     const seen = states(orchestrator);
     await orchestrator.start();
     await orchestrator.queue('in').push(1);
-    await eventually(() => orchestrator.metrics().loops[0]?.state === 'error', { timeout: 15_000 });
+    await eventually(() => orchestrator.metrics().loops[0]?.state === 'error', { timeout: 60_000 });
     expect(seen.filter((line) => line === 'mortal restarting')).toHaveLength(2);
     expect(orchestrator.health()).toMatchObject({
       status: 'error',
@@ -369,7 +368,7 @@ describe('a crash', () => {
     // It may be started again.
     await orchestrator.start('mortal');
     expect(orchestrator.metrics().loops[0]?.state).toMatch(/running|starting|restarting/);
-  }, 30_000);
+  });
 
   it('with onCrash: stop ends the loop at once', async () => {
     const orchestrator = workflow({
@@ -441,7 +440,7 @@ describe('signals that a terminal sends to all processes of a program', () => {
     const [child] = (await children()).filter((pid) => !before.includes(pid));
     for (const value of upTo(100)) await orchestrator.queue('in').push(value);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.kill(Number(child), signal);
-    const { loops } = await orchestrator.stop();
+    const { loops } = await orchestrator.stop(patient);
     expect(loops[0]).toMatchObject({ loopId: 'doubler', reason: 'drained' });
     expect(values).toHaveLength(100);
     expect(orchestrator.metrics().loops[0]?.restarts).toBe(0);
@@ -487,7 +486,7 @@ describe('a loop in TypeScript', () => {
     } finally {
       await rm(directory, { recursive: true });
     }
-  }, 30_000);
+  });
 });
 
 describe('loops beside one that never awaits', () => {
@@ -498,16 +497,17 @@ describe('loops beside one that never awaits', () => {
     });
     const orchestrator = workflow({ loops: greedy.map(({ loop }) => loop) });
     await orchestrator.start();
-    const late: number[] = [];
+    const used: number[] = [];
     for (let tick = 0; tick < 50; tick++) {
-      const due = performance.now() + 10;
+      const before = process.cpuUsage();
       await new Promise((resolve) => setTimeout(resolve, 10));
-      late.push(performance.now() - due);
+      const { user, system } = process.cpuUsage(before);
+      used.push((user + system) / 1_000);
     }
-    // Half of all, since this machine has other things to do as well.
-    late.sort((one, other) => one - other);
-    expect(late[25]).toBeLessThan(50);
-    for (const { turns } of greedy) expect(turns()).toBeGreaterThan(100);
+    // What the processors do for other programs is no time of these loops. Half of all ticks, since code is compiled beside.
+    used.sort((one, other) => one - other);
+    expect(used[25]).toBeLessThan(60);
+    await eventually(() => greedy.every(({ turns }) => turns() > 100));
     await orchestrator.stop();
   });
 
@@ -519,8 +519,8 @@ describe('loops beside one that never awaits', () => {
     });
     await orchestrator.start();
     await orchestrator.queue('ping').push('ball');
-    for (let tick = 0; tick < 10; tick++) await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(orchestrator.queue('ping').metrics.pushed).toBeGreaterThan(100);
+    // It looks by timers.
+    await eventually(() => orchestrator.queue('ping').metrics.pushed > 100);
     const { loops } = await orchestrator.stop({ deadline: 100 });
     expect(loops).toHaveLength(2);
   });

@@ -88,7 +88,7 @@ async function meddle(
     if (what === 'replay') replays.push(orchestrator.deadLetters.replay());
     if (what === 'stop and start') {
       // One that waits for room which a paused loop would make is broken off.
-      await orchestrator.stop({ loopId, deadline: 30, drain: false });
+      await orchestrator.stop({ loopId, deadline, drain: false });
       await orchestrator.start(loopId);
     }
   } catch {

@@ -41,7 +41,7 @@ beforeAll(async () => {
     `import { writeFileSync } from 'node:fs'; import { Loop } from 'orchestrator/loops';
      export default () => new Loop('spin').producer('spin', () => { writeFileSync('spinning', String(process.pid)); for (;;); });`,
   );
-}, 60_000);
+});
 
 afterAll(() => removeDirectory(directory));
 
@@ -73,24 +73,20 @@ describe.each(pools)('a loop of a module, in the pool %s', (pool) => {
   it.each([
     ['ESM', 'esm', 'mjs'],
     ['CommonJS', 'cjs', 'cjs'],
-  ] as const)(
-    'works in a program that is bundled into one file, as %s',
-    async (_, format, extension) => {
-      const outfile = join(directory, `bundle-${pool}.${extension}`);
-      await build({
-        stdin: { contents: main(pool), resolveDir: directory },
-        bundle: true,
-        platform: 'node',
-        format,
-        outfile,
-        logLevel: 'error',
-      });
-      const { stdout, stderr } = await run(process.execPath, [outfile], { cwd: directory });
-      expect(stdout.trim()).toBe(expected);
-      expect(stderr).toBe('');
-    },
-    60_000,
-  );
+  ] as const)('works in a program that is bundled into one file, as %s', async (_, format, extension) => {
+    const outfile = join(directory, `bundle-${pool}.${extension}`);
+    await build({
+      stdin: { contents: main(pool), resolveDir: directory },
+      bundle: true,
+      platform: 'node',
+      format,
+      outfile,
+      logLevel: 'error',
+    });
+    const { stdout, stderr } = await run(process.execPath, [outfile], { cwd: directory });
+    expect(stdout.trim()).toBe(expected);
+    expect(stderr).toBe('');
+  });
 
   it('is bundled itself, with a copy of the package of its own', async () => {
     const outfile = join(directory, `double-${pool}.mjs`);
@@ -106,24 +102,20 @@ describe.each(pools)('a loop of a module, in the pool %s', (pool) => {
     await writeFile(file, main(pool, JSON.stringify(outfile)));
     const { stdout } = await run(process.execPath, [file], { cwd: directory });
     expect(stdout.trim()).toBe(expected);
-  }, 60_000);
+  });
 
   it.each([
     ['--eval', (text: string) => ['--input-type=module', '--eval', text]],
     ['-e and other options', (text: string) => ['--no-warnings', '--expose-gc', '--input-type', 'module', '-e', text]],
     ['--inspect', undefined],
     ['--test', undefined],
-  ])(
-    'works in a program that is started with %s',
-    async (option, argvOf) => {
-      const file = join(directory, `options-${pool}.mjs`);
-      await writeFile(file, main(pool));
-      const argv = argvOf?.(main(pool)) ?? (option === '--test' ? ['--test', file] : ['--inspect=0', file]);
-      const { stdout } = await run(process.execPath, argv, { cwd: directory });
-      expect(stdout).toContain(expected);
-    },
-    60_000,
-  );
+  ])('works in a program that is started with %s', async (option, argvOf) => {
+    const file = join(directory, `options-${pool}.mjs`);
+    await writeFile(file, main(pool));
+    const argv = argvOf?.(main(pool)) ?? (option === '--test' ? ['--test', file] : ['--inspect=0', file]);
+    const { stdout } = await run(process.execPath, argv, { cwd: directory });
+    expect(stdout).toContain(expected);
+  });
 
   it('works in a program that is read from the standard input', async () => {
     const child = spawn(process.execPath, ['--input-type=module', '-'], {
@@ -134,7 +126,7 @@ describe.each(pools)('a loop of a module, in the pool %s', (pool) => {
     let printed = '';
     for await (const chunk of child.stdout) printed += chunk;
     expect(printed.trim()).toBe(expected);
-  }, 60_000);
+  });
 });
 
 describe.each(['thread', 'process'] as const)('a program that would start itself, in a %s', (pool) => {
@@ -164,7 +156,6 @@ describe.each(['thread', 'process'] as const)('a program that would start itself
       );
       expect((await readFile(begun, 'utf8')).trim().split('\n')).toHaveLength(2);
     },
-    60_000,
   );
 });
 
@@ -186,7 +177,7 @@ describe('an executable of its own in place of Node', () => {
     );
     expect(stdout).toContain('is not started');
     expect((await readFile(begun, 'utf8')).trim().split('\n').length).toBeLessThanOrEqual(3);
-  }, 60_000);
+  });
 });
 
 describe('a process of a loop that computes without end', () => {
@@ -200,11 +191,11 @@ describe('a process of a loop that computes without end', () => {
     );
     const child = spawn(process.execPath, [file], { cwd: directory, stdio: 'ignore' });
     const pid = await eventually(async () => Number(await readFile(join(directory, 'spinning'), 'utf8')) || false, {
-      timeout: 15_000,
+      timeout: 60_000,
     });
     child.kill('SIGKILL');
-    await eventually(() => !isAlive(Number(pid)), { timeout: 15_000 });
-  }, 60_000);
+    await eventually(() => !isAlive(Number(pid)), { timeout: 60_000 });
+  });
 });
 
 describe('options of Node that a process inherits', () => {

@@ -60,7 +60,7 @@ async function tried(opener: WorkerProcess<Told>, file: Buffer, name: string): P
   await mkdir(directory);
   await writeFile(`${directory}/data.mdb`, file);
   opener.send(directory as never);
-  const told = await opener.waitFor(({ type }) => type !== 'ready', 20_000);
+  const told = await opener.waitFor(({ type }) => type !== 'ready', 60_000);
   await removeDirectory(directory);
   return told;
 }
@@ -115,7 +115,7 @@ describe('a store whose file is damaged', () => {
     // What nothing refers to may be anything.
     expect(ends.opened).toBeGreaterThan(0);
     expect(ends.refused).toBeGreaterThan(100);
-  }, 120_000);
+  }, 300_000);
 
   it('names the record that is not as it was written', async () => {
     const file = await sound();

@@ -40,14 +40,14 @@ async function program(settings: object): Promise<WorkerProcess<Told>> {
     module: new URL('./fixtures/program.ts', import.meta.url),
     env: { PROGRAM: JSON.stringify(given) },
   });
-  await worker.waitFor(({ type }) => type === 'started', 30_000);
+  await worker.waitFor(({ type }) => type === 'started', 60_000);
   return worker;
 }
 
 async function ask(worker: WorkerProcess<Told>, call: string, ...args: unknown[]): Promise<Told> {
   worker.send({ call, args });
   const types = ['done', 'state', 'pushed', 'failed', 'closed', 'health'];
-  return await worker.waitFor(({ type }) => types.includes(type), 20_000);
+  return await worker.waitFor(({ type }) => types.includes(type), 60_000);
 }
 
 const text = (value: number) => `${value} ${'x'.repeat(8_000)}`;
@@ -103,7 +103,7 @@ for (const kind of kinds) {
       });
       const before = await pushed(worker);
       await makeRoom(worker.pid);
-      await eventually(async () => (await pushed(worker)) > before, { timeout: 20_000 });
+      await eventually(async () => (await pushed(worker)) > before, { timeout: 60_000 });
       expect(await ask(worker, 'health')).toMatchObject({ status: 'healthy' });
       expect(await ask(worker, 'push', text(9_001))).toMatchObject({ type: 'pushed' });
       await worker.kill();
@@ -113,7 +113,7 @@ for (const kind of kinds) {
       // The loops have left nothing out.
       const doubled = [...new Set(await ledger())];
       expect(doubled).toEqual(upTo(doubled.length).map((value) => 2 * value));
-    }, 90_000);
+    }, 180_000);
 
     it('lives through a quarter of a minute of it, hardly writing, and goes on', async () => {
       const { fill, makeRoom } = disk as Disk;
@@ -127,13 +127,13 @@ for (const kind of kinds) {
       expect(failed.length).toBeLessThanOrEqual(kind === 'small file system' ? 0 : 1);
       await makeRoom(worker.pid);
       await eventually(async () => expect(await ask(worker, 'health')).toMatchObject({ status: 'healthy' }), {
-        timeout: 20_000,
+        timeout: 60_000,
       });
       expect(await ask(worker, 'push', text(9_001))).toMatchObject({ type: 'pushed' });
       expect(await ask(worker, 'close')).toMatchObject({ type: 'closed' });
       await worker.kill();
       expect(await stored()).toEqual(expect.arrayContaining([...upTo(last), 9_001]));
-    }, 90_000);
+    }, 180_000);
 
     it('loses nothing that was taken when it is killed while the disk is full', async () => {
       const { fill, makeRoom } = disk as Disk;
@@ -143,7 +143,7 @@ for (const kind of kinds) {
       await worker.kill();
       await makeRoom(process.pid);
       expect(await stored()).toEqual(expect.arrayContaining(upTo(last)));
-    }, 60_000);
+    });
 
     it('closes in time, and says what could not be stored', async () => {
       const { fill } = disk as Disk;
@@ -152,7 +152,7 @@ for (const kind of kinds) {
       await pushUntilFull(worker, 1);
       expect(await ask(worker, 'close')).toMatchObject({ type: 'failed', code: 'ERR_LOOP_STORE' });
       await worker.kill();
-    }, 60_000);
+    });
   });
 }
 
@@ -175,13 +175,13 @@ describe.skipIf(!isThere['small file system'])('a store that has filled its disk
         )
       );
       for (let taken = first + 1; taken <= id; taken++) store.removeMessage('q', taken);
-      await eventually(() => store.flushed(), { timeout: 20_000 });
+      await eventually(() => store.flushed(), { timeout: 60_000 });
       counts.push(id - first);
     }
     await store.close();
     expect(counts[0]).toBeGreaterThan(100);
     expect(Math.min(...counts)).toBeGreaterThan((counts[0] as number) * 0.8);
-  }, 60_000);
+  });
 });
 
 describe.skipIf(!isThere['small file system'])('a store on a disk that is full from the beginning', () => {

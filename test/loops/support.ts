@@ -59,6 +59,9 @@ export async function timed<Value>(promise: Promise<Value>): Promise<readonly [V
   return [value, performance.now() - start];
 }
 
+/** For a stop that has to come to its end by itself, on a busy machine too. */
+export const patient = { deadline: 60_000 };
+
 /** The deadline of a stop that says none, in milliseconds. */
 export const deadlineByDefault = 10_000;
 
