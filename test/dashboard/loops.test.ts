@@ -93,7 +93,8 @@ describe('dead letters', () => {
       loops.deadLetters
         .list()
         .map(({ id }) => id)
-        .reverse(),
+        .reverse()
+        .slice(0, 100),
     );
     expect(all.letters[0]).toEqual({
       id: loops.deadLetters.size,

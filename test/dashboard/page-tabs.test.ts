@@ -51,7 +51,7 @@ describeWith('chromium', 'tabs of one browser', () => {
   const hide = (page: Page, value: boolean) => page.evaluate(`hide(${value})`);
   const streamOf = (page: Page) => page.locator('.connection').getAttribute('data-state');
 
-  it('are all live, however many there are', { timeout: 60_000 }, async () => {
+  it('are all live, however many there are', async () => {
     await start('seen-by-all');
     const tabs = await tabsAt(10, '/runs');
     for (const tab of tabs) await row(tab, 'seen-by-all').waitFor();
@@ -62,7 +62,7 @@ describeWith('chromium', 'tabs of one browser', () => {
     }
   });
 
-  it('are told each of the run that it shows', { timeout: 60_000 }, async () => {
+  it('are told each of the run that it shows', async () => {
     const runIds = Array.from({ length: 8 }, (_, index) => `trip-${index}`);
     for (const runId of runIds) await start(runId, 'approval');
     const [list, ...tabs] = await tabsAt(1, '/runs');
@@ -72,7 +72,7 @@ describeWith('chromium', 'tabs of one browser', () => {
     for (const tab of tabs) await tab.locator('.node[data-node="book"][data-status="completed"]').waitFor();
   });
 
-  it('with a token and without share nothing that needs it', { timeout: 60_000 }, async () => {
+  it('with a token and without share nothing that needs it', async () => {
     await served.close();
     const { distributed, loops } = site;
     served = await serveDashboard({ distributed, loops, token, port: 0, assets: built.assets, protectReads: true });
@@ -92,18 +92,18 @@ describeWith('chromium', 'tabs of one browser', () => {
     ['where there are none', withoutWorkers],
   ])('%s', (_, script) => {
     it('let go of the stream while they are hidden, and catch up when they are shown', {
-      timeout: 90_000,
+      timeout: 240_000,
     }, async () => {
       await start('seen-later');
       const [first] = await tabsAt(1, '/runs', { script: `${hideable}${script}` });
       if (first === undefined) throw new Error('there is a tab');
       await row(first, 'seen-later').waitFor();
-      await first.locator('[data-state="live"]').waitFor({ timeout: 20_000 });
+      await first.locator('[data-state="live"]').waitFor();
       let shown = first;
       for (let count = 1; count < 8; count++) {
         await hide(shown, true);
         shown = await another(first, '/runs');
-        await shown.locator('[data-state="live"]').waitFor({ timeout: 20_000 });
+        await shown.locator('[data-state="live"]').waitFor();
       }
       await site.distributed.cancel('seen-later', 'enough');
       await row(shown, 'seen-later').locator('.status[data-status="cancelled"]').waitFor();
@@ -113,8 +113,8 @@ describeWith('chromium', 'tabs of one browser', () => {
     });
   });
 
-  it('are live by themselves where the worker does not answer', { timeout: 60_000 }, async () => {
+  it('are live by themselves where the worker does not answer', async () => {
     const [tab] = await tabsAt(1, '/runs', { script: brokenWorkers });
-    await tab?.locator('[data-state="live"]').waitFor({ timeout: 30_000 });
+    await tab?.locator('[data-state="live"]').waitFor();
   });
 });

@@ -203,7 +203,12 @@ describe('wrong tokens', () => {
     const ticket = (known.headers.get('set-cookie') ?? '').split(';')[0] as string;
     expect(known.headers.get('set-cookie')).toMatch(/; HttpOnly; SameSite=Strict$/);
     const begin = performance.now();
-    const guesses = Array.from({ length: 1_200 }, (_, index) => ask(`guess-${index}`, '10.0.0.1'));
+    let answered = 0;
+    const guesses = Array.from({ length: 120 }, async (_, index) => {
+      const response = await ask(`guess-${index}`, '10.0.0.1');
+      if (response.status === 401) answered++;
+      return response;
+    });
     // Who guesses is not told, who has the token is not kept out: from another address, or in a browser that had it before.
     expect((await ask(token, '10.0.0.1')).status).toBe(429);
     expect((await ask(token, '10.0.0.2')).status).toBe(200);
@@ -211,13 +216,14 @@ describe('wrong tokens', () => {
     expect((await ask(token, '10.0.0.1', { cookie: `a=b; ${ticket}` })).status).toBe(200);
     expect((await ask(token, '10.0.0.1', { cookie: `${ticket}x` })).status).toBe(429);
     expect((await ask(token, '10.0.0.1', { cookie: 'orchestrator-ticket=a.b' })).status).toBe(429);
-    expect(performance.now() - begin).toBeLessThan(2_000);
+    // None of these has waited for the guesses.
+    expect(answered).toBeLessThan(16);
     const first = await Promise.race(guesses.slice(0, 16));
     expect(first.status).toBe(401);
     expect((await ask(token, '10.0.0.1')).status).toBe(200);
     const statuses = (await Promise.all(guesses)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 401)).toHaveLength(16);
-    expect(statuses.filter((status) => status === 429)).toHaveLength(1_184);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(104);
     expect(performance.now() - begin).toBeGreaterThan(3_500);
   });
 

@@ -33,17 +33,16 @@ function toldEngine() {
   return { engine, listeners, tell };
 }
 
-/** Tells of so many changes a second, until it is ended. */
-function storm(tell: (runId: string) => void, perSecond = 1_000): () => number {
+/** Tells of a thousand changes a second, until it is ended: however seldom a busy machine lets it, as many as are due. */
+function storm(tell: (runId: string) => void) {
   let count = 0;
+  const begin = performance.now();
   const timer = setInterval(() => {
-    for (let index = 0; index < perSecond / 100; index++) tell(`run-${count++}`);
+    while (count < performance.now() - begin) tell(`run-${count++}`);
   }, 10);
-  afterwards(() => clearInterval(timer));
-  return () => {
-    clearInterval(timer);
-    return count;
-  };
+  const end = () => clearInterval(timer);
+  afterwards(end);
+  return { count: () => count, end };
 }
 
 const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -91,20 +90,19 @@ describe('a stream', () => {
     const { fetch } = dashboardOf({ distributed: orchestrator });
     const reader = new EventReader(await fetch('/api/stream'));
     await reader.until('workers');
-    const stop = storm(tell);
+    const { count, end } = storm(tell);
     const counts = new Map<string, number>();
     const changed: StreamEvents['runs'][] = [];
     const begin = performance.now();
-    while (performance.now() - begin < 2_000) {
+    while (performance.now() - begin < 2_000 || count() <= 500 || changed.length <= 3) {
       const event = await reader.next();
       counts.set(event?.name ?? '', (counts.get(event?.name ?? '') ?? 0) + 1);
       if (event?.name === 'runs') changed.push(event.data as StreamEvents['runs']);
     }
     const seconds = (performance.now() - begin) / 1_000;
-    expect(stop()).toBeGreaterThan(500);
+    end();
     // The first may have waited to be read.
-    for (const count of counts.values()) expect(count).toBeLessThanOrEqual(4 * seconds + 2);
-    expect(counts.get('runs')).toBeGreaterThan(3);
+    for (const times of counts.values()) expect(times).toBeLessThanOrEqual(4 * seconds + 2);
     for (const runs of changed) expect(runs.changed.length).toBeLessThanOrEqual(200);
     expect(changed.some(({ hasMore }) => hasMore)).toBe(true);
   });
@@ -115,10 +113,9 @@ describe('a stream', () => {
     const { fetch } = dashboardOf({ distributed: orchestrator });
     const response = await fetch('/api/stream');
     await eventually(async () => (await orchestrator.liveness()).length > 0);
-    const stop = storm(tell);
-    await wait(1_500);
-    const last = `run-${stop() - 1}`;
-    expect(last).not.toBe('run-0');
+    const { count, end } = storm(tell);
+    await eventually(() => count() > 1_500);
+    end();
     tell('run-0', 'failed');
     const reader = new EventReader(response);
     const runs = await reader.until('runs');
@@ -145,22 +142,16 @@ describe('a stream', () => {
     client.pause();
     // With names that are long, what is between the two is soon full.
     const name = 'x'.repeat(10_000);
-    const stop = storm((runId) => tell(`${runId}${name}`));
-    let full = 0;
-    await eventually(
-      async () => {
-        const before = socket.writableLength;
-        await wait(600);
-        full = socket.writableLength;
-        return full > 0 && full === before;
-      },
-      { timeout: 20_000 },
-    );
-    await wait(1_000);
-    expect(socket.writableLength).toBe(full);
+    const { end } = storm((runId) => tell(`${runId}${name}`));
+    await eventually(() => socket.writableLength > 0);
+    // One that reads is told of much more meanwhile, as often as this one would be.
+    const other = new EventReader(await dashboard.fetch(new Request('http://ops.test/api/stream')));
+    for (let times = 0; times < 12; times++) await other.until('runs', ({ changed }) => changed.length === 200);
+    await other.cancel();
     // One event of 200 names, and what may be in front of it.
-    expect(full).toBeLessThan(2.5 * 200 * name.length);
-    stop();
+    expect(socket.writableLength).toBeGreaterThan(0);
+    expect(socket.writableLength).toBeLessThan(2.5 * 200 * name.length);
+    end();
     let text = '';
     client.on('data', (chunk) => {
       text = `${text}${chunk}`.slice(-10_000);
@@ -170,7 +161,7 @@ describe('a stream', () => {
       tell('the-last');
       return text.includes('the-last');
     });
-  }, 40_000);
+  });
 
   it('tells of what happens in the run that was asked for', async () => {
     const gates = [deferred(), deferred()] as const;
