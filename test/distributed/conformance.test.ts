@@ -6,6 +6,8 @@ import { describeWithPostgres, startPostgres } from './servers/postgres.js';
 import { temporaryDirectory } from './servers/reaper.js';
 import { describeWithRedis, type RedisCluster, startRedis, startRedisCluster } from './servers/redis.js';
 
+/** Where a machine is busy, it takes long for the packages of an engine to load, and for it to answer. */
+const patient = { connectTimeout: 120_000 };
 const framework = { describe, it, beforeAll, afterAll };
 
 interface Tested extends ConformanceOptions {
@@ -20,7 +22,7 @@ const engines: readonly Tested[] = [
   { name: 'redis(cluster)', describe: describeWithRedis, ...onCluster() },
   { name: 'postgres(url)', describe: describeWithPostgres, ...onPostgres() },
   // One process has it, and one connection: there is no second engine on it.
-  { name: 'pglite(directory)', describe, create: async () => pglite(await temporaryDirectory()) },
+  { name: 'pglite(directory)', describe, create: async () => pglite(await temporaryDirectory(), patient) },
 ];
 
 for (const { name, describe: describeWhere, create, again } of engines) {
@@ -32,9 +34,9 @@ function onRedis(): Pick<Tested, 'create' | 'again'> {
   return {
     create: async () => {
       ({ url } = await startRedis());
-      return redis(url);
+      return redis(url, patient);
     },
-    again: async () => redis(url),
+    again: async () => redis(url, patient),
   };
 }
 
@@ -44,7 +46,7 @@ function onCluster(): Pick<Tested, 'create' | 'again'> {
     const connection = new Cluster([...cluster.nodes], { redisOptions: { maxRetriesPerRequest: null } });
     // It is handed over, so the engine leaves it open.
     afterEnd.push(() => connection.disconnect());
-    return redis(connection);
+    return redis(connection, patient);
   };
   return {
     create: async () => {
@@ -61,9 +63,9 @@ function onPostgres(): Pick<Tested, 'create' | 'again'> {
     create: async () => {
       const server = await startPostgres();
       url = await server.createDatabase(`it's a "database"`);
-      return postgres(url);
+      return postgres(url, patient);
     },
-    again: async () => postgres(url),
+    again: async () => postgres(url, patient),
   };
 }
 

@@ -75,7 +75,7 @@ function testWaits(suite: Suite): void {
   suite.it('a sleep ends when its time has come', async () => {
     const flow = new Flow(newId('sleep'))
       .node('a', () => performance.now())
-      .sleep('nap', { duration: 300 })
+      .sleep('nap', { duration: 3_000 })
       .node('b', (began) => performance.now() - began)
       .edge('a', 'nap')
       .edge('nap', 'b');
@@ -86,7 +86,7 @@ function testWaits(suite: Suite): void {
       assert.deepEqual([work?.nodeId, work?.state, more], ['nap', 'delayed', []]);
       const run = await orchestrator.waitForCompletion<number>(runId);
       assert.equal(run.status, 'completed');
-      assert.ok(run.output >= 290, `it slept for ${run.output} ms`);
+      assert.ok(run.output >= 2_990, `it slept for ${run.output} ms`);
     });
   });
 }
@@ -252,9 +252,9 @@ function testStarts(suite: Suite): void {
   suite.it('a delayed run starts when its time has come', async () => {
     const flow = new Flow(newId('delayed')).node('a', () => Date.now());
     await withFleet(suite, [flow], async ({ orchestrator }) => {
-      const runId = await orchestrator.startRun({}, undefined, { delay: 300 });
+      const runId = await orchestrator.startRun({}, undefined, { delay: 3_000 });
       const { status, createdAt, startAt } = await orchestrator.run(runId);
-      assert.deepEqual([status, startAt - createdAt], ['scheduled', 300]);
+      assert.deepEqual([status, startAt - createdAt], ['scheduled', 3_000]);
       const run = await orchestrator.waitForCompletion(runId);
       assert.equal(run.status, 'completed');
       assert.ok((run.finishedAt as number) >= startAt);

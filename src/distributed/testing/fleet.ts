@@ -30,7 +30,7 @@ export async function withFleet(
   await Promise.all(workers.map((worker) => worker.start()));
   const finish = async (context: object = {}, input?: unknown) => {
     const runId = await orchestrator.startRun(context, input);
-    return orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(15_000) });
+    return orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(60_000) });
   };
   const isDone = async () =>
     assert.deepEqual(await engine.queue.depth(), { waiting: 0, delayed: 0, active: 0 }, 'nothing is left in the queue');
@@ -50,7 +50,8 @@ function startable(engine: Engine, workflows: readonly Workflow[], options: Part
   return new DistributedWorker({
     id,
     concurrency: 20,
-    lockDuration: 2_000,
+    // No lock expires where a machine is busy: each execution counts.
+    lockDuration: 60_000,
     watchInterval: 100,
     ...options,
     engine,

@@ -30,7 +30,7 @@ function testBegin(suite: Suite): void {
         finishedAt: undefined,
       },
     );
-    assert.ok(Math.abs(now - record.createdAt) < 1_000, 'it is created by the clock of the engine');
+    assert.ok(Math.abs(now - record.createdAt) < 60_000, 'it is created by the clock of the engine');
     const tail = await other.checkpointStore.read(run.record.runId);
     assert.deepEqual(tail?.snapshot, { text: 'the beginning', seq: 0 });
     assert.deepEqual({ record: tail?.record, entries: tail?.entries, seq: tail?.seq }, { record, entries: [], seq: 0 });

@@ -135,8 +135,8 @@ export function aQuery(given: Partial<RunQuery> = {}): RunQuery {
   };
 }
 
-/** Repeats a check until it does not throw any more. */
-export async function until<Value>(check: () => Value | Promise<Value>, timeout = 10_000): Promise<Value> {
+/** Repeats a check until it does not throw any more; for long, since machines may be busy. */
+export async function until<Value>(check: () => Value | Promise<Value>, timeout = 60_000): Promise<Value> {
   const deadline = performance.now() + timeout;
   for (;;) {
     try {
