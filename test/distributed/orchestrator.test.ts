@@ -126,7 +126,8 @@ describe('what is asked', () => {
     expect(await rejection(waiting)).toMatchObject({ message: 'enough' });
     await orchestrator.cancel(runId);
     await worker.stop();
-    const before = timers();
+    // Counted both times beside the timer of the check.
+    const before = await eventually(timers);
     await orchestrator.waitForCompletion(runId, { pollInterval: 600_000 });
     await rejection(orchestrator.waitForCompletion('unknown', { pollInterval: 600_000 }));
     for await (const _ of orchestrator.events(runId, { pollInterval: 600_000 })) break;
