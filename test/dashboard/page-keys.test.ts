@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../needs/describe-with.js';
-import { open, useBrowser } from './fixtures/browser.js';
+import { openLive, useBrowser } from './fixtures/browser.js';
 import { type PageServer, servePage } from './fixtures/page-server.js';
 import { richWorld } from './fixtures/page-world.js';
 
@@ -19,7 +19,7 @@ describeWith('chromium', 'the page of the dashboard, by keys alone', () => {
 
   afterAll(() => server.close());
 
-  const openAt = (place: string) => open(`${server.url}#${place}`, { token: 'some-token' });
+  const openAt = (place: string) => openLive(`${server.url}#${place}`, { token: 'some-token' });
   /** What has the focus, in words. */
   const focus = (page: Page) =>
     page.evaluate<string>(`(({ activeElement: at }) =>
@@ -55,6 +55,7 @@ describeWith('chromium', 'the page of the dashboard, by keys alone', () => {
 
   it('has the focus on what opened a dialog, where that was a menu too', async () => {
     const page = await openAt('/runs');
+    await page.locator('.menu button:enabled').first().waitFor();
     await page.locator('.run-link').first().focus();
     await page.keyboard.press('Tab');
     const menu = await focus(page);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { describeWith } from '../needs/describe-with.js';
-import { goTo, open, useBrowser, violationsIn } from './fixtures/browser.js';
+import { goTo, openLive, useBrowser, violationsIn } from './fixtures/browser.js';
 import { type PageServer, servePage } from './fixtures/page-server.js';
 import { emptyWorld, hostile, richWorld } from './fixtures/page-world.js';
 
@@ -25,7 +25,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
 
   afterAll(() => server.close());
 
-  const openAt = (place: string, options = {}) => open(`${server.url}#${place}`, options);
+  const openAt = (place: string, options = {}) => openLive(`${server.url}#${place}`, options);
 
   it('is at most 120 kB, gzipped', async () => {
     expect(built.bytes).toBeGreaterThan(10_000);
@@ -383,7 +383,6 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
 
   it('says so while the engine does not answer', async () => {
     const page = await openAt('/runs');
-    await page.locator('[data-state="live"]').waitFor();
     server.tell('engine', { isAnswering: false, since: Date.now(), problem: 'redis at h does not answer' });
     await page.locator('[data-state="engine-away"]').waitFor();
     await page.getByRole('alert').getByText('redis at h does not answer').waitFor();

@@ -2,7 +2,7 @@ import { type ServedDashboard, type ServeOptions, serveDashboard } from 'orchest
 import type { Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeWith } from '../needs/describe-with.js';
-import { closePages, goTo, open, useBrowser } from './fixtures/browser.js';
+import { closePages, goTo, open, openLive, useBrowser } from './fixtures/browser.js';
 import { openSite, type Site } from './fixtures/site.js';
 
 const token = 'a-token-of-this-test';
@@ -37,7 +37,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
     await site.close();
   });
 
-  const openAt = (place: string, options = {}) => open(`${served.url}#${place}`, { token, ...options });
+  const openAt = (place: string, options = {}) => openLive(`${served.url}#${place}`, { token, ...options });
   const start = (workflow: string, options: { readonly runId?: string } = {}, context = {}) =>
     site.distributed.startRun(context, undefined, { workflow, ...options });
   const reaches = (runId: string, status: string) => expect.poll(() => site.distributed.status(runId)).toBe(status);
@@ -150,6 +150,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
     it('from the list, by keys alone', async () => {
       await start('endless', { runId: 'long-3' });
       const page = await openAt('/runs');
+      await row(page, 'long-3').locator('.menu button:enabled').waitFor();
       await page.locator('.run-link').focus();
       await page.keyboard.press('Tab');
       await page.keyboard.press('Enter');

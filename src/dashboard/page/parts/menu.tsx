@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon, type IconName } from './icon.js';
 
 export interface MenuItem {
@@ -14,7 +14,8 @@ export function Menu({ label, items }: { readonly label: string; readonly items:
   const root = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Before anything else is done: the next key is for the item, also where it comes at once.
+  useLayoutEffect(() => {
     if (!isOpen) return;
     list.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
     const leave = (event: Event) => {
