@@ -137,6 +137,26 @@ describe('run', () => {
     expect(jsonOf(resumed)).toMatchObject({ runId: 'dear', status: 'completed', output: { charged: 500 } });
   });
 
+  it('says how to go on in words that a shell takes', async () => {
+    const place = join(directory, "ada's runs");
+    const waiting = await call([
+      'run',
+      'order.ts',
+      'order',
+      '-q',
+      '--checkpoint',
+      place,
+      '--run-id',
+      'a b',
+      '--input',
+      '500',
+    ]);
+    const quoted = place.replace("'", "'\\''");
+    expect(waiting.stderr).toContain(
+      `: orchestrator run order.ts order --checkpoint '${quoted}' --resume 'a b' --event approval=…\n`,
+    );
+  });
+
   it('leaves a run alone that another program is carrying out, and says which', async () => {
     const saved = ['run', 'order.ts', '-q', '--checkpoint', directory];
     await call([...saved, '--run-id', 'held', '--input', '500']);

@@ -8,6 +8,7 @@ import {
   type FlowOptions,
   FlowRuntime,
   MemoryCheckpointStore,
+  Node,
   type NodeArgs,
   NodeError,
   SerializationError,
@@ -586,6 +587,33 @@ describe('the context that a node sees', () => {
       ['a', 4],
       ['c', 3],
     ]);
+  });
+
+  it('loses keys that a phase has deleted, for the attempts after it, and those that an attempt has, for what follows', async () => {
+    const seen: unknown[] = [];
+    class Draft extends Node {
+      override prep({ context }: NodeArgs) {
+        delete context.gone;
+        context.draft = 1;
+      }
+
+      override exec({ context }: NodeArgs) {
+        seen.push(['gone' in context, context.gone, Object.keys(context)]);
+        delete context.draft;
+        delete context.kept;
+        if (seen.length === 1) throw new Error('busy');
+      }
+
+      override post({ context }: NodeArgs) {
+        seen.push(Object.keys(context));
+      }
+    }
+    const flow = new Flow('f').node('draft', Draft, { retry: { retries: 1, minTimeout: 1 } });
+    const { result } = await saved(flow, { gone: 1, kept: 2, other: 3 });
+    expect(result.errors).toEqual([]);
+    const before = [false, undefined, ['kept', 'other', 'draft']];
+    expect(seen).toEqual([before, before, ['other']]);
+    expect(plain(result.context)).toEqual({ other: 3 });
   });
 
   it('shares nothing between keys, nodes or with the caller', async () => {

@@ -467,6 +467,10 @@ it('the default serializer says which value is nested too deep, and how deep may
   const error = refusal({ ok: 1, order: { items: deep } });
   expect(error).toMatchObject({ name: 'SerializationError', path: expect.stringMatching(/^order\.items\./) });
   expect((error as Error).message).toContain('nested too deep');
+  // Also beside what is there more than once, and in maps and sets.
+  const shared = { bytes: new Uint8Array(3), list: new Map([['key', new Set([deep])]]) };
+  const inMap = refusal({ first: shared, again: shared, nothing: null });
+  expect(inMap).toMatchObject({ path: expect.stringMatching(/^(first|again)\.list\.key\.0\./) });
 });
 
 it('the default serializer says that a text is nested too deep to be read', () => {

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { Readable } from 'node:stream';
 import { ParallelError } from 'orchestrator';
 import { describe, expect, it } from 'vitest';
 import { fromWire, toWire } from '../../src/loops/wire.js';
@@ -88,5 +89,17 @@ describe('an error as data', () => {
       structuredClone(toWire(new ParallelError([new Error('one'), new RangeError('two')], []), 'x')),
     );
     expect(back).toMatchObject({ name: 'ParallelError', errors: [{ message: 'one' }, { message: 'two' }] });
+  });
+
+  it('has a name, a message and a stack where what was thrown has none that are texts', () => {
+    const odd = Object.assign(new Error('odd'), { name: 5, message: undefined, stack: null, __proto__: null });
+    const back = fromWire(structuredClone(toWire(odd, 'x')));
+    expect(back).toMatchObject({ name: 'Error', message: '', stack: 'Error: ' });
+  });
+
+  it('names a stream that hangs on it, and leaves that where it is', () => {
+    const error = Object.assign(new Error('cut off'), { response: { body: Readable.from(['a']), pipe: 1 } });
+    const back = fromWire(structuredClone(toWire(error, 'x')));
+    expect(back).toMatchObject({ response: { body: '[object Stream]', pipe: 1 } });
   });
 });
