@@ -12,41 +12,55 @@ export class Opening<Opened> {
   /** Told when the time is over: it ends the attempt, and gives what it has failed with so far. */
   onTimeout: () => unknown = () => undefined;
   readonly #once = new Once(() => this.#open());
+  #attempt = new AbortController();
   #isClosed = false;
 
   /**
    * @param name - what it is and where, for errors
    * @param timeout - how long it may take, in milliseconds
+   * @param open - rejects soon after its signal has aborted, and leaves nothing open then: it takes too long, or is not
+   *   wanted any more
    */
   constructor(
     private readonly name: string,
     private readonly timeout: number,
-    private readonly open: () => Promise<Opened>,
+    private readonly open: (signal: AbortSignal) => Promise<Opened>,
   ) {}
 
   /** @throws {EngineError} that says where it tried */
   get(): Promise<Opened> {
-    if (this.#isClosed) return Promise.reject(new EngineError(this.name, 'was closed'));
+    if (this.#isClosed) return Promise.reject(this.#closed());
     return this.#once.get();
   }
 
-  /** Lets nobody have it any more. Gives it, if it was opened. */
+  /** Lets nobody have it any more. Gives it, if it was opened; an attempt that is under way is given up. */
   async close(): Promise<Opened | undefined> {
     this.#isClosed = true;
+    this.#attempt.abort(this.#closed());
     return this.#once.made();
   }
 
   async #open(): Promise<Opened> {
+    const attempt = new AbortController();
+    this.#attempt = attempt;
     try {
-      return await pTimeout(this.open(), {
+      return await pTimeout(this.open(attempt.signal), {
         milliseconds: this.timeout,
         fallback: () => {
-          throw new EngineError(this.name, `did not answer within ${this.timeout} ms`, { cause: this.onTimeout() });
+          const error = new EngineError(this.name, `did not answer within ${this.timeout} ms`, {
+            cause: this.onTimeout(),
+          });
+          attempt.abort(error);
+          throw error;
         },
       });
     } catch (error) {
       const isOurs = [EngineError, LockedError, MissingPeerError].some((Class) => error instanceof Class);
       throw isOurs ? error : new EngineError(this.name, 'cannot be opened', { cause: error });
     }
+  }
+
+  #closed(): EngineError {
+    return new EngineError(this.name, 'was closed');
   }
 }

@@ -392,7 +392,7 @@ export class DistributedOrchestrator<
 
   /** Ends what is waiting here. The engine stays open: others may use it. */
   async close(): Promise<void> {
-    await this.#watch.close();
+    this.#watch.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,8 @@
+import { setMaxListeners } from 'node:events';
 import { cancellationOf } from '../../cancellation.js';
 import { callAfter } from '../../long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
+import { unless } from '../unless.js';
 
 /** A change that is waited for. */
 export interface NextChange {
@@ -11,20 +13,24 @@ export interface NextChange {
 /** Waits for runs to change: woken by the engine where it tells of it, and by a clock where it does not. */
 export class StatusWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
-  #isClosed = false;
-  #subscribed: Promise<() => void> | undefined = undefined;
+  #subscribed: Promise<void> | undefined = undefined;
+  #unsubscribe: (() => void) | undefined = undefined;
+  readonly #end = new AbortController();
 
-  constructor(private readonly engine: Engine) {}
+  constructor(private readonly engine: Engine) {
+    setMaxListeners(0, this.#end.signal);
+  }
 
-  /** Makes sure that changes are told of from now on. */
+  /**
+   * Makes sure that changes are told of from now on.
+   *
+   * @throws {DOMException} named `AbortError` when it is closed before
+   */
   async open(): Promise<void> {
-    this.#subscribed ??= this.engine.subscribe((change) => this.#onChange(change));
-    try {
-      await this.#subscribed;
-    } catch (error) {
-      this.#subscribed = undefined;
-      throw error;
-    }
+    this.throwIfClosed();
+    if (this.#unsubscribe !== undefined) return;
+    this.#subscribed ??= this.#subscribe();
+    await unless(this.#end.signal, this.#subscribed);
   }
 
   /**
@@ -49,24 +55,35 @@ export class StatusWatch {
     cancellation?.addEventListener('abort', wake);
     const waiting = this.#waiting.get(runId) ?? new Set();
     this.#waiting.set(runId, waiting.add(wake));
-    if (signal?.aborted || this.#isClosed) wake();
+    if (signal?.aborted || this.isClosed) wake();
     return { changed, cancel: wake };
   }
 
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#end.signal.aborted;
   }
 
   /** @throws {DOMException} named `AbortError` once it is closed */
   throwIfClosed(): void {
-    if (this.#isClosed) throw new DOMException('the orchestrator was closed', 'AbortError');
+    this.#end.signal.throwIfAborted();
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    const unsubscribe = await this.#subscribed;
-    unsubscribe?.();
+  /** An engine that does not answer is not waited for. */
+  close(): void {
+    this.#end.abort(new DOMException('the orchestrator was closed', 'AbortError'));
+    this.#unsubscribe?.();
     for (const waiting of [...this.#waiting.values()]) for (const wake of [...waiting]) wake();
+  }
+
+  async #subscribe(): Promise<void> {
+    try {
+      const unsubscribe = await this.engine.subscribe((change) => this.#onChange(change));
+      if (this.isClosed) unsubscribe();
+      else this.#unsubscribe = unsubscribe;
+    } catch (error) {
+      this.#subscribed = undefined;
+      throw error;
+    }
   }
 
   #onChange({ runId }: StatusChange): void {

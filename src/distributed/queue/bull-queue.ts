@@ -13,7 +13,9 @@ import type {
   JobState,
   WorkQueue,
 } from '../contracts.js';
+import { EngineError } from '../errors.js';
 import { Once } from '../once.js';
+import { unless } from '../unless.js';
 
 /** What BullMQ is opened with. */
 export interface BullSetup {
@@ -50,6 +52,9 @@ const retryAfter = 1_000;
  */
 export class BullQueue implements WorkQueue {
   readonly #opened = new Once(() => this.#openQueue());
+  /** Also while it is being opened. */
+  #queue: Bull.Queue | undefined = undefined;
+  readonly #end = new AbortController();
   readonly #consumers = new Set<BullConsumer>();
   readonly #additions = new Batcher((lists: readonly (readonly Job[])[]) => this.#addAll(lists), width);
 
@@ -67,9 +72,10 @@ export class BullQueue implements WorkQueue {
 
   async consume(handler: Handler, options: ConsumeOptions): Promise<Consumer> {
     const { setup } = await this.#opened.get();
+    this.#end.signal.throwIfAborted();
     const consumer = new BullConsumer(setup, handler, options, () => this.#consumers.delete(consumer));
     this.#consumers.add(consumer);
-    await consumer.ready();
+    await unless(this.#end.signal, consumer.ready());
     return consumer;
   }
 
@@ -90,9 +96,10 @@ export class BullQueue implements WorkQueue {
   }
 
   async close(): Promise<void> {
+    this.#end.abort(new EngineError(this.engine.name, 'was closed'));
     await Promise.all([...this.#consumers].map((consumer) => consumer.terminate()));
-    const opened = await this.#opened.made();
-    if (opened !== undefined) await closed(opened.queue, () => opened.queue.close());
+    const queue = this.#queue;
+    if (queue !== undefined) await closed(queue);
   }
 
   async #ask<Answer>(work: (queue: Bull.Queue) => Promise<Answer>): Promise<Answer> {
@@ -106,15 +113,17 @@ export class BullQueue implements WorkQueue {
 
   async #openQueue() {
     const setup = await this.setup();
+    this.#end.signal.throwIfAborted();
     const { bull, name, options, backend } = setup;
     const queue = new bull.Queue(name, { ...options, streams: { events: { maxLen: 1_000 } } }, backend);
     queue.on('error', () => undefined);
+    this.#queue = queue;
     try {
       // Its commands are defined before anything is under way on the connection.
-      await queue.waitUntilReady();
+      await unless(this.#end.signal, queue.waitUntilReady());
       return { queue, setup };
     } catch (error) {
-      await closed(queue, () => queue.close());
+      await closed(queue);
       throw error;
     }
   }
@@ -204,13 +213,12 @@ class BullConsumer implements Consumer {
   async #closeWorker({ force }: { readonly force: boolean }): Promise<void> {
     const { backend } = this.#worker as unknown as { readonly backend?: BlockingBackend };
     backend?.blockingConnection?.disableBlockingClusterReconnect?.();
-    await closed(
-      {
-        disconnect: async () =>
-          void (await Promise.all([this.#worker.disconnect(), backend?.disconnectBlocking?.(false)])),
-      },
-      () => this.#worker.close(force),
-    );
+    // On Redis the other connection is that of all who use the queue.
+    const isShared = backend?.blockingConnection !== undefined;
+    await closed({
+      close: () => this.#worker.close(force),
+      disconnect: async () => (isShared ? backend.disconnectBlocking?.(false) : this.#worker.disconnect()),
+    });
     this.onClose();
   }
 
@@ -239,10 +247,15 @@ class BullConsumer implements Consumer {
   }
 }
 
+interface Closable {
+  close(): Promise<void>;
+  disconnect(): Promise<void>;
+}
+
 /** Closes something of BullMQ's. Where there is no end to wait for, as when the server is away, its connections are cut. */
-async function closed(user: { disconnect(): Promise<void> }, close: () => Promise<void>): Promise<void> {
+async function closed(user: Closable): Promise<void> {
   const cut = () => void user.disconnect().catch(() => undefined);
-  await pTimeout(close(), { milliseconds: farewell, fallback: cut });
+  await pTimeout(user.close(), { milliseconds: farewell, fallback: cut });
 }
 
 function bulkJob({ id, kind, runId, seq, priority, delay }: Job) {

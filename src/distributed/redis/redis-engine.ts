@@ -24,6 +24,7 @@ import { Opening } from '../opening.js';
 import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';
 import { BullQueue } from '../queue/bull-queue.js';
 import { type RunStatus, runStatuses } from '../run-info.js';
+import { unless } from '../unless.js';
 import { Keys } from './keys.js';
 import { entriesFrom, fieldsOf, recordFrom } from './records.js';
 import { RedisCheckpoints } from './redis-checkpoints.js';
@@ -96,6 +97,8 @@ class RedisEngine implements Engine, RedisCore {
 
   /** Not to be seen: the address has a password in it. */
   readonly #server: string | Connection;
+  /** Its own, as far as they stand beside the one for commands. Undefined when it is closed. */
+  #copies: Set<Connection> | undefined = new Set();
   #forsake: () => void = () => {};
 
   constructor(
@@ -106,7 +109,7 @@ class RedisEngine implements Engine, RedisCore {
     this.#server = server;
     this.name = `redis at ${addressOf(server)}`;
     this.keys = new Keys(prefix);
-    this.#opening = new Opening(this.name, connectTimeout, () => this.#open());
+    this.#opening = new Opening(this.name, connectTimeout, (signal) => this.#open(signal));
     const setup = async () => {
       const { bull } = await this.#opening.get();
       const connection = (await this.#queueConnection.get()) as Bull.ConnectionOptions;
@@ -143,7 +146,7 @@ class RedisEngine implements Engine, RedisCore {
 
   async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
     this.#listeners.add(listener);
-    await this.#subscriber.get();
+    await asked(this.name, () => this.#subscriber.get());
     return () => this.#listeners.delete(listener);
   }
 
@@ -173,12 +176,12 @@ class RedisEngine implements Engine, RedisCore {
     this.checkpointStore.leases.close();
     const opened = await this.#opening.close();
     await this.queue.close();
-    const subscriber = await this.#subscriber.made();
-    subscriber?.disconnect();
-    const queueConnection = await this.#queueConnection.made();
-    queueConnection?.disconnect();
+    const copies = this.#copies ?? [];
+    this.#copies = undefined;
+    // Also those that have not connected yet: they are not waited for.
+    for (const copy of copies) disconnect(copy);
     this.#forsake();
-    if (typeof this.#server === 'string') opened?.connection.disconnect();
+    if (typeof this.#server === 'string' && opened !== undefined) disconnect(opened.connection);
   }
 
   async #begin({ record, delay, timeout, snapshot }: NewRun): ReturnType<Engine['begin']> {
@@ -221,7 +224,7 @@ class RedisEngine implements Engine, RedisCore {
     await scripts.index.run(connection, this.keys.listsOf(workflow), args);
   }
 
-  async #open(): Promise<Opened> {
+  async #open(signal: AbortSignal): Promise<Opened> {
     const { ioredis, bullmq } = await loadPeers<{ bullmq: typeof Bull; ioredis: typeof IoRedis }>('redis', [
       'bullmq',
       'ioredis',
@@ -230,7 +233,7 @@ class RedisEngine implements Engine, RedisCore {
     if (typeof server !== 'string') {
       this.#forsake();
       this.#forsake = surviving(server);
-      await server.ping();
+      await unless(signal, server.ping());
       return { connection: server, bull: bullmq };
     }
     const connection = new ioredis.Redis(server, {
@@ -244,12 +247,14 @@ class RedisEngine implements Engine, RedisCore {
     connection.on('error', (error) => {
       last = error;
     });
-    this.#opening.onTimeout = () => {
-      connection.disconnect();
-      return last;
-    };
-    await connection.ping();
-    return { connection, bull: bullmq };
+    this.#opening.onTimeout = () => last;
+    try {
+      await unless(signal, connection.ping());
+      return { connection, bull: bullmq };
+    } catch (error) {
+      disconnect(connection);
+      throw error;
+    }
   }
 
   /**
@@ -260,24 +265,43 @@ class RedisEngine implements Engine, RedisCore {
     const connection = await this.connection();
     // As a whole: the types of ioredis do not let it be said that nothing is given.
     const options = { maxRetriesPerRequest: null, commandTimeout: undefined } as object;
-    const own = isCluster(connection)
-      ? connection.duplicate([], { redisOptions: options })
-      : connection.duplicate(options);
-    own.on('error', () => undefined);
-    return own;
+    return this.#keep(
+      isCluster(connection) ? connection.duplicate([], { redisOptions: options }) : connection.duplicate(options),
+    );
   }
 
   async #subscribe(): Promise<Connection> {
-    const subscriber = ((await this.connection()) as Redis).duplicate();
-    subscriber.on('error', () => undefined);
+    const subscriber = this.#keep(((await this.connection()) as Redis).duplicate());
     subscriber.on('message', (_channel: string, message: string) => {
       const space = message.indexOf(' ');
       const change = { runId: message.slice(space + 1), status: message.slice(0, space) as RunStatus };
       for (const listener of this.#listeners) listener(change);
     });
-    await subscriber.subscribe(this.keys.channel);
-    return subscriber;
+    try {
+      await subscriber.subscribe(this.keys.channel);
+      return subscriber;
+    } catch (error) {
+      this.#copies?.delete(subscriber);
+      disconnect(subscriber);
+      throw error;
+    }
   }
+
+  #keep(copy: Connection): Connection {
+    copy.on('error', () => undefined);
+    if (this.#copies === undefined) disconnect(copy);
+    this.#copies?.add(copy);
+    return copy;
+  }
+}
+
+/**
+ * Ends a connection, and whatever waits on it. Of one that waits for its next attempt to connect `ioredis` would only stop
+ * the clock: it would never end, nor would what waits on it settle. So the attempt is begun, and given up.
+ */
+function disconnect(connection: Connection): void {
+  if (connection.status === 'reconnecting' && !isCluster(connection)) void connection.connect().catch(() => undefined);
+  connection.disconnect();
 }
 
 function isCluster(connection: Connection): connection is Cluster {

@@ -18,5 +18,6 @@ export interface Database {
   readonly queuePool: Bull.PgPool;
   /** Where the program is that uses it. */
   place(): Promise<Place>;
+  /** Ends all connections but those of a pool that was handed over, in bounded time. May be called twice. */
   close(): Promise<void>;
 }

@@ -39,10 +39,15 @@ async function open(name: string, path: string): Promise<Database> {
   const entry = known ?? { database: start(name, directory), users: 0 };
   if (known === undefined) opened.set(directory, entry);
   entry.users++;
-  const letGo = async () => {
+  const leave = async () => {
     if (--entry.users > 0) return;
     opened.delete(directory);
     await (await entry.database).end();
+  };
+  let left: Promise<void> | undefined;
+  const letGo = () => {
+    left ??= leave();
+    return left;
   };
   try {
     return (await entry.database).shared(letGo);

@@ -1,14 +1,12 @@
-import type * as Bull from 'bullmq';
 import type * as Pg from 'pg';
 import { loadPeers } from '../../peers.js';
 import { aName, aValue } from '../../validate.js';
 import { placeOf } from '../address.js';
 import type { Engine } from '../contracts.js';
-import { surviving } from '../listening.js';
 import { type EngineOptions, readEngineOptions } from '../options.js';
-import { type Place, thisPlace } from '../place.js';
-import type { Database, Row } from './database.js';
-import { Listener } from './listener.js';
+import type { Database } from './database.js';
+import { PostgresDatabase } from './postgres-database.js';
+import { tracked } from './sessions.js';
 import { SqlEngine } from './sql-engine.js';
 
 /** How many batches of statements of one kind are under way at the same time, and how many connections there are. */
@@ -43,104 +41,56 @@ export function postgres(server: string | PostgresPool, options: EngineOptions =
   const pool = typeof server === 'string' ? undefined : aPool(server, 'server');
   const given: Pg.PoolConfig = pool?.options ?? { connectionString: aName(server, 'url') };
   const name = `postgres at ${addressOf(given)}`;
-  return new SqlEngine({ name, options: read, width, open: () => open(name, pool, given, read.connectTimeout) });
+  return new SqlEngine({
+    name,
+    options: read,
+    width,
+    open: (signal) => open({ name, pool, given }, read.connectTimeout, signal),
+  });
+}
+
+/** A server, as it was given. */
+interface Target {
+  /** For messages: without a password. */
+  readonly name: string;
+  readonly pool: Pg.Pool | undefined;
+  readonly given: Pg.PoolConfig;
 }
 
 async function open(
-  name: string,
-  pool: Pg.Pool | undefined,
-  given: Pg.PoolConfig,
+  { name, pool, given }: Target,
   connectionTimeoutMillis: number,
+  signal: AbortSignal,
 ): Promise<Database> {
   const { pg } = await loadPeers<{ pg: typeof Pg & { default?: typeof Pg } }>(name, ['pg']);
   const { Pool, Client } = pg.default ?? pg;
+  const clients = new Set<Pg.Client>();
+  const Tracked = tracked((given.Client as typeof Client | undefined) ?? Client, clients);
   // A pool does not let its password be seen, nor copied with the rest.
   const password = given.password === undefined ? {} : { password: given.password };
-  const config = { ...given, ...password, connectionTimeoutMillis, max: connections, keepAlive: true };
-  const own = pool === undefined ? new Pool(config) : undefined;
+  const common = { ...given, ...password, connectionTimeoutMillis, max: connections, keepAlive: true };
+  const config = { ...common, Client: Tracked } as Pg.PoolConfig;
   const queueOptions = `${given.options ?? ''} -c search_path=bullmq`.trim();
-  const queuePool = new Pool({ ...config, options: queueOptions });
-  for (const made of own === undefined ? [queuePool] : [own, queuePool]) {
-    // A connection that is lost is replaced by the next that is needed; whoever uses it is told of the loss by the query.
-    made.on('error', () => undefined);
-    made.on('connect', (client) => client.on('error', () => undefined));
-  }
-  // Each worker of the queue listens to it.
-  queuePool.setMaxListeners(0);
-  const database = new PostgresDatabase(pool ?? (own as Pg.Pool), own, queuePool, () => new Client(config));
+  const database = new PostgresDatabase({
+    name,
+    pool: pool ?? new Pool(config),
+    isGiven: pool !== undefined,
+    queue: new Pool({ ...config, options: queueOptions }),
+    clients,
+    newClient: () => new Tracked(common),
+  });
+  const close = () => void database.close();
+  signal.addEventListener('abort', close);
   try {
+    signal.throwIfAborted();
     await database.query('select 1');
     return database;
   } catch (error) {
     await database.close();
     throw error;
+  } finally {
+    signal.removeEventListener('abort', close);
   }
-}
-
-class PostgresDatabase implements Database {
-  readonly queuePool: Bull.PgPool;
-  readonly #forsake: () => void;
-
-  constructor(
-    private readonly pool: Pg.Pool,
-    private readonly own: Pg.Pool | undefined,
-    private readonly queueConnections: Pg.Pool,
-    private readonly newClient: () => Pg.Client,
-  ) {
-    this.queuePool = queueConnections as unknown as Bull.PgPool;
-    this.#forsake = surviving(pool);
-  }
-
-  async query(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    // Named, so that a connection parses and plans it once.
-    const name = values.length === 0 ? undefined : nameOf(text);
-    return (await this.pool.query({ text, values: [...values], ...(name === undefined ? {} : { name }) })).rows;
-  }
-
-  async exclusively<Result>(work: (query: Database['query']) => Promise<Result>): Promise<Result> {
-    const client = await this.pool.connect();
-    const forsake = surviving(client);
-    try {
-      const result = await work(async (text, values = []) => (await client.query(text, [...values])).rows);
-      client.release();
-      return result;
-    } catch (error) {
-      client.release(error instanceof Error ? error : true);
-      throw error;
-    } finally {
-      // The pool listens again by now.
-      forsake();
-    }
-  }
-
-  async script(text: string, query: Database['query']): Promise<void> {
-    await query(text);
-  }
-
-  async listen(channel: string, onNotification: (payload: string) => void): Promise<() => void> {
-    const listener = await Listener.start(this.newClient, channel, onNotification);
-    return () => listener.stop();
-  }
-
-  place(): Promise<Place> {
-    return thisPlace();
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([this.own?.end(), this.queueConnections.end()]);
-    this.#forsake();
-  }
-}
-
-const names = new Map<string, string>();
-
-function nameOf(text: string): string {
-  let name = names.get(text);
-  if (name === undefined) {
-    name = `orchestrator_${names.size}`;
-    names.set(text, name);
-  }
-  return name;
 }
 
 function addressOf({ connectionString, host = 'localhost', port = 5432 }: Pg.PoolConfig): string {

@@ -1,4 +1,5 @@
 import type * as Bull from 'bullmq';
+import pTimeout from 'p-timeout';
 import { loadPeers } from '../../peers.js';
 import { Batcher } from '../batcher.js';
 import type {
@@ -39,7 +40,8 @@ export interface SqlSetup {
   readonly options: ReadEngineOptions;
   /** How many statements of one kind may be under way at the same time. */
   readonly width: number;
-  open(): Promise<Database>;
+  /** Rejects soon after the signal has aborted, where it would wait for a server. */
+  open(signal: AbortSignal): Promise<Database>;
 }
 
 interface Opened {
@@ -81,6 +83,9 @@ interface BeginReply {
   readonly record: unknown;
 }
 
+/** How long to wait for a listener that is about to begin, in milliseconds. */
+const farewell = 1_000;
+
 /** Names of schemas are lower-case, so that they mean the same with and without quotes. */
 const schemaOf = ({ prefix }: ReadEngineOptions) => prefix.toLowerCase();
 
@@ -107,7 +112,7 @@ export class SqlEngine implements Engine, SqlCore {
   constructor(setup: SqlSetup) {
     this.#setup = setup;
     this.name = setup.name;
-    this.#opening = new Opening(setup.name, setup.options.connectTimeout, () => this.#open());
+    this.#opening = new Opening(setup.name, setup.options.connectTimeout, (signal) => this.#open(signal));
     this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
     this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
     this.#reads = new Batcher((calls) => this.#sendReads(calls), setup.width);
@@ -181,15 +186,19 @@ export class SqlEngine implements Engine, SqlCore {
     this.checkpointStore.leases.close();
     const opened = await this.#opening.close();
     await this.queue.close();
-    const stop = await this.#listening.made();
-    stop?.();
+    const stopped = this.#listening.made().then((stop) => stop?.());
+    // A listener that cannot connect is ended by the database.
+    await pTimeout(stopped, { milliseconds: farewell, fallback: () => undefined });
     await opened?.database.close();
   }
 
-  async #open(): Promise<Opened> {
+  async #open(signal: AbortSignal): Promise<Opened> {
     const { bullmq } = await loadPeers<{ bullmq: typeof Bull }>(this.name, ['bullmq']);
-    const database = await this.#setup.open();
+    const database = await this.#setup.open(signal);
+    const close = () => void database.close().catch(() => undefined);
+    signal.addEventListener('abort', close);
     try {
+      signal.throwIfAborted();
       await migrate(database, schemaOf(this.#setup.options));
       const client = await database.queuePool.connect();
       try {
@@ -201,6 +210,8 @@ export class SqlEngine implements Engine, SqlCore {
     } catch (error) {
       await database.close();
       throw error;
+    } finally {
+      signal.removeEventListener('abort', close);
     }
   }
 

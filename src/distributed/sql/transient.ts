@@ -24,6 +24,7 @@ export async function persistently<Result>(
     try {
       return await work();
     } catch (error) {
+      if (error instanceof EngineError) throw error;
       const { code, message } = Object(error) as { code?: unknown; message?: unknown };
       const passes = transient.test(String(code)) || lost.test(String(message));
       const isFinal = final.test(String(code)) || tooLarge.test(String(message));

@@ -201,10 +201,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   async #stop(deadline: number): Promise<void> {
-    if (this.#started === undefined) return;
-    await this.#started.catch(() => undefined);
-    const consumer = this.#consumer;
-    const stopping = consumer?.pause().then(() => consumer.close());
+    const started = this.#started;
+    if (started === undefined) return;
     const timer = setTimeout(
       () => {
         const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
@@ -219,7 +217,9 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     };
     const ending = (async () => {
       try {
-        await stopping;
+        await started.catch(() => undefined);
+        await this.#consumer?.pause();
+        await this.#consumer?.close();
       } finally {
         clearTimeout(timer);
         await Promise.all(this.#tickers.map((ticker) => ticker.stop()));

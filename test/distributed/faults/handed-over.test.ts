@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { expect, it } from 'vitest';
+import { eventually } from '../servers/eventually.js';
 import { startWorkerProcess } from '../servers/processes.js';
 import type { Said } from './fixtures/handed-over.js';
 import { describeEngines, type EngineServer } from './site.js';
@@ -49,6 +50,12 @@ async function endConnections({ kind, addressAt, server }: EngineServer): Promis
   const client = new pg.Client(address);
   client.on('error', () => {});
   await client.connect();
-  await client.query('select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()');
+  const { rows } = await client.query<{ pid: number }>(
+    "select pid, pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+  );
+  const pids = rows.map(({ pid }) => pid);
+  // It is only asked to end, and may take its time.
+  const left = 'select count(*)::int as count from pg_stat_activity where pid = any($1)';
+  await eventually(async () => expect((await client.query(left, [pids])).rows).toEqual([{ count: 0 }]));
   await client.end();
 }
