@@ -48,9 +48,14 @@ export async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** What of some kinds keeps the program alive, by name. */
+export function resourcesOf(...kinds: readonly string[]): string[] {
+  return process.getActiveResourcesInfo().filter((name) => kinds.includes(name));
+}
+
 /** How many timers the program has. */
 export function timers(): number {
-  return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+  return resourcesOf('Timeout').length;
 }
 
 /** Holds executions until they are let go, and notes which have begun. */

@@ -2,12 +2,11 @@ import { Cluster } from 'ioredis';
 import { type Engine, memory, pglite, postgres, redis } from 'orchestrator/distributed';
 import { type ConformanceOptions, conformanceOf } from 'orchestrator/distributed/testing';
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { patient } from './faults/fixtures/engines.js';
 import { describeWithPostgres, startPostgres } from './servers/postgres.js';
 import { temporaryDirectory } from './servers/reaper.js';
 import { describeWithRedis, type RedisCluster, startRedis, startRedisCluster } from './servers/redis.js';
 
-/** Where a machine is busy, it takes long for the packages of an engine to load, and for it to answer. */
-const patient = { connectTimeout: 120_000 };
 const framework = { describe, it, beforeAll, afterAll };
 
 interface Tested extends ConformanceOptions {

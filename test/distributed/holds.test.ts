@@ -59,10 +59,9 @@ function tests(kind: keyof typeof grounds): void {
   }
 
   function holderOf(runId: string, options: EngineOptions = {}) {
-    const patient = { connectTimeout: 120_000, ...options };
     return startWorkerProcess<{ readonly token: string; readonly refused?: string }>({
       module: new URL('./faults/fixtures/holder.ts', import.meta.url),
-      env: { ENGINE: JSON.stringify({ kind, address: ground.address, options: patient }), RUN: runId },
+      env: { ENGINE: JSON.stringify({ kind, address: ground.address, options }), RUN: runId },
     });
   }
 

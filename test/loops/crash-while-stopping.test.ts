@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import type { WorkflowOrchestrator } from 'orchestrator/loops';
+import type { StopSummary, WorkflowOrchestrator } from 'orchestrator/loops';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
 import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
-import { rejection } from '../support.js';
+import { rejection, resourcesOf } from '../support.js';
 import { collector, fixture, patient, timed, upTo, workflow } from './support.js';
 
 const pools = ['thread', 'process'] as const;
@@ -49,6 +49,11 @@ function slow({ pool, at = [], always, onCrash = { action: 'restart', backoff: 1
   return { orchestrator, values: out.values, hold, isHeld, release };
 }
 
+/** What a summary says of the loop. */
+const slowOf = (loops: StopSummary['loops']) => loops.find(({ loopId }) => loopId === 'slow');
+
+const crashed = { reason: 'crashed', error: { code: 'ERR_LOOP_CRASH' } };
+
 const stateOf = (orchestrator: WorkflowOrchestrator) => orchestrator.metrics().loops[0]?.state;
 
 async function pushAll(orchestrator: WorkflowOrchestrator, count: number): Promise<void> {
@@ -56,10 +61,7 @@ async function pushAll(orchestrator: WorkflowOrchestrator, count: number): Promi
 }
 
 /** How many threads and processes keep this program alive. */
-function resources(): number {
-  const kinds = ['ProcessWrap', 'MessagePort', 'Worker'];
-  return process.getActiveResourcesInfo().filter((name) => kinds.includes(name)).length;
-}
+const resources = () => resourcesOf('ProcessWrap', 'MessagePort', 'Worker').length;
 
 const distinct = (values: readonly number[]) => [...new Set(values)].sort((one, other) => one - other);
 
@@ -75,13 +77,13 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     await orchestrator.start();
     if (when === 'starting') await hold();
     await pushAll(orchestrator, 1_400);
-    await eventually(() => (when === 'starting' ? isHeld() : stateOf(orchestrator) === 'restarting'));
+    await eventually(when === 'starting' ? isHeld : () => stateOf(orchestrator) === 'restarting');
     const closing = orchestrator.close(patient);
     if (when === 'starting') await release();
     const { loops, messages, abandoned } = await closing;
     expect(distinct(values)).toEqual(upTo(1_400));
     expect({ messages, abandoned }).toEqual({ messages: 0, abandoned: 0 });
-    expect(loops.find(({ loopId }) => loopId === 'slow')).toMatchObject({ reason: 'drained' });
+    expect(slowOf(loops)).toMatchObject({ reason: 'drained' });
     await eventually(() => resources() <= before);
   });
 
@@ -93,7 +95,7 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     const { loops, messages } = await orchestrator.close(patient);
     expect(distinct(values)).toEqual(upTo(100));
     expect(messages).toBe(0);
-    const report = loops.find(({ loopId }) => loopId === 'slow');
+    const report = slowOf(loops);
     expect(report).toMatchObject({ reason: 'drained' });
     // Iterations of all lives.
     expect(report?.iterations).toBeGreaterThanOrEqual(100);
@@ -110,10 +112,7 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     await orchestrator.pause('slow');
     await pushAll(orchestrator, 5);
     const { loops, messages } = await orchestrator.close(patient);
-    expect(loops.find(({ loopId }) => loopId === 'slow')).toMatchObject({
-      reason: 'crashed',
-      error: { code: 'ERR_LOOP_CRASH' },
-    });
+    expect(slowOf(loops)).toMatchObject(crashed);
     expect(messages).toBe(5);
     expect(stateOf(orchestrator)).toBe('error');
     await eventually(() => resources() <= before);
@@ -125,7 +124,7 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     await orchestrator.pause('slow');
     await pushAll(orchestrator, 2);
     const { loops, messages } = await orchestrator.close(patient);
-    expect(loops.find(({ loopId }) => loopId === 'slow')).toMatchObject({ reason: 'crashed' });
+    expect(slowOf(loops)).toMatchObject({ reason: 'crashed' });
     expect(messages).toBe(2);
   });
 
@@ -140,13 +139,10 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     await orchestrator.start();
     if (when === 'starting') await hold();
     await pushAll(orchestrator, 5);
-    await eventually(() => (when === 'starting' ? isHeld() : stateOf(orchestrator) === 'restarting'));
+    await eventually(when === 'starting' ? isHeld : () => stateOf(orchestrator) === 'restarting');
     const [{ loops, messages }, time] = await timed(orchestrator.close({ drain: false, ...patient }));
     expect(time).toBeLessThan(limit);
-    expect(loops.find(({ loopId }) => loopId === 'slow')).toMatchObject({
-      reason: 'crashed',
-      error: { code: 'ERR_LOOP_CRASH' },
-    });
+    expect(slowOf(loops)).toMatchObject(crashed);
     expect(messages).toBe(5);
     expect(stateOf(orchestrator)).toBe('stopped');
     await eventually(() => resources() <= before);
@@ -160,7 +156,7 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     await pushAll(orchestrator, 5);
     await eventually(isHeld);
     const { loops, messages } = await orchestrator.close({ deadline: 50 });
-    expect(loops.find(({ loopId }) => loopId === 'slow')).toMatchObject({ reason: 'crashed' });
+    expect(slowOf(loops)).toMatchObject({ reason: 'crashed' });
     expect(messages).toBe(5);
     await eventually(() => resources() <= before);
   });

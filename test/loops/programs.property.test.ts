@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { done, Loop, type Overflow, type Workflow, WorkflowOrchestrator } from 'orchestrator/loops';
 import { expect, it } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
+import { patient } from './support.js';
 
 const overflows = ['block', 'drop-oldest', 'drop-newest', 'fail'] as const;
 const policies = ['continue', { action: 'restart', backoff: 1, maxBackoff: 2, limit: 1_000 }] as const;
@@ -34,9 +35,6 @@ const aProgram = fc.record({
 });
 
 type Program = typeof aProgram extends fc.Arbitrary<infer Value> ? Value : never;
-
-/** What does not end within it hangs. */
-const deadline = 60_000;
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -88,7 +86,7 @@ async function meddle(
     if (what === 'replay') replays.push(orchestrator.deadLetters.replay());
     if (what === 'stop and start') {
       // One that waits for room which a paused loop would make is broken off.
-      await orchestrator.stop({ loopId, deadline, drain: false });
+      await orchestrator.stop({ loopId, drain: false, ...patient });
       await orchestrator.start(loopId);
     }
   } catch {
@@ -110,8 +108,8 @@ it('whatever becomes of them, loops lose nothing, keep the order, and stop in ti
       await orchestrator.start();
       await turn();
       const started = performance.now();
-      const { messages, abandoned } = await orchestrator.close({ deadline });
-      expect(performance.now() - started).toBeLessThan(deadline);
+      const { messages, abandoned } = await orchestrator.close(patient);
+      expect(performance.now() - started).toBeLessThan(patient.deadline);
       expect({ messages, abandoned }).toEqual({ messages: 0, abandoned: 0 });
       const { queues } = orchestrator.metrics();
       for (const [index, { overflow }] of program.queues.entries()) {
@@ -154,7 +152,7 @@ it('and with pauses, restarts and replays in between, what was not dropped has c
       await eventually(() => orchestrator.metrics().loops.at(-1)?.state === 'stopped');
       // What is pushed once more behind the end of a loop would be there at the next start.
       await Promise.all(replays);
-      const { messages } = await orchestrator.stop({ deadline });
+      const { messages } = await orchestrator.stop(patient);
       expect(messages).toBe(0);
       const isLossless = program.queues.every(({ overflow }) => overflow === 'block');
       const dead = orchestrator.deadLetters.list().map(({ value }) => value);

@@ -60,7 +60,7 @@ async function tried(opener: WorkerProcess<Told>, file: Buffer, name: string): P
   await mkdir(directory);
   await writeFile(`${directory}/data.mdb`, file);
   opener.send(directory as never);
-  const told = await opener.waitFor(({ type }) => type !== 'ready', 60_000);
+  const told = await opener.waitFor(({ type }) => type !== 'ready');
   await removeDirectory(directory);
   return told;
 }

@@ -40,14 +40,14 @@ async function program(settings: object): Promise<WorkerProcess<Told>> {
     module: new URL('./fixtures/program.ts', import.meta.url),
     env: { PROGRAM: JSON.stringify(given) },
   });
-  await worker.waitFor(({ type }) => type === 'started', 60_000);
+  await worker.waitFor(({ type }) => type === 'started');
   return worker;
 }
 
 async function ask(worker: WorkerProcess<Told>, call: string, ...args: unknown[]): Promise<Told> {
   worker.send({ call, args });
   const types = ['done', 'state', 'pushed', 'failed', 'closed', 'health'];
-  return await worker.waitFor(({ type }) => types.includes(type), 60_000);
+  return await worker.waitFor(({ type }) => types.includes(type));
 }
 
 const text = (value: number) => `${value} ${'x'.repeat(8_000)}`;

@@ -65,7 +65,7 @@ describe.each(['async', 'thread'] as const)('a program with a store, and a loop 
     for (let life = 1; life <= 5; life++) {
       const before = (await ledger()).length;
       const worker = program({ count, pool });
-      await worker.waitFor(is('started'), 60_000);
+      await worker.waitFor(is('started'));
       await eventually(async () => (await ledger()).length >= Math.min(before + 150, count), { timeout: 60_000 });
       await worker.kill();
     }
@@ -91,11 +91,11 @@ describe.each(['async', 'thread'] as const)('a program with a store, and a loop 
 describe('a program with a store', () => {
   it('has what was pushed from outside as soon as the push has resolved', async () => {
     const first = program({ isIdle: true });
-    await first.waitFor(is('started'), 60_000);
+    await first.waitFor(is('started'));
     for (const value of upTo(5)) expect(await ask(first, 'push', value)).toEqual({ type: 'pushed', value });
     await first.kill();
     const second = program({ isIdle: true });
-    await second.waitFor(is('started'), 60_000);
+    await second.waitFor(is('started'));
     await eventually(async () => {
       const { queues } = await ask(second, 'state');
       expect(queues.find(({ queue }: Told) => queue === 'outside')).toMatchObject({ depth: 4, unacknowledged: 1 });
@@ -104,14 +104,14 @@ describe('a program with a store', () => {
 
   it('goes on as it was wanted to: paused and stopped loops stay so', async () => {
     const first = program({ count: 1e6 });
-    await first.waitFor(is('started'), 60_000);
+    await first.waitFor(is('started'));
     await ask(first, 'pause', 'source');
     await ask(first, 'stop', { loopId: 'double', deadline: 500 });
     // When this is there, so is what was written before.
     await ask(first, 'push', 1);
     await first.kill();
     const second = program({ count: 1e6 });
-    await second.waitFor(is('started'), 60_000);
+    await second.waitFor(is('started'));
     await eventually(async () => {
       expect((await ask(second, 'state')).loops).toEqual({
         source: 'paused',
@@ -128,7 +128,7 @@ describe('a program with a store', () => {
     await ask(second, 'push', 2);
     await second.kill();
     const third = program({ count: 1e6 });
-    await third.waitFor(is('started'), 60_000);
+    await third.waitFor(is('started'));
     await eventually(async () => {
       expect((await ask(third, 'state')).loops).toMatchObject({ source: 'running', double: 'running' });
     });
@@ -136,12 +136,12 @@ describe('a program with a store', () => {
 
   it('keeps dead letters, with their errors', async () => {
     const first = program({ count: 5, bad: [4, 8] });
-    await first.waitFor(is('started'), 60_000);
+    await first.waitFor(is('started'));
     await eventually(async () => (await ledger()).some(({ value }) => value === 10));
     await ask(first, 'push', 1);
     await first.kill();
     const second = program({ count: 5 });
-    await second.waitFor(is('started'), 60_000);
+    await second.waitFor(is('started'));
     const { letters } = await ask(second, 'state');
     expect(letters).toEqual([
       expect.objectContaining({
@@ -158,9 +158,9 @@ describe('a program with a store', () => {
 
   it('has its directory alone: another is refused with who holds it, until that has died', async () => {
     const first = program({ isIdle: true });
-    await first.waitFor(is('started'), 60_000);
+    await first.waitFor(is('started'));
     const second = program({ isIdle: true });
-    expect(await second.waitFor(is('refused'), 60_000)).toMatchObject({
+    expect(await second.waitFor(is('refused'))).toMatchObject({
       name: 'LockedError',
       code: 'ERR_LOCKED',
       message: expect.stringContaining(
@@ -171,7 +171,7 @@ describe('a program with a store', () => {
     expect((await second.exited).code).toBe(0);
     await first.kill();
     const third = program({ isIdle: true });
-    await third.waitFor(is('started'), 60_000);
+    await third.waitFor(is('started'));
     expect(await ask(third, 'close')).toEqual({ type: 'closed' });
     expect((await third.exited).code).toBe(0);
   });

@@ -7,7 +7,7 @@ import {
   type WorkflowOrchestratorOptions,
 } from 'orchestrator/loops';
 import { afterEach, expect } from 'vitest';
-import { settled } from '../support.js';
+import { resourcesOf, settled } from '../support.js';
 import './typescript.js';
 
 const opened = new Set<WorkflowOrchestrator>();
@@ -79,15 +79,9 @@ export async function endedInGrace(stop: () => Promise<StopSummary>): Promise<St
   }
 }
 
-const kindsOfResources = ['Timeout', 'ProcessWrap', 'MessagePort', 'Worker', 'Immediate'];
-
 /** What keeps this program alive, for good: the runner of the tests has timers that come and go. */
 export async function resources(): Promise<readonly string[]> {
-  const now = () =>
-    process
-      .getActiveResourcesInfo()
-      .filter((name) => kindsOfResources.includes(name))
-      .sort();
+  const now = () => resourcesOf('Timeout', 'ProcessWrap', 'MessagePort', 'Worker', 'Immediate').sort();
   let fewest = now();
   // Those of the runner last for a tenth of a second.
   const end = performance.now() + 200;

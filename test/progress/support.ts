@@ -4,6 +4,7 @@ import { type Line, paint } from '../../src/progress/layout/line.js';
 import { unicode } from '../../src/progress/layout/symbols.js';
 import type { Ended } from '../../src/progress/model/counts.js';
 import { Model } from '../../src/progress/model/model.js';
+import { eventually } from '../distributed/servers/eventually.js';
 
 export const processRecord = (name: string, id = 'p') => ({ id, name }) as ProcessRecord;
 
@@ -130,11 +131,7 @@ export class Terminal extends Writable {
   }
 }
 
-/** Resolves when something holds; asks after every turn. */
-export async function until(holds: () => boolean, limit = 60_000): Promise<void> {
-  const began = performance.now();
-  while (!holds()) {
-    if (performance.now() - began > limit) throw new Error(`it did not hold within ${limit} ms: ${holds}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+/** Resolves when something holds, which may be for a moment only. */
+export async function until(holds: () => boolean): Promise<void> {
+  await eventually(holds, { timeout: 60_000, interval: 5 });
 }

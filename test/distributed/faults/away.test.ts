@@ -11,11 +11,7 @@ describeEngines('a server that is away for seconds', (start, kind) => {
   it('finds as many connections as before when it is back, and none once the engine is closed', async () => {
     const on = await start();
     const proxy = await startProxy(on.server.port);
-    const engine = openEngine({
-      kind: on.kind,
-      address: on.addressAt(proxy.port),
-      options: { connectTimeout: 120_000, prefix: 'away' },
-    });
+    const engine = openEngine({ kind: on.kind, address: on.addressAt(proxy.port), options: { prefix: 'away' } });
     const flow = new Flow('away').node('a', () => 1);
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
     const worker = new DistributedWorker({ engine, workflows: [flow] });

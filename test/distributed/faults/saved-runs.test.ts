@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { postgres, redis } from 'orchestrator/distributed';
+import { postgres } from 'orchestrator/distributed';
 import { type Context, Flow, type NodeArgs, withAction } from 'orchestrator/flow';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../servers/eventually.js';
 import { describeWithPostgres, type PostgresServer, startPostgres } from '../servers/postgres.js';
 import { startProxy } from '../servers/proxy.js';
+import { openEngine } from './fixtures/engines.js';
 import { describeEngines, type EngineServer } from './site.js';
 
 /** A loop that notes each turn that has come to its end, and ends when it is told that this was the last. */
@@ -21,7 +22,7 @@ function looping(ended: number[], isLast: (turn: number) => boolean) {
     .edge('turn', 'end', { action: 'done' });
 }
 
-describeEngines('a saved run whose answers are lost on their way back', (start, kind) => {
+describeEngines('a saved run whose answers are lost on their way back', (start) => {
   let server: EngineServer;
 
   beforeAll(async () => {
@@ -30,7 +31,7 @@ describeEngines('a saved run whose answers are lost on their way back', (start, 
   afterAll(() => server.server.stop());
 
   const openAt = (port: number) =>
-    (kind === 'redis' ? redis : postgres)(server.addressAt(port), { connectTimeout: 120_000, prefix: 'lost' });
+    openEngine({ kind: server.kind, address: server.addressAt(port), options: { prefix: 'lost' } });
 
   it('has each entry once, and is held once', async () => {
     const proxy = await startProxy(server.server.port);

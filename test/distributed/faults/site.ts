@@ -116,8 +116,7 @@ export class Site {
   }
 
   spec(port = this.on.server.port, more: EngineOptions = {}): EngineSpec {
-    // Where programs are busy, their packages alone take long to load.
-    const options = { connectTimeout: 120_000, ...this.options, ...more, prefix: this.#prefix };
+    const options = { ...this.options, ...more, prefix: this.#prefix };
     return { kind: this.on.kind, address: this.on.addressAt(port), options };
   }
 
