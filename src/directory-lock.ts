@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { acquire, type Holder, holderFrom, type LockFiles, sweep } from './lock-protocol.js';
-import { exists, namespaceOfPids, statusOf } from './other-processes.js';
+import { exists, spaceOfPids, statusOf } from './other-processes.js';
 
 /** A directory is in use by another process. */
 export class LockedError extends Error {
@@ -61,7 +61,7 @@ export async function takeLock(path: string, about: Pick<Holder, 'name' | 'since
   const files = new Disk(path);
   const id = randomUUID();
   const started = (await statusOf(process.pid))?.started;
-  const holder = { pid: process.pid, host: hostname(), space: namespaceOfPids(), started, id, ...about };
+  const holder = { pid: process.pid, host: hostname(), space: spaceOfPids(), started, id, ...about };
   const claim = { lock: files.lock, name: `${files.lock}.${nameOf(holder)}`, holder };
   const refused = await acquire(files, claim);
   return refused === undefined ? { lock: held(files, id) } : { by: refused.by };
@@ -179,8 +179,8 @@ class Disk implements LockFiles {
   }
 
   async isAlive({ pid, host, space, started, id }: Holder, name: string): Promise<boolean> {
-    // Containers may share a name; the processes of another one cannot be seen.
-    const isHere = host === hostname() && (space === undefined || space === namespaceOfPids());
+    // Containers, and machines that share the folder, may have one name; their processes cannot be seen here.
+    const isHere = host === hostname() && (space === undefined || space === spaceOfPids());
     if (!isHere) return (await this.#silenceOf(name)) < silent;
     if (pid === process.pid && id !== undefined && givenBack.has(id)) return false;
     if (pid !== process.pid && !exists(pid)) return false;
@@ -223,7 +223,7 @@ function nameOf({ pid, host, started = '', id }: Holder): string {
 
 /** Version 0.6 and before went by the name of the host alone. */
 function placeOf(host: string): string {
-  return `${host} ${namespaceOfPids()}`;
+  return `${host} ${spaceOfPids()}`;
 }
 
 function hashOf(host: string): string {

@@ -20,7 +20,10 @@
 export interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** The namespace that the number of the process is of, where the system tells (Linux). Version 0.6 and before do not say. */
+  /**
+   * The machine and the namespace that the number of the process is of, where the system tells (Linux). Version 0.6 and
+   * before do not say.
+   */
   readonly space?: string | undefined;
   /** When the process was started, as the system has it: another process may get the same number later. */
   readonly started: string | undefined;

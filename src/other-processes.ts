@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /** What the system tells of a process (Linux). */
@@ -30,17 +30,22 @@ export async function statusOf(pid: number): Promise<ProcessStatus | undefined> 
   }
 }
 
-let namespace: { readonly id: string | undefined } | undefined;
+let space: { readonly id: string | undefined } | undefined;
 
-/** The namespace that the number of this process is of: containers have their own. `undefined` where the system does not tell. */
-export function namespaceOfPids(): string | undefined {
-  namespace ??= { id: readNamespace() };
-  return namespace.id;
+/**
+ * The space that the number of this process is of: the machine since its last start, and a namespace on it. Containers have
+ * namespaces of their own, and namespaces of different machines may have the same id. `undefined` where the system does not
+ * tell.
+ */
+export function spaceOfPids(): string | undefined {
+  space ??= { id: readSpace() };
+  return space.id;
 }
 
-function readNamespace(): string | undefined {
+function readSpace(): string | undefined {
   try {
-    return readlinkSync('/proc/self/ns/pid');
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot}/${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
     return undefined;
   }

@@ -57,3 +57,15 @@ export function resourcesOf(...kinds: readonly string[]): string[] {
 export function timers(): number {
   return resourcesOf('Timeout').length;
 }
+
+/** Holds executions until they are let go, and notes which have begun. */
+export function gate() {
+  const executions: string[] = [];
+  const { promise, resolve } = deferred();
+  const pass = async (name: string) => {
+    executions.push(name);
+    await promise;
+    return name;
+  };
+  return { executions, open: () => resolve(), pass };
+}

@@ -5,6 +5,7 @@ import { addDashboard } from './commands/dashboard.js';
 import { addDeadLetters } from './commands/dead-letters.js';
 import { addGraph } from './commands/graph.js';
 import { addLoops } from './commands/loops.js';
+import { addMigrate } from './commands/migrate.js';
 import { addOrchestrate } from './commands/orchestrate.js';
 import { addRun } from './commands/run.js';
 import { addRuns } from './commands/runs/runs.js';
@@ -21,6 +22,7 @@ const commands = [
   addOrchestrate,
   addRuns,
   addWorkers,
+  addMigrate,
   addLoops,
   addDeadLetters,
   addDashboard,

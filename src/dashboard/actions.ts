@@ -13,9 +13,10 @@ const patience = 5_000;
 
 const readNothing = anObjectOf<Record<never, never>>({});
 const readCancel = anObjectOf<{ readonly reason?: string }>({ reason: aName });
-const readSignal = anObjectOf<{ readonly event: string; readonly payload?: unknown }>({
+const readSignal = anObjectOf<{ readonly event: string; readonly payload?: unknown; readonly id?: string }>({
   event: aName,
   payload: (value) => value,
+  id: aName,
 });
 const readStop = anObjectOf<Pick<StopOptions, 'deadline'>>({ deadline: aDuration });
 const readReplay = anObjectOf<{ readonly id?: number }>({ id: aCount });
@@ -41,8 +42,8 @@ export function actionsOn(watched: Watched, onError: (error: unknown) => void): 
     'POST api/runs/:runId/retry': plain('retry'),
     'POST api/runs/:runId/cancel': onRun((runId, body) => fleetOf(watched).cancel(runId, readCancel(body).reason)),
     'POST api/runs/:runId/signal': onRun((runId, body) => {
-      const { event, payload } = readSignal(body);
-      return fleetOf(watched).signal(runId, aName(event, 'event'), payload);
+      const { event, payload, id } = readSignal(body);
+      return fleetOf(watched).signal(runId, aName(event, 'event'), payload, { id });
     }),
     'POST api/workers/:workerId/forget': async ({ params, body }) => {
       readNothing(body);

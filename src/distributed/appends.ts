@@ -1,3 +1,5 @@
+import { sendTogether } from './together.js';
+
 /** An entry of a run that is saved, on its way. */
 export interface Appended {
   readonly seq: number;
@@ -43,36 +45,32 @@ export class Appends {
   }
 
   async #pump(runId: string, queue: Waiting[]): Promise<void> {
-    while (queue.length > 0) await this.#send(runId, queue.splice(0, lengthOfFirst(queue)));
+    while (queue.length > 0) await this.#sendBatch(runId, queue.splice(0, lengthOfFirst(queue)));
     this.#waiting.delete(runId);
   }
 
-  /** An entry that the engine cannot take must not take those before it along: then each goes alone, up to that one. */
-  async #send(runId: string, batch: readonly Waiting[]): Promise<void> {
-    try {
-      const outcomes = await this.send(runId, batch);
-      for (const [index, { resolve, reject }] of batch.entries()) {
-        const outcome = outcomes[index];
-        if (outcome === undefined) resolve();
-        else reject(outcome);
-      }
-    } catch (error) {
-      if (batch.length === 1) batch[0]?.reject(error);
-      else await this.#sendAlone(runId, batch);
-    }
+  /** An entry that the engine cannot take takes those behind it along, since they would leave a gap. */
+  async #sendBatch(runId: string, batch: readonly Waiting[]): Promise<void> {
+    let refusal: { readonly error: unknown } | undefined;
+    await sendTogether(
+      batch,
+      async (part) => {
+        if (refusal !== undefined) throw refusal.error;
+        await this.#send(runId, part);
+      },
+      ({ reject }, error) => {
+        refusal ??= { error };
+        reject(error);
+      },
+    );
   }
 
-  async #sendAlone(runId: string, batch: readonly Waiting[]): Promise<void> {
-    for (const [index, waiting] of batch.entries()) {
-      try {
-        const [outcome] = await this.send(runId, [waiting]);
-        if (outcome === undefined) waiting.resolve();
-        else waiting.reject(outcome);
-      } catch (error) {
-        // Those behind it would leave a gap.
-        for (const { reject } of batch.slice(index)) reject(error);
-        return;
-      }
+  async #send(runId: string, batch: readonly Waiting[]): Promise<void> {
+    const outcomes = await this.send(runId, batch);
+    for (const [index, { resolve, reject }] of batch.entries()) {
+      const outcome = outcomes[index];
+      if (outcome === undefined) resolve();
+      else reject(outcome);
     }
   }
 }

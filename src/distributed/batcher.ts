@@ -1,3 +1,5 @@
+import { sendTogether } from './together.js';
+
 interface Waiting<Call, Answer> {
   readonly call: Call;
   readonly resolve: (answer: Answer) => void;
@@ -43,7 +45,12 @@ export class Batcher<Call, Answer> {
   #pump(): void {
     while (this.#underWay < this.width && this.#waiting.length > 0) {
       this.#underWay++;
-      void this.#send(this.#waiting.splice(0, this.#fitting())).finally(() => {
+      const batch = this.#waiting.splice(0, this.#fitting());
+      void sendTogether(
+        batch,
+        (part) => this.#send(part),
+        ({ reject }, error) => reject(error),
+      ).finally(() => {
         this.#underWay--;
         this.#pump();
       });
@@ -60,14 +67,8 @@ export class Batcher<Call, Answer> {
     return end === -1 ? most : end;
   }
 
-  /** One that is refused must not take the others with it: then each goes alone. */
   async #send(batch: readonly Waiting<Call, Answer>[]): Promise<void> {
-    try {
-      const answers = await this.send(batch.map(({ call }) => call));
-      for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as Answer);
-    } catch (error) {
-      if (batch.length === 1) batch[0]?.reject(error);
-      else await Promise.all(batch.map((waiting) => this.#send([waiting])));
-    }
+    const answers = await this.send(batch.map(({ call }) => call));
+    for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as Answer);
   }
 }

@@ -67,12 +67,21 @@ export class ComposedEngine implements Engine, Stores {
     return this.base.begin(run);
   }
 
-  commit(runId: string, known: number, commits: readonly Commit[]): Promise<CommitAnswer | undefined> {
-    return this.base.commit(runId, known, commits);
+  commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined> {
+    return this.base.commit(runId, known, commits, incarnation);
   }
 
   subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
     return this.base.subscribe(listener);
+  }
+
+  onWarning(listener: (warning: Error) => void): () => void {
+    return this.base.onWarning?.(listener) ?? (() => undefined);
   }
 
   close(): Promise<void> {

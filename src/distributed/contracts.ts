@@ -1,5 +1,5 @@
 import type { CheckpointStore as FlowCheckpointStore } from '../flow/index.js';
-import type { RunCounts, RunQuery, RunRecord, RunStatus } from './run-info.js';
+import type { RunCounts, RunCursor, RunQuery, RunRecord, RunStatus } from './run-info.js';
 
 /**
  * What an engine is: a queue, the stores that a fleet shares, and two operations that are atomic. Whoever writes an
@@ -19,6 +19,8 @@ export interface Job {
   /** Of `[0-9A-Za-z_.-]`, at most 200 characters. Deterministic: the same item has the same job wherever it is made. */
   readonly id: string;
   readonly runId: string;
+  /** Of the run; undefined in what versions up to 0.7 have queued, or for a run that they have begun. */
+  readonly incarnation?: number | undefined;
   readonly kind: 'node' | 'wake' | 'timeout';
   /** The journal as it was when the job was made: whoever handles it has to have read so far. */
   readonly seq: number;
@@ -31,7 +33,10 @@ export interface Job {
 /** A job that is being handled. */
 export interface Delivery {
   readonly job: Omit<Job, 'delay'>;
-  /** How often the job was taken back from a handler that had died or lost its lock; 0 for the first delivery. */
+  /**
+   * How often the job was taken back from a handler that had died or lost its lock; 0 for the first delivery. Workers tell
+   * the two apart: see `takeBackCrash`.
+   */
   readonly crashes: number;
   /** Aborts when the queue has taken the job back from this handler: another may have it by now. */
   readonly signal: AbortSignal;
@@ -40,7 +45,7 @@ export interface Delivery {
 /** What becomes of a job: it is done, or it goes back and is delivered again after so many milliseconds. */
 export type Disposition = 'done' | { readonly delay: number };
 
-/** Handles a job. Where it rejects, the job is delivered again a second later. */
+/** Handles a job. If it rejects, the consumer's `onError` is told, and the job is delivered again a second later. */
 export type Handler = (delivery: Delivery) => Promise<Disposition>;
 
 /** How jobs are taken from the queue. */
@@ -50,12 +55,22 @@ export interface ConsumeOptions {
   /** For how many milliseconds a job is held without a sign of life; then another worker gets it. */
   readonly lockDuration: number;
   readonly workerId: string;
-  /** Told what goes wrong between queue and handler: lost connections and the like. */
+  /**
+   * The engine's clock as the worker knows it, in epoch milliseconds: what a queue goes by whose server does not go by its
+   * own. Default: the clock of this machine.
+   */
+  readonly now?: (() => number) | undefined;
+  /** Told what goes wrong: connections that are lost, and each rejection of the handler. */
   readonly onError: (error: unknown) => void;
 }
 
 /** A worker's hold on the queue. */
 export interface Consumer {
+  /**
+   * If true, jobs are taken, held and given back by the engine's clock, whatever the clock of this machine shows. Else a
+   * worker whose clock is wrong takes no work. Default: false.
+   */
+  readonly byEngineClock?: boolean | undefined;
   /** Takes no more jobs. What is handled goes on. */
   pause(): Promise<void>;
   /** Takes jobs again. */
@@ -87,6 +102,7 @@ export interface WorkQueue {
 
 /** What a run begins with. */
 export interface NewRun {
+  /** With an `incarnation` that no run before has had under this id. It is kept, and given back with the record. */
   readonly record: Omit<RunRecord, 'createdAt' | 'updatedAt' | 'startAt' | 'deadline' | 'finishedAt'>;
   /** Milliseconds from now to its start, of at least 0. */
   readonly delay: number;
@@ -175,8 +191,12 @@ export interface CheckpointStore extends FlowCheckpointStore {
    * @returns `undefined` for a run that is unknown
    */
   read(runId: string, after?: number, options?: ReadOptions): Promise<JournalTail | undefined>;
-  /** Replaces what a journal starts from. Entries up to `seq` may be dropped. Does nothing where a later one is there. */
-  compact(runId: string, snapshot: string, seq: number): Promise<void>;
+  /**
+   * Replaces what a journal starts from. Entries up to `seq` may be dropped. Does nothing where a later one is there.
+   *
+   * @param incarnation - of the run; nothing is done to another run under the id. Default: that of the run that is there
+   */
+  compact(runId: string, snapshot: string, seq: number, incarnation?: number): Promise<void>;
 }
 
 /** Finds runs. They are written by `begin` and `commit` alone, so that they never differ from their journals. */
@@ -189,12 +209,33 @@ export interface RunInfoStore {
   listRuns(query: RunQuery): Promise<readonly RunRecord[]>;
   /** How many runs stand how: all statuses, with 0 for those that no run has. It is asked often, and has to be cheap. */
   countRuns(): Promise<RunCounts>;
-  /** Removes all that is kept of a run. Does nothing for one that is unknown. */
-  deleteRun(runId: string): Promise<void>;
+  /**
+   * Removes all that is kept of a run. Does nothing for a run that is unknown.
+   *
+   * @param incarnation - of the run that the caller means: nothing is done to another run under the id, so that an attempt
+   *   that comes late removes no new run. Default: that of the run that is there
+   */
+  deleteRun(runId: string, incarnation?: number): Promise<void>;
   /** Up to `limit` ids of runs that are over, and whose retention is too. */
   listExpired(limit: number): Promise<readonly string[]>;
-  /** Up to `limit` ids of runs that are scheduled or running, and nothing was committed for so many milliseconds; the oldest first. */
-  listIdle(milliseconds: number, limit: number): Promise<readonly string[]>;
+  /**
+   * Looks at a page of the runs that are under way (scheduled, running, awaiting, paused), in order of creation, then of
+   * id. It costs as much as the page is long, however many runs there are.
+   *
+   * @param milliseconds - a run is idle if its start and its last commit are at least this long ago
+   * @param limit - how many runs are looked at, of at least 1; runs that cannot be idle yet may be left out
+   * @param after - the cursor of the page before. Default: the first page
+   * @returns those of the page that are idle: all, some or none
+   */
+  listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage>;
+}
+
+/** A page of the runs that are under way. */
+export interface IdlePage {
+  /** The ids of those that are idle, in the order of the page. */
+  readonly runIds: readonly string[];
+  /** The last run of the page; `undefined` if no page follows. */
+  readonly cursor: RunCursor | undefined;
 }
 
 /** A workflow in one of its versions. */
@@ -331,6 +372,8 @@ export interface WorkItemState {
   readonly visit: number;
   readonly attempt: number;
   readonly workerId: string;
+  /** Of the run; undefined for a run that a version up to 0.7 has begun. */
+  readonly incarnation?: number | undefined;
   /** By the worker's clock, in epoch milliseconds. */
   readonly startedAt: number;
 }
@@ -338,7 +381,7 @@ export interface WorkItemState {
 /** What is being executed. Kept for what takes longer than a moment, so that it can be looked at; nothing depends on it. */
 export interface WorkItemStateStore {
   readonly engine: Engine;
-  /** Sets down what is under way. */
+  /** Records what is under way. Does nothing for a run that is over or unknown: nothing would remove it. */
   setStates(
     states: readonly { readonly runId: string; readonly item: string; readonly state: WorkItemState }[],
   ): Promise<void>;
@@ -349,10 +392,17 @@ export interface WorkItemStateStore {
   /**
    * How often workers have died while they executed an item.
    *
-   * @param crash - which crash is to be added; one that was counted already, for this item or another, is not again
+   * @param item - of at least one character
+   * @param crash - which crash is to be added; one that was counted already, for this item or another, is not again, nor is
+   *   one that was taken back
    * @returns the sum for the item
    */
   countCrash(runId: string, item: string, crash: string): Promise<number>;
+  /**
+   * Takes a crash back: the worker that was taken for dead lives. From then on the crash counts for no item, whether it was
+   * counted before or is counted later. Does nothing for a run that is unknown or completed: nothing would remove it.
+   */
+  takeBackCrash(runId: string, crash: string): Promise<void>;
 }
 
 /** A run stands otherwise than before. */
@@ -394,14 +444,28 @@ export interface Engine {
    *
    * @param known - the entry up to which the caller knows the journal
    * @param commits - at most 200
+   * @param incarnation - of the run that the caller means: where another has begun under the id, the run that is meant is
+   *   unknown. Default: the run that is there, which is what versions up to 0.7 ask for
    */
-  commit(runId: string, known: number, commits: readonly Commit[]): Promise<CommitAnswer | undefined>;
+  commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined>;
   /**
    * Tells of runs whose status has changed, soon, and usually; nothing depends on it alone.
    *
    * @returns a function that ends it
    */
   subscribe(listener: (change: StatusChange) => void): Promise<() => void>;
+  /**
+   * Tells of what is wrong with the engine and does not keep it from working, such as a server that may forget runs: what was
+   * found before, and what will be.
+   *
+   * @returns a function that ends it
+   */
+  onWarning?(listener: (warning: Error) => void): () => void;
   /** Lets go of all connections that are its own. */
   close(): Promise<void>;
 }

@@ -139,6 +139,11 @@ export class EngineError extends Error {
   }
 }
 
+/** If true, a text is refused for what it holds or for its size, by the engine or before it comes there. */
+export function isForGood(error: unknown): boolean {
+  return error instanceof RangeError || (error instanceof EngineError && error.isFinal);
+}
+
 /** Whoever executed a node has died in it, again and again. */
 export class WorkerLostError extends Error {
   override readonly name = 'WorkerLostError';

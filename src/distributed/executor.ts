@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { FlowRuntime } from '../flow/index.js';
 import { type AbstractNode, type FlowNode, followerOf, type IExecutor, type RunOptions } from '../flow/node.js';
 import type { Context, WorkflowResult } from '../flow/result.js';
-import { readRunOptions } from '../flow/run-options.js';
+import { readAnyRunOptions } from '../flow/run-options.js';
 import { invalid } from '../validate.js';
 import type { Engine } from './contracts.js';
 import { RunStateError } from './errors.js';
@@ -43,7 +43,7 @@ export class DistributedExecutor implements IExecutor {
     context: Partial<State> = {},
     options: RunOptions = {},
   ): Promise<WorkflowResult<State>> {
-    const read = readRunOptions(options);
+    const read = readAnyRunOptions(options);
     for (const name of elsewhere) {
       if (read[name] !== undefined) throw invalid(name, 'left out: it is for workers to say', read[name]);
     }

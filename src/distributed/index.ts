@@ -51,7 +51,8 @@ export {
 export { DistributedExecutor } from './executor.js';
 export { derivedStores } from './journal/derived-stores.js';
 export { memory } from './memory/memory-engine.js';
-export type { EngineOptions } from './options.js';
+export type { EngineOptions, RedisOptions } from './options.js';
+export type { StartedRun } from './orchestrator/begin.js';
 export { OrchestratorBuilder } from './orchestrator/builder.js';
 export { DistributedOrchestrator } from './orchestrator/orchestrator.js';
 export type { RunEvent } from './orchestrator/run-events.js';
@@ -62,6 +63,7 @@ export type {
   PendingWork,
   RunError,
   RunPage,
+  SignalOptions,
   WaitForOptions,
 } from './orchestrator/views.js';
 export { type RedisConnection, redis } from './redis/redis-engine.js';
@@ -76,8 +78,9 @@ export {
   type RunStatus,
   runStatuses,
 } from './run-info.js';
+export { type MigrationOptions, migratePostgres, migrationScript } from './sql/migrate-postgres.js';
 export { pglite } from './sql/pglite.js';
-export { type PostgresPool, postgres } from './sql/postgres.js';
+export { type PostgresOptions, type PostgresPool, postgres } from './sql/postgres.js';
 export type { WorkerOptions } from './worker/options.js';
 export { DistributedWorker, type WorkerEvents } from './worker/worker.js';
 export { WorkflowCtx } from './workflow-ctx.js';

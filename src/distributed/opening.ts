@@ -4,6 +4,9 @@ import { MissingPeerError } from '../peers.js';
 import { EngineError } from './errors.js';
 import { Once } from './once.js';
 
+/** Milliseconds by which what bounds itself may be late: then the error says more. */
+const grace = 500;
+
 /**
  * Something that is opened once, when it is first needed, in bounded time. Where that fails, the next who needs it tries
  * again.
@@ -12,34 +15,35 @@ export class Opening<Opened> {
   /** Told when the time is over: it ends the attempt, and gives what it has failed with so far. */
   onTimeout: () => unknown = () => undefined;
   readonly #once = new Once(() => this.#open());
-  #isClosed = false;
+  readonly #end = new AbortController();
 
   /**
    * @param name - what it is and where, for errors
    * @param timeout - how long it may take, in milliseconds
+   * @param open - given a signal that aborts when nobody may have it any more
    */
   constructor(
     private readonly name: string,
     private readonly timeout: number,
-    private readonly open: () => Promise<Opened>,
+    private readonly open: (signal: AbortSignal) => Promise<Opened>,
   ) {}
 
   /** @throws {EngineError} that says where it tried */
   get(): Promise<Opened> {
-    if (this.#isClosed) return Promise.reject(new EngineError(this.name, 'was closed'));
+    if (this.#end.signal.aborted) return Promise.reject(new EngineError(this.name, 'was closed'));
     return this.#once.get();
   }
 
   /** Lets nobody have it any more. Gives it, if it was opened. */
   async close(): Promise<Opened | undefined> {
-    this.#isClosed = true;
+    this.#end.abort();
     return this.#once.made();
   }
 
   async #open(): Promise<Opened> {
     try {
-      return await pTimeout(this.open(), {
-        milliseconds: this.timeout,
+      return await pTimeout(this.open(this.#end.signal), {
+        milliseconds: this.timeout + grace,
         fallback: () => {
           throw new EngineError(this.name, `did not answer within ${this.timeout} ms`, { cause: this.onTimeout() });
         },

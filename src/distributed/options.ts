@@ -1,4 +1,4 @@
-import { aLimit, anObjectOf, aValue, longestDelay, type Reader } from '../validate.js';
+import { aBoolean, aLimit, anObjectOf, aValue, longestDelay, type Reader, type Schema } from '../validate.js';
 import type { Engine } from './contracts.js';
 
 /** How large a payload may be, in bytes, where nobody says. */
@@ -34,7 +34,11 @@ export interface EngineOptions {
   readonly prefix?: string | undefined;
   /** How long to wait for the first answer, in milliseconds. Default: 10000. */
   readonly connectTimeout?: number | undefined;
-  /** How long to try an operation again while the engine cannot be reached, in milliseconds. Default: 30000. */
+  /**
+   * How long to try an operation again while the engine cannot be reached, or does not answer, in milliseconds. Each call
+   * settles in this time, and in `connectTimeout` besides where it is the first; it rejects with an `EngineError`. An attempt
+   * without an answer is repeated after an eighth of the time, and a second at least. Default: 30000.
+   */
   readonly operationTimeout?: number | undefined;
   /**
    * For how many milliseconds of silence a program keeps a run in process that it saves here, of at least 500: a whole
@@ -43,7 +47,16 @@ export interface EngineOptions {
   readonly holdDuration?: number | undefined;
 }
 
-const readGivenOptions = anObjectOf<EngineOptions>({
+/** What an engine on Redis takes. */
+export interface RedisOptions extends EngineOptions {
+  /**
+   * If true, a server whose `maxmemory-policy` is not `noeviction` is used, and workers warn of it: such a server forgets
+   * runs when its memory is full. Default: false, so that such a server is refused with an `EngineError`.
+   */
+  readonly allowEviction?: boolean | undefined;
+}
+
+const schema = {
   prefix: aValue(
     'a letter, then letters, digits and _, at most 40 characters',
     (value) => typeof value === 'string' && /^[a-zA-Z][a-zA-Z0-9_]{0,39}$/.test(value),
@@ -54,7 +67,10 @@ const readGivenOptions = anObjectOf<EngineOptions>({
     'a whole number of milliseconds of at least 500',
     (value) => Number.isSafeInteger(value) && (value as number) >= 500 && (value as number) <= longestDelay,
   ),
-});
+} satisfies Schema<EngineOptions>;
+
+const readGivenOptions = anObjectOf<EngineOptions>(schema);
+const readGivenRedisOptions = anObjectOf<RedisOptions>({ ...schema, allowEviction: aBoolean });
 
 /** The same, complete. */
 export interface ReadEngineOptions {
@@ -64,8 +80,20 @@ export interface ReadEngineOptions {
   readonly holdDuration: number;
 }
 
+export interface ReadRedisOptions extends ReadEngineOptions {
+  readonly allowEviction: boolean;
+}
+
 export function readEngineOptions(options: EngineOptions): ReadEngineOptions {
-  const read = readGivenOptions(options);
+  return complete(readGivenOptions(options));
+}
+
+export function readRedisOptions(options: RedisOptions): ReadRedisOptions {
+  const { allowEviction = false, ...read } = readGivenRedisOptions(options);
+  return { ...complete(read), allowEviction };
+}
+
+function complete(read: EngineOptions): ReadEngineOptions {
   const { prefix = 'orchestrator', connectTimeout = 10_000, operationTimeout = 30_000, holdDuration = 15_000 } = read;
   return { prefix, connectTimeout, operationTimeout, holdDuration };
 }

@@ -1,4 +1,5 @@
 import type { JournalEntry, JournalTail } from './contracts.js';
+import { isSameRun } from './journal/incarnation.js';
 
 /** How many bytes of entries an engine is asked for at once: no answer grows with the run. */
 export const pageBytes = 8 * 2 ** 20;
@@ -16,11 +17,15 @@ export async function readInPages(
   after = -1,
   maxBytes = Infinity,
 ): Promise<JournalTail | undefined> {
+  let first: JournalTail | undefined;
   let snapshot: JournalTail['snapshot'];
   let entries: JournalEntry[] = [];
   for (let known = after, left = maxBytes; ; ) {
     const tail = await readPage(known, Math.min(left, pageBytes));
     if (tail === undefined) return undefined;
+    first ??= tail;
+    // Another has begun under its id.
+    if (!isSameRun(first.record, tail.record)) return readInPages(readPage, -1, maxBytes);
     // It was compacted beyond what was read so far.
     if (tail.snapshot !== undefined) {
       snapshot = tail.snapshot;

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { exists, namespaceOfPids, statusOf } from '../other-processes.js';
+import { exists, spaceOfPids, statusOf } from '../other-processes.js';
 
 /** A process, as far as other processes can see whether it has died. */
 export interface Place {
@@ -17,7 +16,7 @@ const separator = '/';
  * empty, and nobody is known to have died.
  */
 export async function thisPlace(): Promise<Place> {
-  const machine = await thisMachine();
+  const machine = spaceOfPids();
   const start = machine === undefined ? undefined : (await statusOf(process.pid))?.started;
   if (machine === undefined || start === undefined) return { id: '', isDead: async () => false };
   return {
@@ -31,15 +30,4 @@ export async function thisPlace(): Promise<Place> {
       return found !== undefined && (found.isOver || found.started !== began);
     },
   };
-}
-
-async function thisMachine(): Promise<string | undefined> {
-  const namespace = namespaceOfPids();
-  if (namespace === undefined) return undefined;
-  try {
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    return [boot.trim(), namespace].join(separator);
-  } catch {
-    return undefined;
-  }
 }

@@ -46,6 +46,8 @@ export function isFinished(status: RunStatus): boolean {
  */
 export interface RunInfo<Output = unknown> {
   readonly runId: string;
+  /** Which of the runs that had this id over time; `undefined` for a run that a version up to 0.7 has begun. */
+  readonly incarnation?: number | undefined;
   /** Id of the workflow. */
   readonly workflow: string;
   /** Of the workflow: what its author says, else a hash of its nodes and edges. */

@@ -41,7 +41,7 @@ import {
 } from './node.js';
 import { fix, fixedEdge, fixedNode } from './plan/fixed.js';
 import type { Context, WorkflowResult } from './result.js';
-import { readRunOptions } from './run-options.js';
+import { readAnyRunOptions } from './run-options.js';
 import { graphFrom, nodeObjects, startsOf } from './start-node.js';
 
 /** An id that is not taken yet. */
@@ -233,7 +233,7 @@ export class Flow<
   run(context: Partial<State>, options: RunOptions & { readonly executor: DryRunExecutor }): Promise<DryRunResult>;
   run(context?: Partial<State>, options?: RunOptions): Promise<Result>;
   async run(context: Partial<State> = {}, options: RunOptions = {}): Promise<Result | DryRunResult> {
-    const read = readRunOptions(options);
+    const read = readAnyRunOptions(options);
     const { executor = defaultExecutor() } = read;
     return executor.run(this, context as Context, read);
   }

@@ -62,7 +62,7 @@ export interface IExecutor {
 export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = any> {
   readonly nodeId: string;
   readonly runId: string;
-  /** How often the node has been started in this run, from 1. `runId`, `nodeId` and `visit` name an execution for ever. */
+  /** How often the node has been started in this run, from 1. `runId`, `nodeId` and `visit` name an execution, for as long as the id of the run is not used again. */
   readonly visit: number;
   /** How often it was tried in this visit, from 1. */
   readonly attempt: number;

@@ -9,6 +9,7 @@ import {
   aState,
   aValue,
   isPlainObject,
+  longestDelay,
   type Reader,
 } from '../validate.js';
 import type { ResumeOptions, RunOptions } from './node.js';
@@ -36,5 +37,11 @@ const shared = {
   logger: aLogger,
 };
 
+/** Whoever carries the run out says how long a limit may be; a fleet's may be longer than a timer of this program holds. */
+const anyLimit: Reader = (value, field) =>
+  typeof value === 'number' && value > longestDelay ? value : aLimit(value, field);
+
+/** Like `readRunOptions`, for whatever executor. */
+export const readAnyRunOptions = anObjectOf<RunOptions>({ ...shared, timeout: anyLimit, runId: anId, input: anything });
 export const readRunOptions = anObjectOf<RunOptions>({ ...shared, runId: anId, input: anything });
 export const readResumeOptions = anObjectOf<ResumeOptions>({ ...shared, events: aState });

@@ -77,6 +77,8 @@ export class WorkflowState<State extends object = any> {
   journal: StateJournal | undefined = undefined;
   /** Where retries are made by whoever executes its nodes. Default: where they are executed. */
   attempts: Attempts | undefined = undefined;
+  /** What sleeps are counted by, in epoch milliseconds. Default: the clock of this machine. */
+  clock: () => number = Date.now;
   /** What the run was resumed with. */
   events: Readonly<Record<string, unknown>> = {};
   /** What a node sees of the context, where the state is that of its execution alone. */

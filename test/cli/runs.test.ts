@@ -148,6 +148,7 @@ describe('runs list', () => {
     const [run] = jsonOf(await runs('list', '--text', 'done', '--json')).runs;
     expect(run).toEqual({
       runId: 'done',
+      incarnation: expect.any(Number),
       workflow: 'order',
       version: '1',
       status: 'completed',
@@ -347,6 +348,17 @@ describe('runs signal', () => {
     expect(stdout).toBe('signalled has got approval\n');
     await orchestrator.waitForCompletion('signalled');
     expect((await orchestrator.context('signalled')).review).toEqual({ by: 'ada' });
+  });
+
+  it('delivers it once, however often it is sent under its id', async () => {
+    await orchestrator.startRun({}, 500, { runId: 'sent-twice' });
+    const send = () => runs('signal', 'sent-twice', 'approval', '--payload', '1', '--id', 'click-7');
+    expect((await send()).code).toBe(0);
+    await orchestrator.waitForCompletion('sent-twice');
+    expect((await send()).code).toBe(0);
+    const signals = [];
+    for await (const { type } of orchestrator.events('sent-twice')) if (type === 'signal') signals.push(type);
+    expect(signals).toHaveLength(1);
   });
 
   it('takes what it brings from the standard input, and writes JSON', async () => {

@@ -464,8 +464,12 @@ describe('a run', () => {
     expect((await post(`/api/runs/${runId}/signal`, { event: 'other' })).status).toBe(400);
     expect((await post(`/api/runs/${runId}/signal`, '{"event":"go","payload":{"__proto__":1}}')).status).toBe(400);
     expect((await post(`/api/runs/${runId}/signal`, { event: 'go', payload: 'x'.repeat(1_024) })).status).toBe(400);
-    expect((await post(`/api/runs/${runId}/signal`, { event: 'go' })).status).toBe(200);
+    expect((await post(`/api/runs/${runId}/signal`, { event: 'go', id: '' })).status).toBe(400);
+    const sent = { event: 'go', id: 'click-1' };
+    expect((await post(`/api/runs/${runId}/signal`, sent)).status).toBe(200);
     expect(await orchestrator.waitForCompletion(runId, { signal: signal() })).toMatchObject({ output: null });
+    // Its answer may have been lost.
+    expect((await post(`/api/runs/${runId}/signal`, sent)).status).toBe(200);
   });
 
   it('bounds what is shown of many outputs', async () => {

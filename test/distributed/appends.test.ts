@@ -1,5 +1,7 @@
+import { EngineError } from 'orchestrator/distributed';
 import { describe, expect, it } from 'vitest';
 import { type Appended, Appends, type Outcome } from '../../src/distributed/appends.js';
+import { settled as turn } from '../support.js';
 
 type Send = (runId: string, entries: readonly Appended[]) => Promise<readonly Outcome[]>;
 
@@ -32,6 +34,7 @@ describe('entries of one run', () => {
     const large = { text: 'x'.repeat(3 * 2 ** 20) };
     await Promise.all([add(1), add(2), add(4), add(5, { token: 'u' }), add(6, large), add(7, large), add(8)]);
     expect(trips).toEqual([[1], [2], [4], [5], [6], [7, 8]]);
+    await turn();
     await Promise.all(Array.from({ length: 402 }, (_, n) => add(n + 9)));
     expect(trips.slice(6).map(({ length }) => length)).toEqual([1, 200, 200, 1]);
   });
@@ -48,14 +51,24 @@ describe('entries of one run', () => {
     ]);
   });
 
-  it('go alone where a trip has failed, up to the one that fails again', async () => {
+  it('take no other along that the engine refuses for what it holds, but those behind it', async () => {
     const { trips, add } = noting(async (_runId, entries) => {
-      if (entries.some(({ seq }) => seq === 4)) throw new Error('four');
+      if (entries.some(({ seq }) => seq === 4)) throw new EngineError('sql', 'has refused four', { isFinal: true });
       return entries.map(({ seq }) => (seq === 2 ? new Error('two') : undefined));
     });
     const settled = await Promise.allSettled([add(1), add(2), add(3), add(4), add(5)]);
-    expect(reasons(settled)).toEqual(['added', 'two', 'added', 'four', 'four']);
-    expect(trips).toEqual([[1], [2, 3, 4, 5], [2], [3], [4]]);
-    expect(reasons(await Promise.allSettled([add(4)]))).toEqual(['four']);
+    expect(reasons(settled)).toEqual(['added', 'two', 'added', 'sql has refused four', 'sql has refused four']);
+    expect(trips).toEqual([[1], [2, 3, 4, 5], [2, 3], [4, 5], [4]]);
+    expect(reasons(await Promise.allSettled([add(4)]))).toEqual(['sql has refused four']);
+  });
+
+  it('are not sent again, one by one, where the engine was away', async () => {
+    const { trips, add } = noting(async (_runId, entries) => {
+      if (entries.some(({ seq }) => seq > 1)) throw new EngineError('sql', 'is away');
+      return entries.map(() => undefined);
+    });
+    const settled = await Promise.allSettled([add(1), add(2), add(3)]);
+    expect(reasons(settled)).toEqual(['added', 'sql is away', 'sql is away']);
+    expect(trips).toEqual([[1], [2, 3]]);
   });
 });

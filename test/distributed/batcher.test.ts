@@ -1,3 +1,4 @@
+import { EngineError } from 'orchestrator/distributed';
 import { expect, it } from 'vitest';
 import { Batcher } from '../../src/distributed/batcher.js';
 
@@ -14,4 +15,39 @@ it('calls go together up to a hundred, and up to some megabytes; one that is lar
   const uncounted = new Batcher(send, 1);
   await Promise.all(Array.from({ length: 101 }, (_, n) => uncounted.add(n)));
   expect(sent.map(({ length }) => length)).toEqual([100, 1]);
+});
+
+/** A batcher of numbers, what it sends, and how many batches are under way at most. */
+function noting(width: number, refuse: (calls: readonly number[]) => unknown) {
+  const noted = { sent: [] as number[][], most: 0 };
+  let underWay = 0;
+  const send = async (calls: readonly number[]) => {
+    noted.sent.push([...calls]);
+    noted.most = Math.max(noted.most, ++underWay);
+    await new Promise((resolve) => setImmediate(resolve));
+    underWay--;
+    const error = refuse(calls);
+    if (error !== undefined) throw error;
+    return calls;
+  };
+  return { noted, batcher: new Batcher(send, width) };
+}
+
+it('a call that is refused for what it holds takes no other along, and no more batches are under way than may be', async () => {
+  const bad = new EngineError('sql', 'has refused 13', { isFinal: true });
+  const { noted, batcher } = noting(2, (calls) => (calls.includes(13) ? bad : undefined));
+  const settled = await Promise.allSettled(Array.from({ length: 300 }, (_, n) => batcher.add(n)));
+  expect(settled.flatMap((one, n) => (one.status === 'rejected' ? [[n, one.reason]] : []))).toEqual([[13, bad]]);
+  expect(settled.every((one, n) => n === 13 || (one.status === 'fulfilled' && one.value === n))).toBe(true);
+  expect(noted.most).toBe(2);
+  expect(noted.sent.length).toBeLessThan(3 + 2 * Math.ceil(Math.log2(100)) + 1);
+});
+
+it('calls are not sent again, one by one, where the engine was away', async () => {
+  const away = new EngineError('sql', 'is away');
+  const { noted, batcher } = noting(2, () => away);
+  const settled = await Promise.allSettled(Array.from({ length: 250 }, (_, n) => batcher.add(n)));
+  expect(settled.every((one) => one.status === 'rejected' && one.reason === away)).toBe(true);
+  expect(noted.sent.map(({ length }) => length)).toEqual([100, 100, 50]);
+  expect(noted.most).toBe(2);
 });

@@ -7,7 +7,6 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAsset } from '../../src/distributed/assets.js';
 import { forSchema } from '../../src/distributed/sql/statements.js';
-import { persistently } from '../../src/distributed/sql/transient.js';
 import { loadPeers } from '../../src/peers.js';
 import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';
@@ -108,31 +107,6 @@ function thrown(work: () => unknown): unknown {
   }
   throw new Error('expected an error');
 }
-
-describe('a database that is away', () => {
-  it('is tried again for as long as it may take, and no longer', async () => {
-    let calls = 0;
-    const away = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
-    const work = async () => {
-      if (++calls < 3) throw away;
-      return calls;
-    };
-    expect(await persistently('db', 60_000, work)).toBe(3);
-    const error = await rejection(persistently('db', 30, () => Promise.reject(away)));
-    expect(error).toMatchObject({ code: 'ERR_ENGINE', message: expect.stringContaining('30 ms'), cause: away });
-  });
-
-  it('is not asked again what it has refused', async () => {
-    let calls = 0;
-    const refused = Object.assign(new Error('no space left on device'), { code: '53100' });
-    const work = () => {
-      calls++;
-      return Promise.reject(refused);
-    };
-    expect(await rejection(persistently('db', 60_000, work))).toMatchObject({ code: 'ERR_ENGINE', cause: refused });
-    expect(calls).toBe(1);
-  });
-});
 
 describeWithPostgres('on Postgres', () => {
   let server: PostgresServer;

@@ -36,6 +36,16 @@ describe('a flow on the fleet', () => {
     expect(there.errors).toEqual([]);
   });
 
+  it('takes limits that no timer of a program holds', async () => {
+    const month = 30 * 86_400_000;
+    const { engine, orchestrator } = await fleetOf(flow);
+    const executor = new DistributedExecutor(engine);
+    await flow.run({}, { executor, runId: 'month', input: 3, timeout: month });
+    const { startAt, deadline = 0 } = await orchestrator.run('month');
+    expect(deadline - startAt).toBe(month);
+    expect(await rejection(flow.run({}, { executor, timeout: -1 }))).toMatchObject({ code: 'ERR_VALIDATION' });
+  });
+
   it('gives failures as in process', async () => {
     const failing = new Flow('g')
       .node('bad', () => Promise.reject(new RangeError('bad')))
@@ -120,5 +130,27 @@ describe('a flow on the fleet', () => {
     expect(await rejection(flow.run({}, { executor: new DistributedExecutor(engine) }))).toMatchObject({
       message: 'away',
     });
+  });
+
+  it('leaves no subscription on the engine once runs are over, however many flows there were', async () => {
+    const flows = Array.from({ length: 5 }, (_, n) => new Flow(`f${n}`).node('a', () => n));
+    const { engine } = await fleetOf(flows);
+    const { subscribe } = engine;
+    let open = 0;
+    let opened = 0;
+    engine.subscribe = async (listener) => {
+      const end = await subscribe.call(engine, listener);
+      open++;
+      opened++;
+      return () => {
+        open--;
+        end();
+      };
+    };
+    const executor = new DistributedExecutor(engine);
+    const results = await Promise.all(flows.flatMap((one) => [one, one]).map((one) => one.run({}, { executor })));
+    expect(results.map(({ output }) => output)).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
+    expect(opened).toBeGreaterThan(0);
+    await eventually(() => expect(open).toBe(0));
   });
 });

@@ -90,14 +90,15 @@ describe('what a node is called with', () => {
       .edge('a', 'a', { action: 'again' })
       .edge('a', 'b', { action: 'end' });
     const { finish } = await fleetOf(flow);
-    await finish({}, 1, { runId: 'r' });
+    const { incarnation } = await finish({}, 1, { runId: 'r' });
+    const key = `r~${incarnation}`;
     expect(seen).toEqual([
-      ['a', 'r', 1, 1, 'r/a/1', undefined],
-      ['a', 'r', 1, 2, 'r/a/1', undefined],
-      ['a', 'r', 2, 1, 'r/a/2', undefined],
-      ['a', 'r', 2, 2, 'r/a/2', undefined],
-      ['b', 'r', 1, 1, 'r/b/1/0', 0],
-      ['b', 'r', 1, 1, 'r/b/1/1', 1],
+      ['a', 'r', 1, 1, `${key}/a/1`, undefined],
+      ['a', 'r', 1, 2, `${key}/a/1`, undefined],
+      ['a', 'r', 2, 1, `${key}/a/2`, undefined],
+      ['a', 'r', 2, 2, `${key}/a/2`, undefined],
+      ['b', 'r', 1, 1, `${key}/b/1/0`, 0],
+      ['b', 'r', 1, 1, `${key}/b/1/1`, 1],
     ]);
   });
 

@@ -1,15 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { DistributedWorker, type Engine, memory, OrchestratorBuilder, redis } from 'orchestrator/distributed';
 import { Flow, FlowRuntime } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { maintain } from '../../src/distributed/worker/maintenance.js';
+import { timeoutJobIdOf } from '../../src/distributed/journal/job-id.js';
+import { Maintenance, type MaintenanceOptions } from '../../src/distributed/worker/maintenance.js';
 import { Workflows } from '../../src/distributed/workflows.js';
 import { eventually } from './servers/eventually.js';
 import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';
 
 const flow = new Flow('short').node('only', () => 1);
-const maintenanceOf = (engine: Engine, isStopping?: () => boolean) =>
-  maintain(engine, new Workflows([flow], new FlowRuntime()), 30_000, isStopping);
+
+/** One look; what goes wrong is given back. */
+async function look(engine: Engine, options: Partial<MaintenanceOptions> = {}, workflow = flow): Promise<unknown[]> {
+  const errors: unknown[] = [];
+  const onError = (error: unknown) => errors.push(error);
+  const workflows = new Workflows([workflow], new FlowRuntime());
+  await new Maintenance(engine, workflows, { interval: 30_000, onError, ...options }).look();
+  return errors;
+}
 
 describe('the maintenance of a worker', () => {
   it('removes all runs whose retention is over in one go, however many there are', async () => {
@@ -19,7 +28,7 @@ describe('the maintenance of a worker', () => {
     const runIds = await Promise.all(Array.from({ length: 350 }, () => orchestrator.startRun()));
     for (const runId of [kept, ...runIds]) await orchestrator.cancel(runId);
 
-    await maintenanceOf(engine);
+    expect(await look(engine)).toEqual([]);
 
     const { runs } = await orchestrator.listRuns({ limit: 1_000 });
     expect(runs.map(({ runId }) => runId)).toEqual([kept]);
@@ -32,16 +41,32 @@ describe('the maintenance of a worker', () => {
     const runId = await orchestrator.startRun();
     await orchestrator.cancel(runId);
 
-    await maintenanceOf(engine, () => true);
+    await look(engine, { isStopping: () => true });
 
     expect(await orchestrator.status(runId)).toBe('cancelled');
+    await engine.close();
+  });
+
+  it('removes the rest, and says so, where one cannot be removed or nothing can be listed as idle', async () => {
+    const engine = memory();
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).retention(0).build();
+    const runIds = await Promise.all(Array.from({ length: 250 }, () => orchestrator.startRun()));
+    for (const runId of runIds) await orchestrator.cancel(runId);
+    const [bad] = await engine.runInfoStore.listExpired(1);
+    const { deleteRun } = engine.runInfoStore;
+    engine.runInfoStore.deleteRun = (runId) =>
+      runId === bad ? Promise.reject(new Error('not this one')) : deleteRun.call(engine.runInfoStore, runId);
+    engine.runInfoStore.listIdle = () => Promise.reject(new Error('not now'));
+    const messages = (await look(engine)).map((error) => (error as Error).message);
+    expect(new Set(messages)).toEqual(new Set(['not this one', 'not now']));
+    expect((await orchestrator.listRuns({ limit: 1_000 })).runs.map(({ runId }) => runId)).toEqual([bad]);
     await engine.close();
   });
 
   it('ends where what is removed stays listed as expired', async () => {
     const engine = memory();
     engine.runInfoStore.listExpired = async () => ['a ghost'];
-    await expect(maintenanceOf(engine)).resolves.toBeUndefined();
+    expect(await look(engine)).toEqual([]);
     await engine.close();
   });
 });
@@ -56,7 +81,7 @@ describe('runs in which nothing happens any more', () => {
       const jobs = (await orchestrator.pendingWork(runId)).flatMap(({ jobId }) => jobId ?? []);
       await engine.queue.purgeRun(runId, jobs);
     };
-    const maintained = (workflow = flow) => maintain(engine, new Workflows([workflow], new FlowRuntime()), 0);
+    const maintained = async (workflow = flow) => expect(await look(engine, { idle: 0 }, workflow)).toEqual([]);
     return { engine, orchestrator, queued, lose, maintained };
   }
 
@@ -71,14 +96,15 @@ describe('runs in which nothing happens any more', () => {
     await engine.close();
   });
 
-  it('stay as they are where they are paused', async () => {
+  it('get back their deadline alone where they are paused', async () => {
     const { engine, orchestrator, queued, lose, maintained } = idle();
-    const runId = await orchestrator.startRun();
+    const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
     await lose(runId);
-    engine.runInfoStore.listIdle = async () => [runId];
+    await engine.queue.purgeRun(runId, [timeoutJobIdOf(await orchestrator.run(runId))]);
     await orchestrator.pause(runId);
     await maintained();
     expect(await queued(runId)).toEqual(['absent']);
+    expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 1, active: 0 });
     await engine.close();
   });
 
@@ -88,9 +114,52 @@ describe('runs in which nothing happens any more', () => {
     await lose(runId);
     await maintained(new Flow('other').node('only', () => 1));
     expect(await queued(runId)).toEqual(['absent']);
-    engine.runInfoStore.listIdle = async () => ['gone', runId];
+    engine.runInfoStore.listIdle = async () => ({ runIds: ['gone', runId], cursor: undefined });
     await maintained();
     expect(await queued(runId)).toEqual(['waiting']);
+    await engine.close();
+  });
+
+  it('are reached in turn, also behind more runs of a retired workflow than a look takes', async () => {
+    const { engine, orchestrator, queued, lose } = idle();
+    const retired = new Flow('retired').node('only', () => 1);
+    const before = new OrchestratorBuilder().workflow(retired).engine(engine).build();
+    for (let n = 0; n < 120; n++) await before.startRun();
+    await sleep(2);
+    const runId = await orchestrator.startRun();
+    await lose(runId);
+    const workflows = new Workflows([flow], new FlowRuntime());
+    const onError = () => undefined;
+    // Looks that have no time for more than a hundred.
+    const maintenance = new Maintenance(engine, workflows, { interval: 10_000, idle: 0, onError });
+    const { now } = performance;
+    let time = 0;
+    performance.now = () => {
+      time += 20;
+      return time;
+    };
+    try {
+      await maintenance.look();
+      expect(await queued(runId)).toEqual(['absent']);
+      await maintenance.look();
+      expect(await queued(runId)).toEqual(['waiting']);
+    } finally {
+      performance.now = now;
+    }
+    await engine.close();
+  });
+
+  it('are reached all the same where one before them cannot be looked at, which is reported', async () => {
+    const { engine, orchestrator, queued, lose } = idle();
+    const bad = await orchestrator.startRun();
+    const runIds = await Promise.all(Array.from({ length: 3 }, () => orchestrator.startRun()));
+    for (const runId of runIds) await lose(runId);
+    const { checkpointStore } = engine;
+    const read = checkpointStore.read.bind(checkpointStore);
+    checkpointStore.read = (runId, ...rest) =>
+      runId === bad ? Promise.reject(new Error('damaged')) : read(runId, ...rest);
+    expect(await look(engine, { idle: 0 })).toMatchObject([{ message: 'damaged' }]);
+    for (const runId of runIds) expect(await queued(runId)).toEqual(['waiting']);
     await engine.close();
   });
 
@@ -119,25 +188,141 @@ describe('runs in which nothing happens any more', () => {
 
 describeWithRedis('on Redis', () => {
   let server: RedisServer;
+  let client: Redis;
 
   beforeAll(async () => {
     server = await startRedis();
+    client = new Redis(server.url);
   });
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    client.disconnect();
+    await server.stop();
+  });
+
+  /** A fleet of its own, whose runs expire when they end. */
+  function fleet(prefix: string) {
+    const engine = redis(server.url, { prefix });
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).retention(0).build();
+    const counted = async () => Object.values(await orchestrator.countRuns()).reduce((sum, count) => sum + count, 0);
+    const keys = () => client.keys(`{${prefix}:*`);
+    return { engine, orchestrator, counted, keys };
+  }
 
   it('forgets an expired run whose remover has died between its data and the index', async () => {
-    const engine = redis(server.url);
-    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).retention(0).build();
+    const { engine, orchestrator } = fleet('half');
     const runId = await orchestrator.startRun();
     await orchestrator.cancel(runId);
-    const client = new Redis(server.url);
-    await client.del(`{orchestrator:${runId}}:run`);
+    await client.del(`{half:${runId}}:run`);
     await eventually(async () => expect(await engine.runInfoStore.listExpired(10)).toEqual([runId]));
 
-    await maintenanceOf(engine);
+    expect(await look(engine)).toEqual([]);
 
     expect(await engine.runInfoStore.listExpired(10)).toEqual([]);
-    client.disconnect();
+    await engine.close();
+  });
+
+  it('removes all of a run whose remover has died at any step', async () => {
+    const { engine, orchestrator, counted, keys } = fleet('dying');
+    for (let step = 0; step < 4; step++) {
+      const runId = await orchestrator.startRun();
+      await orchestrator.cancel(runId);
+      const { engine: dying } = fleet('dying');
+      await dying.open();
+      await dieAfter(step, () => dying.runInfoStore.deleteRun(runId));
+      await dying.close();
+      expect(await look(engine)).toEqual([]);
+      expect([await counted(), await keys(), await engine.runInfoStore.listExpired(10)]).toEqual([0, [], []]);
+    }
+    await engine.close();
+  });
+
+  /** Commands of all connections are lost after the given number. */
+  async function dieAfter(step: number, work: () => Promise<void>): Promise<void> {
+    const { sendCommand } = Redis.prototype;
+    let sent = 0;
+    Redis.prototype.sendCommand = function (this: Redis, command, ...rest) {
+      const isWriting = ['evalsha', 'unlink', 'exec'].includes(String(Object(command).name));
+      if (isWriting && sent++ >= step) return new Promise(() => {});
+      return sendCommand.call(this, command, ...rest);
+    };
+    try {
+      await Promise.race([work(), sleep(300)]);
+    } finally {
+      Redis.prototype.sendCommand = sendCommand;
+    }
+  }
+
+  it('files a run rightly, and removes it, whose worker has died between its end and the index', async () => {
+    const { engine, orchestrator, counted } = fleet('filed');
+    const runId = await orchestrator.startRun();
+    const lists = await client.keys('{filed}:runs*');
+    const before = await Promise.all(lists.map(async (list) => [list, await client.zscore(list, runId)] as const));
+    await orchestrator.cancel(runId);
+    // As it was filed before its end.
+    for (const list of await client.keys('{filed}:runs*')) await client.zrem(list, runId);
+    await client.del('{filed}:expiring');
+    for (const [list, score] of before) if (score !== null) await client.zadd(list, score, runId);
+    expect(await orchestrator.countRuns()).toMatchObject({ running: 1, cancelled: 0 });
+
+    expect(await look(engine, { idle: 0 })).toEqual([]);
+    expect(await orchestrator.countRuns()).toMatchObject({ running: 0, cancelled: 1 });
+    await eventually(async () => {
+      expect(await look(engine, { idle: 0 })).toEqual([]);
+      expect(await counted()).toBe(0);
+    });
+    await engine.close();
+  });
+
+  it('does not remove a run that was taken up again by somebody who has died before the index knew', async () => {
+    const { engine, orchestrator } = fleet('again');
+    const runId = await orchestrator.startRun();
+    await orchestrator.cancel(runId);
+    await eventually(async () => expect(await engine.runInfoStore.listExpired(10)).toEqual([runId]));
+    await orchestrator.retry(runId);
+    await client.zadd('{again}:expiring', 1, runId);
+    expect(await look(engine)).toEqual([]);
+    expect(await orchestrator.status(runId)).toBe('running');
+    expect(await client.zscore('{again}:expiring', runId)).toBeNull();
+    await engine.close();
+  });
+
+  it('forgets what is filed and was never begun, once that cannot be a beginning any more', async () => {
+    const { engine, orchestrator, counted } = fleet('ghosts');
+    const kept = await orchestrator.startRun();
+    const longAgo = Date.now() - 120_000;
+    for (const list of ['runs', 'runs:running', 'runs:awaiting'])
+      await client.zadd(`{ghosts}:${list}`, longAgo, 'ghost');
+    expect(await counted()).toBe(3);
+    expect(await look(engine, { idle: 0 })).toEqual([]);
+    expect(await counted()).toBe(1);
+    expect((await orchestrator.listRuns()).runs.map(({ runId }) => runId)).toEqual([kept]);
+    await engine.close();
+  });
+
+  it('counts what it lists, and keeps no key of what is gone, where runs end, change and are removed at the same time', async () => {
+    const { engine, orchestrator, counted, keys } = fleet('races');
+    const other = fleet('races');
+    for (let round = 0; round < 20; round++) {
+      const runIds = Array.from({ length: 5 }, (_, n) => `${round}-${n}`);
+      await Promise.all(runIds.map((runId) => orchestrator.startRun({}, undefined, { runId })));
+      await Promise.all(
+        runIds.map((runId) =>
+          Promise.allSettled([
+            orchestrator.cancel(runId),
+            other.engine.runInfoStore.deleteRun(runId),
+            engine.workItemStateStore.setStates([{ runId, item: '0.1', state }]),
+            other.orchestrator.startRun({}, undefined, { runId }),
+          ]),
+        ),
+      );
+      const listed = (await orchestrator.listRuns({ limit: 1_000 })).runs.map(({ runId }) => runId);
+      expect(await counted()).toBe(listed.length);
+      await Promise.all(listed.map((runId) => engine.runInfoStore.deleteRun(runId)));
+      expect([await counted(), await keys()]).toEqual([0, []]);
+    }
+    await other.engine.close();
     await engine.close();
   });
 });
+
+const state = { nodeId: 'only', visit: 1, attempt: 1, workerId: 'worker', startedAt: 1 };

@@ -150,6 +150,85 @@ describe('a worker', () => {
     });
   });
 
+  it('can be started again where the engine was not there, and holds nothing of the attempts that failed', async () => {
+    const engine = memory();
+    const { open, subscribe } = engine;
+    const { heartbeat } = engine.livenessStore;
+    let listeners = 0;
+    engine.subscribe = async (listener) => {
+      const end = await subscribe.call(engine, listener);
+      listeners++;
+      return () => {
+        listeners--;
+        end();
+      };
+    };
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    engine.open = () => Promise.reject(new Error('not there'));
+    expect(await rejection(worker.start())).toMatchObject({ message: 'not there' });
+    engine.open = open;
+    engine.livenessStore.heartbeat = () => Promise.reject(new Error('gone again'));
+    expect(await rejection(worker.start())).toMatchObject({ message: 'gone again' });
+    expect(listeners).toBe(0);
+    engine.livenessStore.heartbeat = heartbeat;
+    await Promise.all([worker.start(), worker.start()]);
+    const { finish } = await fleetOf(flow, { engine, workers: 0 });
+    expect((await finish({}, 4)).output).toBe(4);
+    await worker.stop();
+    expect([listeners, await engine.livenessStore.list()]).toEqual([0, []]);
+  });
+
+  it('is not started any more when it is stopped while it starts', async () => {
+    const engine = memory();
+    const gate = deferred();
+    engine.open = () => gate.promise as Promise<void>;
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    const starting = rejection(worker.start());
+    const stopping = worker.stop();
+    gate.resolve();
+    expect(await starting).toMatchObject({ message: expect.stringContaining('was stopped') });
+    await stopping;
+    expect(await rejection(worker.start())).toMatchObject({ message: expect.stringContaining('was stopped') });
+    expect(await engine.livenessStore.list()).toEqual([]);
+  });
+
+  it('ends at the earlier of two deadlines, whichever was given first', async () => {
+    for (const deadlines of [
+      [600_000, 50],
+      [50, 600_000],
+    ]) {
+      const aborted = deferred();
+      const begun = deferred();
+      const long = new Flow('long').node('a', (_, { signal }) => {
+        begun.resolve();
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            aborted.resolve();
+            reject(signal.reason);
+          });
+        });
+      });
+      const { worker, orchestrator } = await fleetOf(long);
+      await orchestrator.startRun();
+      await begun.promise;
+      await Promise.all(deadlines.map((deadline) => worker.stop({ deadline })));
+      await aborted.promise;
+      // One that has ended takes no deadline any more.
+      await worker.stop({ deadline: 0 });
+    }
+  });
+
+  it('waits for no deadline while it executes nothing, also where the engine does not answer', async () => {
+    const engine = memory();
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    const warnings: string[] = [];
+    worker.on('warning', ({ message }) => warnings.push(message));
+    await worker.start();
+    engine.livenessStore.remove = () => new Promise(() => {});
+    await worker.stop({ deadline: 600_000 });
+    expect(warnings).toEqual([expect.stringContaining('did not let go of the worker in time')]);
+  });
+
   it('takes no work when it was stopped before it was started', async () => {
     const engine = memory();
     const worker = new DistributedWorker({ engine, workflows: [flow] });
@@ -254,25 +333,33 @@ describe('a worker', () => {
     expect(warnings).toContain('no goodbye');
   });
 
-  it('takes no work while its clock is off, and does when it is right', async () => {
-    const engine = memory();
-    const { livenessStore } = engine;
-    const heartbeat = livenessStore.heartbeat.bind(livenessStore);
-    let shift = 3_600_000;
-    livenessStore.heartbeat = async (report) => (await heartbeat(report)) + shift;
-    const warnings: Error[] = [];
+  it('works on while its clock is off, and warns once', async () => {
+    const { engine, warnings, shift } = shifted(0);
+    const { finish, newWorker } = await fleetOf(flow, { engine, workers: 0 });
+    (await newWorker({ heartbeatInterval: 10 })).on('warning', warnings.push);
+    expect((await finish({}, 1)).output).toBe(1);
+    shift(-3_600_000);
+    await eventually(() => expect(warnings.all).toMatchObject([{ code: 'ERR_ENGINE' }]));
+    expect((await finish({}, 3)).output).toBe(3);
+    expect(warnings.all).toHaveLength(1);
+  });
+
+  it('takes no work while its clock is off, where the queue goes by the clock of the machine', async () => {
+    const { engine, warnings, shift } = shifted(3_600_000);
+    const { queue } = engine;
+    const consume = queue.consume.bind(queue);
+    queue.consume = async (...args) => Object.assign(await consume(...args), { byEngineClock: false });
     const { orchestrator, newWorker } = await fleetOf(flow, { engine, workers: 0 });
-    const worker = await newWorker({ heartbeatInterval: 10 });
-    worker.on('warning', (error) => warnings.push(error));
+    (await newWorker({ heartbeatInterval: 10 })).on('warning', warnings.push);
     const first = await orchestrator.startRun({}, 1);
     expect((await orchestrator.pendingWork(first)).map(({ state }) => state)).toEqual(['waiting']);
-    shift = 0;
+    shift(0);
     expect((await orchestrator.waitForCompletion(first)).output).toBe(1);
-    shift = -3_600_000;
-    await eventually(() => expect(warnings).toMatchObject([{ code: 'ERR_ENGINE' }]));
+    shift(-3_600_000);
+    await eventually(() => expect(warnings.all).toMatchObject([{ code: 'ERR_ENGINE' }]));
     const second = await orchestrator.startRun({}, 2);
     expect((await orchestrator.pendingWork(second)).map(({ state }) => state)).toEqual(['waiting']);
-    shift = 0;
+    shift(0);
     expect((await orchestrator.waitForCompletion(second)).output).toBe(2);
   });
 
@@ -302,7 +389,7 @@ describe('a node in which workers have died', () => {
   });
 
   it('fails when they were, and says so', async () => {
-    const { finish, orchestrator } = await fleetOf(flow, { engine: deadly(1), maxCrashes: 1 });
+    const { finish, orchestrator } = await fleetOf(flow, { engine: deadly(1), maxCrashes: 1, lockDuration: 500 });
     const { runId, status } = await finish();
     expect(status).toBe('failed');
     expect(await orchestrator.errors(runId)).toMatchObject([
@@ -319,7 +406,22 @@ describe('a node in which workers have died', () => {
       .node('b', () => 2)
       .node('c', (n) => n)
       .edge('a', 'c');
-    const { finish } = await fleetOf(saved, { engine: deadly(1), maxCrashes: 1 });
+    const { finish } = await fleetOf(saved, { engine: deadly(1), maxCrashes: 1, lockDuration: 500 });
     expect(await finish()).toMatchObject({ status: 'completed', output: 2 });
   });
 });
+
+/** An engine whose clock is off, as workers hear it. */
+function shifted(by: number) {
+  const engine = memory();
+  const { livenessStore } = engine;
+  const heartbeat = livenessStore.heartbeat.bind(livenessStore);
+  let shift = by;
+  livenessStore.heartbeat = async (report) => (await heartbeat(report)) + shift;
+  const all: Error[] = [];
+  const warnings = { all, push: (error: Error) => void all.push(error) };
+  const set = (milliseconds: number) => {
+    shift = milliseconds;
+  };
+  return { engine, warnings, shift: set };
+}

@@ -13,7 +13,7 @@ describeWithRedis('an event-driven run on a Redis server, whose worker is killed
 
   beforeAll(async () => {
     server = await startRedis();
-    redis = new Redis(server.port, '127.0.0.1');
+    redis = new Redis(server.url);
   });
 
   afterAll(async () => {
@@ -36,14 +36,14 @@ describeWithRedis('an event-driven run on a Redis server, whose worker is killed
     'comes to its end wherever that is: %s',
     async (flow, expected) => {
       await start(`${flow} whole`);
-      await workOff(server.port, flow, `${flow} whole`);
+      await workOff(server.url, flow, `${flow} whole`);
       expect(await contextOf(`${flow} whole`)).toEqual(expected);
 
       let deaths = 0;
       for (let dieAfter = 1; ; dieAfter += strides[flow]) {
         const runId = `${flow} ${dieAfter}`;
         await start(runId);
-        const env = { COORDINATED: JSON.stringify({ port: server.port, flow, runId, dieAfter }) };
+        const env = { COORDINATED: JSON.stringify({ url: server.url, flow, runId, dieAfter }) };
         const victim = startWorkerProcess({ module: new URL('./fixtures/redis-worker.ts', import.meta.url), env });
         const { signal } = await victim.exited;
         if (victim.messages.includes('survived')) break;
@@ -51,7 +51,7 @@ describeWithRedis('an event-driven run on a Redis server, whose worker is killed
         deaths += 1;
         // What the dead had is delivered again.
         expect(await redis.lmove(`held:${runId}`, `queue:${runId}`, 'LEFT', 'RIGHT')).not.toBeNull();
-        await workOff(server.port, flow, runId);
+        await workOff(server.url, flow, runId);
         expect({ dieAfter, context: await contextOf(runId) }).toEqual({ dieAfter, context: expected });
         expect(await redis.exists(`queue:${runId}`, `held:${runId}`)).toBe(0);
       }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { FileCheckpointStore, MemoryCheckpointStore } from 'orchestrator/flow';
 import { afterEach, beforeEach, describe, it } from 'vitest';
-import { planFrom, planOf, troubles } from '../trouble.js';
+import { planFrom, planOf, troubles } from '../../src/distributed/testing/trouble-plan.js';
 import { expectLog, mayLoseFallback, sceneOf, troubledCases } from './troubled-flows.js';
 import { expectSameEnd, type Place, untilDone } from './troubled-runs.js';
 import { everything } from './troubled-scenes.js';

@@ -17,8 +17,9 @@ import {
   withAction,
 } from 'orchestrator/flow';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LostCall, Program } from '../../src/distributed/testing/trouble.js';
+import { planOf } from '../../src/distributed/testing/trouble-plan.js';
 import { deferred, rejection } from '../support.js';
-import { LostCall, Program, planOf } from '../trouble.js';
 
 /*
  * Saved runs as a user has them: what is saved is what happened.
@@ -97,7 +98,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     const checkpoint = make();
     const program = new Program(checkpoint, {
       methods: ['claim', 'save', 'append', 'load'],
-      held: { claim: 'release' },
+      held: { claim: { letGo: ['release'] } },
     });
     void flowOf(() => new Promise(() => {})).run({ list: [] }, { runId: 'r', checkpoint: program.face });
     await quickIsSaved.promise;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Flow, type Graph, GraphBuilder, type NodeArgs, withAction } from 'orchestrator/flow';
 import { expect } from 'vitest';
-import { turns } from '../trouble.js';
+import { turns } from '../../src/distributed/testing/lateness.js';
 import { fails } from './compare.js';
 import { fallbacksOf, flattened, loopsOf, type ModelEdge, type ModelGraph } from './model-loops.js';
 import { type Case, cases, type Shape, scriptOf } from './random-graphs.js';
@@ -9,10 +9,11 @@ import type { AnyFlow, Scene, Site } from './scene.js';
 import type { Trial } from './troubled-runs.js';
 
 /*
- * Random graphs whose nodes write to the context, with batches, sub-flows and waits on some of their edges.
+ * Random graphs whose nodes write to the context, some of them at their second attempt, with batches, sub-flows, waits and
+ * sleeps on some of their edges.
  */
 
-type Special = 'batch' | 'subflow' | 'wait';
+type Special = 'batch' | 'subflow' | 'wait' | 'sleep';
 
 /** What a node writes to the context, beside its output. */
 interface Writes {
@@ -32,6 +33,8 @@ export interface TroubledCase {
   readonly one: Case;
   readonly specials: readonly (readonly [edge: number, kind: Special])[];
   readonly writes: readonly Writes[];
+  /** Whether a node fails at its first attempt, and is tried again. */
+  readonly flaky: readonly boolean[];
   /** How many turns of the event loop executions take, one after the other. */
   readonly paces: readonly number[];
   readonly concurrency: number | undefined;
@@ -49,9 +52,10 @@ const writes = fc.record<Writes>({
 export function troubledCases(shape: Shape): fc.Arbitrary<TroubledCase> {
   return fc.record({
     one: cases(shape),
-    specials: fc.array(fc.tuple(fc.nat({ max: 30 }), fc.constantFrom<Special>('batch', 'subflow', 'wait')), {
+    specials: fc.array(fc.tuple(fc.nat({ max: 30 }), fc.constantFrom<Special>('batch', 'subflow', 'wait', 'sleep')), {
       maxLength: 3,
     }),
+    flaky: fc.array(sometimes, { minLength: 1, maxLength: 5 }),
     writes: fc.array(writes, { minLength: 1, maxLength: 5 }),
     paces: fc.array(fc.constantFrom(0, 0, 1, 3), { minLength: 1, maxLength: 6 }),
     concurrency: fc.constantFrom(1, 2, undefined),
@@ -62,6 +66,25 @@ export function troubledCases(shape: Shape): fc.Arbitrary<TroubledCase> {
 export function mayLoseFallback({ one }: TroubledCase): boolean {
   const fallbacks = fallbacksOf(one.graph);
   return [...fallbacks].some((id) => (one.steps[id] ?? []).some((_, at) => fails(one, `${id}#${at + 1}`)));
+}
+
+/**
+ * Whether nodes behind a sleep feed nothing but a node that starts at the first of several: if another is first, nobody
+ * needs the sleep any more, and it depends on time alone whether it ends, and they are executed, before the run does.
+ */
+export function mayLetGoBehindSleep({ one, specials }: TroubledCase): boolean {
+  const { added, edges } = routedOf(one.graph, specials);
+  const isAny = (id: string) => one.graph.nodes.find((node) => node.id === id)?.joinStrategy === 'any';
+  const behind = new Set(added.flatMap(({ id, uses }) => (uses === 'sleep' ? [id] : [])));
+  const sleeps = new Set(behind);
+  for (const id of behind) {
+    for (const { source, target } of edges) {
+      if (source !== id) continue;
+      if (!isAny(target)) behind.add(target);
+      else if (!sleeps.has(id)) return true;
+    }
+  }
+  return false;
 }
 
 export function sceneOf(given: TroubledCase): Scene {
@@ -77,15 +100,17 @@ export function sceneOf(given: TroubledCase): Scene {
   };
 }
 
-function flowOf({ one, specials, writes, paces }: TroubledCase, site: Site): AnyFlow {
+function flowOf({ one, specials, writes, flaky, paces }: TroubledCase, site: Site): AnyFlow {
   const script = scriptOf(one);
   const routed = routedOf(one.graph, specials);
   let calls = 0;
   const takesTime = () => turns(paces[calls++ % paces.length] ?? 0);
+  const isFlaky = (nodeId: string) => flaky[nodeId.charCodeAt(0) % flaky.length] === true;
   const node = async (input: unknown, args: NodeArgs) => {
+    const { nodeId, visit, attempt } = args;
+    if (isFlaky(nodeId) && attempt === 1) throw new Error(`flaky ${nodeId}`);
     const mark = await site.begin(args, input);
     await takesTime();
-    const { nodeId, visit } = args;
     write(
       { nodes: [...one.graph.nodes, ...routed.added.map(({ id }) => ({ id }))], edges: routed.edges },
       writes[nodeId.charCodeAt(0) % writes.length] as Writes,
@@ -123,7 +148,7 @@ function flowOf({ one, specials, writes, paces }: TroubledCase, site: Site): Any
       return { mark, seen: [...args.context.seen] };
     })
     .edge('x', 'y');
-  return new GraphBuilder({ node, item, inner }).build(graphOf(one.graph, routed)) as AnyFlow;
+  return new GraphBuilder({ node, item, inner }).build(graphOf(one.graph, routed, isFlaky)) as AnyFlow;
 }
 
 function isIn(list: readonly string[] | undefined, name: string): boolean {
@@ -158,10 +183,14 @@ function routedOf({ edges }: ModelGraph, specials: TroubledCase['specials']): Ro
   return { added, edges: routed };
 }
 
-function graphOf({ nodes }: ModelGraph, { added, edges }: Routed): Graph {
+function graphOf({ nodes }: ModelGraph, { added, edges }: Routed, isFlaky: (nodeId: string) => boolean): Graph {
+  const again = { retry: { retries: 1, minTimeout: 0 } };
   return {
     id: 'troubled',
-    nodes: [...nodes.map(({ id, ...config }) => ({ id, uses: 'node', config })), ...added],
+    nodes: [
+      ...nodes.map(({ id, ...config }) => ({ id, uses: 'node', config: { ...config, ...(isFlaky(id) && again) } })),
+      ...added,
+    ],
     edges: edges.map(({ condition, ...edge }) => ({
       ...edge,
       ...(condition && { condition: `output.${condition}` }),
@@ -170,6 +199,7 @@ function graphOf({ nodes }: ModelGraph, { added, edges }: Routed): Graph {
 }
 
 function paramsOf(kind: Special): object {
+  if (kind === 'sleep') return { params: { duration: 5 } };
   if (kind === 'batch') return { params: { worker: 'item', items: '[1.0, 2.0, 3.0]', concurrency: 2 } };
   return kind === 'subflow' ? { params: { flow: 'inner' } } : {};
 }

@@ -1,6 +1,8 @@
 import { type CheckpointStore, FlowRuntime, type WorkflowResult } from 'orchestrator/flow';
 import { expect } from 'vitest';
-import { calm, never, type Plan, Program, turns } from '../trouble.js';
+import { turns } from '../../src/distributed/testing/lateness.js';
+import { never, Program } from '../../src/distributed/testing/trouble.js';
+import { calm, type Plan } from '../../src/distributed/testing/trouble-plan.js';
 import { markOf, marksIn, pictureOf, runId, type Scene, type Site } from './scene.js';
 
 /*
@@ -66,7 +68,7 @@ class Trials {
   ): Promise<WorkflowResult | undefined> {
     const program = new Program(this.place.open(), {
       methods: ['claim', 'save', 'append', 'load', 'delete', 'list'],
-      held: { claim: 'release' },
+      held: { claim: { letGo: ['release'] } },
       plan,
       onDone: (method, args) => this.#note(method, args),
     });

@@ -1,5 +1,5 @@
 import { Flow, type NodeArgs, withAction } from 'orchestrator/flow';
-import { turns } from '../trouble.js';
+import { turns } from '../../src/distributed/testing/lateness.js';
 import type { AnyFlow, Scene, Site } from './scene.js';
 
 /*

@@ -12,15 +12,15 @@ export interface Disk {
   remove(): Promise<void>;
 }
 
-/** A file system of two megabytes, half of them free at first. */
-async function smallFileSystem(directory: string): Promise<Disk> {
+/** A file system of two megabytes, or as many as are given. */
+async function smallFileSystem(directory: string, megabytes = 2): Promise<Disk> {
   await mkdir(directory, { recursive: true });
-  await run('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', directory]);
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', directory]);
   const filler = `${directory}/filler`;
   return {
     directory: `${directory}/data`,
     // As much as there is room for.
-    fill: () => writeFile(filler, Buffer.alloc(2 * 2 ** 20)).catch(() => undefined),
+    fill: () => writeFile(filler, Buffer.alloc(megabytes * 2 ** 20)).catch(() => undefined),
     makeRoom: () => rm(filler, { force: true }),
     remove: async () => {
       await run('umount', ['-l', directory]);

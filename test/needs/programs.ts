@@ -6,8 +6,10 @@ import { delimiter, join } from 'node:path';
 interface Needed {
   /** The names that it may have. */
   readonly commands: readonly string[];
-  /** Arguments with which it ends at once, and well. */
+  /** Arguments with which it ends at once. */
   readonly check: readonly string[];
+  /** What it prints then. Default: anything, but it ends well. */
+  readonly says?: RegExp;
   readonly howToGetIt: string;
 }
 
@@ -15,11 +17,20 @@ const install = (debian: string, homebrew: string) => `\`apt-get install ${debia
 
 export const programs = {
   'redis-server': { commands: ['redis-server'], check: ['--version'], howToGetIt: install('redis-server', 'redis') },
+  'redis-tls': {
+    commands: ['redis-server'],
+    check: ['--port', '0', '--tls-port', '1', '--tls-cert-file', 'none'],
+    says: /configure TLS/,
+    howToGetIt: 'a `redis-server` that is built with TLS, as those of Debian and Homebrew are',
+  },
+  faketime: { commands: ['faketime'], check: ['--version'], howToGetIt: install('faketime', 'libfaketime') },
   chromium: {
     commands: ['chromium', 'chromium-browser', 'google-chrome'],
     check: ['--version'],
     howToGetIt: install('chromium', '--cask chromium'),
   },
+  pgbouncer: { commands: ['pgbouncer'], check: ['--version'], howToGetIt: install('pgbouncer', 'pgbouncer') },
+  openssl: { commands: ['openssl'], check: ['version'], howToGetIt: install('openssl', 'openssl') },
   tmux: { commands: ['tmux'], check: ['-V'], howToGetIt: install('tmux', 'tmux') },
 } as const satisfies Record<string, Needed>;
 
@@ -27,9 +38,14 @@ export type Program = keyof typeof programs;
 
 /** The path of a program; undefined if it is not installed, or does not run. */
 export function pathOf(program: Program): string | undefined {
-  const { commands, check }: Needed = programs[program];
-  const folders = (process.env.PATH ?? '').split(delimiter);
+  const { commands, check, says }: Needed = programs[program];
+  // Debian keeps servers where the PATH of a user may not lead.
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
+  const runs = (path: string) => {
+    const { status, stdout, stderr } = spawnSync(path, check, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    return says === undefined ? status === 0 : says.test(stdout + stderr);
+  };
   return commands
     .flatMap((command) => folders.map((folder) => join(folder, command)))
-    .find((path) => existsSync(path) && spawnSync(path, check, { stdio: 'ignore' }).status === 0);
+    .find((path) => existsSync(path) && runs(path));
 }

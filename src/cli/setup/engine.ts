@@ -31,21 +31,54 @@ export function chooseEngine(session: Session, flags: EngineFlags, found: FoundC
 
 /** The same; `undefined` where nothing says it. */
 export function chosenEngine(session: Session, flags: EngineFlags, found: FoundConfig): Engine | undefined {
-  const { config, directory, path } = found;
-  const { REDIS_URL = '', DATABASE_URL = '' } = session.io.env;
+  const { config, path } = found;
   const options = { prefix: flags.prefix ?? config.prefix, connectTimeout: config.connectTimeout };
-  if (flags.engine !== undefined) return engineAt(session, '--engine', flags.engine, session.io.cwd, options);
-  if (typeof config.engine === 'object') {
-    if (options.prefix === undefined) return config.engine;
-    throw usageError(`prefix is for engines that are given as an address: the one in ${path} has its own`);
+  const chosen = chosenAddress(session, flags, found);
+  if (chosen === undefined) return undefined;
+  if (typeof chosen.address === 'string') {
+    return engineAt(session, chosen.source, chosen.address, chosen.directory, options);
   }
-  if (config.engine !== undefined) return engineAt(session, `engine in ${path}`, config.engine, directory, options);
+  if (options.prefix === undefined) return chosen.address;
+  throw usageError(`prefix is for engines that are given as an address: the one in ${path} has its own`);
+}
+
+/**
+ * The address of the Postgres database that was chosen, as for an engine.
+ *
+ * @throws {CliError} where another engine was chosen, or none
+ */
+export function postgresAddress(session: Session, flags: EngineFlags, found: FoundConfig): string {
+  const chosen = chosenAddress(session, flags, found);
+  const address = chosen?.address;
+  if (typeof address !== 'string' || !/^postgres(ql)?:/i.test(address)) {
+    throw usageError(
+      'only a Postgres database is migrated by itself: give --engine postgres://host:5432/database, or set DATABASE_URL',
+    );
+  }
+  hidePassword(session, address);
+  return address;
+}
+
+/** What was chosen, and what says so. */
+interface Chosen {
+  readonly address: string | Engine;
+  readonly source: string;
+  /** What a directory in an address is relative to. */
+  readonly directory: string;
+}
+
+function chosenAddress(session: Session, flags: EngineFlags, found: FoundConfig): Chosen | undefined {
+  const { config, directory, path } = found;
+  const { cwd, env } = session.io;
+  const { REDIS_URL = '', DATABASE_URL = '' } = env;
+  if (flags.engine !== undefined) return { address: flags.engine, source: '--engine', directory: cwd };
+  if (config.engine !== undefined) return { address: config.engine, source: `engine in ${path}`, directory };
   if (REDIS_URL !== '' && DATABASE_URL !== '') {
     const how = 'give --engine "$REDIS_URL" or --engine "$DATABASE_URL", or say engine in orchestrator.config.js';
     throw usageError(`both DATABASE_URL and REDIS_URL are set, so it is not clear which engine is meant: ${how}`);
   }
-  if (DATABASE_URL !== '') return engineAt(session, 'DATABASE_URL', DATABASE_URL, session.io.cwd, options);
-  return REDIS_URL === '' ? undefined : engineAt(session, 'REDIS_URL', REDIS_URL, session.io.cwd, options);
+  if (DATABASE_URL !== '') return { address: DATABASE_URL, source: 'DATABASE_URL', directory: cwd };
+  return REDIS_URL === '' ? undefined : { address: REDIS_URL, source: 'REDIS_URL', directory: cwd };
 }
 
 function engineAt(

@@ -61,7 +61,8 @@ export type StepEntry = { readonly node: string; readonly round: number; readonl
 
 /** Something has happened to the run as a whole. */
 export type RunEntry =
-  | { readonly type: 'signal'; readonly event: string; readonly payload: string }
+  /** `id`: what the sender calls it. */
+  | { readonly type: 'signal'; readonly event: string; readonly payload: string; readonly id?: string | undefined }
   /** The time has come that a node waited for. */
   | { readonly type: 'due'; readonly node: string; readonly round: number; readonly job: string }
   | { readonly type: 'paused' }

@@ -1,4 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { RunRecord } from '../run-info.js';
+
+/** What tells a run from all others, those that had its id before among them. */
+type Identity = Pick<RunRecord, 'runId' | 'incarnation'>;
 
 const plain = /^[0-9A-Za-z_-]{1,64}$/;
 
@@ -10,17 +14,25 @@ export function keyOf(runId: string): string {
   return plain.test(runId) ? runId : `.${createHash('sha256').update(runId).digest('base64url')}`;
 }
 
-/** The id of the job that carries an item from its start on. */
+/**
+ * The id of the job that carries an item from its start on.
+ *
+ * @param epoch - begins at the run's incarnation, so that no job of a run before stands for one of this run
+ */
 export function jobIdOf(runKey: string, node: number, round: number, attempt: number, epoch: number): string {
   return `${runKey}.${node}.${round}.${attempt}.${epoch}`;
 }
 
 /** The id of a job that looks at what is to be done in a run, as of an entry. */
-export function lookJobIdOf(runKey: string, seq: number): string {
-  return `${runKey}.look.${seq}`;
+export function lookJobIdOf(run: Identity, seq: number): string {
+  return `${keyOf(run.runId)}.look${markOf(run)}.${seq}`;
 }
 
 /** The id of the job that ends a run at its deadline. */
-export function timeoutJobIdOf(runKey: string): string {
-  return `${runKey}.timeout`;
+export function timeoutJobIdOf(run: Identity): string {
+  return `${keyOf(run.runId)}.timeout${markOf(run)}`;
+}
+
+function markOf({ incarnation }: Identity): string {
+  return incarnation === undefined ? '' : `.${incarnation}`;
 }

@@ -20,10 +20,14 @@ export class Numbering {
   readonly #order: Order | undefined;
   #ends: ArcsByEnds | undefined = undefined;
 
-  /** @param byIds - Default: by the order of declaration */
+  /**
+   * @param byIds - if false, by the order of declaration
+   * @param isOrdered - if true, nodes that are ready at the same time have one order
+   */
   constructor(
     private readonly plan: Plan,
     private readonly byIds: boolean,
+    private readonly isOrdered: boolean,
   ) {
     const order = byIds ? orderOf(plan) : undefined;
     this.#order = order?.isDeclared === false ? order : undefined;
@@ -37,9 +41,9 @@ export class Numbering {
     return this.#order === undefined ? place : (this.#order.nodes[place] as number);
   }
 
-  /** Nodes in the order of their places: which of them goes first is decided in the same way in all programs. */
+  /** Nodes in the order of their places, if they have one: which goes first is decided in the same way in all programs. */
   inOrder(nodes: readonly number[]): readonly number[] {
-    if (!this.byIds || nodes.length < 2) return nodes;
+    if (!this.isOrdered || nodes.length < 2) return nodes;
     return nodes.toSorted((one, other) => this.placeOf(one) - this.placeOf(other));
   }
 

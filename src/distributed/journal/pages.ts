@@ -1,5 +1,7 @@
 import type { CheckpointStore, JournalTail } from '../contracts.js';
 import { RunNotFoundError } from '../errors.js';
+import type { RunRecord } from '../run-info.js';
+import { isSameRun } from './incarnation.js';
 
 /** How many bytes of entries are read, and held, at a time. */
 const pageSize = 4 * 2 ** 20;
@@ -18,18 +20,18 @@ export async function* pagesOf(
   runId: string,
   after?: number,
 ): AsyncGenerator<JournalTail, void, undefined> {
-  let createdAt: number | undefined;
+  let of: RunRecord | undefined;
   for (let known = after; ; ) {
     const page = await store.read(runId, known, { maxBytes: pageSize });
-    if (page === undefined && createdAt !== undefined) throw new RunNotFoundError(runId);
+    if (page === undefined && of !== undefined) throw new RunNotFoundError(runId);
     if (page === undefined) return;
-    createdAt ??= page.record.createdAt;
-    if (page.record.createdAt === createdAt) {
+    of ??= page.record;
+    if (isSameRun(page.record, of)) {
       yield page;
       if (page.more !== true) return;
       known = page.entries.at(-1)?.seq ?? page.snapshot?.seq ?? known;
     } else {
-      createdAt = undefined;
+      of = undefined;
       known = undefined;
     }
   }

@@ -68,6 +68,8 @@ export interface SavedReplica {
 export interface Origin {
   readonly plan: Plan;
   readonly runKey: string;
+  /** Which of the runs that had its id over time; none for a run that a version up to 0.7 has begun. */
+  readonly incarnation?: number | undefined;
   readonly codec: Codec;
   readonly merges: Merges;
 }
@@ -112,7 +114,10 @@ export class Replica {
   readonly tally: Tally;
   /** The entry that was applied last. */
   seq: number;
-  /** How often the run was taken up again by hand; part of the ids of jobs, so that old ones cannot stand for new ones. */
+  /**
+   * Part of the ids of jobs, so that old ones cannot stand for new ones: the run's incarnation, 0 where it has none, and
+   * how often the run was taken up again by hand.
+   */
   #epoch: number;
   readonly #graph: string | undefined;
   readonly #rounds: Int32Array;
@@ -130,7 +135,8 @@ export class Replica {
     this.tally = new Tally(saved.tally);
     this.#epoch = saved.epoch ?? 0;
     this.#graph = saved.graph;
-    this.numbering = new Numbering(plan, saved.graph !== undefined);
+    // Programs of version 0.7 hand out nodes as they come about: so it is done in the runs that those have begun.
+    this.numbering = new Numbering(plan, saved.graph !== undefined, origin.incarnation !== undefined);
     this.#rounds = this.numbering.fromPlaces(saved.rounds ?? []);
     this.position = new Position(plan, this.numbering.fromSaved(saved.position));
     for (const [key, text] of saved.values) this.values.set(key, text, seq);

@@ -10,25 +10,28 @@ interface Version {
 
 /**
  * The context of a run as texts, outputs among them, as of any entry that somebody looks at: a node that is executed sees
- * it as of its start, however much others commit meanwhile. What nobody looks at any more is dropped.
+ * it as of its start, however much others commit meanwhile. Of each key the latest version is kept, and those that an open
+ * view sees: at most one for each view, however many there were.
  */
 export class Values {
   readonly #latest = new Map<string, Version>();
   readonly #views = new Map<object, number>();
+  /** Keys of which more is kept than a latest text. */
+  readonly #layered = new Set<string>();
 
   /** The values as of an entry, until that is closed. */
   asOf(seq: number, codec: Codec): Source {
-    const seen = new ValuesAsOf(this, seq, codec, () => this.#views.delete(seen));
+    const seen = new ValuesAsOf(this, seq, codec, () => this.#close(seen));
     this.#views.set(seen, seq);
     return seen;
   }
 
   set(key: string, text: string | undefined, seq: number): void {
     const older = this.#views.size === 0 ? undefined : this.#latest.get(key);
-    const version = { seq, text, older };
-    this.#latest.set(key, version);
-    if (older !== undefined) this.#prune(version);
-    else if (text === undefined && this.#views.size === 0) this.#latest.delete(key);
+    this.#latest.set(key, { seq, text, older });
+    if (older === undefined && text !== undefined) return;
+    this.#layered.add(key);
+    this.#prune(key, this.#seen());
   }
 
   get(key: string): string | undefined {
@@ -49,11 +52,36 @@ export class Values {
     for (const [key, { text }] of this.#latest) if (text !== undefined) yield [key, text];
   }
 
-  #prune(version: Version): void {
-    const oldest = Math.min(...this.#views.values());
-    let at: Version | undefined = version;
-    while (at !== undefined && at.seq > oldest) at = at.older;
-    if (at !== undefined) at.older = undefined;
+  /** Only with the oldest view something that nobody else sees is dropped at once; the rest goes when its key is set again. */
+  #close(view: object): void {
+    const [oldest] = this.#views.keys();
+    if (!this.#views.delete(view) || view !== oldest || this.#layered.size === 0) return;
+    const seen = this.#seen();
+    for (const key of [...this.#layered]) this.#prune(key, seen);
+  }
+
+  /** The entries as of which somebody looks, the latest first. */
+  #seen(): readonly number[] {
+    return [...new Set(this.#views.values())].sort((one, other) => other - one);
+  }
+
+  /** Drops the versions of a key that nobody sees. */
+  #prune(key: string, seen: readonly number[]): void {
+    const latest = this.#latest.get(key) as Version;
+    let kept = latest;
+    for (const seq of seen) {
+      if (seq >= kept.seq) continue;
+      let older = kept.older;
+      while (older !== undefined && older.seq > seq) older = older.older;
+      kept.older = older;
+      if (older === undefined) break;
+      kept = older;
+    }
+    kept.older = undefined;
+    if (latest.older !== undefined) return;
+    // A key that was removed is kept as such until nobody can see a text of it, also in a view of before.
+    if (latest.text === undefined) this.#latest.delete(key);
+    this.#layered.delete(key);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Checkpoint, type Claim, MemoryCheckpointStore } from '../../flow/index.js';
 import type { CheckpointStore, Engine, JournalEntry, JournalTail, ReadOptions } from '../contracts.js';
+import { isFor } from '../journal/incarnation.js';
 import type { StoredRun } from './stored-run.js';
 
 export class MemoryCheckpoints implements CheckpointStore {
@@ -22,9 +23,9 @@ export class MemoryCheckpoints implements CheckpointStore {
     return entries.length < all.length ? { ...tail, more: true } : tail;
   }
 
-  async compact(runId: string, text: string, seq: number): Promise<void> {
+  async compact(runId: string, text: string, seq: number, incarnation?: number): Promise<void> {
     const run = this.runs.get(runId);
-    if (run === undefined || seq <= run.snapshot.seq || seq > run.seq) return;
+    if (run === undefined || !isFor(incarnation, run.record) || seq <= run.snapshot.seq || seq > run.seq) return;
     run.entries = run.entries.slice(seq - run.snapshot.seq);
     run.snapshot = { text, seq };
   }

@@ -12,6 +12,7 @@ import type {
   Verdict,
 } from '../contracts.js';
 import { derivedStores } from '../journal/derived-stores.js';
+import { isFor } from '../journal/incarnation.js';
 import { isFinished, type RunRecord } from '../run-info.js';
 import { MemoryCheckpoints } from './memory-checkpoints.js';
 import { MemoryItemStates } from './memory-item-states.js';
@@ -70,9 +71,14 @@ class MemoryEngine implements Engine {
     return { existed: false, record: run.record, now, seq: 0 };
   }
 
-  async commit(runId: string, known: number, commits: readonly Commit[]): Promise<CommitAnswer | undefined> {
+  async commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined> {
     const run = this.#runs.get(runId);
-    if (run === undefined) return undefined;
+    if (run === undefined || !isFor(incarnation, run.record)) return undefined;
     const now = Date.now();
     const before = run.seq;
     const isKept = known >= run.snapshot.seq;

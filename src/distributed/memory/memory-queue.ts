@@ -119,6 +119,7 @@ export class MemoryQueue implements WorkQueue {
 }
 
 class MemoryConsumer implements Consumer {
+  readonly byEngineClock = true;
   readonly #handled = new Set<Queued>();
   readonly #lost = new AbortController();
   #isPaused = false;

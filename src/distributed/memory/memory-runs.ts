@@ -1,5 +1,14 @@
-import type { Engine, RunInfoStore } from '../contracts.js';
-import { countsFrom, type RunCounts, type RunQuery, type RunRecord, type RunStatus } from '../run-info.js';
+import type { Engine, IdlePage, RunInfoStore } from '../contracts.js';
+import { isFor } from '../journal/incarnation.js';
+import {
+  countsFrom,
+  isFinished,
+  type RunCounts,
+  type RunCursor,
+  type RunQuery,
+  type RunRecord,
+  type RunStatus,
+} from '../run-info.js';
 import { folded, hasText } from '../run-text.js';
 import type { StoredRun } from './stored-run.js';
 
@@ -33,35 +42,35 @@ export class MemoryRuns implements RunInfoStore {
     return countsFrom(counts);
   }
 
-  async deleteRun(runId: string): Promise<void> {
-    this.runs.delete(runId);
+  async deleteRun(runId: string, incarnation?: number): Promise<void> {
+    const run = this.runs.get(runId);
+    if (run !== undefined && isFor(incarnation, run.record)) this.runs.delete(runId);
   }
 
   async listExpired(limit: number): Promise<string[]> {
     const now = Date.now();
     const isExpired = ({ finishedAt, retention }: RunRecord) =>
       finishedAt !== undefined && retention !== undefined && finishedAt + retention <= now;
-    return this.#idsOf(isExpired, limit);
+    const expired = this.#records().filter(isExpired);
+    return idsOf(expired.sort((one, other) => one.updatedAt - other.updatedAt).slice(0, limit));
   }
 
-  async listIdle(milliseconds: number, limit: number): Promise<string[]> {
+  async listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage> {
     const since = Date.now() - milliseconds;
-    const isIdle = ({ status, updatedAt, startAt }: RunRecord) =>
-      (status === 'running' || status === 'scheduled') && Math.max(updatedAt, startAt) <= since;
-    return this.#idsOf(isIdle, limit);
-  }
-
-  #idsOf(test: (record: RunRecord) => boolean, limit: number): string[] {
-    const found = this.#records().filter(test);
-    return found
-      .sort((one, other) => one.updatedAt - other.updatedAt)
-      .slice(0, limit)
-      .map(({ runId }) => runId);
+    const mayBeIdle = (record: RunRecord) =>
+      !isFinished(record.status) && record.createdAt <= since && (after === undefined || compare(record, after) > 0);
+    const page = this.#records().filter(mayBeIdle).sort(compare).slice(0, limit);
+    const idle = page.filter(({ updatedAt, startAt }) => Math.max(updatedAt, startAt) <= since);
+    return { runIds: idsOf(idle), cursor: page.length < limit ? undefined : page.at(-1) };
   }
 
   #records(): RunRecord[] {
     return [...this.runs.values()].map(({ record }) => record);
   }
+}
+
+function idsOf(records: readonly RunRecord[]): string[] {
+  return records.map(({ runId }) => runId);
 }
 
 function matches(record: RunRecord, { statuses, workflow, version, after, before }: Partial<RunQuery>): boolean {
@@ -71,9 +80,7 @@ function matches(record: RunRecord, { statuses, workflow, version, after, before
   return record.createdAt >= (after as number) && record.createdAt < (before as number);
 }
 
-type Place = Pick<RunRecord, 'createdAt' | 'runId'>;
-
 /** By time of creation, then by id as bytes, as databases do it. */
-function compare(one: Place, other: Place): number {
+function compare(one: RunCursor, other: RunCursor): number {
   return one.createdAt - other.createdAt || Buffer.compare(Buffer.from(one.runId), Buffer.from(other.runId));
 }

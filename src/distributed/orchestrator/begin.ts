@@ -1,12 +1,22 @@
 import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { Engine, NewRun } from '../contracts.js';
 import { RunExistsError, WorkflowChangedError } from '../errors.js';
+import { newIncarnation } from '../journal/incarnation.js';
 import { keyOf } from '../journal/job-id.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { snapshotOf } from '../journal/snapshot.js';
 import { jobOf, timeoutJobOf } from '../run/jobs.js';
 import { isFinished, type RunRecord } from '../run-info.js';
 import type { KnownWorkflow } from '../workflows.js';
+
+/** A run that has begun, or was there. */
+export interface StartedRun {
+  readonly runId: string;
+  /** Which of the runs that had this id over time; `undefined` for a run that a version up to 0.7 has begun. */
+  readonly incarnation: number | undefined;
+  /** If true, a run of this id was there already: nothing was started. */
+  readonly existed: boolean;
+}
 
 /** A run that is to begin. */
 export interface Beginning extends Omit<NewRun, 'snapshot'> {
@@ -21,21 +31,31 @@ export interface Beginning extends Omit<NewRun, 'snapshot'> {
  * @throws {RunExistsError} where another workflow has a run of this id
  * @throws {WorkflowChangedError} where the run has begun with another graph of the workflow
  */
-export async function begin(engine: Engine, codec: Codec, beginning: Beginning): Promise<void> {
-  const { workflow, snapshot, ...rest } = beginning;
-  const { existed, record, now, seq } = await engine.begin({ ...rest, snapshot: JSON.stringify(snapshot) });
-  const { runId } = record;
+export async function begin(engine: Engine, codec: Codec, beginning: Beginning): Promise<StartedRun> {
+  const { workflow, ...rest } = beginning;
+  const own = newIncarnation();
+  // Programs of version 0.7 make the ids of jobs of the epoch as well.
+  const snapshot = { ...beginning.snapshot, epoch: own };
+  const { record, now, seq } = await engine.begin({
+    ...rest,
+    record: { ...beginning.record, incarnation: own },
+    snapshot: JSON.stringify(snapshot),
+  });
+  const { runId, incarnation } = record;
+  // An engine may have repeated it, and have found what the first time has begun.
+  const existed = incarnation !== own;
+  const started = { runId, incarnation, existed };
   if (existed && !isOf(workflow, record)) throw new RunExistsError(runId, record.workflow, record.version);
-  if (isFinished(record.status) || seq > 0) return;
-  const runKey = keyOf(runId);
+  if (isFinished(record.status) || seq > 0) return started;
   const begun = existed ? await begunWith(engine, runId) : snapshot;
-  if (begun === undefined) return;
+  if (begun === undefined) return started;
   const { id, version, plan, merges, graph } = workflow;
   if (begun.graph !== undefined && begun.graph !== graph) throw new WorkflowChangedError(id, version, '', runId);
-  const { ledger } = new Replica({ plan, runKey, codec, merges }, begun);
+  const { ledger } = new Replica({ plan, runKey: keyOf(runId), incarnation, codec, merges }, begun);
   const jobs = [...ledger.values()].map((item) => jobOf(item, record, now, record.startAt - now));
-  if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, record.deadline - now));
+  if (record.deadline !== undefined) jobs.push(timeoutJobOf(record, record.deadline - now));
   await engine.queue.enqueue(jobs);
+  return started;
 }
 
 /** Versions up to 0.6 gave another version to a workflow whose author gives none. */

@@ -37,7 +37,7 @@ const methods: { readonly [Name in keyof Stores]: readonly Exclude<keyof Stores[
   metricsStore: ['getMetrics'],
   errorStore: ['getErrors'],
   livenessStore: ['heartbeat', 'remove', 'list'],
-  workItemStateStore: ['setStates', 'clearStates', 'getStates', 'countCrash'],
+  workItemStateStore: ['setStates', 'clearStates', 'getStates', 'countCrash', 'takeBackCrash'],
   checkpointStore: ['read', 'compact'],
   workflowStore: ['put', 'get', 'list'],
 };

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { TimeoutError } from '../../errors.js';
 import { invalid } from '../../validate.js';
-import type { Engine, RunChange } from '../contracts.js';
+import type { Engine, JournalEntry, RunChange } from '../contracts.js';
 import { RunStateError } from '../errors.js';
 import { conclusionOf } from '../journal/conclusion.js';
-import type { RunEntry } from '../journal/entry.js';
+import { type RunEntry, readEntry } from '../journal/entry.js';
 import { timeoutJobIdOf } from '../journal/job-id.js';
+import { pagesOf } from '../journal/pages.js';
 import { conclude } from '../run/conclude.js';
 import { enqueueMissing, jobIdsOf } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
@@ -17,7 +18,7 @@ import { aText } from '../texts.js';
 export async function cancel({ queue }: Engine, handle: RunHandle, reason: string): Promise<void> {
   const becomes = { status: 'cancelled', error: reason } as const;
   await say(handle, { type: 'cancelled', reason }, activeStatuses, becomes, 'nothing is left to be cancelled');
-  await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.runKey)]);
+  await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.record)]);
 }
 
 export async function pause(handle: RunHandle): Promise<void> {
@@ -50,18 +51,30 @@ export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
   await conclude(handle);
 }
 
-export async function signal(engine: Engine, handle: RunHandle, event: string, payload: string): Promise<void> {
+/** A signal, its payload as text. */
+interface Signal {
+  readonly event: string;
+  readonly payload: string;
+  /** Those of a run with one id are one signal. */
+  readonly id: string | undefined;
+}
+
+export async function signal(engine: Engine, handle: RunHandle, given: Signal): Promise<void> {
+  const { event, payload, id } = given;
   checkEvent(handle, event);
   // It starts nothing that is on hold, or not due yet.
   const held = handle.status === 'paused' || handle.status === 'scheduled' ? handle.status : undefined;
   const becomes = { status: held ?? 'running' } as const;
   const during = held === undefined ? (['running', 'awaiting'] as const) : [held];
-  const verdict = await commit(handle, { type: 'signal', event, payload }, during, becomes);
+  const slot = id === undefined ? undefined : `i${id}`;
+  const verdict = await commit(handle, { type: 'signal', event, payload, id }, during, becomes, slot);
   if (verdict === 'refused') {
-    if (isFinished(handle.status))
-      throw new RunStateError(handle.runId, handle.status, 'nothing waits for signals any more');
-    return signal(engine, handle, event, payload);
+    if (!isFinished(handle.status)) return signal(engine, handle, given);
+    if (id !== undefined && (await hasSignal(engine, handle.runId, id))) return;
+    throw new RunStateError(handle.runId, handle.status, 'nothing waits for signals any more');
   }
+  // It has come before, and the run is over.
+  if (isFinished(handle.status)) return;
   await enqueueAll(engine, handle);
   if (conclusionOf(handle.replica) !== undefined) await conclude(handle);
 }
@@ -85,8 +98,26 @@ async function say(
 }
 
 /** An entry of its own, also where the trip has to be repeated. */
-function commit(handle: RunHandle, entry: RunEntry, during: readonly RunStatus[], becomes: RunChange | undefined) {
-  return handle.commit({ entry, during, becomes, slot: `o${randomUUID()}`, number: 1 });
+function commit(
+  handle: RunHandle,
+  entry: RunEntry,
+  during: readonly RunStatus[],
+  becomes: RunChange | undefined,
+  slot = `o${randomUUID()}`,
+) {
+  return handle.commit({ entry, during, becomes, slot, number: 1 });
+}
+
+/** If true, a signal has come, and the run may be over because of it. Of long ago it may not be kept any more. */
+async function hasSignal({ checkpointStore }: Engine, runId: string, id: string): Promise<boolean> {
+  for await (const { entries } of pagesOf(checkpointStore, runId)) {
+    const isIt = ({ text }: JournalEntry) => {
+      const entry = readEntry(text);
+      return entry.type === 'signal' && entry.id === id;
+    };
+    if (entries.some(isIt)) return true;
+  }
+  return false;
 }
 
 /** Queues all that is to be done. What is in the queue already stays as it is. */

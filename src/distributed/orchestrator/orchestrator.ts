@@ -5,6 +5,7 @@ import { captured } from '../../instrumentation.js';
 import { aName, aState } from '../../validate.js';
 import type { Engine, RunMetrics, WorkerHealth, WorkflowVersion } from '../contracts.js';
 import { RunNotFoundError, RunStateError, WorkerAliveError } from '../errors.js';
+import { isFor, isSameRun } from '../journal/incarnation.js';
 import { pagesOf } from '../journal/pages.js';
 import { snapshotOf } from '../journal/snapshot.js';
 import { publish } from '../publishing.js';
@@ -23,7 +24,7 @@ import { aReason, aText as aRunId, aText, aText as aWorkerId } from '../texts.js
 import { readError, wholeState } from '../worker/item-state.js';
 import { WorkflowCtx } from '../workflow-ctx.js';
 import { Workflows } from '../workflows.js';
-import { begin } from './begin.js';
+import { begin, type StartedRun } from './begin.js';
 import { Catalogue } from './catalogue.js';
 import * as control from './control.js';
 import { Payloads } from './payloads.js';
@@ -41,7 +42,9 @@ import {
   type RunPage,
   readEventsOptions,
   readPruneOptions,
+  readSignalOptions,
   readWaitOptions,
+  type SignalOptions,
   type WaitForOptions,
 } from './views.js';
 
@@ -80,7 +83,8 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Starts a run: when it resolves, the run is written down, and will be executed.
+   * Starts a run: when it resolves, the run is written down, and will be executed. A run of the id that is there already
+   * is not started again; `start` says which it was.
    *
    * @param context - the data that it begins with, of the builder's first workflow, or of any where `options.workflow`
    *   says which: a plain object, or a `WorkflowCtx`. Default: empty
@@ -98,6 +102,30 @@ export class DistributedOrchestrator<
   ): Promise<string>;
   async startRun(context: Begun<Context> | undefined, input: unknown, options: StartOptions): Promise<string>;
   async startRun(context: object = {}, input?: unknown, options: StartOptions = {}): Promise<string> {
+    return (await this.#start(context, input, options)).runId;
+  }
+
+  /**
+   * Starts a run like `startRun`, and says whether the run has begun or was there.
+   *
+   * @returns `runId`; `existed`: if true, a run of this id was there already, and nothing was started; `incarnation`:
+   *   which of the runs that had this id over time
+   *
+   * @example
+   * const { existed } = await orchestrator.start({ cents: 999 }, undefined, { runId: 'order-42' });
+   * if (existed) console.log('ordered before');
+   */
+  async start(
+    context?: Begun<State>,
+    input?: unknown,
+    options?: StartOptions & { workflow?: undefined },
+  ): Promise<StartedRun>;
+  async start(context: Begun<Context> | undefined, input: unknown, options: StartOptions): Promise<StartedRun>;
+  async start(context: object = {}, input?: unknown, options: StartOptions = {}): Promise<StartedRun> {
+    return this.#start(context, input, options);
+  }
+
+  async #start(context: object, input: unknown, options: StartOptions): Promise<StartedRun> {
     const read = readStartOptions(options);
     const given = aState(context instanceof WorkflowCtx ? context.store : context, 'context');
     const { runId = randomUUID(), delay = 0, priority = 0, timeout, retention = this.retention } = read;
@@ -111,8 +139,7 @@ export class DistributedOrchestrator<
     const begun = { runId, workflow: flow, version, status, priority, retention, output: undefined, error: undefined };
     if (workflow.hasCode) await publish(this.engine, workflow);
     const limit = timeout === Infinity ? undefined : timeout;
-    await begin(this.engine, this.workflows.codec, { workflow, record: begun, delay, timeout: limit, snapshot });
-    return runId;
+    return begin(this.engine, this.workflows.codec, { workflow, record: begun, delay, timeout: limit, snapshot });
   }
 
   /** How a run stands. @throws {RunNotFoundError} */
@@ -209,15 +236,19 @@ export class DistributedOrchestrator<
   /**
    * Delivers an event to the nodes that wait for it. One that comes before its node waits is kept for it.
    *
+   * @param payload - what the nodes get. Default: null
+   * @param options - `id`: a name of this signal, at most 500 characters. A signal that is sent again with the id that it
+   *   had, after an `EngineError` for instance, is the same signal, and counts once. Default: each call is a signal of its own
    * @throws {RunNotFoundError}
    * @throws {RunStateError} for a run that is over
    * @throws {ValidationError} for an event that nothing in the workflow waits for
    * @throws {PayloadError} for a payload that is too large
    */
-  async signal(runId: string, event: string, payload: unknown = null): Promise<void> {
+  async signal(runId: string, event: string, payload: unknown = null, options: SignalOptions = {}): Promise<void> {
+    const { id } = readSignalOptions(options);
     const handle = await this.#open(runId);
     const text = this.#payloads.encode(payload, 'payload');
-    await control.signal(this.engine, handle, aName(event, 'event'), text);
+    await control.signal(this.engine, handle, { event: aName(event, 'event'), payload: text, id });
   }
 
   /** What has gone wrong in a run, in order; the last 1000. @throws {RunNotFoundError} */
@@ -264,10 +295,11 @@ export class DistributedOrchestrator<
 
   /** What is to be executed in a run. @throws {RunNotFoundError} */
   async pendingWork(runId: string): Promise<PendingWork[]> {
-    const { replica, status } = await this.#open(runId);
+    const { replica, status, record } = await this.#open(runId);
     const items = [...replica.ledger.values()];
     const states = await this.engine.queue.statesOf(items.map(({ job }) => job ?? ''));
-    const executing = await this.engine.workItemStateStore.getStates(runId);
+    const all = await this.engine.workItemStateStore.getStates(runId);
+    const executing = all.filter(({ incarnation }) => isFor(incarnation, record));
     const pending = items.map((item, index) => pendingOf(item, replica, states[index] ?? 'absent', executing));
     // What a run that is over has left undone is for nobody to do, unless it is retried.
     return isFinished(status) ? pending.filter(({ state }) => state === 'active') : pending;
@@ -311,18 +343,11 @@ export class DistributedOrchestrator<
   ): Promise<RunInfo<Output>> {
     const { pollInterval = 1_000, signal } = readWaitOptions(options);
     signal?.throwIfAborted();
-    await this.#watch.open();
-    for (;;) {
-      this.#watch.throwIfClosed();
-      const next = this.#watch.next(runId, pollInterval, signal);
-      try {
-        const record = await this.#record(runId);
-        if (isFinished(record.status)) return this.#infoOf(record) as RunInfo<Output>;
-        await next.changed;
-      } finally {
-        next.cancel();
-      }
-      signal?.throwIfAborted();
+    const release = await this.#watch.open();
+    try {
+      return this.#infoOf(await this.#whenOver(runId, pollInterval, signal)) as RunInfo<Output>;
+    } finally {
+      release();
     }
   }
 
@@ -334,25 +359,32 @@ export class DistributedOrchestrator<
    */
   async *events(runId: string, options: EventsOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
     const { after = 0, follow = true, signal, pollInterval = 200 } = readEventsOptions(options);
-    await this.#watch.open();
-    for (let seen = after; !signal?.aborted && !this.#watch.isClosed; ) {
-      const next = this.#watch.next(runId, pollInterval, signal);
-      try {
-        let status: RunStatus | undefined;
-        for await (const page of pagesOf(this.engine.checkpointStore, aRunId(runId, 'runId'), seen)) {
-          for (const entry of page.entries) {
-            const event = entry.seq > seen ? eventOf(runId, entry, this.workflows.codec) : undefined;
-            if (event !== undefined) yield event;
+    const release = await this.#watch.open();
+    let of: RunRecord | undefined;
+    try {
+      for (let seen = after; !signal?.aborted && !this.#watch.isClosed; ) {
+        const next = this.#watch.next(runId, pollInterval, signal);
+        try {
+          let status: RunStatus | undefined;
+          for await (const page of pagesOf(this.engine.checkpointStore, aRunId(runId, 'runId'), seen)) {
+            of ??= page.record;
+            if (!isSameRun(page.record, of)) throw new RunNotFoundError(runId);
+            for (const entry of page.entries) {
+              const event = entry.seq > seen ? eventOf(runId, entry, this.workflows.codec) : undefined;
+              if (event !== undefined) yield event;
+            }
+            seen = Math.max(seen, page.entries.at(-1)?.seq ?? page.snapshot?.seq ?? 0);
+            status = page.record.status;
           }
-          seen = Math.max(seen, page.entries.at(-1)?.seq ?? page.snapshot?.seq ?? 0);
-          status = page.record.status;
+          if (status === undefined) throw new RunNotFoundError(runId);
+          if (!follow || isFinished(status)) return;
+          await next.changed;
+        } finally {
+          next.cancel();
         }
-        if (status === undefined) throw new RunNotFoundError(runId);
-        if (!follow || isFinished(status)) return;
-        await next.changed;
-      } finally {
-        next.cancel();
       }
+    } finally {
+      release();
     }
   }
 
@@ -363,9 +395,9 @@ export class DistributedOrchestrator<
    * @throws {RunStateError} for one that is not over
    */
   async deleteRun(runId: string): Promise<void> {
-    const { status } = await this.#record(runId);
+    const { status, incarnation } = await this.#record(runId);
     if (!isFinished(status)) throw new RunStateError(runId, status, 'cancel it before you delete it');
-    await this.engine.runInfoStore.deleteRun(runId);
+    await this.engine.runInfoStore.deleteRun(runId, incarnation);
   }
 
   /** Removes runs that were over before a time, in epoch milliseconds. @returns how many */
@@ -380,9 +412,9 @@ export class DistributedOrchestrator<
         limit: 1_000,
         cursor,
       });
-      for (const { runId, finishedAt = Infinity } of page.runs) {
+      for (const { runId, incarnation, finishedAt = Infinity } of page.runs) {
         if (finishedAt >= finishedBefore) continue;
-        await this.engine.runInfoStore.deleteRun(runId);
+        await this.engine.runInfoStore.deleteRun(runId, incarnation);
         removed++;
       }
       cursor = page.cursor;
@@ -392,7 +424,7 @@ export class DistributedOrchestrator<
 
   /** Ends what is waiting here. The engine stays open: others may use it. */
   async close(): Promise<void> {
-    await this.#watch.close();
+    this.#watch.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -407,6 +439,21 @@ export class DistributedOrchestrator<
     const record = await this.engine.runInfoStore.getRun(aRunId(runId, 'runId'));
     if (record === undefined) throw new RunNotFoundError(runId);
     return record;
+  }
+
+  async #whenOver(runId: string, pollInterval: number, signal: AbortSignal | undefined): Promise<RunRecord> {
+    for (;;) {
+      this.#watch.throwIfClosed();
+      const next = this.#watch.next(runId, pollInterval, signal);
+      try {
+        const record = await this.#record(runId);
+        if (isFinished(record.status)) return record;
+        await next.changed;
+      } finally {
+        next.cancel();
+      }
+      signal?.throwIfAborted();
+    }
   }
 
   #infoOf(record: RunRecord): RunInfo {

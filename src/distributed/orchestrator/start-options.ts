@@ -6,7 +6,7 @@ import { aText } from '../texts.js';
 export interface StartOptions {
   /**
    * An id of one's own, at most 500 characters: a run that has it already is not started again, so a start can be
-   * repeated. Default: a new UUID.
+   * repeated (`start` says which it was). It can be used again once its run is deleted. Default: a new UUID.
    */
   readonly runId?: string | undefined;
   /** Id of the workflow: one that the builder was given, or whose graph is on the engine. Default: the builder's first. */

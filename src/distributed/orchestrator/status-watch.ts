@@ -13,18 +13,30 @@ export class StatusWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
   #isClosed = false;
   #subscribed: Promise<() => void> | undefined = undefined;
+  #users = 0;
 
   constructor(private readonly engine: Engine) {}
 
-  /** Makes sure that changes are told of from now on. */
-  async open(): Promise<void> {
+  /**
+   * Makes sure that changes are told of from now on. The subscription has as many users as have opened it, and ends with the
+   * last: an orchestrator that nobody waits with costs the engine nothing.
+   *
+   * @returns what ends the use
+   */
+  async open(): Promise<() => void> {
+    this.#users++;
     this.#subscribed ??= this.engine.subscribe((change) => this.#onChange(change));
+    const subscribed = this.#subscribed;
     try {
-      await this.#subscribed;
+      await subscribed;
     } catch (error) {
-      this.#subscribed = undefined;
+      this.#users--;
+      if (this.#subscribed === subscribed) this.#subscribed = undefined;
       throw error;
     }
+    return () => {
+      if (--this.#users === 0) this.#unsubscribe();
+    };
   }
 
   /**
@@ -62,11 +74,16 @@ export class StatusWatch {
     if (this.#isClosed) throw new DOMException('the orchestrator was closed', 'AbortError');
   }
 
-  async close(): Promise<void> {
+  /** Wakes all that wait. */
+  close(): void {
     this.#isClosed = true;
-    const unsubscribe = await this.#subscribed;
-    unsubscribe?.();
     for (const waiting of [...this.#waiting.values()]) for (const wake of [...waiting]) wake();
+  }
+
+  #unsubscribe(): void {
+    const subscribed = this.#subscribed;
+    this.#subscribed = undefined;
+    void subscribed?.then((end) => end());
   }
 
   #onChange({ runId }: StatusChange): void {

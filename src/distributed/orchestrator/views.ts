@@ -4,6 +4,13 @@ import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
 import { anInterval } from '../options.js';
 import type { RunInfo } from '../run-info.js';
+import { aText } from '../texts.js';
+
+/** What `signal` takes besides run, event and payload. */
+export interface SignalOptions {
+  /** A name of this signal, at most 500 characters: sent again with the same id, it counts once. Default: none. */
+  readonly id?: string | undefined;
+}
 
 /** How `waitForCompletion` waits. */
 export interface WaitForOptions {
@@ -62,6 +69,7 @@ export interface PendingWork {
 /** A worker, and whether it is alive. */
 export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
 
+export const readSignalOptions = anObjectOf<SignalOptions>({ id: aText });
 export const readWaitOptions = anObjectOf<WaitForOptions>(
   { pollInterval: anInterval, signal: aSignal },
   'pollInterval',

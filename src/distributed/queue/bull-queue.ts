@@ -1,6 +1,6 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type * as Bull from 'bullmq';
 import pTimeout from 'p-timeout';
-import { asked } from '../asked.js';
 import { Batcher } from '../batcher.js';
 import type {
   ConsumeOptions,
@@ -13,7 +13,11 @@ import type {
   JobState,
   WorkQueue,
 } from '../contracts.js';
+import type { AskedClock } from '../engine-clock.js';
 import { Once } from '../once.js';
+import { type Persistence, persistently } from '../persistence.js';
+import { Ticker } from '../worker/ticker.js';
+import { goByEngineClock } from './engine-time.js';
 
 /** What BullMQ is opened with. */
 export interface BullSetup {
@@ -25,7 +29,7 @@ export interface BullSetup {
 }
 
 /** What a job carries in BullMQ besides id, kind, priority and delay. */
-type Data = Pick<Job, 'runId' | 'seq'>;
+type Data = Pick<Job, 'runId' | 'seq' | 'incarnation'>;
 
 /** A job is never given up: what is wrong with an item is the run's to know, what is wrong with the queue passes. */
 const forever = 1_000_000_000;
@@ -39,6 +43,9 @@ const mostAtOnce = 1_000;
 /** How long to wait for connections that are closed, in milliseconds. */
 const farewell = 1_000;
 
+/** Milliseconds before a server that has refused to give a job is asked again. */
+const fetchPause = 500;
+
 const giveBack: Disposition = { delay: 0 };
 
 /** Milliseconds after which a job whose handler has rejected is delivered again. */
@@ -49,15 +56,21 @@ const retryAfter = 1_000;
  * nothing behind.
  */
 export class BullQueue implements WorkQueue {
+  readonly #setup = new Once(() => this.setup());
   readonly #opened = new Once(() => this.#openQueue());
+  #queue: Bull.Queue | undefined = undefined;
   readonly #consumers = new Set<BullConsumer>();
   readonly #additions = new Batcher((lists: readonly (readonly Job[])[]) => this.#addAll(lists), width);
 
-  /** @param timeout - how long an operation may take, in milliseconds */
+  /**
+   * @param persistence - how operations are repeated: each is idempotent, by the ids of jobs
+   * @param clock - the engine's: what delays are counted by
+   */
   constructor(
     readonly engine: Engine,
     private readonly setup: () => Promise<BullSetup>,
-    private readonly timeout: number,
+    private readonly persistence: Persistence,
+    private readonly clock: AskedClock,
   ) {}
 
   /** What is added at the same time goes together. */
@@ -66,11 +79,16 @@ export class BullQueue implements WorkQueue {
   }
 
   async consume(handler: Handler, options: ConsumeOptions): Promise<Consumer> {
-    const { setup } = await this.#opened.get();
+    const setup = await this.#setup.get();
     const consumer = new BullConsumer(setup, handler, options, () => this.#consumers.delete(consumer));
     this.#consumers.add(consumer);
-    await consumer.ready();
-    return consumer;
+    try {
+      await persistently(this.persistence, () => consumer.ready());
+      return consumer;
+    } catch (error) {
+      await consumer.terminate();
+      throw error;
+    }
   }
 
   async purgeRun(_runId: string, jobIds: readonly string[]): Promise<void> {
@@ -91,28 +109,34 @@ export class BullQueue implements WorkQueue {
 
   async close(): Promise<void> {
     await Promise.all([...this.#consumers].map((consumer) => consumer.terminate()));
-    const opened = await this.#opened.made();
-    if (opened !== undefined) await closed(opened.queue, () => opened.queue.close());
+    const queue = this.#queue;
+    if (queue !== undefined) await closed(queue, () => queue.close());
   }
 
   async #ask<Answer>(work: (queue: Bull.Queue) => Promise<Answer>): Promise<Answer> {
-    return asked(this.engine.name, async () => work((await this.#opened.get()).queue), this.timeout);
+    await this.#setup.get();
+    return persistently(this.persistence, async () => work(await this.#opened.get()));
   }
 
   async #addAll(lists: readonly (readonly Job[])[]): Promise<undefined[]> {
-    await this.#ask((queue) => queue.addBulk(lists.flat().map(bulkJob)));
+    const jobs = lists.flat();
+    const hasDelay = jobs.some(({ delay }) => delay > 0);
+    await this.#ask(async (queue) => {
+      const now = hasDelay ? await this.clock.now() : 0;
+      return queue.addBulk(jobs.map((job) => bulkJob(job, now)));
+    });
     return lists.map(() => undefined);
   }
 
-  async #openQueue() {
-    const setup = await this.setup();
-    const { bull, name, options, backend } = setup;
+  async #openQueue(): Promise<Bull.Queue> {
+    const { bull, name, options, backend } = await this.#setup.get();
     const queue = new bull.Queue(name, { ...options, streams: { events: { maxLen: 1_000 } } }, backend);
+    this.#queue = queue;
     queue.on('error', () => undefined);
     try {
       // Its commands are defined before anything is under way on the connection.
       await queue.waitUntilReady();
-      return { queue, setup };
+      return queue;
     } catch (error) {
       await closed(queue, () => queue.close());
       throw error;
@@ -120,26 +144,23 @@ export class BullQueue implements WorkQueue {
   }
 }
 
-/** What a worker of BullMQ has on Redis, and does not show. */
-interface BlockingBackend {
-  readonly blockingConnection?: { disableBlockingClusterReconnect?(): void };
-  disconnectBlocking?(wait: boolean): Promise<void>;
-}
-
 class BullConsumer implements Consumer {
+  readonly byEngineClock: boolean;
   readonly #worker: Bull.Worker<Data>;
-  /** Jobs that are with the handler. */
-  readonly #handled = new Set<string>();
+  /** The tokens of jobs that are with the handler. */
+  readonly #handled = new Map<string, string>();
+  readonly #renewal: Ticker;
   #onIdle: (() => void) | undefined = undefined;
+  readonly #end = new AbortController();
 
   constructor(
     private readonly setup: BullSetup,
     private readonly handler: Handler,
-    options: ConsumeOptions,
+    private readonly options: ConsumeOptions,
     private readonly onClose: () => void,
   ) {
     const { bull, name, options: queueOptions, backend } = setup;
-    const { concurrency, lockDuration, onError } = options;
+    const { concurrency, lockDuration, onError, now = () => Date.now() } = options;
     const workerOptions = {
       ...queueOptions,
       concurrency,
@@ -147,6 +168,8 @@ class BullConsumer implements Consumer {
       // A job is taken back at the second look at most after its lock has expired.
       stalledInterval: Math.max(200, Math.floor(lockDuration / 4)),
       maxStalledCount: forever,
+      // BullMQ counts renewals by this machine's clock, and makes none where that is set back.
+      skipLockRenewal: true,
       runRetryDelay: 500,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
@@ -155,18 +178,12 @@ class BullConsumer implements Consumer {
       name,
       (job, token, signal) => this.#process(job, token, signal),
       workerOptions,
-      backend,
+      (...args) => this.#paced((backend ?? bull.createRedisBackend)(...args)),
     );
-    this.#worker.on('error', (error) => {
-      if (!error.message.startsWith('could not renew lock for job ')) onError(error);
-    });
-    // A job that was handed back, or is done, may still be among those whose locks are renewed: nothing is lost then.
-    this.#worker.on('lockRenewalFailed', (jobIds) => {
-      for (const id of jobIds.filter((job) => this.#handled.has(job))) {
-        onError(new Error(`job ${id} was taken back: its lock could not be renewed`));
-        this.#worker.cancelJob(id);
-      }
-    });
+    this.byEngineClock = goByEngineClock(this.#worker.getBackend(), now);
+    this.#worker.on('error', onError);
+    this.#renewal = new Ticker(Math.floor(lockDuration / 4), () => this.#renewLocks(options), onError);
+    this.#renewal.start();
   }
 
   async ready(): Promise<void> {
@@ -197,26 +214,46 @@ class BullConsumer implements Consumer {
     await this.#closeWorker({ force: true });
   }
 
-  /**
-   * On a cluster BullMQ takes the end of its blocking connection for a failure, and connects again: then it waits for an
-   * end that has passed, and its connection goes on taking what is meant to wake others. So it is told before.
-   */
-  async #closeWorker({ force }: { readonly force: boolean }): Promise<void> {
-    const { backend } = this.#worker as unknown as { readonly backend?: BlockingBackend };
-    backend?.blockingConnection?.disableBlockingClusterReconnect?.();
-    await closed(
-      {
-        disconnect: async () =>
-          void (await Promise.all([this.#worker.disconnect(), backend?.disconnectBlocking?.(false)])),
-      },
-      () => this.#worker.close(force),
+  async #renewLocks({ lockDuration, onError }: ConsumeOptions): Promise<void> {
+    if (this.#handled.size === 0) return;
+    const lost = await this.#worker.extendJobLocks(
+      [...this.#handled.keys()],
+      [...this.#handled.values()],
+      lockDuration,
     );
+    // One that was handed back meanwhile, or is done, has no lock any more: nothing is lost then.
+    for (const id of lost.filter((job) => this.#handled.has(job))) {
+      onError(new Error(`job ${id} was taken back: its lock could not be renewed`));
+      this.#worker.cancelJob(id);
+    }
+  }
+
+  async #closeWorker({ force }: { readonly force: boolean }): Promise<void> {
+    this.#end.abort();
+    void this.#renewal.stop();
+    const worker = this.#worker;
+    const disconnect = () => Promise.all([worker.disconnect(), worker.getBackend().disconnectBlocking?.(false)]);
+    await closed({ disconnect }, () => worker.close(force));
     this.onClose();
+  }
+
+  /** A server that refuses to give a job is asked again after a pause: BullMQ would ask at once, without end. */
+  #paced<Backend extends Bull.IQueueBackend>(backend: Backend): Backend {
+    const moveToActive = backend.moveToActive.bind(backend);
+    backend.moveToActive = async (...args) => {
+      try {
+        return await moveToActive(...args);
+      } catch (error) {
+        await wait(fetchPause, undefined, { signal: this.#end.signal }).catch(() => undefined);
+        throw error;
+      }
+    };
+    return backend;
   }
 
   async #process(job: Bull.Job<Data>, token = '', signal = new AbortController().signal): Promise<void> {
     // It was waiting for a job when it was paused, and got one.
-    const disposition = this.#worker.isPaused() ? giveBack : await this.#handle(deliveryOf(job, signal));
+    const disposition = this.#worker.isPaused() ? giveBack : await this.#handle(deliveryOf(job, signal), token);
     if (disposition === 'done') return;
     const { bull } = this.setup;
     if (disposition.delay === 0) {
@@ -227,11 +264,14 @@ class BullConsumer implements Consumer {
     throw new bull.DelayedError();
   }
 
-  async #handle(delivery: Delivery): Promise<Disposition> {
+  async #handle(delivery: Delivery, token: string): Promise<Disposition> {
     const { id } = delivery.job;
-    this.#handled.add(id);
+    this.#handled.set(id, token);
     try {
       return await this.handler(delivery);
+    } catch (error) {
+      this.options.onError(error);
+      throw error;
     } finally {
       this.#handled.delete(id);
       if (this.#handled.size === 0) this.#onIdle?.();
@@ -240,30 +280,31 @@ class BullConsumer implements Consumer {
 }
 
 /** Closes something of BullMQ's. Where there is no end to wait for, as when the server is away, its connections are cut. */
-async function closed(user: { disconnect(): Promise<void> }, close: () => Promise<void>): Promise<void> {
+async function closed(user: { disconnect(): Promise<unknown> }, close: () => Promise<void>): Promise<void> {
   const cut = () => void user.disconnect().catch(() => undefined);
   await pTimeout(close(), { milliseconds: farewell, fallback: cut });
 }
 
-function bulkJob({ id, kind, runId, seq, priority, delay }: Job) {
+/** @param now - the engine's clock, which a delay is counted from */
+function bulkJob({ id, kind, runId, incarnation, seq, priority, delay }: Job, now: number) {
   return {
     name: kind,
-    data: { runId, seq },
+    data: { runId, seq, incarnation },
     opts: {
       jobId: id,
       attempts: forever,
       backoff: { type: 'fixed', delay: retryAfter },
       ...(priority === 0 ? {} : { priority }),
-      ...(delay === 0 ? {} : { delay }),
+      ...(delay === 0 ? {} : { delay, timestamp: now }),
     },
   };
 }
 
 function deliveryOf(job: Bull.Job<Data>, signal: AbortSignal): Delivery {
-  const { runId, seq } = job.data;
+  const { runId, seq, incarnation } = job.data;
   const kind = job.name as Job['kind'];
   return {
-    job: { id: job.id as string, runId, kind, seq, priority: job.priority ?? 0 },
+    job: { id: job.id as string, runId, incarnation, kind, seq, priority: job.priority ?? 0 },
     crashes: job.stalledCounter ?? 0,
     signal,
   };

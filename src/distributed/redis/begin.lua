@@ -1,6 +1,6 @@
 -- Begins a run, unless it is there already.
 --
--- KEYS: the run, its snapshot
+-- KEYS: the run, its snapshot, then what a run before may have left under the id
 -- ARGV: delay, timeout or '', snapshot, then fields and values of the run
 -- Gives whether it was there, the engine's clock, and the fields of the run.
 local time = redis.call('TIME')
@@ -12,5 +12,6 @@ if existed == 0 then
     'startAt', string.format('%.0f', startAt), 'seq', 0, 'base', 0, unpack(ARGV, 4))
   if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'deadline', string.format('%.0f', startAt + tonumber(ARGV[2]))) end
   redis.call('SET', KEYS[2], ARGV[3])
+  redis.call('UNLINK', unpack(KEYS, 3))
 end
 return { existed, string.format('%.0f', now), redis.call('HGETALL', KEYS[1]) }

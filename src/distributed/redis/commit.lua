@@ -1,15 +1,15 @@
 -- Adds entries to the journal of a run, each if it may be. What is refused or was added before changes nothing.
 --
 -- KEYS: the run, its journal, its slots, its crashes, its item states
--- ARGV: the entry up to which the caller knows the journal, the channel for changes of status, the run's id, then for each
---   commit: text, statuses separated by commas, slot or '', number, 1 where it has to be next,
+-- ARGV: the entry up to which the caller knows the journal, the channel for changes of status, the run's id, its
+--   incarnation or '' for whichever there is, then for each commit: text, statuses separated by commas, slot or '', number, 1 where it has to be next,
 --   and twice (where it is next; always): status or '', 1 where it has an output, the output, 1 where it has an error, the error
--- Gives nothing for a run that is unknown, else: verdicts (the entry's number, 0 duplicate, -1 refused), the status, the
+-- Gives nothing for a run that is unknown, or of another incarnation, else: verdicts (the entry's number, 0 duplicate, -1 refused), the status, the
 -- engine's clock, the journal's end, the entries of others since, or false where they are not kept, and where the status
 -- has changed what the index has to know: workflow, time of creation, of the end, retention.
 local run, log, slots = KEYS[1], KEYS[2], KEYS[3]
-local head = redis.call('HMGET', run, 'status', 'seq', 'base')
-if not head[1] then return false end
+local head = redis.call('HMGET', run, 'status', 'seq', 'base', 'incarnation')
+if not head[1] or (ARGV[4] ~= '' and head[4] ~= ARGV[4]) then return false end
 local status, seq, base, known = head[1], tonumber(head[2]), tonumber(head[3]), tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
@@ -22,7 +22,7 @@ local verdicts, added, before = {}, {}, status
 local output, failure
 local isTold = false
 
-for at = 4, #ARGV, 15 do
+for at = 5, #ARGV, 15 do
   local slot, number = ARGV[at + 2], tonumber(ARGV[at + 3])
   local last = slot ~= '' and tonumber(redis.call('HGET', slots, slot) or 0) or 0
   local allowed = string.find(',' .. ARGV[at + 1] .. ',', ',' .. status .. ',', 1, true)

@@ -1,9 +1,9 @@
 -- Replaces what a journal starts from.
 --
 -- KEYS: the run, its journal, its snapshot
--- ARGV: the snapshot, the entry that it stands for
-local head = redis.call('HMGET', KEYS[1], 'seq', 'base')
-if not head[1] then return 0 end
+-- ARGV: the snapshot, the entry that it stands for, the run's incarnation or '' for whichever there is
+local head = redis.call('HMGET', KEYS[1], 'seq', 'base', 'incarnation')
+if not head[1] or (ARGV[3] ~= '' and head[3] ~= ARGV[3]) then return 0 end
 local base, upTo = tonumber(head[2]), tonumber(ARGV[2])
 if upTo <= base or upTo > tonumber(head[1]) then return 0 end
 redis.call('SET', KEYS[3], ARGV[1])

@@ -14,9 +14,10 @@ export function recordFrom(fields: readonly string[]): {
 } {
   const found: Record<string, string> = {};
   for (let at = 0; at < fields.length; at += 2) found[fields[at] as string] = fields[at + 1] as string;
-  const time = (field: string) => (found[field] === undefined ? undefined : Number(found[field]));
+  const number = (field: string) => (found[field] === undefined ? undefined : Number(found[field]));
   const record: RunRecord = {
     runId: found.runId as string,
+    incarnation: number('incarnation'),
     workflow: found.workflow as string,
     version: found.version as string,
     status: found.status as RunStatus,
@@ -24,9 +25,9 @@ export function recordFrom(fields: readonly string[]): {
     createdAt: Number(found.createdAt),
     startAt: Number(found.startAt),
     updatedAt: Number(found.updatedAt),
-    finishedAt: time('finishedAt'),
-    deadline: time('deadline'),
-    retention: time('retention'),
+    finishedAt: number('finishedAt'),
+    deadline: number('deadline'),
+    retention: number('retention'),
     output: found.output,
     error: found.error,
   };

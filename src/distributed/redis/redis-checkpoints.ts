@@ -2,7 +2,6 @@ import { aSeq, aText, refusals } from '../../flow/checkpoint/refusals.js';
 import { type Checkpoint, type Claim, LockedError } from '../../flow/index.js';
 import { aName } from '../../validate.js';
 import { Appends, type Outcome } from '../appends.js';
-import { asked } from '../asked.js';
 import type { CheckpointStore, Engine, JournalTail, ReadOptions } from '../contracts.js';
 import { Leases } from '../leases.js';
 import { pageBytes, readInPages } from '../pages.js';
@@ -76,9 +75,10 @@ export class RedisCheckpoints implements CheckpointStore {
     return readInPages((known, bytes) => this.#readPage(runId, known, bytes), after, maxBytes);
   }
 
-  async compact(runId: string, snapshot: string, seq: number): Promise<void> {
+  async compact(runId: string, snapshot: string, seq: number, incarnation?: number): Promise<void> {
     const { keys } = this.core;
-    await this.#run('compact', [keys.run(runId), keys.journal(runId), keys.snapshot(runId)], [snapshot, seq]);
+    const args = [snapshot, seq, incarnation ?? ''];
+    await this.#run('compact', [keys.run(runId), keys.journal(runId), keys.snapshot(runId)], args);
   }
 
   async claim(runId: string, holder?: string): Promise<Claim> {
@@ -89,7 +89,7 @@ export class RedisCheckpoints implements CheckpointStore {
     aName(runId, 'runId');
     const args = [token, this.leases.lease, aText(snapshot, 'snapshot'), aSeq(seq, 'seq')];
     // Listed before it is there: one that is there and is not listed would not be found.
-    await asked(this.engine.name, async () => (await this.core.connection()).sadd(this.core.keys.checkpoints, runId));
+    await this.core.ask((connection) => connection.sadd(this.core.keys.checkpoints, runId));
     const error = errorOf(runId, seq, (await this.#run('save', this.#keysOf(runId), args)) as Refusal);
     if (error !== undefined) throw error;
   }
@@ -121,13 +121,12 @@ export class RedisCheckpoints implements CheckpointStore {
     const answer = await this.#run('delete', this.#keysOf(runId), [token, this.leases.lease]);
     const error = errorOf(runId, 0, answer as Refusal);
     if (error !== undefined) throw error;
-    await asked(this.engine.name, async () => (await this.core.connection()).srem(this.core.keys.checkpoints, runId));
+    await this.core.ask((connection) => connection.srem(this.core.keys.checkpoints, runId));
   }
 
   /** One that is listed may not be there: whoever saved or deleted it has died in between. */
   list(): Promise<string[]> {
-    return asked(this.engine.name, async () => {
-      const connection = await this.core.connection();
+    return this.core.ask(async (connection) => {
       const listed = await connection.smembers(this.core.keys.checkpoints);
       const found: string[] = [];
       for (let at = 0; at < listed.length; at += atOnce) {
@@ -147,7 +146,7 @@ export class RedisCheckpoints implements CheckpointStore {
     const [fields, now, text, texts] = answer as [string[], string, string | null, string[]];
     const { record, seq, base } = recordFrom(fields);
     // Whoever has ended the run may have died before it was filed.
-    if (isFinished(record.status)) await this.core.index(record);
+    if (isFinished(record.status)) await this.core.ask(() => this.core.index.follow(record));
     return {
       record,
       now: Number(now),
@@ -164,7 +163,7 @@ export class RedisCheckpoints implements CheckpointStore {
   }
 
   #run(name: keyof typeof scripts, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    return asked(this.engine.name, async () => scripts[name].run(await this.core.connection(), keys, args));
+    return this.core.ask((connection) => scripts[name].run(connection, keys, args));
   }
 }
 

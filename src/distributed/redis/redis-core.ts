@@ -1,16 +1,10 @@
-import type { RunRecord } from '../run-info.js';
-import type { Keys } from './keys.js';
+import type { IndexPlace, RunIndex } from './run-index.js';
 import type { Connection } from './scripts.js';
 
-/** What the index has to know of a run. */
-export type Filed = Pick<RunRecord, 'runId' | 'workflow' | 'status' | 'createdAt' | 'finishedAt' | 'retention'>;
-
 /** What the stores of this engine share. */
-export interface RedisCore {
-  readonly keys: Keys;
-  connection(): Promise<Connection>;
-  /** Files a run under how it stands now. */
-  index(record: Filed): Promise<void>;
-  /** Takes a run out of the index. */
-  unindex(runId: string, workflow: string): Promise<void>;
+export interface RedisCore extends IndexPlace {
+  /** Where runs are found. */
+  readonly index: RunIndex;
+  /** Repeats work that is not part of an operation of a store that is repeated as a whole. */
+  ask<Answer>(work: (connection: Connection) => Promise<Answer>): Promise<Answer>;
 }

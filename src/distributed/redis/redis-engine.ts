@@ -1,40 +1,49 @@
 import type * as Bull from 'bullmq';
-import type * as IoRedis from 'ioredis';
-import type { Cluster, Redis } from 'ioredis';
-import { loadPeers } from '../../peers.js';
-import { aName, aValue } from '../../validate.js';
+import { ValidationError } from '../../errors.js';
+import { aValue } from '../../validate.js';
 import { placeOf } from '../address.js';
-import { asked } from '../asked.js';
 import type {
   Commit,
   CommitAnswer,
   ContextStore,
   Engine,
   ErrorStore,
+  LivenessStore,
   MetricsStore,
   NewRun,
   RunChange,
+  RunInfoStore,
   StatusChange,
   Verdict,
+  WorkflowStore,
+  WorkItemStateStore,
 } from '../contracts.js';
+import { AskedClock } from '../engine-clock.js';
 import { derivedStores } from '../journal/derived-stores.js';
 import { surviving } from '../listening.js';
 import { Once } from '../once.js';
 import { Opening } from '../opening.js';
-import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';
+import { type ReadRedisOptions, type RedisOptions, readRedisOptions } from '../options.js';
+import { type Attempt, type Persistence, persistent, persistently } from '../persistence.js';
 import { BullQueue } from '../queue/bull-queue.js';
-import { type RunStatus, runStatuses } from '../run-info.js';
+import type { RunStatus } from '../run-info.js';
+import { Warnings } from '../warnings.js';
+import { backendOn } from './bull-backend.js';
+import { type Connections, isConnection, type Source } from './connections.js';
 import { Keys } from './keys.js';
+import { type Opened, open } from './open.js';
 import { entriesFrom, fieldsOf, recordFrom } from './records.js';
 import { RedisCheckpoints } from './redis-checkpoints.js';
-import type { Filed, RedisCore } from './redis-core.js';
+import type { RedisCore } from './redis-core.js';
 import { RedisItemStates } from './redis-item-states.js';
 import { RedisLiveness } from './redis-liveness.js';
 import { RedisRuns } from './redis-runs.js';
 import { RedisWorkflows } from './redis-workflows.js';
+import { RunIndex } from './run-index.js';
 import { type Connection, Script } from './scripts.js';
+import { judgeRedis } from './transient.js';
 
-const scripts = { begin: new Script('begin'), commit: new Script('commit'), index: new Script('index') };
+const scripts = { begin: new Script('begin'), commit: new Script('commit') };
 
 /** A connection of `ioredis`, or one for a cluster; who has no such package need not have its types. */
 export interface RedisConnection {
@@ -43,24 +52,44 @@ export interface RedisConnection {
   evalsha(...args: never[]): unknown;
 }
 
-const aConnection = aValue<Connection>('an address, or a connection of ioredis', (value) => {
-  const { ping, evalsha } = Object(value) as Partial<RedisConnection>;
-  return typeof ping === 'function' && typeof evalsha === 'function';
+const aConnection = aValue<Connection>('an address, addresses of a cluster, or a connection of ioredis', (value) => {
+  const { ping, duplicate } = Object(value) as Partial<RedisConnection>;
+  return typeof ping === 'function' && typeof duplicate === 'function';
 });
+
+const addresses = aValue<readonly string[]>(
+  'a non-empty array of addresses',
+  (value) => Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one !== ''),
+);
 
 /**
  * An engine on a Redis server, or a cluster. Needs the packages `bullmq` and `ioredis`.
  *
- * @param server - an address (`redis://user:password@host:6379/0`), or a connection of `ioredis`, made with
- *   `maxRetriesPerRequest: null`; a connection that is handed over stays open when the engine is closed
- * @throws {ValidationError} for an address or an option that is none
+ * @param server - an address (`redis://user:password@host:6379/0`, or `rediss:` for TLS); or addresses of several nodes of a
+ *   cluster, with the user and the password of the first; or a connection of `ioredis` (`Redis` or `Cluster`), of which
+ *   copies with the same server and login are made. One address of a cluster is enough while that node is there. A
+ *   connection that is handed over is neither used nor changed, and stays open when the engine is closed: it may have any
+ *   options, but no `keyPrefix`
+ * @throws {ValidationError} for an address or an option that is none, and for a connection with a `keyPrefix`
  *
  * @example
  * const engine = redis('redis://127.0.0.1:6379');
+ * const onCluster = redis(['redis://10.0.0.1:6379', 'redis://10.0.0.2:6379']);
  */
-export function redis(server: string | RedisConnection, options: EngineOptions = {}): Engine {
-  const given = typeof server === 'string' ? aName(server, 'url') : aConnection(server, 'server');
-  return new RedisEngine(given, readEngineOptions(options));
+export function redis(server: string | readonly string[] | RedisConnection, options: RedisOptions = {}): Engine {
+  const isText = typeof server === 'string' || Array.isArray(server);
+  const source = isText ? addresses([server].flat(), 'server') : aConnection(server, 'server');
+  const { keyPrefix } = Object((source as { readonly options?: unknown }).options) as { readonly keyPrefix?: unknown };
+  if (keyPrefix)
+    throw new ValidationError('server must have no keyPrefix: the option prefix names the keys of a fleet');
+  return new RedisEngine(source, readRedisOptions(options));
+}
+
+interface CommitCall {
+  readonly runId: string;
+  readonly known: number;
+  readonly commits: readonly Commit[];
+  readonly incarnation: number | undefined;
 }
 
 type CommitReply = [
@@ -72,53 +101,59 @@ type CommitReply = [
   changed?: (string | null)[],
 ];
 
-interface Opened {
-  readonly connection: Connection;
-  readonly bull: typeof Bull;
-}
-
 class RedisEngine implements Engine, RedisCore {
   readonly name: string;
   readonly keys: Keys;
+  readonly index: RunIndex;
   readonly queue: BullQueue;
   readonly contextStore: ContextStore;
-  readonly runInfoStore: RedisRuns;
+  readonly runInfoStore: RunInfoStore;
   readonly metricsStore: MetricsStore;
   readonly errorStore: ErrorStore;
-  readonly livenessStore: RedisLiveness;
-  readonly workItemStateStore: RedisItemStates;
+  readonly livenessStore: LivenessStore;
+  readonly workItemStateStore: WorkItemStateStore;
   readonly checkpointStore: RedisCheckpoints;
-  readonly workflowStore: RedisWorkflows;
+  readonly workflowStore: WorkflowStore;
   readonly #opening: Opening<Opened>;
   readonly #listeners = new Set<(change: StatusChange) => void>();
-  readonly #subscriber = new Once(() => this.#subscribe());
-  readonly #queueConnection = new Once(() => this.#connectQueue());
-
-  /** Not to be seen: the address has a password in it. */
-  readonly #server: string | Connection;
+  readonly #subscribed = new Once(() => this.#subscribe());
+  readonly #persistence: Persistence;
+  readonly #runs: RedisRuns;
+  readonly #warnings = new Warnings();
+  /** Not to be seen: an address has a password in it. */
+  readonly #source: Source;
+  #connections: Connections | undefined = undefined;
+  readonly #clock = new AskedClock(async () => {
+    const [seconds, microseconds] = await this.ask((connection) => connection.time());
+    return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  });
   #forsake: () => void = () => {};
 
   constructor(
-    server: string | Connection,
-    private readonly options: ReadEngineOptions,
+    source: Source,
+    private readonly options: ReadRedisOptions,
   ) {
-    const { prefix, connectTimeout } = options;
-    this.#server = server;
-    this.name = `redis at ${addressOf(server)}`;
+    const { prefix, connectTimeout, operationTimeout } = options;
+    this.#source = source;
+    this.name = `redis at ${placesOf(source)}`;
     this.keys = new Keys(prefix);
-    this.#opening = new Opening(this.name, connectTimeout, () => this.#open());
+    this.index = new RunIndex(this);
+    const explain = (error: unknown) => this.#connections?.explain(error) ?? error;
+    this.#persistence = { name: this.name, timeout: operationTimeout, judge: judgeRedis, explain };
+    this.#opening = new Opening(this.name, connectTimeout, (signal) => this.#open(signal));
     const setup = async () => {
-      const { bull } = await this.#opening.get();
-      const connection = (await this.#queueConnection.get()) as Bull.ConnectionOptions;
-      // One hash tag for the queue: its scripts use many keys.
-      return { bull, name: 'queue', options: { connection, prefix: `{${prefix}}` } };
+      const { bull, connections, server } = await this.#opening.get();
+      // One hash tag for the queue: its scripts use many keys. The connections are those of the backend.
+      const backend = backendOn(bull, connections, server, `{${prefix}}`);
+      return { bull, name: 'queue', options: { connection: {} } as Bull.QueueOptions, backend };
     };
-    this.queue = new BullQueue(this, setup, options.operationTimeout);
-    this.runInfoStore = new RedisRuns(this, this);
-    this.livenessStore = new RedisLiveness(this, this);
-    this.workItemStateStore = new RedisItemStates(this, this);
+    this.queue = new BullQueue(this, setup, this.#persistence, this.#clock);
+    this.#runs = new RedisRuns(this, this);
+    this.runInfoStore = persistent(this.#runs, this.#persistence);
+    this.livenessStore = persistent(new RedisLiveness(this, this), this.#persistence);
+    this.workItemStateStore = persistent(new RedisItemStates(this, this), this.#persistence);
     this.checkpointStore = new RedisCheckpoints(this, this, options.holdDuration);
-    this.workflowStore = new RedisWorkflows(this, this);
+    this.workflowStore = persistent(new RedisWorkflows(this, this), this.#persistence);
     const { contextStore, metricsStore, errorStore } = derivedStores(this);
     this.contextStore = contextStore;
     this.metricsStore = metricsStore;
@@ -133,72 +168,69 @@ class RedisEngine implements Engine, RedisCore {
     return (await this.#opening.get()).connection;
   }
 
-  begin(run: NewRun): ReturnType<Engine['begin']> {
-    return asked(this.name, () => this.#begin(run));
+  ask<Answer>(work: (connection: Connection) => Promise<Answer>): Promise<Answer> {
+    return this.#repeat(async () => work(await this.connection()));
   }
 
-  commit(runId: string, known: number, commits: readonly Commit[]): Promise<CommitAnswer | undefined> {
-    return asked(this.name, () => this.#commit(runId, known, commits));
+  begin(run: NewRun): ReturnType<Engine['begin']> {
+    return this.#repeat(() => this.#begin(run));
+  }
+
+  commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined> {
+    return this.#repeat(({ number }) => this.#commit({ runId, known, commits, incarnation }, number));
   }
 
   async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
+    await this.#subscribed.get();
     this.#listeners.add(listener);
-    await this.#subscriber.get();
     return () => this.#listeners.delete(listener);
   }
 
-  /**
-   * The index has keys on other nodes, so it follows the run by a step of its own; and once more where the run has changed
-   * meanwhile, so that the last to file it files it rightly.
-   */
-  async index(record: Filed): Promise<void> {
-    const connection = await this.connection();
-    let last = record;
-    for (;;) {
-      const filed = this.#file(connection, last);
-      const status = connection.hget(this.keys.run(record.runId), 'status');
-      await filed;
-      if ((await status) === last.status) return;
-      const now = await this.runInfoStore.getRun(record.runId);
-      if (now === undefined || now.status === last.status) return;
-      last = now;
-    }
-  }
-
-  async unindex(runId: string, workflow: string): Promise<void> {
-    await scripts.index.run(await this.connection(), this.keys.listsOf(workflow), [runId, '', 0, '']);
+  onWarning(listener: (warning: Error) => void): () => void {
+    return this.#warnings.listen(listener);
   }
 
   async close(): Promise<void> {
     this.checkpointStore.leases.close();
     const opened = await this.#opening.close();
     await this.queue.close();
-    const subscriber = await this.#subscriber.made();
-    subscriber?.disconnect();
-    const queueConnection = await this.#queueConnection.made();
-    queueConnection?.disconnect();
+    opened?.connections.close();
     this.#forsake();
-    if (typeof this.#server === 'string') opened?.connection.disconnect();
+  }
+
+  #repeat<Answer>(work: (attempt: Attempt) => Promise<Answer>): Promise<Answer> {
+    return persistently(this.#persistence, work);
   }
 
   async #begin({ record, delay, timeout, snapshot }: NewRun): ReturnType<Engine['begin']> {
     const connection = await this.connection();
     const { runId } = record;
-    // Filed before it is there: one that is there and is not filed would not be found.
-    const filed = this.#file(connection, { ...record, createdAt: Date.now(), finishedAt: undefined });
+    const createdAt = await this.#clock.now();
+    const expected = this.index.expect({ ...record, createdAt, finishedAt: undefined });
     const args = [delay, timeout ?? '', snapshot, ...fieldsOf(record)];
-    const begins = scripts.begin.run(connection, [this.keys.run(runId), this.keys.snapshot(runId)], args);
-    const [answer] = await Promise.all([begins, filed]);
+    const { keys } = this;
+    const left = [keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
+    const begins = scripts.begin.run(connection, [keys.run(runId), keys.snapshot(runId), ...left], args);
+    const [answer] = await Promise.all([begins, expected]);
     const [existed, now, fields] = answer as [number, string, string[]];
     const begun = recordFrom(fields);
-    await (existed === 1 ? this.index(begun.record) : this.#file(connection, begun.record));
+    await this.index.follow(begun.record);
     return { existed: existed === 1, now: Number(now), ...begun };
   }
 
-  async #commit(runId: string, known: number, commits: readonly Commit[]): Promise<CommitAnswer | undefined> {
+  /** @param attempt - from 1; one before may have been carried out but for the index */
+  async #commit(
+    { runId, known, commits, incarnation }: CommitCall,
+    attempt: number,
+  ): Promise<CommitAnswer | undefined> {
     const connection = await this.connection();
     const { keys } = this;
-    const args = [known, keys.channel, runId, ...commits.flatMap(argsOf)];
+    const args = [known, keys.channel, runId, incarnation ?? '', ...commits.flatMap(argsOf)];
     const of = [keys.run(runId), keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
     const answer = await scripts.commit.run(connection, of, args);
     if (answer === null) return undefined;
@@ -206,82 +238,52 @@ class RedisEngine implements Engine, RedisCore {
     if (changed !== undefined) {
       const [workflow, createdAt, finishedAt, retention] = changed.map((value) => value ?? undefined);
       const times = { createdAt: Number(createdAt), finishedAt: numberOf(finishedAt), retention: numberOf(retention) };
-      await this.index({ runId, workflow: workflow as string, status, ...times });
+      await this.index.follow({ runId, workflow: workflow as string, status, ...times });
+    } else if (attempt > 1 || codes.includes(0)) {
+      // Who has changed the status may not have got so far as to file it.
+      const record = await this.#runs.getRun(runId);
+      if (record !== undefined) await this.index.follow(record);
     }
     const entries = others === null ? undefined : entriesFrom(others, known + 1);
     return { verdicts: codes.map(verdictOf), status, now: Number(now), seq, entries };
   }
 
-  async #file(
-    connection: Connection,
-    { runId, workflow, status, createdAt, finishedAt, retention }: Filed,
-  ): Promise<void> {
-    const expires = finishedAt === undefined || retention === undefined ? '' : finishedAt + retention;
-    const args = [runId, createdAt, runStatuses.indexOf(status) + 1, expires];
-    await scripts.index.run(connection, this.keys.listsOf(workflow), args);
-  }
-
-  async #open(): Promise<Opened> {
-    const { ioredis, bullmq } = await loadPeers<{ bullmq: typeof Bull; ioredis: typeof IoRedis }>('redis', [
-      'bullmq',
-      'ioredis',
-    ]);
-    const server = this.#server;
-    if (typeof server !== 'string') {
+  async #open(signal: AbortSignal): Promise<Opened> {
+    const source = this.#source;
+    if (isConnection(source)) {
+      // It is not used, and may be lost meanwhile.
       this.#forsake();
-      this.#forsake = surviving(server);
-      await server.ping();
-      return { connection: server, bull: bullmq };
+      this.#forsake = surviving(source);
     }
-    const connection = new ioredis.Redis(server, {
-      maxRetriesPerRequest: null,
-      commandTimeout: this.options.operationTimeout,
-      enableAutoPipelining: true,
-      lazyConnect: true,
-      retryStrategy: (times) => Math.min(50 * times, 1_000),
+    const opened = await open({
+      ...this.options,
+      name: this.name,
+      source,
+      signal,
+      warn: (warning) => this.#warnings.warn(warning),
+      onAttempt: (end) => {
+        this.#opening.onTimeout = end;
+      },
     });
-    let last: unknown;
-    connection.on('error', (error) => {
-      last = error;
-    });
-    this.#opening.onTimeout = () => {
-      connection.disconnect();
-      return last;
-    };
-    await connection.ping();
-    return { connection, bull: bullmq };
+    this.#connections = opened.connections;
+    return opened;
   }
 
-  /**
-   * BullMQ has a connection of its own. It defines commands on it, which ioredis takes badly while a pipeline is pending
-   * (redis/ioredis#1931); it listens to it; and it waits on copies of it for longer than a command may take.
-   */
-  async #connectQueue(): Promise<Connection> {
-    const connection = await this.connection();
-    // As a whole: the types of ioredis do not let it be said that nothing is given.
-    const options = { maxRetriesPerRequest: null, commandTimeout: undefined } as object;
-    const own = isCluster(connection)
-      ? connection.duplicate([], { redisOptions: options })
-      : connection.duplicate(options);
-    own.on('error', () => undefined);
-    return own;
-  }
-
-  async #subscribe(): Promise<Connection> {
-    const subscriber = ((await this.connection()) as Redis).duplicate();
-    subscriber.on('error', () => undefined);
+  async #subscribe(): Promise<void> {
+    const { connections } = await this.#opening.get();
+    const subscriber = connections.make('events');
     subscriber.on('message', (_channel: string, message: string) => {
       const space = message.indexOf(' ');
       const change = { runId: message.slice(space + 1), status: message.slice(0, space) as RunStatus };
       for (const listener of this.#listeners) listener(change);
     });
-    await subscriber.subscribe(this.keys.channel);
-    return subscriber;
+    try {
+      await this.#repeat(() => subscriber.subscribe(this.keys.channel));
+    } catch (error) {
+      connections.drop(subscriber);
+      throw error;
+    }
   }
-}
-
-function isCluster(connection: Connection): connection is Cluster {
-  return connection.isCluster;
 }
 
 function argsOf({
@@ -318,13 +320,11 @@ function verdictOf(code: number): Verdict {
   return code === 0 ? 'duplicate' : 'refused';
 }
 
-function addressOf(server: string | Connection): string {
-  if (typeof server !== 'string') {
-    const { host = 'a cluster', port } = Object((server as { options?: unknown }).options) as {
-      host?: string;
-      port?: number;
-    };
-    return port === undefined ? host : `${host}:${port}`;
-  }
-  return placeOf('redis', server, 6379);
+function placesOf(source: Source): string {
+  if (!isConnection(source)) return source.map((address) => placeOf('redis', address, 6379)).join(', ');
+  const { host = 'a cluster', port } = Object((source as { options?: unknown }).options) as {
+    host?: string;
+    port?: number;
+  };
+  return port === undefined ? host : `${host}:${port}`;
 }

@@ -3,6 +3,8 @@ import type { RedisCore } from './redis-core.js';
 import { Script } from './scripts.js';
 
 const crash = new Script('crash');
+const takeBack = new Script('take-back-crash');
+const set = new Script('states');
 
 export class RedisItemStates implements WorkItemStateStore {
   constructor(
@@ -14,7 +16,9 @@ export class RedisItemStates implements WorkItemStateStore {
     const connection = await this.core.connection();
     const { keys } = this.core;
     await Promise.all(
-      states.map(({ runId, item, state }) => connection.hset(keys.states(runId), item, JSON.stringify(state))),
+      states.map(({ runId, item, state }) =>
+        set.run(connection, [keys.run(runId), keys.states(runId)], [item, JSON.stringify(state)]),
+      ),
     );
   }
 
@@ -32,5 +36,10 @@ export class RedisItemStates implements WorkItemStateStore {
     const { keys } = this.core;
     const of = [keys.run(runId), keys.crashes(runId)];
     return (await crash.run(await this.core.connection(), of, [item, occurrence])) as number;
+  }
+
+  async takeBackCrash(runId: string, occurrence: string): Promise<void> {
+    const { keys } = this.core;
+    await takeBack.run(await this.core.connection(), [keys.run(runId), keys.crashes(runId)], [occurrence]);
   }
 }

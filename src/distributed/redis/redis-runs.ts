@@ -1,6 +1,9 @@
-import type { Engine, RunInfoStore } from '../contracts.js';
+import type { Engine, IdlePage, RunInfoStore } from '../contracts.js';
+import { isFor } from '../journal/incarnation.js';
 import {
+  activeStatuses,
   countsFrom,
+  isFinished,
   type RunCounts,
   type RunCursor,
   type RunQuery,
@@ -11,7 +14,10 @@ import {
 import { contains, folded, hasText } from '../run-text.js';
 import { recordFrom } from './records.js';
 import type { RedisCore } from './redis-core.js';
-import type { Connection } from './scripts.js';
+import { removed } from './run-index.js';
+import { type Connection, Script } from './scripts.js';
+
+const deletion = new Script('delete');
 
 /** How many runs are looked at in one go while a page is not full; and where most of them are none of it. */
 const atOnce = 200;
@@ -58,44 +64,81 @@ export class RedisRuns implements RunInfoStore {
     return countsFrom(runStatuses.map((status, index) => [status, counts[index] as number]));
   }
 
-  async deleteRun(runId: string): Promise<void> {
+  /**
+   * A run is marked before it is removed: whoever dies in between leaves it, or what is filed of it, to the next who looks
+   * for expired runs.
+   */
+  async deleteRun(runId: string, incarnation?: number): Promise<void> {
     const connection = await this.core.connection();
     const record = await this.getRun(runId);
-    await connection.unlink(...this.core.keys.allOf(runId));
-    // What is not there may still be filed as expired: whoever removed it has died in between.
+    if (record !== undefined && !isFor(incarnation, record)) return;
+    if (record !== undefined) await this.core.index.markRemoved(record);
+    const meant = incarnation ?? record?.incarnation ?? '';
+    await deletion.run(connection, this.core.keys.allOf(runId), [meant]);
     if (record === undefined) await connection.zrem(this.core.keys.expiring, runId);
-    else await this.core.unindex(runId, record.workflow);
+    else await this.core.index.remove(record);
   }
 
+  /** What is filed wrongly, as somebody has died who was to file it, is filed anew. */
   async listExpired(limit: number): Promise<string[]> {
     const connection = await this.core.connection();
-    const [seconds] = await connection.time();
-    return connection.zrangebyscore(this.core.keys.expiring, '-inf', Number(seconds) * 1_000, 'LIMIT', 0, limit);
-  }
-
-  async listIdle(milliseconds: number, limit: number): Promise<string[]> {
-    const connection = await this.core.connection();
-    const [seconds] = await connection.time();
-    const since = Number(seconds) * 1_000 - milliseconds;
-    const ids = await Promise.all(
-      (['running', 'scheduled'] as const).map((status) => this.#some(connection, status, since, 5 * limit)),
+    const { expiring } = this.core.keys;
+    const now = await timeOf(connection);
+    const found = await connection.zrangebyscore(expiring, '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit);
+    const expired = await Promise.all(
+      [...pairsOf(found)].map(async ([runId, score]) => {
+        const record = score === removed ? undefined : await this.getRun(runId);
+        const isExpired = record === undefined || (isFinished(record.status) && expiryOf(record) <= now);
+        if (!isExpired) await this.core.index.follow(record);
+        return isExpired ? [runId] : [];
+      }),
     );
-    const records = await Promise.all(ids.flat().map((runId) => this.getRun(runId)));
-    return records
-      .filter((record): record is RunRecord => record !== undefined)
-      .filter(({ status }) => status === 'running' || status === 'scheduled')
-      .filter(({ updatedAt, startAt }) => Math.max(updatedAt, startAt) <= since)
-      .sort((one, other) => one.updatedAt - other.updatedAt)
-      .slice(0, limit)
-      .map(({ runId }) => runId);
+    return expired.flat();
   }
 
-  /** Some of the runs of a status that were created before; others each time, where there are many. */
-  async #some(connection: Connection, status: RunStatus, before: number, count: number): Promise<string[]> {
+  async listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage> {
+    const connection = await this.core.connection();
+    const since = (await timeOf(connection)) - milliseconds;
+    const lists = await Promise.all(
+      activeStatuses.map((status) => this.#filed(connection, status, since, limit, after)),
+    );
+    const filed = lists.flat().sort(compare);
+    const page = filed.slice(0, limit);
+    const idle = await Promise.all(page.map((one) => this.#isIdle(one, since)));
+    const runIds = page.filter((_one, index) => idle[index]).map(({ runId }) => runId);
+    const last = page.length < limit ? undefined : page.at(-1);
+    return { runIds: [...new Set(runIds)], cursor: last && { createdAt: last.createdAt, runId: last.runId } };
+  }
+
+  /** What is filed under a status, and was created until then, behind a cursor. */
+  async #filed(
+    connection: Connection,
+    status: RunStatus,
+    until: number,
+    limit: number,
+    after: RunCursor | undefined,
+  ): Promise<FiledUnder[]> {
     const list = this.core.keys.listOf(undefined, status);
-    const total = await connection.zcount(list, '-inf', before);
-    const from = Math.floor(Math.random() * Math.max(1, total - count));
-    return connection.zrangebyscore(list, '-inf', before, 'LIMIT', from, count);
+    const query = { order: 'oldest', after: 0, before: until + 1, cursor: after, text: undefined } as const;
+    const found: FiledUnder[] = [];
+    for await (const entries of walk(connection, list, query)) {
+      const places = entries.map(([runId, createdAt]) => ({ runId, createdAt, status }));
+      found.push(...places.filter((place) => isBehind(place, after, 'oldest')));
+      if (found.length >= limit) break;
+    }
+    return found.slice(0, limit);
+  }
+
+  /** Whether a run that is filed under a status is idle. One that is filed wrongly, or is not there, is filed anew. */
+  async #isIdle({ runId, status, createdAt }: FiledUnder, since: number): Promise<boolean> {
+    const record = await this.getRun(runId);
+    if (record === undefined) {
+      const connection = await this.core.connection();
+      await this.#forget(runId, undefined, connection, this.core.keys.listOf(undefined, status));
+      return false;
+    }
+    if (record.status !== status || record.createdAt !== createdAt) await this.core.index.follow(record);
+    return !isFinished(record.status) && Math.max(record.updatedAt, record.startAt) <= since;
   }
 
   async #page(connection: Connection, query: RunQuery, status: RunStatus | undefined): Promise<RunRecord[]> {
@@ -104,12 +147,13 @@ export class RedisRuns implements RunInfoStore {
     const list = this.core.keys.listOf(workflow, status);
     // By id: one that was filed anew meanwhile may come twice.
     const found = new Map<string, RunRecord>();
-    for await (const all of walk(connection, list, query)) {
+    for await (const entries of walk(connection, list, query)) {
+      const all = entries.map(([runId]) => runId);
       const ids = part === undefined ? all : await this.#withText(connection, all, part);
       const records = await Promise.all(ids.map((runId) => this.getRun(runId)));
       for (const [index, record] of records.entries()) {
-        if (record === undefined) await this.#forget(ids[index] as string, query, connection, list);
-        else if (status !== undefined && record.status !== status) await this.core.index(record);
+        if (record === undefined) await this.#forget(ids[index] as string, workflow, connection, list);
+        else if (status !== undefined && record.status !== status) await this.core.index.follow(record);
         else if (fits(record, query, part)) found.set(record.runId, record);
       }
       if (found.size >= limit) break;
@@ -126,19 +170,44 @@ export class RedisRuns implements RunInfoStore {
   }
 
   /** What is filed and is not there: whoever began it has died, or whoever removed it. */
-  async #forget(runId: string, { workflow }: RunQuery, connection: Connection, list: string): Promise<void> {
-    const [score, [seconds]] = await Promise.all([connection.zscore(list, runId), connection.time()]);
-    if (Number(score) > Number(seconds) * 1_000 - beginning) return;
-    if (workflow !== undefined) await this.core.unindex(runId, workflow);
-    await connection.zrem(list, runId);
+  async #forget(runId: string, workflow: string | undefined, connection: Connection, list: string): Promise<void> {
+    const [score, now] = await Promise.all([connection.zscore(list, runId), timeOf(connection)]);
+    if (Number(score) > now - beginning) return;
+    if (workflow !== undefined) await this.core.index.remove({ runId, workflow });
+    const lists = [undefined, ...runStatuses].map((status) => this.core.keys.listOf(undefined, status));
+    await Promise.all([list, ...lists].map((one) => connection.zrem(one, runId)));
   }
 }
 
+/** A run where the index has it. */
+interface FiledUnder extends RunCursor {
+  readonly status: RunStatus;
+}
+
+/** The engine's clock, in epoch milliseconds. */
+async function timeOf(connection: Connection): Promise<number> {
+  const [seconds, micros] = await connection.time();
+  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+}
+
+/** What a sorted set gives with scores. */
+function* pairsOf(answer: readonly string[]): Generator<readonly [member: string, score: number]> {
+  for (let at = 0; at < answer.length; at += 2) yield [answer[at] as string, Number(answer[at + 1])];
+}
+
+function expiryOf({ finishedAt, retention }: RunRecord): number {
+  return finishedAt === undefined || retention === undefined ? Number.POSITIVE_INFINITY : finishedAt + retention;
+}
+
 /**
- * The ids of a list in order, some at a time, from where the query says. It goes on behind the last that it gave, not
+ * The ids of a list with their scores, in order, some at a time, from where the query says. It goes on behind the last that it gave, not
  * behind so many: runs that are filed meanwhile shift nothing.
  */
-async function* walk(connection: Connection, list: string, query: RunQuery): AsyncGenerator<string[], void, undefined> {
+async function* walk(
+  connection: Connection,
+  list: string,
+  query: Pick<RunQuery, 'order' | 'after' | 'before' | 'cursor' | 'text'>,
+): AsyncGenerator<(readonly [runId: string, createdAt: number])[], void, undefined> {
   const { order, after, before, cursor, text } = query;
   const count = text === undefined ? atOnce : searchedAtOnce;
   const least = order === 'oldest' && cursor !== undefined ? Math.max(after, cursor.createdAt) : after;
@@ -150,9 +219,9 @@ async function* walk(connection: Connection, list: string, query: RunQuery): Asy
       order === 'newest'
         ? await connection.zrevrangebyscore(list, edge, least, 'WITHSCORES', 'LIMIT', given, count)
         : await connection.zrangebyscore(list, edge, `(${most}`, 'WITHSCORES', 'LIMIT', given, count);
-    const ids = answer.filter((_value, index) => index % 2 === 0);
-    if (ids.length > 0) yield ids;
-    if (ids.length < count) return;
+    const entries = [...pairsOf(answer)];
+    if (entries.length > 0) yield entries;
+    if (entries.length < count) return;
     const last = answer.at(-1) as string;
     const atEdge = answer.filter((value, index) => index % 2 === 1 && value === last).length;
     given = last === edge ? given + atEdge : atEdge;
@@ -168,7 +237,7 @@ function fits(record: RunRecord, query: RunQuery, part: string | undefined): boo
   return record.createdAt >= after && record.createdAt < before && isBehind(record, cursor, order);
 }
 
-function isBehind(record: RunRecord, cursor: RunCursor | undefined, order: RunQuery['order']): boolean {
+function isBehind(record: RunCursor, cursor: RunCursor | undefined, order: RunQuery['order']): boolean {
   if (cursor === undefined) return true;
   return order === 'newest' ? compare(record, cursor) < 0 : compare(record, cursor) > 0;
 }

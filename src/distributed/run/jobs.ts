@@ -12,22 +12,25 @@ import type { RunHandle } from './run-handle.js';
  *
  * @param now - the engine's clock
  */
-export function jobOf(item: Item, { runId, priority }: RunRecord, now: number, startDelay = 0): Job {
+export function jobOf(item: Item, { runId, incarnation, priority }: RunRecord, now: number, startDelay = 0): Job {
   const { job: id, kind, seq, due } = item;
   const delay = Math.max(startDelay, due === 0 ? 0 : Math.ceil(due - now), 0);
   // Whoever gets it early gives it back for what is left.
-  return { id: id as string, runId, kind, seq, priority, delay: Math.min(delay, longestWait) };
+  return { id: id as string, runId, incarnation, kind, seq, priority, delay: Math.min(delay, longestWait) };
 }
 
 /** The job under which fallbacks stand in for nodes where a stop came between: no item says that this is to be done. */
-function lookJobsOf({ position, seq }: Replica, runKey: string, { runId, priority }: RunRecord): Job[] {
+function lookJobsOf({ position, seq }: Replica, record: RunRecord): Job[] {
   if (standInsOf(position).length === 0) return [];
-  return [{ id: lookJobIdOf(runKey, seq), runId, kind: 'node', seq, priority, delay: 0 }];
+  const { runId, incarnation, priority } = record;
+  return [{ id: lookJobIdOf(record, seq), runId, incarnation, kind: 'node', seq, priority, delay: 0 }];
 }
 
 /** The job that ends a run at its deadline. */
-export function timeoutJobOf(runKey: string, { runId, priority }: RunRecord, delay: number): Job {
-  return { id: timeoutJobIdOf(runKey), runId, kind: 'timeout', seq: 0, priority, delay };
+export function timeoutJobOf(record: RunRecord, delay: number): Job {
+  const { runId, incarnation, priority } = record;
+  const left = Math.min(Math.max(0, Math.ceil(delay)), longestWait);
+  return { id: timeoutJobIdOf(record), runId, incarnation, kind: 'timeout', seq: 0, priority, delay: left };
 }
 
 /** The ids of all jobs of a run, but for the one that ends it at its deadline. */
@@ -35,15 +38,46 @@ export function jobIdsOf({ ledger }: Replica): string[] {
   return [...ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
 }
 
-/** Queues the jobs of items, and what else a run needs to go on. What is in the queue already stays as it is. */
+/**
+ * Queues the jobs of items, and what else a run needs to go on; of a run that is paused, its deadline alone. What is in the
+ * queue already stays as it is.
+ */
 export async function enqueueMissing(
   queue: WorkQueue,
-  { record, replica, runKey, now }: RunHandle,
+  { record, replica, now, status }: RunHandle,
   items: readonly Item[],
 ): Promise<void> {
-  const jobs = items.map((item) => jobOf(item, record, now, record.startAt - now));
-  jobs.push(...lookJobsOf(replica, runKey, record));
-  if (record.deadline !== undefined) jobs.push(timeoutJobOf(runKey, record, Math.max(0, record.deadline - now)));
+  const jobs: Job[] = [];
+  if (status !== 'paused') {
+    jobs.push(...items.map((item) => jobOf(item, record, now, record.startAt - now)));
+    jobs.push(...lookJobsOf(replica, record));
+  }
+  if (record.deadline !== undefined) jobs.push(timeoutJobOf(record, record.deadline - now));
+  if (jobs.length === 0) return;
   const states = await queue.statesOf(jobs.map(({ id }) => id));
   await queue.enqueue(jobs.filter((_job, index) => states[index] === 'absent'));
+}
+
+/** How long a job may be behind its time before it is queued anew, in milliseconds. */
+const mostLate = 10_000;
+
+/**
+ * Queues anew what waits in the queue beyond its time: who queued it had a wrong clock, or the server's clock was set back
+ * since.
+ */
+export async function wakeLate(queue: WorkQueue, { record, replica, now }: RunHandle): Promise<void> {
+  const isLate = (due: number | undefined) => due !== undefined && due > 0 && due < now - mostLate;
+  const items = [...replica.ledger.values()].filter(
+    ({ job, due }) => job !== undefined && isLate(due || record.startAt),
+  );
+  const jobs = items.map((item) => jobOf(item, record, now));
+  if (isLate(record.deadline)) jobs.push(timeoutJobOf(record, 0));
+  const states = await queue.statesOf(jobs.map(({ id }) => id));
+  const late = jobs.filter((_job, index) => states[index] === 'delayed');
+  if (late.length === 0) return;
+  await queue.purgeRun(
+    record.runId,
+    late.map(({ id }) => id),
+  );
+  await queue.enqueue(late);
 }

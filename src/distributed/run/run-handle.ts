@@ -2,54 +2,33 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { Serializer } from '../../flow/index.js';
 import { type RunEndEvent, runEndChannel } from '../../flow/run-end.js';
-import type { Commit, CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
-import { EngineError, RunNotFoundError, WorkflowChangedError } from '../errors.js';
-import { type Entry, writeEntry } from '../journal/entry.js';
+import type { CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
+import { EngineClock } from '../engine-clock.js';
+import { RunNotFoundError, WorkflowChangedError } from '../errors.js';
+import { writeEntry } from '../journal/entry.js';
+import { isSameRun } from '../journal/incarnation.js';
 import { keyOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { isFinished, type RunRecord, type RunStatus } from '../run-info.js';
 import type { KnownWorkflow, Workflows } from '../workflows.js';
+import { CommitQueue, type EntryCommit, type Waiting } from './commit-queue.js';
 import { Growth } from './growth.js';
 
-/** An entry to be added, if the run allows it. */
-export interface EntryCommit extends Omit<Commit, 'text'> {
-  readonly entry: Entry;
-}
-
-/** A commit that waits for its verdict. */
-interface Waiting {
-  readonly entry: Entry;
-  readonly commit: Commit;
-  /** The entry that was the last when it was asked for. */
-  readonly since: number;
-  /** Calls a function in the context of the commit; undefined if nobody listens to the ends of runs. */
-  readonly within: (<Result>(call: () => Result) => Result) | undefined;
-  readonly resolve: (verdict: Verdict) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** How many commits go together at most, and how many characters they may have together. */
-const mostAtOnce = 200;
-const mostText = 8 * 2 ** 20;
-
-/**
- * A run as one program knows it: a replica, kept up to date by reading and committing. What is committed while a commit is
- * under way goes together in the next, so that many nodes of one run that end at once cost one trip and are told of each
- * other's entries once.
- */
+/** A run as one program knows it: a replica, kept up to date by reading and committing. */
 export class RunHandle {
-  readonly runKey: string;
-  /** The engine's clock minus ours, in milliseconds. */
-  skew: number;
+  /** As it was when the run was last heard of. */
+  readonly clock: EngineClock;
   status: RunStatus;
-  /** When it was last heard from, by the monotonic clock. */
-  heardAt = performance.now();
+  /** Called with failures of the engine that are dealt with here. */
+  onTrouble: (error: unknown) => void = () => {};
   #record: RunRecord;
   #replica: Replica;
   readonly #growth = new Growth();
-  readonly #waiting: Waiting[] = [];
-  #isCommitting = false;
+  readonly #commits = new CommitQueue(
+    (batch) => this.#commitBatch(batch),
+    (error) => this.onTrouble(error),
+  );
   #reading: Promise<void> | undefined = undefined;
 
   private constructor(
@@ -58,11 +37,10 @@ export class RunHandle {
     readonly workflow: KnownWorkflow,
     tail: JournalTail,
   ) {
-    this.runKey = keyOf(tail.record.runId);
     this.#record = tail.record;
     this.#replica = this.#replicaFrom(tail);
     this.status = tail.record.status;
-    this.skew = tail.now - Date.now();
+    this.clock = new EngineClock(tail.now);
   }
 
   /** Opens a run that was read from its start. */
@@ -72,6 +50,10 @@ export class RunHandle {
 
   get runId(): string {
     return this.#record.runId;
+  }
+
+  get incarnation(): number | undefined {
+    return this.#record.incarnation;
   }
 
   get codec(): Codec {
@@ -92,7 +74,7 @@ export class RunHandle {
 
   /** The engine's clock, as well as it is known. */
   get now(): number {
-    return Date.now() + this.skew;
+    return this.clock.now;
   }
 
   /**
@@ -112,48 +94,13 @@ export class RunHandle {
    *
    * @throws {RunNotFoundError} where the run is gone
    */
-  commit({ entry, ...conditions }: EntryCommit): Promise<Verdict> {
+  commit({ entry, patience, ...conditions }: EntryCommit): Promise<Verdict> {
     const commit = { text: writeEntry(entry), ...conditions };
     const since = this.#replica.seq;
     const within = runEndChannel.hasSubscribers ? AsyncLocalStorage.snapshot() : undefined;
-    const verdict = new Promise<Verdict>((resolve, reject) => {
-      this.#waiting.push({ entry, commit, since, within, resolve, reject });
+    return new Promise((resolve, reject) => {
+      this.#commits.add({ entry, commit, since, within, patience, resolve, reject });
     });
-    this.#commitNext();
-    return verdict;
-  }
-
-  /** One trip at a time: what comes meanwhile goes together in the next. */
-  #commitNext(): void {
-    if (this.#isCommitting || this.#waiting.length === 0) return;
-    this.#isCommitting = true;
-    const batch = this.#waiting.splice(0, this.#fitting());
-    const done = () => {
-      this.#isCommitting = false;
-      this.#commitNext();
-    };
-    this.#commitBatch(batch)
-      .catch((error) => this.#commitAlone(batch, error))
-      .then(done);
-  }
-
-  /** One text that the engine cannot keep must not take the others with it: then each goes alone. */
-  async #commitAlone(batch: readonly Waiting[], error: unknown): Promise<void> {
-    const isOfOne = error instanceof EngineError && error.isFinal && batch.length > 1;
-    for (const waiting of batch) {
-      if (isOfOne) await this.#commitBatch([waiting]).catch(waiting.reject);
-      else waiting.reject(error);
-    }
-  }
-
-  /** How many of those that wait can go together. */
-  #fitting(): number {
-    let size = 0;
-    const end = this.#waiting.slice(0, mostAtOnce).findIndex(({ commit }, index) => {
-      size += commit.text.length;
-      return index > 0 && size > mostText;
-    });
-    return end === -1 ? mostAtOnce : end;
   }
 
   #commitBatch(waiting: readonly Waiting[]): Promise<void> {
@@ -163,7 +110,7 @@ export class RunHandle {
     const commits = batch.map(({ commit, since }) =>
       since === known ? commit : { ...commit, becomesIfNext: undefined },
     );
-    return this.engine.commit(this.runId, known, commits).then((answer) => this.#take(answer, batch));
+    return this.engine.commit(this.runId, known, commits, this.incarnation).then((answer) => this.#take(answer, batch));
   }
 
   /** Takes in an answer. */
@@ -224,7 +171,7 @@ export class RunHandle {
   /** Takes in what was read of the journal. @throws {RunNotFoundError} if it is of another run under the same id */
   takeIn(tail: JournalTail): void {
     // It was removed; another has begun under its id.
-    if (tail.record.createdAt !== this.#record.createdAt) throw new RunNotFoundError(this.runId);
+    if (!isSameRun(tail.record, this.#record)) throw new RunNotFoundError(this.runId);
     if (tail.seq < this.#replica.seq) return;
     this.#record = tail.record;
     this.#hear(tail.record.status, tail.now);
@@ -239,14 +186,19 @@ export class RunHandle {
 
   #hear(status: RunStatus, now: number): void {
     this.status = status;
-    this.skew = now - Date.now();
-    this.heardAt = performance.now();
+    this.clock.hear(now);
   }
 
   #replicaFrom({ snapshot, entries }: JournalTail): Replica {
     const { plan, merges } = this.workflow;
     const { text, seq } = snapshot as NonNullable<JournalTail['snapshot']>;
-    const origin = { plan, merges, runKey: this.runKey, codec: this.workflows.codec };
+    const origin = {
+      plan,
+      merges,
+      runKey: keyOf(this.runId),
+      incarnation: this.incarnation,
+      codec: this.workflows.codec,
+    };
     const saved = JSON.parse(text) as SavedReplica;
     if (saved.graph !== undefined && saved.graph !== this.workflow.graph) {
       throw new WorkflowChangedError(this.workflow.id, this.workflow.version, '', saved.runId);
@@ -272,8 +224,10 @@ export class RunHandle {
     this.#growth.defer(seq);
     try {
       const text = JSON.stringify(this.#replica.save());
-      await this.engine.checkpointStore.compact(this.runId, text, seq);
+      await this.engine.checkpointStore.compact(this.runId, text, seq, this.incarnation);
       this.#growth.begin(seq, text.length);
-    } catch {}
+    } catch (error) {
+      this.onTrouble(error);
+    }
   }
 }

@@ -1,7 +1,8 @@
 import { outlineOf } from '../../flow/plan/outline.js';
 import { differenceFrom, workflowFrom } from '../blueprint-text.js';
-import type { Engine, JournalTail } from '../contracts.js';
+import type { Engine, Job, JournalTail } from '../contracts.js';
 import { RunNotFoundError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
+import { isFor } from '../journal/incarnation.js';
 import { pagesOf } from '../journal/pages.js';
 import { isFinished } from '../run-info.js';
 import type { KnownWorkflow, Workflows } from '../workflows.js';
@@ -13,6 +14,14 @@ const freshFor = 10;
 /** How many runs are kept in memory that nothing is done for at the moment. */
 const mostIdle = 500;
 
+/** What is reported of the runs that a worker has to do with. */
+export interface RunHandlesListener {
+  /** A failure of the engine that is dealt with. */
+  onTrouble(error: unknown, runId: string): void;
+  /** A run that is executed here is gone: another has begun under its id. */
+  onReplaced(handle: RunHandle): void;
+}
+
 /** The runs that a worker has to do with: each is read once, and kept up to date while it is used. */
 export class RunHandles {
   readonly #used = new Map<string, { readonly handle: RunHandle; users: number }>();
@@ -22,6 +31,7 @@ export class RunHandles {
   constructor(
     private readonly engine: Engine,
     private readonly workflows: Workflows,
+    private readonly listener: RunHandlesListener,
   ) {}
 
   /** Those in use. */
@@ -30,22 +40,20 @@ export class RunHandles {
   }
 
   /**
-   * A run as of now. It is to be released.
+   * The run of a job as of now, its journal at least as far as the job knows it. It is to be released.
    *
-   * @param seq - as far as its journal has to be known
-   * @throws {RunNotFoundError} for a run that is unknown
+   * @throws {RunNotFoundError} for a run that is unknown, or that another has followed under its id
    * @throws {WorkflowNotFoundError} for a run of a workflow that is not known here
    */
-  async acquire(runId: string, seq: number): Promise<RunHandle> {
-    const known = this.#used.get(runId)?.handle ?? this.#idle.get(runId);
-    const handle = known ?? (await this.#open(runId));
-    const used = this.#used.get(runId);
-    if (used === undefined) this.#used.set(runId, { handle, users: 1 });
-    else used.users++;
-    this.#idle.delete(runId);
-    if (known === undefined && handle.replica.seq >= seq) return handle;
+  async acquire(job: Pick<Job, 'runId' | 'seq' | 'incarnation'>): Promise<RunHandle> {
+    const { runId, seq, incarnation } = job;
+    const before = this.#known(runId);
+    const known = before !== undefined && isFor(incarnation, before) ? before : undefined;
+    const opened = known === undefined ? await this.#opened(runId, incarnation) : undefined;
+    const handle = this.#use(known ?? (opened as RunHandle));
+    if (handle === opened && handle.replica.seq >= seq) return handle;
     try {
-      const isRecent = !isFinished(handle.status) && performance.now() - handle.heardAt < freshFor;
+      const isRecent = !isFinished(handle.status) && handle.clock.age < freshFor;
       if (handle.replica.seq < seq || !isRecent) await handle.refresh();
       // It took part in a reading that had begun before there was so much to read.
       if (handle.replica.seq < seq) await handle.refresh();
@@ -53,10 +61,9 @@ export class RunHandles {
     } catch (error) {
       this.release(handle);
       if (!(error instanceof RunNotFoundError)) throw error;
-      if (this.#used.get(runId)?.handle === handle) this.#used.delete(runId);
-      this.#idle.delete(runId);
+      this.#drop(handle);
       // Another may have begun under its id.
-      return this.acquire(runId, seq);
+      return this.acquire(job);
     }
   }
 
@@ -76,10 +83,53 @@ export class RunHandles {
     this.#idle.delete(runId);
   }
 
+  #known(runId: string): RunHandle | undefined {
+    return this.#used.get(runId)?.handle ?? this.#idle.get(runId);
+  }
+
+  /** Counts a user of a run that was read. Where it is in use already, that handle serves all. */
+  #use(handle: RunHandle): RunHandle {
+    const { runId } = handle;
+    const used = this.#used.get(runId);
+    if (used !== undefined && used.handle.incarnation === handle.incarnation) {
+      used.users++;
+      return used.handle;
+    }
+    if (used !== undefined) this.#drop(used.handle);
+    this.#used.set(runId, { handle, users: 1 });
+    this.#idle.delete(runId);
+    return handle;
+  }
+
+  /** The run is gone: what is executed of it counts no more. */
+  #drop(handle: RunHandle): void {
+    const { runId } = handle;
+    if (this.#idle.get(runId) === handle) this.#idle.delete(runId);
+    if (this.#used.get(runId)?.handle !== handle) return;
+    this.#used.delete(runId);
+    this.listener.onReplaced(handle);
+  }
+
+  /** A reading that had begun before the job was queued may be of the run before. */
+  async #opened(runId: string, incarnation: number | undefined): Promise<RunHandle> {
+    const shared = await this.#open(runId);
+    const handle = isFor(incarnation, shared) ? shared : await this.#read(runId);
+    if (!isFor(incarnation, handle)) throw new RunNotFoundError(runId);
+    return handle;
+  }
+
   #open(runId: string): Promise<RunHandle> {
-    const opening = this.#opening.get(runId) ?? openRun(this.engine, this.workflows, runId);
+    const known = this.#opening.get(runId);
+    if (known !== undefined) return known;
+    const opening = this.#read(runId).finally(() => this.#opening.delete(runId));
     this.#opening.set(runId, opening);
-    return opening.finally(() => this.#opening.delete(runId));
+    return opening;
+  }
+
+  async #read(runId: string): Promise<RunHandle> {
+    const handle = await openRun(this.engine, this.workflows, runId);
+    handle.onTrouble = (error) => this.listener.onTrouble(error, runId);
+    return handle;
   }
 }
 

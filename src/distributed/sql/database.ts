@@ -4,19 +4,27 @@ import type { Place } from '../place.js';
 /** A row, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/** Statements of one connection. */
+export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly Row[]>;
+
 /** A PostgreSQL database, wherever it runs: what the engine asks of it. */
 export interface Database {
-  /** Runs one statement. It may have been executed where it rejects: the connection may be lost on the way back. */
-  query(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /**
+   * Runs one statement. It may have been executed where it rejects: the connection may be lost on the way back.
+   *
+   * @param limit - milliseconds after which the statement is given up, with the connection that has not answered
+   */
+  query(text: string, values?: readonly unknown[], limit?: number): Promise<readonly Row[]>;
   /** Runs statements that belong together on one connection, of which nobody else has the use meanwhile. */
-  exclusively<Result>(work: (query: Database['query']) => Promise<Result>): Promise<Result>;
+  exclusively<Result>(work: (query: Query) => Promise<Result>, limit?: number): Promise<Result>;
   /** Runs a text of several statements, without values. */
-  script(text: string, query: Database['query']): Promise<void>;
+  script(text: string, query: Query): Promise<void>;
   /** Calls a function with what is notified on a channel, until the function that comes back is called. */
-  listen(channel: string, onNotification: (payload: string) => void): Promise<() => void>;
-  /** Connections whose search path is the schema of the queue. */
+  listen(channel: string, onNotification: (payload: string) => void, limit?: number): Promise<() => void>;
+  /** Connections for the queue, whose search path is its schema. */
   readonly queuePool: Bull.PgPool;
   /** Where the program is that uses it. */
   place(): Promise<Place>;
+  /** Ends in bounded time. */
   close(): Promise<void>;
 }

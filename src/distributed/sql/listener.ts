@@ -1,66 +1,130 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type * as Pg from 'pg';
+import { inTime } from '../in-time.js';
+import { type Connections, cut } from './connections.js';
 
 /** Milliseconds before the first attempt to connect again, and at most before a later one. */
 const firstPause = 100;
 const longestPause = 10_000;
 
+/** Milliseconds between two looks whether the connection still answers. */
+const probeInterval = 10_000;
+
+/** Who listens to a channel. */
+export interface Subscriber {
+  readonly channel: string;
+  onNotification(payload: string): void;
+  /** The connection is lost: what was notified meanwhile is not known. It is replaced. */
+  onLoss?(error: Error): void;
+}
+
 /**
- * Listens to a channel on a connection of its own. A connection that ends is replaced: one attempt at a time, after pauses
- * that double, up to ten seconds, and vary, so that many programs do not come back to a server at the same moment.
+ * Listens to channels on one connection, for all that listen. Nothing is sent on it for hours, so it is asked for a sign of
+ * life; without one it is cut. A connection that ends is replaced: one attempt at a time, after pauses that double, up to
+ * ten seconds, and vary, so that many programs do not come back to a server at the same moment.
  */
 export class Listener {
-  #client: Pg.Client | undefined = undefined;
+  readonly #subscribers = new Set<Subscriber>();
   readonly #end = new AbortController();
+  #connected: Promise<Pg.PoolClient> | undefined = undefined;
+  /** Statements go one at a time. */
+  #before: Promise<unknown> = Promise.resolve();
 
-  private constructor(
-    private readonly newClient: () => Pg.Client,
-    private readonly channel: string,
-    private readonly onNotification: (payload: string) => void,
+  /** @param patience - how long an answer may take, in milliseconds */
+  constructor(
+    private readonly connections: Connections,
+    private readonly patience: number,
   ) {}
 
-  /** Resolves when the channel is listened to; rejects if the first connection cannot be made. */
-  static async start(
-    newClient: () => Pg.Client,
-    channel: string,
-    onNotification: (payload: string) => void,
-  ): Promise<Listener> {
-    const listener = new Listener(newClient, channel, onNotification);
-    await listener.#connect();
-    return listener;
+  /** Resolves with what ends it, when the channel is listened to. */
+  async listen(subscriber: Subscriber, limit = Infinity): Promise<() => void> {
+    const { channel } = subscriber;
+    this.#subscribers.add(subscriber);
+    const end = () => void this.#subscribers.delete(subscriber);
+    this.#connected ??= this.#connect(0);
+    const listening = this.#connected.then((client) => this.#ask(client, listenTo(channel)));
+    try {
+      await inTime(listening, limit, () => undefined);
+      return end;
+    } catch (error) {
+      end();
+      throw error;
+    }
   }
 
   stop(): void {
     this.#end.abort();
-    void this.#client?.end().catch(() => undefined);
+    this.#subscribers.clear();
+    void this.#connected?.then(cut).catch(() => undefined);
   }
 
-  async #connect(): Promise<void> {
-    const client = this.newClient();
-    client.on('error', () => undefined);
-    client.on('notification', ({ payload = '' }) => this.onNotification(payload));
-    try {
-      await client.connect();
-      await client.query(`listen "${this.channel}"`);
-      this.#end.signal.throwIfAborted();
-    } catch (error) {
-      void client.end().catch(() => undefined);
-      throw error;
-    }
-    this.#client = client;
-    client.once('end', () => void this.#reconnect());
-  }
-
-  async #reconnect(): Promise<void> {
+  /** Connects; again until that is done, or all is over. */
+  async #connect(firstAfter: number): Promise<Pg.PoolClient> {
     const { signal } = this.#end;
-    for (let pause = firstPause; !signal.aborted; pause = Math.min(2 * pause, longestPause)) {
+    let last: unknown;
+    for (let pause = firstAfter; !signal.aborted; pause = Math.min(Math.max(2 * pause, firstPause), longestPause)) {
       await wait(pause * (0.5 + Math.random() / 2), undefined, { ref: false, signal }).catch(() => undefined);
-      if (signal.aborted) return;
       try {
-        return await this.#connect();
-      } catch {
-        // The next attempt may succeed.
+        return await this.#open();
+      } catch (error) {
+        last = error;
       }
     }
+    throw last ?? signal.reason;
   }
+
+  async #open(): Promise<Pg.PoolClient> {
+    const { signal } = this.#end;
+    signal.throwIfAborted();
+    const client = await this.connections.take(this.patience);
+    const channels = new Set([...this.#subscribers].map(({ channel }) => channel));
+    const late = setTimeout(cut, this.patience, client);
+    try {
+      client.on('error', this.#onError);
+      for (const channel of channels) await this.#ask(client, listenTo(channel));
+      signal.throwIfAborted();
+    } catch (error) {
+      client.release(true);
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+    this.#watch(client);
+    return client;
+  }
+
+  #watch(client: Pg.PoolClient): void {
+    client.on('notification', ({ channel, payload = '' }) => {
+      for (const subscriber of this.#subscribers)
+        if (subscriber.channel === channel) subscriber.onNotification(payload);
+    });
+    const probe = setInterval(() => {
+      const late = setTimeout(cut, this.patience, client);
+      void this.#ask(client, 'select 1')
+        .catch(() => cut(client))
+        .finally(() => clearTimeout(late));
+    }, probeInterval);
+    probe.unref();
+    client.once('end', () => {
+      clearInterval(probe);
+      client.release(true);
+      if (this.#end.signal.aborted) return;
+      this.#connected = this.#connect(firstPause);
+      this.#connected.catch(() => undefined);
+      const lost = new Error('the connection that listens to the server was lost');
+      for (const { onLoss } of [...this.#subscribers]) onLoss?.(lost);
+    });
+  }
+
+  #ask(client: Pg.PoolClient, text: string): Promise<unknown> {
+    const asked = this.#before.then(() => client.query(text));
+    this.#before = asked.catch(() => undefined);
+    return asked;
+  }
+
+  readonly #onError = (): void => {};
+}
+
+function listenTo(channel: string): string {
+  return `listen "${channel}"`;
 }

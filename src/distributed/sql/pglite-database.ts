@@ -32,7 +32,7 @@ export class PGliteDatabase {
 
   /** The database as one of its users has it: closing it is letting go. */
   shared(letGo: () => Promise<void>): Database {
-    const query: Database['query'] = (text, values) => this.#alone(() => this.#query(text, values));
+    const query = (text: string, values?: readonly unknown[]) => this.#alone(() => this.#query(text, values));
     return {
       query,
       exclusively: (work) => this.#alone(() => work((text, values) => this.#query(text, values))),

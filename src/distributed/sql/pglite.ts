@@ -7,6 +7,7 @@ import { aName } from '../../validate.js';
 import type { Engine } from '../contracts.js';
 import { type EngineOptions, readEngineOptions } from '../options.js';
 import type { Database } from './database.js';
+import { LivingPGlite } from './living-pglite.js';
 import { PGliteDatabase, type PGliteLike } from './pglite-database.js';
 import { SqlEngine } from './sql-engine.js';
 
@@ -59,8 +60,8 @@ async function start(name: string, directory: string): Promise<PGliteDatabase> {
   ]);
   const unlock = await lockDirectory(directory);
   try {
-    const pglite = (await module.PGlite.create({ dataDir: directory })) as unknown as PGliteLike;
-    return await PGliteDatabase.over(pglite, unlock);
+    const create = async () => (await module.PGlite.create({ dataDir: directory })) as unknown as PGliteLike;
+    return await PGliteDatabase.over(await LivingPGlite.open(directory, create), unlock);
   } catch (error) {
     await unlock();
     throw error;

@@ -1,19 +1,24 @@
-import type * as Bull from 'bullmq';
 import type * as Pg from 'pg';
 import { loadPeers } from '../../peers.js';
 import { aName, aValue } from '../../validate.js';
 import { placeOf } from '../address.js';
 import type { Engine } from '../contracts.js';
-import { surviving } from '../listening.js';
-import { type EngineOptions, readEngineOptions } from '../options.js';
-import { type Place, thisPlace } from '../place.js';
-import type { Database, Row } from './database.js';
-import { Listener } from './listener.js';
+import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';
+import { persistently } from '../persistence.js';
+import { PostgresDatabase } from './postgres-database.js';
+import { configOf } from './sessions.js';
 import { SqlEngine } from './sql-engine.js';
+import { judgeSql, limitOf } from './transient.js';
 
-/** How many batches of statements of one kind are under way at the same time, and how many connections there are. */
+/** How many batches of statements of one kind are under way at the same time. */
 const width = 4;
-const connections = 12;
+
+/** One for the engine, one for the queue, and one that listens. */
+const fewestConnections = 3;
+const defaultConnections = 25;
+
+/** How long BullMQ waits for an answer, and whoever listens, in milliseconds: a part of `operationTimeout` from 1 s to 30 s. */
+const patienceOf = (operationTimeout: number) => Math.min(30_000, Math.max(1_000, operationTimeout / 4));
 
 /** A pool of `pg`; who has no such package need not have its types. */
 export interface PostgresPool {
@@ -22,137 +27,101 @@ export interface PostgresPool {
   connect(...args: never[]): unknown;
 }
 
+/** What an engine on a server takes. */
+export interface PostgresOptions extends EngineOptions {
+  /**
+   * How many connections the engine may have at the same time, of at least 3: one for itself, one for the queue, and one that
+   * listens. Half of them are for the queue. Orchestrators and workers on one engine share them; each engine of a program has
+   * its own. Of a pool that is handed over, the connections are not counted. Default: 25.
+   */
+  readonly maxConnections?: number | undefined;
+}
+
 const aPool = aValue<Pg.Pool>('an address, or a pool of pg', (value) => {
   const { options, query, connect } = Object(value) as Partial<PostgresPool>;
   return typeof options === 'object' && typeof query === 'function' && typeof connect === 'function';
 });
 
+const someConnections = aValue<number>(
+  `a whole number of at least ${fewestConnections}`,
+  (value) => Number.isSafeInteger(value) && (value as number) >= fewestConnections,
+);
+
 /**
  * An engine on a PostgreSQL server, of version 14 or later. Needs the packages `bullmq` and `pg`. Its tables are in a
- * schema that is called like the prefix, those of the queue in the schema `bullmq`; both are made when they are not there.
+ * schema that is called like the prefix in lower case, those of the queue in the schema `bullmq`; both are made when they are
+ * not there, by a role that may (`migratePostgres`). A process has up to 25 connections, see `maxConnections`.
  *
  * @param server - an address (`postgres://user:password@host:5432/database`), or a pool of `pg`, which stays open when the
- *   engine is closed; the queue has connections of its own
+ *   engine is closed; the queue has connections of its own, with the same options
  * @throws {ValidationError} for an option that is none
  *
  * @example
- * const engine = postgres('postgres://app:secret@127.0.0.1:5432/app');
+ * const engine = postgres('postgres://app:secret@127.0.0.1:5432/app', { maxConnections: 10 });
  */
-export function postgres(server: string | PostgresPool, options: EngineOptions = {}): Engine {
-  const read = readEngineOptions(options);
-  const pool = typeof server === 'string' ? undefined : aPool(server, 'server');
-  const given: Pg.PoolConfig = pool?.options ?? { connectionString: aName(server, 'url') };
-  const name = `postgres at ${addressOf(given)}`;
-  return new SqlEngine({ name, options: read, width, open: () => open(name, pool, given, read.connectTimeout) });
+export function postgres(server: string | PostgresPool, options: PostgresOptions = {}): Engine {
+  const { maxConnections = defaultConnections, ...rest } = options;
+  const read = readEngineOptions(rest);
+  const most = someConnections(maxConnections, 'maxConnections');
+  const target = targetOf(server);
+  const { name } = target;
+  return new SqlEngine({ name, options: read, width, open: (signal) => open(target, read, most, signal) });
 }
 
-async function open(
-  name: string,
-  pool: Pg.Pool | undefined,
-  given: Pg.PoolConfig,
-  connectionTimeoutMillis: number,
-): Promise<Database> {
+/** A server, as it was given. */
+export interface Target {
+  /** For messages: without a password. */
+  readonly name: string;
+  readonly pool: Pg.Pool | undefined;
+  readonly given: Pg.PoolConfig;
+}
+
+export function targetOf(server: string | PostgresPool): Target {
+  const pool = typeof server === 'string' ? undefined : aPool(server, 'server');
+  const given: Pg.PoolConfig = pool?.options ?? { connectionString: aName(server, 'url') };
+  return { name: `postgres at ${addressOf(given)}`, pool, given };
+}
+
+/** Connects. A server that is starting is tried again until the time is over. */
+export async function open(
+  { name, pool, given }: Target,
+  { connectTimeout, operationTimeout }: Pick<ReadEngineOptions, 'connectTimeout' | 'operationTimeout'>,
+  most: number,
+  end: AbortSignal,
+): Promise<PostgresDatabase> {
   const { pg } = await loadPeers<{ pg: typeof Pg & { default?: typeof Pg } }>(name, ['pg']);
   const { Pool, Client } = pg.default ?? pg;
-  // A pool does not let its password be seen, nor copied with the rest.
-  const password = given.password === undefined ? {} : { password: given.password };
-  const config = { ...given, ...password, connectionTimeoutMillis, max: connections, keepAlive: true };
-  const own = pool === undefined ? new Pool(config) : undefined;
-  const queueOptions = `${given.options ?? ''} -c search_path=bullmq`.trim();
-  const queuePool = new Pool({ ...config, options: queueOptions });
-  for (const made of own === undefined ? [queuePool] : [own, queuePool]) {
-    // A connection that is lost is replaced by the next that is needed; whoever uses it is told of the loss by the query.
-    made.on('error', () => undefined);
-    made.on('connect', (client) => client.on('error', () => undefined));
-  }
-  // Each worker of the queue listens to it.
-  queuePool.setMaxListeners(0);
-  const database = new PostgresDatabase(pool ?? (own as Pg.Pool), own, queuePool, () => new Client(config));
+  const patience = patienceOf(operationTimeout);
+  const clients = new Set<Pg.Client>();
+  const session = {
+    given,
+    clients,
+    // A pool may have been made with a class of clients of its own.
+    Client: (pool as unknown as { readonly Client?: typeof Client } | undefined)?.Client ?? Client,
+    timeout: Math.min(connectTimeout, patience),
+  };
+  const forEngine = pool === undefined ? Math.floor((most - 1) / 2) : 0;
+  const database = new PostgresDatabase({
+    pool: pool ?? new Pool(configOf({ ...session, max: forEngine })),
+    isGiven: pool !== undefined,
+    queue: new Pool(configOf({ ...session, max: most - forEngine, searchPath: 'bullmq' })),
+    clients,
+    patience,
+  });
+  const close = () => void database.close();
+  end.addEventListener('abort', close, { once: true });
   try {
-    await database.query('select 1');
+    await persistently({ name, timeout: connectTimeout, judge: judgeSql }, async (attempt) => {
+      await database.query('select 1', [], limitOf(attempt));
+      await database.assertSessions(limitOf(attempt));
+    });
     return database;
   } catch (error) {
     await database.close();
     throw error;
+  } finally {
+    end.removeEventListener('abort', close);
   }
-}
-
-class PostgresDatabase implements Database {
-  readonly queuePool: Bull.PgPool;
-  readonly #forsake: () => void;
-
-  constructor(
-    private readonly pool: Pg.Pool,
-    private readonly own: Pg.Pool | undefined,
-    private readonly queueConnections: Pg.Pool,
-    private readonly newClient: () => Pg.Client,
-  ) {
-    this.queuePool = queueConnections as unknown as Bull.PgPool;
-    this.#forsake = surviving(pool);
-  }
-
-  async query(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    // Named, so that a connection parses and plans it once.
-    const name = values.length === 0 ? undefined : nameOf(text);
-    return (await this.pool.query({ text, values: [...values], ...(name === undefined ? {} : { name }) })).rows;
-  }
-
-  async exclusively<Result>(work: (query: Database['query']) => Promise<Result>): Promise<Result> {
-    const { client, forsake } = await this.#take();
-    try {
-      const result = await work(async (text, values = []) => (await client.query(text, [...values])).rows);
-      client.release();
-      // The pool listens again by now.
-      forsake();
-      return result;
-    } catch (error) {
-      // The pool ends the client, and what comes of that is heard here.
-      client.release(error instanceof Error ? error : true);
-      throw error;
-    }
-  }
-
-  async script(text: string, query: Database['query']): Promise<void> {
-    await query(text);
-  }
-
-  async listen(channel: string, onNotification: (payload: string) => void): Promise<() => void> {
-    const listener = await Listener.start(this.newClient, channel, onNotification);
-    return () => listener.stop();
-  }
-
-  place(): Promise<Place> {
-    return thisPlace();
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([this.own?.end(), this.queueConnections.end()]);
-    this.#forsake();
-  }
-
-  /**
-   * A client of the pool. It is listened to from the moment at which the pool hands it out: a server may end a connection in
-   * the same breath in which it has accepted it.
-   */
-  #take(): Promise<{ readonly client: Pg.PoolClient; readonly forsake: () => void }> {
-    return new Promise((resolve, reject) => {
-      this.pool.connect((error, client) => {
-        if (client === undefined) reject(error);
-        else resolve({ client, forsake: surviving(client) });
-      });
-    });
-  }
-}
-
-const names = new Map<string, string>();
-
-function nameOf(text: string): string {
-  let name = names.get(text);
-  if (name === undefined) {
-    name = `orchestrator_${names.size}`;
-    names.set(text, name);
-  }
-  return name;
 }
 
 function addressOf({ connectionString, host = 'localhost', port = 5432 }: Pg.PoolConfig): string {

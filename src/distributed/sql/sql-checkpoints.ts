@@ -57,8 +57,8 @@ export class SqlCheckpoints implements CheckpointStore {
     return readInPages((known, bytes) => this.readPage(runId, known, bytes), after, maxBytes);
   }
 
-  async compact(runId: string, snapshot: string, seq: number): Promise<void> {
-    await this.core.query('compact', [runId, snapshot, seq]);
+  async compact(runId: string, snapshot: string, seq: number, incarnation?: number): Promise<void> {
+    await this.core.query('compact', [runId, snapshot, seq, incarnation ?? null]);
   }
 
   async claim(runId: string, holder?: string): Promise<Claim> {

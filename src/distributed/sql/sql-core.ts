@@ -16,6 +16,7 @@ export interface SqlCore {
 /** A row of `runs`, as JSON. */
 interface RunRow {
   readonly run_id: string;
+  readonly incarnation: number | null;
   readonly workflow: string;
   readonly version: string;
   readonly status: RunStatus;
@@ -41,6 +42,7 @@ export function recordFrom(value: unknown): {
   const { seq, base } = row;
   const record: RunRecord = {
     runId: row.run_id,
+    incarnation: row.incarnation ?? undefined,
     workflow: row.workflow,
     version: row.version,
     status: row.status,

@@ -1,4 +1,5 @@
 import type * as Bull from 'bullmq';
+import pTimeout from 'p-timeout';
 import { loadPeers } from '../../peers.js';
 import { Batcher } from '../batcher.js';
 import type {
@@ -13,16 +14,19 @@ import type {
   StatusChange,
   Verdict,
 } from '../contracts.js';
+import { AskedClock } from '../engine-clock.js';
+import { EngineError } from '../errors.js';
 import { derivedStores } from '../journal/derived-stores.js';
 import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
 import { pageBytes } from '../pages.js';
+import { type Attempt, type Persistence, persistently } from '../persistence.js';
 import type { Place } from '../place.js';
 import { BullQueue } from '../queue/bull-queue.js';
 import type { RunStatus } from '../run-info.js';
-import type { Database, Row } from './database.js';
-import { migrate } from './migrate.js';
+import type { Database, Query, Row } from './database.js';
+import { claimPrefix, explained, isUpToDate, migrate } from './migrate.js';
 import { SqlCheckpoints } from './sql-checkpoints.js';
 import { type EntryRow, entriesFrom, recordFrom, type SqlCore } from './sql-core.js';
 import { SqlItemStates } from './sql-item-states.js';
@@ -30,7 +34,10 @@ import { SqlLiveness } from './sql-liveness.js';
 import { SqlRuns } from './sql-runs.js';
 import { SqlWorkflows } from './sql-workflows.js';
 import { channelOf, statement } from './statements.js';
-import { persistently } from './transient.js';
+import { judgeSql, limitOf } from './transient.js';
+
+/** How long the queue has to close, in milliseconds, before its connections are cut. */
+const farewell = 3_000;
 
 /** How an engine on a database is made. */
 export interface SqlSetup {
@@ -39,7 +46,8 @@ export interface SqlSetup {
   readonly options: ReadEngineOptions;
   /** How many statements of one kind may be under way at the same time. */
   readonly width: number;
-  open(): Promise<Database>;
+  /** @param signal - aborts when the engine is closed */
+  open(signal: AbortSignal): Promise<Database>;
 }
 
 interface Opened {
@@ -50,6 +58,7 @@ interface Opened {
 interface CommitCall {
   readonly runId: string;
   readonly known: number;
+  readonly incarnation: number | undefined;
   readonly commits: readonly Commit[];
 }
 
@@ -81,9 +90,6 @@ interface BeginReply {
   readonly record: unknown;
 }
 
-/** Names of schemas are lower-case, so that they mean the same with and without quotes. */
-const schemaOf = ({ prefix }: ReadEngineOptions) => prefix.toLowerCase();
-
 /** An engine on PostgreSQL, in a server or in this program. */
 export class SqlEngine implements Engine, SqlCore {
   readonly name: string;
@@ -97,7 +103,11 @@ export class SqlEngine implements Engine, SqlCore {
   readonly checkpointStore: SqlCheckpoints;
   readonly workflowStore: SqlWorkflows;
   readonly #setup: SqlSetup;
-  readonly #opening: Opening<Opened>;
+  /** Names of schemas are lower-case, so that they mean the same with and without quotes. */
+  readonly #schema: string;
+  readonly #persistence: Persistence;
+  readonly #connecting: Opening<Database>;
+  readonly #migrating = new Once(() => this.#migrate());
   readonly #begins: Batcher<NewRun, BeginReply>;
   readonly #commits: Batcher<CommitCall, CommitReply | null>;
   readonly #reads: Batcher<ReadCall, ReadReply>;
@@ -107,11 +117,14 @@ export class SqlEngine implements Engine, SqlCore {
   constructor(setup: SqlSetup) {
     this.#setup = setup;
     this.name = setup.name;
-    this.#opening = new Opening(setup.name, setup.options.connectTimeout, () => this.#open());
+    this.#schema = setup.options.prefix.toLowerCase();
+    this.#persistence = { name: setup.name, timeout: setup.options.operationTimeout, judge: judgeSql };
+    this.#connecting = new Opening(setup.name, setup.options.connectTimeout, (signal) => setup.open(signal));
     this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
     this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
     this.#reads = new Batcher((calls) => this.#sendReads(calls), setup.width);
-    this.queue = new BullQueue(this, () => this.#queueSetup(), setup.options.operationTimeout);
+    const clock = new AskedClock(async () => Number((await this.query('now'))[0]?.now));
+    this.queue = new BullQueue(this, () => this.#queueSetup(), this.#persistence, clock);
     this.runInfoStore = new SqlRuns(this, this);
     this.livenessStore = new SqlLiveness(this, this);
     this.workItemStateStore = new SqlItemStates(this, this);
@@ -129,33 +142,31 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async open(): Promise<void> {
-    await this.#opening.get();
+    await this.#opened();
   }
 
   async query(name: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
-    const { database } = await this.#opening.get();
-    const { options } = this.#setup;
-    const text = statement(name, schemaOf(options));
-    return persistently(this.name, options.operationTimeout, () => database.query(text, values));
+    const { database } = await this.#opened();
+    const text = statement(name, this.#schema);
+    return this.#persistently(database, (attempt) => database.query(text, values, limitOf(attempt)));
   }
 
   async atOneMoment<Result>(read: (query: SqlCore['query']) => Promise<Result>): Promise<Result> {
-    const { database } = await this.#opening.get();
-    const { options } = this.#setup;
-    return persistently(this.name, options.operationTimeout, () =>
+    const { database } = await this.#opened();
+    return this.#persistently(database, (attempt) =>
       database.exclusively(async (query) => {
         await query('begin transaction isolation level repeatable read read only');
         try {
-          return await read((name, values) => query(statement(name, schemaOf(options)), values));
+          return await read((name, values) => query(statement(name, this.#schema), values));
         } finally {
           await query('rollback');
         }
-      }),
+      }, limitOf(attempt)),
     );
   }
 
   async place(): Promise<Place> {
-    return (await this.#opening.get()).database.place();
+    return (await this.#opened()).database.place();
   }
 
   async begin(run: NewRun): ReturnType<Engine['begin']> {
@@ -163,8 +174,13 @@ export class SqlEngine implements Engine, SqlCore {
     return { existed, now, ...recordFrom(record) };
   }
 
-  async commit(runId: string, known: number, commits: readonly Commit[]): Promise<CommitAnswer | undefined> {
-    const reply = await this.#commits.add({ runId, known, commits });
+  async commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined> {
+    const reply = await this.#commits.add({ runId, known, incarnation, commits });
     if (reply === null) return undefined;
     const { verdicts, status, now, seq, entries } = reply;
     const others = entries === null ? undefined : entriesFrom(entries);
@@ -177,37 +193,55 @@ export class SqlEngine implements Engine, SqlCore {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Ends in bounded time, whatever does not answer. */
   async close(): Promise<void> {
     this.checkpointStore.leases.close();
-    const opened = await this.#opening.close();
-    await this.queue.close();
-    const stop = await this.#listening.made();
-    stop?.();
-    await opened?.database.close();
+    const database = await this.#connecting.close();
+    const listening = this.#listening.made();
+    await pTimeout(this.queue.close(), { milliseconds: farewell, fallback: () => undefined });
+    await database?.close();
+    (await listening)?.();
   }
 
-  async #open(): Promise<Opened> {
-    const { bullmq } = await loadPeers<{ bullmq: typeof Bull }>(this.name, ['bullmq']);
-    const database = await this.#setup.open();
+  async #opened(): Promise<Opened> {
+    await this.#connecting.get();
+    return this.#migrating.get();
+  }
+
+  /** A migration takes as long as it takes, since tables may be large. Closing the engine ends it. */
+  async #migrate(): Promise<Opened> {
+    const database = await this.#connecting.get();
+    const { bullmq: bull } = await loadPeers<{ bullmq: typeof Bull }>(this.name, ['bullmq']);
+    const [schema, { prefix }] = [this.#schema, this.#setup.options];
+    const alone = <Result>(work: (query: Query) => Promise<Result>) =>
+      this.#persistently(database, (attempt) => database.exclusively(work, limitOf(attempt)));
     try {
-      await migrate(database, schemaOf(this.#setup.options));
-      const client = await database.queuePool.connect();
-      try {
-        await bullmq.runMigrations(client, bullmq.DEFAULT_SCHEMA);
-      } finally {
-        client.release();
-      }
-      return { database, bull: bullmq };
+      if (!(await alone((query) => isUpToDate(query, { schema, bull })))) await migrate(database, { schema, bull });
+      await alone((query) => claimPrefix(query, schema, prefix));
+      return { database, bull };
     } catch (error) {
-      await database.close();
-      throw error;
+      const isOurs = error instanceof EngineError;
+      if (isOurs && error.cause === undefined) throw error;
+      const cause = isOurs ? error.cause : await explained(error, database, schema);
+      throw new EngineError(this.name, 'cannot be opened', { cause });
+    }
+  }
+
+  /** Where a right is missing, the error says so. */
+  async #persistently<Result>(database: Database, work: (attempt: Attempt) => Promise<Result>): Promise<Result> {
+    try {
+      return await persistently(this.#persistence, work);
+    } catch (error) {
+      const { cause } = error as EngineError;
+      const because = await explained(cause, database, this.#schema);
+      throw because === cause ? error : new EngineError(this.name, 'has refused a statement', { cause: because });
     }
   }
 
   async #queueSetup() {
-    const { bull, database } = await this.#opening.get();
+    const { bull, database } = await this.#opened();
     const options = { connection: database.queuePool } as unknown as Bull.QueueOptions;
-    return { bull, name: schemaOf(this.#setup.options), options, backend: bull.createPostgresBackend };
+    return { bull, name: this.#schema, options, backend: bull.createPostgresBackend };
   }
 
   async #read(call: ReadCall): Promise<JournalTail | undefined> {
@@ -234,11 +268,13 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async #listen(): Promise<() => void> {
-    const { database } = await this.#opening.get();
-    return database.listen(channelOf(schemaOf(this.#setup.options)), (payload) => {
+    const { database } = await this.#opened();
+    const onNotification = (payload: string) => {
       const change = JSON.parse(payload) as StatusChange;
       for (const listener of this.#listeners) listener(change);
-    });
+    };
+    const channel = channelOf(this.#schema);
+    return this.#persistently(database, (attempt) => database.listen(channel, onNotification, limitOf(attempt)));
   }
 }
 

@@ -25,4 +25,8 @@ export class SqlItemStates implements WorkItemStateStore {
     const [row] = await this.core.query('count-crash', [runId, item, crash]);
     return Number(row?.crashes);
   }
+
+  async takeBackCrash(runId: string, crash: string): Promise<void> {
+    await this.core.query('take-back-crash', [runId, crash]);
+  }
 }

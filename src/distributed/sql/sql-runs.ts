@@ -1,5 +1,12 @@
-import type { Engine, RunInfoStore } from '../contracts.js';
-import { countsFrom, type RunCounts, type RunQuery, type RunRecord, type RunStatus } from '../run-info.js';
+import type { Engine, IdlePage, RunInfoStore } from '../contracts.js';
+import {
+  countsFrom,
+  type RunCounts,
+  type RunCursor,
+  type RunQuery,
+  type RunRecord,
+  type RunStatus,
+} from '../run-info.js';
 import { folded } from '../run-text.js';
 import { recordFrom, type SqlCore } from './sql-core.js';
 
@@ -41,22 +48,25 @@ export class SqlRuns implements RunInfoStore {
     return countsFrom(rows.map(({ status, count }) => [status as RunStatus, Number(count)]));
   }
 
-  async deleteRun(runId: string): Promise<void> {
-    await this.core.query('delete-run', [runId]);
+  async deleteRun(runId: string, incarnation?: number): Promise<void> {
+    await this.core.query('delete-run', [runId, incarnation ?? null]);
   }
 
   async listExpired(limit: number): Promise<string[]> {
-    return idsOf(await this.core.query('list-expired', [limit]));
+    const rows = await this.core.query('list-expired', [limit]);
+    return rows.map(({ id }) => id as string);
   }
 
-  async listIdle(milliseconds: number, limit: number): Promise<string[]> {
-    return idsOf(await this.core.query('list-idle', [milliseconds, limit]));
+  async listIdle(milliseconds: number, limit: number, after: RunCursor = beginning): Promise<IdlePage> {
+    const rows = await this.core.query('list-idle', [milliseconds, limit, after.createdAt, after.runId]);
+    const runIds = rows.filter((row) => row.is_idle).map(({ id }) => id as string);
+    const last = rows.length < limit ? undefined : rows.at(-1);
+    return { runIds, cursor: last && { createdAt: Number(last.created_at), runId: last.id as string } };
   }
 }
 
-function idsOf(rows: Awaited<ReturnType<SqlCore['query']>>): string[] {
-  return rows.map(({ id }) => id as string);
-}
+/** Comes before all runs. */
+const beginning: RunCursor = { createdAt: -1, runId: '' };
 
 /** By time of creation, then by id as bytes, as the database does it. */
 function compare(one: RunRecord, other: RunRecord): number {

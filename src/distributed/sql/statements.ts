@@ -21,3 +21,13 @@ export function forSchema(text: string, schema: string): string {
 export function channelOf(schema: string): string {
   return `${schema}_status`;
 }
+
+/** A text as SQL. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A name as SQL. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -48,6 +48,30 @@ function testWaits(suite: Suite): void {
     });
   });
 
+  suite.it('a signal that is sent again under its id is one signal', async () => {
+    const flow = new Flow(newId('twice'))
+      .wait('first', { event: 'paid' })
+      .wait('second', { event: 'paid' })
+      .node('last', (payload) => payload)
+      .edge('first', 'second')
+      .edge('second', 'last');
+    await withFleet(suite, [flow], async ({ orchestrator }) => {
+      const runId = await orchestrator.startRun();
+      await reaches(orchestrator, runId, 'awaiting');
+      const send = (id: string, payload: number) => orchestrator.signal(runId, 'paid', payload, { id });
+      await send('payment-1', 1);
+      await send('payment-1', 2);
+      await reaches(orchestrator, runId, 'awaiting');
+      await Promise.all([send('payment-1', 3), send('payment-1', 4)]);
+      assert.equal(await orchestrator.status(runId), 'awaiting');
+      await Promise.all([send(`it's "2"`, 5), send(`it's "2"`, 5)]);
+      assert.equal((await orchestrator.waitForCompletion(runId)).output, 5);
+      // The answer to the first may have been lost.
+      await send(`it's "2"`, 5);
+      await assert.rejects(send('payment-3', 6), { code: 'ERR_RUN_STATE' });
+    });
+  });
+
   suite.it('a sleep ends when its time has come', async () => {
     const flow = new Flow(newId('sleep'))
       .node('a', () => performance.now())

@@ -2,18 +2,22 @@ import type { Engine } from '../contracts.js';
 import { testCarriers } from './carriers.js';
 import { testCheckpoints } from './checkpoints.js';
 import { testControlledRuns } from './controlled-runs.js';
+import { testIncarnations } from './incarnations.js';
 import { testJournals } from './journal.js';
 import { testQueue } from './queue.js';
 import { testRuns } from './runs.js';
 import { testSearch } from './search.js';
 import { testStores } from './stores.js';
 import type { Suite, TestFramework } from './suite.js';
+import { testUpkeep } from './upkeep.js';
 import { testWholeRuns } from './whole-runs.js';
 import { testWithoutCode } from './without-code.js';
 import { testWorkflows } from './workflows.js';
 
 export { type CheckpointStoreOptions, checkpointStoreConformanceOf } from './checkpoint-stores.js';
 export type { TestFramework } from './suite.js';
+export { calm, type Plan, planFrom, planOf, survivable, type Trouble, troubles } from './trouble-plan.js';
+export { TroubledEngine, type TroubledEngineOptions } from './troubled-engine.js';
 
 /** Which engine is tested, and how one comes by it. */
 export interface ConformanceOptions {
@@ -74,8 +78,10 @@ export function conformanceOf(options: ConformanceOptions, framework: TestFramew
     });
     testStores(suite);
     testJournals(suite);
+    testIncarnations(suite);
     testCheckpoints(suite);
     testRuns(suite);
+    testUpkeep(suite);
     testSearch(suite);
     testWorkflows(suite);
     testQueue(suite);

@@ -143,13 +143,19 @@ function testReturn(suite: Suite): void {
     const job = aJob({ seq: 7 });
     await engine.queue.enqueue([job]);
     let calls = 0;
+    const told: unknown[] = [];
     const deliveries = await consumed(engine, [job], {
       handle: async () => {
-        if (++calls <= 2) throw new Error('handler');
+        if (++calls <= 2) throw new Error(`handler ${calls}`);
         return 'done';
       },
+      onError: (error) => told.push(error),
     });
     assert.equal(deliveries.length, 3);
+    assert.deepEqual(
+      told.map((error) => (error as Error).message),
+      ['handler 1', 'handler 2'],
+    );
     assert.deepEqual(
       deliveries.map(({ job: { seq }, crashes }) => [seq, crashes]),
       [

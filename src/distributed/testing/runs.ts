@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import type { Engine, NewRun } from '../contracts.js';
+import type { Engine } from '../contracts.js';
 import type { RunQuery, RunRecord } from '../run-info.js';
 import { always, aQuery, begun, commit, newId, oddTexts, pages, type Suite, timeOf, until } from './suite.js';
 
 export function testRuns(suite: Suite): void {
   suite.describe('runInfoStore.getRun and getStatuses', () => testGet(suite));
   suite.describe('runInfoStore.listRuns', () => testList(suite));
-  suite.describe('runInfoStore.deleteRun, listExpired and listIdle', () => testUpkeep(suite));
 }
 
 function testGet(suite: Suite): void {
@@ -137,90 +136,6 @@ function testList(suite: Suite): void {
   });
 }
 
-function testUpkeep(suite: Suite): void {
-  suite.it('removes all that is kept of a run', async () => {
-    const { engine, other } = suite;
-    const workflow = newId('workflow');
-    const runId = await begun(engine, { workflow });
-    const neighbour = await begun(engine, { workflow });
-    await commit(engine, runId, 0, { slot: 'a', number: 5 });
-    await engine.workItemStateStore.setStates([{ runId, item: 'i', state: { ...aState } }]);
-    await engine.workItemStateStore.countCrash(runId, 'i', 'c');
-    await engine.checkpointStore.compact(runId, 'compacted', 1);
-    await other.runInfoStore.deleteRun(runId);
-    assert.equal(await engine.runInfoStore.getRun(runId), undefined);
-    assert.equal(await engine.checkpointStore.read(runId), undefined);
-    assert.equal(await engine.commit(runId, 0, []), undefined);
-    assert.deepEqual(await engine.workItemStateStore.getStates(runId), []);
-    assert.deepEqual(await idsOf(engine, { workflow }), [neighbour]);
-    await engine.runInfoStore.deleteRun(runId);
-    await begun(engine, { runId, workflow, snapshot: 'anew' });
-    assert.deepEqual((await engine.checkpointStore.read(runId))?.snapshot, { text: 'anew', seq: 0 });
-    assert.deepEqual((await commit(engine, runId, 0, { slot: 'a', number: 1 })).verdicts, [1]);
-    assert.equal(await engine.workItemStateStore.countCrash(runId, 'i', 'd'), 1);
-    assert.equal((await idsOf(engine, { workflow })).length, 2);
-  });
-
-  suite.it('lists runs whose retention is over, once they are', async () => {
-    const { engine, other } = suite;
-    const end = async (given: Partial<NewRun['record']>) => {
-      const runId = await begun(engine, given);
-      await commit(engine, runId, 0, { becomes: { status: 'completed' } });
-      return runId;
-    };
-    const expired = await end({ retention: 0 });
-    const soon = await end({ retention: 300 });
-    const never = await end({});
-    const late = await end({ retention: 3_600_000 });
-    const running = await begun(engine, { retention: 0 });
-    const all = await until(async () => {
-      const listed = await other.runInfoStore.listExpired(1_000);
-      assert.ok(listed.includes(expired) && listed.includes(soon));
-      return listed;
-    });
-    for (const runId of [never, late, running]) assert.equal(all.includes(runId), false);
-    assert.equal((await other.runInfoStore.listExpired(1)).length, 1);
-    await engine.runInfoStore.deleteRun(expired);
-    assert.equal((await other.runInfoStore.listExpired(1_000)).includes(expired), false);
-  });
-
-  suite.it('does not list as expired what was taken up again', async () => {
-    const { engine } = suite;
-    const runId = await begun(engine, { retention: 0 });
-    const control = await begun(engine, { retention: 0 });
-    await commit(engine, runId, 0, { becomes: { status: 'failed' } });
-    await commit(engine, runId, 1, always({ becomes: { status: 'running' } }));
-    await commit(engine, control, 0, { becomes: { status: 'failed' } });
-    const listed = await until(async () => {
-      const ids = await engine.runInfoStore.listExpired(1_000);
-      assert.ok(ids.includes(control));
-      return ids;
-    });
-    assert.equal(listed.includes(runId), false);
-  });
-
-  suite.it('lists runs in which nothing has happened for a while, the oldest first', async () => {
-    const { engine, other } = suite;
-    const idle = await begun(engine);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    const scheduled = await begun(engine, { status: 'scheduled' });
-    const delayed = await begun(engine, { status: 'scheduled', delay: 3_600_000 });
-    const over = await begun(engine);
-    await commit(engine, over, 0, { becomes: { status: 'completed' } });
-    const paused = await begun(engine);
-    await commit(engine, paused, 0, { becomes: { status: 'paused' } });
-    const ours = [idle, scheduled, delayed, over, paused];
-    const listed = async (milliseconds: number) =>
-      (await other.runInfoStore.listIdle(milliseconds, 1_000)).filter((runId) => ours.includes(runId));
-    assert.deepEqual(await listed(600_000), []);
-    await until(async () => assert.deepEqual(await listed(200), [idle, scheduled]));
-    await commit(engine, idle, 0, {});
-    await until(async () => assert.deepEqual(await listed(200), [scheduled, idle]));
-    for (const runId of ours) await engine.runInfoStore.deleteRun(runId);
-    assert.deepEqual(await listed(0), []);
-  });
-}
-
 export const aState = { nodeId: 'node', visit: 1, attempt: 1, workerId: 'worker', startedAt: 1_700_000_000_000 };
 
 /** Runs of a workflow of their own, begun so many milliseconds after each other. */
@@ -236,6 +151,6 @@ async function someRuns({ engine }: Suite, count: number, apart: number) {
   return { engine, workflow, records };
 }
 
-async function idsOf(engine: Engine, query: Partial<RunQuery>): Promise<string[]> {
+export async function idsOf(engine: Engine, query: Partial<RunQuery>): Promise<string[]> {
   return (await engine.runInfoStore.listRuns(aQuery(query))).map(({ runId }) => runId);
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { StatusChange, WorkerReport } from '../contracts.js';
+import type { StatusChange, WorkerReport, WorkItemStateStore } from '../contracts.js';
 import { aState } from './runs.js';
 import { begun, commit, newId, oddTexts, type Suite, until } from './suite.js';
 
@@ -145,6 +145,61 @@ function testItemStates(suite: Suite): void {
     );
     assert.equal(Math.max(...sums), 5);
   });
+
+  suite.it('counts no crash that was taken back, before or after it was counted', async () => {
+    const { engine, other } = suite;
+    const [one, two] = [await begun(engine), await begun(engine)];
+    const { countCrash, takeBackCrash } = bound(engine.workItemStateStore);
+    const others = bound(other.workItemStateStore);
+    assert.equal(await countCrash(one, 'a', 'job#1'), 1);
+    assert.equal(await countCrash(one, 'a', 'job#2'), 2);
+    assert.equal(await countCrash(two, 'a', 'job#1'), 1);
+    await others.takeBackCrash(one, 'job#1');
+    await others.takeBackCrash(one, 'job#1');
+    await others.takeBackCrash(one, 'job#3');
+    assert.equal(await countCrash(one, 'a', 'job#1'), 1);
+    assert.equal(await countCrash(one, 'a', 'job#3'), 1);
+    assert.equal(await countCrash(one, 'b', 'job#3'), 0);
+    assert.equal(await countCrash(two, 'a', 'job#1'), 1);
+    for (const text of oddTexts) {
+      await countCrash(one, text, text);
+      await takeBackCrash(one, text);
+      assert.equal(await others.countCrash(one, text, text), 0, text);
+    }
+  });
+
+  suite.it('comes to the same whether a crash is counted or taken back first, and when both come at once', async () => {
+    const { engine, other } = suite;
+    const runId = await begun(engine);
+    const { countCrash } = bound(engine.workItemStateStore);
+    const { takeBackCrash } = bound(other.workItemStateStore);
+    const crashes = Array.from({ length: 20 }, (_, n) => `job#${n}`);
+    await Promise.all(
+      crashes.flatMap((crash, n) => {
+        const both = [() => countCrash(runId, 'a', crash), () => takeBackCrash(runId, crash)];
+        return (n % 2 === 0 ? both : both.toReversed()).map((call) => call());
+      }),
+    );
+    assert.equal(await countCrash(runId, 'a', 'job#0'), 0);
+    assert.equal(await countCrash(runId, 'a', 'another'), 1);
+  });
+
+  suite.it('takes nothing back of a run that is unknown or completed', async () => {
+    const { engine } = suite;
+    const { takeBackCrash } = bound(engine.workItemStateStore);
+    const runId = newId();
+    await takeBackCrash(runId, 'job#1');
+    await begun(engine, { runId });
+    const { countCrash } = bound(engine.workItemStateStore);
+    assert.equal(await countCrash(runId, 'a', 'job#1'), 1);
+    await commit(engine, runId, 0, { becomes: { status: 'completed' } });
+    await takeBackCrash(runId, 'job#2');
+    assert.equal(await countCrash(runId, 'a', 'job#2'), 1);
+  });
+}
+
+function bound(store: WorkItemStateStore): Pick<WorkItemStateStore, 'countCrash' | 'takeBackCrash'> {
+  return { countCrash: store.countCrash.bind(store), takeBackCrash: store.takeBackCrash.bind(store) };
 }
 
 function testDerived(suite: Suite): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Commit, CommitAnswer, Engine, Job, NewRun } from '../contracts.js';
+import { newIncarnation } from '../journal/incarnation.js';
 import { activeStatuses, type RunQuery, runStatuses } from '../run-info.js';
 
 /** What registers tests: vitest, jest, or `node:test` (whose `before` and `after` are `beforeAll` and `afterAll`). */
@@ -62,6 +63,7 @@ export function aRun(given: Partial<NewRun['record'] & Omit<NewRun, 'record'>> =
     snapshot,
     record: {
       runId: newId(),
+      incarnation: newIncarnation(),
       workflow: 'workflow',
       version: '1',
       status: 'running',
@@ -105,7 +107,16 @@ export function always(given: Partial<Commit>): Partial<Commit> {
 
 /** A job that can be queued. */
 export function aJob(given: Partial<Job> = {}): Job {
-  return { id: newId('job'), runId: newId(), kind: 'node', seq: 0, priority: 0, delay: 0, ...given };
+  return {
+    id: newId('job'),
+    runId: newId(),
+    incarnation: newIncarnation(),
+    kind: 'node',
+    seq: 0,
+    priority: 0,
+    delay: 0,
+    ...given,
+  };
 }
 
 /** A question for runs that asks for all. */

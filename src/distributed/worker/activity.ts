@@ -9,12 +9,14 @@ interface Executing {
   readonly runId: string;
   readonly item: string;
   readonly state: WorkItemState;
-  isSetDown: boolean;
+  /** `maybe` where the engine was asked to, and has not said that it did: it may still do it. */
+  isSetDown: 'no' | 'maybe' | 'yes';
 }
 
 /** What a worker is doing, and has done: its counts, and the nodes that take longer than a moment. */
 export class Activity {
-  active = 0;
+  #active = 0;
+  #onIdle: (() => void)[] = [];
   completed = 0;
   failed = 0;
   retried = 0;
@@ -29,33 +31,77 @@ export class Activity {
 
   constructor(private readonly workerId: string) {}
 
+  /** How many jobs it holds. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** A job was delivered. */
+  take(): void {
+    this.#active++;
+  }
+
+  /** A job is done, or goes back. */
+  letGo(): void {
+    if (--this.#active > 0) return;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  /** Resolves when it holds no job. */
+  idle(): Promise<void> {
+    return this.#active === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
   /** A node begins. @returns what is to be told how it has ended */
   begin(
-    { runId, replica }: RunHandle,
+    { runId, incarnation, replica }: RunHandle,
     { node, round, attempt }: Item,
     nodeId: string,
   ): (outcome: 'completed' | 'failed' | 'retried' | undefined) => void {
     const visit = replica.position.visitOf(node);
-    const state = { nodeId, visit, attempt, workerId: this.workerId, startedAt: Date.now() };
-    const executing = { runId, item: `${replica.numbering.placeOf(node)}.${round}`, state, isSetDown: false };
+    const state = { nodeId, visit, attempt, workerId: this.workerId, incarnation, startedAt: Date.now() };
+    const executing: Executing = { runId, item: `${replica.numbering.placeOf(node)}.${round}`, state, isSetDown: 'no' };
     this.#executing.add(executing);
     if (attempt > 1) this.retrying++;
     return (outcome) => {
       this.#executing.delete(executing);
       if (attempt > 1) this.retrying--;
-      if (executing.isSetDown) this.#done.push(executing);
+      if (executing.isSetDown !== 'no') this.#done.push(executing);
       if (outcome !== undefined) this[outcome]++;
     };
   }
 
-  /** Sets down what has been under way for a moment, and that what was is not any more. */
+  /**
+   * Sets down what has been under way for a moment, and that what was is not any more. What the engine does not do now is
+   * for the next report.
+   */
   async report(store: WorkItemStateStore): Promise<void> {
     const since = Date.now() - aMoment;
-    const states = [...this.#executing].filter(({ isSetDown, state }) => !isSetDown && state.startedAt <= since);
-    for (const executing of states) executing.isSetDown = true;
+    const states = [...this.#executing].filter(
+      ({ isSetDown, state }) => isSetDown !== 'yes' && state.startedAt <= since,
+    );
     const done = this.#done;
     this.#done = [];
-    if (states.length > 0) await store.setStates(states);
-    if (done.length > 0) await store.clearStates(done);
+    for (const executing of states) executing.isSetDown = 'maybe';
+    try {
+      if (states.length > 0) await store.setStates(states);
+      for (const executing of states) executing.isSetDown = 'yes';
+    } finally {
+      await this.#clear(store, done);
+    }
+  }
+
+  /** What may yet be set down is removed once more a report later. */
+  async #clear(store: WorkItemStateStore, done: readonly Executing[]): Promise<void> {
+    if (done.length === 0) return;
+    try {
+      await store.clearStates(done);
+    } catch (error) {
+      this.#done.push(...done);
+      throw error;
+    }
+    for (const executing of done) {
+      if (executing.isSetDown === 'maybe') this.#done.push({ ...executing, isSetDown: 'yes' });
+    }
   }
 }

@@ -15,10 +15,12 @@ import type { Item } from '../journal/ledger.js';
 import { longestWait } from '../options.js';
 import { conclude } from '../run/conclude.js';
 import { jobIdsOf, jobOf } from '../run/jobs.js';
+import { type Patience, patiently, pause } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished } from '../run-info.js';
 import type { Workflows } from '../workflows.js';
 import type { Activity } from './activity.js';
+import { type Alibis, crashOf } from './alibis.js';
 import { type Holder, ItemJournal } from './item-journal.js';
 import { type ItemState, stateFor } from './item-state.js';
 
@@ -32,6 +34,9 @@ export interface Holding {
   /** How many workers may die in one item before it is given up. */
   readonly maxCrashes: number;
   readonly isStopping: boolean;
+  readonly alibis: Alibis;
+  /** For how many milliseconds a job is held without a sign of life. */
+  readonly lockDuration: number;
 }
 
 /** A node, and what it is executed with. */
@@ -42,6 +47,10 @@ interface Prepared {
 
 /** Milliseconds after which an item is delivered again that has to be executed alone. */
 const untilAlone = 250;
+
+/** How often deaths are counted again before an item is given up, and in which part of `lockDuration`. */
+const looks = 8;
+const lookEvery = 1 / 4;
 
 /**
  * One job, from its delivery until it is done: an item, and those that follow from it one at a time.
@@ -58,8 +67,12 @@ const untilAlone = 250;
  */
 export class JobRun {
   readonly #holder: Holder;
+  /** What the engine cannot do is tried again for as long as the job is held. */
+  readonly #patience: Patience;
   readonly #services: FlowServices;
   readonly #heart: EventDrivenOrchestrator;
+  /** Sleeps are counted by the engine's clock. */
+  readonly #clock = () => Math.ceil(this.handle.now);
   /** Crashes of this job that have not been looked at. */
   #crashes: number;
   /** What the process has been begun with. */
@@ -73,7 +86,8 @@ export class JobRun {
     private readonly signal: Cancellation,
   ) {
     const { workerId, maxPayload } = worker;
-    this.#holder = { workerId, job: delivery.job.id, maxPayload };
+    this.#holder = { workerId, job: delivery.job.id, maxPayload, until: signal };
+    this.#patience = { until: signal };
     this.#crashes = delivery.crashes;
     const { toolbox } = worker.workflows;
     // A cancellation stands in for a signal, which costs more than all the rest of a trivial node.
@@ -114,16 +128,23 @@ export class JobRun {
   #handle(item: Item): Promise<Disposition | undefined> | Disposition {
     const { handle } = this;
     if (handle.status === 'paused') return this.#park(item);
-    if (item.kind === 'node') return this.#crashes > 0 ? this.#executeAgain(item) : this.#execute(item);
-    const left = item.due - handle.now;
-    return left > 0 ? { delay: Math.min(Math.ceil(left), longestWait) } : this.#wake(item);
+    const left = this.#leftOf(item);
+    if (left > 0) return { delay: Math.min(Math.ceil(left), longestWait) };
+    if (item.kind === 'wake') return this.#wake(item);
+    return this.#crashes > 0 ? this.#executeAgain(item) : this.#execute(item);
+  }
+
+  /** Milliseconds before an item is due, by the engine's clock. Queues go by clocks that may be wrong. */
+  #leftOf({ due }: Item): number {
+    const { status, record, now } = this.handle;
+    return Math.max(due, status === 'scheduled' ? record.startAt : 0) - now;
   }
 
   /** The node that is next, if one is. */
   #executable(): Item | undefined {
     const { status, replica } = this.handle;
     const item = isFinished(status) || status === 'paused' ? undefined : replica.ledger.carriedBy(this.#holder.job);
-    return item?.kind === 'node' ? item : undefined;
+    return item?.kind === 'node' && this.#leftOf(item) <= 0 ? item : undefined;
   }
 
   /** What was not done, nor aborted, would be done again at once, for ever. */
@@ -150,6 +171,7 @@ export class JobRun {
       // Aborted, or the run does not take it any more: the loop will see how the run stands.
       if (!this.signal.aborted && !(error instanceof SupersededError)) throw error;
     } finally {
+      if (this.delivery.signal.aborted) worker.alibis.cutShort(this.delivery);
       own.view.close();
       ended(this.#outcomeOf(item));
     }
@@ -167,6 +189,7 @@ export class JobRun {
   #prepare(item: Item): Prepared {
     const { replica, workflow } = this.handle;
     const own = stateFor(replica, workflow, item);
+    own.state.clock = this.#clock;
     own.state.journal = new ItemJournal(this.handle, this.#holder, own, item);
     return { item, own };
   }
@@ -210,11 +233,14 @@ export class JobRun {
    *   executed, which is set down before it is.
    * - An item that has one chance left is executed beside no other in which workers may have died, and others that have to
    *   wait for that are not held meanwhile.
+   *
+   * A worker that was only cut off takes its death back (see `Alibis`): before an item is given up, whoever may live has the
+   * time to do so.
    */
   async #executeAgain(item: Item): Promise<Disposition | undefined> {
     const { activity, maxCrashes } = this.worker;
     const deaths = await this.#deathsIn(item);
-    if (deaths >= maxCrashes) return this.#giveUp(item);
+    if (deaths >= maxCrashes) return (await this.#areCertain(item)) ? this.#giveUp(item) : undefined;
     const isLastChance = deaths > 0 && deaths === maxCrashes - 1;
     if (activity.hasLastChance || (isLastChance && activity.suspects > 0)) return { delay: untilAlone };
     activity.suspects++;
@@ -229,6 +255,23 @@ export class JobRun {
     }
   }
 
+  /**
+   * If true, nobody has taken back one of the deaths that an item is to be given up for, while the engine has answered
+   * without a break for twice `lockDuration`. If false, the item is to be looked at again.
+   */
+  async #areCertain(item: Item): Promise<boolean> {
+    const { lockDuration, maxCrashes } = this.worker;
+    for (let left = looks; left > 0; left--) {
+      await pause(lockDuration * lookEvery, [this.signal]);
+      if (this.signal.aborted || this.worker.isStopping) return false;
+      const began = performance.now();
+      if ((await this.#deathsIn(item)) < maxCrashes) return false;
+      // The engine was away, also for whoever may live.
+      if (performance.now() - began > lockDuration) left = looks;
+    }
+    return true;
+  }
+
   /** How many workers have died while they executed an item. */
   async #deathsIn(item: Item): Promise<number> {
     const known = await this.#countDeath(item, 1);
@@ -241,7 +284,8 @@ export class JobRun {
   #countDeath({ node, round, attempt }: Item, death: number): Promise<number> {
     const { runId, replica } = this.handle;
     const item = `${replica.numbering.placeOf(node)}.${round}.${attempt}`;
-    return this.worker.engine.workItemStateStore.countCrash(runId, item, `${this.delivery.job.id}#${death}`);
+    const crash = crashOf(this.delivery, death);
+    return this.#patiently(() => this.worker.engine.workItemStateStore.countCrash(runId, item, crash));
   }
 
   /** Workers die in it: it fails, so that its fallback or nobody runs, and the queue goes on. */
@@ -267,32 +311,39 @@ export class JobRun {
     const entry = { type: 'due', node: nodeId, round, job: this.#holder.job } as const;
     const becomes = { status: 'running' } as const;
     const slot = `w${handle.replica.numbering.placeOf(node)}`;
-    await handle.commit({ entry, during: ['running', 'awaiting'], slot, number: round, becomes });
+    const patience = this.#patience;
+    await handle.commit({ entry, during: ['running', 'awaiting'], slot, number: round, becomes, patience });
   }
 
   async #park({ node, round }: Item): Promise<undefined> {
     const entry = { type: 'parked', node: this.handle.workflow.plan.idOf(node), round } as const;
-    await this.handle.commit({ entry, during: ['paused'] });
+    await this.handle.commit({ entry, during: ['paused'], patience: this.#patience });
   }
 
   /** Nothing is left for this job; where nothing is left for the run, that is set down. */
   async #conclude(): Promise<Disposition | undefined> {
     const { handle } = this;
     const waits = handle.status === 'awaiting' || handle.status === 'paused';
-    return waits || (await conclude(handle)) === 'nothing to say' ? 'done' : undefined;
+    return waits || (await conclude(handle, this.#patience)) === 'nothing to say' ? 'done' : undefined;
   }
 
   async #enqueue(items: readonly Item[]): Promise<void> {
     const { handle } = this;
     const { ledger } = handle.replica;
-    await this.worker.engine.queue.enqueue(items.map((item) => jobOf(item, handle.record, handle.now)));
+    const { queue } = this.worker.engine;
+    await this.#patiently(() => queue.enqueue(items.map((item) => jobOf(item, handle.record, handle.now))));
     for (const item of items) ledger.queued(item);
   }
 
+  #patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+    return patiently({ ...this.#patience, onFailure: this.handle.onTrouble }, work);
+  }
+
   async #cleanUp(): Promise<void> {
-    const { record, runKey, runId } = this.handle;
+    const { record, runId } = this.handle;
     const { queue } = this.worker.engine;
-    if (record.deadline !== undefined) await queue.purgeRun(runId, [timeoutJobIdOf(runKey)]);
+    if (record.deadline === undefined) return;
+    await this.#patiently(() => queue.purgeRun(runId, [timeoutJobIdOf(record)]));
   }
 
   #advance(state: Advance['state']): Advance {
@@ -304,10 +355,11 @@ export class JobRun {
 
 /** The run's time is over. */
 export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Disposition> {
-  const { deadline = 0, startAt } = handle.record;
+  const { deadline, startAt } = handle.record;
+  // It was taken up again since, or the job is of a run that had the id before.
+  if (isFinished(handle.status) || deadline === undefined) return 'done';
   const left = deadline - handle.now;
-  if (isFinished(handle.status)) return 'done';
-  if (left > 0) return { delay: Math.ceil(left) };
+  if (left > 0) return { delay: Math.min(Math.ceil(left), longestWait) };
   const error = `TimeoutError: "${handle.workflow.id}" timed out after ${deadline - startAt} ms`;
   const entry = { type: 'timed-out' } as const;
   await handle.commit({ entry, during: activeStatuses, becomes: { status: 'cancelled', error } });
@@ -319,6 +371,6 @@ export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Dis
 export async function giveUp(handle: RunHandle, { queue }: Engine, error: Error): Promise<Disposition> {
   const becomes = { status: 'failed', error: cleaned(error.message, longestReason) } as const;
   await handle.commit({ entry: { type: 'concluded', status: 'failed' }, during: activeStatuses, becomes });
-  await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.runKey)]);
+  await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.record)]);
   return 'done';
 }

@@ -1,27 +1,29 @@
 import { randomUUID } from 'node:crypto';
+import type { Cancellation } from '../../cancellation.js';
 import type { Changes } from '../../flow/checkpoint/context-view.js';
 import { Journal } from '../../flow/checkpoint/journal.js';
 import { isMergeable, type Merges } from '../../flow/checkpoint/merge.js';
-import type { Happening, SavedNodeError } from '../../flow/checkpoint/store.js';
+import type { Entry, Happening } from '../../flow/checkpoint/store.js';
 import { messageOf } from '../../flow/errors.js';
 import { SerializationError } from '../../flow/index.js';
 import { plainError } from '../../flow/plain-error.js';
 import type { StateJournal, WorkflowState } from '../../flow/state.js';
-import { cleaned, cut } from '../../text.js';
+import { cleaned } from '../../text.js';
 import type { RunChange, Verdict } from '../contracts.js';
-import { EngineError, PayloadError, SupersededError } from '../errors.js';
+import { type EngineError, RunNotFoundError, SupersededError, WorkflowChangedError } from '../errors.js';
 import { conclusionAfter } from '../journal/conclusion.js';
-import type { Execution, NodeEntry } from '../journal/entry.js';
+import type { Execution, NodeEntry, StepEntry } from '../journal/entry.js';
 import type { Item } from '../journal/ledger.js';
-import type { EntryCommit, RunHandle } from '../run/run-handle.js';
+import type { EntryCommit } from '../run/commit-queue.js';
+import { isPassing } from '../run/patience.js';
+import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses } from '../run-info.js';
 import { copyAction, type ItemState } from './item-state.js';
+import { fieldOf, ItemTexts } from './item-texts.js';
 
-/** Attempts of one round, for the numbers of slots. */
+/** Attempts of one round, and steps of one claim, for the numbers of slots. */
 const mostAttempts = 2 ** 26;
-
-/** How many characters of a key a message names. */
-const longestKey = 100;
+const mostSteps = 2 ** 22;
 
 /** A node has ended, for now or for good. */
 type Ended = Exclude<Happening, { type: 'item' | 'started' | 'child' }>;
@@ -32,16 +34,32 @@ export interface Holder {
   readonly job: string;
   /** How large a text may be, in bytes. */
   readonly maxPayload: number;
+  /** Until when what the engine cannot do is tried again. */
+  readonly until: Cancellation;
+}
+
+/** A claim of an item: what is done inside it is set down under one. */
+interface Claim {
+  readonly id: string;
+  /** The number of its first step, less one; later claims have higher ones. */
+  readonly base: number;
 }
 
 /**
  * Where the flow layer writes down what happens in an execution: it becomes entries of the run's journal. An entry that
  * the run does not take any more ends the execution with a `SupersededError`.
+ *
+ * What the engine cannot do is tried again for as long as the execution goes on: the node is not to blame. Where that ends
+ * first, nothing that the node does afterwards counts, since it may be a consequence.
  */
 export class ItemJournal implements StateJournal {
   readonly #began = performance.now();
-  #claim = '';
-  #claimed: Promise<void> | undefined = undefined;
+  readonly #texts: ItemTexts;
+  #claimed: Promise<Claim> | undefined = undefined;
+  #steps = 0;
+  #failure: { readonly error: unknown } | undefined = undefined;
+  /** Failures of the engine after which commits are being tried again. */
+  readonly #heldUp = new Map<object, EngineError>();
 
   /** @param item - what is executed. Default: edges are followed for nodes that have ended */
   constructor(
@@ -49,9 +67,22 @@ export class ItemJournal implements StateJournal {
     private readonly holder: Holder,
     private readonly own: ItemState,
     private readonly item?: Item,
-  ) {}
+  ) {
+    this.#texts = new ItemTexts(handle, holder.maxPayload);
+  }
+
+  /**
+   * A node that fails while the engine holds it up may fail because of that: by a timeout, say. It is asked for where
+   * something has failed, and stays from then on: what comes of the execution is a consequence.
+   */
+  get failure(): { readonly error: unknown } | undefined {
+    const [error] = this.#heldUp.values();
+    if (error !== undefined) this.#failure ??= { error };
+    return this.#failure;
+  }
 
   append(happening: Happening, apply: () => void): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
     switch (happening.type) {
       case 'item':
       case 'started':
@@ -69,36 +100,51 @@ export class ItemJournal implements StateJournal {
   }
 
   reopenChild(key: string, child: WorkflowState, merges: Merges): StateJournal {
-    return new Journal(child, this.handle.serializer, merges, (entry, apply) =>
-      this.append({ type: 'child', key, entry }, apply),
-    );
+    const write = (entry: Entry, apply: () => void) => this.append({ type: 'child', key, entry }, apply);
+    return new Journal(child, this.handle.serializer, merges, write, this);
   }
 
   /** Something is done inside the node. Whoever executes it first claims it, so that nobody from before adds to it. */
   async #step(happening: Extract<Happening, { type: 'item' | 'started' | 'child' }>): Promise<void> {
     const item = this.item as Item;
-    this.#claim ||= randomUUID();
-    const common = { node: this.#idOf(item.node), round: item.round, claim: this.#claim };
-    this.#claimed ??= this.#commit({ entry: { ...common, type: 'claimed' } });
-    await this.#claimed;
+    this.#claimed ??= this.#claim(item);
+    const { id, base } = await this.#claimed;
+    const common = { node: this.#idOf(item.node), round: item.round, claim: id };
+    // A step counts once, also where its answer was lost. Steps of a claim are committed in the order of their numbers.
+    const commit = async (entry: StepEntry) => {
+      const slot = `s${this.handle.replica.numbering.placeOf(item.node)}`;
+      await this.#commit({ entry, slot, number: base + ++this.#steps });
+    };
     switch (happening.type) {
       case 'item': {
-        const output = this.#encode(happening.output, `item ${happening.index}`);
+        const output = this.#texts.write(happening.output, `item ${happening.index}`);
         const { index, changes } = happening;
-        for (const [key, text] of Object.entries(changes?.set ?? {})) this.#limitKey(key, text);
-        await this.#commit({ entry: { ...common, type: 'item', index, output, ...(changes && { changes }) } });
+        for (const [key, text] of Object.entries(changes?.set ?? {})) this.#texts.checkKey(key, text);
+        await commit({ ...common, type: 'item', index, output, ...(changes && { changes }) });
         return;
       }
       case 'started':
-        await this.#commit({
-          entry: { ...common, type: 'started', key: happening.key, run: this.#encode(happening.run, 'context') },
+        await commit({
+          ...common,
+          type: 'started',
+          key: happening.key,
+          run: this.#texts.write(happening.run, 'context'),
         });
         return;
-      case 'child': {
-        const entry = this.#encode(happening.entry, 'happening');
-        await this.#commit({ entry: { ...common, type: 'child', key: happening.key, entry } });
-      }
+      case 'child':
+        await commit({
+          ...common,
+          type: 'child',
+          key: happening.key,
+          entry: this.#texts.write(happening.entry, 'happening'),
+        });
     }
+  }
+
+  async #claim({ node, round }: Item): Promise<Claim> {
+    const id = randomUUID();
+    const verdict = await this.#commit({ entry: { node: this.#idOf(node), round, claim: id, type: 'claimed' } });
+    return { id, base: Number(verdict) * mostSteps };
   }
 
   /** A node has ended. From here on the execution sees what is committed, for what follows from it. */
@@ -143,21 +189,21 @@ export class ItemJournal implements StateJournal {
     switch (happening.type) {
       case 'completed': {
         const { output, action, arcs, passed, recoveredBy } = happening;
-        if (action !== undefined) this.#limit(action, 'action');
+        if (action !== undefined) this.#texts.check(action, 'action');
         return {
           type: 'completed',
           ...common,
-          output: output === undefined ? undefined : this.#encode(output, 'happening.output'),
+          output: output === undefined ? undefined : this.#texts.write(output, 'happening.output'),
           action,
           ...this.handle.replica.numbering.writeArcs(
             arcs,
-            passed.map(([arc, value]) => [arc, this.#encode(value, 'passed')] as const),
+            passed.map(([arc, value]) => [arc, this.#texts.write(value, 'passed')] as const),
           ),
           recoveredBy,
         };
       }
       case 'failed': {
-        const error = this.#encodeError(happening.error);
+        const error = this.#texts.writeError(happening.error);
         const { attempts } = happening.error;
         return {
           type: 'failed',
@@ -169,19 +215,11 @@ export class ItemJournal implements StateJournal {
       }
       case 'postponed': {
         const { delay, consumed } = happening;
-        return { type: 'retrying', ...common, error: this.#encodeError(happening.error), delay, consumed };
+        return { type: 'retrying', ...common, error: this.#texts.writeError(happening.error), delay, consumed };
       }
       case 'awaiting':
-        return { type: 'awaiting', ...common, waits: happening.waits.map((wait) => this.#byEngineClock(wait)) };
+        return { type: 'awaiting', ...common, waits: happening.waits };
     }
-  }
-
-  /** A sleep was counted from this machine's clock, which may be wrong; it is kept by the engine's. */
-  #byEngineClock<Wait extends { readonly nodeId: string; readonly until?: number | undefined }>(wait: Wait): Wait {
-    const { plan } = this.handle.replica.position;
-    const definition = plan.nodes[plan.indexOf(wait.nodeId)];
-    if (wait.until === undefined || definition?.params?.duration === undefined) return wait;
-    return { ...wait, until: wait.until + this.handle.skew };
   }
 
   /** How the run stands if this is its last entry. */
@@ -201,19 +239,15 @@ export class ItemJournal implements StateJournal {
     const { codec, workflow } = this.handle;
     const { merges } = workflow;
     const { set = {}, base = {}, removed } = this.own.view.changes(nodeId);
-    for (const [key, text] of Object.entries(set)) this.#limitKey(key, text);
+    for (const [key, text] of Object.entries(set)) this.#texts.checkKey(key, text);
     const merged = Object.entries(base).filter(
-      ([key, text]) => Object.hasOwn(merges, key) || isMergeable(codec.decode(text, `context.${cut(key, longestKey)}`)),
+      ([key, text]) => Object.hasOwn(merges, key) || isMergeable(codec.decode(text, fieldOf(key))),
     );
     return {
       ...(Object.keys(set).length > 0 ? { set } : {}),
       ...(merged.length > 0 ? { base: Object.fromEntries(merged) } : {}),
       ...(removed === undefined ? {} : { removed }),
     };
-  }
-
-  #limitKey(key: string, text: string): void {
-    this.#limit(key + text, `context.${cut(key, longestKey)}`);
   }
 
   #lookAgain(node: number): void {
@@ -226,58 +260,38 @@ export class ItemJournal implements StateJournal {
     if (fallback >= 0) copyAction(replica, state, fallback);
   }
 
-  /** @throws {SerializationError} for an entry that the engine refuses for what it holds: it would refuse it for ever */
-  async #commit(commit: Omit<EntryCommit, 'during'>): Promise<void> {
-    let verdict: Verdict;
+  /**
+   * Commits an entry, again and again where the engine cannot do it.
+   *
+   * @throws {SerializationError} for an entry that cannot be kept: the engine refuses it for what it holds, or fails in a
+   *   way that is no `EngineError`; the node fails with it
+   */
+  async #commit(commit: Omit<EntryCommit, 'during' | 'patience'>): Promise<Verdict> {
+    const onFailure = (error: EngineError) => this.#heldUp.set(commit, error);
+    const patience = { until: this.holder.until, onFailure };
     try {
-      verdict = await this.handle.commit({ ...commit, during: activeStatuses });
+      const verdict = await this.handle.commit({ ...commit, during: activeStatuses, patience });
+      if (verdict !== 'refused') return verdict;
+      throw new SupersededError(this.handle.runId, `is ${this.handle.status}`);
     } catch (cause) {
-      const isFinal = cause instanceof RangeError || (cause instanceof EngineError && cause.isFinal);
-      throw isFinal
-        ? new SerializationError('', `cannot be kept: ${cleaned(messageOf(cause), 500)}`, { cause })
-        : cause;
+      if (isOfRun(cause) || isPassing(cause)) {
+        this.#failure ??= { error: cause };
+        throw cause;
+      }
+      throw new SerializationError('', `cannot be kept: ${cleaned(messageOf(cause), 500)}`, { cause });
+    } finally {
+      this.#heldUp.delete(commit);
     }
-    if (verdict === 'refused') throw new SupersededError(this.handle.runId, `is ${this.handle.status}`);
-  }
-
-  /** An error can always be written: what cannot be, or is too large, in short texts. */
-  #encodeError({ cause }: SavedNodeError): string {
-    const { codec } = this.handle;
-    try {
-      const text = codec.encode(cause);
-      if (Buffer.byteLength(text) <= this.holder.maxPayload) return text;
-    } catch (error) {
-      if (!(error instanceof SerializationError)) throw error;
-    }
-    const plain = plainError(cause);
-    try {
-      return codec.encode(plain);
-    } catch {
-      // Not even that, by a serializer of somebody's own.
-      return codec.encode(`${plain.name}: ${plain.message}`);
-    }
-  }
-
-  /** @throws {SerializationError} for what cannot be saved, or is too large; the node fails with it */
-  #encode(value: unknown, path: string): string {
-    const text = this.handle.codec.encode(value, path);
-    this.#limit(text, path);
-    return text;
-  }
-
-  #limit(text: string, path: string): void {
-    const { maxPayload } = this.holder;
-    // A character takes one to three bytes of UTF-8.
-    if (text.length * 3 <= maxPayload) return;
-    const size = Buffer.byteLength(text);
-    if (size <= maxPayload) return;
-    const cause = new PayloadError(path, size, maxPayload);
-    throw new SerializationError(path, `must be at most ${maxPayload} bytes as text, got ${size}`, { cause });
   }
 
   #idOf(node: number): string {
     return this.handle.replica.position.plan.idOf(node);
   }
+}
+
+/** If true, the run does not take entries of this execution any more. */
+function isOfRun(error: unknown): boolean {
+  return [SupersededError, RunNotFoundError, WorkflowChangedError].some((Class) => error instanceof Class);
 }
 
 /** A promise also where something is wrong before there is one. */

@@ -3,8 +3,10 @@ import type { Codec } from '../../flow/checkpoint/codec.js';
 import { ContextView } from '../../flow/checkpoint/context-view.js';
 import { setSettings } from '../../flow/execution/node-call.js';
 import { NodeError } from '../../flow/index.js';
+import type { Plan } from '../../flow/plan/plan.js';
 import { WorkflowState } from '../../flow/state.js';
 import type { SavedSteps } from '../journal/entry.js';
+import { keyPathOf } from '../journal/incarnation.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
 import type { KnownWorkflow } from '../workflows.js';
@@ -25,10 +27,10 @@ export function stateFor(replica: Replica, { settings }: KnownWorkflow, item?: I
   const { codec } = replica.origin;
   const view = new ContextView(replica.values.asOf(replica.seq, codec), codec);
   const state = new WorkflowState(view.context, { runId: replica.runId, input: codec.decode(replica.input, 'input') });
-  setSettings(state, settings);
+  const path = keyPathOf(replica.runId, replica.origin.incarnation);
+  setSettings(state, path === undefined ? settings : { ...settings, path });
   state.ground = { view, merges: replica.origin.merges };
   state.position = replica.position;
-  for (const [arc, text] of replica.passed) state.passed.set(arc, codec.decode(text, 'what an edge passes on'));
   for (const fallback of replica.position.plan.owners.keys()) copyAction(replica, state, fallback);
   if (item !== undefined) fillFor(item, replica, state);
   return { state, view };
@@ -45,7 +47,9 @@ export function copyAction({ position, actions }: Replica, state: WorkflowState,
 
 function fillFor(item: Item, replica: Replica, state: WorkflowState): void {
   const { codec } = replica.origin;
-  const nodeId = replica.position.plan.idOf(item.node);
+  const { plan } = replica.position;
+  const nodeId = plan.idOf(item.node);
+  if (replica.passed.size > 0) for (const node of inputsOf(plan, item.node)) fillPassed(node, replica, state);
   state.attempts = { made: item.attempt - 1, consumed: item.consumed, elapsed: item.elapsed };
   const events = replica.delivered.get(nodeId);
   if (events !== undefined) {
@@ -61,6 +65,27 @@ function fillFor(item: Item, replica: Replica, state: WorkflowState): void {
   }
   for (const [key, steps] of replica.steps.get(nodeId) ?? [])
     state.children.set(key, stepsFrom(steps, codec, `sub-flow "${key}"`));
+}
+
+/** The nodes whose input a node gets: its own, and a fallback that of the nodes that it recovers. */
+function inputsOf(plan: Plan, node: number): Set<number> {
+  const nodes = new Set([node]);
+  // The set grows while it is walked.
+  for (const one of nodes) for (const owner of plan.owners.get(one) ?? []) nodes.add(owner);
+  return nodes;
+}
+
+/** A run may have passed on a value at each of thousands of edges: only those that lead to the node are read. */
+function fillPassed(
+  node: number,
+  { origin: { codec }, position: { plan }, passed }: Replica,
+  state: WorkflowState,
+): void {
+  const { arcs, from } = plan.into;
+  for (const arc of arcs.subarray(from[node], from[node + 1])) {
+    const text = passed.get(arc);
+    if (text !== undefined) state.passed.set(arc, codec.decode(text, 'what an edge passes on'));
+  }
 }
 
 function stepsFrom({ run, entries }: SavedSteps, codec: Codec, field: string) {

@@ -1,37 +1,107 @@
 import type { Engine } from '../contracts.js';
 import { RunNotFoundError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
 import { conclude } from '../run/conclude.js';
-import { enqueueMissing } from '../run/jobs.js';
+import { enqueueMissing, wakeLate } from '../run/jobs.js';
 import { openRun } from '../run/run-handles.js';
-import { isFinished } from '../run-info.js';
+import { isFinished, type RunCursor } from '../run-info.js';
 import type { Workflows } from '../workflows.js';
 
-/** How many runs are looked at in one go. */
+/** How many runs are asked for in one go, and how many idle ones are looked at in any case. */
 const most = 100;
 
-/**
- * What somebody has to see to now and then: runs whose retention is over are removed; and runs in which nothing has
- * happened for a while get those of their jobs that the queue has lost, or was never given (whoever started the run died
- * in between).
- */
-export async function maintain(
-  engine: Engine,
-  workflows: Workflows,
-  idle: number,
-  isStopping = () => false,
-): Promise<void> {
-  await removeExpired(engine, isStopping);
-  for (const runId of await engine.runInfoStore.listIdle(idle, most)) await recover(engine, workflows, runId);
+/** The part of an interval that is spent on more idle runs. */
+const share = 1 / 20;
+
+/** How runs are maintained. */
+export interface MaintenanceOptions {
+  /** Milliseconds between two looks. */
+  readonly interval: number;
+  /** For how many milliseconds nothing was committed to a run that is looked at. Default: the interval. */
+  readonly idle?: number | undefined;
+  /** If true, nothing more is begun. Default: never. */
+  readonly isStopping?: (() => boolean) | undefined;
+  /** Reports that a run could not be looked at. The runs behind it are looked at nevertheless. */
+  readonly onError: (error: unknown, details: { readonly runId?: string }) => void;
 }
 
-/** All of them: more may expire between two looks than are looked at in one go. */
-async function removeExpired({ runInfoStore }: Engine, isStopping: () => boolean): Promise<void> {
-  for (let first: string | undefined; !isStopping(); ) {
-    const runIds = await runInfoStore.listExpired(most);
-    // What is still there after it was removed would be there for ever.
-    if (runIds.length === 0 || runIds[0] === first) return;
-    first = runIds[0];
-    await Promise.all(runIds.map((runId) => runInfoStore.deleteRun(runId)));
+/**
+ * What a worker looks after now and then: runs whose retention is over are removed; and runs in which nothing has happened
+ * for a while get those of their jobs that the queue has lost, or was never given (the starter of the run died in between).
+ *
+ * Idle runs are looked at in turn: each look goes on where the one before has ended, and begins again behind the last. A
+ * look takes at most a hundred, and more while it has taken less than a twentieth of the interval.
+ */
+export class Maintenance {
+  /** Idle runs that were listed and not looked at. */
+  #idle: string[] = [];
+  /** The last run of the page that was listed, and if true, no page follows. */
+  #after: RunCursor | undefined = undefined;
+  #isAtEnd = false;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly workflows: Workflows,
+    private readonly options: MaintenanceOptions,
+  ) {}
+
+  async look(): Promise<void> {
+    await this.#attempt(() => this.#removeExpired());
+    await this.#attempt(() => this.#recoverIdle());
+  }
+
+  /** All of them: more may expire between two looks than are listed in one go. */
+  async #removeExpired(): Promise<void> {
+    const { runInfoStore } = this.engine;
+    for (let before = new Set<string>(); !this.#isStopping; ) {
+      const runIds = await runInfoStore.listExpired(most);
+      // What is still there after it was removed would be there for ever.
+      if (runIds.every((runId) => before.has(runId))) return;
+      before = new Set(runIds);
+      await Promise.all(runIds.map((runId) => this.#attempt(() => this.#remove(runId), runId)));
+    }
+  }
+
+  async #remove(runId: string): Promise<void> {
+    const { runInfoStore } = this.engine;
+    const record = await runInfoStore.getRun(runId);
+    await runInfoStore.deleteRun(runId, record?.incarnation);
+  }
+
+  async #recoverIdle(): Promise<void> {
+    const { interval } = this.options;
+    const began = performance.now();
+    const isOver = (looks: number) => performance.now() - began > interval * (looks < most ? 1 : share);
+    for (let looks = 0; !this.#isStopping && !isOver(looks); looks++) {
+      const runId = this.#idle.shift() ?? (await this.#nextIdle());
+      if (runId === undefined) return;
+      await this.#attempt(() => recover(this.engine, this.workflows, runId), runId);
+    }
+  }
+
+  /** `undefined` at the end of the runs: the next look begins with the first. */
+  async #nextIdle(): Promise<string | undefined> {
+    const { idle = this.options.interval } = this.options;
+    while (!this.#isAtEnd && !this.#isStopping) {
+      const { runIds, cursor } = await this.engine.runInfoStore.listIdle(idle, most, this.#after);
+      this.#after = cursor;
+      this.#isAtEnd = cursor === undefined;
+      this.#idle = [...runIds];
+      if (runIds.length > 0) return this.#idle.shift();
+    }
+    this.#isAtEnd = false;
+    return undefined;
+  }
+
+  async #attempt(work: () => Promise<void>, runId?: string): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.options.onError(error, runId === undefined ? {} : { runId });
+    }
+  }
+
+  get #isStopping(): boolean {
+    return this.options.isStopping?.() === true;
   }
 }
 
@@ -39,9 +109,10 @@ async function removeExpired({ runInfoStore }: Engine, isStopping: () => boolean
 async function recover(engine: Engine, workflows: Workflows, runId: string): Promise<void> {
   try {
     const handle = await openRun(engine, workflows, runId);
-    if (isFinished(handle.status) || handle.status === 'paused') return;
+    if (isFinished(handle.status)) return;
     const items = [...handle.replica.ledger.values()].filter(({ job }) => job !== undefined);
     await enqueueMissing(engine.queue, handle, items);
+    await wakeLate(engine.queue, handle);
     if (items.length === 0 && handle.status === 'running') await conclude(handle);
   } catch (error) {
     // Others know the workflow, or have removed the run.

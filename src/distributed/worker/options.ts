@@ -5,6 +5,9 @@ import { anEngine, anInterval, aPayloadLimit } from '../options.js';
 import { aText } from '../texts.js';
 import type { Workflow } from '../workflows.js';
 
+/** Milliseconds; see `lockDuration`. */
+export const defaultLockDuration = 5_000;
+
 /** What `new DistributedWorker` takes. */
 export interface WorkerOptions {
   readonly engine: Engine;
@@ -25,7 +28,10 @@ export interface WorkerOptions {
   readonly heartbeatInterval?: number | undefined;
   /** Milliseconds within which it notices that a run was cancelled. Default: 500. */
   readonly watchInterval?: number | undefined;
-  /** Milliseconds between two looks at runs that are expired, or seem to be forgotten. Default: 30000. */
+  /**
+   * Milliseconds between two looks at runs that are expired, or seem to be forgotten. A look takes at least a hundred of the
+   * latter, in turn, and up to a twentieth of the time. Default: 30000.
+   */
   readonly maintenanceInterval?: number | undefined;
   /** How many workers may die in one execution of a node before it counts as failed. Default: 3. */
   readonly maxCrashes?: number | undefined;

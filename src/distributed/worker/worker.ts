@@ -6,9 +6,9 @@ import { Cancellation } from '../../cancellation.js';
 import { FlowRuntime, SerializationError } from '../../flow/index.js';
 import { isInstrumented, restored } from '../../instrumentation.js';
 import { detached } from '../../process.js';
-import { longestDelay } from '../../validate.js';
 import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
 import { discreet } from '../discretion.js';
+import { EngineClock } from '../engine-clock.js';
 import {
   EngineError,
   RunNotFoundError,
@@ -16,6 +16,7 @@ import {
   WorkflowChangedError,
   WorkflowNotFoundError,
 } from '../errors.js';
+import { Once } from '../once.js';
 import { defaultMaxPayload } from '../options.js';
 import { publish } from '../publishing.js';
 import type { RunHandle } from '../run/run-handle.js';
@@ -23,17 +24,24 @@ import { RunHandles } from '../run/run-handles.js';
 import { isFinished } from '../run-info.js';
 import { Workflows } from '../workflows.js';
 import { Activity } from './activity.js';
+import { Alibis } from './alibis.js';
+import { Deadline } from './deadline.js';
 import { giveUp, type Holding, JobRun, timeOut } from './delivery.js';
-import { maintain } from './maintenance.js';
-import { readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
+import { Maintenance } from './maintenance.js';
+import { defaultLockDuration, readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
+import { Reach } from './reach.js';
+import { RepeatedWarnings } from './repeated-warnings.js';
 import { Ticker } from './ticker.js';
 
-/** How long a worker that ends waits for the engine, beyond its deadline, in milliseconds. */
+/** How long a worker that ends waits for the engine once it executes nothing any more, in milliseconds. */
 const grace = 5_000;
 
 /** What a worker tells of itself. */
 export interface WorkerEvents {
-  /** Something has gone wrong that is dealt with: a workflow that is not known here, a connection that was lost. */
+  /**
+   * Something has gone wrong that is dealt with: a workflow that is not known here, a connection that was lost. Equal warnings
+   * that follow within ten seconds come as one more, with their number as `details.repeated`.
+   */
   warning: [error: Error, details: Readonly<Record<string, unknown>>];
 }
 
@@ -59,13 +67,22 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #holding: Holding;
   /** What ends executions, by the run that they are of. */
   readonly #aborts = new Map<Cancellation, RunHandle>();
+  readonly #gone = new Cancellation([], true);
+  readonly #alibis: Alibis;
+  readonly #reach = new Reach(() => this.#alibis.giveAll());
   #consumer: Consumer | undefined = undefined;
   #unsubscribe: (() => void) | undefined = undefined;
-  #started: Promise<void> | undefined = undefined;
+  readonly #starting = new Once(() => this.#start());
+  #unwarn: (() => void) | undefined = undefined;
+  readonly #warnings = new RepeatedWarnings((error, details) => this.emit('warning', error, details));
   #stopped: Promise<void> | undefined = undefined;
+  /** Until when nodes may go on that are executed when it stops. */
+  readonly #deadline = new Deadline();
   #startedAt = 0;
   /** Whether it has ended without waiting for what still goes on. */
   #isGone = false;
+  /** As it was heard with the last sign of life. */
+  #clock: EngineClock | undefined = undefined;
   /** Whether its clock is too far from the engine's; not known at first. */
   #isOff: boolean | undefined = undefined;
 
@@ -80,12 +97,16 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     this.id = read.id ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
     this.#engine = read.engine;
     this.#workflows = new Workflows(read.workflows, read.runtime ?? new FlowRuntime());
-    this.#handles = new RunHandles(read.engine, this.#workflows);
+    this.#handles = new RunHandles(read.engine, this.#workflows, {
+      onTrouble: (error, runId) => this.#warn(error, { runId }),
+      onReplaced: (handle) => this.#supersede(handle, 'is gone: another has begun under its id'),
+    });
     this.#activity = new Activity(this.id);
     const { heartbeatInterval = 1_000, watchInterval = 500, maintenanceInterval = 30_000 } = read;
     const warn = (error: unknown) => this.#warn(error, {});
     const isStopping = () => this.#stopped !== undefined;
-    const { maxCrashes = 3, maxPayload = defaultMaxPayload } = read;
+    const { maxCrashes = 3, maxPayload = defaultMaxPayload, lockDuration = defaultLockDuration } = read;
+    this.#alibis = new Alibis(this.#engine.workItemStateStore, { until: this.#gone, onError: warn });
     this.#holding = {
       workerId: this.id,
       engine: this.#engine,
@@ -96,39 +117,48 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       get isStopping() {
         return isStopping();
       },
+      alibis: this.#alibis,
+      lockDuration,
     };
+    const maintenance = new Maintenance(this.#engine, this.#workflows, {
+      interval: maintenanceInterval,
+      isStopping,
+      onError: (error, details) => this.#warn(error, details),
+    });
     this.#tickers = [
       new Ticker(heartbeatInterval, () => this.#beat(), warn),
       new Ticker(watchInterval, () => this.#watch(), warn),
+      new Ticker(watchInterval, () => this.#reach.tick(), warn),
       new Ticker(watchInterval, () => this.#activity.report(this.#engine.workItemStateStore), warn),
-      new Ticker(
-        maintenanceInterval,
-        () => maintain(this.#engine, this.#workflows, maintenanceInterval, isStopping),
-        warn,
-      ),
+      new Ticker(maintenanceInterval, () => maintenance.look(), warn),
     ];
   }
 
   /**
-   * Begins to take work. Resolves when it does; rejects for one that was stopped.
+   * Begins to take work. Resolves when it does. After a rejection it can be called again: the engine may be there by then.
    *
    * @throws {EngineError} that says where it tried, when the engine does not answer in time
+   * Rejects with an `Error` for a worker that was stopped.
    */
   start(): Promise<void> {
-    this.#started ??=
-      this.#stopped === undefined ? this.#start() : Promise.reject(new Error(`worker "${this.id}" was stopped`));
-    return this.#started;
+    return this.#stopped === undefined ? this.#starting.get() : Promise.reject(this.#wasStopped());
   }
 
   /**
    * Takes no more work, finishes the nodes that it executes, and lets go of the rest. Nothing is lost: what it does not
-   * finish by the deadline is aborted, and executed again by others.
+   * finish by the deadline is aborted, and executed again by others. Ends 5 s after its last node at the latest, also while
+   * the engine is away. Called again, it shortens the deadline if the new one is earlier.
    *
-   * @param options - `deadline`: milliseconds to wait for nodes that are under way. Default: 10000
+   * @param options - `deadline`: milliseconds to wait for nodes that are under way, of at least 0. Default: 10000
+   * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */
   stop(options: { readonly deadline?: number | undefined } = {}): Promise<void> {
     const { deadline = 10_000 } = readStopOptions(options);
-    this.#stopped ??= this.#stop(deadline);
+    this.#deadline.limitTo(deadline);
+    this.#stopped ??= this.#stop().finally(() => {
+      this.#gone.abort(this.#wasStopped());
+      this.#deadline.cancel();
+    });
     return this.#stopped;
   }
 
@@ -158,22 +188,39 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   async #start(): Promise<void> {
-    await this.#engine.open();
-    await Promise.all(this.#workflows.all.map((workflow) => publish(this.#engine, workflow)));
-    this.#startedAt = Date.now();
-    this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#onStatus(runId, status));
-    await this.#beat();
-    for (const ticker of this.#tickers) ticker.start();
+    try {
+      await this.#engine.open();
+      this.#unwarn = this.#engine.onWarning?.((warning) => this.#warn(warning, {}));
+      await Promise.all(this.#workflows.all.map((workflow) => publish(this.#engine, workflow)));
+      this.#startedAt = Date.now();
+      this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#onStatus(runId, status));
+      await this.#beat();
+      if (this.#stopped !== undefined) throw this.#wasStopped();
+      for (const ticker of this.#tickers) ticker.start();
+    } catch (error) {
+      this.#letGo();
+      throw error;
+    }
   }
 
-  /** A worker whose clock is wrong would take the locks of others for expired: it takes no work until the clock is right. */
+  #wasStopped(): Error {
+    return new Error(`worker "${this.id}" was stopped`);
+  }
+
+  /**
+   * Where the queue does not go by the engine's clock, a worker whose clock is wrong would take the locks of others for
+   * expired: it takes no work until the clock is right.
+   */
   async #beat(): Promise<void> {
     const before = Date.now();
-    const now = await this.#engine.livenessStore.heartbeat(this.health());
+    const beat = () => this.#engine.livenessStore.heartbeat(this.health());
+    const now = await this.#alibis.asking(() => this.#reach.ask(beat));
     const after = Date.now();
+    if (this.#clock === undefined) this.#clock = new EngineClock(now);
+    else this.#clock.hear(now);
     // The engine has read its clock somewhere between the two.
     const off = now < before ? before - now : Math.min(after - now, 0);
-    const isOff = Math.abs(off) > (this.#options.lockDuration ?? 5_000) / 2;
+    const isOff = Math.abs(off) > this.#holding.lockDuration / 2;
     if (isOff === this.#isOff) return;
     if (isOff) {
       const error = new EngineError(
@@ -181,18 +228,22 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
         `has another time than this machine: its clock is off by ${off} ms`,
       );
       this.#warn(error, { off });
-      await this.#consumer?.pause();
-    } else if (this.#stopped === undefined) await this.#takeWork();
+    }
+    if (this.#stopped === undefined) await this.#takeWork();
+    if (isOff && this.#consumer?.byEngineClock !== true) await this.#consumer?.pause();
     this.#isOff = isOff;
   }
 
   async #takeWork(): Promise<void> {
     if (this.#consumer !== undefined) return this.#consumer.resume();
-    const { concurrency = 10, lockDuration = 5_000 } = this.#options;
-    const consumer = await this.#engine.queue.consume((delivery) => detached(() => this.#deliver(delivery)), {
+    const { concurrency = 10 } = this.#options;
+    const { lockDuration } = this.#holding;
+    const handle = (delivery: Delivery) => this.#alibis.during(delivery, () => this.#deliver(delivery));
+    const consumer = await this.#engine.queue.consume((delivery) => detached(() => handle(delivery)), {
       concurrency,
       lockDuration,
       workerId: this.id,
+      now: () => this.#clock?.now ?? Date.now(),
       onError: (error) => this.#warn(error, {}),
     });
     this.#consumer = consumer;
@@ -200,35 +251,50 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     if (this.#stopped !== undefined) await consumer.terminate();
   }
 
-  async #stop(deadline: number): Promise<void> {
-    if (this.#started === undefined) return;
-    await this.#started.catch(() => undefined);
-    const consumer = this.#consumer;
-    const stopping = consumer?.pause().then(() => consumer.close());
-    const timer = setTimeout(
-      () => {
-        const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
-        for (const abort of this.#aborts.keys()) abort.abort(reason);
-      },
-      Math.min(deadline, longestDelay),
-    );
-    const late = () => {
-      this.#warn(new EngineError(this.#engine.name, 'did not let go of the worker in time'), {});
-      this.#isGone = true;
-      for (const ticker of this.#tickers) void ticker.stop();
-    };
-    const ending = (async () => {
-      try {
-        await stopping;
-      } finally {
-        clearTimeout(timer);
-        await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
-        this.#unsubscribe?.();
-      }
-      await this.#sayGoodbye();
-    })();
+  async #stop(): Promise<void> {
+    const ending = this.#end();
+    await Promise.race([ending.catch(() => undefined), this.#activity.idle(), this.#deadline.passed]);
+    const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
+    for (const abort of this.#aborts.keys()) abort.abort(reason);
     // An engine that is away keeps nobody from ending: what was held is given to others when its locks expire.
-    await pTimeout(ending, { milliseconds: Math.min(deadline + grace, longestDelay), fallback: late });
+    await pTimeout(ending, { milliseconds: grace, fallback: () => this.#leave() });
+  }
+
+  async #end(): Promise<void> {
+    await this.#starting.made();
+    await this.#closeConsumer();
+    await Promise.all(this.#tickers.map((ticker) => ticker.stop()));
+    await this.#alibis.given();
+    this.#letGo();
+    if (this.#startedAt > 0) await this.#sayGoodbye();
+    this.#warnings.close();
+  }
+
+  /** A queue that cannot be closed as it should is let go of all the same. */
+  async #closeConsumer(): Promise<void> {
+    try {
+      await this.#consumer?.pause();
+      await this.#consumer?.close();
+    } catch (error) {
+      this.#warn(error, {});
+      await this.#activity.idle();
+      await this.#consumer?.terminate().catch((failure) => this.#warn(failure, {}));
+    }
+  }
+
+  #letGo(): void {
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+    this.#unwarn?.();
+    this.#unwarn = undefined;
+  }
+
+  #leave(): void {
+    this.#warn(new EngineError(this.#engine.name, 'did not let go of the worker in time'), {});
+    this.#warnings.close();
+    this.#isGone = true;
+    for (const ticker of this.#tickers) void ticker.stop();
+    void this.#consumer?.terminate().catch(() => undefined);
   }
 
   /** Nothing depends on it: where the engine is away, others will see that this worker is silent. */
@@ -242,11 +308,13 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   async #deliver(delivery: Delivery): Promise<Disposition> {
-    const { runId, seq } = delivery.job;
-    this.#activity.active++;
+    const { runId } = delivery.job;
+    this.#activity.take();
     try {
-      const handle = await this.#handles.acquire(runId, seq);
+      const handle = await this.#handles.acquire(delivery.job);
       try {
+        // It was taken back while its run was read.
+        if (delivery.signal.aborted) return { delay: 0 };
         return delivery.job.kind === 'timeout'
           ? await timeOut(handle, this.#engine)
           : await this.#handle(delivery, handle);
@@ -262,7 +330,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       this.#warn(error, { runId });
       return { delay: 1_000 };
     } finally {
-      this.#activity.active--;
+      this.#activity.letGo();
     }
   }
 
@@ -271,8 +339,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     const onLost = () => abort.abort(delivery.signal.reason);
     delivery.signal.addEventListener('abort', onLost);
     this.#aborts.set(abort, handle);
+    const job = new JobRun(this.#holding, handle, delivery, abort);
     try {
-      const job = new JobRun(this.#holding, handle, delivery, abort);
       // Also a run that has come with nothing: what the job is delivered in is not what the run was started in.
       if (isInstrumented()) return await restored(handle.replica.carrier ?? {}, () => job.run());
       return await job.run();
@@ -294,14 +362,20 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   #onStatus(runId: string, status: RunHandle['status']): void {
     if (isFinished(status)) this.#handles.forget(runId);
     if (status !== 'cancelled') return;
+    for (const handle of new Set(this.#aborts.values())) {
+      if (handle.runId === runId) this.#supersede(handle, `is ${status}`);
+    }
+  }
+
+  /** Ends what is executed of a run. */
+  #supersede(of: RunHandle, why: string): void {
     for (const [abort, handle] of this.#aborts) {
-      if (handle.runId !== runId || abort.aborted) continue;
-      abort.abort(new SupersededError(runId, `is ${status}`));
+      if (handle === of && !abort.aborted) abort.abort(new SupersededError(of.runId, why));
     }
   }
 
   #warn(error: unknown, details: Readonly<Record<string, unknown>>): void {
     if (this.#isGone) return;
-    this.emit('warning', discreet(error instanceof Error ? error : new Error(String(error))), details);
+    this.#warnings.warn(discreet(error instanceof Error ? error : new Error(String(error))), details);
   }
 }

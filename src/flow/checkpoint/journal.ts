@@ -30,7 +30,7 @@ export class Journal implements StateJournal {
     private readonly serializer: Serializer,
     merges: Merges,
     private readonly write: (entry: Entry, apply: () => void) => Promise<void>,
-    private readonly parent?: Journal,
+    private readonly parent?: Pick<StateJournal, 'failure'>,
   ) {
     this.#context = new SavedContext(new Codec(serializer), state.getContext(), merges);
     state.saveIn(this.#context);

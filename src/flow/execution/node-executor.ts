@@ -67,7 +67,7 @@ export class WaitExecutor implements NodeExecutor<unknown, unknown> {
       const output = this.until === undefined ? state.delivered.get(nodeId) : input;
       return { status: 'success', result: { output } };
     }
-    const until = this.until?.(Date.now());
+    const until = this.until?.(state.clock());
     return { status: 'awaiting', awaiting: [until === undefined ? { nodeId, event } : { nodeId, event, until }] };
   }
 }

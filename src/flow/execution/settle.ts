@@ -33,8 +33,7 @@ export function settle(advance: Advance, nodeId: string, execution: NodeExecutio
     case 'failed': {
       const { state } = advance;
       state.closeView(nodeId);
-      // What was not written may be an item or a sub-flow of this node: the run ends, and the node is tried again when it is resumed.
-      if (state.journal?.failure !== undefined) throw state.journal.failure.error;
+      heedStore(state);
       return fail(advance, execution.error);
     }
     case 'awaiting':
@@ -43,6 +42,7 @@ export function settle(advance: Advance, nodeId: string, execution: NodeExecutio
     case 'postponed': {
       const { error, delay, consumed } = execution;
       advance.state.closeView(nodeId);
+      heedStore(advance.state);
       return commit(advance, { type: 'postponed', nodeId, error: savedError(error), delay, consumed });
     }
     case 'cancelled':
@@ -50,6 +50,15 @@ export function settle(advance: Advance, nodeId: string, execution: NodeExecutio
       advance.state.cutShort.add(nodeId);
       return undefined;
   }
+}
+
+/**
+ * What was not written may be an item or a sub-flow of the node that fails: then the run ends, and the node is tried again
+ * when the run is resumed.
+ */
+function heedStore({ journal }: WorkflowState): void {
+  const failure = journal?.failure;
+  if (failure !== undefined) throw failure.error;
 }
 
 /** A node that could not even be executed has failed too. */

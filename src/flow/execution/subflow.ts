@@ -41,6 +41,7 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
     const path = pathOf(settings.path ?? segmentOf(parent.runId), call);
     setSettings(state, { ...settings, params, depth: settings.depth + 1, path });
     state.events = parent.events;
+    state.clock = parent.clock;
     const { concurrency, failFast } = settings;
     const services = new FlowServices(toolbox, { concurrency, failFast, serializer: toolbox.serializer });
     const next = new RunToCompletionOrchestrator();

@@ -54,7 +54,7 @@ function adoptAdded(position: Position, state: WorkflowState): void {
 
 /** A node goes on where one of the things that it waits for has come. */
 function deliver(position: Position, state: WorkflowState, nodeId: string, waits: readonly Waiting[]): void {
-  const now = Date.now();
+  const now = state.clock();
   const come = waits.find(
     ({ event, until }) => Object.hasOwn(state.events, event) || (until !== undefined && until <= now),
   );

@@ -1,8 +1,11 @@
 import { Redis } from 'ioredis';
-import { EngineError } from 'orchestrator/distributed';
+import { DistributedWorker, EngineError, OrchestratorBuilder } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
 import pg from 'pg';
 import { expect, it } from 'vitest';
+import { gate } from '../../support.js';
 import { eventually } from '../servers/eventually.js';
+import { openEngine } from './fixtures/engines.js';
 import type { Told } from './fixtures/messages.js';
 import { begins, describeEngines, type EngineServer, type Site, withSite } from './site.js';
 
@@ -66,6 +69,49 @@ describeEngines('a refused write', (start, kind) => {
       });
       await on.server.stop();
     },
+  );
+
+  it.each(Object.entries(ways[kind as keyof typeof ways]))(
+    'because of %s fails no item of a batch and no node of a sub-flow, each of which is executed once',
+    async (_, [refuse, allow, says]) => {
+      const on = await start();
+      const { executions, open, pass } = gate();
+      const inner = new Flow('inner')
+        .node('x', () => pass('x'))
+        .node('y', (input) => input)
+        .edge('x', 'y');
+      const flow = new Flow('resize')
+        .node('list', () => ['small', 'large'])
+        .batch('each', (size: string) => pass(size), { items: 'list' })
+        .node('sub', inner)
+        .edge('list', 'each')
+        .edge('list', 'sub');
+      const engine = openEngine({ kind: on.kind, address: on.addressAt(on.server.port), options: {} });
+      const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+      const worker = new DistributedWorker({ engine, workflows: [flow] });
+      const refused = new Promise<void>((resolve) => {
+        worker.on('warning', ({ message }) => says.test(message) && resolve());
+      });
+      await worker.start();
+      try {
+        const runId = await orchestrator.startRun();
+        await eventually(() => executions.length === 3, { timeout: 20_000 });
+        await tell(on, refuse);
+        open();
+        await refused;
+        await tell(on, allow);
+        const { status, error } = await orchestrator.waitForCompletion(runId, { signal: AbortSignal.timeout(40_000) });
+        expect({ status, error }).toEqual({ status: 'completed', error: undefined });
+        expect(await orchestrator.metrics(runId)).toMatchObject({ attempts: 3, completed: 3, failed: 0, retries: 0 });
+        expect(executions.toSorted()).toEqual(['large', 'small', 'x']);
+      } finally {
+        await worker.stop({ deadline: 0 });
+        await orchestrator.close();
+        await engine.close();
+        await on.server.stop();
+      }
+    },
+    90_000,
   );
 });
 

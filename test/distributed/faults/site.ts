@@ -20,6 +20,7 @@ import { type EngineSpec, openEngine } from './fixtures/engines.js';
 import type { FaultPoint } from './fixtures/fault-points.js';
 import { type FlowName, flows, nodesOf } from './fixtures/flows.js';
 import type { Behaviour, Told } from './fixtures/messages.js';
+import { RemoteOrchestrator } from './remote-orchestrator.js';
 
 /** A server that engines stand on, and how to reach it. */
 export interface EngineServer {
@@ -35,7 +36,7 @@ const starters = {
     return { kind: 'redis', server, addressAt: (port) => server.url.replace(String(server.port), String(port)) };
   },
   async postgres(): Promise<EngineServer> {
-    const server = await startPostgres();
+    const server = await startPostgres({ durable: true });
     return { kind: 'postgres', server, addressAt: (port) => server.url.replace(`:${server.port}/`, `:${port}/`) };
   },
 };
@@ -58,6 +59,8 @@ export interface FixtureOptions {
   readonly faultPoint?: FaultPoint;
   /** Milliseconds by which its clock is off. */
   readonly clockShift?: number;
+  /** Variables for its environment, such as those of `wrongClock`. */
+  readonly env?: Readonly<Record<string, string>>;
   /** What it does twice. */
   readonly doubled?: 'jobs' | 'commits' | 'jobs and commits';
   /** The port at which it reaches the server. Default: that of the server. */
@@ -100,6 +103,7 @@ export class Site {
   readonly #prefix = `t${randomBytes(6).toString('hex')}`;
   readonly #workers: DistributedWorker[] = [];
   readonly #processes: FaultyWorker[] = [];
+  readonly #remotes: RemoteOrchestrator[] = [];
 
   constructor(
     private readonly on: EngineServer,
@@ -126,8 +130,18 @@ export class Site {
   }
 
   /** A worker process, before it says that it is ready. */
-  spawnWorker({ worker, engine, behaviour, faultPoint, clockShift, doubled, port }: FixtureOptions = {}): FaultyWorker {
+  spawnWorker({
+    worker,
+    engine,
+    behaviour,
+    faultPoint,
+    clockShift,
+    doubled,
+    port,
+    env: more,
+  }: FixtureOptions = {}): FaultyWorker {
     const env: Record<string, string> = {
+      ...more,
       WORKER_PROCESS: '1',
       ENGINE: JSON.stringify(this.spec(port, engine)),
       WORKER_OPTIONS: JSON.stringify({ ...soon, ...worker }),
@@ -159,6 +173,16 @@ export class Site {
     const process = startWorkerProcess<Told>({ module: new URL('./fixtures/starter.ts', import.meta.url), env });
     this.#processes.push(process);
     return process;
+  }
+
+  /** An orchestrator in a process of its own, @param env - for its environment, such as that of `wrongClock` */
+  async startOrchestrator(env: Readonly<Record<string, string>> = {}): Promise<RemoteOrchestrator> {
+    const module = new URL('./fixtures/orchestrator.ts', import.meta.url);
+    const own = { ...env, ORCHESTRATOR_PROCESS: '1', ENGINE: JSON.stringify(this.spec()) };
+    const remote = new RemoteOrchestrator(startWorkerProcess({ module, env: own }));
+    this.#remotes.push(remote);
+    await remote.ready();
+    return remote;
   }
 
   /** A worker in the program of the test, for runs whose workers have died. */
@@ -230,7 +254,7 @@ export class Site {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.kill()));
+    await Promise.all([...this.#processes, ...this.#remotes].map((process) => process.kill()));
     await Promise.all(this.#workers.map((worker) => worker.stop({ deadline: 0 })));
     await this.orchestrator.close();
     await this.engine.close();

@@ -6,6 +6,7 @@ import {
   type DistributedOrchestrator,
   DistributedWorker,
   type Engine,
+  EngineError,
   type Handler,
   type JobState,
   memory,
@@ -100,13 +101,13 @@ export class ChaoticFleet {
   /** A call as a program makes it: it may be lost on its way there or back, or be the last that the program does. */
   async #call<Answer>(program: Program, chaos: Chaos, call: () => Promise<Answer>): Promise<Answer> {
     if (!program.isAlive) return never;
-    if (this.#happens(chaos.lostRequests)) throw new Error('the request is lost');
+    if (this.#happens(chaos.lostRequests)) throw new EngineError('memory', 'has lost the request');
     if (this.#happens(chaos.crashes)) this.#kill(program);
     if (!program.isAlive) return never;
     const answer = await call();
     if (this.#happens(chaos.crashes)) this.#kill(program);
     if (!program.isAlive) return never;
-    if (this.#happens(chaos.lostAnswers)) throw new Error('the answer is lost');
+    if (this.#happens(chaos.lostAnswers)) throw new EngineError('memory', 'has lost the answer');
     return answer;
   }
 
@@ -213,15 +214,4 @@ export class ChaoticFleet {
       });
     });
   }
-}
-
-/** Numbers between 0 and 1 from a seed. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

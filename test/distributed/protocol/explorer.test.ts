@@ -8,6 +8,12 @@ import { flows, runtime } from './flows.js';
 import { faultsOfReplicas, repeatedEffects } from './journals.js';
 import { type Control, type Fault, runId, type Setting, type World } from './world.js';
 
+// What is done again is done in the same way.
+vi.mock(import('../../../src/distributed/journal/incarnation.js'), async (original) => ({
+  ...(await original()),
+  newIncarnation: () => 1,
+}));
+
 /*
  * The real workers and orchestrators on an engine whose every call (read, commit, enqueue, delivery, what becomes of a job,
  * each notice of a cancel, each passing of time) happens when the explorer says so.

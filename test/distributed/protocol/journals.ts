@@ -89,7 +89,9 @@ export class Journals {
 
   get origin(): Origin {
     const { plan, merges } = this.#known;
-    return { plan, merges, runKey: keyOf(this.run.snapshot.runId), codec: this.workflows.codec };
+    // The epoch of a run begins at its incarnation.
+    const { runId, epoch } = this.run.snapshot;
+    return { plan, merges, runKey: keyOf(runId), incarnation: epoch, codec: this.workflows.codec };
   }
 }
 

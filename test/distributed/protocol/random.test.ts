@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import type { WorkflowResult } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../../../src/distributed/testing/trouble-plan.js';
 import { type Case, cases } from '../../flow/random-graphs.js';
 import { built, paces } from '../../flow/scripted-flow.js';
-import { type Chaos, ChaoticFleet, calm, randomFrom } from './chaos.js';
+import { type Chaos, ChaoticFleet, calm } from './chaos.js';
 import { faultsOfReplicas, repeatedEffects } from './journals.js';
 
 const numRuns = Number(process.env.PROTOCOL_RUNS ?? 15);

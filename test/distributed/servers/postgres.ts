@@ -1,18 +1,23 @@
 import { execFile } from 'node:child_process';
-import { chown } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { describeWith } from '../../needs/describe-with.js';
+import type { PostgresPrograms } from '../../needs/postgres.js';
+import { makeCertificate } from './certificate.js';
 import { removeDirectory, temporaryDirectory } from './reaper.js';
 import { launch, type Server } from './server.js';
 
 const execute = promisify(execFile);
 
 export interface PostgresServer extends Server {
-  /** Of the database `postgres`. */
+  /** Of the database `postgres`, with the password without which nobody gets in. */
   readonly url: string;
+  /** The file of the certificate, for a server that takes encrypted connections alone. */
+  readonly certificate: string | undefined;
   /** A new, empty database. Gives its URL. */
   createDatabase(name: string): Promise<string>;
 }
@@ -22,35 +27,64 @@ export function describeWithPostgres(name: string, tests: () => void): void {
   describeWith('postgres', name, tests);
 }
 
-/**
- * A Postgres server with room for 200 connections. What is committed outlives a restart, orderly or not: writes reach
- * the operating system, though not the disk (`fsync` is off), which only a crash of the machine would show.
- */
-export async function startPostgres(): Promise<PostgresServer> {
-  const programs = inject('found').postgres;
+/** How a server is to be. */
+export interface PostgresOptions {
+  /** If true, only encrypted connections are taken. Default: false. */
+  readonly tls?: boolean;
+  /** If true, what is committed is on the disk (`fsync`). Default: false, which only a crash of the machine would show. */
+  readonly durable?: boolean;
+  /** The programs, outside of tests. */
+  readonly programs?: PostgresPrograms | undefined;
+}
+
+/** A Postgres server with room for 200 connections. What is committed outlives a restart, orderly or not. */
+export async function startPostgres({
+  tls = false,
+  durable = false,
+  programs = inject('found').postgres,
+}: PostgresOptions = {}): Promise<PostgresServer> {
   if (programs === undefined)
     throw new Error('Postgres does not run here: declare the tests with describeWithPostgres');
   const { initdb, postgres, user, temporary } = programs;
   const directory = await temporaryDirectory(temporary);
   const data = join(directory, 'data');
+  const password = randomBytes(12).toString('base64url');
   try {
-    if (user !== undefined) await chown(directory, user.uid, user.gid);
-    const layout = ['--username=postgres', '--auth=trust', '--encoding=UTF8', '--no-locale', '--no-sync'];
-    await execute(initdb, [`--pgdata=${data}`, ...layout], { cwd: directory, ...user });
+    await writeFile(join(directory, 'password'), password);
+    await give(directory, user);
+    const layout = ['--username=postgres', '--encoding=UTF8', '--no-locale', '--no-sync'];
+    const entry = ['--auth=scram-sha-256', `--pwfile=${join(directory, 'password')}`];
+    await execute(initdb, [`--pgdata=${data}`, ...layout, ...entry], { cwd: directory, ...user });
+    if (tls) await useCertificate(directory, data, user);
   } catch (error) {
     await removeDirectory(directory);
     throw error;
   }
+  const certificate = tls ? join(directory, 'server.crt') : undefined;
   const server = await launch({
     command: postgres,
-    args: (port) => ['-D', data, '-p', String(port), ...settings],
+    args: (port) => ['-D', data, '-p', String(port), ...settingsOf({ tls, durable })],
     directory,
     ready: /database system is ready to accept connections/,
     endSignal: 'SIGINT',
     ...(user === undefined ? {} : { user }),
   });
-  const url = `postgres://postgres@127.0.0.1:${server.port}/postgres`;
-  return Object.assign(server, { url, createDatabase: (name: string) => createDatabase(url, name) });
+  const parameters =
+    certificate === undefined ? '' : `?sslmode=verify-full&sslrootcert=${encodeURIComponent(certificate)}`;
+  const url = `postgres://postgres:${password}@127.0.0.1:${server.port}/postgres${parameters}`;
+  return Object.assign(server, { url, certificate, createDatabase: (name: string) => createDatabase(url, name) });
+}
+
+/** A certificate for the server, and `pg_hba.conf` that takes nobody without. */
+async function useCertificate(directory: string, data: string, user: PostgresPrograms['user']): Promise<void> {
+  const { key, certificate } = await makeCertificate(directory);
+  await writeFile(join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 scram-sha-256\n');
+  await chmod(key, 0o600);
+  await Promise.all([key, certificate].map((file) => give(file, user)));
+}
+
+async function give(path: string, user: PostgresPrograms['user']): Promise<void> {
+  if (user !== undefined) await chown(path, user.uid, user.gid);
 }
 
 /** A new, empty database in the server of a URL, for a server that was started elsewhere. Gives the database's URL. */
@@ -67,11 +101,15 @@ export async function createDatabase(serverUrl: string, name: string): Promise<s
   return url.href;
 }
 
-const settings = [
-  'max_connections=200',
-  'listen_addresses=127.0.0.1',
-  'unix_socket_directories=',
-  'logging_collector=off',
-  'fsync=off',
-  'full_page_writes=off',
-].flatMap((setting) => ['-c', setting]);
+function settingsOf({ tls, durable }: Required<Pick<PostgresOptions, 'tls' | 'durable'>>): readonly string[] {
+  const flag = (is: boolean) => (is ? 'on' : 'off');
+  return [
+    'max_connections=200',
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    'logging_collector=off',
+    `fsync=${flag(durable)}`,
+    `full_page_writes=${flag(durable)}`,
+    ...(tls ? ['ssl=on', 'ssl_cert_file=../server.crt', 'ssl_key_file=../server.key'] : []),
+  ].flatMap((setting) => ['-c', setting]);
+}

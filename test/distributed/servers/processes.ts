@@ -12,6 +12,8 @@ export interface WorkerProcessOptions {
   readonly module: URL | string;
   /** Variables for its environment, beside those of the tests. */
   readonly env?: Readonly<Record<string, string>>;
+  /** If true, the file is JavaScript that needs no compiler. Default: false. */
+  readonly isBuilt?: boolean;
 }
 
 export interface Exit {
@@ -49,9 +51,9 @@ export class WorkerProcess<Message> {
   readonly #unclaimed: Message[] = [];
   #output = '';
 
-  constructor({ module, env }: WorkerProcessOptions) {
+  constructor({ module, env, isBuilt = false }: WorkerProcessOptions) {
     this.#file = module instanceof URL ? fileURLToPath(module) : module;
-    this.#process = spawn(process.execPath, ['--import', 'tsx', this.#file], {
+    this.#process = spawn(process.execPath, [...(isBuilt ? [] : ['--import', 'tsx']), this.#file], {
       cwd: root,
       env: { ...process.env, VITEST_WORKER_ID: undefined, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -7,12 +7,19 @@ import { track } from './track.js';
 /** A network between a client and a server on this machine that can be broken. */
 export interface Proxy {
   readonly port: number;
-  /** How many connections go through it now. */
+  /** How many connections go through it now, but for those that were forgotten. */
   readonly connections: number;
   /** Destroys all connections and refuses new ones. */
   cut(): Promise<void>;
   /** Passes nothing on in either direction, though it accepts connections. */
   stall(): void;
+  /**
+   * Forgets the connections that there are, as a router does: from now on they stay open at both ends, and swallow what is
+   * sent. New ones work.
+   */
+  forget(): void;
+  /** Leads new connections to another port, as an address does after a failover. Those that there are stay. */
+  lead(port: number): void;
   /** Destroys the next connection on which the server answers, in place of the answer. Resolves when that has happened. */
   loseAnswer(): Promise<void>;
   /** Accepts connections after a cut; after a stall passes on what was held back, and what comes. */
@@ -22,15 +29,17 @@ export interface Proxy {
 
 export async function startProxy(targetPort: number): Promise<Proxy> {
   const lines = new Set<Line>();
+  const forgotten = new Set<Line>();
   const losses: (() => void)[] = [];
   let stalled = false;
+  let target = targetPort;
   const accept = (client: Socket) => {
     const isLost = () => {
       const lost = losses.shift();
       lost?.();
       return lost !== undefined;
     };
-    const line = openLine(client, connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true }), isLost);
+    const line = openLine(client, connect({ port: target, host: '127.0.0.1', allowHalfOpen: true }), isLost);
     lines.add(line);
     line.closed.then(() => lines.delete(line));
     if (!stalled) line.pass();
@@ -40,7 +49,8 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   const cut = async () => {
     stalled = false;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const line of lines) line.destroy();
+    for (const line of [...lines, ...forgotten]) line.destroy();
+    forgotten.clear();
     await closed;
   };
   return {
@@ -52,6 +62,16 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
     stall() {
       stalled = true;
       for (const line of lines) line.hold();
+    },
+    forget() {
+      for (const line of lines) {
+        line.swallow();
+        forgotten.add(line);
+        lines.delete(line);
+      }
+    },
+    lead(port) {
+      target = port;
     },
     loseAnswer: () => new Promise((resolve) => losses.push(resolve)),
     async heal() {
@@ -68,6 +88,8 @@ interface Line {
   readonly closed: Promise<unknown>;
   pass(): void;
   hold(): void;
+  /** Passes nothing on any more, for good, and takes all that comes. */
+  swallow(): void;
   destroy(): void;
 }
 
@@ -86,14 +108,22 @@ function openLine(client: Socket, target: Socket, isLost: () => boolean): Line {
   };
   for (const end of ends) end.setNoDelay().on('error', destroy).pause();
   const closed = Promise.all(ends.map((end) => new Promise((resolve) => end.once('close', resolve))));
+  let isForgotten = false;
   return {
     closed,
     destroy,
     pass() {
+      if (isForgotten) return;
       client.pipe(target);
       target.pipe(answers);
     },
+    swallow() {
+      isForgotten = true;
+      client.unpipe(target).resume();
+      target.unpipe(answers).resume();
+    },
     hold() {
+      if (isForgotten) return;
       client.unpipe(target).pause();
       target.unpipe(answers).pause();
     },

@@ -1,11 +1,34 @@
+import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { describeWith } from '../../needs/describe-with.js';
+import { makeCertificate } from './certificate.js';
 import { eventually } from './eventually.js';
-import { temporaryDirectory } from './reaper.js';
+import { freePort } from './ports.js';
+import { removeDirectory, temporaryDirectory } from './reaper.js';
 import { launch, type Server } from './server.js';
 
 export interface RedisServer extends Server {
+  /** Its address, with the password: nobody is let in without. */
   readonly url: string;
+  /** If started with `tls`: a second address, at which the same server speaks TLS alone. */
+  readonly tls?: RedisTls;
+}
+
+interface RedisTls {
+  readonly port: number;
+  /** `rediss://`, with the password. */
+  readonly url: string;
+  /** The file of the certificate that signs its own. Programs trust it by `NODE_EXTRA_CA_CERTS`. */
+  readonly ca: string;
+}
+
+export interface RedisOptions {
+  /** If true, each write is on the disk before it is answered, so that it outlives a restart. Default: false. */
+  readonly durable?: boolean;
+  /** If true, the server also listens with TLS. Default: false. */
+  readonly tls?: boolean;
+  /** Further users, each a line of an ACL file without its first word: `app on >secret ~* &* +@all`. Default: none. */
+  readonly users?: readonly string[];
 }
 
 export interface RedisCluster {
@@ -16,21 +39,47 @@ export interface RedisCluster {
 }
 
 const command = 'redis-server';
+const inCluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-announce-ip', '127.0.0.1'];
 
 /** `describe` for tests that need `redis-server`: skipped without it, with a name that says so. */
 export function describeWithRedis(name: string, tests: () => void): void {
   describeWith(command, name, tests);
 }
 
-/** A Redis server. What is written to it outlives a restart only if it is durable: then each write is on the disk. */
-export async function startRedis({ durable = false }: { readonly durable?: boolean } = {}): Promise<RedisServer> {
-  return start(durable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']);
+/** A Redis server with a password. */
+export async function startRedis({
+  durable = false,
+  tls = false,
+  users = [],
+}: RedisOptions = {}): Promise<RedisServer> {
+  const password = randomBytes(12).toString('hex');
+  const accounts = ['--requirepass', password, ...users.flatMap((user) => ['--user', ...user.split(' ')])];
+  const options = [...accounts, ...(durable ? durably : ['--appendonly', 'no'])];
+  if (!tls) return start(options, password);
+  const [directory, port] = await Promise.all([temporaryDirectory(), freePort()]);
+  const files = await certificates(directory);
+  const server = await start([...options, '--tls-port', String(port), ...files.options], password, directory);
+  const url = `rediss://default:${password}@127.0.0.1:${port}`;
+  return Object.assign(server, { tls: { port, url, ca: files.ca } });
+}
+
+const durably = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
+/** A certificate for a server, and the options with which it is used. */
+async function certificates(directory: string): Promise<{ readonly ca: string; readonly options: readonly string[] }> {
+  try {
+    const { key, certificate } = await makeCertificate(directory);
+    const names = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate];
+    return { ca: certificate, options: [...names, '--tls-auth-clients', 'no'] };
+  } catch (error) {
+    await removeDirectory(directory);
+    throw error;
+  }
 }
 
 /** Three masters that share all slots, each with a third. */
 export async function startRedisCluster(): Promise<RedisCluster> {
-  // So long that none is taken for dead that others keep from running.
-  const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '60000', '--cluster-announce-ip', '127.0.0.1'];
+  const options = inCluster;
   const servers = await Promise.all([start(options), start(options), start(options)]);
   const clients = servers.map(({ port }) => new Redis(port, '127.0.0.1'));
   try {
@@ -47,15 +96,16 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   };
 }
 
-async function start(options: readonly string[]): Promise<RedisServer> {
+async function start(options: readonly string[], password = '', folder?: string): Promise<RedisServer> {
   const server = await launch({
     command,
     args: (port) => ['--port', String(port), '--bind', '127.0.0.1', '--save', '', ...options],
-    directory: await temporaryDirectory(),
+    directory: folder ?? (await temporaryDirectory()),
     ready: /ready to accept connections/i,
     endSignal: 'SIGTERM',
   });
-  return Object.assign(server, { url: `redis://127.0.0.1:${server.port}` });
+  const user = password === '' ? '' : `default:${password}@`;
+  return Object.assign(server, { url: `redis://${user}127.0.0.1:${server.port}` });
 }
 
 const slots = 16_384;
@@ -74,4 +124,33 @@ async function join(clients: readonly Redis[], servers: readonly RedisServer[]):
     return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${servers.length}`);
   };
   await eventually(async () => (await Promise.all(clients.map(isJoined))).every(Boolean), { timeout: 60_000 });
+}
+
+/** Gives each master of a cluster a replica, which takes over when the master dies. Resolves when all could. */
+export async function addReplicas({ servers: masters }: RedisCluster): Promise<readonly RedisServer[]> {
+  const replicas = await Promise.all(masters.map(() => start(inCluster)));
+  const clients = [...masters, ...replicas].map(({ url }) => new Redis(url));
+  try {
+    const [first] = clients as [Redis];
+    for (const { port } of replicas) await first.cluster('MEET', '127.0.0.1', port);
+    await eventually(
+      async () => {
+        for (const [index, replica] of clients.slice(masters.length).entries()) {
+          await replica.cluster('REPLICATE', String(await clients[index]?.cluster('MYID')));
+        }
+      },
+      { timeout: 30_000, interval: 200 },
+    );
+    const isReady = async (client: Redis) =>
+      String(await client.info('replication')).includes('master_link_status:up') &&
+      String(await client.cluster('INFO')).includes('cluster_state:ok');
+    const areKnown = async () => String(await first.cluster('NODES')).split(' slave ').length > replicas.length;
+    await eventually(
+      async () => (await Promise.all([areKnown(), ...clients.slice(masters.length).map(isReady)])).every(Boolean),
+      { timeout: 60_000 },
+    );
+    return replicas;
+  } finally {
+    for (const client of clients) client.disconnect();
+  }
 }

@@ -3,11 +3,14 @@ import { connect, createServer } from 'node:net';
 import { Cluster, Redis } from 'ioredis';
 import pg from 'pg';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describeWith } from '../../needs/describe-with.js';
 import { rejection } from '../../support.js';
+import { settableClock, wrongClock } from './clocks.js';
 import { eventually } from './eventually.js';
 import { createDatabase, describeWithPostgres, type PostgresServer, startPostgres } from './postgres.js';
 import { killWorkerProcesses, startWorkerProcess } from './processes.js';
 import { startProxy } from './proxy.js';
+import { removeDirectory, temporaryDirectory } from './reaper.js';
 import { describeWithRedis, startRedis, startRedisCluster } from './redis.js';
 
 const echo = new URL('./fixtures/echo.ts', import.meta.url);
@@ -24,6 +27,7 @@ function isRunning(pid: number): boolean {
 describeWithRedis('a Redis server', () => {
   async function withClient<Value>(url: string, use: (client: Redis) => Promise<Value>): Promise<Value> {
     const client = new Redis(url);
+    client.on('error', () => undefined);
     try {
       return await use(client);
     } finally {
@@ -56,6 +60,13 @@ describeWithRedis('a Redis server', () => {
     await server.stop();
     await server.stop();
     expect(isRunning(server.pid)).toBe(false);
+  });
+
+  it('lets nobody in without its password', async () => {
+    const { port, stop } = await startRedis();
+    const answer = rejection(withClient(`redis://127.0.0.1:${port}`, (client) => client.set('key', 'value')));
+    expect(await answer).toMatchObject({ message: expect.stringContaining('NOAUTH') });
+    await stop();
   });
 
   it('starts beside others on a port of its own', async () => {
@@ -207,6 +218,33 @@ describe('a proxy', () => {
     await eventually(() => before.heard.text === 'ab' && during.heard.text === 'c');
     await proxy.stop();
     await eventually(() => before.heard.closed && during.heard.closed);
+  });
+});
+
+describeWith('faketime', 'the clock of a process', () => {
+  const hour = 3_600_000;
+  const clock = new URL('./fixtures/clock.ts', import.meta.url);
+
+  afterEach(killWorkerProcesses);
+
+  it.each([hour, -hour])('is off by %d ms, while durations are right', async (shift) => {
+    const worker = startWorkerProcess<{ now: number; lasted: number }>({ module: clock, env: wrongClock(shift) });
+    const { now, lasted } = await worker.waitFor(() => true);
+    expect(Math.abs(now - shift - Date.now())).toBeLessThan(60_000);
+    expect(lasted).toBeGreaterThan(90);
+    expect(lasted).toBeLessThan(60_000);
+  });
+
+  it('is set while it lives', async () => {
+    const directory = await temporaryDirectory();
+    const { env, set } = await settableClock(directory);
+    const worker = startWorkerProcess<{ now: number }>({ module: clock, env });
+    const isOff = ({ now }: { now: number }) => Math.abs(now - Date.now()) > hour / 2;
+    await worker.waitFor((message) => !isOff(message));
+    await set(-hour);
+    await worker.waitFor(isOff);
+    await worker.kill();
+    await removeDirectory(directory);
   });
 });
 

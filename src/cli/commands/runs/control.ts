@@ -13,6 +13,7 @@ interface ControlFlags extends EngineFlags {
   readonly json?: boolean;
   readonly reason?: string;
   readonly payload?: string;
+  readonly id?: string;
 }
 
 type Act = (orchestrator: DistributedOrchestrator, runId: string, flags: ControlFlags) => Promise<void>;
@@ -119,11 +120,12 @@ export function addSignal(parent: Command, session: Session): void {
     .option(
       '--payload <json>',
       'what it brings: JSON, a file that holds it, or - for the standard input (default: null)',
-    );
+    )
+    .option('--id <id>', 'a name of this signal: sent again under it, it counts once (default: each counts)');
   withEngine(command).action((runId: string, event: string, flags: ControlFlags) =>
     withFleet(session, flags, async ({ orchestrator }) => {
       const payload = flags.payload === undefined ? null : await readValue(session.io, '--payload', flags.payload);
-      await orchestrator.signal(runId, event, payload);
+      await orchestrator.signal(runId, event, payload, { id: flags.id });
       if (flags.json === true) session.stdout.json({ runs: [{ runId, ok: true }] });
       else session.stdout.line(`${oneLine(runId)} has got ${oneLine(event)}`);
     }),
@@ -131,6 +133,7 @@ export function addSignal(parent: Command, session: Session): void {
   documented(command, {
     examples: [
       ['orchestrator runs signal order-42 approval --payload \'{"approved":true}\'', 'let a waiting run go on'],
+      ['orchestrator runs signal order-42 paid --id payment-7', 'send it again after a failure: it counts once'],
     ],
     json: '{ runs: { runId, ok }[] }',
   });

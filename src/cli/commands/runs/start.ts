@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { RunNotFoundError, WorkflowNotFoundError } from '../../../distributed/index.js';
+import { type StartedRun, WorkflowNotFoundError } from '../../../distributed/index.js';
 import { documented, duration, whole, withEngine } from '../../command.js';
 import { CliError, exitCodes } from '../../exit-codes.js';
 import { oneLine, versionText } from '../../output/text.js';
@@ -54,9 +54,9 @@ async function start(session: Session, fleet: Fleet, workflow: string, flags: St
   const { workflowVersion: version, runId: id, delay, priority, timeout, wait, json } = flags;
   const { input, context } = await readInputs(session.io, flags);
   const options = { workflow, version, runId: id, delay, priority, timeout };
-  const started = id === undefined || !(await isThere(fleet, id));
-  const runId = await begun(fleet, () => fleet.orchestrator.startRun(context, input, options));
-  if (!started) session.stderr.line(`run "${oneLine(runId)}" was there already: nothing was started`);
+  const { runId, existed } = await begun(fleet, () => fleet.orchestrator.start(context, input, options));
+  const started = !existed;
+  if (existed) session.stderr.line(`run "${oneLine(runId)}" was there already: nothing was started`);
   if (json !== true) session.stdout.line(oneLine(runId));
   else if (wait === true) session.stdout.jsonLine({ runId, workflow, started });
   else session.stdout.json({ runId, workflow, started });
@@ -64,7 +64,7 @@ async function start(session: Session, fleet: Fleet, workflow: string, flags: St
 }
 
 /** A command has no workflows of its own: those that it knows are on the engine. */
-async function begun({ orchestrator }: Fleet, begin: () => Promise<string>): Promise<string> {
+async function begun({ orchestrator }: Fleet, begin: () => Promise<StartedRun>): Promise<StartedRun> {
   try {
     return await begin();
   } catch (error) {
@@ -87,14 +87,4 @@ function whichOf({ workflow, version }: WorkflowNotFoundError): string {
 function listed(names: readonly string[]): string {
   const more = names.length - mostNamed;
   return names.slice(0, mostNamed).join(', ') + (more > 0 ? `, and ${more} more` : '');
-}
-
-async function isThere({ orchestrator }: Fleet, runId: string): Promise<boolean> {
-  try {
-    await orchestrator.status(runId);
-    return true;
-  } catch (error) {
-    if (error instanceof RunNotFoundError) return false;
-    throw error;
-  }
 }

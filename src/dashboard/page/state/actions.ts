@@ -73,14 +73,27 @@ export function cancelRun(runId: string, reason: string, after?: () => void): vo
   void act({ path: `${runPath(runId)}/cancel`, body, done: commandNames.cancel.done, after });
 }
 
+/** The ids of signals that may not have been sent: the same one, sent again, is the same signal. */
+const unsent = new Map<string, string>();
+
 export function sendSignal(
   runId: string,
   event: string,
   payload: { readonly value?: unknown },
   after?: () => void,
 ): void {
-  const body = 'value' in payload ? { event, payload: payload.value } : { event };
-  void act({ path: `${runPath(runId)}/signal`, body, done: 'The signal is sent', after });
+  const signal = 'value' in payload ? { event, payload: payload.value } : { event };
+  const key = JSON.stringify([runId, signal]);
+  const id = unsent.get(key) ?? newId();
+  unsent.set(key, id);
+  const body = { ...signal, id };
+  const next = () => void unsent.delete(key);
+  void act({ path: `${runPath(runId)}/signal`, body, done: 'The signal is sent', next, after });
+}
+
+/** A page that does not come by https has no `crypto.randomUUID`. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-');
 }
 
 export function runPath(runId: string): string {

@@ -1,6 +1,8 @@
-with run as (delete from {schema}.runs where run_id = $1),
-  snapshot as (delete from {schema}.snapshots where run_id = $1),
-  slots as (delete from {schema}.slots where run_id = $1),
-  crashes as (delete from {schema}.crashes where run_id = $1),
-  states as (delete from {schema}.item_states where run_id = $1)
-delete from {schema}.entries where run_id = $1
+-- $1: the run, $2: its incarnation, or null for whichever there is. Another run under the id stays as it is.
+with other as (select from {schema}.runs where run_id = $1 and $2::bigint is not null and incarnation is distinct from $2::bigint),
+  run as (delete from {schema}.runs where run_id = $1 and not exists (select from other)),
+  snapshot as (delete from {schema}.snapshots where run_id = $1 and not exists (select from other)),
+  slots as (delete from {schema}.slots where run_id = $1 and not exists (select from other)),
+  crashes as (delete from {schema}.crashes where run_id = $1 and not exists (select from other)),
+  states as (delete from {schema}.item_states where run_id = $1 and not exists (select from other))
+delete from {schema}.entries where run_id = $1 and not exists (select from other)

@@ -1,3 +1,27 @@
-select run_id as id from {schema}.runs
-where status in ('running', 'scheduled') and greatest(updated_at, start_at) <= {schema}.now_ms() - $1::bigint
-order by updated_at limit $2::integer
+-- $1 milliseconds, $2 how many are looked at, $3 and $4 the last of the page before.
+-- Each status has its own place in the index, of which no more is read than the page: so it is named, not one of a list.
+with now as materialized (select {schema}.now_ms() - $1::bigint as since), page as (
+  (
+    select run_id, created_at, updated_at, start_at from {schema}.runs
+    where status = 'scheduled' and (created_at, run_id) > ($3::bigint, $4::text collate "C")
+      and created_at <= (select since from now)
+    order by created_at, run_id limit $2::integer
+  ) union all (
+    select run_id, created_at, updated_at, start_at from {schema}.runs
+    where status = 'running' and (created_at, run_id) > ($3::bigint, $4::text collate "C")
+      and created_at <= (select since from now)
+    order by created_at, run_id limit $2::integer
+  ) union all (
+    select run_id, created_at, updated_at, start_at from {schema}.runs
+    where status = 'awaiting' and (created_at, run_id) > ($3::bigint, $4::text collate "C")
+      and created_at <= (select since from now)
+    order by created_at, run_id limit $2::integer
+  ) union all (
+    select run_id, created_at, updated_at, start_at from {schema}.runs
+    where status = 'paused' and (created_at, run_id) > ($3::bigint, $4::text collate "C")
+      and created_at <= (select since from now)
+    order by created_at, run_id limit $2::integer
+  )
+)
+select run_id as id, created_at, greatest(updated_at, start_at) <= (select since from now) as is_idle
+from page order by created_at, run_id limit $2::integer

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { rejection, settled } from './support.js';
-import { LostCall, type Plan, Program, planFrom, planOf, type Trouble, troubles, turns } from './trouble.js';
+import { turns } from '../../src/distributed/testing/lateness.js';
+import { LostCall, Program } from '../../src/distributed/testing/trouble.js';
+import { type Plan, planFrom, planOf, type Trouble, troubles } from '../../src/distributed/testing/trouble-plan.js';
+import { rejection, settled } from '../support.js';
 
 /** Notes what it hears, in order; a claim of it is held until it is released. */
 class Target {
@@ -27,7 +29,7 @@ class Target {
 function programOf(plan: Plan) {
   const target = new Target();
   const done: string[] = [];
-  const options = { methods: ['write', 'claim'], held: { claim: 'release' }, plan };
+  const options = { methods: ['write', 'claim'], held: { claim: { letGo: ['release'] } }, plan };
   const program = new Program(target, { ...options, onDone: (_method, args) => done.push(String(args[0])) });
   return { target, program, face: program.face, done };
 }
@@ -50,15 +52,18 @@ describe('a program whose calls go wrong', () => {
   it.each<[Trouble, string, string[]]>([
     ['fails', 'LostCall', ['second']],
     ['loses its answer', 'LostCall', ['first', 'second']],
+    ['times out', 'LostCall', ['second']],
+    ['is heard too late', 'LostCall', ['second', 'first']],
     ['hangs', 'first written', ['second', 'first']],
     ['is overtaken', 'first written', ['second', 'first']],
     ['answers late', 'first written', ['first', 'second']],
     ['is sent twice', 'first written', ['first', 'first', 'second']],
   ])('whose call %s', async (trouble, answer, heard) => {
-    const { face, target, done } = programOf(planOf({ 1: trouble }));
+    const { face, target, done, program } = programOf(planOf({ 1: trouble }));
     const first = standing(face.write('first'));
     await face.write('second');
     expect(await first).toBe(answer);
+    await program.rest();
     expect(target.heard.toSorted()).toEqual(heard.toSorted());
     if (trouble !== 'is sent twice') expect(target.heard).toEqual(heard);
     expect(done.toSorted()).toEqual(heard.toSorted());
@@ -136,7 +141,7 @@ describe('a program whose calls go wrong', () => {
 
   it('goes wrong in the same way for the same seed, and says which', () => {
     const plans = [1, 1, 2].map((seed) => planFrom(seed, 0.3));
-    const [one, same, other] = plans.map((plan) => Array.from({ length: 200 }, (_, call) => plan(call, 'write')));
+    const [one, same, other] = plans.map((plan) => Array.from({ length: 200 }, (_, call) => plan(call, 'write', call)));
     expect(one).toEqual(same);
     expect(one).not.toEqual(other);
     const share = (one ?? []).filter(Boolean).length / 200;

@@ -1,0 +1,144 @@
+import { longestDelay } from '../validate.js';
+import { EngineError } from './errors.js';
+
+/**
+ * A judgement of an error. `passes`: the same call may succeed in a moment; `final`: a text was refused for its content or
+ * size, so the same call fails each time; `refused`: anything else.
+ */
+export type Judgement = 'passes' | 'refused' | 'final';
+
+/** How calls to an engine are repeated. */
+export interface Persistence {
+  /** The engine and its place, for messages: without a password. */
+  readonly name: string;
+  /** Milliseconds after which a call has settled, all attempts together. */
+  readonly timeout: number;
+  readonly judge: (error: unknown) => Judgement;
+  /** Gives what is behind an error, for judgement and report. Default: the error itself. */
+  readonly explain?: ((error: unknown) => unknown) | undefined;
+}
+
+/** One attempt of a call. */
+export class Attempt {
+  #isAbandoned = false;
+  #abandoning: AbortController | undefined = undefined;
+
+  /**
+   * @param number - from 1
+   * @param limit - milliseconds before the next attempt begins beside this one
+   */
+  constructor(
+    readonly number: number,
+    readonly limit: number,
+  ) {}
+
+  /** Aborts when the limit has passed without an answer. The attempt may still succeed: the first answer counts. */
+  get signal(): AbortSignal {
+    this.#abandoning ??= new AbortController();
+    if (this.#isAbandoned) this.#abandoning.abort();
+    return this.#abandoning.signal;
+  }
+
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#abandoning?.abort();
+  }
+}
+
+/** The part of the whole time that the first attempt has. After each attempt without an answer the next has twice as much. */
+const firstShare = 1 / 8;
+
+/** The most that counts as the whole time, in milliseconds: who waits without end does not wait so for a lost answer. */
+const longest = 120_000;
+
+/** The least time for an attempt, as far as there is so much, in milliseconds: a server under load is not asked in vain. */
+const shortest = 1_000;
+
+/** Milliseconds between an attempt that has failed and the next: at first, and at most. */
+const firstPause = 20;
+const longestPause = 500;
+
+export const silence = Symbol('no answer');
+
+/**
+ * Repeats `work` while the engine is unreachable, or does not answer, until `timeout` has passed. `work` must be idempotent:
+ * an attempt whose answer was lost may have been carried out.
+ *
+ * @throws {EngineError} for a refusal, at once; and when the time has passed
+ */
+export async function persistently<Result>(
+  { name, timeout, judge, explain = (error) => error }: Persistence,
+  work: (attempt: Attempt) => Promise<Result>,
+): Promise<Result> {
+  const end = performance.now() + timeout;
+  const late: Promise<Result>[] = [];
+  let last: unknown;
+  for (let number = 1, pause = firstPause; ; number++) {
+    const share = Math.min(timeout, longest) * firstShare * 2 ** late.length;
+    const attempt = new Attempt(number, Math.min(end - performance.now(), Math.max(shortest, share), longestDelay));
+    try {
+      const answer = work(attempt);
+      const result = await firstOf([...late, answer], attempt.limit);
+      if (result !== silence) return result;
+      attempt.abandon();
+      late.push(unlessRejected(answer));
+      last = undefined;
+    } catch (thrown) {
+      if (thrown instanceof EngineError) throw thrown;
+      const error = explain(thrown);
+      const judgement = judge(error);
+      if (judgement !== 'passes') {
+        throw new EngineError(name, 'has refused what it was asked', { cause: error, isFinal: judgement === 'final' });
+      }
+      last = error;
+      const result = await firstOf(late, Math.min(pause * (0.5 + Math.random() / 2), end - performance.now()));
+      if (result !== silence) return result;
+      pause = Math.min(2 * pause, longestPause);
+    }
+    if (end - performance.now() >= 1) continue;
+    const problem =
+      last === undefined ? `did not answer within ${timeout} ms` : `could not be reached for ${timeout} ms`;
+    throw new EngineError(name, problem, { cause: last });
+  }
+}
+
+/** The first answer, or `silence` when there is none in time. After a blocked event loop, what has arrived is read before. */
+export async function firstOf<Result>(
+  answers: readonly Promise<Result>[],
+  milliseconds: number,
+): Promise<Result | typeof silence> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<typeof silence>((resolve) => {
+    timer = setTimeout(() => setImmediate(resolve, silence), Math.max(0, milliseconds));
+  });
+  try {
+    return await Promise.race([...answers, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Like an attempt, but pending for ever where the attempt fails. */
+function unlessRejected<Result>(answer: Promise<Result>): Promise<Result> {
+  return new Promise((resolve) => {
+    answer.then(resolve, () => undefined);
+  });
+}
+
+/**
+ * A store whose operations are repeated, each as a whole. Operations that a store asks of itself are parts of the one that
+ * was called.
+ */
+export function persistent<Store extends object>(store: Store, persistence: Persistence): Store {
+  const operations = new Map<PropertyKey, unknown>();
+  return new Proxy(store, {
+    get(target, key) {
+      if (operations.has(key)) return operations.get(key);
+      const value: unknown = Reflect.get(target, key, target);
+      if (typeof value !== 'function' || key in Object.prototype) return value;
+      const operation = (...args: unknown[]) => persistently(persistence, async () => value.apply(target, args));
+      operations.set(key, operation);
+      return operation;
+    },
+  });
+}

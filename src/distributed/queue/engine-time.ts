@@ -1,0 +1,72 @@
+/**
+ * BullMQ promotes delayed jobs, dates locks and counts waits by the clock of the machine that it runs on. Here its backend
+ * (of Redis or Postgres, as of BullMQ 6.7) is made to go by the engine's clock: each time of this machine on its way to the
+ * server becomes one of the engine's, each time that comes back one of this machine's.
+ */
+
+/** The one place through which all commands of a backend go: `execCommand` on Redis, `run` on Postgres. */
+interface Backend {
+  execCommand?(client: unknown, command: string, args: readonly unknown[]): unknown;
+  run?(command: string, params: readonly unknown[]): Promise<{ readonly rows: readonly Row[] }>;
+  waitForJob(blockTimeout: number): Promise<{ readonly score: number } | null>;
+  moveToDelayed(jobId: string, timestamp: number, ...rest: unknown[]): Promise<void>;
+}
+
+interface Row {
+  readonly next_delay?: string | number | null;
+}
+
+/** For how many milliseconds a time that was taken of this machine's clock may have been under way. */
+const underWay = 5;
+
+/** What is no time, but a count or a mark, is below. */
+const leastTime = 1e12;
+
+/**
+ * Makes a backend go by the engine's clock.
+ *
+ * @param engineNow - the engine's clock, in epoch milliseconds
+ * @returns false for a backend that is not like those that are known here: it is left as it is
+ */
+export function goByEngineClock(given: object, engineNow: () => number): boolean {
+  const backend = given as Partial<Backend>;
+  const { execCommand, run, waitForJob, moveToDelayed } = backend;
+  if (waitForJob === undefined || moveToDelayed === undefined) return false;
+  const offset = () => Math.round(engineNow() - Date.now());
+  const toEngine = (value: unknown) => {
+    const age = typeof value === 'number' ? Date.now() - value : -1;
+    return age >= 0 && age <= underWay ? (value as number) + offset() : value;
+  };
+  const fromEngine = (time: number) => (time > leastTime ? time - offset() : time);
+  if (execCommand !== undefined) {
+    backend.execCommand = (client, command, args) => {
+      const answer = execCommand.call(given, client, command, args.map(toEngine));
+      return isFetch(command) ? (answer as Promise<unknown>).then((job) => withTime(job, fromEngine)) : answer;
+    };
+  } else if (run !== undefined) {
+    backend.run = async (command, params) => {
+      const result = await run.call(given, command, params.map(toEngine));
+      const [row] = result.rows ?? [];
+      if (row?.next_delay == null) return result;
+      return { ...result, rows: [{ ...row, next_delay: fromEngine(Number(row.next_delay)) }] };
+    };
+  } else return false;
+  backend.waitForJob = async (blockTimeout) => {
+    const marker = await waitForJob.call(given, blockTimeout);
+    return marker === null ? null : { ...marker, score: fromEngine(marker.score) };
+  };
+  backend.moveToDelayed = (jobId, timestamp, ...rest) =>
+    moveToDelayed.call(given, jobId, timestamp + offset(), ...rest) as Promise<void>;
+  return true;
+}
+
+/** If true, the answer to a command ends with the time of the next delayed job. */
+function isFetch(command: string): boolean {
+  return command === 'moveToActive' || command === 'moveToFinished';
+}
+
+/** On Redis an answer is a job, its id, how long to wait for a rate limit, and when the next job is due. */
+function withTime(answer: unknown, fromEngine: (time: number) => number): unknown {
+  if (!Array.isArray(answer) || typeof answer[3] !== 'number') return answer;
+  return answer.with(3, fromEngine(answer[3]));
+}

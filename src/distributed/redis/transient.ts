@@ -1,0 +1,19 @@
+import type { Judgement } from '../persistence.js';
+
+/** Codes of errors of a connection that is lost, or cannot be made at the moment. */
+const codes = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)(UNREACH|DOWN))$/;
+
+/** Replies of a server that starts, is a replica now, runs a script, or is part of a cluster that changes. */
+const replies =
+  /^((-?(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|UNBLOCKED)\b)|ERR max number of clients reached)/;
+
+/** Messages of `ioredis` for a command that found no connection, or whose connection was lost. */
+const lost =
+  /^(Connection is closed|Connection is (aborted|discarded)|Command timed out|Command aborted|Reached the max retries|Stream isn't writ|Socket (timeout|closed)|Too many Cluster redirections|None of startup nodes|Failed to refresh slots|Cluster is |Cluster isn't ready|No subscriber for the cluster)/;
+
+/** Judges an error of a Redis server or `ioredis`. */
+export function judgeRedis(error: unknown): Judgement {
+  const { code, message } = Object(error) as { code?: unknown; message?: unknown };
+  const text = String(message);
+  return codes.test(String(code)) || replies.test(text) || lost.test(text) ? 'passes' : 'refused';
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import type * as Bull from 'bullmq';
+import type { Query } from './database.js';
+import { literal } from './statements.js';
+
+/** What is used of BullMQ to make its tables. */
+export type BullModule = Pick<
+  typeof Bull,
+  | 'runMigrations'
+  | 'assertSchemaCompatibility'
+  | 'DEFAULT_SCHEMA'
+  | 'LATEST_SCHEMA_VERSION'
+  | 'MIGRATION_ADVISORY_LOCK_KEY'
+>;
+
+/** A client of `pg`, as BullMQ's migrations use it. */
+type Client = Parameters<typeof Bull.runMigrations>[0];
+
+/** A statement, and the condition without which it is not needed. */
+export interface Step {
+  readonly when: string;
+  readonly text: string;
+}
+
+/**
+ * BullMQ's migrations as statements, in the schema of the queue. BullMQ runs them on a session that keeps them in mind, and
+ * says that nothing is there.
+ *
+ * @throws {Error} for a version of BullMQ that migrates in another way
+ */
+export async function stepsOfBull(bull: BullModule): Promise<readonly Step[]> {
+  const nothing = { num: '180000', ver: '18', version: 0, min_client_version: 0 };
+  const run: { readonly text: string; readonly values: readonly unknown[] }[] = [];
+  const client = {
+    query: async (text: string, values: readonly unknown[] = []) => {
+      run.push({ text, values });
+      return { rows: [nothing] };
+    },
+  };
+  await bull.runMigrations(client as unknown as Client, bull.DEFAULT_SCHEMA);
+  const ledger = `"${bull.DEFAULT_SCHEMA}".migration`;
+  const isKept = /^\s*insert into migration\b/i;
+  const steps: Step[] = [];
+  for (const [index, { text, values }] of run.entries()) {
+    if (/^\s*(create table if not exists|alter table|update) migration\b/i.test(text)) {
+      steps.push({ when: hasNo(ledger, 'min_client_version'), text: withValues(text, values) });
+    }
+    if (!isKept.test(text)) continue;
+    const when = `(select coalesce(max(version), 0) from ${ledger}) < ${values[0]}`;
+    steps.push({ when, text: `${run[index - 1]?.text};\n${withValues(text, values)}` });
+  }
+  if (run.filter(({ text }) => isKept.test(text)).at(-1)?.values[0] !== bull.LATEST_SCHEMA_VERSION) {
+    throw new Error('this version of bullmq makes its tables in a way that is not known here: update orchestrator');
+  }
+  return steps;
+}
+
+/** The version that the schema of the queue has; 0 if there is nothing. */
+export async function bullVersion(query: Query, bull: BullModule): Promise<number> {
+  const [found] = await query('select to_regclass($1) as ledger', [`"${bull.DEFAULT_SCHEMA}".migration`]);
+  if (found?.ledger === null) return 0;
+  const client = { query: async (text: string, values?: unknown[]) => ({ rows: await query(text, values) }) };
+  return bull.assertSchemaCompatibility(client as unknown as Client, bull.DEFAULT_SCHEMA);
+}
+
+/** Numbers of jobs. BullMQ makes it for each queue when it is first used, which takes a right that a program may not have. */
+export function queueSequence(bull: BullModule, queue: string): string {
+  return `"${bull.DEFAULT_SCHEMA}".bullmq_jid_${createHash('md5').update(queue).digest('hex')}`;
+}
+
+function hasNo(table: string, column: string): string {
+  return (
+    'not exists (select from pg_attribute ' +
+    `where attrelid = to_regclass(${literal(table)}) and attname = ${literal(column)} and attnotnull)`
+  );
+}
+
+function withValues(text: string, values: readonly unknown[]): string {
+  const written = text.replace(/\$(\d+)/g, (_, number) => {
+    const value = values[Number(number) - 1];
+    return typeof value === 'number' ? String(value) : literal(String(value));
+  });
+  return `${written.trim()};`;
+}

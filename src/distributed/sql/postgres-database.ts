@@ -1,0 +1,119 @@
+import type * as Bull from 'bullmq';
+import type * as Pg from 'pg';
+import { surviving } from '../listening.js';
+import { type Place, thisPlace } from '../place.js';
+import { Connections } from './connections.js';
+import type { Database, Query, Row } from './database.js';
+import { Listener } from './listener.js';
+import { QueuePool } from './queue-pool.js';
+
+/** What a database on a server is made from. */
+export interface Pools {
+  /** For the engine. */
+  readonly pool: Pg.Pool;
+  /** If true, the pool for the engine was handed over, and stays open. */
+  readonly isGiven: boolean;
+  /** For the queue, and for listening. */
+  readonly queue: Pg.Pool;
+  /** The clients of the engine's own pools. */
+  readonly clients: ReadonlySet<Pg.Client>;
+  /** How long BullMQ waits for an answer, in milliseconds, and whoever listens. */
+  readonly patience: number;
+}
+
+/** A database on a PostgreSQL server. */
+export class PostgresDatabase implements Database {
+  readonly queuePool: Bull.PgPool;
+  readonly #connections: Connections;
+  readonly #queueConnections: Connections;
+  readonly #listener: Listener;
+  readonly #isGiven: boolean;
+  readonly #forsake: () => void;
+
+  constructor({ pool, isGiven, queue, clients, patience }: Pools) {
+    this.#isGiven = isGiven;
+    // Connections of the engine's own may fail even after it is closed, while they end.
+    surviving(queue);
+    this.#forsake = surviving(pool);
+    this.#connections = new Connections(pool, isGiven ? undefined : clients);
+    this.#queueConnections = new Connections(queue, clients);
+    this.#listener = new Listener(this.#queueConnections, patience);
+    this.queuePool = new QueuePool(this.#queueConnections, this.#listener, patience) as unknown as Bull.PgPool;
+  }
+
+  async query(text: string, values: readonly unknown[] = [], limit?: number): Promise<readonly Row[]> {
+    // Named, so that a connection parses and plans it once.
+    const name = values.length === 0 ? undefined : nameOf(text);
+    const statement = { text, values: [...values], ...(name === undefined ? {} : { name }) };
+    return (await this.#connections.use((client) => client.query(statement), limit)).rows;
+  }
+
+  async exclusively<Result>(work: (query: Query) => Promise<Result>, limit?: number): Promise<Result> {
+    const alone = (client: Pg.PoolClient) =>
+      work(async (text, values = []) => (await client.query(text, [...values])).rows);
+    return this.#connections.use(alone, limit);
+  }
+
+  async script(text: string, query: Query): Promise<void> {
+    await query(text);
+  }
+
+  listen(channel: string, onNotification: (payload: string) => void, limit?: number): Promise<() => void> {
+    return this.#listener.listen({ channel, onNotification }, limit);
+  }
+
+  place(): Promise<Place> {
+    return thisPlace();
+  }
+
+  /**
+   * Makes sure that sessions are kept. A pooler may give each transaction the session of another: then nobody is notified,
+   * and names are looked for in the wrong schema.
+   *
+   * @throws {Error} if they are not
+   */
+  async assertSessions(limit: number): Promise<void> {
+    const token = Math.random().toString(36).slice(2);
+    const setting = 'orchestrator.session';
+    const read = async (client: Pg.PoolClient) => {
+      const { rows } = await client.query<{ value: string | null }>(
+        `select current_setting('${setting}', true) as value`,
+      );
+      return rows[0]?.value;
+    };
+    const connections = this.#queueConnections;
+    const isKept = await connections.use(async (first) => {
+      await first.query(`select set_config('${setting}', '${token}', false)`);
+      return connections.use(async (other) => {
+        await other.query('begin');
+        const is = (await read(other)) !== token && (await read(first)) === token;
+        await other.query('rollback');
+        return is;
+      }, limit);
+    }, limit);
+    if (isKept) return;
+    throw new Error(
+      'sessions are not kept: a pooler gives each transaction another one, and notifications and prepared statements do not ' +
+        'outlive it. Have it keep sessions (pgbouncer: pool_mode = session), or give the address of the server itself',
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#listener.stop();
+    await Promise.all([this.#isGiven ? undefined : this.#connections.close(), this.#queueConnections.close()]);
+    if (!this.#isGiven) return;
+    this.#connections.leave();
+    this.#forsake();
+  }
+}
+
+const names = new Map<string, string>();
+
+function nameOf(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) {
+    name = `orchestrator_${names.size}`;
+    names.set(text, name);
+  }
+  return name;
+}

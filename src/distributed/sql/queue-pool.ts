@@ -1,0 +1,77 @@
+import { EventEmitter } from 'node:events';
+import type { Connections } from './connections.js';
+import type { Listener, Subscriber } from './listener.js';
+
+/** What a statement of BullMQ subscribes to, behind comments. */
+const listens = /^\s*(?:--[^\n]*\n\s*)*listen\s+"?(\w+)"?/i;
+
+/**
+ * The part of a pool of `pg` that BullMQ uses. Each of its workers takes a connection to listen on, for as long as it lives;
+ * here all of them listen on one. No statement is waited for longer than the given milliseconds.
+ */
+export class QueuePool extends EventEmitter {
+  /** BullMQ looks for new jobs every ten seconds where it has to fear for its connection. */
+  readonly options = { keepAlive: true };
+
+  constructor(
+    private readonly connections: Connections,
+    private readonly listener: Listener,
+    private readonly patience: number,
+  ) {
+    super();
+    // Each worker of the queue listens to it.
+    this.setMaxListeners(0);
+  }
+
+  query(text: string, values: readonly unknown[] = []) {
+    return this.connections.use((client) => client.query(text, [...values]), this.patience);
+  }
+
+  listen(subscriber: Subscriber): Promise<() => void> {
+    return this.listener.listen(subscriber, this.patience);
+  }
+
+  async connect(): Promise<QueueClient> {
+    return new QueueClient(this);
+  }
+
+  async end(): Promise<void> {}
+}
+
+/** A client that BullMQ takes to listen on, or to look at the schema with. */
+class QueueClient extends EventEmitter {
+  readonly #ends: (() => void)[] = [];
+  #isReleased = false;
+
+  constructor(private readonly pool: QueuePool) {
+    super();
+  }
+
+  async query(text: string, values?: readonly unknown[]) {
+    const channel = listens.exec(text)?.[1];
+    if (channel !== undefined) {
+      await this.#listen(channel);
+      return { rows: [] };
+    }
+    // BullMQ names its connection, to find its workers by it.
+    if (text.includes('application_name')) return { rows: [] };
+    return this.pool.query(text, values);
+  }
+
+  release(): void {
+    this.#isReleased = true;
+    for (const end of this.#ends) end();
+    this.removeAllListeners();
+  }
+
+  async #listen(channel: string): Promise<void> {
+    const end = await this.pool.listen({
+      channel,
+      onNotification: (payload) => this.emit('notification', { channel, payload }),
+      // BullMQ takes another client then, and looks what it has missed.
+      onLoss: (error) => this.listenerCount('error') > 0 && this.emit('error', error),
+    });
+    this.#ends.push(end);
+    if (this.#isReleased) end();
+  }
+}

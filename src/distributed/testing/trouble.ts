@@ -1,0 +1,310 @@
+import { Lateness, turns } from './lateness.js';
+import { calm, type Plan, type Trouble } from './trouble-plan.js';
+
+/** What a program has of its target, and how that goes wrong. */
+export interface ProgramOptions {
+  /** The methods whose calls may go wrong. All others, and all properties, are the target's own. */
+  readonly methods: readonly string[];
+  /** Properties of the target with methods of their own that may go wrong, called `part.method`. */
+  readonly parts?: Readonly<Record<string, Part>> | undefined;
+  /**
+   * Methods whose answers are held until they are let go. What a dead program held, and what came in an answer that was
+   * lost, is let go. An answer that is a function is let go by its call.
+   */
+  readonly held?: Readonly<Record<string, Holding>> | undefined;
+  /** Default: nothing goes wrong. */
+  readonly plan?: Plan | undefined;
+  /** Called with each call that the target has done, before the program knows. */
+  readonly onDone?: ((method: string, args: readonly unknown[]) => void) | undefined;
+  /** Makes the error of a call that failed. Default: a `LostCall`. */
+  readonly failure?: ((message: string) => Error) | undefined;
+  /** Waits for a thirtieth of the time that something waits for a call that does not come. Default: a turn of the event loop. */
+  readonly pause?: (() => Promise<unknown>) | undefined;
+}
+
+/** Something with methods of its own. */
+interface Part {
+  /** Methods that never go wrong. */
+  readonly except: readonly string[];
+  /** The property that gives what it is part of. */
+  readonly whole: string;
+}
+
+/** How an answer is held. Calls of its methods may go wrong too. */
+interface Holding {
+  /** Methods that let it go; the last is called where nobody else lets it go, and never goes wrong then. */
+  readonly letGo: readonly string[];
+  /** Methods that let it go and never go wrong. Default: none. */
+  readonly surely?: readonly string[] | undefined;
+  /** Other methods whose calls may go wrong. */
+  readonly calls?: readonly string[] | undefined;
+}
+
+type Call = () => Promise<unknown>;
+
+/** How many lines are kept of what happened. */
+const longestHistory = 2_000;
+
+/** Settles never. */
+export const never = new Promise<never>(() => {});
+
+/**
+ * Anything with asynchronous methods, as a program sees it whose calls go wrong.
+ *
+ * A program has a face of the target. Its calls are numbered from 1 on, and a plan says which of them goes wrong, and
+ * how. When the program dies, none of its calls settles any more, and what it held is let go. What is late comes after the
+ * program's next call, or after some turns of the event loop where none comes.
+ */
+export class Program<Target extends object> {
+  /** The target, as the program sees it. */
+  readonly face: Target;
+  /** What was called last, and what went wrong with it. */
+  readonly history: string[] = [];
+  /** Resolves when the program dies. */
+  readonly death: Promise<void>;
+  #die: () => void = () => {};
+  #isAlive = true;
+  readonly #ofMethods = new Map<string, number>();
+  #outage: { readonly trouble: Trouble; readonly methods: readonly string[] | undefined } | undefined = undefined;
+  readonly #held = new Set<() => Promise<unknown>>();
+  readonly #late = new Set<Promise<unknown>>();
+  readonly #lateness: Lateness;
+  readonly #plan: Plan;
+
+  constructor(
+    target: Target,
+    private readonly options: ProgramOptions,
+  ) {
+    this.#plan = options.plan ?? calm;
+    this.death = new Promise((resolve) => {
+      this.#die = resolve;
+    });
+    this.#lateness = new Lateness(options.pause ?? (() => turns(1)), this.death);
+    this.face = this.#faceOf(target);
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  /** How many answers are held and were not let go. */
+  get holds(): number {
+    return this.#held.size;
+  }
+
+  /** How many calls there were. */
+  get calls(): number {
+    return this.#lateness.calls;
+  }
+
+  /**
+   * Lets every call go wrong in one way from now on, whatever the plan says. Calls that hang do so until this ends.
+   *
+   * @param trouble - `undefined` ends it
+   * @param methods - as they are told in the history. Default: all
+   */
+  suffer(trouble: Trouble | undefined, methods?: readonly string[]): void {
+    this.#outage = trouble && { trouble, methods };
+  }
+
+  /** Nothing that the program does counts any more. What it held is let go, as by its death. */
+  kill(): void {
+    if (!this.#isAlive) return;
+    this.#isAlive = false;
+    this.#die();
+    for (const letGo of this.#held) this.#later(letGo());
+    this.#held.clear();
+  }
+
+  /** Resolves when all that was late has come. */
+  async rest(): Promise<void> {
+    while (this.#late.size > 0) await Promise.allSettled(this.#late);
+  }
+
+  toString(): string {
+    return `${this.#plan.text}\n${this.history.map((line) => `    ${line}`).join('\n')}`;
+  }
+
+  /** Makes a call as the plan says. */
+  async call<Answer>(method: string, args: readonly unknown[], work: () => Promise<Answer>): Promise<Answer> {
+    if (!this.#isAlive) return never;
+    const number = this.#lateness.begin();
+    const nth = (this.#ofMethods.get(method) ?? 0) + 1;
+    this.#ofMethods.set(method, nth);
+    const trouble = this.#troubleOf(number, method, nth);
+    this.#note(`${number} ${method}(${args.map(shown).join(', ')})${trouble ? `: ${trouble}` : ''}`);
+    const done = async () => {
+      const answer = await work();
+      this.options.onDone?.(method, args);
+      return answer;
+    };
+    try {
+      const answer = (await this.#suffered(number, method, trouble, done)) as Answer;
+      return this.#isAlive ? answer : never;
+    } catch (error) {
+      if (!this.#isAlive) return never;
+      this.#note(`  ${number} rejects: ${error}`);
+      throw error;
+    } finally {
+      this.#lateness.end(number);
+    }
+  }
+
+  #troubleOf(number: number, method: string, nth: number): Trouble | undefined {
+    const { trouble, methods } = this.#outage ?? {};
+    return trouble !== undefined && (methods?.includes(method) ?? true) ? trouble : this.#plan(number, method, nth);
+  }
+
+  #note(line: string): void {
+    this.history.push(line);
+    if (this.history.length > longestHistory) this.history.splice(0, longestHistory / 2);
+  }
+
+  /** What comes when nobody waits for it, and may fail then. */
+  #later(coming: Promise<unknown>): void {
+    const late: Promise<unknown> = coming.catch(() => undefined).then(() => this.#late.delete(late));
+    this.#late.add(late);
+  }
+
+  #faceOf(target: Target): Target {
+    const { methods, parts = {} } = this.options;
+    const faces = new Map<object, object>();
+    const face: Target = wrapped(target, (value, key) => {
+      if (methods.includes(key)) return this.#called(key, target, value);
+      const part = parts[key];
+      if (part === undefined || typeof value !== 'object' || value === null) return undefined;
+      const known = faces.get(value);
+      const made =
+        known ??
+        wrapped(value, (inner, name) => {
+          if (name === part.whole) return face;
+          return part.except.includes(name) ? undefined : this.#called(`${key}.${name}`, value, inner);
+        });
+      faces.set(value, made);
+      return made;
+    });
+    return face;
+  }
+
+  #called(name: string, target: object, method: unknown): unknown {
+    if (typeof method !== 'function') return undefined;
+    return (...args: unknown[]) => this.call(name, args, async () => method.apply(target, args));
+  }
+
+  /** The answer to a call, once the trouble is over. */
+  async #suffered(number: number, method: string, trouble: Trouble | undefined, call: Call): Promise<unknown> {
+    // An answer that is held is held from the moment it is given, whether or not the program lives to see it.
+    const send = async () => this.#hold(method, await this.#lateness.heard(number, call));
+    const unheard = () => this.#lost(`call ${number}, ${method}, never came to the target`);
+    switch (trouble) {
+      case undefined:
+        return send();
+      case 'fails':
+        throw unheard();
+      case 'times out':
+        await this.#lateness.wait();
+        throw unheard();
+      case 'loses its answer':
+        await this.#letGo(method, await this.#lateness.heard(number, call));
+        throw this.#lost(`call ${number}, ${method}, was done, and its answer was lost`);
+      case 'is heard too late':
+        this.#later(
+          this.#lateness
+            .after(number + 1)
+            .then(async () => this.#letGo(method, await this.#lateness.heard(number, call))),
+        );
+        throw this.#lost(`call ${number}, ${method}, was not answered, and is on its way`);
+      case 'hangs':
+        await this.#lateness.stillness(
+          () => !this.#isAlive,
+          () => this.#outage?.trouble === 'hangs',
+        );
+        return this.#isAlive ? send() : never;
+      case 'is overtaken':
+        await this.#lateness.after(number + 1);
+        return this.#isAlive ? send() : never;
+      case 'answers late': {
+        const answer = await send();
+        await this.#lateness.after(number + 1);
+        return answer;
+      }
+      case 'is sent twice': {
+        const first = await this.#lateness.heard(number, call);
+        await this.#letGo(method, first);
+        return send();
+      }
+      case 'dies before it':
+        this.kill();
+        return never;
+      case 'dies after it': {
+        const answer = await this.#lateness.heard(number, call);
+        this.kill();
+        this.#later(this.#letGo(method, answer));
+        return never;
+      }
+      case 'dies during it': {
+        this.kill();
+        this.#later(this.#lateness.wait(number).then(async () => this.#letGo(method, await call())));
+        return never;
+      }
+    }
+  }
+
+  #lost(message: string): Error {
+    return this.options.failure?.(message) ?? new LostCall(message);
+  }
+
+  #hold(method: string, answer: unknown): unknown {
+    const holding = this.options.held?.[method];
+    if (holding === undefined) return answer;
+    const letGo = () => this.#letGo(method, answer);
+    if (!this.#isAlive) {
+      this.#later(letGo());
+      return answer;
+    }
+    this.#held.add(letGo);
+    if (typeof answer === 'function') return () => this.#held.delete(letGo) && answer();
+    return wrapped(answer as object, (value, key) => {
+      const { letGo: lets, calls = [], surely = [] } = holding;
+      if (typeof value !== 'function' || ![...lets, ...calls, ...surely].includes(key)) return undefined;
+      return (...args: unknown[]) => {
+        const work = async () => {
+          const done = await value.apply(answer, args);
+          if (!calls.includes(key)) this.#held.delete(letGo);
+          return done;
+        };
+        return surely.includes(key) ? work() : this.call(key, args, work);
+      };
+    });
+  }
+
+  async #letGo(method: string, answer: unknown): Promise<void> {
+    const holding = this.options.held?.[method];
+    if (holding === undefined) return;
+    if (typeof answer === 'function') answer();
+    else {
+      const last = [...holding.letGo, ...(holding.surely ?? [])].at(-1) as string;
+      await (answer as Record<string, () => Promise<unknown>>)[last]?.();
+    }
+  }
+}
+
+/** The trouble's own failure. */
+export class LostCall extends Error {
+  override readonly name = 'LostCall';
+}
+
+/** An object with some of its properties replaced. Methods are called on the object itself. */
+function wrapped<Target extends object>(target: Target, replace: (value: unknown, key: string) => unknown): Target {
+  return new Proxy(target, {
+    get: (_, key) => {
+      const value: unknown = Reflect.get(target, key);
+      return replace(value, String(key)) ?? (typeof value === 'function' ? value.bind(target) : value);
+    },
+  });
+}
+
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length <= 60 ? text : `${text.slice(0, 60)}… (${text.length})`;
+}

@@ -1,0 +1,31 @@
+import { callAfter, type LongTimer } from '../../long-timer.js';
+
+/** A time limit that can be brought forward while it runs. */
+export class Deadline {
+  /** Resolves once the time is over. */
+  readonly passed: Promise<void>;
+  #pass: () => void = () => {};
+  #at = Number.POSITIVE_INFINITY;
+  #timer: LongTimer | undefined = undefined;
+
+  constructor() {
+    this.passed = new Promise((resolve) => {
+      this.#pass = resolve;
+    });
+  }
+
+  /** Sets the limit to the given milliseconds from now, unless it is earlier already. */
+  limitTo(milliseconds: number): void {
+    const at = performance.now() + milliseconds;
+    if (at >= this.#at) return;
+    this.#at = at;
+    this.#timer?.cancel();
+    this.#timer = callAfter(milliseconds, this.#pass);
+  }
+
+  /** Ends the timer: from now on there is no limit. */
+  cancel(): void {
+    this.#at = Number.NEGATIVE_INFINITY;
+    this.#timer?.cancel();
+  }
+}

@@ -1,0 +1,56 @@
+type Details = Readonly<Record<string, unknown>>;
+
+/** For how many milliseconds equal warnings are counted, and how many different ones are known at a time. */
+const interval = 10_000;
+const most = 200;
+
+interface Counted {
+  readonly error: Error;
+  readonly details: Details;
+  repeated: number;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * Passes warnings on, the first of its kind at once. Equal ones that follow within ten seconds are counted, and passed on as
+ * one: `details.repeated` says how many.
+ */
+export class RepeatedWarnings {
+  readonly #counted = new Map<string, Counted>();
+
+  constructor(private readonly pass: (error: Error, details: Details) => void) {}
+
+  warn(error: Error, details: Details): void {
+    const kind = `${error.name} ${error.message}`;
+    const counted = this.#counted.get(kind);
+    if (counted !== undefined) {
+      counted.repeated++;
+      return;
+    }
+    if (this.#counted.size >= most) this.#end(this.#counted.keys().next().value as string);
+    this.#begin(kind, error, details);
+    this.pass(error, details);
+  }
+
+  /** Passes on what was counted so far. */
+  close(): void {
+    for (const kind of [...this.#counted.keys()]) this.#end(kind);
+  }
+
+  #begin(kind: string, error: Error, details: Details): void {
+    const timer = setTimeout(() => {
+      // What goes on is told of once an interval.
+      if (this.#end(kind)) this.#begin(kind, error, details);
+    }, interval).unref();
+    this.#counted.set(kind, { error, details, repeated: 0, timer });
+  }
+
+  /** @returns whether it had been repeated */
+  #end(kind: string): boolean {
+    const { error, details, repeated, timer } = this.#counted.get(kind) as Counted;
+    clearTimeout(timer);
+    this.#counted.delete(kind);
+    if (repeated > 0) this.pass(error, { ...details, repeated });
+    return repeated > 0;
+  }
+}

@@ -1,0 +1,93 @@
+import { DistributedWorker, OrchestratorBuilder, postgres } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeWithPostgres, type PostgresServer, startPostgres } from '../servers/postgres.js';
+import { startProxy } from '../servers/proxy.js';
+
+const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
+
+/** Milliseconds by which a loaded machine may be late. */
+const room = 15_000;
+
+describeWithPostgres('connections to Postgres that have died', () => {
+  let server: PostgresServer;
+
+  beforeAll(async () => {
+    server = await startPostgres();
+  }, 60_000);
+  afterAll(() => server.stop());
+
+  const at = (url: string, port: number) => url.replace(`:${server.port}/`, `:${port}/`);
+
+  it.each(['an address', 'a pool'] as const)(
+    'without a word are replaced within operationTimeout: of %s',
+    async (how) => {
+      const url = await server.createDatabase(`half-open ${how}`);
+      const proxy = await startProxy(server.port);
+      const pool = new pg.Pool({ connectionString: at(url, proxy.port) });
+      const options = { operationTimeout: 8_000 };
+      const engine = how === 'a pool' ? postgres(pool, options) : postgres(at(url, proxy.port), options);
+      const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+      const worker = new DistributedWorker({ engine, workflows: [flow], lockDuration: 4_000 });
+      const warnings: unknown[] = [];
+      worker.on('warning', (warning) => warnings.push(warning));
+      await worker.start();
+      const run = async (n: number) => {
+        const runId = await orchestrator.startRun({}, n);
+        return (await orchestrator.waitForCompletion(runId)).output;
+      };
+      expect(await Promise.all([1, 2, 3].map(run))).toEqual([1, 2, 3]);
+      proxy.forget();
+      expect(await Promise.all(Array.from({ length: 30 }, (_, n) => run(n)))).toEqual(
+        Array.from({ length: 30 }, (_, n) => n),
+      );
+      proxy.forget();
+      expect(await orchestrator.countRuns()).toMatchObject({ completed: 33 });
+      await worker.stop();
+      await orchestrator.close();
+      await engine.close();
+      await pool.end();
+      await proxy.stop();
+    },
+    120_000,
+  );
+
+  it('have their calls rejected when operationTimeout is over, and the engine closes', async () => {
+    const proxy = await startProxy(server.port);
+    const engine = postgres(at(await server.createDatabase('stalled'), proxy.port), { operationTimeout: 3_000 });
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    worker.on('warning', () => undefined);
+    await worker.start();
+    const runId = await orchestrator.startRun({}, 1);
+    await orchestrator.waitForCompletion(runId);
+    proxy.stall();
+    const began = performance.now();
+    const { queue, livenessStore, checkpointStore, runInfoStore } = engine;
+    const calls = [
+      orchestrator.status(runId),
+      orchestrator.countRuns(),
+      orchestrator.startRun({}, 1),
+      orchestrator.cancel(runId),
+      orchestrator.listRuns({ text: 'x' }),
+      queue.depth(),
+      queue.statesOf(['a']),
+      livenessStore.list(),
+      checkpointStore.read(runId),
+      checkpointStore.save('r', 's', 0),
+      runInfoStore.listExpired(1),
+    ];
+    const outcomes = await Promise.allSettled(calls);
+    expect(performance.now() - began).toBeLessThan(3_000 + room);
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'EngineError', code: 'ERR_ENGINE' } });
+    }
+    const closing = performance.now();
+    await worker.stop({ deadline: 0 });
+    await orchestrator.close();
+    await engine.close();
+    expect(performance.now() - closing).toBeLessThan(room);
+    await proxy.stop();
+  }, 120_000);
+});

@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { type Engine, pglite, postgres, redis } from 'orchestrator/distributed';
+import { planFrom, survivable } from 'orchestrator/distributed/testing';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { mayLetGoBehindSleep, mayLoseFallback, sceneOf, troubledCases } from '../../flow/troubled-flows.js';
+import { expectSame, inProcess, onFleet } from '../protocol/troubled-fleets.js';
+import { describeWithPostgres, startPostgres } from '../servers/postgres.js';
+import { temporaryDirectory } from '../servers/reaper.js';
+import { describeWithRedis, startRedis } from '../servers/redis.js';
+
+/*
+ * Random flows on fleets whose calls to real engines go wrong. What fails names its seed; `TROUBLED_SEED` repeats it.
+ */
+
+const numRuns = Number(process.env.TROUBLED_RUNS ?? 6);
+const seed = Number(process.env.TROUBLED_SEED ?? Date.now() % 2 ** 31);
+
+interface Tested {
+  readonly name: string;
+  readonly describe: (name: string, tests: () => void) => void;
+  readonly create: () => Promise<Engine>;
+}
+
+const engines: readonly Tested[] = [
+  { name: 'pglite(directory)', describe, create: async () => pglite(await temporaryDirectory()) },
+  {
+    name: 'postgres(url)',
+    describe: describeWithPostgres,
+    create: async () => postgres(await (await startPostgres()).createDatabase('troubled')),
+  },
+  { name: 'redis(url)', describe: describeWithRedis, create: async () => redis((await startRedis()).url) },
+];
+
+for (const { name, describe: describeWhere, create } of engines) {
+  describeWhere(`a troubled fleet on ${name}`, () => {
+    let engine: Engine;
+    beforeAll(async () => {
+      engine = await create();
+    }, 60_000);
+    afterAll(async () => {
+      await engine?.close();
+    });
+
+    it('comes to the same as the flow in process, whatever goes wrong', { timeout: 300_000 }, async () => {
+      const graphs = troubledCases({ cycles: true, failures: true, fallbacks: true });
+      const sample = fc.tuple(graphs, fc.array(fc.nat(), { minLength: 2, maxLength: 3 }), fc.constantFrom(0.02, 0.1));
+      for (const [at, [given, seeds, share]] of fc.sample(sample, { seed, numRuns }).entries()) {
+        if (mayLoseFallback(given) || mayLetGoBehindSleep(given)) continue;
+        const scene = sceneOf(given);
+        const plans = seeds.map((seeded) => planFrom(seeded, share, survivable));
+        try {
+          const expected = await inProcess(scene, `run-${at}`);
+          const options = { plans: plans.slice(1), starter: plans[0], patience: 50, timeout: 60_000 };
+          expectSame(await onFleet(scene, `run-${at}`, engine, options), expected, undefined);
+        } catch (error) {
+          const again = `TROUBLED_SEED=${seed} TROUBLED_RUNS=${numRuns}, run ${at}`;
+          throw Object.assign(error as Error, { message: `${again}\n${(error as Error).message}` });
+        }
+      }
+    });
+  });
+}

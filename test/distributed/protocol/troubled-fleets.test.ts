@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { memory } from 'orchestrator/distributed';
+import { type Plan, planFrom, survivable, troubles } from 'orchestrator/distributed/testing';
+import { expect, it } from 'vitest';
+import {
+  mayLetGoBehindSleep,
+  mayLoseFallback,
+  sceneOf,
+  type TroubledCase,
+  troubledCases,
+} from '../../flow/troubled-flows.js';
+import { expectSame, inProcess, onFleet } from './troubled-fleets.js';
+
+/*
+ * Random flows on fleets whose engine goes wrong. What fails names its seed; `TROUBLED_SEED` repeats it, and
+ * `TROUBLED_RUNS` says how many there are.
+ */
+
+const numRuns = Number(process.env.TROUBLED_RUNS ?? 70);
+const seed = Number(process.env.TROUBLED_SEED ?? Date.now() % 2 ** 31);
+const only = process.env.TROUBLED_ONLY;
+
+const shapes = {
+  'acyclic graphs': troubledCases({ failures: true }),
+  'graphs with fallbacks': troubledCases({ failures: true, fallbacks: true }),
+  'graphs with loops, failures and fallbacks': troubledCases({ cycles: true, failures: true, fallbacks: true }),
+};
+
+interface Trial {
+  readonly given: TroubledCase;
+  readonly plans: readonly Plan[];
+  readonly starter: Plan;
+}
+
+function trialOf([given, seeds, share, mayDie]: [TroubledCase, number[], number, boolean]): Trial {
+  const kinds = mayDie ? troubles : survivable;
+  const [starter = 0, ...workers] = seeds;
+  return {
+    given,
+    plans: workers.map((seeded) => planFrom(seeded, share, kinds)),
+    starter: planFrom(starter, share, survivable),
+  };
+}
+
+it.each(Object.entries(shapes))(
+  '%s come to the same on a troubled fleet as in process',
+  async (_, cases) => {
+    const seeds = fc.array(fc.nat({ max: 2 ** 31 }), { minLength: 2, maxLength: 4 });
+    const sample = fc.tuple(cases, seeds, fc.constantFrom(0.02, 0.1, 0.25), fc.boolean());
+    const trials = fc.sample(sample, { seed, numRuns }).map(trialOf).entries();
+    const work = async () => {
+      for (const [at, { given, plans, starter }] of trials) {
+        const isComparable = !mayLoseFallback(given) && !mayLetGoBehindSleep(given);
+        if (!isComparable || (only !== undefined && at !== Number(only))) continue;
+        const scene = sceneOf(given);
+        try {
+          const expected = await inProcess(scene, 'run');
+          const undisturbed = await onFleet(scene, 'run', memory(), {
+            plans: plans.map(() => planFrom(0, 0)),
+            timeout: 30_000,
+          });
+          expectSame(undisturbed, expected, undefined);
+          const ended = await onFleet(scene, 'run', memory(), { plans, starter, timeout: 30_000 });
+          expectSame(ended, expected, undisturbed);
+        } catch (error) {
+          const again = `TROUBLED_SEED=${seed} TROUBLED_RUNS=${numRuns} TROUBLED_ONLY=${at}`;
+          const texts = [starter, ...plans].map(({ text }) => text).join(', ');
+          throw Object.assign(error as Error, { message: `${again}\n${texts}\n${(error as Error).message}` });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, work));
+    expect(trials.next().done).toBe(true);
+  },
+  600_000,
+);

@@ -1,0 +1,266 @@
+import {
+  type DistributedOrchestrator,
+  DistributedWorker,
+  type Engine,
+  OrchestratorBuilder,
+  type RunMetrics,
+  type StepMetrics,
+} from 'orchestrator/distributed';
+import { calm, type Plan, TroubledEngine } from 'orchestrator/distributed/testing';
+import { FlowRuntime, MemoryCheckpointStore, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
+import { expect } from 'vitest';
+import { never } from '../../../src/distributed/testing/trouble.js';
+import { markOf, pictureOf, type Scene, type Site } from '../../flow/scene.js';
+import { eventually } from '../servers/eventually.js';
+
+/*
+ * Runs on a fleet whose calls to the engine go wrong, to be compared with the same runs in process.
+ */
+
+/** A run that has ended, and the executions of its nodes. */
+export interface Ended {
+  readonly result: WorkflowResult;
+  readonly executions: readonly string[];
+}
+
+export interface EndedOnFleet extends Ended {
+  readonly metrics: RunMetrics;
+  /** What the journal has twice, or what is left over. */
+  readonly faults: readonly string[];
+}
+
+const nothing = { waiting: 0, delayed: 0, active: 0 };
+
+/** Runs a scene in process, saved; what it waits for comes. */
+export async function inProcess(scene: Scene, runId: string): Promise<Ended> {
+  const executions: string[] = [];
+  const flow = scene.build(siteOf(executions, () => true));
+  const runtime = new FlowRuntime({ registry: flow.registry });
+  const options = { ...scene.options, checkpoint: new MemoryCheckpointStore() };
+  let result: WorkflowResult = await runtime.run(flow, contextOf(scene), { ...options, runId });
+  while (result.status === 'awaiting') {
+    const events = Object.fromEntries(result.awaiting.map(({ event }) => [event, payloadOf(event)]));
+    result = await runtime.resume(flow, runId, { ...options, events });
+  }
+  return { result, executions };
+}
+
+export interface FleetOptions {
+  /** Those of the first programs of workers; programs that take the place of dead ones are calm. */
+  readonly plans: readonly Plan[];
+  /** Of the program that starts the run. */
+  readonly starter?: Plan | undefined;
+  /** Milliseconds; see `TroubledEngineOptions`. */
+  readonly patience?: number | undefined;
+  /** How long the run may take, in milliseconds. */
+  readonly timeout: number;
+}
+
+/** Runs a scene on workers whose engine goes wrong. */
+export async function onFleet(
+  scene: Scene,
+  runId: string,
+  engine: Engine,
+  options: FleetOptions,
+): Promise<EndedOnFleet> {
+  const fleet = new Fleet(scene, engine, options);
+  try {
+    return await fleet.run(runId);
+  } catch (error) {
+    const history = fleet.programs.map((program, at) => `program ${at}: ${lastOf(String(program))}`).join('\n');
+    const journal = (await engine.checkpointStore.read(runId))?.entries.map(
+      ({ seq, text }) => `${seq} ${text.slice(0, 200)}`,
+    );
+    throw Object.assign(error as Error, { message: `${(error as Error).message}\n${history}\n${journal?.join('\n')}` });
+  } finally {
+    await fleet.stop();
+  }
+}
+
+class Fleet {
+  readonly programs: TroubledEngine[] = [];
+  readonly #executions: string[] = [];
+  readonly #workers = new Map<TroubledEngine, DistributedWorker>();
+  #isOver = false;
+
+  constructor(
+    private readonly scene: Scene,
+    private readonly engine: Engine,
+    private readonly options: FleetOptions,
+  ) {}
+
+  async run(runId: string): Promise<EndedOnFleet> {
+    const workers = this.options.plans.map((plan) => this.#startProgram(plan));
+    const orchestrator = this.#orchestratorOn(this.engine);
+    await this.#startRun(runId);
+    await this.#untilOver(orchestrator, runId);
+    const result = await orchestrator.result(runId);
+    const metrics = await orchestrator.metrics(runId);
+    await Promise.all(workers);
+    const faults = await this.#faultsOf(orchestrator, runId);
+    await orchestrator.close();
+    return { result, metrics, executions: this.#executions, faults };
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    for (const program of this.programs) program.suffer(undefined);
+    await Promise.all(
+      [...this.#workers.values()].map((worker) => worker.stop({ deadline: 200 }).catch(() => undefined)),
+    );
+    // What a dead program does ends never.
+    await Promise.all(this.programs.filter(({ isAlive }) => isAlive).map((program) => program.rest()));
+  }
+
+  /** A start that is repeated, with the same id, is the same start. */
+  async #startRun(runId: string): Promise<void> {
+    const program = new TroubledEngine(this.engine, { ...this.options, plan: this.options.starter ?? calm });
+    this.programs.push(program);
+    const orchestrator = this.#orchestratorOn(program.face);
+    const start = () => orchestrator.startRun(contextOf(this.scene), undefined, { runId });
+    await eventually(start, { timeout: this.options.timeout });
+  }
+
+  /** Resolves when its worker works. When the program dies, another takes its place. */
+  async #startProgram(plan: Plan): Promise<void> {
+    const program = new TroubledEngine(this.engine, { ...this.options, plan });
+    this.programs.push(program);
+    const replaced = program.death.then(async () => {
+      void this.#workers
+        .get(program)
+        ?.stop({ deadline: 0 })
+        .catch(() => undefined);
+      this.#workers.delete(program);
+      if (!this.#isOver) await this.#startProgram(calm);
+    });
+    const flow = this.scene.build(siteOf(this.#executions, () => program.isAlive));
+    const runtime = new FlowRuntime({ registry: flow.registry });
+    const soon = { lockDuration: 500, heartbeatInterval: 100, watchInterval: 50, maintenanceInterval: 500 };
+    const { concurrency = 10 } = this.scene.options ?? {};
+    const started = async () => {
+      const options = { engine: program.face, workflows: [flow], runtime, concurrency, maxCrashes: 1_000, ...soon };
+      const worker = new DistributedWorker(options);
+      this.#workers.set(program, worker);
+      // What cannot be started now can be started later.
+      await eventually(() => worker.start(), { timeout: this.options.timeout, interval: 5 });
+    };
+    await Promise.race([started(), replaced]);
+  }
+
+  #orchestratorOn(engine: Engine): DistributedOrchestrator {
+    const flow = this.scene.build(siteOf([], () => true));
+    const runtime = new FlowRuntime({ registry: flow.registry });
+    return new OrchestratorBuilder().workflow(flow).runtime(runtime).engine(engine).build();
+  }
+
+  /** What the run waits for comes, once for each wait. */
+  async #untilOver(orchestrator: DistributedOrchestrator, runId: string): Promise<void> {
+    let sent = '';
+    await eventually(
+      async () => {
+        const status = await orchestrator.status(runId);
+        if (status !== 'awaiting') return ['completed', 'failed', 'stalled', 'cancelled'].includes(status);
+        const { awaiting } = await orchestrator.result(runId);
+        const { attempts } = await orchestrator.metrics(runId);
+        const events = [...new Set(awaiting.filter(({ until }) => until === undefined).map(({ event }) => event))];
+        const wait = `${attempts} ${events}`;
+        if (wait === sent) return false;
+        sent = wait;
+        for (const event of events) await orchestrator.signal(runId, event, payloadOf(event)).catch(() => undefined);
+        return false;
+      },
+      { timeout: this.options.timeout, interval: 5 },
+    );
+  }
+
+  async #faultsOf(orchestrator: DistributedOrchestrator, runId: string): Promise<string[]> {
+    const seen = new Set<string>();
+    const faults: string[] = [];
+    for await (const { type, nodeId, visit } of orchestrator.events(runId, { follow: false })) {
+      const what = `${type} ${nodeId}#${visit}`;
+      if ((type === 'completed' || type === 'recovered') && seen.has(what)) faults.push(`${what} twice`);
+      seen.add(what);
+    }
+    if ((await orchestrator.pendingWork(runId)).length > 0) faults.push('items are left');
+    const dead = this.programs.some(({ isAlive }) => !isAlive);
+    // A program that has died leaves what it has said of itself.
+    const states = async () => expect(dead ? [] : await this.engine.workItemStateStore.getStates(runId)).toEqual([]);
+    await eventually(states).catch((error) => faults.push(`states are left: ${error.message}`));
+    const depth = async () => expect(await this.engine.queue.depth()).toEqual(nothing);
+    await eventually(depth, { timeout: 15_000 }).catch((error) => faults.push(`jobs are left: ${error.message}`));
+    return faults;
+  }
+}
+
+/** What must be the same wherever a run is carried out. */
+export function expectSame(ended: EndedOnFleet, expected: Ended, undisturbed: EndedOnFleet | undefined): void {
+  expect(comparable(ended.result)).toEqual(comparable(expected.result));
+  expect([...new Set(ended.executions)].toSorted()).toEqual([...new Set(expected.executions)].toSorted());
+  expect(ended.faults).toEqual([]);
+  expectCounts(ended.metrics);
+  if (undisturbed !== undefined) expect(stepsOf(ended.metrics)).toEqual(stepsOf(undisturbed.metrics));
+}
+
+/** Each step counts once, and there are as many as are counted. */
+function expectCounts({ attempts, completed, failed, retries, steps }: RunMetrics): void {
+  const texts = steps.map(textOf);
+  expect(texts.toSorted()).toEqual([...new Set(texts)].toSorted());
+  const having = (status: StepMetrics['status']) => steps.filter((step) => step.status === status).length;
+  expect({ attempts, completed, failed, retries }).toEqual({
+    attempts: steps.length,
+    completed: having('completed'),
+    failed: having('failed'),
+    retries: having('retrying'),
+  });
+}
+
+function stepsOf({ steps }: RunMetrics): string[] {
+  return steps
+    .filter(({ nodeId }) => isKept(nodeId))
+    .map(textOf)
+    .toSorted();
+}
+
+function textOf({ nodeId, visit, attempt, status }: StepMetrics): string {
+  return `${nodeId}#${visit}, attempt ${attempt}: ${status}`;
+}
+
+/** A sleep that nobody needs any more ends or is let go, whichever comes first: the end of its run lets it go. */
+function isKept(nodeId: string): boolean {
+  return !nodeId.startsWith('sleep');
+}
+
+function comparable(result: WorkflowResult) {
+  const { context, completed, skipped, ...rest } = result;
+  return pictureOf({
+    ...rest,
+    context: Object.fromEntries(Object.entries(context).filter(([key]) => isKept(key))),
+    completed: completed.filter(isKept),
+    skipped: skipped.filter(isKept),
+  } as WorkflowResult);
+}
+
+function siteOf(executions: string[], isAlive: () => boolean): Site {
+  return {
+    begin: async (args: NodeArgs) => {
+      if (!isAlive()) return never;
+      const mark = markOf(args);
+      executions.push(mark);
+      return mark;
+    },
+    end: async () => (isAlive() ? undefined : never),
+  };
+}
+
+function contextOf({ context }: Scene): Record<string, unknown> {
+  return structuredClone(context ?? {}) as Record<string, unknown>;
+}
+
+function payloadOf(event: string): string {
+  return `payload of ${event}`;
+}
+
+function lastOf(text: string): string {
+  const lines = text.split('\n');
+  return [lines[0], ...lines.slice(1).slice(-40)].join('\n');
+}
