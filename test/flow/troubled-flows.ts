@@ -3,7 +3,16 @@ import { Flow, type Graph, GraphBuilder, type NodeArgs, withAction } from 'orche
 import { expect } from 'vitest';
 import { turns } from '../../src/distributed/testing/lateness.js';
 import { fails } from './compare.js';
-import { fallbacksOf, flattened, loopsOf, type ModelEdge, type ModelGraph } from './model-loops.js';
+import {
+  fallbacksOf,
+  flattened,
+  type Loop,
+  loopsOf,
+  type ModelEdge,
+  type ModelGraph,
+  type ModelNode,
+  reach,
+} from './model-loops.js';
 import { type Case, cases, type Shape, scriptOf } from './random-graphs.js';
 import type { AnyFlow, Scene, Site } from './scene.js';
 import type { Trial } from './troubled-runs.js';
@@ -69,22 +78,46 @@ export function mayLoseFallback({ one }: TroubledCase): boolean {
 }
 
 /**
- * Whether nodes behind a sleep feed nothing but a node that starts at the first of several: if another is first, nobody
- * needs the sleep any more, and it depends on time alone whether it ends, and they are executed, before the run does.
+ * If true, it may depend on time alone which nodes are let go. A node that starts at the first of several lets go of sleeps
+ * and waits that only it needs, and of all between them and it. A sleep ends by itself, whatever else goes on. Waits end
+ * when nothing else goes on, and so before or after each other, or a sleep.
  */
-export function mayLetGoBehindSleep({ one, specials }: TroubledCase): boolean {
-  const { added, edges } = routedOf(one.graph, specials);
-  const isAny = (id: string) => one.graph.nodes.find((node) => node.id === id)?.joinStrategy === 'any';
-  const behind = new Set(added.flatMap(({ id, uses }) => (uses === 'sleep' ? [id] : [])));
-  const sleeps = new Set(behind);
-  for (const id of behind) {
-    for (const { source, target } of edges) {
-      if (source !== id) continue;
-      if (!isAny(target)) behind.add(target);
-      else if (!sleeps.has(id)) return true;
-    }
-  }
-  return false;
+export function mayLetGoByTime({ one, specials }: TroubledCase): boolean {
+  const graph = specialised(one.graph, specials);
+  const links = linksWithin(graph);
+  const nodes = new Set(graph.nodes.map(({ id }) => id));
+  const held = graph.nodes.filter(({ uses }) => uses === 'sleep' || uses === 'wait');
+  const behind = new Map(held.map(({ id }) => [id, new Set([id, ...reach(id, nodes, links)])]));
+  const firsts = graph.nodes.filter(({ joinStrategy }) => joinStrategy === 'any');
+  return firsts.some((first) => {
+    const sources = links.filter(({ target }) => target === first.id).map(({ source }) => source);
+    return held.some(({ id, uses }) => {
+      const isBehind = (source: string) => behind.get(id)?.has(source) === true;
+      const others = sources.filter((source) => !isBehind(source));
+      // Sleeps themselves are not compared.
+      if (uses === 'sleep') return others.length > 0 && sources.some((source) => source !== id && isBehind(source));
+      const end = (source: string) => held.some((other) => other.id !== id && behind.get(other.id)?.has(source));
+      return sources.some(isBehind) && others.some(end);
+    });
+  });
+}
+
+/** What follows what within a turn of a loop; what follows a node follows its fallback too. */
+function linksWithin(graph: ModelGraph): Pick<ModelEdge, 'source' | 'target'>[] {
+  const owned = graph.nodes.flatMap(({ id, fallback }) => (fallback === undefined ? [] : [{ id, fallback }]));
+  const links = [
+    ...graph.edges,
+    ...owned.flatMap(({ id, fallback }) => [
+      { source: id, target: fallback },
+      ...graph.edges.filter(({ source }) => source === id).map(({ target }) => ({ source: fallback, target })),
+    ]),
+  ];
+  const loops = flattened(loopsOf(graph));
+  return links.filter(({ source, target }) => !loops.some((loop) => leadsBack(loop, source, target)));
+}
+
+function leadsBack({ members, headers }: Loop, source: string, target: string): boolean {
+  return members.has(source) && headers.has(target);
 }
 
 export function sceneOf(given: TroubledCase): Scene {
@@ -103,6 +136,7 @@ export function sceneOf(given: TroubledCase): Scene {
 function flowOf({ one, specials, writes, flaky, paces }: TroubledCase, site: Site): AnyFlow {
   const script = scriptOf(one);
   const routed = routedOf(one.graph, specials);
+  const whole = specialised(one.graph, specials);
   let calls = 0;
   const takesTime = () => turns(paces[calls++ % paces.length] ?? 0);
   const isFlaky = (nodeId: string) => flaky[nodeId.charCodeAt(0) % flaky.length] === true;
@@ -111,12 +145,7 @@ function flowOf({ one, specials, writes, flaky, paces }: TroubledCase, site: Sit
     if (isFlaky(nodeId) && attempt === 1) throw new Error(`flaky ${nodeId}`);
     const mark = await site.begin(args, input);
     await takesTime();
-    write(
-      { nodes: [...one.graph.nodes, ...routed.added.map(({ id }) => ({ id }))], edges: routed.edges },
-      writes[nodeId.charCodeAt(0) % writes.length] as Writes,
-      args,
-      mark,
-    );
+    write(whole, writes[nodeId.charCodeAt(0) % writes.length] as Writes, args, mark);
     await takesTime();
     await site.end(mark);
     const { fails, action, holds, broken } = script(nodeId, visit);
@@ -183,6 +212,21 @@ function routedOf({ edges }: ModelGraph, specials: TroubledCase['specials']): Ro
   return { added, edges: routed };
 }
 
+interface SpecialNode extends ModelNode {
+  /** What was put there. Default: nothing was. */
+  readonly uses?: Special;
+}
+
+/** A graph with what was put on its edges. */
+interface SpecialGraph extends ModelGraph {
+  readonly nodes: readonly SpecialNode[];
+}
+
+function specialised(graph: ModelGraph, specials: TroubledCase['specials']): SpecialGraph {
+  const { added, edges } = routedOf(graph, specials);
+  return { nodes: [...graph.nodes, ...added.map(({ id, uses }) => ({ id, uses: uses as Special }))], edges };
+}
+
 function graphOf({ nodes }: ModelGraph, { added, edges }: Routed, isFlaky: (nodeId: string) => boolean): Graph {
   const again = { retry: { retries: 1, minTimeout: 0 } };
   return {
@@ -221,7 +265,9 @@ function nodeBefore(graph: ModelGraph, id: string): string | undefined {
   const fallbacks = fallbacksOf(graph);
   if (fallbacks.has(id) || nodes.find((node) => node.id === id)?.joinStrategy === 'any') return undefined;
   const loops = flattened(loopsOf(graph));
-  const isBeside = (source: string) => loops.some(({ members }) => members.has(source) && !members.has(id));
+  // The headers of a loop are ready at once: one does not wait for what leads back to it.
+  const isBeside = (source: string) =>
+    loops.some((loop) => leadsBack(loop, source, id) || (loop.members.has(source) && !loop.members.has(id)));
   const sources = edges.filter(({ target }) => target === id).map(({ source }) => source);
   return sources.find((source) => {
     const isFallen = fallbacks.has(source) || nodes.find((node) => node.id === source)?.fallback !== undefined;

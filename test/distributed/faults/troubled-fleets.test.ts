@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { type Engine, pglite, postgres, redis } from 'orchestrator/distributed';
 import { planFrom, survivable } from 'orchestrator/distributed/testing';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { mayLetGoBehindSleep, mayLoseFallback, sceneOf, troubledCases } from '../../flow/troubled-flows.js';
+import { mayLetGoByTime, mayLoseFallback, sceneOf, troubledCases } from '../../flow/troubled-flows.js';
 import { expectSame, inProcess, onFleet } from '../protocol/troubled-fleets.js';
 import { describeWithPostgres, startPostgres } from '../servers/postgres.js';
 import { temporaryDirectory } from '../servers/reaper.js';
@@ -45,7 +45,7 @@ for (const { name, describe: describeWhere, create } of engines) {
       const graphs = troubledCases({ cycles: true, failures: true, fallbacks: true });
       const sample = fc.tuple(graphs, fc.array(fc.nat(), { minLength: 2, maxLength: 3 }), fc.constantFrom(0.02, 0.1));
       for (const [at, [given, seeds, share]] of fc.sample(sample, { seed, numRuns }).entries()) {
-        if (mayLoseFallback(given) || mayLetGoBehindSleep(given)) continue;
+        if (mayLoseFallback(given) || mayLetGoByTime(given)) continue;
         const scene = sceneOf(given);
         const plans = seeds.map((seeded) => planFrom(seeded, share, survivable));
         try {

@@ -3,7 +3,7 @@ import { memory } from 'orchestrator/distributed';
 import { type Plan, planFrom, survivable, troubles } from 'orchestrator/distributed/testing';
 import { expect, it } from 'vitest';
 import {
-  mayLetGoBehindSleep,
+  mayLetGoByTime,
   mayLoseFallback,
   sceneOf,
   type TroubledCase,
@@ -50,7 +50,7 @@ it.each(Object.entries(shapes))(
     const trials = fc.sample(sample, { seed, numRuns }).map(trialOf).entries();
     const work = async () => {
       for (const [at, { given, plans, starter }] of trials) {
-        const isComparable = !mayLoseFallback(given) && !mayLetGoBehindSleep(given);
+        const isComparable = !mayLoseFallback(given) && !mayLetGoByTime(given);
         if (!isComparable || (only !== undefined && at !== Number(only))) continue;
         const scene = sceneOf(given);
         try {

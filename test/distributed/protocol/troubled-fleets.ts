@@ -230,7 +230,7 @@ function isKept(nodeId: string): boolean {
   return !nodeId.startsWith('sleep');
 }
 
-function comparable(result: WorkflowResult) {
+export function comparable(result: WorkflowResult) {
   const { context, completed, skipped, ...rest } = result;
   return pictureOf({
     ...rest,
