@@ -5,12 +5,24 @@ import type { RunHandle } from '../run/run-handle.js';
 /** How long a node has to be under way before it is set down, in milliseconds. */
 const aMoment = 250;
 
+/** For how long a call that the engine has not answered may yet be carried out, in milliseconds. */
+const longestLate = 30_000;
+
 interface Executing {
   readonly runId: string;
   readonly item: string;
   readonly state: WorkItemState;
-  /** `maybe` where the engine was asked to, and has not said that it did: it may still do it. */
   isSetDown: 'no' | 'maybe' | 'yes';
+  /** When the engine was last asked to set it down and did not say that it did: it may still do it. By the monotonic clock. */
+  unansweredAt?: number;
+}
+
+/** A node that has ended, and of which a state may yet come. */
+interface Late {
+  readonly executing: Executing;
+  /** When it is looked for again, and how long after that once more. By the monotonic clock. */
+  readonly at: number;
+  readonly wait: number;
 }
 
 /** What a worker is doing, and has done: its counts, and the nodes that take longer than a moment. */
@@ -28,6 +40,7 @@ export class Activity {
   hasLastChance = false;
   readonly #executing = new Set<Executing>();
   #done: Executing[] = [];
+  #late: Late[] = [];
 
   constructor(private readonly workerId: string) {}
 
@@ -86,12 +99,15 @@ export class Activity {
     try {
       if (states.length > 0) await store.setStates(states);
       for (const executing of states) executing.isSetDown = 'yes';
+    } catch (error) {
+      for (const executing of states) executing.unansweredAt = performance.now();
+      throw error;
     } finally {
       await this.#clear(store, done);
+      await this.#clearLate(store);
     }
   }
 
-  /** What may yet be set down is removed once more a report later. */
   async #clear(store: WorkItemStateStore, done: readonly Executing[]): Promise<void> {
     if (done.length === 0) return;
     try {
@@ -100,8 +116,34 @@ export class Activity {
       this.#done.push(...done);
       throw error;
     }
-    for (const executing of done) {
-      if (executing.isSetDown === 'maybe') this.#done.push({ ...executing, isSetDown: 'yes' });
-    }
+    const at = performance.now();
+    for (const executing of done) if (mayCome(executing)) this.#late.push({ executing, at, wait: aMoment });
   }
+
+  /** Looks for what may have come after it was removed. What others have set down for the same item since stays. */
+  async #clearLate(store: WorkItemStateStore): Promise<void> {
+    const now = performance.now();
+    const due = this.#late.filter(({ at }) => at <= now);
+    if (due.length === 0) return;
+    const found: Executing[] = [];
+    for (const runId of new Set(due.map(({ executing }) => executing.runId))) {
+      const states = await store.getStates(runId);
+      const ofRun = due.map(({ executing }) => executing).filter((executing) => executing.runId === runId);
+      found.push(...ofRun.filter(({ state }) => states.some((other) => isSame(state, other))));
+    }
+    if (found.length > 0) await store.clearStates(found);
+    const again = due
+      .filter(({ executing }) => mayCome(executing))
+      .map(({ executing, wait }) => ({ executing, at: now + wait, wait: wait * 2 }));
+    this.#late = [...this.#late.filter((late) => !due.includes(late)), ...again];
+  }
+}
+
+function mayCome({ unansweredAt }: Executing): boolean {
+  return unansweredAt !== undefined && performance.now() - unansweredAt < longestLate;
+}
+
+function isSame(one: WorkItemState, other: WorkItemState): boolean {
+  const parts = ['workerId', 'nodeId', 'visit', 'attempt', 'incarnation', 'startedAt'] as const;
+  return parts.every((part) => one[part] === other[part]);
 }
