@@ -1,4 +1,5 @@
 import pTimeout from 'p-timeout';
+import { Cancellation } from '../cancellation.js';
 import { LockedError } from '../directory-lock.js';
 import { MissingPeerError } from '../peers.js';
 import { EngineError } from './errors.js';
@@ -15,34 +16,34 @@ export class Opening<Opened> {
   /** Told when the time is over: it ends the attempt, and gives what it has failed with so far. */
   onTimeout: () => unknown = () => undefined;
   readonly #once = new Once(() => this.#open());
-  readonly #end = new AbortController();
+  readonly #end = new Cancellation([], true);
 
   /**
    * @param name - what it is and where, for errors
    * @param timeout - how long it may take, in milliseconds
-   * @param open - given a signal that aborts when nobody may have it any more
+   * @param open - given what aborts, with an `EngineError`, when nobody may have it any more: then it is to end soon
    */
   constructor(
     private readonly name: string,
     private readonly timeout: number,
-    private readonly open: (signal: AbortSignal) => Promise<Opened>,
+    private readonly open: (end: Cancellation) => Promise<Opened>,
   ) {}
 
   /** @throws {EngineError} that says where it tried */
   get(): Promise<Opened> {
-    if (this.#end.signal.aborted) return Promise.reject(new EngineError(this.name, 'was closed'));
+    if (this.#end.aborted) return Promise.reject(this.#end.reason);
     return this.#once.get();
   }
 
-  /** Lets nobody have it any more. Gives it, if it was opened. */
+  /** Lets nobody have it any more. Gives it, if it was opened; an attempt that is under way is given up. */
   async close(): Promise<Opened | undefined> {
-    this.#end.abort();
+    this.#end.abort(new EngineError(this.name, 'was closed'));
     return this.#once.made();
   }
 
   async #open(): Promise<Opened> {
     try {
-      return await pTimeout(this.open(this.#end.signal), {
+      return await pTimeout(this.open(this.#end), {
         milliseconds: this.timeout + grace,
         fallback: () => {
           throw new EngineError(this.name, `did not answer within ${this.timeout} ms`, { cause: this.onTimeout() });

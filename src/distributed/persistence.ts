@@ -1,3 +1,4 @@
+import type { Cancellation } from '../cancellation.js';
 import { longestDelay } from '../validate.js';
 import { EngineError } from './errors.js';
 
@@ -16,6 +17,8 @@ export interface Persistence {
   readonly judge: (error: unknown) => Judgement;
   /** Gives what is behind an error, for judgement and report. Default: the error itself. */
   readonly explain?: ((error: unknown) => unknown) | undefined;
+  /** Ends all calls at once, with its reason: nobody needs the answers any more. Default: nothing does. */
+  readonly until?: Cancellation | undefined;
 }
 
 /** One attempt of a call. */
@@ -65,20 +68,22 @@ export const silence = Symbol('no answer');
  * an attempt whose answer was lost may have been carried out.
  *
  * @throws {EngineError} for a refusal, at once; and when the time has passed
+ * @throws the reason of `until`, when that aborts
  */
 export async function persistently<Result>(
-  { name, timeout, judge, explain = (error) => error }: Persistence,
+  { name, timeout, judge, explain = (error) => error, until }: Persistence,
   work: (attempt: Attempt) => Promise<Result>,
 ): Promise<Result> {
   const end = performance.now() + timeout;
   const late: Promise<Result>[] = [];
   let last: unknown;
   for (let number = 1, pause = firstPause; ; number++) {
+    until?.throwIfAborted();
     const share = Math.min(timeout, longest) * firstShare * 2 ** late.length;
     const attempt = new Attempt(number, Math.min(end - performance.now(), Math.max(shortest, share), longestDelay));
     try {
       const answer = work(attempt);
-      const result = await firstOf([...late, answer], attempt.limit);
+      const result = await firstOf([...late, answer], attempt.limit, until);
       if (result !== silence) return result;
       attempt.abandon();
       late.push(unlessRejected(answer));
@@ -91,7 +96,8 @@ export async function persistently<Result>(
         throw new EngineError(name, 'has refused what it was asked', { cause: error, isFinal: judgement === 'final' });
       }
       last = error;
-      const result = await firstOf(late, Math.min(pause * (0.5 + Math.random() / 2), end - performance.now()));
+      const before = Math.min(pause * (0.5 + Math.random() / 2), end - performance.now());
+      const result = await firstOf(late, before, until);
       if (result !== silence) return result;
       pause = Math.min(2 * pause, longestPause);
     }
@@ -102,19 +108,28 @@ export async function persistently<Result>(
   }
 }
 
-/** The first answer, or `silence` when there is none in time. After a blocked event loop, what has arrived is read before. */
+/**
+ * The first answer, or `silence` when there is none in time. After a blocked event loop, what has arrived is read before.
+ *
+ * @param until - rejects with its reason as soon as it aborts
+ */
 export async function firstOf<Result>(
   answers: readonly Promise<Result>[],
   milliseconds: number,
+  until?: Cancellation,
 ): Promise<Result | typeof silence> {
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<typeof silence>((resolve) => {
+  let onEnd = () => {};
+  const limit = new Promise<typeof silence>((resolve, reject) => {
     timer = setTimeout(() => setImmediate(resolve, silence), Math.max(0, milliseconds));
+    onEnd = () => reject(until?.reason);
   });
+  until?.addEventListener('abort', onEnd);
   try {
     return await Promise.race([...answers, limit]);
   } finally {
     clearTimeout(timer);
+    until?.removeEventListener('abort', onEnd);
   }
 }
 

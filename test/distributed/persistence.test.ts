@@ -1,6 +1,7 @@
 import { stat } from 'node:fs';
 import { EngineError } from 'orchestrator/distributed';
 import { afterEach, expect, it, vi } from 'vitest';
+import { Cancellation } from '../../src/cancellation.js';
 import {
   type Attempt,
   type Judgement,
@@ -84,6 +85,26 @@ it('does not wait without end for an answer, where a call may take without end',
   await vi.advanceTimersByTimeAsync(60_000);
   expect(await answer).toBe('third');
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it('ends at once when nobody needs the answer any more, whatever it waits for, and begins nothing then', async () => {
+  vi.useFakeTimers();
+  const until = new Cancellation([], true);
+  const closed = new EngineError('db', 'was closed');
+  const persistence = { ...on(Infinity), until };
+  let calls = 0;
+  const fails = () => (++calls === 2 ? never() : Promise.reject(away));
+  const told = Promise.all(
+    [never, fails, () => Promise.reject(away)].map((work) => rejection(persistently(persistence, work))),
+  );
+  // The first is asked again, the second waits for an answer, the third fails again and again.
+  await vi.advanceTimersByTimeAsync(20_000);
+  until.abort(closed);
+  expect(await told).toEqual([closed, closed, closed]);
+  expect(vi.getTimerCount()).toBe(0);
+  const before = calls;
+  expect(await rejection(persistently(persistence, () => Promise.resolve(++calls)))).toBe(closed);
+  expect(calls).toBe(before);
 });
 
 it('repeats operations of a store as wholes', async () => {

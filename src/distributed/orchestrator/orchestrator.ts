@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { type Cancellation, untilAborted } from '../../cancellation.js';
 import { ValidationError } from '../../errors.js';
 import type { Context, WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
 import { captured } from '../../instrumentation.js';
@@ -342,12 +343,13 @@ export class DistributedOrchestrator<
     options: WaitForOptions | number = {},
   ): Promise<RunInfo<Output>> {
     const { pollInterval = 1_000, signal } = readWaitOptions(options);
-    signal?.throwIfAborted();
-    const release = await this.#watch.open();
+    const until = this.#watch.until(signal);
     try {
-      return this.#infoOf(await this.#whenOver(runId, pollInterval, signal)) as RunInfo<Output>;
+      until.throwIfAborted();
+      const record = await untilAborted(until, this.#whenOver(runId, pollInterval, until));
+      return this.#infoOf(record as RunRecord) as RunInfo<Output>;
     } finally {
-      release();
+      until.close();
     }
   }
 
@@ -359,11 +361,13 @@ export class DistributedOrchestrator<
    */
   async *events(runId: string, options: EventsOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
     const { after = 0, follow = true, signal, pollInterval = 200 } = readEventsOptions(options);
-    const release = await this.#watch.open();
+    const until = this.#watch.until(signal);
+    let release: (() => void) | undefined;
     let of: RunRecord | undefined;
     try {
-      for (let seen = after; !signal?.aborted && !this.#watch.isClosed; ) {
-        const next = this.#watch.next(runId, pollInterval, signal);
+      release = await this.#watch.open(until);
+      for (let seen = after; !until.aborted; ) {
+        const next = this.#watch.next(runId, pollInterval, until);
         try {
           let status: RunStatus | undefined;
           for await (const page of pagesOf(this.engine.checkpointStore, aRunId(runId, 'runId'), seen)) {
@@ -384,7 +388,8 @@ export class DistributedOrchestrator<
         }
       }
     } finally {
-      release();
+      release?.();
+      until.close();
     }
   }
 
@@ -441,18 +446,22 @@ export class DistributedOrchestrator<
     return record;
   }
 
-  async #whenOver(runId: string, pollInterval: number, signal: AbortSignal | undefined): Promise<RunRecord> {
-    for (;;) {
-      this.#watch.throwIfClosed();
-      const next = this.#watch.next(runId, pollInterval, signal);
-      try {
-        const record = await this.#record(runId);
-        if (isFinished(record.status)) return record;
-        await next.changed;
-      } finally {
-        next.cancel();
+  async #whenOver(runId: string, pollInterval: number, until: Cancellation): Promise<RunRecord> {
+    const release = await this.#watch.open(until);
+    try {
+      for (;;) {
+        const next = this.#watch.next(runId, pollInterval, until);
+        try {
+          const record = await this.#record(runId);
+          if (isFinished(record.status)) return record;
+          await next.changed;
+          until.throwIfAborted();
+        } finally {
+          next.cancel();
+        }
       }
-      signal?.throwIfAborted();
+    } finally {
+      release();
     }
   }
 

@@ -1,4 +1,4 @@
-import { cancellationOf } from '../../cancellation.js';
+import { Cancellation, cancellationOf, untilAborted } from '../../cancellation.js';
 import { callAfter } from '../../long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
 
@@ -11,7 +11,7 @@ export interface NextChange {
 /** Waits for runs to change: woken by the engine where it tells of it, and by a clock where it does not. */
 export class StatusWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
-  #isClosed = false;
+  readonly #end = new Cancellation([], true);
   #subscribed: Promise<() => void> | undefined = undefined;
   #users = 0;
 
@@ -21,18 +21,19 @@ export class StatusWatch {
    * Makes sure that changes are told of from now on. The subscription has as many users as have opened it, and ends with the
    * last: an orchestrator that nobody waits with costs the engine nothing.
    *
+   * @param until - whoever opens it waits no longer
    * @returns what ends the use
    */
-  async open(): Promise<() => void> {
+  async open(until: Cancellation): Promise<() => void> {
     this.#users++;
-    this.#subscribed ??= this.engine.subscribe((change) => this.#onChange(change));
-    const subscribed = this.#subscribed;
+    this.#subscribed ??= this.#subscribe();
     try {
-      await subscribed;
+      await untilAborted(until, this.#subscribed);
     } catch (error) {
-      this.#users--;
-      if (this.#subscribed === subscribed) this.#subscribed = undefined;
-      throw error;
+      if (!until.aborted) {
+        this.#users--;
+        throw error;
+      }
     }
     return () => {
       if (--this.#users === 0) this.#unsubscribe();
@@ -40,17 +41,15 @@ export class StatusWatch {
   }
 
   /**
-   * Waits until a run may have changed: it was told so, or the time is over, or the signal has aborted, or this is closed.
-   * Where nobody waits any more, it is to be cancelled.
+   * Waits until a run may have changed: it was told so, or the time is over, or `until` has aborted. Where nobody waits any
+   * more, it is to be cancelled.
    */
-  next(runId: string, milliseconds: number, signal?: AbortSignal): NextChange {
-    // All that wait with a signal share one listener on it.
-    const cancellation = signal && cancellationOf(signal);
+  next(runId: string, milliseconds: number, until: Cancellation): NextChange {
     let wake = () => {};
     const changed = new Promise<void>((resolve) => {
       wake = () => {
         timer.cancel();
-        cancellation?.removeEventListener('abort', wake);
+        until.removeEventListener('abort', wake);
         const waiting = this.#waiting.get(runId);
         waiting?.delete(wake);
         if (waiting?.size === 0) this.#waiting.delete(runId);
@@ -58,32 +57,40 @@ export class StatusWatch {
       };
     });
     const timer = callAfter(milliseconds, wake);
-    cancellation?.addEventListener('abort', wake);
+    until.addEventListener('abort', wake);
     const waiting = this.#waiting.get(runId) ?? new Set();
     this.#waiting.set(runId, waiting.add(wake));
-    if (signal?.aborted || this.#isClosed) wake();
+    if (until.aborted) wake();
     return { changed, cancel: wake };
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed;
+  /**
+   * Gives what aborts with a signal, or, with an `AbortError`, when this is closed. Whoever has asked for it closes it. All that
+   * wait with a signal share one listener on it.
+   */
+  until(signal?: AbortSignal): Cancellation {
+    const until = new Cancellation([this.#end, signal && cancellationOf(signal)], true);
+    if (signal?.aborted) until.abort(signal.reason);
+    return until;
   }
 
-  /** @throws {DOMException} named `AbortError` once it is closed */
-  throwIfClosed(): void {
-    if (this.#isClosed) throw new DOMException('the orchestrator was closed', 'AbortError');
-  }
-
-  /** Wakes all that wait. */
+  /** Ends all waiting. */
   close(): void {
-    this.#isClosed = true;
-    for (const waiting of [...this.#waiting.values()]) for (const wake of [...waiting]) wake();
+    this.#end.abort(new DOMException('the orchestrator was closed', 'AbortError'));
+  }
+
+  #subscribe(): Promise<() => void> {
+    const subscribed = this.engine.subscribe((change) => this.#onChange(change));
+    subscribed.catch(() => {
+      if (this.#subscribed === subscribed) this.#subscribed = undefined;
+    });
+    return subscribed;
   }
 
   #unsubscribe(): void {
     const subscribed = this.#subscribed;
     this.#subscribed = undefined;
-    void subscribed?.then((end) => end());
+    subscribed?.then((end) => end()).catch(() => undefined);
   }
 
   #onChange({ runId }: StatusChange): void {

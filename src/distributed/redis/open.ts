@@ -1,5 +1,6 @@
 import type * as Bull from 'bullmq';
 import type * as IoRedis from 'ioredis';
+import type { Cancellation } from '../../cancellation.js';
 import { loadPeers } from '../../peers.js';
 import { EngineError } from '../errors.js';
 import { persistently } from '../persistence.js';
@@ -23,8 +24,8 @@ export interface OpenOptions extends ConnectionTimes {
   readonly source: Source;
   readonly allowEviction: boolean;
   readonly warn: (warning: Error) => void;
-  /** Aborts when nobody needs it any more. */
-  readonly signal: AbortSignal;
+  /** Ends the attempt: nobody needs it any more. */
+  readonly until: Cancellation;
   /** Given what ends the attempt, and gives what has gone wrong so far. */
   readonly onAttempt: (end: () => unknown) => void;
 }
@@ -39,7 +40,7 @@ export async function open({
   source,
   allowEviction,
   warn,
-  signal,
+  until,
   onAttempt,
   ...times
 }: OpenOptions): Promise<Opened> {
@@ -53,15 +54,13 @@ export async function open({
     connections.close();
     return failure;
   });
-  const onEnd = () => connections.close();
-  signal.addEventListener('abort', onEnd);
   const timeout = times.connectTimeout;
   const explain = (error: unknown) => {
     failure = connections.explain(error);
     return failure;
   };
   const patiently = <Answer>(work: () => Promise<Answer>) =>
-    persistently({ name, timeout, judge: judgeRedis, explain }, async () => {
+    persistently({ name, timeout, judge: judgeRedis, explain, until }, async () => {
       if (connections.isClosed) throw new EngineError(name, 'was closed');
       return await work();
     });
@@ -83,8 +82,6 @@ export async function open({
   } catch (error) {
     connections.close();
     throw error;
-  } finally {
-    signal.removeEventListener('abort', onEnd);
   }
 }
 

@@ -1,4 +1,5 @@
 import type * as Bull from 'bullmq';
+import { Cancellation } from '../../cancellation.js';
 import { ValidationError } from '../../errors.js';
 import { aValue } from '../../validate.js';
 import { placeOf } from '../address.js';
@@ -19,6 +20,7 @@ import type {
   WorkItemStateStore,
 } from '../contracts.js';
 import { AskedClock } from '../engine-clock.js';
+import { EngineError } from '../errors.js';
 import { derivedStores } from '../journal/derived-stores.js';
 import { surviving } from '../listening.js';
 import { Once } from '../once.js';
@@ -118,6 +120,8 @@ class RedisEngine implements Engine, RedisCore {
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #subscribed = new Once(() => this.#subscribe());
   readonly #persistence: Persistence;
+  /** Aborts when it is closed. */
+  readonly #end = new Cancellation([], true);
   readonly #runs: RedisRuns;
   readonly #warnings = new Warnings();
   /** Not to be seen: an address has a password in it. */
@@ -139,8 +143,8 @@ class RedisEngine implements Engine, RedisCore {
     this.keys = new Keys(prefix);
     this.index = new RunIndex(this);
     const explain = (error: unknown) => this.#connections?.explain(error) ?? error;
-    this.#persistence = { name: this.name, timeout: operationTimeout, judge: judgeRedis, explain };
-    this.#opening = new Opening(this.name, connectTimeout, (signal) => this.#open(signal));
+    this.#persistence = { name: this.name, timeout: operationTimeout, judge: judgeRedis, explain, until: this.#end };
+    this.#opening = new Opening(this.name, connectTimeout, (end) => this.#open(end));
     const setup = async () => {
       const { bull, connections, server } = await this.#opening.get();
       // One hash tag for the queue: its scripts use many keys. The connections are those of the backend.
@@ -201,6 +205,8 @@ class RedisEngine implements Engine, RedisCore {
     await this.queue.close();
     opened?.connections.close();
     this.#forsake();
+    // ioredis lets some of what waits for an answer wait for good.
+    this.#end.abort(new EngineError(this.name, 'was closed'));
   }
 
   #repeat<Answer>(work: (attempt: Attempt) => Promise<Answer>): Promise<Answer> {
@@ -248,7 +254,7 @@ class RedisEngine implements Engine, RedisCore {
     return { verdicts: codes.map(verdictOf), status, now: Number(now), seq, entries };
   }
 
-  async #open(signal: AbortSignal): Promise<Opened> {
+  async #open(until: Cancellation): Promise<Opened> {
     const source = this.#source;
     if (isConnection(source)) {
       // It is not used, and may be lost meanwhile.
@@ -259,7 +265,7 @@ class RedisEngine implements Engine, RedisCore {
       ...this.options,
       name: this.name,
       source,
-      signal,
+      until,
       warn: (warning) => this.#warnings.warn(warning),
       onAttempt: (end) => {
         this.#opening.onTimeout = end;

@@ -14,7 +14,6 @@ const farewell = 1_000;
 export class Connections {
   readonly #watch: Watch;
   readonly #forsakes = new WeakMap<Pg.PoolClient, () => void>();
-  #closing: Promise<void> | undefined = undefined;
 
   /** @param own - the clients of a pool of the engine's own, those that are connecting among them; none of another pool */
   constructor(
@@ -71,11 +70,6 @@ export class Connections {
 
   /** Ends all connections: in order if they do so soon, else by cutting them. */
   async close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
     const ended = this.pool.end();
     const isLate = () => true;
     const late = await pTimeout(ended, { milliseconds: farewell, fallback: isLate });

@@ -44,7 +44,7 @@ export async function migratePostgres(server: string | PostgresPool, options: Mi
   const target = targetOf(server);
   const schema = read.prefix.toLowerCase();
   const bull = await loadBull(target.name);
-  const database = await open(target, read, connections, new AbortController().signal);
+  const database = await open(target, read, connections);
   try {
     const wasUpToDate = await database.exclusively((query) => isUpToDate(query, { schema, bull }));
     if (!wasUpToDate || role !== undefined) await migrate(database, { schema, bull, role });

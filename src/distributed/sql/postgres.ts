@@ -1,4 +1,5 @@
 import type * as Pg from 'pg';
+import type { Cancellation } from '../../cancellation.js';
 import { loadPeers } from '../../peers.js';
 import { aName, aValue } from '../../validate.js';
 import { placeOf } from '../address.js';
@@ -65,7 +66,7 @@ export function postgres(server: string | PostgresPool, options: PostgresOptions
   const most = someConnections(maxConnections, 'maxConnections');
   const target = targetOf(server);
   const { name } = target;
-  return new SqlEngine({ name, options: read, width, open: (signal) => open(target, read, most, signal) });
+  return new SqlEngine({ name, options: read, width, open: (end) => open(target, read, most, end) });
 }
 
 /** A server, as it was given. */
@@ -82,12 +83,16 @@ export function targetOf(server: string | PostgresPool): Target {
   return { name: `postgres at ${addressOf(given)}`, pool, given };
 }
 
-/** Connects. A server that is starting is tried again until the time is over. */
+/**
+ * Connects. A server that is starting is tried again until the time is over.
+ *
+ * @param until - ends the attempt. Default: nothing does
+ */
 export async function open(
   { name, pool, given }: Target,
   { connectTimeout, operationTimeout }: Pick<ReadEngineOptions, 'connectTimeout' | 'operationTimeout'>,
   most: number,
-  end: AbortSignal,
+  until?: Cancellation,
 ): Promise<PostgresDatabase> {
   const { pg } = await loadPeers<{ pg: typeof Pg & { default?: typeof Pg } }>(name, ['pg']);
   const { Pool, Client } = pg.default ?? pg;
@@ -108,10 +113,8 @@ export async function open(
     clients,
     patience,
   });
-  const close = () => void database.close();
-  end.addEventListener('abort', close, { once: true });
   try {
-    await persistently({ name, timeout: connectTimeout, judge: judgeSql }, async (attempt) => {
+    await persistently({ name, timeout: connectTimeout, judge: judgeSql, until }, async (attempt) => {
       await database.query('select 1', [], limitOf(attempt));
       await database.assertSessions(limitOf(attempt));
     });
@@ -119,8 +122,6 @@ export async function open(
   } catch (error) {
     await database.close();
     throw error;
-  } finally {
-    end.removeEventListener('abort', close);
   }
 }
 

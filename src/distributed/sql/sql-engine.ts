@@ -1,5 +1,6 @@
 import type * as Bull from 'bullmq';
 import pTimeout from 'p-timeout';
+import { Cancellation, untilAborted } from '../../cancellation.js';
 import { loadPeers } from '../../peers.js';
 import { Batcher } from '../batcher.js';
 import type {
@@ -46,8 +47,8 @@ export interface SqlSetup {
   readonly options: ReadEngineOptions;
   /** How many statements of one kind may be under way at the same time. */
   readonly width: number;
-  /** @param signal - aborts when the engine is closed */
-  open(signal: AbortSignal): Promise<Database>;
+  /** @param end - aborts when the engine is closed */
+  open(end: Cancellation): Promise<Database>;
 }
 
 interface Opened {
@@ -106,6 +107,8 @@ export class SqlEngine implements Engine, SqlCore {
   /** Names of schemas are lower-case, so that they mean the same with and without quotes. */
   readonly #schema: string;
   readonly #persistence: Persistence;
+  /** Aborts when it is closed. */
+  readonly #end = new Cancellation([], true);
   readonly #connecting: Opening<Database>;
   readonly #migrating = new Once(() => this.#migrate());
   readonly #begins: Batcher<NewRun, BeginReply>;
@@ -113,13 +116,19 @@ export class SqlEngine implements Engine, SqlCore {
   readonly #reads: Batcher<ReadCall, ReadReply>;
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #listening = new Once(() => this.#listen());
+  #closing: Promise<void> | undefined = undefined;
 
   constructor(setup: SqlSetup) {
     this.#setup = setup;
     this.name = setup.name;
     this.#schema = setup.options.prefix.toLowerCase();
-    this.#persistence = { name: setup.name, timeout: setup.options.operationTimeout, judge: judgeSql };
-    this.#connecting = new Opening(setup.name, setup.options.connectTimeout, (signal) => setup.open(signal));
+    this.#persistence = {
+      name: setup.name,
+      timeout: setup.options.operationTimeout,
+      judge: judgeSql,
+      until: this.#end,
+    };
+    this.#connecting = new Opening(setup.name, setup.options.connectTimeout, (end) => setup.open(end));
     this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
     this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
     this.#reads = new Batcher((calls) => this.#sendReads(calls), setup.width);
@@ -194,13 +203,19 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   /** Ends in bounded time, whatever does not answer. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.checkpointStore.leases.close();
     const database = await this.#connecting.close();
-    const listening = this.#listening.made();
+    void this.#listening.made().then((stop) => stop?.());
     await pTimeout(this.queue.close(), { milliseconds: farewell, fallback: () => undefined });
     await database?.close();
-    (await listening)?.();
+    // A pool that is ended forgets who waits for a connection.
+    this.#end.abort(new EngineError(this.name, 'was closed'));
   }
 
   async #opened(): Promise<Opened> {
@@ -216,7 +231,8 @@ export class SqlEngine implements Engine, SqlCore {
     const alone = <Result>(work: (query: Query) => Promise<Result>) =>
       this.#persistently(database, (attempt) => database.exclusively(work, limitOf(attempt)));
     try {
-      if (!(await alone((query) => isUpToDate(query, { schema, bull })))) await migrate(database, { schema, bull });
+      const isDone = await alone((query) => isUpToDate(query, { schema, bull }));
+      if (!isDone) await untilAborted(this.#end, migrate(database, { schema, bull }));
       await alone((query) => claimPrefix(query, schema, prefix));
       return { database, bull };
     } catch (error) {
