@@ -15,7 +15,7 @@ export interface Persistence {
   /** Milliseconds after which a call has settled, all attempts together. */
   readonly timeout: number;
   readonly judge: (error: unknown) => Judgement;
-  /** Gives what is behind an error, for judgement and report. Default: the error itself. */
+  /** Gives what is behind an error, for judgement and report, or a promise of it. Default: the error itself. */
   readonly explain?: ((error: unknown) => unknown) | undefined;
   /** Ends all calls at once, with its reason: nobody needs the answers any more. Default: nothing does. */
   readonly until?: Cancellation | undefined;
@@ -90,7 +90,7 @@ export async function persistently<Result>(
       last = undefined;
     } catch (thrown) {
       if (thrown instanceof EngineError) throw thrown;
-      const error = explain(thrown);
+      const error = await explain(thrown);
       const judgement = judge(error);
       if (judgement !== 'passes') {
         throw new EngineError(name, 'has refused what it was asked', { cause: error, isFinal: judgement === 'final' });

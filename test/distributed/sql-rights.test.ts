@@ -112,6 +112,16 @@ describeWithPostgres('schemas on Postgres', () => {
       await admin.query(`revoke select on orchestrator.runs from "${app}"`);
       const error = await rejection(engine.runInfoStore.getRun('r'));
       expect(error).toMatchObject({ code: 'ERR_ENGINE', message: expect.stringContaining('orchestrator migrate') });
+      await admin.query(`revoke select on bullmq.job from "${app}"`);
+      const told = expect.stringMatching(/permission denied for table job.*orchestrator migrate/);
+      const refused = await rejection(engine.queue.statesOf(['a job']));
+      expect(refused).toMatchObject({ code: 'ERR_ENGINE', message: told, cause: { cause: { code: '42501' } } });
+      // And by what workers report of what they ask by themselves.
+      const warned = await new Promise<unknown>((resolve, reject) => {
+        const options = { concurrency: 1, lockDuration: 5_000, workerId: 'w', onError: resolve };
+        engine.queue.consume(async () => 'done', options).catch(reject);
+      });
+      expect(warned).toMatchObject({ message: told, cause: { code: '42501' } });
       await engine.close();
     }));
 

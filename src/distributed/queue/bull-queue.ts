@@ -80,7 +80,10 @@ export class BullQueue implements WorkQueue {
 
   async consume(handler: Handler, options: ConsumeOptions): Promise<Consumer> {
     const setup = await this.#setup.get();
-    const consumer = new BullConsumer(setup, handler, options, () => this.#consumers.delete(consumer));
+    const { explain = (error) => error } = this.persistence;
+    const onError = async (error: unknown) => options.onError(await explain(error));
+    const explained = { ...options, onError: (error: unknown) => void onError(error) };
+    const consumer = new BullConsumer(setup, handler, explained, () => this.#consumers.delete(consumer));
     this.#consumers.add(consumer);
     try {
       await persistently(this.persistence, () => consumer.ready());

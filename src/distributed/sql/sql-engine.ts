@@ -22,7 +22,7 @@ import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
 import { pageBytes } from '../pages.js';
-import { type Attempt, type Persistence, persistently } from '../persistence.js';
+import { type Persistence, persistently } from '../persistence.js';
 import type { Place } from '../place.js';
 import { BullQueue } from '../queue/bull-queue.js';
 import type { RunStatus } from '../run-info.js';
@@ -126,6 +126,7 @@ export class SqlEngine implements Engine, SqlCore {
       name: setup.name,
       timeout: setup.options.operationTimeout,
       judge: judgeSql,
+      explain: (error) => this.#explain(error),
       until: this.#end,
     };
     this.#connecting = new Opening(setup.name, setup.options.connectTimeout, (end) => setup.open(end));
@@ -157,12 +158,12 @@ export class SqlEngine implements Engine, SqlCore {
   async query(name: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
     const { database } = await this.#opened();
     const text = statement(name, this.#schema);
-    return this.#persistently(database, (attempt) => database.query(text, values, limitOf(attempt)));
+    return persistently(this.#persistence, (attempt) => database.query(text, values, limitOf(attempt)));
   }
 
   async atOneMoment<Result>(read: (query: SqlCore['query']) => Promise<Result>): Promise<Result> {
     const { database } = await this.#opened();
-    return this.#persistently(database, (attempt) =>
+    return persistently(this.#persistence, (attempt) =>
       database.exclusively(async (query) => {
         await query('begin transaction isolation level repeatable read read only');
         try {
@@ -229,7 +230,7 @@ export class SqlEngine implements Engine, SqlCore {
     const { bullmq: bull } = await loadPeers<{ bullmq: typeof Bull }>(this.name, ['bullmq']);
     const [schema, { prefix }] = [this.#schema, this.#setup.options];
     const alone = <Result>(work: (query: Query) => Promise<Result>) =>
-      this.#persistently(database, (attempt) => database.exclusively(work, limitOf(attempt)));
+      persistently(this.#persistence, (attempt) => database.exclusively(work, limitOf(attempt)));
     try {
       const isDone = await alone((query) => isUpToDate(query, { schema, bull }));
       if (!isDone) await untilAborted(this.#end, migrate(database, { schema, bull }));
@@ -238,20 +239,17 @@ export class SqlEngine implements Engine, SqlCore {
     } catch (error) {
       const isOurs = error instanceof EngineError;
       if (isOurs && error.cause === undefined) throw error;
-      const cause = isOurs ? error.cause : await explained(error, database, schema);
+      const cause = isOurs ? error.cause : await this.#explain(error);
       throw new EngineError(this.name, 'cannot be opened', { cause });
     }
   }
 
   /** Where a right is missing, the error says so. */
-  async #persistently<Result>(database: Database, work: (attempt: Attempt) => Promise<Result>): Promise<Result> {
-    try {
-      return await persistently(this.#persistence, work);
-    } catch (error) {
-      const { cause } = error as EngineError;
-      const because = await explained(cause, database, this.#schema);
-      throw because === cause ? error : new EngineError(this.name, 'has refused a statement', { cause: because });
-    }
+  #explain(error: unknown): Promise<unknown> {
+    return this.#connecting.get().then(
+      (database) => explained(error, database, this.#schema),
+      () => error,
+    );
   }
 
   async #queueSetup() {
@@ -290,7 +288,7 @@ export class SqlEngine implements Engine, SqlCore {
       for (const listener of this.#listeners) listener(change);
     };
     const channel = channelOf(this.#schema);
-    return this.#persistently(database, (attempt) => database.listen(channel, onNotification, limitOf(attempt)));
+    return persistently(this.#persistence, (attempt) => database.listen(channel, onNotification, limitOf(attempt)));
   }
 }
 
