@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { memory } from 'orchestrator/distributed';
 import { type Plan, planFrom, survivable, troubles } from 'orchestrator/distributed/testing';
+import { Flow, type NodeArgs } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
+import type { Scene } from '../../flow/scene.js';
 import {
   mayLetGoByTime,
   mayLoseFallback,
@@ -25,6 +28,30 @@ const shapes = {
   'graphs with fallbacks': troubledCases({ failures: true, fallbacks: true }),
   'graphs with loops, failures and fallbacks': troubledCases({ cycles: true, failures: true, fallbacks: true }),
 };
+
+/** A run that fails after it was set down what it does. */
+const failing: Scene = {
+  build: (site) =>
+    new Flow('failing').node('a', async (_: unknown, args: NodeArgs) => {
+      await site.begin(args, undefined);
+      await sleep(2_000);
+      throw new Error('scripted a');
+    }) as never,
+};
+
+it('a program that dies when the run has ended may leave what it has said of itself', async () => {
+  // It lives for some more time, and is not able to remove it.
+  const plan = (_call: number, method: string, nth: number) => {
+    if (method !== 'workItemStateStore.clearStates') return undefined;
+    return nth < 10 ? ('fails' as const) : ('dies before it' as const);
+  };
+  const plans = [Object.assign(plan, { text: 'dies before its states are removed' })];
+  const expected = await inProcess(failing, 'run');
+  const engine = memory();
+  const ended = await onFleet(failing, 'run', engine, { plans, timeout: 60_000 });
+  expectSame(ended, expected, undefined);
+  expect(await engine.workItemStateStore.getStates('run')).toHaveLength(1);
+}, 120_000);
 
 interface Trial {
   readonly given: TroubledCase;

@@ -64,14 +64,17 @@ export async function onFleet(
   options: FleetOptions,
 ): Promise<EndedOnFleet> {
   const fleet = new Fleet(scene, engine, options);
+  const told = async () => {
+    const history = fleet.programs.map((program, at) => `program ${at}: ${lastOf(String(program))}`);
+    const journal = await engine.checkpointStore.read(runId);
+    const entries = journal?.entries.map(({ seq, text }) => `${seq} ${text.slice(0, 200)}`) ?? [];
+    return [...history, ...entries].join('\n');
+  };
   try {
-    return await fleet.run(runId);
+    const ended = await fleet.run(runId);
+    return ended.faults.length === 0 ? ended : { ...ended, faults: [...ended.faults, await told()] };
   } catch (error) {
-    const history = fleet.programs.map((program, at) => `program ${at}: ${lastOf(String(program))}`).join('\n');
-    const journal = (await engine.checkpointStore.read(runId))?.entries.map(
-      ({ seq, text }) => `${seq} ${text.slice(0, 200)}`,
-    );
-    throw Object.assign(error as Error, { message: `${(error as Error).message}\n${history}\n${journal?.join('\n')}` });
+    throw Object.assign(error as Error, { message: `${(error as Error).message}\n${await told()}` });
   } finally {
     await fleet.stop();
   }
@@ -182,9 +185,12 @@ class Fleet {
       seen.add(what);
     }
     if ((await orchestrator.pendingWork(runId)).length > 0) faults.push('items are left');
-    const dead = this.programs.some(({ isAlive }) => !isAlive);
-    // A program that has died leaves what it has said of itself.
-    const states = async () => expect(dead ? [] : await this.engine.workItemStateStore.getStates(runId)).toEqual([]);
+    // A program that has died, be it after the run's end, leaves what it has said of itself.
+    const isDead = () => this.programs.some(({ isAlive }) => !isAlive);
+    const states = async () => {
+      const left = await this.engine.workItemStateStore.getStates(runId);
+      expect(isDead() ? [] : left).toEqual([]);
+    };
     await eventually(states).catch((error) => faults.push(`states are left: ${error.message}`));
     const depth = async () => expect(await this.engine.queue.depth()).toEqual(nothing);
     await eventually(depth, { timeout: 15_000 }).catch((error) => faults.push(`jobs are left: ${error.message}`));
