@@ -140,10 +140,10 @@ function testItemStates(suite: Suite): void {
     assert.equal(await count(one, 'a', 'job#2'), 2);
     assert.equal(await count(one, 'b', 'job#3'), 1);
     assert.equal(await count(two, 'a', 'job#1'), 1);
-    const sums = await Promise.all(
+    await Promise.all(
       Array.from({ length: 10 }, (_, n) => engine.workItemStateStore.countCrash(two, 'c', `job#${n % 5}x`)),
     );
-    assert.equal(Math.max(...sums), 5);
+    assert.equal(await count(two, 'c', 'job#0x'), 5);
   });
 
   suite.it('counts no crash that was taken back, before or after it was counted', async () => {
