@@ -148,6 +148,14 @@ export async function until<Value>(check: () => Value | Promise<Value>, timeout 
   }
 }
 
+/**
+ * Asserts that a time was waited out, as well as clocks are known: a program knows that of an engine by an answer, which was
+ * under way for a while.
+ */
+export function assertWaited(waited: number, milliseconds: number): void {
+  assert.ok(waited >= milliseconds / 2, `${waited} of ${milliseconds} ms were waited`);
+}
+
 /** The engine's clock, in epoch milliseconds. */
 export async function timeOf(engine: Engine): Promise<number> {
   const runId = await begun(engine);
