@@ -201,7 +201,10 @@ class BullConsumer implements Consumer {
     await this.#worker.resume();
   }
 
-  /** What BullMQ closes it waits for without end, and an end does not always come; what is handled is waited for here. */
+  /**
+   * What is handled is waited for here. What BullMQ closes it waits for without end, and an end does not always come: it is
+   * not waited for as long, and goes on beside, for a job that the server still gives is to be handed back.
+   */
   async close(): Promise<void> {
     await this.pause();
     if (this.#handled.size > 0) {
@@ -209,12 +212,20 @@ class BullConsumer implements Consumer {
         this.#onIdle = resolve;
       });
     }
-    await this.#closeWorker({ force: false });
+    this.#end.abort();
+    void this.#renewal.stop();
+    const closing = this.#worker.close().then(this.onClose);
+    await pTimeout(closing, { milliseconds: farewell, fallback: () => undefined });
   }
 
   async terminate(): Promise<void> {
     this.#onIdle?.();
-    await this.#closeWorker({ force: true });
+    this.#end.abort();
+    void this.#renewal.stop();
+    const worker = this.#worker;
+    const disconnect = () => Promise.all([worker.disconnect(), worker.getBackend().disconnectBlocking?.(false)]);
+    await closed({ disconnect }, () => worker.close(true));
+    this.onClose();
   }
 
   async #renewLocks({ lockDuration, onError }: ConsumeOptions): Promise<void> {
@@ -229,15 +240,6 @@ class BullConsumer implements Consumer {
       onError(new Error(`job ${id} was taken back: its lock could not be renewed`));
       this.#worker.cancelJob(id);
     }
-  }
-
-  async #closeWorker({ force }: { readonly force: boolean }): Promise<void> {
-    this.#end.abort();
-    void this.#renewal.stop();
-    const worker = this.#worker;
-    const disconnect = () => Promise.all([worker.disconnect(), worker.getBackend().disconnectBlocking?.(false)]);
-    await closed({ disconnect }, () => worker.close(force));
-    this.onClose();
   }
 
   /** A server that refuses to give a job is asked again after a pause: BullMQ would ask at once, without end. */

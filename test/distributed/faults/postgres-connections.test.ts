@@ -2,6 +2,9 @@ import { DistributedWorker, OrchestratorBuilder, postgres } from 'orchestrator/d
 import { Flow } from 'orchestrator/flow';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { consume } from '../../../src/distributed/testing/consuming.js';
+import { aJob } from '../../../src/distributed/testing/suite.js';
+import { eventually } from '../servers/eventually.js';
 import { describeWithPostgres, type PostgresServer, startPostgres } from '../servers/postgres.js';
 import { startProxy } from '../servers/proxy.js';
 
@@ -88,6 +91,35 @@ describeWithPostgres('connections to Postgres that have died', () => {
     await orchestrator.close();
     await engine.close();
     expect(performance.now() - closing).toBeLessThan(room);
+    await proxy.stop();
+  }, 120_000);
+
+  it('hand a job back that they are given when their consumer was closed', async () => {
+    const url = await server.createDatabase('late fetch');
+    const proxy = await startProxy(server.port);
+    const [engine, other] = [postgres(at(url, proxy.port)), postgres(url)];
+    const [seen, crashes]: [string[], number[]] = [[], []];
+    const consumer = await consume(engine, async ({ job }) => {
+      seen.push(job.id);
+      return 'done';
+    });
+    const [first, second] = [aJob(), aJob()];
+    await engine.queue.enqueue([first]);
+    await eventually(() => expect(seen).toEqual([first.id]));
+    await eventually(async () => expect(await other.queue.statesOf([first.id])).toEqual(['absent']));
+    proxy.stall();
+    // It asks for a job once more as it ends.
+    await consumer.close();
+    await other.queue.enqueue([second]);
+    await proxy.heal();
+    await eventually(async () => expect(await other.queue.statesOf([second.id])).toEqual(['waiting']));
+    await consume(other, async (delivery) => {
+      seen.push(delivery.job.id);
+      crashes.push(delivery.crashes);
+      return 'done';
+    });
+    await eventually(() => expect([seen, crashes]).toEqual([[first.id, second.id], [0]]));
+    await Promise.all([engine.close(), other.close()]);
     await proxy.stop();
   }, 120_000);
 });
