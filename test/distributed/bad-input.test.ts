@@ -2,6 +2,7 @@ import {
   DistributedExecutor,
   DistributedOrchestrator,
   DistributedWorker,
+  type Job,
   memory,
   OrchestratorBuilder,
   postgres,
@@ -218,6 +219,38 @@ describe('a worker', () => {
     expect((await orchestrator.waitForCompletion(runId)).output).toBe(5);
     await knowing.stop();
   });
+
+  it.each(['over', 'gone', 'begun again under its id'])(
+    'lets go of a job of a run that is %s, also where it does not know the workflow',
+    async (how) => {
+      const engine = memory();
+      const jobs: Job[] = [];
+      const { enqueue } = engine.queue;
+      engine.queue.enqueue = (given) => {
+        jobs.push(...given);
+        return enqueue.call(engine.queue, given);
+      };
+      const orchestrator = build(engine);
+      const runId = await orchestrator.startRun({}, 5, { runId: 'one' });
+      await orchestrator.cancel(runId);
+      if (how !== 'over') await orchestrator.deleteRun(runId);
+      const [left] = jobs as [Job];
+      expect(await engine.queue.depth()).toMatchObject({ waiting: 0, delayed: 0 });
+      // A request to queue it that was on its way for long.
+      await enqueue.call(engine.queue, [left]);
+      if (how === 'begun again under its id') await orchestrator.startRun({}, 5, { runId, delay: 3_600_000 });
+      const { worker } = await fleetOf(
+        new Flow('other').node('a', () => 1),
+        { engine },
+      );
+      const warnings: unknown[] = [];
+      worker.on('warning', (error) => warnings.push(error));
+      const delayed = how === 'begun again under its id' ? 1 : 0;
+      await eventually(async () => expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed, active: 0 }));
+      expect(await engine.queue.statesOf([left.id])).toEqual(['absent']);
+      expect(warnings).toEqual([]);
+    },
+  );
 
   it.each([
     { concurrency: 0 },

@@ -16,6 +16,7 @@ import {
   WorkflowChangedError,
   WorkflowNotFoundError,
 } from '../errors.js';
+import { isFor } from '../journal/incarnation.js';
 import { Once } from '../once.js';
 import { defaultMaxPayload } from '../options.js';
 import { publish } from '../publishing.js';
@@ -327,11 +328,18 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     } catch (error) {
       if (error instanceof RunNotFoundError) return 'done';
       if (!(error instanceof WorkflowNotFoundError) && !(error instanceof WorkflowChangedError)) throw error;
+      if (await this.#isOver(delivery.job)) return 'done';
       this.#warn(error, { runId });
       return { delay: 1_000 };
     } finally {
       this.#activity.letGo();
     }
+  }
+
+  /** If true, nobody has anything to do for a job, whether or not the code of its run is known. */
+  async #isOver({ runId, incarnation }: Delivery['job']): Promise<boolean> {
+    const record = await this.#engine.runInfoStore.getRun(runId);
+    return record === undefined || !isFor(incarnation, record) || isFinished(record.status);
   }
 
   async #handle(delivery: Delivery, handle: RunHandle): Promise<Disposition> {

@@ -111,8 +111,14 @@ class Fleet {
     await Promise.all(
       [...this.#workers.values()].map((worker) => worker.stop({ deadline: 200 }).catch(() => undefined)),
     );
-    // What a dead program does ends never.
-    await Promise.all(this.programs.filter(({ isAlive }) => isAlive).map((program) => program.rest()));
+    await this.#rest();
+  }
+
+  /** Resolves when all that was late has come. What a dead program does ends never. */
+  async #rest(): Promise<void> {
+    await Promise.all(
+      this.programs.map((program) => (program.isAlive ? Promise.race([program.rest(), program.death]) : undefined)),
+    );
   }
 
   /** A start that is repeated, with the same id, is the same start. */
@@ -192,6 +198,8 @@ class Fleet {
       expect(isDead() ? [] : left).toEqual([]);
     };
     await eventually(states).catch((error) => faults.push(`states are left: ${error.message}`));
+    // What was to be queued while the run went on may come after its end, and is let go of then.
+    await this.#rest();
     const depth = async () => expect(await this.engine.queue.depth()).toEqual(nothing);
     await eventually(depth, { timeout: 15_000 }).catch((error) => faults.push(`jobs are left: ${error.message}`));
     return faults;
