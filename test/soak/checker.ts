@@ -78,7 +78,9 @@ async function checkRun(run: StartedRun, round: Round, orchestrator: Distributed
   const expected = await expectedOf(run, flow);
   const end: End = info.status === 'cancelled' ? 'cancelled' : 'natural';
   if (!isFinished(info.status)) {
-    tally.find(`${name} is still ${info.status}, and has last changed ${Date.now() - info.updatedAt} ms ago`);
+    const pending = JSON.stringify(await orchestrator.pendingWork(runId));
+    const age = Date.now() - info.updatedAt;
+    tally.find(`${name} is still ${info.status}, has last changed ${age} ms ago, and has to do: ${pending}`);
     return false;
   }
   if (!ends.includes(end)) {

@@ -133,9 +133,8 @@ async function leftoversIn(query: Query, prefix: string, runs: ReadonlyMap<strin
     for (const { run_id } of await query(`SELECT DISTINCT run_id FROM "${prefix}".${table}`))
       add(table, String(run_id));
   }
-  for (const table of ['job', 'job_log']) {
-    const [row] = await query(`SELECT count(*)::int AS count FROM bullmq.${table}`);
-    if (Number(row?.count) > 0) left.push(`${row?.count} rows in bullmq.${table}`);
-  }
+  for (const { job } of await query('SELECT to_jsonb(job) AS job FROM bullmq.job')) left.push(JSON.stringify(job));
+  const [row] = await query('SELECT count(*)::int AS count FROM bullmq.job_log');
+  if (Number(row?.count) > 0) left.push(`${row?.count} rows in bullmq.job_log`);
   return left;
 }
