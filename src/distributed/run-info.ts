@@ -6,6 +6,8 @@
  *           paused ◄──┘  └── retry of a failed, cancelled or stalled run
  *                  ▼
  *                  completed | failed | cancelled | stalled
+ *
+ * A run that is resumed or retried before its start is scheduled again.
  */
 export type RunStatus =
   | 'scheduled'

@@ -30,7 +30,7 @@ export async function pause(handle: RunHandle): Promise<void> {
 export async function resume(engine: Engine, handle: RunHandle): Promise<void> {
   if (isFinished(handle.status)) throw new RunStateError(handle.runId, handle.status, 'it can be retried, not resumed');
   if (handle.status === 'paused') {
-    await say(handle, { type: 'resumed' }, ['paused'], { status: 'running' }, 'it can be retried, not resumed');
+    await say(handle, { type: 'resumed' }, ['paused'], { status: statusOf(handle) }, 'it can be retried, not resumed');
   }
   await enqueueAll(engine, handle);
   await conclude(handle);
@@ -42,7 +42,7 @@ export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
     handle,
     { type: 'retried' },
     over,
-    { status: 'running' },
+    { status: statusOf(handle) },
     'only what has failed or was cut short can be retried',
   );
   // It has no deadline any more.
@@ -84,6 +84,11 @@ export function reasonOf(error: string | undefined, deadline: number | undefined
   const timedOut = /^TimeoutError: "(.*)" timed out after (\d+) ms$/s.exec(error ?? '');
   if (deadline === undefined || timedOut === null) return new Error(error ?? 'cancelled');
   return new TimeoutError(timedOut[1] as string, Number(timedOut[2]));
+}
+
+/** How a run stands that goes on: one whose start is yet to come waits for its start. */
+function statusOf({ record: { createdAt, startAt }, now }: RunHandle): RunStatus {
+  return startAt > createdAt && startAt > now ? 'scheduled' : 'running';
 }
 
 async function say(

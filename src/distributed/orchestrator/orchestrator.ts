@@ -214,7 +214,8 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Lets a run go on that is paused. For one that is running, it sees to it that its work is queued.
+   * Lets a run go on that is paused: before its start it is scheduled again. For one that is running, it sees to it that
+   * its work is queued.
    *
    * @throws {RunNotFoundError}
    * @throws {RunStateError} for one that is over
@@ -225,7 +226,7 @@ export class DistributedOrchestrator<
 
   /**
    * Takes up a run that has failed, was cancelled or has stalled: nodes that failed, and those that were cut short, are
-   * executed again; what has completed is not. It has no deadline any more.
+   * executed again; what has completed is not. Before its start it is scheduled again. It has no deadline any more.
    *
    * @throws {RunNotFoundError}
    * @throws {RunStateError} for one that is not over, or is completed

@@ -14,7 +14,7 @@ import type { RunHandle } from './run-handle.js';
  */
 export function jobOf(item: Item, { runId, incarnation, priority }: RunRecord, now: number, startDelay = 0): Job {
   const { job: id, kind, seq, due } = item;
-  const delay = Math.max(startDelay, due === 0 ? 0 : Math.ceil(due - now), 0);
+  const delay = Math.ceil(Math.max(startDelay, due === 0 ? 0 : due - now, 0));
   // Whoever gets it early gives it back for what is left.
   return { id: id as string, runId, incarnation, kind, seq, priority, delay: Math.min(delay, longestWait) };
 }

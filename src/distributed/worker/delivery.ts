@@ -57,6 +57,7 @@ const lookEvery = 1 / 4;
  *
  *     ┌► nothing carried ──► conclude the run, if nothing is left in it ──► done
  *     │  paused ───────────► put the item aside ──────────────────────────► done
+ *     ├─ scheduled ────────► its time has come: the run is running
  *     │  stopping ─────────► the job goes back
  *     └─ item ─► execute ─► commit ─► enqueue what else has come about ─┐
  *     ▲                                                                 │
@@ -130,6 +131,7 @@ export class JobRun {
     if (handle.status === 'paused') return this.#park(item);
     const left = this.#leftOf(item);
     if (left > 0) return { delay: Math.min(Math.ceil(left), longestWait) };
+    if (handle.status === 'scheduled') return this.#begin(item);
     if (item.kind === 'wake') return this.#wake(item);
     return this.#crashes > 0 ? this.#executeAgain(item) : this.#execute(item);
   }
@@ -198,6 +200,21 @@ export class JobRun {
   #enterState(state: WorkflowState): void {
     const process = processOf(this.worker.workflows.toolbox.core, currentScope());
     if (process !== undefined) process.state = state.getContext();
+  }
+
+  /** The time of a scheduled run has come: the run is running from now on, not from its first result on. */
+  async #begin({ node, round }: Item): Promise<undefined> {
+    const { handle, delivery } = this;
+    const entry = {
+      type: 'claimed',
+      node: handle.workflow.plan.idOf(node),
+      round,
+      claim: delivery.job.id,
+    } as const;
+    await handle.commit({ entry, during: ['scheduled'], becomes: { status: 'running' }, patience: this.#patience });
+    // The item is another one now.
+    this.#prepared?.own.view.close();
+    this.#prepared = undefined;
   }
 
   /** How an execution has come out, as far as counts go. */
