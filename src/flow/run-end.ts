@@ -6,7 +6,7 @@ import type { WorkflowResult, WorkflowStatus } from './result.js';
  * The end of a run of a flow, as it is published on the `node:diagnostics_channel` named `orchestrator:run:end`: once for
  * each run, by the program that ended it. A run in process also ends where it waits for something outside (`awaiting`), or
  * is stuck (`stalled`); a run on a fleet does not. A program that is killed between the end of a run and its publication
- * publishes nothing.
+ * publishes nothing, and nor does a `cancel` that rejects with an `EngineError`.
  */
 export interface RunEndEvent {
   readonly runId: string;

@@ -1,8 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { DistributedWorker, EngineError, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import { calm, type Plan, TroubledEngine } from 'orchestrator/distributed/testing';
 import { Flow, type NodeArgs } from 'orchestrator/flow';
 import { afterEach, describe, expect, it } from 'vitest';
-import { gate } from '../support.js';
+import { gate, rejection } from '../support.js';
 import type { AnyFlow } from './protocol/journals.js';
 import { eventually } from './servers/eventually.js';
 
@@ -191,6 +192,81 @@ describe('an engine that has taken something, and says that it has not,', () => 
     expect(new Set(steps).size).toBe(steps.length);
   });
 });
+
+describe('a call whose answer is lost may be repeated', () => {
+  const flow = new Flow('controlled')
+    .wait('go')
+    .node('a', () => 'done')
+    .edge('go', 'a') as unknown as AnyFlow;
+
+  async function controlled() {
+    const engine = memory();
+    const troubled = new TroubledEngine(engine);
+    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(troubled.face).build();
+    ends.push(() => orchestrator.close());
+    const lost = async (method: string, call: () => Promise<void>) => {
+      troubled.suffer('loses its answer', [method]);
+      expect(await rejection(call())).toBeInstanceOf(EngineError);
+      troubled.suffer(undefined);
+    };
+    return { engine, orchestrator, lost };
+  }
+
+  it('cancel, which is done then, unless the run is over otherwise', async () => {
+    const { engine, orchestrator, lost } = await controlled();
+    const runId = await orchestrator.startRun();
+    await lost('commit', () => orchestrator.cancel(runId, 'not needed'));
+    await orchestrator.cancel(runId, 'not needed');
+    expect(await orchestrator.run(runId)).toMatchObject({ status: 'cancelled', error: 'not needed' });
+    expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 });
+    expect(await rejection(orchestrator.cancel(runId, 'too late'))).toMatchObject({ code: 'ERR_RUN_STATE' });
+  });
+
+  it.each(['commit', 'queue.enqueue'])('retry, which is done then, also what comes behind %s', async (method) => {
+    const { engine, orchestrator, lost } = await controlled();
+    const runId = await orchestrator.startRun();
+    expect(await rejection(orchestrator.retry(runId))).toMatchObject({ code: 'ERR_RUN_STATE' });
+    await orchestrator.cancel(runId);
+    await lost(method, () => orchestrator.retry(runId));
+    await orchestrator.retry(runId);
+    expect(await engine.queue.depth()).toMatchObject({ waiting: 1 });
+    expect((await engine.checkpointStore.read(runId))?.entries.map(({ text }) => JSON.parse(text).type)).toEqual([
+      'cancelled',
+      'retried',
+    ]);
+    const worker = new DistributedWorker({ engine, workflows: [flow] });
+    ends.push(() => worker.stop({ deadline: 0 }));
+    await worker.start();
+    await orchestrator.signal(runId, 'go');
+    expect(await orchestrator.waitForCompletion(runId)).toMatchObject({ status: 'completed', output: 'done' });
+    expect(await rejection(orchestrator.retry(runId))).toMatchObject({ code: 'ERR_RUN_STATE' });
+  });
+});
+
+it.each(['completed', 'failed'] as const)(
+  'the end of a run is published once where the answer to its last commit is lost: %s',
+  async (status) => {
+    const { executions, open, pass } = gate();
+    const flow = new Flow('last').node('a', async () => {
+      await pass('a');
+      if (status === 'failed') throw new Error('a');
+    });
+    const ended: unknown[] = [];
+    const listener = (event: unknown) => void ended.push(event);
+    subscribe('orchestrator:run:end', listener);
+    ends.push(async () => unsubscribe('orchestrator:run:end', listener));
+    const { orchestrator, troubled, worker, finish } = await sceneOf(flow);
+    const runId = await orchestrator.startRun();
+    await eventually(() => executions.length === 1);
+    troubled.suffer('loses its answer', ['commit']);
+    open();
+    expect(await finish(runId)).toMatchObject({ status });
+    troubled.suffer(undefined);
+    await eventually(() => expect(ended).toMatchObject([{ runId, status, engine: 'memory' }]));
+    await worker.stop();
+    expect(ended).toHaveLength(1);
+  },
+);
 
 it('an execution that ends while the engine fails leaves its item to the next, and nothing of it counts', async () => {
   const { executions, open, pass } = gate();

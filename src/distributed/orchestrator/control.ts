@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { TimeoutError } from '../../errors.js';
 import { invalid } from '../../validate.js';
-import type { Engine, JournalEntry, RunChange } from '../contracts.js';
+import type { Engine, RunChange } from '../contracts.js';
 import { RunStateError } from '../errors.js';
 import { conclusionOf } from '../journal/conclusion.js';
-import { type RunEntry, readEntry } from '../journal/entry.js';
+import { type Entry, type RunEntry, readEntry } from '../journal/entry.js';
 import { timeoutJobIdOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
 import { conclude } from '../run/conclude.js';
@@ -17,7 +17,11 @@ import { aText } from '../texts.js';
 
 export async function cancel({ queue }: Engine, handle: RunHandle, reason: string): Promise<void> {
   const becomes = { status: 'cancelled', error: reason } as const;
-  await say(handle, { type: 'cancelled', reason }, activeStatuses, becomes, 'nothing is left to be cancelled');
+  const isDone = async () => {
+    await handle.refresh();
+    return handle.status === 'cancelled' && handle.record.error === reason;
+  };
+  await say(handle, { type: 'cancelled', reason }, activeStatuses, becomes, 'nothing is left to be cancelled', isDone);
   await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.record)]);
 }
 
@@ -38,12 +42,15 @@ export async function resume(engine: Engine, handle: RunHandle): Promise<void> {
 
 export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
   const over = ['failed', 'cancelled', 'stalled'] as const;
+  const isDone = async () =>
+    !isFinished(handle.status) && (await hasEntry(engine, handle.runId, ({ type }) => type === 'retried'));
   await say(
     handle,
     { type: 'retried' },
     over,
     { status: statusOf(handle) },
     'only what has failed or was cut short can be retried',
+    isDone,
   );
   // It has no deadline any more.
   await handle.refresh();
@@ -70,7 +77,8 @@ export async function signal(engine: Engine, handle: RunHandle, given: Signal): 
   const verdict = await commit(handle, { type: 'signal', event, payload, id }, during, becomes, slot);
   if (verdict === 'refused') {
     if (!isFinished(handle.status)) return signal(engine, handle, given);
-    if (id !== undefined && (await hasSignal(engine, handle.runId, id))) return;
+    const isIt = (entry: Entry) => entry.type === 'signal' && entry.id === id;
+    if (id !== undefined && (await hasEntry(engine, handle.runId, isIt))) return;
     throw new RunStateError(handle.runId, handle.status, 'nothing waits for signals any more');
   }
   // It has come before, and the run is over.
@@ -91,15 +99,17 @@ function statusOf({ record: { createdAt, startAt }, now }: RunHandle): RunStatus
   return startAt > createdAt && startAt > now ? 'scheduled' : 'running';
 }
 
+/** @param isDone - if true, the run stands as was asked for: a call whose answer was lost was repeated. Default: never */
 async function say(
   handle: RunHandle,
   entry: RunEntry,
   during: readonly RunStatus[],
   becomes: RunChange,
   otherwise: string,
+  isDone: () => Promise<boolean> = async () => false,
 ): Promise<void> {
   const verdict = await commit(handle, entry, during, becomes);
-  if (verdict === 'refused') throw new RunStateError(handle.runId, handle.status, otherwise);
+  if (verdict === 'refused' && !(await isDone())) throw new RunStateError(handle.runId, handle.status, otherwise);
 }
 
 /** An entry of its own, also where the trip has to be repeated. */
@@ -113,14 +123,10 @@ function commit(
   return handle.commit({ entry, during, becomes, slot, number: 1 });
 }
 
-/** If true, a signal has come, and the run may be over because of it. Of long ago it may not be kept any more. */
-async function hasSignal({ checkpointStore }: Engine, runId: string, id: string): Promise<boolean> {
+/** If true, something has happened in a run. What happened long ago may not be kept any more. */
+async function hasEntry({ checkpointStore }: Engine, runId: string, isIt: (entry: Entry) => boolean): Promise<boolean> {
   for await (const { entries } of pagesOf(checkpointStore, runId)) {
-    const isIt = ({ text }: JournalEntry) => {
-      const entry = readEntry(text);
-      return entry.type === 'signal' && entry.id === id;
-    };
-    if (entries.some(isIt)) return true;
+    if (entries.some(({ text }) => isIt(readEntry(text)))) return true;
   }
   return false;
 }

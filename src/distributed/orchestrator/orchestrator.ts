@@ -195,9 +195,11 @@ export class DistributedOrchestrator<
    * Stops a run: what waits is removed, what is executed sees its signal abort within a second, and nothing of it counts
    * any more.
    *
+   * Can be repeated after an `EngineError`: a run that was cancelled for the same reason stays as it is.
+   *
    * @param reason - kept as the run's `error`: at most 2000 characters. Default: `cancelled`
    * @throws {RunNotFoundError}
-   * @throws {RunStateError} for one that is over
+   * @throws {RunStateError} for one that is over otherwise
    */
   async cancel(runId: string, reason = 'cancelled'): Promise<void> {
     await control.cancel(this.engine, await this.#open(runId), aReason(reason, 'reason'));
@@ -226,10 +228,11 @@ export class DistributedOrchestrator<
 
   /**
    * Takes up a run that has failed, was cancelled or has stalled: nodes that failed, and those that were cut short, are
-   * executed again; what has completed is not. Before its start it is scheduled again. It has no deadline any more.
+   * executed again; what has completed is not. Before its start it is scheduled again. It has no deadline any more. Can be
+   * repeated after an `EngineError`: a run that was retried and still goes on does so.
    *
    * @throws {RunNotFoundError}
-   * @throws {RunStateError} for one that is not over, or is completed
+   * @throws {RunStateError} for another one that is not over, or is completed
    */
   async retry(runId: string): Promise<void> {
     await control.retry(this.engine, await this.#open(runId));

@@ -133,10 +133,13 @@ export class RunHandle {
     return this.#isToBeCompacted() ? this.#compact() : undefined;
   }
 
-  /** Publishes that the run is over, if one of these commits ended it. */
-  #publishEnd({ status, verdicts, now }: CommitAnswer, batch: readonly Waiting[]): void {
-    const ending = batch.findLast(({ commit: { becomes, becomesIfNext } }, index) => {
-      return typeof verdicts[index] === 'number' && (becomes ?? becomesIfNext)?.status === status;
+  /** Publishes that the run is over, if one of these commits ended it: now, or when it was sent before and its answer was lost. */
+  #publishEnd({ status, verdicts, now, entries = [] }: CommitAnswer, batch: readonly Waiting[]): void {
+    const last = entries.at(-1)?.text;
+    const ending = batch.findLast(({ entry, commit: { text, becomes, becomesIfNext } }, index) => {
+      // What others have written reads otherwise where it names its worker.
+      const isDone = typeof verdicts[index] === 'number' || ('worker' in entry && text === last);
+      return isDone && (becomes ?? becomesIfNext)?.status === status;
     });
     if (ending?.within === undefined) return;
     const { runId, workflow, startAt } = this.#record;
