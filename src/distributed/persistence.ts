@@ -51,8 +51,14 @@ export class Attempt {
 /** The part of the whole time that the first attempt has. After each attempt without an answer the next has twice as much. */
 const firstShare = 1 / 8;
 
-/** The most that counts as the whole time, in milliseconds: who waits without end does not wait so for a lost answer. */
+/**
+ * The most that counts as the whole time, in milliseconds, and the longest attempt: who waits without end does not wait so for
+ * a lost answer, however long there was none.
+ */
 const longest = 120_000;
+
+/** How many attempts without an answer are still listened to. */
+const mostLate = 8;
 
 /** The least time for an attempt, as far as there is so much, in milliseconds: a server under load is not asked in vain. */
 const shortest = 1_000;
@@ -77,9 +83,8 @@ export async function persistently<Result>(
   const end = performance.now() + timeout;
   const late: Promise<Result>[] = [];
   let last: unknown;
-  for (let number = 1, pause = firstPause; ; number++) {
+  for (let number = 1, pause = firstPause, share = Math.min(timeout, longest) * firstShare; ; number++) {
     until?.throwIfAborted();
-    const share = Math.min(timeout, longest) * firstShare * 2 ** late.length;
     const attempt = new Attempt(number, Math.min(end - performance.now(), Math.max(shortest, share), longestDelay));
     try {
       const answer = work(attempt);
@@ -87,6 +92,8 @@ export async function persistently<Result>(
       if (result !== silence) return result;
       attempt.abandon();
       late.push(unlessRejected(answer));
+      if (late.length > mostLate) late.shift();
+      share = Math.min(2 * share, longest);
       last = undefined;
     } catch (thrown) {
       if (thrown instanceof EngineError) throw thrown;

@@ -87,6 +87,22 @@ it('does not wait without end for an answer, where a call may take without end',
   expect(vi.getTimerCount()).toBe(0);
 });
 
+it('asks again within two minutes, however long there was no answer', async () => {
+  vi.useFakeTimers();
+  let calls = 0;
+  let isBack = false;
+  const answer = persistently(on(Infinity), () => (++calls > 0 && isBack ? Promise.resolve('back') : never()));
+  const hour = 3_600_000;
+  await vi.advanceTimersByTimeAsync(10 * hour);
+  const before = calls;
+  await vi.advanceTimersByTimeAsync(hour);
+  expect(calls - before).toBe(30);
+  isBack = true;
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(await answer).toBe('back');
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 it('ends at once when nobody needs the answer any more, whatever it waits for, and begins nothing then', async () => {
   vi.useFakeTimers();
   const until = new Cancellation([], true);
