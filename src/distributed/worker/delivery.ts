@@ -21,6 +21,7 @@ import { activeStatuses, isFinished } from '../run-info.js';
 import type { Workflows } from '../workflows.js';
 import type { Activity } from './activity.js';
 import { type Alibis, crashOf } from './alibis.js';
+import type { GiveBacks } from './give-backs.js';
 import { type Holder, ItemJournal } from './item-journal.js';
 import { type ItemState, stateFor } from './item-state.js';
 
@@ -35,6 +36,8 @@ export interface Holding {
   readonly maxCrashes: number;
   readonly isStopping: boolean;
   readonly alibis: Alibis;
+  /** Jobs whose item has to be executed alone, while another is. */
+  readonly untilAlone: GiveBacks;
   /** For how many milliseconds a job is held without a sign of life. */
   readonly lockDuration: number;
 }
@@ -44,9 +47,6 @@ interface Prepared {
   readonly item: Item;
   readonly own: ItemState;
 }
-
-/** Milliseconds after which an item is delivered again that has to be executed alone. */
-const untilAlone = 250;
 
 /** How often deaths are counted again before an item is given up, and in which part of `lockDuration`. */
 const looks = 8;
@@ -259,7 +259,9 @@ export class JobRun {
     const deaths = await this.#deathsIn(item);
     if (deaths >= maxCrashes) return (await this.#areCertain(item)) ? this.#giveUp(item) : undefined;
     const isLastChance = deaths > 0 && deaths === maxCrashes - 1;
-    if (activity.hasLastChance || (isLastChance && activity.suspects > 0)) return { delay: untilAlone };
+    if (activity.hasLastChance || (isLastChance && activity.suspects > 0)) {
+      return { delay: this.worker.untilAlone.delayOf(this.delivery.job.id) };
+    }
     activity.suspects++;
     activity.hasLastChance = isLastChance;
     try {

@@ -28,6 +28,7 @@ import { Activity } from './activity.js';
 import { Alibis } from './alibis.js';
 import { Deadline } from './deadline.js';
 import { giveUp, type Holding, JobRun, timeOut } from './delivery.js';
+import { GiveBacks } from './give-backs.js';
 import { Maintenance } from './maintenance.js';
 import { defaultLockDuration, readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
 import { Reach } from './reach.js';
@@ -36,6 +37,10 @@ import { Ticker } from './ticker.js';
 
 /** How long a worker that ends waits for the engine once it executes nothing any more, in milliseconds. */
 const grace = 5_000;
+
+/** After how many milliseconds jobs come again that cannot be handled here, at least and at most. */
+const ofUnknown = { least: 1_000, longest: 3_600_000 };
+const ofSuspects = { least: 250, longest: 60_000 };
 
 /** What a worker tells of itself. */
 export interface WorkerEvents {
@@ -66,6 +71,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #tickers: Ticker[];
   /** What all that it holds has in common. */
   readonly #holding: Holding;
+  /** Jobs of workflows that are not known here. */
+  readonly #unknown = new GiveBacks(ofUnknown);
   /** What ends executions, by the run that they are of. */
   readonly #aborts = new Map<Cancellation, RunHandle>();
   readonly #gone = new Cancellation([], true);
@@ -119,6 +126,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
         return isStopping();
       },
       alibis: this.#alibis,
+      untilAlone: new GiveBacks(ofSuspects),
       lockDuration,
     };
     const maintenance = new Maintenance(this.#engine, this.#workflows, {
@@ -309,7 +317,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   async #deliver(delivery: Delivery): Promise<Disposition> {
-    const { runId } = delivery.job;
+    const { id, runId } = delivery.job;
+    const began = performance.now();
     this.#activity.take();
     try {
       const handle = await this.#handles.acquire(delivery.job);
@@ -330,7 +339,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       if (!(error instanceof WorkflowNotFoundError) && !(error instanceof WorkflowChangedError)) throw error;
       if (await this.#isOver(delivery.job)) return 'done';
       this.#warn(error, { runId });
-      return { delay: 1_000 };
+      return { delay: this.#unknown.delayOf(id, performance.now() - began) };
     } finally {
       this.#activity.letGo();
     }
