@@ -6,12 +6,19 @@ const valuesOfDrivers = ['command', 'query', 'params', 'parameters', 'queryOptio
 /** Commands of Redis whose arguments are passwords. */
 const passwordCommands = /^(auth|hello|acl|config|migrate)$/i;
 
+/** Replies that repeat what was sent: `ERR unknown command 'auth', with args beginning with: 'ada' 'secret'`. */
+const echo = /,? with args beginning with:.*/g;
+
+/** User and password of an address. */
+const login = /\/\/[^\s/@]*:[^\s@]*@/g;
+
 /** How deep errors are in each other at most, as far as is looked. */
 const deepest = 8;
 
 /**
  * Keeps what a client was asked with out of logs and off terminals: statements and commands stay on its error, but are not
- * written with it. What may hold a password is removed: commands that log in, and addresses.
+ * written with it. What may hold a password is removed: commands that log in, and addresses. Messages are cut where a server
+ * repeats what it was sent.
  *
  * @returns the error
  */
@@ -22,6 +29,10 @@ export function discreet<Thrown>(thrown: Thrown, depth = 0): Thrown {
     const { name } = Object(error.command) as { readonly name?: unknown };
     if (passwordCommands.test(String(name))) error.command = { name };
     delete error.input;
+    for (const field of ['message', 'stack', 'address'] as const) {
+      const text = error[field];
+      if (typeof text === 'string' && discreetText(text) !== text) error[field] = discreetText(text);
+    }
     for (const field of valuesOfDrivers) {
       if (Object.getOwnPropertyDescriptor(error, field)?.configurable) hide(error, field, error[field]);
     }
@@ -33,4 +44,9 @@ export function discreet<Thrown>(thrown: Thrown, depth = 0): Thrown {
     // An error that does not let itself be looked at, or changed, stays as it is.
   }
   return thrown;
+}
+
+/** A message without what a server was sent, and without the logins of addresses. */
+export function discreetText(text: string): string {
+  return text.replace(echo, '').replace(login, '//***@');
 }

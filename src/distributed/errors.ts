@@ -1,6 +1,6 @@
 import { kindOf } from '../errors.js';
 import { cleaned } from '../text.js';
-import { discreet } from './discretion.js';
+import { discreet, discreetText } from './discretion.js';
 import type { RunStatus } from './run-info.js';
 
 /** A run is not known, or not any more. */
@@ -134,7 +134,10 @@ export class EngineError extends Error {
   ) {
     const { isFinal = false, ...rest } = options;
     const { message } = Object(discreet(rest.cause)) as { message?: unknown };
-    super(`${engine} ${problem}${typeof message === 'string' && message !== '' ? `: ${message}` : ''}`, rest);
+    super(
+      `${engine} ${problem}${typeof message === 'string' && message !== '' ? `: ${discreetText(message)}` : ''}`,
+      rest,
+    );
     this.isFinal = isFinal;
   }
 }

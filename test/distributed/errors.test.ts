@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
-import { EngineError } from 'orchestrator/distributed';
+import { DistributedWorker, EngineError, memory } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
 import { rejection } from '../support.js';
 
@@ -26,4 +27,42 @@ it('an error of an engine takes causes of any kind', () => {
   for (const cause of [frozen, undefined, null, 'text', { command: 1 }]) {
     expect(new EngineError('redis', 'has failed', { cause }).cause).toBe(cause);
   }
+});
+
+it('an error of an engine repeats nothing that a server was sent, nor the login of an address', () => {
+  const replies = [
+    "ERR unknown command 'auth', with args beginning with: 'bob' 'hunter2' ",
+    'ERR unknown command `evalsha`, with args beginning with: `hunter2`, ',
+    'connect ENOENT //bob:hunter2@host:1',
+    'connect ENOENT //:hunter2@host:1',
+  ];
+  for (const text of replies) {
+    const inner = Object.assign(new Error(text), { address: '//bob:hunter2@host:1' });
+    const frozen = Object.freeze(new Error(text));
+    const errors = [
+      new EngineError('redis', 'has refused what it was asked', { cause: inner }),
+      new EngineError('redis', 'has failed', { cause: new AggregateError([new Error(text)], text) }),
+      new EngineError('redis', 'has failed', { cause: new Error('behind', { cause: new Error(text) }) }),
+    ];
+    for (const error of errors) expect(inspect(error, { depth: 10 })).not.toContain('hunter2');
+    expect(new EngineError('redis', 'has failed', { cause: frozen }).message).not.toContain('hunter2');
+    expect(inner.stack).toContain('errors.test');
+  }
+});
+
+it('a warning of a worker repeats nothing that a server was sent', async () => {
+  const engine = memory();
+  const reply = "ERR unknown command 'evalsha', with args beginning with: 'hunter2' ";
+  const warned = Object.assign(engine, {
+    onWarning: (listener: (warning: Error) => void) => {
+      listener(new Error(reply));
+      return () => undefined;
+    },
+  });
+  const worker = new DistributedWorker({ engine: warned, workflows: [new Flow('f').node('a', () => 1)] });
+  const warnings: Error[] = [];
+  worker.on('warning', (warning) => warnings.push(warning));
+  await worker.start();
+  await worker.stop();
+  expect(warnings.map(({ message }) => message)).toEqual(["ERR unknown command 'evalsha'"]);
 });
