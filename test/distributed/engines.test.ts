@@ -53,15 +53,15 @@ describe('an engine', () => {
   ])('tells nothing of an address that is none: %s', (rest) => {
     for (const make of [() => redis(`redis://${rest}`), () => postgres(`postgres://${rest}`)]) {
       const error = thrown(make);
-      expect(error).toMatchObject({ code: 'ERR_ENGINE', message: expect.stringContaining('percent-encode') });
+      expect(error).toMatchObject({ code: 'ERR_VALIDATION', message: expect.stringContaining('percent-encode') });
       expect(inspect(error, everything)).not.toMatch(/hun%?ter2|123/);
     }
   });
 
   it('refuses what is no address', () => {
     const message = expect.stringContaining('needs an address like');
-    expect(() => postgres('db.example')).toThrow(expect.objectContaining({ code: 'ERR_ENGINE', message }));
-    expect(() => redis('cache.example')).toThrow(expect.objectContaining({ code: 'ERR_ENGINE', message }));
+    expect(() => postgres('db.example')).toThrow(expect.objectContaining({ code: 'ERR_VALIDATION', message }));
+    expect(() => redis('cache.example')).toThrow(expect.objectContaining({ code: 'ERR_VALIDATION', message }));
     for (const wrong of ['', 5, {}, undefined]) {
       expect(() => postgres(wrong as string)).toThrow(expect.objectContaining({ name: 'ValidationError' }));
       expect(() => redis(wrong as string)).toThrow(expect.objectContaining({ name: 'ValidationError' }));

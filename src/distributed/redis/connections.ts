@@ -1,7 +1,9 @@
 import type * as IoRedis from 'ioredis';
-import type { Cluster, ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
+import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import { discreet } from '../discretion.js';
 import { Pulse } from './pulse.js';
 import type { Connection } from './scripts.js';
+import { judgeRedis } from './transient.js';
 
 /** Addresses: of one server, or of nodes of a cluster. Else a connection of the user's, which is copied and left alone. */
 export type Source = readonly string[] | Connection;
@@ -27,6 +29,9 @@ interface Options {
 
 const moved = /^(MOVED|ASK) /;
 
+/** Errors of a cluster whose servers have told it nothing. */
+const withoutCluster = /^(None of startup nodes|Failed to refresh slots)/;
+
 /** Milliseconds within which a connection is reset once because its server has become a replica. */
 const demotionInterval = 1_000;
 
@@ -38,6 +43,8 @@ export class Connections {
   readonly #made = new Map<Connection, Pulse | undefined>();
   readonly #shared = new Map<Use, Connection>();
   #failure: unknown = undefined;
+  /** Of a node of a cluster. */
+  #nodeFailure: unknown = undefined;
   #node: RedisOptions | undefined = undefined;
   #isClosed = false;
   #mayAsk = true;
@@ -69,10 +76,22 @@ export class Connections {
 
   make(use: Use): Connection {
     if (this.#isClosed) throw new Error('the engine was closed');
-    const connection = this.#create(use, this.#optionsOf(use));
+    let refusals = 0;
+    // Where the database was refused, ioredis takes the connection for made, and counts attempts anew.
+    const retryStrategy = (attempt: number) => pauseBefore(Math.max(attempt, refusals));
+    const connection = this.#create(use, { ...this.#optionsOf(use), retryStrategy });
     connection.on('error', (error) => {
-      this.#failure = error;
+      this.#failure = isOfDatabase(error) ? explainDatabase(error) : error;
+      if (!isOfDatabase(error)) return;
+      // ioredis would go on in the first database, which may be another fleet's.
+      refusals++;
+      (connection as Redis).disconnect(true);
     });
+    if (isCluster(connection)) {
+      connection.on('node error', (error) => {
+        this.#nodeFailure = error;
+      });
+    }
     const interval = Math.max(500, Math.min(2_000, this.times.operationTimeout / 8));
     this.#made.set(connection, use === 'blocking' ? undefined : new Pulse(connection, interval));
     return connection;
@@ -87,8 +106,10 @@ export class Connections {
 
   /** What is behind an error: `ioredis` says that a connection was lost, not why. */
   explain(error: unknown): unknown {
+    if (isOfDatabase(error)) return explainDatabase(error as Error);
     const message = String(Object(error).message);
     if (message.startsWith('Reached the max retries')) return this.#failure ?? error;
+    if (withoutCluster.test(message)) return explainCluster(this.#nodeFailure) ?? error;
     if (!moved.test(message)) return error;
     const clusters = [...this.#made.keys()].filter(isCluster);
     // Of commands that went together and have moved to different places, ioredis takes no note.
@@ -162,7 +183,6 @@ export class Connections {
       commandTimeout: undefined,
       socketTimeout: undefined,
       blockingTimeout: undefined,
-      retryStrategy: pauseBefore,
       /** Nothing was carried out then: the address leads to another server by now, or soon. */
       reconnectOnError(error: Error) {
         const now = performance.now();
@@ -180,6 +200,27 @@ export function isConnection(source: Source): source is Connection {
 
 export function isCluster(connection: Connection): connection is Cluster {
   return connection.isCluster;
+}
+
+/** A reply to `SELECT`, with which a connection begins. */
+function isOfDatabase(error: unknown): boolean {
+  const { command } = Object(error) as { readonly command?: { readonly name?: unknown } };
+  return command?.name === 'select';
+}
+
+/** What has failed when a database could not be chosen; a server that is not ready may be one that has it. */
+function explainDatabase(error: Error): Error {
+  if (judgeRedis(error) === 'passes') return error;
+  const { args = [] } = Object((error as { readonly command?: unknown }).command) as { readonly args?: unknown[] };
+  return new Error(`database ${String(args[0])} cannot be used: ${discreet(error).message}`, { cause: error });
+}
+
+/** What is behind the failure of all nodes of a cluster, if it says more. */
+function explainCluster(failure: unknown): Error | undefined {
+  const { message } = Object(failure) as { readonly message?: unknown };
+  if (!/cluster support disabled/.test(String(message))) return undefined;
+  const problem = 'the servers are no cluster: give the address of the one that is meant, as in redis(url)';
+  return new Error(problem, { cause: failure });
 }
 
 /** Milliseconds before an attempt to connect: up to a second, and varying, so that not all come back at the same moment. */

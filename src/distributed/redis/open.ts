@@ -68,9 +68,14 @@ export async function open({
     let connection = connections.make('commands');
     if (!isCluster(connection)) {
       const first = connection;
+      const { db } = first.options;
+      // It is chosen already, as far as ioredis waits for that: before version 6 it goes on meanwhile.
+      if (db) await patiently(() => first.select(db));
       const { isInCluster } = await patiently(() => infoOf(first));
       if (isInCluster) {
         connections.drop(connection);
+        // Some clusters have more than one database, which ioredis does not choose there.
+        if (db) throw new EngineError(name, 'is a cluster, of which database 0 alone can be used');
         connections.becomeCluster(first.options);
         connection = connections.make('commands');
       }

@@ -1,8 +1,5 @@
 import type * as Bull from 'bullmq';
 import { Cancellation } from '../../cancellation.js';
-import { ValidationError } from '../../errors.js';
-import { aValue } from '../../validate.js';
-import { placeOf } from '../address.js';
 import type {
   Commit,
   CommitAnswer,
@@ -43,6 +40,7 @@ import { RedisRuns } from './redis-runs.js';
 import { RedisWorkflows } from './redis-workflows.js';
 import { RunIndex } from './run-index.js';
 import { type Connection, Script } from './scripts.js';
+import { placesOf, readServer } from './server.js';
 import { judgeRedis } from './transient.js';
 
 const scripts = { begin: new Script('begin'), commit: new Script('commit') };
@@ -54,16 +52,6 @@ export interface RedisConnection {
   evalsha(...args: never[]): unknown;
 }
 
-const aConnection = aValue<Connection>('an address, addresses of a cluster, or a connection of ioredis', (value) => {
-  const { ping, duplicate } = Object(value) as Partial<RedisConnection>;
-  return typeof ping === 'function' && typeof duplicate === 'function';
-});
-
-const addresses = aValue<readonly string[]>(
-  'a non-empty array of addresses',
-  (value) => Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one !== ''),
-);
-
 /**
  * An engine on a Redis server, or a cluster. Needs the packages `bullmq` and `ioredis`.
  *
@@ -71,20 +59,17 @@ const addresses = aValue<readonly string[]>(
  *   cluster, with the user and the password of the first; or a connection of `ioredis` (`Redis` or `Cluster`), of which
  *   copies with the same server and login are made. One address of a cluster is enough while that node is there. A
  *   connection that is handed over is neither used nor changed, and stays open when the engine is closed: it may have any
- *   options, but no `keyPrefix`
- * @throws {ValidationError} for an address or an option that is none, and for a connection with a `keyPrefix`
+ *   options, but no `keyPrefix`. The number of a database is that of the address, or of the option `db` of the connection,
+ *   0 by default; opening rejects where the server does not have it. A cluster has only 0
+ * @throws {ValidationError} for an address or an option that is none, for a database that is no number, and for a
+ *   connection with a `keyPrefix`
  *
  * @example
  * const engine = redis('redis://127.0.0.1:6379');
  * const onCluster = redis(['redis://10.0.0.1:6379', 'redis://10.0.0.2:6379']);
  */
 export function redis(server: string | readonly string[] | RedisConnection, options: RedisOptions = {}): Engine {
-  const isText = typeof server === 'string' || Array.isArray(server);
-  const source = isText ? addresses([server].flat(), 'server') : aConnection(server, 'server');
-  const { keyPrefix } = Object((source as { readonly options?: unknown }).options) as { readonly keyPrefix?: unknown };
-  if (keyPrefix)
-    throw new ValidationError('server must have no keyPrefix: the option prefix names the keys of a fleet');
-  return new RedisEngine(source, readRedisOptions(options));
+  return new RedisEngine(readServer(server), readRedisOptions(options));
 }
 
 interface CommitCall {
@@ -324,13 +309,4 @@ function numberOf(text: string | undefined): number | undefined {
 function verdictOf(code: number): Verdict {
   if (code > 0) return code;
   return code === 0 ? 'duplicate' : 'refused';
-}
-
-function placesOf(source: Source): string {
-  if (!isConnection(source)) return source.map((address) => placeOf('redis', address, 6379)).join(', ');
-  const { host = 'a cluster', port } = Object((source as { options?: unknown }).options) as {
-    host?: string;
-    port?: number;
-  };
-  return port === undefined ? host : `${host}:${port}`;
 }

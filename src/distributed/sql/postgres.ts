@@ -55,7 +55,7 @@ const someConnections = aValue<number>(
  *
  * @param server - an address (`postgres://user:password@host:5432/database`), or a pool of `pg`, which stays open when the
  *   engine is closed; the queue has connections of its own, with the same options
- * @throws {ValidationError} for an option that is none
+ * @throws {ValidationError} for an address or an option that is none
  *
  * @example
  * const engine = postgres('postgres://app:secret@127.0.0.1:5432/app', { maxConnections: 10 });
@@ -79,7 +79,7 @@ export interface Target {
 
 export function targetOf(server: string | PostgresPool): Target {
   const pool = typeof server === 'string' ? undefined : aPool(server, 'server');
-  const given: Pg.PoolConfig = pool?.options ?? { connectionString: aName(server, 'url') };
+  const given: Pg.PoolConfig = pool?.options ?? { connectionString: aName(server, 'server') };
   return { name: `postgres at ${addressOf(given)}`, pool, given };
 }
 
@@ -126,5 +126,5 @@ export async function open(
 }
 
 function addressOf({ connectionString, host = 'localhost', port = 5432 }: Pg.PoolConfig): string {
-  return connectionString === undefined ? `${host}:${port}` : placeOf('postgres', connectionString, 5432);
+  return connectionString === undefined ? `${host}:${port}` : placeOf('postgres', connectionString, 'server', 5432);
 }

@@ -29,6 +29,8 @@ export interface RedisOptions {
   readonly tls?: boolean;
   /** Further users, each a line of an ACL file without its first word: `app on >secret ~* &* +@all`. Default: none. */
   readonly users?: readonly string[];
+  /** Commands that the server does not know; without `AUTH` it lets anybody in. Default: none. */
+  readonly without?: readonly string[];
 }
 
 export interface RedisCluster {
@@ -51,9 +53,11 @@ export async function startRedis({
   durable = false,
   tls = false,
   users = [],
+  without = [],
 }: RedisOptions = {}): Promise<RedisServer> {
-  const password = randomBytes(12).toString('hex');
-  const accounts = ['--requirepass', password, ...users.flatMap((user) => ['--user', ...user.split(' ')])];
+  const password = without.includes('AUTH') ? '' : randomBytes(12).toString('hex');
+  const missing = without.flatMap((name) => ['--rename-command', name, '']);
+  const accounts = [...missing, '--requirepass', password, ...users.flatMap((user) => ['--user', ...user.split(' ')])];
   const options = [...accounts, ...(durable ? durably : ['--appendonly', 'no'])];
   if (!tls) return start(options, password);
   const [directory, port] = await Promise.all([temporaryDirectory(), freePort()]);
