@@ -17,6 +17,8 @@ export interface Persistence {
   readonly judge: (error: unknown) => Judgement;
   /** Gives what is behind an error, for judgement and report, or a promise of it. Default: the error itself. */
   readonly explain?: ((error: unknown) => unknown) | undefined;
+  /** Gives why no connection can be made while there is no answer; undefined where connections are made. Default: they are. */
+  readonly unreached?: (() => unknown) | undefined;
   /** Ends all calls at once, with its reason: nobody needs the answers any more. Default: nothing does. */
   readonly until?: Cancellation | undefined;
 }
@@ -77,7 +79,7 @@ export const silence = Symbol('no answer');
  * @throws the reason of `until`, when that aborts
  */
 export async function persistently<Result>(
-  { name, timeout, judge, explain = (error) => error, until }: Persistence,
+  { name, timeout, judge, explain = (error) => error, unreached, until }: Persistence,
   work: (attempt: Attempt) => Promise<Result>,
 ): Promise<Result> {
   const end = performance.now() + timeout;
@@ -94,10 +96,11 @@ export async function persistently<Result>(
       late.push(unlessRejected(answer));
       if (late.length > mostLate) late.shift();
       share = Math.min(2 * share, longest);
-      last = undefined;
+      last = unreached?.();
     } catch (thrown) {
       if (thrown instanceof EngineError) throw thrown;
       const error = await explain(thrown);
+      if (error instanceof EngineError) throw error;
       const judgement = judge(error);
       if (judgement !== 'passes') {
         throw new EngineError(name, 'has refused what it was asked', { cause: error, isFinal: judgement === 'final' });

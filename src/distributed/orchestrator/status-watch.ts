@@ -1,6 +1,12 @@
-import { Cancellation, cancellationOf, untilAborted } from '../../cancellation.js';
-import { callAfter } from '../../long-timer.js';
+import { Cancellation, cancellationOf } from '../../cancellation.js';
+import { callAfter, type LongTimer } from '../../long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
+
+/** Milliseconds for which a subscription is waited for before the first look at a run. */
+const soon = 1_000;
+
+/** Milliseconds after which a subscription that has failed is tried again. */
+const pause = 1_000;
 
 /** A change that is waited for. */
 export interface NextChange {
@@ -8,33 +14,41 @@ export interface NextChange {
   readonly cancel: () => void;
 }
 
-/** Waits for runs to change: woken by the engine where it tells of it, and by a clock where it does not. */
+/**
+ * Waits for runs to change: woken by the engine where it tells of it, and by a clock where it does not. Where the engine cannot
+ * be subscribed to, the clock is enough, and it is tried again once a second.
+ */
 export class StatusWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #end = new Cancellation([], true);
   #subscribed: Promise<() => void> | undefined = undefined;
+  #trying: LongTimer | undefined = undefined;
   #users = 0;
 
   constructor(private readonly engine: Engine) {}
 
   /**
-   * Makes sure that changes are told of from now on. The subscription has as many users as have opened it, and ends with the
-   * last: an orchestrator that nobody waits with costs the engine nothing.
+   * Makes sure that changes are told of from now on, if the engine can do so soon: else those that wait are woken as soon as
+   * it does. The subscription has as many users as have opened it, and ends with the last: an orchestrator that nobody waits
+   * with costs the engine nothing.
    *
    * @param until - whoever opens it waits no longer
    * @returns what ends the use
    */
   async open(until: Cancellation): Promise<() => void> {
     this.#users++;
-    this.#subscribed ??= this.#subscribe();
-    try {
-      await untilAborted(until, this.#subscribed);
-    } catch (error) {
-      if (!until.aborted) {
-        this.#users--;
-        throw error;
-      }
-    }
+    const subscribed = this.#subscription();
+    await new Promise<void>((resolve) => {
+      const go = () => {
+        timer.cancel();
+        until.removeEventListener('abort', go);
+        resolve();
+      };
+      const timer = callAfter(soon, go);
+      until.addEventListener('abort', go);
+      subscribed.then(go, go);
+      if (until.aborted) go();
+    });
     return () => {
       if (--this.#users === 0) this.#unsubscribe();
     };
@@ -79,17 +93,34 @@ export class StatusWatch {
     this.#end.abort(new DOMException('the orchestrator was closed', 'AbortError'));
   }
 
-  #subscribe(): Promise<() => void> {
+  /** The subscription that there is, or a new one. Of a failure nobody hears: whoever waits asks the engine, too. */
+  #subscription(): Promise<() => void> {
+    if (this.#subscribed !== undefined) return this.#subscribed;
     const subscribed = this.engine.subscribe((change) => this.#onChange(change));
-    subscribed.catch(() => {
-      if (this.#subscribed === subscribed) this.#subscribed = undefined;
-    });
+    this.#subscribed = subscribed;
+    subscribed.then(
+      // What has changed before is not told of.
+      () => this.#subscribed === subscribed && this.#wakeAll(),
+      () => {
+        if (this.#subscribed === subscribed) this.#trying = callAfter(pause, () => this.#tryAgain());
+      },
+    );
     return subscribed;
+  }
+
+  #tryAgain(): void {
+    this.#subscribed = undefined;
+    this.#subscription();
+  }
+
+  #wakeAll(): void {
+    for (const waiting of [...this.#waiting.values()]) for (const wake of [...waiting]) wake();
   }
 
   #unsubscribe(): void {
     const subscribed = this.#subscribed;
     this.#subscribed = undefined;
+    this.#trying?.cancel();
     subscribed?.then((end) => end()).catch(() => undefined);
   }
 

@@ -25,12 +25,28 @@ export class Connections {
   }
 
   /** Does something with a connection that nobody else uses meanwhile. It is cut if that takes longer than the limit. */
-  async use<Result>(work: (client: Pg.PoolClient) => Promise<Result>, limit = Infinity): Promise<Result> {
+  use<Result>(work: (client: Pg.PoolClient) => Promise<Result>, limit = Infinity): Promise<Result> {
+    const began = performance.now();
+    return this.hold((client, cutSilent) => {
+      const left = limit - (performance.now() - began);
+      return inTime(work(client), left, cutSilent, limit);
+    }, limit);
+  }
+
+  /**
+   * Does something with a connection that nobody else uses meanwhile, for as long as that takes.
+   *
+   * @param work - given what cuts the connection, and those that are likely to have gone the same way
+   * @param limit - how long to wait for a connection, in milliseconds
+   */
+  async hold<Result>(
+    work: (client: Pg.PoolClient, cutSilent: () => void) => Promise<Result>,
+    limit: number,
+  ): Promise<Result> {
     const began = performance.now();
     const client = await this.take(limit);
     try {
-      const left = limit - (performance.now() - began);
-      const result = await inTime(work(client), left, () => this.#cutSilent(client, began));
+      const result = await work(client, () => this.#cutSilent(client, began));
       this.#giveBack(client);
       return result;
     } catch (error) {

@@ -17,6 +17,12 @@ export interface Database {
   query(text: string, values?: readonly unknown[], limit?: number): Promise<readonly Row[]>;
   /** Runs statements that belong together on one connection, of which nobody else has the use meanwhile. */
   exclusively<Result>(work: (query: Query) => Promise<Result>, limit?: number): Promise<Result>;
+  /**
+   * Like `exclusively`, for statements that take as long as they take.
+   *
+   * @param limit - milliseconds without an answer or a sign that the server is at work, after which it rejects
+   */
+  attended<Result>(work: (query: Query) => Promise<Result>, limit: number): Promise<Result>;
   /** Runs a text of several statements, without values. */
   script(text: string, query: Query): Promise<void>;
   /** Calls a function with what is notified on a channel, until the function that comes back is called. */

@@ -7,8 +7,8 @@ import { type Connections, cut } from './connections.js';
 const firstPause = 100;
 const longestPause = 10_000;
 
-/** Milliseconds between two looks whether the connection still answers. */
-const probeInterval = 10_000;
+/** Milliseconds between two looks whether the connection still answers, at most. */
+const longestInterval = 10_000;
 
 /** Who listens to a channel. */
 export interface Subscriber {
@@ -20,8 +20,8 @@ export interface Subscriber {
 
 /**
  * Listens to channels on one connection, for all that listen. Nothing is sent on it for hours, so it is asked for a sign of
- * life; without one it is cut. A connection that ends is replaced: one attempt at a time, after pauses that double, up to
- * ten seconds, and vary, so that many programs do not come back to a server at the same moment.
+ * life; whenever it does not answer in time, it is cut. A connection that ends is replaced: one attempt at a time, after
+ * pauses that double, up to ten seconds, and vary, so that many programs do not come back to a server at the same moment.
  */
 export class Listener {
   readonly #subscribers = new Set<Subscriber>();
@@ -78,7 +78,6 @@ export class Listener {
     signal.throwIfAborted();
     const client = await this.connections.take(this.patience);
     const channels = new Set([...this.#subscribers].map(({ channel }) => channel));
-    const late = setTimeout(cut, this.patience, client);
     try {
       client.on('error', this.#onError);
       for (const channel of channels) await this.#ask(client, listenTo(channel));
@@ -86,8 +85,6 @@ export class Listener {
     } catch (error) {
       client.release(true);
       throw error;
-    } finally {
-      clearTimeout(late);
     }
     this.#watch(client);
     return client;
@@ -98,12 +95,11 @@ export class Listener {
       for (const subscriber of this.#subscribers)
         if (subscriber.channel === channel) subscriber.onNotification(payload);
     });
-    const probe = setInterval(() => {
-      const late = setTimeout(cut, this.patience, client);
-      void this.#ask(client, 'select 1')
-        .catch(() => cut(client))
-        .finally(() => clearTimeout(late));
-    }, probeInterval);
+    const probe = setInterval(
+      () => void this.#ask(client, 'select 1').catch(() => cut(client)),
+      // So that the connection is replaced before calls are given up that need it.
+      Math.min(longestInterval, this.patience),
+    );
     probe.unref();
     client.once('end', () => {
       clearInterval(probe);
@@ -117,7 +113,7 @@ export class Listener {
   }
 
   #ask(client: Pg.PoolClient, text: string): Promise<unknown> {
-    const asked = this.#before.then(() => client.query(text));
+    const asked = this.#before.then(() => inTime(client.query(text), this.patience, () => cut(client)));
     this.#before = asked.catch(() => undefined);
     return asked;
   }

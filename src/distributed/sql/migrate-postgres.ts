@@ -3,9 +3,11 @@ import { loadPeers } from '../../peers.js';
 import { aName } from '../../validate.js';
 import { EngineError } from '../errors.js';
 import { readEngineOptions } from '../options.js';
+import { persistently } from '../persistence.js';
 import { explained, isUpToDate, migrate } from './migrate.js';
 import { scriptOf } from './migrations.js';
 import { open, type PostgresPool, targetOf } from './postgres.js';
+import { judgeSql, limitOf } from './transient.js';
 
 /** What is to be made in a database. */
 export interface MigrationOptions {
@@ -46,10 +48,14 @@ export async function migratePostgres(server: string | PostgresPool, options: Mi
   const bull = await loadBull(target.name);
   const database = await open(target, read, connections);
   try {
-    const wasUpToDate = await database.exclusively((query) => isUpToDate(query, { schema, bull }));
-    if (!wasUpToDate || role !== undefined) await migrate(database, { schema, bull, role });
+    const patience = { name: target.name, timeout: read.connectTimeout, judge: judgeSql };
+    const wasUpToDate = await persistently(patience, (attempt) =>
+      database.exclusively((query) => isUpToDate(query, { schema, bull }), limitOf(attempt)),
+    );
+    if (!wasUpToDate || role !== undefined) await migrate(database, { schema, bull, role }, read.connectTimeout);
     return !wasUpToDate;
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof EngineError ? (thrown.cause ?? thrown) : thrown;
     throw new EngineError(target.name, 'cannot be migrated', { cause: await explained(error, database, schema) });
   } finally {
     await database.close();

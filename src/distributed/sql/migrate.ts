@@ -1,19 +1,38 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { version as packageVersion } from '../../version.js';
 import { bullVersion, queueSequence } from './bull-migrations.js';
 import type { Database, Query } from './database.js';
 import { lastInMigrations, migrations, type ScriptOptions, scriptOf } from './migrations.js';
 import { forSchema, identifier } from './statements.js';
+import { judgeSql } from './transient.js';
 
 /** The code of an error for want of a right. */
 const insufficientPrivilege = '42501';
 
+/** Milliseconds between an attempt to migrate that has failed in passing, and the next. */
+const pause = 200;
+
 /**
  * Brings the schemas of a fleet and of its queue up to date: each migration once, however many programs start at the same
- * time. It may take long where tables are large.
+ * time. It may take long where tables are large, for as long as the server is at work. What fails in passing is begun anew.
+ *
+ * @param limit - milliseconds that a server may be silent, and in which failures pass
  */
-export async function migrate(database: Database, options: ScriptOptions): Promise<void> {
+export async function migrate(database: Database, options: ScriptOptions, limit: number): Promise<void> {
   const script = await scriptOf(options);
-  await database.exclusively(async (query) => {
+  const end = performance.now() + limit;
+  for (;;) {
+    try {
+      return await migrateOnce(database, script, end - performance.now());
+    } catch (error) {
+      if (judgeSql(error) !== 'passes' || performance.now() + pause >= end) throw error;
+      await wait(pause);
+    }
+  }
+}
+
+async function migrateOnce(database: Database, script: string, limit: number): Promise<void> {
+  await database.attended(async (query) => {
     await query('begin');
     try {
       await database.script(script, query);
@@ -23,7 +42,7 @@ export async function migrate(database: Database, options: ScriptOptions): Promi
       await query('rollback').catch(() => undefined);
       throw error;
     }
-  });
+  }, limit);
 }
 
 /**

@@ -33,9 +33,13 @@ export class PGliteDatabase {
   /** The database as one of its users has it: closing it is letting go. */
   shared(letGo: () => Promise<void>): Database {
     const query = (text: string, values?: readonly unknown[]) => this.#alone(() => this.#query(text, values));
+    const exclusively: Database['exclusively'] = (work) =>
+      this.#alone(() => work((text, values) => this.#query(text, values)));
     return {
       query,
-      exclusively: (work) => this.#alone(() => work((text, values) => this.#query(text, values))),
+      exclusively,
+      // There is no network that may forget the connection.
+      attended: exclusively,
       script: async (text) => void (await this.pglite.exec(text)),
       // One process at a time has it open, and once: whoever had it open before has closed it or died.
       place: async () => ({ id: this.#id, isDead: async (id) => id !== this.#id }),

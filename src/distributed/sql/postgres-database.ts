@@ -2,6 +2,7 @@ import type * as Bull from 'bullmq';
 import type * as Pg from 'pg';
 import { surviving } from '../listening.js';
 import { type Place, thisPlace } from '../place.js';
+import { attended } from './attended.js';
 import { Connections } from './connections.js';
 import type { Database, Query, Row } from './database.js';
 import { Listener } from './listener.js';
@@ -52,6 +53,13 @@ export class PostgresDatabase implements Database {
     const alone = (client: Pg.PoolClient) =>
       work(async (text, values = []) => (await client.query(text, [...values])).rows);
     return this.#connections.use(alone, limit);
+  }
+
+  /** The server is asked on connections of the queue, of which there are two at least. */
+  async attended<Result>(work: (query: Query) => Promise<Result>, limit: number): Promise<Result> {
+    const ask = async (text: string, values: readonly unknown[], within: number) =>
+      (await this.#queueConnections.use((client) => client.query(text, [...values]), within)).rows;
+    return this.#connections.hold((client, cut) => attended(client, work, { limit, ask, cut }), limit);
   }
 
   async script(text: string, query: Query): Promise<void> {

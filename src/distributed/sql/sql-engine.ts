@@ -40,6 +40,9 @@ import { judgeSql, limitOf } from './transient.js';
 /** How long the queue has to close, in milliseconds, before its connections are cut. */
 const farewell = 3_000;
 
+/** What a pool, and PGlite, say when they have ended. */
+const ended = /after calling end on the pool|PGlite is closed/;
+
 /** How an engine on a database is made. */
 export interface SqlSetup {
   /** What it is and where, for messages. */
@@ -110,6 +113,8 @@ export class SqlEngine implements Engine, SqlCore {
   /** Aborts when it is closed. */
   readonly #end = new Cancellation([], true);
   readonly #connecting: Opening<Database>;
+  /** When opening began; undefined once the schema was looked at. */
+  #openingSince: number | undefined = undefined;
   readonly #migrating = new Once(() => this.#migrate());
   readonly #begins: Batcher<NewRun, BeginReply>;
   readonly #commits: Batcher<CommitCall, CommitReply | null>;
@@ -129,7 +134,10 @@ export class SqlEngine implements Engine, SqlCore {
       explain: (error) => this.#explain(error),
       until: this.#end,
     };
-    this.#connecting = new Opening(setup.name, setup.options.connectTimeout, (end) => setup.open(end));
+    this.#connecting = new Opening(setup.name, setup.options.connectTimeout, (end) => {
+      this.#openingSince = performance.now();
+      return setup.open(end);
+    });
     this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
     this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
     this.#reads = new Batcher((calls) => this.#sendReads(calls), setup.width);
@@ -199,8 +207,14 @@ export class SqlEngine implements Engine, SqlCore {
 
   async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
     this.#listeners.add(listener);
-    await this.#listening.get();
-    return () => this.#listeners.delete(listener);
+    const end = () => this.#listeners.delete(listener);
+    try {
+      await this.#listening.get();
+      return end;
+    } catch (error) {
+      end();
+      throw error;
+    }
   }
 
   /** Ends in bounded time, whatever does not answer. */
@@ -224,16 +238,25 @@ export class SqlEngine implements Engine, SqlCore {
     return this.#migrating.get();
   }
 
-  /** A migration takes as long as it takes, since tables may be large. Closing the engine ends it. */
+  /**
+   * All of it together takes `connectTimeout`, with what connecting has taken; but a migration takes as long as the server is
+   * at work on it, since tables may be large. Closing the engine ends it.
+   */
   async #migrate(): Promise<Opened> {
     const database = await this.#connecting.get();
     const { bullmq: bull } = await loadPeers<{ bullmq: typeof Bull }>(this.name, ['bullmq']);
-    const [schema, { prefix }] = [this.#schema, this.#setup.options];
+    const { prefix, connectTimeout } = this.#setup.options;
+    const schema = this.#schema;
+    const since = this.#openingSince ?? performance.now();
+    this.#openingSince = undefined;
+    const left = () => Math.max(connectTimeout / 4, connectTimeout - (performance.now() - since));
     const alone = <Result>(work: (query: Query) => Promise<Result>) =>
-      persistently(this.#persistence, (attempt) => database.exclusively(work, limitOf(attempt)));
+      persistently({ ...this.#persistence, timeout: Math.round(left()) }, (attempt) =>
+        database.exclusively(work, limitOf(attempt)),
+      );
     try {
       const isDone = await alone((query) => isUpToDate(query, { schema, bull }));
-      if (!isDone) await untilAborted(this.#end, migrate(database, { schema, bull }));
+      if (!isDone) await untilAborted(this.#end, migrate(database, { schema, bull }, left()));
       await alone((query) => claimPrefix(query, schema, prefix));
       return { database, bull };
     } catch (error) {
@@ -244,8 +267,10 @@ export class SqlEngine implements Engine, SqlCore {
     }
   }
 
-  /** Where a right is missing, the error says so. */
-  #explain(error: unknown): Promise<unknown> {
+  /** Where a right is missing, the error says so, and where the engine was closed meanwhile. */
+  async #explain(error: unknown): Promise<unknown> {
+    const isClosed = this.#closing !== undefined && ended.test(String(Object(error).message));
+    if (isClosed) return new EngineError(this.name, 'was closed');
     return this.#connecting.get().then(
       (database) => explained(error, database, this.#schema),
       () => error,

@@ -94,6 +94,48 @@ describeWithPostgres('connections to Postgres that have died', () => {
     await proxy.stop();
   }, 120_000);
 
+  it('are replaced as soon as somebody wants to listen on them', async () => {
+    const url = await server.createDatabase('listening');
+    const proxy = await startProxy(server.port);
+    const engine = postgres(at(url, proxy.port), { operationTimeout: 8_000 });
+    const consumer = await consume(engine, async () => 'done');
+    const other = new pg.Client(url);
+    await other.connect();
+    await eventually(async () => {
+      const { rows } =
+        await other.query(`select from pg_stat_activity where query ilike 'listen %' and pid <> pg_backend_pid()
+        and datname = current_database()`);
+      expect(rows).toHaveLength(1);
+    });
+    proxy.forget();
+    const end = await engine.subscribe(() => undefined);
+    end();
+    await consumer.close();
+    await other.end();
+    await engine.close();
+    await proxy.stop();
+  }, 120_000);
+
+  it('have calls that are under way when the engine is closed told so', async () => {
+    const url = await server.createDatabase('closed');
+    const proxy = await startProxy(server.port);
+    const engine = postgres(at(url, proxy.port), { maxConnections: 3 });
+    await engine.open();
+    proxy.stall();
+    const { livenessStore, runInfoStore, queue } = engine;
+    const calls = Array.from({ length: 10 }, () => [
+      runInfoStore.countRuns(),
+      livenessStore.list(),
+      queue.depth(),
+    ]).flat();
+    const settled = Promise.allSettled(calls);
+    await engine.close();
+    for (const outcome of await settled) {
+      expect(outcome).toMatchObject({ reason: { message: `postgres at 127.0.0.1:${proxy.port} was closed` } });
+    }
+    await proxy.stop();
+  }, 120_000);
+
   it('hand a job back that they are given when their consumer was closed', async () => {
     const url = await server.createDatabase('late fetch');
     const proxy = await startProxy(server.port);

@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { migratePostgres, postgres } from 'orchestrator/distributed';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { rejection } from '../../support.js';
+import { eventually } from '../servers/eventually.js';
+import { describeWithPostgres, type PostgresServer, startPostgres } from '../servers/postgres.js';
+import { type Proxy as Network, startProxy } from '../servers/proxy.js';
+
+/** What makes a schema, in bounded time. */
+interface Maker {
+  readonly made: Promise<unknown>;
+  close(): Promise<void>;
+}
+
+const makers = {
+  'an engine that opens': (url, connectTimeout) => {
+    const engine = postgres(url, { connectTimeout });
+    return { made: engine.open(), close: () => engine.close() };
+  },
+  'an engine with three connections': (url, connectTimeout) => {
+    const engine = postgres(url, { connectTimeout, maxConnections: 3 });
+    return { made: engine.open(), close: () => engine.close() };
+  },
+  'an engine on a pool': (url, connectTimeout) => {
+    const pool = new pg.Pool({ connectionString: url });
+    const engine = postgres(pool, { connectTimeout });
+    const close = async () => {
+      await engine.close();
+      await pool.end();
+    };
+    return { made: engine.open(), close };
+  },
+  migratePostgres: (url, connectTimeout) => ({
+    made: migratePostgres(url, { connectTimeout }),
+    close: async () => undefined,
+  }),
+} satisfies Record<string, (url: string, connectTimeout: number) => Maker>;
+const names = Object.keys(makers) as (keyof typeof makers)[];
+
+describeWithPostgres('a migration of Postgres', () => {
+  let server: PostgresServer;
+  let databases = 0;
+
+  beforeAll(async () => {
+    server = await startPostgres();
+  }, 60_000);
+  afterAll(() => server.stop());
+
+  /** Begins a migration behind a network, and has it wait for a lock. */
+  async function withWaiting(
+    how: keyof typeof makers,
+    connectTimeout: number,
+    test: (scene: {
+      readonly proxy: Network;
+      readonly made: Promise<unknown>;
+      /** Which sessions wait for the lock. */
+      readonly waiting: () => Promise<readonly number[]>;
+      readonly unlock: () => Promise<unknown>;
+    }) => Promise<void>,
+  ): Promise<void> {
+    const url = await server.createDatabase(`migrated ${databases++}`);
+    const proxy = await startProxy(server.port);
+    const holder = new pg.Client(url);
+    await holder.connect();
+    const lock = `hashtextextended('orchestrator/orchestrator', 0)`;
+    await holder.query(`select pg_advisory_lock(${lock})`);
+    const waiting = async () => {
+      const { rows } = await holder.query<{ pid: number }>(
+        `select pid from pg_locks join pg_database d on d.oid = database
+          where locktype = 'advisory' and not granted and datname = current_database()`,
+      );
+      return rows.map(({ pid }) => pid);
+    };
+    const unlock = () => holder.query(`select pg_advisory_unlock(${lock})`);
+    const maker = makers[how](url.replace(`:${server.port}/`, `:${proxy.port}/`), connectTimeout);
+    maker.made.catch(() => undefined);
+    try {
+      await eventually(async () => expect(await waiting()).toHaveLength(1));
+      await test({ proxy, made: maker.made, waiting, unlock });
+    } finally {
+      await holder.end();
+      await maker.close();
+      await proxy.stop();
+    }
+  }
+
+  it.each(names)(
+    'is begun anew where its connection is forgotten, and no lock of it is left: %s',
+    async (how) => {
+      await withWaiting(how, 60_000, async ({ proxy, made, unlock }) => {
+        proxy.forget();
+        await unlock();
+        await made;
+      });
+    },
+    180_000,
+  );
+
+  it.each(names)(
+    'takes as long as the server is at work on it: %s',
+    async (how) => {
+      await withWaiting(how, 1_500, async ({ made, waiting, unlock }) => {
+        const [before] = await waiting();
+        // More than all of it may take where the server does nothing.
+        await sleep(6_000);
+        expect(await waiting()).toEqual([before]);
+        await unlock();
+        await made;
+      });
+    },
+    180_000,
+  );
+
+  it.each(names)(
+    'ends in time where no connection answers any more: %s',
+    async (how) => {
+      await withWaiting(how, 3_000, async ({ proxy, made }) => {
+        proxy.stall();
+        proxy.forget();
+        expect(await rejection(made)).toMatchObject({ name: 'EngineError', code: 'ERR_ENGINE' });
+      });
+    },
+    180_000,
+  );
+
+  it('and all else of opening ends well, whenever connections are forgotten', async () => {
+    for (const delay of [0, 30, 60, 120, 240]) {
+      const url = await server.createDatabase(`moment ${delay}`);
+      const proxy = await startProxy(server.port);
+      const engine = postgres(url.replace(`:${server.port}/`, `:${proxy.port}/`), {
+        connectTimeout: 40_000,
+      });
+      const opening = engine.open();
+      await eventually(() => proxy.connections > 0);
+      await sleep(delay);
+      proxy.forget();
+      await opening;
+      await engine.close();
+      await proxy.stop();
+    }
+  }, 600_000);
+});
