@@ -13,7 +13,7 @@ const grace = 500;
  * again.
  */
 export class Opening<Opened> {
-  /** Told when the time is over: it ends the attempt, and gives what it has failed with so far. */
+  /** Told when the time is over: it ends the attempt, and gives why no connection could be made, if none could. */
   onTimeout: () => unknown = () => undefined;
   readonly #once = new Once(() => this.#open());
   readonly #end = new Cancellation([], true);
@@ -46,7 +46,12 @@ export class Opening<Opened> {
       return await pTimeout(this.open(this.#end), {
         milliseconds: this.timeout + grace,
         fallback: () => {
-          throw new EngineError(this.name, `did not answer within ${this.timeout} ms`, { cause: this.onTimeout() });
+          const cause = this.onTimeout();
+          const problem =
+            cause === undefined
+              ? `did not answer within ${this.timeout} ms`
+              : `could not be reached for ${this.timeout} ms`;
+          throw new EngineError(this.name, problem, { cause });
         },
       });
     } catch (error) {

@@ -2,6 +2,7 @@ import type * as IoRedis from 'ioredis';
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { discreet } from '../discretion.js';
 import { Pulse } from './pulse.js';
+import { Reach } from './reach.js';
 import type { Connection } from './scripts.js';
 import { judgeRedis } from './transient.js';
 
@@ -42,7 +43,7 @@ const demotionInterval = 1_000;
 export class Connections {
   readonly #made = new Map<Connection, Pulse | undefined>();
   readonly #shared = new Map<Use, Connection>();
-  #failure: unknown = undefined;
+  readonly #reach = new Reach((error) => (isOfDatabase(error) ? explainDatabase(error as Error) : error));
   /** Of a node of a cluster. */
   #nodeFailure: unknown = undefined;
   #node: RedisOptions | undefined = undefined;
@@ -58,6 +59,11 @@ export class Connections {
     private readonly times: ConnectionTimes,
   ) {
     this.#source = source;
+  }
+
+  /** Why no connection can be made at the moment; undefined where connections are made. */
+  get failure(): unknown {
+    return this.#reach.failure;
   }
 
   get isClosed(): boolean {
@@ -80,8 +86,8 @@ export class Connections {
     // Where the database was refused, ioredis takes the connection for made, and counts attempts anew.
     const retryStrategy = (attempt: number) => pauseBefore(Math.max(attempt, refusals));
     const connection = this.#create(use, { ...this.#optionsOf(use), retryStrategy });
+    this.#reach.follow(connection);
     connection.on('error', (error) => {
-      this.#failure = isOfDatabase(error) ? explainDatabase(error) : error;
       if (!isOfDatabase(error)) return;
       // ioredis would go on in the first database, which may be another fleet's.
       refusals++;
@@ -108,9 +114,9 @@ export class Connections {
   explain(error: unknown): unknown {
     if (isOfDatabase(error)) return explainDatabase(error as Error);
     const message = String(Object(error).message);
-    if (message.startsWith('Reached the max retries')) return this.#failure ?? error;
-    if (withoutCluster.test(message)) return explainCluster(this.#nodeFailure) ?? error;
-    if (!moved.test(message)) return error;
+    const ofCluster = withoutCluster.test(message) ? explainCluster(this.#nodeFailure) : undefined;
+    if (ofCluster !== undefined) return ofCluster;
+    if (!moved.test(message)) return this.#reach.explain(error);
     const clusters = [...this.#made.keys()].filter(isCluster);
     // Of commands that went together and have moved to different places, ioredis takes no note.
     for (const cluster of clusters) cluster.refreshSlotsCache();

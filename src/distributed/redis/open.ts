@@ -26,7 +26,7 @@ export interface OpenOptions extends ConnectionTimes {
   readonly warn: (warning: Error) => void;
   /** Ends the attempt: nobody needs it any more. */
   readonly until: Cancellation;
-  /** Given what ends the attempt, and gives what has gone wrong so far. */
+  /** Given what ends the attempt, and gives why no connection can be made, if none can. */
   readonly onAttempt: (end: () => unknown) => void;
 }
 
@@ -49,18 +49,16 @@ export async function open({
     'ioredis',
   ]);
   const connections = new Connections(ioredis, source, times);
-  let failure: unknown;
+  const unreached = () => connections.failure;
   onAttempt(() => {
+    const failure = unreached();
     connections.close();
     return failure;
   });
   const timeout = times.connectTimeout;
-  const explain = (error: unknown) => {
-    failure = connections.explain(error);
-    return failure;
-  };
+  const explain = (error: unknown) => connections.explain(error);
   const patiently = <Answer>(work: () => Promise<Answer>) =>
-    persistently({ name, timeout, judge: judgeRedis, explain, until }, async () => {
+    persistently({ name, timeout, judge: judgeRedis, explain, unreached, until }, async () => {
       if (connections.isClosed) throw new EngineError(name, 'was closed');
       return await work();
     });

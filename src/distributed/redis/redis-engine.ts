@@ -128,7 +128,14 @@ class RedisEngine implements Engine, RedisCore {
     this.keys = new Keys(prefix);
     this.index = new RunIndex(this);
     const explain = (error: unknown) => this.#connections?.explain(error) ?? error;
-    this.#persistence = { name: this.name, timeout: operationTimeout, judge: judgeRedis, explain, until: this.#end };
+    this.#persistence = {
+      name: this.name,
+      timeout: operationTimeout,
+      judge: judgeRedis,
+      explain,
+      unreached: () => this.#connections?.failure,
+      until: this.#end,
+    };
     this.#opening = new Opening(this.name, connectTimeout, (end) => this.#open(end));
     const setup = async () => {
       const { bull, connections, server } = await this.#opening.get();

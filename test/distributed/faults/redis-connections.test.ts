@@ -66,6 +66,12 @@ function questionsTo(engine: Engine, runId: string): Record<string, () => Promis
   };
 }
 
+/** What calls say where no connection can be made, and where those that are made swallow what is sent. */
+const texts = {
+  cut: /could not be reached for \d+ ms: connect ECONNREFUSED/,
+  stall: /did not answer within \d+ ms$/,
+} as const;
+
 describeWithRedis('connections to Redis', () => {
   it('that swallow what is sent are replaced, and what was asked on them is answered', async () => {
     const server = await startRedis();
@@ -134,6 +140,8 @@ describeWithRedis('connections to Redis', () => {
       for (const [name, error] of await Promise.all(asked)) {
         expect({ name, error }).toEqual({ name, error: expect.any(EngineError) });
         expect(String(error)).toContain(`127.0.0.1:${proxy.port}`);
+        expect({ name, error: String(error) }).toEqual({ name, error: expect.stringMatching(texts[how]) });
+        if (how === 'cut') expect({ name, error }).toMatchObject({ error: { cause: { code: 'ECONNREFUSED' } } });
       }
       expect(performance.now() - began).toBeLessThan(20_000);
       await proxy.heal();
@@ -141,6 +149,48 @@ describeWithRedis('connections to Redis', () => {
     }
     await engine.close();
     await proxy.stop();
+    await server.stop();
+  }, 120_000);
+
+  it.each(['cut', 'stall'] as const)(
+    'that cannot be made have opening say why: %s',
+    async (how) => {
+      const server = await startRedis();
+      const proxy = await startProxy(server.port);
+      await proxy[how]();
+      // When an attempt to connect is over is a matter of chance.
+      const timeouts = [800, 1_100, 1_400, 1_700, 2_000, 2_300, 2_600, 2_900];
+      const engines = timeouts.map((connectTimeout) => redis(behind(server, proxy), { connectTimeout }));
+      const errors = await Promise.all(engines.map((engine) => rejection(engine.open())));
+      for (const error of errors) {
+        expect(String(error)).toMatch(texts[how]);
+        if (how === 'cut') expect(error).toMatchObject({ cause: { code: 'ECONNREFUSED' } });
+      }
+      await Promise.all(engines.map((engine) => engine.close()));
+      await proxy.stop();
+      await server.stop();
+    },
+    60_000,
+  );
+
+  it('that a full server turns away have each call say what the server has said', async () => {
+    const server = await startRedis();
+    const admin = new Redis(server.url);
+    const engine = redis(server.url, { operationTimeout: 6_000 });
+    await engine.open();
+    const questions = questionsTo(engine, 'r');
+    await Promise.allSettled(Object.values(questions).map((question) => question()));
+    await admin.config('SET', 'maxclients', 1);
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    const others = Array.from({ length: 5 }, () => redis(server.url, { connectTimeout: 6_000 }));
+    const calls = [...Object.values(questions).map((question) => question()), ...others.map((other) => other.open())];
+    const full = /could not be reached for 6000 ms: ERR max number of clients reached/;
+    for (const error of await Promise.all(calls.map(rejection))) expect(String(error)).toMatch(full);
+    await admin.config('SET', 'maxclients', 100);
+    await Promise.all(others.map((other) => other.open()));
+    await eventually(() => questions.countRuns?.());
+    admin.disconnect();
+    await Promise.all([engine, ...others].map((one) => one.close()));
     await server.stop();
   }, 120_000);
 
