@@ -1,4 +1,14 @@
+import { longestDelay } from '../validate.js';
+import { isForGood } from './errors.js';
 import { sendTogether } from './together.js';
+
+/** How long a call may take. */
+export interface CallLimit {
+  /** In milliseconds, from when the call was added. */
+  readonly milliseconds: number;
+  /** What a call is told that takes longer, if no batch has failed before. */
+  readonly late: () => unknown;
+}
 
 interface Waiting<Call, Answer> {
   readonly call: Call;
@@ -10,28 +20,35 @@ interface Waiting<Call, Answer> {
 const most = 100;
 const mostText = 16 * 2 ** 20;
 
+/** Milliseconds by which a batch that is bounded itself may be late: then its own error says more. */
+const grace = 500;
+
 /**
  * Sends calls together that come at the same time: one statement and one transaction for many. While as many batches are
- * under way as may be, calls gather for the next.
+ * under way as may be, calls gather for the next; one that gathers for longer than it may take is not sent any more.
  */
 export class Batcher<Call, Answer> {
   #waiting: Waiting<Call, Answer>[] = [];
   #underWay = 0;
   #isScheduled = false;
+  /** What the last batch has failed with, if it has. */
+  #failure: unknown = undefined;
 
   /**
    * @param width - how many batches may be under way
    * @param sizeOf - how many characters a call has. Default: none worth counting
+   * @param limit - how long a call may take, with the time for which it gathers. Default: any time
    */
   constructor(
     private readonly send: (calls: readonly Call[]) => Promise<readonly Answer[]>,
     private readonly width: number,
     private readonly sizeOf: (call: Call) => number = () => 0,
+    private readonly limit: CallLimit = { milliseconds: Infinity, late: () => undefined },
   ) {}
 
   add(call: Call): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ call, resolve, reject });
+      this.#waiting.push(this.#limited({ call, resolve, reject }));
       if (this.#isScheduled) return;
       this.#isScheduled = true;
       // Whatever else is ready in this turn of the event loop goes along.
@@ -40,6 +57,28 @@ export class Batcher<Call, Answer> {
         this.#pump();
       });
     });
+  }
+
+  #limited(waiting: Waiting<Call, Answer>): Waiting<Call, Answer> {
+    const { milliseconds, late } = this.limit;
+    if (milliseconds + grace > longestDelay) return waiting;
+    const { call, resolve, reject } = waiting;
+    const limited = {
+      call,
+      resolve: (answer: Answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      },
+      reject: (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    };
+    const timer = setTimeout(() => {
+      this.#waiting = this.#waiting.filter((one) => one !== limited);
+      reject(this.#failure ?? late());
+    }, milliseconds + grace);
+    return limited;
   }
 
   #pump(): void {
@@ -68,7 +107,12 @@ export class Batcher<Call, Answer> {
   }
 
   async #send(batch: readonly Waiting<Call, Answer>[]): Promise<void> {
-    const answers = await this.send(batch.map(({ call }) => call));
+    const answers = await this.send(batch.map(({ call }) => call)).catch((error) => {
+      // What is wrong with one call is nothing to another.
+      if (!isForGood(error)) this.#failure = error;
+      throw error;
+    });
+    this.#failure = undefined;
     for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as Answer);
   }
 }

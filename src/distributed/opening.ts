@@ -4,6 +4,7 @@ import { LockedError } from '../directory-lock.js';
 import { MissingPeerError } from '../peers.js';
 import { EngineError } from './errors.js';
 import { Once } from './once.js';
+import { lateError } from './persistence.js';
 
 /** Milliseconds by which what bounds itself may be late: then the error says more. */
 const grace = 500;
@@ -46,12 +47,7 @@ export class Opening<Opened> {
       return await pTimeout(this.open(this.#end), {
         milliseconds: this.timeout + grace,
         fallback: () => {
-          const cause = this.onTimeout();
-          const problem =
-            cause === undefined
-              ? `did not answer within ${this.timeout} ms`
-              : `could not be reached for ${this.timeout} ms`;
-          throw new EngineError(this.name, problem, { cause });
+          throw lateError(this.name, this.timeout, this.onTimeout());
         },
       });
     } catch (error) {

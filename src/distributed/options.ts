@@ -35,9 +35,11 @@ export interface EngineOptions {
   /** How long to wait for the first answer, in milliseconds. Default: 10000. */
   readonly connectTimeout?: number | undefined;
   /**
-   * How long to try an operation again while the engine cannot be reached, or does not answer, in milliseconds. Each call
-   * settles in this time, and in `connectTimeout` besides where it is the first; it rejects with an `EngineError`. An attempt
-   * without an answer is repeated after an eighth of the time, and a second at least. Default: 30000.
+   * How long to try an operation again while the engine cannot be reached, or does not answer, in milliseconds. A call
+   * rejects with an `EngineError` when the engine has not answered it for this time, and for `connectTimeout` besides where it
+   * is the first. A call that asks several things, one after the other (`startRun`, `signal`, `cancel`, `pendingWork`), has
+   * this time for each. An attempt without an answer is repeated after an eighth of the time, and a second at least. Default:
+   * 30000.
    */
   readonly operationTimeout?: number | undefined;
   /**

@@ -1,5 +1,6 @@
 import type { Cancellation } from '../cancellation.js';
 import { longestDelay } from '../validate.js';
+import type { CallLimit } from './batcher.js';
 import { EngineError } from './errors.js';
 
 /**
@@ -112,10 +113,20 @@ export async function persistently<Result>(
       pause = Math.min(2 * pause, longestPause);
     }
     if (end - performance.now() >= 1) continue;
-    const problem =
-      last === undefined ? `did not answer within ${timeout} ms` : `could not be reached for ${timeout} ms`;
-    throw new EngineError(name, problem, { cause: last });
+    throw lateError(name, timeout, last);
   }
+}
+
+/** What a call is told for which the time has passed. @param cause - why no connection could be made, if none could */
+export function lateError(name: string, timeout: number, cause: unknown): EngineError {
+  const problem =
+    cause === undefined ? `did not answer within ${timeout} ms` : `could not be reached for ${timeout} ms`;
+  return new EngineError(name, problem, { cause });
+}
+
+/** How long a call may take that goes together with others. */
+export function limitOfCalls({ name, timeout, unreached }: Persistence): CallLimit {
+  return { milliseconds: timeout, late: () => lateError(name, timeout, unreached?.()) };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { EngineError } from 'orchestrator/distributed';
 import { expect, it } from 'vitest';
 import { Batcher } from '../../src/distributed/batcher.js';
+import { rejection } from '../support.js';
 
 it('calls go together up to a hundred, and up to some megabytes; one that is larger goes alone', async () => {
   const sent: number[][] = [];
@@ -50,4 +51,26 @@ it('calls are not sent again, one by one, where the engine was away', async () =
   expect(settled.every((one) => one.status === 'rejected' && one.reason === away)).toBe(true);
   expect(noted.sent.map(({ length }) => length)).toEqual([100, 100, 50]);
   expect(noted.most).toBe(2);
+});
+
+it('a call that gathers for longer than it may take is told so, with what others have failed with, and is not sent', async () => {
+  const sent: number[][] = [];
+  let fail = () => {};
+  const send = (calls: readonly number[]) => {
+    sent.push([...calls]);
+    return new Promise<never>((_resolve, reject) => {
+      fail = () => reject(new Error('the server is away'));
+    });
+  };
+  const limit = { milliseconds: 2_000, late: () => new Error('late') };
+  const batcher = new Batcher<number, number>(send, 1, undefined, limit);
+  const outcomes = Promise.all(Array.from({ length: 350 }, (_, n) => rejection(batcher.add(n))));
+  const late = await outcomes;
+  expect(late.map(String)).toEqual(Array.from({ length: 350 }, () => 'Error: late'));
+  fail();
+  await new Promise((resolve) => setImmediate(resolve));
+  const more = rejection(batcher.add(1_000));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(sent.map(({ length }) => length)).toEqual([100, 1]);
+  expect(String(await more)).toBe('Error: the server is away');
 });

@@ -15,7 +15,7 @@ import type {
 } from '../contracts.js';
 import type { AskedClock } from '../engine-clock.js';
 import { Once } from '../once.js';
-import { type Persistence, persistently } from '../persistence.js';
+import { limitOfCalls, type Persistence, persistently } from '../persistence.js';
 import { Ticker } from '../worker/ticker.js';
 import { goByEngineClock } from './engine-time.js';
 
@@ -60,7 +60,7 @@ export class BullQueue implements WorkQueue {
   readonly #opened = new Once(() => this.#openQueue());
   #queue: Bull.Queue | undefined = undefined;
   readonly #consumers = new Set<BullConsumer>();
-  readonly #additions = new Batcher((lists: readonly (readonly Job[])[]) => this.#addAll(lists), width);
+  readonly #additions: Batcher<readonly Job[], undefined>;
 
   /**
    * @param persistence - how operations are repeated: each is idempotent, by the ids of jobs
@@ -71,10 +71,13 @@ export class BullQueue implements WorkQueue {
     private readonly setup: () => Promise<BullSetup>,
     private readonly persistence: Persistence,
     private readonly clock: AskedClock,
-  ) {}
+  ) {
+    this.#additions = new Batcher((lists) => this.#addAll(lists), width, undefined, limitOfCalls(persistence));
+  }
 
   /** What is added at the same time goes together. */
   async enqueue(jobs: readonly Job[]): Promise<void> {
+    await this.#setup.get();
     for (let at = 0; at < jobs.length; at += mostAtOnce) await this.#additions.add(jobs.slice(at, at + mostAtOnce));
   }
 

@@ -22,7 +22,7 @@ import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
 import { pageBytes } from '../pages.js';
-import { type Persistence, persistently } from '../persistence.js';
+import { limitOfCalls, type Persistence, persistently } from '../persistence.js';
 import type { Place } from '../place.js';
 import { BullQueue } from '../queue/bull-queue.js';
 import type { RunStatus } from '../run-info.js';
@@ -140,7 +140,12 @@ export class SqlEngine implements Engine, SqlCore {
     });
     this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
     this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
-    this.#reads = new Batcher((calls) => this.#sendReads(calls), setup.width);
+    this.#reads = new Batcher(
+      (calls) => this.#sendReads(calls),
+      setup.width,
+      undefined,
+      limitOfCalls(this.#persistence),
+    );
     const clock = new AskedClock(async () => Number((await this.query('now'))[0]?.now));
     this.queue = new BullQueue(this, () => this.#queueSetup(), this.#persistence, clock);
     this.runInfoStore = new SqlRuns(this, this);
@@ -188,6 +193,7 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async begin(run: NewRun): ReturnType<Engine['begin']> {
+    await this.#opened();
     const { existed, now, record } = await this.#begins.add(run);
     return { existed, now, ...recordFrom(record) };
   }
@@ -198,6 +204,7 @@ export class SqlEngine implements Engine, SqlCore {
     commits: readonly Commit[],
     incarnation?: number,
   ): Promise<CommitAnswer | undefined> {
+    await this.#opened();
     const reply = await this.#commits.add({ runId, known, incarnation, commits });
     if (reply === null) return undefined;
     const { verdicts, status, now, seq, entries } = reply;
@@ -284,6 +291,7 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async #read(call: ReadCall): Promise<JournalTail | undefined> {
+    await this.#opened();
     const reply = await this.#reads.add(call);
     if (reply.record === null) return undefined;
     const { record, seq, base } = recordFrom(reply.record);
@@ -303,7 +311,7 @@ export class SqlEngine implements Engine, SqlCore {
       const [row] = await this.query(name, [JSON.stringify(calls)]);
       return row?.answers as readonly Answer[];
     };
-    return new Batcher(send, this.#setup.width, sizeOf);
+    return new Batcher(send, this.#setup.width, sizeOf, limitOfCalls(this.#persistence));
   }
 
   async #listen(): Promise<() => void> {
