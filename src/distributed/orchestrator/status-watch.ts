@@ -5,8 +5,9 @@ import type { Engine, StatusChange } from '../contracts.js';
 /** Milliseconds for which a subscription is waited for before the first look at a run. */
 const soon = 1_000;
 
-/** Milliseconds after which a subscription that has failed is tried again. */
-const pause = 1_000;
+/** Milliseconds after which a subscription that has failed is tried again: at first, and at most. */
+const firstPause = 1_000;
+const longestPause = 30_000;
 
 /** A change that is waited for. */
 export interface NextChange {
@@ -16,13 +17,14 @@ export interface NextChange {
 
 /**
  * Waits for runs to change: woken by the engine where it tells of it, and by a clock where it does not. Where the engine cannot
- * be subscribed to, the clock is enough, and it is tried again once a second.
+ * be subscribed to, the clock is enough, and it is tried again now and then.
  */
 export class StatusWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #end = new Cancellation([], true);
   #subscribed: Promise<() => void> | undefined = undefined;
   #trying: LongTimer | undefined = undefined;
+  #pause = firstPause;
   #users = 0;
 
   constructor(private readonly engine: Engine) {}
@@ -100,15 +102,19 @@ export class StatusWatch {
     this.#subscribed = subscribed;
     subscribed.then(
       // What has changed before is not told of.
-      () => this.#subscribed === subscribed && this.#wakeAll(),
       () => {
-        if (this.#subscribed === subscribed) this.#trying = callAfter(pause, () => this.#tryAgain());
+        this.#pause = firstPause;
+        if (this.#subscribed === subscribed) this.#wakeAll();
+      },
+      () => {
+        if (this.#subscribed === subscribed) this.#trying = callAfter(this.#pause, () => this.#tryAgain());
       },
     );
     return subscribed;
   }
 
   #tryAgain(): void {
+    this.#pause = Math.min(2 * this.#pause, longestPause);
     this.#subscribed = undefined;
     this.#subscription();
   }

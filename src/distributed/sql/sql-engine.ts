@@ -256,7 +256,7 @@ export class SqlEngine implements Engine, SqlCore {
     const schema = this.#schema;
     const since = this.#openingSince ?? performance.now();
     this.#openingSince = undefined;
-    const left = () => Math.max(connectTimeout / 4, connectTimeout - (performance.now() - since));
+    const left = () => Math.max(connectTimeout / 2, connectTimeout - (performance.now() - since));
     const alone = <Result>(work: (query: Query) => Promise<Result>) =>
       persistently({ ...this.#persistence, timeout: Math.round(left()) }, (attempt) =>
         database.exclusively(work, limitOf(attempt)),
