@@ -1,6 +1,14 @@
 import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connections } from './connections.js';
 import type { Listener, Subscriber } from './listener.js';
+
+/** Codes of a deadlock, and of a transaction that cannot be put in order with others. */
+const rolledBack = /^(40P01|40001)$/;
+
+/** How often a statement that was rolled back is tried, and how long it waits in between at most, in milliseconds. */
+const mostTries = 5;
+const longestPause = 50;
 
 /** What a statement of BullMQ subscribes to, behind comments. */
 const listens = /^\s*(?:--[^\n]*\n\s*)*listen\s+"?(\w+)"?/i;
@@ -23,8 +31,16 @@ export class QueuePool extends EventEmitter {
     this.setMaxListeners(0);
   }
 
-  query(text: string, values: readonly unknown[] = []) {
-    return this.connections.use((client) => client.query(text, [...values]), this.patience);
+  /** A statement that was rolled back for the sake of another is repeated: BullMQ would wait, or count the job's failure. */
+  async query(text: string, values: readonly unknown[] = []) {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.connections.use((client) => client.query(text, [...values]), this.patience);
+      } catch (error) {
+        if (tries >= mostTries || !rolledBack.test(String(Object(error).code))) throw error;
+        await sleep(Math.random() * longestPause);
+      }
+    }
   }
 
   listen(subscriber: Subscriber): Promise<() => void> {
