@@ -1,4 +1,6 @@
-import { aBoolean, aLimit, anObjectOf, aValue, longestDelay, type Reader, type Schema } from '../validate.js';
+import { ValidationError } from '../errors.js';
+import { cut } from '../text.js';
+import { aBoolean, aLimit, anObjectOf, aValue, invalid, longestDelay, type Reader, type Schema } from '../validate.js';
 import type { Engine } from './contracts.js';
 
 /** How large a payload may be, in bytes, where nobody says. */
@@ -28,8 +30,9 @@ export const aRetention: Reader<number> = aValue(
 /** What engines that stand on a server or a database take. */
 export interface EngineOptions {
   /**
-   * What names of keys and tables begin with: a letter, then letters, digits and `_`, at most 40 characters. Fleets with
-   * different prefixes know nothing of each other. Default: `orchestrator`.
+   * What names of keys and tables begin with: a letter, then letters, digits and `_`, at most 40 characters; not `bullmq`,
+   * `information_schema` or `pg_…`, in any case. Fleets with different prefixes know nothing of each other.
+   * Default: `orchestrator`.
    */
   readonly prefix?: string | undefined;
   /** How long to wait for the first answer, in milliseconds. Default: 10000. */
@@ -58,11 +61,20 @@ export interface RedisOptions extends EngineOptions {
   readonly allowEviction?: boolean | undefined;
 }
 
+/** Schemas of Postgres that are not a fleet's: its own, and that of the queue. Other engines refuse them, too. */
+const taken = /^(bullmq|information_schema|pg_.*)$/i;
+
+const aPrefix: Reader<string> = (value, field) => {
+  if (typeof value !== 'string') throw invalid(field, 'a string', value);
+  if (/^[a-zA-Z][a-zA-Z0-9_]{0,39}$/.test(value) && !taken.test(value)) return value;
+  throw new ValidationError(
+    `${field} must be a letter, then letters, digits and _, at most 40 characters, and none of bullmq, information_schema ` +
+      `and pg_…, got ${JSON.stringify(cut(value, 60))}`,
+  );
+};
+
 const schema = {
-  prefix: aValue(
-    'a letter, then letters, digits and _, at most 40 characters',
-    (value) => typeof value === 'string' && /^[a-zA-Z][a-zA-Z0-9_]{0,39}$/.test(value),
-  ),
+  prefix: aPrefix,
   connectTimeout: aLimit,
   operationTimeout: aLimit,
   holdDuration: aValue(

@@ -70,6 +70,22 @@ describe('an engine', () => {
     expect(() => redis('redis://cache.example', { prefix: '{}' })).toThrow(/prefix/);
   });
 
+  it.each(['bullmq', 'BullMQ', 'information_schema', 'pg_x', '1x', 'a-b', 'x'.repeat(41), ''])(
+    'refuses the prefix %j, and shows it',
+    (prefix) => {
+      const shown = JSON.stringify(prefix);
+      for (const make of [() => redis('redis://h', { prefix }), () => postgres('postgres://h/d', { prefix })]) {
+        const message = expect.stringMatching(/^prefix must be a letter, then .* none of bullmq, .* pg_…, got /);
+        expect(thrown(make)).toMatchObject({ name: 'ValidationError', message });
+        expect(thrown(make)).toMatchObject({ message: expect.stringContaining(`got ${shown}`) });
+      }
+    },
+  );
+
+  it.each(['public', 'pgfleet', 'bullmq2', 'x'.repeat(40)])('takes the prefix %s', (prefix) => {
+    expect(postgres('postgres://h/d', { prefix }).name).toBe('postgres at h:5432');
+  });
+
   it('whose packages are missing says which to install', async () => {
     const load = async (name: string): Promise<never> => {
       throw Object.assign(new Error(`Cannot find package '${name}' imported from here`), {
