@@ -104,6 +104,32 @@ describeWithPostgres('connections to Postgres', () => {
     await proxy.stop();
   });
 
+  it('whose role has a statement_timeout have calls tried again that it has ended', async () => {
+    const url = `${await server.createDatabase('timeout')}?options=-c%20statement_timeout%3D1000`;
+    const engine = postgres(url, { operationTimeout: 600_000, connectTimeout: 600_000 });
+    const before = postgres(url.split('?')[0] as string);
+    await before.open();
+    await before.close();
+    const holder = new pg.Client(url.split('?')[0]);
+    // In a transaction one sees what there was at its beginning.
+    const watcher = new pg.Client(server.url);
+    for (const client of [holder, watcher]) await client.on('error', () => undefined).connect();
+    await engine.open();
+    await holder.query('begin; lock table orchestrator.runs in access exclusive mode');
+    const asked = engine.runInfoStore.getStatuses(['unknown']);
+    const seen = new Set<string>();
+    const query = `select pid, query_start::text from pg_stat_activity where datname = 'timeout' and wait_event_type = 'Lock'`;
+    // Each try has a beginning of its own.
+    await eventually(async () => {
+      for (const { query_start } of (await watcher.query(query)).rows) seen.add(query_start);
+      return seen.size >= 3;
+    });
+    await holder.query('rollback');
+    expect(await asked).toEqual([undefined]);
+    await Promise.all([holder.end(), watcher.end()]);
+    await engine.close();
+  });
+
   describe('of a pool that is handed over', () => {
     it.each(['text', 'function'] as const)('have its password (%s), and a class of clients of its own', async (how) => {
       const url = new URL(await server.createDatabase(`pool ${how}`));
@@ -175,13 +201,17 @@ describeWithPgbouncer('Postgres behind pgbouncer', () => {
     await bouncer.stop();
   });
 
-  it('that gives each transaction a session is refused, with what to change', async () => {
-    const url = await server.createDatabase('transactions');
-    const bouncer = await startPgbouncer(server, 'transaction');
-    const engine = postgres(bouncer.urlOf(url));
-    const error = await rejection(engine.open());
-    expect(error).toMatchObject({ code: 'ERR_ENGINE', message: expect.stringContaining('pool_mode = session') });
-    await engine.close();
-    await bouncer.stop();
-  });
+  it.each(['transaction', 'statement'] as const)(
+    'that gives each %s a session is refused at once, with what to change',
+    async (mode) => {
+      const url = await server.createDatabase(`${mode}s`);
+      const bouncer = await startPgbouncer(server, mode);
+      // Longer than the test may take: tried again, it would not end in time.
+      const engine = postgres(bouncer.urlOf(url), { connectTimeout: 600_000, operationTimeout: 600_000 });
+      const error = await rejection(engine.open());
+      expect(error).toMatchObject({ code: 'ERR_ENGINE', message: expect.stringContaining('pool_mode = session') });
+      await engine.close();
+      await bouncer.stop();
+    },
+  );
 });

@@ -8,6 +8,9 @@ import type { Database, Query, Row } from './database.js';
 import { Listener } from './listener.js';
 import { QueuePool } from './queue-pool.js';
 
+/** What pgbouncer says to a transaction, where it gives each statement another session. */
+const pooled = /not allowed in statement pooling mode/i;
+
 /** What a database on a server is made from. */
 export interface Pools {
   /** For the engine. */
@@ -90,16 +93,20 @@ export class PostgresDatabase implements Database {
       return rows[0]?.value;
     };
     const connections = this.#queueConnections;
-    const isKept = await connections.use(async (first) => {
+    const areKept = async (first: Pg.PoolClient) => {
       await first.query(`select set_config('${setting}', '${token}', false)`);
       return connections.use(async (other) => {
         await other.query('begin');
-        const is = (await read(other)) !== token && (await read(first)) === token;
+        const are = (await read(other)) !== token && (await read(first)) === token;
         await other.query('rollback');
-        return is;
+        return are;
       }, limit);
-    }, limit);
-    if (isKept) return;
+    };
+    const unlessPooled = (error: unknown) => {
+      if (!pooled.test(Object(error).message)) throw error;
+      return false;
+    };
+    if (await connections.use(areKept, limit).catch(unlessPooled)) return;
     throw new Error(
       'sessions are not kept: a pooler gives each transaction another one, and notifications and prepared statements do not ' +
         'outlive it. Have it keep sessions (pgbouncer: pool_mode = session), or give the address of the server itself',

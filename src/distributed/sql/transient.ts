@@ -1,8 +1,11 @@
 import type { Attempt, Judgement } from '../persistence.js';
 
-/** Codes of errors that pass: the server restarts, the connection is lost, two transactions were in each other's way. */
+/**
+ * Codes of errors that pass: the server restarts, the connection is lost, two transactions were in each other's way, a
+ * statement was cancelled or took longer than `statement_timeout` or `lock_timeout` of the role allow.
+ */
 const transient =
-  /^(08...|57P0[1235]|25P03|53300|40001|40P01|ECONN(REFUSED|RESET|ABORTED)|E(HOST|NET)(UNREACH|DOWN)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/;
+  /^(08...|57014|57P0[1235]|25P03|53300|40001|40P01|55P03|ECONN(REFUSED|RESET|ABORTED)|E(HOST|NET)(UNREACH|DOWN)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/;
 
 /** Codes of errors that come again: the text holds what cannot be kept, or is too large (classes 22 and 54). */
 const final = /^(22|54)...$/;

@@ -17,8 +17,11 @@ export interface Pgbouncer extends Server {
   urlOf(databaseUrl: string): string;
 }
 
-/** A pooler before a server. It gives each client, or each of its transactions, one of 40 connections to the server. */
-export async function startPgbouncer(server: PostgresServer, mode: 'session' | 'transaction'): Promise<Pgbouncer> {
+/** A pooler before a server. It gives each client, or each of its transactions or statements, one of 40 connections to the server. */
+export async function startPgbouncer(
+  server: PostgresServer,
+  mode: 'session' | 'transaction' | 'statement',
+): Promise<Pgbouncer> {
   const { pgbouncer = '', postgres } = inject('found');
   const user = postgres?.user;
   const directory = await temporaryDirectory(postgres?.temporary);
