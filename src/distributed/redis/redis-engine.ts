@@ -218,6 +218,7 @@ class RedisEngine implements Engine, RedisCore {
     const [existed, now, fields] = answer as [number, string, string[]];
     const begun = recordFrom(fields);
     await this.index.follow(begun.record);
+    if (begun.record.workflow !== record.workflow) await this.index.disown(runId, record.workflow);
     return { existed: existed === 1, now: Number(now), ...begun };
   }
 

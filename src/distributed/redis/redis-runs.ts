@@ -153,6 +153,8 @@ export class RedisRuns implements RunInfoStore {
       const records = await Promise.all(ids.map((runId) => this.getRun(runId)));
       for (const [index, record] of records.entries()) {
         if (record === undefined) await this.#forget(ids[index] as string, workflow, connection, list);
+        else if (workflow !== undefined && record.workflow !== workflow)
+          await this.core.index.disown(record.runId, workflow);
         else if (status !== undefined && record.status !== status) await this.core.index.follow(record);
         else if (fits(record, query, part)) found.set(record.runId, record);
       }

@@ -40,6 +40,17 @@ export class RunIndex {
     return this.#follow(run, undefined);
   }
 
+  /** Takes a run out of the lists of a workflow that it is not of: who was to begin it there found the id taken. */
+  async disown(runId: string, workflow: string): Promise<void> {
+    const connection = await this.core.connection();
+    const lists = [undefined, ...runStatuses].map((status) => this.core.keys.listOf(workflow, status));
+    await Promise.all(lists.map((list) => connection.zrem(list, runId)));
+    const fields = Object.entries(await connection.hgetall(this.core.keys.run(runId))).flat();
+    const record = fields.length === 0 ? undefined : recordFrom(fields).record;
+    // The other was deleted meanwhile, and this one begun.
+    if (record?.workflow === workflow) await this.follow(record);
+  }
+
   /** Takes out a run that is about to be removed, and has it found as expired until it is. */
   async markRemoved({ runId, workflow }: Filed): Promise<void> {
     await this.#write(workflow, [runId, '', 0, removed]);
