@@ -95,6 +95,16 @@ export class WorkerAliveError extends Error {
   }
 }
 
+/** A worker was stopped, so it cannot be started: it is started once. */
+export class WorkerStoppedError extends Error {
+  override readonly name = 'WorkerStoppedError';
+  readonly code = 'ERR_WORKER_STOPPED';
+
+  constructor(readonly workerId: string) {
+    super(`worker "${short(workerId)}" was stopped: make a new one, a worker is started once`);
+  }
+}
+
 /** Something is too large to be sent or kept. Nothing was. */
 export class PayloadError extends RangeError {
   override readonly name = 'PayloadError';

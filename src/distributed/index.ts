@@ -45,6 +45,7 @@ export {
   SupersededError,
   WorkerAliveError,
   WorkerLostError,
+  WorkerStoppedError,
   WorkflowChangedError,
   WorkflowNotFoundError,
 } from './errors.js';

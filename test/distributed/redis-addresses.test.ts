@@ -227,6 +227,31 @@ describeWithRedis('a database of a Redis server', () => {
   }
 });
 
+describeWithRedis('the connections of a program to Redis', () => {
+  it('are three for an orchestrator, five with a worker, and one more for each further worker', async () => {
+    const server = await startRedis();
+    const admin = new Redis(server.url);
+    const { engine, orchestrator, worker, close } = programAt(redis(server.url));
+    const runId = await orchestrator.startRun();
+    const done = orchestrator.waitForCompletion(runId);
+    const count = async () =>
+      String(await admin.client('LIST'))
+        .trim()
+        .split('\n').length - 1;
+    await eventually(async () => expect(await count()).toBe(3));
+    await worker.start();
+    await done;
+    await eventually(async () => expect(await count()).toBe(5));
+    const further = new DistributedWorker({ engine, workflows: [flow] });
+    await further.start();
+    await eventually(async () => expect(await count()).toBe(6));
+    await further.stop();
+    await close();
+    admin.disconnect();
+    await server.stop();
+  }, 120_000);
+});
+
 describeWithRedis('a Redis server that repeats what it was sent', () => {
   it('has no password in errors, nor on a terminal', async () => {
     const server = await startRedis({ without: ['AUTH', 'HELLO'] });

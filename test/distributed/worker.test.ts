@@ -186,9 +186,14 @@ describe('a worker', () => {
     const starting = rejection(worker.start());
     const stopping = worker.stop();
     gate.resolve();
-    expect(await starting).toMatchObject({ message: expect.stringContaining('was stopped') });
+    const stopped = {
+      code: 'ERR_WORKER_STOPPED',
+      workerId: worker.id,
+      message: expect.stringContaining('make a new one'),
+    };
+    expect(await starting).toMatchObject(stopped);
     await stopping;
-    expect(await rejection(worker.start())).toMatchObject({ message: expect.stringContaining('was stopped') });
+    expect(await rejection(worker.start())).toMatchObject(stopped);
     expect(await engine.livenessStore.list()).toEqual([]);
   });
 

@@ -13,6 +13,7 @@ import {
   EngineError,
   RunNotFoundError,
   SupersededError,
+  WorkerStoppedError,
   WorkflowChangedError,
   WorkflowNotFoundError,
 } from '../errors.js';
@@ -147,7 +148,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
    * Begins to take work. Resolves when it does. After a rejection it can be called again: the engine may be there by then.
    *
    * @throws {EngineError} that says where it tried, when the engine does not answer in time
-   * Rejects with an `Error` for a worker that was stopped.
+   * @throws {WorkerStoppedError} for a worker that was stopped
    */
   start(): Promise<void> {
     return this.#stopped === undefined ? this.#starting.get() : Promise.reject(this.#wasStopped());
@@ -213,7 +214,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   #wasStopped(): Error {
-    return new Error(`worker "${this.id}" was stopped`);
+    return new WorkerStoppedError(this.id);
   }
 
   /**
