@@ -57,6 +57,26 @@ describe('choosing an engine', () => {
     },
   );
 
+  it.each([
+    'redis://:s3cret#1@127.0.0.1:1',
+    'redis://127.0.0.1:notaport',
+    'postgres://ada:s3cret#1@127.0.0.1:1/x',
+    'postgres://ada:s3cret/1@127.0.0.1:1/x',
+    'postgresql://127.0.0.1:notaport/x',
+  ])('ends with 2, and says what to give, for an address that cannot be read: %s', async (address) => {
+    const isPostgres = address.startsWith('postgres');
+    const how = `needs an address like ${isPostgres ? 'postgres' : 'redis'}://user:password@host:`;
+    const option = await list({}, '--engine', address);
+    expect(option).toMatchObject({ code: 2, stderr: expect.stringMatching(`^error: .*${how}`) });
+    expect(option.stderr).not.toContain('s3cret');
+    const variable = isPostgres ? 'DATABASE_URL' : 'REDIS_URL';
+    const set = await list({ env: { [variable]: address } });
+    expect(set).toMatchObject({ code: 2, stderr: expect.stringMatching(`^error: .*${how}`) });
+    if (!isPostgres) return;
+    const migrated = await call(['migrate', '--engine', address], { cwd: directory });
+    expect(migrated).toMatchObject({ code: 2, stderr: expect.stringMatching(`^error: .*${how}`) });
+  });
+
   it('takes the variable that is set', async () => {
     const cwd = await withConfigFile('orchestrator.config.json', { connectTimeout: 300 });
     const redisUrl = await list({ cwd, env: { REDIS_URL: 'redis://127.0.0.1:1' } });

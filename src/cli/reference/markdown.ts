@@ -31,7 +31,7 @@ what \`--config\` names. A module exports it as its default. Everything may be l
 | --- | --- |
 | \`engine\` | an address as \`--engine\` takes it (a directory is from the file), or an engine made in the file |
 | \`prefix\` | what names of keys and tables begin with, where the engine is an address. Default: \`orchestrator\` |
-| \`connectTimeout\` | milliseconds to wait for the engine's first answer, where it is an address. Default: 5000; for pglite 60000 |
+| \`connectTimeout\` | milliseconds to wait for the engine's first answer, where it is an address; then the command ends with exit code 5. Default: 5000; for pglite 60000. Raise it where \`worker\` or \`dashboard\` starts beside its server and nothing starts it again |
 | \`workflows\` | modules whose flows \`worker\` and \`orchestrate\` have, where they are given none; paths are from the file |
 | \`loops\` | modules whose loops \`orchestrate\` has, likewise |
 | \`dashboard.port\`, \`.host\`, \`.title\` | as the options of \`dashboard\` |

@@ -33,6 +33,15 @@ export function timeoutJobIdOf(run: Identity): string {
   return `${keyOf(run.runId)}.timeout${markOf(run)}`;
 }
 
+/** Ids of jobs as they stand in texts. What a text may hold as one word is bounded, and so is the search. */
+const jobIds =
+  /(?<![\w.-])\.?[\w-]{1,64}\.(?:\d{1,16}(?:\.\d{1,16}){3}|look(?:\.\d{1,16}){1,2}|timeout(?:\.\d{1,16})?)(?!\w)/g;
+
+/** A text without the ids of jobs that stand in it. */
+export function withoutJobIds(text: string): string {
+  return text.replace(jobIds, '*');
+}
+
 function markOf({ incarnation }: Identity): string {
   return incarnation === undefined ? '' : `.${incarnation}`;
 }

@@ -1,3 +1,5 @@
+import { withoutJobIds } from '../journal/job-id.js';
+
 type Details = Readonly<Record<string, unknown>>;
 
 /** For how many milliseconds equal warnings are counted, and how many different ones are known at a time. */
@@ -13,7 +15,8 @@ interface Counted {
 
 /**
  * Passes warnings on, the first of its kind at once. Equal ones that follow within ten seconds are counted, and passed on as
- * one: `details.repeated` says how many.
+ * one: `details.repeated` says how many. Warnings that differ only by the ids of runs and jobs are equal; the message and the
+ * details are those of the first.
  */
 export class RepeatedWarnings {
   readonly #counted = new Map<string, Counted>();
@@ -21,7 +24,7 @@ export class RepeatedWarnings {
   constructor(private readonly pass: (error: Error, details: Details) => void) {}
 
   warn(error: Error, details: Details): void {
-    const kind = `${error.name} ${error.message}`;
+    const kind = kindOf(error, details);
     const counted = this.#counted.get(kind);
     if (counted !== undefined) {
       counted.repeated++;
@@ -53,4 +56,9 @@ export class RepeatedWarnings {
     if (repeated > 0) this.pass(error, { ...details, repeated });
     return repeated > 0;
   }
+}
+
+function kindOf({ name, message }: Error, { runId }: Details): string {
+  const text = typeof runId === 'string' && runId !== '' ? message.replaceAll(`"${runId}"`, '"*"') : message;
+  return `${name} ${withoutJobIds(text).replace(/\brun "[^"]{1,500}"/g, 'run "*"')}`;
 }
