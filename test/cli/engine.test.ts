@@ -49,7 +49,7 @@ describe('choosing an engine', () => {
   it.each(['redis://:s3cret%21@127.0.0.1:1', 'postgres://ada:s3cret%21@127.0.0.1:1/x'])(
     'ends with 5 where the server cannot be reached, and never prints a password: %s',
     async (address) => {
-      const cwd = await withConfigFile('orchestrator.config.json', { connectTimeout: 5_000 });
+      const cwd = await withConfigFile('orchestrator.config.json', { connectTimeout: 15_000 });
       const { code, stderr } = await list({ cwd }, '--engine', address, '--verbose');
       expect(code).toBe(5);
       expect(stderr).toMatch(/^error: (redis|postgres) at 127.0.0.1:1 .*ECONNREFUSED/);
