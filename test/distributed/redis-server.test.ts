@@ -93,6 +93,19 @@ describeWithRedis('a Redis server', () => {
     vi.restoreAllMocks();
   });
 
+  it('whose user has the rights that the guide names is used', async () => {
+    const rights = ['~{orchestrator*', '&*', '+@all', '-@dangerous', '+info'];
+    await admin.call('ACL', 'SETUSER', 'few', 'reset', 'on', '>secret', ...rights);
+    const url = new URL(server.url);
+    [url.username, url.password] = ['few', 'secret'];
+    const { worker, orchestrator, warnings, close } = await workerAt({}, url.href);
+    await worker.start();
+    expect(await orchestrator.waitForCompletion(await orchestrator.startRun())).toMatchObject({ status: 'completed' });
+    await eventually(async () => expect(await orchestrator.countRuns()).toMatchObject({ completed: 1 }));
+    await close();
+    expect(warnings).toEqual([]);
+  }, 60_000);
+
   async function workerAt(options: RedisOptions, url = server.url) {
     const engine = redis(url, options);
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
