@@ -117,21 +117,18 @@ export async function onPGlite(prefix: string): Promise<Surroundings> {
   };
 }
 
-/** Tables with rows of runs, and whether they are kept for a run that is over. */
-const tables = { entries: true, snapshots: true, slots: true, crashes: true, item_states: false };
+/** Tables with rows of runs. */
+const tables = ['runs', 'entries', 'snapshots', 'slots', 'crashes', 'item_states'];
 
 async function leftoversIn(query: Query, prefix: string, runs: ReadonlyMap<string, boolean>): Promise<string[]> {
   const left: string[] = [];
-  const add = (table: string, runId: string) => {
-    const isOver = runs.get(runId);
-    if (isOver === undefined) left.push(`a row in ${table} of run "${runId}", which is not there`);
-    else if (isOver && tables[table as keyof typeof tables] === false) {
-      left.push(`a row in ${table} of run "${runId}", which is over`);
+  for (const table of tables) {
+    for (const { run_id } of await query(`SELECT DISTINCT run_id FROM "${prefix}".${table}`)) {
+      if (!runs.has(String(run_id))) left.push(`a row in ${table} of run "${run_id}", which is not there`);
     }
-  };
-  for (const table of ['runs', ...Object.keys(tables)]) {
-    for (const { run_id } of await query(`SELECT DISTINCT run_id FROM "${prefix}".${table}`))
-      add(table, String(run_id));
+  }
+  for (const { run_id, state } of await query(`SELECT run_id, state FROM "${prefix}".item_states`)) {
+    if (runs.get(String(run_id)) === true) left.push(`${JSON.stringify(state)} of run "${run_id}", which is over`);
   }
   for (const { job } of await query('SELECT to_jsonb(job) AS job FROM bullmq.job')) left.push(JSON.stringify(job));
   const [row] = await query('SELECT count(*)::int AS count FROM bullmq.job_log');
