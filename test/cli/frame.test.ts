@@ -153,7 +153,7 @@ describe('a password in the address of an engine', () => {
     const session = newSession();
     const found = { config: {}, path: undefined, directory: '.' };
     chosenEngine(session, { engine: 'postgres://postgres:postgres@127.0.0.1:5432/x' }, found);
-    chosenEngine(session, { engine: 'redis://:p%40ss%ZZ@127.0.0.1' }, found);
+    expect(() => chosenEngine(session, { engine: 'redis://:p%40ss%ZZ@127.0.0.1' }, found)).toThrow('percent-encode');
     chosenEngine(session, { engine: 'redis://:p%40ss@127.0.0.1' }, found);
     const text = "postgres at postgres://postgres:postgres@127.0.0.1 { args: [ 'p@ss', 'p%40ss%ZZ' ] } :p%40ss@";
     expect(session.cleaned(text)).toBe(
