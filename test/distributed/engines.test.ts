@@ -10,16 +10,11 @@ import { forSchema } from '../../src/distributed/sql/statements.js';
 import { loadPeers } from '../../src/peers.js';
 import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';
-import { describeWithPostgres, type PostgresServer, startPostgres } from './servers/postgres.js';
+import { describeWithPostgres, type PostgresServer, poolOf, startPostgres } from './servers/postgres.js';
 import { removeDirectory, temporaryDirectory } from './servers/reaper.js';
 import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';
 
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
-
-/** A pool of the test's own. Its sockets may be there for a moment after its end, when the server is stopped. */
-function poolAt(connectionString: string): pg.Pool {
-  return new pg.Pool({ connectionString }).on('error', () => {});
-}
 
 describe('an engine', () => {
   it('says where it is, without user and password', () => {
@@ -137,7 +132,7 @@ describeWithPostgres('on Postgres', () => {
     const engines = Array.from({ length: 10 }, () => postgres(url));
     const workers = engines.map((engine) => new DistributedWorker({ engine, workflows: [flow] }));
     await Promise.all(workers.map((worker) => worker.start()));
-    const pool = poolAt(url);
+    const pool = poolOf({ connectionString: url });
     const { rows } = await pool.query('select version from orchestrator.migrations order by version');
     expect(rows).toEqual(rows.map((_, index) => ({ version: index + 1 })));
     expect(rows.length).toBeGreaterThan(0);
@@ -151,7 +146,7 @@ describeWithPostgres('on Postgres', () => {
     const first = postgres(url);
     await first.open();
     await first.close();
-    const pool = poolAt(url);
+    const pool = poolOf({ connectionString: url });
     await pool.query('insert into orchestrator.migrations (version) values (999)');
     const engine = postgres(url);
     const error = await rejection(engine.open());
@@ -165,7 +160,7 @@ describeWithPostgres('on Postgres', () => {
 
   it('a database of an earlier version is brought up to date, with what is in it', async () => {
     const url = await server.createDatabase('earlier');
-    const pool = poolAt(url);
+    const pool = poolOf({ connectionString: url });
     await pool.query('create schema orchestrator');
     await pool.query('create table orchestrator.migrations (version integer primary key)');
     for (const [index, name] of ['001-runs', '002-commit'].entries()) {
@@ -191,7 +186,7 @@ describeWithPostgres('on Postgres', () => {
 
   it('runs in process of version 0.6 get numbers, and a program of that version is refused beside this one', async () => {
     const url = await server.createDatabase('numbers');
-    const pool = poolAt(url);
+    const pool = poolOf({ connectionString: url });
     await pool.query('create schema orchestrator');
     await pool.query('create table orchestrator.migrations (version integer primary key)');
     for (const [index, name] of ['001-runs', '002-commit', '003-workflows'].entries()) {
@@ -221,7 +216,7 @@ describeWithPostgres('on Postgres', () => {
 
   it('runs are not saved under an isolation level that shows what was there before a lock', async () => {
     const url = await server.createDatabase('serializable');
-    const admin = poolAt(url);
+    const admin = poolOf({ connectionString: url });
     await admin.query(`alter database serializable set default_transaction_isolation = 'repeatable read'`);
     const engine = postgres(url);
     const refused = await rejection(engine.checkpointStore.save('r', 'snapshot', 0));
@@ -235,7 +230,7 @@ describeWithPostgres('on Postgres', () => {
 
   it('a pool that is handed over is used with its password, which nothing shows', async () => {
     const url = await server.createDatabase('guarded');
-    const admin = poolAt(url);
+    const admin = poolOf({ connectionString: url });
     await admin.query(`create role guarded login superuser password 'hunter2'`);
     const { rows } = await admin.query<{ hba_file: string }>('show hba_file');
     const path = rows[0]?.hba_file as string;
@@ -243,7 +238,7 @@ describeWithPostgres('on Postgres', () => {
     await writeFile(path, `host all guarded all scram-sha-256\n${before}`);
     await admin.query('select pg_reload_conf()');
     const { hostname, port } = new URL(url);
-    const pool = new pg.Pool({
+    const pool = poolOf({
       host: hostname,
       port: Number(port),
       database: 'guarded',
@@ -290,7 +285,7 @@ describeWithPostgres('on Postgres', () => {
   });
 
   it('a pool that is handed over is used, and stays open', async () => {
-    const pool = poolAt(await server.createDatabase('pool'));
+    const pool = poolOf({ connectionString: await server.createDatabase('pool') });
     const engine = postgres(pool);
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
     const worker = new DistributedWorker({ engine, workflows: [flow] });

@@ -7,7 +7,7 @@ import { describeWith } from '../needs/describe-with.js';
 import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';
 import { describeWithPgbouncer, startPgbouncer } from './servers/pgbouncer.js';
-import { describeWithPostgres, type PostgresServer, startPostgres } from './servers/postgres.js';
+import { describeWithPostgres, type PostgresServer, poolOf, startPostgres } from './servers/postgres.js';
 import { startProxy } from './servers/proxy.js';
 
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
@@ -142,7 +142,7 @@ describeWithPostgres('connections to Postgres', () => {
       }
       const { password, hostname: host, port, username: user, pathname } = url;
       const config = { host, port: Number(port), user, database: decodeURIComponent(pathname.slice(1)) };
-      const pool = new pg.Pool({ ...config, password: how === 'text' ? password : async () => password, Client });
+      const pool = poolOf({ ...config, password: how === 'text' ? password : async () => password, Client });
       await use(postgres(pool));
       // Those of the queue, and the one that listens, too.
       expect(clients).toBeGreaterThan(pool.totalCount + 1);
@@ -167,7 +167,7 @@ describeWith('openssl', 'Postgres with TLS alone', () => {
     const url = new URL(await server.createDatabase('by pool'));
     url.search = '';
     const ca = await readFile(server.certificate as string, 'utf8');
-    const pool = new pg.Pool({ connectionString: url.href, ssl: { ca } });
+    const pool = poolOf({ connectionString: url.href, ssl: { ca } });
     await use(postgres(pool));
     await pool.end();
   });

@@ -13,7 +13,7 @@ import pTimeout from 'p-timeout';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../servers/eventually.js';
-import { describeWithPostgres, startPostgres } from '../servers/postgres.js';
+import { describeWithPostgres, poolOf, startPostgres } from '../servers/postgres.js';
 import { type Proxy as Network, startProxy } from '../servers/proxy.js';
 import { describeEngines, type EngineServer } from './site.js';
 
@@ -123,7 +123,7 @@ describeWithPostgres('an engine that is closed while its tables are made', () =>
     const server = await startPostgres();
     const [holder, observer] = [new pg.Client(server.url), new pg.Client(server.url)];
     await Promise.all([holder, observer].map((client) => client.connect()));
-    const pool = new pg.Pool({ connectionString: server.url, max: 2 });
+    const pool = poolOf({ connectionString: server.url, max: 2 });
     const engine = postgres(pool, options);
     await holder.query('begin; create schema orchestrator');
     const opening = engine.open();

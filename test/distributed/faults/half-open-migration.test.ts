@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { rejection } from '../../support.js';
 import { eventually } from '../servers/eventually.js';
-import { describeWithPostgres, type PostgresServer, startPostgres } from '../servers/postgres.js';
+import { describeWithPostgres, type PostgresServer, poolOf, startPostgres } from '../servers/postgres.js';
 import { type Proxy as Network, startProxy } from '../servers/proxy.js';
 
 /** What makes a schema, in bounded time. */
@@ -23,7 +23,7 @@ const makers = {
     return { made: engine.open(), close: () => engine.close() };
   },
   'an engine on a pool': (url, connectTimeout) => {
-    const pool = new pg.Pool({ connectionString: url });
+    const pool = poolOf({ connectionString: url });
     const engine = postgres(pool, { connectTimeout });
     const close = async () => {
       await engine.close();

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { consume } from '../../../src/distributed/testing/consuming.js';
 import { aJob } from '../../../src/distributed/testing/suite.js';
 import { eventually } from '../servers/eventually.js';
-import { describeWithPostgres, type PostgresServer, startPostgres } from '../servers/postgres.js';
+import { describeWithPostgres, type PostgresServer, poolOf, startPostgres } from '../servers/postgres.js';
 import { startProxy } from '../servers/proxy.js';
 
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
@@ -28,7 +28,7 @@ describeWithPostgres('connections to Postgres that have died', () => {
     async (how) => {
       const url = await server.createDatabase(`half-open ${how}`);
       const proxy = await startProxy(server.port);
-      const pool = new pg.Pool({ connectionString: at(url, proxy.port) });
+      const pool = poolOf({ connectionString: at(url, proxy.port) });
       const options = { operationTimeout: 8_000 };
       const engine = how === 'a pool' ? postgres(pool, options) : postgres(at(url, proxy.port), options);
       const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();

@@ -87,6 +87,11 @@ async function give(path: string, user: PostgresPrograms['user']): Promise<void>
   if (user !== undefined) await chown(path, user.uid, user.gid);
 }
 
+/** A pool as a user has it. Its connections may be there for a moment after its end, when the server is stopped. */
+export function poolOf(config: pg.PoolConfig): pg.Pool {
+  return new pg.Pool(config).on('error', () => {});
+}
+
 /** A new, empty database in the server of a URL, for a server that was started elsewhere. Gives the database's URL. */
 export async function createDatabase(serverUrl: string, name: string): Promise<string> {
   const client = new pg.Client(serverUrl);
