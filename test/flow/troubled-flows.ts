@@ -248,15 +248,23 @@ function paramsOf(kind: Special): object {
   return kind === 'subflow' ? { params: { flow: 'inner' } } : {};
 }
 
-function write(graph: ModelGraph, writes: Writes, { context, nodeId, visit }: NodeArgs, mark: string): void {
+function write(graph: SpecialGraph, writes: Writes, { context, nodeId, visit }: NodeArgs, mark: string): void {
   const before = nodeBefore(graph, nodeId);
   if (writes.own) context[`own ${nodeId}`] = mark;
   if (writes.log) context.log.push(mark);
   if (writes.tally) context.tally[nodeId] = visit;
   if (writes.tally) context.tally.deep[nodeId] = mark;
   if (before === undefined) return;
-  if (writes.touch && typeof context[before] === 'object') context[before][`touched by ${nodeId}`] = mark;
+  const isTouched = writes.touch && typeof context[before] === 'object' && !isPassedOn(graph, before);
+  if (isTouched) context[before][`touched by ${nodeId}`] = mark;
   if (writes.removes) delete context[`own ${before}`];
+}
+
+/** Whether the output of a node is also that of a sleep. Whether that is another copy depends on who is first. */
+function isPassedOn({ nodes, edges }: SpecialGraph, id: string): boolean {
+  return edges.some(({ source, target }) => {
+    return source === id && nodes.find((node) => node.id === target)?.uses === 'sleep';
+  });
 }
 
 /** A node that has ended for sure when this one runs, and does not run beside it. */
