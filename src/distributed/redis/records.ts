@@ -1,5 +1,12 @@
 import type { JournalEntry } from '../contracts.js';
 import type { RunRecord, RunStatus } from '../run-info.js';
+import type { Connection } from './scripts.js';
+
+/** The record of a run, by the key of its hash; undefined if there is none. */
+export async function readRecord(connection: Connection, key: string): Promise<RunRecord | undefined> {
+  const fields = Object.entries(await connection.hgetall(key)).flat();
+  return fields.length === 0 ? undefined : recordFrom(fields).record;
+}
 
 /** A record as fields of a hash. */
 export function fieldsOf(record: Partial<RunRecord>): string[] {

@@ -12,7 +12,7 @@ import {
   runStatuses,
 } from '../run-info.js';
 import { contains, folded, hasText } from '../run-text.js';
-import { recordFrom } from './records.js';
+import { readRecord } from './records.js';
 import type { RedisCore } from './redis-core.js';
 import { removed } from './run-index.js';
 import { type Connection, Script } from './scripts.js';
@@ -33,9 +33,7 @@ export class RedisRuns implements RunInfoStore {
   ) {}
 
   async getRun(runId: string): Promise<RunRecord | undefined> {
-    const connection = await this.core.connection();
-    const fields = Object.entries(await connection.hgetall(this.core.keys.run(runId))).flat();
-    return fields.length === 0 ? undefined : recordFrom(fields).record;
+    return readRecord(await this.core.connection(), this.core.keys.run(runId));
   }
 
   async getStatuses(runIds: readonly string[]): Promise<(RunStatus | undefined)[]> {

@@ -1,6 +1,6 @@
 import { type RunRecord, runStatuses } from '../run-info.js';
 import type { Keys } from './keys.js';
-import { recordFrom } from './records.js';
+import { readRecord } from './records.js';
 import { type Connection, Script } from './scripts.js';
 
 /** What the index has to know of a run. */
@@ -45,8 +45,7 @@ export class RunIndex {
     const connection = await this.core.connection();
     const lists = [undefined, ...runStatuses].map((status) => this.core.keys.listOf(workflow, status));
     await Promise.all(lists.map((list) => connection.zrem(list, runId)));
-    const fields = Object.entries(await connection.hgetall(this.core.keys.run(runId))).flat();
-    const record = fields.length === 0 ? undefined : recordFrom(fields).record;
+    const record = await readRecord(connection, this.core.keys.run(runId));
     // The other was deleted meanwhile, and this one begun.
     if (record?.workflow === workflow) await this.follow(record);
   }
@@ -67,8 +66,7 @@ export class RunIndex {
       const [[status, createdAt] = []] = await Promise.all([connection.hmget(key, 'status', 'createdAt'), writing]);
       const isThere = typeof status === 'string';
       if (filed === undefined ? !isThere : status === filed.status && Number(createdAt) === filed.createdAt) return;
-      const fields = isThere ? Object.entries(await connection.hgetall(key)).flat() : [];
-      filed = fields.length === 0 ? undefined : recordFrom(fields).record;
+      filed = isThere ? await readRecord(connection, key) : undefined;
     }
   }
 
