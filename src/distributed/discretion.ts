@@ -30,8 +30,10 @@ export function discreet<Thrown>(thrown: Thrown, depth = 0): Thrown {
     if (passwordCommands.test(String(name))) error.command = { name };
     delete error.input;
     for (const field of ['message', 'stack', 'address'] as const) {
-      const text = error[field];
-      if (typeof text === 'string' && discreetText(text) !== text) error[field] = discreetText(text);
+      const told = error[field];
+      if (typeof told !== 'string') continue;
+      const text = discreetText(told);
+      if (text !== told) error[field] = text;
     }
     for (const field of valuesOfDrivers) {
       if (Object.getOwnPropertyDescriptor(error, field)?.configurable) hide(error, field, error[field]);

@@ -1,6 +1,7 @@
 import { Cancellation, cancellationOf } from '../../cancellation.js';
 import { callAfter, type LongTimer } from '../../long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
+import { firstOf } from '../persistence.js';
 
 /** Milliseconds for which a subscription is waited for before the first look at a run. */
 const soon = 1_000;
@@ -40,17 +41,7 @@ export class StatusWatch {
   async open(until: Cancellation): Promise<() => void> {
     this.#users++;
     const subscribed = this.#subscription();
-    await new Promise<void>((resolve) => {
-      const go = () => {
-        timer.cancel();
-        until.removeEventListener('abort', go);
-        resolve();
-      };
-      const timer = callAfter(soon, go);
-      until.addEventListener('abort', go);
-      subscribed.then(go, go);
-      if (until.aborted) go();
-    });
+    if (!until.aborted) await firstOf([subscribed], soon, until).catch(() => undefined);
     return () => {
       if (--this.#users === 0) this.#unsubscribe();
     };

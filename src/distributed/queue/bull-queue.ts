@@ -215,20 +215,23 @@ class BullConsumer implements Consumer {
         this.#onIdle = resolve;
       });
     }
-    this.#end.abort();
-    void this.#renewal.stop();
+    this.#stopAsking();
     const closing = this.#worker.close().then(this.onClose);
     await pTimeout(closing, { milliseconds: farewell, fallback: () => undefined });
   }
 
   async terminate(): Promise<void> {
     this.#onIdle?.();
-    this.#end.abort();
-    void this.#renewal.stop();
+    this.#stopAsking();
     const worker = this.#worker;
     const disconnect = () => Promise.all([worker.disconnect(), worker.getBackend().disconnectBlocking?.(false)]);
     await closed({ disconnect }, () => worker.close(true));
     this.onClose();
+  }
+
+  #stopAsking(): void {
+    this.#end.abort();
+    void this.#renewal.stop();
   }
 
   async #renewLocks({ lockDuration, onError }: ConsumeOptions): Promise<void> {
