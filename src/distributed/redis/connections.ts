@@ -1,8 +1,8 @@
 import type * as IoRedis from 'ioredis';
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { discreet } from '../discretion.js';
+import { Obstacle } from './obstacle.js';
 import { Pulse } from './pulse.js';
-import { Reach } from './reach.js';
 import type { Connection } from './scripts.js';
 import { judgeRedis } from './transient.js';
 
@@ -43,7 +43,7 @@ const demotionInterval = 1_000;
 export class Connections {
   readonly #made = new Map<Connection, Pulse | undefined>();
   readonly #shared = new Map<Use, Connection>();
-  readonly #reach = new Reach((error) => (isOfDatabase(error) ? explainDatabase(error as Error) : error));
+  readonly #obstacle = new Obstacle((error) => (isOfDatabase(error) ? explainDatabase(error as Error) : error));
   /** Of a node of a cluster. */
   #nodeFailure: unknown = undefined;
   #node: RedisOptions | undefined = undefined;
@@ -63,7 +63,7 @@ export class Connections {
 
   /** Why no connection can be made at the moment; undefined where connections are made. */
   get failure(): unknown {
-    return this.#reach.failure;
+    return this.#obstacle.failure;
   }
 
   get isClosed(): boolean {
@@ -86,7 +86,7 @@ export class Connections {
     // Where the database was refused, ioredis takes the connection for made, and counts attempts anew.
     const retryStrategy = (attempt: number) => pauseBefore(Math.max(attempt, refusals));
     const connection = this.#create(use, { ...this.#optionsOf(use), retryStrategy });
-    this.#reach.follow(connection);
+    this.#obstacle.follow(connection);
     connection.on('error', (error) => {
       if (!isOfDatabase(error)) return;
       // ioredis would go on in the first database, which may be another fleet's.
@@ -116,7 +116,7 @@ export class Connections {
     const message = String(Object(error).message);
     const ofCluster = withoutCluster.test(message) ? explainCluster(this.#nodeFailure) : undefined;
     if (ofCluster !== undefined) return ofCluster;
-    if (!moved.test(message)) return this.#reach.explain(error);
+    if (!moved.test(message)) return this.#obstacle.explain(error);
     const clusters = [...this.#made.keys()].filter(isCluster);
     // Of commands that went together and have moved to different places, ioredis takes no note.
     for (const cluster of clusters) cluster.refreshSlotsCache();

@@ -12,7 +12,7 @@ const lostCodes = /^(ECONNRESET|EPIPE)$/;
  * What keeps an engine from its server. `ioredis` fails a command with its own count of attempts, drops what a server says
  * as it turns a connection away, and lets a command wait where the next attempt to connect is still to come.
  */
-export class Reach {
+export class Obstacle {
   #failure: unknown = undefined;
   /** If true, the failure is what the server has said. */
   #isSaid = false;
