@@ -1,39 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  DistributedWorker,
-  type Engine,
-  memory,
-  OrchestratorBuilder,
-  pglite,
-  postgres,
-  redis,
-} from 'orchestrator/distributed';
+import { DistributedWorker, type Engine, OrchestratorBuilder } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import type { WorkQueue } from '../../src/distributed/contracts.js';
 import { describeWith } from '../needs/describe-with.js';
+import { engines } from './servers/engines.js';
 import { eventually } from './servers/eventually.js';
-import { startPostgres } from './servers/postgres.js';
-import { removeDirectory, temporaryDirectory } from './servers/reaper.js';
-import { startRedis } from './servers/redis.js';
-
-const engines = {
-  async memory() {
-    return { engine: memory(), stop: async () => {} };
-  },
-  async pglite() {
-    const directory = await temporaryDirectory();
-    return { engine: pglite(directory), stop: () => removeDirectory(directory) };
-  },
-  async redis() {
-    const { url, stop } = await startRedis();
-    return { engine: redis(url), stop };
-  },
-  async postgres() {
-    const { url, stop } = await startPostgres();
-    return { engine: postgres(url), stop };
-  },
-};
 
 const options = { timeout: 600_000 };
 describe('a backlog of runs that no worker knows, on memory', options, () => tests('memory'));

@@ -12,7 +12,7 @@ import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';
 import { describeWithPostgres, type PostgresServer, poolOf, startPostgres } from './servers/postgres.js';
 import { removeDirectory, temporaryDirectory } from './servers/reaper.js';
-import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';
+import { describeWithRedis, redisOfSuite, startRedis } from './servers/redis.js';
 
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
 
@@ -301,20 +301,9 @@ describeWithPostgres('on Postgres', () => {
 });
 
 describeWithRedis('on Redis', () => {
-  let server: RedisServer;
-  let client: Redis;
-
-  beforeAll(async () => {
-    server = await startRedis();
-    client = new Redis(server.url);
-  });
-  afterAll(async () => {
-    client.disconnect();
-    await server.stop();
-  });
-
+  const given = redisOfSuite();
   async function started(prefix: string) {
-    const engine = redis(server.url, { prefix });
+    const engine = redis(given.server.url, { prefix });
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
     const runIds = await Promise.all([1, 2, 3].map((n) => orchestrator.startRun({}, n, { runId: `${n}` })));
     await eventually(async () => expect((await orchestrator.listRuns()).runs).toHaveLength(3));
@@ -324,9 +313,9 @@ describeWithRedis('on Redis', () => {
 
   /** As if whoever had begun it had died a day ago between the two. */
   async function fileAnew(prefix: string, runId: string) {
-    for (const list of await client.keys(`*${prefix}*`)) {
-      if ((await client.type(list)) !== 'zset' || (await client.zscore(list, runId)) === null) continue;
-      await client.zadd(list, Date.now() - 86_400_000, runId);
+    for (const list of await given.client.keys(`*${prefix}*`)) {
+      if ((await given.client.type(list)) !== 'zset' || (await given.client.zscore(list, runId)) === null) continue;
+      await given.client.zadd(list, Date.now() - 86_400_000, runId);
     }
   }
 
@@ -359,7 +348,7 @@ describeWithRedis('on Redis', () => {
   });
 
   it('a connection that is handed over is listened to while engines use it, and no longer', async () => {
-    const connection = new Redis(server.url, { maxRetriesPerRequest: null });
+    const connection = new Redis(given.server.url, { maxRetriesPerRequest: null });
     const engines = Array.from({ length: 12 }, (_, number) => redis(connection, { prefix: `e${number}` }));
     for (const engine of engines) await engine.open();
     expect(connection.listenerCount('error')).toBe(1);
@@ -371,11 +360,11 @@ describeWithRedis('on Redis', () => {
   it('a run that is listed and not there is listed no more', async () => {
     const { engine, orchestrator, listed } = await started('ghosts');
     await fileAnew('ghosts', '2');
-    await client.del(await keyOfRun('ghosts', '2'));
+    await given.client.del(await keyOfRun('ghosts', '2'));
     expect(await listed({ workflow: 'f', status: 'running' })).toEqual(['1', '3']);
     const filed = await Promise.all(
-      (await client.keys('*ghosts*')).map(async (key) =>
-        (await client.type(key)) === 'zset' ? client.zscore(key, '2') : null,
+      (await given.client.keys('*ghosts*')).map(async (key) =>
+        (await given.client.type(key)) === 'zset' ? given.client.zscore(key, '2') : null,
       ),
     );
     expect(filed.filter((score) => score !== null)).toEqual([]);
@@ -385,7 +374,7 @@ describeWithRedis('on Redis', () => {
 
   it('a run that is listed under a status that it has no more is listed where it belongs', async () => {
     const { engine, orchestrator, listed } = await started('moved');
-    await client.hset(await keyOfRun('moved', '2'), 'status', 'cancelled');
+    await given.client.hset(await keyOfRun('moved', '2'), 'status', 'cancelled');
     expect(await listed({ status: 'running' })).toEqual(['1', '3']);
     expect(await listed({ status: 'cancelled' })).toEqual(['2']);
     await orchestrator.close();
@@ -398,8 +387,8 @@ describeWithRedis('on Redis', () => {
     await Promise.all(runIds.map((runId) => orchestrator.startRun({}, 1, { runId })));
     const at = Date.now();
     const all = ['1', '2', '3', ...runIds];
-    await Promise.all(all.map((runId) => client.hset(`{many:${runId}}:run`, 'createdAt', at)));
-    await client.zadd('{many}:runs', ...all.flatMap((runId) => [at, runId]));
+    await Promise.all(all.map((runId) => given.client.hset(`{many:${runId}}:run`, 'createdAt', at)));
+    await given.client.zadd('{many}:runs', ...all.flatMap((runId) => [at, runId]));
     for (const order of ['newest', 'oldest'] as const) {
       const found: string[] = [];
       for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
@@ -415,7 +404,7 @@ describeWithRedis('on Redis', () => {
   });
 
   async function keyOfRun(prefix: string, runId: string): Promise<string> {
-    const keys = await client.keys(`*${prefix}*${runId}*run`);
+    const keys = await given.client.keys(`*${prefix}*${runId}*run`);
     expect(keys).toHaveLength(1);
     return keys[0] as string;
   }

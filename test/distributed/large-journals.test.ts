@@ -1,26 +1,10 @@
 import { Redis } from 'ioredis';
-import { type Engine, pglite, postgres, redis } from 'orchestrator/distributed';
+import { type Engine, redis } from 'orchestrator/distributed';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Script } from '../../src/distributed/redis/scripts.js';
 import { describeWith } from '../needs/describe-with.js';
-import { startPostgres } from './servers/postgres.js';
-import { removeDirectory, temporaryDirectory } from './servers/reaper.js';
+import { engines } from './servers/engines.js';
 import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';
-
-const engines = {
-  async redis() {
-    const { url, stop } = await startRedis();
-    return { engine: redis(url), stop };
-  },
-  async postgres() {
-    const { url, stop } = await startPostgres();
-    return { engine: postgres(url), stop };
-  },
-  async pglite() {
-    const directory = await temporaryDirectory();
-    return { engine: pglite(directory), stop: () => removeDirectory(directory) };
-  },
-};
 
 const needs = { redis: 'redis-server', postgres: 'postgres' } as const;
 

@@ -3,12 +3,12 @@ import { inspect } from 'node:util';
 import { Cluster, Redis } from 'ioredis';
 import { DistributedWorker, OrchestratorBuilder, postgres, redis } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { call } from '../cli/call.js';
 import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';
 import { freePort } from './servers/ports.js';
-import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';
+import { describeWithRedis, redisOfSuite, startRedis } from './servers/redis.js';
 
 const flow = new Flow('f').node('a', () => 1);
 const everything = { depth: 20, showHidden: true };
@@ -126,36 +126,25 @@ describe('the address of a Postgres server', () => {
 });
 
 describeWithRedis('a database of a Redis server', () => {
-  let server: RedisServer;
-  let admin: Redis;
-
-  beforeAll(async () => {
-    server = await startRedis();
-    admin = new Redis(server.url);
-  }, 60_000);
-
-  afterAll(async () => {
-    admin.disconnect();
-    await server.stop();
-  });
+  const given = redisOfSuite();
 
   it('that is there has the runs, and no other has them', async () => {
-    await admin.flushall();
-    const { orchestrator, worker, close } = programAt(redis(`${server.url}/3`));
+    await given.client.flushall();
+    const { orchestrator, worker, close } = programAt(redis(`${given.server.url}/3`));
     await worker.start();
     expect(await orchestrator.waitForCompletion(await orchestrator.startRun())).toMatchObject({ status: 'completed' });
     await close();
-    expect(await databasesOf(admin)).toEqual(['db3']);
+    expect(await databasesOf(given.client)).toEqual(['db3']);
   }, 60_000);
 
   it.each([
-    ['an address', () => redis(`${server.url}/99`)],
-    ['a parameter of an address', () => redis(`${server.url}?db=99`)],
-    ['a connection', () => redis(new Redis(server.url, { db: 99, lazyConnect: true }))],
+    ['an address', () => redis(`${given.server.url}/99`)],
+    ['a parameter of an address', () => redis(`${given.server.url}?db=99`)],
+    ['a connection', () => redis(new Redis(given.server.url, { db: 99, lazyConnect: true }))],
   ])(
     'that is not there is refused, and no run is written elsewhere: by %s',
     async (_how, make) => {
-      await admin.flushall();
+      await given.client.flushall();
       const { engine, orchestrator, worker, close } = programAt(make());
       for (const work of [() => engine.open(), () => orchestrator.startRun(), () => worker.start()]) {
         expect(await rejection(work())).toMatchObject({
@@ -164,36 +153,36 @@ describeWithRedis('a database of a Redis server', () => {
         });
       }
       await close();
-      expect(await databasesOf(admin)).toEqual([]);
+      expect(await databasesOf(given.client)).toEqual([]);
     },
     60_000,
   );
 
   it('that may not be chosen any more gets nothing, and neither does another, until it may', async () => {
-    await admin.flushall();
-    await admin.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', '~*', '&*', '+@all');
+    await given.client.flushall();
+    await given.client.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', '~*', '&*', '+@all');
     const { engine, orchestrator, worker, close } = programAt(redis(`${as('app')}/3`, { operationTimeout: 60_000 }));
     await worker.start();
     await orchestrator.startRun();
-    await admin.call('ACL', 'SETUSER', 'app', '-select');
-    await admin.call('CLIENT', 'KILL', 'USER', 'app');
+    await given.client.call('ACL', 'SETUSER', 'app', '-select');
+    await given.client.call('CLIENT', 'KILL', 'USER', 'app');
     expect(await rejection(orchestrator.startRun())).toMatchObject({
       code: 'ERR_ENGINE',
       message: expect.stringMatching(/database 3 cannot be used: NOPERM/),
     });
     // All connections have come back, and were refused.
     const refused = async () =>
-      Number(/cmdstat_select:.*rejected_calls=(\d+)/.exec(await admin.info('commandstats'))?.[1]);
+      Number(/cmdstat_select:.*rejected_calls=(\d+)/.exec(await given.client.info('commandstats'))?.[1]);
     const before = await refused();
     await eventually(async () => (await refused()) >= before + 20);
     await rejection(
       engine.queue.enqueue([{ id: 'j', kind: 'node', runId: 'r', seq: 1, priority: 0, delay: 0 } as never]),
     );
-    expect(await databasesOf(admin)).toEqual(['db3']);
-    await admin.call('ACL', 'SETUSER', 'app', '+select');
+    expect(await databasesOf(given.client)).toEqual(['db3']);
+    await given.client.call('ACL', 'SETUSER', 'app', '+select');
     expect(await orchestrator.waitForCompletion(await orchestrator.startRun())).toMatchObject({ status: 'completed' });
     await close();
-    expect(await databasesOf(admin)).toEqual(['db3']);
+    expect(await databasesOf(given.client)).toEqual(['db3']);
   }, 120_000);
 
   it('of a cluster that has several is refused, as only the first could be used', async () => {
@@ -208,8 +197,8 @@ describeWithRedis('a database of a Redis server', () => {
   it('is that of servers that are no cluster, where several addresses are given: which one has to be said', async () => {
     const other = await startRedis();
     const engine = redis([
-      server.url,
-      other.url.replace(/default:[^@]*/, () => `default:${new URL(server.url).password}`),
+      given.server.url,
+      other.url.replace(/default:[^@]*/, () => `default:${new URL(given.server.url).password}`),
     ]);
     const error = await rejection(engine.open());
     expect(error).toMatchObject({
@@ -221,7 +210,7 @@ describeWithRedis('a database of a Redis server', () => {
   }, 60_000);
 
   function as(user: string): string {
-    const url = new URL(server.url);
+    const url = new URL(given.server.url);
     [url.username, url.password] = [user, 'secret'];
     return url.href;
   }

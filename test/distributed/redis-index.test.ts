@@ -1,28 +1,16 @@
-import { Redis } from 'ioredis';
 import { OrchestratorBuilder, redis } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { rejection } from '../support.js';
-import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';
+import { describeWithRedis, redisOfSuite } from './servers/redis.js';
 
 const one = new Flow('one').node('a', () => 1);
 const other = new Flow('other').node('a', () => 1);
 
 describeWithRedis('the index of runs on Redis', () => {
-  let server: RedisServer;
-  let admin: Redis;
+  const given = redisOfSuite();
 
-  beforeAll(async () => {
-    server = await startRedis();
-    admin = new Redis(server.url);
-  }, 60_000);
-
-  beforeEach(() => admin.flushall());
-
-  afterAll(async () => {
-    admin.disconnect();
-    await server.stop();
-  });
+  beforeEach(() => given.client.flushall());
 
   it('has nothing of a start whose id a run of another workflow has', async () => {
     const { engine, orchestrator } = program();
@@ -39,7 +27,8 @@ describeWithRedis('the index of runs on Redis', () => {
     const { engine, orchestrator } = program();
     await orchestrator.startRun({}, 1, { runId: 'r', workflow: 'one' });
     const before = await listed();
-    for (const list of ['', ':running']) await admin.zadd(`{orchestrator}:runs:workflow:other${list}`, Date.now(), 'r');
+    for (const list of ['', ':running'])
+      await given.client.zadd(`{orchestrator}:runs:workflow:other${list}`, Date.now(), 'r');
     expect(await listed()).not.toEqual(before);
     expect((await orchestrator.listRuns({ workflow: 'other' })).runs).toEqual([]);
     expect(await listed()).toEqual(before);
@@ -60,11 +49,11 @@ describeWithRedis('the index of runs on Redis', () => {
   });
 
   function program() {
-    const engine = redis(server.url);
+    const engine = redis(given.server.url);
     return { engine, orchestrator: new OrchestratorBuilder().workflow(one).workflow(other).engine(engine).build() };
   }
 
   async function listed(): Promise<string[]> {
-    return (await admin.keys('{orchestrator}:runs*')).sort();
+    return (await given.client.keys('{orchestrator}:runs*')).sort();
   }
 });

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import {
   DistributedWorker,
   EngineError,
@@ -7,44 +7,33 @@ import {
   redis,
 } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isOld, readInfo } from '../../src/distributed/redis/server-info.js';
 import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';
-import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';
+import { describeWithRedis, redisOfSuite } from './servers/redis.js';
 
 const flow = new Flow('f').node('a', () => 1);
 
 describeWithRedis('a Redis server', () => {
-  let server: RedisServer;
-  let admin: Redis;
-
-  beforeAll(async () => {
-    server = await startRedis();
-    admin = new Redis(server.url);
-  }, 60_000);
+  const given = redisOfSuite();
 
   afterEach(async () => {
-    await admin.config('SET', 'maxmemory-policy', 'noeviction');
-    await admin.config('SET', 'maxmemory', '0');
-    await admin.flushall();
-  });
-
-  afterAll(async () => {
-    admin.disconnect();
-    await server.stop();
+    await given.client.config('SET', 'maxmemory-policy', 'noeviction');
+    await given.client.config('SET', 'maxmemory', '0');
+    await given.client.flushall();
   });
 
   it.each(['allkeys-lru', 'volatile-ttl'])(
     'that throws keys away (%s) is refused, with what to do, and taken once that is done',
     async (policy) => {
-      await admin.config('SET', 'maxmemory-policy', policy);
-      const engine = redis(server.url);
+      await given.client.config('SET', 'maxmemory-policy', policy);
+      const engine = redis(given.server.url);
       const error = await rejection(engine.open());
       expect(error).toBeInstanceOf(EngineError);
-      expect(String(error)).toMatch(`127.0.0.1:${server.port}`);
+      expect(String(error)).toMatch(`127.0.0.1:${given.server.port}`);
       expect(String(error)).toMatch(new RegExp(`${policy}.*noeviction.*allowEviction`));
-      await admin.config('SET', 'maxmemory-policy', 'noeviction');
+      await given.client.config('SET', 'maxmemory-policy', 'noeviction');
       await engine.open();
       await engine.close();
     },
@@ -52,7 +41,7 @@ describeWithRedis('a Redis server', () => {
 
   it('that throws keys away is used where that is allowed, a worker warns of it, and nothing is printed', async () => {
     const printed = (['warn', 'error', 'log'] as const).map((how) => vi.spyOn(console, how));
-    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await given.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
     const { worker, warnings, close } = await workerAt({ allowEviction: true });
     await worker.start();
     expect(warnings.map(({ error }) => String(error))).toEqual([expect.stringContaining('allkeys-lru')]);
@@ -65,16 +54,16 @@ describeWithRedis('a Redis server', () => {
     const { worker, warnings, close, orchestrator } = await workerAt({});
     await worker.start();
     const runId = await orchestrator.startRun({}, undefined, { delay: 1_000 });
-    await admin.config('RESETSTAT');
-    await admin.config('SET', 'maxmemory', '1');
+    await given.client.config('RESETSTAT');
+    await given.client.config('SET', 'maxmemory', '1');
     await eventually(() => warnings.some(({ error }) => /OOM/.test(String(error))), { timeout: 20_000 });
-    const before = await callsOf(admin);
+    const before = await callsOf(given.client);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     // Some are heartbeats and the like, each second.
-    expect((await callsOf(admin)) - before).toBeLessThan(200);
+    expect((await callsOf(given.client)) - before).toBeLessThan(200);
     const oom = warnings.filter(({ error }) => /OOM/.test(String(error)));
     expect(new Set(oom.map(({ error }) => String(error))).size).toBe(oom.length);
-    await admin.config('SET', 'maxmemory', '0');
+    await given.client.config('SET', 'maxmemory', '0');
     expect(await orchestrator.waitForCompletion(runId)).toMatchObject({ status: 'completed' });
     await close();
     expect(warnings.some(({ repeated }) => Number(repeated) > 0)).toBe(true);
@@ -82,8 +71,8 @@ describeWithRedis('a Redis server', () => {
 
   it('whose user may not ask for INFO is used, and nothing is printed', async () => {
     const printed = vi.spyOn(console, 'warn');
-    await admin.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-info');
-    const url = new URL(server.url);
+    await given.client.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-info');
+    const url = new URL(given.server.url);
     [url.username, url.password] = ['app', 'secret'];
     const { worker, orchestrator, close } = await workerAt({}, url.href);
     await worker.start();
@@ -95,8 +84,8 @@ describeWithRedis('a Redis server', () => {
 
   it('whose user has the rights that the guide names is used', async () => {
     const rights = ['~{orchestrator*', '&*', '+@all', '-@dangerous', '+info'];
-    await admin.call('ACL', 'SETUSER', 'few', 'reset', 'on', '>secret', ...rights);
-    const url = new URL(server.url);
+    await given.client.call('ACL', 'SETUSER', 'few', 'reset', 'on', '>secret', ...rights);
+    const url = new URL(given.server.url);
     [url.username, url.password] = ['few', 'secret'];
     const { worker, orchestrator, warnings, close } = await workerAt({}, url.href);
     await worker.start();
@@ -106,7 +95,7 @@ describeWithRedis('a Redis server', () => {
     expect(warnings).toEqual([]);
   }, 60_000);
 
-  async function workerAt(options: RedisOptions, url = server.url) {
+  async function workerAt(options: RedisOptions, url = given.server.url) {
     const engine = redis(url, options);
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
     const worker = new DistributedWorker({ engine, workflows: [flow], concurrency: 20 });

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { DistributedWorker, type Engine, memory, OrchestratorBuilder, redis } from 'orchestrator/distributed';
 import { Flow, FlowRuntime } from 'orchestrator/flow';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { timeoutJobIdOf } from '../../src/distributed/journal/job-id.js';
 import { Maintenance, type MaintenanceOptions } from '../../src/distributed/worker/maintenance.js';
 import { Workflows } from '../../src/distributed/workflows.js';
 import { eventually } from './servers/eventually.js';
-import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';
+import { describeWithRedis, redisOfSuite } from './servers/redis.js';
 
 const flow = new Flow('short').node('only', () => 1);
 
@@ -187,24 +187,13 @@ describe('runs in which nothing happens any more', () => {
 });
 
 describeWithRedis('on Redis', () => {
-  let server: RedisServer;
-  let client: Redis;
-
-  beforeAll(async () => {
-    server = await startRedis();
-    client = new Redis(server.url);
-  });
-  afterAll(async () => {
-    client.disconnect();
-    await server.stop();
-  });
-
+  const given = redisOfSuite();
   /** A fleet of its own, whose runs expire when they end. */
   function fleet(prefix: string) {
-    const engine = redis(server.url, { prefix });
+    const engine = redis(given.server.url, { prefix });
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).retention(0).build();
     const counted = async () => Object.values(await orchestrator.countRuns()).reduce((sum, count) => sum + count, 0);
-    const keys = () => client.keys(`{${prefix}:*`);
+    const keys = () => given.client.keys(`{${prefix}:*`);
     return { engine, orchestrator, counted, keys };
   }
 
@@ -212,7 +201,7 @@ describeWithRedis('on Redis', () => {
     const { engine, orchestrator } = fleet('half');
     const runId = await orchestrator.startRun();
     await orchestrator.cancel(runId);
-    await client.del(`{half:${runId}}:run`);
+    await given.client.del(`{half:${runId}}:run`);
     await eventually(async () => expect(await engine.runInfoStore.listExpired(10)).toEqual([runId]));
 
     expect(await look(engine)).toEqual([]);
@@ -255,13 +244,15 @@ describeWithRedis('on Redis', () => {
   it('files a run rightly, and removes it, whose worker has died between its end and the index', async () => {
     const { engine, orchestrator, counted } = fleet('filed');
     const runId = await orchestrator.startRun();
-    const lists = await client.keys('{filed}:runs*');
-    const before = await Promise.all(lists.map(async (list) => [list, await client.zscore(list, runId)] as const));
+    const lists = await given.client.keys('{filed}:runs*');
+    const before = await Promise.all(
+      lists.map(async (list) => [list, await given.client.zscore(list, runId)] as const),
+    );
     await orchestrator.cancel(runId);
     // As it was filed before its end.
-    for (const list of await client.keys('{filed}:runs*')) await client.zrem(list, runId);
-    await client.del('{filed}:expiring');
-    for (const [list, score] of before) if (score !== null) await client.zadd(list, score, runId);
+    for (const list of await given.client.keys('{filed}:runs*')) await given.client.zrem(list, runId);
+    await given.client.del('{filed}:expiring');
+    for (const [list, score] of before) if (score !== null) await given.client.zadd(list, score, runId);
     expect(await orchestrator.countRuns()).toMatchObject({ running: 1, cancelled: 0 });
 
     expect(await look(engine, { idle: 0 })).toEqual([]);
@@ -279,10 +270,10 @@ describeWithRedis('on Redis', () => {
     await orchestrator.cancel(runId);
     await eventually(async () => expect(await engine.runInfoStore.listExpired(10)).toEqual([runId]));
     await orchestrator.retry(runId);
-    await client.zadd('{again}:expiring', 1, runId);
+    await given.client.zadd('{again}:expiring', 1, runId);
     expect(await look(engine)).toEqual([]);
     expect(await orchestrator.status(runId)).toBe('running');
-    expect(await client.zscore('{again}:expiring', runId)).toBeNull();
+    expect(await given.client.zscore('{again}:expiring', runId)).toBeNull();
     await engine.close();
   });
 
@@ -291,7 +282,7 @@ describeWithRedis('on Redis', () => {
     const kept = await orchestrator.startRun();
     const longAgo = Date.now() - 120_000;
     for (const list of ['runs', 'runs:running', 'runs:awaiting'])
-      await client.zadd(`{ghosts}:${list}`, longAgo, 'ghost');
+      await given.client.zadd(`{ghosts}:${list}`, longAgo, 'ghost');
     expect(await counted()).toBe(3);
     expect(await look(engine, { idle: 0 })).toEqual([]);
     expect(await counted()).toBe(1);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { afterAll, beforeAll } from 'vitest';
 import { describeWith } from '../../needs/describe-with.js';
 import { makeCertificate } from './certificate.js';
 import { eventually } from './eventually.js';
@@ -46,6 +47,26 @@ const inCluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000',
 /** `describe` for tests that need `redis-server`: skipped without it, with a name that says so. */
 export function describeWithRedis(name: string, tests: () => void): void {
   describeWith(command, name, tests);
+}
+
+/** What the tests of a suite share. */
+export interface RedisOfSuite {
+  readonly server: RedisServer;
+  readonly client: Redis;
+}
+
+/** Starts a server before the tests of a suite, and stops it behind them: what it gives is there while they run. */
+export function redisOfSuite(): RedisOfSuite {
+  const shared: { server?: RedisServer; client?: Redis } = {};
+  beforeAll(async () => {
+    shared.server = await startRedis();
+    shared.client = new Redis(shared.server.url);
+  }, 60_000);
+  afterAll(async () => {
+    shared.client?.disconnect();
+    await shared.server?.stop();
+  });
+  return shared as RedisOfSuite;
 }
 
 /** A Redis server with a password. */

@@ -1,0 +1,29 @@
+import { type Engine, memory, pglite, postgres, redis } from 'orchestrator/distributed';
+import { startPostgres } from './postgres.js';
+import { removeDirectory, temporaryDirectory } from './reaper.js';
+import { startRedis } from './redis.js';
+
+/** An engine, and what ends that which it stands on, once it is closed. */
+export interface StartedEngine {
+  readonly engine: Engine;
+  stop(): Promise<void>;
+}
+
+/** Each kind of engine, on a server or a directory of its own. */
+export const engines = {
+  async memory() {
+    return { engine: memory(), stop: async () => {} };
+  },
+  async pglite() {
+    const directory = await temporaryDirectory();
+    return { engine: pglite(directory), stop: () => removeDirectory(directory) };
+  },
+  async redis() {
+    const { url, stop } = await startRedis();
+    return { engine: redis(url), stop };
+  },
+  async postgres() {
+    const { url, stop } = await startPostgres();
+    return { engine: postgres(url), stop };
+  },
+} satisfies Record<string, () => Promise<StartedEngine>>;
