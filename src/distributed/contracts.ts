@@ -381,7 +381,10 @@ export interface WorkItemState {
 /** What is being executed. Kept for what takes longer than a moment, so that it can be looked at; nothing depends on it. */
 export interface WorkItemStateStore {
   readonly engine: Engine;
-  /** Records what is under way. Does nothing for a run that is over or unknown: nothing would remove it. */
+  /**
+   * Records what is under way. Does nothing for a run that is over or unknown: nothing would remove it. What was recorded of a
+   * run is gone when a commit ends the run, whatever as.
+   */
   setStates(
     states: readonly { readonly runId: string; readonly item: string; readonly state: WorkItemState }[],
   ): Promise<void>;

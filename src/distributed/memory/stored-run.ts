@@ -37,6 +37,5 @@ export function newRun({ record, delay, timeout, snapshot }: NewRun, now: number
 /** Lets go of what only a run that is not completed needs. */
 export function forget(run: StoredRun): void {
   run.slots = new Map();
-  run.states = new Map();
   run.crashes = new Map();
 }

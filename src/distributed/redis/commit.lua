@@ -62,7 +62,8 @@ if isTold or status ~= before then
   if failure then redis.call('HSET', run, 'error', failure) else redis.call('HDEL', run, 'error') end
   if isOver(before) and not isOver(status) then redis.call('HDEL', run, 'deadline') end
   if isOver(status) then redis.call('HSET', run, 'finishedAt', now) else redis.call('HDEL', run, 'finishedAt') end
-  if status == 'completed' then redis.call('UNLINK', slots, KEYS[4], KEYS[5]) end
+  if isOver(status) then redis.call('UNLINK', KEYS[5]) end
+  if status == 'completed' then redis.call('UNLINK', slots, KEYS[4]) end
   if status ~= before then redis.call('PUBLISH', ARGV[2], status .. ' ' .. ARGV[3]) end
 end
 if status == before then return { verdicts, status, now, seq, others } end

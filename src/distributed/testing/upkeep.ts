@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Engine, NewRun } from '../contracts.js';
-import { type RunCursor, type RunStatus, runStatuses } from '../run-info.js';
+import { isFinished, type RunCursor, type RunStatus, runStatuses } from '../run-info.js';
 import { aState, idsOf } from './runs.js';
 import { always, begun, commit, newId, oddTexts, type Suite, timeOf, until } from './suite.js';
 
@@ -71,6 +71,22 @@ function testRemoval(suite: Suite): void {
       return ids;
     });
     assert.equal(listed.includes(runId), false);
+  });
+
+  suite.it('takes nothing for under way in a run that is over, whatever it has ended as', async () => {
+    const { engine, other } = suite;
+    for (const status of runStatuses.filter(isFinished)) {
+      const runId = await begun(engine);
+      const { setStates, countCrash } = engine.workItemStateStore;
+      await setStates.call(engine.workItemStateStore, [{ runId, item: 'i', state: { ...aState } }]);
+      await countCrash.call(engine.workItemStateStore, runId, 'i', 'c');
+      await commit(engine, runId, 0, { becomes: { status } });
+      assert.deepEqual(await other.workItemStateStore.getStates(runId), [], status);
+      // What a run needs that is taken up again is kept.
+      const crashes = await other.workItemStateStore.countCrash(runId, 'i', 'd');
+      if (status !== 'completed') assert.equal(crashes, 2, status);
+      await engine.runInfoStore.deleteRun(runId);
+    }
   });
 
   suite.it('keeps nothing of what is said of a run after it was over or removed', async () => {

@@ -40,7 +40,7 @@ begin
 end
 $$;
 
--- Like before, for one incarnation: a run of another is unknown. The function before stays: a program of version 0.7 may be
+-- Like before, for one incarnation: a run of another is unknown. Whatever a run ends as, nothing of it is under way any more. The function before stays: a program of version 0.7 may be
 -- in the middle of a call.
 --
 -- p_incarnation: null for whichever there is
@@ -116,10 +116,10 @@ begin
       set seq = v_seq, updated_at = v_now, status = v_run.status, output = v_run.output, error = v_run.error,
         finished_at = v_run.finished_at, deadline = v_run.deadline
       where run_id = p_run_id;
+    if v_run.finished_at is not null then delete from {schema}.item_states where run_id = p_run_id; end if;
     if v_run.status = 'completed' then
       delete from {schema}.slots where run_id = p_run_id;
       delete from {schema}.crashes where run_id = p_run_id;
-      delete from {schema}.item_states where run_id = p_run_id;
     end if;
     if v_run.status <> v_before then
       perform pg_notify('{channel}', jsonb_build_object('runId', p_run_id, 'status', v_run.status)::text);
