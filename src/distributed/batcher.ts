@@ -12,6 +12,8 @@ export interface CallLimit {
 
 interface Waiting<Call, Answer> {
   readonly call: Call;
+  /** When it is late, by the monotonic clock. */
+  readonly end: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -29,6 +31,9 @@ const grace = 500;
  */
 export class Batcher<Call, Answer> {
   #waiting: Waiting<Call, Answer>[] = [];
+  /** All that have no answer yet, the oldest first: one timer does for them. */
+  readonly #open = new Set<Waiting<Call, Answer>>();
+  #timer: NodeJS.Timeout | undefined = undefined;
   #underWay = 0;
   #isScheduled = false;
   /** What the last batch has failed with, if it has. */
@@ -48,7 +53,10 @@ export class Batcher<Call, Answer> {
 
   add(call: Call): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push(this.#limited({ call, resolve, reject }));
+      const waiting = { call, resolve, reject, end: performance.now() + this.limit.milliseconds + grace };
+      this.#waiting.push(waiting);
+      this.#open.add(waiting);
+      this.#timer ??= this.#watch(waiting);
       if (this.#isScheduled) return;
       this.#isScheduled = true;
       // Whatever else is ready in this turn of the event loop goes along.
@@ -59,26 +67,30 @@ export class Batcher<Call, Answer> {
     });
   }
 
-  #limited(waiting: Waiting<Call, Answer>): Waiting<Call, Answer> {
-    const { milliseconds, late } = this.limit;
-    if (milliseconds + grace > longestDelay) return waiting;
-    const { call, resolve, reject } = waiting;
-    const limited = {
-      call,
-      resolve: (answer: Answer) => {
-        clearTimeout(timer);
-        resolve(answer);
-      },
-      reject: (error: unknown) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    };
-    const timer = setTimeout(() => {
-      this.#waiting = this.#waiting.filter((one) => one !== limited);
-      reject(this.#failure ?? late());
-    }, milliseconds + grace);
-    return limited;
+  #watch(oldest: Waiting<Call, Answer>): NodeJS.Timeout | undefined {
+    const left = oldest.end - performance.now();
+    return left > longestDelay ? undefined : setTimeout(() => this.#giveUpLate(), Math.max(0, left));
+  }
+
+  #giveUpLate(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const waiting of this.#open) {
+      if (waiting.end > now) break;
+      this.#waiting = this.#waiting.filter((one) => one !== waiting);
+      waiting.reject(this.#failure ?? this.limit.late());
+      this.#open.delete(waiting);
+    }
+    const [oldest] = this.#open;
+    if (oldest !== undefined) this.#timer = this.#watch(oldest);
+  }
+
+  /** It has its answer. */
+  #close(waiting: Waiting<Call, Answer>): void {
+    this.#open.delete(waiting);
+    if (this.#open.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #pump(): void {
@@ -88,7 +100,10 @@ export class Batcher<Call, Answer> {
       void sendTogether(
         batch,
         (part) => this.#send(part),
-        ({ reject }, error) => reject(error),
+        (waiting, error) => {
+          this.#close(waiting);
+          waiting.reject(error);
+        },
       ).finally(() => {
         this.#underWay--;
         this.#pump();
@@ -113,6 +128,9 @@ export class Batcher<Call, Answer> {
       throw error;
     });
     this.#failure = undefined;
-    for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as Answer);
+    for (const [index, waiting] of batch.entries()) {
+      this.#close(waiting);
+      waiting.resolve(answers[index] as Answer);
+    }
   }
 }

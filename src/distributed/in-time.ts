@@ -9,33 +9,51 @@ export class SilenceError extends Error {
   }
 }
 
+/** How long something may take. */
+export interface Limit {
+  /** From its beginning. */
+  readonly milliseconds: number;
+  /** Calls a function when the time is over. @returns what keeps it from that */
+  onOver(act: () => void): () => void;
+}
+
+/** So many milliseconds from now. */
+export function within(milliseconds: number): Limit {
+  const end = performance.now() + milliseconds;
+  return {
+    milliseconds,
+    onOver: (act) => {
+      const timer = setTimeout(act, Math.min(Math.max(end - performance.now(), 0), longestDelay));
+      return () => clearTimeout(timer);
+    },
+  };
+}
+
 /**
- * Settles like `work`, unless that takes longer than the given milliseconds.
+ * Settles like `work`, unless that takes longer than its limit.
  *
+ * @param limit - `undefined` for none
  * @param onLate - called before it rejects for that
- * @param whole - for the message: the limit that the given milliseconds are what is left of. Default: they are all
  * @throws {SilenceError} for work that is late
  */
 export function inTime<Result>(
   work: Promise<Result>,
-  milliseconds: number,
-  onLate: () => void,
-  whole = milliseconds,
+  limit: Limit | undefined,
+  onLate: () => void = () => {},
 ): Promise<Result> {
-  if (milliseconds === Infinity) return work;
+  if (limit === undefined) return work;
   return new Promise((resolve, reject) => {
-    const late = () => {
+    const forget = limit.onOver(() => {
       onLate();
-      reject(new SilenceError(whole));
-    };
-    const timer = setTimeout(late, Math.min(Math.max(milliseconds, 0), longestDelay));
+      reject(new SilenceError(limit.milliseconds));
+    });
     work.then(
       (result) => {
-        clearTimeout(timer);
+        forget();
         resolve(result);
       },
       (error) => {
-        clearTimeout(timer);
+        forget();
         reject(error);
       },
     );

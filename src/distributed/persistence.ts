@@ -2,6 +2,7 @@ import type { Cancellation } from '../cancellation.js';
 import { longestDelay } from '../validate.js';
 import type { CallLimit } from './batcher.js';
 import { EngineError } from './errors.js';
+import type { Limit } from './in-time.js';
 
 /**
  * A judgement of an error. `passes`: the same call may succeed in a moment; `final`: a text was refused for its content or
@@ -24,30 +25,32 @@ export interface Persistence {
   readonly until?: Cancellation | undefined;
 }
 
-/** One attempt of a call. */
-export class Attempt {
-  #isAbandoned = false;
-  #abandoning: AbortController | undefined = undefined;
+/**
+ * One attempt of a call: how long it has before the next begins beside it. It may still succeed then: the first answer
+ * counts.
+ */
+export class Attempt implements Limit {
+  #isOver = false;
+  #acts: (() => void)[] | undefined = undefined;
 
-  /**
-   * @param number - from 1
-   * @param limit - milliseconds before the next attempt begins beside this one
-   */
+  /** @param number - from 1 */
   constructor(
     readonly number: number,
-    readonly limit: number,
+    readonly milliseconds: number,
   ) {}
 
-  /** Aborts when the limit has passed without an answer. The attempt may still succeed: the first answer counts. */
-  get signal(): AbortSignal {
-    this.#abandoning ??= new AbortController();
-    if (this.#isAbandoned) this.#abandoning.abort();
-    return this.#abandoning.signal;
+  onOver(act: () => void): () => void {
+    if (this.#isOver) act();
+    else this.#acts = [...(this.#acts ?? []), act];
+    return () => {
+      this.#acts = this.#acts?.filter((one) => one !== act);
+    };
   }
 
-  abandon(): void {
-    this.#isAbandoned = true;
-    this.#abandoning?.abort();
+  /** Its time has passed without an answer. */
+  end(): void {
+    this.#isOver = true;
+    for (const act of this.#acts ?? []) act();
   }
 }
 
@@ -91,10 +94,10 @@ export async function persistently<Result>(
     const attempt = new Attempt(number, Math.min(end - performance.now(), Math.max(shortest, share), longestDelay));
     try {
       const answer = work(attempt);
-      const result = await firstOf([...late, answer], attempt.limit, until);
+      const result = await firstOf([...late, answer], attempt.milliseconds, until);
       if (result !== silence) return result;
-      attempt.abandon();
       late.push(unlessRejected(answer));
+      attempt.end();
       if (late.length > mostLate) late.shift();
       share = Math.min(2 * share, longest);
       last = unreached?.();
@@ -134,24 +137,29 @@ export function limitOfCalls({ name, timeout, unreached }: Persistence): CallLim
  *
  * @param until - rejects with its reason as soon as it aborts
  */
-export async function firstOf<Result>(
+export function firstOf<Result>(
   answers: readonly Promise<Result>[],
   milliseconds: number,
   until?: Cancellation,
 ): Promise<Result | typeof silence> {
-  let timer: NodeJS.Timeout | undefined;
-  let onEnd = () => {};
-  const limit = new Promise<typeof silence>((resolve, reject) => {
-    timer = setTimeout(() => setImmediate(resolve, silence), Math.max(0, milliseconds));
-    onEnd = () => reject(until?.reason);
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      clearTimeout(timer);
+      until?.removeEventListener('abort', onEnd);
+    };
+    const succeed = (result: Result | typeof silence) => {
+      leave();
+      resolve(result);
+    };
+    const fail = (error: unknown) => {
+      leave();
+      reject(error);
+    };
+    const onEnd = () => fail(until?.reason);
+    const timer = setTimeout(() => setImmediate(succeed, silence), Math.max(0, milliseconds));
+    until?.addEventListener('abort', onEnd);
+    for (const answer of answers) answer.then(succeed, fail);
   });
-  until?.addEventListener('abort', onEnd);
-  try {
-    return await Promise.race([...answers, limit]);
-  } finally {
-    clearTimeout(timer);
-    until?.removeEventListener('abort', onEnd);
-  }
 }
 
 /** Like an attempt, but pending for ever where the attempt fails. */

@@ -1,12 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Codec } from '../../flow/checkpoint/codec.js';
+import type { CallSettings } from '../../flow/execution/node-call.js';
 import type { Serializer } from '../../flow/index.js';
 import { type RunEndEvent, runEndChannel } from '../../flow/run-end.js';
 import type { CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
 import { EngineClock } from '../engine-clock.js';
 import { RunNotFoundError, WorkflowChangedError } from '../errors.js';
 import { writeEntry } from '../journal/entry.js';
-import { isSameRun } from '../journal/incarnation.js';
+import { isSameRun, keyPathOf } from '../journal/incarnation.js';
 import { keyOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
@@ -19,6 +20,8 @@ import { Growth } from './growth.js';
 export class RunHandle {
   /** As it was when the run was last heard of. */
   readonly clock: EngineClock;
+  /** Of all nodes of the run. */
+  readonly settings: CallSettings;
   status: RunStatus;
   /** Called with failures of the engine that are dealt with here. */
   onTrouble: (error: unknown) => void = () => {};
@@ -41,6 +44,8 @@ export class RunHandle {
     this.#replica = this.#replicaFrom(tail);
     this.status = tail.record.status;
     this.clock = new EngineClock(tail.now);
+    const path = keyPathOf(this.runId, this.incarnation);
+    this.settings = path === undefined ? workflow.settings : { ...workflow.settings, path };
   }
 
   /** Opens a run that was read from its start. */
@@ -103,14 +108,15 @@ export class RunHandle {
     });
   }
 
-  #commitBatch(waiting: readonly Waiting[]): Promise<void> {
+  async #commitBatch(waiting: readonly Waiting[]): Promise<void> {
     const known = this.#replica.seq;
     const batch = waiting.filter((one) => this.#holds(one));
-    if (batch.length === 0) return Promise.resolve();
+    if (batch.length === 0) return;
     const commits = batch.map(({ commit, since }) =>
       since === known ? commit : { ...commit, becomesIfNext: undefined },
     );
-    return this.engine.commit(this.runId, known, commits, this.incarnation).then((answer) => this.#take(answer, batch));
+    const answer = await this.engine.commit(this.runId, known, commits, this.incarnation);
+    return this.#take(answer, batch);
   }
 
   /** Takes in an answer. */

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type * as Pg from 'pg';
-import { inTime, SilenceError } from '../in-time.js';
+import { inTime, SilenceError, within } from '../in-time.js';
 import type { Query } from './database.js';
 
 /** How often the server may say, one time after the other, that it is not at work on a statement that has no answer yet. */
@@ -36,7 +36,7 @@ export async function attended<Result>(
   const { limit, cut } = attendance;
   const interval = Math.min(longestInterval, Math.max(shortestInterval, limit / 8));
   const whole = Math.min(limit, mostIdle * interval);
-  const { rows } = await inTime(client.query<SessionRow>(ownSession), whole, cut);
+  const { rows } = await inTime(client.query<SessionRow>(ownSession), within(whole), cut);
   return new Attended(client, rows[0] as SessionRow, interval, attendance).run(work);
 }
 

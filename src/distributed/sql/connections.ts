@@ -1,6 +1,6 @@
 import pTimeout from 'p-timeout';
 import type * as Pg from 'pg';
-import { inTime } from '../in-time.js';
+import { inTime, type Limit, SilenceError } from '../in-time.js';
 import { surviving } from '../listening.js';
 
 /** How long connections have to end in order, in milliseconds; then they are cut. */
@@ -25,23 +25,50 @@ export class Connections {
   }
 
   /** Does something with a connection that nobody else uses meanwhile. It is cut if that takes longer than the limit. */
-  use<Result>(work: (client: Pg.PoolClient) => Promise<Result>, limit = Infinity): Promise<Result> {
+  use<Result>(work: (client: Pg.PoolClient) => Promise<Result>, limit?: Limit): Promise<Result> {
     const began = performance.now();
-    return this.hold((client, cutSilent) => {
-      const left = limit - (performance.now() - began);
-      return inTime(work(client), left, cutSilent, limit);
-    }, limit);
+    // Each statement comes along here: one promise does for waiting, working and being late.
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      let used: Pg.PoolClient | undefined;
+      const forget = limit?.onOver(() => {
+        isOver = true;
+        if (used !== undefined) this.#cutSilent(used, began);
+        reject(new SilenceError(limit.milliseconds));
+      });
+      const end = (client: Pg.PoolClient | undefined, error?: Error | true) => {
+        forget?.();
+        if (client !== undefined) this.#giveBack(client, error);
+      };
+      this.#connect((refusal, client) => {
+        used = client;
+        if (client === undefined || isOver) {
+          end(client);
+          return reject(refusal);
+        }
+        work(client).then(
+          (result) => {
+            end(client);
+            resolve(result);
+          },
+          (error) => {
+            end(client, error instanceof Error ? error : true);
+            reject(error);
+          },
+        );
+      });
+    });
   }
 
   /**
    * Does something with a connection that nobody else uses meanwhile, for as long as that takes.
    *
    * @param work - given what cuts the connection, and those that are likely to have gone the same way
-   * @param limit - how long to wait for a connection, in milliseconds
+   * @param limit - how long to wait for a connection
    */
   async hold<Result>(
     work: (client: Pg.PoolClient, cutSilent: () => void) => Promise<Result>,
-    limit: number,
+    limit?: Limit,
   ): Promise<Result> {
     const began = performance.now();
     const client = await this.take(limit);
@@ -59,17 +86,20 @@ export class Connections {
    * Gives a connection for as long as it is wanted, if there is one within the limit. It is listened to from the moment at
    * which the pool hands it out: a server may end a connection in the same breath in which it has accepted it.
    */
-  take(limit = Infinity): Promise<Pg.PoolClient> {
+  take(limit?: Limit): Promise<Pg.PoolClient> {
     const coming = new Promise<Pg.PoolClient>((resolve, reject) => {
-      this.pool.connect((error, client) => {
-        if (client === undefined) return reject(error);
-        // Clients of the engine's own pools are listened to for as long as they live.
-        if (this.own === undefined) this.#forsakes.set(client, surviving(client));
-        resolve(client);
-      });
+      this.#connect((error, client) => (client === undefined ? reject(error) : resolve(client)));
     });
     return inTime(coming, limit, () => {
       void coming.then((client) => this.#giveBack(client)).catch(() => undefined);
+    });
+  }
+
+  #connect(onConnected: (error: Error | undefined, client: Pg.PoolClient | undefined) => void): void {
+    this.pool.connect((error, client) => {
+      // Clients of the engine's own pools are listened to for as long as they live.
+      if (client !== undefined && this.own === undefined) this.#forsakes.set(client, surviving(client));
+      onConnected(error, client);
     });
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type * as Pg from 'pg';
-import { inTime } from '../in-time.js';
+import { inTime, type Limit, within } from '../in-time.js';
 import { type Connections, cut } from './connections.js';
 
 /** Milliseconds before the first attempt to connect again, and at most before a later one. */
@@ -37,14 +37,14 @@ export class Listener {
   ) {}
 
   /** Resolves with what ends it, when the channel is listened to. */
-  async listen(subscriber: Subscriber, limit = Infinity): Promise<() => void> {
+  async listen(subscriber: Subscriber, limit?: Limit): Promise<() => void> {
     const { channel } = subscriber;
     this.#subscribers.add(subscriber);
     const end = () => void this.#subscribers.delete(subscriber);
     this.#connected ??= this.#connect(0);
     const listening = this.#connected.then((client) => this.#ask(client, listenTo(channel)));
     try {
-      await inTime(listening, limit, () => undefined);
+      await inTime(listening, limit);
       return end;
     } catch (error) {
       end();
@@ -76,7 +76,7 @@ export class Listener {
   async #open(): Promise<Pg.PoolClient> {
     const { signal } = this.#end;
     signal.throwIfAborted();
-    const client = await this.connections.take(this.patience);
+    const client = await this.connections.take(within(this.patience));
     const channels = new Set([...this.#subscribers].map(({ channel }) => channel));
     try {
       client.on('error', this.#onError);
@@ -113,7 +113,7 @@ export class Listener {
   }
 
   #ask(client: Pg.PoolClient, text: string): Promise<unknown> {
-    const asked = this.#before.then(() => inTime(client.query(text), this.patience, () => cut(client)));
+    const asked = this.#before.then(() => inTime(client.query(text), within(this.patience), () => cut(client)));
     this.#before = asked.catch(() => undefined);
     return asked;
   }

@@ -7,7 +7,7 @@ import { persistently } from '../persistence.js';
 import { explained, isUpToDate, migrate } from './migrate.js';
 import { scriptOf } from './migrations.js';
 import { open, type PostgresPool, targetOf } from './postgres.js';
-import { judgeSql, limitOf } from './transient.js';
+import { judgeSql } from './transient.js';
 
 /** What is to be made in a database. */
 export interface MigrationOptions {
@@ -50,7 +50,7 @@ export async function migratePostgres(server: string | PostgresPool, options: Mi
   try {
     const patience = { name: target.name, timeout: read.connectTimeout, judge: judgeSql };
     const wasUpToDate = await persistently(patience, (attempt) =>
-      database.exclusively((query) => isUpToDate(query, { schema, bull }), limitOf(attempt)),
+      database.exclusively((query) => isUpToDate(query, { schema, bull }), attempt),
     );
     if (!wasUpToDate || role !== undefined) await migrate(database, { schema, bull, role }, read.connectTimeout);
     return !wasUpToDate;

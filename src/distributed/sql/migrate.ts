@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { version as packageVersion } from '../../version.js';
+import { within } from '../in-time.js';
 import { bullVersion, queueSequence } from './bull-migrations.js';
 import type { Database, Query } from './database.js';
 import { lastInMigrations, migrations, type ScriptOptions, scriptOf } from './migrations.js';
@@ -69,7 +70,7 @@ export async function claimPrefix(query: Query, schema: string, prefix: string):
 /** An error for want of a right says what to do about it. */
 export async function explained(error: unknown, database: Database, schema: string): Promise<unknown> {
   if (Object(error).code !== insufficientPrivilege) return error;
-  const query: Query = (text, values) => database.query(text, values, 1_000);
+  const query: Query = (text, values) => database.query(text, values, within(1_000));
   const missing = await missingRight(query, schema).catch(() => undefined);
   const flags = schema === 'orchestrator' ? '' : ` --prefix ${schema}`;
   return new Error(

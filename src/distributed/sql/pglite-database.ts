@@ -39,7 +39,7 @@ export class PGliteDatabase {
       query,
       exclusively,
       // There is no network that may forget the connection.
-      attended: exclusively,
+      attended: (work) => exclusively(work),
       script: async (text) => void (await this.pglite.exec(text)),
       // One process at a time has it open, and once: whoever had it open before has closed it or died.
       place: async () => ({ id: this.#id, isDead: async (id) => id !== this.#id }),

@@ -1,5 +1,6 @@
 import type * as Bull from 'bullmq';
 import type * as Pg from 'pg';
+import { type Limit, within } from '../in-time.js';
 import { surviving } from '../listening.js';
 import { type Place, thisPlace } from '../place.js';
 import { attended } from './attended.js';
@@ -45,14 +46,14 @@ export class PostgresDatabase implements Database {
     this.queuePool = new QueuePool(this.#queueConnections, this.#listener, patience) as unknown as Bull.PgPool;
   }
 
-  async query(text: string, values: readonly unknown[] = [], limit?: number): Promise<readonly Row[]> {
+  async query(text: string, values: readonly unknown[] = [], limit?: Limit): Promise<readonly Row[]> {
     // Named, so that a connection parses and plans it once.
     const name = values.length === 0 ? undefined : nameOf(text);
     const statement = { text, values: [...values], ...(name === undefined ? {} : { name }) };
     return (await this.#connections.use((client) => client.query(statement), limit)).rows;
   }
 
-  async exclusively<Result>(work: (query: Query) => Promise<Result>, limit?: number): Promise<Result> {
+  async exclusively<Result>(work: (query: Query) => Promise<Result>, limit?: Limit): Promise<Result> {
     const alone = (client: Pg.PoolClient) =>
       work(async (text, values = []) => (await client.query(text, [...values])).rows);
     return this.#connections.use(alone, limit);
@@ -60,16 +61,16 @@ export class PostgresDatabase implements Database {
 
   /** The server is asked on connections of the queue, of which there are two at least. */
   async attended<Result>(work: (query: Query) => Promise<Result>, limit: number): Promise<Result> {
-    const ask = async (text: string, values: readonly unknown[], within: number) =>
-      (await this.#queueConnections.use((client) => client.query(text, [...values]), within)).rows;
-    return this.#connections.hold((client, cut) => attended(client, work, { limit, ask, cut }), limit);
+    const ask = async (text: string, values: readonly unknown[], milliseconds: number) =>
+      (await this.#queueConnections.use((client) => client.query(text, [...values]), within(milliseconds))).rows;
+    return this.#connections.hold((client, cut) => attended(client, work, { limit, ask, cut }), within(limit));
   }
 
   async script(text: string, query: Query): Promise<void> {
     await query(text);
   }
 
-  listen(channel: string, onNotification: (payload: string) => void, limit?: number): Promise<() => void> {
+  listen(channel: string, onNotification: (payload: string) => void, limit?: Limit): Promise<() => void> {
     return this.#listener.listen({ channel, onNotification }, limit);
   }
 
@@ -83,7 +84,7 @@ export class PostgresDatabase implements Database {
    *
    * @throws {Error} if they are not
    */
-  async assertSessions(limit: number): Promise<void> {
+  async assertSessions(limit: Limit): Promise<void> {
     const token = Math.random().toString(36).slice(2);
     const setting = 'orchestrator.session';
     const read = async (client: Pg.PoolClient) => {

@@ -9,7 +9,7 @@ import { persistently } from '../persistence.js';
 import { PostgresDatabase } from './postgres-database.js';
 import { configOf } from './sessions.js';
 import { SqlEngine } from './sql-engine.js';
-import { judgeSql, limitOf } from './transient.js';
+import { judgeSql } from './transient.js';
 
 /** How many batches of statements of one kind are under way at the same time. */
 const width = 4;
@@ -115,8 +115,8 @@ export async function open(
   });
   try {
     await persistently({ name, timeout: connectTimeout, judge: judgeSql, until }, async (attempt) => {
-      await database.query('select 1', [], limitOf(attempt));
-      await database.assertSessions(limitOf(attempt));
+      await database.query('select 1', [], attempt);
+      await database.assertSessions(attempt);
     });
     return database;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../in-time.js';
 import type { Connections } from './connections.js';
 import type { Listener, Subscriber } from './listener.js';
 
@@ -35,7 +36,7 @@ export class QueuePool extends EventEmitter {
   async query(text: string, values: readonly unknown[] = []) {
     for (let tries = 1; ; tries++) {
       try {
-        return await this.connections.use((client) => client.query(text, [...values]), this.patience);
+        return await this.connections.use((client) => client.query(text, [...values]), within(this.patience));
       } catch (error) {
         if (tries >= mostTries || !rolledBack.test(String(Object(error).code))) throw error;
         await sleep(Math.random() * longestPause);
@@ -44,7 +45,7 @@ export class QueuePool extends EventEmitter {
   }
 
   listen(subscriber: Subscriber): Promise<() => void> {
-    return this.listener.listen(subscriber, this.patience);
+    return this.listener.listen(subscriber, within(this.patience));
   }
 
   async connect(): Promise<QueueClient> {

@@ -35,7 +35,7 @@ import { SqlLiveness } from './sql-liveness.js';
 import { SqlRuns } from './sql-runs.js';
 import { SqlWorkflows } from './sql-workflows.js';
 import { channelOf, statement } from './statements.js';
-import { judgeSql, limitOf } from './transient.js';
+import { judgeSql } from './transient.js';
 
 /** How long the queue has to close, in milliseconds, before its connections are cut. */
 const farewell = 3_000;
@@ -116,6 +116,8 @@ export class SqlEngine implements Engine, SqlCore {
   /** When opening began; undefined once the schema was looked at. */
   #openingSince: number | undefined = undefined;
   readonly #migrating = new Once(() => this.#migrate());
+  /** What is open; undefined before and after. Calls that find it ask for no promise of it. */
+  #open: Opened | undefined = undefined;
   readonly #begins: Batcher<NewRun, BeginReply>;
   readonly #commits: Batcher<CommitCall, CommitReply | null>;
   readonly #reads: Batcher<ReadCall, ReadReply>;
@@ -169,9 +171,9 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async query(name: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
-    const { database } = await this.#opened();
+    const { database } = this.#open ?? (await this.#opened());
     const text = statement(name, this.#schema);
-    return persistently(this.#persistence, (attempt) => database.query(text, values, limitOf(attempt)));
+    return persistently(this.#persistence, (attempt) => database.query(text, values, attempt));
   }
 
   async atOneMoment<Result>(read: (query: SqlCore['query']) => Promise<Result>): Promise<Result> {
@@ -184,7 +186,7 @@ export class SqlEngine implements Engine, SqlCore {
         } finally {
           await query('rollback');
         }
-      }, limitOf(attempt)),
+      }, attempt),
     );
   }
 
@@ -193,7 +195,7 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async begin(run: NewRun): ReturnType<Engine['begin']> {
-    await this.#opened();
+    if (this.#open === undefined) await this.#opened();
     const { existed, now, record } = await this.#begins.add(run);
     return { existed, now, ...recordFrom(record) };
   }
@@ -204,7 +206,7 @@ export class SqlEngine implements Engine, SqlCore {
     commits: readonly Commit[],
     incarnation?: number,
   ): Promise<CommitAnswer | undefined> {
-    await this.#opened();
+    if (this.#open === undefined) await this.#opened();
     const reply = await this.#commits.add({ runId, known, incarnation, commits });
     if (reply === null) return undefined;
     const { verdicts, status, now, seq, entries } = reply;
@@ -231,6 +233,7 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async #close(): Promise<void> {
+    this.#open = undefined;
     this.checkpointStore.leases.close();
     const database = await this.#connecting.close();
     void this.#listening.made().then((stop) => stop?.());
@@ -259,13 +262,15 @@ export class SqlEngine implements Engine, SqlCore {
     const left = () => Math.max(connectTimeout / 2, connectTimeout - (performance.now() - since));
     const alone = <Result>(work: (query: Query) => Promise<Result>) =>
       persistently({ ...this.#persistence, timeout: Math.round(left()) }, (attempt) =>
-        database.exclusively(work, limitOf(attempt)),
+        database.exclusively(work, attempt),
       );
     try {
       const isDone = await alone((query) => isUpToDate(query, { schema, bull }));
       if (!isDone) await untilAborted(this.#end, migrate(database, { schema, bull }, left()));
       await alone((query) => claimPrefix(query, schema, prefix));
-      return { database, bull };
+      const opened = { database, bull };
+      if (this.#closing === undefined) this.#open = opened;
+      return opened;
     } catch (error) {
       const isOurs = error instanceof EngineError;
       if (isOurs && error.cause === undefined) throw error;
@@ -291,7 +296,7 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async #read(call: ReadCall): Promise<JournalTail | undefined> {
-    await this.#opened();
+    if (this.#open === undefined) await this.#opened();
     const reply = await this.#reads.add(call);
     if (reply.record === null) return undefined;
     const { record, seq, base } = recordFrom(reply.record);
@@ -321,7 +326,7 @@ export class SqlEngine implements Engine, SqlCore {
       for (const listener of this.#listeners) listener(change);
     };
     const channel = channelOf(this.#schema);
-    return persistently(this.#persistence, (attempt) => database.listen(channel, onNotification, limitOf(attempt)));
+    return persistently(this.#persistence, (attempt) => database.listen(channel, onNotification, attempt));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Attempt, Judgement } from '../persistence.js';
+import type { Judgement } from '../persistence.js';
 
 /**
  * Codes of errors that pass: the server restarts, the connection is lost, two transactions were in each other's way, a
@@ -21,9 +21,4 @@ export function judgeSql(error: unknown): Judgement {
   const { code, message } = Object(error) as { code?: unknown; message?: unknown };
   if (transient.test(String(code)) || lost.test(String(message))) return 'passes';
   return final.test(String(code)) || tooLarge.test(String(message)) ? 'final' : 'refused';
-}
-
-/** Milliseconds after which a connection without an answer is cut: when the attempt has been given up already. */
-export function limitOf({ limit }: Attempt): number {
-  return limit + 50;
 }

@@ -189,8 +189,7 @@ export class JobRun {
   }
 
   #prepare(item: Item): Prepared {
-    const { replica, workflow } = this.handle;
-    const own = stateFor(replica, workflow, item);
+    const own = stateFor(this.handle, item);
     own.state.clock = this.#clock;
     own.state.journal = new ItemJournal(this.handle, this.#holder, own, item);
     return { item, own };
@@ -230,7 +229,7 @@ export class JobRun {
   /** Fallbacks stand in for nodes that have failed since, or whose worker has died in between. */
   async #standIn(): Promise<void> {
     const { handle } = this;
-    const own = stateFor(handle.replica, handle.workflow);
+    const own = stateFor(handle);
     own.state.journal = new ItemJournal(handle, this.#holder, own);
     const advance = this.#advance(own.state);
     try {

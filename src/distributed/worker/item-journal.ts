@@ -58,8 +58,8 @@ export class ItemJournal implements StateJournal {
   #claimed: Promise<Claim> | undefined = undefined;
   #steps = 0;
   #failure: { readonly error: unknown } | undefined = undefined;
-  /** Failures of the engine after which commits are being tried again. */
-  readonly #heldUp = new Map<object, EngineError>();
+  /** Failures of the engine after which commits are being tried again; most executions see none. */
+  #heldUp: Map<object, EngineError> | undefined = undefined;
 
   /** @param item - what is executed. Default: edges are followed for nodes that have ended */
   constructor(
@@ -76,7 +76,7 @@ export class ItemJournal implements StateJournal {
    * something has failed, and stays from then on: what comes of the execution is a consequence.
    */
   get failure(): { readonly error: unknown } | undefined {
-    const [error] = this.#heldUp.values();
+    const [error] = this.#heldUp?.values() ?? [];
     if (error !== undefined) this.#failure ??= { error };
     return this.#failure;
   }
@@ -267,7 +267,10 @@ export class ItemJournal implements StateJournal {
    *   way that is no `EngineError`; the node fails with it
    */
   async #commit(commit: Omit<EntryCommit, 'during' | 'patience'>): Promise<Verdict> {
-    const onFailure = (error: EngineError) => this.#heldUp.set(commit, error);
+    const onFailure = (error: EngineError) => {
+      this.#heldUp ??= new Map();
+      this.#heldUp.set(commit, error);
+    };
     const patience = { until: this.holder.until, onFailure };
     try {
       const verdict = await this.handle.commit({ ...commit, during: activeStatuses, patience });
@@ -280,7 +283,7 @@ export class ItemJournal implements StateJournal {
       }
       throw new SerializationError('', `cannot be kept: ${cleaned(messageOf(cause), 500)}`, { cause });
     } finally {
-      this.#heldUp.delete(commit);
+      this.#heldUp?.delete(commit);
     }
   }
 

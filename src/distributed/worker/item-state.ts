@@ -6,10 +6,9 @@ import { NodeError } from '../../flow/index.js';
 import type { Plan } from '../../flow/plan/plan.js';
 import { WorkflowState } from '../../flow/state.js';
 import type { SavedSteps } from '../journal/entry.js';
-import { keyPathOf } from '../journal/incarnation.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
-import type { KnownWorkflow } from '../workflows.js';
+import type { RunHandle } from '../run/run-handle.js';
 
 /** What one execution of a node sees of its run: its own view of the context, and what concerns the node. */
 export interface ItemState {
@@ -23,12 +22,11 @@ export interface ItemState {
  *
  * @param item - what is to be executed. Default: nothing is, edges are followed for nodes that have ended
  */
-export function stateFor(replica: Replica, { settings }: KnownWorkflow, item?: Item): ItemState {
+export function stateFor({ replica, settings }: RunHandle, item?: Item): ItemState {
   const { codec } = replica.origin;
   const view = new ContextView(replica.values.asOf(replica.seq, codec), codec);
   const state = new WorkflowState(view.context, { runId: replica.runId, input: codec.decode(replica.input, 'input') });
-  const path = keyPathOf(replica.runId, replica.origin.incarnation);
-  setSettings(state, path === undefined ? settings : { ...settings, path });
+  setSettings(state, settings);
   state.ground = { view, merges: replica.origin.merges };
   state.position = replica.position;
   for (const fallback of replica.position.plan.owners.keys()) copyAction(replica, state, fallback);
