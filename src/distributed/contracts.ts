@@ -216,8 +216,8 @@ export interface RunInfoStore {
    *   that comes late removes no new run. Default: that of the run that is there
    */
   deleteRun(runId: string, incarnation?: number): Promise<void>;
-  /** Up to `limit` ids of runs that are over, and whose retention is too. */
-  listExpired(limit: number): Promise<readonly string[]>;
+  /** Up to `limit` runs that are over, and whose retention is too. */
+  listExpired(limit: number): Promise<readonly ExpiredRun[]>;
   /**
    * Looks at a page of the runs that are under way (scheduled, running, awaiting, paused), in order of creation, then of
    * id. It costs as much as the page is long, however many runs there are.
@@ -229,6 +229,9 @@ export interface RunInfoStore {
    */
   listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage>;
 }
+
+/** A run to be removed: it and no other that has begun under its id since. */
+export type ExpiredRun = Pick<RunRecord, 'runId' | 'incarnation'>;
 
 /** A page of the runs that are under way. */
 export interface IdlePage {

@@ -55,17 +55,17 @@ describe('the maintenance of a worker', () => {
     const [bad] = await engine.runInfoStore.listExpired(1);
     const { deleteRun } = engine.runInfoStore;
     engine.runInfoStore.deleteRun = (runId) =>
-      runId === bad ? Promise.reject(new Error('not this one')) : deleteRun.call(engine.runInfoStore, runId);
+      runId === bad?.runId ? Promise.reject(new Error('not this one')) : deleteRun.call(engine.runInfoStore, runId);
     engine.runInfoStore.listIdle = () => Promise.reject(new Error('not now'));
     const messages = (await look(engine)).map((error) => (error as Error).message);
     expect(new Set(messages)).toEqual(new Set(['not this one', 'not now']));
-    expect((await orchestrator.listRuns({ limit: 1_000 })).runs.map(({ runId }) => runId)).toEqual([bad]);
+    expect((await orchestrator.listRuns({ limit: 1_000 })).runs.map(({ runId }) => runId)).toEqual([bad?.runId]);
     await engine.close();
   });
 
   it('ends where what is removed stays listed as expired', async () => {
     const engine = memory();
-    engine.runInfoStore.listExpired = async () => ['a ghost'];
+    engine.runInfoStore.listExpired = async () => [{ runId: 'a ghost', incarnation: 1 }];
     expect(await look(engine)).toEqual([]);
     await engine.close();
   });
@@ -202,11 +202,12 @@ describeWithRedis('on Redis', () => {
     const runId = await orchestrator.startRun();
     await orchestrator.cancel(runId);
     await given.client.del(`{half:${runId}}:run`);
-    await eventually(async () => expect(await engine.runInfoStore.listExpired(10)).toEqual([runId]));
+    const expires = () => given.client.zscore('{half}:expiring', runId);
+    await eventually(async () => expect(Number(await expires())).toBeGreaterThan(0));
 
     expect(await look(engine)).toEqual([]);
 
-    expect(await engine.runInfoStore.listExpired(10)).toEqual([]);
+    expect([await expires(), await given.client.keys(`{half:${runId}}:*`)]).toEqual([null, []]);
     await engine.close();
   });
 
@@ -264,11 +265,42 @@ describeWithRedis('on Redis', () => {
     await engine.close();
   });
 
+  it('does not remove a run that has begun under the id of one that is being removed, however late that is said', async () => {
+    const { engine, orchestrator } = fleet('reused');
+    const { runInfoStore } = engine;
+    const start = () => orchestrator.start({}, undefined, { runId: 'one', retention: 3_600_000 });
+    const mark = async () => (await given.client.zrange('{reused}:expiring', '0', '0', 'WITHSCORES'))[1];
+    await start();
+    await orchestrator.cancel('one');
+    const { engine: dying } = fleet('reused');
+    await dying.open();
+    await dieAfter(1, () => dying.runInfoStore.deleteRun('one'));
+    await dying.close();
+    const late = await mark();
+    const [listed] = await runInfoStore.listExpired(10);
+    expect(listed?.runId).toBe('one');
+
+    // Listed before the id was used again.
+    await orchestrator.deleteRun('one');
+    await start();
+    await runInfoStore.deleteRun('one', listed?.incarnation);
+    expect(await orchestrator.status('one')).toBe('running');
+    // Marked late, while the new one is under way, and when it is over.
+    for (const status of ['running', 'cancelled']) {
+      await given.client.zadd('{reused}:expiring', Number(late), 'one');
+      expect(await look(engine, { idle: 60_000 })).toEqual([]);
+      expect(await orchestrator.status('one')).toBe(status);
+      expect(Number((await mark()) ?? 0)).toBeGreaterThanOrEqual(0);
+      if (status === 'running') await orchestrator.cancel('one');
+    }
+    await engine.close();
+  });
+
   it('does not remove a run that was taken up again by somebody who has died before the index knew', async () => {
     const { engine, orchestrator } = fleet('again');
     const runId = await orchestrator.startRun();
     await orchestrator.cancel(runId);
-    await eventually(async () => expect(await engine.runInfoStore.listExpired(10)).toEqual([runId]));
+    await eventually(async () => expect(await engine.runInfoStore.listExpired(10)).toMatchObject([{ runId }]));
     await orchestrator.retry(runId);
     await given.client.zadd('{again}:expiring', 1, runId);
     expect(await look(engine)).toEqual([]);

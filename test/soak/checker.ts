@@ -23,8 +23,11 @@ export interface Round {
   readonly tally: Tally;
 }
 
-/** How long may take what is seen to now and then, in milliseconds: retention, what was forgotten. */
-const soon = 20_000;
+/**
+ * How long may take what is seen to now and then, in milliseconds: retention, what was forgotten. On Redis a run that is filed
+ * and is not there may be one that is about to begin; it is forgotten after a minute.
+ */
+const soon = 80_000;
 
 /** Checks the runs of a round and what is kept of them; then deletes them, and checks that nothing is kept. */
 export async function check(round: Round): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Engine, IdlePage, RunInfoStore } from '../contracts.js';
+import type { Engine, ExpiredRun, IdlePage, RunInfoStore } from '../contracts.js';
 import { isFor } from '../journal/incarnation.js';
 import {
   countsFrom,
@@ -47,12 +47,12 @@ export class MemoryRuns implements RunInfoStore {
     if (run !== undefined && isFor(incarnation, run.record)) this.runs.delete(runId);
   }
 
-  async listExpired(limit: number): Promise<string[]> {
+  async listExpired(limit: number): Promise<ExpiredRun[]> {
     const now = Date.now();
     const isExpired = ({ finishedAt, retention }: RunRecord) =>
       finishedAt !== undefined && retention !== undefined && finishedAt + retention <= now;
     const expired = this.#records().filter(isExpired);
-    return idsOf(expired.sort((one, other) => one.updatedAt - other.updatedAt).slice(0, limit));
+    return expired.sort((one, other) => one.updatedAt - other.updatedAt).slice(0, limit);
   }
 
   async listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage> {

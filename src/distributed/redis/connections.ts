@@ -175,6 +175,8 @@ export class Connections {
       lazyConnect: use !== 'jobs' && use !== 'queue',
       maxRetriesPerRequest: isAlone ? null : 0,
       enableAutoPipelining: use !== 'blocking' && use !== 'events',
+      // A pulse is felt at any time, also while BullMQ defines its commands: no pipeline may be pending then.
+      autoPipeliningIgnoredCommands: ['ping'],
       connectTimeout: Math.min(connectTimeout, Math.max(1_000, operationTimeout / 4), 10_000),
       disconnectTimeout: 500,
       keepAlive: 10_000,

@@ -1,4 +1,4 @@
-import type { Engine, IdlePage, RunInfoStore } from '../contracts.js';
+import type { Engine, ExpiredRun, IdlePage, RunInfoStore } from '../contracts.js';
 import { isFor } from '../journal/incarnation.js';
 import {
   activeStatuses,
@@ -14,7 +14,7 @@ import {
 import { contains, folded, hasText } from '../run-text.js';
 import { readRecord } from './records.js';
 import type { RedisCore } from './redis-core.js';
-import { removed } from './run-index.js';
+import { markOf } from './run-index.js';
 import { type Connection, Script } from './scripts.js';
 
 const deletion = new Script('delete');
@@ -22,6 +22,9 @@ const deletion = new Script('delete');
 /** How many runs are looked at in one go while a page is not full; and where most of them are none of it. */
 const atOnce = 200;
 const searchedAtOnce = 1_000;
+
+/** An incarnation that no run has: what there is of a run is removed for it only where no run is there. */
+const ofNobody = 0;
 
 /** How long an entry of the index may be there before its run, in milliseconds: whoever begins it writes that first. */
 const beginning = 60_000;
@@ -78,20 +81,29 @@ export class RedisRuns implements RunInfoStore {
   }
 
   /** What is filed wrongly, as somebody has died who was to file it, is filed anew. */
-  async listExpired(limit: number): Promise<string[]> {
+  async listExpired(limit: number): Promise<ExpiredRun[]> {
     const connection = await this.core.connection();
     const { expiring } = this.core.keys;
     const now = await timeOf(connection);
     const found = await connection.zrangebyscore(expiring, '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit);
     const expired = await Promise.all(
       [...pairsOf(found)].map(async ([runId, score]) => {
-        const record = score === removed ? undefined : await this.getRun(runId);
-        const isExpired = record === undefined || (isFinished(record.status) && expiryOf(record) <= now);
-        if (!isExpired) await this.core.index.follow(record);
-        return isExpired ? [runId] : [];
+        const record = await this.getRun(runId);
+        if (record === undefined) await this.#unmark(runId, connection);
+        else if (isToBeRemoved(record, score, now)) return [record];
+        else await this.core.index.follow(record);
+        return [];
       }),
     );
     return expired.flat();
+  }
+
+  /** What was to be removed is gone. Who begins a run under the id meanwhile files it, and it is looked for once more. */
+  async #unmark(runId: string, connection: Connection): Promise<void> {
+    await deletion.run(connection, this.core.keys.allOf(runId), [ofNobody]);
+    await connection.zrem(this.core.keys.expiring, runId);
+    const record = await this.getRun(runId);
+    if (record !== undefined) await this.core.index.follow(record);
   }
 
   async listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage> {
@@ -193,6 +205,12 @@ async function timeOf(connection: Connection): Promise<number> {
 /** What a sorted set gives with scores. */
 function* pairsOf(answer: readonly string[]): Generator<readonly [member: string, score: number]> {
   for (let at = 0; at < answer.length; at += 2) yield [answer[at] as string, Number(answer[at + 1])];
+}
+
+/** @param score - where it stands among those that expire: when it does, or a mark */
+function isToBeRemoved(record: RunRecord, score: number, now: number): boolean {
+  if (!isFinished(record.status)) return false;
+  return score === 0 || score === markOf(record) || expiryOf(record) <= now;
 }
 
 function expiryOf({ finishedAt, retention }: RunRecord): number {

@@ -14,8 +14,13 @@ export interface IndexPlace {
 
 const index = new Script('index');
 
-/** When a run expires that is being removed: before all others. */
-export const removed = 0;
+/**
+ * When a run expires that is being removed: before all others. It says which of the runs it is that had its id over time, for a
+ * mark may come late. Versions up to 0.7 mark all with 0.
+ */
+export function markOf({ createdAt }: Pick<RunRecord, 'createdAt'>): number {
+  return -createdAt;
+}
 
 /**
  * Where runs are found. The index has keys on other nodes than the run, so it follows the run by a step of its own. Whoever
@@ -51,8 +56,8 @@ export class RunIndex {
   }
 
   /** Takes out a run that is about to be removed, and has it found as expired until it is. */
-  async markRemoved({ runId, workflow }: Filed): Promise<void> {
-    await this.#write(workflow, [runId, '', 0, removed]);
+  async markRemoved(run: Filed): Promise<void> {
+    await this.#write(run.workflow, [run.runId, '', 0, markOf(run)]);
   }
 
   async #follow({ runId, workflow }: Pick<Filed, 'runId' | 'workflow'>, known: Filed | undefined): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Engine, IdlePage, RunInfoStore } from '../contracts.js';
+import type { Engine, ExpiredRun, IdlePage, RunInfoStore } from '../contracts.js';
 import {
   countsFrom,
   type RunCounts,
@@ -52,9 +52,12 @@ export class SqlRuns implements RunInfoStore {
     await this.core.query('delete-run', [runId, incarnation ?? null]);
   }
 
-  async listExpired(limit: number): Promise<string[]> {
+  async listExpired(limit: number): Promise<ExpiredRun[]> {
     const rows = await this.core.query('list-expired', [limit]);
-    return rows.map(({ id }) => id as string);
+    return rows.map(({ id, incarnation }) => ({
+      runId: id as string,
+      incarnation: incarnation === null ? undefined : Number(incarnation),
+    }));
   }
 
   async listIdle(milliseconds: number, limit: number, after: RunCursor = beginning): Promise<IdlePage> {

@@ -48,14 +48,34 @@ function testRemoval(suite: Suite): void {
     const late = await end({ retention: 3_600_000 });
     const running = await begun(engine, { retention: 0 });
     const all = await until(async () => {
-      const listed = await other.runInfoStore.listExpired(1_000);
+      const listed = (await other.runInfoStore.listExpired(1_000)).map(({ runId }) => runId);
       assert.ok(listed.includes(expired) && listed.includes(soon));
       return listed;
     });
     for (const runId of [never, late, running]) assert.equal(all.includes(runId), false);
     assert.equal((await other.runInfoStore.listExpired(1)).length, 1);
     await engine.runInfoStore.deleteRun(expired);
-    assert.equal((await other.runInfoStore.listExpired(1_000)).includes(expired), false);
+    const left = await other.runInfoStore.listExpired(1_000);
+    assert.equal(
+      left.some(({ runId }) => runId === expired),
+      false,
+    );
+  });
+
+  suite.it('says which run has expired, so that no other under its id is removed for it', async () => {
+    const { engine, other } = suite;
+    const runId = await begun(engine, { retention: 0, incarnation: 7 });
+    await commit(engine, runId, 0, { becomes: { status: 'completed' } });
+    const expired = await until(async () => {
+      const found = (await other.runInfoStore.listExpired(1_000)).find((one) => one.runId === runId);
+      assert.equal(found?.incarnation, 7);
+      return found;
+    });
+    await engine.runInfoStore.deleteRun(runId, 7);
+    await begun(engine, { runId, incarnation: 8 });
+    await other.runInfoStore.deleteRun(expired.runId, expired.incarnation);
+    assert.equal((await engine.runInfoStore.getRun(runId))?.incarnation, 8);
+    await engine.runInfoStore.deleteRun(runId);
   });
 
   suite.it('does not list as expired what was taken up again', async () => {
@@ -66,7 +86,7 @@ function testRemoval(suite: Suite): void {
     await commit(engine, runId, 1, always({ becomes: { status: 'running' } }));
     await commit(engine, control, 0, { becomes: { status: 'failed' } });
     const listed = await until(async () => {
-      const ids = await engine.runInfoStore.listExpired(1_000);
+      const ids = (await engine.runInfoStore.listExpired(1_000)).map(({ runId }) => runId);
       assert.ok(ids.includes(control));
       return ids;
     });

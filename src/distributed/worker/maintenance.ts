@@ -1,4 +1,4 @@
-import type { Engine } from '../contracts.js';
+import type { Engine, ExpiredRun } from '../contracts.js';
 import { RunNotFoundError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
 import { conclude } from '../run/conclude.js';
 import { enqueueMissing, wakeLate } from '../run/jobs.js';
@@ -53,18 +53,14 @@ export class Maintenance {
   async #removeExpired(): Promise<void> {
     const { runInfoStore } = this.engine;
     for (let before = new Set<string>(); !this.#isStopping; ) {
-      const runIds = await runInfoStore.listExpired(most);
+      const runs = await runInfoStore.listExpired(most);
       // What is still there after it was removed would be there for ever.
-      if (runIds.every((runId) => before.has(runId))) return;
-      before = new Set(runIds);
-      await Promise.all(runIds.map((runId) => this.#attempt(() => this.#remove(runId), runId)));
+      if (runs.every(({ runId }) => before.has(runId))) return;
+      before = new Set(runs.map(({ runId }) => runId));
+      // Another may have begun under its id since.
+      const remove = ({ runId, incarnation }: ExpiredRun) => runInfoStore.deleteRun(runId, incarnation);
+      await Promise.all(runs.map((run) => this.#attempt(() => remove(run), run.runId)));
     }
-  }
-
-  async #remove(runId: string): Promise<void> {
-    const { runInfoStore } = this.engine;
-    const record = await runInfoStore.getRun(runId);
-    await runInfoStore.deleteRun(runId, record?.incarnation);
   }
 
   async #recoverIdle(): Promise<void> {

@@ -73,6 +73,29 @@ const texts = {
 } as const;
 
 describeWithRedis('connections to Redis', () => {
+  it('may be asked for a sign of life at any time, also while BullMQ defines its commands on them', async () => {
+    const { defineCommand } = Redis.prototype;
+    let felt = 0;
+    // As a timer does that has come due in the same turn of the event loop as the connection.
+    Redis.prototype.defineCommand = function (this: Redis, ...args) {
+      felt++;
+      void this.ping().catch(() => undefined);
+      return defineCommand.apply(this, args);
+    };
+    const server = await startRedis();
+    const program = programAt(server.url);
+    try {
+      await program.worker.start();
+      expect(await program.run()).toBe('completed');
+      expect(await program.engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 });
+    } finally {
+      Redis.prototype.defineCommand = defineCommand;
+      await program.close();
+      await server.stop();
+    }
+    expect(felt).toBeGreaterThan(0);
+  });
+
   it('that swallow what is sent are replaced, and what was asked on them is answered', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
