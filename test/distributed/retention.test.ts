@@ -96,6 +96,29 @@ describe('runs in which nothing happens any more', () => {
     await engine.close();
   });
 
+  it('leave no deadline behind that is queued while they end', async () => {
+    const { engine, orchestrator, lose, maintained } = idle();
+    const { queue } = engine;
+    const kinds: string[] = [];
+    const enqueue = queue.enqueue.bind(queue);
+    queue.enqueue = (jobs) => {
+      kinds.push(...jobs.map(({ kind }) => kind));
+      return enqueue(jobs);
+    };
+    const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
+    // Whoever takes a node of it finds its deadline queued.
+    expect(kinds).toEqual(['timeout', 'node']);
+    await lose(runId);
+    await queue.purgeRun(runId, [timeoutJobIdOf(await orchestrator.run(runId))]);
+    queue.enqueue = async (jobs) => {
+      await orchestrator.cancel(runId);
+      await enqueue(jobs);
+    };
+    await maintained();
+    expect((await queue.depth()).delayed).toBe(0);
+    await engine.close();
+  });
+
   it('get back their deadline alone where they are paused', async () => {
     const { engine, orchestrator, queued, lose, maintained } = idle();
     const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });

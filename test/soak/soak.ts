@@ -129,7 +129,9 @@ async function settled(
 /** Waits until nothing is under way, and what is not to be kept is gone; lets runs go on to which a pause came late. */
 async function finish(crew: Crew, runs: readonly StartedRun[], deadline: number, tally: Tally): Promise<void> {
   let open = runs;
-  while (open.length > 0 && performance.now() < deadline) {
+  // A machine that is slow is no finding: as long as runs end there is patience with those that are left.
+  let until = deadline;
+  while (open.length > 0 && performance.now() < until) {
     const answers = await Promise.all(open.map(({ plan }) => crew.ask('status', plan.runId)));
     for (const [index, { value }] of answers.entries()) {
       const run = open[index] as StartedRun;
@@ -137,14 +139,16 @@ async function finish(crew: Crew, runs: readonly StartedRun[], deadline: number,
       tally.count('paused late');
       await crew.ask('resume', run.plan.runId);
     }
-    open = open.filter(({ plan }, index) => {
+    const left = open.filter(({ plan }, index) => {
       const { value, code } = answers[index] as Answered;
       return code === undefined && (plan.story === 'not kept' || !finished.includes(String(value)));
     });
+    if (left.length < open.length) until = Math.max(until, performance.now() + patience);
+    open = left;
     if (open.length > 0) await sleep(300);
   }
   // What a program held that was killed is taken back by those that are left, when its lock has expired.
-  while (performance.now() < deadline) {
+  while (performance.now() < until) {
     const { value } = await crew.ask('depth');
     if (Object.values(Object(value)).every((count) => count === 0)) return;
     await sleep(300);

@@ -52,9 +52,10 @@ export async function begin(engine: Engine, codec: Codec, beginning: Beginning):
   const { id, version, plan, merges, graph } = workflow;
   if (begun.graph !== undefined && begun.graph !== graph) throw new WorkflowChangedError(id, version, '', runId);
   const { ledger } = new Replica({ plan, runKey: keyOf(runId), incarnation, codec, merges }, begun);
-  const jobs = [...ledger.values()].map((item) => jobOf(item, record, now, record.startAt - now));
-  if (record.deadline !== undefined) jobs.push(timeoutJobOf(record, record.deadline - now));
-  await engine.queue.enqueue(jobs);
+  const items = [...ledger.values()].map((item) => jobOf(item, record, now, record.startAt - now));
+  // First, so that nobody has ended the run before: whoever ends it removes its deadline.
+  const deadline = record.deadline === undefined ? [] : [timeoutJobOf(record, record.deadline - now)];
+  await engine.queue.enqueue([...deadline, ...items]);
   return started;
 }
 

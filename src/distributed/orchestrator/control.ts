@@ -7,7 +7,7 @@ import { conclusionOf } from '../journal/conclusion.js';
 import { type Entry, type RunEntry, readEntry } from '../journal/entry.js';
 import { timeoutJobIdOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
-import { conclude } from '../run/conclude.js';
+import { concludeBeside } from '../run/conclude.js';
 import { enqueueMissing, jobIdsOf } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished, type RunStatus } from '../run-info.js';
@@ -37,7 +37,7 @@ export async function resume(engine: Engine, handle: RunHandle): Promise<void> {
     await say(handle, { type: 'resumed' }, ['paused'], { status: statusOf(handle) }, 'it can be retried, not resumed');
   }
   await enqueueAll(engine, handle);
-  await conclude(handle);
+  await concludeBeside(engine.queue, handle);
 }
 
 export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
@@ -55,7 +55,7 @@ export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
   // It has no deadline any more.
   await handle.refresh();
   await enqueueAll(engine, handle);
-  await conclude(handle);
+  await concludeBeside(engine.queue, handle);
 }
 
 /** A signal, its payload as text. */
@@ -84,7 +84,7 @@ export async function signal(engine: Engine, handle: RunHandle, given: Signal): 
   // It has come before, and the run is over.
   if (isFinished(handle.status)) return;
   await enqueueAll(engine, handle);
-  if (conclusionOf(handle.replica) !== undefined) await conclude(handle);
+  if (conclusionOf(handle.replica) !== undefined) await concludeBeside(engine.queue, handle);
 }
 
 /** Why a run was cancelled. */

@@ -1,4 +1,7 @@
+import type { WorkQueue } from '../contracts.js';
 import { conclusionOf } from '../journal/conclusion.js';
+import { isFinished } from '../run-info.js';
+import { purgeDeadline } from './jobs.js';
 import type { Patience } from './patience.js';
 import type { RunHandle } from './run-handle.js';
 
@@ -18,4 +21,10 @@ export async function conclude(
   const during = ['running', 'scheduled'] as const;
   const verdict = await handle.commit({ entry, during, onlyIfNext: true, becomes: change, patience });
   return verdict === 'refused' ? 'overtaken' : 'concluded';
+}
+
+/** Like `conclude`, for those who have no job of the run: one that is over by then needs no deadline any more. */
+export async function concludeBeside(queue: WorkQueue, handle: RunHandle): Promise<void> {
+  await conclude(handle);
+  if (isFinished(handle.status)) await purgeDeadline(queue, handle.record);
 }

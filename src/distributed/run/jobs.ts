@@ -4,7 +4,7 @@ import { lookJobIdOf, timeoutJobIdOf } from '../journal/job-id.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
 import { longestWait } from '../options.js';
-import type { RunRecord } from '../run-info.js';
+import { isFinished, type RunRecord } from '../run-info.js';
 import type { RunHandle } from './run-handle.js';
 
 /**
@@ -33,6 +33,11 @@ export function timeoutJobOf(record: RunRecord, delay: number): Job {
   return { id: timeoutJobIdOf(record), runId, incarnation, kind: 'timeout', seq: 0, priority, delay: left };
 }
 
+/** Removes the job that ends a run at its deadline: the run is over. */
+export async function purgeDeadline(queue: WorkQueue, record: RunRecord): Promise<void> {
+  if (record.deadline !== undefined) await queue.purgeRun(record.runId, [timeoutJobIdOf(record)]);
+}
+
 /** The ids of all jobs of a run, but for the one that ends it at its deadline. */
 export function jobIdsOf({ ledger }: Replica): string[] {
   return [...ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
@@ -42,20 +47,22 @@ export function jobIdsOf({ ledger }: Replica): string[] {
  * Queues the jobs of items, and what else a run needs to go on; of a run that is paused, its deadline alone. What is in the
  * queue already stays as it is.
  */
-export async function enqueueMissing(
-  queue: WorkQueue,
-  { record, replica, now, status }: RunHandle,
-  items: readonly Item[],
-): Promise<void> {
+export async function enqueueMissing(queue: WorkQueue, handle: RunHandle, items: readonly Item[]): Promise<void> {
+  const { record, replica, now, status } = handle;
   const jobs: Job[] = [];
+  if (record.deadline !== undefined) jobs.push(timeoutJobOf(record, record.deadline - now));
   if (status !== 'paused') {
     jobs.push(...items.map((item) => jobOf(item, record, now, record.startAt - now)));
     jobs.push(...lookJobsOf(replica, record));
   }
-  if (record.deadline !== undefined) jobs.push(timeoutJobOf(record, record.deadline - now));
   if (jobs.length === 0) return;
   const states = await queue.statesOf(jobs.map(({ id }) => id));
-  await queue.enqueue(jobs.filter((_job, index) => states[index] === 'absent'));
+  const missing = jobs.filter((_job, index) => states[index] === 'absent');
+  await queue.enqueue(missing);
+  if (!missing.some(({ kind }) => kind === 'timeout')) return;
+  // Whoever has ended the run meanwhile has removed the deadline before it was queued here.
+  await handle.refresh();
+  if (isFinished(handle.status)) await purgeDeadline(queue, handle.record);
 }
 
 /** How long a job may be behind its time before it is queued anew, in milliseconds. */

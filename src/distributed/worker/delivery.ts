@@ -14,7 +14,7 @@ import { timeoutJobIdOf } from '../journal/job-id.js';
 import type { Item } from '../journal/ledger.js';
 import { longestWait } from '../options.js';
 import { conclude } from '../run/conclude.js';
-import { jobIdsOf, jobOf } from '../run/jobs.js';
+import { jobIdsOf, jobOf, purgeDeadline } from '../run/jobs.js';
 import { type Patience, patiently, pause } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished } from '../run-info.js';
@@ -358,10 +358,7 @@ export class JobRun {
   }
 
   async #cleanUp(): Promise<void> {
-    const { record, runId } = this.handle;
-    const { queue } = this.worker.engine;
-    if (record.deadline === undefined) return;
-    await this.#patiently(() => queue.purgeRun(runId, [timeoutJobIdOf(record)]));
+    await this.#patiently(() => purgeDeadline(this.worker.engine.queue, this.handle.record));
   }
 
   #advance(state: Advance['state']): Advance {

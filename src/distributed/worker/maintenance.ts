@@ -1,6 +1,6 @@
 import type { Engine, ExpiredRun } from '../contracts.js';
 import { RunNotFoundError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
-import { conclude } from '../run/conclude.js';
+import { concludeBeside } from '../run/conclude.js';
 import { enqueueMissing, wakeLate } from '../run/jobs.js';
 import { openRun } from '../run/run-handles.js';
 import { isFinished, type RunCursor } from '../run-info.js';
@@ -109,7 +109,7 @@ async function recover(engine: Engine, workflows: Workflows, runId: string): Pro
     const items = [...handle.replica.ledger.values()].filter(({ job }) => job !== undefined);
     await enqueueMissing(engine.queue, handle, items);
     await wakeLate(engine.queue, handle);
-    if (items.length === 0 && handle.status === 'running') await conclude(handle);
+    if (items.length === 0 && handle.status === 'running') await concludeBeside(engine.queue, handle);
   } catch (error) {
     // Others know the workflow, or have removed the run.
     const isForOthers = error instanceof WorkflowNotFoundError || error instanceof WorkflowChangedError;

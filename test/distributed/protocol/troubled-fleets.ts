@@ -191,12 +191,7 @@ class Fleet {
       seen.add(what);
     }
     if ((await orchestrator.pendingWork(runId)).length > 0) faults.push('items are left');
-    // A program that has died, be it after the run's end, leaves what it has said of itself.
-    const isDead = () => this.programs.some(({ isAlive }) => !isAlive);
-    const states = async () => {
-      const left = await this.engine.workItemStateStore.getStates(runId);
-      expect(isDead() ? [] : left).toEqual([]);
-    };
+    const states = async () => expect(await this.engine.workItemStateStore.getStates(runId)).toEqual([]);
     await eventually(states).catch((error) => faults.push(`states are left: ${error.message}`));
     // What was to be queued while the run went on may come after its end, and is let go of then.
     await this.#rest();
