@@ -32,6 +32,12 @@ export interface SoakOptions {
 const patience = 90_000;
 
 /**
+ * How long a request may yet arrive once all is healed, in milliseconds: of a program that was paused while it started a run,
+ * which another has started by now. What it queues is let go of by the next worker, so there has to be one.
+ */
+const latest = 12_000;
+
+/**
  * Rounds of trouble on one engine: runs are started and programs, networks and the server are disturbed; then all is
  * healed, what is under way has to come to its end, and all of it is checked.
  */
@@ -75,6 +81,7 @@ async function soakRound(surroundings: Surroundings, options: RoundOptions, tall
   const healed = performance.now();
   log('all is healed');
   const started = await settled(crew, runs, healed + patience, tally);
+  await sleep(Math.max(0, healed + latest - performance.now()));
   await finish(crew, started, healed + patience, tally);
   const recovery = performance.now() - healed;
   tally.slowestRecovery = Math.max(tally.slowestRecovery, recovery);
