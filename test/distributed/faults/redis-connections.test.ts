@@ -87,7 +87,8 @@ describeWithRedis('connections to Redis', () => {
     try {
       await program.worker.start();
       expect(await program.run()).toBe('completed');
-      expect(await program.engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 });
+      // The queue's own connection, too.
+      expect((await program.engine.queue.depth()).waiting).toBe(0);
     } finally {
       Redis.prototype.defineCommand = defineCommand;
       await program.close();
