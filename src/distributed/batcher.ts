@@ -75,11 +75,11 @@ export class Batcher<Call, Answer> {
   #giveUpLate(): void {
     this.#timer = undefined;
     const now = performance.now();
+    this.#waiting = this.#waiting.filter(({ end }) => end > now);
     for (const waiting of this.#open) {
       if (waiting.end > now) break;
-      this.#waiting = this.#waiting.filter((one) => one !== waiting);
-      waiting.reject(this.#failure ?? this.limit.late());
       this.#open.delete(waiting);
+      waiting.reject(this.#failure ?? this.limit.late());
     }
     const [oldest] = this.#open;
     if (oldest !== undefined) this.#timer = this.#watch(oldest);

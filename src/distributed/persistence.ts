@@ -31,7 +31,7 @@ export interface Persistence {
  */
 export class Attempt implements Limit {
   #isOver = false;
-  #acts: (() => void)[] | undefined = undefined;
+  #acts: Set<() => void> | undefined = undefined;
 
   /** @param number - from 1 */
   constructor(
@@ -41,10 +41,9 @@ export class Attempt implements Limit {
 
   onOver(act: () => void): () => void {
     if (this.#isOver) act();
-    else this.#acts = [...(this.#acts ?? []), act];
-    return () => {
-      this.#acts = this.#acts?.filter((one) => one !== act);
-    };
+    this.#acts ??= new Set();
+    this.#acts.add(act);
+    return () => void this.#acts?.delete(act);
   }
 
   /** Its time has passed without an answer. */

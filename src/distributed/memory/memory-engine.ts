@@ -111,10 +111,7 @@ class MemoryEngine implements Engine {
     run.entries.push(entry);
     const change = (isNext ? becomesIfNext : undefined) ?? becomes;
     run.record = changed(run.record, change, now);
-    // Whoever died while executing a node of the run does not say any more that it is not under way.
-    if (isFinished(run.record.status)) run.states = new Map();
-    // What is completed takes no more entries, so nothing has to be kept from counting twice.
-    if (run.record.status === 'completed') forget(run);
+    if (isFinished(run.record.status)) forget(run);
     return run.seq;
   }
 

@@ -34,8 +34,10 @@ export function newRun({ record, delay, timeout, snapshot }: NewRun, now: number
   };
 }
 
-/** Lets go of what only a run that is not completed needs. */
+/** Lets go of what a run does not need any more that is over: what is completed takes no more entries, nor is it taken up again. */
 export function forget(run: StoredRun): void {
+  run.states = new Map();
+  if (run.record.status !== 'completed') return;
   run.slots = new Map();
   run.crashes = new Map();
 }

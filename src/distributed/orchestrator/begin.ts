@@ -5,7 +5,7 @@ import { newIncarnation } from '../journal/incarnation.js';
 import { keyOf } from '../journal/job-id.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { snapshotOf } from '../journal/snapshot.js';
-import { jobOf, timeoutJobOf } from '../run/jobs.js';
+import { deadlineJobsOf, jobOf } from '../run/jobs.js';
 import { isFinished, type RunRecord } from '../run-info.js';
 import type { KnownWorkflow } from '../workflows.js';
 
@@ -53,9 +53,7 @@ export async function begin(engine: Engine, codec: Codec, beginning: Beginning):
   if (begun.graph !== undefined && begun.graph !== graph) throw new WorkflowChangedError(id, version, '', runId);
   const { ledger } = new Replica({ plan, runKey: keyOf(runId), incarnation, codec, merges }, begun);
   const items = [...ledger.values()].map((item) => jobOf(item, record, now, record.startAt - now));
-  // First, so that nobody has ended the run before: whoever ends it removes its deadline.
-  const deadline = record.deadline === undefined ? [] : [timeoutJobOf(record, record.deadline - now)];
-  await engine.queue.enqueue([...deadline, ...items]);
+  await engine.queue.enqueue([...deadlineJobsOf(record, now), ...items]);
   return started;
 }
 

@@ -3,12 +3,10 @@ import { TimeoutError } from '../../errors.js';
 import { invalid } from '../../validate.js';
 import type { Engine, RunChange } from '../contracts.js';
 import { RunStateError } from '../errors.js';
-import { conclusionOf } from '../journal/conclusion.js';
 import { type Entry, type RunEntry, readEntry } from '../journal/entry.js';
-import { timeoutJobIdOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
 import { concludeBeside } from '../run/conclude.js';
-import { enqueueMissing, jobIdsOf } from '../run/jobs.js';
+import { enqueueMissing, purgeJobs } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished, type RunStatus } from '../run-info.js';
 import { aText } from '../texts.js';
@@ -22,7 +20,7 @@ export async function cancel({ queue }: Engine, handle: RunHandle, reason: strin
     return handle.status === 'cancelled' && handle.record.error === reason;
   };
   await say(handle, { type: 'cancelled', reason }, activeStatuses, becomes, 'nothing is left to be cancelled', isDone);
-  await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.record)]);
+  await purgeJobs(queue, handle);
 }
 
 export async function pause(handle: RunHandle): Promise<void> {
@@ -84,7 +82,7 @@ export async function signal(engine: Engine, handle: RunHandle, given: Signal): 
   // It has come before, and the run is over.
   if (isFinished(handle.status)) return;
   await enqueueAll(engine, handle);
-  if (conclusionOf(handle.replica) !== undefined) await concludeBeside(engine.queue, handle);
+  await concludeBeside(engine.queue, handle);
 }
 
 /** Why a run was cancelled. */

@@ -76,7 +76,7 @@ export class RedisRuns implements RunInfoStore {
     if (record !== undefined) await this.core.index.markRemoved(record);
     const meant = incarnation ?? record?.incarnation ?? '';
     await deletion.run(connection, this.core.keys.allOf(runId), [meant]);
-    if (record === undefined) await connection.zrem(this.core.keys.expiring, runId);
+    if (record === undefined) await this.core.index.unmark(runId);
     else await this.core.index.remove(record);
   }
 
@@ -89,7 +89,7 @@ export class RedisRuns implements RunInfoStore {
     const expired = await Promise.all(
       [...pairsOf(found)].map(async ([runId, score]) => {
         const record = await this.getRun(runId);
-        if (record === undefined) await this.#unmark(runId, connection);
+        if (record === undefined) await this.#removeRest(runId, connection);
         else if (isToBeRemoved(record, score, now)) return [record];
         else await this.core.index.follow(record);
         return [];
@@ -98,12 +98,10 @@ export class RedisRuns implements RunInfoStore {
     return expired.flat();
   }
 
-  /** What was to be removed is gone. Who begins a run under the id meanwhile files it, and it is looked for once more. */
-  async #unmark(runId: string, connection: Connection): Promise<void> {
+  /** The run is gone, and whoever removed it has died on the way. */
+  async #removeRest(runId: string, connection: Connection): Promise<void> {
     await deletion.run(connection, this.core.keys.allOf(runId), [ofNobody]);
-    await connection.zrem(this.core.keys.expiring, runId);
-    const record = await this.getRun(runId);
-    if (record !== undefined) await this.core.index.follow(record);
+    await this.core.index.unmark(runId);
   }
 
   async listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage> {

@@ -60,6 +60,15 @@ export class RunIndex {
     await this.#write(run.workflow, [run.runId, '', 0, markOf(run)]);
   }
 
+  /** Takes the mark, or the time, of a run that is not there any more out of what expires. */
+  async unmark(runId: string): Promise<void> {
+    const connection = await this.core.connection();
+    await connection.zrem(this.core.keys.expiring, runId);
+    const record = await readRecord(connection, this.core.keys.run(runId));
+    // Another has begun under its id meanwhile.
+    if (record !== undefined) await this.follow(record);
+  }
+
   async #follow({ runId, workflow }: Pick<Filed, 'runId' | 'workflow'>, known: Filed | undefined): Promise<void> {
     const connection = await this.core.connection();
     const key = this.core.keys.run(runId);

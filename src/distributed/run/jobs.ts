@@ -27,15 +27,28 @@ function lookJobsOf({ position, seq }: Replica, record: RunRecord): Job[] {
 }
 
 /** The job that ends a run at its deadline. */
-export function timeoutJobOf(record: RunRecord, delay: number): Job {
+function timeoutJobOf(record: RunRecord, delay: number): Job {
   const { runId, incarnation, priority } = record;
   const left = Math.min(Math.max(0, Math.ceil(delay)), longestWait);
   return { id: timeoutJobIdOf(record), runId, incarnation, kind: 'timeout', seq: 0, priority, delay: left };
 }
 
+/**
+ * The job that ends a run at its deadline, if it has one. It goes before all others of the run: whoever ends the run with one of
+ * those finds it there to remove.
+ */
+export function deadlineJobsOf(record: RunRecord, now: number): Job[] {
+  return record.deadline === undefined ? [] : [timeoutJobOf(record, record.deadline - now)];
+}
+
 /** Removes the job that ends a run at its deadline: the run is over. */
 export async function purgeDeadline(queue: WorkQueue, record: RunRecord): Promise<void> {
   if (record.deadline !== undefined) await queue.purgeRun(record.runId, [timeoutJobIdOf(record)]);
+}
+
+/** Removes all jobs of a run: it was ended from outside. */
+export async function purgeJobs(queue: WorkQueue, { runId, replica, record }: RunHandle): Promise<void> {
+  await queue.purgeRun(runId, [...jobIdsOf(replica), timeoutJobIdOf(record)]);
 }
 
 /** The ids of all jobs of a run, but for the one that ends it at its deadline. */
@@ -49,8 +62,7 @@ export function jobIdsOf({ ledger }: Replica): string[] {
  */
 export async function enqueueMissing(queue: WorkQueue, handle: RunHandle, items: readonly Item[]): Promise<void> {
   const { record, replica, now, status } = handle;
-  const jobs: Job[] = [];
-  if (record.deadline !== undefined) jobs.push(timeoutJobOf(record, record.deadline - now));
+  const jobs = deadlineJobsOf(record, now);
   if (status !== 'paused') {
     jobs.push(...items.map((item) => jobOf(item, record, now, record.startAt - now)));
     jobs.push(...lookJobsOf(replica, record));

@@ -108,15 +108,14 @@ export class RunHandle {
     });
   }
 
-  async #commitBatch(waiting: readonly Waiting[]): Promise<void> {
+  #commitBatch(waiting: readonly Waiting[]): Promise<void> {
     const known = this.#replica.seq;
     const batch = waiting.filter((one) => this.#holds(one));
-    if (batch.length === 0) return;
+    if (batch.length === 0) return Promise.resolve();
     const commits = batch.map(({ commit, since }) =>
       since === known ? commit : { ...commit, becomesIfNext: undefined },
     );
-    const answer = await this.engine.commit(this.runId, known, commits, this.incarnation);
-    return this.#take(answer, batch);
+    return this.engine.commit(this.runId, known, commits, this.incarnation).then((answer) => this.#take(answer, batch));
   }
 
   /** Takes in an answer. */

@@ -171,7 +171,7 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async query(name: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
-    const { database } = this.#open ?? (await this.#opened());
+    const { database } = await this.#opened();
     const text = statement(name, this.#schema);
     return persistently(this.#persistence, (attempt) => database.query(text, values, attempt));
   }
@@ -195,7 +195,7 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async begin(run: NewRun): ReturnType<Engine['begin']> {
-    if (this.#open === undefined) await this.#opened();
+    await this.#opened();
     const { existed, now, record } = await this.#begins.add(run);
     return { existed, now, ...recordFrom(record) };
   }
@@ -206,7 +206,7 @@ export class SqlEngine implements Engine, SqlCore {
     commits: readonly Commit[],
     incarnation?: number,
   ): Promise<CommitAnswer | undefined> {
-    if (this.#open === undefined) await this.#opened();
+    await this.#opened();
     const reply = await this.#commits.add({ runId, known, incarnation, commits });
     if (reply === null) return undefined;
     const { verdicts, status, now, seq, entries } = reply;
@@ -243,9 +243,8 @@ export class SqlEngine implements Engine, SqlCore {
     this.#end.abort(new EngineError(this.name, 'was closed'));
   }
 
-  async #opened(): Promise<Opened> {
-    await this.#connecting.get();
-    return this.#migrating.get();
+  #opened(): Opened | Promise<Opened> {
+    return this.#open ?? this.#connecting.get().then(() => this.#migrating.get());
   }
 
   /**
@@ -296,7 +295,7 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   async #read(call: ReadCall): Promise<JournalTail | undefined> {
-    if (this.#open === undefined) await this.#opened();
+    await this.#opened();
     const reply = await this.#reads.add(call);
     if (reply.record === null) return undefined;
     const { record, seq, base } = recordFrom(reply.record);

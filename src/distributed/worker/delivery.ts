@@ -10,11 +10,10 @@ import { cleaned } from '../../text.js';
 import type { Delivery, Disposition, Engine } from '../contracts.js';
 import { SupersededError, WorkerLostError } from '../errors.js';
 import { longestReason, standInsOf } from '../journal/conclusion.js';
-import { timeoutJobIdOf } from '../journal/job-id.js';
 import type { Item } from '../journal/ledger.js';
 import { longestWait } from '../options.js';
 import { conclude } from '../run/conclude.js';
-import { jobIdsOf, jobOf, purgeDeadline } from '../run/jobs.js';
+import { jobIdsOf, jobOf, purgeDeadline, purgeJobs } from '../run/jobs.js';
 import { type Patience, patiently, pause } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished } from '../run-info.js';
@@ -386,6 +385,6 @@ export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Dis
 export async function giveUp(handle: RunHandle, { queue }: Engine, error: Error): Promise<Disposition> {
   const becomes = { status: 'failed', error: cleaned(error.message, longestReason) } as const;
   await handle.commit({ entry: { type: 'concluded', status: 'failed' }, during: activeStatuses, becomes });
-  await queue.purgeRun(handle.runId, [...jobIdsOf(handle.replica), timeoutJobIdOf(handle.record)]);
+  await purgeJobs(queue, handle);
   return 'done';
 }

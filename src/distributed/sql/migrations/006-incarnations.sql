@@ -40,8 +40,8 @@ begin
 end
 $$;
 
--- Like before, for one incarnation: a run of another is unknown. Whatever a run ends as, nothing of it is under way any more. The function before stays: a program of version 0.7 may be
--- in the middle of a call.
+-- Like before, for one incarnation: a run of another is unknown. Whatever a run ends as, nothing of it is under way any more.
+-- The function before stays: a program of version 0.7 may be in the middle of a call.
 --
 -- p_incarnation: null for whichever there is
 -- p_commits: an array of { text, during, slot, number, onlyIfNext, becomes, becomesIfNext }
