@@ -15,12 +15,22 @@ export async function sendTogether<Call>(
   try {
     await send(calls);
   } catch (error) {
-    if (calls.length <= 1 || !isForGood(error)) {
-      for (const call of calls) refuse(call, error);
-      return;
-    }
-    const middle = Math.ceil(calls.length / 2);
-    await sendTogether(calls.slice(0, middle), send, refuse);
-    await sendTogether(calls.slice(middle), send, refuse);
+    await sendInParts(calls, error, send, refuse);
   }
+}
+
+/** What `sendTogether` does with calls that could not be sent in one go. */
+export async function sendInParts<Call>(
+  calls: readonly Call[],
+  error: unknown,
+  send: (calls: readonly Call[]) => Promise<void>,
+  refuse: (call: Call, error: unknown) => void,
+): Promise<void> {
+  if (calls.length <= 1 || !isForGood(error)) {
+    for (const call of calls) refuse(call, error);
+    return;
+  }
+  const middle = Math.ceil(calls.length / 2);
+  await sendTogether(calls.slice(0, middle), send, refuse);
+  await sendTogether(calls.slice(middle), send, refuse);
 }

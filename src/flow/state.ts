@@ -47,6 +47,11 @@ export interface StateJournal {
   readonly failure?: { readonly error: unknown } | undefined;
   /** Writes it down, then makes it so. */
   append(happening: Happening, apply: () => void): Promise<void>;
+  /**
+   * A node has completed, and what came of it is about to be read. Where the state is that of an execution, which sees what
+   * was committed when it began, it sees from here on what is committed now.
+   */
+  lookAgain?(nodeId: string): void;
   /** The journal of a run inside this one. */
   openChild(key: string, child: WorkflowState, merges: Merges): Promise<StateJournal>;
   /** The same for one that was saved before. */

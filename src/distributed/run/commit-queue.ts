@@ -2,7 +2,7 @@ import type { Cancellation } from '../../cancellation.js';
 import type { Commit, Verdict } from '../contracts.js';
 import type { EngineError } from '../errors.js';
 import type { Entry } from '../journal/entry.js';
-import { sendTogether } from '../together.js';
+import { sendInParts } from '../together.js';
 import { isPassing, type Patience, pauseAfter } from './patience.js';
 
 /** An entry to be added, if the run allows it. */
@@ -42,7 +42,7 @@ export class CommitQueue {
   #failures = 0;
 
   /**
-   * @param send - commits a batch and settles it, or rejects
+   * @param send - commits a batch and settles it, or rejects; never throws
    * @param onTrouble - called with a failure after which commits are tried again, the first of several
    */
   constructor(
@@ -59,14 +59,23 @@ export class CommitQueue {
   #commitNext(): void {
     if (this.#isCommitting || this.#waiting.length === 0) return;
     this.#isCommitting = true;
-    void this.#commitFirst().then(() => {
-      this.#isCommitting = false;
-      this.#commitNext();
-    });
+    const batch = this.#waiting.splice(0, this.#fitting()).filter(isWanted);
+    this.send(batch).then(
+      () => {
+        this.#failures = 0;
+        this.#goOn();
+      },
+      (error) => void this.#tryAgain(batch, error).then(() => this.#goOn()),
+    );
   }
 
-  /** Commits what can go together. What the engine could not do stays first, where somebody has patience. */
-  async #commitFirst(): Promise<void> {
+  #goOn(): void {
+    this.#isCommitting = false;
+    this.#commitNext();
+  }
+
+  /** What the engine could not do stays first, where somebody has patience. */
+  async #tryAgain(batch: readonly Waiting[], failure: unknown): Promise<void> {
     const again: Waiting[] = [];
     const until: Cancellation[] = [];
     const send = async (batch: readonly Waiting[]) => {
@@ -82,7 +91,7 @@ export class CommitQueue {
       again.push({ ...waiting, failure: error });
       until.push(patience.until);
     };
-    await sendTogether(this.#waiting.splice(0, this.#fitting()).filter(isWanted), send, refuse);
+    await sendInParts(batch, failure, send, refuse);
     this.#failures = again.length > 0 ? this.#failures + 1 : 0;
     if (again.length === 0) return;
     this.#waiting.unshift(...again);

@@ -115,7 +115,8 @@ export class RunHandle {
     const commits = batch.map(({ commit, since }) =>
       since === known ? commit : { ...commit, becomesIfNext: undefined },
     );
-    return this.engine.commit(this.runId, known, commits, this.incarnation).then((answer) => this.#take(answer, batch));
+    const committed = attempt(() => this.engine.commit(this.runId, known, commits, this.incarnation));
+    return committed.then((answer) => this.#take(answer, batch));
   }
 
   /** Takes in an answer. */
@@ -237,5 +238,14 @@ export class RunHandle {
     } catch (error) {
       this.onTrouble(error);
     }
+  }
+}
+
+/** A promise also where an engine of somebody's own throws before there is one. */
+function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

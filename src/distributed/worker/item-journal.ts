@@ -18,7 +18,7 @@ import type { EntryCommit } from '../run/commit-queue.js';
 import { isPassing } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses } from '../run-info.js';
-import { copyAction, type ItemState } from './item-state.js';
+import type { ItemState } from './item-state.js';
 import { fieldOf, ItemTexts } from './item-texts.js';
 
 /** Attempts of one round, and steps of one claim, for the numbers of slots. */
@@ -89,8 +89,18 @@ export class ItemJournal implements StateJournal {
       case 'child':
         return this.#step(happening).then(apply);
       default:
-        return attempt(() => this.#end(happening));
+        return this.#end(happening);
     }
+  }
+
+  lookAgain(nodeId: string): void {
+    const { replica, codec } = this.handle;
+    const { state, view } = this.own;
+    view.moveTo(replica.values.asOf(replica.seq, codec));
+    const action = replica.actions.get(nodeId);
+    // What it chose in an earlier turn of a loop counts no more.
+    if (action === undefined) state.actions.delete(nodeId);
+    else state.actions.set(nodeId, action);
   }
 
   async openChild(key: string, child: WorkflowState, merges: Merges): Promise<StateJournal> {
@@ -147,8 +157,8 @@ export class ItemJournal implements StateJournal {
     return { id, base: Number(verdict) * mostSteps };
   }
 
-  /** A node has ended. From here on the execution sees what is committed, for what follows from it. */
-  #end(happening: Ended): Promise<void> {
+  /** A node has ended. */
+  async #end(happening: Ended): Promise<void> {
     const { replica } = this.handle;
     const node = replica.position.plan.indexOf(happening.nodeId);
     const isOwn = this.item?.node === node && !('recoveredBy' in happening && happening.recoveredBy !== undefined);
@@ -160,15 +170,13 @@ export class ItemJournal implements StateJournal {
       const entry = this.#entryOf(ended, { ...execution, ...changes }, isOwn);
       return this.#commit({ entry, slot, number, becomesIfNext: isOwn ? this.#conclusion(entry, node) : undefined });
     };
-    const writing = write(happening, happening.type === 'completed' ? this.#changes(happening.nodeId) : {});
-    const written = !('error' in happening)
-      ? writing
-      : writing.catch((error) => {
-          if (!(error instanceof SerializationError)) throw error;
-          // A failure is recorded whatever the engine refuses: then in short texts alone.
-          return write({ ...happening, error: { ...happening.error, cause: plainError(happening.error.cause) } }, {});
-        });
-    return written.then(() => this.#lookAgain(node));
+    try {
+      await write(happening, happening.type === 'completed' ? this.#changes(happening.nodeId) : {});
+    } catch (error) {
+      if (!('error' in happening) || !(error instanceof SerializationError)) throw error;
+      // A failure is recorded whatever the engine refuses: then in short texts alone.
+      await write({ ...happening, error: { ...happening.error, cause: plainError(happening.error.cause) } }, {});
+    }
   }
 
   #execution(node: number, nodeId: string, isOwn: boolean): Execution {
@@ -250,16 +258,6 @@ export class ItemJournal implements StateJournal {
     };
   }
 
-  #lookAgain(node: number): void {
-    const { replica } = this.handle;
-    const { state, view } = this.own;
-    view.moveTo(replica.values.asOf(replica.seq, this.handle.codec));
-    state.position = replica.position;
-    copyAction(replica, state, node);
-    const fallback = replica.position.plan.fallbackOf[node] as number;
-    if (fallback >= 0) copyAction(replica, state, fallback);
-  }
-
   /**
    * Commits an entry, again and again where the engine cannot do it.
    *
@@ -295,13 +293,4 @@ export class ItemJournal implements StateJournal {
 /** If true, the run does not take entries of this execution any more. */
 function isOfRun(error: unknown): boolean {
   return [SupersededError, RunNotFoundError, WorkflowChangedError].some((Class) => error instanceof Class);
-}
-
-/** A promise also where something is wrong before there is one. */
-function attempt(work: () => Promise<void>): Promise<void> {
-  try {
-    return work();
-  } catch (error) {
-    return Promise.reject(error);
-  }
 }

@@ -29,18 +29,8 @@ export function stateFor({ replica, settings }: RunHandle, item?: Item): ItemSta
   setSettings(state, settings);
   state.ground = { view, merges: replica.origin.merges };
   state.position = replica.position;
-  for (const fallback of replica.position.plan.owners.keys()) copyAction(replica, state, fallback);
   if (item !== undefined) fillFor(item, replica, state);
   return { state, view };
-}
-
-/** What the edges of a fallback were chosen by is what those of its owners are chosen by. */
-export function copyAction({ position, actions }: Replica, state: WorkflowState, node: number): void {
-  const nodeId = position.plan.idOf(node);
-  const action = actions.get(nodeId);
-  // What it chose in an earlier turn of a loop counts no more.
-  if (action === undefined) state.actions.delete(nodeId);
-  else state.actions.set(nodeId, action);
 }
 
 function fillFor(item: Item, replica: Replica, state: WorkflowState): void {

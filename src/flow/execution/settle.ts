@@ -68,10 +68,7 @@ export function asNodeError(nodeId: string, error: unknown, attempts = 1): NodeE
 
 /** Fallbacks that have completed stand in for the nodes that they recover, where a crash came between. */
 export async function standInForAll(advance: Advance): Promise<void> {
-  const { position } = advance.traverser;
-  for (const fallback of position.plan.owners.keys()) {
-    if (position.statusOf(fallback) === 'completed') await standIn(advance, fallback);
-  }
+  for (const fallback of advance.traverser.position.plan.owners.keys()) await standIn(advance, fallback);
 }
 
 /** A node, or its fallback in its place, has a result: the edges that follow are found, and it counts. */
@@ -224,21 +221,22 @@ function passedOn({ traverser, state }: Advance, node: number, arcs: readonly nu
   return passed;
 }
 
-/** A fallback has completed: it stands in for each node that it recovers. */
+/**
+ * Has a fallback stand in for each node that it recovers, if it has completed. Each is looked at anew, since others may go
+ * on with the run meanwhile: that the fallback has completed, and what came of it, are to be of one moment.
+ */
 async function standIn(advance: Advance, fallback: number): Promise<void> {
   const { traverser, state } = advance;
   const { position } = traverser;
   const fallbackId = position.plan.idOf(fallback);
-  if (position.statusOf(fallback) !== 'completed') return;
-  const result = { output: state.outputOf(fallbackId), action: state.actions.get(fallbackId) };
-  for (const owner of position.recovered(fallback))
-    await complete(
-      advance,
-      position.plan.idOf(owner),
-      result,
-      fallbackId,
-      state.errorOf(position.plan.idOf(owner))?.attempts,
-    );
+  for (const owner of position.plan.owners.get(fallback) ?? []) {
+    if (position.statusOf(fallback) !== 'completed') return;
+    if (position.statusOf(owner) !== 'recovering') continue;
+    state.journal?.lookAgain?.(fallbackId);
+    const ownerId = position.plan.idOf(owner);
+    const result = { output: state.outputOf(fallbackId), action: state.actions.get(fallbackId) };
+    await complete(advance, ownerId, result, fallbackId, state.errorOf(ownerId)?.attempts);
+  }
 }
 
 /** @param recoveredBy - the fallback that stood in for the node: then nothing does any more */

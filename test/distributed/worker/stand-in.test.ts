@@ -1,0 +1,88 @@
+import { memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { Flow, FlowRuntime, GraphTraverser, NodeError } from 'orchestrator/flow';
+import { expect, it } from 'vitest';
+import { Cancellation } from '../../../src/cancellation.js';
+import type { Item } from '../../../src/distributed/journal/ledger.js';
+import type { RunHandle } from '../../../src/distributed/run/run-handle.js';
+import { openRun } from '../../../src/distributed/run/run-handles.js';
+import { ItemJournal } from '../../../src/distributed/worker/item-journal.js';
+import { stateFor } from '../../../src/distributed/worker/item-state.js';
+import { Workflows } from '../../../src/distributed/workflows.js';
+import { FlowServices } from '../../../src/flow/execution/services.js';
+import { settle } from '../../../src/flow/execution/settle.js';
+
+/*
+ * Two programs at work on one run, their steps put in an order that between machines comes about by chance.
+ */
+
+const flow = new Flow('f')
+  .node('start', () => 1)
+  .node('one', () => Promise.reject(new Error('one')), { fallback: 'safe' })
+  .node('other', () => Promise.reject(new Error('other')), { fallback: 'safe' })
+  .node('safe', () => 'saved')
+  .edge('start', 'one')
+  .edge('start', 'other');
+
+class Program {
+  readonly #workflows = new Workflows([flow], new FlowRuntime());
+  #handle: RunHandle | undefined;
+  readonly #engine;
+
+  constructor(engine: ReturnType<typeof memory>) {
+    this.#engine = engine;
+  }
+
+  async open(): Promise<void> {
+    this.#handle = await openRun(this.#engine, this.#workflows, 'run');
+  }
+
+  get handle(): RunHandle {
+    return this.#handle as RunHandle;
+  }
+
+  /** @param afterwards - what happens between an entry's being committed and what follows from it */
+  async end(nodeId: string, output?: string, afterwards: () => void | Promise<void> = () => {}): Promise<void> {
+    const { handle } = this;
+    const { replica, workflow } = handle;
+    const item = replica.ledger.get(workflow.plan.indexOf(nodeId)) as Item;
+    const own = stateFor(handle, item);
+    const holder = { workerId: 'worker', job: 'job', maxPayload: 1_000, until: new Cancellation([], false) };
+    const journal = new ItemJournal(handle, holder, own, item);
+    const append = journal.append.bind(journal);
+    journal.append = (...args) => append(...args).then(afterwards);
+    own.state.journal = journal;
+    const services = new FlowServices(this.#workflows.toolbox, {} as never);
+    const advance = { traverser: new GraphTraverser(workflow.blueprint, replica.position), state: own.state, services };
+    const execution =
+      output === undefined
+        ? ({ status: 'failed', error: new NodeError(nodeId, 1, new Error(nodeId)) } as const)
+        : ({ status: 'success', result: { output }, attempts: 1 } as const);
+    await settle(advance, nodeId, execution);
+    own.view.close();
+  }
+}
+
+it('a fallback that completes elsewhere while a node fails stands in for it with its output', async () => {
+  const engine = memory();
+  const orchestrator = new OrchestratorBuilder().engine(engine).workflow(flow).build();
+  await orchestrator.startRun({}, undefined, { runId: 'run' });
+  const here = new Program(engine);
+  const there = new Program(engine);
+  await here.open();
+  await here.end('start', 'started');
+  await here.end('one');
+  await there.open();
+
+  // It dies as soon as the fallback has completed, and stands in for nobody.
+  const dies = () => Promise.reject(new Error('died'));
+  await here.end('other', undefined, async () => {
+    await there.handle.refresh();
+    await expect(there.end('safe', 'saved', dies)).rejects.toThrow('died');
+    await here.handle.refresh();
+  });
+
+  const { replica, codec } = here.handle;
+  const context = Object.fromEntries([...replica.values.entries()].map(([key, text]) => [key, codec.decode(text)]));
+  expect(context).toEqual({ start: 'started', safe: 'saved', one: 'saved', other: 'saved' });
+  await orchestrator.close();
+});
