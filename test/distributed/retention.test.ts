@@ -119,6 +119,28 @@ describe('runs in which nothing happens any more', () => {
     await engine.close();
   });
 
+  it('take a deadline along when they are deleted that a death has left in the queue', async () => {
+    const { engine, orchestrator } = idle();
+    const { queue } = engine;
+    const purgeRun = queue.purgeRun.bind(queue);
+    const endUncleanly = async () => {
+      const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
+      const [{ jobId } = { jobId: '' }] = await orchestrator.pendingWork(runId);
+      queue.purgeRun = async () => {};
+      await orchestrator.cancel(runId);
+      queue.purgeRun = purgeRun;
+      await purgeRun(runId, [String(jobId)]);
+      return runId;
+    };
+    const [one] = [await endUncleanly(), await endUncleanly()];
+    expect(await queue.depth()).toEqual({ waiting: 0, delayed: 2, active: 0 });
+    await orchestrator.deleteRun(one);
+    expect((await queue.depth()).delayed).toBe(1);
+    expect(await orchestrator.prune({ finishedBefore: Date.now() + 60_000 })).toBe(1);
+    expect((await queue.depth()).delayed).toBe(0);
+    await engine.close();
+  });
+
   it('get back their deadline alone where they are paused', async () => {
     const { engine, orchestrator, queued, lose, maintained } = idle();
     const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });

@@ -8,6 +8,7 @@ import {
   runStatuses,
 } from 'orchestrator/distributed';
 import type { Flow } from 'orchestrator/flow';
+import { timeoutJobIdOf } from '../../src/distributed/journal/job-id.js';
 import { digest, expectedOf, withoutRun } from './expected.js';
 import type { Effect } from './ledger.js';
 import type { End, StartedRun } from './story.js';
@@ -38,6 +39,11 @@ export async function check(round: Round): Promise<void> {
     for (const run of round.runs) {
       const isOver = await checkRun(run, round, orchestrator);
       if (isOver !== undefined) found.set(run.plan.runId, isOver);
+    }
+    for (const runId of await withDeadlines(found.keys(), tally, engine, orchestrator)) {
+      // They go with their runs.
+      await orchestrator.deleteRun(runId);
+      found.delete(runId);
     }
     await checkQueue(engine, tally);
     await checkCounts(orchestrator, found, tally);
@@ -170,6 +176,31 @@ function checkKeys({ ledger, tally, runs }: Round): void {
     }
     if (!known.has(runId)) tally.find(`there are effects of run "${runId}", which was not started`);
   }
+}
+
+/**
+ * Runs that are over, with their deadlines in the queue still: those are taken out after a run has ended, and whoever was to do
+ * that may have been killed in between. They do nothing when they come.
+ */
+async function withDeadlines(
+  runIds: Iterable<string>,
+  tally: Tally,
+  engine: Engine,
+  orchestrator: DistributedOrchestrator,
+): Promise<string[]> {
+  const infos = await Promise.all([...runIds].map((runId) => orchestrator.run(runId)));
+  const over = infos.filter(({ status, deadline }) => isFinished(status) && deadline !== undefined);
+  let left = over;
+  await holds(async () => {
+    const states = await engine.queue.statesOf(over.map(timeoutJobIdOf));
+    left = over.filter((_info, index) => states[index] !== 'absent');
+    return left.length === 0;
+  });
+  tally.count('deadlines left', left.length);
+  const all = tally.counts.get('deadlines left') ?? 0;
+  const kills = tally.counts.get('kills') ?? 0;
+  if (all > 1 && all > kills / 20) tally.find(`${all} deadlines of runs that were over were queued, at ${kills} kills`);
+  return left.map(({ runId }) => runId);
 }
 
 async function checkQueue(engine: Engine, tally: Tally): Promise<void> {

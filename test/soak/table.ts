@@ -24,6 +24,7 @@ const rows = [
   'executed again',
   'effects lost',
   'counted twice',
+  'deadlines left',
   'left in the queue',
   'left over',
   'warnings',

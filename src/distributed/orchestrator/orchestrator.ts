@@ -10,6 +10,7 @@ import { isFor, isSameRun } from '../journal/incarnation.js';
 import { pagesOf } from '../journal/pages.js';
 import { snapshotOf } from '../journal/snapshot.js';
 import { publish } from '../publishing.js';
+import { purgeDeadline } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { openRun } from '../run/run-handles.js';
 import {
@@ -404,9 +405,9 @@ export class DistributedOrchestrator<
    * @throws {RunStateError} for one that is not over
    */
   async deleteRun(runId: string): Promise<void> {
-    const { status, incarnation } = await this.#record(runId);
-    if (!isFinished(status)) throw new RunStateError(runId, status, 'cancel it before you delete it');
-    await this.engine.runInfoStore.deleteRun(runId, incarnation);
+    const record = await this.#record(runId);
+    if (!isFinished(record.status)) throw new RunStateError(runId, record.status, 'cancel it before you delete it');
+    await this.#remove(record);
   }
 
   /** Removes runs that were over before a time, in epoch milliseconds. @returns how many */
@@ -421,14 +422,20 @@ export class DistributedOrchestrator<
         limit: 1_000,
         cursor,
       });
-      for (const { runId, incarnation, finishedAt = Infinity } of page.runs) {
-        if (finishedAt >= finishedBefore) continue;
-        await this.engine.runInfoStore.deleteRun(runId, incarnation);
+      for (const run of page.runs) {
+        if ((run.finishedAt ?? Infinity) >= finishedBefore) continue;
+        await this.#remove(run);
         removed++;
       }
       cursor = page.cursor;
     }
     return removed;
+  }
+
+  /** Removes a run that is over. Who ended it may have died before its deadline was taken out of the queue. */
+  async #remove(run: RunInfo): Promise<void> {
+    await purgeDeadline(this.engine.queue, run);
+    await this.engine.runInfoStore.deleteRun(run.runId, run.incarnation);
   }
 
   /** Ends what is waiting here. The engine stays open: others may use it. */

@@ -42,8 +42,11 @@ export function deadlineJobsOf(record: RunRecord, now: number): Job[] {
 }
 
 /** Removes the job that ends a run at its deadline: the run is over. */
-export async function purgeDeadline(queue: WorkQueue, record: RunRecord): Promise<void> {
-  if (record.deadline !== undefined) await queue.purgeRun(record.runId, [timeoutJobIdOf(record)]);
+export async function purgeDeadline(
+  queue: WorkQueue,
+  run: Pick<RunRecord, 'runId' | 'incarnation' | 'deadline'>,
+): Promise<void> {
+  if (run.deadline !== undefined) await queue.purgeRun(run.runId, [timeoutJobIdOf(run)]);
 }
 
 /** Removes all jobs of a run: it was ended from outside. */
