@@ -1,7 +1,6 @@
 import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { Engine, NewRun } from '../contracts.js';
 import { RunExistsError, WorkflowChangedError } from '../errors.js';
-import { newIncarnation } from '../journal/incarnation.js';
 import { keyOf } from '../journal/job-id.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { snapshotOf } from '../journal/snapshot.js';
@@ -32,18 +31,11 @@ export interface Beginning extends Omit<NewRun, 'snapshot'> {
  * @throws {WorkflowChangedError} where the run has begun with another graph of the workflow
  */
 export async function begin(engine: Engine, codec: Codec, beginning: Beginning): Promise<StartedRun> {
-  const { workflow, ...rest } = beginning;
-  const own = newIncarnation();
-  // Programs of version 0.7 make the ids of jobs of the epoch as well.
-  const snapshot = { ...beginning.snapshot, epoch: own };
-  const { record, now, seq } = await engine.begin({
-    ...rest,
-    record: { ...beginning.record, incarnation: own },
-    snapshot: JSON.stringify(snapshot),
-  });
+  const { workflow, snapshot, ...rest } = beginning;
+  const { record, now, seq } = await engine.begin({ ...rest, snapshot: JSON.stringify(snapshot) });
   const { runId, incarnation } = record;
   // An engine may have repeated it, and have found what the first time has begun.
-  const existed = incarnation !== own;
+  const existed = incarnation !== beginning.record.incarnation;
   const started = { runId, incarnation, existed };
   if (existed && !isOf(workflow, record)) throw new RunExistsError(runId, record.workflow, record.version);
   if (isFinished(record.status) || seq > 0) return started;

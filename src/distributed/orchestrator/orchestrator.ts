@@ -6,7 +6,7 @@ import { captured } from '../../instrumentation.js';
 import { aName, aState } from '../../validate.js';
 import type { Engine, RunMetrics, WorkerHealth, WorkflowVersion } from '../contracts.js';
 import { RunNotFoundError, RunStateError, WorkerAliveError } from '../errors.js';
-import { isFor, isSameRun } from '../journal/incarnation.js';
+import { isFor, isSameRun, newIncarnation } from '../journal/incarnation.js';
 import { pagesOf } from '../journal/pages.js';
 import { snapshotOf } from '../journal/snapshot.js';
 import { publish } from '../publishing.js';
@@ -136,12 +136,15 @@ export class DistributedOrchestrator<
     const values = this.#payloads.encodeContext(given);
     const carrier = captured();
     const encoded = this.#payloads.encode(input, 'input');
-    const snapshot = { flow, version, runId, input: encoded, values, carrier, graph, passed: {} };
+    const incarnation = newIncarnation();
+    // Programs of version 0.7 make the ids of jobs of the epoch as well.
+    const snapshot = { flow, version, runId, input: encoded, values, carrier, graph, passed: {}, epoch: incarnation };
     const status: RunStatus = delay > 0 ? 'scheduled' : 'running';
-    const begun = { runId, workflow: flow, version, status, priority, retention, output: undefined, error: undefined };
+    const none = { output: undefined, error: undefined };
+    const record = { runId, incarnation, workflow: flow, version, status, priority, retention, ...none };
     if (workflow.hasCode) await publish(this.engine, workflow);
     const limit = timeout === Infinity ? undefined : timeout;
-    return begin(this.engine, this.workflows.codec, { workflow, record: begun, delay, timeout: limit, snapshot });
+    return begin(this.engine, this.workflows.codec, { workflow, record, delay, timeout: limit, snapshot });
   }
 
   /** How a run stands. @throws {RunNotFoundError} */

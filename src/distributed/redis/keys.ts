@@ -7,6 +7,8 @@ import { type RunStatus, runStatuses } from '../run-info.js';
  */
 export class Keys {
   readonly #index: string;
+  /** By workflow. */
+  readonly #lists = new Map<string, readonly string[]>();
 
   constructor(private readonly prefix: string) {
     this.#index = `{${prefix}}`;
@@ -97,9 +99,13 @@ export class Keys {
   }
 
   /** The keys of the index that a run of a workflow may be in. */
-  listsOf(workflow: string): string[] {
+  listsOf(workflow: string): readonly string[] {
+    const known = this.#lists.get(workflow);
+    if (known !== undefined) return known;
     const byStatus = runStatuses.flatMap((status) => [this.listOf(undefined, status), this.listOf(workflow, status)]);
-    return [this.listOf(undefined, undefined), this.listOf(workflow, undefined), this.expiring, ...byStatus];
+    const lists = [this.listOf(undefined, undefined), this.listOf(workflow, undefined), this.expiring, ...byStatus];
+    this.#lists.set(workflow, lists);
+    return lists;
   }
 
   #of(runId: string, part: string): string {

@@ -10,7 +10,9 @@ export async function readRecord(connection: Connection, key: string): Promise<R
 
 /** A record as fields of a hash. */
 export function fieldsOf(record: Partial<RunRecord>): string[] {
-  return Object.entries(record).flatMap(([field, value]) => (value === undefined ? [] : [field, String(value)]));
+  const fields: string[] = [];
+  for (const [field, value] of Object.entries(record)) if (value !== undefined) fields.push(field, String(value));
+  return fields;
 }
 
 /** A record, the journal's end, and up to which entry it is a snapshot, from such fields. */

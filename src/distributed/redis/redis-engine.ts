@@ -112,6 +112,8 @@ class RedisEngine implements Engine, RedisCore {
   /** Not to be seen: an address has a password in it. */
   readonly #source: Source;
   #connections: Connections | undefined = undefined;
+  /** From when it is open until it is closed. */
+  #connection: Connection | undefined = undefined;
   readonly #clock = new AskedClock(async () => {
     const [seconds, microseconds] = await this.ask((connection) => connection.time());
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
@@ -160,8 +162,8 @@ class RedisEngine implements Engine, RedisCore {
     await this.#opening.get();
   }
 
-  async connection(): Promise<Connection> {
-    return (await this.#opening.get()).connection;
+  connection(): Connection | Promise<Connection> {
+    return this.#connection ?? this.#opening.get().then(({ connection }) => connection);
   }
 
   ask<Answer>(work: (connection: Connection) => Promise<Answer>): Promise<Answer> {
@@ -193,6 +195,7 @@ class RedisEngine implements Engine, RedisCore {
 
   async close(): Promise<void> {
     this.checkpointStore.leases.close();
+    this.#connection = undefined;
     const opened = await this.#opening.close();
     await this.queue.close();
     opened?.connections.close();
@@ -229,7 +232,8 @@ class RedisEngine implements Engine, RedisCore {
   ): Promise<CommitAnswer | undefined> {
     const connection = await this.connection();
     const { keys } = this;
-    const args = [known, keys.channel, runId, incarnation ?? '', ...commits.flatMap(argsOf)];
+    const args = [known, keys.channel, runId, incarnation ?? ''];
+    for (const commit of commits) addArgs(args, commit);
     const of = [keys.run(runId), keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
     const answer = await scripts.commit.run(connection, of, args);
     if (answer === null) return undefined;
@@ -265,6 +269,7 @@ class RedisEngine implements Engine, RedisCore {
       },
     });
     this.#connections = opened.connections;
+    if (!until.aborted) this.#connection = opened.connection;
     return opened;
   }
 
@@ -285,29 +290,18 @@ class RedisEngine implements Engine, RedisCore {
   }
 }
 
-function argsOf({
-  text,
-  during,
-  slot = '',
-  number = 0,
-  onlyIfNext,
-  becomes,
-  becomesIfNext,
-}: Commit): (string | number)[] {
-  return [
-    text,
-    during.join(','),
-    slot,
-    number,
-    onlyIfNext ? 1 : 0,
-    ...changeArgs(becomesIfNext),
-    ...changeArgs(becomes),
-  ];
+/** In one list, for there are many of them at each commit. */
+function addArgs(args: (string | number)[], commit: Commit): void {
+  const { text, during, slot = '', number = 0, onlyIfNext, becomes, becomesIfNext } = commit;
+  args.push(text, during.join(','), slot, number, onlyIfNext ? 1 : 0);
+  addChange(args, becomesIfNext);
+  addChange(args, becomes);
 }
 
-function changeArgs(change: RunChange | undefined): (string | number)[] {
-  const { status = '', output, error } = change ?? {};
-  return [status, output === undefined ? 0 : 1, output ?? '', error === undefined ? 0 : 1, error ?? ''];
+function addChange(args: (string | number)[], change: RunChange | undefined): void {
+  if (change === undefined) return void args.push('', 0, '', 0, '');
+  const { status, output, error } = change;
+  args.push(status, output === undefined ? 0 : 1, output ?? '', error === undefined ? 0 : 1, error ?? '');
 }
 
 function numberOf(text: string | undefined): number | undefined {

@@ -9,7 +9,7 @@ export type Filed = Pick<RunRecord, 'runId' | 'workflow' | 'status' | 'createdAt
 /** Where the index is. */
 export interface IndexPlace {
   readonly keys: Keys;
-  connection(): Promise<Connection>;
+  connection(): Connection | Promise<Connection>;
 }
 
 const index = new Script('index');

@@ -99,8 +99,9 @@ export class RunHandle {
    *
    * @throws {RunNotFoundError} where the run is gone
    */
-  commit({ entry, patience, ...conditions }: EntryCommit): Promise<Verdict> {
-    const commit = { text: writeEntry(entry), ...conditions };
+  commit(given: EntryCommit): Promise<Verdict> {
+    const { entry, during, slot, number, becomes, onlyIfNext, becomesIfNext, patience } = given;
+    const commit = { text: writeEntry(entry), during, slot, number, becomes, onlyIfNext, becomesIfNext };
     const since = this.#replica.seq;
     const within = runEndChannel.hasSubscribers ? AsyncLocalStorage.snapshot() : undefined;
     return new Promise((resolve, reject) => {

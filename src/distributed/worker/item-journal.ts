@@ -14,7 +14,6 @@ import { type EngineError, RunNotFoundError, SupersededError, WorkflowChangedErr
 import { conclusionAfter } from '../journal/conclusion.js';
 import type { Execution, NodeEntry, StepEntry } from '../journal/entry.js';
 import type { Item } from '../journal/ledger.js';
-import type { EntryCommit } from '../run/commit-queue.js';
 import { isPassing } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses } from '../run-info.js';
@@ -123,7 +122,7 @@ export class ItemJournal implements StateJournal {
     // A step counts once, also where its answer was lost. Steps of a claim are committed in the order of their numbers.
     const commit = async (entry: StepEntry) => {
       const slot = `s${this.handle.replica.numbering.placeOf(item.node)}`;
-      await this.#commit({ entry, slot, number: base + ++this.#steps });
+      await this.#commit(entry, slot, base + ++this.#steps);
     };
     switch (happening.type) {
       case 'item': {
@@ -153,7 +152,7 @@ export class ItemJournal implements StateJournal {
 
   async #claim({ node, round }: Item): Promise<Claim> {
     const id = randomUUID();
-    const verdict = await this.#commit({ entry: { node: this.#idOf(node), round, claim: id, type: 'claimed' } });
+    const verdict = await this.#commit({ node: this.#idOf(node), round, claim: id, type: 'claimed' });
     return { id, base: Number(verdict) * mostSteps };
   }
 
@@ -168,7 +167,7 @@ export class ItemJournal implements StateJournal {
     const number = isOwn ? execution.round * mostAttempts + execution.attempt : replica.roundOf(node);
     const write = (ended: Ended, changes: Changes) => {
       const entry = this.#entryOf(ended, { ...execution, ...changes }, isOwn);
-      return this.#commit({ entry, slot, number, becomesIfNext: isOwn ? this.#conclusion(entry, node) : undefined });
+      return this.#commit(entry, slot, number, isOwn ? this.#conclusion(entry, node) : undefined);
     };
     try {
       await write(happening, happening.type === 'completed' ? this.#changes(happening.nodeId) : {});
@@ -264,14 +263,20 @@ export class ItemJournal implements StateJournal {
    * @throws {SerializationError} for an entry that cannot be kept: the engine refuses it for what it holds, or fails in a
    *   way that is no `EngineError`; the node fails with it
    */
-  async #commit(commit: Omit<EntryCommit, 'during' | 'patience'>): Promise<Verdict> {
+  async #commit(
+    entry: NodeEntry | StepEntry,
+    slot?: string,
+    number?: number,
+    becomesIfNext?: RunChange,
+  ): Promise<Verdict> {
     const onFailure = (error: EngineError) => {
       this.#heldUp ??= new Map();
-      this.#heldUp.set(commit, error);
+      this.#heldUp.set(entry, error);
     };
     const patience = { until: this.holder.until, onFailure };
+    const commit = { entry, slot, number, becomesIfNext, during: activeStatuses, patience };
     try {
-      const verdict = await this.handle.commit({ ...commit, during: activeStatuses, patience });
+      const verdict = await this.handle.commit(commit);
       if (verdict !== 'refused') return verdict;
       throw new SupersededError(this.handle.runId, `is ${this.handle.status}`);
     } catch (cause) {
@@ -281,7 +286,7 @@ export class ItemJournal implements StateJournal {
       }
       throw new SerializationError('', `cannot be kept: ${cleaned(messageOf(cause), 500)}`, { cause });
     } finally {
-      this.#heldUp?.delete(commit);
+      this.#heldUp?.delete(entry);
     }
   }
 
