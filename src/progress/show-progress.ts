@@ -12,7 +12,6 @@ import { LiveView } from './view/live-view.js';
 import { Output } from './view/output.js';
 import { PlainView } from './view/plain-view.js';
 import type { View } from './view/view.js';
-import { writeLines } from './view/write-lines.js';
 import { watch } from './watch.js';
 
 /** Progress that is shown. It is shown until the program ends, or until it is stopped. */
@@ -62,8 +61,7 @@ class Display {
   constructor(private readonly setting: Setting) {
     const { stream, interval, isInteractive } = setting;
     this.#output = new Output(stream);
-    this.#view = isInteractive ? this.#blank() : this.#plain();
-    if (isInteractive) this.#openLive();
+    this.#view = isInteractive ? this.#live() : this.#plain();
     const timer = setInterval(() => this.#tick(), interval).unref();
     this.#undo = [watch(this.#model, setting.filter), atExit(() => this.stop()), () => clearInterval(timer)];
   }
@@ -83,27 +81,28 @@ class Display {
     this.#view.tick(now);
   }
 
-  /** While it is not known yet whether there is something to draw with. */
-  #blank(): View {
-    return { tick: () => undefined, finish: (lines) => writeLines(this.#output, this.setting.colour, lines) };
-  }
-
   #plain(): View {
     const view = new PlainView(this.#model, this.setting, this.#output);
     this.#model.listener = view;
     return view;
   }
 
-  async #openLive(): Promise<void> {
+  /** It looks at what is written from the start, also while it is not known yet whether there is something to draw with. */
+  #live(): View {
+    const view = new LiveView(this.#model, this.setting, this.#output);
+    void this.#begin(view);
+    return view;
+  }
+
+  async #begin(view: LiveView): Promise<void> {
     try {
       const peers = await loadPeers<{ 'log-update': typeof LogUpdate }>('Live progress', ['log-update']);
       if (this.#hasStopped) return;
-      const view = new LiveView(this.#model, this.setting, this.#output, peers['log-update'].createLogUpdate);
-      this.#view = view;
+      view.begin(peers['log-update'].createLogUpdate);
       this.#undo.push(atSignal({ end: () => this.stop(), yield: () => view.restoreCursor() }));
     } catch (error) {
       if (this.#hasStopped) return;
-      writeLines(this.#output, this.setting.colour, [[span(messageOf(error), 'dim')]]);
+      view.finish([[span(messageOf(error), 'dim')]]);
       this.#view = this.#plain();
     }
   }

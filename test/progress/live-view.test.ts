@@ -93,6 +93,18 @@ describe('pictures that change in place', () => {
     await job.end();
   });
 
+  it('wait for the end of a line that was opened before there was anything to draw with', async () => {
+    const { terminal } = shown();
+    terminal.write('Your name? ');
+    const job = running();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(terminal.screen).toEqual(['Your name?']);
+    terminal.write('Ada\n');
+    await until(() => terminal.screen.length === 3);
+    expect(terminal.screen[0]).toBe('Your name? Ada');
+    await job.end();
+  });
+
   it('wait for the next one where so much is written that they would be most of it', async () => {
     const { terminal } = shown({ interval: 60_000 });
     await until(() => Object.hasOwn(terminal, 'write'));

@@ -21,9 +21,14 @@ export class LiveView implements View {
     private readonly model: Model,
     private readonly setting: Setting,
     private readonly output: Output,
-    create: typeof createLogUpdate,
   ) {
-    this.#screen = new Screen(setting.stream, setting.colour, create, () => this.#drawSoon());
+    this.#screen = new Screen(setting.stream, setting.colour, () => this.#drawSoon());
+  }
+
+  /** From now on there is something to draw with; before, nothing is drawn, and it is seen what others write. */
+  begin(create: typeof createLogUpdate): void {
+    this.#screen.begin(create);
+    this.#drawSoon();
   }
 
   tick(now: number): void {

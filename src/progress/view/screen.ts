@@ -32,7 +32,8 @@ const blank: Picture = { text: '', widths: [] };
  * Standard output and standard error are looked at where they are terminals too: then that is the same one.
  */
 export class Screen implements Interceptor {
-  readonly #log: ReturnType<typeof createLogUpdate>;
+  /** What draws; until there is one, nothing is drawn. */
+  #log: ReturnType<typeof createLogUpdate> | undefined = undefined;
   readonly #own: Intercepted;
   readonly #others: readonly Intercepted[];
   /** How wide the lines are that are drawn. */
@@ -53,16 +54,19 @@ export class Screen implements Interceptor {
   constructor(
     private readonly stream: Stream,
     private readonly colour: boolean,
-    create: typeof createLogUpdate,
     private readonly redraw: () => void,
   ) {
     this.#columns = columnsOf(stream);
     this.#own = intercept(stream, this);
     const others = [process.stdout, process.stderr].filter((other) => other !== stream && other.isTTY);
     this.#others = others.map((other) => intercept(other, this));
+    stream.on('resize', this.#onResize);
+  }
+
+  /** From now on there is something to draw with. A line that was opened before is known to be open. */
+  begin(create: typeof createLogUpdate): void {
     // The cursor is ours: log-update's would be that of standard error, whatever the stream is.
     this.#log = create(this.#past(), { showCursor: true });
-    stream.on('resize', this.#onResize);
   }
 
   /** The room that there is. The last column and line stay free: terminals differ in what they do behind these. */
@@ -109,7 +113,7 @@ export class Screen implements Interceptor {
   }
 
   #show(): void {
-    if (this.#isLineOpen) return;
+    if (this.#log === undefined || this.#isLineOpen) return;
     const { text, widths } = this.#picture;
     if (widths.length === 0) {
       this.#erase();
@@ -150,7 +154,7 @@ export class Screen implements Interceptor {
   }
 
   #erase(): void {
-    if (this.#drawn.length > 0) this.#log.clear();
+    if (this.#drawn.length > 0) this.#log?.clear();
     this.#drawn = [];
   }
 
