@@ -140,8 +140,17 @@ export class DistributedOrchestrator<
     // Programs of version 0.7 make the ids of jobs of the epoch as well.
     const snapshot = { flow, version, runId, input: encoded, values, carrier, graph, passed: {}, epoch: incarnation };
     const status: RunStatus = delay > 0 ? 'scheduled' : 'running';
-    const none = { output: undefined, error: undefined };
-    const record = { runId, incarnation, workflow: flow, version, status, priority, retention, ...none };
+    const record = {
+      runId,
+      incarnation,
+      workflow: flow,
+      version,
+      status,
+      priority,
+      retention,
+      output: undefined,
+      error: undefined,
+    };
     if (workflow.hasCode) await publish(this.engine, workflow);
     const limit = timeout === Infinity ? undefined : timeout;
     return begin(this.engine, this.workflows.codec, { workflow, record, delay, timeout: limit, snapshot });

@@ -1,4 +1,4 @@
-import { memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { type Engine, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import { Flow, FlowRuntime, GraphTraverser, NodeError } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
 import { Cancellation } from '../../../src/cancellation.js';
@@ -24,20 +24,14 @@ const flow = new Flow('f')
   .edge('start', 'other');
 
 class Program {
-  readonly #workflows = new Workflows([flow], new FlowRuntime());
-  #handle: RunHandle | undefined;
-  readonly #engine;
+  private constructor(
+    private readonly workflows: Workflows,
+    readonly handle: RunHandle,
+  ) {}
 
-  constructor(engine: ReturnType<typeof memory>) {
-    this.#engine = engine;
-  }
-
-  async open(): Promise<void> {
-    this.#handle = await openRun(this.#engine, this.#workflows, 'run');
-  }
-
-  get handle(): RunHandle {
-    return this.#handle as RunHandle;
+  static async on(engine: Engine): Promise<Program> {
+    const workflows = new Workflows([flow], new FlowRuntime());
+    return new Program(workflows, await openRun(engine, workflows, 'run'));
   }
 
   /** @param afterwards - what happens between an entry's being committed and what follows from it */
@@ -51,7 +45,7 @@ class Program {
     const append = journal.append.bind(journal);
     journal.append = (...args) => append(...args).then(afterwards);
     own.state.journal = journal;
-    const services = new FlowServices(this.#workflows.toolbox, {} as never);
+    const services = new FlowServices(this.workflows.toolbox, {} as never);
     const advance = { traverser: new GraphTraverser(workflow.blueprint, replica.position), state: own.state, services };
     const execution =
       output === undefined
@@ -66,12 +60,10 @@ it('a fallback that completes elsewhere while a node fails stands in for it with
   const engine = memory();
   const orchestrator = new OrchestratorBuilder().engine(engine).workflow(flow).build();
   await orchestrator.startRun({}, undefined, { runId: 'run' });
-  const here = new Program(engine);
-  const there = new Program(engine);
-  await here.open();
+  const here = await Program.on(engine);
   await here.end('start', 'started');
   await here.end('one');
-  await there.open();
+  const there = await Program.on(engine);
 
   // It dies as soon as the fallback has completed, and stands in for nobody.
   const dies = () => Promise.reject(new Error('died'));
