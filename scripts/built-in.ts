@@ -7,7 +7,7 @@ import type { Plugin } from 'esbuild';
 import { buildPage } from '../src/dashboard/page/build.mjs';
 
 const twins: Readonly<Record<string, () => Promise<string>>> = {
-  'src/version.ts': version,
+  'src/shared/version.ts': version,
   'src/distributed/assets.ts': distributedAssets,
   'src/dashboard/built-page.ts': page,
 };

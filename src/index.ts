@@ -1,5 +1,5 @@
-export type { Action, ActionOptions } from './action.js';
-export { AbortError, ParallelError, TimeoutError, ValidationError } from './errors.js';
+export type { Action, ActionOptions } from './kernel/action.js';
+export { AbortError, ParallelError, TimeoutError } from './kernel/errors.js';
 export type {
   GroupRecord,
   ProcessBeginEvent,
@@ -10,20 +10,21 @@ export type {
   TaskCompletionEvent,
   TaskRecord,
   TaskRetryEvent,
-} from './events.js';
-export { Orchestrator } from './face.js';
-export type { Hook, HookOptions, Middleware } from './hooks.js';
-export { type Carrier, type Instrumentation, instrument } from './instrumentation.js';
-export type { Logger, LogLevel } from './logger.js';
-export type { OrchestratorOptions } from './orchestrator.js';
+} from './kernel/events.js';
+export { Orchestrator } from './kernel/face.js';
+export type { Hook, HookOptions, Middleware } from './kernel/hooks.js';
+export { type Carrier, type Instrumentation, instrument } from './kernel/instrumentation.js';
+export type { OrchestratorOptions } from './kernel/orchestrator.js';
 export type {
   ParallelAction,
   ParallelActions,
   ParallelArguments,
   ParallelOptions,
   ParallelResults,
-} from './parallel.js';
-export type { Policy, PolicyOptions } from './policy.js';
-export type { RetryContext, RetryOptions } from './retry.js';
-export type { RunOptions } from './run.js';
-export type { TimeoutOptions } from './timeout.js';
+} from './kernel/parallel.js';
+export type { Policy, PolicyOptions } from './kernel/policy.js';
+export type { RetryContext, RetryOptions } from './kernel/retry.js';
+export type { RunOptions } from './kernel/run.js';
+export type { TimeoutOptions } from './kernel/timeout.js';
+export { ValidationError } from './shared/errors.js';
+export type { Logger, LogLevel } from './shared/logger.js';

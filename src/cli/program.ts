@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { version } from '../version.js';
+import { version } from '../shared/version.js';
 import { addCompletion } from './commands/completion.js';
 import { addDashboard } from './commands/dashboard.js';
 import { addDeadLetters } from './commands/dead-letters.js';

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { StopOptions } from '../loops/index.js';
-import { aCount, aDuration, aName, anObjectOf } from '../validate.js';
+import { aCount, aDuration, aName, anObjectOf } from '../shared/validate.js';
 import { Refusal } from './http/refusal.js';
 import type { Call, Routes } from './http/router.js';
 import { fleetOf, loopsOf, type Watched } from './views/watched.js';

@@ -1,5 +1,5 @@
 import { ValidationError } from '../index.js';
-import { aBoolean, aFunction, aName, anObjectOf, aValue } from '../validate.js';
+import { aBoolean, aFunction, aName, anObjectOf, aValue } from '../shared/validate.js';
 import type { DashboardOptions } from './dashboard.js';
 
 const isOrigin = (value: unknown) => typeof value === 'string' && URL.canParse(value) && originOf(value) !== 'null';

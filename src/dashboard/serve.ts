@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { aName, aValue } from '../validate.js';
+import { aName, aValue } from '../shared/validate.js';
 import { createDashboard } from './create.js';
 import type { Dashboard, DashboardOptions } from './dashboard.js';
 import { ListenError } from './errors.js';

@@ -1,4 +1,4 @@
-import { ValidationError } from '../errors.js';
+import { ValidationError } from '../shared/errors.js';
 
 /** An engine on a server, as it is called in messages. */
 type Kind = 'redis' | 'postgres';

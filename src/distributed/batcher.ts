@@ -1,4 +1,4 @@
-import { longestDelay } from '../validate.js';
+import { longestDelay } from '../shared/validate.js';
 import { isForGood } from './errors.js';
 import { sendTogether } from './together.js';
 

@@ -1,4 +1,4 @@
-import { hide } from '../failures.js';
+import { hide } from '../shared/failures.js';
 
 /** Where drivers keep the statement or command that failed, with the values in it: data of runs. */
 const valuesOfDrivers = ['command', 'query', 'params', 'parameters', 'queryOptions'] as const;

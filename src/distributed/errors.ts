@@ -1,5 +1,5 @@
-import { kindOf } from '../errors.js';
-import { cleaned } from '../text.js';
+import { kindOf } from '../shared/errors.js';
+import { cleaned } from '../shared/text.js';
 import { discreet, discreetText } from './discretion.js';
 import type { RunStatus } from './run-info.js';
 

@@ -3,7 +3,7 @@ import { FlowRuntime } from '../flow/index.js';
 import { type AbstractNode, type FlowNode, followerOf, type IExecutor, type RunOptions } from '../flow/node.js';
 import type { Context, WorkflowResult } from '../flow/result.js';
 import { readAnyRunOptions } from '../flow/run-options.js';
-import { invalid } from '../validate.js';
+import { invalid } from '../shared/validate.js';
 import type { Engine } from './contracts.js';
 import { RunStateError } from './errors.js';
 import { anEngine } from './options.js';

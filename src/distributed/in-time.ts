@@ -1,4 +1,4 @@
-import { longestDelay } from '../validate.js';
+import { longestDelay } from '../shared/validate.js';
 
 /** Somebody has not answered in time; asked again, they may. */
 export class SilenceError extends Error {

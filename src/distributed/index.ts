@@ -1,5 +1,5 @@
-export { LockedError } from '../directory-lock.js';
-export { MissingPeerError } from '../peers.js';
+export { LockedError } from '../shared/directory-lock.js';
+export { MissingPeerError } from '../shared/peers.js';
 export type {
   CheckpointStore,
   Commit,

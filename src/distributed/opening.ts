@@ -1,9 +1,9 @@
 import pTimeout from 'p-timeout';
-import { Cancellation } from '../cancellation.js';
-import { LockedError } from '../directory-lock.js';
-import { MissingPeerError } from '../peers.js';
+import { Cancellation } from '../kernel/cancellation.js';
+import { LockedError } from '../shared/directory-lock.js';
+import { Once } from '../shared/once.js';
+import { MissingPeerError } from '../shared/peers.js';
 import { EngineError } from './errors.js';
-import { Once } from './once.js';
 import { lateError } from './persistence.js';
 
 /** Milliseconds by which what bounds itself may be late: then the error says more. */

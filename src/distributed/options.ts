@@ -1,6 +1,15 @@
-import { ValidationError } from '../errors.js';
-import { cut } from '../text.js';
-import { aBoolean, aLimit, anObjectOf, aValue, invalid, longestDelay, type Reader, type Schema } from '../validate.js';
+import { ValidationError } from '../shared/errors.js';
+import { cut } from '../shared/text.js';
+import {
+  aBoolean,
+  aLimit,
+  anObjectOf,
+  aValue,
+  invalid,
+  longestDelay,
+  type Reader,
+  type Schema,
+} from '../shared/validate.js';
 import type { Engine } from './contracts.js';
 
 /** How large a payload may be, in bytes, where nobody says. */

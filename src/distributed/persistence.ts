@@ -1,5 +1,5 @@
-import type { Cancellation } from '../cancellation.js';
-import { longestDelay } from '../validate.js';
+import type { Cancellation } from '../kernel/cancellation.js';
+import { longestDelay } from '../shared/validate.js';
 import type { CallLimit } from './batcher.js';
 import { EngineError } from './errors.js';
 import type { Limit } from './in-time.js';

@@ -1,4 +1,4 @@
-import { exists, spaceOfPids, statusOf } from '../other-processes.js';
+import { exists, spaceOfPids, statusOf } from '../shared/other-processes.js';
 
 /** A process, as far as other processes can see whether it has died. */
 export interface Place {

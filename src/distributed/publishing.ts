@@ -1,9 +1,9 @@
 import { outlineOf } from '../flow/plan/outline.js';
 import type { Plan } from '../flow/plan/plan.js';
+import { Once } from '../shared/once.js';
 import { differenceFrom, textOf } from './blueprint-text.js';
 import type { Engine } from './contracts.js';
 import { WorkflowChangedError } from './errors.js';
-import { Once } from './once.js';
 import { queryOf } from './orchestrator/query.js';
 import { activeStatuses } from './run-info.js';
 import type { KnownWorkflow } from './workflows.js';

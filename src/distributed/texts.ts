@@ -1,6 +1,6 @@
-import { textOf } from '../errors.js';
-import { cleaned, isClean } from '../text.js';
-import { aValue } from '../validate.js';
+import { textOf } from '../shared/errors.js';
+import { cleaned, isClean } from '../shared/text.js';
+import { aValue } from '../shared/validate.js';
 
 /** Texts that users give, which engines keep: bounded, since lists of runs carry them, and such that every database takes them. */
 

@@ -9,8 +9,8 @@ import { outlineOf } from '../flow/plan/outline.js';
 import type { Plan } from '../flow/plan/plan.js';
 import { versionBefore, versionOf } from '../flow/plan/version.js';
 import { toolboxIn } from '../flow/runtime.js';
-import { cut } from '../text.js';
-import { invalid } from '../validate.js';
+import { cut } from '../shared/text.js';
+import { invalid } from '../shared/validate.js';
 import { aText } from './texts.js';
 
 /** A flow, as code or as data, that runs on a fleet. */

@@ -1,4 +1,4 @@
-import type { PolicyOptions } from '../policy.js';
+import type { PolicyOptions } from '../kernel/policy.js';
 
 /**
  * A flow as data. A blueprint is JSON: it can be stored, sent and drawn, and run wherever a registry has what its nodes

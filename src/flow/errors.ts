@@ -1,6 +1,6 @@
-import { kindOf } from '../errors.js';
-import { hide } from '../failures.js';
-import { cleaned } from '../text.js';
+import { kindOf } from '../shared/errors.js';
+import { hide } from '../shared/failures.js';
+import { cleaned } from '../shared/text.js';
 
 /** One thing that is wrong with a blueprint. */
 export interface Fault {

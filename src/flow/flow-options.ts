@@ -1,4 +1,4 @@
-import { type PolicyOptions, policyReaders, readWithoutDefaults } from '../policy.js';
+import { type PolicyOptions, policyReaders, readWithoutDefaults } from '../kernel/policy.js';
 import {
   aBoolean,
   aConcurrency,
@@ -10,7 +10,7 @@ import {
   invalid,
   isPlainObject,
   type Reader,
-} from '../validate.js';
+} from '../shared/validate.js';
 import type { InputMapping, InputSource, JoinStrategy } from './blueprint.js';
 import { aJoinStrategy, anInputMapping } from './plan/check.js';
 import type { Context } from './result.js';

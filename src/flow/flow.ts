@@ -1,5 +1,5 @@
-import type { Policies } from '../policy.js';
-import { type AnyFunction, aFunction, aName, invalid, isPlainObject } from '../validate.js';
+import type { Policies } from '../kernel/policy.js';
+import { type AnyFunction, aFunction, aName, invalid, isPlainObject } from '../shared/validate.js';
 import { type Analysis, analyze } from './analysis.js';
 import {
   type EdgeDefinition,

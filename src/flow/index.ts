@@ -1,4 +1,4 @@
-export { type Logger, NullLogger } from '../logger.js';
+export { type Logger, NullLogger } from '../shared/logger.js';
 export { type Analysis, analyze } from './analysis.js';
 export {
   type EdgeDefinition,

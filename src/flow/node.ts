@@ -1,5 +1,5 @@
-import type { Logger } from '../logger.js';
-import type { Policies } from '../policy.js';
+import type { Policies } from '../kernel/policy.js';
+import type { Logger } from '../shared/logger.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import type { CheckpointStore } from './checkpoint/store.js';
 import type { IOrchestrator } from './contracts.js';

@@ -1,5 +1,5 @@
-import { textOf } from '../errors.js';
-import { cleaned } from '../text.js';
+import { textOf } from '../shared/errors.js';
+import { cleaned } from '../shared/text.js';
 import { messageOf } from './errors.js';
 
 /** How many characters of each are kept. */

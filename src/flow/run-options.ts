@@ -1,4 +1,4 @@
-import { aLogger } from '../logger.js';
+import { aLogger } from '../shared/logger.js';
 import {
   aBoolean,
   aConcurrency,
@@ -11,7 +11,7 @@ import {
   isPlainObject,
   longestDelay,
   type Reader,
-} from '../validate.js';
+} from '../shared/validate.js';
 import type { ResumeOptions, RunOptions } from './node.js';
 
 /** Reads an object that has methods. */

@@ -1,8 +1,8 @@
-import { aLogger, type Logger, NullLogger } from '../logger.js';
-import { Orchestrator } from '../orchestrator.js';
-import { anOrchestrator, originOf } from '../origin.js';
-import { cut } from '../text.js';
-import { aFunction, anObjectOf, aState, invalid, type Reader } from '../validate.js';
+import { Orchestrator } from '../kernel/orchestrator.js';
+import { anOrchestrator, originOf } from '../kernel/origin.js';
+import { aLogger, type Logger, NullLogger } from '../shared/logger.js';
+import { cut } from '../shared/text.js';
+import { aFunction, anObjectOf, aState, invalid, type Reader } from '../shared/validate.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import { restoreState } from './checkpoint/apply.js';
 import { checked } from './checkpoint/checked-serializer.js';

@@ -1,5 +1,5 @@
-import type { Orchestrator } from '../orchestrator.js';
-import type { RetryOptions } from '../retry.js';
+import type { Orchestrator } from '../kernel/orchestrator.js';
+import type { RetryOptions } from '../kernel/retry.js';
 import type { NodeClass, NodeFunction } from './node.js';
 
 /** What a node is for, and so how a loop waits for it. */

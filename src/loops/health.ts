@@ -1,4 +1,4 @@
-import type { Carrier } from '../instrumentation.js';
+import type { Carrier } from '../kernel/instrumentation.js';
 
 /**
  * How a loop stands.

@@ -1,6 +1,6 @@
-export { LockedError } from '../directory-lock.js';
-export type { Logger } from '../logger.js';
-export { MissingPeerError } from '../peers.js';
+export { LockedError } from '../shared/directory-lock.js';
+export type { Logger } from '../shared/logger.js';
+export { MissingPeerError } from '../shared/peers.js';
 export type {
   EdgeDefinition,
   ErrorAction,

@@ -1,6 +1,6 @@
-import type { Orchestrator } from '../orchestrator.js';
-import { anOrchestrator } from '../origin.js';
-import { aFunction, aName, aValue, invalid, isPlainObject } from '../validate.js';
+import type { Orchestrator } from '../kernel/orchestrator.js';
+import { anOrchestrator } from '../kernel/origin.js';
+import { aFunction, aName, aValue, invalid, isPlainObject } from '../shared/validate.js';
 import type {
   EdgeDefinition,
   Implementation,

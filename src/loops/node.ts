@@ -1,4 +1,4 @@
-import type { Carrier } from '../instrumentation.js';
+import type { Carrier } from '../kernel/instrumentation.js';
 import type { Done, Idle, Routed } from './outcomes.js';
 
 /** What a node gets once, before its first iteration. */

@@ -1,5 +1,5 @@
-import { readWithoutDefaults } from '../policy.js';
-import { readRetry } from '../retry.js';
+import { readWithoutDefaults } from '../kernel/policy.js';
+import { readRetry } from '../kernel/retry.js';
 import {
   aConcurrency,
   aCount,
@@ -11,7 +11,7 @@ import {
   isPlainObject,
   longestDelay,
   type Reader,
-} from '../validate.js';
+} from '../shared/validate.js';
 import type {
   EdgeDefinition,
   ErrorPolicy,

@@ -1,4 +1,4 @@
-import { aValue } from '../validate.js';
+import { aValue } from '../shared/validate.js';
 
 /**
  * What nodes may return beside a value: where it goes, that there is none at the moment, that there will be none any more.

@@ -1,5 +1,5 @@
-import type { Orchestrator } from '../orchestrator.js';
-import { aName, anObjectOf, aValue } from '../validate.js';
+import type { Orchestrator } from '../kernel/orchestrator.js';
+import { aName, anObjectOf, aValue } from '../shared/validate.js';
 import type {
   EdgeDefinition,
   ErrorPolicy,

@@ -1,6 +1,7 @@
 import { deserializeError } from 'serialize-error';
-import { failureOf, TimeoutError, ValidationError } from '../errors.js';
-import { MissingPeerError } from '../peers.js';
+import { failureOf, TimeoutError } from '../kernel/errors.js';
+import { ValidationError } from '../shared/errors.js';
+import { MissingPeerError } from '../shared/peers.js';
 import {
   DeliveryLimitError,
   InFlightError,

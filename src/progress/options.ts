@@ -1,4 +1,4 @@
-import { aBoolean, anObjectOf, aValue } from '../validate.js';
+import { aBoolean, anObjectOf, aValue } from '../shared/validate.js';
 import { ascii, type Symbols, unicode } from './layout/symbols.js';
 import type { Filter } from './watch.js';
 

@@ -1,13 +1,13 @@
 import type * as LogUpdate from 'log-update';
 import { ValidationError } from '../index.js';
-import { loadPeers } from '../peers.js';
+import { loadPeers } from '../shared/peers.js';
+import { messageOf } from '../shared/terminal-text.js';
 import { atExit, atSignal } from './ending.js';
 import { frame } from './layout/frame.js';
 import { type Line, span } from './layout/line.js';
 import { summary } from './layout/summary.js';
 import { Model } from './model/model.js';
 import { type ProgressOptions, type Setting, type Stream, settingOf } from './options.js';
-import { messageOf } from './text.js';
 import { LiveView } from './view/live-view.js';
 import { Output } from './view/output.js';
 import { PlainView } from './view/plain-view.js';

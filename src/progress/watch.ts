@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import type { GroupRecord, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
+import { messageOf } from '../shared/terminal-text.js';
 import type { Ended } from './model/counts.js';
 import type { Model } from './model/model.js';
 import { type Retry, retryOf } from './model/retry.js';
 import type { Activity, AnyRecord, Kind } from './model/tally.js';
-import { messageOf } from './text.js';
 
 const retryChannel = 'orchestrator:task:retry';
 

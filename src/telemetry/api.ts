@@ -1,6 +1,6 @@
 import type * as OpenTelemetry from '@opentelemetry/api';
-import { loadPeers } from '../peers.js';
-import { version } from '../version.js';
+import { loadPeers } from '../shared/peers.js';
+import { version } from '../shared/version.js';
 
 /** The OpenTelemetry API: an optional peer, which is loaded where telemetry is started. */
 export type Api = typeof OpenTelemetry;

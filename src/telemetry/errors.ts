@@ -2,7 +2,7 @@
  * Errors as telemetry sends them: bounded in length and in number, whatever they are. Reading an error may throw.
  */
 
-import { cut as cutText } from '../text.js';
+import { cut as cutText } from '../shared/text.js';
 
 /** The value that semantic conventions give `error.type` where there is none of a small set. */
 const otherType = '_OTHER';

@@ -1,5 +1,5 @@
 export type { Logger, LogLevel } from '../index.js';
-export { MissingPeerError } from '../peers.js';
+export { MissingPeerError } from '../shared/peers.js';
 export type { Fleet } from './fleet-gauges.js';
 export { type LogEvent, type LogOptions, logTo } from './logging.js';
 export type { Loops } from './loop-gauges.js';

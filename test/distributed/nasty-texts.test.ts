@@ -1,9 +1,9 @@
 import { type Engine, memory, pglite, postgres, redis } from 'orchestrator/distributed';
 import { DefaultSerializer, Flow, FlowRuntime, type Serializer } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isClean } from '../../src/text.js';
-import { isReadable, thrown } from '../hostile-errors.js';
+import { isClean } from '../../src/shared/text.js';
 import { fleetOf } from './fleet.js';
+import { isReadable, thrown } from './hostile-errors.js';
 import { describeWithPostgres, startPostgres } from './servers/postgres.js';
 import { temporaryDirectory } from './servers/reaper.js';
 import { describeWithRedis, startRedis } from './servers/redis.js';

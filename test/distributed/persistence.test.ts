@@ -1,7 +1,6 @@
 import { stat } from 'node:fs';
 import { EngineError } from 'orchestrator/distributed';
 import { afterEach, expect, it, vi } from 'vitest';
-import { Cancellation } from '../../src/cancellation.js';
 import {
   type Attempt,
   type Judgement,
@@ -9,6 +8,7 @@ import {
   persistent,
   persistently,
 } from '../../src/distributed/persistence.js';
+import { Cancellation } from '../../src/kernel/cancellation.js';
 import { rejection } from '../support.js';
 
 afterEach(() => vi.useRealTimers());

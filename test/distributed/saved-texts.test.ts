@@ -9,7 +9,7 @@ import {
   type Serializer,
 } from 'orchestrator/flow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isReadable, thrown } from '../hostile-errors.js';
+import { isReadable, thrown } from './hostile-errors.js';
 import { describeWithPostgres, startPostgres } from './servers/postgres.js';
 import { temporaryDirectory } from './servers/reaper.js';
 import { describeWithRedis, startRedis } from './servers/redis.js';

@@ -2,7 +2,7 @@ import { Flow, FlowRuntime, MemoryCheckpointStore, SerializationError, type Seri
 import { describe, expect, it } from 'vitest';
 import { checked } from '../../src/flow/checkpoint/checked-serializer.js';
 import { DefaultSerializer } from '../../src/flow/checkpoint/serializer.js';
-import { isClean } from '../../src/text.js';
+import { isClean } from '../../src/shared/text.js';
 
 /** Writes texts as they are. */
 const raw: Serializer = { serialize: (value) => value as string, deserialize: (text) => text };

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { type Message, QueueFullError } from 'orchestrator/loops';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Deque } from '../../src/deque.js';
 import type { Overflow } from '../../src/loops/definition.js';
 import { MessageQueue, type MessageQueueOptions, type Reader } from '../../src/loops/queues/message-queue.js';
 import { Topic } from '../../src/loops/queues/topic.js';
+import { Deque } from '../../src/shared/deque.js';
 import { useFakeTime } from './one-loop.js';
 
 const queueOf = (options: Partial<MessageQueueOptions> = {}) =>

@@ -7,7 +7,7 @@ import { summary } from '../../src/progress/layout/summary.js';
 import { ascii, unicode } from '../../src/progress/layout/symbols.js';
 import type { Model } from '../../src/progress/model/model.js';
 import type { Activity } from '../../src/progress/model/tally.js';
-import { clean } from '../../src/progress/text.js';
+import { clean } from '../../src/shared/terminal-text.js';
 import { failed, groupRecord, modelWith, moment, processRecord, succeeded, taskRecord, texts } from './support.js';
 
 const size = { width: 100, height: 23 };

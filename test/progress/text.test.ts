@@ -1,17 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { count, duration, elapsed, perSecond, remaining } from '../../src/progress/durations.js';
 import { fitted, lineWidth, paint, span } from '../../src/progress/layout/line.js';
-import {
-  clean,
-  count,
-  cut,
-  duration,
-  elapsed,
-  messageOf,
-  perSecond,
-  remaining,
-  widthOf,
-} from '../../src/progress/text.js';
+import { clean, cut, messageOf, widthOf } from '../../src/shared/terminal-text.js';
 
 /** Whatever a text may hold, and what a terminal would obey. */
 const hostile = fc

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { builtIn } from '../../scripts/built-in.js';
-import { loadPeers } from '../../src/peers.js';
+import { loadPeers } from '../../src/shared/peers.js';
 import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
 import { afterwards } from './support.js';
 

@@ -1,4 +1,4 @@
-import { cut } from '../../text.js';
+import { cut } from '../../shared/text.js';
 import { jsonOf } from './json.js';
 
 /** An error as data. */

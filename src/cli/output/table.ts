@@ -1,5 +1,6 @@
+import { cut, widthOf } from '../../shared/terminal-text.js';
 import type { Output } from './output.js';
-import { cut, oneLine, widthOf } from './text.js';
+import { oneLine } from './text.js';
 
 type Style = Parameters<Output['styled']>[0];
 

@@ -26,34 +26,3 @@ export function versionText(name: string): string {
 function escapeOf(character: string): string {
   return character === '\r' ? '\\r' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
-
-const segmenter = new Intl.Segmenter();
-const wide =
-  /^(?:\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1f64f}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}])/u;
-const isPlain = /^[\u0020-\u007e]*$/;
-
-/** How many columns a harmless line takes. */
-export function widthOf(line: string): number {
-  if (isPlain.test(line)) return line.length;
-  let width = 0;
-  for (const { segment } of segmenter.segment(line)) width += widthOfSegment(segment);
-  return width;
-}
-
-/** A harmless line, cut to so many columns, with a sign where it was. */
-export function cut(line: string, columns: number): string {
-  if (widthOf(line) <= columns) return line;
-  let kept = '';
-  let width = 0;
-  for (const { segment } of segmenter.segment(line)) {
-    width += widthOfSegment(segment);
-    if (width > columns - 1) break;
-    kept += segment;
-  }
-  return `${kept}…`;
-}
-
-function widthOfSegment(segment: string): number {
-  if (wide.test(segment)) return 2;
-  return /^\p{Mark}/u.test(segment) ? 0 : 1;
-}

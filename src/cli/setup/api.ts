@@ -1,5 +1,5 @@
 import type { Problem } from '../../dashboard/index.js';
-import { isPlainObject } from '../../validate.js';
+import { isPlainObject } from '../../shared/validate.js';
 import { CliError, type ExitCode, exitCodes, usageError } from '../exit-codes.js';
 import type { Session } from '../session.js';
 

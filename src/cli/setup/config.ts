@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Engine } from '../../distributed/index.js';
-import { aBoolean, aLimit, aName, anObjectOf, aValue, isPlainObject } from '../../validate.js';
+import { aBoolean, aLimit, aName, anObjectOf, aValue, isPlainObject } from '../../shared/validate.js';
 import { usageError } from '../exit-codes.js';
 import { parseJson } from './input.js';
 import { loadModule } from './modules.js';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Loop, lmdbStore, type Workflow, WorkflowOrchestrator } from '../../loops/index.js';
-import { isPlainObject } from '../../validate.js';
+import { isPlainObject } from '../../shared/validate.js';
 import { usageError } from '../exit-codes.js';
 import type { Exports } from './modules.js';
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FlowNode, FlowRuntime, type Graph } from '../../flow/index.js';
-import { isPlainObject } from '../../validate.js';
+import { isPlainObject } from '../../shared/validate.js';
 import { usageError } from '../exit-codes.js';
 import { importModule, isTypeScriptProblem } from './typescript.js';
 

@@ -1,4 +1,4 @@
-import { cut } from '../../text.js';
+import { cut } from '../../shared/text.js';
 import type { Redactor } from './redactor.js';
 import { redacted } from './secret-keys.js';
 

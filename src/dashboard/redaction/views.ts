@@ -1,4 +1,4 @@
-import { cut } from '../../text.js';
+import { cut } from '../../shared/text.js';
 import type { ErrorView, ValueView } from '../api.js';
 import { beyond, Printer } from './printer.js';
 import type { Redactor } from './redactor.js';

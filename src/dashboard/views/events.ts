@@ -1,5 +1,5 @@
 import type { DistributedOrchestrator, RunEvent } from '../../distributed/index.js';
-import { aCount, aValue } from '../../validate.js';
+import { aCount, aValue } from '../../shared/validate.js';
 import type { EventsPage, EventView } from '../api.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { errorView } from '../redaction/views.js';

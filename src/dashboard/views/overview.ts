@@ -1,6 +1,6 @@
 import type { DistributedOrchestrator } from '../../distributed/index.js';
 import type { WorkflowOrchestrator } from '../../loops/index.js';
-import { version } from '../../version.js';
+import { version } from '../../shared/version.js';
 import type { Overview } from '../api.js';
 import type { Watched } from './watched.js';
 

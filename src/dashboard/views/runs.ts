@@ -1,5 +1,5 @@
 import type { RunFilter, RunInfo, RunStatus } from '../../distributed/index.js';
-import { cut } from '../../text.js';
+import { cut } from '../../shared/text.js';
 import type { RunSummary, RunsPage } from '../api.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { fleetOf, type Watched } from './watched.js';

@@ -2,7 +2,7 @@ import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { Changes } from '../../flow/checkpoint/context-view.js';
 import { Position } from '../../flow/plan/position.js';
 import { lastOf } from '../../flow/summary.js';
-import { cleaned } from '../../text.js';
+import { cleaned } from '../../shared/text.js';
 import type { RunChange } from '../contracts.js';
 import type { Replica } from './replica.js';
 

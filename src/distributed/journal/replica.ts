@@ -5,7 +5,7 @@ import type { Waiting } from '../../flow/index.js';
 import type { SavedPosition } from '../../flow/plan/marks.js';
 import type { Plan } from '../../flow/plan/plan.js';
 import { Position } from '../../flow/plan/position.js';
-import type { Carrier } from '../../instrumentation.js';
+import type { Carrier } from '../../kernel/instrumentation.js';
 import type { JournalEntry } from '../contracts.js';
 import {
   type Entry,

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { Deque } from '../../deque.js';
-import { callAfter, type LongTimer } from '../../long-timer.js';
+import { Deque } from '../../shared/deque.js';
+import { callAfter, type LongTimer } from '../../shared/long-timer.js';
 import type { ConsumeOptions, Consumer, Engine, Handler, Job, JobState, WorkQueue } from '../contracts.js';
 
 interface Queued {

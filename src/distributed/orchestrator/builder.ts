@@ -1,6 +1,6 @@
 import { FlowRuntime } from '../../flow/index.js';
 import type { FlowNode } from '../../flow/node.js';
-import { aFunction, aValue, invalid } from '../../validate.js';
+import { aFunction, aValue, invalid } from '../../shared/validate.js';
 import { baseOf, ComposedEngine, type Stores } from '../composed.js';
 import type {
   CheckpointStore,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { TimeoutError } from '../../errors.js';
-import { invalid } from '../../validate.js';
+import { TimeoutError } from '../../kernel/errors.js';
+import { invalid } from '../../shared/validate.js';
 import type { Engine, RunChange } from '../contracts.js';
 import { RunStateError } from '../errors.js';
 import { type Entry, type RunEntry, readEntry } from '../journal/entry.js';

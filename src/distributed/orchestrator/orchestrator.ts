@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type Cancellation, untilAborted } from '../../cancellation.js';
-import { ValidationError } from '../../errors.js';
 import type { Context, WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
-import { captured } from '../../instrumentation.js';
-import { aName, aState } from '../../validate.js';
+import { type Cancellation, untilAborted } from '../../kernel/cancellation.js';
+import { captured } from '../../kernel/instrumentation.js';
+import { ValidationError } from '../../shared/errors.js';
+import { aName, aState } from '../../shared/validate.js';
 import type { Engine, RunMetrics, WorkerHealth, WorkflowVersion } from '../contracts.js';
 import { RunNotFoundError, RunStateError, WorkerAliveError } from '../errors.js';
 import { isFor, isSameRun, newIncarnation } from '../journal/incarnation.js';

@@ -1,6 +1,6 @@
 import type { Codec } from '../../flow/checkpoint/codec.js';
 import { SerializationError } from '../../flow/index.js';
-import { cut } from '../../text.js';
+import { cut } from '../../shared/text.js';
 import { PayloadError } from '../errors.js';
 
 /** How many characters of a key a message names. */

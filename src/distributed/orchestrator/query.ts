@@ -1,5 +1,5 @@
-import { isClean } from '../../text.js';
-import { aFinite, aName, anObjectOf, aValue, invalid } from '../../validate.js';
+import { isClean } from '../../shared/text.js';
+import { aFinite, aName, anObjectOf, aValue, invalid } from '../../shared/validate.js';
 import {
   type RunCursor,
   type RunFilter,

@@ -1,4 +1,4 @@
-import { anObjectOf, aValue } from '../../validate.js';
+import { anObjectOf, aValue } from '../../shared/validate.js';
 import { aRetention, longestWait } from '../options.js';
 import { aText } from '../texts.js';
 

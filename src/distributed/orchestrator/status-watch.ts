@@ -1,5 +1,5 @@
-import { Cancellation, cancellationOf } from '../../cancellation.js';
-import { callAfter, type LongTimer } from '../../long-timer.js';
+import { Cancellation, cancellationOf } from '../../kernel/cancellation.js';
+import { callAfter, type LongTimer } from '../../shared/long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
 import { firstOf } from '../persistence.js';
 

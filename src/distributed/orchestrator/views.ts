@@ -1,4 +1,4 @@
-import { aBoolean, aCount, anObjectOf, aSignal } from '../../validate.js';
+import { aBoolean, aCount, anObjectOf, aSignal } from '../../shared/validate.js';
 import type { JobState, WorkerHealth, WorkItemState } from '../contracts.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';

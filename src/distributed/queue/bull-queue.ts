@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type * as Bull from 'bullmq';
 import pTimeout from 'p-timeout';
+import { Once } from '../../shared/once.js';
 import { Batcher } from '../batcher.js';
 import type {
   ConsumeOptions,
@@ -14,7 +15,6 @@ import type {
   WorkQueue,
 } from '../contracts.js';
 import type { AskedClock } from '../engine-clock.js';
-import { Once } from '../once.js';
 import { limitOfCalls, type Persistence, persistently } from '../persistence.js';
 import { Ticker } from '../worker/ticker.js';
 import { goByEngineClock } from './engine-time.js';

@@ -1,7 +1,7 @@
 import type * as Bull from 'bullmq';
 import type * as IoRedis from 'ioredis';
-import type { Cancellation } from '../../cancellation.js';
-import { loadPeers } from '../../peers.js';
+import type { Cancellation } from '../../kernel/cancellation.js';
+import { loadPeers } from '../../shared/peers.js';
 import { EngineError } from '../errors.js';
 import { persistently } from '../persistence.js';
 import { Connections, type ConnectionTimes, isCluster, type Source } from './connections.js';

@@ -1,6 +1,6 @@
 import { aSeq, aText, refusals } from '../../flow/checkpoint/refusals.js';
 import { type Checkpoint, type Claim, LockedError } from '../../flow/index.js';
-import { aName } from '../../validate.js';
+import { aName } from '../../shared/validate.js';
 import { Appends, type Outcome } from '../appends.js';
 import type { CheckpointStore, Engine, JournalTail, ReadOptions } from '../contracts.js';
 import { Leases } from '../leases.js';

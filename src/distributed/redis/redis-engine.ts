@@ -1,5 +1,6 @@
 import type * as Bull from 'bullmq';
-import { Cancellation } from '../../cancellation.js';
+import { Cancellation } from '../../kernel/cancellation.js';
+import { Once } from '../../shared/once.js';
 import type {
   Commit,
   CommitAnswer,
@@ -20,7 +21,6 @@ import { AskedClock } from '../engine-clock.js';
 import { EngineError } from '../errors.js';
 import { derivedStores } from '../journal/derived-stores.js';
 import { surviving } from '../listening.js';
-import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import { type ReadRedisOptions, type RedisOptions, readRedisOptions } from '../options.js';
 import { type Attempt, type Persistence, persistent, persistently } from '../persistence.js';

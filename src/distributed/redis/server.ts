@@ -1,6 +1,6 @@
 import type { RedisOptions } from 'ioredis';
-import { ValidationError } from '../../errors.js';
-import { aName, aValue, invalid } from '../../validate.js';
+import { ValidationError } from '../../shared/errors.js';
+import { aName, aValue, invalid } from '../../shared/validate.js';
 import { placeOf, urlOf } from '../address.js';
 import { isConnection, type Source } from './connections.js';
 import type { Connection } from './scripts.js';

@@ -1,4 +1,4 @@
-import type { Cancellation } from '../../cancellation.js';
+import type { Cancellation } from '../../kernel/cancellation.js';
 import type { Commit, Verdict } from '../contracts.js';
 import type { EngineError } from '../errors.js';
 import type { Entry } from '../journal/entry.js';

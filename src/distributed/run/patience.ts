@@ -1,4 +1,4 @@
-import type { Cancellation } from '../../cancellation.js';
+import type { Cancellation } from '../../kernel/cancellation.js';
 import { EngineError } from '../errors.js';
 
 /** Tries again what an engine could not do, until it can. */

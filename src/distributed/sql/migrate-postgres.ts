@@ -1,6 +1,6 @@
 import type * as Bull from 'bullmq';
-import { loadPeers } from '../../peers.js';
-import { aName } from '../../validate.js';
+import { loadPeers } from '../../shared/peers.js';
+import { aName } from '../../shared/validate.js';
 import { EngineError } from '../errors.js';
 import { readEngineOptions } from '../options.js';
 import { persistently } from '../persistence.js';

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { version as packageVersion } from '../../version.js';
+import { version as packageVersion } from '../../shared/version.js';
 import { within } from '../in-time.js';
 import { bullVersion, queueSequence } from './bull-migrations.js';
 import type { Database, Query } from './database.js';

@@ -1,4 +1,4 @@
-import { version as packageVersion } from '../../version.js';
+import { version as packageVersion } from '../../shared/version.js';
 import { readAsset } from '../assets.js';
 import { type BullModule, queueSequence, stepsOfBull } from './bull-migrations.js';
 import { forSchema, identifier, literal } from './statements.js';

@@ -1,9 +1,9 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type * as PGliteModule from '@electric-sql/pglite';
-import { lockDirectory } from '../../directory-lock.js';
-import { loadPeers } from '../../peers.js';
-import { aName } from '../../validate.js';
+import { lockDirectory } from '../../shared/directory-lock.js';
+import { loadPeers } from '../../shared/peers.js';
+import { aName } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';
 import { type EngineOptions, readEngineOptions } from '../options.js';
 import type { Database } from './database.js';

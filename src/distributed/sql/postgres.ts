@@ -1,7 +1,7 @@
 import type * as Pg from 'pg';
-import type { Cancellation } from '../../cancellation.js';
-import { loadPeers } from '../../peers.js';
-import { aName, aValue } from '../../validate.js';
+import type { Cancellation } from '../../kernel/cancellation.js';
+import { loadPeers } from '../../shared/peers.js';
+import { aName, aValue } from '../../shared/validate.js';
 import { placeOf } from '../address.js';
 import type { Engine } from '../contracts.js';
 import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';

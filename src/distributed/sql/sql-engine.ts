@@ -1,7 +1,8 @@
 import type * as Bull from 'bullmq';
 import pTimeout from 'p-timeout';
-import { Cancellation, untilAborted } from '../../cancellation.js';
-import { loadPeers } from '../../peers.js';
+import { Cancellation, untilAborted } from '../../kernel/cancellation.js';
+import { Once } from '../../shared/once.js';
+import { loadPeers } from '../../shared/peers.js';
 import { Batcher } from '../batcher.js';
 import type {
   Commit,
@@ -18,7 +19,6 @@ import type {
 import { AskedClock } from '../engine-clock.js';
 import { EngineError } from '../errors.js';
 import { derivedStores } from '../journal/derived-stores.js';
-import { Once } from '../once.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
 import { pageBytes } from '../pages.js';

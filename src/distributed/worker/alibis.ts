@@ -1,4 +1,4 @@
-import type { Cancellation } from '../../cancellation.js';
+import type { Cancellation } from '../../kernel/cancellation.js';
 import type { Delivery, Disposition, WorkItemStateStore } from '../contracts.js';
 import { patiently } from '../run/patience.js';
 

@@ -1,4 +1,4 @@
-import { callAfter, type LongTimer } from '../../long-timer.js';
+import { callAfter, type LongTimer } from '../../shared/long-timer.js';
 
 /** A time limit that can be brought forward while it runs. */
 export class Deadline {

@@ -1,12 +1,12 @@
-import type { Cancellation } from '../../cancellation.js';
 import type { WorkflowBlueprint } from '../../flow/blueprint.js';
 import { checkChildren } from '../../flow/checkpoint/saved-children.js';
 import { FlowServices } from '../../flow/execution/services.js';
 import { type Advance, settle, standInForAll } from '../../flow/execution/settle.js';
 import { EventDrivenOrchestrator, GraphTraverser, NodeError } from '../../flow/index.js';
 import type { WorkflowState } from '../../flow/state.js';
-import { currentScope, processOf } from '../../process.js';
-import { cleaned } from '../../text.js';
+import type { Cancellation } from '../../kernel/cancellation.js';
+import { currentScope, processOf } from '../../kernel/process.js';
+import { cleaned } from '../../shared/text.js';
 import type { Delivery, Disposition, Engine } from '../contracts.js';
 import { SupersededError, WorkerLostError } from '../errors.js';
 import { longestReason, standInsOf } from '../journal/conclusion.js';

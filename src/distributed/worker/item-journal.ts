@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Cancellation } from '../../cancellation.js';
 import type { Changes } from '../../flow/checkpoint/context-view.js';
 import { Journal } from '../../flow/checkpoint/journal.js';
 import { isMergeable, type Merges } from '../../flow/checkpoint/merge.js';
@@ -8,7 +7,8 @@ import { messageOf } from '../../flow/errors.js';
 import { SerializationError } from '../../flow/index.js';
 import { plainError } from '../../flow/plain-error.js';
 import type { StateJournal, WorkflowState } from '../../flow/state.js';
-import { cleaned } from '../../text.js';
+import type { Cancellation } from '../../kernel/cancellation.js';
+import { cleaned } from '../../shared/text.js';
 import type { RunChange, Verdict } from '../contracts.js';
 import { type EngineError, RunNotFoundError, SupersededError, WorkflowChangedError } from '../errors.js';
 import { conclusionAfter } from '../journal/conclusion.js';

@@ -1,5 +1,5 @@
 import { FlowRuntime } from '../../flow/index.js';
-import { aConcurrency, aCount, anObjectOf, aValue, invalid } from '../../validate.js';
+import { aConcurrency, aCount, anObjectOf, aValue, invalid } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';
 import { anEngine, anInterval, aPayloadLimit } from '../options.js';
 import { aText } from '../texts.js';

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import pTimeout from 'p-timeout';
-import { Cancellation } from '../../cancellation.js';
 import { FlowRuntime, SerializationError } from '../../flow/index.js';
-import { isInstrumented, restored } from '../../instrumentation.js';
-import { detached } from '../../process.js';
+import { Cancellation } from '../../kernel/cancellation.js';
+import { isInstrumented, restored } from '../../kernel/instrumentation.js';
+import { detached } from '../../kernel/process.js';
+import { Once } from '../../shared/once.js';
 import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
 import { discreet } from '../discretion.js';
 import { EngineClock } from '../engine-clock.js';
@@ -18,7 +19,6 @@ import {
   WorkflowNotFoundError,
 } from '../errors.js';
 import { isFor } from '../journal/incarnation.js';
-import { Once } from '../once.js';
 import { defaultMaxPayload } from '../options.js';
 import { publish } from '../publishing.js';
 import type { RunHandle } from '../run/run-handle.js';

@@ -1,5 +1,5 @@
-import { kindOf } from '../../errors.js';
-import { cleaned, isClean } from '../../text.js';
+import { kindOf } from '../../shared/errors.js';
+import { cleaned, isClean } from '../../shared/text.js';
 import { messageOf, SerializationError } from '../errors.js';
 import { DefaultSerializer, type Serializer } from './serializer.js';
 

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { cut } from '../../text.js';
+import { cut } from '../../shared/text.js';
 import { SerializationError } from '../errors.js';
 import type { Codec } from './codec.js';
 import { type Merges, mergeChange } from './merge.js';

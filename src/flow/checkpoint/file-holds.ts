@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { describe, holderOf, type Lock, sweepLock, takeLock } from '../../directory-lock.js';
-import type { Holder } from '../../lock-protocol.js';
+import { describe, holderOf, type Lock, sweepLock, takeLock } from '../../shared/directory-lock.js';
+import type { Holder } from '../../shared/lock-protocol.js';
 import { LockedError } from '../errors.js';
 
 /** Milliseconds that one who wants a run waits while others write it without holding it, and between two looks. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { aName, invalid } from '../../validate.js';
+import { aName, invalid } from '../../shared/validate.js';
 import { CheckpointFile, type Paths, readCheckpoint } from './checkpoint-file.js';
 import { FileHolds } from './file-holds.js';
 import { aSeq, aText } from './refusals.js';

@@ -1,6 +1,6 @@
-import { type Cancellation, cancellationOf } from '../../cancellation.js';
-import type { Logger } from '../../logger.js';
-import { currentScope } from '../../process.js';
+import { type Cancellation, cancellationOf } from '../../kernel/cancellation.js';
+import { currentScope } from '../../kernel/process.js';
+import type { Logger } from '../../shared/logger.js';
 import { CheckpointError } from '../errors.js';
 import type { CheckpointStore, Claim } from './store.js';
 

@@ -1,4 +1,4 @@
-import { aName } from '../../validate.js';
+import { aName } from '../../shared/validate.js';
 import { Holds } from './holds.js';
 import { aSeq, aText, checkSnapshot, isNewEntry, refusals } from './refusals.js';
 import type { Checkpoint, CheckpointStore, Claim } from './store.js';

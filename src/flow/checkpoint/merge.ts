@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject } from '../../validate.js';
+import { isPlainObject } from '../../shared/validate.js';
 import type { MergeFunction } from '../flow-options.js';
 import type { Codec } from './codec.js';
 

@@ -1,4 +1,4 @@
-import { aValue } from '../../validate.js';
+import { aValue } from '../../shared/validate.js';
 import { CheckpointError } from '../errors.js';
 
 /** Reads the number of an entry. */

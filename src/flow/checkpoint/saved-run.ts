@@ -1,4 +1,4 @@
-import { isPlainObject } from '../../validate.js';
+import { isPlainObject } from '../../shared/validate.js';
 import { CheckpointError } from '../errors.js';
 import { differences, isOutline, type Outline, outlineOf } from '../plan/outline.js';
 import type { Plan } from '../plan/plan.js';

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { DevalueError, defaultStringifyOperations, parse, stringify } from 'devalue';
-import { hide } from '../../failures.js';
+import { hide } from '../../shared/failures.js';
 import { SerializationError } from '../errors.js';
 
 /** Writes values as text and reads them back. */

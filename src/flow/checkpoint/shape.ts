@@ -1,4 +1,4 @@
-import { isPlainObject } from '../../validate.js';
+import { isPlainObject } from '../../shared/validate.js';
 import { some } from '../plan/loops.js';
 import { awaiting, carried, completed, open, pending, skipped, taken } from '../plan/marks.js';
 import { ArcsByEnds, orderOf } from '../plan/order.js';

@@ -1,6 +1,6 @@
-import { type Definition, isSeen, perform } from '../../action.js';
-import { map } from '../../parallel.js';
-import { type AnyFunction, invalid } from '../../validate.js';
+import { type Definition, isSeen, perform } from '../../kernel/action.js';
+import { map } from '../../kernel/parallel.js';
+import { type AnyFunction, invalid } from '../../shared/validate.js';
 import type { Changes } from '../checkpoint/context-view.js';
 import { ActionResult } from '../node-result.js';
 import type { Ground } from '../state.js';

@@ -1,6 +1,6 @@
-import { defineWork } from '../../action.js';
-import { noPolicies, type Policies, policyReaders } from '../../policy.js';
-import type { Work } from '../../task.js';
+import { defineWork } from '../../kernel/action.js';
+import { noPolicies, type Policies, policyReaders } from '../../kernel/policy.js';
+import type { Work } from '../../kernel/task.js';
 import {
   type AnyFunction,
   aBoolean,
@@ -10,7 +10,7 @@ import {
   anObjectOf,
   isPlainObject,
   type Reader,
-} from '../../validate.js';
+} from '../../shared/validate.js';
 import type { EdgeDefinition, Graph, InputMapping, NodeConfig, NodeDefinition } from '../blueprint.js';
 import type { Merges } from '../checkpoint/merge.js';
 import type { MaybePromise, NodeExecutor } from '../contracts.js';

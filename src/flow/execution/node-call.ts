@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import type { Cancellation } from '../../cancellation.js';
-import type { Logger } from '../../logger.js';
-import { currentScope } from '../../process.js';
+import type { Cancellation } from '../../kernel/cancellation.js';
+import { currentScope } from '../../kernel/process.js';
+import type { Logger } from '../../shared/logger.js';
 import type { NodeDefinition } from '../blueprint.js';
 import type { NodeView } from '../checkpoint/saved-context.js';
 import type { IExecutor, NodeArgs } from '../node.js';

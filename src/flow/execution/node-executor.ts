@@ -1,6 +1,6 @@
-import { type Definition, isSeen, perform } from '../../action.js';
-import { type Core, currentScope, enter, processOf } from '../../process.js';
-import { run } from '../../run.js';
+import { type Definition, isSeen, perform } from '../../kernel/action.js';
+import { type Core, currentScope, enter, processOf } from '../../kernel/process.js';
+import { run } from '../../kernel/run.js';
 import type { NodeDefinition } from '../blueprint.js';
 import type { NodeExecutionResult, NodeExecutor } from '../contracts.js';
 import { NodeError, VisitsError } from '../errors.js';

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../../validate.js';
+import { isPlainObject } from '../../shared/validate.js';
 import type { InputMapping } from '../blueprint.js';
 import type { Context } from '../result.js';
 import type { Evaluator, Expression } from './expression.js';

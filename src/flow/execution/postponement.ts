@@ -1,11 +1,11 @@
 import pRetry, { type Options } from 'p-retry';
-import { retryChannel } from '../../channels.js';
-import { failureOf, isAbortError } from '../../errors.js';
-import { notify } from '../../hooks.js';
-import type { Elsewhere } from '../../policy.js';
-import type { Scope } from '../../process.js';
-import { delayAfter, type RetryContext, type RetryOptions, wasNotCalledOff, withRetry } from '../../retry.js';
-import type { Task, Work } from '../../task.js';
+import { retryChannel } from '../../kernel/channels.js';
+import { failureOf, isAbortError } from '../../kernel/errors.js';
+import { notify } from '../../kernel/hooks.js';
+import type { Elsewhere } from '../../kernel/policy.js';
+import type { Scope } from '../../kernel/process.js';
+import { delayAfter, type RetryContext, type RetryOptions, wasNotCalledOff, withRetry } from '../../kernel/retry.js';
+import type { Task, Work } from '../../kernel/task.js';
 import type { Attempts } from '../state.js';
 import { callIn, type Postponement } from './node-call.js';
 

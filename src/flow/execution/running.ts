@@ -1,5 +1,5 @@
-import { currentScope } from '../../process.js';
-import { run } from '../../run.js';
+import { currentScope } from '../../kernel/process.js';
+import { run } from '../../kernel/run.js';
 import type { WorkflowBlueprint } from '../blueprint.js';
 import type { ExecutionServices, IOrchestrator } from '../contracts.js';
 import { Position } from '../plan/position.js';

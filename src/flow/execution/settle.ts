@@ -1,5 +1,5 @@
-import { type Cancellation, untilAborted } from '../../cancellation.js';
-import { currentScope } from '../../process.js';
+import { type Cancellation, untilAborted } from '../../kernel/cancellation.js';
+import { currentScope } from '../../kernel/process.js';
 import { apply } from '../checkpoint/apply.js';
 import { type Happening, savedError } from '../checkpoint/store.js';
 import type { ExecutionServices, NodeExecutionResult } from '../contracts.js';

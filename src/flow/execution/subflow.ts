@@ -1,4 +1,4 @@
-import { type AnyFunction, aState, isPlainObject } from '../../validate.js';
+import { type AnyFunction, aState, isPlainObject } from '../../shared/validate.js';
 import { childKey, restoreState } from '../checkpoint/apply.js';
 import { Codec } from '../checkpoint/codec.js';
 import type { SavedChild } from '../checkpoint/store.js';

@@ -1,6 +1,6 @@
-import type { Logger } from '../../logger.js';
-import type { Policies } from '../../policy.js';
-import type { Core } from '../../process.js';
+import type { Policies } from '../../kernel/policy.js';
+import type { Core } from '../../kernel/process.js';
+import type { Logger } from '../../shared/logger.js';
 import type { EdgeDefinition } from '../blueprint.js';
 import type { Serializer } from '../checkpoint/serializer.js';
 import type { FlowNode, IExecutor, NodeMiddleware, Registry } from '../node.js';

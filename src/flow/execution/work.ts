@@ -1,10 +1,10 @@
-import { callOf, sourceOf } from '../../action.js';
-import { failureOf } from '../../errors.js';
-import { applyPolicies, noPolicies, overDefaults, type Policies } from '../../policy.js';
-import { type Core, enter } from '../../process.js';
-import { isRetried } from '../../retry.js';
-import type { Work } from '../../task.js';
-import { type AnyFunction, invalid } from '../../validate.js';
+import { callOf, sourceOf } from '../../kernel/action.js';
+import { failureOf } from '../../kernel/errors.js';
+import { applyPolicies, noPolicies, overDefaults, type Policies } from '../../kernel/policy.js';
+import { type Core, enter } from '../../kernel/process.js';
+import { isRetried } from '../../kernel/retry.js';
+import type { Work } from '../../kernel/task.js';
+import { type AnyFunction, invalid } from '../../shared/validate.js';
 import { AbstractNode, Node, type NodeArgs, type NodeClass, type NodeMiddleware } from '../node.js';
 import { ActionResult } from '../node-result.js';
 import { behind, callIn, type NodeCall } from './node-call.js';

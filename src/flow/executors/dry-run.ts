@@ -1,5 +1,5 @@
-import { type Logger, messageFirst, NullLogger } from '../../logger.js';
-import { isPlainObject } from '../../validate.js';
+import { type Logger, messageFirst, NullLogger } from '../../shared/logger.js';
+import { isPlainObject } from '../../shared/validate.js';
 import type { EdgeDefinition, Graph } from '../blueprint.js';
 import { NodeCall, noSettings } from '../execution/node-call.js';
 import {

@@ -1,4 +1,4 @@
-import { aName, anObjectOf, aValue, invalid } from '../../validate.js';
+import { aName, anObjectOf, aValue, invalid } from '../../shared/validate.js';
 import type { WorkflowBlueprint } from '../blueprint.js';
 import type { ExecutionServices, ICoordinationStore, NodeExecutionResult } from '../contracts.js';
 import { asNodeError, settle } from '../execution/settle.js';

@@ -1,4 +1,4 @@
-import { longestDelay } from '../../validate.js';
+import { longestDelay } from '../../shared/validate.js';
 import type { Plan } from '../plan/plan.js';
 import { RemoteKeys } from './remote-keys.js';
 import { lastVisit } from './remote-position.js';

@@ -1,5 +1,5 @@
-import { Cancellation } from '../../cancellation.js';
-import { currentScope, enter, type Scope } from '../../process.js';
+import { Cancellation } from '../../kernel/cancellation.js';
+import { currentScope, enter, type Scope } from '../../kernel/process.js';
 import type {
   ExecutionServices,
   IOrchestrator,

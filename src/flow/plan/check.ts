@@ -1,6 +1,6 @@
-import { policyReaders, readWithoutDefaults } from '../../policy.js';
-import { cut } from '../../text.js';
-import { aConcurrency, aName, aValue, isPlainObject, type Reader } from '../../validate.js';
+import { policyReaders, readWithoutDefaults } from '../../kernel/policy.js';
+import { cut } from '../../shared/text.js';
+import { aConcurrency, aName, aValue, isPlainObject, type Reader } from '../../shared/validate.js';
 import type { EdgeDefinition, Graph, NodeConfig, NodeDefinition } from '../blueprint.js';
 import type { Fault } from '../errors.js';
 

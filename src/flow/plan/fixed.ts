@@ -1,4 +1,4 @@
-import { isPlainObject } from '../../validate.js';
+import { isPlainObject } from '../../shared/validate.js';
 import type { EdgeDefinition, Graph, NodeDefinition, WorkflowBlueprint } from '../blueprint.js';
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { cut } from '../../text.js';
-import { isPlainObject } from '../../validate.js';
+import { cut } from '../../shared/text.js';
+import { isPlainObject } from '../../shared/validate.js';
 import type { EdgeDefinition, NodeDefinition } from '../blueprint.js';
 import { some } from './loops.js';
 import { orderOf } from './order.js';

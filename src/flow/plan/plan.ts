@@ -1,4 +1,4 @@
-import { cut } from '../../text.js';
+import { cut } from '../../shared/text.js';
 import type { EdgeDefinition, Graph, NodeDefinition } from '../blueprint.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { ShapeCheck } from './check.js';

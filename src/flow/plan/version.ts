@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isPlainObject } from '../../validate.js';
+import { isPlainObject } from '../../shared/validate.js';
 import { orderOf } from './order.js';
 import { digest, outlineOf } from './outline.js';
 import type { Plan } from './plan.js';

@@ -1,4 +1,4 @@
-import { callAfter } from '../../long-timer.js';
+import { callAfter } from '../../shared/long-timer.js';
 
 /** How a loop waits, so that it can be asked for something meanwhile: to pause, to end, to replay. */
 export class Attention {

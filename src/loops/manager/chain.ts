@@ -1,4 +1,4 @@
-import { isPromiseLike } from '../../promise-like.js';
+import { isPromiseLike } from '../../shared/promise-like.js';
 import { InFlightError, RouteError } from '../errors.js';
 import { isRouted, Routed } from '../outcomes.js';
 import type { PlannedNode } from '../plan.js';

@@ -1,8 +1,8 @@
-import { sourceOf } from '../../action.js';
-import { failureOf } from '../../errors.js';
-import { noPolicies, overDefaults, type Policies } from '../../policy.js';
-import type { RetryOptions } from '../../retry.js';
-import type { AnyFunction } from '../../validate.js';
+import { sourceOf } from '../../kernel/action.js';
+import { failureOf } from '../../kernel/errors.js';
+import { noPolicies, overDefaults, type Policies } from '../../kernel/policy.js';
+import type { RetryOptions } from '../../kernel/retry.js';
+import type { AnyFunction } from '../../shared/validate.js';
 import type { NodeHealth } from '../health.js';
 import type { PlannedNode } from '../plan.js';
 import { type Bench, NodeRunner } from './runner.js';

@@ -1,6 +1,6 @@
 import type * as Croner from 'croner';
-import { ValidationError } from '../../errors.js';
-import { loadPeers } from '../../peers.js';
+import { ValidationError } from '../../shared/errors.js';
+import { loadPeers } from '../../shared/peers.js';
 import type { MissedTicks, Schedule } from '../definition.js';
 
 /** How many ticks that have passed are made up for. */

@@ -1,5 +1,5 @@
-import type { Logger } from '../../logger.js';
-import type { Orchestrator } from '../../orchestrator.js';
+import type { Orchestrator } from '../../kernel/orchestrator.js';
+import type { Logger } from '../../shared/logger.js';
 import type { LoopDefinition, PlacedLoop, QueueDefinition, Registry } from '../definition.js';
 import type { LoopFault, LoopStoreError } from '../errors.js';
 import type { DeadLetter, LoopMetrics, LoopState, NodeState, QueueMetrics } from '../health.js';

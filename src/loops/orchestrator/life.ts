@@ -1,4 +1,4 @@
-import type { Carrier } from '../../instrumentation.js';
+import type { Carrier } from '../../kernel/instrumentation.js';
 import { LoopStateError } from '../errors.js';
 import type { Inlet, LoopEvent, LoopHost } from '../host.js';
 import type { LoopEnd } from '../manager/loop-manager.js';

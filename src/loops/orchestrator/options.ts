@@ -1,6 +1,6 @@
-import { aLogger } from '../../logger.js';
-import { anOrchestrator } from '../../origin.js';
-import { aBoolean, aName, anObjectOf, aValue, isPlainObject } from '../../validate.js';
+import { anOrchestrator } from '../../kernel/origin.js';
+import { aLogger } from '../../shared/logger.js';
+import { aBoolean, aName, anObjectOf, aValue, isPlainObject } from '../../shared/validate.js';
 import type { PoolType } from '../definition.js';
 import { milliseconds, oneOf, readCrashPolicy } from '../options.js';
 import type { LoopStore } from '../store/contracts.js';

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import pTimeout from 'p-timeout';
-import { type Carrier, captured } from '../../instrumentation.js';
-import { invalid } from '../../validate.js';
+import { type Carrier, captured } from '../../kernel/instrumentation.js';
+import { invalid } from '../../shared/validate.js';
 import type { Overflow, QueueDefinition } from '../definition.js';
 import {
   DeliveryLimitError,

@@ -1,5 +1,5 @@
-import { ValidationError } from '../../errors.js';
-import { aName, invalid, isPlainObject } from '../../validate.js';
+import { ValidationError } from '../../shared/errors.js';
+import { aName, invalid, isPlainObject } from '../../shared/validate.js';
 import type { LoopDefinition, LoopRuntime, LoopSource, ModuleLoop, Overflow, PlacedLoop } from '../definition.js';
 import { LoopDefinitionError, LoopModuleError } from '../errors.js';
 import { Loop } from '../loop.js';

@@ -1,4 +1,4 @@
-import { textOf } from '../../errors.js';
+import { textOf } from '../../shared/errors.js';
 import type { LoopMetrics, LoopState } from '../health.js';
 import type { LoopReport } from '../pools/pool.js';
 import { Rate } from './rate.js';

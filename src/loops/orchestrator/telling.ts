@@ -1,4 +1,4 @@
-import type { Logger } from '../../logger.js';
+import type { Logger } from '../../shared/logger.js';
 import { DeliveryLimitError, LoopCrashError, type LoopFault, type LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { LoopEvent } from '../host.js';

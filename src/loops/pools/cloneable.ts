@@ -1,5 +1,5 @@
-import { ValidationError } from '../../errors.js';
-import { isPlainObject } from '../../validate.js';
+import { ValidationError } from '../../shared/errors.js';
+import { isPlainObject } from '../../shared/validate.js';
 
 /** How deep plain data is looked into value by value: what is deeper is cloned to find out. */
 const deepest = 6;

@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { kindOf } from '../../errors.js';
+import { kindOf } from '../../shared/errors.js';
 import type { LoopSource, ModuleLoop } from '../definition.js';
 import { LoopModuleError } from '../errors.js';
 import { fromWire, toWire, type WireError } from '../wire.js';

@@ -1,4 +1,4 @@
-import type { Carrier } from '../../instrumentation.js';
+import type { Carrier } from '../../kernel/instrumentation.js';
 import type { Overflow } from '../definition.js';
 import type { LoopEvent } from '../host.js';
 import type { LoopEnd } from '../manager/loop-manager.js';

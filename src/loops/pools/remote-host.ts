@@ -1,6 +1,6 @@
-import { Deque } from '../../deque.js';
-import { failureOf } from '../../errors.js';
-import type { Carrier } from '../../instrumentation.js';
+import { failureOf } from '../../kernel/errors.js';
+import type { Carrier } from '../../kernel/instrumentation.js';
+import { Deque } from '../../shared/deque.js';
 import type { Overflow } from '../definition.js';
 import { NotFoundError } from '../errors.js';
 import type { Inlet, LoopEvent, LoopHost } from '../host.js';

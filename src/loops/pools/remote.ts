@@ -1,4 +1,5 @@
-import { failureOf, ValidationError } from '../../errors.js';
+import { failureOf } from '../../kernel/errors.js';
+import { ValidationError } from '../../shared/errors.js';
 import { answer } from '../answer.js';
 import type { ModuleLoop, Overflow, Placement } from '../definition.js';
 import { LoopCrashError, LoopStateError } from '../errors.js';

@@ -1,5 +1,5 @@
-import { Deque } from '../../deque.js';
-import type { Carrier } from '../../instrumentation.js';
+import type { Carrier } from '../../kernel/instrumentation.js';
+import { Deque } from '../../shared/deque.js';
 import type { Overflow } from '../definition.js';
 import { QueueFullError } from '../errors.js';
 import type { QueueMetrics } from '../health.js';

@@ -1,4 +1,4 @@
-import type { Carrier } from '../../instrumentation.js';
+import type { Carrier } from '../../kernel/instrumentation.js';
 import type { QueueMetrics } from '../health.js';
 import { MessageQueue, type MessageQueueOptions, type Patience, type Reader } from './message-queue.js';
 

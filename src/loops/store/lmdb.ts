@@ -1,9 +1,9 @@
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as Lmdb from 'lmdb';
-import { lockDirectory } from '../../directory-lock.js';
-import { loadPeers } from '../../peers.js';
-import { aName } from '../../validate.js';
+import { lockDirectory } from '../../shared/directory-lock.js';
+import { loadPeers } from '../../shared/peers.js';
+import { aName } from '../../shared/validate.js';
 import { LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { Message } from '../node.js';

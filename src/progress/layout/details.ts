@@ -1,6 +1,6 @@
 import type { GroupRecord, TaskRecord } from '../../index.js';
+import { count, duration, elapsed, perSecond, remaining } from '../durations.js';
 import { type Activity, addItems, type Items, isGroup, type Tally } from '../model/tally.js';
-import { count, duration, elapsed, perSecond, remaining } from '../text.js';
 import { type Line, span } from './line.js';
 
 /** What is said of something besides its name and time, in the order of its weight. */

@@ -1,5 +1,5 @@
+import { widthOf } from '../../shared/terminal-text.js';
 import type { Model } from '../model/model.js';
-import { widthOf } from '../text.js';
 import { bar } from './bar.js';
 import { column, fitted, joined, type Line, lineWidth, span } from './line.js';
 import { type Limits, type Moment, type Row, rowsOf } from './rows.js';

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { cut, widthOf } from '../text.js';
+import { cut, widthOf } from '../../shared/terminal-text.js';
 
 /** How a text is meant: green has gone well, red has failed, yellow needs a look, cyan is under way, dim is secondary. */
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';

@@ -1,5 +1,5 @@
+import { count, elapsed } from '../durations.js';
 import { type Activity, type Items, isGroup, type Tally } from '../model/tally.js';
-import { count, elapsed } from '../text.js';
 import { type Details, detailsOf, itemsOf, numberOf, problemSoFar, runningDetails, some, timeOf } from './details.js';
 import { type Line, type Span, span } from './line.js';
 import { ending, type Symbols } from './symbols.js';

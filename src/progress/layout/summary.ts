@@ -1,6 +1,6 @@
+import { count, duration, elapsed } from '../durations.js';
 import type { Model } from '../model/model.js';
 import { type ProcessTotals, type Total, totalsOf } from '../model/totals.js';
-import { count, duration, elapsed } from '../text.js';
 import { plain, secondary, some, tasksDetails } from './details.js';
 import { fitted, joined, type Line, type Span, span } from './line.js';
 import { ending, type Symbols } from './symbols.js';

@@ -1,4 +1,4 @@
-import { widthOf } from '../text.js';
+import { widthOf } from '../../shared/terminal-text.js';
 import { column, joined, type Line, type Span, span } from './line.js';
 
 /** One column of a table of things of a kind. */

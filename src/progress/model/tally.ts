@@ -1,5 +1,5 @@
 import type { GroupRecord, ProcessRecord, TaskRecord } from '../../index.js';
-import { clean } from '../text.js';
+import { clean } from '../../shared/terminal-text.js';
 import { Counts, type Ended } from './counts.js';
 import { Rate } from './rate.js';
 import type { Retry } from './retry.js';

@@ -1,3 +1,4 @@
+import { duration, elapsed } from '../durations.js';
 import { attemptsDetails, detailsOf, plain, runningDetails, secondary, some, tasksDetails } from '../layout/details.js';
 import { joined, type Line, type Span, span } from '../layout/line.js';
 import { ending } from '../layout/symbols.js';
@@ -5,7 +6,6 @@ import type { Ended } from '../model/counts.js';
 import type { Listener, Model } from '../model/model.js';
 import { type Activity, isGroup, type Tally } from '../model/tally.js';
 import type { Setting } from '../options.js';
-import { duration, elapsed } from '../text.js';
 import type { Output } from './output.js';
 import { Told } from './told.js';
 import type { View } from './view.js';

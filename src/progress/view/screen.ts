@@ -1,8 +1,8 @@
 import type { createLogUpdate } from 'log-update';
+import { widthOf } from '../../shared/terminal-text.js';
 import type { Size } from '../layout/frame.js';
 import { type Line, paint } from '../layout/line.js';
 import type { Stream } from '../options.js';
-import { widthOf } from '../text.js';
 import { type Intercepted, type Interceptor, intercept } from './intercept.js';
 
 const hideCursor = '\u001b[?25l';

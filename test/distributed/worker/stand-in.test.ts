@@ -1,7 +1,6 @@
 import { type Engine, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import { Flow, FlowRuntime, GraphTraverser, NodeError } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
-import { Cancellation } from '../../../src/cancellation.js';
 import type { Item } from '../../../src/distributed/journal/ledger.js';
 import type { RunHandle } from '../../../src/distributed/run/run-handle.js';
 import { openRun } from '../../../src/distributed/run/run-handles.js';
@@ -10,6 +9,7 @@ import { stateFor } from '../../../src/distributed/worker/item-state.js';
 import { Workflows } from '../../../src/distributed/workflows.js';
 import { FlowServices } from '../../../src/flow/execution/services.js';
 import { settle } from '../../../src/flow/execution/settle.js';
+import { Cancellation } from '../../../src/kernel/cancellation.js';
 
 /*
  * Two programs at work on one run, their steps put in an order that between machines comes about by chance.

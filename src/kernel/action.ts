@@ -1,0 +1,218 @@
+import { isPromiseLike } from '../shared/promise-like.js';
+import { type AnyFunction, aFunction, aName, anObjectOf, invalid } from '../shared/validate.js';
+import { untilAborted } from './cancellation.js';
+import { retryChannel, taskChannel } from './channels.js';
+import type { TaskRecord } from './events.js';
+import type { Middleware } from './hooks.js';
+import { isWatched, watched } from './instrumentation.js';
+import { asFailure, live } from './lifecycle.js';
+import {
+  applyPolicies,
+  noPolicies,
+  overDefaults,
+  type Policies,
+  type PolicyOptions,
+  policyReaders,
+  readWithoutDefaults,
+} from './policy.js';
+import { type Core, enter, openScope, ownScope, type Process, processOf, type Scope, stateIn } from './process.js';
+import { run } from './run.js';
+import { RunningTask, type Task, type Work } from './task.js';
+
+/** What `orchestrator.action` takes. */
+// biome-ignore lint/suspicious/noExplicitAny: so that options which are kept apart fit any action
+export interface ActionOptions<Args extends readonly unknown[] = any[], Result = any>
+  extends PolicyOptions<Args, Result> {
+  /** Name of its tasks. Default: the function's name, else `anonymous`. */
+  readonly name?: string | undefined;
+  /**
+   * With `none`, only the policies in these options hold, and no default of the orchestrator: for an action that calls
+   * others, which have them. Default: what these options leave out is taken from the orchestrator.
+   */
+  readonly policies?: 'none' | undefined;
+}
+
+/** The arguments of an action where its options name them: they follow from its function alone. */
+export type Same<Args extends readonly unknown[]> = Args extends infer Given extends readonly unknown[] ? Given : never;
+
+/** An action: called like its function, it runs a task and returns a promise. */
+export type Action<Args extends readonly unknown[] = readonly unknown[], Result = unknown> = (
+  ...args: Args
+) => Promise<Result>;
+
+/** What tasks are made from: work with a name. */
+export interface Definition {
+  readonly core: Core;
+  readonly name: string;
+  /** The function with its policies. */
+  readonly work: Work;
+  /** The same with middleware, for a task that is looked at. */
+  readonly observed: (record: RunningTask, scope: Scope, self?: unknown) => unknown;
+}
+
+/** What an action was made from. */
+interface Source {
+  readonly core: Core;
+  readonly fn: AnyFunction;
+  readonly name: string;
+  readonly policies: Policies;
+}
+
+const sources = new WeakMap<AnyFunction, Source>();
+
+/** What an action was made from; nothing for a function that is none. */
+export function sourceOf(action: AnyFunction): Source | undefined {
+  return sources.get(action);
+}
+
+type Read = Partial<Policies & { readonly name: string; readonly policies: 'none' }>;
+
+const readActionOptions = anObjectOf<ActionOptions, Read>({
+  name: aName,
+  policies: readWithoutDefaults,
+  ...policyReaders,
+});
+
+/** The policies in options over those that they stand over, if these count. */
+function policiesOf(read: Read, defaults: Policies): Policies {
+  return overDefaults(read, read.policies === 'none' ? noPolicies : defaults);
+}
+
+/** Wraps a function as an action. */
+export function defineAction(core: Core, defaults: Policies, fn: AnyFunction, options: unknown = {}): AnyFunction {
+  aFunction(fn, 'action');
+  const read = readActionOptions(options);
+  return actionOf(core, fn, read.name ?? (fn.name || 'anonymous'), policiesOf(read, defaults));
+}
+
+/** The same action with other options. */
+export function redefineAction(core: Core, action: AnyFunction, options: unknown): AnyFunction {
+  const source = sources.get(action);
+  if (source?.core !== core) throw invalid('action', 'an action of this orchestrator', action);
+  const read = readActionOptions(options);
+  const { fn, name, policies } = source;
+  return actionOf(core, fn, read.name ?? name, policiesOf(read, policies));
+}
+
+function actionOf(core: Core, fn: AnyFunction, name: string, policies: Policies): AnyFunction {
+  const definition = defineWork(core, name, applyPolicies(policies, callOf(fn)));
+  const action = function (this: unknown, ...args: unknown[]) {
+    return perform(definition, args, this);
+  };
+  sources.set(action, { core, fn, name, policies });
+  return Object.defineProperty(action, 'name', { value: name });
+}
+
+/** One attempt: a call of the function with the task's arguments. */
+export function callOf(fn: AnyFunction): Work {
+  return ({ args, record, self }, { cancellation }) => {
+    cancellation.throwIfAborted();
+    if (record !== undefined) record.attempts++;
+    return self === undefined ? fn(...args) : fn.apply(self, args as unknown[]);
+  };
+}
+
+/** Gives work a name, so that tasks can be made of it. */
+export function defineWork(core: Core, name: string, work: Work): Definition {
+  const observed = (record: RunningTask, scope: Scope, self?: unknown) => {
+    const { use } = core.hooks;
+    const task = newTask(definition, record.args, self, record);
+    return use.length === 0 ? work(task, scope) : wrap(use, work, task, scope);
+  };
+  const definition = { core, name, work, observed };
+  return definition;
+}
+
+function newTask({ core, name }: Definition, args: readonly unknown[], self: unknown, record?: RunningTask): Task {
+  return { name, core, args, self, record, expired: undefined, wait: undefined };
+}
+
+/** Whether anybody would see a task: hooks, middleware or subscribers. */
+export function isSeen({ hooks }: Core): boolean {
+  return hooks.seeTasks || retryChannel.hasSubscribers || isWatched(taskChannel);
+}
+
+/**
+ * From a call to a task: in the run around it, else in a run of its own.
+ *
+ * @param self - what the action was called as a method of, if of anything
+ */
+export function perform(definition: Definition, args: unknown[], self?: unknown): Promise<unknown> {
+  const { core } = definition;
+  const own = ownScope();
+  if (own?.cancellation.closed) return performOutside(definition, args, self, own);
+  const process = processOf(core, own);
+  if (own === undefined || process === undefined) return performAlone(definition, args, self);
+  try {
+    const performed = performIn(definition, args, process, own, self);
+    return isPromiseLike(performed) ? (performed as Promise<unknown>) : Promise.resolve(performed);
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
+}
+
+/** A task in a process that is known. What has not to be waited for comes back at once, or is thrown. */
+export function performIn(
+  definition: Definition,
+  args: unknown[],
+  process: Process,
+  scope: Scope,
+  self?: unknown,
+): unknown {
+  const { core, name } = definition;
+  scope.cancellation.throwIfAborted();
+  process.begin();
+  if (isWatched(taskChannel)) {
+    const record = new RunningTask(process, name, args, stateIn(process, scope));
+    return watched('task', taskChannel, record, () => observe(definition, record, process, scope, self));
+  }
+  if (!core.hooks.seeTasks && !retryChannel.hasSubscribers) return carryOut(definition, args, process, scope, self);
+  return observe(definition, new RunningTask(process, name, args, stateIn(process, scope)), process, scope, self);
+}
+
+/** A task whose caller stands in a scope that has ended: in the one around it that goes on, if there is any. */
+function performOutside(definition: Definition, args: unknown[], self: unknown, closed: Scope): Promise<unknown> {
+  const scope = openScope(closed);
+  const process = processOf(definition.core, scope);
+  if (scope === undefined || process === undefined) return performAlone(definition, args, self);
+  return enter(scope, async () => performIn(definition, args, process, scope, self));
+}
+
+function performAlone(definition: Definition, args: unknown[], self: unknown): Promise<unknown> {
+  return run(definition.core, () => perform(definition, args, self));
+}
+
+/** A task that nobody looks at. */
+async function carryOut(
+  definition: Definition,
+  args: unknown[],
+  process: Process,
+  scope: Scope,
+  self: unknown,
+): Promise<unknown> {
+  try {
+    return await untilAborted(scope.cancellation, definition.work(newTask(definition, args, self), scope));
+  } catch (thrown) {
+    throw asFailure(thrown, definition.name, scope.cancellation);
+  } finally {
+    process.end();
+  }
+}
+
+/** A task with hooks, middleware or subscribers. */
+function observe({ core, observed }: Definition, record: RunningTask, process: Process, scope: Scope, self: unknown) {
+  const work = self === undefined ? observed : asMethod(observed, self);
+  return live(record, process, scope, core.hooks.onTaskBegin, core.hooks.onTaskCompletion, work);
+}
+
+function asMethod(observed: Definition['observed'], self: unknown): Definition['observed'] {
+  return (record, scope) => observed(record, scope, self);
+}
+
+function wrap(middleware: readonly Middleware[], work: Work, task: Task, scope: Scope, index = 0): unknown {
+  const outermost = middleware[index];
+  if (outermost === undefined) return work(task, scope);
+  // Middleware may call it later, from any asynchronous context.
+  const next = async () => wrap(middleware, work, task, scope, index + 1);
+  return outermost(task.record as TaskRecord, () => enter(scope, next));
+}

@@ -1,0 +1,281 @@
+import { types } from 'node:util';
+import pAll from 'p-all';
+import { ValidationError } from '../shared/errors.js';
+import { isPromiseLike } from '../shared/promise-like.js';
+import {
+  type AnyFunction,
+  aBoolean,
+  aConcurrency,
+  aFunction,
+  aName,
+  anObjectOf,
+  aValue,
+  invalid,
+  isPlainObject,
+} from '../shared/validate.js';
+import { Cancellation, untilAborted } from './cancellation.js';
+import { groupChannel } from './channels.js';
+import { ParallelError } from './errors.js';
+import type { GroupRecord } from './events.js';
+import { RunningGroup } from './group.js';
+import { isWatched, watched } from './instrumentation.js';
+import { asFailure } from './lifecycle.js';
+import { type Core, currentScope, enter, processOf, type Scope } from './process.js';
+import { run } from './run.js';
+
+/** What `orchestrator.parallel` and `orchestrator.map` take. */
+export interface ParallelOptions {
+  /** Name in progress and traces. Default: `parallel`; for `map` the name of its action, else `anonymous`. */
+  readonly name?: string | undefined;
+  /**
+   * Whether the first failure ends it: it rejects with that failure at once, the signals of the others are aborted,
+   * and no more are started. Default: false, all are waited for and a `ParallelError` holds every failure.
+   */
+  readonly failFast?: boolean | undefined;
+  /** How many run at the same time: a whole number of at least 1, or Infinity. Default: Infinity. */
+  readonly concurrency?: number | undefined;
+  /** Whether to resolve with settled results, as `Promise.allSettled` does. Not with `failFast`. Default: false. */
+  readonly settle?: boolean | undefined;
+}
+
+/** A function that can be called with none or one argument; one with more is passed as a closure. */
+// biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every action
+export type ParallelAction = (this: void, argument: any) => unknown;
+
+/** What runs side by side: a list, for a list of results, or an object, for an object of results. */
+export type ParallelActions = readonly ParallelAction[] | Readonly<Record<string, ParallelAction>>;
+
+/** None, where no action needs one; one for all; or one for each, in order. */
+export type ParallelArguments<Actions extends ParallelActions> =
+  | (NeedsNone<Actions> extends true ? [] : never)
+  | [shared: SharedArgument<Actions>]
+  | OwnArguments<Actions>;
+
+/** Results in the shape of the actions, settled where the options say so; either, where that is known only at run time. */
+export type ParallelResults<Actions, Options extends ParallelOptions> = Options extends { readonly settle: true }
+  ? Settled<Actions>
+  : 'settle' extends keyof Options
+    ? true extends Options['settle']
+      ? Settled<Actions> | Values<Actions>
+      : Values<Actions>
+    : Values<Actions>;
+
+type Settled<Actions> = { -readonly [Key in keyof Actions]: PromiseSettledResult<ResultOf<Actions[Key]>> };
+
+type Values<Actions> = { -readonly [Key in keyof Actions]: ResultOf<Actions[Key]> };
+
+type ResultOf<Fn> = Fn extends (...args: never) => infer Result ? Awaited<Result> : never;
+
+type FirstParameter<Fn> = Fn extends (...args: infer Parameters) => unknown
+  ? Parameters extends readonly []
+    ? unknown
+    : Parameters[0]
+  : never;
+
+type OwnArguments<Actions> = Actions extends readonly unknown[]
+  ? { -readonly [Key in keyof Actions]: FirstParameter<Actions[Key]> }
+  : FirstParameter<Actions[keyof Actions]>[];
+
+type ValuesOf<Type> = Type extends readonly unknown[] ? Type[number] : Type[keyof Type];
+
+type SharedArgument<Actions> = TakersOf<ValuesOf<Actions>> extends (argument: infer Shared) => void ? Shared : never;
+
+type TakersOf<Fn> = Fn extends unknown ? (argument: FirstParameter<Fn>) => void : never;
+
+type NeedsNone<Actions> = ValuesOf<Actions> extends () => unknown ? true : false;
+
+type Items = Iterable<unknown> | AsyncIterable<unknown>;
+
+const readParallelOptions = anObjectOf<ParallelOptions>({
+  name: aName,
+  failFast: aBoolean,
+  concurrency: aConcurrency,
+  settle: aBoolean,
+});
+const anIterable = aValue<Items>(
+  'an iterable or async iterable',
+  (value) => isAsync(value) || Symbol.iterator in Object(value),
+);
+
+/** Combines actions into one function that runs them side by side. */
+export function defineParallel(core: Core, actions: unknown, options: unknown = {}): AnyFunction {
+  const read = readOptions(options);
+  const isList = Array.isArray(actions);
+  if (!isList && !isPlainObject(actions)) throw invalid('actions', 'an array or object of functions', actions);
+  const keys = Object.keys(actions);
+  const functions: AnyFunction[] = isList ? [...actions] : Object.values(actions);
+  for (const [index, fn] of functions.entries()) aFunction(fn, `actions.${isList ? index : keys[index]}`);
+  const shape: Shape = isList ? asList : (values) => Object.fromEntries(keys.map((key, index) => [key, values[index]]));
+  const bound = (args: readonly unknown[]) => bind(functions, args, isList ? none : keys);
+  return async (...args) => gather(core, bound(args), (call) => call(), read, { kind: 'parallel', shape });
+}
+
+/** Calls an action for each item. */
+export async function map(core: Core, items: Items, action: AnyFunction, options: unknown = {}): Promise<unknown> {
+  anIterable(items, 'items');
+  aFunction(action, 'action');
+  if (Array.isArray(items)) for (const item of items) expectFailure(item);
+  return gather(core, items, action, readOptions(options), { kind: 'map', shape: asList });
+}
+
+/** A promise may reject before there is room for its item: that is a failure of the item, and handled then. */
+function expectFailure(item: unknown): void {
+  if (types.isPromise(item)) item.then(undefined, () => {});
+}
+
+const none: readonly string[] = [];
+
+function bind(functions: readonly AnyFunction[], args: readonly unknown[], keys: readonly string[]): AnyFunction[] {
+  const { length } = functions;
+  if (args.length > 1 && args.length !== length) {
+    throw new ValidationError(`parallel takes 0, 1 or ${length} arguments here, got ${args.length}`);
+  }
+  const moved = args.length > 1 ? keys.find(isIndex) : undefined;
+  if (moved !== undefined) {
+    throw new ValidationError(
+      `parallel takes 0 or 1 arguments here: JavaScript puts keys that are whole numbers ("${moved}") before the others, in ascending order; pass closures, or an array`,
+    );
+  }
+  if (args.length === 0) return functions.map((fn) => () => fn());
+  return functions.map((fn, index) => () => fn(args[args.length === 1 ? 0 : index]));
+}
+
+/** Whether a key is ordered by its value, and not by when it was written. */
+function isIndex(key: string): boolean {
+  return /^(?:0|[1-9]\d{0,9})$/.test(key) && Number(key) < 2 ** 32 - 1;
+}
+
+/** Which combinator it is, and what shape its results have. */
+interface Form {
+  readonly kind: GroupRecord['kind'];
+  readonly shape: Shape;
+}
+
+type Shape = (values: readonly unknown[]) => unknown;
+const asList: Shape = (values) => values;
+
+/**
+ * Calls an action for each item, side by side, and puts their results together. The results are kept here, by index:
+ * p-all is only asked what is to be done next, so it can neither drop a result nor read a meaning into one.
+ */
+async function gather<Item>(
+  core: Core,
+  items: Iterable<Item> | AsyncIterable<Item>,
+  action: (item: Item) => unknown,
+  options: ParallelOptions,
+  form: Form,
+): Promise<unknown> {
+  const scope = currentScope();
+  const process = processOf(core, scope);
+  if (scope === undefined || process === undefined) {
+    return run(core, () => gather(core, items, action, options, form));
+  }
+  if (!isWatched(groupChannel)) return sideBySide(scope, items, action, options, form.shape);
+  const group = new RunningGroup(process.id, form.kind, options.name ?? nameOf(form.kind, action), items);
+  const work = () => sideBySide(scope, items, action, options, form.shape, group);
+  return watched('group', groupChannel, group, () => group.observe(scope, work));
+}
+
+function nameOf(kind: GroupRecord['kind'], action: { readonly name: string }): string {
+  return kind === 'parallel' ? kind : action.name || 'anonymous';
+}
+
+async function sideBySide<Item>(
+  scope: Scope,
+  items: Iterable<Item> | AsyncIterable<Item>,
+  action: (item: Item) => unknown,
+  { failFast = false, concurrency = Infinity, settle = false }: ParallelOptions,
+  shape: Shape,
+  group?: RunningGroup,
+): Promise<unknown> {
+  const cancellation = new Cancellation([scope.cancellation], failFast);
+  const settled: PromiseSettledResult<unknown>[] = [];
+  const step = (item: Item, index: number) => async () => {
+    cancellation.throwIfAborted();
+    try {
+      settled[index] = {
+        status: 'fulfilled',
+        value: await (isPromiseLike(item) ? later(item, action, cancellation) : action(item)),
+      };
+      group?.ended(cancellation, 'succeeded');
+    } catch (thrown) {
+      group?.ended(cancellation, 'failed');
+      const reason = asFailure(thrown, 'parallel', cancellation);
+      if (failFast) throw reason;
+      settled[index] = { status: 'rejected', reason };
+    }
+  };
+  const taking: Taking = { group, broken: undefined };
+  const steps = isAsync(items) ? eachAsync(items, step, taking) : each(items, step, taking);
+  try {
+    // p-all hands any iterable, also an async one, to p-map; its types speak of arrays only.
+    const work = () => untilAborted(cancellation, pAll(steps as Iterable<never> as never[], { concurrency }));
+    await enter({ process: scope.process, cancellation, outer: scope }, work);
+    if (taking.broken !== undefined) throw taking.broken.thrown;
+  } catch (failure) {
+    cancellation.abort(abortedBy(failure));
+    throw failure;
+  } finally {
+    cancellation.release();
+    close(steps);
+  }
+  if (settle) return shape(settled);
+  const failures = settled.filter((result) => result.status === 'rejected').map((result) => result.reason as Error);
+  if (failures.length > 0) throw new ParallelError(failures, shape(settled));
+  return shape(settled.map((result) => (result as PromiseFulfilledResult<unknown>).value));
+}
+
+async function later<Item>(item: PromiseLike<unknown>, action: (item: Item) => unknown, cancellation: Cancellation) {
+  const given = await item;
+  cancellation.throwIfAborted();
+  return action(given as Item);
+}
+
+/** How taking the items has gone. */
+interface Taking {
+  readonly group: RunningGroup | undefined;
+  /** What the items have thrown. p-map asks for several at a time, and may be told of the end before it looks at this. */
+  broken: { readonly thrown: unknown } | undefined;
+}
+
+type StepOf<Item, Step> = (item: Item, index: number) => Step;
+
+function abortedBy(failure: unknown): DOMException {
+  const reason = new DOMException('Aborted with its parallel group', 'AbortError');
+  // Browsers' constructor, which types may know alone, takes no cause.
+  return Object.defineProperty(reason, 'cause', { value: failure });
+}
+
+function* each<Item, Step>(items: Iterable<Item>, step: StepOf<Item, Step>, { group }: Taking) {
+  let index = 0;
+  for (const item of items) yield step(item, index++);
+  group?.taken(index);
+}
+
+async function* eachAsync<Item, Step>(items: AsyncIterable<Item>, step: StepOf<Item, Step>, taking: Taking) {
+  let index = 0;
+  try {
+    for await (const item of items) yield step(item, index++);
+  } catch (thrown) {
+    taking.broken = { thrown };
+    throw thrown;
+  }
+  taking.group?.taken(index);
+}
+
+/** Lets the items clean up where they were not all taken. Nobody waits for it: it may hang, and what it throws is lost. */
+async function close(steps: Generator | AsyncGenerator): Promise<void> {
+  try {
+    await steps.return(undefined);
+  } catch {}
+}
+
+function isAsync<Item>(items: AsyncIterable<Item> | unknown): items is AsyncIterable<Item> {
+  return Symbol.asyncIterator in Object(items);
+}
+
+function readOptions(given: unknown): ParallelOptions {
+  const options = readParallelOptions(given);
+  if (options.failFast && options.settle) throw new ValidationError('settle and failFast exclude each other');
+  return options;
+}

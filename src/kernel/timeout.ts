@@ -1,0 +1,70 @@
+import pTimeout from 'p-timeout';
+import { aFunction, aLimit, anObjectOf } from '../shared/validate.js';
+import { Cancellation } from './cancellation.js';
+import { enter } from './process.js';
+import type { Task, Work } from './task.js';
+
+/** How long an action may take. A number stands for `{ attempt }`. */
+export interface TimeoutOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
+  /** Limit of each attempt, in milliseconds, from above 0 to 2147483647; Infinity for none. Default: none. */
+  readonly attempt?: number | undefined;
+  /** Limit of all attempts with the waits between them, in milliseconds; hooks and middleware do not count. Default: none. */
+  readonly total?: number | undefined;
+  /**
+   * Gives the result where a limit of this task is what it failed with in the end. It gets the task's arguments.
+   * Default: the task rejects with the `TimeoutError`.
+   */
+  readonly fallback?: ((...args: Args) => Result | PromiseLike<Result>) | undefined;
+}
+
+/** A function of any arguments: options that are stored know no more of it. */
+// biome-ignore lint/suspicious/noExplicitAny: parameters of a stored function are contravariant
+export type StoredTimeout = TimeoutOptions<any[], unknown>;
+
+export const readTimeout = anObjectOf<StoredTimeout>(
+  { attempt: aLimit, total: aLimit, fallback: aFunction },
+  'attempt',
+);
+
+/** How a task spends a limit, in milliseconds. */
+export interface Spent {
+  /** What it had used up before it began. */
+  readonly used?: ((task: Task) => number) | undefined;
+  /** What it has waited for its policy so far. */
+  readonly waited?: (task: Task) => number;
+}
+
+/**
+ * Ends `next` after `limit` milliseconds, with one timer that aborts what runs inside.
+ *
+ * @param spent - how a task spends the limit, where that is known. Default: in the function
+ */
+export function withLimit(limit: number, next: Work, spent: Spent = {}): Work {
+  return async (task, outer) => {
+    const { process } = outer;
+    const cancellation = new Cancellation([outer.cancellation], true);
+    const scope = { process, cancellation, outer };
+    cancellation.limit(task.name, limit, spent.used?.(task), () => spent.waited?.(task));
+    let pending: Promise<unknown> | undefined;
+    try {
+      // A thenable that starts its work in `then` starts it in the scope.
+      pending = enter(scope, () => Promise.resolve(next(task, scope)));
+      return await pTimeout(pending, { milliseconds: Infinity, signal: cancellation as unknown as AbortSignal });
+    } finally {
+      task.expired = cancellation.expired ?? task.expired;
+      if (cancellation.aborted && pending !== undefined) cancellation.leave(pending);
+      cancellation.release();
+    }
+  };
+}
+
+export function withFallback(fallback: NonNullable<StoredTimeout['fallback']>, next: Work): Work {
+  return async (task, scope) => {
+    try {
+      return await next(task, scope);
+    } catch (error) {
+      if (error !== task.expired || scope.cancellation.aborted) throw error;
+      return fallback(...task.args);
+    }
+  };
+}
