@@ -1,6 +1,7 @@
 /**
  * The architecture, as rules on imports: never up, never sideways except distributed -> flow, no circles.
  *
+ *     page                                               may import what the dashboard says to it
  *     tools      cli -> dashboard  telemetry  progress   may import the public face of anything below
  *     drivers    distributed -> flow   loops             may import the kernel
  *     kernel                                             may import shared
@@ -64,10 +65,23 @@ export default {
       to: { path: `^src/(${tools})/`, pathNot: '^src/$1/' },
     },
     {
-      name: 'source-imports-what-users-install',
-      comment: 'The page, and what draws graphs, are built into the package with what they stand on.',
+      name: 'page-knows-the-dashboard-alone',
+      comment: 'What the two say to each other, and where the nodes of a graph are drawn.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/dashboard/(page|graph)/' },
+      from: { path: '^page/' },
+      to: { path: '^src/', pathNot: '^src/dashboard/' },
+    },
+    {
+      name: 'source-does-not-know-the-page',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^page/' },
+    },
+    {
+      name: 'source-imports-what-users-install',
+      comment: 'What draws graphs is built into the package with what it stands on.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/dashboard/graph/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm-peer'] },
     },
     {

@@ -1,6 +1,6 @@
 import { defineConfig } from 'tsup';
+import { buildPage } from './page/build.mjs';
 import { builtIn } from './scripts/built-in.js';
-import { buildPage } from './src/dashboard/page/build.mjs';
 
 export default defineConfig({
   entry: {

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import type { Plugin } from 'esbuild';
-import { buildPage } from '../src/dashboard/page/build.mjs';
+import { buildPage } from '../page/build.mjs';
 
 const twins: Readonly<Record<string, () => Promise<string>>> = {
   'src/shared/version.ts': version,

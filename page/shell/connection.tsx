@@ -1,0 +1,60 @@
+import { visible } from '../../src/dashboard/graph/text.js';
+import { clockTime } from '../format.js';
+import { Icon } from '../parts/icon.js';
+import { connection, engine } from '../state/live.js';
+import { useStore } from '../state/store.js';
+import { reopen } from '../state/stream/index.js';
+import type { Connection as Link } from '../state/stream/news.js';
+
+/** `engine-away`: the server answers, and says that the engine does not. */
+type State = Link | 'engine-away';
+
+const texts: Readonly<Record<State, string>> = {
+  connecting: 'Connecting',
+  live: 'Live',
+  'engine-away': 'Engine away',
+  reconnecting: 'Reconnecting',
+  unauthorized: 'Locked',
+};
+
+/** Whether what is shown is how things stand now. */
+export function Connection() {
+  const link = useStore(connection);
+  const known = useStore(engine);
+  const state: State = link === 'live' && known?.isAnswering === false ? 'engine-away' : link;
+  return (
+    <button
+      type="button"
+      class={`connection is-${state}`}
+      data-state={state}
+      title={titleOf(state, known?.since, known?.problem)}
+      onClick={reopen}
+    >
+      <span class="connection-dot" />
+      <span role="status">{texts[state]}</span>
+    </button>
+  );
+}
+
+function titleOf(state: State, since: number | undefined, problem = ''): string {
+  if (state === 'reconnecting') return 'The server does not answer. Click to try again now';
+  if (state !== 'engine-away') return 'Changes are shown as they happen';
+  const time = since === undefined ? 'before' : `at ${clockTime(since)}`;
+  return `The engine does not answer: ${visible(problem)}. What is shown is how things stood ${time}`;
+}
+
+/** Says so above every view while the engine does not answer: what is shown is old then. */
+export function EngineAway() {
+  const link = useStore(connection);
+  const known = useStore(engine);
+  if (link !== 'live' || known === undefined || known.isAnswering) return null;
+  return (
+    <div class="callout tone-red engine-away" role="alert">
+      <Icon name="alert" />
+      <p>
+        The engine does not answer{known.problem === undefined ? '' : `: ${visible(known.problem)}`}. What is shown is
+        how things stood at {clockTime(known.since)}.
+      </p>
+    </div>
+  );
+}
