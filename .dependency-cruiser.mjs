@@ -51,6 +51,20 @@ export default {
       to: { path: `^src/(${drivers})/`, pathNot: '^src/$1/' },
     },
     {
+      name: 'engines-know-no-flow-of-work',
+      comment: 'They keep and carry what they are given.',
+      severity: 'error',
+      from: { path: '^src/distributed/engines/' },
+      to: { path: '^src/distributed/(run|worker|orchestrator|testing|workflows)/' },
+    },
+    {
+      name: 'orchestrator-and-worker-stand-side-by-side',
+      comment: 'What both do with a run is in run/.',
+      severity: 'error',
+      from: { path: '^src/distributed/(orchestrator|worker)/' },
+      to: { path: '^src/distributed/(orchestrator|worker)/', pathNot: '^src/distributed/$1/' },
+    },
+    {
       name: 'tools-use-public-interfaces',
       comment: 'What they lack is added there.',
       severity: 'error',

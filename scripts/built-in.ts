@@ -8,7 +8,7 @@ import { buildPage } from '../page/build.mjs';
 
 const twins: Readonly<Record<string, () => Promise<string>>> = {
   'src/shared/version.ts': version,
-  'src/distributed/assets.ts': distributedAssets,
+  'src/distributed/engines/assets.ts': distributedAssets,
   'src/dashboard/built-page.ts': page,
 };
 
@@ -31,7 +31,7 @@ async function version(): Promise<string> {
 }
 
 async function distributedAssets(): Promise<string> {
-  const texts = await textsIn('src/distributed', (name) => /\.(lua|sql)$/.test(name));
+  const texts = await textsIn('src/distributed/engines', (name) => /\.(lua|sql)$/.test(name));
   return `const texts = ${JSON.stringify(texts)};
     export const readAsset = (path) => texts[path];`;
 }

@@ -1,6 +1,6 @@
+import { discreet, discreetText } from '../shared/discretion.js';
 import { kindOf } from '../shared/errors.js';
 import { cleaned } from '../shared/text.js';
-import { discreet, discreetText } from './discretion.js';
 import type { RunStatus } from './run-info.js';
 
 /** A run is not known, or not any more. */

@@ -36,6 +36,12 @@ export type {
   WorkItemStateStore,
   WorkQueue,
 } from './contracts.js';
+export { memory } from './engines/memory/memory-engine.js';
+export type { EngineOptions, RedisOptions } from './engines/options.js';
+export { type RedisConnection, redis } from './engines/redis/redis-engine.js';
+export { type MigrationOptions, migratePostgres, migrationScript } from './engines/sql/migrate-postgres.js';
+export { pglite } from './engines/sql/pglite.js';
+export { type PostgresOptions, type PostgresPool, postgres } from './engines/sql/postgres.js';
 export {
   EngineError,
   PayloadError,
@@ -49,12 +55,10 @@ export {
   WorkflowChangedError,
   WorkflowNotFoundError,
 } from './errors.js';
-export { DistributedExecutor } from './executor.js';
 export { derivedStores } from './journal/derived-stores.js';
-export { memory } from './memory/memory-engine.js';
-export type { EngineOptions, RedisOptions } from './options.js';
 export type { StartedRun } from './orchestrator/begin.js';
 export { OrchestratorBuilder } from './orchestrator/builder.js';
+export { DistributedExecutor } from './orchestrator/executor.js';
 export { DistributedOrchestrator } from './orchestrator/orchestrator.js';
 export type { RunEvent } from './orchestrator/run-events.js';
 export type { StartOptions } from './orchestrator/start-options.js';
@@ -67,7 +71,6 @@ export type {
   SignalOptions,
   WaitForOptions,
 } from './orchestrator/views.js';
-export { type RedisConnection, redis } from './redis/redis-engine.js';
 export {
   isFinished,
   type RunCounts,
@@ -79,10 +82,7 @@ export {
   type RunStatus,
   runStatuses,
 } from './run-info.js';
-export { type MigrationOptions, migratePostgres, migrationScript } from './sql/migrate-postgres.js';
-export { pglite } from './sql/pglite.js';
-export { type PostgresOptions, type PostgresPool, postgres } from './sql/postgres.js';
 export type { WorkerOptions } from './worker/options.js';
 export { DistributedWorker, type WorkerEvents } from './worker/worker.js';
-export { WorkflowCtx } from './workflow-ctx.js';
-export type { Workflow } from './workflows.js';
+export { WorkflowCtx } from './workflows/workflow-ctx.js';
+export type { Workflow } from './workflows/workflows.js';

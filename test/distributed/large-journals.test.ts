@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { type Engine, redis } from 'orchestrator/distributed';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Script } from '../../src/distributed/redis/scripts.js';
+import { Script } from '../../src/distributed/engines/redis/scripts.js';
 import { describeWith } from '../needs/describe-with.js';
 import { engines } from './servers/engines.js';
 import { describeWithRedis, type RedisServer, startRedis } from './servers/redis.js';

@@ -1,10 +1,10 @@
 import { type Engine, memory, OrchestratorBuilder, pglite } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ComposedEngine } from '../../src/distributed/composed.js';
 import type { CheckpointStore, JournalTail, ReadOptions } from '../../src/distributed/contracts.js';
 import { derivedStores } from '../../src/distributed/journal/derived-stores.js';
 import { writeEntry } from '../../src/distributed/journal/entry.js';
+import { ComposedEngine } from '../../src/distributed/orchestrator/composed.js';
 import { temporaryDirectory } from './servers/reaper.js';
 
 /** A megabyte that a node has written; and how many of them a journal has. */

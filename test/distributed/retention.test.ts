@@ -5,7 +5,7 @@ import { Flow, FlowRuntime } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { timeoutJobIdOf } from '../../src/distributed/journal/job-id.js';
 import { Maintenance, type MaintenanceOptions } from '../../src/distributed/worker/maintenance.js';
-import { Workflows } from '../../src/distributed/workflows.js';
+import { Workflows } from '../../src/distributed/workflows/workflows.js';
 import { eventually } from './servers/eventually.js';
 import { describeWithRedis, redisOfSuite } from './servers/redis.js';
 

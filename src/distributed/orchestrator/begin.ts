@@ -6,7 +6,7 @@ import { Replica, type SavedReplica } from '../journal/replica.js';
 import { snapshotOf } from '../journal/snapshot.js';
 import { deadlineJobsOf, jobOf } from '../run/jobs.js';
 import { isFinished, type RunRecord } from '../run-info.js';
-import type { KnownWorkflow } from '../workflows.js';
+import type { KnownWorkflow } from '../workflows/workflows.js';
 
 /** A run that has begun, or was there. */
 export interface StartedRun {

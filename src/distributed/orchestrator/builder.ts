@@ -1,7 +1,6 @@
 import { FlowRuntime } from '../../flow/index.js';
 import type { FlowNode } from '../../flow/node.js';
 import { aFunction, aValue, invalid } from '../../shared/validate.js';
-import { baseOf, ComposedEngine, type Stores } from '../composed.js';
 import type {
   CheckpointStore,
   ContextStore,
@@ -14,8 +13,9 @@ import type {
   WorkItemStateStore,
   WorkQueue,
 } from '../contracts.js';
-import { anEngine, aPayloadLimit, aRetention, defaultMaxPayload } from '../options.js';
-import { type Workflow, Workflows } from '../workflows.js';
+import { anEngine, aPayloadLimit, aRetention, defaultMaxPayload } from '../run/options.js';
+import { type Workflow, Workflows } from '../workflows/workflows.js';
+import { baseOf, ComposedEngine, type Stores } from './composed.js';
 import { DistributedOrchestrator } from './orchestrator.js';
 
 /** Those without which there is no fleet. The others need not be given: commits and graphs are the engine's. */

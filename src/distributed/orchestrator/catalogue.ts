@@ -1,8 +1,8 @@
 import { toBlueprint, type WorkflowBlueprint } from '../../flow/index.js';
-import { workflowFrom } from '../blueprint-text.js';
 import type { Engine, WorkflowVersion } from '../contracts.js';
 import { WorkflowNotFoundError } from '../errors.js';
-import type { KnownWorkflow, Workflows } from '../workflows.js';
+import { workflowFrom } from '../workflows/blueprint-text.js';
+import type { KnownWorkflow, Workflows } from '../workflows/workflows.js';
 
 /** For how long a graph that was read is taken for the one that there is, in milliseconds. */
 const freshFor = 10_000;

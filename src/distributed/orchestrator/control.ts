@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { TimeoutError } from '../../kernel/errors.js';
 import { invalid } from '../../shared/validate.js';
 import type { Engine, RunChange } from '../contracts.js';
+import { aText } from '../engines/texts.js';
 import { RunStateError } from '../errors.js';
 import { type Entry, type RunEntry, readEntry } from '../journal/entry.js';
 import { pagesOf } from '../journal/pages.js';
@@ -9,7 +10,6 @@ import { concludeBeside } from '../run/conclude.js';
 import { enqueueMissing, purgeJobs } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished, type RunStatus } from '../run-info.js';
-import { aText } from '../texts.js';
 
 /** What can be done to a run: each is one entry of its journal, and what the queue has to know of it. */
 

@@ -5,14 +5,17 @@ import { captured } from '../../kernel/instrumentation.js';
 import { ValidationError } from '../../shared/errors.js';
 import { aName, aState } from '../../shared/validate.js';
 import type { Engine, RunMetrics, WorkerHealth, WorkflowVersion } from '../contracts.js';
+import { aReason, aText as aRunId, aText, aText as aWorkerId } from '../engines/texts.js';
 import { RunNotFoundError, RunStateError, WorkerAliveError } from '../errors.js';
 import { isFor, isSameRun, newIncarnation } from '../journal/incarnation.js';
 import { pagesOf } from '../journal/pages.js';
 import { snapshotOf } from '../journal/snapshot.js';
-import { publish } from '../publishing.js';
 import { purgeDeadline } from '../run/jobs.js';
+import { publish } from '../run/publishing.js';
+import { cursorOf, queryOf } from '../run/query.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { openRun } from '../run/run-handles.js';
+import { readError, wholeState } from '../run/whole-state.js';
 import {
   finishedStatuses,
   isFinished,
@@ -22,15 +25,12 @@ import {
   type RunRecord,
   type RunStatus,
 } from '../run-info.js';
-import { aReason, aText as aRunId, aText, aText as aWorkerId } from '../texts.js';
-import { readError, wholeState } from '../worker/item-state.js';
-import { WorkflowCtx } from '../workflow-ctx.js';
-import { Workflows } from '../workflows.js';
+import { WorkflowCtx } from '../workflows/workflow-ctx.js';
+import { Workflows } from '../workflows/workflows.js';
 import { begin, type StartedRun } from './begin.js';
 import { Catalogue } from './catalogue.js';
 import * as control from './control.js';
 import { Payloads } from './payloads.js';
-import { cursorOf, queryOf } from './query.js';
 import { eventOf, type RunEvent } from './run-events.js';
 import { readStartOptions, type StartOptions } from './start-options.js';
 import { StatusWatch } from './status-watch.js';

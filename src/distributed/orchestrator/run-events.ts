@@ -1,8 +1,8 @@
 import type { Codec } from '../../flow/checkpoint/codec.js';
 import type { JournalEntry } from '../contracts.js';
 import { type Entry, readEntry } from '../journal/entry.js';
+import { readError } from '../run/whole-state.js';
 import type { RunStatus } from '../run-info.js';
-import { readError } from '../worker/item-state.js';
 import { errorFrom } from './views.js';
 
 /** Something that has happened in a run. */

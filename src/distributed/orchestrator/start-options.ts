@@ -1,6 +1,6 @@
 import { anObjectOf, aValue } from '../../shared/validate.js';
-import { aRetention, longestWait } from '../options.js';
-import { aText } from '../texts.js';
+import { aText } from '../engines/texts.js';
+import { aRetention, longestWait } from '../run/options.js';
 
 /** What `startRun` takes besides context and input. */
 export interface StartOptions {

@@ -1,7 +1,7 @@
 import { Cancellation, cancellationOf } from '../../kernel/cancellation.js';
 import { callAfter, type LongTimer } from '../../shared/long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
-import { firstOf } from '../persistence.js';
+import { firstOf } from '../engines/persistence.js';
 
 /** Milliseconds for which a subscription is waited for before the first look at a run. */
 const soon = 1_000;

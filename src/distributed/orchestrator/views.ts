@@ -1,10 +1,10 @@
 import { aBoolean, aCount, anObjectOf, aSignal } from '../../shared/validate.js';
 import type { JobState, WorkerHealth, WorkItemState } from '../contracts.js';
+import { aText } from '../engines/texts.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
-import { anInterval } from '../options.js';
+import { anInterval } from '../run/options.js';
 import type { RunInfo } from '../run-info.js';
-import { aText } from '../texts.js';
 
 /** What `signal` takes besides run, event and payload. */
 export interface SignalOptions {

@@ -1,8 +1,8 @@
 import type { Cancellation } from '../../kernel/cancellation.js';
 import type { Commit, Verdict } from '../contracts.js';
+import { sendInParts } from '../engines/together.js';
 import type { EngineError } from '../errors.js';
 import type { Entry } from '../journal/entry.js';
-import { sendInParts } from '../together.js';
 import { isPassing, type Patience, pauseAfter } from './patience.js';
 
 /** An entry to be added, if the run allows it. */

@@ -3,8 +3,8 @@ import { standInsOf } from '../journal/conclusion.js';
 import { lookJobIdOf, timeoutJobIdOf } from '../journal/job-id.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
-import { longestWait } from '../options.js';
 import { isFinished, type RunRecord } from '../run-info.js';
+import { longestWait } from './options.js';
 import type { RunHandle } from './run-handle.js';
 
 /**

@@ -4,7 +4,7 @@ import type { CallSettings } from '../../flow/execution/node-call.js';
 import type { Serializer } from '../../flow/index.js';
 import { type RunEndEvent, runEndChannel } from '../../flow/run-end.js';
 import type { CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
-import { EngineClock } from '../engine-clock.js';
+import { EngineClock } from '../engines/engine-clock.js';
 import { RunNotFoundError, WorkflowChangedError } from '../errors.js';
 import { writeEntry } from '../journal/entry.js';
 import { isSameRun, keyPathOf } from '../journal/incarnation.js';
@@ -12,7 +12,7 @@ import { keyOf } from '../journal/job-id.js';
 import { pagesOf } from '../journal/pages.js';
 import { Replica, type SavedReplica } from '../journal/replica.js';
 import { isFinished, type RunRecord, type RunStatus } from '../run-info.js';
-import type { KnownWorkflow, Workflows } from '../workflows.js';
+import type { KnownWorkflow, Workflows } from '../workflows/workflows.js';
 import { CommitQueue, type EntryCommit, type Waiting } from './commit-queue.js';
 import { Growth } from './growth.js';
 

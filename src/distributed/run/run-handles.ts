@@ -1,11 +1,11 @@
 import { outlineOf } from '../../flow/plan/outline.js';
-import { differenceFrom, workflowFrom } from '../blueprint-text.js';
 import type { Engine, Job, JournalTail } from '../contracts.js';
 import { RunNotFoundError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
 import { isFor } from '../journal/incarnation.js';
 import { pagesOf } from '../journal/pages.js';
 import { isFinished } from '../run-info.js';
-import type { KnownWorkflow, Workflows } from '../workflows.js';
+import { differenceFrom, workflowFrom } from '../workflows/blueprint-text.js';
+import type { KnownWorkflow, Workflows } from '../workflows/workflows.js';
 import { RunHandle } from './run-handle.js';
 
 /** How long what is known of a run may be taken for what there is, in milliseconds. */

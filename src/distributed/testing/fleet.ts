@@ -5,7 +5,7 @@ import type { DistributedOrchestrator } from '../orchestrator/orchestrator.js';
 import type { RunInfo } from '../run-info.js';
 import type { WorkerOptions } from '../worker/options.js';
 import { DistributedWorker } from '../worker/worker.js';
-import type { Workflow } from '../workflows.js';
+import type { Workflow } from '../workflows/workflows.js';
 import { newId, type Suite, until } from './suite.js';
 
 /** An orchestrator and two workers for some flows. */

@@ -4,7 +4,7 @@ import { concludeBeside } from '../run/conclude.js';
 import { enqueueMissing, wakeLate } from '../run/jobs.js';
 import { openRun } from '../run/run-handles.js';
 import { isFinished, type RunCursor } from '../run-info.js';
-import type { Workflows } from '../workflows.js';
+import type { Workflows } from '../workflows/workflows.js';
 
 /** How many runs are asked for in one go, and how many idle ones are looked at in any case. */
 const most = 100;

@@ -1,9 +1,9 @@
 import { FlowRuntime } from '../../flow/index.js';
 import { aConcurrency, aCount, anObjectOf, aValue, invalid } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';
-import { anEngine, anInterval, aPayloadLimit } from '../options.js';
-import { aText } from '../texts.js';
-import type { Workflow } from '../workflows.js';
+import { aText } from '../engines/texts.js';
+import { anEngine, anInterval, aPayloadLimit } from '../run/options.js';
+import type { Workflow } from '../workflows/workflows.js';
 
 /** Milliseconds; see `lockDuration`. */
 export const defaultLockDuration = 5_000;

@@ -6,10 +6,11 @@ import { FlowRuntime, SerializationError } from '../../flow/index.js';
 import { Cancellation } from '../../kernel/cancellation.js';
 import { isInstrumented, restored } from '../../kernel/instrumentation.js';
 import { detached } from '../../kernel/process.js';
+import { discreet } from '../../shared/discretion.js';
 import { Once } from '../../shared/once.js';
+import { Ticker } from '../../shared/ticker.js';
 import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
-import { discreet } from '../discretion.js';
-import { EngineClock } from '../engine-clock.js';
+import { EngineClock } from '../engines/engine-clock.js';
 import {
   EngineError,
   RunNotFoundError,
@@ -19,12 +20,12 @@ import {
   WorkflowNotFoundError,
 } from '../errors.js';
 import { isFor } from '../journal/incarnation.js';
-import { defaultMaxPayload } from '../options.js';
-import { publish } from '../publishing.js';
+import { defaultMaxPayload } from '../run/options.js';
+import { publish } from '../run/publishing.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { RunHandles } from '../run/run-handles.js';
 import { isFinished } from '../run-info.js';
-import { Workflows } from '../workflows.js';
+import { Workflows } from '../workflows/workflows.js';
 import { Activity } from './activity.js';
 import { Alibis } from './alibis.js';
 import { Deadline } from './deadline.js';
@@ -34,7 +35,6 @@ import { Maintenance } from './maintenance.js';
 import { defaultLockDuration, readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
 import { Reach } from './reach.js';
 import { RepeatedWarnings } from './repeated-warnings.js';
-import { Ticker } from './ticker.js';
 
 /** How long a worker that ends waits for the engine once it executes nothing any more, in milliseconds. */
 const grace = 5_000;

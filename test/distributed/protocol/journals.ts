@@ -5,7 +5,7 @@ import { readEntry } from '../../../src/distributed/journal/entry.js';
 import { keyOf } from '../../../src/distributed/journal/job-id.js';
 import { type Origin, Replica, type SavedReplica } from '../../../src/distributed/journal/replica.js';
 import { isFinished, type RunRecord } from '../../../src/distributed/run-info.js';
-import { type KnownWorkflow, Workflows } from '../../../src/distributed/workflows.js';
+import { type KnownWorkflow, Workflows } from '../../../src/distributed/workflows/workflows.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: flows of any state, result and ids
 export type AnyFlow = Flow<any, any, any>;

@@ -9,7 +9,7 @@ import { Flow, FlowRuntime } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
 import type { RunHandle } from '../../../src/distributed/run/run-handle.js';
 import { RunHandles } from '../../../src/distributed/run/run-handles.js';
-import { Workflows } from '../../../src/distributed/workflows.js';
+import { Workflows } from '../../../src/distributed/workflows/workflows.js';
 
 const flow = new Flow('f').node('only', () => 1);
 const workflowsOf = (...flows: Flow[]) => new Workflows(flows, new FlowRuntime());

@@ -6,7 +6,7 @@ import type { RunHandle } from '../../../src/distributed/run/run-handle.js';
 import { openRun } from '../../../src/distributed/run/run-handles.js';
 import { ItemJournal } from '../../../src/distributed/worker/item-journal.js';
 import { stateFor } from '../../../src/distributed/worker/item-state.js';
-import { Workflows } from '../../../src/distributed/workflows.js';
+import { Workflows } from '../../../src/distributed/workflows/workflows.js';
 import { FlowServices } from '../../../src/flow/execution/services.js';
 import { settle } from '../../../src/flow/execution/settle.js';
 import { Cancellation } from '../../../src/kernel/cancellation.js';

@@ -1,0 +1,129 @@
+import type {
+  Commit,
+  CommitAnswer,
+  ContextStore,
+  Engine,
+  ErrorStore,
+  JournalEntry,
+  MetricsStore,
+  NewRun,
+  RunChange,
+  StatusChange,
+  Verdict,
+} from '../../contracts.js';
+import { derivedStores } from '../../journal/derived-stores.js';
+import { isFor } from '../../journal/incarnation.js';
+import { isFinished, type RunRecord } from '../../run-info.js';
+import { MemoryCheckpoints } from './memory-checkpoints.js';
+import { MemoryItemStates } from './memory-item-states.js';
+import { MemoryLiveness } from './memory-liveness.js';
+import { MemoryQueue } from './memory-queue.js';
+import { MemoryRuns } from './memory-runs.js';
+import { MemoryWorkflows } from './memory-workflows.js';
+import { forget, newRun, type StoredRun } from './stored-run.js';
+
+/**
+ * An engine in the memory of this program: for tests, for scripts, and to begin with. Orchestrators and workers share it by
+ * sharing the object. When the program ends, all is gone.
+ *
+ * @example
+ * const engine = memory();
+ */
+export function memory(): Engine {
+  return new MemoryEngine();
+}
+
+class MemoryEngine implements Engine {
+  readonly name = 'memory';
+  readonly queue: MemoryQueue;
+  readonly contextStore: ContextStore;
+  readonly runInfoStore: MemoryRuns;
+  readonly metricsStore: MetricsStore;
+  readonly errorStore: ErrorStore;
+  readonly livenessStore: MemoryLiveness;
+  readonly workItemStateStore: MemoryItemStates;
+  readonly checkpointStore: MemoryCheckpoints;
+  readonly workflowStore: MemoryWorkflows;
+  readonly #runs = new Map<string, StoredRun>();
+  readonly #listeners = new Set<(change: StatusChange) => void>();
+
+  constructor() {
+    this.queue = new MemoryQueue(this);
+    this.runInfoStore = new MemoryRuns(this, this.#runs);
+    this.livenessStore = new MemoryLiveness(this);
+    this.workItemStateStore = new MemoryItemStates(this, this.#runs);
+    this.checkpointStore = new MemoryCheckpoints(this, this.#runs);
+    this.workflowStore = new MemoryWorkflows(this);
+    const { contextStore, metricsStore, errorStore } = derivedStores(this);
+    this.contextStore = contextStore;
+    this.metricsStore = metricsStore;
+    this.errorStore = errorStore;
+  }
+
+  async open(): Promise<void> {}
+
+  async begin(begun: NewRun): ReturnType<Engine['begin']> {
+    const now = Date.now();
+    const known = this.#runs.get(begun.record.runId);
+    if (known !== undefined) return { existed: true, record: known.record, now, seq: known.seq };
+    const run = newRun(begun, now);
+    this.#runs.set(begun.record.runId, run);
+    return { existed: false, record: run.record, now, seq: 0 };
+  }
+
+  async commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined> {
+    const run = this.#runs.get(runId);
+    if (run === undefined || !isFor(incarnation, run.record)) return undefined;
+    const now = Date.now();
+    const before = run.seq;
+    const isKept = known >= run.snapshot.seq;
+    const others = isKept ? run.entries.slice(known - run.snapshot.seq, before - run.snapshot.seq) : undefined;
+    const { status } = run.record;
+    const verdicts = isKept
+      ? commits.map((commit) => this.#add(run, commit, known, now))
+      : commits.map((): Verdict => 'refused');
+    if (run.record.status !== status) this.#tell({ runId, status: run.record.status });
+    return { verdicts, status: run.record.status, now, seq: run.seq, entries: others };
+  }
+
+  async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.queue.close();
+  }
+
+  #add(run: StoredRun, commit: Commit, known: number, now: number): Verdict {
+    const { text, during, slot, number = 0, becomes, becomesIfNext, onlyIfNext = false } = commit;
+    const isNext = run.seq === known;
+    if (slot !== undefined && (run.slots.get(slot) ?? 0) >= number) return 'duplicate';
+    if (!during.includes(run.record.status) || (onlyIfNext && !isNext)) return 'refused';
+    if (slot !== undefined) run.slots.set(slot, number);
+    run.seq++;
+    const entry: JournalEntry = { seq: run.seq, time: now, text };
+    run.entries.push(entry);
+    const change = (isNext ? becomesIfNext : undefined) ?? becomes;
+    run.record = changed(run.record, change, now);
+    if (isFinished(run.record.status)) forget(run);
+    return run.seq;
+  }
+
+  #tell(change: StatusChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+function changed(record: RunRecord, change: RunChange | undefined, now: number): RunRecord {
+  const { status = record.status === 'scheduled' ? 'running' : record.status, output, error } = change ?? {};
+  if (change === undefined && status === record.status) return { ...record, updatedAt: now };
+  const deadline = isFinished(record.status) && !isFinished(status) ? undefined : record.deadline;
+  const finishedAt = isFinished(status) ? now : undefined;
+  return { ...record, status, output, error, updatedAt: now, finishedAt, deadline };
+}

@@ -1,0 +1,111 @@
+import type * as Bull from 'bullmq';
+import type * as IoRedis from 'ioredis';
+import type { Cancellation } from '../../../kernel/cancellation.js';
+import { loadPeers } from '../../../shared/peers.js';
+import { EngineError } from '../../errors.js';
+import { persistently } from '../persistence.js';
+import { Connections, type ConnectionTimes, isCluster, type Source } from './connections.js';
+import type { Connection } from './scripts.js';
+import { infoOf, isOld, type ServerInfo, serversOf } from './server-info.js';
+import { judgeRedis } from './transient.js';
+
+/** What an engine stands on. */
+export interface Opened {
+  readonly connections: Connections;
+  /** The connection for all but the queue and subscriptions. */
+  readonly connection: Connection;
+  readonly server: ServerInfo;
+  readonly bull: typeof Bull;
+}
+
+export interface OpenOptions extends ConnectionTimes {
+  /** The engine and its place, for messages. */
+  readonly name: string;
+  readonly source: Source;
+  readonly allowEviction: boolean;
+  readonly warn: (warning: Error) => void;
+  /** Ends the attempt: nobody needs it any more. */
+  readonly until: Cancellation;
+  /** Given what ends the attempt, and gives why no connection can be made, if none can. */
+  readonly onAttempt: (end: () => unknown) => void;
+}
+
+/**
+ * Connects to a server, and looks whether it can be used: one that throws keys away when its memory is full loses runs.
+ *
+ * @throws {EngineError} for a server that cannot be used
+ */
+export async function open({
+  name,
+  source,
+  allowEviction,
+  warn,
+  until,
+  onAttempt,
+  ...times
+}: OpenOptions): Promise<Opened> {
+  const { ioredis, bullmq: bull } = await loadPeers<{ bullmq: typeof Bull; ioredis: typeof IoRedis }>('redis', [
+    'bullmq',
+    'ioredis',
+  ]);
+  const connections = new Connections(ioredis, source, times);
+  const unreached = () => connections.failure;
+  onAttempt(() => {
+    const failure = unreached();
+    connections.close();
+    return failure;
+  });
+  const timeout = times.connectTimeout;
+  const explain = (error: unknown) => connections.explain(error);
+  const patiently = <Answer>(work: () => Promise<Answer>) =>
+    persistently({ name, timeout, judge: judgeRedis, explain, unreached, until }, async () => {
+      if (connections.isClosed) throw new EngineError(name, 'was closed');
+      return await work();
+    });
+  try {
+    let connection = connections.make('commands');
+    if (!isCluster(connection)) {
+      const first = connection;
+      const { db } = first.options;
+      // It is chosen already, as far as ioredis waits for that: before version 6 it goes on meanwhile.
+      if (db) await patiently(() => first.select(db));
+      const { isInCluster } = await patiently(() => infoOf(first));
+      if (isInCluster) {
+        connections.drop(connection);
+        // Some clusters have more than one database, which ioredis does not choose there.
+        if (db) throw new EngineError(name, 'is a cluster, of which database 0 alone can be used');
+        connections.becomeCluster(first.options);
+        connection = connections.make('commands');
+      }
+    }
+    const servers = await patiently(() => serversOf(connection));
+    if (!servers.every(({ isKnown }) => isKnown)) connections.askNothing();
+    check(name, servers, allowEviction, warn);
+    return { connections, connection, server: servers[0] as ServerInfo, bull };
+  } catch (error) {
+    connections.close();
+    throw error;
+  }
+}
+
+function check(
+  name: string,
+  servers: readonly ServerInfo[],
+  allowEviction: boolean,
+  warn: (warning: Error) => void,
+): void {
+  const old = servers.find(isOld);
+  if (old !== undefined) warn(new EngineError(name, `is of version ${old.version}, expected 6.2 or later: update it`));
+  const policies = servers.map(({ evictionPolicy = 'noeviction' }) => evictionPolicy);
+  const policy = policies.find((found) => found !== 'noeviction');
+  if (policy === undefined) return;
+  const problem = `loses runs when its memory is full, as its maxmemory-policy is ${policy}`;
+  if (!allowEviction) {
+    throw new EngineError(
+      name,
+      `${problem}: set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in the server's configuration), ` +
+        'or pass allowEviction: true where runs may be lost',
+    );
+  }
+  warn(new EngineError(name, `${problem}: set it to noeviction`));
+}

@@ -1,0 +1,52 @@
+import type { JournalEntry } from '../../contracts.js';
+import type { RunRecord, RunStatus } from '../../run-info.js';
+import type { Connection } from './scripts.js';
+
+/** The record of a run, by the key of its hash; undefined if there is none. */
+export async function readRecord(connection: Connection, key: string): Promise<RunRecord | undefined> {
+  const fields = Object.entries(await connection.hgetall(key)).flat();
+  return fields.length === 0 ? undefined : recordFrom(fields).record;
+}
+
+/** A record as fields of a hash. */
+export function fieldsOf(record: Partial<RunRecord>): string[] {
+  const fields: string[] = [];
+  for (const [field, value] of Object.entries(record)) if (value !== undefined) fields.push(field, String(value));
+  return fields;
+}
+
+/** A record, the journal's end, and up to which entry it is a snapshot, from such fields. */
+export function recordFrom(fields: readonly string[]): {
+  readonly record: RunRecord;
+  readonly seq: number;
+  readonly base: number;
+} {
+  const found: Record<string, string> = {};
+  for (let at = 0; at < fields.length; at += 2) found[fields[at] as string] = fields[at + 1] as string;
+  const number = (field: string) => (found[field] === undefined ? undefined : Number(found[field]));
+  const record: RunRecord = {
+    runId: found.runId as string,
+    incarnation: number('incarnation'),
+    workflow: found.workflow as string,
+    version: found.version as string,
+    status: found.status as RunStatus,
+    priority: Number(found.priority),
+    createdAt: Number(found.createdAt),
+    startAt: Number(found.startAt),
+    updatedAt: Number(found.updatedAt),
+    finishedAt: number('finishedAt'),
+    deadline: number('deadline'),
+    retention: number('retention'),
+    output: found.output,
+    error: found.error,
+  };
+  return { record, seq: Number(found.seq), base: Number(found.base) };
+}
+
+/** Entries as they are kept: the time, a space, the text. */
+export function entriesFrom(texts: readonly string[], first: number): JournalEntry[] {
+  return texts.map((text, index) => {
+    const space = text.indexOf(' ');
+    return { seq: first + index, time: Number(text.slice(0, space)), text: text.slice(space + 1) };
+  });
+}

@@ -1,0 +1,314 @@
+import type * as Bull from 'bullmq';
+import { Cancellation } from '../../../kernel/cancellation.js';
+import { Once } from '../../../shared/once.js';
+import type {
+  Commit,
+  CommitAnswer,
+  ContextStore,
+  Engine,
+  ErrorStore,
+  LivenessStore,
+  MetricsStore,
+  NewRun,
+  RunChange,
+  RunInfoStore,
+  StatusChange,
+  Verdict,
+  WorkflowStore,
+  WorkItemStateStore,
+} from '../../contracts.js';
+import { EngineError } from '../../errors.js';
+import { derivedStores } from '../../journal/derived-stores.js';
+import type { RunStatus } from '../../run-info.js';
+import { AskedClock } from '../engine-clock.js';
+import { surviving } from '../listening.js';
+import { Opening } from '../opening.js';
+import { type ReadRedisOptions, type RedisOptions, readRedisOptions } from '../options.js';
+import { type Attempt, type Persistence, persistent, persistently } from '../persistence.js';
+import { BullQueue } from '../queue/bull-queue.js';
+import { Warnings } from '../warnings.js';
+import { backendOn } from './bull-backend.js';
+import { type Connections, isConnection, type Source } from './connections.js';
+import { Keys } from './keys.js';
+import { type Opened, open } from './open.js';
+import { entriesFrom, fieldsOf, recordFrom } from './records.js';
+import { RedisCheckpoints } from './redis-checkpoints.js';
+import type { RedisCore } from './redis-core.js';
+import { RedisItemStates } from './redis-item-states.js';
+import { RedisLiveness } from './redis-liveness.js';
+import { RedisRuns } from './redis-runs.js';
+import { RedisWorkflows } from './redis-workflows.js';
+import { RunIndex } from './run-index.js';
+import { type Connection, Script } from './scripts.js';
+import { placesOf, readServer } from './server.js';
+import { judgeRedis } from './transient.js';
+
+const scripts = { begin: new Script('begin'), commit: new Script('commit') };
+
+/** A connection of `ioredis`, or one for a cluster; who has no such package need not have its types. */
+export interface RedisConnection {
+  ping(...args: never[]): Promise<unknown>;
+  duplicate(...args: never[]): unknown;
+  evalsha(...args: never[]): unknown;
+}
+
+/**
+ * An engine on a Redis server, or a cluster. Needs the packages `bullmq` and `ioredis`.
+ *
+ * @param server - an address (`redis://user:password@host:6379/0`, or `rediss:` for TLS); or addresses of several nodes of a
+ *   cluster, with the user and the password of the first; or a connection of `ioredis` (`Redis` or `Cluster`), of which
+ *   copies with the same server and login are made. One address of a cluster is enough while that node is there. A
+ *   connection that is handed over is neither used nor changed, and stays open when the engine is closed: it may have any
+ *   options, but no `keyPrefix`. The number of a database is that of the address, or of the option `db` of the connection,
+ *   0 by default; opening rejects where the server does not have it. A cluster has only 0
+ * @throws {ValidationError} for an address or an option that is none, for a database that is no number, and for a
+ *   connection with a `keyPrefix`
+ *
+ * @example
+ * const engine = redis('redis://127.0.0.1:6379');
+ * const onCluster = redis(['redis://10.0.0.1:6379', 'redis://10.0.0.2:6379']);
+ */
+export function redis(server: string | readonly string[] | RedisConnection, options: RedisOptions = {}): Engine {
+  return new RedisEngine(readServer(server), readRedisOptions(options));
+}
+
+interface CommitCall {
+  readonly runId: string;
+  readonly known: number;
+  readonly commits: readonly Commit[];
+  readonly incarnation: number | undefined;
+}
+
+type CommitReply = [
+  codes: number[],
+  status: RunStatus,
+  now: string,
+  seq: number,
+  others: string[] | null,
+  changed?: (string | null)[],
+];
+
+class RedisEngine implements Engine, RedisCore {
+  readonly name: string;
+  readonly keys: Keys;
+  readonly index: RunIndex;
+  readonly queue: BullQueue;
+  readonly contextStore: ContextStore;
+  readonly runInfoStore: RunInfoStore;
+  readonly metricsStore: MetricsStore;
+  readonly errorStore: ErrorStore;
+  readonly livenessStore: LivenessStore;
+  readonly workItemStateStore: WorkItemStateStore;
+  readonly checkpointStore: RedisCheckpoints;
+  readonly workflowStore: WorkflowStore;
+  readonly #opening: Opening<Opened>;
+  readonly #listeners = new Set<(change: StatusChange) => void>();
+  readonly #subscribed = new Once(() => this.#subscribe());
+  readonly #persistence: Persistence;
+  /** Aborts when it is closed. */
+  readonly #end = new Cancellation([], true);
+  readonly #runs: RedisRuns;
+  readonly #warnings = new Warnings();
+  /** Not to be seen: an address has a password in it. */
+  readonly #source: Source;
+  #connections: Connections | undefined = undefined;
+  /** From when it is open until it is closed. */
+  #connection: Connection | undefined = undefined;
+  readonly #clock = new AskedClock(async () => {
+    const [seconds, microseconds] = await this.ask((connection) => connection.time());
+    return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  });
+  #forsake: () => void = () => {};
+
+  constructor(
+    source: Source,
+    private readonly options: ReadRedisOptions,
+  ) {
+    const { prefix, connectTimeout, operationTimeout } = options;
+    this.#source = source;
+    this.name = `redis at ${placesOf(source)}`;
+    this.keys = new Keys(prefix);
+    this.index = new RunIndex(this);
+    const explain = (error: unknown) => this.#connections?.explain(error) ?? error;
+    this.#persistence = {
+      name: this.name,
+      timeout: operationTimeout,
+      judge: judgeRedis,
+      explain,
+      unreached: () => this.#connections?.failure,
+      until: this.#end,
+    };
+    this.#opening = new Opening(this.name, connectTimeout, (end) => this.#open(end));
+    const setup = async () => {
+      const { bull, connections, server } = await this.#opening.get();
+      // One hash tag for the queue: its scripts use many keys. The connections are those of the backend.
+      const backend = backendOn(bull, connections, server, `{${prefix}}`);
+      return { bull, name: 'queue', options: { connection: {} } as Bull.QueueOptions, backend };
+    };
+    this.queue = new BullQueue(this, setup, this.#persistence, this.#clock);
+    this.#runs = new RedisRuns(this, this);
+    this.runInfoStore = persistent(this.#runs, this.#persistence);
+    this.livenessStore = persistent(new RedisLiveness(this, this), this.#persistence);
+    this.workItemStateStore = persistent(new RedisItemStates(this, this), this.#persistence);
+    this.checkpointStore = new RedisCheckpoints(this, this, options.holdDuration);
+    this.workflowStore = persistent(new RedisWorkflows(this, this), this.#persistence);
+    const { contextStore, metricsStore, errorStore } = derivedStores(this);
+    this.contextStore = contextStore;
+    this.metricsStore = metricsStore;
+    this.errorStore = errorStore;
+  }
+
+  async open(): Promise<void> {
+    await this.#opening.get();
+  }
+
+  connection(): Connection | Promise<Connection> {
+    return this.#connection ?? this.#opening.get().then(({ connection }) => connection);
+  }
+
+  ask<Answer>(work: (connection: Connection) => Promise<Answer>): Promise<Answer> {
+    return this.#repeat(async () => work(await this.connection()));
+  }
+
+  begin(run: NewRun): ReturnType<Engine['begin']> {
+    return this.#repeat(() => this.#begin(run));
+  }
+
+  commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined> {
+    return this.#repeat(({ number }) => this.#commit({ runId, known, commits, incarnation }, number));
+  }
+
+  async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
+    await this.#subscribed.get();
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  onWarning(listener: (warning: Error) => void): () => void {
+    return this.#warnings.listen(listener);
+  }
+
+  async close(): Promise<void> {
+    this.checkpointStore.leases.close();
+    this.#connection = undefined;
+    const opened = await this.#opening.close();
+    await this.queue.close();
+    opened?.connections.close();
+    this.#forsake();
+    // ioredis lets some of what waits for an answer wait for good.
+    this.#end.abort(new EngineError(this.name, 'was closed'));
+  }
+
+  #repeat<Answer>(work: (attempt: Attempt) => Promise<Answer>): Promise<Answer> {
+    return persistently(this.#persistence, work);
+  }
+
+  async #begin({ record, delay, timeout, snapshot }: NewRun): ReturnType<Engine['begin']> {
+    const connection = await this.connection();
+    const { runId } = record;
+    const createdAt = await this.#clock.now();
+    const expected = this.index.expect({ ...record, createdAt, finishedAt: undefined });
+    const args = [delay, timeout ?? '', snapshot, ...fieldsOf(record)];
+    const { keys } = this;
+    const left = [keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
+    const begins = scripts.begin.run(connection, [keys.run(runId), keys.snapshot(runId), ...left], args);
+    const [answer] = await Promise.all([begins, expected]);
+    const [existed, now, fields] = answer as [number, string, string[]];
+    const begun = recordFrom(fields);
+    await this.index.follow(begun.record);
+    if (begun.record.workflow !== record.workflow) await this.index.disown(runId, record.workflow);
+    return { existed: existed === 1, now: Number(now), ...begun };
+  }
+
+  /** @param attempt - from 1; one before may have been carried out but for the index */
+  async #commit(
+    { runId, known, commits, incarnation }: CommitCall,
+    attempt: number,
+  ): Promise<CommitAnswer | undefined> {
+    const connection = await this.connection();
+    const { keys } = this;
+    const args = [known, keys.channel, runId, incarnation ?? ''];
+    for (const commit of commits) addArgs(args, commit);
+    const of = [keys.run(runId), keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
+    const answer = await scripts.commit.run(connection, of, args);
+    if (answer === null) return undefined;
+    const [codes, status, now, seq, others, changed] = answer as CommitReply;
+    if (changed !== undefined) {
+      const [workflow, createdAt, finishedAt, retention] = changed.map((value) => value ?? undefined);
+      const times = { createdAt: Number(createdAt), finishedAt: numberOf(finishedAt), retention: numberOf(retention) };
+      await this.index.follow({ runId, workflow: workflow as string, status, ...times });
+    } else if (attempt > 1 || codes.includes(0)) {
+      // Who has changed the status may not have got so far as to file it.
+      const record = await this.#runs.getRun(runId);
+      if (record !== undefined) await this.index.follow(record);
+    }
+    const entries = others === null ? undefined : entriesFrom(others, known + 1);
+    return { verdicts: codes.map(verdictOf), status, now: Number(now), seq, entries };
+  }
+
+  async #open(until: Cancellation): Promise<Opened> {
+    const source = this.#source;
+    if (isConnection(source)) {
+      // It is not used, and may be lost meanwhile.
+      this.#forsake();
+      this.#forsake = surviving(source);
+    }
+    const opened = await open({
+      ...this.options,
+      name: this.name,
+      source,
+      until,
+      warn: (warning) => this.#warnings.warn(warning),
+      onAttempt: (end) => {
+        this.#opening.onTimeout = end;
+      },
+    });
+    this.#connections = opened.connections;
+    if (!until.aborted) this.#connection = opened.connection;
+    return opened;
+  }
+
+  async #subscribe(): Promise<void> {
+    const { connections } = await this.#opening.get();
+    const subscriber = connections.make('events');
+    subscriber.on('message', (_channel: string, message: string) => {
+      const space = message.indexOf(' ');
+      const change = { runId: message.slice(space + 1), status: message.slice(0, space) as RunStatus };
+      for (const listener of this.#listeners) listener(change);
+    });
+    try {
+      await this.#repeat(() => subscriber.subscribe(this.keys.channel));
+    } catch (error) {
+      connections.drop(subscriber);
+      throw error;
+    }
+  }
+}
+
+/** In one list, for there are many of them at each commit. */
+function addArgs(args: (string | number)[], commit: Commit): void {
+  const { text, during, slot = '', number = 0, onlyIfNext, becomes, becomesIfNext } = commit;
+  args.push(text, during.join(','), slot, number, onlyIfNext ? 1 : 0);
+  addChange(args, becomesIfNext);
+  addChange(args, becomes);
+}
+
+function addChange(args: (string | number)[], change: RunChange | undefined): void {
+  if (change === undefined) return void args.push('', 0, '', 0, '');
+  const { status, output, error } = change;
+  args.push(status, output === undefined ? 0 : 1, output ?? '', error === undefined ? 0 : 1, error ?? '');
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}
+
+function verdictOf(code: number): Verdict {
+  if (code > 0) return code;
+  return code === 0 ? 'duplicate' : 'refused';
+}

@@ -1,0 +1,69 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type * as PGliteModule from '@electric-sql/pglite';
+import { lockDirectory } from '../../../shared/directory-lock.js';
+import { loadPeers } from '../../../shared/peers.js';
+import { aName } from '../../../shared/validate.js';
+import type { Engine } from '../../contracts.js';
+import { type EngineOptions, readEngineOptions } from '../options.js';
+import type { Database } from './database.js';
+import { LivingPGlite } from './living-pglite.js';
+import { PGliteDatabase, type PGliteLike } from './pglite-database.js';
+import { SqlEngine } from './sql-engine.js';
+
+/** Databases that are open in this program: orchestrators and workers in it share one. */
+const opened = new Map<string, { readonly database: Promise<PGliteDatabase>; users: number }>();
+
+/**
+ * An engine on PostgreSQL inside this program, which keeps its data in a directory: what was acknowledged is there after a
+ * crash. One process at a time can have it open; any number of engines of that process share it. Needs the packages
+ * `bullmq` and `@electric-sql/pglite`. Its first start takes some seconds.
+ *
+ * @param directory - made when it is not there
+ * @throws {ValidationError} for an option that is none
+ *
+ * @example
+ * const engine = pglite('./data');
+ */
+export function pglite(directory: string, options: EngineOptions = {}): Engine {
+  const path = resolve(aName(directory, 'directory'));
+  const read = readEngineOptions({ connectTimeout: 60_000, ...options });
+  const name = `pglite in ${path}`;
+  // There is one connection: more than one batch under way would only wait for the other.
+  return new SqlEngine({ name, options: read, width: 1, open: () => open(name, path) });
+}
+
+async function open(name: string, path: string): Promise<Database> {
+  await mkdir(path, { recursive: true });
+  const directory = await realpath(path);
+  const known = opened.get(directory);
+  const entry = known ?? { database: start(name, directory), users: 0 };
+  if (known === undefined) opened.set(directory, entry);
+  entry.users++;
+  const letGo = async () => {
+    if (--entry.users > 0) return;
+    opened.delete(directory);
+    await (await entry.database).end();
+  };
+  try {
+    return (await entry.database).shared(letGo);
+  } catch (error) {
+    entry.users--;
+    opened.delete(directory);
+    throw error;
+  }
+}
+
+async function start(name: string, directory: string): Promise<PGliteDatabase> {
+  const { '@electric-sql/pglite': module } = await loadPeers<{ '@electric-sql/pglite': typeof PGliteModule }>(name, [
+    '@electric-sql/pglite',
+  ]);
+  const unlock = await lockDirectory(directory);
+  try {
+    const create = async () => (await module.PGlite.create({ dataDir: directory })) as unknown as PGliteLike;
+    return await PGliteDatabase.over(await LivingPGlite.open(directory, create), unlock);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}

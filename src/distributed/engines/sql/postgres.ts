@@ -1,0 +1,130 @@
+import type * as Pg from 'pg';
+import type { Cancellation } from '../../../kernel/cancellation.js';
+import { loadPeers } from '../../../shared/peers.js';
+import { aName, aValue } from '../../../shared/validate.js';
+import type { Engine } from '../../contracts.js';
+import { placeOf } from '../address.js';
+import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';
+import { persistently } from '../persistence.js';
+import { PostgresDatabase } from './postgres-database.js';
+import { configOf } from './sessions.js';
+import { SqlEngine } from './sql-engine.js';
+import { judgeSql } from './transient.js';
+
+/** How many batches of statements of one kind are under way at the same time. */
+const width = 4;
+
+/** One for the engine, one for the queue, and one that listens. */
+const fewestConnections = 3;
+const defaultConnections = 25;
+
+/** How long BullMQ waits for an answer, and whoever listens, in milliseconds: a part of `operationTimeout` from 1 s to 30 s. */
+const patienceOf = (operationTimeout: number) => Math.min(30_000, Math.max(1_000, operationTimeout / 4));
+
+/** A pool of `pg`; who has no such package need not have its types. */
+export interface PostgresPool {
+  readonly options: object;
+  query(...args: never[]): unknown;
+  connect(...args: never[]): unknown;
+}
+
+/** What an engine on a server takes. */
+export interface PostgresOptions extends EngineOptions {
+  /**
+   * How many connections the engine may have at the same time, of at least 3: one for itself, one for the queue, and one that
+   * listens. Half of them are for the queue. Orchestrators and workers on one engine share them; each engine of a program has
+   * its own. Of a pool that is handed over, the connections are not counted. Default: 25.
+   */
+  readonly maxConnections?: number | undefined;
+}
+
+const aPool = aValue<Pg.Pool>('an address, or a pool of pg', (value) => {
+  const { options, query, connect } = Object(value) as Partial<PostgresPool>;
+  return typeof options === 'object' && typeof query === 'function' && typeof connect === 'function';
+});
+
+const someConnections = aValue<number>(
+  `a whole number of at least ${fewestConnections}`,
+  (value) => Number.isSafeInteger(value) && (value as number) >= fewestConnections,
+);
+
+/**
+ * An engine on a PostgreSQL server, of version 14 or later. Needs the packages `bullmq` and `pg`. Its tables are in a
+ * schema that is called like the prefix in lower case, those of the queue in the schema `bullmq`; both are made when they are
+ * not there, by a role that may (`migratePostgres`). A process has up to 25 connections, see `maxConnections`.
+ *
+ * @param server - an address (`postgres://user:password@host:5432/database`), or a pool of `pg`, which stays open when the
+ *   engine is closed; the queue has connections of its own, with the same options
+ * @throws {ValidationError} for an address or an option that is none
+ *
+ * @example
+ * const engine = postgres('postgres://app:secret@127.0.0.1:5432/app', { maxConnections: 10 });
+ */
+export function postgres(server: string | PostgresPool, options: PostgresOptions = {}): Engine {
+  const { maxConnections = defaultConnections, ...rest } = options;
+  const read = readEngineOptions(rest);
+  const most = someConnections(maxConnections, 'maxConnections');
+  const target = targetOf(server);
+  const { name } = target;
+  return new SqlEngine({ name, options: read, width, open: (end) => open(target, read, most, end) });
+}
+
+/** A server, as it was given. */
+export interface Target {
+  /** For messages: without a password. */
+  readonly name: string;
+  readonly pool: Pg.Pool | undefined;
+  readonly given: Pg.PoolConfig;
+}
+
+export function targetOf(server: string | PostgresPool): Target {
+  const pool = typeof server === 'string' ? undefined : aPool(server, 'server');
+  const given: Pg.PoolConfig = pool?.options ?? { connectionString: aName(server, 'server') };
+  return { name: `postgres at ${addressOf(given)}`, pool, given };
+}
+
+/**
+ * Connects. A server that is starting is tried again until the time is over.
+ *
+ * @param until - ends the attempt. Default: nothing does
+ */
+export async function open(
+  { name, pool, given }: Target,
+  { connectTimeout, operationTimeout }: Pick<ReadEngineOptions, 'connectTimeout' | 'operationTimeout'>,
+  most: number,
+  until?: Cancellation,
+): Promise<PostgresDatabase> {
+  const { pg } = await loadPeers<{ pg: typeof Pg & { default?: typeof Pg } }>(name, ['pg']);
+  const { Pool, Client } = pg.default ?? pg;
+  const patience = patienceOf(operationTimeout);
+  const clients = new Set<Pg.Client>();
+  const session = {
+    given,
+    clients,
+    // A pool may have been made with a class of clients of its own.
+    Client: (pool as unknown as { readonly Client?: typeof Client } | undefined)?.Client ?? Client,
+    timeout: Math.min(connectTimeout, patience),
+  };
+  const forEngine = pool === undefined ? Math.floor((most - 1) / 2) : 0;
+  const database = new PostgresDatabase({
+    pool: pool ?? new Pool(configOf({ ...session, max: forEngine })),
+    isGiven: pool !== undefined,
+    queue: new Pool(configOf({ ...session, max: most - forEngine, searchPath: 'bullmq' })),
+    clients,
+    patience,
+  });
+  try {
+    await persistently({ name, timeout: connectTimeout, judge: judgeSql, until }, async (attempt) => {
+      await database.query('select 1', [], attempt);
+      await database.assertSessions(attempt);
+    });
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+function addressOf({ connectionString, host = 'localhost', port = 5432 }: Pg.PoolConfig): string {
+  return connectionString === undefined ? `${host}:${port}` : placeOf('postgres', connectionString, 'server', 5432);
+}

@@ -1,0 +1,339 @@
+import type * as Bull from 'bullmq';
+import pTimeout from 'p-timeout';
+import { Cancellation, untilAborted } from '../../../kernel/cancellation.js';
+import { Once } from '../../../shared/once.js';
+import { loadPeers } from '../../../shared/peers.js';
+import type {
+  Commit,
+  CommitAnswer,
+  ContextStore,
+  Engine,
+  ErrorStore,
+  JournalTail,
+  MetricsStore,
+  NewRun,
+  StatusChange,
+  Verdict,
+} from '../../contracts.js';
+import { EngineError } from '../../errors.js';
+import { derivedStores } from '../../journal/derived-stores.js';
+import type { RunStatus } from '../../run-info.js';
+import { Batcher } from '../batcher.js';
+import { AskedClock } from '../engine-clock.js';
+import { Opening } from '../opening.js';
+import type { ReadEngineOptions } from '../options.js';
+import { pageBytes } from '../pages.js';
+import { limitOfCalls, type Persistence, persistently } from '../persistence.js';
+import type { Place } from '../place.js';
+import { BullQueue } from '../queue/bull-queue.js';
+import type { Database, Query, Row } from './database.js';
+import { claimPrefix, explained, isUpToDate, migrate } from './migrate.js';
+import { SqlCheckpoints } from './sql-checkpoints.js';
+import { type EntryRow, entriesFrom, recordFrom, type SqlCore } from './sql-core.js';
+import { SqlItemStates } from './sql-item-states.js';
+import { SqlLiveness } from './sql-liveness.js';
+import { SqlRuns } from './sql-runs.js';
+import { SqlWorkflows } from './sql-workflows.js';
+import { channelOf, statement } from './statements.js';
+import { judgeSql } from './transient.js';
+
+/** How long the queue has to close, in milliseconds, before its connections are cut. */
+const farewell = 3_000;
+
+/** What a pool, and PGlite, say when they have ended. */
+const ended = /after calling end on the pool|PGlite is closed/;
+
+/** How an engine on a database is made. */
+export interface SqlSetup {
+  /** What it is and where, for messages. */
+  readonly name: string;
+  readonly options: ReadEngineOptions;
+  /** How many statements of one kind may be under way at the same time. */
+  readonly width: number;
+  /** @param end - aborts when the engine is closed */
+  open(end: Cancellation): Promise<Database>;
+}
+
+interface Opened {
+  readonly database: Database;
+  readonly bull: typeof Bull;
+}
+
+interface CommitCall {
+  readonly runId: string;
+  readonly known: number;
+  readonly incarnation: number | undefined;
+  readonly commits: readonly Commit[];
+}
+
+interface CommitReply {
+  readonly verdicts: readonly number[];
+  readonly status: RunStatus;
+  readonly now: number;
+  readonly seq: number;
+  readonly entries: readonly EntryRow[] | null;
+}
+
+interface ReadCall {
+  readonly runId: string;
+  readonly after: number;
+  /** How many bytes of entries are asked for. */
+  readonly bytes: number;
+}
+
+interface ReadReply {
+  readonly record: unknown;
+  readonly now: string | number;
+  readonly snapshot: string | null;
+  readonly entries: readonly EntryRow[];
+}
+
+interface BeginReply {
+  readonly existed: boolean;
+  readonly now: number;
+  readonly record: unknown;
+}
+
+/** An engine on PostgreSQL, in a server or in this program. */
+export class SqlEngine implements Engine, SqlCore {
+  readonly name: string;
+  readonly queue: BullQueue;
+  readonly contextStore: ContextStore;
+  readonly runInfoStore: SqlRuns;
+  readonly metricsStore: MetricsStore;
+  readonly errorStore: ErrorStore;
+  readonly livenessStore: SqlLiveness;
+  readonly workItemStateStore: SqlItemStates;
+  readonly checkpointStore: SqlCheckpoints;
+  readonly workflowStore: SqlWorkflows;
+  readonly #setup: SqlSetup;
+  /** Names of schemas are lower-case, so that they mean the same with and without quotes. */
+  readonly #schema: string;
+  readonly #persistence: Persistence;
+  /** Aborts when it is closed. */
+  readonly #end = new Cancellation([], true);
+  readonly #connecting: Opening<Database>;
+  /** When opening began; undefined once the schema was looked at. */
+  #openingSince: number | undefined = undefined;
+  readonly #migrating = new Once(() => this.#migrate());
+  /** What is open; undefined before and after. Calls that find it ask for no promise of it. */
+  #open: Opened | undefined = undefined;
+  readonly #begins: Batcher<NewRun, BeginReply>;
+  readonly #commits: Batcher<CommitCall, CommitReply | null>;
+  readonly #reads: Batcher<ReadCall, ReadReply>;
+  readonly #listeners = new Set<(change: StatusChange) => void>();
+  readonly #listening = new Once(() => this.#listen());
+  #closing: Promise<void> | undefined = undefined;
+
+  constructor(setup: SqlSetup) {
+    this.#setup = setup;
+    this.name = setup.name;
+    this.#schema = setup.options.prefix.toLowerCase();
+    this.#persistence = {
+      name: setup.name,
+      timeout: setup.options.operationTimeout,
+      judge: judgeSql,
+      explain: (error) => this.#explain(error),
+      until: this.#end,
+    };
+    this.#connecting = new Opening(setup.name, setup.options.connectTimeout, (end) => {
+      this.#openingSince = performance.now();
+      return setup.open(end);
+    });
+    this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
+    this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
+    this.#reads = new Batcher(
+      (calls) => this.#sendReads(calls),
+      setup.width,
+      undefined,
+      limitOfCalls(this.#persistence),
+    );
+    const clock = new AskedClock(async () => Number((await this.query('now'))[0]?.now));
+    this.queue = new BullQueue(this, () => this.#queueSetup(), this.#persistence, clock);
+    this.runInfoStore = new SqlRuns(this, this);
+    this.livenessStore = new SqlLiveness(this, this);
+    this.workItemStateStore = new SqlItemStates(this, this);
+    this.checkpointStore = new SqlCheckpoints(
+      this,
+      this,
+      (runId, after, bytes) => this.#read({ runId, after, bytes }),
+      setup.options.holdDuration,
+    );
+    this.workflowStore = new SqlWorkflows(this, this);
+    const { contextStore, metricsStore, errorStore } = derivedStores(this);
+    this.contextStore = contextStore;
+    this.metricsStore = metricsStore;
+    this.errorStore = errorStore;
+  }
+
+  async open(): Promise<void> {
+    await this.#opened();
+  }
+
+  async query(name: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    const { database } = await this.#opened();
+    const text = statement(name, this.#schema);
+    return persistently(this.#persistence, (attempt) => database.query(text, values, attempt));
+  }
+
+  async atOneMoment<Result>(read: (query: SqlCore['query']) => Promise<Result>): Promise<Result> {
+    const { database } = await this.#opened();
+    return persistently(this.#persistence, (attempt) =>
+      database.exclusively(async (query) => {
+        await query('begin transaction isolation level repeatable read read only');
+        try {
+          return await read((name, values) => query(statement(name, this.#schema), values));
+        } finally {
+          await query('rollback');
+        }
+      }, attempt),
+    );
+  }
+
+  async place(): Promise<Place> {
+    return (await this.#opened()).database.place();
+  }
+
+  async begin(run: NewRun): ReturnType<Engine['begin']> {
+    await this.#opened();
+    const { existed, now, record } = await this.#begins.add(run);
+    return { existed, now, ...recordFrom(record) };
+  }
+
+  async commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined> {
+    await this.#opened();
+    const reply = await this.#commits.add({ runId, known, incarnation, commits });
+    if (reply === null) return undefined;
+    const { verdicts, status, now, seq, entries } = reply;
+    const others = entries === null ? undefined : entriesFrom(entries);
+    return { verdicts: verdicts.map(verdictOf), status, now, seq, entries: others };
+  }
+
+  async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
+    this.#listeners.add(listener);
+    const end = () => this.#listeners.delete(listener);
+    try {
+      await this.#listening.get();
+      return end;
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  /** Ends in bounded time, whatever does not answer. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#open = undefined;
+    this.checkpointStore.leases.close();
+    const database = await this.#connecting.close();
+    void this.#listening.made().then((stop) => stop?.());
+    await pTimeout(this.queue.close(), { milliseconds: farewell, fallback: () => undefined });
+    await database?.close();
+    // A pool that is ended forgets who waits for a connection.
+    this.#end.abort(new EngineError(this.name, 'was closed'));
+  }
+
+  #opened(): Opened | Promise<Opened> {
+    return this.#open ?? this.#connecting.get().then(() => this.#migrating.get());
+  }
+
+  /**
+   * All of it together takes `connectTimeout`, with what connecting has taken; but a migration takes as long as the server is
+   * at work on it, since tables may be large. Closing the engine ends it.
+   */
+  async #migrate(): Promise<Opened> {
+    const database = await this.#connecting.get();
+    const { bullmq: bull } = await loadPeers<{ bullmq: typeof Bull }>(this.name, ['bullmq']);
+    const { prefix, connectTimeout } = this.#setup.options;
+    const schema = this.#schema;
+    const since = this.#openingSince ?? performance.now();
+    this.#openingSince = undefined;
+    const left = () => Math.max(connectTimeout / 2, connectTimeout - (performance.now() - since));
+    const alone = <Result>(work: (query: Query) => Promise<Result>) =>
+      persistently({ ...this.#persistence, timeout: Math.round(left()) }, (attempt) =>
+        database.exclusively(work, attempt),
+      );
+    try {
+      const isDone = await alone((query) => isUpToDate(query, { schema, bull }));
+      if (!isDone) await untilAborted(this.#end, migrate(database, { schema, bull }, left()));
+      await alone((query) => claimPrefix(query, schema, prefix));
+      const opened = { database, bull };
+      if (this.#closing === undefined) this.#open = opened;
+      return opened;
+    } catch (error) {
+      const isOurs = error instanceof EngineError;
+      if (isOurs && error.cause === undefined) throw error;
+      const cause = isOurs ? error.cause : await this.#explain(error);
+      throw new EngineError(this.name, 'cannot be opened', { cause });
+    }
+  }
+
+  /** Where a right is missing, the error says so, and where the engine was closed meanwhile. */
+  async #explain(error: unknown): Promise<unknown> {
+    const isClosed = this.#closing !== undefined && ended.test(String(Object(error).message));
+    if (isClosed) return new EngineError(this.name, 'was closed');
+    return this.#connecting.get().then(
+      (database) => explained(error, database, this.#schema),
+      () => error,
+    );
+  }
+
+  async #queueSetup() {
+    const { bull, database } = await this.#opened();
+    const options = { connection: database.queuePool } as unknown as Bull.QueueOptions;
+    return { bull, name: this.#schema, options, backend: bull.createPostgresBackend };
+  }
+
+  async #read(call: ReadCall): Promise<JournalTail | undefined> {
+    await this.#opened();
+    const reply = await this.#reads.add(call);
+    if (reply.record === null) return undefined;
+    const { record, seq, base } = recordFrom(reply.record);
+    const snapshot = reply.snapshot === null ? undefined : { text: reply.snapshot, seq: base };
+    return { record, now: Number(reply.now), seq, snapshot, entries: entriesFrom(reply.entries) };
+  }
+
+  /** All runs together are asked for no more bytes than one alone, as far as that goes. */
+  async #sendReads(calls: readonly ReadCall[]): Promise<readonly ReadReply[]> {
+    const share = Math.max(1, Math.floor(pageBytes / calls.length));
+    const shared = calls.map((call) => ({ ...call, bytes: Math.min(call.bytes, share) }));
+    return (await this.query('read-runs', [JSON.stringify(shared)])) as unknown as readonly ReadReply[];
+  }
+
+  #batcher<Call, Answer>(name: string, sizeOf: (call: Call) => number): Batcher<Call, Answer> {
+    const send = async (calls: readonly Call[]) => {
+      const [row] = await this.query(name, [JSON.stringify(calls)]);
+      return row?.answers as readonly Answer[];
+    };
+    return new Batcher(send, this.#setup.width, sizeOf, limitOfCalls(this.#persistence));
+  }
+
+  async #listen(): Promise<() => void> {
+    const { database } = await this.#opened();
+    const onNotification = (payload: string) => {
+      const change = JSON.parse(payload) as StatusChange;
+      for (const listener of this.#listeners) listener(change);
+    };
+    const channel = channelOf(this.#schema);
+    return persistently(this.#persistence, (attempt) => database.listen(channel, onNotification, attempt));
+  }
+}
+
+function sizeOf(commits: readonly Commit[]): number {
+  return commits.reduce((sum, { text }) => sum + text.length, 0);
+}
+
+function verdictOf(code: number): Verdict {
+  if (code > 0) return code;
+  return code === 0 ? 'duplicate' : 'refused';
+}

@@ -1,0 +1,95 @@
+import type {
+  CheckpointStore,
+  Commit,
+  CommitAnswer,
+  ContextStore,
+  Engine,
+  ErrorStore,
+  LivenessStore,
+  MetricsStore,
+  NewRun,
+  RunInfoStore,
+  StatusChange,
+  WorkflowStore,
+  WorkItemStateStore,
+  WorkQueue,
+} from '../contracts.js';
+
+/** The parts of an engine that can be given one by one, as they are called in an engine. */
+export type Stores = Pick<
+  Engine,
+  | 'queue'
+  | 'contextStore'
+  | 'runInfoStore'
+  | 'metricsStore'
+  | 'errorStore'
+  | 'livenessStore'
+  | 'workItemStateStore'
+  | 'checkpointStore'
+  | 'workflowStore'
+>;
+
+/** An engine, some of whose stores are others': what is asked of those is asked there. Begins and commits stay the engine's. */
+export class ComposedEngine implements Engine, Stores {
+  readonly name: string;
+  readonly queue: WorkQueue;
+  readonly contextStore: ContextStore;
+  readonly runInfoStore: RunInfoStore;
+  readonly metricsStore: MetricsStore;
+  readonly errorStore: ErrorStore;
+  readonly livenessStore: LivenessStore;
+  readonly workItemStateStore: WorkItemStateStore;
+  readonly checkpointStore: CheckpointStore;
+  readonly workflowStore: WorkflowStore;
+
+  constructor(
+    /** The engine that begins and commits. */
+    readonly base: Engine,
+    stores: Partial<Stores>,
+  ) {
+    this.name = base.name;
+    this.queue = stores.queue ?? base.queue;
+    this.contextStore = stores.contextStore ?? base.contextStore;
+    this.runInfoStore = stores.runInfoStore ?? base.runInfoStore;
+    this.metricsStore = stores.metricsStore ?? base.metricsStore;
+    this.errorStore = stores.errorStore ?? base.errorStore;
+    this.livenessStore = stores.livenessStore ?? base.livenessStore;
+    this.workItemStateStore = stores.workItemStateStore ?? base.workItemStateStore;
+    this.checkpointStore = stores.checkpointStore ?? base.checkpointStore;
+    this.workflowStore = stores.workflowStore ?? base.workflowStore;
+  }
+
+  open(): Promise<void> {
+    return this.base.open();
+  }
+
+  begin(run: NewRun): ReturnType<Engine['begin']> {
+    return this.base.begin(run);
+  }
+
+  commit(
+    runId: string,
+    known: number,
+    commits: readonly Commit[],
+    incarnation?: number,
+  ): Promise<CommitAnswer | undefined> {
+    return this.base.commit(runId, known, commits, incarnation);
+  }
+
+  subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
+    return this.base.subscribe(listener);
+  }
+
+  onWarning(listener: (warning: Error) => void): () => void {
+    return this.base.onWarning?.(listener) ?? (() => undefined);
+  }
+
+  close(): Promise<void> {
+    return this.base.close();
+  }
+}
+
+/** The engine that commits: of one that was composed, the one that is behind it. */
+export function baseOf(engine: Engine): Engine {
+  return engine instanceof ComposedEngine ? baseOf(engine.base) : engine;
+}

@@ -1,0 +1,32 @@
+import { aValue, longestDelay, type Reader } from '../../shared/validate.js';
+import type { Engine } from '../contracts.js';
+
+/** How large a payload may be, in bytes, where nobody says. */
+export const defaultMaxPayload = 2 ** 20;
+
+/** The longest wait that is handed to a queue, in milliseconds: 100 years. */
+export const longestWait = 100 * 365.25 * 86_400_000;
+
+export const anEngine = aValue<Engine>(
+  'an engine: memory(), pglite(directory), postgres(url) or redis(url)',
+  (value) => {
+    const { commit, begin, queue } = Object(value) as Partial<Engine>;
+    return typeof commit === 'function' && typeof begin === 'function' && typeof queue?.enqueue === 'function';
+  },
+);
+
+export const aPayloadLimit: Reader<number> = aValue(
+  'a whole number of bytes of at least 1024',
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1024,
+);
+
+export const aRetention: Reader<number> = aValue(
+  'a whole number of milliseconds of at least 0',
+  (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+);
+
+/** Of ticks and of pauses between two looks, in milliseconds. */
+export const anInterval = aValue<number>(
+  `a whole number of milliseconds from 1 to ${longestDelay}`,
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,
+);

@@ -1,0 +1,40 @@
+import { outlineOf } from '../../flow/plan/outline.js';
+import type { Plan } from '../../flow/plan/plan.js';
+import { Once } from '../../shared/once.js';
+import type { Engine } from '../contracts.js';
+import { WorkflowChangedError } from '../errors.js';
+import { activeStatuses } from '../run-info.js';
+import { differenceFrom, textOf } from '../workflows/blueprint-text.js';
+import type { KnownWorkflow } from '../workflows/workflows.js';
+import { queryOf } from './query.js';
+
+/** What this program has put, on which engine: orchestrators may be made anew for each request. */
+const published = new WeakMap<Engine, WeakMap<Plan, Once<void>>>();
+
+/**
+ * Puts the graph of a workflow on an engine, once. Where that fails, the next who needs it tries again.
+ *
+ * @throws {WorkflowChangedError} where another graph is there under the same version, and runs of it are under way
+ */
+export function publish(engine: Engine, workflow: KnownWorkflow): Promise<void> {
+  const ofEngine = published.get(engine) ?? new WeakMap<Plan, Once<void>>();
+  published.set(engine, ofEngine);
+  let putting = ofEngine.get(workflow.plan);
+  if (putting === undefined) {
+    putting = new Once(() => put(engine, workflow));
+    ofEngine.set(workflow.plan, putting);
+  }
+  return putting.get();
+}
+
+async function put(engine: Engine, { id, version, plan }: KnownWorkflow): Promise<void> {
+  // A version that is a hash of the graph has no other graph.
+  const before = plan.graph.version === undefined ? undefined : await engine.workflowStore.get(id, version);
+  const difference = before === undefined ? undefined : differenceFrom(before, outlineOf(plan));
+  if (difference !== undefined) {
+    const query = queryOf({ workflow: id, version, status: activeStatuses, limit: 1 });
+    const underWay = await engine.runInfoStore.listRuns(query);
+    if (underWay.length > 0) throw new WorkflowChangedError(id, version, difference);
+  }
+  await engine.workflowStore.put(id, version, textOf(plan.graph));
+}

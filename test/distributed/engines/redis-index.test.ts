@@ -1,0 +1,59 @@
+import { OrchestratorBuilder, redis } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+import { beforeEach, expect, it } from 'vitest';
+import { rejection } from '../../support.js';
+import { describeWithRedis, redisOfSuite } from '../servers/redis.js';
+
+const one = new Flow('one').node('a', () => 1);
+const other = new Flow('other').node('a', () => 1);
+
+describeWithRedis('the index of runs on Redis', () => {
+  const given = redisOfSuite();
+
+  beforeEach(() => given.client.flushall());
+
+  it('has nothing of a start whose id a run of another workflow has', async () => {
+    const { engine, orchestrator } = program();
+    await orchestrator.startRun({}, 1, { runId: 'r', workflow: 'one' });
+    const before = await listed();
+    const refused = await rejection(orchestrator.startRun({}, 1, { runId: 'r', workflow: 'other' }));
+    expect(refused).toMatchObject({ code: 'ERR_RUN_EXISTS' });
+    expect(await listed()).toEqual(before);
+    expect(before.some((list) => list.includes('workflow:one'))).toBe(true);
+    await engine.close();
+  });
+
+  it('loses what such a start has left whose program died, when the workflow is looked at', async () => {
+    const { engine, orchestrator } = program();
+    await orchestrator.startRun({}, 1, { runId: 'r', workflow: 'one' });
+    const before = await listed();
+    for (const list of ['', ':running'])
+      await given.client.zadd(`{orchestrator}:runs:workflow:other${list}`, Date.now(), 'r');
+    expect(await listed()).not.toEqual(before);
+    expect((await orchestrator.listRuns({ workflow: 'other' })).runs).toEqual([]);
+    expect(await listed()).toEqual(before);
+    expect((await orchestrator.listRuns({ workflow: 'one' })).runs).toHaveLength(1);
+    await engine.close();
+  });
+
+  it('has a run again that its own workflow begins under the id', async () => {
+    const { engine, orchestrator } = program();
+    await orchestrator.startRun({}, 1, { runId: 'r', workflow: 'one' });
+    await rejection(orchestrator.startRun({}, 1, { runId: 'r', workflow: 'other' }));
+    await orchestrator.cancel('r');
+    await orchestrator.deleteRun('r');
+    await orchestrator.startRun({}, 1, { runId: 'r', workflow: 'other' });
+    expect((await orchestrator.listRuns({ workflow: 'other' })).runs).toHaveLength(1);
+    expect((await orchestrator.listRuns({ workflow: 'one' })).runs).toEqual([]);
+    await engine.close();
+  });
+
+  function program() {
+    const engine = redis(given.server.url);
+    return { engine, orchestrator: new OrchestratorBuilder().workflow(one).workflow(other).engine(engine).build() };
+  }
+
+  async function listed(): Promise<string[]> {
+    return (await given.client.keys('{orchestrator}:runs*')).sort();
+  }
+});
