@@ -1,11 +1,11 @@
 import type { EdgeDefinition, NodeDefinition, WorkflowBlueprint } from './blueprint.js';
-import type { Serializer } from './checkpoint/serializer.js';
 import type { NodeError } from './errors.js';
 import type { NodeResult } from './node-result.js';
 import type { NextNode } from './plan/plan.js';
-import type { Context, Waiting, WorkflowResult } from './result.js';
-import type { WorkflowState } from './state.js';
-import type { GraphTraverser } from './traverser.js';
+import type { Context, Waiting, WorkflowResult } from './run/result.js';
+import type { Serializer } from './run/serializer.js';
+import type { WorkflowState } from './run/state.js';
+import type { GraphTraverser } from './run/traverser.js';
 
 /**
  * What the parts of the flow layer ask of each other. Whoever writes an orchestrator, an executor or a coordination

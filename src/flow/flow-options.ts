@@ -13,7 +13,7 @@ import {
 } from '../shared/validate.js';
 import type { InputMapping, InputSource, JoinStrategy } from './blueprint.js';
 import { aJoinStrategy, anInputMapping } from './plan/check.js';
-import type { Context } from './result.js';
+import type { Context } from './run/result.js';
 
 /**
  * Merges what a node has written into what others have committed since it began. It must depend on its arguments alone.

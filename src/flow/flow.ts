@@ -40,7 +40,7 @@ import {
   type RunOptions,
 } from './node.js';
 import { fix, fixedEdge, fixedNode } from './plan/fixed.js';
-import type { Context, WorkflowResult } from './result.js';
+import type { Context, WorkflowResult } from './run/result.js';
 import { readAnyRunOptions } from './run-options.js';
 import { graphFrom, nodeObjects, startsOf } from './start-node.js';
 

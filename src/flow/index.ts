@@ -14,7 +14,6 @@ export {
 export { GraphBuilder } from './builder.js';
 export { FileCheckpointStore } from './checkpoint/file-store.js';
 export { MemoryCheckpointStore } from './checkpoint/memory-store.js';
-export { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
 export type { Checkpoint, CheckpointStore, Claim } from './checkpoint/store.js';
 export type {
   ExecutionOptions,
@@ -79,6 +78,7 @@ export { ResumptionOrchestrator } from './orchestrators/resumption.js';
 export { RunToCompletionOrchestrator } from './orchestrators/run-to-completion.js';
 export { StepByStepOrchestrator } from './orchestrators/step-by-step.js';
 export type { NextNode } from './plan/plan.js';
+export type { RunEndEvent } from './run/end.js';
 export {
   type Context,
   type Unreached,
@@ -86,8 +86,8 @@ export {
   WorkflowError,
   type WorkflowResult,
   type WorkflowStatus,
-} from './result.js';
-export type { RunEndEvent } from './run-end.js';
+} from './run/result.js';
+export { DefaultSerializer, type Serializer } from './run/serializer.js';
+export { type Attempts, type StateOptions, WorkflowState } from './run/state.js';
+export { GraphTraverser, type ReadyNode } from './run/traverser.js';
 export { FlowRuntime, type FlowRuntimeOptions, type PreparedRun } from './runtime.js';
-export { type Attempts, type StateOptions, WorkflowState } from './state.js';
-export { GraphTraverser, type ReadyNode } from './traverser.js';

@@ -1,5 +1,5 @@
 import type { EdgeDefinition, Graph, NodeDefinition } from './blueprint.js';
-import type { WorkflowResult } from './result.js';
+import type { WorkflowResult } from './run/result.js';
 
 /** How many characters of a label are drawn. */
 const longestLabel = 60;

@@ -4,7 +4,7 @@ import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import type { CheckpointStore } from './checkpoint/store.js';
 import type { IOrchestrator } from './contracts.js';
 import type { MergeFunction } from './flow-options.js';
-import type { Context } from './result.js';
+import type { Context } from './run/result.js';
 
 /** What a run may be given. */
 export interface RunOptions {

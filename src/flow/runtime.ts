@@ -5,13 +5,10 @@ import { cut } from '../shared/text.js';
 import { aFunction, anObjectOf, aState, invalid, type Reader } from '../shared/validate.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import { restoreState } from './checkpoint/apply.js';
-import { checked } from './checkpoint/checked-serializer.js';
-import { Codec } from './checkpoint/codec.js';
 import { type Hold, type HoldOptions, holding } from './checkpoint/hold.js';
 import { Journal } from './checkpoint/journal.js';
 import { checkChildren } from './checkpoint/saved-children.js';
 import { unseal } from './checkpoint/seal.js';
-import { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
 import type { Entry, SavedChild, SavedRun } from './checkpoint/store.js';
 import type { ExecutionServices, NodeExecutorFactory } from './contracts.js';
 import { CheckpointError } from './errors.js';
@@ -35,11 +32,14 @@ import {
 import { ResumptionOrchestrator } from './orchestrators/resumption.js';
 import { RunToCompletionOrchestrator } from './orchestrators/run-to-completion.js';
 import { Position } from './plan/position.js';
-import type { Context, WorkflowResult } from './result.js';
-import { published } from './run-end.js';
+import { checked } from './run/checked-serializer.js';
+import { Codec } from './run/codec.js';
+import { published } from './run/end.js';
+import type { Context, WorkflowResult } from './run/result.js';
+import { DefaultSerializer, type Serializer } from './run/serializer.js';
+import { WorkflowState } from './run/state.js';
+import { GraphTraverser } from './run/traverser.js';
 import { anObjectWith, aRecord, readResumeOptions, readRunOptions } from './run-options.js';
-import { WorkflowState } from './state.js';
-import { GraphTraverser } from './traverser.js';
 
 /** What `new FlowRuntime` takes. */
 export interface FlowRuntimeOptions {

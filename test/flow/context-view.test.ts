@@ -1,7 +1,7 @@
 import { DefaultSerializer, SerializationError } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
-import { Codec } from '../../src/flow/checkpoint/codec.js';
-import { ContextView, type Source } from '../../src/flow/checkpoint/context-view.js';
+import { Codec } from '../../src/flow/run/codec.js';
+import { ContextView, type Source } from '../../src/flow/run/context-view.js';
 
 const codec = new Codec(new DefaultSerializer());
 

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { DefaultSerializer } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
-import { Codec } from '../../src/flow/checkpoint/codec.js';
-import { merged, mergeInto } from '../../src/flow/checkpoint/merge.js';
+import { Codec } from '../../src/flow/run/codec.js';
+import { merged, mergeInto } from '../../src/flow/run/merge.js';
 
 const values = fc.jsonValue({ maxDepth: 3 });
 const numRuns = 500;

@@ -1,7 +1,7 @@
-import type { Codec } from '../../flow/checkpoint/codec.js';
-import type { Changes } from '../../flow/checkpoint/context-view.js';
 import { Position } from '../../flow/plan/position.js';
-import { lastOf } from '../../flow/summary.js';
+import type { Codec } from '../../flow/run/codec.js';
+import type { Changes } from '../../flow/run/context-view.js';
+import { lastOf } from '../../flow/run/summary.js';
 import { cleaned } from '../../shared/text.js';
 import type { RunChange } from '../contracts.js';
 import type { Replica } from './replica.js';

@@ -1,10 +1,10 @@
-import type { Codec } from '../../flow/checkpoint/codec.js';
-import type { Changes } from '../../flow/checkpoint/context-view.js';
-import { type Merges, mergeChange } from '../../flow/checkpoint/merge.js';
 import type { Waiting } from '../../flow/index.js';
 import type { SavedPosition } from '../../flow/plan/marks.js';
 import type { Plan } from '../../flow/plan/plan.js';
 import { Position } from '../../flow/plan/position.js';
+import type { Codec } from '../../flow/run/codec.js';
+import type { Changes } from '../../flow/run/context-view.js';
+import { type Merges, mergeChange } from '../../flow/run/merge.js';
 import type { Carrier } from '../../kernel/instrumentation.js';
 import type { JournalEntry } from '../contracts.js';
 import {

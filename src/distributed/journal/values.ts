@@ -1,5 +1,5 @@
-import type { Codec } from '../../flow/checkpoint/codec.js';
-import { fieldOf, type Kept, type Source } from '../../flow/checkpoint/context-view.js';
+import type { Codec } from '../../flow/run/codec.js';
+import { fieldOf, type Kept, type Source } from '../../flow/run/context-view.js';
 
 /** What a key holds from an entry of the journal on; `undefined` where it was removed. */
 interface Version {

@@ -1,6 +1,6 @@
-import type { Codec } from '../../flow/checkpoint/codec.js';
 import { NodeError } from '../../flow/index.js';
-import { WorkflowState } from '../../flow/state.js';
+import type { Codec } from '../../flow/run/codec.js';
+import { WorkflowState } from '../../flow/run/state.js';
 import type { Replica } from '../journal/replica.js';
 
 /**

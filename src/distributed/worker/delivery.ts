@@ -3,7 +3,7 @@ import { checkChildren } from '../../flow/checkpoint/saved-children.js';
 import { FlowServices } from '../../flow/execution/services.js';
 import { type Advance, settle, standInForAll } from '../../flow/execution/settle.js';
 import { EventDrivenOrchestrator, GraphTraverser, NodeError } from '../../flow/index.js';
-import type { WorkflowState } from '../../flow/state.js';
+import type { WorkflowState } from '../../flow/run/state.js';
 import type { Cancellation } from '../../kernel/cancellation.js';
 import { currentScope, processOf } from '../../kernel/process.js';
 import { cleaned } from '../../shared/text.js';

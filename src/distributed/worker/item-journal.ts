@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Changes } from '../../flow/checkpoint/context-view.js';
 import { Journal } from '../../flow/checkpoint/journal.js';
-import { isMergeable, type Merges } from '../../flow/checkpoint/merge.js';
 import type { Entry, Happening } from '../../flow/checkpoint/store.js';
 import { messageOf } from '../../flow/errors.js';
 import { SerializationError } from '../../flow/index.js';
-import { plainError } from '../../flow/plain-error.js';
-import type { StateJournal, WorkflowState } from '../../flow/state.js';
+import type { Changes } from '../../flow/run/context-view.js';
+import { isMergeable, type Merges } from '../../flow/run/merge.js';
+import { plainError } from '../../flow/run/plain-error.js';
+import type { StateJournal, WorkflowState } from '../../flow/run/state.js';
 import type { Cancellation } from '../../kernel/cancellation.js';
 import { cleaned } from '../../shared/text.js';
 import type { RunChange, Verdict } from '../contracts.js';

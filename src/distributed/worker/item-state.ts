@@ -1,9 +1,9 @@
 import type { restoreState } from '../../flow/checkpoint/apply.js';
-import type { Codec } from '../../flow/checkpoint/codec.js';
-import { ContextView } from '../../flow/checkpoint/context-view.js';
 import { setSettings } from '../../flow/execution/node-call.js';
 import type { Plan } from '../../flow/plan/plan.js';
-import { WorkflowState } from '../../flow/state.js';
+import type { Codec } from '../../flow/run/codec.js';
+import { ContextView } from '../../flow/run/context-view.js';
+import { WorkflowState } from '../../flow/run/state.js';
 import type { SavedSteps } from '../journal/entry.js';
 import type { Item } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';

@@ -1,6 +1,6 @@
 import type { SavedNodeError } from '../../flow/checkpoint/store.js';
 import { SerializationError } from '../../flow/index.js';
-import { plainError } from '../../flow/plain-error.js';
+import { plainError } from '../../flow/run/plain-error.js';
 import { cut } from '../../shared/text.js';
 import { PayloadError } from '../errors.js';
 import type { RunHandle } from '../run/run-handle.js';

@@ -1,6 +1,4 @@
 import type { Graph, WorkflowBlueprint } from '../../flow/blueprint.js';
-import { Codec } from '../../flow/checkpoint/codec.js';
-import type { Merges } from '../../flow/checkpoint/merge.js';
 import type { CallSettings } from '../../flow/execution/node-call.js';
 import type { Toolbox } from '../../flow/execution/toolbox.js';
 import type { FlowRuntime } from '../../flow/index.js';
@@ -8,6 +6,8 @@ import { FlowNode } from '../../flow/node.js';
 import { outlineOf } from '../../flow/plan/outline.js';
 import type { Plan } from '../../flow/plan/plan.js';
 import { versionBefore, versionOf } from '../../flow/plan/version.js';
+import { Codec } from '../../flow/run/codec.js';
+import type { Merges } from '../../flow/run/merge.js';
 import { toolboxIn } from '../../flow/runtime.js';
 import { cut } from '../../shared/text.js';
 import { invalid } from '../../shared/validate.js';

@@ -1,12 +1,12 @@
 import { SerializationError } from '../errors.js';
 import type { Position } from '../plan/position.js';
-import type { StateJournal, WorkflowState } from '../state.js';
-import { Codec } from './codec.js';
+import { Codec } from '../run/codec.js';
+import type { Merges } from '../run/merge.js';
+import type { Serializer } from '../run/serializer.js';
+import type { StateJournal, WorkflowState } from '../run/state.js';
 import { Log, type LogTarget } from './log.js';
-import type { Merges } from './merge.js';
 import { SavedContext } from './saved-context.js';
 import { toSaved } from './saved-entry.js';
-import type { Serializer } from './serializer.js';
 import type { Entry, Happening } from './store.js';
 
 /**

@@ -1,8 +1,8 @@
 import { LockedError } from '../errors.js';
-import type { WorkflowState } from '../state.js';
+import type { Serializer } from '../run/serializer.js';
+import type { WorkflowState } from '../run/state.js';
 import type { Hold } from './hold.js';
 import { seal } from './seal.js';
-import type { Serializer } from './serializer.js';
 
 /** How many characters of entries follow a snapshot before the next, at least: a quarter of a megabyte. */
 const leastLength = 2 ** 18;

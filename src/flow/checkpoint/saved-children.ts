@@ -1,7 +1,7 @@
 import type { LinkedFlow } from '../execution/linked.js';
-import { WorkflowState } from '../state.js';
+import type { Codec } from '../run/codec.js';
+import { WorkflowState } from '../run/state.js';
 import { nodeOfKey, restoreState } from './apply.js';
-import type { Codec } from './codec.js';
 import { damaged } from './seal.js';
 
 /** Flows in flows in flows: runs that go deeper than this were not written by this package. */

@@ -1,6 +1,6 @@
-import type { Codec } from './codec.js';
-import { type Changes, ContextView, fieldOf, type Kept, type Source, setOwn } from './context-view.js';
-import { type Merges, mergeChange } from './merge.js';
+import type { Codec } from '../run/codec.js';
+import { type Changes, ContextView, fieldOf, type Kept, type Source, setOwn } from '../run/context-view.js';
+import { type Merges, mergeChange } from '../run/merge.js';
 
 /** Gives the input of a node, by the context that the node sees. */
 export type InputOf = (context: Record<string, unknown>) => unknown;

@@ -1,8 +1,8 @@
 import type { NodeError } from '../errors.js';
 import type { SavedPosition } from '../plan/marks.js';
 import type { Outline } from '../plan/outline.js';
-import type { Waiting } from '../result.js';
-import type { Changes } from './context-view.js';
+import type { Changes } from '../run/context-view.js';
+import type { Waiting } from '../run/result.js';
 
 /**
  * Keeps what runs have come to, so that they can go on after a crash. Texts are opaque to a store.

@@ -1,9 +1,9 @@
 import { type Definition, isSeen, perform } from '../../kernel/action.js';
 import { map } from '../../kernel/parallel.js';
 import { type AnyFunction, invalid } from '../../shared/validate.js';
-import type { Changes } from '../checkpoint/context-view.js';
 import { ActionResult } from '../node-result.js';
-import type { Ground } from '../state.js';
+import type { Changes } from '../run/context-view.js';
+import type { Ground } from '../run/state.js';
 import { NodeCall } from './node-call.js';
 import { Suspension, within } from './node-executor.js';
 import type { Source } from './paths.js';

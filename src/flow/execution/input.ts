@@ -1,6 +1,6 @@
 import type { Plan } from '../plan/plan.js';
-import type { Context } from '../result.js';
-import { outputIn, type WorkflowState } from '../state.js';
+import type { Context } from '../run/result.js';
+import { outputIn, type WorkflowState } from '../run/state.js';
 
 /**
  * What a node without an input mapping gets: from the nodes that have brought it about.

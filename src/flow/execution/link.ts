@@ -12,12 +12,12 @@ import {
   type Reader,
 } from '../../shared/validate.js';
 import type { EdgeDefinition, Graph, InputMapping, NodeConfig, NodeDefinition } from '../blueprint.js';
-import type { Merges } from '../checkpoint/merge.js';
 import type { MaybePromise, NodeExecutor } from '../contracts.js';
 import { BlueprintError, type Fault } from '../errors.js';
 import { FlowNode, Node, type NodeMiddleware, type Registry } from '../node.js';
 import { anInputMapping } from '../plan/check.js';
 import { Plan, type Uncompiled } from '../plan/plan.js';
+import type { Merges } from '../run/merge.js';
 import { batchOf } from './batch.js';
 import { type EdgeFunction, LinkedFlow } from './linked.js';
 import { type CallSettings, noSettings } from './node-call.js';

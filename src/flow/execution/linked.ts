@@ -1,9 +1,9 @@
 import type { EdgeDefinition, NodeDefinition } from '../blueprint.js';
-import type { Merges } from '../checkpoint/merge.js';
 import type { MaybePromise, NodeExecutor } from '../contracts.js';
 import type { NodeResult } from '../node-result.js';
 import type { Plan } from '../plan/plan.js';
-import type { Context } from '../result.js';
+import type { Merges } from '../run/merge.js';
+import type { Context } from '../run/result.js';
 import type { Source } from './paths.js';
 
 /** What decides on an edge, or transforms what it passes on. */

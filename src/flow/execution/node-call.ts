@@ -5,7 +5,7 @@ import type { Logger } from '../../shared/logger.js';
 import type { NodeDefinition } from '../blueprint.js';
 import type { NodeView } from '../checkpoint/saved-context.js';
 import type { IExecutor, NodeArgs } from '../node.js';
-import type { WorkflowState } from '../state.js';
+import type { WorkflowState } from '../run/state.js';
 import { segmentOf } from './keys.js';
 
 /** A retry that is made by whoever executes a node. */

@@ -5,8 +5,8 @@ import type { NodeDefinition } from '../blueprint.js';
 import type { NodeExecutionResult, NodeExecutor } from '../contracts.js';
 import { NodeError, VisitsError } from '../errors.js';
 import { ActionResult } from '../node-result.js';
-import type { Waiting } from '../result.js';
-import { WorkflowState } from '../state.js';
+import type { Waiting } from '../run/result.js';
+import { WorkflowState } from '../run/state.js';
 import { type CallSettings, NodeCall, settingsOf } from './node-call.js';
 
 /** What a task returns where its node waits for something outside. */

@@ -1,6 +1,6 @@
 import { isPlainObject } from '../../shared/validate.js';
 import type { InputMapping } from '../blueprint.js';
-import type { Context } from '../result.js';
+import type { Context } from '../run/result.js';
 import type { Evaluator, Expression } from './expression.js';
 
 /** Reads a value from a context. */

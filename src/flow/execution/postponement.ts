@@ -6,7 +6,7 @@ import type { Elsewhere } from '../../kernel/policy.js';
 import type { Scope } from '../../kernel/process.js';
 import { delayAfter, type RetryContext, type RetryOptions, wasNotCalledOff, withRetry } from '../../kernel/retry.js';
 import type { Task, Work } from '../../kernel/task.js';
-import type { Attempts } from '../state.js';
+import type { Attempts } from '../run/state.js';
 import { callIn, type Postponement } from './node-call.js';
 
 /**

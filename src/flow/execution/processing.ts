@@ -1,8 +1,8 @@
 import pAll from 'p-all';
 import type { WorkflowBlueprint } from '../blueprint.js';
 import type { ExecutionServices, NodeExecutionResult, NodeExecutorFactory, SettledResult } from '../contracts.js';
-import type { WorkflowState } from '../state.js';
-import type { GraphTraverser, ReadyNode } from '../traverser.js';
+import type { WorkflowState } from '../run/state.js';
+import type { GraphTraverser, ReadyNode } from '../run/traverser.js';
 import { asNodeError, settle } from './settle.js';
 
 /**

@@ -3,9 +3,9 @@ import { run } from '../../kernel/run.js';
 import type { WorkflowBlueprint } from '../blueprint.js';
 import type { ExecutionServices, IOrchestrator } from '../contracts.js';
 import { Position } from '../plan/position.js';
-import { WorkflowError, type WorkflowResult } from '../result.js';
-import type { WorkflowState } from '../state.js';
-import { GraphTraverser } from '../traverser.js';
+import { WorkflowError, type WorkflowResult } from '../run/result.js';
+import type { WorkflowState } from '../run/state.js';
+import { GraphTraverser } from '../run/traverser.js';
 import type { LinkedFlow } from './linked.js';
 import type { Toolbox } from './toolbox.js';
 

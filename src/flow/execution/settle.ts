@@ -5,11 +5,11 @@ import { type Happening, savedError } from '../checkpoint/store.js';
 import type { ExecutionServices, NodeExecutionResult } from '../contracts.js';
 import { NodeError, SerializationError } from '../errors.js';
 import type { NodeResult } from '../node-result.js';
-import { plainError } from '../plain-error.js';
 import type { NextNode } from '../plan/plan.js';
-import type { Context } from '../result.js';
-import type { StateJournal, WorkflowState, Written } from '../state.js';
-import { arcsOf, type GraphTraverser } from '../traverser.js';
+import { plainError } from '../run/plain-error.js';
+import type { Context } from '../run/result.js';
+import type { StateJournal, WorkflowState, Written } from '../run/state.js';
+import { arcsOf, type GraphTraverser } from '../run/traverser.js';
 import { within } from './node-executor.js';
 
 /** A run under way: what settling a node is about. */

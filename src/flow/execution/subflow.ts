@@ -1,13 +1,13 @@
 import { type AnyFunction, aState, isPlainObject } from '../../shared/validate.js';
 import { childKey, restoreState } from '../checkpoint/apply.js';
-import { Codec } from '../checkpoint/codec.js';
 import type { SavedChild } from '../checkpoint/store.js';
 import { withAction } from '../node-result.js';
 import { ResumptionOrchestrator } from '../orchestrators/resumption.js';
 import { RunToCompletionOrchestrator } from '../orchestrators/run-to-completion.js';
 import { Position } from '../plan/position.js';
-import { WorkflowError, type WorkflowResult } from '../result.js';
-import { WorkflowState } from '../state.js';
+import { Codec } from '../run/codec.js';
+import { WorkflowError, type WorkflowResult } from '../run/result.js';
+import { WorkflowState } from '../run/state.js';
 import { segmentOf } from './keys.js';
 import type { LinkedFlow } from './linked.js';
 import { type NodeCall, setSettings } from './node-call.js';

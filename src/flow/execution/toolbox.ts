@@ -2,8 +2,8 @@ import type { Policies } from '../../kernel/policy.js';
 import type { Core } from '../../kernel/process.js';
 import type { Logger } from '../../shared/logger.js';
 import type { EdgeDefinition } from '../blueprint.js';
-import type { Serializer } from '../checkpoint/serializer.js';
 import type { FlowNode, IExecutor, NodeMiddleware, Registry } from '../node.js';
+import type { Serializer } from '../run/serializer.js';
 import type { Evaluator } from './expression.js';
 import type { LinkedFlow } from './linked.js';
 

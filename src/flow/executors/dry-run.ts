@@ -12,9 +12,9 @@ import {
   type RunOptions,
 } from '../node.js';
 import { ActionResult } from '../node-result.js';
-import type { Context } from '../result.js';
+import type { Context } from '../run/result.js';
+import { WorkflowState } from '../run/state.js';
 import { nodeObjects, Opaque, startsOf } from '../start-node.js';
-import { WorkflowState } from '../state.js';
 
 /** A node that a dry run has come by. */
 export interface DryRunStep {

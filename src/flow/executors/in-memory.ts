@@ -6,7 +6,7 @@ import {
   type ResumeOptions,
   type RunOptions,
 } from '../node.js';
-import type { Context, WorkflowResult } from '../result.js';
+import type { Context, WorkflowResult } from '../run/result.js';
 import { FlowRuntime } from '../runtime.js';
 
 /** Runs flows in this program: the default. */

@@ -1,6 +1,6 @@
-import type { Serializer } from '../checkpoint/serializer.js';
 import type { Plan } from '../plan/plan.js';
-import type { WorkflowState } from '../state.js';
+import type { Serializer } from '../run/serializer.js';
+import type { WorkflowState } from '../run/state.js';
 import { arcsKept, type Decisions } from './decisions.js';
 import type { RemoteKeys } from './remote-keys.js';
 import { before, isFirst } from './turns.js';

@@ -1,7 +1,7 @@
 import type { ExecutionServices } from '../contracts.js';
-import type { WorkflowResult } from '../result.js';
-import type { WorkflowState } from '../state.js';
-import type { GraphTraverser } from '../traverser.js';
+import type { WorkflowResult } from '../run/result.js';
+import type { WorkflowState } from '../run/state.js';
+import type { GraphTraverser } from '../run/traverser.js';
 
 /** The result of a run as it stands: what an orchestrator's `run` ends with. */
 export function conclude(traverser: GraphTraverser, state: WorkflowState, services: ExecutionServices): WorkflowResult {

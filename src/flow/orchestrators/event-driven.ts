@@ -4,8 +4,8 @@ import type { ExecutionServices, ICoordinationStore, NodeExecutionResult } from 
 import { asNodeError, settle } from '../execution/settle.js';
 import { compiled, type Plan, planOf } from '../plan/plan.js';
 import type { Position } from '../plan/position.js';
-import { WorkflowState } from '../state.js';
-import { GraphTraverser } from '../traverser.js';
+import { WorkflowState } from '../run/state.js';
+import { GraphTraverser } from '../run/traverser.js';
 import { KeepAlive } from './keep-alive.js';
 import { handleJob, type RemoteState } from './remote-job.js';
 import { RunStore } from './run-store.js';

@@ -1,9 +1,9 @@
 import { letGo } from '../checkpoint/apply.js';
 import type { ExecutionServices, IOrchestrator, NodeExecutorFactory } from '../contracts.js';
 import type { Position } from '../plan/position.js';
-import type { Waiting, WorkflowResult } from '../result.js';
-import type { WorkflowState } from '../state.js';
-import type { GraphTraverser } from '../traverser.js';
+import type { Waiting, WorkflowResult } from '../run/result.js';
+import type { WorkflowState } from '../run/state.js';
+import type { GraphTraverser } from '../run/traverser.js';
 import { RunToCompletionOrchestrator } from './run-to-completion.js';
 
 /**

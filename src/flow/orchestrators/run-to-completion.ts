@@ -8,9 +8,9 @@ import type {
   NodeExecutorFactory,
 } from '../contracts.js';
 import { type Advance, asNodeError, settle, standInForAll } from '../execution/settle.js';
-import type { WorkflowResult } from '../result.js';
-import type { WorkflowState } from '../state.js';
-import type { GraphTraverser, ReadyNode } from '../traverser.js';
+import type { WorkflowResult } from '../run/result.js';
+import type { WorkflowState } from '../run/state.js';
+import type { GraphTraverser, ReadyNode } from '../run/traverser.js';
 import { conclude } from './conclude.js';
 
 /**

@@ -1,8 +1,8 @@
 import type { ExecutionServices, IOrchestrator, NodeExecutorFactory } from '../contracts.js';
 import { executeBatch, processResults } from '../execution/processing.js';
-import type { WorkflowResult } from '../result.js';
-import type { WorkflowState } from '../state.js';
-import type { GraphTraverser } from '../traverser.js';
+import type { WorkflowResult } from '../run/result.js';
+import type { WorkflowState } from '../run/state.js';
+import type { GraphTraverser } from '../run/traverser.js';
 import { conclude } from './conclude.js';
 
 /**

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { Changes, ContextView } from './checkpoint/context-view.js';
-import type { Merges } from './checkpoint/merge.js';
-import type { InputOf, NodeView, SavedContext } from './checkpoint/saved-context.js';
-import { DefaultSerializer, type Serializer } from './checkpoint/serializer.js';
-import { type Happening, type SavedChild, type SavedRun, savedError } from './checkpoint/store.js';
-import { CheckpointError, NodeError } from './errors.js';
-import { toOrder } from './plan/order.js';
-import { outlineOf } from './plan/outline.js';
-import type { Position } from './plan/position.js';
-import { versionOf } from './plan/version.js';
+import type { InputOf, NodeView, SavedContext } from '../checkpoint/saved-context.js';
+import { type Happening, type SavedChild, type SavedRun, savedError } from '../checkpoint/store.js';
+import { CheckpointError, NodeError } from '../errors.js';
+import { toOrder } from '../plan/order.js';
+import { outlineOf } from '../plan/outline.js';
+import type { Position } from '../plan/position.js';
+import { versionOf } from '../plan/version.js';
+import type { Changes, ContextView } from './context-view.js';
+import type { Merges } from './merge.js';
 import type { Context, Waiting, WorkflowResult, WorkflowStatus } from './result.js';
+import { DefaultSerializer, type Serializer } from './serializer.js';
 import { Summary } from './summary.js';
 
 /** What a state may be made with. */

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { failureOf } from '../kernel/errors.js';
+import { failureOf } from '../../kernel/errors.js';
 import type { WorkflowResult, WorkflowStatus } from './result.js';
 
 /**

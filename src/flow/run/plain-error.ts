@@ -1,6 +1,6 @@
-import { textOf } from '../shared/errors.js';
-import { cleaned } from '../shared/text.js';
-import { messageOf } from './errors.js';
+import { textOf } from '../../shared/errors.js';
+import { cleaned } from '../../shared/text.js';
+import { messageOf } from '../errors.js';
 
 /** How many characters of each are kept. */
 const longestName = 100;

@@ -1,6 +1,6 @@
-import type { NodeError } from './errors.js';
-import { some } from './plan/loops.js';
-import type { Position } from './plan/position.js';
+import type { NodeError } from '../errors.js';
+import { some } from '../plan/loops.js';
+import type { Position } from '../plan/position.js';
 import type { Unreached, Waiting, WorkflowResult, WorkflowStatus } from './result.js';
 
 /** What there is to know of a run: the part of its state that a result is made of. */

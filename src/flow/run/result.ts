@@ -1,5 +1,5 @@
-import { asJson, asLines, type Failure, type Holder, hide, named } from '../shared/failures.js';
-import type { NodeError } from './errors.js';
+import { asJson, asLines, type Failure, type Holder, hide, named } from '../../shared/failures.js';
+import type { NodeError } from '../errors.js';
 
 /** The data that the nodes of a run share. A node's output is in it under the node's id. */
 // biome-ignore lint/suspicious/noExplicitAny: what a flow keeps in its context is its own

@@ -1,6 +1,6 @@
-import type { NodeDefinition, WorkflowBlueprint } from './blueprint.js';
-import { type NextNode, type Outgoing, planOf } from './plan/plan.js';
-import { Position } from './plan/position.js';
+import type { NodeDefinition, WorkflowBlueprint } from '../blueprint.js';
+import { type NextNode, type Outgoing, planOf } from '../plan/plan.js';
+import { Position } from '../plan/position.js';
 
 /** A node that is ready to be executed. */
 export interface ReadyNode {
