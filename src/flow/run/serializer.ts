@@ -108,7 +108,7 @@ function deepPath(value: unknown): string {
   ];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { item, keys, depth } = next;
-    if (depth > safeDepth) return `${keys.join('../checkpoint')}…`;
+    if (depth > safeDepth) return `${keys.join('.')}…`;
     if (typeof item !== 'object' || item === null || seen.has(item)) continue;
     seen.add(item);
     for (const [key, inner] of entriesOf(item)) {

@@ -152,7 +152,7 @@ it('reads what has arrived while the event loop was blocked, and does not ask ag
     calls++;
     return new Promise<string>((resolve) => {
       setTimeout(() => {
-        stat('..', () => resolve('read'));
+        stat('.', () => resolve('read'));
         const until = performance.now() + 1_500;
         while (performance.now() < until);
       }, 1);
