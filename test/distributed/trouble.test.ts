@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { turns } from '../../src/distributed/testing/lateness.js';
-import { LostCall, Program } from '../../src/distributed/testing/trouble.js';
+import { LostCall, Program } from '../../src/distributed/testing/program.js';
 import { type Plan, planFrom, planOf, type Trouble, troubles } from '../../src/distributed/testing/trouble-plan.js';
 import { rejection, settled } from '../support.js';
 

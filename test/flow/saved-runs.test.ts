@@ -17,7 +17,7 @@ import {
   withAction,
 } from 'orchestrator/flow';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LostCall, Program } from '../../src/distributed/testing/trouble.js';
+import { LostCall, Program } from '../../src/distributed/testing/program.js';
 import { planOf } from '../../src/distributed/testing/trouble-plan.js';
 import { deferred, rejection } from '../support.js';
 

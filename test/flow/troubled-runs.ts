@@ -1,7 +1,7 @@
 import { type CheckpointStore, FlowRuntime, type WorkflowResult } from 'orchestrator/flow';
 import { expect } from 'vitest';
 import { turns } from '../../src/distributed/testing/lateness.js';
-import { never, Program } from '../../src/distributed/testing/trouble.js';
+import { never, Program } from '../../src/distributed/testing/program.js';
 import { calm, type Plan } from '../../src/distributed/testing/trouble-plan.js';
 import { markOf, marksIn, pictureOf, runId, type Scene, type Site } from './scene.js';
 

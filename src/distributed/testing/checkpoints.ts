@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Engine } from '../contracts.js';
-import { testCheckpointStores } from './checkpoint-stores.js';
+import { testCheckpointStores } from './checkpoint-stores/conformance.js';
 import { begun, commit, newId, oddTexts, type Suite } from './suite.js';
 
 export function testCheckpoints(suite: Suite): void {

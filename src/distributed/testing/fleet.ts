@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Engine } from '../contracts.js';
 import { OrchestratorBuilder } from '../orchestrator/builder.js';
 import type { DistributedOrchestrator } from '../orchestrator/orchestrator.js';
-import type { RunInfo } from '../run-info.js';
+import type { RunInfo, RunStatus } from '../run-info.js';
 import type { WorkerOptions } from '../worker/options.js';
 import { DistributedWorker } from '../worker/worker.js';
 import type { Workflow } from '../workflows/workflows.js';
@@ -43,6 +43,11 @@ export async function withFleet(
     await orchestrator.close();
   }
   await isDone();
+}
+
+/** Resolves when a run has a status. */
+export async function reaches(orchestrator: DistributedOrchestrator, runId: string, status: RunStatus): Promise<void> {
+  await until(async () => assert.equal(await orchestrator.status(runId), status));
 }
 
 function startable(engine: Engine, workflows: readonly Workflow[], options: Partial<WorkerOptions>): DistributedWorker {

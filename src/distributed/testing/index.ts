@@ -14,7 +14,8 @@ import { testWholeRuns } from './whole-runs.js';
 import { testWithoutCode } from './without-code.js';
 import { testWorkflows } from './workflows.js';
 
-export { type CheckpointStoreOptions, checkpointStoreConformanceOf } from './checkpoint-stores.js';
+export { checkpointStoreConformanceOf } from './checkpoint-stores/conformance.js';
+export type { CheckpointStoreOptions } from './checkpoint-stores/suite.js';
 export type { TestFramework } from './suite.js';
 export { calm, type Plan, planFrom, planOf, survivable, type Trouble, troubles } from './trouble-plan.js';
 export { TroubledEngine, type TroubledEngineOptions } from './troubled-engine.js';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Delivery, Disposition, Engine, Handler, StatusChange } from '../contracts.js';
 import { EngineError } from '../errors.js';
-import { LostCall, Program } from './trouble.js';
+import { LostCall, Program } from './program.js';
 import type { Plan, Trouble } from './trouble-plan.js';
 
 /** What `new TroubledEngine` takes. */

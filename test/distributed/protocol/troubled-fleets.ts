@@ -9,7 +9,7 @@ import {
 import { calm, type Plan, TroubledEngine } from 'orchestrator/distributed/testing';
 import { FlowRuntime, MemoryCheckpointStore, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
 import { expect } from 'vitest';
-import { never } from '../../../src/distributed/testing/trouble.js';
+import { never } from '../../../src/distributed/testing/program.js';
 import { markOf, pictureOf, type Scene, type Site } from '../../flow/scene.js';
 import { eventually } from '../servers/eventually.js';
 

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { CheckpointError, LockedError } from '../../../flow/index.js';
+
+/** A call is refused with an error that says which run it is about. */
+export async function refused(call: Promise<unknown>, runId: string): Promise<void> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof CheckpointError, `refused with a CheckpointError, not ${String(error)}`);
+  assert.equal(error.runId, runId);
+}
+
+/** A call is refused because somebody else, or nobody, has the run. Gives the error. */
+export async function locked(call: Promise<unknown>, runId: string): Promise<LockedError> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof LockedError, `refused with a LockedError, not ${String(error)}`);
+  assert.equal(error.runId, runId);
+  return error;
+}
