@@ -10,10 +10,8 @@ import type {
   LivenessStore,
   MetricsStore,
   NewRun,
-  RunChange,
   RunInfoStore,
   StatusChange,
-  Verdict,
   WorkflowStore,
   WorkItemStateStore,
 } from '../../contracts.js';
@@ -31,19 +29,17 @@ import { backendOn } from './bull-backend.js';
 import { type Connections, isConnection, type Source } from './connections.js';
 import { Keys } from './keys.js';
 import { type Opened, open } from './open.js';
-import { entriesFrom, fieldsOf, recordFrom } from './records.js';
 import { RedisCheckpoints } from './redis-checkpoints.js';
 import type { RedisCore } from './redis-core.js';
 import { RedisItemStates } from './redis-item-states.js';
+import { RedisJournals } from './redis-journals.js';
 import { RedisLiveness } from './redis-liveness.js';
 import { RedisRuns } from './redis-runs.js';
 import { RedisWorkflows } from './redis-workflows.js';
 import { RunIndex } from './run-index.js';
-import { type Connection, Script } from './scripts.js';
+import type { Connection } from './scripts.js';
 import { placesOf, readServer } from './server.js';
 import { judgeRedis } from './transient.js';
-
-const scripts = { begin: new Script('begin'), commit: new Script('commit') };
 
 /** A connection of `ioredis`, or one for a cluster; who has no such package need not have its types. */
 export interface RedisConnection {
@@ -72,22 +68,6 @@ export function redis(server: string | readonly string[] | RedisConnection, opti
   return new RedisEngine(readServer(server), readRedisOptions(options));
 }
 
-interface CommitCall {
-  readonly runId: string;
-  readonly known: number;
-  readonly commits: readonly Commit[];
-  readonly incarnation: number | undefined;
-}
-
-type CommitReply = [
-  codes: number[],
-  status: RunStatus,
-  now: string,
-  seq: number,
-  others: string[] | null,
-  changed?: (string | null)[],
-];
-
 class RedisEngine implements Engine, RedisCore {
   readonly name: string;
   readonly keys: Keys;
@@ -107,7 +87,6 @@ class RedisEngine implements Engine, RedisCore {
   readonly #persistence: Persistence;
   /** Aborts when it is closed. */
   readonly #end = new Cancellation([], true);
-  readonly #runs: RedisRuns;
   readonly #warnings = new Warnings();
   /** Not to be seen: an address has a password in it. */
   readonly #source: Source;
@@ -118,6 +97,7 @@ class RedisEngine implements Engine, RedisCore {
     const [seconds, microseconds] = await this.ask((connection) => connection.time());
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
   });
+  readonly #journals = new RedisJournals(this, this.#clock);
   #forsake: () => void = () => {};
 
   constructor(
@@ -146,8 +126,7 @@ class RedisEngine implements Engine, RedisCore {
       return { bull, name: 'queue', options: { connection: {} } as Bull.QueueOptions, backend };
     };
     this.queue = new BullQueue(this, setup, this.#persistence, this.#clock);
-    this.#runs = new RedisRuns(this, this);
-    this.runInfoStore = persistent(this.#runs, this.#persistence);
+    this.runInfoStore = persistent(new RedisRuns(this, this), this.#persistence);
     this.livenessStore = persistent(new RedisLiveness(this, this), this.#persistence);
     this.workItemStateStore = persistent(new RedisItemStates(this, this), this.#persistence);
     this.checkpointStore = new RedisCheckpoints(this, this, options.holdDuration);
@@ -171,7 +150,7 @@ class RedisEngine implements Engine, RedisCore {
   }
 
   begin(run: NewRun): ReturnType<Engine['begin']> {
-    return this.#repeat(() => this.#begin(run));
+    return this.#repeat(() => this.#journals.begin(run));
   }
 
   commit(
@@ -180,7 +159,7 @@ class RedisEngine implements Engine, RedisCore {
     commits: readonly Commit[],
     incarnation?: number,
   ): Promise<CommitAnswer | undefined> {
-    return this.#repeat(({ number }) => this.#commit({ runId, known, commits, incarnation }, number));
+    return this.#repeat(({ number }) => this.#journals.commit({ runId, known, commits, incarnation }, number));
   }
 
   async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
@@ -206,49 +185,6 @@ class RedisEngine implements Engine, RedisCore {
 
   #repeat<Answer>(work: (attempt: Attempt) => Promise<Answer>): Promise<Answer> {
     return persistently(this.#persistence, work);
-  }
-
-  async #begin({ record, delay, timeout, snapshot }: NewRun): ReturnType<Engine['begin']> {
-    const connection = await this.connection();
-    const { runId } = record;
-    const createdAt = await this.#clock.now();
-    const expected = this.index.expect({ ...record, createdAt, finishedAt: undefined });
-    const args = [delay, timeout ?? '', snapshot, ...fieldsOf(record)];
-    const { keys } = this;
-    const left = [keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
-    const begins = scripts.begin.run(connection, [keys.run(runId), keys.snapshot(runId), ...left], args);
-    const [answer] = await Promise.all([begins, expected]);
-    const [existed, now, fields] = answer as [number, string, string[]];
-    const begun = recordFrom(fields);
-    await this.index.follow(begun.record);
-    if (begun.record.workflow !== record.workflow) await this.index.disown(runId, record.workflow);
-    return { existed: existed === 1, now: Number(now), ...begun };
-  }
-
-  /** @param attempt - from 1; one before may have been carried out but for the index */
-  async #commit(
-    { runId, known, commits, incarnation }: CommitCall,
-    attempt: number,
-  ): Promise<CommitAnswer | undefined> {
-    const connection = await this.connection();
-    const { keys } = this;
-    const args = [known, keys.channel, runId, incarnation ?? ''];
-    for (const commit of commits) addArgs(args, commit);
-    const of = [keys.run(runId), keys.journal(runId), keys.slots(runId), keys.crashes(runId), keys.states(runId)];
-    const answer = await scripts.commit.run(connection, of, args);
-    if (answer === null) return undefined;
-    const [codes, status, now, seq, others, changed] = answer as CommitReply;
-    if (changed !== undefined) {
-      const [workflow, createdAt, finishedAt, retention] = changed.map((value) => value ?? undefined);
-      const times = { createdAt: Number(createdAt), finishedAt: numberOf(finishedAt), retention: numberOf(retention) };
-      await this.index.follow({ runId, workflow: workflow as string, status, ...times });
-    } else if (attempt > 1 || codes.includes(0)) {
-      // Who has changed the status may not have got so far as to file it.
-      const record = await this.#runs.getRun(runId);
-      if (record !== undefined) await this.index.follow(record);
-    }
-    const entries = others === null ? undefined : entriesFrom(others, known + 1);
-    return { verdicts: codes.map(verdictOf), status, now: Number(now), seq, entries };
   }
 
   async #open(until: Cancellation): Promise<Opened> {
@@ -288,27 +224,4 @@ class RedisEngine implements Engine, RedisCore {
       throw error;
     }
   }
-}
-
-/** In one list, for there are many of them at each commit. */
-function addArgs(args: (string | number)[], commit: Commit): void {
-  const { text, during, slot = '', number = 0, onlyIfNext, becomes, becomesIfNext } = commit;
-  args.push(text, during.join(','), slot, number, onlyIfNext ? 1 : 0);
-  addChange(args, becomesIfNext);
-  addChange(args, becomes);
-}
-
-function addChange(args: (string | number)[], change: RunChange | undefined): void {
-  if (change === undefined) return void args.push('', 0, '', 0, '');
-  const { status, output, error } = change;
-  args.push(status, output === undefined ? 0 : 1, output ?? '', error === undefined ? 0 : 1, error ?? '');
-}
-
-function numberOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Number(text);
-}
-
-function verdictOf(code: number): Verdict {
-  if (code > 0) return code;
-  return code === 0 ? 'duplicate' : 'refused';
 }

@@ -9,28 +9,24 @@ import type {
   ContextStore,
   Engine,
   ErrorStore,
-  JournalTail,
   MetricsStore,
   NewRun,
   StatusChange,
-  Verdict,
 } from '../../contracts.js';
 import { EngineError } from '../../errors.js';
 import { derivedStores } from '../../journal/derived-stores.js';
-import type { RunStatus } from '../../run-info.js';
-import { Batcher } from '../batcher.js';
 import { AskedClock } from '../engine-clock.js';
 import { Opening } from '../opening.js';
 import type { ReadEngineOptions } from '../options.js';
-import { pageBytes } from '../pages.js';
 import { limitOfCalls, type Persistence, persistently } from '../persistence.js';
 import type { Place } from '../place.js';
 import { BullQueue } from '../queue/bull-queue.js';
 import type { Database, Query, Row } from './database.js';
 import { claimPrefix, explained, isUpToDate, migrate } from './migrate.js';
 import { SqlCheckpoints } from './sql-checkpoints.js';
-import { type EntryRow, entriesFrom, recordFrom, type SqlCore } from './sql-core.js';
+import type { SqlCore } from './sql-core.js';
 import { SqlItemStates } from './sql-item-states.js';
+import { SqlJournals } from './sql-journals.js';
 import { SqlLiveness } from './sql-liveness.js';
 import { SqlRuns } from './sql-runs.js';
 import { SqlWorkflows } from './sql-workflows.js';
@@ -59,41 +55,6 @@ interface Opened {
   readonly bull: typeof Bull;
 }
 
-interface CommitCall {
-  readonly runId: string;
-  readonly known: number;
-  readonly incarnation: number | undefined;
-  readonly commits: readonly Commit[];
-}
-
-interface CommitReply {
-  readonly verdicts: readonly number[];
-  readonly status: RunStatus;
-  readonly now: number;
-  readonly seq: number;
-  readonly entries: readonly EntryRow[] | null;
-}
-
-interface ReadCall {
-  readonly runId: string;
-  readonly after: number;
-  /** How many bytes of entries are asked for. */
-  readonly bytes: number;
-}
-
-interface ReadReply {
-  readonly record: unknown;
-  readonly now: string | number;
-  readonly snapshot: string | null;
-  readonly entries: readonly EntryRow[];
-}
-
-interface BeginReply {
-  readonly existed: boolean;
-  readonly now: number;
-  readonly record: unknown;
-}
-
 /** An engine on PostgreSQL, in a server or in this program. */
 export class SqlEngine implements Engine, SqlCore {
   readonly name: string;
@@ -118,9 +79,7 @@ export class SqlEngine implements Engine, SqlCore {
   readonly #migrating = new Once(() => this.#migrate());
   /** What is open; undefined before and after. Calls that find it ask for no promise of it. */
   #open: Opened | undefined = undefined;
-  readonly #begins: Batcher<NewRun, BeginReply>;
-  readonly #commits: Batcher<CommitCall, CommitReply | null>;
-  readonly #reads: Batcher<ReadCall, ReadReply>;
+  readonly #journals: SqlJournals;
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #listening = new Once(() => this.#listen());
   #closing: Promise<void> | undefined = undefined;
@@ -140,14 +99,11 @@ export class SqlEngine implements Engine, SqlCore {
       this.#openingSince = performance.now();
       return setup.open(end);
     });
-    this.#begins = this.#batcher('begin-runs', ({ snapshot }) => snapshot.length);
-    this.#commits = this.#batcher('commit-runs', ({ commits }) => sizeOf(commits));
-    this.#reads = new Batcher(
-      (calls) => this.#sendReads(calls),
-      setup.width,
-      undefined,
-      limitOfCalls(this.#persistence),
-    );
+    this.#journals = new SqlJournals(this, {
+      opened: () => this.#opened(),
+      width: setup.width,
+      limit: limitOfCalls(this.#persistence),
+    });
     const clock = new AskedClock(async () => Number((await this.query('now'))[0]?.now));
     this.queue = new BullQueue(this, () => this.#queueSetup(), this.#persistence, clock);
     this.runInfoStore = new SqlRuns(this, this);
@@ -156,7 +112,7 @@ export class SqlEngine implements Engine, SqlCore {
     this.checkpointStore = new SqlCheckpoints(
       this,
       this,
-      (runId, after, bytes) => this.#read({ runId, after, bytes }),
+      (runId, after, bytes) => this.#journals.read({ runId, after, bytes }),
       setup.options.holdDuration,
     );
     this.workflowStore = new SqlWorkflows(this, this);
@@ -194,24 +150,17 @@ export class SqlEngine implements Engine, SqlCore {
     return (await this.#opened()).database.place();
   }
 
-  async begin(run: NewRun): ReturnType<Engine['begin']> {
-    await this.#opened();
-    const { existed, now, record } = await this.#begins.add(run);
-    return { existed, now, ...recordFrom(record) };
+  begin(run: NewRun): ReturnType<Engine['begin']> {
+    return this.#journals.begin(run);
   }
 
-  async commit(
+  commit(
     runId: string,
     known: number,
     commits: readonly Commit[],
     incarnation?: number,
   ): Promise<CommitAnswer | undefined> {
-    await this.#opened();
-    const reply = await this.#commits.add({ runId, known, incarnation, commits });
-    if (reply === null) return undefined;
-    const { verdicts, status, now, seq, entries } = reply;
-    const others = entries === null ? undefined : entriesFrom(entries);
-    return { verdicts: verdicts.map(verdictOf), status, now, seq, entries: others };
+    return this.#journals.commit({ runId, known, incarnation, commits });
   }
 
   async subscribe(listener: (change: StatusChange) => void): Promise<() => void> {
@@ -294,30 +243,6 @@ export class SqlEngine implements Engine, SqlCore {
     return { bull, name: this.#schema, options, backend: bull.createPostgresBackend };
   }
 
-  async #read(call: ReadCall): Promise<JournalTail | undefined> {
-    await this.#opened();
-    const reply = await this.#reads.add(call);
-    if (reply.record === null) return undefined;
-    const { record, seq, base } = recordFrom(reply.record);
-    const snapshot = reply.snapshot === null ? undefined : { text: reply.snapshot, seq: base };
-    return { record, now: Number(reply.now), seq, snapshot, entries: entriesFrom(reply.entries) };
-  }
-
-  /** All runs together are asked for no more bytes than one alone, as far as that goes. */
-  async #sendReads(calls: readonly ReadCall[]): Promise<readonly ReadReply[]> {
-    const share = Math.max(1, Math.floor(pageBytes / calls.length));
-    const shared = calls.map((call) => ({ ...call, bytes: Math.min(call.bytes, share) }));
-    return (await this.query('read-runs', [JSON.stringify(shared)])) as unknown as readonly ReadReply[];
-  }
-
-  #batcher<Call, Answer>(name: string, sizeOf: (call: Call) => number): Batcher<Call, Answer> {
-    const send = async (calls: readonly Call[]) => {
-      const [row] = await this.query(name, [JSON.stringify(calls)]);
-      return row?.answers as readonly Answer[];
-    };
-    return new Batcher(send, this.#setup.width, sizeOf, limitOfCalls(this.#persistence));
-  }
-
   async #listen(): Promise<() => void> {
     const { database } = await this.#opened();
     const onNotification = (payload: string) => {
@@ -327,13 +252,4 @@ export class SqlEngine implements Engine, SqlCore {
     const channel = channelOf(this.#schema);
     return persistently(this.#persistence, (attempt) => database.listen(channel, onNotification, attempt));
   }
-}
-
-function sizeOf(commits: readonly Commit[]): number {
-  return commits.reduce((sum, { text }) => sum + text.length, 0);
-}
-
-function verdictOf(code: number): Verdict {
-  if (code > 0) return code;
-  return code === 0 ? 'duplicate' : 'refused';
 }

@@ -1,0 +1,155 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type * as Bull from 'bullmq';
+import pTimeout from 'p-timeout';
+import { Ticker } from '../../../shared/ticker.js';
+import type { ConsumeOptions, Consumer, Delivery, Disposition, Handler } from '../../contracts.js';
+import { deliveryOf, forever, type JobData } from './bull-jobs.js';
+import type { BullSetup } from './bull-setup.js';
+import { closed, farewell } from './closing.js';
+import { goByEngineClock } from './engine-time.js';
+
+/** Milliseconds before a server that has refused to give a job is asked again. */
+const fetchPause = 500;
+
+const giveBack: Disposition = { delay: 0 };
+
+/** Takes jobs from BullMQ, renews their locks, and does what its handler says of each. */
+export class BullConsumer implements Consumer {
+  readonly byEngineClock: boolean;
+  readonly #worker: Bull.Worker<JobData>;
+  /** The tokens of jobs that are with the handler. */
+  readonly #handled = new Map<string, string>();
+  readonly #renewal: Ticker;
+  #onIdle: (() => void) | undefined = undefined;
+  readonly #end = new AbortController();
+
+  constructor(
+    private readonly setup: BullSetup,
+    private readonly handler: Handler,
+    private readonly options: ConsumeOptions,
+    private readonly onClose: () => void,
+  ) {
+    const { bull, name, options: queueOptions, backend } = setup;
+    const { concurrency, lockDuration, onError, now = () => Date.now() } = options;
+    const workerOptions = {
+      ...queueOptions,
+      concurrency,
+      lockDuration,
+      // A job is taken back at the second look at most after its lock has expired.
+      stalledInterval: Math.max(200, Math.floor(lockDuration / 4)),
+      maxStalledCount: forever,
+      // BullMQ counts renewals by this machine's clock, and makes none where that is set back.
+      skipLockRenewal: true,
+      runRetryDelay: 500,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
+    };
+    this.#worker = new bull.Worker<JobData>(
+      name,
+      (job, token, signal) => this.#process(job, token, signal),
+      workerOptions,
+      (...args) => this.#paced((backend ?? bull.createRedisBackend)(...args)),
+    );
+    this.byEngineClock = goByEngineClock(this.#worker.getBackend(), now);
+    this.#worker.on('error', onError);
+    this.#renewal = new Ticker(Math.floor(lockDuration / 4), () => this.#renewLocks(options), onError);
+    this.#renewal.start();
+  }
+
+  async ready(): Promise<void> {
+    await this.#worker.waitUntilReady();
+  }
+
+  async pause(): Promise<void> {
+    await this.#worker.pause(true);
+  }
+
+  async resume(): Promise<void> {
+    await this.#worker.resume();
+  }
+
+  /**
+   * What is handled is waited for here. What BullMQ closes it waits for without end, and an end does not always come: it is
+   * not waited for as long, and goes on beside, for a job that the server still gives is to be handed back.
+   */
+  async close(): Promise<void> {
+    await this.pause();
+    if (this.#handled.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    this.#stopAsking();
+    const closing = this.#worker.close().then(this.onClose);
+    await pTimeout(closing, { milliseconds: farewell, fallback: () => undefined });
+  }
+
+  async terminate(): Promise<void> {
+    this.#onIdle?.();
+    this.#stopAsking();
+    const worker = this.#worker;
+    const disconnect = () => Promise.all([worker.disconnect(), worker.getBackend().disconnectBlocking?.(false)]);
+    await closed({ disconnect }, () => worker.close(true));
+    this.onClose();
+  }
+
+  #stopAsking(): void {
+    this.#end.abort();
+    void this.#renewal.stop();
+  }
+
+  async #renewLocks({ lockDuration, onError }: ConsumeOptions): Promise<void> {
+    if (this.#handled.size === 0) return;
+    const lost = await this.#worker.extendJobLocks(
+      [...this.#handled.keys()],
+      [...this.#handled.values()],
+      lockDuration,
+    );
+    // One that was handed back meanwhile, or is done, has no lock any more: nothing is lost then.
+    for (const id of lost.filter((job) => this.#handled.has(job))) {
+      onError(new Error(`job ${id} was taken back: its lock could not be renewed`));
+      this.#worker.cancelJob(id);
+    }
+  }
+
+  /** A server that refuses to give a job is asked again after a pause: BullMQ would ask at once, without end. */
+  #paced<Backend extends Bull.IQueueBackend>(backend: Backend): Backend {
+    const moveToActive = backend.moveToActive.bind(backend);
+    backend.moveToActive = async (...args) => {
+      try {
+        return await moveToActive(...args);
+      } catch (error) {
+        await wait(fetchPause, undefined, { signal: this.#end.signal }).catch(() => undefined);
+        throw error;
+      }
+    };
+    return backend;
+  }
+
+  async #process(job: Bull.Job<JobData>, token = '', signal = new AbortController().signal): Promise<void> {
+    // It was waiting for a job when it was paused, and got one.
+    const disposition = this.#worker.isPaused() ? giveBack : await this.#handle(deliveryOf(job, signal), token);
+    if (disposition === 'done') return;
+    const { bull } = this.setup;
+    if (disposition.delay === 0) {
+      await job.moveToWait(token);
+      throw new bull.WaitingError();
+    }
+    await job.moveToDelayed(Date.now() + disposition.delay, token);
+    throw new bull.DelayedError();
+  }
+
+  async #handle(delivery: Delivery, token: string): Promise<Disposition> {
+    const { id } = delivery.job;
+    this.#handled.set(id, token);
+    try {
+      return await this.handler(delivery);
+    } catch (error) {
+      this.options.onError(error);
+      throw error;
+    } finally {
+      this.#handled.delete(id);
+      if (this.#handled.size === 0) this.#onIdle?.();
+    }
+  }
+}

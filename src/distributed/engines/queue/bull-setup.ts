@@ -1,0 +1,10 @@
+import type * as Bull from 'bullmq';
+
+/** What BullMQ is opened with. */
+export interface BullSetup {
+  readonly bull: typeof Bull;
+  readonly name: string;
+  readonly options: Bull.QueueOptions;
+  // biome-ignore lint/suspicious/noExplicitAny: BullMQ's factories differ in the connections that they take
+  readonly backend?: any;
+}
