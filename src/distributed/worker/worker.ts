@@ -2,35 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import pTimeout from 'p-timeout';
-import { FlowRuntime, SerializationError } from '../../flow/index.js';
+import { FlowRuntime } from '../../flow/index.js';
 import { Cancellation } from '../../kernel/cancellation.js';
-import { isInstrumented, restored } from '../../kernel/instrumentation.js';
 import { detached } from '../../kernel/process.js';
 import { discreet } from '../../shared/discretion.js';
 import { Once } from '../../shared/once.js';
 import { Ticker } from '../../shared/ticker.js';
-import type { Consumer, Delivery, Disposition, Engine, WorkerReport } from '../contracts.js';
-import { EngineClock } from '../engines/engine-clock.js';
-import {
-  EngineError,
-  RunNotFoundError,
-  SupersededError,
-  WorkerStoppedError,
-  WorkflowChangedError,
-  WorkflowNotFoundError,
-} from '../errors.js';
-import { isFor } from '../journal/incarnation.js';
+import type { Consumer, Delivery, Engine, WorkerReport } from '../contracts.js';
+import { EngineError, SupersededError, WorkerStoppedError } from '../errors.js';
 import { defaultMaxPayload } from '../run/options.js';
 import { publish } from '../run/publishing.js';
-import type { RunHandle } from '../run/run-handle.js';
-import { RunHandles } from '../run/run-handles.js';
-import { isFinished } from '../run-info.js';
 import { Workflows } from '../workflows/workflows.js';
 import { Activity } from './activity.js';
 import { Alibis } from './alibis.js';
 import { Deadline } from './deadline.js';
-import { giveUp, type Holding, JobRun, timeOut } from './delivery.js';
+import { Deliveries } from './deliveries.js';
+import type { Holding } from './delivery.js';
 import { GiveBacks } from './give-backs.js';
+import { HeardClock } from './heard-clock.js';
 import { Maintenance } from './maintenance.js';
 import { defaultLockDuration, readStopOptions, readWorkerOptions, type WorkerOptions } from './options.js';
 import { Reach } from './reach.js';
@@ -39,8 +28,7 @@ import { RepeatedWarnings } from './repeated-warnings.js';
 /** How long a worker that ends waits for the engine once it executes nothing any more, in milliseconds. */
 const grace = 5_000;
 
-/** After how many milliseconds jobs come again that cannot be handled here, at least and at most. */
-const ofUnknown = { least: 1_000, longest: 3_600_000 };
+/** After how many milliseconds jobs come again that have to be executed alone, at least and at most. */
 const ofSuspects = { least: 250, longest: 60_000 };
 
 /** What a worker tells of itself. */
@@ -67,15 +55,11 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #options: WorkerOptions;
   readonly #engine: Engine;
   readonly #workflows: Workflows;
-  readonly #handles: RunHandles;
+  readonly #deliveries: Deliveries;
   readonly #activity: Activity;
   readonly #tickers: Ticker[];
   /** What all that it holds has in common. */
   readonly #holding: Holding;
-  /** Jobs of workflows that are not known here. */
-  readonly #unknown = new GiveBacks(ofUnknown);
-  /** What ends executions, by the run that they are of. */
-  readonly #aborts = new Map<Cancellation, RunHandle>();
   readonly #gone = new Cancellation([], true);
   readonly #alibis: Alibis;
   readonly #reach = new Reach(() => this.#alibis.giveAll());
@@ -90,8 +74,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   #startedAt = 0;
   /** Whether it has ended without waiting for what still goes on. */
   #isGone = false;
-  /** As it was heard with the last sign of life. */
-  #clock: EngineClock | undefined = undefined;
+  readonly #clock = new HeardClock();
   /** Whether its clock is too far from the engine's; not known at first. */
   #isOff: boolean | undefined = undefined;
 
@@ -106,10 +89,6 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     this.id = read.id ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
     this.#engine = read.engine;
     this.#workflows = new Workflows(read.workflows, read.runtime ?? new FlowRuntime());
-    this.#handles = new RunHandles(read.engine, this.#workflows, {
-      onTrouble: (error, runId) => this.#warn(error, { runId }),
-      onReplaced: (handle) => this.#supersede(handle, 'is gone: another has begun under its id'),
-    });
     this.#activity = new Activity(this.id);
     const { heartbeatInterval = 1_000, watchInterval = 500, maintenanceInterval = 30_000 } = read;
     const warn = (error: unknown) => this.#warn(error, {});
@@ -130,6 +109,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       untilAlone: new GiveBacks(ofSuspects),
       lockDuration,
     };
+    this.#deliveries = new Deliveries(this.#holding, (error, details) => this.#warn(error, details));
     const maintenance = new Maintenance(this.#engine, this.#workflows, {
       interval: maintenanceInterval,
       isStopping,
@@ -137,7 +117,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     });
     this.#tickers = [
       new Ticker(heartbeatInterval, () => this.#beat(), warn),
-      new Ticker(watchInterval, () => this.#watch(), warn),
+      new Ticker(watchInterval, () => this.#deliveries.watch(), warn),
       new Ticker(watchInterval, () => this.#reach.tick(), warn),
       new Ticker(watchInterval, () => this.#activity.report(this.#engine.workItemStateStore), warn),
       new Ticker(maintenanceInterval, () => maintenance.look(), warn),
@@ -203,7 +183,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       this.#unwarn = this.#engine.onWarning?.((warning) => this.#warn(warning, {}));
       await Promise.all(this.#workflows.all.map((workflow) => publish(this.#engine, workflow)));
       this.#startedAt = Date.now();
-      this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#onStatus(runId, status));
+      this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#deliveries.onStatus(runId, status));
       await this.#beat();
       if (this.#stopped !== undefined) throw this.#wasStopped();
       for (const ticker of this.#tickers) ticker.start();
@@ -222,14 +202,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
    * expired: it takes no work until the clock is right.
    */
   async #beat(): Promise<void> {
-    const before = Date.now();
     const beat = () => this.#engine.livenessStore.heartbeat(this.health());
-    const now = await this.#alibis.asking(() => this.#reach.ask(beat));
-    const after = Date.now();
-    if (this.#clock === undefined) this.#clock = new EngineClock(now);
-    else this.#clock.hear(now);
-    // The engine has read its clock somewhere between the two.
-    const off = now < before ? before - now : Math.min(after - now, 0);
+    const off = await this.#clock.heard(() => this.#alibis.asking(() => this.#reach.ask(beat)));
     const isOff = Math.abs(off) > this.#holding.lockDuration / 2;
     if (isOff === this.#isOff) return;
     if (isOff) {
@@ -248,12 +222,12 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     if (this.#consumer !== undefined) return this.#consumer.resume();
     const { concurrency = 10 } = this.#options;
     const { lockDuration } = this.#holding;
-    const handle = (delivery: Delivery) => this.#alibis.during(delivery, () => this.#deliver(delivery));
+    const handle = (delivery: Delivery) => this.#alibis.during(delivery, () => this.#deliveries.deliver(delivery));
     const consumer = await this.#engine.queue.consume((delivery) => detached(() => handle(delivery)), {
       concurrency,
       lockDuration,
       workerId: this.id,
-      now: () => this.#clock?.now ?? Date.now(),
+      now: () => this.#clock.now,
       onError: (error) => this.#warn(error, {}),
     });
     this.#consumer = consumer;
@@ -265,7 +239,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     const ending = this.#end();
     await Promise.race([ending.catch(() => undefined), this.#activity.idle(), this.#deadline.passed]);
     const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
-    for (const abort of this.#aborts.keys()) abort.abort(reason);
+    this.#deliveries.abort(reason);
     // An engine that is away keeps nobody from ending: what was held is given to others when its locks expire.
     await pTimeout(ending, { milliseconds: grace, fallback: () => this.#leave() });
   }
@@ -314,81 +288,6 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       await this.#engine.livenessStore.remove(this.id);
     } catch (error) {
       this.#warn(error, {});
-    }
-  }
-
-  async #deliver(delivery: Delivery): Promise<Disposition> {
-    const { id, runId } = delivery.job;
-    const began = performance.now();
-    this.#activity.take();
-    try {
-      const handle = await this.#handles.acquire(delivery.job);
-      try {
-        // It was taken back while its run was read.
-        if (delivery.signal.aborted) return { delay: 0 };
-        return delivery.job.kind === 'timeout'
-          ? await timeOut(handle, this.#engine)
-          : await this.#handle(delivery, handle);
-      } catch (error) {
-        if (!(error instanceof SerializationError)) throw error;
-        return await giveUp(handle, this.#engine, error);
-      } finally {
-        this.#handles.release(handle);
-      }
-    } catch (error) {
-      if (error instanceof RunNotFoundError) return 'done';
-      if (!(error instanceof WorkflowNotFoundError) && !(error instanceof WorkflowChangedError)) throw error;
-      if (await this.#isOver(delivery.job)) return 'done';
-      this.#warn(error, { runId });
-      return { delay: this.#unknown.delayOf(id, performance.now() - began) };
-    } finally {
-      this.#activity.letGo();
-    }
-  }
-
-  /** If true, nobody has anything to do for a job, whether or not the code of its run is known. */
-  async #isOver({ runId, incarnation }: Delivery['job']): Promise<boolean> {
-    const record = await this.#engine.runInfoStore.getRun(runId);
-    return record === undefined || !isFor(incarnation, record) || isFinished(record.status);
-  }
-
-  async #handle(delivery: Delivery, handle: RunHandle): Promise<Disposition> {
-    const abort = new Cancellation([], true);
-    const onLost = () => abort.abort(delivery.signal.reason);
-    delivery.signal.addEventListener('abort', onLost);
-    this.#aborts.set(abort, handle);
-    const job = new JobRun(this.#holding, handle, delivery, abort);
-    try {
-      // Also a run that has come with nothing: what the job is delivered in is not what the run was started in.
-      if (isInstrumented()) return await restored(handle.replica.carrier ?? {}, () => job.run());
-      return await job.run();
-    } finally {
-      abort.close();
-      this.#aborts.delete(abort);
-      delivery.signal.removeEventListener('abort', onLost);
-    }
-  }
-
-  /** Runs that were stopped elsewhere are stopped here, whether or not the engine has told of it. */
-  async #watch(): Promise<void> {
-    const runIds = this.#handles.used.map(({ runId }) => runId);
-    if (runIds.length === 0) return;
-    const statuses = await this.#engine.runInfoStore.getStatuses(runIds);
-    for (const [index, runId] of runIds.entries()) this.#onStatus(runId, statuses[index] ?? 'cancelled');
-  }
-
-  #onStatus(runId: string, status: RunHandle['status']): void {
-    if (isFinished(status)) this.#handles.forget(runId);
-    if (status !== 'cancelled') return;
-    for (const handle of new Set(this.#aborts.values())) {
-      if (handle.runId === runId) this.#supersede(handle, `is ${status}`);
-    }
-  }
-
-  /** Ends what is executed of a run. */
-  #supersede(of: RunHandle, why: string): void {
-    for (const [abort, handle] of this.#aborts) {
-      if (handle === of && !abort.aborted) abort.abort(new SupersededError(of.runId, why));
     }
   }
 

@@ -1,0 +1,116 @@
+import { SerializationError } from '../../flow/index.js';
+import { Cancellation } from '../../kernel/cancellation.js';
+import { isInstrumented, restored } from '../../kernel/instrumentation.js';
+import type { Delivery, Disposition } from '../contracts.js';
+import { RunNotFoundError, SupersededError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
+import { isFor } from '../journal/incarnation.js';
+import type { RunHandle } from '../run/run-handle.js';
+import { RunHandles } from '../run/run-handles.js';
+import { isFinished } from '../run-info.js';
+import { giveUp, type Holding, JobRun, timeOut } from './delivery.js';
+import { GiveBacks } from './give-backs.js';
+
+/** After how many milliseconds jobs of unknown workflows come again, at least and at most. */
+const ofUnknown = { least: 1_000, longest: 3_600_000 };
+
+/** The jobs that are with a worker, and what ends them: their run is stopped or replaced, or the worker ends. */
+export class Deliveries {
+  readonly #handles: RunHandles;
+  /** Jobs of workflows that are not known here. */
+  readonly #unknown = new GiveBacks(ofUnknown);
+  /** What ends executions, by the run that they are of. */
+  readonly #aborts = new Map<Cancellation, RunHandle>();
+
+  /** @param warn - reports what has gone wrong and is dealt with */
+  constructor(
+    private readonly worker: Holding,
+    private readonly warn: (error: unknown, details: Readonly<Record<string, unknown>>) => void,
+  ) {
+    this.#handles = new RunHandles(worker.engine, worker.workflows, {
+      onTrouble: (error, runId) => warn(error, { runId }),
+      onReplaced: (handle) => this.#supersede(handle, 'is gone: another has begun under its id'),
+    });
+  }
+
+  /** Handles a job from its delivery until it is done, or goes back. */
+  async deliver(delivery: Delivery): Promise<Disposition> {
+    const { id, runId } = delivery.job;
+    const began = performance.now();
+    this.worker.activity.take();
+    try {
+      const handle = await this.#handles.acquire(delivery.job);
+      try {
+        // It was taken back while its run was read.
+        if (delivery.signal.aborted) return { delay: 0 };
+        return delivery.job.kind === 'timeout'
+          ? await timeOut(handle, this.worker.engine)
+          : await this.#handle(delivery, handle);
+      } catch (error) {
+        if (!(error instanceof SerializationError)) throw error;
+        return await giveUp(handle, this.worker.engine, error);
+      } finally {
+        this.#handles.release(handle);
+      }
+    } catch (error) {
+      if (error instanceof RunNotFoundError) return 'done';
+      if (!(error instanceof WorkflowNotFoundError) && !(error instanceof WorkflowChangedError)) throw error;
+      if (await this.#isOver(delivery.job)) return 'done';
+      this.warn(error, { runId });
+      return { delay: this.#unknown.delayOf(id, performance.now() - began) };
+    } finally {
+      this.worker.activity.letGo();
+    }
+  }
+
+  /** If true, nobody has anything to do for a job, whether or not the code of its run is known. */
+  async #isOver({ runId, incarnation }: Delivery['job']): Promise<boolean> {
+    const record = await this.worker.engine.runInfoStore.getRun(runId);
+    return record === undefined || !isFor(incarnation, record) || isFinished(record.status);
+  }
+
+  async #handle(delivery: Delivery, handle: RunHandle): Promise<Disposition> {
+    const abort = new Cancellation([], true);
+    const onLost = () => abort.abort(delivery.signal.reason);
+    delivery.signal.addEventListener('abort', onLost);
+    this.#aborts.set(abort, handle);
+    const job = new JobRun(this.worker, handle, delivery, abort);
+    try {
+      // Also a run that has come with nothing: what the job is delivered in is not what the run was started in.
+      if (isInstrumented()) return await restored(handle.replica.carrier ?? {}, () => job.run());
+      return await job.run();
+    } finally {
+      abort.close();
+      this.#aborts.delete(abort);
+      delivery.signal.removeEventListener('abort', onLost);
+    }
+  }
+
+  /** Runs that were stopped elsewhere are stopped here, whether or not the engine has told of it. */
+  async watch(): Promise<void> {
+    const runIds = this.#handles.used.map(({ runId }) => runId);
+    if (runIds.length === 0) return;
+    const statuses = await this.worker.engine.runInfoStore.getStatuses(runIds);
+    for (const [index, runId] of runIds.entries()) this.onStatus(runId, statuses[index] ?? 'cancelled');
+  }
+
+  /** A run stands otherwise than before. */
+  onStatus(runId: string, status: RunHandle['status']): void {
+    if (isFinished(status)) this.#handles.forget(runId);
+    if (status !== 'cancelled') return;
+    for (const handle of new Set(this.#aborts.values())) {
+      if (handle.runId === runId) this.#supersede(handle, `is ${status}`);
+    }
+  }
+
+  /** Ends all that is executed. */
+  abort(reason: Error): void {
+    for (const abort of this.#aborts.keys()) abort.abort(reason);
+  }
+
+  /** Ends what is executed of a run. */
+  #supersede(of: RunHandle, why: string): void {
+    for (const [abort, handle] of this.#aborts) {
+      if (handle === of && !abort.aborted) abort.abort(new SupersededError(of.runId, why));
+    }
+  }
+}
