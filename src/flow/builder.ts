@@ -1,7 +1,8 @@
 import type { Graph } from './blueprint.js';
 import { Flow } from './flow.js';
 import type { Registry } from './node.js';
-import { FlowRuntime, type FlowRuntimeOptions } from './runtime.js';
+import { FlowRuntime } from './runtime.js';
+import type { FlowRuntimeOptions } from './runtime-options.js';
 
 /**
  * Builds flows from data.

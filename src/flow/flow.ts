@@ -1,5 +1,5 @@
 import type { Policies } from '../kernel/policy.js';
-import { type AnyFunction, aFunction, aName, invalid, isPlainObject } from '../shared/validate.js';
+import { aFunction, aName, invalid } from '../shared/validate.js';
 import { type Analysis, analyze } from './analysis.js';
 import {
   type EdgeDefinition,
@@ -9,6 +9,7 @@ import {
   type WorkflowBlueprint,
 } from './blueprint.js';
 import type { ActionsFrom, ActionsOf, ChoosesNothing, Known } from './chosen-actions.js';
+import { defined, nodeDefinition } from './definitions.js';
 import type { DryRunExecutor, DryRunResult } from './executors/dry-run.js';
 import { InMemoryExecutor } from './executors/in-memory.js';
 import {
@@ -27,12 +28,12 @@ import {
   type SleepOptions,
   type WaitOptions,
 } from './flow-options.js';
+import { FlowRegistry } from './flow-registry.js';
 import { toMermaid } from './mermaid.js';
 import {
   AbstractNode,
   FlowNode,
   type NodeArgs,
-  type NodeFunction,
   type NodeImplementation,
   type NodeMiddleware,
   type Registry,
@@ -73,7 +74,7 @@ export class Flow<
   readonly #options: FlowOptions;
   #nodes: NodeDefinition[] = [];
   #edges: EdgeDefinition[] = [];
-  readonly #registry: Record<string, NodeImplementation | Graph> = {};
+  readonly #registry = new FlowRegistry();
   readonly #policies = new Map<string, Partial<Policies>>();
   readonly #middleware: NodeMiddleware[] = [];
   #start: AbstractNode | undefined;
@@ -98,7 +99,7 @@ export class Flow<
   /** What its blueprint uses, by name. */
   get registry(): Registry {
     this.toBlueprint();
-    return this.#registry;
+    return this.#registry.entries;
   }
 
   get policies(): ReadonlyMap<string, Partial<Policies>> {
@@ -118,7 +119,7 @@ export class Flow<
     const blueprint = this.toBlueprint();
     if (this.#start === undefined) {
       const [first] = startsOf(blueprint);
-      this.#start = first === undefined ? undefined : nodeObjects(blueprint, this.#registry).get(first);
+      this.#start = first === undefined ? undefined : nodeObjects(blueprint, this.#registry.entries).get(first);
     }
     return this.#start;
   }
@@ -135,7 +136,7 @@ export class Flow<
     options: NodeOptions & { readonly fallback?: Fallback | undefined } = {},
   ): Flow<State, Result, Ids | Id, Nodes | Known<Id, ActionsOf<Implementation>, Fallback>> {
     const { outputs, params, ...rest } = readNodeOptions(options);
-    const uses = this.#register(id, implementation);
+    const uses = this.#registry.addNode(id, implementation);
     const isFlow = implementation instanceof FlowNode;
     if (outputs !== undefined && !isFlow) throw invalid(`outputs of "${id}"`, 'left out, since it is no flow', outputs);
     const all = outputs === undefined ? params : { ...params, outputs };
@@ -150,7 +151,7 @@ export class Flow<
   ): Flow<State, Result, Ids | Id, Nodes> {
     const { items, concurrency, failFast, params, ...rest } = readBatchOptions(options);
     const own = {
-      worker: this.#register(id, worker),
+      worker: this.#registry.addNode(id, worker),
       items,
       concurrency: concurrency === Infinity ? undefined : concurrency,
       failFast,
@@ -183,13 +184,14 @@ export class Flow<
     options: EdgeOptions<State, ActionsFrom<Nodes, Source>> = {},
   ): this {
     const { action, condition, transform } = readEdgeOptions(options as EdgeOptions);
+    const number = this.#edges.length + 1;
     const edge = {
       source,
       target,
       ...defined({
         action,
-        condition: this.#named('condition', condition),
-        transform: this.#named('transform', transform),
+        condition: this.#registry.addEdge('condition', number, condition),
+        transform: this.#registry.addEdge('transform', number, transform),
       }),
     };
     this.#edges.push(fixedEdge(edge));
@@ -206,7 +208,7 @@ export class Flow<
   load(graph: Pick<Graph, 'nodes' | 'edges'>, registry: Registry = {}): this {
     this.#nodes = this.#nodes.concat(graph.nodes.map(fixedNode));
     this.#edges = this.#edges.concat(graph.edges.map(fixedEdge));
-    for (const [name, used] of Object.entries(registry)) this.#registry[name] = used;
+    this.#registry.addAll(registry);
     return this.#changed();
   }
 
@@ -214,7 +216,7 @@ export class Flow<
   toBlueprint(): WorkflowBlueprint {
     if (this.#blueprint === undefined) {
       const linked = this.#isLinked && this.#start !== undefined ? graphFrom(this.#start) : undefined;
-      for (const [name, node] of Object.entries(linked?.registry ?? {})) this.#registry[name] = node;
+      this.#registry.addAll(linked?.registry ?? {});
       const { version, maxVisits } = this.#options;
       const nodes = [...(linked?.graph.nodes.map(fixedNode) ?? []), ...this.#nodes];
       const edges = [...(linked?.graph.edges.map(fixedEdge) ?? []), ...this.#edges];
@@ -272,34 +274,9 @@ export class Flow<
   ): Flow<State, Result, Ids | Id, never> {
     const policies = defined({ retry, timeout, policy });
     if (policies !== undefined) this.#policies.set(id, policies as Partial<Policies>);
-    const data = defined({ ...config, retry: asData(retry), timeout: asData(timeout) });
-    this.#nodes.push(fixedNode({ id, uses, ...defined({ params, inputs, config: data }) } as NodeDefinition));
+    this.#nodes.push(nodeDefinition({ id, uses, params, inputs, config: { ...config, retry, timeout } }));
     this.#changed();
     return this as unknown as Flow<State, Result, Ids | Id, never>;
-  }
-
-  #register(id: string, implementation: NodeImplementation): string {
-    if (typeof implementation !== 'function' && !(implementation instanceof AbstractNode)) {
-      throw invalid(`the implementation of "${id}"`, 'a function, an action, a Node or a Flow', implementation);
-    }
-    const name = this.#freeName(builtIn.includes(id) ? `${id}()` : id);
-    this.#registry[name] = implementation;
-    return name;
-  }
-
-  /** Nodes may be called like what was registered under another name: `wait()`, `condition of edge 1`. */
-  #freeName(wanted: string): string {
-    let name = wanted;
-    while (Object.hasOwn(this.#registry, name)) name = `${name}()`;
-    return name;
-  }
-
-  /** A function on an edge is registered under the edge's name. */
-  #named(kind: string, given: string | AnyFunction | undefined): string | undefined {
-    if (typeof given !== 'function') return given;
-    const name = this.#freeName(`${kind} of edge ${this.#edges.length + 1}`);
-    this.#registry[name] = given as NodeFunction;
-    return name;
   }
 
   #changed(): this {
@@ -309,24 +286,9 @@ export class Flow<
   }
 }
 
-const builtIn: readonly string[] = ['wait', 'sleep', 'subflow', 'batch'];
-
 let shared: InMemoryExecutor | undefined;
 
 function defaultExecutor(): InMemoryExecutor {
   shared ??= new InMemoryExecutor();
   return shared;
-}
-
-/** Without what is undefined; `undefined` for nothing. */
-function defined<Values extends object>(values: Values): Values | undefined {
-  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
-  return entries.length === 0 ? undefined : (Object.fromEntries(entries) as Values);
-}
-
-/** The part of a policy that is data; functions stay with the flow. */
-function asData(policy: unknown): unknown {
-  if (!isPlainObject(policy)) return Number.isFinite(policy) ? policy : undefined;
-  const data = Object.entries(policy).filter(([, value]) => typeof value === 'boolean' || Number.isFinite(value));
-  return data.length === 0 ? undefined : Object.fromEntries(data);
 }

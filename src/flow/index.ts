@@ -26,7 +26,6 @@ export type {
   NodeExecutorFactory,
   SettledResult,
 } from './contracts.js';
-export { MemoryCoordinationStore } from './coordination.js';
 export {
   BlueprintError,
   CheckpointError,
@@ -72,6 +71,7 @@ export {
   type RunOptions,
 } from './node.js';
 export { type ActionResult, type NodeResult, withAction } from './node-result.js';
+export { MemoryCoordinationStore } from './orchestrators/coordination.js';
 export { type EventDrivenOptions, EventDrivenOrchestrator } from './orchestrators/event-driven.js';
 export type { RemoteState } from './orchestrators/remote-job.js';
 export { ResumptionOrchestrator } from './orchestrators/resumption.js';
@@ -90,4 +90,5 @@ export {
 export { DefaultSerializer, type Serializer } from './run/serializer.js';
 export { type Attempts, type StateOptions, WorkflowState } from './run/state.js';
 export { GraphTraverser, type ReadyNode } from './run/traverser.js';
-export { FlowRuntime, type FlowRuntimeOptions, type PreparedRun } from './runtime.js';
+export { FlowRuntime, type PreparedRun } from './runtime.js';
+export type { FlowRuntimeOptions } from './runtime-options.js';

@@ -1,18 +1,16 @@
 import { Orchestrator } from '../kernel/orchestrator.js';
-import { anOrchestrator, originOf } from '../kernel/origin.js';
-import { aLogger, type Logger, NullLogger } from '../shared/logger.js';
-import { cut } from '../shared/text.js';
-import { aFunction, anObjectOf, aState, invalid, type Reader } from '../shared/validate.js';
+import { originOf } from '../kernel/origin.js';
+import { NullLogger } from '../shared/logger.js';
+import { aState, invalid } from '../shared/validate.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import { restoreState } from './checkpoint/apply.js';
 import { type Hold, type HoldOptions, holding } from './checkpoint/hold.js';
 import { Journal } from './checkpoint/journal.js';
+import { idOfRun, loadRun, nameOfRun } from './checkpoint/load.js';
 import { checkChildren } from './checkpoint/saved-children.js';
-import { unseal } from './checkpoint/seal.js';
-import type { Entry, SavedChild, SavedRun } from './checkpoint/store.js';
 import type { ExecutionServices, NodeExecutorFactory } from './contracts.js';
 import { CheckpointError } from './errors.js';
-import { CelEvaluator, type Evaluator } from './execution/expression.js';
+import { CelEvaluator } from './execution/expression.js';
 import type { LinkedFlow } from './execution/linked.js';
 import { toolboxOf } from './execution/linking.js';
 import { setSettings } from './execution/node-call.js';
@@ -24,8 +22,6 @@ import {
   type FlowNode,
   followerOf,
   type IExecutor,
-  type NodeMiddleware,
-  type Registry,
   type ResumeOptions,
   type RunOptions,
 } from './node.js';
@@ -36,29 +32,11 @@ import { checked } from './run/checked-serializer.js';
 import { Codec } from './run/codec.js';
 import { published } from './run/end.js';
 import type { Context, WorkflowResult } from './run/result.js';
-import { DefaultSerializer, type Serializer } from './run/serializer.js';
+import { DefaultSerializer } from './run/serializer.js';
 import { WorkflowState } from './run/state.js';
 import { GraphTraverser } from './run/traverser.js';
-import { anObjectWith, aRecord, readResumeOptions, readRunOptions } from './run-options.js';
-
-/** What `new FlowRuntime` takes. */
-export interface FlowRuntimeOptions {
-  /** What blueprints use, by name. Default: empty. */
-  readonly registry?: Registry | undefined;
-  /** Whose hooks, policies and initial state hold for all runs. Default: a new one. */
-  // biome-ignore lint/suspicious/noExplicitAny: the state of any orchestrator can be a context
-  readonly orchestrator?: Orchestrator<any> | undefined;
-  /** Wraps each execution of a node; the first is the outermost. Default: none. */
-  readonly middleware?: readonly NodeMiddleware[] | undefined;
-  /** Writes and reads what crosses a checkpoint. Default: `DefaultSerializer`. */
-  readonly serializer?: Serializer | undefined;
-  /** Parses conditions, transforms and inputs in data. Default: `CelEvaluator`. */
-  readonly evaluator?: Evaluator | undefined;
-  /** What nodes get as `args.logger`: pino, console, or anything shaped like them. Default: a `NullLogger`. */
-  readonly logger?: Logger | undefined;
-  /** What nodes find in `args.dependencies`: clients, pools. Default: none. */
-  readonly dependencies?: unknown;
-}
+import { readResumeOptions, readRunOptions } from './run-options.js';
+import { type FlowRuntimeOptions, readRuntimeOptions } from './runtime-options.js';
 
 /** What an orchestrator's `run` takes. */
 export interface PreparedRun {
@@ -67,20 +45,6 @@ export interface PreparedRun {
   readonly state: WorkflowState;
   readonly services: ExecutionServices;
 }
-
-const readOptions = anObjectOf<FlowRuntimeOptions>({
-  registry: aRecord,
-  orchestrator: anOrchestrator,
-  middleware: (value, field) => {
-    if (!Array.isArray(value)) throw invalid(field, 'an array of functions', value);
-    for (const [index, wrap] of value.entries()) aFunction(wrap, `${field}.${index}`);
-    return value;
-  },
-  serializer: anObjectWith('serialize', 'deserialize'),
-  evaluator: anObjectWith('parse'),
-  logger: aLogger,
-  dependencies: ((value) => value) as Reader,
-});
 
 /** What a runtime works with; for what runs flows elsewhere. */
 export let toolboxIn: (runtime: FlowRuntime) => Toolbox;
@@ -105,7 +69,7 @@ export class FlowRuntime implements IExecutor {
 
   /** @throws {ValidationError} for an option that is unknown or of the wrong kind */
   constructor(options: FlowRuntimeOptions = {}) {
-    const read = readOptions(options);
+    const read = readRuntimeOptions(options);
     const { core, policies } = originOf(read.orchestrator ?? new Orchestrator({ name: 'flow' }));
     this.#toolbox = toolboxOf({
       core,
@@ -196,8 +160,8 @@ export class FlowRuntime implements IExecutor {
     options: ResumeOptions,
     hold: Hold | undefined,
   ): Promise<WorkflowResult<State>> {
-    const { saved, seq } = await this.#load(run, hold);
     const { core, serializer } = this.#toolbox;
+    const { saved, seq } = await loadRun(run, hold, serializer);
     const codec = new Codec(serializer);
     const context = core.states.copy({}) as Context;
     const state = restoreState(linked.plan, saved, context, nameOfRun(run), codec, seq - saved.entries.length);
@@ -246,62 +210,6 @@ export class FlowRuntime implements IExecutor {
     const work = () => carryOut({ toolbox: this.#toolbox, linked, state, orchestrator, services, timeout });
     const result = await published({ runId: state.runId, workflow: linked.plan.id }, work);
     return result as WorkflowResult<State>;
-  }
-
-  /** What is known of a run: what its store has of it, else what was given. */
-  async #load(run: string | WorkflowResult, hold: Hold | undefined): Promise<Loaded> {
-    const { serializer } = this.#toolbox;
-    const read = (text: string) => serializer.deserialize(text);
-    const checkpoint = await hold?.load();
-    if (checkpoint === undefined) {
-      if (typeof run === 'string' && hold !== undefined)
-        throw new CheckpointError(run, 'is not in the checkpoint store: look for its id in what list() gives');
-      return { saved: { run: readSnapshot(snapshotOf(run), read), entries: [] }, seq: 0 };
-    }
-    const { snapshot, seq, entries } = unseal(idOfRun(run), checkpoint);
-    try {
-      const saved = { run: read(snapshot) as SavedRun, entries: entries.map((entry) => read(entry) as Entry) };
-      return { saved, seq: seq + entries.length };
-    } catch (cause) {
-      const problem = 'has a checkpoint that cannot be read: resume it with the serializer that it was written with';
-      throw new CheckpointError(idOfRun(run), problem, { cause });
-    }
-  }
-}
-
-interface Loaded {
-  readonly saved: SavedChild;
-  /** The number of the last entry that the store has; 0 for a run that it does not know. */
-  readonly seq: number;
-}
-
-function idOfRun(run: string | WorkflowResult): string {
-  const runId = typeof run === 'string' ? run : Object(run).runId;
-  if (typeof runId !== 'string' || runId === '') throw notARun(run);
-  return runId;
-}
-
-function notARun(run: unknown): Error {
-  return invalid('run', 'a result, its snapshot, or the id of a run', run);
-}
-
-function snapshotOf(run: string | WorkflowResult): string {
-  if (typeof run === 'string') return run;
-  const { snapshot } = Object(run) as Partial<WorkflowResult>;
-  if (typeof snapshot !== 'string') throw notARun(run);
-  return snapshot;
-}
-
-function nameOfRun(run: string | WorkflowResult): string {
-  return typeof run === 'string' ? cut(run, 50) : String(run.runId);
-}
-
-function readSnapshot(text: string, read: (text: string) => unknown): SavedRun {
-  try {
-    return read(text) as SavedRun;
-  } catch (cause) {
-    const problem = 'is no snapshot; to resume a run by its id, pass its checkpoint store';
-    throw new CheckpointError(cut(text, 50), problem, { cause });
   }
 }
 

@@ -8,13 +8,12 @@ import {
   aFinite,
   aName,
   anObjectOf,
-  isPlainObject,
   type Reader,
 } from '../../shared/validate.js';
 import type { EdgeDefinition, Graph, InputMapping, NodeConfig, NodeDefinition } from '../blueprint.js';
 import type { MaybePromise, NodeExecutor } from '../contracts.js';
-import { BlueprintError, type Fault } from '../errors.js';
-import { FlowNode, Node, type NodeMiddleware, type Registry } from '../node.js';
+import type { Fault } from '../errors.js';
+import type { Node, NodeMiddleware, Registry } from '../node.js';
 import { anInputMapping } from '../plan/check.js';
 import { Plan, type Uncompiled } from '../plan/plan.js';
 import type { Merges } from '../run/merge.js';
@@ -23,7 +22,7 @@ import { type EdgeFunction, LinkedFlow } from './linked.js';
 import { type CallSettings, noSettings } from './node-call.js';
 import { TaskExecutor, WaitExecutor } from './node-executor.js';
 import { type IsNode, type Source, sourceFrom } from './paths.js';
-import { deepestFlow, subflowOf } from './subflow.js';
+import { nodesOf, type Target, Targets } from './targets.js';
 import type { Toolbox } from './toolbox.js';
 import { withMiddleware, workOf } from './work.js';
 
@@ -43,25 +42,6 @@ export function link(plan: Plan | Uncompiled, options: LinkOptions, toolbox: Too
   return [...plan.faults, ...new Linker(plan.sound, options, toolbox).check()];
 }
 
-/** The source that outputs are mapped by; nothing for a mapping that was found to be at fault. */
-function sourceOrNothing(mapping: InputMapping, evaluator: Toolbox['evaluator'], isNode: IsNode): Source | undefined {
-  try {
-    return sourceFrom(mapping, evaluator, isNode);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The nodes of what may be a flow, or a graph of any shape. */
-function nodesOf(flow: unknown): IsNode {
-  const { nodes } = Object(flow instanceof FlowNode ? flow.toBlueprint() : flow) as { nodes?: unknown };
-  let ids: Set<unknown> | undefined;
-  return (id) => {
-    ids ??= new Set(Array.isArray(nodes) ? nodes.map((node) => Object(node).id) : []);
-    return ids.has(id);
-  };
-}
-
 const readPolicies = anObjectOf<Pick<NodeConfig, 'retry' | 'timeout'>, Partial<Policies>>({
   retry: policyReaders.retry,
   timeout: policyReaders.timeout,
@@ -73,36 +53,15 @@ const waitParams = { event: aName };
 const sleepParams = { duration: aFinite, until: aFinite };
 const batchParams = { items: aName, concurrency: aConcurrency, failFast: aBoolean };
 
-/** What does the work of a node; `undefined` for a name that is unknown. */
-type Target = AnyFunction | Node | undefined;
-
-/** The parameter that names what does the work of a node; none where `uses` does. */
-function fieldOf({ uses }: NodeDefinition): 'flow' | 'worker' | undefined {
-  return uses === 'subflow' ? 'flow' : uses === 'batch' ? 'worker' : undefined;
-}
-
-function nameIn(node: NodeDefinition): unknown {
-  const field = fieldOf(node);
-  return field === undefined ? node.uses : node.params?.[field];
-}
-
-/** What nodes have in common that have the same target. The mapping of outputs is part of what a sub-flow is. */
-function targetKey(node: NodeDefinition): unknown {
-  return node.params?.outputs === undefined ? `${fieldOf(node)}:${String(nameIn(node))}` : node;
-}
-
 class Linker {
   readonly #faults: Fault[] = [];
   readonly #inputs = new Map<string, Source>();
   readonly #conditions = new Map<EdgeDefinition, EdgeFunction>();
   readonly #transforms = new Map<EdgeDefinition, EdgeFunction>();
   readonly #flows = new Map<string, () => LinkedFlow>();
-  /** The flows behind what does the work of nodes. */
-  readonly #flowsBehind = new Map<Target, () => LinkedFlow>();
-  /** What was found already: many nodes may use the same. */
-  readonly #targets = new Map<unknown, Target>();
   /** The work of nodes that have no policies of their own, by what does it. */
   readonly #works = new Map<Target, Work>();
+  readonly #targets: Targets;
   readonly #settings: CallSettings;
   readonly #isNode: IsNode;
 
@@ -113,6 +72,7 @@ class Linker {
   ) {
     const { logger, dependencies, executor } = toolbox;
     this.#isNode = nodesOf(graph);
+    this.#targets = new Targets(options.registries, toolbox, (nodeId, message) => this.#fault(nodeId, message));
     this.#settings = { ...noSettings, logger, dependencies, executor };
   }
 
@@ -134,7 +94,7 @@ class Linker {
       const source = node.inputs === undefined ? undefined : this.#source(node.id, 'inputs', node.inputs);
       if (source !== undefined) this.#inputs.set(node.id, source);
       this.#check(node);
-      const flow = this.#flowsBehind.get(this.#targets.get(targetKey(node)));
+      const flow = this.#targets.flowBehind(node);
       if (flow !== undefined) this.#flows.set(node.id, flow);
     }
     for (const edge of this.graph.edges) {
@@ -158,10 +118,10 @@ class Linker {
         break;
       case 'subflow':
         this.#checkOutputs(node);
-        this.#target(node);
+        this.#targets.of(node);
         break;
       default:
-        this.#target(node);
+        this.#targets.of(node);
     }
   }
 
@@ -176,13 +136,13 @@ class Linker {
   #checkBatch(node: NodeDefinition): void {
     const { items } = this.#params(node, batchParams);
     if (items !== undefined) this.#source(node.id, 'params.items', items);
-    this.#target(node);
+    this.#targets.of(node);
   }
 
   #checkOutputs(node: NodeDefinition): void {
     const { outputs } = this.#params(node, { outputs: anInputMapping }) as { outputs?: InputMapping };
     const { flow } = node.params ?? {};
-    const isNode = nodesOf(typeof flow === 'string' ? this.#registered(flow) : undefined);
+    const isNode = nodesOf(typeof flow === 'string' ? this.#targets.registered(flow) : undefined);
     if (outputs !== undefined) this.#source(node.id, 'params.outputs', outputs, isNode);
   }
 
@@ -217,7 +177,7 @@ class Linker {
 
   #work(node: NodeDefinition): Work {
     const { core, policies: defaults } = this.toolbox;
-    const target = this.#target(node) as AnyFunction | Node;
+    const target = this.#targets.of(node) as AnyFunction | Node;
     const { retry, timeout, policies } = node.config ?? {};
     const own = this.options.policies.get(node.id);
     if (own !== undefined || retry !== undefined || timeout !== undefined || policies !== undefined) {
@@ -226,60 +186,6 @@ class Linker {
     const known = this.#works.get(target) ?? workOf(target, core, {}, defaults);
     this.#works.set(target, known);
     return known;
-  }
-
-  /** What a node's name stands for in the registries. Only own keys count: `toString` is no node. */
-  #target(node: NodeDefinition): Target {
-    const field = fieldOf(node);
-    const name = nameIn(node);
-    const key = targetKey(node);
-    if (this.#targets.has(key)) return this.#targets.get(key);
-    const target = typeof name === 'string' ? this.#find(node, name) : undefined;
-    if (target === undefined) {
-      const where = field === undefined ? 'uses' : `params.${field}`;
-      const problem =
-        typeof name === 'string'
-          ? `"${name}" is ${this.#isRegistered(name) ? 'no flow' : 'not in the registry'}`
-          : 'must be a name in the registry';
-      this.#fault(node.id, `${where} of "${node.id}": ${problem}`);
-    } else this.#targets.set(key, target);
-    return target;
-  }
-
-  #registered(name: string): Registry[string] | undefined {
-    return this.options.registries.find((candidate) => Object.hasOwn(candidate, name))?.[name];
-  }
-
-  #isRegistered(name: string): boolean {
-    return this.options.registries.some((registry) => Object.hasOwn(registry, name));
-  }
-
-  #find(node: NodeDefinition, name: string): Target {
-    const found = this.#registered(name);
-    const isWork = typeof found === 'function' || found instanceof Node;
-    if (isWork) return node.uses === 'subflow' ? undefined : (found as AnyFunction | Node);
-    if (!(found instanceof FlowNode) && !isPlainObject(found)) return undefined;
-    const outputs = node.params?.outputs as InputMapping | undefined;
-    const source = outputs === undefined ? undefined : sourceOrNothing(outputs, this.toolbox.evaluator, nodesOf(found));
-    const flow = () => this.toolbox.linkedOf(found, this.options.registries);
-    if (!this.toolbox.isLinking(found)) this.#checkFlow(node.id, name, flow);
-    const work = subflowOf(flow, source, this.toolbox);
-    this.#flowsBehind.set(work, flow);
-    return work;
-  }
-
-  /** What is wrong with a flow is wrong with each that it is part of. */
-  #checkFlow(nodeId: string, name: string, linked: () => LinkedFlow): void {
-    if (this.toolbox.linkingDepth > deepestFlow) {
-      this.#fault(nodeId, `flows must not be nested more than ${deepestFlow} deep`);
-      return;
-    }
-    try {
-      linked();
-    } catch (error) {
-      if (!(error instanceof BlueprintError)) throw error;
-      for (const { message } of error.faults) this.#fault(nodeId, `in the flow "${name}" of "${nodeId}": ${message}`);
-    }
   }
 
   #params<Params>(
@@ -311,7 +217,7 @@ class Linker {
 
   #connect(edge: EdgeDefinition, field: 'condition' | 'transform', into: Map<EdgeDefinition, EdgeFunction>): void {
     const text = edge[field] as string;
-    const registered = this.#registered(text);
+    const registered = this.#targets.registered(text);
     if (typeof registered === 'function') {
       const fn = registered as AnyFunction;
       into.set(edge, ({ output, action }, context) => fn(output, { action, context }) as MaybePromise<unknown>);

@@ -1,4 +1,4 @@
-import type { ICoordinationStore } from './contracts.js';
+import type { ICoordinationStore } from '../contracts.js';
 
 interface Entry {
   value: string;

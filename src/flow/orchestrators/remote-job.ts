@@ -8,8 +8,10 @@ import type { Context } from '../run/result.js';
 import { stateOf, WorkflowState } from '../run/state.js';
 import { ArrivalFinder, isSimple, remember } from './arrivals.js';
 import { arcsKept, arcsTaken, type Decision, Decisions } from './decisions.js';
-import { RemoteKeys } from './remote-keys.js';
-import { hasBegun, lastVisit, type RemoteEvents, RemotePosition } from './remote-position.js';
+import { PassedOn } from './passed-on.js';
+import type { RemoteKeys } from './remote-keys.js';
+import { hasBegun, type RemoteEvents, RemotePosition } from './remote-position.js';
+import { type Visit, visitInLoop } from './remote-visit.js';
 import type { RunStore } from './run-store.js';
 import { Turns } from './turns.js';
 
@@ -37,31 +39,6 @@ export interface JobSurroundings {
   readonly store: RunStore;
 }
 
-/** Which visit of its node a job is for. */
-interface Visit {
-  readonly number: number;
-  readonly turns: Turns;
-  /** Whether another delivery has begun it. */
-  readonly isAgain: boolean;
-}
-
-/**
- * The visit that a delivered job is for. A job says no more than its node, so in a loop it is found out: the visit in the
- * present turn, if there is one; else the last one, whose job comes again after its turn is over.
- */
-async function visitInLoop(node: number, plan: Plan, store: RunStore): Promise<Visit> {
-  const turns = new Turns(plan, store);
-  const loop = plan.loopOf[node] as number;
-  const keys = new RemoteKeys(plan, store, turns);
-  const turn = await turns.of(loop);
-  const { number, turn: last } = await lastVisit(node, keys);
-  if (last === turn) return { number, turns, isAgain: true };
-  const isReady = last === undefined || (await store.get(await keys.releaseOf(node))) !== undefined;
-  if (!isReady) return { number, turns: turns.at(loop, last), isAgain: true };
-  const isFirst = await store.count(keys.visits(node), keys.visit(node, number + 1), turn);
-  return { number: number + 1, turns, isAgain: !isFirst };
-}
-
 /** Executes the node of a job, unless that was done, and does what follows from it. @returns the nodes that are ready */
 export async function handleJob(node: number, surroundings: JobSurroundings): Promise<string[]> {
   const { plan, state, store } = surroundings;
@@ -81,8 +58,7 @@ class Job implements RemoteEvents {
   readonly #keys: RemoteKeys;
   readonly #decisions: Decisions;
   readonly #position: RemotePosition;
-  /** What the arcs of a node have passed on before, while it is found out what they pass on now. */
-  readonly #before = new Map<number, { readonly value: unknown } | undefined>();
+  readonly #passedOn: PassedOn;
   /** Arcs that count as taken. */
   readonly #taken = new Set<number>();
   #isAgain: boolean;
@@ -100,6 +76,7 @@ class Job implements RemoteEvents {
     this.#decisions = new Decisions(plan, store);
     this.#position = new RemotePosition(plan, store, visit.turns, nameOf(plan.idOf(node), turn), this);
     this.#keys = this.#position.keys;
+    this.#passedOn = new PassedOn(plan);
   }
 
   async handle(): Promise<string[]> {
@@ -187,7 +164,7 @@ class Job implements RemoteEvents {
     const nodeId = this.#plan.idOf(node);
     const before = known.written(nodeId);
     known.write(nodeId, result.output);
-    this.#takePassed(node);
+    this.#passedOn.putAside(node, known);
     try {
       const context = known.getContext();
       const next = await services.determineNextNodes(blueprint, nodeId, result, context);
@@ -233,7 +210,7 @@ class Job implements RemoteEvents {
     if (decision.failed) return this.#fail(node);
     this.#taken.clear();
     await this.#position.complete(node, arcsTaken(this.#plan, node, decision));
-    this.#keepPassed(node);
+    this.#passedOn.keep(node, this.known, this.#taken);
     if (!this.#plan.owners.has(node)) return;
     for (const owner of await this.#position.recovering(node)) await this.#standIn(owner, node, decision);
   }
@@ -299,32 +276,6 @@ class Job implements RemoteEvents {
       skipped: (nodeId) => this.skipped(nodeId),
       taken: () => undefined,
     };
-  }
-
-  /** What the arcs of a node have passed on before is put aside: transforms will say what they pass on now. */
-  #takePassed(node: number): void {
-    const { passed } = this.known;
-    const { outFrom } = this.#plan;
-    this.#before.clear();
-    for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
-      this.#before.set(arc, passed.has(arc) ? { value: passed.get(arc) } : undefined);
-      passed.delete(arc);
-    }
-  }
-
-  /** An arc out of a loop that does not count this time has still passed on what it did when it counted. */
-  #keepPassed(node: number): void {
-    const { passed } = this.known;
-    const output = this.known.written(this.#plan.idOf(node))?.value;
-    for (const [arc, before] of this.#before) {
-      const isBack = (this.#plan.backOf[arc] as number) >= 0;
-      const isExit = (this.#plan.exitOf[arc] as number) >= 0;
-      if (!this.#taken.has(arc)) {
-        if (isExit && before !== undefined) passed.set(arc, before.value);
-        else passed.delete(arc);
-      } else if ((isBack || isExit) && !passed.has(arc)) passed.set(arc, output);
-    }
-    this.#before.clear();
   }
 }
 

@@ -1,0 +1,69 @@
+import { cut } from '../../shared/text.js';
+import { invalid } from '../../shared/validate.js';
+import { CheckpointError } from '../errors.js';
+import type { WorkflowResult } from '../run/result.js';
+import type { Serializer } from '../run/serializer.js';
+import type { Hold } from './hold.js';
+import { unseal } from './seal.js';
+import type { Entry, SavedChild, SavedRun } from './store.js';
+
+interface Loaded {
+  readonly saved: SavedChild;
+  /** The number of the last entry that the store has; 0 for a run that it does not know. */
+  readonly seq: number;
+}
+
+/** What is known of a run: what its store has of it, else what was given. */
+export async function loadRun(
+  run: string | WorkflowResult,
+  hold: Hold | undefined,
+  serializer: Serializer,
+): Promise<Loaded> {
+  const read = (text: string) => serializer.deserialize(text);
+  const checkpoint = await hold?.load();
+  if (checkpoint === undefined) {
+    if (typeof run === 'string' && hold !== undefined)
+      throw new CheckpointError(run, 'is not in the checkpoint store: look for its id in what list() gives');
+    return { saved: { run: readSnapshot(snapshotOf(run), read), entries: [] }, seq: 0 };
+  }
+  const { snapshot, seq, entries } = unseal(idOfRun(run), checkpoint);
+  try {
+    const saved = { run: read(snapshot) as SavedRun, entries: entries.map((entry) => read(entry) as Entry) };
+    return { saved, seq: seq + entries.length };
+  } catch (cause) {
+    const problem = 'has a checkpoint that cannot be read: resume it with the serializer that it was written with';
+    throw new CheckpointError(idOfRun(run), problem, { cause });
+  }
+}
+
+/** The id of a run that is given as a result, or as its id. */
+export function idOfRun(run: string | WorkflowResult): string {
+  const runId = typeof run === 'string' ? run : Object(run).runId;
+  if (typeof runId !== 'string' || runId === '') throw notARun(run);
+  return runId;
+}
+
+/** What a run is called in messages. */
+export function nameOfRun(run: string | WorkflowResult): string {
+  return typeof run === 'string' ? cut(run, 50) : String(run.runId);
+}
+
+function notARun(run: unknown): Error {
+  return invalid('run', 'a result, its snapshot, or the id of a run', run);
+}
+
+function snapshotOf(run: string | WorkflowResult): string {
+  if (typeof run === 'string') return run;
+  const { snapshot } = Object(run) as Partial<WorkflowResult>;
+  if (typeof snapshot !== 'string') throw notARun(run);
+  return snapshot;
+}
+
+function readSnapshot(text: string, read: (text: string) => unknown): SavedRun {
+  try {
+    return read(text) as SavedRun;
+  } catch (cause) {
+    const problem = 'is no snapshot; to resume a run by its id, pass its checkpoint store';
+    throw new CheckpointError(cut(text, 50), problem, { cause });
+  }
+}
