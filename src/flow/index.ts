@@ -1,3 +1,4 @@
+export type { Attempts } from '../kernel/retry.js';
 export { type Logger, NullLogger } from '../shared/logger.js';
 export { type Analysis, analyze } from './analysis.js';
 export {
@@ -88,7 +89,7 @@ export {
   type WorkflowStatus,
 } from './run/result.js';
 export { DefaultSerializer, type Serializer } from './run/serializer.js';
-export { type Attempts, type StateOptions, WorkflowState } from './run/state.js';
+export { type StateOptions, WorkflowState } from './run/state.js';
 export { GraphTraverser, type ReadyNode } from './run/traverser.js';
 export { FlowRuntime, type PreparedRun } from './runtime.js';
 export type { FlowRuntimeOptions } from './runtime-options.js';

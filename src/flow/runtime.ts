@@ -3,10 +3,10 @@ import { originOf } from '../kernel/origin.js';
 import { NullLogger } from '../shared/logger.js';
 import { aState, invalid } from '../shared/validate.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
-import { restoreState } from './checkpoint/apply.js';
 import { type Hold, type HoldOptions, holding } from './checkpoint/hold.js';
 import { Journal } from './checkpoint/journal.js';
 import { idOfRun, loadRun, nameOfRun } from './checkpoint/load.js';
+import { restoreState } from './checkpoint/restore.js';
 import { checkChildren } from './checkpoint/saved-children.js';
 import type { ExecutionServices, NodeExecutorFactory } from './contracts.js';
 import { CheckpointError } from './errors.js';
@@ -46,6 +46,12 @@ export interface PreparedRun {
   readonly services: ExecutionServices;
 }
 
+/** How sub-flows advance. */
+const drivers = {
+  begin: () => new RunToCompletionOrchestrator(),
+  goOn: () => new ResumptionOrchestrator(),
+};
+
 /** What a runtime works with; for what runs flows elsewhere. */
 export let toolboxIn: (runtime: FlowRuntime) => Toolbox;
 
@@ -81,6 +87,7 @@ export class FlowRuntime implements IExecutor {
       logger: read.logger ?? new NullLogger(),
       dependencies: read.dependencies,
       executor: this,
+      drivers,
     });
     this.services = this.#servicesFor({});
     this.executorFactory = this.services.executorFactory;
@@ -214,8 +221,8 @@ export class FlowRuntime implements IExecutor {
 }
 
 /** An event that nobody waits for is a mistake in its name. */
-function checkEvents(events: Readonly<Record<string, unknown>>, { awaiting }: WorkflowState) {
-  const awaited = [...awaiting.values()].flat().map(({ event }) => event);
+function checkEvents(events: Readonly<Record<string, unknown>>, { memory }: WorkflowState) {
+  const awaited = [...memory.awaiting.values()].flat().map(({ event }) => event);
   for (const event of Object.keys(events)) {
     if (!awaited.includes(event)) {
       throw invalid(`events.${event}`, `an event that is waited for (${awaited.join(', ') || 'there is none'})`, event);

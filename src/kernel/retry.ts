@@ -3,7 +3,7 @@ import pRetry, { type Options } from 'p-retry';
 import { aBoolean, aCount, aDuration, aFinite, aFunction, anObjectOf, longestDelay } from '../shared/validate.js';
 import type { Cancellation } from './cancellation.js';
 import { retryChannel } from './channels.js';
-import { AbortError, failureOf, isAbortError } from './errors.js';
+import { failureOf, isAbortError } from './errors.js';
 import type { TaskRetryEvent } from './events.js';
 import { notify } from './hooks.js';
 import type { Scope } from './process.js';
@@ -80,21 +80,30 @@ export const readRetry = anObjectOf<RetryOptions>(
   'retries',
 );
 
-/**
- * Tries `next` again as p-retry decides. Most tasks succeed at once, so p-retry is asked only after a first failure:
- * it is shown that failure as its first attempt.
- *
- * p-retry counts and decides; the wait is ours (by its formula, see `backoff`), because `onTaskRetry` announces it and
- * a server may set it. It stands at the beginning of the attempt that follows, so that p-retry's decision is made.
- */
+/** What has been tried of a task. */
+export interface Attempts {
+  /** How many attempts were made before this one. */
+  readonly made: number;
+  /** How many of the retries are used up. */
+  readonly consumed: number;
+  /** Milliseconds since the first attempt began. */
+  readonly elapsed: number;
+}
+
+/** A failed attempt that another is to follow. */
+export interface Retry extends RetryContext {
+  /** How long to wait before, in milliseconds. */
+  readonly delay: number;
+  /** Whether it uses up one of the retries. */
+  readonly consumed: boolean;
+}
+
+/** Tries `next` again as `decide` says. Most tasks succeed at once, so nothing is asked before a first failure. */
 export function withRetry(options: RetryOptions, next: Work): Work {
   const timed = (options.maxRetryTime ?? Infinity) < Infinity;
   return (task, scope) => {
-    const began = timed ? performance.now() : 0;
-    const again = (failure: unknown) => {
-      if (isAbortError(failure) || scope.cancellation.aborted) throw failure;
-      return retry(task, scope, options, next, failureOf(failure, task.name), began);
-    };
+    const began = timed ? performance.now() : undefined;
+    const again = (failure: unknown) => tryAgain(options, next, task, scope, failure, began);
     try {
       return Promise.resolve(next(task, scope)).then(undefined, again);
     } catch (failure) {
@@ -103,38 +112,95 @@ export function withRetry(options: RetryOptions, next: Work): Work {
   };
 }
 
-function retry(task: Task, scope: Scope, options: RetryOptions, next: Work, failure: Error, began: number) {
-  const { maxRetryTime = Infinity, shouldConsumeRetry = () => true } = options;
-  const left = () => Math.max(0, maxRetryTime - (performance.now() - began));
-  let failed: RetryContext;
-  let consumed: boolean;
-
-  async function attempt(attemptNumber: number): Promise<unknown> {
-    if (attemptNumber === 1) throw failure;
-    let waiting = true;
+async function tryAgain(
+  options: RetryOptions,
+  next: Work,
+  task: Task,
+  scope: Scope,
+  first: unknown,
+  began: number | undefined,
+): Promise<unknown> {
+  let thrown = first;
+  let consumed = 0;
+  for (let made = 0; ; made++) {
+    // Nothing is tried again after an abort.
+    if (isAbortError(thrown) || scope.cancellation.aborted) throw thrown;
+    const failure = failureOf(thrown, task.name);
+    const elapsed = began === undefined ? 0 : performance.now() - began;
+    const retry = await decide(options, failure, { made, consumed, elapsed });
+    if (retry === undefined) throw failure;
+    scope.cancellation.throwIfAborted();
+    await announce(task, retry);
+    if (retry.delay > 0 && !scope.cancellation.aborted) await pause(retry.delay, scope.cancellation, options.unref);
+    scope.cancellation.throwIfAborted();
+    if (retry.consumed) consumed++;
     try {
-      scope.cancellation.throwIfAborted();
-      await announceAndWait(task, scope, options, failed, Math.min(delayAfter(failed, consumed, options), left()));
-      waiting = false;
       return await next(task, scope);
-    } catch (thrown) {
-      const error = failureOf(thrown, task.name);
-      // Nothing is tried again after an abort, or where a hook has refused the retry.
-      throw waiting || isAbortError(thrown) || scope.cancellation.aborted ? new AbortError(error) : error;
+    } catch (error) {
+      thrown = error;
     }
   }
+}
 
-  return pRetry(attempt, {
-    ...(options as Options),
-    minTimeout: 0,
-    maxRetryTime: left(),
-    shouldRetry: options.shouldRetry ?? wasNotCalledOff,
-    shouldConsumeRetry: async (context) => {
-      failed = context;
-      consumed = await shouldConsumeRetry(context);
-      return consumed;
-    },
-  });
+/**
+ * Whether a failed attempt is followed by another, as p-retry decides: it is shown the failure as that of its first
+ * attempt, with the real numbers. Attempts may be far apart, and be made by other programs.
+ *
+ * p-retry counts and decides; the wait is ours (by its formula, see `backoff`), because `onTaskRetry` announces it and
+ * a server may set it.
+ *
+ * @param attempts - those before this one, and the time with this one
+ * @returns what is to follow; nothing where the failure stays
+ * @throws what a callback of the options throws
+ */
+export async function decide(options: RetryOptions, failure: Error, attempts: Attempts): Promise<Retry | undefined> {
+  const { retries = 10, maxRetryTime = Infinity, onFailedAttempt, shouldConsumeRetry } = options;
+  const { shouldRetry = wasNotCalledOff } = options;
+  const left = Math.max(0, maxRetryTime - attempts.elapsed);
+  let context = { attemptNumber: attempts.made + 1 } as RetryContext;
+  let consumed = true;
+  let attempt = 0;
+  const actual = (shown: RetryContext): RetryContext => {
+    context = Object.freeze({
+      ...shown,
+      attemptNumber: attempts.made + 1,
+      retriesConsumed: attempts.consumed,
+      retriesLeft: Math.max(0, retries - attempts.consumed),
+    });
+    return context;
+  };
+  try {
+    await pRetry(
+      () => {
+        if (attempt++ === 0) throw failure;
+      },
+      {
+        retries: Math.max(0, retries - attempts.consumed),
+        minTimeout: 0,
+        maxRetryTime: left,
+        onFailedAttempt: (shown) => onFailedAttempt?.(actual(shown)),
+        shouldRetry: (shown) => shouldRetry(actual(shown)),
+        shouldConsumeRetry: async (shown) => {
+          const failed = actual(shown);
+          consumed = (await shouldConsumeRetry?.(failed)) ?? true;
+          return consumed;
+        },
+      } as Options,
+    );
+  } catch (error) {
+    if (error === failure) return undefined;
+    throw error;
+  }
+  return { ...context, error: failure, consumed, delay: Math.min(delayAfter(context, consumed, options), left) };
+}
+
+/** Tells hooks and channels of a retry. @throws what a hook throws, which refuses it */
+export async function announce({ core, record }: Task, retry: Retry): Promise<void> {
+  if (record === undefined) return;
+  const { attemptNumber, retriesLeft, error, delay } = retry;
+  const event: TaskRetryEvent = { ...record, attempt: attemptNumber, retriesLeft, delay, error };
+  if (retryChannel.hasSubscribers) retryChannel.publish(event);
+  await notify(core.hooks.onTaskRetry, event);
 }
 
 /** Whether a retry would do anything: also without one, `onFailedAttempt` hears of the failure. */
@@ -143,12 +209,12 @@ export function isRetried(options: RetryOptions | undefined): options is RetryOp
 }
 
 /** Which failures are retried where `shouldRetry` does not say. */
-export function wasNotCalledOff({ error }: RetryContext): boolean {
+function wasNotCalledOff({ error }: RetryContext): boolean {
   return error.name !== 'AbortError';
 }
 
 /** How long to wait after a failure. */
-export function delayAfter(failed: RetryContext, consumed: boolean, options: RetryOptions): number {
+function delayAfter(failed: RetryContext, consumed: boolean, options: RetryOptions): number {
   const { maxTimeout = Infinity, retryAfter } = options;
   const asked = millisecondsOf(retryAfter?.(failed.error));
   const delay = asked ?? (consumed ? backoff(failed.retriesConsumed, options) : 0);
@@ -168,23 +234,8 @@ export function millisecondsOf(asked: number | string | Date | null | undefined)
   return typeof delay === 'number' && !Number.isNaN(delay) ? Math.max(0, delay) : undefined;
 }
 
-async function announceAndWait(
-  { core, record }: Task,
-  { cancellation }: Scope,
-  { unref = false }: RetryOptions,
-  { attemptNumber, retriesLeft, error }: RetryContext,
-  delay: number,
-): Promise<void> {
-  if (record !== undefined) {
-    const event: TaskRetryEvent = { ...record, attempt: attemptNumber, retriesLeft, delay, error };
-    if (retryChannel.hasSubscribers) retryChannel.publish(event);
-    await notify(core.hooks.onTaskRetry, event);
-  }
-  if (delay > 0 && !cancellation.aborted) await pause(delay, cancellation, unref);
-}
-
 /** Waits, or until aborted. */
-function pause(delay: number, cancellation: Cancellation, unref: boolean): Promise<void> {
+function pause(delay: number, cancellation: Cancellation, unref = false): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

@@ -174,7 +174,7 @@ describe('a blueprint that is changed between two runs', () => {
       graph.nodes[1] as never,
       context,
     );
-    expect([...state.passed.values()]).toEqual([2]);
+    expect([...state.memory.passed.values()]).toEqual([2]);
   });
 
   it('may have parts that hold each other, and keys of any name', async () => {

@@ -417,7 +417,8 @@ describe('the time that keys live', () => {
 
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '60', null])('refuses %j', (ttlSeconds) => {
     const { services } = new FlowRuntime();
-    const make = () => new EventDrivenOrchestrator(services, undefined, { ttlSeconds: ttlSeconds as number });
+    const make = () =>
+      new EventDrivenOrchestrator(services, new MemoryCoordinationStore(), { ttlSeconds: ttlSeconds as number });
     expect(make).toThrow('ttlSeconds must be a whole number of seconds from 1 to 315360000');
   });
 });

@@ -554,9 +554,7 @@ describe('executors, orchestrators and stores of the user', () => {
       [string, WorkflowBlueprint, any, string]
     >();
     expectTypeOf<EventDrivenOrchestrator['handleJob']>().returns.resolves.toEqualTypeOf<{ nodesToEnqueue: string[] }>();
-    expectTypeOf<ConstructorParameters<typeof EventDrivenOrchestrator>[1]>().toEqualTypeOf<
-      ICoordinationStore | undefined
-    >();
+    expectTypeOf<ConstructorParameters<typeof EventDrivenOrchestrator>[1]>().toEqualTypeOf<ICoordinationStore>();
   });
 
   it('are refused where a member is missing', () => {

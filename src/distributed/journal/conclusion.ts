@@ -1,7 +1,7 @@
 import { Position } from '../../flow/plan/position.js';
 import type { Codec } from '../../flow/run/codec.js';
+import { lastOf, outputOf, standing } from '../../flow/run/conclusion.js';
 import type { Changes } from '../../flow/run/context-view.js';
-import { lastOf } from '../../flow/run/summary.js';
 import { cleaned } from '../../shared/text.js';
 import type { RunChange } from '../contracts.js';
 import type { Replica } from './replica.js';
@@ -43,7 +43,7 @@ export function conclusionOf(replica: Replica): RunChange | undefined {
  */
 export function conclusionAfter(replica: Replica, node: number, end: End): RunChange | undefined {
   const { plan } = replica.position;
-  const isLast = replica.ledger.size === 1 && replica.ledger.get(node) !== undefined && replica.awaiting.size === 0;
+  const isLast = replica.ledger.size === 1 && replica.ledger.get(node) !== undefined && !replica.memory.has('awaiting');
   if (!isLast || plan.owners.has(node) || (end.type === 'completed' && leadsOn(replica, node, end.arcs)))
     return undefined;
   const position = new Position(plan, replica.position.save());
@@ -76,20 +76,34 @@ function leadsOn({ position }: Replica, node: number, arcs: readonly number[] | 
 }
 
 function conclude(replica: Replica, view: View): RunChange | undefined {
-  const { position, failed } = view;
-  const { plan } = position;
+  const { position } = view;
   if (standInsOf(position).length > 0) return undefined;
-  if (replica.awaiting.size > 0) return { status: 'awaiting' };
-  const failures = [...replica.failures].map(([nodeId, { error }]) => [nodeId, error] as const);
-  for (const [nodeId, error] of failed === undefined ? failures : [failed]) {
-    if (position.hasFailed(nodeId)) return { status: 'failed', error: describe(replica, nodeId, error) };
+  const { failures } = replica.memory;
+  const own = view.failed === undefined ? [...failures].map(([id, { cause }]) => [id, cause] as const) : [view.failed];
+  const failed = own.find(([nodeId]) => position.hasFailed(nodeId));
+  const unreached = unreachedIn(position);
+  const isDone = unreached === undefined;
+  const status = standing({ waits: replica.memory.has('awaiting'), hasFailed: failed !== undefined, isDone });
+  switch (status) {
+    case 'awaiting':
+      return { status };
+    case 'failed':
+      return { status, error: describe(replica, ...(failed as (typeof own)[number])) };
+    case 'stalled':
+      return { status, error: `nothing leads to "${cleaned(unreached as string, longestId)}" any more` };
+    case 'completed':
+      return { status, output: outputIn(replica, view) };
   }
+}
+
+/** A node that has neither completed nor was skipped, if there is one beside fallbacks. */
+function unreachedIn(position: Position): string | undefined {
+  const { plan } = position;
   for (let node = 0; node < plan.nodeCount; node++) {
     const status = position.statusOf(node);
-    if (status === 'completed' || status === 'skipped' || plan.owners.has(node)) continue;
-    return { status: 'stalled', error: `nothing leads to "${cleaned(plan.idOf(node), longestId)}" any more` };
+    if (status !== 'completed' && status !== 'skipped' && !plan.owners.has(node)) return plan.idOf(node);
   }
-  return { status: 'completed', output: outputOf(replica, view) };
+  return undefined;
 }
 
 /** Which node has failed, and with what: enough to tell runs apart in a list. */
@@ -110,11 +124,12 @@ function messageIn(codec: Codec, error: string): string {
   }
 }
 
-/** The output of the last node as text; of several, an object by node id. */
-function outputOf({ origin: { codec } }: Replica, { position, outputOf }: View): string | undefined {
-  const last = lastOf(position, { isCompleted: (nodeId) => position.isCompleted(nodeId) });
-  const [only] = last;
-  if (last.length <= 1) return only === undefined ? undefined : outputOf(only);
-  const outputs = last.map((nodeId) => [nodeId, codec.decodeMaybe(outputOf(nodeId), `output of node "${nodeId}"`)]);
-  return codec.encode(Object.fromEntries(outputs), 'output');
+/** The output as text. */
+function outputIn({ origin: { codec } }: Replica, view: View): string | undefined {
+  const last = lastOf(view.position, (nodeId) => view.position.isCompleted(nodeId));
+  const together = (texts: Record<string, string | undefined>) => {
+    const outputs = Object.entries(texts).map(([id, text]) => [id, codec.decodeMaybe(text, `output of node "${id}"`)]);
+    return codec.encode(Object.fromEntries(outputs), 'output');
+  };
+  return outputOf<string | undefined>(last, (nodeId) => view.outputOf(nodeId), together);
 }

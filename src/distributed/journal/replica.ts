@@ -1,68 +1,19 @@
-import type { Waiting } from '../../flow/index.js';
-import type { SavedPosition } from '../../flow/plan/marks.js';
 import type { Plan } from '../../flow/plan/plan.js';
 import { Position } from '../../flow/plan/position.js';
 import type { Codec } from '../../flow/run/codec.js';
 import type { Changes } from '../../flow/run/context-view.js';
+import { Memory } from '../../flow/run/memory.js';
 import { type Merges, mergeChange } from '../../flow/run/merge.js';
 import type { Carrier } from '../../kernel/instrumentation.js';
 import type { JournalEntry } from '../contracts.js';
-import {
-  type Entry,
-  type Execution,
-  type NodeEntry,
-  type RunEntry,
-  readEntry,
-  type SavedSteps,
-  type StepEntry,
-} from './entry.js';
+import { type Entry, type NodeEntry, type RunEntry, readEntry, type StepEntry } from './entry.js';
+import { happeningOf, stepOf } from './happenings.js';
 import { jobIdOf } from './job-id.js';
 import { type Item, Ledger } from './ledger.js';
-import { Numbering, type SavedPassed } from './numbering.js';
-import { type SavedTally, Tally } from './tally.js';
+import { Numbering } from './numbering.js';
+import { keptIn, type SavedReplica, savedMemory } from './saved-replica.js';
+import { Tally } from './tally.js';
 import { Values } from './values.js';
-
-/** How a node has failed: the error as text, how often it was tried, and the fallback that stood in for it. */
-export interface Failure {
-  readonly error: string;
-  readonly attempts: number;
-  readonly recoveredBy?: string | undefined;
-}
-
-/** A replica as it is saved; what a run begins with is one, without a position. */
-export interface SavedReplica {
-  readonly flow: string;
-  readonly version: string;
-  readonly runId: string;
-  readonly input: string;
-  readonly values: readonly (readonly [key: string, text: string])[];
-  /** The hash of the graph that it goes through. Runs that versions up to 0.6 have begun have none. */
-  readonly graph?: string | undefined;
-  readonly carrier?: Carrier | undefined;
-  readonly position?: SavedPosition | undefined;
-  readonly items?: readonly Item[] | undefined;
-  readonly rounds?: readonly number[] | undefined;
-  readonly epoch?: number | undefined;
-  readonly passed?: SavedPassed | undefined;
-  readonly actions?: readonly (readonly [nodeId: string, action: string])[] | undefined;
-  readonly failures?: readonly (readonly [nodeId: string, failure: Failure])[] | undefined;
-  readonly awaiting?: readonly (readonly [nodeId: string, waits: readonly Waiting[]])[] | undefined;
-  readonly delivered?: readonly (readonly [nodeId: string, events: Readonly<Record<string, string>>])[] | undefined;
-  readonly signals?: readonly (readonly [event: string, payloads: readonly string[]])[] | undefined;
-  readonly batches?: readonly (readonly [
-    nodeId: string,
-    outputs: readonly (readonly [index: number, text: string])[],
-  ])[];
-  readonly itemChanges?: readonly (readonly [
-    nodeId: string,
-    changes: readonly (readonly [index: number, changes: Changes])[],
-  ])[];
-  readonly steps?: readonly (readonly [
-    nodeId: string,
-    steps: readonly (readonly [key: string, saved: SavedSteps])[],
-  ])[];
-  readonly tally?: SavedTally | undefined;
-}
 
 /** Of which run a replica is, and how the values in it are read and merged. */
 export interface Origin {
@@ -81,6 +32,9 @@ const mostSignals = 1_000;
  * All that is known of a run: what follows from its journal, entry by entry. It depends on nothing else, so all replicas
  * of a run that have applied the same entries are the same, wherever they are.
  *
+ * It is the memory of a run, as the flow layer has it, with values as texts, and what is a fleet's own: which items are to
+ * be executed under which jobs, and signals.
+ *
  * An entry that does not fit is left out: the second result of an execution, a step of one that another has claimed.
  *
  * What comes about under a job: the first node that an entry makes ready goes on under the job of that entry, unless the
@@ -88,25 +42,13 @@ const mostSignals = 1_000;
  */
 export class Replica {
   readonly position: Position;
+  readonly memory: Memory<string>;
   /** How nodes and arcs are called in what is kept of the run. */
   readonly numbering: Numbering;
   readonly ledger = new Ledger();
   readonly values = new Values();
-  /** What arcs pass on, where that is not the output of their source. */
-  readonly passed = new Map<number, string>();
-  readonly actions = new Map<string, string>();
-  readonly failures = new Map<string, Failure>();
-  readonly awaiting = new Map<string, readonly Waiting[]>();
-  /** What has come for nodes that waited for it, by event. */
-  readonly delivered = new Map<string, Readonly<Record<string, string>>>();
   /** Payloads that nothing has waited for yet. */
   readonly signals = new Map<string, string[]>();
-  /** What is done of batches that are not. */
-  readonly batches = new Map<string, Map<number, string>>();
-  /** What items that are done have changed in the context. */
-  readonly itemChanges = new Map<string, Map<number, Changes>>();
-  /** Runs inside nodes that are not done. */
-  readonly steps = new Map<string, Map<string, SavedSteps>>();
   readonly runId: string;
   readonly input: string;
   /** What has come with the run from where it was started, for whoever executes its nodes. */
@@ -139,16 +81,9 @@ export class Replica {
     this.numbering = new Numbering(plan, saved.graph !== undefined, origin.incarnation !== undefined);
     this.#rounds = this.numbering.fromPlaces(saved.rounds ?? []);
     this.position = new Position(plan, this.numbering.fromSaved(saved.position));
+    this.memory = new Memory(this.position, keptIn(saved, this.numbering), (nodeId) => this.#settled(nodeId));
     for (const [key, text] of saved.values) this.values.set(key, text, seq);
-    for (const [arc, text] of this.numbering.readPassed(saved.passed)) this.passed.set(arc, text);
-    fill(this.actions, saved.actions);
-    fill(this.failures, saved.failures);
-    fill(this.awaiting, saved.awaiting);
-    fill(this.delivered, saved.delivered);
     for (const [event, payloads] of saved.signals ?? []) this.signals.set(event, [...payloads]);
-    for (const [nodeId, outputs] of saved.batches ?? []) this.batches.set(nodeId, new Map(outputs));
-    for (const [nodeId, changes] of saved.itemChanges ?? []) this.itemChanges.set(nodeId, new Map(changes));
-    for (const [nodeId, steps] of saved.steps ?? []) this.steps.set(nodeId, new Map(steps));
     if (saved.position === undefined) this.#release(undefined);
     else this.position.take();
     for (const item of saved.items ?? []) this.ledger.put({ ...item, node: this.numbering.nodeAt(item.node) });
@@ -170,87 +105,29 @@ export class Replica {
     if (seq !== this.seq + 1) throw new RangeError(`entry ${seq} of run "${this.runId}" does not follow ${this.seq}`);
     this.seq = seq;
     this.tally.add(entry, time);
-    this.#apply(entry, time);
+    if ('claim' in entry) this.#applyStep(entry);
+    else if ('attempt' in entry) this.#applyExecution(entry, time);
+    else this.#applyToRun(entry);
   }
 
   save(): SavedReplica {
-    const { plan } = this.position;
+    const { numbering } = this;
     return {
-      flow: plan.id,
+      flow: this.position.plan.id,
       version: '',
       runId: this.runId,
       input: this.input,
       values: [...this.values.entries()],
       carrier: this.carrier,
       graph: this.#graph,
-      position: this.numbering.toSaved(this.position.save()),
-      items: [...this.ledger.values()].map((item) => ({ ...item, node: this.numbering.placeOf(item.node) })),
-      rounds: this.numbering.toPlaces(this.#rounds),
+      position: numbering.toSaved(this.position.save()),
+      items: [...this.ledger.values()].map((item) => ({ ...item, node: numbering.placeOf(item.node) })),
+      rounds: numbering.toPlaces(this.#rounds),
       epoch: this.#epoch,
-      passed: this.numbering.writePassed(this.passed),
-      actions: [...this.actions],
-      failures: [...this.failures],
-      awaiting: [...this.awaiting],
-      delivered: [...this.delivered],
+      ...savedMemory(this.memory, numbering),
       signals: [...this.signals],
-      batches: [...this.batches].map(([nodeId, outputs]) => [nodeId, [...outputs]]),
-      itemChanges: [...this.itemChanges].map(([nodeId, changes]) => [nodeId, [...changes]]),
-      steps: [...this.steps].map(([nodeId, steps]) => [nodeId, [...steps]]),
       tally: this.tally.save(),
     };
-  }
-
-  #apply(entry: Entry, time: number): void {
-    switch (entry.type) {
-      case 'completed':
-      case 'failed':
-      case 'retrying':
-      case 'awaiting':
-        this.#applyExecution(entry, time);
-        break;
-      case 'claimed':
-      case 'item':
-      case 'started':
-      case 'child':
-        this.#applyStep(entry);
-        break;
-      default:
-        this.#applyToRun(entry);
-    }
-  }
-
-  #applyExecution(entry: NodeEntry, time: number): void {
-    const { plan } = this.position;
-    const node = plan.indexOf(entry.node);
-    if (node < 0 || !this.#fits(node, entry)) return;
-    const isRecovery = entry.type === 'completed' && entry.recoveredBy !== undefined;
-    const item = this.ledger.get(node);
-    if (!isRecovery) this.ledger.remove(node);
-    this.#write(entry);
-    switch (entry.type) {
-      case 'completed':
-        this.#complete(node, entry);
-        break;
-      case 'failed':
-        this.failures.set(entry.node, { error: entry.error, attempts: entry.tried ?? entry.attempt });
-        this.awaiting.delete(entry.node);
-        this.position.fail(node, { isLost: entry.isLost === true });
-        break;
-      case 'retrying':
-        this.#tryAgain(item as Item, entry, time);
-        break;
-      case 'awaiting':
-        this.#await(node, entry);
-    }
-    this.#release(entry.job);
-  }
-
-  /** Whether it is the result of what is to be executed. */
-  #fits(node: number, entry: NodeEntry): boolean {
-    const isRecovery = (entry.type === 'completed' && entry.recoveredBy !== undefined) || 'isLost' in entry;
-    if (isRecovery) return this.position.statusOf(node) === 'recovering';
-    const item = this.ledger.get(node);
-    return item?.kind === 'node' && item.round === entry.round && item.attempt === entry.attempt;
   }
 
   /** What a key holds after changes, as text. */
@@ -262,41 +139,38 @@ export class Replica {
     return mergeChange(key, current, { set, base }, merges, codec);
   }
 
-  #write(changes: Changes): void {
-    const { set = {}, removed = [] } = changes;
-    for (const key of [...Object.keys(set), ...removed]) this.values.set(key, this.after(key, changes), this.seq);
+  /** A node has ended, for now or for good. */
+  #applyExecution(entry: NodeEntry, time: number): void {
+    const node = this.position.plan.indexOf(entry.node);
+    if (node < 0 || !this.#fits(node, entry)) return;
+    const item = this.ledger.get(node);
+    if (!isRecovery(entry)) this.ledger.remove(node);
+    this.#write(entry);
+    this.memory.apply(happeningOf(entry, this.numbering));
+    if (entry.type === 'retrying') this.#tryAgain(item as Item, entry, time);
+    else if (entry.type === 'awaiting') this.#await(node, entry);
+    this.#release(entry.job);
   }
 
-  #complete(node: number, entry: Execution & Extract<NodeEntry, { type: 'completed' }>): void {
-    const { node: nodeId, output, action, recoveredBy } = entry;
-    if (output !== undefined || this.values.get(nodeId) !== undefined) this.values.set(nodeId, output, this.seq);
-    this.awaiting.delete(nodeId);
-    this.delivered.delete(nodeId);
-    this.batches.delete(nodeId);
-    this.itemChanges.delete(nodeId);
-    this.steps.delete(nodeId);
-    const failure = this.failures.get(nodeId);
-    // A failure of an earlier turn that a fallback has saved stays known.
-    if (recoveredBy !== undefined && failure !== undefined) this.failures.set(nodeId, { ...failure, recoveredBy });
-    if (action === undefined) this.actions.delete(nodeId);
-    else this.actions.set(nodeId, action);
-    const { outFrom } = this.position.plan;
-    for (let arc = outFrom[node] as number; this.passed.size > 0 && arc < (outFrom[node + 1] as number); arc++) {
-      if (!this.position.isLeft(arc)) this.passed.delete(arc);
-    }
-    for (const [arc, text] of this.numbering.passedOf(nodeId, entry)) this.passed.set(arc, text);
-    this.position.complete(node, this.numbering.arcsOf(nodeId, entry));
-    this.#letGo();
+  /** Whether it is the result of what is to be executed. */
+  #fits(node: number, entry: NodeEntry): boolean {
+    if (isRecovery(entry) || 'isLost' in entry) return this.position.statusOf(node) === 'recovering';
+    const item = this.ledger.get(node);
+    return item?.kind === 'node' && item.round === entry.round && item.attempt === entry.attempt;
   }
 
-  /** What waits that nobody needs any more waits no longer. */
-  #letGo(): void {
-    for (const node of this.position.letGo()) {
-      const nodeId = this.position.plan.idOf(node);
-      this.ledger.remove(node);
-      for (const kept of [this.awaiting, this.delivered, this.batches, this.itemChanges, this.steps])
-        kept.delete(nodeId);
-    }
+  #write(entry: NodeEntry): void {
+    const { set = {}, removed = [] } = entry;
+    for (const key of [...Object.keys(set), ...removed]) this.values.set(key, this.after(key, entry), this.seq);
+    if (entry.type !== 'completed') return;
+    const { node, output } = entry;
+    if (output !== undefined || this.values.get(node) !== undefined) this.values.set(node, output, this.seq);
+  }
+
+  /** Nothing more of a node is waited for. */
+  #settled(nodeId: string): void {
+    const node = this.position.plan.indexOf(nodeId);
+    if (this.ledger.get(node)?.kind === 'wake') this.ledger.remove(node);
   }
 
   /** Its retry is an item of its own, due when the wait is over. */
@@ -318,10 +192,8 @@ export class Replica {
     });
   }
 
+  /** A signal that was there before is what it waits for; else a time may come. */
   #await(node: number, { node: nodeId, round, waits, job }: Extract<NodeEntry, { type: 'awaiting' }>): void {
-    this.position.await(node);
-    this.delivered.delete(nodeId);
-    this.#letGo();
     if (this.position.statusOf(node) !== 'awaiting') return;
     const come = waits.find(({ event }) => this.signals.has(event));
     if (come !== undefined) {
@@ -330,7 +202,6 @@ export class Replica {
       if (payloads.length === 0) this.signals.delete(come.event);
       return;
     }
-    this.awaiting.set(nodeId, waits);
     const times = waits.flatMap(({ until }) => (until === undefined ? [] : [until]));
     if (times.length === 0) return;
     const own = this.#ownJob(node, round, 0);
@@ -338,31 +209,13 @@ export class Replica {
     this.ledger.put({ ...timer, due: Math.min(...times), seq: this.seq });
   }
 
+  /** Something was done inside a node: it counts if it was done under the claim of its item. */
   #applyStep(entry: StepEntry): void {
     const { node: nodeId, round, claim } = entry;
     const item = this.ledger.get(this.position.plan.indexOf(nodeId));
     if (item?.round !== round) return;
     if (entry.type === 'claimed') this.ledger.put({ ...item, claim });
-    else if (item.claim === claim) this.#keepStep(nodeId, entry);
-  }
-
-  #keepStep(nodeId: string, entry: StepEntry): void {
-    const steps = this.steps.get(nodeId) ?? new Map<string, SavedSteps>();
-    switch (entry.type) {
-      case 'item': {
-        const outputs = this.batches.get(nodeId) ?? new Map<number, string>();
-        this.batches.set(nodeId, outputs.set(entry.index, entry.output));
-        if (entry.changes === undefined) return;
-        const changes = this.itemChanges.get(nodeId) ?? new Map<number, Changes>();
-        this.itemChanges.set(nodeId, changes.set(entry.index, entry.changes));
-        return;
-      }
-      case 'started':
-        this.steps.set(nodeId, steps.set(entry.key, { run: entry.run, entries: [] }));
-        return;
-      case 'child':
-        steps.get(entry.key)?.entries.push(entry.entry);
-    }
+    else if (item.claim === claim) this.memory.apply(stepOf(entry));
   }
 
   #applyToRun(entry: RunEntry): void {
@@ -384,7 +237,7 @@ export class Replica {
         break;
       case 'retried':
         this.#epoch++;
-        for (const nodeId of this.position.retryFailed()) this.failures.delete(nodeId);
+        this.memory.retryFailed();
         for (const item of [...this.ledger.values()]) this.#requeue(item);
         this.#release(undefined);
         break;
@@ -395,7 +248,7 @@ export class Replica {
 
   #signal(event: string, payload: string): void {
     const { plan } = this.position;
-    const waiting = [...this.awaiting].filter(([, waits]) => waits.some((wait) => wait.event === event));
+    const waiting = [...this.memory.awaiting].filter(([, waits]) => waits.some((wait) => wait.event === event));
     for (const [nodeId] of waiting) this.#deliver(plan.indexOf(nodeId), nodeId, { [event]: payload });
     if (waiting.length > 0) return;
     const payloads = this.signals.get(event) ?? [];
@@ -405,19 +258,16 @@ export class Replica {
   #due({ node: nodeId, round }: Extract<RunEntry, { type: 'due' }>): void {
     const node = this.position.plan.indexOf(nodeId);
     const item = this.ledger.get(node);
-    const waits = this.awaiting.get(nodeId);
+    const waits = this.memory.awaiting.get(nodeId);
     if (item?.kind !== 'wake' || item.round !== round || waits === undefined) return;
     const come = waits.filter(({ until }) => until !== undefined && until <= item.due);
     const nothing = this.origin.codec.encode(null);
     this.#deliver(node, nodeId, Object.fromEntries(come.map(({ event }) => [event, nothing])));
   }
 
-  /** What a node waited for has come: it is ready. */
   #deliver(node: number, nodeId: string, events: Readonly<Record<string, string>>): void {
-    this.awaiting.delete(nodeId);
     this.ledger.remove(node);
-    this.delivered.set(nodeId, events);
-    this.position.retry(node);
+    this.memory.deliver(nodeId, events);
   }
 
   #park({ node: nodeId, round }: Extract<RunEntry, { type: 'parked' }>): void {
@@ -457,6 +307,7 @@ export class Replica {
   }
 }
 
-function fill<Key, Value>(map: Map<Key, Value>, entries: Iterable<readonly [Key, Value]> = []): void {
-  for (const [key, value] of entries) map.set(key, value);
+/** Whether a fallback has stood in for the node that an entry is about. */
+function isRecovery(entry: NodeEntry): boolean {
+  return entry.type === 'completed' && entry.recoveredBy !== undefined;
 }

@@ -1,7 +1,41 @@
-import { NodeError } from '../../flow/index.js';
 import type { Codec } from '../../flow/run/codec.js';
+import { type Kept, Memory } from '../../flow/run/memory.js';
+import type { Entry, RunMemory, SavedChild, SavedRun } from '../../flow/run/saved.js';
 import { WorkflowState } from '../../flow/run/state.js';
 import type { Replica } from '../journal/replica.js';
+import { ReadMap } from './read-map.js';
+
+type Readable = Kept<unknown, SavedRun, Entry>;
+
+/**
+ * What is remembered of a run, as the flow layer has it: values are read where they are asked for.
+ *
+ * @param of - says in messages of which run a value cannot be read, with a space behind it. Default: nothing
+ */
+export function memoryAsRead({ memory, position, runId, origin: { codec } }: Replica, of = ''): RunMemory {
+  const read = (text: string, field: string) => codec.decode(text, field, of);
+  const { actions, awaiting, itemChanges } = memory;
+  const kept: { -readonly [Name in keyof Readable]?: Readable[Name] } = { actions, awaiting, itemChanges };
+  if (memory.has('failures')) {
+    kept.failures = new ReadMap(memory.failures, (failure) => {
+      return { ...failure, cause: readError(codec, failure.cause, runId) };
+    });
+  }
+  if (memory.has('delivered')) kept.delivered = new ReadMap(memory.delivered, (events) => eventsFrom(events, read));
+  if (memory.has('passed')) kept.passed = new ReadMap(memory.passed, (text) => read(text, 'what an edge passes on'));
+  if (memory.has('items')) {
+    kept.items = new ReadMap(memory.items, (outputs) => {
+      return new ReadMap(outputs, (text, index) => read(text, `item ${index}`));
+    });
+  }
+  if (memory.has('inner')) {
+    kept.inner = new ReadMap(memory.inner, ({ run, entries }, key) => {
+      const field = `sub-flow "${key}"`;
+      return { run: read(run, field), entries: entries.map((entry) => read(entry, field)) } as SavedChild;
+    });
+  }
+  return new Memory(position, kept);
+}
 
 /**
  * All that is known of a run, as the flow layer knows it: what a result is made of.
@@ -10,18 +44,10 @@ import type { Replica } from '../journal/replica.js';
  */
 export function wholeState(replica: Replica): WorkflowState {
   const { codec } = replica.origin;
-  const read = (text: string, field: string) => codec.decode(text, field, `of run "${replica.runId}" `);
-  const values = [...replica.values.entries()].map(([key, text]) => [key, read(text, `context.${key}`)]);
-  const input = read(replica.input, 'input');
-  const state = new WorkflowState(Object.fromEntries(values), { runId: replica.runId, input });
-  state.position = replica.position;
-  for (const [nodeId, { error, attempts, recoveredBy }] of replica.failures) {
-    state.addError(nodeId, new NodeError(nodeId, attempts, readError(codec, error, replica.runId), recoveredBy));
-  }
-  for (const [nodeId, action] of replica.actions) state.actions.set(nodeId, action);
-  for (const [nodeId, waits] of replica.awaiting) state.awaiting.set(nodeId, waits);
-  for (const [arc, text] of replica.passed) state.passed.set(arc, read(text, 'what an edge passes on'));
-  return state;
+  const of = `of run "${replica.runId}" `;
+  const values = [...replica.values.entries()].map(([key, text]) => [key, codec.decode(text, `context.${key}`, of)]);
+  const input = codec.decode(replica.input, 'input', of);
+  return new WorkflowState(Object.fromEntries(values), { runId: replica.runId, input }, memoryAsRead(replica, of));
 }
 
 /** What was thrown; where that cannot be read, the error that says so. */
@@ -31,4 +57,8 @@ export function readError(codec: Codec, text: string, runId: string): unknown {
   } catch (error) {
     return error;
   }
+}
+
+function eventsFrom(events: Readonly<Record<string, string>>, read: (text: string, field: string) => unknown) {
+  return Object.fromEntries(Object.entries(events).map(([event, text]) => [event, read(text, `events.${event}`)]));
 }

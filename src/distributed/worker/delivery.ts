@@ -2,7 +2,8 @@ import type { WorkflowBlueprint } from '../../flow/blueprint.js';
 import { checkChildren } from '../../flow/checkpoint/saved-children.js';
 import { FlowServices } from '../../flow/execution/services.js';
 import { type Advance, settle, standInForAll } from '../../flow/execution/settle.js';
-import { EventDrivenOrchestrator, GraphTraverser, NodeError } from '../../flow/index.js';
+import { step } from '../../flow/execution/step.js';
+import { GraphTraverser, NodeError } from '../../flow/index.js';
 import type { WorkflowState } from '../../flow/run/state.js';
 import type { Cancellation } from '../../kernel/cancellation.js';
 import { currentScope, processOf } from '../../kernel/process.js';
@@ -70,7 +71,6 @@ export class JobRun {
   /** What the engine cannot do is tried again for as long as the job is held. */
   readonly #patience: Patience;
   readonly #services: FlowServices;
-  readonly #heart: EventDrivenOrchestrator;
   /** Sleeps are counted by the engine's clock. */
   readonly #clock = () => Math.ceil(this.handle.now);
   /** Crashes of this job that have not been looked at. */
@@ -93,7 +93,6 @@ export class JobRun {
     // A cancellation stands in for a signal, which costs more than all the rest of a trivial node.
     const options = { serializer: toolbox.serializer, signal: signal as unknown as AbortSignal };
     this.#services = new FlowServices(toolbox, options);
-    this.#heart = new EventDrivenOrchestrator(this.#services);
   }
 
   /** What is executed in one go is one process of the kernel, each node a task in it with a state of its own. */
@@ -167,7 +166,7 @@ export class JobRun {
     const ended = worker.activity.begin(handle, item, nodeId);
     try {
       this.#checkSubflows(own.state);
-      await this.#heart.handleJob(nodeId, workflow.blueprint, own.state, handle.runId);
+      await step(this.#advance(own.state), item.node);
     } catch (error) {
       // Aborted, or the run does not take it any more: the loop will see how the run stands.
       if (!this.signal.aborted && !(error instanceof SupersededError)) throw error;
@@ -182,7 +181,7 @@ export class JobRun {
 
   /** Sub-flows that cannot go on here, because theirs is another graph, are for other workers, and no failure of the node. */
   #checkSubflows(state: WorkflowState): void {
-    if (state.children.size === 0) return;
+    if (!state.memory.has('inner')) return;
     const { workflow, codec } = this.handle;
     checkChildren(this.worker.workflows.toolbox.linkedBefore(workflow.blueprint), state, codec);
   }

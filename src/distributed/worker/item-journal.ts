@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Journal } from '../../flow/checkpoint/journal.js';
-import type { Entry, Happening } from '../../flow/checkpoint/store.js';
 import { messageOf } from '../../flow/errors.js';
 import { SerializationError } from '../../flow/index.js';
 import type { Changes } from '../../flow/run/context-view.js';
+import type { InNode } from '../../flow/run/happening.js';
 import { isMergeable, type Merges } from '../../flow/run/merge.js';
 import { plainError } from '../../flow/run/plain-error.js';
+import type { Entry, RunHappening, SavedRun } from '../../flow/run/saved.js';
 import type { StateJournal, WorkflowState } from '../../flow/run/state.js';
 import type { Cancellation } from '../../kernel/cancellation.js';
 import { cleaned } from '../../shared/text.js';
@@ -25,7 +26,7 @@ const mostAttempts = 2 ** 26;
 const mostSteps = 2 ** 22;
 
 /** A node has ended, for now or for good. */
-type Ended = Exclude<Happening, { type: 'item' | 'started' | 'child' }>;
+type Ended = Exclude<RunHappening, InNode<unknown, SavedRun, Entry>>;
 
 /** How an item is executed: by whom, and under which job. */
 export interface Holder {
@@ -80,41 +81,36 @@ export class ItemJournal implements StateJournal {
     return this.#failure;
   }
 
-  append(happening: Happening, apply: () => void): Promise<void> {
+  append(happening: RunHappening): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
     switch (happening.type) {
       case 'item':
       case 'started':
       case 'child':
-        return this.#step(happening).then(apply);
+        return this.#step(happening);
       default:
         return this.#end(happening);
     }
   }
 
-  lookAgain(nodeId: string): void {
+  lookAgain(): void {
     const { replica, codec } = this.handle;
-    const { state, view } = this.own;
-    view.moveTo(replica.values.asOf(replica.seq, codec));
-    const action = replica.actions.get(nodeId);
-    // What it chose in an earlier turn of a loop counts no more.
-    if (action === undefined) state.actions.delete(nodeId);
-    else state.actions.set(nodeId, action);
+    this.own.view.moveTo(replica.values.asOf(replica.seq, codec));
   }
 
-  async openChild(key: string, child: WorkflowState, merges: Merges): Promise<StateJournal> {
-    const journal = this.reopenChild(key, child, merges);
-    await this.append({ type: 'started', key, run: child.save() }, () => this.own.state.children.set(key, child));
+  async openInner(key: string, inner: WorkflowState, merges: Merges): Promise<StateJournal> {
+    const journal = this.reopenInner(key, inner, merges);
+    await this.append({ type: 'started', key, run: inner.save() });
     return journal;
   }
 
-  reopenChild(key: string, child: WorkflowState, merges: Merges): StateJournal {
-    const write = (entry: Entry, apply: () => void) => this.append({ type: 'child', key, entry }, apply);
-    return new Journal(child, this.handle.serializer, merges, write, this);
+  reopenInner(key: string, inner: WorkflowState, merges: Merges): StateJournal {
+    const write = (entry: Entry, apply: () => void) => this.append({ type: 'child', key, entry }).then(apply);
+    return new Journal(inner, this.handle.serializer, merges, write, this);
   }
 
   /** Something is done inside the node. Whoever executes it first claims it, so that nobody from before adds to it. */
-  async #step(happening: Extract<Happening, { type: 'item' | 'started' | 'child' }>): Promise<void> {
+  async #step(happening: InNode<unknown, SavedRun, Entry>): Promise<void> {
     const item = this.item as Item;
     this.#claimed ??= this.#claim(item);
     const { id, base } = await this.#claimed;
@@ -185,7 +181,7 @@ export class ItemJournal implements StateJournal {
       node: nodeId,
       visit: position.visitOf(node),
       round: isOwn ? (this.item as Item).round : this.handle.replica.roundOf(node),
-      attempt: isOwn ? (this.item as Item).attempt : (this.handle.replica.failures.get(nodeId)?.attempts ?? 1),
+      attempt: isOwn ? (this.item as Item).attempt : (this.handle.replica.memory.failures.get(nodeId)?.attempts ?? 1),
       job,
       worker: workerId,
       ms: Math.round((performance.now() - this.#began) * 1000) / 1000,

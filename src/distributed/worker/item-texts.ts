@@ -1,5 +1,5 @@
-import type { SavedNodeError } from '../../flow/checkpoint/store.js';
 import { SerializationError } from '../../flow/index.js';
+import type { Failure } from '../../flow/run/happening.js';
 import { plainError } from '../../flow/run/plain-error.js';
 import { cut } from '../../shared/text.js';
 import { PayloadError } from '../errors.js';
@@ -22,7 +22,7 @@ export class ItemTexts {
   ) {}
 
   /** An error can always be written: what cannot be, or is too large, in short texts. */
-  writeError({ cause }: SavedNodeError): string {
+  writeError({ cause }: Failure<unknown>): string {
     const { codec } = this.handle;
     try {
       const text = codec.encode(cause);

@@ -2,12 +2,12 @@ import { SerializationError } from '../errors.js';
 import type { Position } from '../plan/position.js';
 import { Codec } from '../run/codec.js';
 import type { Merges } from '../run/merge.js';
+import type { Entry, RunHappening } from '../run/saved.js';
 import type { Serializer } from '../run/serializer.js';
 import type { StateJournal, WorkflowState } from '../run/state.js';
 import { Log, type LogTarget } from './log.js';
 import { SavedContext } from './saved-context.js';
 import { toSaved } from './saved-entry.js';
-import type { Entry, Happening } from './store.js';
 
 /**
  * Writes down what happens in a run, before it counts: once a node's entry is saved, nothing repeats that node.
@@ -46,15 +46,15 @@ export class Journal implements StateJournal {
   }
 
   /** The journal of a run inside this one: its entries are entries here. */
-  async openChild(key: string, child: WorkflowState, merges: Merges): Promise<Journal> {
-    const journal = this.reopenChild(key, child, merges);
-    await this.append({ type: 'started', key, run: child.save() }, () => this.state.children.set(key, child));
+  async openInner(key: string, inner: WorkflowState, merges: Merges): Promise<Journal> {
+    const journal = this.reopenInner(key, inner, merges);
+    await this.append({ type: 'started', key, run: inner.save() });
     return journal;
   }
 
-  reopenChild(key: string, child: WorkflowState, merges: Merges): Journal {
-    const write = (entry: Entry, apply: () => void) => this.append({ type: 'child', key, entry }, apply);
-    return new Journal(child, this.serializer, merges, write, this);
+  reopenInner(key: string, inner: WorkflowState, merges: Merges): Journal {
+    const write = (entry: Entry, apply: () => void) => this.#append({ type: 'child', key, entry }, apply);
+    return new Journal(inner, this.serializer, merges, write, this);
   }
 
   get failure(): { readonly error: unknown } | undefined {
@@ -66,7 +66,11 @@ export class Journal implements StateJournal {
    *
    * @throws {SerializationError} for an output or a key of the context that cannot be saved
    */
-  async append(happening: Happening, apply: () => void): Promise<void> {
+  append(happening: RunHappening): Promise<void> {
+    return this.#append(happening, () => this.state.memory.apply(happening));
+  }
+
+  async #append(happening: RunHappening, apply: () => void): Promise<void> {
     const change = this.#context.prepare(happening.type === 'completed' ? happening : undefined);
     const { plan } = this.state.position as Position;
     const saved = toSaved(plan, happening.type === 'completed' ? { ...happening, output: undefined } : happening);

@@ -5,7 +5,7 @@ import type { WorkflowResult } from '../run/result.js';
 import type { Serializer } from '../run/serializer.js';
 import type { Hold } from './hold.js';
 import { unseal } from './seal.js';
-import type { Entry, SavedChild, SavedRun } from './store.js';
+import type { Entry, SavedChild, SavedRun } from '../run/saved.js';
 
 interface Loaded {
   readonly saved: SavedChild;

@@ -1,7 +1,8 @@
 import type { LinkedFlow } from '../execution/linked.js';
 import type { Codec } from '../run/codec.js';
-import { WorkflowState } from '../run/state.js';
-import { nodeOfKey, restoreState } from './apply.js';
+import { nodeOfKey } from '../run/memory.js';
+import type { WorkflowState } from '../run/state.js';
+import { restoreState } from './restore.js';
 import { damaged } from './seal.js';
 
 /** Flows in flows in flows: runs that go deeper than this were not written by this package. */
@@ -13,15 +14,14 @@ const deepest = 100;
  *
  * @throws {CheckpointError} for one that is damaged, or of another flow, version or graph
  */
-export function checkChildren(linked: LinkedFlow, { runId, children }: WorkflowState, codec: Codec, depth = 1): void {
-  for (const [key, child] of children) {
-    if (child instanceof WorkflowState) continue;
-    const nodeId = String(nodeOfKey(key));
+export function checkChildren(linked: LinkedFlow, { runId, memory }: WorkflowState, codec: Codec, depth = 1): void {
+  for (const [key, inner] of memory.inner) {
+    const nodeId = nodeOfKey(key);
     const flow = linked.links.flows.get(nodeId);
     if (flow === undefined) throw damaged(runId, `a sub-flow is under way at "${nodeId}", which is no flow`);
     if (depth > deepest) throw damaged(runId, `its sub-flows are nested more than ${deepest} deep`);
-    const inner = flow();
-    const state = restoreState(inner.plan, child, {}, `${runId}/${nodeId}`, codec);
-    checkChildren(inner, state, codec, depth + 1);
+    const linkedInner = flow();
+    const state = restoreState(linkedInner.plan, inner, {}, `${runId}/${nodeId}`, codec);
+    checkChildren(linkedInner, state, codec, depth + 1);
   }
 }

@@ -3,9 +3,9 @@ import { CheckpointError } from '../errors.js';
 import { differences, isOutline, type Outline, outlineOf } from '../plan/outline.js';
 import type { Plan } from '../plan/plan.js';
 import { versionBefore, versionOf } from '../plan/version.js';
+import type { SavedChild, SavedRun } from '../run/saved.js';
 import { damaged } from './seal.js';
 import { faultOfEntry, faultOfParts } from './shape.js';
-import type { SavedChild, SavedRun } from './store.js';
 
 /**
  * Checks that a run that was read can be one of a plan, and that it and its entries are whole: what is restored from it is

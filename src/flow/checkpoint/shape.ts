@@ -3,7 +3,7 @@ import { some } from '../plan/loops.js';
 import { awaiting, carried, completed, open, pending, skipped, taken } from '../plan/marks.js';
 import { ArcsByEnds, orderOf } from '../plan/order.js';
 import type { Plan } from '../plan/plan.js';
-import type { SavedRun } from './store.js';
+import type { SavedRun } from '../run/saved.js';
 
 /*
  * Whether what was read of a run has the shape that was written, and fits together. Each check gives what is wrong, in

@@ -26,9 +26,11 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
     if (!Array.isArray(list)) throw invalid(`the items of "${call.nodeId}"`, 'an array', list);
     const waiting: Suspension[] = [];
     const ground = groundOf(call);
-    for (const changes of call.state.changesOfItems(call.nodeId)) ground?.view.merge(changes, ground.merges);
+    const { memory } = call.state;
+    for (const changes of memory.itemChanges.get(call.nodeId)?.values() ?? [])
+      ground?.view.merge(changes, ground.merges);
     const handle = async ([index, item]: [number, unknown]) => {
-      const done = call.state.items.get(call.nodeId);
+      const done = memory.items.get(call.nodeId);
       if (done?.has(index)) return done.get(index);
       const { node, state, visit, settings } = call;
       const view = ground?.view.layer();
@@ -64,13 +66,8 @@ async function keep(
 ): Promise<void> {
   const kept = state.handedOut(output);
   const changes = changed !== undefined && Object.keys(changed).length > 0 ? changed : undefined;
-  const apply = () => {
-    state.keepItem(nodeId, index, kept, changes);
-    if (changes !== undefined) ground?.view.merge(changes, ground.merges);
-  };
-  if (state.journal === undefined) return apply();
-  await state.journal.append(
-    { type: 'item', nodeId, index, output: kept, ...(changes === undefined ? {} : { changes }) },
-    apply,
-  );
+  const happening = { type: 'item', nodeId, index, output: kept, ...(changes && { changes }) } as const;
+  if (state.journal === undefined) state.memory.apply(happening);
+  else await state.journal.append(happening);
+  if (changes !== undefined) ground?.view.merge(changes, ground.merges);
 }

@@ -46,6 +46,7 @@ function arcsInto({ into }: Plan, node: number): Int32Array {
 
 /** What an arc passes on: what was kept for it, else the output of its source. */
 function passedBy(arc: number, plan: Plan, state: WorkflowState, context: Context): unknown {
-  if (state.passed.has(arc)) return state.handedOut(state.passed.get(arc));
+  const { memory } = state;
+  if (memory.has('passed') && memory.passed.has(arc)) return state.handedOut(memory.passed.get(arc));
   return outputIn(context, plan.idOf(plan.arcSource[arc] as number));
 }

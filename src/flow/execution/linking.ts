@@ -27,6 +27,7 @@ class LinkingToolbox implements Toolbox {
   readonly logger;
   readonly dependencies;
   readonly executor;
+  readonly drivers;
   readonly #linked = new WeakMap<Plan, LinkedFlow>();
   /** What is wrong with flows that were found while another is linked: many nodes may use the same. */
   readonly #faulty = new Map<object, readonly Fault[]>();
@@ -44,6 +45,7 @@ class LinkingToolbox implements Toolbox {
     this.logger = settings.logger;
     this.dependencies = settings.dependencies;
     this.executor = settings.executor;
+    this.drivers = settings.drivers;
   }
 
   linkedOf(flow: object, registries: readonly Registry[] = []): LinkedFlow {
@@ -99,6 +101,7 @@ class LinkingToolbox implements Toolbox {
     for (const edge of linked.links.transforms.keys()) this.#byEdge.set(edge, linked);
     return linked;
   }
+
   /** Notes that a flow is being linked, and what is wrong with it until the outermost has been linked. */
   #guarded(blueprint: object, work: () => LinkedFlow | readonly Fault[]): LinkedFlow | readonly Fault[] {
     this.#linking.add(blueprint);

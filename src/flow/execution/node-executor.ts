@@ -63,8 +63,9 @@ export class WaitExecutor implements NodeExecutor<unknown, unknown> {
 
   async execute(input: unknown, state = new WorkflowState()): Promise<NodeExecutionResult> {
     const { nodeId, event } = this;
-    if (state.delivered.has(nodeId)) {
-      const output = this.until === undefined ? state.delivered.get(nodeId) : input;
+    const events = state.memory.delivered.get(nodeId);
+    if (events !== undefined) {
+      const output = this.until === undefined ? Object.values(events)[0] : input;
       return { status: 'success', result: { output } };
     }
     const until = this.until?.(state.clock());

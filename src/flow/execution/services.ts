@@ -75,7 +75,7 @@ export class FlowServices implements ExecutionServices {
     const transform = linked?.links.transforms.get(edge);
     if (linked === undefined || transform === undefined) return undefined;
     const arc = linked.arcOf(edge);
-    const { passed } = stateOf(context);
+    const { passed } = stateOf(context).memory;
     const value = transform(result, context);
     if (value instanceof Promise) return value.then((later) => void passed.set(arc, later));
     passed.set(arc, value);

@@ -1,13 +1,12 @@
 import { type Cancellation, untilAborted } from '../../kernel/cancellation.js';
 import { currentScope } from '../../kernel/process.js';
-import { apply } from '../checkpoint/apply.js';
-import { type Happening, savedError } from '../checkpoint/store.js';
 import type { ExecutionServices, NodeExecutionResult } from '../contracts.js';
 import { NodeError, SerializationError } from '../errors.js';
 import type { NodeResult } from '../node-result.js';
 import type { NextNode } from '../plan/plan.js';
 import { plainError } from '../run/plain-error.js';
 import type { Context } from '../run/result.js';
+import { type RunHappening, savedError } from '../run/saved.js';
 import type { StateJournal, WorkflowState, Written } from '../run/state.js';
 import { arcsOf, type GraphTraverser } from '../run/traverser.js';
 import { within } from './node-executor.js';
@@ -88,7 +87,7 @@ function complete(
   const completion = { nodeId, result, recoveredBy, before, attempts };
   const context = state.seenBy(nodeId);
   state.write(nodeId, result.output);
-  forgetPassed(advance, nodeId);
+  state.memory.forgetPassed(plan.indexOf(nodeId));
   let next: readonly NextNode[] | Promise<readonly NextNode[]>;
   try {
     next = following(advance, nodeId, result, context);
@@ -151,8 +150,8 @@ function failInstead(advance: Advance, completion: Completion, error: unknown): 
 }
 
 function takeBack(advance: Advance, { nodeId, result, before }: Completion): void {
-  forgetPassed(advance, nodeId);
-  const { state } = advance;
+  const { state, traverser } = advance;
+  state.memory.forgetPassed(traverser.position.plan.indexOf(nodeId));
   if (state.saved === undefined) state.takeBack(nodeId, result.output, before);
   else state.closeView(nodeId);
 }
@@ -191,17 +190,6 @@ function count(advance: Advance, completion: Completion, next: readonly NextNode
   return Promise.resolve(counted).then(() => standIn(advance, node));
 }
 
-/** What the arcs of a node have passed on in an earlier turn does not count in this one. */
-function forgetPassed({ state, traverser }: Advance, nodeId: string): void {
-  if (state.passed.size === 0) return;
-  const { position } = traverser;
-  const { outFrom } = position.plan;
-  const node = position.plan.indexOf(nodeId);
-  for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
-    if (!position.isLeft(arc)) state.passed.delete(arc);
-  }
-}
-
 const nothing: readonly (readonly [arc: number, value: unknown])[] = [];
 
 /**
@@ -210,12 +198,13 @@ const nothing: readonly (readonly [arc: number, value: unknown])[] = [];
  */
 function passedOn({ traverser, state }: Advance, node: number, arcs: readonly number[] | undefined, output: unknown) {
   const { plan } = traverser.position;
-  if (plan.loops.length === 0 && state.passed.size === 0) return nothing;
+  const { memory } = state;
+  if (plan.loops.length === 0 && !memory.has('passed')) return nothing;
   const passed: [number, unknown][] = [];
   const taken = arcs && new Set(arcs);
   for (let arc = plan.outFrom[node] as number; arc < (plan.outFrom[node + 1] as number); arc++) {
     if (taken?.has(arc) === false || traverser.position.isLeft(arc)) continue;
-    if (state.passed.has(arc)) passed.push([arc, state.passed.get(arc)]);
+    if (memory.passed.has(arc)) passed.push([arc, memory.passed.get(arc)]);
     else if ((plan.backOf[arc] as number) >= 0 || (plan.exitOf[arc] as number) >= 0) passed.push([arc, output]);
   }
   return passed;
@@ -232,9 +221,9 @@ async function standIn(advance: Advance, fallback: number): Promise<void> {
   for (const owner of position.plan.owners.get(fallback) ?? []) {
     if (position.statusOf(fallback) !== 'completed') return;
     if (position.statusOf(owner) !== 'recovering') continue;
-    state.journal?.lookAgain?.(fallbackId);
+    state.journal?.lookAgain?.();
     const ownerId = position.plan.idOf(owner);
-    const result = { output: state.outputOf(fallbackId), action: state.actions.get(fallbackId) };
+    const result = { output: state.outputOf(fallbackId), action: state.memory.actions.get(fallbackId) };
     await complete(advance, ownerId, result, fallbackId, state.errorOf(ownerId)?.attempts);
   }
 }
@@ -254,25 +243,24 @@ async function fail(advance: Advance, error: NodeError, recoveredBy?: string): P
  *
  * @param completion - the result that counts with it, where one does
  */
-function commit(advance: Advance, happening: Happening, completion?: Completion): Pending {
-  const { state, traverser } = advance;
+function commit(advance: Advance, happening: RunHappening, completion?: Completion): Pending {
+  const { state } = advance;
   if (state.journal !== undefined) return commitSaved(advance, happening, state.journal, completion);
-  apply(state, traverser.position, happening);
+  if (happening.type === 'failed') state.forget(happening.nodeId);
+  state.memory.apply(happening);
   return undefined;
 }
 
 function commitSaved(
   advance: Advance,
-  happening: Happening,
+  happening: RunHappening,
   journal: StateJournal,
   completion: Completion | undefined,
 ): Promise<void> {
-  const { state, traverser } = advance;
-  const { position } = traverser;
-  if (happening.type === 'failed' || happening.type === 'postponed') return saveFailure(advance, happening, journal);
+  const { state } = advance;
+  if (happening.type === 'failed' || happening.type === 'postponed') return saveFailure(happening, journal);
   const append = async () => {
-    const kept = withCopies(state, happening);
-    await journal.append(kept, () => apply(state, position, kept));
+    await journal.append(withCopies(state, happening));
   };
   return append().catch((error) => {
     // An output that cannot be saved is the node's failure; a disk that is full is not.
@@ -282,14 +270,13 @@ function commitSaved(
     const failed = { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined } as const;
     takeBack(advance, completion);
     state.forget(nodeId);
-    return saveFailure(advance, failed, journal);
+    return saveFailure(failed, journal);
   });
 }
 
 /** A failure is saved whatever was thrown: what cannot be, in short texts; by a serializer that takes no errors, as one. */
 async function saveFailure(
-  { state, traverser }: Advance,
-  happening: Extract<Happening, { type: 'failed' | 'postponed' }>,
+  happening: Extract<RunHappening, { type: 'failed' | 'postponed' }>,
   journal: StateJournal,
 ): Promise<void> {
   const plain = plainError(happening.error.cause);
@@ -297,7 +284,7 @@ async function saveFailure(
   for (const cause of [happening.error.cause, plain, `${plain.name}: ${plain.message}`]) {
     const kept = { ...happening, error: { ...happening.error, cause } };
     try {
-      return await journal.append(kept, () => apply(state, traverser.position, kept));
+      return await journal.append(kept);
     } catch (error) {
       if (!(error instanceof SerializationError)) throw error;
       refused = error;
@@ -307,7 +294,7 @@ async function saveFailure(
 }
 
 /** What arcs pass on is the run's own where it is saved: whoever made it may still change it. */
-function withCopies(state: WorkflowState, happening: Happening): Happening {
+function withCopies(state: WorkflowState, happening: RunHappening): RunHappening {
   if (happening.type !== 'completed' || state.saved === undefined || happening.passed.length === 0) return happening;
   const passed = happening.passed.map(([arc, value]) => [arc, state.handedOut(value)] as const);
   return { ...happening, passed };

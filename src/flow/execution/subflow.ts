@@ -1,11 +1,9 @@
 import { type AnyFunction, aState, isPlainObject } from '../../shared/validate.js';
-import { childKey, restoreState } from '../checkpoint/apply.js';
-import type { SavedChild } from '../checkpoint/store.js';
+import { restoreState } from '../checkpoint/restore.js';
 import { withAction } from '../node-result.js';
-import { ResumptionOrchestrator } from '../orchestrators/resumption.js';
-import { RunToCompletionOrchestrator } from '../orchestrators/run-to-completion.js';
 import { Position } from '../plan/position.js';
 import { Codec } from '../run/codec.js';
+import { innerKey } from '../run/memory.js';
 import { WorkflowError, type WorkflowResult } from '../run/result.js';
 import { WorkflowState } from '../run/state.js';
 import { segmentOf } from './keys.js';
@@ -31,12 +29,13 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
   return innerWork(async (input, call) => {
     const { settings, state: parent, nodeId } = call;
     if (settings.depth >= deepestFlow) throw new RangeError(`flows must not be nested more than ${deepestFlow} deep`);
-    const key = childKey(nodeId, call.index);
-    const known = parent.children.get(key);
-    const begun = known instanceof WorkflowState ? known.position?.plan.graph : undefined;
+    const key = innerKey(nodeId, call.index);
+    const underWay = parent.inner.get(key);
+    const isKnown = underWay !== undefined || parent.memory.inner.has(key);
+    const begun = underWay?.position?.plan.graph;
     // What has begun goes on as it was, also if the flow has changed.
     const linked = begun === undefined ? flow() : toolbox.linkedBefore(begun);
-    const state = await childOf(parent, key, known, input, linked, call, toolbox);
+    const state = underWay ?? (await begin(parent, key, input, linked, call, toolbox));
     const params = { ...linked.links.params, ...call.params };
     const path = pathOf(settings.path ?? segmentOf(parent.runId), call);
     setSettings(state, { ...settings, params, depth: settings.depth + 1, path });
@@ -44,36 +43,34 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
     state.clock = parent.clock;
     const { concurrency, failFast } = settings;
     const services = new FlowServices(toolbox, { concurrency, failFast, serializer: toolbox.serializer });
-    const next = new RunToCompletionOrchestrator();
-    const orchestrator = known === undefined ? next : new ResumptionOrchestrator(next);
+    const orchestrator = isKnown ? toolbox.drivers.goOn() : toolbox.drivers.begin();
     return outcomeOf(await carryOut({ toolbox, linked, state, orchestrator, services }), linked, outputs, call);
   });
 }
 
-async function childOf(
+async function begin(
   parent: WorkflowState,
   key: string,
-  known: WorkflowState | SavedChild | undefined,
   input: unknown,
   { plan, links }: LinkedFlow,
   call: NodeCall,
   { core, serializer }: Toolbox,
 ): Promise<WorkflowState> {
-  if (known instanceof WorkflowState) return known;
-  const isSaved = known !== undefined;
-  const context = core.states.copy(isPlainObject(input) && !isSaved ? aState(input, 'input') : {});
+  const saved = parent.memory.inner.get(key);
+  const context = core.states.copy(isPlainObject(input) && saved === undefined ? aState(input, 'input') : {});
   const runId = pathOf(parent.runId, call);
-  const state = isSaved
-    ? restoreState(plan, known, context, runId, new Codec(serializer))
-    : new WorkflowState(context, { runId, input });
+  const state =
+    saved === undefined
+      ? new WorkflowState(context, { runId, input })
+      : restoreState(plan, saved, context, runId, new Codec(serializer));
   state.position ??= new Position(plan);
   if (parent.journal !== undefined) {
     const { journal } = parent;
-    state.journal = await (isSaved
-      ? journal.reopenChild(key, state, links.merges)
-      : journal.openChild(key, state, links.merges));
+    state.journal = await (saved === undefined
+      ? journal.openInner(key, state, links.merges)
+      : journal.reopenInner(key, state, links.merges));
   }
-  parent.children.set(key, state);
+  parent.inner.set(key, state);
   return state;
 }
 

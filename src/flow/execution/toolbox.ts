@@ -2,10 +2,18 @@ import type { Policies } from '../../kernel/policy.js';
 import type { Core } from '../../kernel/process.js';
 import type { Logger } from '../../shared/logger.js';
 import type { EdgeDefinition } from '../blueprint.js';
+import type { IOrchestrator } from '../contracts.js';
 import type { FlowNode, IExecutor, NodeMiddleware, Registry } from '../node.js';
 import type { Serializer } from '../run/serializer.js';
 import type { Evaluator } from './expression.js';
 import type { LinkedFlow } from './linked.js';
+
+/** How runs inside nodes advance. */
+interface Drivers {
+  begin(): IOrchestrator;
+  /** Takes up a run that has begun before. */
+  goOn(): IOrchestrator;
+}
 
 /** What a runtime works with. */
 export interface Toolbox {
@@ -20,6 +28,8 @@ export interface Toolbox {
   readonly logger: Logger;
   readonly dependencies: unknown;
   readonly executor: IExecutor;
+  /** What carries out sub-flows. */
+  readonly drivers: Drivers;
   /**
    * A flow as it is at the start of a run, linked again if it has changed.
    *

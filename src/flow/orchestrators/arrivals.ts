@@ -76,5 +76,5 @@ export class ArrivalFinder {
 export function remember(state: WorkflowState, node: number, { arcs, passed }: Arrivals, serializer: Serializer): void {
   if (arcs === undefined) state.arrivals.delete(node);
   else state.arrivals.set(node, new Set(arcs));
-  for (const [arc, text] of passed) state.passed.set(arc, serializer.deserialize(text));
+  for (const [arc, text] of passed) state.memory.passed.set(arc, serializer.deserialize(text));
 }

@@ -1,11 +1,8 @@
-import { aName, anObjectOf, aValue, invalid } from '../../shared/validate.js';
+import { aName, anObjectOf, aValue } from '../../shared/validate.js';
 import type { WorkflowBlueprint } from '../blueprint.js';
-import type { ExecutionServices, ICoordinationStore, NodeExecutionResult } from '../contracts.js';
-import { asNodeError, settle } from '../execution/settle.js';
+import type { ExecutionServices, ICoordinationStore } from '../contracts.js';
 import { compiled, type Plan, planOf } from '../plan/plan.js';
-import type { Position } from '../plan/position.js';
 import { WorkflowState } from '../run/state.js';
-import { GraphTraverser } from '../run/traverser.js';
 import { KeepAlive } from './keep-alive.js';
 import { handleJob, type RemoteState } from './remote-job.js';
 import { RunStore } from './run-store.js';
@@ -27,6 +24,13 @@ const longestLife = 315_360_000;
 const aLife = aValue<number>(
   `a whole number of seconds from 1 to ${longestLife}`,
   (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= longestLife,
+);
+
+/** What no run can do without. */
+const methods = ['increment', 'setIfNotExist', 'get'] as const satisfies readonly (keyof ICoordinationStore)[];
+
+const aStore = aValue<ICoordinationStore>(`a coordination store: an object with ${methods.join(', ')} ...`, (value) =>
+  methods.every((method) => typeof (Object(value) as ICoordinationStore)[method] === 'function'),
 );
 
 const readOptions = anObjectOf<EventDrivenOptions>({ keyPrefix: aName, ttlSeconds: aLife });
@@ -52,14 +56,15 @@ export class EventDrivenOrchestrator {
 
   /**
    * @param services - of a runtime, or of `runtime.prepare(flow)`
-   * @param coordinationStore - what the workers share. Default: none; then states come with a position and a journal
-   *   that the workers share
+   * @param coordinationStore - what the workers share
+   * @throws {ValidationError} for what is no store, and for an option that is unknown or of the wrong kind
    */
   constructor(
     private readonly services: ExecutionServices,
-    private readonly coordinationStore?: ICoordinationStore,
+    private readonly coordinationStore: ICoordinationStore,
     options: EventDrivenOptions = {},
   ) {
+    aStore(coordinationStore, 'coordinationStore');
     const { keyPrefix = 'orchestrator', ttlSeconds = 3_600 } = readOptions(options);
     this.#prefix = keyPrefix;
     this.#ttlSeconds = ttlSeconds;
@@ -76,60 +81,19 @@ export class EventDrivenOrchestrator {
    * @returns the nodes that are ready now: enqueue them before the job counts as done
    * @throws {CoordinationError} when the store fails: have the job delivered again
    */
-  handleJob(
+  async handleJob(
     nodeId: string,
     blueprint: WorkflowBlueprint,
     state: RemoteState,
     runId: string,
   ): Promise<{ nodesToEnqueue: string[] }> {
-    return this.coordinationStore === undefined
-      ? this.#handleJournaled(nodeId, blueprint, state)
-      : this.#handleCoordinated(nodeId, blueprint, state, runId, this.coordinationStore);
-  }
-
-  async #handleCoordinated(
-    nodeId: string,
-    blueprint: WorkflowBlueprint,
-    state: RemoteState,
-    runId: string,
-    store: ICoordinationStore,
-  ) {
     const plan = planOf(blueprint, compiled);
     const node = indexIn(plan, nodeId);
     // What has been decided is in the store; a position in memory would know only what happens here.
     if (state instanceof WorkflowState) state.position = undefined;
-    const runStore = new RunStore(store, this.#prefix, runId, this.#ttlSeconds);
-    const job = { services: this.services, blueprint, plan, state, store: runStore };
-    return { nodesToEnqueue: await this.#keepAlive.during(runStore, plan, () => handleJob(node, job)) };
-  }
-
-  /** Where a journal decides what follows, an event is an entry of it. */
-  #handleJournaled(nodeId: string, blueprint: WorkflowBlueprint, state: RemoteState) {
-    if (!(state instanceof WorkflowState) || state.position === undefined || state.journal === undefined) {
-      const expected = 'a WorkflowState with a position and a journal, for there is no coordination store';
-      return Promise.reject(invalid('state', expected, state));
-    }
-    const { services } = this;
-    const { position } = state;
-    const advance = { traverser: new GraphTraverser(blueprint, position), state, services };
-    const settled = (execution: NodeExecutionResult) => settle(advance, nodeId, execution);
-    const handle = () => this.#execute(nodeId, blueprint, state, position).then(settled);
-    const handled = services.inProcess === undefined ? handle() : services.inProcess(state, handle);
-    return handled.then(() => ({ nodesToEnqueue: position.take().map((node) => position.plan.idOf(node)) }));
-  }
-
-  #execute(nodeId: string, blueprint: WorkflowBlueprint, state: WorkflowState, position: Position) {
-    const { services } = this;
-    const failed = (error: unknown) => ({ status: 'failed', error: asNodeError(nodeId, error) }) as const;
-    try {
-      const visit = position.visitOf(indexIn(position.plan, nodeId));
-      const executor = services.executorFactory(blueprint)(nodeId);
-      const input = services.resolveNodeInput(nodeId, blueprint, state.getContext());
-      if (!(input instanceof Promise)) return executor.execute(input, state, visit);
-      return input.then((value) => executor.execute(value, state, visit)).catch(failed);
-    } catch (error) {
-      return Promise.resolve(failed(error));
-    }
+    const store = new RunStore(this.coordinationStore, this.#prefix, runId, this.#ttlSeconds);
+    const job = { services: this.services, blueprint, plan, state, store };
+    return { nodesToEnqueue: await this.#keepAlive.during(store, plan, () => handleJob(node, job)) };
   }
 }
 

@@ -9,7 +9,7 @@ export class PassedOn {
   constructor(private readonly plan: Plan) {}
 
   /** Puts aside what the arcs of a node have passed on before: transforms will say what they pass on now. */
-  putAside(node: number, { passed }: WorkflowState): void {
+  putAside(node: number, { memory: { passed } }: WorkflowState): void {
     const { outFrom } = this.plan;
     this.#before.clear();
     for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
@@ -25,7 +25,7 @@ export class PassedOn {
    * @param taken - the arcs that count as taken
    */
   keep(node: number, known: WorkflowState, taken: ReadonlySet<number>): void {
-    const { passed } = known;
+    const { passed } = known.memory;
     const output = known.written(this.plan.idOf(node))?.value;
     for (const [arc, before] of this.#before) {
       const isBack = (this.plan.backOf[arc] as number) >= 0;

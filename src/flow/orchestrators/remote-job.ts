@@ -183,7 +183,7 @@ class Job implements RemoteEvents {
     const passed: Record<string, string> = Object.create(null) as Record<string, string>;
     for (const { arc, node: target } of followed) {
       if (kept[arc] === 0 || target.id in passed) continue;
-      const text = this.#textOf(this.known.passed.has(arc) ? this.known.passed.get(arc) : output);
+      const text = this.#textOf(this.known.memory.passed.has(arc) ? this.known.memory.passed.get(arc) : output);
       if (text !== undefined) passed[target.id] = text;
     }
     const isAll = this.#plan.isPlain(node);

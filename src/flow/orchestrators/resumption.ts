@@ -1,4 +1,3 @@
-import { letGo } from '../checkpoint/apply.js';
 import type { ExecutionServices, IOrchestrator, NodeExecutorFactory } from '../contracts.js';
 import type { Position } from '../plan/position.js';
 import type { Waiting, WorkflowResult } from '../run/result.js';
@@ -28,9 +27,9 @@ export class ResumptionOrchestrator implements IOrchestrator {
     state.position = position;
     state.aborted = undefined;
     state.cutShort.clear();
-    for (const nodeId of position.retryFailed()) state.clearError(nodeId);
-    for (const [nodeId, waits] of [...state.awaiting]) deliver(position, state, nodeId, waits);
-    letGo(state, position);
+    state.memory.retryFailed();
+    for (const [nodeId, waits] of [...state.memory.awaiting]) deliver(state, nodeId, waits);
+    state.memory.letGo();
     return this.next.run(traverser, executorFactory, state, services);
   }
 }
@@ -53,13 +52,10 @@ function adoptAdded(position: Position, state: WorkflowState): void {
 }
 
 /** A node goes on where one of the things that it waits for has come. */
-function deliver(position: Position, state: WorkflowState, nodeId: string, waits: readonly Waiting[]): void {
+function deliver(state: WorkflowState, nodeId: string, waits: readonly Waiting[]): void {
   const now = state.clock();
   const come = waits.find(
     ({ event, until }) => Object.hasOwn(state.events, event) || (until !== undefined && until <= now),
   );
-  if (come === undefined) return;
-  state.awaiting.delete(nodeId);
-  state.delivered.set(nodeId, state.events[come.event]);
-  position.retry(position.plan.indexOf(nodeId));
+  if (come !== undefined) state.memory.deliver(nodeId, { [come.event]: state.events[come.event] });
 }

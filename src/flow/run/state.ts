@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import type { Attempts } from '../../kernel/retry.js';
 import type { InputOf, NodeView, SavedContext } from '../checkpoint/saved-context.js';
-import { type Happening, type SavedChild, type SavedRun, savedError } from '../checkpoint/store.js';
 import { CheckpointError, NodeError } from '../errors.js';
 import { toOrder } from '../plan/order.js';
 import { outlineOf } from '../plan/outline.js';
 import type { Position } from '../plan/position.js';
 import { versionOf } from '../plan/version.js';
-import type { Changes, ContextView } from './context-view.js';
+import { standing } from './conclusion.js';
+import type { ContextView } from './context-view.js';
+import { Memory, nodeOfKey } from './memory.js';
 import type { Merges } from './merge.js';
-import type { Context, Waiting, WorkflowResult, WorkflowStatus } from './result.js';
+import type { Context, WorkflowResult, WorkflowStatus } from './result.js';
+import { type RunHappening, type RunMemory, type SavedChild, type SavedRun, savedError } from './saved.js';
 import { DefaultSerializer, type Serializer } from './serializer.js';
 import { Summary } from './summary.js';
 
@@ -18,16 +21,6 @@ export interface StateOptions {
   readonly runId?: string | undefined;
   /** What the nodes get that nothing leads to. Default: undefined. */
   readonly input?: unknown;
-}
-
-/** What has been tried of a node, where each attempt is executed by itself: whoever executes it tries again. */
-export interface Attempts {
-  /** How many attempts were made before this one. */
-  readonly made: number;
-  /** How many of the retries are used up. */
-  readonly consumed: number;
-  /** Milliseconds since the first attempt began. */
-  readonly elapsed: number;
 }
 
 /** What a place in the context holds. */
@@ -45,17 +38,17 @@ export interface Ground {
 export interface StateJournal {
   /** Why an entry was not written, once a store has failed: no failure of a node counts after that, since it may be the store's. */
   readonly failure?: { readonly error: unknown } | undefined;
-  /** Writes it down, then makes it so. */
-  append(happening: Happening, apply: () => void): Promise<void>;
+  /** Writes it down. When that is done, it is so. */
+  append(happening: RunHappening): Promise<void>;
   /**
-   * A node has completed, and what came of it is about to be read. Where the state is that of an execution, which sees what
-   * was committed when it began, it sees from here on what is committed now.
+   * What came of a node that has completed is about to be read. Where the state is that of an execution, which sees what was
+   * committed when it began, it sees from here on what is committed now.
    */
-  lookAgain?(nodeId: string): void;
-  /** The journal of a run inside this one. */
-  openChild(key: string, child: WorkflowState, merges: Merges): Promise<StateJournal>;
+  lookAgain?(): void;
+  /** The journal of a run inside this one, which begins. */
+  openInner(key: string, inner: WorkflowState, merges: Merges): Promise<StateJournal>;
   /** The same for one that was saved before. */
-  reopenChild(key: string, child: WorkflowState, merges: Merges): StateJournal;
+  reopenInner(key: string, inner: WorkflowState, merges: Merges): StateJournal;
 }
 
 const states = new WeakMap<object, WorkflowState>();
@@ -76,8 +69,8 @@ export function outputIn(context: Context, nodeId: string): unknown {
 export class WorkflowState<State extends object = any> {
   readonly runId: string;
   readonly input: unknown;
-  /** Where the run is, once a traverser has been at work on it. */
-  position: Position | undefined = undefined;
+  /** All that is known of it beside its context. */
+  readonly memory: RunMemory;
   /** Where it is saved, if it is. */
   journal: StateJournal | undefined = undefined;
   /** Where retries are made by whoever executes its nodes. Default: where they are executed. */
@@ -89,14 +82,8 @@ export class WorkflowState<State extends object = any> {
   /** What a node sees of the context, where the state is that of its execution alone. */
   ground: Ground | undefined = undefined;
   // Made when they are first needed: of most runs that are one node of a fleet's, none is.
-  #passed: Map<number, unknown> | undefined = undefined;
   #arrivals: Map<number, Set<number>> | undefined = undefined;
-  #actions: Map<string, string> | undefined = undefined;
-  #awaiting: Map<string, readonly Waiting[]> | undefined = undefined;
-  #delivered: Map<string, unknown> | undefined = undefined;
-  #items: Map<string, Map<number, unknown>> | undefined = undefined;
-  #itemChanges: Map<string, Map<number, Changes>> | undefined = undefined;
-  #children: Map<string, WorkflowState | SavedChild> | undefined = undefined;
+  #inner: Map<string, WorkflowState> | undefined = undefined;
   #cutShort: Set<string> | undefined = undefined;
   #aborted: { readonly reason: unknown } | undefined = undefined;
   /** What aborts the run, while it is carried out. */
@@ -104,22 +91,29 @@ export class WorkflowState<State extends object = any> {
   /** What is committed of the context, and who looks at it, where the run is saved in process. */
   #saved: SavedContext | undefined = undefined;
   #context: State;
+  /** Nodes that were named as completed or skipped, where no position may know of them. */
   #completed: Set<string> | undefined = undefined;
   #skipped: Set<string> | undefined = undefined;
-  #errors: Map<string, NodeError> | undefined = undefined;
 
-  /** @param context - the data of the run; the object itself, not a copy. Default: a new one */
-  constructor(context: State = {} as State, { runId = randomUUID(), input }: StateOptions = {}) {
+  /**
+   * @param context - the data of the run; the object itself, not a copy. Default: a new one
+   * @param memory - what else is known of it. Default: nothing
+   */
+  constructor(context: State = {} as State, { runId = randomUUID(), input }: StateOptions = {}, memory?: RunMemory) {
     this.#context = context;
     this.runId = runId;
     this.input = input;
+    this.memory = memory ?? new Memory(undefined, {}, (nodeId) => this.#forgetInner(nodeId));
     states.set(context, this);
   }
 
-  /** What arcs have passed on, where that is not the output of their source. */
-  get passed(): Map<number, unknown> {
-    this.#passed ??= new Map();
-    return this.#passed;
+  /** Where the run is, once a traverser has been at work on it. */
+  get position(): Position | undefined {
+    return this.memory.position;
+  }
+
+  set position(position: Position | undefined) {
+    this.memory.position = position;
   }
 
   /** The arcs that have brought nodes about, where no position in memory knows of them. */
@@ -128,56 +122,10 @@ export class WorkflowState<State extends object = any> {
     return this.#arrivals;
   }
 
-  /** The actions that nodes have chosen. */
-  get actions(): Map<string, string> {
-    this.#actions ??= new Map();
-    return this.#actions;
-  }
-
-  get awaiting(): Map<string, readonly Waiting[]> {
-    this.#awaiting ??= new Map();
-    return this.#awaiting;
-  }
-
-  /** What has come for nodes that waited for it. */
-  get delivered(): Map<string, unknown> {
-    this.#delivered ??= new Map();
-    return this.#delivered;
-  }
-
-  /** What is done of batches that are not. */
-  get items(): Map<string, Map<number, unknown>> {
-    this.#items ??= new Map();
-    return this.#items;
-  }
-
-  /** What items that are done have changed in the context, in the order in which they were: it counts with their node. */
-  changesOfItems(nodeId: string): Iterable<Changes> {
-    return this.#itemChanges?.get(nodeId)?.values() ?? [];
-  }
-
-  /** An item of a batch is done. */
-  keepItem(nodeId: string, index: number, output: unknown, changes?: Changes): void {
-    const outputs = this.items.get(nodeId) ?? new Map<number, unknown>();
-    this.items.set(nodeId, outputs.set(index, output));
-    if (changes !== undefined) this.keepChangesOfItem(nodeId, index, changes);
-  }
-
-  keepChangesOfItem(nodeId: string, index: number, changes: Changes): void {
-    this.#itemChanges ??= new Map();
-    const kept = this.#itemChanges.get(nodeId) ?? new Map<number, Changes>();
-    this.#itemChanges.set(nodeId, kept.set(index, changes));
-  }
-
-  forgetItems(nodeId: string): void {
-    this.#items?.delete(nodeId);
-    this.#itemChanges?.delete(nodeId);
-  }
-
-  /** Runs of sub-flows that are not done: under way, or saved and not yet taken up. */
-  get children(): Map<string, WorkflowState | SavedChild> {
-    this.#children ??= new Map();
-    return this.#children;
+  /** Runs of sub-flows that are under way here; others that are not done are in the memory. */
+  get inner(): Map<string, WorkflowState> {
+    this.#inner ??= new Map();
+    return this.#inner;
   }
 
   /** The nodes that an abort has cut short. */
@@ -307,16 +255,14 @@ export class WorkflowState<State extends object = any> {
   /** A node has failed. Its last failure is kept. */
   addError(nodeId: string, error: unknown): void {
     this.#completed?.delete(nodeId);
-    this.#errors ??= new Map();
-    this.#errors.set(nodeId, error instanceof NodeError ? error : new NodeError(nodeId, 1, error));
+    this.memory.failures.set(nodeId, error instanceof NodeError ? error : new NodeError(nodeId, 1, error));
   }
 
   /** A fallback has stood in for a node that failed. */
   markRecovered(nodeId: string, fallbackId: string): void {
     const error = this.errorOf(nodeId);
-    if (error !== undefined) {
-      this.#errors?.set(nodeId, new NodeError(nodeId, error.attempts, error.cause, fallbackId));
-    }
+    if (error === undefined) return;
+    this.memory.failures.set(nodeId, new NodeError(nodeId, error.attempts, error.cause, fallbackId));
   }
 
   /** A node does not count, whoever has added it. */
@@ -325,15 +271,20 @@ export class WorkflowState<State extends object = any> {
   }
 
   clearError(nodeId: string): void {
-    this.#errors?.delete(nodeId);
+    if (this.memory.has('failures')) this.memory.failures.delete(nodeId);
   }
 
   errorOf(nodeId: string): NodeError | undefined {
-    return this.#errors?.get(nodeId);
+    const failure = this.memory.has('failures') ? this.memory.failures.get(nodeId) : undefined;
+    if (failure === undefined || failure instanceof NodeError) return failure;
+    const error = new NodeError(nodeId, failure.attempts, failure.cause, failure.recoveredBy);
+    this.memory.failures.set(nodeId, error);
+    return error;
   }
 
   getErrors(): NodeError[] {
-    return [...(this.#errors?.values() ?? [])];
+    if (!this.memory.has('failures')) return [];
+    return [...this.memory.failures.keys()].map((nodeId) => this.errorOf(nodeId) as NodeError);
   }
 
   /**
@@ -345,9 +296,8 @@ export class WorkflowState<State extends object = any> {
   getStatus(allNodeIds: ReadonlySet<string>, fallbackNodeIds: ReadonlySet<string>): WorkflowStatus {
     const isDone = this.#isDone(allNodeIds, fallbackNodeIds);
     if (this.aborted !== undefined && !isDone) return 'cancelled';
-    if (this.awaiting.size > 0) return 'awaiting';
-    for (const { recoveredBy } of this.getErrors()) if (recoveredBy === undefined) return 'failed';
-    return isDone ? 'completed' : 'stalled';
+    const hasFailed = this.getErrors().some(({ recoveredBy }) => recoveredBy === undefined);
+    return standing({ waits: this.memory.has('awaiting'), hasFailed, isDone });
   }
 
   /** What has come of the run so far. The serializer writes the texts that a result can be asked for. */
@@ -361,7 +311,8 @@ export class WorkflowState<State extends object = any> {
 
   /** The run as it is saved. */
   save(): SavedRun {
-    const { runId, input, position, passed, actions, items, awaiting, delivered, children } = this;
+    const { runId, input, memory } = this;
+    const { position, passed, actions, items, itemChanges, awaiting, delivered } = memory;
     if (position === undefined)
       throw new CheckpointError(runId, 'has not started, so there is nothing to save: read the snapshot once it runs');
     const { plan } = position;
@@ -377,16 +328,21 @@ export class WorkflowState<State extends object = any> {
       position: toOrder(plan, position.save()),
       errors: this.getErrors().map(savedError),
       awaiting: [...awaiting],
-      delivered: [...delivered],
+      delivered: [...delivered].map(([nodeId, events]) => [nodeId, Object.values(events)[0]]),
       passed: [...passed].map(([arc, value]) => [idOf(plan.arcSource[arc]), idOf(plan.arcTarget[arc]), value]),
       actions: [...actions],
       items: [...items],
-      ...(this.#itemChanges === undefined ? {} : { itemChanges: [...this.#itemChanges] }),
-      children: [...children].map(([key, child]) => [
-        key,
-        child instanceof WorkflowState ? { run: child.save(), entries: [] } : child,
-      ]),
+      ...(itemChanges.size === 0 ? {} : { itemChanges: [...itemChanges] }),
+      children: [...new Map<string, SavedChild>([...memory.inner, ...this.#savedInner()])],
     };
+  }
+
+  *#savedInner(): Generator<[key: string, inner: SavedChild]> {
+    for (const [key, inner] of this.#inner ?? []) yield [key, { run: inner.save(), entries: [] }];
+  }
+
+  #forgetInner(nodeId: string): void {
+    for (const key of this.#inner?.keys() ?? []) if (nodeOfKey(key) === nodeId) this.#inner?.delete(key);
   }
 
   #isDone(allNodeIds: ReadonlySet<string>, fallbackNodeIds: ReadonlySet<string>): boolean {

@@ -1,14 +1,14 @@
 import type { NodeError } from '../errors.js';
 import { some } from '../plan/loops.js';
 import type { Position } from '../plan/position.js';
+import { lastOf, outputOf } from './conclusion.js';
 import type { Unreached, Waiting, WorkflowResult, WorkflowStatus } from './result.js';
+import type { RunMemory } from './saved.js';
 
 /** What there is to know of a run: the part of its state that a result is made of. */
 export interface Known<State extends object> {
   readonly runId: string;
-  readonly position: Position | undefined;
-  readonly actions: ReadonlyMap<string, string | undefined>;
-  readonly awaiting: ReadonlyMap<string, readonly Waiting[]>;
+  readonly memory: Pick<RunMemory, 'position' | 'actions' | 'awaiting'>;
   readonly cutShort: ReadonlySet<string>;
   readonly aborted: { readonly reason: unknown } | undefined;
   /** Where it is saved, in process: an ordinary object is made of what is committed. */
@@ -39,7 +39,8 @@ export class Summary<State extends object> implements WorkflowResult<State> {
   readonly #save: () => unknown;
 
   constructor(known: Known<State>, serialize: (value: unknown) => string, save: () => unknown) {
-    const { position, awaiting, cutShort } = known;
+    const { memory, cutShort } = known;
+    const { position } = memory;
     this.#serialize = serialize;
     this.#save = save;
     this.runId = known.runId;
@@ -47,13 +48,17 @@ export class Summary<State extends object> implements WorkflowResult<State> {
     this.errors = known.getErrors();
     this.completed = [...known.getCompletedNodes()];
     this.skipped = [...known.getSkippedNodes()];
-    this.awaiting = [...awaiting.values()].flat();
+    this.awaiting = [...memory.awaiting.values()].flat();
     this.cutShort = [...cutShort];
     this.reason = known.aborted?.reason;
     this.unreached = position === undefined ? [] : unreachedOf(position, cutShort);
-    const last = position === undefined ? [] : lastOf(position, known);
-    this.output = outputOf(last, known);
-    this.action = last.length === 1 ? known.actions.get(last[0] as string) : undefined;
+    const last = position === undefined ? [] : lastOf(position, (nodeId) => known.isCompleted(nodeId));
+    this.output = outputOf<unknown>(
+      last,
+      (nodeId) => known.outputOf(nodeId),
+      (outputs) => outputs,
+    );
+    this.action = last.length === 1 ? memory.actions.get(last[0] as string) : undefined;
   }
 
   get serializedContext(): string {
@@ -63,27 +68,6 @@ export class Summary<State extends object> implements WorkflowResult<State> {
   get snapshot(): string {
     return this.#serialize(this.#save());
   }
-}
-
-/** The completed nodes from which nothing was taken. */
-export function lastOf(position: Position, known: Pick<Known<object>, 'isCompleted'>): string[] {
-  const { plan } = position;
-  const last: string[] = [];
-  for (let node = 0; node < plan.nodeCount; node++) {
-    const id = plan.idOf(node);
-    // A fallback that leads nowhere of its own ends in the node that it has stood in for.
-    const standsIn = plan.owners.has(node) && plan.outFrom[node] === plan.outFrom[node + 1];
-    if (!standsIn && !leadsOn(position, node) && known.isCompleted(id)) last.push(id);
-  }
-  return last;
-}
-
-function leadsOn(position: Position, node: number): boolean {
-  const { outFrom } = position.plan;
-  for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
-    if (position.isTaken(arc)) return true;
-  }
-  return false;
 }
 
 /** The context; where it has to be made, when it is first asked for. */
@@ -100,12 +84,6 @@ function show<State extends object>(summary: Summary<State>, known: Known<State>
     'context',
     saved === undefined ? { ...shown, value: known.getContext(), writable: true } : { ...shown, get },
   );
-}
-
-function outputOf(last: readonly string[], known: Known<object>): unknown {
-  const [only] = last;
-  if (last.length > 1) return Object.fromEntries(last.map((id) => [id, known.outputOf(id)]));
-  return only === undefined ? undefined : known.outputOf(only);
 }
 
 function unreachedOf(position: Position, cutShort: ReadonlySet<string>): Unreached[] {

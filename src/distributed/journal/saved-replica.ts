@@ -1,0 +1,100 @@
+import type { Waiting } from '../../flow/index.js';
+import type { SavedPosition } from '../../flow/plan/marks.js';
+import type { Changes } from '../../flow/run/context-view.js';
+import { type Kept, nodeOfKey } from '../../flow/run/memory.js';
+import type { Carrier } from '../../kernel/instrumentation.js';
+import type { SavedSteps } from './entry.js';
+import type { Item } from './ledger.js';
+import type { Numbering, SavedPassed } from './numbering.js';
+import type { SavedTally } from './tally.js';
+
+/** How a node has failed: the error as text, how often it was tried, and the fallback that stood in for it. */
+interface SavedFailure {
+  readonly error: string;
+  readonly attempts: number;
+  readonly recoveredBy?: string | undefined;
+}
+
+/** A replica as it is saved; what a run begins with is one, without a position. */
+export interface SavedReplica {
+  readonly flow: string;
+  readonly version: string;
+  readonly runId: string;
+  readonly input: string;
+  readonly values: readonly (readonly [key: string, text: string])[];
+  /** The hash of the graph that it goes through. Runs that versions up to 0.6 have begun have none. */
+  readonly graph?: string | undefined;
+  readonly carrier?: Carrier | undefined;
+  readonly position?: SavedPosition | undefined;
+  readonly items?: readonly Item[] | undefined;
+  readonly rounds?: readonly number[] | undefined;
+  readonly epoch?: number | undefined;
+  readonly passed?: SavedPassed | undefined;
+  readonly actions?: readonly (readonly [nodeId: string, action: string])[] | undefined;
+  readonly failures?: readonly (readonly [nodeId: string, failure: SavedFailure])[] | undefined;
+  readonly awaiting?: readonly (readonly [nodeId: string, waits: readonly Waiting[]])[] | undefined;
+  readonly delivered?: readonly (readonly [nodeId: string, events: Readonly<Record<string, string>>])[] | undefined;
+  readonly signals?: readonly (readonly [event: string, payloads: readonly string[]])[] | undefined;
+  readonly batches?: readonly (readonly [
+    nodeId: string,
+    outputs: readonly (readonly [index: number, text: string])[],
+  ])[];
+  readonly itemChanges?: readonly (readonly [
+    nodeId: string,
+    changes: readonly (readonly [index: number, changes: Changes])[],
+  ])[];
+  readonly steps?: readonly (readonly [
+    nodeId: string,
+    steps: readonly (readonly [key: string, saved: SavedSteps])[],
+  ])[];
+  readonly tally?: SavedTally | undefined;
+}
+
+/** The part of it that is kept as the memory of a run in process is. */
+type SavedMemory = Pick<
+  SavedReplica,
+  'passed' | 'actions' | 'failures' | 'awaiting' | 'delivered' | 'batches' | 'itemChanges' | 'steps'
+>;
+
+/** What was kept of a run. */
+export function keptIn(saved: SavedMemory, numbering: Numbering): Kept<string> {
+  const failures = (saved.failures ?? []).map(
+    ([nodeId, { error, ...rest }]) => [nodeId, { cause: error, ...rest }] as const,
+  );
+  const inner = (saved.steps ?? []).flatMap(([, steps]) => steps);
+  return {
+    failures: new Map(failures),
+    awaiting: new Map(saved.awaiting),
+    delivered: new Map(saved.delivered),
+    passed: new Map(numbering.readPassed(saved.passed)),
+    actions: new Map(saved.actions),
+    items: mapsIn(saved.batches),
+    itemChanges: mapsIn(saved.itemChanges),
+    inner: new Map(inner),
+  };
+}
+
+/** The same, to be read by any version. */
+export function savedMemory(kept: Kept<string>, numbering: Numbering): SavedMemory {
+  const steps = new Map<string, [key: string, saved: SavedSteps][]>();
+  for (const [key, inner] of kept.inner) {
+    const nodeId = nodeOfKey(key);
+    steps.set(nodeId, [...(steps.get(nodeId) ?? []), [key, inner]]);
+  }
+  return {
+    passed: numbering.writePassed(kept.passed),
+    actions: [...kept.actions],
+    failures: [...kept.failures].map(([nodeId, { cause, ...rest }]) => [nodeId, { error: cause, ...rest }]),
+    awaiting: [...kept.awaiting],
+    delivered: [...kept.delivered],
+    batches: [...kept.items].map(([nodeId, outputs]) => [nodeId, [...outputs]]),
+    itemChanges: [...kept.itemChanges].map(([nodeId, changes]) => [nodeId, [...changes]]),
+    steps: [...steps],
+  };
+}
+
+function mapsIn<Value>(
+  saved: readonly (readonly [nodeId: string, values: readonly (readonly [index: number, value: Value])[]])[] = [],
+): Map<string, Map<number, Value>> {
+  return new Map(saved.map(([nodeId, values]) => [nodeId, new Map(values)]));
+}
