@@ -1,9 +1,7 @@
-import type { Plan } from '../../flow/plan/plan.js';
 import { Position } from '../../flow/plan/position.js';
-import type { Codec } from '../../flow/run/codec.js';
-import type { Changes } from '../../flow/run/context-view.js';
+import type { Changes } from '../../flow/run/changes.js';
 import { Memory } from '../../flow/run/memory.js';
-import { type Merges, mergeChange } from '../../flow/run/merge.js';
+import { mergeChange } from '../../flow/run/merge.js';
 import type { Carrier } from '../../kernel/instrumentation.js';
 import type { JournalEntry } from '../contracts.js';
 import { type Entry, type NodeEntry, type RunEntry, readEntry, type StepEntry } from './entry.js';
@@ -11,22 +9,11 @@ import { happeningOf, stepOf } from './happenings.js';
 import { jobIdOf } from './job-id.js';
 import { type Item, Ledger } from './ledger.js';
 import { Numbering } from './numbering.js';
+import type { Origin } from './origin.js';
 import { keptIn, type SavedReplica, savedMemory } from './saved-replica.js';
+import { Signals } from './signals.js';
 import { Tally } from './tally.js';
 import { Values } from './values.js';
-
-/** Of which run a replica is, and how the values in it are read and merged. */
-export interface Origin {
-  readonly plan: Plan;
-  readonly runKey: string;
-  /** Which of the runs that had its id over time; none for a run that a version up to 0.7 has begun. */
-  readonly incarnation?: number | undefined;
-  readonly codec: Codec;
-  readonly merges: Merges;
-}
-
-/** How many payloads of one event are kept that nothing waits for yet. */
-const mostSignals = 1_000;
 
 /**
  * All that is known of a run: what follows from its journal, entry by entry. It depends on nothing else, so all replicas
@@ -47,8 +34,6 @@ export class Replica {
   readonly numbering: Numbering;
   readonly ledger = new Ledger();
   readonly values = new Values();
-  /** Payloads that nothing has waited for yet. */
-  readonly signals = new Map<string, string[]>();
   readonly runId: string;
   readonly input: string;
   /** What has come with the run from where it was started, for whoever executes its nodes. */
@@ -63,6 +48,7 @@ export class Replica {
   #epoch: number;
   readonly #graph: string | undefined;
   readonly #rounds: Int32Array;
+  readonly #signals: Signals;
 
   constructor(
     readonly origin: Origin,
@@ -83,7 +69,7 @@ export class Replica {
     this.position = new Position(plan, this.numbering.fromSaved(saved.position));
     this.memory = new Memory(this.position, keptIn(saved, this.numbering), (nodeId) => this.#settled(nodeId));
     for (const [key, text] of saved.values) this.values.set(key, text, seq);
-    for (const [event, payloads] of saved.signals ?? []) this.signals.set(event, [...payloads]);
+    this.#signals = new Signals(saved.signals);
     if (saved.position === undefined) this.#release(undefined);
     else this.position.take();
     for (const item of saved.items ?? []) this.ledger.put({ ...item, node: this.numbering.nodeAt(item.node) });
@@ -125,7 +111,7 @@ export class Replica {
       rounds: numbering.toPlaces(this.#rounds),
       epoch: this.#epoch,
       ...savedMemory(this.memory, numbering),
-      signals: [...this.signals],
+      signals: this.#signals.save(),
       tally: this.tally.save(),
     };
   }
@@ -195,11 +181,9 @@ export class Replica {
   /** A signal that was there before is what it waits for; else a time may come. */
   #await(node: number, { node: nodeId, round, waits, job }: Extract<NodeEntry, { type: 'awaiting' }>): void {
     if (this.position.statusOf(node) !== 'awaiting') return;
-    const come = waits.find(({ event }) => this.signals.has(event));
+    const come = this.#signals.take(waits.map(({ event }) => event));
     if (come !== undefined) {
-      const payloads = this.signals.get(come.event) as string[];
-      this.#deliver(node, nodeId, { [come.event]: payloads.shift() as string });
-      if (payloads.length === 0) this.signals.delete(come.event);
+      this.#deliver(node, nodeId, { [come.event]: come.payload });
       return;
     }
     const times = waits.flatMap(({ until }) => (until === undefined ? [] : [until]));
@@ -250,9 +234,7 @@ export class Replica {
     const { plan } = this.position;
     const waiting = [...this.memory.awaiting].filter(([, waits]) => waits.some((wait) => wait.event === event));
     for (const [nodeId] of waiting) this.#deliver(plan.indexOf(nodeId), nodeId, { [event]: payload });
-    if (waiting.length > 0) return;
-    const payloads = this.signals.get(event) ?? [];
-    if (payloads.length < mostSignals) this.signals.set(event, [...payloads, payload]);
+    if (waiting.length === 0) this.#signals.keep(event, payload);
   }
 
   #due({ node: nodeId, round }: Extract<RunEntry, { type: 'due' }>): void {

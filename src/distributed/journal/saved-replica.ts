@@ -1,7 +1,7 @@
 import type { Waiting } from '../../flow/index.js';
 import type { SavedPosition } from '../../flow/plan/marks.js';
-import type { Changes } from '../../flow/run/context-view.js';
-import { type Kept, nodeOfKey } from '../../flow/run/memory.js';
+import type { Changes } from '../../flow/run/changes.js';
+import { nodeOfKey, type Remembered } from '../../flow/run/memory.js';
 import type { Carrier } from '../../kernel/instrumentation.js';
 import type { SavedSteps } from './entry.js';
 import type { Item } from './ledger.js';
@@ -57,7 +57,7 @@ type SavedMemory = Pick<
 >;
 
 /** What was kept of a run. */
-export function keptIn(saved: SavedMemory, numbering: Numbering): Kept<string> {
+export function keptIn(saved: SavedMemory, numbering: Numbering): Remembered<string> {
   const failures = (saved.failures ?? []).map(
     ([nodeId, { error, ...rest }]) => [nodeId, { cause: error, ...rest }] as const,
   );
@@ -75,7 +75,7 @@ export function keptIn(saved: SavedMemory, numbering: Numbering): Kept<string> {
 }
 
 /** The same, to be read by any version. */
-export function savedMemory(kept: Kept<string>, numbering: Numbering): SavedMemory {
+export function savedMemory(kept: Remembered<string>, numbering: Numbering): SavedMemory {
   const steps = new Map<string, [key: string, saved: SavedSteps][]>();
   for (const [key, inner] of kept.inner) {
     const nodeId = nodeOfKey(key);

@@ -1,5 +1,6 @@
+import type { Kept, Source } from '../../flow/run/changes.js';
 import type { Codec } from '../../flow/run/codec.js';
-import { fieldOf, type Kept, type Source } from '../../flow/run/context-view.js';
+import { fieldOf } from '../../flow/run/keys.js';
 
 /** What a key holds from an entry of the journal on; `undefined` where it was removed. */
 interface Version {

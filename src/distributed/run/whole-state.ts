@@ -1,11 +1,11 @@
 import type { Codec } from '../../flow/run/codec.js';
-import { type Kept, Memory } from '../../flow/run/memory.js';
+import { Memory, type Remembered } from '../../flow/run/memory.js';
 import type { Entry, RunMemory, SavedChild, SavedRun } from '../../flow/run/saved.js';
 import { WorkflowState } from '../../flow/run/state.js';
 import type { Replica } from '../journal/replica.js';
 import { ReadMap } from './read-map.js';
 
-type Readable = Kept<unknown, SavedRun, Entry>;
+type Readable = Remembered<unknown, SavedRun, Entry>;
 
 /**
  * What is remembered of a run, as the flow layer has it: values are read where they are asked for.

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Journal } from '../../flow/checkpoint/journal.js';
 import { messageOf } from '../../flow/errors.js';
 import { SerializationError } from '../../flow/index.js';
-import type { Changes } from '../../flow/run/context-view.js';
+import type { Changes } from '../../flow/run/changes.js';
 import type { InNode } from '../../flow/run/happening.js';
 import { isMergeable, type Merges } from '../../flow/run/merge.js';
 import { plainError } from '../../flow/run/plain-error.js';

@@ -33,7 +33,7 @@ export class Journal implements StateJournal {
     private readonly parent?: Pick<StateJournal, 'failure'>,
   ) {
     this.#context = new SavedContext(new Codec(serializer), state.getContext(), merges);
-    state.saveIn(this.#context);
+    state.data.saveIn(this.#context);
   }
 
   /** Saves a run from now on. */

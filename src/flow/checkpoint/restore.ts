@@ -3,7 +3,7 @@ import { ArcsByEnds, fromOrder } from '../plan/order.js';
 import type { Plan } from '../plan/plan.js';
 import { Position } from '../plan/position.js';
 import type { Codec } from '../run/codec.js';
-import { setOwn } from '../run/context-view.js';
+import { setOwn } from '../run/keys.js';
 import type { Entry, RunMemory, SavedChild, SavedRun } from '../run/saved.js';
 import { WorkflowState } from '../run/state.js';
 import { fromSaved } from './saved-entry.js';

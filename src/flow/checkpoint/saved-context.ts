@@ -1,5 +1,7 @@
+import type { Changes, Kept, Source } from '../run/changes.js';
 import type { Codec } from '../run/codec.js';
-import { type Changes, ContextView, fieldOf, type Kept, type Source, setOwn } from '../run/context-view.js';
+import { ContextView } from '../run/context-view.js';
+import { fieldOf, setOwn } from '../run/keys.js';
 import { type Merges, mergeChange } from '../run/merge.js';
 
 /** Gives the input of a node, by the context that the node sees. */

@@ -2,7 +2,7 @@ import { type Definition, isSeen, perform } from '../../kernel/action.js';
 import { map } from '../../kernel/parallel.js';
 import { type AnyFunction, invalid } from '../../shared/validate.js';
 import { ActionResult } from '../node-result.js';
-import type { Changes } from '../run/context-view.js';
+import type { Changes } from '../run/changes.js';
 import type { Ground } from '../run/state.js';
 import { NodeCall } from './node-call.js';
 import { Suspension, within } from './node-executor.js';
@@ -52,7 +52,7 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
 
 /** What lies under the views of items, where nodes have views. */
 function groundOf({ own, state }: NodeCall): Ground | undefined {
-  const { saved } = state;
+  const { saved } = state.data;
   return own === undefined || saved === undefined ? state.ground : { view: own.view, merges: saved.merges };
 }
 
@@ -64,7 +64,7 @@ async function keep(
   ground: Ground | undefined,
   changed: Changes | undefined,
 ): Promise<void> {
-  const kept = state.handedOut(output);
+  const kept = state.data.handedOut(output);
   const changes = changed !== undefined && Object.keys(changed).length > 0 ? changed : undefined;
   const happening = { type: 'item', nodeId, index, output: kept, ...(changes && { changes }) } as const;
   if (state.journal === undefined) state.memory.apply(happening);

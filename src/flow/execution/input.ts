@@ -1,6 +1,7 @@
 import type { Plan } from '../plan/plan.js';
+import { outputIn } from '../run/data.js';
 import type { Context } from '../run/result.js';
-import { outputIn, type WorkflowState } from '../run/state.js';
+import type { WorkflowState } from '../run/state.js';
 
 /**
  * What a node without an input mapping gets: from the nodes that have brought it about.
@@ -11,7 +12,7 @@ export function inputFrom(plan: Plan, node: number, state: WorkflowState, contex
   const { into, awaited } = plan;
   const from = into.from[node] as number;
   const count = (into.from[node + 1] as number) - from;
-  if (count === 0) return state.handedOut(state.input);
+  if (count === 0) return state.data.handedOut(state.input);
   if (count === 1 && awaited[node] === 1) return passedBy(into.arcs[from] as number, plan, state, context);
   const known = state.position?.arrivals(node) ?? [];
   // Whoever drives a run without moving its position says by outputs alone what has arrived.
@@ -23,7 +24,7 @@ export function inputFrom(plan: Plan, node: number, state: WorkflowState, contex
 /** In a later turn of its loop a node gets what came by back arcs; before, what its join has taken. */
 function inputFromArrivals(plan: Plan, arcs: readonly number[], node: number, state: WorkflowState, context: Context) {
   const [first] = arcs;
-  if (first === undefined) return state.handedOut(state.input);
+  if (first === undefined) return state.data.handedOut(state.input);
   const isAgain = (plan.backOf[first] as number) >= 0;
   const possible = arcsInto(plan, node).filter((arc) => (plan.backOf[arc] as number) >= 0 === isAgain);
   if (possible.length === 1) return passedBy(first, plan, state, context);
@@ -47,6 +48,6 @@ function arcsInto({ into }: Plan, node: number): Int32Array {
 /** What an arc passes on: what was kept for it, else the output of its source. */
 function passedBy(arc: number, plan: Plan, state: WorkflowState, context: Context): unknown {
   const { memory } = state;
-  if (memory.has('passed') && memory.passed.has(arc)) return state.handedOut(memory.passed.get(arc));
+  if (memory.has('passed') && memory.passed.has(arc)) return state.data.handedOut(memory.passed.get(arc));
   return outputIn(context, plan.idOf(plan.arcSource[arc] as number));
 }

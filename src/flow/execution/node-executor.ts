@@ -34,7 +34,7 @@ export class TaskExecutor implements NodeExecutor<unknown, unknown> {
     if (visit > maxVisits) {
       return Promise.resolve(failed(new NodeError(node.id, 0, new VisitsError(node.id, maxVisits))));
     }
-    const call = new NodeCall(node, input, state, visit, settings, undefined, state.takeView(node.id));
+    const call = new NodeCall(node, input, state, visit, settings, undefined, state.data.takeView(node.id));
     call.attempt = state.attempts?.made ?? 0;
     const args = [input, isSeen(definition.core) ? call.args : call];
     const isHere = call.own === undefined && isInProcess(definition.core);

@@ -42,10 +42,10 @@ export class FlowServices implements ExecutionServices {
     const linked = this.toolbox.linkedBefore(blueprint);
     const state = stateOf(context);
     if (this.prepared !== undefined) this.#resolved.set(nodeId, state);
-    const { saved } = state;
+    const { saved } = state.data;
     if (saved === undefined) return inputOf(nodeId, linked, state, context);
     const resolve = (seen: Context) => inputOf(nodeId, linked, state, seen);
-    return resolve(state.openView(nodeId, saved, resolve).context);
+    return resolve(state.data.openView(nodeId, saved, resolve).context);
   }
 
   determineNextNodes(

@@ -4,11 +4,12 @@ import type { ExecutionServices, NodeExecutionResult } from '../contracts.js';
 import { NodeError, SerializationError } from '../errors.js';
 import type { NodeResult } from '../node-result.js';
 import type { NextNode } from '../plan/plan.js';
-import { plainError } from '../run/plain-error.js';
+import type { Written } from '../run/data.js';
 import type { Context } from '../run/result.js';
-import { type RunHappening, savedError } from '../run/saved.js';
-import type { StateJournal, WorkflowState, Written } from '../run/state.js';
+import { savedError } from '../run/saved.js';
+import type { WorkflowState } from '../run/state.js';
 import { arcsOf, type GraphTraverser } from '../run/traverser.js';
+import { commit, type Failed } from './commit.js';
 import { within } from './node-executor.js';
 
 /** A run under way: what settling a node is about. */
@@ -31,21 +32,21 @@ export function settle(advance: Advance, nodeId: string, execution: NodeExecutio
       return complete(advance, nodeId, execution.result, undefined, execution.attempts);
     case 'failed': {
       const { state } = advance;
-      state.closeView(nodeId);
+      state.data.closeView(nodeId);
       heedStore(state);
       return fail(advance, execution.error);
     }
     case 'awaiting':
-      advance.state.closeView(nodeId);
-      return commit(advance, { type: 'awaiting', nodeId, waits: execution.awaiting });
+      advance.state.data.closeView(nodeId);
+      return commit(advance.state, { type: 'awaiting', nodeId, waits: execution.awaiting });
     case 'postponed': {
       const { error, delay, consumed } = execution;
-      advance.state.closeView(nodeId);
+      advance.state.data.closeView(nodeId);
       heedStore(advance.state);
-      return commit(advance, { type: 'postponed', nodeId, error: savedError(error), delay, consumed });
+      return commit(advance.state, { type: 'postponed', nodeId, error: savedError(error), delay, consumed });
     }
     case 'cancelled':
-      advance.state.closeView(nodeId);
+      advance.state.data.closeView(nodeId);
       advance.state.cutShort.add(nodeId);
       return undefined;
   }
@@ -82,11 +83,11 @@ function complete(
   const { plan } = traverser.position;
   const isPlain = plan.isPlain(plan.indexOf(nodeId));
   // Nothing can fail any more where nothing is decided or saved; a view is let go of as a whole.
-  const isKept = (isPlain && state.journal === undefined) || state.saved !== undefined;
-  const before = isKept ? undefined : state.written(nodeId);
+  const isKept = (isPlain && state.journal === undefined) || state.data.saved !== undefined;
+  const before = isKept ? undefined : state.data.written(nodeId);
   const completion = { nodeId, result, recoveredBy, before, attempts };
-  const context = state.seenBy(nodeId);
-  state.write(nodeId, result.output);
+  const context = state.data.seenBy(nodeId);
+  state.data.write(nodeId, result.output);
   state.memory.forgetPassed(plan.indexOf(nodeId));
   let next: readonly NextNode[] | Promise<readonly NextNode[]>;
   try {
@@ -102,7 +103,7 @@ function complete(
 /** The edges that are followed. Where a node has a view of its own, that is the state for what decides on them. */
 function following({ traverser, state, services }: Advance, nodeId: string, result: NodeResult, context: Context) {
   const blueprint = traverser.getDynamicBlueprint();
-  if (state.saved === undefined) return services.determineNextNodes(blueprint, nodeId, result, context);
+  if (state.data.saved === undefined) return services.determineNextNodes(blueprint, nodeId, result, context);
   return within({ context }, () => services.determineNextNodes(blueprint, nodeId, result, context));
 }
 
@@ -152,8 +153,8 @@ function failInstead(advance: Advance, completion: Completion, error: unknown): 
 function takeBack(advance: Advance, { nodeId, result, before }: Completion): void {
   const { state, traverser } = advance;
   state.memory.forgetPassed(traverser.position.plan.indexOf(nodeId));
-  if (state.saved === undefined) state.takeBack(nodeId, result.output, before);
-  else state.closeView(nodeId);
+  if (state.data.saved === undefined) state.data.takeBack(nodeId, result.output, before);
+  else state.data.closeView(nodeId);
 }
 
 /** What follows a node, with what its edges pass on. */
@@ -167,7 +168,7 @@ async function transformAll(
   for (const each of next) {
     const { edge, node } = each;
     if (edge.transform === undefined || position.hasLeft(each)) continue;
-    await services.applyEdgeTransform(edge, result, node, state.seenBy(nodeId));
+    await services.applyEdgeTransform(edge, result, node, state.data.seenBy(nodeId));
   }
   return next;
 }
@@ -185,7 +186,8 @@ function count(advance: Advance, completion: Completion, next: readonly NextNode
   const arcs = arcsOf(position.plan.outgoing(node), next);
   const passed = passedOn(advance, node, arcs, output);
   const happening = { type: 'completed', nodeId, output, action, arcs, passed, recoveredBy } as const;
-  const counted = commit(advance, happening, completion);
+  const failInstead = (error: SerializationError) => refused(advance, completion, error);
+  const counted = commit(advance.state, happening, advance.state.journal && failInstead);
   if (!position.plan.owners.has(node)) return counted;
   return Promise.resolve(counted).then(() => standIn(advance, node));
 }
@@ -223,7 +225,7 @@ async function standIn(advance: Advance, fallback: number): Promise<void> {
     if (position.statusOf(owner) !== 'recovering') continue;
     state.journal?.lookAgain?.();
     const ownerId = position.plan.idOf(owner);
-    const result = { output: state.outputOf(fallbackId), action: state.memory.actions.get(fallbackId) };
+    const result = { output: state.data.outputOf(fallbackId), action: state.memory.actions.get(fallbackId) };
     await complete(advance, ownerId, result, fallbackId, state.errorOf(ownerId)?.attempts);
   }
 }
@@ -233,71 +235,18 @@ async function fail(advance: Advance, error: NodeError, recoveredBy?: string): P
   const { position } = advance.traverser;
   const { nodeId } = error;
   const isLost = recoveredBy !== undefined;
-  await commit(advance, { type: 'failed', nodeId, error: savedError(error), isLost });
+  await commit(advance.state, { type: 'failed', nodeId, error: savedError(error), isLost });
   const fallback = position.plan.fallbackOf[position.plan.indexOf(nodeId)] as number;
   if (fallback >= 0 && !isLost) await standIn(advance, fallback);
 }
 
-/**
- * Something has happened: it is saved, if the run is, and then holds.
- *
- * @param completion - the result that counts with it, where one does
- */
-function commit(advance: Advance, happening: RunHappening, completion?: Completion): Pending {
-  const { state } = advance;
-  if (state.journal !== undefined) return commitSaved(advance, happening, state.journal, completion);
-  if (happening.type === 'failed') state.forget(happening.nodeId);
-  state.memory.apply(happening);
-  return undefined;
-}
-
-function commitSaved(
-  advance: Advance,
-  happening: RunHappening,
-  journal: StateJournal,
-  completion: Completion | undefined,
-): Promise<void> {
-  const { state } = advance;
-  if (happening.type === 'failed' || happening.type === 'postponed') return saveFailure(happening, journal);
-  const append = async () => {
-    await journal.append(withCopies(state, happening));
-  };
-  return append().catch((error) => {
-    // An output that cannot be saved is the node's failure; a disk that is full is not.
-    if (!(error instanceof SerializationError) || completion === undefined) throw error;
-    const { nodeId, recoveredBy, attempts = 1 } = completion;
-    const failure = new NodeError(nodeId, attempts, inContext(error, nodeId));
-    const failed = { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined } as const;
-    takeBack(advance, completion);
-    state.forget(nodeId);
-    return saveFailure(failed, journal);
-  });
-}
-
-/** A failure is saved whatever was thrown: what cannot be, in short texts; by a serializer that takes no errors, as one. */
-async function saveFailure(
-  happening: Extract<RunHappening, { type: 'failed' | 'postponed' }>,
-  journal: StateJournal,
-): Promise<void> {
-  const plain = plainError(happening.error.cause);
-  let refused: unknown;
-  for (const cause of [happening.error.cause, plain, `${plain.name}: ${plain.message}`]) {
-    const kept = { ...happening, error: { ...happening.error, cause } };
-    try {
-      return await journal.append(kept);
-    } catch (error) {
-      if (!(error instanceof SerializationError)) throw error;
-      refused = error;
-    }
-  }
-  throw refused;
-}
-
-/** What arcs pass on is the run's own where it is saved: whoever made it may still change it. */
-function withCopies(state: WorkflowState, happening: RunHappening): RunHappening {
-  if (happening.type !== 'completed' || state.saved === undefined || happening.passed.length === 0) return happening;
-  const passed = happening.passed.map(([arc, value]) => [arc, state.handedOut(value)] as const);
-  return { ...happening, passed };
+/** A result that cannot be saved is the node's failure, and leaves no trace. */
+function refused(advance: Advance, completion: Completion, error: SerializationError): Failed {
+  const { nodeId, recoveredBy, attempts = 1 } = completion;
+  const failure = new NodeError(nodeId, attempts, inContext(error, nodeId));
+  takeBack(advance, completion);
+  advance.state.forget(nodeId);
+  return { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined };
 }
 
 /** Names the place where the context has the output. */

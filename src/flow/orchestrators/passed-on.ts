@@ -26,7 +26,7 @@ export class PassedOn {
    */
   keep(node: number, known: WorkflowState, taken: ReadonlySet<number>): void {
     const { passed } = known.memory;
-    const output = known.written(this.plan.idOf(node))?.value;
+    const output = known.data.written(this.plan.idOf(node))?.value;
     for (const [arc, before] of this.#before) {
       const isBack = (this.plan.backOf[arc] as number) >= 0;
       const isExit = (this.plan.exitOf[arc] as number) >= 0;

@@ -171,7 +171,7 @@ class Job implements RemoteEvents {
       for (const { edge, node: target } of next) await services.applyEdgeTransform(edge, result, target, context);
       return this.#decision(node, next, result);
     } catch (error) {
-      known.takeBack(nodeId, result.output, before);
+      known.data.takeBack(nodeId, result.output, before);
       throw error;
     }
   }
@@ -236,7 +236,7 @@ class Job implements RemoteEvents {
   async #recover(owner: number, fallback: number, action: string | undefined): Promise<Decision> {
     const { state } = this.surroundings;
     const [nodeId, fallbackId] = [this.#plan.idOf(owner), this.#plan.idOf(fallback)];
-    const output = this.known.written(fallbackId)?.value;
+    const output = this.known.data.written(fallbackId)?.value;
     let decision: Decision;
     try {
       decision = await this.#route(owner, { output, action });

@@ -1,30 +1,9 @@
 import { inspect } from 'node:util';
-import { cut } from '../../shared/text.js';
 import { SerializationError } from '../errors.js';
+import type { Changes, Kept, Source } from './changes.js';
 import type { Codec } from './codec.js';
+import { fieldOf, setOwn } from './keys.js';
 import { type Merges, mergeChange } from './merge.js';
-
-/** What is kept under a key: as text, from which each reader gets a copy of its own. */
-export interface Kept {
-  readonly text: string;
-  read(): unknown;
-}
-
-/** What a view is a view of. */
-export interface Source {
-  find(key: string): Kept | undefined;
-  keys(): Iterable<string>;
-  /** Nobody looks at it any more. */
-  close?(): void;
-}
-
-/** What was changed in a view, as texts. */
-export interface Changes {
-  readonly set?: Readonly<Record<string, string>> | undefined;
-  readonly removed?: readonly string[] | undefined;
-  /** What was found under the keys that were set, where something was. */
-  readonly base?: Readonly<Record<string, string>> | undefined;
-}
 
 /** What was found under a key. */
 interface Found {
@@ -313,21 +292,4 @@ function printed(prototype: object): object {
 
 function unsavable(path: string, problem: string, cause?: unknown): SerializationError {
   return new SerializationError(path, `cannot be saved: ${problem}`, { cause });
-}
-
-/** How many characters of a key a message names. */
-const longestKey = 100;
-
-/** A key of the context, for messages. */
-export function fieldOf(key: string): string {
-  const name = cut(key, longestKey);
-  return /[.[\]]/.test(name) ? `context["${name}"]` : `context.${name}`;
-}
-
-/** Sets a key that may be called anything, `__proto__` too. */
-export function setOwn(object: object, key: string, value: unknown): true {
-  if (key in Object.prototype) {
-    Object.defineProperty(object, key, { value, configurable: true, enumerable: true, writable: true });
-  } else (object as Data)[key] = value;
-  return true;
 }

@@ -1,4 +1,4 @@
-import type { Changes } from './context-view.js';
+import type { Changes } from './changes.js';
 import type { Waiting } from './result.js';
 
 /** How a node has failed. A `NodeError` is one. */

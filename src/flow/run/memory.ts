@@ -1,5 +1,5 @@
 import type { Position } from '../plan/position.js';
-import type { Changes } from './context-view.js';
+import type { Changes } from './changes.js';
 import type { Completed, Failure, Happening } from './happening.js';
 import type { Waiting } from './result.js';
 
@@ -10,7 +10,7 @@ export interface Inner<Run, Step> {
 }
 
 /** What is kept of a run, beside its context and its position. */
-export interface Kept<Value, Run = Value, Step = Value> {
+export interface Remembered<Value, Run = Value, Step = Value> {
   /** How nodes have failed, those too that a fallback has saved. */
   readonly failures: Map<string, Failure<Value>>;
   readonly awaiting: Map<string, readonly Waiting[]>;
@@ -35,9 +35,9 @@ export interface Kept<Value, Run = Value, Step = Value> {
  * @typeParam Run - a run inside a node, as it began
  * @typeParam Step - one thing that has happened in such a run
  */
-export class Memory<Value, Run = Value, Step = Value> implements Kept<Value, Run, Step> {
+export class Memory<Value, Run = Value, Step = Value> implements Remembered<Value, Run, Step> {
   /** What there is so far: of most runs, none of it is needed. */
-  readonly #kept: { -readonly [Name in keyof Kept<Value, Run, Step>]?: Kept<Value, Run, Step>[Name] };
+  readonly #kept: { -readonly [Name in keyof Remembered<Value, Run, Step>]?: Remembered<Value, Run, Step>[Name] };
 
   /**
    * @param position - where the run is. Default: nobody knows
@@ -46,7 +46,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Kept<Value, Run
    */
   constructor(
     public position: Position | undefined = undefined,
-    kept: Partial<Kept<Value, Run, Step>> = {},
+    kept: Partial<Remembered<Value, Run, Step>> = {},
     private readonly onSettled: (nodeId: string) => void = () => {},
   ) {
     this.#kept = { ...kept };
@@ -93,7 +93,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Kept<Value, Run
   }
 
   /** Whether anything is kept under a name, without making room for it. */
-  has(name: keyof Kept<Value>): boolean {
+  has(name: keyof Remembered<Value>): boolean {
     const keys: Iterator<unknown> | undefined = this.#kept[name]?.keys();
     return keys !== undefined && keys.next().done !== true;
   }

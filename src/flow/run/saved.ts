@@ -1,7 +1,10 @@
 import type { NodeError } from '../errors.js';
 import type { SavedPosition } from '../plan/marks.js';
-import type { Outline } from '../plan/outline.js';
-import type { Changes } from './context-view.js';
+import { toOrder } from '../plan/order.js';
+import { type Outline, outlineOf } from '../plan/outline.js';
+import type { Position } from '../plan/position.js';
+import { versionOf } from '../plan/version.js';
+import type { Changes } from './changes.js';
 import type { Completed, Happening } from './happening.js';
 import type { Inner, Memory } from './memory.js';
 import type { Waiting } from './result.js';
@@ -71,4 +74,38 @@ export interface Entry {
   readonly removed?: readonly string[] | undefined;
   /** Values besides outputs, in entries that were written before 0.7. */
   readonly changed?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * A run as it is saved.
+ *
+ * @param head - what the memory does not know of it
+ * @param errors - its failures
+ * @param inner - runs inside its nodes
+ */
+export function savedRun(
+  head: Pick<SavedRun, 'runId' | 'input' | 'context' | 'values'>,
+  memory: RunMemory,
+  position: Position,
+  errors: readonly NodeError[],
+  inner: ReadonlyMap<string, SavedChild>,
+): SavedRun {
+  const { passed, actions, items, itemChanges, awaiting, delivered } = memory;
+  const { plan } = position;
+  const idOf = (node: number | undefined) => plan.idOf(node as number);
+  return {
+    flow: plan.id,
+    version: versionOf(plan),
+    graph: outlineOf(plan),
+    ...head,
+    position: toOrder(plan, position.save()),
+    errors: errors.map(savedError),
+    awaiting: [...awaiting],
+    delivered: [...delivered].map(([nodeId, events]) => [nodeId, Object.values(events)[0]]),
+    passed: [...passed].map(([arc, value]) => [idOf(plan.arcSource[arc]), idOf(plan.arcTarget[arc]), value]),
+    actions: [...actions],
+    items: [...items],
+    ...(itemChanges.size === 0 ? {} : { itemChanges: [...itemChanges] }),
+    children: [...inner],
+  };
 }

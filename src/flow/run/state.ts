@@ -1,17 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Attempts } from '../../kernel/retry.js';
-import type { InputOf, NodeView, SavedContext } from '../checkpoint/saved-context.js';
 import { CheckpointError, NodeError } from '../errors.js';
-import { toOrder } from '../plan/order.js';
-import { outlineOf } from '../plan/outline.js';
 import type { Position } from '../plan/position.js';
-import { versionOf } from '../plan/version.js';
 import { standing } from './conclusion.js';
 import type { ContextView } from './context-view.js';
+import { RunData } from './data.js';
 import { Memory, nodeOfKey } from './memory.js';
 import type { Merges } from './merge.js';
 import type { Context, WorkflowResult, WorkflowStatus } from './result.js';
-import { type RunHappening, type RunMemory, type SavedChild, type SavedRun, savedError } from './saved.js';
+import { type RunHappening, type RunMemory, type SavedChild, type SavedRun, savedRun } from './saved.js';
 import { DefaultSerializer, type Serializer } from './serializer.js';
 import { Summary } from './summary.js';
 
@@ -21,11 +18,6 @@ export interface StateOptions {
   readonly runId?: string | undefined;
   /** What the nodes get that nothing leads to. Default: undefined. */
   readonly input?: unknown;
-}
-
-/** What a place in the context holds. */
-export interface Written {
-  readonly value: unknown;
 }
 
 /** What the items of a batch see of the context: the view of their node, and how what they do to it is merged there. */
@@ -58,17 +50,13 @@ export function stateOf(context: Context, runId?: string): WorkflowState {
   return states.get(context) ?? new WorkflowState(context, { runId });
 }
 
-/** The output of a node in a context, for nodes may be called like what every object has. */
-export function outputIn(context: Context, nodeId: string): unknown {
-  const isOwn = !(nodeId in Object.prototype) || Object.hasOwn(context, nodeId);
-  return isOwn ? context[nodeId] : undefined;
-}
-
 /** What a run knows: its context, what has completed, what has failed, what it waits for. */
 // biome-ignore lint/suspicious/noExplicitAny: a flow that does not say what its context is may keep anything in it
 export class WorkflowState<State extends object = any> {
   readonly runId: string;
   readonly input: unknown;
+  /** Its context. */
+  readonly data: RunData;
   /** All that is known of it beside its context. */
   readonly memory: RunMemory;
   /** Where it is saved, if it is. */
@@ -88,9 +76,6 @@ export class WorkflowState<State extends object = any> {
   #aborted: { readonly reason: unknown } | undefined = undefined;
   /** What aborts the run, while it is carried out. */
   #abort: { readonly aborted: boolean; readonly reason: unknown } | undefined = undefined;
-  /** What is committed of the context, and who looks at it, where the run is saved in process. */
-  #saved: SavedContext | undefined = undefined;
-  #context: State;
   /** Nodes that were named as completed or skipped, where no position may know of them. */
   #completed: Set<string> | undefined = undefined;
   #skipped: Set<string> | undefined = undefined;
@@ -100,11 +85,10 @@ export class WorkflowState<State extends object = any> {
    * @param memory - what else is known of it. Default: nothing
    */
   constructor(context: State = {} as State, { runId = randomUUID(), input }: StateOptions = {}, memory?: RunMemory) {
-    this.#context = context;
     this.runId = runId;
     this.input = input;
     this.memory = memory ?? new Memory(undefined, {}, (nodeId) => this.#forgetInner(nodeId));
-    states.set(context, this);
+    this.data = new RunData(context, (shown) => states.set(shown, this));
   }
 
   /** Where the run is, once a traverser has been at work on it. */
@@ -153,83 +137,14 @@ export class WorkflowState<State extends object = any> {
    * have views of their own. What is written here is saved with the next entry.
    */
   getContext(): State {
-    return this.#context;
-  }
-
-  get saved(): SavedContext | undefined {
-    return this.#saved;
-  }
-
-  /** The run is saved from now on. */
-  saveIn(saved: SavedContext): void {
-    this.#saved = saved;
-    this.#context = saved.outside.context as State;
-    states.set(this.#context, this);
-  }
-
-  /** What a node sees of the context, where each has a view of its own; else what all see. */
-  seenBy(nodeId: string): Context {
-    if (this.#saved === undefined) return this.#context;
-    return this.#saved.isOpen(nodeId)
-      ? this.#saved.of(nodeId).view.context
-      : this.openView(nodeId, this.#saved).context;
-  }
-
-  /** A view for the next execution of a node. */
-  openView(nodeId: string, saved: SavedContext, inputOf?: InputOf): ContextView {
-    const { view } = saved.open(nodeId, inputOf);
-    states.set(view.context, this);
-    return view;
-  }
-
-  /** What a node is executed with: the view that its input was made of, else a new one; nothing where all share one context. */
-  takeView(nodeId: string): NodeView | undefined {
-    const saved = this.#saved;
-    if (saved === undefined) return undefined;
-    if (!saved.isOpen(nodeId) || saved.of(nodeId).isTaken) this.openView(nodeId, saved);
-    const node = saved.of(nodeId);
-    node.isTaken = true;
-    return node;
-  }
-
-  /** An execution of a node has come to nothing that counts. */
-  closeView(nodeId: string): void {
-    this.#saved?.end(nodeId);
-  }
-
-  /** A value that a node may change: where each sees its own, a copy of what the state has. */
-  handedOut<Value>(value: Value): Value {
-    return this.#saved === undefined ? value : this.#saved.copy(value);
+    return this.data.context as State;
   }
 
   /** A node has completed: its output is in the context under its id. */
   addCompletedNode(nodeId: string, output: unknown): void {
     this.#completed ??= new Set();
     this.#completed.add(nodeId);
-    this.write(nodeId, output);
-  }
-
-  /** Puts an output into the context. A node without one has no place there. */
-  write(nodeId: string, output: unknown): void {
-    const context = this.#context as Context;
-    if (this.#saved?.isOpen(nodeId)) this.#saved.of(nodeId).view.put(nodeId, output);
-    else if (output !== undefined) context[nodeId] = output;
-    else if (Object.hasOwn(context, nodeId)) delete context[nodeId];
-  }
-
-  /** The output of a node; of a run that is saved, a copy of what is committed. */
-  outputOf(nodeId: string): unknown {
-    return this.#saved === undefined ? outputIn(this.#context, nodeId) : this.#saved.outside.peek(nodeId);
-  }
-
-  /** What the context has under the id of a node; `undefined` for nothing. */
-  written(nodeId: string): Written | undefined {
-    return Object.hasOwn(this.#context, nodeId) ? { value: (this.#context as Context)[nodeId] } : undefined;
-  }
-
-  /** Puts back what the context had before an output was put there, unless somebody has written over that. */
-  takeBack(nodeId: string, output: unknown, before: Written | undefined): void {
-    if (Object.is(this.written(nodeId)?.value, output)) this.write(nodeId, before?.value);
+    this.data.write(nodeId, output);
   }
 
   getCompletedNodes(): Set<string> {
@@ -311,30 +226,11 @@ export class WorkflowState<State extends object = any> {
 
   /** The run as it is saved. */
   save(): SavedRun {
-    const { runId, input, memory } = this;
-    const { position, passed, actions, items, itemChanges, awaiting, delivered } = memory;
-    if (position === undefined)
+    const { runId, input, memory, data } = this;
+    if (memory.position === undefined)
       throw new CheckpointError(runId, 'has not started, so there is nothing to save: read the snapshot once it runs');
-    const { plan } = position;
-    const idOf = (node: number | undefined) => plan.idOf(node as number);
-    return {
-      flow: plan.id,
-      version: versionOf(plan),
-      runId,
-      graph: outlineOf(plan),
-      input,
-      context: this.#saved === undefined ? { ...this.#context } : {},
-      ...(this.#saved === undefined ? {} : { values: this.#saved.texts() }),
-      position: toOrder(plan, position.save()),
-      errors: this.getErrors().map(savedError),
-      awaiting: [...awaiting],
-      delivered: [...delivered].map(([nodeId, events]) => [nodeId, Object.values(events)[0]]),
-      passed: [...passed].map(([arc, value]) => [idOf(plan.arcSource[arc]), idOf(plan.arcTarget[arc]), value]),
-      actions: [...actions],
-      items: [...items],
-      ...(itemChanges.size === 0 ? {} : { itemChanges: [...itemChanges] }),
-      children: [...new Map<string, SavedChild>([...memory.inner, ...this.#savedInner()])],
-    };
+    const inner = new Map<string, SavedChild>([...memory.inner, ...this.#savedInner()]);
+    return savedRun({ runId, input, ...data.save() }, memory, memory.position, this.getErrors(), inner);
   }
 
   *#savedInner(): Generator<[key: string, inner: SavedChild]> {

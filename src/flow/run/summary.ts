@@ -2,6 +2,7 @@ import type { NodeError } from '../errors.js';
 import { some } from '../plan/loops.js';
 import type { Position } from '../plan/position.js';
 import { lastOf, outputOf } from './conclusion.js';
+import type { RunData } from './data.js';
 import type { Unreached, Waiting, WorkflowResult, WorkflowStatus } from './result.js';
 import type { RunMemory } from './saved.js';
 
@@ -11,10 +12,8 @@ export interface Known<State extends object> {
   readonly memory: Pick<RunMemory, 'position' | 'actions' | 'awaiting'>;
   readonly cutShort: ReadonlySet<string>;
   readonly aborted: { readonly reason: unknown } | undefined;
-  /** Where it is saved, in process: an ordinary object is made of what is committed. */
-  readonly saved?: { toObject(): object } | undefined;
+  readonly data: RunData;
   getContext(): State;
-  outputOf(nodeId: string): unknown;
   getErrors(): readonly NodeError[];
   isCompleted(nodeId: string): boolean;
   getCompletedNodes(): Iterable<string>;
@@ -55,7 +54,7 @@ export class Summary<State extends object> implements WorkflowResult<State> {
     const last = position === undefined ? [] : lastOf(position, (nodeId) => known.isCompleted(nodeId));
     this.output = outputOf<unknown>(
       last,
-      (nodeId) => known.outputOf(nodeId),
+      (nodeId) => known.data.outputOf(nodeId),
       (outputs) => outputs,
     );
     this.action = last.length === 1 ? memory.actions.get(last[0] as string) : undefined;
@@ -72,7 +71,8 @@ export class Summary<State extends object> implements WorkflowResult<State> {
 
 /** The context; where it has to be made, when it is first asked for. */
 function show<State extends object>(summary: Summary<State>, known: Known<State>): void {
-  const { saved } = known;
+  // Of a run that is saved, an ordinary object is made of what is committed.
+  const { saved } = known.data;
   let made: object | undefined;
   const get = () => {
     made ??= saved?.toObject();

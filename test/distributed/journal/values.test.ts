@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Values } from '../../../src/distributed/journal/values.js';
 import { DefaultSerializer } from '../../../src/flow/index.js';
+import type { Source } from '../../../src/flow/run/changes.js';
 import { Codec } from '../../../src/flow/run/codec.js';
-import type { Source } from '../../../src/flow/run/context-view.js';
 
 const codec = new Codec(new DefaultSerializer());
 const textsOf = (source: Source) =>

@@ -3,7 +3,8 @@ import type { Commit, CommitAnswer, Engine, JournalEntry, NewRun, RunStatus } fr
 import type { Flow, FlowRuntime } from 'orchestrator/flow';
 import { readEntry } from '../../../src/distributed/journal/entry.js';
 import { keyOf } from '../../../src/distributed/journal/job-id.js';
-import { type Origin, Replica } from '../../../src/distributed/journal/replica.js';
+import type { Origin } from '../../../src/distributed/journal/origin.js';
+import { Replica } from '../../../src/distributed/journal/replica.js';
 import type { SavedReplica } from '../../../src/distributed/journal/saved-replica.js';
 import { isFinished, type RunRecord } from '../../../src/distributed/run-info.js';
 import { type KnownWorkflow, Workflows } from '../../../src/distributed/workflows/workflows.js';

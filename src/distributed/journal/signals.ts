@@ -1,0 +1,30 @@
+/** How many payloads of one event are kept that nothing waits for yet. */
+const most = 1_000;
+
+/** Payloads, as texts, of events that nothing has waited for yet. */
+export class Signals {
+  readonly #payloads = new Map<string, string[]>();
+
+  constructor(saved: readonly (readonly [event: string, payloads: readonly string[]])[] = []) {
+    for (const [event, payloads] of saved) this.#payloads.set(event, [...payloads]);
+  }
+
+  keep(event: string, payload: string): void {
+    const payloads = this.#payloads.get(event) ?? [];
+    if (payloads.length < most) this.#payloads.set(event, [...payloads, payload]);
+  }
+
+  /** Takes the oldest payload of the first of some events that has come; nothing where none has. */
+  take(events: readonly string[]): { readonly event: string; readonly payload: string } | undefined {
+    const event = events.find((one) => this.#payloads.has(one));
+    if (event === undefined) return undefined;
+    const [payload, ...rest] = this.#payloads.get(event) as [string, ...string[]];
+    if (rest.length === 0) this.#payloads.delete(event);
+    else this.#payloads.set(event, rest);
+    return { event, payload };
+  }
+
+  save(): [event: string, payloads: readonly string[]][] {
+    return [...this.#payloads];
+  }
+}
