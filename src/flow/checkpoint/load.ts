@@ -2,10 +2,10 @@ import { cut } from '../../shared/text.js';
 import { invalid } from '../../shared/validate.js';
 import { CheckpointError } from '../errors.js';
 import type { WorkflowResult } from '../run/result.js';
+import type { Entry, SavedChild, SavedRun } from '../run/saved.js';
 import type { Serializer } from '../run/serializer.js';
 import type { Hold } from './hold.js';
 import { unseal } from './seal.js';
-import type { Entry, SavedChild, SavedRun } from '../run/saved.js';
 
 interface Loaded {
   readonly saved: SavedChild;

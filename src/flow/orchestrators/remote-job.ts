@@ -162,8 +162,8 @@ class Job implements RemoteEvents {
     const { services, blueprint } = this.surroundings;
     const { known } = this;
     const nodeId = this.#plan.idOf(node);
-    const before = known.written(nodeId);
-    known.write(nodeId, result.output);
+    const before = known.data.written(nodeId);
+    known.data.write(nodeId, result.output);
     this.#passedOn.putAside(node, known);
     try {
       const context = known.getContext();
