@@ -51,6 +51,13 @@ export default {
       to: { path: `^src/(${drivers})/`, pathNot: '^src/$1/' },
     },
     {
+      name: 'rooms-of-flow-are-entered-by-their-doors',
+      comment: 'What a fleet needs of a room is in its index.ts.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/flow/' },
+      to: { path: '^src/flow/[^/]+/', pathNot: '/index.ts$' },
+    },
+    {
       name: 'engines-know-no-flow-of-work',
       comment: 'They keep and carry what they are given.',
       severity: 'error',

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { thisProgram } from '../../flow/checkpoint/holds.js';
+import { thisProgram } from '../../flow/checkpoint/index.js';
 import { type Claim, LockedError } from '../../flow/index.js';
 import type { Place } from './place.js';
 

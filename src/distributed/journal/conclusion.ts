@@ -1,7 +1,5 @@
-import { Position } from '../../flow/plan/position.js';
-import type { Changes } from '../../flow/run/changes.js';
-import type { Codec } from '../../flow/run/codec.js';
-import { lastOf, outputOf, standing } from '../../flow/run/conclusion.js';
+import { Position } from '../../flow/plan/index.js';
+import { type Changes, type Codec, lastOf, outputOf, standing } from '../../flow/run/index.js';
 import { cleaned } from '../../shared/text.js';
 import type { RunChange } from '../contracts.js';
 import type { Replica } from './replica.js';

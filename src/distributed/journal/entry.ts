@@ -1,5 +1,5 @@
 import type { Waiting } from '../../flow/index.js';
-import type { Changes } from '../../flow/run/changes.js';
+import type { Changes } from '../../flow/run/index.js';
 import type { RunStatus } from '../run-info.js';
 
 /**

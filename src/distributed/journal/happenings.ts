@@ -1,4 +1,4 @@
-import type { Happening, InNode } from '../../flow/run/happening.js';
+import type { Happening, InNode } from '../../flow/run/index.js';
 import type { NodeEntry, StepEntry } from './entry.js';
 import type { Numbering } from './numbering.js';
 

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { segmentOf } from '../../flow/execution/keys.js';
+import { segmentOf } from '../../flow/execution/index.js';
 import type { RunRecord } from '../run-info.js';
 
 /** A number that no other run has had under its id. It leaves room for what is added to it in the ids of jobs. */

@@ -1,6 +1,12 @@
-import type { SavedPosition } from '../../flow/plan/marks.js';
-import { ArcsByEnds, fromOrder, type Order, orderOf, toOrder } from '../../flow/plan/order.js';
-import type { Plan } from '../../flow/plan/plan.js';
+import {
+  ArcsByEnds,
+  fromOrder,
+  type Order,
+  orderOf,
+  type Plan,
+  type SavedPosition,
+  toOrder,
+} from '../../flow/plan/index.js';
 import type { NodeEntry } from './entry.js';
 
 /** What arcs pass on, by the ids of their sources, then of their targets; by number in runs of versions up to 0.6. */

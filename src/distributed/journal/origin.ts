@@ -1,6 +1,5 @@
-import type { Plan } from '../../flow/plan/plan.js';
-import type { Codec } from '../../flow/run/codec.js';
-import type { Merges } from '../../flow/run/merge.js';
+import type { Plan } from '../../flow/plan/index.js';
+import type { Codec, Merges } from '../../flow/run/index.js';
 
 /** Of which run a replica is, and how the values in it are read and merged. */
 export interface Origin {

@@ -1,7 +1,5 @@
-import { Position } from '../../flow/plan/position.js';
-import type { Changes } from '../../flow/run/changes.js';
-import { Memory } from '../../flow/run/memory.js';
-import { mergeChange } from '../../flow/run/merge.js';
+import { Position } from '../../flow/plan/index.js';
+import { type Changes, Memory, mergeChange } from '../../flow/run/index.js';
 import type { Carrier } from '../../kernel/instrumentation.js';
 import type { JournalEntry } from '../contracts.js';
 import { type Entry, type NodeEntry, type RunEntry, readEntry, type StepEntry } from './entry.js';

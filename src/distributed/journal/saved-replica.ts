@@ -1,7 +1,6 @@
 import type { Waiting } from '../../flow/index.js';
-import type { SavedPosition } from '../../flow/plan/marks.js';
-import type { Changes } from '../../flow/run/changes.js';
-import { nodeOfKey, type Remembered } from '../../flow/run/memory.js';
+import type { SavedPosition } from '../../flow/plan/index.js';
+import { type Changes, nodeOfKey, type Remembered } from '../../flow/run/index.js';
 import type { Carrier } from '../../kernel/instrumentation.js';
 import type { SavedSteps } from './entry.js';
 import type { Item } from './ledger.js';

@@ -1,6 +1,4 @@
-import type { Kept, Source } from '../../flow/run/changes.js';
-import type { Codec } from '../../flow/run/codec.js';
-import { fieldOf } from '../../flow/run/keys.js';
+import { type Codec, fieldOf, type Kept, type Source } from '../../flow/run/index.js';
 
 /** What a key holds from an entry of the journal on; `undefined` where it was removed. */
 interface Version {

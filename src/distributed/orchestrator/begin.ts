@@ -1,4 +1,4 @@
-import type { Codec } from '../../flow/run/codec.js';
+import type { Codec } from '../../flow/run/index.js';
 import type { Engine, NewRun } from '../contracts.js';
 import { RunExistsError, WorkflowChangedError } from '../errors.js';
 import { keyOf } from '../journal/job-id.js';

@@ -1,5 +1,4 @@
-import { FlowRuntime } from '../../flow/index.js';
-import type { FlowNode } from '../../flow/node.js';
+import { type FlowNode, FlowRuntime } from '../../flow/index.js';
 import { aFunction, aValue, invalid } from '../../shared/validate.js';
 import type {
   CheckpointStore,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { FlowRuntime } from '../../flow/index.js';
-import { type AbstractNode, type FlowNode, followerOf, type IExecutor, type RunOptions } from '../../flow/node.js';
-import type { Context, WorkflowResult } from '../../flow/run/result.js';
+import { type AbstractNode, type FlowNode, FlowRuntime, type IExecutor, type RunOptions } from '../../flow/index.js';
+import { followerOf } from '../../flow/node.js';
+import type { Context, WorkflowResult } from '../../flow/run/index.js';
 import { readAnyRunOptions } from '../../flow/run-options.js';
 import { invalid } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';

@@ -1,5 +1,5 @@
 import { SerializationError } from '../../flow/index.js';
-import type { Codec } from '../../flow/run/codec.js';
+import type { Codec } from '../../flow/run/index.js';
 import { cut } from '../../shared/text.js';
 import { PayloadError } from '../errors.js';
 

@@ -1,4 +1,4 @@
-import type { Codec } from '../../flow/run/codec.js';
+import type { Codec } from '../../flow/run/index.js';
 import type { JournalEntry } from '../contracts.js';
 import { type Entry, readEntry } from '../journal/entry.js';
 import { readError } from '../run/whole-state.js';

@@ -1,5 +1,4 @@
-import { outlineOf } from '../../flow/plan/outline.js';
-import type { Plan } from '../../flow/plan/plan.js';
+import { outlineOf, type Plan } from '../../flow/plan/index.js';
 import { Once } from '../../shared/once.js';
 import type { Engine } from '../contracts.js';
 import { WorkflowChangedError } from '../errors.js';

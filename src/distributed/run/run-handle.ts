@@ -1,8 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { CallSettings } from '../../flow/execution/node-call.js';
+import type { CallSettings } from '../../flow/execution/index.js';
 import type { Serializer } from '../../flow/index.js';
-import type { Codec } from '../../flow/run/codec.js';
-import { type RunEndEvent, runEndChannel } from '../../flow/run/end.js';
+import { type Codec, type RunEndEvent, runEndChannel } from '../../flow/run/index.js';
 import type { CommitAnswer, Engine, JournalEntry, JournalTail, RunChange, Verdict } from '../contracts.js';
 import { EngineClock } from '../engines/engine-clock.js';
 import { RunNotFoundError, WorkflowChangedError } from '../errors.js';

@@ -1,4 +1,4 @@
-import { outlineOf } from '../../flow/plan/outline.js';
+import { outlineOf } from '../../flow/plan/index.js';
 import type { Engine, Job, JournalTail } from '../contracts.js';
 import { RunNotFoundError, WorkflowChangedError, WorkflowNotFoundError } from '../errors.js';
 import { isFor } from '../journal/incarnation.js';

@@ -1,7 +1,13 @@
-import type { Codec } from '../../flow/run/codec.js';
-import { Memory, type Remembered } from '../../flow/run/memory.js';
-import type { Entry, RunMemory, SavedChild, SavedRun } from '../../flow/run/saved.js';
-import { WorkflowState } from '../../flow/run/state.js';
+import {
+  type Codec,
+  type Entry,
+  Memory,
+  type Remembered,
+  type RunMemory,
+  type SavedChild,
+  type SavedRun,
+  WorkflowState,
+} from '../../flow/run/index.js';
 import type { Replica } from '../journal/replica.js';
 import { ReadMap } from './read-map.js';
 

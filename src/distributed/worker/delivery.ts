@@ -1,10 +1,7 @@
-import type { WorkflowBlueprint } from '../../flow/blueprint.js';
-import { checkChildren } from '../../flow/checkpoint/saved-children.js';
-import { FlowServices } from '../../flow/execution/services.js';
-import { type Advance, settle, standInForAll } from '../../flow/execution/settle.js';
-import { step } from '../../flow/execution/step.js';
-import { GraphTraverser, NodeError } from '../../flow/index.js';
-import type { WorkflowState } from '../../flow/run/state.js';
+import { checkChildren } from '../../flow/checkpoint/index.js';
+import { type Advance, FlowServices, settle, standInForAll, step } from '../../flow/execution/index.js';
+import { GraphTraverser, NodeError, type WorkflowBlueprint } from '../../flow/index.js';
+import type { WorkflowState } from '../../flow/run/index.js';
 import type { Cancellation } from '../../kernel/cancellation.js';
 import { currentScope, processOf } from '../../kernel/process.js';
 import { cleaned } from '../../shared/text.js';

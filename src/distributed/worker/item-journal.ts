@@ -1,13 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { Journal } from '../../flow/checkpoint/journal.js';
+import { Journal } from '../../flow/checkpoint/index.js';
 import { messageOf } from '../../flow/errors.js';
 import { SerializationError } from '../../flow/index.js';
-import type { Changes } from '../../flow/run/changes.js';
-import type { InNode } from '../../flow/run/happening.js';
-import { isMergeable, type Merges } from '../../flow/run/merge.js';
-import { plainError } from '../../flow/run/plain-error.js';
-import type { Entry, RunHappening, SavedRun } from '../../flow/run/saved.js';
-import type { StateJournal, WorkflowState } from '../../flow/run/state.js';
+import {
+  type Changes,
+  type Entry,
+  type InNode,
+  isMergeable,
+  type Merges,
+  plainError,
+  type RunHappening,
+  type SavedRun,
+  type StateJournal,
+  type WorkflowState,
+} from '../../flow/run/index.js';
 import type { Cancellation } from '../../kernel/cancellation.js';
 import { cleaned } from '../../shared/text.js';
 import type { RunChange, Verdict } from '../contracts.js';

@@ -1,6 +1,5 @@
-import { setSettings } from '../../flow/execution/node-call.js';
-import { ContextView } from '../../flow/run/context-view.js';
-import { WorkflowState } from '../../flow/run/state.js';
+import { setSettings } from '../../flow/execution/index.js';
+import { ContextView, WorkflowState } from '../../flow/run/index.js';
 import type { Item } from '../journal/ledger.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { memoryAsRead } from '../run/whole-state.js';

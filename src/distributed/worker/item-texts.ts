@@ -1,6 +1,5 @@
 import { SerializationError } from '../../flow/index.js';
-import type { Failure } from '../../flow/run/happening.js';
-import { plainError } from '../../flow/run/plain-error.js';
+import { type Failure, plainError } from '../../flow/run/index.js';
 import { cut } from '../../shared/text.js';
 import { PayloadError } from '../errors.js';
 import type { RunHandle } from '../run/run-handle.js';

@@ -1,8 +1,12 @@
-import { type Graph, type NodeDefinition, toBlueprint, type WorkflowBlueprint } from '../../flow/blueprint.js';
-import type { Toolbox } from '../../flow/execution/toolbox.js';
-import { BlueprintError } from '../../flow/index.js';
-import { differences, type Outline, outlineOf } from '../../flow/plan/outline.js';
-import { planOf } from '../../flow/plan/plan.js';
+import type { Toolbox } from '../../flow/execution/index.js';
+import {
+  BlueprintError,
+  type Graph,
+  type NodeDefinition,
+  toBlueprint,
+  type WorkflowBlueprint,
+} from '../../flow/index.js';
+import { differences, type Outline, outlineOf, planOf } from '../../flow/plan/index.js';
 import { type KnownWorkflow, settingsOf } from './workflows.js';
 
 /** A workflow as whoever does not have its code reads it. What JSON has no word for is none of the graph: it is left out. */

@@ -1,13 +1,7 @@
-import type { Graph, WorkflowBlueprint } from '../../flow/blueprint.js';
-import type { CallSettings } from '../../flow/execution/node-call.js';
-import type { Toolbox } from '../../flow/execution/toolbox.js';
-import type { FlowRuntime } from '../../flow/index.js';
-import { FlowNode } from '../../flow/node.js';
-import { outlineOf } from '../../flow/plan/outline.js';
-import type { Plan } from '../../flow/plan/plan.js';
-import { versionBefore, versionOf } from '../../flow/plan/version.js';
-import { Codec } from '../../flow/run/codec.js';
-import type { Merges } from '../../flow/run/merge.js';
+import type { CallSettings, Toolbox } from '../../flow/execution/index.js';
+import { FlowNode, type FlowRuntime, type Graph, type WorkflowBlueprint } from '../../flow/index.js';
+import { outlineOf, type Plan, versionBefore, versionOf } from '../../flow/plan/index.js';
+import { Codec, type Merges } from '../../flow/run/index.js';
 import { toolboxIn } from '../../flow/runtime.js';
 import { cut } from '../../shared/text.js';
 import { invalid } from '../../shared/validate.js';

@@ -1,4 +1,4 @@
-import { aSeq, aText, refusals } from '../../../flow/checkpoint/refusals.js';
+import { aSeq, aText, refusals } from '../../../flow/checkpoint/index.js';
 import { type Checkpoint, type Claim, LockedError } from '../../../flow/index.js';
 import { aName } from '../../../shared/validate.js';
 import type { CheckpointStore, Engine, JournalTail, ReadOptions } from '../../contracts.js';

@@ -1,0 +1,7 @@
+// What others build on: from a blueprint to tasks.
+export { segmentOf } from './keys.js';
+export { type CallSettings, setSettings } from './node-call.js';
+export { FlowServices } from './services.js';
+export { type Advance, settle, standInForAll } from './settle.js';
+export { step } from './step.js';
+export type { Toolbox } from './toolbox.js';

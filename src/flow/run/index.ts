@@ -1,0 +1,14 @@
+// What others build on: what a run is.
+export type { Changes, Kept, Source } from './changes.js';
+export { Codec } from './codec.js';
+export { lastOf, outputOf, standing } from './conclusion.js';
+export { ContextView } from './context-view.js';
+export { type RunEndEvent, runEndChannel } from './end.js';
+export type { Failure, Happening, InNode } from './happening.js';
+export { fieldOf } from './keys.js';
+export { Memory, nodeOfKey, type Remembered } from './memory.js';
+export { isMergeable, type Merges, mergeChange } from './merge.js';
+export { plainError } from './plain-error.js';
+export type { Context, WorkflowResult } from './result.js';
+export type { Entry, RunHappening, RunMemory, SavedChild, SavedRun } from './saved.js';
+export { type StateJournal, WorkflowState } from './state.js';
