@@ -7,8 +7,10 @@ import { isFor } from '../journal/incarnation.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { RunHandles } from '../run/run-handles.js';
 import { isFinished } from '../run-info.js';
-import { giveUp, type Holding, JobRun, timeOut } from './delivery.js';
+import { JobRun } from './delivery.js';
 import { GiveBacks } from './give-backs.js';
+import type { Holding } from './holding.js';
+import { giveUp, timeOut } from './run-ends.js';
 
 /** After how many milliseconds jobs of unknown workflows come again, at least and at most. */
 const ofUnknown = { least: 1_000, longest: 3_600_000 };

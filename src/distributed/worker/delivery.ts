@@ -4,50 +4,26 @@ import { GraphTraverser, NodeError, type WorkflowBlueprint } from '../../flow/in
 import type { WorkflowState } from '../../flow/run/index.js';
 import type { Cancellation } from '../../kernel/cancellation.js';
 import { currentScope, processOf } from '../../kernel/process.js';
-import { cleaned } from '../../shared/text.js';
-import type { Delivery, Disposition, Engine } from '../contracts.js';
+import type { Delivery, Disposition } from '../contracts.js';
 import { SupersededError, WorkerLostError } from '../errors.js';
-import { longestReason, standInsOf } from '../journal/conclusion.js';
+import { standInsOf } from '../journal/conclusion.js';
 import type { Item } from '../journal/ledger.js';
 import { conclude } from '../run/conclude.js';
-import { jobIdsOf, jobOf, purgeDeadline, purgeJobs } from '../run/jobs.js';
+import { jobOf, purgeDeadline } from '../run/jobs.js';
 import { longestWait } from '../run/options.js';
-import { type Patience, patiently, pause } from '../run/patience.js';
+import { type Patience, patiently } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
-import { activeStatuses, isFinished } from '../run-info.js';
-import type { Workflows } from '../workflows/workflows.js';
-import type { Activity } from './activity.js';
-import { type Alibis, crashOf } from './alibis.js';
-import type { GiveBacks } from './give-backs.js';
+import { isFinished } from '../run-info.js';
+import { Deaths } from './deaths.js';
+import type { Holding } from './holding.js';
 import { type Holder, ItemJournal } from './item-journal.js';
 import { type ItemState, stateFor } from './item-state.js';
-
-/** What all deliveries of a worker have in common. */
-export interface Holding {
-  readonly workerId: string;
-  readonly engine: Engine;
-  readonly workflows: Workflows;
-  readonly activity: Activity;
-  readonly maxPayload: number;
-  /** How many workers may die in one item before it is given up. */
-  readonly maxCrashes: number;
-  readonly isStopping: boolean;
-  readonly alibis: Alibis;
-  /** Jobs whose item has to be executed alone, while another is. */
-  readonly untilAlone: GiveBacks;
-  /** For how many milliseconds a job is held without a sign of life. */
-  readonly lockDuration: number;
-}
 
 /** A node, and what it is executed with. */
 interface Prepared {
   readonly item: Item;
   readonly own: ItemState;
 }
-
-/** How often deaths are counted again before an item is given up, and in which part of `lockDuration`. */
-const looks = 8;
-const lookEvery = 1 / 4;
 
 /**
  * One job, from its delivery until it is done: an item, and those that follow from it one at a time.
@@ -70,8 +46,7 @@ export class JobRun {
   readonly #services: FlowServices;
   /** Sleeps are counted by the engine's clock. */
   readonly #clock = () => Math.ceil(this.handle.now);
-  /** Crashes of this job that have not been looked at. */
-  #crashes: number;
+  readonly #deaths: Deaths;
   /** What the process has been begun with. */
   #prepared: Prepared | undefined = undefined;
 
@@ -85,7 +60,7 @@ export class JobRun {
     const { workerId, maxPayload } = worker;
     this.#holder = { workerId, job: delivery.job.id, maxPayload, until: signal };
     this.#patience = { until: signal };
-    this.#crashes = delivery.crashes;
+    this.#deaths = new Deaths(worker, handle, delivery, signal);
     const { toolbox } = worker.workflows;
     // A cancellation stands in for a signal, which costs more than all the rest of a trivial node.
     const options = { serializer: toolbox.serializer, signal: signal as unknown as AbortSignal };
@@ -128,7 +103,7 @@ export class JobRun {
     if (left > 0) return { delay: Math.min(Math.ceil(left), longestWait) };
     if (handle.status === 'scheduled') return this.#begin(item);
     if (item.kind === 'wake') return this.#wake(item);
-    return this.#crashes > 0 ? this.#executeAgain(item) : this.#execute(item);
+    return this.#deaths.unseen > 0 ? this.#executeAgain(item) : this.#execute(item);
   }
 
   /** Milliseconds before an item is due, by the engine's clock. Queues go by clocks that may be wrong. */
@@ -236,74 +211,24 @@ export class JobRun {
     }
   }
 
-  /**
-   * The worker has died that held the job before; maybe of this item, maybe of another that it held beside it. So that no
-   * item is given up for what another has done:
-   *
-   * - A first death counts for every item that was held. From then on a death counts for an item only if it was being
-   *   executed, which is set down before it is.
-   * - An item that has one chance left is executed beside no other in which workers may have died, and others that have to
-   *   wait for that are not held meanwhile.
-   *
-   * A worker that was only cut off takes its death back (see `Alibis`): before an item is given up, whoever may live has the
-   * time to do so.
-   */
+  /** The worker has died that held the job before: see `Deaths`. */
   async #executeAgain(item: Item): Promise<Disposition | undefined> {
-    const { activity, maxCrashes } = this.worker;
-    const deaths = await this.#deathsIn(item);
-    if (deaths >= maxCrashes) return (await this.#areCertain(item)) ? this.#giveUp(item) : undefined;
-    const isLastChance = deaths > 0 && deaths === maxCrashes - 1;
-    if (activity.hasLastChance || (isLastChance && activity.suspects > 0)) {
-      return { delay: this.worker.untilAlone.delayOf(this.delivery.job.id) };
+    const judgement = await this.#deaths.judge(item);
+    switch (judgement) {
+      case 'too many':
+        return this.#giveUp(item);
+      case 'look again':
+        return undefined;
+      case 'later':
+        return { delay: this.worker.untilAlone.delayOf(this.delivery.job.id) };
+      default:
+        return judgement.during(() => this.#execute(item));
     }
-    activity.suspects++;
-    activity.hasLastChance = isLastChance;
-    try {
-      if (deaths > 0) await this.#countDeath(item, this.#crashes + 1);
-      this.#crashes = 0;
-      return await this.#execute(item);
-    } finally {
-      activity.suspects--;
-      activity.hasLastChance = false;
-    }
-  }
-
-  /**
-   * If true, nobody has taken back one of the deaths that an item is to be given up for, while the engine has answered
-   * without a break for twice `lockDuration`. If false, the item is to be looked at again.
-   */
-  async #areCertain(item: Item): Promise<boolean> {
-    const { lockDuration, maxCrashes } = this.worker;
-    for (let left = looks; left > 0; left--) {
-      await pause(lockDuration * lookEvery, [this.signal]);
-      if (this.signal.aborted || this.worker.isStopping) return false;
-      const began = performance.now();
-      if ((await this.#deathsIn(item)) < maxCrashes) return false;
-      // The engine was away, also for whoever may live.
-      if (performance.now() - began > lockDuration) left = looks;
-    }
-    return true;
-  }
-
-  /** How many workers have died while they executed an item. */
-  async #deathsIn(item: Item): Promise<number> {
-    const known = await this.#countDeath(item, 1);
-    const counted = known > 0 ? known : await this.#countDeath(item, this.#crashes);
-    // The last may be one that was set down and did not come: the worker was stopped before.
-    return Math.min(counted, this.#crashes);
-  }
-
-  /** Counts a death of the job for an item, unless it counts for one already. @returns how many count for this one */
-  #countDeath({ node, round, attempt }: Item, death: number): Promise<number> {
-    const { runId, replica } = this.handle;
-    const item = `${replica.numbering.placeOf(node)}.${round}.${attempt}`;
-    const crash = crashOf(this.delivery, death);
-    return this.#patiently(() => this.worker.engine.workItemStateStore.countCrash(runId, item, crash));
   }
 
   /** Workers die in it: it fails, so that its fallback or nobody runs, and the queue goes on. */
   async #giveUp(item: Item): Promise<undefined> {
-    this.#crashes = 0;
+    this.#deaths.unseen = 0;
     this.#prepared = undefined;
     const nodeId = this.handle.workflow.plan.idOf(item.node);
     const { own } = this.#prepare(item);
@@ -361,26 +286,4 @@ export class JobRun {
     const traverser = new GraphTraverser(blueprint as WorkflowBlueprint, this.handle.replica.position);
     return { traverser, state, services: this.#services };
   }
-}
-
-/** The run's time is over. */
-export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Disposition> {
-  const { deadline, startAt } = handle.record;
-  // It was taken up again since, or the job is of a run that had the id before.
-  if (isFinished(handle.status) || deadline === undefined) return 'done';
-  const left = deadline - handle.now;
-  if (left > 0) return { delay: Math.min(Math.ceil(left), longestWait) };
-  const error = `TimeoutError: "${handle.workflow.id}" timed out after ${deadline - startAt} ms`;
-  const entry = { type: 'timed-out' } as const;
-  await handle.commit({ entry, during: activeStatuses, becomes: { status: 'cancelled', error } });
-  await queue.purgeRun(handle.runId, jobIdsOf(handle.replica));
-  return 'done';
-}
-
-/** What the run needs cannot be read, now or ever: it fails, instead of being delivered again without end. */
-export async function giveUp(handle: RunHandle, { queue }: Engine, error: Error): Promise<Disposition> {
-  const becomes = { status: 'failed', error: cleaned(error.message, longestReason) } as const;
-  await handle.commit({ entry: { type: 'concluded', status: 'failed' }, during: activeStatuses, becomes });
-  await purgeJobs(queue, handle);
-  return 'done';
 }

@@ -25,14 +25,11 @@ import { isPassing } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses } from '../run-info.js';
 import type { ItemState } from './item-state.js';
-import { fieldOf, ItemTexts } from './item-texts.js';
+import { type Ended, fieldOf, ItemTexts } from './item-texts.js';
 
 /** Attempts of one round, and steps of one claim, for the numbers of slots. */
 const mostAttempts = 2 ** 26;
 const mostSteps = 2 ** 22;
-
-/** A node has ended, for now or for good. */
-type Ended = Exclude<RunHappening, InNode<unknown, SavedRun, Entry>>;
 
 /** How an item is executed: by whom, and under which job. */
 export interface Holder {
@@ -168,7 +165,7 @@ export class ItemJournal implements StateJournal {
     const slot = isOwn ? `n${place}` : `r${place}`;
     const number = isOwn ? execution.round * mostAttempts + execution.attempt : replica.roundOf(node);
     const write = (ended: Ended, changes: Changes) => {
-      const entry = this.#entryOf(ended, { ...execution, ...changes }, isOwn);
+      const entry = this.#texts.entryOf(ended, { ...execution, ...changes }, isOwn);
       return this.#commit(entry, slot, number, isOwn ? this.#conclusion(entry, node) : undefined);
     };
     try {
@@ -192,43 +189,6 @@ export class ItemJournal implements StateJournal {
       worker: workerId,
       ms: Math.round((performance.now() - this.#began) * 1000) / 1000,
     };
-  }
-
-  #entryOf(happening: Ended, common: Execution & Changes, isOwn: boolean): NodeEntry {
-    switch (happening.type) {
-      case 'completed': {
-        const { output, action, arcs, passed, recoveredBy } = happening;
-        if (action !== undefined) this.#texts.check(action, 'action');
-        return {
-          type: 'completed',
-          ...common,
-          output: output === undefined ? undefined : this.#texts.write(output, 'happening.output'),
-          action,
-          ...this.handle.replica.numbering.writeArcs(
-            arcs,
-            passed.map(([arc, value]) => [arc, this.#texts.write(value, 'passed')] as const),
-          ),
-          recoveredBy,
-        };
-      }
-      case 'failed': {
-        const error = this.#texts.writeError(happening.error);
-        const { attempts } = happening.error;
-        return {
-          type: 'failed',
-          ...common,
-          error,
-          ...(happening.isLost ? { isLost: true } : {}),
-          ...(isOwn && attempts !== common.attempt ? { tried: attempts } : {}),
-        };
-      }
-      case 'postponed': {
-        const { delay, consumed } = happening;
-        return { type: 'retrying', ...common, error: this.#texts.writeError(happening.error), delay, consumed };
-      }
-      case 'awaiting':
-        return { type: 'awaiting', ...common, waits: happening.waits };
-    }
   }
 
   /** How the run stands if this is its last entry. */

@@ -1,7 +1,16 @@
 import { SerializationError } from '../../flow/index.js';
-import { type Failure, plainError } from '../../flow/run/index.js';
+import {
+  type Changes,
+  type Entry,
+  type Failure,
+  type InNode,
+  plainError,
+  type RunHappening,
+  type SavedRun,
+} from '../../flow/run/index.js';
 import { cut } from '../../shared/text.js';
 import { PayloadError } from '../errors.js';
+import type { Execution, NodeEntry } from '../journal/entry.js';
 import type { RunHandle } from '../run/run-handle.js';
 
 /** How many characters of a key a message names. */
@@ -11,6 +20,9 @@ const longestKey = 100;
 export function fieldOf(key: string): string {
   return `context.${cut(key, longestKey)}`;
 }
+
+/** A node has ended, for now or for good. */
+export type Ended = Exclude<RunHappening, InNode<unknown, SavedRun, Entry>>;
 
 /** Values of an execution as texts, none of them larger than may be. */
 export class ItemTexts {
@@ -58,5 +70,43 @@ export class ItemTexts {
   /** @throws {SerializationError} for a key of the context that is too large */
   checkKey(key: string, text: string): void {
     this.check(key + text, fieldOf(key));
+  }
+
+  /** An entry that says so. @throws {SerializationError} for what cannot be saved, or is too large */
+  entryOf(happening: Ended, common: Execution & Changes, isOwn: boolean): NodeEntry {
+    switch (happening.type) {
+      case 'completed': {
+        const { output, action, arcs, passed, recoveredBy } = happening;
+        if (action !== undefined) this.check(action, 'action');
+        return {
+          type: 'completed',
+          ...common,
+          output: output === undefined ? undefined : this.write(output, 'happening.output'),
+          action,
+          ...this.handle.replica.numbering.writeArcs(
+            arcs,
+            passed.map(([arc, value]) => [arc, this.write(value, 'passed')] as const),
+          ),
+          recoveredBy,
+        };
+      }
+      case 'failed': {
+        const error = this.writeError(happening.error);
+        const { attempts } = happening.error;
+        return {
+          type: 'failed',
+          ...common,
+          error,
+          ...(happening.isLost ? { isLost: true } : {}),
+          ...(isOwn && attempts !== common.attempt ? { tried: attempts } : {}),
+        };
+      }
+      case 'postponed': {
+        const { delay, consumed } = happening;
+        return { type: 'retrying', ...common, error: this.writeError(happening.error), delay, consumed };
+      }
+      case 'awaiting':
+        return { type: 'awaiting', ...common, waits: happening.waits };
+    }
   }
 }
