@@ -26,5 +26,5 @@ export type { Policy, PolicyOptions } from './kernel/policy.js';
 export type { RetryContext, RetryOptions } from './kernel/retry.js';
 export type { RunOptions } from './kernel/run.js';
 export type { TimeoutOptions } from './kernel/timeout.js';
-export { ValidationError } from './shared/errors.js';
+export { OrchestratorError, ValidationError } from './shared/errors.js';
 export type { Logger, LogLevel } from './shared/logger.js';

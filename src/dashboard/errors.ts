@@ -1,5 +1,7 @@
+import { OrchestratorError } from '../shared/errors.js';
+
 /** A server cannot listen where it is to. The reason is the `cause`. */
-export class ListenError extends Error {
+export class ListenError extends OrchestratorError {
   override readonly name = 'ListenError';
   readonly code = 'ERR_LISTEN';
 

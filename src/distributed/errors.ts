@@ -1,10 +1,10 @@
 import { discreet, discreetText } from '../shared/discretion.js';
-import { kindOf } from '../shared/errors.js';
+import { kindOf, markAsOurs, OrchestratorError } from '../shared/errors.js';
 import { cleaned } from '../shared/text.js';
 import type { RunStatus } from './run-info.js';
 
 /** A run is not known, or not any more. */
-export class RunNotFoundError extends Error {
+export class RunNotFoundError extends OrchestratorError {
   override readonly name = 'RunNotFoundError';
   readonly code = 'ERR_RUN_NOT_FOUND';
 
@@ -14,7 +14,7 @@ export class RunNotFoundError extends Error {
 }
 
 /** A run's own id is taken, by a run of another workflow or version. */
-export class RunExistsError extends Error {
+export class RunExistsError extends OrchestratorError {
   override readonly name = 'RunExistsError';
   readonly code = 'ERR_RUN_EXISTS';
 
@@ -28,7 +28,7 @@ export class RunExistsError extends Error {
 }
 
 /** What was asked for cannot be done with a run as it stands. */
-export class RunStateError extends Error {
+export class RunStateError extends OrchestratorError {
   override readonly name = 'RunStateError';
   readonly code = 'ERR_RUN_STATE';
 
@@ -45,7 +45,7 @@ export class RunStateError extends Error {
 const mostNamed = 20;
 
 /** A workflow is not one of those that an orchestrator or a worker was given, nor, for an orchestrator, on the engine. */
-export class WorkflowNotFoundError extends Error {
+export class WorkflowNotFoundError extends OrchestratorError {
   override readonly name = 'WorkflowNotFoundError';
   readonly code = 'ERR_WORKFLOW_NOT_FOUND';
 
@@ -62,7 +62,7 @@ export class WorkflowNotFoundError extends Error {
 }
 
 /** A program has another graph of a workflow than runs have begun with, under the same version: it cannot go on with them. */
-export class WorkflowChangedError extends Error {
+export class WorkflowChangedError extends OrchestratorError {
   override readonly name = 'WorkflowChangedError';
   readonly code = 'ERR_WORKFLOW_CHANGED';
 
@@ -86,7 +86,7 @@ export class WorkflowChangedError extends Error {
 }
 
 /** A worker is alive, so what is asked for silent workers alone cannot be done. */
-export class WorkerAliveError extends Error {
+export class WorkerAliveError extends OrchestratorError {
   override readonly name = 'WorkerAliveError';
   readonly code = 'ERR_WORKER_ALIVE';
 
@@ -96,7 +96,7 @@ export class WorkerAliveError extends Error {
 }
 
 /** A worker was stopped, so it cannot be started: it is started once. */
-export class WorkerStoppedError extends Error {
+export class WorkerStoppedError extends OrchestratorError {
   override readonly name = 'WorkerStoppedError';
   readonly code = 'ERR_WORKER_STOPPED';
 
@@ -109,6 +109,10 @@ export class WorkerStoppedError extends Error {
 export class PayloadError extends RangeError {
   override readonly name = 'PayloadError';
   readonly code = 'ERR_PAYLOAD';
+
+  static {
+    markAsOurs(PayloadError);
+  }
 
   /**
    * @param field - what is too large
@@ -127,7 +131,7 @@ export class PayloadError extends RangeError {
 }
 
 /** An engine cannot be reached, or has refused what was asked of it. */
-export class EngineError extends Error {
+export class EngineError extends OrchestratorError {
   override readonly name = 'EngineError';
   readonly code = 'ERR_ENGINE';
   /** If true, a text was refused for what it holds or for its size: asked again, it is refused again. */
@@ -158,7 +162,7 @@ export function isForGood(error: unknown): boolean {
 }
 
 /** Whoever executed a node has died in it, again and again. */
-export class WorkerLostError extends Error {
+export class WorkerLostError extends OrchestratorError {
   override readonly name = 'WorkerLostError';
   readonly code = 'ERR_WORKER_LOST';
 
@@ -173,7 +177,7 @@ export class WorkerLostError extends Error {
 }
 
 /** The run of a node was stopped, so what the node does has no effect any more. It is the reason of its signal. */
-export class SupersededError extends Error {
+export class SupersededError extends OrchestratorError {
   override readonly name = 'SupersededError';
   readonly code = 'ERR_SUPERSEDED';
 

@@ -1,4 +1,4 @@
-import { kindOf } from '../shared/errors.js';
+import { kindOf, markAsOurs, OrchestratorError } from '../shared/errors.js';
 import { hide } from '../shared/failures.js';
 import { cleaned } from '../shared/text.js';
 
@@ -20,6 +20,10 @@ const longestLine = 200;
 export class BlueprintError extends TypeError {
   override readonly name = 'BlueprintError';
   readonly code = 'ERR_BLUEPRINT';
+
+  static {
+    markAsOurs(BlueprintError);
+  }
   declare readonly faults: readonly Fault[];
 
   constructor(
@@ -41,7 +45,7 @@ export class BlueprintError extends TypeError {
 }
 
 /** A node has failed, after all its attempts. The error itself is the `cause`. */
-export class NodeError extends Error {
+export class NodeError extends OrchestratorError {
   override readonly name = 'NodeError';
   readonly code = 'ERR_NODE';
 
@@ -64,7 +68,7 @@ export class NodeError extends Error {
 }
 
 /** A node was about to be visited once more than its bound on visits allows. */
-export class VisitsError extends Error {
+export class VisitsError extends OrchestratorError {
   override readonly name = 'VisitsError';
   readonly code = 'ERR_VISITS';
 
@@ -82,7 +86,7 @@ export class VisitsError extends Error {
 const mostNamed = 10;
 
 /** A node has chosen an action that none of its edges has, and each of its edges has one. */
-export class UnknownActionError extends Error {
+export class UnknownActionError extends OrchestratorError {
   override readonly name = 'UnknownActionError';
   readonly code = 'ERR_UNKNOWN_ACTION';
 
@@ -106,7 +110,7 @@ export class UnknownActionError extends Error {
 }
 
 /** An expression cannot be parsed or evaluated, or gave something else than was asked for. */
-export class ExpressionError extends Error {
+export class ExpressionError extends OrchestratorError {
   override readonly name = 'ExpressionError';
   readonly code = 'ERR_EXPRESSION';
 
@@ -124,6 +128,10 @@ export class SerializationError extends TypeError {
   override readonly name = 'SerializationError';
   readonly code = 'ERR_SERIALIZATION';
 
+  static {
+    markAsOurs(SerializationError);
+  }
+
   constructor(
     readonly path: string,
     readonly problem: string,
@@ -134,7 +142,7 @@ export class SerializationError extends TypeError {
 }
 
 /** A run cannot be saved or resumed: it is unknown, is not of this blueprint, or its checkpoint is damaged. */
-export class CheckpointError extends Error {
+export class CheckpointError extends OrchestratorError {
   override readonly name: string = 'CheckpointError';
   readonly code: string = 'ERR_CHECKPOINT';
 
@@ -175,7 +183,7 @@ export class LockedError extends CheckpointError {
  * The coordination store of an event-driven run has failed, or has not said that it did what it was asked. No node has
  * failed by that: have the job delivered again. The store's own error is the `cause`.
  */
-export class CoordinationError extends Error {
+export class CoordinationError extends OrchestratorError {
   override readonly name = 'CoordinationError';
   readonly code = 'ERR_COORDINATION';
 

@@ -1,5 +1,5 @@
 import { AbortError as AbortErrorOfRetry } from 'p-retry';
-import { kindOf, ValidationError } from '../shared/errors.js';
+import { kindOf, markAsOurs, OrchestratorError, ValidationError } from '../shared/errors.js';
 import { asJson, asLines, type Failure, type Holder, hide, named } from '../shared/failures.js';
 import { cut } from '../shared/text.js';
 
@@ -17,7 +17,7 @@ export interface AbortError extends Error {
 export const AbortError: new (message: string | Error) => AbortError = AbortErrorOfRetry;
 
 /** A task, an attempt or a process did not end within its limit. It is also the reason of the signal that was aborted. */
-export class TimeoutError extends Error {
+export class TimeoutError extends OrchestratorError {
   override readonly name = 'TimeoutError';
   readonly code = 'ERR_TIMEOUT';
 
@@ -46,6 +46,10 @@ export class TimeoutError extends Error {
 export class ParallelError<Results = unknown> extends AggregateError {
   override readonly name = 'ParallelError';
   readonly code = 'ERR_PARALLEL';
+
+  static {
+    markAsOurs(ParallelError);
+  }
   declare readonly results: Results;
 
   constructor(errors: readonly Error[], results: Results) {

@@ -1,5 +1,7 @@
+import { OrchestratorError } from '../shared/errors.js';
+
 /** A workflow of loops has faults; all of them are listed. */
-export class LoopDefinitionError extends Error {
+export class LoopDefinitionError extends OrchestratorError {
   override readonly name = 'LoopDefinitionError';
   readonly code = 'ERR_LOOP_DEFINITION';
 
@@ -17,7 +19,7 @@ export interface LoopFault {
 }
 
 /** There is no loop, queue or dead letter with this name. */
-export class NotFoundError extends Error {
+export class NotFoundError extends OrchestratorError {
   override readonly name = 'NotFoundError';
   readonly code = 'ERR_NOT_FOUND';
 
@@ -31,7 +33,7 @@ export class NotFoundError extends Error {
 }
 
 /** A queue with the overflow policy `fail` has no room. */
-export class QueueFullError extends Error {
+export class QueueFullError extends OrchestratorError {
   override readonly name = 'QueueFullError';
   readonly code = 'ERR_QUEUE_FULL';
 
@@ -44,7 +46,7 @@ export class QueueFullError extends Error {
 }
 
 /** A message was delivered as often as its queue allows, and was never acknowledged. */
-export class DeliveryLimitError extends Error {
+export class DeliveryLimitError extends OrchestratorError {
   override readonly name = 'DeliveryLimitError';
   readonly code = 'ERR_DELIVERY_LIMIT';
 
@@ -60,7 +62,7 @@ export class DeliveryLimitError extends Error {
 }
 
 /** A non-blocking node with `whenFull: 'fail'` has as many calls under way as it may. */
-export class InFlightError extends Error {
+export class InFlightError extends OrchestratorError {
   override readonly name = 'InFlightError';
   readonly code = 'ERR_IN_FLIGHT';
 
@@ -73,7 +75,7 @@ export class InFlightError extends Error {
 }
 
 /** A node has chosen a successor that it does not have. */
-export class RouteError extends Error {
+export class RouteError extends OrchestratorError {
   override readonly name = 'RouteError';
   readonly code = 'ERR_ROUTE';
 
@@ -87,7 +89,7 @@ export class RouteError extends Error {
 }
 
 /** What a loop lives in, a thread or a child process, has ended by itself. */
-export class LoopCrashError extends Error {
+export class LoopCrashError extends OrchestratorError {
   override readonly name = 'LoopCrashError';
   readonly code = 'ERR_LOOP_CRASH';
 
@@ -101,7 +103,7 @@ export class LoopCrashError extends Error {
 }
 
 /** A module that a loop is to be loaded from cannot be loaded, or holds no loop. */
-export class LoopModuleError extends Error {
+export class LoopModuleError extends OrchestratorError {
   override readonly name = 'LoopModuleError';
   readonly code = 'ERR_LOOP_MODULE';
 
@@ -115,7 +117,7 @@ export class LoopModuleError extends Error {
 }
 
 /** What a workflow keeps cannot be read or written. */
-export class LoopStoreError extends Error {
+export class LoopStoreError extends OrchestratorError {
   override readonly name = 'LoopStoreError';
   readonly code = 'ERR_LOOP_STORE';
 
@@ -129,7 +131,7 @@ export class LoopStoreError extends Error {
 }
 
 /** A loop cannot do what is asked of it as it stands: it is over, or has not been started. */
-export class LoopStateError extends Error {
+export class LoopStateError extends OrchestratorError {
   override readonly name = 'LoopStateError';
   readonly code = 'ERR_LOOP_STATE';
 

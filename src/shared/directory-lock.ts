@@ -3,11 +3,12 @@ import { link, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { OrchestratorError } from './errors.js';
 import { acquire, type Holder, holderFrom, type LockFiles, sweep } from './lock-protocol.js';
 import { exists, spaceOfPids, statusOf } from './other-processes.js';
 
 /** A directory is in use by another process. */
-export class LockedError extends Error {
+export class LockedError extends OrchestratorError {
   override readonly name = 'LockedError';
   readonly code = 'ERR_LOCKED';
 

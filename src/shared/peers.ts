@@ -1,5 +1,7 @@
+import { OrchestratorError } from './errors.js';
+
 /** Something needs a package that is not installed. */
-export class MissingPeerError extends Error {
+export class MissingPeerError extends OrchestratorError {
   override readonly name = 'MissingPeerError';
   readonly code = 'ERR_MISSING_PEER';
 

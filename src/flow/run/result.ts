@@ -1,3 +1,4 @@
+import { markAsOurs } from '../../shared/errors.js';
 import { asJson, asLines, type Failure, type Holder, hide, named } from '../../shared/failures.js';
 import type { NodeError } from '../errors.js';
 
@@ -68,6 +69,11 @@ export interface WorkflowResult<State extends object = Context> {
 export class WorkflowError extends AggregateError {
   override readonly name = 'WorkflowError';
   readonly code = 'ERR_WORKFLOW';
+
+  static {
+    markAsOurs(WorkflowError);
+  }
+
   declare readonly result: WorkflowResult;
 
   constructor(
