@@ -2,6 +2,8 @@ export type { Action, ActionOptions } from './kernel/action.js';
 export { AbortError, ParallelError, TimeoutError } from './kernel/errors.js';
 export type {
   GroupRecord,
+  HookErrorEvent,
+  HookName,
   ProcessBeginEvent,
   ProcessCompletionEvent,
   ProcessRecord,
@@ -12,7 +14,7 @@ export type {
   TaskRetryEvent,
 } from './kernel/events.js';
 export { Orchestrator } from './kernel/face.js';
-export type { Hook, HookOptions, Middleware } from './kernel/hooks.js';
+export type { Hook, HookOptions, Middleware, MiddlewareOptions } from './kernel/hooks.js';
 export { type Carrier, type Instrumentation, instrument } from './kernel/instrumentation.js';
 export type { OrchestratorOptions } from './kernel/orchestrator.js';
 export type {
@@ -24,7 +26,7 @@ export type {
 } from './kernel/parallel.js';
 export type { Policy, PolicyOptions } from './kernel/policy.js';
 export type { RetryContext, RetryOptions } from './kernel/retry.js';
-export type { RunOptions } from './kernel/run.js';
+export type { CurrentProcess, RunOptions } from './kernel/run.js';
 export type { TimeoutOptions } from './kernel/timeout.js';
 export { OrchestratorError, ValidationError } from './shared/errors.js';
 export type { Logger, LogLevel } from './shared/logger.js';

@@ -13,7 +13,7 @@ interface GivenNode {
 
 /** A node as data, frozen. Of its policies it has what is data. */
 export function nodeDefinition({ id, uses, params, inputs, config }: GivenNode): NodeDefinition {
-  const data = defined({ ...config, retry: asData(config.retry), timeout: asData(config.timeout) });
+  const data = defined({ ...config, retry: asData(config.retry), timeout: asData(limitsOf(config.timeout)) });
   return fixedNode({ id, uses, ...defined({ params, inputs, config: data }) } as NodeDefinition);
 }
 
@@ -25,7 +25,15 @@ export function defined<Values extends object>(values: Values): Values | undefin
 
 /** The part of a policy that is data; functions stay with the flow. */
 function asData(policy: unknown): unknown {
-  if (!isPlainObject(policy)) return Number.isFinite(policy) ? policy : undefined;
-  const data = Object.entries(policy).filter(([, value]) => typeof value === 'boolean' || Number.isFinite(value));
+  if (!isPlainObject(policy)) return policy === null || Number.isFinite(policy) ? policy : undefined;
+  const data = Object.entries(policy).filter(
+    ([, value]) => value === null || typeof value === 'boolean' || Number.isFinite(value),
+  );
   return data.length === 0 ? undefined : Object.fromEntries(data);
+}
+
+/** Limits without Infinity, which is not JSON. */
+function limitsOf(timeout: unknown): unknown {
+  if (!isPlainObject(timeout)) return timeout;
+  return Object.fromEntries(Object.entries(timeout).map(([name, limit]) => [name, limit === Infinity ? null : limit]));
 }

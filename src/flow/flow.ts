@@ -1,4 +1,4 @@
-import type { Policies } from '../kernel/policy.js';
+import type { OwnPolicies } from '../kernel/policy.js';
 import { aFunction, aName, invalid } from '../shared/validate.js';
 import { type Analysis, analyze } from './analysis.js';
 import {
@@ -75,7 +75,7 @@ export class Flow<
   #nodes: NodeDefinition[] = [];
   #edges: EdgeDefinition[] = [];
   readonly #registry = new FlowRegistry();
-  readonly #policies = new Map<string, Partial<Policies>>();
+  readonly #policies = new Map<string, OwnPolicies>();
   readonly #middleware: NodeMiddleware[] = [];
   #start: AbstractNode | undefined;
   /** Whether it was written as links from a start node. */
@@ -102,7 +102,7 @@ export class Flow<
     return this.#registry.entries;
   }
 
-  get policies(): ReadonlyMap<string, Partial<Policies>> {
+  get policies(): ReadonlyMap<string, OwnPolicies> {
     return this.#policies;
   }
 
@@ -273,7 +273,7 @@ export class Flow<
     { retry, timeout, policy, inputs, ...config }: ReadNodeOptions,
   ): Flow<State, Result, Ids | Id, never> {
     const policies = defined({ retry, timeout, policy });
-    if (policies !== undefined) this.#policies.set(id, policies as Partial<Policies>);
+    if (policies !== undefined) this.#policies.set(id, policies as OwnPolicies);
     this.#nodes.push(nodeDefinition({ id, uses, params, inputs, config: { ...config, retry, timeout } }));
     this.#changed();
     return this as unknown as Flow<State, Result, Ids | Id, never>;

@@ -1,4 +1,4 @@
-import type { Policies } from '../kernel/policy.js';
+import type { OwnPolicies } from '../kernel/policy.js';
 import type { Logger } from '../shared/logger.js';
 import type { Graph, WorkflowBlueprint } from './blueprint.js';
 import type { CheckpointStore } from './checkpoint/store.js';
@@ -18,8 +18,11 @@ export interface RunOptions {
   readonly orchestrator?: IOrchestrator | undefined;
   /** Aborts the run: running nodes see it, nothing new starts. Default: none. */
   readonly signal?: AbortSignal | undefined;
-  /** Limit of the whole run, in milliseconds; at its end it is aborted with a `TimeoutError`. Default: none. */
-  readonly timeout?: number | undefined;
+  /**
+   * Limit of the whole run, in milliseconds; at its end it is aborted with a `TimeoutError`. `null`, 0 or Infinity for none.
+   * Default: none.
+   */
+  readonly timeout?: number | null | undefined;
   /** How many nodes run at the same time: a whole number of at least 1, or Infinity. Default: Infinity. */
   readonly concurrency?: number | undefined;
   /** Whether the first failure that no fallback saves ends the run: running nodes are aborted. Default: false. */
@@ -198,7 +201,7 @@ export abstract class FlowNode<State extends object = any> extends AbstractNode 
   abstract readonly registry: Registry;
   abstract readonly middleware: readonly NodeMiddleware[];
   /** Policies of nodes that are no data: functions, objects. */
-  abstract readonly policies: ReadonlyMap<string, Partial<Policies>>;
+  abstract readonly policies: ReadonlyMap<string, OwnPolicies>;
   /** How keys of the context are merged, where the flow says so. */
   abstract readonly merge: Readonly<Record<string, MergeFunction>>;
   abstract readonly startNode: AbstractNode | undefined;

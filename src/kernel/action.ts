@@ -9,6 +9,7 @@ import { asFailure, live } from './lifecycle.js';
 import {
   applyPolicies,
   noPolicies,
+  type OwnPolicies,
   overDefaults,
   type Policies,
   type PolicyOptions,
@@ -65,7 +66,7 @@ export function sourceOf(action: AnyFunction): Source | undefined {
   return sources.get(action);
 }
 
-type Read = Partial<Policies & { readonly name: string; readonly policies: 'none' }>;
+type Read = OwnPolicies & Partial<{ readonly name: string; readonly policies: 'none' }>;
 
 const readActionOptions = anObjectOf<ActionOptions, Read>({
   name: aName,

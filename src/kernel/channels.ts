@@ -8,7 +8,8 @@ import type { GroupRecord, ProcessRecord, TaskRecord } from './events.js';
  * - `tracing:orchestrator:process:*`, messages are `ProcessRecord`s;
  * - `tracing:orchestrator:task:*`, messages are `TaskRecord`s;
  * - `tracing:orchestrator:group:*`, messages are `GroupRecord`s: what `parallel` and `map` have running side by side;
- * - `orchestrator:task:retry`, messages are `TaskRetryEvent`s.
+ * - `orchestrator:task:retry`, messages are `TaskRetryEvent`s;
+ * - `orchestrator:hook:error`, messages are `HookErrorEvent`s: what hooks that only look threw.
  *
  * `*` are the five events of a `TracingChannel`: `start` and `end` around the synchronous part, `asyncStart` and
  * `asyncEnd` when the record is complete, `error` before them where it failed.
@@ -17,6 +18,7 @@ export const processChannel = channelsOf<ProcessRecord>('orchestrator:process');
 export const taskChannel = channelsOf<TaskRecord>('orchestrator:task');
 export const groupChannel = channelsOf<GroupRecord>('orchestrator:group');
 export const retryChannel = channel('orchestrator:task:retry');
+export const hookErrorChannel = channel('orchestrator:hook:error');
 
 /** A tracing channel that knows if it has subscribers. Bun's do not: there its five channels are asked. */
 function channelsOf<Record extends object>(name: string): TracingChannel<Record> {

@@ -117,5 +117,17 @@ export interface TaskRetryEvent<State = unknown> extends TaskBeginEvent<State> {
   readonly error: Error;
 }
 
+/** The methods that hooks are registered with. */
+export type HookName = 'onProcessBegin' | 'onProcessCompletion' | 'onTaskBegin' | 'onTaskRetry' | 'onTaskCompletion';
+
+/** A hook that only looks has thrown, or rejected, with `error`. The work goes on. */
+export interface HookErrorEvent {
+  /** The method that the hook was registered with. */
+  readonly hook: HookName;
+  /** What the hook was called with. */
+  readonly record: object;
+  readonly error: unknown;
+}
+
 /** A record as the kernel writes it. */
 export type Mutable<Record> = { -readonly [Key in keyof Record]: Record[Key] };

@@ -1,8 +1,10 @@
 import { isPromiseLike } from '../shared/promise-like.js';
-import { anObjectOf, aSignal } from '../shared/validate.js';
+import { aBoolean, anObjectOf, aSignal } from '../shared/validate.js';
 import { cancellationOf } from './cancellation.js';
+import { hookErrorChannel } from './channels.js';
 import { failureOf } from './errors.js';
 import type {
+  HookName,
   Mutable,
   Outcome,
   ProcessBeginEvent,
@@ -19,19 +21,28 @@ export type Hook<Event> = (event: Event) => unknown;
 /** Wraps every task: what it returns is the task's result. It may call `next` once, again, or not at all. */
 export type Middleware<State = unknown> = (task: TaskRecord<State>, next: () => Promise<unknown>) => unknown;
 
-/** What hook methods and `use` take. */
-export interface HookOptions {
+/** What `use` takes. */
+export interface MiddlewareOptions {
   /** Takes the hook off when it aborts. What has begun before that still calls it. Default: the hook stays. */
   readonly signal?: AbortSignal | undefined;
 }
 
-const hookOptions = anObjectOf<HookOptions>({ signal: aSignal });
-
-export function readHookOptions(options: unknown = {}): HookOptions {
-  return hookOptions(options);
+/** What hook methods take. */
+export interface HookOptions extends MiddlewareOptions {
+  /**
+   * If true, the hook only looks: it is called in its place among the others, and not awaited. What it throws or rejects
+   * with never fails the work, and is published on the channel `orchestrator:hook:error`. Default: false.
+   *
+   * @example
+   * orchestrator.onTaskCompletion(({ name, duration }) => metrics.post({ name, duration }), { observe: true });
+   */
+  readonly observe?: boolean | undefined;
 }
 
-export type HookList = keyof Omit<Hooks<unknown>, 'seeTasks'>;
+export const readHookOptions = anObjectOf<HookOptions>({ signal: aSignal, observe: aBoolean });
+export const readMiddlewareOptions = anObjectOf<MiddlewareOptions>({ signal: aSignal });
+
+export type ListName = HookName | 'use';
 
 /** Observers by event, in order of registration. A list is replaced, never changed: whoever walks one is safe. */
 export class Hooks<State> {
@@ -50,11 +61,11 @@ export class Hooks<State> {
 }
 
 /** Adds a hook, until the signal aborts if there is one. */
-export function addHook<State, List extends HookList>(
+export function addHook<State, List extends ListName>(
   hooks: Hooks<State>,
   list: List,
   hook: Hooks<State>[List][number],
-  { signal }: HookOptions,
+  { signal }: MiddlewareOptions,
 ): void {
   if (signal?.aborted) return;
   hooks[list] = [...hooks[list], hook] as Hooks<State>[List];
@@ -64,6 +75,21 @@ export function addHook<State, List extends HookList>(
     const index = hooks[list].lastIndexOf(hook as never);
     hooks[list] = hooks[list].filter((_, other) => other !== index) as unknown as Hooks<State>[List];
   });
+}
+
+/** A hook that only looks. It throws nothing, and gives nothing to wait for. */
+export function observing<Event extends object>(name: HookName, hook: Hook<Event>): Hook<Event> {
+  return (record) => {
+    const report = (error: unknown) => {
+      if (hookErrorChannel.hasSubscribers) hookErrorChannel.publish({ hook: name, record, error });
+    };
+    try {
+      const returned = hook(record);
+      if (isPromiseLike(returned)) Promise.resolve(returned).then(undefined, report);
+    } catch (error) {
+      report(error);
+    }
+  };
 }
 
 /**

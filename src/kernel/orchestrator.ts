@@ -1,6 +1,7 @@
 import { type AnyFunction, aBoolean, aFunction, aName, anObjectOf, anyState } from '../shared/validate.js';
 import { type ActionOptions, defineAction, redefineAction, type Same } from './action.js';
 import type {
+  HookName,
   ProcessBeginEvent,
   ProcessCompletionEvent,
   TaskBeginEvent,
@@ -10,11 +11,14 @@ import type {
 import {
   addHook,
   type Hook,
-  type HookList,
   type HookOptions,
   Hooks,
+  type ListName,
   type Middleware,
+  type MiddlewareOptions,
+  observing,
   readHookOptions,
+  readMiddlewareOptions,
 } from './hooks.js';
 import {
   defineParallel,
@@ -24,9 +28,16 @@ import {
   type ParallelOptions,
   type ParallelResults,
 } from './parallel.js';
-import { noPolicies, overDefaults, type Policies, type PolicyOptions, policyReaders } from './policy.js';
+import {
+  noPolicies,
+  type OwnPolicies,
+  overDefaults,
+  type Policies,
+  type PolicyOptions,
+  policyReaders,
+} from './policy.js';
 import { type Core, ownScope, processOf, signalScope, stateIn } from './process.js';
-import { type RunOptions, run } from './run.js';
+import { type CurrentProcess, type RunOptions, run } from './run.js';
 import { StateStore } from './state.js';
 
 /** What `new Orchestrator` takes. `retry`, `timeout` and `policy` are defaults for its actions. */
@@ -42,7 +53,7 @@ export interface OrchestratorOptions<State> extends PolicyOptions {
   readonly sharedState?: boolean | undefined;
 }
 
-type Read<State> = Partial<Policies & Pick<OrchestratorOptions<State>, 'name' | 'state' | 'sharedState'>>;
+type Read<State> = OwnPolicies & Partial<Pick<OrchestratorOptions<State>, 'name' | 'state' | 'sharedState'>>;
 
 const readOrchestratorOptions = anObjectOf<OrchestratorOptions<object>, Read<object>>({
   name: aName,
@@ -111,27 +122,27 @@ export class Orchestrator<State extends object> {
 
   /** Before a process. A hook that throws fails it, and its function is not called. Hooks are awaited in order. */
   onProcessBegin(hook: Hook<ProcessBeginEvent<State>>, options?: HookOptions): this {
-    return this.#add('onProcessBegin', hook, options);
+    return this.#hook('onProcessBegin', hook, options);
   }
 
   /** After a process, whichever way it ended. A hook that throws after a success makes its error the result. */
   onProcessCompletion(hook: Hook<ProcessCompletionEvent<State>>, options?: HookOptions): this {
-    return this.#add('onProcessCompletion', hook, options);
+    return this.#hook('onProcessCompletion', hook, options);
   }
 
   /** Before a task. A hook that throws fails it, and its function is not called. Hooks are awaited in order. */
   onTaskBegin(hook: Hook<TaskBeginEvent<State>>, options?: HookOptions): this {
-    return this.#add('onTaskBegin', hook, options);
+    return this.#hook('onTaskBegin', hook, options);
   }
 
   /** After a failed attempt that will be followed by another, before the wait. A hook that throws ends the task. */
   onTaskRetry(hook: Hook<TaskRetryEvent<State>>, options?: HookOptions): this {
-    return this.#add('onTaskRetry', hook, options);
+    return this.#hook('onTaskRetry', hook, options);
   }
 
   /** After a task, whichever way it ended. A hook that throws after a success makes its error the result. */
   onTaskCompletion(hook: Hook<TaskCompletionEvent<State>>, options?: HookOptions): this {
-    return this.#add('onTaskCompletion', hook, options);
+    return this.#hook('onTaskCompletion', hook, options);
   }
 
   /**
@@ -143,8 +154,9 @@ export class Orchestrator<State extends object> {
    *   try { return await next(); } finally { release(); }
    * });
    */
-  use(middleware: Middleware<State>, options?: HookOptions): this {
-    return this.#add('use', middleware, options);
+  use(middleware: Middleware<State>, options: MiddlewareOptions = {}): this {
+    aFunction(middleware, 'use');
+    return this.#add('use', middleware, readMiddlewareOptions(options));
   }
 
   /**
@@ -229,26 +241,38 @@ export class Orchestrator<State extends object> {
 
   /**
    * Runs a function as a process: what it calls shares its state and its signal. Inside another run it is a child of it.
+   * The function gets `{ context, signal, id }`: the state, the signal and the id of the process.
    *
    * Settles like the function; with the reason of an abort as soon as it is aborted; with the error of a hook.
    * Rejects with `ValidationError` for an option that is unknown or of the wrong kind.
+   *
+   * @example
+   * await orchestrator.run(async ({ context, signal, id }) => {
+   *   context.page = await fetch(url, { signal, headers: { 'x-request-id': id } });
+   * });
    */
-  run<Result>(fn: (this: void) => Result, options?: RunOptions<State>): Promise<Awaited<Result>> {
-    return run(this.#core, fn, options);
+  run<Result>(
+    fn: (this: void, process: CurrentProcess<State>) => Result,
+    options?: RunOptions<State>,
+  ): Promise<Awaited<Result>> {
+    return run(this.#core, fn as (process: CurrentProcess) => Result, options);
   }
 
-  /** The process that the calling code was started in. It keeps its state when it is over: no other run's is seen. */
-  /** The state of the run that this is called in. */
+  /** The state of the run that the calling code was started in, which keeps it when it is over: no other run's is seen. */
   get #state(): object | undefined {
     const scope = ownScope();
     const process = processOf(this.#core, scope);
     return process && stateIn(process, scope);
   }
 
-  #add<List extends HookList>(list: List, hook: Hooks<State>[List][number], options?: HookOptions): this {
-    aFunction(hook, list);
-    const hooks: Hooks<State> = this.#core.hooks;
-    addHook(hooks, list, hook, readHookOptions(options));
+  #hook<Event extends object>(name: HookName, hook: Hook<Event>, options: HookOptions = {}): this {
+    aFunction(hook, name);
+    const read = readHookOptions(options);
+    return this.#add(name, read.observe ? observing(name, hook) : hook, read);
+  }
+
+  #add(list: ListName, hook: AnyFunction, options: MiddlewareOptions): this {
+    addHook(this.#core.hooks, list, hook, options);
     return this;
   }
 }

@@ -1,4 +1,4 @@
-import { aValue, type Schema } from '../shared/validate.js';
+import { aValue, orNoLimit, orNone, type Schema } from '../shared/validate.js';
 import { Cancellation, cancellationOf } from './cancellation.js';
 import { enter, type Scope } from './process.js';
 import { isRetried, type RetryOptions, readRetry, withRetry } from './retry.js';
@@ -17,14 +17,17 @@ export interface Policy {
   execute(fn: (...args: any[]) => Promise<unknown>, signal?: AbortSignal): PromiseLike<any>;
 }
 
-/** What may go wrong with an action, and what is done about it. As options of an orchestrator: defaults for its actions. */
+/**
+ * What may go wrong with an action, and what is done about it. As options of an orchestrator: defaults for its actions.
+ * `null` switches a default off.
+ */
 export interface PolicyOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
-  /** How often a failed attempt is repeated, or p-retry's options. Default: not at all. */
-  readonly retry?: number | RetryOptions | undefined;
-  /** Limit of each attempt in milliseconds, or limits by name. Default: none. */
-  readonly timeout?: number | TimeoutOptions<Args, Result> | undefined;
-  /** Carries out each attempt. The attempt's timeout is inside it, retries are around it. Default: none. */
-  readonly policy?: Policy | undefined;
+  /** How often a failed attempt is repeated, or p-retry's options; `null` for not at all. Default: not at all. */
+  readonly retry?: number | RetryOptions | null | undefined;
+  /** Limit of each attempt in milliseconds, or limits by name; `null` or 0 for no limit and no fallback. Default: none. */
+  readonly timeout?: number | TimeoutOptions<Args, Result> | null | undefined;
+  /** Carries out each attempt. The attempt's timeout is inside it, retries are around it. `null` for none. Default: none. */
+  readonly policy?: Policy | null | undefined;
 }
 
 /** Options as they are stored: read, checked, and complete with their defaults. */
@@ -34,12 +37,14 @@ export interface Policies {
   readonly policy: Policy | undefined;
 }
 
+/** Policies as options give them: what is missing is the default's, what is `null` is switched off. */
+export type OwnPolicies = { readonly [Name in keyof Policies]?: Policies[Name] | null | undefined };
+
 export const policyReaders: Schema<PolicyOptions> = {
-  retry: readRetry,
-  timeout: readTimeout,
-  policy: aValue(
-    'an object with an execute method',
-    (value) => typeof (value as Policy | null)?.execute === 'function',
+  retry: orNone(readRetry),
+  timeout: orNoLimit(readTimeout),
+  policy: orNone(
+    aValue('an object with an execute method', (value) => typeof (value as Policy | null)?.execute === 'function'),
   ),
 };
 
@@ -49,12 +54,17 @@ export const readWithoutDefaults = aValue<'none'>("'none'", (value) => value ===
 export const noPolicies: Policies = { retry: undefined, timeout: {}, policy: undefined };
 
 /** Lays policies over defaults, field by field. */
-export function overDefaults({ retry, timeout, policy }: Partial<Policies>, defaults: Policies): Policies {
+export function overDefaults({ retry, timeout, policy }: OwnPolicies, defaults: Policies): Policies {
   return {
-    retry: retry === undefined ? defaults.retry : { ...defaults.retry, ...retry },
-    timeout: { ...defaults.timeout, ...timeout },
-    policy: policy ?? defaults.policy,
+    retry: laidOver(retry, defaults.retry),
+    timeout: laidOver(timeout, defaults.timeout) ?? noPolicies.timeout,
+    policy: policy === undefined ? defaults.policy : (policy ?? undefined),
   };
+}
+
+function laidOver<Option extends object>(own: Option | null | undefined, option: Option | undefined) {
+  if (own === undefined) return option;
+  return own === null ? undefined : { ...option, ...own };
 }
 
 /** How attempts are made that are not made here. */
@@ -79,7 +89,7 @@ export function applyPolicies({ retry, timeout, policy }: Policies, call: Work, 
   if (policy !== undefined && total < Infinity) work = withWait(work);
   if (isRetried(retry)) work = (elsewhere?.retry ?? withRetry)(retry, work);
   if (total < Infinity) work = withLimit(total, work, { used: elsewhere?.used, waited: waitedFor });
-  if (fallback !== undefined) work = withFallback(fallback, work);
+  if (fallback) work = withFallback(fallback, work);
   return work;
 }
 

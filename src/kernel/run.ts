@@ -18,17 +18,33 @@ export interface RunOptions<State> {
   readonly state?: Partial<State> | undefined;
   /** Aborts the run: what is pending rejects with its reason, nothing new starts. Default: none. */
   readonly signal?: AbortSignal | undefined;
-  /** Limit of the whole run, in milliseconds; at its end the run is aborted with a `TimeoutError`. Default: none. */
-  readonly timeout?: number | undefined;
+  /**
+   * Limit of the whole run, in milliseconds; at its end the run is aborted with a `TimeoutError`. `null`, 0 or Infinity for
+   * none. Default: none.
+   */
+  readonly timeout?: number | null | undefined;
 }
 
-const readRunOptions = anObjectOf<RunOptions<object>>({
+const readRunOptions = anObjectOf<RunOptions<object>, ReadRunOptions>({
   name: aName,
   id: aName,
   state: anyState,
   signal: aSignal,
   timeout: aLimit,
 });
+
+/** What the function of `run` gets: what code in the process finds by the async context, for code that has none. */
+export interface CurrentProcess<State = unknown> {
+  /** The `id` given to `run`, else a UUID. */
+  readonly id: string;
+  /** The state of the process, to read and to change: the object that hooks get. */
+  readonly context: State;
+  /** Aborts when the run is aborted, or reaches its limit. It is made when it is first read. */
+  readonly signal: AbortSignal;
+}
+
+/** Options as they are read: Infinity for no limit. */
+type ReadRunOptions = RunOptions<object> & { readonly timeout?: number | undefined };
 
 /**
  * Runs `work` as a process.
@@ -37,7 +53,7 @@ const readRunOptions = anObjectOf<RunOptions<object>>({
  */
 export async function run<Result>(
   core: Core,
-  work: () => Result,
+  work: (process: CurrentProcess) => Result,
   options: unknown = {},
   given?: object,
 ): Promise<Awaited<Result>> {
@@ -61,7 +77,9 @@ export async function run<Result>(
   const record = new RunningProcess(process, name);
   const scope = { process, cancellation, outer };
   const entered = () =>
-    enter(scope, () => live(record, process, scope, onProcessBegin, onProcessCompletion, () => work(), cancellation));
+    enter(scope, () =>
+      live(record, process, scope, onProcessBegin, onProcessCompletion, () => work(new Current(process)), cancellation),
+    );
   return (
     isWatched(processChannel) ? watched('process', processChannel, record, entered) : entered()
   ) as Awaited<Result>;
@@ -78,6 +96,27 @@ function sharesState(): ValidationError {
   return new ValidationError(
     'state cannot be given to a run with sharedState, because all runs work on one object: call setState(), or leave sharedState out',
   );
+}
+
+/** One run, as its function sees it. Where it is printed or sent by mistake, it gives nothing away. */
+class Current implements CurrentProcess {
+  readonly #process: Process;
+
+  constructor(process: Process) {
+    this.#process = process;
+  }
+
+  get id(): string {
+    return this.#process.id;
+  }
+
+  get context(): object {
+    return this.#process.state;
+  }
+
+  get signal(): AbortSignal {
+    return this.#process.cancellation.signal;
+  }
 }
 
 /** One run, as hooks see it. */

@@ -1,28 +1,34 @@
 import pTimeout from 'p-timeout';
-import { aFunction, aLimit, anObjectOf } from '../shared/validate.js';
+import { type AnyFunction, aFunction, aLimit, anObjectOf, orNone } from '../shared/validate.js';
 import { Cancellation } from './cancellation.js';
 import { enter } from './process.js';
 import type { Task, Work } from './task.js';
 
 /** How long an action may take. A number stands for `{ attempt }`. */
 export interface TimeoutOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
-  /** Limit of each attempt, in milliseconds, from above 0 to 2147483647; Infinity for none. Default: none. */
-  readonly attempt?: number | undefined;
-  /** Limit of all attempts with the waits between them, in milliseconds; hooks and middleware do not count. Default: none. */
-  readonly total?: number | undefined;
+  /** Limit of each attempt, in milliseconds, up to 2147483647; `null`, 0 or Infinity for none. Default: none. */
+  readonly attempt?: number | null | undefined;
   /**
-   * Gives the result where a limit of this task is what it failed with in the end. It gets the task's arguments.
-   * Default: the task rejects with the `TimeoutError`.
+   * Limit of all attempts with the waits between them, in milliseconds like `attempt`; hooks and middleware do not count.
+   * Default: none.
    */
-  readonly fallback?: ((...args: Args) => Result | PromiseLike<Result>) | undefined;
+  readonly total?: number | null | undefined;
+  /**
+   * Gives the result where a limit of this task is what it failed with in the end. It gets the task's arguments;
+   * `null` for none. Default: the task rejects with the `TimeoutError`.
+   */
+  readonly fallback?: ((...args: Args) => Result | PromiseLike<Result>) | null | undefined;
 }
 
-/** A function of any arguments: options that are stored know no more of it. */
-// biome-ignore lint/suspicious/noExplicitAny: parameters of a stored function are contravariant
-export type StoredTimeout = TimeoutOptions<any[], unknown>;
+/** Limits as they are stored: Infinity for none. */
+export interface StoredTimeout {
+  readonly attempt?: number | undefined;
+  readonly total?: number | undefined;
+  readonly fallback?: AnyFunction | null | undefined;
+}
 
-export const readTimeout = anObjectOf<StoredTimeout>(
-  { attempt: aLimit, total: aLimit, fallback: aFunction },
+export const readTimeout = anObjectOf<TimeoutOptions, StoredTimeout>(
+  { attempt: aLimit, total: aLimit, fallback: orNone(aFunction) },
   'attempt',
 );
 
@@ -58,7 +64,7 @@ export function withLimit(limit: number, next: Work, spent: Spent = {}): Work {
   };
 }
 
-export function withFallback(fallback: NonNullable<StoredTimeout['fallback']>, next: Work): Work {
+export function withFallback(fallback: AnyFunction, next: Work): Work {
   return async (task, scope) => {
     try {
       return await next(task, scope);

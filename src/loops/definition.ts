@@ -66,10 +66,10 @@ export interface NodeDefinition {
   readonly uses?: string | undefined;
   /** What the node is given in its `NodeConfig`. For `queue` and `reader`: the name of the queue, and `batch`. */
   readonly options?: Readonly<Record<string, unknown>> | undefined;
-  /** How often a failed call is repeated, or p-retry's options. Default: not at all. */
-  readonly retry?: number | RetryOptions | undefined;
-  /** Limit of each attempt, in milliseconds. Default: none. */
-  readonly timeout?: number | undefined;
+  /** How often a failed call is repeated, or p-retry's options; `null` for not at all. Default: that of the orchestrator. */
+  readonly retry?: number | RetryOptions | null | undefined;
+  /** Limit of each attempt, in milliseconds; `null` or 0 for none. Default: that of the orchestrator. */
+  readonly timeout?: number | null | undefined;
   /** With `none`, only `retry` and `timeout` here hold, and no default of the orchestrator or of the action. Default: they hold. */
   readonly policies?: 'none' | undefined;
   /** Default: that of the loop. */

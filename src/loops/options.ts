@@ -1,5 +1,4 @@
-import { readWithoutDefaults } from '../kernel/policy.js';
-import { readRetry } from '../kernel/retry.js';
+import { policyReaders, readWithoutDefaults } from '../kernel/policy.js';
 import {
   aConcurrency,
   aCount,
@@ -10,6 +9,7 @@ import {
   invalid,
   isPlainObject,
   longestDelay,
+  orNoLimit,
   type Reader,
 } from '../shared/validate.js';
 import type {
@@ -96,8 +96,8 @@ const readNodeFields = anObjectOf<NodeDefinition>({
   kind: oneOf(...kinds),
   uses: aName,
   options: aValue('a plain object', isPlainObject),
-  retry: readRetry,
-  timeout: aLimit,
+  retry: policyReaders.retry,
+  timeout: orNoLimit(aLimit),
   policies: readWithoutDefaults,
   onError: readErrorPolicy,
   maxInFlight: aConcurrency,

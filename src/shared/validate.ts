@@ -50,10 +50,8 @@ export const aDuration = aValue<number>(
   'a number of at least 0, or Infinity',
   (value) => typeof value === 'number' && value >= 0,
 );
-export const aLimit = aValue<number>(
-  `a number of milliseconds above 0, up to ${longestDelay} or Infinity`,
-  (value) => typeof value === 'number' && value > 0 && (value <= longestDelay || value === Infinity),
-);
+/** Reads a limit that a Node timer holds; Infinity where there is to be none. */
+export const aLimit = aLimitUpTo(longestDelay);
 
 function hasNoReservedKeys(value: object): boolean {
   return !Object.keys(value).some((key) => reservedKeys.includes(key));
@@ -64,6 +62,32 @@ function aWhole(least: number): Reader<number> {
     `a whole number of at least ${least}, or Infinity`,
     (value) => value === Infinity || (Number.isSafeInteger(value) && (value as number) >= least),
   );
+}
+
+/**
+ * Reads a limit in milliseconds; Infinity where there is to be none.
+ *
+ * @param most - the longest
+ * @param words - it in words, for messages. Default: its digits
+ */
+export function aLimitUpTo(most: number, words = String(most)): Reader<number> {
+  const read = orNoLimit(
+    aValue<number>(
+      `a number of milliseconds above 0, up to ${words} or Infinity`,
+      (value) => typeof value === 'number' && value > 0 && (value <= most || value === Infinity),
+    ),
+  );
+  return (value, field) => read(value, field) ?? Infinity;
+}
+
+/** Reads an option that `null` switches off, which it gives back as it is. */
+export function orNone<Value>(read: Reader<Value>): Reader<Value | null> {
+  return (value, field) => (value === null ? null : read(value, field));
+}
+
+/** Reads a limit that `null` and 0 switch off, which it gives as `null`. */
+export function orNoLimit<Value>(read: Reader<Value>): Reader<Value | null> {
+  return orNone((value, field) => (value === 0 ? null : read(value, field)));
 }
 
 /** Reads what passes a test. */

@@ -109,7 +109,7 @@ describe('startRun', () => {
     { timeout: 1e300 },
     { priority: 2 ** 21 },
     { priority: -1 },
-    { timeout: 0 },
+    { timeout: -1 },
     { retention: -1 },
     { runId: '' },
     { runId: '\0' },

@@ -57,6 +57,38 @@ describe('a node with policies: none', () => {
     expect(calls.toSorted()).toEqual(['action', 'own', 'own']);
   });
 
+  it('switches defaults off one by one, in code and as JSON', async () => {
+    const timed = new Orchestrator({ retry: { retries: 2, ...quick }, timeout: { total: 20 } });
+    const calls: string[] = [];
+    const slow = (name: string) => async () => {
+      calls.push(name);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    };
+    const flow = new Flow('off')
+      .node('retry', always(calls, 'retry'), { retry: null, timeout: { fallback: null } })
+      .node('action', timed.action(always(calls, 'action'), { retry: 2 }), { retry: null })
+      .node('null', slow('null'), { timeout: null })
+      .node('zero', slow('zero'), { timeout: 0 })
+      .node('each', slow('each'), { timeout: { attempt: 0, total: Infinity } });
+    const graph = JSON.parse(JSON.stringify(flow.toBlueprint()));
+    expect(graph.nodes.map(({ config }: { config: object }) => config)).toEqual([
+      { retry: null, timeout: { fallback: null } },
+      { retry: null },
+      { timeout: null },
+      { timeout: null },
+      { timeout: { attempt: null, total: null } },
+    ]);
+    const { status, errors } = await new FlowRuntime({ orchestrator: timed }).run(flow);
+    expect([status, errors.map(({ nodeId }) => nodeId)]).toEqual(['failed', ['retry', 'action']]);
+    expect(calls.toSorted()).toEqual(['action', 'each', 'null', 'retry', 'zero']);
+    const runtime = new FlowRuntime({ orchestrator: timed, registry: flow.registry });
+    expect(await runtime.run(graph)).toMatchObject({ status: 'failed', errors: [{}, {}] });
+    expect(calls.toSorted()).toHaveLength(10);
+    expect((await runtime.run(new Flow('a').node('a', slow('a'), { timeout: 0 }), {}, { timeout: null })).status).toBe(
+      'completed',
+    );
+  });
+
   it('is data in a blueprint, which is checked', async () => {
     const calls: string[] = [];
     const registry = { fail: always(calls, 'fail') };

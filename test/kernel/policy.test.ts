@@ -126,7 +126,6 @@ describe('policy', () => {
 
   it.each([
     [{}, 'Object'],
-    [null, 'null'],
     ['x', 'String'],
   ])('refuses %o', (policy, kind) => {
     const message = `policy must be an object with an execute method, got ${kind}`;

@@ -14,11 +14,12 @@ describe('run', () => {
     expect(await rejection(orchestrator.run(() => Promise.reject(error)))).toBe(error);
   });
 
-  it('passes nothing to its function', async () => {
+  it('passes its process to its function, and nothing else', async () => {
     const orchestrator = new Orchestrator();
-    await expect(orchestrator.run((...args: unknown[]) => args)).resolves.toEqual([]);
-    const act = orchestrator.action((...args: unknown[]) => args);
-    await expect(orchestrator.run(act)).resolves.toEqual([]);
+    const args = await orchestrator.run((...given: unknown[]) => given, { id: 'mine' });
+    expect(args).toMatchObject([{ id: 'mine' }]);
+    const act = orchestrator.action((...given: unknown[]) => given);
+    await expect(orchestrator.run(() => act())).resolves.toEqual([]);
   });
 
   it('leaves no timer and no listener where its state cannot be copied', async () => {
@@ -275,7 +276,7 @@ describe('run', () => {
     [{ id: 7 }, 'id must be a non-empty string, got 7'],
     [{ signal: {} }, 'signal must be an AbortSignal, got Object'],
     [{ signal: null }, 'signal must be an AbortSignal, got null'],
-    [{ timeout: 0 }, 'timeout must be a number of milliseconds above 0, up to 2147483647 or Infinity, got 0'],
+    [{ timeout: -1 }, 'timeout must be a number of milliseconds above 0, up to 2147483647 or Infinity, got -1'],
     [
       { timeout: Number.NaN },
       'timeout must be a number of milliseconds above 0, up to 2147483647 or Infinity, got NaN',

@@ -167,12 +167,11 @@ describe('timeout', () => {
   });
 
   it.each([
-    [0, 'timeout must be a number of milliseconds above 0, up to 2147483647 or Infinity, got 0'],
     [-1, 'timeout must be a number of milliseconds above 0, up to 2147483647 or Infinity, got -1'],
     [Number.NaN, 'timeout must be a number of milliseconds above 0, up to 2147483647 or Infinity, got NaN'],
     [2 ** 31, 'timeout must be a number of milliseconds above 0, up to 2147483647 or Infinity, got 2147483648'],
     ['5s', 'timeout must be a number of milliseconds above 0, up to 2147483647 or Infinity, got String'],
-    [{ attempt: 0 }, 'timeout.attempt must be a number of milliseconds above 0'],
+    [{ attempt: -1 }, 'timeout.attempt must be a number of milliseconds above 0'],
     [{ total: -5 }, 'timeout.total must be a number of milliseconds above 0'],
     [{ fallback: 'x' }, 'timeout.fallback must be a function, got String'],
     [{ limit: 5 }, 'timeout.limit is unknown, expected attempt, total, fallback'],

@@ -197,7 +197,7 @@ describe('bad options', () => {
     [{ nodes: [{ id: 'a', options: [] }] }, 'nodes[0].options must be a plain object'],
     [{ nodes: [{ id: 'a', retry: -1 }] }, 'nodes[0].retry must be a whole number'],
     [{ nodes: [{ id: 'a', retry: { factor: -1 } }] }, 'nodes[0].retry.factor'],
-    [{ nodes: [{ id: 'a', timeout: 0 }] }, 'nodes[0].timeout must be a number of milliseconds above 0'],
+    [{ nodes: [{ id: 'a', timeout: -1 }] }, 'nodes[0].timeout must be a number of milliseconds above 0'],
     [{ nodes: [{ id: 'a', onError: 'ignore' }] }, 'nodes[0].onError must be one of continue, pause, stop, restart'],
     [{ nodes: [{ id: 'a', maxInFlight: 0 }] }, 'nodes[0].maxInFlight must be a whole number of at least 1'],
     [{ nodes: [{ id: 'a', whenFull: 'x' }] }, 'nodes[0].whenFull must be one of wait, drop, fail'],

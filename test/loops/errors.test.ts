@@ -443,6 +443,30 @@ describe('the policies of a node', () => {
     expect(calls.toSorted()).toEqual(['action', 'function', 'own', 'own']);
   });
 
+  it('are none where it switches off those of the orchestrator and of its action', async () => {
+    const orchestrator = new Orchestrator({
+      retry: { retries: 2, minTimeout: 1 },
+      timeout: { total: 50, fallback: () => fail() },
+    });
+    const calls: string[] = [];
+    const counted = (name: string) => async () => {
+      calls.push(name);
+      if (name === 'slow') await new Promise((resolve) => setTimeout(resolve, 100));
+      return name === 'slow' ? undefined : fail();
+    };
+    const loop = new Loop('l', { orchestrator })
+      .producer('one', counting(1, done))
+      .nonBlocking('function', counted('function'), { retry: null })
+      .nonBlocking('action', orchestrator.action(counted('action'), { retry: 2 }), { retry: null })
+      .nonBlocking('slow', counted('slow'), { retry: null, timeout: null })
+      .nonBlocking('slower', orchestrator.action(counted('slow'), { timeout: 20 }), { timeout: 0 });
+    const { manager } = managed(loop);
+    const { ended } = await manager.start();
+    await pass(10_000);
+    await ended;
+    expect(calls.toSorted()).toEqual(['action', 'function', 'slow', 'slow']);
+  });
+
   it('are those of the orchestrator where it has none, and those of an action where it is one', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 1 } });
     const calls = { plain: 0, action: 0, own: 0, foreign: 0 };

@@ -4,11 +4,14 @@ import {
   type Action,
   type ActionOptions,
   Orchestrator,
+  OrchestratorError,
   type Policy,
   type RetryContext,
   type RetryOptions,
   type TaskCompletionEvent,
   type TaskRecord,
+  TimeoutError,
+  ValidationError,
 } from 'orchestrator';
 import type { AbortError as AbortErrorOfRetry, RetryContext as ContextOfRetry, Options } from 'p-retry';
 import { describe, expectTypeOf, it } from 'vitest';
@@ -24,6 +27,16 @@ interface User {
 const orchestrator = new Orchestrator<State>();
 const fetchUser = orchestrator.action(async (id: string): Promise<User> => ({ id }));
 const countOrders = orchestrator.action((customer: number) => customer);
+
+describe('errors', () => {
+  it('are narrowed to the base class, and to their own', () => {
+    const error = new Error('a') as unknown;
+    if (error instanceof OrchestratorError) expectTypeOf(error.code).toEqualTypeOf<string>();
+    if (error instanceof TimeoutError) expectTypeOf(error).toEqualTypeOf<TimeoutError>();
+    if (error instanceof ValidationError) expectTypeOf(error).toEqualTypeOf<ValidationError>();
+    expectTypeOf<ValidationError>().toExtend<OrchestratorError>();
+  });
+});
 
 describe('types of p-retry', () => {
   it('fit ours', () => {
@@ -211,6 +224,23 @@ describe('run', () => {
   it('gives what its function gives', () => {
     expectTypeOf(orchestrator.run(() => 1)).resolves.toEqualTypeOf<number>();
     expectTypeOf(orchestrator.run(() => fetchUser('1'))).resolves.toEqualTypeOf<User>();
+    expectTypeOf(orchestrator.run(orchestrator.action(() => 1))).resolves.toEqualTypeOf<number>();
+  });
+
+  it('gives its function the process', () => {
+    const seen = orchestrator.run(({ context, signal, id }) => {
+      expectTypeOf(context).toEqualTypeOf<State>();
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+      expectTypeOf(id).toEqualTypeOf<string>();
+      return context.requests;
+    });
+    expectTypeOf(seen).resolves.toEqualTypeOf<number>();
+    const open = new Orchestrator();
+    open.run(({ context }) => expectTypeOf(context).toEqualTypeOf<Record<string, unknown>>());
+    // @ts-expect-error the id is not to be changed
+    orchestrator.run((process) => (process.id = 'a'));
+    // @ts-expect-error nothing else is passed
+    orchestrator.run((id: string) => id);
   });
 });
 
@@ -283,6 +313,16 @@ describe('map', () => {
 });
 
 describe('policies', () => {
+  it('can be switched off', () => {
+    const off = { retry: null, timeout: null, policy: null };
+    new Orchestrator<State>(off).action((n: number) => n, off);
+    orchestrator.withOptions(countOrders, { retry: 0, timeout: 0, policy: null });
+    orchestrator.action(() => 1, { timeout: { attempt: null, total: 0, fallback: null } });
+    orchestrator.run(() => 1, { timeout: null });
+    // @ts-expect-error what else may be missing is left out
+    orchestrator.action(() => 1, { name: null });
+  });
+
   it("take p-retry's options by their names", () => {
     type Given = { [Key in keyof Omit<RetryOptions, 'retryAfter'>]: Exclude<RetryOptions[Key], undefined> };
     expectTypeOf<Given>().toExtend<Options>();

@@ -1,4 +1,4 @@
-import { anObjectOf, aValue } from '../../shared/validate.js';
+import { aLimitUpTo, anObjectOf, aValue } from '../../shared/validate.js';
 import { aText } from '../engines/texts.js';
 import { aRetention, longestWait } from '../run/options.js';
 
@@ -17,13 +17,19 @@ export interface StartOptions {
   readonly delay?: number | undefined;
   /** From 0, which goes first, to 2097151. Default: 0. */
   readonly priority?: number | undefined;
-  /** Limit of the run in milliseconds, from its start, up to 100 years or Infinity; at its end it is cancelled. Default: none. */
-  readonly timeout?: number | undefined;
+  /**
+   * Limit of the run in milliseconds, from its start, up to 100 years; at its end it is cancelled. `null`, 0 or Infinity for
+   * none. Default: none.
+   */
+  readonly timeout?: number | null | undefined;
   /** For how many milliseconds it is kept when it is over. Default: that of the builder, else for ever. */
   readonly retention?: number | undefined;
 }
 
-export const readStartOptions = anObjectOf<StartOptions>({
+/** Options as they are read: Infinity for no limit. */
+type ReadStartOptions = StartOptions & { readonly timeout?: number | undefined };
+
+export const readStartOptions = anObjectOf<StartOptions, ReadStartOptions>({
   runId: aText,
   workflow: aText,
   version: aText,
@@ -35,9 +41,6 @@ export const readStartOptions = anObjectOf<StartOptions>({
     'a whole number from 0 to 2097151',
     (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 21,
   ),
-  timeout: aValue(
-    `a number of milliseconds above 0, up to ${longestWait} (100 years) or Infinity`,
-    (value) => typeof value === 'number' && value > 0 && (value <= longestWait || value === Infinity),
-  ),
+  timeout: aLimitUpTo(longestWait, `${longestWait} (100 years)`),
   retention: aRetention,
 });

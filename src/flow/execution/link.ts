@@ -1,5 +1,5 @@
 import { defineWork } from '../../kernel/action.js';
-import { noPolicies, type Policies, policyReaders } from '../../kernel/policy.js';
+import { noPolicies, type OwnPolicies, policyReaders } from '../../kernel/policy.js';
 import type { Work } from '../../kernel/task.js';
 import {
   type AnyFunction,
@@ -33,7 +33,7 @@ export interface LinkOptions {
   readonly registries: readonly Registry[];
   readonly middleware: readonly NodeMiddleware[];
   /** Policies of nodes that are no data: functions, objects. */
-  readonly policies: ReadonlyMap<string, Partial<Policies>>;
+  readonly policies: ReadonlyMap<string, OwnPolicies>;
 }
 
 /** Finds what the nodes and edges of a blueprint use, or lists everything that is wrong with it. */
@@ -42,7 +42,7 @@ export function link(plan: Plan | Uncompiled, options: LinkOptions, toolbox: Too
   return [...plan.faults, ...new Linker(plan.sound, options, toolbox).check()];
 }
 
-const readPolicies = anObjectOf<Pick<NodeConfig, 'retry' | 'timeout'>, Partial<Policies>>({
+const readPolicies = anObjectOf<Pick<NodeConfig, 'retry' | 'timeout'>, OwnPolicies>({
   retry: policyReaders.retry,
   timeout: policyReaders.timeout,
 });

@@ -17,7 +17,7 @@ export interface Running {
   readonly orchestrator: IOrchestrator;
   readonly services: ExecutionServices;
   /** Limit of the run, in milliseconds. */
-  readonly timeout?: number | undefined;
+  readonly timeout?: number | null | undefined;
 }
 
 /**

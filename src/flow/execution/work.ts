@@ -1,6 +1,6 @@
 import { callOf, sourceOf } from '../../kernel/action.js';
 import { failureOf } from '../../kernel/errors.js';
-import { applyPolicies, noPolicies, overDefaults, type Policies } from '../../kernel/policy.js';
+import { applyPolicies, noPolicies, type OwnPolicies, overDefaults, type Policies } from '../../kernel/policy.js';
 import { type Core, enter } from '../../kernel/process.js';
 import { isRetried } from '../../kernel/retry.js';
 import type { Work } from '../../kernel/task.js';
@@ -15,12 +15,7 @@ import { elsewhere } from './postponement.js';
  *
  * @param defaults - `none`: those of an action do not hold either
  */
-export function workOf(
-  target: AnyFunction | Node,
-  core: Core,
-  own: Partial<Policies>,
-  defaults: Policies | 'none',
-): Work {
+export function workOf(target: AnyFunction | Node, core: Core, own: OwnPolicies, defaults: Policies | 'none'): Work {
   const source = target instanceof Node || isNodeClass(target) ? undefined : sourceOf(target);
   const isOurs = source?.core === core;
   const policies = overDefaults(own, defaults === 'none' ? noPolicies : isOurs ? source.policies : defaults);

@@ -65,8 +65,8 @@ export class Nodes {
 function policiesOf({ definition, implementation }: PlannedNode, { core, policies }: Bench): Policies {
   const { retry, timeout } = definition;
   const own = {
-    retry: retry as RetryOptions | undefined,
-    timeout: timeout === undefined ? {} : { attempt: timeout },
+    retry: retry as RetryOptions | null | undefined,
+    timeout: typeof timeout === 'number' ? { attempt: timeout } : timeout,
   };
   if (definition.policies === 'none') return overDefaults(own, noPolicies);
   const source = sourceOf(implementation as AnyFunction);
