@@ -130,29 +130,66 @@ export class PayloadError extends RangeError {
   }
 }
 
-/** An engine cannot be reached, or has refused what was asked of it. */
+/**
+ * Why an engine has failed:
+ *
+ * - `unreachable`: no connection could be made, or all were lost;
+ * - `timeout`: it could be reached, and has not answered in time; the call may have been carried out;
+ * - `full`: it has no memory or no disk left;
+ * - `rights`: it refused the password, or the user lacks a right;
+ * - `payload`: it refused a text for what the text holds, or for its size;
+ * - `unsuitable`: the server cannot be used as it is set up, or only with risks;
+ * - `closed`: `close()` was called;
+ * - `refused`: it refused for another reason, which is the `cause`.
+ */
+export type EngineErrorReason =
+  | 'unreachable'
+  | 'timeout'
+  | 'full'
+  | 'rights'
+  | 'payload'
+  | 'unsuitable'
+  | 'closed'
+  | 'refused';
+
+/** What passes without anybody's doing, as far as one can tell. */
+const passing: readonly EngineErrorReason[] = ['unreachable', 'timeout', 'full'];
+
+/** What `EngineError` takes. */
+export interface EngineErrorOptions extends ErrorOptions {
+  /** Default: `payload` where `isFinal` is true, else `unreachable`. */
+  readonly reason?: EngineErrorReason | undefined;
+  /** Short for the reason `payload`. Default: false. */
+  readonly isFinal?: boolean | undefined;
+}
+
+/** An engine cannot be reached, or has refused what was asked of it; `reason` says which. */
 export class EngineError extends OrchestratorError {
   override readonly name = 'EngineError';
   readonly code = 'ERR_ENGINE';
+  readonly reason: EngineErrorReason;
   /** If true, a text was refused for what it holds or for its size: asked again, it is refused again. */
   readonly isFinal: boolean;
 
-  /**
-   * @param engine - which, and where: without a password
-   * @param options - `isFinal` is false by default
-   */
+  /** @param engine - which, and where: without a password */
   constructor(
     readonly engine: string,
     problem: string,
-    options: ErrorOptions & { readonly isFinal?: boolean } = {},
+    options: EngineErrorOptions = {},
   ) {
-    const { isFinal = false, ...rest } = options;
+    const { isFinal = false, reason = isFinal ? 'payload' : 'unreachable', ...rest } = options;
     const { message } = Object(discreet(rest.cause)) as { message?: unknown };
     super(
       `${engine} ${problem}${typeof message === 'string' && message !== '' ? `: ${discreetText(message)}` : ''}`,
       rest,
     );
-    this.isFinal = isFinal;
+    this.reason = reason;
+    this.isFinal = reason === 'payload';
+  }
+
+  /** If true, the same call may succeed later by itself; else something has to be changed before: the call, or the server. */
+  get isRetryable(): boolean {
+    return passing.includes(this.reason);
   }
 }
 

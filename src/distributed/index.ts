@@ -44,6 +44,8 @@ export { pglite } from './engines/sql/pglite.js';
 export { type PostgresOptions, type PostgresPool, postgres } from './engines/sql/postgres.js';
 export {
   EngineError,
+  type EngineErrorOptions,
+  type EngineErrorReason,
   PayloadError,
   RunExistsError,
   RunNotFoundError,

@@ -5,6 +5,7 @@ import { Once } from '../../shared/once.js';
 import { MissingPeerError } from '../../shared/peers.js';
 import { EngineError } from '../errors.js';
 import { lateError } from './persistence.js';
+import { reasonOf } from './reasons.js';
 
 /** Milliseconds by which what bounds itself may be late: then the error says more. */
 const grace = 500;
@@ -38,7 +39,7 @@ export class Opening<Opened> {
 
   /** Lets nobody have it any more. Gives it, if it was opened; an attempt that is under way is given up. */
   async close(): Promise<Opened | undefined> {
-    this.#end.abort(new EngineError(this.name, 'was closed'));
+    this.#end.abort(new EngineError(this.name, 'was closed', { reason: 'closed' }));
     return this.#once.made();
   }
 
@@ -52,7 +53,8 @@ export class Opening<Opened> {
       });
     } catch (error) {
       const isOurs = [EngineError, LockedError, MissingPeerError].some((Class) => error instanceof Class);
-      throw isOurs ? error : new EngineError(this.name, 'cannot be opened', { cause: error });
+      if (isOurs) throw error;
+      throw new EngineError(this.name, 'cannot be opened', { cause: error, reason: reasonOf(error, 'refused') });
     }
   }
 }

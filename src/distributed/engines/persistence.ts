@@ -3,6 +3,7 @@ import { longestDelay } from '../../shared/validate.js';
 import { EngineError } from '../errors.js';
 import type { CallLimit } from './batcher.js';
 import type { Limit } from './in-time.js';
+import { reasonOf } from './reasons.js';
 
 /**
  * A judgement of an error. `passes`: the same call may succeed in a moment; `final`: a text was refused for its content or
@@ -106,7 +107,8 @@ export async function persistently<Result>(
       if (error instanceof EngineError) throw error;
       const judgement = judge(error);
       if (judgement !== 'passes') {
-        throw new EngineError(name, 'has refused what it was asked', { cause: error, isFinal: judgement === 'final' });
+        const reason = judgement === 'final' ? 'payload' : reasonOf(error, 'refused');
+        throw new EngineError(name, 'has refused what it was asked', { cause: error, reason });
       }
       last = error;
       const before = Math.min(pause * (0.5 + Math.random() / 2), end - performance.now());
@@ -121,9 +123,11 @@ export async function persistently<Result>(
 
 /** What a call is told for which the time has passed. @param cause - why no connection could be made, if none could */
 export function lateError(name: string, timeout: number, cause: unknown): EngineError {
-  const problem =
-    cause === undefined ? `did not answer within ${timeout} ms` : `could not be reached for ${timeout} ms`;
-  return new EngineError(name, problem, { cause });
+  if (cause === undefined) return new EngineError(name, `did not answer within ${timeout} ms`, { reason: 'timeout' });
+  return new EngineError(name, `could not be reached for ${timeout} ms`, {
+    cause,
+    reason: reasonOf(cause, 'unreachable'),
+  });
 }
 
 /** How long a call may take that goes together with others. */

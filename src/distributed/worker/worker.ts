@@ -210,6 +210,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       const error = new EngineError(
         this.#engine.name,
         `has another time than this machine: its clock is off by ${off} ms`,
+        { reason: 'unsuitable' },
       );
       this.#warn(error, { off });
     }
@@ -274,7 +275,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   #leave(): void {
-    this.#warn(new EngineError(this.#engine.name, 'did not let go of the worker in time'), {});
+    this.#warn(new EngineError(this.#engine.name, 'did not let go of the worker in time', { reason: 'timeout' }), {});
     this.#warnings.close();
     this.#isGone = true;
     for (const ticker of this.#tickers) void ticker.stop();

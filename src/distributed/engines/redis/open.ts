@@ -59,7 +59,7 @@ export async function open({
   const explain = (error: unknown) => connections.explain(error);
   const patiently = <Answer>(work: () => Promise<Answer>) =>
     persistently({ name, timeout, judge: judgeRedis, explain, unreached, until }, async () => {
-      if (connections.isClosed) throw new EngineError(name, 'was closed');
+      if (connections.isClosed) throw new EngineError(name, 'was closed', { reason: 'closed' });
       return await work();
     });
   try {
@@ -73,7 +73,7 @@ export async function open({
       if (isInCluster) {
         connections.drop(connection);
         // Some clusters have more than one database, which ioredis does not choose there.
-        if (db) throw new EngineError(name, 'is a cluster, of which database 0 alone can be used');
+        if (db) throw unsuitable(name, 'is a cluster, of which database 0 alone can be used');
         connections.becomeCluster(first.options);
         connection = connections.make('commands');
       }
@@ -95,17 +95,21 @@ function check(
   warn: (warning: Error) => void,
 ): void {
   const old = servers.find(isOld);
-  if (old !== undefined) warn(new EngineError(name, `is of version ${old.version}, expected 6.2 or later: update it`));
+  if (old !== undefined) warn(unsuitable(name, `is of version ${old.version}, expected 6.2 or later: update it`));
   const policies = servers.map(({ evictionPolicy = 'noeviction' }) => evictionPolicy);
   const policy = policies.find((found) => found !== 'noeviction');
   if (policy === undefined) return;
   const problem = `loses runs when its memory is full, as its maxmemory-policy is ${policy}`;
   if (!allowEviction) {
-    throw new EngineError(
+    throw unsuitable(
       name,
       `${problem}: set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in the server's configuration), ` +
         'or pass allowEviction: true where runs may be lost',
     );
   }
-  warn(new EngineError(name, `${problem}: set it to noeviction`));
+  warn(unsuitable(name, `${problem}: set it to noeviction`));
+}
+
+function unsuitable(name: string, problem: string): EngineError {
+  return new EngineError(name, problem, { reason: 'unsuitable' });
 }

@@ -180,7 +180,7 @@ class RedisEngine implements Engine, RedisCore {
     opened?.connections.close();
     this.#forsake();
     // ioredis lets some of what waits for an answer wait for good.
-    this.#end.abort(new EngineError(this.name, 'was closed'));
+    this.#end.abort(new EngineError(this.name, 'was closed', { reason: 'closed' }));
   }
 
   #repeat<Answer>(work: (attempt: Attempt) => Promise<Answer>): Promise<Answer> {

@@ -44,7 +44,7 @@ export class LivingPGlite implements PGliteLike {
   /** @throws {Error} where there is no room for what Postgres writes first */
   static async open(directory: string, create: () => Promise<PGliteLike>): Promise<LivingPGlite> {
     const free = await freeBytes(directory);
-    if (free < least) throw new Error(roomNeeded(directory, free));
+    if (free < least) throw Object.assign(new Error(roomNeeded(directory, free)), { code: 'ENOSPC' });
     return new LivingPGlite(directory, create, await create());
   }
 

@@ -4,6 +4,7 @@ import { aName } from '../../../shared/validate.js';
 import { EngineError } from '../../errors.js';
 import { readEngineOptions } from '../options.js';
 import { persistently } from '../persistence.js';
+import { reasonOf } from '../reasons.js';
 import { explained, isUpToDate, migrate } from './migrate.js';
 import { scriptOf } from './migrations.js';
 import { open, type PostgresPool, targetOf } from './postgres.js';
@@ -56,7 +57,10 @@ export async function migratePostgres(server: string | PostgresPool, options: Mi
     return !wasUpToDate;
   } catch (thrown) {
     const error = thrown instanceof EngineError ? (thrown.cause ?? thrown) : thrown;
-    throw new EngineError(target.name, 'cannot be migrated', { cause: await explained(error, database, schema) });
+    throw new EngineError(target.name, 'cannot be migrated', {
+      cause: await explained(error, database, schema),
+      reason: reasonOf(thrown, 'refused'),
+    });
   } finally {
     await database.close();
   }

@@ -21,6 +21,7 @@ import type { ReadEngineOptions } from '../options.js';
 import { limitOfCalls, type Persistence, persistently } from '../persistence.js';
 import type { Place } from '../place.js';
 import { BullQueue } from '../queue/bull-queue.js';
+import { reasonOf } from '../reasons.js';
 import type { Database, Query, Row } from './database.js';
 import { claimPrefix, explained, isUpToDate, migrate } from './migrate.js';
 import { SqlCheckpoints } from './sql-checkpoints.js';
@@ -189,7 +190,7 @@ export class SqlEngine implements Engine, SqlCore {
     await pTimeout(this.queue.close(), { milliseconds: farewell, fallback: () => undefined });
     await database?.close();
     // A pool that is ended forgets who waits for a connection.
-    this.#end.abort(new EngineError(this.name, 'was closed'));
+    this.#end.abort(new EngineError(this.name, 'was closed', { reason: 'closed' }));
   }
 
   #opened(): Opened | Promise<Opened> {
@@ -223,14 +224,17 @@ export class SqlEngine implements Engine, SqlCore {
       const isOurs = error instanceof EngineError;
       if (isOurs && error.cause === undefined) throw error;
       const cause = isOurs ? error.cause : await this.#explain(error);
-      throw new EngineError(this.name, 'cannot be opened', { cause });
+      throw new EngineError(this.name, 'cannot be opened', {
+        cause,
+        reason: reasonOf(isOurs ? error : cause, 'refused'),
+      });
     }
   }
 
   /** Where a right is missing, the error says so, and where the engine was closed meanwhile. */
   async #explain(error: unknown): Promise<unknown> {
     const isClosed = this.#closing !== undefined && ended.test(String(Object(error).message));
-    if (isClosed) return new EngineError(this.name, 'was closed');
+    if (isClosed) return new EngineError(this.name, 'was closed', { reason: 'closed' });
     return this.#connecting.get().then(
       (database) => explained(error, database, this.#schema),
       () => error,
