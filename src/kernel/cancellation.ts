@@ -9,8 +9,8 @@ const none: readonly Cancellation[] = [];
 /**
  * What one abort reaches: a run, a group of siblings, one attempt. Cancellations form a tree; an abort goes down it.
  *
- * It has the part of `AbortSignal` that p-timeout uses (`aborted`, `reason`, the `abort` event), and stands in for one
- * there: a controller costs more than all the rest of a task, so a real one is made only when somebody reads `signal`.
+ * It has `aborted`, `reason` and the `abort` event of an `AbortSignal`, and stands in for one: a controller costs more than
+ * all the rest of a task, so a real one is made only when somebody reads `signal`.
  * One that can never be aborted (`abortable` is false) need not be listened to at all.
  *
  * Whoever creates one closes or releases it: until then its sources know it, and its timer runs.

@@ -1,6 +1,5 @@
-import pTimeout from 'p-timeout';
 import { type AnyFunction, aFunction, aLimit, anObjectOf, orNone } from '../shared/validate.js';
-import { Cancellation } from './cancellation.js';
+import { Cancellation, untilAborted } from './cancellation.js';
 import { enter } from './process.js';
 import type { Task, Work } from './task.js';
 
@@ -43,6 +42,8 @@ export interface Spent {
 /**
  * Ends `next` after `limit` milliseconds, with one timer that aborts what runs inside.
  *
+ * p-timeout makes an error with a stack for each call, in case it is needed: five times the cost of a task with a limit.
+ *
  * @param spent - how a task spends the limit, where that is known. Default: in the function
  */
 export function withLimit(limit: number, next: Work, spent: Spent = {}): Work {
@@ -51,14 +52,12 @@ export function withLimit(limit: number, next: Work, spent: Spent = {}): Work {
     const cancellation = new Cancellation([outer.cancellation], true);
     const scope = { process, cancellation, outer };
     cancellation.limit(task.name, limit, spent.used?.(task), () => spent.waited?.(task));
-    let pending: Promise<unknown> | undefined;
     try {
       // A thenable that starts its work in `then` starts it in the scope.
-      pending = enter(scope, () => Promise.resolve(next(task, scope)));
-      return await pTimeout(pending, { milliseconds: Infinity, signal: cancellation as unknown as AbortSignal });
+      const pending = enter(scope, () => Promise.resolve(next(task, scope)));
+      return await untilAborted(cancellation, pending);
     } finally {
       task.expired = cancellation.expired ?? task.expired;
-      if (cancellation.aborted && pending !== undefined) cancellation.leave(pending);
       cancellation.release();
     }
   };
