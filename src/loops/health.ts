@@ -11,6 +11,13 @@ import type { Carrier } from '../kernel/instrumentation.js';
  */
 export type LoopState = 'stopped' | 'starting' | 'running' | 'paused' | 'restarting' | 'stopping' | 'error';
 
+/** How a loop has ended. */
+export interface LoopEnd {
+  /** `done`: its producer has no more. `stopped`: it was asked to. `drained`: so is what it reads. */
+  readonly reason: 'done' | 'stopped' | 'drained' | 'error';
+  readonly error?: Error | undefined;
+}
+
 /** How a node stands: its last call has succeeded, or failed, or is being tried again. */
 export type NodeState = 'healthy' | 'failing' | 'retrying';
 

@@ -41,6 +41,7 @@ export type {
   DeadLetter,
   Durations,
   LetterMessage,
+  LoopEnd,
   LoopMetrics,
   LoopState,
   NodeHealth,
@@ -49,7 +50,7 @@ export type {
 } from './health.js';
 export type { Inlet, LoopEvent, LoopHost } from './host.js';
 export { Loop, type LoopOptions, type NodeSettings, type ProducerFunction, type ReaderFunction } from './loop.js';
-export { type LoopEnd, LoopManager } from './manager/loop-manager.js';
+export { LoopManager } from './manager/loop-manager.js';
 export {
   BaseNode,
   BlockingNode,

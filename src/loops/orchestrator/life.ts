@@ -1,7 +1,7 @@
 import type { Carrier } from '../../kernel/instrumentation.js';
 import { LoopStateError } from '../errors.js';
+import type { LoopEnd } from '../health.js';
 import type { Inlet, LoopEvent, LoopHost } from '../host.js';
-import type { LoopEnd } from '../manager/loop-manager.js';
 import type { HostedLoop, LoopShape } from '../pools/pool.js';
 import type { Reader } from '../queues/message-queue.js';
 

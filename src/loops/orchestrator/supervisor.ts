@@ -1,9 +1,8 @@
 import pTimeout from 'p-timeout';
 import type { ModuleLoop, PlacedLoop, RestartPolicy } from '../definition.js';
 import { LoopStateError } from '../errors.js';
-import type { LoopMetrics, LoopState } from '../health.js';
+import type { LoopEnd, LoopMetrics, LoopState } from '../health.js';
 import type { LoopEvent } from '../host.js';
-import type { LoopEnd } from '../manager/loop-manager.js';
 import { Restarts } from '../manager/restarts.js';
 import type { HostedLoop, LoopShape } from '../pools/pool.js';
 import { Life, type Surroundings } from './life.js';

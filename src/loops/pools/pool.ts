@@ -1,6 +1,5 @@
-import type { LoopMetrics } from '../health.js';
+import type { LoopEnd, LoopMetrics } from '../health.js';
 import type { LoopHost } from '../host.js';
-import type { LoopEnd } from '../manager/loop-manager.js';
 import type { LoopPlan } from '../plan.js';
 
 /** What a loop reads and pushes to, as far as others have to know. */

@@ -1,7 +1,7 @@
 import type { Carrier } from '../../kernel/instrumentation.js';
 import type { Overflow } from '../definition.js';
+import type { LoopEnd } from '../health.js';
 import type { LoopEvent } from '../host.js';
-import type { LoopEnd } from '../manager/loop-manager.js';
 import type { Message } from '../node.js';
 import { fromWire, toWire, type WireError } from '../wire.js';
 import type { LoopReport, LoopShape } from './pool.js';
