@@ -1,3 +1,22 @@
+/**
+ * What stands for a loop, from its words to its work; no other noun does:
+ *
+ * - written: a `Loop` in code, a `LoopDefinition` as data (its settings apart: `LoopSettings`), or a `ModuleLoop`, which says
+ *   where a loop is found that is put together elsewhere;
+ * - placed: a `PlacedLoop` is a definition or a module with its `Placement`, the pool that the loop lives in; a `LoadedLoop` is
+ *   what `load` takes: all of these;
+ * - put together: a `LoopSource` is a definition with its implementations, before it is checked, and the `LoopRuntime` that the
+ *   loop is carried out with; a `LoopPlan` is a source that was checked; a `LoopShape` is what other loops have to know of a
+ *   plan: what it reads and pushes to;
+ * - alive: a `Supervisor` has one loop over all its lives; a `Life` is one of them, from the making of its thread or process to
+ *   its end; a `PooledLoop` is the loop of one life as its pool has it (`AsyncLoop`, `RemoteLoop`); a `LoopManager` drives that
+ *   loop, where it lives;
+ * - around it: a `LoopHost` is what a loop knows of the world. It is a `WorkflowHost`, the `Life` before that, and, in a thread
+ *   or a process, the `RemoteHost` on its side of the border. `Hosting` is the copy of this package that carries a loop out;
+ * - told of it: `LoopEvent`, as it happens; `LoopState`, as it stands; `LoopReport`, what it has done in one life;
+ *   `LoopMetrics`, in all of them; `LoopEnd`, how a life has ended; `StopReport`, how the loop has.
+ */
+
 import type { Orchestrator } from '../kernel/orchestrator.js';
 import type { RetryOptions } from '../kernel/retry.js';
 import type { NodeClass, NodeFunction } from './node.js';
@@ -156,6 +175,11 @@ export interface Placement {
 
 /** A loop of a workflow as data: put together here, or in a module. */
 export type PlacedLoop = Placement & (LoopDefinition | ModuleLoop);
+
+/** If true, the loop is put together in a module. */
+export function isModuleLoop(placed: PlacedLoop): placed is Placement & ModuleLoop {
+  return 'module' in placed;
+}
 
 /** Loops, and the queues between them, as data. */
 export interface WorkflowDefinition {

@@ -2,18 +2,13 @@ import type { QueueDefinition } from './definition.js';
 import { LoopDefinitionError, type LoopFault } from './errors.js';
 import type { LoopShape } from './pools/pool.js';
 
-/** A loop of a workflow, as far as others have to know. */
-export interface NamedShape extends Pick<LoopShape, 'reads' | 'pushes'> {
-  readonly id: string;
-}
-
 /**
  * Checks what loops have with each other.
  *
  * @throws {LoopDefinitionError} that lists every fault: a queue that is not declared, one that nobody reads, loops that
  *   would wait for each other
  */
-export function checkWorkflow(loops: readonly NamedShape[], queues: ReadonlyMap<string, QueueDefinition>): void {
+export function checkWorkflow(loops: readonly LoopShape[], queues: ReadonlyMap<string, QueueDefinition>): void {
   const faults: LoopFault[] = [];
   const known = [...queues.keys()].join(', ') || 'none';
   for (const { id, reads, pushes } of loops) {
@@ -49,7 +44,7 @@ export function checkWorkflow(loops: readonly NamedShape[], queues: ReadonlyMap<
  * all of them may be meant.
  */
 export function warningsOf(
-  loops: readonly NamedShape[],
+  loops: readonly LoopShape[],
   queues: ReadonlyMap<string, QueueDefinition>,
 ): readonly LoopFault[] {
   const warnings: LoopFault[] = [];
@@ -69,11 +64,11 @@ function blocks({ overflow = 'block' }: QueueDefinition): boolean {
 }
 
 /** A loop that, through queues that block, leads to itself: loops and queues in turns. */
-function deadlockIn(loops: readonly NamedShape[], queues: ReadonlyMap<string, QueueDefinition>): string[] | undefined {
+function deadlockIn(loops: readonly LoopShape[], queues: ReadonlyMap<string, QueueDefinition>): string[] | undefined {
   const readersOf = (queue: string) => loops.filter(({ reads }) => reads === queue);
   const path: string[] = [];
   const finished = new Set<string>();
-  const visit = (loop: NamedShape): string[] | undefined => {
+  const visit = (loop: LoopShape): string[] | undefined => {
     const at = path.findIndex((entry, index) => index % 2 === 0 && entry === loop.id);
     if (at >= 0) return [...path.slice(at), loop.id];
     if (finished.has(loop.id)) return undefined;
@@ -98,6 +93,6 @@ function deadlockIn(loops: readonly NamedShape[], queues: ReadonlyMap<string, Qu
 }
 
 /** Loops in the order in which they are to end: those that push to a queue before those that read it. */
-export function isBehind(loop: NamedShape, others: readonly NamedShape[]): boolean {
+export function isBehind(loop: LoopShape, others: readonly LoopShape[]): boolean {
   return loop.reads !== undefined && others.some(({ pushes }) => pushes.includes(loop.reads as string));
 }

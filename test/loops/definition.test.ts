@@ -423,7 +423,7 @@ describe('loops with each other', () => {
   const loops = (text: string) =>
     text.split(' ').map((entry) => {
       const [id = '', reads = '', pushes = ''] = entry.split(':');
-      return { id, reads: reads || undefined, pushes: pushes ? pushes.split(',') : [] };
+      return { id, reads: reads || undefined, pushes: pushes ? pushes.split(',') : [], nodes: [], batch: 1 };
     });
   const check = (text: string, queues: Record<string, QueueDefinition>) =>
     faultsIn(() => checkWorkflow(loops(text), new Map(Object.entries(queues))));

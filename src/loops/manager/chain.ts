@@ -1,8 +1,9 @@
 import { isPromiseLike } from '../../shared/promise-like.js';
 import { InFlightError, RouteError } from '../errors.js';
+import type { NodeData } from '../node.js';
 import { isRouted, Routed } from '../outcomes.js';
 import type { PlannedNode } from '../plan.js';
-import { type Iteration, IterationData, type Surroundings } from './iteration.js';
+import { type Iteration, IterationData } from './iteration.js';
 import type { NodeRunner } from './runner.js';
 
 /** Something to wait for, or nothing: most nodes have ended when they return. */
@@ -12,7 +13,7 @@ type Pending = Promise<void> | undefined;
 const mostInFlight = 100;
 
 /** What a chain tells its loop. */
-export interface ChainOwner extends Surroundings {
+export interface ChainOwner extends Pick<NodeData, 'loopId' | 'signal'> {
   failed(node: PlannedNode, value: unknown, iteration: Iteration, error: unknown): void;
 }
 

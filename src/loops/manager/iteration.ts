@@ -48,12 +48,6 @@ export class Iteration {
   }
 }
 
-/** What is the same for all that a loop's nodes get. */
-export interface Surroundings {
-  readonly loopId: string;
-  readonly signal: AbortSignal;
-}
-
 /** What a node gets at each iteration: own properties, so that copies (`{ ...data }`) have them all. */
 export class IterationData implements NodeData {
   attempt = 0;
@@ -68,15 +62,16 @@ export class IterationData implements NodeData {
     readonly value: unknown,
     readonly nodeId: string,
     iteration: Iteration,
-    surroundings: Surroundings,
+    /** What is the same for all that the nodes of a loop get. */
+    loop: Pick<NodeData, 'loopId' | 'signal'>,
   ) {
     const { messages } = iteration;
-    this.loopId = surroundings.loopId;
+    this.loopId = loop.loopId;
     this.iteration = iteration.number;
     this.message = messages.length === 1 ? messages[0] : undefined;
     this.messages = messages;
     // One for the whole life of a loop.
-    this.signal = surroundings.signal;
+    this.signal = loop.signal;
     this.#iteration = iteration;
   }
 

@@ -2,16 +2,12 @@ import type { Carrier } from '../../kernel/instrumentation.js';
 import { LoopStateError } from '../errors.js';
 import type { LoopEnd } from '../health.js';
 import type { Inlet, LoopEvent, LoopHost } from '../host.js';
-import type { HostedLoop, LoopShape } from '../pools/pool.js';
+import type { LoopShape, PooledLoop } from '../pools/pool.js';
 import type { Reader } from '../queues/message-queue.js';
 
-/** What a loop is given by its orchestrator: the same for all its lives. */
-export interface Surroundings {
+/** What a loop is given by its workflow: the same for all its lives. */
+export interface WorkflowHost extends LoopHost {
   inlet(queue: string): Reader;
-  push(queue: string, value: unknown, carrier?: Carrier): void | Promise<void>;
-  readonly cursor: unknown;
-  saveCursor(value: unknown): void;
-  onEvent(event: LoopEvent): void;
 }
 
 /**
@@ -33,8 +29,8 @@ export class Life implements LoopHost {
 
   constructor(
     private readonly loopId: string,
-    readonly hosted: HostedLoop,
-    private readonly around: Surroundings,
+    readonly pooled: PooledLoop,
+    private readonly around: WorkflowHost,
     private readonly onEvent: (event: LoopEvent) => void,
   ) {
     this.#givenUp = new Promise((_, reject) => {
@@ -68,7 +64,7 @@ export class Life implements LoopHost {
 
   /** @throws {LoopStateError} where it is ended before it is ready */
   prepare(): Promise<LoopShape> {
-    return Promise.race([this.hosted.prepare(), this.#givenUp]);
+    return Promise.race([this.pooled.prepare(), this.#givenUp]);
   }
 
   /**
@@ -78,9 +74,9 @@ export class Life implements LoopHost {
    */
   async start(options: { readonly paused: boolean }): Promise<() => Promise<LoopEnd>> {
     this.#hasStarted = true;
-    const starting = this.hosted.start(this, options);
+    const starting = this.pooled.start(this, options);
     // It is to drain from its first iteration on.
-    if (this.#isReadingOn) this.hosted.stop({ drain: true });
+    if (this.#isReadingOn) this.pooled.stop({ drain: true });
     const { ended } = await Promise.race([starting, this.#givenUp]);
     return () => Promise.race([ended, this.#givenUp]);
   }
@@ -112,7 +108,7 @@ export class Life implements LoopHost {
   /** Has it go on until the end of its queue, although it is paused or waits to restart. */
   readOn(): void {
     this.#isReadingOn = true;
-    if (this.#hasStarted) this.hosted.stop({ drain: true });
+    if (this.#hasStarted) this.pooled.stop({ drain: true });
   }
 
   /** There will be no more messages than there are. */
@@ -124,7 +120,7 @@ export class Life implements LoopHost {
 
   /** Signals abort. Pushes that wait for room wait no longer. */
   abort(reason: Error): void {
-    this.hosted.abort(reason);
+    this.pooled.abort(reason);
     for (const reject of this.#blocked.keys()) reject(reason);
   }
 
@@ -135,6 +131,6 @@ export class Life implements LoopHost {
     for (const reject of this.#blocked.keys())
       reject(new LoopStateError(this.loopId, 'stopped', 'what it pushed waited for room'));
     this.#giveUp(new LoopStateError(this.loopId, 'stopped', 'it was stopped before it had begun'));
-    return this.hosted.terminate();
+    return this.pooled.terminate();
   }
 }

@@ -16,9 +16,10 @@ import type { LoopEvent } from '../host.js';
 import type { Message } from '../node.js';
 import { readQueue } from '../options.js';
 import { assertCloneable } from '../pools/cloneable.js';
+import type { LoopShape } from '../pools/pool.js';
 import type { Patience } from '../queues/message-queue.js';
 import type { DesiredState, Stored } from '../store/contracts.js';
-import { checkWorkflow, isBehind, type NamedShape, warningsOf } from '../workflow.js';
+import { checkWorkflow, isBehind, warningsOf } from '../workflow.js';
 import type {
   LoadedLoop,
   QueueHandle,
@@ -32,9 +33,9 @@ import type {
 } from './contracts.js';
 import { DeadLetters } from './dead-letters.js';
 import { readOptions, readStopOptions, readWorkflow } from './options.js';
-import { isRemote, placedOf } from './placing.js';
+import { isRemote, place } from './placing.js';
 import { Queues } from './queues.js';
-import { shapeOf, stopInOrder } from './stopping.js';
+import { stopInOrder } from './stopping.js';
 import { type StopReport, Supervisor } from './supervisor.js';
 import { LoopLog, outside } from './telling.js';
 
@@ -183,7 +184,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
       if (known !== undefined) return known;
       // Who waits for room in a queue is not paused before somebody has read it.
       pauses.set(supervisor, Promise.resolve());
-      const before = paused.filter((other) => other !== supervisor && isBehind(shapeOf(supervisor), [shapeOf(other)]));
+      const before = paused.filter((other) => other !== supervisor && isBehind(supervisor.shape, [other.shape]));
       const pausing = Promise.all(before.map(pause)).then(() => {
         // It may have been resumed meanwhile.
         return this.#desired.get(supervisor.id) === 'paused' ? supervisor.pause() : undefined;
@@ -319,8 +320,8 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     if (this.#isStoreOpen) await this.#options.store?.close();
   }
 
-  get #shapes(): NamedShape[] {
-    return [...this.#loops.values()].map(shapeOf);
+  get #shapes(): LoopShape[] {
+    return [...this.#loops.values()].map(({ shape }) => shape);
   }
 
   /** Has loops end; what has not ended in time is ended. */
@@ -439,7 +440,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   #supervisorOf(loaded: LoadedLoop, field: string): Supervisor {
     const { registry, orchestrator } = this.#options;
     const around = { registry, orchestrator, overflows: () => this.#overflows };
-    const { placed, newLife } = placedOf(loaded, field, around);
+    const [placed, newLife] = place(loaded, field, around);
     const { id } = placed;
     const cursors = this.#cursors;
     return new Supervisor(placed, newLife, {
@@ -455,7 +456,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
         cursors.set(id, value);
         this.#options.store?.putCursor(id, value);
       },
-      onEvent: (event) => this.#onEvent(id, event),
+      report: (event) => this.#onEvent(id, event),
     });
   }
 

@@ -1,24 +1,25 @@
 import { ValidationError } from '../../shared/errors.js';
 import { aName, invalid, isPlainObject } from '../../shared/validate.js';
-import type { LoopDefinition, LoopRuntime, LoopSource, ModuleLoop, Overflow, PlacedLoop } from '../definition.js';
+import {
+  isModuleLoop,
+  type LoopDefinition,
+  type LoopRuntime,
+  type LoopSource,
+  type ModuleLoop,
+  type Overflow,
+  type PlacedLoop,
+} from '../definition.js';
 import { LoopDefinitionError, LoopModuleError } from '../errors.js';
 import { Loop } from '../loop.js';
 import { LoopManager } from '../manager/loop-manager.js';
 import { planOf } from '../plan.js';
-import { AsyncLoop, type Hosted } from '../pools/async.js';
+import { AsyncLoop } from '../pools/async.js';
 import { hosting, ownHosting } from '../pools/hosting.js';
 import { hrefOf, loadLoop } from '../pools/module.js';
-import type { HostedLoop } from '../pools/pool.js';
+import type { PooledLoop } from '../pools/pool.js';
 import { RemoteLoop } from '../pools/remote.js';
 import type { LoadedLoop } from './contracts.js';
 import { readPlacement } from './options.js';
-import { isModuleLoop } from './supervisor.js';
-
-/** A loop with its place, and what makes it anew there for each of its lives. */
-export interface Placed {
-  readonly placed: PlacedLoop;
-  readonly newLife: () => HostedLoop;
-}
 
 /** What loops are given that do not say themselves. */
 export interface PlacingOptions extends LoopRuntime {
@@ -29,10 +30,15 @@ export interface PlacingOptions extends LoopRuntime {
 /**
  * Finds the place of a loop that is loaded. One that is put together here is checked at once.
  *
+ * @returns the loop with its place, and what makes it anew there for each of its lives
  * @throws {ValidationError} for a field that is unknown or of the wrong kind
  * @throws {LoopDefinitionError} that lists every fault
  */
-export function placedOf(loaded: LoadedLoop, field: string, options: PlacingOptions): Placed {
+export function place(
+  loaded: LoadedLoop,
+  field: string,
+  options: PlacingOptions,
+): readonly [PlacedLoop, () => PooledLoop] {
   if (loaded instanceof Loop) return inProgram({ ...loaded.toDefinition() }, loaded.source, options);
   if (!isPlainObject(loaded)) throw invalid(field, 'a Loop, or an object', loaded);
   if ('loop' in loaded) {
@@ -56,16 +62,20 @@ export function isRemote({ pool }: PlacedLoop): boolean {
 }
 
 /** A loop of a module lives in a thread or a process, or on the event loop of this program. */
-function inModule(placed: PlacedLoop & ModuleLoop, field: string, options: PlacingOptions): Placed {
+function inModule(
+  placed: PlacedLoop & ModuleLoop,
+  field: string,
+  options: PlacingOptions,
+): [PlacedLoop, () => PooledLoop] {
   aName(placed.id, `${field}.id`);
   if (placed.resourceLimits !== undefined && placed.pool !== 'thread') {
     throw new ValidationError(`${field}.resourceLimits is for the pool thread, not for ${placed.pool ?? 'async'}`);
   }
-  if (isRemote(placed)) return { placed, newLife: () => new RemoteLoop(placed, options.overflows) };
-  return { placed, newLife: () => new AsyncLoop(() => loadPlan(placed, options)) };
+  if (isRemote(placed)) return [placed, () => new RemoteLoop(placed, options.overflows)];
+  return [placed, () => new AsyncLoop(() => loadPlan(placed, options))];
 }
 
-async function loadPlan(placed: ModuleLoop, options: PlacingOptions): Promise<Hosted> {
+async function loadPlan(placed: ModuleLoop, options: PlacingOptions) {
   const { source, [hosting]: its } = await loadLoop(placed);
   const { orchestrator = options.orchestrator } = source;
   if (its !== ownHosting && orchestrator !== source.orchestrator)
@@ -78,12 +88,12 @@ const anotherCopy =
   'is made with another copy of this package, which does not know the orchestrator of this one: give the loop its own, new Loop(id, { orchestrator })';
 
 /** A loop that is put together here lives here. */
-function inProgram(placed: PlacedLoop, source: LoopSource, options: PlacingOptions): Placed {
+function inProgram(placed: PlacedLoop, source: LoopSource, options: PlacingOptions): [PlacedLoop, () => PooledLoop] {
   const { orchestrator = options.orchestrator, registry } = source;
   const plan = planOf({ ...source, orchestrator, registry: { ...options.registry, ...registry } });
   if (isRemote(placed)) {
     const message = `loop "${plan.id}" is put together in this program, so it cannot live in a ${placed.pool}: give the module that exports it (module, export)`;
     throw new LoopDefinitionError([{ message, loopId: plan.id }]);
   }
-  return { placed, newLife: () => new AsyncLoop({ plan, LoopManager }) };
+  return [placed, () => new AsyncLoop(async () => ({ plan, LoopManager }))];
 }

@@ -3,6 +3,7 @@ import type { QueueDefinition } from '../definition.js';
 import { NotFoundError } from '../errors.js';
 import type { QueueMetrics } from '../health.js';
 import type { Message } from '../node.js';
+import type { LoopShape } from '../pools/pool.js';
 import {
   MessageQueue,
   type MessageQueueOptions,
@@ -12,7 +13,6 @@ import {
 } from '../queues/message-queue.js';
 import { Topic } from '../queues/topic.js';
 import type { LoopStore, Stored } from '../store/contracts.js';
-import type { NamedShape } from '../workflow.js';
 
 /** How many numbers of messages are taken from the store at once. */
 const atOnce = 10_000;
@@ -25,7 +25,7 @@ export class Queues {
 
   constructor(
     definitions: ReadonlyMap<string, QueueDefinition>,
-    shapes: readonly NamedShape[],
+    shapes: readonly LoopShape[],
     private readonly store?: LoopStore,
     private readonly stored?: Stored,
     private readonly onLimit?: (message: Message, loopId: string) => void,

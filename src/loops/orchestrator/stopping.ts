@@ -1,6 +1,6 @@
 import pTimeout from 'p-timeout';
 import { LoopStateError } from '../errors.js';
-import { isBehind, type NamedShape } from '../workflow.js';
+import { isBehind } from '../workflow.js';
 import type { Queues } from './queues.js';
 import type { StopReport, Supervisor } from './supervisor.js';
 
@@ -35,8 +35,8 @@ export async function stopInOrder(
   if (drain) for (const supervisor of loops) if (reads(supervisor)) supervisor.stop('read on');
   const left = new Set(loops);
   const isFirst = (supervisor: Supervisor) => {
-    const others = [...left].filter((other) => other !== supervisor).map(shapeOf);
-    return !isBehind(shapeOf(supervisor), others);
+    const others = [...left].filter((other) => other !== supervisor).map(({ shape }) => shape);
+    return !isBehind(supervisor.shape, others);
   };
   while (left.size > 0) {
     const first = [...left].filter(isFirst);
@@ -52,10 +52,6 @@ export async function stopInOrder(
     );
   }
   return reports;
-}
-
-export function shapeOf({ id, shape: { reads, pushes } }: Supervisor): NamedShape {
-  return { id, reads, pushes };
 }
 
 async function stopOne(supervisor: Supervisor, stopping: Stopping): Promise<StopReport | undefined> {

@@ -1,11 +1,11 @@
 import pTimeout from 'p-timeout';
-import type { ModuleLoop, PlacedLoop, RestartPolicy } from '../definition.js';
+import type { PlacedLoop, RestartPolicy } from '../definition.js';
 import { LoopStateError } from '../errors.js';
 import type { LoopEnd, LoopMetrics, LoopState } from '../health.js';
 import type { LoopEvent } from '../host.js';
 import { Restarts } from '../manager/restarts.js';
-import type { HostedLoop, LoopShape } from '../pools/pool.js';
-import { Life, type Surroundings } from './life.js';
+import type { LoopShape, PooledLoop } from '../pools/pool.js';
+import { Life, type WorkflowHost } from './life.js';
 import { Tally } from './tally.js';
 
 /** How a loop has been stopped. */
@@ -49,7 +49,7 @@ interface Start {
  */
 export class Supervisor {
   readonly id: string;
-  shape: LoopShape = { reads: undefined, pushes: [], nodes: [], batch: 1 };
+  shape: LoopShape;
   #life: Life | undefined = undefined;
   #ended: Promise<StopReport> | undefined = undefined;
   /** How it has ended, where it was left behind. */
@@ -66,10 +66,11 @@ export class Supervisor {
 
   constructor(
     readonly placed: PlacedLoop,
-    private readonly newLife: () => HostedLoop,
-    private readonly around: Surroundings,
+    private readonly newLife: () => PooledLoop,
+    private readonly around: WorkflowHost,
   ) {
     this.id = placed.id;
+    this.shape = { id: this.id, reads: undefined, pushes: [], nodes: [], batch: 1 };
   }
 
   get state(): LoopState {
@@ -150,12 +151,12 @@ export class Supervisor {
   /** Resolves when the iteration that is under way has ended. One that is restarting is paused when it is back. */
   async pause(): Promise<void> {
     this.#isPaused = true;
-    await this.#life?.hosted.pause();
+    await this.#life?.pooled.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
-    this.#life?.hosted.resume();
+    this.#life?.pooled.resume();
   }
 
   stop(how: Stop): void {
@@ -164,7 +165,7 @@ export class Supervisor {
     const life = this.#life;
     if (life === undefined) return;
     if (!life.hasStarted && (how === 'now' || !this.#hasBegun)) void this.#endLife();
-    else if (how === 'now') life.hosted.stop({ drain: false });
+    else if (how === 'now') life.pooled.stop({ drain: false });
     else if (how === 'drained') life.drain();
     else life.readOn();
   }
@@ -197,14 +198,14 @@ export class Supervisor {
     if (this.#life === undefined || !this.isRunning) throw new LoopStateError(this.id, this.#state, 'it does not run');
     if (!this.shape.nodes.includes(nodeId))
       throw new LoopStateError(this.id, this.#state, `it has no node "${nodeId}"`);
-    this.#life.hosted.replay(nodeId, value);
+    this.#life.pooled.replay(nodeId, value);
   }
 
   metrics(): LoopMetrics {
     return this.#tally.metrics({
       loopId: this.id,
       state: this.#state,
-      report: this.#life?.hosted.report(),
+      report: this.#life?.pooled.report(),
       crashes: this.#crashes.total,
       error: this.#error,
     });
@@ -232,7 +233,7 @@ export class Supervisor {
         crash = report;
         await this.#endLife();
         if (!isLetGo) {
-          this.around.onEvent({ type: 'failure', nodeId: '', iteration: report.iterations, error });
+          this.around.report({ type: 'failure', nodeId: '', iteration: report.iterations, error });
         }
         if (!(await this.#mayRestart(report))) return report;
       }
@@ -265,7 +266,7 @@ export class Supervisor {
 
   /** How it stands, if it ended now. */
   #reportOf(reason: StopReport['reason'], error: Error | undefined): StopReport {
-    const last = this.#life?.hosted.report();
+    const last = this.#life?.pooled.report();
     const inFlight = (last?.inFlight ?? 0) + (this.#life?.hasStarted && !this.#life.isIdle ? 1 : 0);
     const iterations = this.#tally.iterations(last);
     return { loopId: this.id, reason, iterations, inFlight, ...(error === undefined ? {} : { error }) };
@@ -308,7 +309,7 @@ export class Supervisor {
   #endLife(): Promise<boolean> {
     const life = this.#life;
     if (life === undefined) return this.#gone;
-    this.#tally.ended(life.hosted.report());
+    this.#tally.ended(life.pooled.report());
     this.#life = undefined;
     this.#gone = life.end();
     return this.#gone;
@@ -320,14 +321,14 @@ export class Supervisor {
       if (event.state !== 'stopped' && event.state !== 'error') this.#become(event.state, event.error as Error);
       return;
     }
-    this.around.onEvent(event);
+    this.around.report(event);
   }
 
   #become(state: LoopState, error?: Error): void {
     if (error !== undefined) this.#error = error;
     if (this.#state === state) return;
     this.#state = state;
-    this.around.onEvent({ type: 'state', state, ...(error === undefined ? {} : { error }) });
+    this.around.report({ type: 'state', state, ...(error === undefined ? {} : { error }) });
   }
 
   /** Unless it is stopped meanwhile. */
@@ -340,8 +341,4 @@ export class Supervisor {
     clearTimeout(timer);
     this.#endWait = undefined;
   }
-}
-
-export function isModuleLoop(placed: PlacedLoop): placed is PlacedLoop & ModuleLoop {
-  return 'module' in placed;
 }

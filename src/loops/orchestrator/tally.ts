@@ -3,17 +3,6 @@ import type { LoopMetrics, LoopState } from '../health.js';
 import type { LoopReport } from '../pools/pool.js';
 import { Rate } from './rate.js';
 
-/** How a loop stands at the moment. */
-export interface Standing {
-  readonly loopId: string;
-  readonly state: LoopState;
-  /** What its life has done. */
-  readonly report: LoopReport | undefined;
-  /** How often it was made anew. */
-  readonly crashes: number;
-  readonly error: Error | undefined;
-}
-
 /** Adds up what the lives of a loop have done. */
 export class Tally {
   #before = { iterations: 0, errors: 0, restarts: 0 };
@@ -41,7 +30,15 @@ export class Tally {
     return this.#before.iterations - this.#from + (report?.iterations ?? 0);
   }
 
-  metrics({ loopId, state, report, crashes, error }: Standing): LoopMetrics {
+  /** @param now - how the loop stands: `report` is what its life has done, `crashes` how often it was made anew */
+  metrics(now: {
+    readonly loopId: string;
+    readonly state: LoopState;
+    readonly report: LoopReport | undefined;
+    readonly crashes: number;
+    readonly error: Error | undefined;
+  }): LoopMetrics {
+    const { loopId, state, report, crashes, error } = now;
     const last = report ?? this.#last;
     const iterations = this.#before.iterations + (last?.iterations ?? 0);
     return {

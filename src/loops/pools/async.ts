@@ -1,30 +1,29 @@
 import type { LoopHost } from '../host.js';
 import type { LoopManager } from '../manager/loop-manager.js';
 import type { LoopPlan } from '../plan.js';
-import { type HostedLoop, type LoopReport, type LoopShape, shapeOfPlan } from './pool.js';
-
-/** A loop, and what carries it out: that of the copy of this package that it is made with. */
-export interface Hosted {
-  readonly plan: LoopPlan;
-  readonly LoopManager: typeof LoopManager;
-}
+import { type LoopReport, type LoopShape, type PooledLoop, shapeOfPlan } from './pool.js';
 
 /** A loop on the event loop of this program. */
-export class AsyncLoop implements HostedLoop {
-  #hosted: Hosted | undefined = undefined;
+export class AsyncLoop implements PooledLoop {
+  #shape: LoopShape | undefined = undefined;
+  #newManager: ((host: LoopHost) => LoopManager) | undefined = undefined;
   #manager: LoopManager | undefined = undefined;
 
-  /** @param given - the loop, or what loads it */
-  constructor(private readonly given: Hosted | (() => Promise<Hosted>)) {}
+  /** @param load - gives the loop, and what carries it out: that of the copy of this package that the loop is made with */
+  constructor(
+    private readonly load: () => Promise<{ readonly plan: LoopPlan; readonly LoopManager: typeof LoopManager }>,
+  ) {}
 
   async prepare(): Promise<LoopShape> {
-    this.#hosted ??= typeof this.given === 'function' ? await this.given() : this.given;
-    return shapeOfPlan(this.#hosted.plan);
+    if (this.#shape !== undefined) return this.#shape;
+    const { plan, LoopManager } = await this.load();
+    this.#newManager = (host) => new LoopManager(plan, host);
+    this.#shape = shapeOfPlan(plan);
+    return this.#shape;
   }
 
   start(host: LoopHost, options: { readonly paused: boolean }) {
-    const { plan, LoopManager } = this.#hosted as Hosted;
-    this.#manager = new LoopManager(plan, host);
+    this.#manager = (this.#newManager as (host: LoopHost) => LoopManager)(host);
     return this.#manager.start(options);
   }
 

@@ -1,16 +1,11 @@
 import { pathToFileURL } from 'node:url';
 import { kindOf } from '../../shared/errors.js';
-import type { LoopSource, ModuleLoop } from '../definition.js';
+import type { ModuleLoop } from '../definition.js';
 import { LoopModuleError } from '../errors.js';
+import type { Loop } from '../loop.js';
 import { fromWire, toWire, type WireError } from '../wire.js';
-import { type Hosting, hosting } from './hosting.js';
+import { hosting } from './hosting.js';
 import { type ModuleFault, protocol } from './protocol.js';
-
-/** A loop that a module exports, of this copy of the package or of another. */
-export interface HostedSource {
-  readonly source: LoopSource;
-  readonly [hosting]: Hosting;
-}
 
 /** Where a module is: paths are from the working directory. */
 export function hrefOf({ module }: ModuleLoop): string {
@@ -21,9 +16,10 @@ export function hrefOf({ module }: ModuleLoop): string {
 /**
  * Loads a loop into this program.
  *
+ * @returns a loop of this copy of the package, or of another
  * @throws {LoopModuleError} for a module that cannot be loaded, or holds no loop
  */
-export async function loadLoop(placed: ModuleLoop): Promise<HostedSource> {
+export async function loadLoop(placed: ModuleLoop): Promise<Loop> {
   const { options } = placed;
   const exportName = placed.export ?? 'default';
   const fail = (fault: ModuleFault, cause?: unknown) => moduleError(placed, fault, cause);
@@ -37,7 +33,7 @@ export async function loadLoop(placed: ModuleLoop): Promise<HostedSource> {
   }
   const exported = exports[exportName];
   if (exported === undefined) throw fail({ type: 'export', names: Object.keys(exports) });
-  const loop = (typeof exported === 'function' ? await exported(options) : exported) as HostedSource | undefined;
+  const loop = (typeof exported === 'function' ? await exported(options) : exported) as Loop | undefined;
   const its = loop?.[hosting];
   if (loop === undefined || its === undefined) throw fail({ type: 'kind', kind: kindOf(loop) });
   if (its.protocol !== protocol) throw fail({ type: 'protocol' });

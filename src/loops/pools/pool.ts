@@ -4,6 +4,7 @@ import type { LoopPlan } from '../plan.js';
 
 /** What a loop reads and pushes to, as far as others have to know. */
 export interface LoopShape {
+  readonly id: string;
   readonly reads: string | undefined;
   readonly pushes: readonly string[];
   /** The ids of its nodes. */
@@ -12,9 +13,9 @@ export interface LoopShape {
   readonly batch: number;
 }
 
-export function shapeOfPlan({ reads, pushes, nodes, producer }: LoopPlan): LoopShape {
+export function shapeOfPlan({ id, reads, pushes, nodes, producer }: LoopPlan): LoopShape {
   const { batch = 1 } = producer.definition.options ?? {};
-  return { reads, pushes, nodes: nodes.map(({ id }) => id), batch: Number(batch) };
+  return { id, reads, pushes, nodes: nodes.map(({ id }) => id), batch: Number(batch) };
 }
 
 /** What a loop has done, without what only those know who ask again and again. */
@@ -26,7 +27,7 @@ export type LoopReport = Omit<LoopMetrics, 'iterationsPerSecond'>;
  * What happens in it is told to its host. It ends with how it has ended; rejects with a `LoopCrashError` where its thread
  * or process has ended by itself.
  */
-export interface HostedLoop {
+export interface PooledLoop {
   /** Has it made ready, so that its shape is known. Nothing runs yet. */
   prepare(): Promise<LoopShape>;
   /** @param options - `paused`: before its first iteration */

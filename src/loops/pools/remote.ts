@@ -11,17 +11,17 @@ import { type Channel, isInPlaceOfNode, openProcess, openThread } from './channe
 import { circleWith, keyOf, loopsWithin } from './circle.js';
 import { Credit } from './credit.js';
 import { hrefOf, moduleError } from './module.js';
-import type { HostedLoop, LoopReport, LoopShape } from './pool.js';
+import type { LoopReport, LoopShape, PooledLoop } from './pool.js';
 import { batch, type Deed, type Down, eventFromWire, protocol, type Up, window } from './protocol.js';
 
 const inPlaceOfNode =
   'this program is an executable of its own, and would start itself in place of Node: use the pool thread or async';
 
 /** A loop in a thread or a process of its own, as its orchestrator sees it. */
-export class RemoteLoop implements HostedLoop {
+export class RemoteLoop implements PooledLoop {
   readonly #loopId: string;
   #channel: Channel | undefined = undefined;
-  #shape: LoopShape = { reads: undefined, pushes: [], nodes: [], batch: 1 };
+  #shape: LoopShape;
   #host: LoopHost | undefined = undefined;
   #inlet: Inlet | undefined = undefined;
   readonly #prepared = answer<LoopShape>();
@@ -51,6 +51,7 @@ export class RemoteLoop implements HostedLoop {
     private readonly overflows: () => Readonly<Record<string, Overflow>>,
   ) {
     this.#loopId = placed.id;
+    this.#shape = { id: placed.id, reads: undefined, pushes: [], nodes: [], batch: 1 };
   }
 
   prepare(): Promise<LoopShape> {
@@ -147,9 +148,10 @@ export class RemoteLoop implements HostedLoop {
   #onMessage(message: Up): void {
     switch (message.type) {
       case 'prepared':
-        this.#shape = message.shape;
+        // Another copy of this package may not say the id.
+        this.#shape = { ...message.shape, id: this.#loopId };
         this.#credit = new Credit(2 * message.shape.batch, window);
-        this.#prepared.resolve(message.shape);
+        this.#prepared.resolve(this.#shape);
         return;
       case 'started':
         this.#started.resolve();
