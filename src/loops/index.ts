@@ -69,6 +69,7 @@ export {
   type QueueReaderOptions,
 } from './node.js';
 export type {
+  CloseOptions,
   LoadedLoop,
   QueueHandle,
   StopOptions,
@@ -81,7 +82,7 @@ export type {
 } from './orchestrator/contracts.js';
 export type { DeadLetters } from './orchestrator/dead-letters.js';
 export { WorkflowOrchestrator } from './orchestrator/orchestrator.js';
-export type { StopReport } from './orchestrator/supervisor.js';
+export type { StopReport } from './orchestrator/stop-report.js';
 export { type Done, done, Idle, idle, Routed, to } from './outcomes.js';
 export { type LoopPlan, type PlannedNode, planOf } from './plan.js';
 export type { Deliveries } from './queues/message-queue.js';

@@ -1,4 +1,5 @@
 import { policyReaders, readWithoutDefaults } from '../kernel/policy.js';
+import { ValidationError } from '../shared/errors.js';
 import {
   aConcurrency,
   aCount,
@@ -44,6 +45,17 @@ const aCapacity = aValue<number>(
 
 export function oneOf<Value extends string>(...values: readonly Value[]): Reader<Value> {
   return aValue(`one of ${values.join(', ')}`, (value) => values.includes(value as Value));
+}
+
+/**
+ * Reads a field that has a name of before beside its present one.
+ *
+ * @throws {ValidationError} where both are given
+ */
+export function oneNamed<Value>(name: string, value: Value | undefined, before: string, given: Value | undefined) {
+  if (value !== undefined && given !== undefined)
+    throw new ValidationError(`${before} is another name of ${name}: give ${name} alone`);
+  return value ?? given;
 }
 
 const readRestart = anObjectOf<RestartPolicy>({

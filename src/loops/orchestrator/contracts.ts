@@ -5,7 +5,7 @@ import type { LoopFault, LoopStoreError } from '../errors.js';
 import type { DeadLetter, LoopMetrics, LoopState, NodeState, QueueMetrics } from '../health.js';
 import type { Loop } from '../loop.js';
 import type { LoopStore } from '../store/contracts.js';
-import type { StopReport } from './supervisor.js';
+import type { StopReport } from './stop-report.js';
 
 /** What `new WorkflowOrchestrator` takes. */
 export interface WorkflowOrchestratorOptions {
@@ -43,6 +43,19 @@ export interface StopOptions {
   /** Milliseconds until signals abort, and what does not end then is terminated. Default: 10000. */
   readonly deadline?: number | undefined;
   /** Whether loops that read queues go on until these are empty. Default: true, when all are stopped. */
+  readonly drain?: boolean | undefined;
+}
+
+/** How all ends, for good. */
+export interface CloseOptions {
+  /**
+   * Milliseconds until signals abort, and what does not end then is terminated. Called again, `close` shortens the time if the
+   * new end is earlier. Default: 10000.
+   */
+  readonly timeout?: number | undefined;
+  /** @deprecated Another name of `timeout`. */
+  readonly deadline?: number | undefined;
+  /** If true, loops that read queues go on until these are empty. Default: true. */
   readonly drain?: boolean | undefined;
 }
 

@@ -10,6 +10,14 @@ export interface WorkflowHost extends LoopHost {
   inlet(queue: string): Reader;
 }
 
+/** What all lives of a loop have. */
+export interface LifeOptions {
+  readonly loopId: string;
+  readonly host: WorkflowHost;
+  /** Called with what happens in a life, as long as it goes on. */
+  readonly onEvent: (event: LoopEvent) => void;
+}
+
 /**
  * One life of a loop, from the moment its thread or process is made. After its end nothing counts that comes of it, and
  * nobody waits for it any more, whatever its code does.
@@ -28,10 +36,8 @@ export class Life implements LoopHost {
   readonly #givenUp: Promise<never>;
 
   constructor(
-    private readonly loopId: string,
     readonly pooled: PooledLoop,
-    private readonly around: WorkflowHost,
-    private readonly onEvent: (event: LoopEvent) => void,
+    private readonly options: LifeOptions,
   ) {
     this.#givenUp = new Promise((_, reject) => {
       this.#giveUp = reject;
@@ -59,7 +65,7 @@ export class Life implements LoopHost {
   }
 
   get cursor(): unknown {
-    return this.around.cursor;
+    return this.options.host.cursor;
   }
 
   /** @throws {LoopStateError} where it is ended before it is ready */
@@ -82,14 +88,15 @@ export class Life implements LoopHost {
   }
 
   inlet(queue: string): Inlet {
-    this.#inlet = this.around.inlet(queue);
+    this.#inlet = this.options.host.inlet(queue);
     if (this.#isDraining) this.#inlet.end();
     return this.#inlet;
   }
 
   push(queue: string, value: unknown, carrier?: Carrier): void | Promise<void> {
-    if (this.#isOver) throw new LoopStateError(this.loopId, 'stopped', 'it was left behind, and can push no more');
-    const pushed = this.around.push(queue, value, carrier);
+    if (this.#isOver)
+      throw new LoopStateError(this.options.loopId, 'stopped', 'it was left behind, and can push no more');
+    const pushed = this.options.host.push(queue, value, carrier);
     if (pushed === undefined) return undefined;
     return new Promise((resolve, reject) => {
       this.#blocked.set(reject, queue);
@@ -98,11 +105,11 @@ export class Life implements LoopHost {
   }
 
   saveCursor(value: unknown): void {
-    if (!this.#isOver) this.around.saveCursor(value);
+    if (!this.#isOver) this.options.host.saveCursor(value);
   }
 
   report(event: LoopEvent): void {
-    if (!this.#isOver) this.onEvent(event);
+    if (!this.#isOver) this.options.onEvent(event);
   }
 
   /** Has it go on until the end of its queue, although it is paused or waits to restart. */
@@ -129,8 +136,8 @@ export class Life implements LoopHost {
     this.#isOver = true;
     this.#inlet?.close();
     for (const reject of this.#blocked.keys())
-      reject(new LoopStateError(this.loopId, 'stopped', 'what it pushed waited for room'));
-    this.#giveUp(new LoopStateError(this.loopId, 'stopped', 'it was stopped before it had begun'));
+      reject(new LoopStateError(this.options.loopId, 'stopped', 'what it pushed waited for room'));
+    this.#giveUp(new LoopStateError(this.options.loopId, 'stopped', 'it was stopped before it had begun'));
     return this.pooled.terminate();
   }
 }

@@ -2,9 +2,9 @@ import { anOrchestrator } from '../../kernel/origin.js';
 import { aLogger } from '../../shared/logger.js';
 import { aBoolean, aName, anObjectOf, aValue, isPlainObject } from '../../shared/validate.js';
 import type { PoolType } from '../definition.js';
-import { milliseconds, oneOf, readCrashPolicy } from '../options.js';
+import { milliseconds, oneNamed, oneOf, readCrashPolicy } from '../options.js';
 import type { LoopStore } from '../store/contracts.js';
-import type { StopOptions, Workflow, WorkflowOrchestratorOptions } from './contracts.js';
+import type { CloseOptions, StopOptions, Workflow, WorkflowOrchestratorOptions } from './contracts.js';
 
 /** Reads what a workflow is made with: each refuses what is wrong, with the name of the field. */
 
@@ -33,6 +33,14 @@ export const readStopOptions = anObjectOf<StopOptions>({
   deadline: milliseconds,
   drain: aBoolean,
 });
+
+const readCloseFields = anObjectOf<CloseOptions>({ timeout: milliseconds, deadline: milliseconds, drain: aBoolean });
+
+/** @returns the options by their present names */
+export function readCloseOptions(given: CloseOptions): Omit<CloseOptions, 'deadline'> {
+  const { timeout, deadline, ...options } = readCloseFields(given);
+  return { ...options, timeout: oneNamed('timeout', timeout, 'deadline', deadline) };
+}
 
 export const readPlacement = anObjectOf<
   Record<'pool' | 'resourceLimits' | 'onCrash' | 'id' | 'module' | 'export' | 'options', unknown>

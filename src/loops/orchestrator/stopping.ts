@@ -1,20 +1,62 @@
 import pTimeout from 'p-timeout';
+import type { Deadline } from '../../shared/deadline.js';
 import { LoopStateError } from '../errors.js';
 import { isBehind } from '../workflow.js';
-import type { Queues } from './queues.js';
-import type { StopReport, Supervisor } from './supervisor.js';
+import type { StopSummary } from './contracts.js';
+import type { Exchange } from './exchange.js';
+import type { StopReport } from './stop-report.js';
+import type { Supervisor } from './supervisor.js';
 
 /** Milliseconds between two looks at queues while loops are being stopped. */
 const look = 10;
 
-export interface Stopping {
-  readonly queues: Queues | undefined;
+/** How loops are stopped. */
+export interface StopPlan {
+  readonly exchange: Exchange;
   /** If true, loops that read queues go on until these are empty. */
   readonly drain: boolean;
-  /** Aborts when there is no time left. */
-  readonly signal: AbortSignal;
   /** If true, the loop takes messages from its queue, or will. */
   readonly isReading: (loopId: string) => boolean;
+}
+
+interface Stopping extends StopPlan {
+  /** Aborts when there is no time left. */
+  readonly signal: AbortSignal;
+}
+
+/** Has loops end, in the order of what they push; what has not ended by the deadline is aborted. @returns what was left undone */
+export async function stopInTime(
+  supervisors: readonly Supervisor[],
+  plan: StopPlan,
+  deadline: Deadline,
+): Promise<StopSummary> {
+  const loops = await reportsOf(supervisors, plan, deadline);
+  return {
+    loops,
+    abandoned: loops.reduce((sum, { inFlight }) => sum + inFlight, 0),
+    messages: plan.exchange
+      .metrics()
+      .reduce((sum, { depth, unacknowledged, blocked }) => sum + depth + unacknowledged + blocked, 0),
+  };
+}
+
+async function reportsOf(
+  loops: readonly Supervisor[],
+  plan: StopPlan,
+  deadline: Deadline,
+): Promise<readonly StopReport[]> {
+  const late = new AbortController();
+  const reports: StopReport[] = [];
+  const stopping = stopInOrder(loops, { ...plan, signal: late.signal }, reports);
+  const passed = await Promise.race([stopping.then(() => undefined), deadline.passed]);
+  if (passed === undefined) return reports;
+  late.abort();
+  const inTime = [...reports];
+  const problem = `it did not end within ${passed} ms`;
+  const aborted = await Promise.all(
+    loops.map((supervisor) => supervisor.abort(new LoopStateError(supervisor.id, 'stopping', problem))),
+  );
+  return [...inTime, ...aborted.filter((report) => report !== undefined)];
 }
 
 /**
@@ -23,13 +65,9 @@ export interface Stopping {
  * other are stopped together, when nothing is left in their queues. A loop that waits for room in a queue which no loop reads
  * is aborted: it would wait in vain.
  *
- * @returns how they have ended; each is noted in `reports` when it has
+ * @param reports - how they have ended: each is noted when it has
  */
-export async function stopInOrder(
-  loops: readonly Supervisor[],
-  stopping: Stopping,
-  reports: StopReport[],
-): Promise<StopReport[]> {
+async function stopInOrder(loops: readonly Supervisor[], stopping: Stopping, reports: StopReport[]): Promise<void> {
   const { drain, signal } = stopping;
   // Whoever is pushed to must not be paused, or wait for its restart, while others wait for room.
   if (drain) for (const supervisor of loops) if (reads(supervisor)) supervisor.stop('read on');
@@ -51,7 +89,6 @@ export async function stopInOrder(
       }),
     );
   }
-  return reports;
 }
 
 async function stopOne(supervisor: Supervisor, stopping: Stopping): Promise<StopReport | undefined> {
@@ -68,8 +105,8 @@ async function stopOne(supervisor: Supervisor, stopping: Stopping): Promise<Stop
 
 /** Resolves when nothing is in the queues that loops read, or there is no time left. */
 async function quiet(loops: readonly Supervisor[], stopping: Stopping): Promise<void> {
-  const queues = loops.flatMap(({ shape: { reads } }) => (reads === undefined ? [] : [stopping.queues?.get(reads)]));
-  while (!stopping.signal.aborted && queues.some((queue) => queue?.isEmpty === false)) {
+  const queues = loops.flatMap(({ shape: { reads } }) => (reads === undefined ? [] : [reads]));
+  while (!stopping.signal.aborted && queues.some((queue) => !stopping.exchange.isEmpty(queue))) {
     await new Promise((resolve) => {
       setTimeout(resolve, look);
     });
@@ -86,8 +123,8 @@ async function abortStuck(supervisor: Supervisor, stopping: Stopping): Promise<S
   return supervisor.abort(new LoopStateError(supervisor.id, 'stopping', problem));
 }
 
-function stuckIn({ waitsIn }: Supervisor, { queues, isReading }: Stopping): string | undefined {
-  for (const queue of waitsIn) if (queues?.isStuck(queue, isReading)) return queue;
+function stuckIn({ waitsIn }: Supervisor, { exchange, isReading }: Stopping): string | undefined {
+  for (const queue of waitsIn) if (exchange.isStuck(queue, isReading)) return queue;
   return undefined;
 }
 

@@ -1,10 +1,10 @@
-import { callAfter, type LongTimer } from '../../shared/long-timer.js';
+import { callAfter, type LongTimer } from './long-timer.js';
 
 /** A time limit that can be brought forward while it runs. */
 export class Deadline {
-  /** Resolves once the time is over. */
-  readonly passed: Promise<void>;
-  #pass: () => void = () => {};
+  /** Resolves once the time is over, with the milliseconds of the limit that was reached. */
+  readonly passed: Promise<number>;
+  #pass: (milliseconds: number) => void = () => {};
   #at = Number.POSITIVE_INFINITY;
   #timer: LongTimer | undefined = undefined;
 
@@ -20,7 +20,7 @@ export class Deadline {
     if (at >= this.#at) return;
     this.#at = at;
     this.#timer?.cancel();
-    this.#timer = callAfter(milliseconds, this.#pass);
+    this.#timer = callAfter(milliseconds, () => this.#pass(milliseconds));
   }
 
   /** Ends the timer: from now on there is no limit. */
