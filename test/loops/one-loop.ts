@@ -1,7 +1,8 @@
 import type { Inlet, Loop, LoopEvent, LoopHost, LoopPlan, LoopState } from 'orchestrator/loops';
 import { LoopManager, planOf } from 'orchestrator/loops';
 import { vi } from 'vitest';
-import { MessageQueue, type MessageQueueOptions, type Reader } from '../../src/loops/queues/message-queue.js';
+import { MessageQueue, type MessageQueueOptions } from '../../src/loops/queues/message-queue.js';
+import type { Reader } from '../../src/loops/queues/reader.js';
 
 /** The world of one loop: its queues are here, and all that it says is noted. */
 export class World implements LoopHost {

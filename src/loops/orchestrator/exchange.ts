@@ -5,7 +5,7 @@ import type { QueueMetrics } from '../health.js';
 import type { LoopEvent } from '../host.js';
 import type { Message } from '../node.js';
 import { assertCloneable } from '../pools/cloneable.js';
-import type { Patience } from '../queues/message-queue.js';
+import type { Patience } from '../queues/blocked-pushes.js';
 import type { LoopStore, Stored } from '../store/contracts.js';
 import type { QueueHandle } from './contracts.js';
 import type { WorkflowHost } from './life.js';

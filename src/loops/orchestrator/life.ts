@@ -3,7 +3,7 @@ import { LoopStateError } from '../errors.js';
 import type { LoopEnd } from '../health.js';
 import type { Inlet, LoopEvent, LoopHost } from '../host.js';
 import type { LoopShape, PooledLoop } from '../pools/pool.js';
-import type { Reader } from '../queues/message-queue.js';
+import type { Reader } from '../queues/reader.js';
 
 /** What a loop is given by its workflow: the same for all its lives. */
 export interface WorkflowHost extends LoopHost {

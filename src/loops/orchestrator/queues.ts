@@ -4,13 +4,10 @@ import { NotFoundError } from '../errors.js';
 import type { QueueMetrics } from '../health.js';
 import type { Message } from '../node.js';
 import type { LoopShape } from '../pools/pool.js';
-import {
-  MessageQueue,
-  type MessageQueueOptions,
-  type Patience,
-  type QueueLog,
-  type Reader,
-} from '../queues/message-queue.js';
+import type { Patience } from '../queues/blocked-pushes.js';
+import { MessageQueue, type MessageQueueOptions } from '../queues/message-queue.js';
+import type { QueueLog } from '../queues/queue-log.js';
+import type { Reader } from '../queues/reader.js';
 import { Topic } from '../queues/topic.js';
 import type { LoopStore, Stored } from '../store/contracts.js';
 

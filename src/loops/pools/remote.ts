@@ -1,18 +1,16 @@
-import { failureOf } from '../../kernel/errors.js';
 import { ValidationError } from '../../shared/errors.js';
 import { answer } from '../answer.js';
 import type { ModuleLoop, Overflow, Placement } from '../definition.js';
 import { LoopCrashError, LoopStateError } from '../errors.js';
 import type { LoopEnd } from '../health.js';
-import type { Inlet, LoopHost } from '../host.js';
-import type { Message } from '../node.js';
+import type { LoopHost } from '../host.js';
 import { fromWire, toWire, type WireError } from '../wire.js';
 import { type Channel, isInPlaceOfNode, openProcess, openThread } from './channel.js';
 import { circleWith, keyOf, loopsWithin } from './circle.js';
-import { Credit } from './credit.js';
 import { hrefOf, moduleError } from './module.js';
 import type { LoopReport, LoopShape, PooledLoop } from './pool.js';
-import { batch, type Deed, type Down, eventFromWire, protocol, type Up, window } from './protocol.js';
+import { type Deed, type Down, eventFromWire, protocol, type Up } from './protocol.js';
+import { Supply } from './supply.js';
 
 const inPlaceOfNode =
   'this program is an executable of its own, and would start itself in place of Node: use the pool thread or async';
@@ -23,21 +21,16 @@ export class RemoteLoop implements PooledLoop {
   #channel: Channel | undefined = undefined;
   #shape: LoopShape;
   #host: LoopHost | undefined = undefined;
-  #inlet: Inlet | undefined = undefined;
+  /** Of a loop that reads a queue, from its start on. */
+  #supply: Supply | undefined = undefined;
   readonly #prepared = answer<LoopShape>();
   readonly #started = answer<void>();
   readonly #ended = answer<LoopEnd>();
   readonly #pauses = new Map<number, () => void>();
   #lastPause = 0;
-  /** What the loop has and has not acknowledged, by number. */
-  readonly #taken = new Map<number, Message>();
-  #credit = new Credit(2, window);
-  #isWaiting = false;
-  #isDrained = false;
   #deeds: Deed[] = [];
   #isWorking = false;
   #report: LoopReport | undefined = undefined;
-  #acknowledged = 0;
   #isAborted = false;
   #isOver = false;
   /** What it says to be dying of. */
@@ -93,11 +86,15 @@ export class RemoteLoop implements PooledLoop {
 
   async start(host: LoopHost, { paused }: { readonly paused: boolean }): Promise<{ readonly ended: Promise<LoopEnd> }> {
     this.#host = host;
-    const { reads } = this.#shape;
-    if (reads !== undefined) this.#inlet = host.inlet(reads);
+    const shape = this.#shape;
+    if (shape.reads !== undefined) {
+      const inlet = host.inlet(shape.reads);
+      const post = (message: Down) => this.#post(message);
+      this.#supply = new Supply({ shape, inlet, host, post, isOver: () => this.#isOver });
+    }
     this.#post({ type: 'start', cursor: host.cursor, overflows: this.overflows(), paused });
     await this.#started.promise;
-    this.#deliver();
+    this.#supply?.deliver();
     return { ended: this.#ended.promise };
   }
 
@@ -115,7 +112,7 @@ export class RemoteLoop implements PooledLoop {
 
   stop({ drain }: { readonly drain: boolean }): void {
     this.#post({ type: 'stop', drain });
-    this.#tellDrained();
+    this.#supply?.tellDrained();
   }
 
   abort(reason: Error): void {
@@ -137,7 +134,7 @@ export class RemoteLoop implements PooledLoop {
   /** Iterations are those that it has acknowledged at least: it may have crashed between two reports. */
   report(): LoopReport | undefined {
     const report = this.#report;
-    const known = Math.ceil(this.#acknowledged / this.#shape.batch);
+    const known = Math.ceil((this.#supply?.acknowledged ?? 0) / this.#shape.batch);
     return report === undefined || report.iterations >= known ? report : { ...report, iterations: known };
   }
 
@@ -150,7 +147,6 @@ export class RemoteLoop implements PooledLoop {
       case 'prepared':
         // Another copy of this package may not say the id.
         this.#shape = { ...message.shape, id: this.#loopId };
-        this.#credit = new Credit(2 * message.shape.batch, window);
         this.#prepared.resolve(this.#shape);
         return;
       case 'started':
@@ -203,8 +199,7 @@ export class RemoteLoop implements PooledLoop {
   async #hasEnded({ reason, error, report }: Extract<Up, { type: 'ended' }>): Promise<void> {
     // What it has done last is done first.
     await this.#work();
-    // All iterations that have begun have ended: what is left was sent in advance.
-    if (!this.#isAborted) for (const message of this.#taken.values()) this.#inlet?.giveBack(message);
+    if (!this.#isAborted) this.#supply?.giveBackAll();
     this.#report = report;
     this.#isOver = true;
     for (const resolve of this.#pauses.values()) resolve();
@@ -253,91 +248,24 @@ export class RemoteLoop implements PooledLoop {
         count++;
       }
       tell();
-      this.#deliver();
+      this.#supply?.deliver();
     }
     this.#isWorking = false;
   }
 
   #carryOut(deed: Exclude<Deed, readonly ['push', ...unknown[]]>): void {
     switch (deed[0]) {
-      case 'ack': {
-        const message = this.#taken.get(deed[1]);
-        this.#taken.delete(deed[1]);
-        this.#acknowledged++;
-        this.#credit.spent();
-        if (message !== undefined) this.#inlet?.acknowledge(message);
+      case 'ack':
+        this.#supply?.acknowledge(deed[1]);
         return;
-      }
-      case 'back': {
-        const message = this.#taken.get(deed[1]);
-        this.#taken.delete(deed[1]);
-        if (message !== undefined) this.#inlet?.giveBack(message);
+      case 'back':
+        this.#supply?.giveBack(deed[1]);
         return;
-      }
       case 'cursor':
         this.#host?.saveCursor(deed[1]);
         return;
       case 'event':
         this.#host?.report(eventFromWire(deed[1]));
     }
-  }
-
-  /** Hands on messages, as long as the loop has not too many. */
-  #deliver(): void {
-    const inlet = this.#inlet;
-    if (inlet === undefined || this.#isOver) return;
-    const most = this.#credit.at(performance.now(), this.#taken.size > 0);
-    for (;;) {
-      const messages: Message[] = [];
-      while (messages.length < batch && this.#taken.size < most) {
-        const message = inlet.take();
-        if (message === undefined) break;
-        this.#taken.set(message.id, message);
-        messages.push(message);
-      }
-      if (messages.length === 0) break;
-      this.#send(messages);
-    }
-    this.#tellDrained();
-    if (this.#isWaiting || this.#isDrained || this.#taken.size >= most) return;
-    this.#isWaiting = true;
-    void inlet.ready().then(() => {
-      this.#isWaiting = false;
-      this.#deliver();
-    });
-  }
-
-  #send(messages: readonly Message[]): void {
-    try {
-      this.#post({ type: 'messages', messages });
-    } catch (thrown) {
-      if (messages.length > 1) for (const message of messages) this.#send([message]);
-      else for (const message of messages) this.#cannotSend(message, thrown);
-    }
-  }
-
-  /** One that cannot be cloned is looked at when it is pushed; what gets past that is not tried for ever. */
-  #cannotSend(message: Message, thrown: unknown): void {
-    const { id, queue, value } = message;
-    const error = failureOf(thrown, this.#loopId);
-    const letter = {
-      loopId: this.#loopId,
-      nodeId: '',
-      iteration: 0,
-      value,
-      error,
-      time: Date.now(),
-      message: { queue, id, value },
-    };
-    this.#host?.report({ type: 'failure', nodeId: '', iteration: 0, error });
-    this.#host?.report({ type: 'dead-letter', letter });
-    this.#taken.delete(id);
-    this.#inlet?.acknowledge(message);
-  }
-
-  #tellDrained(): void {
-    if (this.#isDrained || this.#inlet?.isDrained !== true) return;
-    this.#isDrained = true;
-    this.#post({ type: 'drained' });
   }
 }

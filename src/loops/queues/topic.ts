@@ -1,6 +1,8 @@
 import type { Carrier } from '../../kernel/instrumentation.js';
 import type { QueueMetrics } from '../health.js';
-import { MessageQueue, type MessageQueueOptions, type Patience, type Reader } from './message-queue.js';
+import type { Patience } from './blocked-pushes.js';
+import { MessageQueue, type MessageQueueOptions } from './message-queue.js';
+import type { Reader } from './reader.js';
 
 /** Each message goes to every loop that reads it: each has a queue of its own. */
 export class Topic {

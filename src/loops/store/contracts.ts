@@ -1,7 +1,7 @@
 import type { LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { Message } from '../node.js';
-import type { Deliveries } from '../queues/message-queue.js';
+import type { Deliveries } from '../queues/queue-log.js';
 
 /** How a loop is wanted to be: what a program that is started again goes on with. */
 export type DesiredState = 'running' | 'paused' | 'stopped';
