@@ -19,7 +19,7 @@
 
 import type { Orchestrator } from '../kernel/orchestrator.js';
 import type { RetryOptions } from '../kernel/retry.js';
-import type { NodeClass, NodeFunction } from './node.js';
+import type { LoopNodeClass, LoopNodeFunction } from './node.js';
 
 /** What a node is for, and so how a loop waits for it. */
 export type NodeKind = 'producer' | 'blocking' | 'non-blocking' | 'queue' | 'reader';
@@ -68,22 +68,22 @@ export interface Schedule {
   readonly missed?: MissedTicks | undefined;
 }
 
-/** What is done when a non-blocking node is reached that has as many calls under way as it may. */
-export type WhenFull =
-  /** The loop waits until one has ended. */
-  | 'wait'
-  /** It is not called this time, and that is counted. */
-  | 'drop'
-  /** The node fails. */
-  | 'fail';
+/**
+ * What is done when a non-blocking node is reached that has as many calls under way as it may. `block`: the loop waits until one
+ * has ended. `drop-newest`: the node is not called this time, and that is counted. `fail`: the node fails.
+ */
+export type NodeOverflow = Exclude<Overflow, 'drop-oldest'>;
+
+/** @deprecated Words for `NodeOverflow` of before: `wait` is `block`, `drop` is `drop-newest`. */
+export type WhenFull = 'wait' | 'drop' | 'fail';
 
 /** A node as data. */
-export interface NodeDefinition {
+export interface LoopNodeDefinition {
   readonly id: string;
   readonly kind?: NodeKind | undefined;
   /** What the registry calls the implementation. Not needed for `queue` and `reader`. */
   readonly uses?: string | undefined;
-  /** What the node is given in its `NodeConfig`. For `queue` and `reader`: the name of the queue, and `batch`. */
+  /** What the node is given in its `LoopNodeConfig`. For `queue` and `reader`: the name of the queue, and `batch`. */
   readonly options?: Readonly<Record<string, unknown>> | undefined;
   /** How often a failed call is repeated, or p-retry's options; `null` for not at all. Default: that of the orchestrator. */
   readonly retry?: number | RetryOptions | null | undefined;
@@ -95,12 +95,14 @@ export interface NodeDefinition {
   readonly onError?: ErrorPolicy | undefined;
   /** How many calls of a non-blocking node may be under way. Default: 100. */
   readonly maxInFlight?: number | undefined;
-  /** Default: `wait`. */
+  /** What is done when so many are under way. Default: `block`. */
+  readonly overflow?: NodeOverflow | undefined;
+  /** @deprecated Another name of `overflow`: `wait` is `block`, `drop` is `drop-newest`. */
   readonly whenFull?: WhenFull | undefined;
 }
 
 /** One node follows another. */
-export interface EdgeDefinition {
+export interface LoopEdgeDefinition {
   readonly from: string;
   readonly to: string;
 }
@@ -118,9 +120,9 @@ export interface LoopSettings {
 /** A loop as data. */
 export interface LoopDefinition extends LoopSettings {
   readonly id: string;
-  readonly nodes: readonly NodeDefinition[];
+  readonly nodes: readonly LoopNodeDefinition[];
   /** Which node follows which. Default: each follows the one before it. */
-  readonly edges?: readonly EdgeDefinition[] | undefined;
+  readonly edges?: readonly LoopEdgeDefinition[] | undefined;
 }
 
 /** What is done when a queue is full. */
@@ -188,14 +190,14 @@ export interface WorkflowDefinition {
 }
 
 /** What implements a node: a class, a plain function, or an action. */
-export type Implementation = NodeClass | NodeFunction<never, unknown>;
+export type Implementation = LoopNodeClass | LoopNodeFunction<never, unknown>;
 
 /** Implementations by the names under which definitions use them. */
-export type Registry = Readonly<Record<string, Implementation>>;
+export type LoopRegistry = Readonly<Record<string, Implementation>>;
 
 /** What a loop is carried out with. */
 export interface LoopRuntime {
-  readonly registry?: Registry | undefined;
+  readonly registry?: LoopRegistry | undefined;
   /** Whose hooks, middleware and policies its nodes have: each call is a task in a process. Default: a new one. */
   // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
   readonly orchestrator?: Orchestrator<any> | undefined;

@@ -61,7 +61,7 @@ export class DeliveryLimitError extends OrchestratorError {
   }
 }
 
-/** A non-blocking node with `whenFull: 'fail'` has as many calls under way as it may. */
+/** A non-blocking node with `overflow: 'fail'` has as many calls under way as it may. */
 export class InFlightError extends OrchestratorError {
   override readonly name = 'InFlightError';
   readonly code = 'ERR_IN_FLIGHT';

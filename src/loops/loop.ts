@@ -2,28 +2,28 @@ import type { Orchestrator } from '../kernel/orchestrator.js';
 import { anOrchestrator } from '../kernel/origin.js';
 import { aFunction, aName, aValue, invalid, isPlainObject } from '../shared/validate.js';
 import type {
-  EdgeDefinition,
   Implementation,
   LoopDefinition,
+  LoopEdgeDefinition,
+  LoopNodeDefinition,
+  LoopRegistry,
   LoopRuntime,
   LoopSettings,
   LoopSource,
-  NodeDefinition,
   NodeKind,
-  Registry,
 } from './definition.js';
-import { type NodeClass, type NodeData, QueueNode, QueueReader } from './node.js';
+import { type LoopNodeClass, type NodeData, QueueNode, QueueReader } from './node.js';
 import { isNodeClass, kindOfClass } from './node-class.js';
 import { readEdge, readLoopSettings, readNode } from './options.js';
 import type { Done, Idle, Routed } from './outcomes.js';
 import { type Hosting, hosting, ownHosting } from './pools/hosting.js';
 
 /** What a node is given besides its implementation. */
-export type NodeSettings = Omit<NodeDefinition, 'id' | 'kind' | 'uses'>;
+export type NodeSettings = Omit<LoopNodeDefinition, 'id' | 'kind' | 'uses'>;
 
 const anOptionsObject = aValue<LoopOptions>('an object', isPlainObject);
 
-const aRegistry = aValue<Registry>('an object of functions and classes by name', isPlainObject);
+const aRegistry = aValue<LoopRegistry>('an object of functions and classes by name', isPlainObject);
 
 type Produced<Out> = Out | Routed<Out | undefined> | Idle | Done;
 
@@ -56,9 +56,9 @@ export class Loop {
   readonly #settings: LoopSettings;
   // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
   readonly #orchestrator: Orchestrator<any> | undefined;
-  readonly #registry: Registry;
-  readonly #nodes: NodeDefinition[] = [];
-  readonly #edges: EdgeDefinition[] = [];
+  readonly #registry: LoopRegistry;
+  readonly #nodes: LoopNodeDefinition[] = [];
+  readonly #edges: LoopEdgeDefinition[] = [];
   readonly #implementations = new Map<string, Implementation>();
 
   /** @throws {ValidationError} for an option that is unknown or of the wrong kind */
@@ -71,7 +71,7 @@ export class Loop {
   }
 
   /** What iterations start with: what it returns goes to the nodes behind it. */
-  producer<Out>(id: string, implementation: ProducerFunction<Out> | NodeClass, settings?: NodeSettings): this {
+  producer<Out>(id: string, implementation: ProducerFunction<Out> | LoopNodeClass, settings?: NodeSettings): this {
     return this.#add(id, 'producer', implementation as Implementation, settings);
   }
 
@@ -80,7 +80,7 @@ export class Loop {
     id: string,
     queue: string,
     settings: NodeSettings & { readonly batch?: number } = {},
-    implementation?: ReaderFunction | NodeClass,
+    implementation?: ReaderFunction | LoopNodeClass,
   ): this {
     if (!isPlainObject(settings)) throw invalid(`settings of "${id}"`, 'an object', settings);
     const { batch, options, ...rest } = settings;
@@ -92,7 +92,7 @@ export class Loop {
   // biome-ignore lint/suspicious/noExplicitAny: only the function knows what the node before it gives
   blocking<In = any>(
     id: string,
-    implementation: ((value: In, data: NodeData<In>) => unknown) | NodeClass,
+    implementation: ((value: In, data: NodeData<In>) => unknown) | LoopNodeClass,
     settings?: NodeSettings,
   ): this {
     return this.#add(id, 'blocking', implementation as Implementation, settings);
@@ -102,7 +102,7 @@ export class Loop {
   // biome-ignore lint/suspicious/noExplicitAny: only the function knows what the node before it gives
   nonBlocking<In = any>(
     id: string,
-    implementation: ((value: In, data: NodeData<In>) => unknown) | NodeClass,
+    implementation: ((value: In, data: NodeData<In>) => unknown) | LoopNodeClass,
     settings?: NodeSettings,
   ): this {
     return this.#add(id, 'non-blocking', implementation as Implementation, settings);
@@ -110,11 +110,11 @@ export class Loop {
 
   /** Puts what it gets into a queue, and passes it on. */
   push(id: string, queue: string, settings: NodeSettings = {}): this {
-    return this.#add(id, 'queue', QueueNode as NodeClass, { ...settings, options: { ...settings.options, queue } });
+    return this.#add(id, 'queue', QueueNode as LoopNodeClass, { ...settings, options: { ...settings.options, queue } });
   }
 
   /** A node of a class, which says what kind it is. */
-  node(id: string, implementation: NodeClass, settings?: NodeSettings): this {
+  node(id: string, implementation: LoopNodeClass, settings?: NodeSettings): this {
     if (!isNodeClass(implementation))
       throw invalid(`implementation of "${id}"`, 'a class that extends BaseNode', implementation);
     return this.#add(id, kindOfClass(implementation) ?? 'blocking', implementation, settings);

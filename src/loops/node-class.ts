@@ -2,19 +2,19 @@ import type { NodeKind } from './definition.js';
 import {
   BaseNode,
   BlockingNode,
-  type NodeClass,
+  type LoopNodeClass,
   NonBlockingNode,
   ProducerNode,
   QueueNode,
   QueueReader,
 } from './node.js';
 
-export function isNodeClass(implementation: unknown): implementation is NodeClass {
+export function isNodeClass(implementation: unknown): implementation is LoopNodeClass {
   return typeof implementation === 'function' && implementation.prototype instanceof BaseNode;
 }
 
 /** What kind of node a class makes; `undefined` where it does not say. */
-export function kindOfClass(implementation: NodeClass): NodeKind | undefined {
+export function kindOfClass(implementation: LoopNodeClass): NodeKind | undefined {
   const is = (Class: abstract new (...args: never[]) => unknown) =>
     implementation === (Class as unknown) || implementation.prototype instanceof Class;
   if (is(QueueReader)) return 'reader';

@@ -2,7 +2,7 @@ import type { Carrier } from '../kernel/instrumentation.js';
 import type { Done, Idle, Routed } from './outcomes.js';
 
 /** What a node gets once, before its first iteration. */
-export interface NodeConfig<Options = unknown> {
+export interface LoopNodeConfig<Options = unknown> {
   readonly loopId: string;
   readonly nodeId: string;
   /** As the definition has them. */
@@ -65,7 +65,7 @@ export interface Message<Value = unknown> {
 
 /** The smallest executable unit of a loop. One object lives as long as its loop, and is made anew when it restarts. */
 export abstract class BaseNode<In = unknown, Out = unknown, Options = unknown> {
-  constructor(readonly config: NodeConfig<Options>) {}
+  constructor(readonly config: LoopNodeConfig<Options>) {}
 
   /** Called once, before the first iteration; it is awaited. One that throws keeps the loop from starting. */
   setUp(): unknown {
@@ -131,7 +131,7 @@ export interface QueueReaderOptions {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any node class, whatever it takes and gives
-export type NodeClass = new (config: NodeConfig<any>) => BaseNode<any, any, any>;
+export type LoopNodeClass = new (config: LoopNodeConfig<any>) => BaseNode<any, any, any>;
 
 /** A node as a plain function, or an action. */
-export type NodeFunction<In = unknown, Out = unknown> = (value: In, data: NodeData<In>) => Out;
+export type LoopNodeFunction<In = unknown, Out = unknown> = (value: In, data: NodeData<In>) => Out;

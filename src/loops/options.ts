@@ -14,10 +14,10 @@ import {
   type Reader,
 } from '../shared/validate.js';
 import type {
-  EdgeDefinition,
   ErrorPolicy,
+  LoopEdgeDefinition,
+  LoopNodeDefinition,
   LoopSettings,
-  NodeDefinition,
   NodeKind,
   QueueDefinition,
   RestartPolicy,
@@ -103,7 +103,7 @@ export const settingsReaders = {
 
 export const readLoopSettings = anObjectOf<LoopSettings>(settingsReaders);
 
-const readNodeFields = anObjectOf<NodeDefinition>({
+const readNodeFields = anObjectOf<LoopNodeDefinition>({
   id: aName,
   kind: oneOf(...kinds),
   uses: aName,
@@ -113,14 +113,20 @@ const readNodeFields = anObjectOf<NodeDefinition>({
   policies: readWithoutDefaults,
   onError: readErrorPolicy,
   maxInFlight: aConcurrency,
+  overflow: oneOf('block', 'drop-newest', 'fail'),
   whenFull: oneOf('wait', 'drop', 'fail'),
 });
 
-export const readNode: Reader<NodeDefinition> = (value, field) => withNames(readNodeFields(value, field), field, 'id');
+export const readNode: Reader<LoopNodeDefinition> = (value, field) => {
+  const node = withNames(readNodeFields(value, field), field, 'id');
+  const path = (name: string) => (field ? `${field}.${name}` : name);
+  oneNamed(path('overflow'), node.overflow, path('whenFull'), node.whenFull);
+  return node;
+};
 
-const readEdgeFields = anObjectOf<EdgeDefinition>({ from: aName, to: aName });
+const readEdgeFields = anObjectOf<LoopEdgeDefinition>({ from: aName, to: aName });
 
-export const readEdge: Reader<EdgeDefinition> = (value, field) =>
+export const readEdge: Reader<LoopEdgeDefinition> = (value, field) =>
   withNames(readEdgeFields(value, field), field, 'from', 'to');
 
 /** Fields that have to be there. */

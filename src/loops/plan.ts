@@ -1,13 +1,14 @@
 import type { Orchestrator } from '../kernel/orchestrator.js';
 import { aName, anObjectOf, aValue } from '../shared/validate.js';
 import type {
-  EdgeDefinition,
   ErrorPolicy,
   Implementation,
   LoopDefinition,
+  LoopEdgeDefinition,
+  LoopNodeDefinition,
   LoopSource,
-  NodeDefinition,
   NodeKind,
+  NodeOverflow,
   Schedule,
 } from './definition.js';
 import { LoopDefinitionError, type LoopFault } from './errors.js';
@@ -19,7 +20,7 @@ import { readEdge, readNode, readSchedule, settingsReaders } from './options.js'
 export interface PlannedNode {
   readonly id: string;
   readonly kind: NodeKind;
-  readonly definition: NodeDefinition;
+  readonly definition: LoopNodeDefinition;
   readonly implementation: Implementation;
   readonly next: readonly PlannedNode[];
 }
@@ -78,8 +79,8 @@ interface Draft extends PlannedNode {
   readonly next: Draft[];
 }
 
-function chain(nodes: readonly NodeDefinition[]): EdgeDefinition[] {
-  return nodes.slice(1).map(({ id }, index) => ({ from: (nodes[index] as NodeDefinition).id, to: id }));
+function chain(nodes: readonly LoopNodeDefinition[]): LoopEdgeDefinition[] {
+  return nodes.slice(1).map(({ id }, index) => ({ from: (nodes[index] as LoopNodeDefinition).id, to: id }));
 }
 
 /** The first of each name. */
@@ -95,7 +96,7 @@ function queueOf({ definition }: PlannedNode): string {
   return definition.options?.queue as string;
 }
 
-function plannedOf(loopId: string, node: NodeDefinition, source: LoopSource, faults: LoopFault[]): Draft {
+function plannedOf(loopId: string, node: LoopNodeDefinition, source: LoopSource, faults: LoopFault[]): Draft {
   const { id } = node;
   const fault = (message: string) => void faults.push({ message: `loop "${loopId}": ${message}`, loopId, nodeId: id });
   const implementation = implementationOf(node, source);
@@ -121,13 +122,21 @@ function plannedOf(loopId: string, node: NodeDefinition, source: LoopSource, fau
   if (kind === 'reader' && batch !== undefined && !(Number.isSafeInteger(batch) && (batch as number) >= 1)) {
     fault(`node "${id}": options.batch must be a whole number of at least 1`);
   }
-  if (kind !== 'non-blocking' && (node.maxInFlight !== undefined || node.whenFull !== undefined)) {
-    fault(`node "${id}" is ${kind}: maxInFlight and whenFull are for non-blocking nodes`);
+  if (kind !== 'non-blocking' && (node.maxInFlight ?? node.overflow ?? node.whenFull) !== undefined) {
+    fault(`node "${id}" is ${kind}: maxInFlight and overflow are for non-blocking nodes`);
   }
-  return { id, kind, definition: node, implementation: implementation as Implementation, next: [] };
+  const overflow = overflowOf(node);
+  const definition = overflow === undefined ? node : { ...node, overflow };
+  return { id, kind, definition, implementation: implementation as Implementation, next: [] };
 }
 
-function implementationOf({ id, kind, uses }: NodeDefinition, source: LoopSource): Implementation | undefined {
+/** By the present word, whichever was given. */
+function overflowOf({ overflow, whenFull }: LoopNodeDefinition): NodeOverflow | undefined {
+  if (whenFull === 'wait') return 'block';
+  return whenFull === 'drop' ? 'drop-newest' : (overflow ?? whenFull);
+}
+
+function implementationOf({ id, kind, uses }: LoopNodeDefinition, source: LoopSource): Implementation | undefined {
   const own = source.implementations.get(id);
   if (own !== undefined) return own;
   if (uses !== undefined) return Object.hasOwn(source.registry ?? {}, uses) ? source.registry?.[uses] : undefined;
@@ -135,7 +144,12 @@ function implementationOf({ id, kind, uses }: NodeDefinition, source: LoopSource
   return kind === 'reader' ? QueueReader : undefined;
 }
 
-function connect(loopId: string, nodes: readonly Draft[], edges: readonly EdgeDefinition[], faults: LoopFault[]): void {
+function connect(
+  loopId: string,
+  nodes: readonly Draft[],
+  edges: readonly LoopEdgeDefinition[],
+  faults: LoopFault[],
+): void {
   const fault = (message: string, nodeId?: string) =>
     void faults.push({ message: `loop "${loopId}": ${message}`, loopId, nodeId });
   const byId = new Map<string, Draft>();

@@ -118,12 +118,12 @@ describe('the faults of a loop', () => {
       { message: 'loop "l": node "d" is defined as blocking, its class is non-blocking', loopId: 'l', nodeId: 'd' },
       { message: 'loop "l": node "e" needs the name of a queue (options.queue)', loopId: 'l', nodeId: 'e' },
       {
-        message: 'loop "l": node "f" is blocking: maxInFlight and whenFull are for non-blocking nodes',
+        message: 'loop "l": node "f" is blocking: maxInFlight and overflow are for non-blocking nodes',
         loopId: 'l',
         nodeId: 'f',
       },
       {
-        message: 'loop "l": node "g" is blocking: maxInFlight and whenFull are for non-blocking nodes',
+        message: 'loop "l": node "g" is blocking: maxInFlight and overflow are for non-blocking nodes',
         loopId: 'l',
         nodeId: 'g',
       },
@@ -201,6 +201,11 @@ describe('bad options', () => {
     [{ nodes: [{ id: 'a', onError: 'ignore' }] }, 'nodes[0].onError must be one of continue, pause, stop, restart'],
     [{ nodes: [{ id: 'a', maxInFlight: 0 }] }, 'nodes[0].maxInFlight must be a whole number of at least 1'],
     [{ nodes: [{ id: 'a', whenFull: 'x' }] }, 'nodes[0].whenFull must be one of wait, drop, fail'],
+    [{ nodes: [{ id: 'a', overflow: 'drop-oldest' }] }, 'nodes[0].overflow must be one of block, drop-newest, fail'],
+    [
+      { nodes: [{ id: 'a', overflow: 'block', whenFull: 'wait' }] },
+      'nodes[0].whenFull is another name of nodes[0].overflow: give nodes[0].overflow alone',
+    ],
     [{ nodes: [{ id: 'a', extra: 1 }] }, 'nodes[0].extra is unknown'],
     [{ nodes, edges: 'all' }, 'edges must be an array'],
     [{ nodes, edges: [{ from: 'p' }] }, 'edges[0].to must be a non-empty string, got undefined'],

@@ -401,6 +401,31 @@ describe('close', () => {
     await orchestrator.close();
   });
 
+  it('ends by the earliest of several limits', async () => {
+    const entered = deferred<void>();
+    const loop = new Loop('stuck').producer('wait', () => {
+      entered.resolve();
+      return new Promise(() => {});
+    });
+    const orchestrator = workflow({ loops: [loop] });
+    await orchestrator.start();
+    await entered.promise;
+    const first = orchestrator.close({ timeout: 3_600_000 });
+    const second = orchestrator.close({ timeout: 50 });
+    const third = orchestrator.close({ timeout: 3_600_000 });
+    const [{ loops }] = await Promise.all([first, second, third]);
+    expect(loops).toMatchObject([{ reason: 'aborted', inFlight: 1 }]);
+    expect(loops[0]?.error?.message).toBe('loop "stuck" is stopping: it did not end within 50 ms');
+  });
+
+  it('takes its limit as `timeout`, or by its former name as `deadline`, and not as both', async () => {
+    const orchestrator = workflow({ loops: [] });
+    const message = 'deadline is another name of timeout: give timeout alone';
+    expect(await rejection(orchestrator.close({ timeout: 1, deadline: 1 }))).toMatchObject({ message });
+    await orchestrator.start();
+    expect(await orchestrator.close({ deadline: 100 })).toEqual({ loops: [], abandoned: 0, messages: 0 });
+  });
+
   it('comes with the end of a scope', async () => {
     const { loop, values } = collector<number>('q');
     const seen: string[] = [];

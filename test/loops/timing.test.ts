@@ -510,6 +510,16 @@ describe('calls of a non-blocking node that are under way', () => {
     expect(metrics.nodes[2]).toMatchObject({ calls: 3, dropped: 1, errors: 0 });
   });
 
+  it.each([
+    ['block', ['10 n 1', '10 b 1', '20 n 2', '20 b 2', '35 n 3', '35 b 3', '45 n 4', '45 b 4']],
+    ['drop-newest', ['10 n 1', '10 b 1', '20 n 2', '20 b 2', '30 b 3', '40 n 4', '40 b 4']],
+    ['fail', ['10 n 1', '10 b 1', '20 n 2', '20 b 2', '40 n 4', '40 b 4']],
+  ])('are dealt with by the word that queues use as well, %s', async (overflow, expected) => {
+    const seen: string[] = [];
+    await played(lived(loopWith({ maxInFlight: 2, overflow }, seen)));
+    expect(seen).toEqual(expected);
+  });
+
   it('are not added to where one more is to fail, and what follows is left out', async () => {
     const seen: string[] = [];
     const { metrics, world } = await played(lived(loopWith({ maxInFlight: 2, whenFull: 'fail' }, seen)));

@@ -3,24 +3,36 @@ import {
   BlockingNode,
   type Done,
   done,
+  type EdgeDefinition,
   type Idle,
   type Implementation,
   idle,
   Loop,
   type LoopDefinition,
+  type LoopEdgeDefinition,
   type LoopEnd,
   LoopManager,
+  type LoopNodeClass,
+  type LoopNodeConfig,
+  type LoopNodeDefinition,
+  type LoopNodeFunction,
+  type LoopRegistry,
+  type LoopWorkflow,
   type Message,
   type NodeClass,
   type NodeConfig,
   type NodeData,
+  type NodeDefinition,
+  type NodeFunction,
   NonBlockingNode,
   ProducerNode,
   planOf,
   QueueNode,
   QueueReader,
+  type Registry,
   type Routed,
   to,
+  type Workflow,
   WorkflowOrchestrator,
 } from 'orchestrator/loops';
 import { describe, expectTypeOf, it } from 'vitest';
@@ -167,4 +179,16 @@ it('runs a loop alone, or in a workflow', () => {
   workflow.load({ loops: [{ id: 'c', module: './c.js', pool: 'fibre' }] });
   // @ts-expect-error there is no such policy
   workflow.load({ loops: [], queues: { q: { overflow: 'drop' } } });
+});
+
+describe('types that flows and fleets have in another shape', () => {
+  it('have names of their own, and keep the former ones', () => {
+    expectTypeOf<EdgeDefinition>().toEqualTypeOf<LoopEdgeDefinition>();
+    expectTypeOf<NodeDefinition>().toEqualTypeOf<LoopNodeDefinition>();
+    expectTypeOf<NodeConfig<number>>().toEqualTypeOf<LoopNodeConfig<number>>();
+    expectTypeOf<NodeClass>().toEqualTypeOf<LoopNodeClass>();
+    expectTypeOf<NodeFunction<number, string>>().toEqualTypeOf<LoopNodeFunction<number, string>>();
+    expectTypeOf<Registry>().toEqualTypeOf<LoopRegistry>();
+    expectTypeOf<Workflow>().toEqualTypeOf<LoopWorkflow>();
+  });
 });

@@ -111,10 +111,10 @@ export class Chain {
 
   /** Calls a non-blocking node, where it may be called once more. */
   #begin(node: PlannedNode, runner: NodeRunner, value: unknown, iteration: Iteration): Pending {
-    const { maxInFlight = mostInFlight, whenFull = 'wait' } = node.definition;
+    const { maxInFlight = mostInFlight, overflow = 'block' } = node.definition;
     if (runner.inFlight < maxInFlight) return this.#callBeside(node, runner, value, iteration);
-    if (whenFull === 'wait') return this.#beginLater(node, runner, value, iteration);
-    if (whenFull === 'drop') {
+    if (overflow === 'block') return this.#beginLater(node, runner, value, iteration);
+    if (overflow === 'drop-newest') {
       runner.dropped++;
       return this.#forward(node.next, value, iteration, 0);
     }

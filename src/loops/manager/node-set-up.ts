@@ -4,7 +4,7 @@ import type { Policies } from '../../kernel/policy.js';
 import type { Core, Scope } from '../../kernel/process.js';
 import type { NodeState } from '../health.js';
 import type { LoopHost } from '../host.js';
-import type { NodeConfig } from '../node.js';
+import type { LoopNodeConfig } from '../node.js';
 import type { LoopPlan, PlannedNode } from '../plan.js';
 import type { Iterations } from './iterations.js';
 import { Nodes } from './nodes.js';
@@ -47,7 +47,7 @@ export class NodeSetUp {
     };
   }
 
-  #configOf({ id, definition }: PlannedNode): NodeConfig {
+  #configOf({ id, definition }: PlannedNode): LoopNodeConfig {
     const { host, iterations } = this;
     return {
       loopId: iterations.loopId,

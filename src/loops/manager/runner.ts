@@ -7,7 +7,7 @@ import { isRetried, type RetryContext } from '../../kernel/retry.js';
 import { textOf } from '../../shared/errors.js';
 import type { AnyFunction } from '../../shared/validate.js';
 import type { NodeHealth, NodeState } from '../health.js';
-import type { BaseNode, NodeConfig } from '../node.js';
+import type { BaseNode, LoopNodeConfig } from '../node.js';
 import { isNodeClass } from '../node-class.js';
 import type { PlannedNode } from '../plan.js';
 import type { IterationData } from './iteration.js';
@@ -19,7 +19,7 @@ export interface Bench {
   readonly core: Definition['core'];
   readonly policies: Policies;
   readonly scope: Scope;
-  configOf(node: PlannedNode): NodeConfig;
+  configOf(node: PlannedNode): LoopNodeConfig;
   onState(nodeId: string, state: NodeState, error?: unknown): void;
 }
 

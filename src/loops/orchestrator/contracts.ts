@@ -1,6 +1,6 @@
 import type { Orchestrator } from '../../kernel/orchestrator.js';
 import type { Logger } from '../../shared/logger.js';
-import type { LoopDefinition, PlacedLoop, QueueDefinition, Registry } from '../definition.js';
+import type { LoopDefinition, LoopRegistry, PlacedLoop, QueueDefinition } from '../definition.js';
 import type { LoopFault, LoopStoreError } from '../errors.js';
 import type { DeadLetter, LoopMetrics, LoopState, NodeState, QueueMetrics } from '../health.js';
 import type { Loop } from '../loop.js';
@@ -10,7 +10,7 @@ import type { StopReport } from './stop-report.js';
 /** What `new WorkflowOrchestrator` takes. */
 export interface WorkflowOrchestratorOptions {
   /** Implementations for loops that are given as data. */
-  readonly registry?: Registry | undefined;
+  readonly registry?: LoopRegistry | undefined;
   /** Whose hooks, middleware and policies loops have that do not say themselves, on the event loop. Default: a new one each. */
   // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
   readonly orchestrator?: Orchestrator<any> | undefined;
@@ -31,7 +31,7 @@ export interface WorkflowOrchestratorOptions {
 export type LoadedLoop = Loop | (Omit<PlacedLoop, keyof LoopDefinition> & { readonly loop: Loop }) | PlacedLoop;
 
 /** What `load` takes: loops, and the queues between them. */
-export interface Workflow {
+export interface LoopWorkflow {
   readonly queues?: Readonly<Record<string, QueueDefinition>> | undefined;
   readonly loops: readonly LoadedLoop[];
 }

@@ -2,7 +2,7 @@ import { invalid } from '../../shared/validate.js';
 import type { QueueDefinition } from '../definition.js';
 import { LoopDefinitionError, type LoopFault, LoopStateError, NotFoundError } from '../errors.js';
 import { readQueue } from '../options.js';
-import type { LoadedLoop, Workflow } from './contracts.js';
+import type { LoadedLoop, LoopWorkflow } from './contracts.js';
 import { readWorkflow } from './options.js';
 import type { Supervisor } from './supervisor.js';
 
@@ -43,7 +43,7 @@ export class LoadedWorkflow {
    * @throws {ValidationError} for a field that is unknown or of the wrong kind
    * @throws {LoopDefinitionError} that lists every fault
    */
-  add(workflow: Workflow, supervisorOf: (loop: LoadedLoop, field: string) => Supervisor): void {
+  add(workflow: LoopWorkflow, supervisorOf: (loop: LoadedLoop, field: string) => Supervisor): void {
     const { queues = {}, loops } = readWorkflow(workflow, 'workflow');
     if (!Array.isArray(loops)) throw invalid('workflow.loops', 'an array', loops);
     const faults: LoopFault[] = [];

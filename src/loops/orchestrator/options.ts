@@ -4,7 +4,7 @@ import { aBoolean, aName, anObjectOf, aValue, isPlainObject } from '../../shared
 import type { PoolType } from '../definition.js';
 import { milliseconds, oneNamed, oneOf, readCrashPolicy } from '../options.js';
 import type { LoopStore } from '../store/contracts.js';
-import type { CloseOptions, StopOptions, Workflow, WorkflowOrchestratorOptions } from './contracts.js';
+import type { CloseOptions, LoopWorkflow, StopOptions, WorkflowOrchestratorOptions } from './contracts.js';
 
 /** Reads what a workflow is made with: each refuses what is wrong, with the name of the field. */
 
@@ -23,7 +23,7 @@ export const readOptions = anObjectOf<WorkflowOrchestratorOptions>({
   logger: aLogger,
 });
 
-export const readWorkflow = anObjectOf<Workflow>({
+export const readWorkflow = anObjectOf<LoopWorkflow>({
   queues: aValue('an object of queues by name', isPlainObject),
   loops: aValue('an array', Array.isArray),
 });

@@ -8,10 +8,10 @@ import { Announcer } from './announcer.js';
 import type {
   CloseOptions,
   LoadedLoop,
+  LoopWorkflow,
   QueueHandle,
   StopOptions,
   StopSummary,
-  Workflow,
   WorkflowEvents,
   WorkflowHealth,
   WorkflowMetrics,
@@ -95,7 +95,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
    * @throws {ValidationError} for a field that is unknown or of the wrong kind
    * @throws {LoopDefinitionError} that lists every fault
    */
-  load(workflow: Workflow): this {
+  load(workflow: LoopWorkflow): this {
     if (this.#opening.hasBegun) throw new LoopStateError('', 'running', 'workflows are loaded before the first start');
     this.#loaded.add(workflow, (loop, field) => this.#supervisorOf(loop, field));
     return this;
