@@ -1,4 +1,5 @@
 import type { CheckpointStore as FlowCheckpointStore } from '../flow/index.js';
+import type { CloseOptions } from '../shared/closing.js';
 import type { RunCounts, RunCursor, RunQuery, RunRecord, RunStatus } from './run-info.js';
 
 /**
@@ -472,6 +473,16 @@ export interface Engine {
    * @returns a function that ends it
    */
   onWarning?(listener: (warning: Error) => void): () => void;
-  /** Lets go of all connections that are its own. */
-  close(): Promise<void>;
+  /**
+   * Lets go of all connections that are its own. Resolves in bounded time, also while the server is away.
+   *
+   * @param options - `timeout`: after this time, in milliseconds, connections are cut. An engine that always ends at once
+   *   need not look at it
+   */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+/** An engine that `await using` closes. */
+export interface DisposableEngine extends Engine {
+  [Symbol.asyncDispose](): Promise<void>;
 }

@@ -23,6 +23,12 @@ export class Deadline {
     this.#timer = callAfter(milliseconds, () => this.#pass(milliseconds));
   }
 
+  /** Waits for `work` until the limit; then gives `undefined`, and a later failure of `work` is ignored. */
+  async bound<Result>(work: Promise<Result>): Promise<Result | undefined> {
+    work.catch(() => undefined);
+    return Promise.race([work, this.passed.then(() => undefined)]);
+  }
+
   /** Ends the timer: from now on there is no limit. */
   cancel(): void {
     this.#at = Number.NEGATIVE_INFINITY;

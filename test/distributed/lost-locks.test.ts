@@ -2,6 +2,7 @@ import {
   type ConsumeOptions,
   type Disposition,
   DistributedWorker,
+  type Engine,
   memory,
   OrchestratorBuilder,
 } from 'orchestrator/distributed';
@@ -51,7 +52,7 @@ async function sceneOf({ opens = true } = {}) {
     });
   const troubled = new TroubledEngine(engine);
   const soon = { lockDuration: 500, heartbeatInterval: 20, watchInterval: 20, maxCrashes: 1 };
-  const workerOf = (id: string, on = engine) =>
+  const workerOf = (id: string, on: Engine = engine) =>
     new DistributedWorker({ engine: on, workflows: [flowOf(id)], id, concurrency: 1, ...soon });
   const [first, second] = [workerOf('first', troubled.face), workerOf('second')];
   const orchestrator = new OrchestratorBuilder().workflow(flowOf('none')).engine(engine).build();

@@ -1,3 +1,4 @@
+import type { CloseOptions } from '../../shared/closing.js';
 import type {
   CheckpointStore,
   Commit,
@@ -84,8 +85,8 @@ export class ComposedEngine implements Engine, Stores {
     return this.base.onWarning?.(listener) ?? (() => undefined);
   }
 
-  close(): Promise<void> {
-    return this.base.close();
+  close(options?: CloseOptions): Promise<void> {
+    return this.base.close(options);
   }
 }
 

@@ -5,6 +5,7 @@ import pTimeout from 'p-timeout';
 import { FlowRuntime } from '../../flow/index.js';
 import { Cancellation } from '../../kernel/cancellation.js';
 import { detached } from '../../kernel/process.js';
+import { type CloseOptions, readCloseOptions } from '../../shared/closing.js';
 import { Deadline } from '../../shared/deadline.js';
 import { discreet } from '../../shared/discretion.js';
 import { Once } from '../../shared/once.js';
@@ -173,8 +174,17 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     };
   }
 
+  /**
+   * Stops it under the name that everything has that ends: `timeout` is the `deadline` of `stop`.
+   *
+   * @throws {ValidationError} for an option that is unknown or of the wrong kind
+   */
+  async close(options?: CloseOptions): Promise<void> {
+    await this.stop({ deadline: readCloseOptions(options).timeout });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
+    await this.close();
   }
 
   async #start(): Promise<void> {

@@ -1,7 +1,9 @@
+import { type CloseOptions, readCloseOptions } from '../../../shared/closing.js';
 import type {
   Commit,
   CommitAnswer,
   ContextStore,
+  DisposableEngine,
   Engine,
   ErrorStore,
   JournalEntry,
@@ -29,11 +31,11 @@ import { forget, newRun, type StoredRun } from './stored-run.js';
  * @example
  * const engine = memory();
  */
-export function memory(): Engine {
+export function memory(): DisposableEngine {
   return new MemoryEngine();
 }
 
-class MemoryEngine implements Engine {
+class MemoryEngine implements DisposableEngine {
   readonly name = 'memory';
   readonly queue: MemoryQueue;
   readonly contextStore: ContextStore;
@@ -96,8 +98,13 @@ class MemoryEngine implements Engine {
     return () => this.#listeners.delete(listener);
   }
 
-  async close(): Promise<void> {
+  async close(options?: CloseOptions): Promise<void> {
+    readCloseOptions(options);
     this.queue.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   #add(run: StoredRun, commit: Commit, known: number, now: number): Verdict {

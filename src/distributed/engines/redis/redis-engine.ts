@@ -1,10 +1,13 @@
 import type * as Bull from 'bullmq';
 import { Cancellation } from '../../../kernel/cancellation.js';
+import { type CloseOptions, Closing } from '../../../shared/closing.js';
+import type { Deadline } from '../../../shared/deadline.js';
 import { Once } from '../../../shared/once.js';
 import type {
   Commit,
   CommitAnswer,
   ContextStore,
+  DisposableEngine,
   Engine,
   ErrorStore,
   LivenessStore,
@@ -64,11 +67,14 @@ export interface RedisConnection {
  * const engine = redis('redis://127.0.0.1:6379');
  * const onCluster = redis(['redis://10.0.0.1:6379', 'redis://10.0.0.2:6379']);
  */
-export function redis(server: string | readonly string[] | RedisConnection, options: RedisOptions = {}): Engine {
+export function redis(
+  server: string | readonly string[] | RedisConnection,
+  options: RedisOptions = {},
+): DisposableEngine {
   return new RedisEngine(readServer(server), readRedisOptions(options));
 }
 
-class RedisEngine implements Engine, RedisCore {
+class RedisEngine implements DisposableEngine, RedisCore {
   readonly name: string;
   readonly keys: Keys;
   readonly index: RunIndex;
@@ -87,6 +93,7 @@ class RedisEngine implements Engine, RedisCore {
   readonly #persistence: Persistence;
   /** Aborts when it is closed. */
   readonly #end = new Cancellation([], true);
+  readonly #closing = new Closing((deadline) => this.#close(deadline));
   readonly #warnings = new Warnings();
   /** Not to be seen: an address has a password in it. */
   readonly #source: Source;
@@ -172,11 +179,22 @@ class RedisEngine implements Engine, RedisCore {
     return this.#warnings.listen(listener);
   }
 
-  async close(): Promise<void> {
+  close(options?: CloseOptions): Promise<void> {
+    return this.#closing.close(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(deadline: Deadline): Promise<void> {
     this.checkpointStore.leases.close();
     this.#connection = undefined;
-    const opened = await this.#opening.close();
-    await this.queue.close();
+    const opening = this.#opening.close();
+    const opened = await deadline.bound(opening);
+    // One that is opened after all is cut as well.
+    if (opened === undefined) void opening.then((late) => late?.connections.close());
+    await deadline.bound(this.queue.close());
     opened?.connections.close();
     this.#forsake();
     // ioredis lets some of what waits for an answer wait for good.

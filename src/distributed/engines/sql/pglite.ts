@@ -4,7 +4,7 @@ import type * as PGliteModule from '@electric-sql/pglite';
 import { lockDirectory } from '../../../shared/directory-lock.js';
 import { loadPeers } from '../../../shared/peers.js';
 import { aName } from '../../../shared/validate.js';
-import type { Engine } from '../../contracts.js';
+import type { DisposableEngine } from '../../contracts.js';
 import { type EngineOptions, readEngineOptions } from '../options.js';
 import type { Database } from './database.js';
 import { LivingPGlite } from './living-pglite.js';
@@ -25,7 +25,7 @@ const opened = new Map<string, { readonly database: Promise<PGliteDatabase>; use
  * @example
  * const engine = pglite('./data');
  */
-export function pglite(directory: string, options: EngineOptions = {}): Engine {
+export function pglite(directory: string, options: EngineOptions = {}): DisposableEngine {
   const path = resolve(aName(directory, 'directory'));
   const read = readEngineOptions({ connectTimeout: 60_000, ...options });
   const name = `pglite in ${path}`;

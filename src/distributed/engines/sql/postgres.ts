@@ -2,7 +2,7 @@ import type * as Pg from 'pg';
 import type { Cancellation } from '../../../kernel/cancellation.js';
 import { loadPeers } from '../../../shared/peers.js';
 import { aName, aValue } from '../../../shared/validate.js';
-import type { Engine } from '../../contracts.js';
+import type { DisposableEngine } from '../../contracts.js';
 import { placeOf } from '../address.js';
 import { type EngineOptions, type ReadEngineOptions, readEngineOptions } from '../options.js';
 import { persistently } from '../persistence.js';
@@ -60,7 +60,7 @@ const someConnections = aValue<number>(
  * @example
  * const engine = postgres('postgres://app:secret@127.0.0.1:5432/app', { maxConnections: 10 });
  */
-export function postgres(server: string | PostgresPool, options: PostgresOptions = {}): Engine {
+export function postgres(server: string | PostgresPool, options: PostgresOptions = {}): DisposableEngine {
   const { maxConnections = defaultConnections, ...rest } = options;
   const read = readEngineOptions(rest);
   const most = someConnections(maxConnections, 'maxConnections');

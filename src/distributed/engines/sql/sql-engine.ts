@@ -1,12 +1,15 @@
 import type * as Bull from 'bullmq';
 import pTimeout from 'p-timeout';
 import { Cancellation, untilAborted } from '../../../kernel/cancellation.js';
+import { type CloseOptions, Closing } from '../../../shared/closing.js';
+import type { Deadline } from '../../../shared/deadline.js';
 import { Once } from '../../../shared/once.js';
 import { loadPeers } from '../../../shared/peers.js';
 import type {
   Commit,
   CommitAnswer,
   ContextStore,
+  DisposableEngine,
   Engine,
   ErrorStore,
   MetricsStore,
@@ -57,7 +60,7 @@ interface Opened {
 }
 
 /** An engine on PostgreSQL, in a server or in this program. */
-export class SqlEngine implements Engine, SqlCore {
+export class SqlEngine implements DisposableEngine, SqlCore {
   readonly name: string;
   readonly queue: BullQueue;
   readonly contextStore: ContextStore;
@@ -74,6 +77,7 @@ export class SqlEngine implements Engine, SqlCore {
   readonly #persistence: Persistence;
   /** Aborts when it is closed. */
   readonly #end = new Cancellation([], true);
+  readonly #closing = new Closing((deadline) => this.#close(deadline));
   readonly #connecting: Opening<Database>;
   /** When opening began; undefined once the schema was looked at. */
   #openingSince: number | undefined = undefined;
@@ -83,7 +87,6 @@ export class SqlEngine implements Engine, SqlCore {
   readonly #journals: SqlJournals;
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #listening = new Once(() => this.#listen());
-  #closing: Promise<void> | undefined = undefined;
 
   constructor(setup: SqlSetup) {
     this.#setup = setup;
@@ -177,18 +180,25 @@ export class SqlEngine implements Engine, SqlCore {
   }
 
   /** Ends in bounded time, whatever does not answer. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+  close(options?: CloseOptions): Promise<void> {
+    return this.#closing.close(options);
   }
 
-  async #close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(deadline: Deadline): Promise<void> {
     this.#open = undefined;
     this.checkpointStore.leases.close();
-    const database = await this.#connecting.close();
+    const connecting = this.#connecting.close();
+    const database = await deadline.bound(connecting);
+    // One that is connected after all is closed as well.
+    if (database === undefined) void connecting.then((late) => late?.close()).catch(() => undefined);
     void this.#listening.made().then((stop) => stop?.());
-    await pTimeout(this.queue.close(), { milliseconds: farewell, fallback: () => undefined });
-    await database?.close();
+    const queue = pTimeout(this.queue.close(), { milliseconds: farewell, fallback: () => undefined });
+    await deadline.bound(queue);
+    if (database !== undefined) await deadline.bound(database.close());
     // A pool that is ended forgets who waits for a connection.
     this.#end.abort(new EngineError(this.name, 'was closed', { reason: 'closed' }));
   }
@@ -218,7 +228,7 @@ export class SqlEngine implements Engine, SqlCore {
       if (!isDone) await untilAborted(this.#end, migrate(database, { schema, bull }, left()));
       await alone((query) => claimPrefix(query, schema, prefix));
       const opened = { database, bull };
-      if (this.#closing === undefined) this.#open = opened;
+      if (!this.#closing.hasBegun) this.#open = opened;
       return opened;
     } catch (error) {
       const isOurs = error instanceof EngineError;
@@ -233,7 +243,7 @@ export class SqlEngine implements Engine, SqlCore {
 
   /** Where a right is missing, the error says so, and where the engine was closed meanwhile. */
   async #explain(error: unknown): Promise<unknown> {
-    const isClosed = this.#closing !== undefined && ended.test(String(Object(error).message));
+    const isClosed = this.#closing.hasBegun && ended.test(String(Object(error).message));
     if (isClosed) return new EngineError(this.name, 'was closed', { reason: 'closed' });
     return this.#connecting.get().then(
       (database) => explained(error, database, this.#schema),
