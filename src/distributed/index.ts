@@ -1,3 +1,4 @@
+export type { CloseOptions } from '../shared/closing.js';
 export { LockedError } from '../shared/directory-lock.js';
 export { MissingPeerError } from '../shared/peers.js';
 export type {
@@ -9,6 +10,7 @@ export type {
   ContextLayer,
   ContextStore,
   Delivery,
+  DisposableEngine,
   Disposition,
   Engine,
   ErrorRecord,
@@ -57,13 +59,15 @@ export {
   WorkflowChangedError,
   WorkflowNotFoundError,
 } from './errors.js';
+export { defineFleet, type Fleet, type FleetOptions } from './fleet.js';
 export { derivedStores } from './journal/derived-stores.js';
 export type { StartedRun } from './orchestrator/begin.js';
 export { OrchestratorBuilder } from './orchestrator/builder.js';
 export { DistributedExecutor } from './orchestrator/executor.js';
+export type { OrchestratorOptions } from './orchestrator/options.js';
 export { DistributedOrchestrator } from './orchestrator/orchestrator.js';
 export type { RunEvent } from './orchestrator/run-events.js';
-export type { StartOptions } from './orchestrator/start-options.js';
+export type { StartOptions, StartRequest } from './orchestrator/start-options.js';
 export type {
   EventsOptions,
   Liveness,
@@ -84,7 +88,7 @@ export {
   type RunStatus,
   runStatuses,
 } from './run-info.js';
-export type { WorkerOptions } from './worker/options.js';
+export type { OwnWorkerOptions, WorkerOptions } from './worker/options.js';
 export { DistributedWorker, type WorkerEvents } from './worker/worker.js';
 export { WorkflowCtx } from './workflows/workflow-ctx.js';
 export type { Workflow } from './workflows/workflows.js';

@@ -66,9 +66,39 @@ it.each(['', 'nul \0', 'half \ud800', 5])(
   },
 );
 
-it('an orchestrator that is not made by its builder says who makes one', () => {
-  const make = DistributedOrchestrator as unknown as new (options: unknown) => unknown;
-  expect(() => new make({ engine: memory() })).toThrow(/OrchestratorBuilder/);
+describe('an orchestrator', () => {
+  const engine = memory();
+  it.each([
+    ['no options', undefined, 'options must be an object, got undefined'],
+    ['an engine in their place', engine, 'options must be an object, got MemoryEngine'],
+    [
+      'no engine',
+      {},
+      'engine must be an engine: memory(), pglite(directory), postgres(url) or redis(url), got undefined',
+    ],
+    ['an engine of another kind', { engine: {} }, 'engine must be an engine'],
+    [
+      'an option that is unknown',
+      { engine, workflow: flow },
+      'workflow is unknown, expected engine, workflows, runtime',
+    ],
+    ['one flow', { engine, workflows: flow }, 'workflows must be an array of flows or blueprints, got Flow'],
+    ['an array with a hole', { engine, workflows: [flow, undefined] }, 'workflows[1] must be a flow or a blueprint'],
+    ['a function as a flow', { engine, workflows: [() => flow] }, 'workflows[0] must be a flow or a blueprint'],
+    ['a flow twice', { engine, workflows: [flow, flow] }, 'workflows must be one "f" of each version'],
+    ['a blueprint with faults', { engine, workflows: [{ id: 'b', nodes: [] }] }, 'edges must be an array'],
+    ['a runtime of another kind', { engine, runtime: {} }, 'runtime must be a FlowRuntime, got Object'],
+    [
+      'too small a limit',
+      { engine, maxPayload: 1 },
+      'maxPayload must be a whole number of bytes of at least 1024, got 1',
+    ],
+    ['a retention in the past', { engine, retention: -1 }, 'retention must be a whole number of milliseconds'],
+    ['a controller as a signal', { engine, signal: new AbortController() }, 'signal must be an AbortSignal'],
+  ])('refuses %s', (_name, options, message) => {
+    const make = DistributedOrchestrator as unknown as new (options: unknown) => unknown;
+    expect(() => new make(options)).toThrow(message);
+  });
 });
 
 describe('startRun', () => {

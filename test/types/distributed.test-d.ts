@@ -1,11 +1,16 @@
 import {
-  type DistributedOrchestrator,
+  DistributedOrchestrator,
+  type DistributedWorker,
+  defineFleet,
   type Engine,
   memory,
   OrchestratorBuilder,
+  pglite,
+  postgres,
   type RunError,
   type RunInfo,
   type RunPage,
+  redis,
   WorkflowCtx,
 } from 'orchestrator/distributed';
 import { Flow, FlowRuntime, type WorkflowBlueprint } from 'orchestrator/flow';
@@ -56,6 +61,91 @@ describe('what a run begins with', () => {
     const take = (_any: DistributedOrchestrator) => {};
     take(orchestrator);
     take(new OrchestratorBuilder().workflow(refund).engine(engine).build());
+  });
+});
+
+describe('an orchestrator of its options', () => {
+  it('begins runs with the context of the first workflow', () => {
+    const one = new DistributedOrchestrator({ engine, workflows: [order, refund], retention: 1_000 });
+    expectTypeOf(one).toEqualTypeOf<DistributedOrchestrator<Order>>();
+    one.startRun({ orderId: '42' }, undefined, { id: 'order-42' });
+    // @ts-expect-error it has no such key
+    one.startRun({ nonsense: 1 });
+    // @ts-expect-error it has no engine
+    new DistributedOrchestrator({ workflows: [order] });
+  });
+
+  it('begins runs with anything where the first workflow is data, or there is none', () => {
+    const blueprint: WorkflowBlueprint = order.toBlueprint();
+    const workflows: readonly (Flow | WorkflowBlueprint)[] = [];
+    for (const one of [
+      new DistributedOrchestrator({ engine }),
+      new DistributedOrchestrator({ engine, workflows: [blueprint, order] }),
+      new DistributedOrchestrator({ engine, workflows }),
+      defineFleet({ engine, workflows: [blueprint] }).orchestrator(),
+    ]) {
+      one.startRun({ anything: 1 });
+    }
+  });
+});
+
+describe('a start of a workflow', () => {
+  it('takes the context of the flow', async () => {
+    const started = await orchestrator.start(refund, { id: 'r', context: { reason: 'broken' }, input: 1, delay: 5 });
+    expectTypeOf(started.id).toBeString();
+    expectTypeOf(started.existed).toBeBoolean();
+    orchestrator.start(refund);
+    orchestrator.start(refund, { context: new WorkflowCtx({ reason: 'broken' }) });
+    // @ts-expect-error it has no such key
+    orchestrator.start(refund, { context: { nonsense: 1 } });
+    // @ts-expect-error a number is no text
+    orchestrator.start(refund, { context: { reason: 1 } });
+    // @ts-expect-error nor is it as one thing
+    orchestrator.start(refund, { context: new WorkflowCtx({ reason: 1 }) });
+    // @ts-expect-error there is no such option
+    orchestrator.start(refund, { runId: 'r' });
+  });
+
+  it('takes anything where the workflow is an id', () => {
+    orchestrator.start('elsewhere', { context: { anything: 1 }, version: '1' });
+    const either = refund as Flow | string;
+    orchestrator.start(either, { id: 'r' });
+  });
+
+  it('is as it was in 0.8, too', () => {
+    orchestrator.start({ orderId: '42' }, 'input', { runId: 'r' });
+    orchestrator.start({ reason: 'broken' }, undefined, { workflow: 'refund' });
+    // @ts-expect-error it has no such key
+    orchestrator.start({ nonsense: 1 });
+  });
+});
+
+describe('a fleet', () => {
+  const fleet = defineFleet({ engine, workflows: [order, refund], maxPayload: 1_024 });
+
+  it('gives orchestrators of the first workflow, and workers', () => {
+    expectTypeOf(fleet.orchestrator()).toEqualTypeOf<DistributedOrchestrator<Order>>();
+    expectTypeOf(fleet.worker({ concurrency: 5 })).toEqualTypeOf<DistributedWorker>();
+    // @ts-expect-error the fleet has said that
+    fleet.worker({ engine });
+    // @ts-expect-error it says no workflows
+    defineFleet({ engine });
+  });
+
+  it('ends like all that ends', async () => {
+    await fleet.close({ timeout: 100 });
+    await fleet.worker().close({ timeout: 100 });
+    await fleet.orchestrator().close({ timeout: 100 });
+    await memory().close({ timeout: 100 });
+    expectTypeOf(fleet).toExtend<AsyncDisposable>();
+    for (const disposable of [memory(), pglite('.'), postgres(''), redis('')])
+      expectTypeOf(disposable).toExtend<AsyncDisposable>();
+    expectTypeOf(fleet.worker()).toExtend<AsyncDisposable>();
+    expectTypeOf(fleet.orchestrator()).toExtend<AsyncDisposable>();
+    // An engine of one's own need not be.
+    const { close, ...rest } = memory();
+    const own: Engine = { ...rest, close: async () => close() };
+    void own;
   });
 });
 

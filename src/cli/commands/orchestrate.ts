@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type DistributedOrchestrator, type Engine, OrchestratorBuilder } from '../../distributed/index.js';
+import { DistributedOrchestrator, type Engine } from '../../distributed/index.js';
 import { LoopDefinitionError, type WorkflowOrchestrator } from '../../loops/index.js';
 import { documented, duration, whole, withEngine } from '../command.js';
 import { CliError, exitCodes, usageError } from '../exit-codes.js';
@@ -103,11 +103,9 @@ function own(session: Session, exports: readonly Exports[], flags: OrchestrateFl
   if (flags.worker === true && (engine === undefined || flows.length === 0)) {
     throw usageError('--worker needs an engine, and modules that export flows');
   }
-  const builder = engine === undefined ? undefined : new OrchestratorBuilder().engine(engine);
-  for (const flow of flows) builder?.workflow(flow);
   const runtime = exports.map(runtimeOf).find((one) => one !== undefined);
-  if (runtime !== undefined) builder?.runtime(runtime);
-  return { loops, engine, distributed: builder?.build(), flows, runtime };
+  const distributed = engine && new DistributedOrchestrator({ engine, workflows: flows, runtime });
+  return { loops, engine, distributed, flows, runtime };
 }
 
 interface Beginning {

@@ -1,4 +1,4 @@
-import { type DistributedOrchestrator, type Engine, OrchestratorBuilder } from '../../distributed/index.js';
+import { DistributedOrchestrator, type Engine } from '../../distributed/index.js';
 import type { Session } from '../session.js';
 import { type FoundConfig, findConfig } from './config.js';
 import { chooseEngine, type EngineFlags } from './engine.js';
@@ -18,7 +18,7 @@ export async function withFleet<Result>(
 ): Promise<Result> {
   const found = await findConfig(session.io.cwd, flags.config);
   const engine = chooseEngine(session, flags, found);
-  const orchestrator = new OrchestratorBuilder().engine(engine).build();
+  const orchestrator = new DistributedOrchestrator({ engine });
   try {
     await engine.open();
     return await work({ orchestrator, engine, found });

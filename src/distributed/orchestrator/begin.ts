@@ -11,6 +11,8 @@ import type { KnownWorkflow } from '../workflows/workflows.js';
 
 /** A run that has begun, or was there. */
 export interface StartedRun {
+  readonly id: string;
+  /** @deprecated Since 0.9: use `id`. */
   readonly runId: string;
   /** Which of the runs that had this id over time; `undefined` for a run that a version up to 0.7 has begun. */
   readonly incarnation: number | undefined;
@@ -37,7 +39,7 @@ export async function begin(engine: Engine, codec: Codec, beginning: Beginning):
   const { runId, incarnation } = record;
   // An engine may have repeated it, and have found what the first time has begun.
   const existed = incarnation !== beginning.record.incarnation;
-  const started = { runId, incarnation, existed };
+  const started = { id: runId, runId, incarnation, existed };
   if (existed && !isOf(workflow, record)) throw new RunExistsError(runId, record.workflow, record.version);
   if (isFinished(record.status) || seq > 0) return started;
   const begun = existed ? await begunWith(engine, runId) : snapshot;

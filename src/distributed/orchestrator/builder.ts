@@ -1,5 +1,5 @@
-import { type FlowNode, FlowRuntime } from '../../flow/index.js';
-import { aFunction, aValue, invalid } from '../../shared/validate.js';
+import type { FlowNode, FlowRuntime } from '../../flow/index.js';
+import { aFunction, invalid } from '../../shared/validate.js';
 import type {
   CheckpointStore,
   ContextStore,
@@ -12,9 +12,10 @@ import type {
   WorkItemStateStore,
   WorkQueue,
 } from '../contracts.js';
-import { anEngine, aPayloadLimit, aRetention, defaultMaxPayload } from '../run/options.js';
-import { type Workflow, Workflows } from '../workflows/workflows.js';
+import { anEngine, aPayloadLimit, aRetention, aRuntime } from '../run/options.js';
+import type { Workflow } from '../workflows/workflows.js';
 import { baseOf, ComposedEngine, type Stores } from './composed.js';
+import type { OrchestratorOptions } from './options.js';
 import { DistributedOrchestrator } from './orchestrator.js';
 
 /** Those without which there is no fleet. The others need not be given: commits and graphs are the engine's. */
@@ -47,8 +48,6 @@ type Unknown = any;
 /** The context of the first workflow: what `startRun` begins unless it is told another. `never` while there is none. */
 type First<State extends object, Own extends object> = [State] extends [never] ? Own : State;
 
-const aRuntime = aValue<FlowRuntime>('a FlowRuntime', (value) => value instanceof FlowRuntime);
-
 /**
  * Puts an orchestrator together: from workflows and an engine, or the stores of one.
  *
@@ -65,9 +64,7 @@ export class OrchestratorBuilder<State extends object = never> {
   readonly #workflows: Workflow[] = [];
   readonly #stores: { -readonly [Name in keyof Stores]?: Stores[Name] } = {};
   #engine: Engine | undefined = undefined;
-  #runtime: FlowRuntime | undefined = undefined;
-  #maxPayload = defaultMaxPayload;
-  #retention: number | undefined = undefined;
+  readonly #options: { -readonly [Name in 'runtime' | 'maxPayload' | 'retention']?: OrchestratorOptions[Name] } = {};
 
   /** Adds a workflow: none, or any number, and any number of versions of each. The first is what `startRun` starts. */
   workflow<Own extends object>(workflow: FlowNode<Own>): OrchestratorBuilder<First<State, Own>>;
@@ -121,19 +118,19 @@ export class OrchestratorBuilder<State extends object = never> {
 
   /** Whose registry and serializer hold. Default: a new one; then blueprints as data find nothing that they use. */
   runtime(runtime: FlowRuntime): this {
-    this.#runtime = aRuntime(runtime, 'runtime');
+    this.#options.runtime = aRuntime(runtime, 'runtime');
     return this;
   }
 
   /** How large contexts, inputs and signals may be as text, in bytes, of at least 1024. Default: 1 MiB. */
   maxPayload(bytes: number): this {
-    this.#maxPayload = aPayloadLimit(bytes, 'maxPayload');
+    this.#options.maxPayload = aPayloadLimit(bytes, 'maxPayload');
     return this;
   }
 
-  /** For how many milliseconds runs are kept when they are over, where `startRun` does not say. Default: for ever. */
+  /** For how many milliseconds runs are kept when they are over, where their start does not say. Default: for ever. */
   retention(milliseconds: number): this {
-    this.#retention = aRetention(milliseconds, 'retention');
+    this.#options.retention = aRetention(milliseconds, 'retention');
     return this;
   }
 
@@ -142,9 +139,7 @@ export class OrchestratorBuilder<State extends object = never> {
    * @throws {BlueprintError} for a workflow that has faults
    */
   build(): DistributedOrchestrator<First<State, Unknown>> {
-    const engine = this.#theEngine();
-    const workflows = new Workflows(this.#workflows, this.#runtime ?? new FlowRuntime());
-    return new DistributedOrchestrator(engine, workflows, this.#maxPayload, this.#retention);
+    return new DistributedOrchestrator({ ...this.#options, engine: this.#theEngine(), workflows: this.#workflows });
   }
 
   #store<Name extends keyof Stores>(name: Name, store: Stores[Name]): this {

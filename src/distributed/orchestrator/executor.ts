@@ -8,8 +8,7 @@ import type { Engine } from '../contracts.js';
 import { reasonFrom } from '../engines/texts.js';
 import { RunStateError } from '../errors.js';
 import { anEngine } from '../run/options.js';
-import { OrchestratorBuilder } from './builder.js';
-import type { DistributedOrchestrator } from './orchestrator.js';
+import { DistributedOrchestrator } from './orchestrator.js';
 
 /** Options of a run that mean nothing on a fleet: workers have their own, or the run is saved anyway. */
 const elsewhere = ['orchestrator', 'checkpoint', 'concurrency', 'failFast', 'maxVisits', 'params'] as const;
@@ -50,7 +49,7 @@ export class DistributedExecutor implements IExecutor {
     const { runId = randomUUID(), input, timeout, signal } = read;
     signal?.throwIfAborted();
     const orchestrator = this.#orchestratorOf(flow);
-    await orchestrator.startRun(context, input, { runId, timeout });
+    await orchestrator.startRun(context, input, { id: runId, timeout });
     await this.#wait(orchestrator, runId, signal);
     const result = (await orchestrator.result(runId)) as WorkflowResult<State>;
     return result.status === 'cancelled' && signal?.aborted ? Object.assign(result, { reason: signal.reason }) : result;
@@ -75,7 +74,7 @@ export class DistributedExecutor implements IExecutor {
   #orchestratorOf(flow: FlowNode): DistributedOrchestrator {
     const known = this.#orchestrators.get(flow);
     if (known !== undefined) return known;
-    const orchestrator = new OrchestratorBuilder().workflow(flow).engine(this.engine).runtime(this.runtime).build();
+    const orchestrator = new DistributedOrchestrator({ engine: this.engine, workflows: [flow], runtime: this.runtime });
     this.#orchestrators.set(flow, orchestrator);
     return orchestrator;
   }

@@ -28,7 +28,11 @@ export class StatusWatch {
   #pause = firstPause;
   #users = 0;
 
-  constructor(private readonly engine: Engine) {}
+  /** @param closed - closes this when it aborts. Default: none */
+  constructor(
+    private readonly engine: Engine,
+    private readonly closed?: AbortSignal | undefined,
+  ) {}
 
   /**
    * Makes sure that changes are told of from now on, if the engine can do so soon: else those that wait are woken as soon as
@@ -76,8 +80,9 @@ export class StatusWatch {
    * wait with a signal share one listener on it.
    */
   until(signal?: AbortSignal): Cancellation {
-    const until = new Cancellation([this.#end, signal && cancellationOf(signal)], true);
-    if (signal?.aborted) until.abort(signal.reason);
+    const signals = [this.closed, signal].filter((one) => one !== undefined);
+    const until = new Cancellation([this.#end, ...signals.map(cancellationOf)], true);
+    for (const { aborted, reason } of signals) if (aborted) until.abort(reason);
     return until;
   }
 

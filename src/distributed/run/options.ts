@@ -1,4 +1,5 @@
-import { aValue, longestDelay, type Reader } from '../../shared/validate.js';
+import { FlowRuntime } from '../../flow/index.js';
+import { anObjectOf, aValue, longestDelay, type Reader, type Schema } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';
 
 /** How large a payload may be, in bytes, where nobody says. */
@@ -7,6 +8,16 @@ export const defaultMaxPayload = 2 ** 20;
 /** The longest wait that is handed to a queue, in milliseconds: 100 years. */
 export const longestWait = 100 * 365.25 * 86_400_000;
 
+/** Like `anObjectOf`, for options of which some must be given. */
+export function anObjectGiving<Options>(schema: Schema<Options>, ...needed: readonly (keyof Options & string)[]) {
+  const read = anObjectOf<Options>(schema);
+  return (value: unknown): Options => {
+    const options = read(value);
+    for (const name of needed) schema[name](options[name], name);
+    return options;
+  };
+}
+
 export const anEngine = aValue<Engine>(
   'an engine: memory(), pglite(directory), postgres(url) or redis(url)',
   (value) => {
@@ -14,6 +25,8 @@ export const anEngine = aValue<Engine>(
     return typeof commit === 'function' && typeof begin === 'function' && typeof queue?.enqueue === 'function';
   },
 );
+
+export const aRuntime = aValue<FlowRuntime>('a FlowRuntime', (value) => value instanceof FlowRuntime);
 
 export const aPayloadLimit: Reader<number> = aValue(
   'a whole number of bytes of at least 1024',

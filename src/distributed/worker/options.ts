@@ -1,9 +1,9 @@
-import { FlowRuntime } from '../../flow/index.js';
-import { aConcurrency, aCount, anObjectOf, aValue, invalid } from '../../shared/validate.js';
+import type { FlowRuntime } from '../../flow/index.js';
+import { aConcurrency, aCount, anObjectOf, aValue, invalid, type Schema } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';
 import { aText } from '../engines/texts.js';
-import { anEngine, anInterval, aPayloadLimit } from '../run/options.js';
-import type { Workflow } from '../workflows/workflows.js';
+import { anEngine, anInterval, anObjectGiving, aPayloadLimit, aRuntime } from '../run/options.js';
+import { someWorkflows, type Workflow } from '../workflows/workflows.js';
 
 /** Milliseconds; see `lockDuration`. */
 export const defaultLockDuration = 5_000;
@@ -39,12 +39,12 @@ export interface WorkerOptions {
   readonly maxPayload?: number | undefined;
 }
 
-export const readWorkerOptions = anObjectOf<WorkerOptions>({
-  engine: anEngine,
-  workflows: aValue('an array of flows or blueprints', (value) => Array.isArray(value) && value.length > 0),
+/** What is each worker's own: all but what the workers of a fleet have in common. */
+export type OwnWorkerOptions = Omit<WorkerOptions, 'engine' | 'workflows' | 'runtime' | 'maxPayload'>;
+
+const own: Schema<OwnWorkerOptions> = {
   concurrency: aValue('a whole number of at least 1', (value) => Number.isSafeInteger(value) && (value as number) >= 1),
   id: aText,
-  runtime: aValue('a FlowRuntime', (value) => value instanceof FlowRuntime),
   lockDuration: (value, field) => {
     if (anInterval(value, field) < 500) throw invalid(field, 'a whole number of milliseconds of at least 500', value);
     return value;
@@ -53,7 +53,14 @@ export const readWorkerOptions = anObjectOf<WorkerOptions>({
   watchInterval: anInterval,
   maintenanceInterval: anInterval,
   maxCrashes: aConcurrency,
-  maxPayload: aPayloadLimit,
-});
+};
+
+export const readOwnWorkerOptions = anObjectOf<OwnWorkerOptions>(own);
+
+export const readWorkerOptions = anObjectGiving<WorkerOptions>(
+  { ...own, engine: anEngine, workflows: someWorkflows, runtime: aRuntime, maxPayload: aPayloadLimit },
+  'engine',
+  'workflows',
+);
 
 export const readStopOptions = anObjectOf<{ readonly deadline?: number | undefined }>({ deadline: aCount });

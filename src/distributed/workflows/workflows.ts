@@ -4,11 +4,27 @@ import { outlineOf, type Plan, versionBefore, versionOf } from '../../flow/plan/
 import { Codec, type Merges } from '../../flow/run/index.js';
 import { toolboxIn } from '../../flow/runtime.js';
 import { cut } from '../../shared/text.js';
-import { invalid } from '../../shared/validate.js';
+import { invalid, isPlainObject, type Reader } from '../../shared/validate.js';
 import { aText } from '../engines/texts.js';
 
 /** A flow, as code or as data, that runs on a fleet. */
 export type Workflow = FlowNode | Graph;
+
+/** Reads a list of workflows, which may be empty. Faults in their graphs are found when they are linked. */
+export const aWorkflowList: Reader<readonly Workflow[]> = (value, field) => {
+  if (!Array.isArray(value)) throw invalid(field, 'an array of flows or blueprints', value);
+  for (const [index, one] of value.entries()) {
+    if (!(one instanceof FlowNode) && !isPlainObject(one))
+      throw invalid(`${field}[${index}]`, 'a flow or a blueprint', one);
+  }
+  return value;
+};
+
+/** Like `aWorkflowList`, and not empty. */
+export const someWorkflows: Reader<readonly Workflow[]> = (value, field) => {
+  if (!Array.isArray(value) || value.length === 0) throw invalid(field, 'an array of flows or blueprints', value);
+  return aWorkflowList(value, field);
+};
 
 /** A workflow in one version, as it is known here. */
 export interface KnownWorkflow {
@@ -31,6 +47,7 @@ export class Workflows {
   readonly codec: Codec;
   readonly toolbox: Toolbox;
   readonly #byId = new Map<string, Map<string, KnownWorkflow>>();
+  readonly #byPlan = new WeakMap<Plan, KnownWorkflow>();
 
   /** @throws {BlueprintError} for a workflow that has faults */
   constructor(workflows: readonly Workflow[], runtime: FlowRuntime) {
@@ -60,20 +77,46 @@ export class Workflows {
     return versions?.get(version) ?? [...(versions?.values() ?? [])].find((known) => known.versionBefore === version);
   }
 
+  /**
+   * A flow as it was given, else as it is: a flow that was not given is not kept.
+   *
+   * @param field - what it is called, for messages
+   * @throws {BlueprintError} for a flow that has faults
+   * @throws {ValidationError} for one that has another graph than was given under its id and version
+   */
+  of(flow: FlowNode, field: string): KnownWorkflow {
+    const linked = this.#link(flow);
+    const { id, version, graph } = linked;
+    const given = this.#byId.get(id)?.get(version);
+    if (given !== undefined && given.graph !== graph) {
+      const expected = `the "${cut(id, 100)}" of version "${cut(version, 20)}" that was given, or of another version`;
+      throw invalid(field, expected, flow);
+    }
+    return given ?? linked;
+  }
+
   #add(workflow: Workflow): void {
-    const { plan, links } = this.toolbox.linkedOf(workflow);
-    aText(plan.id, 'id of a workflow');
-    const version = aText(versionOf(plan), `version of workflow "${plan.id}"`);
-    const versions = this.#byId.get(plan.id) ?? new Map<string, KnownWorkflow>();
+    const linked = this.#link(workflow);
+    const { id, version } = linked;
+    const versions = this.#byId.get(id) ?? new Map<string, KnownWorkflow>();
     if (versions.has(version)) {
       throw invalid(
         'workflows',
-        `one "${plan.id}" of each version (version "${cut(version, 20)}" is given twice)`,
+        `one "${id}" of each version (version "${cut(version, 20)}" is given twice)`,
         workflow,
       );
     }
-    this.#byId.set(plan.id, versions);
-    versions.set(version, {
+    this.#byId.set(id, versions);
+    versions.set(version, linked);
+  }
+
+  #link(workflow: Workflow): KnownWorkflow {
+    const { plan, links } = this.toolbox.linkedOf(workflow);
+    const known = this.#byPlan.get(plan);
+    if (known !== undefined) return known;
+    aText(plan.id, 'id of a workflow');
+    const version = aText(versionOf(plan), `version of workflow "${plan.id}"`);
+    const linked: KnownWorkflow = {
       id: plan.id,
       version,
       versionBefore: versionBefore(plan),
@@ -83,7 +126,9 @@ export class Workflows {
       hasCode: true,
       merges: workflow instanceof FlowNode ? workflow.merge : {},
       settings: settingsOf(this.toolbox, links.params),
-    });
+    };
+    this.#byPlan.set(plan, linked);
+    return linked;
   }
 }
 

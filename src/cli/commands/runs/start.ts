@@ -51,16 +51,16 @@ export function addStart(parent: Command, session: Session): void {
 }
 
 async function start(session: Session, fleet: Fleet, workflow: string, flags: StartFlags): Promise<void> {
-  const { workflowVersion: version, runId: id, delay, priority, timeout, wait, json } = flags;
+  const { workflowVersion: version, runId, delay, priority, timeout, wait, json } = flags;
   const { input, context } = await readInputs(session.io, flags);
-  const options = { workflow, version, runId: id, delay, priority, timeout };
-  const { runId, existed } = await begun(fleet, () => fleet.orchestrator.start(context, input, options));
+  const request = { id: runId, context, input, version, delay, priority, timeout };
+  const { id, existed } = await begun(fleet, () => fleet.orchestrator.start(workflow, request));
   const started = !existed;
-  if (existed) session.stderr.line(`run "${oneLine(runId)}" was there already: nothing was started`);
-  if (json !== true) session.stdout.line(oneLine(runId));
-  else if (wait === true) session.stdout.jsonLine({ runId, workflow, started });
-  else session.stdout.json({ runId, workflow, started });
-  if (wait === true) await follow(session, fleet, runId, flags);
+  if (existed) session.stderr.line(`run "${oneLine(id)}" was there already: nothing was started`);
+  if (json !== true) session.stdout.line(oneLine(id));
+  else if (wait === true) session.stdout.jsonLine({ runId: id, workflow, started });
+  else session.stdout.json({ runId: id, workflow, started });
+  if (wait === true) await follow(session, fleet, id, flags);
 }
 
 /** A command has no workflows of its own: those that it knows are on the engine. */
