@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DistributedOrchestrator, DistributedWorker, OrchestratorBuilder, pglite } from 'orchestrator/distributed';
+import { type DistributedOrchestrator, defineFleet, pglite } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 
 const flow = new Flow<{ seed: string }>('garden')
@@ -19,16 +19,12 @@ async function open<Result>(
   data: string,
   work: (orchestrator: DistributedOrchestrator) => Promise<Result>,
 ): Promise<Result> {
-  const engine = pglite(data);
-  const worker = new DistributedWorker({ engine, workflows: [flow] });
-  await worker.start();
-  const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+  const fleet = defineFleet({ engine: pglite(data), workflows: [flow] });
   try {
-    return await work(orchestrator);
+    await fleet.worker().start();
+    return await work(fleet.orchestrator());
   } finally {
-    await worker.stop();
-    await orchestrator.close();
-    await engine.close();
+    await fleet.close();
   }
 }
 
@@ -36,7 +32,7 @@ const directory = await mkdtemp(join(tmpdir(), 'garden-'));
 const data = join(directory, 'data');
 try {
   await open(data, async (orchestrator) => {
-    await orchestrator.startRun({ seed: 'cress' }, undefined, { runId: 'bed 1' });
+    await orchestrator.start(flow, { id: 'bed 1', context: { seed: 'cress' } });
     for await (const { status } of orchestrator.events('bed 1')) if (status === 'awaiting') break;
   });
   console.log('closed, and opened again');

@@ -1,7 +1,8 @@
 // The smallest fleet: an engine that everybody shares, an orchestrator that starts runs, a worker that executes their
-// nodes. On memory() all three are in one program; on another engine each may be on a machine of its own.
+// nodes. On memory() all three are in one program; on another engine each may be on a machine of its own, and the fleet is
+// in a module that all programs import.
 import assert from 'node:assert/strict';
-import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { defineFleet, memory } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 
 interface Letter {
@@ -15,31 +16,31 @@ const flow = new Flow<Letter>('letter')
   .edge('greet', 'thank')
   .edge('thank', 'sign');
 
-const engine = memory();
+const fleet = defineFleet({ engine: memory(), workflows: [flow] });
 
 // Whoever starts runs, and looks after them.
-const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
+const orchestrator = fleet.orchestrator();
 
 // Whoever does the work: as many of these as there is work.
-const worker = new DistributedWorker({ engine, workflows: [flow], concurrency: 50 });
+const worker = fleet.worker({ concurrency: 50 });
 await worker.start();
 
-const runId = await orchestrator.startRun({ name: 'Aunt Lucy' });
-const run = await orchestrator.waitForCompletion(runId);
+const { id } = await orchestrator.start(flow, { context: { name: 'Aunt Lucy' } });
+const run = await orchestrator.waitForCompletion(id);
 
 console.log(`${run.status}: ${run.output}`);
 assert.equal(run.status, 'completed');
 assert.equal(run.output, 'Dear Aunt Lucy, thank you for the marmalade. Yours, P.');
-assert.equal((await orchestrator.context(runId)).greet, 'Dear Aunt Lucy');
+assert.equal((await orchestrator.context(id)).greet, 'Dear Aunt Lucy');
 
 // A start with an id of one's own can be repeated: there is one run.
-await orchestrator.startRun({ name: 'Aunt Lucy' }, undefined, { runId: 'letter to Lucy' });
-await orchestrator.startRun({ name: 'Aunt Lucy' }, undefined, { runId: 'letter to Lucy' });
+const request = { id: 'letter to Lucy', context: { name: 'Aunt Lucy' } };
+assert.equal((await orchestrator.start(flow, request)).existed, false);
+assert.equal((await orchestrator.start('letter', request)).existed, true);
 await orchestrator.waitForCompletion('letter to Lucy');
 const { runs } = await orchestrator.listRuns({ status: 'completed', workflow: 'letter' });
 console.log(runs.map(({ runId, status }) => `${runId} ${status}`));
 assert.equal(runs.length, 2);
 
-await worker.stop();
-await orchestrator.close();
-await engine.close();
+// Workers finish what they execute, waiting ends, connections are closed.
+await fleet.close({ timeout: 5_000 });

@@ -79,6 +79,28 @@ describeEngines('an engine that is closed while its server is away', (start, kin
     });
   });
 
+  it.for(['while it is opened', 'in use'] as const)(
+    'is cut off by a later, shorter close, and is gone all the same: %s',
+    async (moment) => {
+      await withEngine('an address', async (engine, proxy) => {
+        if (moment === 'in use') {
+          await engine.open();
+          await Promise.all(uses(engine));
+        }
+        proxy.stall();
+        const pending = moment === 'in use' ? uses(engine) : [engine.open()];
+        const settled = Promise.allSettled(pending);
+        await turn();
+        const first = engine.close({ timeout: 20 * limit });
+        await inTime(engine.close({ timeout: 0 }));
+        await inTime(Promise.all([first, engine.close(), engine.close({ timeout: 0 })]));
+        await inTime(settled);
+        await proxy.heal();
+        await eventually(() => expect(proxy.connections).toBe(0), { timeout: limit });
+      });
+    },
+  );
+
   it('lets an orchestrator on it close, and a worker stop, that have just begun', async () => {
     await withEngine('a connection of the user', async (engine, proxy) => {
       await engine.open();
