@@ -1,7 +1,7 @@
 // What happens in a run, as it happens: events come in the order in which they were committed, and have numbers, so
 // whoever was away goes on behind the last that was seen.
 import assert from 'node:assert/strict';
-import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { defineFleet, memory } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 
 const flow = new Flow('train')
@@ -18,15 +18,14 @@ const flow = new Flow('train')
   .edge('leave', 'change')
   .edge('change', 'arrive');
 
-const engine = memory();
-const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
-const worker = new DistributedWorker({ engine, workflows: [flow] });
-await worker.start();
+const fleet = defineFleet({ engine: memory(), workflows: [flow] });
+const orchestrator = fleet.orchestrator();
+await fleet.worker().start();
 
-const runId = await orchestrator.startRun();
+const { id } = await orchestrator.start(flow);
 const seen: string[] = [];
 let last = 0;
-for await (const { seq, type, nodeId = 'the run', output, error } of orchestrator.events(runId)) {
+for await (const { seq, type, nodeId = 'the run', output, error } of orchestrator.events(id)) {
   const what = error instanceof Error ? error.message : (output ?? '');
   console.log(`${seq} ${nodeId} ${type} ${what}`);
   seen.push(`${nodeId} ${type}`);
@@ -34,18 +33,16 @@ for await (const { seq, type, nodeId = 'the run', output, error } of orchestrato
   // Whoever looks leaves here, and the run goes on.
   if (type === 'retrying') break;
 }
-for await (const { type, nodeId = 'the run' } of orchestrator.events(runId, { after: last })) {
+for await (const { type, nodeId = 'the run' } of orchestrator.events(id, { after: last })) {
   seen.push(`${nodeId} ${type}`);
 }
 console.log(seen);
 assert.deepEqual(seen, ['leave completed', 'change retrying', 'change completed', 'arrive completed']);
 
 // The same in figures.
-const { attempts, completed, retries, steps } = await orchestrator.metrics(runId);
+const { attempts, completed, retries, steps } = await orchestrator.metrics(id);
 console.log({ attempts, completed, retries });
 assert.deepEqual({ attempts, completed, retries }, { attempts: 4, completed: 3, retries: 1 });
 assert.equal(steps.length, 4);
 
-await worker.stop();
-await orchestrator.close();
-await engine.close();
+await fleet.close();

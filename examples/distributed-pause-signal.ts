@@ -2,7 +2,7 @@
 // works.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { defineFleet, memory } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 
 const approval = new Flow<{ trip: string }>('approval')
@@ -18,40 +18,37 @@ const endless = new Flow('endless').node('work', async (_input, { signal }) => {
   signal.throwIfAborted();
 });
 
-const engine = memory();
-const orchestrator = new OrchestratorBuilder().workflow(approval).workflow(endless).engine(engine).build();
-const worker = new DistributedWorker({ engine, workflows: [approval, endless] });
+const fleet = defineFleet({ engine: memory(), workflows: [approval, endless] });
+const orchestrator = fleet.orchestrator();
 
 // Paused before a worker is there: nothing starts, and the work is kept.
-const runId = await orchestrator.startRun({ trip: 'Paris' });
-await orchestrator.pause(runId);
-await worker.start();
-assert.equal(await orchestrator.status(runId), 'paused');
+const { id } = await orchestrator.start(approval, { context: { trip: 'Paris' } });
+await orchestrator.pause(id);
+await fleet.worker().start();
+assert.equal(await orchestrator.status(id), 'paused');
 assert.deepEqual(
-  (await orchestrator.pendingWork(runId)).map(({ nodeId }) => nodeId),
+  (await orchestrator.pendingWork(id)).map(({ nodeId }) => nodeId),
   ['ask'],
 );
 
-await orchestrator.resume(runId);
+await orchestrator.resume(id);
 // It takes no worker, no connection and no timer while it waits, for a second or for a year.
-for await (const { status } of orchestrator.events(runId)) if (status === 'awaiting') break;
-console.log(await orchestrator.status(runId));
+for await (const { status } of orchestrator.events(id)) if (status === 'awaiting') break;
+console.log(await orchestrator.status(id));
 
-await orchestrator.signal(runId, 'answered', { by: 'Ada' });
-const { status, output } = await orchestrator.waitForCompletion(runId);
+await orchestrator.signal(id, 'answered', { by: 'Ada' });
+const { status, output } = await orchestrator.waitForCompletion(id);
 console.log(status, output);
 assert.equal(output, 'Paris, approved by Ada');
 
 // An event that nothing in the workflow waits for is a mistake.
-await assert.rejects(orchestrator.signal(runId, 'anwsered'), { code: 'ERR_VALIDATION' });
+await assert.rejects(orchestrator.signal(id, 'anwsered'), { code: 'ERR_VALIDATION' });
 
-const working = await orchestrator.startRun({}, undefined, { workflow: 'endless' });
-await orchestrator.cancel(working, 'nobody needs it');
-const cancelled = await orchestrator.waitForCompletion(working);
+const working = await orchestrator.start(endless);
+await orchestrator.cancel(working.id, 'nobody needs it');
+const cancelled = await orchestrator.waitForCompletion(working.id);
 console.log(cancelled.status, cancelled.error);
 assert.equal(cancelled.status, 'cancelled');
 assert.equal(cancelled.error, 'nobody needs it');
 
-await worker.stop();
-await orchestrator.close();
-await engine.close();
+await fleet.close();

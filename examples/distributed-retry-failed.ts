@@ -1,7 +1,7 @@
 // A run that has failed is taken up from where it stopped: what has completed is not repeated. What went wrong, and on
 // which worker, is kept.
 import assert from 'node:assert/strict';
-import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { defineFleet, memory } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 
 let baked = 0;
@@ -23,14 +23,13 @@ const flow = new Flow('bread')
   )
   .edge('knead', 'bake');
 
-const engine = memory();
-const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
-const worker = new DistributedWorker({ engine, workflows: [flow], id: 'baker' });
-await worker.start();
+const fleet = defineFleet({ engine: memory(), workflows: [flow] });
+const orchestrator = fleet.orchestrator();
+await fleet.worker({ id: 'baker' }).start();
 
-const runId = await orchestrator.startRun();
-const failed = await orchestrator.waitForCompletion(runId);
-const errors = await orchestrator.errors(runId);
+const { id } = await orchestrator.start(flow);
+const failed = await orchestrator.waitForCompletion(id);
+const errors = await orchestrator.errors(id);
 console.log(failed.status, failed.error);
 console.log(errors.map(({ nodeId, attempt, isFinal, workerId }) => ({ nodeId, attempt, isFinal, workerId })));
 assert.equal(failed.status, 'failed');
@@ -44,13 +43,11 @@ assert.deepEqual(
 
 // Somebody mends it, and takes the run up again.
 isOvenBroken = false;
-await orchestrator.retry(runId);
-const { status, output } = await orchestrator.waitForCompletion(runId);
+await orchestrator.retry(id);
+const { status, output } = await orchestrator.waitForCompletion(id);
 console.log(status, output);
 assert.equal(status, 'completed');
 assert.equal(output, 'bread of dough');
 assert.equal(baked, 1);
 
-await worker.stop();
-await orchestrator.close();
-await engine.close();
+await fleet.close();

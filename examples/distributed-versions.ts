@@ -1,7 +1,7 @@
 // A new version of a flow, while runs of the old one are under way: workers know both, runs end in the version in which
 // they began, and new runs get the new one.
 import assert from 'node:assert/strict';
-import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { DistributedOrchestrator, DistributedWorker, memory } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 
 const first = new Flow('greeting', { version: '1' })
@@ -19,22 +19,22 @@ const second = new Flow('greeting', { version: '2' })
 const engine = memory();
 
 // Yesterday.
-const old = new OrchestratorBuilder().workflow(first).engine(engine).build();
-const underWay = await old.startRun();
+const old = new DistributedOrchestrator({ engine, workflows: [first] });
+const underWay = await old.start('greeting');
 
 // Today, workers first: they know both versions.
 const worker = new DistributedWorker({ engine, workflows: [first, second] });
 await worker.start();
 
 // Then those who start runs. Where nobody says, a run gets the version that was given last.
-const orchestrator = new OrchestratorBuilder().workflow(first).workflow(second).engine(engine).build();
-const newer = await orchestrator.startRun();
-const older = await orchestrator.startRun({}, undefined, { version: '1' });
+const orchestrator = new DistributedOrchestrator({ engine, workflows: [first, second] });
+const newer = await orchestrator.start('greeting');
+const older = await orchestrator.start(first);
 
 const outputs: unknown[] = [];
-for (const runId of [underWay, newer, older]) {
-  await orchestrator.signal(runId, 'name', 'Ada');
-  const { version, output } = await orchestrator.waitForCompletion(runId);
+for (const { id } of [underWay, newer, older]) {
+  await orchestrator.signal(id, 'name', 'Ada');
+  const { version, output } = await orchestrator.waitForCompletion(id);
   console.log(`version ${version}: ${output}`);
   outputs.push(output);
 }

@@ -1,10 +1,4 @@
-import {
-  type DistributedOrchestrator,
-  DistributedWorker,
-  type Engine,
-  memory,
-  OrchestratorBuilder,
-} from 'orchestrator/distributed';
+import { DistributedOrchestrator, DistributedWorker, type Engine, memory } from 'orchestrator/distributed';
 import { FlowRuntime } from 'orchestrator/flow';
 import { orderFlow, Shop } from '../demo-distributed/flow.js';
 import { type ShopServer, startShopServer } from '../demo-distributed/server.js';
@@ -27,26 +21,19 @@ export async function startFleet(): Promise<Fleet> {
   const engine = memory();
   const shop = await startShopServer();
   const workers = await Promise.all(['worker-1', 'worker-2', 'worker-3'].map((id) => startWorker(id, engine, shop)));
-  const orchestrator = workflows
-    .reduce((builder, flow) => builder.workflow(flow), new OrchestratorBuilder())
-    .engine(engine)
-    .retention(retention)
-    .build();
+  const orchestrator = new DistributedOrchestrator({ engine, workflows, retention });
   const traffic = startTraffic({
-    order: (number) => orchestrator.startRun({ number }, undefined, { workflow: 'order', runId: `order-${number}` }),
+    order: (number) => orchestrator.start('order', { id: `order-${number}`, context: { number } }),
     refund: (number) => {
-      const refund = { customer: `customer-${number}`, amount: (number * 37) % 240, apiKey: 'sk-live-0815' };
-      return orchestrator.startRun(refund, undefined, { workflow: 'refund', runId: `refund-${number}` });
+      const context = { customer: `customer-${number}`, amount: (number * 37) % 240, apiKey: 'sk-live-0815' };
+      return orchestrator.start('refund', { id: `refund-${number}`, context });
     },
     report: (number) => {
       const region = regions[(number * 3) % regions.length] as string;
       const trouble = number % 3 === 0 ? { dead: region } : { slow: region };
       const day = new Date(Date.UTC(2026, 0, number)).toISOString().slice(0, 10);
-      return orchestrator.startRun(
-        { day, ...trouble },
-        { format: 'pdf' },
-        { workflow: 'report', runId: `report-${day}` },
-      );
+      const context = { day, ...trouble };
+      return orchestrator.start('report', { id: `report-${day}`, context, input: { format: 'pdf' } });
     },
   });
   return {

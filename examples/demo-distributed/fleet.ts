@@ -1,11 +1,5 @@
 import { setInterval } from 'node:timers/promises';
-import {
-  type DistributedOrchestrator,
-  DistributedWorker,
-  type Engine,
-  OrchestratorBuilder,
-  type RunStatus,
-} from 'orchestrator/distributed';
+import { DistributedOrchestrator, DistributedWorker, type Engine, type RunStatus } from 'orchestrator/distributed';
 import { FlowRuntime } from 'orchestrator/flow';
 import { orderFlow, Shop } from './flow.js';
 
@@ -36,7 +30,7 @@ const lockDuration = 2_000;
 const retention = 3_600_000;
 
 export function createOrchestrator(engine: Engine): DistributedOrchestrator {
-  return new OrchestratorBuilder().workflow(orderFlow).engine(engine).retention(retention).build();
+  return new DistributedOrchestrator({ engine, workflows: [orderFlow], retention });
 }
 
 /** @param onNode - called when a node was executed, before that is committed. Default: nothing is */

@@ -9,12 +9,12 @@ import { type OwnWorkerOptions, readOwnWorkerOptions } from './worker/options.js
 import { DistributedWorker } from './worker/worker.js';
 import { someWorkflows, type Workflow, Workflows } from './workflows/workflows.js';
 
-/** What `defineFleet` takes. */
+/** Options of `defineFleet`. */
 export interface FleetOptions<
   // biome-ignore lint/suspicious/noExplicitAny: a fleet whose first workflow is data begins runs with anything
   State extends object = any,
 > {
-  /** What the fleet shares. It is closed with the fleet. */
+  /** The queue and the stores that the fleet shares. It is closed with the fleet. */
   readonly engine: Engine;
   /** Flows or blueprints: one at least, and any number of versions of each. The first is what `startRun` starts. */
   readonly workflows: readonly [FlowNode<State>, ...Workflow[]] | readonly Workflow[];
@@ -29,13 +29,13 @@ export interface FleetOptions<
   readonly retention?: number | undefined;
 }
 
-/** What orchestrators and workers of one fleet are made with. */
+/** Makes the orchestrators and the workers of one fleet. */
 export interface Fleet<
   // biome-ignore lint/suspicious/noExplicitAny: as for the options
   State extends object = any,
 > {
   readonly engine: Engine;
-  /** Makes what starts runs and looks after them: once for a program, or anew for each request. */
+  /** Makes an orchestrator: once for a program, or anew for each request. */
   orchestrator(): DistributedOrchestrator<State>;
   /**
    * Makes a worker, which is to be started.
@@ -46,7 +46,7 @@ export interface Fleet<
   worker(options?: OwnWorkerOptions): DistributedWorker;
   /**
    * Stops the workers that were made here, ends all waiting of the orchestrators, then closes the engine. Other programs of
-   * the fleet go on. Called again, it keeps to the earlier end.
+   * the fleet go on. Called again, `close` keeps to the earlier end.
    *
    * @param options - `timeout`: milliseconds that nodes have that are under way, and then the engine. Default: 10000
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
@@ -68,7 +68,7 @@ const readOptions = anObjectGiving<FleetOptions>(
 );
 
 /**
- * Says once what a fleet consists of, for the programs that start runs and for those that execute them.
+ * Defines a fleet once, for the programs that start runs and for those that execute them.
  *
  * @throws {ValidationError} for an option that is unknown or of the wrong kind
  * @throws {BlueprintError} for a workflow that has faults
@@ -116,7 +116,7 @@ export function defineFleet<
   };
 }
 
-/** Workers that somebody has, or that are at work: a program may make and stop any number of them. */
+/** Holds workers weakly: a program may make and stop any number of them, and one at work is kept by its timers. */
 class Workers {
   #refs: readonly WeakRef<DistributedWorker>[] = [];
 

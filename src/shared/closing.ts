@@ -1,7 +1,7 @@
 import { Deadline } from './deadline.js';
 import { aCount, anObjectOf } from './validate.js';
 
-/** How something is closed. */
+/** Options of `close`. */
 export interface CloseOptions {
   /**
    * Milliseconds that the closing may take: a whole number of at least 0, or Infinity. What is not closed by then is cut

@@ -108,6 +108,8 @@ describe('a start of a workflow', () => {
 
   it('takes anything where the workflow is an id', () => {
     orchestrator.start('elsewhere', { context: { anything: 1 }, version: '1' });
+    const contexts = [{ dead: 'north' }, { slow: 'south' }];
+    for (const context of contexts) orchestrator.start('elsewhere', { context });
     const either = refund as Flow | string;
     orchestrator.start(either, { id: 'r' });
   });

@@ -5,12 +5,12 @@ import type { Engine } from '../contracts.js';
 import { anEngine, anObjectGiving, aPayloadLimit, aRetention, aRuntime } from '../run/options.js';
 import { aWorkflowList, type Workflow } from '../workflows/workflows.js';
 
-/** What `new DistributedOrchestrator` takes. */
+/** Options of `new DistributedOrchestrator`. */
 export interface OrchestratorOptions<
   // biome-ignore lint/suspicious/noExplicitAny: an orchestrator that was given no workflow starts runs of any
   State extends object = any,
 > {
-  /** What the fleet shares. */
+  /** The queue and the stores that the fleet shares. */
   readonly engine: Engine;
   /**
    * Flows or blueprints: any number, and any number of versions of each. The first is what `startRun` starts. Default: none;

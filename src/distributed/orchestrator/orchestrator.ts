@@ -107,7 +107,7 @@ export class DistributedOrchestrator<
    */
   async start<Own extends object = Context>(
     workflow: FlowNode<Own> | string,
-    request?: StartRequest<Own>,
+    request?: StartRequest<NoInfer<Own>>,
   ): Promise<StartedRun>;
   /** @deprecated Since 0.9: use `start(workflow, { context, input, id, ... })`. */
   async start(
@@ -245,8 +245,7 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Ends what is waiting here, at once: there is nothing that the timeout would be needed for. The engine stays open: others
-   * may use it.
+   * Ends all waiting of this orchestrator at once, whatever the timeout. The engine stays open: others may use it.
    *
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */

@@ -10,7 +10,7 @@ import { reasonOf } from './control.js';
 import type { Runs } from './runs.js';
 import { errorFrom, type Liveness, type PendingWork, pendingOf, type RunError, type RunPage } from './views.js';
 
-/** What can be asked about runs, workflows and workers. Nothing is changed by it. */
+/** Questions about runs, workflows and workers. None of them changes anything. */
 export abstract class Questions {
   readonly #runs: Runs;
 

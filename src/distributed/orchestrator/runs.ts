@@ -45,7 +45,7 @@ export class Runs {
     return { ...record, output: this.#outputOf(record) };
   }
 
-  /** Its output is read when it is asked for: one that cannot be read keeps no other run from being listed. */
+  /** Reads the output on access: an output that cannot be read keeps no other run from being listed. */
   #listed(record: RunRecord): RunInfo {
     const read = (): unknown => this.#outputOf(record);
     const output = { get: read, enumerable: true, configurable: true };

@@ -4,10 +4,10 @@ import { aText } from '../engines/texts.js';
 import { aRetention, longestWait } from '../run/options.js';
 import { WorkflowCtx } from '../workflows/workflow-ctx.js';
 
-/** What a run may begin with. */
+/** The data that a run begins with. */
 export type Begun<State extends object> = Partial<State> | WorkflowCtx<Partial<State>>;
 
-/** How a run is started. */
+/** Settings of a run at its start. */
 interface StartSettings {
   /**
    * An id of one's own, at most 500 characters: a run that has it already is not started again, so a start can be
@@ -40,7 +40,7 @@ export interface StartOptions extends StartSettings {
   readonly runId?: string | undefined;
 }
 
-/** What `start` takes besides the workflow. */
+/** Context, input and settings of a run that `start` begins. */
 export interface StartRequest<State extends object = Context> extends StartSettings {
   /** The data that the run begins with: a plain object, or a `WorkflowCtx`. Default: empty. */
   readonly context?: Begun<State> | undefined;

@@ -9,7 +9,7 @@ import type { Payloads } from './payloads.js';
 import type { Runs } from './runs.js';
 import type { Start } from './start-options.js';
 
-/** Starts runs: turns what was asked for into what a run begins with. */
+/** Starts runs: makes the first record and the first snapshot of a run. */
 export class Starting {
   /** @param retention - in milliseconds, where a start does not say; `undefined` for ever */
   constructor(

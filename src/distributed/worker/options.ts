@@ -39,7 +39,7 @@ export interface WorkerOptions {
   readonly maxPayload?: number | undefined;
 }
 
-/** What is each worker's own: all but what the workers of a fleet have in common. */
+/** Options that each worker has of its own. The others are those of its fleet. */
 export type OwnWorkerOptions = Omit<WorkerOptions, 'engine' | 'workflows' | 'runtime' | 'maxPayload'>;
 
 const own: Schema<OwnWorkerOptions> = {

@@ -175,7 +175,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   /**
-   * Stops it under the name that everything has that ends: `timeout` is the `deadline` of `stop`.
+   * Stops the worker: `timeout` is the `deadline` of `stop`.
    *
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */

@@ -78,9 +78,9 @@ export class Workflows {
   }
 
   /**
-   * A flow as it was given, else as it is: a flow that was not given is not kept.
+   * Finds the workflow that was given under the id and the version of a flow, else links the flow, which is not kept.
    *
-   * @param field - what it is called, for messages
+   * @param field - the name of the argument, for messages
    * @throws {BlueprintError} for a flow that has faults
    * @throws {ValidationError} for one that has another graph than was given under its id and version
    */
