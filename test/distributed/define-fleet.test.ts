@@ -166,7 +166,7 @@ describe('a fleet that is closed', () => {
     const closed: unknown[] = [];
     const fleet = defineFleet({ engine: watched(closed), workflows: [flow] });
     const worker = fleet.worker();
-    worker.stop = () => Promise.reject(new Error('stuck'));
+    worker.close = () => Promise.reject(new Error('stuck'));
     expect(await rejection(fleet.close())).toMatchObject({ message: 'stuck' });
     expect(closed).toHaveLength(1);
   });

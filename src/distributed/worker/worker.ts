@@ -5,8 +5,8 @@ import pTimeout from 'p-timeout';
 import { FlowRuntime } from '../../flow/index.js';
 import { Cancellation } from '../../kernel/cancellation.js';
 import { detached } from '../../kernel/process.js';
-import { type CloseOptions, readCloseOptions } from '../../shared/closing.js';
-import { Deadline } from '../../shared/deadline.js';
+import { type CloseOptions, Closing } from '../../shared/closing.js';
+import type { Deadline } from '../../shared/deadline.js';
 import { discreet } from '../../shared/discretion.js';
 import { Once } from '../../shared/once.js';
 import { Ticker } from '../../shared/ticker.js';
@@ -69,9 +69,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #starting = new Once(() => this.#start());
   #unwarn: (() => void) | undefined = undefined;
   readonly #warnings = new RepeatedWarnings((error, details) => this.emit('warning', error, details));
-  #stopped: Promise<void> | undefined = undefined;
-  /** Until when nodes may go on that are executed when it stops. */
-  readonly #deadline = new Deadline();
+  readonly #closing = new Closing((deadline) => this.#stop(deadline));
   #startedAt = 0;
   /** Whether it has ended without waiting for what still goes on. */
   #isGone = false;
@@ -93,7 +91,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     this.#activity = new Activity(this.id);
     const { heartbeatInterval = 1_000, watchInterval = 500, maintenanceInterval = 30_000 } = read;
     const warn = (error: unknown) => this.#warn(error, {});
-    const isStopping = () => this.#stopped !== undefined;
+    const isStopping = () => this.#closing.hasBegun;
     const { maxCrashes = 3, maxPayload = defaultMaxPayload, lockDuration = defaultLockDuration } = read;
     this.#alibis = new Alibis(this.#engine.workItemStateStore, { until: this.#gone, onError: warn });
     this.#holding = {
@@ -132,7 +130,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
    * @throws {WorkerStoppedError} for a worker that was stopped
    */
   start(): Promise<void> {
-    return this.#stopped === undefined ? this.#starting.get() : Promise.reject(this.#wasStopped());
+    return this.#closing.hasBegun ? Promise.reject(this.#wasStopped()) : this.#starting.get();
   }
 
   /**
@@ -144,13 +142,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */
   stop(options: { readonly deadline?: number | undefined } = {}): Promise<void> {
-    const { deadline = 10_000 } = readStopOptions(options);
-    this.#deadline.limitTo(deadline);
-    this.#stopped ??= this.#stop().finally(() => {
-      this.#gone.abort(this.#wasStopped());
-      this.#deadline.cancel();
-    });
-    return this.#stopped;
+    return this.#closing.close({ timeout: readStopOptions(options).deadline });
   }
 
   /** What it does at the moment, and has done. */
@@ -160,7 +152,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     const busy = active === 0 ? 'idle' : retrying > 0 && retrying === active ? 'retrying' : 'in-progress';
     return {
       workerId: this.id,
-      status: this.#stopped === undefined ? busy : 'stopping',
+      status: this.#closing.hasBegun ? 'stopping' : busy,
       concurrency,
       active,
       completed,
@@ -174,13 +166,9 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     };
   }
 
-  /**
-   * Stops the worker: `timeout` is the `deadline` of `stop`.
-   *
-   * @throws {ValidationError} for an option that is unknown or of the wrong kind
-   */
-  async close(options?: CloseOptions): Promise<void> {
-    await this.stop({ deadline: readCloseOptions(options).timeout });
+  /** Stops the worker: `timeout` is the `deadline` of `stop`. @throws {ValidationError} for a wrong option */
+  close(options?: CloseOptions): Promise<void> {
+    return this.#closing.close(options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -195,7 +183,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       this.#startedAt = Date.now();
       this.#unsubscribe = await this.#engine.subscribe(({ runId, status }) => this.#deliveries.onStatus(runId, status));
       await this.#beat();
-      if (this.#stopped !== undefined) throw this.#wasStopped();
+      if (this.#closing.hasBegun) throw this.#wasStopped();
       for (const ticker of this.#tickers) ticker.start();
     } catch (error) {
       this.#letGo();
@@ -224,7 +212,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       );
       this.#warn(error, { off });
     }
-    if (this.#stopped === undefined) await this.#takeWork();
+    if (!this.#closing.hasBegun) await this.#takeWork();
     if (isOff && this.#consumer?.byEngineClock !== true) await this.#consumer?.pause();
     this.#isOff = isOff;
   }
@@ -243,16 +231,19 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     });
     this.#consumer = consumer;
     // It was stopped meanwhile, without knowing of it.
-    if (this.#stopped !== undefined) await consumer.terminate();
+    if (this.#closing.hasBegun) await consumer.terminate();
   }
 
-  async #stop(): Promise<void> {
+  /** @param deadline - until when nodes may go on that are executed */
+  async #stop(deadline: Deadline): Promise<void> {
     const ending = this.#end();
-    await Promise.race([ending.catch(() => undefined), this.#activity.idle(), this.#deadline.passed]);
+    await Promise.race([ending.catch(() => undefined), this.#activity.idle(), deadline.passed]);
     const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
     this.#deliveries.abort(reason);
     // An engine that is away keeps nobody from ending: what was held is given to others when its locks expire.
-    await pTimeout(ending, { milliseconds: grace, fallback: () => this.#leave() });
+    await pTimeout(ending, { milliseconds: grace, fallback: () => this.#leave() }).finally(() =>
+      this.#gone.abort(this.#wasStopped()),
+    );
   }
 
   async #end(): Promise<void> {
