@@ -76,7 +76,12 @@ const settings = {
   retention: aRetention,
 };
 
-const readStartOptions = anObjectOf<StartOptions, Limited<StartOptions>>({ id: aText, runId: aText, workflow: aText, ...settings });
+const readStartOptions = anObjectOf<StartOptions, Limited<StartOptions>>({
+  id: aText,
+  runId: aText,
+  workflow: aText,
+  ...settings,
+});
 const readStartRequest = anObjectOf<StartRequest, Limited<StartRequest>>({
   id: aText,
   context: aContext,
