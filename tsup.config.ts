@@ -7,6 +7,7 @@ export default defineConfig({
     index: 'src/index.ts',
     'flow/index': 'src/flow/index.ts',
     'distributed/index': 'src/distributed/index.ts',
+    'distributed/engine/index': 'src/distributed/engine/index.ts',
     'distributed/testing/index': 'src/distributed/testing/index.ts',
     'loops/index': 'src/loops/index.ts',
     'telemetry/index': 'src/telemetry/index.ts',

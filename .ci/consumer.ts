@@ -10,6 +10,7 @@ import {
   type RunInfo,
   redis,
 } from 'orchestrator/distributed';
+import { type Commit, type CommitAnswer, derivedStores, type Engine } from 'orchestrator/distributed/engine';
 import { conformanceOf } from 'orchestrator/distributed/testing';
 import { Flow, type IExecutor, InMemoryExecutor, Node, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
 import { idle, Loop, to, WorkflowOrchestrator } from 'orchestrator/loops';
@@ -51,6 +52,9 @@ export const worker = new DistributedWorker({ engine, workflows: [flow], concurr
 const fleet = new OrchestratorBuilder().workflow(flow).engine(engine).build();
 export const info: Promise<RunInfo> = fleet.startRun({ requests: 1 }).then((runId) => fleet.waitForCompletion(runId));
 export const onFleet: Promise<WorkflowResult<State>> = flow.run({}, { executor: new DistributedExecutor(engine) });
+export const stores: Pick<Engine, 'contextStore' | 'metricsStore' | 'errorStore'> = derivedStores(engine);
+export const commit = (own: Engine, runId: string, commits: readonly Commit[]): Promise<CommitAnswer | undefined> =>
+  own.commit(runId, 0, commits);
 export const suite: typeof conformanceOf = conformanceOf;
 
 const loop = new Loop('numbers', { schedule: 1_000, onError: { action: 'restart', limit: 3 } })

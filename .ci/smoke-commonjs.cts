@@ -4,6 +4,7 @@ import assert = require('node:assert');
 import { AbortError, Orchestrator, type RetryContext } from 'orchestrator';
 import { createDashboard } from 'orchestrator/dashboard';
 import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { derivedStores, type Engine } from 'orchestrator/distributed/engine';
 import { conformanceOf } from 'orchestrator/distributed/testing';
 import { Flow, Node, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
 
@@ -44,7 +45,8 @@ async function main(): Promise<void> {
   const result: WorkflowResult<State> = await flow.run({ requests: 1 });
   assert.equal(result.status, 'completed');
 
-  const engine = memory();
+  const engine: Engine = memory();
+  assert.equal(derivedStores(engine).contextStore.engine, engine);
   const fleet = new OrchestratorBuilder().workflow(flow).engine(engine).build();
   const worker = new DistributedWorker({ engine, workflows: [flow] });
   await worker.start();

@@ -2,7 +2,8 @@
 // the commits of each run, and tells when one is slow. (One on another database implements the contracts in full, and
 // runs the conformance suite of orchestrator/distributed/testing.)
 import assert from 'node:assert/strict';
-import { DistributedWorker, type Engine, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import type { Engine } from 'orchestrator/distributed/engine';
 import { Flow } from 'orchestrator/flow';
 
 interface Counting extends Engine {

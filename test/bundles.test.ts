@@ -9,7 +9,16 @@ import { builtIn } from '../scripts/built-in.js';
 import { removeDirectory, temporaryDirectory } from './distributed/servers/reaper.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const entryPoints = ['flow', 'distributed', 'distributed/testing', 'loops', 'telemetry', 'progress', 'dashboard'];
+const entryPoints = [
+  'flow',
+  'distributed',
+  'distributed/engine',
+  'distributed/testing',
+  'loops',
+  'telemetry',
+  'progress',
+  'dashboard',
+];
 
 /** A program for each entry point: it prints one line of JSON. */
 const programs: Readonly<Record<string, { readonly program: string; readonly prints: unknown }>> = {
@@ -45,6 +54,13 @@ const programs: Readonly<Record<string, { readonly program: string; readonly pri
       };
       print(run());`,
     prints: { output: 2, missing: ['ERR_MISSING_PEER', 'ERR_MISSING_PEER'] },
+  },
+  'distributed/engine': {
+    program: `
+      import { memory } from 'orchestrator/distributed';
+      import { derivedStores } from 'orchestrator/distributed/engine';
+      print(Object.keys(derivedStores(memory())));`,
+    prints: ['contextStore', 'metricsStore', 'errorStore'],
   },
   'distributed/testing': {
     program: `

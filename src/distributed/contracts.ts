@@ -4,7 +4,8 @@ import type { RunCounts, RunCursor, RunQuery, RunRecord, RunStatus } from './run
 
 /**
  * What an engine is: a queue, the stores that a fleet shares, and two operations that are atomic. Whoever writes an
- * engine of their own writes against these, and runs the conformance suite of `orchestrator/distributed/testing` on it.
+ * engine of their own takes these from `orchestrator/distributed/engine`, and runs the conformance suite of
+ * `orchestrator/distributed/testing` on it.
  *
  * Words. A **run** is a journal: entries in the order in which they were committed. What is ready, what has failed and
  * what the context holds follow from the journal; engines need not understand it. An **item** is a node that is ready,

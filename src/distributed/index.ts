@@ -3,37 +3,20 @@ export { LockedError } from '../shared/directory-lock.js';
 export { MissingPeerError } from '../shared/peers.js';
 export type {
   CheckpointStore,
-  Commit,
-  CommitAnswer,
-  ConsumeOptions,
-  Consumer,
-  ContextLayer,
   ContextStore,
-  Delivery,
   DisposableEngine,
-  Disposition,
   Engine,
-  ErrorRecord,
   ErrorStore,
-  Handler,
-  Job,
   JobState,
-  JournalEntry,
-  JournalTail,
   LivenessStore,
   MetricsStore,
-  NewRun,
-  ReadOptions,
-  RunChange,
   RunInfoStore,
   RunMetrics,
   StatusChange,
   StepMetrics,
-  Verdict,
   WorkerHealth,
   WorkerReport,
   WorkflowStore,
-  WorkflowVersion,
   WorkItemState,
   WorkItemStateStore,
   WorkQueue,
@@ -46,7 +29,6 @@ export { pglite } from './engines/sql/pglite.js';
 export { type PostgresOptions, type PostgresPool, postgres } from './engines/sql/postgres.js';
 export {
   EngineError,
-  type EngineErrorOptions,
   type EngineErrorReason,
   PayloadError,
   RunExistsError,
@@ -60,7 +42,6 @@ export {
   WorkflowNotFoundError,
 } from './errors.js';
 export { defineFleet, type Fleet, type FleetOptions } from './fleet.js';
-export { derivedStores } from './journal/derived-stores.js';
 export type { StartedRun } from './orchestrator/begin.js';
 export { OrchestratorBuilder } from './orchestrator/builder.js';
 export { DistributedExecutor } from './orchestrator/executor.js';
@@ -80,11 +61,8 @@ export type {
 export {
   isFinished,
   type RunCounts,
-  type RunCursor,
   type RunFilter,
   type RunInfo,
-  type RunQuery,
-  type RunRecord,
   type RunStatus,
   runStatuses,
 } from './run-info.js';

@@ -2,12 +2,12 @@ import {
   DistributedExecutor,
   DistributedOrchestrator,
   DistributedWorker,
-  type Job,
   memory,
   OrchestratorBuilder,
   postgres,
   redis,
 } from 'orchestrator/distributed';
+import type { Job } from 'orchestrator/distributed/engine';
 import { Flow, withAction } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 import { rejection } from '../support.js';

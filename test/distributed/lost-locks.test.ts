@@ -1,11 +1,5 @@
-import {
-  type ConsumeOptions,
-  type Disposition,
-  DistributedWorker,
-  type Engine,
-  memory,
-  OrchestratorBuilder,
-} from 'orchestrator/distributed';
+import { DistributedWorker, type Engine, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import type { ConsumeOptions, Disposition } from 'orchestrator/distributed/engine';
 import { TroubledEngine } from 'orchestrator/distributed/testing';
 import { Flow } from 'orchestrator/flow';
 import { afterEach, describe, expect, it } from 'vitest';

@@ -9,6 +9,7 @@ import {
 } from 'orchestrator';
 import * as dashboard from 'orchestrator/dashboard';
 import * as distributed from 'orchestrator/distributed';
+import * as engine from 'orchestrator/distributed/engine';
 import * as testing from 'orchestrator/distributed/testing';
 import * as flow from 'orchestrator/flow';
 import * as loops from 'orchestrator/loops';
@@ -17,7 +18,7 @@ import * as telemetry from 'orchestrator/telemetry';
 import { describe, expect, it, vi } from 'vitest';
 import { rejection } from '../support.js';
 
-const entries = { kernel, flow, distributed, testing, loops, telemetry, progress, dashboard };
+const entries = { kernel, flow, distributed, engine, testing, loops, telemetry, progress, dashboard };
 
 /** The error classes that the entries export, with the entry and the name of each. */
 const classes = Object.entries(entries).flatMap(([entry, exported]) =>
@@ -33,7 +34,7 @@ function isErrorClass(value: unknown): boolean {
 describe('OrchestratorError', () => {
   it('is exported, and there are error classes in every entry that has errors', () => {
     const found = new Set(classes.map(([name]) => name.split(':')[0]));
-    expect([...found].sort()).toEqual(['dashboard', 'distributed', 'flow', 'kernel', 'loops', 'telemetry']);
+    expect([...found].sort()).toEqual(['dashboard', 'distributed', 'engine', 'flow', 'kernel', 'loops', 'telemetry']);
     expect(classes.length).toBeGreaterThan(35);
   });
 

@@ -1,17 +1,13 @@
 import {
-  type Commit,
-  type Consumer,
-  type Delivery,
-  type Disposition,
   type DistributedOrchestrator,
   DistributedWorker,
   type Engine,
   EngineError,
-  type Handler,
   type JobState,
   memory,
   OrchestratorBuilder,
 } from 'orchestrator/distributed';
+import type { Commit, Consumer, Delivery, Disposition, Handler } from 'orchestrator/distributed/engine';
 import type { FlowRuntime } from 'orchestrator/flow';
 import { settled } from '../../support.js';
 import { eventually } from '../servers/eventually.js';

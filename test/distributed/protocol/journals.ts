@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Commit, CommitAnswer, Engine, JournalEntry, NewRun, RunStatus } from 'orchestrator/distributed';
+import type { Engine, RunStatus } from 'orchestrator/distributed';
+import type { Commit, CommitAnswer, JournalEntry, NewRun } from 'orchestrator/distributed/engine';
 import type { Flow, FlowRuntime } from 'orchestrator/flow';
 import { readEntry } from '../../../src/distributed/journal/entry.js';
 import { keyOf } from '../../../src/distributed/journal/job-id.js';

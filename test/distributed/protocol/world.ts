@@ -1,21 +1,23 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
-  type Commit,
-  type CommitAnswer,
-  type ConsumeOptions,
-  type Consumer,
-  type Delivery,
-  type Disposition,
   type DistributedOrchestrator,
   DistributedWorker,
   type Engine,
-  type Handler,
-  type Job,
   type JobState,
   memory,
   OrchestratorBuilder,
   type StatusChange,
 } from 'orchestrator/distributed';
+import type {
+  Commit,
+  CommitAnswer,
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  Disposition,
+  Handler,
+  Job,
+} from 'orchestrator/distributed/engine';
 import type { FlowRuntime } from 'orchestrator/flow';
 import { vi } from 'vitest';
 import { isFinished } from '../../../src/distributed/run-info.js';

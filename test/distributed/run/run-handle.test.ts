@@ -1,4 +1,5 @@
-import { type Commit, EngineError, memory } from 'orchestrator/distributed';
+import { EngineError, memory } from 'orchestrator/distributed';
+import type { Commit } from 'orchestrator/distributed/engine';
 import { Flow } from 'orchestrator/flow';
 import { expect, it, vi } from 'vitest';
 import { deferred } from '../../support.js';
