@@ -1,4 +1,4 @@
-import type { ErrorView } from '../../src/dashboard/api.js';
+import type { ErrorView } from '../../src/dashboard/api/index.js';
 import { visible, visibleLines } from '../../src/dashboard/graph/text.js';
 import { counted } from '../format.js';
 import { Payload } from './scroll.js';

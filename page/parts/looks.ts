@@ -1,4 +1,4 @@
-import type { NodeStatus, Overview, RunSummary } from '../../src/dashboard/api.js';
+import type { NodeStatus, Overview, RunSummary } from '../../src/dashboard/api/index.js';
 import { type Sign, signOf, type Tone, toneOf, tones } from '../../src/dashboard/graph/appearance.js';
 
 type RunStatus = RunSummary['status'];

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ValueView } from '../../src/dashboard/api.js';
+import type { ValueView } from '../../src/dashboard/api/index.js';
 import { visibleLines } from '../../src/dashboard/graph/text.js';
 import { count } from '../format.js';
 import { Button } from './button.js';

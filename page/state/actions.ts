@@ -1,5 +1,4 @@
-import { segmentOf } from '../../src/dashboard/address.js';
-import type { RunSummary } from '../../src/dashboard/api.js';
+import { type RunSummary, segmentOf } from '../../src/dashboard/api/index.js';
 import { counted } from '../format.js';
 
 import { openDialog } from './dialogs.js';

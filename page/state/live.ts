@@ -1,4 +1,11 @@
-import type { EngineView, LoopsView, Overview, QueuesView, StreamEvents, WorkerView } from '../../src/dashboard/api.js';
+import type {
+  EngineView,
+  LoopsView,
+  Overview,
+  QueuesView,
+  StreamEvents,
+  WorkerView,
+} from '../../src/dashboard/api/index.js';
 import { tellTime } from './clock.js';
 import { remember } from './rates.js';
 import { Store } from './store.js';

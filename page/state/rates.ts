@@ -1,4 +1,4 @@
-import type { LoopsView } from '../../src/dashboard/api.js';
+import type { LoopsView } from '../../src/dashboard/api/index.js';
 
 /** One value for each second of the last two minutes, of each loop; kept as long as the page is open. */
 const kept = 120;

@@ -1,4 +1,4 @@
-import type { Problem } from '../../src/dashboard/api.js';
+import type { Problem } from '../../src/dashboard/api/index.js';
 import { setToken, token } from './session.js';
 
 /** What the server has refused, or why it could not be asked. */

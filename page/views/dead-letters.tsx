@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { DeadLetterView, DeadLettersView as Letters } from '../../src/dashboard/api.js';
+import type { DeadLetterView, DeadLettersView as Letters } from '../../src/dashboard/api/index.js';
 import { visible } from '../../src/dashboard/graph/text.js';
 import { count, counted } from '../format.js';
 import { Button } from '../parts/button.js';

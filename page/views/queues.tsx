@@ -1,4 +1,4 @@
-import type { QueuesView } from '../../src/dashboard/api.js';
+import type { QueuesView } from '../../src/dashboard/api/index.js';
 import type { Tone } from '../../src/dashboard/graph/appearance.js';
 import { visible } from '../../src/dashboard/graph/text.js';
 import { count, duration } from '../format.js';

@@ -1,4 +1,4 @@
-import type { WorkerView } from '../../src/dashboard/api.js';
+import type { WorkerView } from '../../src/dashboard/api/index.js';
 import { visible } from '../../src/dashboard/graph/text.js';
 import { count, duration } from '../format.js';
 import { Bar } from '../parts/bar.js';

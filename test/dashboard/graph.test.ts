@@ -1,6 +1,6 @@
 import { Flow } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
-import type { NodeStatus } from '../../src/dashboard/api.js';
+import type { NodeStatus } from '../../src/dashboard/api/index.js';
 import { signOf, toneOf, tones } from '../../src/dashboard/graph/appearance.js';
 import { drawSvg, type Graph, graphOf } from '../../src/dashboard/graph/index.js';
 import { layoutOf } from '../../src/dashboard/graph/layout.js';

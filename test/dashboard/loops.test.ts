@@ -1,6 +1,6 @@
-import type { DeadLettersView, LoopsView, Overview, QueuesView } from 'orchestrator/dashboard';
 import { Loop, LoopStoreError } from 'orchestrator/loops';
 import { describe, expect, it } from 'vitest';
+import type { DeadLettersView, LoopsView, Overview, QueuesView } from '../../src/dashboard/api/index.js';
 import { eventually } from '../distributed/servers/eventually.js';
 import { workflow } from '../loops/support.js';
 import { deferred } from '../support.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { redactorOf } from 'orchestrator/dashboard';
 import { describe, expect, it } from 'vitest';
+import { redactorOf } from '../../src/dashboard/redaction/index.js';
 import { errorView, maybeView, valueView } from '../../src/dashboard/redaction/views.js';
 
 const redactor = redactorOf();

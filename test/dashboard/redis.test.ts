@@ -1,7 +1,7 @@
-import type { Overview, RunDetail, RunsPage, WorkerView } from 'orchestrator/dashboard';
 import { type Engine, redis } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Overview, RunDetail, RunsPage, WorkerView } from '../../src/dashboard/api/index.js';
 import { fleetOf } from '../distributed/fleet.js';
 import { eventually } from '../distributed/servers/eventually.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../distributed/servers/redis.js';

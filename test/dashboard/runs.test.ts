@@ -1,3 +1,6 @@
+import { DistributedWorker, EngineError, memory, OrchestratorBuilder } from 'orchestrator/distributed';
+import { Flow } from 'orchestrator/flow';
+import { describe, expect, it } from 'vitest';
 import {
   type EventsPage,
   type NodeView,
@@ -6,10 +9,7 @@ import {
   type RunsPage,
   segmentOf,
   type WorkerView,
-} from 'orchestrator/dashboard';
-import { DistributedWorker, EngineError, memory, OrchestratorBuilder } from 'orchestrator/distributed';
-import { Flow } from 'orchestrator/flow';
-import { describe, expect, it } from 'vitest';
+} from '../../src/dashboard/api/index.js';
 import { fleetOf } from '../distributed/fleet.js';
 import { eventually } from '../distributed/servers/eventually.js';
 import { deferred } from '../support.js';

@@ -1,7 +1,8 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createDashboard, type DashboardOptions, type StreamEvents } from 'orchestrator/dashboard';
+import { createDashboard, type DashboardOptions } from 'orchestrator/dashboard';
 import { afterEach, expect } from 'vitest';
+import type { StreamEvents } from '../../src/dashboard/api/index.js';
 
 export const token = 'a-token-of-this-test';
 

@@ -1,4 +1,4 @@
-import type { LoopsView } from '../../../src/dashboard/api.js';
+import type { LoopsView } from '../../../src/dashboard/api/index.js';
 import { visible } from '../../../src/dashboard/graph/text.js';
 import { count, duration, rate, shortCount } from '../../format.js';
 import { Button } from '../../parts/button.js';

@@ -1,4 +1,4 @@
-import type { LoopsView } from '../../../src/dashboard/api.js';
+import type { LoopsView } from '../../../src/dashboard/api/index.js';
 import { visible } from '../../../src/dashboard/graph/text.js';
 import { Scroll } from '../../parts/scroll.js';
 import { Status } from '../../parts/status.js';

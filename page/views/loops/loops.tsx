@@ -1,4 +1,4 @@
-import type { LoopsView } from '../../../src/dashboard/api.js';
+import type { LoopsView } from '../../../src/dashboard/api/index.js';
 import { counted, rate } from '../../format.js';
 import { Empty, Failed, Skeleton } from '../../parts/states.js';
 import { Status } from '../../parts/status.js';

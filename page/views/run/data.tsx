@@ -1,4 +1,4 @@
-import type { RunDetail } from '../../../src/dashboard/api.js';
+import type { RunDetail } from '../../../src/dashboard/api/index.js';
 import { Value } from '../../parts/value.js';
 
 export function DataSection({ detail: { run, input, output, context } }: { readonly detail: RunDetail }) {

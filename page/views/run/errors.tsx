@@ -1,4 +1,4 @@
-import type { RunDetail } from '../../../src/dashboard/api.js';
+import type { RunDetail } from '../../../src/dashboard/api/index.js';
 import { ErrorTree } from '../../parts/error.js';
 import { Empty } from '../../parts/states.js';
 import { Status } from '../../parts/status.js';

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { EventsPage, EventView } from '../../../src/dashboard/api.js';
+import type { EventsPage, EventView } from '../../../src/dashboard/api/index.js';
 import { runPath } from '../../state/actions.js';
 import { on } from '../../state/live.js';
 import { get, RequestError } from '../../state/request.js';

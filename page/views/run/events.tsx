@@ -1,4 +1,4 @@
-import type { EventView, RunDetail } from '../../../src/dashboard/api.js';
+import type { EventView, RunDetail } from '../../../src/dashboard/api/index.js';
 import { visible } from '../../../src/dashboard/graph/text.js';
 import { clockTime, counted, duration, exact } from '../../format.js';
 import { Button } from '../../parts/button.js';

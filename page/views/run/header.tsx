@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { RunDetail } from '../../../src/dashboard/api.js';
+import type { RunDetail } from '../../../src/dashboard/api/index.js';
 import { visibleLines } from '../../../src/dashboard/graph/text.js';
 import { counted, exact } from '../../format.js';
 import { Button } from '../../parts/button.js';

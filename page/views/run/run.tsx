@@ -1,5 +1,5 @@
 import { useEffect } from 'preact/hooks';
-import type { RunDetail } from '../../../src/dashboard/api.js';
+import type { RunDetail } from '../../../src/dashboard/api/index.js';
 import { Empty, Failed, Skeleton } from '../../parts/states.js';
 import { Name } from '../../parts/text.js';
 import { runPath } from '../../state/actions.js';

@@ -1,4 +1,4 @@
-import type { RunDetail } from '../../../src/dashboard/api.js';
+import type { RunDetail } from '../../../src/dashboard/api/index.js';
 import { shortCount } from '../../format.js';
 import { useCurrentInView } from '../../parts/current.js';
 import { hrefOf, type Section, sections } from '../../state/route.js';

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { RunSummary, RunsPage } from '../../../src/dashboard/api.js';
+import type { RunSummary, RunsPage } from '../../../src/dashboard/api/index.js';
 import { now } from '../../state/clock.js';
 import { on } from '../../state/live.js';
 import { get } from '../../state/request.js';

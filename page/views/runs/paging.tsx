@@ -1,4 +1,4 @@
-import type { RunsPage } from '../../../src/dashboard/api.js';
+import type { RunsPage } from '../../../src/dashboard/api/index.js';
 import { Button } from '../../parts/button.js';
 import type { RunsQuery } from './query.js';
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
-import type { RunSummary } from '../../../src/dashboard/api.js';
+import type { RunSummary } from '../../../src/dashboard/api/index.js';
 import { visible } from '../../../src/dashboard/graph/text.js';
 import { Menu } from '../../parts/menu.js';
 import { Status } from '../../parts/status.js';

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { DeadLettersView, DeadLetterView } from '../../dashboard/index.js';
+import type { DeadLettersView, DeadLetterView } from '../../dashboard/api/index.js';
 import { documented, whole, withProgram } from '../command.js';
 import { usageError } from '../exit-codes.js';
 import { writeTable } from '../output/table.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type LoopsView, segmentOf } from '../../dashboard/index.js';
+import { type LoopsView, segmentOf } from '../../dashboard/api/index.js';
 import type { LoopMetrics } from '../../loops/index.js';
 import { documented, duration, withProgram } from '../command.js';
 import { writeTable } from '../output/table.js';

@@ -1,4 +1,4 @@
-import type { Redactor } from '../../dashboard/index.js';
+import type { Redactor } from '../../dashboard/redaction/index.js';
 
 /** JSON of any value, in one line or indented. What JSON does not have is written as what comes nearest. */
 export function jsonOf(value: unknown, indent?: number): string {

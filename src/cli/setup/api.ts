@@ -1,4 +1,4 @@
-import type { Problem } from '../../dashboard/index.js';
+import type { Problem } from '../../dashboard/api/index.js';
 import { isPlainObject } from '../../shared/validate.js';
 import { CliError, type ExitCode, exitCodes, usageError } from '../exit-codes.js';
 import type { Session } from '../session.js';

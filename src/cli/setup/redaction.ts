@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { redactorOf as dashboardRedactor } from '../../dashboard/index.js';
+import { redactorOf as dashboardRedactor } from '../../dashboard/redaction/index.js';
 import { plainData } from '../output/json.js';
 import type { FoundConfig } from './config.js';
 

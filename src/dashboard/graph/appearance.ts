@@ -1,4 +1,4 @@
-import type { NodeStatus } from '../api.js';
+import type { NodeStatus } from '../api/index.js';
 
 /**
  * How a status looks: one hue and one sign each, the same wherever it is shown. A hue is never alone: beside it stand the

@@ -1,5 +1,5 @@
 import type { WorkflowBlueprint } from '../../flow/index.js';
-import type { EdgeView, NodeStatus, NodeView } from '../api.js';
+import type { EdgeView, NodeStatus, NodeView } from '../api/index.js';
 
 /** What is drawn. */
 export interface Graph {

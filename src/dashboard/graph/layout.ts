@@ -1,4 +1,4 @@
-import type { EdgeView } from '../api.js';
+import type { EdgeView } from '../api/index.js';
 import type { Arrangement, Point, Sketch } from './arrangement.js';
 import { arrangedByDagre } from './dagre.js';
 import type { Graph } from './graph.js';

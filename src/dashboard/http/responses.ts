@@ -1,4 +1,4 @@
-import type { Problem } from '../api.js';
+import type { Problem } from '../api/index.js';
 import type { Refusal } from './refusal.js';
 
 /** On every response. Nothing but the page's own files is ever loaded or run, and no other site gets to see any of it. */

@@ -1,4 +1,4 @@
-import { idOf } from '../address.js';
+import { idOf } from '../api/index.js';
 import { Refusal } from './refusal.js';
 
 /** What a route gets. */

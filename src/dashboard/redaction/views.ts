@@ -1,5 +1,5 @@
 import { cut } from '../../shared/text.js';
-import type { ErrorView, ValueView } from '../api.js';
+import type { ErrorView, ValueView } from '../api/index.js';
 import { beyond, Printer } from './printer.js';
 import type { Redactor } from './redactor.js';
 

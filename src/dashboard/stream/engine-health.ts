@@ -1,5 +1,5 @@
 import { EngineError } from '../../distributed/index.js';
-import type { EngineView } from '../api.js';
+import type { EngineView } from '../api/index.js';
 import type { State } from './feed.js';
 
 /** Milliseconds in which an engine answers that is well. */

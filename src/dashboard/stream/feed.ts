@@ -1,4 +1,4 @@
-import type { StreamEvents } from '../api.js';
+import type { StreamEvents } from '../api/index.js';
 
 /** How something stands. */
 export interface State {

@@ -1,5 +1,5 @@
 import type { RunStatus, StatusChange } from '../../distributed/index.js';
-import type { StreamEvents } from '../api.js';
+import type { StreamEvents } from '../api/index.js';
 import { respond } from '../http/responses.js';
 
 /** Milliseconds between two sendings at least. */

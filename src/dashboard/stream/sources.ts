@@ -1,6 +1,6 @@
 import type { StatusChange } from '../../distributed/index.js';
 import type { WorkflowEvents } from '../../loops/index.js';
-import type { StreamEvents } from '../api.js';
+import type { StreamEvents } from '../api/index.js';
 import { queuesView, workerViews } from '../views/fleet.js';
 import { loopsView } from '../views/loops.js';
 import { overviewOf } from '../views/overview.js';

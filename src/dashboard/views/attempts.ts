@@ -1,5 +1,5 @@
 import type { PendingWork, RunError, RunMetrics } from '../../distributed/index.js';
-import type { AttemptView, RunDetail } from '../api.js';
+import type { AttemptView, RunDetail } from '../api/index.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { errorView } from '../redaction/views.js';
 

@@ -1,6 +1,6 @@
 import type { DistributedOrchestrator, RunEvent } from '../../distributed/index.js';
 import { aCount, aValue } from '../../shared/validate.js';
-import type { EventsPage, EventView } from '../api.js';
+import type { EventsPage, EventView } from '../api/index.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { errorView } from '../redaction/views.js';
 import { numberIn } from './runs.js';

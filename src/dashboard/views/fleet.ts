@@ -1,4 +1,4 @@
-import type { QueuesView, WorkerView } from '../api.js';
+import type { QueuesView, WorkerView } from '../api/index.js';
 import type { Watched } from './watched.js';
 
 /** What workers do, as they have said last. */

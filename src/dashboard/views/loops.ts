@@ -1,5 +1,5 @@
 import type { DeadLetter, LoopMetrics } from '../../loops/index.js';
-import type { DeadLettersView, DeadLetterView, LoopsView } from '../api.js';
+import type { DeadLettersView, DeadLetterView, LoopsView } from '../api/index.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { errorView, valueView } from '../redaction/views.js';
 import { aPageSize } from './events.js';

@@ -1,6 +1,6 @@
 import type { PendingWork } from '../../distributed/index.js';
 import type { Waiting, WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
-import type { AttemptView, EdgeView, NodeStatus, NodeView } from '../api.js';
+import type { AttemptView, EdgeView, NodeStatus, NodeView } from '../api/index.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { maybeView } from '../redaction/views.js';
 

@@ -1,7 +1,7 @@
 import type { DistributedOrchestrator } from '../../distributed/index.js';
 import type { WorkflowOrchestrator } from '../../loops/index.js';
 import { version } from '../../shared/version.js';
-import type { Overview } from '../api.js';
+import type { Overview } from '../api/index.js';
 import type { Watched } from './watched.js';
 
 export async function overviewOf({ distributed, loops, clock, title, hasActions }: Watched): Promise<Overview> {

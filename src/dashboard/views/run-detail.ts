@@ -5,7 +5,7 @@ import {
   WorkflowNotFoundError,
 } from '../../distributed/index.js';
 import type { WorkflowBlueprint, WorkflowResult } from '../../flow/index.js';
-import type { RunDetail } from '../api.js';
+import type { RunDetail } from '../api/index.js';
 import { maybeView, valueView } from '../redaction/views.js';
 import { attemptViews, failureViews } from './attempts.js';
 import { awaitedEvents, edgeViews, nodeViews } from './nodes.js';

@@ -1,6 +1,6 @@
 import type { RunFilter, RunInfo, RunStatus } from '../../distributed/index.js';
 import { cut } from '../../shared/text.js';
-import type { RunSummary, RunsPage } from '../api.js';
+import type { RunSummary, RunsPage } from '../api/index.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { fleetOf, type Watched } from './watched.js';
 

@@ -1,4 +1,4 @@
-import type { NodeView } from '../../../../src/dashboard/api.js';
+import type { NodeView } from '../../../../src/dashboard/api/index.js';
 import type { Layout } from '../../../../src/dashboard/graph/layout.js';
 import { visible } from '../../../../src/dashboard/graph/text.js';
 

@@ -1,4 +1,4 @@
-import type { NodeView } from '../../../../src/dashboard/api.js';
+import type { NodeView } from '../../../../src/dashboard/api/index.js';
 import { toneOf } from '../../../../src/dashboard/graph/appearance.js';
 import type { Layout } from '../../../../src/dashboard/graph/layout.js';
 import type { Camera, Point, Size } from './camera.js';

@@ -1,4 +1,4 @@
-import type { AttemptView, NodeView, RunDetail } from '../../../../src/dashboard/api.js';
+import type { AttemptView, NodeView, RunDetail } from '../../../../src/dashboard/api/index.js';
 import { counted, duration } from '../../../format.js';
 import { Button } from '../../../parts/button.js';
 import { ErrorTree } from '../../../parts/error.js';

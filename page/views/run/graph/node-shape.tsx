@@ -1,4 +1,4 @@
-import type { NodeView } from '../../../../src/dashboard/api.js';
+import type { NodeView } from '../../../../src/dashboard/api/index.js';
 import { signOf, signs, toneOf, wordOf } from '../../../../src/dashboard/graph/appearance.js';
 import type { PlacedNode } from '../../../../src/dashboard/graph/layout.js';
 import { shortened, visible } from '../../../../src/dashboard/graph/text.js';

@@ -1,6 +1,6 @@
 import type { RefObject } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { NodeView, RunDetail } from '../../../../src/dashboard/api.js';
+import type { NodeView, RunDetail } from '../../../../src/dashboard/api/index.js';
 import { type Layout, layoutOf, type PlacedNode } from '../../../../src/dashboard/graph/layout.js';
 import { Button } from '../../../parts/button.js';
 import { useStable } from '../../../parts/stable.js';

@@ -1,5 +1,5 @@
 import { useRef } from 'preact/hooks';
-import type { RunDetail } from '../../../../src/dashboard/api.js';
+import type { RunDetail } from '../../../../src/dashboard/api/index.js';
 import { Empty } from '../../../parts/states.js';
 import { go, hrefOf, type Route } from '../../../state/route.js';
 import { NodePanel } from './node-panel.js';

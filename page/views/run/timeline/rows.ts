@@ -1,4 +1,4 @@
-import type { AttemptView } from '../../../../src/dashboard/api.js';
+import type { AttemptView } from '../../../../src/dashboard/api/index.js';
 
 /** Executions of one node, one line. */
 export interface Row {

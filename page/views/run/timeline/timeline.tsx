@@ -1,5 +1,5 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
-import type { RunDetail } from '../../../../src/dashboard/api.js';
+import type { RunDetail } from '../../../../src/dashboard/api/index.js';
 import { counted, duration } from '../../../format.js';
 import { Button } from '../../../parts/button.js';
 import { Empty } from '../../../parts/states.js';

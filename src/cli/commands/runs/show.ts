@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { createDashboard, type NodeView, type RunDetail, segmentOf } from '../../../dashboard/index.js';
+import { type NodeView, type RunDetail, segmentOf } from '../../../dashboard/api/index.js';
+import { createDashboard } from '../../../dashboard/index.js';
 import { documented, withEngine } from '../../command.js';
 import { writeFields, writeTable } from '../../output/table.js';
 import { harmless, oneLine, versionText } from '../../output/text.js';

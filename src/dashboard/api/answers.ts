@@ -1,5 +1,5 @@
-import type { RunMetrics, RunStatus, WorkerHealth } from '../distributed/index.js';
-import type { LoopMetrics, QueueMetrics, WorkflowHealth } from '../loops/index.js';
+import type { RunMetrics, RunStatus, WorkerHealth } from '../../distributed/index.js';
+import type { LoopMetrics, QueueMetrics, WorkflowHealth } from '../../loops/index.js';
 
 /**
  * What the dashboard's server and its page (and the command line, over HTTP) say to each other. All is JSON; times are

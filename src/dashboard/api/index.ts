@@ -1,0 +1,23 @@
+export { idOf, segmentOf } from './address.js';
+export type {
+  AttemptView,
+  DeadLettersView,
+  DeadLetterView,
+  EdgeView,
+  EngineView,
+  ErrorView,
+  EventsPage,
+  EventView,
+  LoopsView,
+  NodeStatus,
+  NodeView,
+  Overview,
+  Problem,
+  QueuesView,
+  RunDetail,
+  RunSummary,
+  RunsPage,
+  StreamEvents,
+  ValueView,
+  WorkerView,
+} from './answers.js';

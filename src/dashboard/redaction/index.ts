@@ -1,0 +1,1 @@
+export { type Redactor, redactorOf } from './redactor.js';
