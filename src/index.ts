@@ -29,4 +29,4 @@ export type { RetryContext, RetryOptions } from './kernel/retry.js';
 export type { CurrentProcess, RunOptions } from './kernel/run.js';
 export type { TimeoutOptions } from './kernel/timeout.js';
 export { OrchestratorError, ValidationError } from './shared/errors.js';
-export type { Logger, LogLevel } from './shared/logger.js';
+export type { Logger } from './shared/logger.js';

@@ -21,7 +21,6 @@ export type {
   ExecutionServices,
   ICoordinationStore,
   IOrchestrator,
-  MaybePromise,
   NodeExecutionResult,
   NodeExecutor,
   NodeExecutorFactory,
@@ -39,7 +38,7 @@ export {
   UnknownActionError,
   VisitsError,
 } from './errors.js';
-export { CelEvaluator, type Evaluator, type Expression, type ExpressionScope } from './execution/expression.js';
+export type { Evaluator, Expression, ExpressionScope } from './execution/expression.js';
 export { executeBatch, processResults } from './execution/processing.js';
 export { DryRunExecutor, type DryRunResult, type DryRunStep } from './executors/dry-run.js';
 export { InMemoryExecutor } from './executors/in-memory.js';

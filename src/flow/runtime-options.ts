@@ -18,7 +18,7 @@ export interface FlowRuntimeOptions {
   readonly middleware?: readonly NodeMiddleware[] | undefined;
   /** Writes and reads what crosses a checkpoint. Default: `DefaultSerializer`. */
   readonly serializer?: Serializer | undefined;
-  /** Parses conditions, transforms and inputs in data. Default: `CelEvaluator`. */
+  /** Parses conditions, transforms and inputs in data. Default: as CEL. */
   readonly evaluator?: Evaluator | undefined;
   /** What nodes get as `args.logger`: pino, console, or anything shaped like them. Default: a `NullLogger`. */
   readonly logger?: Logger | undefined;

@@ -1,4 +1,4 @@
-export type { Logger, LogLevel } from '../index.js';
+export type { Logger, LogLevel } from '../shared/logger.js';
 export { MissingPeerError } from '../shared/peers.js';
 export type { Fleet } from './fleet-gauges.js';
 export { type LogEvent, type LogOptions, logTo } from './logging.js';

@@ -1,6 +1,7 @@
 import { tracingChannel } from 'node:diagnostics_channel';
 import type { RunEndEvent } from '../flow/index.js';
-import type { Logger, LogLevel, ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
+import type { ProcessRecord, TaskRecord, TaskRetryEvent } from '../index.js';
+import type { Logger, LogLevel } from '../shared/logger.js';
 import { messageFirst } from '../shared/logger.js';
 import { aBoolean, aFunction, anObjectOf, aValue, type Schema } from '../shared/validate.js';
 import { listenToRetries, listenToRunEnds, together } from './meters.js';

@@ -1,8 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { DistributedWorker, EngineError, memory, OrchestratorBuilder } from 'orchestrator/distributed';
-import { calm, type Plan, TroubledEngine } from 'orchestrator/distributed/testing';
+import { type Plan, TroubledEngine } from 'orchestrator/distributed/testing';
 import { Flow, type NodeArgs } from 'orchestrator/flow';
 import { afterEach, describe, expect, it } from 'vitest';
+import { calm } from '../../src/distributed/testing/trouble-plan.js';
 import { gate, rejection } from '../support.js';
 import type { AnyFlow } from './protocol/journals.js';
 import { eventually } from './servers/eventually.js';

@@ -5,18 +5,11 @@ import {
   OrchestratorBuilder,
   type StatusChange,
 } from 'orchestrator/distributed';
-import {
-  calm,
-  planFrom,
-  planOf,
-  survivable,
-  type Trouble,
-  TroubledEngine,
-  troubles,
-} from 'orchestrator/distributed/testing';
+import { planFrom, planOf, type Trouble, TroubledEngine } from 'orchestrator/distributed/testing';
 import { Flow } from 'orchestrator/flow';
 import { afterEach, describe, expect, it } from 'vitest';
 import { turns } from '../../src/distributed/testing/lateness.js';
+import { calm, survivable, troubles } from '../../src/distributed/testing/trouble-plan.js';
 import { rejection } from '../support.js';
 import { eventually } from './servers/eventually.js';
 

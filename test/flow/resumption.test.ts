@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { DistributedExecutor, DistributedWorker, memory } from 'orchestrator/distributed';
-import { CelEvaluator, ExpressionError, Flow, FlowRuntime, ResumptionOrchestrator } from 'orchestrator/flow';
+import { ExpressionError, Flow, FlowRuntime, ResumptionOrchestrator } from 'orchestrator/flow';
 import { afterEach, describe, expect, it } from 'vitest';
+import { CelEvaluator } from '../../src/flow/execution/expression.js';
 
 describe('the resumption orchestrator, with what prepare gives', () => {
   const executed: string[] = [];

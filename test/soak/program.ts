@@ -1,8 +1,9 @@
 // A program of the fleet: a worker, an orchestrator that is asked through messages, or both on one engine. It is bundled
 // into one file, so that it starts in no time.
 import { DistributedWorker, OrchestratorBuilder, type WorkerOptions } from 'orchestrator/distributed';
-import { planFrom, survivable, TroubledEngine } from 'orchestrator/distributed/testing';
+import { planFrom, TroubledEngine } from 'orchestrator/distributed/testing';
 import { FlowRuntime } from 'orchestrator/flow';
+import { survivable } from '../../src/distributed/testing/trouble-plan.js';
 import { openEngine } from '../distributed/faults/fixtures/engines.js';
 import { type Call, outcomeOf } from '../distributed/faults/fixtures/orchestrator.js';
 import type { OrchestratorTold as Told } from '../distributed/faults/remote-orchestrator.js';

@@ -17,7 +17,7 @@ import { testWorkflows } from './workflows.js';
 export { checkpointStoreConformanceOf } from './checkpoint-stores/conformance.js';
 export type { CheckpointStoreOptions } from './checkpoint-stores/suite.js';
 export type { TestFramework } from './suite.js';
-export { calm, type Plan, planFrom, planOf, survivable, type Trouble, troubles } from './trouble-plan.js';
+export { type Plan, planFrom, planOf, type Trouble } from './trouble-plan.js';
 export { TroubledEngine, type TroubledEngineOptions } from './troubled-engine.js';
 
 /** Which engine is tested, and how one comes by it. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { type Engine, pglite, postgres, redis } from 'orchestrator/distributed';
-import { planFrom, survivable } from 'orchestrator/distributed/testing';
+import { planFrom } from 'orchestrator/distributed/testing';
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { survivable } from '../../../src/distributed/testing/trouble-plan.js';
 import { mayLetGoByTime, mayLoseFallback, sceneOf, troubledCases } from '../../flow/troubled-flows.js';
 import { expectSame, inProcess, onFleet } from '../protocol/troubled-fleets.js';
 import { describeWithPostgres, startPostgres } from '../servers/postgres.js';

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { memory } from 'orchestrator/distributed';
-import { type Plan, planFrom, survivable, troubles } from 'orchestrator/distributed/testing';
+import { type Plan, planFrom } from 'orchestrator/distributed/testing';
 import { Flow, type NodeArgs } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
+import { survivable, troubles } from '../../../src/distributed/testing/trouble-plan.js';
 import type { Scene } from '../../flow/scene.js';
 import {
   mayLetGoByTime,

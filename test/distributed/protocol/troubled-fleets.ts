@@ -6,10 +6,11 @@ import {
   type RunMetrics,
   type StepMetrics,
 } from 'orchestrator/distributed';
-import { calm, type Plan, TroubledEngine } from 'orchestrator/distributed/testing';
+import { type Plan, TroubledEngine } from 'orchestrator/distributed/testing';
 import { FlowRuntime, MemoryCheckpointStore, type NodeArgs, type WorkflowResult } from 'orchestrator/flow';
 import { expect } from 'vitest';
 import { never } from '../../../src/distributed/testing/program.js';
+import { calm } from '../../../src/distributed/testing/trouble-plan.js';
 import { markOf, pictureOf, type Scene, type Site } from '../../flow/scene.js';
 import { eventually } from '../servers/eventually.js';
 
