@@ -95,7 +95,7 @@ describe('start(workflow, request)', () => {
     ['too large a context', { context: { cents: 'x'.repeat(2_000) } }, 'context.cents must be at most 1024 bytes'],
     ['a delay that is no number', { delay: '1s' }, 'delay must be a whole number of milliseconds'],
     ['too low a priority', { priority: 2 ** 21 }, 'priority must be a whole number from 0 to 2097151'],
-    ['no time at all', { timeout: 0 }, 'timeout must be a number of milliseconds above 0'],
+    ['less than no time', { timeout: -1 }, 'timeout must be a number of milliseconds above 0'],
     ['a retention in the past', { retention: -1 }, 'retention must be a whole number of milliseconds'],
     ['the version of a flow', { version: '1' }, 'version must be left out: the flow has its own'],
     ['a request that is no object', 5, 'options must be an object, got 5'],
