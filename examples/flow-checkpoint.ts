@@ -1,5 +1,5 @@
 // With a checkpoint store a run is saved after each node and each item of a batch. If the program ends in the middle,
-// another resumes the run by its id, from the files: what was completed is not done again.
+// another continues the run by its id, from the files: what was completed is not done again.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -41,19 +41,19 @@ try {
   // Another store on the same directory, as in another program. A crash would leave the same files.
   const files = new FileCheckpointStore(directory);
   assert.deepEqual(await files.list(), ['house-7']);
-  const resumed = await flow.resume('house-7', { checkpoint: files });
-  console.log(resumed.status, done);
-  assert.equal(resumed.status, 'completed');
+  const continued = await flow.continue('house-7', { checkpoint: files });
+  console.log(continued.status, done);
+  assert.equal(continued.status, 'completed');
   assert.deepEqual(done, ['scrape', 'north', 'east', 'south', 'west', 'sweep']);
   assert.deepEqual(
-    resumed.context.paint,
+    continued.context.paint,
     walls.map((wall) => `${wall} is blue`),
   );
 
   // A checkpoint stays until it is deleted, and a run of that id is not started again by mistake.
   await assert.rejects(flow.run({ walls }, { runId: 'house-7', checkpoint: files }), CheckpointError);
   await files.delete('house-7');
-  await assert.rejects(flow.resume('house-7', { checkpoint: files }), CheckpointError);
+  await assert.rejects(flow.continue('house-7', { checkpoint: files }), CheckpointError);
 } finally {
   await rm(directory, { recursive: true });
 }

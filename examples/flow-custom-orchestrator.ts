@@ -1,6 +1,6 @@
 // An orchestrator says how a run advances. This one of our own executes what is ready in the order of a priority that
 // stands in the graph, two at a time, and stops for a look at the clock after each batch: a night shift that ends when
-// its time is over. What is left is done by the next shift, which resumes the run.
+// its time is over. What is left is done by the next shift, which continues the run.
 import assert from 'node:assert/strict';
 import {
   type ExecutionServices,
@@ -64,7 +64,7 @@ assert.deepEqual(night.log, [['oven'], ['bread', 'croissants']]);
 assert.equal(left.status, 'stalled');
 
 const morning = new Shift(2);
-const done = await flow.resume(left, { orchestrator: morning });
+const done = await flow.continue(left, { orchestrator: morning });
 console.log(done.status, morning.log);
 assert.deepEqual(morning.log, [['rolls', 'cake']]);
 assert.equal(done.status, 'completed');

@@ -1,5 +1,5 @@
 // A flow that waits for somebody does not keep a program busy: the run ends as `awaiting`, and its snapshot is a text
-// that can be kept anywhere. Another program, with the same flow, resumes it with what has come.
+// that can be kept anywhere. Another program, with the same flow, continues it with what has come.
 import assert from 'node:assert/strict';
 import { Flow, FlowRuntime, withAction } from 'orchestrator/flow';
 
@@ -40,7 +40,7 @@ async function firstProgram(): Promise<string> {
 }
 
 async function secondProgram(snapshot: string, answer: Answer) {
-  return new FlowRuntime().resume(leaveFlow(), snapshot, { events: { answered: answer } });
+  return new FlowRuntime().continue(leaveFlow(), snapshot, { events: { answered: answer } });
 }
 
 const snapshot = await firstProgram();
@@ -57,4 +57,7 @@ assert.equal(no.output, 'Ada says no');
 assert.equal(requests, 1, 'what has completed is not repeated');
 
 // An event that nothing waits for is a mistake, and is said to be one.
-await assert.rejects(new FlowRuntime().resume(leaveFlow(), snapshot, { events: { anwsered: {} } }), /events\.anwsered/);
+await assert.rejects(
+  new FlowRuntime().continue(leaveFlow(), snapshot, { events: { anwsered: {} } }),
+  /events\.anwsered/,
+);

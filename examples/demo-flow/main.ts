@@ -22,7 +22,7 @@ try {
     printResult(await makePriceList(server.url, print), server);
   });
   await withServer(async (server) => {
-    printHeading('The same in a program that is killed in the middle, and resumed in this one');
+    printHeading('The same in a program that is killed in the middle, and continued in this one');
     printInterruption(await stopAndResume(server, directory, print));
   });
 } catch (error) {

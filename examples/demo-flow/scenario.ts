@@ -45,7 +45,7 @@ export async function stopAndResume(server: BookServer, directory: string, print
   print(`  ${styleText('magenta', '■')} the program has ended by ${endedBy}; another goes on`);
   server.release();
   const checkpoint = new FileCheckpointStore(directory);
-  const result = await createRuntime(server.url, print).resume<Shelf>(priceList, runId, { checkpoint });
+  const result = await createRuntime(server.url, print).continue<Shelf>(priceList, runId, { checkpoint });
 
   const before = server.exchanges.slice(began, stopped);
   const after = server.exchanges.slice(stopped);

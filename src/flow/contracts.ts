@@ -59,7 +59,7 @@ export type NodeExecutionResult<Output = unknown> =
       readonly attempts?: number | undefined;
     }
   | { readonly status: 'failed'; readonly error: NodeError }
-  /** It waits for something outside; the run can be resumed with it. */
+  /** It waits for something outside; the run can be continued with it. */
   | { readonly status: 'awaiting'; readonly awaiting: readonly Waiting[]; readonly error?: undefined }
   /** It has failed, and is to be tried again after so many milliseconds, by whoever executes it. */
   | { readonly status: 'postponed'; readonly error: NodeError; readonly delay: number; readonly consumed: boolean }

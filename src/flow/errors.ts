@@ -141,7 +141,7 @@ export class SerializationError extends TypeError {
   }
 }
 
-/** A run cannot be saved or resumed: it is unknown, is not of this blueprint, or its checkpoint is damaged. */
+/** A run cannot be saved or continued: it is unknown, is not of this blueprint, or its checkpoint is damaged. */
 export class CheckpointError extends OrchestratorError {
   override readonly name: string = 'CheckpointError';
   readonly code: string = 'ERR_CHECKPOINT';
@@ -172,9 +172,9 @@ export class LockedError extends CheckpointError {
     super(
       runId,
       holder === undefined
-        ? 'is not held any more by who writes it; resume it to go on'
+        ? 'is not held any more by who writes it; continue it to go on'
         : `is held by ${holder}${since === undefined ? '' : ` since ${new Date(since).toISOString()}`}; ` +
-            'wait until it has ended there, or stop it there and resume it then',
+            'wait until it has ended there, or stop it there and continue it then',
     );
   }
 }

@@ -32,12 +32,12 @@ import { FlowRegistry } from './flow-registry.js';
 import { toMermaid } from './mermaid.js';
 import {
   AbstractNode,
+  type ContinueOptions,
   FlowNode,
   type NodeArgs,
   type NodeImplementation,
   type NodeMiddleware,
   type Registry,
-  type ResumeOptions,
   type RunOptions,
 } from './node.js';
 import { fix, fixedEdge, fixedNode } from './plan/fixed.js';
@@ -159,7 +159,7 @@ export class Flow<
     return this.#add(id, 'batch', { ...params, ...defined(own) }, rest);
   }
 
-  /** Adds a node that waits for an event from outside; its output is what the run is resumed with. */
+  /** Adds a node that waits for an event from outside; its output is what the run is continued with. */
   wait<Id extends string>(
     id: NewId<Id, Ids>,
     options: WaitOptions = {},
@@ -242,13 +242,18 @@ export class Flow<
 
   /**
    * Goes on with a run: one that waits, was cancelled, has failed, or whose program has crashed. A flow that is run by
-   * a runtime with hooks or dependencies is resumed by `runtime.resume`.
+   * a runtime with hooks or dependencies is continued by `runtime.continue`.
    *
    * @param run - a result, its `snapshot`, or with `checkpoint` the id of a run in that store
    * @param options - `events` has what has come for the nodes that wait
    */
-  resume(run: string | WorkflowResult, options: ResumeOptions = {}): Promise<WorkflowResult<State>> {
-    return defaultExecutor().resume<State>(this, run, options);
+  continue(run: string | WorkflowResult, options: ContinueOptions = {}): Promise<WorkflowResult<State>> {
+    return defaultExecutor().continue<State>(this, run, options);
+  }
+
+  /** @deprecated Since 0.9: another name of `continue`. */
+  resume(run: string | WorkflowResult, options: ContinueOptions = {}): Promise<WorkflowResult<State>> {
+    return this.continue(run, options);
   }
 
   /** Runs it as a part of another flow, with the executor of that. */

@@ -56,6 +56,7 @@ export type {
 export { toMermaid } from './mermaid.js';
 export {
   AbstractNode,
+  type ContinueOptions,
   FlowNode,
   type GraphData,
   type IExecutor,

@@ -29,7 +29,7 @@ export interface RunOptions {
   readonly failFast?: boolean | undefined;
   /** How often a node may be visited, where it does not say so itself. Default: that of the flow, else 1000. */
   readonly maxVisits?: number | undefined;
-  /** Where the run is saved after each node, so that it can be resumed. Default: nowhere. */
+  /** Where the run is saved after each node, so that it can be continued. Default: nowhere. */
   readonly checkpoint?: CheckpointStore | undefined;
   /** Parameters for all nodes, over those of the flow. Default: none. */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
@@ -37,11 +37,14 @@ export interface RunOptions {
   readonly logger?: Logger | undefined;
 }
 
-/** What a resumed run may be given. */
-export interface ResumeOptions extends Omit<RunOptions, 'runId' | 'input' | 'executor'> {
+/** What a run that goes on may be given. */
+export interface ContinueOptions extends Omit<RunOptions, 'runId' | 'input' | 'executor'> {
   /** What has come for the nodes that wait, by event. Default: nothing. */
   readonly events?: Readonly<Record<string, unknown>> | undefined;
 }
+
+/** @deprecated Since 0.9: now `ContinueOptions`. */
+export type ResumeOptions = ContinueOptions;
 
 /** Options as an executor passes them on: complete, and with itself. */
 export interface InternalRunOptions extends RunOptions {

@@ -12,7 +12,7 @@ import {
   longestDelay,
   type Reader,
 } from '../shared/validate.js';
-import type { ResumeOptions, RunOptions } from './node.js';
+import type { ContinueOptions, RunOptions } from './node.js';
 
 /** Reads an object that has methods. */
 export function anObjectWith(...methods: readonly string[]): Reader {
@@ -44,4 +44,4 @@ const anyLimit: Reader = (value, field) =>
 /** Like `readRunOptions`, for whatever executor. */
 export const readAnyRunOptions = anObjectOf<RunOptions>({ ...shared, timeout: anyLimit, runId: anId, input: anything });
 export const readRunOptions = anObjectOf<RunOptions>({ ...shared, runId: anId, input: anything });
-export const readResumeOptions = anObjectOf<ResumeOptions>({ ...shared, events: aState });
+export const readContinueOptions = anObjectOf<ContinueOptions>({ ...shared, events: aState });

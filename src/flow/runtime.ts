@@ -19,10 +19,10 @@ import { FlowServices } from './execution/services.js';
 import type { Toolbox } from './execution/toolbox.js';
 import {
   type AbstractNode,
+  type ContinueOptions,
   type FlowNode,
   followerOf,
   type IExecutor,
-  type ResumeOptions,
   type RunOptions,
 } from './node.js';
 import { ResumptionOrchestrator } from './orchestrators/resumption.js';
@@ -35,7 +35,7 @@ import type { Context, WorkflowResult } from './run/result.js';
 import { DefaultSerializer } from './run/serializer.js';
 import { WorkflowState } from './run/state.js';
 import { GraphTraverser } from './run/traverser.js';
-import { readResumeOptions, readRunOptions } from './run-options.js';
+import { readContinueOptions, readRunOptions } from './run-options.js';
 import { type FlowRuntimeOptions, readRuntimeOptions } from './runtime-options.js';
 
 /** What an orchestrator's `run` takes. */
@@ -113,7 +113,7 @@ export class FlowRuntime implements IExecutor {
     if (read.checkpoint === undefined) return this.#carryOut(linked, state, read, orchestrator);
     return holding(read.checkpoint, state.runId, this.#holdOptions(read), async (hold) => {
       if ((await hold.load()) !== undefined) {
-        throw new CheckpointError(state.runId, 'is in the checkpoint store already: resume it, or delete it there');
+        throw new CheckpointError(state.runId, 'is in the checkpoint store already: continue it, or delete it there');
       }
       state.journal = await Journal.open(state, this.#toolbox.serializer, linked.links.merges, { hold, seq: 0 });
       return this.#carryOut(linked, state, read, orchestrator);
@@ -129,16 +129,25 @@ export class FlowRuntime implements IExecutor {
    * Rejects with `CheckpointError` for a run that is unknown or of another version of the blueprint; with
    * `ValidationError` for an event that nothing waits for.
    */
-  async resume<State extends object = Context>(
+  async continue<State extends object = Context>(
     flow: FlowNode<State> | Graph,
     run: string | WorkflowResult,
-    options: ResumeOptions = {},
+    options: ContinueOptions = {},
   ): Promise<WorkflowResult<State>> {
-    const read = readResumeOptions(options);
+    const read = readContinueOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
-    if (read.checkpoint === undefined) return this.#resume(linked, run, read, undefined);
+    if (read.checkpoint === undefined) return this.#continue(linked, run, read, undefined);
     const runId = idOfRun(run);
-    return holding(read.checkpoint, runId, this.#holdOptions(read), (hold) => this.#resume(linked, run, read, hold));
+    return holding(read.checkpoint, runId, this.#holdOptions(read), (hold) => this.#continue(linked, run, read, hold));
+  }
+
+  /** @deprecated Since 0.9: another name of `continue`. */
+  resume<State extends object = Context>(
+    flow: FlowNode<State> | Graph,
+    run: string | WorkflowResult,
+    options: ContinueOptions = {},
+  ): Promise<WorkflowResult<State>> {
+    return this.continue(flow, run, options);
   }
 
   /** All that an orchestrator's `run` takes, for a flow at its start. For tests, debuggers, and orchestrators of one's own. */
@@ -161,10 +170,10 @@ export class FlowRuntime implements IExecutor {
     this.#toolbox.linkedOf(flow);
   }
 
-  async #resume<State extends object>(
+  async #continue<State extends object>(
     linked: LinkedFlow,
     run: string | WorkflowResult,
-    options: ResumeOptions,
+    options: ContinueOptions,
     hold: Hold | undefined,
   ): Promise<WorkflowResult<State>> {
     const { core, serializer } = this.#toolbox;
@@ -193,7 +202,7 @@ export class FlowRuntime implements IExecutor {
     return state;
   }
 
-  #configure(state: WorkflowState, { links }: LinkedFlow, options: RunOptions | ResumeOptions): void {
+  #configure(state: WorkflowState, { links }: LinkedFlow, options: RunOptions | ContinueOptions): void {
     const { executor = this.#toolbox.executor, logger = this.#toolbox.logger } = options as RunOptions;
     const { maxVisits, concurrency, failFast } = options;
     const params = { ...links.params, ...options.params };

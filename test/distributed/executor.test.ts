@@ -100,12 +100,22 @@ describe('a flow on the fleet', () => {
     expect(await orchestrator.status('r')).toBe('cancelled');
   });
 
-  it('starts nothing where the signal has aborted already', async () => {
+  it('is cancelled and starts nothing where the signal has aborted already, as in process', async () => {
     const { engine, orchestrator } = await fleetOf(flow);
     const signal = AbortSignal.abort(new Error('early'));
-    expect(await rejection(flow.run({}, { executor: new DistributedExecutor(engine), signal }))).toMatchObject({
-      message: 'early',
+    const options = { runId: 'r', input: 3, signal };
+    const here = await flow.run({ given: 1 }, options);
+    const there = await flow.run({ given: 1 }, { ...options, executor: new DistributedExecutor(engine) });
+    const shape = ({ runId, status, reason, context, completed, unreached }: typeof here) => ({
+      runId,
+      status,
+      reason,
+      context: { ...context },
+      completed,
+      unreached,
     });
+    expect(shape(there)).toEqual(shape(here));
+    expect(there).toMatchObject({ runId: 'r', status: 'cancelled', reason: signal.reason, completed: [] });
     expect((await orchestrator.listRuns()).runs).toEqual([]);
   });
 

@@ -4,6 +4,7 @@ import {
   Flow,
   FlowRuntime,
   GraphBuilder,
+  InMemoryExecutor,
   MemoryCheckpointStore,
   type NodeArgs,
   SerializationError,
@@ -58,9 +59,9 @@ describe('a wait', () => {
     expect(log).toEqual(['load', 'report']);
   });
 
-  it('ends with what the run is resumed with, which is its output; nothing is repeated', async () => {
+  it('ends with what the run is continued with, which is its output; nothing is repeated', async () => {
     const flow = order();
-    const result = await flow.resume(await flow.run({}, { input: 1 }), { events: { approval: { by: 'Ada' } } });
+    const result = await flow.continue(await flow.run({}, { input: 1 }), { events: { approval: { by: 'Ada' } } });
     expect(result).toMatchObject({
       status: 'completed',
       awaiting: [],
@@ -77,16 +78,16 @@ describe('a wait', () => {
       .node('a', (_, { runId }) => ids.push(runId))
       .edge('w', 'a');
     const first = await flow.run({}, { runId: 'run-1' });
-    expect((await flow.resume(first, { events: { w: 1 } })).runId).toBe('run-1');
+    expect((await flow.continue(first, { events: { w: 1 } })).runId).toBe('run-1');
     expect(ids).toEqual(['run-1']);
   });
 
-  it('goes on waiting where the run is resumed with nothing', async () => {
+  it('goes on waiting where the run is continued with nothing', async () => {
     const flow = order();
-    const again = await flow.resume(await flow.run());
+    const again = await flow.continue(await flow.run());
     expect(again).toMatchObject({ status: 'awaiting', awaiting: [{ nodeId: 'approval' }] });
     expect(log).toEqual(['load', 'report']);
-    expect((await flow.resume(again, { events: { approval: 1 } })).status).toBe('completed');
+    expect((await flow.continue(again, { events: { approval: 1 } })).status).toBe('completed');
   });
 
   it('may be for an event with a name of its own, that several wait for', async () => {
@@ -104,14 +105,14 @@ describe('a wait', () => {
       { nodeId: 'two', event: 'approved' },
       { nodeId: 'three', event: 'paid' },
     ]);
-    const { output, status } = await flow.resume(first, { events: { approved: 'yes', paid: 5 } });
+    const { output, status } = await flow.continue(first, { events: { approved: 'yes', paid: 5 } });
     expect({ output, status }).toEqual({ output: { one: 'yes', two: 'yes', three: 5 }, status: 'completed' });
   });
 
   it('that waits for another keeps a join waiting that needs both', async () => {
     const flow = new Flow('both').wait('a').wait('b').node('join', note).edge('a', 'join').edge('b', 'join');
     const first = await flow.run();
-    const second = await flow.resume(first, { events: { b: 'B' } });
+    const second = await flow.continue(first, { events: { b: 'B' } });
     expect(second).toMatchObject({
       status: 'awaiting',
       awaiting: [{ nodeId: 'a', event: 'a' }],
@@ -119,7 +120,7 @@ describe('a wait', () => {
       unreached: [{ nodeId: 'join' }],
     });
     expect(log).toEqual([]);
-    const third = await flow.resume(second, { events: { a: 'A' } });
+    const third = await flow.continue(second, { events: { a: 'A' } });
     expect(third).toMatchObject({ status: 'completed', output: { a: 'A', b: 'B' } });
     expect(log).toEqual(['join']);
   });
@@ -131,7 +132,7 @@ describe('a wait', () => {
       .node('join', note, { joinStrategy: 'any' })
       .edge('a', 'join')
       .edge('b', 'join');
-    const second = await flow.resume(await flow.run(), { events: { b: 'B' } });
+    const second = await flow.continue(await flow.run(), { events: { b: 'B' } });
     expect(second).toMatchObject({ status: 'completed', skipped: ['a'], context: { join: { b: 'B' } } });
     expect(log).toEqual(['join']);
   });
@@ -143,7 +144,7 @@ describe('a wait', () => {
       .node('no', note)
       .edge('approval', 'yes', { condition: 'output.ok' })
       .edge('approval', 'no', { condition: '!output.ok' });
-    expect(await flow.resume(await flow.run(), { events: { approval: { ok: false } } })).toMatchObject({
+    expect(await flow.continue(await flow.run(), { events: { approval: { ok: false } } })).toMatchObject({
       status: 'completed',
       skipped: ['yes'],
     });
@@ -154,7 +155,7 @@ describe('a wait', () => {
       .wait('w')
       .node('a', (input) => ({ input }))
       .edge('w', 'a');
-    const { output, status } = await flow.resume(await flow.run(), { events: { w: undefined } });
+    const { output, status } = await flow.continue(await flow.run(), { events: { w: undefined } });
     expect({ output, status }).toEqual({ output: { input: undefined }, status: 'completed' });
   });
 
@@ -162,7 +163,7 @@ describe('a wait', () => {
     const flow = order();
     const first = await flow.run();
     for (const event of ['aproval', 'toString', 'ship']) {
-      const error = await rejection(flow.resume(first, { events: { [event]: 1, approval: 1 } }));
+      const error = await rejection(flow.continue(first, { events: { [event]: 1, approval: 1 } }));
       expect(error).toBeInstanceOf(ValidationError);
       expect((error as Error).message).toContain(`events.${event}`);
       expect((error as Error).message).toContain('approval');
@@ -181,17 +182,17 @@ describe('a wait', () => {
     let result: WorkflowResult = await flow.run();
     for (const answer of ['more', 'and more', 'stop']) {
       expect(result).toMatchObject({ status: 'awaiting', awaiting: [{ nodeId: 'answer' }] });
-      result = await flow.resume(result, { events: { answer } });
+      result = await flow.continue(result, { events: { answer } });
     }
     expect(result).toMatchObject({ status: 'completed', context: { ask: 3, check: 'stop' } });
   });
 
-  it('stands before a failure: both are in the result, and a resumed run tries again what failed', async () => {
+  it('stands before a failure: both are in the result, and a continued run tries again what failed', async () => {
     const work = failing(1, 'done');
     const flow = new Flow('fails').wait('w').node('bad', work).node('join', note).edge('w', 'join').edge('bad', 'join');
     const first = await flow.run();
     expect(first).toMatchObject({ status: 'awaiting', errors: [{ nodeId: 'bad' }] });
-    expect(await flow.resume(first, { events: { w: 1 } })).toMatchObject({
+    expect(await flow.continue(first, { events: { w: 1 } })).toMatchObject({
       status: 'completed',
       errors: [],
       output: { w: 1, bad: 'done' },
@@ -199,7 +200,7 @@ describe('a wait', () => {
   });
 });
 
-describe('a run is resumed', () => {
+describe('a run is continued', () => {
   const make = () =>
     new Flow('again')
       .node('a', note)
@@ -216,7 +217,7 @@ describe('a run is resumed', () => {
   ])('from %s', async (_, from) => {
     const flow = make();
     const first = await flow.run(given, { input: 'in' });
-    expect(await flow.resume(from(first), { events: { w: 1 } })).toMatchObject({
+    expect(await flow.continue(from(first), { events: { w: 1 } })).toMatchObject({
       status: 'completed',
       output: [true, 1n, 'in'],
     });
@@ -225,7 +226,7 @@ describe('a run is resumed', () => {
 
   it('with another runtime, and a flow that is made anew', async () => {
     const text = asText(await make().run(given, { input: 'in' }));
-    const result = await new FlowRuntime({ dependencies: 'other' }).resume(make(), text, { events: { w: 1 } });
+    const result = await new FlowRuntime({ dependencies: 'other' }).continue(make(), text, { events: { w: 1 } });
     expect(result).toMatchObject({ status: 'completed', output: [true, 1n, 'in'] });
   });
 
@@ -243,7 +244,7 @@ describe('a run is resumed', () => {
       ],
     };
     const first = await new GraphBuilder({ note }).build(graph).run({}, { input: 1 });
-    const result = await new FlowRuntime({ registry: { note } }).resume(
+    const result = await new FlowRuntime({ registry: { note } }).continue(
       JSON.parse(JSON.stringify(graph)),
       asText(first),
       {
@@ -265,15 +266,15 @@ describe('a run is resumed', () => {
       .edge('w', 'v')
       .edge('v', 'b');
     await flow.run({}, { checkpoint, runId: 'run' });
-    expect(await flow.resume('run', { checkpoint, events: { w: 1 } })).toMatchObject({ status: 'awaiting' });
-    expect(await flow.resume('run', { checkpoint, events: { v: 2 } })).toMatchObject({
+    expect(await flow.continue('run', { checkpoint, events: { w: 1 } })).toMatchObject({ status: 'awaiting' });
+    expect(await flow.continue('run', { checkpoint, events: { v: 2 } })).toMatchObject({
       status: 'completed',
       output: 2,
     });
     expect(log).toEqual(['a', 'b']);
   });
 
-  it('as it was: what a resumed run does changes no result that was there before', async () => {
+  it('as it was: what a continued run does changes no result that was there before', async () => {
     const flow = new Flow('twice')
       .node('list', () => [1])
       .wait('w')
@@ -284,7 +285,7 @@ describe('a run is resumed', () => {
       .edge('list', 'w')
       .edge('w', 'push');
     const first = await flow.run();
-    const both = await Promise.all([1, 2].map((n) => flow.resume(first, { events: { w: n } })));
+    const both = await Promise.all([1, 2].map((n) => flow.continue(first, { events: { w: n } })));
     expect(both.map(({ context }) => context.list)).toEqual([
       [1, 1],
       [1, 2],
@@ -294,18 +295,18 @@ describe('a run is resumed', () => {
 
   it('that has completed already, and executes nothing', async () => {
     const flow = new Flow('done').node('a', note).node('b', note).edge('a', 'b');
-    const result = await flow.resume(await flow.run({}, { input: 1 }));
+    const result = await flow.continue(await flow.run({}, { input: 1 }));
     expect(result).toMatchObject({ status: 'completed', output: 1 });
     expect(log).toEqual(['a', 'b']);
   });
 
-  it('with the parameters, dependencies and signal that it is resumed with', async () => {
+  it('with the parameters, dependencies and signal that it is continued with', async () => {
     const flow = new Flow('options')
       .wait('w')
       .node('a', (_, { params, dependencies, signal }) => [params.p, dependencies, signal.aborted])
       .edge('w', 'a');
     const first = await flow.run({}, { params: { p: 'before' } });
-    const result = await new FlowRuntime({ dependencies: 'client' }).resume(flow, first, {
+    const result = await new FlowRuntime({ dependencies: 'client' }).continue(flow, first, {
       events: { w: 1 },
       params: { p: 'now' },
       signal: new AbortController().signal,
@@ -313,12 +314,28 @@ describe('a run is resumed', () => {
     expect(result.output).toEqual(['now', 'client', false]);
   });
 
+  it('by its former name `resume` too, of a flow, a runtime and the executor in process', async () => {
+    const flow = make();
+    const first = await flow.run(given);
+    const options = { events: { w: 1 } };
+    const runtime = new FlowRuntime();
+    for (const result of [
+      await flow.resume(first, options),
+      await runtime.resume(flow, first, options),
+      await new InMemoryExecutor(runtime).resume(flow, first, options),
+      await new InMemoryExecutor(runtime).continue(flow, first, options),
+    ]) {
+      expect(result).toMatchObject({ runId: first.runId, status: 'completed' });
+    }
+    expect(log.filter((id) => id === 'a')).toEqual(['a']);
+  });
+
   it('only of this flow in this version', async () => {
     const first = await make().run(given);
     const changed = make().node('c', note).edge('b', 'c');
     const other = new Flow('other').wait('w');
     for (const flow of [changed, other]) {
-      const error = await rejection(flow.resume(first, { events: { w: 1 } }));
+      const error = await rejection(flow.continue(first, { events: { w: 1 } }));
       expect(error).toBeInstanceOf(CheckpointError);
       expect((error as CheckpointError).runId).toBe(first.runId);
     }
@@ -328,9 +345,9 @@ describe('a run is resumed', () => {
   it('not where it is unknown, or no snapshot', async () => {
     const flow = make();
     const checkpoint = new MemoryCheckpointStore();
-    expect(await rejection(flow.resume('nowhere', { checkpoint }))).toBeInstanceOf(CheckpointError);
-    expect(await rejection(flow.resume('nowhere'))).toBeInstanceOf(CheckpointError);
-    expect(await rejection(flow.resume('[1]'))).toBeInstanceOf(CheckpointError);
+    expect(await rejection(flow.continue('nowhere', { checkpoint }))).toBeInstanceOf(CheckpointError);
+    expect(await rejection(flow.continue('nowhere'))).toBeInstanceOf(CheckpointError);
+    expect(await rejection(flow.continue('[1]'))).toBeInstanceOf(CheckpointError);
   });
 
   it('not where its context holds what cannot be saved, which is named', async () => {
@@ -339,7 +356,7 @@ describe('a run is resumed', () => {
       .wait('w')
       .edge('a', 'w');
     const first = await flow.run();
-    const error = await rejection(flow.resume(first, { events: { w: 1 } }));
+    const error = await rejection(flow.continue(first, { events: { w: 1 } }));
     expect(error).toBeInstanceOf(SerializationError);
     expect((error as SerializationError).path).toBe('context.a.deep[0]');
   });
@@ -363,10 +380,10 @@ describe('a sleep', () => {
     const first = await flow.run({}, { input: 'in' });
     expect(first).toMatchObject({ status: 'awaiting', awaiting: [{ nodeId: 'nap', until: start + 60_000 }] });
     clock(59_999);
-    const early = await flow.resume(first);
+    const early = await flow.continue(first);
     expect(early).toMatchObject({ status: 'awaiting', awaiting: [{ nodeId: 'nap', until: start + 60_000 }] });
     clock(60_000);
-    expect(await flow.resume(early)).toMatchObject({ status: 'completed', output: 'in' });
+    expect(await flow.continue(early)).toMatchObject({ status: 'completed', output: 'in' });
     expect(log).toEqual(['a', 'b']);
   });
 
@@ -378,13 +395,13 @@ describe('a sleep', () => {
     const first = await flow.run();
     expect(first.awaiting).toMatchObject([{ nodeId: 'until', until: start + 5 }]);
     clock(5);
-    expect(await flow.resume(first)).toMatchObject({ status: 'completed', output: 'b' });
+    expect(await flow.continue(first)).toMatchObject({ status: 'completed', output: 'b' });
   });
 
-  it('until a time that has passed holds a run back no longer than until it is resumed', async () => {
+  it('until a time that has passed holds a run back no longer than until it is continued', async () => {
     const flow = new Flow('past').sleep('past', { until: start - 1 });
     const first = await flow.run({}, { input: 1 });
-    const result = first.status === 'awaiting' ? await flow.resume(first) : first;
+    const result = first.status === 'awaiting' ? await flow.continue(first) : first;
     expect(result).toMatchObject({ status: 'completed', output: 1, awaiting: [] });
   });
 
@@ -399,9 +416,9 @@ describe('a sleep', () => {
     const flow = new Flow('mixed').sleep('s', { duration: 10 }).wait('w').node('b', note).edge('s', 'b');
     const first = await flow.run({}, { input: 1 });
     clock(10);
-    const second = await flow.resume(first);
+    const second = await flow.continue(first);
     expect(second).toMatchObject({ status: 'awaiting', awaiting: [{ nodeId: 'w' }], completed: ['s', 'b'] });
-    expect(await flow.resume(second, { events: { w: 2 } })).toMatchObject({ status: 'completed' });
+    expect(await flow.continue(second, { events: { w: 2 } })).toMatchObject({ status: 'completed' });
   });
 });
 
@@ -418,7 +435,7 @@ describe('a wait in a sub-flow', () => {
       .edge('sub', 'b');
     const first = await flow.run({}, { input: 1 });
     expect(first).toMatchObject({ status: 'awaiting', awaiting: [{ nodeId: 'sub/approval', event: 'approval' }] });
-    const result = await flow.resume(asText(first), { events: { approval: 'yes' } });
+    const result = await flow.continue(asText(first), { events: { approval: 'yes' } });
     expect(result).toMatchObject({ status: 'completed', output: 'yes', context: { a: 1, sub: 'yes' } });
     expect(log).toEqual(['a', 'x', 'y', 'b']);
   });
@@ -429,7 +446,7 @@ describe('a wait in a sub-flow', () => {
     const checkpoint = new MemoryCheckpointStore();
     const first = await flow.run({}, { checkpoint, runId: 'run' });
     expect(first.awaiting).toEqual([{ nodeId: 'mid/sub/approval', event: 'approval' }]);
-    const result = await flow.resume('run', { checkpoint, events: { approval: 'yes' } });
+    const result = await flow.continue('run', { checkpoint, events: { approval: 'yes' } });
     expect(result).toMatchObject({ status: 'completed', output: 'yes' });
     expect(log).toEqual(['m', 'x', 'y', 'b']);
   });
@@ -437,9 +454,9 @@ describe('a wait in a sub-flow', () => {
   it('that waits twice is resumed twice', async () => {
     const twice = new Flow('twice').wait('one').wait('two').node('y', note).edge('one', 'two').edge('two', 'y');
     const flow = new Flow('outer').node('sub', twice);
-    const second = await flow.resume(await flow.run(), { events: { one: 1 } });
+    const second = await flow.continue(await flow.run(), { events: { one: 1 } });
     expect(second).toMatchObject({ status: 'awaiting', awaiting: [{ nodeId: 'sub/two', event: 'two' }] });
-    expect(await flow.resume(second, { events: { two: 2 } })).toMatchObject({ status: 'completed', output: 2 });
+    expect(await flow.continue(second, { events: { two: 2 } })).toMatchObject({ status: 'completed', output: 2 });
   });
 
   it('keeps what the other nodes of the sub-flow have done, and its context', async () => {
@@ -452,7 +469,7 @@ describe('a wait in a sub-flow', () => {
       .edge('x', 'w')
       .edge('w', 'y');
     const flow = new Flow('outer').node('sub', sub, { inputs: { list: 'given' } });
-    const result = await flow.resume(await flow.run({ given: [1] }), { events: { w: 0 } });
+    const result = await flow.continue(await flow.run({ given: [1] }), { events: { w: 0 } });
     expect(result.output).toEqual([1, 'x']);
   });
 
@@ -476,7 +493,7 @@ describe('a wait in a sub-flow', () => {
         { nodeId: 'all/approval', event: 'approval' },
       ],
     });
-    const result = await flow.resume(asText(first), { events: { approval: 'yes' } });
+    const result = await flow.continue(asText(first), { events: { approval: 'yes' } });
     expect(result).toMatchObject({
       status: 'completed',
       output: ['1 {"x":1}', '2 {"approval":"yes"}', '3 {"approval":"yes"}'],
@@ -494,15 +511,15 @@ describe('a wait in a sub-flow', () => {
       .edge('x', 'one', { action: 'one' })
       .edge('x', 'two', { action: 'two' });
     const flow = new Flow('outer').batch('all', item);
-    const second = await flow.resume(await flow.run({}, { input: [0, 1] }), { events: { second: 'b' } });
+    const second = await flow.continue(await flow.run({}, { input: [0, 1] }), { events: { second: 'b' } });
     expect(second).toMatchObject({ status: 'awaiting', awaiting: [{ nodeId: 'all/one/first', event: 'first' }] });
-    const result = await flow.resume(second, { events: { first: 'a' } });
+    const result = await flow.continue(second, { events: { first: 'a' } });
     expect(result).toMatchObject({ status: 'completed', output: ['a', 'b'] });
     expect(log).toEqual(['y', 'y']);
   });
 });
 
-describe('a resumed run', () => {
+describe('a continued run', () => {
   it('revives no branch that was not taken, and no fallback that was not needed', async () => {
     const flow = new Flow('decided')
       .node('a', () => withAction('left', 0), { fallback: 'safe' })
@@ -523,7 +540,7 @@ describe('a resumed run', () => {
       .edge('after safe', 'join');
     const first = await flow.run();
     expect([...first.skipped].sort()).toEqual(['after right', 'after safe', 'right', 'safe']);
-    const result = await flow.resume(asText(first), { events: { w: 1 } });
+    const result = await flow.continue(asText(first), { events: { w: 1 } });
     expect(result).toMatchObject({ status: 'completed', output: { w: 1 } });
     expect([...result.skipped].sort()).toEqual(['after right', 'after safe', 'right', 'safe']);
     expect(log).toEqual(['left', 'join']);
@@ -545,7 +562,7 @@ describe('a resumed run', () => {
       .edge('beside', 'join');
     const first = await flow.run({}, { input: 0 });
     expect(first).toMatchObject({ status: 'failed', errors: [{ nodeId: 'b' }] });
-    const result = await flow.resume(asText(first));
+    const result = await flow.continue(asText(first));
     expect(result).toMatchObject({ status: 'completed', errors: [], output: { b: 'worked', beside: 0 } });
     expect(log).toEqual(['a', 'b', 'beside', 'b', 'join']);
   });
@@ -569,7 +586,7 @@ describe('a resumed run', () => {
       .edge('a', 'b');
     const first = await flow.run();
     expect(first).toMatchObject({ status: 'failed', errors: [{ nodeId: 'a' }, { nodeId: 'safe' }] });
-    const result = await flow.resume(first);
+    const result = await flow.continue(first);
     expect(result).toMatchObject({ status: 'completed', output: 'saved' });
     expect(result.errors).toMatchObject([{ nodeId: 'a', recoveredBy: 'safe' }]);
     expect(log).toEqual(['a', 'safe', 'a', 'safe', 'b']);
@@ -582,7 +599,7 @@ describe('a resumed run', () => {
       .node('safe', () => 1)
       .wait('w')
       .edge('a', 'w');
-    const { errors, status } = await flow.resume(asText(await flow.run()), { events: { w: 1 } });
+    const { errors, status } = await flow.continue(asText(await flow.run()), { events: { w: 1 } });
     expect(status).toBe('completed');
     expect(errors).toMatchObject([{ nodeId: 'a', attempts: 1, recoveredBy: 'safe' }]);
     expect(errors[0]?.cause).toBeInstanceOf(RangeError);
@@ -613,7 +630,7 @@ describe('a resumed run', () => {
     const cancelled = await pending;
     expect(cancelled).toMatchObject({ status: 'cancelled', cutShort: ['b'] });
     first = false;
-    const result = await flow.resume(asText(cancelled));
+    const result = await flow.continue(asText(cancelled));
     expect(result).toMatchObject({ status: 'completed', cutShort: [], reason: undefined });
     expect(visits).toEqual(['b1', 'b1']);
     expect([...log].sort()).toEqual(['a', 'after', 'queued']);
@@ -622,7 +639,7 @@ describe('a resumed run', () => {
   it('that was cancelled before it began begins', async () => {
     const flow = new Flow('before').node('a', note);
     const cancelled = await flow.run({}, { signal: AbortSignal.abort(), input: 3 });
-    expect(await flow.resume(cancelled)).toMatchObject({ status: 'completed', output: 3 });
+    expect(await flow.continue(cancelled)).toMatchObject({ status: 'completed', output: 3 });
   });
 
   it('that was cancelled in a fallback goes on with the fallback, which stands in', async () => {
@@ -648,7 +665,7 @@ describe('a resumed run', () => {
     controller.abort();
     const cancelled = await pending;
     expect(cancelled).toMatchObject({ status: 'cancelled', cutShort: ['safe'] });
-    expect(await flow.resume(asText(cancelled))).toMatchObject({
+    expect(await flow.continue(asText(cancelled))).toMatchObject({
       status: 'completed',
       output: 'saved 5',
       errors: [{ nodeId: 'a', recoveredBy: 'safe' }],
@@ -677,7 +694,7 @@ describe('a resumed run', () => {
       .edge('work', 'end', { action: 'done' });
     const cancelled = await flow.run({}, { signal: controller.signal });
     expect(cancelled).toMatchObject({ status: 'cancelled', cutShort: ['work'] });
-    expect(await flow.resume(asText(cancelled))).toMatchObject({ status: 'completed', output: 3 });
+    expect(await flow.continue(asText(cancelled))).toMatchObject({ status: 'completed', output: 3 });
     expect(log).toEqual(['head1', 'work1', 'head2', 'work2', 'work2', 'head3', 'work3', 'end']);
   });
 
@@ -693,7 +710,7 @@ describe('a resumed run', () => {
     const pending = flow.run({ list: ['i', 'j'] }, { signal: controller.signal, input: 1 });
     await settled();
     controller.abort();
-    const result = await flow.resume(asText(await pending));
+    const result = await flow.continue(asText(await pending));
     expect(result).toMatchObject({ status: 'completed', output: { sub: 1, batch: ['i', 'j'] } });
     expect([...log].sort()).toEqual(['batch0', 'batch1', 'batch1', 'x', 'y', 'y']);
   });
@@ -705,15 +722,15 @@ describe('a resumed run', () => {
       .node('join', (input) => input)
       .edge('a', 'join', { transform: 'output + 100' })
       .edge('w', 'join');
-    expect((await flow.resume(asText(await flow.run()), { events: { w: 2 } })).output).toEqual({ a: 101, w: 2 });
+    expect((await flow.continue(asText(await flow.run()), { events: { w: 2 } })).output).toEqual({ a: 101, w: 2 });
   });
 
   it('that was cancelled before it began to go on waits as it did', async () => {
     const flow = new Flow('as it did').wait('w').node('a', note).edge('w', 'a');
     const first = await flow.run();
-    const cancelled = await flow.resume(first, { events: { w: 1 }, signal: AbortSignal.abort() });
+    const cancelled = await flow.continue(first, { events: { w: 1 }, signal: AbortSignal.abort() });
     expect(cancelled).toMatchObject({ status: 'cancelled', awaiting: [{ nodeId: 'w' }] });
-    const result = await flow.resume(asText(cancelled), { events: { w: 2 } });
+    const result = await flow.continue(asText(cancelled), { events: { w: 2 } });
     expect(result).toMatchObject({ status: 'completed', output: 2 });
   });
 
@@ -729,12 +746,12 @@ describe('a resumed run', () => {
       .node('a', note)
       .edge('w', 'a');
     const first = await flow.run();
-    const pending = flow.resume(first, { events: { w: 'payload' }, signal: controller.signal, concurrency: 1 });
+    const pending = flow.continue(first, { events: { w: 'payload' }, signal: controller.signal, concurrency: 1 });
     await settled();
     controller.abort();
     const cancelled = await pending;
     expect(cancelled).toMatchObject({ status: 'cancelled', awaiting: [], cutShort: ['slow'] });
-    const result = await flow.resume(asText(cancelled));
+    const result = await flow.continue(asText(cancelled));
     expect(result).toMatchObject({ status: 'completed', context: { w: 'payload', a: 'payload' } });
   });
 
@@ -748,7 +765,7 @@ describe('a resumed run', () => {
     };
     const flow = new Flow('limits').wait('w').node('a', work).node('b', work).node('c', work);
     const grown = flow.edge('w', 'a').edge('w', 'b').edge('w', 'c');
-    expect((await grown.resume(await grown.run(), { events: { w: 1 }, concurrency: 2 })).status).toBe('completed');
+    expect((await grown.continue(await grown.run(), { events: { w: 1 }, concurrency: 2 })).status).toBe('completed');
     expect(most).toBe(2);
   });
 

@@ -3,6 +3,7 @@ import { Orchestrator } from 'orchestrator';
 import {
   type AbstractNode,
   type Context,
+  type ContinueOptions,
   type EdgeArgs,
   type EventDrivenOrchestrator,
   type ExecutionServices,
@@ -21,6 +22,7 @@ import {
   type NodeExecutorFactory,
   NullLogger,
   processResults,
+  type ResumeOptions,
   type RunOptions,
   RunToCompletionOrchestrator,
   StepByStepOrchestrator,
@@ -328,7 +330,12 @@ describe('the context', () => {
     const flow = new Flow<Cart>('order').node('a', () => 1);
     expectTypeOf(flow.run({ total: 1 })).resolves.toEqualTypeOf<WorkflowResult<Cart>>();
     expectTypeOf(flow.run()).resolves.toHaveProperty('context').toEqualTypeOf<Cart>();
-    expectTypeOf(flow.resume('run')).resolves.toEqualTypeOf<WorkflowResult<Cart>>();
+    expectTypeOf(flow.continue('run')).resolves.toEqualTypeOf<WorkflowResult<Cart>>();
+    expectTypeOf(flow.continue).toEqualTypeOf(flow.resume);
+    expectTypeOf<ResumeOptions>().toEqualTypeOf<ContinueOptions>();
+    flow.continue('run', { events: { approved: { by: 'Ada' } } });
+    // @ts-expect-error a run that goes on has its id already
+    flow.continue('run', { runId: 'run' });
     flow.run({});
     // @ts-expect-error there is no such key
     flow.run({ totla: 1 });
@@ -340,6 +347,8 @@ describe('the context', () => {
     expectTypeOf(runtime.run<Cart>(flow, { total: 1 })).resolves.toEqualTypeOf<WorkflowResult<Cart>>();
     expectTypeOf(runtime.run(flow)).resolves.toEqualTypeOf<WorkflowResult<Cart>>();
     expectTypeOf(runtime.run(flow.toBlueprint())).resolves.toEqualTypeOf<WorkflowResult<Context>>();
+    expectTypeOf(runtime.continue<Cart>(flow, 'run')).resolves.toEqualTypeOf<WorkflowResult<Cart>>();
+    expectTypeOf(runtime.continue).toEqualTypeOf(runtime.resume);
     // @ts-expect-error a number is no flow
     runtime.run(7);
   });

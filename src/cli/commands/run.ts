@@ -125,7 +125,7 @@ async function carryOut(
     throw new CliError(`run "${resume}" is not in ${directory}`, exitCodes.notFound);
   }
   const events = await eventsOf(session, flags.event ?? []);
-  return runtime.resume(flow, resume, { ...options, events, signal: session.interruption() });
+  return runtime.continue(flow, resume, { ...options, events, signal: session.interruption() });
 }
 
 /** Somebody else carries the run out: the command can be repeated as it is. */

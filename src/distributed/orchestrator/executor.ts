@@ -32,10 +32,10 @@ export class DistributedExecutor implements IExecutor {
   }
 
   /**
-   * Starts a run and waits until it is over, however long it waits for signals. An abort of the signal cancels it.
+   * Starts a run and waits until it is over, however long it waits for signals. An abort of the signal cancels it; where
+   * the signal has aborted already, the result is `cancelled` and the engine is not called.
    *
-   * Rejects with `ValidationError` for options that mean nothing on a fleet, and with the signal's reason where that has
-   * aborted before anything is written down.
+   * Rejects with `ValidationError` for options that mean nothing on a fleet.
    */
   async run<State extends object = Context>(
     flow: FlowNode<State>,
@@ -47,7 +47,8 @@ export class DistributedExecutor implements IExecutor {
       if (read[name] !== undefined) throw invalid(name, 'left out: it is for workers to say', read[name]);
     }
     const { runId = randomUUID(), input, timeout, signal } = read;
-    signal?.throwIfAborted();
+    // A run that is aborted before it starts executes no node, wherever it runs: in process it writes nothing either.
+    if (signal?.aborted) return this.runtime.run(flow, context, { runId, input, signal });
     const orchestrator = this.#orchestratorOf(flow);
     await orchestrator.startRun(context, input, { id: runId, timeout });
     await this.#wait(orchestrator, runId, signal);

@@ -140,7 +140,7 @@ export class Hold {
 
   #unanswered(what: string, cause: unknown): CheckpointError {
     const problem = `was aborted, and its checkpoint store has not answered for ${patience} ms (${what})`;
-    return new CheckpointError(this.runId, `${problem}; resume it once the store answers again`, { cause });
+    return new CheckpointError(this.runId, `${problem}; continue it once the store answers again`, { cause });
   }
 
   async #take(): Promise<void> {

@@ -31,7 +31,7 @@ export async function loadRun(
     const saved = { run: read(snapshot) as SavedRun, entries: entries.map((entry) => read(entry) as Entry) };
     return { saved, seq: seq + entries.length };
   } catch (cause) {
-    const problem = 'has a checkpoint that cannot be read: resume it with the serializer that it was written with';
+    const problem = 'has a checkpoint that cannot be read: continue it with the serializer that it was written with';
     throw new CheckpointError(idOfRun(run), problem, { cause });
   }
 }
@@ -63,7 +63,7 @@ function readSnapshot(text: string, read: (text: string) => unknown): SavedRun {
   try {
     return read(text) as SavedRun;
   } catch (cause) {
-    const problem = 'is no snapshot; to resume a run by its id, pass its checkpoint store';
+    const problem = 'is no snapshot; to continue a run by its id, pass its checkpoint store';
     throw new CheckpointError(cut(text, 50), problem, { cause });
   }
 }

@@ -87,7 +87,7 @@ function fillContext(context: object, values: ReadonlyMap<string, Value>, codec:
   try {
     for (const [key, kept] of values) setOwn(context, key, 'text' in kept ? codec.decode(kept.text) : kept.value);
   } catch (cause) {
-    const problem = 'has a context that cannot be read: resume it with the serializer that it was written with';
+    const problem = 'has a context that cannot be read: continue it with the serializer that it was written with';
     throw new CheckpointError(runId, problem, { cause });
   }
 }

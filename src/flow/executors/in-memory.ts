@@ -1,9 +1,9 @@
 import {
   type AbstractNode,
+  type ContinueOptions,
   type FlowNode,
   followerOf,
   type IExecutor,
-  type ResumeOptions,
   type RunOptions,
 } from '../node.js';
 import type { Context, WorkflowResult } from '../run/result.js';
@@ -22,12 +22,21 @@ export class InMemoryExecutor implements IExecutor {
     return this.runtime.run(flow, context, { executor: this, ...options });
   }
 
+  continue<State extends object = Context>(
+    flow: FlowNode,
+    run: string | WorkflowResult,
+    options?: ContinueOptions,
+  ): Promise<WorkflowResult<State>> {
+    return this.runtime.continue(flow, run, options);
+  }
+
+  /** @deprecated Since 0.9: another name of `continue`. */
   resume<State extends object = Context>(
     flow: FlowNode,
     run: string | WorkflowResult,
-    options?: ResumeOptions,
+    options?: ContinueOptions,
   ): Promise<WorkflowResult<State>> {
-    return this.runtime.resume(flow, run, options);
+    return this.continue(flow, run, options);
   }
 
   getNextNode(node: AbstractNode, action: unknown): AbstractNode | undefined {

@@ -33,7 +33,7 @@ export interface WorkflowResult<State extends object = Context> {
   /**
    * - `completed`: every node that is no fallback has completed or was skipped;
    * - `failed`: a node has failed, and no fallback saved it;
-   * - `awaiting`: it waits for what `awaiting` lists, and can be resumed with it;
+   * - `awaiting`: it waits for what `awaiting` lists, and can be continued with it;
    * - `cancelled`: it was aborted;
    * - `stalled`: nothing can go on, for the reasons in `unreached`; between steps: there is more to do.
    */
@@ -58,7 +58,7 @@ export interface WorkflowResult<State extends object = Context> {
   readonly reason: unknown;
   /** The context as text. @throws {SerializationError} for what cannot be saved */
   readonly serializedContext: string;
-  /** All that `resume` needs, as text; in this program or another. @throws {SerializationError} for what cannot be saved */
+  /** All that `continue` needs, as text; in this program or another. @throws {SerializationError} for what cannot be saved */
   readonly snapshot: string;
 }
 

@@ -65,7 +65,7 @@ export class WorkflowState<State extends object = any> {
   attempts: Attempts | undefined = undefined;
   /** What sleeps are counted by, in epoch milliseconds. Default: the clock of this machine. */
   clock: () => number = Date.now;
-  /** What the run was resumed with. */
+  /** What the run was continued with. */
   events: Readonly<Record<string, unknown>> = {};
   /** What a node sees of the context, where the state is that of its execution alone. */
   ground: Ground | undefined = undefined;
