@@ -62,6 +62,11 @@ export function withProgram(command: Command): Command {
     );
 }
 
+/** The option that says how long ending may take. `--deadline` is its former name. */
+export function withTimeout(command: Command, description: string): Command {
+  return command.option('--deadline, --timeout <duration>', `${description} (default: 10s)`, duration);
+}
+
 /** An option whose values are some of the words, separated by commas, or given several times. */
 export function choices(flags: string, description: string, words: readonly string[]): Option {
   return new Option(flags, description).choices(words).argParser((given: string, before: readonly string[] = []) => {

@@ -54,7 +54,7 @@ describe('orchestrate', () => {
     expect(await state()).toBe('paused');
     expect((await loops('resume', 'ticker')).stdout).toBe('ticker resumed\n');
     expect(await state()).toBe('running');
-    expect(jsonOf(await loops('stop', 'ticker', '--deadline', '1s', '--json'))).toEqual({ loopId: 'ticker', ok: true });
+    expect(jsonOf(await loops('stop', 'ticker', '--timeout', '1s', '--json'))).toEqual({ loopId: 'ticker', ok: true });
     expect(await state()).toBe('stopped');
     expect(await loops('pause', 'ticker')).toMatchObject({ code: 4, stderr: expect.stringContaining('does not run') });
     expect((await loops('start', 'ticker')).stdout).toBe('ticker started\n');
@@ -143,8 +143,8 @@ describe('orchestrate', () => {
     expect((await program.ended).code).toBe(1);
   });
 
-  it('ends with 1 where something was cut off at the deadline', async () => {
-    const { program } = await started(['orchestrate', 'stuck.ts', '--deadline', '100ms']);
+  it.each(['--timeout', '--deadline'])('ends with 1 where something was cut off at its %s', async (flag) => {
+    const { program } = await started(['orchestrate', 'stuck.ts', flag, '100ms']);
     program.interrupt();
     const { code, stderr } = await program.ended;
     expect(stderr).toMatch(
@@ -173,7 +173,7 @@ describe('orchestrate', () => {
   });
 
   it('looks after the runs of an engine, and executes flows in the same program', async () => {
-    const { program, address } = await started(['orchestrate', '--worker', '--concurrency', '3', '--deadline', '60s'], {
+    const { program, address } = await started(['orchestrate', '--worker', '--concurrency', '3', '--timeout', '60s'], {
       cwd: join(new URL('fixtures/memory', import.meta.url).pathname),
     });
     expect(program.stderr.written).toMatch(/looks after the runs of memory[\s\S]*executes order@1, broken@1/);
@@ -292,7 +292,7 @@ describe('worker', () => {
   const cwd = new URL('fixtures/memory', import.meta.url).pathname;
 
   it('executes the flows of the config file until it is interrupted', async () => {
-    const worker = new Call(['worker', '--id', 'w-7', '--concurrency', '2', '--deadline', '60s'], { cwd });
+    const worker = new Call(['worker', '--id', 'w-7', '--concurrency', '2', '--timeout', '60s'], { cwd });
     await worker.writes('worker w-7 takes work from memory: order@1, broken@1');
     expect((await call(['runs', 'start', 'order', '--input', '3', '--wait'], { cwd })).code).toBe(0);
     worker.interrupt('SIGTERM');

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type LoopsView, segmentOf } from '../../dashboard/api/index.js';
 import type { LoopMetrics } from '../../loops/index.js';
-import { documented, duration, withProgram } from '../command.js';
+import { documented, withProgram, withTimeout } from '../command.js';
 import { writeTable } from '../output/table.js';
 import { oneLine } from '../output/text.js';
 import { durationOf } from '../output/times.js';
@@ -10,7 +10,7 @@ import { type ProgramFlags, programAt } from '../setup/api.js';
 import { styleOf } from './runs/statuses.js';
 
 interface LoopsFlags extends ProgramFlags {
-  readonly deadline?: number;
+  readonly timeout?: number;
   readonly json?: boolean;
 }
 
@@ -32,11 +32,9 @@ export function addLoops(parent: Command, session: Session): void {
   addList(loops, session);
   for (const { name, done, description } of actions) {
     const command = loops.command(name).description(description).argument('<loop-id>', 'id of the loop');
-    if (name === 'stop') {
-      command.option('--deadline <duration>', 'how long it may take before it is cut off (default: 10s)', duration);
-    }
+    if (name === 'stop') withTimeout(command, 'how long it may take before it is cut off');
     withProgram(command).action(async (loopId: string, flags: LoopsFlags) => {
-      const body = flags.deadline === undefined ? {} : { deadline: flags.deadline };
+      const body = flags.timeout === undefined ? {} : { deadline: flags.timeout };
       await programAt(session, flags).post(`loops/${segmentOf(loopId)}/${name}`, body);
       if (flags.json === true) session.stdout.json({ loopId, ok: true });
       else session.stdout.line(`${oneLine(loopId)} ${done}`);

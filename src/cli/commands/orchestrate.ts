@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { DistributedOrchestrator, type Engine } from '../../distributed/index.js';
 import { LoopDefinitionError, type WorkflowOrchestrator } from '../../loops/index.js';
-import { documented, duration, whole, withEngine } from '../command.js';
+import { documented, whole, withEngine, withTimeout } from '../command.js';
 import { CliError, exitCodes, usageError } from '../exit-codes.js';
 import { versionText } from '../output/text.js';
 import type { Session } from '../session.js';
@@ -20,7 +20,7 @@ interface OrchestrateFlags extends EngineFlags, ServeFlags {
   readonly worker?: boolean;
   readonly concurrency?: number;
   readonly store?: string;
-  readonly deadline?: number;
+  readonly timeout?: number;
   readonly json?: boolean;
 }
 
@@ -47,12 +47,8 @@ export function addOrchestrate(parent: Command, session: Session): void {
     )
     .option('--worker', 'execute the flows of the modules in this program, too')
     .option('--concurrency <count>', 'with --worker: how many nodes at the same time (default: 10)', whole(1))
-    .option('--store <directory>', 'keep queues, cursors and dead letters of loops there')
-    .option(
-      '--deadline <duration>',
-      'how long what is under way may take when it is asked to end (default: 10s)',
-      duration,
-    );
+    .option('--store <directory>', 'keep queues, cursors and dead letters of loops there');
+  withTimeout(command, 'how long what is under way may take when it is asked to end');
   withServing(withEngine(command)).action((modules: string[], flags: OrchestrateFlags) =>
     orchestrate(session, modules, flags),
   );
@@ -119,8 +115,7 @@ interface Beginning {
 /** What can be refused comes first: nothing is executed where its interface cannot be served. */
 async function begin(session: Session, owned: Owned, { flags, found, log, ends }: Beginning): Promise<void> {
   const { loops, engine, distributed, flows, runtime } = owned;
-  const { concurrency, deadline } = flags;
-  const limit = deadline === undefined ? {} : { deadline };
+  const { concurrency, timeout } = flags;
   if (engine !== undefined) {
     ends.push(() => engine.close());
     await engine.open();
@@ -133,13 +128,13 @@ async function begin(session: Session, owned: Owned, { flags, found, log, ends }
     const quiet = logNodes(log);
     ends.push(async () => quiet());
     const worker = workerOf({ engine, workflows: flows, runtime, concurrency }, log);
-    ends.push(() => worker.stop(limit));
+    ends.push(() => worker.close({ timeout }));
     await worker.start();
     log.info(`executes ${worker.health().workflows.map(versionText).join(', ')}`, { workerId: worker.id });
   }
   if (loops !== undefined) {
     logLoops(loops, log);
-    ends.push(() => loops.close(limit));
+    ends.push(() => loops.close({ timeout }));
     await loops.start().catch(refuse);
   }
   announce(session, served, { flags, log });

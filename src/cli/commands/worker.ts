@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { DistributedWorker, type Engine } from '../../distributed/index.js';
-import { documented, duration, whole, withEngine } from '../command.js';
+import { documented, whole, withEngine, withTimeout } from '../command.js';
 import { usageError } from '../exit-codes.js';
 import { versionText } from '../output/text.js';
 import type { Session } from '../session.js';
@@ -15,7 +15,7 @@ import { redactorOf } from '../setup/redaction.js';
 interface WorkerFlags extends EngineFlags {
   readonly concurrency?: number;
   readonly id?: string;
-  readonly deadline?: number;
+  readonly timeout?: number;
   readonly json?: boolean;
 }
 
@@ -27,8 +27,8 @@ export function addWorker(parent: Command, session: Session): void {
     .description('Execute the runs of an engine: all flows that the modules export, until SIGINT, SIGTERM or SIGHUP.')
     .argument('[modules...]', 'modules that export flows (default: workflows of the config file)')
     .option('--concurrency <count>', 'how many nodes at the same time (default: 10)', whole(1))
-    .option('--id <id>', 'its name in health and errors (default: host, process id, a random part)')
-    .option('--deadline <duration>', 'how long nodes may go on when it is asked to end (default: 10s)', duration);
+    .option('--id <id>', 'its name in health and errors (default: host, process id, a random part)');
+  withTimeout(command, 'how long nodes may go on when it is asked to end');
   withEngine(command).action((modules: string[], flags: WorkerFlags) => work(session, modules, flags));
   documented(command, {
     examples: [
@@ -39,7 +39,7 @@ export function addWorker(parent: Command, session: Session): void {
       ['orchestrator worker --json 2>/dev/null', 'its log as lines of JSON'],
     ],
     json: `a line on the standard output for each thing that happens: { time, level, message, ... }`,
-    text: 'The first signal lets what is under way end, up to the deadline; the second ends at once: others take over then.',
+    text: 'The first signal lets what is under way end, up to the timeout; the second ends at once: others take over then.',
   });
 }
 
@@ -62,7 +62,7 @@ async function work(session: Session, modules: readonly string[], flags: WorkerF
     });
     await aborted(interruption);
     log.info('stopping: nodes that are executed end first; a second signal ends at once', {});
-    await worker.stop(flags.deadline === undefined ? {} : { deadline: flags.deadline });
+    await worker.close({ timeout: flags.timeout });
     const { completed, failed, retried } = worker.health();
     log.info(`stopped: ${completed} completed, ${failed} failed, ${retried} retried`, { completed, failed, retried });
   } finally {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { Loop, lmdbStore, type Workflow, WorkflowOrchestrator } from '../../loops/index.js';
+import { Loop, type LoopWorkflow, lmdbStore, WorkflowOrchestrator } from '../../loops/index.js';
 import { isPlainObject } from '../../shared/validate.js';
 import { usageError } from '../exit-codes.js';
 import type { Exports } from './modules.js';
@@ -41,6 +41,6 @@ export function hasLoops({ values }: Exports): boolean {
   );
 }
 
-function isWorkflow(value: unknown): value is Workflow {
+function isWorkflow(value: unknown): value is LoopWorkflow {
   return isPlainObject(value) && Array.isArray(value.loops) && !Array.isArray(value.nodes);
 }
