@@ -103,6 +103,14 @@ export interface LoopNodeDefinition {
 
 /** One node follows another. */
 export interface LoopEdgeDefinition {
+  /** Id of the node that comes before. */
+  readonly source: string;
+  /** Id of the node that follows. */
+  readonly target: string;
+}
+
+/** @deprecated Since 0.9: a `LoopEdgeDefinition` of before, whose `source` is `from` and whose `target` is `to`. */
+export interface FormerLoopEdge {
   readonly from: string;
   readonly to: string;
 }
@@ -122,7 +130,7 @@ export interface LoopDefinition extends LoopSettings {
   readonly id: string;
   readonly nodes: readonly LoopNodeDefinition[];
   /** Which node follows which. Default: each follows the one before it. */
-  readonly edges?: readonly LoopEdgeDefinition[] | undefined;
+  readonly edges?: readonly (LoopEdgeDefinition | FormerLoopEdge)[] | undefined;
 }
 
 /** What is done when a queue is full. */

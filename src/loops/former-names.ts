@@ -1,11 +1,11 @@
-import type { LoopEdgeDefinition, LoopNodeDefinition, LoopRegistry } from './definition.js';
+import type { FormerLoopEdge, LoopNodeDefinition, LoopRegistry } from './definition.js';
 import type { LoopNodeClass, LoopNodeConfig, LoopNodeFunction } from './node.js';
 import type { LoopWorkflow } from './orchestrator/contracts.js';
 
 /** Names that types had before, which flows and fleets use for types of another shape. */
 
-/** @deprecated Now `LoopEdgeDefinition`. */
-export type EdgeDefinition = LoopEdgeDefinition;
+/** @deprecated Now `LoopEdgeDefinition`, with `source` and `target`. */
+export type EdgeDefinition = FormerLoopEdge;
 
 /** @deprecated Now `LoopNodeDefinition`. */
 export type NodeDefinition = LoopNodeDefinition;

@@ -4,6 +4,7 @@ export { MissingPeerError } from '../shared/peers.js';
 export type {
   ErrorAction,
   ErrorPolicy,
+  FormerLoopEdge,
   Implementation,
   LoopDefinition,
   LoopEdgeDefinition,

@@ -14,7 +14,7 @@ import type {
 } from './definition.js';
 import { type LoopNodeClass, type NodeData, QueueNode, QueueReader } from './node.js';
 import { isNodeClass, kindOfClass } from './node-class.js';
-import { readEdge, readLoopSettings, readNode } from './options.js';
+import { readLoopSettings, readNode } from './options.js';
 import type { Done, Idle, Routed } from './outcomes.js';
 import { type Hosting, hosting, ownHosting } from './pools/hosting.js';
 
@@ -120,9 +120,9 @@ export class Loop {
     return this.#add(id, kindOfClass(implementation) ?? 'blocking', implementation, settings);
   }
 
-  /** Has one node follow another. */
-  edge(from: string, to: string): this {
-    this.#edges.push(readEdge({ from, to }, ''));
+  /** Has one node follow another: `target` follows `source`. */
+  edge(source: string, target: string): this {
+    this.#edges.push({ source: aName(source, 'source'), target: aName(target, 'target') });
     return this;
   }
 

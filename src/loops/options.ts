@@ -15,6 +15,7 @@ import {
 } from '../shared/validate.js';
 import type {
   ErrorPolicy,
+  FormerLoopEdge,
   LoopEdgeDefinition,
   LoopNodeDefinition,
   LoopSettings,
@@ -124,10 +125,25 @@ export const readNode: Reader<LoopNodeDefinition> = (value, field) => {
   return node;
 };
 
-const readEdgeFields = anObjectOf<LoopEdgeDefinition>({ from: aName, to: aName });
+const readEdgeFields = anObjectOf<Partial<LoopEdgeDefinition & FormerLoopEdge>>({
+  source: aName,
+  target: aName,
+  from: aName,
+  to: aName,
+});
 
-export const readEdge: Reader<LoopEdgeDefinition> = (value, field) =>
-  withNames(readEdgeFields(value, field), field, 'from', 'to');
+/** Reads an edge by its present names, whichever were given. */
+export const readEdge: Reader<LoopEdgeDefinition> = (value, field) => {
+  const read = readEdgeFields(value, field);
+  const { from, to } = read;
+  oneNamed(`${field}.source`, read.source, `${field}.from`, from);
+  oneNamed(`${field}.target`, read.target, `${field}.to`, to);
+  const isFormer = from !== undefined || to !== undefined;
+  return {
+    source: aName(read.source ?? from, `${field}.${isFormer ? 'from' : 'source'}`),
+    target: aName(read.target ?? to, `${field}.${isFormer ? 'to' : 'target'}`),
+  };
+};
 
 /** Fields that have to be there. */
 function withNames<Read extends object>(read: Read, field: string, ...names: readonly (keyof Read & string)[]): Read {

@@ -80,7 +80,7 @@ interface Draft extends PlannedNode {
 }
 
 function chain(nodes: readonly LoopNodeDefinition[]): LoopEdgeDefinition[] {
-  return nodes.slice(1).map(({ id }, index) => ({ from: (nodes[index] as LoopNodeDefinition).id, to: id }));
+  return nodes.slice(1).map(({ id }, index) => ({ source: (nodes[index] as LoopNodeDefinition).id, target: id }));
 }
 
 /** The first of each name. */
@@ -162,15 +162,15 @@ function connect(
   if (producers.length > 1) {
     fault(`it has ${producers.length} producers (${producers.map(({ id }) => id).join(', ')}), and may have one`);
   }
-  for (const { from, to } of edges) {
-    const [source, target] = [byId.get(from), byId.get(to)];
-    if (source === undefined) fault(`an edge leads from "${from}", which is no node`, from);
-    if (target === undefined) fault(`an edge leads to "${to}", which is no node`, to);
-    if (source === undefined || target === undefined) continue;
-    if (isProducer(target) && producers.length === 1)
-      fault(`an edge leads to "${to}", which starts the iterations`, to);
-    if (source.next.includes(target)) fault(`there are two edges from "${from}" to "${to}"`, from);
-    else source.next.push(target);
+  for (const { source, target } of edges) {
+    const [before, after] = [byId.get(source), byId.get(target)];
+    if (before === undefined) fault(`an edge leads from "${source}", which is no node`, source);
+    if (after === undefined) fault(`an edge leads to "${target}", which is no node`, target);
+    if (before === undefined || after === undefined) continue;
+    if (isProducer(after) && producers.length === 1)
+      fault(`an edge leads to "${target}", which starts the iterations`, target);
+    if (before.next.includes(after)) fault(`there are two edges from "${source}" to "${target}"`, source);
+    else before.next.push(after);
   }
   const circle = circleIn(nodes);
   if (circle !== undefined) fault(`the chain comes back: ${circle.join(' → ')}`, circle[0]);

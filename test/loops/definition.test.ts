@@ -79,9 +79,9 @@ describe('the faults of a loop', () => {
 
   it('names the nodes of a chain that comes back', () => {
     const edges = [
-      { from: 'p', to: 'a' },
-      { from: 'a', to: 'b' },
-      { from: 'b', to: 'a' },
+      { source: 'p', target: 'a' },
+      { source: 'a', target: 'b' },
+      { source: 'b', target: 'a' },
     ];
     expect(faultsOf({ nodes: [producer, blocking('a'), blocking('b')], edges })).toEqual([
       { message: 'loop "l": the chain comes back: a → b → a', loopId: 'l', nodeId: 'a' },
@@ -90,8 +90,8 @@ describe('the faults of a loop', () => {
 
   it('takes a node that several paths lead to', () => {
     const edges = ['a', 'b'].flatMap((id) => [
-      { from: 'p', to: id },
-      { from: id, to: 'c' },
+      { source: 'p', target: id },
+      { source: id, target: 'c' },
     ]);
     expect(faultsOf({ nodes: [producer, blocking('a'), blocking('b'), blocking('c')], edges })).toEqual([]);
   });
@@ -158,11 +158,11 @@ describe('the faults of a loop', () => {
 
   it('checks where edges lead', () => {
     const edges = [
-      { from: 'p', to: 'a' },
-      { from: 'p', to: 'a' },
-      { from: 'x', to: 'a' },
-      { from: 'a', to: 'y' },
-      { from: 'a', to: 'p' },
+      { source: 'p', target: 'a' },
+      { source: 'p', target: 'a' },
+      { source: 'x', target: 'a' },
+      { source: 'a', target: 'y' },
+      { source: 'a', target: 'p' },
     ];
     expect(
       faultsOf({ nodes: [producer, blocking('a'), blocking('b')], edges }).map(({ message, nodeId }) => [
@@ -176,6 +176,18 @@ describe('the faults of a loop', () => {
       ['p', 'loop "l": an edge leads to "p", which starts the iterations'],
       ['p', 'loop "l": the chain comes back: p → a → p'],
       ['b', 'loop "l": nothing leads to node "b"'],
+    ]);
+  });
+
+  it('takes edges by their former names `from` and `to`', () => {
+    const edges = [
+      { from: 'p', to: 'b' },
+      { source: 'b', target: 'a' },
+    ];
+    expect(faultsOf({ nodes: [producer, blocking('a'), blocking('b')], edges })).toEqual([]);
+    expect(faultsOf({ nodes: [producer, blocking('a')], edges: [{ from: 'x', to: 'a' }] })).toMatchObject([
+      { message: 'loop "l": an edge leads from "x", which is no node' },
+      { message: 'loop "l": nothing leads to node "a"' },
     ]);
   });
 });
@@ -208,6 +220,18 @@ describe('bad options', () => {
     ],
     [{ nodes: [{ id: 'a', extra: 1 }] }, 'nodes[0].extra is unknown'],
     [{ nodes, edges: 'all' }, 'edges must be an array'],
+    [{ nodes, edges: [{ source: 'p' }] }, 'edges[0].target must be a non-empty string, got undefined'],
+    [{ nodes, edges: [{ target: 'p' }] }, 'edges[0].source must be a non-empty string, got undefined'],
+    [{ nodes, edges: [{ source: 1, target: 'p' }] }, 'edges[0].source must be a non-empty string'],
+    [{ nodes, edges: [{}] }, 'edges[0].source must be a non-empty string, got undefined'],
+    [
+      { nodes, edges: [{ source: 'p', from: 'p', target: 'p' }] },
+      'edges[0].from is another name of edges[0].source: give edges[0].source alone',
+    ],
+    [
+      { nodes, edges: [{ source: 'p', target: 'p', to: 'p' }] },
+      'edges[0].to is another name of edges[0].target: give edges[0].target alone',
+    ],
     [{ nodes, edges: [{ from: 'p' }] }, 'edges[0].to must be a non-empty string, got undefined'],
     [{ nodes, edges: [{ to: 'p' }] }, 'edges[0].from must be a non-empty string, got undefined'],
     [{ nodes, edges: [{ from: 1, to: 'p' }] }, 'edges[0].from must be a non-empty string'],
@@ -279,8 +303,8 @@ describe('bad options', () => {
         'implementation of "n" must be a class that extends BaseNode, got undefined',
       ],
       [() => loop().node('n', bad(same)), 'implementation of "n" must be a class that extends BaseNode'],
-      [() => loop().edge('', 'b'), 'from must be'],
-      [() => loop().edge('a', bad(undefined)), 'to must be'],
+      [() => loop().edge('', 'b'), 'source must be'],
+      [() => loop().edge('a', bad(undefined)), 'target must be'],
       [() => idle(-1), 'delay must be a number of milliseconds'],
       [() => idle(Number.NaN), 'delay must be'],
       [() => readQueue({ capacity: 0 }, 'queues.q'), 'queues.q.capacity must be a whole number of at least 1'],

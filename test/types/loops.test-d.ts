@@ -183,7 +183,8 @@ it('runs a loop alone, or in a workflow', () => {
 
 describe('types that flows and fleets have in another shape', () => {
   it('have names of their own, and keep the former ones', () => {
-    expectTypeOf<EdgeDefinition>().toEqualTypeOf<LoopEdgeDefinition>();
+    expectTypeOf<EdgeDefinition>().toEqualTypeOf<{ readonly from: string; readonly to: string }>();
+    expectTypeOf<LoopEdgeDefinition>().toEqualTypeOf<{ readonly source: string; readonly target: string }>();
     expectTypeOf<NodeDefinition>().toEqualTypeOf<LoopNodeDefinition>();
     expectTypeOf<NodeConfig<number>>().toEqualTypeOf<LoopNodeConfig<number>>();
     expectTypeOf<NodeClass>().toEqualTypeOf<LoopNodeClass>();
