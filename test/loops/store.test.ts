@@ -9,6 +9,7 @@ import {
   LoopStoreError,
   lmdbStore,
   type NodeData,
+  ProducerNode,
   QueueReader,
   WorkflowOrchestrator,
 } from 'orchestrator/loops';
@@ -16,7 +17,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
 import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from '../distributed/servers/processes.js';
 import { removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
-import { rejection } from '../support.js';
+import { deferred, rejection } from '../support.js';
 import { collector, upTo, workflow } from './support.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: what a program tells, as its fixture has it
@@ -334,6 +335,53 @@ describe('a store', () => {
     const again = open();
     await again.open();
     await again.close();
+  });
+});
+
+describe('a loop that is being started', () => {
+  /** A loop whose node is set up when a test says so, and what a store was last told that it is wanted to be. */
+  function starting() {
+    const asked = deferred<void>();
+    const ready = deferred<void>();
+    class Slow extends ProducerNode {
+      override async setUp() {
+        asked.resolve();
+        await ready.promise;
+      }
+      override run() {
+        return 1;
+      }
+    }
+    const desired = new Map<string, string>();
+    const { store } = unreliable();
+    store.putDesired = (loopId, state) => void desired.set(loopId, state);
+    const loops = [new Loop('slow', { schedule: 1 }).node('n', Slow)];
+    const orchestrator = workflow({ loops }, { store });
+    return { orchestrator, desired, asked: asked.promise, ready: () => ready.resolve() };
+  }
+
+  it('is remembered as paused where it is paused meanwhile', async () => {
+    const { orchestrator, desired, asked, ready } = starting();
+    const started = orchestrator.start();
+    await asked;
+    const paused = orchestrator.pause('slow');
+    ready();
+    await Promise.all([started, paused]);
+    expect(desired.get('slow')).toBe('paused');
+    expect(orchestrator.metrics().loops[0]?.state).toBe('paused');
+    orchestrator.resume('slow');
+    expect(desired.get('slow')).toBe('running');
+  });
+
+  it('is remembered as stopped where it is stopped by name meanwhile', async () => {
+    const { orchestrator, desired, asked, ready } = starting();
+    const started = orchestrator.start().catch(() => undefined);
+    await asked;
+    const stopped = orchestrator.stop({ loopId: 'slow' });
+    ready();
+    await Promise.all([started, stopped]);
+    expect(desired.get('slow')).toBe('stopped');
+    expect(orchestrator.metrics().loops[0]?.state).toBe('stopped');
   });
 });
 
