@@ -42,7 +42,7 @@ try {
   else await check(Number(seconds));
 } finally {
   await dashboard.close();
-  await pipeline.close({ deadline: 1_000 });
+  await pipeline.close({ timeout: 1_000 });
   await fleet.stop();
 }
 

@@ -47,7 +47,7 @@ try {
 } finally {
   await browser.close();
   await dashboard.close();
-  await pipeline.close({ deadline: 1_000 });
+  await pipeline.close({ timeout: 1_000 });
   await fleet.stop();
 }
 

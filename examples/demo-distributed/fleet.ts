@@ -69,7 +69,9 @@ export async function carryOut(
   const over = new AbortController();
   const watching = watch(orchestrator, runIds, onStatus, over.signal);
   try {
-    await Promise.all(runIds.map((runId, index) => orchestrator.startRun({ number: index + 1 }, undefined, { runId })));
+    await Promise.all(
+      runIds.map((runId, index) => orchestrator.startRun({ number: index + 1 }, undefined, { id: runId })),
+    );
     await Promise.all(runIds.map((runId) => orchestrator.waitForCompletion(runId)));
   } finally {
     over.abort();

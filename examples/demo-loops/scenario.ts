@@ -81,7 +81,7 @@ export async function run(setting: Setting): Promise<Result> {
     await orchestrator.start();
     await Promise.race([Promise.all([isRead, isBack]), aborted(signal)]);
     // The reader first; a parser when `lines` is empty; the sender when `entries` is.
-    const summary = await orchestrator.close({ deadline: 60_000 });
+    const summary = await orchestrator.close({ timeout: 60_000 });
     return { read, metrics: orchestrator.metrics(), summary };
   } finally {
     await rm(directory, { recursive: true, force: true });
