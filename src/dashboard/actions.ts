@@ -18,7 +18,7 @@ const readSignal = anObjectOf<{ readonly event: string; readonly payload?: unkno
   payload: (value) => value,
   id: aName,
 });
-const readStop = anObjectOf<Pick<StopOptions, 'deadline'>>({ deadline: aDuration });
+const readStop = anObjectOf<Pick<StopOptions, 'timeout' | 'deadline'>>({ timeout: aDuration, deadline: aDuration });
 const readReplay = anObjectOf<{ readonly id?: number }>({ id: aCount });
 
 /** All that can be changed here. */

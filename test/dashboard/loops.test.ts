@@ -52,7 +52,7 @@ describe('loops', () => {
     expect(await stateOf('num/bers')).toBe('paused');
     expect(await act('num/bers', 'resume')).toBe(200);
     expect(await stateOf('num/bers')).toBe('running');
-    expect(await act('num/bers', 'stop', { deadline: 500 })).toBe(200);
+    expect(await act('num/bers', 'stop', { timeout: 500 })).toBe(200);
     expect(await stateOf('num/bers')).toBe('stopped');
     expect(await act('num/bers', 'pause')).toBe(409);
     expect(await act('num/bers', 'resume')).toBe(409);

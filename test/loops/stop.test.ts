@@ -422,8 +422,12 @@ describe('close', () => {
     const orchestrator = workflow({ loops: [] });
     const message = 'deadline is another name of timeout: give timeout alone';
     expect(await rejection(orchestrator.close({ timeout: 1, deadline: 1 }))).toMatchObject({ message });
+    expect(await rejection(orchestrator.stop({ timeout: 1, deadline: 1 }))).toMatchObject({ message });
     await orchestrator.start();
-    expect(await orchestrator.close({ deadline: 100 })).toEqual({ loops: [], abandoned: 0, messages: 0 });
+    const nothing = { loops: [], abandoned: 0, messages: 0 };
+    expect(await orchestrator.stop({ timeout: 100 })).toEqual(nothing);
+    expect(await orchestrator.stop({ deadline: 100 })).toEqual(nothing);
+    expect(await orchestrator.close({ deadline: 100 })).toEqual(nothing);
   });
 
   it('comes with the end of a scope', async () => {

@@ -34,7 +34,7 @@ export function addLoops(parent: Command, session: Session): void {
     const command = loops.command(name).description(description).argument('<loop-id>', 'id of the loop');
     if (name === 'stop') withTimeout(command, 'how long it may take before it is cut off');
     withProgram(command).action(async (loopId: string, flags: LoopsFlags) => {
-      const body = flags.timeout === undefined ? {} : { deadline: flags.timeout };
+      const body = flags.timeout === undefined ? {} : { timeout: flags.timeout };
       await programAt(session, flags).post(`loops/${segmentOf(loopId)}/${name}`, body);
       if (flags.json === true) session.stdout.json({ loopId, ok: true });
       else session.stdout.line(`${oneLine(loopId)} ${done}`);

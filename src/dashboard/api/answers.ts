@@ -16,7 +16,7 @@ import type { LoopMetrics, QueueMetrics, WorkflowHealth } from '../../loops/inde
  *     POST api/workers/:workerId/forget         one that is silent is listed no longer; answers { forgotten }, whether there was one
  *     GET  api/queues                           QueuesView
  *     GET  api/loops                            LoopsView
- *     POST api/loops/:loopId/start | stop | pause | resume      (stop: { deadline? })
+ *     POST api/loops/:loopId/start | stop | pause | resume      (stop: { timeout? })
  *     GET  api/dead-letters?loop&limit          DeadLettersView, the newest first
  *     POST api/dead-letters/replay              { id? }, all without one; answers { replayed }
  *     GET  api/stream?run                       server-sent events: StreamEvents, by name (run: any number of them, up to 100)

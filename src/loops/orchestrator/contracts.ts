@@ -41,6 +41,8 @@ export interface StopOptions {
   /** Which loop. Default: all. */
   readonly loopId?: string | undefined;
   /** Milliseconds until signals abort, and what does not end then is terminated. Default: 10000. */
+  readonly timeout?: number | undefined;
+  /** @deprecated Another name of `timeout`. */
   readonly deadline?: number | undefined;
   /** Whether loops that read queues go on until these are empty. Default: true, when all are stopped. */
   readonly drain?: boolean | undefined;

@@ -28,17 +28,21 @@ export const readWorkflow = anObjectOf<LoopWorkflow>({
   loops: aValue('an array', Array.isArray),
 });
 
-export const readStopOptions = anObjectOf<StopOptions>({
-  loopId: aName,
-  deadline: milliseconds,
-  drain: aBoolean,
-});
+const ending = { timeout: milliseconds, deadline: milliseconds, drain: aBoolean };
+const readStopFields = anObjectOf<StopOptions>({ ...ending, loopId: aName });
+const readCloseFields = anObjectOf<CloseOptions>(ending);
 
-const readCloseFields = anObjectOf<CloseOptions>({ timeout: milliseconds, deadline: milliseconds, drain: aBoolean });
+/** @returns the options by their present names */
+export function readStopOptions(given: StopOptions): Omit<StopOptions, 'deadline'> {
+  return byPresentNames(readStopFields(given));
+}
 
 /** @returns the options by their present names */
 export function readCloseOptions(given: CloseOptions): Omit<CloseOptions, 'deadline'> {
-  const { timeout, deadline, ...options } = readCloseFields(given);
+  return byPresentNames(readCloseFields(given));
+}
+
+function byPresentNames<Options extends CloseOptions>({ timeout, deadline, ...options }: Options) {
   return { ...options, timeout: oneNamed('timeout', timeout, 'deadline', deadline) };
 }
 

@@ -155,16 +155,16 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
 
   /**
    * Stops a loop, or all. Producers stop first; loops that read go on until their queues are empty; then all that is under
-   * way ends, and nodes clean up. Past the deadline signals abort; a second later threads and processes are terminated, and
+   * way ends, and nodes clean up. After the timeout signals abort; a second later threads and processes are terminated, and
    * what is on the event loop is left behind.
    *
    * @returns how each has ended, and what was left undone
    * @throws {LoopStoreError} when all has ended, where what was to be stored could not be
    */
   async stop(options: StopOptions = {}): Promise<StopSummary> {
-    const { deadline = 10_000, ...rest } = readStopOptions(options);
+    const { timeout = 10_000, ...rest } = readStopOptions(options);
     const limit = new Deadline();
-    limit.limitTo(deadline);
+    limit.limitTo(timeout);
     try {
       return await this.#stop(rest, limit);
     } finally {
@@ -230,7 +230,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   async #stop(
-    { loopId, drain = loopId === undefined }: Omit<StopOptions, 'deadline'>,
+    { loopId, drain = loopId === undefined }: Omit<StopOptions, 'timeout' | 'deadline'>,
     deadline: Deadline,
   ): Promise<StopSummary> {
     const named = loopId === undefined ? undefined : this.#loaded.get(loopId);
