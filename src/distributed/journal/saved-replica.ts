@@ -1,6 +1,6 @@
 import type { Waiting } from '../../flow/index.js';
 import type { SavedPosition } from '../../flow/plan/index.js';
-import { type Changes, nodeOfKey, type Remembered } from '../../flow/run/index.js';
+import type { Changes, Remembered } from '../../flow/run/index.js';
 import type { Carrier } from '../../kernel/instrumentation.js';
 import type { SavedSteps } from './entry.js';
 import type { Item } from './ledger.js';
@@ -60,7 +60,6 @@ export function keptIn(saved: SavedMemory, numbering: Numbering): Remembered<str
   const failures = (saved.failures ?? []).map(
     ([nodeId, { error, ...rest }]) => [nodeId, { cause: error, ...rest }] as const,
   );
-  const inner = (saved.steps ?? []).flatMap(([, steps]) => steps);
   return {
     failures: new Map(failures),
     awaiting: new Map(saved.awaiting),
@@ -69,17 +68,12 @@ export function keptIn(saved: SavedMemory, numbering: Numbering): Remembered<str
     actions: new Map(saved.actions),
     items: mapsIn(saved.batches),
     itemChanges: mapsIn(saved.itemChanges),
-    inner: new Map(inner),
+    inner: mapsIn(saved.steps),
   };
 }
 
 /** The same, to be read by any version. */
 export function savedMemory(kept: Remembered<string>, numbering: Numbering): SavedMemory {
-  const steps = new Map<string, [key: string, saved: SavedSteps][]>();
-  for (const [key, inner] of kept.inner) {
-    const nodeId = nodeOfKey(key);
-    steps.set(nodeId, [...(steps.get(nodeId) ?? []), [key, inner]]);
-  }
   return {
     passed: numbering.writePassed(kept.passed),
     actions: [...kept.actions],
@@ -88,12 +82,12 @@ export function savedMemory(kept: Remembered<string>, numbering: Numbering): Sav
     delivered: [...kept.delivered],
     batches: [...kept.items].map(([nodeId, outputs]) => [nodeId, [...outputs]]),
     itemChanges: [...kept.itemChanges].map(([nodeId, changes]) => [nodeId, [...changes]]),
-    steps: [...steps],
+    steps: [...kept.inner].map(([nodeId, steps]) => [nodeId, [...steps]]),
   };
 }
 
-function mapsIn<Value>(
-  saved: readonly (readonly [nodeId: string, values: readonly (readonly [index: number, value: Value])[]])[] = [],
-): Map<string, Map<number, Value>> {
+function mapsIn<Key, Value>(
+  saved: readonly (readonly [nodeId: string, values: readonly (readonly [key: Key, value: Value])[]])[] = [],
+): Map<string, Map<Key, Value>> {
   return new Map(saved.map(([nodeId, values]) => [nodeId, new Map(values)]));
 }

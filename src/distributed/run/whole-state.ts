@@ -35,9 +35,11 @@ export function memoryAsRead({ memory, position, runId, origin: { codec } }: Rep
     });
   }
   if (memory.has('inner')) {
-    kept.inner = new ReadMap(memory.inner, ({ run, entries }, key) => {
-      const field = `sub-flow "${key}"`;
-      return { run: read(run, field), entries: entries.map((entry) => read(entry, field)) } as SavedChild;
+    kept.inner = new ReadMap(memory.inner, (ofNode) => {
+      return new ReadMap(ofNode, ({ run, entries }, key) => {
+        const field = `sub-flow "${key}"`;
+        return { run: read(run, field), entries: entries.map((entry) => read(entry, field)) } as SavedChild;
+      });
     });
   }
   return new Memory(position, kept);

@@ -1,4 +1,4 @@
-import { checkChildren } from '../../flow/checkpoint/index.js';
+import { checkChildrenOf } from '../../flow/checkpoint/index.js';
 import { type Advance, FlowServices, settle, standInForAll, step } from '../../flow/execution/index.js';
 import { GraphTraverser, NodeError, type WorkflowBlueprint } from '../../flow/index.js';
 import type { WorkflowState } from '../../flow/run/index.js';
@@ -137,7 +137,7 @@ export class JobRun {
     const nodeId = workflow.plan.idOf(item.node);
     const ended = worker.activity.begin(handle, item, nodeId);
     try {
-      this.#checkSubflows(own.state);
+      this.#checkSubflows(own.state, nodeId);
       await step(this.#advance(own.state), item.node);
     } catch (error) {
       // Aborted, or the run does not take it any more: the loop will see how the run stands.
@@ -152,10 +152,10 @@ export class JobRun {
   }
 
   /** Sub-flows that cannot go on here, because theirs is another graph, are for other workers, and no failure of the node. */
-  #checkSubflows(state: WorkflowState): void {
+  #checkSubflows(state: WorkflowState, nodeId: string): void {
     if (!state.memory.has('inner')) return;
     const { workflow, codec } = this.handle;
-    checkChildren(this.worker.workflows.toolbox.linkedBefore(workflow.blueprint), state, codec);
+    checkChildrenOf(nodeId, this.worker.workflows.toolbox.linkedBefore(workflow.blueprint), state, codec);
   }
 
   #prepare(item: Item): Prepared {

@@ -2,4 +2,4 @@
 export { thisProgram } from './holds.js';
 export { Journal } from './journal.js';
 export { aSeq, aText, refusals } from './refusals.js';
-export { checkChildren } from './saved-children.js';
+export { checkChildrenOf } from './saved-children.js';

@@ -40,7 +40,7 @@ export function restoreState(
   for (const passed of run.passed) setPassed(memory, ends, passed);
   fill(memory.actions, run.actions);
   // What has happened in them since is added to them, and they may be read again.
-  for (const [key, inner] of run.children) memory.inner.set(key, { ...inner, entries: [...inner.entries] });
+  for (const [key, inner] of run.children) memory.keepInner(key, { ...inner, entries: [...inner.entries] });
   for (const [nodeId, outputs] of run.items) memory.items.set(nodeId, new Map(outputs));
   for (const [nodeId, changes] of run.itemChanges ?? []) memory.itemChanges.set(nodeId, new Map(changes));
   const values = new Map<string, Value>();

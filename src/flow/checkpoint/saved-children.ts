@@ -1,6 +1,5 @@
 import type { LinkedFlow } from '../execution/linked.js';
 import type { Codec } from '../run/codec.js';
-import { nodeOfKey } from '../run/memory.js';
 import type { WorkflowState } from '../run/state.js';
 import { restoreState } from './restore.js';
 import { damaged } from './seal.js';
@@ -14,9 +13,19 @@ const deepest = 100;
  *
  * @throws {CheckpointError} for one that is damaged, or of another flow, version or graph
  */
-export function checkChildren(linked: LinkedFlow, { runId, memory }: WorkflowState, codec: Codec, depth = 1): void {
-  for (const [key, inner] of memory.inner) {
-    const nodeId = nodeOfKey(key);
+export function checkChildren(linked: LinkedFlow, state: WorkflowState, codec: Codec, depth = 1): void {
+  for (const nodeId of state.memory.inner.keys()) checkChildrenOf(nodeId, linked, state, codec, depth);
+}
+
+/** The same for those of one node. */
+export function checkChildrenOf(
+  nodeId: string,
+  linked: LinkedFlow,
+  { runId, memory }: WorkflowState,
+  codec: Codec,
+  depth = 1,
+): void {
+  for (const inner of memory.inner.get(nodeId)?.values() ?? []) {
     const flow = linked.links.flows.get(nodeId);
     if (flow === undefined) throw damaged(runId, `a sub-flow is under way at "${nodeId}", which is no flow`);
     if (depth > deepest) throw damaged(runId, `its sub-flows are nested more than ${deepest} deep`);

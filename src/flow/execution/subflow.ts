@@ -31,7 +31,7 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
     if (settings.depth >= deepestFlow) throw new RangeError(`flows must not be nested more than ${deepestFlow} deep`);
     const key = innerKey(nodeId, call.index);
     const underWay = parent.inner.get(key);
-    const isKnown = underWay !== undefined || parent.memory.inner.has(key);
+    const isKnown = underWay !== undefined || parent.memory.innerAt(key) !== undefined;
     const begun = underWay?.position?.plan.graph;
     // What has begun goes on as it was, also if the flow has changed.
     const linked = begun === undefined ? flow() : toolbox.linkedBefore(begun);
@@ -56,7 +56,7 @@ async function begin(
   call: NodeCall,
   { core, serializer }: Toolbox,
 ): Promise<WorkflowState> {
-  const saved = parent.memory.inner.get(key);
+  const saved = parent.memory.innerAt(key);
   const context = core.states.copy(isPlainObject(input) && saved === undefined ? aState(input, 'input') : {});
   const runId = pathOf(parent.runId, call);
   const state =

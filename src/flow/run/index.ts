@@ -6,7 +6,7 @@ export { ContextView } from './context-view.js';
 export { type RunEndEvent, runEndChannel } from './end.js';
 export type { Failure, Happening, InNode } from './happening.js';
 export { fieldOf } from './keys.js';
-export { Memory, nodeOfKey, type Remembered } from './memory.js';
+export { Memory, type Remembered } from './memory.js';
 export { isMergeable, type Merges, mergeChange } from './merge.js';
 export { plainError } from './plain-error.js';
 export type { Context, WorkflowResult } from './result.js';

@@ -24,8 +24,8 @@ export interface Remembered<Value, Run = Value, Step = Value> {
   readonly items: Map<string, Map<number, Value>>;
   /** What items that are done have changed in the context, in the order in which they were: it counts with their node. */
   readonly itemChanges: Map<string, Map<number, Changes>>;
-  /** Runs inside nodes that are not done. */
-  readonly inner: Map<string, Inner<Run, Step>>;
+  /** Runs inside nodes that are not done, by node and key. */
+  readonly inner: Map<string, Map<string, Inner<Run, Step>>>;
 }
 
 /**
@@ -117,11 +117,22 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
         this.#keepItem(happening);
         break;
       case 'started':
-        this.inner.set(happening.key, { run: happening.run, entries: [] });
+        this.keepInner(happening.key, { run: happening.run, entries: [] });
         break;
       case 'child':
-        this.#kept.inner?.get(happening.key)?.entries.push(happening.entry);
+        this.innerAt(happening.key)?.entries.push(happening.entry);
     }
+  }
+
+  /** The run inside a node that is kept under a key. */
+  innerAt(key: string): Inner<Run, Step> | undefined {
+    return this.has('inner') ? this.inner.get(nodeOfKey(key))?.get(key) : undefined;
+  }
+
+  keepInner(key: string, inner: Inner<Run, Step>): void {
+    const nodeId = nodeOfKey(key);
+    const ofNode = this.inner.get(nodeId) ?? new Map<string, Inner<Run, Step>>();
+    this.inner.set(nodeId, ofNode.set(key, inner));
   }
 
   /** What a node waited for has come: it is ready. */
@@ -206,7 +217,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     this.#kept.delivered?.delete(nodeId);
     this.#kept.items?.delete(nodeId);
     this.#kept.itemChanges?.delete(nodeId);
-    for (const key of this.#kept.inner?.keys() ?? []) if (nodeOfKey(key) === nodeId) this.#kept.inner?.delete(key);
+    this.#kept.inner?.delete(nodeId);
     this.onSettled(nodeId);
   }
 }

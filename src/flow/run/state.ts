@@ -229,7 +229,8 @@ export class WorkflowState<State extends object = any> {
     const { runId, input, memory, data } = this;
     if (memory.position === undefined)
       throw new CheckpointError(runId, 'has not started, so there is nothing to save: read the snapshot once it runs');
-    const inner = new Map<string, SavedChild>([...memory.inner, ...this.#savedInner()]);
+    const kept = [...memory.inner.values()].flatMap((ofNode) => [...ofNode]);
+    const inner = new Map<string, SavedChild>([...kept, ...this.#savedInner()]);
     return savedRun({ runId, input, ...data.save() }, memory, memory.position, this.getErrors(), inner);
   }
 
