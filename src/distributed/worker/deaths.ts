@@ -10,14 +10,8 @@ import type { Holding } from './holding.js';
 const looks = 8;
 const lookEvery = 1 / 4;
 
-/** What becomes of an item in which workers may have died: it is executed, or not, or is to wait until it can be alone. */
-type Judgement = Chance | 'too many' | 'look again' | 'later';
-
-/** An item may be executed once more. */
-interface Chance {
-  /** Executes it, where everybody can see that workers may die of it. */
-  during<Result>(work: () => Promise<Result>): Promise<Result>;
-}
+/** What has become of an item in which workers may have died; `later`: it has to wait until it can be alone. */
+type Outcome = 'executed' | 'too many' | 'look again' | 'later';
 
 /**
  * The deaths of workers that held a job before; maybe of its item, maybe of another that they held beside it. So that no
@@ -44,23 +38,21 @@ export class Deaths {
     this.unseen = delivery.crashes;
   }
 
-  async judge(item: Item): Promise<Judgement> {
+  /** Executes an item, unless too many workers have died of it, where everybody can see that more may. */
+  async attempt(item: Item, execute: () => Promise<void>): Promise<Outcome> {
     const { activity, maxCrashes } = this.worker;
     const deaths = await this.#deathsIn(item);
     if (deaths >= maxCrashes) return (await this.#areCertain(item)) ? 'too many' : 'look again';
-    const isLast = deaths > 0 && deaths === maxCrashes - 1;
-    if (activity.hasLastChance || (isLast && activity.suspects > 0)) return 'later';
-    return { during: (work) => this.#during(item, deaths, isLast, work) };
-  }
-
-  async #during<Result>(item: Item, deaths: number, isLast: boolean, work: () => Promise<Result>): Promise<Result> {
-    const { activity } = this.worker;
+    const isLastChance = deaths > 0 && deaths === maxCrashes - 1;
+    // From here to where it is set down nothing is waited for: two would take the place at once.
+    if (activity.hasLastChance || (isLastChance && activity.suspects > 0)) return 'later';
     activity.suspects++;
-    activity.hasLastChance = isLast;
+    activity.hasLastChance = isLastChance;
     try {
       if (deaths > 0) await this.#count(item, this.unseen + 1);
       this.unseen = 0;
-      return await work();
+      await execute();
+      return 'executed';
     } finally {
       activity.suspects--;
       activity.hasLastChance = false;

@@ -213,16 +213,13 @@ export class JobRun {
 
   /** The worker has died that held the job before: see `Deaths`. */
   async #executeAgain(item: Item): Promise<Disposition | undefined> {
-    const judgement = await this.#deaths.judge(item);
-    switch (judgement) {
+    switch (await this.#deaths.attempt(item, () => this.#execute(item))) {
       case 'too many':
         return this.#giveUp(item);
-      case 'look again':
-        return undefined;
       case 'later':
         return { delay: this.worker.untilAlone.delayOf(this.delivery.job.id) };
       default:
-        return judgement.during(() => this.#execute(item));
+        return undefined;
     }
   }
 
