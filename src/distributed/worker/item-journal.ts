@@ -101,13 +101,7 @@ export class ItemJournal implements StateJournal {
     this.own.view.moveTo(replica.values.asOf(replica.seq, codec));
   }
 
-  async openInner(key: string, inner: WorkflowState, merges: Merges): Promise<StateJournal> {
-    const journal = this.reopenInner(key, inner, merges);
-    await this.append({ type: 'started', key, run: inner.save() });
-    return journal;
-  }
-
-  reopenInner(key: string, inner: WorkflowState, merges: Merges): StateJournal {
+  openInner(key: string, inner: WorkflowState, merges: Merges): StateJournal {
     const write = (entry: Entry, apply: () => void) => this.append({ type: 'child', key, entry }).then(apply);
     return new Journal(inner, this.handle.serializer, merges, write, this);
   }

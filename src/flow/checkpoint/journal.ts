@@ -46,13 +46,7 @@ export class Journal implements StateJournal {
   }
 
   /** The journal of a run inside this one: its entries are entries here. */
-  async openInner(key: string, inner: WorkflowState, merges: Merges): Promise<Journal> {
-    const journal = this.reopenInner(key, inner, merges);
-    await this.append({ type: 'started', key, run: inner.save() });
-    return journal;
-  }
-
-  reopenInner(key: string, inner: WorkflowState, merges: Merges): Journal {
+  openInner(key: string, inner: WorkflowState, merges: Merges): Journal {
     const write = (entry: Entry, apply: () => void) => this.#append({ type: 'child', key, entry }, apply);
     return new Journal(inner, this.serializer, merges, write, this);
   }

@@ -65,10 +65,8 @@ async function begin(
       : restoreState(plan, saved, context, runId, new Codec(serializer));
   state.position ??= new Position(plan);
   if (parent.journal !== undefined) {
-    const { journal } = parent;
-    state.journal = await (saved === undefined
-      ? journal.openInner(key, state, links.merges)
-      : journal.reopenInner(key, state, links.merges));
+    state.journal = parent.journal.openInner(key, state, links.merges);
+    if (saved === undefined) await parent.journal.append({ type: 'started', key, run: state.save() });
   }
   parent.inner.set(key, state);
   return state;

@@ -37,10 +37,8 @@ export interface StateJournal {
    * committed when it began, it sees from here on what is committed now.
    */
   lookAgain?(): void;
-  /** The journal of a run inside this one, which begins. */
-  openInner(key: string, inner: WorkflowState, merges: Merges): Promise<StateJournal>;
-  /** The same for one that was saved before. */
-  reopenInner(key: string, inner: WorkflowState, merges: Merges): StateJournal;
+  /** The journal of a run inside this one: what happens in it happens here as well. */
+  openInner(key: string, inner: WorkflowState, merges: Merges): StateJournal;
 }
 
 const states = new WeakMap<object, WorkflowState>();
