@@ -52,7 +52,7 @@ assert.equal(orchestrator.getState().requests, 3);
 assert.deepEqual(events, [
   'flaky failed attempt 1',
   'flaky failed attempt 2',
-  'flaky succeeded',
+  'flaky completed',
   'hang failed',
   'fatal failed',
 ]);
@@ -86,7 +86,7 @@ const waiting = await runtime.run(flow, { limit: 3, items: [1, 2, 3] }, { checkp
 assert.equal(waiting.status, 'awaiting');
 const ended = await runtime.resume(flow, 'run', { checkpoint, events: { approval: 'yes' } });
 assert.deepEqual([ended.status, ended.context.many, ended.output], ['completed', [2, 4, 6], { approval: 'yes' }]);
-assert.deepEqual(tasks.sort(), ['count succeeded', 'end succeeded', ...Array(4).fill('many succeeded')]);
+assert.deepEqual(tasks.sort(), ['count completed', 'end completed', ...Array(4).fill('many completed')]);
 assert.throws(() => new GraphBuilder().build({ id: 'x', nodes: [{ id: 'a', uses: 'b' }], edges: [] }), BlueprintError);
 await rm(directory, { recursive: true });
 

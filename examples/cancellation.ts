@@ -41,7 +41,7 @@ await assert.rejects(orchestrator.run(download, { signal: button.signal }), { me
 await assert.rejects(orchestrator.run(() => assert.fail('never called'), { signal: button.signal }));
 
 console.log(ends);
-assert.deepEqual(ends, ['download aborted', 'update failed', 'download aborted', 'update aborted']);
+assert.deepEqual(ends, ['download cancelled', 'update failed', 'download cancelled', 'update cancelled']);
 
 // Where a connection stayed open, this would wait for ever.
 while (open > 0) await once(server, 'hungUp');

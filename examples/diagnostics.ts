@@ -41,7 +41,7 @@ console.log(seen.join('\n'));
 assert.deepEqual(seen, [
   'start knock',
   'retry knock: nobody there',
-  'end knock: succeeded, attempt 2',
+  'end knock: completed, attempt 2',
   'start shout',
   'retry shout: hoarse',
   'error shout: hoarse',

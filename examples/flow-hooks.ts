@@ -25,7 +25,7 @@ const orchestrator = new Orchestrator<Stage>({
     log(`  ${name}: ${error.message}; again`);
   })
   .onTaskCompletion(({ name, status, context }) => {
-    if (status === 'succeeded') context.played.push(name);
+    if (status === 'completed') context.played.push(name);
     log(`  ${name} ${status}`);
   })
   .onProcessCompletion(({ name, status }) => log(`${name} ${status}`));
@@ -48,13 +48,13 @@ assert.equal(result.output, 'one, two, three');
 assert.deepEqual(lines, [
   'concert begins',
   '  tune: a string broke; again',
-  '  tune succeeded',
-  '  sonata succeeded',
+  '  tune completed',
+  '  sonata completed',
   'encore begins inside',
-  '  waltz succeeded',
-  'encore succeeded',
-  '  encore succeeded',
-  'concert succeeded',
+  '  waltz completed',
+  'encore completed',
+  '  encore completed',
+  'concert completed',
 ]);
 assert.deepEqual(result.context, {
   played: ['tune', 'sonata', 'encore'],

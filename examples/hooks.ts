@@ -43,7 +43,7 @@ await assert.rejects(
 assert.deepEqual(lines, [
   'breakfast begins',
   '  boilEggs(2) begins',
-  '  boilEggs succeeded: 2 eggs',
+  '  boilEggs completed: 2 eggs',
   '  toast() begins',
   '  toast failed: the bread is gone',
   'breakfast failed',

@@ -18,7 +18,7 @@ console.log([six, four], three);
 assert.deepEqual([six, four], [6, 'four']);
 assert.deepEqual(three, { doubled: 6, spelt: 'three' });
 
-// By default all are waited for, and the error holds what succeeded as well.
+// By default all are waited for, and the error holds what completed as well.
 const failure = await orchestrator
   .parallel([double, refuse])(2)
   .catch((error: unknown) => error);

@@ -56,5 +56,5 @@ server.once('request', (request) => request.socket.destroy());
 await assert.rejects(fetch(`${url}/joan/archive`));
 await served;
 console.log(statuses.at(-1));
-assert.equal(statuses.at(-1), 'joan aborted');
+assert.equal(statuses.at(-1), 'joan cancelled');
 server.close().closeAllConnections();

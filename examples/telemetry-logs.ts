@@ -32,7 +32,7 @@ await catchToast(); // Not logged any more.
 console.log(lines.join('\n'));
 assert.deepEqual(lines, [
   'warn: task catchToast failed attempt 1, again in some ms: it fell down',
-  'info: task catchToast succeeded after some ms',
+  'info: task catchToast completed after some ms',
   'warn: task boilEggs failed attempt 1, again in some ms: there are none',
   'error: task boilEggs failed after some ms: there are none',
   'error: process breakfast failed after some ms: there are none',

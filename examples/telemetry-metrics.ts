@@ -31,7 +31,7 @@ const figures = text
 console.log(figures.join('\n'));
 assert.match(text, /^orchestrator_task_attempts_total\{orchestrator_task_name="load".*\} 4$/m);
 assert.match(text, /^orchestrator_task_retries_total\{.*error_type="Error".*\} 1$/m);
-assert.match(text, /^orchestrator_task_duration_count\{orchestrator_task_name="load".*"succeeded".*\} 3$/m);
+assert.match(text, /^orchestrator_task_duration_count\{orchestrator_task_name="load".*"completed".*\} 3$/m);
 assert.match(text, /^orchestrator_loop_queue_acknowledged_total\{messaging_destination_name="rows".*\} 3$/m);
 
 stopObserving();

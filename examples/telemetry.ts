@@ -47,9 +47,9 @@ console.log(lines.join('\n'));
 assert.deepEqual(lines, [
   'POST /checkout',
   '  checkout failed, RangeError: declined',
-  '    map reserve succeeded',
-  '      reserve succeeded, tea, 2 attempts, retry: the warehouse does not answer',
-  '      reserve succeeded, milk, 1 attempts',
+  '    map reserve completed',
+  '      reserve completed, tea, 2 attempts, retry: the warehouse does not answer',
+  '      reserve completed, milk, 1 attempts',
   '    charge failed, tea,milk, 1 attempts, RangeError: declined',
 ]);
 

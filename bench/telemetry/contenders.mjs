@@ -46,7 +46,7 @@ export const contenders = {
         return tracer.startActiveSpan('add', { attributes }, async (span) => {
           try {
             const result = await add(left, right);
-            span.setAttributes({ 'app.status': 'succeeded', 'app.attempts': 1 });
+            span.setAttributes({ 'app.status': 'completed', 'app.attempts': 1 });
             return result;
           } finally {
             span.end();

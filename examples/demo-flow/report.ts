@@ -4,8 +4,8 @@ import type { Flow, NodeArgs, WorkflowBlueprint } from 'orchestrator/flow';
 
 export type Print = (line: string) => void;
 
-const styles = { begun: 'cyan', succeeded: 'green', failed: 'red', aborted: 'magenta', again: 'yellow' } as const;
-const marks = { begun: '▸', succeeded: '✓', failed: '✗', aborted: '■', again: '↻' } as const;
+const styles = { begun: 'cyan', completed: 'green', failed: 'red', cancelled: 'magenta', again: 'yellow' } as const;
+const marks = { begun: '▸', completed: '✓', failed: '✗', cancelled: '■', again: '↻' } as const;
 type Happening = keyof typeof marks;
 
 /** After so many items of a batch there is a line. */
@@ -63,7 +63,7 @@ export function printProgress(orchestrator: Orchestrator, print: Print): void {
       line('again', processId, label, `attempt ${attempt}: ${error.message}; again`);
     })
     .onTaskCompletion(({ processId, name, args, status, attempts, error }) => {
-      if (itemOf(args) === undefined || status !== 'succeeded') {
+      if (itemOf(args) === undefined || status !== 'completed') {
         const tried = attempts > 1 ? `, ${attempts} attempts` : '';
         const why = error instanceof Error ? `: ${error.message}` : '';
         return line(status, processId, name, status + tried + why);
@@ -71,7 +71,7 @@ export function printProgress(orchestrator: Orchestrator, print: Print): void {
       const key = `${processId} ${name}`;
       const done = (items.get(key) ?? 0) + 1;
       items.set(key, done);
-      if (done % itemsPerLine === 0) line('succeeded', processId, name, `${done} items`);
+      if (done % itemsPerLine === 0) line('completed', processId, name, `${done} items`);
     });
 }
 

@@ -16,8 +16,8 @@ export interface TaskTrace {
   duration: number;
 }
 
-const styles = { succeeded: 'green', failed: 'red', aborted: 'magenta', running: 'cyan', retried: 'yellow' } as const;
-const marks = { succeeded: '✓', failed: '✗', aborted: '■', running: '▸', retried: '↻' } as const;
+const styles = { completed: 'green', failed: 'red', cancelled: 'magenta', running: 'cyan', retried: 'yellow' } as const;
+const marks = { completed: '✓', failed: '✗', cancelled: '■', running: '▸', retried: '↻' } as const;
 export type Happening = keyof typeof marks;
 
 const labelWidth = 22;
@@ -79,7 +79,7 @@ export function drawTasks(tasks: readonly TaskTrace[]): string[] {
 export function sumUp(tasks: readonly TaskTrace[]): string {
   const count = (status: Status) => tasks.filter((task) => task.status === status).length;
   const retries = tasks.reduce((sum, { attempts }) => sum + attempts.length - 1, 0);
-  return `${tasks.length} tasks: ${count('succeeded')} succeeded, ${count('failed')} failed, ${count('aborted')} cancelled; ${retries} retries`;
+  return `${tasks.length} tasks: ${count('completed')} completed, ${count('failed')} failed, ${count('cancelled')} cancelled; ${retries} retries`;
 }
 
 function milliseconds(time: number): string {
@@ -105,7 +105,7 @@ function bar({ status, attempts }: TaskTrace, length: number): string {
     drawn += styleText('dim', (index === 0 ? ' ' : '·').repeat(gap));
     drawn += styleText(
       styles[happening],
-      fill.repeat(size - 1) + (happening === 'succeeded' ? fill : marks[happening]),
+      fill.repeat(size - 1) + (happening === 'completed' ? fill : marks[happening]),
     );
     width += gap + size;
   }
@@ -113,14 +113,14 @@ function bar({ status, attempts }: TaskTrace, length: number): string {
 }
 
 function fillOf(happening: Happening, error: unknown): string {
-  if (happening === 'succeeded') return '█';
-  if (happening === 'aborted') return '▓';
+  if (happening === 'completed') return '█';
+  if (happening === 'cancelled') return '▓';
   return error instanceof TimeoutError ? '▒' : '░';
 }
 
 function outcome({ status, attempts }: TaskTrace): string {
-  if (status === 'aborted') return styleText(styles.aborted, 'cancelled');
-  const text = status === 'succeeded' ? 'ok' : 'failed';
+  if (status === 'cancelled') return styleText(styles.cancelled, 'cancelled');
+  const text = status === 'completed' ? 'ok' : 'failed';
   return styleText(styles[status], attempts.length === 1 ? text : `${text}, attempt ${attempts.length}`);
 }
 
@@ -132,14 +132,14 @@ function scale(length: number): string {
 
 function legend(): string {
   const entries = [
-    ['succeeded', '█', 'succeeded'],
+    ['completed', '█', 'completed'],
     ['retried', '░', 'failed'],
     ['retried', '▒', 'timed out'],
-    ['aborted', '▓', 'cut short'],
+    ['cancelled', '▓', 'cut short'],
     ['retried', marks.retried, 'tried again'],
     ['running', '·', 'waiting'],
     ['failed', marks.failed, 'given up'],
-    ['aborted', marks.aborted, 'cancelled'],
+    ['cancelled', marks.cancelled, 'cancelled'],
   ] as const;
   return `  ${entries.map(([style, mark, text]) => `${styleText(styles[style], mark)} ${text}`).join('   ')}`;
 }

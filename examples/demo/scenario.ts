@@ -97,9 +97,9 @@ function logThrough(orchestrator: Orchestrator<State>, print: (line: string) => 
       log('retried', labelOf(name, args), `attempt ${attempt} failed: ${error.message}; ${when}`);
     })
     .onTaskCompletion(({ name, args, status, duration, attempts, error, context }) => {
-      if (status === 'aborted') context.cancelled++;
+      if (status === 'cancelled') context.cancelled++;
       const took = `${Math.round(duration)} ms, ${attempts} attempt${attempts === 1 ? '' : 's'}`;
-      log(status, labelOf(name, args), status === 'succeeded' ? took : `${took}: ${messageOf(error)}`);
+      log(status, labelOf(name, args), status === 'completed' ? took : `${took}: ${messageOf(error)}`);
     })
     .onProcessCompletion(({ name, status, totalDuration, context }) => {
       context.apiKey = undefined;

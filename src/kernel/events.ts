@@ -4,7 +4,7 @@
  */
 
 /** How a process or task stands. `aborted`: it was cut short by its run's signal, its parent or a failing sibling. */
-export type Status = 'running' | 'succeeded' | 'failed' | 'aborted';
+export type Status = 'running' | 'completed' | 'failed' | 'cancelled';
 
 /** How a process or task has ended, as far as it has. */
 export interface Outcome {
@@ -100,10 +100,10 @@ export type TaskBeginEvent<State = unknown> = Pick<
 export type TaskCompletionEvent<State = unknown> = Omit<TaskRecord<State>, keyof Outcome> & Ending;
 
 type Ending =
-  | { readonly status: 'succeeded'; readonly result: unknown; readonly error: undefined }
+  | { readonly status: 'completed'; readonly result: unknown; readonly error: undefined }
   | { readonly status: 'failed'; readonly result: undefined; readonly error: Error }
   /** The error is the reason of the abort, whatever that is. */
-  | { readonly status: 'aborted'; readonly result: undefined; readonly error: unknown };
+  | { readonly status: 'cancelled'; readonly result: undefined; readonly error: unknown };
 
 /** What `onTaskRetry` gets: an attempt has failed, another will follow. */
 export interface TaskRetryEvent<State = unknown> extends TaskBeginEvent<State> {

@@ -31,11 +31,11 @@ export class RunningGroup implements Mutable<GroupRecord> {
     const began = performance.now();
     try {
       const result = await work();
-      this.status = 'succeeded';
+      this.status = 'completed';
       return result;
     } catch (thrown) {
       this.error = thrown;
-      this.status = isReason(thrown, scope.cancellation) ? 'aborted' : 'failed';
+      this.status = isReason(thrown, scope.cancellation) ? 'cancelled' : 'failed';
       throw thrown;
     } finally {
       this.duration = performance.now() - began;
@@ -48,7 +48,7 @@ export class RunningGroup implements Mutable<GroupRecord> {
   }
 
   /** One has ended: it has succeeded, or thrown. */
-  ended(cancellation: Cancellation, outcome: 'succeeded' | 'failed'): void {
+  ended(cancellation: Cancellation, outcome: 'completed' | 'failed'): void {
     if (cancellation.aborted) return;
     this.settled++;
     if (outcome === 'failed') this.failed++;

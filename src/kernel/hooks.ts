@@ -139,7 +139,7 @@ const mostSuppressed = 16;
  * record and, where that can be (it may be frozen), on the failure.
  */
 export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly name: string }): void {
-  if (record.status === 'succeeded') {
+  if (record.status === 'completed') {
     record.status = 'failed';
     record.result = undefined;
     record.error = failureOf(thrown, record.name);

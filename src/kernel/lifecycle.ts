@@ -89,14 +89,14 @@ async function later(life: Life, pending: PromiseLike<unknown>): Promise<unknown
 
 function succeed(life: Life, result: unknown): unknown {
   life.record.result = result;
-  life.record.status = 'succeeded';
+  life.record.status = 'completed';
   return complete(life);
 }
 
 function fail(life: Life, thrown: unknown): unknown {
   const { record, scope, own } = life;
   record.error = asFailure(thrown, record.name, scope.cancellation);
-  record.status = isReason(thrown, scope.cancellation) && thrown !== own?.expired ? 'aborted' : 'failed';
+  record.status = isReason(thrown, scope.cancellation) && thrown !== own?.expired ? 'cancelled' : 'failed';
   return complete(life);
 }
 
@@ -121,7 +121,7 @@ function complete({ record, owner, scope, completion, began }: Life): unknown {
 }
 
 function outcomeOf({ status, result, error }: Running): unknown {
-  if (status === 'succeeded') return result;
+  if (status === 'completed') return result;
   throw error;
 }
 

@@ -197,7 +197,7 @@ async function sideBySide<Item>(
         status: 'fulfilled',
         value: await (isPromiseLike(item) ? later(item, action, cancellation) : action(item)),
       };
-      group?.ended(cancellation, 'succeeded');
+      group?.ended(cancellation, 'completed');
     } catch (thrown) {
       group?.ended(cancellation, 'failed');
       const reason = asFailure(thrown, 'parallel', cancellation);

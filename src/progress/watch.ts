@@ -111,6 +111,6 @@ function endOf(record: AnyRecord, retry: Retry | undefined): Ended {
     duration: 'totalDuration' in record ? record.totalDuration : record.duration,
     // Aborted while it waits for a retry, it has not begun that attempt.
     retries: 'attempts' in record ? Math.max(0, record.attempts - 1, retry?.attempt ?? 0) : 0,
-    problem: status === 'succeeded' ? undefined : messageOf(error),
+    problem: status === 'completed' ? undefined : messageOf(error),
   };
 }

@@ -9,13 +9,13 @@ import { ProcessNames } from './process-names.js';
 import { quietly } from './quietly.js';
 
 /** What is logged of processes and tasks. */
-export type LogEvent = 'begin' | 'completion' | 'retry' | 'failure' | 'abort';
+export type LogEvent = 'begin' | 'completion' | 'retry' | 'failure' | 'cancellation';
 
 /** What `logTo` takes. */
 export interface LogOptions {
   /**
    * By which method each kind of event is logged; `false` for one that is not. Default: begin `debug`, completion `info`,
-   * retry `warn`, failure `error`, abort `warn`.
+   * retry `warn`, failure `error`, cancellation `warn`.
    */
   readonly levels?: Partial<Readonly<Record<LogEvent, LogLevel | false>>> | undefined;
   /** Whether processes are logged. Default: true. */
@@ -28,7 +28,13 @@ export interface LogOptions {
 
 type Levels = Readonly<Record<LogEvent, LogLevel | false>>;
 
-const defaultLevels: Levels = { begin: 'debug', completion: 'info', retry: 'warn', failure: 'error', abort: 'warn' };
+const defaultLevels: Levels = {
+  begin: 'debug',
+  completion: 'info',
+  retry: 'warn',
+  failure: 'error',
+  cancellation: 'warn',
+};
 const levelNames: readonly unknown[] = ['trace', 'debug', 'info', 'warn', 'error', false];
 const aLevel = aValue<LogLevel | false>('trace, debug, info, warn, error or false', (value) =>
   levelNames.includes(value),
@@ -132,7 +138,7 @@ function runLine(write: Write): (event: RunEndEvent) => void {
     if (engine === undefined) return;
     const duration = Math.round(milliseconds);
     const reason = error === undefined ? '' : `: ${error}`;
-    const event = status === 'completed' ? 'completion' : status === 'cancelled' ? 'abort' : 'failure';
+    const event = status === 'completed' ? 'completion' : status === 'cancelled' ? 'cancellation' : 'failure';
     const details = { runId, workflow, engine, status, duration, ...(error !== undefined && { reason: error }) };
     write(event, details, `run ${runId} of ${workflow} ${status} after ${duration} ms${reason}`);
   };
@@ -155,9 +161,9 @@ function writeEnd(
   const duration = Math.round(milliseconds * 1000) / 1000;
   const message = `${subject} ${status} after ${duration} ms`;
   const ended = { ...details, status, duration };
-  if (status === 'succeeded') write('completion', ended, message);
+  if (status === 'completed') write('completion', ended, message);
   else {
     const reason = (error as { readonly message?: unknown } | undefined)?.message ?? error;
-    write(status === 'failed' ? 'failure' : 'abort', { ...ended, err: error }, `${message}: ${reason}`);
+    write(status === 'failed' ? 'failure' : 'cancellation', { ...ended, err: error }, `${message}: ${reason}`);
   }
 }

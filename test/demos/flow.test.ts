@@ -134,7 +134,7 @@ describe('the demo of flows', () => {
     expect(linesAbout(log, 'books ')).toEqual([
       '▸ books begins',
       ...[10, 20, 30, 40, 50, 60].map((count) => `✓ books ${count} items`),
-      '✓ books succeeded',
+      '✓ books completed',
     ]);
     for (const name of completed) expect(linesAbout(log, `${name} begins`), name).toHaveLength(1);
     for (const name of skipped) expect(linesAbout(log, name), name).toEqual([]);

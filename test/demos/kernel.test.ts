@@ -119,7 +119,7 @@ describe('the demo', () => {
   it('gives up on what fails each time, and cancels its sibling', () => {
     expect(task('fetchRadar').status).toBe('failed');
     expect(errorsOf('fetchRadar')).toEqual(Array(2).fill(new HttpError(502, 'radar is down', null)));
-    expect(task('fetchSatellite').status).toBe('aborted');
+    expect(task('fetchSatellite').status).toBe('cancelled');
     expect(errorsOf('fetchSatellite')).toEqual([
       expect.objectContaining({ name: 'AbortError', cause: errorsOf('fetchRadar')[1] }),
     ]);
@@ -152,9 +152,9 @@ describe('the demo', () => {
 
   it('logs a line for each end and each retry', () => {
     const count = (mark: string) => log.filter((line) => line.includes(` ${mark} `)).length;
-    expect({ began: count('▸'), succeeded: count('✓'), failed: count('✗'), cancelled: count('■') }).toEqual({
+    expect({ began: count('▸'), completed: count('✓'), failed: count('✗'), cancelled: count('■') }).toEqual({
       began: 1,
-      succeeded: 11,
+      completed: 11,
       failed: 1,
       cancelled: 1,
     });
@@ -171,7 +171,7 @@ describe('the demo', () => {
     expect(line('fetchForecast')).toMatch(/▒↻·*█+ .* ok, attempt 2$/);
     expect(line('fetchRadar')).toMatch(/↻.*✗.* failed, attempt 2$/);
     expect(line('fetchSatellite')).toMatch(/■.* cancelled$/);
-    expect(sumUp(summary.tasks)).toBe('12 tasks: 10 succeeded, 1 failed, 1 cancelled; 5 retries');
+    expect(sumUp(summary.tasks)).toBe('12 tasks: 10 completed, 1 failed, 1 cancelled; 5 retries');
   });
 
   it('prints nothing by itself', () => {

@@ -27,15 +27,15 @@ describe('hooks on a worker', () => {
     const { finish } = await fleetOf(flow, { runtime });
     const { runId } = await finish({}, 1, { runId: 'r' });
     expect(runId).toBe('r');
-    await eventually(() => expect(lines.at(-1)).toBe('process of r succeeded'));
+    await eventually(() => expect(lines.at(-1)).toBe('process of r completed'));
     // What is executed in one go is one process.
     expect(lines).toEqual([
       'process f of r begins',
       'a begins',
-      'a succeeded',
+      'a completed',
       'b begins',
-      'b succeeded',
-      'process of r succeeded',
+      'b completed',
+      'process of r completed',
     ]);
   });
 

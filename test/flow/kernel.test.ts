@@ -120,10 +120,10 @@ describe('the hooks of an orchestrator', () => {
     expect(lines).toEqual([
       'process begins',
       'a begins',
-      'a succeeded',
+      'a completed',
       'b begins',
-      'b succeeded',
-      'process succeeded',
+      'b completed',
+      'process completed',
     ]);
   });
 
@@ -132,11 +132,11 @@ describe('the hooks of an orchestrator', () => {
     const flow = new Flow('order').node('a', (n) => n + 1);
     const result = await new FlowRuntime({ orchestrator }).run(flow, { key: 'k' }, { runId: 'run', input: 1 });
     expect(processes).toMatchObject([
-      { id: 'run', parentId: undefined, name: 'order', status: 'succeeded', result: { runId: 'run', output: 2 } },
+      { id: 'run', parentId: undefined, name: 'order', status: 'completed', result: { runId: 'run', output: 2 } },
     ]);
     expect(processes[0]?.context).toBe(result.context);
     expect(tasks).toMatchObject([
-      { processId: 'run', number: 1, name: 'a', status: 'succeeded', result: 2, attempts: 1 },
+      { processId: 'run', number: 1, name: 'a', status: 'completed', result: 2, attempts: 1 },
     ]);
     expect(tasks[0]?.context).toBe(result.context);
     expect(tasks[0]?.args[0]).toBe(1);
@@ -161,7 +161,7 @@ describe('the hooks of an orchestrator', () => {
     const flow = new Flow('fails').node('a', () => 1).node('b', () => Promise.reject(failure));
     const result = await new FlowRuntime({ orchestrator }).run(flow);
     expect(tasks.map(({ name, status }) => [name, status])).toEqual([
-      ['a', 'succeeded'],
+      ['a', 'completed'],
       ['b', 'failed'],
     ]);
     expect(tasks[1]?.error).toBe(failure);
@@ -180,9 +180,9 @@ describe('the hooks of an orchestrator', () => {
     await new FlowRuntime({ orchestrator }).run(flow);
     expect(tasks.map(({ name, status }) => [name, status])).toEqual([
       ['a', 'failed'],
-      ['safe', 'succeeded'],
+      ['safe', 'completed'],
     ]);
-    expect(processes).toMatchObject([{ status: 'succeeded' }]);
+    expect(processes).toMatchObject([{ status: 'completed' }]);
   });
 
   it('see a run that was cancelled, and its nodes, aborted', async () => {
@@ -193,8 +193,8 @@ describe('the hooks of an orchestrator', () => {
     await settled();
     controller.abort('reason');
     expect((await pending).status).toBe('cancelled');
-    expect(tasks).toMatchObject([{ name: 'a', status: 'aborted', error: 'reason' }]);
-    expect(processes).toMatchObject([{ status: 'aborted', error: 'reason' }]);
+    expect(tasks).toMatchObject([{ name: 'a', status: 'cancelled', error: 'reason' }]);
+    expect(processes).toMatchObject([{ status: 'cancelled', error: 'reason' }]);
   });
 
   it('see the nodes that failFast aborts aborted, and the run failed', async () => {
@@ -208,7 +208,7 @@ describe('the hooks of an orchestrator', () => {
     await new FlowRuntime({ orchestrator }).run(flow, {}, { failFast: true });
     expect(tasks.map(({ name, status }) => [name, status]).sort()).toEqual([
       ['bad', 'failed'],
-      ['hangs', 'aborted'],
+      ['hangs', 'cancelled'],
     ]);
     expect(processes).toMatchObject([{ status: 'failed' }]);
   });
@@ -225,8 +225,8 @@ describe('the hooks of an orchestrator', () => {
     const first = await runtime.run(flow, {}, { runId: 'run' });
     await runtime.resume(flow, first, { events: { w: 1 } });
     expect(processes.map(({ id, status }) => [id, status])).toEqual([
-      ['run', 'succeeded'],
-      ['run', 'succeeded'],
+      ['run', 'completed'],
+      ['run', 'completed'],
     ]);
     expect(tasks.map(({ name }) => name)).toEqual(['a', 'b']);
   });
@@ -249,7 +249,7 @@ describe('the hooks of an orchestrator', () => {
         ['a', 2, 2, 'again'],
       ],
     );
-    expect(tasks).toMatchObject([{ name: 'a', attempts: 3, status: 'succeeded' }]);
+    expect(tasks).toMatchObject([{ name: 'a', attempts: 3, status: 'completed' }]);
   });
 
   it('see a task for each visit of a node in a loop', async () => {
@@ -486,6 +486,6 @@ describe('a flow without an orchestrator', () => {
     await new Flow('unseen').node('a', () => 1).run();
     expect(lines).toEqual([]);
     await orchestrator.run(() => undefined);
-    expect(lines).toEqual(['process begins', 'process succeeded']);
+    expect(lines).toEqual(['process begins', 'process completed']);
   });
 });

@@ -404,7 +404,7 @@ describe('an action as a node', () => {
     const lines = recorded(orchestrator);
     const fetchUser = orchestrator.action(async (id: number) => ({ id }), { name: 'fetchUser' });
     await new FlowRuntime({ orchestrator }).run(new Flow('action').node('user', fetchUser), {}, { input: 1 });
-    expect(lines).toEqual(['process begins', 'user begins', 'user succeeded', 'process succeeded']);
+    expect(lines).toEqual(['process begins', 'user begins', 'user completed', 'process completed']);
   });
 
   it('has its own policies, and those of the node over them, field by field', async () => {
@@ -468,10 +468,10 @@ describe('an action as a node', () => {
       'mine a begins',
       'other process begins',
       'other act begins',
-      'other act succeeded',
-      'other process succeeded',
-      'mine a succeeded',
-      'mine process succeeded',
+      'other act completed',
+      'other process completed',
+      'mine a completed',
+      'mine process completed',
     ]);
   });
 
@@ -485,9 +485,9 @@ describe('an action as a node', () => {
       'process begins',
       'a begins',
       'load begins',
-      'load succeeded',
-      'a succeeded',
-      'process succeeded',
+      'load completed',
+      'a completed',
+      'process completed',
     ]);
   });
 });

@@ -108,7 +108,7 @@ describe('action', () => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);
     await orchestrator.action(function alone() {})();
-    expect(lines).toEqual(['process begins', 'alone begins', 'alone succeeded', 'process succeeded']);
+    expect(lines).toEqual(['process begins', 'alone begins', 'alone completed', 'process completed']);
   });
 
   it('is a task of the run around it', async () => {
@@ -122,10 +122,10 @@ describe('action', () => {
     expect(lines).toEqual([
       'process begins',
       'step begins',
-      'step succeeded',
+      'step completed',
       'step begins',
-      'step succeeded',
-      'process succeeded',
+      'step completed',
+      'process completed',
     ]);
   });
 
@@ -208,7 +208,7 @@ describe('action', () => {
     );
     expect(await rejection(running)).toBe('reason');
     expect(await Promise.all(left)).toEqual(['reason', 'reason', 'reason']);
-    expect(ended).toEqual(['outer succeeded', 'late succeeded', 'hang aborted', 'hang aborted']);
+    expect(ended).toEqual(['outer completed', 'late completed', 'hang cancelled', 'hang cancelled']);
   });
 
   it('that nobody awaited still finishes in its run, and that run stays open for what it calls', async () => {

@@ -26,7 +26,7 @@ describe('the diagnostics channels', () => {
     });
     const seen = await published('orchestrator:task', () => orchestrator.run(() => act(1), { id: 'p' }));
     expect(seen.map(({ event }) => event)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd']);
-    expect(seen[3]?.message).toMatchObject({ id: 'p/1', name: 'act', args: [1], status: 'succeeded', result: 2 });
+    expect(seen[3]?.message).toMatchObject({ id: 'p/1', name: 'act', args: [1], status: 'completed', result: 2 });
   });
 
   it('publish every process, with its record', async () => {
@@ -38,7 +38,7 @@ describe('the diagnostics channels', () => {
       parentId: undefined,
       name: 'job',
       context: { key: 'k' },
-      status: 'succeeded',
+      status: 'completed',
       result: 'done',
     });
   });

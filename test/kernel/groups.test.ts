@@ -68,7 +68,7 @@ describe('the channel of groups', () => {
     expect(seen.map(({ event }) => event)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd']);
     const group = { processId: 'p', kind: 'parallel', name: 'parallel', total: 2 };
     expect(seen[0]?.copy).toMatchObject({ ...group, settled: 0, failed: 0, status: 'running', duration: 0 });
-    expect(seen[3]?.copy).toMatchObject({ ...group, settled: 2, failed: 0, status: 'succeeded', error: undefined });
+    expect(seen[3]?.copy).toMatchObject({ ...group, settled: 2, failed: 0, status: 'completed', error: undefined });
     expect(seen[3]?.copy.duration).toBeGreaterThan(0);
     expect(new Set(seen.map(({ record }) => record)).size).toBe(1);
   });
@@ -117,10 +117,10 @@ describe('the channel of groups', () => {
     expect(group.error).toBeInstanceOf(ParallelError);
   });
 
-  it('says succeeded, with the failures counted, where all were to settle', async () => {
+  it('says completed, with the failures counted, where all were to settle', async () => {
     const orchestrator = new Orchestrator();
     const group = await groupOf(() => orchestrator.parallel([async () => 1, fail], { settle: true })());
-    expect(group).toMatchObject({ status: 'succeeded', settled: 2, failed: 1, error: undefined });
+    expect(group).toMatchObject({ status: 'completed', settled: 2, failed: 1, error: undefined });
   });
 
   it('counts the failure that has ended it, and not the siblings that this has cut short', async () => {
@@ -139,7 +139,7 @@ describe('the channel of groups', () => {
     expect({ ...last?.record }).toEqual(last?.copy);
   });
 
-  it('counts as failed nothing that an abort of the run has cut short, and says aborted', async () => {
+  it('counts as failed nothing that an abort of the run has cut short, and says cancelled', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const reason = new Error('enough');
@@ -152,7 +152,7 @@ describe('the channel of groups', () => {
       setTimeout(() => controller.abort(reason), 5);
       await pending;
     });
-    expect(group).toMatchObject({ status: 'aborted', error: reason, settled: 1, failed: 0, total: 4 });
+    expect(group).toMatchObject({ status: 'cancelled', error: reason, settled: 1, failed: 0, total: 4 });
   });
 
   it('does not change any more when it is over, whatever ends later', async () => {
@@ -169,7 +169,7 @@ describe('the channel of groups', () => {
     late.resolve();
     await settled();
     const last = seen.at(-1);
-    expect(last?.copy).toMatchObject({ status: 'aborted', settled: 0 });
+    expect(last?.copy).toMatchObject({ status: 'cancelled', settled: 0 });
     expect({ ...last?.record }).toEqual(last?.copy);
   });
 

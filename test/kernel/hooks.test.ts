@@ -28,8 +28,8 @@ describe('hooks', () => {
     expect(seen).toEqual([
       { id: 'p1', parentId: undefined, name: 'sync', time: expect.any(Number), context: { apiKey: 'k' } },
       { id: 'p1/1', name: 'double', args: [21], startTime: expect.any(Number), processId: 'p1' },
-      { duration: expect.any(Number), status: 'succeeded', result: 42, error: undefined, attempts: 1 },
-      { totalDuration: expect.any(Number), status: 'succeeded', result: 42 },
+      { duration: expect.any(Number), status: 'completed', result: 42, error: undefined, attempts: 1 },
+      { totalDuration: expect.any(Number), status: 'completed', result: 42 },
     ]);
     expect(seen[1]?.startTime).toBeGreaterThanOrEqual(before);
     expect(seen[1]?.startTime).toBeLessThanOrEqual(Date.now());
@@ -265,7 +265,7 @@ describe('hooks', () => {
     const running = orchestrator.run(() => deferred().promise, { signal: controller.signal });
     controller.abort(new Error('stop'));
     await rejection(running);
-    expect(event?.status).toBe('aborted');
+    expect(event?.status).toBe('cancelled');
     expect(orchestrator.getState().cleaned).toBe(true);
   });
 
@@ -298,7 +298,7 @@ describe('hooks', () => {
       processId: 'p',
       number: 1,
       name: 'act',
-      status: 'succeeded',
+      status: 'completed',
     });
     expect(task?.id).toBe('p/1');
     expect(Object.keys(process ?? {}).sort()).toEqual([
@@ -351,7 +351,7 @@ describe('use', () => {
       'inner before',
       'function',
       'outer after',
-      'act succeeded',
+      'act completed',
     ]);
   });
 

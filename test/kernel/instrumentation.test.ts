@@ -52,9 +52,9 @@ describe('an instrumentation', () => {
     setImmediate(() => abort.abort(reason));
     await Promise.all([run, all]);
     expect(seen).toEqual([
-      ['one', 'succeeded', undefined],
+      ['one', 'completed', undefined],
       ['two', 'failed', failure],
-      ['three', 'aborted', reason],
+      ['three', 'cancelled', reason],
     ]);
   });
 

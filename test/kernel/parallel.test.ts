@@ -83,9 +83,9 @@ describe('parallel', () => {
       'process begins',
       'first begins',
       'second begins',
-      'second succeeded',
-      'first succeeded',
-      'process succeeded',
+      'second completed',
+      'first completed',
+      'process completed',
     ]);
   });
 
@@ -176,7 +176,7 @@ describe('parallel', () => {
     expect(signals[0]?.aborted).toBe(true);
     expect(signals[0]?.reason).toMatchObject({ name: 'AbortError', cause: failure });
     expect(outer?.aborted).toBe(false);
-    expect(lines).toContain('hang aborted');
+    expect(lines).toContain('hang cancelled');
     expect(lines.filter((line) => line.endsWith('begins'))).toHaveLength(3);
   });
 

@@ -14,7 +14,7 @@ describe('retry', () => {
       'flaky begins',
       'flaky failed attempt 1',
       'flaky failed attempt 2',
-      'flaky succeeded',
+      'flaky completed',
     ]);
   });
 

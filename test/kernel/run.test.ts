@@ -93,7 +93,7 @@ describe('run', () => {
     expect(await rejection(running)).toBe(reason);
     await settled();
     expect(late).toBe(reason);
-    expect([...lines].sort()).toEqual(['hang aborted', 'hang begins', 'process aborted', 'process begins']);
+    expect([...lines].sort()).toEqual(['hang begins', 'hang cancelled', 'process begins', 'process cancelled']);
   });
 
   it('rejects with the reason of an abort whatever it is', async () => {
@@ -148,7 +148,7 @@ describe('run', () => {
     expect(error).toBeInstanceOf(TimeoutError);
     expect(error.message).toBe('"nightly" timed out after 10 ms');
     await settled();
-    expect([...lines].sort()).toEqual(['hang aborted', 'hang begins', 'process begins', 'process failed']);
+    expect([...lines].sort()).toEqual(['hang begins', 'hang cancelled', 'process begins', 'process failed']);
   });
 
   it('that ends in time leaves no timer and no listener', async () => {

@@ -261,7 +261,7 @@ describe('the signal that a policy hands to its function', () => {
       policy: timeoutPolicy(5, TimeoutStrategy.Cooperative),
     });
     expect(((await rejection(act())) as Error).name).toBe('AbortError');
-    expect(ended).toEqual(['hang aborted', 'act failed']);
+    expect(ended).toEqual(['hang cancelled', 'act failed']);
   });
 
   it('does not count any more when the attempt has ended, though the policy aborts it then', async () => {

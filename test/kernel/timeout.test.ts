@@ -83,7 +83,7 @@ describe('timeout', () => {
     const slow = (_id: string) => forever();
     expect(await outcome(orchestrator.action(slow, { timeout: { attempt: 10, fallback } })('a'))).toBe('cached a');
     expect(await outcome(orchestrator.action(slow, { timeout: { total: 10, fallback } })('b'))).toBe('cached b');
-    expect(statuses).toEqual(['succeeded', 'succeeded']);
+    expect(statuses).toEqual(['completed', 'completed']);
   });
 
   it('does not fall back for other failures, nor for the timeout of an action inside', async () => {

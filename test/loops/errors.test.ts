@@ -506,15 +506,15 @@ describe('hooks of the kernel', () => {
     expect(Object.fromEntries(counts)).toEqual({
       'process begins': 1,
       'p begins': 3,
-      'p succeeded': 3,
+      'p completed': 3,
       'b begins': 2,
-      'b succeeded': 1,
+      'b completed': 1,
       'b failed': 1,
       'n begins': 1,
-      'n succeeded': 1,
-      'process succeeded': 1,
+      'n completed': 1,
+      'process completed': 1,
     });
-    expect([lines[0], lines.at(-1)]).toEqual(['process begins', 'process succeeded']);
+    expect([lines[0], lines.at(-1)]).toEqual(['process begins', 'process completed']);
     expect(processes.size).toBe(1);
   });
 

@@ -540,12 +540,12 @@ describe('what a workflow tells', () => {
     expect(lines).toEqual([
       'process begins',
       'p begins',
-      'p succeeded',
+      'p completed',
       'b begins',
-      'b succeeded',
+      'b completed',
       'p begins',
-      'p succeeded',
-      'process succeeded',
+      'p completed',
+      'process completed',
     ]);
   });
 });

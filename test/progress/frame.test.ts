@@ -8,7 +8,7 @@ import { ascii, unicode } from '../../src/progress/layout/symbols.js';
 import type { Model } from '../../src/progress/model/model.js';
 import type { Activity } from '../../src/progress/model/tally.js';
 import { clean } from '../../src/shared/terminal-text.js';
-import { failed, groupRecord, modelWith, moment, processRecord, succeeded, taskRecord, texts } from './support.js';
+import { completed, failed, groupRecord, modelWith, moment, processRecord, taskRecord, texts } from './support.js';
 
 const size = { width: 100, height: 23 };
 
@@ -25,13 +25,13 @@ describe('the picture of what is going on', () => {
   it('is empty where nothing is', () => {
     const { model, process } = modelWith();
     expect(drawn(model, 0)).toEqual(['◌ import  0.0 s']);
-    model.end(process, succeeded(), 1);
+    model.end(process, completed(), 1);
     expect(frame(model, { width: 0, height: 0 }, moment(0))).toEqual([]);
   });
 
   it('shows a process as a tree, with names, times, attempts and what went wrong', () => {
     const { model, process } = modelWith('nightly import');
-    model.end(model.begin('task', taskRecord('signIn', 1), process, 0), succeeded(240, 2), 240);
+    model.end(model.begin('task', taskRecord('signIn', 1), process, 0), completed(240, 2), 240);
     model.end(model.begin('task', taskRecord('check', 2), process, 240), failed('no licence', 90), 330);
     model.begin('task', taskRecord('fetchRates', 3), process, 400);
     const group = model.begin('parallel', groupRecord({ kind: 'parallel', name: 'parallel', total: 2 }), process, 400);
@@ -86,7 +86,7 @@ describe('the picture of what is going on', () => {
     expect(drawn(model, 10_000)[1]).toMatch(
       /^└ ◌ map fetchUser {2}10\.0 s {2}━{6}─{10} {2}2,000\/5,000 · 40 % · 3 failed · \d+\/s · 1\d s left$/,
     );
-    model.end(map, succeeded(10_000), 10_000);
+    model.end(map, completed(10_000), 10_000);
     expect(drawn(model, 10_000)[1]).toBe('└ ✓ map fetchUser  10.0 s  2,000/5,000 · 3 failed');
   });
 
@@ -127,17 +127,17 @@ describe('the picture of what is going on', () => {
       const task = model.begin('task', taskRecord('readStation', number), process, number * 100);
       if (number > 10) continue;
       const end =
-        number === 3 ? failed('502') : number === 4 ? ({ ...failed(), status: 'aborted' } as const) : succeeded();
+        number === 3 ? failed('502') : number === 4 ? ({ ...failed(), status: 'cancelled' } as const) : completed();
       model.end(task, end, number * 100 + 50);
     }
     expect(drawn(model, 1_500)[1]).toBe(
-      '└ ◌ readStation ×12         2 running · 10 done · 1 failed · 1 aborted · 6.9/s · 100 ms each · 502',
+      '└ ◌ readStation ×12         2 running · 10 done · 1 failed · 1 cancelled · 6.9/s · 100 ms each · 502',
     );
   });
 
   it('says of the only one of its name that is under way what it waits for', () => {
     const { model, process } = modelWith();
-    model.end(model.begin('task', taskRecord('read', 1), process, 0), succeeded(), 100);
+    model.end(model.begin('task', taskRecord('read', 1), process, 0), completed(), 100);
     model.retry(model.begin('task', taskRecord('read', 2), process, 100), retryIn(900, 100));
     expect(drawn(model, 100)[1]).toBe(
       '└ ↻ read ×2  0.0 s  1 running · 1 done · attempt 2 of 3 in 0.9 s · 503 Service Unavailable',
@@ -147,23 +147,23 @@ describe('the picture of what is going on', () => {
   it('shows what is over as one line, whatever was in it', () => {
     const { model, process } = modelWith();
     const sub = model.begin('process', processRecord('sub', 'q'), process, 0);
-    for (const end of [succeeded(), failed('503', 10, 2), { ...succeeded(), status: 'aborted' as const }]) {
+    for (const end of [completed(), failed('503', 10, 2), { ...completed(), status: 'cancelled' as const }]) {
       model.end(model.begin('task', taskRecord('inner'), sub, 0), end, 10);
     }
     model.end(sub, failed('it broke', 1_300), 1_300);
-    expect(drawn(model, 1_300)[1]).toBe('└ ✗ sub   1.3 s  3 tasks · 1 failed · 1 aborted · 2 retries · it broke');
+    expect(drawn(model, 1_300)[1]).toBe('└ ✗ sub   1.3 s  3 tasks · 1 failed · 1 cancelled · 2 retries · it broke');
   });
 
-  it('marks what was aborted', () => {
+  it('marks what was cancelled', () => {
     const { model, process } = modelWith();
-    model.end(model.begin('task', taskRecord('dawdle'), process, 0), { ...failed(), status: 'aborted' }, 10);
-    expect(drawn(model, 10)[1]).toBe('└ ■ dawdle  100 ms  aborted');
+    model.end(model.begin('task', taskRecord('dawdle'), process, 0), { ...failed(), status: 'cancelled' }, 10);
+    expect(drawn(model, 10)[1]).toBe('└ ■ dawdle  100 ms  cancelled');
   });
 
   it('goes on below what has ended while something in it has not', () => {
     const { model, process } = modelWith();
     model.begin('task', taskRecord('unawaited'), process, 0);
-    model.end(process, succeeded(100), 100);
+    model.end(process, completed(100), 100);
     expect(drawn(model, 200)).toEqual(['◌ import       100 ms', '└ ◌ unawaited   0.2 s']);
   });
 
@@ -171,7 +171,7 @@ describe('the picture of what is going on', () => {
     const { model, process } = modelWith();
     for (let number = 1; number <= 30; number++) {
       const task = model.begin('task', taskRecord(`step${number}`, number), process, number);
-      model.end(task, number === 5 ? failed('no', 10) : succeeded(10), number);
+      model.end(task, number === 5 ? failed('no', 10) : completed(10), number);
     }
     model.begin('task', taskRecord('last'), process, 31);
     expect(drawn(model, 31)).toEqual([
@@ -215,7 +215,7 @@ describe('the picture of what is going on', () => {
     model.end(first, failed('no', 10), 10);
     for (let number = 2; number <= 200; number++) {
       const task = model.begin('task', taskRecord(`station ${number}`, number), process, 0);
-      model.end(task, succeeded(10), 10);
+      model.end(task, completed(10), 10);
     }
     expect(drawn(model, 20, { width: 80, height: 10 }).join()).toMatch(/✗ first +10 ms {2}no/);
     const many = modelWith();
@@ -258,8 +258,8 @@ describe('the picture of what is going on', () => {
         item,
         number * 10,
       );
-      model.end(parallel, succeeded(5), number * 10 + 5);
-      if (number < 3) model.end(item, succeeded(5), number * 10 + 5);
+      model.end(parallel, completed(5), number * 10 + 5);
+      if (number < 3) model.end(item, completed(5), number * 10 + 5);
     }
     expect(drawn(model, 40).filter((line) => line.includes('parallel'))).toHaveLength(1);
   });
@@ -292,7 +292,7 @@ describe('the picture of what is going on', () => {
 
   it('colours what is meant: gone well, failed, to be looked at, under way, secondary', () => {
     const { model, process } = modelWith();
-    model.end(model.begin('task', taskRecord('good'), process, 0), succeeded(), 0);
+    model.end(model.begin('task', taskRecord('good'), process, 0), completed(), 0);
     model.end(model.begin('task', taskRecord('bad'), process, 0), failed('no'), 0);
     model.retry(model.begin('task', taskRecord('again'), process, 0), retryIn(1_000, 0));
     const lines = frame(model, size, moment(0)).map((line) => paint(line, true));
@@ -341,7 +341,7 @@ function modelOf(steps: typeof anything extends fc.Arbitrary<infer Steps> ? Step
           ? taskRecord(name, now)
           : groupRecord({ kind, name, total, settled, failed: settled >> 2 });
     const activity = model.begin(kind, record, live[inside], now * 50);
-    if (next === 'succeeds') model.end(activity, succeeded(), now * 60);
+    if (next === 'succeeds') model.end(activity, completed(), now * 60);
     else if (next === 'fails') model.end(activity, failed(clean(name)), now * 60);
     else live.push(activity);
     if (next === 'is retried' && kind === 'task') model.retry(activity, { ...retryIn(500, now), problem: clean(name) });
@@ -394,12 +394,12 @@ describe('whatever goes on', () => {
 describe('the summary', () => {
   it('tells of each process how it went, and of its tasks by name', () => {
     const { model, process } = modelWith('nightly import');
-    model.end(model.begin('task', taskRecord('signIn'), process, 0), succeeded(240), 240);
+    model.end(model.begin('task', taskRecord('signIn'), process, 0), completed(240), 240);
     for (let number = 1; number <= 1_000; number++) {
       const task = model.begin('task', taskRecord('fetchUser', number), process, 300);
-      model.end(task, number === 7 ? failed('503 Service Unavailable', 2_100, 2) : succeeded(98), 400);
+      model.end(task, number === 7 ? failed('503 Service Unavailable', 2_100, 2) : completed(98), 400);
     }
-    model.end(process, succeeded(12_400), 12_400);
+    model.end(process, completed(12_400), 12_400);
     expect(texts(summary(model, { width: 100, symbols: unicode, now: 12_400 }))).toEqual([
       '✓ nightly import  12.4 s · 1,001 tasks · 1 failed · 2 retries',
       '    task       calls  failed  retries       total  average  slowest  last failure',
@@ -454,17 +454,17 @@ describe('the summary', () => {
 
   it('tells of processes that have run often how it went on the whole', () => {
     const { model, process } = modelWith('request');
-    model.end(process, succeeded(100), 100);
+    model.end(process, completed(100), 100);
     const [one, other] = [1, 2].map((id) => model.begin('process', processRecord('request', `${id}`), undefined, 100));
     model.end(one as Activity, failed('no', 300), 400);
-    model.end(other as Activity, { ...failed(), status: 'aborted' }, 400);
+    model.end(other as Activity, { ...failed(), status: 'cancelled' }, 400);
     model.begin('process', processRecord('request', '3'), undefined, 400);
     expect(texts(summary(model, { width: 100, symbols: unicode, now: 500 }))).toEqual([
-      '✗ request  4 runs · 167 ms each · 1 failed · 1 aborted · 1 not finished · no',
+      '✗ request  4 runs · 167 ms each · 1 failed · 1 cancelled · 1 not finished · no',
     ]);
   });
 
-  it('tells what has not finished, and what was aborted', () => {
+  it('tells what has not finished, and what was cancelled', () => {
     const { model, process } = modelWith();
     model.begin('task', taskRecord('dawdle'), process, 0);
     expect(texts(summary(model, { width: 100, symbols: unicode, now: 3_200 }))).toEqual([
@@ -472,14 +472,14 @@ describe('the summary', () => {
       '    task    calls  unfinished',
       '    dawdle      1           1',
     ]);
-    model.end(process, { ...failed(), status: 'aborted' }, 3_300);
-    expect(texts(summary(model, { width: 100, symbols: unicode, now: 3_300 }))[0]).toBe('■ import  100 ms · aborted');
+    model.end(process, { ...failed(), status: 'cancelled' }, 3_300);
+    expect(texts(summary(model, { width: 100, symbols: unicode, now: 3_300 }))[0]).toBe('■ import  100 ms · cancelled');
   });
 
   it('tells of tasks whose process nobody saw begin', () => {
     const { model, process } = modelWith();
-    model.end(process, succeeded(), 1);
-    model.end(model.begin('task', taskRecord('late'), undefined, 1), succeeded(10), 2);
+    model.end(process, completed(), 1);
+    model.end(model.begin('task', taskRecord('late'), undefined, 1), completed(10), 2);
     expect(texts(summary(model, { width: 100, symbols: unicode, now: 2 })).slice(1)).toEqual([
       '✓ outside of the processes that were seen to begin  1 task',
       '    task  calls  total  average  slowest',
@@ -490,8 +490,8 @@ describe('the summary', () => {
   it('counts names of which there are too many', () => {
     const { model, process } = modelWith();
     for (let number = 0; number < 40; number++) {
-      model.end(model.begin('task', taskRecord(`n${number}`), process, 0), succeeded(), 0);
-      model.end(model.begin('process', processRecord(`p${number}`, `${number}`), undefined, 0), succeeded(), 0);
+      model.end(model.begin('task', taskRecord(`n${number}`), process, 0), completed(), 0);
+      model.end(model.begin('process', processRecord(`p${number}`, `${number}`), undefined, 0), completed(), 0);
     }
     const lines = texts(summary(model, { width: 100, symbols: unicode, now: 1 }));
     expect(lines).toContain('    and tasks of 10 more names');

@@ -4,7 +4,7 @@ import { Model } from '../../src/progress/model/model.js';
 import { Rate } from '../../src/progress/model/rate.js';
 import type { Activity, Kind, Tally } from '../../src/progress/model/tally.js';
 import { totalsOf } from '../../src/progress/model/totals.js';
-import { failed, groupRecord, modelWith, processRecord, succeeded, taskRecord } from './support.js';
+import { completed, failed, groupRecord, modelWith, processRecord, taskRecord } from './support.js';
 
 function* all(tally: Tally): Generator<Tally> {
   yield tally;
@@ -19,12 +19,12 @@ describe('the model', () => {
     const { model, process } = modelWith();
     for (let number = 1; number <= 100; number++) {
       const task = model.begin('task', taskRecord('fetchUser', number), process, number);
-      model.end(task, number % 10 === 0 ? failed('503', 50, 2) : succeeded(10), number + 10);
+      model.end(task, number % 10 === 0 ? failed('503', 50, 2) : completed(10), number + 10);
     }
     const [tally] = process.tally.inner;
     expect(tally).toMatchObject({ label: 'fetchUser', begun: 100, live: 0 });
-    expect(tally?.counts).toMatchObject({ succeeded: 90, failed: 10, retries: 20, duration: 1_400, slowest: 50 });
-    expect(process.tally.tasks).toMatchObject({ succeeded: 90, failed: 10 });
+    expect(tally?.counts).toMatchObject({ completed: 90, failed: 10, retries: 20, duration: 1_400, slowest: 50 });
+    expect(process.tally.tasks).toMatchObject({ completed: 90, failed: 10 });
   });
 
   it('tells places apart: a task in a group in a task of a process', () => {
@@ -49,7 +49,7 @@ describe('the model', () => {
     const first = model.begin('map', groupRecord(), process, 1);
     model.begin('map', groupRecord(), process, 2);
     expect(process.tally.inner.map(({ begun }) => begun)).toEqual([2]);
-    for (const group of first.tally.running) model.end(group, succeeded(), 3);
+    for (const group of first.tally.running) model.end(group, completed(), 3);
     model.begin('map', groupRecord(), process, 4);
     expect(process.tally.inner.map(({ begun }) => begun)).toEqual([2, 1]);
   });
@@ -58,7 +58,7 @@ describe('the model', () => {
     const { model, process } = modelWith();
     const groups = [groupRecord({ settled: 10, failed: 1 }), groupRecord({ settled: 5, total: undefined })];
     const activities = groups.map((group) => model.begin('map', group, process, 1));
-    for (const activity of activities) model.end(activity, succeeded(), 2);
+    for (const activity of activities) model.end(activity, completed(), 2);
     expect(activities[0]?.tally.items).toEqual({ settled: 15, failed: 1, total: undefined });
   });
 
@@ -77,12 +77,12 @@ describe('the model', () => {
     const { model, process } = modelWith();
     for (let number = 1; number <= 1_000; number++) {
       const task = model.begin('task', taskRecord(`item-${number}`, number), process, number);
-      model.end(task, succeeded(), number);
+      model.end(task, completed(), number);
     }
     expect(process.tally.inner.length).toBeLessThanOrEqual(65);
     expect(process.tally.inner.at(-1)).toMatchObject({ kind: undefined, begun: 936 });
-    expect(process.tally.inner.at(-1)?.counts.succeeded).toBe(936);
-    expect(process.tally.tasks.succeeded).toBe(1_000);
+    expect(process.tally.inner.at(-1)?.counts.completed).toBe(936);
+    expect(process.tally.tasks.completed).toBe(1_000);
   });
 
   it('counts with the rest what begins where all names are under way', () => {
@@ -91,9 +91,9 @@ describe('the model', () => {
       model.begin('task', taskRecord(`item-${index}`, index), process, index),
     );
     expect(process.tally.inner.at(-1)).toMatchObject({ kind: undefined, begun: 136, live: 136 });
-    for (const task of tasks) model.end(task, succeeded(), 300);
+    for (const task of tasks) model.end(task, completed(), 300);
     expect(model.root.live).toBe(1);
-    expect(process.tally.tasks.succeeded).toBe(200);
+    expect(process.tally.tasks.completed).toBe(200);
   });
 
   it('keeps what is deep in groups by name when these make room', () => {
@@ -101,8 +101,8 @@ describe('the model', () => {
     for (let round = 0; round < 500; round++) {
       const group = model.begin('map', groupRecord(), process, round);
       const task = model.begin('task', taskRecord('fetchUser'), group, round);
-      model.end(task, succeeded(), round);
-      model.end(group, succeeded(), round);
+      model.end(task, completed(), round);
+      model.end(group, completed(), round);
     }
     const [totals] = totalsOf(model.root);
     expect(totals?.names.get('fetchUser')).toMatchObject({ begun: 500, unfinished: 0 });
@@ -133,13 +133,13 @@ describe('the model', () => {
           live.push(model.begin(kind, record, outer, now));
           begun++;
           const ended = live.splice(ends, live.length > 40 ? 2 : 1);
-          for (const activity of ended) model.end(activity, succeeded(), now);
+          for (const activity of ended) model.end(activity, completed(), now);
         }
         expect(begunIn(model)).toBe(begun);
         expect(sizeOf(model)).toBeLessThan(4_100);
         expect(Math.max(...[...all(model.root)].map(({ inner }) => inner.length))).toBeLessThanOrEqual(65);
         expect(model.root.live).toBe(live.length);
-        for (const activity of live) model.end(activity, succeeded(), steps.length);
+        for (const activity of live) model.end(activity, completed(), steps.length);
         expect([...all(model.root)].map(({ live }) => live)).toEqual([...all(model.root)].map(() => 0));
       }),
       { numRuns: 30 },
@@ -180,7 +180,7 @@ describe('totals', () => {
     const tasks = [group, process].map((outer, number) => model.begin('task', taskRecord('fetch', number), outer, 1));
     const nested = model.begin('process', processRecord('sub', 'q'), tasks[0], 1);
     model.begin('task', taskRecord('inner'), nested, 2);
-    for (const task of tasks) model.end(task, succeeded(), 3);
+    for (const task of tasks) model.end(task, completed(), 3);
     const totals = totalsOf(model.root);
     expect(totals.map(({ label, names }) => [label, [...names.keys()]])).toEqual([
       ['import', ['fetch']],

@@ -5,7 +5,7 @@ import { settingOf } from '../../src/progress/options.js';
 import { Output } from '../../src/progress/view/output.js';
 import { PlainView } from '../../src/progress/view/plain-view.js';
 import { failing, rejection, settled } from '../support.js';
-import { failed, groupRecord, modelWith, processRecord, succeeded, taskRecord, until, Written } from './support.js';
+import { completed, failed, groupRecord, modelWith, processRecord, taskRecord, until, Written } from './support.js';
 
 /** What was written, without the times at which it happened. */
 const untimed = (lines: readonly string[]) =>
@@ -62,7 +62,7 @@ describe('plain lines', () => {
     for (let now = 1_000; now <= 5_000; now += 1_000) {
       for (let number = 0; number < 240; number++) {
         const task = model.begin('task', taskRecord('fetchUser', number), map, now);
-        model.end(task, number === 0 && now === 1_000 ? failed('503') : succeeded(), now);
+        model.end(task, number === 0 && now === 1_000 ? failed('503') : completed(), now);
         record.settled++;
       }
       record.failed = 1;
@@ -85,7 +85,7 @@ describe('plain lines', () => {
     const day = 24 * 3_600_000;
     for (let now = 0; now <= day; now += 500) {
       const task = model.begin('task', taskRecord('read', now), process, now);
-      model.end(task, now % 3_000 === 0 ? failed('no') : succeeded(), now);
+      model.end(task, now % 3_000 === 0 ? failed('no') : completed(), now);
       view.tick(now);
     }
     expect(stream.lines.length).toBeGreaterThan(50);
@@ -97,13 +97,13 @@ describe('plain lines', () => {
     const { stream, model, view } = plainly();
     for (let now = 0; now < 20_000; now++) {
       const process = model.begin('process', processRecord(`order ${now}`, `${now}`), undefined, now);
-      model.end(process, succeeded(), now);
+      model.end(process, completed(), now);
       if (now % 1_000 === 0) view.tick(now);
     }
     expect(stream.lines.length).toBeLessThan(1_100);
   });
 
-  it('say what was aborted', async () => {
+  it('say what was cancelled', async () => {
     const stream = new Written();
     const progress = showProgress({ stream, summary: false, interval: 60_000 });
     const controller = new AbortController();
@@ -115,8 +115,8 @@ describe('plain lines', () => {
     await pending;
     progress.stop();
     expect(unmeasured(stream.lines).slice(2, 4)).toEqual([
-      '■ job › dawdle  …, aborted, enough',
-      '■ job  …, 1 task, 1 aborted',
+      '■ job › dawdle  …, cancelled, enough',
+      '■ job  …, 1 task, 1 cancelled',
     ]);
   });
 
@@ -143,7 +143,7 @@ describe('plain lines', () => {
     }
   });
 
-  it('count the retry that an aborted task has waited for', async () => {
+  it('count the retry that a cancelled task has waited for', async () => {
     const stream = new Written();
     const progress = showProgress({ stream, interval: 60_000 });
     const controller = new AbortController();
@@ -155,8 +155,8 @@ describe('plain lines', () => {
     await pending;
     progress.stop();
     expect(unmeasured(stream.lines).slice(-2)).toEqual([
-      '■ job › broken  …, 1 retry, aborted, enough',
-      '■ job  …, 1 task, 1 aborted, 1 retry',
+      '■ job › broken  …, 1 retry, cancelled, enough',
+      '■ job  …, 1 task, 1 cancelled, 1 retry',
     ]);
   });
 

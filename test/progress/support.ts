@@ -16,8 +16,8 @@ export const groupRecord = (fields: Partial<GroupRecord> = {}) =>
     -readonly [Key in keyof GroupRecord]: GroupRecord[Key];
   };
 
-export const succeeded = (duration = 100, retries = 0): Ended => ({
-  status: 'succeeded',
+export const completed = (duration = 100, retries = 0): Ended => ({
+  status: 'completed',
   duration,
   retries,
   problem: undefined,

@@ -125,7 +125,7 @@ describeWith('tmux', 'in a real terminal', () => {
     await until(hasEnded);
     const all = await everything();
     expect(all).toContain('cleaned up\n');
-    expect(all).toMatch(/■ the job {2}\d.+ aborted/);
+    expect(all).toMatch(/■ the job {2}\d.+ cancelled/);
     expect(all).not.toMatch(spinner);
     expect(await isCursorVisible()).toBe(true);
   }, 240_000);

@@ -81,7 +81,7 @@ describe('the watch', () => {
     });
     await orchestrator.run(() => Promise.allSettled([flaky(), broken()]));
     const [first, second] = model.root.inner[0]?.inner ?? [];
-    expect(first?.counts).toMatchObject({ succeeded: 1, retries: 2 });
+    expect(first?.counts).toMatchObject({ completed: 1, retries: 2 });
     expect(second?.counts).toMatchObject({ failed: 1, retries: 0, problem: 'broken' });
     expect(first?.counts.duration).toBeGreaterThan(0);
   });
@@ -100,7 +100,7 @@ describe('the watch', () => {
     expect((activity?.retry?.due ?? 0) - performance.now()).toBeGreaterThan(400_000);
     controller.abort(new Error('enough'));
     await pending;
-    expect(tally?.counts).toMatchObject({ aborted: 1 });
+    expect(tally?.counts).toMatchObject({ cancelled: 1 });
     expect(tally?.retried.size).toBe(0);
   });
 

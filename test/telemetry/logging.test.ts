@@ -47,17 +47,17 @@ describe('logTo', () => {
       {
         level: 30,
         ...task,
-        status: 'succeeded',
+        status: 'completed',
         attempts: 1,
         duration,
-        msg: expect.stringMatching(/^task charge succeeded after [\d.]+ ms$/),
+        msg: expect.stringMatching(/^task charge completed after [\d.]+ ms$/),
       },
       {
         level: 30,
         ...process,
-        status: 'succeeded',
+        status: 'completed',
         duration,
-        msg: expect.stringMatching(/^process order succeeded after [\d.]+ ms$/),
+        msg: expect.stringMatching(/^process order completed after [\d.]+ ms$/),
       },
     ]);
     expect(JSON.stringify(entries())).not.toContain('hidden');
@@ -94,7 +94,7 @@ describe('logTo', () => {
     ]);
   });
 
-  it('logs what was aborted, whatever the reason is', async () => {
+  it('logs what was cancelled, whatever the reason is', async () => {
     const { entries } = withPino({ levels: { begin: false } });
     const orchestrator = new Orchestrator({ name: 'work' });
     const hang = orchestrator.action(() => new Promise(() => {}), { name: 'hang' });
@@ -106,11 +106,11 @@ describe('logTo', () => {
     }
     await settled();
     const messages = entries().map(({ level, msg }) => [level, msg.replace(/[\d.]+ ms/, 'some time')]);
-    const aborted = (why: string) => [
-      [40, `task hang aborted after some time: ${why}`],
-      [40, `process work aborted after some time: ${why}`],
+    const cancelled = (why: string) => [
+      [40, `task hang cancelled after some time: ${why}`],
+      [40, `process work cancelled after some time: ${why}`],
     ];
-    const expected = ['This operation was aborted', 'because', 'null'].flatMap(aborted);
+    const expected = ['This operation was aborted', 'because', 'null'].flatMap(cancelled);
     expect(messages.sort()).toEqual(expected.sort());
   });
 
@@ -120,17 +120,17 @@ describe('logTo', () => {
     await new Orchestrator({ name: 'order' }).run(() => 1, { id: 'p' });
     await settled();
     expect(out.lines[0]).toBe("process order begins { processId: 'p', process: 'order' }");
-    expect(out.lines[1]).toMatch(/^process order succeeded after [\d.]+ ms \{$/);
+    expect(out.lines[1]).toMatch(/^process order completed after [\d.]+ ms \{$/);
     expect(errors.lines).toEqual([]);
   });
 
   it('takes anything with the methods that are called', async () => {
     const calls: unknown[][] = [];
     const all = (...args: unknown[]) => calls.push(args);
-    logging({ info: all, error: all }, { tasks: false, levels: { begin: 'info', retry: false, abort: false } });
+    logging({ info: all, error: all }, { tasks: false, levels: { begin: 'info', retry: false, cancellation: false } });
     await new Orchestrator({ name: 'order' }).action(() => 1)();
     await settled();
-    expect(calls.map(([message]) => String(message).slice(0, 15))).toEqual(['process order b', 'process order s']);
+    expect(calls.map(([message]) => String(message).slice(0, 15))).toEqual(['process order b', 'process order c']);
   });
 
   it('calls a logger that takes the details first in the order that it is told', async () => {
@@ -230,7 +230,7 @@ describe('logTo', () => {
     );
     expect(() => logTo(console, { style: 'winston' } as never)).toThrow('style must be pino or console');
     expect(() => logTo(console, { levels: { start: 'info' } } as never)).toThrow(
-      'levels.start is unknown, expected begin, completion, retry, failure, abort',
+      'levels.start is unknown, expected begin, completion, retry, failure, cancellation',
     );
   });
 });

@@ -26,20 +26,20 @@ describe('metrics', () => {
     await rejection(orchestrator.run(() => decline()));
     await settled();
     const process = { 'orchestrator.process.name': 'order' };
-    const succeeded = { 'orchestrator.status': 'succeeded' };
+    const completed = { 'orchestrator.status': 'completed' };
     const failed = { 'orchestrator.status': 'failed', 'error.type': 'RangeError' };
     const tasks = await points<Histogram>('orchestrator.task.duration');
     expect(tasks.map(({ attributes, value }) => [attributes, value.count])).toEqual([
-      [{ 'orchestrator.task.name': 'charge', ...process, ...succeeded }, 2],
+      [{ 'orchestrator.task.name': 'charge', ...process, ...completed }, 2],
       [{ 'orchestrator.task.name': 'decline', ...process, ...failed }, 1],
     ]);
     const processes = await points<Histogram>('orchestrator.process.duration');
     expect(processes.map(({ attributes, value }) => [attributes, value.count])).toEqual([
-      [{ ...process, ...succeeded }, 1],
+      [{ ...process, ...completed }, 1],
       [{ ...process, ...failed }, 1],
     ]);
-    expect(valueAt(processes, succeeded)?.sum).toBeLessThanOrEqual(seconds);
-    expect(valueAt(processes, succeeded)?.buckets.boundaries[0]).toBe(0.001);
+    expect(valueAt(processes, completed)?.sum).toBeLessThanOrEqual(seconds);
+    expect(valueAt(processes, completed)?.buckets.boundaries[0]).toBe(0.001);
   });
 
   it('count attempts, retries and failures', async () => {

@@ -34,7 +34,7 @@ describe('spans', () => {
     const charge = orchestrator.action(async (_card: string) => 'hidden in result', { name: 'charge' });
     await orchestrator.run(() => charge('hidden in arguments'), { id: 'p' });
     await settled();
-    const common = { 'orchestrator.process.id': 'p', 'orchestrator.status': 'succeeded' };
+    const common = { 'orchestrator.process.id': 'p', 'orchestrator.status': 'completed' };
     expect(spanOf(spans(), 'order').attributes).toEqual({
       ...common,
       'orchestrator.kind': 'process',
@@ -93,7 +93,7 @@ describe('spans', () => {
       'orchestrator.group.total': 2,
       'orchestrator.group.settled': 2,
       'orchestrator.group.failed': 0,
-      'orchestrator.status': 'succeeded',
+      'orchestrator.status': 'completed',
     });
   });
 
@@ -203,7 +203,7 @@ describe('spans', () => {
     for (const span of spans().filter(({ name }) => name === 'hang' || name === 'cut')) {
       expect(span).toMatchObject({
         status: { code: SpanStatusCode.UNSET },
-        attributes: { 'orchestrator.status': 'aborted' },
+        attributes: { 'orchestrator.status': 'cancelled' },
         events: [],
       });
       expect(span.attributes).not.toHaveProperty('error.type');
@@ -224,7 +224,7 @@ describe('spans', () => {
       race: 'failed',
       parallel: 'failed',
       fail: 'failed',
-      hang: 'aborted',
+      hang: 'cancelled',
     });
     expect(spanOf(spans(), 'parallel').attributes).toMatchObject({ 'orchestrator.group.failed': 1 });
   });

@@ -26,7 +26,7 @@ describe('the type of loggers', () => {
     const write = (message: string, details?: object) => [message, details];
     const logger = { debug: write, info: write, warn: write, error: write };
     new FlowRuntime({ logger });
-    logTo({ info: write, error: write }, { levels: { begin: false, retry: 'info', abort: 'error' } });
+    logTo({ info: write, error: write }, { levels: { begin: false, retry: 'info', cancellation: 'error' } });
     // @ts-expect-error there is no warn
     new WorkflowOrchestrator({ logger: { debug: write, info: write, error: write } });
   });

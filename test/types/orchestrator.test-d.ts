@@ -195,7 +195,7 @@ describe('state', () => {
       .onTaskCompletion((event) => expectTypeOf(event).toEqualTypeOf<TaskCompletionEvent<State>>())
       .onTaskCompletion(({ status, error }) => {
         if (status === 'failed') expectTypeOf(error).toEqualTypeOf<Error>();
-        if (status === 'succeeded') expectTypeOf(error).toEqualTypeOf<undefined>();
+        if (status === 'completed') expectTypeOf(error).toEqualTypeOf<undefined>();
       })
       .onProcessCompletion(({ context }) => expectTypeOf(context).toEqualTypeOf<State>())
       .use((task, next) => {

@@ -59,7 +59,7 @@ function manyDetails(tally: Tally, now: number): Details {
     ...some(only === undefined ? retried.size : 0, 'retrying', 'yellow'),
     ...some(counts.ended, 'done', 'dim'),
     ...some(counts.failed, 'failed', 'red'),
-    ...some(counts.aborted, 'aborted', 'yellow'),
+    ...some(counts.cancelled, 'cancelled', 'yellow'),
     ...(isFast ? [secondary(perSecond(perSec))] : []),
     ...(only === undefined ? [] : runningDetails(only, now)),
     ...(counts.ended > 0 && only === undefined ? [secondary(`${duration(counts.average)} each`)] : []),
@@ -87,18 +87,18 @@ export function runningDetails(activity: Activity, now: number): Details {
 function endedDetails({ kind, counts, tasks }: Tally): Details {
   return [
     ...(kind === 'process' ? tasksDetails(tasks) : []),
-    ...attemptsDetails(counts.retries, counts.aborted > 0),
-    ...(counts.aborted > 0 ? [[span('aborted', 'yellow')] as const] : []),
+    ...attemptsDetails(counts.retries, counts.cancelled > 0),
+    ...(counts.cancelled > 0 ? [[span('cancelled', 'yellow')] as const] : []),
     ...(counts.problem === undefined ? [] : [problemLine(counts.problem)]),
   ];
 }
 
 /** What a process has done, in short. */
-export function tasksDetails({ ended, failed, aborted, retries }: Tally['tasks']): Details {
+export function tasksDetails({ ended, failed, cancelled, retries }: Tally['tasks']): Details {
   return [
     ...(ended > 0 ? [secondary(ended === 1 ? '1 task' : `${count(ended)} tasks`)] : []),
     ...some(failed, 'failed', 'red'),
-    ...some(aborted, 'aborted', 'yellow'),
+    ...some(cancelled, 'cancelled', 'yellow'),
     ...retriesDetails(retries),
   ];
 }

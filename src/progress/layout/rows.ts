@@ -196,12 +196,13 @@ function hiddenRow({ hidden }: Hidden, { symbols }: Moment): Omit<Row, 'guides'>
 
 function symbolOf({ live, running, retried, counts }: Tally, moment: Moment): Span {
   const { symbols } = moment;
-  if (live === 0) return ending(symbols, counts.failed > 0 ? 'failed' : counts.aborted > 0 ? 'aborted' : 'succeeded');
+  if (live === 0)
+    return ending(symbols, counts.failed > 0 ? 'failed' : counts.cancelled > 0 ? 'cancelled' : 'completed');
   const isWaiting = running.size === 1 && retried.size === 1 && [...retried].every((activity) => activity.isWaiting);
   return isWaiting ? span(symbols.retry, 'yellow') : spinner(moment);
 }
 
-function spinner({ symbols: { spinner, aborted }, now, isLast }: Moment): Span {
-  if (isLast) return span(aborted, 'yellow');
+function spinner({ symbols: { spinner, cancelled }, now, isLast }: Moment): Span {
+  if (isLast) return span(cancelled, 'yellow');
   return span(spinner[Math.floor(now / turn) % spinner.length] as string, 'cyan');
 }

@@ -43,7 +43,7 @@ function sectionOf(process: ProcessTotals, at: Writing, sinceBegin: number): rea
 
 function headingOf({ label, total, tasks }: ProcessTotals, at: Writing, sinceBegin: number): Line {
   const { counts, begun, unfinished } = total;
-  const status = counts.failed > 0 ? 'failed' : unfinished + counts.aborted > 0 ? 'aborted' : 'succeeded';
+  const status = counts.failed > 0 ? 'failed' : unfinished + counts.cancelled > 0 ? 'cancelled' : 'completed';
   const { symbols, toldProblem } = at;
   const problem = counts.problem === undefined || counts.problem === toldProblem ? [] : [[span(counts.problem, 'red')]];
   const told = begun === 1 ? onceDetails(total, sinceBegin) : oftenDetails(total);
@@ -54,8 +54,8 @@ function headingOf({ label, total, tasks }: ProcessTotals, at: Writing, sinceBeg
 
 function onceDetails({ counts, unfinished }: Total, sinceBegin: number): readonly Line[] {
   if (unfinished > 0) return [[span(`not finished after ${elapsed(sinceBegin)}`, 'yellow')]];
-  const aborted = counts.aborted > 0 ? [[span('aborted', 'yellow')]] : [];
-  return [plain(duration(counts.duration)), ...aborted];
+  const cancelled = counts.cancelled > 0 ? [[span('cancelled', 'yellow')]] : [];
+  return [plain(duration(counts.duration)), ...cancelled];
 }
 
 function oftenDetails({ begun, counts, unfinished }: Total): readonly Line[] {
@@ -64,7 +64,7 @@ function oftenDetails({ begun, counts, unfinished }: Total): readonly Line[] {
     plain(`${count(begun)} runs`),
     plain(`${duration(counts.average)} each`),
     ...some(counts.failed, 'failed', 'red'),
-    ...some(counts.aborted, 'aborted', 'yellow'),
+    ...some(counts.cancelled, 'cancelled', 'yellow'),
     ...some(unfinished, 'not finished', 'yellow'),
   ];
 }
@@ -84,7 +84,7 @@ const columns: readonly Column<Named>[] = [
   },
   { ...numbers('calls', ({ begun }) => begun), expendable: 1 },
   numbers('failed', ({ counts }) => counts.failed, 'red'),
-  numbers('aborted', ({ counts }) => counts.aborted, 'yellow'),
+  numbers('cancelled', ({ counts }) => counts.cancelled, 'yellow'),
   numbers('unfinished', ({ unfinished }) => unfinished, 'yellow'),
   numbers('retries', ({ counts }) => counts.retries),
   times('total', 2, ({ counts }) => counts.duration),

@@ -4,9 +4,9 @@ import { type Span, span } from './line.js';
 /** What pictures are drawn with. */
 export interface Symbols {
   readonly spinner: readonly string[];
-  readonly succeeded: string;
+  readonly completed: string;
   readonly failed: string;
-  readonly aborted: string;
+  readonly cancelled: string;
   readonly retry: string;
   readonly begin: string;
   readonly rest: string;
@@ -20,9 +20,9 @@ export interface Symbols {
 
 export const unicode: Symbols = {
   spinner: [...'⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'],
-  succeeded: '✓',
+  completed: '✓',
   failed: '✗',
-  aborted: '■',
+  cancelled: '■',
   retry: '↻',
   begin: '▸',
   rest: '⋯',
@@ -36,9 +36,9 @@ export const unicode: Symbols = {
 /** For terminals that have no other characters. */
 export const ascii: Symbols = {
   spinner: [...'-\\|/'],
-  succeeded: '+',
+  completed: '+',
   failed: 'x',
-  aborted: '#',
+  cancelled: '#',
   retry: '~',
   begin: '>',
   rest: '...',
@@ -51,5 +51,5 @@ export const ascii: Symbols = {
 
 /** How something has ended. */
 export function ending(symbols: Symbols, status: Exclude<Status, 'running'>): Span {
-  return span(symbols[status], status === 'succeeded' ? 'green' : status === 'failed' ? 'red' : 'yellow');
+  return span(symbols[status], status === 'completed' ? 'green' : status === 'failed' ? 'red' : 'yellow');
 }

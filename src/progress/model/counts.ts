@@ -12,9 +12,9 @@ export interface Ended {
 
 /** What is left of all those that have ended: it does not grow with them. */
 export class Counts {
-  succeeded = 0;
+  completed = 0;
   failed = 0;
-  aborted = 0;
+  cancelled = 0;
   retries = 0;
   /** The sum of their durations, in milliseconds. */
   duration = 0;
@@ -23,7 +23,7 @@ export class Counts {
   problem: string | undefined = undefined;
 
   get ended(): number {
-    return this.succeeded + this.failed + this.aborted;
+    return this.completed + this.failed + this.cancelled;
   }
 
   get average(): number {
@@ -39,9 +39,9 @@ export class Counts {
   }
 
   absorb(other: Counts): void {
-    this.succeeded += other.succeeded;
+    this.completed += other.completed;
     this.failed += other.failed;
-    this.aborted += other.aborted;
+    this.cancelled += other.cancelled;
     this.retries += other.retries;
     this.duration += other.duration;
     this.slowest = Math.max(this.slowest, other.slowest);

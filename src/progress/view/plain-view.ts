@@ -60,8 +60,8 @@ export class PlainView implements View, Listener {
   }
 
   ended({ kind, tally }: Activity, ended: Ended): void {
-    const isItem = kind === 'task' && tally.outer?.kind === 'map' && ended.status === 'succeeded';
-    if (isItem || !this.#told.mayTell(tally, ended.status === 'succeeded' ? 'success' : 'failure')) return;
+    const isItem = kind === 'task' && tally.outer?.kind === 'map' && ended.status === 'completed';
+    if (isItem || !this.#told.mayTell(tally, ended.status === 'completed' ? 'success' : 'failure')) return;
     const details = this.#endDetails(tally, ended, this.#toldProblem);
     this.#write(ending(this.setting.symbols, ended.status), tally, details);
     this.#toldProblem = ended.problem;
@@ -90,8 +90,8 @@ export class PlainView implements View, Listener {
       ...(isGroupAlone ? detailsOf(tally, performance.now()).slice(0, 1) : []),
       ...(isGroupAlone ? some(tally.items.failed, 'failed', 'red') : []),
       ...(tally.kind === 'process' && tally.begun === 1 ? tasksDetails(tally.tasks) : []),
-      ...attemptsDetails(retries, status === 'aborted'),
-      ...(status === 'aborted' && tally.kind !== 'process' ? [[span('aborted', 'yellow')]] : []),
+      ...attemptsDetails(retries, status === 'cancelled'),
+      ...(status === 'cancelled' && tally.kind !== 'process' ? [[span('cancelled', 'yellow')]] : []),
       ...(problem === undefined || (isOuter && problem === told)
         ? []
         : [[span(problem, status === 'failed' ? 'red' : 'dim')]]),
