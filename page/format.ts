@@ -1,5 +1,9 @@
 /** Numbers and times as people read them: short, and always written the same way. */
 
+import { formatElapsed } from '../src/shared/durations.js';
+
+export { formatDuration } from '../src/shared/durations.js';
+
 const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
@@ -28,24 +32,12 @@ export function rate(perSecond: number): string {
   return `${shortCount(Math.round(perSecond))}/s`;
 }
 
-/** `840 ms`, `2.4 s`, `1 m 05 s`, `2 h 14 m`, `3 d 4 h`. */
-export function duration(milliseconds: number): string {
-  const value = Math.max(0, milliseconds);
-  if (value < 1) return value === 0 ? '0 ms' : '< 1 ms';
-  if (value < second) return `${Math.round(value)} ms`;
-  if (value < 10 * second) return `${(value / second).toFixed(1)} s`;
-  if (value < minute) return `${Math.floor(value / second)} s`;
-  if (value < hour) return `${Math.floor(value / minute)} m ${twoDigits((value % minute) / second)} s`;
-  if (value < day) return `${Math.floor(value / hour)} h ${twoDigits((value % hour) / minute)} m`;
-  return `${Math.floor(value / day)} d ${Math.floor((value % day) / hour)} h`;
-}
-
-/** As `duration`, in whole seconds, for what is going on. */
+/** A duration that goes on: whole seconds below a minute, for a display that changes once a second. */
 export function runningDuration(milliseconds: number): string {
-  return milliseconds < 10 * second ? `${Math.max(0, Math.floor(milliseconds / second))} s` : duration(milliseconds);
+  return milliseconds < minute ? `${Math.max(0, Math.floor(milliseconds / second))} s` : formatElapsed(milliseconds);
 }
 
-/** `12 s ago`, `in 3 m`; what is more than a week away with its date. */
+/** `12 s ago`, `in 3 min`; what is more than a week away with its date. */
 export function relative(time: number, now: number): string {
   const distance = Math.abs(now - time);
   if (distance < second) return 'now';
@@ -56,7 +48,7 @@ export function relative(time: number, now: number): string {
 
 function oneUnit(milliseconds: number): string {
   if (milliseconds < minute) return `${Math.floor(milliseconds / second)} s`;
-  if (milliseconds < hour) return `${Math.floor(milliseconds / minute)} m`;
+  if (milliseconds < hour) return `${Math.floor(milliseconds / minute)} min`;
   if (milliseconds < day) return `${Math.floor(milliseconds / hour)} h`;
   return `${Math.floor(milliseconds / day)} d`;
 }

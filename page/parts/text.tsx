@@ -1,5 +1,5 @@
 import { visible } from '../../src/dashboard/graph/text.js';
-import { count, exact, relative, runningDuration, duration as written } from '../format.js';
+import { count, exact, formatDuration, relative, runningDuration } from '../format.js';
 import { useSeconds } from '../state/clock.js';
 
 /** A name that comes from users: text, on one line, in which everything can be seen. */
@@ -37,7 +37,7 @@ export function Ago({ time }: { readonly time: number }) {
 /** How long something took, or has been going on until now. */
 export function Took({ from, until }: { readonly from: number; readonly until: number | undefined }) {
   const now = useSeconds(until === undefined);
-  if (until !== undefined) return <span class="number">{written(until - from)}</span>;
+  if (until !== undefined) return <span class="number">{formatDuration(until - from)}</span>;
   return <span class="number is-ticking">{now < from ? '–' : runningDuration(now - from)}</span>;
 }
 

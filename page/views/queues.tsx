@@ -1,7 +1,7 @@
 import type { QueuesView } from '../../src/dashboard/api/index.js';
 import type { Tone } from '../../src/dashboard/graph/appearance.js';
 import { visible } from '../../src/dashboard/graph/text.js';
-import { count, duration } from '../format.js';
+import { count, formatDuration } from '../format.js';
 import { Bar } from '../parts/bar.js';
 import { Scroll } from '../parts/scroll.js';
 import { Empty, Failed, Skeleton } from '../parts/states.js';
@@ -126,7 +126,7 @@ function QueueRow({ queue: metrics }: { readonly queue: QueuesView['loops'][numb
       <td class="is-right">
         <Count>{unacknowledged}</Count>
       </td>
-      <td class="is-right number">{depth === 0 ? <span class="muted">–</span> : duration(age)}</td>
+      <td class="is-right number">{depth === 0 ? <span class="muted">–</span> : formatDuration(age)}</td>
       <td class="is-right">
         <Count>{pushed}</Count>
       </td>

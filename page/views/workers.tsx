@@ -1,6 +1,6 @@
 import type { WorkerView } from '../../src/dashboard/api/index.js';
 import { visible } from '../../src/dashboard/graph/text.js';
-import { count, duration } from '../format.js';
+import { count, formatDuration } from '../format.js';
 import { Bar } from '../parts/bar.js';
 import { Button } from '../parts/button.js';
 import { Payload, Scroll } from '../parts/scroll.js';
@@ -125,7 +125,7 @@ function WorkerRow({ worker }: { readonly worker: WorkerView }) {
       <td class={`is-right${retried > 0 ? ' tone-ink-orange' : ' muted'}`}>
         <Count>{retried}</Count>
       </td>
-      <td class="is-right number">{duration(Math.max(0, seenAt - startedAt))}</td>
+      <td class="is-right number">{formatDuration(Math.max(0, seenAt - startedAt))}</td>
       <td class="is-right">
         <Ago time={seenAt} />
       </td>

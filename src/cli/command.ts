@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { readDuration, readTime } from './output/times.js';
+import { parseDuration } from '../shared/durations.js';
+import { readTime } from './output/times.js';
 
 /** What help and reference say of a command, besides what its options and arguments say. */
 export interface Notes {
@@ -89,7 +90,7 @@ export function whole(least: number, most = Number.MAX_SAFE_INTEGER): (given: st
 
 /** Reads a duration, as milliseconds. */
 export function duration(given: string): number {
-  const value = readDuration(given);
+  const value = parseDuration(given);
   if (value === undefined) throw new InvalidArgumentError('It must be a duration: 500ms, 30s, 5m, 2h or 7d.');
   return value;
 }

@@ -1,3 +1,5 @@
+import stringWidth from 'string-width';
+
 /** No more of a text is looked at, in UTF-16 units. */
 const longest = 500;
 const segmenter = new Intl.Segmenter();
@@ -37,50 +39,18 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * How many columns a text takes at most. Terminals differ where emoji are joined: there this is the width of the parts
- * side by side, for what is wider than thought would wrap and break the picture.
+ * The most columns that a text may take. Terminals differ over emoji that are joined from several: here each part counts,
+ * because a line that is wider than expected would wrap and break the picture.
  */
 export function widthOf(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
-  for (const character of text) width += widthOfCharacter(character);
+  // The selector of a picture makes the character before it wide.
+  for (const character of text) width += character === pictureSelector ? 1 : stringWidth(character);
   return width;
 }
 
-const zeroWidth = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
-/** Asks for the picture of the character before it, which is then wide. */
 const pictureSelector = '\ufe0f';
-
-function widthOfCharacter(character: string): number {
-  if (character === pictureSelector) return 1;
-  if (zeroWidth.test(character)) return 0;
-  return isWide(character) ? 2 : 1;
-}
-
-/** East Asian Width W and F (UAX 11), in blocks. */
-const wideBlocks = [
-  [0x1100, 0x115f],
-  [0x2e80, 0x303e],
-  [0x3041, 0x4dbf],
-  [0x4e00, 0xa4cf],
-  [0xa960, 0xa97c],
-  [0xac00, 0xd7a3],
-  [0xf900, 0xfaff],
-  [0xfe10, 0xfe19],
-  [0xfe30, 0xfe6f],
-  [0xff00, 0xff60],
-  [0xffe0, 0xffe6],
-  [0x16fe0, 0x1b2ff],
-  [0x1d300, 0x1d376],
-  [0x1f200, 0x1f2ff],
-  [0x1f300, 0x1faff],
-  [0x20000, 0x3fffd],
-] as const;
-
-function isWide(character: string): boolean {
-  const code = character.codePointAt(0) as number;
-  return wideBlocks.some(([first, last]) => code >= first && code <= last) || /\p{Emoji_Presentation}/u.test(character);
-}
 
 /** As much of a text as fits, with an ellipsis where that is not all. Never cuts what is read as one character. */
 export function cut(text: string, width: number): string {

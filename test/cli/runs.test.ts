@@ -238,8 +238,8 @@ describe('runs show', () => {
   it('shows when a run is to start, its deadline and its priority', async () => {
     const { stdout } = await runs('start', 'order', '--delay', '1h', '--timeout', '1m', '--priority', '3');
     const shown = (await runs('show', stdout.trim())).stdout;
-    expect(shown).toMatch(/starts {4}.* in (1h|59m)/);
-    expect(shown).toMatch(/deadline {2}.* in 1h/);
+    expect(shown).toMatch(/starts {4}.* in (1 h 00 min|59 min)/);
+    expect(shown).toMatch(/deadline {2}.* in 1 h 0[01] min/);
     expect(shown).toMatch(/priority {2}3/);
     await orchestrator.cancel(stdout.trim());
   });

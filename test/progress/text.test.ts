@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { count, duration, elapsed, perSecond, remaining } from '../../src/progress/durations.js';
 import { fitted, lineWidth, paint, span } from '../../src/progress/layout/line.js';
+import { count, perSecond } from '../../src/progress/numbers.js';
 import { clean, cut, messageOf, widthOf } from '../../src/shared/terminal-text.js';
 
 /** Whatever a text may hold, and what a terminal would obey. */
@@ -98,25 +98,6 @@ describe('the message of an error', () => {
 });
 
 describe('numbers', () => {
-  it.each([
-    [0, '0 ms', '0.0 s'],
-    [240.4, '240 ms', '0.2 s'],
-    [999.6, '1.0 s', '1.0 s'],
-    [59_940, '59.9 s', '59.9 s'],
-    [59_960, '1 min 00 s', '1 min 00 s'],
-    [125_000, '2 min 05 s', '2 min 05 s'],
-    [3_599_900, '1 h 00 min', '1 h 00 min'],
-    [3_720_000, '1 h 02 min', '1 h 02 min'],
-    [360_000_000, '100 h 00 min', '100 h 00 min'],
-  ])('%d ms are read as %s when they are over, as %s while they go on', (milliseconds, over, goingOn) => {
-    expect([duration(milliseconds), elapsed(milliseconds)]).toEqual([over, goingOn]);
-  });
-
-  it('of what remains are rounded up, and never nothing', () => {
-    expect([-5, 0, 800, 899.9, 950, 1_001].map(remaining)).toEqual(['0.1 s', '0.1 s', '0.8 s', '0.9 s', '1 s', '2 s']);
-    expect([59_500, 125_000].map(remaining)).toEqual(['1 min 00 s', '2 min 05 s']);
-  });
-
   it('are grouped, and rates rounded', () => {
     expect(count(12_345)).toBe('12,345');
     expect([0.25, 1.5, 9.96, 1_234.5].map(perSecond)).toEqual(['0.3/s', '1.5/s', '10/s', '1,235/s']);

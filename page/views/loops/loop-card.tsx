@@ -1,6 +1,6 @@
 import type { LoopsView } from '../../../src/dashboard/api/index.js';
 import { visible } from '../../../src/dashboard/graph/text.js';
-import { count, duration, rate, shortCount } from '../../format.js';
+import { count, formatDuration, rate, shortCount } from '../../format.js';
 import { Button } from '../../parts/button.js';
 import { Sparkline } from '../../parts/sparkline.js';
 import { Status } from '../../parts/status.js';
@@ -86,8 +86,8 @@ function Figures({ loop }: { readonly loop: Loop }) {
   return (
     <dl class="figures is-small">
       <Figure name="Iterations" value={shortCount(iterations)} title={count(iterations)} />
-      <Figure name="Median" value={hasTimes ? duration(durations.p50) : '–'} />
-      <Figure name="99 %" value={hasTimes ? duration(durations.p99) : '–'} />
+      <Figure name="Median" value={hasTimes ? formatDuration(durations.p50) : '–'} />
+      <Figure name="99 %" value={hasTimes ? formatDuration(durations.p99) : '–'} />
       <Figure name="In flight" value={count(inFlight)} />
       <Figure name="Errors" value={count(errors)} tone={errors > 0 ? 'red' : undefined} />
       <Figure name="Restarts" value={count(restarts)} tone={restarts > 0 ? 'orange' : undefined} />

@@ -1,6 +1,6 @@
 import type { EventView, RunDetail } from '../../../src/dashboard/api/index.js';
 import { visible } from '../../../src/dashboard/graph/text.js';
-import { clockTime, counted, duration, exact } from '../../format.js';
+import { clockTime, counted, exact, formatDuration } from '../../format.js';
 import { Button } from '../../parts/button.js';
 import { Scroll } from '../../parts/scroll.js';
 import { Empty, Failed, Skeleton } from '../../parts/states.js';
@@ -56,14 +56,14 @@ function EventRow({ event, begin }: { readonly event: EventView; readonly begin:
       <td class="number" title={exact(time)}>
         {clockTime(time)}
       </td>
-      <td class="is-right number muted">{time < begin ? '' : `+${duration(time - begin)}`}</td>
+      <td class="is-right number muted">{time < begin ? '' : `+${formatDuration(time - begin)}`}</td>
       <td>
         <span class="is-strong">{visible(type)}</span>
       </td>
       <td>{nodeId !== undefined && <Name class="is-mono">{nodeId}</Name>}</td>
       <td class="is-wide">
         {attempt !== undefined && attempt > 1 && <span class="muted">attempt {attempt} </span>}
-        {took !== undefined && <span class="number muted">{duration(took)} </span>}
+        {took !== undefined && <span class="number muted">{formatDuration(took)} </span>}
         {detail !== undefined && <Name>{detail}</Name>}
       </td>
       <td class="is-id muted">{workerId !== undefined && <Id>{workerId}</Id>}</td>

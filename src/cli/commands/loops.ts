@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { type LoopsView, segmentOf } from '../../dashboard/api/index.js';
 import type { LoopMetrics } from '../../loops/index.js';
+import { formatDuration } from '../../shared/durations.js';
 import { documented, withProgram, withTimeout } from '../command.js';
 import { writeTable } from '../output/table.js';
 import { oneLine } from '../output/text.js';
-import { durationOf } from '../output/times.js';
 import type { Session } from '../session.js';
 import { type ProgramFlags, programAt } from '../setup/api.js';
 import { styleOf } from './runs/statuses.js';
@@ -68,7 +68,7 @@ function write({ stdout }: Session, loops: readonly LoopMetrics[]): void {
     { title: 'STATE', value: ({ state }) => state, style: ({ state }) => styleOf(state) },
     { title: 'ITERATIONS', value: ({ iterations }) => iterations, align: 'right' },
     { title: 'PER SECOND', value: ({ iterationsPerSecond }) => rateOf(iterationsPerSecond), align: 'right' },
-    { title: 'P99', value: ({ durations }) => durationOf(durations.p99), align: 'right' },
+    { title: 'P99', value: ({ durations }) => formatDuration(durations.p99), align: 'right' },
     {
       title: 'ERRORS',
       value: ({ errors }) => errors,

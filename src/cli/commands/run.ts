@@ -9,12 +9,12 @@ import {
   LockedError,
   type WorkflowResult,
 } from '../../flow/index.js';
+import { formatDuration } from '../../shared/durations.js';
 import { documented, duration, whole } from '../command.js';
 import { CliError, exitCodes, Unfinished, usageError } from '../exit-codes.js';
 import { errorData } from '../output/error-data.js';
 import { writeTable } from '../output/table.js';
 import { harmless, oneLine } from '../output/text.js';
-import { durationOf } from '../output/times.js';
 import { valueText } from '../output/value.js';
 import type { Session } from '../session.js';
 import { readInputs, readValue } from '../setup/input.js';
@@ -180,7 +180,7 @@ function conclude(result: WorkflowResult, asked: Asked, { milliseconds, isTold }
   if (status === 'completed') return;
   if (reason instanceof CliError) throw reason;
   const subject = `flow "${oneLine(idOf(asked.flow))}"`;
-  const after = `after ${durationOf(milliseconds)}`;
+  const after = `after ${formatDuration(milliseconds)}`;
   if (status === 'awaiting') throw new Unfinished(waitingText(result, asked), exitCodes.failed);
   const failed = errors.find(({ recoveredBy }) => recoveredBy === undefined);
   const cause = status === 'cancelled' ? reason : isTold ? causeOf(causeOf(failed)) : failed;

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { WorkerHealth } from '../../distributed/index.js';
+import { formatDuration } from '../../shared/durations.js';
 import { documented, withEngine } from '../command.js';
 import { writeTable } from '../output/table.js';
 import { versionText } from '../output/text.js';
-import { durationOf } from '../output/times.js';
 import type { Session } from '../session.js';
 import type { EngineFlags } from '../setup/engine.js';
 import { withFleet } from '../setup/fleet.js';
@@ -47,7 +47,7 @@ function write({ stdout }: Session, workers: readonly WorkerHealth[]): void {
   writeTable(stdout, workers, [
     { title: 'WORKER', value: ({ workerId }) => workerId, least: 12 },
     { title: 'STATUS', value: stateOf, style: (worker) => styles[stateOf(worker) as keyof typeof styles] },
-    { title: 'SEEN', value: ({ age }) => `${durationOf(age)} ago`, align: 'right' },
+    { title: 'SEEN', value: ({ age }) => `${formatDuration(age)} ago`, align: 'right' },
     { title: 'ACTIVE', value: ({ active, concurrency }) => `${active}/${concurrency}`, align: 'right' },
     { title: 'COMPLETED', value: ({ completed }) => completed, align: 'right' },
     { title: 'FAILED', value: ({ failed }) => failed, align: 'right' },

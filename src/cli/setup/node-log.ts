@@ -1,8 +1,8 @@
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import type { NodeArgs } from '../../flow/index.js';
 import type { TaskRecord, TaskRetryEvent } from '../../index.js';
+import { formatDuration } from '../../shared/durations.js';
 import { oneLine } from '../output/text.js';
-import { durationOf } from '../output/times.js';
 import type { Log } from './log.js';
 
 type NodeTask = Pick<NodeArgs, 'runId' | 'nodeId' | 'attempt'>;
@@ -44,7 +44,7 @@ export function logNodes(log: Log): () => void {
 }
 
 function write(log: Log, error: unknown, { runId, nodeId, attempt }: NodeTask, delay?: number): void {
-  const what = delay === undefined ? 'failed' : `failed, again in ${durationOf(delay)}`;
+  const what = delay === undefined ? 'failed' : `failed, again in ${formatDuration(delay)}`;
   const details = { runId, nodeId, attempt, ...(delay === undefined ? {} : { delay }) };
   log.warn(
     error,

@@ -1,6 +1,7 @@
 import type { GroupRecord, TaskRecord } from '../../index.js';
-import { count, duration, elapsed, perSecond, remaining } from '../durations.js';
+import { formatDuration, formatElapsed, formatRemaining } from '../../shared/durations.js';
 import { type Activity, addItems, type Items, isGroup, type Tally } from '../model/tally.js';
+import { count, perSecond } from '../numbers.js';
 import { type Line, span } from './line.js';
 
 /** What is said of something besides its name and time, in the order of its weight. */
@@ -46,7 +47,7 @@ function pace({ rate, oldest }: Tally, left: number | undefined, now: number): D
   if (oldest === undefined || now - oldest.began < soonest || perSec <= 0) return [];
   const rateLine = secondary(perSecond(perSec));
   if (left === undefined || left <= 0) return [rateLine];
-  return [rateLine, secondary(`${remaining((left / perSec) * 1_000)} left`)];
+  return [rateLine, secondary(`${formatRemaining((left / perSec) * 1_000)} left`)];
 }
 
 function manyDetails(tally: Tally, now: number): Details {
@@ -62,7 +63,7 @@ function manyDetails(tally: Tally, now: number): Details {
     ...some(counts.cancelled, 'cancelled', 'yellow'),
     ...(isFast ? [secondary(perSecond(perSec))] : []),
     ...(only === undefined ? [] : runningDetails(only, now)),
-    ...(counts.ended > 0 && only === undefined ? [secondary(`${duration(counts.average)} each`)] : []),
+    ...(counts.ended > 0 && only === undefined ? [secondary(`${formatDuration(counts.average)} each`)] : []),
     ...(running.size === 0 && counts.problem !== undefined ? [problemLine(counts.problem)] : []),
   ];
 }
@@ -81,7 +82,7 @@ export function runningDetails(activity: Activity, now: number): Details {
   if (retry === undefined) return [];
   const attempt = `attempt ${retry.attempt + 1}${retry.most === Infinity ? '' : ` of ${retry.most}`}`;
   if (!activity.isWaiting) return [[span(attempt, 'yellow')], [span(`after ${retry.problem}`, 'dim')]];
-  return [[span(`${attempt} in ${remaining(retry.due - now)}`, 'yellow')], problemLine(retry.problem)];
+  return [[span(`${attempt} in ${formatRemaining(retry.due - now)}`, 'yellow')], problemLine(retry.problem)];
 }
 
 function endedDetails({ kind, counts, tasks }: Tally): Details {
@@ -115,8 +116,8 @@ function retriesDetails(retries: number): Details {
 
 /** The time that is told of a tally: how long it has taken, or takes by now. */
 export function timeOf({ running, counts, begun, oldest }: Tally, now: number): string {
-  if (oldest !== undefined) return running.size === 1 ? elapsed(now - oldest.began) : '';
-  return begun === 1 ? duration(counts.duration) : '';
+  if (oldest !== undefined) return running.size === 1 ? formatElapsed(now - oldest.began) : '';
+  return begun === 1 ? formatDuration(counts.duration) : '';
 }
 
 /** The number of a task in its process. */

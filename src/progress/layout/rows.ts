@@ -1,5 +1,6 @@
-import { count, elapsed } from '../durations.js';
+import { formatElapsed } from '../../shared/durations.js';
 import { type Activity, type Items, isGroup, type Tally } from '../model/tally.js';
+import { count } from '../numbers.js';
 import { type Details, detailsOf, itemsOf, numberOf, problemSoFar, runningDetails, some, timeOf } from './details.js';
 import { type Line, type Span, span } from './line.js';
 import { ending, type Symbols } from './symbols.js';
@@ -175,7 +176,7 @@ function singleRow(activity: Activity, moment: Moment): Omit<Row, 'guides'> {
   return {
     symbol: activity.isWaiting ? span(symbols.retry, 'yellow') : spinner(moment),
     label: [span(numberOf(activity), 'dim')],
-    time: elapsed(now - activity.began),
+    time: formatElapsed(now - activity.began),
     items: undefined,
     details: runningDetails(activity, now),
   };

@@ -1,6 +1,7 @@
-import { count, duration, elapsed } from '../durations.js';
+import { formatDuration, formatElapsed } from '../../shared/durations.js';
 import type { Model } from '../model/model.js';
 import { type ProcessTotals, type Total, totalsOf } from '../model/totals.js';
+import { count } from '../numbers.js';
 import { plain, secondary, some, tasksDetails } from './details.js';
 import { fitted, joined, type Line, type Span, span } from './line.js';
 import { ending, type Symbols } from './symbols.js';
@@ -53,16 +54,16 @@ function headingOf({ label, total, tasks }: ProcessTotals, at: Writing, sinceBeg
 }
 
 function onceDetails({ counts, unfinished }: Total, sinceBegin: number): readonly Line[] {
-  if (unfinished > 0) return [[span(`not finished after ${elapsed(sinceBegin)}`, 'yellow')]];
+  if (unfinished > 0) return [[span(`not finished after ${formatElapsed(sinceBegin)}`, 'yellow')]];
   const cancelled = counts.cancelled > 0 ? [[span('cancelled', 'yellow')]] : [];
-  return [plain(duration(counts.duration)), ...cancelled];
+  return [plain(formatDuration(counts.duration)), ...cancelled];
 }
 
 function oftenDetails({ begun, counts, unfinished }: Total): readonly Line[] {
   if (begun === 0) return [];
   return [
     plain(`${count(begun)} runs`),
-    plain(`${duration(counts.average)} each`),
+    plain(`${formatDuration(counts.average)} each`),
     ...some(counts.failed, 'failed', 'red'),
     ...some(counts.cancelled, 'cancelled', 'yellow'),
     ...some(unfinished, 'not finished', 'yellow'),
@@ -103,6 +104,6 @@ function times(head: string, expendable: number, of: (total: Total) => number): 
     head,
     align: 'right',
     expendable,
-    cell: ({ total }) => span(total.counts.ended === 0 ? '' : duration(of(total)), 'dim'),
+    cell: ({ total }) => span(total.counts.ended === 0 ? '' : formatDuration(of(total)), 'dim'),
   };
 }

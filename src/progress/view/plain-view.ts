@@ -1,4 +1,4 @@
-import { duration, elapsed } from '../durations.js';
+import { formatDuration, formatElapsed } from '../../shared/durations.js';
 import { attemptsDetails, detailsOf, plain, runningDetails, secondary, some, tasksDetails } from '../layout/details.js';
 import { joined, type Line, type Span, span } from '../layout/line.js';
 import { ending } from '../layout/symbols.js';
@@ -86,7 +86,7 @@ export class PlainView implements View, Listener {
     const isOuter = tally.inner.length > 0;
     const isGroupAlone = isGroup(tally.kind) && tally.begun === 1;
     return [
-      plain(duration(time)),
+      plain(formatDuration(time)),
       ...(isGroupAlone ? detailsOf(tally, performance.now()).slice(0, 1) : []),
       ...(isGroupAlone ? some(tally.items.failed, 'failed', 'red') : []),
       ...(tally.kind === 'process' && tally.begun === 1 ? tasksDetails(tally.tasks) : []),
@@ -100,7 +100,7 @@ export class PlainView implements View, Listener {
 
   #write(symbol: Span, tally: Tally, details: readonly Line[], now = performance.now()): void {
     const { symbols, colour } = this.setting;
-    const time = elapsed(now - this.model.began).padStart(8);
+    const time = formatElapsed(now - this.model.began).padStart(8);
     const told = details.length === 0 ? [] : [span('  '), ...joined(details, span(', '))];
     const line = [span(time, 'dim'), span('  '), symbol, span(' '), ...pathOf(tally, symbols.path), ...told];
     writeLines(this.output, colour, [line]);

@@ -1,5 +1,5 @@
 import type { AttemptView, NodeView, RunDetail } from '../../../../src/dashboard/api/index.js';
-import { counted, duration } from '../../../format.js';
+import { counted, formatDuration } from '../../../format.js';
 import { Button } from '../../../parts/button.js';
 import { ErrorTree } from '../../../parts/error.js';
 import { Status } from '../../../parts/status.js';
@@ -32,7 +32,7 @@ export function NodePanel({ node, detail, onClose }: NodePanelProps) {
           <span class="muted">
             {kind}
             {attempts > 0 && ` · ${counted(attempts, 'attempt')}`}
-            {node.duration > 0 && ` · ${duration(node.duration)}`}
+            {node.duration > 0 && ` · ${formatDuration(node.duration)}`}
           </span>
         </p>
         {event !== undefined && status === 'awaiting' && (

@@ -2,7 +2,7 @@ import type { NodeView } from '../../../../src/dashboard/api/index.js';
 import { signOf, signs, toneOf, wordOf } from '../../../../src/dashboard/graph/appearance.js';
 import type { PlacedNode } from '../../../../src/dashboard/graph/layout.js';
 import { shortened, visible } from '../../../../src/dashboard/graph/text.js';
-import { duration } from '../../../format.js';
+import { formatDuration } from '../../../format.js';
 import { memo } from '../../../parts/memo.js';
 
 interface NodeShapeProps {
@@ -71,7 +71,7 @@ function secondLine({ status, kind, attempts, duration: took, event }: NodeView)
       : attempts > 1
         ? `${attempts} attempts`
         : took > 0
-          ? duration(took)
+          ? formatDuration(took)
           : kind === 'function'
             ? ''
             : kind;

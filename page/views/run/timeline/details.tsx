@@ -1,5 +1,5 @@
 import { visible } from '../../../../src/dashboard/graph/text.js';
-import { duration, exact } from '../../../format.js';
+import { exact, formatDuration } from '../../../format.js';
 import { Status } from '../../../parts/status.js';
 import { Id, Name } from '../../../parts/text.js';
 import { hrefOf } from '../../../state/route.js';
@@ -33,9 +33,9 @@ export function Details({ bar, now, begin, runId }: DetailsProps) {
         attempt {attempt.attempt}
         {visit > 1 && `, visit ${visit}`}
       </span>
-      <span class="number">{duration((until ?? now) - from)}</span>
+      <span class="number">{formatDuration((until ?? now) - from)}</span>
       <span class="muted number" title={exact(from)}>
-        begun after {duration(from - begin)}
+        begun after {formatDuration(from - begin)}
       </span>
       {workerId !== undefined && (
         <span class="muted">

@@ -1,5 +1,5 @@
 import { visible } from '../../../../src/dashboard/graph/text.js';
-import { duration } from '../../../format.js';
+import { formatDuration } from '../../../format.js';
 import { lookOf } from '../../../parts/looks.js';
 import { Name } from '../../../parts/text.js';
 import type { Bar, Row } from './rows.js';
@@ -34,7 +34,7 @@ export function TimelineRow({ row, y, gutter, begin, scale, now, shown, onShow }
       {bars.map((bar) => {
         const { key, attempt, from, until } = bar;
         const took = (until ?? now) - from;
-        const text = `${visible(nodeId)}, attempt ${attempt.attempt}: ${attempt.status}, ${duration(took)}`;
+        const text = `${visible(nodeId)}, attempt ${attempt.attempt}: ${attempt.status}, ${formatDuration(took)}`;
         return (
           <button
             key={key}

@@ -1,6 +1,6 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { RunDetail } from '../../../../src/dashboard/api/index.js';
-import { counted, duration } from '../../../format.js';
+import { counted, formatDuration } from '../../../format.js';
 import { Button } from '../../../parts/button.js';
 import { Empty } from '../../../parts/states.js';
 import { Status } from '../../../parts/status.js';
@@ -64,7 +64,8 @@ function Chart({ rows, now, detail }: ChartProps) {
     <div class="timeline">
       <div class="timeline-head">
         <p class="muted">
-          {counted(detail.attempts.length, 'attempt')} of {counted(rows.length, 'node')} in {duration(end - begin)}
+          {counted(detail.attempts.length, 'attempt')} of {counted(rows.length, 'node')} in{' '}
+          {formatDuration(end - begin)}
           {detail.attempts.length >= 1_000 && '; the newest are shown'}
         </p>
         <Legend detail={detail} />

@@ -8,11 +8,12 @@ import {
   type RunStatus,
   runStatuses,
 } from '../../../distributed/index.js';
+import { formatDuration } from '../../../shared/durations.js';
 import { choices, documented, time, whole, withEngine } from '../../command.js';
 import { jsonOf } from '../../output/json.js';
 import { writeTable } from '../../output/table.js';
 import { oneLine } from '../../output/text.js';
-import { agoOf, durationOf } from '../../output/times.js';
+import { agoOf } from '../../output/times.js';
 import type { Session } from '../../session.js';
 import type { EngineFlags } from '../../setup/engine.js';
 import { type Fleet, withFleet } from '../../setup/fleet.js';
@@ -158,5 +159,5 @@ function writeRuns({ stdout }: Session, runs: readonly Summary[]): void {
 /** From its start to its end, or until now. */
 function tookOf({ status, startAt, finishedAt }: Summary, now: number): string {
   if (status === 'scheduled') return '';
-  return durationOf((isFinished(status) ? (finishedAt ?? now) : now) - startAt);
+  return formatDuration((isFinished(status) ? (finishedAt ?? now) : now) - startAt);
 }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { type NodeView, type RunDetail, segmentOf } from '../../../dashboard/api/index.js';
 import { createDashboard } from '../../../dashboard/index.js';
+import { formatDuration } from '../../../shared/durations.js';
 import { documented, withEngine } from '../../command.js';
 import { writeFields, writeTable } from '../../output/table.js';
 import { harmless, oneLine, versionText } from '../../output/text.js';
-import { agoOf, clockOf, durationOf, timeOf } from '../../output/times.js';
+import { agoOf, clockOf, timeOf } from '../../output/times.js';
 import type { Session } from '../../session.js';
 import { Api } from '../../setup/api.js';
 import type { EngineFlags } from '../../setup/engine.js';
@@ -77,7 +78,7 @@ function write(session: Session, detail: RunDetail, flags: ShowFlags): void {
 
 function writeHead({ stdout }: Session, { run, time, awaiting }: RunDetail): void {
   const { runId, workflow, version, status, priority, createdAt, startAt, finishedAt, deadline, error } = run;
-  const took = status === 'scheduled' ? undefined : durationOf((finishedAt ?? time) - startAt);
+  const took = status === 'scheduled' ? undefined : formatDuration((finishedAt ?? time) - startAt);
   writeFields(stdout, [
     ['run', oneLine(runId)],
     ['workflow', `${oneLine(workflow)} ${stdout.styled('dim', `version ${versionText(version)}`)}`],
@@ -101,7 +102,7 @@ function writeNodes({ stdout }: Session, nodes: readonly NodeView[], time: numbe
     { title: 'NODE', value: ({ id }) => id, least: 12 },
     { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => styleOf(status) },
     { title: 'ATTEMPTS', value: ({ attempts }) => (attempts === 0 ? '' : attempts), align: 'right' },
-    { title: 'TOOK', value: (node) => (node.attempts === 0 ? '' : durationOf(took(node))), align: 'right' },
+    { title: 'TOOK', value: (node) => (node.attempts === 0 ? '' : formatDuration(took(node))), align: 'right' },
   ]);
 }
 
@@ -112,7 +113,11 @@ function writeAttempts({ stdout }: Session, { attempts }: RunDetail): void {
     { title: 'NODE', value: ({ nodeId }) => nodeId, least: 12 },
     { title: 'ATTEMPT', value: ({ attempt }) => attempt, align: 'right' },
     { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => styleOf(status) },
-    { title: 'TOOK', value: ({ duration }) => (duration === undefined ? '' : durationOf(duration)), align: 'right' },
+    {
+      title: 'TOOK',
+      value: ({ duration }) => (duration === undefined ? '' : formatDuration(duration)),
+      align: 'right',
+    },
     { title: 'WORKER', value: ({ workerId }) => workerId, least: 8 },
     ...(hasErrors
       ? [{ title: 'ERROR', value: ({ error }: (typeof attempts)[number]) => error?.message, least: 10 }]

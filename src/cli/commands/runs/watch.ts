@@ -6,11 +6,12 @@ import {
   runStatuses,
   type StatusChange,
 } from '../../../distributed/index.js';
+import { formatDuration } from '../../../shared/durations.js';
 import { choices, documented, withEngine } from '../../command.js';
 import { CliError, exitCodes } from '../../exit-codes.js';
 import { errorData } from '../../output/error-data.js';
 import { oneLine } from '../../output/text.js';
-import { clockOf, durationOf } from '../../output/times.js';
+import { clockOf } from '../../output/times.js';
 import type { Session } from '../../session.js';
 import type { EngineFlags } from '../../setup/engine.js';
 import { type Fleet, withFleet } from '../../setup/fleet.js';
@@ -65,7 +66,7 @@ export async function follow(
   const error = failure && redact.text(failure);
   if (flags.json === true) stdout.jsonLine({ type: 'over', runId, status, output: redact.value(output), error });
   const subject = `run "${oneLine(runId)}"`;
-  const after = `after ${durationOf(finishedAt - startAt)}`;
+  const after = `after ${formatDuration(finishedAt - startAt)}`;
   if (status !== 'completed') {
     throw new CliError(`${subject} ${status} ${after}${error === undefined ? '' : `: ${error}`}`, exitCodes.failed);
   }
@@ -109,10 +110,10 @@ function lineOf(session: Session, event: RunEvent, redact: RunRedactor): string 
 function detailOf({ nodeId, attempt = 1, duration, delay, error, event }: RunEvent, redact: RunRedactor): string {
   const parts = [
     attempt > 1 ? `attempt ${attempt}` : undefined,
-    duration === undefined ? undefined : durationOf(duration),
+    duration === undefined ? undefined : formatDuration(duration),
     nodeId !== undefined && event !== undefined ? `waits for ${oneLine(event)}` : undefined,
     error === undefined ? undefined : oneLine(redact.text(errorData(error).message)),
-    delay === undefined ? undefined : `again in ${durationOf(delay)}`,
+    delay === undefined ? undefined : `again in ${formatDuration(delay)}`,
   ];
   return parts.filter((part) => part !== undefined).join(', ');
 }
