@@ -1,20 +1,29 @@
-/** The promise of the README: minified and gzipped, as a bundler would ship it to a Node program. */
+import { readFileSync } from 'node:fs';
+
+/** The sizes that the README promises: minified and gzipped, as a bundler would ship an entry point to a Node program. */
 const modifyEsbuildConfig = (config) => ({ ...config, platform: 'node', format: 'esm', target: 'node20' });
 
+const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'));
+
+/** One entry point with all that it imports from this package, and without the packages that it stands on. */
+const entry = (name, path, limit) => ({
+  name,
+  path,
+  limit,
+  gzip: true,
+  ignore: [...Object.keys(dependencies), ...Object.keys(peerDependencies)],
+  modifyEsbuildConfig,
+});
+
 export default [
-  {
-    name: 'kernel, dependencies aside',
-    path: 'dist/index.js',
-    limit: '10.8 kB',
-    gzip: true,
-    ignore: ['p-all', 'p-retry'],
-    modifyEsbuildConfig,
-  },
-  {
-    name: 'kernel with dependencies',
-    path: 'dist/index.js',
-    limit: '12.6 kB',
-    gzip: true,
-    modifyEsbuildConfig,
-  },
+  entry('orchestrator', 'dist/index.js', '10.8 kB'),
+  { ...entry('orchestrator, with dependencies', 'dist/index.js', '12.6 kB'), ignore: [] },
+  entry('orchestrator/flow', 'dist/flow/index.js', '64 kB'),
+  entry('orchestrator/distributed', 'dist/distributed/index.js', '120 kB'),
+  entry('orchestrator/distributed/engine', 'dist/distributed/engine/index.js', '5 kB'),
+  entry('orchestrator/distributed/testing', 'dist/distributed/testing/index.js', '105 kB'),
+  entry('orchestrator/loops', 'dist/loops/index.js', '47 kB'),
+  entry('orchestrator/telemetry', 'dist/telemetry/index.js', '10.2 kB'),
+  entry('orchestrator/progress', 'dist/progress/index.js', '14 kB'),
+  entry('orchestrator/dashboard', 'dist/dashboard/index.js', '148 kB'),
 ];

@@ -19,7 +19,6 @@ export default defineConfig({
   target: 'node20',
   dts: true,
   clean: true,
-  sourcemap: true,
   removeNodeProtocol: false,
   // What draws graphs is part of the package, as it is of the page.
   noExternal: ['@dagrejs/dagre'],

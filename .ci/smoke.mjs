@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { AbortError, instrument, Orchestrator, ParallelError, TimeoutError, ValidationError } from 'orchestrator';
 import { createDashboard, serveDashboard } from 'orchestrator/dashboard';
@@ -163,15 +164,15 @@ const served = await serveDashboard({ distributed: fleet, port: 0 });
 assert.match(await (await fetch(new URL('page.js', served.url))).text(), /addEventListener/);
 await served.close();
 
-const command = new URL('node_modules/orchestrator/dist/cli/main.js', import.meta.url).pathname;
-const cwd = new URL('.', import.meta.url).pathname;
+const command = fileURLToPath(new URL('node_modules/orchestrator/dist/cli/main.js', import.meta.url));
+const cwd = fileURLToPath(new URL('.', import.meta.url));
 const runFlow = (module) =>
   promisify(execFile)(process.execPath, [command, 'run', module, '--json', '--quiet'], { cwd });
-const smokeFlow = new URL('smoke-flow.mjs', import.meta.url).pathname;
+const smokeFlow = fileURLToPath(new URL('smoke-flow.mjs', import.meta.url));
 assert.equal(JSON.parse((await runFlow(smokeFlow)).stdout).status, 'completed');
 
 // TypeScript where Node can; else it is said what is needed.
-const typedFlow = new URL('smoke-typed.mts', import.meta.url).pathname;
+const typedFlow = fileURLToPath(new URL('smoke-typed.mts', import.meta.url));
 await writeFile(typedFlow, `const one: number = 1;\n${await readFile(smokeFlow, 'utf8')}`);
 if (process.features.typescript) assert.equal(JSON.parse((await runFlow(typedFlow)).stdout).status, 'completed');
 else await assert.rejects(runFlow(typedFlow), ({ code, stderr }) => code === 2 && /tsx/.test(stderr));
