@@ -9,9 +9,16 @@ import {
 import type { Context, WorkflowResult } from '../run/result.js';
 import { FlowRuntime } from '../runtime.js';
 
-/** Runs flows in this program: the default. */
+/**
+ * The default executor: runs flows in this program, by means of a `FlowRuntime`. Pass an instance as the `executor`
+ * option of a run, or call its `run` method directly.
+ *
+ * @example
+ * const executor = new InMemoryExecutor(new FlowRuntime({ dependencies: { db } }));
+ * const result = await executor.run(flow, { orderId: 42 });
+ */
 export class InMemoryExecutor implements IExecutor {
-  /** @param runtime - what it runs them with. Default: a new one */
+  /** @param runtime - the runtime that runs the flows. Default: a new one without options */
   constructor(private readonly runtime: FlowRuntime = new FlowRuntime()) {}
 
   run<State extends object = Context>(

@@ -6,8 +6,17 @@ import type { GraphTraverser } from '../run/traverser.js';
 import { conclude } from './conclude.js';
 
 /**
- * Executes what is ready and returns: one step a call, for debuggers and tests. Between steps the status is `stalled`;
- * `traverser.hasMoreWork()` says whether there is another.
+ * Executes the nodes that are ready, then returns. Each call of `run` is one step, for debuggers and tests that inspect
+ * the run between its steps. Between steps the status of the result is `stalled`; `traverser.hasMoreWork()` is true if
+ * there is another step.
+ *
+ * @example
+ * const { traverser, executorFactory, state, services } = runtime.prepare(flow);
+ * const orchestrator = new StepByStepOrchestrator();
+ * while (traverser.hasMoreWork()) {
+ *   const { context } = await orchestrator.run(traverser, executorFactory, state, services);
+ *   console.log(context);
+ * }
  */
 export class StepByStepOrchestrator implements IOrchestrator {
   async run(
