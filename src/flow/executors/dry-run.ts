@@ -70,6 +70,7 @@ export class DryRunExecutor implements IExecutor {
     return { steps: walk.steps, lastAction: walk.steps.at(-1)?.action };
   }
 
+  /** The node that follows `node` in its flow after `action`; `undefined` at the end of the flow. */
   getNextNode(node: AbstractNode, action: unknown): AbstractNode | undefined {
     return followerOf(node, action);
   }

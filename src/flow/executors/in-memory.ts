@@ -21,6 +21,13 @@ export class InMemoryExecutor implements IExecutor {
   /** @param runtime - the runtime that runs the flows. Default: a new one without options */
   constructor(private readonly runtime: FlowRuntime = new FlowRuntime()) {}
 
+  /**
+   * Runs a flow from its start, like `FlowRuntime.run`. The promise resolves with the result however the run ends.
+   *
+   * @param flow - the flow
+   * @param context - the data that the run starts with. Default: empty
+   * @param options - the options of the run. Default: none
+   */
   run<State extends object = Context>(
     flow: FlowNode,
     context?: Partial<State>,
@@ -29,6 +36,13 @@ export class InMemoryExecutor implements IExecutor {
     return this.runtime.run(flow, context, { executor: this, ...options });
   }
 
+  /**
+   * Continues a run that is waiting, was cancelled or has failed, like `FlowRuntime.continue`.
+   *
+   * @param flow - the flow of the run
+   * @param run - the result of the run, its `snapshot`, or with `checkpoint` its id
+   * @param options - the options of the continued run, such as `events`. Default: none
+   */
   continue<State extends object = Context>(
     flow: FlowNode,
     run: string | WorkflowResult,
@@ -46,6 +60,7 @@ export class InMemoryExecutor implements IExecutor {
     return this.continue(flow, run, options);
   }
 
+  /** The node that follows `node` in its flow after `action`; `undefined` at the end of the flow. */
   getNextNode(node: AbstractNode, action: unknown): AbstractNode | undefined {
     return followerOf(node, action);
   }

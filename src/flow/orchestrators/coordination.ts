@@ -28,28 +28,33 @@ export class MemoryCoordinationStore implements ICoordinationStore {
     return this.#entries.size;
   }
 
+  /** Adds one to a counter and returns the sum. A new counter starts at 0 and expires after the given seconds. */
   async increment(key: string, ttlSeconds: number): Promise<number> {
     const entry = this.#entry(key) ?? this.#add(key, '0', ttlSeconds);
     entry.value = String(Number(entry.value) + 1);
     return Number(entry.value);
   }
 
+  /** Sets a key unless it exists. Returns true if the key was set. */
   async setIfNotExist(key: string, value: string, ttlSeconds: number): Promise<boolean> {
     if (this.#entry(key) !== undefined) return false;
     this.#add(key, value, ttlSeconds);
     return true;
   }
 
+  /** The value of a key; `undefined` if the key is missing or expired. */
   async get(key: string): Promise<string | undefined> {
     return this.#entry(key)?.value;
   }
 
+  /** Lets a key expire the given seconds from now. Returns false if the key is missing. */
   async extendTTL(key: string, ttlSeconds: number): Promise<boolean> {
     const entry = this.#entry(key);
     if (entry !== undefined) entry.expires = expiryOf(ttlSeconds);
     return entry !== undefined;
   }
 
+  /** Removes a key. */
   async delete(key: string): Promise<void> {
     this.#entries.delete(key);
   }

@@ -1,10 +1,7 @@
 import type { Plan } from '../plan/plan.js';
 import type { RunStore } from './run-store.js';
 
-/**
- * The recorded end of a node. Nodes are named by id, because node numbers depend on the
- * declaration order.
- */
+/** The recorded end of a node. Nodes are named by id, because node numbers depend on the declaration order. */
 export interface Decision {
   /** If true, the node has failed. */
   readonly failed?: true;

@@ -21,11 +21,11 @@ import { conclude } from './conclude.js';
  * @example
  * const result = await runtime.run(flow, {}, { orchestrator: new RunToCompletionOrchestrator() });
  */
-/**
- * Advances the run until nothing is ready or running, then returns its result. It rejects only if the outcome of a node
- * cannot be saved; in that case it first waits for the running nodes.
- */
 export class RunToCompletionOrchestrator implements IOrchestrator {
+  /**
+   * Advances the run until nothing is ready or running, then returns its result. It rejects only if the outcome of a
+   * node cannot be saved; in that case it first waits for the running nodes.
+   */
   async run(
     traverser: GraphTraverser,
     executorFactory: NodeExecutorFactory,

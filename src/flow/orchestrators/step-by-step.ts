@@ -19,6 +19,9 @@ import { conclude } from './conclude.js';
  * }
  */
 export class StepByStepOrchestrator implements IOrchestrator {
+  /**
+   * Executes all nodes that are ready, at most `concurrency` of them at the same time, and returns the result so far.
+   */
   async run(
     traverser: GraphTraverser,
     executorFactory: NodeExecutorFactory,

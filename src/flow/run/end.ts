@@ -9,9 +9,11 @@ import type { WorkflowResult, WorkflowStatus } from './result.js';
  * killed right after the end of the run, or if `cancel` rejects with an `EngineError`.
  */
 export interface RunEndEvent {
+  /** Id of the run. */
   readonly runId: string;
   /** Id of the flow. */
   readonly workflow: string;
+  /** The status with which the run ended. */
   readonly status: WorkflowStatus;
   /** Milliseconds from the start of the run. On a fleet they count from the time at which the run was due to start. */
   readonly duration: number;

@@ -30,11 +30,13 @@ export interface Waiting {
 export type WorkflowStatus = 'running' | 'completed' | 'failed' | 'stalled' | 'awaiting' | 'cancelled';
 
 /**
- * A node that a run has not executed, with the reason. `WorkflowResult.unreached` lists these nodes, for instance to
+ * A node that a run has not executed, with the reason. `WorkflowResult.unreached` lists these nodes. For instance, they
  * explain why a run is `stalled`.
  */
 export interface Unreached {
+  /** Id of the node. */
   readonly nodeId: string;
+  /** The reason as text, for instance `it waits for "charge", which failed`. */
   readonly reason: string;
   /** If true, the node was ready to run and only had not been started. Default: `undefined`. */
   readonly isReady?: true | undefined;
@@ -45,6 +47,7 @@ export interface Unreached {
  * `FlowRuntime.continue` and the `run` method of each orchestrator resolve with it.
  */
 export interface WorkflowResult<State extends object = Context> {
+  /** Id of the run. */
   readonly runId: string;
   /**
    * The status of the run:
@@ -66,8 +69,11 @@ export interface WorkflowResult<State extends object = Context> {
   readonly action: string | undefined;
   /** The failures of nodes, including those that a fallback has recovered (see `NodeError.recoveredBy`). */
   readonly errors: readonly NodeError[];
+  /** The ids of the nodes that have completed, including nodes that a fallback has recovered. */
   readonly completed: readonly string[];
+  /** The ids of the nodes that were skipped, because no edge to them was followed. */
   readonly skipped: readonly string[];
+  /** The events and sleeps that the run waits for. */
   readonly awaiting: readonly Waiting[];
   /** The nodes that were running when the run was aborted. */
   readonly cutShort: readonly string[];

@@ -69,7 +69,9 @@ export function stateOf(context: Context, runId?: string): WorkflowState {
  */
 // biome-ignore lint/suspicious/noExplicitAny: a flow that does not say what its context is may keep anything in it
 export class WorkflowState<State extends object = any> {
+  /** Id of the run. */
   readonly runId: string;
+  /** The input of the nodes that no edge leads to. */
   readonly input: unknown;
   /** The context of the run, and the views on it. */
   readonly data: RunData;
@@ -166,6 +168,7 @@ export class WorkflowState<State extends object = any> {
     this.data.write(nodeId, output);
   }
 
+  /** The ids of all nodes that have completed. */
   getCompletedNodes(): Set<string> {
     return new Set([...(this.#completed ?? []), ...(this.position?.withStatus('completed') ?? [])]);
   }
@@ -204,10 +207,12 @@ export class WorkflowState<State extends object = any> {
     this.#completed?.delete(nodeId);
   }
 
+  /** Removes the recorded failure of a node. */
   clearError(nodeId: string): void {
     if (this.memory.has('failures')) this.memory.failures.delete(nodeId);
   }
 
+  /** The last failure of a node; `undefined` if the node has not failed. */
   errorOf(nodeId: string): NodeError | undefined {
     const failure = this.memory.has('failures') ? this.memory.failures.get(nodeId) : undefined;
     if (failure === undefined || failure instanceof NodeError) return failure;
@@ -216,6 +221,7 @@ export class WorkflowState<State extends object = any> {
     return error;
   }
 
+  /** The last failure of each node that has failed, including failures that a fallback has recovered. */
   getErrors(): NodeError[] {
     if (!this.memory.has('failures')) return [];
     return [...this.memory.failures.keys()].map((nodeId) => this.errorOf(nodeId) as NodeError);

@@ -7,7 +7,9 @@ import { Position } from '../plan/position.js';
  * blueprint, and the number of the visit.
  */
 export interface ReadyNode {
+  /** Id of the node. */
   readonly nodeId: string;
+  /** The definition of the node in the blueprint. */
   readonly nodeDef: NodeDefinition;
   /** The number of this visit of the node, from 1. Greater than 1 in later turns of a loop. */
   readonly visit: number;
@@ -26,6 +28,7 @@ export interface ReadyNode {
  */
 export class GraphTraverser {
   readonly #blueprint: WorkflowBlueprint;
+  /** The position of the run, by node numbers. */
   readonly position: Position;
 
   /**
