@@ -65,7 +65,7 @@ describe('a serializer of somebody else', () => {
     const serializer = checked({ serialize: () => given as never, deserialize: () => undefined });
     const error = failureOf(() => serializer.serialize(1));
     expect(error).toBeInstanceOf(SerializationError);
-    expect(error).toMatchObject({ message: expect.stringMatching(/the serializer gave .*, expected a string/) });
+    expect(error).toMatchObject({ message: expect.stringMatching(/the serializer returned .*, expected a string/) });
   });
 
   it('fails where it gives a promise, and nobody is left to hear that it rejects', async () => {

@@ -113,7 +113,7 @@ describe('an event whose edges cannot be found', () => {
       .edge('a', 'x', { condition: 'context.a' });
     const state = new WorkflowState<Context>({ a: 'before' }, { runId: 'run' });
     expect(await workedOff(flow, state)).toEqual(['a']);
-    expect(state.getErrors()[0]?.message).toContain('must give a boolean');
+    expect(state.getErrors()[0]?.message).toContain('must return a boolean');
     expect(state.getContext()).toEqual({ a: 'before' });
   });
 

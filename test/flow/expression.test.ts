@@ -432,7 +432,7 @@ describe('a condition', () => {
     const result = await pair({ condition }, output).run();
     expect(result).toMatchObject({ status: 'failed', completed: [], skipped: [] });
     expect(result.errors[0]?.cause).toBeInstanceOf(ExpressionError);
-    expect(result.errors[0]?.message).toContain('the edge from "a" to "b" must give a boolean');
+    expect(result.errors[0]?.message).toContain('the edge from "a" to "b" must return a boolean');
   });
 
   it.each([undefined, null, 0, 1, '', 'yes', {}])('of a function has to be a boolean too: %j', async (verdict) => {

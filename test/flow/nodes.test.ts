@@ -95,7 +95,9 @@ describe('a node class', () => {
     expect(status).toBe('failed');
     expect(errors[0]).toMatchObject({ nodeId: 'a' });
     expect(errors[0]?.cause).toBeInstanceOf(ValidationError);
-    expect((errors[0]?.cause as Error | undefined)?.message).toContain('what post of "a" returns must be an action');
+    expect((errors[0]?.cause as Error | undefined)?.message).toContain(
+      'the return value of post of "a" must be an action',
+    );
   });
 
   it('may choose its action in exec', async () => {

@@ -794,7 +794,7 @@ describe('the event-driven orchestrator', () => {
 
   it('refuses a node that there is not', async () => {
     const { orchestrator, state, blueprint } = start(build());
-    await expect(orchestrator.handleJob('nowhere', blueprint, state, 'run')).rejects.toThrow('"nowhere" is no node');
+    await expect(orchestrator.handleJob('nowhere', blueprint, state, 'run')).rejects.toThrow('"nowhere" is not a node');
   });
 });
 
@@ -1046,7 +1046,7 @@ describe('a traverser', () => {
 
   it('refuses a node that there is not, and a blueprint that is broken', () => {
     const traverser = new GraphTraverser(blueprint());
-    expect(() => traverser.markNodeCompleted('nowhere')).toThrow('"nowhere" is no node of "traverse"');
+    expect(() => traverser.markNodeCompleted('nowhere')).toThrow('"nowhere" is not a node of "traverse"');
     expect(() => traverser.setFrontier(['nowhere'])).toThrow(RangeError);
     expect(() => new GraphTraverser({ ...blueprint(), edges: [{ source: 'a', target: 'nowhere' }] })).toThrow(
       BlueprintError,

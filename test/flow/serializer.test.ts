@@ -492,7 +492,7 @@ describe('a run that is saved', () => {
     const run = new Flow('deep').node('a', () => 1).run({ x: nested(levels) }, { checkpoint, runId: 'deep' });
     await expect(run).rejects.toMatchObject({
       code: 'ERR_SERIALIZATION',
-      message: expect.stringMatching(/context\.x\.in\..*nested too deep; up to 1000 levels/),
+      message: expect.stringMatching(/context\.x\.in\..*nested too deep; keep it within 1000 levels/),
     });
     expect(await checkpoint.load('deep')).toBeUndefined();
   });

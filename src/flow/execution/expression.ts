@@ -136,7 +136,7 @@ function celEnvironment(variables: readonly string[] | undefined): Environment {
   });
   environment.registerFunction('short(dyn): dyn', (list: unknown) => {
     const { length = 0, size = length } = Object(list) as { length?: number; size?: number };
-    if (size > longestList) throw new Error(`more than ${longestList} elements; register a function for that`);
+    if (size > longestList) throw new Error(`more than ${longestList} elements; register a function instead`);
     return list;
   });
   return environment;
@@ -145,10 +145,10 @@ function celEnvironment(variables: readonly string[] | undefined): Environment {
 /** The reason why an expression is not allowed; `undefined` if it is allowed. */
 function refusal(node: ASTNode, insideMacro: boolean): string | undefined {
   const name = node.op === 'call' || node.op === 'rcall' ? node.args[0] : '';
-  if (unbounded.has(name)) return `must not use ${name}: its time has no bound; register a function for it`;
+  if (unbounded.has(name)) return `must not use ${name}: its running time is unlimited; register a function instead`;
   const isMacro = node.op === 'rcall' && macros.has(name);
   if (isMacro && insideMacro) {
-    return `must not nest ${[...macros].join(', ')} in each other: their time has no bound; register a function for it`;
+    return `must not nest ${[...macros].join(', ')} in each other: their running time is unlimited; register a function instead`;
   }
   for (const operand of operandsOf(node.args)) {
     const problem = refusal(operand, insideMacro || isMacro);

@@ -39,7 +39,7 @@ export class LinkedFlow {
 
   nodeOf(nodeId: string): number {
     const node = this.plan.indexOf(nodeId);
-    if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${this.plan.id}"`);
+    if (node < 0) throw new RangeError(`"${nodeId}" is not a node of "${this.plan.id}"`);
     return node;
   }
 

@@ -139,6 +139,6 @@ function holds({ edge }: Outgoing, verdict: unknown): boolean {
   const { source, target, condition } = edge;
   throw new ExpressionError(
     String(condition),
-    `on the edge from "${source}" to "${target}" must give a boolean, got ${typeof verdict}`,
+    `on the edge from "${source}" to "${target}" must return a boolean, got ${typeof verdict}`,
   );
 }

@@ -36,7 +36,7 @@ export class Targets {
       const where = field === undefined ? 'uses' : `params.${field}`;
       const problem =
         typeof name === 'string'
-          ? `"${name}" is ${this.#isRegistered(name) ? 'no flow' : 'not in the registry'}`
+          ? `"${name}" is ${this.#isRegistered(name) ? 'not a flow' : 'not in the registry'}`
           : 'must be a name in the registry';
       this.fault(node.id, `${where} of "${node.id}": ${problem}`);
     } else this.#targets.set(key, target);

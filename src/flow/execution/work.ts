@@ -90,7 +90,7 @@ function chosen(action: unknown, { nodeId, execRes }: NodeCall): unknown {
   if (typeof action === 'string') return new ActionResult(action, execRes);
   if (action instanceof ActionResult) return action;
   throw invalid(
-    `what post of "${nodeId}" returns`,
+    `the return value of post of "${nodeId}"`,
     'an action (a string), withAction(action, output), or nothing',
     action,
   );

@@ -108,6 +108,6 @@ export class EventDrivenOrchestrator {
 
 function indexIn(plan: Plan, nodeId: string): number {
   const node = plan.indexOf(nodeId);
-  if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${plan.id}"`);
+  if (node < 0) throw new RangeError(`"${nodeId}" is not a node of "${plan.id}"`);
   return node;
 }

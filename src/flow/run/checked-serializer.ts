@@ -29,7 +29,7 @@ class CheckedSerializer implements Serializer {
       // An asynchronous serializer is a mistake: ignore the rejection of its promise, so that only the error below is
       // reported.
       void Promise.resolve(text).catch(() => undefined);
-      throw new SerializationError('', `cannot be saved: the serializer gave ${kindOf(text)}, expected a string`);
+      throw new SerializationError('', `cannot be saved: the serializer returned ${kindOf(text)}, expected a string`);
     }
     return isClean(text) && !text.startsWith(mark) ? text : mark + JSON.stringify(text);
   }

@@ -218,7 +218,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
    */
   changes(except?: string): Changes {
     const [symbol] = Object.getOwnPropertySymbols(this.#own);
-    if (symbol !== undefined) throw unsavable(`context[${String(symbol)}]`, 'a key must be a text');
+    if (symbol !== undefined) throw unsavable(`context[${String(symbol)}]`, 'a key must be a string');
     const set: Record<string, string> = {};
     const base: Record<string, string> = {};
     const removed: string[] = [];
@@ -242,7 +242,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
 
   /** The new text of a key; `undefined` if the key is unchanged. Primitives are compared without encoding them. */
   #changed(key: string, found: Found | undefined): string | undefined {
-    if (key === '__proto__') throw unsavable('context.__proto__', 'a key must not be called so');
+    if (key === '__proto__') throw unsavable('context.__proto__', 'the name is reserved, use another key');
     const descriptor = Reflect.getOwnPropertyDescriptor(this.#own, key);
     const value = descriptor?.value;
     if (

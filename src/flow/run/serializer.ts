@@ -45,7 +45,7 @@ export class DefaultSerializer implements Serializer {
       return stringify(value, reducers, { operations });
     } catch (error) {
       if (error instanceof RangeError) {
-        const problem = `cannot be saved: it is nested too deep; up to ${safeDepth} levels always can`;
+        const problem = `cannot be saved: it is nested too deep; keep it within ${safeDepth} levels`;
         throw new SerializationError(deepPath(value), problem, { cause: error });
       }
       if (!(error instanceof DevalueError)) {
@@ -68,7 +68,7 @@ export class DefaultSerializer implements Serializer {
       return parse(text, { Buffer: ([base64]: [string]) => Buffer.from(base64, 'base64'), Error: reviveError });
     } catch (error) {
       const isTooDeep = error instanceof RangeError;
-      const why = isTooDeep ? `it is nested too deep; up to ${safeDepth} levels always can` : 'the text is damaged';
+      const why = isTooDeep ? `it is nested too deep; keep it within ${safeDepth} levels` : 'the text is damaged';
       throw new SerializationError('', `cannot be read: ${why}`, { cause: error });
     }
   }

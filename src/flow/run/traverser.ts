@@ -127,7 +127,7 @@ export class GraphTraverser {
 
   #node(nodeId: string): number {
     const node = this.position.plan.indexOf(nodeId);
-    if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${this.#blueprint.id}"`);
+    if (node < 0) throw new RangeError(`"${nodeId}" is not a node of "${this.#blueprint.id}"`);
     return node;
   }
 }
