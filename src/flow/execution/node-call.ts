@@ -85,7 +85,7 @@ export function callIn(args: readonly unknown[]): NodeCall {
   return (args[1] as NodeCall)[behind];
 }
 
-/** A single execution of a node. Its fields are set as the execution proceeds, and its getters compute values on demand. */
+/** A single execution of a node. Fields are set as the execution proceeds; getters compute values on demand. */
 export class NodeCall implements NodeArgs {
   /** The number of attempts so far. */
   attempt = 0;

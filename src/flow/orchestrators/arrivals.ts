@@ -75,7 +75,7 @@ export class ArrivalFinder {
   }
 }
 
-/** Adds the found parts of a node's input to a state. */
+/** Stores the arcs and values found for a node in a state, so that the node's input can be resolved from it. */
 export function remember(state: WorkflowState, node: number, { arcs, passed }: Arrivals, serializer: Serializer): void {
   if (arcs === undefined) state.arrivals.delete(node);
   else state.arrivals.set(node, new Set(arcs));

@@ -130,7 +130,7 @@ async function keysOfTurn(keys: RemoteKeys, node: number): Promise<string[]> {
   return found;
 }
 
-/** The keys behind the input of a header that a repeated loop has made ready. */
+/** The keys that the input of a header is read from in a repeated turn of its loop. */
 async function keysOfRepeat(keys: RemoteKeys, arc: number, turn: string): Promise<string[]> {
   const again = keys.again(arc, before(turn));
   return [again, ...(await keysOfSource(keys, arc, await keys.store.get(again)))];

@@ -4,15 +4,24 @@ import type { RunStore } from './run-store.js';
 import { isFirst, nameOf, outerOf, type Turns } from './turns.js';
 
 /**
- * The keys under which the facts about a run are recorded. Each key is a guard: once set, it is not changed.
+ * The keys under which the facts about a run are recorded. Apart from the counters, each key is a guard:
+ * once set, it is not changed.
  *
- * decided how a node has ended, and which of its arcs are taken recovered the same for the fallback's result in place
- * of the node's own recovering a node has failed, and its fallback is to stand in for it fanin for each predecessor of
- * a join, if its arc was taken; and a counter of the predecessors that have ended joinlock the job that has made a node
- * ready settled a node is completed or skipped; `owners` counts such nodes for a fallback, `members` for a loop ended
- * an inner loop has ended exit the turn in which an arc out of a loop was first taken again an arc that repeats a loop
- * was taken repeated the job that has started a turn at this header turn the turn of a loop visits the turn of each
- * visit of a node in a loop alive the run was active in this slot of time
+ *     decided     how a node has ended, and which of its arcs are taken
+ *     recovered   the same for the fallback's result in place of the node's own
+ *     recovering  a node has failed, and its fallback is to stand in for it
+ *     fanin       if the arc from a predecessor to a join was taken; and a counter of the predecessors that have ended
+ *     joinlock    the job that has made a node ready
+ *     settled     a node has completed or was skipped
+ *     owners      a counter of the settled nodes of a fallback
+ *     members     a counter of the settled nodes of a loop
+ *     ended       an inner loop has ended
+ *     exit        the turn in which an arc out of a loop was first taken
+ *     again       an arc that repeats a loop was taken
+ *     repeated    the job that has started a turn at this header
+ *     turn        the turn of a loop
+ *     visits      the turn of each visit of a node in a loop
+ *     alive       the run was active in this slot of time
  */
 export class RemoteKeys {
   constructor(

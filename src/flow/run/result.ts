@@ -7,7 +7,7 @@ import type { NodeError } from '../errors.js';
  * the node's id. In most runs all nodes share one object. In a run that is saved in a checkpoint store, each execution
  * of a node has a view of its own, and its changes are committed together with its output.
  */
-// biome-ignore lint/suspicious/noExplicitAny: what a flow keeps in its context is its own
+// biome-ignore lint/suspicious/noExplicitAny: a context may hold values of any type
 export type Context = Record<string, any>;
 
 /**
@@ -63,7 +63,7 @@ export interface WorkflowResult<State extends object = Context> {
   /** The data of the run. Outputs are stored in it under the ids of their nodes. */
   readonly context: State;
   /** The output of the last node. If the run ends in several nodes, an object with their outputs by node id. */
-  // biome-ignore lint/suspicious/noExplicitAny: the last node is not known to the types
+  // biome-ignore lint/suspicious/noExplicitAny: types do not tell which node is the last one
   readonly output: any;
   /** The action that the last node has chosen; `undefined` if there is no action or more than one last node. */
   readonly action: string | undefined;

@@ -9,7 +9,7 @@ import type { Completed, Happening } from './happening.js';
 import type { Inner, Memory } from './memory.js';
 import type { Waiting } from './result.js';
 
-/** A run as it is saved. */
+/** The data of a saved run. */
 export interface SavedRun {
   readonly flow: string;
   readonly version: string;

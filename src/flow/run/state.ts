@@ -67,7 +67,7 @@ export function stateOf(context: Context, runId?: string): WorkflowState {
  * @example
  * const state = new WorkflowState({ orderId: 42 }, { runId: 'order-42' });
  */
-// biome-ignore lint/suspicious/noExplicitAny: a flow that does not say what its context is may keep anything in it
+// biome-ignore lint/suspicious/noExplicitAny: without a declared type, a context may hold anything
 export class WorkflowState<State extends object = any> {
   /** Id of the run. */
   readonly runId: string;
