@@ -12,7 +12,7 @@ export type Target = AnyFunction | Node | undefined;
 
 /** Finds the code for the nodes of a blueprint by its name in the registries. */
 export class Targets {
-  /** The sub-flows behind targets. */
+  /** The sub-flow of each target that runs one. */
   readonly #flowsBehind = new Map<Target, () => LinkedFlow>();
   /** Targets found so far. Many nodes may use the same target. */
   readonly #targets = new Map<unknown, Target>();

@@ -61,8 +61,8 @@ export function arcsTaken(plan: Plan, node: number, { taken }: Decision): Set<nu
 const kept = new WeakMap<Plan, Uint8Array>();
 
 /**
- * Marks the arcs of a plan whose values must be recorded with a 1: the context does not contain the value, or may have
- * overwritten it by the time the target starts.
+ * An array with a 1 for each arc whose value must be recorded: the context does not contain the value, or may lose it
+ * before the target starts.
  */
 export function arcsKept(plan: Plan): Uint8Array {
   const known = kept.get(plan);

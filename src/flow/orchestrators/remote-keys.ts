@@ -4,13 +4,13 @@ import type { RunStore } from './run-store.js';
 import { isFirst, nameOf, outerOf, type Turns } from './turns.js';
 
 /**
- * The keys under which the facts about a run are recorded. Apart from the counters, each key is a guard:
- * once set, it is not changed.
+ * The keys under which the facts about a run are recorded. Apart from the counters, each key is a
+ * guard: once set, it is not changed.
  *
  *     decided     how a node has ended, and which of its arcs are taken
  *     recovered   the same for the fallback's result in place of the node's own
  *     recovering  a node has failed, and its fallback is to stand in for it
- *     fanin       if the arc from a predecessor to a join was taken; and a counter of the predecessors that have ended
+ *     fanin       the arc from a predecessor to a join was taken or refused; and a counter of such arcs
  *     joinlock    the job that has made a node ready
  *     settled     a node has completed or was skipped
  *     owners      a counter of the settled nodes of a fallback

@@ -100,7 +100,7 @@ class Pump {
     return this.#waiting.length > 0;
   }
 
-  /** Stops the start of nodes once the run is aborted. */
+  /** Prevents further nodes from starting once the run is aborted. */
   #checkAbort(): void {
     const { state, services } = this.advance;
     for (const source of [this.#scope?.cancellation, services.options.signal]) {

@@ -17,7 +17,7 @@ export function standing({ waits, hasFailed, isDone }: Rest): 'awaiting' | 'fail
   return isDone ? 'completed' : 'stalled';
 }
 
-/** The ids of the completed nodes of which no outgoing edge was taken. The output of a run is theirs. */
+/** The ids of the completed nodes without a taken outgoing edge. Their outputs are the output of the run. */
 export function lastOf(position: Position, isCompleted: (nodeId: string) => boolean): string[] {
   const { plan } = position;
   const last: string[] = [];

@@ -111,7 +111,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
         this.#fail(happening);
         break;
       case 'postponed':
-        // Whoever executes the node schedules the next attempt.
+        // The orchestrator that executes the node schedules the next attempt.
         break;
       case 'awaiting':
         this.#await(happening.nodeId, happening.waits);

@@ -38,7 +38,7 @@ export class DefaultSerializer implements Serializer {
   /**
    * Writes a value as text.
    *
-   * @throws {SerializationError} that names the path of a value that cannot be saved, or that is nested too deep
+   * @throws {SerializationError} for a value that cannot be saved or is nested too deep; the error names its path
    */
   serialize(value: unknown): string {
     try {
