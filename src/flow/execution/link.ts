@@ -32,9 +32,7 @@ export interface LinkOptions {
   readonly merges: Merges;
   readonly registries: readonly Registry[];
   readonly middleware: readonly NodeMiddleware[];
-  /**
-   * Policies of nodes that are given as functions or objects, by node id. Policies given as data are in the blueprint.
-   */
+  /** Policies with functions or class instances, by node id. Policies that are plain data are part of the blueprint. */
   readonly policies: ReadonlyMap<string, OwnPolicies>;
 }
 

@@ -29,8 +29,8 @@ export function workOf(target: AnyFunction | Node, core: Core, own: OwnPolicies,
 const innerWorks = new WeakSet<AnyFunction>();
 
 /**
- * Marks work of this layer, such as batches and sub-flows. Such work gets the `NodeCall` itself instead of the view that
- * nodes get.
+ * Marks work of this layer, such as batches and sub-flows. Such work gets the `NodeCall` itself instead of the view
+ * that nodes get.
  */
 export function innerWork(work: (input: unknown, call: NodeCall) => unknown): AnyFunction {
   innerWorks.add(work);

@@ -158,7 +158,7 @@ class Walk {
   }
 }
 
-/** The knowledge about the edges that are followed from a node. */
+/** The outcome of a visit: if the node was able to choose an action, and which one. */
 interface Visit {
   readonly hasChosen: boolean;
   readonly action?: string | undefined;

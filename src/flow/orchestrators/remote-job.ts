@@ -22,7 +22,7 @@ import { Turns } from './turns.js';
 export interface RemoteState {
   /** The data of the run, including the outputs of completed nodes under their ids. */
   getContext(): MaybePromise<Context>;
-  /** Adds a completed node and its output. It may be called again with the same arguments for a repeated job. */
+  /** Adds a completed node and its output. A repeated job may add the same node again. */
   addCompletedNode(nodeId: string, output: unknown): unknown;
   /** Adds the failure of a node; `error` is a `NodeError`. Default: failures are not stored. */
   addError?(nodeId: string, error: unknown): unknown;
@@ -271,8 +271,8 @@ class Job implements RemoteEvents {
   }
 
   /**
-   * Enqueues nodes outside of the loop again that an earlier visit has made ready and that have not been executed. A
-   * repeated job may belong to this earlier visit, whose answer was lost.
+   * Enqueues again the nodes outside of the loop that an earlier visit has made ready and that have not been executed.
+   * A repeated job may belong to this earlier visit, whose answer was lost.
    */
   async #releaseEarlierExits(): Promise<void> {
     const { store } = this.surroundings;

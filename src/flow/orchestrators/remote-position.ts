@@ -104,8 +104,8 @@ export class RemotePosition {
   }
 
   /**
-   * Makes a node ready, unless another job has done so. No lock is needed for a node with a single arc outside of
-   * loops.
+   * Makes a node ready, unless another job has done so. No lock is needed for a node outside of loops that has a single
+   * arc and is not a fallback.
    */
   async #release(node: number): Promise<void> {
     const { awaited, loopOf, owners } = this.plan;
@@ -161,7 +161,7 @@ export class RemotePosition {
     return this.#settleIn(parent);
   }
 
-  /** The headers that a turn that has ended leads back to. */
+  /** The headers that the taken back arcs of the ended turn lead to. */
   async #headersAgain(loop: number): Promise<Set<number>> {
     const { headers } = this.plan.loops[loop] as Plan['loops'][number];
     const turn = await this.keys.turns.of(loop);

@@ -41,8 +41,8 @@ export class ResumptionOrchestrator implements IOrchestrator {
 }
 
 /**
- * Moves a position at the start to the saved position of the run. A state without a position tells only the completed
- * nodes.
+ * Moves a position at the start to the saved position of the run. If the state has no position, only its completed
+ * nodes are known.
  */
 function catchUp(position: Position, state: WorkflowState): void {
   if (state.position !== undefined) position.moveTo(state.position.save());
@@ -52,7 +52,7 @@ function catchUp(position: Position, state: WorkflowState): void {
   }
 }
 
-/** Adds nodes to the position that a user has added to the state with `addCompletedNode`. */
+/** Adds to the position the nodes that a user has added to the state with `addCompletedNode`. */
 function adoptAdded(position: Position, state: WorkflowState): void {
   const added = [...state.getCompletedNodes()].filter((nodeId) => !position.isCompleted(nodeId));
   if (added.length === 0) return;

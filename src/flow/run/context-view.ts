@@ -133,8 +133,8 @@ export class ContextView implements ProxyHandler<Data>, Source {
   }
 
   /**
-   * Marks noted changes as being committed: from now on they are the base for further changes. Keys that were only read
-   * are read again on next use.
+   * Marks the given changes as part of a commit: from now on, further changes are compared with them. Keys that were
+   * only read are read again on next use.
    *
    * @returns the keys that were changed
    */

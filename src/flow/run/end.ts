@@ -25,7 +25,7 @@ export interface RunEndEvent {
 
 export const runEndChannel = channel('orchestrator:run:end');
 
-/** Runs `work` and publishes the end of its run. A subscriber that joins during the run is not served. */
+/** Runs `work` and publishes the end of its run. Publishes nothing if nobody had subscribed when the run started. */
 export async function published(
   run: Pick<RunEndEvent, 'runId' | 'workflow'>,
   work: () => Promise<WorkflowResult>,

@@ -12,7 +12,7 @@ export interface Failure<Value> {
 }
 
 /**
- * Something that has happened in a run. In process the values are themselves, on a fleet they are texts.
+ * Something that has happened in a run. In process a happening holds the values themselves, on a fleet their texts.
  *
  * @typeParam Run - a run inside a node, as it started
  * @typeParam Step - one entry recorded in such a run
@@ -33,7 +33,7 @@ export type Happening<Value, Run = Value, Step = Value> =
   | { readonly type: 'awaiting'; readonly nodeId: string; readonly waits: readonly Waiting[] }
   | InNode<Value, Run, Step>;
 
-/** A node has completed, or its fallback has completed in its place. */
+/** The completion of a node, by its own result or that of its fallback. */
 export interface Completed<Value> {
   readonly type: 'completed';
   readonly nodeId: string;

@@ -36,7 +36,7 @@ export interface SavedRun {
   readonly actions: readonly (readonly [nodeId: string, action: string])[];
   /** The outputs of completed elements of unfinished batches. */
   readonly items: readonly (readonly [nodeId: string, outputs: ReadonlyMap<number, unknown>])[];
-  /** The changes that those elements have made in the context. */
+  /** The changes that completed batch elements have made in the context. */
   readonly itemChanges?: readonly (readonly [nodeId: string, changes: ReadonlyMap<number, Changes>])[] | undefined;
   /** Unfinished runs of sub-flows. */
   readonly children: readonly (readonly [key: string, run: SavedChild])[];

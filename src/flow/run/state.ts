@@ -32,9 +32,7 @@ export interface Ground {
   readonly merges: Merges;
 }
 
-/**
- * Records what happens in a run. An entry that has been recorded is in effect; nothing takes effect without an entry.
- */
+/** Records what happens in a run. A happening takes effect when its entry has been recorded, and not before. */
 export interface StateJournal {
   /**
    * The error of a store that has failed. From then on failures of nodes do not count, because the store may have
@@ -80,8 +78,8 @@ export class WorkflowState<State extends object = any> {
   /** The journal of the run. Default: `undefined`, the run is not saved. */
   journal: StateJournal | undefined = undefined;
   /**
-   * Counts attempts across executions, if retries are scheduled by the orchestrator of the nodes. Default: `undefined`,
-   * each execution of a node retries by itself.
+   * The attempts made in earlier executions of the node, if a fleet schedules its retries. Default: `undefined`,
+   * retries are made within one execution.
    */
   attempts: Attempts | undefined = undefined;
   /** The clock for sleeps, in epoch milliseconds. Default: the clock of this machine. */
