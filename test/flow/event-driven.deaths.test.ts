@@ -16,8 +16,8 @@ const bad: Step = { fails: true };
 type Described = Omit<ModelNode, 'id'> & { readonly does?: readonly Step[] };
 
 /**
- * A graph in short notation: nodes by name, with their behaviour at each visit, and edges as `a>b`, followed by their action
- * or condition.
+ * A graph in short notation: nodes by name, with their behaviour at each visit, and edges as `a>b`, followed by their
+ * action or condition.
  */
 function graph(nodes: Readonly<Record<string, readonly Step[] | Described>>, edges: string): Case {
   const entries = Object.entries(nodes).map(([id, node]) => ({ id, ...('length' in node ? { does: node } : node) }));
