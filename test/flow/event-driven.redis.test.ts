@@ -33,7 +33,7 @@ describeWithRedis('an event-driven run on a Redis server, whose worker is killed
     ['join', { a: 1, b: 2, c: 3, d: 6 }],
     ['loop', { a: 3, b: 30, c: 300, d: 330, e: 330 }],
   ] as const)(
-    'comes to its end wherever that is: %s',
+    'reaches its end wherever the worker is killed: %s',
     async (flow, expected) => {
       await start(`${flow} whole`);
       await workOff(server.url, flow, `${flow} whole`);

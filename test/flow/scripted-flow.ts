@@ -89,8 +89,8 @@ export class Log {
   }
 
   /**
-   * Starts a run. Runs are counted from 0. The run is stopped after the given number of executions. Events of an
-   * earlier run no longer count.
+   * Starts a run. Runs are counted from 0. The run is stopped after the given number of executions. Executions that an
+   * earlier run has left behind no longer count.
    */
   beginRun(stop: { readonly after: number; readonly lag: Pace } | undefined): AbortSignal {
     const controller = new AbortController();

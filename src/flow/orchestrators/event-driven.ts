@@ -82,7 +82,7 @@ export class EventDrivenOrchestrator {
   /**
    * Executes a node and finds the nodes that follow.
    *
-   * @param nodeId - id of the node to execute
+   * @param nodeId - the id that the job holds
    * @param blueprint - the flow that contains the node
    * @param state - the state of the run, as this worker sees it
    * @param runId - id of the run

@@ -11,12 +11,17 @@ import { conclude } from './conclude.js';
  * there is another step.
  *
  * @example
- * const { traverser, executorFactory, state, services } = runtime.prepare(flow);
- * const orchestrator = new StepByStepOrchestrator();
- * while (traverser.hasMoreWork()) {
- *   const { context } = await orchestrator.run(traverser, executorFactory, state, services);
- *   console.log(context);
- * }
+ * const prepared = runtime.prepare(flow);
+ * const stepper = new StepByStepOrchestrator();
+ * do {
+ *   const { completed } = await stepper.run(
+ *     prepared.traverser,
+ *     prepared.executorFactory,
+ *     prepared.state,
+ *     prepared.services,
+ *   );
+ *   console.log(completed);
+ * } while (prepared.traverser.hasMoreWork());
  */
 export class StepByStepOrchestrator implements IOrchestrator {
   /**
