@@ -33,7 +33,7 @@ describe('a batch', () => {
     });
   });
 
-  it('takes its items from where it is told: a path, a key of the context, an expression', async () => {
+  it('takes its items from a path, a key of the context, or an expression', async () => {
     const flow = new Flow('items')
       .node('fetch', () => ({ images: [1, 2] }))
       .batch('path', double, { items: 'fetch.images' })
@@ -50,7 +50,7 @@ describe('a batch', () => {
     expect(output).toEqual({ path: [2, 4], key: [10], expression: [4], own: [14], mapped: [2, 4] });
   });
 
-  it('of no items gives none', async () => {
+  it('without items has an empty output', async () => {
     const { output, status } = await new Flow('none')
       .batch('a', () => expect.fail('was called'))
       .run({}, { input: [] });
@@ -68,14 +68,14 @@ describe('a batch', () => {
     },
   );
 
-  it('keeps what is undefined, null or an error among its outputs', async () => {
+  it('keeps undefined, null and errors among its outputs', async () => {
     const values = [undefined, null, 0, '', new Error('a value')];
     const { output } = await new Flow('odd').batch('a', (value) => value).run({}, { input: values });
     expect(output).toEqual(values);
     expect(output).toHaveLength(5);
   });
 
-  it('handles all at the same time, or as many as its own limit says, whatever that of the run is', async () => {
+  it('handles all items at the same time, or up to its own limit, whatever the limit of the run', async () => {
     const most = async (concurrency: number | undefined, ofRun: number) => {
       let running = 0;
       let peak = 0;
@@ -137,7 +137,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('waits for all items, then fails with all that failed', async () => {
+  it('waits for all items, then fails with all their failures', async () => {
     const handled: number[] = [];
     const { status, errors } = await new Flow('fails')
       .batch('a', async (n) => {
@@ -252,7 +252,7 @@ describe('a batch', () => {
     expect(output).toEqual({ class: [1, 4, 9], action: [1, 8, 27], flow: [20, 30, 40] });
   });
 
-  it('works anew at each turn of a loop', async () => {
+  it('starts anew in each turn of a loop', async () => {
     const { context } = await new Flow('loop')
       .node('list', (_, { visit }) => [visit, visit + 1])
       .batch('double', double)

@@ -4,7 +4,7 @@ import { checked } from '../../src/flow/run/checked-serializer.js';
 import { DefaultSerializer } from '../../src/flow/run/serializer.js';
 import { isClean } from '../../src/shared/text.js';
 
-/** Writes texts as they are. */
+/** A serializer that returns texts unchanged. */
 const raw: Serializer = { serialize: (value) => value as string, deserialize: (text) => text };
 
 const thrower = (thrown: unknown): Serializer => ({
@@ -24,7 +24,7 @@ function failureOf(work: () => unknown): unknown {
   }
 }
 
-describe('a serializer of somebody else', () => {
+describe('a serializer of the user', () => {
   it.each(['', 'text', '\0', 'a\ud83d', '\ude00', '"\0"', 'escaped:', 'escaped:"\\u0000"', 'line\nend\r\u2028', '😀'])(
     'gets its text back as it was, whatever is in it: %j',
     (text) => {
@@ -36,7 +36,7 @@ describe('a serializer of somebody else', () => {
     },
   );
 
-  it('keeps a text that every store takes as it is', () => {
+  it('leaves a text unchanged if every store accepts it', () => {
     expect(checked(raw).serialize('{"a": "😀"}')).toBe('{"a": "😀"}');
   });
 
@@ -61,14 +61,14 @@ describe('a serializer of somebody else', () => {
     expect(failureOf(() => checked(thrower(own)).serialize(1))).toBe(own);
   });
 
-  it.each([undefined, null, 5, {}, Buffer.from('x')])('fails where it gives no text: %j', (given) => {
+  it.each([undefined, null, 5, {}, Buffer.from('x')])('fails if it does not return a text: %j', (given) => {
     const serializer = checked({ serialize: () => given as never, deserialize: () => undefined });
     const error = failureOf(() => serializer.serialize(1));
     expect(error).toBeInstanceOf(SerializationError);
-    expect(error).toMatchObject({ message: expect.stringMatching(/the serializer gave .*, expected a string/) });
+    expect(error).toMatchObject({ message: expect.stringMatching(/the serializer returned .*, expected a string/) });
   });
 
-  it('fails where it gives a promise, and nobody is left to hear that it rejects', async () => {
+  it('fails if it returns a promise, and handles the rejection of that promise', async () => {
     const serializer = checked({
       serialize: () => Promise.reject(new Error('later')) as never,
       deserialize: () => undefined,
@@ -78,7 +78,7 @@ describe('a serializer of somebody else', () => {
     await new Promise((resolve) => setImmediate(resolve));
   });
 
-  it('is checked once, and the default one is left alone', () => {
+  it('is wrapped only once; the default serializer is not wrapped', () => {
     const once = checked(raw);
     expect(checked(once)).toBe(once);
     const own = new DefaultSerializer();
@@ -88,7 +88,7 @@ describe('a serializer of somebody else', () => {
     expect(checked(new Extended()).deserialize(new Extended().serialize(new Map([[1, 2]])))).toEqual(new Map([[1, 2]]));
   });
 
-  it('is used as it was checked by the runs of a runtime', async () => {
+  it('is used in its wrapped form by the runs of a runtime', async () => {
     const texts: string[] = [];
     const serializer: Serializer = {
       serialize: (value) => {

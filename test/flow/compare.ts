@@ -25,8 +25,8 @@ export function counted(executions: readonly Execution[]): Map<string, number> {
 }
 
 /**
- * Each start, the first and the last, comes after the ends of what it had to wait for. What is lost is tried again by later
- * runs, although the fallback has completed and is not.
+ * Expects the first and the last start of each execution to come after the ends of the executions that it waits for.
+ * Lost executions are tried again by later runs, although their fallback has completed and is not repeated.
  */
 export function expectOrder(log: Log, { order, lost }: ModelResult): void {
   for (const [execution, causes] of order) {
@@ -44,7 +44,7 @@ export function expectOrder(log: Log, { order, lost }: ModelResult): void {
   }
 }
 
-/** Only what a stop has cut short, or what has failed, is done once more by a later run; what was cut short always is. */
+/** Expects a later run to repeat all executions that a stop has cut short, and otherwise only failed ones. */
 export function expectRepeated(log: Log, runs: readonly WorkflowResult[], one: Case): void {
   const cutShort = runs.map((run) => new Set(run.cutShort));
   for (const at of runs.keys()) {

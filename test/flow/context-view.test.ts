@@ -6,7 +6,7 @@ import { ContextView } from '../../src/flow/run/context-view.js';
 
 const codec = new Codec(new DefaultSerializer());
 
-/** What is committed, as texts. */
+/** The committed context, as texts. */
 class Committed implements Source {
   readonly texts = new Map<string, string>();
 
@@ -31,14 +31,14 @@ function viewOf(values: Readonly<Record<string, unknown>>) {
 }
 
 describe('a view of the context', () => {
-  it('cannot be closed to what others add, nor become an instance of something else', () => {
+  it('stays extensible, and keeps its prototype', () => {
     const { context } = viewOf({ a: 1 });
     expect(Reflect.preventExtensions(context)).toBe(false);
     expect(Reflect.setPrototypeOf(context, Array.prototype)).toBe(false);
     expect(Reflect.isExtensible(context)).toBe(true);
   });
 
-  it('is found by those that lie on it as it is now: changed, unchanged or without a key', () => {
+  it('shows its present state to views that lie on it: changed, unchanged and removed keys', () => {
     const { view, context } = viewOf({ same: [1], changed: [1], gone: 1 });
     (context.changed as number[]).push(2);
     expect(context.same).toEqual([1]);
@@ -51,7 +51,7 @@ describe('a view of the context', () => {
     expect(viewOf({}).view.peek('absent')).toBeUndefined();
   });
 
-  it('takes what was noted for unchanged, and reads again what was only read', () => {
+  it('counts taken changes as unchanged, and reads other keys again', () => {
     const { view, context, committed } = viewOf({ read: 1, removed: 1 });
     expect(context.read).toBe(1);
     context.set = 'new';
@@ -65,7 +65,7 @@ describe('a view of the context', () => {
     expect(view.take({})).toEqual([]);
   });
 
-  it('sees a key anew that was committed, unless it was changed here since', () => {
+  it('reads a committed key again, unless the key was changed here since', () => {
     const { view, context, committed } = viewOf({ read: 1, changed: 1, gone: 1 });
     expect(context.read).toBe(1);
     context.changed = 2;
@@ -79,7 +79,7 @@ describe('a view of the context', () => {
     expect(context.read).toBeTypeOf('function');
   });
 
-  it('holds for a change again what was taken and not committed', () => {
+  it('counts taken changes as changes again if their commit fails', () => {
     const { view, context } = viewOf({ old: 1 });
     context.old = 2;
     context.fresh = 3;
@@ -89,7 +89,7 @@ describe('a view of the context', () => {
     expect(view.changes().set).toEqual({ old: codec.encode(2), fresh: codec.encode(3) });
   });
 
-  it('lets go of what cannot be saved, and of that alone', () => {
+  it('drops only the changes that cannot be saved', () => {
     const { view, context } = viewOf({ committed: 1, gone: 1 });
     context.kept = 1;
     context.broken = () => 1;
@@ -101,7 +101,7 @@ describe('a view of the context', () => {
     expect('broken' in context).toBe(false);
   });
 
-  it('takes in what was done in a view that lies on it, symbols too', () => {
+  it('takes over the changes of a view that lies on it, including symbol keys', () => {
     const { view, context } = viewOf({ a: 1, b: 1 });
     const layer = view.layer();
     const mark = Symbol('mark');

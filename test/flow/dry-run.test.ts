@@ -21,7 +21,7 @@ import { rejection } from '../support.js';
 
 const never = () => expect.fail('was executed');
 
-/** A node that fails the test where it is executed, and chooses an action. */
+/** A node that chooses an action, and that fails the test if it is executed. */
 function choosing(action?: string, log: string[] = []) {
   return class Choosing extends Node {
     override prep({ nodeId }: NodeArgs): unknown {
@@ -87,7 +87,7 @@ describe('a dry run', () => {
     expect(result.lastAction).toBe('end');
   });
 
-  it('takes the edges without an action where none has the one that was chosen', async () => {
+  it('follows the edges without an action if no edge has the chosen action', async () => {
     const flow = new Flow('otherwise')
       .node('a', choosing('unknown'))
       .node('left', never)
@@ -97,7 +97,7 @@ describe('a dry run', () => {
     expect(idsOf(await dryRun(flow))).toEqual(['a', 'otherwise']);
   });
 
-  it('takes the action of an output with an action', async () => {
+  it('follows the action that comes with an output', async () => {
     class Posts extends Node {
       override post() {
         return withAction('right' as string, 1);
@@ -108,7 +108,7 @@ describe('a dry run', () => {
     expect(idsOf(await dryRun(whole))).toEqual(['a', 'right']);
   });
 
-  it('goes everywhere where it cannot know what would be chosen', async () => {
+  it('follows all edges if it cannot know the action', async () => {
     const flow = new Flow('everywhere')
       .node('a', never)
       .node('left', never)
@@ -121,7 +121,7 @@ describe('a dry run', () => {
     expect(idsOf(await dryRun(flow))).toEqual(['a', 'left', 'right', 'join']);
   });
 
-  it('goes through fan-outs, and by each node once', async () => {
+  it('goes through fan-outs, and visits each node once', async () => {
     const log: string[] = [];
     const flow = new Flow('fan')
       .node('a', choosing(undefined, log))
@@ -136,7 +136,7 @@ describe('a dry run', () => {
     expect(log.filter((line) => line.startsWith('prep'))).toEqual(['prep a', 'prep b', 'prep c', 'prep join']);
   });
 
-  it('goes through all starts', async () => {
+  it('goes through all start nodes', async () => {
     const flow = new Flow('starts').node('a', never).node('b', never).node('c', never).edge('b', 'c');
     expect(idsOf(await dryRun(flow)).sort()).toEqual(['a', 'b', 'c']);
   });
@@ -172,7 +172,7 @@ describe('a dry run', () => {
     expect(idsOf(await dryRun(flow))).toEqual(['sub', 'sub/x', 'named', 'named/x', 'batch', 'batch/x']);
   });
 
-  it('tells nodes apart that use the same flow, the same class, or the same instance', async () => {
+  it('distinguishes nodes that use the same flow, class or instance', async () => {
     const log: string[] = [];
     const Class = choosing(undefined, log);
     const instance = new Class();
@@ -207,7 +207,7 @@ describe('a dry run', () => {
     ]);
   });
 
-  it('ends where loops lead back, and where a flow is part of itself', async () => {
+  it('ends at loops, and at flows that contain themselves', async () => {
     const loop = new Flow('loop')
       .node('a', choosing('again'))
       .node('b', choosing('again'))
@@ -223,7 +223,7 @@ describe('a dry run', () => {
     expect(idsOf(await dryRun(recursive))).toEqual(['a', 'again']);
   });
 
-  it('gives prep and post the context, the parameters of flow, run and node, and itself', async () => {
+  it('passes context, parameters (of flow, run and node) and itself to prep and post', async () => {
     const seen: unknown[] = [];
     class Looks extends Node {
       override prep({ context, params, executor, nodeId, input }: NodeArgs) {
@@ -251,7 +251,7 @@ describe('a dry run', () => {
     expect(context).toEqual({ given: 1 });
   });
 
-  it('logs its way', async () => {
+  it('logs the nodes that it visits', async () => {
     const { logger, lines: written } = lines();
     const inner = new Flow('inner').node('x', never);
     const flow = new Flow('outer').node('a', never).node('inner', inner).edge('a', 'inner');
@@ -299,7 +299,7 @@ describe('a dry run', () => {
     expect(idsOf(await dryRun(flow))).toEqual(['Choosing', 'Choosing-2']);
   });
 
-  it('is ended by a signal', async () => {
+  it('stops when its signal aborts', async () => {
     const controller = new AbortController();
     class Aborts extends Node {
       override prep() {
@@ -383,8 +383,8 @@ describe('an executor of one’s own', () => {
   });
 });
 
-describe('the executors that there are', () => {
-  it('find the node that follows: by its action, else the one for any', () => {
+describe('the built-in executors', () => {
+  it('find the next node by its action, or else the next node without an action', () => {
     const [start, left, other] = [new (choosing())(), new (choosing())(), new (choosing())()];
     start.next(left, 'left');
     start.next(other);

@@ -12,15 +12,17 @@ import {
 } from 'orchestrator/flow';
 
 /*
- * Workers that take nodes from a queue, each with a connection of its own to what they share, and that die.
+ * Workers that take nodes from a queue and may die. Each worker has its own connection to the shared store.
  *
- * A worker that is dead never hears of what it asked for, and never answers; its job, and no other, is delivered again.
+ * A dead worker gets no answers from the store and gives none. Only its own job is delivered again.
  */
 
-/** What happens at a call: the worker dies before it or after it, or hears that it failed, be that so or not. */
+/**
+ * A mishap at a call: the worker dies before or after the call, or the call is reported as failed, truly or falsely.
+ */
 export type Misfortune = 'dies before' | 'dies after' | 'fails' | 'is done and fails';
 
-/** What becomes of the calls of all workers, counted from 0 over a whole run. */
+/** The mishap at each call of any worker. Calls are counted from 0 over a whole run. */
 export type Fate = (call: number) => Misfortune | undefined;
 
 export const at =
@@ -28,7 +30,7 @@ export const at =
   (call) =>
     calls[call];
 
-/** A state of a run as a program has it that keeps contexts in a database: each look is a copy. */
+/** A state whose context is in a database: each call of `getContext` returns a copy. */
 export class DatabaseState implements RemoteState {
   readonly context: Context;
   readonly completed = new Set<string>();
@@ -65,7 +67,7 @@ export class DatabaseState implements RemoteState {
   }
 }
 
-/** A flow, with what executes its nodes. */
+/** A flow, with the services that execute its nodes. */
 export class Stage {
   readonly services: ExecutionServices;
   readonly blueprint: WorkflowBlueprint;
@@ -83,29 +85,29 @@ export interface Misery {
   readonly fate?: Fate | undefined;
   readonly state?: RemoteState;
   readonly store?: ICoordinationStore;
-  /** How many workers there are. Default: 1. */
+  /** The number of workers. Default: 1. */
   readonly workers?: number;
-  /** Which job of the queue is next, given how many there are. Default: the first. */
+  /** Returns the index of the next job, given the length of the queue. Default: the first job. */
   readonly pick?: (length: number) => number;
-  /** Where a job is put that is delivered again. Default: first. */
+  /** The place in the queue of a job that is delivered again. Default: `first`. */
   readonly again?: 'first' | 'last';
   readonly options?: EventDrivenOptions;
 }
 
 export interface Story {
-  /** How many calls there were. */
+  /** The number of calls. */
   readonly calls: number;
   readonly delivered: readonly string[];
-  /** What jobs have rejected with. */
+  /** The errors of rejected jobs. */
   readonly rejections: readonly unknown[];
-  /** The jobs that came again. */
+  /** The jobs that were delivered again. */
   readonly again: readonly string[];
 }
 
-/** More than any run here needs: one that does not end is at fault. */
+/** The maximum number of deliveries. A run that needs more does not end. */
 const mostDeliveries = 3_000;
 
-/** Works a run off. */
+/** Handles the jobs of a run until its queue is empty. */
 export async function workedOff({ services, blueprint, start }: Stage, misery: Misery = {}): Promise<Story> {
   const { store = new MemoryCoordinationStore(), state = new DatabaseState(), workers = 1, options } = misery;
   const queue = [...start];
@@ -150,7 +152,7 @@ export async function workedOff({ services, blueprint, start }: Stage, misery: M
   return story;
 }
 
-/** A worker's connection to the store that all share. */
+/** A worker's connection to the shared store. */
 class Connection implements ICoordinationStore {
   #isDead = false;
 
@@ -202,7 +204,7 @@ function never(): Promise<never> {
   return new Promise(() => {});
 }
 
-/** The state as a worker has it that may die at each of its calls too. */
+/** A state for a worker that may also die at each call of the state. */
 function mortal(state: RemoteState, connection: Connection): RemoteState {
   if (!(state instanceof DatabaseState)) return state;
   return {

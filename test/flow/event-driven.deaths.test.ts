@@ -15,7 +15,10 @@ const bad: Step = { fails: true };
 
 type Described = Omit<ModelNode, 'id'> & { readonly does?: readonly Step[] };
 
-/** A graph in short: nodes by name with what they do at each visit, edges as `a>b`, with the action or the condition behind. */
+/**
+ * A graph in short notation: nodes by name, with their behaviour at each visit, and edges as `a>b`, followed by their
+ * action or condition.
+ */
 function graph(nodes: Readonly<Record<string, readonly Step[] | Described>>, edges: string): Case {
   const entries = Object.entries(nodes).map(([id, node]) => ({ id, ...('length' in node ? { does: node } : node) }));
   return {
@@ -126,7 +129,7 @@ const graphs: Record<string, Case> = {
   ),
 };
 
-/** Inputs that depend on which of several came first say nothing. */
+/** Inputs that depend on the order of arrival are not compared. */
 const hasRaces = ({ graph: { nodes } }: Case) => nodes.some(({ joinStrategy }) => joinStrategy === 'any');
 
 type Seen = Map<Execution, unknown>;
@@ -144,7 +147,7 @@ interface Lived extends Story {
   readonly seen: Seen;
 }
 
-/** A graph that is lived through again and again. */
+/** A graph that is run again and again. */
 class Lives {
   readonly #stage: Stage;
   #starts: Execution[] = [];
@@ -181,7 +184,7 @@ function outcomeOf({ state, starts }: Lived): Outcome {
   return { completed, skipped, failed: new Set(failed), recovered: new Set(recovered.keys()), executions };
 }
 
-/** In a loop a node may have completed in one turn and be skipped in another; the model knows the last. */
+/** In a loop a node may complete in one turn and be skipped in another; the model knows only its last turn. */
 function expectAsModelled(undisturbed: Lived, expected: ModelResult): void {
   const { completed, skipped, failed, executions } = outcomeOf(undisturbed);
   expect({ failed, executions }).toEqual({ failed: expected.failed, executions: expected.executions });
@@ -190,7 +193,7 @@ function expectAsModelled(undisturbed: Lived, expected: ModelResult): void {
   expect(new Set(undisturbed.starts).size).toBe(undisturbed.starts.length);
 }
 
-/** All has come to what it ought to; nodes whose jobs came again may have been executed again, no other. */
+/** Expects the same end as the model. Only nodes whose jobs were delivered again may have been executed again. */
 function expectSame(lived: Lived, undisturbed: Lived, what: string): void {
   expect({ what, ...outcomeOf(lived) }).toEqual({ what, ...outcomeOf(undisturbed) });
   const twice = lived.starts.filter((execution, at) => lived.starts.indexOf(execution) !== at);
@@ -212,7 +215,7 @@ describe.each(Object.entries(graphs))('%s', (_, one) => {
     expect(undisturbed.calls).toBeGreaterThan(4);
   });
 
-  it('is as in process', async () => {
+  it('ends as in process', async () => {
     expectAsModelled(undisturbed, modelRun(one.graph, scriptOf(one)));
     if (!hasRaces(one)) expect(undisturbed.seen).toEqual(await inProcess(one));
   });
@@ -231,7 +234,7 @@ describe.each(Object.entries(graphs))('%s', (_, one) => {
     }
   });
 
-  it('is the same where two workers die, at calls that are apart or one behind the other', async () => {
+  it('ends the same if two workers die, at calls that are apart or adjacent', async () => {
     for (let call = 0; call < undisturbed.calls; call++) {
       for (const gap of [1 + (call % 3), 5 + (call % 17)]) {
         const fate = at({ [call]: 'dies after', [call + gap]: 'dies after' });
@@ -240,7 +243,7 @@ describe.each(Object.entries(graphs))('%s', (_, one) => {
     }
   });
 
-  it('is the same in any order of two workers, one of whom dies', async () => {
+  it('ends the same in any order of two workers, one of which dies', async () => {
     for (let call = 0; call < undisturbed.calls; call++) {
       const again = call % 2 === 0 ? 'first' : 'last';
       const pick = (length: number) => call % length;
@@ -250,7 +253,7 @@ describe.each(Object.entries(graphs))('%s', (_, one) => {
   });
 });
 
-it('runs random graphs to the same end, whoever dies', { timeout: 600_000 }, async () => {
+it('runs random graphs to the same end, whichever workers die', { timeout: 600_000 }, async () => {
   const arbitrary = fc.oneof(
     cases({ failures: true }),
     cases({ failures: true, fallbacks: true }),

@@ -8,7 +8,7 @@ import { built, paces } from './scripted-flow.js';
 
 const numRuns = Number(process.env.FLOW_RUNS ?? 200);
 
-it('runs graphs by events as the rules say, in any order of the queue', { timeout: 600_000 }, async () => {
+it('runs graphs by events like the model, in any order of the queue', { timeout: 600_000 }, async () => {
   const arbitrary = fc.oneof(
     cases({ failures: true }),
     cases({ failures: true, fallbacks: true }),

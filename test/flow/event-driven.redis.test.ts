@@ -4,7 +4,7 @@ import { startWorkerProcess } from '../distributed/servers/processes.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../distributed/servers/redis.js';
 import { workOff } from './fixtures/redis-worker.js';
 
-/** A process a death: of the loop only each so many calls is one. */
+/** Each death needs a process, so in the loop a worker dies only at some of the calls. */
 const strides = { join: 3, loop: 14 } as const;
 
 describeWithRedis('an event-driven run on a Redis server, whose worker is killed', () => {
@@ -23,7 +23,7 @@ describeWithRedis('an event-driven run on a Redis server, whose worker is killed
 
   const start = (runId: string) => redis.rpush(`queue:${runId}`, 'a');
 
-  /** How the run stands. */
+  /** The stored context of the run. */
   const contextOf = async (runId: string) => {
     const texts = await redis.hgetall(`context:${runId}`);
     return Object.fromEntries(Object.entries(texts).map(([nodeId, text]) => [nodeId, JSON.parse(text)]));
@@ -33,7 +33,7 @@ describeWithRedis('an event-driven run on a Redis server, whose worker is killed
     ['join', { a: 1, b: 2, c: 3, d: 6 }],
     ['loop', { a: 3, b: 30, c: 300, d: 330, e: 330 }],
   ] as const)(
-    'comes to its end wherever that is: %s',
+    'reaches its end wherever the worker is killed: %s',
     async (flow, expected) => {
       await start(`${flow} whole`);
       await workOff(server.url, flow, `${flow} whole`);
@@ -49,7 +49,7 @@ describeWithRedis('an event-driven run on a Redis server, whose worker is killed
         if (victim.messages.includes('survived')) break;
         expect({ signal, output: victim.output }).toEqual({ signal: 'SIGKILL', output: '' });
         deaths += 1;
-        // What the dead had is delivered again.
+        // The job of the dead worker is delivered again.
         expect(await redis.lmove(`held:${runId}`, `queue:${runId}`, 'LEFT', 'RIGHT')).not.toBeNull();
         await workOff(server.url, flow, runId);
         expect({ dieAfter, context: await contextOf(runId) }).toEqual({ dieAfter, context: expected });

@@ -37,7 +37,7 @@ describe('a store that fails', () => {
     return Object.assign(store, { [method]: failing });
   };
 
-  it('fails no node: the job rejects with its error as the cause, and comes right when it is delivered again', async () => {
+  it('fails no node: the job rejects with the store error as the cause, and succeeds when it is delivered again', async () => {
     const cause = new Error('ECONNREFUSED');
     let calls = 0;
     const flow = new Flow('f')
@@ -61,13 +61,16 @@ describe('a store that fails', () => {
     expect(calls).toBe(2);
   });
 
-  it.each(['get', 'increment', 'setIfNotExist'] as const)('says which call failed: %s', async (operation) => {
-    const handle = worker(diamond(), unreachable(operation, 'no text', 0));
-    const state = new DatabaseState({ a: 1 });
-    expect(await rejection(handle('b', state))).toMatchObject({ operation, cause: 'no text' });
-  });
+  it.each(['get', 'increment', 'setIfNotExist'] as const)(
+    'is reported with the call that failed: %s',
+    async (operation) => {
+      const handle = worker(diamond(), unreachable(operation, 'no text', 0));
+      const state = new DatabaseState({ a: 1 });
+      expect(await rejection(handle('b', state))).toMatchObject({ operation, cause: 'no text' });
+    },
+  );
 
-  it('uses up nothing of the policy of a node, nor its fallback', async () => {
+  it('uses up neither retries nor the fallback of a node', async () => {
     let attempts = 0;
     const flow = new Flow('f')
       .node(
@@ -94,7 +97,7 @@ describe('a store that fails', () => {
     }
   });
 
-  it('is understood where it gives null for nothing', async () => {
+  it('may return null for a missing key', async () => {
     const store = new MemoryCoordinationStore();
     const get = async (key: string) =>
       ((await MemoryCoordinationStore.prototype.get.call(store, key)) ?? null) as string;
@@ -104,8 +107,8 @@ describe('a store that fails', () => {
   });
 });
 
-describe('a job that comes again', () => {
-  it('does not execute again what has completed, and gives the same answer, also after others have gone on', async () => {
+describe('a job that is delivered again', () => {
+  it('does not repeat a completed node, and returns the same nodes, even after other jobs have gone on', async () => {
     const executed: string[] = [];
     const node = (_: unknown, { nodeId }: { nodeId: string }) => void executed.push(nodeId);
     const flow = new Flow('f').node('a', node).node('b', node).node('c', node).node('d', node);
@@ -122,7 +125,7 @@ describe('a job that comes again', () => {
     expect(executed).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('holds to what was decided first, whatever another execution of the node says', async () => {
+  it('keeps to the first decision, whatever another execution of the node returns', async () => {
     const answers = ['left', 'right'];
     const gates = [deferred(), deferred()];
     let calls = 0;
@@ -150,7 +153,7 @@ describe('a job that comes again', () => {
     expect([...state.skipped]).toEqual(['left']);
   });
 
-  it('fails once: a node that would succeed the second time stays with its fallback', async () => {
+  it('fails once: a node that would complete the second time stays with its fallback', async () => {
     let calls = 0;
     const flow = new Flow('f')
       .node(
@@ -177,7 +180,7 @@ describe('a job that comes again', () => {
 });
 
 describe('a state that is kept elsewhere', () => {
-  it('gets what edges have made of outputs, and what left a loop first', async () => {
+  it('gets the transformed values of edges, and the value that first left a loop', async () => {
     const flow = new Flow('f')
       .node('head', (_, { visit }) => ({ turn: visit, at: new Date(visit) }))
       .node('check', ({ turn }) => withAction(turn < 3 ? 'again' : 'done', `turn ${turn}`))
@@ -202,7 +205,7 @@ describe('a state that is kept elsewhere', () => {
     }
   });
 
-  it('gets from a join only those whose edges were taken', async () => {
+  it('gets only the inputs of a join whose edges were taken', async () => {
     const flow = new Flow('f')
       .node('a', () => 1)
       .node('b', () => 2)
@@ -214,7 +217,7 @@ describe('a state that is kept elsewhere', () => {
     expect(state.context.join).toEqual({ a: 1 });
   });
 
-  it('fails a node whose edge passes on what cannot be written; a state in the program passes it on', async () => {
+  it('fails a node whose edge passes on a value that cannot be serialised; a state in memory passes it on', async () => {
     const passed = () => 'called';
     const flow = new Flow('f')
       .node('a', () => 1)
@@ -230,7 +233,7 @@ describe('a state that is kept elsewhere', () => {
 });
 
 describe('keys', () => {
-  /** All keys that were asked for. */
+  /** All keys that were used. */
   const noting = () => {
     const store = new MemoryCoordinationStore();
     const keys = new Map<string, Set<string>>();
@@ -250,7 +253,7 @@ describe('keys', () => {
     return { store, keys, as };
   };
 
-  it('of nodes and runs are apart, whatever their ids have in them', async () => {
+  it('of different nodes and runs differ, whatever characters their ids contain', async () => {
     const flow = new Flow('f');
     for (const id of ['a', 'x', 'x:1', 'd', 'd:x', 'd%3Ax', '0', 'd:0']) flow.node(id as never, () => 1);
     const edges = [
@@ -281,8 +284,8 @@ describe('keys', () => {
     expect([...keys].filter(([, users]) => users.size > 1)).toEqual([]);
   });
 
-  it('stay as they were for ids that need no escaping: runs of an earlier version go on', async () => {
-    // What the version before has set down after `a` and `b`.
+  it('of ids that need no escaping are as in earlier versions, so that older runs go on', async () => {
+    // The keys that the previous version had set after `a` and `b`.
     const store = new MemoryCoordinationStore();
     for (const key of ['joinlock:run:b', 'settled:run:a', 'joinlock:run:c', 'settled:run:b', 'reached:run:d']) {
       await store.setIfNotExist(`orchestrator:${key}`, 'a', 3_600);
@@ -297,11 +300,11 @@ describe('keys', () => {
   });
 });
 
-describe('the time that keys live', () => {
+describe('the lifetime of keys', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  /** A diamond with a branch that takes its time. */
+  /** A diamond with a slow branch. */
   const slow = (minutes: number) => {
     const store = new MemoryCoordinationStore();
     const gate = deferred();
@@ -321,7 +324,7 @@ describe('the time that keys live', () => {
     return { store, long };
   };
 
-  it('is extended while a node executes: a branch of 62 minutes, or of a day, does not lose its join', async () => {
+  it('is extended while a node executes: a branch of 62 minutes, or of a day, still reaches its join', async () => {
     for (const minutes of [62, 24 * 60]) {
       const { store, long } = slow(minutes);
       const handle = worker(long as never, store);
@@ -337,7 +340,7 @@ describe('the time that keys live', () => {
     }
   });
 
-  it('is extended by jobs, of whichever worker: a branch of many short nodes does not lose its join', async () => {
+  it('is extended by the jobs of any worker: a branch of many short nodes still reaches its join', async () => {
     const store = new MemoryCoordinationStore();
     const flow = new Flow('steps')
       .node('a', () => 1)
@@ -355,7 +358,7 @@ describe('the time that keys live', () => {
     const state = new DatabaseState();
     const queue = ['a'];
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      // Each job has a worker of its own, half an hour after the last.
+      // Each job has its own worker, half an hour after the previous job.
       queue.push(...(await worker(flow as never, store)(next, state)));
       vi.advanceTimersByTime(30 * 60_000);
     }
@@ -363,7 +366,7 @@ describe('the time that keys live', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('can be set: then a run may stand still for longer', async () => {
+  it('can be set, so that a run may pause for longer', async () => {
     const day = 86_400;
     for (const [ttlSeconds, expected] of [
       [undefined, []],
@@ -395,7 +398,7 @@ describe('the time that keys live', () => {
     expect([...times]).toEqual([77]);
   });
 
-  it('goes on without a store that is away while a node executes', async () => {
+  it('survives an outage of the store while a node executes', async () => {
     const { store, long } = slow(62);
     const handle = worker(long as never, store);
     const state = new DatabaseState();

@@ -12,7 +12,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { settled } from '../support.js';
 
-/** Works jobs off in the order of the queue. */
+/** Handles the jobs of a queue in order. */
 async function workedOff(flow: Flow, state: Parameters<EventDrivenOrchestrator['handleJob']>[2], first = ['a']) {
   const worker = new EventDrivenOrchestrator(
     new FlowRuntime({ registry: flow.registry }).services,
@@ -27,8 +27,8 @@ async function workedOff(flow: Flow, state: Parameters<EventDrivenOrchestrator['
   return jobs;
 }
 
-describe('a state whose context comes later', () => {
-  /** A state as a program has it whose contexts are in a database: each look is a copy. */
+describe('a state with an asynchronous context', () => {
+  /** A state whose context is in a database: each call of `getContext` returns a copy. */
   const remote = (initial: Context = {}) => {
     const kept: Context = initial;
     const errors = new Map<string, unknown>();
@@ -46,7 +46,7 @@ describe('a state whose context comes later', () => {
     return { state, kept, errors };
   };
 
-  it('gives successors what came before', async () => {
+  it('gives nodes the outputs of their predecessors', async () => {
     const flow = new Flow('diamond')
       .node('a', (_, { context }) => context.start)
       .node('b', (n) => n + 1)
@@ -72,7 +72,7 @@ describe('a state whose context comes later', () => {
     expect(seen).toEqual([{ start: 5 }, 'run', 'run/a/1']);
   });
 
-  it('gives what follows a fallback the output of that', async () => {
+  it('gives the nodes after a fallback the output of the fallback', async () => {
     const flow = new Flow('saved')
       .node('a', () => 1)
       .node('risky', () => Promise.reject(new Error('down')), { fallback: 'safe' })
@@ -85,7 +85,7 @@ describe('a state whose context comes later', () => {
     expect(kept).toEqual({ a: 1, safe: 2, risky: 2, end: 200 });
   });
 
-  it('that cannot be had ends the job, and fails no node', async () => {
+  it('rejects the job if it cannot be loaded, and fails no node', async () => {
     const { state, errors } = remote();
     const lost = { ...state, getContext: () => Promise.reject(new Error('no database')) };
     await expect(workedOff(new Flow('lost').node('a', () => 1) as Flow, lost)).rejects.toThrow('no database');
@@ -94,7 +94,7 @@ describe('a state whose context comes later', () => {
 });
 
 describe('an event whose edges cannot be found', () => {
-  it('fails a node whose action no edge has, where every edge has one', async () => {
+  it('fails a node with an action that none of its edges has', async () => {
     const flow = new Flow('nothing')
       .node('a', () => withAction(String('z'), 7))
       .node('x', () => 1)
@@ -106,18 +106,18 @@ describe('an event whose edges cannot be found', () => {
     expect(state.getContext()).toEqual({});
   });
 
-  it('leaves what the context had before', async () => {
+  it('restores the previous entry of the context', async () => {
     const flow = new Flow('kept')
       .node('a', () => 7)
       .node('x', () => 1)
       .edge('a', 'x', { condition: 'context.a' });
     const state = new WorkflowState<Context>({ a: 'before' }, { runId: 'run' });
     expect(await workedOff(flow, state)).toEqual(['a']);
-    expect(state.getErrors()[0]?.message).toContain('must give a boolean');
+    expect(state.getErrors()[0]?.message).toContain('must return a boolean');
     expect(state.getContext()).toEqual({ a: 'before' });
   });
 
-  it('fails a node with those that its fallback has chosen', async () => {
+  it('fails a node if its fallback has chosen an action that no edge has', async () => {
     const flow = new Flow('lost')
       .node('a', () => Promise.reject(new Error('down')), { fallback: 'f' })
       .node('f', () => withAction(String('z'), 8))

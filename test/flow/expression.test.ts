@@ -227,7 +227,7 @@ describe('an expression', () => {
       binary: fc
         .tuple(tie('term'), fc.constantFrom(...Object.keys(operations)), tie('term'))
         .map(([one, sign, right]) => {
-          // A division by zero is an error of CEL's.
+          // A division by zero is an error in CEL.
           const other = right.value === 0 && (sign === '/' || sign === '%') ? { text: '1', value: 1 } : right;
           return {
             text: `(${one.text} ${sign} ${other.text})`,
@@ -245,7 +245,7 @@ describe('an expression', () => {
     fc.assert(
       fc.property(term, ({ text, value }) => {
         fc.pre(text.length < 1_000);
-        // No difference is made between 0 and -0.
+        // 0 and -0 count as equal.
         expect(Number(evaluate(text, data)) + 0, text).toBe(value + 0);
         expect(evaluate(`[${text}]`, data)).toEqual([expect.any(Number)]);
       }),
@@ -253,7 +253,7 @@ describe('an expression', () => {
     );
   });
 
-  it('passes data on as it is', () => {
+  it('passes data on unchanged', () => {
     const output = { big: 9_007_199_254_740_993n, since: new Date(0), map: new Map([[1, 2]]), list: [{}] };
     expect(evaluate('output', output)).toBe(output);
     expect(evaluate('output.big', output)).toBe(9_007_199_254_740_993n);
@@ -296,7 +296,7 @@ describe('an expression', () => {
     expect(evaluate(expression, order)).toBe(expected);
   });
 
-  it('sees null, and nothing where there is no output', () => {
+  it('sees null values, and null if there is no output', () => {
     expect(evaluate('output.nothing == null', order)).toBe(true);
     expect(evaluate('output.total == null', order)).toBe(false);
     expect(evaluate('output == null', null)).toBe(true);
@@ -327,7 +327,7 @@ describe('an expression', () => {
     },
   );
 
-  it('sees neither what is inherited, nor functions and instances of classes', () => {
+  it('sees no inherited properties, functions or class instances', () => {
     class Secret {
       readonly key = 'k';
       get shown() {
@@ -379,14 +379,14 @@ describe('an expression', () => {
     expect({}).not.toHaveProperty('admin');
   });
 
-  it('is evaluated anew each time, also at the same time with others', () => {
+  it('is evaluated anew each time, even while others are evaluated', () => {
     const total = evaluator.parse('output.total + 1');
     expect([1, 2, 3].map((value) => total({ output: { total: value } }))).toEqual([2, 3, 4]);
     expect(evaluator.parse('output.total + 1')({ output: { total: 9 } })).toBe(10);
   });
 });
 
-/** A flow of two nodes, with something on the edge between them. */
+/** A flow of two nodes, with the given options on the edge between them. */
 function pair(edge: object, output: unknown, registry: object = {}) {
   return new GraphBuilder({ give: () => output, take: (input: unknown) => input, ...registry }).build({
     id: 'pair',
@@ -432,7 +432,7 @@ describe('a condition', () => {
     const result = await pair({ condition }, output).run();
     expect(result).toMatchObject({ status: 'failed', completed: [], skipped: [] });
     expect(result.errors[0]?.cause).toBeInstanceOf(ExpressionError);
-    expect(result.errors[0]?.message).toContain('the edge from "a" to "b" must give a boolean');
+    expect(result.errors[0]?.message).toContain('the edge from "a" to "b" must return a boolean');
   });
 
   it.each([undefined, null, 0, 1, '', 'yes', {}])('of a function has to be a boolean too: %j', async (verdict) => {
@@ -463,7 +463,7 @@ describe('a condition', () => {
     }
   });
 
-  it('is not looked at where the action chose other edges', async () => {
+  it('is not evaluated if the action has chosen other edges', async () => {
     const flow = new Flow('choice')
       .node('a', (total: number) => total)
       .node('b', () => 'b')
@@ -480,7 +480,7 @@ describe('a condition', () => {
     expect(result).toMatchObject({ status: 'completed', completed: ['a', 'b'] });
   });
 
-  it('sees null where there is no output and no action', async () => {
+  it('sees null if there is no output and no action', async () => {
     const result = await pair({ condition: 'output == null && action == null' }, undefined).run();
     expect(result).toMatchObject({ status: 'completed', completed: ['a', 'b'] });
   });
@@ -496,13 +496,13 @@ describe('a condition', () => {
     expect(seen).toMatchObject([{ output: { total: 101 }, action: undefined, context: { user: 'Ada' } }]);
   });
 
-  it('can be decided later', async () => {
+  it('can be asynchronous', async () => {
     const later = async (output: boolean) => output;
     expect((await pair({ condition: 'later' }, true, { later }).run()).completed).toEqual(['a', 'b']);
     expect((await pair({ condition: 'later' }, false, { later }).run()).skipped).toEqual(['b']);
   });
 
-  it('does not take what every object has for a registered function', () => {
+  it('does not mistake a property of every object for a registered function', () => {
     expect(thrown(() => pair({ condition: 'hasOwnProperty("a")' }, {}))).toMatchObject({ name: 'BlueprintError' });
     expect(thrown(() => pair({ condition: 'toString' }, {}))).toMatchObject({ name: 'BlueprintError' });
   });
@@ -522,7 +522,7 @@ describe('a transform', () => {
     expect(context.a).toBe(order);
   });
 
-  it('can be the name of a registered function, which may take its time', async () => {
+  it('can be the name of a registered function, which may be asynchronous', async () => {
     const double = async (output: number, { context }: { context: { factor: number } }) => output * context.factor;
     expect((await pair({ transform: 'double' }, 4, { double }).run({ factor: 2 })).output).toBe(8);
   });
@@ -533,7 +533,7 @@ describe('a transform', () => {
     expect(result.errors[0]).toMatchObject({ nodeId: 'a', cause: { name: 'ExpressionError' } });
   });
 
-  it('is not evaluated where the edge is not followed', async () => {
+  it('is not evaluated if the edge is not followed', async () => {
     const result = await pair({ condition: 'false', transform: 'output.missing' }, order).run();
     expect(result).toMatchObject({ status: 'completed', skipped: ['b'] });
   });
@@ -563,7 +563,7 @@ describe('an input', () => {
     expect((await flow(inputs).run({ user: 'Ada' })).output).toEqual(expected);
   });
 
-  it('can be an object of them', async () => {
+  it('can be an object of expressions', async () => {
     const { output } = await flow({ city: 'a.customer.address.city', more: 'context.a.total > 100' }).run();
     expect(output).toEqual({ city: 'Delft', more: true });
   });
@@ -598,7 +598,7 @@ describe('an evaluator of the user', () => {
     edges: [{ source: 'a', target: 'b', condition }],
   });
 
-  it('reads the expressions instead', async () => {
+  it('parses the expressions instead', async () => {
     const runtime = new FlowRuntime({ registry, evaluator: words });
     expect((await runtime.run(graph('given total'), { user: 'Ada' })).completed).toEqual(['a', 'b']);
     expect((await runtime.run(graph('not total'))).skipped).toEqual(['b']);
@@ -610,7 +610,7 @@ describe('an evaluator of the user', () => {
     });
   });
 
-  it('says what is wrong before anything runs', async () => {
+  it('reports faults before anything runs', async () => {
     const runtime = new FlowRuntime({ registry, evaluator: words });
     expect(await rejection(runtime.run(graph('output.total > 1')))).toMatchObject({
       name: 'BlueprintError',

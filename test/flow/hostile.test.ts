@@ -179,7 +179,7 @@ describe('a graph', () => {
 
   it('uses flows where it says so', async () => {
     const graph = { id: 'x', nodes: [{ id: 's', uses: 'subflow', params: { flow: 'work' } }], edges: [] };
-    expect(await faultsOf(graph)).toMatchObject([{ message: 'params.flow of "s": "work" is no flow', nodeId: 's' }]);
+    expect(await faultsOf(graph)).toMatchObject([{ message: 'params.flow of "s": "work" is not a flow', nodeId: 's' }]);
   });
 
   it('cannot be an object of something else', async () => {
@@ -1107,7 +1107,7 @@ describe('options of a wrong kind', () => {
       () => traverser.markNodeCompleted('x'),
       () => traverser.markNodeFailed('x'),
     ]) {
-      expect(call).toThrow(/"x" is no node of "f"/);
+      expect(call).toThrow(/"x" is not a node of "f"/);
     }
     expect(() => new GraphTraverser({ id: 'x' } as never)).toThrow(BlueprintError);
   });

@@ -2,7 +2,7 @@ import { Flow, type NodeArgs, UnknownActionError, type WorkflowResult, withActio
 import { describe, expect, it } from 'vitest';
 import { deferred, settled } from '../support.js';
 
-/** A node that notes that it was executed. */
+/** A node that records its execution. */
 function noting(log: string[]) {
   return (_: unknown, { nodeId }: NodeArgs) => {
     log.push(nodeId);

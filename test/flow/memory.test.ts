@@ -10,7 +10,7 @@ function heap(): number {
   return process.memoryUsage().heapUsed / 2 ** 20;
 }
 
-/** How many megabytes the heap has grown by, from the first `warm` turns to the end. */
+/** The growth of the heap in megabytes, from the end of the first `warm` turns to the last turn. */
 async function grown(turns: number, warm: number, work: (turn: number) => Promise<unknown>): Promise<number> {
   for (let turn = 0; turn < warm; turn++) await work(turn);
   await settled();
@@ -41,7 +41,7 @@ describe('the heap', () => {
     expect(megabytes).toBeLessThan(5);
   });
 
-  it('is where it was after runs with all that there is: hooks, signals, timeouts, failures, sub-flows, batches', async () => {
+  it('is where it was after runs with all features: hooks, signals, timeouts, failures, sub-flows, batches', async () => {
     const orchestrator = new Orchestrator().onTaskCompletion(() => {});
     const runtime = new FlowRuntime({ orchestrator });
     const { signal } = new AbortController();
@@ -77,7 +77,7 @@ describe('the heap', () => {
     expect(megabytes).toBeLessThan(5);
   });
 
-  it('is where it was after flows that were made, run once, and dropped', async () => {
+  it('is where it was after flows that were created, run once, and dropped', async () => {
     const megabytes = await grown(3_000, 300, (input) => diamond().run({}, { input }));
     expect(megabytes).toBeLessThan(8);
   });

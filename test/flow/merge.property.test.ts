@@ -9,8 +9,8 @@ const values = fc.jsonValue({ maxDepth: 3 });
 const numRuns = 500;
 const codec = new Codec(new DefaultSerializer());
 
-describe('a value that two have changed', () => {
-  it('is what one has made of it where the other has changed nothing', () => {
+describe('a value changed by two nodes', () => {
+  it('takes the change of one node if the other has changed nothing', () => {
     fc.assert(
       fc.property(values, values, (base, changed) => {
         expect(merged(changed, structuredClone(base), base)).toEqual(changed);
@@ -20,7 +20,7 @@ describe('a value that two have changed', () => {
     );
   });
 
-  it('has all that was added to a list, in the order of the commits', () => {
+  it('has all elements appended to a list, in the order of the commits', () => {
     const lists = fc.array(values, { maxLength: 4 });
     fc.assert(
       fc.property(lists, lists, lists, (base, theirs, mine) => {
@@ -33,7 +33,7 @@ describe('a value that two have changed', () => {
     );
   });
 
-  it('has what one has added to a list behind whatever the other has made of it', () => {
+  it('has the elements that one node appended behind the list as the other node changed it', () => {
     const lists = fc.array(values, { maxLength: 4 });
     const added = fc.array(values, { minLength: 1, maxLength: 4 });
     fc.assert(
@@ -46,7 +46,7 @@ describe('a value that two have changed', () => {
     );
   });
 
-  it('has the changes of both where they have changed different keys, whichever comes first', () => {
+  it('has the changes of both nodes to different keys, in either order', () => {
     const objects = fc.dictionary(fc.constantFrom('a', 'b', 'c'), values);
     const others = fc.dictionary(fc.constantFrom('x', 'y', 'constructor', '__proto__'), values);
     fc.assert(
@@ -61,7 +61,7 @@ describe('a value that two have changed', () => {
     );
   });
 
-  it('is what came later where both have changed the same', () => {
+  it('takes the later change if both nodes have changed the same value', () => {
     const primitives = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null));
     fc.assert(
       fc.property(primitives, primitives, primitives, (base, theirs, mine) => {
@@ -71,7 +71,7 @@ describe('a value that two have changed', () => {
     );
   });
 
-  it('is merged as text, also where it leads in a circle or a merge function throws', () => {
+  it('is merged as text, even if it is cyclic or a merge function throws', () => {
     const circle = (n: number) => {
       const value: Record<string, unknown> = { n };
       value.self = value;

@@ -17,7 +17,7 @@ export interface ModelEdge {
   readonly source: string;
   readonly target: string;
   readonly action?: string;
-  /** The name of what has to hold for the edge to be taken. */
+  /** The name of the condition of the edge. */
   readonly condition?: string;
 }
 
@@ -32,7 +32,7 @@ export interface Loop {
   readonly inner: readonly Loop[];
 }
 
-/** What leads from node to node. */
+/** A link from one node to another: an edge or a fallback. */
 type Link = Pick<ModelEdge, 'source' | 'target'>;
 
 /** The outermost loops, with those inside them. */
@@ -49,12 +49,12 @@ export function fallbacksOf(graph: ModelGraph): Set<string> {
   return new Set(failures(graph).map(({ target }) => target));
 }
 
-/** From each node that has a fallback to that. */
+/** The links from nodes to their fallbacks. */
 function failures({ nodes }: ModelGraph): Link[] {
   return nodes.flatMap(({ id, fallback }) => (fallback === undefined ? [] : [{ source: id, target: fallback }]));
 }
 
-/** What a node can reach inside a set of nodes, by one link or more. */
+/** The nodes that a node can reach inside a set of nodes, by one or more links. */
 export function reach(from: string, within: ReadonlySet<string>, links: readonly Link[]): Set<string> {
   const found = new Set<string>();
   const visit = (id: string) => {

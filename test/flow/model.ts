@@ -1,7 +1,7 @@
 import { fallbacksOf, flattened, type Loop, loopsOf, type ModelEdge, type ModelGraph } from './model-loops.js';
 
 /*
- * What a run of a flow ought to do, straight from the rules and with no eye to speed.
+ * A model of the runs of a flow. It follows the rules literally, without regard to speed.
  *
  * A node goes from waiting to ready, and from there to completed, skipped or failed; one that failed and has a
  * fallback is in need until the fallback has completed or failed. An arc (all edges from one node to another) is
@@ -9,12 +9,12 @@ import { fallbacksOf, flattened, type Loop, loopsOf, type ModelEdge, type ModelG
  * applied until nothing changes.
  */
 
-/** What a node does at one visit. */
+/** The behaviour of a node at one visit. */
 export interface Step {
   readonly action?: string | undefined;
-  /** The conditions that are true after it; all others are false. */
+  /** The conditions that are true after this step. All others are false. */
   readonly holds?: readonly string[];
-  /** The conditions that cannot be evaluated after it. */
+  /** The conditions that cannot be evaluated after this step. */
   readonly broken?: readonly string[];
   readonly fails?: boolean;
 }
@@ -26,20 +26,20 @@ export type Execution = string;
 
 export interface ModelResult {
   readonly status: 'completed' | 'failed' | 'stalled';
-  /** How many times each node was executed. */
+  /** The number of executions of each node. */
   readonly executions: ReadonlyMap<string, number>;
   readonly batches: readonly (readonly Execution[])[];
   readonly completed: ReadonlySet<string>;
   readonly skipped: ReadonlySet<string>;
   readonly failed: ReadonlySet<string>;
   readonly unreached: ReadonlySet<string>;
-  /** An execution starts after all of those of at least one of these sets have ended. */
+  /** For each execution, sets of earlier ones. It starts after all executions of at least one set have ended. */
   readonly order: ReadonlyMap<Execution, readonly (readonly Execution[])[]>;
-  /** The executions that failed, and for which a fallback has completed in vain: no edge has the action that it chose. */
+  /** The failed executions whose fallback has completed with an action that no edge has. */
   readonly lost: ReadonlySet<Execution>;
 }
 
-/** Which of the nodes that are ready make the next batch; all of them, unless told otherwise. */
+/** Selects the ready nodes of the next batch. Default: all of them. */
 type Choose = (ready: readonly string[]) => readonly string[];
 
 export function modelRun(graph: ModelGraph, script: Script, choose: Choose = (ready) => ready): ModelResult {
@@ -50,9 +50,9 @@ type Status = 'waiting' | 'ready' | 'completed' | 'skipped' | 'in need' | 'faile
 
 interface NodeState {
   status: Status;
-  /** The sets of executions of which one has to have ended before this node starts. */
+  /** Sets of executions. One set must have ended before this node starts. */
   readonly causes: Execution[][];
-  /** What has ended when this node is completed, skipped or failed. */
+  /** The executions that have ended when this node is completed, skipped or failed. */
   after: Execution[];
   step?: Step;
 }
@@ -98,7 +98,7 @@ class ModelRun {
 
   // The rules
 
-  /** A visit. Nothing is executed where it is one too many. */
+  /** Visits a node. Nothing is executed if the node has reached its maximum number of visits. */
   #execute(id: string): Step | undefined {
     const visit = (this.#visits.get(id) ?? 0) + 1;
     this.#visits.set(id, visit);
@@ -137,14 +137,14 @@ class ModelRun {
     if (fallback !== undefined) this.#state(fallback).causes.push(after);
   }
 
-  /** The edges that an action chooses: those that name it, else those that name none. */
+  /** The edges with the chosen action, or else the edges without an action. */
   #candidates(id: string, { action }: Step): ModelEdge[] {
     const edges = this.graph.edges.filter(({ source }) => source === id);
     const named = edges.filter((edge) => action !== undefined && edge.action === action);
     return named.length > 0 ? named : edges.filter((edge) => edge.action === undefined);
   }
 
-  /** An edge out of a loop is not given up as long as another turn could take it. */
+  /** Decides on an edge. An edge out of a loop stays undecided if a later turn may still take it. */
   #decideForNow(source: string, target: string, taken: boolean, after: readonly Execution[]): void {
     if (taken || this.#leaves(source, target).length === 0) this.#decide(source, target, { taken, after });
   }
@@ -161,7 +161,7 @@ class ModelRun {
     while (this.#ids.some((id) => this.#advance(id)) || this.#loops.some((loop) => this.#turn(loop)));
   }
 
-  /** Moves a node on, if a rule says so. */
+  /** Changes the status of a node if a rule applies. */
   #advance(id: string): boolean {
     const { status } = this.#state(id);
     if (status === 'in need') return this.#standIn(id);
@@ -182,7 +182,7 @@ class ModelRun {
     return true;
   }
 
-  /** A fallback is ready when one of its owners needs it, and skipped when none can need it any more. */
+  /** Makes a fallback ready if a node needs it, or skips it if no node can need it any more. */
   #offer(fallback: string): boolean {
     const owners = this.graph.nodes.filter((node) => node.fallback === fallback).map(({ id }) => this.#state(id));
     if (owners.some(({ status }) => status === 'in need')) this.#state(fallback).status = 'ready';
@@ -207,7 +207,7 @@ class ModelRun {
     return true;
   }
 
-  /** Ends a turn whose nodes and inner loops have ended: by another turn, or by the end of the loop. */
+  /** Ends a turn whose nodes and inner loops have ended, and starts the next turn or ends the loop. */
   #turn(loop: Loop): boolean {
     const members = [...loop.members];
     if (this.#ended.has(loop) || !members.every((id) => hasEndedWell(this.#state(id)))) return false;
@@ -239,14 +239,14 @@ class ModelRun {
     }
   }
 
-  // What the rules look up
+  // Lookups of the rules
 
   /** The loops that an edge leaves, the innermost first. */
   #leaves(source: string, target: string): Loop[] {
     return this.#loops.filter(({ members }) => members.has(source) && !members.has(target));
   }
 
-  /** The sources of the arcs that a node joins: all but those that lead back to it. */
+  /** The sources of the arcs that a node joins: all arcs into the node except back arcs. */
   #joined(id: string): string[] {
     const headed = this.#loops.find(({ headers }) => headers.has(id));
     const sources = this.graph.edges.filter(({ target }) => target === id).map(({ source }) => source);
@@ -294,7 +294,7 @@ class ModelRun {
   }
 }
 
-/** Nodes that nothing leads to; where there is none, the first that is declared. */
+/** The nodes without incoming edges; if there are none, the first declared node. */
 export function starts({ nodes, edges }: ModelGraph): string[] {
   const fallbacks = fallbacksOf({ nodes, edges });
   const own = nodes.map(({ id }) => id).filter((id) => !fallbacks.has(id));
@@ -302,7 +302,7 @@ export function starts({ nodes, edges }: ModelGraph): string[] {
   return free.length > 0 ? free : own.slice(0, 1);
 }
 
-/** Whether a node has edges, all with actions, and none with the one that was chosen. */
+/** If true, all edges of a node have actions, and none has the chosen one. */
 export function isStray({ edges }: ModelGraph, id: string, action: string | undefined): boolean {
   const actions = edges.filter(({ source }) => source === id).map((edge) => edge.action);
   return action !== undefined && actions.length > 0 && !actions.includes(undefined) && !actions.includes(action);

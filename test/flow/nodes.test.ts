@@ -10,7 +10,7 @@ afterEach(() => {
 const quick = { minTimeout: 0 };
 
 describe('a node class', () => {
-  it('goes through prep, exec and post, each of which gets what the one before gave', async () => {
+  it('goes through prep, exec and post, each of which gets the result of the previous phase', async () => {
     const log: unknown[] = [];
     class Charge extends Node {
       override async prep({ context, input }: NodeArgs) {
@@ -40,7 +40,7 @@ describe('a node class', () => {
     expect(completed).toEqual(['a', 'charge', 'paid']);
   });
 
-  it('needs none of its phases', async () => {
+  it('may leave out any of its phases', async () => {
     class Nothing extends Node {}
     const { status, output, context } = await new Flow('nothing').node('a', Nothing).run();
     expect({ status, output, context }).toEqual({ status: 'completed', output: undefined, context: {} });
@@ -67,7 +67,7 @@ describe('a node class', () => {
     expect(seen).toEqual(Array.from({ length: 3 }, () => ['a', 'run', 1, 1, 'k', 'in', 'client', false]));
   });
 
-  it('follows with post what that returns: nothing, an action, or an action and another output', async () => {
+  it('follows what post returns: nothing, an action, or an action and another output', async () => {
     const build = (returned: unknown) => {
       class Posts extends Node {
         override exec() {
@@ -85,7 +85,7 @@ describe('a node class', () => {
     expect(await build(withAction('go', 'post'))).toMatchObject({ output: 'post', action: 'go' });
   });
 
-  it.each([[7], [true], [{ action: 'go' }], [['go']]])('fails where post returns %o', async (returned) => {
+  it.each([[7], [true], [{ action: 'go' }], [['go']]])('fails if post returns %o', async (returned) => {
     class Posts extends Node {
       override post() {
         return returned;
@@ -95,7 +95,9 @@ describe('a node class', () => {
     expect(status).toBe('failed');
     expect(errors[0]).toMatchObject({ nodeId: 'a' });
     expect(errors[0]?.cause).toBeInstanceOf(ValidationError);
-    expect((errors[0]?.cause as Error | undefined)?.message).toContain('what post of "a" returns must be an action');
+    expect((errors[0]?.cause as Error | undefined)?.message).toContain(
+      'the return value of post of "a" must be an action',
+    );
   });
 
   it('may choose its action in exec', async () => {

@@ -31,7 +31,7 @@ import { describe, expect, it } from 'vitest';
 import { deferred, settled } from '../support.js';
 import { diamond } from './diamond.js';
 
-/** A loop of one's own: a batch of what is ready, again and again. */
+/** A custom orchestrator: executes batches of ready nodes until none is ready. */
 class BatchByBatch implements IOrchestrator {
   batches: string[][] = [];
 
@@ -56,7 +56,7 @@ class BatchByBatch implements IOrchestrator {
   }
 }
 
-/** One step of one's own. */
+/** A custom orchestrator that executes one batch per call. */
 class OneBatch implements IOrchestrator {
   async run(
     traverser: GraphTraverser,
@@ -82,7 +82,7 @@ const note = (input: unknown, { nodeId }: NodeArgs) => {
   return input ?? nodeId;
 };
 
-/** Flows of every kind, with what is to come of them. */
+/** Flows of every kind, with their expected results. */
 const kinds: readonly (readonly [string, () => Flow, object])[] = [
   ['a diamond', diamond, { status: 'completed', output: 6 }],
   [
@@ -190,13 +190,13 @@ describe('an orchestrator of one’s own', () => {
     expect(orchestrator.batches.length).toBeGreaterThan(0);
   });
 
-  it('sees what is ready, batch by batch', async () => {
+  it('sees the ready nodes, batch by batch', async () => {
     const orchestrator = new BatchByBatch();
     await diamond().run({}, { orchestrator });
     expect(orchestrator.batches).toEqual([['a'], ['b', 'c'], ['d']]);
   });
 
-  it('may choose what it goes on with', async () => {
+  it('may choose which nodes to execute next', async () => {
     const order: string[] = [];
     class Backwards implements IOrchestrator {
       async run(...[traverser, executorFactory, state, services]: Parameters<IOrchestrator['run']>) {
@@ -221,7 +221,7 @@ describe('an orchestrator of one’s own', () => {
   });
 });
 
-describe('the orchestrators that there are', () => {
+describe('the built-in orchestrators', () => {
   it.each(kinds)('bring %s to its end, driven by hand', async (_, make, expected) => {
     for (const orchestrator of [new RunToCompletionOrchestrator(), new ResumptionOrchestrator()]) {
       const { traverser, executorFactory, state, services } = new FlowRuntime().prepare(make());
@@ -236,7 +236,7 @@ describe('the orchestrators that there are', () => {
 });
 
 describe('preparing a run', () => {
-  it('gives all that an orchestrator takes', () => {
+  it('returns all arguments of an orchestrator', () => {
     const runtime = new FlowRuntime();
     const flow = diamond();
     const { signal } = new AbortController();
@@ -255,7 +255,7 @@ describe('preparing a run', () => {
     expect(services.options.serializer).toBeInstanceOf(DefaultSerializer);
   });
 
-  it('executes nothing, and refuses what cannot be run', () => {
+  it('executes nothing, and refuses an invalid flow', () => {
     new FlowRuntime().prepare(new Flow('idle').node('a', () => expect.fail('was called')));
     const broken = { id: 'broken', nodes: [{ id: 'a', uses: 'nothing' }], edges: [] };
     expect(() => new FlowRuntime().prepare(broken)).toThrow(BlueprintError);
@@ -307,7 +307,7 @@ describe('step by step', () => {
     expect(await step()).toMatchObject({ status: 'completed', output: 32 });
   });
 
-  it('a context that is given is the one that is worked on', async () => {
+  it('works on the given context itself', async () => {
     const context: Context = { given: true };
     const runtime = new FlowRuntime({ registry });
     const { traverser, executorFactory, services } = runtime.prepare(graph);
@@ -317,7 +317,7 @@ describe('step by step', () => {
     expect(context).toEqual({ given: true, start: 1 });
   });
 
-  it('a run goes on in the order and the numbers of the limit', async () => {
+  it('keeps to the order of nodes and the concurrency limit', async () => {
     let running = 0;
     let most = 0;
     const work = async () => {
@@ -331,7 +331,7 @@ describe('step by step', () => {
     expect({ status: result.status, most }).toEqual({ status: 'completed', most: 2 });
   });
 
-  it('as the orchestrator of a run, ends it after the first', async () => {
+  it('ends a run after the first step, as the orchestrator of the run', async () => {
     const result = await new FlowRuntime({ registry }).run(graph, {}, { orchestrator: new StepByStepOrchestrator() });
     expect(result).toMatchObject({ status: 'stalled', completed: ['start'] });
     const runtime = new FlowRuntime({ registry });
@@ -340,7 +340,7 @@ describe('step by step', () => {
 });
 
 describe('executing and processing a batch', () => {
-  it('tells how each node has ended, and never rejects', async () => {
+  it('reports how each node has ended, and never rejects', async () => {
     const failure = new RangeError('no');
     const flow = new Flow('ends')
       .node('good', () => withAction('go', 1))
@@ -454,7 +454,7 @@ describe('the services of a runtime', () => {
     expect(state.getContext()).toEqual({ a: { n: 4 } });
   });
 
-  it('execute a node, whatever comes of it', async () => {
+  it('execute a node, however it ends', async () => {
     const failure = new RangeError('no');
     const flow = new Flow('execute')
       .node('good', (n) => withAction('go', n + 1))
@@ -474,7 +474,7 @@ describe('the services of a runtime', () => {
   });
 });
 
-/** A worker of one's own: one node a call, joins by a store that workers share. */
+/** A custom worker: executes one node per call, and coordinates joins in a shared store. */
 class OneJob {
   constructor(
     private readonly services: ExecutionServices,
@@ -505,7 +505,7 @@ class OneJob {
   }
 }
 
-/** Works off a queue until it is empty; gives the jobs in their order. */
+/** Handles the jobs of a queue until it is empty, and returns the jobs in their order. */
 async function workOff(
   worker: Pick<EventDrivenOrchestrator, 'handleJob'> | OneJob,
   start: readonly string[],
@@ -522,7 +522,7 @@ async function workOff(
   return done;
 }
 
-/** A store that says which keys it was asked to make, and for how long. */
+/** A store that records the keys that were set, with their lifetimes. */
 class NotingStore extends MemoryCoordinationStore {
   readonly keys = new Map<string, number>();
   override increment(key: string, ttlSeconds: number) {
@@ -562,7 +562,7 @@ describe('a worker of one’s own', () => {
     expect([...state.getCompletedNodes()].sort()).toEqual(['a', 'b', 'c', 'end', 'join']);
   });
 
-  it('gives its nodes the context that their input was resolved for', async () => {
+  it('passes nodes the context that their input was resolved for', async () => {
     const flow = new Flow('context')
       .node('a', (_, { context }) => {
         context.written = true;
@@ -632,7 +632,7 @@ describe('the event-driven orchestrator', () => {
     return { orchestrator, state, blueprint: flow.toBlueprint() };
   };
 
-  it('handles a job a call, and answers with what is ready', async () => {
+  it('handles one job per call, and returns the ready nodes', async () => {
     const { orchestrator, state, blueprint } = start(build());
     const jobs = await workOff(orchestrator, ['a'], blueprint, state);
     expect(jobs.slice(0, 3)).toEqual(['a', 'left', 'both']);
@@ -649,7 +649,7 @@ describe('the event-driven orchestrator', () => {
     expect([...jobs].sort()).toEqual(['a', 'any', 'both', 'join', 'left']);
   });
 
-  it('gives the same answer when a job is delivered again, and releases a join once', async () => {
+  it('returns the same nodes when a job is delivered again, and makes a join ready once', async () => {
     const { orchestrator, state, blueprint } = start(build());
     const handle = async (nodeId: string) =>
       (await orchestrator.handleJob(nodeId, blueprint, state, 'run')).nodesToEnqueue;
@@ -692,7 +692,7 @@ describe('the event-driven orchestrator', () => {
     expect([...own.keys.keys()].every((key) => key.startsWith('orchestrator:'))).toBe(true);
   });
 
-  it('lets nothing follow a node that fails, whose error the state keeps', async () => {
+  it('enqueues nothing after a failed node, and stores its error in the state', async () => {
     const failure = new RangeError('no');
     const flow = new Flow('fails')
       .node('a', () => Promise.reject(failure))
@@ -704,7 +704,7 @@ describe('the event-driven orchestrator', () => {
     expect(state.getErrors()[0]?.cause).toBe(failure);
   });
 
-  it('enqueues the fallback of a node that fails, which stands in for it', async () => {
+  it('enqueues the fallback of a failed node, which stands in for the node', async () => {
     const flow = new Flow('fallback')
       .node('a', () => Promise.reject(new Error('no')), { fallback: 'safe' })
       .node('safe', (n) => `saved ${n}`)
@@ -731,7 +731,7 @@ describe('the event-driven orchestrator', () => {
     expect(state.getContext()).toMatchObject({ a: { instead: 'start' }, safe: { instead: 'start' } });
   });
 
-  it('gives what follows a loop what left it first, whatever later turns have made of it', async () => {
+  it('passes the nodes after a loop the value that left the loop first', async () => {
     const flow = new Flow('exit')
       .node('head', (_, { visit }) => visit)
       .node('check', (turn) => withAction(turn < 3 ? 'again' : 'done', `turn ${turn}`))
@@ -745,7 +745,7 @@ describe('the event-driven orchestrator', () => {
     expect(state.getContext().join).toEqual({ head: 2, check: 'turn 3' });
   });
 
-  it('goes round loops, whose joins work at every turn', async () => {
+  it('runs loops, with joins in every turn', async () => {
     const inputs: unknown[] = [];
     const flow = new Flow('loop')
       .node('head', (_, { visit }) => visit)
@@ -770,7 +770,7 @@ describe('the event-driven orchestrator', () => {
     expect(state.getContext().end).toBe(3);
   });
 
-  it('works with a state that keeps its context elsewhere, and is waited for', async () => {
+  it('works with an asynchronous state that keeps its context elsewhere', async () => {
     const context: Context = {};
     const completed: string[] = [];
     const remote = {
@@ -792,13 +792,13 @@ describe('the event-driven orchestrator', () => {
     expect(context.d).toBe(6);
   });
 
-  it('refuses a node that there is not', async () => {
+  it('refuses an unknown node', async () => {
     const { orchestrator, state, blueprint } = start(build());
-    await expect(orchestrator.handleJob('nowhere', blueprint, state, 'run')).rejects.toThrow('"nowhere" is no node');
+    await expect(orchestrator.handleJob('nowhere', blueprint, state, 'run')).rejects.toThrow('"nowhere" is not a node');
   });
 });
 
-/** Takes up a run by one's own rules: what has completed is known, and nothing else. */
+/** Resumes a run by custom rules: only the completed nodes are known. */
 class OwnResumption implements IOrchestrator {
   frontier: string[] = [];
 
@@ -856,7 +856,7 @@ describe('resuming by hand', () => {
     expect(result.context).toMatchObject({ a: 'A', b: 'B', c: 'A', d: { b: 'B', c: 'A' } });
   });
 
-  it('begins at the start where nothing has completed', async () => {
+  it('starts at the beginning if nothing has completed', async () => {
     const flow = build();
     const { executorFactory, services } = new FlowRuntime().prepare(flow);
     const own = new OwnResumption();
@@ -871,7 +871,7 @@ describe('resuming by hand', () => {
     expect([...log].sort()).toEqual(['a', 'any', 'b', 'c', 'd', 'end']);
   });
 
-  it('has nothing to do where all has completed', async () => {
+  it('has nothing to do if everything has completed', async () => {
     const flow = build();
     const { executorFactory, services } = new FlowRuntime().prepare(flow);
     const state = new WorkflowState<Context>({});
@@ -882,7 +882,7 @@ describe('resuming by hand', () => {
     expect(log).toEqual([]);
   });
 
-  it('revives no fallback that was not needed', async () => {
+  it('does not run a fallback that was not needed', async () => {
     for (const orchestrator of [new OwnResumption(), new ResumptionOrchestrator()]) {
       const flow = new Flow('fallback')
         .node('a', () => expect.fail('was called again'), { fallback: 'safe' })
@@ -897,7 +897,7 @@ describe('resuming by hand', () => {
     }
   });
 
-  it('holds to the decisions that a traverser knows: a branch that was not taken stays so', async () => {
+  it('keeps to the decisions of a traverser: a branch that was not taken stays so', async () => {
     const flow = new Flow('branch')
       .node('a', () => withAction('left' as string, 1))
       .node('left', note)
@@ -915,7 +915,7 @@ describe('resuming by hand', () => {
     expect(log).toEqual(['left', 'join']);
   });
 
-  it('brings another traverser to where a state is', async () => {
+  it('moves another traverser to the position of a state', async () => {
     const flow = build();
     const { traverser, executorFactory, state, services } = new FlowRuntime().prepare(flow);
     const stepper = new StepByStepOrchestrator();
@@ -927,7 +927,7 @@ describe('resuming by hand', () => {
     expect([...log].sort()).toEqual(['a', 'any', 'b', 'c', 'd', 'end']);
   });
 
-  it('tries again what had failed', async () => {
+  it('tries failed nodes again', async () => {
     let calls = 0;
     const flow = new Flow('fails').node('a', () => {
       if (++calls === 1) throw new Error('once');
@@ -968,7 +968,7 @@ describe('a traverser', () => {
     expect([...traverser.getFallbackNodeIds()]).toEqual(['safe']);
   });
 
-  it('gives what is ready once, with its definition and visit', () => {
+  it('returns each ready node once, with its definition and visit', () => {
     const given = blueprint();
     const traverser = new GraphTraverser(given);
     expect(traverser.hasMoreWork()).toBe(true);
@@ -977,7 +977,7 @@ describe('a traverser', () => {
     expect(traverser.getReadyNodes()).toEqual([]);
   });
 
-  it('goes on by what it is told', () => {
+  it('advances as nodes are marked', () => {
     const given = blueprint();
     const traverser = new GraphTraverser(given);
     ids(traverser);
@@ -991,7 +991,7 @@ describe('a traverser', () => {
     expect(traverser.hasMoreWork()).toBe(false);
   });
 
-  it('told the same twice changes nothing', () => {
+  it('changes nothing when a node is marked twice', () => {
     const traverser = new GraphTraverser(blueprint());
     ids(traverser);
     traverser.markNodeCompleted('a');
@@ -1002,7 +1002,7 @@ describe('a traverser', () => {
     expect(ids(traverser)).toEqual([]);
   });
 
-  it('follows only the edges that it is told', () => {
+  it('follows only the given edges', () => {
     const given = blueprint();
     const traverser = new GraphTraverser(given);
     ids(traverser);
@@ -1014,21 +1014,21 @@ describe('a traverser', () => {
     expect(ids(traverser)).toEqual(['join']);
   });
 
-  it('has the fallback ready where a node has failed', () => {
+  it('makes the fallback of a failed node ready', () => {
     const traverser = new GraphTraverser(blueprint());
     ids(traverser);
     traverser.markNodeFailed('a');
     expect(ids(traverser)).toEqual(['safe']);
   });
 
-  it('has nothing ready where a node waits', () => {
+  it('has nothing ready after a node that waits', () => {
     const traverser = new GraphTraverser(blueprint());
     ids(traverser);
     traverser.markNodeAwaiting('a');
     expect(traverser.hasMoreWork()).toBe(false);
   });
 
-  it('can be set to where a run was', () => {
+  it('can be set to an earlier position of a run', () => {
     const traverser = new GraphTraverser(blueprint());
     traverser.setFrontier(['c']);
     traverser.setCompletedNodes(new Set(['a', 'b']));
@@ -1037,23 +1037,23 @@ describe('a traverser', () => {
     expect(ids(traverser)).toEqual(['join']);
   });
 
-  it('leaves out of a frontier what has completed, and a fallback that nobody needs', () => {
+  it('leaves completed nodes and unneeded fallbacks out of a frontier', () => {
     const traverser = new GraphTraverser(blueprint());
     traverser.setCompletedNodes(['a']);
     traverser.setFrontier(['a', 'safe', 'b']);
     expect(ids(traverser)).toEqual(['b']);
   });
 
-  it('refuses a node that there is not, and a blueprint that is broken', () => {
+  it('refuses an unknown node, and an invalid blueprint', () => {
     const traverser = new GraphTraverser(blueprint());
-    expect(() => traverser.markNodeCompleted('nowhere')).toThrow('"nowhere" is no node of "traverse"');
+    expect(() => traverser.markNodeCompleted('nowhere')).toThrow('"nowhere" is not a node of "traverse"');
     expect(() => traverser.setFrontier(['nowhere'])).toThrow(RangeError);
     expect(() => new GraphTraverser({ ...blueprint(), edges: [{ source: 'a', target: 'nowhere' }] })).toThrow(
       BlueprintError,
     );
   });
 
-  it('changes nothing in its blueprint, and shares nothing with another of it', () => {
+  it('does not change its blueprint, and shares nothing with another traverser', () => {
     const given = blueprint();
     const before = JSON.stringify(given);
     const [one, two] = [new GraphTraverser(given), new GraphTraverser(given)];
@@ -1087,14 +1087,14 @@ describe('a state', () => {
     expect(state.getCompletedNodes().size).toBe(0);
   });
 
-  it('has an id, an input and a context even where it is given none', () => {
+  it('has default values for id, input and context', () => {
     const state = new WorkflowState();
     expect(state.runId).toMatch(/./);
     expect(state.getContext()).toEqual({});
     expect(new WorkflowState({}, { runId: 'run', input: 1 })).toMatchObject({ runId: 'run', input: 1 });
   });
 
-  it('is completed when all but fallbacks are done or skipped, and stalled before', () => {
+  it('is completed once all nodes but fallbacks have completed or were skipped, and stalled before', () => {
     const state = new WorkflowState({});
     expect(state.getStatus(all, fallbacks)).toBe('stalled');
     state.addCompletedNode('a', 1);
@@ -1105,7 +1105,7 @@ describe('a state', () => {
     expect([...state.getSkippedNodes()]).toEqual(['b']);
   });
 
-  it('is failed by an error that no fallback has saved', () => {
+  it('is failed if an error was not recovered by a fallback', () => {
     const state = new WorkflowState({});
     const failure = new RangeError('no');
     state.addCompletedNode('b', 1);
@@ -1123,7 +1123,7 @@ describe('a state', () => {
     expect(state.getErrors()).toHaveLength(1);
   });
 
-  it('gives its result at once, written by the serializer that it is given', () => {
+  it('returns its result at any time, written by the given serializer', () => {
     const state = new WorkflowState({ when: new Date(0) }, { runId: 'run' });
     state.addCompletedNode('a', 1);
     const result = state.toResult(serializer);
@@ -1133,7 +1133,7 @@ describe('a state', () => {
     expect(state.toResult(json).serializedContext).toBe('{"when":"1970-01-01T00:00:00.000Z","a":1}');
   });
 
-  it('gives a result that stays as it is while the run goes on', () => {
+  it('returns a result that does not change while the run goes on', () => {
     const state = new WorkflowState({});
     state.addCompletedNode('a', 1);
     const { completed } = state.toResult(serializer);

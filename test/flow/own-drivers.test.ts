@@ -25,10 +25,10 @@ import {
 } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 
-/** Orchestrators and an executor that are written outside of the package, by nothing but what it exports. */
+/** Custom orchestrators and a custom executor, written only with exports of the package. */
 
-/** The end of a run: its result, with the status that the graph gives. */
-// biome-ignore lint/suspicious/noExplicitAny: as somebody would write it who does not know what is in the context
+/** The end of a run: its result, with the status derived from the graph. */
+// biome-ignore lint/suspicious/noExplicitAny: user code that does not know the type of the context
 function ended(walk: GraphTraverser, memory: WorkflowState<any>, tools: ExecutionServices): WorkflowResult<any> {
   const ending = memory.toResult(tools.options.serializer);
   ending.status = memory.getStatus(walk.getAllNodeIds(), walk.getFallbackNodeIds());
@@ -86,7 +86,7 @@ class Rejoin implements IOrchestrator {
   }
 }
 
-/** Takes one node at a time, as a worker on a queue does. */
+/** Executes one node per call, like a worker on a queue. */
 class OneByOne {
   constructor(
     private readonly tools: ExecutionServices,
@@ -150,7 +150,7 @@ describe('an orchestrator of one’s own', () => {
     expect(state.getContext()).toMatchObject({ start: 1, left: 11, right: 22, sum: 33 });
   });
 
-  it('rejoins a run of which two nodes have completed, and executes only the others', async () => {
+  it('resumes a run with two completed nodes, and executes only the others', async () => {
     const executed: string[] = [];
     const kernel = new Orchestrator().onTaskBegin(({ name }) => void executed.push(name));
     const prepared = new FlowRuntime({ orchestrator: kernel }).prepare(diamond());
@@ -162,7 +162,7 @@ describe('an orchestrator of one’s own', () => {
     expect(executed).toEqual(['right', 'sum']);
   });
 
-  it('takes one node a job, and leaves joins to a store', async () => {
+  it('executes one node per job, and coordinates joins in a store', async () => {
     const flow = diamond();
     const { state, services } = new FlowRuntime().prepare(flow);
     const worker = new OneByOne(services, new MemoryCoordinationStore());
@@ -178,7 +178,7 @@ describe('an orchestrator of one’s own', () => {
   });
 });
 
-/** Goes by all nodes and executes none. */
+/** Visits all nodes without executing them. */
 class Rehearsal implements IExecutor {
   async run(flow: Flow, context: Context, options?: RunOptions): Promise<unknown> {
     const logger = options?.logger ?? new NullLogger();
@@ -205,7 +205,7 @@ class Rehearsal implements IExecutor {
 }
 
 describe('an executor of one’s own', () => {
-  it('goes by the nodes that follow each other, by the actions that they choose', async () => {
+  it('visits the nodes in order, by the actions that they choose', async () => {
     const said: string[] = [];
     class Ask extends Node {
       override prep({ context }: NodeArgs) {
@@ -243,7 +243,7 @@ describe('an executor of one’s own', () => {
     expect(logged).toEqual(['by Ask', 'by Thank']);
   });
 
-  it('sees from a blueprint where branches come together', async () => {
+  it('finds the joins of a blueprint', async () => {
     const blueprint = diamond().toBlueprint();
     const shared = new Set<string>();
     const arrive = (node: string, from: string): boolean => {

@@ -11,7 +11,10 @@ import { flattened, loopsOf, type ModelEdge, type ModelGraph, type ModelNode, re
 
 export interface Case {
   readonly graph: ModelGraph;
-  /** What each node does at its first visits. After those: the action `done` where an edge has it, and no condition holds. */
+  /**
+   * The behaviour of each node at its first visits. Afterwards it chooses the action `done` if an edge has it, and no
+   * condition holds.
+   */
   readonly steps: Readonly<Record<string, readonly Step[]>>;
 }
 
@@ -31,7 +34,7 @@ export function cases({ cycles = false, fallbacks = false, failures = false }: S
 export function scriptOf({ graph, steps }: Case): Script {
   const sources = new Set(graph.edges.filter(({ action }) => action === 'done').map(({ source }) => source));
   const owners = (id: string) => graph.nodes.filter(({ fallback }) => fallback === id).map((node) => node.id);
-  // What a fallback chooses is chosen for the nodes that it stands in for.
+  // The choice of a fallback also counts for the nodes that it stands in for.
   const hasEnd = (id: string): boolean => sources.has(id) || owners(id).some(hasEnd);
   return (nodeId, visit) => steps[nodeId]?.[visit - 1] ?? (hasEnd(nodeId) ? { action: 'done' } : {});
 }
@@ -54,14 +57,14 @@ interface RawStep {
   readonly truths: readonly boolean[];
   readonly fails: boolean;
   readonly breaks: boolean;
-  /** Whether its action may be one that no edge has. */
+  /** If true, the node may choose an action that no edge has. */
   readonly strays: boolean;
 }
 
 interface RawNode {
   readonly joinStrategy: 'all' | 'any' | undefined;
   readonly entry: RawEdge | undefined;
-  /** The nodes that it is the fallback of; none for a usual node. */
+  /** The nodes that this node is the fallback of. Empty for a node that is not a fallback. */
   readonly owners: readonly number[];
   readonly maxVisits: number | undefined;
   readonly place: number;
@@ -134,7 +137,7 @@ function toCase(raw: readonly RawNode[], extra: readonly RawEdge[], back: readon
   return { graph, steps: Object.fromEntries(steps) };
 }
 
-/** For each node that has a fallback: which. */
+/** The fallback of each node that has one. */
 function fallbackChoices(raw: readonly RawNode[]): Map<number, number> {
   const choices = new Map<number, number>();
   for (const [at, { owners }] of raw.entries()) {

@@ -14,7 +14,7 @@ import { deferred, rejection, settled } from '../support.js';
 const echo = (input: unknown) => input;
 
 describe('a run', () => {
-  it('of one node completes with what that returns', async () => {
+  it('of one node completes with the result of the node', async () => {
     const result = await new Flow('one').node('a', () => 1).run();
     expect(result).toMatchObject({
       status: 'completed',
@@ -36,7 +36,7 @@ describe('a run', () => {
     expect(output).toBe('later');
   });
 
-  it('has the id that it is given, else one of its own', async () => {
+  it('has the given id, or else a generated one', async () => {
     const ids: string[] = [];
     const flow = new Flow('ids').node('a', (_, { runId }) => ids.push(runId));
     const given = await flow.run({}, { runId: 'order-42' });
@@ -46,14 +46,14 @@ describe('a run', () => {
     expect(one.runId).not.toBe(other.runId);
   });
 
-  it('tells a node who it is', async () => {
+  it('passes a node its id, its visit and its attempt', async () => {
     const { output } = await new Flow('who')
       .node('a', (_, { nodeId, visit, attempt, index }) => ({ nodeId, visit, attempt, index }))
       .run();
     expect(output).toEqual({ nodeId: 'a', visit: 1, attempt: 1, index: undefined });
   });
 
-  it('keeps what nodes return under their ids, and what they write besides', async () => {
+  it('stores outputs under the ids of their nodes, besides the values that nodes write', async () => {
     const { context } = await new Flow('context')
       .node('a', (_, { context }) => {
         context.note = 'seen';
@@ -79,7 +79,7 @@ describe('a run', () => {
     expect(context).toMatchObject({ list: [1, 2], nested: { map: new Map([['k', 2]]) }, a: true });
   });
 
-  it('shares nothing with a thousand runs beside it', async () => {
+  it('shares nothing with a thousand concurrent runs', async () => {
     const diamond = new Flow('diamond')
       .node('a', async (_, { context }) => context.seed)
       .node('b', async (seed, { context }) => {
@@ -142,7 +142,7 @@ describe('a run', () => {
     expect(JSON.stringify(flow.toBlueprint())).toBe(before);
   });
 
-  it('has the nodes that were added after the run before', async () => {
+  it('has nodes that were added after the previous run', async () => {
     const flow = new Flow('grows').node('a', () => 1);
     await flow.run();
     const grown = flow.node('b', (n) => n + 1).edge('a', 'b');
@@ -164,7 +164,7 @@ describe('a run', () => {
     expect(calls).toBe(0);
   });
 
-  it('refuses a context that is no plain object, or has a reserved key', async () => {
+  it('refuses a context that is not a plain object, or has a reserved key', async () => {
     const flow = new Flow('context').node('a', () => 1);
     expect(await rejection(flow.run([] as never))).toBeInstanceOf(ValidationError);
     expect(await rejection(flow.run(JSON.parse('{"__proto__": 1}')))).toBeInstanceOf(ValidationError);
@@ -172,13 +172,13 @@ describe('a run', () => {
 });
 
 describe('the input of a node', () => {
-  it('that nothing leads to is that of the run', async () => {
+  it('without predecessors is the input of the run', async () => {
     const flow = new Flow('input').node('a', echo).node('b', echo);
     expect((await flow.run({}, { input: 7 })).output).toEqual({ a: 7, b: 7 });
     expect((await flow.run()).output).toEqual({ a: undefined, b: undefined });
   });
 
-  it('with one predecessor is the output of that', async () => {
+  it('with one predecessor is the output of the predecessor', async () => {
     const flow = new Flow('one')
       .node('a', () => ({ id: 1 }))
       .node('b', echo)
@@ -312,7 +312,7 @@ describe('running to completion', () => {
     expect(log.slice(4)).toEqual(['slow', 'after slow', 'both']);
   });
 
-  it('runs as many nodes as the limit allows, never more, and fills each place that falls free', async () => {
+  it('runs as many nodes as the limit allows, never more, and fills each free place', async () => {
     const running: { readonly id: string; readonly end: () => void }[] = [];
     const node = (_: unknown, { nodeId }: { nodeId: string }) => {
       const { promise, resolve } = deferred();
@@ -330,7 +330,7 @@ describe('running to completion', () => {
     for (let ended = 0; ended < 12; ended++) {
       await settled();
       sizes.push(running.length);
-      // The newest ends first, now and then the oldest.
+      // The newest node ends first; from time to time the oldest one ends.
       (ended % 3 === 0 ? running.shift() : running.pop())?.end();
     }
     expect(await pending).toMatchObject({ status: 'completed' });
@@ -359,7 +359,7 @@ describe('running to completion', () => {
 });
 
 describe('an edge', () => {
-  it('passes on what its function or its expression makes of the output', async () => {
+  it('passes on the output as transformed by its function or expression', async () => {
     const flow = new Flow('transforms')
       .node('a', () => withAction('go', { items: [1, 2, 3] }))
       .node('length', echo)
@@ -429,7 +429,7 @@ describe('middleware', () => {
     expect(log).toEqual([...around('a', 1), ...around('b', 2)]);
   });
 
-  it('may replace what a node returns, its action too', async () => {
+  it('may replace the output and the action of a node', async () => {
     const { output, completed, skipped } = await new Flow('replace')
       .node('a', () => 1)
       .node('left', echo)
@@ -553,7 +553,7 @@ describe('a runtime', () => {
     expect((await new FlowRuntime({ registry }).run(JSON.parse(JSON.stringify(flow.toBlueprint())))).output).toBe(42);
   });
 
-  it('refuses a graph that uses what there is not, before anything has run', async () => {
+  it('refuses a graph with unknown functions, before anything has run', async () => {
     const error = await rejection(new FlowRuntime().run(graph));
     expect(error).toBeInstanceOf(BlueprintError);
     expect((error as BlueprintError).faults.map(({ nodeId }) => nodeId)).toEqual(

@@ -4,14 +4,14 @@ import { settled } from '../support.js';
 import type { Execution, Step } from './model.js';
 import { type Case, scriptOf } from './random-graphs.js';
 
-/** How long something takes: no time, a microtask, or so many rounds of the event loop. */
+/** The duration of a step: none, a microtask, or a number of rounds of the event loop. */
 export type Pace = 'at once' | 'a microtask' | number;
 export const paces = fc.array(fc.constantFrom<Pace>('at once', 'a microtask', 1, 3), { minLength: 1, maxLength: 6 });
 
 /**
  * The graph of a case as a flow, whose nodes do what the script says at the given pace.
  *
- * @param see - is told what each execution gets
+ * @param see - called with the input of each execution
  */
 export function built(
   one: Case,
@@ -57,14 +57,14 @@ function outcome({ graph }: Case, { action, fails, holds, broken }: Step, by: Ex
   return action === undefined ? output : withAction(action, output);
 }
 
-/** What conditions cannot be made of. */
+/** Values that are not valid results of conditions. */
 const noTruths = [undefined, null, 'yes'];
 
 async function elapsed(pace: Pace): Promise<void> {
   if (typeof pace === 'number') for (let round = 0; round < pace; round++) await settled();
 }
 
-/** What happened, in the order in which it happened. */
+/** The starts and ends of executions, in order. */
 export class Log {
   #events: { readonly what: 'starts' | 'ends'; readonly execution: Execution; readonly run: number }[] = [];
   #run = -1;
@@ -76,19 +76,22 @@ export class Log {
     return events.filter((event) => run === undefined || event.run === run).map(({ execution }) => execution);
   }
 
-  /** When an execution has started and ended: more than once, where it was done again. */
+  /** The positions of the starts and ends of an execution. There are several if it was repeated. */
   when(execution: Execution): { readonly starts: readonly number[]; readonly ends: readonly number[] } {
     const at = (wanted: 'starts' | 'ends') =>
       this.#events.flatMap((event, index) => (event.what === wanted && event.execution === execution ? [index] : []));
     return { starts: at('starts'), ends: at('ends') };
   }
 
-  /** The run in which an event was. */
+  /** The run of an event. */
   runOf(at: number): number {
     return this.#events[at]?.run ?? -1;
   }
 
-  /** Begins a run, from 0 on, that is stopped after so many executions have ended. What an earlier run has left behind counts no more. */
+  /**
+   * Starts a run. Runs are counted from 0. The run is stopped after the given number of executions. Executions that an
+   * earlier run has left behind no longer count.
+   */
   beginRun(stop: { readonly after: number; readonly lag: Pace } | undefined): AbortSignal {
     const controller = new AbortController();
     this.#run += 1;

@@ -77,7 +77,7 @@ describe('the default serializer', () => {
     expect(Object.is(again(-0), -0)).toBe(true);
   });
 
-  it('gives one line of text', () => {
+  it('writes a single line of text', () => {
     const text = serializer.serialize({
       text: 'a\nb\r\nc\u2028d',
       map: new Map([['x\n', 1]]),
@@ -87,7 +87,7 @@ describe('the default serializer', () => {
     expect(text).not.toMatch(/[\n\r]/);
   });
 
-  it('keeps circles and shared parts', () => {
+  it('keeps cycles and shared parts', () => {
     interface Part {
       self?: Part;
       map?: Map<string, unknown>;
@@ -180,7 +180,7 @@ describe('the default serializer', () => {
     expect(again(new Error('no', { cause: 0 })).cause).toBe(0);
   });
 
-  it('can save any failure: what cannot be saved of it is kept as text, or left out', () => {
+  it('can save any failure: parts that cannot be saved are kept as text, or left out', () => {
     const error = Object.assign(new Error('no', { cause: new Money(1) }), { request: () => 1, code: Symbol('x') });
     expect(again(error)).toMatchObject({ message: 'no', cause: expect.any(String) });
     expect(again(new Error('no', { cause: () => 1 }))).toMatchObject({ message: 'no', cause: expect.any(String) });
@@ -218,19 +218,19 @@ describe('the default serializer', () => {
     expect(refusal({ map: new Map([[value, 1]]) })).toMatchObject({ path: expect.stringContaining('map') });
   });
 
-  it('refuses what would come back as something else', () => {
+  it('refuses values that would be read back as something else', () => {
     const inherits = Object.create({ inherited: 1 }, { own: { value: 1, enumerable: true } });
     expect(refusal({ inherits })).toMatchObject({ path: 'inherits' });
     expect(refusal({ a: { [Symbol('key')]: 1 } })).toMatchObject({ path: 'a' });
   });
 
-  it('refuses what is nested too deep for it, as what cannot be saved', () => {
+  it('refuses values that are nested too deep', () => {
     let value: object = {};
     for (let level = 0; level < 100_000; level++) value = { value };
     expect(refusal(value)).toBeInstanceOf(SerializationError);
   });
 
-  it('keeps what is a thousand deep', () => {
+  it('keeps values that are nested a thousand levels deep', () => {
     let value: object = { end: new Date(0) };
     for (let level = 0; level < 1_000; level++) value = { value };
     expect(again(value)).toEqual(value);
@@ -244,7 +244,7 @@ describe('the default serializer', () => {
     expect(Object.keys(value)).toEqual(['error', 'list', 'map']);
   });
 
-  it('brings back any plain data', () => {
+  it('reads back any plain data', () => {
     const leaf = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.double(),
@@ -270,7 +270,7 @@ describe('the default serializer', () => {
     );
   });
 
-  it('refuses or brings back whatever it is given, and throws nothing else', () => {
+  it('either refuses a value or reads it back, and throws nothing else', () => {
     fc.assert(
       fc.property(
         fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withSparseArray: true }),
@@ -346,7 +346,7 @@ describe('a text that was tampered with', () => {
     }
   });
 
-  it('cannot make a run believe in a prototype', async () => {
+  it('cannot give the context of a run another prototype', async () => {
     const flow = new Flow('f').wait('a').node('b', (_: unknown, { context }) => context.admin);
     const waiting = await flow.edge('a', 'b').run({ user: 'Ada' });
     for (const evil of ['__proto__', 'constructor', 'prototype']) {
@@ -379,7 +379,7 @@ describe('a serializer of the user', () => {
 });
 
 describe('bytes', () => {
-  it('behind a view are not written, but for those that it shows', () => {
+  it('of a buffer are written only if the view shows them', () => {
     const secret = Buffer.from('secret of other code');
     const { buffer } = secret;
     for (const View of [Uint8Array, Int8Array, Uint8ClampedArray]) {
@@ -413,13 +413,13 @@ describe('bytes', () => {
     expect(Buffer.isBuffer(back.b)).toBe(Buffer.isBuffer(value));
   });
 
-  it('of views that were saved before are read', () => {
+  it('of views that an earlier version saved can be read', () => {
     expect(serializer.deserialize('[["Uint8Array",1,1,2],["ArrayBuffer","AQIDBA=="]]')).toStrictEqual(
       new Uint8Array([2, 3]),
     );
   });
 
-  it('that several share are refused, with their path', () => {
+  it('in shared memory are refused, with their path', () => {
     const shared = new SharedArrayBuffer(4);
     expect(refusal({ a: { b: shared } })).toMatchObject({ name: 'SerializationError', path: 'a.b' });
     expect(refusal({ a: { b: new Uint8Array(shared) } })).toMatchObject({ path: 'a.b' });
@@ -467,7 +467,7 @@ it('the default serializer says which value is nested too deep, and how deep may
   const error = refusal({ ok: 1, order: { items: deep } });
   expect(error).toMatchObject({ name: 'SerializationError', path: expect.stringMatching(/^order\.items\./) });
   expect((error as Error).message).toContain('nested too deep');
-  // Also beside what is there more than once, and in maps and sets.
+  // Also next to values that occur more than once, and in maps and sets.
   const shared = { bytes: new Uint8Array(3), list: new Map([['key', new Set([deep])]]) };
   const inMap = refusal({ first: shared, again: shared, nothing: null });
   expect(inMap).toMatchObject({ path: expect.stringMatching(/^(first|again)\.list\.key\.0\./) });
@@ -487,17 +487,17 @@ describe('a run that is saved', () => {
     return value;
   };
 
-  it.each([5_000, 100_000])('is refused with a context of %d levels, of which nothing is saved', async (levels) => {
+  it.each([5_000, 100_000])('is refused with a context of %d levels, and saves nothing', async (levels) => {
     const checkpoint = new MemoryCheckpointStore();
     const run = new Flow('deep').node('a', () => 1).run({ x: nested(levels) }, { checkpoint, runId: 'deep' });
     await expect(run).rejects.toMatchObject({
       code: 'ERR_SERIALIZATION',
-      message: expect.stringMatching(/context\.x\.in\..*nested too deep; up to 1000 levels/),
+      message: expect.stringMatching(/context\.x\.in\..*nested too deep; keep it within 1000 levels/),
     });
     expect(await checkpoint.load('deep')).toBeUndefined();
   });
 
-  it('fails the node whose output has 5,000 levels, and goes on from it', async () => {
+  it('fails a node whose output has 5,000 levels, and can be continued', async () => {
     const checkpoint = new MemoryCheckpointStore();
     let levels = 5_000;
     const flow = new Flow('deep')
@@ -511,7 +511,7 @@ describe('a run that is saved', () => {
     expect(await flow.resume('deep', { checkpoint })).toMatchObject({ status: 'completed' });
   });
 
-  it('keeps a failure whatever is behind it: a hundred causes of causes, or 20,000', async () => {
+  it('keeps a failure with a hundred nested causes, or with 20,000', async () => {
     const failure = (causes: number) => {
       let error = new Error('0');
       for (let number = 1; number <= causes; number++) error = new Error(`${number}`, { cause: error });

@@ -17,7 +17,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The processes that hooks have seen, with those that they ran in. */
+/** The processes that hooks have seen, with the processes around them. */
 function processes(orchestrator: Orchestrator): { id: string; parentId: string | undefined; name: string }[] {
   const seen: { id: string; parentId: string | undefined; name: string }[] = [];
   orchestrator.onProcessBegin(({ id, parentId, name }) => seen.push({ id, parentId, name }));
@@ -41,12 +41,12 @@ describe('a sub-flow', () => {
     expect(context).toEqual({ a: 1, inner: 20, b: 23 });
   });
 
-  it('that ends in several nodes gives an object of their outputs', async () => {
+  it('that ends in several nodes returns an object of their outputs', async () => {
     const inner = new Flow('inner').node('x', () => 1).node('y', () => 2);
     expect((await new Flow('outer').node('inner', inner).run()).output).toEqual({ x: 1, y: 2 });
   });
 
-  it('has a context of its own, made of its input where that is an object', async () => {
+  it('has a context of its own, made from its input if the input is an object', async () => {
     const inner = new Flow('inner').node('x', (input, { context }) => {
       context.secret = true;
       return { input, context: { ...context } };
@@ -64,7 +64,7 @@ describe('a sub-flow', () => {
     expect(Object.keys(context).sort()).toEqual(['number', 'object', 'of number', 'of object', 'outside']);
   });
 
-  it('gets what its mapping takes from the context, and gives what it takes from the inner', async () => {
+  it('maps its input from the outer context, and its output from its own context', async () => {
     const inner = new Flow('inner')
       .node('greet', (_, { context }) => `hello ${context.name}`)
       .node('count', (text, { context }) => ({ length: text.length, limit: context.limit }))
@@ -93,7 +93,7 @@ describe('a sub-flow', () => {
     expect(context.a).toEqual({ list: [1] });
   });
 
-  it('shares nothing with the same flow beside it', async () => {
+  it('shares nothing with another node that runs the same flow', async () => {
     const inner = new Flow('inner')
       .node('x', async (n, { context }) => {
         context.n = n;
@@ -145,7 +145,7 @@ describe('a sub-flow', () => {
     expect(context).toEqual({ n: 21, first: 42, end: 43 });
   });
 
-  it('has a run id of its own, that says where it is', async () => {
+  it('has a run id of its own that contains its path', async () => {
     const ids: string[] = [];
     const note = (_: unknown, { runId }: NodeArgs) => ids.push(runId);
     const third = new Flow('third').node('z', note);
@@ -162,7 +162,7 @@ describe('a sub-flow', () => {
     expect(ids).toEqual(['run', 'run/second/1/third/1', 'run/batch/0/1', 'run/batch/1/1']);
   });
 
-  it('is begun anew at each turn of a loop', async () => {
+  it('is started anew in each turn of a loop', async () => {
     const ids: string[] = [];
     const inner = new Flow('inner').node('x', (_, { runId, visit }) => ids.push(`${runId} visit ${visit}`));
     const { status } = await new Flow('outer')
@@ -205,7 +205,7 @@ describe('a sub-flow', () => {
     expect(output).toEqual({ a: 'inner', b: 'node', c: 'run', d: 'x', dependencies: 'client' });
   });
 
-  it('is wrapped in the middleware of the flow around it as one node, its own nodes in its own', async () => {
+  it('is wrapped as one node by the outer middleware, its nodes by its own middleware', async () => {
     const log: string[] = [];
     const wrap = (name: string) => (args: NodeArgs, next: () => Promise<unknown>) => {
       log.push(`${name}: ${args.nodeId}`);
@@ -242,7 +242,7 @@ describe('a sub-flow', () => {
     expect((await new GraphBuilder(registry).build(graph).run({ given: 4 })).output).toBe(16);
   });
 
-  it('of a flow that uses another registry finds what it uses in its own', async () => {
+  it('with a registry of its own finds its functions there', async () => {
     const inner = new GraphBuilder({ work: () => 'inner' }).build({
       id: 'inner',
       nodes: [{ id: 'x', uses: 'work' }],
@@ -263,7 +263,7 @@ describe('a sub-flow', () => {
 describe('a sub-flow that fails', () => {
   const failure = Object.assign(new RangeError('deep'), { code: 'E_DEEP' });
 
-  it('fails its node: the causes lead from flow to flow, down to the error itself', async () => {
+  it('fails its node: the chain of causes leads through the flows down to the original error', async () => {
     const third = new Flow('third').node('z', () => Promise.reject(failure));
     const second = new Flow('second').node('third', third);
     const { status, errors, unreached } = await new Flow('root')
@@ -328,7 +328,7 @@ describe('a sub-flow that fails', () => {
     });
   });
 
-  it('is tried again by the retry of its node, which repeats only what is not done', async () => {
+  it('is tried again by the retry of its node, which repeats only the nodes that have not completed', async () => {
     let first = 0;
     const second = failing(2, 'done');
     const inner = new Flow('inner')
@@ -341,7 +341,7 @@ describe('a sub-flow that fails', () => {
     expect({ status, output, first }).toEqual({ status: 'completed', output: 'done', first: 1 });
   });
 
-  it('by the timeout of its node is tried again, and goes on with what was cut short', async () => {
+  it('is tried again after the timeout of its node, and resumes the interrupted nodes', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     let calls = 0;
     const signals: AbortSignal[] = [];
@@ -368,7 +368,7 @@ describe('a sub-flow that fails', () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
   });
 
-  it('under failFast is tried again, and goes on with what was cut short', async () => {
+  it('is tried again under failFast, and resumes the interrupted nodes', async () => {
     let hangs = 0;
     const bad = failing(1, 'good');
     const inner = new Flow('inner').node('hangs', () => (++hangs === 1 ? deferred().promise : 'done')).node('bad', bad);
@@ -408,7 +408,7 @@ describe('a batch of sub-flows', () => {
 });
 
 describe('a flow that is part of itself', () => {
-  it('goes as deep as its data says', async () => {
+  it('recurses as deep as its data says', async () => {
     const flow: Flow = new Flow('count');
     flow
       .node('less', (n) => withAction(n > 0 ? 'deeper' : 'done', n - 1))
@@ -420,7 +420,7 @@ describe('a flow that is part of itself', () => {
     expect({ status, output }).toEqual({ status: 'completed', output: 'bottom' });
   });
 
-  it('without an end fails at a bound, and says so', async () => {
+  it('fails at a maximum depth if it never ends, and says so', async () => {
     let depth = 0;
     const flow: Flow = new Flow('endless');
     flow
@@ -442,7 +442,7 @@ describe('a flow that is part of itself', () => {
     expect((error as Error).message).toContain('nested more than 100 deep');
   });
 
-  it('over another flow is found as well', async () => {
+  it('is also detected through another flow', async () => {
     const one: Flow = new Flow('one');
     const two = new Flow('two').node('one', one);
     one.node('two', two);

@@ -24,13 +24,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A node that notes that it was executed, and gives its input. */
+/** A node that records its execution, and returns its input. */
 const note = (input: unknown, { nodeId }: NodeArgs) => {
   log.push(nodeId);
   return input;
 };
 
-/** The same result after it went through text. */
+/** The snapshot of a result. */
 const asText = (result: WorkflowResult) => result.snapshot;
 
 describe('a wait', () => {
@@ -44,7 +44,7 @@ describe('a wait', () => {
       .edge('load', 'report')
       .edge('approval', 'ship');
 
-  it('leaves the run waiting, once all that does not depend on it has ended', async () => {
+  it('leaves the run waiting once all independent nodes have ended', async () => {
     const result = await order().run({}, { input: 1 });
     expect(result).toMatchObject({
       status: 'awaiting',
@@ -59,7 +59,7 @@ describe('a wait', () => {
     expect(log).toEqual(['load', 'report']);
   });
 
-  it('ends with what the run is continued with, which is its output; nothing is repeated', async () => {
+  it('ends when the run is continued with a payload, which becomes its output; nothing is repeated', async () => {
     const flow = order();
     const result = await flow.continue(await flow.run({}, { input: 1 }), { events: { approval: { by: 'Ada' } } });
     expect(result).toMatchObject({
@@ -82,7 +82,7 @@ describe('a wait', () => {
     expect(ids).toEqual(['run-1']);
   });
 
-  it('goes on waiting where the run is continued with nothing', async () => {
+  it('keeps waiting if the run is continued without events', async () => {
     const flow = order();
     const again = await flow.continue(await flow.run());
     expect(again).toMatchObject({ status: 'awaiting', awaiting: [{ nodeId: 'approval' }] });
@@ -137,7 +137,7 @@ describe('a wait', () => {
     expect(log).toEqual(['join']);
   });
 
-  it('is followed by what its payload decides', async () => {
+  it('is followed by the edges that its payload selects', async () => {
     const flow = new Flow('decides')
       .wait('approval')
       .node('yes', note)
@@ -171,7 +171,7 @@ describe('a wait', () => {
     expect(log).toEqual(['load', 'report']);
   });
 
-  it('works anew at each turn of a loop', async () => {
+  it('starts anew in each turn of a loop', async () => {
     const flow = new Flow('loop')
       .node('ask', (_, { visit }) => visit)
       .wait('answer')
@@ -342,7 +342,7 @@ describe('a run is continued', () => {
     expect(log).toEqual(['a']);
   });
 
-  it('not where it is unknown, or no snapshot', async () => {
+  it('not if it is unknown, or the text is not a snapshot', async () => {
     const flow = make();
     const checkpoint = new MemoryCheckpointStore();
     expect(await rejection(flow.continue('nowhere', { checkpoint }))).toBeInstanceOf(CheckpointError);
@@ -405,7 +405,7 @@ describe('a sleep', () => {
     expect(result).toMatchObject({ status: 'completed', output: 1, awaiting: [] });
   });
 
-  it('holds no timer', async () => {
+  it('keeps no timer', async () => {
     const before = timers();
     const flow = new Flow('timer').sleep('s', { duration: 60_000 });
     for (let run = 0; run < 20; run++) await flow.run();
@@ -520,7 +520,7 @@ describe('a wait in a sub-flow', () => {
 });
 
 describe('a continued run', () => {
-  it('revives no branch that was not taken, and no fallback that was not needed', async () => {
+  it('runs no branch that was not taken, and no fallback that was not needed', async () => {
     const flow = new Flow('decided')
       .node('a', () => withAction('left', 0), { fallback: 'safe' })
       .node('safe', note)

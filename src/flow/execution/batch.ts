@@ -9,17 +9,20 @@ import { Suspension, within } from './node-executor.js';
 import type { Source } from './paths.js';
 import { innerWork } from './work.js';
 
-/** What a batch is made of. */
+/** The parts of a batch. */
 export interface Batch {
-  /** What handles an item: a task for each. */
+  /** The action that handles an element. Each element is a task. */
   readonly worker: Definition;
-  /** Where the items come from. Default: the node's input. */
+  /** Reads the array of elements. Default: the input of the node. */
   readonly items: Source | undefined;
   readonly concurrency: number | undefined;
   readonly failFast: boolean | undefined;
 }
 
-/** Scatter and gather as the work of a node: a task for each item, the outputs in order. An item that is done is not repeated. */
+/**
+ * A batch as the work of a node: one task for each element, and the outputs in the order of the elements. Completed
+ * elements are not repeated when the node is tried again.
+ */
 export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFunction {
   return innerWork(async (input, call) => {
     const list = items === undefined ? input : items(call.context, call.params);
@@ -43,20 +46,20 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
       await keep(call, index, output, ground, view?.changes());
       return output;
     };
-    // Who watches groups sees this one under the name of its tasks.
+    // Subscribers to groups see this group under the name of its tasks.
     Object.defineProperty(handle, 'name', { value: worker.name });
     const outputs = await map(worker.core, list.entries(), handle, { concurrency, failFast });
     return waiting.length > 0 ? new Suspension(waiting.flatMap(({ awaiting }) => awaiting)) : outputs;
   });
 }
 
-/** What lies under the views of items, where nodes have views. */
+/** The view that the elements' own views lie on, if nodes of the run have views. */
 function groundOf({ own, state }: NodeCall): Ground | undefined {
   const { saved } = state.data;
   return own === undefined || saved === undefined ? state.ground : { view: own.view, merges: saved.merges };
 }
 
-/** An item is done: its output is kept, and what it has changed in the context is what its node has changed. */
+/** Records a completed element: its output, and its changes of the context, which become changes of the node. */
 async function keep(
   { state, nodeId }: NodeCall,
   index: number,

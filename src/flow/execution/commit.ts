@@ -3,14 +3,14 @@ import { plainError } from '../run/plain-error.js';
 import type { RunHappening } from '../run/saved.js';
 import type { StateJournal, WorkflowState } from '../run/state.js';
 
-/** A node has failed, for now or for good. */
+/** The failure of a node: `failed` for good, or `postponed` to another attempt. */
 export type Failed = Extract<RunHappening, { type: 'failed' | 'postponed' }>;
 
 /**
- * Something has happened: it is saved, if the run is, and then holds.
+ * Puts a happening into effect. In a saved run the happening is written to the journal first.
  *
- * @param failInstead - gives what happens instead where something cannot be saved
- * @returns a promise where something has to be waited for
+ * @param failInstead - returns the failure to record if the happening cannot be saved
+ * @returns a promise if something has to be waited for
  */
 export function commit(
   state: WorkflowState,
@@ -33,13 +33,16 @@ async function commitSaved(
   try {
     await journal.append(withCopies(state, happening));
   } catch (error) {
-    // What cannot be saved is the node's failure; a disk that is full is not.
+    // A value that cannot be saved is a failure of the node. An error of the store, such as a full disk, is not.
     if (!(error instanceof SerializationError) || failInstead === undefined) throw error;
     await saveFailure(failInstead(error), journal);
   }
 }
 
-/** A failure is saved whatever was thrown: what cannot be, in short texts; by a serializer that takes no errors, as one. */
+/**
+ * Saves a failure, whatever was thrown. Tries the thrown value, then a plain copy of it, then its text, for serializers
+ * that refuse errors.
+ */
 async function saveFailure(happening: Failed, journal: StateJournal): Promise<void> {
   const plain = plainError(happening.error.cause);
   let refused: unknown;
@@ -54,7 +57,7 @@ async function saveFailure(happening: Failed, journal: StateJournal): Promise<vo
   throw refused;
 }
 
-/** What arcs pass on is the run's own where it is saved: whoever made it may still change it. */
+/** Copies the values that arcs pass on in a saved run, because the node may still change the originals. */
 function withCopies({ data }: WorkflowState, happening: RunHappening): RunHappening {
   if (happening.type !== 'completed' || data.saved === undefined || happening.passed.length === 0) return happening;
   const passed = happening.passed.map(([arc, value]) => [arc, data.handedOut(value)] as const);

@@ -1,50 +1,66 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { ExpressionError } from '../errors.js';
 
-/** What an expression may refer to, by name. */
+/**
+ * The values that an expression may refer to, by name. Conditions and transforms of edges see `result`, `output`,
+ * `action` and `context`; inputs see `context` and `params`.
+ */
 export type ExpressionScope = Readonly<Record<string, unknown>>;
 
-/** An expression that was parsed. */
+/**
+ * A parsed expression. Call it with the values that the expression refers to; it returns the result.
+ *
+ * @throws {ExpressionError} if the expression cannot be evaluated with these values
+ */
 export type Expression = (scope: ExpressionScope) => unknown;
 
-/** Parses the expressions that conditions, transforms and inputs in data are written in. */
+/**
+ * Parses the expressions in blueprints: conditions and transforms of edges, and inputs of nodes. The default evaluator
+ * understands CEL. Implement this interface to support another language, and pass it as the `evaluator` option of a
+ * `FlowRuntime`.
+ */
 export interface Evaluator {
   /**
-   * @param variables - what it may refer to. Default: anything
-   * @throws {ExpressionError} for what is no expression, or one that is not allowed
+   * Parses an expression. Blueprints are parsed before they run, so that a mistake is reported before anything has run.
+   *
+   * @param expression - the text of the expression
+   * @param variables - the names that the expression may refer to. Default: any name
+   * @throws {ExpressionError} for a text that is not a valid expression, or an expression that is not allowed
    */
   parse(expression: string, variables?: readonly string[]): Expression;
 }
 
-/** Longer expressions are refused. */
+/** The maximum length of an expression, in characters. */
 const longestExpression = 2_000;
 
-/** How many expressions are kept parsed. */
+/** The maximum number of parsed expressions in the cache. */
 const mostKept = 10_000;
 
-/** Operations whose time is not bounded by the sizes of what they work on. */
+/** Operations whose running time is not bounded by the size of their operands. */
 const unbounded = new Set(['matches']);
 
-/** Macros that go through a list. Inside each other they would multiply. */
+/** Macros that iterate over a list. Nested macros would multiply their running time. */
 const macros = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
 
-/** Functions that give whole numbers. */
+/** Functions that return whole numbers. */
 const counting = new Set([
   ...['size', 'indexOf', 'lastIndexOf', 'int', 'getFullYear', 'getMonth', 'getDate', 'getDayOfMonth', 'getDayOfWeek'],
   ...['getDayOfYear', 'getHours', 'getMinutes', 'getSeconds', 'getMilliseconds'],
 ]);
 
-/** Longer lists are not gone through by macros whose body may itself take as long as its data is large. */
+/** The maximum length of a list for macros whose body may itself take time proportional to the data. */
 const longestList = 10_000;
 
 /**
- * The default evaluator: CEL, the Common Expression Language (https://cel.dev), a small language of paths, comparisons
- * and arithmetic that was made for such conditions. It sees own properties of plain data and nothing else: no prototype,
- * no constructor, no global. It has no loops and no assignments. Regular expressions (`matches`), macros inside macros,
- * and macros that go through more than 10,000 elements and do much with each are refused, so that the time that an
- * expression takes is bounded.
+ * The default evaluator. It understands CEL, the Common Expression Language (https://cel.dev): paths, comparisons and
+ * arithmetic, without loops and assignments. An expression sees own properties of plain data and nothing else: no
+ * prototype, no constructor, no global.
  *
- * Numbers are those of JavaScript: `output.count * 2` needs no `2.0`, `7 / 2` is 3.5, and no BigInt comes out but from data.
+ * The running time of an expression is bounded. Regular expressions (`matches`) and nested macros are refused. A macro
+ * with a costly body fails for lists of more than 10,000 elements.
+ *
+ * Numbers are JavaScript numbers: `output.count * 2` needs no `2.0`, `7 / 2` is 3.5, and a result is a BigInt only if
+ * it comes from a BigInt in the data.
  */
 export class CelEvaluator implements Evaluator {
   readonly #environments = new Map<string, Environment>();
@@ -107,7 +123,7 @@ function celEnvironment(variables: readonly string[] | undefined): Environment {
     '/': (a, b) => a / b,
     '%': (a, b) => a % b,
   };
-  // A BigInt in data is a whole number of CEL's; beside a number it counts as one.
+  // A BigInt in the data is an integer in CEL. Next to a number it is converted to a number.
   for (const [operator, operation] of Object.entries(operations)) {
     const mixed = (a: unknown, b: unknown) => operation(Number(a), Number(b));
     environment.registerOperator(`double ${operator} int`, mixed);
@@ -120,19 +136,19 @@ function celEnvironment(variables: readonly string[] | undefined): Environment {
   });
   environment.registerFunction('short(dyn): dyn', (list: unknown) => {
     const { length = 0, size = length } = Object(list) as { length?: number; size?: number };
-    if (size > longestList) throw new Error(`more than ${longestList} elements; register a function for that`);
+    if (size > longestList) throw new Error(`more than ${longestList} elements; register a function instead`);
     return list;
   });
   return environment;
 }
 
-/** Why an expression is not allowed, if it is not. */
+/** The reason why an expression is not allowed; `undefined` if it is allowed. */
 function refusal(node: ASTNode, insideMacro: boolean): string | undefined {
   const name = node.op === 'call' || node.op === 'rcall' ? node.args[0] : '';
-  if (unbounded.has(name)) return `must not use ${name}: its time has no bound; register a function for it`;
+  if (unbounded.has(name)) return `must not use ${name}: its running time is unlimited; register a function instead`;
   const isMacro = node.op === 'rcall' && macros.has(name);
   if (isMacro && insideMacro) {
-    return `must not nest ${[...macros].join(', ')} in each other: their time has no bound; register a function for it`;
+    return `must not nest ${[...macros].join(', ')} in each other: their running time is unlimited; register a function instead`;
   }
   for (const operand of operandsOf(node.args)) {
     const problem = refusal(operand, insideMacro || isMacro);
@@ -141,14 +157,16 @@ function refusal(node: ASTNode, insideMacro: boolean): string | undefined {
   return undefined;
 }
 
-/** Text to put in the place of a part of another: from `start` up to, not including, `end`. */
+/** A replacement of a part of a text: from `start` up to, but not including, `end`. */
 interface Edit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
 }
 
-/** The expression with JavaScript's numbers: whole numbers are written as doubles, but where CEL wants whole ones. */
+/**
+ * The expression with JavaScript's numbers: integers are written as doubles, except in places that need a CEL integer.
+ */
 function rewritten(expression: string, ast: ASTNode): string {
   const edits: Edit[] = [];
   collect(ast, { shape: shapeOf(expression, ast), edits });
@@ -158,7 +176,7 @@ function rewritten(expression: string, ast: ASTNode): string {
 
 /** An expression that is being rewritten. */
 interface Rewriting {
-  /** The expression with blanks in the place of its texts: what looks like a parenthesis is one. */
+  /** The expression with its string literals blanked, so that each parenthesis in it is a real one. */
   readonly shape: string;
   readonly edits: Edit[];
 }
@@ -191,13 +209,13 @@ function collect(node: ASTNode, to: Rewriting): void {
   } else for (const operand of operandsOf(args)) collect(operand, to);
 }
 
-/** Arguments and indices keep CEL's whole numbers; macros in them are bounded like all. */
+/** Leaves arguments and indices as CEL integers. Macros inside them are bounded like any other macro. */
 function collectMacros(node: ASTNode, to: Rewriting): void {
   if (node.op === 'rcall' && macros.has(node.args[0])) collect(node, to);
   else for (const operand of operandsOf(node.args)) collectMacros(operand, to);
 }
 
-/** Whether the time that a part takes may depend on the size of the data. */
+/** If true, the running time of a part may depend on the size of the data. */
 function isCostly({ op, args }: ASTNode): boolean {
   return ['call', 'rcall', 'in', '+', 'list', 'map'].includes(op) || operandsOf(args).some(isCostly);
 }
@@ -207,7 +225,10 @@ function wrap(node: ASTNode, name: string, { shape, edits }: Rewriting): void {
   edits.push({ start, end: start, text: `${name}(` }, { start: end, end, text: ')' });
 }
 
-/** Where a part stands. Its own positions leave out a parenthesis around its first or last operand: `a) + (b`. */
+/**
+ * The extent of a part, including parentheses. The parser's positions omit a parenthesis around the first or last
+ * operand, as in `a) + (b`.
+ */
 function wholeOf(
   { start: first, end: last }: ASTNode,
   shape: string,

@@ -1,4 +1,4 @@
-// What others build on: from a blueprint to tasks.
+// The execution of single nodes, as used by other layers.
 export { segmentOf } from './keys.js';
 export { type CallSettings, setSettings } from './node-call.js';
 export { FlowServices } from './services.js';

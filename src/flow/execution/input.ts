@@ -4,9 +4,9 @@ import type { Context } from '../run/result.js';
 import type { WorkflowState } from '../run/state.js';
 
 /**
- * What a node without an input mapping gets: from the nodes that have brought it about.
+ * The input of a node without an input mapping, made from the outputs of the nodes that made it ready.
  *
- * @param context - what the node sees of the context
+ * @param context - the context as the node sees it
  */
 export function inputFrom(plan: Plan, node: number, state: WorkflowState, context: Context): unknown {
   const { into, awaited } = plan;
@@ -15,13 +15,16 @@ export function inputFrom(plan: Plan, node: number, state: WorkflowState, contex
   if (count === 0) return state.data.handedOut(state.input);
   if (count === 1 && awaited[node] === 1) return passedBy(into.arcs[from] as number, plan, state, context);
   const known = state.position?.arrivals(node) ?? [];
-  // Whoever drives a run without moving its position says by outputs alone what has arrived.
+  // A driver that does not move the position leaves only the outputs in the context to tell which arcs were taken.
   const isKnown = known.length > 0 || (state.position !== undefined && awaited[node] === 0);
   const arcs = isKnown ? known : arrivalsIn(state, plan, node);
   return inputFromArrivals(plan, arcs, node, state, context);
 }
 
-/** In a later turn of its loop a node gets what came by back arcs; before, what its join has taken. */
+/**
+ * The input for the given arcs. In a later turn of its loop, a node gets the values of the back arcs. Otherwise it gets
+ * the values of the arcs that its join has taken.
+ */
 function inputFromArrivals(plan: Plan, arcs: readonly number[], node: number, state: WorkflowState, context: Context) {
   const [first] = arcs;
   if (first === undefined) return state.data.handedOut(state.input);
@@ -33,7 +36,10 @@ function inputFromArrivals(plan: Plan, arcs: readonly number[], node: number, st
   );
 }
 
-/** Where no position says it: the arcs that were seen to be taken, else those whose source has an output. */
+/**
+ * The arcs taken into a node, if no position knows them: the recorded arcs, or else all arcs whose source has an
+ * output.
+ */
 function arrivalsIn(state: WorkflowState, plan: Plan, node: number): number[] {
   const seen = state.arrivals.get(node);
   if (seen !== undefined) return [...seen];
@@ -45,7 +51,7 @@ function arcsInto({ into }: Plan, node: number): Int32Array {
   return into.arcs.subarray(into.from[node], into.from[node + 1]);
 }
 
-/** What an arc passes on: what was kept for it, else the output of its source. */
+/** The value that an arc passes on: the value recorded for the arc, or else the output of its source. */
 function passedBy(arc: number, plan: Plan, state: WorkflowState, context: Context): unknown {
   const { memory } = state;
   if (memory.has('passed') && memory.passed.has(arc)) return state.data.handedOut(memory.passed.get(arc));

@@ -1,6 +1,6 @@
 /**
- * Ids as segments of a path: what separates segments is escaped, so that no two places share a path. A batch `n` with its
- * item 1 and a node called `n/1` would, and then one effect would be taken for the other.
+ * Escapes an id for use as a segment of a path, so that different nodes never share a path. Without escaping, element 1
+ * of a batch `n` and a node called `n/1` would have the same idempotency key.
  */
 export function segmentOf(id: string): string {
   return /[%/]/.test(id) ? id.replace(/%/g, '%25').replace(/\//g, '%2F') : id;

@@ -26,17 +26,17 @@ import { nodesOf, type Target, Targets } from './targets.js';
 import type { Toolbox } from './toolbox.js';
 import { withMiddleware, workOf } from './work.js';
 
-/** What a blueprint is linked with, besides what the runtime has. */
+/** The inputs for linking a blueprint, besides the settings of the runtime. */
 export interface LinkOptions {
   readonly params: Readonly<Record<string, unknown>>;
   readonly merges: Merges;
   readonly registries: readonly Registry[];
   readonly middleware: readonly NodeMiddleware[];
-  /** Policies of nodes that are no data: functions, objects. */
+  /** Policies with functions or class instances, by node id. Policies that are plain data are part of the blueprint. */
   readonly policies: ReadonlyMap<string, OwnPolicies>;
 }
 
-/** Finds what the nodes and edges of a blueprint use, or lists everything that is wrong with it. */
+/** Resolves everything that the nodes and edges of a blueprint use. Returns all faults if there are any. */
 export function link(plan: Plan | Uncompiled, options: LinkOptions, toolbox: Toolbox): LinkedFlow | readonly Fault[] {
   if (plan instanceof Plan) return new Linker(plan.graph, options, toolbox).link(plan);
   return [...plan.faults, ...new Linker(plan.sound, options, toolbox).check()];
@@ -47,7 +47,7 @@ const readPolicies = anObjectOf<Pick<NodeConfig, 'retry' | 'timeout'>, OwnPolici
   timeout: policyReaders.timeout,
 });
 
-/** What the expressions of edges may refer to. */
+/** The names that expressions of edges may refer to. */
 const edgeVariables = ['result', 'output', 'action', 'context'];
 const waitParams = { event: aName };
 const sleepParams = { duration: aFinite, until: aFinite };
@@ -59,7 +59,7 @@ class Linker {
   readonly #conditions = new Map<EdgeDefinition, EdgeFunction>();
   readonly #transforms = new Map<EdgeDefinition, EdgeFunction>();
   readonly #flows = new Map<string, () => LinkedFlow>();
-  /** The work of nodes that have no policies of their own, by what does it. */
+  /** The work of nodes without policies of their own, by target. Nodes with the same target share it. */
   readonly #works = new Map<Target, Work>();
   readonly #targets: Targets;
   readonly #settings: CallSettings;
@@ -104,7 +104,7 @@ class Linker {
     return this.#faults;
   }
 
-  /** Checks what a node uses. */
+  /** Checks the target and the parameters of a node. */
   #check(node: NodeDefinition): void {
     switch (node.uses) {
       case 'wait':
@@ -146,7 +146,7 @@ class Linker {
     if (outputs !== undefined) this.#source(node.id, 'params.outputs', outputs, isNode);
   }
 
-  /** Makes the executor of a node that was checked. */
+  /** Makes the executor of a node that has passed the check. */
   #make(node: NodeDefinition): NodeExecutor {
     const { id, params = {} } = node;
     switch (node.uses) {

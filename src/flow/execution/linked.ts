@@ -6,26 +6,26 @@ import type { Merges } from '../run/merge.js';
 import type { Context } from '../run/result.js';
 import type { Source } from './paths.js';
 
-/** What decides on an edge, or transforms what it passes on. */
+/** A condition or a transform of an edge. */
 export type EdgeFunction = (result: NodeResult, context: Context) => MaybePromise<unknown>;
 
-/** What nodes and edges use, found and checked. */
+/** The resolved and checked parts that nodes and edges of a flow use. */
 export interface Links {
   /** Parameters of the flow, for all its nodes. */
   readonly params: Readonly<Record<string, unknown>>;
-  /** How keys of the context are merged, of those that have a function for it. */
+  /** Merge functions by context key. */
   readonly merges: Merges;
   /** Makes the executor of a node. */
   executorOf(node: NodeDefinition): NodeExecutor;
-  /** How inputs are mapped, of the nodes whose inputs are. */
+  /** Input mappings by node id, for nodes that have one. */
   readonly inputs: ReadonlyMap<string, Source>;
   readonly conditions: ReadonlyMap<EdgeDefinition, EdgeFunction>;
   readonly transforms: ReadonlyMap<EdgeDefinition, EdgeFunction>;
-  /** The flows of the nodes that are one, or a batch of one. */
+  /** The sub-flows that nodes run, directly or as the worker of a batch, by node id. */
   readonly flows: ReadonlyMap<string, () => LinkedFlow>;
 }
 
-/** A plan, with what its nodes and edges use. */
+/** A plan together with the resolved parts that its nodes and edges use. */
 export class LinkedFlow {
   readonly #executors: (NodeExecutor | undefined)[];
   #arcs: ReadonlyMap<EdgeDefinition, number> | undefined = undefined;
@@ -39,11 +39,11 @@ export class LinkedFlow {
 
   nodeOf(nodeId: string): number {
     const node = this.plan.indexOf(nodeId);
-    if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${this.plan.id}"`);
+    if (node < 0) throw new RangeError(`"${nodeId}" is not a node of "${this.plan.id}"`);
     return node;
   }
 
-  /** What executes a node; made when it is first needed. */
+  /** The executor of a node. It is made on first use. */
   executorOf(nodeId: string): NodeExecutor {
     const node = this.nodeOf(nodeId);
     this.#executors[node] ??= this.links.executorOf(this.plan.nodes[node] as NodeDefinition);

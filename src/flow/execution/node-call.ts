@@ -8,26 +8,26 @@ import type { IExecutor, NodeArgs } from '../node.js';
 import type { WorkflowState } from '../run/state.js';
 import { segmentOf } from './keys.js';
 
-/** A retry that is made by whoever executes a node. */
+/** A retry that is scheduled by the orchestrator of the node, not by the task itself. */
 export interface Postponement {
-  /** After so many milliseconds. */
+  /** Milliseconds until the next attempt. */
   readonly delay: number;
-  /** Whether it uses up one of the retries. */
+  /** If true, the attempt uses up one of the retries. */
   readonly consumed: boolean;
 }
 
-/** What the nodes of a run have in common. */
+/** The settings that all nodes of a run share. */
 export interface CallSettings {
   readonly executor: IExecutor;
   readonly logger: Logger;
   readonly dependencies: unknown;
-  /** Of flow and run. */
+  /** The parameters of the flow and of the run. */
   readonly params: Readonly<Record<string, unknown>>;
-  /** Of the run. */
+  /** The maximum number of visits of a node, as set for the run. */
   readonly maxVisits: number | undefined;
-  /** How many sub-flows the run is in. */
+  /** The number of sub-flows around the run. */
   readonly depth: number;
-  /** What the keys of its effects begin with. Default: the id of the run. */
+  /** The path at the start of the idempotency keys of its nodes. Default: the id of the run. */
   readonly path?: string | undefined;
   readonly concurrency: number | undefined;
   readonly failFast: boolean | undefined;
@@ -43,16 +43,16 @@ export function setSettings(state: WorkflowState, of: CallSettings): void {
   settings.set(state, of);
 }
 
-/** Of a node that is executed outside of any run. */
+/** The settings of a node that is executed outside of any run. */
 export const noSettings = { params: {}, maxVisits: undefined, depth: 0, concurrency: undefined, failFast: undefined };
 
 const noParams = {};
 const isCancelled = () => currentScope()?.cancellation.aborted ?? false;
 
-/** Leads to the call behind what a node is given. */
+/** The key under which the arguments of a node give access to their `NodeCall`. */
 export const behind = Symbol('call');
 
-/** What nodes see of a call. */
+/** The properties that nodes see. */
 const shown: readonly PropertyKey[] = [
   ...(['nodeId', 'runId', 'visit', 'attempt', 'index', 'input', 'context', 'params', 'idempotencyKey'] as const),
   ...(['signal', 'isCancelled', 'logger', 'dependencies', 'executor', 'prepRes', 'execRes', 'error'] as const),
@@ -63,8 +63,9 @@ const hidden: readonly PropertyKey[] = [
 ] satisfies (keyof NodeCall)[];
 
 /**
- * Lets all that nodes see count as own properties, so that copies (`{ ...args }`) have it. Real ones would have to be made
- * for each call, and an abort controller alone costs more than all the rest of a node. What middleware adds is seen too.
+ * Presents everything that nodes may see as own properties, so that copies (`{ ...args }`) have it. Real properties
+ * would have to be computed for each call, and an abort controller alone costs more than everything else about a node.
+ * Properties added by middleware are visible, too.
  */
 const view: ProxyHandler<NodeCall> = {
   get: (call, key) => call[key as keyof NodeCall],
@@ -79,19 +80,19 @@ const view: ProxyHandler<NodeCall> = {
   },
 };
 
-/** The call behind the arguments of a task. */
+/** The `NodeCall` behind the arguments of a task. */
 export function callIn(args: readonly unknown[]): NodeCall {
   return (args[1] as NodeCall)[behind];
 }
 
-/** One execution of a node, filled in as it goes. Everything is made when it is read. */
+/** A single execution of a node. Fields are set as the execution proceeds; getters compute values on demand. */
 export class NodeCall implements NodeArgs {
-  /** How often it was tried. */
+  /** The number of attempts so far. */
   attempt = 0;
   prepRes: unknown = undefined;
   execRes: unknown = undefined;
   error: unknown = undefined;
-  /** That it is to be tried again, where whoever executes it sees to that. */
+  /** Set if the node is to be tried again by the orchestrator that executes it. */
   postponed: Postponement | undefined = undefined;
   #args: NodeArgs | undefined = undefined;
 
@@ -102,7 +103,7 @@ export class NodeCall implements NodeArgs {
     readonly visit: number,
     readonly settings: CallSettings,
     readonly index?: number,
-    /** What it sees of the context, and its input, where it has a view of its own. */
+    /** The view on the context and the input, if the node has a view of its own. */
     readonly own?: NodeView,
   ) {}
 
@@ -121,8 +122,8 @@ export class NodeCall implements NodeArgs {
   }
 
   /**
-   * One attempt of several: what it does to the context counts if it succeeds. It gets the input anew, because the attempt
-   * before may have changed that.
+   * Runs one of several attempts in a layer of its own: the changes of the context count only if the attempt succeeds.
+   * The input is resolved again, because the previous attempt may have changed it.
    */
   async try(
     own: NodeView,
@@ -165,13 +166,13 @@ export class NodeCall implements NodeArgs {
     return this;
   }
 
-  /** What the node, its middleware and hooks are given. */
+  /** The arguments for the node, its middleware and hooks. */
   get args(): NodeArgs {
     this.#args ??= new Proxy(this, view);
     return this.#args;
   }
 
-  /** What is printed of it. */
+  /** Prints the visible properties. */
   [inspect.custom](): object {
     return { ...this.args };
   }

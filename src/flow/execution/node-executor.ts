@@ -9,20 +9,20 @@ import type { Waiting } from '../run/result.js';
 import { WorkflowState } from '../run/state.js';
 import { type CallSettings, NodeCall, settingsOf } from './node-call.js';
 
-/** What a task returns where its node waits for something outside. */
+/** The value that a task returns if its node waits for something outside. */
 export class Suspension {
   constructor(readonly awaiting: readonly Waiting[]) {}
 }
 
-/** How often a node may be visited where nobody says. */
+/** The default maximum number of visits of a node in one run. */
 const mostVisits = 1_000;
 
-/** Executes a node as a task, with its policies. */
+/** Executes a node as a task, with the node's policies. */
 export class TaskExecutor implements NodeExecutor<unknown, unknown> {
   constructor(
     private readonly definition: Definition,
     private readonly node: NodeDefinition,
-    /** Of the flow, for nodes that have no bound of their own. */
+    /** The maximum number of visits set for the flow. Used for nodes without a maximum of their own. */
     private readonly flowMaxVisits: number | undefined,
     private readonly settings: CallSettings,
   ) {}
@@ -46,15 +46,18 @@ export class TaskExecutor implements NodeExecutor<unknown, unknown> {
   }
 }
 
-/** A task in a process of its own, or in a part of the one around it that sees a context of its own. */
+/** Performs a task in a process of its own, or within the surrounding process but with a context of its own. */
 function performApart(definition: Definition, args: unknown[], call: NodeCall): Promise<unknown> {
   const work = () => perform(definition, args);
   return inProcess(definition.core, call.state, call.own === undefined ? work : () => within(call, work));
 }
 
-/** Executes a node that waits: for an event, or for a time to come. */
+/** Executes a node that waits for an event or for a point in time. */
 export class WaitExecutor implements NodeExecutor<unknown, unknown> {
-  /** @param until - when the wait ends by itself, counted from now. Default: it does not */
+  /**
+   * @param until - returns the end of the wait for the current time, both in epoch milliseconds. Default: only the
+   *   event ends the wait
+   */
   constructor(
     private readonly nodeId: string,
     private readonly event: string,
@@ -74,8 +77,8 @@ export class WaitExecutor implements NodeExecutor<unknown, unknown> {
 }
 
 /**
- * Calls a function in the process around it; where there is none, in one of its own with the context for state. It
- * settles like the function, also where that process is aborted: what is aborted in it has settled a moment later.
+ * Calls `work` in the surrounding process, or else in a new process whose state is the context. The promise settles as
+ * `work` does, also after an abort: the process rejects at once, but `work` settles a moment later.
  */
 export function inProcess<Result>(
   core: Core,
@@ -106,7 +109,7 @@ async function inOwnProcess<Result>(
   }
 }
 
-/** Calls a function where the state is what a node sees of the context. */
+/** Calls `work` with the given context as the current state, so that code in it sees the node's own view. */
 export function within<Result>(part: { readonly context: object }, work: () => Result): Result {
   const outer = currentScope();
   if (outer === undefined) return work();
@@ -123,7 +126,7 @@ function succeeded(returned: unknown, { attempt }: NodeCall): NodeExecutionResul
     if (returned instanceof Suspension) return { status: 'awaiting', awaiting: returned.awaiting };
     if (returned instanceof ActionResult) return { status: 'success', result: returned, attempts };
   } catch {
-    // A proxy, say, that throws when it is looked at: an output like any other.
+    // An output that throws when it is inspected, for instance a proxy. Treat it like any other output.
   }
   return { status: 'success', result: { output: returned, action: undefined }, attempts };
 }

@@ -6,22 +6,22 @@ import type { Evaluator, Expression } from './expression.js';
 /** Reads a value from a context. */
 export type Source = (context: Context, params: Readonly<Record<string, unknown>>) => unknown;
 
-/** Says whether an id is the id of a node whose output the context may have. */
+/** Tests whether an id belongs to a node whose output may be in the context. */
 export type IsNode = (id: string) => boolean;
 
-/** What the expressions of inputs may refer to. */
+/** The names that expressions of inputs may refer to. */
 const variables = ['context', 'params'];
 
-/** Letters of any script: no expression can be written in them. */
+/** A path of keys with letters of any script. Expressions cannot match it. */
 const plainPath = /^[\p{L}\p{M}\p{N}_$-]+(\.[\p{L}\p{M}\p{N}_$-]+)*$/u;
 
 /**
- * How a mapping is read. Each source is a key of the context, a path into one, or an expression over `context` and
- * `params`. A path begins with the longest id of a node that it can begin with, for ids may have points in them; else
- * with the longest key of the context.
+ * Compiles an input mapping. Each source is a key of the context, a path into such a value, or an expression over
+ * `context` and `params`. Node ids and keys may contain dots: a path starts with the longest matching node id, or else
+ * with the longest matching key of the context.
  *
- * @param isNode - of the nodes whose outputs are in the context
- * @throws {ExpressionError} for what is none of these
+ * @param isNode - tests for the ids of nodes whose outputs are in the context
+ * @throws {ExpressionError} for a source that is none of these
  */
 export function sourceFrom(mapping: InputMapping, evaluator: Evaluator, isNode: IsNode): Source {
   if (typeof mapping === 'string') return oneSource(mapping, evaluator, isNode);
@@ -50,7 +50,7 @@ function readerOf(source: string, evaluator: Evaluator, isNode: IsNode): Source 
   };
 }
 
-/** A source as a key and the path behind it, in all ways, the longest key first. */
+/** Splits a source into a key and a path at each of its dots, the longest key first. */
 function splits(source: string): (readonly [key: string, rest: string])[] {
   const found: (readonly [string, string])[] = [];
   for (let at = source.lastIndexOf('.'); at > 0; at = source.lastIndexOf('.', at - 1)) {
@@ -64,7 +64,7 @@ function along(key: string, rest: string): Source {
   return (context) => (Object.hasOwn(context, key) ? valueAt(context[key], path) : undefined);
 }
 
-/** Own properties only, of plain objects and arrays; what is not there is undefined. */
+/** Follows a path through own properties of plain objects and arrays. A missing value is `undefined`. */
 function valueAt(from: unknown, path: readonly string[]): unknown {
   let value = from;
   for (const key of path) {

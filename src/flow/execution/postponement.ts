@@ -6,8 +6,9 @@ import type { Task, Work } from '../../kernel/task.js';
 import { callIn } from './node-call.js';
 
 /**
- * How a node is tried again: here, or where its attempts are executed one by one (a queue's delayed retry outlives the
- * program that failed) by whoever executes them. Items of a batch are always tried again here.
+ * The retry strategy of nodes. By default a node retries within its task. On a fleet each attempt is a separate work
+ * item: the attempt fails, and the orchestrator schedules the next one, because a delayed retry must survive the end of
+ * the program. Elements of a batch always retry within their task.
  */
 export const elsewhere: Elsewhere = {
   retry: tryAgain,
@@ -27,7 +28,9 @@ function attemptsOf({ args }: Task): Attempts | undefined {
   return index === undefined ? state.attempts : undefined;
 }
 
-/** One attempt. Where it is to be repeated, the call says when, and the failure comes out as it is. */
+/**
+ * Makes a single attempt. If it is to be repeated, the delay is stored on the call and the failure is thrown unchanged.
+ */
 async function once(options: RetryOptions, next: Work, task: Task, scope: Scope, attempts: Attempts): Promise<unknown> {
   const began = performance.now();
   if (task.record !== undefined) task.record.previousAttempts = attempts.made;
@@ -42,7 +45,7 @@ async function once(options: RetryOptions, next: Work, task: Task, scope: Scope,
     if (task.record !== undefined) task.record.isRetried = true;
     await announce(task, retry);
     callIn(task.args).postponed = retry;
-    // There is no need of a timeout's fallback yet.
+    // The next attempt may still succeed, so the fallback of the timeout must not run yet.
     task.expired = undefined;
     throw failure;
   }

@@ -6,10 +6,16 @@ import type { GraphTraverser, ReadyNode } from '../run/traverser.js';
 import { asNodeError, settle } from './settle.js';
 
 /**
- * Executes nodes side by side and waits for all of them. It never rejects.
+ * Executes ready nodes in parallel and waits for all of them. It never rejects: a node that could not be executed is
+ * reported as `rejected` in the results. Pass the results to `processResults`. Use both to write an orchestrator.
  *
- * @param readyNodes - what the traverser gave
- * @param concurrency - how many run at the same time. Default: Infinity
+ * @param readyNodes - the nodes to execute, from `traverser.getReadyNodes()`
+ * @param blueprint - the blueprint of the run
+ * @param state - the state of the run
+ * @param executorFactory - returns the executors of the blueprint's nodes
+ * @param services - resolve the inputs of the nodes
+ * @param concurrency - the maximum number of nodes that run at the same time. Default: Infinity
+ * @returns the outcome of each node, in the order of `readyNodes`
  */
 export async function executeBatch(
   readyNodes: readonly ReadyNode[],
@@ -37,7 +43,16 @@ export async function executeBatch(
   return services.inProcess === undefined ? all() : services.inProcess(state, all);
 }
 
-/** Takes in how nodes have ended: state and position are up to date then, and what follows is ready. */
+/**
+ * Records how nodes have ended. Afterwards state and position are up to date, and the nodes that follow are ready.
+ * Nodes are processed one after the other, in the given order.
+ *
+ * @param settledResults - the outcomes, from `executeBatch`
+ * @param traverser - the traverser that the nodes were taken from
+ * @param state - the state of the run; its position is set to the traverser's
+ * @param services - find the edges to follow and transform what they pass on
+ * @throws {CheckpointError} or the error of the store, if the outcome of a node cannot be saved
+ */
 export async function processResults(
   settledResults: readonly SettledResult[],
   traverser: GraphTraverser,

@@ -12,14 +12,14 @@ import { settingsOf } from './node-call.js';
 import { inProcess } from './node-executor.js';
 import type { Toolbox } from './toolbox.js';
 
-/** Input, routing and transforms for the flows of a runtime. */
+/** Resolves inputs, routes and transforms for the flows of a runtime. */
 export class FlowServices implements ExecutionServices {
   readonly executorFactory: NodeExecutorFactory;
 
-  /** Of a prepared run: the state that a node's input was last resolved for. */
+  /** The state that each node's input was last resolved for. Used for a prepared run. */
   readonly #resolved = new Map<string, WorkflowState>();
 
-  /** @param prepared - the state of the one run that these are for, where they are for one. Default: for any run */
+  /** @param prepared - the state of a prepared run, if the services are for this run only. Default: for any run */
   constructor(
     private readonly toolbox: Toolbox,
     readonly options: ExecutionOptions,
@@ -87,7 +87,10 @@ export class FlowServices implements ExecutionServices {
   }
 }
 
-/** What a node gets: by its input mapping, else from the nodes before it; a fallback what the node got that it stands in for. */
+/**
+ * The input of a node: from its input mapping, or else from the nodes before it. A fallback gets the input of the node
+ * that it stands in for.
+ */
 function inputOf(nodeId: string, linked: LinkedFlow, state: WorkflowState, context: Context): unknown {
   const { plan, links } = linked;
   const mapped = links.inputs.size > 0 ? links.inputs.get(nodeId) : undefined;
@@ -102,9 +105,9 @@ function inputOf(nodeId: string, linked: LinkedFlow, state: WorkflowState, conte
 }
 
 /**
- * The edges with the action, if there are any; else those without one.
+ * The edges with the chosen action, or else the edges without an action.
  *
- * @throws {UnknownActionError} for an action that no edge has, where each edge has one
+ * @throws {UnknownActionError} if all edges have actions, and none has the chosen one
  */
 function candidatesOf(nodeId: string, outgoing: readonly Outgoing[], action: string | undefined): readonly Outgoing[] {
   if (outgoing.every(({ edge }) => edge.action === undefined)) return outgoing;
@@ -115,7 +118,7 @@ function candidatesOf(nodeId: string, outgoing: readonly Outgoing[], action: str
   throw new UnknownActionError(nodeId, action, [...new Set(outgoing.map(({ edge }) => edge.action as string))]);
 }
 
-/** Those whose condition holds. A condition that is no boolean is an error, not a no. */
+/** The edges whose condition holds. A condition that returns anything but a boolean is an error. */
 function decide(
   { links }: LinkedFlow,
   candidates: readonly Outgoing[],
@@ -136,6 +139,6 @@ function holds({ edge }: Outgoing, verdict: unknown): boolean {
   const { source, target, condition } = edge;
   throw new ExpressionError(
     String(condition),
-    `on the edge from "${source}" to "${target}" must give a boolean, got ${typeof verdict}`,
+    `on the edge from "${source}" to "${target}" must return a boolean, got ${typeof verdict}`,
   );
 }

@@ -12,19 +12,19 @@ import { arcsOf, type GraphTraverser } from '../run/traverser.js';
 import { commit, type Failed } from './commit.js';
 import { within } from './node-executor.js';
 
-/** A run under way: what settling a node is about. */
+/** The parts of a run that settling a node needs. */
 export interface Advance {
   readonly traverser: GraphTraverser;
   readonly state: WorkflowState;
   readonly services: ExecutionServices;
 }
 
-/** Something to wait for, or nothing: most nodes settle at once. */
+/** A promise if something has to be waited for. Most nodes settle synchronously. */
 type Pending = Promise<void> | undefined;
 
 /**
- * Takes in how a node has ended: what follows from it is ready then. A promise comes back where something has to be
- * waited for: a condition, a transform, a checkpoint.
+ * Records how a node has ended; afterwards the nodes that follow are ready. Returns a promise only if something has to
+ * be waited for: a condition, a transform, or a checkpoint.
  */
 export function settle(advance: Advance, nodeId: string, execution: NodeExecutionResult): Pending {
   switch (execution.status) {
@@ -53,25 +53,30 @@ export function settle(advance: Advance, nodeId: string, execution: NodeExecutio
 }
 
 /**
- * What was not written may be an item or a sub-flow of the node that fails: then the run ends, and the node is tried again
- * when the run is resumed.
+ * Throws the error of a store that has failed. The node may have failed only because its progress, a batch element or a
+ * sub-flow, could not be saved. So the run ends, and the node is tried again when the run is continued.
  */
 function heedStore({ journal }: WorkflowState): void {
   const failure = journal?.failure;
   if (failure !== undefined) throw failure.error;
 }
 
-/** A node that could not even be executed has failed too. */
+/** The error as a `NodeError`. A node that could not be executed at all has failed as well. */
 export function asNodeError(nodeId: string, error: unknown, attempts = 1): NodeError {
   return error instanceof NodeError && error.nodeId === nodeId ? error : new NodeError(nodeId, attempts, error);
 }
 
-/** Fallbacks that have completed stand in for the nodes that they recover, where a crash came between. */
+/**
+ * Lets completed fallbacks stand in for the nodes that they recover. Needed after a crash between the completion of a
+ * fallback and that of its node.
+ */
 export async function standInForAll(advance: Advance): Promise<void> {
   for (const fallback of advance.traverser.position.plan.owners.keys()) await standIn(advance, fallback);
 }
 
-/** A node, or its fallback in its place, has a result: the edges that follow are found, and it counts. */
+/**
+ * Completes a node with its own result or that of its fallback: finds the edges to follow, then commits the completion.
+ */
 function complete(
   advance: Advance,
   nodeId: string,
@@ -82,7 +87,7 @@ function complete(
   const { traverser, state } = advance;
   const { plan } = traverser.position;
   const isPlain = plan.isPlain(plan.indexOf(nodeId));
-  // Nothing can fail any more where nothing is decided or saved; a view is let go of as a whole.
+  // Remember the overwritten entry only if the completion can still fail. A view is discarded as a whole.
   const isKept = (isPlain && state.journal === undefined) || state.data.saved !== undefined;
   const before = isKept ? undefined : state.data.written(nodeId);
   const completion = { nodeId, result, recoveredBy, before, attempts };
@@ -100,22 +105,22 @@ function complete(
   return completeLater(advance, completion, next);
 }
 
-/** The edges that are followed. Where a node has a view of its own, that is the state for what decides on them. */
+/** The edges to follow. If the node has a view of its own, conditions see that view as the state. */
 function following({ traverser, state, services }: Advance, nodeId: string, result: NodeResult, context: Context) {
   const blueprint = traverser.getDynamicBlueprint();
   if (state.data.saved === undefined) return services.determineNextNodes(blueprint, nodeId, result, context);
   return within({ context }, () => services.determineNextNodes(blueprint, nodeId, result, context));
 }
 
-/** A result that is about to count. */
+/** A result that is about to be committed. */
 interface Completion {
   readonly nodeId: string;
   readonly result: NodeResult;
-  /** The fallback that the result is of, where it is not the node's own. */
+  /** The fallback that produced the result; `undefined` for the node's own result. */
   readonly recoveredBy: string | undefined;
-  /** What the context had in the place of the output. */
+  /** The context entry that the output has replaced. */
   readonly before: Written | undefined;
-  /** How often the node was tried. */
+  /** The number of attempts that were made. */
   readonly attempts: number | undefined;
 }
 
@@ -135,7 +140,7 @@ async function completeLater(
     next = cancellation === undefined ? await transformed : await beforeAbort(cancellation, transformed);
   } catch (error) {
     if (!cancellation?.aborted) return failInstead(advance, completion, error);
-    // What follows is not known, so the node does not count: it runs again where the run is resumed.
+    // The edges to follow are unknown, so the completion does not count. The node runs again when the run is continued.
     takeBack(advance, completion);
     advance.state.cutShort.add(completion.nodeId);
     return;
@@ -143,7 +148,7 @@ async function completeLater(
   return count(advance, completion, next);
 }
 
-/** What follows a result cannot be found: the node has failed, and the result leaves no trace. */
+/** Fails a node because the edges to follow cannot be found. The result is removed from the context. */
 function failInstead(advance: Advance, completion: Completion, error: unknown): Promise<void> {
   const { nodeId, recoveredBy, attempts } = completion;
   takeBack(advance, completion);
@@ -157,7 +162,7 @@ function takeBack(advance: Advance, { nodeId, result, before }: Completion): voi
   else state.data.closeView(nodeId);
 }
 
-/** What follows a node, with what its edges pass on. */
+/** Transforms the values of the edges that are followed, and returns these edges. */
 async function transformAll(
   { traverser, state, services }: Advance,
   { nodeId, result }: Completion,
@@ -177,7 +182,7 @@ async function beforeAbort<Value>(cancellation: Cancellation, pending: Promise<V
   return (await untilAborted(cancellation, pending)) as Value;
 }
 
-/** From here on the node is completed: it is written down, and what follows is ready. */
+/** Commits the completion of a node. The nodes that follow become ready. */
 function count(advance: Advance, completion: Completion, next: readonly NextNode[]): Pending {
   const { position } = advance.traverser;
   const { nodeId, result, recoveredBy } = completion;
@@ -195,8 +200,8 @@ function count(advance: Advance, completion: Completion, next: readonly NextNode
 const nothing: readonly (readonly [arc: number, value: unknown])[] = [];
 
 /**
- * What arcs pass on where that has to be kept: what a transform gave, and the output on an arc that a loop is left or
- * repeated by, because the next turn will overwrite it.
+ * The values of arcs that have to be recorded: results of transforms, and outputs on arcs that leave or repeat a loop,
+ * because the next turn will overwrite these outputs.
  */
 function passedOn({ traverser, state }: Advance, node: number, arcs: readonly number[] | undefined, output: unknown) {
   const { plan } = traverser.position;
@@ -213,8 +218,9 @@ function passedOn({ traverser, state }: Advance, node: number, arcs: readonly nu
 }
 
 /**
- * Has a fallback stand in for each node that it recovers, if it has completed. Each is looked at anew, since others may go
- * on with the run meanwhile: that the fallback has completed, and what came of it, are to be of one moment.
+ * Lets a completed fallback stand in for each node that it recovers. The position is checked again for each node,
+ * because others may advance the run in the meantime. The status of the fallback and its output must be from the same
+ * moment.
  */
 async function standIn(advance: Advance, fallback: number): Promise<void> {
   const { traverser, state } = advance;
@@ -230,7 +236,11 @@ async function standIn(advance: Advance, fallback: number): Promise<void> {
   }
 }
 
-/** @param recoveredBy - the fallback that stood in for the node: then nothing does any more */
+/**
+ * Commits the failure of a node.
+ *
+ * @param recoveredBy - the fallback whose result was refused. The node then fails for good
+ */
 async function fail(advance: Advance, error: NodeError, recoveredBy?: string): Promise<void> {
   const { position } = advance.traverser;
   const { nodeId } = error;
@@ -240,7 +250,7 @@ async function fail(advance: Advance, error: NodeError, recoveredBy?: string): P
   if (fallback >= 0 && !isLost) await standIn(advance, fallback);
 }
 
-/** A result that cannot be saved is the node's failure, and leaves no trace. */
+/** The failure of a node whose result cannot be saved. The result is removed from the context. */
 function refused(advance: Advance, completion: Completion, error: SerializationError): Failed {
   const { nodeId, recoveredBy, attempts = 1 } = completion;
   const failure = new NodeError(nodeId, attempts, inContext(error, nodeId));
@@ -249,7 +259,7 @@ function refused(advance: Advance, completion: Completion, error: SerializationE
   return { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined };
 }
 
-/** Names the place where the context has the output. */
+/** The error with a path that names the output's place in the context. */
 function inContext(error: SerializationError, nodeId: string): SerializationError {
   const path = error.path.replace(/^happening\.output/, `context.${nodeId}`);
   return path === error.path ? error : new SerializationError(path, error.problem, { cause: error.cause });

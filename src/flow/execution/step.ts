@@ -1,7 +1,7 @@
 import type { NodeExecutionResult } from '../contracts.js';
 import { type Advance, asNodeError, settle } from './settle.js';
 
-/** Executes one node of a run, which is ready, and takes in how it has ended: what follows from it is in the run's journal. */
+/** Executes one ready node of a run and settles it. The consequences are recorded in the run's journal. */
 export function step(advance: Advance, node: number): Promise<void> {
   const { state, services, traverser } = advance;
   const nodeId = traverser.position.plan.idOf(node);

@@ -16,14 +16,14 @@ import { FlowServices } from './services.js';
 import type { Toolbox } from './toolbox.js';
 import { innerWork } from './work.js';
 
-/** Flows in flows in flows: a run that goes deeper than this is one that calls itself without an end. */
+/** The maximum depth of nested flows. A deeper run is assumed to call itself endlessly. */
 export const deepestFlow = 100;
 
 /**
- * A flow as the work of a node: a run of its own, with a context of its own, inside the run around it. Where it was
- * begun before (in a run that is resumed, in an attempt that failed) it goes on from there.
+ * A flow as the work of a node: a separate run with a context of its own, inside the run around it. If the sub-flow was
+ * started before, in an earlier attempt or before a crash, it resumes.
  *
- * @param outputs - what the node's output is made of, from the context of the sub-flow. Default: the sub-flow's output
+ * @param outputs - reads the node's output from the context of the sub-flow. Default: the output of the sub-flow
  */
 export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, toolbox: Toolbox): AnyFunction {
   return innerWork(async (input, call) => {
@@ -33,7 +33,7 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
     const underWay = parent.inner.get(key);
     const isKnown = underWay !== undefined || parent.memory.innerAt(key) !== undefined;
     const begun = underWay?.position?.plan.graph;
-    // What has begun goes on as it was, also if the flow has changed.
+    // A started run keeps its graph, even if the flow has changed since.
     const linked = begun === undefined ? flow() : toolbox.linkedBefore(begun);
     const state = underWay ?? (await begin(parent, key, input, linked, call, toolbox));
     const params = { ...linked.links.params, ...call.params };
@@ -72,7 +72,7 @@ async function begin(
   return state;
 }
 
-/** A sub-flow of a batch is told from the others by the number of its item. */
+/** The path of a sub-flow. The sub-flows of a batch differ by the index of the element. */
 function pathOf(parent: string, { nodeId, index, visit }: NodeCall): string {
   return [parent, segmentOf(nodeId), ...(index === undefined ? [] : [index]), visit].join('/');
 }

@@ -7,14 +7,14 @@ import { type IsNode, type Source, sourceFrom } from './paths.js';
 import { deepestFlow, subflowOf } from './subflow.js';
 import type { Toolbox } from './toolbox.js';
 
-/** What does the work of a node; `undefined` for a name that is unknown. */
+/** The code that does the work of a node; `undefined` for an unknown name. */
 export type Target = AnyFunction | Node | undefined;
 
-/** What does the work of the nodes of a blueprint, found by its names in the registries. */
+/** Finds the code for the nodes of a blueprint by its name in the registries. */
 export class Targets {
-  /** The flows behind what does the work of nodes. */
+  /** The sub-flow of each target that runs one. */
   readonly #flowsBehind = new Map<Target, () => LinkedFlow>();
-  /** What was found already: many nodes may use the same. */
+  /** Targets found so far. Many nodes may use the same target. */
   readonly #targets = new Map<unknown, Target>();
 
   constructor(
@@ -23,7 +23,9 @@ export class Targets {
     private readonly fault: (nodeId: string, message: string) => void,
   ) {}
 
-  /** What does the work of a node. Where its name stands for nothing that can, that is a fault, and it gives `undefined`. */
+  /**
+   * The target of a node. If its name does not stand for a suitable target, reports a fault and returns `undefined`.
+   */
   of(node: NodeDefinition): Target {
     const field = fieldOf(node);
     const name = nameIn(node);
@@ -34,19 +36,19 @@ export class Targets {
       const where = field === undefined ? 'uses' : `params.${field}`;
       const problem =
         typeof name === 'string'
-          ? `"${name}" is ${this.#isRegistered(name) ? 'no flow' : 'not in the registry'}`
+          ? `"${name}" is ${this.#isRegistered(name) ? 'not a flow' : 'not in the registry'}`
           : 'must be a name in the registry';
       this.fault(node.id, `${where} of "${node.id}": ${problem}`);
     } else this.#targets.set(key, target);
     return target;
   }
 
-  /** What a name stands for in the registries. Only own keys count: `toString` is no node. */
+  /** The value registered under a name. Only own keys count, so that `toString` is not found. */
   registered(name: string): Registry[string] | undefined {
     return this.registries.find((candidate) => Object.hasOwn(candidate, name))?.[name];
   }
 
-  /** The flow behind what does the work of a node that was looked for; `undefined` where there is none. */
+  /** The sub-flow that a node runs; `undefined` if the node runs no flow. Call `of` for the node first. */
   flowBehind(node: NodeDefinition): (() => LinkedFlow) | undefined {
     return this.#flowsBehind.get(this.#targets.get(targetKey(node)));
   }
@@ -69,7 +71,7 @@ export class Targets {
     return work;
   }
 
-  /** What is wrong with a flow is wrong with each that it is part of. */
+  /** Reports the faults of a sub-flow as faults of the node that uses it. */
   #checkFlow(nodeId: string, name: string, linked: () => LinkedFlow): void {
     if (this.toolbox.linkingDepth > deepestFlow) {
       this.fault(nodeId, `flows must not be nested more than ${deepestFlow} deep`);
@@ -84,7 +86,7 @@ export class Targets {
   }
 }
 
-/** The nodes of what may be a flow, or a graph of any shape. */
+/** Tests for the node ids of a value that may be a flow or a graph of any shape. */
 export function nodesOf(flow: unknown): IsNode {
   const { nodes } = Object(flow instanceof FlowNode ? flow.toBlueprint() : flow) as { nodes?: unknown };
   let ids: Set<unknown> | undefined;
@@ -94,7 +96,7 @@ export function nodesOf(flow: unknown): IsNode {
   };
 }
 
-/** The parameter that names what does the work of a node; none where `uses` does. */
+/** The parameter that holds the name of the node's target; `undefined` if `uses` holds the name. */
 function fieldOf({ uses }: NodeDefinition): 'flow' | 'worker' | undefined {
   return uses === 'subflow' ? 'flow' : uses === 'batch' ? 'worker' : undefined;
 }
@@ -104,12 +106,15 @@ function nameIn(node: NodeDefinition): unknown {
   return field === undefined ? node.uses : node.params?.[field];
 }
 
-/** What nodes have in common that have the same target. The mapping of outputs is part of what a sub-flow is. */
+/**
+ * The cache key of a node's target. A sub-flow with an output mapping is cached by node, because the mapping is part of
+ * it.
+ */
 function targetKey(node: NodeDefinition): unknown {
   return node.params?.outputs === undefined ? `${fieldOf(node)}:${String(nameIn(node))}` : node;
 }
 
-/** The source that outputs are mapped by; nothing for a mapping that was found to be at fault. */
+/** The compiled output mapping; `undefined` for a faulty mapping, whose fault was reported by the check before. */
 function sourceOrNothing(mapping: InputMapping, evaluator: Toolbox['evaluator'], isNode: IsNode): Source | undefined {
   try {
     return sourceFrom(mapping, evaluator, isNode);

@@ -8,18 +8,18 @@ import type { Serializer } from '../run/serializer.js';
 import type { Evaluator } from './expression.js';
 import type { LinkedFlow } from './linked.js';
 
-/** How runs inside nodes advance. */
+/** The orchestrators of runs inside nodes. */
 interface Drivers {
   begin(): IOrchestrator;
-  /** Takes up a run that has begun before. */
+  /** The orchestrator for a run that was started before. */
   goOn(): IOrchestrator;
 }
 
-/** What a runtime works with. */
+/** The settings of a runtime, and its cache of linked flows. */
 export interface Toolbox {
-  /** Whose processes and tasks its runs are. */
+  /** The orchestrator instance that the processes and tasks of runs belong to. */
   readonly core: Core;
-  /** Defaults for the policies of nodes. */
+  /** Default policies of nodes. */
   readonly policies: Policies;
   readonly registry: Registry;
   readonly middleware: readonly NodeMiddleware[];
@@ -28,20 +28,20 @@ export interface Toolbox {
   readonly logger: Logger;
   readonly dependencies: unknown;
   readonly executor: IExecutor;
-  /** What carries out sub-flows. */
+  /** The orchestrators that carry out sub-flows. */
   readonly drivers: Drivers;
   /**
-   * A flow as it is at the start of a run, linked again if it has changed.
+   * The linked flow for the start of a run. A flow that has changed is linked again.
    *
-   * @throws {BlueprintError} that lists everything that is wrong with it
+   * @throws {BlueprintError} that lists all faults of the flow
    */
   linkedOf(flow: FlowNode | object, registries?: readonly Registry[]): LinkedFlow;
-  /** Like `linkedOf`, for each step of a run: it does not look for changes. */
+  /** Like `linkedOf`, but does not check for changes. Used for the steps of a run. */
   linkedBefore(blueprint: object): LinkedFlow;
   /** The flow that an edge was last linked in. */
   linkedOfEdge(edge: EdgeDefinition): LinkedFlow | undefined;
-  /** Whether a flow is just being linked: one that is part of itself. */
+  /** If true, the flow is being linked right now: it contains itself. */
   isLinking(flow: object): boolean;
-  /** How many flows are being linked, each for the one before. */
+  /** The number of flows being linked, each one inside the previous one. */
   readonly linkingDepth: number;
 }

@@ -11,22 +11,27 @@ import { behind, callIn, type NodeCall } from './node-call.js';
 import { elsewhere } from './postponement.js';
 
 /**
- * What a task of a node does, from a function, an action or a class. Its arguments are the input and the call.
+ * The work of a node's task, made from a function, an action or a class. The arguments of the task are the input and
+ * the call.
  *
- * @param defaults - `none`: those of an action do not hold either
+ * @param defaults - the policies to use for options that `own` leaves out. With `none`, an action's own policies do not
+ *   apply either
  */
 export function workOf(target: AnyFunction | Node, core: Core, own: OwnPolicies, defaults: Policies | 'none'): Work {
   const source = target instanceof Node || isNodeClass(target) ? undefined : sourceOf(target);
   const isOurs = source?.core === core;
   const policies = overDefaults(own, defaults === 'none' ? noPolicies : isOurs ? source.policies : defaults);
   if (target instanceof Node || isNodeClass(target)) return phasesOf(target, policies);
-  // An action of this orchestrator would be a task in a task; it is taken for what it was made of.
+  // An action of this orchestrator would start a task inside the task. Use the function that the action wraps.
   return applyPolicies(policies, attemptOf(isOurs ? source.fn : target, policies), elsewhere);
 }
 
 const innerWorks = new WeakSet<AnyFunction>();
 
-/** Work of this layer: it gets the call itself, not what nodes see of it. */
+/**
+ * Marks work of this layer, such as batches and sub-flows. Such work gets the `NodeCall` itself instead of the view
+ * that nodes get.
+ */
 export function innerWork(work: (input: unknown, call: NodeCall) => unknown): AnyFunction {
   innerWorks.add(work);
   return work;
@@ -50,7 +55,9 @@ function attemptOf(fn: AnyFunction, { retry, policy }: Policies): Work {
   };
 }
 
-/** `prep`, then `exec` with the policies, or `fallback` in its place, then `post`. */
+/**
+ * The work of a node with phases: `prep`, then `exec` with the policies (or `fallback` after a failure), then `post`.
+ */
 function phasesOf(target: Node | NodeClass, policies: Policies): Work {
   const execOf = (node: Node) =>
     applyPolicies(
@@ -84,16 +91,16 @@ function chosen(action: unknown, { nodeId, execRes }: NodeCall): unknown {
   if (typeof action === 'string') return new ActionResult(action, execRes);
   if (action instanceof ActionResult) return action;
   throw invalid(
-    `what post of "${nodeId}" returns`,
+    `the return value of post of "${nodeId}"`,
     'an action (a string), withAction(action, output), or nothing',
     action,
   );
 }
 
-/** Puts middleware around work; the first is the outermost. */
+/** Wraps work in middleware. The first middleware is the outermost. */
 export function withMiddleware(middleware: readonly NodeMiddleware[], work: Work): Work {
   return middleware.reduceRight<Work>(
-    // Middleware may call it later, from any asynchronous context.
+    // Middleware may call `next` later, from any asynchronous context, so the scope is entered again.
     (next, wrap) => (task, scope) => wrap(callIn(task.args).args, () => enter(scope, async () => next(task, scope))),
     work,
   );

@@ -16,30 +16,48 @@ import type { Context } from '../run/result.js';
 import { WorkflowState } from '../run/state.js';
 import { nodeObjects, Opaque, startsOf } from '../start-node.js';
 
-/** A node that a dry run has come by. */
+/**
+ * A node that a dry run has visited, with the work that a real run would do there. See `DryRunResult.steps` for the
+ * order of the visits.
+ */
 export interface DryRunStep {
-  /** The node; in a sub-flow with the nodes around it: `order/charge`. */
+  /** Id of the node. In a sub-flow it is preceded by the nodes around it: `order/charge`. */
   readonly nodeId: string;
-  /** What it would execute. */
+  /** The name of the function, action or class that the node would execute. */
   readonly uses: string;
-  /** The action that its `post` has chosen, if it has phases and chose one. */
+  /** The action that the node's `post` method has chosen; `undefined` for a node without phases or without a choice. */
   readonly action?: string | undefined;
 }
 
-/** What a dry run has come by. */
+/**
+ * The outcome of a dry run: the nodes that it has visited, and the action at its end. Nothing in it comes from an
+ * executed node, except for the actions that `post` methods have chosen.
+ */
 export interface DryRunResult {
-  /** In the order of the walk, each node once. */
+  /** The visited nodes, each once, in the order of the walk. */
   readonly steps: readonly DryRunStep[];
-  /** The action that the last node has chosen. */
+  /** The action that the last visited node has chosen; `undefined` if there is none. */
   readonly lastAction: string | undefined;
 }
 
 /**
- * Walks through a flow and executes nothing: no function, no action, no `exec`. Of nodes with phases `prep` and `post`
- * are called, and the action that `post` gives is followed. What depends on an output that there is not (the edges of
- * functions, conditions) is followed everywhere. It goes into sub-flows and workers of batches, and by each node once.
+ * Walks through a flow without executing it: no function, no action, no `exec`. For nodes with phases, `prep` and
+ * `post` are called, and the action from `post` is followed. Edges that depend on a missing output (conditions, and
+ * edges of functions) are all followed. The walk enters sub-flows and the workers of batches. It visits each node once.
+ *
+ * @example
+ * const { steps } = await new DryRunExecutor().run(flow, { orderId: 42 });
+ * console.log(steps.map(({ nodeId }) => nodeId));
  */
 export class DryRunExecutor implements IExecutor {
+  /**
+   * Walks through a flow from its start nodes.
+   *
+   * @param flow - the flow
+   * @param context - the data that `prep` and `post` see; a shallow copy is passed to them. Default: empty
+   * @param options - `logger`, `params` and `signal` are used. Default: no logging
+   * @returns the visited nodes and the last action. Rejects with the reason of `signal` if it aborts
+   */
   async run(flow: FlowNode, context: Context = {}, options: RunOptions = {}): Promise<DryRunResult> {
     const logger = messageFirst(options.logger ?? new NullLogger());
     const walk = new Walk(this, logger, options);
@@ -52,6 +70,7 @@ export class DryRunExecutor implements IExecutor {
     return { steps: walk.steps, lastAction: walk.steps.at(-1)?.action };
   }
 
+  /** The node that follows `node` in its flow after `action`; `undefined` at the end of the flow. */
   getNextNode(node: AbstractNode, action: unknown): AbstractNode | undefined {
     return followerOf(node, action);
   }
@@ -65,7 +84,7 @@ function isGraph(value: unknown): value is Graph {
 
 class Walk {
   readonly steps: DryRunStep[] = [];
-  /** The flows that the walk is in: one that is part of itself is not gone into again. */
+  /** The flows around the current node. A flow that contains itself is not entered again. */
   readonly #inside: Graph[] = [];
 
   constructor(
@@ -86,7 +105,7 @@ class Walk {
     this.#inside.push(graph);
     const objects = nodeObjects(graph, registry);
     const visited = new Set(startsOf(graph));
-    // The set grows while it is walked.
+    // The set grows during the loop, and the loop visits the added ids as well.
     for (const id of visited) {
       this.options.signal?.throwIfAborted();
       const edges = graph.edges.filter(({ source }) => source === id);
@@ -123,7 +142,7 @@ class Walk {
     return { hasChosen: false };
   }
 
-  /** The action that `post` chooses; it may not be able to, without what `exec` would have given. */
+  /** Calls `prep` and `post` to find the chosen action. `post` may throw, because it lacks the result of `exec`. */
   async #phases(node: Node, state: WorkflowState, id: string, params: Params): Promise<Visit> {
     const settings = { ...noSettings, params, executor: this.executor, logger: this.logger, dependencies: undefined };
     const call = new NodeCall({ id, uses: id }, undefined, state, 1, settings);
@@ -139,13 +158,13 @@ class Walk {
   }
 }
 
-/** What is known of the edges that are followed from a node. */
+/** The outcome of a visit: if the node was able to choose an action, and which one. */
 interface Visit {
   readonly hasChosen: boolean;
   readonly action?: string | undefined;
 }
 
-/** By the action that was chosen; all of them for a node that could not choose, because it was not executed. */
+/** The edges with the chosen action, or else those without an action. All edges, if the node was not able to choose. */
 function followed(edges: readonly EdgeDefinition[], { hasChosen, action }: Visit): readonly EdgeDefinition[] {
   if (!hasChosen) return edges;
   const matching = edges.filter((edge) => edge.action === action && action !== undefined);

@@ -9,11 +9,25 @@ import {
 import type { Context, WorkflowResult } from '../run/result.js';
 import { FlowRuntime } from '../runtime.js';
 
-/** Runs flows in this program: the default. */
+/**
+ * The default executor: runs flows in this program, by means of a `FlowRuntime`. Pass an instance as the `executor`
+ * option of a run, or call its `run` method directly.
+ *
+ * @example
+ * const executor = new InMemoryExecutor(new FlowRuntime({ dependencies: { db } }));
+ * const result = await executor.run(flow, { orderId: 42 });
+ */
 export class InMemoryExecutor implements IExecutor {
-  /** @param runtime - what it runs them with. Default: a new one */
+  /** @param runtime - the runtime that runs the flows. Default: a new one without options */
   constructor(private readonly runtime: FlowRuntime = new FlowRuntime()) {}
 
+  /**
+   * Runs a flow from its start, like `FlowRuntime.run`. The promise resolves with the result however the run ends.
+   *
+   * @param flow - the flow
+   * @param context - the data that the run starts with. Default: empty
+   * @param options - the options of the run. Default: none
+   */
   run<State extends object = Context>(
     flow: FlowNode,
     context?: Partial<State>,
@@ -22,6 +36,13 @@ export class InMemoryExecutor implements IExecutor {
     return this.runtime.run(flow, context, { executor: this, ...options });
   }
 
+  /**
+   * Continues a run that is waiting, was cancelled or has failed, like `FlowRuntime.continue`.
+   *
+   * @param flow - the flow of the run
+   * @param run - the result of the run, its `snapshot`, or with `checkpoint` its id
+   * @param options - the options of the continued run, such as `events`. Default: none
+   */
   continue<State extends object = Context>(
     flow: FlowNode,
     run: string | WorkflowResult,
@@ -39,6 +60,7 @@ export class InMemoryExecutor implements IExecutor {
     return this.continue(flow, run, options);
   }
 
+  /** The node that follows `node` in its flow after `action`; `undefined` at the end of the flow. */
   getNextNode(node: AbstractNode, action: unknown): AbstractNode | undefined {
     return followerOf(node, action);
   }

@@ -5,15 +5,18 @@ import { arcsKept, type Decisions } from './decisions.js';
 import type { RemoteKeys } from './remote-keys.js';
 import { before, isFirst } from './turns.js';
 
-/** What has brought a node about, and what was passed on to it. */
+/** The arcs that made a node ready, and the values that these arcs passed on. */
 export interface Arrivals {
-  /** Nothing where nobody is known to have led to it. */
+  /** The arcs that made the node ready; `undefined` if the store does not know them. */
   readonly arcs: readonly number[] | undefined;
-  /** What arcs have passed on, written by the serializer. */
+  /** Values by arc, as texts of the serializer. */
   readonly passed: ReadonlyMap<number, string>;
 }
 
-/** Whether the context has all that a node's input is made of: one arc alone leads to it, and passes on an output. */
+/**
+ * If true, the context holds the whole input of the node: at most one arc leads to the node, and the output that this
+ * arc passes on is still in the context.
+ */
 export function isSimple(plan: Plan, node: number): boolean {
   const { from, arcs } = plan.into;
   const first = from[node] as number;
@@ -21,7 +24,7 @@ export function isSimple(plan: Plan, node: number): boolean {
   return count === 0 || (count === 1 && plan.awaited[node] === 1 && arcsKept(plan)[arcs[first] as number] === 0);
 }
 
-/** Finds what a node's input is made of, in what is set down of the run. */
+/** Finds the parts of a node's input in the coordination store. */
 export class ArrivalFinder {
   readonly #plan: Plan;
 
@@ -45,7 +48,7 @@ export class ArrivalFinder {
     return { arcs, passed };
   }
 
-  /** @param again - the turn that has led to this one, for what repeats a loop */
+  /** @param again - for the header of a repeated loop, the turn that has led to the current one */
   async #arrived(arcs: readonly number[], again: string | undefined): Promise<readonly number[] | undefined> {
     if (arcs.length < 2) return arcs;
     const keyOf = async (arc: number) =>
@@ -64,7 +67,7 @@ export class ArrivalFinder {
     return Object.hasOwn(passed, target) ? passed[target] : undefined;
   }
 
-  /** The turn in which the source of an arc has taken it. */
+  /** The turn in which the source of an arc has taken the arc. */
   async #turnOfSource(arc: number, again: string | undefined): Promise<string | undefined> {
     if (again !== undefined) return this.keys.store.get(this.keys.again(arc, again));
     if ((this.#plan.exitOf[arc] as number) >= 0) return this.keys.store.get(await this.keys.along('exit', arc));
@@ -72,7 +75,7 @@ export class ArrivalFinder {
   }
 }
 
-/** Has a state know what a node's input is made of. */
+/** Stores the arcs and values found for a node in a state, so that the node's input can be resolved from it. */
 export function remember(state: WorkflowState, node: number, { arcs, passed }: Arrivals, serializer: Serializer): void {
   if (arcs === undefined) state.arrivals.delete(node);
   else state.arrivals.set(node, new Set(arcs));

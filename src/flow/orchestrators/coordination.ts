@@ -5,45 +5,56 @@ interface Entry {
   expires: number;
 }
 
-/** How many keys each new one has looked at: more than one, so that what has expired goes faster than new ones come. */
+/**
+ * The number of keys checked for expiry when a key is added. With more than one, expired keys are removed faster than
+ * new keys are added.
+ */
 const sweptAtATime = 2;
 
 /**
- * Coordinates workers within one program: for tests, and for event-driven runs without a server.
+ * A coordination store in memory. It coordinates event-driven workers within one program: in tests, and for runs that
+ * need no server. Workers in several programs need an `ICoordinationStore` on a server. Expired keys are removed a few
+ * at a time when new keys are added.
  *
- * Keys that have outlived their time are removed little by little, as new ones come.
+ * @example
+ * const orchestrator = new EventDrivenOrchestrator(runtime.services, new MemoryCoordinationStore());
  */
 export class MemoryCoordinationStore implements ICoordinationStore {
   readonly #entries = new Map<string, Entry>();
   #sweep = this.#entries.entries();
 
-  /** How many keys it holds, those among them that have outlived their time and are not removed yet. */
+  /** The number of keys, including expired keys that have not been removed yet. */
   get size(): number {
     return this.#entries.size;
   }
 
+  /** Adds one to a counter and returns the sum. A new counter starts at 0 and expires after the given seconds. */
   async increment(key: string, ttlSeconds: number): Promise<number> {
     const entry = this.#entry(key) ?? this.#add(key, '0', ttlSeconds);
     entry.value = String(Number(entry.value) + 1);
     return Number(entry.value);
   }
 
+  /** Sets a key unless it exists. Returns true if the key was set. */
   async setIfNotExist(key: string, value: string, ttlSeconds: number): Promise<boolean> {
     if (this.#entry(key) !== undefined) return false;
     this.#add(key, value, ttlSeconds);
     return true;
   }
 
+  /** The value of a key; `undefined` if the key is missing or expired. */
   async get(key: string): Promise<string | undefined> {
     return this.#entry(key)?.value;
   }
 
+  /** Lets a key expire the given seconds from now. Returns false if the key is missing. */
   async extendTTL(key: string, ttlSeconds: number): Promise<boolean> {
     const entry = this.#entry(key);
     if (entry !== undefined) entry.expires = expiryOf(ttlSeconds);
     return entry !== undefined;
   }
 
+  /** Removes a key. */
   async delete(key: string): Promise<void> {
     this.#entries.delete(key);
   }
@@ -55,7 +66,7 @@ export class MemoryCoordinationStore implements ICoordinationStore {
     return entry;
   }
 
-  /** A key that has outlived its time is not there. */
+  /** The entry of a key; `undefined` if the key is missing or expired. */
   #entry(key: string): Entry | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.expires > Date.now()) return entry;
@@ -63,7 +74,7 @@ export class MemoryCoordinationStore implements ICoordinationStore {
     return undefined;
   }
 
-  /** Goes on through the keys where it was, and round again. */
+  /** Checks the next few keys, and starts again at the first key after the last one. */
   #sweepSome(): void {
     for (let left = sweptAtATime; left > 0; left--) {
       const next = this.#sweep.next();

@@ -1,21 +1,25 @@
 import type { Plan } from '../plan/plan.js';
 import type { RunStore } from './run-store.js';
 
-/** How a node has ended. Nodes are named, for their numbers depend on the order of the nodes. */
+/** The recorded end of a node. Nodes are named by id, because node numbers depend on the declaration order. */
 export interface Decision {
+  /** If true, the node has failed. */
   readonly failed?: true;
-  /** The action that it has chosen. */
+  /** The action that the node has chosen. */
   readonly action?: string | undefined;
-  /** Where its arcs lead that are taken. Default: all are. */
+  /** The ids of the target nodes whose arcs are taken. Default: all arcs are taken. */
   readonly taken?: readonly string[];
-  /** What arcs pass on that is not simply what the context has under the node's id, written by the serializer. */
+  /**
+   * The values that arcs pass on, by target node, as texts of the serializer. Outputs that stay in the context are left
+   * out.
+   */
   readonly passed?: Readonly<Record<string, string>>;
 }
 
-/** `decided` is what a node itself has come to, `recovered` what its fallback has in its place. */
+/** `decided` is how a node itself has ended. `recovered` is how it has ended with the result of its fallback. */
 export type DecisionKind = 'decided' | 'recovered';
 
-/** How nodes have ended: set down once, before anything follows from it. */
+/** Records how nodes have ended. Each decision is written once, before anything follows from it. */
 export class Decisions {
   constructor(
     private readonly plan: Plan,
@@ -27,13 +31,13 @@ export class Decisions {
     return text === undefined ? undefined : (JSON.parse(text) as Decision);
   }
 
-  /** Sets down how a node has ended. Gives what holds: the first that was set down. */
+  /** Records how a node has ended. Returns the decision that is in effect, which is the first one that was recorded. */
   async decide(kind: DecisionKind, node: number, turn: string, decision: Decision): Promise<Decision> {
     const isFirst = await this.store.set(this.#key(kind, node, turn), JSON.stringify(decision));
     return isFirst ? decision : ((await this.find(kind, node, turn)) ?? decision);
   }
 
-  /** What a node or its fallback has completed with. */
+  /** The decision of a node that has completed by itself or through its fallback; `undefined` for any other node. */
   async completionOf(node: number, turn: string): Promise<Decision | undefined> {
     const decided = await this.find('decided', node, turn);
     const found = decided?.failed ? await this.find('recovered', node, turn) : decided;
@@ -57,8 +61,8 @@ export function arcsTaken(plan: Plan, node: number, { taken }: Decision): Set<nu
 const kept = new WeakMap<Plan, Uint8Array>();
 
 /**
- * 1 for each arc of which it has to be kept what it passes on: the context does not have it, or will not have it any
- * more when its target begins.
+ * An array with a 1 for each arc whose value must be recorded: the context does not contain the value, or may lose it
+ * before the target starts.
  */
 export function arcsKept(plan: Plan): Uint8Array {
   const known = kept.get(plan);

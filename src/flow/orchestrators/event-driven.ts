@@ -7,18 +7,22 @@ import { KeepAlive } from './keep-alive.js';
 import { handleJob, type RemoteState } from './remote-job.js';
 import { RunStore } from './run-store.js';
 
-/** What `new EventDrivenOrchestrator` takes besides services and store. */
+/**
+ * Options of an `EventDrivenOrchestrator`. All workers that share a coordination store must use the same options,
+ * because the options decide the names and the lifetime of the keys in the store.
+ */
 export interface EventDrivenOptions {
-  /** What the keys in the store begin with. Default: `orchestrator`. */
+  /** Prefix of all keys in the store. Default: `orchestrator`. */
   readonly keyPrefix?: string | undefined;
   /**
-   * How long keys live in the store, in seconds: at least twice as long as a run may stand still, with each of its jobs
-   * waiting in the queue. They are kept alive while a node executes, and by each job that is delivered. Default: 3600.
+   * Lifetime of the keys in the store, in seconds: a whole number from 1 to ten years. Choose at least twice the
+   * longest time for which all jobs of a run may wait in the queue. Keys are extended while a node executes, and by
+   * each job that is delivered. Default: 3600.
    */
   readonly ttlSeconds?: number | undefined;
 }
 
-/** Ten years. */
+/** Ten years in seconds. */
 const longestLife = 315_360_000;
 
 const aLife = aValue<number>(
@@ -26,7 +30,7 @@ const aLife = aValue<number>(
   (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= longestLife,
 );
 
-/** What no run can do without. */
+/** The methods that every run needs. */
 const methods = ['increment', 'setIfNotExist', 'get'] as const satisfies readonly (keyof ICoordinationStore)[];
 
 const aStore = aValue<ICoordinationStore>(`a coordination store: an object with ${methods.join(', ')} ...`, (value) =>
@@ -36,18 +40,21 @@ const aStore = aValue<ICoordinationStore>(`a coordination store: an object with 
 const readOptions = anObjectOf<EventDrivenOptions>({ keyPrefix: aName, ttlSeconds: aLife });
 
 /**
- * Executes one node a call: the heart of a worker that takes nodes from a queue. What it returns is to be enqueued.
+ * Executes one node per call, for workers that take nodes from a queue. The worker enqueues the nodes that `handleJob`
+ * returns.
  *
- * Joins, loops and fallbacks are coordinated in a store that the workers share, by the same rules as everywhere; how is
- * said at `RemotePosition`. A job that comes again, because its worker has died or it has rejected, does what is left to
- * be done, and gives the same answer. It executes its node again only if it is not set down yet how that has ended.
+ * Joins, loops and fallbacks are coordinated in a store that the workers share. They follow the same rules as in a run
+ * within one program; `RemotePosition` explains how. A job may be delivered again, because its worker has died or
+ * `handleJob` has rejected. The repeated job does what is still to be done and returns the same nodes. It executes its
+ * node again only if the outcome of the node has not been recorded yet.
  *
  * @example
- * const orchestrator = new EventDrivenOrchestrator(runtime.services, new RedisCoordinationStore(redis));
- * queue.process(async ({ nodeId, runId }) => {
- *   const { nodesToEnqueue } = await orchestrator.handleJob(nodeId, blueprint, await states.load(runId), runId);
- *   for (const next of nodesToEnqueue) await queue.add({ nodeId: next, runId });
- * });
+ * const orchestrator = new EventDrivenOrchestrator(runtime.services, new MemoryCoordinationStore());
+ * const queue = [...startNodeIds];
+ * for (let nodeId = queue.shift(); nodeId !== undefined; nodeId = queue.shift()) {
+ *   const { nodesToEnqueue } = await orchestrator.handleJob(nodeId, blueprint, state, runId);
+ *   queue.push(...nodesToEnqueue);
+ * }
  */
 export class EventDrivenOrchestrator {
   readonly #prefix: string;
@@ -55,9 +62,10 @@ export class EventDrivenOrchestrator {
   readonly #keepAlive: KeepAlive;
 
   /**
-   * @param services - of a runtime, or of `runtime.prepare(flow)`
-   * @param coordinationStore - what the workers share
-   * @throws {ValidationError} for what is no store, and for an option that is unknown or of the wrong kind
+   * @param services - the services of a runtime, or those from `runtime.prepare(flow)`
+   * @param coordinationStore - the store that all workers share
+   * @param options - prefix and lifetime of the keys in the store
+   * @throws {ValidationError} if the store lacks a method, or an option is unknown or has the wrong type
    */
   constructor(
     private readonly services: ExecutionServices,
@@ -72,14 +80,15 @@ export class EventDrivenOrchestrator {
   }
 
   /**
-   * Executes a node.
+   * Executes a node and finds the nodes that follow.
    *
-   * @param nodeId - the node
-   * @param blueprint - the flow that it is part of
-   * @param state - what is known of the run
-   * @param runId - the run
-   * @returns the nodes that are ready now: enqueue them before the job counts as done
-   * @throws {CoordinationError} when the store fails: have the job delivered again
+   * @param nodeId - the id that the job holds
+   * @param blueprint - the flow that contains the node
+   * @param state - the state of the run, as this worker sees it
+   * @param runId - id of the run
+   * @returns the ids of the nodes that are ready now. Enqueue them before you acknowledge the job
+   * @throws {RangeError} if the flow has no node with this id
+   * @throws {CoordinationError} if the store fails. Have the job delivered again
    */
   async handleJob(
     nodeId: string,
@@ -89,7 +98,7 @@ export class EventDrivenOrchestrator {
   ): Promise<{ nodesToEnqueue: string[] }> {
     const plan = planOf(blueprint, compiled);
     const node = indexIn(plan, nodeId);
-    // What has been decided is in the store; a position in memory would know only what happens here.
+    // All decisions are in the store. A position in memory would know only the events of this worker.
     if (state instanceof WorkflowState) state.position = undefined;
     const store = new RunStore(this.coordinationStore, this.#prefix, runId, this.#ttlSeconds);
     const job = { services: this.services, blueprint, plan, state, store };
@@ -99,6 +108,6 @@ export class EventDrivenOrchestrator {
 
 function indexIn(plan: Plan, nodeId: string): number {
   const node = plan.indexOf(nodeId);
-  if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${plan.id}"`);
+  if (node < 0) throw new RangeError(`"${nodeId}" is not a node of "${plan.id}"`);
   return node;
 }

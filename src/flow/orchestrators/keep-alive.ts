@@ -5,32 +5,32 @@ import { lastVisit } from './remote-position.js';
 import type { RunStore } from './run-store.js';
 import { before, isFirst, Turns } from './turns.js';
 
-/** How many runs it is remembered of when they were last seen. */
+/** The maximum number of runs whose last slot is remembered. */
 const mostRemembered = 1_000;
 
-/** How many keys are extended at a time. */
+/** The number of keys that are extended at the same time. */
 const atATime = 100;
 
-/** How often keys are extended in their time. */
+/** The number of slots in the lifetime of a key. */
 const slots = 4;
 
 /**
- * Keeps the keys of runs alive while anything of them is delivered or executing.
+ * Keeps the keys of a run alive while jobs of the run are delivered or executed.
  *
- * Time goes in slots, each a quarter of the time that keys live. The first job of a run that is delivered in a slot extends
- * all that the run may have set down, and so does each slot that passes while a node executes. Which slots have seen a run
- * is set down in the store, so workers that come and go need not know of each other.
+ * Time is divided into slots, each a quarter of the lifetime of a key. The keys that a run may still need are extended
+ * by its first job that is delivered in a slot, and again in each slot that passes while a node executes. The store
+ * records the slots in which a run was seen, so workers may come and go without knowing of each other.
  */
 export class KeepAlive {
   readonly #slotLength: number;
-  /** The slot that each run was last seen in. */
+  /** The slot in which each run was last seen, by run id. */
   readonly #seen = new Map<string, number>();
 
   constructor(ttlSeconds: number) {
     this.#slotLength = (ttlSeconds * 1_000) / slots;
   }
 
-  /** Does the work of a job, and keeps the keys of its run alive meanwhile. */
+  /** Calls `work`, and keeps the keys of the run alive until `work` has settled. */
   async during<Result>(store: RunStore, plan: Plan, work: () => Promise<Result>): Promise<Result> {
     const slot = this.#slotNow();
     if (this.#seen.get(store.runId) !== slot) await this.#see(store, plan, slot);
@@ -38,7 +38,7 @@ export class KeepAlive {
     const again = async () => {
       if (isBusy) return;
       isBusy = true;
-      // What fails now is tried again in the next slot; a store that is gone is noticed by the job itself.
+      // A failed extension is repeated in the next slot. If the store is down, the job itself notices.
       await this.#extend(store, plan).catch(() => undefined);
       isBusy = false;
     };
@@ -84,7 +84,7 @@ export class KeepAlive {
   }
 }
 
-/** All keys that a run may need yet, there or not. */
+/** All keys that the run may still need, whether they exist or not. */
 async function keysOf(plan: Plan, store: RunStore): Promise<string[]> {
   const keys = new RemoteKeys(plan, store, new Turns(plan, store));
   const found: string[] = [];
@@ -130,7 +130,7 @@ async function keysOfTurn(keys: RemoteKeys, node: number): Promise<string[]> {
   return found;
 }
 
-/** What a header that has begun again is made of. */
+/** The keys that the input of a header is read from in a repeated turn of its loop. */
 async function keysOfRepeat(keys: RemoteKeys, arc: number, turn: string): Promise<string[]> {
   const again = keys.again(arc, before(turn));
   return [again, ...(await keysOfSource(keys, arc, await keys.store.get(again)))];
@@ -141,7 +141,7 @@ async function keysOfExit(keys: RemoteKeys, arc: number): Promise<string[]> {
   return [exit, ...(await keysOfSource(keys, arc, await keys.store.get(exit)))];
 }
 
-/** What the source of an arc has come to in the turn in which it took it. */
+/** The keys that record how the source of an arc ended in the turn in which it took the arc. */
 function keysOfSource({ plan, store }: RemoteKeys, arc: number, turn: string | undefined): string[] {
   if (turn === undefined) return [];
   const source = plan.idOf(plan.arcSource[arc] as number);

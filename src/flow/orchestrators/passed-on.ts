@@ -1,14 +1,14 @@
 import type { Plan } from '../plan/plan.js';
 import type { WorkflowState } from '../run/state.js';
 
-/** What the arcs of a node pass on, visit after visit. */
+/** Tracks the values that the arcs of a node pass on in successive visits. */
 export class PassedOn {
-  /** What they have passed on before, while it is found out what they pass on now. */
+  /** The values of the previous visit, kept while those of the current visit are determined. */
   readonly #before = new Map<number, { readonly value: unknown } | undefined>();
 
   constructor(private readonly plan: Plan) {}
 
-  /** Puts aside what the arcs of a node have passed on before: transforms will say what they pass on now. */
+  /** Puts aside the values of the previous visit, so that transforms can set those of the current visit. */
   putAside(node: number, { memory: { passed } }: WorkflowState): void {
     const { outFrom } = this.plan;
     this.#before.clear();
@@ -19,8 +19,8 @@ export class PassedOn {
   }
 
   /**
-   * Has the arcs of a node pass on what is said now, once it is known which of them count. An arc out of a loop that does
-   * not count this time has still passed on what it did when it counted.
+   * Sets the values that the arcs of a node pass on in this visit. An exit of a loop that is not taken now keeps the
+   * value of the visit that took it.
    *
    * @param taken - the arcs that count as taken
    */

@@ -15,22 +15,29 @@ import { type Visit, visitInLoop } from './remote-visit.js';
 import type { RunStore } from './run-store.js';
 import { Turns } from './turns.js';
 
-/** What a worker has of a run's state: a `WorkflowState`, or anything that keeps context and completed nodes elsewhere. */
+/**
+ * The state of a run as a worker of an `EventDrivenOrchestrator` sees it. Pass a `WorkflowState`, or implement this
+ * interface to keep the context and the completed nodes in your own database. All methods may be asynchronous.
+ */
 export interface RemoteState {
-  /** The data of the run, outputs under the ids of their nodes among it. */
+  /** The data of the run, including the outputs of completed nodes under their ids. */
   getContext(): MaybePromise<Context>;
+  /** Adds a completed node and its output. A repeated job may add the same node again. */
   addCompletedNode(nodeId: string, output: unknown): unknown;
+  /** Adds the failure of a node; `error` is a `NodeError`. Default: failures are not stored. */
   addError?(nodeId: string, error: unknown): unknown;
+  /** Records that a fallback has completed in place of a failed node. Default: not stored. */
   markRecovered?(nodeId: string, fallbackId: string): unknown;
+  /** Adds a skipped node. Default: skipped nodes are not stored. */
   addSkippedNode?(nodeId: string): unknown;
 }
 
-/** What is known of a run as of now, as the flow layer knows it. */
+/** The state of the run as a `WorkflowState`, made from the present context if necessary. */
 async function knownOf(state: RemoteState, runId: string): Promise<WorkflowState> {
   return state instanceof WorkflowState ? state : stateOf(await state.getContext(), runId);
 }
 
-/** What all jobs of a run have in common. */
+/** The parts that all jobs of a run share. */
 export interface JobSurroundings {
   readonly services: ExecutionServices;
   readonly blueprint: WorkflowBlueprint;
@@ -39,7 +46,11 @@ export interface JobSurroundings {
   readonly store: RunStore;
 }
 
-/** Executes the node of a job, unless that was done, and does what follows from it. @returns the nodes that are ready */
+/**
+ * Executes the node of a job, unless it has been executed before, and processes the consequences.
+ *
+ * @returns the ids of the nodes that are ready
+ */
 export async function handleJob(node: number, surroundings: JobSurroundings): Promise<string[]> {
   const { plan, state, store } = surroundings;
   const known = await knownOf(state, store.runId);
@@ -59,7 +70,7 @@ class Job implements RemoteEvents {
   readonly #decisions: Decisions;
   readonly #position: RemotePosition;
   readonly #passedOn: PassedOn;
-  /** Arcs that count as taken. */
+  /** The arcs that count as taken. */
   readonly #taken = new Set<number>();
   #isAgain: boolean;
 
@@ -68,7 +79,7 @@ class Job implements RemoteEvents {
     private readonly node: number,
     private readonly visit: Visit,
     private readonly turn: string,
-    /** What is known of the run. */
+    /** The state of the run. */
     private known: WorkflowState,
   ) {
     const { plan, store } = surroundings;
@@ -91,7 +102,7 @@ class Job implements RemoteEvents {
   }
 
   async ready(node: number, keys: RemoteKeys): Promise<void> {
-    // Whoever comes again hands out nothing in a loop that has come to its place.
+    // In a loop, a repeated job must not enqueue a node that has already started in this turn or a later one.
     const isOld = this.#isAgain && (this.#plan.loopOf[node] as number) >= 0 && (await hasBegun(node, keys));
     if (!isOld) this.#enqueue.add(this.#plan.idOf(node));
   }
@@ -108,7 +119,10 @@ class Job implements RemoteEvents {
     return this.surroundings.plan;
   }
 
-  /** Executes the node, and sets down how that has ended. Gives nothing for a node that has not: it waits, say. */
+  /**
+   * Executes the node and records how it ended. Returns `undefined` if the node has not ended, for instance because it
+   * waits.
+   */
   async #decide(): Promise<Decision | undefined> {
     const nodeId = this.#plan.idOf(this.node);
     const execution = await this.#execute();
@@ -145,7 +159,10 @@ class Job implements RemoteEvents {
     }
   }
 
-  /** The node whose input it gets: a fallback gets that of the node that needed it first, unless it says itself what it gets. */
+  /**
+   * The node whose input this node gets. A fallback without an input mapping gets the input of the node that first
+   * needed it.
+   */
   async #subject(node = this.node): Promise<number> {
     const owners = this.#plan.owners.get(node);
     if (owners === undefined || this.#plan.nodes[node]?.inputs !== undefined) return node;
@@ -155,8 +172,9 @@ class Job implements RemoteEvents {
   }
 
   /**
-   * The edges that are followed with a result: a node's own, or that of its fallback. They see it in the context; where
-   * they cannot be found, it leaves no trace there.
+   * Finds the edges to follow for a result, which is that of the node or of its fallback. For this the result is put
+   * into the context, since edges may read it there. If the edges cannot be found, the result is removed from the
+   * context again.
    */
   async #route(node: number, result: NodeResult): Promise<Decision> {
     const { services, blueprint } = this.surroundings;
@@ -194,7 +212,10 @@ class Job implements RemoteEvents {
     };
   }
 
-  /** A state in this program has what cannot be written. */
+  /**
+   * The text of a value that an arc passes on. A value that cannot be serialised is left out if the state is in this
+   * program, because such a state holds the value itself.
+   */
   #textOf(value: unknown): string | undefined {
     const { services, state } = this.surroundings;
     try {
@@ -205,7 +226,7 @@ class Job implements RemoteEvents {
     }
   }
 
-  /** Does what follows from how a node has ended. */
+  /** Processes the consequences of how a node has ended. */
   async #follow(node: number, decision: Decision): Promise<void> {
     if (decision.failed) return this.#fail(node);
     this.#taken.clear();
@@ -225,11 +246,11 @@ class Job implements RemoteEvents {
     await this.#standIn(node, fallback, completion);
   }
 
-  /** A fallback has completed for a node that has failed. */
+  /** Completes a failed node with the result of its fallback. */
   async #standIn(owner: number, fallback: number, { action }: Decision): Promise<void> {
     const known = await this.#decisions.find('recovered', owner, this.turn);
     const decision = known ?? (await this.#recover(owner, fallback, action));
-    // Nothing can stand in any more for a node whose edges cannot be found.
+    // If the edges of the node cannot be found, no fallback can recover it any more.
     if (!decision.failed) await this.#follow(owner, decision);
   }
 
@@ -250,8 +271,8 @@ class Job implements RemoteEvents {
   }
 
   /**
-   * A job that comes again may be of an earlier visit, whose answer got lost: what that has released outside of the loop
-   * is handed out again, unless it was executed.
+   * Enqueues again the nodes outside of the loop that an earlier visit has made ready and that have not been executed.
+   * A repeated job may belong to this earlier visit, whose answer was lost.
    */
   async #releaseEarlierExits(): Promise<void> {
     const { store } = this.surroundings;
@@ -279,7 +300,7 @@ class Job implements RemoteEvents {
   }
 }
 
-/** What a job is called, whoever has it. */
+/** The name of a job. It is the same for each delivery of the job. */
 function nameOf(nodeId: string, turn: string): string {
   return turn === '' ? nodeId : `${turn}:${nodeId}`;
 }

@@ -4,21 +4,24 @@ import type { RunStore } from './run-store.js';
 import { isFirst, nameOf, outerOf, type Turns } from './turns.js';
 
 /**
- * What is set down of a run, under which keys. All of it is guards: what has been decided once stays so.
+ * The keys under which the facts about a run are recorded. Apart from the counters, each key is a
+ * guard: once set, it is not changed.
  *
  *     decided     how a node has ended, and which of its arcs are taken
- *     recovered   the same of its fallback in its place
+ *     recovered   the same for the fallback's result in place of the node's own
  *     recovering  a node has failed, and its fallback is to stand in for it
- *     fanin       for each predecessor of a join, whether its arc was taken; and a counter of those that have arrived
- *     joinlock    the job that has released a node
- *     settled     a node is completed or skipped; `owners` counts those of a fallback, `members` those of a loop
+ *     fanin       the arc from a predecessor to a join was taken or refused; and a counter of such arcs
+ *     joinlock    the job that has made a node ready
+ *     settled     a node has completed or was skipped
+ *     owners      a counter of the settled nodes of a fallback
+ *     members     a counter of the settled nodes of a loop
  *     ended       an inner loop has ended
  *     exit        the turn in which an arc out of a loop was first taken
  *     again       an arc that repeats a loop was taken
- *     repeated    the job that has begun a turn at this header
- *     turn        which turn a loop is in
+ *     repeated    the job that has started a turn at this header
+ *     turn        the turn of a loop
  *     visits      the turn of each visit of a node in a loop
- *     alive       the run was under way at this time
+ *     alive       the run was active in this slot of time
  */
 export class RemoteKeys {
   constructor(
@@ -27,7 +30,7 @@ export class RemoteKeys {
     readonly turns: Turns,
   ) {}
 
-  /** The turn that a node is in, of its innermost loop. */
+  /** The turn of the innermost loop around a node. */
   turnOf(node: number): MaybePromise<string> {
     return this.turns.of(this.plan.loopOf[node] as number);
   }
@@ -36,13 +39,14 @@ export class RemoteKeys {
     return this.plan.loops[this.plan.loopOf[node] as number]?.headers.includes(node) ?? false;
   }
 
-  /** A key about what a node does. */
+  /** The key of a fact about a node in its turn. */
   own(kind: string, node: number): MaybePromise<string> {
     return soon(this.turnOf(node), (turn) => this.store.key(kind, turn, this.plan.idOf(node)));
   }
 
   /**
-   * A key about how a node is entered. A header is entered once for all turns of its loop, in a turn of the loop around.
+   * The key of a fact about the entry into a node. A header is entered once for all turns of its loop, so its key has
+   * the turn of the surrounding loop.
    */
   entering(kind: string, node: number, ...details: readonly string[]): MaybePromise<string> {
     return soon(this.turnOf(node), (turn) => {
@@ -51,12 +55,12 @@ export class RemoteKeys {
     });
   }
 
-  /** A key about an arc, of how its target is entered. */
+  /** The key of a fact about an arc, as part of the entry into the arc's target. */
   along(kind: string, arc: number): MaybePromise<string> {
     return this.entering(kind, this.plan.arcTarget[arc] as number, this.sourceOf(arc));
   }
 
-  /** That an arc repeats a loop in a turn. */
+  /** The key that records that an arc repeats a loop after the given turn. */
   again(arc: number, turn: string): string {
     return this.store.key('again', turn, this.plan.idOf(this.plan.arcTarget[arc] as number), this.sourceOf(arc));
   }
@@ -65,12 +69,12 @@ export class RemoteKeys {
     return soon(this.turns.of(loop), (turn) => this.store.key(kind, turn, nameOf(this.plan, loop)));
   }
 
-  /** That an inner loop has ended. */
+  /** The key that records that an inner loop has ended. */
   endOf(loop: number): MaybePromise<string> {
     return soon(this.turns.of(loop), (turn) => this.store.key('ended', outerOf(turn), nameOf(this.plan, loop)));
   }
 
-  /** The job that has made a node ready. */
+  /** The key that holds the job that has made a node ready. */
   releaseOf(node: number): MaybePromise<string> {
     return soon(this.turnOf(node), (turn) =>
       this.isHeader(node) && !isFirst(turn) ? this.own('repeated', node) : this.entering('joinlock', node),
@@ -85,7 +89,7 @@ export class RemoteKeys {
     return this.store.key('visits', '', this.plan.idOf(node), String(number));
   }
 
-  /** The arcs that a node's join waits for, or those that repeat the loop that it is the header of. */
+  /** The arcs into a node. With `back`, the arcs that repeat its loop, otherwise the arcs that its join waits for. */
   arcsInto(node: number, { back }: { readonly back: boolean }): number[] {
     const { into, backOf } = this.plan;
     const arcs = [...into.arcs.subarray(into.from[node], into.from[node + 1])];
@@ -97,7 +101,7 @@ export class RemoteKeys {
   }
 }
 
-/** What follows from a value that may be there at once. */
+/** Like `then`, but synchronous for a value that is not a promise. */
 function soon<Value, Next>(value: MaybePromise<Value>, next: (value: Value) => MaybePromise<Next>): MaybePromise<Next> {
   return value instanceof Promise ? value.then(next) : next(value);
 }

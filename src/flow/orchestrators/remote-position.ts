@@ -4,30 +4,31 @@ import { RemoteKeys } from './remote-keys.js';
 import type { RunStore } from './run-store.js';
 import { isSince, type Turns } from './turns.js';
 
-/** What a position tells of: nodes that are ready, and nodes that are skipped. */
+/** Receives what a position finds out: nodes that are ready or skipped, and arcs that are taken. */
 export interface RemoteEvents {
-  /** A node is ready, by what this job has decided. */
+  /** Called when a decision of this job makes a node ready. */
   ready(node: number, keys: RemoteKeys): Promise<void>;
   skipped(nodeId: string): Promise<void>;
-  /** An arc counts as taken. */
+  /** Called when an arc counts as taken. */
   taken(arc: number): void;
 }
 
 /**
- * Where a run is in its plan, in a store that several workers share: what `Position` is in memory, by the same rules.
+ * The position of a run in its plan, kept in a store that several workers share. It follows the same rules as
+ * `Position` does in memory.
  *
- * A worker may die between any two calls, and only the job that it had comes again. So all that is set down is set down
- * once, by guards, and each step can be done again: a job that comes again goes through all of what follows from its
- * node, finds what is done, does what is not, and gives the same answer. What is counted (how many have arrived at a
- * join, have settled in a turn) is counted at each pass, so that it may be too much but never too little; whoever counts
- * to the end looks at the guards. What a job has released stays that job's: its answer has it until the job is over.
+ * A worker may die between any two calls, and then only its own job is delivered again. So each fact is recorded once,
+ * by a guard, and each step can be repeated: a repeated job goes through everything that follows from its node, does
+ * the missing parts, and returns the same answer. Counters (nodes that have arrived at a join, or have settled in a
+ * turn) are incremented on each pass. They may be too high but never too low, so whoever counts to the end checks the
+ * guards as well. A node that a job has made ready belongs to this job, which returns the node on each delivery.
  */
 export class RemotePosition {
   readonly keys: RemoteKeys;
 
   /**
-   * @param turns - in which the loops are, for this job
-   * @param job - what the job is called: the same whenever it comes
+   * @param turns - the turns of the loops, as the job sees them
+   * @param job - the name of the job, the same for each delivery
    */
   constructor(
     private readonly plan: Plan,
@@ -39,7 +40,7 @@ export class RemotePosition {
     this.keys = new RemoteKeys(plan, store, turns);
   }
 
-  /** A node has completed, or its fallback has for it. */
+  /** Records that a node has completed, or that its fallback has completed in its place. */
   async complete(node: number, arcs: ReadonlySet<number>): Promise<void> {
     const { outFrom, backOf, exitOf } = this.plan;
     for (let arc = outFrom[node] as number; arc < (outFrom[node + 1] as number); arc++) {
@@ -53,13 +54,13 @@ export class RemotePosition {
     await this.#settle(node);
   }
 
-  /** A node has failed: its fallback is ready. */
+  /** Records that a node has failed. Its fallback becomes ready. */
   async recover(node: number): Promise<void> {
     await this.store.set(await this.keys.own('recovering', node), 'yes');
     await this.#release(this.plan.fallbackOf[node] as number);
   }
 
-  /** The nodes that a fallback, which has completed, stands in for. */
+  /** The failed nodes that a completed fallback stands in for. */
   async recovering(fallback: number): Promise<number[]> {
     const owners: number[] = [];
     for (const owner of this.plan.owners.get(fallback) ?? []) {
@@ -85,7 +86,7 @@ export class RemotePosition {
     return joinsAny[target] === 1 ? undefined : this.#release(target);
   }
 
-  /** Takes a back arc: the next turn begins with it once this one has ended. */
+  /** Takes a back arc. The arc starts the next turn when the current turn has ended. */
   async #takeBack(arc: number): Promise<void> {
     this.events.taken(arc);
     const turn = await this.keys.turns.of(this.plan.backOf[arc] as number);
@@ -93,13 +94,19 @@ export class RemotePosition {
     await this.store.set(this.keys.again(arc, turn), from);
   }
 
-  /** An edge out of a loop counts in the first turn that takes it; that turn gets the same answer when it asks again. */
+  /**
+   * If true, this turn is the first to take an arc out of its loop. Only the first turn counts. Repeated calls return
+   * the same answer.
+   */
   async #isFirstExit(arc: number): Promise<boolean> {
     const turn = await this.keys.turnOf(this.plan.arcSource[arc] as number);
     return this.store.holds(await this.keys.along('exit', arc), turn);
   }
 
-  /** Makes a node ready, unless another job has. A node that one alone leads to, once, needs no lock. */
+  /**
+   * Makes a node ready, unless another job has done so. No lock is needed for a node outside of loops that has a single
+   * arc and is not a fallback.
+   */
   async #release(node: number): Promise<void> {
     const { awaited, loopOf, owners } = this.plan;
     const isLocked = (awaited[node] as number) > 1 || (loopOf[node] as number) >= 0 || owners.has(node);
@@ -120,7 +127,7 @@ export class RemotePosition {
     await this.#settleIn(loop);
   }
 
-  /** A fallback that none of its owners has needed is skipped. */
+  /** Skips a fallback that no node has needed. */
   async #settleOwner(fallback: number): Promise<void> {
     const owners = this.plan.owners.get(fallback) as readonly number[];
     const settled = await this.store.increment(await this.keys.own('owners', fallback));
@@ -154,7 +161,7 @@ export class RemotePosition {
     return this.#settleIn(parent);
   }
 
-  /** The headers that a turn, which has ended, leads back to. */
+  /** The headers that the taken back arcs of the ended turn lead to. */
   async #headersAgain(loop: number): Promise<Set<number>> {
     const { headers } = this.plan.loops[loop] as Plan['loops'][number];
     const turn = await this.keys.turns.of(loop);
@@ -163,13 +170,13 @@ export class RemotePosition {
     return new Set(arcs.filter((_, at) => taken[at] !== undefined).map((arc) => this.plan.arcTarget[arc] as number));
   }
 
-  /** An exit that some turn has taken has arrived already. */
+  /** Refuses an exit of a loop, unless an earlier turn has taken it. */
   async #arriveRefused(arc: number): Promise<void> {
     const wasTaken = (await this.store.get(await this.keys.along('exit', arc))) !== undefined;
     if (!wasTaken) await this.arrive(arc, false);
   }
 
-  /** What follows is of the next turn; this position stays in this one. */
+  /** Starts the next turn of a loop. Its nodes belong to a new position; this one stays in its turn. */
   async #repeat(loop: number, headers: readonly number[], again: ReadonlySet<number>): Promise<void> {
     const turns = await this.keys.turns.repeated(loop);
     const next = new RemotePosition(this.plan, this.store, turns, this.job, this.events);
@@ -181,19 +188,19 @@ export class RemotePosition {
     }
   }
 
-  /** What keys hold that do not depend on each other. */
+  /** Reads several independent keys at the same time. */
   #all<One>(all: readonly One[], keyOf: (one: One) => MaybePromise<string>): Promise<(string | undefined)[]> {
     return Promise.all(all.map(async (one) => this.store.get(await keyOf(one))));
   }
 }
 
-/** Whether a node has begun in a turn: a job of it was delivered. */
+/** If true, a node has started in its current turn or a later one: a job of it was delivered. */
 export async function hasBegun(node: number, keys: RemoteKeys): Promise<boolean> {
   const { turn } = await lastVisit(node, keys);
   return turn !== undefined && isSince(turn, await keys.turnOf(node));
 }
 
-/** The number of the visit of a node that was begun last, 0 for none, and the turn that it was in. */
+/** The number of the last started visit of a node, or 0, and the turn of that visit. */
 export async function lastVisit(node: number, keys: RemoteKeys): Promise<{ number: number; turn: string | undefined }> {
   const number = await keys.store.latest(keys.visits(node), (one) => keys.visit(node, one));
   return { number, turn: number === 0 ? undefined : await keys.store.get(keys.visit(node, number)) };

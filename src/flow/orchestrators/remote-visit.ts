@@ -4,17 +4,18 @@ import { lastVisit } from './remote-position.js';
 import type { RunStore } from './run-store.js';
 import { Turns } from './turns.js';
 
-/** Which visit of its node a job is for. */
+/** The visit of a node that a job is for. */
 export interface Visit {
   readonly number: number;
   readonly turns: Turns;
-  /** Whether another delivery has begun it. */
+  /** If true, an earlier delivery has started the visit. */
   readonly isAgain: boolean;
 }
 
 /**
- * The visit that a delivered job is for. A job says no more than its node, so in a loop it is found out: the visit in the
- * present turn, if there is one; else the last one, whose job comes again after its turn is over.
+ * Finds the visit that a delivered job is for. A job names only its node, so the visit in a loop must be looked up. It
+ * is the visit in the current turn, started now if the node is ready. Otherwise it is the last visit, whose job was
+ * delivered again after its turn had ended.
  */
 export async function visitInLoop(node: number, plan: Plan, store: RunStore): Promise<Visit> {
   const turns = new Turns(plan, store);

@@ -6,14 +6,20 @@ import type { GraphTraverser } from '../run/traverser.js';
 import { RunToCompletionOrchestrator } from './run-to-completion.js';
 
 /**
- * Takes up a run that was saved, and lets another orchestrator go on with it. Decisions are part of what was saved, so
- * that what was not taken stays so. Ready are: what was ready or running then, what had failed, and what waited for
- * something that has come since.
+ * Resumes a run from its saved state, then hands it to another orchestrator. These nodes are ready at first: nodes that
+ * were ready or running when the run stopped, nodes that had failed, and waiting nodes whose event has arrived or whose
+ * sleep has ended. Completed nodes are not repeated, and branches that were not taken stay so.
+ *
+ * `FlowRuntime.continue` uses this class. Use it directly to resume a run with an orchestrator of your own.
+ *
+ * @example
+ * const orchestrator = new ResumptionOrchestrator(new StepByStepOrchestrator());
  */
 export class ResumptionOrchestrator implements IOrchestrator {
-  /** @param next - what goes on with the run. Default: `RunToCompletionOrchestrator` */
+  /** @param next - the orchestrator that carries out the rest of the run. Default: a `RunToCompletionOrchestrator` */
   constructor(private readonly next: IOrchestrator = new RunToCompletionOrchestrator()) {}
 
+  /** Prepares position and state of the run, then calls `run` of the next orchestrator. */
   async run(
     traverser: GraphTraverser,
     executorFactory: NodeExecutorFactory,
@@ -34,7 +40,10 @@ export class ResumptionOrchestrator implements IOrchestrator {
   }
 }
 
-/** A position at the start is brought to where the state is: by its decisions, else by what has completed. */
+/**
+ * Moves a position at the start to the saved position of the run. If the state has no position, only its completed
+ * nodes are known.
+ */
 function catchUp(position: Position, state: WorkflowState): void {
   if (state.position !== undefined) position.moveTo(state.position.save());
   else {
@@ -43,7 +52,7 @@ function catchUp(position: Position, state: WorkflowState): void {
   }
 }
 
-/** Nodes that were named to the state as completed, and not to the position: by whoever put the state together. */
+/** Adds to the position the nodes that a user has added to the state with `addCompletedNode`. */
 function adoptAdded(position: Position, state: WorkflowState): void {
   const added = [...state.getCompletedNodes()].filter((nodeId) => !position.isCompleted(nodeId));
   if (added.length === 0) return;
@@ -51,7 +60,7 @@ function adoptAdded(position: Position, state: WorkflowState): void {
   position.readyWhatFollows();
 }
 
-/** A node goes on where one of the things that it waits for has come. */
+/** Makes a waiting node ready if one of its events has arrived, or its sleep has ended. */
 function deliver(state: WorkflowState, nodeId: string, waits: readonly Waiting[]): void {
   const now = state.clock();
   const come = waits.find(

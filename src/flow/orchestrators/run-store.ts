@@ -2,8 +2,8 @@ import type { ICoordinationStore } from '../contracts.js';
 import { CoordinationError } from '../errors.js';
 
 /**
- * The keys of one run in a coordination store: escaped, with one time to live, and with one error for all that the store
- * may do wrong.
+ * The keys of one run in a coordination store. Ids in keys are escaped, all keys have the same lifetime, and each
+ * failure of the store becomes a `CoordinationError`.
  */
 export class RunStore {
   readonly #run: string;
@@ -17,14 +17,14 @@ export class RunStore {
     this.#run = partOf(runId);
   }
 
-  /** `<prefix>:<kind>:<run>:<subject>…:<turn>`. The turn is left out outside of loops. */
+  /** The name of a key: `<prefix>:<kind>:<run>:<subject>…:<turn>`. Outside of loops there is no turn. */
   key(kind: string, turn: string, ...subjects: readonly string[]): string {
     let key = `${this.prefix}:${kind}:${this.#run}`;
     for (const subject of subjects) key += `:${partOf(subject)}`;
     return turn === '' ? key : `${key}:${turn}`;
   }
 
-  /** Sets a key that is not there yet. Gives whether it did. */
+  /** Sets a key unless it exists. Returns true if the key was set. */
   async set(key: string, value: string): Promise<boolean> {
     try {
       return (await this.store.setIfNotExist(key, value, this.ttlSeconds)) === true;
@@ -49,7 +49,7 @@ export class RunStore {
     }
   }
 
-  /** Lets a key that is there live its whole time from now on. */
+  /** Extends an existing key by its full lifetime from now on. */
   async extend(key: string): Promise<void> {
     try {
       await this.store.extendTTL(key, this.ttlSeconds);
@@ -58,14 +58,15 @@ export class RunStore {
     }
   }
 
-  /** Sets a key, or finds that it was set to the same before: the same answer to whoever asks again. */
+  /** Sets a key, or finds that the key has this value already. Repeated calls return the same answer. */
   async holds(key: string, value: string): Promise<boolean> {
     return (await this.set(key, value)) || (await this.get(key)) === value;
   }
 
   /**
-   * How far something has counted. Each step is a key of its own, so none is counted twice; the counter only says where to
-   * look, and may lag behind for each caller that has died between the two.
+   * The number of the last counted step. Each step has a key of its own, so that no step is counted twice. The counter
+   * only tells from which step to search; it is too low if a caller has died between setting the key and incrementing
+   * the counter.
    */
   async latest(counter: string, step: (number: number) => string): Promise<number> {
     let number = Number((await this.get(counter)) ?? 0);
@@ -73,7 +74,7 @@ export class RunStore {
     return number;
   }
 
-  /** Counts a step, unless that was counted before. Gives whether it did. */
+  /** Counts a step, unless it was counted before. Returns true if the step was counted now. */
   async count(counter: string, step: string, value: string): Promise<boolean> {
     const isFirst = await this.set(step, value);
     if (isFirst) await this.increment(counter);
@@ -85,7 +86,7 @@ export class RunStore {
   }
 }
 
-/** A part of a key: what separates the parts is escaped, for ids may have any characters. */
+/** Escapes the separator of key parts, because ids may contain any character. */
 function partOf(text: string): string {
   return /[%:]/.test(text) ? text.replace(/%/g, '%25').replace(/:/g, '%3A') : text;
 }

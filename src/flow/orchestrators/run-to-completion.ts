@@ -14,10 +14,18 @@ import type { GraphTraverser, ReadyNode } from '../run/traverser.js';
 import { conclude } from './conclude.js';
 
 /**
- * The default: goes on until nothing can. A node starts at the moment it is ready, as far as `concurrency` has room; a
- * slow node holds back only what depends on it.
+ * The default orchestrator: advances a run until no node can go on. Each node starts as soon as it is ready and the
+ * number of running nodes is below `concurrency`, so a slow node delays only the nodes that depend on it. With
+ * `failFast`, the first failure that no fallback recovers aborts the running nodes.
+ *
+ * @example
+ * const result = await runtime.run(flow, {}, { orchestrator: new RunToCompletionOrchestrator() });
  */
 export class RunToCompletionOrchestrator implements IOrchestrator {
+  /**
+   * Advances the run until nothing is ready or running, then returns its result. It rejects only if the outcome of a
+   * node cannot be saved; in that case it first waits for the running nodes.
+   */
   async run(
     traverser: GraphTraverser,
     executorFactory: NodeExecutorFactory,
@@ -37,7 +45,7 @@ export class RunToCompletionOrchestrator implements IOrchestrator {
   }
 }
 
-/** Keeps as many nodes running as there is room for, until none is left. */
+/** Keeps up to `concurrency` nodes running until no node is ready. */
 class Pump {
   readonly #waiting: ReadyNode[] = [];
   #next = 0;
@@ -45,7 +53,7 @@ class Pump {
   #failure: { readonly error: unknown } | undefined = undefined;
   #isStopped = false;
   readonly #scope = currentScope() as Scope;
-  /** Ends what runs when a node fails under `failFast`. */
+  /** Aborts the running nodes when a node fails under `failFast`. */
   readonly #group: Cancellation | undefined;
   readonly #executorOf: (nodeId: string) => NodeExecutor;
   readonly #concurrency: number;
@@ -92,7 +100,7 @@ class Pump {
     return this.#waiting.length > 0;
   }
 
-  /** Nothing new starts once the run was aborted. */
+  /** Prevents further nodes from starting once the run is aborted. */
   #checkAbort(): void {
     const { state, services } = this.advance;
     for (const source of [this.#scope?.cancellation, services.options.signal]) {
@@ -134,7 +142,7 @@ class Pump {
     }
   }
 
-  /** What happened cannot be saved: nothing new starts, what runs is waited for. */
+  /** Handles an outcome that cannot be saved: no further node starts, and running nodes are awaited. */
   #break(nodeId: string, error: unknown): void {
     this.#failure ??= { error };
     this.#isStopped = true;

@@ -6,10 +6,27 @@ import type { GraphTraverser } from '../run/traverser.js';
 import { conclude } from './conclude.js';
 
 /**
- * Executes what is ready and returns: one step a call, for debuggers and tests. Between steps the status is `stalled`;
- * `traverser.hasMoreWork()` says whether there is another.
+ * Executes the nodes that are ready, then returns. Each call of `run` is one step, for debuggers and tests that inspect
+ * the run between its steps. Between steps the status of the result is `stalled`; `traverser.hasMoreWork()` is true if
+ * there is another step.
+ *
+ * @example
+ * const prepared = runtime.prepare(flow);
+ * const stepper = new StepByStepOrchestrator();
+ * do {
+ *   const { completed } = await stepper.run(
+ *     prepared.traverser,
+ *     prepared.executorFactory,
+ *     prepared.state,
+ *     prepared.services,
+ *   );
+ *   console.log(completed);
+ * } while (prepared.traverser.hasMoreWork());
  */
 export class StepByStepOrchestrator implements IOrchestrator {
+  /**
+   * Executes all nodes that are ready, at most `concurrency` of them at the same time, and returns the result so far.
+   */
   async run(
     traverser: GraphTraverser,
     executorFactory: NodeExecutorFactory,

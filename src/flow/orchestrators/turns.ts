@@ -3,11 +3,11 @@ import type { Plan } from '../plan/plan.js';
 import type { RunStore } from './run-store.js';
 
 /**
- * The turns that the loops of a run are in, as one job sees them: what it has once looked at stays so for it, whatever
- * others do meanwhile.
+ * The current turns of a run's loops, as one job sees them. A turn stays the same for the job once it has been read,
+ * whatever other jobs do in the meantime.
  *
- * A turn is written as its number, from 0, behind that of the loop around: `2.0` is the first turn of an inner loop in the
- * third turn of the outer. Outside of loops it is empty.
+ * A turn is written as its number, from 0, behind the turn of the surrounding loop: `2.0` is the first turn of an inner
+ * loop in the third turn of the outer loop. Outside of loops the turn is empty.
  */
 export class Turns {
   readonly #known = new Map<number, string>();
@@ -17,7 +17,7 @@ export class Turns {
     private readonly store: RunStore,
   ) {}
 
-  /** At once for what is known: most of a job's keys are of turns that it has looked at. */
+  /** The turn of a loop. Returned synchronously if known, which is the usual case. */
   of(loop: number): MaybePromise<string> {
     return loop < 0 ? '' : (this.#known.get(loop) ?? this.#find(loop));
   }
@@ -32,14 +32,14 @@ export class Turns {
     return turn;
   }
 
-  /** The turns as they were when a loop was in the given one. */
+  /** A copy in which a loop and the loops around it are in the given turn. */
   at(loop: number, turn: string): Turns {
     const turns = new Turns(this.plan, this.store);
     for (let at = loop, left = turn; at >= 0; at = this.#parentOf(at), left = outerOf(left)) turns.#known.set(at, left);
     return turns;
   }
 
-  /** Begins the next turn of a loop. Done twice, it changes nothing. */
+  /** Starts the next turn of a loop. Repeating the call has no effect. */
   async repeated(loop: number): Promise<Turns> {
     const turn = await this.of(loop);
     const around = outerOf(turn);
@@ -48,7 +48,7 @@ export class Turns {
     return this.at(loop, next);
   }
 
-  /** The keys that say which turn a loop is in. */
+  /** The keys that record the turn of a loop. */
   keysOf(loop: number, turn: string): string[] {
     return [this.#counter(loop, outerOf(turn)), this.#step(loop, turn)];
   }
@@ -68,7 +68,7 @@ export class Turns {
 
 const names = new WeakMap<Plan, readonly string[]>();
 
-/** A loop is called by a node, for its number depends on the order of the nodes. */
+/** The name of a loop: the id of one of its headers. Numbers of loops depend on the declaration order. */
 export function nameOf(plan: Plan, loop: number): string {
   const known =
     names.get(plan) ?? plan.loops.map(({ headers }) => headers.map((node) => plan.idOf(node)).sort()[0] ?? '');
@@ -76,22 +76,22 @@ export function nameOf(plan: Plan, loop: number): string {
   return known[loop] as string;
 }
 
-/** Whether a turn is the first of its loop since that was entered. */
+/** If true, the turn is the first one since its loop was entered. */
 export function isFirst(turn: string): boolean {
   return numberOf(turn) === 0;
 }
 
-/** The turn before one that is not the first. */
+/** The previous turn of the same loop. The given turn must not be the first one. */
 export function before(turn: string): string {
   return nested(outerOf(turn), numberOf(turn) - 1);
 }
 
-/** The turn of the loop around. */
+/** The turn of the surrounding loop. */
 export function outerOf(turn: string): string {
   return turn.slice(0, Math.max(turn.lastIndexOf('.'), 0));
 }
 
-/** Whether a turn of a loop is the other one, or came later. */
+/** If true, a turn of a loop is the same as `other`, or came later. */
 export function isSince(turn: string, other: string): boolean {
   const others = other.split('.');
   for (const [at, number] of turn.split('.').entries()) {

@@ -1,21 +1,21 @@
-/** What is kept under a key: as text, from which each reader gets a copy of its own. */
+/** A stored value of the context, as text. Each call of `read` returns a fresh copy. */
 export interface Kept {
   readonly text: string;
   read(): unknown;
 }
 
-/** What a view is a view of. */
+/** The data that a `ContextView` lies on: the committed context, or another view. */
 export interface Source {
   find(key: string): Kept | undefined;
   keys(): Iterable<string>;
-  /** Nobody looks at it any more. */
+  /** Called when the view is no longer used. */
   close?(): void;
 }
 
-/** What was changed in a view, as texts. */
+/** The changes made in a view, as texts of the codec. */
 export interface Changes {
   readonly set?: Readonly<Record<string, string>> | undefined;
   readonly removed?: readonly string[] | undefined;
-  /** What was found under the keys that were set, where something was. */
+  /** The texts that the view had read for the keys in `set`, before it changed them. New keys are not listed. */
   readonly base?: Readonly<Record<string, string>> | undefined;
 }

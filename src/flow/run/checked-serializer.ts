@@ -3,15 +3,17 @@ import { cleaned, isClean } from '../../shared/text.js';
 import { messageOf, SerializationError } from '../errors.js';
 import { DefaultSerializer, type Serializer } from './serializer.js';
 
-/** Begins a text that was escaped. */
+/** Prefix of a text that was escaped. */
 const mark = 'escaped:';
 
 /**
- * A serializer of somebody's own, with what all that works with it relies on:
+ * Wraps a user's serializer, so that the rest of the flow layer can rely on two things:
  *
- * - Whatever it throws, and whatever it gives instead of a text, comes out as a `SerializationError` without a path.
- * - Its texts have no NUL and no half of a surrogate pair, which databases refuse or change: such a text is escaped, and is
- *   given back to it as it was.
+ * - If it throws, or returns something other than a text, the caller gets a `SerializationError` without a path.
+ * - The texts contain no NUL and no lone surrogate, which databases refuse or change. A text with such characters is
+ *   stored escaped, and handed back to the serializer unescaped.
+ *
+ * The default serializer needs no wrapper.
  */
 export function checked(serializer: Serializer): Serializer {
   const isDefault = Object.getPrototypeOf(serializer) === DefaultSerializer.prototype;
@@ -24,9 +26,10 @@ class CheckedSerializer implements Serializer {
   serialize(value: unknown): string {
     const text = this.#ask('saved', () => this.own.serialize(value));
     if (typeof text !== 'string') {
-      // A promise of one that is asynchronous by mistake may reject, with nobody to hear it.
+      // An asynchronous serializer is a mistake: ignore the rejection of its promise, so that only the error below is
+      // reported.
       void Promise.resolve(text).catch(() => undefined);
-      throw new SerializationError('', `cannot be saved: the serializer gave ${kindOf(text)}, expected a string`);
+      throw new SerializationError('', `cannot be saved: the serializer returned ${kindOf(text)}, expected a string`);
     }
     return isClean(text) && !text.startsWith(mark) ? text : mark + JSON.stringify(text);
   }
@@ -51,10 +54,10 @@ class CheckedSerializer implements Serializer {
   }
 }
 
-/** How many characters of a reason a message has. */
+/** The maximum number of characters of a serializer's message that is quoted in an error. */
 const longestReason = 500;
 
-/** Anything may be thrown, also what throws when it is looked at. */
+/** Tests safely for a `SerializationError`: a thrown value may itself throw when it is inspected. */
 function isSerializationError(thrown: unknown): boolean {
   try {
     return thrown instanceof SerializationError;

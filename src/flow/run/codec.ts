@@ -1,12 +1,13 @@
 import { SerializationError } from '../errors.js';
 import { DefaultSerializer, type Serializer } from './serializer.js';
 
-/** The name of a value, for messages; a function where it is only made for them. */
+/** The name of a value, for messages. Pass a function if the name is costly to build. */
 type Field = string | (() => string);
 
 /**
- * Values as text and back. Most values of a run are small and flat: for those the platform's JSON is five times faster
- * than a serializer that has to look for circles. The first character says which it was.
+ * Converts values to text and back. Most values of a run are small and flat. For those, the platform's JSON is five
+ * times faster than a serializer that must detect cycles. The first character of a text says which of the two wrote it:
+ * `j` for JSON, `s` for the serializer.
  */
 export class Codec {
   readonly #mayUseJson: boolean;
@@ -16,8 +17,10 @@ export class Codec {
   }
 
   /**
-   * @param field - names the value in messages. Default: the path in it alone does
-   * @throws {SerializationError} for a value that would not come back as it is
+   * Writes a value as text.
+   *
+   * @param field - the name of the value, put in front of the path in messages. Default: the path alone
+   * @throws {SerializationError} for a value that would not be read back unchanged
    */
   encode(value: unknown, field?: Field): string {
     return within(field, '', () => {
@@ -27,8 +30,10 @@ export class Codec {
   }
 
   /**
-   * @param field - names the value in messages
-   * @param of - says of what, with a space behind it. Default: nothing
+   * Reads a value from its text.
+   *
+   * @param field - the name of the value, put in front of the path in messages. Default: the path alone
+   * @param of - words put in front of the problem in messages, with a space at the end. Default: none
    * @throws {SerializationError} for a text that cannot be read
    */
   decode(text: string, field?: Field, of = ''): unknown {
@@ -38,13 +43,13 @@ export class Codec {
     });
   }
 
-  /** Like `decode`, for what may not be there. */
+  /** Like `decode`, but returns `undefined` for `undefined`. */
   decodeMaybe(text: string | undefined, field?: Field, of?: string): unknown {
     return text === undefined ? undefined : this.decode(text, field, of);
   }
 }
 
-/** Puts the name of a field in front of the path that an error has. */
+/** Puts the name of a field in front of the path of a `SerializationError` thrown by `work`. */
 function within<Answer>(field: Field | undefined, of: string, work: () => Answer): Answer {
   try {
     return work();
@@ -57,12 +62,12 @@ function within<Answer>(field: Field | undefined, of: string, work: () => Answer
   }
 }
 
-/** A value as JSON, if JSON brings it back as it is. */
+/** The JSON of a value; `undefined` if JSON would not bring the value back unchanged. */
 function jsonOf(value: unknown): string | undefined {
   try {
     return isJson(value) || isFlatObject(value) ? JSON.stringify(value) : undefined;
   } catch {
-    // Reading it throws: the serializer refuses it.
+    // Reading the value throws. The serializer reports that with a path.
     return undefined;
   }
 }
@@ -75,7 +80,7 @@ function fromJson(text: string): unknown {
   }
 }
 
-/** If true, it is a plain object or array of primitives. */
+/** If true, the value is a plain object or array that holds only primitives that JSON keeps. */
 function isFlatObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return Object.keys(value).length === value.length && value.every(isJson);

@@ -1,36 +1,39 @@
 import type { Position } from '../plan/position.js';
 
-/** What is left of a run in which nothing goes on. */
+/** The facts that decide the status of a run in which nothing is being executed. */
 export interface Rest {
-  /** Whether it waits for something outside. */
+  /** If true, a node waits for an event or a sleep. */
   readonly waits: boolean;
-  /** Whether a node has failed that no fallback has saved. */
+  /** If true, a node has failed and no fallback has recovered it. */
   readonly hasFailed: boolean;
-  /** Whether each node that is no fallback has completed or was skipped. */
+  /** If true, each node that is not a fallback has completed or was skipped. */
   readonly isDone: boolean;
 }
 
-/** How a run stands in which nothing goes on: in process and on a fleet. */
+/** The status of a run in which nothing is being executed. Runs in process and runs on a fleet share this rule. */
 export function standing({ waits, hasFailed, isDone }: Rest): 'awaiting' | 'failed' | 'completed' | 'stalled' {
   if (waits) return 'awaiting';
   if (hasFailed) return 'failed';
   return isDone ? 'completed' : 'stalled';
 }
 
-/** The completed nodes from which nothing was taken: the output of the run is theirs. */
+/** The ids of the completed nodes without a taken outgoing edge. Their outputs are the output of the run. */
 export function lastOf(position: Position, isCompleted: (nodeId: string) => boolean): string[] {
   const { plan } = position;
   const last: string[] = [];
   for (let node = 0; node < plan.nodeCount; node++) {
     const id = plan.idOf(node);
-    // A fallback that leads nowhere of its own ends in the node that it has stood in for.
+    // The output of a fallback without edges of its own counts for the node that it stands in for.
     const standsIn = plan.owners.has(node) && plan.outFrom[node] === plan.outFrom[node + 1];
     if (!standsIn && !leadsOn(position, node) && isCompleted(id)) last.push(id);
   }
   return last;
 }
 
-/** The output of a run: that of its last node; of several, an object by node id. */
+/**
+ * The output of a run: the output of its last node. If there are several last nodes, `together` combines their outputs,
+ * which are keyed by node id.
+ */
 export function outputOf<Output>(
   last: readonly string[],
   read: (nodeId: string) => Output,

@@ -5,7 +5,7 @@ import type { Codec } from './codec.js';
 import { fieldOf, setOwn } from './keys.js';
 import { type Merges, mergeChange } from './merge.js';
 
-/** What was found under a key. */
+/** A value as it was read from the source. */
 interface Found {
   readonly kept: Kept;
   readonly value: unknown;
@@ -14,20 +14,23 @@ interface Found {
 type Data = Record<string, unknown>;
 
 /**
- * The context that one execution of a node sees: what others have committed, and what it does itself, which others do not
- * see before it is committed. A key is read from its text when it is first asked for, so that an execution costs what it
- * uses, not what the run knows.
+ * The context as one execution of a node sees it: the committed data, plus the changes of this execution. Other
+ * executions do not see the changes before they are committed. A key is decoded when it is first read, so the cost of
+ * an execution depends on the keys that it uses, not on the size of the context.
  *
- * A view may lie on another: then the one below takes in what was done in it, or nothing.
+ * A view may lie on another view. The lower view then takes over all changes of the upper view, or none.
  */
 export class ContextView implements ProxyHandler<Data>, Source {
-  /** An object like any other: it can be read, written, listed, spread and copied. */
+  /** The object that nodes work with. It can be read, written, listed, spread and copied like any other object. */
   readonly context: Data;
   readonly #own: Data;
   readonly #found = new Map<string, Found | undefined>();
   readonly #prototype: object;
 
-  /** @param prototype - of the context: that of a class for a state that is an instance of one. Default: a plain object's */
+  /**
+   * @param prototype - the prototype of the context object, for a state that is an instance of a class. Default:
+   *   `Object.prototype`
+   */
   constructor(
     private source: Source,
     private readonly codec: Codec,
@@ -47,7 +50,10 @@ export class ContextView implements ProxyHandler<Data>, Source {
     return this.source.find(key) !== undefined || Reflect.has(own, key);
   }
 
-  /** Without a receiver, which would define the key on the proxy: a detour through other traps, for setters alone. */
+  /**
+   * Passes a receiver only if the class of the state may have a setter for the key. With a receiver, `Reflect.set`
+   * takes a detour through the other traps of the proxy.
+   */
   set(own: Data, key: string | symbol, value: unknown): boolean {
     this.#load(own, key);
     if (key === '__proto__') return setOwn(own, key, value);
@@ -68,13 +74,13 @@ export class ContextView implements ProxyHandler<Data>, Source {
     return Reflect.getOwnPropertyDescriptor(this.#load(own, key), key);
   }
 
-  /** In the order of what is committed, then of what was added. */
+  /** Lists committed keys in their order, then added keys. */
   ownKeys(own: Data): (string | symbol)[] {
     for (const key of [...this.source.keys()]) this.#load(own, key);
     return [...new Set([...this.keys(), ...Reflect.ownKeys(own)])];
   }
 
-  /** What stands behind it is nobody's business. */
+  /** Hides the prototype that is used for printing. */
   getPrototypeOf(): object {
     return this.#prototype;
   }
@@ -83,7 +89,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
     return false;
   }
 
-  /** Others go on writing. */
+  /** Refused: other executions may still add keys. */
   preventExtensions(): boolean {
     return false;
   }
@@ -101,7 +107,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
     for (const key of Object.getOwnPropertyNames(this.#own)) if (this.source.find(key) === undefined) yield key;
   }
 
-  /** Sees something else, and nothing of what was written here. */
+  /** Moves the view to another source and drops all changes made in it. */
   moveTo(source: Source): void {
     this.close();
     this.source = source;
@@ -109,26 +115,26 @@ export class ContextView implements ProxyHandler<Data>, Source {
     for (const key of Reflect.ownKeys(this.#own)) Reflect.deleteProperty(this.#own, key);
   }
 
-  /** Ends the view: what others commit from now on need not be kept apart from it. */
+  /** Ends the view. The source need not keep old values for it any longer. */
   close(): void {
     this.source.close?.();
   }
 
-  /** Puts something under a key, or nothing, whatever is there. */
+  /** Sets a key without reading it first. `undefined` removes the key. */
   put(key: string, value: unknown): void {
     if (!this.#found.has(key)) this.#found.set(key, undefined);
     if (value === undefined) Reflect.deleteProperty(this.#own, key);
     else setOwn(this.#own, key, value);
   }
 
-  /** What is under a key, without looking at it. */
+  /** The value under a key, read without marking the key as seen by this view. */
   peek(key: string): unknown {
     return this.#found.has(key) ? this.#own[key] : this.source.find(key)?.read();
   }
 
   /**
-   * Changes were noted and are about to be committed: they are no changes any more. What was only read is read again when
-   * it is asked for.
+   * Marks the given changes as part of a commit: from now on, further changes are compared with them. Keys that were
+   * only read are read again on next use.
    *
    * @returns the keys that were changed
    */
@@ -146,7 +152,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
     return taken;
   }
 
-  /** A key was committed: it is read again, unless it was changed here since. */
+  /** Reads a committed key again on next use, unless it was changed here in the meantime. */
   refresh(key: string): void {
     if (!this.#found.has(key)) return;
     const isGone = !Object.hasOwn(this.#own, key);
@@ -154,17 +160,17 @@ export class ContextView implements ProxyHandler<Data>, Source {
       if (isGone ? this.#found.get(key) === undefined : this.#changed(key, this.#found.get(key)) === undefined)
         this.#forget(key);
     } catch {
-      // What cannot be saved was changed; whoever saves it next will say so.
+      // The key cannot be saved, so it has changed. The next save reports the problem.
     }
   }
 
-  /** What was taken was not committed: it is a change again. */
+  /** Turns a taken key into a change again, because its commit failed. */
   rebase(key: string): void {
     const kept = this.source.find(key);
     this.#found.set(key, kept && { kept, value: kept.read() });
   }
 
-  /** Lets go of what was written and cannot be saved. */
+  /** Drops the changes that cannot be saved. */
   forgetUnsavable(): void {
     for (const symbol of Object.getOwnPropertySymbols(this.#own)) Reflect.deleteProperty(this.#own, symbol);
     for (const key of [...this.#found.keys()]) {
@@ -176,12 +182,12 @@ export class ContextView implements ProxyHandler<Data>, Source {
     }
   }
 
-  /** A view that lies on this one. */
+  /** Creates a view that lies on this one. */
   layer(): ContextView {
     return new ContextView(this, this.codec, this.#prototype);
   }
 
-  /** Takes in what was done in a view that lies on this one, which nothing else was done in meanwhile. */
+  /** Takes over the changes of a view that lies on this one. This view must not have changed in the meantime. */
   absorb(layer: ContextView): void {
     for (const [key, found] of layer.#found) {
       if (!this.#found.has(key)) this.#found.set(key, found);
@@ -192,7 +198,10 @@ export class ContextView implements ProxyHandler<Data>, Source {
     for (const key of Object.getOwnPropertySymbols(layer.#own)) this.#own[key as never] = layer.#own[key as never];
   }
 
-  /** Takes in what was done in one of several views that lie on this one, over what was taken in of the others. */
+  /**
+   * Takes over the changes of one of several views that lie on this one, merging them with changes already taken over
+   * from the other views.
+   */
   merge({ set = {}, removed = [], base = {} }: Changes, merges: Merges): void {
     for (const key of Object.keys(set)) {
       const merged = mergeChange(key, this.find(key)?.text, { set, base }, merges, this.codec);
@@ -202,14 +211,14 @@ export class ContextView implements ProxyHandler<Data>, Source {
   }
 
   /**
-   * What was done since the start.
+   * The changes made in the view since it was opened, or since its changes were last taken.
    *
-   * @param except - a key that does not count
-   * @throws {SerializationError} for what cannot be saved
+   * @param except - a key to leave out. Default: none
+   * @throws {SerializationError} for a value that cannot be saved
    */
   changes(except?: string): Changes {
     const [symbol] = Object.getOwnPropertySymbols(this.#own);
-    if (symbol !== undefined) throw unsavable(`context[${String(symbol)}]`, 'a key must be a text');
+    if (symbol !== undefined) throw unsavable(`context[${String(symbol)}]`, 'a key must be a string');
     const set: Record<string, string> = {};
     const base: Record<string, string> = {};
     const removed: string[] = [];
@@ -231,9 +240,9 @@ export class ContextView implements ProxyHandler<Data>, Source {
     };
   }
 
-  /** The text of a key that has changed. Primitives are compared as they are. */
+  /** The new text of a key; `undefined` if the key is unchanged. Primitives are compared without encoding them. */
   #changed(key: string, found: Found | undefined): string | undefined {
-    if (key === '__proto__') throw unsavable('context.__proto__', 'a key must not be called so');
+    if (key === '__proto__') throw unsavable('context.__proto__', 'the name is reserved, use another key');
     const descriptor = Reflect.getOwnPropertyDescriptor(this.#own, key);
     const value = descriptor?.value;
     if (
@@ -247,7 +256,11 @@ export class ContextView implements ProxyHandler<Data>, Source {
     return text === found?.kept.text ? undefined : text;
   }
 
-  /** @throws {SerializationError} that names the key */
+  /**
+   * Encodes the value under a key.
+   *
+   * @throws {SerializationError} that names the key
+   */
   #encode(key: string): string {
     let value: unknown;
     try {
@@ -275,7 +288,10 @@ export class ContextView implements ProxyHandler<Data>, Source {
 
 const printing = new WeakMap<object, object>();
 
-/** A prototype by which views are printed: printing looks for its method at the target of a proxy, and calls it on the proxy. */
+/**
+ * A prototype that makes views print as plain objects. `util.inspect` looks up the custom method on the target of a
+ * proxy and calls it with the proxy as `this`.
+ */
 function printed(prototype: object): object {
   const known = printing.get(prototype);
   if (known !== undefined) return known;

@@ -2,24 +2,27 @@ import type { InputOf, NodeView, SavedContext } from '../checkpoint/saved-contex
 import type { ContextView } from './context-view.js';
 import type { Context } from './result.js';
 
-/** What a place in the context holds. */
+/** The value stored under a context key. The wrapper tells a stored `undefined` from a missing key. */
 export interface Written {
   readonly value: unknown;
 }
 
-/** The output of a node in a context, for nodes may be called like what every object has. */
+/** The output of a node in a context. A node id such as `toString` must not find an inherited property. */
 export function outputIn(context: Context, nodeId: string): unknown {
   const isOwn = !(nodeId in Object.prototype) || Object.hasOwn(context, nodeId);
   return isOwn ? context[nodeId] : undefined;
 }
 
-/** The context of a run: one object that all nodes share, or, where the run is saved, a view of it for each execution. */
+/**
+ * The context of a run. In an unsaved run all nodes share one object. In a saved run each execution of a node has a
+ * view of its own.
+ */
 export class RunData {
   #context: object;
-  /** What is committed, and who looks at it, where the run is saved in process. */
+  /** The committed context and its views; `undefined` if the run is not saved in process. */
   #saved: SavedContext | undefined = undefined;
 
-  /** @param onShown - called with each object that is a context of the run */
+  /** @param onShown - called with each object that represents the context: the shared object and every view */
   constructor(
     context: object,
     private readonly onShown: (context: object) => void,
@@ -28,7 +31,9 @@ export class RunData {
     onShown(context);
   }
 
-  /** Of a run that is saved, what is committed: what is written here is saved with the next entry. */
+  /**
+   * The shared object. In a saved run, a view of the committed context; changes to it are saved with the next entry.
+   */
   get context(): Context {
     return this.#context;
   }
@@ -37,14 +42,14 @@ export class RunData {
     return this.#saved;
   }
 
-  /** The run is saved from now on. */
+  /** Saves the run from now on: nodes get views of their own. */
   saveIn(saved: SavedContext): void {
     this.#saved = saved;
     this.#context = saved.outside.context;
     this.onShown(this.#context);
   }
 
-  /** What a node sees, where each has a view of its own; else what all see. */
+  /** The context that a node sees: its own view in a saved run, otherwise the shared object. */
   seenBy(nodeId: string): Context {
     if (this.#saved === undefined) return this.#context;
     return this.#saved.isOpen(nodeId)
@@ -52,14 +57,17 @@ export class RunData {
       : this.openView(nodeId, this.#saved).context;
   }
 
-  /** A view for the next execution of a node. */
+  /** Opens a view for the next execution of a node. */
   openView(nodeId: string, saved: SavedContext, inputOf?: InputOf): ContextView {
     const { view } = saved.open(nodeId, inputOf);
     this.onShown(view.context);
     return view;
   }
 
-  /** What a node is executed with: the view that its input was made of, else a new one; nothing where all share one context. */
+  /**
+   * The view for the execution of a node: the view that its input was resolved with, or a new one. Returns `undefined`
+   * if the run is not saved.
+   */
   takeView(nodeId: string): NodeView | undefined {
     const saved = this.#saved;
     if (saved === undefined) return undefined;
@@ -69,39 +77,39 @@ export class RunData {
     return node;
   }
 
-  /** An execution of a node has come to nothing that counts. */
+  /** Discards the view of an execution whose changes do not count. */
   closeView(nodeId: string): void {
     this.#saved?.end(nodeId);
   }
 
-  /** A value that a node may change: where each sees its own, a copy of what the state has. */
+  /** The value to hand to a node, which may change it. In a saved run this is a copy. */
   handedOut<Value>(value: Value): Value {
     return this.#saved === undefined ? value : this.#saved.copy(value);
   }
 
-  /** Puts an output into the context. A node without one has no place there. */
+  /** Puts the output of a node into the context. An `undefined` output removes the key. */
   write(nodeId: string, output: unknown): void {
     if (this.#saved?.isOpen(nodeId)) this.#saved.of(nodeId).view.put(nodeId, output);
     else if (output !== undefined) this.context[nodeId] = output;
     else if (Object.hasOwn(this.#context, nodeId)) delete this.context[nodeId];
   }
 
-  /** The output of a node; of a run that is saved, a copy of what is committed. */
+  /** The output of a node. In a saved run this is a copy of the committed output. */
   outputOf(nodeId: string): unknown {
     return this.#saved === undefined ? outputIn(this.#context, nodeId) : this.#saved.outside.peek(nodeId);
   }
 
-  /** What the context has under the id of a node; `undefined` for nothing. */
+  /** The entry in the context under the id of a node; `undefined` if there is none. */
   written(nodeId: string): Written | undefined {
     return Object.hasOwn(this.#context, nodeId) ? { value: this.context[nodeId] } : undefined;
   }
 
-  /** Puts back what the context had before an output was put there, unless somebody has written over that. */
+  /** Restores the entry that an output replaced, unless the entry has been overwritten since. */
   takeBack(nodeId: string, output: unknown, before: Written | undefined): void {
     if (Object.is(this.written(nodeId)?.value, output)) this.write(nodeId, before?.value);
   }
 
-  /** As it is saved: its values, or what is committed as texts. */
+  /** The context as saved data: the values themselves, or the committed texts. */
   save() {
     return this.#saved === undefined ? { context: { ...this.#context } } : { context: {}, values: this.#saved.texts() };
   }

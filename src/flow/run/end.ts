@@ -3,27 +3,29 @@ import { failureOf } from '../../kernel/errors.js';
 import type { WorkflowResult, WorkflowStatus } from './result.js';
 
 /**
- * The end of a run of a flow, as it is published on the `node:diagnostics_channel` named `orchestrator:run:end`: once for
- * each run, by the program that ended it. A run in process also ends where it waits for something outside (`awaiting`), or
- * is stuck (`stalled`); a run on a fleet does not. A program that is killed between the end of a run and its publication
- * publishes nothing, and nor does a `cancel` that rejects with an `EngineError`.
+ * The end of a run of a flow. It is published once for each run on the `node:diagnostics_channel` named
+ * `orchestrator:run:end`, by the program that ended the run. A run in process also ends when it waits for something
+ * outside (`awaiting`) or is stuck (`stalled`); a run on a fleet does not. Nothing is published if the program is
+ * killed right after the end of the run, or if `cancel` rejects with an `EngineError`.
  */
 export interface RunEndEvent {
+  /** Id of the run. */
   readonly runId: string;
   /** Id of the flow. */
   readonly workflow: string;
+  /** The status with which the run ended. */
   readonly status: WorkflowStatus;
-  /** From its start, or from when it was to start on a fleet, in milliseconds. */
+  /** Milliseconds from the start of the run. On a fleet they count from the time at which the run was due to start. */
   readonly duration: number;
-  /** The reason of a run that did not complete, as text. */
+  /** The reason why the run did not complete, as text; `undefined` for a run that completed. */
   readonly error: string | undefined;
-  /** Name of the engine of a fleet. Default: a run in process has none. */
+  /** The name of the fleet's engine; `undefined` for a run in process. */
   readonly engine: string | undefined;
 }
 
 export const runEndChannel = channel('orchestrator:run:end');
 
-/** Publishes the end of a run in process, if anybody listens when it begins. */
+/** Runs `work` and publishes the end of its run. Publishes nothing if nobody had subscribed when the run started. */
 export async function published(
   run: Pick<RunEndEvent, 'runId' | 'workflow'>,
   work: () => Promise<WorkflowResult>,

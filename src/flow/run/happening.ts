@@ -1,60 +1,63 @@
 import type { Changes } from './changes.js';
 import type { Waiting } from './result.js';
 
-/** How a node has failed. A `NodeError` is one. */
+/** The failure of a node. A `NodeError` is such a failure. */
 export interface Failure<Value> {
-  /** What was thrown. */
+  /** The value that was thrown. */
   readonly cause: Value;
-  /** How often the node was tried. */
+  /** The number of attempts that were made. */
   readonly attempts: number;
-  /** The fallback that stood in for it, if one did. */
+  /** The id of the fallback that stood in for the node, if one did. */
   readonly recoveredBy?: string | undefined;
 }
 
 /**
- * One thing that has happened in a run: in process with the values themselves, on a fleet with values as texts.
+ * Something that has happened in a run. In process a happening holds the values themselves, on a fleet their texts.
  *
- * @typeParam Run - a run inside a node, as it began
- * @typeParam Step - one thing that has happened in such a run
+ * @typeParam Run - a run inside a node, as it started
+ * @typeParam Step - one entry recorded in such a run
  */
 export type Happening<Value, Run = Value, Step = Value> =
   | Completed<Value>
-  /** `isLost`: its fallback cannot save it any more. */
+  /** If `isLost` is true, the node fails even if it has a fallback. */
   | { readonly type: 'failed'; readonly nodeId: string; readonly error: Failure<Value>; readonly isLost: boolean }
-  /** It is tried again after so many milliseconds. */
+  /** The node is tried again after `delay` milliseconds. */
   | {
       readonly type: 'postponed';
       readonly nodeId: string;
       readonly error: Failure<Value>;
       readonly delay: number;
-      /** Whether it uses up one of the retries. */
+      /** If true, the attempt uses up one of the retries. */
       readonly consumed: boolean;
     }
   | { readonly type: 'awaiting'; readonly nodeId: string; readonly waits: readonly Waiting[] }
   | InNode<Value, Run, Step>;
 
-/** A node has completed, or its fallback has for it. */
+/** The completion of a node, by its own result or that of its fallback. */
 export interface Completed<Value> {
   readonly type: 'completed';
   readonly nodeId: string;
   readonly output: Value | undefined;
   readonly action: string | undefined;
-  /** The arcs that are taken; without, all are. */
+  /** The arcs that are taken. Default: all arcs of the node. */
   readonly arcs: readonly number[] | undefined;
-  /** What arcs pass on, where that is not the output. */
+  /** The values that arcs pass on, if they differ from the output. */
   readonly passed: readonly (readonly [arc: number, value: Value])[];
-  /** The fallback that stood in for it, if one did. */
+  /** The id of the fallback that stood in for the node, if one did. */
   readonly recoveredBy: string | undefined;
 }
 
-/** Something is done inside a node that is not done itself: an item of a batch, a node of a sub-flow. */
+/**
+ * Progress inside a node that has not completed itself: a batch element has completed (`item`), a sub-flow has started,
+ * or something has happened in it (`child`).
+ */
 export type InNode<Value, Run = Value, Step = Value> =
   | {
       readonly type: 'item';
       readonly nodeId: string;
       readonly index: number;
       readonly output: Value;
-      /** What it has changed in the context, which counts with the node. */
+      /** The changes that the element made in the context. They become part of the node's changes. */
       readonly changes?: Changes | undefined;
     }
   | { readonly type: 'started'; readonly key: string; readonly run: Run }

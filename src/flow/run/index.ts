@@ -1,4 +1,4 @@
-// What others build on: what a run is.
+// The model of a run, as used by other layers.
 export type { Changes, Kept, Source } from './changes.js';
 export { Codec } from './codec.js';
 export { lastOf, outputOf, standing } from './conclusion.js';

@@ -3,46 +3,49 @@ import type { Changes } from './changes.js';
 import type { Completed, Failure, Happening } from './happening.js';
 import type { Waiting } from './result.js';
 
-/** A run inside a node: as it began or was last saved, and what has happened in it since. */
+/** An unfinished run inside a node: the run as it started or was last saved, and the entries recorded since. */
 export interface Inner<Run, Step> {
   readonly run: Run;
   readonly entries: Step[];
 }
 
-/** What is kept of a run, beside its context and its position. */
+/** The facts kept about a run besides its context and its position. */
 export interface Remembered<Value, Run = Value, Step = Value> {
-  /** How nodes have failed, those too that a fallback has saved. */
+  /** The failures of nodes, including those that a fallback has recovered. */
   readonly failures: Map<string, Failure<Value>>;
   readonly awaiting: Map<string, readonly Waiting[]>;
-  /** What has come for nodes that waited for it, by event. */
+  /** The events that have arrived for nodes that waited for them, by node id. */
   readonly delivered: Map<string, Readonly<Record<string, Value>>>;
-  /** What arcs have passed on, where that is not the output of their source. */
+  /** The values that arcs have passed on, if they differ from the output of the arc's source. */
   readonly passed: Map<number, Value>;
   /** The actions that nodes have chosen. */
   readonly actions: Map<string, string>;
-  /** What is done of batches that are not. */
+  /** The outputs of the completed elements of unfinished batches, by node id and index of the element. */
   readonly items: Map<string, Map<number, Value>>;
-  /** What items that are done have changed in the context, in the order in which they were: it counts with their node. */
+  /**
+   * The context changes of completed batch elements, by node id, in the order of completion. They become part of their
+   * node's changes when the node completes.
+   */
   readonly itemChanges: Map<string, Map<number, Changes>>;
-  /** Runs inside nodes that are not done, by node and key. */
+  /** Unfinished runs inside nodes, by node id and key (see `innerKey`). */
   readonly inner: Map<string, Map<string, Inner<Run, Step>>>;
 }
 
 /**
- * What is remembered of a run beside its context: what follows from what has happened in it, whoever keeps that. In
- * process it holds the values themselves, on a fleet texts.
+ * The facts about a run besides its context, derived from what has happened in the run. In process the facts are the
+ * values themselves, on a fleet they are texts.
  *
- * @typeParam Run - a run inside a node, as it began
- * @typeParam Step - one thing that has happened in such a run
+ * @typeParam Run - a run inside a node, as it started
+ * @typeParam Step - one entry recorded in such a run
  */
 export class Memory<Value, Run = Value, Step = Value> implements Remembered<Value, Run, Step> {
-  /** What there is so far: of most runs, none of it is needed. */
+  /** Maps are created on first use: most runs need none of them. */
   readonly #kept: { -readonly [Name in keyof Remembered<Value, Run, Step>]?: Remembered<Value, Run, Step>[Name] };
 
   /**
-   * @param position - where the run is. Default: nobody knows
-   * @param kept - what is known of it. Default: nothing
-   * @param onSettled - called for a node of which nothing more is to be kept than how it has ended
+   * @param position - the position of the run in its plan. Default: unknown
+   * @param kept - the facts known so far. Default: none
+   * @param onSettled - called with the id of a node when its intermediate data is dropped
    */
   constructor(
     public position: Position | undefined = undefined,
@@ -92,13 +95,13 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     return this.#kept.inner;
   }
 
-  /** Whether anything is kept under a name, without making room for it. */
+  /** If true, there are entries under this name. Unlike the getters, this creates no map. */
   has(name: keyof Remembered<Value>): boolean {
     const keys: Iterator<unknown> | undefined = this.#kept[name]?.keys();
     return keys !== undefined && keys.next().done !== true;
   }
 
-  /** Something has happened. The output of a node is in the context already. */
+  /** Applies a happening. The output of a completed node must be in the context already. */
   apply(happening: Happening<Value, Run, Step>): void {
     switch (happening.type) {
       case 'completed':
@@ -108,7 +111,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
         this.#fail(happening);
         break;
       case 'postponed':
-        // Whoever executes it knows when that is to be.
+        // The orchestrator that executes the node schedules the next attempt.
         break;
       case 'awaiting':
         this.#await(happening.nodeId, happening.waits);
@@ -124,7 +127,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     }
   }
 
-  /** The run inside a node that is kept under a key. */
+  /** The unfinished run inside a node that is stored under a key. */
   innerAt(key: string): Inner<Run, Step> | undefined {
     return this.has('inner') ? this.inner.get(nodeOfKey(key))?.get(key) : undefined;
   }
@@ -135,7 +138,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     this.inner.set(nodeId, ofNode.set(key, inner));
   }
 
-  /** What a node waited for has come: it is ready. */
+  /** Records that the events a node waited for have arrived. The node becomes ready. */
   deliver(nodeId: string, events: Readonly<Record<string, Value>>): void {
     const position = this.position as Position;
     this.#kept.awaiting?.delete(nodeId);
@@ -143,18 +146,18 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     position.retry(position.plan.indexOf(nodeId));
   }
 
-  /** Nodes that have failed for good are tried again. */
+  /** Makes the nodes that have failed for good ready again. */
   retryFailed(): void {
     for (const nodeId of (this.position as Position).retryFailed()) this.#kept.failures?.delete(nodeId);
   }
 
-  /** What waits that nobody needs any more waits no longer. */
+  /** Ends waits that no node depends on any more. The waiting nodes are skipped. */
   letGo(): void {
     const { position } = this;
     for (const node of position?.letGo() ?? []) this.#settle((position as Position).plan.idOf(node));
   }
 
-  /** What arcs of a node have passed on in an earlier turn does not count in this one. */
+  /** Drops the values that arcs of a node passed on in an earlier turn of a loop. */
   forgetPassed(node: number): void {
     if (!this.has('passed')) return;
     const position = this.position as Position;
@@ -177,7 +180,10 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     this.letGo();
   }
 
-  /** A failure of an earlier turn that a fallback has saved stays known. */
+  /**
+   * Updates the failure of a node that has completed. A failure of an earlier turn that a fallback recovered stays
+   * recorded.
+   */
   #recover(nodeId: string, recoveredBy: string | undefined): void {
     const failure = this.#kept.failures?.get(nodeId);
     if (failure === undefined) return;
@@ -186,7 +192,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     else if (failure.recoveredBy === undefined) this.failures.delete(nodeId);
   }
 
-  /** Its sub-flows and items are kept: where it is tried again, they go on from where they were. */
+  /** Keeps the sub-flows and batch elements of the node: if the node is tried again, they resume. */
   #fail(happening: Extract<Happening<Value>, { type: 'failed' }>): void {
     const { nodeId, error } = happening;
     const position = this.position as Position;
@@ -211,7 +217,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     this.itemChanges.set(nodeId, kept.set(index, changes));
   }
 
-  /** What was kept of a node while it was under way is not needed any more. */
+  /** Drops the intermediate data of a node: waits, delivered events, batch elements, inner runs. */
   #settle(nodeId: string): void {
     this.#kept.awaiting?.delete(nodeId);
     this.#kept.delivered?.delete(nodeId);
@@ -222,12 +228,12 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
   }
 }
 
-/** Runs inside nodes are kept under the id of their node, those of a batch with the item's number. */
+/** The key of a run inside a node: the id of the node, and for a batch the index of the element. */
 export function innerKey(nodeId: string, index: number | undefined): string {
   return JSON.stringify(index === undefined ? [nodeId] : [nodeId, index]);
 }
 
-/** The node that a run inside it is kept under. */
+/** The id of the node in a key made by `innerKey`. */
 export function nodeOfKey(key: string): string {
   return (JSON.parse(key) as [string])[0];
 }

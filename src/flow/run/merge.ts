@@ -3,17 +3,17 @@ import { isPlainObject } from '../../shared/validate.js';
 import type { MergeFunction } from '../flow-options.js';
 import type { Codec } from './codec.js';
 
-/** How keys of the context are merged, of those that have a function for it. */
+/** Merge functions by context key. Keys without one use `merged`. */
 export type Merges = Readonly<Record<string, MergeFunction>>;
 
 /**
- * The text that a key holds after a commit. Where nobody else has written since the node looked, that is what the node
- * has left. Else the key's merge function decides, or `merged`. What a function throws does not count, because a journal
- * has to be read to its end: then what was written last holds.
+ * The text that a key holds after a commit. If the key is unchanged since the node read it, the node's text wins.
+ * Otherwise the key's merge function decides; the default is `merged`. If the function throws, the last write wins: a
+ * journal must stay readable to its end.
  *
- * @param current - what is committed, as text
- * @param written - what a node has left
- * @param base - what that node had found
+ * @param current - the committed text
+ * @param written - the text that the node has written
+ * @param base - the text that the node had read
  */
 export function mergeInto(
   current: string | undefined,
@@ -33,7 +33,7 @@ export function mergeInto(
 
 type Texts = Readonly<Record<string, string>>;
 
-/** The text that a key holds after changes that have set it: `mergeInto` with what they and the flow say of the key. */
+/** The text that a key holds after the given changes: `mergeInto`, with the key's base and merge function looked up. */
 export function mergeChange(
   key: string,
   current: string | undefined,
@@ -46,22 +46,22 @@ export function mergeChange(
   return mergeInto(current, set[key] as string, found, merge, codec);
 }
 
-/** If true, `merged` may need to know what a value was before. */
+/** If true, `merged` may need the base value to merge this value. */
 export function isMergeable(value: unknown): boolean {
   return Array.isArray(value) || isPlainObject(value);
 }
 
-/** Stands for a key that is not there. */
+/** Stands for a key that is absent. */
 const nothing = Symbol('nothing');
 
 /**
- * A value that two have changed since they found it: what one has added at the end of a list is there whatever the other has
- * made of the list, the later one's additions behind; plain objects are merged by key. Else a change of one of them holds, and
- * of two changes the later one.
+ * Merges two changes of the same value. If one side only appended elements to a list, these are kept, whatever the
+ * other side made of the list. If both sides appended, the later commit's elements come last. Plain objects are merged
+ * by key. In all other cases, if only one side changed the value, that change wins; if both did, the later commit wins.
  *
- * @param theirs - what was committed first
- * @param mine - what is committed later
- * @param base - what both have found; what is of another kind counts as empty
+ * @param theirs - the value that was committed first
+ * @param mine - the value that is committed later
+ * @param base - the value that both sides had read; if it is of another kind, it counts as empty
  */
 export function merged(theirs: unknown, mine: unknown, base: unknown): unknown {
   if (isDeepStrictEqual(mine, base)) return theirs;
@@ -76,7 +76,7 @@ function mergedLists(theirs: readonly unknown[], mine: readonly unknown[], base:
   return extend(theirs, base) ? mine.concat(theirs.slice(base.length)) : mine;
 }
 
-/** Whether a list is another one with more behind. */
+/** If true, `list` is `base`, possibly with elements appended. */
 function extend(list: readonly unknown[], base: readonly unknown[]): boolean {
   return list.length >= base.length && isDeepStrictEqual(list.slice(0, base.length), base);
 }

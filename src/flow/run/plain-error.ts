@@ -2,14 +2,14 @@ import { textOf } from '../../shared/errors.js';
 import { cleaned } from '../../shared/text.js';
 import { messageOf } from '../errors.js';
 
-/** How many characters of each are kept. */
+/** The maximum number of characters kept of each field. */
 const longestName = 100;
 const longestMessage = 1_000;
 const longestStack = 8_000;
 
 /**
- * What was thrown as an error of short, clean texts, for where it cannot be kept as it is: too large, refused by a
- * serializer or an engine, or unreadable. It has name, message, code and stack, and nothing else.
+ * A copy of a thrown value as an error with short, clean texts: name, message, code and stack. It is used when the
+ * original is too large, unreadable, or refused by a serializer or an engine.
  */
 export function plainError(thrown: unknown): Error {
   const { name, stack, code } = fieldsOf(thrown);

@@ -9,79 +9,84 @@ import type { Completed, Happening } from './happening.js';
 import type { Inner, Memory } from './memory.js';
 import type { Waiting } from './result.js';
 
-/** A run as it is saved. */
+/** The data of a saved run. */
 export interface SavedRun {
   readonly flow: string;
   readonly version: string;
   readonly runId: string;
-  /** The graph that it goes through. Runs of versions up to 0.6 have none: their positions are in the order of declaration. */
+  /**
+   * The graph of the run. Runs saved by versions up to 0.6 have none; their positions follow the order of declaration.
+   */
   readonly graph?: Outline | undefined;
   readonly input: unknown;
   readonly context: object;
-  /** The context of a run that was saved, as texts of the codec. */
+  /** The context of a saved run, as texts of the codec. `context` is empty then. */
   readonly values?: readonly (readonly [key: string, text: string])[] | undefined;
-  /** In an order that follows from ids, where there is a graph. */
+  /** The position of the run. If there is a `graph`, nodes are numbered in an order derived from their ids. */
   readonly position: SavedPosition;
   readonly errors: readonly SavedNodeError[];
   readonly awaiting: readonly (readonly [nodeId: string, waits: readonly Waiting[]])[];
-  /** What has come for nodes that waited for it, and have not gone on yet. */
+  /** The events that have arrived for nodes that have not resumed yet. */
   readonly delivered: readonly (readonly [nodeId: string, payload: unknown])[];
-  /** What arcs have passed on, where that is not the output of their source. */
+  /** The values that arcs have passed on, if they differ from the output of the arc's source. */
   readonly passed:
     | readonly (readonly [source: string, target: string, value: unknown])[]
     | readonly (readonly [arc: number, value: unknown])[];
   /** The actions that nodes have chosen. */
   readonly actions: readonly (readonly [nodeId: string, action: string])[];
-  /** What is done of batches that are not. */
+  /** The outputs of completed elements of unfinished batches. */
   readonly items: readonly (readonly [nodeId: string, outputs: ReadonlyMap<number, unknown>])[];
-  /** What those items have changed in the context. */
+  /** The changes that completed batch elements have made in the context. */
   readonly itemChanges?: readonly (readonly [nodeId: string, changes: ReadonlyMap<number, Changes>])[] | undefined;
-  /** Runs of sub-flows that are not done. */
+  /** Unfinished runs of sub-flows. */
   readonly children: readonly (readonly [key: string, run: SavedChild])[];
 }
 
-/** A run inside another: as it was last saved, and what has happened since. */
+/** A run inside another: the run as it was last saved, and the entries recorded since. */
 export type SavedChild = Inner<SavedRun, Entry>;
 
-/** What is remembered of a run in process. */
+/** The facts about a run in process, besides its context. */
 export type RunMemory = Memory<unknown, SavedRun, Entry>;
 
-/** One thing that has happened in a run in process. */
+/** Something that has happened in a run in process. */
 export type RunHappening = Happening<unknown, SavedRun, Entry>;
 
-/** A failure as plain data. */
+/** The failure of a node as plain data. */
 export type SavedNodeError = Pick<NodeError, 'nodeId' | 'attempts' | 'cause' | 'recoveredBy'>;
 
 export function savedError({ nodeId, attempts, cause, recoveredBy }: NodeError): SavedNodeError {
   return { nodeId, attempts, cause, recoveredBy };
 }
 
-/** One thing that has happened, as it is written. */
+/**
+ * A happening as it is written to a journal: nodes are named by id, because node numbers depend on the declaration
+ * order.
+ */
 export type SavedHappening =
   | Exclude<RunHappening, { type: 'completed' }>
   | (Omit<Completed<unknown>, 'arcs' | 'passed'> & {
-      /** The nodes that the arcs lead to that are taken; without, all are. */
+      /** The target nodes of the arcs that are taken. Default: all arcs are taken. */
       readonly targets?: readonly string[] | undefined;
-      /** The same by number, as versions up to 0.6 wrote it. */
+      /** The numbers of the arcs that are taken, as versions up to 0.6 wrote them. */
       readonly arcs?: readonly number[] | undefined;
       readonly passed: readonly (readonly [target: string | number, value: unknown])[];
     });
 
-/** What has happened, with what it has changed in the context, outputs among that: texts of the codec. */
+/** A happening and its changes of the context, including outputs, as texts of the codec. */
 export interface Entry {
   readonly happening: SavedHappening;
   readonly set?: Readonly<Record<string, string>> | undefined;
   readonly removed?: readonly string[] | undefined;
-  /** Values besides outputs, in entries that were written before 0.7. */
+  /** Changed values besides outputs, in entries written by versions before 0.7. */
   readonly changed?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
- * A run as it is saved.
+ * The data to save of a run.
  *
- * @param head - what the memory does not know of it
- * @param errors - its failures
- * @param inner - runs inside its nodes
+ * @param head - the parts that `memory` does not hold
+ * @param errors - the failures of the run's nodes
+ * @param inner - the unfinished runs inside nodes
  */
 export function savedRun(
   head: Pick<SavedRun, 'runId' | 'input' | 'context' | 'values'>,

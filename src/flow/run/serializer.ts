@@ -3,45 +3,72 @@ import { DevalueError, defaultStringifyOperations, parse, stringify } from 'deva
 import { hide } from '../../shared/failures.js';
 import { SerializationError } from '../errors.js';
 
-/** Writes values as text and reads them back. */
+/**
+ * Converts values to text and back, for checkpoints, snapshots and fleets. Pass one as the `serializer` option of a
+ * `FlowRuntime` to store classes that `DefaultSerializer` refuses. Both methods must be synchronous.
+ */
 export interface Serializer {
-  /** @throws {SerializationError} for a value that would not come back as it is */
+  /**
+   * Writes a value as text.
+   *
+   * @throws {SerializationError} for a value that `deserialize` could not restore unchanged
+   */
   serialize(value: unknown): string;
+  /**
+   * Reads a value from a text that `serialize` has written.
+   *
+   * @throws {SerializationError} for a text that cannot be read
+   */
   deserialize(text: string): unknown;
 }
 
 /**
- * The default serializer, on devalue. It keeps plain objects, arrays, Date, Map, Set, BigInt, RegExp, URL, ArrayBuffer,
- * typed arrays, DataView and Buffer, `undefined`, NaN, -0, Infinity, references to the same object, and errors with class
- * name, message, code, cause and stack. Of a buffer behind a view only the bytes that the view shows are written. It refuses
- * functions, symbols, SharedArrayBuffer and instances of classes (of those that extend a built-in one too), naming the path.
+ * The default serializer, built on devalue. It keeps:
+ *
+ * - plain objects, arrays, Date, Map, Set, BigInt, RegExp and URL;
+ * - ArrayBuffer, typed arrays, DataView and Buffer. Only the bytes that a view shows are written, not the rest of its
+ *   buffer;
+ * - `undefined`, NaN, -0, Infinity, and several references to the same object, also in cycles;
+ * - errors, with class name, message, code, cause and stack.
+ *
+ * It refuses functions, symbols, SharedArrayBuffer and class instances, also of classes that extend a built-in class.
+ * The error names the path of the value.
  */
 export class DefaultSerializer implements Serializer {
+  /**
+   * Writes a value as text.
+   *
+   * @throws {SerializationError} for a value that cannot be saved or is nested too deep; the error names its path
+   */
   serialize(value: unknown): string {
     try {
       return stringify(value, reducers, { operations });
     } catch (error) {
       if (error instanceof RangeError) {
-        const problem = `cannot be saved: it is nested too deep; up to ${safeDepth} levels always can`;
+        const problem = `cannot be saved: it is nested too deep; keep it within ${safeDepth} levels`;
         throw new SerializationError(deepPath(value), problem, { cause: error });
       }
       if (!(error instanceof DevalueError)) {
         throw new SerializationError('', 'cannot be saved: it threw an error when it was read', { cause: error });
       }
       const problem = `cannot be saved: ${explain(error)}`;
-      // It holds the value, and all that is around it.
+      // The error holds the value and everything around it. Hide both, so that they do not end up in logs.
       for (const name of ['value', 'root']) hide(error, name, undefined);
       throw new SerializationError(pathOf(error.path), problem, { cause: error });
     }
   }
 
-  /** @throws {SerializationError} for a text that is not one of `serialize`, or whose values are nested too deep */
+  /**
+   * Reads a value from a text that `serialize` has written.
+   *
+   * @throws {SerializationError} for any other text, and for values that are nested too deep
+   */
   deserialize(text: string): unknown {
     try {
       return parse(text, { Buffer: ([base64]: [string]) => Buffer.from(base64, 'base64'), Error: reviveError });
     } catch (error) {
       const isTooDeep = error instanceof RangeError;
-      const why = isTooDeep ? `it is nested too deep; up to ${safeDepth} levels always can` : 'the text is damaged';
+      const why = isTooDeep ? `it is nested too deep; keep it within ${safeDepth} levels` : 'the text is damaged';
       throw new SerializationError('', `cannot be read: ${why}`, { cause: error });
     }
   }
@@ -49,7 +76,7 @@ export class DefaultSerializer implements Serializer {
 
 const reducers = { Refused: refuse, Buffer: reduceBuffer, Error: reduceError };
 
-/** A view is written as one of a buffer of its own: what else is in the buffer is not the view's to give away. */
+/** Writes a view with a copy of only the bytes that it shows. The rest of its buffer may belong to someone else. */
 const operations = {
   ...defaultStringifyOperations,
   viewInfo(view: NodeJS.TypedArray | DataView) {
@@ -61,18 +88,21 @@ const operations = {
   },
 };
 
-/** In an array, because a reducer that gives something falsy (an empty text) has not reduced anything. */
+/** Wraps the text in an array: devalue ignores a falsy result of a reducer, such as the text of an empty buffer. */
 function reduceBuffer(value: unknown): [base64: string] | false {
   return Buffer.isBuffer(value) && [value.toString('base64')];
 }
 
-/** Stands for a value that is refused: devalue knows its path, and refuses functions. */
+/** A function that takes the place of a refused value: devalue refuses functions, and its error has the path. */
 interface Refusal {
   (): void;
   readonly reason: string;
 }
 
-/** Refuses what would come back as an instance of the class that its own class extends. */
+/**
+ * Refuses instances of classes that extend a built-in class: devalue would restore them as instances of the built-in
+ * class.
+ */
 function refuse(value: unknown): Refusal | false {
   if (typeof value !== 'object' || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
@@ -81,14 +111,17 @@ function refuse(value: unknown): Refusal | false {
   return Object.assign(() => undefined, { reason: `an instance of ${value.constructor?.name || 'a class'}` });
 }
 
-/** How many prototypes a value has: unlike what these are, the same in any realm. */
+/** The number of prototypes of a value. The count is the same in any realm, while the prototypes are not. */
 function chainLength(value: object): number {
   let length = 0;
   for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) length++;
   return length;
 }
 
-/** How many prototypes an instance of the built-in class itself has; Infinity for what devalue refuses or reduces. */
+/**
+ * The number of prototypes of a direct instance of the value's built-in class. Infinity for values that devalue refuses
+ * or that a reducer handles.
+ */
 function builtInLength(value: object): number {
   if (Buffer.isBuffer(value)) return 4;
   if (types.isTypedArray(value)) return 3;
@@ -97,10 +130,10 @@ function builtInLength(value: object): number {
   return isBuiltIn || types.isDataView(value) || types.isAnyArrayBuffer(value) ? 2 : Infinity;
 }
 
-/** Values that are nested no deeper can be saved however little of the stack is left. */
+/** The nesting depth that can always be saved, however little of the call stack is left. */
 const safeDepth = 1_000;
 
-/** The path to the first thing in a value that is nested too deep, cut short. */
+/** The path to the first value that is nested too deep, shortened to its first keys. */
 function deepPath(value: unknown): string {
   const seen = new Set<unknown>();
   const open: { readonly item: unknown; readonly keys: readonly string[]; readonly depth: number }[] = [
@@ -126,7 +159,10 @@ function entriesOf(item: object): [string, unknown][] {
 
 type SavedError = Record<'name' | 'message' | 'stack' | 'code' | 'cause' | 'errors', unknown>;
 
-/** What is kept of an error, also one of another realm. What hangs on it besides (requests, sockets) is not kept. */
+/**
+ * The part of an error that is saved, also of an error from another realm. Other properties, such as requests and
+ * sockets, are dropped.
+ */
 function reduceError(value: unknown): SavedError | false {
   if (!(value instanceof Error || types.isNativeError(value))) return false;
   const code = fieldOf(value, 'code');
@@ -142,7 +178,7 @@ function reduceError(value: unknown): SavedError | false {
   };
 }
 
-/** A field of an error; `undefined` if reading it throws. A failure can always be saved. */
+/** A field of an error; `undefined` if reading the field throws. This way any failure can be saved. */
 function fieldOf(error: Error, name: string): unknown {
   try {
     return (error as unknown as Record<string, unknown>)[name];
@@ -159,7 +195,7 @@ function textOf(value: unknown): string {
   }
 }
 
-/** Anything may be thrown; a cause that cannot be saved is kept as text, so that a failure can always be saved. */
+/** The cause itself if it can be saved, otherwise its text. This way any failure can be saved. */
 function savable(cause: unknown): unknown {
   if (Object(cause) !== cause) return typeof cause === 'symbol' ? String(cause) : cause;
   try {
@@ -171,10 +207,12 @@ function savable(cause: unknown): unknown {
   }
 }
 
-/** Causes of causes beyond this are kept as text. */
+/** The maximum depth of nested causes. Deeper causes are saved as text. */
 const mostCauses = 100;
 
-/** Whether the errors that an error holds (its cause, those of an aggregate) hold others more than so many levels deep. */
+/**
+ * If true, the errors held by an error (its cause, and the errors of an aggregate) are nested more than `levels` deep.
+ */
 function isDeeper(error: Error, levels: number): boolean {
   const seen = new Set<unknown>();
   let level: unknown[] = [error];

@@ -12,75 +12,96 @@ import { type RunHappening, type RunMemory, type SavedChild, type SavedRun, save
 import { DefaultSerializer, type Serializer } from './serializer.js';
 import { Summary } from './summary.js';
 
-/** What a state may be made with. */
+/**
+ * The options of a new `WorkflowState`: the id of the run and its input. Both have a default, so that a state for a new
+ * run needs no options at all.
+ */
 export interface StateOptions {
-  /** Default: a new UUID. */
+  /** Id of the run. Default: a new UUID. */
   readonly runId?: string | undefined;
-  /** What the nodes get that nothing leads to. Default: undefined. */
+  /** The input of the nodes that no edge leads to. Default: `undefined`. */
   readonly input?: unknown;
 }
 
-/** What the items of a batch see of the context: the view of their node, and how what they do to it is merged there. */
+/**
+ * The part of the context that the elements of a batch work on: the view of their node, and the rules for merging their
+ * changes into that view.
+ */
 export interface Ground {
   readonly view: ContextView;
   readonly merges: Merges;
 }
 
-/** Writes down what happens in a run. */
+/** Records what happens in a run. A happening takes effect when its entry has been recorded, and not before. */
 export interface StateJournal {
-  /** Why an entry was not written, once a store has failed: no failure of a node counts after that, since it may be the store's. */
+  /**
+   * The error of a store that has failed. From then on failures of nodes do not count, because the store may have
+   * caused them.
+   */
   readonly failure?: { readonly error: unknown } | undefined;
-  /** Writes it down. When that is done, it is so. */
+  /** Records a happening. When the promise resolves, the happening is in effect. */
   append(happening: RunHappening): Promise<void>;
   /**
-   * What came of a node that has completed is about to be read. Where the state is that of an execution, which sees what was
-   * committed when it began, it sees from here on what is committed now.
+   * Called before the outcome of a completed node is read. The state of a single execution sees the context as it was
+   * committed when the execution started; after this call it sees what is committed now.
    */
   lookAgain?(): void;
-  /** The journal of a run inside this one: what happens in it happens here as well. */
+  /** Opens the journal of a run inside this one. Its entries are recorded in this journal. */
   openInner(key: string, inner: WorkflowState, merges: Merges): StateJournal;
 }
 
 const states = new WeakMap<object, WorkflowState>();
 
-/** The state that a context belongs to; a new one that knows nothing else, for a context that belongs to none. */
+/** The state that a context belongs to. For an unknown context: a new state that contains only this context. */
 export function stateOf(context: Context, runId?: string): WorkflowState {
   return states.get(context) ?? new WorkflowState(context, { runId });
 }
 
-/** What a run knows: its context, what has completed, what has failed, what it waits for. */
-// biome-ignore lint/suspicious/noExplicitAny: a flow that does not say what its context is may keep anything in it
+/**
+ * The state of one run: its context, the nodes that have completed, failed or were skipped, and the waits of the run.
+ * An orchestrator reads and updates it, and `toResult` makes the result of the run. One state belongs to one run; the
+ * context is the object itself and not a copy.
+ *
+ * @example
+ * const state = new WorkflowState({ orderId: 42 }, { runId: 'order-42' });
+ */
+// biome-ignore lint/suspicious/noExplicitAny: without a declared type, a context may hold anything
 export class WorkflowState<State extends object = any> {
+  /** Id of the run. */
   readonly runId: string;
+  /** The input of the nodes that no edge leads to. */
   readonly input: unknown;
-  /** Its context. */
+  /** The context of the run, and the views on it. */
   readonly data: RunData;
-  /** All that is known of it beside its context. */
+  /** The facts about the run besides its context. */
   readonly memory: RunMemory;
-  /** Where it is saved, if it is. */
+  /** The journal of the run. Default: `undefined`, the run is not saved. */
   journal: StateJournal | undefined = undefined;
-  /** Where retries are made by whoever executes its nodes. Default: where they are executed. */
+  /**
+   * The attempts made in earlier executions of the node, if a fleet schedules its retries. Default: `undefined`,
+   * retries are made within one execution.
+   */
   attempts: Attempts | undefined = undefined;
-  /** What sleeps are counted by, in epoch milliseconds. Default: the clock of this machine. */
+  /** The clock for sleeps, in epoch milliseconds. Default: the clock of this machine. */
   clock: () => number = Date.now;
-  /** What the run was continued with. */
+  /** The payloads that the run was continued with, by event name. */
   events: Readonly<Record<string, unknown>> = {};
-  /** What a node sees of the context, where the state is that of its execution alone. */
+  /** The view of a single execution, if the state was made for one execution of a node on a fleet. */
   ground: Ground | undefined = undefined;
-  // Made when they are first needed: of most runs that are one node of a fleet's, none is.
+  // Created on first use: a worker of a fleet makes one state per node execution, and most need none of these.
   #arrivals: Map<number, Set<number>> | undefined = undefined;
   #inner: Map<string, WorkflowState> | undefined = undefined;
   #cutShort: Set<string> | undefined = undefined;
   #aborted: { readonly reason: unknown } | undefined = undefined;
-  /** What aborts the run, while it is carried out. */
+  /** The abort state of the process that carries out the run. Set while the run is carried out. */
   #abort: { readonly aborted: boolean; readonly reason: unknown } | undefined = undefined;
-  /** Nodes that were named as completed or skipped, where no position may know of them. */
+  /** Nodes that were added as completed or skipped without a position that knows about them. */
   #completed: Set<string> | undefined = undefined;
   #skipped: Set<string> | undefined = undefined;
 
   /**
-   * @param context - the data of the run; the object itself, not a copy. Default: a new one
-   * @param memory - what else is known of it. Default: nothing
+   * @param context - the data of the run; the object itself is used, not a copy. Default: a new object
+   * @param memory - the facts known about the run besides its context. Default: none
    */
   constructor(context: State = {} as State, { runId = randomUUID(), input }: StateOptions = {}, memory?: RunMemory) {
     this.runId = runId;
@@ -89,7 +110,7 @@ export class WorkflowState<State extends object = any> {
     this.data = new RunData(context, (shown) => states.set(shown, this));
   }
 
-  /** Where the run is, once a traverser has been at work on it. */
+  /** The position of the run in its plan; `undefined` until a traverser works on the run. */
   get position(): Position | undefined {
     return this.memory.position;
   }
@@ -98,25 +119,25 @@ export class WorkflowState<State extends object = any> {
     this.memory.position = position;
   }
 
-  /** The arcs that have brought nodes about, where no position in memory knows of them. */
+  /** The arcs that made nodes ready, by node, if no position in memory knows them. */
   get arrivals(): Map<number, Set<number>> {
     this.#arrivals ??= new Map();
     return this.#arrivals;
   }
 
-  /** Runs of sub-flows that are under way here; others that are not done are in the memory. */
+  /** Runs of sub-flows that are being carried out in this program. `memory` holds the other unfinished ones. */
   get inner(): Map<string, WorkflowState> {
     this.#inner ??= new Map();
     return this.#inner;
   }
 
-  /** The nodes that an abort has cut short. */
+  /** The nodes that were running when the run was aborted. */
   get cutShort(): Set<string> {
     this.#cutShort ??= new Set();
     return this.#cutShort;
   }
 
-  /** Why the run was aborted, once it was. */
+  /** The reason of the abort; `undefined` if the run was not aborted. */
   get aborted(): { readonly reason: unknown } | undefined {
     return this.#aborted ?? (this.#abort?.aborted ? { reason: this.#abort.reason } : undefined);
   }
@@ -125,68 +146,71 @@ export class WorkflowState<State extends object = any> {
     this.#aborted = by;
   }
 
-  /** From now on the run is aborted once this is, whatever its orchestrator makes of it. */
+  /** Links the run to an abort: from now on the run counts as aborted when `abort` does. */
   abortWith(abort: { readonly aborted: boolean; readonly reason: unknown } | undefined): void {
     this.#abort = abort;
   }
 
   /**
-   * The data of the run, with each node's output under the node's id. Of a run that is saved, what is committed: its nodes
-   * have views of their own. What is written here is saved with the next entry.
+   * The data of the run, with each node's output under the node's id. In a saved run this is a view of the committed
+   * data, because nodes have views of their own; changes made to it are saved with the next entry.
    */
   getContext(): State {
     return this.data.context as State;
   }
 
-  /** A node has completed: its output is in the context under its id. */
+  /** Adds a completed node and puts its output into the context under the node's id. */
   addCompletedNode(nodeId: string, output: unknown): void {
     this.#completed ??= new Set();
     this.#completed.add(nodeId);
     this.data.write(nodeId, output);
   }
 
+  /** The ids of all nodes that have completed. */
   getCompletedNodes(): Set<string> {
     return new Set([...(this.#completed ?? []), ...(this.position?.withStatus('completed') ?? [])]);
   }
 
-  /** Whether a node has completed: by what the position knows, or what was added here. */
+  /** If true, the node has completed according to the position, or was added by `addCompletedNode`. */
   isCompleted(nodeId: string): boolean {
     return this.position?.isCompleted(nodeId) || (this.#completed?.has(nodeId) ?? false);
   }
 
-  /** A node was skipped, where no position in memory knows of it. */
+  /** Adds a skipped node, for a state without a position. */
   addSkippedNode(nodeId: string): void {
     this.#skipped ??= new Set();
     this.#skipped.add(nodeId);
   }
 
-  /** The nodes all of whose paths were skipped. */
+  /** The nodes that were skipped because all paths to them were skipped. */
   getSkippedNodes(): Set<string> {
     return new Set(this.position?.withStatus('skipped') ?? this.#skipped);
   }
 
-  /** A node has failed. Its last failure is kept. */
+  /** Records the failure of a node. A later failure of the same node replaces it. */
   addError(nodeId: string, error: unknown): void {
     this.#completed?.delete(nodeId);
     this.memory.failures.set(nodeId, error instanceof NodeError ? error : new NodeError(nodeId, 1, error));
   }
 
-  /** A fallback has stood in for a node that failed. */
+  /** Records that a fallback has recovered a failed node. */
   markRecovered(nodeId: string, fallbackId: string): void {
     const error = this.errorOf(nodeId);
     if (error === undefined) return;
     this.memory.failures.set(nodeId, new NodeError(nodeId, error.attempts, error.cause, fallbackId));
   }
 
-  /** A node does not count, whoever has added it. */
+  /** Removes a node that was added by `addCompletedNode`. */
   forget(nodeId: string): void {
     this.#completed?.delete(nodeId);
   }
 
+  /** Removes the recorded failure of a node. */
   clearError(nodeId: string): void {
     if (this.memory.has('failures')) this.memory.failures.delete(nodeId);
   }
 
+  /** The last failure of a node; `undefined` if the node has not failed. */
   errorOf(nodeId: string): NodeError | undefined {
     const failure = this.memory.has('failures') ? this.memory.failures.get(nodeId) : undefined;
     if (failure === undefined || failure instanceof NodeError) return failure;
@@ -195,16 +219,17 @@ export class WorkflowState<State extends object = any> {
     return error;
   }
 
+  /** The last failure of each node that has failed, including failures that a fallback has recovered. */
   getErrors(): NodeError[] {
     if (!this.memory.has('failures')) return [];
     return [...this.memory.failures.keys()].map((nodeId) => this.errorOf(nodeId) as NodeError);
   }
 
   /**
-   * How the run stands.
+   * The status of the run.
    *
-   * @param allNodeIds - the nodes of the flow
-   * @param fallbackNodeIds - those of them that are fallbacks: they need not run
+   * @param allNodeIds - the ids of all nodes of the flow
+   * @param fallbackNodeIds - the ids of the nodes that are fallbacks and need not run
    */
   getStatus(allNodeIds: ReadonlySet<string>, fallbackNodeIds: ReadonlySet<string>): WorkflowStatus {
     const isDone = this.#isDone(allNodeIds, fallbackNodeIds);
@@ -213,7 +238,12 @@ export class WorkflowState<State extends object = any> {
     return standing({ waits: this.memory.has('awaiting'), hasFailed, isDone });
   }
 
-  /** What has come of the run so far. The serializer writes the texts that a result can be asked for. */
+  /**
+   * The outcome of the run so far.
+   *
+   * @param serializer - writes the result's `serializedContext` and `snapshot` on demand. Default: a
+   *   `DefaultSerializer`
+   */
   toResult(serializer: Serializer = new DefaultSerializer()): WorkflowResult<State> {
     return new Summary<State>(
       this,
@@ -222,7 +252,11 @@ export class WorkflowState<State extends object = any> {
     );
   }
 
-  /** The run as it is saved. */
+  /**
+   * The data to save of the run.
+   *
+   * @throws {CheckpointError} if the run has no position yet
+   */
   save(): SavedRun {
     const { runId, input, memory, data } = this;
     if (memory.position === undefined)

@@ -6,7 +6,7 @@ import type { RunData } from './data.js';
 import type { Unreached, Waiting, WorkflowResult, WorkflowStatus } from './result.js';
 import type { RunMemory } from './saved.js';
 
-/** What there is to know of a run: the part of its state that a result is made of. */
+/** The part of a run's state that its result is made of. */
 export interface Known<State extends object> {
   readonly runId: string;
   readonly memory: Pick<RunMemory, 'position' | 'actions' | 'awaiting'>;
@@ -20,7 +20,7 @@ export interface Known<State extends object> {
   getSkippedNodes(): ReadonlySet<string>;
 }
 
-/** What has come of a run so far. Texts are made when they are asked for. */
+/** The outcome of a run so far. The texts are written when they are first read. */
 export class Summary<State extends object> implements WorkflowResult<State> {
   readonly runId: string;
   status: WorkflowStatus = 'running';
@@ -69,9 +69,9 @@ export class Summary<State extends object> implements WorkflowResult<State> {
   }
 }
 
-/** The context; where it has to be made, when it is first asked for. */
+/** Defines `context` on the result. In a saved run, the object is made when the property is first read. */
 function show<State extends object>(summary: Summary<State>, known: Known<State>): void {
-  // Of a run that is saved, an ordinary object is made of what is committed.
+  // The context of a saved run is a proxy. A result shows an ordinary object with the committed data.
   const { saved } = known.data;
   let made: object | undefined;
   const get = () => {
@@ -101,10 +101,10 @@ function unreachedOf(position: Position, cutShort: ReadonlySet<string>): Unreach
   return found;
 }
 
-/** How many of the nodes that a node waits for its reason names. */
+/** The maximum number of awaited nodes that a reason names. */
 const mostNamed = 3;
 
-/** A node waits for arcs that are open: for what their sources have come to. */
+/** The reason why a node is pending: the state of the nodes that it still waits for. */
 function whyPending(position: Position, node: number): string {
   const { plan } = position;
   const reasons: string[] = [];

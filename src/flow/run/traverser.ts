@@ -2,35 +2,51 @@ import type { NodeDefinition, WorkflowBlueprint } from '../blueprint.js';
 import { type NextNode, type Outgoing, planOf } from '../plan/plan.js';
 import { Position } from '../plan/position.js';
 
-/** A node that is ready to be executed. */
+/**
+ * A node that is ready to be executed, as `GraphTraverser.getReadyNodes` returns it: its id, its definition in the
+ * blueprint, and the number of the visit.
+ */
 export interface ReadyNode {
+  /** Id of the node. */
   readonly nodeId: string;
+  /** The definition of the node in the blueprint. */
   readonly nodeDef: NodeDefinition;
-  /** Number of the visit, from 1. */
+  /** The number of this visit of the node, from 1. Greater than 1 in later turns of a loop. */
   readonly visit: number;
 }
 
-/** Where a run is in its plan, by node ids: what is ready, and what follows from how nodes end. */
+/**
+ * Tracks the position of a run in its graph by node ids: which nodes are ready, and what follows when a node completes,
+ * fails or waits. Orchestrators take ready nodes from it, execute them, and mark how they ended. It executes nothing
+ * itself.
+ *
+ * @example
+ * const traverser = new GraphTraverser(blueprint);
+ * while (traverser.hasMoreWork()) {
+ *   for (const { nodeId } of traverser.getReadyNodes()) traverser.markNodeCompleted(nodeId);
+ * }
+ */
 export class GraphTraverser {
   readonly #blueprint: WorkflowBlueprint;
+  /** The position of the run, by node numbers. */
   readonly position: Position;
 
   /**
-   * @param blueprint - what is run; it is not changed
-   * @param position - where the run is. Default: at its start
-   * @throws {BlueprintError} that lists everything that is wrong with the blueprint
+   * @param blueprint - the graph to run. It is not changed
+   * @param position - the position of the run. Default: the start
+   * @throws {BlueprintError} that lists all faults of the blueprint
    */
   constructor(blueprint: WorkflowBlueprint, position: Position = new Position(planOf(blueprint))) {
     this.#blueprint = blueprint;
     this.position = position;
   }
 
-  /** Whether any node is ready. */
+  /** If true, at least one node is ready. */
   hasMoreWork(): boolean {
     return this.position.hasReady;
   }
 
-  /** Takes the nodes that are ready; they count as running until they are marked. */
+  /** Takes all nodes that are ready. They count as running until they are marked as completed, failed or awaiting. */
   getReadyNodes(): ReadyNode[] {
     const { plan } = this.position;
     return this.position.take().map((node) => ({
@@ -40,37 +56,45 @@ export class GraphTraverser {
     }));
   }
 
-  /** The blueprint that is run. */
+  /** The blueprint of the run. */
   getDynamicBlueprint(): WorkflowBlueprint {
     return this.#blueprint;
   }
 
+  /** The ids of all nodes of the blueprint. */
   getAllNodeIds(): ReadonlySet<string> {
     return this.position.plan.nodeIds;
   }
 
-  /** The nodes that stand in for others; they need not run. */
+  /** The ids of the nodes that are fallbacks of other nodes. They need not run. */
   getFallbackNodeIds(): ReadonlySet<string> {
     return this.position.plan.fallbackIds;
   }
 
   /**
-   * Sets what is ready, in place of what is. What was decided holds: nodes that are completed or skipped, and fallbacks
-   * that nobody needs, are left out.
+   * Replaces the set of ready nodes. Earlier decisions stay: completed and skipped nodes, and fallbacks that no failed
+   * node needs, are left out.
+   *
+   * @throws {RangeError} for an id that is not in the blueprint
    */
   setFrontier(nodeIds: Iterable<string>): void {
     this.position.setReady(this.#nodes(nodeIds));
   }
 
-  /** Takes nodes for completed. Where it is not known which of their edges were followed, all count as followed. */
+  /**
+   * Adds completed nodes. If it is not known which of their edges were followed, all edges count as followed.
+   *
+   * @throws {RangeError} for an id that is not in the blueprint
+   */
   setCompletedNodes(nodeIds: Iterable<string>): void {
     this.position.adopt(this.#nodes(nodeIds));
   }
 
   /**
-   * A node has completed.
+   * Marks a node as completed. Nodes that depend on it may become ready or be skipped.
    *
-   * @param next - what `determineNextNodes` gave for it. Default: all its edges are followed
+   * @param next - the followed edges, as `determineNextNodes` returned them. Default: all edges
+   * @throws {RangeError} for an id that is not in the blueprint
    */
   markNodeCompleted(nodeId: string, next?: readonly NextNode[]): void {
     const node = this.#node(nodeId);
@@ -78,12 +102,20 @@ export class GraphTraverser {
     this.position.letGo();
   }
 
-  /** A node has failed. With a fallback, that is ready now. */
+  /**
+   * Marks a node as failed. If it has a fallback, the fallback becomes ready.
+   *
+   * @throws {RangeError} for an id that is not in the blueprint
+   */
   markNodeFailed(nodeId: string): void {
     this.position.fail(this.#node(nodeId));
   }
 
-  /** A node waits for something outside. */
+  /**
+   * Marks a node as waiting for something outside.
+   *
+   * @throws {RangeError} for an id that is not in the blueprint
+   */
   markNodeAwaiting(nodeId: string): void {
     this.position.await(this.#node(nodeId));
     this.position.letGo();
@@ -95,12 +127,15 @@ export class GraphTraverser {
 
   #node(nodeId: string): number {
     const node = this.position.plan.indexOf(nodeId);
-    if (node < 0) throw new RangeError(`"${nodeId}" is no node of "${this.#blueprint.id}"`);
+    if (node < 0) throw new RangeError(`"${nodeId}" is not a node of "${this.#blueprint.id}"`);
     return node;
   }
 }
 
-/** The arcs that are taken, each of all edges to one target; `undefined` for all of them, which is what follows most nodes. */
+/**
+ * The arcs that belong to the followed edges. One arc stands for all edges from the node to one target. Returns
+ * `undefined` if all arcs are taken, which is the usual case.
+ */
 export function arcsOf(outgoing: readonly Outgoing[], next: readonly NextNode[]): readonly number[] | undefined {
   if (next === outgoing || next.length === outgoing.length) return undefined;
   const arcs = new Set<number>();

@@ -16,7 +16,7 @@ describe('MemoryCoordinationStore', () => {
     expect(await store.setIfNotExist('a', 'two', 60)).toBe(true);
   });
 
-  it('forgets a key after its time, unless that is extended', async () => {
+  it('drops a key after its lifetime, unless the lifetime is extended', async () => {
     const store = new MemoryCoordinationStore();
     await store.setIfNotExist('a', 'one', 60);
     await store.setIfNotExist('b', 'two', 60);
@@ -30,7 +30,7 @@ describe('MemoryCoordinationStore', () => {
     expect(await store.setIfNotExist('b', 'three', 60)).toBe(true);
   });
 
-  it('holds no more than twice the keys that live, though nobody asks for those that have expired', async () => {
+  it('holds at most twice the number of live keys, even if nobody reads the expired ones', async () => {
     const store = new MemoryCoordinationStore();
     await store.setIfNotExist('kept', 'yes', 100_000);
     for (let second = 0; second < 5_000; second++) {
