@@ -100,7 +100,7 @@ describe('a program without the code', () => {
   });
 
   it.each([
-    ['no JSON', '{', 'is no JSON'],
+    ['not JSON', '{', 'is not JSON'],
     ['no blueprint', '{"id":"f","nodes":[]}', 'edges must be an array'],
     ['of a later version', '{"id":"f","nodes":[{"id":"a","uses":"a"}],"edges":[],"later":1}', 'later is unknown'],
   ])('refuses what is on the engine and %s', async (_kind, text, message) => {

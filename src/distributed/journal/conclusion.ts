@@ -4,19 +4,19 @@ import { cleaned } from '../../shared/text.js';
 import type { RunChange } from '../contracts.js';
 import type { Replica } from './replica.js';
 
-/** What is looked at: a run as it is, or as it would be. */
+/** The state that a conclusion is drawn from: the run as it stands, or as it would stand after one more entry. */
 interface View {
   readonly position: Position;
-  /** A node that has failed, besides those that the replica knows of, and its error as text. */
+  /** A failed node that the replica does not know yet, with its error as text. */
   readonly failed?: readonly [nodeId: string, error: string] | undefined;
-  /** The output of a node, as text. */
+  /** Returns the output of a node as text. */
   outputOf(nodeId: string): string | undefined;
 }
 
-/** How a node ends. */
+/** The end of a node's execution. */
 export type End =
   | { readonly type: 'failed'; readonly error: string }
-  /** `arcs` are those that are taken; `undefined` for all. */
+  /** `arcs`: the outgoing arcs that are taken; `undefined` for all. */
   | (Changes & {
       readonly type: 'completed';
       readonly arcs: readonly number[] | undefined;
@@ -25,19 +25,21 @@ export type End =
 
 const none: readonly number[] = [];
 
-/** How many characters of a node's id, and of an error's message, are told of a run. */
+/** Longest node id and longest error message, in characters, in the error of a run. */
 const longestId = 200;
 export const longestReason = 500;
 
-/** How a run stands that has nothing more to do; `undefined` while it has. */
+/** Returns the status of a run that has no more work. Returns `undefined` if work is left. */
 export function conclusionOf(replica: Replica): RunChange | undefined {
   for (const { kind } of replica.ledger.values()) if (kind === 'node') return undefined;
   return conclude(replica, { position: replica.position, outputOf: (nodeId) => replica.values.get(nodeId) });
 }
 
 /**
- * How the run would stand if a node's end were its next entry, so that the last entry and the end of the run are one step.
- * Only looked at where that is likely, since it needs a copy of the position.
+ * Returns the status that the run would have if the end of `node` were its next entry, so that the last entry and the
+ * end of the run can be committed in one step. Returns `undefined` if the run would go on.
+ *
+ * The check needs a copy of the position, so it is made only if the end of the run is likely.
  */
 export function conclusionAfter(replica: Replica, node: number, end: End): RunChange | undefined {
   const { plan } = replica.position;
@@ -58,7 +60,7 @@ export function conclusionAfter(replica: Replica, node: number, end: End): RunCh
   });
 }
 
-/** Fallbacks that have completed, and have not yet stood in for a node that failed. */
+/** Returns the fallbacks that have completed and have not yet replaced a failed node. */
 export function standInsOf(position: Position): readonly number[] {
   if (position.plan.owners.size === 0) return none;
   const found: number[] = [];
@@ -94,7 +96,9 @@ function conclude(replica: Replica, view: View): RunChange | undefined {
   }
 }
 
-/** A node that has neither completed nor was skipped, if there is one beside fallbacks. */
+/**
+ * Returns a node, other than a fallback, that was neither completed nor skipped. Returns `undefined` if there is none.
+ */
 function unreachedIn(position: Position): string | undefined {
   const { plan } = position;
   for (let node = 0; node < plan.nodeCount; node++) {
@@ -104,14 +108,14 @@ function unreachedIn(position: Position): string | undefined {
   return undefined;
 }
 
-/** Which node has failed, and with what: enough to tell runs apart in a list. */
+/** Describes which node has failed, and with which error: enough to tell runs apart in a list. */
 function describe({ origin: { codec } }: Replica, nodeId: string, error: string): string {
   const message = messageIn(codec, error);
   const why = message === '' ? '' : `: ${cleaned(message, longestReason)}`;
   return `node "${cleaned(nodeId, longestId)}" failed${why}`;
 }
 
-/** The message of an error as text. A serializer of somebody's own may have kept a text, or nothing, or fail. */
+/** Returns the message of an encoded error. A custom serializer may have stored plain text or nothing, or may throw. */
 function messageIn(codec: Codec, error: string): string {
   try {
     const kept = codec.decode(error);
@@ -122,7 +126,7 @@ function messageIn(codec: Codec, error: string): string {
   }
 }
 
-/** The output as text. */
+/** Returns the output of the run as text. */
 function outputIn({ origin: { codec } }: Replica, view: View): string | undefined {
   const last = lastOf(view.position, (nodeId) => view.position.isCompleted(nodeId));
   const together = (texts: Record<string, string | undefined>) => {

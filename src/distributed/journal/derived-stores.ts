@@ -14,8 +14,22 @@ import { snapshotOf } from './snapshot.js';
 import { type SavedTally, Tally } from './tally.js';
 
 /**
- * Stores whose content follows from the journals: contexts, metrics, errors. What a commit has changed in them is part of
- * its entry, so they never differ from it, and count nothing twice. Engines have these for the asking.
+ * Derives three stores from the journals of an engine: contexts, metrics and errors. Use it when you write an engine of
+ * your own: the engine then stores only journals.
+ *
+ * Each change of a context, each step and each error is part of a journal entry. The derived stores therefore never
+ * differ from the journal, and count nothing twice.
+ *
+ * @param engine - the engine whose `checkpointStore` is read. The store is read at each call, so `engine` may still
+ *   be under construction
+ * @returns the stores to expose as `contextStore`, `metricsStore` and `errorStore` of the engine. Their methods
+ *   return `undefined` for an unknown run, and reject with the errors of `checkpointStore.read`, or with
+ *   `RunNotFoundError` if the run is removed during the call
+ * @example
+ * import { derivedStores, type Engine } from 'orchestrator/distributed/engine';
+ *
+ * declare const engine: Engine;
+ * const { contextStore, metricsStore, errorStore } = derivedStores(engine);
  */
 export function derivedStores(engine: Engine): {
   readonly contextStore: ContextStore;
@@ -54,11 +68,15 @@ class JournaledContexts implements ContextStore {
   }
 }
 
-/** What an entry has changed, if anything. @param outputs - the nodes that have one, or had one before */
+/**
+ * Returns what an entry changed in the context, or `undefined` if the entry changed nothing.
+ *
+ * @param outputs - the keys that have been set so far; the keys of this entry are added
+ */
 function layerOf(entry: Entry, outputs: Set<string>): ContextLayer | undefined {
   const { set, removed: keys = [] } = entry as { set?: Record<string, string>; removed?: readonly string[] };
   const output = entry.type === 'completed' && entry.output !== undefined ? { [entry.node]: entry.output } : {};
-  // A node that was visited before, and has no output this time.
+  // On this visit the node has no output, but an earlier visit had one.
   const isGone = entry.type === 'completed' && entry.output === undefined && outputs.has(entry.node);
   const removed = isGone ? [...keys, entry.node] : keys;
   const all = { ...set, ...output };

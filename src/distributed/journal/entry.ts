@@ -3,27 +3,27 @@ import type { Changes } from '../../flow/run/index.js';
 import type { RunStatus } from '../run-info.js';
 
 /**
- * What happens in a run, as its journal has it: JSON, in which values are texts of the codec. Everything else that is
- * known of a run follows from these.
+ * A journal entry: one event of a run, stored as JSON. Values inside are texts of the codec. The whole state of a run
+ * follows from its entries.
  */
 export type Entry = NodeEntry | StepEntry | RunEntry;
 
-/** Which execution it is about, and who has made it. */
+/** The execution that an entry reports, and the worker that ran it. */
 export interface Execution {
   readonly node: string;
   readonly visit: number;
-  /** How often the node was made ready, from 1. */
+  /** Number of times that the node has become ready, from 1. */
   readonly round: number;
   /** Number of the attempt, from 1. */
   readonly attempt: number;
-  /** The job that it was executed under. */
+  /** The job under which the node was executed. */
   readonly job: string;
   readonly worker: string;
-  /** How long it took, in milliseconds. */
+  /** Duration in milliseconds. */
   readonly ms: number;
 }
 
-/** A node has ended, for now or for good. */
+/** The result of one execution of a node. The node is finished, will be retried, or waits for events. */
 export type NodeEntry = Execution &
   Changes &
   (
@@ -31,27 +31,27 @@ export type NodeEntry = Execution &
         readonly type: 'completed';
         readonly output?: string | undefined;
         readonly action?: string | undefined;
-        /** The nodes that the arcs lead to that are taken. Default: all. */
+        /** Target nodes of the arcs that are taken. Default: all. */
         readonly targets?: readonly string[] | undefined;
-        /** The same by number, in runs that versions up to 0.6 have begun. */
+        /** The taken arcs by number, in runs started by versions up to 0.6. */
         readonly arcs?: readonly number[] | undefined;
-        /** What arcs pass on, by the nodes that they lead to, where that is not the output. */
+        /** Values that arcs pass on instead of the output, by target node. */
         readonly passed?: readonly (readonly [target: string | number, text: string])[] | undefined;
-        /** The fallback that stood in for it, if one did. */
+        /** The fallback that replaced the node, if one did. */
         readonly recoveredBy?: string | undefined;
       }
     | {
         readonly type: 'failed';
         readonly error: string;
         readonly isLost?: boolean | undefined;
-        /** How often the node was tried, where that is not the number of the attempt. */
+        /** Number of tries, if it differs from the number of the attempt. */
         readonly tried?: number | undefined;
       }
     | { readonly type: 'retrying'; readonly error: string; readonly delay: number; readonly consumed: boolean }
     | { readonly type: 'awaiting'; readonly waits: readonly Waiting[] }
   );
 
-/** Something is done inside a node that is not done itself: an item of a batch, a node of a sub-flow. */
+/** Progress inside a node that is still being executed: an element of a batch, or a node of a sub-flow. */
 export type StepEntry = { readonly node: string; readonly round: number; readonly claim: string } & (
   | { readonly type: 'claimed' }
   | { readonly type: 'item'; readonly index: number; readonly output: string; readonly changes?: Changes | undefined }
@@ -59,11 +59,11 @@ export type StepEntry = { readonly node: string; readonly round: number; readonl
   | { readonly type: 'child'; readonly key: string; readonly entry: string }
 );
 
-/** Something has happened to the run as a whole. */
+/** An event of the run as a whole. */
 export type RunEntry =
-  /** `id`: what the sender calls it. */
+  /** `id`: the sender's id of the signal. */
   | { readonly type: 'signal'; readonly event: string; readonly payload: string; readonly id?: string | undefined }
-  /** The time has come that a node waited for. */
+  /** The time that a node waited for has come. */
   | { readonly type: 'due'; readonly node: string; readonly round: number; readonly job: string }
   | { readonly type: 'paused' }
   /** An item was put aside because the run is paused. */
@@ -71,12 +71,12 @@ export type RunEntry =
   | { readonly type: 'resumed' }
   | { readonly type: 'cancelled'; readonly reason: string }
   | { readonly type: 'timed-out' }
-  /** Nothing more is to be done in it. */
+  /** The run has no more work. */
   | { readonly type: 'concluded'; readonly status: RunStatus }
-  /** A run that was over goes on from where it stopped. */
+  /** A finished run continues from the point at which it stopped. */
   | { readonly type: 'retried' };
 
-/** A run inside a node, as it is kept in texts: `SavedRun`, and entries of the flow layer. */
+/** A sub-flow's run inside a node as texts: its `SavedRun`, and the entries that the flow layer has appended since. */
 export interface SavedSteps {
   readonly run: string;
   readonly entries: string[];

@@ -2,7 +2,7 @@ import type { Happening, InNode } from '../../flow/run/index.js';
 import type { NodeEntry, StepEntry } from './entry.js';
 import type { Numbering } from './numbering.js';
 
-/** What an entry says has happened to a node, as the memory of a run takes it. */
+/** Converts the entry of a node to the form that the memory of a run takes. */
 export function happeningOf(entry: NodeEntry, numbering: Numbering): Happening<string> {
   const { node: nodeId } = entry;
   switch (entry.type) {
@@ -28,7 +28,7 @@ export function happeningOf(entry: NodeEntry, numbering: Numbering): Happening<s
   }
 }
 
-/** What an entry says was done inside a node. */
+/** Converts a step inside a node to the form that the memory of a run takes. */
 export function stepOf(entry: Exclude<StepEntry, { type: 'claimed' }>): InNode<string> {
   if (entry.type !== 'item') return entry;
   const { node: nodeId, type, index, output, changes } = entry;

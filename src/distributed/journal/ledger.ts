@@ -1,39 +1,44 @@
-/** A node that is ready, or waits for a time to come; under the job that carries it. */
+/** A node that is ready or waits for a point in time, and the job that carries the node. */
 export interface Item {
   readonly node: number;
-  /** How often the node was made ready, from 1. */
+  /** Number of times that the node has become ready, from 1. */
   readonly round: number;
-  /** Number of the attempt that is next, from 1. */
+  /** Number of the next attempt, from 1. */
   readonly attempt: number;
-  /** How many retries are used up. */
+  /** Number of retries used. */
   readonly consumed: number;
-  /** Milliseconds of the attempts before this one, with the waits between them. */
+  /** Milliseconds spent on earlier attempts, including the delays between them. */
   readonly elapsed: number;
   readonly kind: 'node' | 'wake';
-  /** The job that carries it; none while it is parked. */
+  /** The job that carries the item; `undefined` while the item is parked. */
   readonly job: string | undefined;
-  /** The job under which it came about. If that is delivered again, this one may not be queued yet. */
+  /**
+   * The job under which the item was created. If that job is delivered again, the item's own job may not be in the
+   * queue yet.
+   */
   readonly parent: string | undefined;
-  /** When it is to be delivered, by the engine's clock; 0 for at once. */
+  /** Delivery time by the engine's clock, in epoch milliseconds; 0 for immediate delivery. */
   readonly due: number;
-  /** The entry since which it is so. */
+  /** The entry that put the item into this state. */
   readonly seq: number;
-  /** Who may set down what is done inside it. */
+  /** The claim under which steps inside the item are accepted. */
   readonly claim?: string | undefined;
 }
 
 const none: readonly Item[] = [];
 
-/** How many items are looked through rather than looked up: most runs have one, and maps that come and go are dear. */
+/**
+ * Largest number of items that is searched linearly. Most runs have one item, and creating maps for them is expensive.
+ */
 const few = 8;
 
-/** What is still to be done in a run: at most one item a node. */
+/** The work that is left in a run: at most one item per node. */
 export class Ledger {
   readonly #items: Item[] = [];
-  /** Where there are more than a few: their places, and those that jobs carry. */
+  /** Lookup tables, present only if there are more than `few` items: positions by node, and items by job. */
   #places: Map<number, number> | undefined = undefined;
   #carried: Map<string, Item> | undefined = undefined;
-  /** Items that have jobs of their own, by the job under which they came about, until they are known to be queued. */
+  /** Items with a job of their own that is not known to be queued, by the job under which they were created. */
   readonly #unqueued = new Map<string, Set<Item>>();
 
   get size(): number {
@@ -44,7 +49,7 @@ export class Ledger {
     return this.#items[this.#placeOf(node)];
   }
 
-  /** The item that a job carries at the moment. */
+  /** Returns the item that a job carries at the moment. */
   carriedBy(job: string): Item | undefined {
     return this.#carried === undefined ? this.#items.find((item) => item.job === job) : this.#carried.get(job);
   }
@@ -65,20 +70,20 @@ export class Ledger {
     const place = this.#placeOf(node);
     const item = this.#items[place];
     if (item === undefined) return;
-    // The last takes its place.
+    // The last item fills the gap.
     const last = this.#items.pop() as Item;
     if (last !== item) this.#items[place] = last;
     if (this.#places !== undefined) this.#unindex(item, last, place);
     this.queued(item);
   }
 
-  /** The items that came about under a job and have jobs of their own, which are not known to be queued. */
+  /** Returns the items created under `job` whose own jobs are not known to be queued. */
   unqueuedUnder(job: string): readonly Item[] {
     const items = this.#unqueued.get(job);
     return items === undefined ? none : [...items];
   }
 
-  /** The job of an item is in the queue. */
+  /** Records that the job of an item is in the queue. */
   queued(item: Item): void {
     const { parent } = item;
     if (parent === undefined || this.#unqueued.size === 0) return;

@@ -9,26 +9,29 @@ import {
 } from '../../flow/plan/index.js';
 import type { NodeEntry } from './entry.js';
 
-/** What arcs pass on, by the ids of their sources, then of their targets; by number in runs of versions up to 0.6. */
+/**
+ * The values that arcs pass on, by source id, then by target id. Runs started by versions up to 0.6 use arc numbers.
+ */
 export type SavedPassed =
   | readonly (readonly [arc: number, text: string])[]
   | Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** The part of an entry that says which arcs are taken, and what they pass on. */
+/** The fields of an entry that record the taken arcs and the values that they pass on. */
 type ArcsOfEntry = Pick<Extract<NodeEntry, { type: 'completed' }>, 'targets' | 'arcs' | 'passed'>;
 
 /**
- * How nodes and arcs are called in what an engine keeps of a run (journals, jobs, slots), which programs share that may
- * have declared them in different orders: nodes by their places in an order that follows from ids, arcs by the ids of
- * their ends. In runs that versions up to 0.6 have begun, both are called by their numbers in the order of declaration.
+ * Names of nodes and arcs in everything that an engine stores about a run: journals, jobs, slots. Programs that share a
+ * run may declare its nodes in different orders. A node is therefore stored by its place in an order that follows from
+ * the ids, and an arc by the ids of its ends. In runs started by versions up to 0.6, nodes and arcs are stored by their
+ * numbers in the order of declaration.
  */
 export class Numbering {
   readonly #order: Order | undefined;
   #ends: ArcsByEnds | undefined = undefined;
 
   /**
-   * @param byIds - if false, by the order of declaration
-   * @param isOrdered - if true, nodes that are ready at the same time have one order
+   * @param byIds - if false, nodes and arcs are stored by their numbers in the order of declaration
+   * @param isOrdered - if true, nodes that become ready together are sorted by place
    */
   constructor(
     private readonly plan: Plan,
@@ -47,13 +50,13 @@ export class Numbering {
     return this.#order === undefined ? place : (this.#order.nodes[place] as number);
   }
 
-  /** Nodes in the order of their places, if they have one: which goes first is decided in the same way in all programs. */
+  /** Sorts nodes by place, if the run is ordered. All programs then agree on which node goes first. */
   inOrder(nodes: readonly number[]): readonly number[] {
     if (!this.isOrdered || nodes.length < 2) return nodes;
     return nodes.toSorted((one, other) => this.placeOf(one) - this.placeOf(other));
   }
 
-  /** Numbers of nodes, in the order of their places. */
+  /** Reorders one number per node from the order of declaration to the order of places. */
   toPlaces(byNode: Int32Array): number[] {
     return this.#order === undefined ? [...byNode] : Array.from(this.#order.nodes, (node) => byNode[node] as number);
   }
@@ -72,7 +75,7 @@ export class Numbering {
     return this.#order === undefined || position === undefined ? position : fromOrder(this.plan, position);
   }
 
-  /** What an entry says of arcs. */
+  /** Returns the fields of an entry that record arcs. */
   writeArcs(
     arcs: readonly number[] | undefined,
     passed: readonly (readonly [arc: number, text: string])[],
@@ -84,19 +87,19 @@ export class Numbering {
     };
   }
 
-  /** The arcs that an entry says are taken; `undefined` for all. */
+  /** Returns the arcs that an entry takes; `undefined` for all. */
   arcsOf(nodeId: string, { targets, arcs }: ArcsOfEntry): readonly number[] | undefined {
     return targets?.map((target) => this.#arcOf(nodeId, target)) ?? arcs;
   }
 
-  /** What an entry says that arcs pass on. */
+  /** Returns the values that the arcs of an entry pass on. */
   passedOf(nodeId: string, { passed = [] }: ArcsOfEntry): (readonly [arc: number, text: string])[] {
     return passed.map(([target, text]) => [typeof target === 'number' ? target : this.#arcOf(nodeId, target), text]);
   }
 
   writePassed(passed: ReadonlyMap<number, string>): SavedPassed {
     if (!this.byIds) return [...passed];
-    // Nodes may be called like what every object has.
+    // Objects without a prototype: a node may be called `constructor` or `toString`.
     const bySource = Object.create(null) as Record<string, Record<string, string>>;
     for (const [arc, text] of passed) {
       const source = this.plan.idOf(this.plan.arcSource[arc] as number);

@@ -3,17 +3,18 @@ import { RunNotFoundError } from '../errors.js';
 import type { RunRecord } from '../run-info.js';
 import { isSameRun } from './incarnation.js';
 
-/** How many bytes of entries are read, and held, at a time. */
+/** Bytes of entries that are read and held in memory at a time. */
 const pageSize = 4 * 2 ** 20;
 
 /**
- * The journal of a run, a page at a time, so that what is held does not grow with it. Nothing for a run that is unknown.
+ * Reads the journal of a run page by page, so that memory use does not grow with the journal. Yields nothing for an
+ * unknown run.
  *
- * A page with a snapshot replaces all pages before it: it is the first, or the journal was compacted meanwhile, or another
- * run has begun under the id.
+ * A page with a snapshot replaces all earlier pages. It is the first page, or the journal was compacted during the
+ * reading, or another run has started under the id.
  *
- * @param after - the entry up to which it is known. Default: nothing is known
- * @throws {RunNotFoundError} if the run is removed meanwhile
+ * @param after - the last entry that the caller knows. Default: the caller knows nothing
+ * @throws {RunNotFoundError} if the run is removed during the reading
  */
 export async function* pagesOf(
   store: CheckpointStore,

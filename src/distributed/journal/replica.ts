@@ -14,34 +14,35 @@ import { Tally } from './tally.js';
 import { Values } from './values.js';
 
 /**
- * All that is known of a run: what follows from its journal, entry by entry. It depends on nothing else, so all replicas
- * of a run that have applied the same entries are the same, wherever they are.
+ * The state of a run, built from its journal entry by entry. The state depends on nothing else: any two replicas of a
+ * run that have applied the same entries are equal, in whichever process they are.
  *
- * It is the memory of a run, as the flow layer has it, with values as texts, and what is a fleet's own: which items are to
- * be executed under which jobs, and signals.
+ * A replica combines the flow layer's memory of a run, with values as texts, and the state that only a fleet needs:
+ * signals, and which items are to be executed under which jobs.
  *
- * An entry that does not fit is left out: the second result of an execution, a step of one that another has claimed.
+ * Entries that do not fit are ignored, such as a second result of the same execution, or a step of a node that another
+ * worker has claimed since.
  *
- * What comes about under a job: the first node that an entry makes ready goes on under the job of that entry, unless the
- * job carries another already; the others have jobs of their own.
+ * The job of a new item: the first node that an entry makes ready continues under the job of that entry, unless that
+ * job already carries another item. All further nodes get jobs of their own.
  */
 export class Replica {
   readonly position: Position;
   readonly memory: Memory<string>;
-  /** How nodes and arcs are called in what is kept of the run. */
+  /** Names of nodes and arcs in what is stored of the run. */
   readonly numbering: Numbering;
   readonly ledger = new Ledger();
   readonly values = new Values();
   readonly runId: string;
   readonly input: string;
-  /** What has come with the run from where it was started, for whoever executes its nodes. */
+  /** Tracing context from the program that started the run, handed to the workers that execute its nodes. */
   readonly carrier: Carrier | undefined;
   readonly tally: Tally;
-  /** The entry that was applied last. */
+  /** Number of the last applied entry. */
   seq: number;
   /**
-   * Part of the ids of jobs, so that old ones cannot stand for new ones: the run's incarnation, 0 where it has none, and
-   * how often the run was taken up again by hand.
+   * Part of the job ids, so that an old job is never mistaken for a new one. The epoch is the run's incarnation (0 if
+   * it has none) plus the number of times that the run was resumed or retried.
    */
   #epoch: number;
   readonly #graph: string | undefined;
@@ -61,7 +62,7 @@ export class Replica {
     this.tally = new Tally(saved.tally);
     this.#epoch = saved.epoch ?? 0;
     this.#graph = saved.graph;
-    // Programs of version 0.7 hand out nodes as they come about: so it is done in the runs that those have begun.
+    // Version 0.7 hands out ready nodes unsorted. Runs started by it stay that way.
     this.numbering = new Numbering(plan, saved.graph !== undefined, origin.incarnation !== undefined);
     this.#rounds = this.numbering.fromPlaces(saved.rounds ?? []);
     this.position = new Position(plan, this.numbering.fromSaved(saved.position));
@@ -73,17 +74,17 @@ export class Replica {
     for (const item of saved.items ?? []) this.ledger.put({ ...item, node: this.numbering.nodeAt(item.node) });
   }
 
-  /** How often a node was made ready. */
+  /** Returns the number of times that a node has become ready. */
   roundOf(node: number): number {
     return this.#rounds[node] as number;
   }
 
-  /** Applies an entry of the journal; one that was applied already changes nothing. */
+  /** Applies a journal entry. An entry that was already applied changes nothing. */
   apply({ seq, time, text }: JournalEntry): void {
     if (seq > this.seq) this.applyEntry(readEntry(text), seq, time);
   }
 
-  /** The same for one that is read already. */
+  /** Like `apply`, for an entry that is already parsed. */
   applyEntry(entry: Entry, seq: number, time: number): void {
     if (seq <= this.seq) return;
     if (seq !== this.seq + 1) throw new RangeError(`entry ${seq} of run "${this.runId}" does not follow ${this.seq}`);
@@ -114,7 +115,7 @@ export class Replica {
     };
   }
 
-  /** What a key holds after changes, as text. */
+  /** Returns the text that a key would hold after the given changes. */
   after(key: string, { set = {}, removed = [], base = {} }: Changes): string | undefined {
     if (removed.includes(key)) return undefined;
     const current = this.values.get(key);
@@ -123,7 +124,7 @@ export class Replica {
     return mergeChange(key, current, { set, base }, merges, codec);
   }
 
-  /** A node has ended, for now or for good. */
+  /** Applies the result of one execution of a node. */
   #applyExecution(entry: NodeEntry, time: number): void {
     const node = this.position.plan.indexOf(entry.node);
     if (node < 0 || !this.#fits(node, entry)) return;
@@ -136,7 +137,7 @@ export class Replica {
     this.#release(entry.job);
   }
 
-  /** Whether it is the result of what is to be executed. */
+  /** If true, the entry is the result of an execution that the run is waiting for. */
   #fits(node: number, entry: NodeEntry): boolean {
     if (isRecovery(entry) || 'isLost' in entry) return this.position.statusOf(node) === 'recovering';
     const item = this.ledger.get(node);
@@ -151,13 +152,13 @@ export class Replica {
     if (output !== undefined || this.values.get(node) !== undefined) this.values.set(node, output, this.seq);
   }
 
-  /** Nothing more of a node is waited for. */
+  /** Removes the timer of a node that no longer waits. */
   #settled(nodeId: string): void {
     const node = this.position.plan.indexOf(nodeId);
     if (this.ledger.get(node)?.kind === 'wake') this.ledger.remove(node);
   }
 
-  /** Its retry is an item of its own, due when the wait is over. */
+  /** Queues the retry as a separate item, due after the delay. */
   #tryAgain(
     item: Item,
     { attempt, job, delay, consumed, ms }: Extract<NodeEntry, { type: 'retrying' }>,
@@ -176,7 +177,7 @@ export class Replica {
     });
   }
 
-  /** A signal that was there before is what it waits for; else a time may come. */
+  /** Delivers a signal that arrived earlier. If there is none, sets a timer for the earliest time among `waits`. */
   #await(node: number, { node: nodeId, round, waits, job }: Extract<NodeEntry, { type: 'awaiting' }>): void {
     if (this.position.statusOf(node) !== 'awaiting') return;
     const come = this.#signals.take(waits.map(({ event }) => event));
@@ -191,7 +192,7 @@ export class Replica {
     this.ledger.put({ ...timer, due: Math.min(...times), seq: this.seq });
   }
 
-  /** Something was done inside a node: it counts if it was done under the claim of its item. */
+  /** Applies a step inside a node. The step counts only if it was made under the current claim of the item. */
   #applyStep(entry: StepEntry): void {
     const { node: nodeId, round, claim } = entry;
     const item = this.ledger.get(this.position.plan.indexOf(nodeId));
@@ -224,7 +225,7 @@ export class Replica {
         this.#release(undefined);
         break;
       default:
-      // That it was paused, cancelled, concluded or has timed out is how the run stands, and changes nothing in it.
+      // `paused`, `cancelled`, `timed-out` and `concluded` affect the status in the run's record, not the replica.
     }
   }
 
@@ -260,7 +261,7 @@ export class Replica {
     this.ledger.put({ ...item, job, parent: undefined, seq: this.seq });
   }
 
-  /** Nodes that are ready have become items. */
+  /** Creates items for the nodes that have become ready. */
   #release(job: string | undefined): void {
     let carrier = job !== undefined && this.ledger.carriedBy(job) === undefined ? job : undefined;
     for (const node of this.numbering.inOrder(this.position.take())) {
@@ -287,7 +288,7 @@ export class Replica {
   }
 }
 
-/** Whether a fallback has stood in for the node that an entry is about. */
+/** If true, the entry reports that a fallback has replaced the node. */
 function isRecovery(entry: NodeEntry): boolean {
   return entry.type === 'completed' && entry.recoveredBy !== undefined;
 }

@@ -7,21 +7,21 @@ import type { Item } from './ledger.js';
 import type { Numbering, SavedPassed } from './numbering.js';
 import type { SavedTally } from './tally.js';
 
-/** How a node has failed: the error as text, how often it was tried, and the fallback that stood in for it. */
+/** The failure of a node: its error as text, the number of tries, and the fallback that replaced the node. */
 interface SavedFailure {
   readonly error: string;
   readonly attempts: number;
   readonly recoveredBy?: string | undefined;
 }
 
-/** A replica as it is saved; what a run begins with is one, without a position. */
+/** A replica in its saved form. A new run starts from one without a position. */
 export interface SavedReplica {
   readonly flow: string;
   readonly version: string;
   readonly runId: string;
   readonly input: string;
   readonly values: readonly (readonly [key: string, text: string])[];
-  /** The hash of the graph that it goes through. Runs that versions up to 0.6 have begun have none. */
+  /** Hash of the graph that the run follows. `undefined` for runs started by versions up to 0.6. */
   readonly graph?: string | undefined;
   readonly carrier?: Carrier | undefined;
   readonly position?: SavedPosition | undefined;
@@ -49,13 +49,13 @@ export interface SavedReplica {
   readonly tally?: SavedTally | undefined;
 }
 
-/** The part of it that is kept as the memory of a run in process is. */
+/** The fields that hold the memory of the run. */
 type SavedMemory = Pick<
   SavedReplica,
   'passed' | 'actions' | 'failures' | 'awaiting' | 'delivered' | 'batches' | 'itemChanges' | 'steps'
 >;
 
-/** What was kept of a run. */
+/** Restores the memory of a run from its saved fields. */
 export function keptIn(saved: SavedMemory, numbering: Numbering): Remembered<string> {
   const failures = (saved.failures ?? []).map(
     ([nodeId, { error, ...rest }]) => [nodeId, { cause: error, ...rest }] as const,
@@ -72,7 +72,7 @@ export function keptIn(saved: SavedMemory, numbering: Numbering): Remembered<str
   };
 }
 
-/** The same, to be read by any version. */
+/** Saves the memory of a run in a form that every version can read. */
 export function savedMemory(kept: Remembered<string>, numbering: Numbering): SavedMemory {
   return {
     passed: numbering.writePassed(kept.passed),

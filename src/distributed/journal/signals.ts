@@ -1,7 +1,7 @@
-/** How many payloads of one event are kept that nothing waits for yet. */
+/** Largest number of payloads stored per event while no node waits for the event. Further payloads are dropped. */
 const most = 1_000;
 
-/** Payloads, as texts, of events that nothing has waited for yet. */
+/** Payloads, as texts, of events that no node has waited for yet. */
 export class Signals {
   readonly #payloads = new Map<string, string[]>();
 
@@ -14,7 +14,7 @@ export class Signals {
     if (payloads.length < most) this.#payloads.set(event, [...payloads, payload]);
   }
 
-  /** Takes the oldest payload of the first of some events that has come; nothing where none has. */
+  /** Removes and returns the oldest payload of the first listed event that has one; `undefined` if none has. */
   take(events: readonly string[]): { readonly event: string; readonly payload: string } | undefined {
     const event = events.find((one) => this.#payloads.has(one));
     if (event === undefined) return undefined;

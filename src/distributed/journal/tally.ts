@@ -1,15 +1,15 @@
 import type { ErrorRecord, RunMetrics, StepMetrics } from '../contracts.js';
 import type { Entry } from './entry.js';
 
-/** A tally as it is saved. */
+/** The saved form of a tally. */
 export interface SavedTally extends RunMetrics {
   readonly errors: readonly ErrorRecord[];
 }
 
-/** How many steps and errors are kept at least; when there are twice as many, the older half is dropped. */
+/** Number of recent steps and errors that are kept. At twice this number, the older half is dropped. */
 const most = 1_000;
 
-/** What a run has cost and what has gone wrong in it, as far as its journal goes. */
+/** Counts the executions and collects the errors that the journal of a run reports. */
 export class Tally {
   #attempts = 0;
   #completed = 0;
@@ -30,7 +30,7 @@ export class Tally {
     this.#errors = [...saved.errors];
   }
 
-  /** Counts an entry. That a fallback has stood in for a node is no execution of it. */
+  /** Counts an entry. A fallback that replaces a node is not counted as an execution of that node. */
   add(entry: Entry, time: number): void {
     switch (entry.type) {
       case 'completed':

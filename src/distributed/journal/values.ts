@@ -1,6 +1,6 @@
 import { type Codec, fieldOf, type Kept, type Source } from '../../flow/run/index.js';
 
-/** What a key holds from an entry of the journal on; `undefined` where it was removed. */
+/** A value of a key from a journal entry on; `text` is `undefined` if the entry removed the key. */
 interface Version {
   readonly seq: number;
   readonly text: string | undefined;
@@ -8,17 +8,17 @@ interface Version {
 }
 
 /**
- * The context of a run as texts, outputs among them, as of any entry that somebody looks at: a node that is executed sees
- * it as of its start, however much others commit meanwhile. Of each key the latest version is kept, and those that an open
- * view sees: at most one for each view, however many there were.
+ * The context of a run as texts, including outputs of nodes, readable as of any entry for which a view is open. A node
+ * sees the context as it was when the node started, whatever is committed during its execution. For each key the map
+ * holds the latest version, and at most one older version per open view.
  */
 export class Values {
   readonly #latest = new Map<string, Version>();
   readonly #views = new Map<object, number>();
-  /** Keys of which more is kept than a latest text. */
+  /** Keys with older versions, or with a removal that an open view must still see. */
   readonly #layered = new Set<string>();
 
-  /** The values as of an entry, until that is closed. */
+  /** Opens a view of the values as of an entry. The view must be closed after use. */
   asOf(seq: number, codec: Codec): Source {
     const seen = new ValuesAsOf(this, seq, codec, () => this.#close(seen));
     this.#views.set(seen, seq);
@@ -51,7 +51,10 @@ export class Values {
     for (const [key, { text }] of this.#latest) if (text !== undefined) yield [key, text];
   }
 
-  /** Only with the oldest view something that nobody else sees is dropped at once; the rest goes when its key is set again. */
+  /**
+   * Closes a view. Versions that only the oldest view could see are dropped at once. Versions that only a younger view
+   * could see are dropped when their key is set again.
+   */
   #close(view: object): void {
     const [oldest] = this.#views.keys();
     if (!this.#views.delete(view) || view !== oldest || this.#layered.size === 0) return;
@@ -59,12 +62,12 @@ export class Values {
     for (const key of [...this.#layered]) this.#prune(key, seen);
   }
 
-  /** The entries as of which somebody looks, the latest first. */
+  /** The entries with an open view, the latest first. */
   #seen(): readonly number[] {
     return [...new Set(this.#views.values())].sort((one, other) => other - one);
   }
 
-  /** Drops the versions of a key that nobody sees. */
+  /** Drops the versions of a key that no open view can see. */
   #prune(key: string, seen: readonly number[]): void {
     const latest = this.#latest.get(key) as Version;
     let kept = latest;
@@ -78,13 +81,13 @@ export class Values {
     }
     kept.older = undefined;
     if (latest.older !== undefined) return;
-    // A key that was removed is kept as such until nobody can see a text of it, also in a view of before.
+    // A removal is kept until no open view can see a text of the key.
     if (latest.text === undefined) this.#latest.delete(key);
     this.#layered.delete(key);
   }
 }
 
-/** The values as of an entry of the journal. */
+/** A view of the values as of a journal entry. */
 class ValuesAsOf implements Source {
   constructor(
     private readonly values: Values,

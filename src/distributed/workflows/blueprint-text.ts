@@ -9,16 +9,19 @@ import {
 import { differences, type Outline, outlineOf, planOf } from '../../flow/plan/index.js';
 import { type KnownWorkflow, settingsOf } from './workflows.js';
 
-/** A workflow as whoever does not have its code reads it. What JSON has no word for is none of the graph: it is left out. */
+/**
+ * Serialises the graph of a workflow, for programs that do not have its code. Values that JSON cannot express are left
+ * out.
+ */
 export function textOf(graph: Graph): string {
   const blueprint = toBlueprint(graph);
   return JSON.stringify({ ...blueprint, nodes: blueprint.nodes.map(asData) }, asJson);
 }
 
 /**
- * A workflow of which only the graph is known.
+ * Restores a workflow from its graph alone, without code.
  *
- * @throws {BlueprintError} for a text that is no blueprint, or one of a later version of this package
+ * @throws {BlueprintError} if the text is not a blueprint, or comes from a later version of this package
  */
 export function workflowFrom(text: string, id: string, version: string, toolbox: Toolbox): KnownWorkflow {
   const blueprint = blueprintFrom(text, id);
@@ -27,7 +30,10 @@ export function workflowFrom(text: string, id: string, version: string, toolbox:
   return { id, version, graph: outlineOf(plan).hash, plan, blueprint, hasCode: false, merges: {}, settings };
 }
 
-/** What a graph has otherwise than one that is kept as text, in words; `undefined` for nothing, and for no graph. */
+/**
+ * Describes in words how a graph differs from a saved one. Returns `undefined` if the graphs are equal, or if the text
+ * is not a graph.
+ */
 export function differenceFrom(text: string, now: Outline): string | undefined {
   let before: Outline;
   try {
@@ -42,11 +48,12 @@ function blueprintFrom(text: string, id: string): WorkflowBlueprint {
   try {
     return JSON.parse(text) as WorkflowBlueprint;
   } catch (error) {
-    throw new BlueprintError(id, [{ message: `what is kept of it is no JSON: ${(error as Error).message}` }]);
+    const message = `the text in the workflow store is not JSON (${(error as Error).message}): put the blueprint again`;
+    throw new BlueprintError(id, [{ message }]);
   }
 }
 
-/** Parameters may be anything: those that cannot be written are left out as a whole. */
+/** Removes parameters that cannot be serialised. Parameters may hold any value. */
 function asData(node: NodeDefinition): NodeDefinition {
   try {
     JSON.stringify(node.params, asJson);
@@ -57,7 +64,10 @@ function asData(node: NodeDefinition): NodeDefinition {
   }
 }
 
-/** Not finite: `null` would be refused where a number is expected, and without a bound is what the default means here. */
+/**
+ * Leaves out numbers that are not finite. JSON would write them as `null`, which is refused in place of a number;
+ * without the field, the default of no limit applies.
+ */
 function asJson(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)) ? undefined : value;
 }

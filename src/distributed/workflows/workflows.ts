@@ -7,10 +7,15 @@ import { cut } from '../../shared/text.js';
 import { invalid, isPlainObject, type Reader } from '../../shared/validate.js';
 import { aText } from '../engines/texts.js';
 
-/** A flow, as code or as data, that runs on a fleet. */
+/**
+ * A flow that runs on a fleet: a `FlowNode` (code) or a `Graph` (data). Linking a graph needs a `FlowRuntime` whose
+ * registry has every action that the graph uses; otherwise it throws `BlueprintError`.
+ */
 export type Workflow = FlowNode | Graph;
 
-/** Reads a list of workflows, which may be empty. Faults in their graphs are found when they are linked. */
+/**
+ * Reads a list of workflows. The list may be empty. Faults in the graphs are reported when the workflows are linked.
+ */
 export const aWorkflowList: Reader<readonly Workflow[]> = (value, field) => {
   if (!Array.isArray(value)) throw invalid(field, 'an array of flows or blueprints', value);
   for (const [index, one] of value.entries()) {
@@ -20,43 +25,45 @@ export const aWorkflowList: Reader<readonly Workflow[]> = (value, field) => {
   return value;
 };
 
-/** Like `aWorkflowList`, and not empty. */
+/** Like `aWorkflowList`, but the list must not be empty. */
 export const someWorkflows: Reader<readonly Workflow[]> = (value, field) => {
   if (!Array.isArray(value) || value.length === 0) throw invalid(field, 'an array of flows or blueprints', value);
   return aWorkflowList(value, field);
 };
 
-/** A workflow in one version, as it is known here. */
+/** One version of a workflow, as far as this program knows it. */
 export interface KnownWorkflow {
   readonly id: string;
   readonly version: string;
-  /** The version that the package gave it up to 0.6, where its author gives none. */
+  /** The version that releases up to 0.6 would assign, if the author sets none. */
   readonly versionBefore?: string | undefined;
-  /** The hash of its graph. */
+  /** Hash of the graph. */
   readonly graph: string;
   readonly plan: Plan;
   readonly blueprint: WorkflowBlueprint;
-  /** Whether it can be executed here. Else its graph is all that is known of it: neither nodes nor merge functions. */
+  /**
+   * If true, the workflow can be executed here. If false, only its graph is known, without nodes and merge functions.
+   */
   readonly hasCode: boolean;
   readonly merges: Merges;
   readonly settings: CallSettings;
 }
 
-/** The workflows that an orchestrator or a worker was given, any number of versions of each. */
+/** The workflows that an orchestrator or a worker was given, in any number of versions. */
 export class Workflows {
   readonly codec: Codec;
   readonly toolbox: Toolbox;
   readonly #byId = new Map<string, Map<string, KnownWorkflow>>();
   readonly #byPlan = new WeakMap<Plan, KnownWorkflow>();
 
-  /** @throws {BlueprintError} for a workflow that has faults */
+  /** @throws {BlueprintError} if a workflow has faults */
   constructor(workflows: readonly Workflow[], runtime: FlowRuntime) {
     this.toolbox = toolboxIn(runtime);
     this.codec = new Codec(this.toolbox.serializer);
     for (const workflow of workflows) this.#add(workflow);
   }
 
-  /** The first that was given; where there is none, nothing can be started without saying what. */
+  /** The workflow that was given first, which is the default for starting runs. `undefined` if none was given. */
   get first(): KnownWorkflow | undefined {
     return this.all[0];
   }
@@ -70,7 +77,11 @@ export class Workflows {
     return this.all.map(({ id, version }) => `${id}@${version}`);
   }
 
-  /** @param version - Default: the one that was given last */
+  /**
+   * Finds a workflow by id.
+   *
+   * @param version - Default: the version that was given last
+   */
   find(id: string, version?: string): KnownWorkflow | undefined {
     const versions = this.#byId.get(id);
     if (version === undefined) return [...(versions?.values() ?? [])].at(-1);
@@ -78,11 +89,12 @@ export class Workflows {
   }
 
   /**
-   * Finds the workflow that was given under the id and the version of a flow, else links the flow, which is not kept.
+   * Finds the workflow that was given under the id and the version of a flow. Links the flow if none was given. A flow
+   * linked here is not added to the list.
    *
    * @param field - the name of the argument, for messages
-   * @throws {BlueprintError} for a flow that has faults
-   * @throws {ValidationError} for one that has another graph than was given under its id and version
+   * @throws {BlueprintError} if the flow has faults
+   * @throws {ValidationError} if another graph was given under the same id and version
    */
   of(flow: FlowNode, field: string): KnownWorkflow {
     const linked = this.#link(flow);
@@ -132,7 +144,7 @@ export class Workflows {
   }
 }
 
-/** What the nodes of a workflow are called with. */
+/** Returns the settings that the nodes of a workflow are called with. */
 export function settingsOf(
   { executor, logger, dependencies }: Toolbox,
   params: Readonly<Record<string, unknown>>,
