@@ -65,7 +65,7 @@ describe('choosing an engine', () => {
     'postgresql://127.0.0.1:notaport/x',
   ])('ends with 2, and says what to give, for an address that cannot be read: %s', async (address) => {
     const isPostgres = address.startsWith('postgres');
-    const how = `needs an address like ${isPostgres ? 'postgres' : 'redis'}://user:password@host:`;
+    const how = `must be an address like ${isPostgres ? 'postgres' : 'redis'}://user:password@host:`;
     const option = await list({}, '--engine', address);
     expect(option).toMatchObject({ code: 2, stderr: expect.stringMatching(`^error: .*${how}`) });
     expect(option.stderr).not.toContain('s3cret');
@@ -89,7 +89,7 @@ describe('choosing an engine', () => {
     [['--engine', 'mysql://root:pw@host'], '--engine must be redis://host:6379, .* got mysql:\n'],
     [['--engine', 'localhost'], '--engine must be redis://host:6379, .* or memory:\n'],
     [['--engine', 'pglite:'], '--engine must name a directory, as in pglite:./data'],
-    [['--engine', 'redis://127.0.0.1:1', '--prefix', '1x'], 'prefix must be a letter, then letters'],
+    [['--engine', 'redis://127.0.0.1:1', '--prefix', '1x'], 'prefix must be a letter followed by letters'],
     [['--config', 'gone.json'], 'there is no config file "gone.json"'],
   ])('ends with 2 for %j', async (args, message) => {
     const { code, stderr } = await list({}, ...args);

@@ -40,7 +40,7 @@ it('an error of an engine repeats nothing that a server was sent, nor the login 
     const inner = Object.assign(new Error(text), { address: '//bob:hunter2@host:1' });
     const frozen = Object.freeze(new Error(text));
     const errors = [
-      new EngineError('redis', 'has refused what it was asked', { cause: inner }),
+      new EngineError('redis', 'refused the call', { cause: inner }),
       new EngineError('redis', 'has failed', { cause: new AggregateError([new Error(text)], text) }),
       new EngineError('redis', 'has failed', { cause: new Error('behind', { cause: new Error(text) }) }),
     ];

@@ -1,9 +1,9 @@
 import { ValidationError } from '../../shared/errors.js';
 
-/** An engine on a server, as it is called in messages. */
+/** The kind of server that an address points to, as messages name it. */
 type Kind = 'redis' | 'postgres';
 
-/** Schemes of addresses. `pg` takes `socket:` besides, for a directory with a socket. */
+/** URL schemes of each kind. `pg` also accepts `socket:`, for a directory with a Unix socket. */
 const schemes = { redis: /^rediss?:\/\//i, postgres: /^(postgres(ql)?:\/\/|socket:)/i } as const;
 
 const beginnings = { redis: 'redis:// or rediss://', postgres: 'postgres:// or postgresql://' } as const;
@@ -14,25 +14,26 @@ const examples = {
 } as const;
 
 /**
- * Reads the address of a server. A password with characters that have to be percent-encoded is read as another part of the
- * address, and would be shown as one: such an address is refused, and no message repeats any part of one.
+ * Parses the address of a server. A password with characters that must be percent-encoded would be parsed as another
+ * part of the address, and could then show up in messages. Such an address is refused, and no message repeats any part
+ * of an address.
  *
  * @param field - the name of the option, for messages
- * @throws {ValidationError} for an address of another kind, or with another scheme
+ * @throws {ValidationError} if the address cannot be parsed, or has a scheme of another kind
  */
 export function urlOf(kind: Kind, address: string, field: string): URL {
   const url = urlFrom(address);
   if (url === undefined) {
     throw new ValidationError(
-      `${field} needs an address like ${examples[kind]}; ` +
-        'percent-encode what is not a letter or digit in user and password (# is %23)',
+      `${field} must be an address like ${examples[kind]}: ` +
+        'percent-encode all but letters and digits in user and password (# is %23)',
     );
   }
   if (schemes[kind].test(address)) return url;
   throw new ValidationError(`${field} must be an address that begins with ${beginnings[kind]}, got another scheme`);
 }
 
-/** Where a server is, from its address: host and port alone. Like `urlOf`, it refuses what is not an address. */
+/** Returns host and port of an address. Like `urlOf`, it throws if the address cannot be parsed. */
 export function placeOf(kind: Kind, address: string, field: string, defaultPort: number): string {
   const { hostname, port, searchParams } = urlOf(kind, address, field);
   const host = kind === 'postgres' ? (searchParams.get('host') ?? hostname) : hostname;
@@ -40,9 +41,9 @@ export function placeOf(kind: Kind, address: string, field: string, defaultPort:
   return `${host || 'localhost'}:${at || defaultPort}`;
 }
 
-/** `undefined` for what is not an address, and where an @ stands behind what was taken for the host. */
+/** Returns `undefined` if the address cannot be parsed, or if an `@` follows the part that was parsed as the host. */
 function urlFrom(address: string): URL | undefined {
-  // What pg takes too: a user, and a host that a parameter names.
+  // `pg` also accepts a user without a host, with the host in a parameter.
   const whole = address.replace('@/', '@localhost/');
   if (!URL.canParse(whole)) return undefined;
   const url = new URL(whole);

@@ -1,13 +1,13 @@
 import { sendTogether } from './together.js';
 
-/** An entry of a run that is saved, on its way. */
+/** An entry to be appended to a saved run. */
 export interface Appended {
   readonly seq: number;
   readonly text: string;
   readonly token: string | undefined;
 }
 
-/** What became of an entry: nothing for one that was added, else the error. */
+/** The outcome of an append: `undefined` if the entry was added, otherwise the error. */
 export type Outcome = Error | undefined;
 
 interface Waiting extends Appended {
@@ -15,19 +15,19 @@ interface Waiting extends Appended {
   readonly reject: (error: unknown) => void;
 }
 
-/** How many entries go together at most, and how many characters they may have together. */
+/** Largest number of entries per batch, and largest sum of their characters. */
 const mostEntries = 200;
 const mostText = 4 * 2 ** 20;
 
 /**
- * Sends entries of one run one after the other, in the order of the calls: they are numbered, and would overtake each other
- * on several connections. Those that come meanwhile go together in the next trip.
+ * Appends the entries of each run in the order of the calls. Entries are numbered and would overtake each other on
+ * several connections, so at most one batch per run is in flight. Entries added in the meantime form the next batch.
  */
 export class Appends {
-  /** By run, while something of it is under way. */
+  /** Entries still to be sent, by run. A run is listed while one of its batches is in flight. */
   readonly #waiting = new Map<string, Waiting[]>();
 
-  /** @param send - adds entries with numbers one behind the other, each if it may be */
+  /** @param send - adds entries with consecutive numbers, and returns the outcome of each */
   constructor(private readonly send: (runId: string, entries: readonly Appended[]) => Promise<readonly Outcome[]>) {}
 
   add(runId: string, entry: Appended): Promise<void> {
@@ -49,7 +49,7 @@ export class Appends {
     this.#waiting.delete(runId);
   }
 
-  /** An entry that the engine cannot take takes those behind it along, since they would leave a gap. */
+  /** If the engine refuses an entry, rejects all entries behind it in the batch, because they would leave a gap. */
   async #sendBatch(runId: string, batch: readonly Waiting[]): Promise<void> {
     let refusal: { readonly error: unknown } | undefined;
     await sendTogether(
@@ -75,7 +75,7 @@ export class Appends {
   }
 }
 
-/** How many entries at the head of a queue can go together. */
+/** Counts the entries at the head of a queue that fit into one batch. */
 function lengthOfFirst(queue: readonly Waiting[]): number {
   const [{ seq, token, text }] = queue as readonly [Waiting];
   let size = text.length;

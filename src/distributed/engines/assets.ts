@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Reads a script (below `redis/`) or a statement (below `sql/`) of this layer. The build replaces this module by one that
- * holds all their texts: a bundle has no files beside it.
+ * Reads a Lua script (below `redis/`) or an SQL statement (below `sql/`). The build replaces this module with one that
+ * contains all these texts, because a bundle has no files beside it.
  *
  * @param path - relative to this folder
  */

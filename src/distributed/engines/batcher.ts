@@ -2,47 +2,48 @@ import { longestDelay } from '../../shared/validate.js';
 import { isForGood } from '../errors.js';
 import { sendTogether } from './together.js';
 
-/** How long a call may take. */
+/** The time limit of a call. */
 export interface CallLimit {
-  /** In milliseconds, from when the call was added. */
+  /** Milliseconds from the moment the call was added. */
   readonly milliseconds: number;
-  /** What a call is told that takes longer, if no batch has failed before. */
+  /** Returns the error of a late call. Used only if no batch has failed since the last success. */
   readonly late: () => unknown;
 }
 
 interface Waiting<Call, Answer> {
   readonly call: Call;
-  /** When it is late, by the monotonic clock. */
+  /** The moment at which the call is late, by the monotonic clock. */
   readonly end: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** How many calls go together at most, and how many characters they may have together. */
+/** Largest number of calls per batch, and largest sum of their characters. */
 const most = 100;
 const mostText = 16 * 2 ** 20;
 
-/** Milliseconds by which a batch that is bounded itself may be late: then its own error says more. */
+/** Extra milliseconds for a batch with a time limit of its own, because the error of that limit says more. */
 const grace = 500;
 
 /**
- * Sends calls together that come at the same time: one statement and one transaction for many. While as many batches are
- * under way as may be, calls gather for the next; one that gathers for longer than it may take is not sent any more.
+ * Sends calls that arrive at the same time as one batch: one statement and one transaction for many calls. While the
+ * allowed number of batches is in flight, further calls gather for the next batch. A call that gathers for longer than
+ * its time limit is not sent.
  */
 export class Batcher<Call, Answer> {
   #waiting: Waiting<Call, Answer>[] = [];
-  /** All that have no answer yet, the oldest first: one timer does for them. */
+  /** All calls without an answer, the oldest first. One timer serves all of them. */
   readonly #open = new Set<Waiting<Call, Answer>>();
   #timer: NodeJS.Timeout | undefined = undefined;
   #underWay = 0;
   #isScheduled = false;
-  /** What the last batch has failed with, if it has. */
+  /** The error of the last batch, if it failed. */
   #failure: unknown = undefined;
 
   /**
-   * @param width - how many batches may be under way
-   * @param sizeOf - how many characters a call has. Default: none worth counting
-   * @param limit - how long a call may take, with the time for which it gathers. Default: any time
+   * @param width - the number of batches that may be in flight
+   * @param sizeOf - returns the number of characters of a call. Default: 0 for each call
+   * @param limit - the time limit of a call, including the time for which it gathers. Default: none
    */
   constructor(
     private readonly send: (calls: readonly Call[]) => Promise<readonly Answer[]>,
@@ -59,7 +60,7 @@ export class Batcher<Call, Answer> {
       this.#timer ??= this.#watch(waiting);
       if (this.#isScheduled) return;
       this.#isScheduled = true;
-      // Whatever else is ready in this turn of the event loop goes along.
+      // Everything that becomes ready in this turn of the event loop joins the batch.
       setImmediate(() => {
         this.#isScheduled = false;
         this.#pump();
@@ -85,7 +86,7 @@ export class Batcher<Call, Answer> {
     if (oldest !== undefined) this.#timer = this.#watch(oldest);
   }
 
-  /** It has its answer. */
+  /** Removes a call that has its answer. */
   #close(waiting: Waiting<Call, Answer>): void {
     this.#open.delete(waiting);
     if (this.#open.size > 0) return;
@@ -111,7 +112,7 @@ export class Batcher<Call, Answer> {
     }
   }
 
-  /** How many of those that wait can go together. */
+  /** Returns the number of waiting calls that fit into the next batch. */
   #fitting(): number {
     let size = 0;
     const end = this.#waiting.slice(0, most).findIndex(({ call }, index) => {
@@ -123,7 +124,7 @@ export class Batcher<Call, Answer> {
 
   async #send(batch: readonly Waiting<Call, Answer>[]): Promise<void> {
     const answers = await this.send(batch.map(({ call }) => call)).catch((error) => {
-      // What is wrong with one call is nothing to another.
+      // An error caused by the content of one call says nothing about other calls.
       if (!isForGood(error)) this.#failure = error;
       throw error;
     });

@@ -1,6 +1,6 @@
 import type { Commit, Verdict } from '../contracts.js';
 
-/** A call of `Engine.commit`: the commits to one run. */
+/** One call of `Engine.commit`: commits to one run. */
 export interface CommitCall {
   readonly runId: string;
   readonly known: number;
@@ -9,9 +9,9 @@ export interface CommitCall {
 }
 
 /**
- * What became of a commit, from the number that servers give for it.
+ * Converts the number that a server returns for a commit.
  *
- * @param code - the number of its entry; 0 for a duplicate, below 0 for one that was refused
+ * @param code - above 0: the number of the new entry; 0: a duplicate; below 0: refused
  */
 export function verdictOf(code: number): Verdict {
   if (code > 0) return code;

@@ -1,12 +1,12 @@
 /**
- * The engine's clock as this program knows it: what was last heard of it, and what the monotonic clock has counted since.
- * The wall clock of this machine plays no part: it may be wrong, and may be set at any time.
+ * The engine's clock, estimated from the last time that the engine reported plus the time that the monotonic clock has
+ * counted since. The wall clock of this machine is not used: it may be wrong, and may be changed at any time.
  */
 export class EngineClock {
   #heard: number;
   #at = performance.now();
 
-  /** @param time - what the engine has just said, in epoch milliseconds */
+  /** @param time - the time that the engine has just reported, in epoch milliseconds */
   constructor(time: number) {
     this.#heard = time;
   }
@@ -16,28 +16,31 @@ export class EngineClock {
     this.#at = performance.now();
   }
 
-  /** In epoch milliseconds, with fractions. */
+  /** The estimated time in epoch milliseconds, with fractions. */
   get now(): number {
     return this.#heard + this.age;
   }
 
-  /** Milliseconds since it was last heard. */
+  /** Milliseconds since the engine last reported its time. */
   get age(): number {
     return performance.now() - this.#at;
   }
 }
 
-/** For how many milliseconds a clock that was read is gone by. */
+/** Milliseconds for which a reported time is used before the engine is asked again. */
 const freshFor = 60_000;
 
-/** The engine's clock for those who do not hear it anyway: it is asked now and then. */
+/**
+ * The engine's clock for callers that do not receive the engine's time with their answers. It asks the engine at most
+ * once a minute.
+ */
 export class AskedClock {
   #clock: EngineClock | undefined = undefined;
 
-  /** @param ask - gives the engine's clock, in epoch milliseconds */
+  /** @param ask - returns the engine's time in epoch milliseconds */
   constructor(private readonly ask: () => Promise<number>) {}
 
-  /** In whole epoch milliseconds. */
+  /** Returns the time in whole epoch milliseconds. */
   async now(): Promise<number> {
     if (this.#clock === undefined || this.#clock.age > freshFor) this.#clock = new EngineClock(await this.ask());
     return Math.ceil(this.#clock.now);

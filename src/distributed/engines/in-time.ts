@@ -1,6 +1,6 @@
 import { longestDelay } from '../../shared/validate.js';
 
-/** Somebody has not answered in time; asked again, they may. */
+/** An answer did not arrive in time. The same request may succeed later. */
 export class SilenceError extends Error {
   readonly code = 'ETIMEDOUT';
 
@@ -9,15 +9,15 @@ export class SilenceError extends Error {
   }
 }
 
-/** How long something may take. */
+/** A time limit. */
 export interface Limit {
-  /** From its beginning. */
+  /** Length of the limit in milliseconds, from its start. */
   readonly milliseconds: number;
-  /** Calls a function when the time is over. @returns what keeps it from that */
+  /** Calls `act` when the time is up. Returns a function that cancels the call. */
   onOver(act: () => void): () => void;
 }
 
-/** So many milliseconds from now. */
+/** Creates a limit that starts now. */
 export function within(milliseconds: number): Limit {
   const end = performance.now() + milliseconds;
   return {
@@ -30,11 +30,11 @@ export function within(milliseconds: number): Limit {
 }
 
 /**
- * Settles like `work`, unless that takes longer than its limit.
+ * Settles like `work`, or rejects when the limit is exceeded.
  *
- * @param limit - `undefined` for none
- * @param onLate - called before it rejects for that
- * @throws {SilenceError} for work that is late
+ * @param limit - `undefined` for no limit
+ * @param onLate - called before the rejection
+ * @throws {SilenceError} if the limit is exceeded
  */
 export function inTime<Result>(
   work: Promise<Result>,

@@ -3,31 +3,31 @@ import { thisProgram } from '../../flow/checkpoint/index.js';
 import { type Claim, LockedError } from '../../flow/index.js';
 import type { Place } from './place.js';
 
-/** A hold that somebody has on a run. */
+/** A hold on a run. */
 export interface Held {
   readonly token: string;
   readonly holder: string;
-  /** The id of the holder's place. */
+  /** Id of the holder's place; see `Place`. */
   readonly place: string;
-  /** When the run was taken, by the engine's clock, in epoch milliseconds. */
+  /** The moment at which the run was taken, by the engine's clock, in epoch milliseconds. */
   readonly since: number;
 }
 
-/** A request for a hold. */
+/** A request for a hold on a run. */
 interface Taking extends Omit<Held, 'since'> {
   readonly runId: string;
-  /** For how many milliseconds without a renewal the hold lasts. */
+  /** Milliseconds for which the hold lasts without a renewal. */
   readonly lease: number;
-  /** The token of a holder that has died: its hold is over. */
+  /** Token of a dead holder, whose hold may be replaced. */
   readonly instead: string | undefined;
 }
 
-/** What an engine does for holds. Each call may be repeated. */
+/** The operations on holds that an engine provides. Each may be repeated. */
 export interface LeaseStore {
   place(): Promise<Place>;
-  /** Takes a run. @returns the hold of somebody else, where there is one */
+  /** Takes a run. Returns the current hold if another holder has the run. */
   take(taking: Taking): Promise<Held | undefined>;
-  /** @returns the tokens of those that still hold their runs */
+  /** Renews holds. Returns the tokens of the holds that still exist. */
   renew(
     holds: readonly { readonly runId: string; readonly token: string }[],
     lease: number,
@@ -35,28 +35,29 @@ export interface LeaseStore {
   release(runId: string, token: string): Promise<void>;
 }
 
-/** How many renewals there are within a lease. */
+/** Number of renewals per lease. */
 const renewals = 3;
 
 /**
- * The holds of this program on runs that it saves, each a lease by the engine's clock, which a timer renews. A hold that
- * was not renewed in time (the program was stopped for a while) is over as soon as anybody else takes or writes the run.
+ * The holds of this program on runs that it saves. Each hold is a lease by the engine's clock, renewed by a timer. If a
+ * hold is not renewed in time, for example because the program was suspended, it ends as soon as another program takes
+ * or writes the run.
  */
 export class Leases {
-  /** Runs by the tokens of their holds. */
+  /** Ids of the held runs, by the tokens of their holds. */
   readonly #held = new Map<string, string>();
-  /** Tokens that were given back, though the engine may not know. */
+  /** Tokens of released holds whose release the engine has not confirmed. */
   readonly #givenBack = new Set<string>();
   #timer: NodeJS.Timeout | undefined = undefined;
   #isRenewing = false;
 
-  /** @param lease - for how many milliseconds without a renewal a hold lasts */
+  /** @param lease - milliseconds for which a hold lasts without a renewal */
   constructor(
     private readonly store: LeaseStore,
     readonly lease: number,
   ) {}
 
-  /** @throws {LockedError} while somebody else holds the run */
+  /** @throws {LockedError} if another holder has the run */
   async claim(runId: string, holder = thisProgram()): Promise<Claim> {
     const token = randomUUID();
     const place = await this.store.place();
@@ -75,7 +76,7 @@ export class Leases {
     return { token, release: () => this.#release(runId, token) };
   }
 
-  /** Renews nothing any more: what is held is over when its time is. */
+  /** Stops all renewals. The holds end when their leases expire. */
   close(): void {
     this.#held.clear();
     this.#rest();
@@ -85,7 +86,7 @@ export class Leases {
     this.#held.delete(token);
     this.#rest();
     this.#givenBack.add(token);
-    // What cannot be given back is over when its time is, or when this program takes the run again.
+    // If the release fails, the hold ends when its lease expires, or when this program takes the run again.
     await this.store.release(runId, token).then(
       () => this.#givenBack.delete(token),
       () => undefined,

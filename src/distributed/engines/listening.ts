@@ -1,4 +1,4 @@
-/** A pool or a connection, as far as it is listened to. */
+/** A pool or a connection that emits errors. */
 interface Emitter {
   on(event: 'error', listener: () => void): unknown;
   off(event: 'error', listener: () => void): unknown;
@@ -6,15 +6,15 @@ interface Emitter {
 
 const ignore = () => {};
 
-/** How many listen, by what they listen to. */
+/** Number of users that share the listener, by emitter. */
 const users = new WeakMap<object, number>();
 
 /**
- * Listens to the errors of a pool or a connection that was handed over: without a listener, one that is lost while nobody
- * uses it would end the program, or be printed. What is under way is told of the loss by itself. All users share one
- * listener.
+ * Listens to the errors of a pool or a connection that the user supplied. Without a listener, the loss of an idle
+ * connection would end the program or be printed. Operations in flight report the loss by themselves. All users of an
+ * emitter share one listener.
  *
- * @returns what ends it
+ * @returns a function that ends the use
  */
 export function surviving(emitter: Emitter): () => void {
   const count = users.get(emitter) ?? 0;

@@ -7,23 +7,24 @@ import { EngineError } from '../errors.js';
 import { lateError } from './persistence.js';
 import { reasonOf } from './reasons.js';
 
-/** Milliseconds by which what bounds itself may be late: then the error says more. */
+/** Extra milliseconds for an attempt with time limits of its own, because its own error says more. */
 const grace = 500;
 
-/**
- * Something that is opened once, when it is first needed, in bounded time. Where that fails, the next who needs it tries
- * again.
- */
+/** A resource that is opened at its first use, within a time limit. If opening fails, the next use tries again. */
 export class Opening<Opened> {
-  /** Told when the time is over: it ends the attempt, and gives why no connection could be made, if none could. */
+  /**
+   * Called when the time limit is exceeded. Ends the attempt, and returns why no connection could be made, if that is
+   * known.
+   */
   onTimeout: () => unknown = () => undefined;
   readonly #once = new Once(() => this.#open());
   readonly #end = new Cancellation([], true);
 
   /**
-   * @param name - what it is and where, for errors
-   * @param timeout - how long it may take, in milliseconds
-   * @param open - given what aborts, with an `EngineError`, when nobody may have it any more: then it is to end soon
+   * @param name - kind and address of the resource, for errors
+   * @param timeout - time limit in milliseconds
+   * @param open - opens the resource. Its argument aborts with an `EngineError` on `close()`; the attempt must then
+   *   end soon
    */
   constructor(
     private readonly name: string,
@@ -31,15 +32,15 @@ export class Opening<Opened> {
     private readonly open: (end: Cancellation) => Promise<Opened>,
   ) {}
 
-  /** @throws {EngineError} that says where it tried */
+  /** @throws {EngineError} if opening fails; the message names the address */
   get(): Promise<Opened> {
     if (this.#end.aborted) return Promise.reject(this.#end.reason);
     return this.#once.get();
   }
 
-  /** Lets nobody have it any more. Gives it, if it was opened; an attempt that is under way is given up. */
+  /** Refuses further use. Returns the resource if it was opened. An attempt in progress is aborted. */
   async close(): Promise<Opened | undefined> {
-    this.#end.abort(new EngineError(this.name, 'was closed', { reason: 'closed' }));
+    this.#end.abort(new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' }));
     return this.#once.made();
   }
 

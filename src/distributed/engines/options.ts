@@ -11,49 +11,59 @@ import {
   type Schema,
 } from '../../shared/validate.js';
 
-/** What engines that stand on a server or a database take. */
+/**
+ * Options of the engines that use a server or a database: `redis()`, `postgres()` and `pglite()`. All programs of a
+ * fleet must use the same `prefix`; the timeouts may differ from program to program.
+ */
 export interface EngineOptions {
   /**
-   * What names of keys and tables begin with: a letter, then letters, digits and `_`, at most 40 characters; not `bullmq`,
-   * `information_schema` or `pg_…`, in any case. Fleets with different prefixes know nothing of each other.
-   * Default: `orchestrator`.
+   * The beginning of all keys or tables of the fleet: a letter followed by letters, digits or `_`, at most 40
+   * characters; not `bullmq`, `information_schema` or `pg_…` in any case. Fleets with different prefixes share nothing,
+   * even on the same server. Default: `orchestrator`.
    */
   readonly prefix?: string | undefined;
-  /** How long to wait for the first answer, in milliseconds. Default: 10000. */
+  /** Milliseconds to wait for the first answer of the server. Default: 10000. */
   readonly connectTimeout?: number | undefined;
   /**
-   * How long to try an operation again while the engine cannot be reached, or does not answer, in milliseconds. A call
-   * rejects with an `EngineError` when the engine has not answered it for this time, and for `connectTimeout` besides where it
-   * is the first. A call that asks several things, one after the other (`startRun`, `signal`, `cancel`, `pendingWork`), has
-   * this time for each. An attempt without an answer is repeated after an eighth of the time, and a second at least. Default:
-   * 30000.
+   * Milliseconds for which an operation is retried while the engine is unreachable or silent. After this time the call
+   * rejects with an `EngineError`. The first call may take `connectTimeout` longer. A method that makes several calls
+   * one after the other (`startRun`, `signal`, `cancel`, `pendingWork`) has this time for each call. An attempt without
+   * an answer is repeated after an eighth of this time, but after 1 second at the earliest. Default: 30000.
    */
   readonly operationTimeout?: number | undefined;
   /**
-   * For how many milliseconds of silence a program keeps a run in process that it saves here, of at least 500: a whole
-   * number. When the program dies, another can go on with the run after this time. Default: 15000.
+   * Milliseconds for which this program keeps its hold on a run in process (a flow run saved through this engine)
+   * without renewing the hold. If the program dies, another program can resume the run after this time. A whole number
+   * of at least 500. Default: 15000.
    */
   readonly holdDuration?: number | undefined;
 }
 
-/** What an engine on Redis takes. */
+/**
+ * Options of `redis()`: those of every engine on a server, and one that allows a server which may evict keys. The
+ * defaults suit a server that is set up for durable data.
+ */
 export interface RedisOptions extends EngineOptions {
   /**
-   * If true, a server whose `maxmemory-policy` is not `noeviction` is used, and workers warn of it: such a server forgets
-   * runs when its memory is full. Default: false, so that such a server is refused with an `EngineError`.
+   * If true, a server whose `maxmemory-policy` is not `noeviction` is accepted, and workers report a warning. Such a
+   * server deletes runs when its memory is full. If false, the engine refuses such a server with an `EngineError`.
+   * Default: false.
    */
   readonly allowEviction?: boolean | undefined;
 }
 
-/** Schemas of Postgres that are not a fleet's: its own, and that of the queue. Other engines refuse them, too. */
+/**
+ * Names of Postgres schemas that a fleet must not use: those of Postgres itself, and that of the queue. For uniformity,
+ * Redis engines refuse the same names.
+ */
 const taken = /^(bullmq|information_schema|pg_.*)$/i;
 
 const aPrefix: Reader<string> = (value, field) => {
   if (typeof value !== 'string') throw invalid(field, 'a string', value);
   if (/^[a-zA-Z][a-zA-Z0-9_]{0,39}$/.test(value) && !taken.test(value)) return value;
   throw new ValidationError(
-    `${field} must be a letter, then letters, digits and _, at most 40 characters, and none of bullmq, information_schema ` +
-      `and pg_…, got ${JSON.stringify(cut(value, 60))}`,
+    `${field} must be a letter followed by letters, digits or _, at most 40 characters in all, and must not be bullmq, ` +
+      `information_schema or pg_…, got ${JSON.stringify(cut(value, 60))}`,
   );
 };
 
@@ -70,7 +80,7 @@ const schema = {
 const readGivenOptions = anObjectOf<EngineOptions>(schema);
 const readGivenRedisOptions = anObjectOf<RedisOptions>({ ...schema, allowEviction: aBoolean });
 
-/** The same, complete. */
+/** Engine options with all defaults filled in. */
 export interface ReadEngineOptions {
   readonly prefix: string;
   readonly connectTimeout: number;

@@ -1,16 +1,16 @@
 import type { JournalEntry, JournalTail } from '../contracts.js';
 import { isSameRun } from '../journal/incarnation.js';
 
-/** How many bytes of entries an engine is asked for at once: no answer grows with the run. */
+/** Bytes of entries per request to the engine, so that the size of an answer does not grow with the run. */
 export const pageBytes = 8 * 2 ** 20;
 
 /**
  * Reads a journal page by page.
  *
- * @param readPage - gives what there is behind an entry, or behind the snapshot where that entry is not kept any more: as
- *   many entries as have about the given number of bytes, at least one
- * @param after - the entry up to which the journal is known; -1 for nothing
- * @param maxBytes - how many bytes are read. Default: all
+ * @param readPage - reads the entries after an entry, or the snapshot and the entries after it if that entry was
+ *   dropped: about the given number of bytes, but at least one entry
+ * @param after - the last entry that the caller knows; -1 if the caller knows nothing
+ * @param maxBytes - about how many bytes of entries are read. Default: all
  */
 export async function readInPages(
   readPage: (after: number, bytes: number) => Promise<JournalTail | undefined>,
@@ -24,9 +24,9 @@ export async function readInPages(
     const tail = await readPage(known, Math.min(left, pageBytes));
     if (tail === undefined) return undefined;
     first ??= tail;
-    // Another has begun under its id.
+    // Another run has started under the id.
     if (!isSameRun(first.record, tail.record)) return readInPages(readPage, -1, maxBytes);
-    // It was compacted beyond what was read so far.
+    // The journal was compacted beyond the entries read so far.
     if (tail.snapshot !== undefined) {
       snapshot = tail.snapshot;
       entries = [];

@@ -6,29 +6,32 @@ import type { Limit } from './in-time.js';
 import { reasonOf } from './reasons.js';
 
 /**
- * A judgement of an error. `passes`: the same call may succeed in a moment; `final`: a text was refused for its content or
- * size, so the same call fails each time; `refused`: anything else.
+ * The verdict on a failed call. `passes`: the same call may succeed in a moment; `final`: a text was refused for its
+ * content or size, so the same call fails each time; `refused`: any other failure.
  */
 export type Judgement = 'passes' | 'refused' | 'final';
 
-/** How calls to an engine are repeated. */
+/** The rules by which calls to an engine are retried. */
 export interface Persistence {
-  /** The engine and its place, for messages: without a password. */
+  /** Kind and address of the engine, for messages, without a password. */
   readonly name: string;
-  /** Milliseconds after which a call has settled, all attempts together. */
+  /** Milliseconds after which a call is settled, all attempts included. */
   readonly timeout: number;
   readonly judge: (error: unknown) => Judgement;
-  /** Gives what is behind an error, for judgement and report, or a promise of it. Default: the error itself. */
+  /** Returns the underlying error to judge and report, or a promise of it. Default: the error itself. */
   readonly explain?: ((error: unknown) => unknown) | undefined;
-  /** Gives why no connection can be made while there is no answer; undefined where connections are made. Default: they are. */
+  /**
+   * Returns why no connection can be made while there is no answer, or `undefined` if connections can be made. Default:
+   * returns `undefined`.
+   */
   readonly unreached?: (() => unknown) | undefined;
-  /** Ends all calls at once, with its reason: nobody needs the answers any more. Default: nothing does. */
+  /** Ends all calls at once, with its reason, because nobody needs the answers any more. Default: none. */
   readonly until?: Cancellation | undefined;
 }
 
 /**
- * One attempt of a call: how long it has before the next begins beside it. It may still succeed then: the first answer
- * counts.
+ * One attempt of a call. When its time is up, the next attempt starts beside it. The earlier attempt may still succeed:
+ * the first answer counts.
  */
 export class Attempt implements Limit {
   #isOver = false;
@@ -47,40 +50,40 @@ export class Attempt implements Limit {
     return () => void this.#acts?.delete(act);
   }
 
-  /** Its time has passed without an answer. */
+  /** Ends the time of the attempt. Called if there was no answer. */
   end(): void {
     this.#isOver = true;
     for (const act of this.#acts ?? []) act();
   }
 }
 
-/** The part of the whole time that the first attempt has. After each attempt without an answer the next has twice as much. */
+/** Share of the whole time that the first attempt gets. Each silent attempt doubles the time of the next. */
 const firstShare = 1 / 8;
 
 /**
- * The most that counts as the whole time, in milliseconds, and the longest attempt: who waits without end does not wait so for
- * a lost answer, however long there was none.
+ * Upper limit, in milliseconds, of the whole time that `firstShare` applies to, and of each attempt. With a very long
+ * or infinite timeout, a lost answer is then noticed after at most this time.
  */
 const longest = 120_000;
 
-/** How many attempts without an answer are still listened to. */
+/** Number of silent attempts whose answers are still accepted. */
 const mostLate = 8;
 
-/** The least time for an attempt, as far as there is so much, in milliseconds: a server under load is not asked in vain. */
+/** Shortest time of an attempt in milliseconds, if that much is left. A server under load then has time to answer. */
 const shortest = 1_000;
 
-/** Milliseconds between an attempt that has failed and the next: at first, and at most. */
+/** Milliseconds between a failed attempt and the next: the first pause, and the longest. */
 const firstPause = 20;
 const longestPause = 500;
 
 export const silence = Symbol('no answer');
 
 /**
- * Repeats `work` while the engine is unreachable, or does not answer, until `timeout` has passed. `work` must be idempotent:
- * an attempt whose answer was lost may have been carried out.
+ * Retries `work` while the engine is unreachable or silent, until `timeout` has passed. `work` must be idempotent: an
+ * attempt whose answer was lost may have been carried out.
  *
- * @throws {EngineError} for a refusal, at once; and when the time has passed
- * @throws the reason of `until`, when that aborts
+ * @throws {EngineError} at once if the engine refuses the call; otherwise when the time is up
+ * @throws the reason of `until`, if `until` aborts
  */
 export async function persistently<Result>(
   { name, timeout, judge, explain = (error) => error, unreached, until }: Persistence,
@@ -108,7 +111,7 @@ export async function persistently<Result>(
       const judgement = judge(error);
       if (judgement !== 'passes') {
         const reason = judgement === 'final' ? 'payload' : reasonOf(error, 'refused');
-        throw new EngineError(name, 'has refused what it was asked', { cause: error, reason });
+        throw new EngineError(name, 'refused the call', { cause: error, reason });
       }
       last = error;
       const before = Math.min(pause * (0.5 + Math.random() / 2), end - performance.now());
@@ -121,7 +124,11 @@ export async function persistently<Result>(
   }
 }
 
-/** What a call is told for which the time has passed. @param cause - why no connection could be made, if none could */
+/**
+ * Creates the error of a call whose time is up.
+ *
+ * @param cause - why no connection could be made, if none could
+ */
 export function lateError(name: string, timeout: number, cause: unknown): EngineError {
   if (cause === undefined) return new EngineError(name, `did not answer within ${timeout} ms`, { reason: 'timeout' });
   return new EngineError(name, `could not be reached for ${timeout} ms`, {
@@ -130,15 +137,16 @@ export function lateError(name: string, timeout: number, cause: unknown): Engine
   });
 }
 
-/** How long a call may take that goes together with others. */
+/** Returns the time limit of a call that is sent in a batch. */
 export function limitOfCalls({ name, timeout, unreached }: Persistence): CallLimit {
   return { milliseconds: timeout, late: () => lateError(name, timeout, unreached?.()) };
 }
 
 /**
- * The first answer, or `silence` when there is none in time. After a blocked event loop, what has arrived is read before.
+ * Resolves with the first answer, or with `silence` if none arrives in time. After a blocked event loop, answers that
+ * have already arrived are read before the timer counts.
  *
- * @param until - rejects with its reason as soon as it aborts
+ * @param until - rejects the promise with its reason as soon as it aborts
  */
 export function firstOf<Result>(
   answers: readonly Promise<Result>[],
@@ -165,7 +173,7 @@ export function firstOf<Result>(
   });
 }
 
-/** Like an attempt, but pending for ever where the attempt fails. */
+/** Settles like `answer`, but stays pending if `answer` rejects. */
 function unlessRejected<Result>(answer: Promise<Result>): Promise<Result> {
   return new Promise((resolve) => {
     answer.then(resolve, () => undefined);
@@ -173,8 +181,8 @@ function unlessRejected<Result>(answer: Promise<Result>): Promise<Result> {
 }
 
 /**
- * A store whose operations are repeated, each as a whole. Operations that a store asks of itself are parts of the one that
- * was called.
+ * Wraps a store so that each of its operations is retried as a whole. An operation that the store calls on itself is
+ * part of the outer operation, and is not retried separately.
  */
 export function persistent<Store extends object>(store: Store, persistence: Persistence): Store {
   const operations = new Map<PropertyKey, unknown>();

@@ -1,19 +1,18 @@
 import { exists, spaceOfPids, statusOf } from '../../shared/other-processes.js';
 
-/** A process, as far as other processes can see whether it has died. */
+/** A process whose death other processes may be able to detect. */
 export interface Place {
   readonly id: string;
-  /** If true, the process of a place has certainly died. If false, nobody knows. */
+  /** Returns true if the process of a place has certainly died, and false if that is unknown. */
   isDead(id: string): Promise<boolean>;
 }
 
-/** Separates the parts of an id. */
 const separator = '/';
 
 /**
- * The place of this process on its machine: boot of the machine, namespace of process ids, process id, start of the
- * process. Two processes with the same first two parts see each other's end at once. Elsewhere than on Linux the id is
- * empty, and nobody is known to have died.
+ * Returns the place of this process on its machine: boot id, namespace of process ids, process id, and start time of
+ * the process. Two processes with the same first two parts detect each other's end at once. On systems other than Linux
+ * the id is empty, and no process is known to have died.
  */
 export async function thisPlace(): Promise<Place> {
   const machine = spaceOfPids();
@@ -26,7 +25,7 @@ export async function thisPlace(): Promise<Place> {
       if (began === undefined || [boot, namespace].join(separator) !== machine) return false;
       if (!exists(Number(pid))) return true;
       const found = await statusOf(Number(pid));
-      // It may be hidden from this user.
+      // The process exists, but may be hidden from this user.
       return found !== undefined && (found.isOver || found.started !== began);
     },
   };

@@ -1,21 +1,21 @@
 import { EngineError, type EngineErrorReason } from '../errors.js';
 
-/** Postgres: no disk, no memory. PGlite says the same where it has died of it. */
+/** Postgres error codes for no disk and no memory. PGlite reports the same codes when it dies of either. */
 const fullCodes = /^(53100|53200|ENOSPC)$/;
-/** Redis: above `maxmemory`, or it cannot write its snapshot. */
+/** Redis replies for memory above `maxmemory`, and for a snapshot that cannot be written. */
 const fullReplies = /^-?(OOM|MISCONF)\b/;
 
-/** Postgres: class 28 is about who one is, 42501 about what one may. */
+/** Postgres error codes: class 28 means that authentication failed, 42501 that a right is missing. */
 const rightsCodes = /^(28...|42501)$/;
 const rightsReplies = /^-?(NOAUTH|WRONGPASS|NOPERM)\b/;
 
-/** How many causes are looked at. */
+/** Longest chain of causes that is searched. */
 const deepest = 5;
 
 /**
- * Why a server, or its driver, has failed, as far as the error or its causes say so.
+ * Returns the reason of a failure, found in the error or its causes.
  *
- * @param otherwise - the reason where they do not
+ * @param otherwise - the reason if none is found
  */
 export function reasonOf(error: unknown, otherwise: EngineErrorReason): EngineErrorReason {
   let at = error;

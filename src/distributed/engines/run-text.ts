@@ -1,16 +1,16 @@
 import type { RunRecord } from '../run-info.js';
 
-/** A text as it is compared: its ASCII letters in lower case, and nothing else changed. */
+/** Converts the ASCII letters of a text to lower case, for comparisons. All other characters stay as they are. */
 export function folded(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-/** Whether a text contains one that is folded. */
+/** If true, the text contains `part`. `part` must be folded. */
 export function contains(text: string | undefined, part: string): boolean {
   return text !== undefined && folded(text).includes(part);
 }
 
-/** Whether the id or the error of a run contains a text that is folded. */
+/** If true, the id or the error of a run contains `part`. `part` must be folded. */
 export function hasText({ runId, error }: Pick<RunRecord, 'runId' | 'error'>, part: string): boolean {
   return contains(runId, part) || contains(error, part);
 }

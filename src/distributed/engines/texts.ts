@@ -2,18 +2,21 @@ import { textOf } from '../../shared/errors.js';
 import { cleaned, isClean } from '../../shared/text.js';
 import { aValue } from '../../shared/validate.js';
 
-/** Texts that users give, which engines keep: bounded, since lists of runs carry them, and such that every database takes them. */
+/**
+ * Checks of user-supplied texts that engines store. The texts are short, because lists of runs contain them, and have
+ * only characters that every database accepts.
+ */
 
-/** The longest id, version or name of an event, and the longest text that is looked for in runs, in characters. */
+/** Longest id, version, event name and search text, in characters. */
 const longestText = 500;
 
-/** The longest reason of a cancel, in characters: each page of runs carries those of its runs. */
+/** Longest reason of a cancellation, in characters: each page of a list of runs contains the reasons of its runs. */
 const longestReason = 2_000;
 
 export const aText = aTextOf(longestText);
 export const aReason = aTextOf(longestReason);
 
-/** The reason of an abort, as one of a cancel. */
+/** Converts the reason of an abort to the reason of a cancellation. */
 export function reasonFrom(reason: unknown): string {
   return cleaned(textOf(reason), longestReason) || 'cancelled';
 }

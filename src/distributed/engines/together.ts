@@ -1,8 +1,9 @@
 import { isForGood } from '../errors.js';
 
 /**
- * Sends calls in one go. Where the engine refuses that for what one of them holds, finds that one by halves, one half after
- * the other, so that it takes no other along. What the engine could not do now it could not do for any of them.
+ * Sends calls in one batch. If the engine refuses the batch because of the content of a call, splits the batch in
+ * halves, one after the other, until only the faulty calls are refused. Any other failure rejects all calls, because it
+ * would affect each of them.
  *
  * @param send - settles the calls that it is given, or rejects
  * @param refuse - settles a call that was not sent
@@ -19,7 +20,7 @@ export async function sendTogether<Call>(
   }
 }
 
-/** What `sendTogether` does with calls that could not be sent in one go. */
+/** Handles a batch that could not be sent: splits the batch, or refuses all of its calls. */
 export async function sendInParts<Call>(
   calls: readonly Call[],
   error: unknown,

@@ -54,7 +54,7 @@ describe('an engine', () => {
   });
 
   it('refuses what is no address', () => {
-    const message = expect.stringContaining('needs an address like');
+    const message = expect.stringContaining('must be an address like');
     expect(() => postgres('db.example')).toThrow(expect.objectContaining({ code: 'ERR_VALIDATION', message }));
     expect(() => redis('cache.example')).toThrow(expect.objectContaining({ code: 'ERR_VALIDATION', message }));
     for (const wrong of ['', 5, {}, undefined]) {
@@ -70,7 +70,9 @@ describe('an engine', () => {
     (prefix) => {
       const shown = JSON.stringify(prefix);
       for (const make of [() => redis('redis://h', { prefix }), () => postgres('postgres://h/d', { prefix })]) {
-        const message = expect.stringMatching(/^prefix must be a letter, then .* none of bullmq, .* pg_…, got /);
+        const message = expect.stringMatching(
+          /^prefix must be a letter followed by .* must not be bullmq, .* pg_…, got /,
+        );
         expect(thrown(make)).toMatchObject({ name: 'ValidationError', message });
         expect(thrown(make)).toMatchObject({ message: expect.stringContaining(`got ${shown}`) });
       }

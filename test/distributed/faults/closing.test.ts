@@ -151,7 +151,7 @@ describeWithPostgres('an engine that is closed while its tables are made', () =>
     const opening = engine.open();
     const told = expect(opening).rejects.toMatchObject({
       code: 'ERR_ENGINE',
-      message: expect.stringMatching(/was closed$/),
+      message: expect.stringMatching(/was closed: create a new engine$/),
     });
     const waiting = "select count(*)::int as count from pg_stat_activity where wait_event_type = 'Lock'";
     await eventually(async () => expect((await observer.query(waiting)).rows).toEqual([{ count: 1 }]), {

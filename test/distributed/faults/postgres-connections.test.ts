@@ -131,7 +131,9 @@ describeWithPostgres('connections to Postgres that have died', () => {
     const settled = Promise.allSettled(calls);
     await engine.close();
     for (const outcome of await settled) {
-      expect(outcome).toMatchObject({ reason: { message: `postgres at 127.0.0.1:${proxy.port} was closed` } });
+      expect(outcome).toMatchObject({
+        reason: { message: `postgres at 127.0.0.1:${proxy.port} was closed: create a new engine` },
+      });
     }
     await proxy.stop();
   }, 120_000);

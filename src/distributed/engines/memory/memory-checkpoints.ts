@@ -4,7 +4,7 @@ import { isFor } from '../../journal/incarnation.js';
 import type { StoredRun } from './stored-run.js';
 
 export class MemoryCheckpoints implements CheckpointStore {
-  /** Of runs in process. */
+  /** Saved runs in process. */
   readonly #inProcess = new MemoryCheckpointStore();
 
   constructor(
@@ -55,7 +55,7 @@ export class MemoryCheckpoints implements CheckpointStore {
   }
 }
 
-/** The first of some entries, until they have so many bytes. */
+/** Returns entries from the start of the list until `maxBytes` is reached, at least one. */
 function firstOf(entries: readonly JournalEntry[], maxBytes: number): readonly JournalEntry[] {
   let size = 0;
   const end = entries.findIndex(({ text }) => {

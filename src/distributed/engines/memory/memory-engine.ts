@@ -25,11 +25,14 @@ import { MemoryWorkflows } from './memory-workflows.js';
 import { forget, newRun, type StoredRun } from './stored-run.js';
 
 /**
- * An engine in the memory of this program: for tests, for scripts, and to begin with. Orchestrators and workers share it by
- * sharing the object. When the program ends, all is gone.
+ * Creates an engine in the memory of this program: for tests, for scripts, and to start with. Orchestrators and workers
+ * share the engine by sharing the object. When the program ends, all runs are lost. Use `pglite()`, `redis()` or
+ * `postgres()` to keep them.
  *
  * @example
  * const engine = memory();
+ * const orchestrator = new DistributedOrchestrator({ engine, workflows: [flow] });
+ * const worker = new DistributedWorker({ engine, workflows: [flow] });
  */
 export function memory(): DisposableEngine {
   return new MemoryEngine();

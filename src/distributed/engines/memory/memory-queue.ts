@@ -6,16 +6,16 @@ import type { ConsumeOptions, Consumer, Engine, Handler, Job, JobState, WorkQueu
 interface Queued {
   readonly job: Job;
   state: JobState;
-  /** How often it was taken from a handler. */
+  /** Number of times that the job was taken back from a handler. */
   crashes: number;
   timer?: LongTimer | undefined;
 }
 
-/** A queue in memory: a first-in-first-out list for each priority. */
+/** A queue in memory with a first-in-first-out list for each priority. */
 export class MemoryQueue implements WorkQueue {
   readonly #jobs = new Map<string, Queued>();
   readonly #waiting = new Map<number, Deque<Queued>>();
-  /** Ascending. */
+  /** In ascending order. */
   #priorities: number[] = [];
   readonly #consumers = new Set<MemoryConsumer>();
 
@@ -71,7 +71,7 @@ export class MemoryQueue implements WorkQueue {
     this.#put(queued, delay);
   }
 
-  /** Whoever has it lets go of it without a word: it is taken back when its lock has expired. */
+  /** Puts the job of a terminated consumer back into the queue when its lock has expired. */
   expire(queued: Queued, lockDuration: number): void {
     queued.timer = callAfter(lockDuration, () => {
       queued.crashes++;
@@ -101,14 +101,15 @@ export class MemoryQueue implements WorkQueue {
     queued.state = 'waiting';
     waiting.push(queued);
     for (const consumer of this.#consumers) consumer.pump();
-    // The next job is another's to take first: whoever gives all back keeps it from nobody.
+    // The next job is offered to another consumer first, so that a consumer that gives back every job does not block
+    // the queue.
     const [first] = this.#consumers;
     if (first === undefined || this.#consumers.size === 1) return;
     this.#consumers.delete(first);
     this.#consumers.add(first);
   }
 
-  /** One that is still in a list is passed over when its turn comes. */
+  /** Marks a job as removed. If the job is still in a list, `take` skips it. */
   #remove(id: string): void {
     const queued = this.#jobs.get(id);
     if (queued === undefined) return;
@@ -180,7 +181,7 @@ class MemoryConsumer implements Consumer {
       this.options.onError(error);
       delay = 1_000;
     }
-    // What was taken back is another's by now.
+    // A job that was taken back may belong to another consumer by now.
     if (!this.#handled.delete(queued)) return;
     if (delay === undefined) this.queue.done(queued);
     else this.queue.putBack(queued, delay);

@@ -1,16 +1,16 @@
 import type { JournalEntry, NewRun, WorkItemState } from '../../contracts.js';
 import type { RunRecord } from '../../run-info.js';
 
-/** All that is kept of a run. */
+/** Everything that the engine stores about a run. */
 export interface StoredRun {
   record: RunRecord;
   seq: number;
   snapshot: { readonly text: string; readonly seq: number };
-  /** Those since the snapshot. */
+  /** Entries after the snapshot. */
   entries: JournalEntry[];
   slots: Map<string, number>;
   states: Map<string, WorkItemState>;
-  /** The item of each crash. */
+  /** Items by crash. */
   crashes: Map<string, string>;
 }
 
@@ -34,7 +34,10 @@ export function newRun({ record, delay, timeout, snapshot }: NewRun, now: number
   };
 }
 
-/** Lets go of what a run does not need any more that is over: what is completed takes no more entries, nor is it taken up again. */
+/**
+ * Drops the data that a finished run no longer needs. A completed run also drops its slots and crashes, because it
+ * accepts no more entries and cannot be retried.
+ */
 export function forget(run: StoredRun): void {
   run.states = new Map();
   if (run.record.status !== 'completed') return;

@@ -8,16 +8,16 @@ import type { BullSetup } from './bull-setup.js';
 import { closed, farewell } from './closing.js';
 import { goByEngineClock } from './engine-time.js';
 
-/** Milliseconds before a server that has refused to give a job is asked again. */
+/** Milliseconds of pause after the server has refused to hand out a job. */
 const fetchPause = 500;
 
 const giveBack: Disposition = { delay: 0 };
 
-/** Takes jobs from BullMQ, renews their locks, and does what its handler says of each. */
+/** Takes jobs from BullMQ, renews their locks, and finishes or gives back each job as its handler decides. */
 export class BullConsumer implements Consumer {
   readonly byEngineClock: boolean;
   readonly #worker: Bull.Worker<JobData>;
-  /** The tokens of jobs that are with the handler. */
+  /** Lock tokens of the jobs that are being handled, by job id. */
   readonly #handled = new Map<string, string>();
   readonly #renewal: Ticker;
   #onIdle: (() => void) | undefined = undefined;
@@ -35,10 +35,11 @@ export class BullConsumer implements Consumer {
       ...queueOptions,
       concurrency,
       lockDuration,
-      // A job is taken back at the second look at most after its lock has expired.
+      // BullMQ takes a job back at the second check, at the latest, after its lock has expired.
       stalledInterval: Math.max(200, Math.floor(lockDuration / 4)),
       maxStalledCount: forever,
-      // BullMQ counts renewals by this machine's clock, and makes none where that is set back.
+      // BullMQ times its renewals by this machine's clock, and makes none after that clock is set back. `#renewLocks`
+      // renews instead.
       skipLockRenewal: true,
       runRetryDelay: 500,
       removeOnComplete: { count: 0 },
@@ -69,8 +70,8 @@ export class BullConsumer implements Consumer {
   }
 
   /**
-   * What is handled is waited for here. What BullMQ closes it waits for without end, and an end does not always come: it is
-   * not waited for as long, and goes on beside, for a job that the server still gives is to be handed back.
+   * Waits for the jobs that are being handled. BullMQ's own `close()` may never settle, so it is awaited for a bounded
+   * time only. It then continues in the background, to hand back a job that the server may still deliver.
    */
   async close(): Promise<void> {
     await this.pause();
@@ -105,14 +106,14 @@ export class BullConsumer implements Consumer {
       [...this.#handled.values()],
       lockDuration,
     );
-    // One that was handed back meanwhile, or is done, has no lock any more: nothing is lost then.
+    // A job that was finished or handed back in the meantime has no lock, and is not lost.
     for (const id of lost.filter((job) => this.#handled.has(job))) {
       onError(new Error(`job ${id} was taken back: its lock could not be renewed`));
       this.#worker.cancelJob(id);
     }
   }
 
-  /** A server that refuses to give a job is asked again after a pause: BullMQ would ask at once, without end. */
+  /** Pauses after the server has refused to hand out a job. BullMQ would ask again at once, without end. */
   #paced<Backend extends Bull.IQueueBackend>(backend: Backend): Backend {
     const moveToActive = backend.moveToActive.bind(backend);
     backend.moveToActive = async (...args) => {
@@ -127,7 +128,7 @@ export class BullConsumer implements Consumer {
   }
 
   async #process(job: Bull.Job<JobData>, token = '', signal = new AbortController().signal): Promise<void> {
-    // It was waiting for a job when it was paused, and got one.
+    // A paused worker may still receive the job that it was waiting for.
     const disposition = this.#worker.isPaused() ? giveBack : await this.#handle(deliveryOf(job, signal), token);
     if (disposition === 'done') return;
     const { bull } = this.setup;

@@ -1,19 +1,22 @@
 import type * as Bull from 'bullmq';
 import type { Delivery, Job, JobState } from '../../contracts.js';
 
-/** What a job carries in BullMQ besides id, kind, priority and delay. */
+/** The data of a job in BullMQ, besides its id, kind, priority and delay. */
 export type JobData = Pick<Job, 'runId' | 'seq' | 'incarnation'>;
 
-/** A job is never given up: what is wrong with an item is the run's to know, what is wrong with the queue passes. */
+/**
+ * Number of attempts that never runs out. A job is never given up: a fault of an item is recorded in its run, and a
+ * fault of the queue passes.
+ */
 export const forever = 1_000_000_000;
 
-/** Milliseconds after which a job whose handler has rejected is delivered again. */
+/** Milliseconds until a job is delivered again after its handler has rejected. */
 const retryAfter = 1_000;
 
 /**
- * A job as BullMQ adds it.
+ * Converts a job to the form that BullMQ's `addBulk` takes.
  *
- * @param now - the engine's clock, which a delay is counted from
+ * @param now - the engine's time, from which a delay is counted
  */
 export function bulkJob({ id, kind, runId, incarnation, seq, priority, delay }: Job, now: number) {
   return {

@@ -9,15 +9,15 @@ import { bulkJob, stateFrom } from './bull-jobs.js';
 import type { BullSetup } from './bull-setup.js';
 import { closed } from './closing.js';
 
-/** How many additions may be under way at the same time. */
+/** Largest number of batches of jobs that are being added at the same time. */
 const width = 4;
 
-/** How many jobs are added in one go. */
+/** Largest number of jobs per addition. */
 const mostAtOnce = 1_000;
 
 /**
- * A queue on BullMQ, whatever that runs on. A job's id is the key by which it is queued once; a job that is done leaves
- * nothing behind.
+ * A queue on BullMQ, with Redis or Postgres below. The id of a job is its key, so each job is queued once. A finished
+ * job leaves nothing behind.
  */
 export class BullQueue implements WorkQueue {
   readonly #setup = new Once(() => this.setup());
@@ -27,8 +27,8 @@ export class BullQueue implements WorkQueue {
   readonly #additions: Batcher<readonly Job[], undefined>;
 
   /**
-   * @param persistence - how operations are repeated: each is idempotent, by the ids of jobs
-   * @param clock - the engine's: what delays are counted by
+   * @param persistence - the retry rules; each operation is idempotent, because jobs have ids
+   * @param clock - the engine's clock, from which delays are counted
    */
   constructor(
     readonly engine: Engine,
@@ -39,7 +39,7 @@ export class BullQueue implements WorkQueue {
     this.#additions = new Batcher((lists) => this.#addAll(lists), width, undefined, limitOfCalls(persistence));
   }
 
-  /** What is added at the same time goes together. */
+  /** Adds jobs. Calls made at the same time are sent together. */
   async enqueue(jobs: readonly Job[]): Promise<void> {
     await this.#setup.get();
     for (let at = 0; at < jobs.length; at += mostAtOnce) await this.#additions.add(jobs.slice(at, at + mostAtOnce));
@@ -104,7 +104,7 @@ export class BullQueue implements WorkQueue {
     this.#queue = queue;
     queue.on('error', () => undefined);
     try {
-      // Its commands are defined before anything is under way on the connection.
+      // BullMQ defines its commands on the connection before the first operation uses it.
       await queue.waitUntilReady();
       return queue;
     } catch (error) {

@@ -1,6 +1,6 @@
 import type * as Bull from 'bullmq';
 
-/** What BullMQ is opened with. */
+/** The arguments with which BullMQ's queues and workers are created. */
 export interface BullSetup {
   readonly bull: typeof Bull;
   readonly name: string;

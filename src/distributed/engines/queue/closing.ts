@@ -1,9 +1,9 @@
 import pTimeout from 'p-timeout';
 
-/** How long to wait for connections that are closed, in milliseconds. */
+/** Milliseconds to wait for connections to close. */
 export const farewell = 1_000;
 
-/** Closes something of BullMQ's. Where there is no end to wait for, as when the server is away, its connections are cut. */
+/** Closes a BullMQ object. If closing takes too long, for example because the server is away, cuts its connections. */
 export async function closed(user: { disconnect(): Promise<unknown> }, close: () => Promise<void>): Promise<void> {
   const cut = () => void user.disconnect().catch(() => undefined);
   await pTimeout(close(), { milliseconds: farewell, fallback: cut });

@@ -1,10 +1,10 @@
 /**
- * BullMQ promotes delayed jobs, dates locks and counts waits by the clock of the machine that it runs on. Here its backend
- * (of Redis or Postgres, as of BullMQ 6.7) is made to go by the engine's clock: each time of this machine on its way to the
- * server becomes one of the engine's, each time that comes back one of this machine's.
+ * BullMQ promotes delayed jobs, dates locks and counts waits by the clock of the machine on which it runs. The code
+ * below makes its backend (Redis or Postgres, as of BullMQ 6.7) follow the engine's clock. A time of this machine is
+ * converted to engine time on its way to the server, and a time from the server is converted back.
  */
 
-/** The one place through which all commands of a backend go: `execCommand` on Redis, `run` on Postgres. */
+/** The methods through which all commands of a backend go: `execCommand` on Redis, `run` on Postgres. */
 interface Backend {
   execCommand?(client: unknown, command: string, args: readonly unknown[]): unknown;
   run?(command: string, params: readonly unknown[]): Promise<{ readonly rows: readonly Row[] }>;
@@ -16,17 +16,19 @@ interface Row {
   readonly next_delay?: string | number | null;
 }
 
-/** For how many milliseconds a time that was taken of this machine's clock may have been under way. */
+/**
+ * Largest age, in milliseconds, at which a number is recognised as a reading of this machine's clock taken just now.
+ */
 const underWay = 5;
 
-/** What is no time, but a count or a mark, is below. */
+/** Smallest number that is taken for a time. Smaller numbers are counts or markers. */
 const leastTime = 1e12;
 
 /**
- * Makes a backend go by the engine's clock.
+ * Makes a BullMQ backend follow the engine's clock.
  *
- * @param engineNow - the engine's clock, in epoch milliseconds
- * @returns false for a backend that is not like those that are known here: it is left as it is
+ * @param engineNow - returns the engine's time in epoch milliseconds
+ * @returns false if the backend has an unknown structure; the backend is then left unchanged
  */
 export function goByEngineClock(given: object, engineNow: () => number): boolean {
   const backend = given as Partial<Backend>;
@@ -65,7 +67,9 @@ function isFetch(command: string): boolean {
   return command === 'moveToActive' || command === 'moveToFinished';
 }
 
-/** On Redis an answer is a job, its id, how long to wait for a rate limit, and when the next job is due. */
+/**
+ * Converts the due time in an answer of Redis: a job, its id, the wait for a rate limit, and the time of the next job.
+ */
 function withTime(answer: unknown, fromEngine: (time: number) => number): unknown {
   if (!Array.isArray(answer) || typeof answer[3] !== 'number') return answer;
   return answer.with(3, fromEngine(answer[3]));

@@ -59,7 +59,7 @@ export async function open({
   const explain = (error: unknown) => connections.explain(error);
   const patiently = <Answer>(work: () => Promise<Answer>) =>
     persistently({ name, timeout, judge: judgeRedis, explain, unreached, until }, async () => {
-      if (connections.isClosed) throw new EngineError(name, 'was closed', { reason: 'closed' });
+      if (connections.isClosed) throw new EngineError(name, 'was closed: create a new engine', { reason: 'closed' });
       return await work();
     });
   try {

@@ -198,7 +198,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
     opened?.connections.close();
     this.#forsake();
     // ioredis lets some of what waits for an answer wait for good.
-    this.#end.abort(new EngineError(this.name, 'was closed', { reason: 'closed' }));
+    this.#end.abort(new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' }));
   }
 
   #repeat<Answer>(work: (attempt: Attempt) => Promise<Answer>): Promise<Answer> {

@@ -200,7 +200,7 @@ export class SqlEngine implements DisposableEngine, SqlCore {
     await deadline.bound(queue);
     if (database !== undefined) await deadline.bound(database.close());
     // A pool that is ended forgets who waits for a connection.
-    this.#end.abort(new EngineError(this.name, 'was closed', { reason: 'closed' }));
+    this.#end.abort(new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' }));
   }
 
   #opened(): Opened | Promise<Opened> {
@@ -244,7 +244,7 @@ export class SqlEngine implements DisposableEngine, SqlCore {
   /** Where a right is missing, the error says so, and where the engine was closed meanwhile. */
   async #explain(error: unknown): Promise<unknown> {
     const isClosed = this.#closing.hasBegun && ended.test(String(Object(error).message));
-    if (isClosed) return new EngineError(this.name, 'was closed', { reason: 'closed' });
+    if (isClosed) return new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' });
     return this.#connecting.get().then(
       (database) => explained(error, database, this.#schema),
       () => error,
