@@ -203,7 +203,7 @@ describeWithRedis('a database of a Redis server', () => {
     const error = await rejection(engine.open());
     expect(error).toMatchObject({
       code: 'ERR_ENGINE',
-      message: expect.stringMatching(/are no cluster: give the address/),
+      message: expect.stringMatching(/are not a cluster: give the address/),
     });
     await engine.close();
     await other.stop();

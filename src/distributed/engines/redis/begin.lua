@@ -1,8 +1,8 @@
--- Begins a run, unless it is there already.
+-- Starts a run, unless it exists.
 --
--- KEYS: the run, its snapshot, then what a run before may have left under the id
+-- KEYS: the run, its snapshot, then keys that an earlier run with the same id may have left
 -- ARGV: delay, timeout or '', snapshot, then fields and values of the run
--- Gives whether it was there, the engine's clock, and the fields of the run.
+-- Returns 1 if the run existed, else 0; the engine's time; and the fields of the run.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local existed = redis.call('EXISTS', KEYS[1])

@@ -3,15 +3,18 @@ import type { Connections } from './connections.js';
 import type { ServerInfo } from './server-info.js';
 import { WaitingRoom } from './waiting-room.js';
 
-/** What BullMQ asks its connection, and does not show. */
+/** The private method of BullMQ's connection that looks up the version of the server. */
 interface Versioned {
   getRedisVersionAndType: () => Promise<{ readonly version: string; readonly databaseType: Bull.DatabaseType }>;
 }
 
 /**
- * Makes what BullMQ stands on, on connections of this engine. BullMQ defines commands on its connections, which ioredis takes
- * badly while a pipeline is pending (redis/ioredis#1931), so none is used for anything else. Waiting for jobs is done here:
- * BullMQ's own way waits for connections without end, so that a worker may stay deaf (taskforcesh/bullmq#4585).
+ * Creates the backend of a BullMQ queue or worker on connections of this engine. BullMQ defines commands on its
+ * connections, and ioredis mishandles such a definition while a pipeline is pending (redis/ioredis#1931). Therefore
+ * these connections are used for nothing else.
+ *
+ * Waiting for jobs is implemented here. BullMQ's own implementation may wait for a connection without end, which leaves
+ * a worker deaf (taskforcesh/bullmq#4585).
  */
 export function backendOn(
   bull: typeof Bull,
@@ -21,11 +24,14 @@ export function backendOn(
 ): Bull.BackendFactory {
   const { version, databaseType } = server;
 
-  /** BullMQ prints what it thinks of a server. The engine has looked at the server by itself. */
+  /**
+   * Creates a connection without BullMQ's check of the server, which prints warnings. The engine has already checked
+   * the server.
+   */
   function connected(use: 'queue' | 'jobs'): Bull.RedisConnection {
     const client = connections.shared(use) as Bull.ConnectionOptions;
     const connection = new bull.RedisConnection(client, { shared: true, blocking: false, skipVersionCheck: true });
-    // Asked for when the connection is ready.
+    // BullMQ calls the method when the connection is ready.
     (connection as unknown as Versioned).getRedisVersionAndType = async () => ({ version, databaseType });
     return connection;
   }
@@ -49,7 +55,7 @@ export function backendOn(
       await super.close(force);
     }
 
-    /** The other connections are for all. */
+    /** Leaves only the waiting room: the other connections are shared. */
     override async disconnect(): Promise<void> {
       this.#room.leave();
     }

@@ -1,8 +1,9 @@
--- Adds entries with numbers one behind the other, each if it may be.
+-- Appends entries with consecutive numbers. Each entry is checked separately.
 --
 -- KEYS: the hold, the snapshot, the entries, the state
 -- ARGV: token or '', lease in milliseconds, the number of the first entry, then the entries
--- Gives for each entry a list: empty if it is there, else a problem and the number of the last entry, or holder and since.
+-- Returns a list for each entry: empty if the entry is stored; otherwise a problem and the number of the last entry,
+--   or a problem, the holder and since when it holds the run.
 local refusal = fence(ARGV[1], tonumber(ARGV[2]))
 if not refusal and redis.call('EXISTS', KEYS[2]) == 0 then refusal = { 'unknown' } end
 local seq, last = numbersOf(KEYS[4], KEYS[3])

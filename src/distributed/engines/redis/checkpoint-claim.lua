@@ -1,8 +1,8 @@
--- Takes a run, or takes it again with the same token.
+-- Takes a run. Taking it again with the same token is allowed.
 --
 -- KEYS: the hold
--- ARGV: token, holder, place, lease in milliseconds, the token of a holder that has died or ''
--- Gives nothing if it was taken, else the hold that somebody else has: token, holder, place, since.
+-- ARGV: token, holder, place, lease in milliseconds, the token of a dead holder or ''
+-- Returns false if the run was taken; otherwise the current hold: token, holder, place, since.
 local hold = redis.call('HMGET', KEYS[1], 'token', 'holder', 'place', 'since', 'until')
 local isHeld = hold[1] and tonumber(hold[5]) > now
 if hold[1] ~= ARGV[1] then

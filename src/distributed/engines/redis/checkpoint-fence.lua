@@ -1,8 +1,8 @@
--- Stands before scripts that write runs in process: checks the hold on a run. KEYS[1] is the hold.
+-- Prepended to scripts that write runs in process. Checks the hold on a run. KEYS[1] is the hold.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- For how long after its end a hold is known, in milliseconds: until then nobody else has taken the run.
+-- Milliseconds for which an expired hold is remembered. It stays valid until another program takes the run.
 local remembered = 86400000
 
 local function keep(lease)
@@ -10,7 +10,7 @@ local function keep(lease)
   redis.call('PEXPIRE', KEYS[1], lease + remembered)
 end
 
--- Gives nothing if whoever has a token (or '') may write, else { problem, holder, since }.
+-- Returns nil if the owner of a token (or '') may write, otherwise { problem, holder, since }.
 local function fence(token, lease)
   local hold = redis.call('HMGET', KEYS[1], 'token', 'holder', 'since', 'until')
   local isHeld = hold[1] and tonumber(hold[4]) > now
@@ -20,12 +20,12 @@ local function fence(token, lease)
   end
   if isHeld then return { 'locked', hold[2], hold[3] } end
   if token ~= '' then return { 'locked' } end
-  -- Whoever has lost the hold is not to write behind a write without one.
+  -- A write without a hold ends an expired hold, so that its former holder cannot write afterwards.
   redis.call('DEL', KEYS[1])
   return nil
 end
 
--- The number of a run's snapshot, and that of its last entry. Those of version 0.6 and before have no number: it is 0.
+-- Returns the numbers of a run's snapshot and of its last entry. Snapshots of versions up to 0.6 have no number: 0.
 local function numbersOf(state, entries)
   local seq = tonumber(redis.call('HGET', state, 'seq') or 0)
   return seq, seq + redis.call('LLEN', entries)

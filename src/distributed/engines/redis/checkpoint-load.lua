@@ -1,9 +1,10 @@
--- Reads a run in process, a page at a time.
+-- Reads a page of a run in process.
 --
 -- KEYS: the snapshot, the entries, the state
--- ARGV: how many entries are known, how many bytes of entries are asked for, when the known snapshot was saved
--- Gives nothing for a run that is unknown, else: when its snapshot was saved, the snapshot's number, how many entries
---   there are, the snapshot unless it is the known one, and entries: behind the known ones, or from the first.
+-- ARGV: the number of entries that the caller knows, the bytes of entries to return, the time at which the snapshot
+--   that the caller knows was saved
+-- Returns false for an unknown run. Otherwise: the time at which the snapshot was saved, its number, the number of
+--   entries, the snapshot unless the caller knows it, and the entries after those that the caller knows.
 local saved = redis.call('HGET', KEYS[3], 'saved') or ''
 local isKnown = tonumber(ARGV[1]) > 0 and saved == ARGV[3]
 local snapshot = false

@@ -1,4 +1,4 @@
--- Gives a run back.
+-- Releases the hold on a run.
 --
 -- KEYS: the hold
 -- ARGV: token

@@ -1,8 +1,9 @@
--- Replaces entries by a snapshot.
+-- Saves a snapshot, and drops the entries that it replaces.
 --
 -- KEYS: the hold, the snapshot, the entries, the state
 -- ARGV: token or '', lease in milliseconds, the snapshot, its number
--- Gives nothing if it was saved, else what is wrong: a problem and the number that the run has, or the holder and since when.
+-- Returns false if the snapshot was saved; otherwise a problem and the number that the run has, or a problem, the
+--   holder, and since when it holds the run.
 local refusal = fence(ARGV[1], tonumber(ARGV[2]))
 if refusal then return refusal end
 local new = tonumber(ARGV[4])

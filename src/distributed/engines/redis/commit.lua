@@ -1,19 +1,21 @@
--- Adds entries to the journal of a run, each if it may be. What is refused or was added before changes nothing.
+-- Adds entries to the journal of a run. Each entry is checked separately. Refused entries and duplicates change nothing.
 --
 -- KEYS: the run, its journal, its slots, its crashes, its item states
--- ARGV: the entry up to which the caller knows the journal, the channel for changes of status, the run's id, its
---   incarnation or '' for whichever there is, then for each commit: text, statuses separated by commas, slot or '', number, 1 where it has to be next,
---   and twice (where it is next; always): status or '', 1 where it has an output, the output, 1 where it has an error, the error
--- Gives nothing for a run that is unknown, or of another incarnation, else: verdicts (the entry's number, 0 duplicate, -1 refused), the status, the
--- engine's clock, the journal's end, the entries of others since, or false where they are not kept, and where the status
--- has changed what the index has to know: workflow, time of creation, of the end, retention.
+-- ARGV: the last entry that the caller knows, the channel for changes of status, the run's id, its incarnation or ''
+--   for any; then for each commit: text, statuses separated by commas, slot or '', number, 1 if the entry must be next;
+--   and two changes of the run, the first applied if the entry is next, the second otherwise, each as: status or '',
+--   1 if it has an output, the output, 1 if it has an error, the error
+-- Returns false if the run is unknown or of another incarnation. Otherwise: verdicts (the number of the entry, 0 for a
+--   duplicate, -1 for refused), the status, the engine's time, the number of the last entry, and the entries added by
+--   other programs since, or false if they are no longer stored. If the status has changed, also the fields for the
+--   index: workflow, time of creation, time of the end, retention.
 local run, log, slots = KEYS[1], KEYS[2], KEYS[3]
 local head = redis.call('HMGET', run, 'status', 'seq', 'base', 'incarnation')
 if not head[1] or (ARGV[4] ~= '' and head[4] ~= ARGV[4]) then return false end
 local status, seq, base, known = head[1], tonumber(head[2]), tonumber(head[3]), tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
--- Whoever is far behind reads first, in pages.
+-- A caller that is far behind must first read the entries in pages.
 if known < base or seq - known > 1000 then return { {}, status, now, seq, false } end
 
 local others = {}

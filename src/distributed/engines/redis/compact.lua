@@ -1,7 +1,7 @@
--- Replaces what a journal starts from.
+-- Replaces the snapshot of a journal, and drops the entries that the new snapshot contains.
 --
 -- KEYS: the run, its journal, its snapshot
--- ARGV: the snapshot, the entry that it stands for, the run's incarnation or '' for whichever there is
+-- ARGV: the snapshot, the last entry that it contains, the run's incarnation or '' for any
 local head = redis.call('HMGET', KEYS[1], 'seq', 'base', 'incarnation')
 if not head[1] or (ARGV[3] ~= '' and head[3] ~= ARGV[3]) then return 0 end
 local base, upTo = tonumber(head[2]), tonumber(ARGV[2])

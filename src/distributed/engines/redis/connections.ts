@@ -6,13 +6,16 @@ import { Pulse } from './pulse.js';
 import type { Connection } from './scripts.js';
 import { judgeRedis } from './transient.js';
 
-/** Addresses: of one server, or of nodes of a cluster. Else a connection of the user's, which is copied and left alone. */
+/**
+ * Addresses of one server or of the nodes of a cluster, or a user-supplied connection. A user-supplied connection is
+ * copied and never used itself.
+ */
 export type Source = readonly string[] | Connection;
 
 /**
- * The use of a connection. `commands` and `queue` repeat nothing themselves: `persistently` does. `jobs` and `events` are
- * used by code that asks once, so what is under way when such a connection is lost is sent again. `blocking` waits for
- * jobs, and is replaced by its user.
+ * The use of a connection. Commands on `commands` and `queue` are retried by `persistently`, not by the connection.
+ * `jobs` and `events` serve code that asks only once, so a command in flight is sent again after a reconnect.
+ * `blocking` waits for jobs, and is replaced by its user.
  */
 export type Use = 'commands' | 'queue' | 'jobs' | 'events' | 'blocking';
 
@@ -21,7 +24,7 @@ export interface ConnectionTimes {
   readonly operationTimeout: number;
 }
 
-/** Options of `ioredis`, whose types do not let it be said that one is not given. */
+/** Options of `ioredis`. Its own types do not accept `undefined`, which this type does. */
 interface Options {
   readonly lazyConnect: boolean;
   readonly enableAutoPipelining: boolean;
@@ -30,27 +33,28 @@ interface Options {
 
 const moved = /^(MOVED|ASK) /;
 
-/** Errors of a cluster whose servers have told it nothing. */
+/** Messages of a cluster client that got no answer from any node. */
 const withoutCluster = /^(None of startup nodes|Failed to refresh slots)/;
 
-/** Milliseconds within which a connection is reset once because its server has become a replica. */
+/** Milliseconds during which a connection is reset at most once because its server has become a replica. */
 const demotionInterval = 1_000;
 
 /**
- * The connections of an engine. All are its own, also where it was handed one: a copy can have the options that an engine
- * needs, and can be reset. Each that is lost is made again, without end; each that is silent is looked after by a `Pulse`.
+ * The connections of an engine. Connections are always the engine's own: a user-supplied connection is copied, because
+ * the copy can have the options that an engine needs and can be reset. A lost connection is made again, without end. A
+ * silent connection is detected by its `Pulse`.
  */
 export class Connections {
   readonly #made = new Map<Connection, Pulse | undefined>();
   readonly #shared = new Map<Use, Connection>();
   readonly #obstacle = new Obstacle((error) => (isOfDatabase(error) ? explainDatabase(error as Error) : error));
-  /** Of a node of a cluster. */
+  /** The last error of a node of a cluster. */
   #nodeFailure: unknown = undefined;
   #node: RedisOptions | undefined = undefined;
   #isClosed = false;
   #mayAsk = true;
 
-  /** Not to be seen: an address has a password in it. */
+  /** Private, so that the password in an address is not printed with the object. */
   readonly #source: Source;
 
   constructor(
@@ -61,7 +65,7 @@ export class Connections {
     this.#source = source;
   }
 
-  /** Why no connection can be made at the moment; undefined where connections are made. */
+  /** The reason why no connection can be made at the moment. `undefined` if connections can be made. */
   get failure(): unknown {
     return this.#obstacle.failure;
   }
@@ -70,26 +74,33 @@ export class Connections {
     return this.#isClosed;
   }
 
-  /** Takes the one server for a node of a cluster from now on. @param node - the options of a connection to the server */
+  /**
+   * From now on treats the single server as a node of a cluster.
+   *
+   * @param node - the options of a connection to the server
+   */
   becomeCluster(node: RedisOptions): void {
     this.#node = node;
   }
 
-  /** Does without `INFO` from now on, which the user of the address may not ask: `ioredis` would print that each time. */
+  /**
+   * From now on does not send `INFO`, because the user of the address lacks the right. `ioredis` would print an error
+   * each time.
+   */
   askNothing(): void {
     this.#mayAsk = false;
   }
 
   make(use: Use): Connection {
-    if (this.#isClosed) throw new Error('the engine was closed');
+    if (this.#isClosed) throw new Error('the engine was closed: create a new engine');
     let refusals = 0;
-    // Where the database was refused, ioredis takes the connection for made, and counts attempts anew.
+    // When the database was refused, ioredis still counts the connection as made, and restarts its count of attempts.
     const retryStrategy = (attempt: number) => pauseBefore(Math.max(attempt, refusals));
     const connection = this.#create(use, { ...this.#optionsOf(use), retryStrategy });
     this.#obstacle.follow(connection);
     connection.on('error', (error) => {
       if (!isOfDatabase(error)) return;
-      // ioredis would go on in the first database, which may be another fleet's.
+      // ioredis would continue in database 0, which may belong to another fleet.
       refusals++;
       (connection as Redis).disconnect(true);
     });
@@ -103,14 +114,14 @@ export class Connections {
     return connection;
   }
 
-  /** The one connection of a use. */
+  /** Returns the shared connection of a use. */
   shared(use: Use): Connection {
     const connection = this.#shared.get(use) ?? this.make(use);
     this.#shared.set(use, connection);
     return connection;
   }
 
-  /** What is behind an error: `ioredis` says that a connection was lost, not why. */
+  /** Returns the cause behind an error: `ioredis` reports that a connection was lost, but not why. */
   explain(error: unknown): unknown {
     if (isOfDatabase(error)) return explainDatabase(error as Error);
     const message = String(Object(error).message);
@@ -118,7 +129,7 @@ export class Connections {
     if (ofCluster !== undefined) return ofCluster;
     if (!moved.test(message)) return this.#obstacle.explain(error);
     const clusters = [...this.#made.keys()].filter(isCluster);
-    // Of commands that went together and have moved to different places, ioredis takes no note.
+    // If commands in one pipeline have moved to different nodes, ioredis does not update its slots.
     for (const cluster of clusters) cluster.refreshSlotsCache();
     if (clusters.length > 0) return error;
     const problem = 'the server is a node of a cluster: give the addresses of several nodes, as in redis([url, url])';
@@ -141,18 +152,19 @@ export class Connections {
     const source = this.#source;
     const { enableAutoPipelining, lazyConnect, ...ofNode } = options;
     const whole: ClusterOptions = {
-      // Of commands that go together, one that has moved is refused and not sent elsewhere.
+      // In a pipeline, a command whose slot has moved is refused, and not sent to the new node.
       enableAutoPipelining: enableAutoPipelining && use !== 'jobs',
       lazyConnect,
       enableOfflineQueue: true,
       scaleReads: 'master',
       clusterRetryStrategy: pauseBefore,
       slotsRefreshTimeout: 5_000,
-      // Each after a tenth of a second: where nobody else repeats, enough for a failover.
+      // The client waits 100 ms before each redirection. If nothing else retries, 300 redirections outlast a
+      // failover.
       maxRedirections: use === 'jobs' ? 300 : 16,
     };
     const clusterAt = (nodes: readonly ClusterNode[], login: RedisOptions) => {
-      // A certificate is for a name, so names are not resolved beforehand.
+      // A TLS certificate is issued for a host name, so names must not be resolved to addresses first.
       const secure: ClusterOptions = login.tls === undefined ? {} : { dnsLookup: (name, done) => done(null, name) };
       return new ioredis.Cluster([...nodes], { ...whole, ...secure, redisOptions: { ...ofNode, ...login } as object });
     };
@@ -171,17 +183,17 @@ export class Connections {
     const isAlone = use === 'jobs' || use === 'events';
     let resetAt = -Infinity;
     return {
-      // Where nobody asks again, nobody is to be told that the first attempt to connect has failed.
+      // Uses without a retry of their own connect at once, so that no user sees the failure of a first attempt.
       lazyConnect: use !== 'jobs' && use !== 'queue',
       maxRetriesPerRequest: isAlone ? null : 0,
       enableAutoPipelining: use !== 'blocking' && use !== 'events',
-      // A pulse is felt at any time, also while BullMQ defines its commands: no pipeline may be pending then.
+      // Pulses are sent at any time, even while BullMQ defines its commands, when no pipeline may be pending.
       autoPipeliningIgnoredCommands: ['ping'],
       connectTimeout: Math.min(connectTimeout, Math.max(1_000, operationTimeout / 4), 10_000),
       disconnectTimeout: 500,
       keepAlive: 10_000,
       enableOfflineQueue: true,
-      // A server that still loads its data is found out by its refusal, where calls are repeated.
+      // A server that is still loading its data refuses commands, which are then retried. No check is needed.
       enableReadyCheck: this.#mayAsk && (isAlone || isConnection(this.#source)),
       autoResubscribe: true,
       autoResendUnfulfilledCommands: true,
@@ -191,7 +203,7 @@ export class Connections {
       commandTimeout: undefined,
       socketTimeout: undefined,
       blockingTimeout: undefined,
-      /** Nothing was carried out then: the address leads to another server by now, or soon. */
+      /** After a `READONLY` reply nothing was carried out, and the address leads to another server now or soon. */
       reconnectOnError(error: Error) {
         const now = performance.now();
         if (!error.message.startsWith('READONLY') || now - resetAt < demotionInterval) return false;
@@ -210,28 +222,31 @@ export function isCluster(connection: Connection): connection is Cluster {
   return connection.isCluster;
 }
 
-/** A reply to `SELECT`, with which a connection begins. */
+/** If true, the error is a reply to the `SELECT` that opens a connection. */
 function isOfDatabase(error: unknown): boolean {
   const { command } = Object(error) as { readonly command?: { readonly name?: unknown } };
   return command?.name === 'select';
 }
 
-/** What has failed when a database could not be chosen; a server that is not ready may be one that has it. */
+/** Explains why a database could not be selected. Errors of a server that is not ready are returned unchanged. */
 function explainDatabase(error: Error): Error {
   if (judgeRedis(error) === 'passes') return error;
   const { args = [] } = Object((error as { readonly command?: unknown }).command) as { readonly args?: unknown[] };
   return new Error(`database ${String(args[0])} cannot be used: ${discreet(error).message}`, { cause: error });
 }
 
-/** What is behind the failure of all nodes of a cluster, if it says more. */
+/** Explains the failure of all nodes of a cluster. Returns `undefined` if the failure says nothing more. */
 function explainCluster(failure: unknown): Error | undefined {
   const { message } = Object(failure) as { readonly message?: unknown };
   if (!/cluster support disabled/.test(String(message))) return undefined;
-  const problem = 'the servers are no cluster: give the address of the one that is meant, as in redis(url)';
+  const problem = 'the servers are not a cluster: give the address of one server, as in redis(url)';
   return new Error(problem, { cause: failure });
 }
 
-/** Milliseconds before an attempt to connect: up to a second, and varying, so that not all come back at the same moment. */
+/**
+ * Returns the milliseconds before an attempt to connect: up to a second, and randomised, so that clients do not
+ * reconnect all at once.
+ */
 function pauseBefore(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt - 1, 10), 1_000) * (0.5 + Math.random() / 2);
 }
@@ -241,7 +256,7 @@ function nodeOf(address: string): ClusterNode {
   return { host: hostname.replace(/^\[|\]$/g, '') || 'localhost', port: Number(port || 6379) };
 }
 
-/** User, password and TLS of an address. */
+/** Returns user, password and TLS setting of an address. */
 function loginOf(address: string): RedisOptions {
   const { protocol, username, password } = new URL(address);
   return {

@@ -1,4 +1,4 @@
--- A worker's sign of life, dated by the server. Workers that have been silent for a day are forgotten.
+-- Records a heartbeat of a worker with the server's time. Removes workers that have been silent for a day.
 --
 -- KEYS: reports, times
 -- ARGV: the worker's id, its report

@@ -1,9 +1,9 @@
--- Files a run under what it is found by. All keys are of the index, none of the run.
+-- Updates the index for a run. All keys belong to the index, none to the run.
 --
--- KEYS: all runs, runs of the workflow, runs to be removed when their time is over,
---   then for each status: runs of that status, runs of the workflow of that status
--- ARGV: the run's id, when it was created or '' to remove it, which of the statuses is its own (from 1),
---   when it is to be removed or '': also for one that is taken out, which is then found as one to be removed
+-- KEYS: all runs, runs of the workflow, runs that expire,
+--   then for each status: runs with that status, runs of the workflow with that status
+-- ARGV: the run's id, its time of creation or '' to remove it from the lists, the position of its status (from 1),
+--   the time at which it expires or '' (also set for a run that is removed from the lists but not deleted yet)
 local id, created, own = ARGV[1], ARGV[2], tonumber(ARGV[3])
 for at = 1, 2 do
   if created == '' then redis.call('ZREM', KEYS[at], id) else redis.call('ZADD', KEYS[at], created, id) end

@@ -2,12 +2,12 @@ import { keyOf } from '../../journal/job-id.js';
 import { type RunStatus, runStatuses } from '../../run-info.js';
 
 /**
- * The names of keys. All keys of one run share a hash tag, and all keys of the index share another: on a cluster each
- * script finds its keys on one node. Ids of users stand in keys as `keyOf` writes them, and else in values only.
+ * The names of Redis keys. All keys of a run share one hash tag, and all keys of the index share another, so that on a
+ * cluster each script finds its keys on one node. User-supplied ids appear in key names only in the form of `keyOf`.
  */
 export class Keys {
   readonly #index: string;
-  /** By workflow. */
+  /** Names of the lists of the index, by workflow. */
   readonly #lists = new Map<string, readonly string[]>();
 
   constructor(private readonly prefix: string) {
@@ -38,7 +38,7 @@ export class Keys {
     return this.#of(runId, 'states');
   }
 
-  /** Of runs in process. */
+  /** The snapshot of a run in process. */
   checkpoint(runId: string): string {
     return this.#of(runId, 'checkpoint');
   }
@@ -47,7 +47,7 @@ export class Keys {
     return this.#of(runId, 'checkpoint-entries');
   }
 
-  /** The number of the snapshot, and when it was saved. */
+  /** The number of the snapshot, and the time at which it was saved. */
   checkpointState(runId: string): string {
     return this.#of(runId, 'checkpoint-state');
   }
@@ -56,7 +56,7 @@ export class Keys {
     return this.#of(runId, 'checkpoint-hold');
   }
 
-  /** All that there may be of a run. */
+  /** Returns all keys that may exist for a run of the fleet. */
   allOf(runId: string): string[] {
     return ['run', 'journal', 'snapshot', 'slots', 'crashes', 'states'].map((part) => this.#of(runId, part));
   }
@@ -77,28 +77,28 @@ export class Keys {
     return `${this.#index}:expiring`;
   }
 
-  /** The blueprints of workflows. */
+  /** Blueprints of workflows. */
   get workflows(): string {
     return `${this.#index}:workflows`;
   }
 
-  /** The order in which workflows were first put. */
+  /** Workflows in the order in which they were first stored. */
   get workflowOrder(): string {
     return `${this.#index}:workflow-order`;
   }
 
-  /** Where changes of status are told of. */
+  /** The channel on which changes of status are published. */
   get channel(): string {
     return `${this.#index}:status`;
   }
 
-  /** Where runs are found: all, those of a workflow, those of a status, or both. */
+  /** Returns the list of all runs, or of the runs with a workflow, a status, or both. */
   listOf(workflow: string | undefined, status: RunStatus | undefined): string {
     const ofWorkflow = workflow === undefined ? '' : `:workflow:${keyOf(workflow)}`;
     return `${this.#index}:runs${ofWorkflow}${status === undefined ? '' : `:${status}`}`;
   }
 
-  /** The keys of the index that a run of a workflow may be in. */
+  /** Returns all lists of the index that a run of a workflow may be in. */
   listsOf(workflow: string): readonly string[] {
     const known = this.#lists.get(workflow);
     if (known !== undefined) return known;

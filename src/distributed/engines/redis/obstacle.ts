@@ -1,30 +1,33 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Connection } from './scripts.js';
 
-/** What a server says to whoever it does not take, before it closes the connection. It is no answer to any command. */
+/** Messages of a server that refuses a connection and then closes it. They do not answer any command. */
 const turnedAway = /^-((ERR max number of clients reached|DENIED )[^\r\n]*)/;
 
-/** Of a connection that ends while something is under way; what `ioredis` says of it does not say why. */
+/** Messages and codes for a connection that ended with commands in flight. They do not say why it ended. */
 const lost = /^(Reached the max retries|Connection is closed|None of startup nodes|Failed to refresh slots)/;
 const lostCodes = /^(ECONNRESET|EPIPE)$/;
 
 /**
- * What keeps an engine from its server. `ioredis` fails a command with its own count of attempts, drops what a server says
- * as it turns a connection away, and lets a command wait where the next attempt to connect is still to come.
+ * The reason why an engine cannot reach its server. `ioredis` does not report it: a failed command shows only the count
+ * of attempts, the server's message on refusing a connection is dropped, and a command just waits if the next attempt
+ * to connect is still to come.
  */
 export class Obstacle {
   #failure: unknown = undefined;
-  /** If true, the failure is what the server has said. */
+  /** If true, `#failure` is a message from the server. */
   #isSaid = false;
   #isMade = false;
 
-  /** @param read - gives what is behind an error of a connection */
+  /** @param read - returns the cause behind an error of a connection */
   constructor(private readonly read: (error: unknown) => unknown) {}
 
-  /** Why no connection can be made at the moment, as far as is known; undefined where connections are made. */
+  /**
+   * The reason why no connection can be made at the moment, as far as known. `undefined` if connections can be made.
+   */
   get failure(): unknown {
     if (this.#failure !== undefined || this.#isMade) return this.#failure;
-    return new Error('no connection was made so far');
+    return new Error('no connection has been made yet');
   }
 
   follow(connection: Connection): void {
@@ -33,13 +36,13 @@ export class Obstacle {
     else connection.on('connect', () => this.#connected(connection as Redis));
   }
 
-  /** What is behind an error. */
+  /** Returns the cause behind an error. */
   explain(error: unknown): unknown {
     const { code, message } = Object(error) as { code?: unknown; message?: unknown };
     if (!lost.test(String(message)) && !(this.#isSaid && lostCodes.test(String(code)))) return error;
     if (this.#failure !== undefined) return this.#failure;
     if (!String(message).startsWith('Reached')) return error;
-    return Object.assign(new Error('the connection was lost before there was an answer'), { code: 'ECONNRESET' });
+    return Object.assign(new Error('the connection was lost before an answer arrived'), { code: 'ECONNRESET' });
   }
 
   #failed(error: unknown): void {

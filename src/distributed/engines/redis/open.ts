@@ -9,31 +9,32 @@ import type { Connection } from './scripts.js';
 import { infoOf, isOld, type ServerInfo, serversOf } from './server-info.js';
 import { judgeRedis } from './transient.js';
 
-/** What an engine stands on. */
+/** The connections and facts that an open engine works with. */
 export interface Opened {
   readonly connections: Connections;
-  /** The connection for all but the queue and subscriptions. */
+  /** The connection for everything except the queue and subscriptions. */
   readonly connection: Connection;
   readonly server: ServerInfo;
   readonly bull: typeof Bull;
 }
 
 export interface OpenOptions extends ConnectionTimes {
-  /** The engine and its place, for messages. */
+  /** Kind and address of the engine, for messages. */
   readonly name: string;
   readonly source: Source;
   readonly allowEviction: boolean;
   readonly warn: (warning: Error) => void;
-  /** Ends the attempt: nobody needs it any more. */
+  /** Aborts the attempt when nobody needs it any more. */
   readonly until: Cancellation;
-  /** Given what ends the attempt, and gives why no connection can be made, if none can. */
+  /** Receives a function that ends the attempt and returns why no connection can be made, if that is known. */
   readonly onAttempt: (end: () => unknown) => void;
 }
 
 /**
- * Connects to a server, and looks whether it can be used: one that throws keys away when its memory is full loses runs.
+ * Connects to a server and checks that the server can be used. A server that evicts keys when its memory is full would
+ * lose runs.
  *
- * @throws {EngineError} for a server that cannot be used
+ * @throws {EngineError} if the server cannot be used
  */
 export async function open({
   name,
@@ -67,13 +68,13 @@ export async function open({
     if (!isCluster(connection)) {
       const first = connection;
       const { db } = first.options;
-      // It is chosen already, as far as ioredis waits for that: before version 6 it goes on meanwhile.
+      // The database is selected again to see the reply: before version 6, ioredis does not wait for it.
       if (db) await patiently(() => first.select(db));
       const { isInCluster } = await patiently(() => infoOf(first));
       if (isInCluster) {
         connections.drop(connection);
-        // Some clusters have more than one database, which ioredis does not choose there.
-        if (db) throw unsuitable(name, 'is a cluster, of which database 0 alone can be used');
+        // ioredis does not select a database on a cluster, though some clusters have more than one.
+        if (db) throw unsuitable(name, 'is a cluster, so only database 0 can be used: remove the database number');
         connections.becomeCluster(first.options);
         connection = connections.make('commands');
       }
@@ -99,12 +100,12 @@ function check(
   const policies = servers.map(({ evictionPolicy = 'noeviction' }) => evictionPolicy);
   const policy = policies.find((found) => found !== 'noeviction');
   if (policy === undefined) return;
-  const problem = `loses runs when its memory is full, as its maxmemory-policy is ${policy}`;
+  const problem = `loses runs when its memory is full, because its maxmemory-policy is ${policy}`;
   if (!allowEviction) {
     throw unsuitable(
       name,
       `${problem}: set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in the server's configuration), ` +
-        'or pass allowEviction: true where runs may be lost',
+        'or pass allowEviction: true if runs may be lost',
     );
   }
   warn(unsuitable(name, `${problem}: set it to noeviction`));

@@ -1,19 +1,19 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Connection } from './scripts.js';
 
-/** How often a connection may be found silent one after the other, while a question is under way. */
+/** Number of consecutive silent intervals, while a ping is in flight, after which a connection is reset. */
 const mostSilent = 2;
 
-/** What is known of a connection that was asked and has not answered. */
+/** State of a connection with a ping in flight. */
 interface Asked {
   silent: number;
   bytesRead: number;
 }
 
 /**
- * Feels the pulse of a connection: asks for a sign of life, and resets a connection on which nothing has come for two
- * intervals. A half-open connection swallows what is sent, and ends by itself after many minutes only. An event loop that
- * was blocked is no silence: what has arrived is read between two looks.
+ * Detects half-open connections. A half-open connection swallows commands, and would end by itself only after many
+ * minutes. The pulse sends a ping, and resets the connection if no byte arrives for two intervals. A blocked event loop
+ * does not count as silence, because data that has arrived is read between two checks.
  */
 export class Pulse {
   readonly #timer: NodeJS.Timeout;
@@ -54,7 +54,7 @@ export class Pulse {
   }
 }
 
-/** Connections of a cluster, as far as `ioredis` shows them: to its nodes, and that of its subscriptions. */
+/** Returns the connections of a cluster that `ioredis` exposes: those to its nodes, and that of its subscriptions. */
 function socketsOf(connection: Connection): readonly Redis[] {
   if (!connection.isCluster) return [connection as Redis];
   const { subscriber } = connection as unknown as { readonly subscriber?: { getInstance(): Redis | null } };

@@ -1,4 +1,4 @@
--- Keeps the blueprint of a workflow, and in which order workflows came.
+-- Stores the blueprint of a workflow, and the order in which workflows were first stored.
 --
 -- KEYS: blueprints, order
 -- ARGV: id and version as one text, the blueprint

@@ -1,9 +1,9 @@
--- Reads a run, a page at a time.
+-- Reads a page of the journal of a run.
 --
 -- KEYS: the run, its journal, its snapshot
--- ARGV: the entry up to which it is known, or -1; how many bytes of entries are asked for
--- Gives nothing for a run that is unknown, else its fields, the engine's clock, its snapshot or false, and the entries:
--- behind the known one, or those behind the snapshot.
+-- ARGV: the last entry that the caller knows, or -1; the bytes of entries to return
+-- Returns false for an unknown run. Otherwise: its fields, the engine's time, its snapshot or false, and the entries
+--   after the one that the caller knows, or after the snapshot.
 local fields = redis.call('HGETALL', KEYS[1])
 if #fields == 0 then return false end
 local time = redis.call('TIME')

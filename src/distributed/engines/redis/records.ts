@@ -2,20 +2,23 @@ import type { JournalEntry } from '../../contracts.js';
 import type { RunRecord, RunStatus } from '../../run-info.js';
 import type { Connection } from './scripts.js';
 
-/** The record of a run, by the key of its hash; undefined if there is none. */
+/** Reads the record of a run from its hash. Returns `undefined` if the hash does not exist. */
 export async function readRecord(connection: Connection, key: string): Promise<RunRecord | undefined> {
   const fields = Object.entries(await connection.hgetall(key)).flat();
   return fields.length === 0 ? undefined : recordFrom(fields).record;
 }
 
-/** A record as fields of a hash. */
+/** Converts a record to the fields of a hash. */
 export function fieldsOf(record: Partial<RunRecord>): string[] {
   const fields: string[] = [];
   for (const [field, value] of Object.entries(record)) if (value !== undefined) fields.push(field, String(value));
   return fields;
 }
 
-/** A record, the journal's end, and up to which entry it is a snapshot, from such fields. */
+/**
+ * Converts the fields of a hash to a record, the number of the last entry, and the number of the entry that the
+ * snapshot stands for.
+ */
 export function recordFrom(fields: readonly string[]): {
   readonly record: RunRecord;
   readonly seq: number;
@@ -43,7 +46,7 @@ export function recordFrom(fields: readonly string[]): {
   return { record, seq: Number(found.seq), base: Number(found.base) };
 }
 
-/** Entries as they are kept: the time, a space, the text. */
+/** Parses stored entries, which consist of the time, a space and the text. */
 export function entriesFrom(texts: readonly string[], first: number): JournalEntry[] {
   return texts.map((text, index) => {
     const space = text.indexOf(' ');

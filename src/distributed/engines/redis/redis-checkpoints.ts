@@ -23,12 +23,15 @@ const scripts = {
   load: new Script('pages', 'checkpoint-load'),
 };
 
-/** What is wrong with a write: a problem and a number, or the holder and since when; empty or nothing if it was done. */
+/**
+ * The reply of a script that writes. Empty or `null` if the write was done; otherwise a problem and a number, or
+ * `locked` with the holder and the time since which it holds the run.
+ */
 type Refusal = readonly [problem?: string, what?: string | number, since?: string] | null;
 
 type Page = readonly [saved: string, seq: number, length: number, snapshot: string | null, entries: string[]];
 
-/** How many runs are looked for at once. */
+/** Number of runs that are checked at once. */
 const atOnce = 500;
 
 export class RedisCheckpoints implements CheckpointStore {
@@ -88,7 +91,7 @@ export class RedisCheckpoints implements CheckpointStore {
   async save(runId: string, snapshot: string, seq: number, token = ''): Promise<void> {
     aName(runId, 'runId');
     const args = [token, this.leases.lease, aText(snapshot, 'snapshot'), aSeq(seq, 'seq')];
-    // Listed before it is there: one that is there and is not listed would not be found.
+    // The run is listed before it is stored, because a stored run that is not listed would never be found.
     await this.core.ask((connection) => connection.sadd(this.core.keys.checkpoints, runId));
     const error = errorOf(runId, seq, (await this.#run('save', this.#keysOf(runId), args)) as Refusal);
     if (error !== undefined) throw error;
@@ -99,7 +102,7 @@ export class RedisCheckpoints implements CheckpointStore {
     return this.#appends.add(runId, { seq: aSeq(seq, 'seq'), text: aText(entry, 'entry'), token });
   }
 
-  /** In pages; from the first again where a snapshot was saved in between. */
+  /** Reads a run page by page. Starts again from the first page if a snapshot was saved in between. */
   async load(runId: string): Promise<Checkpoint | undefined> {
     const of = this.#keysOf(runId).slice(1);
     let [known, seq, snapshot]: readonly [string, number, string] = ['', 0, ''];
@@ -124,7 +127,7 @@ export class RedisCheckpoints implements CheckpointStore {
     await this.core.ask((connection) => connection.srem(this.core.keys.checkpoints, runId));
   }
 
-  /** One that is listed may not be there: whoever saved or deleted it has died in between. */
+  /** Lists the saved runs. A listed run may not exist, if the program that saved or deleted it has died in between. */
   list(): Promise<string[]> {
     return this.core.ask(async (connection) => {
       const listed = await connection.smembers(this.core.keys.checkpoints);
@@ -145,7 +148,7 @@ export class RedisCheckpoints implements CheckpointStore {
     if (answer === null) return undefined;
     const [fields, now, text, texts] = answer as [string[], string, string | null, string[]];
     const { record, seq, base } = recordFrom(fields);
-    // Whoever has ended the run may have died before it was filed.
+    // The program that ended the run may have died before it updated the index.
     if (isFinished(record.status)) await this.core.ask(() => this.core.index.follow(record));
     return {
       record,

@@ -1,10 +1,10 @@
 import type { IndexPlace, RunIndex } from './run-index.js';
 import type { Connection } from './scripts.js';
 
-/** What the stores of this engine share. */
+/** The parts of the engine that its stores share. */
 export interface RedisCore extends IndexPlace {
-  /** Where runs are found. */
+  /** The index of runs. */
   readonly index: RunIndex;
-  /** Repeats work that is not part of an operation of a store that is repeated as a whole. */
+  /** Retries `work`. For work outside of store operations, which are already retried as a whole. */
   ask<Answer>(work: (connection: Connection) => Promise<Answer>): Promise<Answer>;
 }

@@ -44,7 +44,10 @@ import type { Connection } from './scripts.js';
 import { placesOf, readServer } from './server.js';
 import { judgeRedis } from './transient.js';
 
-/** A connection of `ioredis`, or one for a cluster; who has no such package need not have its types. */
+/**
+ * A connection of `ioredis`: a `Redis` or a `Cluster`. The interface lists only the methods that identify a connection,
+ * so that programs without `ioredis` compile without its types.
+ */
 export interface RedisConnection {
   ping(...args: never[]): Promise<unknown>;
   duplicate(...args: never[]): unknown;
@@ -52,17 +55,21 @@ export interface RedisConnection {
 }
 
 /**
- * An engine on a Redis server, or a cluster. Needs the packages `bullmq` and `ioredis`.
+ * Creates an engine on a Redis server or a Redis cluster. Needs the packages `bullmq` and `ioredis`.
  *
- * @param server - an address (`redis://user:password@host:6379/0`, or `rediss:` for TLS); or addresses of several nodes of a
- *   cluster, with the user and the password of the first; or a connection of `ioredis` (`Redis` or `Cluster`), of which
- *   copies with the same server and login are made. One address of a cluster is enough while that node is there. A
- *   connection that is handed over is neither used nor changed, and stays open when the engine is closed: it may have any
- *   options, but no `keyPrefix`. The number of a database is that of the address, or of the option `db` of the connection,
- *   0 by default; opening rejects where the server does not have it. A cluster has only 0
- * @throws {ValidationError} for an address or an option that is none, for a database that is no number, and for a
- *   connection with a `keyPrefix`
+ * The engine connects at its first use, or at `open()`, which rejects with an `EngineError` if the server cannot be
+ * reached or used, for example because it lacks the database.
  *
+ * @param server - one of the following:
+ * - an address: `redis://user:password@host:6379/0`, or `rediss:` for TLS. The path is the number of the database, by
+ *   default 0. One address of a cluster is enough while that node is up
+ * - addresses of several nodes of a cluster, with user and password in the first. A cluster has only database 0
+ * - a connection of `ioredis` (`Redis` or `Cluster`) with any options except `keyPrefix`. The engine works on copies
+ *   with the same server, login and `db`. The connection itself is neither used nor changed, and stays open when the
+ *   engine is closed
+ * @param options - `prefix`, timeouts and `allowEviction`; see `RedisOptions`. Default: all defaults
+ * @throws {ValidationError} if an address or an option is invalid, if the database is not a number, or if the
+ *   connection has a `keyPrefix`
  * @example
  * const engine = redis('redis://127.0.0.1:6379');
  * const onCluster = redis(['redis://10.0.0.1:6379', 'redis://10.0.0.2:6379']);
@@ -91,14 +98,14 @@ class RedisEngine implements DisposableEngine, RedisCore {
   readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #subscribed = new Once(() => this.#subscribe());
   readonly #persistence: Persistence;
-  /** Aborts when it is closed. */
+  /** Aborts when the engine is closed. */
   readonly #end = new Cancellation([], true);
   readonly #closing = new Closing((deadline) => this.#close(deadline));
   readonly #warnings = new Warnings();
-  /** Not to be seen: an address has a password in it. */
+  /** Private, so that the password in an address is not printed with the object. */
   readonly #source: Source;
   #connections: Connections | undefined = undefined;
-  /** From when it is open until it is closed. */
+  /** Set while the engine is open. */
   #connection: Connection | undefined = undefined;
   readonly #clock = new AskedClock(async () => {
     const [seconds, microseconds] = await this.ask((connection) => connection.time());
@@ -128,7 +135,8 @@ class RedisEngine implements DisposableEngine, RedisCore {
     this.#opening = new Opening(this.name, connectTimeout, (end) => this.#open(end));
     const setup = async () => {
       const { bull, connections, server } = await this.#opening.get();
-      // One hash tag for the queue: its scripts use many keys. The connections are those of the backend.
+      // All keys of the queue share one hash tag, because its scripts use many keys. The backend brings its own
+      // connections.
       const backend = backendOn(bull, connections, server, `{${prefix}}`);
       return { bull, name: 'queue', options: { connection: {} } as Bull.QueueOptions, backend };
     };
@@ -192,12 +200,12 @@ class RedisEngine implements DisposableEngine, RedisCore {
     this.#connection = undefined;
     const opening = this.#opening.close();
     const opened = await deadline.bound(opening);
-    // One that is opened after all is cut as well.
+    // If opening succeeds after all, its connections are closed as well.
     if (opened === undefined) void opening.then((late) => late?.connections.close());
     await deadline.bound(this.queue.close());
     opened?.connections.close();
     this.#forsake();
-    // ioredis lets some of what waits for an answer wait for good.
+    // ioredis leaves some commands without an answer when their connection is closed.
     this.#end.abort(new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' }));
   }
 
@@ -208,7 +216,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
   async #open(until: Cancellation): Promise<Opened> {
     const source = this.#source;
     if (isConnection(source)) {
-      // It is not used, and may be lost meanwhile.
+      // The connection is not used, but may be lost while the engine is open.
       this.#forsake();
       this.#forsake = surviving(source);
     }

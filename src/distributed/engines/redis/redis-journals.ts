@@ -17,9 +17,9 @@ type CommitReply = [
   changed?: (string | null)[],
 ];
 
-/** How runs begin, and what is committed to them. Whoever changes a run's status files it in the index. */
+/** Starts runs and commits entries. Each change of a run's status is followed by an update of the index. */
 export class RedisJournals {
-  /** @param clock - the server's */
+  /** @param clock - the server's clock */
   constructor(
     private readonly core: RedisCore,
     private readonly clock: AskedClock,
@@ -42,7 +42,11 @@ export class RedisJournals {
     return { existed: existed === 1, now: Number(now), ...begun };
   }
 
-  /** @param attempt - from 1; one before may have been carried out but for the index */
+  /**
+   * Commits entries to a run.
+   *
+   * @param attempt - from 1. An earlier attempt may have been carried out except for the update of the index
+   */
   async commit({ runId, known, commits, incarnation }: CommitCall, attempt: number): Promise<CommitAnswer | undefined> {
     const connection = await this.core.connection();
     const { keys } = this.core;
@@ -57,7 +61,7 @@ export class RedisJournals {
       const times = { createdAt: Number(createdAt), finishedAt: numberOf(finishedAt), retention: numberOf(retention) };
       await this.core.index.follow({ runId, workflow: workflow as string, status, ...times });
     } else if (attempt > 1 || codes.includes(0)) {
-      // Who has changed the status may not have got so far as to file it.
+      // The program that changed the status may have died before it updated the index.
       const record = await readRecord(connection, keys.run(runId));
       if (record !== undefined) await this.core.index.follow(record);
     }
@@ -66,7 +70,7 @@ export class RedisJournals {
   }
 }
 
-/** In one list, for there are many of them at each commit. */
+/** Appends the arguments of a commit to one shared list, because each commit has many. */
 function addArgs(args: (string | number)[], commit: Commit): void {
   const { text, during, slot = '', number = 0, onlyIfNext, becomes, becomesIfNext } = commit;
   args.push(text, during.join(','), slot, number, onlyIfNext ? 1 : 0);

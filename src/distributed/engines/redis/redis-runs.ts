@@ -19,14 +19,18 @@ import { type Connection, Script } from './scripts.js';
 
 const deletion = new Script('delete');
 
-/** How many runs are looked at in one go while a page is not full; and where most of them are none of it. */
+/**
+ * Number of runs read at once until a page is full: for plain lists, and for searches, which most runs do not match.
+ */
 const atOnce = 200;
 const searchedAtOnce = 1_000;
 
-/** An incarnation that no run has: what there is of a run is removed for it only where no run is there. */
+/**
+ * An incarnation that no run has. With it, the script removes the remains of a run only if no run exists under the id.
+ */
 const ofNobody = 0;
 
-/** How long an entry of the index may be there before its run, in milliseconds: whoever begins it writes that first. */
+/** Milliseconds for which an entry of the index may exist without its run. A new run is listed before it is stored. */
 const beginning = 60_000;
 
 export class RedisRuns implements RunInfoStore {
@@ -56,7 +60,10 @@ export class RedisRuns implements RunInfoStore {
       .slice(0, query.limit);
   }
 
-  /** As they are filed: a run that somebody has ended and died is counted as it was until it is next looked at. */
+  /**
+   * Counts runs as the index lists them. If a program ended a run and died before it updated the index, the run counts
+   * under its old status until somebody reads it.
+   */
   async countRuns(): Promise<RunCounts> {
     const connection = await this.core.connection();
     const counts = await Promise.all(
@@ -66,8 +73,8 @@ export class RedisRuns implements RunInfoStore {
   }
 
   /**
-   * A run is marked before it is removed: whoever dies in between leaves it, or what is filed of it, to the next who looks
-   * for expired runs.
+   * Marks the run before it is removed. If the program dies in between, the next call of `listExpired` finds the mark
+   * and removes the rest.
    */
   async deleteRun(runId: string, incarnation?: number): Promise<void> {
     const connection = await this.core.connection();
@@ -80,7 +87,9 @@ export class RedisRuns implements RunInfoStore {
     else await this.core.index.remove(record);
   }
 
-  /** What is filed wrongly, as somebody has died who was to file it, is filed anew. */
+  /**
+   * Lists expired runs, and corrects entries of the index that are wrong because a program died before it updated them.
+   */
   async listExpired(limit: number): Promise<ExpiredRun[]> {
     const connection = await this.core.connection();
     const { expiring } = this.core.keys;
@@ -98,7 +107,7 @@ export class RedisRuns implements RunInfoStore {
     return expired.flat();
   }
 
-  /** The run is gone, and whoever removed it has died on the way. */
+  /** Removes what is left of a run whose removal was interrupted by the death of a program. */
   async #removeRest(runId: string, connection: Connection): Promise<void> {
     await deletion.run(connection, this.core.keys.allOf(runId), [ofNobody]);
     await this.core.index.unmark(runId);
@@ -118,7 +127,7 @@ export class RedisRuns implements RunInfoStore {
     return { runIds: [...new Set(runIds)], cursor: last && { createdAt: last.createdAt, runId: last.runId } };
   }
 
-  /** What is filed under a status, and was created until then, behind a cursor. */
+  /** Returns the runs listed under a status that were created no later than `until` and follow the cursor. */
   async #filed(
     connection: Connection,
     status: RunStatus,
@@ -137,7 +146,7 @@ export class RedisRuns implements RunInfoStore {
     return found.slice(0, limit);
   }
 
-  /** Whether a run that is filed under a status is idle. One that is filed wrongly, or is not there, is filed anew. */
+  /** Returns true if a listed run is idle. Corrects the index if the run is listed wrongly or does not exist. */
   async #isIdle({ runId, status, createdAt }: FiledUnder, since: number): Promise<boolean> {
     const record = await this.getRun(runId);
     if (record === undefined) {
@@ -153,7 +162,7 @@ export class RedisRuns implements RunInfoStore {
     const { workflow, limit } = query;
     const part = query.text === undefined ? undefined : folded(query.text);
     const list = this.core.keys.listOf(workflow, status);
-    // By id: one that was filed anew meanwhile may come twice.
+    // By id, because a run that was listed anew in the meantime may appear twice.
     const found = new Map<string, RunRecord>();
     for await (const entries of walk(connection, list, query)) {
       const all = entries.map(([runId]) => runId);
@@ -171,7 +180,7 @@ export class RedisRuns implements RunInfoStore {
     return [...found.values()].slice(0, limit);
   }
 
-  /** Those of some runs whose id or error contains a text. Of most no more is read than that they have no error. */
+  /** Filters runs by a text in their id or error. For most runs, the only thing read is that they have no error. */
   async #withText(connection: Connection, runIds: readonly string[], part: string): Promise<string[]> {
     const errors = await Promise.all(
       runIds.map((runId) => (contains(runId, part) ? null : connection.hget(this.core.keys.run(runId), 'error'))),
@@ -179,7 +188,7 @@ export class RedisRuns implements RunInfoStore {
     return runIds.filter((runId, index) => contains(runId, part) || contains(errors[index] ?? undefined, part));
   }
 
-  /** What is filed and is not there: whoever began it has died, or whoever removed it. */
+  /** Removes a run without a record from the index. The program that started or removed the run has died. */
   async #forget(runId: string, workflow: string | undefined, connection: Connection, list: string): Promise<void> {
     const [score, now] = await Promise.all([connection.zscore(list, runId), timeOf(connection)]);
     if (Number(score) > now - beginning) return;
@@ -189,23 +198,23 @@ export class RedisRuns implements RunInfoStore {
   }
 }
 
-/** A run where the index has it. */
+/** A run and the status under which the index lists it. */
 interface FiledUnder extends RunCursor {
   readonly status: RunStatus;
 }
 
-/** The engine's clock, in epoch milliseconds. */
+/** Returns the engine's time in epoch milliseconds. */
 async function timeOf(connection: Connection): Promise<number> {
   const [seconds, micros] = await connection.time();
   return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
 }
 
-/** What a sorted set gives with scores. */
+/** Parses the reply of a sorted set with scores. */
 function* pairsOf(answer: readonly string[]): Generator<readonly [member: string, score: number]> {
   for (let at = 0; at < answer.length; at += 2) yield [answer[at] as string, Number(answer[at + 1])];
 }
 
-/** @param score - where it stands among those that expire: when it does, or a mark */
+/** @param score - the run's score among the expiring runs: the time at which it expires, or a mark */
 function isToBeRemoved(record: RunRecord, score: number, now: number): boolean {
   if (!isFinished(record.status)) return false;
   return score === 0 || score === markOf(record) || expiryOf(record) <= now;
@@ -216,8 +225,8 @@ function expiryOf({ finishedAt, retention }: RunRecord): number {
 }
 
 /**
- * The ids of a list with their scores, in order, some at a time, from where the query says. It goes on behind the last that it gave, not
- * behind so many: runs that are filed meanwhile shift nothing.
+ * Reads the ids and scores of a list in order, some at a time, within the bounds of the query. Each step continues
+ * after the last id that was returned, not at an offset, so runs that are listed in the meantime shift nothing.
  */
 async function* walk(
   connection: Connection,
@@ -229,7 +238,7 @@ async function* walk(
   const least = order === 'oldest' && cursor !== undefined ? Math.max(after, cursor.createdAt) : after;
   const most = order === 'newest' && cursor !== undefined ? Math.min(before, cursor.createdAt + 1) : before;
   let edge = order === 'newest' ? `(${most}` : `${least}`;
-  // How many at the edge were given already.
+  // Number of ids with the score of the edge that were already returned.
   for (let given = 0; ; ) {
     const answer =
       order === 'newest'
@@ -258,7 +267,7 @@ function isBehind(record: RunCursor, cursor: RunCursor | undefined, order: RunQu
   return order === 'newest' ? compare(record, cursor) < 0 : compare(record, cursor) > 0;
 }
 
-/** By time of creation, then by id as bytes, which is how sorted sets do it. */
+/** Compares runs by time of creation, then by the bytes of the id, as sorted sets do. */
 function compare(one: RunCursor, other: RunCursor): number {
   return one.createdAt - other.createdAt || Buffer.compare(Buffer.from(one.runId), Buffer.from(other.runId));
 }

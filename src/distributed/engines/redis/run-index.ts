@@ -3,10 +3,10 @@ import type { Keys } from './keys.js';
 import { readRecord } from './records.js';
 import { type Connection, Script } from './scripts.js';
 
-/** What the index has to know of a run. */
+/** The fields of a run that the index needs. */
 export type Filed = Pick<RunRecord, 'runId' | 'workflow' | 'status' | 'createdAt' | 'finishedAt' | 'retention'>;
 
-/** Where the index is. */
+/** The connection and the keys of the index. */
 export interface IndexPlace {
   readonly keys: Keys;
   connection(): Connection | Promise<Connection>;
@@ -15,57 +15,62 @@ export interface IndexPlace {
 const index = new Script('index');
 
 /**
- * When a run expires that is being removed: before all others. It says which of the runs it is that had its id over time, for a
- * mark may come late. Versions up to 0.7 mark all with 0.
+ * Returns the mark of a run that is being removed: a score below that of every expiring run. The mark is specific to
+ * one of the runs with the same id, because it may be found late. Versions up to 0.7 use the mark 0 for all runs.
  */
 export function markOf({ createdAt }: Pick<RunRecord, 'createdAt'>): number {
   return -createdAt;
 }
 
 /**
- * Where runs are found. The index has keys on other nodes than the run, so it follows the run by a step of its own. Whoever
- * has filed a run looks how it stands then, and files it once more if it has changed or is gone: so the last to file it
- * files it rightly.
+ * The index of runs: sorted sets from which lists of runs are read. Its keys are on other nodes than the keys of a run,
+ * so it is updated in a separate step after the run has changed.
+ *
+ * Two programs may update the index for the same run in any order. Therefore each program reads the run again after its
+ * update, and updates the index once more if the run has changed or is gone. The last update is then correct.
  */
 export class RunIndex {
   constructor(private readonly core: IndexPlace) {}
 
-  /** Files a run before it is there: one that is there and is not filed would not be found. */
+  /** Lists a run before it is stored, because a stored run that is not listed would never be found. */
   async expect(run: Filed): Promise<void> {
     await this.#write(run.workflow, argsOf(run));
   }
 
-  /** Files a run under how it stands; takes it out if it is not there any more. */
+  /** Lists a run under its current status. Removes the run from the index if it no longer exists. */
   follow(run: Filed): Promise<void> {
     return this.#follow(run, run);
   }
 
-  /** Takes out a run that is not there any more. */
+  /** Removes a run that no longer exists. */
   remove(run: Pick<Filed, 'runId' | 'workflow'>): Promise<void> {
     return this.#follow(run, undefined);
   }
 
-  /** Takes a run out of the lists of a workflow that it is not of: who was to begin it there found the id taken. */
+  /**
+   * Removes a run from the lists of a workflow that it does not belong to. Another program had listed it there, but
+   * found the id taken.
+   */
   async disown(runId: string, workflow: string): Promise<void> {
     const connection = await this.core.connection();
     const lists = [undefined, ...runStatuses].map((status) => this.core.keys.listOf(workflow, status));
     await Promise.all(lists.map((list) => connection.zrem(list, runId)));
     const record = await readRecord(connection, this.core.keys.run(runId));
-    // The other was deleted meanwhile, and this one begun.
+    // In the meantime the other run was deleted, and this one was started.
     if (record?.workflow === workflow) await this.follow(record);
   }
 
-  /** Takes out a run that is about to be removed, and has it found as expired until it is. */
+  /** Removes a run that is about to be deleted from the lists, and marks it as expired until it is deleted. */
   async markRemoved(run: Filed): Promise<void> {
     await this.#write(run.workflow, [run.runId, '', 0, markOf(run)]);
   }
 
-  /** Takes the mark, or the time, of a run that is not there any more out of what expires. */
+  /** Removes a deleted run from the expiring runs. */
   async unmark(runId: string): Promise<void> {
     const connection = await this.core.connection();
     await connection.zrem(this.core.keys.expiring, runId);
     const record = await readRecord(connection, this.core.keys.run(runId));
-    // Another has begun under its id meanwhile.
+    // Another run has started under the id in the meantime.
     if (record !== undefined) await this.follow(record);
   }
 
@@ -75,7 +80,7 @@ export class RunIndex {
     for (let filed = known; ; ) {
       const args = filed === undefined ? [runId, '', 0, ''] : argsOf(filed);
       const writing = index.run(connection, this.core.keys.listsOf(filed?.workflow ?? workflow), args);
-      // On one connection the question is answered behind the writing; nodes of a cluster answer in any order.
+      // One connection answers in order, so the read follows the write. The nodes of a cluster answer in any order.
       if (connection.isCluster) await writing;
       const [[status, createdAt] = []] = await Promise.all([connection.hmget(key, 'status', 'createdAt'), writing]);
       const isThere = typeof status === 'string';

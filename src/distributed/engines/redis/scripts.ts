@@ -2,15 +2,18 @@ import { createHash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import { readAsset } from '../assets.js';
 
-/** A connection, or one for a cluster. */
+/** A connection to one server or to a cluster. */
 export type Connection = Redis | Cluster;
 
-/** A script that the server keeps: it is sent by its hash, and in full only where the server does not know it. */
+/**
+ * A Lua script cached by the server. The script is called by its hash, and sent in full only if the server does not
+ * know the hash.
+ */
 export class Script {
   readonly #text: string;
   readonly #hash: string;
 
-  /** @param names - of the files that it consists of, one behind the other */
+  /** @param names - files whose texts are concatenated to the script */
   constructor(...names: readonly string[]) {
     this.#text = names.map((name) => readAsset(`redis/${name}.lua`)).join('\n');
     this.#hash = createHash('sha1').update(this.#text).digest('hex');

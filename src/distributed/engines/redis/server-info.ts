@@ -3,25 +3,28 @@ import type { Redis } from 'ioredis';
 import { isCluster } from './connections.js';
 import type { Connection } from './scripts.js';
 
-/** What a server tells of itself. */
+/** Facts about a server, as its `INFO` reports them. */
 export interface ServerInfo {
   readonly version: string;
   readonly databaseType: Bull.DatabaseType;
-  /** Whether it is a node of a cluster. */
+  /** If true, the server is a node of a cluster. */
   readonly isInCluster: boolean;
-  /** If false, the user of the address may not ask. */
+  /** If false, the user of the address lacks the right to read `INFO`. */
   readonly isKnown: boolean;
-  /** What it does when its memory is full; undefined if it does not tell. */
+  /** The server's `maxmemory_policy`. `undefined` if unknown. */
   readonly evictionPolicy: string | undefined;
 }
 
-/** The least version that the guide names, for a server that does not tell its own: who has rules for users has this one. */
+/**
+ * The oldest supported version. It is also assumed if a server hides its version: a server with access rules has at
+ * least this version.
+ */
 const leastVersion = '6.2.0';
 
-/** Asks each master of a cluster, or the one server. */
+/** Returns the facts about each master of a cluster, or about the one server. */
 export async function serversOf(connection: Connection): Promise<readonly ServerInfo[]> {
   if (!isCluster(connection)) return [await infoOf(connection)];
-  // Nodes are known when the first answer has come.
+  // The client knows the nodes once the first answer has arrived.
   await connection.ping();
   return await Promise.all(connection.nodes('master').map(infoOf));
 }
@@ -30,7 +33,7 @@ export async function infoOf(connection: Redis): Promise<ServerInfo> {
   try {
     return readInfo(await connection.info());
   } catch (error) {
-    // The user of the address may not ask.
+    // The user of the address lacks the right to read `INFO`.
     if (!String(Object(error).message).startsWith('NOPERM')) throw error;
     await connection.ping();
     return readInfo('');
@@ -53,7 +56,7 @@ export function readInfo(text: string): ServerInfo {
   };
 }
 
-/** If true, a server is older than the guide says. */
+/** If true, the server is older than the oldest supported version. */
 export function isOld({ version, databaseType }: ServerInfo): boolean {
   return databaseType === 'redis' && version.localeCompare(leastVersion, 'en', { numeric: true }) < 0;
 }

@@ -5,9 +5,9 @@ import { placeOf, urlOf } from '../address.js';
 import { isConnection, type Source } from './connections.js';
 import type { Connection } from './scripts.js';
 
-/** What is looked at of a connection that was handed over. */
+/** The options of a user-supplied connection that are checked. */
 type Given = Pick<RedisOptions, 'db' | 'host' | 'keyPrefix' | 'path' | 'port'> & {
-  /** Of a cluster. */
+  /** Set if the connection is a cluster. */
   readonly redisOptions?: Pick<RedisOptions, 'db' | 'keyPrefix'>;
 };
 
@@ -25,10 +25,10 @@ const aDatabase = 'a whole number of at least 0';
 const example = 'redis://host:6379/1';
 
 /**
- * Reads what an engine is to connect to. ioredis takes a database that it cannot read for the first one, and other schemes
- * for paths, so both are refused here.
+ * Reads the `server` argument of `redis()`. ioredis takes an unreadable database for database 0, and an unknown scheme
+ * for a path, so both are refused here.
  *
- * @throws {ValidationError} that names the field, and repeats no part of an address
+ * @throws {ValidationError} if the argument is invalid; the message repeats no part of an address
  */
 export function readServer(server: unknown): Source {
   if (typeof server === 'string') return [readAddress(server, 'server').address];
@@ -36,12 +36,12 @@ export function readServer(server: unknown): Source {
   const read = someAddresses(server, 'server').map((one, index) => readAddress(one, `server[${index}]`));
   const other = read.findIndex(({ database }) => database !== 0);
   if (read.length > 1 && other >= 0) {
-    throw new ValidationError(`server[${other}] must have no number of a database, or 0: a cluster has no other`);
+    throw new ValidationError(`server[${other}] must have no database number, or 0: a cluster has only database 0`);
   }
   return read.map(({ address }) => address);
 }
 
-/** Where a server is: no user, no password. */
+/** Returns host and port of each server, without user and password. */
 export function placesOf(source: Source): string {
   if (!isConnection(source)) return source.map((address) => placeOf('redis', address, 'server', 6379)).join(', ');
   const { host = 'a cluster', port, path } = optionsOf(source);
@@ -52,12 +52,12 @@ function readAddress(given: unknown, field: string): { readonly address: string;
   const address = aName(given, field);
   const { pathname, searchParams } = urlOf('redis', address, field);
   if (searchParams.has('keyPrefix')) throw prefixed(field);
-  // The path goes before the parameter, for ioredis.
+  // In ioredis the path takes precedence over the parameter.
   const databases = [pathname.slice(1), ...searchParams.getAll('db')].filter((text) => text !== '');
   if (!databases.every(isDatabase) || new Set(databases.map(Number)).size > 1) {
     throw new ValidationError(`${field} must name its database by ${aDatabase}, as in ${example}`);
   }
-  // ioredis knows the scheme in lower case alone: with another it would speak without TLS.
+  // ioredis recognises only a lower-case scheme. With `REDISS:` it would connect without TLS.
   return { address: address.replace(/^[^:]*/, (scheme) => scheme.toLowerCase()), database: Number(databases[0] ?? 0) };
 }
 
@@ -67,9 +67,9 @@ function readConnection(given: unknown): Connection {
   if (keyPrefix || redisOptions.keyPrefix) throw prefixed('server');
   if (!isDatabase(String(db))) throw invalid('server.options.db', aDatabase, db);
   if (connection.isCluster && ![undefined, 0].includes(redisOptions.db)) {
-    throw new ValidationError('server.options.redisOptions.db must be 0, or absent: a cluster has no other database');
+    throw new ValidationError('server.options.redisOptions.db must be 0 or absent: a cluster has only database 0');
   }
-  // ioredis takes an address with a scheme that it does not know for the path of a socket, with the password in it.
+  // ioredis takes an address with an unknown scheme, including the password in it, for the path of a socket.
   if (path.startsWith('//')) {
     throw new ValidationError('server must be made from an address that begins with redis:// or rediss://');
   }
@@ -80,11 +80,11 @@ function optionsOf(connection: Connection): Given {
   return Object((connection as { readonly options?: unknown }).options) as Given;
 }
 
-/** Whether a server can have a database of this number; how many there are is the server's to say. */
+/** If true, the text is a valid number of a database. The server decides how many databases exist. */
 function isDatabase(text: string): boolean {
   return /^\d+$/.test(text) && Number(text) < 2 ** 31;
 }
 
 function prefixed(field: string): ValidationError {
-  return new ValidationError(`${field} must have no keyPrefix: the option prefix names the keys of a fleet`);
+  return new ValidationError(`${field} must have no keyPrefix: use the option prefix of the engine instead`);
 }

@@ -1,4 +1,4 @@
--- Keeps what is under way in a run that is under way: in one that is over or removed nothing would take it away again.
+-- Records what a run is executing. Does nothing for a finished or removed run, because nothing would clear the record.
 --
 -- KEYS: the run, its item states
 -- ARGV: items and states

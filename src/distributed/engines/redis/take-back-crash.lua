@@ -1,4 +1,4 @@
--- Takes a crash back: it counts for no item from now on. An item has at least one character.
+-- Takes a crash back, so that it counts for no item. The empty text is not a valid item, and marks such a crash.
 --
 -- KEYS: the run, its crashes
 -- ARGV: the crash

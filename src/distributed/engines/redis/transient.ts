@@ -1,9 +1,11 @@
 import type { Judgement } from '../persistence.js';
 
-/** Codes of errors of a connection that is lost, or cannot be made at the moment. */
+/** Error codes of a connection that is lost, or cannot be made at the moment. */
 const codes = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)(UNREACH|DOWN))$/;
 
-/** Replies of a server that starts, is a replica now, runs a script, or is part of a cluster that changes. */
+/**
+ * Replies of a server that is starting, has become a replica, is running a script, or belongs to a changing cluster.
+ */
 const replies =
   /^((-?(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|UNBLOCKED)\b)|ERR max number of clients reached)/;
 

@@ -3,20 +3,20 @@ import { firstOf, silence } from '../persistence.js';
 import type { Connections } from './connections.js';
 import type { Connection } from './scripts.js';
 
-/** A member of a sorted set, and its score. */
+/** A member of a sorted set, with its score. */
 export interface Popped {
   readonly member: string;
   readonly score: number;
 }
 
-/** Milliseconds that an answer may be late by, and milliseconds before another attempt after a failure. */
+/** Milliseconds by which an answer may be late, and milliseconds to wait after a failure. */
 const patience = 2_000;
 const pause = 200;
 
 /**
- * Waits until there is something in a sorted set, on a connection that does nothing else. A connection that answers too late,
- * or is interrupted, is replaced: what it was asked must not be carried out any more. A wait that fails is a wait that has
- * ended with nothing, so that whoever waits looks after a pause whether there is something to do.
+ * Waits for a member of a sorted set, on a connection of its own. A connection that answers late or is interrupted is
+ * replaced, so that its command is not carried out any more. A failed wait returns nothing after a pause: the caller
+ * then checks by itself if there is work.
  */
 export class WaitingRoom {
   #connection: Connection | undefined = undefined;
@@ -31,7 +31,7 @@ export class WaitingRoom {
     try {
       this.#connection ??= this.connections.make('blocking');
       const popping = this.#connection.bzpopmin(key, seconds);
-      // It may fail long after nobody waits any more.
+      // The command may fail long after the wait has ended.
       popping.catch(() => undefined);
       const popped = await firstOf([popping, interrupted], seconds * 1_000 + patience);
       if (popped === silence) this.leave();
@@ -44,7 +44,7 @@ export class WaitingRoom {
     }
   }
 
-  /** Ends the wait that is under way, and gives up the connection. */
+  /** Ends the current wait, and drops the connection. */
   leave(): void {
     const connection = this.#connection;
     this.#connection = undefined;
