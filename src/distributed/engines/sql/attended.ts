@@ -3,30 +3,33 @@ import type * as Pg from 'pg';
 import { inTime, SilenceError, within } from '../in-time.js';
 import type { Query } from './database.js';
 
-/** How often the server may say, one time after the other, that it is not at work on a statement that has no answer yet. */
+/**
+ * Number of consecutive checks in which the server is idle, although a statement has no answer, after which the
+ * connection is cut.
+ */
 const mostIdle = 2;
 
-/** Milliseconds between two looks at a server, at least and at most. */
+/** Shortest and longest interval between two checks of the server, in milliseconds. */
 const shortestInterval = 1_000;
 const longestInterval = 3_000;
 
-/** How statements are attended to. */
+/** The means of watching over statements. */
 export interface Attendance {
   /** Milliseconds without an answer or a sign of work after which a statement is given up. */
   readonly limit: number;
-  /** Asks the server on other connections. */
+  /** Queries the server on other connections. */
   readonly ask: (text: string, values: readonly unknown[], limit: number) => Promise<readonly Pg.QueryResultRow[]>;
-  /** Cuts the connection of the statements. */
+  /** Cuts the connection that runs the statements. */
   readonly cut: () => void;
 }
 
 /**
- * Runs statements that take as long as they take, such as changes of large tables. A connection that has gone half-open
- * looks like one whose statement takes long, so the server is asked on another connection what it does for the first. If it
- * says twice that it waits for a statement while one has no answer, the connection is cut, and the session on the server,
- * which may hold locks, is ended.
+ * Runs statements of unbounded duration, such as changes of large tables. A half-open connection looks like a
+ * connection with a long statement. Therefore another connection asks the server about the session of the first. If the
+ * server reports twice that the session is idle while a statement has no answer, the connection is cut, and the session
+ * on the server, which may hold locks, is ended.
  *
- * @throws {SilenceError} where the server is not at work, or cannot be asked for as long as `limit`
+ * @throws {SilenceError} if the server is not working on the statement, or cannot be asked for `limit` milliseconds
  */
 export async function attended<Result>(
   client: Pg.PoolClient,
@@ -45,21 +48,24 @@ interface SessionRow {
   readonly since: string;
 }
 
-/** Numbers of processes are used again; together with their start they are not. */
+/** Process ids are reused, but not together with the same start time. */
 const ownSession = 'select pid, backend_start::text as since from pg_stat_activity where pid = pg_backend_pid()';
 
 const sessions = 'from pg_stat_activity where pid = $1 and backend_start::text = $2';
 
-/** A server that does not keep track of what its sessions do has no state here: a session that is there is taken to work. */
+/**
+ * A server that does not track the activity of its sessions reports no state. An existing session is then taken to be
+ * at work.
+ */
 const isIdle = `select coalesce(state like 'idle%', false) as is_idle ${sessions}`;
 
 const ending = `select pg_terminate_backend(pid) ${sessions}`;
 
 class Attended {
-  /** The number of the last statement; and the one that is under way, if there is one. */
+  /** Number of the last statement, and number of the statement in progress, if there is one. */
   #last = 0;
   #underWay: number | undefined = undefined;
-  /** When the server has last given a sign of work. */
+  /** Time of the last sign of work from the server. */
   #heard = performance.now();
   readonly #over = new AbortController();
 
@@ -73,7 +79,7 @@ class Attended {
   async run<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
     const working = work((text, values) => this.#query(text, values));
     const watching = this.#watch();
-    // Of the two that is late, nobody hears.
+    // The promise that settles later has no other listener.
     working.catch(() => undefined);
     watching.catch(() => undefined);
     try {
@@ -94,7 +100,7 @@ class Attended {
     }
   }
 
-  /** Settles only with a failure. */
+  /** Checks the server at intervals. Settles only by rejecting. */
   async #watch(): Promise<never> {
     const { signal } = this.#over;
     const { limit } = this.attendance;

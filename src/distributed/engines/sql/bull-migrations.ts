@@ -3,7 +3,7 @@ import type * as Bull from 'bullmq';
 import type { Query } from './database.js';
 import { literal } from './statements.js';
 
-/** What is used of BullMQ to make its tables. */
+/** The exports of BullMQ that create its tables. */
 export type BullModule = Pick<
   typeof Bull,
   | 'runMigrations'
@@ -13,20 +13,20 @@ export type BullModule = Pick<
   | 'MIGRATION_ADVISORY_LOCK_KEY'
 >;
 
-/** A client of `pg`, as BullMQ's migrations use it. */
+/** The client of `pg` that BullMQ's migrations take. */
 type Client = Parameters<typeof Bull.runMigrations>[0];
 
-/** A statement, and the condition without which it is not needed. */
+/** A statement, and the SQL condition under which it runs. */
 export interface Step {
   readonly when: string;
   readonly text: string;
 }
 
 /**
- * BullMQ's migrations as statements, in the schema of the queue. BullMQ runs them on a session that keeps them in mind, and
- * says that nothing is there.
+ * Returns BullMQ's migrations as statements. BullMQ runs its migrations on a fake client that records the statements,
+ * and reports an empty database.
  *
- * @throws {Error} for a version of BullMQ that migrates in another way
+ * @throws {Error} if this version of BullMQ migrates in an unknown way
  */
 export async function stepsOfBull(bull: BullModule): Promise<readonly Step[]> {
   const nothing = { num: '180000', ver: '18', version: 0, min_client_version: 0 };
@@ -50,12 +50,12 @@ export async function stepsOfBull(bull: BullModule): Promise<readonly Step[]> {
     steps.push({ when, text: `${run[index - 1]?.text};\n${withValues(text, values)}` });
   }
   if (run.filter(({ text }) => isKept.test(text)).at(-1)?.values[0] !== bull.LATEST_SCHEMA_VERSION) {
-    throw new Error('this version of bullmq makes its tables in a way that is not known here: update orchestrator');
+    throw new Error('this version of bullmq creates its tables in an unknown way: update orchestrator');
   }
   return steps;
 }
 
-/** The version that the schema of the queue has; 0 if there is nothing. */
+/** Returns the version of the queue's schema; 0 if there is no schema. */
 export async function bullVersion(query: Query, bull: BullModule): Promise<number> {
   const [found] = await query('select to_regclass($1) as ledger', [`"${bull.DEFAULT_SCHEMA}".migration`]);
   if (found?.ledger === null) return 0;
@@ -63,7 +63,10 @@ export async function bullVersion(query: Query, bull: BullModule): Promise<numbe
   return bull.assertSchemaCompatibility(client as unknown as Client, bull.DEFAULT_SCHEMA);
 }
 
-/** Numbers of jobs. BullMQ makes it for each queue when it is first used, which takes a right that a program may not have. */
+/**
+ * Returns the name of the sequence that numbers jobs. BullMQ would create the sequence when a queue is first used, but
+ * a program may lack the right to do so.
+ */
 export function queueSequence(bull: BullModule, queue: string): string {
   return `"${bull.DEFAULT_SCHEMA}".bullmq_jid_${createHash('md5').update(queue).digest('hex')}`;
 }

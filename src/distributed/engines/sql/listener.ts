@@ -3,40 +3,41 @@ import type * as Pg from 'pg';
 import { inTime, type Limit, within } from '../in-time.js';
 import { type Connections, cut } from './connections.js';
 
-/** Milliseconds before the first attempt to connect again, and at most before a later one. */
+/** Milliseconds before the first attempt to reconnect, and longest pause before a later one. */
 const firstPause = 100;
 const longestPause = 10_000;
 
-/** Milliseconds between two looks whether the connection still answers, at most. */
+/** Longest interval between two probes of the connection, in milliseconds. */
 const longestInterval = 10_000;
 
-/** Who listens to a channel. */
+/** A subscriber of a channel. */
 export interface Subscriber {
   readonly channel: string;
   onNotification(payload: string): void;
-  /** The connection is lost: what was notified meanwhile is not known. It is replaced. */
+  /** Called when the connection was lost and is being replaced. Notifications in the meantime are lost. */
   onLoss?(error: Error): void;
 }
 
 /**
- * Listens to channels on one connection, for all that listen. Nothing is sent on it for hours, so it is asked for a sign of
- * life; whenever it does not answer in time, it is cut. A connection that ends is replaced: one attempt at a time, after
- * pauses that double, up to ten seconds, and vary, so that many programs do not come back to a server at the same moment.
+ * Listens to channels on one connection, shared by all subscribers. The connection may be silent for hours, so it is
+ * probed at intervals, and cut if a probe is not answered in time. A lost connection is replaced. There is one attempt
+ * at a time, after randomised pauses that double up to ten seconds, so that many programs do not reconnect at the same
+ * moment.
  */
 export class Listener {
   readonly #subscribers = new Set<Subscriber>();
   readonly #end = new AbortController();
   #connected: Promise<Pg.PoolClient> | undefined = undefined;
-  /** Statements go one at a time. */
+  /** The preceding statement. Statements run one at a time. */
   #before: Promise<unknown> = Promise.resolve();
 
-  /** @param patience - how long an answer may take, in milliseconds */
+  /** @param patience - milliseconds that an answer may take */
   constructor(
     private readonly connections: Connections,
     private readonly patience: number,
   ) {}
 
-  /** Resolves with what ends it, when the channel is listened to. */
+  /** Resolves when the channel is listened to, with a function that ends the subscription. */
   async listen(subscriber: Subscriber, limit?: Limit): Promise<() => void> {
     const { channel } = subscriber;
     this.#subscribers.add(subscriber);
@@ -58,7 +59,7 @@ export class Listener {
     void this.#connected?.then(cut).catch(() => undefined);
   }
 
-  /** Connects; again until that is done, or all is over. */
+  /** Connects, and retries until a connection is made or the listener is stopped. */
   async #connect(firstAfter: number): Promise<Pg.PoolClient> {
     const { signal } = this.#end;
     let last: unknown;
@@ -97,7 +98,7 @@ export class Listener {
     });
     const probe = setInterval(
       () => void this.#ask(client, 'select 1').catch(() => cut(client)),
-      // So that the connection is replaced before calls are given up that need it.
+      // Short enough that the connection is replaced before dependent calls time out.
       Math.min(longestInterval, this.patience),
     );
     probe.unref();

@@ -1,19 +1,22 @@
 import { statfs } from 'node:fs/promises';
 import type { PGliteLike } from './pglite-database.js';
 
-/** How much room Postgres takes at once for its log, and how much of that there has to be before it is opened. */
+/** Bytes that Postgres allocates at once for its log, and free bytes required to open the database. */
 const logSegment = 16 * 2 ** 20;
 const least = 2 * logSegment;
 
-/** Severities of errors that Postgres does not outlive: in a server, other processes would go on. */
+/**
+ * Severities of errors after which Postgres ends. On a server only the process of the session ends; here the whole
+ * database does.
+ */
 const deadly = /^(PANIC|FATAL)$/;
 
-/** Statements whose effect lasts as long as the session. */
+/** Matches statements whose effect lasts as long as the session. */
 const ofSession = /^\s*(?:--[^\n]*\n\s*)*(?:listen|set(?!\s+local))\s/i;
 
-/** Postgres inside this program has died of an error; it is opened again when that is possible. */
+/** Postgres inside this program has died of an error. It is reopened when that is possible. */
 class DeadDatabaseError extends Error {
-  /** What Postgres says of a full disk. */
+  /** Postgres's own code for a full disk. */
   readonly code = '53100';
 
   constructor(problem: string, cause: unknown) {
@@ -22,14 +25,14 @@ class DeadDatabaseError extends Error {
 }
 
 /**
- * A PGlite that is replaced when it has died, as Postgres does where it cannot write its log: the disk is full. A statement
- * on one that is dead would never end, and nor would the event loop turn meanwhile, so it is not touched any more. Until
- * there is room again, statements are refused.
+ * A PGlite that is replaced after it has died. Postgres dies when it cannot write its log because the disk is full. A
+ * statement on a dead PGlite would never end and would block the event loop, so a dead PGlite is never used again.
+ * Until there is free space, statements are refused.
  */
 export class LivingPGlite implements PGliteLike {
   #cause: unknown;
   #opening: Promise<void> | undefined = undefined;
-  /** What makes sessions as they are: settings, and channels that are listened to. */
+  /** Statements that restore a session: settings, and channels to listen to. */
   readonly #session = new Set<string>();
   readonly #listeners = new Set<(channel: string, payload: string) => void>();
 
@@ -41,7 +44,7 @@ export class LivingPGlite implements PGliteLike {
     this.#hear();
   }
 
-  /** @throws {Error} where there is no room for what Postgres writes first */
+  /** @throws {Error} if the disk lacks the space that Postgres needs to open */
   static async open(directory: string, create: () => Promise<PGliteLike>): Promise<LivingPGlite> {
     const free = await freeBytes(directory);
     if (free < least) throw Object.assign(new Error(roomNeeded(directory, free)), { code: 'ENOSPC' });
@@ -104,11 +107,11 @@ export class LivingPGlite implements PGliteLike {
 
 async function freeBytes(directory: string): Promise<number> {
   const { blocks, bavail, bsize } = await statfs(directory);
-  // Some file systems do not say.
+  // Some file systems report no sizes.
   return blocks === 0 ? Infinity : bavail * bsize;
 }
 
 function roomNeeded(directory: string, free: number): string {
   const size = (bytes: number) => `${Math.floor(bytes / 2 ** 20)} MiB`;
-  return `there is too little room on the disk of ${directory}: ${size(free)} are free, and it takes ${size(least)} to be opened`;
+  return `there is too little room on the disk of ${directory}: ${size(free)} are free, ${size(least)} are needed; make room`;
 }

@@ -10,32 +10,37 @@ import { scriptOf } from './migrations.js';
 import { open, type PostgresPool, targetOf } from './postgres.js';
 import { judgeSql } from './transient.js';
 
-/** What is to be made in a database. */
+/**
+ * Options of `migratePostgres()` and `migrationScript()`. Use the same `prefix` as the programs of the fleet, and set
+ * `role` if those programs connect as another role than the one that migrates.
+ */
 export interface MigrationOptions {
   /** The prefix of the fleet, as for `postgres()`. Default: `orchestrator`. */
   readonly prefix?: string | undefined;
   /**
-   * The role of the fleet's programs, if it is another than the one that migrates: it is given the rights to use what there
-   * is, and none to make or change schemas. Default: no role is given any right.
+   * The role of the fleet's programs, if the migration runs as another role. The role is granted the rights to use the
+   * schemas, but not to create or change them. Default: no rights are granted.
    */
   readonly role?: string | undefined;
-  /** How long to wait for the first answer, in milliseconds. Default: 10000. */
+  /** Milliseconds to wait for the first answer of the server. Default: 10000. */
   readonly connectTimeout?: number | undefined;
 }
 
-/** Connections of a migration: it takes one, and looks whether the server is behind a pooler with two more. */
+/** Connections of a migration: one for the migration, and two to find out if the server is behind a pooler. */
 const connections = 3;
 
 /**
- * Makes, or brings up to date, what `postgres()` needs in a database: the schema of the fleet, and that of its queue. Engines
- * do it at their first use; where their role has no right to, a role that has does it before. Programs of the version before
- * may go on meanwhile. Needs the packages `bullmq` and `pg`.
+ * Creates or updates the schemas that `postgres()` needs in a database: the schema of the fleet, and that of its queue.
+ * Engines migrate at their first use. If their role lacks the right to do so, call this function beforehand with a role
+ * that has the right. Programs of the previous version may keep running meanwhile. Needs the packages `bullmq` and
+ * `pg`.
  *
  * @param server - an address, or a pool of `pg`, as for `postgres()`
- * @returns true if anything was missing
- * @throws {EngineError} for a server that cannot be reached, a right that is missing, and a schema that a later version of
- *   this package has made, and this one cannot work with
- * @throws {ValidationError} for an option that is none
+ * @param options - `prefix`, `role` and `connectTimeout`; see `MigrationOptions`
+ * @returns true if anything had to be created or changed
+ * @throws {EngineError} if the server is unreachable, if a right is missing, or if the schema was made by a later,
+ *   incompatible version of this package
+ * @throws {ValidationError} if an option is invalid
  *
  * @example
  * await migratePostgres('postgres://admin:secret@127.0.0.1:5432/app', { role: 'app' });
@@ -67,10 +72,12 @@ export async function migratePostgres(server: string | PostgresPool, options: Mi
 }
 
 /**
- * Gives the statements that `migratePostgres` runs, for an administrator to run: as they are, in one transaction, on a
- * database in any state. They do what is missing, and nothing else. Needs the package `bullmq`, and no server.
+ * Returns the SQL statements that `migratePostgres` runs, for an administrator to run in one transaction. The
+ * statements work on a database in any state, and change only what is missing. Needs the package `bullmq`, but no
+ * server.
  *
- * @throws {ValidationError} for an option that is none
+ * @param options - `prefix` and `role`; see `MigrationOptions`
+ * @throws {ValidationError} if an option is invalid
  *
  * @example
  * await writeFile('orchestrator.sql', await migrationScript({ role: 'app' }));

@@ -7,17 +7,18 @@ import { lastInMigrations, migrations, type ScriptOptions, scriptOf } from './mi
 import { forSchema, identifier } from './statements.js';
 import { judgeSql } from './transient.js';
 
-/** The code of an error for want of a right. */
+/** Postgres's error code for a missing right. */
 const insufficientPrivilege = '42501';
 
-/** Milliseconds between an attempt to migrate that has failed in passing, and the next. */
+/** Milliseconds between a migration that failed for a transient reason and the next attempt. */
 const pause = 200;
 
 /**
- * Brings the schemas of a fleet and of its queue up to date: each migration once, however many programs start at the same
- * time. It may take long where tables are large, for as long as the server is at work. What fails in passing is begun anew.
+ * Brings the schemas of a fleet and of its queue up to date. Each migration runs once, however many programs start at
+ * the same time. A migration of large tables may take as long as the server works on it. Transient failures are
+ * retried.
  *
- * @param limit - milliseconds that a server may be silent, and in which failures pass
+ * @param limit - milliseconds for which the server may be silent, and during which transient failures are retried
  */
 export async function migrate(database: Database, options: ScriptOptions, limit: number): Promise<void> {
   const script = await scriptOf(options);
@@ -39,7 +40,7 @@ async function migrateOnce(database: Database, script: string, limit: number): P
       await database.script(script, query);
       await query('commit');
     } catch (error) {
-      // A connection that is lost has no transaction any more.
+      // If the connection is lost, the transaction is already gone.
       await query('rollback').catch(() => undefined);
       throw error;
     }
@@ -47,10 +48,10 @@ async function migrateOnce(database: Database, script: string, limit: number): P
 }
 
 /**
- * Sees to it that a schema is that of one fleet: names of schemas are in lower case, so that two prefixes that differ in case
- * mean the same schema. The first that is used is the fleet's.
+ * Reserves a schema for the prefix of one fleet. Schema names are in lower case, so two prefixes that differ only in
+ * case would share a schema. The prefix used first wins.
  *
- * @throws {Error} for a prefix that differs in case from that of the fleet
+ * @throws {Error} if the prefix differs only in case from that of the fleet
  */
 export async function claimPrefix(query: Query, schema: string, prefix: string): Promise<void> {
   const read = forSchema(`select value from {schema}.about where key = 'prefix'`, schema);
@@ -62,12 +63,12 @@ export async function claimPrefix(query: Query, schema: string, prefix: string):
   }
   if (row?.value === prefix) return;
   throw new Error(
-    `prefix "${prefix}" differs in case alone from "${row?.value}", which is the prefix of the fleet in schema "${schema}": ` +
+    `prefix "${prefix}" differs only in case from "${row?.value}", which is the prefix of the fleet in schema "${schema}": ` +
       `use prefix "${row?.value}" for this fleet, or another name for another fleet`,
   );
 }
 
-/** An error for want of a right says what to do about it. */
+/** Adds instructions to an error that reports a missing right. Returns other errors unchanged. */
 export async function explained(error: unknown, database: Database, schema: string): Promise<unknown> {
   if (Object(error).code !== insufficientPrivilege) return error;
   const query: Query = (text, values) => database.query(text, values, within(1_000));
@@ -75,7 +76,7 @@ export async function explained(error: unknown, database: Database, schema: stri
   const flags = schema === 'orchestrator' ? '' : ` --prefix ${schema}`;
   return new Error(
     `${(error as Error).message}${missing === undefined ? '' : ` (${missing})`}: run "orchestrator migrate${flags}" as a role ` +
-      `that may, with "--role" for the role of this program, or have an administrator run the statements that ` +
+      `with this right, with "--role" for the role of this program, or have an administrator run the statements that ` +
       `"orchestrator migrate${flags} --print" writes`,
     { cause: error },
   );
@@ -94,9 +95,10 @@ async function missingRight(query: Query, schema: string): Promise<string | unde
 }
 
 /**
- * Looks whether a schema and that of the queue are as this version of the package has them. Nothing is written.
+ * Returns true if the schema of the fleet and that of the queue have the version that this package needs. Writes
+ * nothing.
  *
- * @throws {Error} for a schema that this version cannot work with
+ * @throws {Error} if the schema was made by a later, incompatible version
  */
 export async function isUpToDate(query: Query, { schema, bull }: ScriptOptions): Promise<boolean> {
   const own = identifier(schema);
@@ -116,8 +118,8 @@ export async function isUpToDate(query: Query, { schema, bull }: ScriptOptions):
   if (least > migrations.length) {
     const maker = changes[0] === undefined ? 'a later version of orchestrator' : `orchestrator ${changes[0].package}`;
     throw new Error(
-      `schema "${schema}" is of version ${version}, made by ${maker}, and takes a program that knows version ${least}; ` +
-        `orchestrator ${packageVersion} here knows ${migrations.length}: update it`,
+      `schema "${schema}" is of version ${version}, made by ${maker}, and needs a program that knows version ${least}; ` +
+        `this orchestrator ${packageVersion} knows ${migrations.length}: update it`,
     );
   }
   const queue = await bullVersion(query, bull);

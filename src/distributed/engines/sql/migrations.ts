@@ -3,16 +3,17 @@ import { readAsset } from '../assets.js';
 import { type BullModule, queueSequence, stepsOfBull } from './bull-migrations.js';
 import { forSchema, identifier, literal } from './statements.js';
 
-/** A step from one version of a schema to the next. */
+/** A step from one version of the schema to the next. */
 interface Migration {
   readonly name: string;
-  /** The lowest version of the schema that a program may know to work with it once this step was taken. */
+  /** The lowest schema version that a program must know to work with the schema after this step. */
   readonly least: number;
 }
 
 /**
- * In the order in which they were written; the first is version 1. A migration that was released is not changed any more:
- * what comes later is added, so that programs of the version before can live with it (`least` says since which).
+ * All migrations in the order in which they were written; the first leads to version 1. A released migration is never
+ * changed. New migrations only add, so that programs of the previous version can keep working; `least` states the
+ * oldest version that can.
  */
 export const migrations: readonly Migration[] = [
   { name: '001-runs', least: 1 },
@@ -25,22 +26,26 @@ export const migrations: readonly Migration[] = [
 ];
 
 /**
- * The last version that is written down in the table `migrations`; later ones are in `changes`. Version 0.7 of the package
- * refuses a schema with a higher one in `migrations`: there go only those that it cannot live with.
+ * The last version recorded in the table `migrations`; later versions are recorded in `changes`. Version 0.7 of the
+ * package refuses a schema with a higher version in `migrations`, so that table receives only versions that 0.7 cannot
+ * work with.
  */
 export const lastInMigrations = 4;
 
-/** What a script is for. */
+/** Options of a migration script. */
 export interface ScriptOptions {
   readonly schema: string;
   readonly bull: BullModule;
-  /** The role of programs, if it is another than that of whoever runs the script: it is given the rights that it needs. */
+  /**
+   * The role of the fleet's programs, if the script runs as another role. The role is granted the rights that programs
+   * need.
+   */
   readonly role?: string | undefined;
 }
 
 /**
- * The statements that bring the schemas of a fleet and of its queue up to date, for one transaction. They do what is missing
- * and nothing else: run once more, or by several at the same time, they change nothing.
+ * Returns the statements that bring the schemas of a fleet and of its queue up to date, for one transaction. The
+ * statements change only what is missing: a repeated or concurrent run changes nothing.
  */
 export async function scriptOf({ schema, bull, role }: ScriptOptions): Promise<string> {
   const [own, queue] = [identifier(schema), identifier(bull.DEFAULT_SCHEMA)];
@@ -75,7 +80,7 @@ function stepOf({ name, least }: Migration, version: number, schema: string): st
   return guarded(when, text, change, ...(least > lastInMigrations ? [forAll] : []));
 }
 
-/** Statements that are parsed and executed only where a condition holds. */
+/** Wraps statements so that they are parsed and executed only if a condition holds. */
 function guarded(condition: string, ...texts: readonly string[]): string {
   const executed = texts.map((text) => `    execute $step$\n${text.trim()}\n$step$;`);
   return `do $guard$ begin\n  if ${condition} then\n${executed.join('\n')}\n  end if;\nend $guard$;`;
@@ -85,14 +90,17 @@ function isMissing(relation: string): string {
   return `to_regclass(${literal(relation)}) is null`;
 }
 
-/** Creating a schema "if not exists" takes the right to create one, also where there is nothing to do. */
+/**
+ * Returns a statement that creates a missing schema. A plain `create schema if not exists` needs the right to create
+ * schemas even if the schema exists.
+ */
 function creationOf(schema: string): string {
   return guarded(`to_regnamespace(${literal(schema)}) is null`, `create schema ${schema};`);
 }
 
 function grantsOf(schemas: readonly string[], role: string): string {
   const list = schemas.join(', ');
-  // Jobs that are added together are in a temporary table for a moment.
+  // BullMQ passes jobs that are added together through a temporary table.
   const temporary = `format('grant temporary on database %I to %s', current_database(), ${literal(role)})`;
   return [
     `do $guard$ begin\n  execute ${temporary};\nend $guard$;`,

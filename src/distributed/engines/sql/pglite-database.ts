@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import type * as Bull from 'bullmq';
 import type { Database, Row } from './database.js';
 
-/** What is used of PGlite. */
+/** The part of PGlite that is used. */
 export interface PGliteLike {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: Row[]; readonly affectedRows?: number }>;
   exec(text: string): Promise<unknown>;
@@ -12,11 +12,11 @@ export interface PGliteLike {
 }
 
 /**
- * PGlite has one connection, for everybody. Whoever begins a transaction on it has it alone until the transaction is over;
- * that is all that a pool has to see to.
+ * A database on PGlite. PGlite has one connection for all users. A user that begins a transaction has the connection
+ * alone until the transaction ends; ensuring this is the whole task of the pool below.
  */
 export class PGliteDatabase {
-  /** When the connection is free. */
+  /** Resolves when the connection is free. */
   #free: Promise<void> = Promise.resolve();
   readonly #id = randomUUID();
 
@@ -30,7 +30,7 @@ export class PGliteDatabase {
     return new PGliteDatabase(pglite, onEnd);
   }
 
-  /** The database as one of its users has it: closing it is letting go. */
+  /** Returns the database for one of its users. Closing it calls `letGo`. */
   shared(letGo: () => Promise<void>): Database {
     const query = (text: string, values?: readonly unknown[]) => this.#alone(() => this.#query(text, values));
     const exclusively: Database['exclusively'] = (work) =>
@@ -38,10 +38,10 @@ export class PGliteDatabase {
     return {
       query,
       exclusively,
-      // There is no network that may forget the connection.
+      // No network can drop the connection, so nothing has to be watched.
       attended: (work) => exclusively(work),
       script: async (text) => void (await this.pglite.exec(text)),
-      // One process at a time has it open, and once: whoever had it open before has closed it or died.
+      // Only one process at a time has the database open. Any earlier process has closed the database or died.
       place: async () => ({ id: this.#id, isDead: async (id) => id !== this.#id }),
       listen: (channel, onNotification) => this.#listen(channel, onNotification),
       queuePool: new PGlitePool((work) => this.#alone(work), this.pglite) as unknown as Bull.PgPool,
@@ -82,14 +82,14 @@ export class PGliteDatabase {
 
 type Alone = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
-/** The part of a pool of `pg` that BullMQ uses. */
+/** The part of a `pg` pool that BullMQ uses. */
 class PGlitePool extends EventEmitter {
   constructor(
     private readonly alone: Alone,
     private readonly pglite: PGliteLike,
   ) {
     super();
-    // Each worker of the queue listens to it.
+    // Each worker of the queue adds a listener.
     this.setMaxListeners(0);
   }
 
@@ -105,10 +105,10 @@ class PGlitePool extends EventEmitter {
 }
 
 class PGliteClient extends EventEmitter {
-  /** While a transaction is open: lets others have the connection. */
+  /** Frees the connection for other users. Set while a transaction is open. */
   #leave: (() => void) | undefined = undefined;
   readonly #unsubscribe: () => void;
-  /** Its socket cannot be lost, so BullMQ need not look after it every ten seconds. */
+  /** The socket cannot be lost, so BullMQ need not check it every ten seconds. */
   readonly connection = { stream: { setKeepAlive: () => undefined } };
 
   constructor(
@@ -144,7 +144,7 @@ class PGliteClient extends EventEmitter {
     return this.alone(() => (values.length === 0 ? this.#exec(text) : this.pglite.query(text, [...values])));
   }
 
-  /** Without values there may be several statements in it, as migrations have. The rows of the last come back. */
+  /** Runs a text that may hold several statements, as migrations do. Returns the rows of the last statement. */
   async #exec(text: string) {
     const results = (await this.pglite.exec(text)) as { readonly rows: Row[] }[];
     return results.at(-1) ?? { rows: [] };

@@ -11,16 +11,18 @@ import { LivingPGlite } from './living-pglite.js';
 import { PGliteDatabase, type PGliteLike } from './pglite-database.js';
 import { SqlEngine } from './sql-engine.js';
 
-/** Databases that are open in this program: orchestrators and workers in it share one. */
+/** Open databases by directory. Orchestrators and workers of this program share them. */
 const opened = new Map<string, { readonly database: Promise<PGliteDatabase>; users: number }>();
 
 /**
- * An engine on PostgreSQL inside this program, which keeps its data in a directory: what was acknowledged is there after a
- * crash. One process at a time can have it open; any number of engines of that process share it. Needs the packages
- * `bullmq` and `@electric-sql/pglite`. Its first start takes some seconds.
+ * Creates an engine on PostgreSQL inside this program, with its data in a directory. Acknowledged data survives a
+ * crash. Only one process at a time can open the directory; any number of engines in that process share it. While
+ * another process has the directory open, calls reject with a `LockedError`. Needs the packages `bullmq` and
+ * `@electric-sql/pglite`. The first start takes some seconds.
  *
- * @param directory - made when it is not there
- * @throws {ValidationError} for an option that is none
+ * @param directory - created if it does not exist
+ * @param options - `prefix` and timeouts; see `EngineOptions`. Here `connectTimeout` is 60000 by default
+ * @throws {ValidationError} if an option is invalid
  *
  * @example
  * const engine = pglite('./data');
@@ -29,7 +31,7 @@ export function pglite(directory: string, options: EngineOptions = {}): Disposab
   const path = resolve(aName(directory, 'directory'));
   const read = readEngineOptions({ connectTimeout: 60_000, ...options });
   const name = `pglite in ${path}`;
-  // There is one connection: more than one batch under way would only wait for the other.
+  // With a single connection, a second batch in flight would only wait for the first.
   return new SqlEngine({ name, options: read, width: 1, open: () => open(name, path) });
 }
 

@@ -9,20 +9,20 @@ import type { Database, Query, Row } from './database.js';
 import { Listener } from './listener.js';
 import { QueuePool } from './queue-pool.js';
 
-/** What pgbouncer says to a transaction, where it gives each statement another session. */
+/** pgbouncer's reply to a transaction in statement mode, in which each statement may get another session. */
 const pooled = /not allowed in statement pooling mode/i;
 
-/** What a database on a server is made from. */
+/** The pools that a database on a server uses. */
 export interface Pools {
-  /** For the engine. */
+  /** The pool of the engine. */
   readonly pool: Pg.Pool;
-  /** If true, the pool for the engine was handed over, and stays open. */
+  /** If true, the user supplied the engine's pool, and the pool stays open. */
   readonly isGiven: boolean;
-  /** For the queue, and for listening. */
+  /** The pool of the queue and of the listener. */
   readonly queue: Pg.Pool;
   /** The clients of the engine's own pools. */
   readonly clients: ReadonlySet<Pg.Client>;
-  /** How long BullMQ waits for an answer, in milliseconds, and whoever listens. */
+  /** Milliseconds that BullMQ and the listener wait for an answer. */
   readonly patience: number;
 }
 
@@ -37,7 +37,7 @@ export class PostgresDatabase implements Database {
 
   constructor({ pool, isGiven, queue, clients, patience }: Pools) {
     this.#isGiven = isGiven;
-    // Connections of the engine's own may fail even after it is closed, while they end.
+    // The engine's own connections may fail even after the engine is closed, while they are ending.
     surviving(queue);
     this.#forsake = surviving(pool);
     this.#connections = new Connections(pool, isGiven ? undefined : clients);
@@ -47,7 +47,7 @@ export class PostgresDatabase implements Database {
   }
 
   async query(text: string, values: readonly unknown[] = [], limit?: Limit): Promise<readonly Row[]> {
-    // Named, so that a connection parses and plans it once.
+    // A named statement is parsed and planned only once per connection.
     const name = values.length === 0 ? undefined : nameOf(text);
     const statement = { text, values: [...values], ...(name === undefined ? {} : { name }) };
     return (await this.#connections.use((client) => client.query(statement), limit)).rows;
@@ -59,7 +59,7 @@ export class PostgresDatabase implements Database {
     return this.#connections.use(alone, limit);
   }
 
-  /** The server is asked on connections of the queue, of which there are two at least. */
+  /** The server is asked on connections of the queue, which has at least two. */
   async attended<Result>(work: (query: Query) => Promise<Result>, limit: number): Promise<Result> {
     const ask = async (text: string, values: readonly unknown[], milliseconds: number) =>
       (await this.#queueConnections.use((client) => client.query(text, [...values]), within(milliseconds))).rows;
@@ -79,10 +79,10 @@ export class PostgresDatabase implements Database {
   }
 
   /**
-   * Makes sure that sessions are kept. A pooler may give each transaction the session of another: then nobody is notified,
-   * and names are looked for in the wrong schema.
+   * Checks that the server keeps sessions. A pooler may give each transaction another session. Notifications are then
+   * lost, and names are looked up in the wrong schema.
    *
-   * @throws {Error} if they are not
+   * @throws {Error} if sessions are not kept
    */
   async assertSessions(limit: Limit): Promise<void> {
     const token = Math.random().toString(36).slice(2);
@@ -109,8 +109,8 @@ export class PostgresDatabase implements Database {
     };
     if (await connections.use(areKept, limit).catch(unlessPooled)) return;
     throw new Error(
-      'sessions are not kept: a pooler gives each transaction another one, and notifications and prepared statements do not ' +
-        'outlive it. Have it keep sessions (pgbouncer: pool_mode = session), or give the address of the server itself',
+      'sessions are not kept: a pooler gives each transaction another one, so notifications and prepared statements are ' +
+        'lost. Set the pooler to keep sessions (pgbouncer: pool_mode = session), or give the address of the server itself',
     );
   }
 

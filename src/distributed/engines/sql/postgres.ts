@@ -11,29 +11,38 @@ import { configOf } from './sessions.js';
 import { SqlEngine } from './sql-engine.js';
 import { judgeSql } from './transient.js';
 
-/** How many batches of statements of one kind are under way at the same time. */
+/** Number of batches of each kind of statement that may be in flight. */
 const width = 4;
 
 /** One for the engine, one for the queue, and one that listens. */
 const fewestConnections = 3;
 const defaultConnections = 25;
 
-/** How long BullMQ waits for an answer, and whoever listens, in milliseconds: a part of `operationTimeout` from 1 s to 30 s. */
+/**
+ * Returns the milliseconds that BullMQ and the listener wait for an answer: a quarter of `operationTimeout`, from 1 s
+ * to 30 s.
+ */
 const patienceOf = (operationTimeout: number) => Math.min(30_000, Math.max(1_000, operationTimeout / 4));
 
-/** A pool of `pg`; who has no such package need not have its types. */
+/**
+ * A pool of the package `pg`. The interface lists only the members that identify a pool, so that programs without `pg`
+ * compile without its types.
+ */
 export interface PostgresPool {
   readonly options: object;
   query(...args: never[]): unknown;
   connect(...args: never[]): unknown;
 }
 
-/** What an engine on a server takes. */
+/**
+ * Options of `postgres()`: those of every engine on a server, and the number of connections. A larger pool helps
+ * programs with many workers; a smaller one fits servers with a low `max_connections`.
+ */
 export interface PostgresOptions extends EngineOptions {
   /**
-   * How many connections the engine may have at the same time, of at least 3: one for itself, one for the queue, and one that
-   * listens. Half of them are for the queue. Orchestrators and workers on one engine share them; each engine of a program has
-   * its own. Of a pool that is handed over, the connections are not counted. Default: 25.
+   * Largest number of connections of the engine, at least 3: one for the engine, one for the queue, and one that
+   * listens. Half of them are for the queue. Orchestrators and workers on one engine share its connections, but each
+   * engine of a program has its own. Connections of a user-supplied pool are not counted. Default: 25.
    */
   readonly maxConnections?: number | undefined;
 }
@@ -49,13 +58,15 @@ const someConnections = aValue<number>(
 );
 
 /**
- * An engine on a PostgreSQL server, of version 14 or later. Needs the packages `bullmq` and `pg`. Its tables are in a
- * schema that is called like the prefix in lower case, those of the queue in the schema `bullmq`; both are made when they are
- * not there, by a role that may (`migratePostgres`). A process has up to 25 connections, see `maxConnections`.
+ * Creates an engine on a PostgreSQL server, version 14 or later. Needs the packages `bullmq` and `pg`. The tables are
+ * in a schema named like the prefix in lower case, those of the queue in the schema `bullmq`. Missing schemas are
+ * created at the first use, if the role has the right to; otherwise see `migratePostgres`. The engine opens up to 25
+ * connections; see `maxConnections`.
  *
- * @param server - an address (`postgres://user:password@host:5432/database`), or a pool of `pg`, which stays open when the
- *   engine is closed; the queue has connections of its own, with the same options
- * @throws {ValidationError} for an address or an option that is none
+ * @param server - an address (`postgres://user:password@host:5432/database`), or a pool of `pg`. A pool stays open
+ *   when the engine is closed; the queue opens connections of its own with the same options
+ * @param options - `prefix`, timeouts and `maxConnections`; see `PostgresOptions`. Default: all defaults
+ * @throws {ValidationError} if the address or an option is invalid
  *
  * @example
  * const engine = postgres('postgres://app:secret@127.0.0.1:5432/app', { maxConnections: 10 });
@@ -69,9 +80,9 @@ export function postgres(server: string | PostgresPool, options: PostgresOptions
   return new SqlEngine({ name, options: read, width, open: (end) => open(target, read, most, end) });
 }
 
-/** A server, as it was given. */
+/** The server to connect to, as the user gave it. */
 export interface Target {
-  /** For messages: without a password. */
+  /** Kind and address, for messages, without a password. */
   readonly name: string;
   readonly pool: Pg.Pool | undefined;
   readonly given: Pg.PoolConfig;
@@ -84,9 +95,9 @@ export function targetOf(server: string | PostgresPool): Target {
 }
 
 /**
- * Connects. A server that is starting is tried again until the time is over.
+ * Connects to a server. Retries while the server is starting, until the time is up.
  *
- * @param until - ends the attempt. Default: nothing does
+ * @param until - aborts the attempt. Default: never
  */
 export async function open(
   { name, pool, given }: Target,
@@ -101,7 +112,7 @@ export async function open(
   const session = {
     given,
     clients,
-    // A pool may have been made with a class of clients of its own.
+    // A user-supplied pool may use a client class of its own.
     Client: (pool as unknown as { readonly Client?: typeof Client } | undefined)?.Client ?? Client,
     timeout: Math.min(connectTimeout, patience),
   };

@@ -4,22 +4,24 @@ import { within } from '../in-time.js';
 import type { Connections } from './connections.js';
 import type { Listener, Subscriber } from './listener.js';
 
-/** Codes of a deadlock, and of a transaction that cannot be put in order with others. */
+/** Error codes of a deadlock and of a serialisation failure. */
 const rolledBack = /^(40P01|40001)$/;
 
-/** How often a statement that was rolled back is tried, and how long it waits in between at most, in milliseconds. */
+/**
+ * Largest number of tries of a statement that was rolled back, and longest pause between two tries, in milliseconds.
+ */
 const mostTries = 5;
 const longestPause = 50;
 
-/** What a statement of BullMQ subscribes to, behind comments. */
+/** Matches a `listen` statement of BullMQ, possibly behind comments. */
 const listens = /^\s*(?:--[^\n]*\n\s*)*listen\s+"?(\w+)"?/i;
 
 /**
- * The part of a pool of `pg` that BullMQ uses. Each of its workers takes a connection to listen on, for as long as it lives;
- * here all of them listen on one. No statement is waited for longer than the given milliseconds.
+ * The part of a `pg` pool that BullMQ uses. Each BullMQ worker takes a connection to listen on, for its whole life;
+ * here all workers share one connection. No statement is waited for longer than `patience`.
  */
 export class QueuePool extends EventEmitter {
-  /** BullMQ looks for new jobs every ten seconds where it has to fear for its connection. */
+  /** With this option BullMQ trusts its connection. Without it, BullMQ would look for new jobs every ten seconds. */
   readonly options = { keepAlive: true };
 
   constructor(
@@ -28,11 +30,14 @@ export class QueuePool extends EventEmitter {
     private readonly patience: number,
   ) {
     super();
-    // Each worker of the queue listens to it.
+    // Each worker of the queue adds a listener.
     this.setMaxListeners(0);
   }
 
-  /** A statement that was rolled back for the sake of another is repeated: BullMQ would wait, or count the job's failure. */
+  /**
+   * Runs a statement, and repeats a statement that was rolled back because of a conflict. BullMQ itself would wait, or
+   * count a failure of the job.
+   */
   async query(text: string, values: readonly unknown[] = []) {
     for (let tries = 1; ; tries++) {
       try {
@@ -55,7 +60,7 @@ export class QueuePool extends EventEmitter {
   async end(): Promise<void> {}
 }
 
-/** A client that BullMQ takes to listen on, or to look at the schema with. */
+/** A client that BullMQ takes to listen, or to check the schema. */
 class QueueClient extends EventEmitter {
   readonly #ends: (() => void)[] = [];
   #isReleased = false;
@@ -70,7 +75,7 @@ class QueueClient extends EventEmitter {
       await this.#listen(channel);
       return { rows: [] };
     }
-    // BullMQ names its connection, to find its workers by it.
+    // BullMQ names its connection so that its workers can be found. Here the connection is shared, and keeps its name.
     if (text.includes('application_name')) return { rows: [] };
     return this.pool.query(text, values);
   }
@@ -85,7 +90,7 @@ class QueueClient extends EventEmitter {
     const end = await this.pool.listen({
       channel,
       onNotification: (payload) => this.emit('notification', { channel, payload }),
-      // BullMQ takes another client then, and looks what it has missed.
+      // On the error, BullMQ takes another client and looks for jobs that it has missed.
       onLoss: (error) => this.listenerCount('error') > 0 && this.emit('error', error),
     });
     this.#ends.push(end);

@@ -2,30 +2,34 @@ import type * as Pg from 'pg';
 
 type ClientClass = new (config?: string | Pg.ClientConfig) => Pg.Client;
 
-/** Milliseconds before the first sign of life is asked of a connection that is silent, by TCP. */
+/** Milliseconds of silence before the first TCP keep-alive probe. */
 const keepAliveAfter = 10_000;
 
-/** Milliseconds after which the server ends a transaction in which a program is silent: it may be cut off, and hold locks. */
+/**
+ * Milliseconds after which the server ends a transaction whose program is silent. The program may be cut off, and may
+ * hold locks.
+ */
 const longestSilence = 60_000;
 
-/** What connections of an engine's own are made from. */
+/** Options of the engine's own connections. */
 export interface SessionOptions {
-  /** Options of a pool of `pg`, with an address or of a pool that was handed over. */
+  /** Options of a `pg` pool: an address, or the options of a user-supplied pool. */
   readonly given: Pg.PoolConfig;
   readonly Client: ClientClass;
-  /** How many there may be. */
+  /** Largest number of connections. */
   readonly max: number;
-  /** How long to wait for one, in milliseconds. */
+  /** Milliseconds to wait for a connection. */
   readonly timeout: number;
-  /** The schema of names without one. Default: what the server says. */
+  /** The schema in which unqualified names are looked up. Default: the setting of the server. */
   readonly searchPath?: string | undefined;
-  /** Holds the clients that are there, those that are connecting among them. */
+  /** Filled with the existing clients, including those still connecting. */
   readonly clients: Set<Pg.Client>;
 }
 
 /**
- * The options of a pool of the engine's own: those that were given, with what is not enumerable in them (`pg` hides the
- * password of a pool). Settings of a session are made by a statement: a pooler may not know them when it connects.
+ * Returns the options of a pool of the engine's own: the given options, including those that are not enumerable (`pg`
+ * hides the password of a pool), and settings of sessions. The settings are made by a statement, because a pooler may
+ * refuse them as connection parameters.
  */
 export function configOf({ given, Client, max, timeout, searchPath, clients }: SessionOptions): Pg.PoolConfig {
   const config: Record<string, unknown> = {};
@@ -45,13 +49,13 @@ export function configOf({ given, Client, max, timeout, searchPath, clients }: S
   } as Pg.PoolConfig;
 }
 
-/** A client whose session has its settings before anybody uses it. */
+/** Returns a class of clients whose sessions have their settings before anyone uses them. */
 function withSettings(Client: ClientClass, settings: string, clients: Set<Pg.Client>): ClientClass {
   return class extends Client {
     override connect(): Promise<Pg.Client>;
     override connect(callback: (error: Error) => void): void;
     override connect(callback?: (error: Error) => void): Promise<Pg.Client> | undefined {
-      // A connection may be lost while nobody else listens yet.
+      // A connection may be lost before the pool listens to it.
       this.on('error', () => undefined);
       clients.add(this);
       this.once('end', () => clients.delete(this));

@@ -3,17 +3,19 @@ import type { RunRecord, RunStatus } from '../../run-info.js';
 import type { Place } from '../place.js';
 import type { Row } from './database.js';
 
-/** What the stores of this engine share. */
+/** The operations of the engine that its stores share. */
 export interface SqlCore {
-  /** Runs a statement of `statements/`, again while the database cannot be reached. */
+  /** Runs a statement from `statements/`. Retries while the database is unreachable. */
   query(statement: string, values?: readonly unknown[]): Promise<readonly Row[]>;
-  /** Reads with several statements that all see the database as of one moment; from the first again like `query`. */
+  /**
+   * Runs several statements that all see the database as of one moment. Retries like `query`, from the first statement.
+   */
   atOneMoment<Result>(read: (query: SqlCore['query']) => Promise<Result>): Promise<Result>;
-  /** Where this program is, for holds. */
+  /** Returns the place of this program, for holds; see `Place`. */
   place(): Promise<Place>;
 }
 
-/** A row of `runs`, as JSON. */
+/** A row of `runs` as JSON. */
 interface RunRow {
   readonly run_id: string;
   readonly incarnation: number | null;
@@ -59,7 +61,7 @@ export function recordFrom(value: unknown): {
   return { record, seq, base };
 }
 
-/** Entries as functions give them: number, time, text. */
+/** An entry as SQL functions return it. */
 export type EntryRow = readonly [seq: number, time: number, text: string];
 
 export function entriesFrom(rows: readonly EntryRow[]): JournalEntry[] {

@@ -37,18 +37,18 @@ import { SqlWorkflows } from './sql-workflows.js';
 import { channelOf, statement } from './statements.js';
 import { judgeSql } from './transient.js';
 
-/** How long the queue has to close, in milliseconds, before its connections are cut. */
+/** Milliseconds for the queue to close before its connections are cut. */
 const farewell = 3_000;
 
-/** What a pool, and PGlite, say when they have ended. */
+/** Errors of a pool and of PGlite that have been closed. */
 const ended = /after calling end on the pool|PGlite is closed/;
 
-/** How an engine on a database is made. */
+/** The parts that differ between engines on a database. */
 export interface SqlSetup {
-  /** What it is and where, for messages. */
+  /** Kind and address of the engine, for messages. */
   readonly name: string;
   readonly options: ReadEngineOptions;
-  /** How many statements of one kind may be under way at the same time. */
+  /** Number of batches of each kind of statement that may be in flight. */
   readonly width: number;
   /** @param end - aborts when the engine is closed */
   open(end: Cancellation): Promise<Database>;
@@ -59,7 +59,7 @@ interface Opened {
   readonly bull: typeof Bull;
 }
 
-/** An engine on PostgreSQL, in a server or in this program. */
+/** An engine on PostgreSQL, on a server or in this program. */
 export class SqlEngine implements DisposableEngine, SqlCore {
   readonly name: string;
   readonly queue: BullQueue;
@@ -72,17 +72,20 @@ export class SqlEngine implements DisposableEngine, SqlCore {
   readonly checkpointStore: SqlCheckpoints;
   readonly workflowStore: SqlWorkflows;
   readonly #setup: SqlSetup;
-  /** Names of schemas are lower-case, so that they mean the same with and without quotes. */
+  /** The name of the schema, in lower case, so that it means the same with and without quotes. */
   readonly #schema: string;
   readonly #persistence: Persistence;
-  /** Aborts when it is closed. */
+  /** Aborts when the engine is closed. */
   readonly #end = new Cancellation([], true);
   readonly #closing = new Closing((deadline) => this.#close(deadline));
   readonly #connecting: Opening<Database>;
-  /** When opening began; undefined once the schema was looked at. */
+  /** Time at which opening started. `undefined` once the schema has been checked. */
   #openingSince: number | undefined = undefined;
   readonly #migrating = new Once(() => this.#migrate());
-  /** What is open; undefined before and after. Calls that find it ask for no promise of it. */
+  /**
+   * The open database; `undefined` before opening and after closing. While it is set, calls need not wait for a
+   * promise.
+   */
   #open: Opened | undefined = undefined;
   readonly #journals: SqlJournals;
   readonly #listeners = new Set<(change: StatusChange) => void>();
@@ -179,7 +182,7 @@ export class SqlEngine implements DisposableEngine, SqlCore {
     }
   }
 
-  /** Ends in bounded time, whatever does not answer. */
+  /** Closes the engine in bounded time, even if the server does not answer. */
   close(options?: CloseOptions): Promise<void> {
     return this.#closing.close(options);
   }
@@ -193,13 +196,13 @@ export class SqlEngine implements DisposableEngine, SqlCore {
     this.checkpointStore.leases.close();
     const connecting = this.#connecting.close();
     const database = await deadline.bound(connecting);
-    // One that is connected after all is closed as well.
+    // If connecting succeeds after all, its database is closed as well.
     if (database === undefined) void connecting.then((late) => late?.close()).catch(() => undefined);
     void this.#listening.made().then((stop) => stop?.());
     const queue = pTimeout(this.queue.close(), { milliseconds: farewell, fallback: () => undefined });
     await deadline.bound(queue);
     if (database !== undefined) await deadline.bound(database.close());
-    // A pool that is ended forgets who waits for a connection.
+    // A pool that is ended never answers those who wait for a connection.
     this.#end.abort(new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' }));
   }
 
@@ -208,8 +211,8 @@ export class SqlEngine implements DisposableEngine, SqlCore {
   }
 
   /**
-   * All of it together takes `connectTimeout`, with what connecting has taken; but a migration takes as long as the server is
-   * at work on it, since tables may be large. Closing the engine ends it.
+   * Checks and migrates the schema. Connecting and checking together take at most `connectTimeout`. A migration takes
+   * as long as the server works on it, because tables may be large. Closing the engine ends the wait for a migration.
    */
   async #migrate(): Promise<Opened> {
     const database = await this.#connecting.get();
@@ -241,7 +244,7 @@ export class SqlEngine implements DisposableEngine, SqlCore {
     }
   }
 
-  /** Where a right is missing, the error says so, and where the engine was closed meanwhile. */
+  /** Explains an error: names a missing right, and reports if the engine was closed meanwhile. */
   async #explain(error: unknown): Promise<unknown> {
     const isClosed = this.#closing.hasBegun && ended.test(String(Object(error).message));
     if (isClosed) return new EngineError(this.name, 'was closed: create a new engine', { reason: 'closed' });

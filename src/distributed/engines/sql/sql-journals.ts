@@ -22,7 +22,7 @@ interface CommitReply {
 interface ReadCall {
   readonly runId: string;
   readonly after: number;
-  /** How many bytes of entries are asked for. */
+  /** Bytes of entries to return. */
   readonly bytes: number;
 }
 
@@ -33,17 +33,17 @@ interface ReadReply {
   readonly entries: readonly EntryRow[];
 }
 
-/** What journals are written and read with. */
+/** Settings of the journals. */
 interface JournalOptions {
-  /** Waits until the engine is open. */
+  /** Resolves when the engine is open. */
   opened(): unknown;
-  /** How many statements of one kind may be under way at the same time. */
+  /** Number of batches of each kind of statement that may be in flight. */
   readonly width: number;
-  /** How calls are bounded in time. */
+  /** The time limit of calls. */
   readonly limit: CallLimit;
 }
 
-/** How runs begin, what is committed to them, and what is read of them: calls of one kind go together in one statement. */
+/** Starts runs, commits entries, and reads journals. Calls of the same kind are sent together in one statement. */
 export class SqlJournals {
   readonly #begins: Batcher<NewRun, BeginReply>;
   readonly #commits: Batcher<CommitCall, CommitReply | null>;
@@ -92,7 +92,7 @@ export class SqlJournals {
     return new Batcher(send, width, sizeOf, limit);
   }
 
-  /** All runs together are asked for no more bytes than one alone, as far as that goes. */
+  /** Divides the bytes of one page among all calls, so that the answer is no larger than for one call. */
   async #sendReads(calls: readonly ReadCall[]): Promise<readonly ReadReply[]> {
     const share = Math.max(1, Math.floor(pageBytes / calls.length));
     const shared = calls.map((call) => ({ ...call, bytes: Math.min(call.bytes, share) }));

@@ -27,7 +27,7 @@ export class SqlRuns implements RunInfoStore {
     return runIds.map((runId) => found.get(runId));
   }
 
-  /** Each status has its own place in the index, so several are several lists. */
+  /** Runs one query per status, because the index is ordered by status. */
   async listRuns({ statuses, order, limit, cursor, ...query }: RunQuery): Promise<RunRecord[]> {
     const { workflow = null, version = null, after, before, text } = query;
     const part = text === undefined ? null : folded(text);
@@ -68,10 +68,10 @@ export class SqlRuns implements RunInfoStore {
   }
 }
 
-/** Comes before all runs. */
+/** A cursor before all runs. */
 const beginning: RunCursor = { createdAt: -1, runId: '' };
 
-/** By time of creation, then by id as bytes, as the database does it. */
+/** Compares runs by time of creation, then by the bytes of the id, as the database does. */
 function compare(one: RunRecord, other: RunRecord): number {
   return one.createdAt - other.createdAt || Buffer.compare(Buffer.from(one.runId), Buffer.from(other.runId));
 }

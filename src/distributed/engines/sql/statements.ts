@@ -2,7 +2,7 @@ import { readAsset } from '../assets.js';
 
 const texts = new Map<string, string>();
 
-/** The text of a statement, for a schema. Names of schemas are checked where options are read. */
+/** Returns the text of a statement for a schema. `schema` is a checked option, and needs no quoting. */
 export function statement(name: string, schema: string): string {
   const key = `${schema}/${name}`;
   let text = texts.get(key);
@@ -17,17 +17,17 @@ export function forSchema(text: string, schema: string): string {
   return text.replaceAll('{schema}', `"${schema}"`).replaceAll('{channel}', channelOf(schema));
 }
 
-/** Where changes of status are told of. */
+/** Returns the channel on which changes of status are notified. */
 export function channelOf(schema: string): string {
   return `${schema}_status`;
 }
 
-/** A text as SQL. */
+/** Quotes a text as an SQL literal. */
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** A name as SQL. */
+/** Quotes a name as an SQL identifier. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

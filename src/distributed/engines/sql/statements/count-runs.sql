@@ -1,4 +1,4 @@
--- Those that are under way are in one place of the index; those that are over are counted as they end.
+-- Active runs are counted in the index. Finished runs are counted in run_counts when they end.
 select status, count(*) as count from {schema}.runs where status in ('scheduled', 'running', 'awaiting', 'paused')
 group by status
 union all

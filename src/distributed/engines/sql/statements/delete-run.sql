@@ -1,4 +1,4 @@
--- $1: the run, $2: its incarnation, or null for whichever there is. Another run under the id stays as it is.
+-- $1: the run, $2: its incarnation, or null for any. Another run under the id is not touched.
 with other as (select from {schema}.runs where run_id = $1 and $2::bigint is not null and incarnation is distinct from $2::bigint),
   run as (delete from {schema}.runs where run_id = $1 and not exists (select from other)),
   snapshot as (delete from {schema}.snapshots where run_id = $1 and not exists (select from other)),

@@ -1,5 +1,5 @@
--- $1 milliseconds, $2 how many are looked at, $3 and $4 the last of the page before.
--- Each status has its own place in the index, of which no more is read than the page: so it is named, not one of a list.
+-- $1 milliseconds, $2 number of runs to check, $3 and $4 the last run of the previous page.
+-- One query per status: each status has its own part of the index, and only the page is read from it.
 with now as materialized (select {schema}.now_ms() - $1::bigint as since), page as (
   (
     select run_id, created_at, updated_at, start_at from {schema}.runs

@@ -1,4 +1,4 @@
--- $1 run, $2 the entry behind which to begin, $3 bytes: entries are given until there are as many, at least one
+-- $1 run, $2 the entry after which to start, $3 bytes of entries to return, at least one entry
 select seq, text from (
   select seq, text, sum(octet_length(text)) over (order by seq) - octet_length(text) as before
   from (

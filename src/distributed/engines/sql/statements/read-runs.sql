@@ -1,5 +1,5 @@
--- $1 an array of { runId, after, bytes }; gives for each call a row, whose record is null for a run that is unknown.
--- Texts that grow with the run are no part of a JSON value: one may have 256 MB at most.
+-- $1 an array of { runId, after, bytes }. Returns a row for each call; its record is null if the run is unknown.
+-- The snapshot, which grows with the run, has a column of its own: a JSON value is limited to 256 MB.
 select to_jsonb(run) as record, {schema}.now_ms() as now,
   case when call.after < run.base then (select text from {schema}.snapshots where run_id = run.run_id) end as snapshot,
   (select coalesce(jsonb_agg(jsonb_build_array(seq, time, text) order by seq), '[]') from (

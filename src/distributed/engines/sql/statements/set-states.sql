@@ -1,4 +1,4 @@
--- $1 an array of { runId, item, state }. What is set while its run ends or is removed waits for that, and is dropped.
+-- $1 an array of { runId, item, state }. A state set while its run ends or is removed waits for that, and is dropped.
 with given as (select value->>'runId' as run_id, value->>'item' as item, value->>'state' as state from jsonb_array_elements($1::jsonb)),
   under_way as (
     select run_id from {schema}.runs where run_id in (select run_id from given) and status in ('scheduled', 'running', 'awaiting', 'paused')
