@@ -1,6 +1,6 @@
 import type { Commit, Verdict } from '../contracts.js';
 
-/** One call of `Engine.commit`: commits to one run. */
+/** A call of `Engine.commit`: commits to one run. */
 export interface CommitCall {
   readonly runId: string;
   readonly known: number;

@@ -3,7 +3,7 @@ import { thisProgram } from '../../flow/checkpoint/index.js';
 import { type Claim, LockedError } from '../../flow/index.js';
 import type { Place } from './place.js';
 
-/** A hold on a run. */
+/** A hold on a run: the exclusive right to write the run, for a limited time. */
 export interface Held {
   readonly token: string;
   readonly holder: string;

@@ -30,7 +30,7 @@ export interface Persistence {
 }
 
 /**
- * One attempt of a call. When its time is up, the next attempt starts beside it. The earlier attempt may still succeed:
+ * An attempt of a call. When its time is up, the next attempt starts beside it. The earlier attempt may still succeed:
  * the first answer counts.
  */
 export class Attempt implements Limit {
@@ -61,8 +61,8 @@ export class Attempt implements Limit {
 const firstShare = 1 / 8;
 
 /**
- * Upper limit, in milliseconds, of the whole time that `firstShare` applies to, and of each attempt. With a very long
- * or infinite timeout, a lost answer is then noticed after at most this time.
+ * Upper limit, in milliseconds, of the timeout that `firstShare` applies to, and of each attempt. Even with an infinite
+ * timeout, a call whose answer was lost is repeated after at most this time.
  */
 const longest = 120_000;
 

@@ -3,7 +3,7 @@ import { exists, spaceOfPids, statusOf } from '../../shared/other-processes.js';
 /** A process whose death other processes may be able to detect. */
 export interface Place {
   readonly id: string;
-  /** Returns true if the process of a place has certainly died, and false if that is unknown. */
+  /** Returns true if the process with this id has certainly died. Returns false if that is unknown. */
   isDead(id: string): Promise<boolean>;
 }
 

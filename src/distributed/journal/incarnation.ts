@@ -10,7 +10,7 @@ export function newIncarnation(): number {
   return randomInt(1, 2 ** 48 - 1);
 }
 
-/** If true, both records belong to the same run, not to two runs that used one id over time. */
+/** If true, both records belong to one run. If false, they belong to two runs that used the same id in turn. */
 export function isSameRun(one: RunRecord, other: RunRecord): boolean {
   return one.incarnation === other.incarnation && one.createdAt === other.createdAt;
 }

@@ -65,7 +65,7 @@ function asData(node: NodeDefinition): NodeDefinition {
 }
 
 /**
- * Leaves out numbers that are not finite. JSON would write them as `null`, which is refused in place of a number;
+ * Leaves out bigints and numbers that are not finite. JSON would write the latter as `null`, which is no valid number;
  * without the field, the default of no limit applies.
  */
 function asJson(_key: string, value: unknown): unknown {

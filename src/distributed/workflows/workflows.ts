@@ -31,7 +31,7 @@ export const someWorkflows: Reader<readonly Workflow[]> = (value, field) => {
   return aWorkflowList(value, field);
 };
 
-/** One version of a workflow, as far as this program knows it. */
+/** A workflow in one version, as far as this program knows it. */
 export interface KnownWorkflow {
   readonly id: string;
   readonly version: string;

@@ -101,8 +101,7 @@ export class MemoryQueue implements WorkQueue {
     queued.state = 'waiting';
     waiting.push(queued);
     for (const consumer of this.#consumers) consumer.pump();
-    // The next job is offered to another consumer first, so that a consumer that gives back every job does not block
-    // the queue.
+    // The next job is offered to another consumer first, in case this one gives back every job.
     const [first] = this.#consumers;
     if (first === undefined || this.#consumers.size === 1) return;
     this.#consumers.delete(first);

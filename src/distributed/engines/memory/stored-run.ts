@@ -10,7 +10,7 @@ export interface StoredRun {
   entries: JournalEntry[];
   slots: Map<string, number>;
   states: Map<string, WorkItemState>;
-  /** Items by crash. */
+  /** The item that each crash counts for, by crash. */
   crashes: Map<string, string>;
 }
 

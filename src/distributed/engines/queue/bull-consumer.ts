@@ -38,8 +38,7 @@ export class BullConsumer implements Consumer {
       // BullMQ takes a job back at the second check, at the latest, after its lock has expired.
       stalledInterval: Math.max(200, Math.floor(lockDuration / 4)),
       maxStalledCount: forever,
-      // BullMQ times its renewals by this machine's clock, and makes none after that clock is set back. `#renewLocks`
-      // renews instead.
+      // `#renewLocks` renews instead: BullMQ makes no renewals after the clock of this machine is set back.
       skipLockRenewal: true,
       runRetryDelay: 500,
       removeOnComplete: { count: 0 },

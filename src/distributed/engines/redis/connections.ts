@@ -159,8 +159,7 @@ export class Connections {
       scaleReads: 'master',
       clusterRetryStrategy: pauseBefore,
       slotsRefreshTimeout: 5_000,
-      // The client waits 100 ms before each redirection. If nothing else retries, 300 redirections outlast a
-      // failover.
+      // One redirection takes 100 ms. Without any other retry, 300 redirections are enough for a failover.
       maxRedirections: use === 'jobs' ? 300 : 16,
     };
     const clusterAt = (nodes: readonly ClusterNode[], login: RedisOptions) => {
@@ -187,13 +186,13 @@ export class Connections {
       lazyConnect: use !== 'jobs' && use !== 'queue',
       maxRetriesPerRequest: isAlone ? null : 0,
       enableAutoPipelining: use !== 'blocking' && use !== 'events',
-      // Pulses are sent at any time, even while BullMQ defines its commands, when no pipeline may be pending.
+      // Pings are never pipelined, because no pipeline may be pending while BullMQ defines its commands.
       autoPipeliningIgnoredCommands: ['ping'],
       connectTimeout: Math.min(connectTimeout, Math.max(1_000, operationTimeout / 4), 10_000),
       disconnectTimeout: 500,
       keepAlive: 10_000,
       enableOfflineQueue: true,
-      // A server that is still loading its data refuses commands, which are then retried. No check is needed.
+      // Elsewhere no check is needed: a server that is loading its data refuses commands, which are then retried.
       enableReadyCheck: this.#mayAsk && (isAlone || isConnection(this.#source)),
       autoResubscribe: true,
       autoResendUnfulfilledCommands: true,

@@ -7,7 +7,7 @@ import { type RunStatus, runStatuses } from '../../run-info.js';
  */
 export class Keys {
   readonly #index: string;
-  /** Names of the lists of the index, by workflow. */
+  /** Results of `listsOf`, by workflow. */
   readonly #lists = new Map<string, readonly string[]>();
 
   constructor(private readonly prefix: string) {

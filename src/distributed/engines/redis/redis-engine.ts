@@ -135,8 +135,7 @@ class RedisEngine implements DisposableEngine, RedisCore {
     this.#opening = new Opening(this.name, connectTimeout, (end) => this.#open(end));
     const setup = async () => {
       const { bull, connections, server } = await this.#opening.get();
-      // All keys of the queue share one hash tag, because its scripts use many keys. The backend brings its own
-      // connections.
+      // The scripts of the queue use many keys, so all keys share one hash tag. The backend has its own connections.
       const backend = backendOn(bull, connections, server, `{${prefix}}`);
       return { bull, name: 'queue', options: { connection: {} } as Bull.QueueOptions, backend };
     };

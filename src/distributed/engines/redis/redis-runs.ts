@@ -162,7 +162,7 @@ export class RedisRuns implements RunInfoStore {
     const { workflow, limit } = query;
     const part = query.text === undefined ? undefined : folded(query.text);
     const list = this.core.keys.listOf(workflow, status);
-    // By id, because a run that was listed anew in the meantime may appear twice.
+    // Keyed by id, because a run that is listed again in the meantime may appear twice.
     const found = new Map<string, RunRecord>();
     for await (const entries of walk(connection, list, query)) {
       const all = entries.map(([runId]) => runId);

@@ -13,7 +13,7 @@ const replies =
 const lost =
   /^(Connection is closed|Connection is (aborted|discarded)|Command timed out|Command aborted|Reached the max retries|Stream isn't writ|Socket (timeout|closed)|Too many Cluster redirections|None of startup nodes|Failed to refresh slots|Cluster is |Cluster isn't ready|No subscriber for the cluster)/;
 
-/** Judges an error of a Redis server or `ioredis`. */
+/** Classifies an error of a Redis server or `ioredis`. */
 export function judgeRedis(error: unknown): Judgement {
   const { code, message } = Object(error) as { code?: unknown; message?: unknown };
   const text = String(message);

@@ -11,7 +11,7 @@ import { LivingPGlite } from './living-pglite.js';
 import { PGliteDatabase, type PGliteLike } from './pglite-database.js';
 import { SqlEngine } from './sql-engine.js';
 
-/** Open databases by directory. Orchestrators and workers of this program share them. */
+/** The open databases, by directory. Orchestrators and workers of this program share them. */
 const opened = new Map<string, { readonly database: Promise<PGliteDatabase>; users: number }>();
 
 /**

@@ -59,7 +59,7 @@ export class PostgresDatabase implements Database {
     return this.#connections.use(alone, limit);
   }
 
-  /** The server is asked on connections of the queue, which has at least two. */
+  /** Runs `work` and watches the server through the pool of the queue, which has at least two connections. */
   async attended<Result>(work: (query: Query) => Promise<Result>, limit: number): Promise<Result> {
     const ask = async (text: string, values: readonly unknown[], milliseconds: number) =>
       (await this.#queueConnections.use((client) => client.query(text, [...values]), within(milliseconds))).rows;

@@ -14,7 +14,7 @@ import { judgeSql } from './transient.js';
 /** Number of batches of each kind of statement that may be in flight. */
 const width = 4;
 
-/** One for the engine, one for the queue, and one that listens. */
+/** Fewest connections of an engine: one for the engine, one for the queue, and one that listens. */
 const fewestConnections = 3;
 const defaultConnections = 25;
 

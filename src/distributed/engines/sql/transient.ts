@@ -16,7 +16,7 @@ const tooLarge = /invalid memory alloc request size/;
 const lost =
   /connection (terminated|ended|closed)|timeout (expired|exceeded when trying to connect)|client (has encountered a connection error|was closed and is not queryable)/i;
 
-/** Judges an error of a database or its driver. */
+/** Classifies an error of a database or its driver. */
 export function judgeSql(error: unknown): Judgement {
   const { code, message } = Object(error) as { code?: unknown; message?: unknown };
   if (transient.test(String(code)) || lost.test(String(message))) return 'passes';
