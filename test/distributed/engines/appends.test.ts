@@ -5,7 +5,7 @@ import { settled as turn } from '../../support.js';
 
 type Send = (runId: string, entries: readonly Appended[]) => Promise<readonly Outcome[]>;
 
-/** Appends, and the numbers of the entries of each trip. */
+/** Creates `Appends` that records the numbers of the entries of each batch. */
 function noting(send: Send) {
   const trips: number[][] = [];
   const appends = new Appends((runId, entries) => {
@@ -22,14 +22,14 @@ const reasons = (settled: readonly PromiseSettledResult<void>[]) =>
   settled.map((result) => (result.status === 'fulfilled' ? 'added' : result.reason.message));
 
 describe('entries of one run', () => {
-  it('go one trip after the other, and together where they came meanwhile', async () => {
+  it('are sent one batch after another, and gather while a batch is in flight', async () => {
     const { trips, add } = noting(allAdded);
     await Promise.all([1, 2, 3, 4].map((seq) => add(seq)));
     await add(5);
     expect(trips).toEqual([[1], [2, 3, 4], [5]]);
   });
 
-  it('go together only with numbers one behind the other, by one holder, and up to some megabytes', async () => {
+  it('share a batch only with consecutive numbers, one holder and at most some megabytes', async () => {
     const { trips, add } = noting(allAdded);
     const large = { text: 'x'.repeat(3 * 2 ** 20) };
     await Promise.all([add(1), add(2), add(4), add(5, { token: 'u' }), add(6, large), add(7, large), add(8)]);
@@ -39,7 +39,7 @@ describe('entries of one run', () => {
     expect(trips.slice(6).map(({ length }) => length)).toEqual([1, 200, 200, 1]);
   });
 
-  it('are refused each by itself', async () => {
+  it('are refused one by one', async () => {
     const { add } = noting(async (_runId, entries) =>
       entries.map(({ seq }) => (seq === 3 ? new Error('three') : undefined)),
     );
@@ -51,7 +51,7 @@ describe('entries of one run', () => {
     ]);
   });
 
-  it('take no other along that the engine refuses for what it holds, but those behind it', async () => {
+  it('are rejected together with a refused entry only if they follow it', async () => {
     const { trips, add } = noting(async (_runId, entries) => {
       if (entries.some(({ seq }) => seq === 4)) throw new EngineError('sql', 'has refused four', { isFinal: true });
       return entries.map(({ seq }) => (seq === 2 ? new Error('two') : undefined));
@@ -62,7 +62,7 @@ describe('entries of one run', () => {
     expect(reasons(await Promise.allSettled([add(4)]))).toEqual(['sql has refused four']);
   });
 
-  it('are not sent again, one by one, where the engine was away', async () => {
+  it('are not sent again one by one if the engine was away', async () => {
     const { trips, add } = noting(async (_runId, entries) => {
       if (entries.some(({ seq }) => seq > 1)) throw new EngineError('sql', 'is away');
       return entries.map(() => undefined);

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { Batcher } from '../../../src/distributed/engines/batcher.js';
 import { rejection } from '../../support.js';
 
-it('calls go together up to a hundred, and up to some megabytes; one that is larger goes alone', async () => {
+it('a batch has at most a hundred calls and some megabytes; a larger call is sent alone', async () => {
   const sent: number[][] = [];
   const send = async (calls: readonly number[]) => {
     sent.push([...calls]);
@@ -18,7 +18,7 @@ it('calls go together up to a hundred, and up to some megabytes; one that is lar
   expect(sent.map(({ length }) => length)).toEqual([100, 1]);
 });
 
-/** A batcher of numbers, what it sends, and how many batches are under way at most. */
+/** Creates a batcher of numbers that records its batches and how many are in flight at most. */
 function noting(width: number, refuse: (calls: readonly number[]) => unknown) {
   const noted = { sent: [] as number[][], most: 0 };
   let underWay = 0;
@@ -34,7 +34,7 @@ function noting(width: number, refuse: (calls: readonly number[]) => unknown) {
   return { noted, batcher: new Batcher(send, width) };
 }
 
-it('a call that is refused for what it holds takes no other along, and no more batches are under way than may be', async () => {
+it('a call refused for its content rejects no other call, and the number of batches in flight stays bounded', async () => {
   const bad = new EngineError('sql', 'has refused 13', { isFinal: true });
   const { noted, batcher } = noting(2, (calls) => (calls.includes(13) ? bad : undefined));
   const settled = await Promise.allSettled(Array.from({ length: 300 }, (_, n) => batcher.add(n)));
@@ -44,7 +44,7 @@ it('a call that is refused for what it holds takes no other along, and no more b
   expect(noted.sent.length).toBeLessThan(3 + 2 * Math.ceil(Math.log2(100)) + 1);
 });
 
-it('calls are not sent again, one by one, where the engine was away', async () => {
+it('calls are not sent again one by one if the engine was away', async () => {
   const away = new EngineError('sql', 'is away');
   const { noted, batcher } = noting(2, () => away);
   const settled = await Promise.allSettled(Array.from({ length: 250 }, (_, n) => batcher.add(n)));
@@ -53,7 +53,7 @@ it('calls are not sent again, one by one, where the engine was away', async () =
   expect(noted.most).toBe(2);
 });
 
-it('a call that gathers for longer than it may take is told so, with what others have failed with, and is not sent', async () => {
+it('a call that waits longer than its limit rejects with the last failure of a batch, and is not sent', async () => {
   const sent: number[][] = [];
   let fail = () => {};
   const send = (calls: readonly number[]) => {

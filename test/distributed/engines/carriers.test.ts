@@ -22,8 +22,8 @@ function traced() {
   removals.push(instrument({ capture, restore }));
 }
 
-describe('what goes with a run', () => {
-  it('is kept with what its journal starts from, and only where there is something', async () => {
+describe('the tracing context of a run', () => {
+  it('is stored in the first snapshot, and only if there is one', async () => {
     traced();
     const engine = memory();
     const orchestrator = new OrchestratorBuilder()
@@ -41,7 +41,7 @@ describe('what goes with a run', () => {
     expect(await snapshotOf(unwatched)).not.toHaveProperty('carrier');
   });
 
-  it('outlives the compaction of a journal, and whoever started the run', async () => {
+  it('survives the compaction of the journal and the end of the program that started the run', async () => {
     traced();
     const turns = 1_000;
     const seen = new Set<string | undefined>();
@@ -71,7 +71,7 @@ describe('what goes with a run', () => {
     expect([...seen]).toEqual(['the start']);
   });
 
-  it('is not that of whoever happens to wake the worker', async () => {
+  it('is not the context of the call that wakes the worker', async () => {
     traced();
     const flow = new Flow('f').node('a', () => traces.getStore());
     const { orchestrator, newWorker } = await fleetOf(flow, { workers: 0 });

@@ -17,7 +17,7 @@ import { describeWithRedis, redisOfSuite, startRedis } from '../servers/redis.js
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
 
 describe('an engine', () => {
-  it('says where it is, without user and password', () => {
+  it('has a name with its host and port, without user and password', () => {
     expect(postgres('postgres://user:secret@db.example/app').name).toBe('postgres at db.example:5432');
     expect(postgres('postgres://user:secret@db.example:6000/app').name).toBe('postgres at db.example:6000');
     expect(postgres(new pg.Pool({ host: 'db.example', password: 'secret' })).name).toBe('postgres at db.example:5432');
@@ -32,7 +32,7 @@ describe('an engine', () => {
     ['postgres://db.example/app?user=me@tenant&password=secret', 'postgres at db.example:5432'],
     ['postgres:///app', 'postgres at localhost:5432'],
     ['postgres://app:sec%23ret%40x@db.example/app', 'postgres at db.example:5432'],
-  ])('says where %s is', (address, name) => {
+  ])('has a name with the host and port of %s', (address, name) => {
     expect(postgres(address).name).toBe(name);
   });
 
@@ -45,7 +45,7 @@ describe('an engine', () => {
     'user:123#hunter2@host:6379',
     'user:123?hunter2@host/db',
     'user:hunter2@ho st',
-  ])('tells nothing of an address that is none: %s', (rest) => {
+  ])('shows no part of an invalid address: %s', (rest) => {
     for (const make of [() => redis(`redis://${rest}`), () => postgres(`postgres://${rest}`)]) {
       const error = thrown(make);
       expect(error).toMatchObject({ code: 'ERR_VALIDATION', message: expect.stringContaining('percent-encode') });
@@ -53,7 +53,7 @@ describe('an engine', () => {
     }
   });
 
-  it('refuses what is no address', () => {
+  it('refuses values that are not addresses', () => {
     const message = expect.stringContaining('must be an address like');
     expect(() => postgres('db.example')).toThrow(expect.objectContaining({ code: 'ERR_VALIDATION', message }));
     expect(() => redis('cache.example')).toThrow(expect.objectContaining({ code: 'ERR_VALIDATION', message }));
@@ -79,11 +79,11 @@ describe('an engine', () => {
     },
   );
 
-  it.each(['public', 'pgfleet', 'bullmq2', 'x'.repeat(40)])('takes the prefix %s', (prefix) => {
+  it.each(['public', 'pgfleet', 'bullmq2', 'x'.repeat(40)])('accepts the prefix %s', (prefix) => {
     expect(postgres('postgres://h/d', { prefix }).name).toBe('postgres at h:5432');
   });
 
-  it('whose packages are missing says which to install', async () => {
+  it('with missing packages says which to install', async () => {
     const load = async (name: string): Promise<never> => {
       throw Object.assign(new Error(`Cannot find package '${name}' imported from here`), {
         code: 'ERR_MODULE_NOT_FOUND',
@@ -98,7 +98,7 @@ describe('an engine', () => {
     });
   });
 
-  it('whose packages are broken says what is wrong with them', async () => {
+  it('with broken packages says what is wrong with them', async () => {
     const broken = new SyntaxError('broken');
     expect(await rejection(loadPeers('redis', ['bullmq'] as never, { load: () => Promise.reject(broken) }))).toBe(
       broken,
@@ -129,7 +129,7 @@ describeWithPostgres('on Postgres', () => {
   });
   afterAll(() => server.stop());
 
-  it('migrations run once, though ten workers start together', async () => {
+  it('migrations run once when ten workers start together', async () => {
     const url = await server.createDatabase('ten');
     const engines = Array.from({ length: 10 }, () => postgres(url));
     const workers = engines.map((engine) => new DistributedWorker({ engine, workflows: [flow] }));
@@ -143,7 +143,7 @@ describeWithPostgres('on Postgres', () => {
     await Promise.all(engines.map((engine) => engine.close()));
   });
 
-  it('a schema of a later version of the package is refused, and left as it is', async () => {
+  it('a schema of a later version of the package is refused and left unchanged', async () => {
     const url = await server.createDatabase('later');
     const first = postgres(url);
     await first.open();
@@ -160,7 +160,7 @@ describeWithPostgres('on Postgres', () => {
     await pool.end();
   });
 
-  it('a database of an earlier version is brought up to date, with what is in it', async () => {
+  it('a database of an earlier version is migrated and keeps its data', async () => {
     const url = await server.createDatabase('earlier');
     const pool = poolOf({ connectionString: url });
     await pool.query('create schema orchestrator');
@@ -186,7 +186,7 @@ describeWithPostgres('on Postgres', () => {
     await engine.close();
   });
 
-  it('runs in process of version 0.6 get numbers, and a program of that version is refused beside this one', async () => {
+  it('runs in process of version 0.6 get numbers, and programs of version 0.6 can no longer write them', async () => {
     const url = await server.createDatabase('numbers');
     const pool = poolOf({ connectionString: url });
     await pool.query('create schema orchestrator');
@@ -216,7 +216,7 @@ describeWithPostgres('on Postgres', () => {
     await Promise.all(engines.map((engine) => engine.close()));
   });
 
-  it('runs are not saved under an isolation level that shows what was there before a lock', async () => {
+  it('runs are not saved under an isolation level that shows data from before a lock', async () => {
     const url = await server.createDatabase('serializable');
     const admin = poolOf({ connectionString: url });
     await admin.query(`alter database serializable set default_transaction_isolation = 'repeatable read'`);
@@ -230,7 +230,7 @@ describeWithPostgres('on Postgres', () => {
     await engine.close();
   });
 
-  it('a pool that is handed over is used with its password, which nothing shows', async () => {
+  it('a user-supplied pool is used with its password, which appears nowhere', async () => {
     const url = await server.createDatabase('guarded');
     const admin = poolOf({ connectionString: url });
     await admin.query(`create role guarded login superuser password 'hunter2'`);
@@ -271,7 +271,7 @@ describeWithPostgres('on Postgres', () => {
     await admin.end();
   });
 
-  it('a pool that is handed over is listened to while an engine uses it, once', async () => {
+  it('a user-supplied pool has one error listener while an engine uses it', async () => {
     const pool = new pg.Pool({ connectionString: await server.createDatabase('listeners') });
     const engines = Array.from({ length: 12 }, (_, number) => postgres(pool, { prefix: `e${number}` }));
     for (const engine of engines) await engine.open();
@@ -286,7 +286,7 @@ describeWithPostgres('on Postgres', () => {
     await pool.end();
   });
 
-  it('a pool that is handed over is used, and stays open', async () => {
+  it('a user-supplied pool is used and stays open', async () => {
     const pool = poolOf({ connectionString: await server.createDatabase('pool') });
     const engine = postgres(pool);
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
@@ -313,7 +313,7 @@ describeWithRedis('on Redis', () => {
     return { engine, orchestrator, runIds, listed };
   }
 
-  /** As if whoever had begun it had died a day ago between the two. */
+  /** Lists a run again as if the program that started it had died a day ago, before it stored the run. */
   async function fileAnew(prefix: string, runId: string) {
     for (const list of await given.client.keys(`*${prefix}*`)) {
       if ((await given.client.type(list)) !== 'zset' || (await given.client.zscore(list, runId)) === null) continue;
@@ -321,7 +321,7 @@ describeWithRedis('on Redis', () => {
     }
   }
 
-  it('errors hold nothing of a password or of a payload, nor do the engine and what stands on it', async () => {
+  it('errors, the engine and the objects on it show neither passwords nor payloads', async () => {
     const { url, port, stop } = await startRedis();
     const spoiler = new Redis(url);
     await spoiler.config('SET', 'requirepass', 'hunter2');
@@ -349,7 +349,7 @@ describeWithRedis('on Redis', () => {
     await stop();
   });
 
-  it('a connection that is handed over is listened to while engines use it, and no longer', async () => {
+  it('a user-supplied connection has an error listener only while engines use it', async () => {
     const connection = new Redis(given.server.url, { maxRetriesPerRequest: null });
     const engines = Array.from({ length: 12 }, (_, number) => redis(connection, { prefix: `e${number}` }));
     for (const engine of engines) await engine.open();
@@ -359,7 +359,7 @@ describeWithRedis('on Redis', () => {
     await connection.quit();
   });
 
-  it('a run that is listed and not there is listed no more', async () => {
+  it('a listed run that does not exist is removed from the lists', async () => {
     const { engine, orchestrator, listed } = await started('ghosts');
     await fileAnew('ghosts', '2');
     await given.client.del(await keyOfRun('ghosts', '2'));
@@ -374,7 +374,7 @@ describeWithRedis('on Redis', () => {
     await engine.close();
   });
 
-  it('a run that is listed under a status that it has no more is listed where it belongs', async () => {
+  it('a run listed under an old status is moved to its current status', async () => {
     const { engine, orchestrator, listed } = await started('moved');
     await given.client.hset(await keyOfRun('moved', '2'), 'status', 'cancelled');
     expect(await listed({ status: 'running' })).toEqual(['1', '3']);
@@ -383,7 +383,7 @@ describeWithRedis('on Redis', () => {
     await engine.close();
   });
 
-  it('runs that were created in one millisecond are all listed, however many', async () => {
+  it('all runs created in one millisecond are listed, however many', async () => {
     const { engine, orchestrator } = await started('many');
     const runIds = Array.from({ length: 450 }, (_, n) => `${n + 4}`);
     await Promise.all(runIds.map((runId) => orchestrator.startRun({}, 1, { runId })));
@@ -412,7 +412,7 @@ describeWithRedis('on Redis', () => {
   }
 });
 
-it('pglite: engines on one directory share what is in it, until the last is closed', async () => {
+it('pglite: engines on one directory share its data until the last is closed', async () => {
   const parent = await temporaryDirectory();
   const [one, other] = [pglite(`${parent}/data`), pglite(`${parent}/./data`)];
   await Promise.all([one.open(), other.open()]);
@@ -420,7 +420,7 @@ it('pglite: engines on one directory share what is in it, until the last is clos
   await orchestrator.startRun({}, 1, { runId: 'shared' });
   await orchestrator.close();
   await one.close();
-  // Closing it again takes nothing from the other.
+  // Closing an engine twice does not affect the other.
   await one.close();
   expect(await other.runInfoStore.getRun('shared')).toMatchObject({ runId: 'shared', status: 'running' });
   await other.close();

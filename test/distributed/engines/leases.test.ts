@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { type Held, type LeaseStore, Leases } from '../../../src/distributed/engines/leases.js';
 import { rejection } from '../../support.js';
 
-/** Holds in memory, in a place that nobody is known to have died in. */
+/** Holds in memory, in a place with no dead processes. */
 function inMemory(): LeaseStore & { readonly holds: Map<string, Held> } {
   const holds = new Map<string, Held>();
   return {
@@ -43,7 +43,7 @@ describe('holds of a program', () => {
     vi.useRealTimers();
   });
 
-  it('are renewed again where a renewal has failed, one at a time, and not where one is lost', async () => {
+  it('are renewed again after a failed renewal, one renewal at a time, but not once they are lost', async () => {
     vi.useFakeTimers();
     const store = inMemory();
     let answer = () => {};
@@ -64,7 +64,7 @@ describe('holds of a program', () => {
     vi.useRealTimers();
   });
 
-  it('of others are named, and those of the dead taken over', async () => {
+  it('of other programs are named, and those of dead programs are taken over', async () => {
     const store = inMemory();
     const leases = new Leases(store, 900);
     store.holds.set('a', { token: 't', holder: 'another', place: 'there', since: 5 });
@@ -75,7 +75,7 @@ describe('holds of a program', () => {
     await release();
   });
 
-  it('that could not be given back are no hindrance to the program itself', async () => {
+  it('that could not be released do not block the program itself', async () => {
     const store = inMemory();
     const leases = new Leases(store, 900);
     vi.spyOn(store, 'release').mockRejectedValueOnce(new Error('away'));

@@ -20,7 +20,7 @@ function on(timeout: number, judgement: Judgement = 'passes'): Persistence {
   return { name: 'db', timeout, judge: () => judgement };
 }
 
-it('repeats a call that fails in passing, for as long as it may take, and no longer', async () => {
+it('retries a call that fails for a transient reason until its time is up', async () => {
   let calls = 0;
   const work = async () => {
     if (++calls < 3) throw away;
@@ -31,7 +31,7 @@ it('repeats a call that fails in passing, for as long as it may take, and no lon
   expect(error).toMatchObject({ code: 'ERR_ENGINE', message: expect.stringContaining('30 ms'), cause: away });
 });
 
-it('does not repeat what was refused', async () => {
+it('does not retry a refused call', async () => {
   let calls = 0;
   const refused = new Error('no space left on device');
   const work = () => {
@@ -44,12 +44,12 @@ it('does not repeat what was refused', async () => {
   expect(calls).toBe(2);
 });
 
-it('lets an error of an engine pass as it is', async () => {
+it('passes an EngineError on unchanged', async () => {
   const closed = new EngineError('db', 'was closed');
   expect(await rejection(persistently(on(1_000), () => Promise.reject(closed)))).toBe(closed);
 });
 
-it('asks again where there is no answer, says so to the attempt, and takes the first answer', async () => {
+it('asks again if there is no answer, ends the time of the attempt, and takes the first answer', async () => {
   const attempts: Attempt[] = [];
   const over: number[] = [];
   let answerFirst: (value: string) => void = () => undefined;
@@ -65,7 +65,7 @@ it('asks again where there is no answer, says so to the attempt, and takes the f
   expect(over).toEqual([1]);
 });
 
-it('is over in time where there is never an answer', async () => {
+it('ends in time if there is never an answer', async () => {
   const limits: number[] = [];
   const error = await rejection(
     persistently(on(1_500), (attempt) => {
@@ -78,7 +78,7 @@ it('is over in time where there is never an answer', async () => {
   expect(limits).toHaveLength(2);
 });
 
-it('does not wait without end for an answer, where a call may take without end', async () => {
+it('repeats a silent attempt even if the call has no time limit', async () => {
   vi.useFakeTimers();
   let calls = 0;
   const answer = persistently(on(Infinity), () => (++calls < 3 ? never() : Promise.resolve('third')));
@@ -87,7 +87,7 @@ it('does not wait without end for an answer, where a call may take without end',
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('asks again within two minutes, however long there was no answer', async () => {
+it('asks again within two minutes, however long the engine was silent', async () => {
   vi.useFakeTimers();
   let calls = 0;
   let isBack = false;
@@ -103,7 +103,7 @@ it('asks again within two minutes, however long there was no answer', async () =
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('ends at once when nobody needs the answer any more, whatever it waits for, and begins nothing then', async () => {
+it('ends at once when `until` aborts, whatever it waits for, and starts no attempt afterwards', async () => {
   vi.useFakeTimers();
   const until = new Cancellation([], true);
   const closed = new EngineError('db', 'was closed');
@@ -113,7 +113,7 @@ it('ends at once when nobody needs the answer any more, whatever it waits for, a
   const told = Promise.all(
     [never, fails, () => Promise.reject(away)].map((work) => rejection(persistently(persistence, work))),
   );
-  // The first is asked again, the second waits for an answer, the third fails again and again.
+  // The first call is retried, the second waits for an answer, the third keeps failing.
   await vi.advanceTimersByTimeAsync(20_000);
   until.abort(closed);
   expect(await told).toEqual([closed, closed, closed]);
@@ -123,7 +123,7 @@ it('ends at once when nobody needs the answer any more, whatever it waits for, a
   expect(calls).toBe(before);
 });
 
-it('repeats operations of a store as wholes', async () => {
+it('retries each operation of a store as a whole', async () => {
   const calls: string[] = [];
   class Store {
     readonly name = 'store';
@@ -146,7 +146,7 @@ it('repeats operations of a store as wholes', async () => {
   expect(store.outer).toBe(store.outer);
 });
 
-it('reads what has arrived while the event loop was blocked, and does not ask again', async () => {
+it('reads answers that arrived while the event loop was blocked, and does not ask again', async () => {
   let calls = 0;
   const work = () => {
     calls++;

@@ -18,12 +18,12 @@ describe('the reason of an EngineError', () => {
     ['unsuitable', false],
     ['closed', false],
     ['refused', false],
-  ])('%s says whether to try again: %s', (reason, isRetryable) => {
+  ])('%s has isRetryable %s', (reason, isRetryable) => {
     const error = new EngineError('db', 'has failed', { reason });
     expect(error).toMatchObject({ reason, isRetryable, isFinal: reason === 'payload' });
   });
 
-  it('is unreachable where an engine of your own does not say, and payload for what is final', () => {
+  it('is by default unreachable, or payload if the error is final', () => {
     expect(new EngineError('db', 'is away')).toMatchObject({ reason: 'unreachable', isRetryable: true });
     expect(new EngineError('db', 'cannot keep this', { isFinal: true })).toMatchObject({ reason: 'payload' });
   });
@@ -48,7 +48,7 @@ describe('the reason of an EngineError', () => {
     expect(await rejection(failing)).toMatchObject({ reason, cause });
   });
 
-  it('is timeout where there is no answer, and what keeps connections from being made where none can be made', async () => {
+  it('is timeout if there is no answer, and the failure to connect if no connection can be made', async () => {
     const never = () => new Promise(() => undefined);
     const silent = { name: 'db', timeout: 20, judge: () => 'passes' as const };
     expect(await rejection(persistently(silent, never))).toMatchObject({ reason: 'timeout' });
@@ -61,14 +61,14 @@ describe('the reason of an EngineError', () => {
   it.each([
     ['redis', () => redis('redis://127.0.0.1:1', short)],
     ['postgres', () => postgres('postgres://127.0.0.1:1/none', short)],
-  ])('is unreachable for %s where nobody listens, and closed after close()', async (_, make) => {
+  ])('is unreachable for %s if nothing listens there, and closed after close()', async (_, make) => {
     const engine = make();
     expect(await rejection(engine.open())).toMatchObject({ reason: 'unreachable', isRetryable: true });
     await engine.close();
     expect(await rejection(engine.open())).toMatchObject({ reason: 'closed', isRetryable: false });
   });
 
-  it('is timeout for a server that accepts connections and says nothing', async () => {
+  it('is timeout for a server that accepts connections and stays silent', async () => {
     const server = createServer(() => undefined).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as { port: number };
@@ -82,7 +82,7 @@ describe('the reason of an EngineError', () => {
 describeWithRedis('the reason of an EngineError, of a Redis', () => {
   const given = redisOfSuite();
 
-  it('is unsuitable, full or rights, as the server says', async () => {
+  it('is unsuitable, full or rights, depending on the reply of the server', async () => {
     const { client, server } = given;
     const engine = redis(server.url, short);
     await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
@@ -109,7 +109,7 @@ describeWithPostgres('the reason of an EngineError, of a Postgres', () => {
   }, 60_000);
   afterAll(() => server.stop());
 
-  it('is rights or payload, as the server says', async () => {
+  it('is rights or payload, depending on the reply of the server', async () => {
     const url = await server.createDatabase('reasons');
     const stranger = new URL(url);
     stranger.password = 'guessed';

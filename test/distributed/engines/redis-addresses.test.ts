@@ -16,18 +16,22 @@ const everything = { depth: 20, showHidden: true };
 describe('the address of a Redis server', () => {
   it.each([
     [
-      'a database that is no number',
+      'a database that is not a number',
       'redis://ada:hunter2@host/abc',
       /^server must name its database by a whole number/,
     ],
     ['a database below 0', 'redis://ada:hunter2@host/-1', /^server must name its database by a whole number/],
     ['a database in another notation', 'redis://ada:hunter2@host/0x3', /^server must name its database/],
-    ['a database beyond all', 'redis://ada:hunter2@host/2147483648', /^server must name its database/],
+    ['a database above all limits', 'redis://ada:hunter2@host/2147483648', /^server must name its database/],
     ['a path of two parts', 'redis://ada:hunter2@host/1/2', /^server must name its database/],
-    ['a parameter that is no number', 'redis://ada:hunter2@host?db=abc', /^server must name its database/],
+    ['a parameter that is not a number', 'redis://ada:hunter2@host?db=abc', /^server must name its database/],
     ['two databases', 'redis://ada:hunter2@host/1?db=2', /^server must name its database/],
     ['a prefix of keys', 'redis://ada:hunter2@host?keyPrefix=x', /^server must have no keyPrefix/],
-    ['a database of a cluster', ['redis://a', 'redis://ada:hunter2@host/3'], /^server\[1\] must have no number/],
+    [
+      'a database of a cluster',
+      ['redis://a', 'redis://ada:hunter2@host/3'],
+      /^server\[1\] must have no database number/,
+    ],
     ['a wrong one among several', ['redis://a', 'redis://ada:hunter2@host/x'], /^server\[1\] must name its database/],
     [
       'another scheme',
@@ -41,7 +45,7 @@ describe('the address of a Redis server', () => {
     ['nothing', '', /^server must be a non-empty string/],
     ['nothing among several', ['redis://a', ''], /^server\[1\] must be a non-empty string/],
     ['none', [], /^server must be an address, or a non-empty array of addresses/],
-  ])('is refused with %s, and the message says nothing of it', (_what, address, message) => {
+  ])('is refused with %s, and the message does not show it', (_what, address, message) => {
     const error = thrown(() => redis(address));
     expect(error).toMatchObject({ code: 'ERR_VALIDATION', message: expect.stringMatching(message) });
     expect(inspect(error, everything)).not.toMatch(/hunter2|ada/);
@@ -56,7 +60,7 @@ describe('the address of a Redis server', () => {
     expect(redis(address).name).toBe(`redis at ${place}`);
   });
 
-  it('that asks for TLS in capitals is not spoken to without', async () => {
+  it('that asks for TLS in capitals is not used without TLS', async () => {
     const heard: Buffer[] = [];
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
@@ -78,12 +82,12 @@ describe('the address of a Redis server', () => {
   });
 });
 
-describe('a connection of ioredis that is handed over', () => {
+describe('a user-supplied connection of ioredis', () => {
   const lazy = { lazyConnect: true };
 
   it.each([
     [
-      'a database that is no number',
+      'a database that is not a number',
       () => new Redis({ ...lazy, db: 'abc' as never }),
       /^server\.options\.db must be a whole/,
     ],
@@ -100,7 +104,7 @@ describe('a connection of ioredis that is handed over', () => {
     connection.disconnect();
   });
 
-  it('is said to be at its socket', () => {
+  it('is named by its socket', () => {
     expect(redis(new Redis('/run/redis.sock', lazy)).name).toBe('redis at /run/redis.sock');
   });
 
@@ -128,7 +132,7 @@ describe('the address of a Postgres server', () => {
 describeWithRedis('a database of a Redis server', () => {
   const given = redisOfSuite();
 
-  it('that is there has the runs, and no other has them', async () => {
+  it('that exists holds the runs, and no other database does', async () => {
     await given.client.flushall();
     const { orchestrator, worker, close } = programAt(redis(`${given.server.url}/3`));
     await worker.start();
@@ -142,7 +146,7 @@ describeWithRedis('a database of a Redis server', () => {
     ['a parameter of an address', () => redis(`${given.server.url}?db=99`)],
     ['a connection', () => redis(new Redis(given.server.url, { db: 99, lazyConnect: true }))],
   ])(
-    'that is not there is refused, and no run is written elsewhere: by %s',
+    'that does not exist is refused, and no run is written elsewhere: by %s',
     async (_how, make) => {
       await given.client.flushall();
       const { engine, orchestrator, worker, close } = programAt(make());
@@ -158,7 +162,7 @@ describeWithRedis('a database of a Redis server', () => {
     60_000,
   );
 
-  it('that may not be chosen any more gets nothing, and neither does another, until it may', async () => {
+  it('that may no longer be selected gets no writes until it may, and neither does another database', async () => {
     await given.client.flushall();
     await given.client.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', '~*', '&*', '+@all');
     const { engine, orchestrator, worker, close } = programAt(redis(`${as('app')}/3`, { operationTimeout: 60_000 }));
@@ -170,7 +174,7 @@ describeWithRedis('a database of a Redis server', () => {
       code: 'ERR_ENGINE',
       message: expect.stringMatching(/database 3 cannot be used: NOPERM/),
     });
-    // All connections have come back, and were refused.
+    // All connections have reconnected and were refused.
     const refused = async () =>
       Number(/cmdstat_select:.*rejected_calls=(\d+)/.exec(await given.client.info('commandstats'))?.[1]);
     const before = await refused();
@@ -185,7 +189,7 @@ describeWithRedis('a database of a Redis server', () => {
     expect(await databasesOf(given.client)).toEqual(['db3']);
   }, 120_000);
 
-  it('of a cluster that has several is refused, as only the first could be used', async () => {
+  it('of a cluster with several databases is refused unless it is database 0', async () => {
     const cluster = await answering((command) => (command === 'INFO' ? bulk('redis_mode:cluster\r\n') : '+OK\r\n'));
     const engine = redis(`redis://127.0.0.1:${cluster.port}/3`);
     const error = await rejection(engine.open());
@@ -194,7 +198,7 @@ describeWithRedis('a database of a Redis server', () => {
     await cluster.stop();
   });
 
-  it('is that of servers that are no cluster, where several addresses are given: which one has to be said', async () => {
+  it('cannot be chosen among several servers that are not a cluster: the error asks for one address', async () => {
     const other = await startRedis();
     const engine = redis([
       given.server.url,
@@ -217,7 +221,7 @@ describeWithRedis('a database of a Redis server', () => {
 });
 
 describeWithRedis('the connections of a program to Redis', () => {
-  it('are three for an orchestrator, five with a worker, and one more for each further worker', async () => {
+  it('number three for an orchestrator, five with a worker, and one more for each further worker', async () => {
     const server = await startRedis();
     const admin = new Redis(server.url);
     const { engine, orchestrator, worker, close } = programAt(redis(server.url));
@@ -242,7 +246,7 @@ describeWithRedis('the connections of a program to Redis', () => {
 });
 
 describeWithRedis('a Redis server that repeats what it was sent', () => {
-  it('has no password in errors, nor on a terminal', async () => {
+  it('shows no password in errors or on a terminal', async () => {
     const server = await startRedis({ without: ['AUTH', 'HELLO'] });
     const url = server.url.replace('redis://', 'redis://bob:hunter2@');
     const engine = redis(url);
@@ -260,7 +264,7 @@ describeWithRedis('a Redis server that repeats what it was sent', () => {
     await server.stop();
   }, 60_000);
 
-  it('has nothing of a run in errors', async () => {
+  it('shows no data of a run in errors', async () => {
     const server = await startRedis({ without: ['EVALSHA', 'EVAL'] });
     const engine = redis(server.url);
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
@@ -272,7 +276,7 @@ describeWithRedis('a Redis server that repeats what it was sent', () => {
   }, 60_000);
 });
 
-it('an address that the command line cannot use ends it with 2, and is not printed', async () => {
+it('an unusable address ends the command line with exit code 2, and is not printed', async () => {
   for (const address of ['redis://ada:hunter2@127.0.0.1:1/abc', 'redis://ada:hunter2#x@127.0.0.1:1']) {
     const { code, stderr } = await call(['runs', 'list', '--engine', address, '--verbose']);
     expect(stderr).toMatch(/^error: server (must|needs)/);
@@ -309,12 +313,12 @@ function bulk(text: string): string {
   return `$${text.length}\r\n${text}\r\n`;
 }
 
-/** A server of which each answer is given. */
+/** A server with prepared answers. */
 async function answering(answer: (command: string) => string) {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.on('data', (data) => {
-      // The name of each command: an array, of which the first text is the name.
+      // A command is an array whose first text is its name.
       for (const [, name] of String(data).matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
         const command = String(name).toUpperCase();
         socket.write(command === 'HELLO' ? '-NOPROTO unsupported protocol version\r\n' : answer(command));

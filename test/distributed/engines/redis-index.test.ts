@@ -12,7 +12,7 @@ describeWithRedis('the index of runs on Redis', () => {
 
   beforeEach(() => given.client.flushall());
 
-  it('has nothing of a start whose id a run of another workflow has', async () => {
+  it('keeps no trace of a start whose id belongs to a run of another workflow', async () => {
     const { engine, orchestrator } = program();
     await orchestrator.startRun({}, 1, { runId: 'r', workflow: 'one' });
     const before = await listed();
@@ -23,7 +23,7 @@ describeWithRedis('the index of runs on Redis', () => {
     await engine.close();
   });
 
-  it('loses what such a start has left whose program died, when the workflow is looked at', async () => {
+  it('drops the traces of such a start, if its program died, when runs of the workflow are listed', async () => {
     const { engine, orchestrator } = program();
     await orchestrator.startRun({}, 1, { runId: 'r', workflow: 'one' });
     const before = await listed();
@@ -36,7 +36,7 @@ describeWithRedis('the index of runs on Redis', () => {
     await engine.close();
   });
 
-  it('has a run again that its own workflow begins under the id', async () => {
+  it('lists a run that another workflow later starts under the same id', async () => {
     const { engine, orchestrator } = program();
     await orchestrator.startRun({}, 1, { runId: 'r', workflow: 'one' });
     await rejection(orchestrator.startRun({}, 1, { runId: 'r', workflow: 'other' }));

@@ -25,7 +25,7 @@ describeWithRedis('a Redis server', () => {
   });
 
   it.each(['allkeys-lru', 'volatile-ttl'])(
-    'that throws keys away (%s) is refused, with what to do, and taken once that is done',
+    'that evicts keys (%s) is refused with what to do, and accepted once that is done',
     async (policy) => {
       await given.client.config('SET', 'maxmemory-policy', policy);
       const engine = redis(given.server.url);
@@ -39,7 +39,7 @@ describeWithRedis('a Redis server', () => {
     },
   );
 
-  it('that throws keys away is used where that is allowed, a worker warns of it, and nothing is printed', async () => {
+  it('that evicts keys is used with allowEviction: a worker warns, and nothing is printed', async () => {
     const printed = (['warn', 'error', 'log'] as const).map((how) => vi.spyOn(console, how));
     await given.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
     const { worker, warnings, close } = await workerAt({ allowEviction: true });
@@ -50,7 +50,7 @@ describeWithRedis('a Redis server', () => {
     vi.restoreAllMocks();
   });
 
-  it('that refuses to give jobs is asked at a measured pace, and warned of once, with the number of times', async () => {
+  it('that refuses to hand out jobs is asked at a limited rate, with one warning that counts the refusals', async () => {
     const { worker, warnings, close, orchestrator } = await workerAt({});
     await worker.start();
     const runId = await orchestrator.startRun({}, undefined, { delay: 1_000 });
@@ -59,7 +59,7 @@ describeWithRedis('a Redis server', () => {
     await eventually(() => warnings.some(({ error }) => /OOM/.test(String(error))), { timeout: 20_000 });
     const before = await callsOf(given.client);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
-    // Some are heartbeats and the like, each second.
+    // Some commands are heartbeats and the like, sent each second.
     expect((await callsOf(given.client)) - before).toBeLessThan(200);
     const oom = warnings.filter(({ error }) => /OOM/.test(String(error)));
     expect(new Set(oom.map(({ error }) => String(error))).size).toBe(oom.length);
@@ -69,7 +69,7 @@ describeWithRedis('a Redis server', () => {
     expect(warnings.some(({ repeated }) => Number(repeated) > 0)).toBe(true);
   }, 60_000);
 
-  it('whose user may not ask for INFO is used, and nothing is printed', async () => {
+  it('whose user may not run INFO is used, and nothing is printed', async () => {
     const printed = vi.spyOn(console, 'warn');
     await given.client.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-info');
     const url = new URL(given.server.url);
@@ -82,7 +82,7 @@ describeWithRedis('a Redis server', () => {
     vi.restoreAllMocks();
   });
 
-  it('whose user has the rights that the guide names is used', async () => {
+  it('whose user has only the documented rights is used', async () => {
     const rights = ['~{orchestrator*', '&*', '+@all', '-@dangerous', '+info'];
     await given.client.call('ACL', 'SETUSER', 'few', 'reset', 'on', '>secret', ...rights);
     const url = new URL(given.server.url);
@@ -109,7 +109,7 @@ describeWithRedis('a Redis server', () => {
   }
 });
 
-describe('what a server tells of itself', () => {
+describe('the INFO of a server', () => {
   it('is read for Redis, Valkey and Dragonfly', () => {
     expect(
       readInfo('# Server\r\nredis_version:7.0.15\r\nredis_mode:cluster\r\nmaxmemory_policy:noeviction\r\n'),
@@ -128,14 +128,14 @@ describe('what a server tells of itself', () => {
     expect(readInfo('')).toMatchObject({ databaseType: 'redis', isInCluster: false, evictionPolicy: undefined });
   });
 
-  it('says whether it is older than the guide asks for', () => {
+  it('shows if the server is older than supported', () => {
     const versions = ['5.0.14', '6.0.16', '6.2.0', '6.10.1', '7.0.15', '10.0.0'];
     const old = versions.filter((version) => isOld(readInfo(`redis_version:${version}`)));
     expect(old).toEqual(['5.0.14', '6.0.16']);
   });
 });
 
-/** How many commands a server has been asked. */
+/** Returns the number of commands that a server has received. */
 async function callsOf(client: Redis): Promise<number> {
   return Number(/total_commands_processed:(\d+)/.exec(String(await client.info('stats')))?.[1]);
 }

@@ -16,7 +16,7 @@ import { describeWithPostgres, type PostgresServer, startPostgres } from '../ser
 
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
 
-/** Has a run executed, and looks at it in the ways that an orchestrator has. */
+/** Executes a run, and uses each method of an orchestrator on it. */
 async function use(engine: Engine): Promise<void> {
   const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
   const worker = new DistributedWorker({ engine, workflows: [flow] });
@@ -40,7 +40,7 @@ describeWithPostgres('schemas on Postgres', () => {
   }, 60_000);
   afterAll(() => server.stop());
 
-  /** A database, who may do all in it, and a role that may do nothing but connect. */
+  /** Creates a database, an administrator, and a role that may only connect. */
   async function withDatabase(
     name: string,
     test: (database: {
@@ -64,7 +64,7 @@ describeWithPostgres('schemas on Postgres', () => {
     }
   }
 
-  it('a role that may not make them is told which right is missing, and what to run', () =>
+  it('a role that may not create them gets an error with the missing right and what to run', () =>
     withDatabase('refused', async ({ appUrl, app }) => {
       const engine = postgres(appUrl, { prefix: 'fleet' });
       const error = await rejection(engine.open());
@@ -78,33 +78,35 @@ describeWithPostgres('schemas on Postgres', () => {
       await engine.close();
     }));
 
-  it.each(['migratePostgres', 'migrationScript'] as const)('are made by %s for a role that may not make them', (how) =>
-    withDatabase(`made by ${how}`, async ({ url, appUrl, app, admin }) => {
-      await admin.query(`revoke temporary on database "made by ${how}" from public`);
-      await admin.query('alter default privileges revoke execute on functions from public');
-      const options = { prefix: 'fleet', role: app };
-      if (how === 'migratePostgres') expect(await migratePostgres(url, options)).toBe(true);
-      else await admin.query(await migrationScript(options));
-      await use(postgres(appUrl, { prefix: 'fleet' }));
-      // Another time they change nothing.
-      expect(await migratePostgres(url, options)).toBe(false);
-      await admin.query(await migrationScript(options));
-      await use(postgres(appUrl, { prefix: 'fleet' }));
-      const { rows } = await admin.query(
-        'select version from fleet.migrations union all select version from fleet.changes',
-      );
-      expect(rows.map(({ version }) => version)).toEqual(rows.map((_, index) => index + 1));
-    }),
+  it.each(['migratePostgres', 'migrationScript'] as const)(
+    'are created by %s for a role that may not create them',
+    (how) =>
+      withDatabase(`made by ${how}`, async ({ url, appUrl, app, admin }) => {
+        await admin.query(`revoke temporary on database "made by ${how}" from public`);
+        await admin.query('alter default privileges revoke execute on functions from public');
+        const options = { prefix: 'fleet', role: app };
+        if (how === 'migratePostgres') expect(await migratePostgres(url, options)).toBe(true);
+        else await admin.query(await migrationScript(options));
+        await use(postgres(appUrl, { prefix: 'fleet' }));
+        // A second run changes nothing.
+        expect(await migratePostgres(url, options)).toBe(false);
+        await admin.query(await migrationScript(options));
+        await use(postgres(appUrl, { prefix: 'fleet' }));
+        const { rows } = await admin.query(
+          'select version from fleet.migrations union all select version from fleet.changes',
+        );
+        expect(rows.map(({ version }) => version)).toEqual(rows.map((_, index) => index + 1));
+      }),
   );
 
-  it('that somebody else has made empty are filled by a role that owns them', () =>
+  it('that exist but are empty are filled by a role that owns them', () =>
     withDatabase('owned', async ({ appUrl, app, admin }) => {
       await admin.query(`create schema orchestrator authorization "${app}"`);
       await admin.query(`create schema bullmq authorization "${app}"`);
       await use(postgres(appUrl));
     }));
 
-  it('a right that is taken away while programs run is named by the operation that needs it', () =>
+  it('a right revoked while programs run is named by the operation that needs it', () =>
     withDatabase('taken away', async ({ url, appUrl, app, admin }) => {
       await migratePostgres(url, { role: app });
       const engine = postgres(appUrl);
@@ -116,7 +118,7 @@ describeWithPostgres('schemas on Postgres', () => {
       const told = expect.stringMatching(/permission denied for table job.*orchestrator migrate/);
       const refused = await rejection(engine.queue.statesOf(['a job']));
       expect(refused).toMatchObject({ code: 'ERR_ENGINE', message: told, cause: { cause: { code: '42501' } } });
-      // And by what workers report of what they ask by themselves.
+      // Workers also report it for operations of their own.
       const warned = await new Promise<unknown>((resolve, reject) => {
         const options = { concurrency: 1, lockDuration: 5_000, workerId: 'w', onError: resolve };
         engine.queue.consume(async () => 'done', options).catch(reject);
@@ -125,7 +127,7 @@ describeWithPostgres('schemas on Postgres', () => {
       await engine.close();
     }));
 
-  it('of a later version are used where that version says so, and else refused with what to update', () =>
+  it('of a later version are used if that version allows it, and otherwise refused with what to update', () =>
     withDatabase('later', async ({ url, admin }) => {
       await use(postgres(url));
       await admin.query(`insert into orchestrator.changes (version, least, package) values (998, 4, '7.1.0')`);
@@ -146,7 +148,7 @@ describeWithPostgres('schemas on Postgres', () => {
       expect(rows).toEqual([{ version: 4 }]);
     }));
 
-  it('of version 0.7.0 are brought up to date with what is in them', () =>
+  it('of version 0.7.0 are migrated and keep their data', () =>
     withDatabase('of 0.7.0', async ({ url, admin }) => {
       await admin.query(
         'create schema orchestrator; create table orchestrator.migrations (version integer primary key)',
@@ -164,7 +166,7 @@ describeWithPostgres('schemas on Postgres', () => {
     }));
 
   describe('and prefixes', () => {
-    it('that differ in case are one fleet, which the second is told', () =>
+    it('that differ only in case mean one fleet, so the second is refused', () =>
       withDatabase('cases', async ({ url }) => {
         const [one, other] = [postgres(url, { prefix: 'MyFleet' }), postgres(url, { prefix: 'myfleet' })];
         await one.open();

@@ -12,7 +12,7 @@ import { startProxy } from '../servers/proxy.js';
 
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
 
-/** Has runs executed by some workers, and closes the engine. */
+/** Executes runs on some workers, and closes the engine. */
 async function use(engine: Engine, workers = 1): Promise<void> {
   const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
   const all = Array.from({ length: workers }, () => new DistributedWorker({ engine, workflows: [flow] }));
@@ -33,7 +33,7 @@ describeWithPostgres('connections to Postgres', () => {
   }, 60_000);
   afterAll(() => server.stop());
 
-  it.each([3, 4, 25])('are at most %i in a program, with as many workers as there are', async (maxConnections) => {
+  it.each([3, 4, 25])('are at most %i in a program, however many workers it has', async (maxConnections) => {
     const url = await server.createDatabase(`bounded ${maxConnections}`);
     const watcher = new pg.Client(server.url);
     await watcher.connect();
@@ -54,13 +54,13 @@ describeWithPostgres('connections to Postgres', () => {
     expect(most).toBeLessThanOrEqual(maxConnections);
   });
 
-  it.each([2, 0, 3.5, '5'])('are not bounded by %j', (maxConnections) => {
+  it.each([2, 0, 3.5, '5'])('cannot be limited to %j', (maxConnections) => {
     expect(() => postgres(server.url, { maxConnections: maxConnections as number })).toThrow(
       'maxConnections must be a whole number of at least 3',
     );
   });
 
-  it('are tried until connectTimeout is over, while the server starts', async () => {
+  it('are retried until connectTimeout while the server starts', async () => {
     const url = await server.createDatabase('starting');
     const proxy = await startProxy(server.port);
     await proxy.cut();
@@ -81,7 +81,7 @@ describeWithPostgres('connections to Postgres', () => {
     await proxy.stop();
   });
 
-  it('that cannot be made are given up when connectTimeout is over, with the reason', async () => {
+  it('that cannot be made are given up after connectTimeout, with the reason', async () => {
     const proxy = await startProxy(server.port);
     await proxy.cut();
     const engine = postgres(server.url.replace(`:${server.port}/`, `:${proxy.port}/`), { connectTimeout: 1_000 });
@@ -93,7 +93,7 @@ describeWithPostgres('connections to Postgres', () => {
     await proxy.stop();
   });
 
-  it('that are being made end when the engine is closed', async () => {
+  it('that are still being made end when the engine is closed', async () => {
     const proxy = await startProxy(server.port);
     proxy.stall();
     const engine = postgres(server.url.replace(`:${server.port}/`, `:${proxy.port}/`), { connectTimeout: 600_000 });
@@ -104,14 +104,14 @@ describeWithPostgres('connections to Postgres', () => {
     await proxy.stop();
   });
 
-  it('whose role has a statement_timeout have calls tried again that it has ended', async () => {
+  it('whose role has a statement_timeout retry the calls that it ended', async () => {
     const url = `${await server.createDatabase('timeout')}?options=-c%20statement_timeout%3D1000`;
     const engine = postgres(url, { operationTimeout: 600_000, connectTimeout: 600_000 });
     const before = postgres(url.split('?')[0] as string);
     await before.open();
     await before.close();
     const holder = new pg.Client(url.split('?')[0]);
-    // In a transaction one sees what there was at its beginning.
+    // A transaction sees the data as of its start.
     const watcher = new pg.Client(server.url);
     for (const client of [holder, watcher]) await client.on('error', () => undefined).connect();
     await engine.open();
@@ -119,7 +119,7 @@ describeWithPostgres('connections to Postgres', () => {
     const asked = engine.runInfoStore.getStatuses(['unknown']);
     const seen = new Set<string>();
     const query = `select pid, query_start::text from pg_stat_activity where datname = 'timeout' and wait_event_type = 'Lock'`;
-    // Each try has a beginning of its own.
+    // Each try has a start of its own.
     await eventually(async () => {
       for (const { query_start } of (await watcher.query(query)).rows) seen.add(query_start);
       return seen.size >= 3;
@@ -130,7 +130,7 @@ describeWithPostgres('connections to Postgres', () => {
     await engine.close();
   });
 
-  describe('of a pool that is handed over', () => {
+  describe('of a user-supplied pool', () => {
     it.each(['text', 'function'] as const)('have its password (%s), and a class of clients of its own', async (how) => {
       const url = new URL(await server.createDatabase(`pool ${how}`));
       let clients = 0;
@@ -144,7 +144,7 @@ describeWithPostgres('connections to Postgres', () => {
       const config = { host, port: Number(port), user, database: decodeURIComponent(pathname.slice(1)) };
       const pool = poolOf({ ...config, password: how === 'text' ? password : async () => password, Client });
       await use(postgres(pool));
-      // Those of the queue, and the one that listens, too.
+      // The connections of the queue and of the listener as well.
       expect(clients).toBeGreaterThan(pool.totalCount + 1);
       await pool.end();
     });
@@ -172,7 +172,7 @@ describeWith('openssl', 'Postgres with TLS alone', () => {
     await pool.end();
   });
 
-  it('is not used without', async () => {
+  it('is not used without the certificate', async () => {
     const url = new URL(server.url);
     url.search = '';
     const engine = postgres(url.href);
@@ -196,7 +196,7 @@ describeWithPgbouncer('Postgres behind pgbouncer', () => {
     const url = await server.createDatabase('sessions');
     const bouncer = await startPgbouncer(server, 'session');
     await use(postgres(bouncer.urlOf(url)), 3);
-    // The sessions that were left are given to others.
+    // The pooler reuses the sessions that were left.
     await use(postgres(bouncer.urlOf(url), { prefix: 'other' }), 3);
     await bouncer.stop();
   });
@@ -206,7 +206,7 @@ describeWithPgbouncer('Postgres behind pgbouncer', () => {
     async (mode) => {
       const url = await server.createDatabase(`${mode}s`);
       const bouncer = await startPgbouncer(server, mode);
-      // Longer than the test may take: tried again, it would not end in time.
+      // Longer than the test may take: with retries, the call would not end in time.
       const engine = postgres(bouncer.urlOf(url), { connectTimeout: 600_000, operationTimeout: 600_000 });
       const error = await rejection(engine.open());
       expect(error).toMatchObject({ code: 'ERR_ENGINE', message: expect.stringContaining('pool_mode = session') });

@@ -10,7 +10,7 @@ const textsOf = (source: Source) =>
   Object.fromEntries([...source.keys()].map((key) => [key, source.find(key)?.text]).sort());
 
 describe('the values of a run', () => {
-  it('are for each view as they were when it was opened, whatever is set and closed in between', () => {
+  it('stay for each view as they were when it was opened, whatever is set and closed in between', () => {
     const steps = fc.oneof(
       fc.record({
         key: fc.constantFrom('a', 'b', 'c'),
@@ -41,14 +41,14 @@ describe('the values of a run', () => {
     );
   });
 
-  it('take no more memory for a long view beside a loop, once for each view and key', () => {
+  it('are stored at most once per view and key while a long view is open beside a loop', () => {
     const values = new Values();
     const large = (n: number) => Buffer.alloc(100_000, `${n} `).toString('latin1');
     values.set('a', large(0), 1);
     const long = values.asOf(1, codec);
     const before = memory();
     for (let turn = 2; turn < 2_002; turn++) {
-      // Each turn is a node with a view of its own.
+      // Each turn is a node with its own view.
       const turned = values.asOf(turn, codec);
       values.set('a', large(turn), turn);
       turned.close?.();

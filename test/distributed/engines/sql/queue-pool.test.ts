@@ -4,7 +4,7 @@ import type { Listener } from '../../../../src/distributed/engines/sql/listener.
 import { QueuePool } from '../../../../src/distributed/engines/sql/queue-pool.js';
 import { rejection } from '../../../support.js';
 
-/** A pool whose statements fail with these codes first, one each. */
+/** Creates a pool whose first statements fail with the given codes, one each. */
 function failing(codes: string[]) {
   let tries = 0;
   const use = async () => {
@@ -17,13 +17,13 @@ function failing(codes: string[]) {
   return { pool, tries: () => tries };
 }
 
-it('repeats a statement of the queue that was rolled back for the sake of another', async () => {
+it('repeats a statement of the queue that was rolled back because of a conflict', async () => {
   const { pool, tries } = failing(['40P01', '40001', '40P01']);
   expect(await pool.query('select 1')).toEqual({ rows: [] });
   expect(tries()).toBe(4);
 });
 
-it('repeats it a few times, and nothing else', async () => {
+it('repeats such a statement a few times, and no other', async () => {
   const always = failing(Array.from({ length: 100 }, () => '40P01'));
   expect(await rejection(always.pool.query('select 1'))).toMatchObject({ code: '40P01' });
   expect(always.tries()).toBe(5);

@@ -8,7 +8,7 @@ import { describeWithPostgres, type PostgresServer, startPostgres } from '../../
 const own = migrations.findIndex(({ name }) => name.endsWith('run-counts'));
 
 describeWithPostgres('counts of runs, on Postgres', () => {
-  it('hold for runs of before, for those that end, go on and are removed, and take no room for connections that are gone', async () => {
+  it('hold for earlier runs and for runs that end, resume and are removed, and leave no rows of closed connections', async () => {
     await using server = disposable(await startPostgres());
     const url = await server.createDatabase('counts');
     const first = await client(url);
@@ -34,7 +34,7 @@ describeWithPostgres('counts of runs, on Postgres', () => {
     }
     expect(await counted(first)).toEqual({ running: 3, stalled: 12 });
     const { rows } = await first.query('select count(distinct backend) as backends from orchestrator.run_counts');
-    // The last that has counted is gone as well, and maybe one before it was not quite when others looked.
+    // The last connection that counted is closed as well. An earlier one may still have been open when others checked.
     expect(Number(rows[0].backends)).toBeLessThanOrEqual(6);
     await first.end();
   });
