@@ -32,8 +32,8 @@ export interface EngineOptions {
    */
   readonly operationTimeout?: number | undefined;
   /**
-   * Milliseconds for which this program keeps its hold on a run in process (a flow run saved through this engine)
-   * without renewing the hold. If the program dies, another program can resume the run after this time. A whole number
+   * Milliseconds for which this program keeps its hold on a flow run, which it saves through this engine, without
+   * renewing the hold. If the program dies, another program can resume the run after this time. A whole number
    * of at least 500. Default: 15000.
    */
   readonly holdDuration?: number | undefined;

@@ -25,7 +25,7 @@ export interface Persistence {
    * returns `undefined`.
    */
   readonly unreached?: (() => unknown) | undefined;
-  /** Ends all calls at once, with its reason, because nobody needs the answers any more. Default: none. */
+  /** Ends all calls at once, with its reason, because the answers are not needed any more. Default: none. */
   readonly until?: Cancellation | undefined;
 }
 

@@ -4,7 +4,7 @@ import { isFor } from '../../journal/incarnation.js';
 import type { StoredRun } from './stored-run.js';
 
 export class MemoryCheckpoints implements CheckpointStore {
-  /** Saved runs in process. */
+  /** Flow runs that are saved through this engine. */
   readonly #inProcess = new MemoryCheckpointStore();
 
   constructor(

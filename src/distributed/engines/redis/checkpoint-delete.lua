@@ -1,4 +1,4 @@
--- Removes a run in process, but not the hold on it.
+-- Removes a saved flow run, but not the hold on it.
 --
 -- KEYS: the hold, the snapshot, the entries, the state
 -- ARGV: token or '', lease in milliseconds

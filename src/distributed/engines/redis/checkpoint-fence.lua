@@ -1,4 +1,4 @@
--- Prepended to scripts that write runs in process. Checks the hold on a run. KEYS[1] is the hold.
+-- Prepended to scripts that write saved flow runs. Checks the hold on a run. KEYS[1] is the hold.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 

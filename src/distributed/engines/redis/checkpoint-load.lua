@@ -1,4 +1,4 @@
--- Reads a page of a run in process.
+-- Reads a page of a saved flow run.
 --
 -- KEYS: the snapshot, the entries, the state
 -- ARGV: the number of entries that the caller knows, the bytes of entries to return, the time at which the snapshot

@@ -38,7 +38,7 @@ export class Keys {
     return this.#of(runId, 'states');
   }
 
-  /** The snapshot of a run in process. */
+  /** The snapshot of a flow run that is saved through this engine. */
   checkpoint(runId: string): string {
     return this.#of(runId, 'checkpoint');
   }

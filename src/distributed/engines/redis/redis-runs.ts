@@ -62,7 +62,7 @@ export class RedisRuns implements RunInfoStore {
 
   /**
    * Counts runs as the index lists them. If a program ended a run and died before it updated the index, the run counts
-   * under its old status until somebody reads it.
+   * under its old status until it is read again.
    */
   async countRuns(): Promise<RunCounts> {
     const connection = await this.core.connection();

@@ -23,8 +23,8 @@ export function markOf({ createdAt }: Pick<RunRecord, 'createdAt'>): number {
 }
 
 /**
- * The index of runs: sorted sets from which lists of runs are read. Its keys are on other nodes than the keys of a run,
- * so it is updated in a separate step after the run has changed.
+ * The index of runs: sorted sets from which lists of runs are read. On a cluster its keys are on other nodes than the
+ * keys of a run, so the index is updated in a separate step after the run has changed.
  *
  * Two programs may update the index for the same run in any order. Therefore each program reads the run again after its
  * update, and updates the index once more if the run has changed or is gone. The last update is then correct.
