@@ -177,7 +177,7 @@ export class Replica {
     });
   }
 
-  /** Delivers a signal that arrived earlier. If there is none, sets a timer for the earliest time among `waits`. */
+  /** Delivers a signal that arrived earlier. If no signal arrived, sets a timer for the earliest time among `waits`. */
   #await(node: number, { node: nodeId, round, waits, job }: Extract<NodeEntry, { type: 'awaiting' }>): void {
     if (this.position.statusOf(node) !== 'awaiting') return;
     const come = this.#signals.take(waits.map(({ event }) => event));
