@@ -97,7 +97,7 @@ function conclude(replica: Replica, view: View): RunChange | undefined {
 }
 
 /**
- * Returns a node, other than a fallback, that was neither completed nor skipped. Otherwise returns `undefined`.
+ * Returns a node, other than a fallback, that was neither completed nor skipped. Returns `undefined` if none is left.
  */
 function unreachedIn(position: Position): string | undefined {
   const { plan } = position;

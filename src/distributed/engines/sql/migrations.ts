@@ -13,7 +13,7 @@ interface Migration {
 /**
  * All migrations in the order in which they were written; the first leads to version 1. A released migration is never
  * changed. New migrations only add, so that programs of the previous version can keep working; `least` states the
- * oldest version that can.
+ * lowest version that can.
  */
 export const migrations: readonly Migration[] = [
   { name: '001-runs', least: 1 },
