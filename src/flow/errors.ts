@@ -143,7 +143,7 @@ export class ExpressionError extends OrchestratorError {
 
 /**
  * Thrown if a value cannot be saved in a checkpoint, for example a function or a socket. `path` is the path of the
- * value, such as `order.items.0`, and `problem` the reason.
+ * value, such as `order.items[0]`, and `problem` the reason.
  */
 export class SerializationError extends TypeError {
   override readonly name = 'SerializationError';

@@ -2,7 +2,7 @@ import type { EdgeDefinition, Graph, NodeDefinition } from '../blueprint.js';
 import type { Fault } from '../errors.js';
 import { type Adjacency, adjacency } from './loops.js';
 
-/** Nodes and arcs as numbers. */
+/** A graph as numbers: the nodes, arcs and fallbacks of a plan. */
 export interface Parts {
   readonly index: ReadonlyMap<string, number>;
   readonly fallbackOf: Int32Array;
@@ -17,7 +17,10 @@ export interface Parts {
   readonly isPlain: Uint8Array;
 }
 
-/** Numbers the nodes, and joins edges to arcs. What leads nowhere, or is there twice, is a fault. */
+/**
+ * Numbers the nodes and combines edges into arcs. Reports edges and fallbacks that lead to unknown nodes, and ids that
+ * are used twice.
+ */
 export function connect(graph: Graph, faults: Fault[]): Parts {
   const { nodes, edges } = graph;
   const index = indexOf(nodes, faults);
@@ -75,7 +78,7 @@ export function connect(graph: Graph, faults: Fault[]): Parts {
   };
 }
 
-/** A transform whose value nobody gets is a mistake. */
+/** Reports a transform whose value the target would ignore. */
 function checkTransform({ id, uses, inputs }: NodeDefinition, at: number, faults: Fault[]): void {
   const field = `edges[${at}].transform`;
   if (inputs !== undefined) {
@@ -137,7 +140,7 @@ function fallbacksOf(
   return { fallbackOf, owners };
 }
 
-/** The part of a graph whose nodes and edges fit together. */
+/** Returns the part of a graph whose nodes and edges fit together. */
 export function soundPartOf({ id, nodes, edges }: Graph): Graph {
   const byId = new Map<string, NodeDefinition>();
   for (const node of nodes) if (!byId.has(node.id)) byId.set(node.id, node);
