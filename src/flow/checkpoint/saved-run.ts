@@ -8,12 +8,12 @@ import { damaged } from './seal.js';
 import { faultOfEntry, faultOfParts } from './shape.js';
 
 /**
- * Checks that a run that was read can be one of a plan, and that it and its entries are whole: what is restored from it is
- * either right or refused.
+ * Checks that a saved run belongs to a plan, and that the run and its entries are complete. A run is either restored
+ * correctly or refused.
  *
- * @param name - what the run is called if that cannot be read
- * @param seq - the number of the entry before the first
- * @throws {CheckpointError} for one that is damaged, or of another flow, version or graph
+ * @param name - the name of the run in messages if its own id cannot be read
+ * @param seq - the number of the entry before the first one
+ * @throws {CheckpointError} if the run is damaged, or belongs to another flow, version or graph
  */
 export function checkSavedRun(plan: Plan, { run, entries }: SavedChild, name: string, seq: number): void {
   if (!isNamed(run)) throw damaged(name, 'it does not say which run of which flow it is');
@@ -36,7 +36,10 @@ function isNamed(run: unknown): run is SavedRun {
   return [flow, version, runId].every(isName) && (graph === undefined || isOutline(graph));
 }
 
-/** Runs of versions up to 0.6 have no outline of their graph: they go by version alone, and by how much there is of it. */
+/**
+ * Checks flow, version and graph. Runs of package versions up to 0.6 have no outline of their graph, so only the
+ * version is compared; `faultOfParts` then compares the size of the graph.
+ */
 function checkBelonging(plan: Plan, { flow, version, runId, graph }: Named): void {
   if (flow !== plan.id) {
     throw new CheckpointError(runId, `is a run of "${flow}", not of "${plan.id}": resume it with the flow "${flow}"`);
