@@ -89,7 +89,7 @@ export class VisitsError extends OrchestratorError {
     readonly maxVisits: number,
   ) {
     super(
-      `node "${nodeId}" would be visited more than ${maxVisits} times; maxVisits of the node or the flow sets the bound`,
+      `node "${nodeId}" would be visited more than ${maxVisits} times: check what ends the loop, or raise maxVisits`,
     );
   }
 }
@@ -118,7 +118,7 @@ export class UnknownActionError extends OrchestratorError {
     const named = actions.slice(0, mostNamed).map(quoted).join(', ');
     const more = actions.length > mostNamed ? ` and ${actions.length - mostNamed} more` : '';
     super(
-      `the action ${quoted(action)} of node ${quoted(nodeId)} is on none of its edges, which have ${named}${more}; ` +
+      `node ${quoted(nodeId)} chose the action ${quoted(action)}, but its edges have ${named}${more}: ` +
         'add an edge with this action, or one without an action',
     );
   }
@@ -201,9 +201,9 @@ export class LockedError extends CheckpointError {
     super(
       runId,
       holder === undefined
-        ? 'is not held any more by who writes it; continue it to go on'
-        : `is held by ${holder}${since === undefined ? '' : ` since ${new Date(since).toISOString()}`}; ` +
-            'wait until it has ended there, or stop it there and continue it then',
+        ? 'is no longer held by this writer: continue it to hold it again'
+        : `is held by ${holder}${since === undefined ? '' : ` since ${new Date(since).toISOString()}`}: ` +
+            'wait until it ends there, or stop it there and then continue it',
     );
   }
 }
@@ -227,7 +227,7 @@ export class CoordinationError extends OrchestratorError {
   ) {
     super(
       `the coordination store failed at ${operation} for run "${runId}": ${messageOf(options?.cause)}; ` +
-        'have the job delivered again',
+        'deliver the job again',
       options,
     );
   }

@@ -145,7 +145,8 @@ export class Flow<
     const { outputs, params, ...rest } = readNodeOptions(options);
     const uses = this.#registry.addNode(id, implementation);
     const isFlow = implementation instanceof FlowNode;
-    if (outputs !== undefined && !isFlow) throw invalid(`outputs of "${id}"`, 'left out, since it is no flow', outputs);
+    if (outputs !== undefined && !isFlow)
+      throw invalid(`outputs of "${id}"`, 'left out, because the node is not a flow', outputs);
     const all = outputs === undefined ? params : { ...params, outputs };
     return isFlow ? this.#add(id, 'subflow', { flow: uses, ...all }, rest) : this.#add(id, uses, all, rest);
   }

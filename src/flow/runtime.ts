@@ -124,7 +124,7 @@ export class FlowRuntime implements IExecutor {
     if (read.checkpoint === undefined) return this.#carryOut(linked, state, read, orchestrator);
     return holding(read.checkpoint, state.runId, this.#holdOptions(read), async (hold) => {
       if ((await hold.load()) !== undefined) {
-        throw new CheckpointError(state.runId, 'is in the checkpoint store already: continue it, or delete it there');
+        throw new CheckpointError(state.runId, 'is already in the checkpoint store: continue it, or delete it there');
       }
       state.journal = await Journal.open(state, this.#toolbox.serializer, linked.links.merges, { hold, seq: 0 });
       return this.#carryOut(linked, state, read, orchestrator);
@@ -255,7 +255,11 @@ function checkEvents(events: Readonly<Record<string, unknown>>, { memory }: Work
   const awaited = [...memory.awaiting.values()].flat().map(({ event }) => event);
   for (const event of Object.keys(events)) {
     if (!awaited.includes(event)) {
-      throw invalid(`events.${event}`, `an event that is waited for (${awaited.join(', ') || 'there is none'})`, event);
+      throw invalid(
+        `events.${event}`,
+        `an event that a node waits for (${awaited.join(', ') || 'no node waits'})`,
+        event,
+      );
     }
   }
   return events;

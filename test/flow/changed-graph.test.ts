@@ -237,7 +237,7 @@ describe('A run that was saved, of a flow whose graph has changed under its vers
     const make = (options: object) => declared(undefined, [a, (flow) => flow.node('b', () => 'b', options), ab]);
     await make({ timeout: 5, params: { one: 1, two: { x: 1, y: 2 } } }).run({}, { runId: 'r', checkpoint });
     const error = await refusal(make({ params: { one: 2 } }).resume('r', { checkpoint }));
-    expect(error.message).toMatch(/is of version \S+ of "order", and this is version \S+: resume it/);
+    expect(error.message).toMatch(/is of version \S+ of "order", and this is version \S+: continue it/);
     const same = make({ retry: 3, params: { two: { y: 2, x: 1 }, one: 1 } });
     expect(await same.resume('r', { checkpoint, events: { a: 1 } })).toMatchObject({ output: 'b' });
   });

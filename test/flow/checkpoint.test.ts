@@ -717,7 +717,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error).toMatchObject({ code: 'ERR_CHECKPOINT', runId: 'run-1' });
     expect((error as Error).message).toMatch(
-      /^run "run-1" is of version \S+ of "flaky", and this is version \S+ \(node added: "more"; edge added: "c" → "more"\): resume it with the flow as it was/,
+      /^run "run-1" is of version \S+ of "flaky", and this is version \S+ \(node added: "more"; edge added: "c" → "more"\): continue it with the flow as it was/,
     );
     const versions = (error as Error).message.match(/version (\S+)/g);
     expect(new Set(versions).size).toBe(2);
@@ -737,7 +737,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     const error = await rejection(make1('v2').resume('run', { checkpoint, events: { a: 1 } }));
     expect(error).toMatchObject({
       name: 'CheckpointError',
-      message: expect.stringMatching(/^run "run" is of version v1 of "versions", and this is version v2: resume it/),
+      message: expect.stringMatching(/^run "run" is of version v1 of "versions", and this is version v2: continue it/),
     });
     const result = await make1('v1', { changed: true }).resume('run', { checkpoint, events: { a: 1 } });
     expect(result.status).toBe('completed');
@@ -749,7 +749,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     await flow.run({}, { runId: 'run-1', checkpoint });
     expect(await rejection(new Flow('other').node('a', () => 1).resume('run-1', { checkpoint }))).toMatchObject({
       name: 'CheckpointError',
-      message: 'run "run-1" is a run of "flaky", not of "other": resume it with the flow "flaky"',
+      message: 'run "run-1" is a run of "flaky", not of "other": continue it with the flow "flaky"',
     });
   });
 
@@ -759,7 +759,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
       name: 'CheckpointError',
       code: 'ERR_CHECKPOINT',
       runId: 'nobody',
-      message: 'run "nobody" is not in the checkpoint store: look for its id in what list() gives',
+      message: 'run "nobody" is not in the checkpoint store: call list() for the ids of all stored runs',
     });
     expect(await rejection(flaky().flow.resume('nobody'))).toMatchObject({ name: 'CheckpointError' });
     expect(await checkpoint.list()).toEqual([]);

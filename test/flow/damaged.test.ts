@@ -201,7 +201,7 @@ describe('A checkpoint whose content is not what was written', () => {
     const { snapshot, entries } = await saved(flow);
     const damaged = [...entries.slice(0, 2), { happening: { type: 'completed', nodeId: 'turn', passed: 7 } }];
     expect(await resumed(flow, { snapshot, entries: damaged })).toMatchObject({
-      message: expect.stringMatching(/^run "r" .*entry 3 \(completed\) cannot be what was written; restore it/),
+      message: expect.stringMatching(/^run "r" .*entry 3 \(completed\) is malformed; restore it/),
     });
   });
 });

@@ -175,7 +175,7 @@ describe.each(['0.5.0', '0.6.0'])('A run that version %s has saved', (from) => {
     const checkpoint = await storeOf(fixture(from, 'plain'), 'plain');
     const calls: string[] = [];
     const resuming = flowsOf(undefined, calls).plain(['right', 'left']).resume('plain', { checkpoint });
-    await expect(resuming).rejects.toThrow(/is of version \S+ of "plain", and this is version \S+: resume it with/);
+    await expect(resuming).rejects.toThrow(/is of version \S+ of "plain", and this is version \S+: continue it with/);
     expect(calls).toEqual([]);
   });
 

@@ -230,8 +230,8 @@ describe('a transform', () => {
     expect(() => new FlowRuntime().validate(flow)).toThrow(
       expect.objectContaining({
         faults: [
-          { nodeId: 'b', message: 'edges[0].transform must be left out: "b" gets what its inputs say' },
-          { nodeId: 'w', message: 'edges[1].transform must be left out: "w" is a wait, which gets what it waits for' },
+          { nodeId: 'b', message: 'edges[0].transform must be left out: "b" has inputs of its own' },
+          { nodeId: 'w', message: 'edges[1].transform must be left out: "w" is a wait, which ignores its input' },
         ],
       }),
     );
@@ -242,6 +242,6 @@ describe('a transform', () => {
       .node('a', () => 1, { inputs: 'context.x' })
       .node('b', () => 1)
       .edge('a', 'nowhere', { transform: 'output + 1' });
-    expect(() => new FlowRuntime().validate(flow)).toThrow(/has 1 fault:\n- edges\[0\].target "nowhere" is no node/);
+    expect(() => new FlowRuntime().validate(flow)).toThrow(/has 1 fault:\n- edges\[0\].target "nowhere" is not a node/);
   });
 });

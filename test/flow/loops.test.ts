@@ -210,8 +210,8 @@ describe('a loop that nothing leads into', () => {
     );
     expect(error).toBeInstanceOf(BlueprintError);
     expect((error as BlueprintError).faults.map(({ message }) => message)).toEqual([
-      '"a" cannot be reached from where the flow starts',
-      '"b" cannot be reached from where the flow starts',
+      '"a" cannot be reached from the start of the flow',
+      '"b" cannot be reached from the start of the flow',
     ]);
   });
 });

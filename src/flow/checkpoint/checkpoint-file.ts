@@ -264,8 +264,8 @@ function damageOf(file: string, { seq, at }: DamagedRecord): string {
   const cut =
     seq === undefined
       ? ''
-      : `, cut the file to ${at} bytes to go on from entry ${seq - 1} (what has completed since is executed again)`;
-  return `is damaged in "${file}": ${what} is not what was written; restore the file from a backup${cut}, or delete the run and start it again`;
+      : `, cut the file to ${at} bytes to continue from entry ${seq - 1} (nodes that completed later are executed again)`;
+  return `is damaged in "${file}": ${what} differs from what was written; restore the file from a backup${cut}, or delete the run and start it again`;
 }
 
 /**

@@ -8,7 +8,8 @@ export async function copy(from: string, to: string, start: number, end: number)
     const bytes = Buffer.allocUnsafe(end - start);
     for (let done = 0; done < bytes.length; ) {
       const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done);
-      if (bytesRead === 0) throw new Error(`"${from}" is shorter than it was`);
+      if (bytesRead === 0)
+        throw new Error(`"${from}" became shorter while it was copied: let no other program change it`);
       done += bytesRead;
     }
     await writeAndSync(to, constants.O_WRONLY | constants.O_APPEND, bytes);

@@ -51,7 +51,7 @@ export class Hold {
 
   /** Claims the run. @throws {LockedError} if another writer holds the run */
   async take(): Promise<void> {
-    await this.answered(this.#take(), 'its claim');
+    await this.answered(this.#take(), 'claim');
   }
 
   /**
@@ -67,11 +67,11 @@ export class Hold {
       await this.#take();
     };
     this.#renewing = anew();
-    await this.answered(this.#renewing, 'its claim');
+    await this.answered(this.#renewing, 'claim');
   }
 
   async load() {
-    return this.answered(this.store.load(this.runId), 'to be read');
+    return this.answered(this.store.load(this.runId), 'load');
   }
 
   async append(seq: number, text: string): Promise<void> {
@@ -79,7 +79,7 @@ export class Hold {
   }
 
   async save(snapshot: string, seq: number): Promise<void> {
-    return this.answered(this.store.save(this.runId, snapshot, seq, this.#token), 'its snapshot');
+    return this.answered(this.store.save(this.runId, snapshot, seq, this.#token), 'snapshot');
   }
 
   /**
@@ -88,7 +88,7 @@ export class Hold {
    */
   async beside(save: () => Promise<void>): Promise<void> {
     this.#saving = (async () => save())().catch((error: unknown) => {
-      if (!this.#isOver) this.#warn('the snapshot of a run was not saved; its entries stay', error);
+      if (!this.#isOver) this.#warn('a snapshot could not be saved; the run continues with the stored entries', error);
     });
     await this.#saving;
   }
@@ -111,7 +111,7 @@ export class Hold {
     try {
       await Promise.race([released, late]);
     } catch (error) {
-      this.#warn('a run was not given back to its checkpoint store', error);
+      this.#warn('a run could not be released in its checkpoint store', error);
     } finally {
       clearTimeout(timer);
       released.catch(() => undefined);

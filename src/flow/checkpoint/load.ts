@@ -23,7 +23,7 @@ export async function loadRun(
   const checkpoint = await hold?.load();
   if (checkpoint === undefined) {
     if (typeof run === 'string' && hold !== undefined)
-      throw new CheckpointError(run, 'is not in the checkpoint store: look for its id in what list() gives');
+      throw new CheckpointError(run, 'is not in the checkpoint store: call list() for the ids of all stored runs');
     return { saved: { run: readSnapshot(snapshotOf(run), read), entries: [] }, seq: 0 };
   }
   const { snapshot, seq, entries } = unseal(idOfRun(run), checkpoint);
@@ -63,7 +63,7 @@ function readSnapshot(text: string, read: (text: string) => unknown): SavedRun {
   try {
     return read(text) as SavedRun;
   } catch (cause) {
-    const problem = 'is no snapshot; to continue a run by its id, pass its checkpoint store';
+    const problem = 'is not a snapshot: to continue a run by its id, pass its checkpoint store';
     throw new CheckpointError(cut(text, 50), problem, { cause });
   }
 }

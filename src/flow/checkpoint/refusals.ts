@@ -25,19 +25,19 @@ export const refusals = {
   taken: (runId: string, seq: number, last: number): CheckpointError =>
     new CheckpointError(
       runId,
-      `has entry ${seq} already, and up to ${last}; somebody else has written it: load it again and go on from there`,
+      `already has another entry ${seq} (its last is ${last}): load the run again and continue from there`,
     ),
   /** A snapshot includes entries that the store does not have. */
   ahead: (runId: string, seq: number, last: number): CheckpointError =>
     new CheckpointError(
       runId,
-      `has entries up to ${last}, so it has no snapshot of ${seq} yet; append these entries first`,
+      `has entries up to ${last}, so a snapshot of entry ${seq} is too early: append the missing entries first`,
     ),
   /** A snapshot is older than the last one. */
   behind: (runId: string, seq: number, kept: number): CheckpointError =>
     new CheckpointError(
       runId,
-      `has a snapshot of entry ${kept} already, which a snapshot of ${seq} would undo; load it again and go on from there`,
+      `already has a snapshot of entry ${kept}, which is newer than entry ${seq}: load the run again and continue from there`,
     ),
 };
 

@@ -27,7 +27,7 @@ export function checkChildrenOf(
 ): void {
   for (const inner of memory.inner.get(nodeId)?.values() ?? []) {
     const flow = linked.links.flows.get(nodeId);
-    if (flow === undefined) throw damaged(runId, `a sub-flow is under way at "${nodeId}", which is no flow`);
+    if (flow === undefined) throw damaged(runId, `it has a sub-flow at "${nodeId}", which is not a flow`);
     if (depth > deepest) throw damaged(runId, `its sub-flows are nested more than ${deepest} deep`);
     const linkedInner = flow();
     const state = restoreState(linkedInner.plan, inner, {}, `${runId}/${nodeId}`, codec);

@@ -16,7 +16,7 @@ import { faultOfEntry, faultOfParts } from './shape.js';
  * @throws {CheckpointError} if the run is damaged, or belongs to another flow, version or graph
  */
 export function checkSavedRun(plan: Plan, { run, entries }: SavedChild, name: string, seq: number): void {
-  if (!isNamed(run)) throw damaged(name, 'it does not say which run of which flow it is');
+  if (!isNamed(run)) throw damaged(name, 'it lacks the id of the run or of its flow');
   checkBelonging(plan, run);
   const fault = faultOfParts(plan, run);
   if (fault !== undefined) throw damaged(run.runId, fault);
@@ -42,7 +42,7 @@ function isNamed(run: unknown): run is SavedRun {
  */
 function checkBelonging(plan: Plan, { flow, version, runId, graph }: Named): void {
   if (flow !== plan.id) {
-    throw new CheckpointError(runId, `is a run of "${flow}", not of "${plan.id}": resume it with the flow "${flow}"`);
+    throw new CheckpointError(runId, `is a run of "${flow}", not of "${plan.id}": continue it with the flow "${flow}"`);
   }
   const wanted = versionOf(plan);
   const isOfVersion = version === wanted || (graph === undefined && version === versionBefore(plan));
@@ -51,14 +51,14 @@ function checkBelonging(plan: Plan, { flow, version, runId, graph }: Named): voi
     throw new CheckpointError(
       runId,
       `is of version ${version} of "${flow}", and this is version ${wanted}${inWords(graph, now)}: ` +
-        'resume it with the flow as it was, or delete its checkpoint and run the flow anew',
+        'continue it with the flow as it was, or delete its checkpoint and run the flow again',
     );
   }
   if (graph !== undefined && graph.hash !== now.hash) {
     throw new CheckpointError(
       runId,
       `began with another graph of "${flow}" under the same version ${version}${inWords(graph, now)}: ` +
-        'resume it with the flow as it was, and give the changed flow another version; or delete its checkpoint',
+        'continue it with the flow as it was, and give the changed flow another version; or delete its checkpoint',
     );
   }
 }

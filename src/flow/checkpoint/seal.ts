@@ -35,7 +35,7 @@ export function unseal(runId: string, checkpoint: Checkpoint): Checkpoint {
 function opened(runId: string, seq: number, sealed: string, what: string): string {
   const [start, sum] = form.exec(sealed) ?? [''];
   const text = sealed.slice(start.length);
-  if (sum !== sumOf(seq, text)) throw damaged(runId, `${what} is not what was written (its checksum differs)`);
+  if (sum !== sumOf(seq, text)) throw damaged(runId, `${what} differs from what was written (wrong checksum)`);
   return text;
 }
 
@@ -56,6 +56,6 @@ function sumOf(seq: number, text: string): string {
 export function damaged(runId: string, problem: string): CheckpointError {
   return new CheckpointError(
     runId,
-    `has a checkpoint that is damaged where it is kept: ${problem}; restore it from a backup, or delete it there and run again`,
+    `has a damaged checkpoint: ${problem}; restore it from a backup, or delete it and run the flow again`,
   );
 }

@@ -83,13 +83,13 @@ const parts: Readonly<Record<string, Test>> = {
 /** Finds a fault in the parts of a saved run, except in the names of flow, version and run. */
 export function faultOfParts(plan: Plan, run: SavedRun): string | undefined {
   for (const [name, test] of Object.entries(parts)) {
-    if (!test(run[name as keyof SavedRun], plan)) return `its ${name} cannot be what was written`;
+    if (!test(run[name as keyof SavedRun], plan)) return `its field "${name}" is malformed`;
   }
   const ends = new ArcsByEnds(plan);
   const isBetween: Test = (value) =>
     isTuple(isText, isText, isAnything)(value, plan) && ends.arcOf(...(value as [string, string])) >= 0;
   const isPassed = isList(run.graph === undefined ? isTuple(isArc, isAnything) : isBetween);
-  if (!isPassed(run.passed, plan)) return 'its passed cannot be what was written';
+  if (!isPassed(run.passed, plan)) return 'its field "passed" is malformed';
   return faultOfPosition(plan, run);
 }
 
@@ -99,17 +99,17 @@ const isArc: Test = (value, plan) => isCount(value, plan) && (value as number) <
 function faultOfPosition(plan: Plan, { position, graph, awaiting: waits }: SavedRun): string | undefined {
   const { nodeCount, arcTarget } = plan;
   if (!isRecord({ nodes: isText, arcs: isText, visits: isAnything })(position, plan)) {
-    return 'its position cannot be what was written';
+    return 'its position is malformed';
   }
   const { nodes, arcs, visits } = position;
   if (nodes.length !== nodeCount || arcs.length !== arcTarget.length) {
     return `its position has ${nodes.length} nodes and ${arcs.length} arcs, and the flow ${nodeCount} and ${arcTarget.length}`;
   }
-  if (!/^[0-7]*$/.test(nodes) || !/^[0-3]*$/.test(arcs)) return 'its position cannot be what was written';
+  if (!/^[0-7]*$/.test(nodes) || !/^[0-3]*$/.test(arcs)) return 'its position is malformed';
   const isVisits = isList((value, of) => isCount(value, of) && (value as number) <= mostVisits);
   const hasVisits = visits !== undefined && visits !== null;
   if (hasVisits !== plan.loops.length > 0 || (hasVisits && (!isVisits(visits, plan) || visits.length !== nodeCount))) {
-    return 'the visits in its position cannot be what was written';
+    return 'the visits in its position are malformed';
   }
   const order = orderOf(plan);
   const nodeAt = (place: number) => (graph === undefined ? place : (order.nodes[place] as number));
@@ -118,7 +118,7 @@ function faultOfPosition(plan: Plan, { position, graph, awaiting: waits }: Saved
   const waiting = new Set(waits.map(([nodeId]) => nodeId));
   for (let node = 0; node < nodeCount; node++) {
     if (statusOf[node] === awaiting && !waiting.has(plan.idOf(node))) {
-      return `"${plan.idOf(node)}" waits in its position, and for nothing`;
+      return `"${plan.idOf(node)}" waits in its position, but it has no event to wait for`;
     }
   }
   for (let place = 0; place < arcs.length; place++) {
@@ -182,17 +182,17 @@ const happenings: Readonly<Record<string, Test>> = {
  */
 export function faultOfEntry(plan: Plan, entry: unknown, begun: Set<string>): string | undefined {
   const { happening, changed, set, removed } = isPlainObject(entry) ? entry : {};
-  if (!isPlainObject(happening)) return 'says nothing of what has happened';
+  if (!isPlainObject(happening)) return 'does not say what happened';
   const { type, key } = happening as { type: unknown; key: string };
   const test = typeof type === 'string' && Object.hasOwn(happenings, type) ? happenings[type] : undefined;
   if (test === undefined) return 'is of an unknown kind';
   if (!test(happening, plan) || (type === 'completed' && !hasArcs(happening, plan))) {
-    return `(${String(type)}) cannot be what was written`;
+    return `(${String(type)}) is malformed`;
   }
   if (!isTexts(set, plan) || !isKeys(removed, plan) || (changed !== undefined && !isPlainObject(changed)))
-    return 'has changes that cannot be what was written';
+    return 'has malformed changes';
   if (type === 'started') begun.add(key);
-  if (type === 'child' && !begun.has(key)) return 'is of a sub-flow that has not begun';
+  if (type === 'child' && !begun.has(key)) return 'belongs to a sub-flow that has not started';
   return undefined;
 }
 

@@ -82,9 +82,9 @@ export function connect(graph: Graph, faults: Fault[]): Parts {
 function checkTransform({ id, uses, inputs }: NodeDefinition, at: number, faults: Fault[]): void {
   const field = `edges[${at}].transform`;
   if (inputs !== undefined) {
-    faults.push({ message: `${field} must be left out: "${id}" gets what its inputs say`, nodeId: id });
+    faults.push({ message: `${field} must be left out: "${id}" has inputs of its own`, nodeId: id });
   } else if (uses === 'wait') {
-    faults.push({ message: `${field} must be left out: "${id}" is a wait, which gets what it waits for`, nodeId: id });
+    faults.push({ message: `${field} must be left out: "${id}" is a wait, which ignores its input`, nodeId: id });
   }
 }
 
@@ -92,7 +92,7 @@ function indexOf(nodes: readonly NodeDefinition[], faults: Fault[]): Map<string,
   const index = new Map<string, number>();
   for (let at = 0; at < nodes.length; at++) {
     const { id } = nodes[at] as NodeDefinition;
-    if (index.has(id)) faults.push({ message: `nodes[${at}].id "${id}" is the id of another node too`, nodeId: id });
+    if (index.has(id)) faults.push({ message: `nodes[${at}].id "${id}" is also the id of another node`, nodeId: id });
     else index.set(id, at);
   }
   return index;
@@ -106,7 +106,8 @@ function endOf(
   faults: Fault[],
 ): number {
   const node = index.get(edge[end]);
-  if (node === undefined) faults.push({ message: `edges[${at}].${end} "${edge[end]}" is no node`, nodeId: edge[end] });
+  if (node === undefined)
+    faults.push({ message: `edges[${at}].${end} "${edge[end]}" is not a node`, nodeId: edge[end] });
   return node ?? 0;
 }
 
@@ -123,7 +124,7 @@ function fallbacksOf(
     if (config?.fallback === undefined) continue;
     const fallback = index.get(config.fallback);
     const field = `nodes[${at}].config.fallback`;
-    if (fallback === undefined) faults.push({ message: `${field} "${config.fallback}" is no node`, nodeId: id });
+    if (fallback === undefined) faults.push({ message: `${field} "${config.fallback}" is not a node`, nodeId: id });
     else if (fallback === at) faults.push({ message: `${field} of "${id}" must be another node`, nodeId: id });
     else {
       fallbackOf[at] = fallback;

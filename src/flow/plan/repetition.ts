@@ -44,7 +44,7 @@ export function repetition(graph: Graph, parts: Parts, faults: Fault[]): Repetit
 
   for (const node of unreached(arcs, out, starts)) {
     const { id } = graph.nodes[node] as NodeDefinition;
-    faults.push({ message: `"${id}" cannot be reached from where the flow starts`, nodeId: id });
+    faults.push({ message: `"${id}" cannot be reached from the start of the flow`, nodeId: id });
   }
   for (const ids of endless(graph, parts)) {
     const message = `the cycle through ${listed(ids)} has no exit: each of its edges is always followed`;

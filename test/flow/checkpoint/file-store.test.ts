@@ -57,8 +57,8 @@ describe('a file that is damaged', () => {
       const error = await rejection(load());
       expect(error, `bit ${bit}`).toBeInstanceOf(CheckpointError);
       const number = ends.findIndex((end) => at < end);
-      const what = number === 0 ? 'its snapshot is' : `entry ${whole.seq + number} (at byte ${ends[number - 1]}) is`;
-      expect((error as Error).message).toContain(`is damaged in "${file()}": ${what} not what was written`);
+      const what = number === 0 ? 'its snapshot' : `entry ${whole.seq + number} (at byte ${ends[number - 1]})`;
+      expect((error as Error).message).toContain(`is damaged in "${file()}": ${what} differs from what was written`);
     }
   }, 300_000);
 
@@ -70,7 +70,7 @@ describe('a file that is damaged', () => {
     const store = new FileCheckpointStore(directory);
     expect(await rejection(store.append('run', 8, 'four'))).toMatchObject({ name: 'CheckpointError' });
     const error = await rejection(store.save('run', 'later', 7));
-    const [, length] = /cut the file to (\d+) bytes to go on from entry 5/.exec((error as Error).message) ?? [];
+    const [, length] = /cut the file to (\d+) bytes to continue from entry 5/.exec((error as Error).message) ?? [];
     expect(await readFile(file())).toEqual(damaged);
     expect(await readdir(directory)).toEqual(['run.run']);
     await truncate(file(), Number(length));
@@ -142,7 +142,9 @@ describe('a file whose end a crash has cut', () => {
     const { ends, bytes } = await written([]);
     for (const length of [0, 1, 49, 50, 55, (ends[0] as number) - 1]) {
       await writeFile(file(), bytes.subarray(0, length));
-      expect(await rejection(load())).toMatchObject({ message: expect.stringContaining('its snapshot is not what') });
+      expect(await rejection(load())).toMatchObject({
+        message: expect.stringContaining('its snapshot differs from what'),
+      });
     }
   });
 });

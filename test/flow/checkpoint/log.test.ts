@@ -263,7 +263,7 @@ describe('a store that does not answer', () => {
       await turns();
       await vi.advanceTimersByTimeAsync(5_100);
       expect(await running).toMatchObject({ status: 'completed' });
-      expect(logger.warn).toHaveBeenCalledWith(expect.stringContaining('not given back'), expect.anything());
+      expect(logger.warn).toHaveBeenCalledWith(expect.stringContaining('could not be released'), expect.anything());
     } finally {
       vi.useRealTimers();
     }
