@@ -19,6 +19,7 @@ export interface Analysis {
    * The longest sequence of nodes in which each follows the one before. Edges that lead back in a cycle are ignored.
    */
   readonly longestPath: readonly string[];
+  /** If true, the graph has no cycles. */
   readonly isDag: boolean;
 }
 

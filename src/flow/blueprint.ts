@@ -62,12 +62,13 @@ export interface NodeDefinition {
    * by node id.
    */
   readonly inputs?: InputMapping | undefined;
+  /** Policies, join strategy, fallback and limit of visits. Default: none. */
   readonly config?: NodeConfig | undefined;
 }
 
 /**
- * An edge of a blueprint: after `source` has completed, the edge leads to `target` and passes on a value. Its action
- * and its condition decide whether it is followed.
+ * An edge of a blueprint: after `source` has completed, the edge leads to `target` and passes on a value. The edge is
+ * followed only if its action and its condition allow it.
  */
 export interface EdgeDefinition {
   /** Id of the node that the edge leaves. */
@@ -80,8 +81,8 @@ export interface EdgeDefinition {
    */
   readonly action?: string | undefined;
   /**
-   * A condition for following the edge: an expression, or the name of a registered function. It must give a boolean.
-   * Default: no condition.
+   * A condition for following the edge: an expression, or the name of a registered function. The result must be a
+   * boolean. Default: no condition.
    */
   readonly condition?: string | undefined;
   /**
@@ -104,7 +105,9 @@ export interface Graph {
   readonly version?: string | undefined;
   /** The maximum number of visits per node in one run, for nodes without their own `maxVisits`. Default: 1000. */
   readonly maxVisits?: number | undefined;
+  /** The nodes, at least one. */
   readonly nodes: readonly NodeDefinition[];
+  /** The edges; empty for a flow of independent nodes. */
   readonly edges: readonly EdgeDefinition[];
 }
 

@@ -62,8 +62,8 @@ export interface NodeExecutor<Input = unknown, Output = unknown> {
 }
 
 /**
- * The outcome of one execution of a node, distinguished by `status`. Pass it to `processResults`, within a
- * `SettledResult`, to let the run advance.
+ * The outcome of one execution of a node, distinguished by `status`. To let the run advance, pass the outcome to
+ * `processResults` within a `SettledResult`.
  */
 export type NodeExecutionResult<Output = unknown> =
   | {
@@ -93,8 +93,8 @@ export type SettledResult =
   | { readonly status: 'rejected'; readonly reason: { readonly nodeId: string; readonly error: unknown } };
 
 /**
- * The options of a run that an orchestrator has to observe. They are `services.options` in `IOrchestrator.run`, and
- * come from the `RunOptions` of the caller.
+ * The options of a run that an orchestrator has to observe: part of the caller's `RunOptions`. In `IOrchestrator.run`,
+ * they are `services.options`.
  */
 export interface ExecutionOptions {
   /** Aborts the run. Default: none. */
@@ -112,6 +112,7 @@ export interface ExecutionOptions {
  * transforms. `runtime.services` and `runtime.prepare` give an instance.
  */
 export interface ExecutionServices {
+  /** The options of the run. */
   readonly options: ExecutionOptions;
   /** The factory that is also an argument of the orchestrator's `run`. */
   readonly executorFactory: NodeExecutorFactory;

@@ -98,8 +98,8 @@ export class VisitsError extends OrchestratorError {
 const mostNamed = 10;
 
 /**
- * The cause of a `NodeError` if a node chose an action that none of its edges has. Does not occur if the node has an
- * edge without an action, which then is followed, or no edges at all.
+ * The cause of a `NodeError` if a node chose an action that none of its edges has. A node with an edge without an
+ * action, or without any edges, may choose every action.
  */
 export class UnknownActionError extends OrchestratorError {
   override readonly name = 'UnknownActionError';

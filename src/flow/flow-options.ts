@@ -44,8 +44,8 @@ export interface FlowOptions {
   /** Parameters that all nodes get in `args.params`: a plain object. Default: none. */
   readonly params?: Record<string, unknown> | undefined;
   /**
-   * Merge functions by context key, for keys that several nodes change at the same time. They apply on a fleet and in
-   * runs with a checkpoint; in other runs all nodes share one object. Default: arrays keep everything that was added to
+   * Merge functions by context key, for keys that several nodes change at the same time. Used on a fleet and in runs
+   * with a checkpoint; in other runs all nodes share one object. Default: arrays keep everything that was added to
    * them, objects are merged key by key, and for other values the last commit wins.
    *
    * @example
@@ -99,8 +99,8 @@ export interface EdgeOptions<State extends object = Context, Action extends stri
    */
   readonly action?: Action | undefined;
   /**
-   * A condition for following the edge: an expression, or a function of the source's output. It must give a boolean.
-   * Default: no condition.
+   * A condition for following the edge: an expression, or a function of the source's output. The result must be a
+   * boolean. Default: no condition.
    */
   // biome-ignore lint/suspicious/noExplicitAny: outputs are not followed by types
   readonly condition?: string | ((output: any, more: EdgeArgs<State>) => boolean | Promise<boolean>) | undefined;
@@ -114,7 +114,9 @@ export interface EdgeOptions<State extends object = Context, Action extends stri
 
 /** The second argument of the functions on an edge, `condition` and `transform`; the first is the source's output. */
 export interface EdgeArgs<State extends object = Context> {
+  /** The action that the source chose; `undefined` for none. */
   readonly action: string | undefined;
+  /** The context of the run. */
   readonly context: State;
 }
 

@@ -45,7 +45,8 @@ export class FlowRegistry {
   }
 
   /**
-   * Avoids a name that is taken: a node's id may be `wait` or `condition of edge 1`. Then the name becomes `wait()`.
+   * Appends `()` until the name is free. A node's id may equal a name that is already registered, such as `condition of
+   * edge 1`.
    */
   #freeName(wanted: string): string {
     let name = wanted;

@@ -61,8 +61,8 @@ function quoted(label: string): string {
 }
 
 /**
- * The drawn node that contains a waiting node, or the waiting node itself. For `order/approval`, the longest id that is
- * drawn is the right one, because ids may contain slashes.
+ * Finds the drawn node that contains a waiting node: for `order/approval`, the node `order`. Ids may contain slashes,
+ * so the longest id that is drawn wins.
  */
 function outermost(nodeId: string, names: ReadonlyMap<string, string>): string | undefined {
   let id = nodeId;

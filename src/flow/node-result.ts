@@ -3,7 +3,9 @@
  * action, edges without an action are followed.
  */
 export interface NodeResult<Output = unknown> {
+  /** The value that the node passes on. */
   readonly output: Output;
+  /** The chosen action. Default: none. */
   readonly action?: string | undefined;
 }
 

@@ -15,7 +15,10 @@ export interface RunOptions {
   readonly runId?: string | undefined;
   /** The input of the start nodes. Default: undefined. */
   readonly input?: unknown;
-  /** The executor, which decides where the flow runs. Default: an `InMemoryExecutor`, so in this program. */
+  /**
+   * The executor, which decides where the flow runs. Default: an `InMemoryExecutor`, which runs the flow in this
+   * program.
+   */
   readonly executor?: IExecutor | undefined;
   /** The orchestrator, which decides how far the run advances. Default: `RunToCompletionOrchestrator`. */
   readonly orchestrator?: IOrchestrator | undefined;
@@ -71,8 +74,11 @@ export type ResumeOptions = ContinueOptions;
  * are always present.
  */
 export interface InternalRunOptions extends RunOptions {
+  /** The logger that nodes get. */
   readonly logger: Logger;
+  /** The parameters of the flow and the run. */
   readonly params: Readonly<Record<string, unknown>>;
+  /** The executor itself. */
   readonly executor: IExecutor;
 }
 
@@ -95,7 +101,9 @@ export interface IExecutor {
  */
 // biome-ignore lint/suspicious/noExplicitAny: without a type argument the context may hold anything
 export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = any> {
+  /** Id of the node. */
   readonly nodeId: string;
+  /** Id of the run. */
   readonly runId: string;
   /**
    * The number of the node's visit in this run, from 1. `runId`, `nodeId` and `visit` identify an execution as long as
@@ -106,6 +114,7 @@ export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = a
   readonly attempt: number;
   /** For the worker of a batch: the index of the item, from 0. */
   readonly index?: number | undefined;
+  /** The input of the node, also the first parameter of a function. */
   // biome-ignore lint/suspicious/noExplicitAny: what a node gets is decided by edges, which types do not follow
   readonly input: any;
   /** The data that all nodes of the run share. Nodes may change it. */
@@ -128,6 +137,7 @@ export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = a
   readonly signal: AbortSignal;
   /** Returns true if `signal` is aborted. */
   isCancelled(): boolean;
+  /** The logger of the run or the runtime. */
   readonly logger: Logger;
   /** The `dependencies` option of the runtime. */
   // biome-ignore lint/suspicious/noExplicitAny: dependencies are what the user passes in
@@ -151,6 +161,7 @@ export interface GraphData {
   readonly id: string;
   /** Name of the node's code, as `uses` in the blueprint. */
   readonly type: string;
+  /** The node's parameters. */
   readonly data: Readonly<Record<string, unknown>> & {
     /** The id that the author gave to the node. */
     readonly originalId: string;
@@ -162,8 +173,9 @@ export interface GraphData {
  * class only for nodes of a new kind.
  */
 export abstract class AbstractNode {
-  /** The nodes that follow, by action. Key `undefined` has the nodes that follow if no other action matches. */
+  /** The nodes that follow, by action. The key `undefined` has the nodes that follow if no other action matches. */
   readonly successors = new Map<string | undefined, AbstractNode[]>();
+  /** Parameters of the node. Default: empty. */
   params: Record<string, unknown> = {};
   /** The node's place in a graph; `undefined` before the node is part of one. */
   graphData: GraphData | undefined = undefined;
@@ -182,6 +194,7 @@ export abstract class AbstractNode {
     return node;
   }
 
+  /** Performs the work of the node. */
   abstract exec(args: NodeArgs): unknown;
 }
 
@@ -214,7 +227,7 @@ export class Node<State extends object = any, PrepRes = any, ExecRes = any> exte
   }
 
   /**
-   * Does the work. The return value is the node's output, unless `post` replaces the output. Default: returns
+   * Performs the work. The return value is the node's output, unless `post` replaces the output. Default: returns
    * undefined.
    */
   exec(_args: NodeArgs<State, PrepRes>): ExecRes | PromiseLike<ExecRes> {
@@ -246,8 +259,8 @@ export class Node<State extends object = any, PrepRes = any, ExecRes = any> exte
 export type NodeFunction<State extends object = any> = (input: any, args: NodeArgs<State>) => unknown;
 
 /**
- * A class whose instances are nodes. A new instance is created for each execution, so instances can hold data between
- * the phases. The constructor is called without arguments.
+ * A class whose instances are nodes, with a constructor without parameters. A new instance is created for each
+ * execution, so the instance can hold data between the phases.
  */
 export type NodeClass = new () => Node;
 
@@ -280,11 +293,14 @@ export abstract class FlowNode<State extends object = any> extends AbstractNode 
   declare readonly contextType?: State;
   /** The code that the flow's blueprint refers to, by name. */
   abstract readonly registry: Registry;
+  /** The functions that wrap each execution of a node; the first is the outermost. */
   abstract readonly middleware: readonly NodeMiddleware[];
   /** The policies of nodes by node id, also those that are functions or objects and cannot be in a blueprint. */
   abstract readonly policies: ReadonlyMap<string, OwnPolicies>;
   /** The merge functions of the flow by context key. */
   abstract readonly merge: Readonly<Record<string, MergeFunction>>;
+  /** The first start node, linked to the nodes that follow; `undefined` for a flow without nodes. */
   abstract readonly startNode: AbstractNode | undefined;
+  /** Returns the flow as data. */
   abstract toBlueprint(): WorkflowBlueprint;
 }

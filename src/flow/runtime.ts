@@ -39,13 +39,17 @@ import { readContinueOptions, readRunOptions } from './run-options.js';
 import { type FlowRuntimeOptions, readRuntimeOptions } from './runtime-options.js';
 
 /**
- * The arguments of an orchestrator's `run`, as `runtime.prepare` returns them. Pass them on as
- * `orchestrator.run(traverser, executorFactory, state, services)`.
+ * The arguments of an orchestrator's `run`, as `runtime.prepare` returns them. Use them to drive a flow with an
+ * orchestrator of your own, for example step by step in a test.
  */
 export interface PreparedRun {
+  /** The position of the run, with the nodes that are ready. */
   readonly traverser: GraphTraverser;
+  /** Gives the executor of each node. */
   readonly executorFactory: NodeExecutorFactory;
+  /** The context, outputs and failures of the run. */
   readonly state: WorkflowState;
+  /** Input, routing and transforms. */
   readonly services: ExecutionServices;
 }
 

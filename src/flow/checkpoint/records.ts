@@ -3,10 +3,13 @@ import { crc32 } from 'node:zlib';
 /*
  * The file format of a checkpoint: a record for the snapshot, then one record for each entry.
  *
- *     s 0000000000000041 000000000017 8f3a09c2 51b0e7d4⏎   kind, number, bytes of the text, its checksum, that of this line
+ *     s 0000000000000041 000000000017 8f3a09c2 51b0e7d4⏎
  *     {"the":"snapshot"}⏎
  *     e 0000000000000042 000000000015 ...⏎
  *     {"an":"entry"}⏎
+ *
+ * The header line of a record has its kind, its number, the length of the text in bytes, the checksum of the text, and
+ * the checksum of the header line itself.
  *
  * A record that a crash has cut off has an incomplete header line, or fewer bytes than its header says. The file ends
  * before such a record. Some file systems leave zeros in its place. All other deviations are damage. A flipped bit

@@ -10,7 +10,7 @@ export type InputOf = (context: Record<string, unknown>) => unknown;
 /** The view on the context that one execution of a node has. */
 export interface NodeView {
   readonly view: ContextView;
-  /** Calculates the node's input, if known. */
+  /** Calculates the node's input from a context; `undefined` if unknown. */
   readonly inputOf: InputOf | undefined;
   /** If true, the node is already being executed with this view. */
   isTaken: boolean;

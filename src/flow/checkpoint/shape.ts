@@ -65,7 +65,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Only the outer shape of a sub-flow. The rest is checked once its flow is known. */
+/** Tests only the outer shape of a sub-flow. The content is checked once the flow of the sub-flow is known. */
 const isChild = isRecord({ run: (value) => isPlainObject(value), entries: (value) => Array.isArray(value) });
 
 const parts: Readonly<Record<string, Test>> = {

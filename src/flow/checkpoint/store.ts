@@ -77,6 +77,7 @@ export interface Claim {
  * everything that is needed to continue the run.
  */
 export interface Checkpoint {
+  /** The text of the last snapshot. */
   readonly snapshot: string;
   /** The number of the last entry that the snapshot includes. */
   readonly seq: number;

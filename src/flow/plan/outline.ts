@@ -9,8 +9,8 @@ import type { Plan } from './plan.js';
 /**
  * The parts of a graph that determine how a run proceeds, in canonical order. The outline has the nodes, with the code
  * they use, their inputs, join strategies and fallbacks. It also has the edges, with their actions, conditions and
- * transforms. It does not have policies, limits of visits, other `params` or functions: these may change while a run
- * waits, for example to give a node a longer timeout.
+ * transforms. Policies, limits of visits, other `params` and functions are not included. They may change while a run
+ * waits: a node may be given a longer timeout, for example.
  *
  * The outline is saved with each run. A run of another graph is refused, and the message can say what differs.
  */

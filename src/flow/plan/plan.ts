@@ -12,7 +12,9 @@ import { type PlannedLoop, type Repetition, repetition } from './repetition.js';
  * completed node; `services.applyEdgeTransform` takes the two.
  */
 export interface NextNode {
+  /** The node that the edge leads to. */
   readonly node: NodeDefinition;
+  /** The edge. */
   readonly edge: EdgeDefinition;
 }
 

@@ -153,8 +153,8 @@ export class Position {
 
   /**
    * Records that a node has failed. If the node has a fallback, the node is recovering, and the fallback becomes ready
-   * unless it has already started. Without a fallback, the node is failed, and so are the nodes that it was to replace
-   * as their fallback.
+   * unless it has already started. Without a fallback, the node is failed. If the failed node is itself a fallback, the
+   * nodes that it was to replace are failed as well.
    *
    * @param isLost - if true, the fallback is not used: the node is failed in any case
    */
