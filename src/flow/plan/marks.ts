@@ -55,7 +55,7 @@ export class Marks {
   readonly visits: Int32Array | undefined;
   /** For each loop, the number of members that have yet to settle in this turn; 0 if the loop has ended. */
   readonly unsettled: Int32Array;
-  /** For each fallback, the number of owners that may still need it. */
+  /** For each fallback, the number of its owners (the nodes that it replaces on failure) that may still need it. */
   readonly owners = new Map<number, number>();
 
   constructor(private readonly plan: Plan) {

@@ -137,8 +137,8 @@ function listed(ids: readonly string[]): string {
 }
 
 /**
- * Reports fallbacks whose owners are in different loops. A fallback is repeated with its owners, so all must be in one
- * loop.
+ * Reports fallbacks whose owners (the nodes that they replace on failure) are in different loops. A fallback is
+ * repeated with its owners, so all owners must be in one loop.
  */
 function checkFallbacks({ nodes }: Graph, { owners }: Parts, { loopOf }: Loops, faults: Fault[]): void {
   for (const [fallback, of] of owners) {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deferred, rejection } from '../../support.js';
 import { startHolder } from './holder.js';
 
-/** What the disk waits for before it has written a file that is to take the place of another. Default: nothing */
+/** The promise that the disk waits for before a replacement file is written. Default: none. */
 const disk = vi.hoisted(() => ({ slowed: undefined as Promise<void> | undefined }));
 
 vi.mock('node:fs/promises', async (original) => {
@@ -31,7 +31,7 @@ afterEach(async () => {
 
 const file = () => join(directory, 'run.run');
 
-/** A run of a snapshot and entries, and where in its file each of them ends. */
+/** A run with a snapshot and entries, and the position in the file at which each of them ends. */
 async function written(entries: readonly string[], snapshot = 'the snapshot', seq = 4) {
   const store = new FileCheckpointStore(directory);
   await store.save('run', snapshot, seq);
@@ -126,7 +126,7 @@ describe('a file whose end a crash has cut', () => {
     for (let length = ends[0] as number; length < bytes.length; length++) {
       const whole = ends.findLastIndex((end) => end <= length);
       const missing = filling((ends[whole + 1] as number) - length);
-      // The line end alone, or the checked text alone, cannot be told from damage where zeros are in its place.
+      // If zeros replace only the line end, or only the header, the record cannot be distinguished from damage.
       if (missing.length === 1) continue;
       await writeFile(file(), Buffer.concat([bytes.subarray(0, length), missing]));
       const left = entries.slice(0, whole);
