@@ -93,7 +93,11 @@ export class FileCheckpointStore implements CheckpointStore {
   #pathsOf(runId: string): Paths {
     const name = fileNameOf(aName(runId, 'runId'));
     if (name === undefined || name.length > longestName)
-      throw invalid('runId', `an id of at most ${longestName} bytes as a file name, of whole characters`, runId);
+      throw invalid(
+        'runId',
+        `an id of whole characters that is at most ${longestName} bytes long as a file name`,
+        runId,
+      );
     const isShort = name.length <= longestLockName;
     const lock = isShort ? name : `${name.slice(0, longestLockName - 33)}~${hashOf(name)}`;
     const path = (file: string) => join(this.directory, file);
