@@ -2,22 +2,34 @@ import type { Graph } from './blueprint.js';
 import { type Arcs, add, adjacency, findLoops, some, stronglyConnected } from './plan/loops.js';
 import { startsOf } from './start-node.js';
 
-/** The shape of a graph, by node ids. */
+/** The shape of a graph as `analyze` reports it: starts, ends, cycles and the longest path. All lists hold node ids. */
 export interface Analysis {
-  /** Where a run starts: the nodes that nothing leads to; of a graph that is one cycle, the first. */
+  /**
+   * The nodes that a run starts with: those without predecessors. If every node has a predecessor, the first node of
+   * the graph.
+   */
   readonly startNodeIds: readonly string[];
-  /** Nodes that lead nowhere. A fallback ends where the node does that it stands in for. */
+  /** The nodes without successors, except fallbacks: the node that a fallback replaces determines what follows. */
   readonly terminalNodeIds: readonly string[];
-  /** Parts of the graph that repeat. */
+  /** The cycles: for each strongly connected part of the graph, its nodes. */
   readonly cycles: readonly (readonly string[])[];
-  /** Nodes that no start leads to, nor a node that they are the fallback of. */
+  /** The nodes that cannot be reached from a start along edges and fallbacks. */
   readonly unreachableNodeIds: readonly string[];
-  /** The most nodes that follow one another, without going back in a cycle. */
+  /**
+   * The longest sequence of nodes in which each follows the one before. Edges that lead back in a cycle are ignored.
+   */
   readonly longestPath: readonly string[];
+  /** If true, the graph has no cycles. */
   readonly isDag: boolean;
 }
 
-/** Looks at the shape of a graph. Edges from or to nodes that there are not are left out: `validate` lists those. */
+/**
+ * Analyses the shape of a graph without running it. Edges whose source or target does not exist are ignored;
+ * `FlowRuntime.validate` reports these.
+ *
+ * @param graph - a graph or a blueprint; it is not changed
+ * @returns starts, ends, cycles, unreachable nodes and the longest path, by node id
+ */
 export function analyze(graph: Graph): Analysis {
   const ids = graph.nodes.map(({ id }) => id);
   const index = new Map(ids.map((id, at) => [id, at]));
@@ -45,7 +57,7 @@ export function analyze(graph: Graph): Analysis {
 function unreachable(arcs: Arcs, starts: readonly number[], fallbacks: readonly number[]): number[] {
   const out = adjacency(arcs.nodeCount, arcs.source);
   const reached = new Set(starts);
-  // The set grows while it is walked.
+  // The loop also visits the nodes that its body adds to the set.
   for (const node of reached) {
     some(out, node, (arc) => {
       reached.add(arcs.target[arc] as number);
@@ -55,7 +67,7 @@ function unreachable(arcs: Arcs, starts: readonly number[], fallbacks: readonly 
   return Array.from({ length: arcs.nodeCount }, (_, node) => node).filter((node) => !reached.has(node));
 }
 
-/** By the order in which arcs lead on, once those that lead back are left out. */
+/** Finds the longest path in topological order, ignoring the arcs that lead back in a loop. */
 function longestPath(arcs: Arcs, starts: readonly number[]): number[] {
   const { nodeCount, target } = arcs;
   const backOf = findLoops(arcs, starts)?.backOf;

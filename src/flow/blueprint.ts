@@ -1,82 +1,134 @@
 import type { PolicyOptions } from '../kernel/policy.js';
 
 /**
- * A flow as data. A blueprint is JSON: it can be stored, sent and drawn, and run wherever a registry has what its nodes
- * use.
+ * A flow as data. A blueprint is JSON: it can be stored, sent and drawn. It can run in any program whose registry has
+ * the code that its nodes refer to.
  */
 
-/** When a node with several predecessors is ready: after `all` of them, or after the first (`any`). */
+/**
+ * The condition under which a node with several predecessors becomes ready: after all of them have passed on a value
+ * (`all`), or after the first (`any`). The default is `all`. Predecessors that are skipped are not waited for.
+ */
 export type JoinStrategy = 'all' | 'any';
 
 /**
- * Where a value comes from: a path (`fetch`, `fetch.user.name`; its first part is a node's id or a key of the context),
- * or an expression over `context` and `params`.
+ * The source of a value: a path or an expression.
+ *
+ * A path is `fetch` or `fetch.user.name`; its first part is a node id or a key of the context. An expression can use
+ * `context` and `params`.
  */
 export type InputSource = string;
 
-/** A node's input: one source, or an object of them. */
+/**
+ * The input of a node: one source, or an object whose properties each have a source. With `{ user: 'fetch.user', total:
+ * 'sum' }` the node gets an object with `user` and `total`.
+ */
 export type InputMapping = InputSource | Readonly<Record<string, InputSource>>;
 
-/** How a node is executed: the kernel's policies, and its place in the graph. */
+/**
+ * The part of a node definition that says how the node is executed: its retry and timeout policies, its join strategy,
+ * its fallback and its limit of visits. Only JSON data; policies that are functions cannot be in a blueprint.
+ */
 export interface NodeConfig extends Pick<PolicyOptions<never>, 'retry' | 'timeout'> {
-  /** With `none`, only the policies beside it hold, and no default. */
+  /**
+   * With `none`, only the policies in this object apply, without any defaults. Default: policies that this object
+   * leaves out are inherited.
+   */
   readonly policies?: 'none' | undefined;
-  /** When it is ready. Default: `all`. */
+  /** The condition under which the node becomes ready. Default: `all`. */
   readonly joinStrategy?: JoinStrategy | undefined;
-  /** Id of the node that stands in for this one where it fails. Default: none. */
+  /** Id of the node that runs instead if this node fails. Default: none. */
   readonly fallback?: string | undefined;
-  /** How often it may be visited in one run. Default: that of the flow. */
+  /** The maximum number of visits in one run: a whole number of at least 1. Default: the flow's `maxVisits`. */
   readonly maxVisits?: number | undefined;
 }
 
-/** One node of a blueprint. */
+/**
+ * A node of a blueprint, as data. The code of the node is in a registry under the name `uses`; everything else that the
+ * node needs is in this object.
+ */
 export interface NodeDefinition {
-  /** Unique in the blueprint. */
+  /** Id of the node, unique in the blueprint. Not `__proto__`, `constructor` or `prototype`. */
   readonly id: string;
-  /** What it does: a key of the registry, or one of `wait`, `sleep`, `subflow`, `batch`. */
+  /**
+   * Name of the node's code: a key of the registry, or one of the built-in kinds `wait`, `sleep`, `subflow` and
+   * `batch`.
+   */
   readonly uses: string;
-  /** Data for what it uses. Default: none. */
+  /** Parameters for the node's code, which gets them as `args.params`. Default: none. */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
-  /** Its input. Default: its predecessor's output; of several, an object by node id. */
+  /**
+   * The source of the node's input. Default: the predecessor's output; with several predecessors, an object of outputs
+   * by node id.
+   */
   readonly inputs?: InputMapping | undefined;
+  /** Policies, join strategy, fallback and limit of visits. Default: none. */
   readonly config?: NodeConfig | undefined;
 }
 
-/** One edge of a blueprint. */
+/**
+ * An edge of a blueprint: after `source` has completed, the edge leads to `target` and passes on a value. The edge is
+ * followed only if its action and its condition allow it.
+ */
 export interface EdgeDefinition {
-  /** Id of the node that it comes from. */
+  /** Id of the node that the edge leaves. */
   readonly source: string;
-  /** Id of the node that it leads to. */
+  /** Id of the node that the edge leads to. */
   readonly target: string;
-  /** It is followed where the source chose this action. Default: followed where no edge has the action that was chosen. */
+  /**
+   * The action that the source must choose for the edge to be followed. Default: the edge is followed if no edge of the
+   * source has the chosen action.
+   */
   readonly action?: string | undefined;
-  /** An expression, or the name of a registered function, that has to be true. Default: always followed. */
+  /**
+   * A condition for following the edge: an expression, or the name of a registered function. The result must be a
+   * boolean. Default: no condition.
+   */
   readonly condition?: string | undefined;
-  /** An expression, or the name of a registered function: what the target gets. Default: the source's output. */
+  /**
+   * The value that the target gets: an expression, or the name of a registered function. Default: the source's output.
+   */
   readonly transform?: string | undefined;
 }
 
-/** A graph as it is written by hand: a blueprint without what can be derived. */
+/**
+ * A graph as written by hand or by an editor: a blueprint without the fields that can be derived. Every function that
+ * takes a blueprint also takes a graph.
+ */
 export interface Graph {
-  /** Name of the flow. */
+  /** Name of the flow, which appears in messages and in checkpoints. */
   readonly id: string;
-  /** Says which blueprint a checkpoint belongs to. Default: a hash of the nodes and edges. */
+  /**
+   * The version of the flow, which a checkpoint records: a run can be continued only with the version that it began
+   * with. Default: a hash of nodes and edges.
+   */
   readonly version?: string | undefined;
-  /** How often a node may be visited in one run, where it does not say so itself. Default: 1000. */
+  /** The maximum number of visits per node in one run, for nodes without their own `maxVisits`. Default: 1000. */
   readonly maxVisits?: number | undefined;
+  /** The nodes, at least one. */
   readonly nodes: readonly NodeDefinition[];
+  /** The edges; empty for a flow of independent nodes. */
   readonly edges: readonly EdgeDefinition[];
 }
 
-/** A flow as data, with what an executor needs to know about its joins. */
+/**
+ * A graph with the number and the ids of each node's predecessors, which executors need for joins. `toBlueprint`
+ * derives these fields; `flow.toBlueprint()` returns a blueprint.
+ */
 export interface WorkflowBlueprint extends Graph {
-  /** For each node, how many nodes lead to it. */
+  /** The number of predecessors of each node, by node id. */
   readonly predecessorCountMap: Readonly<Record<string, number>>;
-  /** For each node, the ids of the nodes that lead to it, as their author gave them. */
+  /** The ids of each node's predecessors, by node id. */
   readonly originalPredecessorIdMap: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Adds what is derived. The graph itself is not changed. */
+/**
+ * Makes a blueprint from a graph by adding the predecessors of each node. The graph is not changed, and its nodes and
+ * edges are shared with the blueprint. Nothing is validated: use `runtime.validate` for that.
+ *
+ * @param graph - nodes and edges, for example from a JSON file
+ * @returns a new blueprint
+ */
 export function toBlueprint({ id, version, maxVisits, nodes, edges }: Graph): WorkflowBlueprint {
   const predecessors = new Map(nodes.map((node) => [node.id, new Set<string>()]));
   for (const { source, target } of edges) predecessors.get(target)?.add(source);

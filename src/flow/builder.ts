@@ -5,7 +5,8 @@ import { FlowRuntime } from './runtime.js';
 import type { FlowRuntimeOptions } from './runtime-options.js';
 
 /**
- * Builds flows from data.
+ * Builds flows from graphs that are data, for example JSON that an editor saved. The registry holds the code for the
+ * names that the graphs use. Use `runtime.run(graph)` instead if a `Flow` object is not needed.
  *
  * @example
  * const builder = new GraphBuilder({ fetchOrder, charge, isPaid: (order) => order.paid });
@@ -13,8 +14,9 @@ import type { FlowRuntimeOptions } from './runtime-options.js';
  */
 export class GraphBuilder {
   /**
-   * @param registry - what the graphs use, by name: functions, actions, node classes, flows, graphs
-   * @param options - what expressions are checked with. Default: as a `FlowRuntime`
+   * @param registry - the functions, actions, node classes, flows and graphs that graphs refer to, by name. Default:
+   * empty
+   * @param options - `evaluator`: checks the expressions in the graphs. Default: the evaluator of a `FlowRuntime`
    */
   constructor(
     private readonly registry: Registry = {},
@@ -22,10 +24,10 @@ export class GraphBuilder {
   ) {}
 
   /**
-   * A flow from a graph.
+   * Makes a flow from a graph.
    *
-   * @param graph - data of any origin; it is not changed
-   * @throws {BlueprintError} that lists everything that is wrong with it
+   * @param graph - data of any origin; it is copied and not changed
+   * @throws {BlueprintError} with all faults of the graph
    */
   build(graph: Graph): Flow {
     const runtime = new FlowRuntime({ ...this.options, registry: this.registry });

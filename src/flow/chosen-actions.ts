@@ -2,14 +2,14 @@ import type { FlowNode, Node } from './node.js';
 import type { ActionResult } from './node-result.js';
 
 /*
- * Which actions nodes choose, as far as types can tell: what the edges of a builder are checked against. A node that may
- * choose any, or none, is not known here, so its edges may have any.
+ * The actions that nodes choose, as far as the types reveal them. A flow checks the actions on its edges against these
+ * types. If a node may choose any action, or if its type reveals nothing, its edges may have any action.
  */
 
-// biome-ignore lint/suspicious/noExplicitAny: what a node returns beside its action does not matter
+// biome-ignore lint/suspicious/noExplicitAny: the output beside the action does not matter
 type Any = any;
 
-/** The actions that a node with this implementation may choose; `string` for any, `never` for none. */
+/** The actions that a node with this implementation may choose: `string` for any action, `never` for none. */
 export type ActionsOf<Implementation> = Implementation extends FlowNode
   ? string
   : Implementation extends Node
@@ -24,7 +24,10 @@ export type ActionsOf<Implementation> = Implementation extends FlowNode
 
 type PostActions<Instance extends Node> = ChosenBy<Awaited<ReturnType<Instance['post']>>, string>;
 
-/** @typeParam Names - what is an action by itself */
+/**
+ * @typeParam Names - the type of returned values that are an action by themselves: `string` for `post`, `never` for
+ * functions
+ */
 type ChosenBy<Returned, Names = never> = unknown extends Returned
   ? string
   : Returned extends Names & string
@@ -34,8 +37,8 @@ type ChosenBy<Returned, Names = never> = unknown extends Returned
       : never;
 
 /**
- * What a builder knows of a node: its id and its actions; nothing where it cannot tell. What a fallback chooses is chosen
- * for the node too.
+ * The id and the possible actions of a node, or `never` if the types do not reveal them. `never` also for a node with a
+ * fallback, because the fallback chooses actions on behalf of the node.
  */
 export type Known<Id extends string, Actions extends string, Fallback extends string> = string extends Id
   ? never
@@ -47,10 +50,10 @@ export type Known<Id extends string, Actions extends string, Fallback extends st
         ? readonly [id: Id, action: Actions]
         : never;
 
-/** The same for a wait or a sleep: edges from it have no actions. */
+/** Like `Known`, for a wait or a sleep, whose edges cannot have actions. */
 export type ChoosesNothing<Id extends string> = string extends Id ? never : readonly [id: Id, action: never];
 
-/** The actions that edges of a node may have. */
+/** The actions that the edges of a node may have. */
 export type ActionsFrom<Nodes extends readonly [string, string], Source extends string> = string extends Source
   ? string
   : Source extends unknown

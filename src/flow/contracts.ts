@@ -8,22 +8,27 @@ import type { WorkflowState } from './run/state.js';
 import type { GraphTraverser } from './run/traverser.js';
 
 /**
- * What the parts of the flow layer ask of each other. Whoever writes an orchestrator, an executor or a coordination
- * store of their own writes against these.
+ * The interfaces between the parts of the flow layer. A custom orchestrator, executor or coordination store is written
+ * against these interfaces.
  */
 
-/** What may be known at once, or only later. */
+/** A value, or a promise of the value. */
 export type MaybePromise<Value> = Value | Promise<Value>;
 
-/** Says how a run advances: given where it is, what it knows, and how a node is executed. */
+/**
+ * Decides how a run advances: which ready nodes are executed, and when to stop. `run` gets the position of the run, its
+ * state and the services to execute nodes. Pass an orchestrator as the `orchestrator` option of a run; the default is
+ * `RunToCompletionOrchestrator`.
+ */
 export interface IOrchestrator {
   /**
-   * Advances a run as far as this orchestrator goes.
+   * Advances a run, for example to its end or by one step.
    *
-   * @param traverser - where the run is in its plan
-   * @param executorFactory - gives what executes a node
-   * @param state - what the run knows
+   * @param traverser - the position of the run in its graph, with the nodes that are ready
+   * @param executorFactory - gives the executor of each node
+   * @param state - the context, outputs and failures of the run
    * @param services - input, routing and transforms, and the options of the run
+   * @returns the state of the run when the orchestrator stops
    */
   run(
     traverser: GraphTraverser,
@@ -33,40 +38,53 @@ export interface IOrchestrator {
   ): Promise<WorkflowResult>;
 }
 
-/** Gives the executor of a node of a blueprint, by its id. */
+/**
+ * Gives the executor of a node: call the factory with a blueprint, then the returned function with a node id.
+ * Orchestrators get a factory as an argument of `run`, and also as `services.executorFactory`.
+ */
 export type NodeExecutorFactory = (blueprint: WorkflowBlueprint) => (nodeId: string) => NodeExecutor;
 
-/** Executes one node, with its policies, as a task. */
+/**
+ * Executes one node as a task, with the retries and the timeout of the node. Get the executor of a node from a
+ * `NodeExecutorFactory`.
+ */
 export interface NodeExecutor<Input = unknown, Output = unknown> {
   /**
-   * It resolves whatever the node does.
+   * Executes the node once, including its retries. The promise resolves even if the node fails: the status of the
+   * result says how the execution ended.
    *
-   * @param input - what the node gets
-   * @param state - the state of the run. Default: of a prepared run that which
-   *   its input was resolved for, else an empty one
-   * @param visit - number of the visit, from 1. Default: 1
+   * @param input - the input of the node, as `services.resolveNodeInput` returns it
+   * @param state - the state of the run. Default: in a prepared run, the state for which the input was resolved;
+   * otherwise an empty state
+   * @param visit - the number of the visit, from 1. Default: 1
    */
   execute(input: Input, state?: WorkflowState, visit?: number): Promise<NodeExecutionResult<Output>>;
 }
 
-/** How the execution of a node has ended. */
+/**
+ * The outcome of one execution of a node, distinguished by `status`. To let the run advance, pass the outcome to
+ * `processResults` within a `SettledResult`.
+ */
 export type NodeExecutionResult<Output = unknown> =
   | {
       readonly status: 'success';
       readonly result: NodeResult<Output>;
       readonly error?: undefined;
-      /** How often it was tried. Default: once. */
+      /** The number of attempts. Default: 1. */
       readonly attempts?: number | undefined;
     }
   | { readonly status: 'failed'; readonly error: NodeError }
-  /** It waits for something outside; the run can be continued with it. */
+  /** The node waits for an event from outside or for a time. `continue` can supply the event. */
   | { readonly status: 'awaiting'; readonly awaiting: readonly Waiting[]; readonly error?: undefined }
-  /** It has failed, and is to be tried again after so many milliseconds, by whoever executes it. */
+  /** The attempt failed, and the caller is to repeat it after `delay` milliseconds. */
   | { readonly status: 'postponed'; readonly error: NodeError; readonly delay: number; readonly consumed: boolean }
-  /** It was cut short by an abort; the error is the reason. */
+  /** The node was cancelled by an abort; `error` is the reason of the abort. */
   | { readonly status: 'cancelled'; readonly error: unknown };
 
-/** A node that was executed, or whose execution was not possible. */
+/**
+ * The result of one node in a batch of ready nodes: `fulfilled` with how the execution ended, or `rejected` if the node
+ * could not be executed at all. `executeBatch` returns these, and `processResults` takes them.
+ */
 export type SettledResult =
   | {
       readonly status: 'fulfilled';
@@ -74,56 +92,72 @@ export type SettledResult =
     }
   | { readonly status: 'rejected'; readonly reason: { readonly nodeId: string; readonly error: unknown } };
 
-/** The options of a run, as an orchestrator sees them. */
+/**
+ * The options of a run that an orchestrator has to observe: part of the caller's `RunOptions`. In `IOrchestrator.run`,
+ * they are `services.options`.
+ */
 export interface ExecutionOptions {
-  /** Aborts the run. */
+  /** Aborts the run. Default: none. */
   readonly signal?: AbortSignal | undefined;
-  /** How many nodes run at the same time. Default: Infinity. */
+  /** The maximum number of nodes that run at the same time. Default: Infinity. */
   readonly concurrency?: number | undefined;
-  /** Whether the first failure ends the run. Default: false. */
+  /** If true, the first failure ends the run. Default: false. */
   readonly failFast?: boolean | undefined;
-  /** Writes what crosses a checkpoint. */
+  /** Converts the values that a checkpoint stores to text and back. */
   readonly serializer: Serializer;
 }
 
-/** What an orchestrator needs besides position and memory. */
+/**
+ * The services that an orchestrator needs besides the position and the state of a run: executors, inputs, routing and
+ * transforms. `runtime.services` and `runtime.prepare` give an instance.
+ */
 export interface ExecutionServices {
+  /** The options of the run. */
   readonly options: ExecutionOptions;
-  /** The same factory that the orchestrator is given. */
+  /** The factory that is also an argument of the orchestrator's `run`. */
   readonly executorFactory: NodeExecutorFactory;
-  /** What a node gets: by its input mapping, else from the nodes before it. */
+  /** Resolves the input of a node: from its input mapping if there is one, otherwise from its predecessors. */
   resolveNodeInput(nodeId: string, blueprint: WorkflowBlueprint, context: Context): MaybePromise<unknown>;
-  /** The edges that are followed from a node that has completed. Throws for a condition that cannot be evaluated. */
+  /**
+   * Determines the edges to follow from a completed node, with the nodes that they lead to. Throws if a condition
+   * cannot be evaluated.
+   */
   determineNextNodes(
     blueprint: WorkflowBlueprint,
     nodeId: string,
     result: NodeResult,
     context: Context,
   ): MaybePromise<readonly NextNode[]>;
-  /** Transforms what an edge passes on; the target's input will be resolved with it. */
+  /** Applies the transform of an edge and records the value, which `resolveNodeInput` then uses for the target. */
   applyEdgeTransform(
     edge: EdgeDefinition,
     result: NodeResult,
     targetNode: NodeDefinition,
     context: Context,
   ): MaybePromise<void>;
-  /** Calls a function in the process of the run: in the one around it, else in one of its own. */
+  /**
+   * Calls a function inside the process of the run: in the surrounding process if there is one, otherwise in a new
+   * process.
+   */
   inProcess?<Result>(state: WorkflowState, work: () => Promise<Result>): Promise<Result>;
 }
 
 /**
- * An atomic store that several machines share: what an event-driven run coordinates its joins with.
+ * An atomic store that several machines share. An `EventDrivenOrchestrator` coordinates the joins of a run with it.
  *
- * Each call is atomic by itself. A call rejects if it is not known to be done; one that was done all the same does no harm.
+ * Each call is atomic. A call must reject if the store does not know that the operation was done. An operation that was
+ * done although its call rejected does no harm.
  */
 export interface ICoordinationStore {
-  /** Adds one to a counter, which starts at 0, and gives the sum. A new counter lives for the given seconds. */
+  /**
+   * Adds one to a counter, which starts at 0, and returns the sum. A new counter expires after `ttlSeconds` seconds.
+   */
   increment(key: string, ttlSeconds: number): Promise<number>;
-  /** Sets a key that is not there yet, for the given seconds. Gives whether it did. */
+  /** Sets a key for `ttlSeconds` seconds unless the key exists. Returns true if the key was set. */
   setIfNotExist(key: string, value: string, ttlSeconds: number): Promise<boolean>;
-  /** The value of a key; `undefined` for a key that is not there. */
+  /** Reads the value of a key; `undefined` if the key does not exist. */
   get(key: string): Promise<string | undefined>;
-  /** Lets a key live for the given seconds from now. Gives whether it is there. */
+  /** Makes a key expire `ttlSeconds` seconds from now. Returns true if the key exists. */
   extendTTL(key: string, ttlSeconds: number): Promise<boolean>;
   /** Removes a key. */
   delete(key: string): Promise<void>;

@@ -2,21 +2,27 @@ import { kindOf, markAsOurs, OrchestratorError } from '../shared/errors.js';
 import { hide } from '../shared/failures.js';
 import { cleaned } from '../shared/text.js';
 
-/** One thing that is wrong with a blueprint. */
+/**
+ * A fault in a blueprint, as `BlueprintError.faults` lists it. Show the faults beside the nodes they belong to, for
+ * example in an editor.
+ */
 export interface Fault {
-  /** What is wrong, and where. */
+  /** The problem and the place of the problem. */
   readonly message: string;
-  /** The node that it is about, if it is about one. */
+  /** Id of the faulty node; `undefined` if the fault does not belong to a node. */
   readonly nodeId?: string | undefined;
 }
 
-/** How many faults a message spells out; `faults` has all. */
+/** Maximum number of faults in a message. `faults` has all of them. */
 const mostSpeltOut = 20;
 
-/** How many characters of each it spells out. */
+/** Maximum length of each fault in a message, in characters. */
 const longestLine = 200;
 
-/** A blueprint cannot be run. `faults` lists everything that is wrong with it; nothing has run. */
+/**
+ * Thrown if a blueprint cannot be run. `faults` lists all faults of the blueprint, and the message the first 20. No
+ * node has been executed.
+ */
 export class BlueprintError extends TypeError {
   override readonly name = 'BlueprintError';
   readonly code = 'ERR_BLUEPRINT';
@@ -44,16 +50,19 @@ export class BlueprintError extends TypeError {
   }
 }
 
-/** A node has failed, after all its attempts. The error itself is the `cause`. */
+/**
+ * The failure of a node after all its attempts, in `result.errors` of a run. The original error is the `cause`.
+ * `recoveredBy` names the fallback node if one replaced the node.
+ */
 export class NodeError extends OrchestratorError {
   override readonly name = 'NodeError';
   readonly code = 'ERR_NODE';
 
   /**
-   * @param nodeId - the node
-   * @param attempts - how often it was tried in this visit
-   * @param cause - what the last attempt failed with
-   * @param recoveredBy - the fallback node that stood in for it, if one did
+   * @param nodeId - id of the node
+   * @param attempts - the number of attempts in this visit
+   * @param cause - the error of the last attempt
+   * @param recoveredBy - id of the fallback node that replaced the node, if any
    */
   constructor(
     readonly nodeId: string,
@@ -67,7 +76,10 @@ export class NodeError extends OrchestratorError {
   }
 }
 
-/** A node was about to be visited once more than its bound on visits allows. */
+/**
+ * The cause of a `NodeError` if a loop would visit a node more often than `maxVisits` allows. Check the condition that
+ * ends the loop, or raise `maxVisits` of the node, the flow or the run.
+ */
 export class VisitsError extends OrchestratorError {
   override readonly name = 'VisitsError';
   readonly code = 'ERR_VISITS';
@@ -77,23 +89,26 @@ export class VisitsError extends OrchestratorError {
     readonly maxVisits: number,
   ) {
     super(
-      `node "${nodeId}" would be visited more than ${maxVisits} times; maxVisits of the node or the flow sets the bound`,
+      `node "${nodeId}" would be visited more than ${maxVisits} times: check what ends the loop, or raise maxVisits`,
     );
   }
 }
 
-/** How many actions a message names; `actions` has all. */
+/** Maximum number of actions in a message. `actions` has all of them. */
 const mostNamed = 10;
 
-/** A node has chosen an action that none of its edges has, and each of its edges has one. */
+/**
+ * The cause of a `NodeError` if a node chose an action that none of its edges has. A node with an edge without an
+ * action, or without any edges, may choose every action.
+ */
 export class UnknownActionError extends OrchestratorError {
   override readonly name = 'UnknownActionError';
   readonly code = 'ERR_UNKNOWN_ACTION';
 
   /**
-   * @param nodeId - the node
-   * @param action - the action that it has chosen
-   * @param actions - the actions that its edges have
+   * @param nodeId - id of the node
+   * @param action - the action that the node chose
+   * @param actions - the actions of the node's edges
    */
   constructor(
     readonly nodeId: string,
@@ -103,13 +118,16 @@ export class UnknownActionError extends OrchestratorError {
     const named = actions.slice(0, mostNamed).map(quoted).join(', ');
     const more = actions.length > mostNamed ? ` and ${actions.length - mostNamed} more` : '';
     super(
-      `the action ${quoted(action)} of node ${quoted(nodeId)} is on none of its edges, which have ${named}${more}; ` +
+      `node ${quoted(nodeId)} chose the action ${quoted(action)}, but its edges have ${named}${more}: ` +
         'add an edge with this action, or one without an action',
     );
   }
 }
 
-/** An expression cannot be parsed or evaluated, or gave something else than was asked for. */
+/**
+ * Thrown if an expression cannot be parsed or evaluated, or has a result of the wrong type. Errors of syntax are found
+ * before a run starts, as faults of a `BlueprintError`.
+ */
 export class ExpressionError extends OrchestratorError {
   override readonly name = 'ExpressionError';
   readonly code = 'ERR_EXPRESSION';
@@ -123,7 +141,10 @@ export class ExpressionError extends OrchestratorError {
   }
 }
 
-/** A value cannot cross a checkpoint. `path` says where it is. */
+/**
+ * Thrown if a value cannot be saved in a checkpoint, for example a function or a socket. `path` is the path of the
+ * value, such as `order.items[0]`, and `problem` the reason.
+ */
 export class SerializationError extends TypeError {
   override readonly name = 'SerializationError';
   readonly code = 'ERR_SERIALIZATION';
@@ -141,7 +162,10 @@ export class SerializationError extends TypeError {
   }
 }
 
-/** A run cannot be saved or continued: it is unknown, is not of this blueprint, or its checkpoint is damaged. */
+/**
+ * Thrown if a run cannot be saved or continued: the run is unknown, belongs to another version of the flow, or has a
+ * damaged checkpoint. The message says which, and what can be done.
+ */
 export class CheckpointError extends OrchestratorError {
   override readonly name: string = 'CheckpointError';
   readonly code: string = 'ERR_CHECKPOINT';
@@ -155,14 +179,19 @@ export class CheckpointError extends OrchestratorError {
   }
 }
 
-/** A run is held by somebody else: it is being carried out, here or in another program. */
+/**
+ * Thrown if another program, or another call in this program, is executing the run. `holder` names the program. Wait
+ * until the run ends there, or stop it there; then continue it.
+ */
 export class LockedError extends CheckpointError {
   override readonly name = 'LockedError';
   override readonly code = 'ERR_LOCKED';
 
   /**
-   * @param holder - who holds the run; `undefined` where the hold of the caller is lost, and nobody has the run now
-   * @param since - when it was taken, in epoch milliseconds
+   * @param runId - id of the run
+   * @param holder - the program that holds the run; `undefined` if the caller has lost the run and no program holds it
+   * now
+   * @param since - the time at which the holder took the run, in epoch milliseconds
    */
   constructor(
     runId: string,
@@ -172,24 +201,24 @@ export class LockedError extends CheckpointError {
     super(
       runId,
       holder === undefined
-        ? 'is not held any more by who writes it; continue it to go on'
-        : `is held by ${holder}${since === undefined ? '' : ` since ${new Date(since).toISOString()}`}; ` +
-            'wait until it has ended there, or stop it there and continue it then',
+        ? 'is no longer held by this writer: continue it to hold it again'
+        : `is held by ${holder}${since === undefined ? '' : ` since ${new Date(since).toISOString()}`}: ` +
+            'wait until it ends there, or stop it there and then continue it',
     );
   }
 }
 
 /**
- * The coordination store of an event-driven run has failed, or has not said that it did what it was asked. No node has
- * failed by that: have the job delivered again. The store's own error is the `cause`.
+ * Thrown if the coordination store of an event-driven run failed or did not confirm an operation. No node has failed:
+ * deliver the job again. The store's own error is the `cause`.
  */
 export class CoordinationError extends OrchestratorError {
   override readonly name = 'CoordinationError';
   readonly code = 'ERR_COORDINATION';
 
   /**
-   * @param runId - the run
-   * @param operation - the method of the store
+   * @param runId - id of the run
+   * @param operation - name of the store's method
    */
   constructor(
     readonly runId: string,
@@ -198,7 +227,7 @@ export class CoordinationError extends OrchestratorError {
   ) {
     super(
       `the coordination store failed at ${operation} for run "${runId}": ${messageOf(options?.cause)}; ` +
-        'have the job delivered again',
+        'deliver the job again',
       options,
     );
   }
@@ -208,7 +237,7 @@ function quoted(name: unknown): string {
   return `"${cleaned(String(name), 100)}"`;
 }
 
-/** The message of what was thrown; its kind if it has none, or throws when it is read. */
+/** The message of a thrown value, or its kind if it has no readable message. */
 export function messageOf(cause: unknown): string {
   try {
     const { message } = Object(cause) as { message?: unknown };

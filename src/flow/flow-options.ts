@@ -16,27 +16,37 @@ import { aJoinStrategy, anInputMapping } from './plan/check.js';
 import type { Context } from './run/result.js';
 
 /**
- * Merges what a node has written into what others have committed since it began. It must depend on its arguments alone.
+ * Merges a node's change of one context key with the changes that other nodes have committed since the node started.
+ * The result must depend on the three arguments alone, because a merge may be repeated.
  *
- * @param current - what is committed
- * @param written - what the node has left
- * @param base - what it has found
+ * @param current - the committed value
+ * @param written - the value that the node left
+ * @param base - the value that the node found when it first read the key
+ * @returns the value to commit
  */
-// biome-ignore lint/suspicious/noExplicitAny: what a key of the context holds is the flow's own
+// biome-ignore lint/suspicious/noExplicitAny: each flow decides what its context keys hold
 export type MergeFunction = (current: any, written: any, base: any) => unknown;
 
-/** What `new Flow` takes. */
+/**
+ * The options of `new Flow(name, options)`: defaults and settings that apply to all runs of the flow. Each is optional.
+ */
 export interface FlowOptions {
-  /** Says which blueprint a checkpoint belongs to. Default: a hash of nodes and edges. */
+  /**
+   * The version of the flow, which a checkpoint records: a run can be continued only with the version that it began
+   * with. Default: a hash of nodes and edges.
+   */
   readonly version?: string | undefined;
-  /** How often a node may be visited in one run, where it does not say so itself. Default: 1000. */
+  /**
+   * The maximum number of visits per node in one run, for nodes without their own `maxVisits`: a whole number of at
+   * least 1, or Infinity. Default: 1000.
+   */
   readonly maxVisits?: number | undefined;
-  /** Parameters that all nodes see. Default: none. */
+  /** Parameters that all nodes get in `args.params`: a plain object. Default: none. */
   readonly params?: Record<string, unknown> | undefined;
   /**
-   * How keys of the context are merged that several nodes have written at the same time, on a fleet and in runs that are
-   * saved; in other runs nodes share one object. Default: lists keep all that was added to them, objects are merged by key,
-   * else what is committed last holds.
+   * Merge functions by context key, for keys that several nodes change at the same time. Used on a fleet and in runs
+   * with a checkpoint; in other runs all nodes share one object. Default: arrays keep everything that was added to
+   * them, objects are merged key by key, and for other values the last commit wins.
    *
    * @example
    * new Flow('count', { merge: { total: (current, written, base) => current + written - base } })
@@ -44,71 +54,111 @@ export interface FlowOptions {
   readonly merge?: Readonly<Record<string, MergeFunction>> | undefined;
 }
 
-/** How a node of a flow is executed. */
-// biome-ignore lint/suspicious/noExplicitAny: parameters of a fallback are those of the node
+/**
+ * The options of `flow.node(id, implementation, options)`: the retry and timeout policies of the node, and its place in
+ * the graph. Each is optional.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a fallback takes the same parameters as the node
 export interface NodeOptions extends PolicyOptions<any[]> {
   /**
-   * With `none`, only the policies in these options hold, and no default of the orchestrator or of the action: for a node
-   * that is a flow, or calls actions, which have them. Default: what these options leave out is taken from there.
+   * With `none`, only the policies in these options apply, without the defaults of the orchestrator or of the action.
+   * Use it for a node that is a flow or that calls actions: these have policies of their own. Default: policies that
+   * these options leave out are inherited.
    */
   readonly policies?: 'none' | undefined;
-  /** When it is ready: after all nodes that lead to it, or after the first. Default: `all`. */
+  /**
+   * The condition under which the node becomes ready: after `all` of its predecessors, or after the first (`any`).
+   * Default: `all`.
+   */
   readonly joinStrategy?: JoinStrategy | undefined;
-  /** The node that stands in for it where it fails. It may be declared later. Default: none. */
+  /** Id of the node that runs instead if this node fails. The fallback may be declared later. Default: none. */
   readonly fallback?: string | undefined;
-  /** How often it may be visited in one run: a whole number of at least 1. Default: that of the flow. */
+  /**
+   * The maximum number of visits in one run: a whole number of at least 1, or Infinity. Default: the flow's
+   * `maxVisits`.
+   */
   readonly maxVisits?: number | undefined;
-  /** Where its input comes from. Default: from the nodes that lead to it. */
+  /** The source of the node's input. Default: the outputs of the nodes that lead to it. */
   readonly inputs?: InputMapping | undefined;
-  /** What its output is made of, for a sub-flow: from the context of that. Default: the sub-flow's output. */
+  /**
+   * For a sub-flow only: the mapping from the sub-flow's context to the node's output. Default: the sub-flow's output.
+   */
   readonly outputs?: InputMapping | undefined;
-  /** Parameters for the node, data. Default: none. */
+  /** Parameters that only this node gets in `args.params`: a plain object of JSON data. Default: none. */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Which edges are followed, and what they pass on. */
+/**
+ * The options of `flow.edge(source, target, options)`: when the edge is followed, and which value it passes on. Each is
+ * optional.
+ */
 export interface EdgeOptions<State extends object = Context, Action extends string = string> {
-  /** It is followed where the source chose this action. Default: where no edge has the action that was chosen. */
+  /**
+   * The action that the source must choose for the edge to be followed. Default: the edge is followed if no edge of the
+   * source has the chosen action.
+   */
   readonly action?: Action | undefined;
-  /** Has to be true for it to be followed: an expression, or a function of the output. Default: always. */
+  /**
+   * A condition for following the edge: an expression, or a function of the source's output. The result must be a
+   * boolean. Default: no condition.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: outputs are not followed by types
   readonly condition?: string | ((output: any, more: EdgeArgs<State>) => boolean | Promise<boolean>) | undefined;
-  /** What the target gets instead of the output: an expression, or a function of the output. Default: the output. */
+  /**
+   * The value that the target gets instead of the source's output: an expression, or a function of the output. Default:
+   * the output itself.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: outputs are not followed by types
   readonly transform?: string | ((output: any, more: EdgeArgs<State>) => unknown) | undefined;
 }
 
-/** What the functions of an edge get besides the output. */
+/** The second argument of the functions on an edge, `condition` and `transform`; the first is the source's output. */
 export interface EdgeArgs<State extends object = Context> {
+  /** The action that the source chose; `undefined` for none. */
   readonly action: string | undefined;
+  /** The context of the run. */
   readonly context: State;
 }
 
-/** How a batch handles its items. */
+/**
+ * The options of `flow.batch(id, worker, options)`: the items, how many run in parallel, and the policies of the node.
+ * Each is optional.
+ */
 export interface BatchOptions extends Omit<NodeOptions, 'outputs'> {
-  /** Where the items come from: an array. Default: the node's input. */
+  /** The source of the items, which must give an array. Default: the node's input. */
   readonly items?: InputSource | undefined;
-  /** How many are handled at the same time. Default: Infinity. */
+  /**
+   * The maximum number of items that are handled in parallel: a whole number of at least 1, or Infinity. Default:
+   * Infinity.
+   */
   readonly concurrency?: number | undefined;
-  /** Whether the first item that fails ends the batch. Default: false, all are handled before the node fails. */
+  /**
+   * If true, the first failed item ends the batch. Default: false, so that all items are handled before the node fails.
+   */
   readonly failFast?: boolean | undefined;
 }
 
-/** What a wait waits for. */
+/**
+ * The options of `flow.wait(id, options)`: the event that ends the wait, and the node's place in the graph. Each is
+ * optional.
+ */
 export interface WaitOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisits'> {
-  /** Name of the event. Default: the id of the node. */
+  /** Name of the event, as passed to `continue` in `events`. Default: the id of the node. */
   readonly event?: string | undefined;
 }
 
-/** How long a sleep lasts: one of the two. */
+/**
+ * The options of `flow.sleep(id, options)`: the end of the sleep, as either a `duration` or a point in time (`until`).
+ * Exactly one of the two is needed.
+ */
 export interface SleepOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisits'> {
-  /** In milliseconds, from when it begins. */
+  /** Length of the sleep in milliseconds, counted from the start of the node. */
   readonly duration?: number | undefined;
-  /** In epoch milliseconds. */
+  /** Time at which the sleep ends, in epoch milliseconds. */
   readonly until?: number | undefined;
 }
 
-/** Options as they are stored: policies are read. */
+/** The options of a node after validation, with policies in their stored form. */
 export type ReadNodeOptions = Omit<NodeOptions, 'outputs' | 'params'>;
 
 const someParams = aValue<Record<string, unknown>>('a plain object', isPlainObject);

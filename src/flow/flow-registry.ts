@@ -4,19 +4,19 @@ import { AbstractNode, type NodeFunction, type NodeImplementation, type Registry
 
 const builtIn: readonly string[] = ['wait', 'sleep', 'subflow', 'batch'];
 
-/** What the nodes and edges of a flow in code use, under names that the flow gives. */
+/** The registry of a flow that is written in code. The flow chooses the names. */
 export class FlowRegistry {
   readonly entries: Record<string, NodeImplementation | Graph> = {};
 
-  /** Adds what has names of its own. */
+  /** Adds entries under their own names. */
   addAll(registry: Registry): void {
     for (const [name, used] of Object.entries(registry)) this.entries[name] = used;
   }
 
   /**
-   * Adds what does the work of a node.
+   * Adds the implementation of a node.
    *
-   * @returns its name: the node's id, where that is free
+   * @returns the name of the implementation: the node's id if the name is free
    */
   addNode(id: string, implementation: NodeImplementation): string {
     if (typeof implementation !== 'function' && !(implementation instanceof AbstractNode)) {
@@ -30,8 +30,8 @@ export class FlowRegistry {
   /**
    * Adds the function of an edge.
    *
-   * @param number - of the edge, from 1
-   * @returns its name; an expression as it is
+   * @param number - the number of the edge, from 1
+   * @returns the name of the function; an expression is returned unchanged
    */
   addEdge(
     kind: 'condition' | 'transform',
@@ -44,7 +44,10 @@ export class FlowRegistry {
     return name;
   }
 
-  /** Nodes may be called like what was registered under another name: `wait()`, `condition of edge 1`. */
+  /**
+   * Appends `()` until the name is free. A node's id may equal a name that is already registered, such as `condition of
+   * edge 1`.
+   */
   #freeName(wanted: string): string {
     let name = wanted;
     while (Object.hasOwn(this.entries, name)) name = `${name}()`;

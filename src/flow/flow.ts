@@ -45,11 +45,14 @@ import type { Context, WorkflowResult } from './run/result.js';
 import { readAnyRunOptions } from './run-options.js';
 import { graphFrom, nodeObjects, startsOf } from './start-node.js';
 
-/** An id that is not taken yet. */
+/** An id that no other node of the flow has. */
 type NewId<Id extends string, Ids extends string> = string extends Ids ? Id : Id extends Ids ? never : Id;
 
 /**
- * A graph of actions: which follows which, and under which conditions.
+ * A graph of nodes and edges: nodes do the work, and edges say which nodes follow and under which conditions. `run`
+ * executes it.
+ *
+ * @typeParam State - the type of the context. Default: any object
  *
  * @example
  * const flow = new Flow('order')
@@ -63,7 +66,7 @@ type NewId<Id extends string, Ids extends string> = string extends Ids ? Id : Id
  * const { status, output } = await flow.run({ orderId: '42' });
  */
 export class Flow<
-  // biome-ignore lint/suspicious/noExplicitAny: a flow that does not say what its context is may keep anything in it
+  // biome-ignore lint/suspicious/noExplicitAny: without a type argument the context may hold anything
   State extends object = any,
   Result = WorkflowResult<State>,
   Ids extends string = never,
@@ -78,13 +81,14 @@ export class Flow<
   readonly #policies = new Map<string, OwnPolicies>();
   readonly #middleware: NodeMiddleware[] = [];
   #start: AbstractNode | undefined;
-  /** Whether it was written as links from a start node. */
+  /** If true, the flow was written as links from a start node. */
   readonly #isLinked: boolean;
   #blueprint: WorkflowBlueprint | undefined;
 
   /**
-   * @param nameOrStart - its name; or the node that it starts with, whose `next` links are followed
-   * @throws {ValidationError} for an option that is unknown or of the wrong kind
+   * @param nameOrStart - the name of the flow, or its start node, whose `next` links are followed. Default: `flow`
+   * @param options - version, limit of visits, parameters and merge functions. Default: none
+   * @throws {ValidationError} if an option is unknown or malformed
    */
   constructor(nameOrStart: string | AbstractNode = 'flow', options: FlowOptions = {}) {
     super();
@@ -96,7 +100,7 @@ export class Flow<
     this.#options = read;
   }
 
-  /** What its blueprint uses, by name. */
+  /** The code that the flow's blueprint refers to, by name. */
   get registry(): Registry {
     this.toBlueprint();
     return this.#registry.entries;
@@ -114,7 +118,7 @@ export class Flow<
     return this.#middleware;
   }
 
-  /** The node that it starts with, linked to those that follow. */
+  /** The first start node as an object, linked to the nodes that follow. `undefined` for a flow without nodes. */
   get startNode(): AbstractNode | undefined {
     const blueprint = this.toBlueprint();
     if (this.#start === undefined) {
@@ -127,8 +131,11 @@ export class Flow<
   /**
    * Adds a node.
    *
-   * @param id - unique in the flow
-   * @param implementation - a function of the input, an action, a class or instance of `Node`, or another flow
+   * @param id - id of the node, unique in the flow
+   * @param implementation - a function of the input, an action, a class or an instance of `Node`, or another flow
+   * @param options - policies, join strategy, fallback and inputs. Default: none
+   * @returns this flow, whose type now includes the node
+   * @throws {ValidationError} if the implementation or an option is malformed
    */
   node<Id extends string, Implementation extends NodeImplementation<State>, Fallback extends string = never>(
     id: NewId<Id, Ids>,
@@ -138,12 +145,16 @@ export class Flow<
     const { outputs, params, ...rest } = readNodeOptions(options);
     const uses = this.#registry.addNode(id, implementation);
     const isFlow = implementation instanceof FlowNode;
-    if (outputs !== undefined && !isFlow) throw invalid(`outputs of "${id}"`, 'left out, since it is no flow', outputs);
+    if (outputs !== undefined && !isFlow)
+      throw invalid(`outputs of "${id}"`, 'left out, because the node is not a flow', outputs);
     const all = outputs === undefined ? params : { ...params, outputs };
     return isFlow ? this.#add(id, 'subflow', { flow: uses, ...all }, rest) : this.#add(id, uses, all, rest);
   }
 
-  /** Adds a node that handles each item of an array, side by side; its output is the array of theirs. */
+  /**
+   * Adds a node that runs `worker` for each item of an array, in parallel. The node's output is the array of the
+   * workers' outputs, in the order of the items.
+   */
   batch<Id extends string>(
     id: NewId<Id, Ids>,
     worker: NodeImplementation<State>,
@@ -159,7 +170,10 @@ export class Flow<
     return this.#add(id, 'batch', { ...params, ...defined(own) }, rest);
   }
 
-  /** Adds a node that waits for an event from outside; its output is what the run is continued with. */
+  /**
+   * Adds a node that waits for an event from outside. When nothing else can run, the run ends as `awaiting`; the
+   * payload that is passed to `continue` becomes the node's output.
+   */
   wait<Id extends string>(
     id: NewId<Id, Ids>,
     options: WaitOptions = {},
@@ -168,7 +182,7 @@ export class Flow<
     return this.#add(id, 'wait', defined({ event }), rest);
   }
 
-  /** Adds a node that waits for a time to come; its output is its input. */
+  /** Adds a node that waits for a duration or until a time. The node's output is its input. */
   sleep<Id extends string>(
     id: NewId<Id, Ids>,
     options: SleepOptions,
@@ -177,7 +191,13 @@ export class Flow<
     return this.#add(id, 'sleep', defined({ duration, until }), rest);
   }
 
-  /** Adds an edge. */
+  /**
+   * Adds an edge between two nodes. In a chain of calls, add the nodes first: the types check the ids.
+   *
+   * @param source - id of the node that the edge leaves
+   * @param target - id of the node that the edge leads to
+   * @param options - action, condition and transform. Default: the edge is always followed and passes on the output
+   */
   edge<Source extends Ids>(
     source: Source,
     target: Ids,
@@ -198,13 +218,13 @@ export class Flow<
     return this.#changed();
   }
 
-  /** Wraps each execution of its nodes; the first is the outermost. */
+  /** Adds a function that wraps each execution of the flow's nodes. The first one that is added is the outermost. */
   use(middleware: NodeMiddleware): this {
     this.#middleware.push(aFunction(middleware, 'middleware') as NodeMiddleware);
     return this.#changed();
   }
 
-  /** Adds copies of nodes and edges that are data, and what they use from a registry. */
+  /** Adds copies of the nodes and edges of a graph, and the code that they refer to. */
   load(graph: Pick<Graph, 'nodes' | 'edges'>, registry: Registry = {}): this {
     this.#nodes = this.#nodes.concat(graph.nodes.map(fixedNode));
     this.#edges = this.#edges.concat(graph.edges.map(fixedEdge));
@@ -212,7 +232,9 @@ export class Flow<
     return this.#changed();
   }
 
-  /** The flow as data: frozen, and the same object until the flow is changed. */
+  /**
+   * Returns the flow as data. The blueprint is frozen; every call returns the same object until the flow is changed.
+   */
   toBlueprint(): WorkflowBlueprint {
     if (this.#blueprint === undefined) {
       const linked = this.#isLinked && this.#start !== undefined ? graphFrom(this.#start) : undefined;
@@ -226,11 +248,13 @@ export class Flow<
   }
 
   /**
-   * Runs it from its start. It resolves with the result however the run ends.
+   * Runs the flow from its start. The promise resolves with a result also if the run fails or is cancelled: check its
+   * `status`.
    *
    * Rejects with `BlueprintError` or `ValidationError` before anything has run.
    *
-   * @param context - the data that the run begins with; a copy of it becomes the run's context. Default: empty
+   * @param context - the initial data of the run; a copy becomes the context of the run. Default: empty
+   * @param options - id, input, limits, executor, checkpoint store and other options of the run. Default: none
    */
   run(context: Partial<State>, options: RunOptions & { readonly executor: DryRunExecutor }): Promise<DryRunResult>;
   run(context?: Partial<State>, options?: RunOptions): Promise<Result>;
@@ -241,11 +265,11 @@ export class Flow<
   }
 
   /**
-   * Goes on with a run: one that waits, was cancelled, has failed, or whose program has crashed. A flow that is run by
-   * a runtime with hooks or dependencies is continued by `runtime.continue`.
+   * Continues a run that waits, was cancelled, has failed, or whose program has crashed. If the flow is run by a
+   * runtime with hooks or dependencies, call `runtime.continue` instead.
    *
-   * @param run - a result, its `snapshot`, or with `checkpoint` the id of a run in that store
-   * @param options - `events` has what has come for the nodes that wait
+   * @param run - a result, its `snapshot`, or the id of a run in the `checkpoint` store
+   * @param options - `events` has the payloads for the nodes that wait; `checkpoint` is the store of the run
    */
   continue(run: string | WorkflowResult, options: ContinueOptions = {}): Promise<WorkflowResult<State>> {
     return defaultExecutor().continue<State>(this, run, options);
@@ -256,17 +280,17 @@ export class Flow<
     return this.continue(run, options);
   }
 
-  /** Runs it as a part of another flow, with the executor of that. */
+  /** Runs the flow as a node of another flow, with the executor of the outer flow. */
   exec({ executor = defaultExecutor(), context, signal, logger }: NodeArgs): Promise<unknown> {
     return executor.run(this, context, { signal, logger, params: this.params });
   }
 
-  /** Starts, ends, cycles, the longest path. */
+  /** Analyses the shape of the flow: starts, ends, cycles and the longest path. */
   analyze(): Analysis {
     return analyze(this.toBlueprint());
   }
 
-  /** A drawing in Mermaid's language, with how the nodes stand in a run where a result is given. */
+  /** Draws the flow in Mermaid's flowchart language. With a result, nodes are coloured by how they ended. */
   toMermaid(result?: WorkflowResult): string {
     return toMermaid(this.toBlueprint(), result);
   }

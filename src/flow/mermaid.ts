@@ -1,7 +1,7 @@
 import type { EdgeDefinition, Graph, NodeDefinition } from './blueprint.js';
 import type { WorkflowResult } from './run/result.js';
 
-/** How many characters of a label are drawn. */
+/** Maximum length of a label in the drawing, in characters. */
 const longestLabel = 60;
 
 const colours = {
@@ -14,9 +14,12 @@ const colours = {
 } as const;
 
 /**
- * Draws a graph in Mermaid's flowchart language.
+ * Draws a graph in Mermaid's flowchart language. Sub-flows, batches and waits have shapes of their own; labels are
+ * shortened to 60 characters.
  *
- * @param result - a run of it, whose nodes are coloured by how they stand. Default: none
+ * @param graph - a graph or a blueprint
+ * @param result - the result of a run: nodes are coloured by how they ended. Default: no colours
+ * @returns the text of a Mermaid flowchart
  */
 export function toMermaid({ nodes, edges }: Graph, result?: WorkflowResult): string {
   const names = new Map(nodes.map(({ id }, index) => [id, `n${index}`]));
@@ -50,14 +53,17 @@ function arrow({ action, condition }: EdgeDefinition): string {
   return label === '' ? '-->' : `-->|${quoted(label)}|`;
 }
 
-/** Labels are text, whatever is in them: Mermaid reads character codes. */
+/** Quotes a label. Special characters become character codes, so that Mermaid does not interpret them. */
 function quoted(label: string): string {
   const signs = [...label.slice(0, 4 * longestLabel)];
   const short = signs.length > longestLabel ? `${signs.slice(0, longestLabel - 1).join('')}…` : label;
   return `"${short.replace(/[^\p{L}\p{N} .,:/()_…-]/gu, (character) => `#${character.codePointAt(0)};`)}"`;
 }
 
-/** The node that waits, or in which another does (`order/approval`): the longest id, for ids may have strokes in them. */
+/**
+ * Finds the drawn node that contains a waiting node: for `order/approval`, the node `order`. Ids may contain slashes,
+ * so the longest id that is drawn wins.
+ */
 function outermost(nodeId: string, names: ReadonlyMap<string, string>): string | undefined {
   let id = nodeId;
   while (!names.has(id) && id.includes('/')) id = id.slice(0, id.lastIndexOf('/'));

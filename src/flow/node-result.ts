@@ -1,10 +1,18 @@
-/** What a node has come to: its output, and the action that chooses among its edges. */
+/**
+ * The result of a node: its output, and the action that it chose. The action selects among the node's edges; without an
+ * action, edges without an action are followed.
+ */
 export interface NodeResult<Output = unknown> {
+  /** The value that the node passes on. */
   readonly output: Output;
+  /** The chosen action. Default: none. */
   readonly action?: string | undefined;
 }
 
-/** An output with an action; made by `withAction`. */
+/**
+ * An output together with the action that the node chose. Return one from a node to choose among its edges.
+ * `withAction` creates instances, so the class itself is needed only for types.
+ */
 export class ActionResult<Output = unknown, Action extends string = string> implements NodeResult<Output> {
   constructor(
     readonly action: Action,
@@ -13,7 +21,11 @@ export class ActionResult<Output = unknown, Action extends string = string> impl
 }
 
 /**
- * What a node returns to choose among its edges.
+ * Combines an output with an action. A node that returns the combination chooses the edges with this action; the output
+ * becomes the node's output.
+ *
+ * @param action - the action: the edges that have this action are followed
+ * @param output - the output of the node
  *
  * @example
  * .node('check', (order) => withAction(order.total > 100 ? 'review' : 'ok', order))

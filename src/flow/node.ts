@@ -6,126 +6,186 @@ import type { IOrchestrator } from './contracts.js';
 import type { MergeFunction } from './flow-options.js';
 import type { Context } from './run/result.js';
 
-/** What a run may be given. */
+/**
+ * The options of a run: `flow.run(context, options)` and `runtime.run(flow, context, options)`. Each is optional. An
+ * unknown or malformed option is a `ValidationError`.
+ */
 export interface RunOptions {
-  /** Id of the run. Default: a new UUID. */
+  /** Id of the run, a non-empty string. Default: a new UUID. */
   readonly runId?: string | undefined;
-  /** What the nodes get that nothing leads to. Default: undefined. */
+  /** The input of the start nodes. Default: undefined. */
   readonly input?: unknown;
-  /** Where it runs. Default: `InMemoryExecutor`. */
+  /**
+   * The executor, which decides where the flow runs. Default: an `InMemoryExecutor`, which runs the flow in this
+   * program.
+   */
   readonly executor?: IExecutor | undefined;
-  /** How it advances. Default: `RunToCompletionOrchestrator`. */
+  /** The orchestrator, which decides how far the run advances. Default: `RunToCompletionOrchestrator`. */
   readonly orchestrator?: IOrchestrator | undefined;
-  /** Aborts the run: running nodes see it, nothing new starts. Default: none. */
+  /** Aborts the run: the signals of running nodes are aborted, and no further node starts. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Limit of the whole run, in milliseconds; at its end it is aborted with a `TimeoutError`. `null`, 0 or Infinity for none.
-   * Default: none.
+   * Time limit of the whole run in milliseconds. A run that exceeds it is aborted with a `TimeoutError`. `null`, 0 and
+   * Infinity mean no limit. Default: none.
    */
   readonly timeout?: number | null | undefined;
-  /** How many nodes run at the same time: a whole number of at least 1, or Infinity. Default: Infinity. */
+  /**
+   * The maximum number of nodes that run at the same time: a whole number of at least 1, or Infinity. Default:
+   * Infinity.
+   */
   readonly concurrency?: number | undefined;
-  /** Whether the first failure that no fallback saves ends the run: running nodes are aborted. Default: false. */
+  /** If true, the first failure without a fallback ends the run, and running nodes are aborted. Default: false. */
   readonly failFast?: boolean | undefined;
-  /** How often a node may be visited, where it does not say so itself. Default: that of the flow, else 1000. */
+  /**
+   * The maximum number of visits per node, for nodes without their own `maxVisits`. Default: the flow's `maxVisits`,
+   * otherwise 1000.
+   */
   readonly maxVisits?: number | undefined;
-  /** Where the run is saved after each node, so that it can be continued. Default: nowhere. */
+  /**
+   * The store in which the run is saved after each node, so that it can be continued after a crash. Default: the run is
+   * not saved.
+   */
   readonly checkpoint?: CheckpointStore | undefined;
-  /** Parameters for all nodes, over those of the flow. Default: none. */
+  /** Parameters for all nodes, which override those of the flow. Default: none. */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
-  /** Default: that of the runtime. */
+  /** The logger that nodes get as `args.logger`. Default: the logger of the runtime. */
   readonly logger?: Logger | undefined;
 }
 
-/** What a run that goes on may be given. */
+/**
+ * The options of `flow.continue(run, options)` and `runtime.continue(flow, run, options)`: those of a run except its
+ * id, input and executor, and the events that have arrived.
+ */
 export interface ContinueOptions extends Omit<RunOptions, 'runId' | 'input' | 'executor'> {
-  /** What has come for the nodes that wait, by event. Default: nothing. */
+  /** Payloads for the nodes that wait, by the name of the event. Default: none. */
   readonly events?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** @deprecated Since 0.9: now `ContinueOptions`. */
+/**
+ * The options of `resume`, the deprecated name of `continue`: an alias of `ContinueOptions`, for programs that were
+ * written for version 0.8 or earlier.
+ *
+ * @deprecated Since 0.9: use `ContinueOptions`.
+ */
 export type ResumeOptions = ContinueOptions;
 
-/** Options as an executor passes them on: complete, and with itself. */
+/**
+ * The options of a run as an executor passes them on to sub-flows: the logger, the parameters and the executor itself
+ * are always present.
+ */
 export interface InternalRunOptions extends RunOptions {
+  /** The logger that nodes get. */
   readonly logger: Logger;
+  /** The parameters of the flow and the run. */
   readonly params: Readonly<Record<string, unknown>>;
+  /** The executor itself. */
   readonly executor: IExecutor;
 }
 
-/** Says where a flow runs. */
+/**
+ * Decides where a flow runs: in this program, on a fleet, or nowhere for a dry run. Pass an executor as the `executor`
+ * option of `flow.run`; the default is `InMemoryExecutor`.
+ */
 export interface IExecutor {
-  /** Runs a flow as far as it goes. */
-  // biome-ignore lint/suspicious/noExplicitAny: what comes of a run is the executor's
+  /** Runs a flow until it ends or waits. `flow.run` returns whatever this method returns. */
+  // biome-ignore lint/suspicious/noExplicitAny: each executor decides on the type of its results
   run(flow: FlowNode, context: Context, options?: RunOptions): Promise<any>;
-  /** The node that follows one which chose an action; `undefined` for the end. */
-  // biome-ignore lint/suspicious/noExplicitAny: whatever a node returns for an action
+  /** Returns the node that follows `node` after the given action; `undefined` at the end of the flow. */
+  // biome-ignore lint/suspicious/noExplicitAny: a node may return anything as its action
   getNextNode(node: AbstractNode, action: any): AbstractNode | undefined;
 }
 
-/** What a node is executed with, besides its input. */
-// biome-ignore lint/suspicious/noExplicitAny: a flow that does not say what its context is may keep anything in it
+/**
+ * The arguments of a node besides its input: the context of the run, the abort signal, the logger and more. Functions
+ * get them as the second parameter, methods of a `Node` as the only one.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: without a type argument the context may hold anything
 export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = any> {
+  /** Id of the node. */
   readonly nodeId: string;
+  /** Id of the run. */
   readonly runId: string;
-  /** How often the node has been started in this run, from 1. `runId`, `nodeId` and `visit` name an execution, for as long as the id of the run is not used again. */
+  /**
+   * The number of the node's visit in this run, from 1. `runId`, `nodeId` and `visit` identify an execution as long as
+   * the id of the run is not reused.
+   */
   readonly visit: number;
-  /** How often it was tried in this visit, from 1. */
+  /** The number of the attempt in this visit, from 1. */
   readonly attempt: number;
-  /** The item's number where the node is the worker of a batch, from 0. */
+  /** For the worker of a batch: the index of the item, from 0. */
   readonly index?: number | undefined;
+  /** The input of the node, also the first parameter of a function. */
   // biome-ignore lint/suspicious/noExplicitAny: what a node gets is decided by edges, which types do not follow
   readonly input: any;
-  /** The data of the run; nodes may change it. */
+  /** The data that all nodes of the run share. Nodes may change it. */
   readonly context: State;
-  /** The parameters of flow, run and node; the later ones win. */
+  /**
+   * The parameters of the flow, the run and the node. Parameters of the node override those of the run, which override
+   * those of the flow.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: parameters come from data
   readonly params: Readonly<Record<string, any>>;
-  /** Names this execution for ever, whoever repeats it: what makes an effect of the node's own exact. */
+  /**
+   * A key that stays the same when this execution is repeated, also after a crash. Pass it to external services that
+   * accept such a key, so that an effect happens only once.
+   */
   readonly idempotencyKey: string;
-  /** Aborts with this attempt: when its timeout strikes, the run is aborted, or another node fails under `failFast`. */
+  /**
+   * Aborted when the timeout of this attempt expires, when the run is aborted, or when another node fails under
+   * `failFast`.
+   */
   readonly signal: AbortSignal;
-  /** Whether the signal has aborted. */
+  /** Returns true if `signal` is aborted. */
   isCancelled(): boolean;
+  /** The logger of the run or the runtime. */
   readonly logger: Logger;
-  /** What the runtime was given as `dependencies`. */
+  /** The `dependencies` option of the runtime. */
   // biome-ignore lint/suspicious/noExplicitAny: dependencies are what the user passes in
   readonly dependencies: any;
-  /** What runs the flow. */
+  /** The executor that runs the flow. */
   readonly executor: IExecutor;
-  /** What `prep` has returned; for `exec`, `fallback` and `post`. */
+  /** The return value of `prep`; available in `exec`, `fallback` and `post`. */
   readonly prepRes: PrepRes;
-  /** What `exec`, or `fallback` in its place, has returned; for `post`. */
+  /** The return value of `exec`, or of `fallback` if `exec` failed; available in `post`. */
   readonly execRes: ExecRes;
-  /** What the last attempt failed with; for `fallback`. */
+  /** The error of the last attempt; available in `fallback`. */
   readonly error?: unknown;
 }
 
-/** Where a node stands in its graph. */
+/**
+ * The place of a node object in its graph: the id, the name of its code and its parameters. `node.graphData` is set
+ * once a node is part of a graph.
+ */
 export interface GraphData {
-  /** Its id, unique in the graph. */
+  /** Id of the node, unique in the graph. */
   readonly id: string;
-  /** What it uses. */
+  /** Name of the node's code, as `uses` in the blueprint. */
   readonly type: string;
+  /** The node's parameters. */
   readonly data: Readonly<Record<string, unknown>> & {
-    /** The id that its author gave it. */
+    /** The id that the author gave to the node. */
     readonly originalId: string;
   };
 }
 
-/** Anything that can stand in a graph and be followed by other nodes. */
+/**
+ * Base class of everything that can be a node of a graph: `Node` and `Flow`. Extend `Node` to write a node; extend this
+ * class only for nodes of a new kind.
+ */
 export abstract class AbstractNode {
-  /** The nodes that follow, by action; `undefined` for those that follow where no action matches. */
+  /** The nodes that follow, by action. The key `undefined` has the nodes that follow if no other action matches. */
   readonly successors = new Map<string | undefined, AbstractNode[]>();
+  /** Parameters of the node. Default: empty. */
   params: Record<string, unknown> = {};
-  /** Its place, once it is part of a graph. */
+  /** The node's place in a graph; `undefined` before the node is part of one. */
   graphData: GraphData | undefined = undefined;
 
   /**
-   * Lets a node follow this one.
+   * Adds a node that follows this one.
    *
-   * @param action - the action that leads there. Default: whatever matches no other
-   * @returns the node that follows, so that a chain can be written as one
+   * @param node - the node that follows
+   * @param action - the action after which the node follows. Default: every action that no other link has
+   * @returns `node`, so that links can be chained
    */
   next<Following extends AbstractNode>(node: Following, action?: string): Following {
     const known = this.successors.get(action);
@@ -134,18 +194,22 @@ export abstract class AbstractNode {
     return node;
   }
 
+  /** Performs the work of the node. */
   abstract exec(args: NodeArgs): unknown;
 }
 
-/** The node that follows one which has chosen an action: the first for that action, else the first for any. */
+/**
+ * Finds the node that follows after an action: the first with a link for the action, otherwise the first with a link
+ * for any action.
+ */
 export function followerOf(node: AbstractNode, action: unknown): AbstractNode | undefined {
   const followers = node.successors.get(action as string | undefined) ?? node.successors.get(undefined);
   return followers?.[0];
 }
 
 /**
- * A node in three phases: `prep` gathers what is needed, `exec` does the work, `post` says what follows. Retry and
- * timeout are about `exec` alone; a failure of the other two fails the node at once.
+ * Base class of nodes with three phases: `prep` gathers the data, `exec` does the work, and `post` chooses the action.
+ * Retry and timeout apply to `exec` alone; a failure of `prep` or `post` fails the node at once.
  *
  * @example
  * class Charge extends Node {
@@ -157,56 +221,86 @@ export function followerOf(node: AbstractNode, action: unknown): AbstractNode | 
  */
 // biome-ignore lint/suspicious/noExplicitAny: as for the arguments
 export class Node<State extends object = any, PrepRes = any, ExecRes = any> extends AbstractNode {
-  /** Gathers what `exec` needs. Default: nothing. */
+  /** Gathers the data for `exec`, which gets it as `prepRes`. Default: returns undefined. */
   prep(_args: NodeArgs<State>): PrepRes | PromiseLike<PrepRes> {
     return undefined as PrepRes;
   }
 
-  /** Does the work; what it returns is the node's output. Default: nothing. */
+  /**
+   * Performs the work. The return value is the node's output, unless `post` replaces the output. Default: returns
+   * undefined.
+   */
   exec(_args: NodeArgs<State, PrepRes>): ExecRes | PromiseLike<ExecRes> {
     return undefined as ExecRes;
   }
 
-  /** Stands in for `exec` where that has failed for good. Default: the failure stays. */
+  /**
+   * Called when all attempts of `exec` have failed; the return value replaces that of `exec`. Default: throws the
+   * error.
+   */
   fallback({ error }: NodeArgs<State, PrepRes>): ExecRes | PromiseLike<ExecRes> {
     throw error;
   }
 
-  /** Says what follows: an action, `withAction(action, output)` for another output too, or nothing. Default: nothing. */
+  /**
+   * Chooses what follows. Returns an action, `withAction(action, output)` to replace the output as well, or undefined
+   * for no action. Default: returns undefined.
+   */
   post(_args: NodeArgs<State, PrepRes, ExecRes>): unknown {
     return undefined;
   }
 }
 
-/** What does the work of a node as a function: it gets its input, and returns its output. Actions are called the same way. */
+/**
+ * The code of a node as a function: it gets the input and the arguments of the node, and returns the output or
+ * `withAction(action, output)`. Kernel actions are called the same way.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: what a node gets is decided by edges, which types do not follow
 export type NodeFunction<State extends object = any> = (input: any, args: NodeArgs<State>) => unknown;
 
-/** A class whose instances are nodes; a new one is made for each execution. */
+/**
+ * A class whose instances are nodes, with a constructor without parameters. A new instance is created for each
+ * execution, so the instance can hold data between the phases.
+ */
 export type NodeClass = new () => Node;
 
-/** What does the work of a node: a function, a kernel action, a class, an instance that all executions share, or a flow. */
+/**
+ * The code of a node: a function, a kernel action, a class, an instance that all executions share, or a flow. It is the
+ * second argument of `flow.node` and of `flow.batch`.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: as for the arguments
 export type NodeImplementation<State extends object = any> = NodeFunction<State> | NodeClass | AbstractNode;
 
-/** What blueprints use, by name: what does the work of nodes, what decides and transforms on edges, flows as data. */
+/**
+ * The code and the flows that blueprints refer to, by name: implementations of nodes, functions for conditions and
+ * transforms on edges, and flows as data. `wait`, `sleep`, `subflow` and `batch` are built in and need no entry.
+ */
 export type Registry = Readonly<Record<string, NodeImplementation | Graph>>;
 
-/** Wraps the execution of nodes: what it returns is what the node returns. It may call `next` once, again, or not at all. */
+/**
+ * Wraps the execution of nodes, for example to measure or to log it. The return value becomes the return value of the
+ * node. A middleware may call `next` once, several times or not at all.
+ */
 export type NodeMiddleware = (args: NodeArgs, next: () => Promise<unknown>) => unknown;
 
-/** A graph that stands as a node in another: what a runtime has to know of a flow. */
+/**
+ * Base class of flows: everything that a runtime has to know to run a graph, or to run it as a node of another graph.
+ * `Flow` is the class to use; write code against this one if it accepts flows of any type.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: as for the arguments
 export abstract class FlowNode<State extends object = any> extends AbstractNode {
-  /** The type of its context; there is no such property. */
+  /** Carries the type of the context; the property does not exist at run time. */
   declare readonly contextType?: State;
-  /** What its blueprint uses. */
+  /** The code that the flow's blueprint refers to, by name. */
   abstract readonly registry: Registry;
+  /** The functions that wrap each execution of a node; the first is the outermost. */
   abstract readonly middleware: readonly NodeMiddleware[];
-  /** Policies of nodes that are no data: functions, objects. */
+  /** The policies of nodes by node id, also those that are functions or objects and cannot be in a blueprint. */
   abstract readonly policies: ReadonlyMap<string, OwnPolicies>;
-  /** How keys of the context are merged, where the flow says so. */
+  /** The merge functions of the flow by context key. */
   abstract readonly merge: Readonly<Record<string, MergeFunction>>;
+  /** The first start node, linked to the nodes that follow; `undefined` for a flow without nodes. */
   abstract readonly startNode: AbstractNode | undefined;
+  /** Returns the flow as data. */
   abstract toBlueprint(): WorkflowBlueprint;
 }

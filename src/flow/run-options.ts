@@ -14,7 +14,7 @@ import {
 } from '../shared/validate.js';
 import type { ContinueOptions, RunOptions } from './node.js';
 
-/** Reads an object that has methods. */
+/** A reader for objects that have the given methods. */
 export function anObjectWith(...methods: readonly string[]): Reader {
   return aValue(`an object with ${methods.join(', ')}`, (value) =>
     methods.every((method) => typeof (value as Record<string, unknown> | null | undefined)?.[method] === 'function'),
@@ -37,11 +37,14 @@ const shared = {
   logger: aLogger,
 };
 
-/** Whoever carries the run out says how long a limit may be; a fleet's may be longer than a timer of this program holds. */
+/**
+ * Accepts limits of any length. The executor checks the length: a fleet allows longer limits than a timer of this
+ * program can hold.
+ */
 const anyLimit: Reader = (value, field) =>
   typeof value === 'number' && value > longestDelay ? value : aLimit(value, field);
 
-/** Like `readRunOptions`, for whatever executor. */
+/** Like `readRunOptions`, for an executor of any kind. */
 export const readAnyRunOptions = anObjectOf<RunOptions>({ ...shared, timeout: anyLimit, runId: anId, input: anything });
 export const readRunOptions = anObjectOf<RunOptions>({ ...shared, runId: anId, input: anything });
 export const readContinueOptions = anObjectOf<ContinueOptions>({ ...shared, events: aState });

@@ -7,22 +7,28 @@ import type { NodeMiddleware, Registry } from './node.js';
 import type { Serializer } from './run/serializer.js';
 import { anObjectWith, aRecord } from './run-options.js';
 
-/** What `new FlowRuntime` takes. */
+/**
+ * The options of `new FlowRuntime(options)`: settings that all flows of the runtime share. Each is optional, and an
+ * unknown or malformed option is a `ValidationError`.
+ */
 export interface FlowRuntimeOptions {
-  /** What blueprints use, by name. Default: empty. */
+  /** The functions, actions, node classes and flows that blueprints refer to by name. Default: empty. */
   readonly registry?: Registry | undefined;
-  /** Whose hooks, policies and initial state hold for all runs. Default: a new one. */
+  /** The orchestrator whose hooks, policies and initial state apply to all runs. Default: a new orchestrator. */
   // biome-ignore lint/suspicious/noExplicitAny: the state of any orchestrator can be a context
   readonly orchestrator?: Orchestrator<any> | undefined;
-  /** Wraps each execution of a node; the first is the outermost. Default: none. */
+  /** Functions that wrap each execution of a node; the first is the outermost. Default: none. */
   readonly middleware?: readonly NodeMiddleware[] | undefined;
-  /** Writes and reads what crosses a checkpoint. Default: `DefaultSerializer`. */
+  /** Converts the values that a checkpoint stores to text and back. Default: `DefaultSerializer`. */
   readonly serializer?: Serializer | undefined;
-  /** Parses conditions, transforms and inputs in data. Default: as CEL. */
+  /** Parses the expressions in conditions, transforms and inputs. Default: an evaluator of CEL expressions. */
   readonly evaluator?: Evaluator | undefined;
-  /** What nodes get as `args.logger`: pino, console, or anything shaped like them. Default: a `NullLogger`. */
+  /**
+   * The logger that nodes get as `args.logger`: pino, console, or an object with the same methods. Default: a
+   * `NullLogger`.
+   */
   readonly logger?: Logger | undefined;
-  /** What nodes find in `args.dependencies`: clients, pools. Default: none. */
+  /** A value that nodes get as `args.dependencies`, for example database clients and pools. Default: undefined. */
   readonly dependencies?: unknown;
 }
 

@@ -38,25 +38,33 @@ import { GraphTraverser } from './run/traverser.js';
 import { readContinueOptions, readRunOptions } from './run-options.js';
 import { type FlowRuntimeOptions, readRuntimeOptions } from './runtime-options.js';
 
-/** What an orchestrator's `run` takes. */
+/**
+ * The arguments of an orchestrator's `run`, as `runtime.prepare` returns them. Use them to drive a flow with an
+ * orchestrator of your own, for example step by step in a test.
+ */
 export interface PreparedRun {
+  /** The position of the run, with the nodes that are ready. */
   readonly traverser: GraphTraverser;
+  /** Gives the executor of each node. */
   readonly executorFactory: NodeExecutorFactory;
+  /** The context, outputs and failures of the run. */
   readonly state: WorkflowState;
+  /** Input, routing and transforms. */
   readonly services: ExecutionServices;
 }
 
-/** How sub-flows advance. */
+/** The orchestrators of sub-flows: one for new runs, one for runs that are continued. */
 const drivers = {
   begin: () => new RunToCompletionOrchestrator(),
   goOn: () => new ResumptionOrchestrator(),
 };
 
-/** What a runtime works with; for what runs flows elsewhere. */
+/** Gives access to the toolbox of a runtime, for modules that run flows in other places, such as a fleet. */
 export let toolboxIn: (runtime: FlowRuntime) => Toolbox;
 
 /**
- * Runs flows, with what they have in common: a registry, hooks, middleware, dependencies.
+ * Runs flows that share a registry, hooks, middleware and dependencies. `flow.run` is enough for a flow without these;
+ * the default executor has a runtime of its own.
  *
  * @example
  * const runtime = new FlowRuntime({ registry: { fetchOrder, charge }, orchestrator });
@@ -67,13 +75,16 @@ export class FlowRuntime implements IExecutor {
     toolboxIn = (runtime) => runtime.#toolbox;
   }
 
-  /** Gives the executor of a node of a blueprint. */
+  /** Gives the executor of each node of a blueprint. */
   readonly executorFactory: NodeExecutorFactory;
-  /** Input, routing and transforms, with the default options. */
+  /** Input, routing and transforms, with the default options of a run. */
   readonly services: ExecutionServices;
   readonly #toolbox: Toolbox;
 
-  /** @throws {ValidationError} for an option that is unknown or of the wrong kind */
+  /**
+   * @param options - the registry, the orchestrator and the other shared settings. Default: none
+   * @throws {ValidationError} if an option is unknown or malformed
+   */
   constructor(options: FlowRuntimeOptions = {}) {
     const read = readRuntimeOptions(options);
     const { core, policies } = originOf(read.orchestrator ?? new Orchestrator({ name: 'flow' }));
@@ -94,12 +105,16 @@ export class FlowRuntime implements IExecutor {
   }
 
   /**
-   * Runs a flow from its start. It resolves with the result however the run ends.
+   * Runs a flow from its start. The promise resolves with a result also if the run fails or is cancelled: check its
+   * `status`.
    *
-   * @param flow - a flow, or a blueprint, whose nodes use the registry
-   * @param context - the data that the run begins with; a copy of it becomes the run's context. Default: empty
-   * Rejects with `BlueprintError` or `ValidationError` before anything has run; with `CheckpointError` where the run is
-   * known to the checkpoint store already; with what the store throws.
+   * @param flow - a flow, or a blueprint whose nodes refer to the registry
+   * @param context - the initial data of the run; a copy becomes the context of the run. Default: empty
+   * @param options - id, input, limits, checkpoint store and other options of the run. Default: none
+   * @throws {BlueprintError} if the flow has faults; nothing has run then
+   * @throws {ValidationError} if an argument is malformed; nothing has run then
+   * @throws {CheckpointError} if the checkpoint store already has a run with this id
+   * @throws {LockedError} if another program holds the run. Errors of the store itself are passed on
    */
   async run<State extends object = Context>(
     flow: FlowNode<State> | Graph,
@@ -113,7 +128,7 @@ export class FlowRuntime implements IExecutor {
     if (read.checkpoint === undefined) return this.#carryOut(linked, state, read, orchestrator);
     return holding(read.checkpoint, state.runId, this.#holdOptions(read), async (hold) => {
       if ((await hold.load()) !== undefined) {
-        throw new CheckpointError(state.runId, 'is in the checkpoint store already: continue it, or delete it there');
+        throw new CheckpointError(state.runId, 'is already in the checkpoint store: continue it, or delete it there');
       }
       state.journal = await Journal.open(state, this.#toolbox.serializer, linked.links.merges, { hold, seq: 0 });
       return this.#carryOut(linked, state, read, orchestrator);
@@ -121,13 +136,15 @@ export class FlowRuntime implements IExecutor {
   }
 
   /**
-   * Goes on with a run: one that waits, was cancelled, has failed, or whose program has crashed. What has completed is
-   * not repeated; what failed or was cut short is tried again.
+   * Continues a run that waits, was cancelled, has failed, or whose program has crashed. Completed nodes are not
+   * repeated; failed nodes and nodes that were running are executed again.
    *
-   * @param run - a result, its `snapshot`, or with `checkpoint` the id of a run in that store
-   * @param options - `events` has what has come for the nodes that wait
-   * Rejects with `CheckpointError` for a run that is unknown or of another version of the blueprint; with
-   * `ValidationError` for an event that nothing waits for.
+   * @param flow - the flow that the run began with
+   * @param run - a result, its `snapshot`, or the id of a run in the `checkpoint` store
+   * @param options - `events` has the payloads for the nodes that wait; `checkpoint` is the store of the run
+   * @throws {CheckpointError} if the run is unknown or belongs to another version of the flow
+   * @throws {LockedError} if another program holds the run
+   * @throws {ValidationError} if no node waits for one of the events
    */
   async continue<State extends object = Context>(
     flow: FlowNode<State> | Graph,
@@ -150,7 +167,15 @@ export class FlowRuntime implements IExecutor {
     return this.continue(flow, run, options);
   }
 
-  /** All that an orchestrator's `run` takes, for a flow at its start. For tests, debuggers, and orchestrators of one's own. */
+  /**
+   * Prepares a run without starting it: returns the arguments of an orchestrator's `run`, with the flow at its start.
+   * Use it in tests and debuggers, and to call an orchestrator of your own.
+   *
+   * @param flow - a flow, or a blueprint whose nodes refer to the registry
+   * @param context - the initial data of the run; it is copied. Default: empty
+   * @param options - as for `run`
+   * @throws {BlueprintError} if the flow has faults
+   */
   prepare(flow: FlowNode | Graph, context: Context = {}, options: RunOptions = {}): PreparedRun {
     const read = readRunOptions(options);
     const linked = this.#toolbox.linkedOf(flow);
@@ -165,7 +190,7 @@ export class FlowRuntime implements IExecutor {
     return followerOf(node, action);
   }
 
-  /** Checks a flow without running it. @throws {BlueprintError} that lists everything that is wrong with it */
+  /** Checks a flow without running it. @throws {BlueprintError} with all faults of the flow */
   validate(flow: FlowNode | Graph): void {
     this.#toolbox.linkedOf(flow);
   }
@@ -229,12 +254,16 @@ export class FlowRuntime implements IExecutor {
   }
 }
 
-/** An event that nobody waits for is a mistake in its name. */
+/** Refuses an event for which no node waits: its name is probably misspelt. */
 function checkEvents(events: Readonly<Record<string, unknown>>, { memory }: WorkflowState) {
   const awaited = [...memory.awaiting.values()].flat().map(({ event }) => event);
   for (const event of Object.keys(events)) {
     if (!awaited.includes(event)) {
-      throw invalid(`events.${event}`, `an event that is waited for (${awaited.join(', ') || 'there is none'})`, event);
+      throw invalid(
+        `events.${event}`,
+        `an event that a node waits for (${awaited.join(', ') || 'no node waits'})`,
+        event,
+      );
     }
   }
   return events;

@@ -3,10 +3,14 @@ import { isNodeClass } from './execution/work.js';
 import { AbstractNode, type GraphData, type NodeArgs, type NodeFunction, type Registry } from './node.js';
 
 /**
- * Graphs as linked objects: how a flow is written from a start node, and how an executor walks through one.
+ * Conversion between graphs and linked node objects. A flow can be written as links from a start node, and an executor
+ * can walk through a flow along such links.
  */
 
-/** The graph that a start node's links span, and its nodes by id. Ids are the names of the classes, numbered where needed. */
+/**
+ * Collects the graph that can be reached from `start` along links, with its nodes by id. The id of a node is the name
+ * of its class, with a number if the name is not unique.
+ */
 export function graphFrom(start: AbstractNode): { graph: Graph; registry: Registry } {
   const ids = new Map<AbstractNode, string>();
   const registry: Record<string, AbstractNode> = {};
@@ -23,7 +27,7 @@ export function graphFrom(start: AbstractNode): { graph: Graph; registry: Regist
     return id;
   };
   idOf(start);
-  // The map grows while it is walked.
+  // The loop also visits the nodes that `idOf` adds to the map.
   for (const [node, source] of ids) {
     for (const [action, followers] of node.successors) {
       for (const follower of followers) {
@@ -42,7 +46,7 @@ function freeName(node: AbstractNode, taken: object): string {
   return id;
 }
 
-/** The nodes of a blueprint as objects, linked by their edges. */
+/** Makes the nodes of a graph as objects that are linked along the edges. */
 export function nodeObjects({ nodes, edges }: Graph, registry: Registry): Map<string, AbstractNode> {
   const byId = new Map(nodes.map((definition) => [definition.id, objectOf(definition, registry)]));
   for (const { source, target, action } of edges) {
@@ -52,7 +56,10 @@ export function nodeObjects({ nodes, edges }: Graph, registry: Registry): Map<st
   return byId;
 }
 
-/** The ids of the nodes that nothing but themselves leads to; where there is none, of the first. Fallbacks do not count. */
+/**
+ * The ids of the nodes that have no predecessor except themselves; if there are none, the id of the first node.
+ * Fallbacks are not starts.
+ */
 export function startsOf({ nodes, edges }: Graph): string[] {
   const targets = new Set(edges.filter(({ source, target }) => source !== target).map(({ target }) => target));
   const fallbacks = new Set(nodes.map(({ config }) => config?.fallback));
@@ -72,7 +79,10 @@ function objectOf({ id, uses, params = {} }: NodeDefinition, registry: Registry)
   return placed(node, { id, type: uses, data: { ...params, originalId: id } });
 }
 
-/** A node at a place in a graph. The node itself may be at several, so links and place are not its own. */
+/**
+ * A view of a node at one place in a graph, with its own links and graph data. The same node object may be used at
+ * several places.
+ */
 function placed(node: AbstractNode, graphData: GraphData): AbstractNode {
   const own = { successors: new Map<string | undefined, AbstractNode[]>(), graphData };
   return new Proxy(node, {
@@ -85,11 +95,11 @@ function placed(node: AbstractNode, graphData: GraphData): AbstractNode {
   });
 }
 
-/** A node without phases: a function, or what only a runtime can execute. */
+/** A node without phases: a function, or something that only a runtime can execute. */
 export class Opaque extends AbstractNode {
   constructor(
     private readonly fn: unknown,
-    /** What it goes into: the worker of a batch, a flow that is data. */
+    /** The inner part: the worker of a batch, or a flow that is data. */
     readonly inner: unknown,
   ) {
     super();

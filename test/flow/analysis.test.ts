@@ -1,7 +1,10 @@
 import { type Analysis, analyze, type EdgeDefinition, Flow, FlowRuntime, type NodeDefinition } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 
-/** The analysis of a graph from a line of edges: `a>b`. Nodes are declared as they are first named. */
+/**
+ * Analyses a graph that is written as a line of edges, `a>b`. Nodes are declared in the order in which they first
+ * appear.
+ */
 function analysisOf(
   line: string,
   more: readonly string[] = [],
@@ -79,7 +82,7 @@ describe('the analysis of', () => {
     expect(analysis.isDag).toBe(true);
   });
 
-  it('edges that are there twice', () => {
+  it('duplicate edges', () => {
     expect(analysisOf('a>b a>b b>c a>c')).toMatchObject({ longestPath: ['a', 'b', 'c'], cycles: [], isDag: true });
   });
 
@@ -106,14 +109,14 @@ describe('the analysis of', () => {
     });
   });
 
-  it('nothing but a cycle: it starts with the first node', () => {
+  it('a single cycle, which starts with the first node', () => {
     const analysis = analysisOf('a>b b>c c>a');
     expect(analysis).toMatchObject({ startNodeIds: ['a'], terminalNodeIds: [], unreachableNodeIds: [], isDag: false });
     expect(sorted(analysis.cycles)).toEqual([['a', 'b', 'c']]);
     expect(analysis.longestPath).toEqual(['a', 'b', 'c']);
   });
 
-  it('several cycles, also cycles in each other', () => {
+  it('several cycles, also nested ones', () => {
     const analysis = analysisOf('s>a a>b b>a b>x x>y y>z z>y z>x y>end');
     expect(sorted(analysis.cycles)).toEqual([
       ['a', 'b'],
@@ -132,7 +135,7 @@ describe('the analysis of', () => {
     expect(analysis.longestPath).toEqual(['x', 'y', 'z']);
   });
 
-  it('fallbacks: they are no starts, and are reached from what they stand in for', () => {
+  it('fallbacks, which are not starts and are reached from their owners', () => {
     const analysis = analysisOf('a>b f>g', ['h'], { b: 'f' });
     expect(analysis.startNodeIds).toEqual(['a', 'h']);
     expect(analysis.unreachableNodeIds).toEqual([]);
@@ -140,12 +143,12 @@ describe('the analysis of', () => {
     expect(analysis.cycles).toEqual([]);
   });
 
-  it('fallbacks of nodes that are not reached: they are not reached either', () => {
+  it('fallbacks of unreachable nodes, which are unreachable as well', () => {
     const analysis = analysisOf('a>b x>y y>x', ['f'], { x: 'f' });
     expect(analysis.unreachableNodeIds.toSorted()).toEqual(['f', 'x', 'y']);
   });
 
-  it('edges from and to nodes that there are not: they are left out', () => {
+  it('edges from and to unknown nodes, which are ignored', () => {
     const analysis = analyze({
       id: 'broken',
       nodes: ['a', 'b'].map((id) => ({ id, uses: 'work' })),
@@ -165,7 +168,7 @@ describe('the analysis of', () => {
     });
   });
 
-  it('ids that objects have something for', () => {
+  it('ids that are names of object properties', () => {
     const analysis = analysisOf('toString>constructor constructor>__proto__');
     expect(analysis.longestPath).toEqual(['toString', 'constructor', '__proto__']);
   });

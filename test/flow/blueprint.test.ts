@@ -24,7 +24,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { deferred, failing, rejection } from '../support.js';
 
-/** Freezes a value and all that is in it: whoever writes to it throws. */
+/** Freezes a value and everything inside, so that every write throws. */
 function frozen<Value>(value: Value): Value {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
@@ -40,7 +40,7 @@ function viaJson<Value>(value: Value): Value {
 const double = (value: number) => value * 2;
 const sum = (values: Record<string, number>) => Object.values(values).reduce((total, value) => total + value, 0);
 
-/** Some of everything that a blueprint can hold. */
+/** A blueprint with every kind of content. */
 function everything() {
   const inner = new Flow('inner')
     .node('first', (value: number) => value + 1)
@@ -78,7 +78,7 @@ function everything() {
 }
 
 describe('the blueprint of a flow', () => {
-  it('has its nodes and edges as they were declared, and what leads to each node', () => {
+  it('has its nodes and edges as declared, and the predecessors of each node', () => {
     const flow = new Flow('order')
       .node('a', () => 1)
       .node('b', () => 2, { retry: { retries: 3 }, params: { level: 1 } })
@@ -137,7 +137,7 @@ describe('the blueprint of a flow', () => {
     });
   });
 
-  it('keeps ids as their author gave them, also those that objects have something for', async () => {
+  it('keeps ids as their author gave them, also names of object properties', async () => {
     const ids = ['toString', 'hasOwnProperty', 'valueOf', '1', ' ', 'naïve ☂', 'a.b', 'a/b', 'wait', 'batch'];
     let flow = new Flow<Context, unknown, string>('names').node('first', () => 1);
     for (const id of ids) flow = flow.node(id, double).edge('first', id);
@@ -208,7 +208,7 @@ describe('the blueprint of a flow', () => {
     expect(result.errors).toMatchObject([{ nodeId: 'slow', cause: { name: 'TimeoutError' } }]);
   });
 
-  it('leaves out of the data what is no data, and runs with it all the same', async () => {
+  it('omits what is not data, and still runs with it', async () => {
     const flow = new Flow('functions').node('flaky', failing(3, 'done'), {
       retry: { retries: Infinity, minTimeout: 0, shouldRetry: ({ attemptNumber }) => attemptNumber < 3 },
     });
@@ -216,7 +216,7 @@ describe('the blueprint of a flow', () => {
     expect((await flow.run()).errors).toMatchObject([{ nodeId: 'flaky', attempts: 3 }]);
   });
 
-  it('has for retry the number that it was given', async () => {
+  it('keeps the number that was given for retry', async () => {
     const flow = new Flow('number').node('flaky', () => Promise.reject(new Error('no')), { retry: 0 });
     const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 0 } });
     const blueprint = viaJson(flow.toBlueprint());
@@ -262,7 +262,7 @@ describe("the caller's graph", () => {
     expect(JSON.stringify(given)).toBe(JSON.stringify(graph()));
   });
 
-  it('is not changed by what is done with the flow that was built from it', async () => {
+  it('is not changed by calls on the flow that was built from it', async () => {
     const given = graph();
     const flow = new GraphBuilder(registry).build(given);
     const grown = (flow as Flow<Context, unknown, string>).node('e', double).edge('d', 'e');
@@ -270,7 +270,7 @@ describe("the caller's graph", () => {
     expect(given).toStrictEqual(graph());
   });
 
-  it('may be changed by its owner later: what was built from it stays', async () => {
+  it('may be changed by its owner later, without changing the flow that was built from it', async () => {
     const given = graph() as { nodes: object[]; edges: object[] } & Graph;
     const flow = new GraphBuilder(registry).build(given);
     given.nodes.length = 0;
@@ -278,7 +278,7 @@ describe("the caller's graph", () => {
     expect((await flow.run()).output).toBe(5);
   });
 
-  it('can be run any number of times, side by side, without one seeing another', async () => {
+  it('can run any number of times in parallel, without one run affecting another', async () => {
     const given = frozen(graph());
     const gates = [deferred<number>(), deferred<number>()];
     let runs = 0;
@@ -292,7 +292,7 @@ describe("the caller's graph", () => {
     expect(failed.runId).not.toBe((await second).runId);
   });
 
-  it('can be run by runtimes that have different things under its names', async () => {
+  it('can be run by runtimes whose registries differ', async () => {
     const given = frozen(graph());
     expect(await rejection(new FlowRuntime({ registry: { one: () => 1 } }).run(given))).toMatchObject({
       name: 'BlueprintError',
@@ -302,7 +302,7 @@ describe("the caller's graph", () => {
     expect((await new FlowRuntime({ registry }).run(given)).output).toBe(5);
   });
 
-  it('that is wrong is refused with the same faults each time', async () => {
+  it('with faults is refused with the same faults each time', async () => {
     const runtime = new FlowRuntime({ registry });
     const broken = frozen({ ...graph(), edges: [{ source: 'a', target: 'nowhere' }] });
     const [first, second] = [await rejection(runtime.run(broken)), await rejection(runtime.run(broken))];
@@ -322,7 +322,7 @@ describe("the caller's graph", () => {
 });
 
 describe('params', () => {
-  it('are those of the flow, the run and the node, the later over the earlier', async () => {
+  it('are those of the flow, the run and the node, each overriding the ones before', async () => {
     const seen = (_: unknown, { params }: NodeArgs) => ({ ...params });
     const flow = new Flow('params', { params: { flow: 1, run: 1, node: 1 } })
       .node('a', seen, { params: { node: 3 } })
@@ -333,7 +333,7 @@ describe('params', () => {
     expect(context.b).toEqual({ flow: 1, run: 2, node: 2 });
   });
 
-  it('of a sub-flow are its own, and those of the flow around it', async () => {
+  it('of a sub-flow are its own, and those of the outer flow', async () => {
     const seen = (_: unknown, { params }: NodeArgs) => ({ ...params });
     const inner = new Flow('inner', { params: { inner: 1 } }).node('see', seen);
     const outer = new Flow('outer', { params: { outer: 1 } }).node('sub', inner);
@@ -341,7 +341,7 @@ describe('params', () => {
   });
 });
 
-/** A node that was visited, and the action that it has chosen. */
+/** A visited node, and the action that the node chose. */
 type Visit = { readonly node: AbstractNode; action?: unknown };
 
 class Begin extends Node {
@@ -410,7 +410,7 @@ describe('a flow that is written from a start node', () => {
     expect(small.skipped.toSorted()).toEqual(['Large', 'flow']);
   });
 
-  it('gives a blueprint like any other', async () => {
+  it('gives an ordinary blueprint', async () => {
     const { flow, start } = written();
     expect(flow.startNode).toBe(start);
     const blueprint = flow.toBlueprint();
@@ -481,7 +481,7 @@ describe('a flow that is written from a start node', () => {
     expect(start.successors.get('large')?.[0]?.graphData).toMatchObject({ id: 'Large', data: { originalId: 'Large' } });
   });
 
-  it('gives next the node that follows, so that links can be written as a chain', () => {
+  it('returns the following node from next, so that links can be chained', () => {
     const [first, second] = [new Small(), new Large()];
     expect(first.next(second)).toBe(second);
     expect(first.next(second, 'again')).toBe(second);
@@ -491,7 +491,7 @@ describe('a flow that is written from a start node', () => {
     ]);
   });
 
-  it('can be extended by nodes of its own', async () => {
+  it('can be extended with further nodes', async () => {
     const { flow } = written();
     const grown = (flow as unknown as Flow<Context, unknown, string>)
       .node('more', (input: unknown) => ({ more: input }))
@@ -536,7 +536,7 @@ describe('the nodes of a builder flow as objects', () => {
     expect(new Flow('empty').startNode).toBeUndefined();
   });
 
-  it('are of each flow that a node instance is used in', async () => {
+  it('are separate for each flow that uses a node instance', async () => {
     const shared = new Large();
     const left = new Flow('left')
       .node('a', shared)
@@ -553,7 +553,7 @@ describe('the nodes of a builder flow as objects', () => {
     expect((await left.run()).completed).toEqual(['a', 'b']);
   });
 
-  it('leave a flow as it is that is also a start node flow', async () => {
+  it('do not change a flow that is also written from a start node', async () => {
     const { flow: linked, nested } = written();
     const outer = new Flow('outer').node('nested', nested).node('after', () => 'after');
     outer.edge('nested', 'after');
@@ -562,7 +562,7 @@ describe('the nodes of a builder flow as objects', () => {
   });
 });
 
-/** An executor of one's own: it goes along the links, and has every node prepare and choose, but do nothing. */
+/** A custom executor that follows the links: it calls `prep` and `post` of every node, but not `exec`. */
 class Rehearsal implements IExecutor {
   readonly visits: Visit[] = [];
 
@@ -618,7 +618,7 @@ describe('an executor of the user', () => {
     expect(other.visits.map(({ node }) => node.constructor.name)).toEqual(['Begin', 'Small', 'End']);
   });
 
-  it('gets what run was given', async () => {
+  it('gets the arguments of run', async () => {
     const seen: unknown[] = [];
     const executor: IExecutor = {
       run: async (flow, context, options) => seen.push(flow, context, options),
@@ -668,7 +668,7 @@ describe('an executor of the user', () => {
     expect(executor.visits.map(({ node }) => node.graphData?.id)).toEqual(['begin', 'plain', 'sub', 'only', 'end']);
   });
 
-  it('is what nodes see as theirs', async () => {
+  it('is the executor that nodes see', async () => {
     const seen: unknown[] = [];
     const flow = new Flow('sees').node('see', (_: unknown, { executor }: NodeArgs) => seen.push(executor));
     const executor = new InMemoryExecutor();

@@ -113,7 +113,7 @@ describe('a blueprint that is changed between two runs', () => {
     expect((await runtime.run(graph as never)).status).toBe('completed');
   });
 
-  it('goes on as it was in a run that is in progress', async () => {
+  it('stays unchanged in a run that is in progress', async () => {
     const graph = draft();
     let go = (): void => undefined;
     const until = new Promise<void>((resolve) => {
@@ -177,7 +177,7 @@ describe('a blueprint that is changed between two runs', () => {
     expect([...state.memory.passed.values()]).toEqual([2]);
   });
 
-  it('may have parts that hold each other, and keys of any name', async () => {
+  it('may have circular parts, and keys of any name', async () => {
     const graph = draft();
     const ring: Record<string, unknown> = { list: [new Date(0), new Map()] };
     ring.self = ring;
@@ -191,7 +191,7 @@ describe('a blueprint that is changed between two runs', () => {
   });
 });
 
-describe('what cannot change', () => {
+describe('blueprints that cannot change', () => {
   it('refuses changes of the blueprint of a flow', () => {
     const flow = new Flow('f').node('a', () => 1, { params: { mine: [1] }, inputs: { x: 'y' }, retry: { retries: 1 } });
     const blueprint = flow.toBlueprint() as unknown as Draft;

@@ -14,7 +14,7 @@ import { describe, expect, it } from 'vitest';
 import { cases } from './random-graphs.js';
 import { built } from './scripted-flow.js';
 
-/** A flow whose parts are declared in an order of one's own. */
+/** A flow whose parts are declared in the given order. */
 function declared(version: string | undefined, parts: readonly ((flow: AnyFlow) => unknown)[]): AnyFlow {
   const flow: AnyFlow = new Flow('order', { version });
   for (const part of parts) part(flow);
@@ -60,7 +60,7 @@ describe('A run that was saved, of a flow whose parts were declared in another o
     expect(calls).toEqual(['zero', 'charge']);
   });
 
-  it('goes on in the turn of its loop that it was in', async () => {
+  it('continues in the same turn of its loop', async () => {
     const checkpoint = new MemoryCheckpointStore();
     const turn = (flow: AnyFlow) =>
       flow.node('turn', (_input: unknown, { context }: NodeArgs) => {
@@ -83,7 +83,7 @@ describe('A run that was saved, of a flow whose parts were declared in another o
     expect(result).toMatchObject({ status: 'completed', output: 'enough', context: { turns: 2 } });
   });
 
-  it('has the same version where its author gives none, and another where a node starts that did not', async () => {
+  it('has the same version if its author gives none, and another if a different node starts', async () => {
     const checkpoint = new MemoryCheckpointStore();
     const circle = (first: string, second: string) =>
       declared(undefined, [
@@ -98,7 +98,7 @@ describe('A run that was saved, of a flow whose parts were declared in another o
     expect(await circle('a', 'b').resume('r', { checkpoint, events: { a: 1 } })).toMatchObject({ status: 'awaiting' });
   });
 
-  it('ends as it would have without, wherever it was resumed', async () => {
+  it('ends as without an interruption, wherever it was resumed', async () => {
     await fc.assert(
       fc.asyncProperty(
         cases({ cycles: true, fallbacks: true, failures: true }),
@@ -127,14 +127,14 @@ function pictureOf({ status, completed, skipped, errors }: WorkflowResult) {
   return { status, completed: completed.toSorted(), skipped: skipped.toSorted(), failed: failed.toSorted() };
 }
 
-/** The same graph in another order, as far as the order does not count. */
+/** The same graph in a different order of declaration, except for parts whose order matters. */
 function mixed({ id, nodes, edges }: Graph, keys: readonly number[]): Graph {
   const fallbacks = new Set(nodes.map(({ config }) => config?.fallback));
   const isFree = (node: string) => !edges.some(({ source, target }) => target === node && source !== node);
-  // Where each node has another before it, the first that is declared is the start.
+  // If every node has a predecessor, the node that is declared first is the start.
   const [first, ...rest] = nodes;
   const isStart = nodes.every((node) => fallbacks.has(node.id) || !isFree(node.id));
-  // Of several edges between the same nodes, what the last passes on holds.
+  // If several edges connect the same nodes, the value of the last edge wins.
   const together = new Map<string, EdgeDefinition[]>();
   for (const edge of edges) {
     const ends = JSON.stringify([edge.source, edge.target]);
@@ -216,7 +216,7 @@ describe('A run that was saved, of a flow whose graph has changed under its vers
     expect(message.length).toBeLessThan(1_000);
   });
 
-  it('goes on with other policies, bounds and parameters, and another function on an edge', async () => {
+  it('continues with other policies, limits and parameters, and another function on an edge', async () => {
     const checkpoint = new MemoryCheckpointStore();
     const before = declared('1', [
       a,
@@ -232,12 +232,12 @@ describe('A run that was saved, of a flow whose graph has changed under its vers
     expect(await now.resume('r', { checkpoint, events: { a: 1 } })).toMatchObject({ output: 'now' });
   });
 
-  it('goes on with other policies where its author gives no version, and not with other parameters', async () => {
+  it('continues with other policies if its author gives no version, but not with other parameters', async () => {
     const checkpoint = new MemoryCheckpointStore();
     const make = (options: object) => declared(undefined, [a, (flow) => flow.node('b', () => 'b', options), ab]);
     await make({ timeout: 5, params: { one: 1, two: { x: 1, y: 2 } } }).run({}, { runId: 'r', checkpoint });
     const error = await refusal(make({ params: { one: 2 } }).resume('r', { checkpoint }));
-    expect(error.message).toMatch(/is of version \S+ of "order", and this is version \S+: resume it/);
+    expect(error.message).toMatch(/is of version \S+ of "order", and this is version \S+: continue it/);
     const same = make({ retry: 3, params: { two: { y: 2, x: 1 }, one: 1 } });
     expect(await same.resume('r', { checkpoint, events: { a: 1 } })).toMatchObject({ output: 'b' });
   });

@@ -41,7 +41,7 @@ async function onlyFile(): Promise<string> {
   return join(directory, String(name));
 }
 
-/** A store that numbers what is written: one entry is sent after another has failed or is there. */
+/** A store that numbers the entries itself: an entry is sent after the one before has failed or is stored. */
 function numbering(store: CheckpointStore) {
   const numbers = new Map<string, number>();
   const next = (id: string) => (numbers.get(id) ?? 0) + 1;
@@ -88,14 +88,14 @@ describe.each<[string, () => ReturnType<typeof numbering>]>([
   ['memory', () => numbering(new MemoryCheckpointStore())],
   ['files', () => numbering(new FileCheckpointStore(join(directory, 'not', 'there', 'yet')))],
 ])('a checkpoint store in %s', (_kind, make) => {
-  it('knows nothing of a run that was not saved', async () => {
+  it('does not know a run that was not saved', async () => {
     const store = make();
     expect(await store.load('unknown')).toBeUndefined();
     expect(await store.list()).toEqual([]);
     await expect(store.delete('unknown')).resolves.toBeUndefined();
   });
 
-  it('refuses an entry of a run that was not saved, since it would be lost', async () => {
+  it('refuses an entry of a run that was not saved, because the entry would be lost', async () => {
     const store = make();
     await rejection(store.append('unknown', 'entry'));
     expect(await store.load('unknown')).toBeUndefined();
@@ -116,7 +116,7 @@ describe.each<[string, () => ReturnType<typeof numbering>]>([
     expect(await store.load('run')).toEqual({ snapshot: 'second', entries: ['three'] });
   });
 
-  it('keeps runs apart, lists and forgets them', async () => {
+  it('keeps runs apart, lists and deletes them', async () => {
     const store = make();
     await Promise.all(['a', 'b', 'c'].map((id) => store.save(id, `snapshot of ${id}`)));
     await Promise.all(['a', 'b', 'c', 'a'].map((id) => store.append(id, `entry of ${id}`)));
@@ -139,7 +139,7 @@ describe.each<[string, () => ReturnType<typeof numbering>]>([
     expect((await store.load('run'))?.entries).toEqual(entries);
   });
 
-  it('does one thing after another: what is called later holds over what was called before', async () => {
+  it('executes calls one after another, so that the last call wins', async () => {
     const store = make();
     const all = [
       store.save('run', 'first'),
@@ -200,7 +200,7 @@ describe.each<[string, () => ReturnType<typeof numbering>]>([
     expect((await store.list()).toSorted()).toEqual(ids.toSorted());
   });
 
-  it('gives copies: what is done with what was loaded does not change it', async () => {
+  it('returns copies, so that changing a loaded checkpoint does not change the store', async () => {
     const store = make();
     await store.save('run', 'snapshot');
     await store.append('run', 'entry');
@@ -224,7 +224,7 @@ describe.each<[string, () => ReturnType<typeof numbering>]>([
 });
 
 describe('a file checkpoint store', () => {
-  it('finds what another one has left in its directory', async () => {
+  it('finds what another store has written to its directory', async () => {
     const first = numbering(new FileCheckpointStore(directory));
     await first.save('a/b', 'snapshot');
     await first.append('a/b', 'one');
@@ -240,7 +240,7 @@ describe('a file checkpoint store', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  it('writes nowhere but into its directory', async () => {
+  it('writes only into its directory', async () => {
     const inner = join(directory, 'inner');
     const store = numbering(new FileCheckpointStore(inner));
     for (const id of ['../out', '..', '/etc/x', 'a/../../b']) await store.save(id, 'snapshot');
@@ -297,14 +297,14 @@ describe('a file checkpoint store', () => {
     expect(await readdir(directory)).toEqual(['run.run']);
   });
 
-  it('says so where it cannot write', async () => {
+  it('reports that it cannot write', async () => {
     await writeFile(join(directory, 'file'), 'x');
     const store = numbering(new FileCheckpointStore(join(directory, 'file')));
     expect(await rejection(store.save('run', 'snapshot'))).toMatchObject({ code: expect.any(String) });
     expect(await rejection(store.append('run', 'entry'))).toMatchObject({ code: expect.any(String) });
   });
 
-  it('goes on after a write that failed', async () => {
+  it('continues after a failed write', async () => {
     const store = numbering(new FileCheckpointStore(directory));
     await store.save('run', 'snapshot');
     await store.append('run', 'one');
@@ -318,7 +318,7 @@ describe('a file checkpoint store', () => {
   });
 });
 
-/** What a child process has come to. */
+/** The output and the end of a child process. */
 interface Ended {
   readonly signal: NodeJS.Signals | null;
   readonly code: number | null;
@@ -331,7 +331,7 @@ const source = new URL('../../src/flow/index.ts', import.meta.url).href;
 
 let programs = 0;
 
-/** Runs a program in a process of its own. */
+/** Runs a program in a child process. */
 async function inChild(program: string, args: readonly unknown[], shell?: string): Promise<Ended> {
   const path = join(directory, `program-${++programs}.mts`);
   await writeFile(path, program.replace('orchestrator/flow', source));
@@ -352,7 +352,7 @@ async function inChild(program: string, args: readonly unknown[], shell?: string
   return { code, signal, lines: output.stdout.split('\n').slice(0, -1), errors: output.stderr };
 }
 
-/** Does something for each item, a few at a time. */
+/** Calls a function for each item, a few items at a time. */
 async function forEach<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
   const queue = items.values();
   await Promise.all(
@@ -362,7 +362,10 @@ async function forEach<Item>(items: readonly Item[], work: (item: Item) => Promi
   );
 }
 
-/** Writes entries and snapshots, says which are saved, and kills itself so many rounds of the event loop after one. */
+/**
+ * Writes entries and snapshots, reports which are saved, and kills itself the given number of event loop rounds after
+ * one of them.
+ */
 const writer = `
 import { writeSync } from 'node:fs';
 import { FileCheckpointStore } from 'orchestrator/flow';
@@ -384,7 +387,9 @@ for (let number = 1; ; number++) {
 `;
 
 describe('a program that is killed while it saves', () => {
-  it('never leaves half a checkpoint, and has all that it was told was saved', { timeout: 300_000 }, async () => {
+  it('never leaves half a checkpoint, and has everything that was reported as saved', {
+    timeout: 300_000,
+  }, async () => {
     const points = [3, 4].flatMap((after) =>
       [0, 1, 2, 3, 5, 8, 13, 40].map((rounds) => ({ after, rounds, size: rounds % 2 === 0 ? 4_000_000 : 100 })),
     );
@@ -411,7 +416,7 @@ describe('a program that is killed while it saves', () => {
   });
 });
 
-/** Writes until the disk takes no more: what is refused was not saved. */
+/** Writes until the disk is full. Refused writes were not saved. */
 const filler = `
 import { writeSync } from 'node:fs';
 import { FileCheckpointStore } from 'orchestrator/flow';
@@ -433,7 +438,7 @@ for (let number = 1; number < 100; number++) {
 `;
 
 describe.skipIf(process.platform === 'win32')('a disk that is full', () => {
-  it('makes an entry fail that does not fit, and loses none that did', async () => {
+  it('rejects an entry that does not fit, and loses none that did', async () => {
     const place = join(directory, 'full');
     const { lines, errors } = await inChild(filler, [place, 'entries'], 'ulimit -f 10');
     expect(errors).toBe('');
@@ -444,7 +449,7 @@ describe.skipIf(process.platform === 'win32')('a disk that is full', () => {
     expect((await store.load('run'))?.entries).toEqual([...lines.slice(1, -1), 'next']);
   });
 
-  it('makes a snapshot fail that does not fit, and leaves the one before it whole', async () => {
+  it('rejects a snapshot that does not fit, and keeps the one before it whole', async () => {
     const place = join(directory, 'full');
     const { lines, errors } = await inChild(filler, [place, 'snapshots'], 'ulimit -f 10');
     expect(errors).toBe('');
@@ -454,7 +459,10 @@ describe.skipIf(process.platform === 'win32')('a disk that is full', () => {
   });
 });
 
-/** A flow whose executions are one after another, and are written down; it dies where it is told to, or goes on. */
+/**
+ * A flow that executes its nodes one after another and records each execution. It dies at the given point, or
+ * continues.
+ */
 const crasher = `
 import { appendFileSync, writeSync } from 'node:fs';
 import { FileCheckpointStore, Flow, withAction } from 'orchestrator/flow';
@@ -530,7 +538,7 @@ describe('a run whose program is killed', () => {
     return { signal: first.signal, before: short(before), after: short(after), result: JSON.parse(text), log };
   }
 
-  it('goes on where it was, without repeating what has completed', { timeout: 300_000 }, async () => {
+  it('continues where it stopped, without repeating completed nodes', { timeout: 300_000 }, async () => {
     const whole = await crash('nowhere', 0);
     expect(whole).toMatchObject({ signal: null, before: executions, after: [] });
     expect(whole.result).toMatchObject({
@@ -549,7 +557,7 @@ describe('a run whose program is killed', () => {
     });
   });
 
-  it('goes on after each entry that was saved', { timeout: 300_000 }, async () => {
+  it('continues after each saved entry', { timeout: 300_000 }, async () => {
     const whole = await crash('nowhere', 0);
     const points = [1, 2, 3, 5, 6, 7, 9, 11, 13, 15];
     await forEach(points, async (at) => {
@@ -559,7 +567,7 @@ describe('a run whose program is killed', () => {
     });
   });
 
-  it('goes on where the last line was cut', { timeout: 300_000 }, async () => {
+  it('continues if the last line was cut off', { timeout: 300_000 }, async () => {
     const cut = async (place: string) => {
       const path = join(place, 'crash.run');
       const { length } = await readFile(path);
@@ -578,7 +586,7 @@ const stores: [string, () => CheckpointStore][] = [
 ];
 
 describe.each(stores)('a run that is saved in %s', (_kind, make) => {
-  /** Fails in its middle the first time. */
+  /** A flow whose middle node fails in the first run. */
   function flaky() {
     const calls: string[] = [];
     let failures = 1;
@@ -598,7 +606,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     return { flow, calls };
   }
 
-  it('is resumed by its id, and repeats nothing that has completed', async () => {
+  it('is resumed by its id, and repeats no completed node', async () => {
     const checkpoint = make();
     const { flow, calls } = flaky();
     const failed = await flow.run({ user: 'Ada' }, { runId: 'run-1', checkpoint, input: 'i' });
@@ -614,7 +622,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     });
   });
 
-  it('repeats nothing where it is resumed once more', async () => {
+  it('repeats nothing when it is resumed again', async () => {
     const checkpoint = make();
     const { flow, calls } = flaky();
     await flow.run({}, { runId: 'run-1', checkpoint });
@@ -690,7 +698,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     expect(result.completed.toSorted()).toEqual(['a', 'b', 'none', 'w']);
   });
 
-  it('keeps the errors of its nodes as what they are', async () => {
+  it('keeps the errors of its nodes, with their types', async () => {
     const checkpoint = make();
     const cause = Object.assign(new RangeError('too far', { cause: new TypeError('why') }), { code: 'ERR_FAR' });
     const flow = new Flow('errors')
@@ -717,7 +725,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error).toMatchObject({ code: 'ERR_CHECKPOINT', runId: 'run-1' });
     expect((error as Error).message).toMatch(
-      /^run "run-1" is of version \S+ of "flaky", and this is version \S+ \(node added: "more"; edge added: "c" → "more"\): resume it with the flow as it was/,
+      /^run "run-1" is of version \S+ of "flaky", and this is version \S+ \(node added: "more"; edge added: "c" → "more"\): continue it with the flow as it was/,
     );
     const versions = (error as Error).message.match(/version (\S+)/g);
     expect(new Set(versions).size).toBe(2);
@@ -726,7 +734,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     expect(calls).toEqual(['a', 'b', 'side', 'b', 'c']);
   });
 
-  it('goes by the version of the author where there is one', async () => {
+  it('uses the version of the author if there is one', async () => {
     const checkpoint = make();
     const make1 = (version: string, params = {}) =>
       new Flow('versions', { version })
@@ -737,7 +745,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     const error = await rejection(make1('v2').resume('run', { checkpoint, events: { a: 1 } }));
     expect(error).toMatchObject({
       name: 'CheckpointError',
-      message: expect.stringMatching(/^run "run" is of version v1 of "versions", and this is version v2: resume it/),
+      message: expect.stringMatching(/^run "run" is of version v1 of "versions", and this is version v2: continue it/),
     });
     const result = await make1('v1', { changed: true }).resume('run', { checkpoint, events: { a: 1 } });
     expect(result.status).toBe('completed');
@@ -749,7 +757,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     await flow.run({}, { runId: 'run-1', checkpoint });
     expect(await rejection(new Flow('other').node('a', () => 1).resume('run-1', { checkpoint }))).toMatchObject({
       name: 'CheckpointError',
-      message: 'run "run-1" is a run of "flaky", not of "other": resume it with the flow "flaky"',
+      message: 'run "run-1" is a run of "flaky", not of "other": continue it with the flow "flaky"',
     });
   });
 
@@ -759,13 +767,13 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
       name: 'CheckpointError',
       code: 'ERR_CHECKPOINT',
       runId: 'nobody',
-      message: 'run "nobody" is not in the checkpoint store: look for its id in what list() gives',
+      message: 'run "nobody" is not in the checkpoint store: call list() for the ids of all stored runs',
     });
     expect(await rejection(flaky().flow.resume('nobody'))).toMatchObject({ name: 'CheckpointError' });
     expect(await checkpoint.list()).toEqual([]);
   });
 
-  it('cannot be begun again under the same id, unless it was deleted', async () => {
+  it('cannot be started again under the same id, unless it was deleted', async () => {
     const checkpoint = make();
     const { flow, calls } = flaky();
     await flow.run({}, { runId: 'run-1', checkpoint });
@@ -907,7 +915,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     }
   });
 
-  it('keeps what a store that fails has not saved out of the run', async () => {
+  it('does not apply what a failing store has not saved', async () => {
     const store = make();
     const calls: string[] = [];
     const checkpoint = over(store, {
@@ -926,7 +934,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
   });
 });
 
-/** The flow of a loop whose two sides complete at the same time, behind a few nodes, and then waits. */
+/** A flow with a few nodes, then a loop whose two branches complete at the same time, and then a wait. */
 function looping(turns: number, before: number) {
   const calls: Record<string, number> = {};
   const count = (_: unknown, { nodeId }: NodeArgs) => {
@@ -970,7 +978,7 @@ describe('a run with very many entries', () => {
     for (const node of ['head', 'x', 'y', 'join']) expect(calls[node]).toBe(300);
   });
 
-  it('has at each moment what it was told was saved', async () => {
+  it('has everything that was reported as saved, at each moment', async () => {
     const store = new MemoryCheckpointStore();
     const saved: string[] = [];
     const checkpoint = over(store, {

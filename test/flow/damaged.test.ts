@@ -12,9 +12,9 @@ import { describe, expect, it } from 'vitest';
 import { unseal } from '../../src/flow/checkpoint/seal.js';
 
 /*
- * Checkpoints that were read, and are not what was written: whatever is in them, a run goes on rightly or is refused.
- * Texts have no checksum here, as those of versions up to 0.6, so that nothing but their content keeps them from being
- * taken for right.
+ * Checkpoints that differ from what was written. Whatever they contain, the run either continues correctly or is
+ * refused. The texts have no checksums here, like those of versions up to 0.6, so only the checks of their content can
+ * find the damage.
  */
 
 const serializer = new DefaultSerializer();
@@ -26,7 +26,7 @@ interface Parsed {
 
 type AnyFlow = Flow<Context, WorkflowResult, string>;
 
-/** A flow of which a run stops in the midst of all that can be under way. */
+/** A flow whose run stops with every kind of unfinished work. */
 function everything(): AnyFlow {
   const inner: AnyFlow = new Flow('inner', { version: '1' });
   inner
@@ -85,7 +85,7 @@ function pictureOf({ status, output, completed, skipped, errors }: WorkflowResul
   return { status, output, completed: completed.toSorted(), skipped, errors: errors.map(({ cause }) => String(cause)) };
 }
 
-/** Fields that hold what is the user's: it may be anything. */
+/** Fields that hold data of the user, which may be anything. */
 const ofUsers = new Set([
   'context',
   'input',
@@ -99,7 +99,7 @@ const ofUsers = new Set([
   'values',
 ]);
 
-/** All places in a structure, each as the object that has it and its key there. */
+/** All places in a structure, each as an object and a key of this object. */
 function placesIn(value: unknown, found: [holder: object, key: string | number][] = []): typeof found {
   if (value instanceof Map) for (const inner of value.values()) placesIn(inner, found);
   if (typeof value !== 'object' || value === null || value instanceof Map) return found;
@@ -121,7 +121,7 @@ const junk: readonly unknown[] = [
 ];
 
 describe('A checkpoint whose content is not what was written', () => {
-  it('goes on as it would have where it is, and from each of its entries', async () => {
+  it('continues as without an interruption if it is whole, from each of its entries', async () => {
     const flow = everything();
     const whole = await saved(flow);
     const expected = await resumed(flow, whole);
@@ -129,13 +129,13 @@ describe('A checkpoint whose content is not what was written', () => {
     for (let count = 0; count < whole.entries.length; count++) {
       const cut = { ...whole, entries: whole.entries.slice(0, count) };
       const again = await resumed(flow, cut);
-      // An event that nothing waits for yet is refused.
+      // An event that no node waits for yet is refused.
       if (!(again instanceof Error)) expect(again).toMatchObject({ status: 'completed' });
       else expect(again).toMatchObject({ name: 'ValidationError' });
     }
   });
 
-  it('is refused, or goes on as it would have, wherever something else stands', async () => {
+  it('is refused or continues correctly, whichever place has another value', async () => {
     const flow = everything();
     const original = await saved(flow);
     const expected = await resumed(flow, original);
@@ -176,7 +176,7 @@ describe('A checkpoint whose content is not what was written', () => {
     },
   );
 
-  it('is refused where sub-flows are inside themselves', async () => {
+  it('is refused if sub-flows contain themselves', async () => {
     const flow = everything();
     const parsed = structuredCloneOf(await saved(flow)) as { snapshot: Record<string, unknown>; entries: unknown[] };
     parsed.snapshot.children = [['["sub"]', { run: parsed.snapshot, entries: [] }]];
@@ -201,7 +201,7 @@ describe('A checkpoint whose content is not what was written', () => {
     const { snapshot, entries } = await saved(flow);
     const damaged = [...entries.slice(0, 2), { happening: { type: 'completed', nodeId: 'turn', passed: 7 } }];
     expect(await resumed(flow, { snapshot, entries: damaged })).toMatchObject({
-      message: expect.stringMatching(/^run "r" .*entry 3 \(completed\) cannot be what was written; restore it/),
+      message: expect.stringMatching(/^run "r" .*entry 3 \(completed\) is malformed; restore it/),
     });
   });
 });
@@ -228,7 +228,7 @@ describe('A run with a sub-flow under way', () => {
       'run "r/sub/1" began with another graph of "inner" under the same version 1 (node added: "b"; edge added: "ask" → "b")',
     );
     expect(calls).toEqual([]);
-    // In the batch behind it, too.
+    // Also in the batch that follows.
     await outer(inner('a')).resume('r', { checkpoint, events: { ask: 1 } });
     await expect(changed.resume('r', { checkpoint, events: { ask: 1 } })).rejects.toThrow('run "r/each/0/1" began');
     expect(await outer(inner('a')).resume('r', { checkpoint, events: { ask: 1 } })).toMatchObject({
@@ -236,7 +236,7 @@ describe('A run with a sub-flow under way', () => {
     });
   });
 
-  it('is refused where a node is a flow no more, and goes on where a sub-flow that is over has changed', async () => {
+  it('is refused if a node is no longer a flow, and continues if an ended sub-flow has changed', async () => {
     const checkpoint = new MemoryCheckpointStore();
     await outer(inner('a')).run({ list: [{}] }, { runId: 'r', checkpoint });
     const flat: AnyFlow = new Flow('outer', { version: '1' });
@@ -251,12 +251,12 @@ describe('A run with a sub-flow under way', () => {
   });
 });
 
-/** A copy; errors and all are what they were. */
+/** A deep copy, including errors. */
 function structuredCloneOf<Value>(value: Value): Value {
   return serializer.deserialize(serializer.serialize(value)) as Value;
 }
 
-/** What another run of the flow could have written: that no edge was taken, or that no fallback stood in. */
+/** Changes that another run of the flow could have written: no edge was taken, or no fallback replaced a node. */
 function couldBe(holder: object, key: string | number, parsed: Parsed): boolean {
   const isTargets = placesOf(parsed).some(([of, field]) => field === 'targets' && (of as Context).targets === holder);
   return isTargets || key === 'targets' || (key === 'recoveredBy' && (holder as Context).recoveredBy === undefined);

@@ -3,8 +3,8 @@ import { type Context, Flow, MemoryCheckpointStore, type NodeArgs, type Workflow
 import { describe, expect, it } from 'vitest';
 
 /*
- * Checkpoints that earlier versions of the package have written, of runs whose program was killed, go on with this one.
- * The files have what the store had, and which nodes had been executed.
+ * Checkpoints that earlier versions of the package have written, of runs whose program was killed, are continued with
+ * this version. The files contain the content of the store, and a list of the nodes that had been executed.
  */
 
 interface Fixture {
@@ -26,7 +26,7 @@ async function storeOf({ snapshot, entries }: Fixture, runId: string): Promise<M
 
 type AnyFlow = Flow<Context, WorkflowResult, string>;
 
-/** The flows as they were, in the same order; their names are in reverse to what an order of ids would be. */
+/** The flows in their original order of declaration. The names are in the reverse of the order by id. */
 function flowsOf(version: string | undefined, calls: string[]) {
   const node =
     // biome-ignore lint/suspicious/noExplicitAny: inputs of nodes are of all kinds
@@ -165,17 +165,17 @@ describe.each(['0.5.0', '0.6.0'])('A run that version %s has saved', (from) => {
     const { output, calls: expected } = ends[name as keyof typeof ends];
     expect(result).toMatchObject({ status: 'completed', output });
     expect(calls).toEqual(expected);
-    // From here on it is saved as this version does.
+    // From here on, the run is saved in the format of this version.
     const again = await flow.resume(name, { checkpoint });
     expect(again).toMatchObject({ status: 'completed', output });
     expect(calls).toEqual(expected);
   });
 
-  it('is refused where the order has changed since and its author gave no version', async () => {
+  it('is refused if the order has changed and its author gave no version', async () => {
     const checkpoint = await storeOf(fixture(from, 'plain'), 'plain');
     const calls: string[] = [];
     const resuming = flowsOf(undefined, calls).plain(['right', 'left']).resume('plain', { checkpoint });
-    await expect(resuming).rejects.toThrow(/is of version \S+ of "plain", and this is version \S+: resume it with/);
+    await expect(resuming).rejects.toThrow(/is of version \S+ of "plain", and this is version \S+: continue it with/);
     expect(calls).toEqual([]);
   });
 

@@ -54,7 +54,7 @@ describe('a store that fails', () => {
     expect(error).not.toBeInstanceOf(NodeError);
     expect(error).toMatchObject({ code: 'ERR_COORDINATION', runId: 'run', operation: 'setIfNotExist', cause });
     expect((error as Error).message).toBe(
-      'the coordination store failed at setIfNotExist for run "run": ECONNREFUSED; have the job delivered again',
+      'the coordination store failed at setIfNotExist for run "run": ECONNREFUSED; deliver the job again',
     );
     expect(state.errors.size).toBe(0);
     expect(await handle('a', state)).toEqual(['b']);

@@ -254,9 +254,9 @@ const broken: readonly Case[] = [
     what: 'the same id twice and thrice',
     nodes: [a, b, a, b, a],
     faults: [
-      ['a', 'nodes[2].id "a" is the id of another node too'],
-      ['b', 'nodes[3].id "b" is the id of another node too'],
-      ['a', 'nodes[4].id "a" is the id of another node too'],
+      ['a', 'nodes[2].id "a" is also the id of another node'],
+      ['b', 'nodes[3].id "b" is also the id of another node'],
+      ['a', 'nodes[4].id "a" is also the id of another node'],
     ],
   },
   ...['__proto__', 'constructor', 'prototype'].flatMap((name): Case[] => [
@@ -270,15 +270,15 @@ const broken: readonly Case[] = [
       nodes: [a],
       edges: [edge(name, 'a'), edge('a', name)],
       faults: [
-        [name, `edges[0].source "${name}" is no node`],
-        [name, `edges[1].target "${name}" is no node`],
+        [name, `edges[0].source "${name}" is not a node`],
+        [name, `edges[1].target "${name}" is not a node`],
       ],
     },
     { what: `uses of ${name}`, nodes: [{ id: 'a', uses: name }], faults: [['a', `"${name}" is not in the registry`]] },
     {
       what: `the fallback ${name}`,
       nodes: [{ ...a, config: { fallback: name } }],
-      faults: [['a', `nodes[0].config.fallback "${name}" is no node`]],
+      faults: [['a', `nodes[0].config.fallback "${name}" is not a node`]],
     },
   ]),
   {
@@ -291,10 +291,10 @@ const broken: readonly Case[] = [
     nodes: [a, b],
     edges: [edge('a', 'nowhere'), edge('nobody', 'b'), edge('x', 'y')],
     faults: [
-      ['nowhere', 'edges[0].target "nowhere" is no node'],
-      ['nobody', 'edges[1].source "nobody" is no node'],
-      ['x', 'edges[2].source "x" is no node'],
-      ['y', 'edges[2].target "y" is no node'],
+      ['nowhere', 'edges[0].target "nowhere" is not a node'],
+      ['nobody', 'edges[1].source "nobody" is not a node'],
+      ['x', 'edges[2].source "x" is not a node'],
+      ['y', 'edges[2].target "y" is not a node'],
     ],
   },
   {
@@ -312,9 +312,9 @@ const broken: readonly Case[] = [
     faults: ['number', 'text', 'nothing', 'list'].map((id) => [id, `"${id}"`] as const),
   },
   {
-    what: 'a fallback that is no node',
+    what: 'a fallback that is not a node',
     nodes: [{ ...a, config: { fallback: 'x' } }],
-    faults: [['a', 'nodes[0].config.fallback "x" is no node']],
+    faults: [['a', 'nodes[0].config.fallback "x" is not a node']],
   },
   {
     what: 'a fallback of itself',
@@ -438,7 +438,7 @@ const broken: readonly Case[] = [
       },
     },
     faults: [
-      ['s', 'in the flow "inner" of "s": nodes[1].id "x" is the id of another node too'],
+      ['s', 'in the flow "inner" of "s": nodes[1].id "x" is also the id of another node'],
       ['s', 'in the flow "inner" of "s": uses of "x": "unknown" is not in the registry'],
     ],
   },
@@ -498,18 +498,18 @@ describe('a blueprint is refused, and nothing has run, for', () => {
     const faults = await faultsOf(graph);
     const expected: [string | undefined, RegExp][] = [
       [undefined, /^maxVisits must be/],
-      ['a', /^nodes\[1\].id "a" is the id of another node too/],
+      ['a', /^nodes\[1\].id "a" is also the id of another node/],
       [undefined, /^nodes\[2\].id must be/],
       ['typed', /^nodes\[3\].uses must be/],
       ['typed', /^nodes\[3\].config.retry must be/],
       ['typed', /^nodes\[3\].config.joinStrategy must be/],
       ['unknown', /"unheard" is not in the registry/],
-      ['fallen', /"nobody" is no node/],
+      ['fallen', /"nobody" is not a node/],
       ['pointed', /inputs of "pointed"/],
       ['self', /the cycle through "self" has no exit/],
       ['island', /"island" cannot be reached/],
       ['isle', /"isle" cannot be reached/],
-      ['nowhere', /^edges\[0\].target "nowhere" is no node/],
+      ['nowhere', /^edges\[0\].target "nowhere" is not a node/],
       ['a', /the condition of the edge from "a" to "unknown"/],
     ];
     const missing = expected.filter(
@@ -958,7 +958,7 @@ describe('options of a wrong kind', () => {
     const error = await rejection(flow.resume(waiting, { events: { aproved: 1 } }));
     expect(error).toMatchObject({
       name: 'ValidationError',
-      message: expect.stringContaining('events.aproved must be an event that is waited for (approved)'),
+      message: expect.stringContaining('events.aproved must be an event that a node waits for (approved)'),
     });
     expect(calls).toBe(0);
   });

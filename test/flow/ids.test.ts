@@ -118,7 +118,7 @@ describe.each(strange)('a node called %j', (id) => {
 
   it('is drawn', () => {
     const drawing = toMermaid(flow().toBlueprint());
-    // A line for each node and edge, whatever is in the names.
+    // One line for each node and edge, whatever the names contain.
     expect(drawing.trimEnd().split('\n')).toHaveLength(1 + 4 + 3);
   });
 });
@@ -137,14 +137,14 @@ describe('a path', () => {
     expect(context).toMatchObject({ long: 'long', short: 'own' });
   });
 
-  it('begins with a key of the context where no node is called so', async () => {
+  it('begins with a key of the context if no node has this id', async () => {
     const { context } = await dynamic()
       .node('a', (input) => input, { inputs: { site: 'monday.com.email', plain: 'cart.total', exact: 'x.y' } })
       .run({ 'monday.com': { email: 'e' }, cart: { total: 5 }, 'x.y': 'exact', x: { y: 'path' } });
     expect(context.a).toEqual({ site: 'e', plain: 5, exact: 'exact' });
   });
 
-  it('into a sub-flow knows the nodes of that', async () => {
+  it('into a sub-flow knows the nodes of the sub-flow', async () => {
     const inner = dynamic().node('monday.com', () => ({ email: 'e' }));
     const { output } = await dynamic()
       .node('sub', inner as never, { outputs: { mail: 'monday.com.email' } })
@@ -161,7 +161,7 @@ describe('a path', () => {
     expect(output).toEqual([2, 4]);
   });
 
-  it('is no path where it cannot be one', () => {
+  it('is not a path if it cannot be one', () => {
     const flow = dynamic()
       .node('HTTP Request', () => 1)
       .node('b', (input) => input, { inputs: 'HTTP Request.body[0]' })
@@ -179,14 +179,14 @@ describe('an idempotency key', () => {
     const fleet = await fleetOf(build((_, { idempotencyKey }) => void there.push(idempotencyKey)));
     const { status, incarnation } = await fleet.finish({}, undefined, { runId });
     expect(status).toBe('completed');
-    // On a fleet the id of a run may be used again, so the keys have the incarnation behind it.
+    // On a fleet, the id of a run may be reused, so the keys also contain the incarnation of the run.
     const mark = `~${incarnation}/`;
     expect(there.every((key) => key.includes(mark))).toBe(true);
     expect(there.map((key) => key.replace(mark, '/')).toSorted()).toEqual(here.toSorted());
     return here.toSorted();
   }
 
-  it('is not that of an item of a batch for a node that is called so', async () => {
+  it("of a node differs from that of a batch item, whatever the node's id", async () => {
     const keys = await keysOf(
       (note) =>
         dynamic()
@@ -198,7 +198,7 @@ describe('an idempotency key', () => {
     expect(keys).toEqual(['run/n%2F1/1', 'run/n/1/0', 'run/n/1/1']);
   });
 
-  it('is not that of a node in a sub-flow for a node that is called so', async () => {
+  it("of a node differs from that of a node in a sub-flow, whatever the node's id", async () => {
     const keys = await keysOf(
       (note) =>
         dynamic()
@@ -208,7 +208,7 @@ describe('an idempotency key', () => {
     expect(keys).toEqual(['run/a%2F1%2Fx/1', 'run/a/1/x/1']);
   });
 
-  it('is another in each sub-flow of a batch, and in each run', async () => {
+  it('differs in each sub-flow of a batch, and in each run', async () => {
     const build = (note: (input: unknown, args: NodeArgs) => void) =>
       dynamic()
         .node('list', () => [0, 1])
@@ -230,18 +230,18 @@ describe('a transform', () => {
     expect(() => new FlowRuntime().validate(flow)).toThrow(
       expect.objectContaining({
         faults: [
-          { nodeId: 'b', message: 'edges[0].transform must be left out: "b" gets what its inputs say' },
-          { nodeId: 'w', message: 'edges[1].transform must be left out: "w" is a wait, which gets what it waits for' },
+          { nodeId: 'b', message: 'edges[0].transform must be left out: "b" has inputs of its own' },
+          { nodeId: 'w', message: 'edges[1].transform must be left out: "w" is a wait, which ignores its input' },
         ],
       }),
     );
   });
 
-  it('of an edge to nowhere is no fault of another node', () => {
+  it('of an edge to an unknown node is not a fault of another node', () => {
     const flow = dynamic()
       .node('a', () => 1, { inputs: 'context.x' })
       .node('b', () => 1)
       .edge('a', 'nowhere', { transform: 'output + 1' });
-    expect(() => new FlowRuntime().validate(flow)).toThrow(/has 1 fault:\n- edges\[0\].target "nowhere" is no node/);
+    expect(() => new FlowRuntime().validate(flow)).toThrow(/has 1 fault:\n- edges\[0\].target "nowhere" is not a node/);
   });
 });

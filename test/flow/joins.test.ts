@@ -259,7 +259,7 @@ describe('routing', () => {
     expect(errors[0]).toMatchObject({ nodeId: 'a', cause: { code: 'ERR_UNKNOWN_ACTION', action: 'z' } });
     expect(errors[0]?.cause).toBeInstanceOf(UnknownActionError);
     expect(errors[0]?.cause).toHaveProperty('actions', ['x', 'y']);
-    expect(errors[0]?.message).toContain('"z" of node "a" is on none of its edges, which have "x", "y"');
+    expect(errors[0]?.message).toContain('node "a" chose the action "z", but its edges have "x", "y"');
     expect(unreached.map(({ nodeId }) => nodeId)).toEqual(['x', 'y']);
   });
 

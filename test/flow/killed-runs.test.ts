@@ -10,7 +10,7 @@ import { marksIn, runId } from './scene.js';
 import { everything } from './troubled-scenes.js';
 
 /*
- * The program of a saved run is killed (SIGKILL) at each of its writes in turn, and another goes on.
+ * The program of a saved run is killed (SIGKILL) at each of its writes in turn, and another program continues the run.
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -20,7 +20,7 @@ let program: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'killed-runs-'));
   program = join(directory, 'program.mjs');
-  // One file, since most of the time of a program is spent on loading it.
+  // A single file, because loading takes most of a program's time.
   await build({
     entryPoints: [fileURLToPath(new URL('fixtures/killed.ts', import.meta.url))],
     outfile: program,
@@ -42,7 +42,7 @@ interface Life {
   readonly errors: string;
 }
 
-/** One program, to its end or its death. */
+/** Runs one program until it ends or dies. */
 async function live(...args: readonly (string | number)[]): Promise<Life> {
   const child = spawn(process.execPath, [program, ...args.map(String)], { cwd: root });
   const output = { stdout: '', stderr: '' };
@@ -59,7 +59,7 @@ async function live(...args: readonly (string | number)[]): Promise<Life> {
 
 const linesOf = async (path: string) => (await readFile(path, 'utf8')).split('\n').slice(0, -1);
 
-/** Runs a scene whose program is killed at the given point, and goes on until it has ended. */
+/** Runs a scene whose program is killed at the given point, and continues the run until it ends. */
 async function run(name: string, place: string, point: string, at: number) {
   const log = `${place}.log`;
   await writeFile(log, '');
@@ -78,13 +78,13 @@ async function run(name: string, place: string, point: string, at: number) {
 }
 
 describe.each(Object.keys(everything))('the program of %s', (name) => {
-  it('may be killed at each write', { timeout: 900_000 }, async () => {
+  it('may be killed at any write', { timeout: 900_000 }, async () => {
     const place = (suffix: string | number) =>
       join(directory, `${Object.keys(everything).indexOf(name as never)}-${suffix}`);
     const whole = await run(name, place('whole'), 'nowhere', 0);
     const all = Array.from({ length: whole.writes }, (_, index) => index + 1);
     const points = all.flatMap((at) => (['before', 'during', 'after'] as const).map((point) => [point, at] as const));
-    // A fifth of them in each run of the tests; all of them with SAVED_RUNS.
+    // Each test run kills at a fifth of the writes; with SAVED_RUNS, at all of them.
     const chosen = process.env.SAVED_RUNS === undefined ? points.filter((_, index) => index % 5 === 2) : points;
     const queue = chosen.values();
     const work = async () => {

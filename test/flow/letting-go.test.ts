@@ -13,7 +13,7 @@ import { fleetOf } from '../distributed/fleet.js';
 
 const day = 86_400_000;
 
-/** What a run is like, wherever it was run. */
+/** The properties of a result that are the same in each way of running. */
 function pictureOf({ status, output, completed, skipped, awaiting, context, unreached }: WorkflowResult) {
   return {
     status,
@@ -26,7 +26,10 @@ function pictureOf({ status, output, completed, skipped, awaiting, context, unre
   };
 }
 
-/** Runs a flow in process, step by step and on a fleet, each event as the run waits, and gives what all have come to. */
+/**
+ * Runs a flow in process, step by step and on a fleet, delivers each event while the run waits, and returns the
+ * results.
+ */
 async function everyWay(build: () => Flow, events: readonly (readonly [event: string, payload: unknown])[] = []) {
   let here = await build().run();
   for (const [event, payload] of events) here = await build().resume(here, { events: { [event]: payload } });
@@ -38,7 +41,7 @@ async function everyWay(build: () => Flow, events: readonly (readonly [event: st
     saved = await build().resume('r', { checkpoint, events: { [event]: payload } });
   }
   expect(pictureOf(saved)).toEqual(expected);
-  // What was written down says the same as what came back.
+  // The saved run agrees with the result.
   if (saved.status === 'awaiting') expect(pictureOf(await build().resume('r', { checkpoint }))).toEqual(expected);
 
   const runtime = new FlowRuntime();
@@ -80,7 +83,7 @@ const approval = () =>
     .edge('approved', 'decide')
     .edge('expired', 'decide') as unknown as Flow;
 
-describe('a join of any that has run', () => {
+describe('a join of any that has started', () => {
   it('lets go of a sleep', async () => {
     const result = await everyWay(approval, [['approved', true]]);
     expect(result).toMatchObject({ status: 'completed', skipped: ['expired'], output: ['approved'], awaiting: [] });
@@ -105,7 +108,7 @@ describe('a join of any that has run', () => {
     expect((await orchestrator.result(run.runId)).skipped).toEqual(['approved']);
   });
 
-  it('lets go of what waits beside a node', async () => {
+  it('lets go of a wait in parallel with a node', async () => {
     const result = await everyWay(
       () =>
         new Flow('beside')
@@ -120,7 +123,7 @@ describe('a join of any that has run', () => {
     expect(result).toMatchObject({ status: 'completed', skipped: ['slow'], output: { fast: 'fast' } });
   });
 
-  it('lets go of what begins to wait after it', async () => {
+  it('lets go of a wait that begins later', async () => {
     const result = await everyWay(
       () =>
         new Flow('late')
@@ -137,7 +140,7 @@ describe('a join of any that has run', () => {
     expect(result).toMatchObject({ status: 'completed', skipped: ['slow'], output: 'joined' });
   });
 
-  it('lets go of what leads to it alone, by nodes that nothing else leads to', async () => {
+  it('lets go of waits that lead only to it, through nodes without other predecessors', async () => {
     const result = await everyWay(
       () =>
         new Flow('behind')
@@ -179,7 +182,7 @@ describe('a join of any that has run', () => {
     expect(JSON.parse(JSON.stringify(result.snapshot))).not.toContain('answer');
   });
 
-  it('lets go of a join that others wait for, and that leads to it alone', async () => {
+  it('lets go of a join of waits that leads only to it', async () => {
     const result = await everyWay(
       () =>
         new Flow('joins')
@@ -197,7 +200,7 @@ describe('a join of any that has run', () => {
     expect(result).toMatchObject({ status: 'completed', skipped: ['a', 'b', 'both'] });
   });
 
-  it('keeps what leads to something else too', async () => {
+  it('keeps a wait that also leads elsewhere', async () => {
     const build = () =>
       new Flow('needed')
         .node('fast', () => 'fast')
@@ -219,7 +222,7 @@ describe('a join of any that has run', () => {
     expect(result).toMatchObject({ status: 'completed', skipped: [], context: { log: 'logged', other: 'other' } });
   });
 
-  it('keeps what an all-join waits for that others have reached', async () => {
+  it('keeps a wait that a partly reached join of all needs', async () => {
     const build = () =>
       new Flow('reached')
         .node('fast', () => 'fast')
@@ -234,7 +237,7 @@ describe('a join of any that has run', () => {
     expect((await everyWay(build, [['a', 1]])).context.both).toEqual(['a', 'fast']);
   });
 
-  it('keeps what has an end of its own, and a join that has not run', async () => {
+  it('keeps a wait that ends the flow, and one before a join that has not started', async () => {
     const build = () =>
       new Flow('ends')
         .node('fast', () => 'fast')
@@ -248,7 +251,7 @@ describe('a join of any that has run', () => {
     expect((await everyWay(build)).awaiting.map(({ nodeId }) => nodeId)).toEqual(['end', 'a']);
   });
 
-  it('lets go once the other way to what lies between is gone', async () => {
+  it('lets go once the nodes between have no other way to be reached', async () => {
     const result = await everyWay(
       () =>
         new Flow('gone')
@@ -290,7 +293,7 @@ describe('a join of any that has run', () => {
     expect(result).toMatchObject({ status: 'completed', skipped: ['late'], output: 3 });
   });
 
-  it('lets go when it has failed too', async () => {
+  it('lets go also if it has failed', async () => {
     const result = await everyWay(
       () =>
         new Flow('fails')

@@ -2,13 +2,13 @@ import { BlueprintError, Flow, type NodeArgs, NodeError, VisitsError, withAction
 import { describe, expect, it } from 'vitest';
 import { deferred, rejection, settled } from '../support.js';
 
-/** A node that goes round until it was visited so often. */
+/** A node that repeats until it was visited the given number of times. */
 const until =
   (times: number) =>
   (input: unknown, { visit }: NodeArgs) =>
     withAction(visit < times ? 'again' : 'done', input);
 
-/** A node that notes its visit. */
+/** A node that records its visits. */
 function noting(log: string[]) {
   return (input: unknown, { nodeId, visit }: NodeArgs) => {
     log.push(`${nodeId}${visit}`);
@@ -17,7 +17,7 @@ function noting(log: string[]) {
 }
 
 describe('a loop', () => {
-  it('goes round until an action leaves it, and carries its value from turn to turn', async () => {
+  it('repeats until an action leaves it, and carries its value from turn to turn', async () => {
     const inputs: number[] = [];
     const result = await new Flow('count')
       .node('seed', () => 0)
@@ -37,7 +37,7 @@ describe('a loop', () => {
     expect(result.completed).toEqual(['seed', 'add', 'check', 'end']);
   });
 
-  it('goes round while a condition holds', async () => {
+  it('repeats while a condition is true', async () => {
     const { output, status } = await new Flow('condition')
       .node('seed', () => 1)
       .node('double', (n) => n * 2)
@@ -64,7 +64,7 @@ describe('a loop', () => {
     expect({ status, output, skipped }).toEqual({ status: 'completed', output: 3, skipped: [] });
   });
 
-  it('may be what the flow starts with: its first node starts, with the input of the run', async () => {
+  it('may be at the start of the flow: its first node starts, with the input of the run', async () => {
     const inputs: unknown[] = [];
     const { output, status } = await new Flow('start')
       .node('first', (n) => {
@@ -90,7 +90,7 @@ describe('a loop', () => {
     expect({ output, status }).toEqual({ output: 4, status: 'completed' });
   });
 
-  it('passes on what the edge back makes of the output', async () => {
+  it('passes on the transformed output of the edge back', async () => {
     const inputs: unknown[] = [];
     const { output } = await new Flow('transform')
       .node('seed', () => ({ page: 1 }))
@@ -106,7 +106,7 @@ describe('a loop', () => {
     expect({ inputs, output }).toEqual({ inputs: [1, 2, 3], output: 3 });
   });
 
-  it('forgets what an edge has passed on when another edge between the same nodes is taken', async () => {
+  it('forgets the value of an edge when another edge between the same nodes is taken', async () => {
     const inputs: unknown[] = [];
     await new Flow('stale')
       .node('a', (_, { visit }) => withAction(visit % 2 === 1 ? 'odd' : 'even', visit))
@@ -123,7 +123,7 @@ describe('a loop', () => {
     expect(inputs).toEqual([100, 2, 300, 4]);
   });
 
-  it('that several edges lead back in gives its first node what came by those that were taken', async () => {
+  it('with several edges back gives its first node the values of those that were taken', async () => {
     const inputs: unknown[] = [];
     await new Flow('two back')
       .node('seed', () => 'seed')
@@ -139,7 +139,7 @@ describe('a loop', () => {
     expect(inputs).toEqual(['seed', { x: 'x1', y: 'y1' }, { x: 'x2' }]);
   });
 
-  it('that is entered at several nodes goes on with those that edges back lead to, and skips the others', async () => {
+  it('with several entries continues with those that edges back lead to, and skips the others', async () => {
     const log: string[] = [];
     const { status, skipped } = await new Flow('two entries')
       .node('start', () => 'start')
@@ -160,7 +160,7 @@ describe('a loop', () => {
     expect({ status, skipped }).toEqual({ status: 'completed', skipped: ['y'] });
   });
 
-  it('after another begins when that has ended', async () => {
+  it('after another begins when the first has ended', async () => {
     const log: string[] = [];
     const turn = (_: unknown, { nodeId, visit }: NodeArgs) => {
       log.push(`${nodeId}${visit}`);
@@ -181,7 +181,7 @@ describe('a loop', () => {
     expect({ status, log }).toEqual({ status: 'completed', log: ['a1', 'a2', 'b1', 'b2', 'c1', 'c2', 'd'] });
   });
 
-  it('whose edges are all always followed is refused', async () => {
+  it('is refused if all of its edges are always followed', async () => {
     let calls = 0;
     const error = await rejection(
       new Flow('endless')
@@ -210,14 +210,14 @@ describe('a loop that nothing leads into', () => {
     );
     expect(error).toBeInstanceOf(BlueprintError);
     expect((error as BlueprintError).faults.map(({ message }) => message)).toEqual([
-      '"a" cannot be reached from where the flow starts',
-      '"b" cannot be reached from where the flow starts',
+      '"a" cannot be reached from the start of the flow',
+      '"b" cannot be reached from the start of the flow',
     ]);
   });
 });
 
 describe('inside a loop', () => {
-  it('a join of all waits for all at every turn, and gets what they gave in that turn', async () => {
+  it('a join of all waits for all at every turn, and gets their outputs of that turn', async () => {
     const inputs: unknown[] = [];
     const { status } = await new Flow('join')
       .node('head', (_, { visit }) => visit)
@@ -267,7 +267,7 @@ describe('inside a loop', () => {
       .run();
     expect(status).toBe('completed');
     const turn = (n: number) => [`head${n}`, `fast${n}`, `join${n}`, `slow${n}`];
-    // A turn ends when everything in it has.
+    // A turn ends when all nodes in the loop have ended.
     expect(log.filter((line) => line !== 'end1')).toEqual([...turn(1), ...turn(2), ...turn(3)]);
     expect(log.filter((line) => line === 'end1')).toHaveLength(1);
   });
@@ -293,7 +293,7 @@ describe('inside a loop', () => {
     expect([...completed].sort()).toEqual(['end', 'head', 'join', 'right']);
   });
 
-  it('a join gets nothing of a turn before', async () => {
+  it('a join gets nothing from an earlier turn', async () => {
     const inputs: unknown[] = [];
     await new Flow('before')
       .node('head', (_, { visit }) => withAction(visit === 1 ? 'both' : 'left', visit))
@@ -312,7 +312,7 @@ describe('inside a loop', () => {
     expect(inputs).toEqual([{ left: 'l1', right: 'r1' }, { left: 'l2' }]);
   });
 
-  it('another loop goes all its turns at every turn of the outer', async () => {
+  it('an inner loop runs all its turns at every turn of the outer loop', async () => {
     const log: string[] = [];
     const visits: number[] = [];
     const { status } = await new Flow('nested')
@@ -402,7 +402,7 @@ describe('inside a loop', () => {
     expect(errors).toMatchObject([{ nodeId: 'work', recoveredBy: 'instead', cause: { message: 'no 4' } }]);
   });
 
-  it('a failure that a fallback has saved stays known when a later turn does not repeat it', async () => {
+  it('a recovered failure stays in the result if later turns do not repeat it', async () => {
     const { status, errors } = await new Flow('healed')
       .node(
         'work',
@@ -469,7 +469,7 @@ describe('an edge that leaves a loop', () => {
     expect(log).toEqual(['head1', 'report of 1', 'head2', 'head3', 'end']);
   });
 
-  it('passes on what was so when it was taken, whatever later turns have made of it', async () => {
+  it('passes on the value of the turn in which it was taken', async () => {
     const { output } = await new Flow('value')
       .node('head', (_, { visit }) => visit)
       .node('check', (turn) => withAction(turn < 4 ? 'again' : 'done', `turn ${turn}`))
@@ -482,7 +482,7 @@ describe('an edge that leaves a loop', () => {
     expect(output).toEqual({ head: 2, check: 'turn 4' });
   });
 
-  it('counts the first time that it is taken, with what it passed on then', async () => {
+  it('counts the first time that it is taken, with the value of that time', async () => {
     const { output } = await new Flow('first')
       .node('head', (_, { visit }) => visit)
       .node('check', (turn) => withAction(turn < 4 ? 'again' : 'done', turn))
@@ -525,7 +525,7 @@ describe('an edge that leaves a loop', () => {
     expect(log).toEqual(['other', 'join']);
   });
 
-  it('leads to what runs once for each turn of the loop around both', async () => {
+  it('leads to nodes that run once for each turn of the surrounding loop', async () => {
     const log: string[] = [];
     const { status } = await new Flow('around')
       .node('outer', () => 0)
@@ -546,7 +546,7 @@ describe('an edge that leaves a loop', () => {
   });
 });
 
-describe('the bound on visits', () => {
+describe('the limit of visits', () => {
   const endless = (flow: { maxVisits?: number }, node: { maxVisits?: number }, log: string[]) =>
     new Flow('endless', flow)
       .node('a', noting(log), node)
@@ -583,7 +583,7 @@ describe('the bound on visits', () => {
     expect(errors).toMatchObject([{ nodeId: 'a', attempts: 0, cause: { name: 'VisitsError', maxVisits: 2 } }]);
   });
 
-  it('allows as many visits as it says', async () => {
+  it('allows exactly that many visits', async () => {
     const { status, output } = await new Flow('exact', { maxVisits: 3 })
       .node('a', (_, { visit }) => withAction(visit < 3 ? 'again' : 'done', visit))
       .node('end', (n) => n)
@@ -601,7 +601,7 @@ describe('the bound on visits', () => {
     expect({ status, output }).toEqual({ status: 'completed', output: 1_500 });
   });
 
-  it('is a failure that a fallback can save', async () => {
+  it('causes a failure that a fallback can recover', async () => {
     const { status, output, errors } = await new Flow('saved')
       .node('a', (n = 0) => withAction('again', n + 1), { maxVisits: 3, fallback: 'enough' })
       .node('enough', (n) => withAction('done', `stopped at ${n}`))

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { Flow, type NodeArgs, toMermaid, type WorkflowResult, withAction } from 'orchestrator/flow';
 import { describe, expect, it } from 'vitest';
 
-/** What a drawing consists of: the shape of each node by its text, the arrows, and the nodes of each class. */
+/** The parts of a drawing: the shape of each node by its text, the arrows, and the nodes of each class. */
 function read(drawing: string) {
   const [first, ...lines] = drawing.split('\n');
   expect(first).toBe('flowchart TD');
@@ -34,7 +34,7 @@ function read(drawing: string) {
   return { shapes: Object.fromEntries(shapes), arrows, classes };
 }
 
-/** A label as it is drawn: Mermaid reads `#34;` as the character with this number. */
+/** A label as Mermaid draws it, with character codes such as `#34;` replaced. */
 function text(label = ''): string {
   return label.replace(/#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)));
 }
@@ -102,7 +102,7 @@ describe('a drawing', () => {
     });
   });
 
-  it('shows which node stands in for which', () => {
+  it('shows the fallback of each node', () => {
     const flow = new Flow('fallbacks')
       .node('a', worker, { fallback: 'f' })
       .node('b', worker, { fallback: 'f' })
@@ -115,7 +115,7 @@ describe('a drawing', () => {
     expect(toMermaid(JSON.parse(JSON.stringify(flow.toBlueprint())))).toBe(flow.toMermaid());
   });
 
-  it('of nothing is empty', () => {
+  it('of an empty graph is empty', () => {
     expect(drawing([])).toBe('flowchart TD\n');
   });
 
@@ -152,7 +152,7 @@ describe('a drawing', () => {
     '$$x^2$$',
     '**bold** _italic_',
     'http://example.org/?a=1&b=2',
-  ])('shows the label %j as it is, and is not broken by it', (label) => {
+  ])('shows the label %j unchanged, and is not broken by it', (label) => {
     const edges = [
       { source: label, target: 'other', action: label },
       { source: 'other', target: label, condition: label },
@@ -176,7 +176,7 @@ describe('a drawing', () => {
     );
   });
 
-  it('cuts labels that are long', () => {
+  it('shortens long labels', () => {
     const id = 'x'.repeat(10_000);
     const made = drawing([id, 'y'], [{ source: id, target: 'y', condition: `output == "${id}"` }]);
     expect(made.length).toBeLessThan(500);
@@ -185,7 +185,7 @@ describe('a drawing', () => {
     expect(signs).not.toMatch(/#5\d{4};/);
   });
 
-  it('keeps apart nodes whose labels look alike', () => {
+  it('keeps nodes apart whose labels look alike', () => {
     const long = 'x'.repeat(100);
     const made = drawing([`${long}1`, `${long}2`, 'n0', 'N0'], [{ source: `${long}1`, target: 'n0' }]);
     expect(made.match(/^ {2}n\d+\[/gm)).toEqual(['  n0[', '  n1[', '  n2[', '  n3[']);
@@ -194,7 +194,7 @@ describe('a drawing', () => {
 });
 
 describe('a drawing of a run', () => {
-  it('shows how each node stands', async () => {
+  it('shows the status of each node', async () => {
     const flow = new Flow('states')
       .node('start', () => withAction('go' as string, 1))
       .node('never', worker)
@@ -225,7 +225,7 @@ describe('a drawing of a run', () => {
     });
   });
 
-  it('shows what an abort has cut short', async () => {
+  it('shows the nodes that an abort has cut short', async () => {
     const controller = new AbortController();
     const hang = (_: unknown, { signal }: NodeArgs) => {
       queueMicrotask(() => controller.abort());
@@ -237,13 +237,13 @@ describe('a drawing of a run', () => {
     expect(read(flow.toMermaid(result)).classes).toEqual({ completed: ['a'], cut: ['b'] });
   });
 
-  it('of which nothing is known yet has no colours', () => {
+  it('that has no finished nodes has no colours', () => {
     const empty = { errors: [], completed: [], skipped: [], awaiting: [], cutShort: [], unreached: [] };
     const flow = new Flow('none').node('a', worker);
     expect(flow.toMermaid(empty as unknown as WorkflowResult)).toBe(flow.toMermaid());
   });
 
-  it('of a resumed run shows how it stands then', async () => {
+  it('of a resumed run shows its new status', async () => {
     const flow = new Flow('resumed').wait('w').node('b', worker).edge('w', 'b');
     const waiting = await flow.run();
     expect(read(flow.toMermaid(waiting)).classes).toEqual({ awaiting: ['w'] });

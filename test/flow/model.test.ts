@@ -9,7 +9,7 @@ import { graph } from './written-graph.js';
 
 type Steps = Readonly<Record<string, Step | readonly Step[]>>;
 
-/** The graphs of this file, each with what its nodes do; for some visits, so that each of them ends. */
+/** The graphs of this file. Each has a script of what its nodes do, for some visits, so that each run ends. */
 const written: Case[] = [];
 
 function note(of: ModelGraph, steps: Steps): void {
@@ -21,7 +21,7 @@ function note(of: ModelGraph, steps: Steps): void {
   written.push({ graph: of, steps: Object.fromEntries(listed) });
 }
 
-/** A run where each node does what is listed for its visits, the last of it again and again. */
+/** A run in which each node does what the list says for each visit, and repeats the last item. */
 function run(of: ModelGraph, steps: Steps = {}) {
   note(of, steps);
   const result = modelRun(of, (id, visit) => {
@@ -58,13 +58,13 @@ describe('a graph without loops', () => {
     expect(order.get('d#1')).toEqual([['a#1', 'c#1']]);
   });
 
-  it('takes the edges without an action where the action has none', () => {
+  it('takes the edges without an action if no edge has the chosen action', () => {
     const line = graph('a>b:left a>c');
     expect(run(line, { a: { action: 'other' } }).completed).toBe('a c');
     expect(run(line, { a: { action: 'left' } }).completed).toBe('a b');
   });
 
-  it('fails a node whose action no edge has, where all have one', () => {
+  it('fails a node whose action no edge has, if all edges have actions', () => {
     const { status, failed, unreached } = run(graph('a>b:left a>c:right'), { a: { action: 'other' } });
     expect([status, failed, unreached]).toEqual(['failed', 'a', 'b c']);
     expect(run(graph('a>b:left a>c:right')).skipped).toBe('b c');
@@ -79,13 +79,13 @@ describe('a graph without loops', () => {
     expect(run(graph('a>b?no a>b?yes'), { a: { holds: ['yes'] } }).completed).toBe('a b');
   });
 
-  it('starts a node that joins any by the shallow side, once', () => {
+  it('starts a join of any from its shorter side, once', () => {
     const { batches, order } = run(graph('a>d a>b b>c c>d d>e', { d: { joinStrategy: 'any' } }));
     expect(batches).toEqual(['a#1', 'b#1 d#1', 'c#1 e#1']);
     expect(order.get('d#1')).toEqual([['a#1'], ['c#1']]);
   });
 
-  it('keeps what needs a failed node from being reached, and does the rest', () => {
+  it('does not reach the nodes behind a failed node, and runs the rest', () => {
     const { status, completed, failed, unreached } = run(graph('a>b a>c b>d c>d c>e'), { b: fails });
     expect([status, completed, failed, unreached]).toEqual(['failed', 'a c e', 'b', 'd']);
   });
@@ -156,7 +156,7 @@ describe('a loop', () => {
     expect(batches).toEqual(['h#1', 'a#1 e#1', 'h#2', 'a#2', 'h#3', 'a#3']);
   });
 
-  it('gives up an edge out when it has ended, not before', () => {
+  it('refuses an edge out only when it has ended', () => {
     const { batches, skipped } = run(graph('h>e?out h>x h>h:again x>y'), {
       h: [again, { action: 'again', holds: ['out'] }, { holds: ['out'] }],
     });
@@ -173,7 +173,7 @@ describe('a loop', () => {
     expect(order.get('c#2')?.[0]).toContain('a#1');
   });
 
-  it('starts a flow that has no other start at the first declared node', () => {
+  it('starts at the first declared node if every node has a predecessor', () => {
     const { batches } = run(graph('a>b b>a:again'), { b: [again, {}] });
     expect(batches).toEqual(['a#1', 'b#1', 'a#2', 'b#2']);
   });
@@ -188,7 +188,7 @@ describe('a loop', () => {
     expect([status, executions.get('h'), failed]).toEqual(['failed', 2, 'h']);
   });
 
-  it('has a fallback go round with the node that it stands in for', () => {
+  it('repeats a fallback with its owner', () => {
     const saved = graph('h>a a>h:again f>b b>e', { a: { fallback: 'f' }, b: { joinStrategy: 'any' } });
     const { batches, status, completed } = run(saved, { a: [fails, fails, {}], f: [again, again] });
     expect(batches).toEqual(['h#1', 'a#1', 'f#1', 'b#1 h#2', 'a#2 e#1', 'f#2', 'h#3', 'a#3']);
@@ -208,7 +208,7 @@ describe('a loop', () => {
 describe('a loop in a loop', () => {
   const nested = graph('s>o o>i i>k k>i:inner k>o:outer k>e');
 
-  it('is found inside the outer one', () => {
+  it('is detected inside the outer one', () => {
     const loops = flattened(loopsOf(nested)).map(({ members, headers }) => ({
       members: [...members].join(' '),
       headers: [...headers].join(' '),
@@ -231,7 +231,7 @@ describe('a loop in a loop', () => {
     expect(batches).toEqual('o#1 i#1 i#2 m#1 o#2 i#3 i#4 i#5 m#2'.split(' '));
   });
 
-  it('gives up an edge out of both when the outer one has ended', () => {
+  it('refuses an edge out of both when the outer one has ended', () => {
     const { batches, skipped } = run(graph('o>i i>i:again i>o?back i>e:out e>z o>z'), {
       i: [again, { holds: ['back'] }, again, {}],
     });
@@ -240,13 +240,13 @@ describe('a loop in a loop', () => {
   });
 });
 
-it('comes to the same in process, saved, step by step and on a fleet, for each of the graphs above', async () => {
-  // Those of the tests that were run.
+it('has the same result in process, saved, step by step and on a fleet, for each of the graphs above', async () => {
+  // The graphs of the tests that were run.
   expect(written).not.toEqual([]);
   for (const one of written) await everyWay({ build: () => built(one, ['at once']).flow });
 });
 
-it('ends the same, whichever of the ready nodes goes first', () => {
+it('has the same result, whichever of the ready nodes goes first', () => {
   const shape = { cycles: true, failures: true, fallbacks: true };
   fc.assert(
     fc.property(cases(shape), fc.array(fc.nat(), { minLength: 1 }), (one, picks) => {

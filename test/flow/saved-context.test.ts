@@ -17,14 +17,14 @@ import {
 import { describe, expect, it } from 'vitest';
 import { deferred } from '../support.js';
 
-/** A run that is saved: what came of it, and the same resumed from its entries up to each. */
+/** The results of a saved run, and of runs that continue from each of its entries. */
 async function saved(flow: Flow, context: Context = {}, runId = 'run') {
   const checkpoint = new MemoryCheckpointStore();
   const result = await flow.run(context, { runId, checkpoint });
   return { result, checkpoint };
 }
 
-/** What a store held when its program was killed: all entries up to a number, and no more. */
+/** The content of a store whose program was killed: all entries up to a number. */
 async function killedAt(store: CheckpointStore, runId: string, entries: number): Promise<CheckpointStore> {
   const whole = (await store.load(runId)) as Checkpoint;
   const killed = new MemoryCheckpointStore();
@@ -38,7 +38,7 @@ async function entriesOf(store: CheckpointStore, runId = 'run'): Promise<number>
   return ((await store.load(runId)) as Checkpoint).entries.length;
 }
 
-/** A store that does not write the entries that it is told not to. */
+/** A store that does not write the given entries. */
 class FailingStore extends MemoryCheckpointStore {
   failing: (entry: string) => boolean = () => false;
 
@@ -52,8 +52,8 @@ function plain(context: object): unknown {
   return Object.fromEntries(Object.entries(context));
 }
 
-describe('what a node has done to the context', () => {
-  it('is saved with its own entry, also where the entry of another could not be made', async () => {
+describe("a node's changes of the context", () => {
+  it('are saved with its own entry, also if the entry of another could not be made', async () => {
     const make = (fixed: boolean) => {
       const bad = deferred();
       return new Flow('f')
@@ -75,7 +75,7 @@ describe('what a node has done to the context', () => {
     expect((await make(true).resume('run', { checkpoint })).output).toBe('paid=order-42');
   });
 
-  it('is saved with no other entry, so that a node that is killed does not write twice', async () => {
+  it('are saved with no other entry, so that a node that is killed does not write twice', async () => {
     const make = (first: boolean) => {
       const quick = deferred();
       return new Flow('f')
@@ -102,7 +102,7 @@ describe('what a node has done to the context', () => {
     }
   });
 
-  it('counts once it is written: a store that fails once loses nothing', async () => {
+  it('count once they are written: a store that fails once loses nothing', async () => {
     const make = () =>
       new Flow('f')
         .node('a', (_, { context }: NodeArgs) => {
@@ -117,7 +117,7 @@ describe('what a node has done to the context', () => {
     expect((await make().resume('run', { checkpoint })).output).toEqual({ key: 'of a' });
   });
 
-  it('is not there of a node that failed, was cut short, or waits', async () => {
+  it('are dropped if the node failed, was cut short, or waits', async () => {
     const controller = new AbortController();
     const inner = new Flow('inner').wait('approval');
     const flow = new Flow('f')
@@ -216,7 +216,7 @@ describe('what the items of a batch have done to the context', () => {
   it('stays where the run is saved as a whole before it goes on', async () => {
     const { checkpoint } = await saved(make([]), context);
     const store = await killedAt(checkpoint, 'run', 2);
-    // Each resume begins with a snapshot.
+    // Each continued run begins with a snapshot.
     const aborted = await make([]).resume('run', { checkpoint: store, signal: AbortSignal.abort() });
     expect(aborted.status).toBe('cancelled');
     const handled: number[] = [];
@@ -418,7 +418,7 @@ describe('a value that cannot be saved', () => {
 });
 
 describe('two nodes that change one key at the same time', () => {
-  /** Two nodes that begin with the same context, and end one after the other. */
+  /** Two nodes that start with the same context, and end one after the other. */
   async function both(
     context: Context,
     first: (context: Context) => void,
@@ -504,7 +504,7 @@ describe('two nodes that change one key at the same time', () => {
 });
 
 describe('the context that a node sees', () => {
-  /** Does something in a node of a run that is saved; what it gives back, and what is left. */
+  /** Calls a function in a node of a saved run; returns the function's result and the saved context. */
   async function inNode(context: Context, work: (context: Context) => unknown): Promise<WorkflowResult> {
     const flow = new Flow('f')
       .node('n', (_, args: NodeArgs) => work(args.context))

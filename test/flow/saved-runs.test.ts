@@ -21,9 +21,7 @@ import { LostCall, Program } from '../../src/distributed/testing/program.js';
 import { planOf } from '../../src/distributed/testing/trouble-plan.js';
 import { deferred, rejection } from '../support.js';
 
-/*
- * Saved runs as a user has them: what is saved is what happened.
- */
+/* Saved runs from a user's point of view: the saved state matches what happened. */
 
 let directory: string;
 beforeEach(async () => {
@@ -312,7 +310,7 @@ describe.each(stores)('a run that is saved in %s', (_kind, make) => {
     const { status, output } = await flow.resume('r', { checkpoint });
     expect({ status, output }).toEqual({ status: 'completed', output: items });
     const twice = [...counts].filter(([, count]) => count > 1).map(([item]) => item);
-    // The item that was under way at the abort may be done again.
+    // The item that was running at the abort may be handled again.
     expect(twice.filter((item) => item !== 1_500)).toEqual([]);
     expect(counts.size).toBe(items.length);
   });
@@ -401,7 +399,7 @@ describe('a file of a saved run', () => {
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const source = new URL('../../src/flow/index.ts', import.meta.url).href;
 
-/** Resumes a run, says whether it has it, and holds it until it is told to go on. */
+/** Continues a run, reports if it got the hold, and keeps the hold until it is told to proceed. */
 const resumer = `
 import { FileCheckpointStore, Flow } from '${source}';
 const [directory, event] = process.argv.slice(2);

@@ -1,26 +1,26 @@
 import type { Context, Flow, NodeArgs, WorkflowResult } from 'orchestrator/flow';
 
 /*
- * Flows whose executions can be told from each other: each has a mark, a text that it leaves in its output and in what it
- * writes. Which marks are in a saved text says which executions were saved.
+ * Flows whose executions can be distinguished: each has a mark, a text that appears in its output and in everything it
+ * writes. The marks in a saved text show which executions were saved.
  */
 
 export type AnyFlow = Flow<Context, WorkflowResult<Context>, string>;
 
-/** A flow, made anew for each program. */
+/** Creates the flow, once for each program. */
 export interface Scene {
   readonly build: (site: Site) => AnyFlow;
   readonly context?: object;
   readonly options?: { readonly concurrency?: number };
-  /** The executions that fail, and what else may be done again. Default: none. */
+  /** The executions that fail, and other executions that may be repeated. Default: none. */
   readonly fails?: (mark: string) => boolean;
 }
 
-/** How nodes tell what they do. */
+/** The functions that nodes call at the start and the end of an execution. */
 export interface Site {
-  /** Begins an execution; never resolves in a program that is dead. */
+  /** Called when an execution starts. Never resolves in a program that is dead. */
   begin(args: NodeArgs, input: unknown): Promise<string>;
-  /** Ends one; never resolves in a program that is dead. */
+  /** Called when an execution ends. Never resolves in a program that is dead. */
   end(mark: string): Promise<void>;
 }
 
@@ -32,12 +32,12 @@ export function markOf({ runId: path, nodeId, visit, index }: NodeArgs): string 
   return `«${path}:${nodeId}#${visit}${index === undefined ? '' : `[${index}]`}»`;
 }
 
-/** The marks that a text has. */
+/** The marks in a text. */
 export function marksIn(text: string): Set<string> {
   return new Set(text.match(isMark));
 }
 
-/** What users see of a run that does not depend on the order of what ran side by side. */
+/** The visible results of a run that do not depend on the order of parallel work. */
 export function pictureOf({ status, output, context, errors, completed, skipped }: WorkflowResult) {
   return {
     status,
@@ -49,7 +49,7 @@ export function pictureOf({ status, output, context, errors, completed, skipped 
   };
 }
 
-/** Lists of marks in one order: the order of what nodes have added side by side is not known. */
+/** Sorts lists of marks, because the order of parallel additions is not defined. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value))
     return value.every((item) => typeof item === 'string') ? value.toSorted() : value.map(sorted);

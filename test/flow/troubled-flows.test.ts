@@ -3,9 +3,7 @@ import { expect, it } from 'vitest';
 import { comparable, inProcess } from '../distributed/protocol/troubled-fleets.js';
 import { mayLetGoByTime, mayLoseFallback, sceneOf, type TroubledCase, troubledCases } from './troubled-flows.js';
 
-/*
- * What random flows come to is compared with what they come to elsewhere: nothing of it may depend on how long nodes take.
- */
+/* The results of random flows are compared with those of other runs: no result may depend on how long nodes take. */
 
 const everything = { own: true, log: true, tally: true, touch: true, removes: true };
 
@@ -69,7 +67,7 @@ it('what is let go depends on time where a node starts at the first of what lies
     ],
   };
   const held = (...specials: TroubledCase['specials']) => mayLetGoByTime(caseOf(twice, { specials }));
-  // On the second edge a sleep; on the first nothing, a wait, or a sleep; then something behind it.
+  // The second edge has a sleep. The first has nothing, a wait, or a sleep, and then another node.
   const second = [1, 'sleep'] as const;
   expect(held(second)).toBe(false);
   expect(held(second, [0, 'wait'])).toBe(true);

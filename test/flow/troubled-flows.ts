@@ -18,23 +18,23 @@ import type { AnyFlow, Scene, Site } from './scene.js';
 import type { Trial } from './troubled-runs.js';
 
 /*
- * Random graphs whose nodes write to the context, some of them at their second attempt, with batches, sub-flows, waits and
- * sleeps on some of their edges.
+ * Random graphs whose nodes write to the context, some of them in their second attempt, with batches, sub-flows, waits
+ * and sleeps on some edges.
  */
 
 type Special = 'batch' | 'subflow' | 'wait' | 'sleep';
 
-/** What a node writes to the context, beside its output. */
+/** The changes that a node makes to the context, besides its output. */
 interface Writes {
-  /** A key of its own. */
+  /** If true, the node writes a key of its own. */
   readonly own: boolean;
-  /** A list that all nodes add to. */
+  /** If true, the node adds to a list that all nodes share. */
   readonly log: boolean;
-  /** An object that all nodes have a key in, and one in that. */
+  /** If true, the node sets a key in an object that all nodes share, and a key in an inner object. */
   readonly tally: boolean;
-  /** The output of a node before it. */
+  /** If true, the node changes the output of an earlier node. */
   readonly touch: boolean;
-  /** Takes away the own key of a node before it. */
+  /** If true, the node removes the own key of an earlier node. */
   readonly removes: boolean;
 }
 
@@ -42,9 +42,9 @@ export interface TroubledCase {
   readonly one: Case;
   readonly specials: readonly (readonly [edge: number, kind: Special])[];
   readonly writes: readonly Writes[];
-  /** Whether a node fails at its first attempt, and is tried again. */
+  /** If true, the node fails in its first attempt and is retried. */
   readonly flaky: readonly boolean[];
-  /** How many turns of the event loop executions take, one after the other. */
+  /** The number of event loop turns that each execution takes, in order. */
   readonly paces: readonly number[];
   readonly concurrency: number | undefined;
 }
@@ -71,16 +71,19 @@ export function troubledCases(shape: Shape): fc.Arbitrary<TroubledCase> {
   });
 }
 
-/** Whether a run fails in a fallback: resumed, that is tried again at another visit, of which the script says other things. */
+/**
+ * Returns true if the run fails in a fallback. A continued run repeats the fallback at another visit, for which the
+ * script says something else.
+ */
 export function mayLoseFallback({ one }: TroubledCase): boolean {
   const fallbacks = fallbacksOf(one.graph);
   return [...fallbacks].some((id) => (one.steps[id] ?? []).some((_, at) => fails(one, `${id}#${at + 1}`)));
 }
 
 /**
- * If true, it may depend on time alone which nodes are let go. A node that starts at the first of several lets go of sleeps
- * and waits that only it needs, and of all between them and it. A sleep ends by itself, whatever else goes on. Waits end
- * when nothing else goes on, and so before or after each other, or a sleep.
+ * Returns true if only time decides which waiting nodes are skipped. A join of `any` that starts makes the sleeps and
+ * waits needless that lead to it alone, and so are all nodes between them. A sleep ends by itself. A wait ends when
+ * nothing else can run, so before or after other waits and sleeps.
  */
 export function mayLetGoByTime({ one, specials }: TroubledCase): boolean {
   const graph = specialised(one.graph, specials);
@@ -94,7 +97,7 @@ export function mayLetGoByTime({ one, specials }: TroubledCase): boolean {
     return held.some(({ id, uses }) => {
       const isBehind = (source: string) => behind.get(id)?.has(source) === true;
       const others = sources.filter((source) => !isBehind(source));
-      // Sleeps themselves are not compared.
+      // The sleeps themselves are not compared.
       if (uses === 'sleep') return others.length > 0 && sources.some((source) => source !== id && isBehind(source));
       const end = (source: string) => held.some((other) => other.id !== id && behind.get(other.id)?.has(source));
       return sources.some(isBehind) && others.some(end);
@@ -102,7 +105,7 @@ export function mayLetGoByTime({ one, specials }: TroubledCase): boolean {
   });
 }
 
-/** What follows what within a turn of a loop; what follows a node follows its fallback too. */
+/** The successors of each node within a turn of a loop. The successors of a node are also those of its fallback. */
 function linksWithin(graph: ModelGraph): Pick<ModelEdge, 'source' | 'target'>[] {
   const owned = graph.nodes.flatMap(({ id, fallback }) => (fallback === undefined ? [] : [{ id, fallback }]));
   const links = [
@@ -194,7 +197,10 @@ interface Routed {
   readonly edges: readonly ModelEdge[];
 }
 
-/** Puts batches, sub-flows and waits on edges that neither action nor condition has: what follows is as before. */
+/**
+ * Puts batches, sub-flows and waits on edges without action and condition, so that the course of the run stays the
+ * same.
+ */
 function routedOf({ edges }: ModelGraph, specials: TroubledCase['specials']): Routed {
   const added: Graph['nodes'][number][] = [];
   const routed: ModelEdge[] = [...edges];
@@ -213,11 +219,11 @@ function routedOf({ edges }: ModelGraph, specials: TroubledCase['specials']): Ro
 }
 
 interface SpecialNode extends ModelNode {
-  /** What was put there. Default: nothing was. */
+  /** The node that was put on the edge. Default: none. */
   readonly uses?: Special;
 }
 
-/** A graph with what was put on its edges. */
+/** A graph with the nodes that were put on its edges. */
 interface SpecialGraph extends ModelGraph {
   readonly nodes: readonly SpecialNode[];
 }
@@ -260,20 +266,22 @@ function write(graph: SpecialGraph, writes: Writes, { context, nodeId, visit }: 
   if (writes.removes) delete context[`own ${before}`];
 }
 
-/** Whether the output of a node is also that of a sleep. Whether that is another copy depends on who is first. */
+/**
+ * Returns true if the output of a node is also the output of a sleep. It depends on time which of the two has a copy.
+ */
 function isPassedOn({ nodes, edges }: SpecialGraph, id: string): boolean {
   return edges.some(({ source, target }) => {
     return source === id && nodes.find((node) => node.id === target)?.uses === 'sleep';
   });
 }
 
-/** A node that has ended for sure when this one runs, and does not run beside it. */
+/** A node that has certainly ended when this node runs. */
 function nodeBefore(graph: ModelGraph, id: string): string | undefined {
   const { nodes, edges } = graph;
   const fallbacks = fallbacksOf(graph);
   if (fallbacks.has(id) || nodes.find((node) => node.id === id)?.joinStrategy === 'any') return undefined;
   const loops = flattened(loopsOf(graph));
-  // The headers of a loop are ready at once: one does not wait for what leads back to it.
+  // The headers of a loop become ready together: a header does not wait for the arcs that lead back to it.
   const isBeside = (source: string) =>
     loops.some((loop) => leadsBack(loop, source, id) || (loop.members.has(source) && !loop.members.has(id)));
   const sources = edges.filter(({ target }) => target === id).map(({ source }) => source);
@@ -283,7 +291,7 @@ function nodeBefore(graph: ModelGraph, id: string): string | undefined {
   });
 }
 
-/** The marks that the shared list has in the end, if each execution has added its own once; without those that may fail. */
+/** The final marks in the shared list if each execution has added its own once, without those that may fail. */
 export function expectLog(given: TroubledCase, { result, executions }: Trial): void {
   const { writes } = given;
   const mayFail = sceneOf(given).fails as (mark: string) => boolean;

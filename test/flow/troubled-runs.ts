@@ -6,15 +6,16 @@ import { calm, type Plan } from '../../src/distributed/testing/trouble-plan.js';
 import { markOf, marksIn, pictureOf, runId, type Scene, type Site } from './scene.js';
 
 /*
- * Runs whose store goes wrong and whose program dies, until they have ended; and the checks that nothing of that shows.
+ * Runs whose store fails and whose program dies, until they have ended, and the checks that the result shows nothing of
+ * that.
  *
- * Each execution has a mark, a text that it leaves in its output and in what it writes. The harness sees which marks are in
- * the texts that the store has taken, and so knows what the run may not execute again.
+ * Each execution has a mark, a text that appears in its output and in everything it writes. The harness sees which
+ * marks are in the texts that the store has accepted, and so knows which executions the run must not repeat.
  */
 
-/** Where the programs of a trial work: what they share is the store. */
+/** The surroundings of the programs of a trial, which share the store. */
 export interface Place {
-  /** The store as a new program has it. */
+  /** Opens the store for a new program. */
   readonly open: () => CheckpointStore;
 }
 
@@ -25,7 +26,7 @@ export interface Trial {
 }
 
 const mostPrograms = 300;
-/** Runs a scene to its end, a program after the other; the plans are those of the first programs. */
+/** Runs a scene to its end, one program after another. The plans are for the first programs. */
 export async function untilDone(scene: Scene, place: Place, plans: readonly Plan[] = []): Promise<Trial> {
   const trial = new Trials(scene, place, plans);
   try {
@@ -61,7 +62,7 @@ class Trials {
     throw new Error(`the run has not ended after ${mostPrograms} programs`);
   }
 
-  /** One program's life; nothing where it died, or could not go on. */
+  /** Runs one program. Returns `undefined` if it died or could not continue. */
   async #runProgram(
     events: Readonly<Record<string, unknown>>,
     plan = this.plans[this.programs.length] ?? calm,
@@ -94,14 +95,14 @@ class Trials {
     program.kill();
     if ('result' in outcome) return outcome.result;
     program.history.push(`the run rejects: ${outcome.error}`);
-    // What another program still holds, or has begun meanwhile, is a matter of a moment. Anything else has to come from a trouble.
+    // A conflict with another program passes by itself. Any other error must come from a planned trouble.
     const isPassing = /Locked|already|waited for/.test(`${outcome.error}`) && this.programs.length > 1;
     if (!isTroubled && !isPassing) throw outcome.error;
     if (isPassing) await turns(5);
     return undefined;
   }
 
-  /** All that was late has come, and the run stands as it stood: resumed once more, it executes nothing. */
+  /** After all late calls have arrived, the run is unchanged: continued once more, it executes nothing. */
   async #end(result: WorkflowResult): Promise<Trial> {
     for (const program of this.programs) await program.rest();
     const before = this.#executions.filter((mark) => this.#mayRepeat(mark)).length;
@@ -156,7 +157,7 @@ async function limit(program: Program<CheckpointStore>): Promise<never> {
   throw new Error(`a run has not settled: ${program.calls} calls`);
 }
 
-/** The end of a troubled run is that of an undisturbed one, and all was executed that was to be. */
+/** A troubled run ends like an undisturbed one, and everything that had to be executed was executed. */
 export function expectSameEnd(trial: Trial, undisturbed: Trial): void {
   try {
     expect(pictureOf(trial.result)).toEqual(pictureOf(undisturbed.result));

@@ -2,9 +2,7 @@ import { Flow, type NodeArgs, withAction } from 'orchestrator/flow';
 import { turns } from '../../src/distributed/testing/lateness.js';
 import type { AnyFlow, Scene, Site } from './scene.js';
 
-/*
- * Small flows that have each thing that a run may save, for troubles at every call.
- */
+/* Small flows that together cover everything that a run may save, with troubles at every call. */
 
 type Act = (args: NodeArgs, mark: string, input: unknown) => unknown;
 
@@ -19,7 +17,7 @@ function acting(site: Site) {
     };
 }
 
-/** Nodes side by side that write to the same keys, and one that changes the output of another. */
+/** Parallel nodes that write to the same keys, and a node that changes the output of another. */
 const siblings: Scene = {
   context: { log: [], tally: {} },
   build: (site) => {
@@ -93,7 +91,7 @@ const loop: Scene = {
   },
 };
 
-/** Waits, one of them in a sub-flow, beside what goes on. */
+/** Waits, one of them in a sub-flow, in parallel with running nodes. */
 const waits: Scene = {
   context: { log: [] },
   build: (site) => {

@@ -1,6 +1,9 @@
 import type { ModelEdge, ModelGraph, ModelNode } from './model-loops.js';
 
-/** A graph from a line of edges: `a>b`, `a>b:action`, `a>b?condition`. Nodes are declared as they are first named. */
+/**
+ * Reads a graph from a line of edges: `a>b`, `a>b:action`, `a>b?condition`. Nodes are declared in the order in which
+ * they first appear.
+ */
 export function graph(line: string, config: Readonly<Record<string, Omit<ModelNode, 'id'>>> = {}): ModelGraph {
   const edges = line.split(' ').map((text): ModelEdge => {
     const { source, target, action, condition } =

@@ -8,23 +8,25 @@ import { DamagedRecord, recordOf, type Scanned, scan, textAt } from './records.j
 import { checkSnapshot, refusals } from './refusals.js';
 import type { Checkpoint } from './store.js';
 
-/** Where a run is kept. */
+/** The paths of a run's files. */
 export interface Paths {
   readonly runId: string;
   readonly file: string;
-  /** The file of version 0.6 and before: the snapshot in its first line, an entry in each after it. */
+  /**
+   * The file in the format of version 0.6 and earlier: the snapshot in the first line, then one line for each entry.
+   */
   readonly former: string;
   readonly lock: string;
 }
 
-/** What is known of a file, as long as its inode and its size are these. */
+/** The remembered content of a file. Valid as long as the inode and the size of the file are unchanged. */
 interface Known {
   readonly inode: number;
   /** The number of the snapshot. */
   readonly seq: number;
-  /** Where the snapshot ends, and each entry behind it. */
+  /** The byte positions at which the snapshot and each following entry end. */
   readonly ends: number[];
-  /** Whether there may be something behind the end: the rest of a write that was cut off, or has failed. */
+  /** If true, the file may have bytes after the last entry, left by a write that was cut off or has failed. */
   isDirty: boolean;
 }
 
@@ -37,8 +39,9 @@ interface Pending {
 }
 
 /**
- * The file of one run, to which one thing is done at a time. Entries that come while something is under way are written
- * and synced together. A snapshot is written beside the file, while entries go on, and takes its place with those behind it.
+ * The file of one run. Operations on the file run one at a time. Entries that arrive during an operation are written
+ * and synced together. A snapshot is written to a second file while entries are still appended; then the later entries
+ * are copied to the second file, which replaces the first.
  */
 export class CheckpointFile {
   #batch: { readonly token: string | undefined; readonly pending: Pending[] } | undefined = undefined;
@@ -51,7 +54,7 @@ export class CheckpointFile {
     private readonly holds: FileHolds,
   ) {}
 
-  /** Everything that was called before is done. */
+  /** Resolves when all operations that were started before have ended. */
   async settled(): Promise<void> {
     await this.#saving;
     await this.#busy;
@@ -67,7 +70,8 @@ export class CheckpointFile {
 
   save(snapshot: string, seq: number, token: string | undefined): Promise<void> {
     return this.#inTurn(() => {
-      // A run that is just being made is there for the entries that are sent right behind its first snapshot.
+      // The first snapshot is written in one exclusive operation, so that entries that are sent directly after it find
+      // the run.
       const isBeside = this.#known !== undefined && token !== undefined && this.holds.has(token);
       if (!isBeside)
         return this.#exclusively(token, async (id) => this.#replace(await this.#beside(snapshot, seq, id), seq, id));
@@ -88,7 +92,7 @@ export class CheckpointFile {
     );
   }
 
-  /** One snapshot is written at a time; nothing overtakes it but entries. */
+  /** Runs saves and removals one after another. Only entries may overtake them. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#saving === undefined ? work() : this.#saving.then(work);
     const saving = done
@@ -118,7 +122,7 @@ export class CheckpointFile {
   }
 
   #exclusively<Value>(token: string | undefined, work: (id: string) => Promise<Value>): Promise<Value> {
-    // What is called after something else does not join those before it.
+    // An entry that is appended after this operation must not join a batch from before it.
     this.#batch = undefined;
     const { runId, lock } = this.paths;
     const done = this.#busy.then(() => this.holds.during({ runId, path: lock }, token, work));
@@ -126,7 +130,7 @@ export class CheckpointFile {
     return done;
   }
 
-  /** Writes the entries that are new. @returns what tells those who sent them */
+  /** Writes the entries that are new. @returns functions that settle the promises of all given entries */
   async #write(pending: readonly Pending[]): Promise<readonly (() => void)[]> {
     const { runId } = this.paths;
     const known = await this.#open();
@@ -159,7 +163,7 @@ export class CheckpointFile {
     for (const { length } of records) known.ends.push(endOf(known) + length);
   }
 
-  /** Writes a snapshot beside the file. @returns how long its record is */
+  /** Writes a snapshot to a second file. @returns the length of its record in bytes */
   async #beside(snapshot: string, seq: number, id: string): Promise<number> {
     const record = recordOf('snapshot', seq, snapshot);
     const beside = besideOf(this.paths.lock, id);
@@ -168,7 +172,7 @@ export class CheckpointFile {
     return record.length;
   }
 
-  /** Puts the snapshot in the place of the file, with the entries behind it. */
+  /** Copies the later entries behind the new snapshot, and replaces the file. */
   async #replace(length: number, seq: number, id: string): Promise<void> {
     const { runId, file, former, lock } = this.paths;
     const beside = besideOf(lock, id);
@@ -186,7 +190,7 @@ export class CheckpointFile {
     });
   }
 
-  /** What there is of the run, ready to be written; one that an earlier version has written is written anew. */
+  /** Reads the numbers and positions of the records. A file of an earlier version is converted first. */
   async #open(): Promise<Known | undefined> {
     const { runId, file } = this.paths;
     const found = await stat(file).catch(undefinedIfMissing);
@@ -223,7 +227,11 @@ export class CheckpointFile {
   }
 }
 
-/** What is kept of a run; what a crash has cut off is left out. @throws {CheckpointError} for a file that is damaged */
+/**
+ * Reads the checkpoint of a run, without a last record that a crash has cut off.
+ *
+ * @throws {CheckpointError} if the file is damaged
+ */
 export async function readCheckpoint(paths: Paths): Promise<Checkpoint | undefined> {
   const { runId, file, former } = paths;
   const bytes = await readFile(file).catch(undefinedIfMissing);
@@ -238,7 +246,7 @@ export async function readCheckpoint(paths: Paths): Promise<Checkpoint | undefin
   }
   const checkpoint = formerCheckpoint(await readFile(former).catch(undefinedIfMissing));
   if (checkpoint !== undefined) return checkpoint;
-  // It may have been written anew in between.
+  // Another program may have converted the file in the meantime.
   return (await stat(file).catch(undefinedIfMissing)) && readCheckpoint(paths);
 }
 
@@ -256,11 +264,14 @@ function damageOf(file: string, { seq, at }: DamagedRecord): string {
   const cut =
     seq === undefined
       ? ''
-      : `, cut the file to ${at} bytes to go on from entry ${seq - 1} (what has completed since is executed again)`;
-  return `is damaged in "${file}": ${what} is not what was written; restore the file from a backup${cut}, or delete the run and start it again`;
+      : `, cut the file to ${at} bytes to continue from entry ${seq - 1} (nodes that completed later are executed again)`;
+  return `is damaged in "${file}": ${what} differs from what was written; restore the file from a backup${cut}, or delete the run and start it again`;
 }
 
-/** What version 0.6 and before have written. Its entries are counted from 1; a last line without an end was cut off. */
+/**
+ * Reads a file of version 0.6 or earlier. Its entries are numbered from 1. A last line without a line end was cut off
+ * by a crash and is ignored.
+ */
 function formerCheckpoint(bytes: Buffer | undefined): Checkpoint | undefined {
   const text = bytes?.toString('utf8') ?? '';
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');

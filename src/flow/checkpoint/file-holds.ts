@@ -5,28 +5,30 @@ import { describe, holderOf, type Lock, sweepLock, takeLock } from '../../shared
 import type { Holder } from '../../shared/lock-protocol.js';
 import { LockedError } from '../errors.js';
 
-/** Milliseconds that one who wants a run waits while others write it without holding it, and between two looks. */
+/**
+ * Milliseconds to wait for a lock that another program holds for a single write, and milliseconds between two attempts.
+ */
 const patience = 10_000;
 const moment = 3;
 
-/** Milliseconds for which a hold that was looked at is not looked at again. */
+/** Milliseconds for which a verified hold is trusted before it is verified again. */
 const certain = 1_000;
 
-/** Where the lock of a run is, and what is told about it. */
+/** A run and the path of its lock. */
 export interface Locked {
   readonly runId: string;
-  /** Path of the lock. */
+  /** Path of the lock file. */
   readonly path: string;
 }
 
 /**
- * The holds that a program has on runs in files. The lock of a run is a file that says whose it is, and that knows whether
- * its holder lives. Who writes without a hold takes the lock for that write.
+ * The holds of this program on runs in files. The lock of a run is a file that names its holder and shows if the holder
+ * is alive. A write without a hold takes the lock for the time of that write.
  */
 export class FileHolds {
   readonly #holds = new Map<string, FileHold>();
 
-  /** @throws {LockedError} while anybody else has the run */
+  /** @throws {LockedError} if another holder has the run */
   async claim(locked: Locked, name: string | undefined): Promise<FileHold> {
     const before = await holderOf(locked.path);
     const lock = await taken(locked, { name, since: Date.now() });
@@ -41,9 +43,11 @@ export class FileHolds {
   }
 
   /**
-   * Does something that only the holder of a run may do: with the token of a hold, or without where nobody has the run.
+   * Runs `work`, which only the holder of the run may do. Without a token, the run is locked during `work`.
    *
-   * @throws {LockedError} where the token is not that of the present hold, or somebody has the run
+   * @param token - the token of a hold; `undefined` if no program holds the run
+   * @param work - gets the id of the lock
+   * @throws {LockedError} if the token does not belong to the current hold, or if another program holds the run
    */
   async during<Value>(locked: Locked, token: string | undefined, work: (id: string) => Promise<Value>): Promise<Value> {
     if (token === undefined) return briefly(locked, work);
@@ -56,7 +60,7 @@ export class FileHolds {
   }
 }
 
-/** A hold of this program. */
+/** A hold of this program on a run. */
 export class FileHold {
   #seen = { monotonic: performance.now(), wall: Date.now() };
 
@@ -69,7 +73,10 @@ export class FileHold {
     return this.lock.id;
   }
 
-  /** A hold is lost no sooner than after half a minute in which its program stood still. Both clocks tell whether it did. */
+  /**
+   * Returns true if the run is still held. A hold can be lost only if the program stood still for 30 seconds. Two
+   * clocks are compared, because one of them may stop while the machine sleeps.
+   */
   async isOwn(): Promise<boolean> {
     const { monotonic, wall } = this.#seen;
     const now = { monotonic: performance.now(), wall: Date.now() };
@@ -95,7 +102,7 @@ async function briefly<Value>(locked: Locked, work: (id: string) => Promise<Valu
   }
 }
 
-/** Takes the lock; those who have it for one write are waited for. */
+/** Takes the lock, waiting while other programs have it for a single write. */
 async function taken(locked: Locked, about: Pick<Holder, 'name' | 'since' | 'isBrief'>): Promise<Lock> {
   const deadline = performance.now() + patience;
   for (;;) {
@@ -107,7 +114,7 @@ async function taken(locked: Locked, about: Pick<Holder, 'name' | 'since' | 'isB
   }
 }
 
-/** Does something in a directory, which is made where it is not there. */
+/** Runs `work`, and creates the directory of `path` if it is missing. */
 async function inDirectory<Value>(path: string, work: () => Promise<Value>): Promise<Value> {
   try {
     return await work();
@@ -118,13 +125,13 @@ async function inDirectory<Value>(path: string, work: () => Promise<Value>): Pro
   }
 }
 
-/** Removes what a holder that has died has left: its signs, and a snapshot that it was writing. */
+/** Removes the files that a dead holder left behind: those of its lock, and an unfinished snapshot. */
 async function cleanUp(path: string, { id }: Holder): Promise<void> {
   await sweepLock(path);
   if (id !== undefined) await rm(besideOf(path, id), { force: true });
 }
 
-/** Where the holder of a lock writes what is to take the place of a file. */
+/** The path of the second file, in which the holder of a lock prepares a replacement. */
 export function besideOf(path: string, id: string): string {
   return `${path}.${id}.new`;
 }

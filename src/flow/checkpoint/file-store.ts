@@ -7,31 +7,40 @@ import { FileHolds } from './file-holds.js';
 import { aSeq, aText } from './refusals.js';
 import type { Checkpoint, CheckpointStore, Claim } from './store.js';
 
-/** What the name of a run's file ends in; in version 0.6 and before, it ended in the latter. */
+/** The extension of a run's file, and the extension that version 0.6 and earlier used. */
 const extension = '.run';
 const formerExtension = '.checkpoint';
 
-/** The longest name that an id may give, in bytes: file systems take 255, and version 0.6 wrote names of 15 more. */
+/**
+ * Maximum length of an encoded run id, in bytes. File systems allow names of 255 bytes, and version 0.6 added up to 15
+ * bytes to the id.
+ */
 const longestName = 240;
 
-/** The longest name that a lock is called by as it is; a longer one is cut, and told from others by its hash. */
+/** Maximum length of a run's name in the name of its lock. Longer names are cut, and a hash keeps them distinct. */
 const longestLockName = 150;
 
 /**
- * Keeps checkpoints in a directory, a file for each run. Each text has its number and a checksum, so that damage is an
- * error that names file and entry; what a crash has cut off at the end is left out, and cut away before the file is
- * written again. A snapshot is written beside the file, synced, and takes its place; an entry is appended and synced, and
- * those that come meanwhile are written together.
+ * Stores checkpoints in a directory, with one file for each run. Every snapshot and entry has a number and a checksum:
+ * damage is reported as a `CheckpointError` that names the file and the entry. An entry that a crash has cut off at the
+ * end of the file is ignored. Snapshots and entries are synced to the disk before their calls resolve.
  *
- * A run that is held has a lock file beside its file. The hold of a program that has died is free at once; that of one on
- * another machine after thirty seconds without a sign of life. Files of version 0.5 and 0.6 are read, and written anew
- * when they are next written.
+ * A run that is held has a lock file. If its holder's program dies, the lock is free at once on the same machine, and
+ * after 30 seconds without a sign of life on another machine. Files of versions 0.5 and 0.6 can be read; they are
+ * converted on the next write.
+ *
+ * @example
+ * const checkpoint = new FileCheckpointStore('./runs');
+ * const result = await flow.run({ orderId: '42' }, { runId: 'order-42', checkpoint });
  */
 export class FileCheckpointStore implements CheckpointStore {
   readonly #files = new Map<string, CheckpointFile>();
   readonly #holds = new FileHolds();
 
-  /** @param directory - where the files are; it is made where it is not there */
+  /**
+   * @param directory - path of the directory; it is created if it is missing
+   * @throws {ValidationError} if the path is not a non-empty string
+   */
   constructor(private readonly directory: string) {
     aName(directory, 'directory');
   }
@@ -84,7 +93,11 @@ export class FileCheckpointStore implements CheckpointStore {
   #pathsOf(runId: string): Paths {
     const name = fileNameOf(aName(runId, 'runId'));
     if (name === undefined || name.length > longestName)
-      throw invalid('runId', `an id of at most ${longestName} bytes as a file name, of whole characters`, runId);
+      throw invalid(
+        'runId',
+        `an id of whole characters that is at most ${longestName} bytes long as a file name`,
+        runId,
+      );
     const isShort = name.length <= longestLockName;
     const lock = isShort ? name : `${name.slice(0, longestLockName - 33)}~${hashOf(name)}`;
     const path = (file: string) => join(this.directory, file);
@@ -101,7 +114,10 @@ function hashOf(name: string): string {
   return createHash('sha256').update(name).digest('hex').slice(0, 32);
 }
 
-/** A name that every file system takes; nothing for an id that has half a character in it. */
+/**
+ * Encodes a run id as a name that every file system allows. Returns `undefined` for an id with half a surrogate pair,
+ * which has no encoding.
+ */
 function fileNameOf(runId: string): string | undefined {
   try {
     return encodeURIComponent(runId).replaceAll('*', '%2A').replaceAll('.', '%2E');
@@ -110,7 +126,7 @@ function fileNameOf(runId: string): string | undefined {
   }
 }
 
-/** The id of a run by its file; nothing for a file that is none. */
+/** The id of the run that a file belongs to; `undefined` for a file that is not a checkpoint. */
 function runIdOf(name: string): string | undefined {
   const end = [extension, formerExtension].find((ending) => name.endsWith(ending));
   if (end === undefined || name === end) return undefined;

@@ -1,14 +1,15 @@
 import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 
-/** Adds a part of a file to another. */
+/** Appends a part of a file to another file. */
 export async function copy(from: string, to: string, start: number, end: number): Promise<void> {
   const file = await open(from, 'r');
   try {
     const bytes = Buffer.allocUnsafe(end - start);
     for (let done = 0; done < bytes.length; ) {
       const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done);
-      if (bytesRead === 0) throw new Error(`"${from}" is shorter than it was`);
+      if (bytesRead === 0)
+        throw new Error(`"${from}" became shorter while it was copied: let no other program change it`);
       done += bytesRead;
     }
     await writeAndSync(to, constants.O_WRONLY | constants.O_APPEND, bytes);
@@ -17,7 +18,10 @@ export async function copy(from: string, to: string, start: number, end: number)
   }
 }
 
-/** All of the bytes, or an error: a handle's `writeFile` goes on where a write was cut short. */
+/**
+ * Writes all bytes and syncs them. A file handle's `writeFile` continues after a partial write, so the result is all
+ * bytes or an error.
+ */
 export async function writeAndSync(path: string, flags: number, bytes: Buffer): Promise<void> {
   const file = await open(path, flags);
   try {
@@ -28,7 +32,7 @@ export async function writeAndSync(path: string, flags: number, bytes: Buffer): 
   }
 }
 
-/** Does something to a file that is to take the place of another; where that fails, nothing of it is left. */
+/** Runs `work`, which prepares a replacement file. If `work` fails, the file is removed. */
 export async function orRemove(path: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -43,7 +47,10 @@ export function undefinedIfMissing(error: NodeJS.ErrnoException): undefined {
   return undefined;
 }
 
-/** A new name lasts once its directory is synced. Not every system can; there the rename has to do. */
+/**
+ * Syncs a directory, so that a rename in it survives a crash. Errors are ignored, because some systems cannot sync a
+ * directory.
+ */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r').catch(() => undefined);
   await directory?.sync().catch(() => undefined);

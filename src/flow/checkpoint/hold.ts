@@ -4,16 +4,16 @@ import type { Logger } from '../../shared/logger.js';
 import { CheckpointError } from '../errors.js';
 import type { CheckpointStore, Claim } from './store.js';
 
-/** Milliseconds that a store has to answer once its run was aborted, or has ended. */
+/** Milliseconds that a store may take to answer after its run was aborted or has ended. */
 const patience = 5_000;
 
-/** What somebody who holds a run is given. */
+/** The options of a hold. */
 export interface HoldOptions {
   readonly signal?: AbortSignal | undefined;
   readonly logger: Logger;
 }
 
-/** Does something while a run is held. The run is given back however that ends. */
+/** Runs `work` while the run is held. The run is released when `work` settles. */
 export async function holding<Value>(
   store: CheckpointStore,
   runId: string,
@@ -29,13 +29,13 @@ export async function holding<Value>(
   }
 }
 
-/** One writer's hold on a run in a store. */
+/** A writer's hold on a run in a store. */
 export class Hold {
   #claim: Claim | undefined = undefined;
   #isOver = false;
-  /** The run is being taken anew. */
+  /** Pending while the run is being claimed again. */
   #renewing: Promise<void> | undefined = undefined;
-  /** The snapshot that is being saved beside the entries. */
+  /** Pending while a snapshot is saved in parallel with entries. */
   #saving: Promise<void> | undefined = undefined;
   readonly #signal: Cancellation | undefined;
   readonly logger: Logger;
@@ -49,15 +49,16 @@ export class Hold {
     this.logger = logger;
   }
 
-  /** @throws {LockedError} while anybody else has the run */
+  /** Claims the run. @throws {LockedError} if another writer holds the run */
   async take(): Promise<void> {
-    await this.answered(this.#take(), 'its claim');
+    await this.answered(this.#take(), 'claim');
   }
 
   /**
-   * Takes the run anew: what was sent before and has not come to the store yet comes to nothing.
+   * Claims the run again. Writes that were sent with the former claim and have not reached the store will be refused
+   * there.
    *
-   * @throws {LockedError} where somebody else was faster
+   * @throws {LockedError} if another writer has claimed the run in between
    */
   async renew(): Promise<void> {
     const before = this.#claim;
@@ -66,11 +67,11 @@ export class Hold {
       await this.#take();
     };
     this.#renewing = anew();
-    await this.answered(this.#renewing, 'its claim');
+    await this.answered(this.#renewing, 'claim');
   }
 
   async load() {
-    return this.answered(this.store.load(this.runId), 'to be read');
+    return this.answered(this.store.load(this.runId), 'load');
   }
 
   async append(seq: number, text: string): Promise<void> {
@@ -78,18 +79,21 @@ export class Hold {
   }
 
   async save(snapshot: string, seq: number): Promise<void> {
-    return this.answered(this.store.save(this.runId, snapshot, seq, this.#token), 'its snapshot');
+    return this.answered(this.store.save(this.runId, snapshot, seq, this.#token), 'snapshot');
   }
 
-  /** Saves a snapshot beside what goes on. One that is not saved leaves the entries before it, so nothing is lost. */
+  /**
+   * Saves a snapshot while the run continues. If saving fails, the earlier entries stay in the store, so nothing is
+   * lost.
+   */
   async beside(save: () => Promise<void>): Promise<void> {
     this.#saving = (async () => save())().catch((error: unknown) => {
-      if (!this.#isOver) this.#warn('the snapshot of a run was not saved; its entries stay', error);
+      if (!this.#isOver) this.#warn('a snapshot could not be saved; the run continues with the stored entries', error);
     });
     await this.#saving;
   }
 
-  /** Gives the run back, once what is being saved has come to the store, and at the latest after five seconds. */
+  /** Releases the run after the pending snapshot is saved, and after five seconds at the latest. */
   async release(): Promise<void> {
     this.#isOver = true;
     const claim = this.#claim;
@@ -100,21 +104,21 @@ export class Hold {
     });
     const released = (async () => {
       await this.#saving;
-      // A claim that comes now is given back as it comes.
+      // A claim that arrives now is released in `#take`.
       await this.#renewing?.catch(() => undefined);
       await claim.release();
     })();
     try {
       await Promise.race([released, late]);
     } catch (error) {
-      this.#warn('a run was not given back to its checkpoint store', error);
+      this.#warn('a run could not be released in its checkpoint store', error);
     } finally {
       clearTimeout(timer);
       released.catch(() => undefined);
     }
   }
 
-  /** Settles like what the store was asked for; but five seconds after an abort it is waited for no longer. */
+  /** Settles like `pending`. Five seconds after an abort of the run, the promise rejects instead of waiting longer. */
   answered<Value>(pending: Promise<Value>, what: string): Promise<Value> {
     const sources = [currentScope()?.cancellation, this.#signal].filter((source) => source?.abortable === true);
     if (sources.length === 0) return pending;
@@ -146,7 +150,7 @@ export class Hold {
   async #take(): Promise<void> {
     const claim = await this.store.claim(this.runId);
     this.#claim = claim;
-    // Nobody waits for it any more.
+    // The hold has ended in the meantime.
     if (this.#isOver) await claim.release();
   }
 

@@ -3,16 +3,16 @@ import { hostname } from 'node:os';
 import { LockedError } from '../errors.js';
 import type { Claim } from './store.js';
 
-/** Who holds a run, if nobody says otherwise. */
+/** The default name of a holder: this process and its host. */
 export function thisProgram(): string {
   return `process ${process.pid} on ${hostname()}`;
 }
 
-/** Who holds which run, within one program. */
+/** The holds on runs within one program. */
 export class Holds {
   readonly #holds = new Map<string, { readonly token: string; readonly holder: string; readonly since: number }>();
 
-  /** @throws {LockedError} where the run is held */
+  /** @throws {LockedError} if the run is held */
   claim(runId: string, holder = thisProgram()): Claim {
     const held = this.#holds.get(runId);
     if (held !== undefined) throw new LockedError(runId, held.holder, held.since);
@@ -26,7 +26,7 @@ export class Holds {
     };
   }
 
-  /** @throws {LockedError} where the run is held with another token, and where a token is not that of a hold any more */
+  /** @throws {LockedError} if the run is held with another token, or if the token belongs to a hold that has ended */
   check(runId: string, token: string | undefined): void {
     const held = this.#holds.get(runId);
     if (held?.token !== token) throw new LockedError(runId, held?.holder, held?.since);

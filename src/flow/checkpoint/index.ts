@@ -1,4 +1,4 @@
-// What others build on: what is saved of a run.
+// The exports for other folders: journals and checkpoints of runs.
 export { thisProgram } from './holds.js';
 export { Journal } from './journal.js';
 export { aSeq, aText, refusals } from './refusals.js';

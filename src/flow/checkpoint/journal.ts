@@ -10,20 +10,21 @@ import { SavedContext } from './saved-context.js';
 import { toSaved } from './saved-entry.js';
 
 /**
- * Writes down what happens in a run, before it counts: once a node's entry is saved, nothing repeats that node.
+ * Records what happens in a run before the event takes effect. Once the entry of a node is saved, the node is not
+ * executed again.
  *
- * What a node has done to the context, its output too, goes with the entry of its end, and with no other.
+ * The output and the context changes of a node are saved with the entry of its end, and with no other entry.
  */
 export class Journal implements StateJournal {
   readonly #context: SavedContext;
   #failure: { readonly error: unknown } | undefined = undefined;
 
   /**
-   * From now on the nodes of the run have views of their own on its context.
+   * Gives each node of the run a view of its own on the context, from now on.
    *
-   * @param write - writes an entry down, then applies it
-   * @param parent - the journal of the run around this one
-   * @throws {SerializationError} for a context that cannot be saved
+   * @param write - writes an entry, then applies it
+   * @param parent - the journal of the surrounding run
+   * @throws {SerializationError} if the context cannot be saved
    */
   constructor(
     private readonly state: WorkflowState,
@@ -36,7 +37,7 @@ export class Journal implements StateJournal {
     state.data.saveIn(this.#context);
   }
 
-  /** Saves a run from now on. */
+  /** Opens the journal of a run, and saves a first snapshot. */
   static async open(state: WorkflowState, serializer: Serializer, merges: Merges, target: LogTarget): Promise<Journal> {
     const log = new Log(state, serializer, target);
     const write = (entry: Entry, apply: () => void) => log.append(serializer.serialize(entry), apply);
@@ -45,7 +46,7 @@ export class Journal implements StateJournal {
     return journal;
   }
 
-  /** The journal of a run inside this one: its entries are entries here. */
+  /** Opens the journal of a sub-flow's run. Its entries are written as entries of this journal. */
   openInner(key: string, inner: WorkflowState, merges: Merges): Journal {
     const write = (entry: Entry, apply: () => void) => this.#append({ type: 'child', key, entry }, apply);
     return new Journal(inner, this.serializer, merges, write, this);
@@ -56,9 +57,9 @@ export class Journal implements StateJournal {
   }
 
   /**
-   * Writes down what has happened, then makes it so.
+   * Writes an event as an entry, then applies the event to the run.
    *
-   * @throws {SerializationError} for an output or a key of the context that cannot be saved
+   * @throws {SerializationError} if the output or a value of the context cannot be saved
    */
   append(happening: RunHappening): Promise<void> {
     return this.#append(happening, () => this.state.memory.apply(happening));

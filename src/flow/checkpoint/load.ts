@@ -9,11 +9,11 @@ import { unseal } from './seal.js';
 
 interface Loaded {
   readonly saved: SavedChild;
-  /** The number of the last entry that the store has; 0 for a run that it does not know. */
+  /** The number of the last entry in the store; 0 for a run that the store does not have. */
   readonly seq: number;
 }
 
-/** What is known of a run: what its store has of it, else what was given. */
+/** Loads a run from its store; if the store does not have the run, from the given result or snapshot. */
 export async function loadRun(
   run: string | WorkflowResult,
   hold: Hold | undefined,
@@ -23,7 +23,7 @@ export async function loadRun(
   const checkpoint = await hold?.load();
   if (checkpoint === undefined) {
     if (typeof run === 'string' && hold !== undefined)
-      throw new CheckpointError(run, 'is not in the checkpoint store: look for its id in what list() gives');
+      throw new CheckpointError(run, 'is not in the checkpoint store: call list() for the ids of all stored runs');
     return { saved: { run: readSnapshot(snapshotOf(run), read), entries: [] }, seq: 0 };
   }
   const { snapshot, seq, entries } = unseal(idOfRun(run), checkpoint);
@@ -36,14 +36,14 @@ export async function loadRun(
   }
 }
 
-/** The id of a run that is given as a result, or as its id. */
+/** The id of a run that was given as a result or as an id. */
 export function idOfRun(run: string | WorkflowResult): string {
   const runId = typeof run === 'string' ? run : Object(run).runId;
   if (typeof runId !== 'string' || runId === '') throw notARun(run);
   return runId;
 }
 
-/** What a run is called in messages. */
+/** The name of a run in messages. */
 export function nameOfRun(run: string | WorkflowResult): string {
   return typeof run === 'string' ? cut(run, 50) : String(run.runId);
 }
@@ -63,7 +63,7 @@ function readSnapshot(text: string, read: (text: string) => unknown): SavedRun {
   try {
     return read(text) as SavedRun;
   } catch (cause) {
-    const problem = 'is no snapshot; to continue a run by its id, pass its checkpoint store';
+    const problem = 'is not a snapshot: to continue a run by its id, pass its checkpoint store';
     throw new CheckpointError(cut(text, 50), problem, { cause });
   }
 }

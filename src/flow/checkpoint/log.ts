@@ -4,38 +4,41 @@ import type { WorkflowState } from '../run/state.js';
 import type { Hold } from './hold.js';
 import { seal } from './seal.js';
 
-/** How many characters of entries follow a snapshot before the next, at least: a quarter of a megabyte. */
+/** Minimum number of characters of entries between two snapshots: a quarter of a million. */
 const leastLength = 2 ** 18;
 
-/** Where a log writes. */
+/** The store that a log writes to. */
 export interface LogTarget {
   readonly hold: Hold;
-  /** The number of the last entry that the store has; 0 for a new run. */
+  /** The number of the last entry in the store; 0 for a new run. */
   readonly seq: number;
 }
 
 /**
- * The checkpoint of a run, as it grows.
+ * The growing checkpoint of a run.
  *
- * Entries are numbered as they are sent. Any number may be under way; each holds once it and all before it are written, in
- * their order. Where one is not written, it and those behind it never hold, and the next one gets its number. So that none
- * of them can come to the store behind that one, the run is taken anew before: with the former hold nothing is written any
- * more. A store that has an entry which it said it has not refuses the one that follows, and the run fails. It goes on from
- * what the store has when it is resumed.
+ * Entries are numbered in the order in which they are sent. Any number of entries may be in transit. An entry takes
+ * effect once it and all entries before it are written.
  *
- * A snapshot has what holds at that moment, and its number. It is saved beside the entries that follow, once what was
- * written since the last one has outgrown that: all snapshots together cost no more than a few times the entries.
+ * If an entry cannot be written, neither this entry nor those after it take effect, and the next entry gets its number.
+ * A late write of a failed entry must not reach the store after that: the log first claims the run again, and writes
+ * with the former claim are refused from then on. If the store has the failed entry after all, it refuses the next one,
+ * and the run fails. When the run is continued, it proceeds from what the store has.
+ *
+ * A snapshot contains everything that has taken effect so far. It is saved in parallel with later entries, once the
+ * entries since the last snapshot are longer than that snapshot. All snapshots together are therefore at most a few
+ * times as long as the entries.
  */
 export class Log {
   /** The number of the last entry that was sent. */
   #sent: number;
-  /** The number of the last entry that holds. */
+  /** The number of the last entry that has taken effect. */
   #applied: number;
-  /** Settles when the last entry that was sent holds. */
+  /** Resolves when the last entry that was sent has taken effect. */
   #before: Promise<void> = Promise.resolve();
-  /** What is being done about an entry that was not written. */
+  /** Pending while the run is claimed again after a failed write. */
   #mending: Promise<void> | undefined = undefined;
-  /** How much is written since the last snapshot, and how much that was, in characters. */
+  /** The length of the entries since the last snapshot, and the length of that snapshot, in characters. */
   #written = 0;
   #snapshot = 0;
   #isSaving = false;
@@ -48,15 +51,15 @@ export class Log {
     this.#sent = this.#applied = target.seq;
   }
 
-  /** Replaces what the store has by a snapshot of the run as it stands. */
+  /** Saves a snapshot of the current state of the run. */
   async save(): Promise<void> {
     await this.target.hold.save(this.#take(), this.#applied);
   }
 
   /**
-   * Writes an entry, then makes it hold.
+   * Writes an entry, then applies it.
    *
-   * @param apply - makes it hold; called at most once
+   * @param apply - lets the entry take effect; called at most once
    */
   append(text: string, apply: () => void): Promise<void> {
     if (this.#mending === undefined) return this.#send(text, apply);
@@ -75,7 +78,8 @@ export class Log {
 
   async #hold(seq: number, before: Promise<void>, written: Promise<void>, apply: () => void): Promise<void> {
     const [ahead, own] = await Promise.allSettled([before, written]);
-    // The first of a row that was not written: those behind it do not hold either, also if the store has them.
+    // Only the first failed entry of a sequence starts the repair. The entries after it fail even if the store has
+    // them.
     if (ahead.status === 'fulfilled' && own.status === 'rejected') this.#mend(own.reason);
     if (own.status === 'rejected') throw own.reason;
     if (ahead.status === 'rejected') throw ahead.reason;
@@ -83,7 +87,10 @@ export class Log {
     this.#applied = seq;
   }
 
-  /** Makes sure that nothing of what was sent comes to the store any more; then numbers go on behind what holds. */
+  /**
+   * Makes sure that no entry in transit can reach the store any more. Then numbering continues after the last entry
+   * that has taken effect.
+   */
   #mend(error: unknown): void {
     const fenced = error instanceof LockedError ? Promise.reject(error) : this.target.hold.renew();
     this.#mending = fenced.then(() => {
@@ -91,7 +98,7 @@ export class Log {
       this.#before = Promise.resolve();
       this.#mending = undefined;
     });
-    // Whoever writes next is told.
+    // The next write rejects with this error.
     this.#mending.catch(() => undefined);
   }
 
@@ -108,7 +115,7 @@ export class Log {
       });
   }
 
-  /** The run as it stands, as a text. */
+  /** The current state of the run as text. */
   #take(): string {
     this.#written = 0;
     const text = seal(this.#applied, this.serializer.serialize(this.state.save()));

@@ -3,7 +3,15 @@ import { Holds } from './holds.js';
 import { aSeq, aText, checkSnapshot, isNewEntry, refusals } from './refusals.js';
 import type { Checkpoint, CheckpointStore, Claim } from './store.js';
 
-/** Keeps checkpoints in memory: for tests, and for runs that wait within one program. */
+/**
+ * Stores checkpoints in memory. For tests, and for runs that wait and are continued within one program: everything is
+ * lost when the program ends. Use a `FileCheckpointStore` to continue runs after a crash.
+ *
+ * @example
+ * const checkpoint = new MemoryCheckpointStore();
+ * const { runId } = await flow.run({ orderId: '42' }, { checkpoint });
+ * const result = await flow.continue(runId, { checkpoint, events: { review: 'approved' } });
+ */
 export class MemoryCheckpointStore implements CheckpointStore {
   readonly #checkpoints = new Map<string, Checkpoint & { readonly entries: string[] }>();
   readonly #holds = new Holds();

@@ -1,19 +1,22 @@
 import { crc32 } from 'node:zlib';
 
 /*
- * A file of records: a snapshot, then the entries behind it.
+ * The file format of a checkpoint: a record for the snapshot, then one record for each entry.
  *
- *     s 0000000000000041 000000000017 8f3a09c2 51b0e7d4⏎   kind, number, bytes of the text, its checksum, that of this line
+ *     s 0000000000000041 000000000017 8f3a09c2 51b0e7d4⏎
  *     {"the":"snapshot"}⏎
  *     e 0000000000000042 000000000015 ...⏎
  *     {"an":"entry"}⏎
  *
- * A record that a crash has cut off is shorter than it says, by a line that is whole, or its line is: that is the end of
- * the file. Some file systems leave zeros there. Everything else that is not as it says is damage: a bit that flips makes
- * no record shorter, because the line says by its own checksum how long the record is.
+ * The header line of a record has its kind, its number, the length of the text in bytes, the checksum of the text, and
+ * the checksum of the header line itself.
+ *
+ * A record that a crash has cut off has an incomplete header line, or fewer bytes than its header says. The file ends
+ * before such a record. Some file systems leave zeros in its place. All other deviations are damage. A flipped bit
+ * cannot make a record look cut off, because the header line has a checksum of its own.
  */
 
-/** A record of a file, by the bytes of its text. */
+/** The place of a record in a file: `from` and `to` limit the bytes of its text. */
 export interface Place {
   readonly seq: number;
   readonly isEscaped: boolean;
@@ -22,17 +25,17 @@ export interface Place {
   readonly to: number;
 }
 
-/** The records of a file, and where the next one goes. */
+/** The records of a file, and the position for the next record. */
 export interface Scanned {
   readonly places: readonly [Place, ...Place[]];
   readonly end: number;
 }
 
-/** A record is not what was written. */
+/** Thrown if a record differs from what was written. */
 export class DamagedRecord extends Error {
   /**
-   * @param seq - its number; `undefined` for the snapshot
-   * @param at - where it begins
+   * @param seq - the number of the record; `undefined` for the snapshot
+   * @param at - the byte position at which the record begins
    */
   constructor(
     readonly seq: number | undefined,
@@ -47,13 +50,14 @@ export type Kind = keyof typeof kinds;
 
 const lineEnd = 0x0a;
 const header = /^([sSeE]) (\d{16}) (\d{12}) ([0-9a-f]{8}) ([0-9a-f]{8})\n$/;
-/** Bytes of a header, and of the part that its own checksum is of. */
+/** The length of a header line, and of the part that its own checksum covers, in bytes. */
 const headerLength = 50;
 const checkedLength = 41;
 
-/** A record as it is written. */
+/** A record as bytes. */
 export function recordOf(kind: Kind, seq: number, text: string): Buffer {
-  // UTF-8 has no half characters: a text that has some is escaped, which the letter's case says.
+  // UTF-8 cannot encode half a surrogate pair. A text with one is escaped as JSON, and the kind is an upper-case
+  // letter.
   const isEscaped = /\p{Surrogate}/u.test(text);
   const body = isEscaped ? JSON.stringify(text) : text;
   const length = Buffer.byteLength(body);
@@ -76,7 +80,7 @@ export function textAt(bytes: Buffer, { from, to, isEscaped }: Place): string {
 /**
  * Finds the records of a file.
  *
- * @throws {DamagedRecord} for one that is not as it was written, and is not the cut end of the file
+ * @throws {DamagedRecord} if a record differs from what was written and is not the cut-off end of the file
  */
 export function scan(bytes: Buffer): Scanned {
   const first = placeAt(bytes, 0, undefined);
@@ -92,7 +96,11 @@ export function scan(bytes: Buffer): Scanned {
   return { places, end };
 }
 
-/** @returns `undefined` where the file ends: nothing comes, or what was cut off */
+/**
+ * Reads the record at a position.
+ *
+ * @returns `undefined` at the end of the file, or if the record was cut off
+ */
 function placeAt(bytes: Buffer, at: number, expected: number | undefined): Place | undefined {
   if (bytes.length - at < headerLength) return undefined;
   const line = bytes.toString('latin1', at, at + headerLength);
@@ -109,7 +117,12 @@ function placeAt(bytes: Buffer, at: number, expected: number | undefined): Place
   return { seq: Number(seq), isEscaped: letter !== letter.toLowerCase(), at, from, to };
 }
 
-/** A whole record ends with a line end, so zeros at the end of the file are what a crash has left of one. */
+/**
+ * Decides if an invalid record was cut off: a whole record ends with a line end, so zeros at the end of the file are
+ * the remains of a crash.
+ *
+ * @throws {DamagedRecord} otherwise
+ */
 function cutOrDamaged(bytes: Buffer, at: number, expected: number | undefined): undefined {
   if (bytes.at(-1) !== 0) throw new DamagedRecord(expected, at);
   return undefined;

@@ -10,38 +10,38 @@ export const aSeq = aValue<number>(
 /** Reads the text of a snapshot or an entry. */
 export const aText = aValue<string>('a string', (value) => typeof value === 'string');
 
-/** The refusals that all stores have in common, in one wording. */
+/** The errors for refused calls, so that all stores use the same messages. */
 export const refusals = {
   /** An entry was given for a run that has no snapshot. */
   unknown: (runId: string): CheckpointError =>
     new CheckpointError(runId, 'has no checkpoint to add to; save a snapshot first'),
-  /** An entry leaves a gap. */
+  /** An entry would leave a gap in the numbers. */
   gap: (runId: string, seq: number, last: number): CheckpointError =>
     new CheckpointError(
       runId,
       `has entries up to ${last}, so entry ${seq} would leave a gap; append entry ${last + 1}`,
     ),
-  /** The number of an entry is there with another text, or in the snapshot. */
+  /** The number of an entry is already used for another text, or lies within the snapshot. */
   taken: (runId: string, seq: number, last: number): CheckpointError =>
     new CheckpointError(
       runId,
-      `has entry ${seq} already, and up to ${last}; somebody else has written it: load it again and go on from there`,
+      `already has another entry ${seq} (its last is ${last}): load the run again and continue from there`,
     ),
-  /** A snapshot has entries that the run does not have. */
+  /** A snapshot includes entries that the store does not have. */
   ahead: (runId: string, seq: number, last: number): CheckpointError =>
     new CheckpointError(
       runId,
-      `has entries up to ${last}, so it has no snapshot of ${seq} yet; append these entries first`,
+      `has entries up to ${last}, so a snapshot of entry ${seq} is too early: append the missing entries first`,
     ),
   /** A snapshot is older than the last one. */
   behind: (runId: string, seq: number, kept: number): CheckpointError =>
     new CheckpointError(
       runId,
-      `has a snapshot of entry ${kept} already, which a snapshot of ${seq} would undo; load it again and go on from there`,
+      `already has a snapshot of entry ${kept}, which is newer than entry ${seq}: load the run again and continue from there`,
     ),
 };
 
-/** What a store has of a run, as far as a new number is concerned. */
+/** The numbers of a stored run, against which new numbers are checked. */
 export interface Kept {
   /** The number of the snapshot. */
   readonly seq: number;
@@ -52,9 +52,9 @@ export interface Kept {
 /**
  * Checks the number of an entry.
  *
- * @param textOf - the text of an entry that is behind the snapshot
- * @returns whether the entry is new; one that is not was sent twice
- * @throws {CheckpointError} for a number that is taken, or leaves a gap
+ * @param textOf - gives the text of a stored entry that is later than the snapshot
+ * @returns true if the entry is new; false if the same entry was sent before
+ * @throws {CheckpointError} if the number is used for another text, or leaves a gap
  */
 export function isNewEntry(
   runId: string,
@@ -68,7 +68,12 @@ export function isNewEntry(
   return false;
 }
 
-/** Checks the number of a snapshot. @throws {CheckpointError} for one that is behind the last snapshot, or ahead of the entries */
+/**
+ * Checks the number of a snapshot.
+ *
+ * @throws {CheckpointError} if the number is lower than that of the last snapshot, or higher than that of the last
+ * entry
+ */
 export function checkSnapshot(runId: string, { seq: kept, last }: Kept, seq: number): void {
   if (seq < kept) throw refusals.behind(runId, seq, kept);
   if (seq > last) throw refusals.ahead(runId, seq, last);

@@ -10,13 +10,13 @@ import { fromSaved } from './saved-entry.js';
 import { checkSavedRun } from './saved-run.js';
 
 /**
- * A run as it was saved, with what has happened since.
+ * Restores a run from its snapshot and the entries after the snapshot.
  *
- * @param context - the object that is to be its context; filled here
- * @param id - what the run is called where it cannot be read
+ * @param context - the object that becomes the context of the run; it is filled here
+ * @param id - the name of the run in messages if its own id cannot be read
  * @param codec - reads the texts of the context
- * @param seq - the number of the entry before the first, as messages give numbers
- * @throws {CheckpointError} for one that is damaged, or of another blueprint
+ * @param seq - the number of the entry before the first one, for messages
+ * @throws {CheckpointError} if the run is damaged or belongs to another blueprint
  */
 export function restoreState(
   plan: Plan,
@@ -39,7 +39,7 @@ export function restoreState(
   const ends = new ArcsByEnds(plan);
   for (const passed of run.passed) setPassed(memory, ends, passed);
   fill(memory.actions, run.actions);
-  // What has happened in them since is added to them, and they may be read again.
+  // The entries are copied, because later entries are added to them and the saved run may be read again.
   for (const [key, inner] of run.children) memory.keepInner(key, { ...inner, entries: [...inner.entries] });
   for (const [nodeId, outputs] of run.items) memory.items.set(nodeId, new Map(outputs));
   for (const [nodeId, changes] of run.itemChanges ?? []) memory.itemChanges.set(nodeId, new Map(changes));
@@ -61,7 +61,7 @@ function setPassed({ passed }: RunMemory, ends: ArcsByEnds, saved: SavedRun['pas
   else passed.set(ends.arcOf(saved[0], saved[1]), saved[2]);
 }
 
-/** What a key of the context holds: a text, or the value itself where no text was kept. */
+/** The value of a context key: a text to decode, or the value itself. */
 type Value = { readonly text: string } | { readonly value: unknown };
 
 function replay(
@@ -81,7 +81,11 @@ function replay(
   for (const key of removed) values.delete(key);
 }
 
-/** Keys that a run begins with and has removed are not there. @throws {CheckpointError} for texts that cannot be read */
+/**
+ * Fills the context, and removes the initial keys that the run has deleted.
+ *
+ * @throws {CheckpointError} if a text cannot be read
+ */
 function fillContext(context: object, values: ReadonlyMap<string, Value>, codec: Codec, runId: string): void {
   for (const key of Object.keys(context)) if (!values.has(key)) Reflect.deleteProperty(context, key);
   try {

@@ -4,57 +4,58 @@ import { ContextView } from '../run/context-view.js';
 import { fieldOf, setOwn } from '../run/keys.js';
 import { type Merges, mergeChange } from '../run/merge.js';
 
-/** Gives the input of a node, by the context that the node sees. */
+/** Calculates the input of a node from the context that the node sees. */
 export type InputOf = (context: Record<string, unknown>) => unknown;
 
-/** What one execution of a node works with. */
+/** The view on the context that one execution of a node has. */
 export interface NodeView {
   readonly view: ContextView;
-  /** What its input is made of, where that is known. */
+  /** Calculates the node's input from a context; `undefined` if unknown. */
   readonly inputOf: InputOf | undefined;
-  /** Whether the node is executed with it already. */
+  /** If true, the node is already being executed with this view. */
   isTaken: boolean;
-  /** What the attempt that is under way sees, where others may follow. */
+  /** The view of the current attempt, if further attempts may follow. */
   tried: { readonly view: ContextView; readonly cancellation: { readonly aborted: boolean } } | undefined;
 }
 
-/** What is saved with an entry, as texts. */
+/** The context changes that are saved with an entry, as texts. */
 type SavedChanges = Pick<Changes, 'set' | 'removed'>;
 
-/** Changes that are about to be written. */
+/** Changes that are being written. */
 export interface Change {
   readonly saved: SavedChanges;
-  /** They are written: they hold. */
+  /** Commits the changes after they are written. */
   apply(): void;
-  /** They could not be written: they are no different from what was never done, but for what was done outside of nodes. */
+  /** Drops the changes after writing failed. Changes from outside of nodes are kept for the next entry. */
   giveBack(): void;
 }
 
-/** The end of a node: its output is one of its changes. */
+/** The end of a node. The output is saved as a change of the context. */
 export interface Ended {
   readonly nodeId: string;
   readonly output: unknown;
 }
 
 /**
- * The context of a run that is saved in process: what is committed, as texts, and who looks at it. Each node has a view of
- * its own, whose changes are written with the entry of its end and hold from then on. What is not in a node (hooks of the
- * process, orchestrators) shares one more view, which nodes see what is committed through: its changes go with the next entry, whoever it is of.
+ * The context of a run with a checkpoint: the committed values as texts, and the views on them. Each node has a view of
+ * its own. Its changes are written with the entry of the node's end and are committed then. Code outside of nodes, such
+ * as process hooks and orchestrators, shares one more view. Nodes see its changes, which are written with the next
+ * entry of any node.
  *
- *     committed ◄─ apply ── under way ◄─ prepare ── views
+ *     committed ◄─ apply ── in transit ◄─ prepare ── views
  *
- * Changes are merged when they are prepared, with all that is under way before them: entries are written in that order,
- * and where one cannot be, none behind it is.
+ * Changes are merged in `prepare`, on top of all changes in transit. Entries are written in this order, and if one
+ * cannot be written, neither are the entries after it.
  */
 export class SavedContext implements Source {
-  /** What is seen outside of nodes. */
+  /** The view for code outside of nodes. */
   readonly outside: ContextView;
   readonly #kept = new Map<string, Kept>();
   readonly #underWay = new Map<string, { readonly by: object; readonly kept: Kept | undefined }>();
   readonly #nodes = new Map<string, NodeView>();
   readonly #prototype: object;
 
-  /** @throws {SerializationError} for what cannot be saved */
+  /** @throws {SerializationError} if a value of the context cannot be saved */
   constructor(
     readonly codec: Codec,
     context: object,
@@ -73,26 +74,26 @@ export class SavedContext implements Source {
     return this.#kept.keys();
   }
 
-  /** All that is committed, by key, as texts. */
+  /** All committed values by key, as texts. */
   texts(): [key: string, text: string][] {
     return [...this.#kept].map(([key, { text }]) => [key, text]);
   }
 
-  /** What is committed, and what was done outside of nodes, as an ordinary object. */
+  /** The committed values and the changes from outside of nodes, as an ordinary object. */
   toObject(): Record<string, unknown> {
     const { outside } = this;
     const entries = [...outside.keys()].map((key) => [key, outside.peek(key)] as const);
     return Object.setPrototypeOf(Object.fromEntries(entries), this.#prototype);
   }
 
-  /** A view for an execution of a node; what an earlier execution did that has not ended is forgotten. */
+  /** Opens a view for an execution of a node. The changes of an unfinished earlier execution are dropped. */
   open(nodeId: string, inputOf?: InputOf): NodeView {
     const node = { view: this.outside.layer(), inputOf, isTaken: false, tried: undefined };
     this.#nodes.set(nodeId, node);
     return node;
   }
 
-  /** The view of a node that is under way; a new one for a node that is not. */
+  /** The view of a running node; a new view for other nodes. */
   of(nodeId: string): NodeView {
     return this.#nodes.get(nodeId) ?? this.open(nodeId);
   }
@@ -101,21 +102,21 @@ export class SavedContext implements Source {
     return this.#nodes.has(nodeId);
   }
 
-  /** The execution of a node has ended; nothing that it did counts any more. */
+  /** Closes the view of a node, and drops its uncommitted changes. */
   end(nodeId: string): void {
     this.#nodes.delete(nodeId);
   }
 
-  /** A copy of a value, as it will be when it is read back. @throws {SerializationError} for what cannot be saved */
+  /** A copy of a value, as reading it back would give it. @throws {SerializationError} if the value cannot be saved */
   copy<Value>(value: Value): Value {
     return Object(value) === value ? (this.codec.decode(this.codec.encode(value)) as Value) : value;
   }
 
   /**
-   * Finds what is to be saved with the next entry: what was done outside of nodes, and what a node has done that has ended.
+   * Collects the changes to save with the next entry: those from outside of nodes, and those of a node that has ended.
    *
-   * @throws {SerializationError} for what cannot be saved. Nothing of the node counts then, nor does the key that was
-   *   written outside, if it is that
+   * @throws {SerializationError} if a value cannot be saved. Then the changes of the node are dropped, and so is the
+   * faulty value if it was written outside of nodes
    */
   prepare(ended?: Ended): Change {
     const own = ended && this.#changesOf(ended);
@@ -145,7 +146,7 @@ export class SavedContext implements Source {
       giveBack: () => {
         if (!isPending) return;
         isPending = false;
-        // What is behind it is not written either.
+        // The entries after this one are not written either.
         this.#underWay.clear();
         for (const key of taken) this.outside.rebase(key);
       },
@@ -174,13 +175,13 @@ export class SavedContext implements Source {
     for (const key of removed) to.set(key, undefined);
   }
 
-  /** An output takes the place of what was there, whoever has changed that. */
+  /** Adds the output of a node, which replaces the value under the node's id without merging. */
   #addOutput({ nodeId, text }: Output, to: Map<string, Kept | undefined>): void {
     if (text !== undefined) to.set(nodeId, this.#keep(text));
     else if (this.#latest(nodeId) !== undefined) to.set(nodeId, undefined);
   }
 
-  /** What will hold under a key once all is written that is under way. */
+  /** The value of a key after all changes in transit are written. */
   #latest(key: string): Kept | undefined {
     const underWay = this.#underWay.get(key);
     return underWay === undefined ? this.#kept.get(key) : underWay.kept;
@@ -195,7 +196,7 @@ export class SavedContext implements Source {
   }
 }
 
-/** The output of a node that has ended, as text; none for a node that gave none. */
+/** The output of a node as text; `undefined` if the node returned none. */
 interface Output {
   readonly nodeId: string;
   readonly text: string | undefined;
@@ -211,7 +212,9 @@ function savedOf(changed: ReadonlyMap<string, Kept | undefined>): SavedChanges {
   return { ...(removed.length < changed.size ? { set } : {}), ...(removed.length > 0 ? { removed } : {}) };
 }
 
-/** A text that is read where it is asked for; primitives, which cannot be changed, once. */
+/**
+ * A stored text. Each read decodes it again, so that each reader gets its own copy; primitives are decoded only once.
+ */
 class KeptText implements Kept {
   #primitive: { readonly value: unknown } | undefined = undefined;
 

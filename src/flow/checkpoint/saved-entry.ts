@@ -2,7 +2,10 @@ import { ArcsByEnds } from '../plan/order.js';
 import type { Plan } from '../plan/plan.js';
 import type { RunHappening, SavedHappening } from '../run/saved.js';
 
-/** What has happened, as it is written: arcs by the ids of their ends, because numbers follow from the order of a graph. */
+/**
+ * Converts an event for saving: arcs are written as the ids of their targets, because the numbers of arcs depend on the
+ * order of declaration.
+ */
 export function toSaved(plan: Plan, happening: RunHappening): SavedHappening {
   if (happening.type !== 'completed') return happening;
   const { arcs, passed, ...rest } = happening;
@@ -14,7 +17,7 @@ export function toSaved(plan: Plan, happening: RunHappening): SavedHappening {
   };
 }
 
-/** What has happened, as it was written; versions up to 0.6 wrote arcs by number. */
+/** Converts a saved event back. Versions up to 0.6 wrote arcs as numbers. */
 export function fromSaved(plan: Plan, saved: SavedHappening): RunHappening {
   if (saved.type !== 'completed') return saved;
   const { targets, arcs, passed, ...rest } = saved;

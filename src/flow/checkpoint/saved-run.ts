@@ -8,15 +8,15 @@ import { damaged } from './seal.js';
 import { faultOfEntry, faultOfParts } from './shape.js';
 
 /**
- * Checks that a run that was read can be one of a plan, and that it and its entries are whole: what is restored from it is
- * either right or refused.
+ * Checks that a saved run belongs to a plan, and that the run and its entries are complete. A run is either restored
+ * correctly or refused.
  *
- * @param name - what the run is called if that cannot be read
- * @param seq - the number of the entry before the first
- * @throws {CheckpointError} for one that is damaged, or of another flow, version or graph
+ * @param name - the name of the run in messages if its own id cannot be read
+ * @param seq - the number of the entry before the first one
+ * @throws {CheckpointError} if the run is damaged, or belongs to another flow, version or graph
  */
 export function checkSavedRun(plan: Plan, { run, entries }: SavedChild, name: string, seq: number): void {
-  if (!isNamed(run)) throw damaged(name, 'it does not say which run of which flow it is');
+  if (!isNamed(run)) throw damaged(name, 'it lacks the id of the run or of its flow');
   checkBelonging(plan, run);
   const fault = faultOfParts(plan, run);
   if (fault !== undefined) throw damaged(run.runId, fault);
@@ -36,10 +36,13 @@ function isNamed(run: unknown): run is SavedRun {
   return [flow, version, runId].every(isName) && (graph === undefined || isOutline(graph));
 }
 
-/** Runs of versions up to 0.6 have no outline of their graph: they go by version alone, and by how much there is of it. */
+/**
+ * Checks flow, version and graph. Runs of package versions up to 0.6 have no outline of their graph, so only the
+ * version is compared; `faultOfParts` then compares the size of the graph.
+ */
 function checkBelonging(plan: Plan, { flow, version, runId, graph }: Named): void {
   if (flow !== plan.id) {
-    throw new CheckpointError(runId, `is a run of "${flow}", not of "${plan.id}": resume it with the flow "${flow}"`);
+    throw new CheckpointError(runId, `is a run of "${flow}", not of "${plan.id}": continue it with the flow "${flow}"`);
   }
   const wanted = versionOf(plan);
   const isOfVersion = version === wanted || (graph === undefined && version === versionBefore(plan));
@@ -48,14 +51,14 @@ function checkBelonging(plan: Plan, { flow, version, runId, graph }: Named): voi
     throw new CheckpointError(
       runId,
       `is of version ${version} of "${flow}", and this is version ${wanted}${inWords(graph, now)}: ` +
-        'resume it with the flow as it was, or delete its checkpoint and run the flow anew',
+        'continue it with the flow as it was, or delete its checkpoint and run the flow again',
     );
   }
   if (graph !== undefined && graph.hash !== now.hash) {
     throw new CheckpointError(
       runId,
       `began with another graph of "${flow}" under the same version ${version}${inWords(graph, now)}: ` +
-        'resume it with the flow as it was, and give the changed flow another version; or delete its checkpoint',
+        'continue it with the flow as it was, and give the changed flow another version; or delete its checkpoint',
     );
   }
 }

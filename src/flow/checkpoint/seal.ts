@@ -3,22 +3,23 @@ import { CheckpointError } from '../errors.js';
 import type { Checkpoint } from './store.js';
 
 /*
- * Texts go to a store with a checksum before them, of the text and of its number: whatever becomes of them there, a run
- * goes on from what it has written, in its order, or not at all. Version 0.6 and before wrote none.
+ * Texts are stored with a checksum of the text and its number in front. If a store returns a different text, or texts
+ * in a different order, the run is refused instead of continuing from wrong data. Version 0.6 and earlier wrote no
+ * checksums.
  */
 
 const mark = 'crc32:';
 const form = /^crc32:([0-9a-f]{8}):/;
 
-/** A text as it is stored. */
+/** Puts a checksum in front of a text. */
 export function seal(seq: number, text: string): string {
   return `${mark}${sumOf(seq, text)}:${text}`;
 }
 
 /**
- * A checkpoint with the texts that were sealed.
+ * Verifies and removes the checksums of a checkpoint.
  *
- * @throws {CheckpointError} for a text that is not what was written
+ * @throws {CheckpointError} if a text differs from what was written
  */
 export function unseal(runId: string, checkpoint: Checkpoint): Checkpoint {
   const { snapshot, seq, entries } = checkpoint;
@@ -34,11 +35,11 @@ export function unseal(runId: string, checkpoint: Checkpoint): Checkpoint {
 function opened(runId: string, seq: number, sealed: string, what: string): string {
   const [start, sum] = form.exec(sealed) ?? [''];
   const text = sealed.slice(start.length);
-  if (sum !== sumOf(seq, text)) throw damaged(runId, `${what} is not what was written (its checksum differs)`);
+  if (sum !== sumOf(seq, text)) throw damaged(runId, `${what} differs from what was written (wrong checksum)`);
   return text;
 }
 
-/** Whether a text was sealed, also if its mark is damaged. */
+/** Returns true if a text has a checksum, even if up to two characters of its mark are damaged. */
 function isMarked(text: string): boolean {
   let same = 0;
   for (let index = 0; index < mark.length; index++) if (text[index] === mark[index]) same++;
@@ -51,10 +52,10 @@ function sumOf(seq: number, text: string): string {
     .padStart(8, '0');
 }
 
-/** What is kept of a run is not what was written. */
+/** The error for a checkpoint that differs from what was written. */
 export function damaged(runId: string, problem: string): CheckpointError {
   return new CheckpointError(
     runId,
-    `has a checkpoint that is damaged where it is kept: ${problem}; restore it from a backup, or delete it there and run again`,
+    `has a damaged checkpoint: ${problem}; restore it from a backup, or delete it and run the flow again`,
   );
 }

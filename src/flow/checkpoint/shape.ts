@@ -6,12 +6,12 @@ import type { Plan } from '../plan/plan.js';
 import type { SavedRun } from '../run/saved.js';
 
 /*
- * Whether what was read of a run has the shape that was written, and fits together. Each check gives what is wrong, in
- * words that end "its ... ", and nothing for what is right. Nothing is taken for granted: texts may have been changed by
- * anything, and a serializer of one's own may bring back anything.
+ * Checks that a saved run has the shape that this package writes, and that its parts fit together. Each check returns
+ * the fault as text, or `undefined`. Nothing is assumed about the input: the texts may have been changed, and a custom
+ * serializer may return anything.
  */
 
-/** A test of a value, for a plan. */
+/** A test of a value against a plan. */
 type Test = (value: unknown, plan: Plan) => boolean;
 
 const isText: Test = (value) => typeof value === 'string';
@@ -21,7 +21,7 @@ const isAnything: Test = () => true;
 const isNode: Test = (value, plan) => typeof value === 'string' && plan.indexOf(value) >= 0;
 const isMaybeNode: Test = (value, plan) => value === undefined || isNode(value, plan);
 
-/** The largest number of visits that a position can hold. */
+/** The largest number of visits that a position can represent. */
 const mostVisits = 2 ** 31 - 1;
 
 function isList(test: Test): Test {
@@ -51,7 +51,7 @@ const isChanges = isRecord({ set: isTexts, removed: isKeys, base: isTexts });
 const isItemChanges: Test = (value, plan) =>
   isOutputs(value, plan) && isList(isChanges)([...(value as ReadonlyMap<number, unknown>).values()], plan);
 
-/** The key of a sub-flow: its node, and in a batch the number of its item. */
+/** The key of a sub-flow: its node, and in a batch the index of its item. */
 const isChildKey: Test = (value, plan) => {
   const key = typeof value === 'string' ? parsed(value) : undefined;
   return isTuple(isNode)(key, plan) || isTuple(isNode, isCount)(key, plan);
@@ -65,7 +65,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A sub-flow is looked at as a whole once its flow is known. */
+/** Tests only the outer shape of a sub-flow. The content is checked once the flow of the sub-flow is known. */
 const isChild = isRecord({ run: (value) => isPlainObject(value), entries: (value) => Array.isArray(value) });
 
 const parts: Readonly<Record<string, Test>> = {
@@ -80,36 +80,36 @@ const parts: Readonly<Record<string, Test>> = {
   children: isList(isTuple(isChildKey, isChild)),
 };
 
-/** What is wrong with the parts of a saved run, besides whose it is. */
+/** Finds a fault in the parts of a saved run, except in the names of flow, version and run. */
 export function faultOfParts(plan: Plan, run: SavedRun): string | undefined {
   for (const [name, test] of Object.entries(parts)) {
-    if (!test(run[name as keyof SavedRun], plan)) return `its ${name} cannot be what was written`;
+    if (!test(run[name as keyof SavedRun], plan)) return `its field "${name}" is malformed`;
   }
   const ends = new ArcsByEnds(plan);
   const isBetween: Test = (value) =>
     isTuple(isText, isText, isAnything)(value, plan) && ends.arcOf(...(value as [string, string])) >= 0;
   const isPassed = isList(run.graph === undefined ? isTuple(isArc, isAnything) : isBetween);
-  if (!isPassed(run.passed, plan)) return 'its passed cannot be what was written';
+  if (!isPassed(run.passed, plan)) return 'its field "passed" is malformed';
   return faultOfPosition(plan, run);
 }
 
 const isArc: Test = (value, plan) => isCount(value, plan) && (value as number) < plan.arcTarget.length;
 
-/** A position that contradicts itself is one of another graph, or damaged. */
+/** Finds a fault in a position. A position with contradictions belongs to another graph, or is damaged. */
 function faultOfPosition(plan: Plan, { position, graph, awaiting: waits }: SavedRun): string | undefined {
   const { nodeCount, arcTarget } = plan;
   if (!isRecord({ nodes: isText, arcs: isText, visits: isAnything })(position, plan)) {
-    return 'its position cannot be what was written';
+    return 'its position is malformed';
   }
   const { nodes, arcs, visits } = position;
   if (nodes.length !== nodeCount || arcs.length !== arcTarget.length) {
     return `its position has ${nodes.length} nodes and ${arcs.length} arcs, and the flow ${nodeCount} and ${arcTarget.length}`;
   }
-  if (!/^[0-7]*$/.test(nodes) || !/^[0-3]*$/.test(arcs)) return 'its position cannot be what was written';
+  if (!/^[0-7]*$/.test(nodes) || !/^[0-3]*$/.test(arcs)) return 'its position is malformed';
   const isVisits = isList((value, of) => isCount(value, of) && (value as number) <= mostVisits);
   const hasVisits = visits !== undefined && visits !== null;
   if (hasVisits !== plan.loops.length > 0 || (hasVisits && (!isVisits(visits, plan) || visits.length !== nodeCount))) {
-    return 'the visits in its position cannot be what was written';
+    return 'the visits in its position are malformed';
   }
   const order = orderOf(plan);
   const nodeAt = (place: number) => (graph === undefined ? place : (order.nodes[place] as number));
@@ -118,7 +118,7 @@ function faultOfPosition(plan: Plan, { position, graph, awaiting: waits }: Saved
   const waiting = new Set(waits.map(([nodeId]) => nodeId));
   for (let node = 0; node < nodeCount; node++) {
     if (statusOf[node] === awaiting && !waiting.has(plan.idOf(node))) {
-      return `"${plan.idOf(node)}" waits in its position, and for nothing`;
+      return `"${plan.idOf(node)}" waits in its position, but it has no event to wait for`;
     }
   }
   for (let place = 0; place < arcs.length; place++) {
@@ -134,8 +134,8 @@ function faultOfPosition(plan: Plan, { position, graph, awaiting: waits }: Saved
 }
 
 /**
- * Where a run does not say which graph it is of, it is taken for one of another order where a node has begun that nothing
- * has led to, or where the flow has not begun at its start.
+ * Checks the start of a run that has no outline of its graph. The flow was probably declared in another order if a node
+ * has started without a predecessor that led to it, or if a start node has not started.
  */
 function faultOfStarts(plan: Plan, statusOf: Uint8Array, arcs: string): string | undefined {
   const starts = new Set(plan.starts);
@@ -151,7 +151,10 @@ function faultOfStarts(plan: Plan, statusOf: Uint8Array, arcs: string): string |
   return undefined;
 }
 
-/** Arcs that repeat a loop or leave one are decided with the turns of the loop; all others with their source. */
+/**
+ * Returns true if an arc is decided when its source ends. Back arcs and exits of a loop are decided when a turn of the
+ * loop ends.
+ */
 function isDecidedWithSource({ backOf, exitOf }: Plan, arc: number): boolean {
   return (backOf[arc] as number) < 0 && (exitOf[arc] as number) < 0;
 }
@@ -172,27 +175,28 @@ const happenings: Readonly<Record<string, Test>> = {
 };
 
 /**
- * What is wrong with an entry.
+ * Finds a fault in an entry.
  *
- * @param begun - the keys of sub-flows that have begun; those that begin with this entry are added
+ * @param begun - the keys of the sub-flows that have started; the key of a sub-flow that starts with this entry is
+ * added
  */
 export function faultOfEntry(plan: Plan, entry: unknown, begun: Set<string>): string | undefined {
   const { happening, changed, set, removed } = isPlainObject(entry) ? entry : {};
-  if (!isPlainObject(happening)) return 'says nothing of what has happened';
+  if (!isPlainObject(happening)) return 'does not say what happened';
   const { type, key } = happening as { type: unknown; key: string };
   const test = typeof type === 'string' && Object.hasOwn(happenings, type) ? happenings[type] : undefined;
   if (test === undefined) return 'is of an unknown kind';
   if (!test(happening, plan) || (type === 'completed' && !hasArcs(happening, plan))) {
-    return `(${String(type)}) cannot be what was written`;
+    return `(${String(type)}) is malformed`;
   }
   if (!isTexts(set, plan) || !isKeys(removed, plan) || (changed !== undefined && !isPlainObject(changed)))
-    return 'has changes that cannot be what was written';
+    return 'has malformed changes';
   if (type === 'started') begun.add(key);
-  if (type === 'child' && !begun.has(key)) return 'is of a sub-flow that has not begun';
+  if (type === 'child' && !begun.has(key)) return 'belongs to a sub-flow that has not started';
   return undefined;
 }
 
-/** Versions up to 0.6 wrote arcs by number. */
+/** Checks the arcs of a completed node. Versions up to 0.6 wrote arcs as numbers. */
 function hasArcs(happening: Record<string, unknown>, plan: Plan): boolean {
   const { nodeId, arcs, targets, passed } = happening as Record<string, unknown> & { nodeId: string };
   const ends = new ArcsByEnds(plan);

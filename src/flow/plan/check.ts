@@ -4,13 +4,13 @@ import { aConcurrency, aName, aValue, isPlainObject, type Reader } from '../../s
 import type { EdgeDefinition, Graph, NodeConfig, NodeDefinition } from '../blueprint.js';
 import type { Fault } from '../errors.js';
 
-/** More nodes than this are refused before they are looked at. */
+/** Maximum number of nodes. A larger graph is refused without looking at its nodes. */
 const mostNodes = 250_000;
 
-/** More edges than this are refused before they are looked at. */
+/** Maximum number of edges. A larger graph is refused without looking at its edges. */
 const mostEdges = 2_500_000;
 
-/** Parameters that are nested deeper than this are refused: what writes them as text would not come to an end. */
+/** Maximum nesting depth of parameters. Converting deeper objects to text would overflow the stack. */
 const deepestParams = 2_000;
 
 const derived = ['predecessorCountMap', 'originalPredecessorIdMap'];
@@ -73,14 +73,17 @@ function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
 }
 
-/** After so many faults the search ends: nobody mends more at once. */
+/** Maximum number of faults. The check stops there, because no user repairs more of them at once. */
 const mostFaults = 10_000;
 
-/** What a value has for faults if it is to be a graph: of its own shape only, not of how its parts fit together. */
+/**
+ * Checks that a value has the shape of a graph. Only the shape of each part is checked; `connect` checks that the parts
+ * fit together.
+ */
 export class ShapeCheck {
   readonly faults: Fault[] = [];
 
-  /** The part of a value that is a graph: all of it, where there are no faults. */
+  /** Returns the part of a value that is a graph: the whole value if there are no faults. */
   graph(value: unknown): Graph {
     if (!this.#holds(anObject, value, 'blueprint')) return { id: '?', nodes: [], edges: [] };
     const graph = value as Graph;
@@ -94,7 +97,7 @@ export class ShapeCheck {
     return this.faults.length === 0 ? graph : { id: String(graph.id), nodes, edges };
   }
 
-  /** The items of a list that have no faults. */
+  /** Returns the items of a list that have no faults. */
   #list<Item>(
     value: unknown,
     field: string,
@@ -124,7 +127,7 @@ export class ShapeCheck {
     }
     const { id, uses, params, inputs, config } = node;
     this.#known(node, nodeKeys, `nodes[${index}].`, id);
-    // Names are put together where they are needed: a graph without faults costs little.
+    // The paths for messages are composed only after a test has failed, which keeps the check of a correct graph fast.
     const isId = typeof id === 'string' && id !== '' && !reservedIds.has(id);
     if (!isId) this.#holds(anId, id, `nodes[${index}].id`);
     if (typeof uses !== 'string' || uses === '') this.#holds(aName, uses, `nodes[${index}].uses`, id);
@@ -157,7 +160,7 @@ export class ShapeCheck {
     }
   }
 
-  /** A name that is misspelt would be a setting that does not hold. */
+  /** Reports unknown keys: a misspelt setting would otherwise be ignored silently. */
   #known(value: object, keys: ReadonlySet<string>, path: string, nodeId?: string): void {
     for (const key of Object.keys(value)) {
       if (keys.has(key)) continue;

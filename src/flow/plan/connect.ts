@@ -2,7 +2,7 @@ import type { EdgeDefinition, Graph, NodeDefinition } from '../blueprint.js';
 import type { Fault } from '../errors.js';
 import { type Adjacency, adjacency } from './loops.js';
 
-/** Nodes and arcs as numbers. */
+/** A graph as numbers: the nodes, arcs and fallbacks of a plan. */
 export interface Parts {
   readonly index: ReadonlyMap<string, number>;
   readonly fallbackOf: Int32Array;
@@ -17,7 +17,10 @@ export interface Parts {
   readonly isPlain: Uint8Array;
 }
 
-/** Numbers the nodes, and joins edges to arcs. What leads nowhere, or is there twice, is a fault. */
+/**
+ * Numbers the nodes and combines edges into arcs. Reports edges and fallbacks that lead to unknown nodes, and ids that
+ * are used twice.
+ */
 export function connect(graph: Graph, faults: Fault[]): Parts {
   const { nodes, edges } = graph;
   const index = indexOf(nodes, faults);
@@ -75,13 +78,13 @@ export function connect(graph: Graph, faults: Fault[]): Parts {
   };
 }
 
-/** A transform whose value nobody gets is a mistake. */
+/** Reports a transform whose value the target would ignore. */
 function checkTransform({ id, uses, inputs }: NodeDefinition, at: number, faults: Fault[]): void {
   const field = `edges[${at}].transform`;
   if (inputs !== undefined) {
-    faults.push({ message: `${field} must be left out: "${id}" gets what its inputs say`, nodeId: id });
+    faults.push({ message: `${field} must be left out: "${id}" has inputs of its own`, nodeId: id });
   } else if (uses === 'wait') {
-    faults.push({ message: `${field} must be left out: "${id}" is a wait, which gets what it waits for`, nodeId: id });
+    faults.push({ message: `${field} must be left out: "${id}" is a wait, which ignores its input`, nodeId: id });
   }
 }
 
@@ -89,7 +92,7 @@ function indexOf(nodes: readonly NodeDefinition[], faults: Fault[]): Map<string,
   const index = new Map<string, number>();
   for (let at = 0; at < nodes.length; at++) {
     const { id } = nodes[at] as NodeDefinition;
-    if (index.has(id)) faults.push({ message: `nodes[${at}].id "${id}" is the id of another node too`, nodeId: id });
+    if (index.has(id)) faults.push({ message: `nodes[${at}].id "${id}" is also the id of another node`, nodeId: id });
     else index.set(id, at);
   }
   return index;
@@ -103,7 +106,8 @@ function endOf(
   faults: Fault[],
 ): number {
   const node = index.get(edge[end]);
-  if (node === undefined) faults.push({ message: `edges[${at}].${end} "${edge[end]}" is no node`, nodeId: edge[end] });
+  if (node === undefined)
+    faults.push({ message: `edges[${at}].${end} "${edge[end]}" is not a node`, nodeId: edge[end] });
   return node ?? 0;
 }
 
@@ -120,7 +124,7 @@ function fallbacksOf(
     if (config?.fallback === undefined) continue;
     const fallback = index.get(config.fallback);
     const field = `nodes[${at}].config.fallback`;
-    if (fallback === undefined) faults.push({ message: `${field} "${config.fallback}" is no node`, nodeId: id });
+    if (fallback === undefined) faults.push({ message: `${field} "${config.fallback}" is not a node`, nodeId: id });
     else if (fallback === at) faults.push({ message: `${field} of "${id}" must be another node`, nodeId: id });
     else {
       fallbackOf[at] = fallback;
@@ -137,7 +141,7 @@ function fallbacksOf(
   return { fallbackOf, owners };
 }
 
-/** The part of a graph whose nodes and edges fit together. */
+/** Returns the part of a graph whose nodes and edges fit together. */
 export function soundPartOf({ id, nodes, edges }: Graph): Graph {
   const byId = new Map<string, NodeDefinition>();
   for (const node of nodes) if (!byId.has(node.id)) byId.set(node.id, node);

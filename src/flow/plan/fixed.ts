@@ -2,21 +2,22 @@ import { isPlainObject } from '../../shared/validate.js';
 import type { EdgeDefinition, Graph, NodeDefinition, WorkflowBlueprint } from '../blueprint.js';
 
 /**
- * The blueprint of a flow is frozen; one that is handed in as data stays its owner's, who may change it from run to run.
- * Compiled is a copy of either: what runs read at each step is not frozen, which would be slower, and does not change in the
- * midst of a run. The next run of one that is data compares.
+ * Blueprints that cannot change. The blueprint of a flow is frozen. A blueprint that is passed as data belongs to the
+ * caller, who may change it between runs. Runs use a compiled copy of either, so changes do not affect a run in
+ * progress. The copy is not frozen, because reading frozen objects is slower. The next run of a blueprint that is data
+ * compares it with its copy.
  */
 const fixed = new WeakSet<object>();
 
-/** Edges with a transform of blueprints that were copied, with those of the last copy. */
+/** The latest copies of edges that have a transform, by the original edge. */
 const copiedEdges = new WeakMap<object, EdgeDefinition>();
 
-/** Whether a blueprint cannot have changed since it was compiled. */
+/** Returns true if a blueprint cannot have changed since it was compiled. */
 export function isFixed(blueprint: object): boolean {
   return fixed.has(blueprint);
 }
 
-/** Freezes the blueprint of a flow. Its nodes and edges are frozen already. */
+/** Freezes the blueprint of a flow, whose nodes and edges are already frozen. */
 export function fix(blueprint: WorkflowBlueprint): WorkflowBlueprint {
   Object.freeze(blueprint.nodes);
   Object.freeze(blueprint.edges);
@@ -25,8 +26,8 @@ export function fix(blueprint: WorkflowBlueprint): WorkflowBlueprint {
 }
 
 /**
- * A frozen copy of a node, as deep as a node is compiled. The values of `params` are handed to the node as they are, and
- * stay the caller's.
+ * Makes a frozen copy of a node. The copy includes the objects that are compiled. The values of `params` are not
+ * copied: nodes get the caller's own values.
  */
 export function fixedNode(node: NodeDefinition): NodeDefinition {
   if (!isPlainObject(node)) return node;
@@ -40,7 +41,7 @@ export function fixedNode(node: NodeDefinition): NodeDefinition {
   });
 }
 
-/** A frozen copy of an edge. */
+/** Makes a frozen copy of an edge. */
 export function fixedEdge(edge: EdgeDefinition): EdgeDefinition {
   return isPlainObject(edge) ? Object.freeze({ ...edge }) : edge;
 }
@@ -51,15 +52,18 @@ function frozen(value: Readonly<Record<string, unknown>>, below: readonly string
   return Object.freeze(copy);
 }
 
-/** A blueprint that was copied. */
+/** A blueprint and its copy. */
 export interface Copied {
   readonly source: Graph;
   readonly copy: Graph;
-  /** What is inside its nodes (plain objects and arrays at any depth), each with its copy. */
+  /** The plain objects and arrays inside the nodes, at any depth, each with its copy. */
   readonly parts: ReadonlyMap<object, object>;
 }
 
-/** Copies a blueprint: of one that is frozen, what is not inside its nodes. What is derived from its edges is not copied. */
+/**
+ * Copies a blueprint. The objects inside the nodes are copied only if the blueprint is not frozen. Derived fields are
+ * not copied.
+ */
 export function copyOf(source: Graph): Copied {
   const keys = isFixed(source) ? [] : inside;
   const parts = new Map<object, object>();
@@ -79,7 +83,7 @@ export function copyOf(source: Graph): Copied {
     if (edge.transform !== undefined) copiedEdges.set(edge, copy);
     return copy;
   });
-  // Entries that are added while a Map is walked are walked too.
+  // The loop also visits the entries that `deepen` adds to the map.
   for (const part of parts.values()) deepen(part as Record<string, unknown>, copied);
   const copy = { ...source, nodes, edges };
   fixed.add(copy);
@@ -92,7 +96,10 @@ function deepen(copy: Record<string, unknown>, copied: (value: unknown) => unkno
 
 const inside = ['params', 'inputs', 'config'] as const;
 
-/** Whether a blueprint has changed since it was copied. It is asked at each run: nodes and edges have known fields. */
+/**
+ * Returns true if a blueprint has changed since it was copied. This check runs at the start of each run, so it compares
+ * the known fields of nodes and edges one by one.
+ */
 export function hasChanged({ source, copy, parts }: Copied): boolean {
   const { id, version, maxVisits, nodes, edges } = source;
   if (id !== copy.id || version !== copy.version || maxVisits !== copy.maxVisits) return true;
@@ -146,7 +153,7 @@ function isPart(value: unknown): value is object {
   return Array.isArray(value) || isPlainObject(value);
 }
 
-/** An edge as it was compiled. */
+/** The compiled copy of an edge; the edge itself if there is no copy. */
 export function compiledEdge(edge: EdgeDefinition): EdgeDefinition {
   return copiedEdges.get(edge) ?? edge;
 }

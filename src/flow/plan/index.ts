@@ -1,4 +1,4 @@
-// What others build on: a blueprint compiled.
+// The exports for other folders: the compiled blueprint and the position of a run in it.
 export type { SavedPosition } from './marks.js';
 export { ArcsByEnds, fromOrder, type Order, orderOf, toOrder } from './order.js';
 export { differences, type Outline, outlineOf } from './outline.js';

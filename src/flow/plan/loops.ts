@@ -1,10 +1,10 @@
 /**
- * Which parts of a graph repeat.
+ * Finds the parts of a graph that repeat.
  *
- * A loop is a strongly connected part of the graph. Its headers are the nodes that an arc from outside leads to (for a
- * part that a run starts in: its start node). The arcs inside that lead to a header are its back arcs; without them,
- * what is still strongly connected is an inner loop, and so on. This is the loop nesting forest of Steensgaard (1993),
- * which also orders loops that are entered at several places.
+ * A loop is a strongly connected part of the graph. Its headers are the nodes that an arc from outside leads to; a
+ * start node inside the loop is also a header. The arcs inside that lead to a header are the back arcs of the loop. The
+ * parts that are still strongly connected without these back arcs are the inner loops, and so on. The result is the
+ * loop nesting forest of Steensgaard (1993), which also covers loops with several entries.
  */
 
 /** Arcs by number: arc `a` leads from node `source[a]` to node `target[a]`. */
@@ -14,19 +14,22 @@ export interface Arcs {
   readonly target: Int32Array;
 }
 
-/** For each node the arcs that start (or end) at it: `arcs` from `from[node]` up to, not including, `from[node + 1]`. */
+/**
+ * For each node, the arcs that start (or end) there: `arcs` from `from[node]` up to, but not including, `from[node +
+ * 1]`.
+ */
 export interface Adjacency {
   readonly from: Int32Array;
   readonly arcs: Int32Array;
 }
 
 export interface Loop {
-  /** The loop around it, -1 for none. */
+  /** The number of the surrounding loop; -1 for none. */
   readonly parent: number;
-  /** 0 for a loop that is in no other. */
+  /** The number of surrounding loops: 0 for an outermost loop. */
   readonly depth: number;
   readonly headers: readonly number[];
-  /** All nodes in it, those of inner loops too. */
+  /** All nodes in the loop, including those of inner loops. */
   readonly nodes: readonly number[];
 }
 
@@ -34,14 +37,14 @@ export interface Loops {
   readonly loops: readonly Loop[];
   /** The innermost loop of each node, -1 for none. */
   readonly loopOf: Int32Array;
-  /** For each arc the loop that it repeats, -1 for one that is no back arc. */
+  /** For each arc, the loop that the arc repeats; -1 if the arc is not a back arc. */
   readonly backOf: Int32Array;
 }
 
-/** Each level of nesting is a walk over all that is inside, so loops that are nested deeper than this are refused. */
+/** Maximum nesting depth of loops. Each level costs a search through all nodes inside, so deeper graphs are refused. */
 export const deepestLoop = 50;
 
-/** Arcs by the node that they start at, or end at: a counting sort. */
+/** Groups arcs by their source or by their target, with a counting sort. */
 export function adjacency(nodeCount: number, ends: Int32Array): Adjacency {
   const from = new Int32Array(nodeCount + 1);
   for (const node of ends) add(from, node + 1, 1);
@@ -52,7 +55,7 @@ export function adjacency(nodeCount: number, ends: Int32Array): Adjacency {
   return { from, arcs };
 }
 
-/** Adds to a number of an array, and gives the sum. */
+/** Adds to a number in an array and returns the sum. */
 export function add(numbers: Int32Array, index: number, amount: number): number {
   const sum = (numbers[index] as number) + amount;
   numbers[index] = sum;
@@ -60,9 +63,11 @@ export function add(numbers: Int32Array, index: number, amount: number): number 
 }
 
 /**
- * @param starts - the nodes that a run starts in
- * @param fallbackOf - for each node the one that stands in for it, -1 for none: that goes through its loops with it
- * @returns `undefined` for loops that are nested deeper than `deepestLoop`
+ * Finds the loops of a graph.
+ *
+ * @param starts - the start nodes of a run
+ * @param fallbackOf - for each node, its fallback, which repeats with the node; -1 for none
+ * @returns `undefined` if loops are nested deeper than `deepestLoop`
  */
 export function findLoops(arcs: Arcs, starts: readonly number[], fallbackOf?: Int32Array): Loops | undefined {
   const { nodeCount, source, target } = arcs;
@@ -86,7 +91,7 @@ export function findLoops(arcs: Arcs, starts: readonly number[], fallbackOf?: In
     const headers = nodes.filter(
       (node) => isStart.has(node) || some(into, node, (arc) => !inside.has(source[arc] as number)),
     );
-    // A part that nothing leads into is at fault elsewhere; it has a header all the same, so that this comes to an end.
+    // A part that no arc enters is reported elsewhere. It needs a header here, or the search would not end.
     if (headers.length === 0) headers.push(nodes[0] as number);
     loops.push({ parent, depth, headers, nodes });
     for (const node of nodes) loopOf[node] = index;
@@ -100,9 +105,9 @@ export function findLoops(arcs: Arcs, starts: readonly number[], fallbackOf?: In
   return { loops, loopOf, backOf };
 }
 
-/** Puts the fallbacks of nodes with them, and theirs. */
+/** Adds the fallbacks of the given nodes, and the fallbacks of these fallbacks. */
 function addFallbacks(inside: Set<number>, nodes: number[], fallbackOf: Int32Array | undefined): void {
-  // The list grows while it is walked.
+  // The loop also visits the fallbacks that its body adds to the list.
   for (const node of fallbackOf === undefined ? [] : nodes) {
     const fallback = fallbackOf?.[node] ?? -1;
     if (fallback < 0 || inside.has(fallback)) continue;
@@ -111,14 +116,14 @@ function addFallbacks(inside: Set<number>, nodes: number[], fallbackOf: Int32Arr
   }
 }
 
-/** The strongly connected parts: of several nodes, or of one that leads to itself. */
+/** Finds the strongly connected parts with several nodes, and single nodes that lead to themselves. */
 export function stronglyConnected(arcs: Arcs): number[][] {
   const out = adjacency(arcs.nodeCount, arcs.source);
   const search = new Search(arcs, out, new Int32Array(arcs.source.length).fill(-1));
   return search.connected(Array.from({ length: arcs.nodeCount }, (_, node) => node));
 }
 
-/** Whether a test holds for one of a node's arcs. */
+/** Returns true if a test holds for at least one arc of a node. */
 export function some({ from, arcs }: Adjacency, node: number, test: (arc: number) => unknown): boolean {
   for (let at = from[node] as number; at < (from[node + 1] as number); at++) {
     if (test(arcs[at] as number)) return true;
@@ -126,7 +131,10 @@ export function some({ from, arcs }: Adjacency, node: number, test: (arc: number
   return false;
 }
 
-/** Tarjan's search for strongly connected parts (1972), with a stack of its own: a chain may be any number of nodes long. */
+/**
+ * Tarjan's search for strongly connected parts (1972). It uses a stack of its own instead of recursion, because a chain
+ * of nodes may have any length.
+ */
 class Search {
   readonly #order: Int32Array;
   readonly #low: Int32Array;
@@ -147,7 +155,10 @@ class Search {
     this.#onStack = new Uint8Array(arcs.nodeCount);
   }
 
-  /** The parts of these nodes that are strongly connected without back arcs: of several nodes, or one that leads to itself. */
+  /**
+   * Finds the strongly connected parts among the given nodes, ignoring back arcs. A part has several nodes, or one node
+   * that leads to itself.
+   */
   connected(nodes: readonly number[]): number[][] {
     const round = ++this.#round;
     for (const node of nodes) {

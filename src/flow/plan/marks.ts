@@ -1,7 +1,7 @@
 import { add } from './loops.js';
 import type { Plan } from './plan.js';
 
-/** How a node stands in a run. */
+/** The status of a node in a run. */
 export type NodeStatus =
   | 'pending'
   | 'ready'
@@ -12,7 +12,7 @@ export type NodeStatus =
   | 'recovering'
   | 'awaiting';
 
-/** By number, as a position holds them. */
+/** The statuses by number; a position stores the numbers. */
 export const statuses: readonly NodeStatus[] = [
   'pending',
   'ready',
@@ -27,30 +27,35 @@ export const [pending, ready, running, completed, skipped, failed, recovering, a
   0, 1, 2, 3, 4, 5, 6, 7,
 ] as const;
 
-/** How an arc stands: `carried` is a back arc that was taken in the turn before, and has brought this one about. */
+/** The states of an arc. `carried` is a back arc that was taken in the previous turn and caused the current one. */
 export const [open, taken, refused, carried] = [0, 1, 2, 3] as const;
 
-/** A position as it is saved: how each node and each arc stands, a digit each, and how often each node was visited. */
+/**
+ * A saved position: the status of each node and the state of each arc as one digit, and the number of visits of each
+ * node.
+ */
 export interface SavedPosition {
   readonly nodes: string;
   readonly arcs: string;
-  /** Only where the flow has loops. */
+  /** The number of visits of each node. Present only if the flow has loops. */
   readonly visits?: readonly number[] | undefined;
 }
 
-/** How everything in a run stands, in numbers: what a position changes, and what is saved of it. */
+/**
+ * The state of a run as numbers. A position changes these numbers; a checkpoint stores the ones that cannot be derived.
+ */
 export class Marks {
   readonly status: Uint8Array;
   readonly arcs: Uint8Array;
-  /** For each node, how many of the arcs that its join waits for are open. */
+  /** For each node, the number of open arcs among those that its join waits for. */
   readonly missing: Int32Array;
-  /** 1 where one of them was taken. */
+  /** For each node, 1 if one of these arcs was taken, otherwise 0. */
   readonly reached: Uint8Array;
-  /** How often each node was visited; only where there are loops. */
+  /** The number of visits of each node. `undefined` if the flow has no loops. */
   readonly visits: Int32Array | undefined;
-  /** For each loop, how much has yet to settle in this turn; 0 for a loop that has ended. */
+  /** For each loop, the number of members that have yet to settle in this turn; 0 if the loop has ended. */
   readonly unsettled: Int32Array;
-  /** For each fallback, how many of its owners may still need it. */
+  /** For each fallback, the number of its owners (the nodes that it replaces on failure) that may still need it. */
   readonly owners = new Map<number, number>();
 
   constructor(private readonly plan: Plan) {
@@ -64,7 +69,7 @@ export class Marks {
     for (const [fallback, owners] of plan.owners) this.owners.set(fallback, owners.length);
   }
 
-  /** A fallback that was needed may be needed again, in the same visit. */
+  /** Makes a fallback pending again within the same visit. */
   standBy(node: number): void {
     this.status[node] = pending;
     if (this.visits !== undefined) add(this.visits, node, -1);
@@ -82,7 +87,7 @@ export class Marks {
     this.derive();
   }
 
-  /** Counts anew what follows from how nodes and arcs stand. */
+  /** Recalculates the counts that follow from the states of nodes and arcs. */
   derive(): void {
     const { plan } = this;
     this.missing.set(plan.awaited);

@@ -2,17 +2,18 @@ import type { SavedPosition } from './marks.js';
 import type { Plan } from './plan.js';
 
 /**
- * The nodes and arcs of a plan in an order that follows from ids alone, whatever the order in which they were declared:
- * nodes by id, arcs by the place of their source, then of their target. What is kept of a run is in this order.
+ * The nodes and arcs of a plan in canonical order, which depends on ids alone and not on the order of declaration.
+ * Nodes are sorted by id, arcs by the place of their source and then of their target. Checkpoints store a run in this
+ * order.
  */
 export interface Order {
-  /** The node at each place, as the plan numbers it. */
+  /** The number of the node at each place. */
   readonly nodes: Int32Array;
-  /** The place of each node. */
+  /** The place of each node, by the number of the node. */
   readonly places: Int32Array;
-  /** The arc at each place, as the plan numbers it. */
+  /** The number of the arc at each place. */
   readonly arcs: Int32Array;
-  /** If true, the plan numbers nodes and arcs so itself. */
+  /** If true, the numbers of the plan are already in canonical order. */
   readonly isDeclared: boolean;
 }
 
@@ -45,7 +46,7 @@ function makeOrder(plan: Plan): Order {
   return { nodes, places, arcs, isDeclared };
 }
 
-/** A position as it is kept, by ids. */
+/** Converts a position from the numbers of the plan to canonical order, for a checkpoint. */
 export function toOrder(plan: Plan, position: SavedPosition): SavedPosition {
   const { nodes, arcs, isDeclared } = orderOf(plan);
   if (isDeclared) return position;
@@ -57,7 +58,7 @@ export function toOrder(plan: Plan, position: SavedPosition): SavedPosition {
   };
 }
 
-/** A position that was kept by ids, as the plan numbers it. */
+/** Converts a position of a checkpoint from canonical order to the numbers of the plan. */
 export function fromOrder(plan: Plan, position: SavedPosition): SavedPosition {
   const { nodes, arcs, isDeclared } = orderOf(plan);
   if (isDeclared) return position;
@@ -73,7 +74,7 @@ export function fromOrder(plan: Plan, position: SavedPosition): SavedPosition {
   return { nodes: byNode.join(''), arcs: byArc.join(''), visits: visitsByNode };
 }
 
-/** Finds arcs by the ids of their ends: -1 for none. */
+/** Finds arcs by the ids of their source and target; -1 if there is no such arc. */
 export class ArcsByEnds {
   readonly #byTarget = new Map<string, ReadonlyMap<string, number>>();
 

@@ -7,23 +7,23 @@ import { orderOf } from './order.js';
 import type { Plan } from './plan.js';
 
 /**
- * What of a graph the course of a run depends on, in an order that follows from ids alone: which nodes there are, what
- * each is, where its input comes from, how it joins, what stands in for it; which edges there are, with their actions,
- * conditions and transforms. Policies, bounds on visits and other `params` are not part of it: a run that waits for a week
- * goes on with another timeout. Functions are not part of it either.
+ * The parts of a graph that determine how a run proceeds, in canonical order. The outline has the nodes, with the code
+ * they use, their inputs, join strategies and fallbacks. It also has the edges, with their actions, conditions and
+ * transforms. Policies, limits of visits, other `params` and functions are not included. They may change while a run
+ * waits: a node may be given a longer timeout, for example.
  *
- * It is saved with each run, so that a run of another graph is refused, and the refusal can say what differs.
+ * The outline is saved with each run. A run of another graph is refused, and the message can say what differs.
  */
 export interface Outline {
-  /** Of all that is below, in full. */
+  /** A hash of all nodes and edges with the properties listed above. */
   readonly hash: string;
-  /** Ids, sorted. */
+  /** The ids of the nodes, sorted. */
   readonly nodes: readonly string[];
-  /** A few characters for each node, which differ if the node does. */
+  /** A short hash of each node. */
   readonly nodeMarks: string;
-  /** For each arc the places of its source and of its target. */
+  /** For each arc, the places of its source and its target in `nodes`. */
   readonly arcs: readonly number[];
-  /** A few characters for each arc, which differ if its edges do. */
+  /** A short hash of the edges of each arc. */
   readonly arcMarks: string;
 }
 
@@ -57,19 +57,22 @@ function makeOutline(plan: Plan): Outline {
   return { hash, nodes: ids, nodeMarks: marksOf(nodeTexts), arcs: ends, arcMarks: marksOf(arcTexts) };
 }
 
-/** A hash of a value that JSON has words for. */
+/** The SHA-256 hash of a JSON value. */
 export function digest(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url');
 }
 
-/** Where each node has another before it, the first that was declared is where the flow starts: the order counts there. */
+/**
+ * The start of a flow in which every node has a predecessor; -1 for other flows. Such a flow starts at the node that
+ * was declared first, so here the order of declaration matters.
+ */
 function chosenStart({ starts, into, arcSource }: Plan): number {
   const [start] = starts;
   if (starts.length !== 1 || start === undefined) return -1;
   return some(into, start, (arc) => arcSource[arc] !== start) ? start : -1;
 }
 
-/** What of the built-in kinds of nodes says what they are; other parameters are for the code of nodes. */
+/** The parameters of built-in nodes that belong to the outline. All other parameters are for the code of nodes. */
 const tellingParams: Readonly<Record<string, readonly string[]>> = {
   wait: ['event'],
   batch: ['worker', 'items'],
@@ -93,14 +96,17 @@ function textOfEdge({ action, condition, transform }: EdgeDefinition): string {
   return JSON.stringify([action, withoutNumber(condition), withoutNumber(transform)]);
 }
 
-/** Functions on edges are registered under names with the number of their edge, which another order changes. */
+/**
+ * The names under which functions on edges are registered. They contain the number of the edge, which depends on the
+ * order of declaration and is therefore removed.
+ */
 const numbered = /^(condition|transform) of edge \d+(?:\(\))*$/;
 
 function withoutNumber(text: string | undefined): string | undefined {
   return text === undefined ? undefined : text.replace(numbered, '$1 of edge');
 }
 
-/** A mapping with its keys in order. */
+/** A mapping as entries that are sorted by key. */
 function sorted(mapping: unknown): unknown {
   return isPlainObject(mapping) ? Object.entries(mapping).sort(([one], [other]) => (one < other ? -1 : 1)) : mapping;
 }
@@ -109,21 +115,21 @@ function place(places: Int32Array, node: number | undefined): number {
   return places[node as number] as number;
 }
 
-/** How many characters a mark has. It only names what differs: whether anything does, the hash says. */
+/** Length of a mark in characters. Marks only serve to name the differences; `hash` decides if there are any. */
 const markLength = 4;
 
 function marksOf(texts: readonly string[]): string {
   return texts.map(markOf).join('');
 }
 
-/** FNV-1a, of which 24 bits are kept. */
+/** The first 24 bits of an FNV-1a hash, as base64. */
 function markOf(text: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return Buffer.from([hash, hash >> 8, hash >> 16]).toString('base64url');
 }
 
-/** If true, a value that was read can be an outline. */
+/** Returns true if a value that was read has the shape of an outline. */
 export function isOutline(value: unknown): value is Outline {
   if (!isPlainObject(value)) return false;
   const { hash, nodes, nodeMarks, arcs, arcMarks } = value;
@@ -134,13 +140,13 @@ export function isOutline(value: unknown): value is Outline {
   return nodeMarks.length === nodes.length * markLength && arcMarks.length === (arcs.length / 2) * markLength;
 }
 
-/** How many differences of a kind are named. */
+/** Maximum number of names for each kind of difference in a message. */
 const mostNamed = 3;
 
-/** How many characters of an id are named. */
+/** Maximum length of an id in a message, in characters. */
 const longestId = 50;
 
-/** What a graph has otherwise than the one before, in words; empty if nothing can be named. */
+/** Describes the differences between two graphs for a message; empty if the marks show no difference. */
 export function differences(before: Outline, now: Outline): string {
   const found = [
     ...described('node', nodesOf(before), nodesOf(now)),
@@ -149,7 +155,7 @@ export function differences(before: Outline, now: Outline): string {
   return found.join('; ');
 }
 
-/** Nodes or arcs as a message names them, with their marks. */
+/** Nodes or arcs by key, with their names in messages and their marks. */
 type Parts = ReadonlyMap<string, { readonly name: string; readonly mark: string }>;
 
 function* described(kind: string, before: Parts, now: Parts): Generator<string> {

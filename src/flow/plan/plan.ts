@@ -7,23 +7,28 @@ import { type Copied, copyOf, hasChanged, isFixed } from './fixed.js';
 import { type Adjacency, add } from './loops.js';
 import { type PlannedLoop, type Repetition, repetition } from './repetition.js';
 
-/** An edge that is followed, and where it leads. */
+/**
+ * An edge that is followed, and the node that the edge leads to. `services.determineNextNodes` returns these for a
+ * completed node; `services.applyEdgeTransform` takes the two.
+ */
 export interface NextNode {
+  /** The node that the edge leads to. */
   readonly node: NodeDefinition;
+  /** The edge. */
   readonly edge: EdgeDefinition;
 }
 
-/** An edge as a plan knows it. */
+/** An edge of a plan. */
 export interface Outgoing extends NextNode {
-  /** The arc that it is part of. */
+  /** The number of the arc that the edge belongs to. */
   readonly arc: number;
 }
 
 /**
- * A blueprint, compiled: what all its runs share and none changes.
+ * A compiled blueprint. All runs of the blueprint share the plan, and none changes it.
  *
- * Nodes are numbered in the order of the blueprint. All edges from one node to another are one arc; arcs are numbered by
- * source, so that those of node `v` are `outFrom[v]` up to, not including, `outFrom[v + 1]`.
+ * Nodes are numbered in the order of the blueprint. All edges from one node to another form one arc. Arcs are numbered
+ * by source: those of node `v` are `outFrom[v]` up to, but not including, `outFrom[v + 1]`.
  */
 export class Plan {
   readonly id: string;
@@ -33,21 +38,21 @@ export class Plan {
   readonly arcTarget: Int32Array;
   readonly outFrom: Int32Array;
   readonly into: Adjacency;
-  /** For each node, how many arcs its join waits for: all but back arcs. */
+  /** For each node, the number of arcs that its join waits for: all arcs into the node except back arcs. */
   readonly awaited: Int32Array;
   /** 1 for a node whose join strategy is `any`. */
   readonly joinsAny: Uint8Array;
   readonly hasJoinOfAny: boolean;
   /** The fallback of each node, -1 for none. */
   readonly fallbackOf: Int32Array;
-  /** For each fallback, the nodes that it stands in for. */
+  /** For each fallback, its owners: the nodes that it replaces if they fail. */
   readonly owners: ReadonlyMap<number, readonly number[]>;
   readonly loops: readonly PlannedLoop[];
   /** The innermost loop of each node, -1 for none. */
   readonly loopOf: Int32Array;
-  /** For each arc the loop that it repeats, -1 for none. */
+  /** For each arc, the loop that the arc repeats; -1 for none. */
   readonly backOf: Int32Array;
-  /** For each arc the outermost loop that it leaves, -1 for none. */
+  /** For each arc, the outermost loop that the arc leaves; -1 for none. */
   readonly exitOf: Int32Array;
   readonly nodeIds: ReadonlySet<string>;
   readonly fallbackIds: ReadonlySet<string>;
@@ -60,11 +65,11 @@ export class Plan {
   #lastIndex = -1;
 
   private constructor(
-    /** What was compiled. It does not change. */
+    /** The compiled graph, which does not change. */
     readonly graph: Graph,
     parts: Parts,
     { starts, loopOf, backOf, exitOf, loops }: Repetition,
-    /** What it was copied from; nothing for a blueprint that cannot change. */
+    /** The blueprint that the graph was copied from; `undefined` for a blueprint that cannot change. */
     readonly copied: Copied | undefined,
   ) {
     this.id = graph.id;
@@ -95,7 +100,7 @@ export class Plan {
     }
   }
 
-  /** The plan, or why there is none. */
+  /** Compiles a blueprint. Returns the faults instead if the blueprint has any. */
   static compile(value: unknown): Plan | Uncompiled {
     const check = new ShapeCheck();
     const { faults } = check;
@@ -114,7 +119,10 @@ export class Plan {
     return this.nodes.length;
   }
 
-  /** The number of a node, -1 for an id that is unknown. What is asked about a node is asked several times in a row. */
+  /**
+   * The number of a node; -1 for an unknown id. The last answer is remembered, because callers look up the same node
+   * several times in a row.
+   */
   indexOf(id: string): number {
     if (id === this.#lastId) return this.#lastIndex;
     const index = this.#index.get(id) ?? -1;
@@ -127,12 +135,12 @@ export class Plan {
     return (this.nodes[node] as NodeDefinition).id;
   }
 
-  /** Whether all edges of a node are followed whatever comes of it, and pass on its output. */
+  /** Returns true if all edges of a node are always followed and pass on its output. */
   isPlain(node: number): boolean {
     return this.#isPlain[node] === 1;
   }
 
-  /** The edges that a node's completion chooses among, in the order of the blueprint. */
+  /** The edges that leave a node, in the order of the blueprint. */
   outgoing(node: number): readonly Outgoing[] {
     this.#outgoing[node] ??= this.#collectOutgoing(node);
     return this.#outgoing[node] as readonly Outgoing[];
@@ -150,7 +158,7 @@ export class Plan {
   }
 }
 
-/** A blueprint that has faults, and the part of it that has none of its own. */
+/** The faults of a blueprint, and the part of the blueprint that has no faults of its own. */
 export class Uncompiled {
   constructor(
     readonly faults: readonly Fault[],
@@ -161,9 +169,9 @@ export class Uncompiled {
 const plans = new WeakMap<object, Plan>();
 
 /**
- * The plan of a blueprint, or why there is none. It is made when there is none yet, and anew for a blueprint that has
- * changed: a run in progress keeps the plan that it began with. It looks at each part of a blueprint that may have changed,
- * so it is for the start of a run.
+ * Returns the plan of a blueprint, or the faults of the blueprint. The plan is cached, and compiled again if the
+ * blueprint has changed; a run in progress keeps the plan that it began with. The search for changes looks at every
+ * part of the blueprint, so call this function only at the start of a run.
  */
 export function compile(blueprint: unknown): Plan | Uncompiled {
   const known = plans.get(blueprint as object);
@@ -173,7 +181,7 @@ export function compile(blueprint: unknown): Plan | Uncompiled {
   return compiled(blueprint);
 }
 
-/** Like `compile`, for what comes after the start of a run: it does not look for changes. */
+/** Like `compile`, but without the search for changes: for the steps after the start of a run. */
 export function compiled(blueprint: unknown): Plan | Uncompiled {
   const known = plans.get(blueprint as object);
   if (known !== undefined) return known;
@@ -183,10 +191,10 @@ export function compiled(blueprint: unknown): Plan | Uncompiled {
 }
 
 /**
- * The plan of a blueprint.
+ * Returns the plan of a blueprint.
  *
- * @param find - Default: looks for changes
- * @throws {BlueprintError} that lists everything that is wrong with it
+ * @param find - looks up or compiles the plan. Default: `compile`, which also detects changes of the blueprint
+ * @throws {BlueprintError} with all faults of the blueprint
  */
 export function planOf(blueprint: unknown, find: (blueprint: unknown) => Plan | Uncompiled = compile): Plan {
   const found = find(blueprint);
@@ -194,7 +202,7 @@ export function planOf(blueprint: unknown, find: (blueprint: unknown) => Plan | 
   throw new BlueprintError(nameOf(blueprint), found.faults);
 }
 
-/** The name of what may be a blueprint, for messages. */
+/** The id of a blueprint for messages; `?` if the value has no id. */
 export function nameOf(blueprint: unknown): string {
   const { id } = Object(blueprint) as { id?: unknown };
   return typeof id === 'string' ? cut(id, 100) : '?';

@@ -23,30 +23,36 @@ import { superfluous } from './superfluous.js';
 const none: readonly number[] = [];
 
 /**
- * Where a run is in its plan. It knows nothing of what nodes do; it is told how they ended, and says which are ready.
+ * The position of a run in its plan: the status of every node and arc. A position does not execute nodes. Its methods
+ * record how nodes ended, and the position derives which nodes are ready next.
  *
  *     pending ─► ready ─► running ─┬─► completed
  *        │                 ▲       ├─► awaiting ─► ready
- *        └─► skipped       └───────┼─► recovering ─► completed (its fallback stands in for it)
+ *        └─► skipped       └───────┼─► recovering ─► completed (its fallback has replaced it)
  *                                  └─► failed
- *     awaiting ─► skipped (the joins that it leads to run without it)
+ *     awaiting ─► skipped (the joins that it leads to have started without it)
  *
- * An arc is open until it is taken or refused. A node is ready by its join strategy once arcs are taken, and is skipped
- * when all its arcs are refused; then its own arcs are refused. The same told twice changes nothing.
+ * An arc is open until it is taken or refused. A node becomes ready, according to its join strategy, after arcs into it
+ * are taken. A node is skipped when all arcs into it are refused; then its own arcs are refused as well. Recording the
+ * same end twice changes nothing.
  *
- * A loop goes by turns. A turn has ended when everything in the loop is completed or skipped. If a back arc was taken,
- * all that is inside becomes pending again and the headers that such arcs lead to are ready; if none was, the loop has
- * ended, and its exits that no turn has taken are refused. (A node that fails or waits keeps its turn from ending.)
+ * A loop runs in turns. A turn ends when every node in the loop is completed or skipped. If a back arc was taken, all
+ * nodes of the loop become pending again, and the headers that such arcs lead to become ready. If no back arc was
+ * taken, the loop has ended, and its exits that no turn has taken are refused. A node that fails or waits keeps its
+ * turn from ending.
  */
 export class Position {
   readonly #marks: Marks;
   #ready: number[] = [];
-  /** Work that a change brings about, done in a loop and not by recursion: a chain of skips may be any number long. */
+  /**
+   * Nodes to skip after a change. `#carryOn` processes this list and `#ended` in a loop instead of by recursion,
+   * because a chain of skipped nodes may have any length.
+   */
   readonly #toSkip: number[] = [];
   readonly #ended: number[] = [];
-  /** Where something may wait that nobody needs any more: what has changed since that was looked at. */
+  /** Nodes that changed since the last search for needless waits. */
   #changed: number[] = [];
-  /** Whether anything has waited in a plan in which such a wait may become needless. */
+  /** If true, some waits may have become needless: a node has waited, and the plan has a join of `any`. */
   #mayLetGo = false;
 
   constructor(
@@ -62,7 +68,7 @@ export class Position {
     return this.#ready.length > 0;
   }
 
-  /** Takes all nodes that are ready; they are running from now on. */
+  /** Takes all ready nodes. Their status becomes `running`. */
   take(): readonly number[] {
     const nodes = this.#ready;
     this.#ready = [];
@@ -74,7 +80,7 @@ export class Position {
     return statuses[this.#marks.status[node] as number] as NodeStatus;
   }
 
-  /** The ids of all nodes that stand so. */
+  /** The ids of all nodes with the given status. */
   *withStatus(status: NodeStatus): Generator<string> {
     const wanted = statuses.indexOf(status);
     for (const [node, found] of this.#marks.status.entries()) if (found === wanted) yield this.plan.idOf(node);
@@ -89,7 +95,7 @@ export class Position {
     return this.#marks.status[this.plan.indexOf(nodeId)] === failed;
   }
 
-  /** Number of the visit that a node is in, from 1. */
+  /** The number of the node's current visit, from 1. */
   visitOf(node: number): number {
     return this.#marks.visits?.[node] ?? 1;
   }
@@ -98,12 +104,15 @@ export class Position {
     return this.#marks.arcs[arc] === taken;
   }
 
-  /** Whether a loop was left by an arc in this turn or an earlier one: what it passed on then stays so. */
+  /**
+   * Returns true if an arc that leaves a loop was taken, in this turn or an earlier one. The value that the arc passed
+   * on is then kept.
+   */
   isLeft(arc: number): boolean {
     return this.isTaken(arc) && (this.plan.exitOf[arc] as number) >= 0;
   }
 
-  /** The same, of the arc that an edge is part of. */
+  /** Like `isLeft`, for the arc of an edge. */
   hasLeft(followed: NextNode): boolean {
     const { arc = -1 } = followed as Partial<Outgoing>;
     return arc >= 0 && this.isLeft(arc);
@@ -113,7 +122,10 @@ export class Position {
     return this.#marks.arcs[arc] === open;
   }
 
-  /** The arcs that have brought a node about: in a later turn of its loop the back arcs, else those that its join took. */
+  /**
+   * The arcs that made a node ready: the back arcs in a later turn of its loop, otherwise the arcs that its join has
+   * taken.
+   */
   arrivals(node: number): number[] {
     const { into } = this.plan;
     const arcs = into.arcs.subarray(into.from[node], into.from[node + 1]);
@@ -123,9 +135,9 @@ export class Position {
   }
 
   /**
-   * A node has completed, or its fallback has done so for it.
+   * Records that a node, or its fallback on behalf of the node, has completed.
    *
-   * @param arcs - those of its arcs that are taken; without, all are
+   * @param arcs - the arcs of the node that are taken. Default: all of them
    */
   complete(node: number, arcs?: readonly number[]): void {
     if (this.#marks.status[node] === completed) return;
@@ -140,8 +152,11 @@ export class Position {
   }
 
   /**
-   * A node has failed. With a fallback (that is not what it was lost by) it is recovering, and the fallback ready unless it has run already; without one
-   * it is failed, and so are the nodes that it was to stand in for.
+   * Records that a node has failed. If the node has a fallback, the node is recovering, and the fallback becomes ready
+   * unless it has already started. Without a fallback, the node is failed. If the failed node is itself a fallback, the
+   * nodes that it was to replace are failed as well.
+   *
+   * @param isLost - if true, the fallback is not used: the node is failed in any case
    */
   fail(node: number, { isLost = false } = {}): void {
     const fallback = this.plan.fallbackOf[node] as number;
@@ -157,20 +172,20 @@ export class Position {
     }
   }
 
-  /** The nodes that a fallback has to stand in for. */
+  /** The recovering nodes that a fallback has to replace. */
   recovered(fallback: number): number[] {
     const owners = this.plan.owners.get(fallback) ?? [];
     return owners.filter((owner) => this.#marks.status[owner] === recovering);
   }
 
-  /** A node waits for something outside. */
+  /** Records that a node waits for an event or a time. */
   await(node: number): void {
     this.#marks.status[node] = awaiting;
     this.#mayLetGo = this.plan.hasJoinOfAny;
     this.#note(node);
   }
 
-  /** Skips what waits for joins alone that run without it. @returns the nodes that wait no more */
+  /** Skips waiting nodes that lead only to joins that have started without them. @returns the skipped nodes */
   letGo(): readonly number[] {
     if (this.#changed.length === 0) return none;
     const released: number[] = [];
@@ -187,13 +202,13 @@ export class Position {
     return released;
   }
 
-  /** What a node waited for has come, or it is to be tried again. */
+  /** Makes a node ready again: its event has arrived, or the node is to be executed again. */
   retry(node: number): void {
     this.#marks.status[node] = ready;
     this.#ready.push(node);
   }
 
-  /** Takes nodes for completed that it was not told of: all their arcs that are open count as taken. */
+  /** Marks nodes as completed whose ends were not recorded. All their open arcs count as taken. */
   adopt(nodes: Iterable<number>): void {
     for (const node of nodes) {
       if (this.#marks.status[node] === completed) continue;
@@ -205,7 +220,10 @@ export class Position {
     this.#marks.derive();
   }
 
-  /** Sets what is ready. What was decided holds: nothing that is completed or skipped, and no fallback that nobody needs. */
+  /**
+   * Replaces the set of ready nodes. Nodes that are completed or skipped, and fallbacks that no node needs, are left
+   * out.
+   */
   setReady(nodes: Iterable<number>): void {
     for (const node of this.#ready) this.#marks.status[node] = pending;
     this.#ready = [];
@@ -215,7 +233,7 @@ export class Position {
     }
   }
 
-  /** Makes ready what the joins allow: for a run of which it is known what has completed, and nothing else. */
+  /** Makes the nodes ready that their joins allow. Used for a run of which only the completed nodes are known. */
   readyWhatFollows(): void {
     const { owners, awaited, joinsAny } = this.plan;
     for (const [node, status] of this.#marks.status.entries()) {
@@ -225,13 +243,13 @@ export class Position {
     }
   }
 
-  /** Goes to where another run of the plan was. */
+  /** Replaces this position by a saved one of the same plan. */
   moveTo(saved: SavedPosition): void {
     this.#ready = [];
     this.#restore(saved);
   }
 
-  /** Has the nodes that failed tried again; their fallbacks stand by again. */
+  /** Makes the failed nodes ready again, and their failed fallbacks available again. Returns the ids of both. */
   retryFailed(): string[] {
     const nodes = [...this.withStatus('failed')].map((id) => this.plan.indexOf(id));
     for (const node of nodes) {
@@ -288,7 +306,10 @@ export class Position {
     this.#arrive(this.plan.arcTarget[arc] as number);
   }
 
-  /** Refuses what has not been taken, but for what is decided when a turn or a loop has ended. */
+  /**
+   * Refuses the arcs of a node that are not taken. Back arcs and exits of a loop stay open until the turn or the loop
+   * ends.
+   */
   #refuseRest(node: number): void {
     const { backOf, exitOf } = this.plan;
     for (let arc = this.#first(node); arc < this.#end(node); arc++) {
@@ -340,7 +361,8 @@ export class Position {
       this.#repeat(loop);
       return;
     }
-    // One that repeats a loop around this one does not count for that loop's join.
+    // An exit that repeats an outer loop is a back arc of that loop. Joins do not wait for back arcs, so it is not
+    // refused.
     for (const arc of exits) if ((backOf[arc] as number) < 0) this.#refuse(arc);
     this.#settleIn(parent);
   }

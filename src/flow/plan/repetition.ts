@@ -14,15 +14,18 @@ import {
   stronglyConnected,
 } from './loops.js';
 
-/** A loop, with what a run has to know of it. */
+/** A loop with the facts that a run needs. */
 export interface PlannedLoop extends Loop {
-  /** How much has to settle before a turn has ended: nodes that are in no inner loop, and inner loops. */
+  /**
+   * The number of members that must settle before a turn ends: the nodes that are not in an inner loop, and the inner
+   * loops.
+   */
   readonly members: number;
-  /** The arcs that leave it, and no loop around it. */
+  /** The arcs that leave this loop but none of the loops around it. */
   readonly exits: readonly number[];
 }
 
-/** Where a run starts, and what repeats in it. */
+/** The start nodes of a graph, and its loops. */
 export interface Repetition {
   readonly starts: readonly number[];
   readonly loops: readonly PlannedLoop[];
@@ -31,7 +34,7 @@ export interface Repetition {
   readonly exitOf: Int32Array;
 }
 
-/** Finds starts and loops. A node that no start leads to, or a loop without an end, is a fault. */
+/** Finds the starts and the loops of a graph. Reports nodes that no start leads to, and loops without an exit. */
 export function repetition(graph: Graph, parts: Parts, faults: Fault[]): Repetition | undefined {
   const arcs = withFallbacks(parts);
   const starts = startsOf(graph.nodes, parts);
@@ -41,7 +44,7 @@ export function repetition(graph: Graph, parts: Parts, faults: Fault[]): Repetit
 
   for (const node of unreached(arcs, out, starts)) {
     const { id } = graph.nodes[node] as NodeDefinition;
-    faults.push({ message: `"${id}" cannot be reached from where the flow starts`, nodeId: id });
+    faults.push({ message: `"${id}" cannot be reached from the start of the flow`, nodeId: id });
   }
   for (const ids of endless(graph, parts)) {
     const message = `the cycle through ${listed(ids)} has no exit: each of its edges is always followed`;
@@ -61,7 +64,7 @@ function noLoops(nodeCount: number, arcCount: number) {
   return { loopOf: new Int32Array(nodeCount).fill(-1), backOf: none, exitOf: none };
 }
 
-/** The arcs, and from each node to its fallback besides. */
+/** The arcs of the graph, plus one arc from each node to its fallback. */
 function withFallbacks({ index, fallbackOf, owners, arcSource, arcTarget }: Parts): Arcs {
   const nodeCount = index.size;
   if (owners.size === 0) return { nodeCount, source: arcSource, target: arcTarget };
@@ -71,7 +74,7 @@ function withFallbacks({ index, fallbackOf, owners, arcSource, arcTarget }: Part
   return { nodeCount, source, target };
 }
 
-/** Nodes that nothing but themselves leads to; where there is none, the first. */
+/** The nodes that have no predecessor except themselves; if there are none, the first node. */
 function startsOf(nodes: readonly NodeDefinition[], { into, arcSource, owners }: Parts): number[] {
   const starts: number[] = [];
   for (let node = 0; node < nodes.length; node++) {
@@ -82,7 +85,9 @@ function startsOf(nodes: readonly NodeDefinition[], { into, arcSource, owners }:
   return first < 0 ? [] : [first];
 }
 
-/** Whether an order has every arc lead on (Kahn 1962): then nothing repeats, and everything is reached. */
+/**
+ * Returns true if the graph has a topological order (Kahn 1962). Then there are no loops, and every node is reached.
+ */
 function isAcyclic({ nodeCount, target }: Arcs, out: Adjacency, starts: readonly number[]): boolean {
   const missing = new Int32Array(nodeCount);
   for (const node of target) add(missing, node, 1);
@@ -111,7 +116,7 @@ function unreached({ nodeCount, target }: Arcs, out: Adjacency, starts: readonly
   return Array.from(reached.keys()).filter((node) => reached[node] === 0);
 }
 
-/** The nodes of each cycle whose edges are followed whatever happens, in the order of the graph. */
+/** The nodes of each cycle whose edges are always followed, in the order of the graph. */
 function endless({ nodes, edges }: Graph, { index }: Parts): string[][] {
   const chooses = new Set(edges.filter(({ action }) => action !== undefined).map(({ source }) => source));
   const followed = edges.filter(({ source, condition }) => condition === undefined && !chooses.has(source));
@@ -120,7 +125,7 @@ function endless({ nodes, edges }: Graph, { index }: Parts): string[][] {
   return cycles.map((cycle) => cycle.sort((a, b) => a - b).map((node) => (nodes[node] as NodeDefinition).id));
 }
 
-/** More nodes of a cycle than this are counted, not named. */
+/** Maximum number of nodes of a cycle that a message names. Further nodes are counted. */
 const mostNamed = 10;
 
 function listed(ids: readonly string[]): string {
@@ -131,7 +136,10 @@ function listed(ids: readonly string[]): string {
   return names.length === 0 ? `${last}` : `${names.join(', ')} and ${last}`;
 }
 
-/** A fallback goes through the turns of a loop with the nodes that it stands in for. */
+/**
+ * Reports fallbacks whose owners (the nodes that they replace on failure) are in different loops. A fallback is
+ * repeated with its owners, so all owners must be in one loop.
+ */
 function checkFallbacks({ nodes }: Graph, { owners }: Parts, { loopOf }: Loops, faults: Fault[]): void {
   for (const [fallback, of] of owners) {
     if (new Set(of.map((owner) => loopOf[owner])).size === 1) continue;
@@ -140,7 +148,7 @@ function checkFallbacks({ nodes }: Graph, { owners }: Parts, { loopOf }: Loops, 
   }
 }
 
-/** For each arc the outermost loop that its source is in and its target is not. */
+/** For each arc, the outermost loop that contains the source but not the target; -1 for none. */
 function exitsOf({ arcSource, arcTarget }: Parts, { loops, loopOf }: Loops): Int32Array {
   const contains = (outer: number, inner: number) => {
     const { depth } = loops[outer] as Loop;

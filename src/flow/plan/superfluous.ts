@@ -2,24 +2,24 @@ import { awaiting, type Marks, open, pending } from './marks.js';
 import type { Plan } from './plan.js';
 
 /**
- * The nodes that wait for something outside, and of which nothing can come any more: whatever they lead to is a join of
- * any that runs already, or waits for such nodes alone. What has an end of its own, repeats a loop, or others have
- * reached, is still needed.
+ * Finds the waiting nodes whose events no longer matter: every node that they lead to is a join of `any` that has
+ * already started, or itself waits only for such nodes. A waiting node is still needed if it ends the flow, repeats a
+ * loop, has or is a fallback, or leads to a pending node that other nodes can reach.
  *
- * @param seeds - what has begun, waits or is led to by less since the last look
+ * @param seeds - the nodes that started, began to wait, or lost an incoming arc since the last search
  */
 export function superfluous(plan: Plan, marks: Marks, seeds: readonly number[]): number[] {
   const waiting = waitingBefore(plan, marks, seeds);
   if (waiting.length === 0) return waiting;
   const found = new Set(waiting);
   const needed: number[] = [];
-  // The set grows while it is walked.
+  // The loop also visits the nodes that `leadsToJoins` adds to the set.
   for (const node of found) if (!leadsToJoins(plan, marks, node, found)) needed.push(node);
   for (const node of found) if (isReachedByOthers(plan, marks, node, found)) needed.push(node);
   for (let node = needed.pop(); node !== undefined; node = needed.pop()) {
     if (!found.delete(node)) continue;
     for (const arc of arcsInto(plan, node)) needed.push(plan.arcSource[arc] as number);
-    // What waits for it besides is needed with it.
+    // Pending nodes behind a needed node are needed as well.
     for (const arc of arcsOutOf(plan, node)) {
       if (marks.status[plan.arcTarget[arc] as number] === pending) needed.push(plan.arcTarget[arc] as number);
     }
@@ -27,7 +27,7 @@ export function superfluous(plan: Plan, marks: Marks, seeds: readonly number[]):
   return waiting.filter((node) => found.has(node));
 }
 
-/** The seeds that wait, and what waits before those that are joins. */
+/** The waiting nodes among the seeds, and those that lead to the other seeds. */
 function waitingBefore(plan: Plan, { status, arcs }: Marks, seeds: readonly number[]): number[] {
   const seen = new Set(seeds);
   for (const node of seen) {
@@ -40,7 +40,10 @@ function waitingBefore(plan: Plan, { status, arcs }: Marks, seeds: readonly numb
   return [...seen].filter((node) => status[node] === awaiting);
 }
 
-/** Whether a node leads to joins that run already, and to nodes that have not been reached, which are looked at too. */
+/**
+ * Returns true if a node leads only to joins of `any` that have started and to pending nodes. The pending nodes are
+ * added to `found`, to be examined as well.
+ */
 function leadsToJoins(plan: Plan, { status, arcs }: Marks, node: number, found: Set<number>): boolean {
   if (plan.fallbackOf[node] !== -1 || plan.owners.has(node)) return false;
   let leads = false;
@@ -55,7 +58,7 @@ function leadsToJoins(plan: Plan, { status, arcs }: Marks, node: number, found: 
   return leads;
 }
 
-/** Whether a node that has not been reached may be so by others. */
+/** Returns true if nodes outside `found` have reached a pending node, or may still reach it. */
 function isReachedByOthers(plan: Plan, { status, arcs, reached }: Marks, node: number, found: ReadonlySet<number>) {
   if (status[node] !== pending) return false;
   if (reached[node] === 1) return true;

@@ -7,8 +7,9 @@ import type { Plan } from './plan.js';
 const versions = new WeakMap<Plan, string>();
 
 /**
- * What a run belongs to: the version that the author gave, else a hash of nodes and edges with the parameters of nodes,
- * whatever the order in which they were declared. Policies are not part of it.
+ * Returns the version of a flow, which decides whether a run can be continued: the author's version, or else a hash of
+ * nodes, edges and the parameters of nodes. The order of declaration does not matter, and policies are not part of the
+ * hash.
  */
 export function versionOf(plan: Plan): string {
   const { version } = plan.graph;
@@ -22,7 +23,10 @@ export function versionOf(plan: Plan): string {
   return hash;
 }
 
-/** The version that the package gave a plan up to 0.6, a hash that the order of nodes and edges is part of; if it gave one. */
+/**
+ * Returns the hash that versions up to 0.6 of this package used as the version of a plan; it depends on the order of
+ * nodes and edges. `undefined` if the author gave a version.
+ */
 export function versionBefore({ graph: { version, nodes, edges } }: Plan): string | undefined {
   if (version !== undefined) return undefined;
   try {
@@ -30,12 +34,12 @@ export function versionBefore({ graph: { version, nodes, edges } }: Plan): strin
       .update(JSON.stringify([nodes, edges]))
       .digest('base64url');
   } catch {
-    // Such parameters could not be hashed then either.
+    // Earlier versions could not hash such parameters either, so no saved run has them.
     return undefined;
   }
 }
 
-/** Parameters may be anything: of those that JSON has no words for, it counts that they are there. */
+/** Parameters as text for the hash. For parameters that cannot be JSON, only their presence counts. */
 function textOfParams(params: unknown): string {
   try {
     return JSON.stringify(params, inOrder) ?? '';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deferred, rejection } from '../../support.js';
 import { startHolder } from './holder.js';
 
-/** What the disk waits for before it has written a file that is to take the place of another. Default: nothing */
+/** The promise that the disk waits for before a replacement file is written. Default: none. */
 const disk = vi.hoisted(() => ({ slowed: undefined as Promise<void> | undefined }));
 
 vi.mock('node:fs/promises', async (original) => {
@@ -31,7 +31,7 @@ afterEach(async () => {
 
 const file = () => join(directory, 'run.run');
 
-/** A run of a snapshot and entries, and where in its file each of them ends. */
+/** A run with a snapshot and entries, and the position in the file at which each of them ends. */
 async function written(entries: readonly string[], snapshot = 'the snapshot', seq = 4) {
   const store = new FileCheckpointStore(directory);
   await store.save('run', snapshot, seq);
@@ -57,8 +57,8 @@ describe('a file that is damaged', () => {
       const error = await rejection(load());
       expect(error, `bit ${bit}`).toBeInstanceOf(CheckpointError);
       const number = ends.findIndex((end) => at < end);
-      const what = number === 0 ? 'its snapshot is' : `entry ${whole.seq + number} (at byte ${ends[number - 1]}) is`;
-      expect((error as Error).message).toContain(`is damaged in "${file()}": ${what} not what was written`);
+      const what = number === 0 ? 'its snapshot' : `entry ${whole.seq + number} (at byte ${ends[number - 1]})`;
+      expect((error as Error).message).toContain(`is damaged in "${file()}": ${what} differs from what was written`);
     }
   }, 300_000);
 
@@ -70,7 +70,7 @@ describe('a file that is damaged', () => {
     const store = new FileCheckpointStore(directory);
     expect(await rejection(store.append('run', 8, 'four'))).toMatchObject({ name: 'CheckpointError' });
     const error = await rejection(store.save('run', 'later', 7));
-    const [, length] = /cut the file to (\d+) bytes to go on from entry 5/.exec((error as Error).message) ?? [];
+    const [, length] = /cut the file to (\d+) bytes to continue from entry 5/.exec((error as Error).message) ?? [];
     expect(await readFile(file())).toEqual(damaged);
     expect(await readdir(directory)).toEqual(['run.run']);
     await truncate(file(), Number(length));
@@ -126,7 +126,7 @@ describe('a file whose end a crash has cut', () => {
     for (let length = ends[0] as number; length < bytes.length; length++) {
       const whole = ends.findLastIndex((end) => end <= length);
       const missing = filling((ends[whole + 1] as number) - length);
-      // The line end alone, or the checked text alone, cannot be told from damage where zeros are in its place.
+      // If zeros replace only the line end, or only the header, the record cannot be distinguished from damage.
       if (missing.length === 1) continue;
       await writeFile(file(), Buffer.concat([bytes.subarray(0, length), missing]));
       const left = entries.slice(0, whole);
@@ -142,7 +142,9 @@ describe('a file whose end a crash has cut', () => {
     const { ends, bytes } = await written([]);
     for (const length of [0, 1, 49, 50, 55, (ends[0] as number) - 1]) {
       await writeFile(file(), bytes.subarray(0, length));
-      expect(await rejection(load())).toMatchObject({ message: expect.stringContaining('its snapshot is not what') });
+      expect(await rejection(load())).toMatchObject({
+        message: expect.stringContaining('its snapshot differs from what'),
+      });
     }
   });
 });

@@ -15,7 +15,7 @@ console.log(token);
 setInterval(() => {}, 1_000);
 `;
 
-/** A program that has a run in files. */
+/** A program that holds a run in files. */
 export async function startHolder(directory: string, runId: string) {
   const flags = ['--import', 'tsx', '--input-type=module', '--eval', program, '--', directory, runId];
   const child = spawn(process.execPath, flags, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -31,7 +31,7 @@ export async function startHolder(directory: string, runId: string) {
   };
 }
 
-/** Has a program claim a run, and kills it. */
+/** Lets a program claim a run, and kills the program. */
 export async function dieHolding(directory: string, runId: string): Promise<void> {
   const { kill } = await startHolder(directory, runId);
   await kill();

@@ -76,7 +76,7 @@ describe.each<[string, () => CheckpointStore]>([
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(calls()).toBe(1);
     expect(await rejection(flow.run({}, { runId, checkpoint: make() }))).toMatchObject({
-      message: expect.stringContaining('is in the checkpoint store already'),
+      message: expect.stringContaining('is already in the checkpoint store'),
     });
     expect(await isFree(make(), runId)).toBe(true);
   });

@@ -15,7 +15,7 @@ import { eventually } from '../../distributed/servers/eventually.js';
 import { deferred, rejection } from '../../support.js';
 import { over } from './over.js';
 
-/** Whether anybody has a run. */
+/** Returns true if a writer holds the run. */
 async function isHeld(store: CheckpointStore, runId: string): Promise<boolean> {
   try {
     await (await store.claim(runId)).release();
@@ -26,7 +26,7 @@ async function isHeld(store: CheckpointStore, runId: string): Promise<boolean> {
   }
 }
 
-/** Nodes that run beside each other and end one after another, when they are told to. */
+/** Nodes that run in parallel and end one after another, when they are told to. */
 function beside(ids: readonly string[]) {
   const gates = Object.fromEntries(ids.map((id) => [id, deferred<void>()]));
   const calls: string[] = [];
@@ -101,7 +101,7 @@ describe('an entry that a store does not write', () => {
   });
 
   it('never comes to the store behind the one that has its number', async () => {
-    // What the store was told of the second and third entry, it hears once the fourth is there.
+    // The second and third entries reach the store only after the fourth.
     const store = new MemoryCheckpointStore();
     const late: (() => Promise<void>)[] = [];
     let count = 0;
@@ -219,7 +219,7 @@ describe('a store that does not answer', () => {
         await turns();
         expect(isOver).toBe(false);
         await vi.advanceTimersByTimeAsync(200);
-        // Where an entry is not answered, the run is taken anew and given back.
+        // If the store does not answer an entry, the run is claimed again and released.
         for (let round = 0; round < 5; round++) await vi.advanceTimersByTimeAsync(5_100);
         const error = await running;
         expect(error).toBeInstanceOf(CheckpointError);
@@ -263,7 +263,7 @@ describe('a store that does not answer', () => {
       await turns();
       await vi.advanceTimersByTimeAsync(5_100);
       expect(await running).toMatchObject({ status: 'completed' });
-      expect(logger.warn).toHaveBeenCalledWith(expect.stringContaining('not given back'), expect.anything());
+      expect(logger.warn).toHaveBeenCalledWith(expect.stringContaining('could not be released'), expect.anything());
     } finally {
       vi.useRealTimers();
     }
@@ -317,7 +317,7 @@ describe('snapshots', () => {
     const checkpoint = over(store, {
       save: async (...args) => {
         saves.push({ seq: args[2], length: args[1].length });
-        // All but the first take as long as the run.
+        // All snapshots but the first take as long as the run.
         if (saves.length > 1) await new Promise<void>((resolve) => gates.push(resolve));
         return store.save(...args);
       },

@@ -1,6 +1,6 @@
 import type { CheckpointStore } from 'orchestrator/flow';
 
-/** A store some of whose methods are others. */
+/** A store with some of its methods replaced. */
 export function over(store: CheckpointStore, methods: Partial<CheckpointStore>): CheckpointStore {
   return {
     claim: (...args) => store.claim(...args),

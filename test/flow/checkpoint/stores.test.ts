@@ -27,7 +27,10 @@ describe('files', () => {
   afterAll(() => removeDirectory(join(directory, '..', '..', '..')));
   const make = async () => new FileCheckpointStore(directory);
   const claimAndDie = (runId: string) => dieHolding(directory, runId);
-  /** Has the lock be of another machine that has been silent for long. A hold is looked at again after a second. */
+  /**
+   * Makes the lock look like one of another machine that has been silent for long. The hold is verified again after a
+   * second.
+   */
   const loseHold = async (runId: string) => {
     const lock = join(directory, `${runId}.run.lock`);
     await sleep(1_100);
