@@ -73,7 +73,7 @@ describe('the faults of a loop', () => {
 
   it('may have one producer only', () => {
     expect(faultsOf({ nodes: [producer, { id: 'r', kind: 'reader', options: { queue: 'q' } }] })).toEqual([
-      { message: 'loop "l": it has 2 producers (p, r), and may have one', loopId: 'l', nodeId: undefined },
+      { message: 'loop "l": it has 2 producers (p, r), expected one', loopId: 'l', nodeId: undefined },
     ]);
   });
 
@@ -84,7 +84,7 @@ describe('the faults of a loop', () => {
       { source: 'b', target: 'a' },
     ];
     expect(faultsOf({ nodes: [producer, blocking('a'), blocking('b')], edges })).toEqual([
-      { message: 'loop "l": the chain comes back: a → b → a', loopId: 'l', nodeId: 'a' },
+      { message: 'loop "l": the edges form a cycle: a → b → a', loopId: 'l', nodeId: 'a' },
     ]);
   });
 
@@ -115,7 +115,7 @@ describe('the faults of a loop', () => {
       { message: 'loop "l": node "a" uses "missing", which is not registered', loopId: 'l', nodeId: 'a' },
       { message: 'loop "l": node "b" has no implementation (uses)', loopId: 'l', nodeId: 'b' },
       { message: 'loop "l": node "c" needs a kind', loopId: 'l', nodeId: 'c' },
-      { message: 'loop "l": node "d" is defined as blocking, its class is non-blocking', loopId: 'l', nodeId: 'd' },
+      { message: 'loop "l": node "d" is defined as blocking, but its class is non-blocking', loopId: 'l', nodeId: 'd' },
       { message: 'loop "l": node "e" needs the name of a queue (options.queue)', loopId: 'l', nodeId: 'e' },
       {
         message: 'loop "l": node "f" is blocking: maxInFlight and overflow are for non-blocking nodes',
@@ -171,10 +171,10 @@ describe('the faults of a loop', () => {
       ]),
     ).toEqual([
       ['p', 'loop "l": there are two edges from "p" to "a"'],
-      ['x', 'loop "l": an edge leads from "x", which is no node'],
-      ['y', 'loop "l": an edge leads to "y", which is no node'],
-      ['p', 'loop "l": an edge leads to "p", which starts the iterations'],
-      ['p', 'loop "l": the chain comes back: p → a → p'],
+      ['x', 'loop "l": an edge leads from "x", which is not a node'],
+      ['y', 'loop "l": an edge leads to "y", which is not a node'],
+      ['p', 'loop "l": an edge leads to "p", which is the producer'],
+      ['p', 'loop "l": the edges form a cycle: p → a → p'],
       ['b', 'loop "l": nothing leads to node "b"'],
     ]);
   });
@@ -186,7 +186,7 @@ describe('the faults of a loop', () => {
     ];
     expect(faultsOf({ nodes: [producer, blocking('a'), blocking('b')], edges })).toEqual([]);
     expect(faultsOf({ nodes: [producer, blocking('a')], edges: [{ from: 'x', to: 'a' }] })).toMatchObject([
-      { message: 'loop "l": an edge leads from "x", which is no node' },
+      { message: 'loop "l": an edge leads from "x", which is not a node' },
       { message: 'loop "l": nothing leads to node "a"' },
     ]);
   });
@@ -359,10 +359,10 @@ describe('the kinds of nodes', () => {
   it('refuses a class of another kind than the one it is added as', () => {
     const messages = (loop: Loop) => faultsIn(() => plan(loop)).map(({ message }) => message);
     expect(messages(new Loop('l').producer('p', Doubled as never))).toEqual([
-      'loop "l": node "p" is defined as producer, its class is blocking',
+      'loop "l": node "p" is defined as producer, but its class is blocking',
     ]);
     expect(messages(new Loop('l').producer('p', same).blocking('b', QueueReader))).toEqual([
-      'loop "l": node "b" is defined as blocking, its class is reader',
+      'loop "l": node "b" is defined as blocking, but its class is reader',
     ]);
   });
 });
@@ -468,7 +468,7 @@ describe('loops with each other', () => {
 
   it('has somebody read what blocks', () => {
     expect(check('a::q', { q: {} })).toEqual([
-      { message: 'nothing reads the queue "q": who pushes to it would wait for ever', queue: 'q' },
+      { message: 'nothing reads the queue "q": a push to it would wait for ever', queue: 'q' },
     ]);
     expect(check('a::q', { q: { overflow: 'drop-oldest' } })).toEqual([]);
     expect(check('a::q', { q: { type: 'topic' } })).toEqual([]);

@@ -524,7 +524,9 @@ describe('calls of a non-blocking node that are under way', () => {
     const seen: string[] = [];
     const { metrics, world } = await played(lived(loopWith({ maxInFlight: 2, whenFull: 'fail' }, seen)));
     expect(seen).toEqual(['10 n 1', '10 b 1', '20 n 2', '20 b 2', '40 n 4', '40 b 4']);
-    expect(world.failures).toEqual(['n: node "n" has 2 calls under way, as many as it may']);
+    expect(world.failures).toEqual([
+      'n: node "n" already has 2 calls in flight: raise maxInFlight or set overflow to block',
+    ]);
     expect(world.letters).toMatchObject([{ nodeId: 'n', value: 3, error: { code: 'ERR_IN_FLIGHT' } }]);
     expect(metrics.nodes[2]).toMatchObject({ calls: 3, errors: 1 });
   });
