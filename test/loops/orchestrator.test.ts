@@ -134,7 +134,7 @@ describe('load', () => {
     expect((error as LoopDefinitionError).faults.map(({ message }) => message)).toEqual([
       'there are two loops "a"',
       expect.stringContaining(
-        'loop "b" is put together in this program, so it cannot live in a thread: give the module that exports it',
+        'loop "b" is built in this program, so it cannot live in a thread: load it from a module',
       ),
       'loop "empty": it has no producer',
       'there are two queues "q"',
@@ -175,7 +175,7 @@ describe('start', () => {
     expect(error).toBeInstanceOf(LoopDefinitionError);
     expect((error as LoopDefinitionError).faults.map(({ message }) => message)).toEqual([
       'loop "d" uses the queue "nowhere", which is not declared (in, out)',
-      'nothing reads the queue "out": who pushes to it would wait for ever',
+      'nothing reads the queue "out": a push to it would wait for ever',
     ]);
     expect(orchestrator.metrics().loops.map(({ state }) => state)).toEqual(['stopped', 'stopped', 'stopped']);
   });
@@ -208,7 +208,7 @@ describe('start', () => {
     expect(made).toBe(1);
     expect(await rejection(orchestrator.start('a'))).toMatchObject({
       name: 'LoopStateError',
-      message: 'loop "a" is running: it has been started',
+      message: 'loop "a" is running: call stop() before start()',
     });
     expect(await rejection(orchestrator.start('b'))).toBeInstanceOf(NotFoundError);
   });
@@ -303,7 +303,7 @@ describe('pause and resume', () => {
     const orchestrator = workflow({ loops: [counter('a').loop] });
     expect(await rejection(orchestrator.pause('a'))).toMatchObject({
       name: 'LoopStateError',
-      message: 'loop "a" is stopped: it does not run',
+      message: 'loop "a" is stopped: call start() first',
     });
     expect(thrown(() => orchestrator.resume('a'))).toBeInstanceOf(LoopStateError);
     expect(await rejection(orchestrator.pause('b'))).toBeInstanceOf(NotFoundError);
@@ -400,8 +400,8 @@ describe('what a workflow tells', () => {
     await orchestrator.stop();
     await orchestrator.start();
     const message =
-      'loops "a", "b" share the messages of the queue "q", each gets some of them: ' +
-      "say type: 'topic' where each is to get all, or type: 'queue' where they are to share";
+      'loops "a", "b" share the messages of the queue "q", so each gets only some of them: ' +
+      "set type: 'topic' if each loop needs all messages, or type: 'queue' if they share the work";
     expect(orchestrator.warnings).toEqual([{ message, queue: 'q' }]);
     expect([told, warnings]).toEqual([[{ message, queue: 'q' }], [message]]);
     for (const type of ['queue', 'topic'] as const) {
@@ -681,7 +681,7 @@ describe('dead letters', () => {
     await orchestrator.stop();
     expect(await rejection(orchestrator.deadLetters.replay(2))).toMatchObject({
       name: 'LoopStateError',
-      message: 'loop "a" is stopped: it does not run',
+      message: 'loop "a" is stopped: call start() first',
     });
     expect(await orchestrator.deadLetters.replay()).toBe(0);
     expect(orchestrator.deadLetters.size).toBe(1);

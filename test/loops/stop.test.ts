@@ -146,7 +146,7 @@ describe('stop', () => {
         expect(abandoned).toBe(1);
         await eventually(async () =>
           expect(await readFile(file, 'utf8')).toBe(
-            'begun\naborted: LoopStateError: loop "obedient" is stopping: it did not end within 100 ms\n',
+            'begun\naborted: LoopStateError: loop "obedient" is stopping: it did not end within 100 ms, raise the timeout or end its nodes when data.signal aborts\n',
           ),
         );
         expect(orchestrator.metrics().loops[0]?.state).toBe('stopped');
@@ -298,7 +298,7 @@ describe('stop', () => {
         expect(await orchestrator.stop()).toEqual({ loops: [], abandoned: 0, messages: 0 });
         expect(await starting).toMatchObject({
           name: 'LoopStateError',
-          message: 'the workflow is stopped: it was stopped before it had begun',
+          message: 'the workflow is stopped: it was stopped during its start, call start() again',
         });
         expect(orchestrator.metrics().loops[0]?.state).toBe('stopped');
         await expectResources(before);
@@ -313,7 +313,7 @@ describe('stop', () => {
       await orchestrator.stop();
       if (pool !== 'async')
         expect(await restarting).toMatchObject({
-          message: expect.stringContaining('it was stopped before it had begun'),
+          message: expect.stringContaining('it was stopped during its start, call start() again'),
         });
       expect(orchestrator.metrics().loops[0]?.state).toBe('stopped');
     },
@@ -395,7 +395,10 @@ describe('close', () => {
     await orchestrator.queue('q').push(1);
     const waiting = rejection(orchestrator.queue('q').push(2));
     await orchestrator.close();
-    expect(await waiting).toMatchObject({ name: 'LoopStateError', message: 'the workflow is stopped: it was closed' });
+    expect(await waiting).toMatchObject({
+      name: 'LoopStateError',
+      message: 'the workflow is stopped: it was closed, create a new WorkflowOrchestrator',
+    });
     expect(await rejection(orchestrator.start())).toMatchObject({ code: 'ERR_LOOP_STATE' });
     expect(await rejection(orchestrator.queue('q').push(3))).toMatchObject({ code: 'ERR_LOOP_STATE' });
     await orchestrator.close();
@@ -415,7 +418,9 @@ describe('close', () => {
     const third = orchestrator.close({ timeout: 3_600_000 });
     const [{ loops }] = await Promise.all([first, second, third]);
     expect(loops).toMatchObject([{ reason: 'aborted', inFlight: 1 }]);
-    expect(loops[0]?.error?.message).toBe('loop "stuck" is stopping: it did not end within 50 ms');
+    expect(loops[0]?.error?.message).toBe(
+      'loop "stuck" is stopping: it did not end within 50 ms, raise the timeout or end its nodes when data.signal aborts',
+    );
   });
 
   it('takes its limit as `timeout`, or by its former name as `deadline`, and not as both', async () => {

@@ -12,7 +12,7 @@ const long = { deadline: 60_000 };
 /** Less than any of the times that are not waited for, in milliseconds. */
 const limit = 30_000;
 
-describe('a loop that waits for room in a queue which no loop reads any more', () => {
+describe('a loop that waits for room in a queue which no loop reads any more, start its reader', () => {
   it.each(['async', 'thread', 'process'] as const)(
     'is stopped without waiting for the deadline, in the pool %s',
     async (pool) => {
@@ -33,7 +33,8 @@ describe('a loop that waits for room in a queue which no loop reads any more', (
       expect(loops).toEqual([expect.objectContaining({ loopId: 'counter', reason: 'aborted', inFlight: 1 })]);
       expect(loops[0]?.error).toMatchObject({
         loopId: 'counter',
-        message: 'loop "counter" is stopping: it waits for room in the queue "full", which no loop reads any more',
+        message:
+          'loop "counter" is stopping: it waits for room in the queue "full", which no loop reads any more, start its reader',
       });
       expect(abandoned).toBe(1);
     },
