@@ -920,7 +920,9 @@ describe('a loop that is to end', () => {
   it('can be started once', async () => {
     const { manager } = managed(new Loop('l').producer('p', counting(1, done)));
     await (await manager.start()).ended;
-    expect(await rejection(manager.start())).toEqual(new LoopStateError('l', 'stopped', 'it can be started once'));
+    expect(await rejection(manager.start())).toEqual(
+      new LoopStateError('l', 'stopped', 'start() works once, create a new LoopManager'),
+    );
     await manager.pause();
     expect(manager.state).toBe('stopped');
     expect(() => manager.replay('p', 1)).toThrow(LoopStateError);
@@ -1267,7 +1269,9 @@ describe('a payload that has failed', () => {
     manager.replay('b', 'again');
     await settled();
     expect(seen).toEqual(['again']);
-    expect(() => manager.replay('x', 1)).toThrow(new LoopStateError('l', 'running', '"x" is not there'));
+    expect(() => manager.replay('x', 1)).toThrow(
+      new LoopStateError('l', 'running', 'it has no running node "x" to replay to'),
+    );
     manager.stop({ drain: false });
     await ended;
   });
