@@ -158,7 +158,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
       /cannot be loaded: this module cannot be loaded/,
     ],
     ['without that export', module, 'nothing', /has no export "nothing", only .*counter/],
-    ['with something else', module, 'number', /exports Number as "number", not a Loop or a function that gives one/],
+    ['with something else', module, 'number', /exports Number as "number", not a Loop or a function that returns one/],
     ['with a function of something else', module, 'notALoop', /exports Object as "notALoop", not a Loop/],
   ])('is refused from a module that is %s', async (_, url, name, message) => {
     const orchestrator = workflow({ loops: [{ id: 'a', module: url, export: name, pool }] });
@@ -234,7 +234,7 @@ describe.each(remote)('a border of a %s', (pool) => {
     expect(letters.map(({ nodeId }) => nodeId)).toEqual(['out', 'out', 'out']);
     const messages = letters.map(({ error }) => String(error));
     expect(messages[0]).toMatch(
-      /ValidationError: what is pushed to queue "out".deep.list\[1\] cannot be sent to another thread or process, or stored: it is a function/,
+      /ValidationError: the value pushed to queue "out".deep.list\[1\] cannot be sent to another thread or process, or stored: it is a function/,
     );
     expect(messages[1]).toMatch(/queue "out" cannot be sent/);
     expect(messages[2]).toMatch(/queue "out".job cannot be sent/);
@@ -362,7 +362,7 @@ describe('a crash', () => {
     expect(seen.filter((line) => line === 'mortal restarting')).toHaveLength(2);
     expect(orchestrator.health()).toMatchObject({
       status: 'error',
-      loops: [{ state: 'error', error: expect.stringContaining('is lost') }, {}],
+      loops: [{ state: 'error', error: expect.stringContaining('crashed') }, {}],
     });
     expect(orchestrator.queue('in').metrics).toMatchObject({ depth: 1, unacknowledged: 0 });
     // It may be started again.
@@ -477,7 +477,7 @@ describe('a loop in TypeScript', () => {
         promisify(execFile)(process.execPath, [`${directory}/main.js`]),
       );
       const cannot = 'LoopModuleError is TypeScript, which this version of Node cannot load: use Node 22.18 or later,';
-      const rest = '`node --import tsx`, or give the built module';
+      const rest = '`node --import tsx`, or load the built module';
       expect(stdout.trim().split('\n')).toEqual([
         `${cannot} start the program with ${rest}`,
         `${cannot} start the program with ${rest}`,

@@ -152,7 +152,7 @@ describe.each(['thread', 'process'] as const)('a program that would start itself
       });
       const { stdout } = await run(process.execPath, [outfile], { cwd: directory }).catch((error) => error);
       expect(stdout).toMatch(
-        /^LoopModuleError: "file:.*" (starts the loop that it is to give, and would start itself|has no export "default")/m,
+        /^LoopModuleError: "file:.*" (starts the loop that it exports, and would start itself|has no export "default")/m,
       );
       expect((await readFile(begun, 'utf8')).trim().split('\n')).toHaveLength(2);
     },
