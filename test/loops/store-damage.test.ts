@@ -80,7 +80,7 @@ function flipped(file: Buffer, ...places: number[]): Buffer {
   return damaged;
 }
 
-const advice = /is damaged, and was left as it is: .*; put a copy of the directory in its place, or move it away/;
+const advice = /is damaged, and was left as it is: .*; replace the directory with a copy, or move it away/;
 
 describe('a store whose file is damaged', () => {
   it('is refused, or opens with all that was in it, wherever the damage is; the program lives on', async () => {
@@ -123,7 +123,7 @@ describe('a store whose file is damaged', () => {
     await writeFile(`${parent}/sound/data.mdb`, flipped(file, at));
     const error = await rejection(lmdbStore(`${parent}/sound`).open());
     expect(error).toBeInstanceOf(LoopStoreError);
-    expect((error as Error).message).toContain('its record ["message","big",10] is not as it was written');
+    expect((error as Error).message).toContain('its record ["message","big",10] is damaged');
     // It was not touched.
     expect(flipped(file, at).equals(await readFile(`${parent}/sound/data.mdb`))).toBe(true);
   });
@@ -195,7 +195,7 @@ describe('a store of an earlier version, whose records have no checksums', () =>
     for (let at = file.indexOf('stopped'); at >= 0; at = file.indexOf('stopped', at + 1)) file[at + 1] = 0x53;
     await writeFile(`${parent}/copy/data.mdb`, file);
     expect(await rejection(lmdbStore(`${parent}/copy`).open())).toMatchObject({
-      message: expect.stringContaining('its record ["desired","loop"] is not as it was written'),
+      message: expect.stringContaining('its record ["desired","loop"] is damaged'),
     });
   });
 });

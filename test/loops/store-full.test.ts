@@ -97,7 +97,10 @@ for (const kind of kinds) {
       expect(await ask(worker, 'push', text(9_000))).toMatchObject({ type: 'failed', code: 'ERR_LOOP_STORE' });
       await eventually(async () => {
         const { status, store, queues } = await ask(worker, 'health');
-        expect({ status, store }).toEqual({ status: 'failing', store: expect.stringContaining('make room') });
+        expect({ status, store }).toEqual({
+          status: 'failing',
+          store: expect.stringContaining('free space on the disk'),
+        });
         // The loop that makes numbers waits.
         expect(queues.find(({ queue }: Told) => queue === 'numbers').blocked).toBe(1);
       });
@@ -191,7 +194,7 @@ describe.skipIf(!isThere['small file system'])('a store on a disk that is full f
     await fill(0);
     const error = await rejection(lmdbStore(directory).open());
     expect(error).toBeInstanceOf(LoopStoreError);
-    expect((error as Error).message).toMatch(/cannot be opened: .*; make room on its disk$/);
+    expect((error as Error).message).toMatch(/cannot be opened: .*; free space on its disk$/);
     await makeRoom(0);
     const store = lmdbStore(directory);
     await store.open();

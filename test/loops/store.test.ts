@@ -226,7 +226,7 @@ describe('a store', () => {
     await writeFile(`${path}/data.mdb`, 'x'.repeat(20_000));
     expect(await rejection(lmdbStore(path).open())).toMatchObject({
       code: 'ERR_LOOP_STORE',
-      message: expect.stringContaining('is no LMDB database'),
+      message: expect.stringContaining('is not an LMDB database'),
     });
     expect(existsSync(`${path}.lock`)).toBe(false);
   });
@@ -247,7 +247,7 @@ describe('a store', () => {
     expect(await rejection(first.queue('q').push({ call: () => 1 }))).toMatchObject({
       name: 'ValidationError',
       message:
-        'what is pushed to queue "q".call cannot be sent to another thread or process, or stored: it is a function',
+        'the value pushed to queue "q".call cannot be sent to another thread or process, or stored: it is a function',
     });
     await first.close({ drain: false });
     const { loop, values } = collector('q', { id: 'a' });

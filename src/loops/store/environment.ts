@@ -65,7 +65,11 @@ export class Environment {
     }
   }
 
-  /** Writes all or nothing, and resolves when it is on the disk. @throws the system's error */
+  /**
+   * Writes all changes or none. Resolves when they are on the disk.
+   *
+   * @throws the error of the system
+   */
   async commit(writes: readonly Write[]): Promise<void> {
     await this.room.assertFor(writes, () => this.#freeInside());
     // After a failed write of a meta page, LMDB is unusable and lmdb would hang: start afresh after any failure.
@@ -92,7 +96,7 @@ export class Environment {
     await this.#database.close();
   }
 
-  /** Bytes of pages in the file that hold nothing. */
+  /** Returns the size of unused pages in the file, in bytes. */
   #freeInside(): number {
     const { root, free, lastPageNumber } = this.#database.getStats();
     const used = [root, free].reduce(
@@ -112,9 +116,9 @@ export class Environment {
     return this.lmdb.open({
       path: this.directory,
       noSubdir: false,
-      // Values keep what the structured clone keeps: maps, sets, errors, typed arrays.
+      // Values keep everything that a structured clone keeps: maps, sets, errors, typed arrays.
       encoder: { structuredClone: true },
-      // Batches are put together here.
+      // `Batches` groups the writes.
       eventTurnBatching: false,
     });
   }
@@ -131,10 +135,10 @@ async function causeOf(error: unknown): Promise<unknown> {
 }
 
 /**
- * Allocates LMDB's lock file. LMDB maps the file into memory and writes to it: without room on the disk that write would end
- * the program with SIGBUS.
+ * Allocates LMDB's lock file. LMDB maps the file into memory and writes to it. If the disk were full, that write would
+ * end the program with SIGBUS.
  *
- * @throws the system's error
+ * @throws the error of the system
  */
 async function reserveLock(path: string): Promise<void> {
   const file = await open(path, 'a+');
