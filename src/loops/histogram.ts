@@ -1,6 +1,6 @@
 import type { Durations } from './health.js';
 
-/** Buckets for each power of two of nanoseconds. 42 powers of two reach up to an hour. */
+/** Number of buckets for each power of two of nanoseconds. 42 powers of two cover durations of more than an hour. */
 const perOctave = 8;
 const octaves = 42;
 

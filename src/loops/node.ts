@@ -51,13 +51,19 @@ export interface Cursor {
  * `attempt`), the messages of the iteration, and the signal that ends the call.
  */
 export interface NodeData<Value = unknown> {
-  /** The input of the node: the output of the node before it. For a reader: the value of its message. */
+  /**
+   * The input of the node: the output of the node before it. For a reader: the value of its message, or an array of
+   * values in batches.
+   */
   readonly value: Value;
   /** Id of the loop. */
   readonly loopId: string;
   /** Id of the node. */
   readonly nodeId: string;
-  /** Number of the iteration since the start of the loop, counted from 1. */
+  /**
+   * Number of the iteration in the current life of the loop, counted from 1. Restarts by an error policy continue the
+   * count.
+   */
   readonly iteration: number;
   /** Number of the attempt within this call, counted from 1. More than 1 in a retry. */
   readonly attempt: number;

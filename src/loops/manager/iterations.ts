@@ -24,9 +24,9 @@ export interface Verdict {
 }
 
 /**
- * Runs the iterations of a loop one after the other: pace, producer, chain. Optimised for speed: as long as no node
- * waits, an iteration creates no promise and no closure, and checks for requests once. Every few milliseconds the loop
- * yields to the event loop, even if no node ever waits.
+ * Runs the iterations of a loop one after the other. Each iteration waits for its tick, calls the producer and runs the
+ * chain. Optimised for speed: as long as no node waits, an iteration creates no promise and no closure, and checks for
+ * requests once. Every few milliseconds the loop yields to the event loop, even if no node ever waits.
  */
 export class Iterations implements ChainOwner {
   readonly loopId: string;

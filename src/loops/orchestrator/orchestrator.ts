@@ -56,7 +56,11 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   #closing: Promise<void> | undefined = undefined;
   #ticker: NodeJS.Timeout | undefined = undefined;
 
-  /** @throws {ValidationError} for an option that is unknown or of the wrong kind */
+  /**
+   * Creates an orchestrator without loops. Add loops with `load`.
+   *
+   * @throws {ValidationError} for an option that is unknown or of the wrong kind
+   */
   constructor(options: WorkflowOrchestratorOptions = {}) {
     super();
     this.#options = readOptions(options);

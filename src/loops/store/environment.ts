@@ -57,7 +57,7 @@ export class Environment {
     return this.#database.encoder.decode(bytes);
   }
 
-  /** The keys that begin with `name`, in order, with their records. */
+  /** Yields the keys that begin with `name`, in order, with their records. */
   *entries(name: string): Iterable<readonly [key: readonly unknown[], record: Buffer]> {
     for (const key of this.#database.getKeys({ start: [name], end: [name, '\uffff'] })) {
       const record = this.#database.getBinary(key);
@@ -72,7 +72,8 @@ export class Environment {
    */
   async commit(writes: readonly Write[]): Promise<void> {
     await this.room.assertFor(writes, () => this.#freeInside());
-    // After a failed write of a meta page, LMDB is unusable and lmdb would hang: start afresh after any failure.
+    // After a failed write of a meta page, LMDB is unusable and lmdb would hang. So the database is reopened after any
+    // failure.
     if (this.#hasFailed) await this.#reopen();
     const database = this.#database;
     try {
@@ -91,7 +92,7 @@ export class Environment {
   }
 
   async close(): Promise<void> {
-    // After a failed write, lmdb waits for its flush for ever.
+    // After a failed write, lmdb would wait forever for its flush.
     if (this.#hasFailed) this.#database._endWrites = undefined;
     await this.#database.close();
   }
