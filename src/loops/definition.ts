@@ -45,6 +45,7 @@ export type ErrorAction = 'continue' | 'pause' | 'stop' | 'restart';
  * (`onError`) and for crashed threads and processes (`onCrash`).
  */
 export interface RestartPolicy {
+  /** Distinguishes the policy from the plain actions. */
   readonly action: 'restart';
   /** The number of restarts allowed within the window. One more ends the loop with an error. Default: 10. */
   readonly limit?: number | undefined;

@@ -18,9 +18,13 @@ export class LoopDefinitionError extends OrchestratorError {
  * `WorkflowOrchestrator.warnings` uses the same shape for queues that several loops read without an explicit `type`.
  */
 export interface LoopFault {
+  /** Description of the fault, with the names that it concerns. */
   readonly message: string;
+  /** Id of the loop with the fault. */
   readonly loopId?: string | undefined;
+  /** Id of the node with the fault. */
   readonly nodeId?: string | undefined;
+  /** Name of the queue with the fault. */
   readonly queue?: string | undefined;
 }
 

@@ -39,9 +39,13 @@ export type NodeState = 'healthy' | 'failing' | 'retrying';
  * before the first iteration. Measured without calls that non-blocking nodes continue afterwards.
  */
 export interface Durations {
+  /** Median. */
   readonly p50: number;
+  /** 90th percentile. */
   readonly p90: number;
+  /** 99th percentile. */
   readonly p99: number;
+  /** The longest duration. */
   readonly max: number;
 }
 

@@ -11,7 +11,9 @@ import { aValue } from '../shared/validate.js';
  */
 export class Routed<Value = unknown> {
   constructor(
+    /** Ids of the chosen successors. */
     readonly targets: readonly string[],
+    /** The output for the chosen successors. */
     readonly value: Value,
   ) {}
 }

@@ -54,7 +54,9 @@ export class Life implements LoopHost {
     return this.#hasStarted;
   }
 
-  /** If true, the loop is certainly idle: it reads a queue and holds no message. A false value says nothing. */
+  /**
+   * If true, the loop is certainly idle: it reads a queue and holds no message. If false, the loop may be idle or not.
+   */
   get isIdle(): boolean {
     return this.#inlet !== undefined && this.#inlet.held === 0;
   }

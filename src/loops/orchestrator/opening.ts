@@ -64,7 +64,7 @@ export class Opening {
     return stopped;
   }
 
-  /** Keeps waiting starts from starting the given loop, or any loop. */
+  /** Cancels waiting starts of the given loop, or of all loops. */
   stop(loopId: string | undefined): void {
     for (const start of this.#starts) start.add(loopId ?? everything);
   }

@@ -71,7 +71,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
       () => store,
       (letter) => this.#announcer.dropped(letter, deadLetterCapacity),
     );
-    // biome-ignore lint/suspicious/noExplicitAny: the names and what comes with them belong together, which is lost here
+    // biome-ignore lint/suspicious/noExplicitAny: the type of `args` depends on `name`, which TypeScript cannot express here
     const emit = (name: keyof WorkflowEvents, ...args: any) => void this.emit(name, ...args);
     this.#announcer = new Announcer(new LoopLog(logger), this.deadLetters, emit);
     this.#exchange = new Exchange({

@@ -11,7 +11,7 @@ import type { Reader } from '../queues/reader.js';
 import { Topic } from '../queues/topic.js';
 import type { LoopStore, Stored } from '../store/contracts.js';
 
-/** Message ids that are reserved in the store at a time. */
+/** Number of message ids that are reserved in the store at a time. */
 const atOnce = 10_000;
 
 /** The queues and topics of a workflow. Loops push by name, and every message goes to the readers of its queue. */

@@ -248,7 +248,7 @@ export class Supervisor {
     return this.#left ?? report;
   }
 
-  /** Settles the loop without waiting for its code. */
+  /** Reports the loop as ended without waiting for its code. */
   async #leave(reason: Error, inFlight: number): Promise<StopReport> {
     const report = this.#lives.reportOf('aborted', reason);
     const isGone = await this.#lives.end();

@@ -1,4 +1,4 @@
-/** Milliseconds of work that are sent ahead. */
+/** Amount of work that is sent ahead of time, in milliseconds. */
 const ahead = 20;
 
 /** Milliseconds between two measurements. */

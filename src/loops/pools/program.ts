@@ -52,7 +52,7 @@ else {
 const loaded = async ({ module, exportName, options, within, protocol, typescript }) => {
   const around = { within };
   Object.defineProperty(globalThis, Symbol.for('${withinKey}'), { value: around, configurable: true });
-  // Found from the working directory, as it was by the program. A thread does not have the loaders of its program on Node 20.
+  // Resolved from the working directory, as in the main program. On Node 20 a thread does not inherit loaders.
   if (typescript && parentPort) try { (await import('tsx/esm/api')).register(); } catch {}
   let exports;
   try { exports = await import(module); } catch (error) { return { type: around.isCircle ? 'circle' : 'import', error: wire(error) }; }

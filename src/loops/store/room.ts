@@ -13,8 +13,7 @@ const roomToBegin = 64 * kilobyte;
 /** The largest number of bytes that one probe writes. */
 const longestProbe = 4 * kilobyte * kilobyte;
 /**
- * Validity of a check of the disk: `holds` is the time in milliseconds, and `times` says how often the needed room must
- * fit into the free room that is left.
+ * Reuse of a measurement: for `holds` milliseconds, and as long as the free space is at least `times` the needed space.
  */
 const look = { holds: 1_000, times: 8 };
 /** Milliseconds before the next attempt. Attempts after a failed write of LMDB become less and less frequent. */
@@ -77,7 +76,7 @@ export class Room {
     return `cannot be written: ${Object(cause).message ?? cause}${room}; it is retried while loops wait: free space on the disk`;
   }
 
-  /** Resolves when another try makes sense, or when the signal aborts. */
+  /** Resolves when another attempt makes sense, or when the signal aborts. */
   async untilRetry(signal: AbortSignal): Promise<void> {
     const ofWrite = Math.min(pause.ofWrite * 2 ** (this.#failedWrites - 1), pause.longest);
     const time = this.#isCheckFailed ? pause.ofCheck : ofWrite;
