@@ -115,7 +115,7 @@ export interface QueueMetrics {
   readonly unacknowledged: number;
   /** The largest number of messages in the queue. */
   readonly capacity: number;
-  /** Milliseconds since the oldest message was pushed that no loop has taken; 0 if there is none. */
+  /** Milliseconds since the push of the oldest message that no loop has taken. 0 if all messages are taken. */
   readonly age: number;
   /** Messages that were added. */
   readonly pushed: number;

@@ -7,7 +7,7 @@ import type { Message } from './node.js';
  * acknowledged or given back. Implement this interface to test a `LoopManager` without an orchestrator.
  */
 export interface Inlet {
-  /** Takes the next message. Returns undefined if there is none at the moment. */
+  /** Takes the next message. Returns undefined if no message is available at the moment. */
   take(): Message | undefined;
   /** Resolves when another `take` may return a message, or when the queue is drained. */
   ready(): Promise<void>;
