@@ -72,7 +72,7 @@ export async function lived(loop: Loop, world = new World()) {
   return { end: await ended, world, metrics: manager.metrics() };
 }
 
-/** A producer that returns the given values, then `done`. */
+/** Returns a producer function that counts up to `last`, and then returns `finished`. */
 export function counting(last: number, finished: unknown, from = 1) {
   let number = from - 1;
   return () => (number < last ? ++number : finished);
