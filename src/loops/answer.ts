@@ -1,11 +1,11 @@
-/** A promise and what settles it. */
+/** A promise together with the functions that settle it. */
 export interface Answer<Value> {
   readonly promise: Promise<Value>;
   readonly resolve: (value: Value) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** A promise that is settled from outside. One that nobody waits for may reject. */
+/** Creates a promise that is settled from outside. A rejection that nobody awaits is not reported as unhandled. */
 export function answer<Value = void>(): Answer<Value> {
   let resolve!: (value: Value) => void;
   let reject!: (error: Error) => void;

@@ -1,219 +1,330 @@
 /**
- * What stands for a loop, from its words to its work; no other noun does:
+ * Types that describe a loop, from its definition to its execution. Each stage has its own noun:
  *
- * - written: a `Loop` in code, a `LoopDefinition` as data (its settings apart: `LoopSettings`), or a `ModuleLoop`, which says
- *   where a loop is found that is put together elsewhere;
- * - placed: a `PlacedLoop` is a definition or a module with its `Placement`, the pool that the loop lives in; a `LoadedLoop` is
- *   what `load` takes: all of these;
- * - put together: a `LoopSource` is a definition with its implementations, before it is checked, and the `LoopRuntime` that the
- *   loop is carried out with; a `LoopPlan` is a source that was checked; a `LoopShape` is what other loops have to know of a
- *   plan: what it reads and pushes to;
- * - alive: a `Supervisor` has one loop over all its lives; a `Life` is one of them, from the making of its thread or process to
- *   its end; a `PooledLoop` is the loop of one life as its pool has it (`AsyncLoop`, `RemoteLoop`); a `LoopManager` drives that
- *   loop, where it lives;
- * - around it: a `LoopHost` is what a loop knows of the world. It is a `WorkflowHost`, the `Life` before that, and, in a thread
- *   or a process, the `RemoteHost` on its side of the border. `Hosting` is the copy of this package that carries a loop out;
- * - told of it: `LoopEvent`, as it happens; `LoopState`, as it stands; `LoopReport`, what it has done in one life;
- *   `LoopMetrics`, in all of them; `LoopEnd`, how a life has ended; `StopReport`, how the loop has.
+ * - Written: a `Loop` in code, a `LoopDefinition` as data (`LoopSettings` without its nodes), or a `ModuleLoop`, which
+ *   names the module that builds the loop.
+ * - Placed: a `PlacedLoop` is a definition or a module together with its `Placement`, the pool that the loop lives in.
+ *   A `LoadedLoop` is any form that `load` accepts.
+ * - Built: a `LoopSource` is a definition with its implementations and its `LoopRuntime`, before any check. A
+ *   `LoopPlan` is a checked source. A `LoopShape` is the part of a plan that other loops need: the queues that the loop
+ *   reads and pushes to.
+ * - Running: a `Supervisor` owns one loop over all its lives. A `Life` is one execution, from the creation of the
+ *   thread or process to its end. A `PooledLoop` is the loop of one life, as its pool sees it (`AsyncLoop`,
+ *   `RemoteLoop`). A `LoopManager` drives that loop in the thread or process that the loop lives in.
+ * - Surroundings: a `LoopHost` gives a loop its queues, its cursor and a receiver of its events. A `WorkflowHost`
+ *   serves all lives of a loop, a `Life` wraps the `WorkflowHost` for one life, and a `RemoteHost` stands in for both
+ *   inside a thread or process. `Hosting` is the copy of this package that executes a loop.
+ * - Reports: a `LoopEvent` is one event of a loop, `LoopState` its current state, `LoopReport` the figures of one life,
+ *   `LoopMetrics` the figures of all lives, `LoopEnd` the end of a life, and `StopReport` the end of the loop.
  */
 
 import type { Orchestrator } from '../kernel/orchestrator.js';
 import type { RetryOptions } from '../kernel/retry.js';
 import type { LoopNodeClass, LoopNodeFunction } from './node.js';
 
-/** What a node is for, and so how a loop waits for it. */
+/**
+ * The role of a node, which decides how its loop waits for the node. A `producer` or `reader` starts iterations,
+ * `blocking` nodes are awaited, `non-blocking` nodes are not awaited, and a `queue` node pushes its input to a queue.
+ */
 export type NodeKind = 'producer' | 'blocking' | 'non-blocking' | 'queue' | 'reader';
 
-/** Where a loop lives: on the event loop, in a worker thread, in a child process. */
+/**
+ * The pool that a loop lives in: `async` on the event loop of the program, `thread` in a worker thread, `process` in a
+ * child process. Use `thread` for loops that compute and `process` for native code that may crash.
+ */
 export type PoolType = 'async' | 'thread' | 'process';
 
 /**
- * What is done when a node fails. `continue`: the iteration ends here, the next one starts. `pause`: so does the loop,
- * until it is resumed. `stop`: the loop stops with an error. `restart`: it starts again with new node objects.
+ * Reaction of a loop to a failed node. `continue`: the next iteration starts. `pause`: the loop pauses until `resume`.
+ * `stop`: the loop ends in the state `error`. `restart`: the loop starts again with new node objects.
  */
 export type ErrorAction = 'continue' | 'pause' | 'stop' | 'restart';
 
+/**
+ * Restarts a loop with exponential back-off, up to a limit of restarts within a time window. Used for failed nodes
+ * (`onError`) and for crashed threads and processes (`onCrash`).
+ */
 export interface RestartPolicy {
+  /** Distinguishes the policy from the plain actions. */
   readonly action: 'restart';
-  /** How many restarts there may be within the window; one more stops the loop with an error. Default: 10. */
+  /** The number of restarts allowed within the window. One more ends the loop with an error. Default: 10. */
   readonly limit?: number | undefined;
-  /** The window, in milliseconds. Default: 60000. */
+  /** Length of the window in milliseconds. Default: 60000. */
   readonly within?: number | undefined;
-  /** Milliseconds before the first restart; twice as many before each that follows within the window. Default: 100. */
+  /**
+   * Milliseconds before the first restart. The delay doubles with each further restart within the window. Default: 100.
+   */
   readonly backoff?: number | undefined;
-  /** The most milliseconds before a restart. Default: 10000. */
+  /** The longest delay before a restart, in milliseconds. Default: 10000. */
   readonly maxBackoff?: number | undefined;
 }
 
+/**
+ * Reaction to a failed node: an `ErrorAction`, or a `RestartPolicy` with limits of its own. The plain action
+ * `'restart'` uses the defaults of `RestartPolicy`.
+ */
 export type ErrorPolicy = ErrorAction | RestartPolicy;
 
-/** What is done about ticks that pass while an iteration is under way. */
+/**
+ * Handling of ticks that become due while an iteration is still running. Skipped ticks count as `missedTicks` in the
+ * metrics of the loop.
+ */
 export type MissedTicks =
-  /** They are passed over; the next iteration starts at the next tick. */
+  /** Skips missed ticks. The next iteration starts at the next tick. */
   | 'skip'
-  /** Each is made up for at once, up to a hundred. */
+  /** Starts an iteration at once for each missed tick, for at most 100 of them. */
   | 'catch-up'
-  /** There are none: the interval begins when an iteration ends. */
+  /** Measures the interval from the end of an iteration, so that no tick can be missed. */
   | 'delay';
 
-/** When iterations start. */
+/**
+ * The times at which iterations start: a fixed interval (`every`) or a cron expression (`cron`). Exactly one of the two
+ * is required.
+ */
 export interface Schedule {
-  /** Milliseconds from one tick to the next, the first at the start. */
+  /** Milliseconds between ticks, above 0. The first tick is at the start of the loop. */
   readonly every?: number | undefined;
-  /** A cron expression, of five fields or six with seconds first. Needs the package `croner`. */
+  /** A cron expression with five fields, or with six if seconds come first. Needs the package `croner`. */
   readonly cron?: string | undefined;
-  /** The time zone of the cron expression, as `Europe/Paris`. Default: that of the machine. */
+  /** The time zone of the cron expression, for example `Europe/Paris`. Default: the time zone of the machine. */
   readonly timezone?: string | undefined;
-  /** Default: `skip`. `delay` is for `every` only. */
+  /** Handling of missed ticks. `delay` requires `every`. Default: `skip`. */
   readonly missed?: MissedTicks | undefined;
 }
 
 /**
- * What is done when a non-blocking node is reached that has as many calls under way as it may. `block`: the loop waits until one
- * has ended. `drop-newest`: the node is not called this time, and that is counted. `fail`: the node fails.
+ * Reaction to a non-blocking node that already has `maxInFlight` calls in flight. `block`: the loop waits until a call
+ * has ended. `drop-newest`: the loop skips the call and counts it as dropped. `fail`: the node fails with an
+ * `InFlightError`.
  */
 export type NodeOverflow = Exclude<Overflow, 'drop-oldest'>;
 
-/** @deprecated Words for `NodeOverflow` of before: `wait` is `block`, `drop` is `drop-newest`. */
+/**
+ * Former names of the `NodeOverflow` values: `wait` is now `block`, and `drop` is now `drop-newest`. `fail` is
+ * unchanged.
+ *
+ * @deprecated Use `NodeOverflow`.
+ */
 export type WhenFull = 'wait' | 'drop' | 'fail';
 
-/** A node as data. */
+/**
+ * A node of a loop as plain data, as it can be written in JSON. The implementation is named by `uses` and looked up in
+ * the registry of the loop or orchestrator.
+ */
 export interface LoopNodeDefinition {
+  /** Name of the node, unique within its loop. */
   readonly id: string;
+  /** Role of the node. Default: taken from the class of the implementation; required for functions. */
   readonly kind?: NodeKind | undefined;
-  /** What the registry calls the implementation. Not needed for `queue` and `reader`. */
+  /** Name of the implementation in the registry. `queue` and `reader` nodes do not need one. */
   readonly uses?: string | undefined;
-  /** What the node is given in its `LoopNodeConfig`. For `queue` and `reader`: the name of the queue, and `batch`. */
+  /**
+   * Options that the node receives in its `LoopNodeConfig`. For `queue` and `reader` nodes: `queue`, the name of the
+   * queue, and for readers `batch`.
+   */
   readonly options?: Readonly<Record<string, unknown>> | undefined;
-  /** How often a failed call is repeated, or p-retry's options; `null` for not at all. Default: that of the orchestrator. */
+  /**
+   * Number of retries after a failed call, or options of p-retry. `null` turns retries off. Default: the retries of the
+   * orchestrator.
+   */
   readonly retry?: number | RetryOptions | null | undefined;
-  /** Limit of each attempt, in milliseconds; `null` or 0 for none. Default: that of the orchestrator. */
+  /**
+   * Time limit of each attempt, in milliseconds. `null` or 0 turns the limit off. Default: the timeout of the
+   * orchestrator.
+   */
   readonly timeout?: number | null | undefined;
-  /** With `none`, only `retry` and `timeout` here hold, and no default of the orchestrator or of the action. Default: they hold. */
+  /**
+   * If `none`, only the `retry` and `timeout` given here apply. Default: missing values come from the action or the
+   * orchestrator.
+   */
   readonly policies?: 'none' | undefined;
-  /** Default: that of the loop. */
+  /** Reaction to a failure of this node. Default: `onError` of the loop. */
   readonly onError?: ErrorPolicy | undefined;
-  /** How many calls of a non-blocking node may be under way. Default: 100. */
+  /** The largest number of calls in flight, for non-blocking nodes. Default: 100. */
   readonly maxInFlight?: number | undefined;
-  /** What is done when so many are under way. Default: `block`. */
+  /** Reaction to `maxInFlight` calls in flight. Default: `block`. */
   readonly overflow?: NodeOverflow | undefined;
-  /** @deprecated Another name of `overflow`: `wait` is `block`, `drop` is `drop-newest`. */
+  /** @deprecated Use `overflow`: `wait` is now `block`, and `drop` is now `drop-newest`. */
   readonly whenFull?: WhenFull | undefined;
 }
 
-/** One node follows another. */
+/**
+ * An edge of a loop: the node `target` receives the output of the node `source`. A loop with edges uses only its edges;
+ * the order in which nodes were added then has no meaning.
+ */
 export interface LoopEdgeDefinition {
-  /** Id of the node that comes before. */
+  /** Id of the node that gives the value. */
   readonly source: string;
-  /** Id of the node that follows. */
+  /** Id of the node that receives the value. */
   readonly target: string;
 }
 
-/** @deprecated Since 0.9: a `LoopEdgeDefinition` of before, whose `source` is `from` and whose `target` is `to`. */
+/**
+ * Former shape of an edge: `from` is now `source`, and `to` is now `target`. Definitions may still contain such edges.
+ *
+ * @deprecated Since 0.9. Use `LoopEdgeDefinition`.
+ */
 export interface FormerLoopEdge {
   readonly from: string;
   readonly to: string;
 }
 
-/** How a loop goes, besides its nodes. */
+/**
+ * Settings of a loop: schedule, reaction to failed nodes, and back-off of a failing producer. All are optional. Part of
+ * `LoopOptions` and `LoopDefinition`.
+ */
 export interface LoopSettings {
-  /** Default: as fast as possible. A number is `every`. */
+  /**
+   * The times at which iterations start. A number is short for `{ every: number }`, in milliseconds. Default: as fast
+   * as possible.
+   */
   readonly schedule?: number | Schedule | undefined;
-  /** What is done when a node fails that does not say itself. Default: `continue`. */
+  /** Reaction to failures of nodes without an `onError` of their own. Default: `continue`. */
   readonly onError?: ErrorPolicy | undefined;
-  /** Milliseconds before a producer that has failed is asked again; twice as many each time it fails again, up to a hundred times as many. Default: 100. */
+  /**
+   * Milliseconds before a failed producer is called again. The delay doubles with each further failure, up to 100 times
+   * the first delay. Default: 100.
+   */
   readonly producerBackoff?: number | undefined;
 }
 
-/** A loop as data. */
+/**
+ * A loop as plain data, as it can be written in JSON. The functions and classes of its nodes come from a registry.
+ * `loop.toDefinition()` creates the data from a loop that was written in code.
+ */
 export interface LoopDefinition extends LoopSettings {
+  /** Name of the loop, unique within its workflow. */
   readonly id: string;
+  /** Nodes of the loop. Exactly one must be a producer or a reader. */
   readonly nodes: readonly LoopNodeDefinition[];
-  /** Which node follows which. Default: each follows the one before it. */
+  /** Edges between nodes. Default: each node follows the node before it in `nodes`. */
   readonly edges?: readonly (LoopEdgeDefinition | FormerLoopEdge)[] | undefined;
 }
 
-/** What is done when a queue is full. */
+/** Reaction of a full queue to another push. Also decides how a push behaves while the store cannot be written. */
 export type Overflow =
-  /** Whoever pushes waits for room. */
+  /** The push waits for room. */
   | 'block'
-  /** The oldest message that nobody has makes room. */
+  /** The oldest message that no loop has taken is dropped. */
   | 'drop-oldest'
-  /** The new one is dropped. */
+  /** The new message is dropped. */
   | 'drop-newest'
-  /** Whoever pushes fails with a `QueueFullError`. */
+  /** The push fails with a `QueueFullError`. */
   | 'fail';
 
-/** A queue as data. */
+/**
+ * A queue between loops as plain data: capacity, reaction to a full queue, limit of deliveries, and distribution of
+ * messages to several readers. All fields are optional.
+ */
 export interface QueueDefinition {
-  /** How many messages it holds at most, delivered and not acknowledged ones included. Default: 1000. */
+  /**
+   * The largest number of messages in the queue, including messages that a loop has taken and not acknowledged.
+   * Default: 1000.
+   */
   readonly capacity?: number | undefined;
-  /** Default: `block`. */
+  /** Reaction to a push to the full queue. Default: `block`. */
   readonly overflow?: Overflow | undefined;
   /**
-   * How often a message is delivered at most. One that was delivered so often, and never acknowledged, becomes a dead letter
-   * with a `DeliveryLimitError`: it has ended, each time, the thread, process or program that had it. Default: without limit.
+   * The largest number of deliveries of a message. A message that was delivered this often without being acknowledged
+   * becomes a dead letter with a `DeliveryLimitError`, because its thread, process or program ended each time. Default:
+   * no limit.
    */
   readonly maxDeliveries?: number | undefined;
   /**
-   * `queue`: each message goes to one of the loops that read it, which share the work. `topic`: each goes to every loop that
-   * reads it. Default: `queue`, with a warning where several read it.
+   * `queue`: each message goes to one of the loops that read the queue. `topic`: each message goes to every loop that
+   * reads the queue. Default: `queue`, with a warning if several loops read the queue.
    */
   readonly type?: 'queue' | 'topic' | undefined;
 }
 
-/** Where a loop is found that lives in a thread or a process: there, not here, is it put together. */
+/**
+ * Reference to a loop in a module. Threads and processes load the module and build the loop there, because functions
+ * cannot be sent to them. On the pool `async` the program itself loads the module.
+ */
 export interface ModuleLoop {
+  /** Name of the loop, unique within its workflow. Replaces the id that the module gives the loop. */
   readonly id: string;
-  /** A file URL, or a path from the working directory. */
+  /** The module: a file URL, or a path relative to the working directory. */
   readonly module: string | URL;
-  /** What the module exports: a `Loop`, or a function that gives one for `options`. Default: `default`. */
+  /**
+   * Name of the export: a `Loop`, or a function that returns a `Loop` for `options`, sync or async. Default: `default`.
+   */
   readonly export?: string | undefined;
-  /** What the function is called with. It is cloned on its way. */
+  /** Argument of the exported function. Sent to threads and processes by structured clone. */
   readonly options?: unknown;
 }
 
-/** Where a loop of a workflow lives. */
+/**
+ * The pool of a loop, with the limits of its thread and the reaction to a crash. Without a placement, a loop lives on
+ * the event loop of the program.
+ */
 export interface Placement {
-  /** Default: `async`. */
+  /** The pool that the loop lives in. Default: `async`. */
   readonly pool?: PoolType | undefined;
-  /** Limits of a thread, as those of `new Worker`: `maxOldGenerationSizeMb`, `maxYoungGenerationSizeMb`, `codeRangeSizeMb`, `stackSizeMb`. */
+  /**
+   * Limits of the thread, as in `new Worker`: `maxOldGenerationSizeMb`, `maxYoungGenerationSizeMb`, `codeRangeSizeMb`,
+   * `stackSizeMb`. For the pool `thread` only. Default: the limits of Node.
+   */
   readonly resourceLimits?: Readonly<Record<string, number>> | undefined;
-  /** What is done when its thread or process ends by itself. Default: `restart`. */
+  /**
+   * Reaction to a thread or process that ends unexpectedly. Default: `restart`, with the defaults of `RestartPolicy`.
+   */
   readonly onCrash?: 'stop' | 'restart' | RestartPolicy | undefined;
 }
 
-/** A loop of a workflow as data: put together here, or in a module. */
+/**
+ * A loop of a workflow as data, together with its pool: either a `LoopDefinition`, which is built in this program, or a
+ * `ModuleLoop`. Loops in threads and processes must be a `ModuleLoop`.
+ */
 export type PlacedLoop = Placement & (LoopDefinition | ModuleLoop);
 
-/** If true, the loop is put together in a module. */
+/** If true, the loop is defined by a module. */
 export function isModuleLoop(placed: PlacedLoop): placed is Placement & ModuleLoop {
   return 'module' in placed;
 }
 
-/** Loops, and the queues between them, as data. */
+/**
+ * A workflow as plain data, as it can be written in JSON: loops, and the queues between them. Pass the data to
+ * `WorkflowOrchestrator.load`, with a registry for the implementations of nodes.
+ */
 export interface WorkflowDefinition {
+  /** Queues by name. Default: none. */
   readonly queues?: Readonly<Record<string, QueueDefinition>> | undefined;
+  /** Loops, each with a unique id. */
   readonly loops: readonly PlacedLoop[];
 }
 
-/** What implements a node: a class, a plain function, or an action. */
+/**
+ * Implementation of a node: a class that extends `BaseNode`, a plain function, or an action. Actions of the loop's
+ * orchestrator keep their own retry and timeout as defaults.
+ */
 export type Implementation = LoopNodeClass | LoopNodeFunction<never, unknown>;
 
-/** Implementations by the names under which definitions use them. */
+/**
+ * Implementations of nodes by name. A node as data refers to its implementation with `uses`. The registry of a loop
+ * takes precedence over the registry of the `WorkflowOrchestrator`.
+ */
 export type LoopRegistry = Readonly<Record<string, Implementation>>;
 
-/** What a loop is carried out with. */
+/**
+ * The code that a loop needs besides its definition: implementations of nodes, and the orchestrator that calls them.
+ * Part of `LoopOptions`.
+ */
 export interface LoopRuntime {
+  /** Implementations of nodes by name. Default: none. */
   readonly registry?: LoopRegistry | undefined;
-  /** Whose hooks, middleware and policies its nodes have: each call is a task in a process. Default: a new one. */
+  /**
+   * Orchestrator whose hooks, middleware and policies apply to the nodes. Each call of a node is a task in the process
+   * of the loop. Default: the orchestrator of the `WorkflowOrchestrator` for loops on its event loop, otherwise a new
+   * orchestrator.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
   readonly orchestrator?: Orchestrator<any> | undefined;
 }
 
-/** A loop before it is checked. */
+/** A loop with its implementations, before it is checked by `planOf`. */
 export interface LoopSource extends LoopRuntime {
   readonly definition: LoopDefinition;
-  /** By node. Those that are not here are looked up in the registry. */
+  /** Implementations by node id. Nodes that are missing here are looked up in the registry. */
   readonly implementations: ReadonlyMap<string, Implementation>;
 }

@@ -1,6 +1,9 @@
 import { OrchestratorError } from '../shared/errors.js';
 
-/** A workflow of loops has faults; all of them are listed. */
+/**
+ * Thrown by `load`, `start` and `planOf` for a loop or a workflow with faults, such as a missing producer or an
+ * undeclared queue. `faults` lists every fault, and the message contains all of them.
+ */
 export class LoopDefinitionError extends OrchestratorError {
   override readonly name = 'LoopDefinitionError';
   readonly code = 'ERR_LOOP_DEFINITION';
@@ -10,15 +13,25 @@ export class LoopDefinitionError extends OrchestratorError {
   }
 }
 
-/** One thing that is wrong with a workflow, and where. */
+/**
+ * A fault of a workflow: a message, and the loop, node or queue that the message is about.
+ * `WorkflowOrchestrator.warnings` uses the same shape for queues that several loops read without an explicit `type`.
+ */
 export interface LoopFault {
+  /** Description of the fault, with the names that it concerns. */
   readonly message: string;
+  /** Id of the loop with the fault. */
   readonly loopId?: string | undefined;
+  /** Id of the node with the fault. */
   readonly nodeId?: string | undefined;
+  /** Name of the queue with the fault. */
   readonly queue?: string | undefined;
 }
 
-/** There is no loop, queue or dead letter with this name. */
+/**
+ * Thrown for an unknown name: a loop that was not loaded, a queue that was not declared, or a dead letter that was
+ * removed. `kind` and `id` say what was missing. For loops and queues the message lists the known names.
+ */
 export class NotFoundError extends OrchestratorError {
   override readonly name = 'NotFoundError';
   readonly code = 'ERR_NOT_FOUND';
@@ -32,7 +45,10 @@ export class NotFoundError extends OrchestratorError {
   }
 }
 
-/** A queue with the overflow policy `fail` has no room. */
+/**
+ * Thrown by a push to a full queue with the overflow policy `fail`. The message was not added. `queue` and `capacity`
+ * describe the queue; a node that pushes fails with this error.
+ */
 export class QueueFullError extends OrchestratorError {
   override readonly name = 'QueueFullError';
   readonly code = 'ERR_QUEUE_FULL';
@@ -45,7 +61,10 @@ export class QueueFullError extends OrchestratorError {
   }
 }
 
-/** A message was delivered as often as its queue allows, and was never acknowledged. */
+/**
+ * Error of a dead letter whose message was delivered `maxDeliveries` times and never acknowledged. Each time, the
+ * thread, process or program that worked on the message ended. `queue`, `messageId` and `limit` describe the message.
+ */
 export class DeliveryLimitError extends OrchestratorError {
   override readonly name = 'DeliveryLimitError';
   readonly code = 'ERR_DELIVERY_LIMIT';
@@ -56,12 +75,15 @@ export class DeliveryLimitError extends OrchestratorError {
     readonly limit: number,
   ) {
     super(
-      `message ${messageId} of queue "${queue}" was delivered ${limit} times and never acknowledged: it may be what its loop died of`,
+      `message ${messageId} of queue "${queue}" was delivered ${limit} times and never acknowledged: it may have crashed its loop`,
     );
   }
 }
 
-/** A non-blocking node with `overflow: 'fail'` has as many calls under way as it may. */
+/**
+ * Failure of a non-blocking node with `overflow: 'fail'` that was reached while `maxInFlight` of its calls were still
+ * in flight. The node was not called. `nodeId` and `limit` describe the node.
+ */
 export class InFlightError extends OrchestratorError {
   override readonly name = 'InFlightError';
   readonly code = 'ERR_IN_FLIGHT';
@@ -70,11 +92,14 @@ export class InFlightError extends OrchestratorError {
     readonly nodeId: string,
     readonly limit: number,
   ) {
-    super(`node "${nodeId}" has ${limit} calls under way, as many as it may`);
+    super(`node "${nodeId}" already has ${limit} calls in flight: raise maxInFlight or set overflow to block`);
   }
 }
 
-/** A node has chosen a successor that it does not have. */
+/**
+ * Failure of a node that returned `to(target)` for a target without an edge from this node. `nodeId` is the node, and
+ * `target` the missing successor. The message lists the existing successors.
+ */
 export class RouteError extends OrchestratorError {
   override readonly name = 'RouteError';
   readonly code = 'ERR_ROUTE';
@@ -88,7 +113,10 @@ export class RouteError extends OrchestratorError {
   }
 }
 
-/** What a loop lives in, a thread or a child process, has ended by itself. */
+/**
+ * Reports a thread or child process that ended unexpectedly, for example out of memory or by a signal. `how` contains
+ * the exit code or signal, and `cause` the uncaught error if there was one. `onCrash` decides if the loop is restarted.
+ */
 export class LoopCrashError extends OrchestratorError {
   override readonly name = 'LoopCrashError';
   readonly code = 'ERR_LOOP_CRASH';
@@ -98,11 +126,14 @@ export class LoopCrashError extends OrchestratorError {
     readonly how: string,
     options?: ErrorOptions,
   ) {
-    super(`loop "${loopId}" is lost: ${how}`, options);
+    super(`loop "${loopId}" crashed: ${how}`, options);
   }
 }
 
-/** A module that a loop is to be loaded from cannot be loaded, or holds no loop. */
+/**
+ * Thrown by `start` for a loop whose module cannot be imported, has no such export, or exports something other than a
+ * `Loop`. `module` is the URL of the module, and `problem` says what is wrong.
+ */
 export class LoopModuleError extends OrchestratorError {
   override readonly name = 'LoopModuleError';
   readonly code = 'ERR_LOOP_MODULE';
@@ -116,7 +147,10 @@ export class LoopModuleError extends OrchestratorError {
   }
 }
 
-/** What a workflow keeps cannot be read or written. */
+/**
+ * Reports a store that is damaged, or that cannot be opened or written, for example on a full disk. `directory` is the
+ * directory of the store, and `cause` the error of the system.
+ */
 export class LoopStoreError extends OrchestratorError {
   override readonly name = 'LoopStoreError';
   readonly code = 'ERR_LOOP_STORE';
@@ -130,7 +164,11 @@ export class LoopStoreError extends OrchestratorError {
   }
 }
 
-/** A loop cannot do what is asked of it as it stands: it is over, or has not been started. */
+/**
+ * Thrown for a call that the current state of a loop or workflow does not allow, for example `pause` before `start`.
+ * `state` is that state, and the message ends with the call that helps. `loopId` is empty if the error concerns the
+ * whole workflow.
+ */
 export class LoopStateError extends OrchestratorError {
   override readonly name = 'LoopStateError';
   readonly code = 'ERR_LOOP_STATE';

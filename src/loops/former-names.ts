@@ -2,25 +2,55 @@ import type { FormerLoopEdge, LoopNodeDefinition, LoopRegistry } from './definit
 import type { LoopNodeClass, LoopNodeConfig, LoopNodeFunction } from './node.js';
 import type { LoopWorkflow } from './orchestrator/contracts.js';
 
-/** Names that types had before, which flows and fleets use for types of another shape. */
+/**
+ * Former names of types. Flows and fleets use the same names for types of another shape, so the loop types were
+ * renamed.
+ */
 
-/** @deprecated Now `LoopEdgeDefinition`, with `source` and `target`. */
+/**
+ * Former name of `LoopEdgeDefinition`, with the former fields `from` and `to` instead of `source` and `target`.
+ *
+ * @deprecated Use `LoopEdgeDefinition`.
+ */
 export type EdgeDefinition = FormerLoopEdge;
 
-/** @deprecated Now `LoopNodeDefinition`. */
+/**
+ * Former name of `LoopNodeDefinition`, a node of a loop as plain data.
+ *
+ * @deprecated Use `LoopNodeDefinition`.
+ */
 export type NodeDefinition = LoopNodeDefinition;
 
-/** Another name of `LoopNodeConfig`, which stays. */
+/**
+ * Alias of `LoopNodeConfig`, the object that a node receives once, before its first iteration. Both names are
+ * supported; neither is deprecated.
+ */
 export type NodeConfig<Options = unknown> = LoopNodeConfig<Options>;
 
-/** @deprecated Now `LoopNodeClass`. */
+/**
+ * Former name of `LoopNodeClass`, a class that implements a node.
+ *
+ * @deprecated Use `LoopNodeClass`.
+ */
 export type NodeClass = LoopNodeClass;
 
-/** @deprecated Now `LoopNodeFunction`. */
+/**
+ * Former name of `LoopNodeFunction`, a function that implements a node.
+ *
+ * @deprecated Use `LoopNodeFunction`.
+ */
 export type NodeFunction<In = unknown, Out = unknown> = LoopNodeFunction<In, Out>;
 
-/** @deprecated Now `LoopRegistry`. */
+/**
+ * Former name of `LoopRegistry`, the implementations of nodes by name.
+ *
+ * @deprecated Use `LoopRegistry`.
+ */
 export type Registry = LoopRegistry;
 
-/** @deprecated Now `LoopWorkflow`. */
+/**
+ * Former name of `LoopWorkflow`, the argument of `WorkflowOrchestrator.load`.
+ *
+ * @deprecated Use `LoopWorkflow`.
+ */
 export type Workflow = LoopWorkflow;

@@ -1,105 +1,166 @@
 import type { Carrier } from '../kernel/instrumentation.js';
 
 /**
- * How a loop stands.
+ * State of a loop.
  *
  *     stopped ─► starting ─► running ◄─► paused
  *        ▲          │          │  ▲         │
  *        │          ▼          ▼  │         │
  *        │        error ◄── restarting      │
  *        └───────────── stopping ◄──────────┘
+ *
+ * `restarting` covers the back-off after a failed node or a crashed thread or process. A loop in the state `error` has
+ * ended and can be started again.
  */
 export type LoopState = 'stopped' | 'starting' | 'running' | 'paused' | 'restarting' | 'stopping' | 'error';
 
-/** How a loop has ended. */
+/**
+ * The end of one life of a loop: the reason, and the error for the reason `error`. A `LoopManager` resolves `ended`
+ * with this object. `StopReport` has more reasons, for loops that were aborted or crashed.
+ */
 export interface LoopEnd {
-  /** `done`: its producer has no more. `stopped`: it was asked to. `drained`: so is what it reads. */
+  /**
+   * `done`: the producer returned `done`. `stopped`: the loop was stopped. `drained`: the loop was stopped and its
+   * queue is empty. `error`: an error policy ended the loop.
+   */
   readonly reason: 'done' | 'stopped' | 'drained' | 'error';
+  /** The error that ended the loop, for the reason `error`. */
   readonly error?: Error | undefined;
 }
 
-/** How a node stands: its last call has succeeded, or failed, or is being tried again. */
+/**
+ * State of a node. `healthy`: its last call completed. `failing`: its last call failed. `retrying`: a call has failed
+ * attempts and is being retried. A node that was never called is `healthy`.
+ */
 export type NodeState = 'healthy' | 'failing' | 'retrying';
 
-/** Milliseconds, as quantiles. Within 12.5 % of the true value. */
+/**
+ * Quantiles of the durations of iterations, in milliseconds, within 12.5 % of the true value; `max` is exact. All are 0
+ * before the first iteration. Measured without calls that non-blocking nodes continue afterwards.
+ */
 export interface Durations {
+  /** Median. */
   readonly p50: number;
+  /** 90th percentile. */
   readonly p90: number;
+  /** 99th percentile. */
   readonly p99: number;
+  /** The longest duration. */
   readonly max: number;
 }
 
-/** What a node has done since its loop was started. */
+/**
+ * State and counters of one node. The counters cover the current life of the loop, including restarts by an error
+ * policy. Part of `LoopMetrics`.
+ */
 export interface NodeHealth {
+  /** Id of the node. */
   readonly nodeId: string;
+  /** State of the node. */
   readonly state: NodeState;
+  /** Calls of the node. */
   readonly calls: number;
+  /** Calls that failed, after their retries. */
   readonly errors: number;
+  /** Attempts after the first attempt of a call. */
   readonly retries: number;
-  /** Calls of a non-blocking node that were left out since too many were under way. */
+  /** Calls of a non-blocking node that were skipped because `maxInFlight` calls were in flight. */
   readonly dropped: number;
-  /** Calls of a non-blocking node that are under way. */
+  /** Calls of a non-blocking node that have not ended. */
   readonly inFlight: number;
-  /** What it has failed with last. */
+  /** Text of the last error of the node, if there was one. */
   readonly error: string | undefined;
 }
 
-/** What a loop has done since it was started. */
+/**
+ * State and figures of one loop. `iterations`, `errors` and `restarts` add up over all starts and crashes of the loop
+ * in this program; the other figures cover its latest life. Figures of loops in threads and processes are up to 200 ms
+ * old. Read with `WorkflowOrchestrator.metrics()`.
+ */
 export interface LoopMetrics {
+  /** Id of the loop. */
   readonly loopId: string;
+  /** State of the loop. */
   readonly state: LoopState;
+  /** Iterations that ended. */
   readonly iterations: number;
-  /** In the last second or more. */
+  /** Iterations per second, averaged over at least the last second. */
   readonly iterationsPerSecond: number;
+  /** Calls of nodes that failed. */
   readonly errors: number;
+  /** Restarts after failed nodes and after crashes. */
   readonly restarts: number;
-  /** Ticks of the schedule that were passed over. */
+  /** Ticks of the schedule that were skipped. */
   readonly missedTicks: number;
-  /** Calls of non-blocking nodes that are under way. */
+  /** Calls of non-blocking nodes that have not ended. */
   readonly inFlight: number;
-  /** Of iterations, without what non-blocking nodes go on with. */
+  /** Durations of iterations, without calls that non-blocking nodes continue afterwards. */
   readonly durations: Durations;
+  /** State and counters of each node. */
   readonly nodes: readonly NodeHealth[];
-  /** What has ended it. */
+  /** Text of the error that ended, paused or restarted the loop, if there was one. */
   readonly error: string | undefined;
 }
 
-/** What a queue holds. */
+/**
+ * Current content and counters of one queue. The counters cover the time since the program was started. For a topic,
+ * `depth`, `unacknowledged`, `capacity`, `age` and `blocked` are those of the slowest reader.
+ */
 export interface QueueMetrics {
+  /** Name of the queue. */
   readonly queue: string;
-  /** Messages that nobody has. */
+  /** Messages that no loop has taken. */
   readonly depth: number;
-  /** Messages that loops have, and have not acknowledged. */
+  /** Messages that loops have taken and not acknowledged. */
   readonly unacknowledged: number;
+  /** The largest number of messages in the queue. */
   readonly capacity: number;
-  /** Milliseconds since the oldest message that nobody has was pushed. */
+  /** Milliseconds since the push of the oldest message that no loop has taken. 0 if all messages are taken. */
   readonly age: number;
+  /** Messages that were added. */
   readonly pushed: number;
+  /** Messages that were acknowledged, or that became dead letters at `maxDeliveries`. */
   readonly acknowledged: number;
+  /** Messages that the overflow policy dropped. */
   readonly dropped: number;
-  /** How many wait for room. */
+  /** Pushes that wait for room. */
   readonly blocked: number;
 }
 
-/** What was in a node when it failed. */
+/**
+ * The input of a failed node, with the error. Kept so that the work can be replayed with `deadLetters.replay(id)` or
+ * removed with `deadLetters.remove(id)`. Failed producers leave no dead letter.
+ */
 export interface DeadLetter {
+  /** Number of the dead letter, unique within the workflow. */
   readonly id: number;
+  /** Id of the loop. */
   readonly loopId: string;
+  /** Id of the failed node. Empty for a message that reached its `maxDeliveries`. */
   readonly nodeId: string;
+  /** Number of the iteration that failed. */
   readonly iteration: number;
-  /** What the node got. */
+  /** The input of the node. */
   readonly value: unknown;
+  /** The error of the node. */
   readonly error: unknown;
+  /** Time of the failure, in epoch milliseconds. */
   readonly time: number;
-  /** The message that the iteration came from, where it came from one. */
+  /** The message of the iteration. Missing if the iteration has no message or several. */
   readonly message?: LetterMessage | undefined;
 }
 
-/** What is kept of the message of a dead letter. */
+/**
+ * The part of a message that its dead letter keeps. Replaying the dead letter pushes `value` to `queue` again, as a new
+ * message with a new id.
+ */
 export interface LetterMessage {
+  /** Name of the queue. */
   readonly queue: string;
+  /** Number of the message in its queue. */
   readonly id: number;
+  /** The value that was pushed. */
   readonly value: unknown;
-  /** The trace that it was pushed in: what is replayed goes on with it. */
+  /** Trace context of the push. A replay continues this trace. */
   readonly carrier?: Carrier | undefined;
 }

@@ -1,10 +1,10 @@
 import type { Durations } from './health.js';
 
-/** Eight buckets for each power of two of nanoseconds, up to an hour. */
+/** Number of buckets for each power of two of nanoseconds. 42 powers of two cover durations of more than an hour. */
 const perOctave = 8;
 const octaves = 42;
 
-/** How long iterations take, in constant space and a few nanoseconds each. */
+/** Histogram of the durations of iterations. Memory is constant, and recording takes a few nanoseconds. */
 export class Histogram {
   readonly #counts = new Float64Array(perOctave * octaves);
   #total = 0;
@@ -35,7 +35,7 @@ export class Histogram {
 }
 
 function bucketOf(nanoseconds: number): number {
-  // What takes longer than two seconds can do without the quick way.
+  // Durations beyond two seconds exceed 31 bits and take the slower way.
   if (nanoseconds >= 2 ** 31) return longBucketOf(nanoseconds);
   const whole = nanoseconds | 0;
   if (whole < perOctave) return Math.max(0, whole);

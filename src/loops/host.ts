@@ -2,38 +2,54 @@ import type { Carrier } from '../kernel/instrumentation.js';
 import type { DeadLetter, LoopState, NodeState } from './health.js';
 import type { Message } from './node.js';
 
-/** The end of a queue at which a loop reads. */
+/**
+ * The reading end of a queue, for one loop. A message that was taken belongs to the loop until the message is
+ * acknowledged or given back. Implement this interface to test a `LoopManager` without an orchestrator.
+ */
 export interface Inlet {
-  /** The next message, or nothing at the moment. It is this loop's until it is acknowledged or given back. */
+  /** Takes the next message. Returns undefined if no message is available at the moment. */
   take(): Message | undefined;
-  /** Resolves when there may be a message again, or there will be none any more. */
+  /** Resolves when another `take` may return a message, or when the queue is drained. */
   ready(): Promise<void>;
-  /** Whether there is none, and will be none any more. */
+  /** If true, the queue is empty and no more messages will come. */
   readonly isDrained: boolean;
-  /** The iteration of a message has ended. */
+  /** Acknowledges a message, because its iteration has ended. */
   acknowledge(message: Message): void;
-  /** No iteration has begun with it, and none will: another reader is to get it, and this was no delivery. */
+  /**
+   * Returns a message that no iteration has started with. Another reader may take the message, and the delivery does
+   * not count.
+   */
   giveBack(message: Message): void;
 }
 
 /**
- * What a loop knows of the world: queues by name, a place for its cursor, somebody to tell. Whether that is in the same
- * thread it does not know. What is pushed, saved and acknowledged one after the other takes effect in this order.
+ * The surroundings of a loop: its queues by name, its cursor, and a receiver for its events. A loop cannot see which
+ * thread its host runs in. Pushes, saved cursors and acknowledgements take effect in the order of the calls. Implement
+ * this interface to test a `LoopManager` without an orchestrator.
  */
 export interface LoopHost {
+  /** Returns the reading end of a queue. */
   inlet(queue: string): Inlet;
   /**
-   * @param carrier - the trace that it is pushed in, for the message
-   * @throws {QueueFullError} where the queue is full and its policy is `fail`
+   * Pushes a value to a queue. Returns a promise if the push has to wait for room.
+   *
+   * @param carrier - the trace context that the message carries. Default: none
+   * @throws {QueueFullError} if the queue is full and its policy is `fail`
    */
   push(queue: string, value: unknown, carrier?: Carrier): void | Promise<void>;
-  /** What the producer has saved last. */
+  /** The cursor that the producer saved last. */
   readonly cursor: unknown;
+  /** Saves the cursor of the producer. */
   saveCursor(value: unknown): void;
+  /** Receives an event of the loop. */
   report(event: LoopEvent): void;
 }
 
-/** What happens in a loop. */
+/**
+ * An event of a loop, as its host receives the event: a new state of the loop (`state`) or of a node (`node`), a failed
+ * call (`failure`), or a new dead letter (`dead-letter`). `WorkflowOrchestrator` emits these events under the names of
+ * `WorkflowEvents`.
+ */
 export type LoopEvent =
   | { readonly type: 'state'; readonly state: LoopState; readonly error?: unknown }
   | { readonly type: 'node'; readonly nodeId: string; readonly state: NodeState; readonly error?: unknown }

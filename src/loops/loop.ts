@@ -18,7 +18,10 @@ import { readLoopSettings, readNode } from './options.js';
 import type { Done, Idle, Routed } from './outcomes.js';
 import { type Hosting, hosting, ownHosting } from './pools/hosting.js';
 
-/** What a node is given besides its implementation. */
+/**
+ * Settings of a node that is added to a `Loop`: `retry`, `timeout`, `policies`, `onError`, `options`, and for
+ * non-blocking nodes `maxInFlight` and `overflow`. All are optional.
+ */
 export type NodeSettings = Omit<LoopNodeDefinition, 'id' | 'kind' | 'uses'>;
 
 const anOptionsObject = aValue<LoopOptions>('an object', isPlainObject);
@@ -27,10 +30,16 @@ const aRegistry = aValue<LoopRegistry>('an object of functions and classes by na
 
 type Produced<Out> = Out | Routed<Out | undefined> | Idle | Done;
 
-/** A producer as a plain function. */
+/**
+ * A producer as a plain function. Its output starts an iteration. `idle()` means that there is no value at the moment,
+ * `done` ends the loop, and `to(...)` chooses the nodes that receive the output.
+ */
 export type ProducerFunction<Out = unknown> = (data: NodeData<undefined>) => Produced<Out> | Promise<Produced<Out>>;
 
-/** What a reader may make of each message. */
+/**
+ * Transforms each message that a reader takes. Receives the value of the message, or an array of values if the reader
+ * has a `batch`. The output goes to the nodes behind the reader.
+ */
 export type ReaderFunction = (
   // biome-ignore lint/suspicious/noExplicitAny: only the function knows what is in the queue
   value: any,
@@ -38,11 +47,16 @@ export type ReaderFunction = (
   data: NodeData<any>,
 ) => unknown;
 
+/**
+ * Options of `new Loop(id, options)`: the schedule and error policy of `LoopSettings`, and the registry and
+ * orchestrator of `LoopRuntime`. All are optional. Without options the loop runs as fast as possible and continues
+ * after failures.
+ */
 export interface LoopOptions extends LoopSettings, LoopRuntime {}
 
 /**
- * A producer and the nodes behind it, which repeat. Nodes follow each other in the order in which they are added, unless
- * edges say otherwise; then edges say all.
+ * A loop: a producer and the nodes behind it, repeated until the producer returns `done` or the loop is stopped. Each
+ * node follows the node that was added before it. A loop with `edge` calls uses only its edges instead.
  *
  * @example
  * const loop = new Loop('orders', { schedule: { every: 1_000 } })
@@ -52,6 +66,7 @@ export interface LoopOptions extends LoopSettings, LoopRuntime {}
  *   .push('out', 'priced');
  */
 export class Loop {
+  /** Name of the loop, unique within its workflow. */
   readonly id: string;
   readonly #settings: LoopSettings;
   // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
@@ -61,7 +76,12 @@ export class Loop {
   readonly #edges: LoopEdgeDefinition[] = [];
   readonly #implementations = new Map<string, Implementation>();
 
-  /** @throws {ValidationError} for an option that is unknown or of the wrong kind */
+  /**
+   * Creates an empty loop. Add exactly one producer or reader before loading it.
+   *
+   * @param id - name of the loop, unique within its workflow
+   * @throws {ValidationError} for an option that is unknown or of the wrong kind
+   */
   constructor(id: string, options: LoopOptions = {}) {
     this.id = aName(id, 'id');
     const { orchestrator, registry = {}, ...settings } = anOptionsObject(options, 'options');
@@ -70,12 +90,19 @@ export class Loop {
     this.#registry = aRegistry(registry, 'registry');
   }
 
-  /** What iterations start with: what it returns goes to the nodes behind it. */
+  /** Adds the producer, which starts each iteration. Its output goes to the nodes behind it. */
   producer<Out>(id: string, implementation: ProducerFunction<Out> | LoopNodeClass, settings?: NodeSettings): this {
     return this.#add(id, 'producer', implementation as Implementation, settings);
   }
 
-  /** Iterations start with the messages of a queue. */
+  /**
+   * Adds a reader: each iteration starts with a message of `queue`.
+   *
+   * @param settings - settings of the node. `batch`: the largest number of messages in an iteration, whose value is
+   *   then an array
+   * @param implementation - transforms the value of the message. Default: the value itself
+   * @throws {ValidationError} for a setting that is unknown or of the wrong kind
+   */
   read(
     id: string,
     queue: string,
@@ -88,7 +115,7 @@ export class Loop {
     return this.#add(id, 'reader', (implementation ?? QueueReader) as Implementation, { ...rest, options: own });
   }
 
-  /** A node that is waited for; what it returns goes on. */
+  /** Adds a node that the loop waits for. Its output goes to the nodes behind it. */
   // biome-ignore lint/suspicious/noExplicitAny: only the function knows what the node before it gives
   blocking<In = any>(
     id: string,
@@ -98,7 +125,7 @@ export class Loop {
     return this.#add(id, 'blocking', implementation as Implementation, settings);
   }
 
-  /** A node that is called and not waited for; what it got goes on. */
+  /** Adds a node that the loop does not wait for. Its input goes to the nodes behind it. */
   // biome-ignore lint/suspicious/noExplicitAny: only the function knows what the node before it gives
   nonBlocking<In = any>(
     id: string,
@@ -108,30 +135,41 @@ export class Loop {
     return this.#add(id, 'non-blocking', implementation as Implementation, settings);
   }
 
-  /** Puts what it gets into a queue, and passes it on. */
+  /**
+   * Adds a node that pushes its input to `queue` and also passes the input on. If the queue is full with the policy
+   * `block`, the loop waits for room.
+   */
   push(id: string, queue: string, settings: NodeSettings = {}): this {
     return this.#add(id, 'queue', QueueNode as LoopNodeClass, { ...settings, options: { ...settings.options, queue } });
   }
 
-  /** A node of a class, which says what kind it is. */
+  /**
+   * Adds a node whose kind comes from its class: `ProducerNode`, `BlockingNode`, `NonBlockingNode`, `QueueNode` or
+   * `QueueReader`. Classes that extend `BaseNode` directly are blocking.
+   *
+   * @throws {ValidationError} if `implementation` is not a class that extends `BaseNode`
+   */
   node(id: string, implementation: LoopNodeClass, settings?: NodeSettings): this {
     if (!isNodeClass(implementation))
       throw invalid(`implementation of "${id}"`, 'a class that extends BaseNode', implementation);
     return this.#add(id, kindOfClass(implementation) ?? 'blocking', implementation, settings);
   }
 
-  /** Has one node follow another: `target` follows `source`. */
+  /** Adds an edge: `target` receives the output of `source`. */
   edge(source: string, target: string): this {
     this.#edges.push({ source: aName(source, 'source'), target: aName(target, 'target') });
     return this;
   }
 
-  /** The loop as data. Functions and classes are not in it: `uses` says what a registry has to call them. */
+  /**
+   * Returns the loop as plain data, without functions and classes. A registry has to provide each implementation under
+   * the name in `uses`, which is the id of the node.
+   */
   toDefinition(): LoopDefinition {
     return { id: this.id, ...this.#settings, nodes: [...this.#nodes], ...this.#edgesIfAny() };
   }
 
-  /** What the loop is put together from. */
+  /** The definition of the loop with its implementations, as `planOf` takes them. */
   get source(): LoopSource {
     return {
       definition: this.toDefinition(),
@@ -142,8 +180,8 @@ export class Loop {
   }
 
   /**
-   * What carries the loop out: the copy of this package that it is made with, which may be another than the one of the program
-   * that starts it.
+   * The copy of this package that created the loop and therefore has to execute it. The program that starts the loop
+   * may use another copy.
    *
    * @internal
    */
@@ -161,7 +199,7 @@ export class Loop {
     const isBuiltIn = implementation === QueueNode || implementation === QueueReader;
     const uses = isBuiltIn ? {} : { uses: id };
     this.#nodes.push(readNode({ ...settings, ...uses, id, kind }, ''));
-    // A second one of the same name is a fault, which is found with all others.
+    // A second node with the same id is a fault that `planOf` reports together with all other faults.
     if (!this.#implementations.has(id)) this.#implementations.set(id, implementation);
     return this;
   }

@@ -13,7 +13,7 @@ export function isNodeClass(implementation: unknown): implementation is LoopNode
   return typeof implementation === 'function' && implementation.prototype instanceof BaseNode;
 }
 
-/** What kind of node a class makes; `undefined` where it does not say. */
+/** Returns the kind of the nodes of a class, or undefined for a class that extends `BaseNode` directly. */
 export function kindOfClass(implementation: LoopNodeClass): NodeKind | undefined {
   const is = (Class: abstract new (...args: never[]) => unknown) =>
     implementation === (Class as unknown) || implementation.prototype instanceof Class;

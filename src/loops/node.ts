@@ -1,73 +1,111 @@
 import type { Carrier } from '../kernel/instrumentation.js';
 import type { Done, Idle, Routed } from './outcomes.js';
 
-/** What a node gets once, before its first iteration. */
+/**
+ * The configuration that a node receives once, in its constructor: its ids, its options, access to the queues, and the
+ * cursor of the producer. Available as `this.config` in classes that extend `BaseNode`.
+ */
 export interface LoopNodeConfig<Options = unknown> {
+  /** Id of the loop. */
   readonly loopId: string;
+  /** Id of the node. */
   readonly nodeId: string;
-  /** As the definition has them. */
+  /** Options of the node from its definition. Default: `{}`. */
   readonly options: Options;
-  /** The way to the queues of the workflow. */
+  /** Access to the queues of the workflow. */
   readonly messaging: Messaging;
-  /** Where a producer has got to, as it has saved it last; `undefined` at first, and without a store. */
+  /** The position that the producer saved last. Survives a restart of the program if the workflow has a store. */
   readonly cursor: Cursor;
 }
 
-/** The way of nodes to queues; which loops are behind them they do not know. */
+/**
+ * Access of nodes to the queues of the workflow, by name. Nodes do not know which loops read a queue. Available as
+ * `config.messaging` in classes that extend `BaseNode`.
+ */
 export interface Messaging {
   /**
-   * Puts a value into a queue that the node is declared to push to. A promise comes back where it has to wait for room.
+   * Pushes a value to a queue. Declare the queue with a `push` node of the same loop, so that the checks of the
+   * workflow and the order of a shutdown know about the push. Returns a promise if the push has to wait for room.
    *
-   * @throws {QueueFullError} where the queue is full and its policy is `fail`
+   * @throws {QueueFullError} if the queue is full and its policy is `fail`
    */
   push(queue: string, value: unknown): void | Promise<void>;
 }
 
-/** What survives a restart, where the workflow has a store. */
+/**
+ * The position of a producer in its source, for example the last row that was read. With a store the position survives
+ * a restart of the program. Save any value that can be cloned.
+ */
 export interface Cursor {
-  /** As it was saved last. */
+  /** The value that was saved last; undefined before the first `save`. */
   readonly value: unknown;
-  /** It counts from the end of the iteration on: a restart repeats what was not done, and nothing else. */
+  /**
+   * Saves a value. The value takes effect when the current iteration and all iterations before it have ended, so a
+   * restart repeats exactly the unfinished iterations.
+   */
   save(value: unknown): void;
 }
 
-/** What a node gets at each iteration. */
+/**
+ * The data that a node receives with each call: its input, the position of the call (`loopId`, `nodeId`, `iteration`,
+ * `attempt`), the messages of the iteration, and the signal that ends the call.
+ */
 export interface NodeData<Value = unknown> {
-  /** What the node before it has given. */
+  /**
+   * The input of the node: the output of the node before it. For a reader: the value of its message, or an array of
+   * values in batches.
+   */
   readonly value: Value;
+  /** Id of the loop. */
   readonly loopId: string;
+  /** Id of the node. */
   readonly nodeId: string;
-  /** Number of the iteration since the loop was started, from 1. */
+  /**
+   * Number of the iteration in the current life of the loop, counted from 1. Restarts by an error policy continue the
+   * count.
+   */
   readonly iteration: number;
-  /** Number of the call in this iteration, from 1: more than one where the node is tried again. */
+  /** Number of the attempt within this call, counted from 1. More than 1 in a retry. */
   readonly attempt: number;
-  /** The message that the iteration is about, where the loop reads a queue one by one. */
+  /** The message of the iteration, if the loop reads a queue and the iteration has exactly one message. */
   readonly message: Message | undefined;
-  /** Those that it is about, where the loop reads a queue in batches. */
+  /** All messages of the iteration. Empty if the loop reads no queue. */
   readonly messages: readonly Message[];
-  /** Aborts when the loop has to end at once, and when the attempt has timed out. */
+  /** Aborts when the loop has to end at once, or when the attempt has timed out. */
   readonly signal: AbortSignal;
 }
 
-/** A value in a queue. */
+/**
+ * A value in a queue, with its number and the number of its deliveries. Use `queue` and `id` together as an idempotency
+ * key, because a message may be delivered again after a crash.
+ */
 export interface Message<Value = unknown> {
-  /** Its number in the queue: the same when it is delivered again, also after a restart with a store. */
+  /**
+   * Number of the message in its queue. Stays the same when the message is delivered again, also after a restart with a
+   * store.
+   */
   readonly id: number;
+  /** Name of the queue. */
   readonly queue: string;
+  /** The value that was pushed. */
   readonly value: Value;
-  /** When it was pushed, in epoch milliseconds. */
+  /** Time of the push, in epoch milliseconds. */
   readonly time: number;
-  /** How often it has been delivered, this time included. */
+  /** Number of deliveries, including the current delivery. */
   readonly deliveries: number;
-  /** The trace that it was pushed in, where there is one: see `Instrumentation`. */
+  /** Trace context of the push, if tracing is on. See `Instrumentation`. */
   readonly carrier?: Carrier | undefined;
 }
 
-/** The smallest executable unit of a loop. One object lives as long as its loop, and is made anew when it restarts. */
+/**
+ * Base class of all nodes. Each life of a loop has one object per node; a restart creates new objects. Extend one of
+ * its subclasses, which also define the kind of the node: `ProducerNode`, `BlockingNode`, `NonBlockingNode`,
+ * `QueueNode` or `QueueReader`.
+ */
 export abstract class BaseNode<In = unknown, Out = unknown, Options = unknown> {
   constructor(readonly config: LoopNodeConfig<Options>) {}
 
-  /** Called once, before the first iteration; it is awaited. One that throws keeps the loop from starting. */
+  /** Called once before the first iteration, and awaited. An error keeps the loop from starting. */
   setUp(): unknown {
     return undefined;
   }
@@ -75,20 +113,26 @@ export abstract class BaseNode<In = unknown, Out = unknown, Options = unknown> {
   /** Called in each iteration that reaches the node. */
   abstract run(data: NodeData<In>): Out | Promise<Out>;
 
-  /** Called once after the last iteration, however the loop has ended; it is awaited. */
+  /** Called once after the last iteration, and awaited. Also called when the loop failed or was aborted. */
   cleanUp(): unknown {
     return undefined;
   }
 }
 
-/** Runs first in each iteration, and sets its pace. It is not asked again before all blocking nodes have ended. */
+/**
+ * Base class of producers. A producer runs first in each iteration and sets the pace: `run` is called again when all
+ * blocking nodes of the iteration have ended. `run` returns a value, `idle()`, `done` or `to(...)`.
+ */
 export abstract class ProducerNode<Out = unknown, Options = unknown, In = undefined> extends BaseNode<
   In,
   Out | Routed<Out | undefined> | Idle | Done,
   Options
 > {}
 
-/** Is awaited: what it returns goes to the nodes behind it, and the next iteration starts when they have ended. */
+/**
+ * Base class of nodes that the loop waits for. The output of `run` goes to the nodes behind this node, and the next
+ * iteration starts when those have ended too. `to(...)` chooses among the nodes behind this node.
+ */
 export abstract class BlockingNode<In = unknown, Out = unknown, Options = unknown> extends BaseNode<
   In,
   Out | Routed<Out | undefined>,
@@ -96,12 +140,16 @@ export abstract class BlockingNode<In = unknown, Out = unknown, Options = unknow
 > {}
 
 /**
- * A side effect: it is called in its turn, its promise is not waited for, and what follows it gets what it got. What it
- * returns is dropped, but for `to(...)` returned at once, which chooses what follows.
+ * Base class of nodes that the loop does not wait for, for side effects such as logging or sending. The nodes behind
+ * this node receive its input, not its output. The output is ignored, except for `to(...)` returned synchronously,
+ * which chooses among the nodes behind this node.
  */
 export abstract class NonBlockingNode<In = unknown, Options = unknown> extends BaseNode<In, unknown, Options> {}
 
-/** Pushes what it gets into a queue of the workflow, and passes it on. Where the queue is full it waits for room. */
+/**
+ * A node that pushes its input to the queue `options.queue` and also passes the input on. If the queue is full, the
+ * node waits for room, fails or drops a message, as the overflow policy of the queue says.
+ */
 export class QueueNode<Value = unknown> extends BlockingNode<Value, Value, QueueNodeOptions> {
   run({ value }: NodeData<Value>): Value | Promise<Value> {
     const { messaging, options } = this.config;
@@ -110,13 +158,19 @@ export class QueueNode<Value = unknown> extends BlockingNode<Value, Value, Queue
   }
 }
 
+/**
+ * Options of a `QueueNode`: the queue that the node pushes to. The queue has to be declared in the workflow.
+ * `Loop.push(id, queue)` sets this option.
+ */
 export interface QueueNodeOptions {
+  /** Name of the queue. */
   readonly queue: string;
 }
 
 /**
- * A producer whose iterations are the messages of a queue. They are acknowledged when the iteration has ended, with all
- * that it has started; what was not acknowledged is delivered again. A subclass may make something else of a message.
+ * A producer that starts each iteration with a message of the queue `options.queue`. The message is acknowledged when
+ * the iteration has ended, including the calls of non-blocking nodes. Unacknowledged messages are delivered again.
+ * Override `run` to transform the value of a message.
  */
 export class QueueReader<Value = unknown, Out = Value> extends ProducerNode<Out, QueueReaderOptions, Value> {
   run({ value }: NodeData<Value>): Out | Promise<Out> {
@@ -124,14 +178,30 @@ export class QueueReader<Value = unknown, Out = Value> extends ProducerNode<Out,
   }
 }
 
+/**
+ * Options of a `QueueReader`: the queue that the loop reads, and the number of messages in an iteration. `Loop.read(id,
+ * queue, { batch })` sets both.
+ */
 export interface QueueReaderOptions {
+  /** Name of the queue. */
   readonly queue: string;
-  /** How many messages an iteration takes at most; then its value is an array. Default: one, and its value. */
+  /**
+   * The largest number of messages in an iteration, at least 1. With this option the value of the iteration is an
+   * array. Default: one message, whose value is not wrapped in an array.
+   */
   readonly batch?: number | undefined;
 }
 
+/**
+ * A class that implements a node: any class that extends `BaseNode`. The loop creates one object per life and passes
+ * the `LoopNodeConfig` to the constructor. Accepted by `Loop.node`, by the other methods of `Loop`, and in a
+ * `LoopRegistry`.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: any node class, whatever it takes and gives
 export type LoopNodeClass = new (config: LoopNodeConfig<any>) => BaseNode<any, any, any>;
 
-/** A node as a plain function, or an action. */
+/**
+ * A node as a plain function, sync or async, or as an action. Receives the input of the node and the `NodeData` of the
+ * call. Producers receive only the `NodeData`; see `ProducerFunction`.
+ */
 export type LoopNodeFunction<In = unknown, Out = unknown> = (value: In, data: NodeData<In>) => Out;

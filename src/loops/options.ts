@@ -25,7 +25,7 @@ import type {
   Schedule,
 } from './definition.js';
 
-/** Reads what definitions of loops are made of: each refuses what is wrong, with the name of the field. */
+/** Readers of the options in loop definitions. Each throws a `ValidationError` with the path of the invalid field. */
 
 const kinds: readonly NodeKind[] = ['producer', 'blocking', 'non-blocking', 'queue', 'reader'];
 
@@ -49,9 +49,9 @@ export function oneOf<Value extends string>(...values: readonly Value[]): Reader
 }
 
 /**
- * Reads a field that has a name of before beside its present one.
+ * Reads a field that may be given under its present or its former name.
  *
- * @throws {ValidationError} where both are given
+ * @throws {ValidationError} if both are given
  */
 export function oneNamed<Value>(name: string, value: Value | undefined, before: string, given: Value | undefined) {
   if (value !== undefined && given !== undefined)
@@ -132,7 +132,7 @@ const readEdgeFields = anObjectOf<Partial<LoopEdgeDefinition & FormerLoopEdge>>(
   to: aName,
 });
 
-/** Reads an edge by its present names, whichever were given. */
+/** Reads an edge with present or former names, and returns the edge with present names. */
 export const readEdge: Reader<LoopEdgeDefinition> = (value, field) => {
   const read = readEdgeFields(value, field);
   const { from, to } = read;
@@ -145,7 +145,7 @@ export const readEdge: Reader<LoopEdgeDefinition> = (value, field) => {
   };
 };
 
-/** Fields that have to be there. */
+/** Checks that required names are given. */
 function withNames<Read extends object>(read: Read, field: string, ...names: readonly (keyof Read & string)[]): Read {
   for (const name of names) aName(read[name], field ? `${field}.${name}` : name);
   return read;

@@ -1,19 +1,29 @@
 import { aValue } from '../shared/validate.js';
 
 /**
- * What nodes may return beside a value: where it goes, that there is none at the moment, that there will be none any more.
+ * Special results of nodes: `to(...)` chooses the nodes that receive a value, `idle()` reports that a producer has no
+ * value at the moment, and `done` reports that a producer has no more values.
  */
 
-/** A value for some of a node's successors. */
+/**
+ * A value for chosen successors of a node. Created by `to(target, value)`; return it from a producer, a blocking node
+ * or a non-blocking node. An empty list of targets ends the branch.
+ */
 export class Routed<Value = unknown> {
   constructor(
+    /** Ids of the chosen successors. */
     readonly targets: readonly string[],
+    /** The output for the chosen successors. */
     readonly value: Value,
   ) {}
 }
 
 /**
- * Chooses what follows a node, by name; without a name nothing does, and the iteration ends here.
+ * Chooses the successors that receive the output of a node. Without a target, the iteration ends at this node. A target
+ * without an edge fails the node with a `RouteError`.
+ *
+ * @param target - id of a successor, or several ids. Default: none
+ * @param value - the output for the chosen successors. Default: undefined
  *
  * @example
  * blocking('check', (order) => (order.total > 1_000 ? to('review', order) : to('ship', order)))
@@ -22,14 +32,17 @@ export function to<Value>(target: string | readonly string[] = [], value?: Value
   return new Routed(typeof target === 'string' ? [target] : target, value);
 }
 
-/** A producer has nothing at the moment. */
+/**
+ * Result of a producer that has no value at the moment. Created by `idle(delay)`. The producer is called again after
+ * `delay` milliseconds, and no iteration is counted.
+ */
 export class Idle {
   constructor(readonly delay: number | undefined) {}
 }
 
-// Each class has a function of its own: one for all classes is slow, and every iteration asks.
+// Two separate functions instead of one generic function, which would be slower: both run in every iteration.
 
-/** If true, `value` chooses what follows its node. A value that throws when it is looked at does not. */
+/** If true, `value` chooses the successors of its node. False for values that throw when they are inspected. */
 export function isRouted(value: unknown): value is Routed {
   if (typeof value !== 'object' || value === null) return false;
   try {
@@ -39,7 +52,7 @@ export function isRouted(value: unknown): value is Routed {
   }
 }
 
-/** If true, `value` says that a producer has nothing. A value that throws when it is looked at does not. */
+/** If true, `value` reports that a producer has no value. False for values that throw when they are inspected. */
 export function isIdle(value: unknown): value is Idle {
   if (typeof value !== 'object' || value === null) return false;
   try {
@@ -57,15 +70,23 @@ const aDelay = aValue<number>(
 const anyTime = new Idle(undefined);
 
 /**
- * What a producer returns that has nothing at the moment.
+ * Reports that a producer has no value at the moment. Return the result from the producer.
  *
- * @param delay - milliseconds until it is asked again. Default: 100; in a loop with a schedule, until its next tick
- * @throws {ValidationError} for what is no number of milliseconds
+ * @param delay - milliseconds until the producer is called again. Default: 100, or until the next tick in a loop with a
+ *   schedule
+ * @throws {ValidationError} if `delay` is not a number of milliseconds of at least 0
  */
 export function idle(delay?: number): Idle {
   return delay === undefined ? anyTime : new Idle(aDelay(delay, 'delay'));
 }
 
-/** What a producer returns that will not have anything any more: its loop stops when all that is under way has ended. */
+/**
+ * Reports that a producer has no more values. Return this constant from the producer: the loop waits for calls that are
+ * still in flight, cleans up its nodes and stops with the reason `done`.
+ */
 export const done: unique symbol = Symbol.for('orchestrator.loops.done') as never;
+/**
+ * Type of the constant `done`, which a producer returns when it has no more values. Useful to write the return type of
+ * a producer function by hand.
+ */
 export type Done = typeof done;

@@ -16,27 +16,43 @@ import { QueueNode, QueueReader } from './node.js';
 import { isNodeClass, kindOfClass } from './node-class.js';
 import { readEdge, readNode, readSchedule, settingsReaders } from './options.js';
 
-/** A node that was checked, with what follows it. */
+/**
+ * A checked node, with the nodes that receive its output. Part of a `LoopPlan`; `definition` holds the settings of the
+ * node, and `implementation` its function or class.
+ */
 export interface PlannedNode {
+  /** Id of the node. */
   readonly id: string;
+  /** Role of the node, from the definition or from the class. */
   readonly kind: NodeKind;
+  /** Settings of the node, with present option names. */
   readonly definition: LoopNodeDefinition;
+  /** The function or class of the node. */
   readonly implementation: Implementation;
+  /** The nodes that receive the output, in the order of their edges. */
   readonly next: readonly PlannedNode[];
 }
 
-/** A loop that was checked. */
+/**
+ * A checked loop, ready to be executed by a `LoopManager`. Created by `planOf`. All defaults are filled in, and all
+ * edges are resolved to nodes.
+ */
 export interface LoopPlan {
+  /** Id of the loop. */
   readonly id: string;
+  /** The producer or reader of the loop. */
   readonly producer: PlannedNode;
-  /** In order of definition. */
+  /** All nodes, in the order of the definition. */
   readonly nodes: readonly PlannedNode[];
+  /** The times at which iterations start. Undefined: as fast as possible. */
   readonly schedule: Schedule | undefined;
+  /** Reaction to failed nodes without an `onError` of their own. */
   readonly onError: ErrorPolicy;
+  /** Milliseconds before a failed producer is called again. */
   readonly producerBackoff: number;
-  /** The queue that it reads, if any. */
+  /** The queue that the loop reads, if there is one. */
   readonly reads: string | undefined;
-  /** The queues that it pushes to. */
+  /** The queues that the loop pushes to. */
   readonly pushes: readonly string[];
   // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
   readonly orchestrator: Orchestrator<any> | undefined;
@@ -47,10 +63,15 @@ const anArray = aValue<readonly unknown[]>('an array', Array.isArray);
 const readDefinition = anObjectOf<LoopDefinition>({ id: aName, nodes: anArray, edges: anArray, ...settingsReaders });
 
 /**
- * Checks a loop, and finds what follows what.
+ * Checks a loop and resolves its edges. `WorkflowOrchestrator.load` calls this function; call it yourself to drive a
+ * loop with a `LoopManager`, for example in a test.
  *
+ * @param source - the definition and the implementations, as `loop.source` returns them
  * @throws {ValidationError} for a field that is unknown or of the wrong kind
- * @throws {LoopDefinitionError} that lists every fault
+ * @throws {LoopDefinitionError} with every fault of the loop
+ *
+ * @example
+ * const manager = new LoopManager(planOf(loop.source), host);
  */
 export function planOf(source: LoopSource): LoopPlan {
   const definition = readDefinition(source.definition, '');
@@ -83,7 +104,7 @@ function chain(nodes: readonly LoopNodeDefinition[]): LoopEdgeDefinition[] {
   return nodes.slice(1).map(({ id }, index) => ({ source: (nodes[index] as LoopNodeDefinition).id, target: id }));
 }
 
-/** The first of each name. */
+/** Removes nodes whose id occurred before. */
 function distinct<Node extends { readonly id: string }>(nodes: readonly Node[]): Node[] {
   return nodes.filter((node, index) => nodes.findIndex(({ id }) => id === node.id) === index);
 }
@@ -113,7 +134,7 @@ function plannedOf(loopId: string, node: LoopNodeDefinition, source: LoopSource,
   if (node.kind === undefined && ofClass === undefined) fault(`node "${id}" needs a kind`);
   const kind = node.kind ?? ofClass ?? 'blocking';
   if (ofClass !== undefined && node.kind !== undefined && ofClass !== node.kind) {
-    fault(`node "${id}" is defined as ${node.kind}, its class is ${ofClass}`);
+    fault(`node "${id}" is defined as ${node.kind}, but its class is ${ofClass}`);
   }
   const isOfQueue = kind === 'queue' || kind === 'reader';
   const { queue, batch } = node.options ?? {};
@@ -130,7 +151,7 @@ function plannedOf(loopId: string, node: LoopNodeDefinition, source: LoopSource,
   return { id, kind, definition, implementation: implementation as Implementation, next: [] };
 }
 
-/** By the present word, whichever was given. */
+/** Reads `overflow` under its present or former name, with the present values. */
 function overflowOf({ overflow, whenFull }: LoopNodeDefinition): NodeOverflow | undefined {
   if (whenFull === 'wait') return 'block';
   return whenFull === 'drop' ? 'drop-newest' : (overflow ?? whenFull);
@@ -160,20 +181,20 @@ function connect(
   const producers = nodes.filter(isProducer);
   if (producers.length === 0) fault('it has no producer');
   if (producers.length > 1) {
-    fault(`it has ${producers.length} producers (${producers.map(({ id }) => id).join(', ')}), and may have one`);
+    fault(`it has ${producers.length} producers (${producers.map(({ id }) => id).join(', ')}), expected one`);
   }
   for (const { source, target } of edges) {
     const [before, after] = [byId.get(source), byId.get(target)];
-    if (before === undefined) fault(`an edge leads from "${source}", which is no node`, source);
-    if (after === undefined) fault(`an edge leads to "${target}", which is no node`, target);
+    if (before === undefined) fault(`an edge leads from "${source}", which is not a node`, source);
+    if (after === undefined) fault(`an edge leads to "${target}", which is not a node`, target);
     if (before === undefined || after === undefined) continue;
     if (isProducer(after) && producers.length === 1)
-      fault(`an edge leads to "${target}", which starts the iterations`, target);
+      fault(`an edge leads to "${target}", which is the producer`, target);
     if (before.next.includes(after)) fault(`there are two edges from "${source}" to "${target}"`, source);
     else before.next.push(after);
   }
   const circle = circleIn(nodes);
-  if (circle !== undefined) fault(`the chain comes back: ${circle.join(' → ')}`, circle[0]);
+  if (circle !== undefined) fault(`the edges form a cycle: ${circle.join(' → ')}`, circle[0]);
   const [producer] = producers;
   if (producers.length !== 1 || producer === undefined) return;
   const reached = new Set<Draft>([producer]);
@@ -181,7 +202,7 @@ function connect(
   for (const node of byId.values()) if (!reached.has(node)) fault(`nothing leads to node "${node.id}"`, node.id);
 }
 
-/** The ids of nodes that lead in a circle, the first once more at the end. */
+/** Finds a cycle of edges. Returns its node ids, with the first id repeated at the end. */
 function circleIn(nodes: readonly Draft[]): string[] | undefined {
   const path: Draft[] = [];
   const finished = new Set<Draft>();

@@ -16,8 +16,8 @@ import {
 } from './errors.js';
 
 /**
- * An error as data: it keeps class name, message, code, cause, stack and what else it has that can be sent. It can always be
- * sent, whatever was thrown: what cannot be read or sent is left out or named, and what is large is cut.
+ * An error as plain data that can always be sent to another thread or process. Keeps class name, message, code, cause,
+ * stack and all other fields that can be sent. Unreadable values are replaced with a text, and large values are cut.
  */
 export interface WireError {
   readonly name?: string;
@@ -28,12 +28,16 @@ export interface WireError {
   readonly [field: string]: unknown;
 }
 
-/** @param subject - what has failed, for what was thrown and is no error */
+/**
+ * Converts anything that was thrown into a `WireError`.
+ *
+ * @param subject - name of the failed node or loop, for the message if the thrown value is not an error
+ */
 export function toWire(thrown: unknown, subject: string): WireError {
   return copyOfError(failureOf(thrown, subject), { left: mostValues, path: new Set() }) as WireError;
 }
 
-/** Classes of errors that are the same on both sides. */
+/** Error classes that are restored as instances of their class on the other side. */
 const classes = new Map<string, { readonly prototype: Error }>(
   [
     DeliveryLimitError,
@@ -61,14 +65,14 @@ export function fromWire(wire: WireError): Error {
   return error;
 }
 
-/** How deep an error is looked into, and how many values are copied. */
+/** Limits of a copied error: levels of nesting, and number of values. */
 const deepest = 8;
 const mostValues = 2_000;
 
 interface Copying {
-  /** How many values more may be copied. */
+  /** Number of values that may still be copied. */
   left: number;
-  /** The objects that the current one is within. */
+  /** The objects that contain the current value, to detect cycles. */
   readonly path: Set<object>;
 }
 
@@ -79,7 +83,7 @@ function copyOfError(error: object, copying: Copying): object {
     const value = copyOf(read(error, key), copying);
     if (value !== undefined && value !== null) copy[key] = value;
   }
-  // Errors whose class does not say its name are called after it.
+  // An error class without a `name` of its own is named after its constructor.
   if (copy.name === 'Error') copy.name = read(Object(read(error, 'constructor')), 'name');
   if (typeof copy.name !== 'string') copy.name = 'Error';
   if (typeof copy.message !== 'string') copy.message = '';
@@ -97,7 +101,7 @@ function copyFields(from: object, copy: Record<string, unknown>, copying: Copyin
   }
 }
 
-/** @returns a copy that can be sent; nothing for a function */
+/** Copies a value. Returns undefined for a function. */
 function copyOf(value: unknown, copying: Copying): unknown {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'symbol') return String(value);
@@ -112,7 +116,7 @@ function copyOf(value: unknown, copying: Copying): unknown {
     if (isStream(value)) return '[object Stream]';
     return copyOfObject(value, copying);
   } catch {
-    // A proxy that was revoked, say.
+    // For example a revoked proxy.
     return '[unreadable]';
   }
 }
@@ -143,7 +147,7 @@ function keysOf(value: object): string[] {
   }
 }
 
-/** @returns nothing where it throws when it is looked at */
+/** Reads a property. Returns undefined if the property throws. */
 function read(from: object, key: string): unknown {
   try {
     return (from as Record<string, unknown>)[key];

@@ -3,10 +3,10 @@ import { LoopDefinitionError, type LoopFault } from './errors.js';
 import type { LoopShape } from './pools/pool.js';
 
 /**
- * Checks what loops have with each other.
+ * Checks the loops of a workflow against each other and against the declared queues.
  *
- * @throws {LoopDefinitionError} that lists every fault: a queue that is not declared, one that nobody reads, loops that
- *   would wait for each other
+ * @throws {LoopDefinitionError} with every fault: an undeclared queue, a queue that no loop reads, or loops that would
+ *   wait for each other
  */
 export function checkWorkflow(loops: readonly LoopShape[], queues: ReadonlyMap<string, QueueDefinition>): void {
   const faults: LoopFault[] = [];
@@ -26,7 +26,7 @@ export function checkWorkflow(loops: readonly LoopShape[], queues: ReadonlyMap<s
     const isRead = loops.some(({ reads }) => reads === queue);
     const isPushed = loops.some(({ pushes }) => pushes.includes(queue));
     if (isPushed && !isRead && blocks(definition) && definition.type !== 'topic') {
-      faults.push({ message: `nothing reads the queue "${queue}": who pushes to it would wait for ever`, queue });
+      faults.push({ message: `nothing reads the queue "${queue}": a push to it would wait for ever`, queue });
     }
   }
   const circle = deadlockIn(loops, queues);
@@ -40,8 +40,8 @@ export function checkWorkflow(loops: readonly LoopShape[], queues: ReadonlyMap<s
 }
 
 /**
- * Finds queues that several loops read though nobody has said what that is to mean: each message goes to one of them, where
- * all of them may be meant.
+ * Finds queues without an explicit `type` that several loops read. Each message goes to only one of these loops, but
+ * every loop may need all messages.
  */
 export function warningsOf(
   loops: readonly LoopShape[],
@@ -52,8 +52,8 @@ export function warningsOf(
     const readers = loops.filter(({ reads }) => reads === queue).map(({ id }) => `"${id}"`);
     if (type !== undefined || readers.length < 2) continue;
     const message =
-      `loops ${readers.join(', ')} share the messages of the queue "${queue}", each gets some of them: ` +
-      `say type: 'topic' where each is to get all, or type: 'queue' where they are to share`;
+      `loops ${readers.join(', ')} share the messages of the queue "${queue}", so each gets only some of them: ` +
+      `set type: 'topic' if each loop needs all messages, or type: 'queue' if they share the work`;
     warnings.push({ message, queue });
   }
   return warnings;
@@ -63,7 +63,10 @@ function blocks({ overflow = 'block' }: QueueDefinition): boolean {
   return overflow === 'block';
 }
 
-/** A loop that, through queues that block, leads to itself: loops and queues in turns. */
+/**
+ * Finds a loop that leads back to itself through queues with the policy `block`. Returns loop ids and queue names in
+ * turn.
+ */
 function deadlockIn(loops: readonly LoopShape[], queues: ReadonlyMap<string, QueueDefinition>): string[] | undefined {
   const readersOf = (queue: string) => loops.filter(({ reads }) => reads === queue);
   const path: string[] = [];
@@ -92,7 +95,7 @@ function deadlockIn(loops: readonly LoopShape[], queues: ReadonlyMap<string, Que
   return undefined;
 }
 
-/** Loops in the order in which they are to end: those that push to a queue before those that read it. */
+/** If true, another loop pushes to the queue that `loop` reads. Loops that push are stopped before loops that read. */
 export function isBehind(loop: LoopShape, others: readonly LoopShape[]): boolean {
   return loop.reads !== undefined && others.some(({ pushes }) => pushes.includes(loop.reads as string));
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Batches, type Write } from '../../src/loops/store/batches.js';
 import { rejection } from '../support.js';
 
-/** A disk: what was written to it, and whether it can be. */
+/** A fake disk: records what was written, and can be made to fail. */
 function disk() {
   const commits: string[][] = [];
   const told: (string | undefined)[] = [];
@@ -40,7 +40,7 @@ const put = (name: string, isNew = false): Write => ({ key: [name], value: Buffe
 const remove = (name: string): Write => ({ key: [name], value: undefined, isNew: false });
 
 describe('batches', () => {
-  it('write what is added in one turn together, and what comes meanwhile in the next', async () => {
+  it('write the changes of one turn together, and later ones in the next batch', async () => {
     const { batches, commits } = disk();
     batches.add(put('a'));
     batches.add(put('b'));
@@ -50,7 +50,7 @@ describe('batches', () => {
     expect(commits).toEqual([['+a', '+b'], ['-a']]);
   });
 
-  it('write the last of what is said of one key, and nothing of what is new and gone again', async () => {
+  it('write only the last change of a key, and nothing for a new key that is removed again', async () => {
     const { batches, commits } = disk();
     for (const write of [put('a'), put('a'), remove('a'), put('b', true), put('b'), remove('b')]) batches.add(write);
     await batches.flushed();
@@ -61,7 +61,7 @@ describe('batches', () => {
     expect(commits).toHaveLength(1);
   });
 
-  it('that fail reject at once, are told once, and are written as one with what came later', async () => {
+  it('that fail reject at once, are reported once, and are written together with later changes', async () => {
     const { batches, commits, told, fill, makeRoom } = disk();
     fill('full');
     batches.add(put('a', true));
@@ -77,7 +77,7 @@ describe('batches', () => {
     expect(commits).toEqual([['+a', '+c']]);
   });
 
-  it('have nothing left to write where all of it is gone again', async () => {
+  it('have nothing left to write if all new keys are removed again', async () => {
     const { batches, commits, told, fill, makeRoom } = disk();
     fill('full');
     batches.add(put('a', true));
@@ -88,7 +88,7 @@ describe('batches', () => {
     expect(commits).toEqual([]);
   });
 
-  it('end with one more try', async () => {
+  it('end with one more attempt', async () => {
     const well = disk();
     well.batches.add(put('a'));
     await well.batches.end();

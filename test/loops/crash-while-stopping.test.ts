@@ -8,7 +8,7 @@ import { rejection, resourcesOf } from '../support.js';
 import { collector, fixture, patient, timed, upTo, workflow } from './support.js';
 
 const pools = ['thread', 'process'] as const;
-/** Less than any of the times that are not waited for, in milliseconds. */
+/** Shorter than every delay that the tests must not wait for, in milliseconds. */
 const limit = 30_000;
 
 let directory = '';
@@ -26,7 +26,7 @@ interface Given {
   readonly onCrash?: 'stop' | { action: 'restart'; backoff?: number; maxBackoff?: number; limit?: number };
 }
 
-/** A loop between two queues, which takes as long to be made as it is held. */
+/** A loop between two queues whose creation is delayed until the test releases it. */
 function slow({ pool, at = [], always, onCrash = { action: 'restart', backoff: 10 } }: Given) {
   const out = collector<number>('out');
   const file = `${directory}/hold`;
@@ -49,7 +49,7 @@ function slow({ pool, at = [], always, onCrash = { action: 'restart', backoff: 1
   return { orchestrator, values: out.values, hold, isHeld, release };
 }
 
-/** What a summary says of the loop. */
+/** Returns the part of a summary about the loop. */
 const slowOf = (loops: StopSummary['loops']) => loops.find(({ loopId }) => loopId === 'slow');
 
 const crashed = { reason: 'crashed', error: { code: 'ERR_LOOP_CRASH' } };
@@ -60,12 +60,12 @@ async function pushAll(orchestrator: WorkflowOrchestrator, count: number): Promi
   for (const value of upTo(count)) await orchestrator.queue('in').push(value);
 }
 
-/** How many threads and processes keep this program alive. */
+/** Number of threads and processes that keep this program alive. */
 const resources = () => resourcesOf('ProcessWrap', 'MessagePort', 'Worker').length;
 
 const distinct = (values: readonly number[]) => [...new Set(values)].sort((one, other) => one - other);
 
-describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) => {
+describe.each(pools)('a loop in a %s that crashes during a stop', (pool) => {
   it.each([
     ['while it is made anew', 'starting'],
     ['while it waits to be made anew', 'restarting'],
@@ -87,7 +87,7 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     await eventually(() => resources() <= before);
   });
 
-  it('is made anew to drain, as often as its policy allows', async () => {
+  it('is restarted to drain, as often as its policy allows', async () => {
     const { orchestrator, values } = slow({ pool, at: [2, 40, 41, 90] });
     await orchestrator.start();
     await orchestrator.pause('slow');
@@ -97,14 +97,14 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     expect(messages).toBe(0);
     const report = slowOf(loops);
     expect(report).toMatchObject({ reason: 'drained' });
-    // Iterations of all lives.
+    // The iterations of all lives count.
     expect(report?.iterations).toBeGreaterThanOrEqual(100);
     const { restarts, state } = orchestrator.metrics().loops[0] ?? {};
     expect(restarts).toBeGreaterThan(1);
     expect(state).toBe('stopped');
   });
 
-  it('and again and again is given up, and its messages stay', async () => {
+  it('and crashes repeatedly is given up, and its messages are kept', async () => {
     const before = resources();
     const onCrash = { action: 'restart', limit: 2, backoff: 10 } as const;
     const { orchestrator } = slow({ pool, at: [1], always: true, onCrash });
@@ -118,7 +118,7 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     await eventually(() => resources() <= before);
   });
 
-  it('with onCrash: stop is not made anew', async () => {
+  it('with onCrash: stop is not restarted', async () => {
     const { orchestrator } = slow({ pool, at: [1], onCrash: 'stop' });
     await orchestrator.start();
     await orchestrator.pause('slow');
@@ -128,7 +128,7 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     expect(messages).toBe(2);
   });
 
-  it.each(['starting', 'restarting'])('is let go of at once where it is not to drain: %s', async (when) => {
+  it.each(['starting', 'restarting'])('ends at once if it does not drain: %s', async (when) => {
     const before = resources();
     const backoff = when === 'restarting' ? 60_000 : 10;
     const { orchestrator, hold, isHeld } = slow({
@@ -148,7 +148,7 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
     await eventually(() => resources() <= before);
   });
 
-  it('is let go of at the deadline while it is made anew', async () => {
+  it('ends at the deadline during a restart', async () => {
     const before = resources();
     const { orchestrator, hold, isHeld } = slow({ pool, at: [1] });
     await orchestrator.start();
@@ -162,14 +162,14 @@ describe.each(pools)('a loop in a %s that crashes while all is stopped', (pool) 
   });
 });
 
-describe.each(['async', ...pools] as const)('a loop in the pool %s whose module never ends to load', (pool) => {
-  it.each(['stop', 'close'] as const)('is let go of by %s', async (call) => {
+describe.each(['async', ...pools] as const)('a loop in the pool %s whose module never finishes loading', (pool) => {
+  it.each(['stop', 'close'] as const)('is released by %s', async (call) => {
     const before = resources();
     const loads = `${directory}/loads`;
     const lines = [
       'import { writeFileSync } from "node:fs";',
       `writeFileSync(${JSON.stringify(loads)}, "begun");`,
-      // Something keeps the thread or process alive.
+      // Keep the thread or process alive.
       pool === 'async' ? '' : 'setInterval(() => {}, 1000);',
       'await new Promise(() => {});',
     ];

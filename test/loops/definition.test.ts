@@ -71,24 +71,24 @@ describe('the faults of a loop', () => {
     expect(faultsOf({})).toMatchObject([{ message: 'loop "l": it has no producer' }]);
   });
 
-  it('may have one producer only', () => {
+  it('may have only one producer', () => {
     expect(faultsOf({ nodes: [producer, { id: 'r', kind: 'reader', options: { queue: 'q' } }] })).toEqual([
-      { message: 'loop "l": it has 2 producers (p, r), and may have one', loopId: 'l', nodeId: undefined },
+      { message: 'loop "l": it has 2 producers (p, r), expected one', loopId: 'l', nodeId: undefined },
     ]);
   });
 
-  it('names the nodes of a chain that comes back', () => {
+  it('names the nodes of a cycle', () => {
     const edges = [
       { source: 'p', target: 'a' },
       { source: 'a', target: 'b' },
       { source: 'b', target: 'a' },
     ];
     expect(faultsOf({ nodes: [producer, blocking('a'), blocking('b')], edges })).toEqual([
-      { message: 'loop "l": the chain comes back: a → b → a', loopId: 'l', nodeId: 'a' },
+      { message: 'loop "l": the edges form a cycle: a → b → a', loopId: 'l', nodeId: 'a' },
     ]);
   });
 
-  it('takes a node that several paths lead to', () => {
+  it('accepts a node that several paths lead to', () => {
     const edges = ['a', 'b'].flatMap((id) => [
       { source: 'p', target: id },
       { source: id, target: 'c' },
@@ -115,7 +115,7 @@ describe('the faults of a loop', () => {
       { message: 'loop "l": node "a" uses "missing", which is not registered', loopId: 'l', nodeId: 'a' },
       { message: 'loop "l": node "b" has no implementation (uses)', loopId: 'l', nodeId: 'b' },
       { message: 'loop "l": node "c" needs a kind', loopId: 'l', nodeId: 'c' },
-      { message: 'loop "l": node "d" is defined as blocking, its class is non-blocking', loopId: 'l', nodeId: 'd' },
+      { message: 'loop "l": node "d" is defined as blocking, but its class is non-blocking', loopId: 'l', nodeId: 'd' },
       { message: 'loop "l": node "e" needs the name of a queue (options.queue)', loopId: 'l', nodeId: 'e' },
       {
         message: 'loop "l": node "f" is blocking: maxInFlight and overflow are for non-blocking nodes',
@@ -132,7 +132,7 @@ describe('the faults of a loop', () => {
     ]);
   });
 
-  it('finds a registered name in the registry only, not in what every object has', () => {
+  it('looks up names only in the registry, not among inherited properties', () => {
     expect(faultsOf({ nodes: [{ id: 'p', kind: 'producer', uses: 'toString' }] })).toMatchObject([{ nodeId: 'p' }]);
     const source = { definition: { id: 'l', nodes: [producer] }, implementations: new Map() };
     expect(faultsIn(() => planOf(source))).toMatchObject([
@@ -140,13 +140,13 @@ describe('the faults of a loop', () => {
     ]);
   });
 
-  it('refuses an implementation that is none', () => {
+  it('refuses an implementation that is not a function', () => {
     expect(faultsOf({ nodes: [producer] }, { same: 5 } as never)).toEqual([
       { message: 'loop "l": node "p" uses "same", which is neither a function nor a class', loopId: 'l', nodeId: 'p' },
     ]);
   });
 
-  it('refuses a batch that is no number of messages', () => {
+  it('refuses a batch that is not a number of messages', () => {
     const reader = (batch: unknown) => ({ id: 'r', kind: 'reader', options: { queue: 'q', batch } }) as const;
     for (const batch of [0, 1.5, '2', null]) {
       expect(faultsOf({ nodes: [reader(batch)] })).toEqual([
@@ -156,7 +156,7 @@ describe('the faults of a loop', () => {
     expect(faultsOf({ nodes: [reader(2)] })).toEqual([]);
   });
 
-  it('checks where edges lead', () => {
+  it('checks the ends of edges', () => {
     const edges = [
       { source: 'p', target: 'a' },
       { source: 'p', target: 'a' },
@@ -171,22 +171,22 @@ describe('the faults of a loop', () => {
       ]),
     ).toEqual([
       ['p', 'loop "l": there are two edges from "p" to "a"'],
-      ['x', 'loop "l": an edge leads from "x", which is no node'],
-      ['y', 'loop "l": an edge leads to "y", which is no node'],
-      ['p', 'loop "l": an edge leads to "p", which starts the iterations'],
-      ['p', 'loop "l": the chain comes back: p → a → p'],
+      ['x', 'loop "l": an edge leads from "x", which is not a node'],
+      ['y', 'loop "l": an edge leads to "y", which is not a node'],
+      ['p', 'loop "l": an edge leads to "p", which is the producer'],
+      ['p', 'loop "l": the edges form a cycle: p → a → p'],
       ['b', 'loop "l": nothing leads to node "b"'],
     ]);
   });
 
-  it('takes edges by their former names `from` and `to`', () => {
+  it('accepts edges with their former names `from` and `to`', () => {
     const edges = [
       { from: 'p', to: 'b' },
       { source: 'b', target: 'a' },
     ];
     expect(faultsOf({ nodes: [producer, blocking('a'), blocking('b')], edges })).toEqual([]);
     expect(faultsOf({ nodes: [producer, blocking('a')], edges: [{ from: 'x', to: 'a' }] })).toMatchObject([
-      { message: 'loop "l": an edge leads from "x", which is no node' },
+      { message: 'loop "l": an edge leads from "x", which is not a node' },
       { message: 'loop "l": nothing leads to node "a"' },
     ]);
   });
@@ -263,7 +263,7 @@ describe('bad options', () => {
     expect(thrownBy(() => faultsOf(given))).toEqual(expect.stringContaining(message));
   });
 
-  it('takes every option that is right', () => {
+  it('accepts every valid option', () => {
     expect(
       faultsOf({
         nodes: [
@@ -283,7 +283,7 @@ describe('bad options', () => {
     ).toEqual([]);
   });
 
-  it('refuses what the fluent form is given wrong', () => {
+  it('refuses invalid arguments of the fluent methods', () => {
     const loop = () => new Loop('l');
     const bad = (value: unknown) => value as never;
     const wrong: [() => unknown, string][] = [
@@ -321,7 +321,7 @@ describe('bad options', () => {
     }
   });
 
-  it('takes a crash policy by name and with its limits', () => {
+  it('accepts a crash policy by name and with limits', () => {
     expect(readCrashPolicy('stop', 'onCrash')).toBe('stop');
     expect(readCrashPolicy({ action: 'restart', limit: 2 }, 'onCrash')).toEqual({ action: 'restart', limit: 2 });
   });
@@ -352,17 +352,17 @@ describe('the kinds of nodes', () => {
     expect(kinds(new Loop('l').node('r', QueueReader, queue))).toEqual(['reader']);
   });
 
-  it('lets a class that says no kind be any', () => {
+  it('accepts a class without a kind as any kind', () => {
     expect(faultsOf({ nodes: [{ id: 'p', kind: 'producer', uses: 'Plain' }] })).toEqual([]);
   });
 
-  it('refuses a class of another kind than the one it is added as', () => {
+  it('refuses a class that is added as another kind', () => {
     const messages = (loop: Loop) => faultsIn(() => plan(loop)).map(({ message }) => message);
     expect(messages(new Loop('l').producer('p', Doubled as never))).toEqual([
-      'loop "l": node "p" is defined as producer, its class is blocking',
+      'loop "l": node "p" is defined as producer, but its class is blocking',
     ]);
     expect(messages(new Loop('l').producer('p', same).blocking('b', QueueReader))).toEqual([
-      'loop "l": node "b" is defined as blocking, its class is reader',
+      'loop "l": node "b" is defined as blocking, but its class is reader',
     ]);
   });
 });
@@ -374,7 +374,7 @@ describe('a loop as data', () => {
     note: () => {},
   };
 
-  it('is the same after it was written as JSON, with a registry', async () => {
+  it('behaves the same after a round trip through JSON, with a registry', async () => {
     const loop = new Loop('l', { onError: 'stop', producerBackoff: 5 })
       .producer('numbers', counting(3, done))
       .blocking('double', (value: number) => value * 2, { retry: 2, timeout: 50, options: { unit: 'km' } })
@@ -392,7 +392,7 @@ describe('a loop as data', () => {
     expect(pushed(world, 'results')).toEqual([2, 4, 6]);
   });
 
-  it('names what makes something of the messages of a queue', async () => {
+  it('names the implementation of a reader', async () => {
     const registry = { twice: (value: number) => value * 2 };
     const loop = new Loop('l')
       .read('twice', 'in', { batch: 1 }, registry.twice)
@@ -406,18 +406,18 @@ describe('a loop as data', () => {
     ]);
   });
 
-  it('may use implementations by other names than its nodes have', () => {
+  it('may use implementations under names other than the node ids', () => {
     const source = { definition: { id: 'l', nodes: [producer] }, implementations: new Map(), registry: { same } };
     expect(planOf(source).producer.implementation).toBe(same);
   });
 
-  it('runs from a registry that the loop itself was given', async () => {
+  it('runs with the registry of the loop itself', async () => {
     const loop = new Loop('l', { registry: implementations }).producer('p', counting(2, done)).push('out', 'q');
     const { world } = await lived(loop);
     expect(pushed(world, 'q')).toEqual([1, 2]);
   });
 
-  it('says what it reads and pushes to, each queue once', () => {
+  it('lists the queues that it reads and pushes to, each once', () => {
     const loop = new Loop('l', { orchestrator: new Orchestrator() })
       .read('r', 'in')
       .push('a', 'out')
@@ -468,7 +468,7 @@ describe('loops with each other', () => {
 
   it('has somebody read what blocks', () => {
     expect(check('a::q', { q: {} })).toEqual([
-      { message: 'nothing reads the queue "q": who pushes to it would wait for ever', queue: 'q' },
+      { message: 'nothing reads the queue "q": a push to it would wait for ever', queue: 'q' },
     ]);
     expect(check('a::q', { q: { overflow: 'drop-oldest' } })).toEqual([]);
     expect(check('a::q', { q: { type: 'topic' } })).toEqual([]);
@@ -488,22 +488,22 @@ describe('loops with each other', () => {
   });
 
   it.each(['drop-oldest', 'drop-newest', 'fail'] as const)(
-    'takes loops in a circle where one queue has %s',
+    'accepts a cycle of loops if one queue has %s',
     (overflow) => {
       expect(check('a:y:x b:x:y', { x: {}, y: { overflow } })).toEqual([]);
     },
   );
 
-  it('takes loops that branch and meet', () => {
+  it('accepts loops that branch and join', () => {
     expect(check('a::x,y b:x:z c:y:z d:z', { x: {}, y: {}, z: {} })).toEqual([]);
   });
 
-  it('knows who is behind whom', () => {
+  it('knows which loop reads from which', () => {
     const [a, b] = loops('a::x b:x:y') as [ReturnType<typeof loops>[0], ReturnType<typeof loops>[0]];
     expect([isBehind(a, [a, b]), isBehind(b, [a, b])]).toEqual([false, true]);
   });
 
-  it('refuses at the start what only shows between loops, with all faults', async () => {
+  it('refuses faults between loops at the start, all together', async () => {
     const one = new Loop('one').read('r', 'y').push('p', 'x');
     const two = new Loop('two').read('r', 'x').push('p', 'y').push('n', 'nowhere');
     const orchestrator = new WorkflowOrchestrator().load({ queues: { x: {}, y: {} }, loops: [one, two] });

@@ -25,7 +25,7 @@ interface Seen {
   readonly deliveries: number;
 }
 
-/** Runs a program with a store until it has killed itself, or has come to its end. */
+/** Runs a program with a store until the program kills itself or ends. */
 async function life(settings: object): Promise<{ readonly seen: Seen[]; readonly isOver: boolean }> {
   const ledger = `${directory}/ledger-${crypto.randomUUID()}`;
   const worker = startWorkerProcess<{ readonly type: string }>({
@@ -40,7 +40,7 @@ async function life(settings: object): Promise<{ readonly seen: Seen[]; readonly
 }
 
 describe('a message that kills the program', () => {
-  it('is known by its deliveries, which survive with a store; those behind it are not suspected', async () => {
+  it('is recognised by its deliveries, which survive with a store; messages behind it are not suspected', async () => {
     const poison = 3;
     const of = (seen: readonly Seen[], value: number) =>
       seen.filter((one) => one.value === value).map(({ deliveries }) => deliveries);
@@ -50,7 +50,7 @@ describe('a message that kills the program', () => {
     const second = await life({ poison });
     expect(of(second.seen, poison)).toEqual([2]);
     const third = await life({ poison });
-    // It is left alone, and all others are carried out.
+    // The message becomes a dead letter, and all others are processed.
     expect(of(third.seen, poison)).toEqual([3]);
     expect(third.isOver).toBe(true);
     const all = [...first.seen, ...second.seen, ...third.seen];
@@ -60,14 +60,14 @@ describe('a message that kills the program', () => {
     expect(fourth).toEqual({ seen: [], isOver: true });
   });
 
-  it('becomes a dead letter when it was delivered as often as its queue allows', async () => {
+  it('becomes a dead letter at the limit of deliveries of its queue', async () => {
     const settings = { poison: 2, maxDeliveries: 2, isBlind: true };
     expect((await life({ ...settings, push: 5 })).isOver).toBe(false);
     expect((await life(settings)).isOver).toBe(false);
     const third = await life(settings);
     expect(third.isOver).toBe(true);
     expect(third.seen.map(({ value }) => value)).toEqual([3, 4, 5]);
-    // The dead letter survives, too.
+    // The dead letter also survives.
     const out = collector('out');
     const orchestrator = workflow(
       { queues: { out: {} }, loops: [out.loop] },
@@ -87,7 +87,7 @@ describe('a message that kills the program', () => {
 });
 
 describe.each(['thread', 'process'] as const)('a message that kills the %s of its loop', (pool) => {
-  it('is delivered alone from then on: those behind it count it once at most', async () => {
+  it('is delivered alone from then on: messages behind it count at most one delivery too many', async () => {
     const out = collector<{ value: number; deliveries: number }>('out');
     const orchestrator = workflow({
       queues: { in: { capacity: 2_000 }, out: { capacity: 2_000 } },
@@ -115,7 +115,7 @@ describe.each(['thread', 'process'] as const)('a message that kills the %s of it
     expect(orchestrator.metrics().loops[0]?.restarts).toBe(2);
   });
 
-  it('becomes a dead letter where its queue says so, with an event, and the loop goes on', async () => {
+  it('becomes a dead letter at maxDeliveries, with an event, and the loop continues', async () => {
     const out = collector<{ value: number }>('out');
     const orchestrator = workflow({
       queues: { in: { maxDeliveries: 2 }, out: {} },
@@ -143,7 +143,7 @@ describe.each(['thread', 'process'] as const)('a message that kills the %s of it
     expect(orchestrator.queue('in').metrics).toMatchObject({ depth: 0, acknowledged: 4 });
   });
 
-  it('does not count what it had in advance when it is stopped', async () => {
+  it('does not count messages that were sent ahead when the loop is stopped', async () => {
     const out = collector<{ value: number; deliveries: number }>('out');
     const orchestrator = workflow({
       queues: { in: { capacity: 2_000 }, out: { capacity: 2_000 } },
@@ -164,7 +164,7 @@ describe.each(['thread', 'process'] as const)('a message that kills the %s of it
   });
 });
 
-describe('a queue that notes deliveries', () => {
+describe('a queue that records deliveries', () => {
   function noting() {
     const notes: Deliveries[] = [];
     let gate = deferred();
@@ -191,7 +191,7 @@ describe('a queue that notes deliveries', () => {
     return { queue, notes, pass, shut, fail: () => gate.reject(new Error('the disk is full')) };
   }
 
-  it('hands out nothing before that is noted, and notes ahead, many at a time', async () => {
+  it('delivers nothing before the delivery is recorded, and records many ahead of time', async () => {
     const { queue, notes, pass } = noting();
     const reader = queue.reader();
     for (let value = 0; value < 5_000; value++) queue.push(value);
@@ -217,7 +217,7 @@ describe('a queue that notes deliveries', () => {
     expect(notes.length).toBeLessThan(5_000 / 64);
   });
 
-  it('notes each delivery of what was given back, before it, and hands it out alone', async () => {
+  it('records each repeated delivery before it happens, and delivers the message alone', async () => {
     const { queue, notes, pass, shut } = noting();
     await pass();
     const first = queue.reader();
@@ -245,11 +245,11 @@ describe('a queue that notes deliveries', () => {
     const b = second.take();
     expect(b).toMatchObject({ value: 'b', deliveries: 2 });
     second.acknowledge(b as never);
-    // What nobody has had is no suspect.
+    // A message that was never delivered is not suspected.
     expect(second.take()).toMatchObject({ value: 'c', deliveries: 1 });
   });
 
-  it('hands out nothing while it cannot be noted, and goes on when it can', async () => {
+  it('delivers nothing while deliveries cannot be recorded, and continues afterwards', async () => {
     const { queue, fail, shut, pass } = noting();
     const reader = queue.reader();
     queue.push('a');
@@ -266,7 +266,7 @@ describe('a queue that notes deliveries', () => {
   });
 });
 
-it('a store of one’s own that keeps no deliveries counts from the start of the program', async () => {
+it('a custom store without deliveries counts from the start of the program', async () => {
   const stored: Stored = {
     messages: new Map([['in', [{ id: 7, queue: 'in', value: 'x', time: 0, deliveries: 0 }]]]),
     lastIds: new Map([['in', 7]]),

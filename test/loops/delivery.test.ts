@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { settled } from '../support.js';
 import { plan, World } from './one-loop.js';
 
-/** How a message fares that is delivered so often. */
+/** Outcome of one delivery of a message. */
 type Fate = 'done' | 'done later' | 'fails' | 'fails later' | 'kills' | 'kills later';
 
 const fate = fc.oneof(
@@ -22,7 +22,7 @@ const scenario = fc.record({
   waits: fc.boolean(),
 });
 
-it('delivers each message until an iteration with it has ended, in order, whatever fails and whoever is aborted', async () => {
+it('delivers each message until its iteration has ended, in order, despite failures and aborts', async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async ({ fates, capacity, overflow, batch, kind, waits }) => {
       const world = new World();
@@ -93,7 +93,7 @@ it('delivers each message until an iteration with it has ended, in order, whatev
         .flatMap(({ value }) => value as number | number[]);
       const known = new Set([...worked, ...failed, ...refused]);
       const missing = fates.map((_, value) => value).filter((value) => !known.has(value));
-      // Some of a batch that was broken off had been worked on before it was dropped.
+      // Part of an interrupted batch was processed before the messages were dropped.
       if (overflow === 'drop-oldest') expect(missing.length).toBeLessThanOrEqual(dropped);
       else expect(missing).toHaveLength(dropped);
       if (overflow === 'block' || overflow === 'fail') expect(dropped).toBe(0);
@@ -104,7 +104,7 @@ it('delivers each message until an iteration with it has ended, in order, whatev
   );
 });
 
-it('gives every loop that reads a queue its share, each message to one', async () => {
+it('delivers each message of a queue to one of its readers', async () => {
   const world = new World();
   const seen: string[] = [];
   const loops = ['a', 'b', 'c'].map((id) =>

@@ -25,10 +25,10 @@ const fail = (message = 'failed') => {
   throw new Error(message);
 };
 
-/** Lets all that is ready run, and so much time pass. */
+/** Runs everything that is ready, and advances the time. */
 const pass = (milliseconds = 0) => vi.advanceTimersByTimeAsync(milliseconds);
 
-/** Counts from one, so often; a node behind it fails at these. */
+/** Counts from 1 to a limit. A node behind the producer fails at the given numbers. */
 function failingAt(numbers: readonly number[], last: number, onError?: ErrorPolicy, seen: unknown[] = []) {
   return new Loop('l', onError === undefined ? {} : { onError })
     .producer('p', counting(last, done))
@@ -37,7 +37,7 @@ function failingAt(numbers: readonly number[], last: number, onError?: ErrorPoli
 }
 
 describe('a node that fails', () => {
-  it('has its iteration end there, and the loop go on', async () => {
+  it('ends its iteration, and the loop continues', async () => {
     const seen: unknown[] = [];
     const { end, world, metrics } = await lived(failingAt([2], 3, undefined, seen));
     expect([end, seen]).toEqual([{ reason: 'done' }, [1, 3]]);
@@ -50,7 +50,7 @@ describe('a node that fails', () => {
     ]);
   });
 
-  it('leaves its siblings alone', async () => {
+  it('does not affect its siblings', async () => {
     const seen: unknown[] = [];
     const loop = new Loop('l')
       .producer('p', counting(2, done))
@@ -62,7 +62,7 @@ describe('a node that fails', () => {
     expect(seen).toEqual([1, 2]);
   });
 
-  it('ends the loop with its error where the policy is stop', async () => {
+  it('ends the loop with its error if the policy is stop', async () => {
     const seen: unknown[] = [];
     const { end, world, metrics } = await lived(failingAt([2], 9, 'stop', seen));
     expect([end.reason, end.error?.message, seen]).toEqual(['error', '2 failed', [1]]);
@@ -70,7 +70,7 @@ describe('a node that fails', () => {
     expect(metrics).toMatchObject({ state: 'error', error: 'Error: 2 failed', iterations: 2 });
   });
 
-  it('leaves its siblings out where the loop is not to go on', async () => {
+  it('skips its siblings if the loop does not continue', async () => {
     const seen: unknown[] = [];
     const loop = new Loop('l', { onError: 'stop' })
       .producer('p', counting(2, done))
@@ -82,7 +82,7 @@ describe('a node that fails', () => {
     expect(seen).toEqual([]);
   });
 
-  it('pauses the loop, which goes on when it is resumed', async () => {
+  it('pauses the loop, which continues when it is resumed', async () => {
     const seen: unknown[] = [];
     const world = new World();
     const { manager } = managed(failingAt([2], 3, 'pause', seen), world);
@@ -98,7 +98,7 @@ describe('a node that fails', () => {
     expect(manager.metrics().error).toBe(undefined);
   });
 
-  it('has a policy of its own over that of the loop', async () => {
+  it('has a policy that overrides that of the loop', async () => {
     const loop = new Loop('l', { onError: 'stop' })
       .producer('p', counting(3, done))
       .blocking('a', (value: number) => (value === 1 ? fail('tolerated') : value), { onError: 'continue' })
@@ -107,14 +107,14 @@ describe('a node that fails', () => {
     expect([end.error?.message, metrics.iterations]).toEqual(['not tolerated', 2]);
   });
 
-  it('counts when it is a producer too', async () => {
+  it('is also counted as a producer', async () => {
     const { end } = await lived(new Loop('l').producer('p', () => fail(), { onError: 'stop' }));
     expect(end).toMatchObject({ reason: 'error', error: { message: 'failed' } });
     const later = await lived(new Loop('l').producer('p', async () => fail('later'), { onError: 'stop' }));
     expect(later.end).toMatchObject({ reason: 'error', error: { message: 'later' } });
   });
 
-  it('counts when it is not waited for', async () => {
+  it('is also counted as a non-blocking node', async () => {
     const gate = deferred();
     const loop = new Loop('l', { onError: 'stop' }).producer('p', async ({ iteration }) => {
       if (iteration > 1) await gate.promise;
@@ -129,7 +129,7 @@ describe('a node that fails', () => {
     expect(world.letters[0]).toMatchObject({ nodeId: 'n', value: 1 });
   });
 
-  it('counts when it fails behind the last iteration', async () => {
+  it('is also counted after the last iteration', async () => {
     const beside = (onError: ErrorPolicy) =>
       new Loop('l', { onError }).producer('p', counting(1, done)).nonBlocking('n', async () => {
         await settled();
@@ -139,7 +139,7 @@ describe('a node that fails', () => {
     expect((await lived(beside('pause'))).end).toEqual({ reason: 'done' });
   });
 
-  it('fails with an error whatever it throws', async () => {
+  it('fails with an error, whatever it throws', async () => {
     const loop = new Loop('l').producer('p', counting(1, done)).nonBlocking('n', () => {
       throw 'text';
     });
@@ -147,7 +147,7 @@ describe('a node that fails', () => {
     expect(world.failures).toEqual(['n: "n" threw String instead of an Error']);
   });
 
-  it('is decided by the first failure where several fail', async () => {
+  it('applies the policy of the first failure if several nodes fail', async () => {
     const loop = new Loop('l', { onError: 'stop' })
       .producer('p', counting(1, done))
       .nonBlocking('n', async () => fail('first'), { onError: 'pause' })
@@ -170,7 +170,7 @@ describe('a loop that restarts', () => {
     vi.useRealTimers();
   });
 
-  /** A node that fails at its first call in each life, and notes all that happens to it. */
+  /** A node that fails at the first call of each object, and records all of its calls. */
   function fragile(notes: string[], lives = 99) {
     let made = 0;
     return class Fragile extends BlockingNode {
@@ -189,7 +189,7 @@ describe('a loop that restarts', () => {
     };
   }
 
-  it('has new node objects, after a wait', async () => {
+  it('has new node objects after a delay', async () => {
     const notes: string[] = [];
     const loop = new Loop('l', { onError: 'restart' }).producer('p', counting(2, done)).node('f', fragile(notes, 1));
     const { manager, world } = managed(loop);
@@ -206,7 +206,7 @@ describe('a loop that restarts', () => {
     expect(manager.metrics().nodes[1]).toMatchObject({ calls: 2, errors: 1, state: 'healthy', error: 'Error: life 1' });
   });
 
-  it('waits longer each time, and ends with an error when it was restarted too often', async () => {
+  it('waits longer each time, and ends with an error after too many restarts', async () => {
     const times: number[] = [];
     const began = performance.now();
     const policy = { action: 'restart', limit: 5, backoff: 10, maxBackoff: 50 } as const;
@@ -225,7 +225,7 @@ describe('a loop that restarts', () => {
     expect(world.states.slice(-3)).toEqual(['running', 'stopping', 'error']);
   });
 
-  it('counts those within the window only', async () => {
+  it('counts only restarts within the window', async () => {
     const policy = { action: 'restart', limit: 1, within: 100, backoff: 0 } as const;
     const loop = new Loop('l', { onError: policy, schedule: 150 })
       .producer('p', counting(4, done))
@@ -239,12 +239,12 @@ describe('a loop that restarts', () => {
     expect(manager.metrics().restarts).toBe(3);
   });
 
-  it('does not restart where it may not', async () => {
+  it('does not restart if no restarts are allowed', async () => {
     const { end } = await lived(failingAt([1], 1, { action: 'restart', limit: 0 }));
     expect(end).toMatchObject({ reason: 'error', error: { message: '1 failed' } });
   });
 
-  it('waits for what non-blocking nodes have begun', async () => {
+  it('waits for calls of non-blocking nodes', async () => {
     const notes: string[] = [];
     class Slow extends NonBlockingNode {
       async run() {
@@ -268,7 +268,7 @@ describe('a loop that restarts', () => {
     expect(notes).toEqual(['ended', 'clean up', 'clean up']);
   });
 
-  it('tries again where a set-up fails meanwhile', async () => {
+  it('tries again if a set-up fails during the restart', async () => {
     let made = 0;
     class Late extends BlockingNode {
       readonly life = ++made;
@@ -290,7 +290,7 @@ describe('a loop that restarts', () => {
     expect(manager.metrics()).toMatchObject({ restarts: 3, iterations: 2 });
   });
 
-  it('ends with the error of the set-up where that goes on failing', async () => {
+  it('ends with the error of the set-up if all set-ups fail', async () => {
     let made = 0;
     class Once extends BlockingNode {
       override setUp() {
@@ -373,7 +373,7 @@ describe('the state of a node', () => {
     expect(manager.metrics().errors).toBe(0);
   });
 
-  it('is failing when no attempt has succeeded', async () => {
+  it('is failing when no attempt has completed', async () => {
     const loop = new Loop('l')
       .producer('p', counting(1, done))
       .nonBlocking('n', async () => fail(), { retry: { retries: 1, minTimeout: 1 } });
@@ -421,7 +421,7 @@ describe('the policies of a node', () => {
     expect(world.failures).toEqual(['b: "b" timed out after 50 ms']);
   });
 
-  it('are those beside it alone where it has none of the others', async () => {
+  it('are only its own with policies: none', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 2, minTimeout: 1 } });
     const calls: string[] = [];
     const counted = (name: string) => async () => {
@@ -443,7 +443,7 @@ describe('the policies of a node', () => {
     expect(calls.toSorted()).toEqual(['action', 'function', 'own', 'own']);
   });
 
-  it('are none where it switches off those of the orchestrator and of its action', async () => {
+  it('are none if it switches off those of the orchestrator and of its action', async () => {
     const orchestrator = new Orchestrator({
       retry: { retries: 2, minTimeout: 1 },
       timeout: { total: 50, fallback: () => fail() },
@@ -467,7 +467,7 @@ describe('the policies of a node', () => {
     expect(calls.toSorted()).toEqual(['action', 'function', 'slow', 'slow']);
   });
 
-  it('are those of the orchestrator where it has none, and those of an action where it is one', async () => {
+  it('come from the orchestrator, or from the action if it is one', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 1 } });
     const calls = { plain: 0, action: 0, own: 0, foreign: 0 };
     const counted = (name: keyof typeof calls) => async () => {
@@ -590,21 +590,21 @@ describe('hooks of the kernel', () => {
     expect(ids.map((line) => line.split(' ')[0])).toEqual(['p', 'b', 'inner', 'p']);
   });
 
-  it('see that a process has failed where its loop has', async () => {
+  it('see a failed process if the loop has failed', async () => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);
     await lived(new Loop('l', { orchestrator, onError: 'stop' }).producer('p', () => fail()));
     expect(lines.at(-1)).toBe('process failed');
   });
 
-  it('keep a loop from starting where one at its begin throws', async () => {
+  it('keep a loop from starting if a hook at its begin throws', async () => {
     const orchestrator = new Orchestrator().onProcessBegin(() => fail('no access'));
     const { manager, world } = managed(new Loop('l', { orchestrator }).producer('p', () => 1));
     expect(await rejection(manager.start())).toEqual(new Error('no access'));
     expect(world.states).toEqual(['starting', 'error']);
   });
 
-  it('fail a loop where one at its end throws', async () => {
+  it('fail a loop if a hook at its end throws', async () => {
     const orchestrator = new Orchestrator().onProcessCompletion(() => fail('not written'));
     const { end, metrics } = await lived(new Loop('l', { orchestrator }).producer('p', counting(1, done)));
     expect(end).toMatchObject({ reason: 'error', error: { message: 'not written' } });
@@ -612,7 +612,7 @@ describe('hooks of the kernel', () => {
   });
 });
 
-it('tells subscribers of the kernel of each call', async () => {
+it('reports each call to subscribers of the kernel', async () => {
   const names: string[] = [];
   const note = (message: unknown) => void names.push((message as { name: string }).name);
   subscribe('tracing:orchestrator:task:start', note);
@@ -625,7 +625,7 @@ it('tells subscribers of the kernel of each call', async () => {
 });
 
 describe('setting up and cleaning up', () => {
-  /** Three nodes that note what happens to them. */
+  /** Three nodes that record their calls. */
   function noted(
     notes: string[],
     wrong: { readonly setUp?: string; readonly cleanUp?: string; readonly make?: string } = {},
@@ -692,7 +692,7 @@ describe('setting up and cleaning up', () => {
     expect([end.reason, notes]).toEqual(['error', all]);
   });
 
-  it('is undone where a set-up fails, and the loop does not start', async () => {
+  it('is undone if a set-up fails, and the loop does not start', async () => {
     const notes: string[] = [];
     const { manager, world } = managed(noted(notes, { setUp: 'a' }));
     expect(await rejection(manager.start())).toEqual(new Error('a not set up'));
@@ -701,13 +701,13 @@ describe('setting up and cleaning up', () => {
     expect(manager.metrics()).toMatchObject({ state: 'error', error: 'Error: a not set up' });
   });
 
-  it('is undone where a node cannot be made', async () => {
+  it('is undone if a node cannot be created', async () => {
     const notes: string[] = [];
     expect(await rejection(managed(noted(notes, { make: 'b' })).manager.start())).toEqual(new Error('b not made'));
     expect(notes).toEqual(['+p', '+a', '-p', '-a']);
   });
 
-  it('goes on where one clean-up fails, which is the error of the loop', async () => {
+  it('continues if one clean-up fails, whose error is that of the loop', async () => {
     const notes: string[] = [];
     const { end, world } = await lived(noted(notes, { cleanUp: 'p' }));
     expect(notes).toEqual(all);
@@ -715,7 +715,7 @@ describe('setting up and cleaning up', () => {
     expect(world.failures).toEqual(['p: p not cleaned up']);
   });
 
-  it('does not hide why the loop has ended', async () => {
+  it('does not hide the reason why the loop has ended', async () => {
     const { end } = await lived(noted([], { cleanUp: 'p' }).blocking('last', () => fail('first'), { onError: 'stop' }));
     expect(end).toMatchObject({ reason: 'error', error: { message: 'first' } });
   });
@@ -858,7 +858,7 @@ describe('a loop that is to end', () => {
     await expectResources(before);
   });
 
-  it('says so where it cannot clean up behind an abort', async () => {
+  it('reports a failed clean-up after an abort', async () => {
     class Untidy extends ProducerNode {
       run() {
         return settled();
@@ -874,7 +874,7 @@ describe('a loop that is to end', () => {
     expect(manager.state).toBe('error');
   });
 
-  it('does not call a non-blocking node any more that waits for its turn', async () => {
+  it('does not call a non-blocking node that waits for its turn', async () => {
     const seen: number[] = [];
     const loop = new Loop('l').producer('p', counting(2, done)).nonBlocking(
       'n',
@@ -902,7 +902,7 @@ describe('a loop that is to end', () => {
     expect(world.failures).toEqual([]);
   });
 
-  it('tells of what fails for reasons of its own meanwhile', async () => {
+  it('reports failures that are not caused by the abort', async () => {
     const gate = deferred();
     const loop = new Loop('l').producer('p', counting(1, done)).nonBlocking('n', async () => {
       await gate.promise;
@@ -920,7 +920,9 @@ describe('a loop that is to end', () => {
   it('can be started once', async () => {
     const { manager } = managed(new Loop('l').producer('p', counting(1, done)));
     await (await manager.start()).ended;
-    expect(await rejection(manager.start())).toEqual(new LoopStateError('l', 'stopped', 'it can be started once'));
+    expect(await rejection(manager.start())).toEqual(
+      new LoopStateError('l', 'stopped', 'start() works once, create a new LoopManager'),
+    );
     await manager.pause();
     expect(manager.state).toBe('stopped');
     expect(() => manager.replay('p', 1)).toThrow(LoopStateError);
@@ -944,7 +946,7 @@ describe('a loop that is to end', () => {
     expect(manager.metrics().iterations).toBe(0);
   });
 
-  it('belongs to nobody who has started it', async () => {
+  it('does not belong to the process of its caller', async () => {
     const orchestrator = new Orchestrator();
     const { manager } = managed(new Loop('l', { orchestrator }).producer('p', async () => settled()));
     const { ended } = await orchestrator.run(() => manager.start());
@@ -958,7 +960,7 @@ describe('a loop that is to end', () => {
 describe('a pause', () => {
   const endless = () => managed(new Loop('l').producer('p', async () => settled())).manager;
 
-  it('begins when the iteration under way has ended', async () => {
+  it('begins when the current iteration has ended', async () => {
     const manager = endless();
     const { ended } = await manager.start();
     await manager.pause();
@@ -986,7 +988,7 @@ describe('a pause', () => {
     expect(await ended).toEqual({ reason: 'stopped' });
   });
 
-  it('may be there from the start', async () => {
+  it('is possible from the start', async () => {
     const { manager, world } = managed(new Loop('l').producer('p', counting(2, done)));
     const { ended } = await manager.start({ paused: true });
     await settled();
@@ -996,7 +998,7 @@ describe('a pause', () => {
     expect(world.states).toEqual(['starting', 'running', 'paused', 'running', 'stopping', 'stopped']);
   });
 
-  it('is waited for no longer when the loop is resumed or ends', async () => {
+  it('resolves when the loop is resumed or ends', async () => {
     const gate = deferred();
     const { manager } = managed(new Loop('l').producer('p', () => gate.promise));
     const { ended } = await manager.start();
@@ -1093,7 +1095,7 @@ describe('messages', () => {
   });
 
   it.each(['in the reader', 'in the chain', 'beside the chain'])(
-    'that were under way at an abort %s are delivered again',
+    'that were in an iteration at an abort (%s) are delivered again',
     async (where) => {
       const world = new World();
       const begun = deferred();
@@ -1121,7 +1123,7 @@ describe('messages', () => {
 });
 
 describe('a cursor', () => {
-  /** Counts, and saves where it has got to. */
+  /** Counts, and saves its position. */
   class Tailing extends ProducerNode<number> {
     run({ iteration }: NodeData<undefined>) {
       if (iteration > 3) return done;
@@ -1152,7 +1154,7 @@ describe('a cursor', () => {
     expect(world.cursors).toEqual(['line 1', 'line 2', 'line 3', 'end']);
   });
 
-  it('waits for what was begun before it, however much has ended since', async () => {
+  it('waits for earlier iterations, however many later ones have ended', async () => {
     const gate = deferred();
     class Counting extends ProducerNode<number> {
       run({ iteration }: NodeData<undefined>) {
@@ -1170,11 +1172,11 @@ describe('a cursor', () => {
     expect([manager.metrics().iterations, world.cursors]).toEqual([50, [1]]);
     gate.resolve();
     await ended;
-    // Of the many that have waited, the last says all.
+    // Of all waiting cursors, only the last one matters.
     expect(world.cursors).toEqual([1, 2, 49, 50]);
   });
 
-  it('has its place behind what is under way, also where it is saved between iterations', async () => {
+  it('takes its place behind unfinished iterations, also if it is saved between iterations', async () => {
     const gate = deferred();
     class Ending extends ProducerNode<number> {
       override async setUp() {
@@ -1198,11 +1200,11 @@ describe('a cursor', () => {
     await gate.promise;
     manager.abort(new Error('now'));
     await ended;
-    // The end would say that all before it was done.
+    // Saving this cursor would claim that all iterations before it have ended.
     expect(world.cursors).toEqual(['begin']);
   });
 
-  it('is not saved for what an abort has cut short, nor anything behind it', async () => {
+  it('is not saved for an aborted iteration, nor for any behind it', async () => {
     const loop = new Loop('l')
       .node('p', Tailing)
       .nonBlocking('n', (value: number, { signal }) =>
@@ -1218,7 +1220,7 @@ describe('a cursor', () => {
     expect(world.cursors).toEqual(['line 1']);
   });
 
-  it('is not saved where the producer has failed', async () => {
+  it('is not saved if the producer has failed', async () => {
     class Broken extends ProducerNode<number> {
       run({ iteration }: NodeData<undefined>) {
         this.config.cursor.save(iteration);
@@ -1229,7 +1231,7 @@ describe('a cursor', () => {
     expect(world.cursors).toEqual([]);
   });
 
-  it('is read as it was saved last', async () => {
+  it('is read as it was last saved', async () => {
     const seen: unknown[] = [];
     class Reading extends ProducerNode {
       override setUp() {
@@ -1267,7 +1269,9 @@ describe('a payload that has failed', () => {
     manager.replay('b', 'again');
     await settled();
     expect(seen).toEqual(['again']);
-    expect(() => manager.replay('x', 1)).toThrow(new LoopStateError('l', 'running', '"x" is not there'));
+    expect(() => manager.replay('x', 1)).toThrow(
+      new LoopStateError('l', 'running', 'it has no running node "x" to replay to'),
+    );
     manager.stop({ drain: false });
     await ended;
   });
@@ -1293,7 +1297,7 @@ describe('a payload that has failed', () => {
     expect((await lived(loop)).end).toMatchObject({ reason: 'error' });
   });
 
-  it('is the last that is done where the loop is stopped meanwhile', async () => {
+  it('is the last call if the loop is stopped meanwhile', async () => {
     const [begun, gate] = [deferred(), deferred()];
     let produced = 0;
     const loop = new Loop('l').producer('p', async () => {
@@ -1318,7 +1322,7 @@ describe('a payload that has failed', () => {
     expect(produced).toBe(before);
   });
 
-  it('is not lost where the loop ends before it comes to it', async () => {
+  it('is not lost if the loop ends before the replay', async () => {
     const gate = deferred();
     const { manager, world } = managed(new Loop('l').producer('p', () => gate.promise).blocking('b', () => {}));
     const { ended } = await manager.start();
@@ -1329,7 +1333,7 @@ describe('a payload that has failed', () => {
     expect(world.letters).toMatchObject([{ nodeId: 'b', value: 'precious', error: { code: 'ERR_LOOP_STATE' } }]);
   });
 
-  it('is not lost where an abort cuts it short', async () => {
+  it('is not lost if an abort interrupts the replay', async () => {
     const begun = deferred();
     const loop = new Loop('l', { schedule: 1e9 })
       .producer('p', () => to())
@@ -1366,7 +1370,7 @@ describe('a payload that has failed', () => {
   });
 });
 
-it('passes on the error behind an AbortError of p-retry', async () => {
+it('reports the error behind an AbortError of p-retry', async () => {
   const loop = new Loop('l').producer('p', counting(1, done)).blocking('b', () => {
     throw new AbortError('given up');
   });

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A disk that is full when a test wants it to be, for a process that writes to it. */
+/** A disk that a test can fill, for a process that writes to it. */
 export interface Disk {
   readonly directory: string;
   fill(pid: number): Promise<void>;
@@ -12,14 +12,14 @@ export interface Disk {
   remove(): Promise<void>;
 }
 
-/** A file system of two megabytes, or as many as are given. */
+/** A file system of 2 MB, or of the given size. */
 async function smallFileSystem(directory: string, megabytes = 2): Promise<Disk> {
   await mkdir(directory, { recursive: true });
   await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', directory]);
   const filler = `${directory}/filler`;
   return {
     directory: `${directory}/data`,
-    // As much as there is room for.
+    // Fills the remaining space.
     fill: () => writeFile(filler, Buffer.alloc(megabytes * 2 ** 20)).catch(() => undefined),
     makeRoom: () => rm(filler, { force: true }),
     remove: async () => {
@@ -28,11 +28,11 @@ async function smallFileSystem(directory: string, megabytes = 2): Promise<Disk> 
   };
 }
 
-/** A limit on the size of a process's files, which hits it as a full disk does. */
+/** A limit on the file size of a process, which has the effect of a full disk. */
 async function limitedFiles(directory: string): Promise<Disk> {
   await mkdir(directory, { recursive: true });
   const limit = (pid: number, size: string) => run('prlimit', ['--pid', `${pid}`, `--fsize=${size}:`]);
-  // That there is the program is found out here.
+  // Checks that the program is available.
   await run('prlimit', ['--version']);
   return {
     directory: `${directory}/data`,
@@ -51,7 +51,7 @@ export const disks = {
   'limit on the size of files': limitedFiles,
 } as const;
 
-/** Whether a disk of a kind can be had here. */
+/** Checks if this kind of disk is available on this machine. */
 export async function canHave(kind: keyof typeof disks, directory: string): Promise<boolean> {
   try {
     const disk = await disks[kind](directory);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Histogram } from '../../src/loops/histogram.js';
 
-/** The value that so large a share of all does not exceed. */
+/** The smallest value that the given share of all values does not exceed. */
 function quantile(values: readonly number[], share: number): number {
   return [...values].sort((one, other) => one - other)[Math.ceil(share * values.length) - 1] as number;
 }
@@ -29,7 +29,7 @@ it('has every quantile within 12.5 percent, from 8 nanoseconds to an hour', () =
   );
 });
 
-it('is exact at the borders of its buckets', () => {
+it('is exact at the boundaries of its buckets', () => {
   for (let octave = 3; octave < 43; octave++) {
     for (let part = 8; part < 16; part++) {
       const nanoseconds = part * 2 ** (octave - 3);
@@ -41,7 +41,7 @@ it('is exact at the borders of its buckets', () => {
   }
 });
 
-it('takes nothing and next to nothing for what it is', () => {
+it('records zero and very small values exactly', () => {
   const histogram = new Histogram();
   expect(histogram.durations).toEqual({ p50: 0, p90: 0, p99: 0, max: 0 });
   histogram.record(0);
@@ -51,7 +51,7 @@ it('takes nothing and next to nothing for what it is', () => {
   expect(histogram.durations).toEqual({ p50: 1e-6, p90: 3e-6, p99: 3e-6, max: 3e-6 });
 });
 
-it('counts what is longer than it can tell apart as the longest that it can', () => {
+it('counts values beyond its range in the last bucket', () => {
   const histogram = new Histogram();
   histogram.record(1e12);
   expect(histogram.durations).toMatchObject({ max: 1e12 });

@@ -23,8 +23,8 @@ const kinds = [
   'message is an object',
 ];
 
-describe.each(['async', 'thread', 'process'] as const)('an error that cannot cross, in the pool %s', (pool) => {
-  it('fails its node, with an event and a dead letter, and what is behind it goes on', async () => {
+describe.each(['async', 'thread', 'process'] as const)('an error that cannot be sent, in the pool %s', (pool) => {
+  it('fails its node, with an event and a dead letter, and the loop continues', async () => {
     const out = collector('out');
     const orchestrator = workflow({
       queues: { in: { capacity: 100 }, out: {} },
@@ -91,13 +91,13 @@ describe('an error as data', () => {
     expect(back).toMatchObject({ name: 'ParallelError', errors: [{ message: 'one' }, { message: 'two' }] });
   });
 
-  it('has a name, a message and a stack where what was thrown has none that are texts', () => {
+  it('has a name, a message and a stack if the thrown value has none that are strings', () => {
     const odd = Object.assign(new Error('odd'), { name: 5, message: undefined, stack: null, __proto__: null });
     const back = fromWire(structuredClone(toWire(odd, 'x')));
     expect(back).toMatchObject({ name: 'Error', message: '', stack: 'Error: ' });
   });
 
-  it('names a stream that hangs on it, and leaves that where it is', () => {
+  it('names an attached stream, and does not touch it', () => {
     const error = Object.assign(new Error('cut off'), { response: { body: Readable.from(['a']), pipe: 1 } });
     const back = fromWire(structuredClone(toWire(error, 'x')));
     expect(back).toMatchObject({ response: { body: '[object Stream]', pipe: 1 } });

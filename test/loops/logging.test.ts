@@ -16,7 +16,7 @@ function sink() {
   return { lines, stream };
 }
 
-/** A loop whose node fails once, is well again, then ends the loop. */
+/** A loop whose node fails once, recovers, and then ends the loop. */
 function failing(): Loop {
   let calls = 0;
   return new Loop('save', { schedule: { every: 5 } })
@@ -34,7 +34,7 @@ function failing(): Loop {
 }
 
 describe('a workflow that logs', () => {
-  it('to pino writes errors with message, stack and cause, states of nodes, and what has ended a loop', async () => {
+  it('to pino writes errors with message, stack and cause, states of nodes, and the error that ended a loop', async () => {
     const { lines, stream } = sink();
     const orchestrator = workflow({ loops: [failing()] }, { logger: pino({ base: null, timestamp: false }, stream) });
     await orchestrator.start();

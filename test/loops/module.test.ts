@@ -11,12 +11,12 @@ it.each([
   ['nothing', 'const loop = 1;', undefined, 'has no export "default", only none'],
   ['something else', 'export const one = 1, two = 2;', 'three', 'has no export "three", only one, two'],
   ['no loop', 'export default 7;', undefined, 'exports Number as "default", not a Loop'],
-  ['a loop of an earlier version', `export default ${version(1)};`, undefined, 'with another version of this package'],
+  ['a loop of an earlier version', `export default ${version(1)};`, undefined, 'by another version of this package'],
   [
     'what gives such a loop',
     `export const make = () => (${version(1)});`,
     'make',
-    'as "make" a loop that is made with',
+    'exports a loop "make" that was created by another version',
   ],
   ['an error', 'throw new RangeError("no such table");', undefined, 'cannot be loaded: no such table'],
 ])('a module of a loop that holds %s is refused by name', async (_holds, code, name, message) => {
@@ -25,8 +25,10 @@ it.each([
   expect(error).toMatchObject({ message: expect.stringContaining(message) });
 });
 
-it('a module of a loop that starts that loop is told to stand alone', () => {
-  expect(moduleError(placed(''), { type: 'circle' }).message).toContain('put the loop into a module of its own');
+it('a module that starts its own loop is told to move the loop into another module', () => {
+  expect(moduleError(placed(''), { type: 'circle' }).message).toContain(
+    'move the loop into a module that only exports it',
+  );
 });
 
 it('a module of a loop in TypeScript is told how it can be loaded', () => {

@@ -4,13 +4,13 @@ import { vi } from 'vitest';
 import { MessageQueue, type MessageQueueOptions } from '../../src/loops/queues/message-queue.js';
 import type { Reader } from '../../src/loops/queues/reader.js';
 
-/** The world of one loop: its queues are here, and all that it says is noted. */
+/** A host for a single loop. Provides the queues, and records everything that the loop reports. */
 export class World implements LoopHost {
   readonly events: LoopEvent[] = [];
   readonly cursors: unknown[] = [];
   readonly queues = new Map<string, MessageQueue>();
   cursor: unknown = undefined;
-  /** What its loop reads with. */
+  /** The reader of the loop. */
   reader: Reader | undefined = undefined;
 
   queue(name: string, options: Partial<MessageQueueOptions> = {}): MessageQueue {
@@ -56,7 +56,7 @@ export class World implements LoopHost {
   }
 }
 
-/** A loop that stands alone. */
+/** A loop without an orchestrator. */
 export function managed(loop: Loop, world = new World()) {
   return { manager: new LoopManager(plan(loop), world), world };
 }
@@ -72,13 +72,13 @@ export async function lived(loop: Loop, world = new World()) {
   return { end: await ended, world, metrics: manager.metrics() };
 }
 
-/** Gives values one after the other, then ends. */
+/** Returns a producer function that counts up to `last`, and then returns `finished`. */
 export function counting(last: number, finished: unknown, from = 1) {
   let number = from - 1;
   return () => (number < last ? ++number : finished);
 }
 
-/** All clocks and timers are the test's. */
+/** Replaces all clocks and timers with fake ones. */
 export function useFakeTime(): void {
   vi.useFakeTimers({
     toFake: [

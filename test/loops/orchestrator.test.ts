@@ -122,7 +122,7 @@ describe('load', () => {
     expect((error as Error).message).toMatch(message);
   });
 
-  it('refuses loops and queues of one name, and a loop that was put together here in a thread; all faults at once', () => {
+  it('refuses duplicate loops and queues, and a local loop in a thread, with all faults at once', () => {
     const orchestrator = new WorkflowOrchestrator().load({ queues: { q: {} }, loops: [counter('a').loop] });
     const error = thrown(() =>
       orchestrator.load({
@@ -134,16 +134,16 @@ describe('load', () => {
     expect((error as LoopDefinitionError).faults.map(({ message }) => message)).toEqual([
       'there are two loops "a"',
       expect.stringContaining(
-        'loop "b" is put together in this program, so it cannot live in a thread: give the module that exports it',
+        'loop "b" is built in this program, so it cannot live in a thread: load it from a module',
       ),
       'loop "empty": it has no producer',
       'there are two queues "q"',
     ]);
-    // Nothing of it was taken.
+    // Nothing was loaded.
     expect(orchestrator.metrics().loops.map(({ loopId }) => loopId)).toEqual(['a']);
   });
 
-  it('refuses options that are wrong, by name', () => {
+  it('refuses invalid options by name', () => {
     expect(() => new WorkflowOrchestrator({ metricsInterval: 1 })).toThrow(
       'metricsInterval must be a number of milliseconds of at least 10, got 1',
     );
@@ -154,7 +154,7 @@ describe('load', () => {
     expect(() => new WorkflowOrchestrator({ name: 'x' } as never)).toThrow('name is unknown');
   });
 
-  it('is for before the first start', async () => {
+  it('is refused after the first start', async () => {
     const orchestrator = workflow({ loops: [counter('a').loop] });
     await orchestrator.start();
     expect(thrown(() => orchestrator.load({ loops: [] }))).toBeInstanceOf(LoopStateError);
@@ -175,7 +175,7 @@ describe('start', () => {
     expect(error).toBeInstanceOf(LoopDefinitionError);
     expect((error as LoopDefinitionError).faults.map(({ message }) => message)).toEqual([
       'loop "d" uses the queue "nowhere", which is not declared (in, out)',
-      'nothing reads the queue "out": who pushes to it would wait for ever',
+      'nothing reads the queue "out": a push to it would wait for ever',
     ]);
     expect(orchestrator.metrics().loops.map(({ state }) => state)).toEqual(['stopped', 'stopped', 'stopped']);
   });
@@ -192,7 +192,7 @@ describe('start', () => {
     await orchestrator.start();
   });
 
-  it('starts each once, however often it is asked for', async () => {
+  it('starts each loop once, however often start is called', async () => {
     let made = 0;
     class Once extends BlockingNode {
       override setUp() {
@@ -208,7 +208,7 @@ describe('start', () => {
     expect(made).toBe(1);
     expect(await rejection(orchestrator.start('a'))).toMatchObject({
       name: 'LoopStateError',
-      message: 'loop "a" is running: it has been started',
+      message: 'loop "a" is running: call stop() before start()',
     });
     expect(await rejection(orchestrator.start('b'))).toBeInstanceOf(NotFoundError);
   });
@@ -240,7 +240,7 @@ describe('start', () => {
 });
 
 describe('pause and resume', () => {
-  it('holds one loop, and lets the others go on', async () => {
+  it('pause one loop, while the others continue', async () => {
     const [a, b] = [counter('a'), counter('b')];
     const orchestrator = workflow({ loops: [a.loop, b.loop] });
     await orchestrator.start();
@@ -252,7 +252,7 @@ describe('pause and resume', () => {
     await eventually(() => a.last() > before[0]);
   });
 
-  it('holds all, also where one waits for room that another makes', async () => {
+  it('pause all loops, even if one waits for room that another makes', async () => {
     const { loop, values } = collector<number>('q', { ms: 2 });
     let last = 0;
     const orchestrator = workflow({
@@ -272,7 +272,7 @@ describe('pause and resume', () => {
     expect(values).toEqual(upTo(last));
   });
 
-  it('lets a loop that waits for room in the queue of a paused one wait until that is resumed', async () => {
+  it('let a loop wait for room in the queue of a paused loop until that is resumed', async () => {
     const { loop } = collector<number>('q');
     let last = 0;
     const orchestrator = workflow({
@@ -288,7 +288,7 @@ describe('pause and resume', () => {
     expect(orchestrator.metrics().loops.map(({ state }) => state)).toEqual(['running', 'paused']);
   });
 
-  it('is over when it is resumed, whatever it waited for', async () => {
+  it('end when the loop is resumed, whatever the pause waited for', async () => {
     const hold = deferred();
     const orchestrator = workflow({ loops: [new Loop('a').producer('p', () => hold.promise)] });
     await orchestrator.start();
@@ -299,11 +299,11 @@ describe('pause and resume', () => {
     expect(orchestrator.metrics().loops[0]?.state).toBe('running');
   });
 
-  it('is refused for a loop that does not run', async () => {
+  it('are refused for a loop that does not run', async () => {
     const orchestrator = workflow({ loops: [counter('a').loop] });
     expect(await rejection(orchestrator.pause('a'))).toMatchObject({
       name: 'LoopStateError',
-      message: 'loop "a" is stopped: it does not run',
+      message: 'loop "a" is stopped: call start() first',
     });
     expect(thrown(() => orchestrator.resume('a'))).toBeInstanceOf(LoopStateError);
     expect(await rejection(orchestrator.pause('b'))).toBeInstanceOf(NotFoundError);
@@ -312,7 +312,7 @@ describe('pause and resume', () => {
   });
 });
 
-describe('what a workflow tells', () => {
+describe('what a workflow reports', () => {
   it('is every state, in order', async () => {
     const orchestrator = workflow({ loops: [counter('a').loop] });
     const seen = states(orchestrator);
@@ -326,7 +326,7 @@ describe('what a workflow tells', () => {
     );
   });
 
-  it('has not ended while a loop runs that was stopped and started again', async () => {
+  it('is no end while a loop runs that was stopped and started again', async () => {
     const ticking = (id: string) => new Loop(id, { schedule: { every: 5 } }).producer('p', () => 1);
     const orchestrator = workflow({ loops: [ticking('a'), ticking('b')] });
     await orchestrator.start();
@@ -378,7 +378,7 @@ describe('what a workflow tells', () => {
     ]);
   });
 
-  it('are queues that several loops read, where nobody has said whether they are to share', async () => {
+  it('are queues without a type that several loops read', async () => {
     const load = (queue: QueueDefinition) => {
       const loops = ['a', 'b'].map((id) => new Loop(id).read('in', 'q').blocking('take', () => {}));
       const warnings: string[] = [];
@@ -400,8 +400,8 @@ describe('what a workflow tells', () => {
     await orchestrator.stop();
     await orchestrator.start();
     const message =
-      'loops "a", "b" share the messages of the queue "q", each gets some of them: ' +
-      "say type: 'topic' where each is to get all, or type: 'queue' where they are to share";
+      'loops "a", "b" share the messages of the queue "q", so each gets only some of them: ' +
+      "set type: 'topic' if each loop needs all messages, or type: 'queue' if they share the work";
     expect(orchestrator.warnings).toEqual([{ message, queue: 'q' }]);
     expect([told, warnings]).toEqual([[{ message, queue: 'q' }], [message]]);
     for (const type of ['queue', 'topic'] as const) {
@@ -411,7 +411,7 @@ describe('what a workflow tells', () => {
     }
   });
 
-  it('are dead letters that had to make room', async () => {
+  it('are deleted dead letters', async () => {
     let calls = 0;
     const loop = new Loop('a')
       .producer('p', () => (++calls <= 1_005 ? calls : done))
@@ -430,14 +430,14 @@ describe('what a workflow tells', () => {
     expect(orchestrator.deadLetters.list().map(({ value }) => value)).toEqual([1_003, 1_004, 1_005]);
     expect(dropped).toEqual(upTo(1_002));
     expect(orchestrator.metrics()).toMatchObject({ deadLetters: 3, deadLettersDropped: 1_002 });
-    // Not as many lines as there are letters.
+    // Fewer lines than deleted dead letters.
     expect(warnings.filter((line) => String(line).includes('dead letter'))).toEqual([
       ['a dead letter was dropped: 3 are kept', expect.objectContaining({ dropped: 1, loopId: 'a', nodeId: 'fail' })],
       ['1001 dead letters were dropped: 3 are kept', expect.objectContaining({ err: new RangeError('no 1001') })],
     ]);
   });
 
-  it('are metrics, at the rate that was asked for, as long as it runs', async () => {
+  it('are metrics, at the given interval, while it runs', async () => {
     const { loop } = collector<number>('q');
     const orchestrator = workflow(
       { queues: { q: { capacity: 7 } }, loops: [loop, counter('a', 'q', 1).loop] },
@@ -576,14 +576,14 @@ describe('queues', () => {
     });
   });
 
-  it('refuse what comes from outside when they are full and say so', async () => {
+  it('refuse pushes from outside when they are full, with the policy fail', async () => {
     const orchestrator = workflow({ queues: { q: { capacity: 1, overflow: 'fail' } }, loops: [counter('a').loop] });
     await orchestrator.start();
     await orchestrator.queue('q').push(1);
     expect(await rejection(orchestrator.queue('q').push(2))).toBeInstanceOf(QueueFullError);
   });
 
-  it('give each message to one of several readers, wherever these live', async () => {
+  it('give each message to one of several readers, in any pool', async () => {
     const { loop, values } = collector<number>('out');
     const orchestrator = workflow({
       queues: { in: { capacity: 10 }, out: {} },
@@ -661,7 +661,7 @@ describe('dead letters', () => {
     expect(thrown(() => orchestrator.deadLetters.remove(99))).toBeInstanceOf(NotFoundError);
   });
 
-  it('without a message go to the node again, where its loop runs', async () => {
+  it('without a message go to the node again, if its loop runs', async () => {
     const seen: number[] = [];
     let isBad = true;
     let last = 0;
@@ -681,7 +681,7 @@ describe('dead letters', () => {
     await orchestrator.stop();
     expect(await rejection(orchestrator.deadLetters.replay(2))).toMatchObject({
       name: 'LoopStateError',
-      message: 'loop "a" is stopped: it does not run',
+      message: 'loop "a" is stopped: call start() first',
     });
     expect(await orchestrator.deadLetters.replay()).toBe(0);
     expect(orchestrator.deadLetters.size).toBe(1);
@@ -703,7 +703,7 @@ describe('dead letters', () => {
     expect(here.values).toEqual([1]);
   });
 
-  it('are kept up to a number: the oldest make room', async () => {
+  it('are kept up to a limit: the oldest are deleted', async () => {
     const orchestrator = workflow({ queues: { in: {} }, loops: [picky('async')] }, { deadLetterCapacity: 2 });
     await orchestrator.start();
     for (const value of upTo(5)) await orchestrator.queue('in').push(value);
@@ -729,7 +729,7 @@ describe('dead letters', () => {
 });
 
 describe('an outage of what a node needs', () => {
-  /** Numbers in their order, to a service that is down for a while. */
+  /** Sends numbers in order to a service that is down for a while. */
   function outage(settings: NodeSettings) {
     let isUp = true;
     let last = 0;
@@ -751,7 +751,7 @@ describe('an outage of what a node needs', () => {
     return { orchestrator, saved, setUp, isFull, made: () => last };
   }
 
-  it('holds up the loops where a node is retried for ever, and costs no message', async () => {
+  it('stops the loops if a node is retried forever, and loses no message', async () => {
     const retry = { retries: Number.POSITIVE_INFINITY, minTimeout: 5, maxTimeout: 20 };
     const { orchestrator, saved, setUp, isFull, made } = outage({ retry });
     await orchestrator.start();
@@ -772,11 +772,11 @@ describe('an outage of what a node needs', () => {
     expect(orchestrator.health().status).toBe('healthy');
   });
 
-  it('holds up the loops where the loop pauses until a probe finds it over, and costs no message', async () => {
+  it('stops the loops if the loop pauses until a probe succeeds, and loses no message', async () => {
     const { orchestrator, saved, setUp, isFull } = outage({ onError: 'pause' });
     let isUp = true;
     const probe = async () => isUp;
-    // As in the guide.
+    // As shown in the guide.
     orchestrator.on('state', async ({ loopId, state, error }) => {
       if (loopId !== 'sink' || state !== 'paused' || error === undefined) return;
       while (!(await probe())) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -793,7 +793,7 @@ describe('an outage of what a node needs', () => {
     setUp(true);
     isUp = true;
     await eventually(() => orchestrator.deadLetters.size === 0 && saved.length > count + 30);
-    // The one that failed comes behind those that were waiting.
+    // The failed message comes after the messages that were waiting.
     expect([...saved].sort((one, other) => one - other)).toEqual(upTo(saved.length));
   });
 });

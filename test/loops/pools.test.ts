@@ -16,7 +16,7 @@ const remote = ['thread', 'process'] as const;
 const module = fixture();
 
 describe.each(pools)('a loop in the pool %s', (pool) => {
-  it('gives what it gives in any other: each message once, and in order', async () => {
+  it('behaves as in any other pool: each message once, and in order', async () => {
     const { loop, values } = collector<number>('out');
     const orchestrator = workflow({
       queues: { in: { capacity: 100 }, out: { capacity: 10 } },
@@ -39,7 +39,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
     ]);
   });
 
-  it('takes what the structured clone takes', async () => {
+  it('accepts everything that can be cloned', async () => {
     const { loop, values } = collector<{ value: unknown }>('out');
     const orchestrator = workflow({
       queues: { in: {}, out: {} },
@@ -100,7 +100,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
     });
   });
 
-  it('fails a node that pushes to a full queue which refuses', async () => {
+  it('fails a node that pushes to a full queue with the policy fail', async () => {
     const { loop, values } = collector<object>('told');
     const orchestrator = workflow({
       queues: { small: { capacity: 20, overflow: 'fail' }, told: {} },
@@ -121,7 +121,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
   });
 
   it.each(['drop-oldest', 'drop-newest'] as const)(
-    'drops as the queue says that it pushes to: %s',
+    'drops messages by the policy of the queue: %s',
     async (overflow) => {
       const orchestrator = workflow({
         queues: { small: { capacity: 20, overflow } },
@@ -133,7 +133,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
     },
   );
 
-  it('waits where a queue is full: what is outstanding is bounded', async () => {
+  it('waits if a queue is full: the number of pending messages is bounded', async () => {
     const { loop, values } = collector<number>('small');
     const orchestrator = workflow({
       queues: { small: { capacity: 10 } },
@@ -158,7 +158,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
       /cannot be loaded: this module cannot be loaded/,
     ],
     ['without that export', module, 'nothing', /has no export "nothing", only .*counter/],
-    ['with something else', module, 'number', /exports Number as "number", not a Loop or a function that gives one/],
+    ['with something else', module, 'number', /exports Number as "number", not a Loop or a function that returns one/],
     ['with a function of something else', module, 'notALoop', /exports Object as "notALoop", not a Loop/],
   ])('is refused from a module that is %s', async (_, url, name, message) => {
     const orchestrator = workflow({ loops: [{ id: 'a', module: url, export: name, pool }] });
@@ -173,12 +173,12 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
     expect((await orchestrator.stop()).loops).toEqual([]);
   });
 
-  it('is refused where a function does not give it', async () => {
+  it('is refused if the exported function does not return it', async () => {
     const orchestrator = workflow({ loops: [{ id: 'a', module, export: 'refusing', pool }] });
     expect(await rejection(orchestrator.start())).toMatchObject({ name: 'UnluckyError', message: 'no loop for you' });
   });
 
-  it('fails its start where it cannot be set up; others go on', async () => {
+  it('fails its start if it cannot be set up; other loops continue', async () => {
     const orchestrator = workflow({
       loops: [
         { id: 'broken', module, export: 'broken', pool },
@@ -197,7 +197,7 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
     expect(orchestrator.health().status).toBe('healthy');
   });
 
-  it('is paused and resumed where it is', async () => {
+  it('is paused and resumed in its pool', async () => {
     const orchestrator = workflow({
       queues: { out: { overflow: 'drop-oldest' } },
       loops: [{ id: 'counter', module, export: 'counter', options: { count: 1e6, to: 'out', every: 1 }, pool }],
@@ -219,8 +219,8 @@ describe.each(pools)('a loop in the pool %s', (pool) => {
   });
 });
 
-describe.each(remote)('a border of a %s', (pool) => {
-  it('fails the node that pushes what cannot be cloned, and lets nothing else suffer', async () => {
+describe.each(remote)('the boundary of a %s', (pool) => {
+  it('fails the node that pushes a value that cannot be cloned, and nothing else', async () => {
     const { loop, values } = collector('out');
     const orchestrator = workflow({
       queues: { out: {} },
@@ -234,13 +234,13 @@ describe.each(remote)('a border of a %s', (pool) => {
     expect(letters.map(({ nodeId }) => nodeId)).toEqual(['out', 'out', 'out']);
     const messages = letters.map(({ error }) => String(error));
     expect(messages[0]).toMatch(
-      /ValidationError: what is pushed to queue "out".deep.list\[1\] cannot be sent to another thread or process, or stored: it is a function/,
+      /ValidationError: the value pushed to queue "out".deep.list\[1\] cannot be sent to another thread or process, or stored: it is a function/,
     );
     expect(messages[1]).toMatch(/queue "out" cannot be sent/);
     expect(messages[2]).toMatch(/queue "out".job cannot be sent/);
   });
 
-  it('fails a node here that pushes what cannot be cloned to a loop there', async () => {
+  it('fails a node in the program that pushes a value that cannot be cloned', async () => {
     const { loop, values } = collector<{ value: unknown }>('out');
     const given = [() => 1, { at: Symbol('x') }, 'good'];
     const orchestrator = workflow({
@@ -269,7 +269,7 @@ describe.each(remote)('a border of a %s', (pool) => {
     });
   });
 
-  it('tells a node that pushes to a queue which is not declared', async () => {
+  it('fails a node that pushes to an undeclared queue', async () => {
     const orchestrator = workflow({ queues: { out: {} }, loops: [{ id: 'stray', module, export: 'stray', pool }] });
     await orchestrator.start();
     await eventually(() => orchestrator.deadLetters.size === 1);
@@ -340,7 +340,7 @@ describe('a crash', () => {
     },
   );
 
-  it('again and again ends the loop with an error, and the message stays in its queue', async () => {
+  it('that repeats ends the loop with an error, and the message stays in its queue', async () => {
     const orchestrator = workflow({
       queues: { in: {}, out: {} },
       loops: [
@@ -362,7 +362,7 @@ describe('a crash', () => {
     expect(seen.filter((line) => line === 'mortal restarting')).toHaveLength(2);
     expect(orchestrator.health()).toMatchObject({
       status: 'error',
-      loops: [{ state: 'error', error: expect.stringContaining('is lost') }, {}],
+      loops: [{ state: 'error', error: expect.stringContaining('crashed') }, {}],
     });
     expect(orchestrator.queue('in').metrics).toMatchObject({ depth: 1, unacknowledged: 0 });
     // It may be started again.
@@ -396,7 +396,7 @@ describe('a crash', () => {
     ]);
   });
 
-  it('of one that was paused brings it back paused', async () => {
+  it('of a paused loop restarts it paused', async () => {
     const orchestrator = workflow({
       queues: { out: { overflow: 'drop-oldest' } },
       loops: [
@@ -448,7 +448,7 @@ describe('signals that a terminal sends to all processes of a program', () => {
 });
 
 describe('a loop in TypeScript', () => {
-  it('says what to do where this Node cannot load it', async () => {
+  it('says what to do if this version of Node cannot load it', async () => {
     const directory = await mkdtemp('node_modules/.loops-');
     try {
       await build({
@@ -473,11 +473,11 @@ describe('a loop in TypeScript', () => {
         '--no-experimental-strip-types',
         `${directory}/main.js`,
       ]).catch(() =>
-        // This Node knows no such thing.
+        // This version of Node does not support TypeScript.
         promisify(execFile)(process.execPath, [`${directory}/main.js`]),
       );
       const cannot = 'LoopModuleError is TypeScript, which this version of Node cannot load: use Node 22.18 or later,';
-      const rest = '`node --import tsx`, or give the built module';
+      const rest = '`node --import tsx`, or load the built module';
       expect(stdout.trim().split('\n')).toEqual([
         `${cannot} start the program with ${rest}`,
         `${cannot} start the program with ${rest}`,
@@ -489,7 +489,7 @@ describe('a loop in TypeScript', () => {
   });
 });
 
-describe('loops beside one that never awaits', () => {
+describe('loops next to one that never awaits', () => {
   it('have their turns, and so have timers', async () => {
     const greedy = Array.from({ length: 10 }, (_, index) => {
       let turns = 0;
@@ -504,14 +504,15 @@ describe('loops beside one that never awaits', () => {
       const { user, system } = process.cpuUsage(before);
       used.push((user + system) / 1_000);
     }
-    // What the processors do for other programs is no time of these loops. Half of all ticks, since code is compiled beside.
+    // Processor time of other programs does not count. Half of all ticks are enough, because code is compiled at the
+    // same time.
     used.sort((one, other) => one - other);
     expect(used[25]).toBeLessThan(60);
     await eventually(() => greedy.every(({ turns }) => turns() > 100));
     await orchestrator.stop();
   });
 
-  it('have them too where it only reads what another pushes back to it', async () => {
+  it('also have them if it only reads what another loop pushes back', async () => {
     const ball = (id: string, from: string, to: string) => new Loop(id).read('in', from).push('out', to);
     const orchestrator = workflow({
       queues: { ping: { overflow: 'fail' }, pong: { overflow: 'fail' } },
@@ -519,7 +520,7 @@ describe('loops beside one that never awaits', () => {
     });
     await orchestrator.start();
     await orchestrator.queue('ping').push('ball');
-    // It looks by timers.
+    // The test itself checks by timers.
     await eventually(() => orchestrator.queue('ping').metrics.pushed > 100);
     const { loops } = await orchestrator.stop({ deadline: 100 });
     expect(loops).toHaveLength(2);
@@ -535,7 +536,7 @@ async function inDirectory(work: (directory: string) => Promise<void>) {
   }
 }
 
-/** A count when it grows no more. */
+/** Returns a count once it stops growing. */
 async function settledIterations(count: () => number): Promise<number> {
   let before = -1;
   await eventually(

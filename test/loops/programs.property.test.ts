@@ -7,14 +7,14 @@ import { patient } from './support.js';
 const overflows = ['block', 'drop-oldest', 'drop-newest', 'fail'] as const;
 const policies = ['continue', { action: 'restart', backoff: 1, maxBackoff: 2, limit: 1_000 }] as const;
 
-/** A line of loops: a source, stages that pass on, a sink. */
+/** A chain of loops: a source, stages that pass values on, and a sink. */
 const aProgram = fc.record({
   count: fc.integer({ min: 1, max: 60 }),
   queues: fc.array(
     fc.record({ capacity: fc.integer({ min: 1, max: 12 }), overflow: fc.constantFrom<Overflow>(...overflows) }),
     { minLength: 1, maxLength: 3 },
   ),
-  /** What each loop behind a queue does. */
+  /** Behaviour of each loop that reads a queue. */
   stages: fc.array(
     fc.record({
       batch: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
@@ -41,7 +41,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 function built({ count, queues, stages, isAsyncSource }: Program) {
   const nameOf = (index: number) => `q${index}`;
   let last = 0;
-  /** What left each loop, in order; what failed in it. */
+  /** The output of each loop in order, and its failures. */
   const left: number[][] = queues.map(() => []);
   const next = () => (last < count ? ++last : done);
   const source = new Loop('l0')
@@ -58,7 +58,7 @@ function built({ count, queues, stages, isAsyncSource }: Program) {
       left[index]?.push(value);
       return value;
     };
-    // Batches of batches are one.
+    // Nested batches are flattened.
     const each = (given: unknown) => flat([given]).map(work);
     const loop = new Loop(`l${index + 1}`, { onError })
       .read('in', nameOf(index), batch === undefined ? {} : { batch })
@@ -85,12 +85,12 @@ async function meddle(
     if (what === 'resume') orchestrator.resume(loopId);
     if (what === 'replay') replays.push(orchestrator.deadLetters.replay());
     if (what === 'stop and start') {
-      // One that waits for room which a paused loop would make is broken off.
+      // A push that waits for room in the queue of a paused loop is interrupted.
       await orchestrator.stop({ loopId, drain: false, ...patient });
       await orchestrator.start(loopId);
     }
   } catch {
-    // It has ended, or does not run.
+    // The loop has ended or does not run.
   }
   await turn();
 }
@@ -98,7 +98,7 @@ async function meddle(
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 const flat = (values: readonly unknown[]) => values.flat(Number.POSITIVE_INFINITY) as number[];
 
-it('whatever becomes of them, loops lose nothing, keep the order, and stop in time', async () => {
+it('whatever happens to them, loops lose nothing, keep the order, and stop in time', async () => {
   await fc.assert(
     fc.asyncProperty(aProgram, async (program) => {
       const { workflow, left } = built({ ...program, meddling: [] });
@@ -116,7 +116,7 @@ it('whatever becomes of them, loops lose nothing, keep the order, and stop in ti
         const { pushed, acknowledged, dropped, depth, unacknowledged, blocked } = queues[
           index
         ] as (typeof queues)[number];
-        // All that came in was acknowledged, or dropped where that is the rule.
+        // Every pushed value was acknowledged, or dropped by the overflow policy.
         expect({ depth, unacknowledged, blocked }).toEqual({ depth: 0, unacknowledged: 0, blocked: 0 });
         if (overflow === 'drop-oldest') expect(acknowledged).toBeGreaterThanOrEqual(pushed - dropped);
         else expect(acknowledged).toBe(pushed);
@@ -135,10 +135,10 @@ it('whatever becomes of them, loops lose nothing, keep the order, and stop in ti
   );
 }, 600_000);
 
-it('and with pauses, restarts and replays in between, what was not dropped has come to its end or is in the dead letters', async () => {
+it('with pauses, restarts and replays, every value that was not dropped was processed or is a dead letter', async () => {
   await fc.assert(
     fc.asyncProperty(aProgram, async (given) => {
-      // Batches fail as a whole, of which some has been counted: one by one there is no doubt.
+      // A batch fails as a whole, although some of its values were counted already. Single values leave no doubt.
       const program = { ...given, stages: given.stages.map((stage) => ({ ...stage, batch: undefined })) };
       const { workflow, left } = built(program);
       const orchestrator = new WorkflowOrchestrator({ deadLetterCapacity: 100_000 }).load(workflow);
@@ -148,9 +148,9 @@ it('and with pauses, restarts and replays in between, what was not dropped has c
       orchestrator.resume();
       const idle = [...orchestrator.metrics().loops].filter(({ state }) => state === 'stopped' || state === 'error');
       for (const { loopId } of idle) if (loopId !== 'l0') await orchestrator.start(loopId).catch(() => undefined);
-      // Loops on their own go on to the end of all numbers.
+      // Independent loops run until all numbers are used.
       await eventually(() => orchestrator.metrics().loops.at(-1)?.state === 'stopped');
-      // What is pushed once more behind the end of a loop would be there at the next start.
+      // A value that is pushed again after the end of a loop would be there at the next start.
       await Promise.all(replays);
       const { messages } = await orchestrator.stop(patient);
       expect(messages).toBe(0);

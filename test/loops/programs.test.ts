@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
 let directory = '';
 
-/** The package, in a folder as npm makes it. */
+/** Installs the package in a folder, as npm does. */
 beforeAll(async () => {
   directory = await temporaryDirectory();
   const home = join(directory, 'node_modules', 'orchestrator');
@@ -45,7 +45,7 @@ beforeAll(async () => {
 
 afterAll(() => removeDirectory(directory));
 
-/** A program that has a loop of a module double three numbers. */
+/** A program in which the loop of a module doubles three numbers. */
 const main = (pool: string, module = "process.cwd() + '/double.js'") => `
   import { Loop, WorkflowOrchestrator } from 'orchestrator/loops';
   const main = async () => {
@@ -88,7 +88,7 @@ describe.each(pools)('a loop of a module, in the pool %s', (pool) => {
     expect(stderr).toBe('');
   });
 
-  it('is bundled itself, with a copy of the package of its own', async () => {
+  it('is bundled with its own copy of the package', async () => {
     const outfile = join(directory, `double-${pool}.mjs`);
     await build({
       entryPoints: [join(directory, 'double.js')],
@@ -152,16 +152,16 @@ describe.each(['thread', 'process'] as const)('a program that would start itself
       });
       const { stdout } = await run(process.execPath, [outfile], { cwd: directory }).catch((error) => error);
       expect(stdout).toMatch(
-        /^LoopModuleError: "file:.*" (starts the loop that it is to give, and would start itself|has no export "default")/m,
+        /^LoopModuleError: "file:.*" (starts the loop that it exports, and would start itself|has no export "default")/m,
       );
       expect((await readFile(begun, 'utf8')).trim().split('\n')).toHaveLength(2);
     },
   );
 });
 
-describe('an executable of its own in place of Node', () => {
+describe('a single executable application', () => {
   it('does not start itself as the process of a loop', async () => {
-    // It starts its own program, whatever the arguments are.
+    // The executable starts its own program, whatever the arguments are.
     const file = join(directory, 'in-place.mjs');
     const begun = join(directory, 'begun-in-place');
     const executable = join(directory, 'executable');
@@ -199,7 +199,7 @@ describe('a process of a loop that computes without end', () => {
 });
 
 describe('options of Node that a process inherits', () => {
-  it('are those that do not say what the program is', () => {
+  it('are those that do not name the program', () => {
     const kept = [
       '--expose-gc',
       '--import',

@@ -11,7 +11,7 @@ import { useFakeTime } from './one-loop.js';
 const queueOf = (options: Partial<MessageQueueOptions> = {}) =>
   new MessageQueue({ name: 'q', capacity: 3, overflow: 'block', ...options });
 
-/** Takes all that is there. */
+/** Takes all available messages. */
 function takeAll(reader: Reader): Message[] {
   const messages: Message[] = [];
   for (let message = reader.take(); message !== undefined; message = reader.take()) messages.push(message);
@@ -19,7 +19,7 @@ function takeAll(reader: Reader): Message[] {
 }
 const valuesOf = (messages: readonly Message[]) => messages.map(({ value }) => value);
 
-/** Whether a promise has settled, without waiting for it. */
+/** Checks if a promise has settled, without waiting for it. */
 async function isSettled(promise: void | Promise<void>): Promise<boolean> {
   const pending = Symbol('pending');
   await Promise.resolve();
@@ -28,7 +28,7 @@ async function isSettled(promise: void | Promise<void>): Promise<boolean> {
 }
 
 describe('a deque', () => {
-  it('does what an array does', () => {
+  it('behaves like an array', () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ kind: fc.constant('push'), times: fc.integer({ min: 1, max: 700 }) }) },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('unshift'), times: fc.integer({ min: 1, max: 100 }) }) },
@@ -60,7 +60,7 @@ describe('a deque', () => {
 });
 
 describe('a queue that is full', () => {
-  it('has those that push wait, and lets them in by their order', async () => {
+  it('lets pushes wait, and admits them in order', async () => {
     const queue = queueOf({ capacity: 1 });
     const reader = queue.reader();
     expect(queue.push('a')).toBe(undefined);
@@ -78,7 +78,7 @@ describe('a queue that is full', () => {
     expect(valuesOf(takeAll(reader))).toEqual(['c']);
   });
 
-  it('lets nobody in before those that wait', async () => {
+  it('admits no push before the waiting ones', async () => {
     const queue = queueOf({ capacity: 2, restored: [message(1), message(2), message(3)] });
     const reader = queue.reader();
     const waiting = queue.push('first');
@@ -90,7 +90,7 @@ describe('a queue that is full', () => {
     expect([await isSettled(waiting), await isSettled(late)]).toEqual([true, false]);
   });
 
-  it('drops the oldest that nobody has', () => {
+  it('drops the oldest message that no reader has taken', () => {
     const queue = queueOf({ overflow: 'drop-oldest' });
     const reader = queue.reader();
     for (const value of ['a', 'b', 'c']) queue.push(value);
@@ -98,7 +98,7 @@ describe('a queue that is full', () => {
     queue.push('d');
     expect(queue.metrics).toMatchObject({ dropped: 1, depth: 2, unacknowledged: 1 });
     expect(valuesOf([a, ...takeAll(reader)])).toEqual(['a', 'c', 'd']);
-    // Readers have all of it.
+    // All messages are with readers.
     expect(queue.push('e')).toBe(undefined);
     expect(queue.metrics).toMatchObject({ dropped: 2, depth: 0, unacknowledged: 3 });
   });
@@ -131,14 +131,14 @@ describe('the messages of a queue', () => {
     const reader = queue.reader();
     const first = reader.take() as Message;
     expect(first).toEqual({ id: 42, queue: 'q', value: 'a', time: 5_000, deliveries: 1 });
-    // No iteration has begun with it.
+    // No iteration has started with the message.
     reader.giveBack(first);
     expect(reader.take()).toEqual(first);
     reader.close();
     expect(queue.reader().take()).toEqual({ ...first, deliveries: 2 });
   });
 
-  it('go back to their places, whoever gives them back first', () => {
+  it('go back to their places, in whatever order they are given back', () => {
     const queue = queueOf({ capacity: 5 });
     for (let value = 1; value <= 5; value++) queue.push(value);
     const [one, other] = [queue.reader(), queue.reader()];
@@ -149,7 +149,7 @@ describe('the messages of a queue', () => {
     expect(valuesOf(takeAll(one))).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it('all go back when their reader is closed, and only its own', () => {
+  it('all go back when their reader is closed, but not those of other readers', () => {
     const queue = queueOf({ capacity: 5 });
     for (let value = 1; value <= 4; value++) queue.push(value);
     const [one, other] = [queue.reader(), queue.reader()];
@@ -161,7 +161,7 @@ describe('the messages of a queue', () => {
     other.giveBack({ ...two, id: 99 });
     one.giveBack(two);
     expect(queue.metrics).toMatchObject({ depth: 3, unacknowledged: 1 });
-    // What its reader may have died of is delivered alone.
+    // A message that may have crashed its reader is delivered alone.
     expect(other.take()).toBeUndefined();
     other.acknowledge(two);
     const again = [other.take(), other.take()];
@@ -186,7 +186,7 @@ describe('the messages of a queue', () => {
     expect(queue.isEmpty).toBe(true);
   });
 
-  it('are as old as the oldest that nobody has', () => {
+  it('are as old as the oldest message that no reader has taken', () => {
     const queue = queueOf();
     expect(queue.metrics.age).toBe(0);
     queue.push('a');
@@ -200,7 +200,7 @@ describe('the messages of a queue', () => {
     expect(queue.metrics.age).toBe(0);
   });
 
-  it('are logged when they come and when they are over', () => {
+  it('are logged when they are added and when they are removed', () => {
     const log: string[] = [];
     const queue = queueOf({
       overflow: 'drop-oldest',
@@ -217,7 +217,7 @@ describe('the messages of a queue', () => {
   });
 });
 
-describe('those who read a queue', () => {
+describe('the readers of a queue', () => {
   it('are woken by a message', async () => {
     const queue = queueOf();
     const reader = queue.reader();
@@ -239,7 +239,7 @@ describe('those who read a queue', () => {
     expect(await isSettled(ready)).toBe(true);
   });
 
-  it('know that it is drained when nobody pushes, waits for room, or has anything', async () => {
+  it('know that the queue is drained when there are no pushes and no messages left', async () => {
     const queue = queueOf({ capacity: 1 });
     const reader = queue.reader();
     queue.push('a');
@@ -254,7 +254,7 @@ describe('those who read a queue', () => {
     expect([reader.isDrained, await isSettled(ready), await isSettled(reader.ready())]).toEqual([true, true, true]);
   });
 
-  it('are told one by one that nothing will come any more', async () => {
+  it('learn one by one that no more messages will come', async () => {
     const queue = queueOf();
     const [one, other] = [queue.reader(), queue.reader()];
     const waiting = one.ready();
@@ -264,7 +264,7 @@ describe('those who read a queue', () => {
     expect(await isSettled(other.ready())).toBe(false);
   });
 
-  it('get nothing any more, and have nothing, when they are closed', () => {
+  it('get no messages and hold none after they are closed', () => {
     const queue = queueOf();
     queue.push('a');
     const reader = queue.reader();
@@ -277,7 +277,7 @@ describe('those who read a queue', () => {
   });
 });
 
-it('refuses those that wait for room when nobody will read any more', async () => {
+it('refuses waiting pushes when it is closed', async () => {
   const reason = new Error('over');
   const queue = queueOf({ capacity: 1 });
   queue.push('a');
@@ -294,7 +294,7 @@ function message(id: number): Message {
   return { id, queue: 'q', value: `restored ${id}`, time: 0, deliveries: 0 };
 }
 
-/** What a queue is, in a few lines: all in one list. */
+/** A simple model of a queue: all messages in one list. */
 class Model {
   entries: { id: number; value: number; reader: number | undefined; deliveries: number }[] = [];
   blocked: { value: number; isIn: boolean }[] = [];
@@ -335,7 +335,7 @@ class Model {
     const [first] = this.waiting;
     if (first === undefined) return undefined;
     const own = this.entries.filter((entry) => entry.reader === reader);
-    // What was delivered before is delivered alone.
+    // A message that was delivered before is delivered alone.
     if (own.some(({ deliveries }) => deliveries > 1) || (first.deliveries > 0 && own.length > 0)) return undefined;
     first.reader = reader;
     first.deliveries++;
@@ -379,7 +379,7 @@ const step = fc.oneof(
   },
 );
 
-it('does what the model of a queue does, and loses nothing unless its policy says so', async () => {
+it('behaves like the model of a queue, and loses nothing unless its policy drops messages', async () => {
   const overflows: Overflow[] = ['block', 'drop-oldest', 'drop-newest', 'fail'];
   await fc.assert(
     fc.asyncProperty(
@@ -439,7 +439,7 @@ it('does what the model of a queue does, and loses nothing unless its policy say
         }
         expect(refused).toBe(model.refused.length);
         for (const { promise, expected } of pushes) expect(await isSettled(promise)).toBe(expected?.isIn ?? true);
-        // Now to the end: each value is somewhere, once.
+        // At the end, each value is in exactly one place.
         for (const reader of readers) reader.close();
         model.giveBack(0);
         model.giveBack(1);
@@ -474,7 +474,7 @@ describe('a topic', () => {
     ]);
   });
 
-  it('has those that push wait for the slowest', async () => {
+  it('lets pushes wait for the slowest reader', async () => {
     const topic = topicOf(['a', 'b', 'c'], { capacity: 1 });
     expect(topic.push(1)).toBe(undefined);
     const pushed = topic.push(2);
@@ -488,7 +488,7 @@ describe('a topic', () => {
     expect([a, b, c].flatMap(takeAll).map(({ value }) => value)).toEqual([2, 2, 2]);
   });
 
-  it('fails where one reader has no room, and the others have the message', () => {
+  it('fails if one reader has no room, and the others receive the message', () => {
     const topic = topicOf(['a', 'b', 'c'], { capacity: 1, overflow: 'fail' });
     topic.push(1);
     const b = topic.reader('b');
@@ -498,7 +498,7 @@ describe('a topic', () => {
     expect(valuesOf(takeAll(topic.reader('a')))).toEqual([1]);
   });
 
-  it('says of all its readers how far the slowest is', () => {
+  it('reports the figures of the slowest reader', () => {
     const topic = topicOf(['a', 'b'], { capacity: 5, overflow: 'drop-newest' });
     for (let value = 0; value < 4; value++) topic.push(value);
     const a = topic.reader('a');
@@ -516,7 +516,7 @@ describe('a topic', () => {
     });
   });
 
-  it('is empty when nobody has anything of it', () => {
+  it('is empty when no reader has a message', () => {
     const topic = topicOf(['a', 'b']);
     topic.push(1);
     for (const loopId of ['a', 'b']) {
@@ -527,14 +527,14 @@ describe('a topic', () => {
     expect(topic.isEmpty).toBe(true);
   });
 
-  it('gives a message to one reader alone, where that is asked for', () => {
+  it('can give a message to one reader only', () => {
     const topic = topicOf(['a', 'b']);
     topic.pushTo('a', 1);
     expect(topic.pushTo('nobody', 1)).toBe(undefined);
     expect([valuesOf(takeAll(topic.reader('a'))), valuesOf(takeAll(topic.reader('b')))]).toEqual([[1], []]);
   });
 
-  it('refuses those that wait for a reader that will not read any more', async () => {
+  it('refuses waiting pushes when a reader is closed', async () => {
     const topic = topicOf(['a', 'b'], { capacity: 1 });
     topic.push(1);
     const waiting = topic.push(2);
@@ -542,7 +542,7 @@ describe('a topic', () => {
     await expect(waiting).rejects.toThrow('over');
   });
 
-  it('is nobody where nobody reads it', () => {
+  it('has no queue if no loop reads it', () => {
     const topic = topicOf([]);
     expect(topic.push(1)).toBe(undefined);
     expect(topic.metrics).toMatchObject({ depth: 0, capacity: 0, pushed: 1 });

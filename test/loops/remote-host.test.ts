@@ -6,7 +6,7 @@ import { eventually } from '../distributed/servers/eventually.js';
 import { deferred } from '../support.js';
 import { plan } from './one-loop.js';
 
-/** A host in this thread. What it says is cloned, as on its way over a border. */
+/** A `RemoteHost` in this thread. Its messages are cloned, as if they were sent to another thread. */
 async function hosted(loop: Loop, overflows: Record<string, Overflow> = { out: 'block' }) {
   const said: Up[] = [];
   const post = (message: Up) => void said.push(structuredClone(message));
@@ -34,14 +34,14 @@ async function hosted(loop: Loop, overflows: Record<string, Overflow> = { out: '
 const messages = (...values: readonly unknown[]): Message[] =>
   values.map((value, index) => ({ id: index + 1, queue: 'in', value, time: Date.now(), deliveries: 1 }));
 
-describe('the host of a loop behind a border', () => {
-  it('says what the loop reads and pushes to, and then nothing until it is started', async () => {
+describe('the host of a loop in a thread or process', () => {
+  it('reports the shape of the loop, and then nothing until it is started', async () => {
     const { heard, said } = await hosted(new Loop('any').read('r', 'in', { batch: 3 }).push('p', 'out'));
     expect(await heard('prepared')).toMatchObject({ shape: { reads: 'in', pushes: ['out'], nodes: ['r', 'p'] } });
     expect(said).toHaveLength(1);
   });
 
-  it('sends on what the loop does, in order, and how it has ended', async () => {
+  it('sends the effects of the loop in order, and then its end', async () => {
     class Counting extends ProducerNode<number> {
       #last: number;
 
@@ -67,7 +67,7 @@ describe('the host of a loop behind a border', () => {
     ]);
   });
 
-  it('has the loop wait while too many pushes are under way', async () => {
+  it('lets the loop wait while too many pushes are unconfirmed', async () => {
     let last = 0;
     const { start, of, say, heard } = await hosted(new Loop('any').producer('count', () => ++last).push('p', 'out'));
     await start();
@@ -93,14 +93,14 @@ describe('the host of a loop behind a border', () => {
     say({ type: 'stop', drain: false });
   });
 
-  it('fails the node that pushes to a queue that is not there, or what cannot be sent', async () => {
+  it('fails the node that pushes to an unknown queue, or a value that cannot be sent', async () => {
     const values: unknown[] = [{ deep: [() => 1] }];
     const produce = () => (values.length > 0 ? values.pop() : done);
     const functions = await hosted(new Loop('any').producer('give', produce).push('p', 'out'));
     await functions.start();
     await functions.heard('ended');
     expect(functions.events('failure')).toMatchObject([{ error: { message: expect.stringContaining('deep[0]') } }]);
-    // The payload cannot be sent either: that it has failed is known all the same.
+    // The value cannot be sent, but its failure is reported.
     expect(functions.events('dead-letter')).toMatchObject([{ letter: { nodeId: 'p', value: undefined } }]);
     let calls = 0;
     const elsewhere = await hosted(new Loop('any').producer('give', () => (calls++ > 0 ? done : 1)).push('p', 'other'));
@@ -127,7 +127,7 @@ describe('the host of a loop behind a border', () => {
     expect(seen).toEqual(['a', 'b']);
   });
 
-  it('says when it is paused, and goes on when it is resumed', async () => {
+  it('reports when it is paused, and continues when it is resumed', async () => {
     const seen: unknown[] = [];
     const loop = new Loop('any').read('r', 'in').blocking('see', (value: unknown) => void seen.push(value));
     const { start, say, heard, find } = await hosted(loop);
@@ -142,7 +142,7 @@ describe('the host of a loop behind a border', () => {
     await heard('ended');
   });
 
-  it('gives payloads to nodes again, and says where there is no such node', async () => {
+  it('replays values to nodes, and reports an unknown node', async () => {
     const seen: unknown[] = [];
     const loop = new Loop('any').read('r', 'in').blocking('see', (value: unknown) => void seen.push(value));
     const { start, say, events, heard } = await hosted(loop);
@@ -157,7 +157,7 @@ describe('the host of a loop behind a border', () => {
     await heard('ended');
   });
 
-  it('breaks off what waits when it is aborted, and acknowledges nothing of it', async () => {
+  it('interrupts waiting pushes when it is aborted, and acknowledges nothing of their iterations', async () => {
     const gate = deferred();
     const loop = new Loop('any')
       .read('r', 'in')
@@ -173,7 +173,7 @@ describe('the host of a loop behind a border', () => {
     expect([of('ack'), events('dead-letter')]).toEqual([[], []]);
   });
 
-  it('says why a loop cannot be set up', async () => {
+  it('reports why a loop cannot be set up', async () => {
     class Broken extends ProducerNode {
       override setUp() {
         throw Object.assign(new RangeError('no'), { code: 'E_NO' });
@@ -189,7 +189,7 @@ describe('the host of a loop behind a border', () => {
     expect(await heard('failed')).toMatchObject({ error: { name: 'RangeError', message: 'no', code: 'E_NO' } });
   });
 
-  it('gives the error that a loop has ended with', async () => {
+  it('reports the error that ended the loop', async () => {
     const loop = new Loop('any', { onError: 'stop' }).producer('fail', () => Promise.reject(new TypeError('bad')));
     const { start, heard } = await hosted(loop);
     await start();

@@ -70,7 +70,7 @@ describe('stop', () => {
     await orchestrator.start();
     await eventually(() => orchestrator.queue('q').metrics.blocked === 1);
     const stopping = orchestrator.stop({ drain: false });
-    // Its reader goes on until the source has got room, and has ended.
+    // The reader continues until the source has room and has ended.
     gates[0]?.resolve();
     await eventually(() => orchestrator.metrics().loops[1]?.state === 'stopped');
     gates[1]?.resolve();
@@ -127,7 +127,7 @@ describe('stop', () => {
     expect(messages).toBe(1);
   });
 
-  it('past its deadline aborts signals, and says what ended only then', () =>
+  it('past its deadline aborts signals, and reports what ended only then', () =>
     inDirectory(async (directory) => {
       for (const pool of ['async', 'thread', 'process'] as const) {
         const file = `${directory}/${pool}`;
@@ -146,35 +146,37 @@ describe('stop', () => {
         expect(abandoned).toBe(1);
         await eventually(async () =>
           expect(await readFile(file, 'utf8')).toBe(
-            'begun\naborted: LoopStateError: loop "obedient" is stopping: it did not end within 100 ms\n',
+            'begun\naborted: LoopStateError: loop "obedient" is stopping: it did not end within 100 ms, raise the timeout or end its nodes when data.signal aborts\n',
           ),
         );
         expect(orchestrator.metrics().loops[0]?.state).toBe('stopped');
       }
     }));
 
-  it.each(['thread', 'process'] as const)('terminates a %s that spins, and says so; it may be started again', (pool) =>
-    inDirectory(async (directory) => {
-      const { loop, values } = collector('out');
-      const file = `${directory}/spins`;
-      const orchestrator = workflow({
-        queues: { out: {} },
-        loops: [{ id: 'endless', module, export: 'endless', options: { to: 'out', file }, pool }, loop],
-      });
-      for (let round = 1; round <= 2; round++) {
-        await orchestrator.start();
-        await eventually(() => values.length === round);
-        await eventually(async () => (await readFile(file, 'utf8')) === 'spins\n'.repeat(round));
-        const [{ loops, abandoned }, time] = await timed(orchestrator.stop({ deadline: 100 }));
-        expect(time).toBeLessThan(deadlineByDefault);
-        expect(loops.find(({ loopId }) => loopId === 'endless')).toMatchObject({ reason: 'terminated', inFlight: 1 });
-        expect(abandoned).toBe(1);
-        expect(orchestrator.health().loops.map(({ state }) => state)).toEqual(['stopped', 'stopped']);
-      }
-    }),
+  it.each(['thread', 'process'] as const)(
+    'terminates a %s that spins, and reports it; the loop may be started again',
+    (pool) =>
+      inDirectory(async (directory) => {
+        const { loop, values } = collector('out');
+        const file = `${directory}/spins`;
+        const orchestrator = workflow({
+          queues: { out: {} },
+          loops: [{ id: 'endless', module, export: 'endless', options: { to: 'out', file }, pool }, loop],
+        });
+        for (let round = 1; round <= 2; round++) {
+          await orchestrator.start();
+          await eventually(() => values.length === round);
+          await eventually(async () => (await readFile(file, 'utf8')) === 'spins\n'.repeat(round));
+          const [{ loops, abandoned }, time] = await timed(orchestrator.stop({ deadline: 100 }));
+          expect(time).toBeLessThan(deadlineByDefault);
+          expect(loops.find(({ loopId }) => loopId === 'endless')).toMatchObject({ reason: 'terminated', inFlight: 1 });
+          expect(abandoned).toBe(1);
+          expect(orchestrator.health().loops.map(({ state }) => state)).toEqual(['stopped', 'stopped']);
+        }
+      }),
   );
 
-  it('leaves a promise behind that never settles, and says so; the loop may be started again', async () => {
+  it('leaves a promise behind that never settles, and reports it; the loop may be started again', async () => {
     let begun = 0;
     let late = 0;
     const release = deferred();
@@ -209,7 +211,7 @@ describe('stop', () => {
     await eventually(() => orchestrator.queue('out').metrics.pushed > 2);
     const { pushed } = orchestrator.queue('out').metrics;
     const before = late;
-    // What it was left behind with counts no more.
+    // Work of a loop that was left behind no longer counts.
     release.resolve();
     await eventually(() => late > before + 5);
     expect(orchestrator.queue('out').metrics.pushed - pushed).toBe(late - before - 1);
@@ -217,7 +219,7 @@ describe('stop', () => {
   });
 
   it.each(['async', 'thread', 'process'] as const)(
-    'ends a loop of the pool %s that waits for room in a queue which nobody reads',
+    'ends a loop of the pool %s that waits for room in a queue that no loop reads',
     async (pool) => {
       const reader = collector('full');
       const orchestrator = workflow({
@@ -233,14 +235,14 @@ describe('stop', () => {
       });
       expect(loops).toEqual([expect.objectContaining({ loopId: 'counter', reason: 'aborted' })]);
       expect(messages).toBeGreaterThanOrEqual(3);
-      // Those that are there have kept their order.
+      // The remaining messages have kept their order.
       await orchestrator.start(reader.loop.id);
       await eventually(() => reader.values.length >= 3);
       expect(reader.values.slice(0, 3)).toEqual([1, 2, 3]);
     },
   );
 
-  it('does nothing where nothing runs', async () => {
+  it('does nothing if nothing runs', async () => {
     const orchestrator = workflow({ loops: [numbers('q').loop], queues: { q: { overflow: 'drop-oldest' } } });
     expect(await orchestrator.stop()).toEqual({ loops: [], abandoned: 0, messages: 0 });
     await orchestrator.start();
@@ -248,7 +250,7 @@ describe('stop', () => {
     expect(await orchestrator.stop()).toMatchObject({ loops: [] });
   });
 
-  it('may be asked for twice at once', async () => {
+  it('may be called twice at once', async () => {
     const { loop, values } = collector<number>('q', { ms: 1 });
     const source = numbers('q');
     const orchestrator = workflow({ queues: { q: { capacity: 20 } }, loops: [source.loop, loop] });
@@ -259,7 +261,7 @@ describe('stop', () => {
     expect(values).toEqual(upTo(source.last()));
   });
 
-  it('without draining ends a loop that waits to be restarted at once', async () => {
+  it('without draining, ends a loop at once that waits for its restart', async () => {
     const orchestrator = workflow({
       queues: { in: {}, out: {} },
       loops: [
@@ -288,17 +290,17 @@ describe('stop', () => {
   });
 
   it.each(['async', 'thread', 'process'] as const)(
-    'ends a start that is under way, of a loop of the pool %s',
+    'interrupts a start in progress, of a loop of the pool %s',
     async (pool) => {
       const before = await resources();
       const orchestrator = workflow({ loops: [{ id: 'ready', module, export: 'ready', pool }] });
-      // The first waits until it is loaded, the second is there at once.
+      // The first start waits for the module, the second one is immediate.
       for (const _ of [1, 2]) {
         const starting = rejection(orchestrator.start());
         expect(await orchestrator.stop()).toEqual({ loops: [], abandoned: 0, messages: 0 });
         expect(await starting).toMatchObject({
           name: 'LoopStateError',
-          message: 'the workflow is stopped: it was stopped before it had begun',
+          message: 'the workflow is stopped: it was stopped during its start, call start() again',
         });
         expect(orchestrator.metrics().loops[0]?.state).toBe('stopped');
         await expectResources(before);
@@ -308,18 +310,18 @@ describe('stop', () => {
       expect(await rejection(orchestrator.start('ready'))).toMatchObject({ code: 'ERR_LOOP_STATE' });
       await stopping;
       const restarting = rejection(orchestrator.start('ready'));
-      // Now it is its thread or process that it waits for.
+      // Now the start waits for the thread or process.
       await new Promise((resolve) => setImmediate(resolve));
       await orchestrator.stop();
       if (pool !== 'async')
         expect(await restarting).toMatchObject({
-          message: expect.stringContaining('it was stopped before it had begun'),
+          message: expect.stringContaining('it was stopped during its start, call start() again'),
         });
       expect(orchestrator.metrics().loops[0]?.state).toBe('stopped');
     },
   );
 
-  it('ends a loop that never comes out of its set-up', async () => {
+  it('ends a loop whose set-up never ends', async () => {
     const orchestrator = workflow({
       loops: [
         new Loop('stuck').node(
@@ -343,13 +345,13 @@ describe('stop', () => {
     expect(await starting).toMatchObject({ name: 'LoopStateError' });
   });
 
-  it('of one of two readers leaves the other to it', async () => {
+  it('of one of two readers leaves the messages to the other', async () => {
     const one = collector<number>('q', { id: 'one' });
     const two = collector<number>('q', { id: 'two' });
     const orchestrator = workflow({ queues: { q: {} }, loops: [one.loop, two.loop] });
     await orchestrator.start();
     await orchestrator.stop({ loopId: 'one', drain: true });
-    // The event loop turns, although the queue is empty and one of its readers is at its end.
+    // The event loop keeps running, although the queue is empty and one of its readers has ended.
     await new Promise((resolve) => setTimeout(resolve, 10));
     await orchestrator.queue('q').push(1);
     await eventually(() => two.values.length === 1);
@@ -358,7 +360,7 @@ describe('stop', () => {
     await eventually(() => one.values.length + two.values.length === 21);
   });
 
-  it('lets a reader that is started again read on', async () => {
+  it('lets a reader that is started again continue', async () => {
     const { loop, values } = collector<number>('q');
     const orchestrator = workflow({ queues: { q: {} }, loops: [loop] });
     await orchestrator.start();
@@ -371,7 +373,7 @@ describe('stop', () => {
     expect(values).toEqual([1, 2, 3]);
   });
 
-  it('refuses what is no deadline, and a loop that is not there', async () => {
+  it('refuses an invalid deadline, and an unknown loop', async () => {
     const orchestrator = workflow({ loops: [numbers('q').loop], queues: { q: { overflow: 'fail' } } });
     expect(await rejection(orchestrator.stop({ deadline: -1 }))).toMatchObject({
       name: 'ValidationError',
@@ -385,7 +387,7 @@ describe('stop', () => {
 });
 
 describe('close', () => {
-  it('stops all, settles what waits, and lets nothing start again', async () => {
+  it('stops all loops, settles all waits, and prevents further starts', async () => {
     const orchestrator = new WorkflowOrchestrator().load({
       queues: { q: { capacity: 1 } },
       loops: [collector('q').loop],
@@ -395,7 +397,10 @@ describe('close', () => {
     await orchestrator.queue('q').push(1);
     const waiting = rejection(orchestrator.queue('q').push(2));
     await orchestrator.close();
-    expect(await waiting).toMatchObject({ name: 'LoopStateError', message: 'the workflow is stopped: it was closed' });
+    expect(await waiting).toMatchObject({
+      name: 'LoopStateError',
+      message: 'the workflow is stopped: it was closed, create a new WorkflowOrchestrator',
+    });
     expect(await rejection(orchestrator.start())).toMatchObject({ code: 'ERR_LOOP_STATE' });
     expect(await rejection(orchestrator.queue('q').push(3))).toMatchObject({ code: 'ERR_LOOP_STATE' });
     await orchestrator.close();
@@ -415,10 +420,12 @@ describe('close', () => {
     const third = orchestrator.close({ timeout: 3_600_000 });
     const [{ loops }] = await Promise.all([first, second, third]);
     expect(loops).toMatchObject([{ reason: 'aborted', inFlight: 1 }]);
-    expect(loops[0]?.error?.message).toBe('loop "stuck" is stopping: it did not end within 50 ms');
+    expect(loops[0]?.error?.message).toBe(
+      'loop "stuck" is stopping: it did not end within 50 ms, raise the timeout or end its nodes when data.signal aborts',
+    );
   });
 
-  it('takes its limit as `timeout`, or by its former name as `deadline`, and not as both', async () => {
+  it('accepts its limit as `timeout`, or by its former name `deadline`, but not both', async () => {
     const orchestrator = workflow({ loops: [] });
     const message = 'deadline is another name of timeout: give timeout alone';
     expect(await rejection(orchestrator.close({ timeout: 1, deadline: 1 }))).toMatchObject({ message });
@@ -430,7 +437,7 @@ describe('close', () => {
     expect(await orchestrator.close({ deadline: 100 })).toEqual(nothing);
   });
 
-  it('comes with the end of a scope', async () => {
+  it('is called at the end of a scope', async () => {
     const { loop, values } = collector<number>('q');
     const seen: string[] = [];
     {

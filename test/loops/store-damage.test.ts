@@ -23,7 +23,7 @@ afterEach(async () => {
 
 afterAll(killWorkerProcesses);
 
-/** A store that has seen some use: pages of all kinds, free ones, values that take several. */
+/** A store with pages of all kinds, free pages, and values that take several pages. */
 async function fill(store: LoopStore): Promise<void> {
   let id = 0;
   for (const round of upTo(10)) {
@@ -54,7 +54,7 @@ async function sound(): Promise<Buffer> {
   return await readFile(`${parent}/sound/data.mdb`);
 }
 
-/** Opens a store with this file in a process of its own. */
+/** Opens a store with this file in a separate process. */
 async function tried(opener: WorkerProcess<Told>, file: Buffer, name: string): Promise<Told> {
   const directory = `${parent}/${name}`;
   await mkdir(directory);
@@ -65,7 +65,7 @@ async function tried(opener: WorkerProcess<Told>, file: Buffer, name: string): P
   return told;
 }
 
-/** The same numbers at each run, from 0 to below `below`. */
+/** Pseudo-random numbers from 0 to below `below`, equal in each run. */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -80,10 +80,10 @@ function flipped(file: Buffer, ...places: number[]): Buffer {
   return damaged;
 }
 
-const advice = /is damaged, and was left as it is: .*; put a copy of the directory in its place, or move it away/;
+const advice = /is damaged, and was left as it is: .*; replace the directory with a copy, or move it away/;
 
 describe('a store whose file is damaged', () => {
-  it('is refused, or opens with all that was in it, wherever the damage is; the program lives on', async () => {
+  it('is refused, or opens with its full content, wherever the damage is; the program survives', async () => {
     const file = await sound();
     const random = numbers(5);
     const pageSize = file.readUInt32LE(48);
@@ -92,7 +92,7 @@ describe('a store whose file is damaged', () => {
     const damages = [
       ...[0, ...upTo(12)].map((part) => file.subarray(0, Math.floor((file.length * part) / 13))),
       ...[1, 100, 168, 4_096, 8_191].map((length) => file.subarray(0, length)),
-      // Numbers that LMDB follows: those of the whole, and those of each page.
+      // Numbers that LMDB follows, in the meta pages and in each page.
       ...upTo(60).map(() => flipped(file, (metaPages[random(3)] as number) + 16 + random(176))),
       ...upTo(60).map(() => flipped(file, random(pages) * pageSize + random(40))),
       ...upTo(60).map(() => flipped(file, random(file.length))),
@@ -112,19 +112,19 @@ describe('a store whose file is damaged', () => {
       if (told.type === 'opened') expect(told.content).toBe(content);
       else expect(told).toMatchObject({ code: 'ERR_LOOP_STORE', message: expect.stringMatching(advice) });
     }
-    // What nothing refers to may be anything.
+    // Pages without a reference may contain anything.
     expect(ends.opened).toBeGreaterThan(0);
     expect(ends.refused).toBeGreaterThan(100);
   }, 300_000);
 
-  it('names the record that is not as it was written', async () => {
+  it('names the damaged record', async () => {
     const file = await sound();
     const at = file.lastIndexOf('BBBBBBBBBB');
     await writeFile(`${parent}/sound/data.mdb`, flipped(file, at));
     const error = await rejection(lmdbStore(`${parent}/sound`).open());
     expect(error).toBeInstanceOf(LoopStoreError);
-    expect((error as Error).message).toContain('its record ["message","big",10] is not as it was written');
-    // It was not touched.
+    expect((error as Error).message).toContain('its record ["message","big",10] is damaged');
+    // The file was not changed.
     expect(flipped(file, at).equals(await readFile(`${parent}/sound/data.mdb`))).toBe(true);
   });
 });
@@ -140,7 +140,7 @@ describe('a store whose file is empty', () => {
     expect(await readdir(`${parent}/sound`)).toContain('data.mdb');
   });
 
-  it('opens where its first program was killed before it had written anything', async () => {
+  it('opens if its first program was killed before it had written anything', async () => {
     const path = `${parent}/begun`;
     await mkdir(path);
     for (const name of ['data.mdb', 'data.mdb.new']) await writeFile(`${path}/${name}`, '');
@@ -170,7 +170,7 @@ describe('a store of an earlier version, whose records have no checksums', () =>
     return path;
   }
 
-  it('opens with all that is in it, now and later', async () => {
+  it('opens with its full content, now and later', async () => {
     const path = await earlier();
     for (const _ of [1, 2]) {
       const store = lmdbStore(path);
@@ -185,7 +185,7 @@ describe('a store of an earlier version, whose records have no checksums', () =>
     }
   });
 
-  it('has them from then on', async () => {
+  it('has checksums from then on', async () => {
     const path = await earlier();
     const store = lmdbStore(path);
     await store.open();
@@ -195,7 +195,7 @@ describe('a store of an earlier version, whose records have no checksums', () =>
     for (let at = file.indexOf('stopped'); at >= 0; at = file.indexOf('stopped', at + 1)) file[at + 1] = 0x53;
     await writeFile(`${parent}/copy/data.mdb`, file);
     expect(await rejection(lmdbStore(`${parent}/copy`).open())).toMatchObject({
-      message: expect.stringContaining('its record ["desired","loop"] is not as it was written'),
+      message: expect.stringContaining('its record ["desired","loop"] is damaged'),
     });
   });
 });

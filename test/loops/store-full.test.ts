@@ -52,7 +52,11 @@ async function ask(worker: WorkerProcess<Told>, call: string, ...args: unknown[]
 
 const text = (value: number) => `${value} ${'x'.repeat(8_000)}`;
 
-/** Pushes until that fails. @returns what was taken, and the failure */
+/**
+ * Pushes until a push fails.
+ *
+ * @returns the accepted values, and the failure
+ */
 async function pushUntilFull(worker: WorkerProcess<Told>, first: number) {
   for (let value = first; value < first + 500; value++) {
     const told = await ask(worker, 'push', text(value));
@@ -66,7 +70,7 @@ async function pushed(worker: WorkerProcess<Told>): Promise<number> {
   return queues.find(({ queue }: Told) => queue === 'numbers').pushed;
 }
 
-/** What is in the queue that nobody empties, in the store of a program that was killed. */
+/** Reads the values that a killed program left in the unread queue of its store. */
 async function stored(): Promise<number[]> {
   const store = lmdbStore(String(disk?.directory));
   const { messages } = await store.open();
@@ -86,18 +90,21 @@ for (const kind of kinds) {
       disk = await disks[kind](`${parent}/disk`);
     });
 
-    it('fails pushes, holds up loops, is failing meanwhile, and goes on when there is room', async () => {
+    it('fails pushes, stops loops, is failing meanwhile, and continues when there is room', async () => {
       const { fill, makeRoom } = disk as Disk;
       const worker = await program({ pool: 'thread' });
       await ask(worker, 'push', text(1));
       await fill(worker.pid);
       const { last, failure } = await pushUntilFull(worker, 2);
       expect(failure).toMatchObject({ code: 'ERR_LOOP_STORE', error: expect.stringContaining('cannot be written') });
-      // Now it is refused at the door.
+      // From now on each push is refused.
       expect(await ask(worker, 'push', text(9_000))).toMatchObject({ type: 'failed', code: 'ERR_LOOP_STORE' });
       await eventually(async () => {
         const { status, store, queues } = await ask(worker, 'health');
-        expect({ status, store }).toEqual({ status: 'failing', store: expect.stringContaining('make room') });
+        expect({ status, store }).toEqual({
+          status: 'failing',
+          store: expect.stringContaining('free space on the disk'),
+        });
         // The loop that makes numbers waits.
         expect(queues.find(({ queue }: Told) => queue === 'numbers').blocked).toBe(1);
       });
@@ -110,19 +117,19 @@ for (const kind of kinds) {
       const values = await stored();
       expect(values).toEqual(expect.arrayContaining([...upTo(last), 9_001]));
       expect(values).not.toContain(9_000);
-      // The loops have left nothing out.
+      // The loops have skipped no value.
       const doubled = [...new Set(await ledger())];
       expect(doubled).toEqual(upTo(doubled.length).map((value) => 2 * value));
     }, 180_000);
 
-    it('lives through a quarter of a minute of it, hardly writing, and goes on', async () => {
+    it('survives 15 seconds of it with few writes, and continues', async () => {
       const { fill, makeRoom } = disk as Disk;
       const worker = await program({ isIdle: true });
       await fill(worker.pid);
       const { last } = await pushUntilFull(worker, 1);
       await setTimeout(15_000);
       expect(await ask(worker, 'health')).toMatchObject({ status: 'failing' });
-      // Each write that LMDB fails may damage memory: at most the one that tells of a limit.
+      // Each failed write of LMDB may damage memory. Only the first write at a limit may fail.
       const failed = worker.output.match(/^Error: .*\n +at .*lmdb/gm) ?? [];
       expect(failed.length).toBeLessThanOrEqual(kind === 'small file system' ? 0 : 1);
       await makeRoom(worker.pid);
@@ -135,7 +142,7 @@ for (const kind of kinds) {
       expect(await stored()).toEqual(expect.arrayContaining([...upTo(last), 9_001]));
     }, 180_000);
 
-    it('loses nothing that was taken when it is killed while the disk is full', async () => {
+    it('loses no accepted message when it is killed while the disk is full', async () => {
       const { fill, makeRoom } = disk as Disk;
       const worker = await program({ isIdle: true });
       await fill(worker.pid);
@@ -145,7 +152,7 @@ for (const kind of kinds) {
       expect(await stored()).toEqual(expect.arrayContaining(upTo(last)));
     });
 
-    it('closes in time, and says what could not be stored', async () => {
+    it('closes in time, and reports the failed writes', async () => {
       const { fill } = disk as Disk;
       const worker = await program({});
       await fill(worker.pid);
@@ -157,7 +164,7 @@ for (const kind of kinds) {
 }
 
 describe.skipIf(!isThere['small file system'])('a store that has filled its disk itself', () => {
-  it('can be emptied, and then takes as much again', async () => {
+  it('can be emptied, and then accepts as much again', async () => {
     disk = await disks['small file system'](`${parent}/disk`);
     const store = lmdbStore(disk.directory);
     await store.open();
@@ -191,7 +198,7 @@ describe.skipIf(!isThere['small file system'])('a store on a disk that is full f
     await fill(0);
     const error = await rejection(lmdbStore(directory).open());
     expect(error).toBeInstanceOf(LoopStoreError);
-    expect((error as Error).message).toMatch(/cannot be opened: .*; make room on its disk$/);
+    expect((error as Error).message).toMatch(/cannot be opened: .*; free space on its disk$/);
     await makeRoom(0);
     const store = lmdbStore(directory);
     await store.open();

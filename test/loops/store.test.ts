@@ -61,7 +61,7 @@ async function ledger(): Promise<{ value: number; id: number; deliveries: number
 }
 
 describe.each(['async', 'thread'] as const)('a program with a store, and a loop in the pool %s', (pool) => {
-  it('that is killed again and again loses nothing, keeps the order, and gives no number twice', async () => {
+  it('that is killed repeatedly loses nothing, keeps the order, and assigns no id twice', async () => {
     const count = 2_000;
     for (let life = 1; life <= 5; life++) {
       const before = (await ledger()).length;
@@ -77,10 +77,10 @@ describe.each(['async', 'thread'] as const)('a program with a store, and a loop 
     const entries = await ledger();
     const values = new Set(entries.map(({ value }) => value));
     expect(upTo(count).filter((value) => !values.has(2 * value))).toEqual([]);
-    // Some are there twice, with what followed them; the first time each comes is in order.
+    // Some values occur twice, together with the values behind them. First occurrences are in order.
     expect([...values]).toEqual(upTo(count).map((value) => 2 * value));
     expect(entries.length - count).toBeLessThan(5 * 1_000);
-    // A number stands for one message.
+    // An id stands for one message.
     const byId = new Map<number, number>();
     for (const { id, value } of entries) {
       expect(byId.get(id) ?? value).toBe(value);
@@ -90,7 +90,7 @@ describe.each(['async', 'thread'] as const)('a program with a store, and a loop 
 });
 
 describe('a program with a store', () => {
-  it('has what was pushed from outside as soon as the push has resolved', async () => {
+  it('has stored a push from outside when the push resolves', async () => {
     const first = program({ isIdle: true });
     await first.waitFor(is('started'));
     for (const value of upTo(5)) expect(await ask(first, 'push', value)).toEqual({ type: 'pushed', value });
@@ -103,12 +103,12 @@ describe('a program with a store', () => {
     });
   });
 
-  it('goes on as it was wanted to: paused and stopped loops stay so', async () => {
+  it('restores desired states: paused and stopped loops stay so', async () => {
     const first = program({ count: 1e6 });
     await first.waitFor(is('started'));
     await ask(first, 'pause', 'source');
     await ask(first, 'stop', { loopId: 'double', deadline: 500 });
-    // When this is there, so is what was written before.
+    // If this write is on the disk, so are all writes before it.
     await ask(first, 'push', 1);
     await first.kill();
     const second = program({ count: 1e6 });
@@ -157,7 +157,7 @@ describe('a program with a store', () => {
     ]);
   });
 
-  it('has its directory alone: another is refused with who holds it, until that has died', async () => {
+  it('locks its directory: another program is refused with the holder, until that has ended', async () => {
     const first = program({ isIdle: true });
     await first.waitFor(is('started'));
     const second = program({ isIdle: true });
@@ -168,7 +168,7 @@ describe('a program with a store', () => {
         `is in use by process ${first.pid} on ${hostname()}; one process at a time can open it`,
       ),
     });
-    // Nothing keeps it alive.
+    // Nothing keeps the program alive.
     expect((await second.exited).code).toBe(0);
     await first.kill();
     const third = program({ isIdle: true });
@@ -181,7 +181,7 @@ describe('a program with a store', () => {
 describe('a store', () => {
   const open = () => lmdbStore(`${parent}/a/b.c/store.d`);
 
-  it('is made where it is not, and let go of when the workflow is closed', async () => {
+  it('is created if it is missing, and released when the workflow is closed', async () => {
     for (const round of [1, 2]) {
       const { loop, values } = collector<number>('q');
       const orchestrator = new WorkflowOrchestrator({ store: open() }).load({ queues: { q: {} }, loops: [loop] });
@@ -203,7 +203,7 @@ describe('a store', () => {
     await two.start();
   });
 
-  it('that cannot be opened says so', async () => {
+  it('that cannot be opened is refused', async () => {
     await writeFile(`${parent}/file`, 'no directory');
     const orchestrator = workflow(
       { loops: [new Loop('a').read('in', 'q')], queues: { q: {} } },
@@ -220,18 +220,18 @@ describe('a store', () => {
     expect(() => lmdbStore('')).toThrow(ValidationError);
   });
 
-  it('that holds something else than a store says so', async () => {
+  it('that holds something other than a store is refused', async () => {
     const path = `${parent}/data`;
     await mkdir(path);
     await writeFile(`${path}/data.mdb`, 'x'.repeat(20_000));
     expect(await rejection(lmdbStore(path).open())).toMatchObject({
       code: 'ERR_LOOP_STORE',
-      message: expect.stringContaining('is no LMDB database'),
+      message: expect.stringContaining('is not an LMDB database'),
     });
     expect(existsSync(`${path}.lock`)).toBe(false);
   });
 
-  it('keeps what the structured clone keeps, and refuses to take what it cannot', async () => {
+  it('keeps everything that can be cloned, and refuses the rest', async () => {
     const value = {
       map: new Map([[1, new Set(['a'])]]),
       date: new Date(5),
@@ -247,7 +247,7 @@ describe('a store', () => {
     expect(await rejection(first.queue('q').push({ call: () => 1 }))).toMatchObject({
       name: 'ValidationError',
       message:
-        'what is pushed to queue "q".call cannot be sent to another thread or process, or stored: it is a function',
+        'the value pushed to queue "q".call cannot be sent to another thread or process, or stored: it is a function',
     });
     await first.close({ drain: false });
     const { loop, values } = collector('q', { id: 'a' });
@@ -284,7 +284,7 @@ describe('a store', () => {
     expect(second.one.values).toEqual([]);
   });
 
-  it('gives a message again with its number, where it was not acknowledged', async () => {
+  it('delivers an unacknowledged message again with its id', async () => {
     const seen: [number | undefined, unknown][] = [];
     let hangs = true;
     class Hanging extends QueueReader<number> {
@@ -313,7 +313,7 @@ describe('a store', () => {
     expect(Number(seen[2]?.[0])).toBeGreaterThan(1);
   });
 
-  it('that cannot be written any more is what stop and close fail with, when all has ended', async () => {
+  it('that cannot be written any more makes stop and close fail, after all loops have ended', async () => {
     const inner = open();
     const store: LoopStore = Object.assign(Object.create(inner), {
       open: () => inner.open(),
@@ -331,7 +331,7 @@ describe('a store', () => {
     await eventually(() => values.length === 1);
     expect(await rejection(orchestrator.close())).toBeInstanceOf(LoopStoreError);
     expect(orchestrator.metrics().loops[0]?.state).toBe('stopped');
-    // It was let go of all the same.
+    // The lock was released in any case.
     const again = open();
     await again.open();
     await again.close();
@@ -339,7 +339,7 @@ describe('a store', () => {
 });
 
 describe('a loop that is being started', () => {
-  /** A loop whose node is set up when a test says so, and what a store was last told that it is wanted to be. */
+  /** A loop whose set-up is controlled by the test, and the desired state that its store received last. */
   function starting() {
     const asked = deferred<void>();
     const ready = deferred<void>();
@@ -360,7 +360,7 @@ describe('a loop that is being started', () => {
     return { orchestrator, desired, asked: asked.promise, ready: () => ready.resolve() };
   }
 
-  it('is remembered as paused where it is paused meanwhile', async () => {
+  it('is stored as paused if it is paused meanwhile', async () => {
     const { orchestrator, desired, asked, ready } = starting();
     const started = orchestrator.start();
     await asked;
@@ -373,7 +373,7 @@ describe('a loop that is being started', () => {
     expect(desired.get('slow')).toBe('running');
   });
 
-  it('is remembered as stopped where it is stopped by name meanwhile', async () => {
+  it('is stored as stopped if it is stopped by name meanwhile', async () => {
     const { orchestrator, desired, asked, ready } = starting();
     const started = orchestrator.start().catch(() => undefined);
     await asked;
@@ -385,7 +385,7 @@ describe('a loop that is being started', () => {
   });
 });
 
-/** A store that keeps nothing, and cannot be written when a test says so. */
+/** A store that keeps nothing, and whose writes can be made to fail. */
 function unreliable() {
   let told: (failure: LoopStoreError | undefined) => void = () => {};
   let failure: LoopStoreError | undefined;
@@ -416,7 +416,7 @@ function unreliable() {
 }
 
 describe('while a store cannot be written', () => {
-  it('queues take nothing: who may wait waits, pushes from outside fail, what may be dropped is dropped', async () => {
+  it('queues accept nothing: loops wait, pushes from outside fail, and drop policies drop', async () => {
     const { store, fail, heal } = unreliable();
     const taken: unknown[] = [];
     const pushing = (queue: string) => {

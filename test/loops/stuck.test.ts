@@ -9,10 +9,10 @@ import { collector, deadlineByDefault, endedInGrace, fixture, timed, upTo, workf
 
 const module = fixture();
 const long = { deadline: 60_000 };
-/** Less than any of the times that are not waited for, in milliseconds. */
+/** Shorter than every delay that the tests must not wait for, in milliseconds. */
 const limit = 30_000;
 
-describe('a loop that waits for room in a queue which no loop reads any more', () => {
+describe('a loop that waits for room in a queue that no loop reads any more', () => {
   it.each(['async', 'thread', 'process'] as const)(
     'is stopped without waiting for the deadline, in the pool %s',
     async (pool) => {
@@ -33,13 +33,14 @@ describe('a loop that waits for room in a queue which no loop reads any more', (
       expect(loops).toEqual([expect.objectContaining({ loopId: 'counter', reason: 'aborted', inFlight: 1 })]);
       expect(loops[0]?.error).toMatchObject({
         loopId: 'counter',
-        message: 'loop "counter" is stopping: it waits for room in the queue "full", which no loop reads any more',
+        message:
+          'loop "counter" is stopping: it waits for room in the queue "full", which no loop reads any more, start its reader',
       });
       expect(abandoned).toBe(1);
     },
   );
 
-  it('is stopped so where the reader has ended with an error; what it has read stays in its own queue', async () => {
+  it('is also stopped if the reader has ended with an error; values stay in their queues', async () => {
     const failing = new Loop('failing', { onError: 'stop' }).read('in', 'b').blocking('fail', () => {
       throw new Error('no more');
     });
@@ -52,12 +53,12 @@ describe('a loop that waits for room in a queue which no loop reads any more', (
     await eventually(() => orchestrator.queue('b').metrics.blocked === 1);
     const [{ messages }, time] = await timed(orchestrator.close(long));
     expect(time).toBeLessThan(limit);
-    // One has failed, one is in the second queue, the others are in the first.
+    // One value has failed, one is in the second queue, and the others are in the first.
     expect(messages).toBeGreaterThanOrEqual(9);
     expect(orchestrator.metrics().queues[0]).toMatchObject({ depth: 8, unacknowledged: 0 });
   });
 
-  it('is stopped so where one of the readers of a topic has ended', async () => {
+  it('is also stopped if one of the readers of a topic has ended', async () => {
     const one = collector<number>('news', { id: 'one' });
     const two = collector<number>('news', { id: 'two' });
     let last = 0;
@@ -77,7 +78,7 @@ describe('a loop that waits for room in a queue which no loop reads any more', (
     ]);
   });
 
-  it('is stopped so where its reader is paused and is not to drain', async () => {
+  it('is also stopped if its reader is paused and does not drain', async () => {
     const { loop } = collector('q');
     let last = 0;
     const source = new Loop('source').producer('count', () => ++last).push('out', 'q');
@@ -94,9 +95,9 @@ describe('a loop that waits for room in a queue which no loop reads any more', (
   });
 });
 
-describe('a loop that waits for room in a queue whose reader holds still', () => {
+describe('a loop that waits for room in a queue whose reader does not read for now', () => {
   it.each(['paused by name', 'paused by a failure', 'waiting to restart'])(
-    'gets it when all are stopped: %s',
+    'gets room when all are stopped: %s',
     async (how) => {
       const values: number[] = [];
       let isBad = true;
@@ -127,7 +128,7 @@ describe('a loop that waits for room in a queue whose reader holds still', () =>
 
 describe('a node that hangs past the deadline', () => {
   it.each(['async', 'thread', 'process'] as const)(
-    'is cleaned up all the same, with those beside it, in the pool %s',
+    'is still cleaned up, together with its other nodes, in the pool %s',
     async (pool) => {
       const directory = await temporaryDirectory();
       try {
@@ -159,7 +160,7 @@ describe('a node that hangs past the deadline', () => {
     },
   );
 
-  it('in its set-up is cleaned up, and none behind it is set up', async () => {
+  it('is cleaned up if it hangs in its set-up, and no later node is set up', async () => {
     const lines: string[] = [];
     let release = () => {};
     class Hanging extends ProducerNode<number> {

@@ -12,7 +12,7 @@ import './typescript.js';
 
 const opened = new Set<WorkflowOrchestrator>();
 
-/** A workflow that is closed at the end of the test. */
+/** Creates a workflow that is closed after the test. */
 export function workflow(given: Workflow, options: WorkflowOrchestratorOptions = {}): WorkflowOrchestrator {
   const orchestrator = new WorkflowOrchestrator(options).load(given);
   opened.add(orchestrator);
@@ -26,10 +26,10 @@ afterEach(async () => {
   opened.clear();
 });
 
-/** A loop of a fixture. */
+/** Returns the URL of a fixture module. */
 export const fixture = (name = 'loops') => new URL(`./fixtures/${name}.ts`, import.meta.url);
 
-/** A loop that notes what is in a queue. */
+/** A loop that reads a queue and records its values. */
 export function collector<Value = unknown>(
   queue: string,
   { id = `collect ${queue}`, ms }: { id?: string; ms?: number } = {},
@@ -42,34 +42,34 @@ export function collector<Value = unknown>(
   return { loop, values };
 }
 
-/** Numbers from 1 on, so many. */
+/** Numbers from 1 to `count`. */
 export const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-/** Every state that loops come to, as lines. */
+/** Records each state change of all loops, as lines. */
 export function states(orchestrator: WorkflowOrchestrator): string[] {
   const lines: string[] = [];
   orchestrator.on('state', ({ loopId, state }) => lines.push(`${loopId} ${state}`));
   return lines;
 }
 
-/** How long something took, with what it gave. */
+/** Returns the result of a promise, and how long it took in milliseconds. */
 export async function timed<Value>(promise: Promise<Value>): Promise<readonly [Value, number]> {
   const start = performance.now();
   const value = await promise;
   return [value, performance.now() - start];
 }
 
-/** For a stop that has to come to its end by itself, on a busy machine too. */
+/** Options of a stop that must end by itself, even on a busy machine. */
 export const patient = { deadline: 60_000 };
 
-/** The deadline of a stop that says none, in milliseconds. */
+/** Default deadline of a stop, in milliseconds. */
 export const deadlineByDefault = 10_000;
 
 /**
- * Stops loops until none of them is terminated. Threads and processes have a second to end once their signals have aborted:
- * on a busy machine that may be too short, but not each time.
+ * Repeats a stop until no loop is terminated. Threads and processes have a second to end after their signals have
+ * aborted. On a busy machine this may be too short, but not every time.
  *
- * @param stop - starts them, and stops them past a deadline
+ * @param stop - starts loops, and stops them with a deadline that passes
  */
 export async function endedInGrace(stop: () => Promise<StopSummary>): Promise<StopSummary> {
   const end = performance.now() + 60_000;
@@ -79,14 +79,17 @@ export async function endedInGrace(stop: () => Promise<StopSummary>): Promise<St
   }
 }
 
-/** What keeps this program alive, for good: the runner of the tests has timers that come and go. */
+/**
+ * Returns the resources that keep this program alive permanently. The timers of the test runner come and go, and do not
+ * count.
+ */
 export async function resources(): Promise<readonly string[]> {
   const now = () => resourcesOf('Timeout', 'ProcessWrap', 'MessagePort', 'Worker', 'Immediate').sort();
   let fewest = now();
-  // Those of the runner last for a tenth of a second.
+  // Timers of the test runner last a tenth of a second.
   const end = performance.now() + 200;
   for (let turn = 0; turn < 20 || performance.now() < end; turn++) {
-    // Not by a timer, which would be one of them.
+    // Not with a timer, which would count as a resource itself.
     await settled();
     const found = now();
     if (found.length < fewest.length) fewest = found;
@@ -94,7 +97,7 @@ export async function resources(): Promise<readonly string[]> {
   return fewest;
 }
 
-/** Waits until nothing keeps this program alive but what did before. */
+/** Waits until only the given resources keep this program alive. */
 export async function expectResources(before: readonly string[]): Promise<void> {
   const end = performance.now() + 30_000;
   while (performance.now() < end) if (isDeepStrictEqual(await resources(), before)) return;

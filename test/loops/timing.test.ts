@@ -4,11 +4,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deferred } from '../support.js';
 import { counting, lived, managed, pause, plan, useFakeTime, World } from './one-loop.js';
 
-/** Milliseconds since the test has begun. */
+/** Milliseconds since the start of the test. */
 let began = 0;
 const clock = () => Math.round(performance.now() - began);
 
-/** Lets time pass until it has settled. */
+/** Advances the time until the promise has settled. */
 async function played<Result>(pending: Promise<Result>): Promise<Result> {
   let isSettled = false;
   const settle = () => {
@@ -33,7 +33,7 @@ function inFakeTime() {
   });
 }
 
-/** Notes when something begins and ends. */
+/** Records the start and the end of a call. */
 function diary() {
   const lines: string[] = [];
   const taking = (name: string, milliseconds: number) => async (value: unknown) => {
@@ -48,7 +48,7 @@ function diary() {
 describe('the order of an iteration', () => {
   inFakeTime();
 
-  it('begins with the producer, waits for blocking nodes, and not for others', async () => {
+  it('begins with the producer, and waits only for blocking nodes', async () => {
     const { lines, taking } = diary();
     const next = counting(2, done);
     const loop = new Loop('l')
@@ -83,7 +83,7 @@ describe('the order of an iteration', () => {
     expect(clock()).toBe(110);
   });
 
-  it('carries out the synchronous part of a non-blocking node before what follows it', async () => {
+  it('runs the synchronous part of a non-blocking node before its successors', async () => {
     const seen: string[] = [];
     const loop = new Loop('l')
       .producer('p', counting(1, done))
@@ -113,7 +113,7 @@ describe('the order of an iteration', () => {
     expect(lines.filter((line) => line.includes('begins'))).toEqual(['0 a begins', '5 a2 begins', '10 b begins']);
   });
 
-  it('hands on the output of a blocking node, and past a non-blocking one what that got', async () => {
+  it('passes on the output of a blocking node, and the input of a non-blocking node', async () => {
     const seen: unknown[] = [];
     const see = (value: unknown) => seen.push(value);
     const loop = new Loop('l')
@@ -125,7 +125,7 @@ describe('the order of an iteration', () => {
     expect(seen).toEqual([2, 4]);
   });
 
-  it('tells a node where it stands', async () => {
+  it('gives a node its position', async () => {
     const seen: Partial<NodeData>[] = [];
     const see = ({ loopId, nodeId, iteration, attempt, message, messages, value, signal }: NodeData) => {
       seen.push({ loopId, nodeId, iteration, attempt, message, messages, value });
@@ -147,7 +147,7 @@ describe('the order of an iteration', () => {
   });
 });
 
-describe('the way of a value', () => {
+describe('the route of a value', () => {
   inFakeTime();
 
   it('is chosen by name: one, several in that order, or none', async () => {
@@ -164,7 +164,7 @@ describe('the way of a value', () => {
     expect(seen).toEqual(['b one', 'c two', 'a two', 'a all', 'b all', 'c all']);
   });
 
-  it('may be chosen by the producer, and by a non-blocking node for what it got', async () => {
+  it('may be chosen by the producer, and by a non-blocking node for its input', async () => {
     const seen: string[] = [];
     const next = counting(2, done);
     const loop = new Loop('l')
@@ -183,7 +183,7 @@ describe('the way of a value', () => {
     expect(seen).toEqual(['b from p', 'b straight']);
   });
 
-  it('may not lead to what is no successor: the node fails', async () => {
+  it('may not lead to a node without an edge: the node fails', async () => {
     const loop = new Loop('l')
       .producer('p', counting(1, done))
       .blocking('a', () => to('b'))
@@ -199,7 +199,7 @@ describe('the way of a value', () => {
 describe('a producer', () => {
   inFakeTime();
 
-  it('is asked again after the time that it says, else after 100 milliseconds', async () => {
+  it('is called again after its own delay, by default after 100 milliseconds', async () => {
     const times: number[] = [];
     const answers = [idle(), idle(30), idle(0), 'value', done];
     const loop = new Loop('l').producer('p', () => {
@@ -211,7 +211,7 @@ describe('a producer', () => {
     expect(metrics.iterations).toBe(1);
   });
 
-  it('is asked again on the next tick where there is a schedule', async () => {
+  it('is called again at the next tick if there is a schedule', async () => {
     const times: number[] = [];
     const answers = [idle(), idle(5), idle(25), 'value', done];
     const loop = new Loop('l', { schedule: 10 }).producer('p', async () => {
@@ -222,7 +222,7 @@ describe('a producer', () => {
     expect(times).toEqual([0, 10, 20, 50, 60]);
   });
 
-  it('is left alone longer each time that it fails again, up to a hundred times as long', async () => {
+  it('is called again after a growing delay if it fails, up to a hundred times the first delay', async () => {
     const times: number[] = [];
     const loop = new Loop('l', { producerBackoff: 10 }).producer('p', async () => {
       times.push(clock());
@@ -237,7 +237,7 @@ describe('a producer', () => {
     expect(metrics).toMatchObject({ errors: 13, iterations: 1 });
   });
 
-  it('has ended the loop with `done`, when all that is under way has ended', async () => {
+  it('ends the loop with `done`, after all calls in flight have ended', async () => {
     const loop = new Loop('l').producer('p', counting(1, done)).nonBlocking('n', () => pause(500));
     const { manager, world } = managed(loop);
     const { ended } = await manager.start();
@@ -252,7 +252,7 @@ describe('a producer', () => {
 describe('a schedule', () => {
   inFakeTime();
 
-  /** When iterations begin of which each takes so long. */
+  /** Starts of iterations that take the given times. */
   async function beginnings(schedule: number | Schedule, durations: readonly number[]) {
     const times: number[] = [];
     const left = [...durations];
@@ -324,7 +324,7 @@ describe('a schedule', () => {
   describe('when the machine has slept', () => {
     const hour = 3_600_000;
 
-    /** The wall clock goes on, and nothing else does. */
+    /** Advances only the wall clock. */
     const sleepFor = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
 
     async function begun(schedule: number | Schedule, producer: () => unknown = () => 1) {
@@ -349,7 +349,7 @@ describe('a schedule', () => {
       [{ cron: '0 18 * * *', timezone: 'UTC' }, 0],
       [{ every: 8 * hour }, 1],
       [{ every: 8 * hour, missed: 'delay' }, 1],
-    ] as const)('begins within half a minute what has become due: %j', async (schedule, before) => {
+    ] as const)('starts a due iteration within half a minute: %j', async (schedule, before) => {
       const { count, stop } = await begun(schedule);
       expect(count()).toBe(before);
       sleepFor(8 * hour - 3_000);
@@ -360,7 +360,7 @@ describe('a schedule', () => {
       await stop();
     });
 
-    it('begins once what has become due more often, and counts the rest', async () => {
+    it('starts one iteration for several due ticks, and counts the rest', async () => {
       const { count, manager, stop } = await begun({ cron: '0 * * * *', timezone: 'UTC' });
       sleepFor(5 * hour);
       await vi.advanceTimersByTimeAsync(31_000);
@@ -371,7 +371,7 @@ describe('a schedule', () => {
       await stop();
     });
 
-    it('asks a producer again that was to be asked meanwhile', async () => {
+    it('calls a producer again whose delay has passed meanwhile', async () => {
       let count = 0;
       const loop = new Loop('l').producer('p', () => {
         count++;
@@ -389,7 +389,7 @@ describe('a schedule', () => {
     });
   });
 
-  it('follows the wall clock where that is set back, and intervals do not', async () => {
+  it('follows the wall clock if that is set back, unlike intervals', async () => {
     vi.setSystemTime(new Date('2026-03-01T10:00:00.500Z'));
     const counts = { cron: 0, every: 0 };
     const managers = [
@@ -416,7 +416,7 @@ describe('a schedule', () => {
     });
   });
 
-  it('takes seconds too, and makes up for ticks of a calendar', async () => {
+  it('accepts seconds, and makes up for missed ticks of a calendar', async () => {
     vi.setSystemTime(new Date('2026-03-01T10:00:00.500Z'));
     expect(await beginnings({ cron: '*/10 * * * * *', missed: 'catch-up' }, [25_000, 0, 0, 0])).toEqual({
       times: [9_500, 34_500, 34_500, 39_500],
@@ -424,7 +424,7 @@ describe('a schedule', () => {
     });
   });
 
-  it('makes up for a hundred ticks of a calendar at most', async () => {
+  it('makes up for at most a hundred ticks of a calendar', async () => {
     vi.setSystemTime(new Date('2026-03-01T10:00:00.500Z'));
     const { times, missed } = await beginnings({ cron: '* * * * * *', missed: 'catch-up' }, [
       150_200,
@@ -452,7 +452,7 @@ describe('a schedule', () => {
     expect(world.states).toEqual(['starting', 'error']);
   });
 
-  it('waits for ever for a day that does not come, and can be stopped', async () => {
+  it('waits forever for a day that does not come, and can be stopped', async () => {
     const { manager } = managed(new Loop('l', { schedule: { cron: '0 0 31 2 *' } }).producer('p', () => 1));
     const { ended } = await manager.start();
     await vi.advanceTimersByTimeAsync(5_000);
@@ -461,7 +461,7 @@ describe('a schedule', () => {
     expect(manager.metrics().iterations).toBe(0);
   });
 
-  it('paces a reader too', async () => {
+  it('also paces a reader', async () => {
     const times: number[] = [];
     const world = new World();
     for (let value = 0; value < 3; value++) world.push('q', value);
@@ -476,7 +476,7 @@ describe('a schedule', () => {
   });
 });
 
-describe('calls of a non-blocking node that are under way', () => {
+describe('calls of a non-blocking node in flight', () => {
   inFakeTime();
 
   const loopWith = (settings: object, seen: string[], times = 4) =>
@@ -496,7 +496,7 @@ describe('calls of a non-blocking node that are under way', () => {
       )
       .blocking('b', (value) => void seen.push(`${clock()} b ${value}`));
 
-  it('are waited for when there are as many as there may be', async () => {
+  it('are waited for at maxInFlight', async () => {
     const seen: string[] = [];
     const { metrics } = await played(lived(loopWith({ maxInFlight: 2 }, seen)));
     expect(seen).toEqual(['10 n 1', '10 b 1', '20 n 2', '20 b 2', '35 n 3', '35 b 3', '45 n 4', '45 b 4']);
@@ -514,22 +514,24 @@ describe('calls of a non-blocking node that are under way', () => {
     ['block', ['10 n 1', '10 b 1', '20 n 2', '20 b 2', '35 n 3', '35 b 3', '45 n 4', '45 b 4']],
     ['drop-newest', ['10 n 1', '10 b 1', '20 n 2', '20 b 2', '30 b 3', '40 n 4', '40 b 4']],
     ['fail', ['10 n 1', '10 b 1', '20 n 2', '20 b 2', '40 n 4', '40 b 4']],
-  ])('are dealt with by the word that queues use as well, %s', async (overflow, expected) => {
+  ])('are limited by the policies that queues also use, %s', async (overflow, expected) => {
     const seen: string[] = [];
     await played(lived(loopWith({ maxInFlight: 2, overflow }, seen)));
     expect(seen).toEqual(expected);
   });
 
-  it('are not added to where one more is to fail, and what follows is left out', async () => {
+  it('are not exceeded with the policy fail, and successors are skipped', async () => {
     const seen: string[] = [];
     const { metrics, world } = await played(lived(loopWith({ maxInFlight: 2, whenFull: 'fail' }, seen)));
     expect(seen).toEqual(['10 n 1', '10 b 1', '20 n 2', '20 b 2', '40 n 4', '40 b 4']);
-    expect(world.failures).toEqual(['n: node "n" has 2 calls under way, as many as it may']);
+    expect(world.failures).toEqual([
+      'n: node "n" already has 2 calls in flight: raise maxInFlight or set overflow to block',
+    ]);
     expect(world.letters).toMatchObject([{ nodeId: 'n', value: 3, error: { code: 'ERR_IN_FLIGHT' } }]);
     expect(metrics.nodes[2]).toMatchObject({ calls: 3, errors: 1 });
   });
 
-  it('are a hundred at most where it is not said', async () => {
+  it('are a hundred at most by default', async () => {
     const gate = deferred();
     const loop = new Loop('l').producer('p', counting(150, done)).nonBlocking('n', () => gate.promise);
     const { manager } = managed(loop);
@@ -544,15 +546,15 @@ describe('calls of a non-blocking node that are under way', () => {
 
 interface ProgramNode {
   readonly kind: 'blocking' | 'non-blocking';
-  /** Milliseconds; at 0 it does not even give a promise. */
+  /** Duration in milliseconds. With 0 the node returns no promise. */
   readonly takes: number;
-  /** In which iterations it fails, as bits. */
+  /** Bit mask of the iterations in which the node fails. */
   readonly fails: number;
   readonly maxInFlight: number;
   readonly whenFull: 'wait' | 'drop' | 'fail';
-  /** Which node it follows, of those before it. */
+  /** Index of the node before this node. */
   readonly behind: number;
-  /** In which iterations it chooses what follows, and what, as bits. */
+  /** Bit masks of the iterations in which the node chooses successors, and of the chosen successors. */
   readonly routes: number;
   readonly chosen: number;
 }
@@ -588,7 +590,7 @@ const nameOf = (index: number) => (index < 0 ? 'p' : `n${index}`);
 const parentOf = (node: ProgramNode, index: number) => (node.behind % (index + 1)) - 1;
 const childrenOf = ({ nodes }: Program, index: number) =>
   nodes.flatMap((node, at) => (parentOf(node, at) === index ? [at] : []));
-/** The successors that a node chooses: some of them, the last first. */
+/** The successors that a node chooses, in reverse order. */
 const chosenOf = (given: Program, index: number) => {
   const { chosen } = given.nodes[index] as ProgramNode;
   return childrenOf(given, index)
@@ -596,10 +598,12 @@ const chosenOf = (given: Program, index: number) => {
     .reverse();
 };
 
-/** Two things at the same moment, whose order is nobody's business. */
+/** Events at the same moment, whose order does not matter. */
 class Tie extends Error {}
 
-/** The timing rules, said once more: when each node is called with what, what fails, when all has ended. */
+/**
+ * A model of the timing rules: when each node is called with which value, what fails, and when everything has ended.
+ */
 function modelled(given: Program) {
   const calls: string[] = [];
   const failures: string[] = [];
@@ -641,7 +645,7 @@ function modelled(given: Program) {
       ends.push(end);
       last = Math.max(last, end);
     } else if (fails) return time;
-    // What a promise of it gives in the end chooses nothing.
+    // The result of its promise chooses no successors.
     return on(node.takes > 0 ? childrenOf(given, index) : children, value, time);
   };
 
@@ -677,7 +681,7 @@ function modelledUnlessTied(given: Program): ReturnType<typeof modelled> | undef
   }
 }
 
-/** The same program, carried out. */
+/** Runs the same program with a real loop. */
 async function carriedOut(given: Program) {
   began = performance.now();
   const calls: string[] = [];
@@ -718,11 +722,11 @@ async function carriedOut(given: Program) {
 describe('random programs', () => {
   inFakeTime();
 
-  it('are carried out as the timing rules say', async () => {
+  it('run as the timing rules say', async () => {
     await fc.assert(
       fc.asyncProperty(program, async (given) => {
         const expected = modelledUnlessTied(given);
-        // Another one in its place.
+        // Skip this program. fast-check generates another one.
         fc.pre(expected !== undefined);
         const { calls, failures, end } = await carriedOut(given);
         expect({ calls, failures, end }).toEqual({
@@ -737,7 +741,7 @@ describe('random programs', () => {
 });
 
 describe('a loop that never waits', () => {
-  it('lets timers fire on time all the same', async () => {
+  it('still lets timers fire on time', async () => {
     const { manager } = managed(new Loop('l').producer('p', () => 1).blocking('b', (value) => value));
     const { ended } = await manager.start();
     const gate = deferred();
@@ -752,7 +756,7 @@ describe('a loop that never waits', () => {
     expect(manager.metrics().iterations).toBeGreaterThan(0);
   });
 
-  it('lets others have their turn where loops only wait for each other', async () => {
+  it('lets other code run if loops only wait for each other', async () => {
     const world = new World();
     const loops = [new Loop('ping').read('r', 'a').push('p', 'b'), new Loop('pong').read('r', 'b').push('p', 'a')];
     const managers = loops.map((loop) => managed(loop, world).manager);
@@ -766,7 +770,7 @@ describe('a loop that never waits', () => {
     ]);
   });
 
-  it('lets others have their turn where a queue that it reads was drained for good', async () => {
+  it('lets other code run if its queue was drained for good', async () => {
     const { manager, world } = managed(new Loop('l').read('r', 'q'));
     const { ended } = await manager.start();
     world.reader?.end();

@@ -1,2 +1,2 @@
-/** Has threads and processes of loops load TypeScript, as those of a program do that is started with `node --import tsx`. */
+/** Lets threads and processes of loops load TypeScript, as in a program that is started with `node --import tsx`. */
 process.execArgv.push('--import', 'tsx');

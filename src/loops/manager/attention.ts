@@ -1,18 +1,18 @@
 import { callAfter } from '../../shared/long-timer.js';
 
-/** How a loop waits, so that it can be asked for something meanwhile: to pause, to end, to replay. */
+/** The waits of a loop. A request to pause, to end or to replay interrupts the current wait. */
 export class Attention {
-  /** Whether something is to be seen to before the next iteration. */
+  /** If true, a request has to be handled before the next iteration. */
   isWanted = false;
   #wake: (() => void) | undefined = undefined;
 
-  /** Something is to be seen to: who waits waits no longer. */
+  /** Announces a request, and interrupts the current wait. */
   ask(): void {
     this.isWanted = true;
     this.#wake?.();
   }
 
-  /** Waits until something is asked for. */
+  /** Waits until a request is announced. */
   asked(): Promise<void> {
     if (this.isWanted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -20,7 +20,7 @@ export class Attention {
     });
   }
 
-  /** Waits until it is ready, or something is asked for. */
+  /** Waits until `ready` resolves or a request is announced. */
   until(ready: Promise<void>): Promise<void> {
     if (this.isWanted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -29,7 +29,7 @@ export class Attention {
     });
   }
 
-  /** Waits until the time has passed, or something is asked for. Time for which the machine sleeps counts. */
+  /** Waits the given milliseconds, or until a request is announced. Time during which the machine sleeps counts. */
   sleep(milliseconds: number): Promise<void> {
     if (this.isWanted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -41,7 +41,7 @@ export class Attention {
     });
   }
 
-  /** Waits until the time has passed, whatever is asked for, as long as `goesOn` holds. */
+  /** Waits the given milliseconds while `goesOn` returns true. Requests do not interrupt the wait. */
   async sleepWhile(milliseconds: number, goesOn: () => boolean): Promise<void> {
     const until = performance.now() + milliseconds;
     for (let left = milliseconds; left > 0 && goesOn(); left = until - performance.now()) {

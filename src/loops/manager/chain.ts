@@ -6,24 +6,25 @@ import type { PlannedNode } from '../plan.js';
 import { type Iteration, IterationData } from './iteration.js';
 import type { NodeRunner } from './runner.js';
 
-/** Something to wait for, or nothing: most nodes have ended when they return. */
+/** A promise to wait for, or undefined. Most nodes have ended when they return. */
 type Pending = Promise<void> | undefined;
 
-/** How many calls of a non-blocking node may be under way where it does not say. */
+/** Default of `maxInFlight`. */
 const mostInFlight = 100;
 
-/** What a chain tells its loop. */
+/** The loop that a chain belongs to. Receives the failures of nodes. */
 export interface ChainOwner extends Pick<NodeData, 'loopId' | 'signal'> {
   failed(node: PlannedNode, value: unknown, iteration: Iteration, error: unknown): void;
 }
 
 /**
- * What is behind a producer. A value goes to the nodes that follow, one after the other in order of their edges, each
- * with all that follows it in its turn:
+ * The nodes behind a producer. A value goes to the successors of a node one after the other, in the order of their
+ * edges. Each successor completes with everything behind it before the next one is called:
  *
- * - a blocking node is waited for, and its output goes on;
- * - a non-blocking node is called; its promise is not waited for, and what it got goes on;
- * - where a node fails, what follows it is left out, and its siblings go on unless the loop is to pause or to end.
+ * - A blocking node is awaited, and its output goes to its successors.
+ * - A non-blocking node is called without waiting for its promise, and its input goes to its successors.
+ * - If a node fails, its successors are skipped. Its siblings continue, unless the error policy pauses or ends the
+ *   loop.
  */
 export class Chain {
   constructor(
@@ -31,13 +32,13 @@ export class Chain {
     private readonly owner: ChainOwner,
   ) {}
 
-  /** What follows a node that has returned this. */
+  /** Passes the result of a node to its successors. */
   passOn(node: PlannedNode, returned: unknown, iteration: Iteration): Pending {
     if (isRouted(returned)) return this.#route(node, returned, iteration);
     return this.#forward(node.next, returned, iteration, 0);
   }
 
-  /** A node, and what follows it. */
+  /** Calls a node, and then its successors. */
   visit(node: PlannedNode, value: unknown, iteration: Iteration): Pending {
     const runner = this.runners.get(node) as NodeRunner;
     if (node.kind === 'non-blocking') return this.#begin(node, runner, value, iteration);
@@ -109,7 +110,7 @@ export class Chain {
     return this.#forward(nodes, value, iteration, from);
   }
 
-  /** Calls a non-blocking node, where it may be called once more. */
+  /** Calls a non-blocking node, or applies its overflow policy if `maxInFlight` calls are in flight. */
   #begin(node: PlannedNode, runner: NodeRunner, value: unknown, iteration: Iteration): Pending {
     const { maxInFlight = mostInFlight, overflow = 'block' } = node.definition;
     if (runner.inFlight < maxInFlight) return this.#callBeside(node, runner, value, iteration);

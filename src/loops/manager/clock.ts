@@ -1,15 +1,18 @@
-/** How far the wall clock gets ahead at once when the machine has slept, at least. In milliseconds: less is its adjustment. */
+/**
+ * The smallest jump of the wall clock that counts as sleep of the machine, in milliseconds. Smaller jumps are
+ * adjustments.
+ */
 const leastSleep = 1_000;
 
 /**
- * A clock that goes on while the machine sleeps. The monotonic clock stands still then, and the wall clock has got ahead of it
- * afterwards. A wall clock that is set back changes nothing.
+ * A clock that includes the time during which the machine sleeps. The monotonic clock stops during sleep, so afterwards
+ * the wall clock is ahead of it. Setting the wall clock back has no effect.
  */
 export class Clock {
   #slept = 0;
   #ahead = Date.now() - performance.now();
 
-  /** Milliseconds since some moment. */
+  /** Returns milliseconds since an arbitrary moment. */
   now(): number {
     const now = performance.now();
     const ahead = Date.now() - now;

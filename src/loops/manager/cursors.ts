@@ -1,14 +1,18 @@
 import { Iteration } from './iteration.js';
 
-/** Where the producer has got to, which counts when its iteration has ended, and all before it. */
+/** The cursors that a producer saves. A cursor is stored when its iteration and all iterations before it have ended. */
 export class Cursors {
-  /** Iterations with a cursor, in order. */
+  /** Iterations with a cursor that is not stored yet, in order. */
   readonly #open: Iteration[] = [];
 
-  /** @param keep - what is done with a cursor that counts */
+  /** @param keep - stores a cursor */
   constructor(private readonly keep: (value: unknown) => void) {}
 
-  /** @param iteration - the one that is under way. Default: there is none, it was saved between two */
+  /**
+   * Saves a cursor for an iteration.
+   *
+   * @param iteration - the current iteration. Default: none, because the cursor was saved between two iterations
+   */
   save(value: unknown, iteration: Iteration = overAlready()): void {
     if (iteration.hasEnded && this.#open.length === 0) {
       this.keep(value);
@@ -18,25 +22,28 @@ export class Cursors {
     iteration.cursor = { value };
   }
 
-  /** The producer has not got to where it wanted to. */
+  /** Discards the cursor of an iteration whose producer failed. */
   drop(iteration: Iteration): void {
     if (iteration.cursor !== undefined) this.#open.pop();
     iteration.cursor = undefined;
   }
 
-  /** One that has ended early waits for those before it: after a restart they are repeated, and it with them. */
+  /**
+   * Stores the cursors of iterations that have ended, up to the first iteration that has not. After a restart that
+   * iteration and all behind it are repeated.
+   */
   ended(): void {
     while (this.#open[0]?.hasEnded) this.keep(this.#open.shift()?.cursor?.value);
   }
 
   #add(iteration: Iteration): void {
-    // Of those that have ended, and wait for one before them, the last says all.
+    // Of several ended iterations that wait for an earlier one, only the last cursor matters.
     if (this.#open.at(-1)?.hasEnded && this.#open.at(-2)?.hasEnded) this.#open.splice(-2, 1);
     this.#open.push(iteration);
   }
 }
 
-/** What is saved between two iterations has its place among them, and nothing to wait for. */
+/** Creates an ended iteration for a cursor that was saved between two iterations. */
 function overAlready(): Iteration {
   const iteration = new Iteration(0, () => {});
   iteration.end();

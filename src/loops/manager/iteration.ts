@@ -4,17 +4,20 @@ import type { Message, NodeData } from '../node.js';
 
 const noMessages: readonly Message[] = [];
 
-/** One turn of a loop: it has ended when its chain has, and all that non-blocking nodes have begun in it. */
+/**
+ * A single iteration of a loop. An iteration has ended when its chain and all calls of non-blocking nodes that it
+ * started have ended.
+ */
 export class Iteration {
-  /** Whether nothing more is to be begun in it. */
+  /** If true, no more nodes are called in this iteration. */
   isCut = false;
-  /** Whether some of it was left undone, since all had to end: its messages are to be delivered again. */
+  /** If true, the iteration was cut off by an abort, so its messages have to be delivered again. */
   isAbandoned = false;
-  /** Where the producer has got to with it, if it has said so. */
+  /** The cursor that the producer saved in this iteration, if any. */
   cursor: { readonly value: unknown } | undefined = undefined;
-  /** The trace of its first task, which those that follow are part of. */
+  /** Trace context of the first task. All later tasks of the iteration belong to the same trace. */
   #carrier: Carrier | undefined = undefined;
-  /** The chain, and calls of non-blocking nodes. */
+  /** Number of open parts: the chain, and each call of a non-blocking node. */
   #open = 1;
 
   constructor(
@@ -27,13 +30,16 @@ export class Iteration {
     return this.#open === 0 && !this.isAbandoned;
   }
 
-  /** Calls work in its trace: that of the message that it is about, where that has one, else a new one. */
+  /**
+   * Calls `work` in the trace of the iteration. The trace continues that of the message, if the message has one;
+   * otherwise a new trace starts.
+   */
   traced<Result>(work: () => Result): Result {
     const carrier = this.#carrier ?? this.messages.find((message) => message.carrier !== undefined)?.carrier;
     return restored(carrier ?? {}, work);
   }
 
-  /** A task of it is under way, and this is called inside. */
+  /** Stores the trace context. Called inside the first task. */
   hasTask(): void {
     this.#carrier ??= captured();
   }
@@ -48,7 +54,7 @@ export class Iteration {
   }
 }
 
-/** What a node gets at each iteration: own properties, so that copies (`{ ...data }`) have them all. */
+/** Implementation of `NodeData`. All fields are own properties, so that copies (`{ ...data }`) are complete. */
 export class IterationData implements NodeData {
   attempt = 0;
   readonly loopId: string;
@@ -62,7 +68,7 @@ export class IterationData implements NodeData {
     readonly value: unknown,
     readonly nodeId: string,
     iteration: Iteration,
-    /** What is the same for all that the nodes of a loop get. */
+    /** The values that are equal for all nodes of a loop. */
     loop: Pick<NodeData, 'loopId' | 'signal'>,
   ) {
     const { messages } = iteration;
@@ -70,12 +76,12 @@ export class IterationData implements NodeData {
     this.iteration = iteration.number;
     this.message = messages.length === 1 ? messages[0] : undefined;
     this.messages = messages;
-    // One for the whole life of a loop.
+    // The same signal for the whole life of the loop.
     this.signal = loop.signal;
     this.#iteration = iteration;
   }
 
-  /** What ends the attempt, where that is more than what ends the loop: its timeout. Its signal is made when it is read. */
+  /** Replaces the signal with that of an attempt with a timeout. Creates the signal only when a node reads it. */
   endsWith(cancellation: Pick<Cancellation, 'signal'>): void {
     Object.defineProperty(this, 'signal', { get: () => cancellation.signal, enumerable: true, configurable: true });
   }

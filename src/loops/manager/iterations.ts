@@ -17,24 +17,24 @@ import type { NodeRunner } from './runner.js';
 import type { Ticks } from './schedule.js';
 import { nextTurn, slice } from './turns.js';
 
-/** What is to be done between two iterations, since a node has failed. */
+/** An error policy to be applied before the next iteration, with the error that caused it. */
 export interface Verdict {
   readonly policy: Exclude<ErrorPolicy, 'continue'>;
   readonly error: Error;
 }
 
 /**
- * The iterations of a loop, one after the other: pace, producer, chain. Each costs as little as can be: no promise and no
- * closure where no node waits, and one look at whether something is asked for. The event loop turns every few milliseconds,
- * also where no node ever waits.
+ * Runs the iterations of a loop one after the other. Each iteration waits for its tick, calls the producer and runs the
+ * chain. Optimised for speed: as long as no node waits, an iteration creates no promise and no closure, and checks for
+ * requests once. Every few milliseconds the loop yields to the event loop, even if no node ever waits.
  */
 export class Iterations implements ChainOwner {
   readonly loopId: string;
-  /** How many have ended. */
+  /** Number of iterations that ended. */
   count = 0;
-  /** How many calls of nodes have failed. */
+  /** Number of failed calls of nodes. */
   errors = 0;
-  /** What the first failure since the last look demands. */
+  /** The error policy of the first failure that has not been handled yet. */
   verdict: Verdict | undefined = undefined;
   /** If true, the loop ends when its queue is drained. */
   isDraining = false;
@@ -46,7 +46,7 @@ export class Iterations implements ChainOwner {
   #nodes: Nodes | undefined = undefined;
   #chain: Chain | undefined = undefined;
   #iteration: Iteration | undefined = undefined;
-  /** When the event loop is to turn, in milliseconds of the monotonic clock. */
+  /** Time of the next yield to the event loop, in milliseconds of the monotonic clock. */
   #turnEnds: number | undefined = undefined;
 
   constructor(
@@ -76,19 +76,19 @@ export class Iterations implements ChainOwner {
     return this.#nodes?.health ?? [];
   }
 
-  /** Gives iterations their schedule and their queue, for the whole life of the loop. */
+  /** Sets the schedule and the queue for the whole life of the loop. */
   prepare(ticks: Ticks | undefined, inlet: Inlet | undefined): void {
     if (ticks !== undefined) this.#pace = new Pace(this.attention, ticks, this.plan.producerBackoff);
     this.#inlet = inlet;
   }
 
-  /** Gives iterations their nodes, from one restart to the next. */
+  /** Sets the nodes, at the start and after each restart. */
   use(nodes: Nodes): void {
     this.#nodes = nodes;
     this.#chain = new Chain(nodes.runners, this);
   }
 
-  /** Resolves when something is asked for; with its end, where the loop has ended. */
+  /** Runs iterations until a request is announced. Resolves with the end of the loop if the loop has ended. */
   async untilAsked(): Promise<LoopEnd | undefined> {
     const { producer } = this.plan;
     const { attention } = this;
@@ -109,7 +109,8 @@ export class Iterations implements ChainOwner {
         if (this.isDraining && this.#inlet?.isDrained) return { reason: 'drained' };
         await this.#message(this.#inlet as Inlet);
         now = performance.now();
-        // Loops that wait for each other's messages only wake each other before anything else has its turn.
+        // Two loops that wait for each other's messages would otherwise wake each other forever before anything else
+        // runs.
         if (now >= turnEnds) {
           await nextTurn();
           now = performance.now();
@@ -119,7 +120,7 @@ export class Iterations implements ChainOwner {
       }
       let value = this.#produce(producer, iteration);
       if (isPromiseLike(value)) {
-        // Not in a function of its own: that would cost each iteration a promise more.
+        // Inline, because an async function would create another promise in each iteration.
         try {
           value = await value;
           this.#hasProduced(this.#runnerOf(producer));
@@ -154,7 +155,11 @@ export class Iterations implements ChainOwner {
     }
   }
 
-  /** Gives a payload to a node once more. @returns if true, it has had it; else all had to end meanwhile */
+  /**
+   * Passes a value to a node again, in an iteration of its own.
+   *
+   * @returns true if the node was called; false if the loop was aborted meanwhile
+   */
   async replay(node: PlannedNode, value: unknown): Promise<boolean> {
     const iteration = this.#begin();
     await this.#chain?.visit(node, value, iteration);
@@ -165,19 +170,19 @@ export class Iterations implements ChainOwner {
     return !isAborted;
   }
 
-  /** Nothing more is begun in the iteration that is under way. */
+  /** Calls no more nodes in the current iteration. */
   cut(): void {
     if (this.#iteration !== undefined) this.#iteration.isCut = true;
   }
 
-  /** The producer has got so far, which counts when the iteration that is under way has ended. */
+  /** Saves a cursor, which is stored when the current iteration has ended. */
   saveCursor(value: unknown): void {
     this.#cursors.save(value, this.#iteration);
   }
 
   failed(node: PlannedNode, value: unknown, iteration: Iteration, thrown: unknown): void {
     const error = failureOf(thrown, node.id);
-    // What ends because all is to end has not failed.
+    // A node that ends because of the abort has not failed.
     if (this.signal.aborted && (error === this.signal.reason || iteration.isCut)) {
       iteration.isAbandoned = true;
       return;
@@ -219,13 +224,13 @@ export class Iterations implements ChainOwner {
     return this.#begin(messages);
   }
 
-  /** Waits until there may be a message, or something is asked for. */
+  /** Waits until a message may be available or a request is announced. */
   #message(inlet: Inlet): Promise<void> {
-    // What others have drained may be filled again.
+    // A drained queue can still receive messages later.
     return inlet.isDrained ? this.attention.sleep(idleDelay) : this.attention.until(inlet.ready());
   }
 
-  /** What the producer gives: a value, a promise, or `nothing` where it has failed. */
+  /** Calls the producer. Returns its output, a promise, or `nothing` if the producer failed. */
   #produce(producer: PlannedNode, iteration: Iteration): unknown {
     const runner = this.#runnerOf(producer);
     const value = this.#valueOf(iteration);
@@ -260,10 +265,10 @@ export class Iterations implements ChainOwner {
     return nothing;
   }
 
-  /** Nothing was produced: some time passes. */
+  /** Waits after the producer returned no value or failed. */
   #rest(produced: Idle | typeof nothing): Promise<void> {
     if (produced instanceof Idle) return this.#pace.idle(produced);
-    // A message that could not be read is in the dead letters; the next may be better.
+    // The failed message is a dead letter, so a reader continues with the next message without a back-off.
     return this.#inlet === undefined ? this.#pace.backOff() : nextTurn();
   }
 
@@ -273,10 +278,10 @@ export class Iterations implements ChainOwner {
   }
 }
 
-/** What a dead letter keeps of a message. */
+/** Returns the part of a message that its dead letter keeps. */
 function keptOf({ queue, id, value, carrier }: Message): LetterMessage {
   return carrier === undefined ? { queue, id, value } : { queue, id, value, carrier };
 }
 
-/** What comes of a producer that has failed. */
+/** Result of a failed producer. */
 const nothing = Symbol('nothing');

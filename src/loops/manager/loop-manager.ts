@@ -17,20 +17,28 @@ import { ticksOf } from './schedule.js';
 import { Standing } from './standing.js';
 import { takePart } from './turns.js';
 
-/** How long a node may go on after signals have aborted, before its loop cleans up and ends without it. In milliseconds. */
+/** Milliseconds that a node may continue after an abort, before the loop cleans up and ends without it. */
 const patience = 500;
 
 /**
- * Drives one loop, wherever it lives, and knows no other:
+ * Drives one loop in the thread or process that the loop lives in, and knows no other loop. `WorkflowOrchestrator`
+ * creates one manager per life. Use this class directly to test a single loop with a `LoopHost` of your own.
  *
- *     set up ─► ┌─ pace ─► producer ─► chain ─┐ ─► what is under way ends ─► clean up
+ *     set up ─► ┌─ pace ─► producer ─► chain ─┐ ─► wait for calls in flight ─► clean up
  *               └──────────── ▲ ──────────────┘
  *                  pause, resume, restart, stop, replay: between two iterations
  *
- * The whole loop is one process of the kernel. It lets the event loop turn every few milliseconds, also where no node
- * ever waits.
+ * The whole loop is one process of the kernel. The loop yields to the event loop every few milliseconds, even if no
+ * node ever waits.
+ *
+ * @example
+ * const manager = new LoopManager(planOf(loop.source), host);
+ * const { ended } = await manager.start();
+ * manager.stop({ drain: true });
+ * const { reason } = await ended;
  */
 export class LoopManager {
+  /** Id of the loop. */
   readonly loopId: string;
   // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
   readonly #orchestrator: Orchestrator<any>;
@@ -42,7 +50,7 @@ export class LoopManager {
   readonly #requests: Requests;
   #hasRun = false;
   #life: Promise<LoopEnd> | undefined = undefined;
-  /** Rejects when a node goes on for too long after an abort. */
+  /** Rejects when a node continues for too long after an abort. */
   readonly #hung = answer<never>();
   #hungTimer: NodeJS.Timeout | undefined = undefined;
 
@@ -65,58 +73,65 @@ export class LoopManager {
     });
   }
 
+  /** State of the loop. */
   get state(): LoopState {
     return this.#standing.state;
   }
 
+  /** The signal that `abort` aborts. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
   /**
-   * Sets its nodes up, and begins. It may be started once.
+   * Sets up the nodes and starts the loop. Resolves when the loop runs, with the promise `ended`, which resolves when
+   * the loop ends.
    *
-   * @returns when it runs, and how it ends
+   * @param options - `paused`: if true, the loop pauses before its first iteration. Default: false
+   * @throws {LoopStateError} if the manager was started before, or if the loop was stopped during its start
    */
   async start({ paused = false }: { readonly paused?: boolean } = {}): Promise<{ readonly ended: Promise<LoopEnd> }> {
-    if (this.#life !== undefined) throw new LoopStateError(this.loopId, this.state, 'it can be started once');
+    if (this.#life !== undefined)
+      throw new LoopStateError(this.loopId, this.state, 'start() works once, create a new LoopManager');
     this.#standing.become('starting');
     if (paused) void this.#requests.pause();
     let began = () => {};
     const isRunning = new Promise<void>((resolve) => {
       began = resolve;
     });
-    // It belongs to nobody's process, and to nobody's trace: whoever starts it may be over long before it.
+    // The loop runs outside of the caller's process and trace, because the loop may outlive the caller.
     this.#life = detached(() => restored({}, () => this.#live(began)));
     const ended = this.#life;
     const end = await Promise.race([isRunning, ended]);
     if (end !== undefined && end.reason === 'error') throw end.error;
     if (end !== undefined && !this.#hasRun)
-      throw new LoopStateError(this.loopId, 'stopped', 'it was stopped before it had begun');
+      throw new LoopStateError(this.loopId, 'stopped', 'it was stopped during its start, create a new LoopManager');
     return { ended };
   }
 
-  /** Resolves when the iteration that is under way has ended. */
+  /** Pauses the loop. Resolves when the current iteration has ended. */
   async pause(): Promise<void> {
     if (this.#standing.isOver) return;
     await Promise.race([this.#requests.pause(), this.#life]);
   }
 
+  /** Resumes the loop after a pause. */
   resume(): void {
     this.#requests.resume();
   }
 
   /**
-   * Has it end behind the iteration that is under way; a loop that reads a queue goes on until that is drained, where it is
-   * to be drained.
+   * Ends the loop after the current iteration.
+   *
+   * @param options - `drain`: if true, a loop that reads a queue continues until the queue is drained
    */
   stop(options: { readonly drain: boolean }): void {
     this.#requests.stop(options);
   }
 
   /**
-   * Ends it at once: signals abort, nothing new is begun. A node that goes on for half a second more is left behind; nodes clean
-   * up all the same.
+   * Ends the loop at once: aborts the signals of its nodes and calls no more nodes. A node that continues for another
+   * 500 ms is left behind. All nodes are cleaned up in any case.
    */
   abort(reason: Error): void {
     if (this.#standing.isOver || this.signal.aborted) return;
@@ -126,11 +141,16 @@ export class LoopManager {
     this.#abort.abort(reason);
   }
 
-  /** Gives a payload to a node once more, between two iterations. */
+  /**
+   * Passes a value to a node again, between two iterations.
+   *
+   * @throws {LoopStateError} if the loop has ended or has no such node
+   */
   replay(nodeId: string, value: unknown): void {
     this.#requests.replay(nodeId, value);
   }
 
+  /** Returns the figures of the loop. */
   metrics(): Omit<LoopMetrics, 'iterationsPerSecond'> {
     const { count, errors, missedTicks, durations, health: nodes } = this.#iterations;
     const { state, error } = this.#standing;
@@ -159,10 +179,10 @@ export class LoopManager {
     try {
       return await this.#orchestrator.run(live, { name: this.loopId, signal: this.signal });
     } catch (error) {
-      // Where it is aborted, its process is over before it is.
+      // After an abort the process settles before the loop.
       const end = await going;
       if (end !== undefined && (end.reason === 'error' || this.signal.aborted)) return end;
-      // A hook of the process has failed.
+      // The error comes from a hook of the process.
       return this.#over({ reason: 'error', error: failureOf(error, this.loopId) });
     }
   }
@@ -181,7 +201,7 @@ export class LoopManager {
     return this.#over(failure === undefined || end.reason === 'error' ? end : { reason: 'error', error: failure });
   }
 
-  /** From set-up until nothing is under way any more. */
+  /** Runs the loop from the set-up of its nodes until no call is in flight. */
   async #run(began: () => void): Promise<LoopEnd> {
     const { schedule, reads } = this.plan;
     const ticks = schedule === undefined ? undefined : await ticksOf(schedule);
@@ -209,14 +229,14 @@ export class LoopManager {
     }
   }
 
-  /** A call of a non-blocking node that has failed when there are no more iterations. */
+  /** Applies the policy `stop` of a non-blocking call that failed after the last iteration. */
   #lastVerdict(end: LoopEnd): LoopEnd {
     const { verdict } = this.#iterations;
     if (verdict === undefined || end.reason === 'error' || this.signal.aborted) return end;
     return verdict.policy === 'stop' ? { reason: 'error', error: verdict.error } : end;
   }
 
-  /** Like the work, unless a node goes on for too long after an abort. */
+  /** Awaits `work`, but rejects if a node continues for too long after an abort. */
   #unlessHung<Value>(work: Promise<Value>): Promise<Value> {
     return Promise.race([work, this.#hung.promise]);
   }

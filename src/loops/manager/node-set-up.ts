@@ -10,12 +10,15 @@ import type { Iterations } from './iterations.js';
 import { Nodes } from './nodes.js';
 import type { Bench } from './runner.js';
 
-/** Makes the nodes of a loop and sets them up, at its start and at each restart; cleans them up, at its end and before. */
+/**
+ * Creates the nodes of a loop and sets them up, at the start and at each restart. Cleans them up before a restart and
+ * at the end.
+ */
 export class NodeSetUp {
-  /** The process of the loop; there from its start on. */
+  /** Scope of the loop's process. Set when the loop starts. */
   scope: Scope | undefined = undefined;
 
-  /** @param kernel - what nodes are carried out with, and their default policies */
+  /** @param kernel - the kernel that calls the nodes, and its default policies */
   constructor(
     private readonly plan: LoopPlan,
     private readonly host: LoopHost,
@@ -30,7 +33,11 @@ export class NodeSetUp {
     await nodes.setUp(iterations.signal);
   }
 
-  /** @returns the first error of a node that could not be cleaned up */
+  /**
+   * Cleans up all nodes.
+   *
+   * @returns the first error of a clean-up, if there was one
+   */
   async cleanUp(): Promise<Error | undefined> {
     return this.iterations.nodes?.cleanUp((nodeId, error) => {
       this.host.report({ type: 'failure', nodeId, iteration: this.iterations.count, error });
@@ -63,7 +70,7 @@ export class NodeSetUp {
     };
   }
 
-  /** One that waits for room waits no longer when all has to end. */
+  /** Pushes a value. An abort interrupts the wait for room. */
   #push(queue: string, value: unknown): void | Promise<void> {
     const { cancellation } = this.scope as Scope;
     const pushed = this.host.push(queue, value, captured());

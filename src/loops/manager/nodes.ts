@@ -7,13 +7,13 @@ import type { NodeHealth } from '../health.js';
 import type { PlannedNode } from '../plan.js';
 import { type Bench, NodeRunner } from './runner.js';
 
-/** The nodes of a loop from one restart to the next. */
+/** The nodes of a loop, from one restart to the next. */
 export class Nodes {
   readonly runners: ReadonlyMap<PlannedNode, NodeRunner>;
 
   /**
-   * @param bench - with the default policies
-   * @param before - those before a restart: their counts go on
+   * @param bench - the environment of the nodes, with the default policies
+   * @param before - the nodes before a restart, whose counters are continued
    */
   constructor(nodes: readonly PlannedNode[], bench: Bench, before?: Nodes) {
     const runnerOf = (node: PlannedNode) => {
@@ -31,7 +31,7 @@ export class Nodes {
     return [...this.runners.values()].map(({ health }) => health);
   }
 
-  /** One after the other, in order of definition, until the signal aborts. */
+  /** Sets up the nodes one after the other, in the order of definition, until the signal aborts. */
   async setUp(signal: AbortSignal): Promise<void> {
     for (const runner of this.runners.values()) {
       signal.throwIfAborted();
@@ -40,7 +40,11 @@ export class Nodes {
     signal.throwIfAborted();
   }
 
-  /** Each node, whatever becomes of the others. @returns the first error */
+  /**
+   * Cleans up all nodes, even if some of them fail.
+   *
+   * @returns the first error, if there was one
+   */
   async cleanUp(onFailure: (nodeId: string, error: Error) => void): Promise<Error | undefined> {
     let first: Error | undefined;
     for (const runner of this.runners.values()) {
@@ -55,13 +59,16 @@ export class Nodes {
     return first;
   }
 
-  /** What non-blocking nodes have begun has ended. */
+  /** Waits until no call of a non-blocking node is in flight. */
   async settled(): Promise<void> {
     for (const runner of this.runners.values()) while (runner.inFlight > 0) await runner.slot;
   }
 }
 
-/** An action brings its own defaults; what the node says is over them. */
+/**
+ * Returns the policies of a node. The settings of the node override those of its action or, if the node is not an
+ * action, those of the orchestrator.
+ */
 function policiesOf({ definition, implementation }: PlannedNode, { core, policies }: Bench): Policies {
   const { retry, timeout } = definition;
   const own = {

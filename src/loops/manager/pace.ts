@@ -4,20 +4,20 @@ import { Clock } from './clock.js';
 import type { Ticks } from './schedule.js';
 import { nextTurn } from './turns.js';
 
-/** Milliseconds until a producer is asked again that had nothing and did not say when. */
+/** Default delay of `idle()`, in milliseconds. */
 export const idleDelay = 100;
 
-/** How many times as long as at first a producer that fails is left alone at most. */
+/** The longest back-off, as a multiple of the first. */
 const mostBackoff = 100;
 
-/** When a loop goes on: at the ticks of its schedule, and some time after its producer had nothing or has failed. */
+/** The pace of a loop: the ticks of its schedule, and the delays after a producer returned no value or failed. */
 export class Pace {
   #tick: number | undefined = undefined;
   #failures = 0;
   readonly #clock = new Clock();
 
   /**
-   * @param ticks - of the schedule. Default: as fast as possible
+   * @param ticks - ticks of the schedule. Default: as fast as possible
    * @param backoff - milliseconds after a first failure
    */
   constructor(
@@ -34,7 +34,11 @@ export class Pace {
     return this.ticks !== undefined;
   }
 
-  /** Waits for the next tick. @returns whether it is time: it may have been woken for something else */
+  /**
+   * Waits for the next tick.
+   *
+   * @returns true at the tick; false if a request interrupted the wait
+   */
   async tick(): Promise<boolean> {
     const ticks = this.ticks as Ticks;
     this.#tick ??= ticks.next(this.#clock.now());
@@ -48,7 +52,7 @@ export class Pace {
     return true;
   }
 
-  /** An iteration has ended, or there was none. */
+  /** Registers the end of an iteration, or a producer without a value. */
   ended(): void {
     this.ticks?.ended(this.#clock.now());
   }
@@ -61,12 +65,12 @@ export class Pace {
     this.#failures++;
   }
 
-  /** The producer had nothing. */
+  /** Waits after the producer returned no value. */
   idle({ delay }: Idle): Promise<void> {
     return delay === undefined && this.isScheduled ? nextTurn() : this.attention.sleep(delay ?? idleDelay);
   }
 
-  /** The producer has failed: it is left alone, longer each time. */
+  /** Waits after the producer failed, longer with each failure in a row. */
   backOff(): Promise<void> {
     return this.attention.sleep(this.backoff * Math.min(2 ** (this.#failures - 1), mostBackoff));
   }

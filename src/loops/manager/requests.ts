@@ -10,13 +10,13 @@ import type { NodeSetUp } from './node-set-up.js';
 import { Restarts } from './restarts.js';
 import type { Standing } from './standing.js';
 
-/** A payload that is to be given to a node once more. */
+/** A value to be passed to a node again. */
 interface Replay {
   readonly node: PlannedNode;
   readonly value: unknown;
 }
 
-/** What the requests of a loop have to do with. */
+/** The parts of a loop that its requests act on. */
 export interface Requested {
   readonly plan: LoopPlan;
   readonly host: LoopHost;
@@ -27,8 +27,8 @@ export interface Requested {
 }
 
 /**
- * What is asked of a loop while it runs: to pause, to go on, to end, to give a payload to a node once more, and, since a node
- * has failed, what its policy says. All of it is seen to between two iterations.
+ * Requests to a running loop: pause, resume, stop, replay, and the error policy of a failed node. All of them are
+ * handled between two iterations.
  */
 export class Requests {
   readonly #loop: Requested;
@@ -42,12 +42,12 @@ export class Requests {
     this.#loop = loop;
   }
 
-  /** How often the loop has been restarted. */
+  /** Number of restarts of the loop. */
   get restarts(): number {
     return this.#restarts.total;
   }
 
-  /** Asks for a pause. @returns when the loop is paused, or is to go on or to end instead */
+  /** Requests a pause. Resolves when the loop is paused, or is to resume or to end instead. */
   pause(): Promise<void> {
     const { attention, standing } = this.#loop;
     this.#isPaused = true;
@@ -63,7 +63,11 @@ export class Requests {
     this.#loop.attention.ask();
   }
 
-  /** @param options - `drain`: a loop that reads a queue goes on until that is drained */
+  /**
+   * Requests the end of the loop.
+   *
+   * @param options - `drain`: if true, a loop that reads a queue continues until the queue is drained
+   */
   stop({ drain }: { readonly drain: boolean }): void {
     const { plan, attention, iterations } = this.#loop;
     if (this.#stop !== 'now') this.#stop = drain && plan.reads !== undefined ? 'drained' : 'now';
@@ -71,22 +75,30 @@ export class Requests {
     attention.ask();
   }
 
-  /** @throws {LoopStateError} where there is no such node, or the loop has ended */
+  /**
+   * Requests the replay of a value.
+   *
+   * @throws {LoopStateError} if there is no such node, or the loop has ended
+   */
   replay(nodeId: string, value: unknown): void {
     const { plan, attention, standing } = this.#loop;
     const node = plan.nodes.find(({ id }) => id === nodeId);
     if (node === undefined || standing.isOver)
-      throw new LoopStateError(plan.id, standing.state, `"${nodeId}" is not there`);
+      throw new LoopStateError(plan.id, standing.state, `it has no running node "${nodeId}" to replay to`);
     this.#replays.push({ node, value });
     attention.ask();
   }
 
-  /** Who waits until the loop is paused waits no longer. */
+  /** Resolves all promises of `pause`. */
   nobodyWaits(): void {
     for (const resolve of this.#onPaused.splice(0)) resolve();
   }
 
-  /** Does what has been asked for. @returns how the loop ends, if it does */
+  /**
+   * Handles all requests.
+   *
+   * @returns the end of the loop, if a request ends it
+   */
   async see(): Promise<LoopEnd | undefined> {
     const { attention, standing, iterations } = this.#loop;
     for (;;) {
@@ -99,7 +111,7 @@ export class Requests {
       }
       if (this.#isToEnd) return { reason: 'stopped' };
       while (this.#replays[0] !== undefined && !this.#isToEnd) await this.#replay(this.#replays[0]);
-      // Something may have been asked for meanwhile.
+      // There may be new requests by now.
       if (attention.isWanted) continue;
       if (!this.#isPaused || this.#stop !== undefined) break;
       standing.become('paused', standing.error);
@@ -111,18 +123,22 @@ export class Requests {
     return undefined;
   }
 
-  /** What it did not come to is not lost. */
+  /** Turns replays that were not handled into dead letters again. */
   returnReplays(): void {
     const { plan, host, iterations } = this.#loop;
     const { id: loopId } = plan;
     for (const { node, value } of this.#replays.splice(0)) {
-      const error = new LoopStateError(loopId, 'stopped', `it has ended before "${node.id}" got this again`);
+      const error = new LoopStateError(
+        loopId,
+        'stopped',
+        `it ended before the replay to "${node.id}", call deadLetters.replay() again`,
+      );
       const letter = { loopId, nodeId: node.id, iteration: iterations.count, value, error, time: Date.now() };
       host.report({ type: 'dead-letter', letter });
     }
   }
 
-  /** Asked again after a wait: it may have been stopped meanwhile. */
+  /** Checked again after each wait, because the loop may have been stopped in the meantime. */
   get #isToEnd(): boolean {
     return this.#stop === 'now';
   }

@@ -1,16 +1,16 @@
 import type { RestartPolicy } from '../definition.js';
 
-/** Counts restarts within a window, and says how long to wait before each. */
+/** Counts restarts within a time window, and computes the delay before each. */
 export class Restarts {
-  /** All that there have been. */
+  /** Number of all restarts. */
   total = 0;
   #times: number[] = [];
 
   /**
-   * One more is asked for.
+   * Registers another restart.
    *
    * @param now - milliseconds of the monotonic clock
-   * @returns milliseconds to wait before it, or nothing where there have been too many
+   * @returns milliseconds to wait before the restart, or undefined if the limit is reached
    */
   take(
     { limit = 10, within = 60_000, backoff = 100, maxBackoff = 10_000 }: RestartPolicy,

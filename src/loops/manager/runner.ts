@@ -14,7 +14,7 @@ import type { IterationData } from './iteration.js';
 
 type Call = (data: IterationData) => unknown;
 
-/** What nodes are carried out with. */
+/** The environment in which nodes are called. */
 export interface Bench {
   readonly core: Definition['core'];
   readonly policies: Policies;
@@ -24,8 +24,8 @@ export interface Bench {
 }
 
 /**
- * One node as long as its loop goes: its object, its policies, and how it stands. A call is a task of the kernel wherever
- * somebody can tell: where there are hooks, middleware, subscribers or policies. Else it is a plain call.
+ * Calls one node, and keeps its object, its policies and its state. A call is a task of the kernel if there are hooks,
+ * middleware, subscribers or policies. Otherwise it is a plain function call, which is much faster.
  */
 export class NodeRunner {
   calls = 0;
@@ -36,7 +36,7 @@ export class NodeRunner {
   state: NodeState = 'healthy';
   error: string | undefined = undefined;
   readonly #definition: Definition;
-  /** The same where it is part of a trace; made when it is first needed. */
+  /** The definition for calls that belong to a trace. Created when first needed. */
   #tracedDefinition: Definition | undefined = undefined;
   readonly #hasPolicies: boolean;
   #object: BaseNode | undefined = undefined;
@@ -46,7 +46,7 @@ export class NodeRunner {
   constructor(
     readonly node: PlannedNode,
     private readonly bench: Bench,
-    /** The one before a restart: counts go on. */
+    /** The runner before a restart, whose counters are continued. */
     before?: NodeRunner,
   ) {
     if (before !== undefined) {
@@ -58,7 +58,7 @@ export class NodeRunner {
     this.#definition = this.#define((data) => this.#attempt(data));
   }
 
-  /** Makes the node's object, and has it set itself up. */
+  /** Creates the node object and sets it up. */
   async setUp(): Promise<void> {
     const { implementation, kind } = this.node;
     if (isNodeClass(implementation)) {
@@ -68,7 +68,7 @@ export class NodeRunner {
       await object.setUp();
       return;
     }
-    // An action of the same orchestrator is not a task in a task.
+    // Unwrap an action of the same orchestrator, so that its call is one task and not two.
     const source = sourceOf(implementation as AnyFunction);
     const fn = (source?.core === this.bench.core ? source.fn : implementation) as (...args: unknown[]) => unknown;
     this.#call = kind === 'producer' ? (data) => fn(data) : (data) => fn(data.value, data);
@@ -81,7 +81,7 @@ export class NodeRunner {
     await object?.cleanUp();
   }
 
-  /** Calls the node. It may throw, or give a promise. */
+  /** Calls the node. May throw or return a promise. */
   call(data: IterationData): unknown {
     this.calls++;
     const { core, scope } = this.bench;
@@ -103,7 +103,7 @@ export class NodeRunner {
     this.#become('failing');
   }
 
-  /** A call of a non-blocking node is under way. */
+  /** Registers a call of a non-blocking node that has not ended. */
   began(): void {
     this.inFlight++;
   }
@@ -114,7 +114,7 @@ export class NodeRunner {
     this.#onSlot = undefined;
   }
 
-  /** Resolves when one of the calls that are under way has ended. */
+  /** Resolves when one of the calls in flight has ended. */
   get slot(): Promise<void> {
     return new Promise((resolve) => {
       const before = this.#onSlot;
@@ -130,7 +130,7 @@ export class NodeRunner {
     return { nodeId: this.node.id, state, calls, errors, retries, dropped, inFlight, error };
   }
 
-  // Not where it is called: there it would cost the calls that are part of none.
+  // A separate method, because inlining this code in `call` would slow down calls without a trace.
   #performTraced(data: IterationData): unknown {
     const { scope } = this.bench;
     this.#tracedDefinition ??= this.#define((traced) => {
@@ -153,7 +153,7 @@ export class NodeRunner {
     return defineWork(core, this.node.id, work);
   }
 
-  /** From its first failure on, and during each wait, a node is being retried. */
+  /** Adds a hook to the retry policy that sets the state `retrying` after each failed attempt. */
   #noted(policies: Policies): Policies {
     const { retry } = policies;
     if (retry === undefined || retry.retries === 0) return policies;
@@ -180,5 +180,5 @@ export class NodeRunner {
 }
 
 function missing(): never {
-  throw new Error('the node was not set up');
+  throw new Error('the node was not set up: call setUp() first');
 }

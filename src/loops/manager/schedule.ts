@@ -3,30 +3,37 @@ import { ValidationError } from '../../shared/errors.js';
 import { loadPeers } from '../../shared/peers.js';
 import type { MissedTicks, Schedule } from '../definition.js';
 
-/** How many ticks that have passed are made up for. */
+/** The largest number of missed ticks that `catch-up` makes up for. */
 const mostMissed = 100;
 
-/** A tick that comes at the very moment is not missed; sums of fractions are not exact. In milliseconds. */
+/** Tolerance for rounding errors, in milliseconds: a tick at exactly the present moment is not missed. */
 const precision = 0.001;
 
 /**
- * When iterations start. Times of intervals are of a `Clock`, those of a calendar of the wall clock; in milliseconds.
+ * The ticks of a schedule, in milliseconds. Intervals use the time of a `Clock`, calendars the wall clock.
  *
- * A tick that passes while an iteration is under way is missed: `skip` passes over it, `catch-up` makes up for it at once,
- * with `delay` there is none, since the interval begins when an iteration has ended.
+ * A tick is missed if it becomes due during an iteration. `skip` skips the tick, and `catch-up` makes up for it at
+ * once. With `delay` no tick is missed, because the interval starts at the end of an iteration.
  */
 export interface Ticks {
-  /** Ticks that were passed over. */
+  /** Number of skipped ticks. */
   readonly missed: number;
-  /** When the next iteration starts: at once, if that has passed. Asked once before each. */
+  /** Returns the start of the next iteration. A time in the past means at once. Called once before each iteration. */
   next(now: number): number;
-  /** How long it is until then. Whoever waits looks again and again: clocks are set, and machines sleep. */
+  /**
+   * Returns the time left until `tick`. The caller asks repeatedly, because clocks can be set and machines can sleep.
+   */
   left(tick: number, now: number): number;
-  /** An iteration has ended. */
+  /** Registers the end of an iteration. */
   ended(now: number): void;
 }
 
-/** @throws {MissingPeerError} for a cron expression without `croner` */
+/**
+ * Creates the ticks of a schedule.
+ *
+ * @throws {MissingPeerError} for a cron expression if `croner` is not installed
+ * @throws {ValidationError} for an invalid cron expression or time zone
+ */
 export async function ticksOf({ every, cron, timezone, missed = 'skip' }: Schedule): Promise<Ticks> {
   if (cron === undefined)
     return missed === 'delay' ? new Pauses(every as number) : new Interval(every as number, missed);
@@ -34,7 +41,7 @@ export async function ticksOf({ every, cron, timezone, missed = 'skip' }: Schedu
   const { Cron } = croner;
   try {
     const pattern = new Cron(cron, { paused: true, ...(timezone === undefined ? {} : { timezone }) });
-    // A time zone that is not there shows when it is asked for.
+    // croner checks the time zone only when the next run is computed.
     pattern.nextRun();
     return new Calendar((after) => pattern.nextRun(after)?.getTime(), missed);
   } catch (cause) {
@@ -42,7 +49,7 @@ export async function ticksOf({ every, cron, timezone, missed = 'skip' }: Schedu
   }
 }
 
-/** An interval that begins when an iteration ends. */
+/** Ticks of `delay`: the interval starts at the end of an iteration. */
 class Pauses implements Ticks {
   readonly missed = 0;
   #next: number | undefined = undefined;
@@ -63,7 +70,7 @@ class Pauses implements Ticks {
   }
 }
 
-/** Ticks on a grid that begins with the first. */
+/** Ticks of `skip` and `catch-up`: a grid that starts with the first tick. */
 class Interval implements Ticks {
   missed = 0;
   #next: number | undefined = undefined;
@@ -94,7 +101,7 @@ class Interval implements Ticks {
   ended(): void {}
 }
 
-/** Ticks of a calendar, by the wall clock. */
+/** Ticks of a cron expression, by the wall clock. */
 class Calendar implements Ticks {
   missed = 0;
   #last = new Date();

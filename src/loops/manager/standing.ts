@@ -1,9 +1,9 @@
 import type { LoopEnd, LoopState } from '../health.js';
 import type { LoopHost } from '../host.js';
 
-/** How a loop stands: its state, and what has gone wrong last. Its host is told of each change. */
+/** The state of a loop and its last error. Reports each change of the state to the host. */
 export class Standing {
-  /** What has ended the loop, or what it is paused or restarted for. */
+  /** The error that ended, paused or restarted the loop. */
   error: Error | undefined = undefined;
   #state: LoopState = 'stopped';
   #hasEnded = false;
@@ -20,7 +20,7 @@ export class Standing {
   }
 
   become(state: LoopState, error?: Error): void {
-    // A node that was left behind may come to its end.
+    // After the end of the loop, ignore the results of a node that was left behind.
     if (this.#state === state || (this.#hasEnded && state !== 'stopped' && state !== 'error')) return;
     this.#state = state;
     this.host.report({ type: 'state', state, ...(error === undefined ? {} : { error }) });

@@ -1,23 +1,24 @@
 /**
- * How long loops may go on without letting the event loop turn. All loops of a thread share a turn: ten that never wait
- * hold timers and servers up no longer than one.
+ * Milliseconds that all loops of a thread together may run between two turns of the event loop. Ten loops that never
+ * wait share this time, so they delay timers and servers no longer than one loop. `least` is the smallest share of a
+ * single loop.
  */
 const turn = 8;
 const least = 0.5;
 
 let running = 0;
 
-/** A loop has begun to run, or has ended. */
+/** Registers that a loop has started or ended. */
 export function takePart(by: 1 | -1): void {
   running += by;
 }
 
-/** Milliseconds that a loop may take now. */
+/** Returns the milliseconds that a loop may run before it yields. */
 export function slice(): number {
   return Math.max(least, turn / Math.max(1, running));
 }
 
-/** Resolves when the event loop has turned: timers have fired, messages have come. */
+/** Yields to the event loop, so that timers and messages are handled. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

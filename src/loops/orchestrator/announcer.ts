@@ -8,7 +8,7 @@ import { type LoopLog, outside } from './telling.js';
 
 type Emit = <Name extends keyof WorkflowEvents>(name: Name, ...args: WorkflowEvents[Name]) => void;
 
-/** Tells what happens in a workflow: its log, its dead letters, and its listeners. */
+/** Publishes the events of a workflow to its log, its dead letters and its listeners. */
 export class Announcer {
   constructor(
     private readonly log: LoopLog,
@@ -31,7 +31,7 @@ export class Announcer {
     }
   }
 
-  /** A message was delivered as often as it may: it is a dead letter. */
+  /** Turns a message that reached its `maxDeliveries` into a dead letter. */
   limit({ queue, id, value, deliveries, carrier }: Message, loopId: string): void {
     const error = new DeliveryLimitError(queue, id, deliveries);
     const message = { queue, id, value, carrier };
@@ -40,7 +40,7 @@ export class Announcer {
     this.event(loopId, { type: 'dead-letter', letter });
   }
 
-  /** A dead letter had to make room. */
+  /** Reports a dead letter that was deleted because the capacity was reached. */
   dropped(letter: DeadLetter, capacity: number): void {
     this.log.dropped(letter, this.deadLetters.dropped, capacity);
     this.tell('deadLetterDropped', letter);
@@ -53,13 +53,13 @@ export class Announcer {
     }
   }
 
-  /** The store cannot be written for now, or can again. */
+  /** Reports that the store cannot be written or, without a failure, that writing works again. */
   store(failure: LoopStoreError | undefined): void {
     this.log.store(failure);
     this.tell('store', { error: failure });
   }
 
-  /** What listeners throw is theirs: no loop fails of it. */
+  /** Emits an event. An error in a listener becomes an uncaught exception and fails no loop. */
   tell<Name extends keyof WorkflowEvents>(name: Name, ...args: WorkflowEvents[Name]): void {
     outside(() => this.emit(name, ...args));
   }

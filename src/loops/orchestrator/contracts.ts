@@ -7,111 +7,166 @@ import type { Loop } from '../loop.js';
 import type { LoopStore } from '../store/contracts.js';
 import type { StopReport } from './stop-report.js';
 
-/** What `new WorkflowOrchestrator` takes. */
+/**
+ * Options of `new WorkflowOrchestrator(options)`. All are optional. Without a `store`, queues, cursors and dead letters
+ * end with the program; without a `logger`, nothing is printed.
+ */
 export interface WorkflowOrchestratorOptions {
-  /** Implementations for loops that are given as data. */
+  /** Implementations of nodes by name, for loops as data. Default: none. */
   readonly registry?: LoopRegistry | undefined;
-  /** Whose hooks, middleware and policies loops have that do not say themselves, on the event loop. Default: a new one each. */
+  /**
+   * Orchestrator whose hooks, middleware and policies apply to the nodes of loops on the event loop that have no
+   * orchestrator of their own. Default: a new orchestrator for each loop.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
   readonly orchestrator?: Orchestrator<any> | undefined;
-  /** Where queues, cursors, dead letters and desired states are kept. Default: nowhere, they end with the program. */
+  /**
+   * Store for messages, cursors, dead letters and the desired states of loops, for example `lmdbStore(directory)`.
+   * Default: none, all of these end with the program.
+   */
   readonly store?: LoopStore | undefined;
-  /** Milliseconds between two `metrics` events. Default: 1000. */
+  /** Milliseconds between `metrics` events, at least 10. Default: 1000. */
   readonly metricsInterval?: number | undefined;
-  /** How many dead letters are kept; the oldest make room, which is told as `deadLetterDropped`. Default: 1000. */
+  /**
+   * The largest number of dead letters. Beyond it the oldest is deleted, with the event `deadLetterDropped`. Default:
+   * 1000.
+   */
   readonly deadLetterCapacity?: number | undefined;
   /**
-   * Gets a line for each state of a loop and a node, each failure, lost dead letters, and a store that cannot be written:
-   * pino, console, or anything shaped like them. Default: none.
+   * Logger for state changes of loops and nodes, failures, deleted dead letters, warnings, and store failures. Accepts
+   * pino, console or any object with the same methods. Default: none.
    */
   readonly logger?: Logger | undefined;
 }
 
-/** A loop as it is loaded: put together in code, with its place, or as data. */
+/**
+ * A loop as `load` accepts it: a `Loop`, an object with a `Loop` and its `Placement`, or a `PlacedLoop` as data. Only a
+ * `ModuleLoop` can live in a thread or process.
+ */
 export type LoadedLoop = Loop | (Omit<PlacedLoop, keyof LoopDefinition> & { readonly loop: Loop }) | PlacedLoop;
 
-/** What `load` takes: loops, and the queues between them. */
+/**
+ * Argument of `WorkflowOrchestrator.load`: loops, and the queues between them. Several calls of `load` add up to one
+ * workflow; ids of loops and names of queues have to be unique over all calls.
+ */
 export interface LoopWorkflow {
+  /** Queues by name. Default: none. */
   readonly queues?: Readonly<Record<string, QueueDefinition>> | undefined;
+  /** Loops in any form that `load` accepts. */
   readonly loops: readonly LoadedLoop[];
 }
 
-/** How it ends. */
+/**
+ * Options of `WorkflowOrchestrator.stop`: the loop to stop, the time limit, and the handling of messages that are still
+ * in queues. Without options, all loops drain their queues and stop within 10 s.
+ */
 export interface StopOptions {
-  /** Which loop. Default: all. */
+  /** Id of the loop to stop. Default: all loops. */
   readonly loopId?: string | undefined;
-  /** Milliseconds until signals abort, and what does not end then is terminated. Default: 10000. */
-  readonly timeout?: number | undefined;
-  /** @deprecated Another name of `timeout`. */
-  readonly deadline?: number | undefined;
-  /** Whether loops that read queues go on until these are empty. Default: true, when all are stopped. */
-  readonly drain?: boolean | undefined;
-}
-
-/** How all ends, for good. */
-export interface CloseOptions {
   /**
-   * Milliseconds until signals abort, and what does not end then is terminated. Called again, `close` shortens the time if the
-   * new end is earlier. Default: 10000.
+   * Milliseconds until the signals of nodes abort. Loops that do not end within another second are terminated or left
+   * behind. Default: 10000.
    */
   readonly timeout?: number | undefined;
-  /** @deprecated Another name of `timeout`. */
+  /** @deprecated Use `timeout`. */
   readonly deadline?: number | undefined;
-  /** If true, loops that read queues go on until these are empty. Default: true. */
+  /**
+   * If true, loops that read queues continue until these queues are empty. Default: true if all loops are stopped,
+   * false for a single loop.
+   */
   readonly drain?: boolean | undefined;
 }
 
-/** What was left undone. */
+/**
+ * Options of `WorkflowOrchestrator.close`: the time limit, and the handling of messages that are still in queues.
+ * Without options, all loops drain their queues and stop within 10 s.
+ */
+export interface CloseOptions {
+  /**
+   * Milliseconds until the signals of nodes abort. Loops that do not end within another second are terminated or left
+   * behind. Another call of `close` can only shorten the remaining time. Default: 10000.
+   */
+  readonly timeout?: number | undefined;
+  /** @deprecated Use `timeout`. */
+  readonly deadline?: number | undefined;
+  /** If true, loops that read queues continue until these queues are empty. Default: true. */
+  readonly drain?: boolean | undefined;
+}
+
+/**
+ * Result of `stop` and `close`: the end of each loop that was running, and the work that was left undone. With a store,
+ * unfinished messages are delivered again after the next start.
+ */
 export interface StopSummary {
+  /** A report for each loop that was running. */
   readonly loops: readonly StopReport[];
   /** Iterations and calls of non-blocking nodes that did not end. */
   readonly abandoned: number;
-  /** Messages that are still in queues. With a store they are there at the next start. */
+  /** Messages and waiting pushes that remain in the queues. With a store, the messages are kept for the next start. */
   readonly messages: number;
 }
 
-/** What is told as it happens. */
+/**
+ * Events of a `WorkflowOrchestrator`, by name, with their arguments. Subscribe with `orchestrator.on(name, listener)`.
+ * An error in a listener becomes an uncaught exception of the program and fails no loop.
+ */
 export interface WorkflowEvents {
+  /** A loop has a new state. `error` is the error that caused the state, if there was one. */
   state: [event: { readonly loopId: string; readonly state: LoopState; readonly error?: unknown }];
+  /** A node has a new state. */
   node: [
     event: {
       readonly loopId: string;
       readonly nodeId: string;
       readonly state: NodeState;
-      /** What it has failed with, where it is tried again. */
+      /** The error of the failed attempt, for the state `retrying`. */
       readonly error?: unknown;
     },
   ];
+  /** A call of a node failed. `nodeId` is empty if the whole thread or process crashed. */
   failure: [
     event: { readonly loopId: string; readonly nodeId: string; readonly iteration: number; readonly error: unknown },
   ];
+  /** A dead letter was added. */
   deadLetter: [letter: DeadLetter];
-  /** Something in the workflow may be meant otherwise: told before its loops start for the first time. */
+  /**
+   * The workflow is valid but may contain a mistake, for example several readers of a queue without a `type`. Emitted
+   * before the loops start for the first time.
+   */
   warning: [warning: LoopFault];
-  /** A dead letter had to make room: it is gone, from the store, too. */
+  /** A dead letter was deleted because `deadLetterCapacity` was reached. The letter is also deleted from the store. */
   deadLetterDropped: [letter: DeadLetter];
-  /** The store cannot be written for now, or, without an error, can again. */
+  /** The store cannot be written. Without an `error`: the store can be written again. */
   store: [event: { readonly error?: LoopStoreError | undefined }];
+  /** Current metrics, every `metricsInterval` milliseconds while a loop runs. */
   metrics: [metrics: WorkflowMetrics];
 }
 
+/**
+ * Figures of all loops and queues at one moment. Returned by `WorkflowOrchestrator.metrics()`, and emitted as the event
+ * `metrics` every `metricsInterval` milliseconds while a loop runs.
+ */
 export interface WorkflowMetrics {
+  /** Figures of each loop, in the order of loading. */
   readonly loops: readonly LoopMetrics[];
+  /** Figures of each queue, in the order of declaration. Empty before the first start. */
   readonly queues: readonly QueueMetrics[];
-  /** How many are kept. */
+  /** Dead letters that are currently kept. */
   readonly deadLetters: number;
-  /** How many had to make room since the program was started. */
+  /** Dead letters that were deleted since the program started because the capacity was reached. */
   readonly deadLettersDropped: number;
 }
 
 /**
- * How the whole stands. `failing`: a node has failed last, a loop is restarting, or the store cannot be written; `error`: a
- * loop has ended with one.
+ * Health of the workflow and of each loop. `error`: a loop has ended with an error. `failing`: the last call of a node
+ * failed or is being retried, a loop is restarting, or the store cannot be written. Otherwise `healthy`.
  */
 export interface WorkflowHealth {
+  /** The worst state of all loops and of the store. */
   readonly status: 'healthy' | 'failing' | 'error';
-  /** Why the store cannot be written for now. */
+  /** The reason why the store cannot be written. Undefined if the store works. */
   readonly store: string | undefined;
+  /** State, failing nodes and last error of each loop. */
   readonly loops: readonly {
     readonly loopId: string;
     readonly state: LoopState;
@@ -120,15 +175,28 @@ export interface WorkflowHealth {
   }[];
 }
 
-/** The way into a queue, and a view on it, for code outside of loops. */
+/**
+ * A queue as seen by code outside of loops: `push` adds messages, and `metrics` shows the content of the queue.
+ * Returned by `WorkflowOrchestrator.queue(name)`. Usable between the first start and `close`.
+ */
 export interface QueueHandle {
   /**
-   * Adds a message. Resolves when there was room for it, and, with a store, when it survives a crash.
+   * Adds a message. Resolves when the queue had room and, with a store, when the message survives a crash of the
+   * program.
    *
-   * @throws {QueueFullError} where the queue is full and its policy is `fail`
-   * @throws {LoopStoreError} where it cannot be stored for now. What is pushed after `health()` has a `store` is not in the
-   *   queue; a push that was under way then is, and is stored later
+   * @param value - the value of the message. Has to be cloneable if the queue is stored or read in another thread or
+   *   process
+   * @throws {QueueFullError} if the queue is full and its policy is `fail`
+   * @throws {LoopStoreError} if the message cannot be stored. A push that started while `health().store` was set is not
+   *   in the queue. A push that was already waiting for the disk stays in the queue and is stored later
+   * @throws {LoopStateError} before the first start and after `close`
+   * @throws {ValidationError} if the value cannot be cloned
    */
   push(value: unknown): Promise<void>;
+  /**
+   * Current figures of the queue.
+   *
+   * @throws {LoopStateError} before the first start and after `close`
+   */
   readonly metrics: QueueMetrics;
 }

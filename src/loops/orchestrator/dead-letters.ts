@@ -2,15 +2,15 @@ import { NotFoundError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { LoopStore } from '../store/contracts.js';
 
-/** What is done with a dead letter that is replayed. */
+/** Replays one dead letter. */
 export type Replayer = (letter: DeadLetter) => void | Promise<void>;
 
-/** Called with each letter that had to make room, when it is gone. */
+/** Called with each dead letter that was deleted because the capacity was reached. */
 export type DropListener = (letter: DeadLetter) => void;
 
 /**
- * What was in nodes when they failed, the newest last. A bounded number is kept: the oldest make room, are counted, and are
- * told of.
+ * The inputs of failed nodes, oldest first. The number of dead letters is limited (`deadLetterCapacity`): beyond the
+ * limit the oldest is deleted, counted and reported. Available as `WorkflowOrchestrator.deadLetters`.
  */
 export class DeadLetters {
   readonly #letters = new Map<number, DeadLetter>();
@@ -25,29 +25,34 @@ export class DeadLetters {
     private readonly onDropped: DropListener,
   ) {}
 
-  /** How many there are. */
+  /** Number of dead letters. */
   get size(): number {
     return this.#letters.size;
   }
 
-  /** How many were dropped, since there was no room. */
+  /** Number of dead letters that were deleted because the capacity was reached. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** @param filter - of which loop. Default: of all */
+  /**
+   * Lists dead letters, oldest first.
+   *
+   * @param filter - `loopId`: only dead letters of this loop. Default: all
+   */
   list({ loopId }: { readonly loopId?: string | undefined } = {}): DeadLetter[] {
     return [...this.#letters.values()].filter((letter) => loopId === undefined || letter.loopId === loopId);
   }
 
   /**
-   * Tries again what has failed: the message goes back into its queue; without one, the value goes to the node again. What
-   * cannot be replayed now (its loop does not run) stays.
+   * Replays dead letters. A dead letter with a message goes back into its queue; without a message, its value goes to
+   * the failed node again. Replayed dead letters are removed. Dead letters that cannot be replayed, because their loop
+   * does not run, are kept.
    *
-   * @param id - which. Default: all
-   * @returns how many were replayed
-   * @throws {NotFoundError} where there is none with this id
-   * @throws {LoopStateError} where the loop of the one does not run
+   * @param id - id of the dead letter. Default: all
+   * @returns the number of replayed dead letters
+   * @throws {NotFoundError} if there is no dead letter with this id, or its replay is already in progress
+   * @throws {LoopStateError} if the loop of this dead letter does not run
    */
   async replay(id?: number): Promise<number> {
     if (id !== undefined) {
@@ -60,19 +65,24 @@ export class DeadLetters {
         await this.#replay(letter);
         replayed++;
       } catch {
-        // It is still there.
+        // The dead letter is kept.
       }
     }
     return replayed;
   }
 
-  /** @throws {NotFoundError} where there is none with this id */
+  /**
+   * Deletes a dead letter, also from the store.
+   *
+   * @throws {NotFoundError} if there is no dead letter with this id
+   */
   remove(id: number): void {
     this.#get(id);
     this.#letters.delete(id);
     this.store()?.removeDeadLetter(id);
   }
 
+  /** Adds a dead letter under a new id, and deletes the oldest beyond the capacity. */
   add(given: Omit<DeadLetter, 'id'>): DeadLetter {
     const letter = { ...given, id: ++this.#lastId };
     this.#letters.set(letter.id, letter);
@@ -81,6 +91,7 @@ export class DeadLetters {
     return letter;
   }
 
+  /** Adds the dead letters of the store. */
   restore(letters: readonly DeadLetter[]): void {
     for (const letter of letters) this.#letters.set(letter.id, letter);
     this.#makeRoom();
@@ -103,7 +114,8 @@ export class DeadLetters {
   }
 
   async #replay(letter: DeadLetter): Promise<void> {
-    // Who waits for room in the queue has it in hand: nobody else is to do it once more.
+    // A replay of this dead letter is still waiting for room in the queue. A second replay would push the message
+    // twice.
     if (this.#replaying.has(letter.id)) throw new NotFoundError('dead letter', String(letter.id));
     this.#replaying.add(letter.id);
     try {

@@ -13,38 +13,42 @@ import { isRemote } from './placing.js';
 import { Queues } from './queues.js';
 import type { Supervisor } from './supervisor.js';
 
-/** What an exchange stands on, and whom it tells. */
+/** Options of an `Exchange`: its store, its queues and its callbacks. */
 export interface ExchangeOptions {
   readonly store: LoopStore | undefined;
   readonly definitions: ReadonlyMap<string, QueueDefinition>;
   readonly onEvent: (loopId: string, event: LoopEvent) => void;
-  /** Called with a message that was delivered as often as it may. */
+  /** Called with a message that reached the `maxDeliveries` of its queue. */
   readonly onLimit: (message: Message, loopId: string) => void;
 }
 
-/** What loops have between them and behind them: queues, and where producers have got to. There are queues once it is open. */
+/** The queues between loops and the cursors of producers. The queues exist from `open` on. */
 export class Exchange {
   #queues: Queues | undefined = undefined;
   readonly #cursors = new Map<string, unknown>();
-  /** Queues whose messages leave this thread, or are stored. */
+  /** Names of queues whose messages leave this thread or are stored. */
   readonly #crossed = new Set<string>();
   #failure: LoopStoreError | undefined = undefined;
   #isClosed = false;
 
   constructor(private readonly options: ExchangeOptions) {}
 
-  /** Why nothing can be stored for now. */
+  /** The error of the store while nothing can be stored. */
   get failure(): LoopStoreError | undefined {
     return this.#failure;
   }
 
-  /** What queues do when they are full, by name. */
+  /** Overflow policies by queue name. */
   get overflows(): Readonly<Record<string, Overflow>> {
     const { definitions } = this.options;
     return Object.fromEntries([...definitions].map(([name, { overflow = 'block' }]) => [name, overflow]));
   }
 
-  /** Makes the queues. @param stored - what was in them, and how far producers had got, when the program ended last */
+  /**
+   * Creates the queues.
+   *
+   * @param stored - messages and cursors from the previous run of the program
+   */
   open(loops: readonly Supervisor[], stored: Stored | undefined): void {
     const { definitions, store, onLimit } = this.options;
     const shapes = loops.map(({ shape }) => shape);
@@ -56,7 +60,7 @@ export class Exchange {
     }
   }
 
-  /** What a loop knows of the world. */
+  /** Creates the host of a loop. */
   hostOf(placed: PlacedLoop): WorkflowHost {
     const { id } = placed;
     const { store, onEvent } = this.options;
@@ -78,14 +82,17 @@ export class Exchange {
     };
   }
 
-  /** A queue, for code outside of loops. @throws {NotFoundError} for one that is not declared */
+  /**
+   * Returns a queue for code outside of loops.
+   *
+   * @throws {NotFoundError} for a queue that is not declared
+   */
   handleOf(name: string): QueueHandle {
     const { definitions, store } = this.options;
     if (!definitions.has(name)) throw new NotFoundError('queue', name, [...definitions.keys()]);
     const queues = () => {
-      if (this.#isClosed) throw new LoopStateError('', 'stopped', 'it was closed');
-      if (this.#queues === undefined)
-        throw new LoopStateError('', 'stopped', 'its queues are there when it has been started');
+      if (this.#isClosed) throw new LoopStateError('', 'stopped', 'it was closed, create a new WorkflowOrchestrator');
+      if (this.#queues === undefined) throw new LoopStateError('', 'stopped', 'call start() before using its queues');
       return this.#queues;
     };
     return {
@@ -99,23 +106,27 @@ export class Exchange {
     };
   }
 
-  /** Once more for a loop that has had it already. */
+  /** Pushes the value of a replayed dead letter. In a topic, only the given loop receives the value. */
   async pushAgain(name: string, loopId: string, value: unknown, carrier: Carrier | undefined): Promise<void> {
     await this.#queues?.pushAgain(name, loopId, value, carrier);
   }
 
-  /** Queues take messages only while they can be stored. @param failure - why they cannot. Default: they can */
+  /**
+   * Stops or resumes accepting messages.
+   *
+   * @param failure - the error of the store. Default: messages can be stored
+   */
   hold(failure: LoopStoreError | undefined): void {
     this.#failure = failure;
     this.#queues?.hold(failure);
   }
 
-  /** If true, nothing is in the queue. */
+  /** If true, the queue is empty. */
   isEmpty(name: string): boolean {
     return this.#queues?.get(name).isEmpty !== false;
   }
 
-  /** If true, someone waits for room in the queue, and no loop that `isReading` would make it. */
+  /** If true, a push waits for room in the queue, and no loop that satisfies `isReading` reads the queue. */
   isStuck(name: string, isReading: (loopId: string) => boolean): boolean {
     return this.#queues?.isStuck(name, isReading) === true;
   }
@@ -124,17 +135,17 @@ export class Exchange {
     return this.#queues?.metrics() ?? [];
   }
 
-  /** From now on code outside of loops pushes nothing. */
+  /** Rejects further pushes from outside of loops. */
   endPushes(): void {
     this.#isClosed = true;
   }
 
-  /** Nothing is read any more: who waits for room fails. */
+  /** Closes the queues. Pushes that wait for room fail with `reason`. */
   close(reason: Error): void {
     this.#queues?.close(reason);
   }
 
-  /** What leaves this thread, or goes to a store, is looked at before. */
+  /** Pushes a value. A value that leaves this thread or is stored is checked first. */
   #push(
     queues: Queues,
     name: string,

@@ -5,34 +5,34 @@ import type { Inlet, LoopEvent, LoopHost } from '../host.js';
 import type { LoopShape, PooledLoop } from '../pools/pool.js';
 import type { Reader } from '../queues/reader.js';
 
-/** What a loop is given by its workflow: the same for all its lives. */
+/** The host that a workflow provides to a loop, shared by all lives of the loop. */
 export interface WorkflowHost extends LoopHost {
   inlet(queue: string): Reader;
 }
 
-/** What all lives of a loop have. */
+/** Options shared by all lives of a loop. */
 export interface LifeOptions {
   readonly loopId: string;
   readonly host: WorkflowHost;
-  /** Called with what happens in a life, as long as it goes on. */
+  /** Called with the events of a life, until the life ends. */
   readonly onEvent: (event: LoopEvent) => void;
 }
 
 /**
- * One life of a loop, from the moment its thread or process is made. After its end nothing counts that comes of it, and
- * nobody waits for it any more, whatever its code does.
+ * A single life of a loop, from the creation of its thread or process. After the end of a life its events, pushes and
+ * cursors are ignored, and every wait for the life is rejected, even if its code still runs.
  */
 export class Life implements LoopHost {
   #isOver = false;
   #hasStarted = false;
-  /** If true, it goes on until its queue is empty; it ends then if no more messages come. */
+  /** If true, the loop drains: it runs until its queue is empty and no more messages can come. */
   #isReadingOn = false;
   #isDraining = false;
   #inlet: Reader | undefined = undefined;
-  /** Pushes that wait for room: what breaks them off, and the queue. */
+  /** Pushes that wait for room: the function that rejects each, and the name of its queue. */
   readonly #blocked = new Map<(reason: Error) => void, string>();
   #giveUp: (reason: Error) => void = () => {};
-  /** Rejects when the life is ended. */
+  /** Rejects when the life ends. */
   readonly #givenUp: Promise<never>;
 
   constructor(
@@ -49,17 +49,19 @@ export class Life implements LoopHost {
     return this.#isOver;
   }
 
-  /** If false, it is being made ready: no node of it has run. */
+  /** If false, the loop is still being prepared, and no node has run. */
   get hasStarted(): boolean {
     return this.#hasStarted;
   }
 
-  /** If true, nothing is under way for certain: it reads a queue, and has no message of it. */
+  /**
+   * If true, the loop is certainly idle: it reads a queue and holds no message. If false, the loop may be idle or not.
+   */
   get isIdle(): boolean {
     return this.#inlet !== undefined && this.#inlet.held === 0;
   }
 
-  /** The queues in which it waits for room. */
+  /** Names of the queues in which a push of the loop waits for room. */
   get waitsIn(): ReadonlySet<string> {
     return new Set(this.#blocked.values());
   }
@@ -68,20 +70,24 @@ export class Life implements LoopHost {
     return this.options.host.cursor;
   }
 
-  /** @throws {LoopStateError} where it is ended before it is ready */
+  /**
+   * Prepares the loop and returns its shape.
+   *
+   * @throws {LoopStateError} if the life ends first
+   */
   prepare(): Promise<LoopShape> {
     return Promise.race([this.pooled.prepare(), this.#givenUp]);
   }
 
   /**
-   * Starts it, and resolves with its end when it runs.
+   * Starts the loop. Resolves when the loop runs, with a function that waits for its end.
    *
-   * @throws {LoopStateError} where it is ended before it runs
+   * @throws {LoopStateError} if the life ends before the loop runs
    */
   async start(options: { readonly paused: boolean }): Promise<() => Promise<LoopEnd>> {
     this.#hasStarted = true;
     const starting = this.pooled.start(this, options);
-    // It is to drain from its first iteration on.
+    // The drain was requested before the start.
     if (this.#isReadingOn) this.pooled.stop({ drain: true });
     const { ended } = await Promise.race([starting, this.#givenUp]);
     return () => Promise.race([ended, this.#givenUp]);
@@ -95,7 +101,11 @@ export class Life implements LoopHost {
 
   push(queue: string, value: unknown, carrier?: Carrier): void | Promise<void> {
     if (this.#isOver)
-      throw new LoopStateError(this.options.loopId, 'stopped', 'it was left behind, and can push no more');
+      throw new LoopStateError(
+        this.options.loopId,
+        'stopped',
+        'it can no longer push, end its nodes when data.signal aborts',
+      );
     const pushed = this.options.host.push(queue, value, carrier);
     if (pushed === undefined) return undefined;
     return new Promise((resolve, reject) => {
@@ -112,32 +122,44 @@ export class Life implements LoopHost {
     if (!this.#isOver) this.options.onEvent(event);
   }
 
-  /** Has it go on until the end of its queue, although it is paused or waits to restart. */
+  /** Makes the loop run until its queue is drained, even if the loop is paused or waits for a restart. */
   readOn(): void {
     this.#isReadingOn = true;
     if (this.#hasStarted) this.pooled.stop({ drain: true });
   }
 
-  /** There will be no more messages than there are. */
+  /** Drains the loop: no more messages will be pushed to its queue. */
   drain(): void {
     this.#isDraining = true;
     this.#inlet?.end();
     this.readOn();
   }
 
-  /** Signals abort. Pushes that wait for room wait no longer. */
+  /** Aborts the signals of the nodes, and rejects pushes that wait for room. */
   abort(reason: Error): void {
     this.pooled.abort(reason);
     for (const reject of this.#blocked.keys()) reject(reason);
   }
 
-  /** What it has not acknowledged is for others, or for the next life. Its thread or process is terminated. */
+  /**
+   * Ends the life: gives unacknowledged messages back to their queue, and terminates the thread or process.
+   *
+   * @returns true if a thread or process was terminated
+   */
   async end(): Promise<boolean> {
     this.#isOver = true;
     this.#inlet?.close();
     for (const reject of this.#blocked.keys())
-      reject(new LoopStateError(this.options.loopId, 'stopped', 'what it pushed waited for room'));
-    this.#giveUp(new LoopStateError(this.options.loopId, 'stopped', 'it was stopped before it had begun'));
+      reject(
+        new LoopStateError(
+          this.options.loopId,
+          'stopped',
+          'it ended while its push waited for room, start a loop that reads the queue',
+        ),
+      );
+    this.#giveUp(
+      new LoopStateError(this.options.loopId, 'stopped', 'it was stopped during its start, call start() again'),
+    );
     return this.pooled.terminate();
   }
 }

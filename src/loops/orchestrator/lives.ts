@@ -4,10 +4,10 @@ import { Life, type LifeOptions } from './life.js';
 import type { StopReport } from './stop-report.js';
 import { Tally } from './tally.js';
 
-/** The lives of a loop: the present one, and what all of them have done. */
+/** The lives of a loop: the present life, and the figures of all lives together. */
 export class Lives {
   #present: Life | undefined = undefined;
-  /** Resolves when the thread or process of the last life is gone: with true, if it had one. */
+  /** Settles when the thread or process of the last life has ended. Resolves with true if there was one. */
   #gone: Promise<boolean> = Promise.resolve(false);
   readonly #tally = new Tally();
 
@@ -20,20 +20,24 @@ export class Lives {
     return this.#present;
   }
 
-  /** The present life; a new one, where there is none. */
+  /** Returns the present life, or creates one. */
   begin(): Life {
     this.#present ??= new Life(this.newLoop(), this.options);
     return this.#present;
   }
 
-  /** Lets go of a life that cannot be made ready. @returns if true, it was the present one */
+  /**
+   * Forgets a life that could not be prepared.
+   *
+   * @returns true if `life` was the present life
+   */
   drop(life: Life): boolean {
     if (this.#present !== life) return false;
     this.#present = undefined;
     return true;
   }
 
-  /** Ends the present life. Resolves when its thread or process is gone: with true, if it has one. */
+  /** Ends the present life. Resolves when its thread or process has ended, with true if there was one. */
   end(): Promise<boolean> {
     const life = this.#present;
     if (life === undefined) return this.#gone;
@@ -43,12 +47,12 @@ export class Lives {
     return this.#gone;
   }
 
-  /** The loop is started: iterations count from here for its report. */
+  /** Resets the number of iterations for the next stop report. */
   started(): void {
     this.#tally.started();
   }
 
-  /** How the loop stands, if it ended now. */
+  /** Creates the stop report of the loop, as if the loop ended now. */
   reportOf(reason: StopReport['reason'], error: Error | undefined): StopReport {
     const life = this.#present;
     const last = life?.pooled.report();
@@ -58,7 +62,11 @@ export class Lives {
     return { loopId, reason, iterations, inFlight, ...(error === undefined ? {} : { error }) };
   }
 
-  /** @param crashes - how often the loop was made anew */
+  /**
+   * Returns the figures of the loop.
+   *
+   * @param crashes - number of restarts after a crash
+   */
   metrics(state: LoopState, crashes: number, error: Error | undefined): LoopMetrics {
     const { loopId } = this.options;
     return this.#tally.metrics({ loopId, state, report: this.#present?.pooled.report(), crashes, error });

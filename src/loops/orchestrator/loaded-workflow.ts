@@ -6,42 +6,50 @@ import type { LoadedLoop, LoopWorkflow } from './contracts.js';
 import { readWorkflow } from './options.js';
 import type { Supervisor } from './supervisor.js';
 
-/** What has been loaded: loops, and the queues between them. */
+/** The loaded workflow: its loops and the queues between them. */
 export class LoadedWorkflow {
   readonly #loops = new Map<string, Supervisor>();
   readonly #queues = new Map<string, QueueDefinition>();
 
-  /** In the order in which they were loaded. */
+  /** The loops in the order in which they were loaded. */
   get loops(): readonly Supervisor[] {
     return [...this.#loops.values()];
   }
 
-  /** By name. */
+  /** The queues by name. */
   get queues(): ReadonlyMap<string, QueueDefinition> {
     return this.#queues;
   }
 
-  /** @throws {NotFoundError} for a loop that is not there */
+  /**
+   * Returns a loop.
+   *
+   * @throws {NotFoundError} for an unknown loop
+   */
   get(loopId: string): Supervisor {
     const supervisor = this.#loops.get(loopId);
     if (supervisor === undefined) throw new NotFoundError('loop', loopId, [...this.#loops.keys()]);
     return supervisor;
   }
 
-  /** The loop, or all that run. @throws {LoopStateError} where the one does not run */
+  /**
+   * Returns the given loop, or all running loops.
+   *
+   * @throws {LoopStateError} if the given loop does not run
+   */
   running(loopId: string | undefined): readonly Supervisor[] {
     if (loopId === undefined) return this.loops.filter(({ isRunning }) => isRunning);
     const supervisor = this.get(loopId);
-    if (!supervisor.isRunning) throw new LoopStateError(loopId, supervisor.state, 'it does not run');
+    if (!supervisor.isRunning) throw new LoopStateError(loopId, supervisor.state, 'call start() first');
     return [supervisor];
   }
 
   /**
-   * Adds loops and queues to those that were loaded before: all of them, or none where something is wrong.
+   * Adds loops and queues to those loaded before. Adds nothing if anything is invalid.
    *
-   * @param supervisorOf - makes what has a loop over all its lives; `field` says where the loop stands
+   * @param supervisorOf - creates the supervisor of a loop; `field` is the path of the loop in the argument of `load`
    * @throws {ValidationError} for a field that is unknown or of the wrong kind
-   * @throws {LoopDefinitionError} that lists every fault
+   * @throws {LoopDefinitionError} with every fault
    */
   add(workflow: LoopWorkflow, supervisorOf: (loop: LoadedLoop, field: string) => Supervisor): void {
     const { queues = {}, loops } = readWorkflow(workflow, 'workflow');

@@ -4,23 +4,23 @@ import { checkWorkflow, warningsOf } from '../workflow.js';
 import type { LoadedWorkflow } from './loaded-workflow.js';
 import { all } from './pausing.js';
 
-/** What is opened before the first start, and whom it is told. */
+/** Options of an `Opening`: what to open, and callbacks for the result. */
 export interface OpeningOptions {
   readonly store: LoopStore | undefined;
   readonly loaded: LoadedWorkflow;
-  /** Called when the store cannot be written, and, with nothing, when it can again. */
+  /** Called with an error when the store cannot be written, and without an argument when writing works again. */
   readonly onStore: (failure: LoopStoreError | undefined) => void;
-  /** Called once, with what may be meant otherwise. */
+  /** Called once with the warnings about the workflow. */
   readonly onWarnings: (warnings: readonly LoopFault[]) => void;
-  /** Called when all loops are ready. */
+  /** Called when all loops are prepared. */
   readonly onReady: (stored: Stored | undefined) => void;
 }
 
 /**
- * What happens before the first start, once: the store is opened, loops are made ready, so that it is known what they read and
- * push to, and are checked with each other. What fails is tried again at the next start.
+ * Prepares the first start of a workflow, once: opens the store, prepares all loops so that their queues are known, and
+ * checks the loops against each other. After a failure the next start tries again.
  *
- * Starts wait here, and are told what was stopped meanwhile.
+ * Every `start` waits here. Each waiting start collects the loops that were stopped in the meantime.
  */
 export class Opening {
   #opening: Promise<void> | undefined = undefined;
@@ -28,27 +28,28 @@ export class Opening {
   #isStoreOpen = false;
   #isClosed = false;
   #hasWarned = false;
-  /** Starts that wait until all is open, each with what was stopped meanwhile. */
+  /** Loops that were stopped while a start waits, one set per waiting start. */
   readonly #starts = new Set<Set<string>>();
 
   constructor(private readonly options: OpeningOptions) {}
 
-  /** If true, no more workflows are loaded. */
+  /** If true, no more workflows can be loaded. */
   get hasBegun(): boolean {
     return this.#opening !== undefined;
   }
 
   /**
-   * Resolves when all is open: with the ids of loops that were stopped meanwhile.
+   * Waits until the workflow is open. Resolves with the ids of loops that were stopped in the meantime.
    *
-   * @param loopId - which loop is to be started. Default: all
-   * @throws {LoopStateError} where that was stopped meanwhile
+   * @param loopId - the loop to be started. Default: all
+   * @throws {LoopStateError} if this loop, or the whole workflow, was stopped in the meantime
    */
   async opened(loopId?: string): Promise<ReadonlySet<string>> {
     const stopped = new Set<string>();
     this.#starts.add(stopped);
     const isStopped = () => stopped.has(everything) || (loopId !== undefined && stopped.has(loopId));
-    const stoppedEarly = () => new LoopStateError(loopId ?? '', 'stopped', 'it was stopped before it had begun');
+    const stoppedEarly = () =>
+      new LoopStateError(loopId ?? '', 'stopped', 'it was stopped during its start, call start() again');
     try {
       await this.#openOnce();
     } catch (error) {
@@ -63,17 +64,17 @@ export class Opening {
     return stopped;
   }
 
-  /** A loop is stopped, or all are: starts that wait do not begin it. */
+  /** Cancels waiting starts of the given loop, or of all loops. */
   stop(loopId: string | undefined): void {
     for (const start of this.#starts) start.add(loopId ?? everything);
   }
 
-  /** Lets go of threads and processes that were made ready and not started. */
+  /** Releases threads and processes that were prepared and not started. */
   async discard(): Promise<void> {
     await Promise.all(this.options.loaded.loops.map((supervisor) => supervisor.discard()));
   }
 
-  /** From now on nothing can be started. @returns when what is being opened is open, or has failed */
+  /** Prevents further starts. Resolves when an opening in progress has completed or failed. */
   async end(): Promise<void> {
     this.#isClosed = true;
     await this.discard();
@@ -105,7 +106,7 @@ export class Opening {
       }
       this.#assertNotClosed();
       if ([...this.#starts].every((stopped) => stopped.has(everything)))
-        throw new LoopStateError('', 'stopped', 'it was stopped before it had begun');
+        throw new LoopStateError('', 'stopped', 'it was stopped during its start, call start() again');
       await all(loaded.loops.map((supervisor) => supervisor.prepare()));
       const shapes = loaded.loops.map(({ shape }) => shape);
       checkWorkflow(shapes, loaded.queues);
@@ -119,9 +120,9 @@ export class Opening {
   }
 
   #assertNotClosed(): void {
-    if (this.#isClosed) throw new LoopStateError('', 'stopped', 'it was closed');
+    if (this.#isClosed) throw new LoopStateError('', 'stopped', 'it was closed, create a new WorkflowOrchestrator');
   }
 }
 
-/** In place of the id of a loop. */
+/** Stands for all loops in a set of loop ids. */
 const everything = '';

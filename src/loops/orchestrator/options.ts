@@ -6,7 +6,7 @@ import { milliseconds, oneNamed, oneOf, readCrashPolicy } from '../options.js';
 import type { LoopStore } from '../store/contracts.js';
 import type { CloseOptions, LoopWorkflow, StopOptions, WorkflowOrchestratorOptions } from './contracts.js';
 
-/** Reads what a workflow is made with: each refuses what is wrong, with the name of the field. */
+/** Readers of the options of a workflow. Each throws a `ValidationError` with the path of the invalid field. */
 
 export const readOptions = anObjectOf<WorkflowOrchestratorOptions>({
   registry: aValue('an object of functions and classes by name', isPlainObject),
@@ -32,12 +32,12 @@ const ending = { timeout: milliseconds, deadline: milliseconds, drain: aBoolean 
 const readStopFields = anObjectOf<StopOptions>({ ...ending, loopId: aName });
 const readCloseFields = anObjectOf<CloseOptions>(ending);
 
-/** @returns the options by their present names */
+/** Reads the options of `stop`. Former names are replaced with present names. */
 export function readStopOptions(given: StopOptions): Omit<StopOptions, 'deadline'> {
   return byPresentNames(readStopFields(given));
 }
 
-/** @returns the options by their present names */
+/** Reads the options of `close`. Former names are replaced with present names. */
 export function readCloseOptions(given: CloseOptions): Omit<CloseOptions, 'deadline'> {
   return byPresentNames(readCloseFields(given));
 }

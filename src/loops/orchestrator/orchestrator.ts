@@ -30,7 +30,9 @@ import { LoopLog } from './telling.js';
 import { healthOf, metricsOf } from './views.js';
 
 /**
- * Owns loops, the queues between them, and the pools that they live in.
+ * Runs a workflow: loads loops and the queues between them, starts, pauses, resumes and stops the loops in their pools,
+ * and delivers messages. Emits the events of `WorkflowEvents`. Close the orchestrator at the end, with `close` or
+ * `await using`.
  *
  * @example
  * const orchestrator = new WorkflowOrchestrator().load({
@@ -41,19 +43,24 @@ import { healthOf, metricsOf } from './views.js';
  * process.once('SIGINT', () => orchestrator.stop());
  */
 export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
+  /** The inputs of failed nodes, which can be listed, replayed and removed. */
   readonly deadLetters: DeadLetters;
   readonly #options: WorkflowOrchestratorOptions;
   readonly #loaded = new LoadedWorkflow();
   readonly #announcer: Announcer;
   readonly #exchange: Exchange;
   readonly #opening: Opening;
-  /** When `close` has to have ended loops. */
+  /** The time limit of `close`. */
   readonly #deadline = new Deadline();
   #warnings: readonly LoopFault[] = [];
   #closing: Promise<void> | undefined = undefined;
   #ticker: NodeJS.Timeout | undefined = undefined;
 
-  /** @throws {ValidationError} for an option that is unknown or of the wrong kind */
+  /**
+   * Creates an orchestrator without loops. Add loops with `load`.
+   *
+   * @throws {ValidationError} for an option that is unknown or of the wrong kind
+   */
   constructor(options: WorkflowOrchestratorOptions = {}) {
     super();
     this.#options = readOptions(options);
@@ -64,7 +71,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
       () => store,
       (letter) => this.#announcer.dropped(letter, deadLetterCapacity),
     );
-    // biome-ignore lint/suspicious/noExplicitAny: the names and what comes with them belong together, which is lost here
+    // biome-ignore lint/suspicious/noExplicitAny: the type of `args` depends on `name`, which TypeScript cannot express here
     const emit = (name: keyof WorkflowEvents, ...args: any) => void this.emit(name, ...args);
     this.#announcer = new Announcer(new LoopLog(logger), this.deadLetters, emit);
     this.#exchange = new Exchange({
@@ -89,31 +96,34 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /**
-   * Adds loops, and queues between them. Loops that are put together here are checked at once, those in modules when they
-   * are started.
+   * Adds loops and queues. Loops that are built in this program are checked at once, loops in modules at the first
+   * start. Can be called several times before the first start.
    *
    * @throws {ValidationError} for a field that is unknown or of the wrong kind
-   * @throws {LoopDefinitionError} that lists every fault
+   * @throws {LoopDefinitionError} with every fault
+   * @throws {LoopStateError} after the first start
    */
   load(workflow: LoopWorkflow): this {
-    if (this.#opening.hasBegun) throw new LoopStateError('', 'running', 'workflows are loaded before the first start');
+    if (this.#opening.hasBegun) throw new LoopStateError('', 'running', 'call load() before start()');
     this.#loaded.add(workflow, (loop, field) => this.#supervisorOf(loop, field));
     return this;
   }
 
   /**
-   * Starts a loop, or all that do not run, side by side. Resolves when all have begun; where one cannot, it rejects, and the
-   * others go on. Loops that a store knows as stopped or paused are left so, unless they are named.
+   * Starts the given loop, or all loops that do not run, in parallel. Resolves when all of them run. If one cannot
+   * start, `start` rejects and the other loops keep running. Without `loopId`, loops that the store recorded as stopped
+   * are not started, and loops recorded as paused start paused.
    *
+   * @param loopId - the loop to start. Default: all
    * @throws {LoopDefinitionError} for faults between loops
-   * @throws {NotFoundError} for a loop that is not there
-   * @throws {LoopModuleError} for a module that cannot be loaded, or holds no loop
-   * @throws {LoopStateError} where the named one runs already, or it is stopped before it has begun
+   * @throws {NotFoundError} for an unknown loop
+   * @throws {LoopModuleError} for a module that cannot be loaded or does not export a loop
+   * @throws {LoopStateError} if the given loop runs already, or if a loop is stopped during its start
    */
   async start(loopId?: string): Promise<void> {
     const named = loopId === undefined ? undefined : this.#loaded.get(loopId);
     const stopped = await this.#opening.opened(loopId);
-    if (named?.isRunning) throw new LoopStateError(named.id, named.state, 'it has been started');
+    if (named?.isRunning) throw new LoopStateError(named.id, named.state, 'call stop() before start()');
     const idle = this.#loaded.loops.filter(({ isRunning }) => !isRunning);
     const starting =
       named === undefined ? idle.filter(({ id, desired }) => desired !== 'stopped' && !stopped.has(id)) : [named];
@@ -130,10 +140,12 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /**
-   * Pauses a loop, or all that run: those that push before those that read. Resolves when the iterations that are under
-   * way have ended, or they are resumed.
+   * Pauses the given loop, or all running loops, first those that push to a queue and then those that read the queue.
+   * Resolves when the current iterations have ended, or when the loops are resumed first.
    *
-   * @throws {LoopStateError} where the one does not run
+   * @param loopId - the loop to pause. Default: all running loops
+   * @throws {NotFoundError} for an unknown loop
+   * @throws {LoopStateError} if the given loop does not run
    */
   async pause(loopId?: string): Promise<void> {
     const paused = this.#loaded.running(loopId);
@@ -142,9 +154,11 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /**
-   * Has a loop, or all that run, go on where they were paused.
+   * Resumes the given loop, or all running loops, after a pause.
    *
-   * @throws {LoopStateError} where the one does not run
+   * @param loopId - the loop to resume. Default: all running loops
+   * @throws {NotFoundError} for an unknown loop
+   * @throws {LoopStateError} if the given loop does not run
    */
   resume(loopId?: string): void {
     for (const supervisor of this.#loaded.running(loopId)) {
@@ -154,12 +168,14 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /**
-   * Stops a loop, or all. Producers stop first; loops that read go on until their queues are empty; then all that is under
-   * way ends, and nodes clean up. After the timeout signals abort; a second later threads and processes are terminated, and
-   * what is on the event loop is left behind.
+   * Stops the given loop, or all loops. Loops without a queue stop first; loops that read continue until their queues
+   * are empty; then nodes clean up. After the timeout the signals of nodes abort. One second later threads and
+   * processes are terminated, and loops on the event loop are left behind.
    *
-   * @returns how each has ended, and what was left undone
-   * @throws {LoopStoreError} when all has ended, where what was to be stored could not be
+   * @param options - the loop, the time limit and the handling of remaining messages; see `StopOptions`
+   * @returns the end of each loop, and the work that was left undone
+   * @throws {NotFoundError} for an unknown loop
+   * @throws {LoopStoreError} after all loops have ended, if the store could not be written
    */
   async stop(options: StopOptions = {}): Promise<StopSummary> {
     const { timeout = 10_000, ...rest } = readStopOptions(options);
@@ -172,27 +188,31 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     }
   }
 
-  /** A queue, for code outside of loops. @throws {NotFoundError} for one that is not declared */
+  /**
+   * Returns a queue for code outside of loops.
+   *
+   * @throws {NotFoundError} for a queue that is not declared
+   */
   queue(name: string): QueueHandle {
     return this.#exchange.handleOf(name);
   }
 
-  /** What everything does at the moment, and has done. */
+  /** Returns the current figures of all loops and queues. */
   metrics(): WorkflowMetrics {
     return metricsOf(this.#loaded.loops, this.#exchange, this.deadLetters);
   }
 
-  /** What may be meant otherwise in the workflow, from its first start on: nothing is wrong with it, and it runs. */
+  /** Possible mistakes in the workflow, known from the first start on. The workflow runs despite warnings. */
   get warnings(): readonly LoopFault[] {
     return this.#warnings;
   }
 
-  /** How everything stands. */
+  /** Returns the health of the workflow and of each loop. */
   health(): WorkflowHealth {
     return healthOf(this.#loaded.loops, this.#exchange);
   }
 
-  /** Resolves when no loop runs: each has ended by itself, or was stopped, and none was started again since. */
+  /** Resolves when no loop runs: each loop has ended or was stopped, and none was started again. */
   async ended(): Promise<void> {
     for (;;) {
       const ends = this.#loaded.loops.flatMap(({ ended }) => ended ?? []);
@@ -202,15 +222,16 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   }
 
   /**
-   * Stops all, and closes the store. It cannot be started again.
+   * Stops all loops and closes the store. The workflow cannot be started again.
    *
    * @example
    * process.on('SIGTERM', () => orchestrator.close({ timeout: 20_000 }));
-   * process.on('SIGINT', () => orchestrator.close({ timeout: 1_000 })); // also where the other is under way
+   * process.on('SIGINT', () => orchestrator.close({ timeout: 1_000 })); // shortens a close in progress
    *
-   * @returns how each loop has ended that ran, and what was left undone
+   * @param options - the time limit and the handling of remaining messages; see `CloseOptions`
+   * @returns the end of each loop that was running, and the work that was left undone
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
-   * @throws {LoopStoreError} when all has ended, where what was to be stored could not be
+   * @throws {LoopStoreError} after all loops have ended, if the store could not be written
    */
   async close(options: CloseOptions = {}): Promise<StopSummary> {
     const { timeout = 10_000, drain } = readCloseOptions(options);
@@ -236,7 +257,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     const named = loopId === undefined ? undefined : this.#loaded.get(loopId);
     if (named !== undefined) this.#want(named, 'stopped');
     this.#opening.stop(loopId);
-    // Whoever loads a module that takes its time, or never ends, is not waited for.
+    // Do not wait for modules that are still loading, because they may never finish.
     if (named === undefined) await this.#opening.discard();
     const running = (named === undefined ? this.#loaded.loops : [named]).filter(({ isRunning }) => isRunning);
     const isReading = (id: string) => this.#loaded.get(id).isReading;
@@ -248,7 +269,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
   async #release(): Promise<void> {
     this.#deadline.cancel();
     this.#stopTicker();
-    this.#exchange.close(new LoopStateError('', 'stopped', 'it was closed'));
+    this.#exchange.close(new LoopStateError('', 'stopped', 'it was closed, create a new WorkflowOrchestrator'));
     await this.#opening.discard();
     await this.#opening.closeStore();
   }
@@ -262,7 +283,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     this.deadLetters.restore(stored?.deadLetters ?? []);
   }
 
-  /** With a store, what a loop is wanted to be is known at the next start. */
+  /** Records the desired state of a loop. With a store, the next start of the program uses the recorded state. */
   #want(supervisor: Supervisor, state: DesiredState): void {
     const { store } = this.#options;
     if (store !== undefined || state !== 'stopped') supervisor.want(state);
@@ -281,7 +302,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     else await this.#exchange.pushAgain(message.queue, loopId, message.value, message.carrier ?? captured());
   }
 
-  /** A workflow that runs keeps the program alive, whatever its loops wait for. */
+  /** Emits metrics at an interval. The timer also keeps the program alive while loops run. */
   #startTicker(): void {
     this.#ticker ??= setInterval(
       () => this.#announcer.tell('metrics', this.metrics()),

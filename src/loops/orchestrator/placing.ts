@@ -21,18 +21,18 @@ import { RemoteLoop } from '../pools/remote.js';
 import type { LoadedLoop } from './contracts.js';
 import { readPlacement } from './options.js';
 
-/** What loops are given that do not say themselves. */
+/** Defaults for loops without a registry or an orchestrator of their own. */
 export interface PlacingOptions extends LoopRuntime {
-  /** What the queues of the workflow do when they are full. */
+  /** The overflow policies of the queues of the workflow. */
   readonly overflows: () => Readonly<Record<string, Overflow>>;
 }
 
 /**
- * Finds the place of a loop that is loaded. One that is put together here is checked at once.
+ * Reads a loaded loop and its placement. Checks the loop at once if it is built in this program.
  *
- * @returns the loop with its place, and what makes it anew there for each of its lives
+ * @returns the loop with its placement, and a function that creates the loop in its pool, once for each life
  * @throws {ValidationError} for a field that is unknown or of the wrong kind
- * @throws {LoopDefinitionError} that lists every fault
+ * @throws {LoopDefinitionError} with every fault
  */
 export function place(
   loaded: LoadedLoop,
@@ -57,11 +57,12 @@ export function place(
   return inProgram({ ...placement, ...definition } as PlacedLoop, source, options);
 }
 
+/** If true, the loop lives in a thread or process. */
 export function isRemote({ pool }: PlacedLoop): boolean {
   return pool === 'thread' || pool === 'process';
 }
 
-/** A loop of a module lives in a thread or a process, or on the event loop of this program. */
+/** Places a loop of a module: in a thread, in a process, or on the event loop of this program. */
 function inModule(
   placed: PlacedLoop & ModuleLoop,
   field: string,
@@ -85,14 +86,14 @@ async function loadPlan(placed: ModuleLoop, options: PlacingOptions) {
 }
 
 const anotherCopy =
-  'is made with another copy of this package, which does not know the orchestrator of this one: give the loop its own, new Loop(id, { orchestrator })';
+  'creates its loop with another copy of this package, which cannot use the orchestrator of this copy: pass one to the loop, new Loop(id, { orchestrator })';
 
-/** A loop that is put together here lives here. */
+/** Places a loop that is built in this program. Such a loop can only live on the event loop of this program. */
 function inProgram(placed: PlacedLoop, source: LoopSource, options: PlacingOptions): [PlacedLoop, () => PooledLoop] {
   const { orchestrator = options.orchestrator, registry } = source;
   const plan = planOf({ ...source, orchestrator, registry: { ...options.registry, ...registry } });
   if (isRemote(placed)) {
-    const message = `loop "${plan.id}" is put together in this program, so it cannot live in a ${placed.pool}: give the module that exports it (module, export)`;
+    const message = `loop "${plan.id}" is built in this program, so it cannot live in a ${placed.pool}: load it from a module (module, export)`;
     throw new LoopDefinitionError([{ message, loopId: plan.id }]);
   }
   return [placed, () => new AsyncLoop(async () => ({ plan, LoopManager }))];

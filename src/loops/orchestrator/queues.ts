@@ -11,13 +11,13 @@ import type { Reader } from '../queues/reader.js';
 import { Topic } from '../queues/topic.js';
 import type { LoopStore, Stored } from '../store/contracts.js';
 
-/** How many numbers of messages are taken from the store at once. */
+/** Number of message ids that are reserved in the store at a time. */
 const atOnce = 10_000;
 
-/** The queues of a workflow, and the way of messages: loops push by name, and whoever reads it gets them. */
+/** The queues and topics of a workflow. Loops push by name, and every message goes to the readers of its queue. */
 export class Queues {
   readonly #queues = new Map<string, MessageQueue | Topic>();
-  /** The loops that read a queue. */
+  /** Ids of the loops that read each queue. */
   readonly #readers = new Map<string, readonly string[]>();
 
   constructor(
@@ -38,7 +38,11 @@ export class Queues {
     }
   }
 
-  /** @throws {NotFoundError} for a queue that is not declared */
+  /**
+   * Returns a queue.
+   *
+   * @throws {NotFoundError} for a queue that is not declared
+   */
   get(name: string): MessageQueue | Topic {
     const queue = this.#queues.get(name);
     if (queue === undefined) throw new NotFoundError('queue', name, [...this.#queues.keys()]);
@@ -49,7 +53,7 @@ export class Queues {
     return this.get(name).push(value, carrier, patience);
   }
 
-  /** Once more for a loop that has had it already. */
+  /** Pushes the value of a replayed dead letter. In a topic, only the given loop receives the value. */
   pushAgain(name: string, loopId: string, value: unknown, carrier?: Carrier): void | Promise<void> {
     const queue = this.get(name);
     return queue instanceof Topic
@@ -57,19 +61,23 @@ export class Queues {
       : queue.push(value, carrier, 'while-stored');
   }
 
-  /** Takes no messages while they cannot be stored. @param failure - why. Default: they can */
+  /**
+   * Stops or resumes accepting messages.
+   *
+   * @param failure - the error of the store. Default: messages can be stored
+   */
   hold(failure: Error | undefined): void {
     for (const queue of this.#queues.values()) queue.hold(failure);
   }
 
-  /** If true, someone waits for room in the queue, and no loop that `isReading` would make it. */
+  /** If true, a push waits for room in the queue, and no loop that satisfies `isReading` reads the queue. */
   isStuck(name: string, isReading: (loopId: string) => boolean): boolean {
     const queue = this.get(name);
     if (queue instanceof Topic) return queue.isStuck(isReading);
     return queue.metrics.blocked > 0 && !(this.#readers.get(name) ?? []).some(isReading);
   }
 
-  /** Nothing is read any more: who waits for room fails. */
+  /** Closes the queues. Pushes that wait for room fail with `reason`. */
   close(reason: Error): void {
     for (const queue of this.#queues.values()) queue.close(reason);
   }

@@ -1,4 +1,6 @@
-/** How fast a number grows: over the last second at least; over less only in the first. */
+/**
+ * Growth of a counter per second, measured over at least one second. Only the first second gives shorter measurements.
+ */
 export class Rate {
   #at = performance.now();
   #count = 0;

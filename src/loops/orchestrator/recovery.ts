@@ -1,7 +1,7 @@
 import type { Placement, RestartPolicy } from '../definition.js';
 import { Restarts } from '../manager/restarts.js';
 
-/** When a loop whose thread or process is gone is made anew, as the policy of its place says. */
+/** Decides when a crashed loop is restarted, by the `onCrash` policy of its placement. */
 export class Recovery {
   readonly #restarts = new Restarts();
   readonly #policy: RestartPolicy;
@@ -12,12 +12,16 @@ export class Recovery {
     else this.#policy = onCrash === 'restart' ? { action: 'restart' } : onCrash;
   }
 
-  /** How often the loop was to be made anew. */
+  /** Number of restarts after a crash. */
   get total(): number {
     return this.#restarts.total;
   }
 
-  /** The loop has crashed. @returns milliseconds to wait before it is made anew, or nothing where it is not to be */
+  /**
+   * Registers a crash.
+   *
+   * @returns milliseconds to wait before the restart, or undefined if the policy allows no restart
+   */
   take(): number | undefined {
     return this.#restarts.take(this.#policy, performance.now());
   }
@@ -33,7 +37,7 @@ export class Recovery {
     this.#endWait = undefined;
   }
 
-  /** Ends the wait that is under way, if one is. */
+  /** Ends the current wait, if there is one. */
   endWait(): void {
     this.#endWait?.();
   }

@@ -1,25 +1,33 @@
 import type { LoopEnd } from '../health.js';
 
-/** How a loop has been stopped. */
+/**
+ * The end of one loop in a `StopSummary`: the reason, the number of iterations, and the work that did not end. `reason`
+ * extends that of `LoopEnd` by `aborted` (the timeout passed, or a push waited in vain), `terminated` (its thread or
+ * process was terminated) and `crashed`.
+ */
 export interface StopReport {
+  /** Id of the loop. */
   readonly loopId: string;
+  /** Reason of the end. */
   readonly reason: LoopEnd['reason'] | 'aborted' | 'terminated' | 'crashed';
-  /** Iterations since the loop was started, crashes and restarts included. */
+  /** Iterations since the loop was started, including those before crashes and restarts. */
   readonly iterations: number;
   /** Iterations and calls of non-blocking nodes that did not end. */
   readonly inFlight: number;
+  /** The error that ended the loop, if there was one. */
   readonly error?: Error | undefined;
 }
 
 /**
- * How a loop is stopped. `read on`: it takes no notice of pauses and back-offs any more. `drained`: it ends when the queue that
- * it reads is empty. `now`: behind the iteration that is under way. Each includes those before it.
+ * The strength of a stop request. `read on`: the loop ignores pauses and back-offs from now on. `drained`: the loop
+ * also ends when its queue is empty. `now`: the loop ends after the current iteration. Each strength includes those
+ * before it.
  */
 export type Stop = 'read on' | 'drained' | 'now';
 
 const stops: readonly (Stop | undefined)[] = [undefined, 'read on', 'drained', 'now'];
 
-/** @returns the stop that includes the other */
+/** Returns the stronger of two stop requests. */
 export function furtherOf(one: Stop | undefined, other: Stop): Stop {
   return one !== undefined && stops.indexOf(one) > stops.indexOf(other) ? one : other;
 }

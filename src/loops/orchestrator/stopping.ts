@@ -7,24 +7,28 @@ import type { Exchange } from './exchange.js';
 import type { StopReport } from './stop-report.js';
 import type { Supervisor } from './supervisor.js';
 
-/** Milliseconds between two looks at queues while loops are being stopped. */
+/** Milliseconds between checks of the queues while loops are being stopped. */
 const look = 10;
 
-/** How loops are stopped. */
+/** Options of stopping several loops. */
 export interface StopPlan {
   readonly exchange: Exchange;
-  /** If true, loops that read queues go on until these are empty. */
+  /** If true, loops that read queues continue until these queues are empty. */
   readonly drain: boolean;
-  /** If true, the loop takes messages from its queue, or will. */
+  /** Returns true if the loop takes messages from its queue, now or after a restart. */
   readonly isReading: (loopId: string) => boolean;
 }
 
 interface Stopping extends StopPlan {
-  /** Aborts when there is no time left. */
+  /** Aborts at the deadline. */
   readonly signal: AbortSignal;
 }
 
-/** Has loops end, in the order of what they push; what has not ended by the deadline is aborted. @returns what was left undone */
+/**
+ * Stops loops in the order of the queues between them. Loops that have not ended at the deadline are aborted.
+ *
+ * @returns the end of each loop, and the work that was left undone
+ */
 export async function stopInTime(
   supervisors: readonly Supervisor[],
   plan: StopPlan,
@@ -52,7 +56,7 @@ async function reportsOf(
   if (passed === undefined) return reports;
   late.abort();
   const inTime = [...reports];
-  const problem = `it did not end within ${passed} ms`;
+  const problem = `it did not end within ${passed} ms, raise the timeout or end its nodes when data.signal aborts`;
   const aborted = await Promise.all(
     loops.map((supervisor) => supervisor.abort(new LoopStateError(supervisor.id, 'stopping', problem))),
   );
@@ -60,16 +64,16 @@ async function reportsOf(
 }
 
 /**
- * Stops loops in the order of what they push: who waits for room in a queue gets it from those who read it. When all have
- * ended that push to a queue, who reads it ends, when it is to drain not before the queue is empty. Loops that feed each
- * other are stopped together, when nothing is left in their queues. A loop that waits for room in a queue which no loop reads
- * is aborted: it would wait in vain.
+ * Stops loops in the order of the queues between them. A loop that reads a queue is stopped after all loops that push
+ * to the queue have ended; if the loop drains, it ends when the queue is empty. So a push that waits for room still
+ * finds a reader. Loops that push to each other in a cycle are stopped together when their queues are empty. A loop
+ * that waits for room in a queue that no loop reads any more is aborted, because the wait would never end.
  *
- * @param reports - how they have ended: each is noted when it has
+ * @param reports - receives the report of each loop when the loop has ended
  */
 async function stopInOrder(loops: readonly Supervisor[], stopping: Stopping, reports: StopReport[]): Promise<void> {
   const { drain, signal } = stopping;
-  // Whoever is pushed to must not be paused, or wait for its restart, while others wait for room.
+  // Loops that read must not stay paused or wait for a restart while other loops wait for room.
   if (drain) for (const supervisor of loops) if (reads(supervisor)) supervisor.stop('read on');
   const left = new Set(loops);
   const isFirst = (supervisor: Supervisor) => {
@@ -103,7 +107,7 @@ async function stopOne(supervisor: Supervisor, stopping: Stopping): Promise<Stop
   }
 }
 
-/** Resolves when nothing is in the queues that loops read, or there is no time left. */
+/** Waits until the queues that the loops read are empty, a loop is stuck or has ended, or the deadline is reached. */
 async function quiet(loops: readonly Supervisor[], stopping: Stopping): Promise<void> {
   const queues = loops.flatMap(({ shape: { reads } }) => (reads === undefined ? [] : [reads]));
   while (!stopping.signal.aborted && queues.some((queue) => !stopping.exchange.isEmpty(queue))) {
@@ -115,11 +119,15 @@ async function quiet(loops: readonly Supervisor[], stopping: Stopping): Promise<
   }
 }
 
-/** Aborts a loop that waits for room in vain. @returns how it has ended then */
+/**
+ * Aborts a loop that waits for room in a queue that no loop reads.
+ *
+ * @returns the report of the loop, or undefined if the loop is not stuck
+ */
 async function abortStuck(supervisor: Supervisor, stopping: Stopping): Promise<StopReport | undefined> {
   const queue = stuckIn(supervisor, stopping);
   if (queue === undefined) return undefined;
-  const problem = `it waits for room in the queue "${queue}", which no loop reads any more`;
+  const problem = `it waits for room in the queue "${queue}", which no loop reads any more, start its reader`;
   return supervisor.abort(new LoopStateError(supervisor.id, 'stopping', problem));
 }
 

@@ -11,32 +11,33 @@ import { Lives } from './lives.js';
 import { Recovery } from './recovery.js';
 import { furtherOf, type Stop, type StopReport } from './stop-report.js';
 
-/** How long a loop has, after signals have aborted, before it is left behind. In milliseconds. */
+/** Milliseconds between an abort and the moment when a loop is terminated or left behind. */
 const grace = 1_000;
 
 /**
- * One loop over all its lives: it is started, stopped and started again, and, when its thread or process ends by itself,
- * made anew as its policy says. Its state is that of its life; between two lives, `stopped`, `restarting` or `error`.
+ * Runs one loop over all its lives: starts it, stops it, and restarts it as its policy says when its thread or process
+ * crashes. The state is that of the present life. Between two lives the state is `stopped`, `restarting` or `error`.
  *
- *     made ready ─► started ─► ended
- *         ▲            │
- *         └─ back-off ◄┴─ crashed
+ *     prepared ─► started ─► ended
+ *        ▲           │
+ *        └ back-off ◄┴ crashed
  *
- * Asked to stop `now`, it is let go of where it is made ready or waits out a back-off; asked to drain, it goes on from there
- * at once, since messages wait for it. A life that has not begun for the first time is let go of in both cases.
+ * A stop `now` discards a life that is being prepared, and ends a back-off. A drain also ends a back-off, but starts
+ * the next life at once, because messages are still waiting. Before the first start of a loop, both kinds of stop
+ * discard the life that is being prepared.
  */
 export class Supervisor {
   readonly id: string;
   shape: LoopShape;
   readonly #lives: Lives;
   #ended: Promise<StopReport> | undefined = undefined;
-  /** How it has ended, where it was left behind. */
+  /** The report of a loop that was left behind. */
   #left: Promise<StopReport> | undefined = undefined;
   #state: LoopState = 'stopped';
   #error: Error | undefined = undefined;
   #stop: Stop | undefined = undefined;
   #hasBegun = false;
-  /** How the loop is wanted to be. `pausing`: paused, when those that push to it are. */
+  /** Desired state of the loop. `pausing`: to be paused after the loops that push to its queue. */
   #wanted: DesiredState | 'pausing' | undefined = undefined;
   readonly #recovery: Recovery;
 
@@ -55,41 +56,41 @@ export class Supervisor {
     return this.#state;
   }
 
-  /** From the moment it is started to the moment it has ended. */
+  /** If true, the loop has been started and has not ended. */
   get isRunning(): boolean {
     return this.#ended !== undefined;
   }
 
-  /** If true, it takes messages from its queue, now or when it has been made anew. */
+  /** If true, the loop takes messages from its queue, now or after a restart. */
   get isReading(): boolean {
     if (!this.isRunning || this.#stop === 'now') return false;
     return this.#stop !== undefined || !(this.#wanted === 'paused' || this.#state === 'paused');
   }
 
-  /** How the loop is wanted to be, if anybody has said so. */
+  /** Desired state of the loop, if one was set. */
   get desired(): DesiredState | undefined {
     return this.#wanted === 'pausing' ? 'paused' : this.#wanted;
   }
 
-  /** Says how the loop is wanted to be. It does so when it is told to: `start`, `pause`, `resume`, `stop`. */
+  /** Sets the desired state. The loop changes only by `start`, `pause`, `resume` and `stop`. */
   want(state: DesiredState): void {
     this.#wanted = state === 'paused' && this.#wanted !== 'paused' ? 'pausing' : state;
   }
 
-  /** The queues in which it waits for room. */
+  /** Names of the queues in which a push of the loop waits for room. */
   get waitsIn(): ReadonlySet<string> {
     return this.#lives.present?.waitsIn ?? new Set();
   }
 
-  /** How it ends; nothing for one that does not run. It never rejects. */
+  /** Resolves with the report when the loop ends, and never rejects. Undefined if the loop does not run. */
   get ended(): Promise<StopReport> | undefined {
     return this.#ended;
   }
 
   /**
-   * Makes it ready, so that its shape is known.
+   * Prepares a life of the loop and stores the shape of the loop.
    *
-   * @throws {LoopStateError} where it is let go of meanwhile
+   * @throws {LoopStateError} if the life is discarded in the meantime
    */
   async prepare(): Promise<Life> {
     const life = this.#lives.begin();
@@ -102,7 +103,7 @@ export class Supervisor {
     }
   }
 
-  /** Lets go of a life that was made ready and not started. */
+  /** Discards a life that was prepared and not started. */
   async discard(): Promise<void> {
     const life = this.#lives.present;
     if (this.isRunning || life === undefined) return;
@@ -111,12 +112,12 @@ export class Supervisor {
   }
 
   /**
-   * Resolves when it runs.
+   * Starts the loop. Resolves when the loop runs.
    *
-   * @param options - `paused`: it is paused before its first iteration
+   * @param options - `paused`: pause the loop before its first iteration
    */
   start({ paused }: { readonly paused: boolean }): Promise<void> {
-    if (this.isRunning) throw new LoopStateError(this.id, this.#state, 'it has been started');
+    if (this.isRunning) throw new LoopStateError(this.id, this.#state, 'call stop() before start()');
     this.#stop = undefined;
     this.#left = undefined;
     this.#hasBegun = false;
@@ -137,8 +138,8 @@ export class Supervisor {
   }
 
   /**
-   * Pauses the loop, unless it is wanted otherwise meanwhile. Resolves when the iteration that is under way has ended. One that
-   * is restarting is paused when it is back.
+   * Pauses the loop, unless its desired state has changed. Resolves when the current iteration has ended. A loop that
+   * is restarting is paused after the restart.
    */
   async pause(): Promise<void> {
     if (this.desired !== 'paused') return;
@@ -162,9 +163,9 @@ export class Supervisor {
   }
 
   /**
-   * Its time is over: signals abort; what does not end then is terminated, or left behind.
+   * Aborts the signals of the loop. A loop that does not end within the grace period is terminated or left behind.
    *
-   * @returns how it has ended; nothing for one that does not run
+   * @returns the report, or undefined if the loop does not run
    */
   async abort(reason: Error): Promise<StopReport | undefined> {
     const [ended, life] = [this.#ended, this.#lives.present];
@@ -177,19 +178,23 @@ export class Supervisor {
       if (inTime.reason === 'crashed') return inTime;
       return { error: reason, ...inTime, reason: 'aborted', inFlight };
     }
-    // It may have ended as this one gave up, and have been followed by another.
+    // The loop may have ended at this very moment, and may have been started again.
     if (this.#ended !== ended) return undefined;
     this.#left ??= this.#leave(reason, inFlight);
     await ended;
     return this.#left;
   }
 
-  /** @throws {LoopStateError} where it does not run, or has no such node */
+  /**
+   * Passes a value to a node again.
+   *
+   * @throws {LoopStateError} if the loop does not run or has no such node
+   */
   replay(nodeId: string, value: unknown): void {
     if (this.#lives.present === undefined || !this.isRunning)
-      throw new LoopStateError(this.id, this.#state, 'it does not run');
+      throw new LoopStateError(this.id, this.#state, 'call start() first');
     if (!this.shape.nodes.includes(nodeId))
-      throw new LoopStateError(this.id, this.#state, `it has no node "${nodeId}"`);
+      throw new LoopStateError(this.id, this.#state, `it has no node "${nodeId}", only ${this.shape.nodes.join(', ')}`);
     this.#lives.present.pooled.replay(nodeId, value);
   }
 
@@ -197,12 +202,13 @@ export class Supervisor {
     return this.#lives.metrics(this.#state, this.#recovery.total, this.#error);
   }
 
-  /** From life to life, until one ends as it should, or there have been too many. */
+  /** Runs one life after another, until a life ends without a crash or the policy allows no more restarts. */
   async #live(begun: Answer<void>): Promise<StopReport> {
     for (let crash: StopReport | undefined; ; ) {
       try {
         const life = await this.prepare();
-        if (life.isOver) throw new LoopStateError(this.id, 'stopped', 'it was stopped before it had begun');
+        if (life.isOver)
+          throw new LoopStateError(this.id, 'stopped', 'it was stopped during its start, call start() again');
         if (this.#stop === 'read on') life.readOn();
         if (this.#stop === 'drained') life.drain();
         const ended = await life.start({ paused: this.#wanted === 'paused' && this.#stop === undefined });
@@ -213,7 +219,7 @@ export class Supervisor {
         const error = thrown as Error;
         if (!this.#hasBegun) return await this.#hasNotBegun(error, begun);
         if (this.#left !== undefined) return this.#left;
-        // It was let go of while it was made anew: what it has ended with is the crash.
+        // The life was discarded during a restart. The loop therefore ended with the crash before it.
         const isLetGo = crash !== undefined && this.#stop === 'now' && this.#lives.present === undefined;
         const report: StopReport = isLetGo && crash !== undefined ? crash : this.#lives.reportOf('crashed', error);
         crash = report;
@@ -242,7 +248,7 @@ export class Supervisor {
     return this.#left ?? report;
   }
 
-  /** Goes on without it, whatever becomes of its code. */
+  /** Reports the loop as ended without waiting for its code. */
   async #leave(reason: Error, inFlight: number): Promise<StopReport> {
     const report = this.#lives.reportOf('aborted', reason);
     const isGone = await this.#lives.end();
@@ -250,7 +256,11 @@ export class Supervisor {
     return { ...report, reason: isGone ? 'terminated' : 'aborted', inFlight };
   }
 
-  /** Its thread or process is gone. @returns if true, it is to be made anew now */
+  /**
+   * Waits out the back-off after a crash.
+   *
+   * @returns true if the loop is to be restarted now
+   */
   async #mayRestart({ error }: StopReport): Promise<boolean> {
     const isWanted = this.#stop !== 'now' && !this.#isDrained();
     const delay = isWanted ? this.#recovery.take() : undefined;
@@ -263,12 +273,12 @@ export class Supervisor {
     return false;
   }
 
-  /** Asked again after a wait: it may have been stopped meanwhile. */
+  /** Checked again after each wait, because the loop may have been stopped in the meantime. */
   #isNotStopped(): boolean {
     return this.#stop !== 'now';
   }
 
-  /** If true, nothing is left for another life: it is to drain, and its queue is empty. */
+  /** If true, the loop drains and its queue is empty, so that no further life is needed. */
   #isDrained(): boolean {
     const { reads } = this.shape;
     if (this.#stop !== 'drained' || reads === undefined) return false;
@@ -278,7 +288,7 @@ export class Supervisor {
   }
 
   #onEvent(event: LoopEvent): void {
-    // How a life ends is known here, when it is over.
+    // The end of a life is reported when the life has ended completely.
     if (event.type === 'state') {
       if (event.state !== 'stopped' && event.state !== 'error') this.#become(event.state, event.error as Error);
       return;

@@ -3,20 +3,20 @@ import type { LoopMetrics, LoopState } from '../health.js';
 import type { LoopReport } from '../pools/pool.js';
 import { Rate } from './rate.js';
 
-/** Adds up what the lives of a loop have done. */
+/** Adds up the figures of all lives of a loop. */
 export class Tally {
   #before = { iterations: 0, errors: 0, restarts: 0 };
-  /** Iterations before the last start. */
+  /** Number of iterations before the last start. */
   #from = 0;
   #last: LoopReport | undefined = undefined;
   readonly #rate = new Rate();
 
-  /** The loop is started: iterations count from here for its report. */
+  /** Resets the number of iterations for the next stop report. */
   started(): void {
     this.#from = this.#before.iterations;
   }
 
-  /** A life is over. */
+  /** Adds the final figures of a life. */
   ended(report: LoopReport | undefined): void {
     if (report === undefined) return;
     this.#before.iterations += report.iterations;
@@ -25,12 +25,17 @@ export class Tally {
     this.#last = { ...report, iterations: 0, errors: 0, restarts: 0, inFlight: 0 };
   }
 
-  /** Iterations since the loop was started, with those of the life that goes on. */
+  /** Returns the iterations since the loop was started, including the present life. */
   iterations(report: LoopReport | undefined): number {
     return this.#before.iterations - this.#from + (report?.iterations ?? 0);
   }
 
-  /** @param now - how the loop stands: `report` is what its life has done, `crashes` how often it was made anew */
+  /**
+   * Returns the figures of the loop.
+   *
+   * @param now - the present state: `report` has the figures of the present life, `crashes` the number of restarts
+   *   after a crash
+   */
   metrics(now: {
     readonly loopId: string;
     readonly state: LoopState;

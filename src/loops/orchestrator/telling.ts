@@ -3,10 +3,10 @@ import { DeliveryLimitError, LoopCrashError, type LoopFault, type LoopStoreError
 import type { DeadLetter } from '../health.js';
 import type { LoopEvent } from '../host.js';
 
-/** Of dead letters that had to make room, one in so many gets a line. */
+/** Deleted dead letters per log line. */
 const fewest = 1_000;
 
-/** Writes lines about what happens in loops, to dead letters, and to the store. */
+/** Writes log lines about loops, dead letters and the store. */
 export class LoopLog {
   constructor(private readonly logger: Logger | undefined) {}
 
@@ -25,7 +25,11 @@ export class LoopLog {
     }
   }
 
-  /** @param dropped - how many there have been */
+  /**
+   * Logs the first deleted dead letter, and then one in a thousand.
+   *
+   * @param dropped - number of dead letters deleted so far
+   */
   dropped({ id, loopId, nodeId, error }: DeadLetter, dropped: number, capacity: number): void {
     if (dropped % fewest !== 1) return;
     const line = `${dropped === 1 ? 'a dead letter was' : `${dropped} dead letters were`} dropped: ${capacity} are kept`;
@@ -37,8 +41,8 @@ export class LoopLog {
   }
 
   store(failure: LoopStoreError | undefined): void {
-    if (failure === undefined) this.#write('info', 'the store is written again', {});
-    else this.#write('error', 'the store cannot be written: queues take no messages', { err: failure });
+    if (failure === undefined) this.#write('info', 'the store can be written again', {});
+    else this.#write('error', 'the store cannot be written: queues accept no messages', { err: failure });
   }
 
   #state(loopId: string, state: string, error: unknown): void {
@@ -53,7 +57,9 @@ export class LoopLog {
   }
 }
 
-/** Calls code of others: what it throws goes the way of all that nobody catches, not through here. */
+/**
+ * Calls code from outside of this package. Its errors become uncaught exceptions and do not propagate to the caller.
+ */
 export function outside(call: () => unknown): void {
   try {
     call();
@@ -64,10 +70,8 @@ export function outside(call: () => unknown): void {
   }
 }
 
-/** @returns the line about a failure that is of no node */
+/** Returns the log line for a failure that belongs to no node. */
 function lineOf(loopId: string, error: unknown): string {
   if (error instanceof LoopCrashError) return `loop "${loopId}" has crashed`;
-  return error instanceof DeliveryLimitError
-    ? `loop "${loopId}" leaves a message alone`
-    : `loop "${loopId}" has failed`;
+  return error instanceof DeliveryLimitError ? `loop "${loopId}" gave up on a message` : `loop "${loopId}" has failed`;
 }

@@ -3,7 +3,7 @@ import type { DeadLetters } from './dead-letters.js';
 import type { Exchange } from './exchange.js';
 import type { Supervisor } from './supervisor.js';
 
-/** What a workflow does at the moment, and has done. */
+/** Collects the figures of a workflow. */
 export function metricsOf(loops: readonly Supervisor[], exchange: Exchange, deadLetters: DeadLetters): WorkflowMetrics {
   return {
     loops: loops.map((supervisor) => supervisor.metrics()),
@@ -13,7 +13,7 @@ export function metricsOf(loops: readonly Supervisor[], exchange: Exchange, dead
   };
 }
 
-/** How a workflow stands. */
+/** Derives the health of a workflow from the states of its loops, nodes and store. */
 export function healthOf(supervisors: readonly Supervisor[], { failure }: Exchange): WorkflowHealth {
   const loops = supervisors.map((supervisor) => {
     const { state, nodes, error } = supervisor.metrics();

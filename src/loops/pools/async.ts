@@ -3,13 +3,15 @@ import type { LoopManager } from '../manager/loop-manager.js';
 import type { LoopPlan } from '../plan.js';
 import { type LoopReport, type LoopShape, type PooledLoop, shapeOfPlan } from './pool.js';
 
-/** A loop on the event loop of this program. */
+/** A loop on the event loop of this program. Implements the pool `async`. */
 export class AsyncLoop implements PooledLoop {
   #shape: LoopShape | undefined = undefined;
   #newManager: ((host: LoopHost) => LoopManager) | undefined = undefined;
   #manager: LoopManager | undefined = undefined;
 
-  /** @param load - gives the loop, and what carries it out: that of the copy of this package that the loop is made with */
+  /**
+   * @param load - returns the plan of the loop, and the `LoopManager` of the copy of this package that created the loop
+   */
   constructor(
     private readonly load: () => Promise<{ readonly plan: LoopPlan; readonly LoopManager: typeof LoopManager }>,
   ) {}
@@ -43,7 +45,7 @@ export class AsyncLoop implements PooledLoop {
     this.#manager?.abort(reason);
   }
 
-  /** Code on the event loop ends by itself or not at all. */
+  /** Returns false, because code on the event loop cannot be terminated from outside. */
   async terminate(): Promise<boolean> {
     return false;
   }

@@ -4,16 +4,20 @@ import { inheritedBy } from './exec-argv.js';
 import { pipe, program, startedAs } from './program.js';
 import type { Down, Up } from './protocol.js';
 
-/** The way to a thread or a process. */
+/** A message channel to a thread or process. */
 export interface Channel {
-  /** @throws {DataCloneError} for what cannot be cloned */
+  /**
+   * Sends a message.
+   *
+   * @throws {DataCloneError} for a message that cannot be cloned
+   */
   post(message: Down): void;
   terminate(): Promise<void>;
 }
 
 export interface ChannelEvents {
   onMessage(message: Up): void;
-  /** It has ended by itself. */
+  /** Called when the thread or process ended unexpectedly. `how` describes the exit. */
   onExit(how: string, cause?: unknown): void;
 }
 
@@ -23,7 +27,7 @@ export function openThread(loopId: string, resourceLimits: ResourceLimits | unde
   let cause: unknown;
   let isTerminated = false;
   worker.on('message', (message: Up) => events.onMessage(message));
-  // What it said is lost: the loop cannot be trusted any more.
+  // A message from the loop is lost, so the state of the loop is no longer known.
   worker.on('messageerror', (error) => {
     cause ??= error;
     void worker.terminate();
@@ -43,7 +47,10 @@ export function openThread(loopId: string, resourceLimits: ResourceLimits | unde
   };
 }
 
-/** If true, this program was started in place of Node: it is an executable of its own, and would start itself again. */
+/**
+ * If true, `process.execPath` is this program instead of Node, as in a single executable application. A child process
+ * of it would start this program again.
+ */
 export function isInPlaceOfNode(): boolean {
   return process.env[startedAs] !== undefined;
 }
@@ -68,7 +75,7 @@ export function openProcess(events: ChannelEvents): Channel {
   child.on('message', (message) => events.onMessage(message as Up));
   child.on('error', (error) => {
     cause = error;
-    // One that could not be started has no exit.
+    // A process that could not be started emits no `exit`.
     if (child.pid === undefined && !isTerminated) events.onExit('its process could not be started', error);
   });
   return {
@@ -84,7 +91,10 @@ export function openProcess(events: ChannelEvents): Channel {
   };
 }
 
-/** The end of the pipe that tells a child whether this program lives: it keeps nothing alive here. */
+/**
+ * Prepares this end of the pipe by which a child process notices that its parent is gone. The pipe must not keep this
+ * program alive.
+ */
 function watched(end: unknown): void {
   const socket = end as { unref?(): void; on(event: 'error', listener: () => void): void } | null | undefined;
   socket?.on('error', () => undefined);

@@ -3,26 +3,27 @@ import type { LoopModuleError } from '../errors.js';
 import { hrefOf, moduleError } from './module.js';
 import { withinKey } from './program.js';
 
-/** The loops in whose threads and processes this program is, as the program of a pool notes them. */
+/** The loops whose threads and processes contain this code, as recorded by `program`. */
 interface Within {
   readonly within: readonly string[];
-  /** If true, the module that is being loaded has asked for its own loop. */
+  /** If true, the module that is being loaded has tried to start its own loop. */
   isCircle?: boolean;
 }
 
-/** Says which loop of which module it is. */
+/** Returns a key that identifies a loop by its module and export. */
 export function keyOf(placed: ModuleLoop): string {
   return `${hrefOf(placed)} ${placed.export ?? 'default'}`;
 }
 
-/** The loops of modules in whose threads and processes this program is, from the outermost on. */
+/** Returns the keys of the loops whose threads and processes contain this code, outermost first. */
 export function loopsWithin(): readonly string[] {
   return noted()?.within ?? [];
 }
 
 /**
- * Refuses a loop whose module starts it: the module would be loaded in a thread or process, and start the loop there, without
- * end. A bundle is such a module, when loops and the program that starts them are in one file.
+ * Returns an error for a loop that its own module starts. The module would be loaded in a thread or process, start the
+ * loop there again, and so on without end. This happens in a bundle that contains both the loop and the program that
+ * starts the loop.
  */
 export function circleWith(placed: ModuleLoop): LoopModuleError | undefined {
   const around = noted();

@@ -1,14 +1,14 @@
 import { ValidationError } from '../../shared/errors.js';
 import { isPlainObject } from '../../shared/validate.js';
 
-/** How deep plain data is looked into value by value: what is deeper is cloned to find out. */
+/** Levels of plain data that are checked value by value. Deeper values are cloned as a test. */
 const deepest = 6;
 
 /**
- * Refuses what cannot leave its thread where it is, so that it is the node's failure that pushes it.
+ * Throws for a value that cannot be cloned. Checked at the push, so that the node that pushes the value fails.
  *
- * @param path - what the value is called in the message
- * @throws {ValidationError} that names the place
+ * @param path - name of the value in the message
+ * @throws {ValidationError} with the path of the invalid part
  */
 export function assertCloneable(value: unknown, path: string, depth = 0): void {
   const type = typeof value;
@@ -31,7 +31,7 @@ function assertClones(value: unknown, path: string): void {
 
 function uncloneable(path: string, problem: string, cause?: unknown): ValidationError {
   return new ValidationError(
-    `what is pushed to ${path} cannot be sent to another thread or process, or stored: ${problem}`,
+    `the value pushed to ${path} cannot be sent to another thread or process, or stored: ${problem}`,
     cause === undefined ? undefined : { cause },
   );
 }

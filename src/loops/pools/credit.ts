@@ -1,12 +1,12 @@
-/** How much work is on its way, in milliseconds. */
+/** Amount of work that is sent ahead of time, in milliseconds. */
 const ahead = 20;
 
 /** Milliseconds between two measurements. */
 const interval = 5;
 
 /**
- * How many messages a loop behind a border may have that it has not acknowledged: so many as it works off in some
- * milliseconds. One that is fast has no gaps; one that is slow leaves the rest to others.
+ * Limits the unacknowledged messages of a loop in a thread or process to the number that the loop handles within a few
+ * milliseconds. A fast loop never runs dry, and a slow loop leaves messages to other readers.
  */
 export class Credit {
   #most: number;
@@ -20,18 +20,20 @@ export class Credit {
     this.#most = Math.min(limit, fewest);
   }
 
-  /** A message has been acknowledged. */
+  /** Registers an acknowledged message. */
   spent(): void {
     this.#spent++;
   }
 
   /**
+   * Returns the present limit of unacknowledged messages.
+   *
    * @param now - milliseconds of the monotonic clock
-   * @param isBusy - whether it has messages at the moment
+   * @param isBusy - if true, the loop currently has messages
    */
   at(now: number, isBusy: boolean): number {
     const elapsed = now - this.#since;
-    // While it had nothing to do it has shown nothing.
+    // An idle interval says nothing about the speed of the loop.
     const isIdle = !isBusy && this.#spent === 0;
     if (elapsed >= interval && !isIdle) {
       this.#most = Math.min(this.limit, Math.max(this.fewest, Math.ceil((this.#spent / elapsed) * ahead)));

@@ -5,11 +5,12 @@ import { protocol } from './protocol.js';
 import { RemoteHost, type RemoteHostOptions } from './remote-host.js';
 
 /**
- * What carries a loop out. A program that is bundled has a copy of this package, and the module of a loop has another: a loop
- * is carried out by the copy that it is made with, since nodes and what they return are instances of its classes.
+ * The code that executes a loop. A bundled program contains one copy of this package, and the module of a loop may
+ * contain another. A loop is executed by the copy that created the loop, because its nodes and their results are
+ * instances of that copy's classes.
  */
 export interface Hosting {
-  /** What a thread or process and its orchestrator say to each other. */
+  /** Version of the messages between a thread or process and its orchestrator. */
   readonly protocol: number;
   readonly LoopManager: typeof LoopManager;
   readonly planOf: typeof planOf;
@@ -17,7 +18,7 @@ export interface Hosting {
   readonly hostOf: (plan: LoopPlan, options: RemoteHostOptions) => RemoteHost;
 }
 
-/** The property under which a loop has it: the same in all copies. */
+/** The property of a loop that holds its `Hosting`. The same symbol in all copies of this package. */
 export const hosting: unique symbol = Symbol.for('orchestrator.loops.hosting') as never;
 
 export const ownHosting: Hosting = {

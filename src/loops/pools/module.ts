@@ -7,7 +7,7 @@ import { fromWire, toWire, type WireError } from '../wire.js';
 import { hosting } from './hosting.js';
 import { type ModuleFault, protocol } from './protocol.js';
 
-/** Where a module is: paths are from the working directory. */
+/** Returns the URL of a module. Paths are relative to the working directory. */
 export function hrefOf({ module }: ModuleLoop): string {
   if (module instanceof URL) return module.href;
   return /^[a-z][a-z+.-]+:/i.test(module) ? module : pathToFileURL(module).href;
@@ -16,8 +16,8 @@ export function hrefOf({ module }: ModuleLoop): string {
 /**
  * Loads a loop into this program.
  *
- * @returns a loop of this copy of the package, or of another
- * @throws {LoopModuleError} for a module that cannot be loaded, or holds no loop
+ * @returns a loop of this copy of the package or of another
+ * @throws {LoopModuleError} for a module that cannot be loaded or does not export a loop
  */
 export async function loadLoop(placed: ModuleLoop): Promise<Loop> {
   const { options } = placed;
@@ -41,9 +41,9 @@ export async function loadLoop(placed: ModuleLoop): Promise<Loop> {
 }
 
 /**
- * Says what is wrong with the module of a loop.
+ * Creates the error for a module that does not provide its loop.
  *
- * @param cause - what has been thrown, where it is at hand
+ * @param cause - the original error, if it was thrown in this program
  */
 export function moduleError(
   placed: ModuleLoop,
@@ -61,17 +61,17 @@ function problemOf(fault: ModuleFault, name: string): string {
     case 'export':
       return `has no export "${name}", only ${fault.names.join(', ') || 'none'}`;
     case 'kind':
-      return `exports ${fault.kind} as "${name}", not a Loop or a function that gives one`;
+      return `exports ${fault.kind} as "${name}", not a Loop or a function that returns one`;
     case 'protocol':
-      return `exports as "${name}" a loop that is made with another version of this package: use one version in both`;
+      return `exports a loop "${name}" that was created by another version of this package: use one version in both`;
     case 'circle':
-      return 'starts the loop that it is to give, and would start itself again and again: put the loop into a module of its own, which starts nothing';
+      return 'starts the loop that it exports, and would start itself again and again: move the loop into a module that only exports it';
   }
 }
 
 function problemOfImport({ code, message }: WireError): string {
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && String(message).includes('.ts')) {
-    return 'is TypeScript, which this version of Node cannot load: use Node 22.18 or later, start the program with `node --import tsx`, or give the built module';
+    return 'is TypeScript, which this version of Node cannot load: use Node 22.18 or later, start the program with `node --import tsx`, or load the built module';
   }
   return `cannot be loaded: ${String(message)}`;
 }

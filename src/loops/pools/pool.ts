@@ -2,14 +2,16 @@ import type { LoopEnd, LoopMetrics } from '../health.js';
 import type { LoopHost } from '../host.js';
 import type { LoopPlan } from '../plan.js';
 
-/** What a loop reads and pushes to, as far as others have to know. */
+/** The part of a loop that other parts of the workflow need: its queues and its nodes. */
 export interface LoopShape {
   readonly id: string;
+  /** The queue that the loop reads, if there is one. */
   readonly reads: string | undefined;
+  /** The queues that the loop pushes to. */
   readonly pushes: readonly string[];
-  /** The ids of its nodes. */
+  /** Ids of the nodes of the loop. */
   readonly nodes: readonly string[];
-  /** How many messages an iteration takes at most. */
+  /** The largest number of messages in an iteration. */
   readonly batch: number;
 }
 
@@ -18,29 +20,35 @@ export function shapeOfPlan({ id, reads, pushes, nodes, producer }: LoopPlan): L
   return { id, reads, pushes, nodes: nodes.map(({ id }) => id), batch: Number(batch) };
 }
 
-/** What a loop has done, without what only those know who ask again and again. */
+/** Figures of one life of a loop. The rate is missing, because it needs repeated measurements. */
 export type LoopReport = Omit<LoopMetrics, 'iterationsPerSecond'>;
 
 /**
- * One life of a loop in its pool, from its start to its end.
- *
- * What happens in it is told to its host. It ends with how it has ended; rejects with a `LoopCrashError` where its thread
- * or process has ended by itself.
+ * A single life of a loop in its pool, from its start to its end. The host receives the events of the loop. `ended`
+ * resolves with the end of the loop, and rejects with a `LoopCrashError` if the thread or process ends unexpectedly.
  */
 export interface PooledLoop {
-  /** Has it made ready, so that its shape is known. Nothing runs yet. */
+  /** Prepares the loop so that its shape is known. No node runs yet. */
   prepare(): Promise<LoopShape>;
-  /** @param options - `paused`: before its first iteration */
+  /**
+   * Starts the loop. Resolves when the loop runs.
+   *
+   * @param options - `paused`: if true, the loop pauses before its first iteration
+   */
   start(host: LoopHost, options: { readonly paused: boolean }): Promise<{ readonly ended: Promise<LoopEnd> }>;
-  /** Resolves when the iteration that is under way has ended. */
+  /** Pauses the loop. Resolves when the current iteration has ended. */
   pause(): Promise<void>;
   resume(): void;
   stop(options: { readonly drain: boolean }): void;
-  /** Signals abort; nothing new is begun. */
+  /** Aborts the signals of the nodes. No more nodes are called. */
   abort(reason: Error): void;
-  /** Ends it without its doing, where its pool can. @returns whether it could */
+  /**
+   * Terminates the loop from outside, if its pool can.
+   *
+   * @returns true if the pool can terminate the loop
+   */
   terminate(): Promise<boolean>;
   replay(nodeId: string, value: unknown): void;
-  /** As known last. */
+  /** Returns the latest known figures. */
   report(): LoopReport | undefined;
 }

@@ -1,23 +1,25 @@
 /**
- * The program of a thread or a process, as text: it has no file, so that it is there in a bundle, too. It finds the loop in its
- * module, then has it carried out by the copy of this package that the loop is made with.
+ * Source text of the program that runs in a thread or process. The program is a string, not a file, so that it is also
+ * available in a bundle. It imports the module of the loop, and then lets the copy of this package that created the
+ * loop execute the loop.
  *
- * It runs as CommonJS and as an ES module: a thread inherits `--input-type`. What it says is in `protocol.ts`.
+ * The text has to run both as CommonJS and as an ES module, because a thread inherits `--input-type`. `protocol.ts`
+ * describes its messages.
  *
- * A process watches its parent from a thread of its own, through a pipe that closes when the parent is gone: the main thread may
- * compute without end, and would never see it.
+ * A process watches its parent from a separate thread, through a pipe that closes when the parent is gone. The main
+ * thread might compute forever and never notice.
  */
 
-/** The environment variable that a process of a pool is started with, and takes off again. */
+/** Environment variable that marks a process of a pool. The process deletes the variable at its start. */
 export const startedAs = 'ORCHESTRATOR_LOOP_PROCESS';
 
-/** The number under which a process has the pipe to its parent. */
+/** File descriptor of the pipe to the parent. */
 export const pipe = 4;
 
-/** Where the program notes the loops that it is within. */
+/** Key of the global symbol under which the program records the loops that contain it. */
 export const withinKey = 'orchestrator.loops.within';
 
-/** Milliseconds for a process whose parent is gone, in which it may end by itself. */
+/** Milliseconds that a process may take to end by itself after its parent is gone. */
 const patience = 1_000;
 
 const watchdog = `const { Socket } = process.getBuiltinModule('node:net');
@@ -50,7 +52,7 @@ else {
 const loaded = async ({ module, exportName, options, within, protocol, typescript }) => {
   const around = { within };
   Object.defineProperty(globalThis, Symbol.for('${withinKey}'), { value: around, configurable: true });
-  // Found from the working directory, as it was by the program. A thread does not have the loaders of its program on Node 20.
+  // Resolved from the working directory, as in the main program. On Node 20 a thread does not inherit loaders.
   if (typescript && parentPort) try { (await import('tsx/esm/api')).register(); } catch {}
   let exports;
   try { exports = await import(module); } catch (error) { return { type: around.isCircle ? 'circle' : 'import', error: wire(error) }; }

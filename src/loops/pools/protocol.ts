@@ -7,20 +7,23 @@ import { fromWire, toWire, type WireError } from '../wire.js';
 import type { LoopReport, LoopShape } from './pool.js';
 
 /**
- * What a loop in a thread or a process and its orchestrator tell each other. What the loop does to the world (it pushes,
- * acknowledges, saves its cursor, reports) goes in one stream, and takes effect in its order.
+ * Messages between a loop in a thread or process and its orchestrator. The effects of the loop (pushes,
+ * acknowledgements, cursors, events) travel in one stream and take effect in order.
  */
 
-/** Changes with what is said: the two sides may be of different copies of this package. */
+/** Version of the messages. The two sides may belong to different copies of this package. */
 export const protocol = 2;
 
-/** How many pushes may be on their way to each queue, and how many messages to the loop, before somebody waits. */
+/**
+ * The largest number of unconfirmed pushes of a loop, and of unacknowledged messages of a loop. A sender waits at this
+ * number.
+ */
 export const window = 1_024;
 
-/** How many of them go in one message. */
+/** The largest number of effects or messages that are sent together. */
 export const batch = 256;
 
-/** What the orchestrator says. */
+/** Messages from the orchestrator to the loop. */
 export type Down =
   | {
       readonly type: 'prepare';
@@ -28,7 +31,7 @@ export type Down =
       readonly module: string;
       readonly exportName: string;
       readonly options: unknown;
-      /** Loops of modules, in whose threads and processes this one is made, from the outermost on. */
+      /** Keys of the loops whose threads and processes will contain this loop, outermost first. */
       readonly within: readonly string[];
       readonly protocol: number;
       /** If true, a thread loads TypeScript with tsx, as the program does. */
@@ -42,7 +45,7 @@ export type Down =
     }
   | { readonly type: 'messages'; readonly messages: readonly Message[] }
   | { readonly type: 'drained' }
-  /** Pushes have taken effect; `refused` has those that were not admitted, by their place among these. */
+  /** Pushes have taken effect. `refused` lists the rejected pushes by their position among these. */
   | { readonly type: 'pushed'; readonly count: number; readonly refused: readonly (readonly [number, WireError])[] }
   | { readonly type: 'pause'; readonly id: number }
   | { readonly type: 'resume' }
@@ -50,28 +53,28 @@ export type Down =
   | { readonly type: 'abort'; readonly reason: WireError }
   | { readonly type: 'replay'; readonly nodeId: string; readonly value: unknown };
 
-/** Why a module gives no loop that can be carried out. */
+/** The reason why a module does not provide a loop. */
 export type ModuleFault =
-  /** It cannot be imported. */
+  /** The import failed. */
   | { readonly type: 'import'; readonly error: WireError }
-  /** It has no such export, but these. */
+  /** The export is missing. `names` lists the existing exports. */
   | { readonly type: 'export'; readonly names: readonly string[] }
-  /** Its export is something else. */
+  /** The export is not a loop. */
   | { readonly type: 'kind'; readonly kind: string }
-  /** Its loop is made with a copy of this package that says other things. */
+  /** The loop was created by a copy of this package with another protocol version. */
   | { readonly type: 'protocol' }
-  /** It starts the loop that it is to give. */
+  /** The module starts its own loop. */
   | { readonly type: 'circle' };
 
-/** What the loop says. */
+/** Messages from the loop to the orchestrator. */
 export type Up =
   | { readonly type: 'prepared'; readonly shape: LoopShape }
   | { readonly type: 'started' }
-  /** Its module holds no loop that can be carried out. */
+  /** The module does not provide a loop. */
   | { readonly type: 'unloaded'; readonly fault: ModuleFault }
   | { readonly type: 'failed'; readonly error: WireError }
   | { readonly type: 'deeds'; readonly deeds: readonly Deed[] }
-  /** Something has been thrown in it that nobody catches. */
+  /** The thread or process had an uncaught exception and is about to end. */
   | { readonly type: 'crashing'; readonly error: WireError }
   | { readonly type: 'report'; readonly report: LoopReport }
   | { readonly type: 'paused'; readonly id: number }
@@ -82,7 +85,7 @@ export type Up =
       readonly report: LoopReport;
     };
 
-/** What a loop has done. */
+/** An effect of a loop on its host: a push, an acknowledgement, a message given back, a saved cursor, or an event. */
 export type Deed =
   | readonly ['push', string, unknown, Carrier?]
   | readonly ['ack', number]
@@ -90,7 +93,7 @@ export type Deed =
   | readonly ['cursor', unknown]
   | readonly ['event', LoopEvent];
 
-/** An event as it is sent: with its errors as data. */
+/** Converts the errors of an event to plain data. */
 export function eventToWire(event: LoopEvent, subject: string): LoopEvent {
   if (event.type === 'dead-letter') {
     return { ...event, letter: { ...event.letter, error: toWire(event.letter.error, subject) } };
@@ -98,6 +101,7 @@ export function eventToWire(event: LoopEvent, subject: string): LoopEvent {
   return 'error' in event && event.error !== undefined ? { ...event, error: toWire(event.error, subject) } : event;
 }
 
+/** Restores the errors of an event. */
 export function eventFromWire(event: LoopEvent): LoopEvent {
   if (event.type === 'dead-letter') {
     return { ...event, letter: { ...event.letter, error: fromWire(event.letter.error as WireError) } };

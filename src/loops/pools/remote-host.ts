@@ -12,21 +12,28 @@ import { assertCloneable } from './cloneable.js';
 import { shapeOfPlan } from './pool.js';
 import { batch, type Deed, type Down, eventToWire, type Up, window } from './protocol.js';
 
-/** Milliseconds between two reports of what the loop has done. */
+/** Milliseconds between reports of the loop's figures. */
 const reportInterval = 200;
 
-/** A push that waits for its verdict, or for others to have taken effect. */
+/** A push that waits for its result, or for room in the window. */
 interface Push {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
 export interface RemoteHostOptions {
-  /** Sends a message to the orchestrator. @throws {DataCloneError} for what cannot be cloned */
+  /**
+   * Sends a message to the orchestrator.
+   *
+   * @throws {DataCloneError} for a message that cannot be cloned
+   */
   post(message: Up): void;
 }
 
-/** The host of a loop on this side of the border. What the loop does is gathered, and sent on in order. */
+/**
+ * The host of a loop inside its thread or process. Collects the effects of the loop and sends them to the orchestrator
+ * in order.
+ */
 export class RemoteHost implements LoopHost {
   cursor: unknown = undefined;
   readonly #inbox = new RemoteInlet((deed) => this.#did(deed));
@@ -34,15 +41,15 @@ export class RemoteHost implements LoopHost {
   #overflows: Readonly<Record<string, Overflow>> = {};
   #deeds: Deed[] = [];
   #isScheduled = false;
-  /** Pushes that have not taken effect yet, as far as is known here. */
+  /** Number of pushes that the orchestrator has not confirmed. */
   #underWay = 0;
-  /** In their order; those that nobody waits for have none. */
+  /** Pushes in order; undefined for a push that nobody waits for. */
   readonly #pushes = new Deque<Push | undefined>();
-  /** Who waits until fewer are under way. */
+  /** Pushes that wait until fewer pushes are unconfirmed. */
   #onRoom: Push[] = [];
   readonly #loopId: string;
 
-  /** Says what the loop reads and pushes to. Nothing runs yet. */
+  /** Reports the shape of the loop. No node runs yet. */
   constructor(
     private readonly plan: LoopPlan,
     private readonly options: RemoteHostOptions,
@@ -150,7 +157,7 @@ export class RemoteHost implements LoopHost {
     this.#post({ type: 'report', report: manager.metrics() });
   }
 
-  /** What waits for its push fails with the reason, since nobody may read the queue any more. */
+  /** Aborts the loop. Pushes that wait fail with `reason`, because the queue may have no reader any more. */
   #abort(reason: Error): void {
     this.#manager?.abort(reason);
     for (const push of this.#pushes) push?.reject(reason);
@@ -182,7 +189,7 @@ export class RemoteHost implements LoopHost {
     try {
       this.#post({ type: 'deeds', deeds });
     } catch {
-      // One of them cannot be cloned: the others go on.
+      // One of the effects cannot be cloned. Send the others.
       for (const deed of deeds) this.#sendAlone(deed);
     }
   }
@@ -195,16 +202,19 @@ export class RemoteHost implements LoopHost {
     }
   }
 
-  /** What is told of a deed that cannot be cloned. Pushes are no such: they are looked at when they are made. */
+  /**
+   * Returns the event that replaces an effect that cannot be cloned. Never called for a push, whose value is checked
+   * when the node pushes it.
+   */
   #insteadOf(deed: Deed, error: Error): LoopEvent {
     const event = deed[0] === 'event' ? deed[1] : undefined;
-    // The payload stays here; what failed, and the message that it came of, are known there.
+    // Drop the value of the dead letter, but keep its error and message.
     if (event?.type === 'dead-letter') return { ...event, letter: { ...event.letter, value: undefined } };
     return { type: 'failure', nodeId: '', iteration: 0, error: toWire(error, this.#loopId) };
   }
 }
 
-/** The end of a queue on this side of the border: messages come in advance. */
+/** The reading end of a queue inside a thread or process. Messages are received ahead of time. */
 class RemoteInlet implements Inlet {
   readonly #messages = new Deque<Message>();
   #hasEnded = false;

@@ -13,15 +13,15 @@ import { type Deed, type Down, eventFromWire, protocol, type Up } from './protoc
 import { Supply } from './supply.js';
 
 const inPlaceOfNode =
-  'this program is an executable of its own, and would start itself in place of Node: use the pool thread or async';
+  'the pool process needs Node, but this program is a single executable: use the pool thread or async';
 
-/** A loop in a thread or a process of its own, as its orchestrator sees it. */
+/** A loop in its own thread or process, as the orchestrator sees it. Implements the pools `thread` and `process`. */
 export class RemoteLoop implements PooledLoop {
   readonly #loopId: string;
   #channel: Channel | undefined = undefined;
   #shape: LoopShape;
   #host: LoopHost | undefined = undefined;
-  /** Of a loop that reads a queue, from its start on. */
+  /** The supply of messages, for a loop that reads a queue. Set at the start. */
   #supply: Supply | undefined = undefined;
   readonly #prepared = answer<LoopShape>();
   readonly #started = answer<void>();
@@ -33,14 +33,14 @@ export class RemoteLoop implements PooledLoop {
   #report: LoopReport | undefined = undefined;
   #isAborted = false;
   #isOver = false;
-  /** What it says to be dying of. */
+  /** The uncaught exception that the thread or process reported before its end. */
   #cause: Error | undefined = undefined;
-  /** Whether it was aborted while something of it waited for room. */
+  /** If true, the loop was aborted while one of its pushes waited for room. */
   #isCut = false;
 
   constructor(
     private readonly placed: ModuleLoop & Placement,
-    /** What queues do when they are full, by name. */
+    /** Overflow policies by queue name. */
     private readonly overflows: () => Readonly<Record<string, Overflow>>,
   ) {
     this.#loopId = placed.id;
@@ -131,7 +131,10 @@ export class RemoteLoop implements PooledLoop {
     this.#post({ type: 'replay', nodeId, value });
   }
 
-  /** Iterations are those that it has acknowledged at least: it may have crashed between two reports. */
+  /**
+   * Returns the latest figures. The number of iterations is at least that of the acknowledged messages, because the
+   * loop may have crashed between two reports.
+   */
   report(): LoopReport | undefined {
     const report = this.#report;
     const known = Math.ceil((this.#supply?.acknowledged ?? 0) / this.#shape.batch);
@@ -145,7 +148,7 @@ export class RemoteLoop implements PooledLoop {
   #onMessage(message: Up): void {
     switch (message.type) {
       case 'prepared':
-        // Another copy of this package may not say the id.
+        // Another copy of this package may not send the id.
         this.#shape = { ...message.shape, id: this.#loopId };
         this.#prepared.resolve(this.#shape);
         return;
@@ -177,7 +180,7 @@ export class RemoteLoop implements PooledLoop {
     }
   }
 
-  /** It could not be loaded or set up. */
+  /** Ends a loop that could not be loaded or set up. */
   #failed(error: Error): void {
     this.#over(error);
     void this.#channel?.terminate();
@@ -197,7 +200,7 @@ export class RemoteLoop implements PooledLoop {
   }
 
   async #hasEnded({ reason, error, report }: Extract<Up, { type: 'ended' }>): Promise<void> {
-    // What it has done last is done first.
+    // Apply the last effects of the loop before its end.
     await this.#work();
     if (!this.#isAborted) this.#supply?.giveBackAll();
     this.#report = report;
@@ -209,7 +212,7 @@ export class RemoteLoop implements PooledLoop {
 
   #working: Promise<void> = Promise.resolve();
 
-  /** Carries out what the loop has done, one after the other: what waits for room holds up what comes behind it. */
+  /** Applies the effects of the loop in order. A push that waits for room delays all effects behind it. */
   #work(): Promise<void> {
     if (!this.#isWorking) this.#working = this.#workOff();
     return this.#working;
@@ -237,11 +240,11 @@ export class RemoteLoop implements PooledLoop {
           if (pushed !== undefined) {
             tell();
             await pushed;
-            // Who has done this is gone: what it has done behind it will be done again.
+            // The loop is gone, and the effects behind this push will be repeated by the next life.
             if (this.#isOver) return;
           }
         } catch (error) {
-          // What was to follow a push that was broken off must not take effect without it.
+          // Effects behind an interrupted push must not happen without the push.
           if (this.#isCut || this.#isOver) return;
           refused.push([count, toWire(error, this.#loopId)]);
         }

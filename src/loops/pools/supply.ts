@@ -5,19 +5,26 @@ import { Credit } from './credit.js';
 import type { LoopShape } from './pool.js';
 import { batch, type Down, window } from './protocol.js';
 
-/** What supplies a loop with messages, and how. */
+/** Options of a `Supply`. */
 export interface SupplyOptions {
   readonly shape: LoopShape;
   readonly inlet: Inlet;
   readonly host: Pick<LoopHost, 'report'>;
-  /** Sends a message to the loop. @throws {DataCloneError} for what cannot be cloned */
+  /**
+   * Sends a message to the loop.
+   *
+   * @throws {DataCloneError} for a message that cannot be cloned
+   */
   readonly post: (message: Down) => void;
   readonly isOver: () => boolean;
 }
 
-/** Sends the messages of a queue to a loop in a thread or a process: in advance, as many as the loop soon works off. */
+/**
+ * Sends the messages of a queue to a loop in a thread or process, ahead of time. The number of messages sent ahead
+ * follows the speed of the loop.
+ */
 export class Supply {
-  /** What the loop has and has not acknowledged, by number. */
+  /** Unacknowledged messages of the loop, by id. */
   readonly #taken = new Map<number, Message>();
   readonly #credit: Credit;
   #acknowledged = 0;
@@ -28,12 +35,12 @@ export class Supply {
     this.#credit = new Credit(2 * options.shape.batch, window);
   }
 
-  /** How many messages the loop has acknowledged. */
+  /** Number of messages that the loop has acknowledged. */
   get acknowledged(): number {
     return this.#acknowledged;
   }
 
-  /** Hands on messages, as long as the loop has not too many. */
+  /** Sends messages until the loop has as many as its credit allows. */
   deliver(): void {
     const { inlet, isOver } = this.options;
     if (isOver()) return;
@@ -72,12 +79,12 @@ export class Supply {
     if (message !== undefined) this.options.inlet.giveBack(message);
   }
 
-  /** All iterations that have begun have ended: what is left was sent in advance. */
+  /** Gives back all remaining messages after the loop has ended. No iteration has started with them. */
   giveBackAll(): void {
     for (const message of this.#taken.values()) this.options.inlet.giveBack(message);
   }
 
-  /** Tells the loop, once, that there will be no more messages. */
+  /** Tells the loop, once, that no more messages will come. */
   tellDrained(): void {
     if (this.#isDrained || !this.options.inlet.isDrained) return;
     this.#isDrained = true;
@@ -93,7 +100,10 @@ export class Supply {
     }
   }
 
-  /** One that cannot be cloned is looked at when it is pushed; what gets past that is not tried for ever. */
+  /**
+   * Turns a message that cannot be sent into a dead letter. Pushes are checked, so this is rare. Without it the message
+   * would be retried forever.
+   */
   #cannotSend(message: Message, thrown: unknown): void {
     const { host, inlet, shape } = this.options;
     const { id, queue, value } = message;

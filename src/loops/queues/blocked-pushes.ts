@@ -1,7 +1,7 @@
 import type { Carrier } from '../../kernel/instrumentation.js';
 import { Deque } from '../../shared/deque.js';
 
-/** How long a push waits: as long as it takes, or only while messages can be stored. */
+/** Limit of waiting for room: `any` waits without limit, `while-stored` fails as soon as messages cannot be stored. */
 export type Patience = 'any' | 'while-stored';
 
 /** A push that waits for room. */
@@ -21,17 +21,17 @@ export class BlockedPushes {
     return this.#pushes.size;
   }
 
-  /** Resolves when the push is admitted, rejects when it is refused. */
+  /** Waits for room. Resolves when the push is admitted, and rejects when the push is refused. */
   wait(value: unknown, carrier: Carrier | undefined, patience: Patience): Promise<void> {
     return new Promise((admit, refuse) => this.#pushes.push({ value, carrier, patience, admit, refuse }));
   }
 
-  /** Takes the first out. */
+  /** Removes and returns the first push. */
   next(): BlockedPush | undefined {
     return this.#pushes.shift();
   }
 
-  /** Nothing can be stored for now: who waits only while that can be done waits no longer. */
+  /** Refuses pushes with the patience `while-stored`, because messages cannot be stored. */
   refuseImpatient(failure: Error): void {
     for (let left = this.#pushes.size; left > 0; left--) {
       const push = this.#pushes.shift() as BlockedPush;

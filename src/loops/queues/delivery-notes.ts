@@ -2,34 +2,41 @@ import type { Message } from '../node.js';
 import type { Deliveries } from './queue-log.js';
 
 export interface DeliveryNotesOptions {
-  /** Resolves when it is known after a crash of the program. Default: nothing is noted, and every delivery counts as noted. */
+  /**
+   * Records delivery counts so that they survive a crash of the program. Undefined: nothing is recorded, and every
+   * delivery counts as recorded.
+   */
   readonly deliver: ((deliveries: Deliveries) => Promise<void>) | undefined;
-  /** What is known of restored messages. */
+  /** Recorded delivery counts of the restored messages. */
   readonly known: Deliveries;
   readonly restored: readonly Message[];
-  /** If true, nothing can be stored for now: a note that has failed is written again when that is over. */
+  /** Returns true while nothing can be stored. A failed record is then written again later. */
   readonly isHeld: () => boolean;
-  /** Called when more may be delivered. */
+  /** Called when more messages may be delivered. */
   readonly onNoted: () => void;
 }
 
-/** How many deliveries are noted ahead, so that no message waits for the disk: more where messages have had to wait. */
+/**
+ * Deliveries that are recorded ahead, so that no message waits for the disk. The number grows after messages had to
+ * wait.
+ */
 const ahead = { fewest: 256, most: 8_192 };
 
 /**
- * What is noted of deliveries before they happen: of first ones many at a time and ahead, of others one by one. One note is
- * under way at a time: who needs another asks again when woken.
+ * Records deliveries before they happen, so that a crash cannot hide a delivery. First deliveries are recorded in bulk
+ * and ahead of time, repeated deliveries one by one. Only one record is written at a time. A reader that needs another
+ * record is woken after it, and asks again.
  */
 export class DeliveryNotes {
-  /** The highest number of which a first delivery may have happened. */
+  /** The highest message id that may have been delivered for the first time. */
   #lastTaken: number;
-  /** The highest number of which a first delivery is noted. */
+  /** The highest message id whose first delivery is recorded. */
   #noted: number;
   #isNoting = false;
   #ahead = ahead.fewest;
-  /** If true, a message has waited for the note that is under way. */
+  /** If true, a message had to wait for the current record. */
   #hasWaited = false;
-  /** Noted counts of messages that were delivered before. */
+  /** Recorded counts of repeated deliveries, by message id. */
   readonly #counts: Map<number, number>;
 
   constructor(private readonly options: DeliveryNotesOptions) {
@@ -41,22 +48,25 @@ export class DeliveryNotes {
     this.#noted = deliver === undefined ? Number.POSITIVE_INFINITY : known.upTo;
   }
 
-  /** How often a restored message may have been delivered. */
+  /** Returns how often a restored message may have been delivered. */
   deliveriesOf(id: number): number {
     return this.#counts.get(id) ?? (id <= this.#lastTaken ? 1 : 0);
   }
 
-  /** Notes first deliveries behind the last message that there has been. */
+  /** Records first deliveries of the messages that will follow `lastId`. */
   begin(lastId: number): void {
     this.#note(lastId + ahead.fewest);
   }
 
-  /** If true, the first delivery of the message is noted. */
+  /** If true, the first delivery of the message is recorded. */
   isFirstNoted(id: number): boolean {
     return id <= this.#noted;
   }
 
-  /** Like `isFirstNoted`; looks to it that it soon is, for this message and those behind it. */
+  /**
+   * Like `isFirstNoted`, but also starts to record the first deliveries of this message and the following ones if
+   * necessary.
+   */
   noteFirst(id: number): boolean {
     if (id > this.#noted - this.#ahead / 2) this.#note(id + this.#ahead);
     if (id <= this.#noted) return true;
@@ -64,12 +74,12 @@ export class DeliveryNotes {
     return false;
   }
 
-  /** If true, it is noted that the message is delivered once more than it was. */
+  /** If true, the next delivery of a message that was delivered before is recorded. */
   isAgainNoted(id: number, deliveries: number): boolean {
     return this.#noted === Number.POSITIVE_INFINITY || (!this.#isNoting && this.#counts.get(id) === deliveries + 1);
   }
 
-  /** Notes that the message is delivered once more than it was, unless another note is under way. */
+  /** Records the next delivery of a message that was delivered before, unless another record is being written. */
   noteAgain(id: number, deliveries: number): void {
     if (this.#isNoting) return;
     this.#counts.set(id, deliveries + 1);
@@ -84,7 +94,7 @@ export class DeliveryNotes {
     this.#counts.delete(id);
   }
 
-  /** What was noted ahead, and did not happen, need not count. */
+  /** Takes back deliveries that were recorded ahead and did not happen. */
   close(): void {
     if (Number.isFinite(this.#noted)) this.#note(this.#lastTaken);
   }
@@ -95,8 +105,8 @@ export class DeliveryNotes {
     this.#isNoting = true;
     const noted = (isNoted: boolean) => {
       this.#isNoting = false;
-      // While nothing can be stored readers wait, and are woken when that can be done again. A log that fails otherwise keeps
-      // no messages from them.
+      // While nothing can be stored, readers wait until storing works again. Any other error of the log does not keep
+      // messages from readers.
       if (!isNoted && isHeld()) return;
       this.#noted = upTo;
       this.#ahead = this.#hasWaited

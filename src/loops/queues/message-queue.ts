@@ -9,7 +9,7 @@ import { DeliveryNotes } from './delivery-notes.js';
 import type { Deliveries, QueueLog } from './queue-log.js';
 import { Reader, type ReadQueue } from './reader.js';
 
-/** A message that a loop has. */
+/** A message that a reader has taken. */
 interface Delivered {
   readonly message: Message;
   readonly reader: Reader;
@@ -20,33 +20,35 @@ export interface MessageQueueOptions {
   readonly capacity: number;
   readonly overflow: Overflow;
   readonly log?: QueueLog | undefined;
-  /** What was in it before a crash, in order. */
+  /** Messages from the store, in order. */
   readonly restored?: readonly Message[] | undefined;
-  /** Number of the last message that there has been. */
+  /** The last message id that was assigned. */
   readonly lastId?: number | undefined;
-  /** How often restored messages may have been delivered. */
+  /** Recorded delivery counts of the restored messages. */
   readonly deliveries?: Deliveries | undefined;
-  /** How often a message is delivered at most. Default: without limit. */
+  /** The largest number of deliveries of a message. Default: no limit. */
   readonly maxDeliveries?: number | undefined;
-  /** Called with a message that was delivered so often: it is not in the queue any more then. */
+  /** Called with a message that reached `maxDeliveries`, after its removal from the queue. */
   readonly onLimit?: ((message: Message, loopId: string) => void) | undefined;
 }
 
 /**
- * A bounded queue: each message goes to one reader, and is that reader's until it is acknowledged or given back. All that
- * it does takes constant time.
+ * A bounded queue. Each message goes to one reader and belongs to that reader until it is acknowledged or given back.
+ * All operations take constant time.
  *
  *     push ─► waiting ─► delivered ─► acknowledged
  *                 ▲          │
- *                 └ give back┘ to the front, in order of its number
+ *                 └ give back┘ to the front, in order of ids
  *
- * A message that was delivered before, and not acknowledged, may be what its reader died of. It is delivered alone: its reader
- * gets nothing beside it until it is acknowledged. So if the reader dies again, this message is the cause, and no message
- * counts more than one delivery for which it was only in the way.
+ * A message that was delivered before without being acknowledged may have crashed its reader. Such a message is
+ * delivered alone: its reader gets no other message until the message is acknowledged. If the reader crashes again, the
+ * cause is certain. So a message counts at most one delivery that ended because of another message.
  *
- * With a log, a delivery is noted before it happens: for new messages many at a time and ahead, for others one by one.
+ * With a log, each delivery is recorded before it happens: first deliveries in bulk and ahead of time, repeated
+ * deliveries one by one.
  *
- * While messages cannot be stored it takes none: who may wait waits, and what may be dropped is dropped.
+ * While messages cannot be stored, the queue accepts none. Pushes that may wait do so, and the drop policies drop the
+ * new message.
  */
 export class MessageQueue implements ReadQueue {
   readonly name: string;
@@ -57,7 +59,7 @@ export class MessageQueue implements ReadQueue {
   readonly #blocked = new BlockedPushes();
   readonly #delivered = new Map<number, Delivered>();
   #readers: (() => void)[] = [];
-  /** Why no message can be stored for now. */
+  /** The error of the store while messages cannot be stored. */
   #failure: Error | undefined = undefined;
   #lastId: number;
   readonly #notes: DeliveryNotes;
@@ -100,11 +102,12 @@ export class MessageQueue implements ReadQueue {
   }
 
   /**
-   * Adds a value. A promise comes back where it has to wait for room.
+   * Adds a value. Returns a promise if the push has to wait for room.
    *
-   * @param carrier - the trace that it is pushed in
-   * @throws {QueueFullError} where it is full and may not wait
-   * @throws {LoopStoreError} where nothing can be stored for now, and it may not wait for that
+   * @param carrier - trace context of the push
+   * @param patience - limit of the wait. Default: `any`
+   * @throws {QueueFullError} if the queue is full and its policy is `fail`
+   * @throws {LoopStoreError} if messages cannot be stored and the push may not wait
    */
   push(value: unknown, carrier?: Carrier, patience: Patience = 'any'): void | Promise<void> {
     const failure = this.#failure;
@@ -118,7 +121,7 @@ export class MessageQueue implements ReadQueue {
         if (failure !== undefined) break;
         const oldest = this.#waiting.shift();
         this.#dropped++;
-        // All that it holds is with readers: there is nothing older that nobody has.
+        // All messages are with readers, so there is no older message to drop.
         if (oldest === undefined) return;
         this.#log?.remove(oldest.id);
         return this.#admit(value, carrier);
@@ -131,7 +134,11 @@ export class MessageQueue implements ReadQueue {
     this.#dropped++;
   }
 
-  /** Takes no messages while they cannot be stored. @param failure - why. Default: they can */
+  /**
+   * Stops or resumes accepting messages.
+   *
+   * @param failure - the error of the store. Default: messages can be stored
+   */
   hold(failure: Error | undefined): void {
     this.#failure = failure;
     if (failure === undefined) {
@@ -142,18 +149,22 @@ export class MessageQueue implements ReadQueue {
     this.#blocked.refuseImpatient(failure);
   }
 
-  /** A place to read it. @param loopId - whose */
+  /**
+   * Creates a reader of the queue.
+   *
+   * @param loopId - id of the loop that reads
+   */
   reader(loopId = ''): Reader {
     return new Reader(this, loopId);
   }
 
-  /** Nobody will read it any more: who waits for room waits in vain. */
+  /** Closes the queue, which has no readers any more. Pushes that wait for room fail with `reason`. */
   close(reason: Error): void {
     this.#notes.close();
     this.#blocked.refuseAll(reason);
   }
 
-  /** Whether nobody has anything of it. */
+  /** If true, the queue has no message, neither waiting nor with a reader, and no push waits for room. */
   get isEmpty(): boolean {
     return this.#size === 0 && this.#blocked.size === 0;
   }
@@ -196,7 +207,9 @@ export class MessageQueue implements ReadQueue {
     return reader.held === 0 && (this.#notes.isAgainNoted(id, deliveries) || deliveries >= this.#maxDeliveries);
   }
 
-  /** A message that was delivered before: alone, and not before that is noted. */
+  /**
+   * Takes a message that was delivered before. The message is delivered alone, and only after its delivery is recorded.
+   */
   #takeAgain(next: Message, reader: Reader): Message | undefined {
     const { id, deliveries } = next;
     if (deliveries >= this.#maxDeliveries) {
@@ -253,7 +266,7 @@ export class MessageQueue implements ReadQueue {
 
   #putBack(back: Message[]): void {
     const last = back.reduce((highest, { id }) => Math.max(highest, id), 0);
-    // Others may have given back what is before some of it.
+    // Another reader may have given back messages with lower ids.
     for (let { first } = this.#waiting; first !== undefined && first.id < last; { first } = this.#waiting) {
       back.push(first);
       this.#waiting.shift();
@@ -269,7 +282,7 @@ export class MessageQueue implements ReadQueue {
   #admit(value: unknown, carrier: Carrier | undefined): void {
     const pushed: Message = { id: ++this.#lastId, queue: this.name, value, time: Date.now(), deliveries: 0 };
     const message = carrier === undefined ? pushed : { ...pushed, carrier };
-    // What cannot be written down is not there.
+    // A message that cannot be stored is not added.
     this.#log?.put(message);
     this.#pushed++;
     this.#waiting.push(message);

@@ -1,17 +1,23 @@
 import type { Message } from '../node.js';
 
-/** Where messages are kept that are to survive a crash. What is done one after the other takes effect in this order. */
+/** The part of a store that one queue uses. Calls take effect in order. */
 export interface QueueLog {
   put(message: Message): void;
   remove(id: number): void;
-  /** Resolves when it is known after a crash of the program. Default: deliveries count from the start of the program. */
+  /**
+   * Records delivery counts. Resolves when the counts survive a crash of the program. Undefined: deliveries count from
+   * the start of the program.
+   */
   readonly deliver?: ((deliveries: Deliveries) => Promise<void>) | undefined;
 }
 
-/** How often messages may have been delivered. */
+/**
+ * Recorded deliveries of the messages of a queue, as a store keeps them. Deliveries are recorded before they happen, so
+ * the true number may be lower. Passed to `LoopStore.putDeliveries`.
+ */
 export interface Deliveries {
-  /** Messages up to this number: once. */
+  /** The highest message id that was delivered at least once. */
   readonly upTo: number;
-  /** Those of them that were delivered more often, by number. */
+  /** Numbers of deliveries of messages that were delivered more often than once, by message id. */
   readonly counts: ReadonlyMap<number, number>;
 }

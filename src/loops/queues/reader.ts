@@ -1,28 +1,33 @@
 import type { Inlet } from '../host.js';
 import type { Message } from '../node.js';
 
-/** What a reader asks of its queue. */
+/** The interface of a queue to its readers. */
 export interface ReadQueue {
   readonly isEmpty: boolean;
-  /** The next message that the reader may have. */
+  /** Takes the next message, if the reader may have one. */
   take(reader: Reader): Message | undefined;
-  /** Resolves when there may be a message for this reader, or there is none left anywhere. */
+  /** Resolves when a message may be available for this reader, or no message is left anywhere. */
   ready(reader: Reader): Promise<void>;
   acknowledge(id: number): void;
   /** If true, the reader has the message. */
   isWith(reader: Reader, id: number): boolean;
-  /** What a reader has goes back to where it was; of it, messages with these numbers, which no iteration has begun with. */
+  /**
+   * Gives messages of a reader back to the front of the queue.
+   *
+   * @param ids - messages that no iteration has started with; their delivery does not count. Default: all messages of
+   *   the reader, whose deliveries count
+   */
   giveBack(reader: Reader, ids?: readonly number[]): void;
-  /** A reader has nothing any more: it may take what is delivered alone. */
+  /** Called when a reader has no message left, so that it may take a message that has to be delivered alone. */
   isFree(): void;
-  /** Has everybody look again who waits for a message. */
+  /** Wakes all readers that wait for a message. */
   wakeAll(): void;
 }
 
-/** One loop's end of a queue. */
+/** The reading end of a queue, for one loop. */
 export class Reader implements Inlet {
   #held = 0;
-  /** The message that it has alone. */
+  /** Id of the message that was delivered alone, if there is one. */
   #alone: number | undefined = undefined;
   #hasEnded = false;
   #isClosed = false;
@@ -32,12 +37,12 @@ export class Reader implements Inlet {
     readonly loopId: string,
   ) {}
 
-  /** How many messages it has that are not acknowledged. */
+  /** Number of unacknowledged messages. */
   get held(): number {
     return this.#held;
   }
 
-  /** If true, it gets nothing beside the message that it has. */
+  /** If true, the reader has a message that was delivered alone, and gets no other. */
   get isTaken(): boolean {
     return this.#alone !== undefined;
   }
@@ -72,13 +77,16 @@ export class Reader implements Inlet {
     this.queue.giveBack(this, [id]);
   }
 
-  /** Nothing will be pushed any more, but for what waits for room: it is drained when the queue is empty. */
+  /**
+   * Announces that no more messages will be pushed, except for pushes that already wait for room. The reader is drained
+   * when the queue is empty.
+   */
   end(): void {
     this.#hasEnded = true;
     this.queue.wakeAll();
   }
 
-  /** The loop is over: what it has not acknowledged is for others, or for it when it is started again. */
+  /** Closes the reader at the end of its loop. Unacknowledged messages go back to the queue. */
   close(): void {
     this.#isClosed = true;
     this.#held = 0;

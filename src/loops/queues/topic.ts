@@ -4,12 +4,12 @@ import type { Patience } from './blocked-pushes.js';
 import { MessageQueue, type MessageQueueOptions } from './message-queue.js';
 import type { Reader } from './reader.js';
 
-/** Each message goes to every loop that reads it: each has a queue of its own. */
+/** A topic: each message goes to every loop that reads the topic. Each of these loops has a queue of its own. */
 export class Topic {
   readonly #queues = new Map<string, MessageQueue>();
   #pushed = 0;
 
-  /** @param optionsOf - of the queue of a loop */
+  /** @param optionsOf - returns the options of the queue of a loop */
   constructor(
     readonly name: string,
     loopIds: readonly string[],
@@ -19,9 +19,10 @@ export class Topic {
   }
 
   /**
-   * Adds a value for every reader. A promise comes back where one of them has no room.
+   * Adds a value for every reader. Returns a promise if the queue of a reader has no room.
    *
-   * @throws {QueueFullError} where one has no room and its policy is `fail`; the others have it then
+   * @throws {QueueFullError} if the queue of a reader is full and its policy is `fail`. The other readers still receive
+   *   the value
    */
   push(value: unknown, carrier?: Carrier, patience?: Patience): void | Promise<void> {
     this.#pushed++;
@@ -43,7 +44,7 @@ export class Topic {
     return (this.#queues.get(loopId) as MessageQueue).reader(loopId);
   }
 
-  /** Adds a value for one reader alone. */
+  /** Adds a value for one reader only. */
   pushTo(loopId: string, value: unknown, carrier?: Carrier, patience?: Patience): void | Promise<void> {
     return this.#queues.get(loopId)?.push(value, carrier, patience);
   }
@@ -56,7 +57,7 @@ export class Topic {
     for (const queue of this.#queues.values()) queue.close(reason);
   }
 
-  /** If true, someone waits for room at a loop that does not read. */
+  /** If true, a push waits for room in the queue of a loop that is not reading. */
   isStuck(isReading: (loopId: string) => boolean): boolean {
     return [...this.#queues].some(([loopId, { metrics }]) => metrics.blocked > 0 && !isReading(loopId));
   }
@@ -65,7 +66,7 @@ export class Topic {
     return [...this.#queues.values()].every(({ isEmpty }) => isEmpty);
   }
 
-  /** Of all its readers together: depth and age are those of the slowest. */
+  /** Figures of all readers together. Depth and age are those of the slowest reader. */
   get metrics(): QueueMetrics {
     const all = [...this.#queues.values()].map(({ metrics }) => metrics);
     const most = (field: 'depth' | 'unacknowledged' | 'age' | 'capacity' | 'blocked') =>

@@ -1,31 +1,31 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
-/** One write: a value for a key, or, without a value, the removal of the key. */
+/** A single write: a value for a key or, without a value, the removal of the key. */
 export interface Write {
   readonly key: readonly unknown[];
   readonly value: Buffer | undefined;
-  /** If true, nothing is stored under the key yet. */
+  /** If true, the key is not in the store yet. */
   readonly isNew: boolean;
 }
 
 export interface BatchesOptions {
-  /** Writes all or nothing. */
+  /** Writes all changes of a batch or none. */
   readonly commit: (writes: readonly Write[]) => Promise<void>;
-  /** Gives the error to report for a failed commit. */
+  /** Returns the error to report for a failed commit. */
   readonly explain: (cause: unknown) => Promise<Error>;
-  /** Resolves when another try makes sense, or when the signal aborts. */
+  /** Resolves when another attempt makes sense, or when the signal aborts. */
   readonly untilRetry: (signal: AbortSignal) => Promise<void>;
   /** Called with the reason when writing fails, and without one when writing works again. */
   readonly onFailure: (failure: Error | undefined) => void;
 }
 
 /**
- * Writes in batches, one after the other: while a batch is under way the next one fills up. A batch that fails is merged with
- * later writes and tried again as one batch, so that no write takes effect before an earlier one:
+ * Writes in batches, one after the other. While a batch is being written, the next one fills up. A batch that fails is
+ * merged with later writes and retried as one batch, so that no write takes effect before an earlier one:
  *
- *     filling ─► under way ─► written
- *        ▲           │
- *        └── merged ─┘ failed; tried again when there may be room
+ *     filling ─► being written ─► written
+ *        ▲             │
+ *        └── merged ───┘ failed; retried when there may be room
  */
 export class Batches {
   #filling = new Map<string, Write>();
@@ -42,14 +42,14 @@ export class Batches {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when all writes so far are on the disk. Rejects while writing fails; the writes are tried again. */
+  /** Resolves when all writes so far are on the disk. Rejects while writing fails; the writes are retried later. */
   async flushed(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#filling.size > 0) await this.#next.promise;
     else await this.#underWay?.promise;
   }
 
-  /** Writes what is left, with one more try after a failure, and ends. */
+  /** Writes the remaining batch, with one more attempt after a failure, and ends. */
   async end(): Promise<void> {
     this.#ending.abort();
     await this.#running;
@@ -65,7 +65,7 @@ export class Batches {
   }
 
   async #run(): Promise<void> {
-    // Writes of one turn of the event loop form one batch.
+    // All writes of one turn of the event loop form one batch.
     await turn();
     while (this.#filling.size > 0) {
       const isLast = this.#ending.signal.aborted;
@@ -120,7 +120,7 @@ class Deferred {
   });
 
   constructor() {
-    // A rejection that nobody awaits is not an unhandled one.
+    // Prevents an unhandled rejection if nobody awaits the promise.
     this.promise.catch(() => undefined);
   }
 }

@@ -3,52 +3,68 @@ import type { DeadLetter } from '../health.js';
 import type { Message } from '../node.js';
 import type { Deliveries } from '../queues/queue-log.js';
 
-/** How a loop is wanted to be: what a program that is started again goes on with. */
+/**
+ * The state that a loop should have, as last requested by `start`, `pause`, `resume` or `stop`. A store keeps the
+ * desired state, so that the next start of the program leaves stopped loops stopped and paused loops paused.
+ */
 export type DesiredState = 'running' | 'paused' | 'stopped';
 
-/** What a store has kept. */
+/**
+ * The content of a store, as `LoopStore.open` returns it: unacknowledged messages, delivery counts, cursors, desired
+ * states and dead letters from previous runs of the program.
+ */
 export interface Stored {
-  /** Messages that were not acknowledged, in order, by queue; a topic has a queue for each loop that reads it. */
+  /**
+   * Unacknowledged messages in order, by queue. A topic has a separate queue for each loop that reads it, named
+   * `topic/loop`.
+   */
   readonly messages: ReadonlyMap<string, readonly Message[]>;
-  /** A number that no message of a queue has reached yet, by queue. */
+  /** A message id that is higher than all ids used so far, by queue. */
   readonly lastIds: ReadonlyMap<string, number>;
-  /** How often messages may have been delivered, by queue. Default: those that were stored have not been delivered. */
+  /** Recorded deliveries by queue. Default: no stored message has been delivered. */
   readonly deliveries?: ReadonlyMap<string, Deliveries> | undefined;
-  /** By loop. */
+  /** Cursors by loop id. */
   readonly cursors: ReadonlyMap<string, unknown>;
-  /** By loop. */
+  /** Desired states by loop id. */
   readonly desired: ReadonlyMap<string, DesiredState>;
+  /** Dead letters, oldest first. */
   readonly deadLetters: readonly DeadLetter[];
 }
 
 /**
- * Where a workflow keeps what is to survive a crash. Writes take effect in the order in which they are asked for: what was
- * asked for before something that is there is there too. They need not be there at once: `flushed` says when. What cannot be
- * written for now is kept, and written later.
+ * A store for the state of a workflow that has to survive a crash. Writes take effect in the order of the calls, but
+ * may be delayed: `flushed` waits for them. Writes that fail are kept and repeated. `lmdbStore` is the implementation
+ * in this package.
  */
 export interface LoopStore {
   /**
-   * Opens it, and reads what is there. Called once.
+   * Opens the store and reads its content. Called once.
    *
-   * @param onFailure - to be called when nothing can be written for now, with the reason, and without one when writing goes
-   *   on: queues take no messages meanwhile. A store that never calls it is taken to be writable at any time
+   * @param onFailure - call this function with the error when writing fails, and without an argument when writing works
+   *   again. Queues accept no messages in between. A store that never calls `onFailure` counts as always writable
    */
   open(onFailure?: (failure: LoopStoreError | undefined) => void): Promise<Stored>;
+  /** Adds a message to a queue. */
   putMessage(queue: string, message: Message): void;
+  /** Removes a message from a queue. */
   removeMessage(queue: string, id: number): void;
-  /** No message of the queue will have a higher number before this is called again. */
+  /** Stores an upper limit of message ids. No message of the queue gets a higher id before the next call. */
   putLastId(queue: string, id: number): void;
   /**
-   * Messages of the queue may have been delivered so often: resolves when that survives a crash of the program, and rejects
-   * where it cannot be written. Without this method, deliveries count from the start of the program.
+   * Stores delivery counts of a queue. Resolves when the counts survive a crash of the program, and rejects if they
+   * cannot be written. Without this method, deliveries count from the start of the program.
    */
   putDeliveries?(queue: string, deliveries: Deliveries): Promise<void>;
+  /** Stores the cursor of a loop. */
   putCursor(loopId: string, value: unknown): void;
+  /** Stores the desired state of a loop. */
   putDesired(loopId: string, state: DesiredState): void;
+  /** Adds a dead letter. */
   putDeadLetter(letter: DeadLetter): void;
+  /** Removes a dead letter. */
   removeDeadLetter(id: number): void;
-  /** Resolves when all that was asked for before survives a crash. Rejects where it cannot be written. */
+  /** Resolves when all previous writes survive a crash. Rejects if they cannot be written. */
   flushed(): Promise<void>;
-  /** Writes what was asked for, and lets go of everything. */
+  /** Completes all writes, and releases the store. */
   close(): Promise<void>;
 }

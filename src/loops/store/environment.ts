@@ -57,7 +57,7 @@ export class Environment {
     return this.#database.encoder.decode(bytes);
   }
 
-  /** The keys that begin with `name`, in order, with their records. */
+  /** Yields the keys that begin with `name`, in order, with their records. */
   *entries(name: string): Iterable<readonly [key: readonly unknown[], record: Buffer]> {
     for (const key of this.#database.getKeys({ start: [name], end: [name, '\uffff'] })) {
       const record = this.#database.getBinary(key);
@@ -65,10 +65,15 @@ export class Environment {
     }
   }
 
-  /** Writes all or nothing, and resolves when it is on the disk. @throws the system's error */
+  /**
+   * Writes all changes or none. Resolves when they are on the disk.
+   *
+   * @throws the error of the system
+   */
   async commit(writes: readonly Write[]): Promise<void> {
     await this.room.assertFor(writes, () => this.#freeInside());
-    // After a failed write of a meta page, LMDB is unusable and lmdb would hang: start afresh after any failure.
+    // After a failed write of a meta page, LMDB is unusable and lmdb would hang. So the database is reopened after any
+    // failure.
     if (this.#hasFailed) await this.#reopen();
     const database = this.#database;
     try {
@@ -87,12 +92,12 @@ export class Environment {
   }
 
   async close(): Promise<void> {
-    // After a failed write, lmdb waits for its flush for ever.
+    // After a failed write, lmdb would wait forever for its flush.
     if (this.#hasFailed) this.#database._endWrites = undefined;
     await this.#database.close();
   }
 
-  /** Bytes of pages in the file that hold nothing. */
+  /** Returns the size of unused pages in the file, in bytes. */
   #freeInside(): number {
     const { root, free, lastPageNumber } = this.#database.getStats();
     const used = [root, free].reduce(
@@ -112,9 +117,9 @@ export class Environment {
     return this.lmdb.open({
       path: this.directory,
       noSubdir: false,
-      // Values keep what the structured clone keeps: maps, sets, errors, typed arrays.
+      // Values keep everything that a structured clone keeps: maps, sets, errors, typed arrays.
       encoder: { structuredClone: true },
-      // Batches are put together here.
+      // `Batches` groups the writes.
       eventTurnBatching: false,
     });
   }
@@ -131,10 +136,10 @@ async function causeOf(error: unknown): Promise<unknown> {
 }
 
 /**
- * Allocates LMDB's lock file. LMDB maps the file into memory and writes to it: without room on the disk that write would end
- * the program with SIGBUS.
+ * Allocates LMDB's lock file. LMDB maps the file into memory and writes to it. If the disk were full, that write would
+ * end the program with SIGBUS.
  *
- * @throws the system's error
+ * @throws the error of the system
  */
 async function reserveLock(path: string): Promise<void> {
   const file = await open(path, 'a+');

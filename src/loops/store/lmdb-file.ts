@@ -9,15 +9,16 @@ import { Pages } from './lmdb-pages.js';
 import { checkTree } from './lmdb-tree.js';
 
 /**
- * Checks the file of a database before LMDB opens it. LMDB maps the file into memory and trusts it: a missing page or a wrong
- * number in a page ends the whole program with SIGBUS or SIGSEGV. The check follows everything that LMDB follows, by plain
- * reads: the snapshot that LMDB would choose, both of its trees, and the list of free pages. It does not look at values: each
- * record carries a checksum. A missing file is sound, and an empty one only where its making was cut short: see `markAsBegun`.
+ * Checks the file of a database before LMDB opens it. LMDB maps the file into memory and trusts its content. A missing
+ * page or a wrong page number would end the whole program with SIGBUS or SIGSEGV. The check reads everything that LMDB
+ * would follow: the snapshot that LMDB would choose, both of its trees, and the list of free pages. Values are not
+ * checked here, because each record carries a checksum. A missing file is valid. An empty file is valid only if its
+ * creation was interrupted; see `markAsBegun`.
  *
- * @throws {DamageError} with the first fault, and where it is
+ * @throws {DamageError} with the first fault and its location
  */
 export async function checkDatabase(path: string): Promise<'new' | 'sound'> {
-  // LMDB has to be able to write the file as well.
+  // LMDB needs write access as well.
   const file = await open(path, 'r+').catch((error) => {
     if (Object(error).code === 'ENOENT') return undefined;
     throw error;
@@ -34,12 +35,14 @@ export async function checkDatabase(path: string): Promise<'new' | 'sound'> {
   }
 }
 
-/** Marks a database as begun, so that a file that a crash left empty is not taken for one that lost its content. */
+/**
+ * Marks a database as being created. A file that a crash left empty can then be told from a file that lost its content.
+ */
 export async function markAsBegun(path: string): Promise<void> {
   await writeFile(markOf(path), '');
 }
 
-/** Takes the mark away, once the first pages of the file are on the disk. */
+/** Removes the mark, after the first pages of the file are on the disk. */
 export async function removeMark(path: string): Promise<void> {
   if (!existsSync(markOf(path))) return;
   const file = await open(path, 'r+');
@@ -56,7 +59,7 @@ function markOf(path: string): string {
 }
 
 function checkFile(file: FileHandle, size: number, boot: bigint): void {
-  // Other machines store numbers in another size or order: there LMDB opens the file unchecked.
+  // Other machines use another size or order of numbers. Their files are not checked.
   if (!isKnownMachine) return;
   const snapshots = snapshotsOf(file.fd, size);
   for (const snapshot of snapshots) checkSize(snapshot, size);
@@ -68,15 +71,18 @@ function checkFile(file: FileHandle, size: number, boot: bigint): void {
   checkFree(pages, free);
 }
 
-/** Free pages at the end may be missing from the file. LMDB maps them all, and crashes if they are too many. */
+/**
+ * Checks the last page number against the file size. Free pages at the end may be missing from the file, but LMDB maps
+ * them all and crashes if there are too many.
+ */
 function checkSize({ transaction, lastPage, pageSize }: Snapshot, size: number): void {
   if (transaction > 0 && lastPage > (2 * size) / pageSize + 4_096)
-    throw new DamageError(`its last page is said to be ${lastPage}, and it has ${size} bytes`);
+    throw new DamageError(`its last page should be ${lastPage}, but it has only ${size} bytes`);
 }
 
 const isKnownMachine = endianness() === 'LE' && !/^(arm|ia32|mips|mipsel|ppc)$/.test(process.arch);
 
-/** Identifies the machine's last boot the way LMDB does: 0 where the system does not say. */
+/** Returns an id of the machine's last boot, computed as in LMDB. Returns 0 if the system does not provide one. */
 async function bootId(): Promise<bigint> {
   try {
     const id =

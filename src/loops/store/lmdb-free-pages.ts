@@ -1,12 +1,13 @@
 import { DamageError } from './lmdb-meta.js';
 import type { Pages } from './lmdb-pages.js';
 
-/** One record of the list of free pages: how many numbers it has, and the numbers. */
+/** A record of the list of free pages: the number of entries, followed by the entries. */
 export type FreePages = Buffer;
 
 /**
- * Checks that free pages are there, and used for nothing else: LMDB writes into them. A number is that of a page; one below 0
- * says how many pages there are from the page behind it on; 0 stands for nothing.
+ * Checks that free pages exist and are used for nothing else, because LMDB writes into them. A positive entry is the
+ * number of a page. A negative entry is the length of a block that starts at the page in the next entry. A zero has no
+ * meaning.
  */
 export function checkFree(pages: Pages, records: readonly FreePages[]): void {
   for (const record of records) {

@@ -1,11 +1,11 @@
 import { readSync } from 'node:fs';
 
-/** Something in the file of a database is not as it has to be. */
+/** Reports damage in the file of a database. */
 export class DamageError extends Error {
   override readonly name = 'DamageError';
 }
 
-/** A tree of pages: what a meta page says of it. */
+/** A tree of pages, as described in a meta page. */
 export interface Tree {
   readonly name: string;
   readonly flags: number;
@@ -14,48 +14,51 @@ export interface Tree {
   readonly leafPages: number;
   readonly overflowPages: number;
   readonly entries: number;
-  /** Undefined where it is empty. */
+  /** Page number of the root. Undefined if the tree is empty. */
   readonly root: number | undefined;
 }
 
-/** One state of the database: what a meta page says. */
+/** A state of the database, as described in a meta page. */
 export interface Snapshot {
   readonly transaction: number;
   readonly pageSize: number;
   readonly lastPage: number;
   readonly mapSize: number;
-  /** Whether it was not yet known to be on the disk when it was written. */
+  /** If true, the meta page was written before its snapshot was known to be on the disk. */
   readonly isUnsynced: boolean;
   readonly boot: bigint;
   readonly free: Tree;
   readonly main: Tree;
 }
 
-/** Where a page's content begins. */
+/** Size of the header of a page, in bytes. */
 export const headerSize = 24;
 
 const magic = 0xbeefc0de;
 const version = 2;
 const metaSize = 168;
 const metaFlag = 0x08;
-/** Flags of a whole database: `unsynced` is lmdb's own, the other is always there. */
+/** Flags of a database. `unsynced` is specific to lmdb-js, and `integerKeys` is always set. */
 const flags = { unsynced: 0x1000, integerKeys: 0x08 };
-/** A map that is larger than this is refused by no system, and used by none. */
+/** Upper limit of a plausible map size. All systems accept this size, and no store reaches it. */
 const largestMap = 2 ** 46;
 const nothing = 0xffff_ffff_ffff_ffffn;
 
-/** Reads the three snapshots that a file holds: those of its two meta pages, and the last one that is known to be on the disk. */
+/**
+ * Reads the three snapshots in a file: one in each of the two meta pages, and the last one that is known to be on the
+ * disk.
+ */
 export function snapshotsOf(fd: number, size: number): readonly [Snapshot, Snapshot, Snapshot] {
   const head = read(fd, 0, size);
-  if (head.readUInt32LE(headerSize) !== magic) throw new DamageError('it is no LMDB database');
+  if (head.readUInt32LE(headerSize) !== magic) throw new DamageError('it is not an LMDB database');
   const found = head.readUInt32LE(headerSize + 4);
-  if (found !== version) throw new DamageError(`it is of version ${found} of LMDB's format, expected ${version}`);
+  if (found !== version) throw new DamageError(`it has version ${found} of LMDB's format, expected ${version}`);
   if ((head.readUInt16LE(18) & metaFlag) === 0) throw new DamageError('its first page is damaged');
   const first = snapshotOf(head, 'the first meta page');
   const { pageSize } = first;
   const synced = snapshotOf(read(fd, pageSize / 2, size), 'the first meta page', pageSize);
   const second = snapshotOf(read(fd, pageSize, size), 'the second meta page', pageSize);
-  // Transactions write the two in turns.
+  // Transactions write the two meta pages in turns.
   const [even, odd] = [first.transaction, second.transaction];
   const isInTurns = (even === 0 && odd === 0) || (even % 2 === 0 && Math.abs(even - odd) === 1);
   if (!isInTurns || synced.transaction > Math.max(even, odd))
@@ -63,7 +66,9 @@ export function snapshotsOf(fd: number, size: number): readonly [Snapshot, Snaps
   return [first, second, synced];
 }
 
-/** The one that LMDB goes on with: see `mdb_pick_meta` in lmdb-js, with its overlapping synchronization. */
+/**
+ * Returns the snapshot that LMDB would continue with. See `mdb_pick_meta` in lmdb-js, with overlapping synchronization.
+ */
 export function newestOf([first, second, synced]: readonly [Snapshot, Snapshot, Snapshot], boot: bigint): Snapshot {
   return chosen(chosen(first, second, boot), synced, boot);
 }
@@ -71,7 +76,7 @@ export function newestOf([first, second, synced]: readonly [Snapshot, Snapshot, 
 function chosen(one: Snapshot, other: Snapshot, boot: bigint): Snapshot {
   if (other.transaction === 0) return one;
   const latest = one.transaction >= other.transaction ? one : other;
-  // What was not synced is there all the same, unless the machine has been started since.
+  // An unsynced snapshot is still complete, unless the machine was restarted since.
   if (!latest.isUnsynced || (latest.boot !== 0n && latest.boot === boot)) return latest;
   return one.transaction > other.transaction ? other : one;
 }
@@ -98,7 +103,7 @@ function snapshotOf(bytes: Buffer, where: string, expectedPageSize?: number): Sn
     free: treeAt(bytes, headerSize + 24, 'the tree of free pages'),
     main: treeAt(bytes, headerSize + 72, 'the tree of records'),
   };
-  // Not written yet.
+  // This meta page was never written.
   if (transaction === 0 && expectedPageSize !== undefined) return snapshot;
   const isSound =
     Number.isInteger(snapshot.transaction) &&
@@ -130,7 +135,7 @@ function treeAt(bytes: Buffer, at: number, name: string): Tree {
   };
 }
 
-/** A number of 64 bits, where it is one that can be counted with. */
+/** Reads a 64-bit number. Returns undefined for a number beyond the safe integers. */
 export function numberAt(bytes: Buffer, at: number): number | undefined {
   const number = bytes.readBigUInt64LE(at);
   return number <= Number.MAX_SAFE_INTEGER ? Number(number) : undefined;

@@ -11,12 +11,12 @@ export interface Page {
   readonly kind: number;
 }
 
-/** The pages of one snapshot: reads them, and notes which are used for what. */
+/** The pages of one snapshot. Reads pages, and records which pages are used or free. */
 export class Pages {
   readonly pageSize: number;
   readonly #lastPage: number;
   readonly #transaction: number;
-  /** A bit for each page that is used, or free. */
+  /** A bit for each page, set if the page is used or free. */
   readonly #known = new Map<number, Uint8Array>();
 
   constructor(
@@ -29,7 +29,7 @@ export class Pages {
     this.#transaction = transaction;
   }
 
-  /** A page of a tree, whose header has been checked. */
+  /** Reads a page of a tree and checks its header. */
   page(number: number): Page {
     this.#use(number, 1);
     const bytes = this.#read(number, this.pageSize);
@@ -40,22 +40,26 @@ export class Pages {
     return { number, bytes, kind };
   }
 
-  /** Checks the pages of a value that is too large for a page of a tree. @returns its bytes, if they are asked for */
+  /**
+   * Checks the pages of a value that is too large for a page of a tree.
+   *
+   * @returns the bytes of the value, if `isAsked`
+   */
   overflow(number: number, count: number, length: number, isAsked: boolean): Buffer | undefined {
-    // A value that takes the place of a larger one keeps its pages.
+    // A value that replaced a larger one keeps the pages of the larger one.
     if (count < Math.floor((headerSize - 1 + length) / this.pageSize) + 1)
-      throw new DamageError(`a value of ${length} bytes on page ${number} is said to take ${count} pages`);
+      throw new DamageError(`a value of ${length} bytes on page ${number} has a wrong page count, ${count}`);
     this.#use(number, count);
     const header = this.#read(number, headerSize);
     this.#checkHeader(header, number);
     if (header.readUInt16LE(18) !== pageKinds.overflow || header.readUInt32LE(20) !== count)
-      throw new DamageError(`page ${number} is damaged: it holds a large value, and says something else`);
+      throw new DamageError(`page ${number} is damaged: its header does not match its large value`);
     if ((number + count) * this.pageSize > this.size) throw this.#cutOff(number + count - 1);
     if (!isAsked) return undefined;
     return this.#read(number, headerSize + length).subarray(headerSize);
   }
 
-  /** Notes that pages are free. */
+  /** Records that pages are free. */
   free(number: number, count: number): void {
     this.#use(number, count);
   }
@@ -64,7 +68,7 @@ export class Pages {
     const last = number + count - 1;
     if (!(number >= 2 && count >= 1 && last <= this.#lastPage))
       throw new DamageError(
-        `it refers to page ${number}${count > 1 ? ` and ${count - 1} more` : ''}, of ${this.#lastPage}`,
+        `it refers to page ${number}${count > 1 ? ` and ${count - 1} more` : ''}, but its last page is ${this.#lastPage}`,
       );
     for (let page = number; page <= last; page++) {
       const [block, bit] = [page >> 15, page & 0x7fff];

@@ -1,35 +1,35 @@
 import { DamageError, headerSize, numberAt, type Tree } from './lmdb-meta.js';
 import { type Page, type Pages, pageKinds } from './lmdb-pages.js';
 
-/** The size of a node without key and value. */
+/** Size of a node without key and value, in bytes. */
 const nodeSize = 8;
 
-/** The value is on pages of its own. */
+/** Flag of a node whose value is on separate pages. */
 const bigFlag = 0x01;
 
-/** Where a value is that is on pages of its own: its page, a transaction, how many pages. */
+/** Size of a reference to a value on separate pages: first page, transaction, and number of pages. */
 const placeSize = 24;
 
 export interface TreeOptions {
-  /** Whether keys are numbers in the machine's order. Else they are bytes. */
+  /** If true, keys are integers in the byte order of the machine. Otherwise keys are bytes. */
   readonly integerKeys: boolean;
   /** Called with each value. */
   readonly onValue?: ((value: Buffer) => void) | undefined;
 }
 
-/** A node of a page: a key, and what it stands for. */
+/** A node of a page: a key, with a value or a reference to a page. */
 interface Node {
   readonly key: Buffer;
-  /** Its four bytes, and two more: the length of a value, or the number of a page. */
+  /** Length of the value in a leaf, or low bits of a page number in a branch. */
   readonly number: number;
   readonly flags: number;
-  /** Where its value begins. */
+  /** Offset of the value in the page. */
   readonly at: number;
 }
 
 /**
- * Follows a tree through all of its pages: each is there once, its nodes lie within it and beside each other, keys ascend, and
- * there are as many of everything as there should be.
+ * Checks all pages of a tree. Each page must be used only once, its nodes must lie within the page without overlap,
+ * keys must ascend, and the numbers of pages and entries must match the description of the tree.
  */
 export function checkTree(pages: Pages, tree: Tree, options: TreeOptions): void {
   const walk = new Walk(pages, tree, options);
@@ -42,9 +42,9 @@ class Walk {
   #leafPages = 0;
   #overflowPages = 0;
   #entries = 0;
-  /** The last key there was. */
+  /** The last key that was visited. */
   #last: Buffer | undefined = undefined;
-  /** What keys have to reach by now. */
+  /** Lower bound of the next key. */
   #bound: Buffer | undefined = undefined;
 
   constructor(
@@ -128,7 +128,7 @@ class Walk {
     if (value !== undefined) onValue?.(value);
   }
 
-  /** Keys before it are smaller, and keys behind it are not. */
+  /** Checks a separator key of a branch page: keys before it must be smaller, and keys after it must not be smaller. */
   #separate(page: Page, key: Buffer): void {
     this.#checkKey(page, key);
     if (this.#last === undefined || this.#compare(this.#last, key) >= 0) throw this.#damage(page, 'the order of keys');

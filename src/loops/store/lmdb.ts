@@ -26,15 +26,16 @@ interface StoredDeliveries {
 type Key = readonly [kind: string, ...names: readonly unknown[]];
 
 /**
- * A store in a directory, on LMDB: writes of one turn of the event loop go to the disk together, in order. Needs the
- * package `lmdb`. One program at a time has it open, from the first start of its workflow until that is closed; where a
- * program was killed, the next may open it at once.
+ * Creates a store in a directory, based on LMDB. Needs the package `lmdb`. Writes of one turn of the event loop go to
+ * the disk together, in order. Only one program at a time can open the directory, from the first start of its workflow
+ * until the workflow is closed. After a crash, the next program can open the directory at once.
  *
- * Its file is checked before LMDB opens it, each record has a checksum, and what is damaged is refused with a
- * `LoopStoreError`. While it cannot be written, as on a full disk, it holds in memory what it is given, and tries again.
+ * The file is checked before LMDB opens it, and each record has a checksum. Damage is reported with a `LoopStoreError`
+ * when the workflow starts. While the store cannot be written, for example on a full disk, it keeps all changes in
+ * memory and retries.
  *
- * @param directory - made when it is not there
- * @throws {ValidationError} for what is no path
+ * @param directory - path of the directory, which is created if it is missing
+ * @throws {ValidationError} if `directory` is not a path
  *
  * @example
  * const orchestrator = new WorkflowOrchestrator({ store: lmdbStore('./data/loops') });
@@ -43,10 +44,12 @@ export function lmdbStore(directory: string): LoopStore {
   return new LmdbStore(aName(directory, 'directory'));
 }
 
-/** The longest key: with its kind and number it is smaller than what LMDB takes. */
+/**
+ * The longest name of a queue or loop, in bytes. Together with the rest of the key it stays below the limit of LMDB.
+ */
 const longestName = 1_900;
 
-/** Says that all records have checksums. Stores of before 0.6 do not have it. */
+/** Key that marks a store whose records all have checksums. Missing in stores of versions before 0.6. */
 const format: Key = ['format', 'checksums'];
 
 class LmdbStore implements LoopStore {
@@ -62,7 +65,7 @@ class LmdbStore implements LoopStore {
     let isNew = false;
     try {
       await mkdir(this.directory, { recursive: true });
-      // However it is called, it is locked once.
+      // Lock the real path, so that all names of the directory share one lock.
       this.#unlock = await lockDirectory(await realpath(this.directory));
       isNew = (await checkDatabase(path)) === 'new';
       if (isNew) await markAsBegun(path);
@@ -73,7 +76,7 @@ class LmdbStore implements LoopStore {
     } catch (thrown) {
       await this.#release();
       if (Object(thrown).code === 'ERR_LOCKED') throw thrown;
-      // A file that was begun on a full disk is none.
+      // Remove a file whose creation failed, for example on a full disk.
       if (isNew) await rm(path, { force: true });
       throw this.#openError(thrown);
     }
@@ -109,7 +112,7 @@ class LmdbStore implements LoopStore {
     try {
       this.#put(['letter', letter.id], stored, { isNew: true });
     } catch {
-      // A payload that cannot be stored is left out.
+      // Store the dead letter without a value that cannot be stored.
       this.#put(['letter', letter.id], { ...stored, value: undefined }, { isNew: true });
     }
   }
@@ -187,7 +190,11 @@ class LmdbStore implements LoopStore {
     return stored;
   }
 
-  /** @throws {DamageError} for a record that is not as it was written */
+  /**
+   * Reads the records of one kind.
+   *
+   * @throws {DamageError} for a damaged record
+   */
   #values([kind]: Key, { isMarked }: { readonly isMarked: boolean }): [Key, unknown][] {
     const environment = this.#environment as Environment;
     return [...environment.entries(kind)].map(([given, record]) => {
@@ -200,7 +207,7 @@ class LmdbStore implements LoopStore {
       } catch (cause) {
         throw damaged(key, cause);
       }
-      // From now on it has a checksum.
+      // Write the record again, with a checksum.
       if (!isMarked) this.#put(key, value);
       return [key, value];
     });
@@ -209,16 +216,16 @@ class LmdbStore implements LoopStore {
   #openError(cause: unknown): LoopStoreError {
     const { message, code } = Object(cause);
     if (cause instanceof DamageError) {
-      const advice = 'put a copy of the directory in its place, or move it away to begin with an empty store';
+      const advice = 'replace the directory with a copy, or move it away to start with an empty store';
       return new LoopStoreError(this.directory, `is damaged, and was left as it is: ${message}; ${advice}`, { cause });
     }
-    const advice = code === 'ENOSPC' ? '; make room on its disk' : '';
+    const advice = code === 'ENOSPC' ? '; free space on its disk' : '';
     return new LoopStoreError(this.directory, `cannot be opened: ${message ?? cause}${advice}`, { cause });
   }
 }
 
 function damaged(key: Key, cause?: unknown): DamageError {
-  return new DamageError(`its record ${JSON.stringify(key)} is not as it was written`, { cause });
+  return new DamageError(`its record ${JSON.stringify(key)} is damaged`, { cause });
 }
 
 function named<Value>(entries: readonly [Key, unknown][]): [string, Value][] {

@@ -1,8 +1,8 @@
 import zlib from 'node:zlib';
 
 /**
- * The stored form of a value: a head with a version and a checksum of key and bytes, then the bytes. Reading notices bytes that
- * have changed, or that belong to another key.
+ * Stored form of a value: a header with a version and a checksum of key and bytes, followed by the bytes. The checksum
+ * reveals changed bytes, and bytes that belong to another key.
  *
  *     0xc1, version, checksum (4 bytes, little-endian), bytes
  */
@@ -17,14 +17,20 @@ export function sealed(key: readonly unknown[], bytes: Uint8Array): Buffer {
   return record;
 }
 
-/** @returns the bytes, or undefined if they do not fit their checksum */
+/**
+ * Reads a stored value.
+ *
+ * @returns the bytes, or undefined if they do not match their checksum
+ */
 export function unsealed(key: readonly unknown[], record: Buffer): Buffer | undefined {
   if (!isSealed(record) || record[1] !== head.version) return undefined;
   const bytes = record.subarray(head.size);
   return record.readUInt32LE(2) === checksum(key, bytes) ? bytes : undefined;
 }
 
-/** Records of earlier versions have no head, and none of them begins like one. */
+/**
+ * If true, the record has a header. Records of earlier versions have none, and never start with the byte of a header.
+ */
 export function isSealed(record: Buffer): boolean {
   return record.length >= head.size && record[0] === head.mark;
 }

@@ -3,21 +3,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Write } from './batches.js';
 
 const kilobyte = 1_024;
-/** Bytes that have to be free beside what is written: more where records become more, so that there is room to remove them. */
+/**
+ * Bytes that must stay free in addition to the written data. Writes that add records need more, so that there is room
+ * to remove records later.
+ */
 const margin = { toAdd: 512 * kilobyte, toChange: 64 * kilobyte };
-/** Bytes that an empty database takes at most. */
+/** The largest size of an empty database, in bytes. */
 const roomToBegin = 64 * kilobyte;
-/** Most bytes that one probe writes. */
+/** The largest number of bytes that one probe writes. */
 const longestProbe = 4 * kilobyte * kilobyte;
-/** Milliseconds for which a look at the disk holds, as long as so many times the need is left of what was free. */
+/**
+ * Reuse of a measurement: for `holds` milliseconds, and as long as the free space is at least `times` the needed space.
+ */
 const look = { holds: 1_000, times: 8 };
-/** Milliseconds until the next try: what LMDB failed to write is given to it more and more seldom. */
+/** Milliseconds before the next attempt. Attempts after a failed write of LMDB become less and less frequent. */
 const pause = { ofCheck: 1_000, ofWrite: 1_000, longest: 300_000 };
 
 /**
- * The room for a database on its disk. LMDB must not run out of it: lmdb 3 puts its text for a failed write of a page into
- * a buffer that is too small, which damages the program's memory. So there is a look at the disk ahead of writes, and what
- * LMDB failed to write goes to it again only after a probe of the same size was written beside its file.
+ * Free space on the disk of a database. LMDB must never run out of space: lmdb 3 writes its error message for a failed
+ * page write into a buffer that is too small, which damages the memory of the program. So the free space is checked
+ * before each write. After a failed write, LMDB gets nothing more to write until a probe file of the same size could be
+ * written beside its own file.
  */
 export class Room {
   #free = 0;
@@ -27,14 +33,20 @@ export class Room {
 
   constructor(private readonly directory: string) {}
 
-  /** Makes sure that there is room for a new database: lmdb crashes if LMDB fails to open. @throws the system's error */
+  /**
+   * Checks that there is room for a new database, because lmdb crashes if LMDB fails to open.
+   *
+   * @throws the error of the system
+   */
   static async assertForNew(directory: string): Promise<void> {
     if ((await sizeOf(directory)) === 0) await probe(directory, roomToBegin, 0);
   }
 
   /**
-   * @param inside - gives the bytes of free pages in the database's file
-   * @throws an error as of the system where there is less room than the writes may take
+   * Checks that there is room for the given writes.
+   *
+   * @param inside - returns the size of free pages in the file of the database, in bytes
+   * @throws an error like that of a full disk, if there is less room than the writes may need
    */
   async assertFor(writes: readonly Write[], inside: () => number): Promise<void> {
     this.#isCheckFailed = true;
@@ -52,7 +64,7 @@ export class Room {
     this.#isCheckFailed = false;
   }
 
-  /** Takes down how LMDB's write ended. */
+  /** Records the result of a write by LMDB. */
   wrote(result: 'well' | 'badly'): void {
     this.#failedWrites = result === 'well' ? 0 : this.#failedWrites + 1;
   }
@@ -61,17 +73,17 @@ export class Room {
   async explain(cause: unknown): Promise<string> {
     await this.#look();
     const room = Number.isFinite(this.#free) ? ` (${Math.floor(this.#free / kilobyte)} kB are free on its disk)` : '';
-    return `cannot be written: ${Object(cause).message ?? cause}${room}; it is tried again, and loops wait: make room`;
+    return `cannot be written: ${Object(cause).message ?? cause}${room}; it is retried while loops wait: free space on the disk`;
   }
 
-  /** Resolves when another try makes sense, or when the signal aborts. */
+  /** Resolves when another attempt makes sense, or when the signal aborts. */
   async untilRetry(signal: AbortSignal): Promise<void> {
     const ofWrite = Math.min(pause.ofWrite * 2 ** (this.#failedWrites - 1), pause.longest);
     const time = this.#isCheckFailed ? pause.ofCheck : ofWrite;
     await sleep(time, undefined, { signal, ref: false }).catch(() => undefined);
   }
 
-  /** Where the system does not say, there is room. */
+  /** Reads the free space of the disk. If the system does not report it, the space counts as unlimited. */
   async #look(): Promise<void> {
     try {
       const { blocks, bavail, bsize } = await statfs(this.directory);
@@ -83,7 +95,10 @@ export class Room {
   }
 }
 
-/** Bytes that have to be free on the disk for a batch, and those that have to be free there and in the file together. */
+/**
+ * Returns the bytes that a batch needs: `toChange` must be free on the disk, and `toAdd` on the disk and in the file
+ * together.
+ */
 function needOf(writes: readonly Write[]): { readonly toChange: number; readonly toAdd: number } {
   let bytes = 0;
   let more = 0;
@@ -100,11 +115,13 @@ async function sizeOf(directory: string): Promise<number> {
   return (await stat(`${directory}/data.mdb`).catch(() => undefined))?.size ?? 0;
 }
 
-/** Writes so many bytes to a file of its own where LMDB would write: limits of files and quotas hit it too. */
+/**
+ * Writes a test file with data at the offsets that LMDB would write to, so that file size limits and quotas also apply.
+ */
 async function probe(directory: string, bytes: number, at: number): Promise<void> {
   const path = `${directory}/data.mdb.room`;
   const content = Buffer.alloc(Math.min(bytes, longestProbe));
-  // Windows fills the gap, and has no limit for files.
+  // Windows would fill the gap with data, and has no file size limit.
   const position = process.platform === 'win32' ? 0 : at + bytes - content.length;
   try {
     const file = await open(path, 'w');
