@@ -20,38 +20,54 @@ import { type Core, enter, openScope, ownScope, type Process, processOf, type Sc
 import { run } from './run.js';
 import { RunningTask, type Task, type Work } from './task.js';
 
-/** What `orchestrator.action` takes. */
-// biome-ignore lint/suspicious/noExplicitAny: so that options which are kept apart fit any action
+/**
+ * Options of `orchestrator.action` and `withOptions`. `retry`, `timeout` and `policy` override the orchestrator's
+ * defaults field by field; `null` switches a default off.
+ *
+ * @example
+ * const options: ActionOptions = { name: 'fetchUser', retry: 3, timeout: { attempt: 2_000, total: 10_000 } };
+ */
+// biome-ignore lint/suspicious/noExplicitAny: options in a variable must fit every action
 export interface ActionOptions<Args extends readonly unknown[] = any[], Result = any>
   extends PolicyOptions<Args, Result> {
-  /** Name of its tasks. Default: the function's name, else `anonymous`. */
+  /** Name of the action's tasks, in hooks, errors and telemetry. Default: the function's name, or `anonymous`. */
   readonly name?: string | undefined;
   /**
-   * With `none`, only the policies in these options hold, and no default of the orchestrator: for an action that calls
-   * others, which have them. Default: what these options leave out is taken from the orchestrator.
+   * If `none`, the orchestrator's default policies do not apply, only the policies in these options. Use `none` for an
+   * action that calls other actions, which have the defaults already. Default: options that are missing here come from
+   * the orchestrator.
    */
   readonly policies?: 'none' | undefined;
 }
 
-/** The arguments of an action where its options name them: they follow from its function alone. */
+/**
+ * The arguments of an action, as a type of its options. Keeps TypeScript from inferring the arguments from the options,
+ * so that they follow from the function alone.
+ */
 export type Same<Args extends readonly unknown[]> = Args extends infer Given extends readonly unknown[] ? Given : never;
 
-/** An action: called like its function, it runs a task and returns a promise. */
+/**
+ * A function that was wrapped by `orchestrator.action`. It is called like the original function, runs a task with the
+ * action's policies and hooks, and returns a promise of the result.
+ *
+ * @example
+ * const double: Action<[n: number], number> = orchestrator.action((n: number) => n * 2);
+ */
 export type Action<Args extends readonly unknown[] = readonly unknown[], Result = unknown> = (
   ...args: Args
 ) => Promise<Result>;
 
-/** What tasks are made from: work with a name. */
+/** Named work that tasks are created from. */
 export interface Definition {
   readonly core: Core;
   readonly name: string;
   /** The function with its policies. */
   readonly work: Work;
-  /** The same with middleware, for a task that is looked at. */
+  /** The function with its policies and with middleware, for an observed task. */
   readonly observed: (record: RunningTask, scope: Scope, self?: unknown) => unknown;
 }
 
-/** What an action was made from. */
+/** The function and the policies that an action was created from. */
 interface Source {
   readonly core: Core;
   readonly fn: AnyFunction;
@@ -61,7 +77,7 @@ interface Source {
 
 const sources = new WeakMap<AnyFunction, Source>();
 
-/** What an action was made from; nothing for a function that is none. */
+/** Returns the source of an action, or `undefined` for any other function. */
 export function sourceOf(action: AnyFunction): Source | undefined {
   return sources.get(action);
 }
@@ -74,7 +90,7 @@ const readActionOptions = anObjectOf<ActionOptions, Read>({
   ...policyReaders,
 });
 
-/** The policies in options over those that they stand over, if these count. */
+/** The policies of an action: its own options over the defaults, unless `policies` is `'none'`. */
 function policiesOf(read: Read, defaults: Policies): Policies {
   return overDefaults(read, read.policies === 'none' ? noPolicies : defaults);
 }
@@ -86,7 +102,7 @@ export function defineAction(core: Core, defaults: Policies, fn: AnyFunction, op
   return actionOf(core, fn, read.name ?? (fn.name || 'anonymous'), policiesOf(read, defaults));
 }
 
-/** The same action with other options. */
+/** Creates a copy of an action with other options. */
 export function redefineAction(core: Core, action: AnyFunction, options: unknown): AnyFunction {
   const source = sources.get(action);
   if (source?.core !== core) throw invalid('action', 'an action of this orchestrator', action);
@@ -104,7 +120,7 @@ function actionOf(core: Core, fn: AnyFunction, name: string, policies: Policies)
   return Object.defineProperty(action, 'name', { value: name });
 }
 
-/** One attempt: a call of the function with the task's arguments. */
+/** Makes the innermost stage of a task: one attempt, which calls the function with the task's arguments. */
 export function callOf(fn: AnyFunction): Work {
   return ({ args, record, self }, { cancellation }) => {
     cancellation.throwIfAborted();
@@ -113,7 +129,7 @@ export function callOf(fn: AnyFunction): Work {
   };
 }
 
-/** Gives work a name, so that tasks can be made of it. */
+/** Names work, so that tasks can be created from it. */
 export function defineWork(core: Core, name: string, work: Work): Definition {
   const observed = (record: RunningTask, scope: Scope, self?: unknown) => {
     const { use } = core.hooks;
@@ -128,15 +144,15 @@ function newTask({ core, name }: Definition, args: readonly unknown[], self: unk
   return { name, core, args, self, record, expired: undefined, wait: undefined };
 }
 
-/** Whether anybody would see a task: hooks, middleware or subscribers. */
+/** If true, hooks, middleware or subscribers observe tasks. */
 export function isSeen({ hooks }: Core): boolean {
   return hooks.seeTasks || retryChannel.hasSubscribers || isWatched(taskChannel);
 }
 
 /**
- * From a call to a task: in the run around it, else in a run of its own.
+ * Turns a call into a task: of the surrounding run, or of a new run if there is none.
  *
- * @param self - what the action was called as a method of, if of anything
+ * @param self - the `this` value of the call, if the action was called as a method
  */
 export function perform(definition: Definition, args: unknown[], self?: unknown): Promise<unknown> {
   const { core } = definition;
@@ -152,7 +168,7 @@ export function perform(definition: Definition, args: unknown[], self?: unknown)
   }
 }
 
-/** A task in a process that is known. What has not to be waited for comes back at once, or is thrown. */
+/** Runs a task in the given process. If nothing has to be awaited, the result is returned, or thrown, synchronously. */
 export function performIn(
   definition: Definition,
   args: unknown[],
@@ -171,7 +187,10 @@ export function performIn(
   return observe(definition, new RunningTask(process, name, args, stateIn(process, scope)), process, scope, self);
 }
 
-/** A task whose caller stands in a scope that has ended: in the one around it that goes on, if there is any. */
+/**
+ * Runs a task for a caller whose scope has ended: in the innermost surrounding scope that is still open, or in a new
+ * run.
+ */
 function performOutside(definition: Definition, args: unknown[], self: unknown, closed: Scope): Promise<unknown> {
   const scope = openScope(closed);
   const process = processOf(definition.core, scope);
@@ -183,7 +202,7 @@ function performAlone(definition: Definition, args: unknown[], self: unknown): P
   return run(definition.core, () => perform(definition, args, self));
 }
 
-/** A task that nobody looks at. */
+/** Runs a task that nothing observes. It needs no record. */
 async function carryOut(
   definition: Definition,
   args: unknown[],
@@ -200,7 +219,7 @@ async function carryOut(
   }
 }
 
-/** A task with hooks, middleware or subscribers. */
+/** Runs a task that hooks, middleware or subscribers observe. */
 function observe({ core, observed }: Definition, record: RunningTask, process: Process, scope: Scope, self: unknown) {
   const work = self === undefined ? observed : asMethod(observed, self);
   return live(record, process, scope, core.hooks.onTaskBegin, core.hooks.onTaskCompletion, work);
@@ -213,7 +232,7 @@ function asMethod(observed: Definition['observed'], self: unknown): Definition['
 function wrap(middleware: readonly Middleware[], work: Work, task: Task, scope: Scope, index = 0): unknown {
   const outermost = middleware[index];
   if (outermost === undefined) return work(task, scope);
-  // Middleware may call it later, from any asynchronous context.
+  // Middleware may call `next` later, from any asynchronous context.
   const next = async () => wrap(middleware, work, task, scope, index + 1);
   return outermost(task.record as TaskRecord, () => enter(scope, next));
 }

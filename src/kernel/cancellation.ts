@@ -7,24 +7,26 @@ type Listener = (cancellation: Cancellation) => void;
 const none: readonly Cancellation[] = [];
 
 /**
- * What one abort reaches: a run, a group of siblings, one attempt. Cancellations form a tree; an abort goes down it.
+ * The reach of an abort: a run, a group of siblings, or one attempt. Cancellations form a tree, and an abort spreads to
+ * all descendants.
  *
- * It has `aborted`, `reason` and the `abort` event of an `AbortSignal`, and stands in for one: a controller costs more than
- * all the rest of a task, so a real one is made only when somebody reads `signal`.
- * One that can never be aborted (`abortable` is false) need not be listened to at all.
+ * A cancellation stands in for an `AbortSignal` and has its `aborted`, `reason` and `abort` event. A real controller
+ * costs more than the rest of a task, so one is created only when `signal` is read. A cancellation that can never be
+ * aborted (`abortable` is false) needs no listeners.
  *
- * Whoever creates one closes or releases it: until then its sources know it, and its timer runs.
+ * The creator of a cancellation has to close or release it. Until then, its sources keep a reference to it, and its
+ * timer runs.
  */
 export class Cancellation {
   aborted = false;
-  /** Whether what it was made for is over. */
+  /** If true, the work that the cancellation was created for has ended. */
   closed = false;
   reason: unknown = undefined;
-  /** Whether it can be aborted: by itself, or because a source can. */
+  /** If true, the cancellation can be aborted, directly or through a source. */
   readonly abortable: boolean;
-  /** The error of its own limit, once that has struck. */
+  /** The error of the cancellation's own limit, once the limit is reached. */
   expired: TimeoutError | undefined = undefined;
-  /** The number of functions that its abort has cut short and that have not settled yet. */
+  /** Number of functions that the abort interrupted and that have not settled yet. */
   stragglers = 0;
   #sources: readonly Cancellation[] = none;
   #follow: Listener | undefined = undefined;
@@ -33,14 +35,14 @@ export class Cancellation {
   #controller: AbortController | undefined = undefined;
   #timer: NodeJS.Timeout | undefined = undefined;
 
-  /** @param onListeners - told how many listen to it whenever that changes */
+  /** @param onListeners - called with the number of listeners whenever it changes */
   constructor(
     sources: readonly (Cancellation | undefined)[],
     abortable: boolean,
     onListeners?: (count: number | undefined) => void,
   ) {
     this.#onListeners = onListeners;
-    // Most have none: a completion hook runs under one of its own.
+    // The condition only saves time: the cancellation of a completion hook has no sources.
     if (sources.length > 0) this.#followAll(sources.filter((source) => source?.abortable === true) as Cancellation[]);
     this.abortable = abortable || this.#sources.length > 0;
   }
@@ -48,7 +50,7 @@ export class Cancellation {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      // Any number of parallel tasks may listen to it; more than ten are no leak.
+      // Many parallel tasks may listen to the signal: more than ten listeners are not a leak.
       setMaxListeners(0, this.#controller.signal);
       if (this.aborted) this.#controller.abort(this.reason);
     }
@@ -66,9 +68,9 @@ export class Cancellation {
   }
 
   /**
-   * Aborts it with a `TimeoutError` after the given milliseconds, less those that are used up.
+   * Aborts with a `TimeoutError` after the given milliseconds, less the time that is already used.
    *
-   * @param waited - the milliseconds that were spent waiting, for the error. Default: none
+   * @param waited - returns the milliseconds spent waiting, for the error. Default: none
    */
   limit(subject: string, milliseconds: number, used = 0, waited?: () => number | undefined): void {
     this.#timer = setTimeout(
@@ -86,9 +88,9 @@ export class Cancellation {
   }
 
   /**
-   * Closes it, but for what outlives it: what was started in it and is still pending, and a signal that was handed out
-   * and is still held (the body of a response is read after the attempt that fetched it). An abort of the sources has
-   * to end these too. The signal is held weakly, so that nothing piles up.
+   * Closes the cancellation, but lets later aborts of its sources pass. They must still reach pending work that was
+   * started under it, and a signal that was handed out (the body of a response is read after the attempt that fetched
+   * it). The signal is held weakly, so nothing accumulates.
    */
   release(): void {
     this.#end();
@@ -103,7 +105,7 @@ export class Cancellation {
     }
   }
 
-  /** Counts work that its abort has cut short, until the work settles. */
+  /** Counts work that the abort interrupted, until the work settles. */
   leave(work: PromiseLike<unknown>): void {
     const settled = () => {
       this.stragglers--;
@@ -142,7 +144,7 @@ export class Cancellation {
   #end(): void {
     this.closed = true;
     clearTimeout(this.#timer);
-    // On Node 20 a timer keeps the asynchronous context that it was made in, such as the run before this one.
+    // On Node 20, a timer keeps the asynchronous context that it was created in, such as an earlier run.
     this.#timer = undefined;
   }
 
@@ -151,13 +153,14 @@ export class Cancellation {
   }
 }
 
-/** Keeps a cancellation for as long as somebody holds its signal. */
+/** Keeps a cancellation alive while its signal is referenced. */
 const bySignal = new WeakMap<AbortSignal, Cancellation>();
 const unheld = new FinalizationRegistry<() => void>((forget) => forget());
 
 /**
- * The cancellation that follows a caller's signal. All runs with that signal share it, and so its one listener, which is
- * there only while it is listened to: a signal that outlives the runs keeps nothing of them.
+ * Returns the cancellation that follows a caller's signal. All runs with this signal share the cancellation and its
+ * single listener. The listener exists only while the cancellation has listeners, so a signal that outlives its runs
+ * keeps no reference to them.
  */
 export function cancellationOf(signal: AbortSignal): Cancellation {
   if (signal instanceof Cancellation) return signal;
@@ -173,9 +176,9 @@ export function cancellationOf(signal: AbortSignal): Cancellation {
 }
 
 /**
- * Settles like `pending`, or rejects with the reason as soon as `cancellation` is aborted.
+ * Settles like `pending`, or rejects with the abort reason as soon as `cancellation` is aborted.
  *
- * @param leave - called with work that the abort has cut short. Default: counts it as a straggler
+ * @param leave - called with work that the abort interrupted. Default: counts the work as a straggler
  */
 export function untilAborted(
   cancellation: Cancellation,

@@ -2,17 +2,17 @@ import { channel, type TracingChannel, tracingChannel } from 'node:diagnostics_c
 import type { GroupRecord, ProcessRecord, TaskRecord } from './events.js';
 
 /**
- * Every process and task of the program is published on `node:diagnostics_channel`, so that telemetry can watch
- * without being handed an orchestrator. A channel that nobody subscribes to costs one check.
+ * Channels of `node:diagnostics_channel` that publish every process, task and group of the program. Telemetry can
+ * observe them without access to an orchestrator. A channel without subscribers costs a single check.
  *
  * - `tracing:orchestrator:process:*`, messages are `ProcessRecord`s;
  * - `tracing:orchestrator:task:*`, messages are `TaskRecord`s;
- * - `tracing:orchestrator:group:*`, messages are `GroupRecord`s: what `parallel` and `map` have running side by side;
+ * - `tracing:orchestrator:group:*`, messages are `GroupRecord`s, each a call of `parallel` or `map`;
  * - `orchestrator:task:retry`, messages are `TaskRetryEvent`s;
- * - `orchestrator:hook:error`, messages are `HookErrorEvent`s: what hooks that only look threw.
+ * - `orchestrator:hook:error`, messages are `HookErrorEvent`s: errors of hooks that only observe.
  *
- * `*` are the five events of a `TracingChannel`: `start` and `end` around the synchronous part, `asyncStart` and
- * `asyncEnd` when the record is complete, `error` before them where it failed.
+ * `*` stands for the five events of a `TracingChannel`: `start` and `end` around the synchronous part, `asyncStart` and
+ * `asyncEnd` when the record is complete, `error` before them if the work failed.
  */
 export const processChannel = channelsOf<ProcessRecord>('orchestrator:process');
 export const taskChannel = channelsOf<TaskRecord>('orchestrator:task');
@@ -20,7 +20,10 @@ export const groupChannel = channelsOf<GroupRecord>('orchestrator:group');
 export const retryChannel = channel('orchestrator:task:retry');
 export const hookErrorChannel = channel('orchestrator:hook:error');
 
-/** A tracing channel that knows if it has subscribers. Bun's do not: there its five channels are asked. */
+/**
+ * Creates a tracing channel with a working `hasSubscribers`. Bun's tracing channels lack it: there, the five channels
+ * are asked.
+ */
 function channelsOf<Record extends object>(name: string): TracingChannel<Record> {
   const tracing = tracingChannel<Record>(name);
   if (tracing.hasSubscribers !== undefined) return tracing;

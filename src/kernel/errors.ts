@@ -3,28 +3,33 @@ import { kindOf, markAsOurs, OrchestratorError, ValidationError } from '../share
 import { asJson, asLines, type Failure, type Holder, hide, named } from '../shared/failures.js';
 import { cut } from '../shared/text.js';
 
-/** Thrown by an action to stop retrying at once. The failure that comes out is its `originalError`. */
+/** Stops retrying at once when an action throws it. The task then fails with `originalError`. */
 export interface AbortError extends Error {
   readonly name: 'AbortError';
-  /** The error that it was made with, or one with the message that it was made with. */
+  /** The error given to the constructor, or a new error with the message given to the constructor. */
   readonly originalError: Error;
 }
 
 /**
- * p-retry's class, so that its own are recognised too. Its type is spelt out: p-retry has declarations for ES modules alone,
- * and those of this package are for CommonJS as well.
+ * Stops retrying at once when an action throws it: `throw new AbortError('the account is closed')`. The task then fails
+ * with the given error, or with an error that has the given message. It is p-retry's own class, so an `AbortError`
+ * imported from p-retry works as well.
  */
 export const AbortError: new (message: string | Error) => AbortError = AbortErrorOfRetry;
 
-/** A task, an attempt or a process did not end within its limit. It is also the reason of the signal that was aborted. */
+/**
+ * Thrown when an attempt, a task or a process did not end within its limit. The error is also the reason of the aborted
+ * signal. `subject` is the name of the action or process, `limit` the limit in milliseconds, and `waited` the part of
+ * the limit that the task spent waiting for its policy, in milliseconds.
+ */
 export class TimeoutError extends OrchestratorError {
   override readonly name = 'TimeoutError';
   readonly code = 'ERR_TIMEOUT';
 
   /**
-   * @param subject - name of the action or process
+   * @param subject - the name of the action or process
    * @param limit - the limit, in milliseconds
-   * @param waited - milliseconds of the limit that a policy kept the task waiting. Default: 0
+   * @param waited - the milliseconds of the limit that the task spent waiting for its policy. Default: 0
    */
   constructor(
     readonly subject: string,
@@ -37,11 +42,11 @@ export class TimeoutError extends OrchestratorError {
 }
 
 /**
- * Some of the actions of `parallel` or `map` failed, after all of them had settled.
+ * Thrown by `parallel` and `map` when some of the actions failed, after all actions have settled.
  *
- * `errors` are the failures in order; `results` is every settled result, in the shape that the call would have
- * resolved with: an array for a list of actions, an object for an object of actions. The message names the items or keys
- * that failed first. Logs, `JSON.stringify` and terminals show failures, and no result of an action that succeeded.
+ * `errors` contains the failures in order. `results` contains every settled result in the shape of the actions: an
+ * array for a list, an object for an object. The message names the items or keys of the first failures. Logs,
+ * `JSON.stringify` and terminals show the failures, but not the results of completed actions.
  */
 export class ParallelError<Results = unknown> extends AggregateError {
   override readonly name = 'ParallelError';
@@ -72,7 +77,7 @@ function holderOf(error: ParallelError): Holder {
   return { error, failures: () => failuresOf(error.errors, error.results), count: error.errors.length };
 }
 
-/** Every failure, with its item or key; by number where the results do not say. */
+/** Yields every failure with its item or key, or with its number if the results do not say. */
 function* failuresOf(errors: readonly unknown[], results: unknown): Generator<Failure> {
   const isList = Array.isArray(results);
   let index = 0;
@@ -84,24 +89,25 @@ function* failuresOf(errors: readonly unknown[], results: unknown): Generator<Fa
   for (; index < errors.length; index++) yield { label: `failure ${index + 1}`, reason: errors[index] };
 }
 
-/** If true, `value` is an error, also one of another realm (a `vm` context, a test runner). */
+/** If true, `value` is an error, possibly of another realm (a `vm` context, a test runner). */
 function isError(value: unknown): value is Error {
   return value instanceof Error || typeof (value as Error | null | undefined)?.stack === 'string';
 }
 
-/** If true, it was thrown to stop retrying. */
+/** If true, the value was thrown to stop retrying. */
 export function isAbortError(thrown: unknown): thrown is AbortError {
   try {
     return thrown instanceof AbortError;
   } catch {
-    // A revoked proxy, say.
+    // `instanceof` throws for a revoked proxy.
     return false;
   }
 }
 
 /**
- * The error that a caller gets for what was thrown: the one inside an `AbortError`, and a `ValidationError` for a value
- * that is not an error. A value that throws when it is looked at is not kept as the cause: it would throw again.
+ * Returns the error that a caller receives for a thrown value: the error inside an `AbortError`, and a
+ * `ValidationError` for a value that is not an error. A value that throws when it is inspected is not kept as the
+ * cause, because it would throw again.
  */
 export function failureOf(thrown: unknown, subject: string): Error {
   try {

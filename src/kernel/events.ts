@@ -1,133 +1,173 @@
 /**
- * What hooks, middleware and the diagnostics channels see. One record a process and one a task, filled in as it goes:
- * the object that `onTaskBegin` got is the one that `onTaskCompletion` gets.
+ * Records that hooks, middleware and the diagnostics channels see. There is one record per process and per task, filled
+ * in over time: `onTaskBegin` and `onTaskCompletion` receive the same object.
  */
 
-/** How a process or task stands. `aborted`: it was cut short by its run's signal, its parent or a failing sibling. */
+/**
+ * State of a process, task or group. `running` until the work has ended. `failed` also when a limit was reached.
+ * `cancelled` when the work was cut short by the signal of its run, by its parent, or by a failing sibling.
+ */
 export type Status = 'running' | 'completed' | 'failed' | 'cancelled';
 
-/** How a process or task has ended, as far as it has. */
+/** The outcome of a process or task, as far as it is known. */
 export interface Outcome {
   readonly status: Status;
-  /** What it resolved with; `undefined` while it runs and where it failed. */
+  /** The value that the work resolved with. `undefined` while it runs and if it did not complete. */
   readonly result: unknown;
-  /** What it rejected with; `undefined` while it runs and where it succeeded. */
+  /** The value that the work rejected with. `undefined` while it runs and if it completed. */
   readonly error: unknown;
-  /** What completion hooks threw and no caller got. */
+  /** Errors of completion hooks that no caller received. */
   readonly suppressed: readonly unknown[];
 }
 
-/** One `orchestrator.run(...)`. */
+/**
+ * The record of a process, created by a call of `orchestrator.run(...)`. Middleware, instrumentations and the channel
+ * `tracing:orchestrator:process` receive it; it is filled in while the process runs and complete when the process has
+ * ended.
+ */
 export interface ProcessRecord<State = unknown> extends Outcome {
-  /** The `id` given to `run`, else a UUID. */
+  /** The `id` given to `run`, or a UUID. */
   readonly id: string;
-  /** Id of the process that this one runs inside, if any. */
+  /** Id of the process that this process runs inside, if any. */
   readonly parentId: string | undefined;
-  /** The `name` given to `run`, else that of the orchestrator. */
+  /** The `name` given to `run`, or the name of the orchestrator. */
   readonly name: string;
-  /** When it began, in epoch milliseconds. */
+  /** Start of the process, in epoch milliseconds. */
   readonly time: number;
-  /** The state of this process; hooks may change it. */
+  /** The state of this process. Hooks may change it. */
   readonly context: State;
-  /** How long it took, in milliseconds of the monotonic clock; 0 while it runs. */
+  /** Duration of the process, in milliseconds of the monotonic clock. 0 while it runs. */
   readonly totalDuration: number;
 }
 
-/** One call of an action. */
+/**
+ * The record of a task: one call of an action. Middleware, instrumentations and the channel `tracing:orchestrator:task`
+ * receive it; it is filled in while the task runs and complete when the task has ended.
+ */
 export interface TaskRecord<State = unknown> extends Outcome {
-  /** The process's id and the task's number in it: `4f0c…/7`. */
+  /** Id of the process and number of the task in it: `4f0c…/7`. */
   readonly id: string;
   readonly processId: string;
   /** Number of the task in its process, from 1. */
   readonly number: number;
   /** Name of the action. */
   readonly name: string;
-  /** What the action was called with. */
+  /** Arguments of the call. */
   readonly args: readonly unknown[];
-  /** When it began, in epoch milliseconds. */
+  /** Start of the task, in epoch milliseconds. */
   readonly startTime: number;
-  /** The state of the process; hooks may change it. */
+  /** The state of the process. Hooks may change it. */
   readonly context: State;
-  /** How often the function has been called so far, retries included. */
+  /** Number of calls of the function so far, including retries. */
   readonly attempts: number;
-  /** Attempts by tasks before this one: on a fleet each attempt of a node is a task. Known from the first attempt on. */
+  /**
+   * Number of attempts that earlier tasks made. On a fleet, each attempt of a node is a separate task. Known from the
+   * first attempt on.
+   */
   readonly previousAttempts: number;
-  /** If true, this task failed and another will try again: on a fleet a retry is a task of its own. */
+  /** If true, this task failed and another task will retry. On a fleet, a retry is a separate task. */
   readonly isRetried: boolean;
-  /** How long it took with all attempts and waits, in milliseconds of the monotonic clock; 0 while it runs. */
+  /** Duration of the task with all attempts and delays, in milliseconds of the monotonic clock. 0 while it runs. */
   readonly duration: number;
 }
 
-/** One call of what `parallel` has made, or of `map`. */
+/**
+ * The record of a group: one call of `map`, or of a function made by `parallel`. Instrumentations and the channel
+ * `tracing:orchestrator:group` receive it; it is filled in while the group runs.
+ */
 export interface GroupRecord {
-  /** Id of the process that it is part of. */
+  /** Id of the process that the group belongs to. */
   readonly processId: string;
   readonly kind: 'parallel' | 'map';
-  /** The `name` of its options, else for `map` the name of its action, else `parallel`. */
+  /** The `name` of the options; by default the name of the action for `map`, and `parallel` for `parallel`. */
   readonly name: string;
-  /** How many there are; of a generator and the like `undefined` until all were taken. */
+  /** Number of actions in the group. For a generator or another lazy source, `undefined` until all items are taken. */
   readonly total: number | undefined;
-  /** How many have ended so far. What ends behind an abort, also that of a failing sibling, is not counted. */
+  /**
+   * Number of actions that have ended. Actions that end after an abort are not counted, even if a failing sibling
+   * caused the abort.
+   */
   readonly settled: number;
-  /** How many of these have failed. */
+  /** Number of actions that have failed. */
   readonly failed: number;
-  /** When it began, in epoch milliseconds. */
+  /** Start of the group, in epoch milliseconds. */
   readonly startTime: number;
-  /** How long it took, in milliseconds of the monotonic clock; 0 while it runs. */
+  /** Duration of the group, in milliseconds of the monotonic clock. 0 while it runs. */
   readonly duration: number;
-  /** `failed` also where only some have. */
+  /** Status of the group. `failed` if at least one action failed, unless the options say `settle`. */
   readonly status: Status;
-  /** What it rejected with; `undefined` while it runs and where it succeeded. */
+  /** The value that the group rejected with. `undefined` while it runs and if it completed. */
   readonly error: unknown;
 }
 
-/** What `onProcessBegin` gets. */
+/**
+ * Argument of the hooks that `onProcessBegin` registers: the process's id, name, start and state. The object is the
+ * record that `onProcessCompletion` receives later, so it can be the key of a `WeakMap`.
+ */
 export type ProcessBeginEvent<State = unknown> = Pick<
   ProcessRecord<State>,
   'id' | 'parentId' | 'name' | 'time' | 'context'
 >;
 
-/** What `onProcessCompletion` gets. `status` tells what `result` and `error` are. */
+/**
+ * Argument of the hooks that `onProcessCompletion` registers: the complete record of the process. Check `status` to
+ * narrow the types of `result` and `error`; `totalDuration` is in milliseconds.
+ */
 export type ProcessCompletionEvent<State = unknown> = Omit<ProcessRecord<State>, keyof Outcome> & Ending;
 
-/** What `onTaskBegin` gets. */
+/**
+ * Argument of the hooks that `onTaskBegin` registers: the task's id, name, arguments, start and state. The object is
+ * the record that `onTaskCompletion` receives later, so it can be the key of a `WeakMap`.
+ */
 export type TaskBeginEvent<State = unknown> = Pick<
   TaskRecord<State>,
   'id' | 'processId' | 'number' | 'name' | 'args' | 'startTime' | 'context'
 >;
 
-/** What `onTaskCompletion` gets. `status` tells what `result` and `error` are. */
+/**
+ * Argument of the hooks that `onTaskCompletion` registers: the complete record of the task. Check `status` to narrow
+ * the types of `result` and `error`; `duration` is in milliseconds.
+ */
 export type TaskCompletionEvent<State = unknown> = Omit<TaskRecord<State>, keyof Outcome> & Ending;
 
 type Ending =
   | { readonly status: 'completed'; readonly result: unknown; readonly error: undefined }
   | { readonly status: 'failed'; readonly result: undefined; readonly error: Error }
-  /** The error is the reason of the abort, whatever that is. */
+  /** The error is the reason of the abort, of any type. */
   | { readonly status: 'cancelled'; readonly result: undefined; readonly error: unknown };
 
-/** What `onTaskRetry` gets: an attempt has failed, another will follow. */
+/**
+ * Argument of the hooks that `onTaskRetry` registers, called when an attempt has failed and another will follow. It has
+ * the fields of `TaskBeginEvent`, and describes the failed attempt and the delay.
+ */
 export interface TaskRetryEvent<State = unknown> extends TaskBeginEvent<State> {
   /** Number of the attempt that failed, from 1. */
   readonly attempt: number;
-  /** How many retries remain, the one announced here among them. */
+  /** Number of retries left, including the announced one. */
   readonly retriesLeft: number;
   /** Milliseconds until the next attempt. */
   readonly delay: number;
-  /** What the attempt failed with. */
+  /** The error of the failed attempt. */
   readonly error: Error;
 }
 
-/** The methods that hooks are registered with. */
+/**
+ * Names of the orchestrator's methods that register hooks. A `HookErrorEvent` reports in its field `hook` which of
+ * these methods registered the failing hook, such as `onTaskCompletion`.
+ */
 export type HookName = 'onProcessBegin' | 'onProcessCompletion' | 'onTaskBegin' | 'onTaskRetry' | 'onTaskCompletion';
 
-/** A hook that only looks has thrown, or rejected, with `error`. The work goes on. */
+/**
+ * Message of the channel `orchestrator:hook:error`, published when a hook with the option `observe` has thrown or
+ * rejected. The work of the process or task goes on as if the hook had returned.
+ */
 export interface HookErrorEvent {
   /** The method that the hook was registered with. */
   readonly hook: HookName;
-  /** What the hook was called with. */
+  /** Argument of the hook call. */
   readonly record: object;
   readonly error: unknown;
 }
 
-/** A record as the kernel writes it. */
+/** A record with writable fields, for the kernel. */
 export type Mutable<Record> = { -readonly [Key in keyof Record]: Record[Key] };

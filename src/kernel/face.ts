@@ -1,15 +1,15 @@
 import { Orchestrator as OrchestratorClass, type OrchestratorOptions } from './orchestrator.js';
 
-/** `new Orchestrator`: its state is open where neither the options nor a type argument say what is in it. */
+/** Constructor of orchestrators. The type of the state is open unless the options or a type argument define it. */
 interface OrchestratorConstructor {
-  /** @throws {ValidationError} for an option that is unknown or of the wrong kind */
+  /** @throws {ValidationError} if an option is unknown or has the wrong type */
   new <State extends object = Record<string, unknown>>(options?: OrchestratorOptions<State>): Orchestrator<State>;
-  // biome-ignore lint/suspicious/noExplicitAny: what instanceof finds may have any state
+  // biome-ignore lint/suspicious/noExplicitAny: an object that instanceof accepts may have any state
   readonly prototype: Orchestrator<any>;
 }
 
 /**
- * Wraps plain functions as actions, and runs them inside processes, with one set of hooks, policies and state.
+ * Wraps plain functions as actions and runs them inside processes, with one set of hooks, policies and state.
  *
  * @example
  * const orchestrator = new Orchestrator({ state: { requests: 0 }, retry: 3, timeout: 5_000 });
@@ -19,8 +19,8 @@ interface OrchestratorConstructor {
 export const Orchestrator: OrchestratorConstructor = OrchestratorClass;
 
 /**
- * An orchestrator, as a type. Without a type argument it is one of any state: `Record<string, unknown>`, the state of a
- * new one that says nothing of it, would refuse interfaces.
+ * The type of an orchestrator. Without a type argument it fits any state. The default of `new Orchestrator`,
+ * `Record<string, unknown>`, would reject states that are declared as interfaces.
  */
 // biome-ignore lint/suspicious/noExplicitAny: no other type takes every state
 export type Orchestrator<State extends object = any> = OrchestratorClass<State>;

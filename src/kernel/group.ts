@@ -5,8 +5,9 @@ import { isReason } from './lifecycle.js';
 import type { Scope } from './process.js';
 
 /**
- * What `parallel` or `map` has running side by side, as those see it who watch. What ends behind an abort is not counted:
- * whether it was cut short or had just succeeded is chance, and some of it ends when the group is long over.
+ * A group of actions that `parallel` or `map` runs concurrently, as observers see it. Actions that end after an abort
+ * are not counted: it is a matter of chance if they were interrupted or had just completed, and some of them end long
+ * after the group.
  */
 export class RunningGroup implements Mutable<GroupRecord> {
   readonly startTime = Date.now();
@@ -26,7 +27,7 @@ export class RunningGroup implements Mutable<GroupRecord> {
     this.total = sizeOf(items);
   }
 
-  /** From its first call to its end. */
+  /** Runs the work of the group and records its outcome and duration. */
   async observe(scope: Scope, work: () => Promise<unknown>): Promise<unknown> {
     const began = performance.now();
     try {
@@ -42,12 +43,12 @@ export class RunningGroup implements Mutable<GroupRecord> {
     }
   }
 
-  /** All items have been taken: now it is certain how many there are. */
+  /** Called when all items have been taken: the total is known from now on. */
   taken(count: number): void {
     if (this.status === 'running') this.total = count;
   }
 
-  /** One has ended: it has succeeded, or thrown. */
+  /** Called when an action of the group has completed or failed. */
   ended(cancellation: Cancellation, outcome: 'completed' | 'failed'): void {
     if (cancellation.aborted) return;
     this.settled++;
@@ -55,7 +56,9 @@ export class RunningGroup implements Mutable<GroupRecord> {
   }
 }
 
-/** How many items there are, where it is certain: something else with a `length` or `size` may mean anything by it. */
+/**
+ * Returns the number of items if it is certain. Other objects with a `length` or `size` may mean something else by it.
+ */
 function sizeOf(items: unknown): number | undefined {
   if (Array.isArray(items) || types.isTypedArray(items)) return items.length;
   return types.isSet(items) || types.isMap(items) ? items.size : undefined;

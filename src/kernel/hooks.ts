@@ -15,23 +15,51 @@ import type {
   TaskRetryEvent,
 } from './events.js';
 
-/** An observer of a process or a task. What it returns is awaited and dropped. */
+/**
+ * An observer of a process or a task, registered with `onTaskBegin`, `onProcessCompletion` and the like. The return
+ * value is awaited and then ignored. A hook that throws affects the work: see the method that registers it.
+ *
+ * @example
+ * const log: Hook<TaskCompletionEvent> = ({ name, duration, status }) => logger.info({ name, duration, status });
+ */
 export type Hook<Event> = (event: Event) => unknown;
 
-/** Wraps every task: what it returns is the task's result. It may call `next` once, again, or not at all. */
+/**
+ * A function around every task, registered with `orchestrator.use`. Its result, awaited, becomes the result of the
+ * task. It may call `next` once, several times, or not at all; each call runs the task's function with its policies
+ * again.
+ *
+ * @example
+ * const timed: Middleware = async (task, next) => {
+ *   console.time(task.id);
+ *   try { return await next(); } finally { console.timeEnd(task.id); }
+ * };
+ */
 export type Middleware<State = unknown> = (task: TaskRecord<State>, next: () => Promise<unknown>) => unknown;
 
-/** What `use` takes. */
+/**
+ * Options of `orchestrator.use`. With a signal, the middleware can be removed again; without one, it stays as long as
+ * the orchestrator. Aborting the signal does not affect running work.
+ *
+ * @example
+ * orchestrator.use(middleware, { signal: controller.signal });
+ */
 export interface MiddlewareOptions {
-  /** Takes the hook off when it aborts. What has begun before that still calls it. Default: the hook stays. */
+  /**
+   * Signal that removes the hook or middleware when it aborts. Work that has begun before still calls it. Default:
+   * none.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What hook methods take. */
+/**
+ * Options of the methods that register hooks, such as `onTaskBegin`. By default, a hook is awaited, can fail the work
+ * by throwing, and stays registered as long as the orchestrator.
+ */
 export interface HookOptions extends MiddlewareOptions {
   /**
-   * If true, the hook only looks: it is called in its place among the others, and not awaited. What it throws or rejects
-   * with never fails the work, and is published on the channel `orchestrator:hook:error`. Default: false.
+   * If true, the hook only observes. It is called in its place among the hooks and not awaited. If it throws or
+   * rejects, the work goes on and the error is published on the channel `orchestrator:hook:error`. Default: false.
    *
    * @example
    * orchestrator.onTaskCompletion(({ name, duration }) => metrics.post({ name, duration }), { observe: true });
@@ -44,7 +72,7 @@ export const readMiddlewareOptions = anObjectOf<MiddlewareOptions>({ signal: aSi
 
 export type ListName = HookName | 'use';
 
-/** Observers by event, in order of registration. A list is replaced, never changed: whoever walks one is safe. */
+/** Hooks by event, in order of registration. A list is replaced on every change, so iterating over one is safe. */
 export class Hooks<State> {
   onProcessBegin: readonly Hook<ProcessBeginEvent<State>>[] = [];
   onProcessCompletion: readonly Hook<ProcessCompletionEvent<State>>[] = [];
@@ -53,14 +81,14 @@ export class Hooks<State> {
   onTaskCompletion: readonly Hook<TaskCompletionEvent<State>>[] = [];
   use: readonly Middleware<State>[] = [];
 
-  /** If true, something here looks at tasks. */
+  /** If true, hooks or middleware observe tasks. */
   get seeTasks(): boolean {
     const { onTaskBegin, onTaskRetry, onTaskCompletion, use } = this;
     return onTaskBegin.length + onTaskRetry.length + onTaskCompletion.length + use.length > 0;
   }
 }
 
-/** Adds a hook, until the signal aborts if there is one. */
+/** Adds a hook, and removes it when the signal aborts, if one is given. */
 export function addHook<State, List extends ListName>(
   hooks: Hooks<State>,
   list: List,
@@ -70,14 +98,14 @@ export function addHook<State, List extends ListName>(
   if (signal?.aborted) return;
   hooks[list] = [...hooks[list], hook] as Hooks<State>[List];
   if (signal === undefined) return;
-  // Any number of hooks may share a signal: they have one listener on it.
+  // Hooks that share a signal also share one listener on it.
   cancellationOf(signal).addEventListener('abort', () => {
     const index = hooks[list].lastIndexOf(hook as never);
     hooks[list] = hooks[list].filter((_, other) => other !== index) as unknown as Hooks<State>[List];
   });
 }
 
-/** A hook that only looks. It throws nothing, and gives nothing to wait for. */
+/** Turns a hook into one that only observes: it throws nothing, and returns nothing to await. */
 export function observing<Event extends object>(name: HookName, hook: Hook<Event>): Hook<Event> {
   return (record) => {
     const report = (error: unknown) => {
@@ -93,9 +121,9 @@ export function observing<Event extends object>(name: HookName, hook: Hook<Event
 }
 
 /**
- * Calls the hooks in order, each after the one before has settled. A promise comes back only if one of them gave one.
+ * Calls the hooks one after another. Returns a promise only if a hook returned one.
  *
- * @param onError - what is done about a hook that throws; where it returns, the next is called. Default: throw it
+ * @param onError - called when a hook throws; if it returns, the next hook is called. Default: throws the error
  */
 export function notify<Event>(
   hooks: readonly Hook<Event>[],
@@ -114,7 +142,7 @@ export function notify<Event>(
   return undefined;
 }
 
-// Closures stand in a function of their own: in `notify` they would cost every task a context.
+// A separate function keeps closures out of `notify`, as they would make every task allocate a context.
 function notifyRest<Event>(
   returned: PromiseLike<unknown>,
   hooks: readonly Hook<Event>[],
@@ -131,12 +159,14 @@ function rethrow(error: unknown): never {
   throw error;
 }
 
-/** How many errors of hooks a failure carries: one that many tasks share must not grow with them. */
+/**
+ * Maximum number of hook errors attached to a failure. A failure that many tasks share must not grow with each of them.
+ */
 const mostSuppressed = 16;
 
 /**
- * Sets down what a completion hook threw. After a success it is the failure; after a failure it is kept with the
- * record and, where that can be (it may be frozen), on the failure.
+ * Records the error of a completion hook. After a success, the error becomes the failure. After a failure, it is added
+ * to the record and, if possible (the failure may be frozen), to the failure.
  */
 export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly name: string }): void {
   if (record.status === 'completed') {
@@ -146,7 +176,7 @@ export function setDown(thrown: unknown, record: Mutable<Outcome> & { readonly n
     return;
   }
   record.suppressed = [...record.suppressed, thrown];
-  // The reason of an abort is the caller's, and others see it.
+  // The reason of an abort belongs to the caller, and other code sees it.
   if (record.status !== 'failed') return;
   const failure = record.error as Error & { suppressed?: unknown };
   const { suppressed = [] } = failure;

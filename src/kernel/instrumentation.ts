@@ -3,28 +3,37 @@ import { isPromiseLike } from '../shared/promise-like.js';
 import { aFunction, anObjectOf } from '../shared/validate.js';
 import type { GroupRecord, ProcessRecord, TaskRecord } from './events.js';
 
-/** What goes with work to where it is carried out, as text: trace context (`traceparent`) and the like. */
+/**
+ * Context that travels with work to the worker or loop that executes it, as text: trace context (`traceparent`) and the
+ * like. `Instrumentation.capture` creates it, `Instrumentation.restore` applies it.
+ */
 export type Carrier = Readonly<Record<string, string>>;
 
 /**
- * What is around all work of the program, whichever orchestrator it is of, and whether it is called, or a node of a flow,
- * a worker or a loop: for tracing and the like, which must be around the work and not beside it. Where nobody has to be
- * around it, hooks and `node:diagnostics_channel` are cheaper.
+ * Wraps all work of the program, of every orchestrator: called actions, nodes of a flow, work of a fleet's workers, and
+ * loops. Meant for tracing and similar uses that have to surround the work. If observing is enough, hooks and
+ * `node:diagnostics_channel` are cheaper.
  *
- * Each of the first three is called with a record and with the work, which it calls at once, in whatever context the
- * work is to have. When the work has settled, the record is complete. It observes: what it returns and throws is
- * dropped, and where it does not call the work, that is done all the same.
+ * `process`, `task` and `group` receive a record and the work. They call the work at once, in the context that the work
+ * is to run in. When the work has settled, the record is complete. An instrumentation cannot change the work: its
+ * results and errors are ignored, and work that it does not call is called anyway.
  */
 export interface Instrumentation {
-  /** Around a process, its hooks among it. */
+  /** Surrounds a process, including its hooks. */
   process?(record: ProcessRecord, work: () => Promise<unknown>): unknown;
-  /** Around a task, its hooks, middleware and attempts among it. */
+  /** Surrounds a task, including its hooks, middleware and attempts. */
   task?(record: TaskRecord, work: () => Promise<unknown>): unknown;
-  /** Around what `parallel` and `map` have running side by side. */
+  /** Surrounds the actions that a call of `parallel` or `map` runs concurrently. */
   group?(record: GroupRecord, work: () => Promise<unknown>): unknown;
-  /** What is to go with work that leaves: a run that is started on a fleet, a message between loops. Default: nothing. */
+  /**
+   * Returns the context to send along with work that leaves the program: a run on a fleet, a message between loops.
+   * Default: none.
+   */
   capture?(): Carrier | undefined;
-  /** Calls work that has come with a carrier, in the context that this tells of; an empty one means none. */
+  /**
+   * Calls work in the context that its carrier describes. An empty carrier means no context. Default: calls the work
+   * directly.
+   */
   restore?<Result>(carrier: Carrier, work: () => Result): Result;
 }
 
@@ -36,14 +45,16 @@ const readInstrumentation = anObjectOf<Instrumentation>({
   restore: aFunction,
 });
 
-/** The first is the outermost. A list is replaced, never changed. */
+/** Installed instrumentations, outermost first. The list is replaced on every change. */
 let installed: readonly Instrumentation[] = [];
 
 /**
- * Puts an instrumentation around all work of the program that begins from now on.
+ * Installs an instrumentation around all work of the program that begins from now on. The instrumentation installed
+ * first is the outermost.
  *
- * @returns a function that takes it away again
- * @throws {ValidationError} for a field that is unknown or no function
+ * @param instrumentation - the functions to call around work; all are optional
+ * @returns a function that removes the instrumentation
+ * @throws {ValidationError} if a field is unknown or not a function
  * @example
  * const remove = instrument({
  *   task: (record, work) => storage.run(record.id, work),
@@ -57,12 +68,12 @@ export function instrument(instrumentation: Instrumentation): () => void {
   };
 }
 
-/** Whether anybody is around the work. */
+/** If true, an instrumentation is installed. */
 export function isInstrumented(): boolean {
   return installed.length > 0;
 }
 
-/** What is to go with work that leaves. */
+/** Returns the merged context of all instrumentations, for work that leaves the program. */
 export function captured(): Carrier | undefined {
   let carrier: Carrier | undefined;
   for (const { capture } of installed) carrier = merged(carrier, capture);
@@ -78,7 +89,7 @@ function merged(carrier: Carrier | undefined, capture: Instrumentation['capture'
   }
 }
 
-/** Calls work in the context that it has come with. */
+/** Calls work in the context that it was sent with. */
 export function restored<Result>(carrier: Carrier, work: () => Result): Result {
   let call = work;
   for (let index = installed.length - 1; index >= 0; index--) {
@@ -88,12 +99,15 @@ export function restored<Result>(carrier: Carrier, work: () => Result): Result {
   return call();
 }
 
-/** Whether somebody is told of work of a kind, or is around it. */
+/** If true, work of this kind has subscribers or an instrumentation. */
 export function isWatched({ hasSubscribers }: { readonly hasSubscribers: boolean }): boolean {
   return hasSubscribers || installed.length > 0;
 }
 
-/** Carries out work that is watched. Who is told of it stands inside of those who are around it: what they note belongs there. */
+/**
+ * Runs observed work. Subscribers are called inside the instrumentations, so that whatever they record belongs to the
+ * context that the instrumentations set up.
+ */
 export function watched<Record extends object>(
   kind: 'process' | 'task' | 'group',
   channel: TracingChannel<Record>,
@@ -108,13 +122,14 @@ export function watched<Record extends object>(
     if (around !== undefined) call = enclosed(around as Around<Record, Promise<unknown>>, record, call);
   }
   const pending = call();
-  // A promise of its own: who is around the work has handled the other, and a failure that nobody handles must be heard of.
+  // Returns a new promise. The instrumentation handles rejections of `pending`, and a failure that the caller does not
+  // handle must still be reported as unhandled.
   return call === start ? pending : pending.then();
 }
 
 type Around<Given, Result> = (given: Given, work: () => Result) => unknown;
 
-/** Whatever the one around it does, the work is done once, and gives or throws what it does. */
+/** Encloses work so that it runs exactly once, and settles with its own outcome, whatever the instrumentation does. */
 function enclosed<Given, Result>(around: Around<Given, Result>, given: Given, work: () => Result): () => Result {
   return () => {
     let outcome: (() => Result) | undefined;
@@ -129,7 +144,7 @@ function enclosed<Given, Result>(around: Around<Given, Result>, given: Given, wo
   };
 }
 
-/** What others do who only look on. */
+/** Calls an observer and ignores its errors. */
 function observed(call: () => unknown): unknown {
   try {
     return call();

@@ -5,10 +5,10 @@ import type { Mutable, Outcome, Status } from './events.js';
 import { type Hook, notify, setDown } from './hooks.js';
 import { enter, type Process, type Scope } from './process.js';
 
-/** Nothing suppressed: one list for all records. */
+/** No suppressed errors. All records share this list. */
 const none: readonly unknown[] = [];
 
-/** A process or task as it goes on: the record that its hooks see. */
+/** A running process or task: the record that its hooks see. */
 export abstract class Running implements Mutable<Outcome> {
   status: Status = 'running';
   result: unknown = undefined;
@@ -20,26 +20,26 @@ export abstract class Running implements Mutable<Outcome> {
     readonly context: object,
   ) {}
 
-  /** The work has ended, after so many milliseconds. */
+  /** Called when the work has ended, with its duration in milliseconds. */
   abstract ended(duration: number): void;
 }
 
-/** Hooks as they are called: their own types say what a record is at the time of each. */
+/** Hooks as they are called. Their public types describe the record at the time of each call. */
 type Hooks<Record> = readonly Hook<Record>[];
 
 /**
- * What a process and a task have in common: begin hooks, the work, completion hooks, and the record of how it went.
+ * The life of a process or a task: begin hooks, the work, completion hooks, and the record of the outcome.
  *
  *     running ─ begin hooks ─ work ─┬─ result ──► succeeded ─┐
  *                │                  ├─ failure ─► failed ────┼─ completion hooks ─ settle
  *                └─ hook throws ────┘─ abort ───► aborted ───┘
  *
- * An abort cuts short the hooks and the work, not the completion hooks: those clean up, so they run where that abort
- * does not reach. A completion hook that throws turns `succeeded` into `failed`.
+ * An abort interrupts the begin hooks and the work, but not the completion hooks. They clean up, so they run outside
+ * the reach of the abort. A completion hook that throws turns `succeeded` into `failed`.
  *
- * @param owner - the process that it is part of, and that it has begun in
- * @param own - the cancellation that is its own, if any: its limit is a failure, all else comes from outside
- * @returns the result at once, or throws, where neither hooks nor work had to be waited for; else a promise
+ * @param owner - the process that the work belongs to and has begun in
+ * @param own - the work's own cancellation, if any: its limit is a failure, all other aborts come from outside
+ * @returns the result, or throws, at once if neither hooks nor work had to be awaited; else a promise
  */
 export function live<Record extends Running>(
   record: Record,
@@ -59,7 +59,7 @@ export function live<Record extends Running>(
     const begun = notify(begin as Hooks<Record>, record);
     pending = begun === undefined ? start(work, record, scope) : after(begun, work, record, scope);
     pending = untilAborted(cancellation, pending, own && leaving(owner));
-    // A result may throw when it is looked at, as it would where it is awaited.
+    // Reading `then` of a result may throw, as it would when awaited.
     isPending = isPromiseLike(pending);
   } catch (thrown) {
     return fail(life, thrown);
@@ -67,7 +67,7 @@ export function live<Record extends Running>(
   return isPending ? later(life, pending as PromiseLike<unknown>) : succeed(life, pending);
 }
 
-/** A process or task under way. */
+/** The parts of a running process or task. */
 interface Life {
   readonly record: Running;
   readonly owner: Process;
@@ -100,7 +100,7 @@ function fail(life: Life, thrown: unknown): unknown {
   return complete(life);
 }
 
-/** The completion hooks, then what the caller gets. */
+/** Calls the completion hooks, then returns or throws the outcome. */
 function complete({ record, owner, scope, completion, began }: Life): unknown {
   record.ended(performance.now() - began);
   const hooks = completion as Hooks<Running>;
@@ -125,7 +125,7 @@ function outcomeOf({ status, result, error }: Running): unknown {
   throw error;
 }
 
-// Closures stand in functions of their own: in `live` they would cost every task a context.
+// Separate functions keep closures out of `live`, as they would make every task allocate a context.
 
 function after<Record>(
   begun: PromiseLike<void>,
@@ -136,13 +136,16 @@ function after<Record>(
   return begun.then(() => start(work, record, scope));
 }
 
-/** Nothing new starts after an abort, also not behind a begin hook. */
+/** Starts the work, unless an abort happened during the begin hooks. */
 function start<Record>(work: (record: Record, scope: Scope) => unknown, record: Record, scope: Scope): unknown {
   scope.cancellation.throwIfAborted();
   return work(record, scope);
 }
 
-/** Calls completion hooks where the abort does not reach them. What they leave behind belongs to the scope around them. */
+/**
+ * Calls completion hooks outside the reach of the abort. Work that they start and do not await belongs to the
+ * surrounding scope.
+ */
 function beyond<Record extends Running>(scope: Scope, completion: Hooks<Record>, record: Record) {
   const cancellation = new Cancellation([], false);
   const completed = enter({ process: scope.process, outer: scope, cancellation }, () =>
@@ -156,12 +159,12 @@ function leaving(process: Process): (work: Promise<unknown>) => void {
   return (work) => process.leave(work);
 }
 
-/** What a caller gets for what was thrown. The reason of an abort is passed on as it is, whatever it is. */
+/** Returns the error that a caller receives for a thrown value. The reason of an abort is passed on unchanged. */
 export function asFailure(thrown: unknown, name: string, cancellation: Cancellation): unknown {
   return isReason(thrown, cancellation) ? thrown : failureOf(thrown, name);
 }
 
-/** Whether something was thrown because of an abort. */
+/** If true, the value was thrown because of an abort. */
 export function isReason(thrown: unknown, { aborted, reason }: Cancellation): boolean {
   return aborted && thrown === reason;
 }

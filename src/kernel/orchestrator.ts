@@ -40,16 +40,26 @@ import { type Core, ownScope, processOf, signalScope, stateIn } from './process.
 import { type CurrentProcess, type RunOptions, run } from './run.js';
 import { StateStore } from './state.js';
 
-/** What `new Orchestrator` takes. `retry`, `timeout` and `policy` are defaults for its actions. */
+/**
+ * Options of `new Orchestrator`. All are optional. `retry`, `timeout` and `policy` are the defaults of the
+ * orchestrator's actions; an action's own options override them field by field.
+ *
+ * @example
+ * const options: OrchestratorOptions<{ requests: number }> = { name: 'crawler', state: { requests: 0 }, retry: 3 };
+ * const orchestrator = new Orchestrator(options);
+ */
 export interface OrchestratorOptions<State> extends PolicyOptions {
-  /** Name of its processes. Default: `orchestrator`. */
+  /** Name of the orchestrator's processes, as hooks and telemetry report them. Default: `orchestrator`. */
   readonly name?: string | undefined;
   /**
-   * State that every run starts from: a plain object, or an instance of a class, of which runs get own properties and
-   * methods (fields that are `#private` cannot be copied). Default: empty.
+   * Initial state of every run: a plain object or an instance of a class. A run on an instance gets copies of the own
+   * properties, and the methods. `#private` fields cannot be copied. Default: an empty object.
    */
   readonly state?: Partial<State> | undefined;
-  /** If true, all runs work on one state object instead of a copy each, and none is given `state`. Default: false. */
+  /**
+   * If true, all runs work on one state object instead of a copy each, and `run` rejects its `state` option. Default:
+   * false.
+   */
   readonly sharedState?: boolean | undefined;
 }
 
@@ -63,7 +73,7 @@ const readOrchestratorOptions = anObjectOf<OrchestratorOptions<object>, Read<obj
 });
 
 /**
- * Wraps plain functions as actions, and runs them inside processes, with one set of hooks, policies and state.
+ * Wraps plain functions as actions and runs them inside processes, with one set of hooks, policies and state.
  *
  * @example
  * const orchestrator = new Orchestrator({ state: { requests: 0 }, retry: 3, timeout: 5_000 })
@@ -81,7 +91,7 @@ export class Orchestrator<State extends object> {
   readonly #core: Core;
   readonly #policies: Policies;
 
-  /** @throws {ValidationError} for an option that is unknown or of the wrong kind */
+  /** @throws {ValidationError} if an option is unknown or has the wrong type */
   constructor(options: OrchestratorOptions<State> = {}) {
     const { name = 'orchestrator', state = {}, sharedState = false, ...policies } = readOrchestratorOptions(options);
     this.#policies = overDefaults(policies, noPolicies);
@@ -89,9 +99,11 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Sets state, by key or several at once: inside a run that run's state, outside the state that runs start from.
+   * Sets state, one key or several at once. Inside a run: changes that run's state. Outside a run: changes the initial
+   * state of later runs.
    *
-   * @throws {ValidationError} for a reserved key (`__proto__`, `constructor`, `prototype`) or values that are no object
+   * @throws {ValidationError} if a key is reserved (`__proto__`, `constructor`, `prototype`) or `values` is not an
+   *   object
    */
   setState<Key extends keyof State & string>(key: Key, value: State[Key]): this;
   setState(values: Partial<State>): this;
@@ -104,49 +116,65 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * The state of the run that this is called in, to read and to change. Outside of any run a frozen copy of what the last
-   * finished run left, or of the initial state before any: `setState` changes what runs start from. With `sharedState`
-   * the one object, everywhere.
+   * The state of the current run, to read and to change. Outside a run: a frozen copy of the state that the last
+   * finished run left, or of the initial state if no run has finished. Call `setState` to change what later runs start
+   * from. With `sharedState`: always the one shared object.
    */
   getState(): State {
     return (this.#state ?? this.#core.states.current) as State;
   }
 
   /**
-   * The signal of the attempt that this is read in, else of the group or process; outside of any, one that never
-   * aborts. It aborts when the attempt times out, a sibling fails under `failFast`, or the run is aborted.
+   * The abort signal of the current attempt, group or process. Outside a run: a signal that never aborts. The signal
+   * aborts when the attempt times out, when a sibling fails under `failFast`, or when the run is aborted.
    */
   get signal(): AbortSignal {
     return signalScope()?.cancellation.signal ?? new AbortController().signal;
   }
 
-  /** Before a process. A hook that throws fails it, and its function is not called. Hooks are awaited in order. */
+  /**
+   * Registers a hook that is called and awaited before a process. If the hook throws, the process fails and its
+   * function is not called. Hooks run in order of registration.
+   */
   onProcessBegin(hook: Hook<ProcessBeginEvent<State>>, options?: HookOptions): this {
     return this.#hook('onProcessBegin', hook, options);
   }
 
-  /** After a process, whichever way it ended. A hook that throws after a success makes its error the result. */
+  /**
+   * Registers a hook that is called after a process, however the process ended. If the hook throws after a success, its
+   * error becomes the result.
+   */
   onProcessCompletion(hook: Hook<ProcessCompletionEvent<State>>, options?: HookOptions): this {
     return this.#hook('onProcessCompletion', hook, options);
   }
 
-  /** Before a task. A hook that throws fails it, and its function is not called. Hooks are awaited in order. */
+  /**
+   * Registers a hook that is called and awaited before a task. If the hook throws, the task fails and its function is
+   * not called. Hooks run in order of registration.
+   */
   onTaskBegin(hook: Hook<TaskBeginEvent<State>>, options?: HookOptions): this {
     return this.#hook('onTaskBegin', hook, options);
   }
 
-  /** After a failed attempt that will be followed by another, before the wait. A hook that throws ends the task. */
+  /**
+   * Registers a hook that is called after a failed attempt, before the delay of the retry. If the hook throws, the task
+   * fails with the hook's error and is not retried.
+   */
   onTaskRetry(hook: Hook<TaskRetryEvent<State>>, options?: HookOptions): this {
     return this.#hook('onTaskRetry', hook, options);
   }
 
-  /** After a task, whichever way it ended. A hook that throws after a success makes its error the result. */
+  /**
+   * Registers a hook that is called after a task, however the task ended. If the hook throws after a success, its error
+   * becomes the result.
+   */
   onTaskCompletion(hook: Hook<TaskCompletionEvent<State>>, options?: HookOptions): this {
     return this.#hook('onTaskCompletion', hook, options);
   }
 
   /**
-   * Wraps every task, between its begin and completion hooks; the first registered is the outermost.
+   * Registers middleware. It wraps every task, between the begin hooks and the completion hooks. The middleware that
+   * was registered first is the outermost.
    *
    * @example
    * orchestrator.use(async (task, next) => {
@@ -160,14 +188,15 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Wraps a function as an action. Called inside a run it is a task of that run, outside it gets a run of its own.
+   * Wraps a function as an action. Inside a run, a call becomes a task of that run. Outside, the call gets a run of its
+   * own.
    *
-   * Its promise rejects with the last attempt's own error, a `TimeoutError`, or the reason of an abort. The function has
-   * the `this` that the action is called with: an action that is a method gets its object.
+   * The promise rejects with the error of the last attempt, with a `TimeoutError`, or with the reason of an abort. The
+   * function receives the `this` value of the call, so an action can be a method.
    *
-   * @param fn - sync or async
-   * @param options - over the defaults of the orchestrator, field by field
-   * @throws {ValidationError} for what is no function, an option that is unknown or of the wrong kind
+   * @param fn - the function, sync or async
+   * @param options - override the defaults of the orchestrator, field by field
+   * @throws {ValidationError} if `fn` is not a function, or an option is unknown or has the wrong type
    */
   action<Args extends readonly unknown[], Result>(
     fn: (this: void, ...args: Args) => Result,
@@ -182,11 +211,13 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * The same action with other options, for one call or several.
+   * Creates a copy of an action with other options, for one call or for several. Options that are not given stay as
+   * they were.
    *
+   * @throws {ValidationError} if `action` belongs to another orchestrator, or an option is unknown or has the wrong
+   *   type
    * @example
-   * const user = await orchestrator.withOptions(fetchUser, { timeout: 500, retry: 0 })('42')
-   * @throws {ValidationError} for an action of another orchestrator, an option that is unknown or of the wrong kind
+   * const user = await orchestrator.withOptions(fetchUser, { timeout: 500, retry: 0 })('42');
    */
   withOptions<Args extends readonly unknown[], Result>(
     action: (this: void, ...args: Args) => Promise<Result>,
@@ -201,14 +232,16 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Combines actions into a function that runs them side by side. Given no argument none receives any, given one every
-   * action receives it, given one for each action each receives its own. Outside of a run it gets one.
+   * Combines actions into a function that runs them concurrently. Without an argument, the actions receive none. A
+   * single argument goes to every action. With one argument per action, each action receives its own. Outside a run,
+   * the call gets a run of its own.
    *
-   * It rejects with `ParallelError` after all have settled, or, with `failFast`, with the first failure at once.
+   * The promise rejects with `ParallelError` after all actions have settled or, with `failFast`, with the first failure
+   * at once.
    *
-   * @param actions - an array or an object of actions or closures; the results come in the same shape
-   * @throws {ValidationError} for what is no function, or an option that is unknown or of the wrong kind; the returned
-   *   function rejects with it for arguments that do not fit, before anything is started
+   * @param actions - an array or an object of actions or closures; the results have the same shape
+   * @throws {ValidationError} if a member is not a function, or an option is unknown or has the wrong type. The
+   *   returned function rejects with a `ValidationError` for a wrong number of arguments, before it starts anything.
    * @example
    * const load = orchestrator.parallel({ user: fetchUser, orders: fetchOrders }, { failFast: true });
    * const { user, orders } = await load('42');
@@ -223,10 +256,12 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Calls an action for each item and resolves with the results in order. Items are taken as there is room for them.
-   * Promises among the items are awaited: one that rejects is a failure of its item. Outside of a run it gets one.
+   * Calls an action for each item and resolves with the results in order. The next item is read when `concurrency`
+   * leaves room for it. Promises among the items are awaited; if one rejects, its item has failed. Outside a run, the
+   * call gets a run of its own.
    *
-   * Rejects like `parallel`; with `ValidationError` for items that cannot be iterated, and with what the items throw.
+   * Rejects like `parallel`, with a `ValidationError` if `items` cannot be iterated, and with the error of an iterator
+   * that throws.
    *
    * @example
    * const users = await orchestrator.map(ids, fetchUser, { concurrency: 5 });
@@ -240,11 +275,12 @@ export class Orchestrator<State extends object> {
   }
 
   /**
-   * Runs a function as a process: what it calls shares its state and its signal. Inside another run it is a child of it.
-   * The function gets `{ context, signal, id }`: the state, the signal and the id of the process.
+   * Runs a function as a process. The actions that the function calls share the state and the signal of the process.
+   * Inside another run, the process is a child of that run. The function receives `{ context, signal, id }`: the state,
+   * the abort signal and the id of the process.
    *
-   * Settles like the function; with the reason of an abort as soon as it is aborted; with the error of a hook.
-   * Rejects with `ValidationError` for an option that is unknown or of the wrong kind.
+   * Settles like the function. When the run is aborted, it rejects at once with the abort reason. When a hook throws,
+   * it rejects with the hook's error. Rejects with `ValidationError` if an option is unknown or has the wrong type.
    *
    * @example
    * await orchestrator.run(async ({ context, signal, id }) => {
@@ -258,7 +294,10 @@ export class Orchestrator<State extends object> {
     return run(this.#core, fn as (process: CurrentProcess) => Result, options);
   }
 
-  /** The state of the run that the calling code was started in, which keeps it when it is over: no other run's is seen. */
+  /**
+   * The state of the run that started the calling code. The code keeps this state after the run has ended, and never
+   * sees the state of another run.
+   */
   get #state(): object | undefined {
     const scope = ownScope();
     const process = processOf(this.#core, scope);

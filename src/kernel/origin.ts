@@ -4,10 +4,12 @@ import { Orchestrator } from './orchestrator.js';
 import type { Policies } from './policy.js';
 import type { Core } from './process.js';
 
-// biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of its state
+// biome-ignore lint/suspicious/noExplicitAny: only the caller knows the type of the state
 export const anOrchestrator = aValue<Orchestrator<any>>('an Orchestrator', (value) => value instanceof Orchestrator);
 
-/** What the actions of an orchestrator have in common, and their default policies: an action of it tells. */
+/**
+ * Returns the shared core and the default policies of an orchestrator. They are read from an action that it creates.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export function originOf(orchestrator: Orchestrator<any>): { readonly core: Core; readonly policies: Policies } {
   return sourceOf(orchestrator.action(() => undefined)) as { core: Core; policies: Policies };

@@ -23,35 +23,62 @@ import { asFailure } from './lifecycle.js';
 import { type Core, currentScope, enter, processOf, type Scope } from './process.js';
 import { run } from './run.js';
 
-/** What `orchestrator.parallel` and `orchestrator.map` take. */
+/**
+ * Options of `orchestrator.parallel` and `orchestrator.map`. By default, all actions start at once, all are awaited,
+ * and failures are collected in a `ParallelError`.
+ *
+ * @example
+ * const options: ParallelOptions = { concurrency: 5, failFast: true };
+ * const users = await orchestrator.map(ids, fetchUser, options);
+ */
 export interface ParallelOptions {
-  /** Name in progress and traces. Default: `parallel`; for `map` the name of its action, else `anonymous`. */
+  /**
+   * Name of the group in progress output and traces. Default: `parallel`; for `map` the name of its action, or
+   * `anonymous`.
+   */
   readonly name?: string | undefined;
   /**
-   * Whether the first failure ends it: it rejects with that failure at once, the signals of the others are aborted,
-   * and no more are started. Default: false, all are waited for and a `ParallelError` holds every failure.
+   * If true, rejects with the first failure at once, aborts the signals of the other actions and starts no more.
+   * Default: false, all actions are awaited and a `ParallelError` holds every failure.
    */
   readonly failFast?: boolean | undefined;
-  /** How many run at the same time: a whole number of at least 1, or Infinity. Default: Infinity. */
+  /**
+   * Maximum number of actions that run at the same time: a whole number of at least 1, or Infinity. Default: Infinity.
+   */
   readonly concurrency?: number | undefined;
-  /** Whether to resolve with settled results, as `Promise.allSettled` does. Not with `failFast`. Default: false. */
+  /**
+   * If true, resolves with settled results, as `Promise.allSettled` does. Cannot be combined with `failFast`. Default:
+   * false.
+   */
   readonly settle?: boolean | undefined;
 }
 
-/** A function that can be called with none or one argument; one with more is passed as a closure. */
+/**
+ * A function that `orchestrator.parallel` can call: an action or a closure with at most one parameter. Wrap a function
+ * with more parameters in a closure: `() => transfer(from, to)`.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every action
 export type ParallelAction = (this: void, argument: any) => unknown;
 
-/** What runs side by side: a list, for a list of results, or an object, for an object of results. */
+/**
+ * The actions given to `orchestrator.parallel`: an array, which gives an array of results in the same order, or an
+ * object, which gives an object of results under the same keys.
+ */
 export type ParallelActions = readonly ParallelAction[] | Readonly<Record<string, ParallelAction>>;
 
-/** None, where no action needs one; one for all; or one for each, in order. */
+/**
+ * The arguments of the function that `orchestrator.parallel` returns: none (if no action needs one), a single argument
+ * that every action receives, or one argument per action, in order.
+ */
 export type ParallelArguments<Actions extends ParallelActions> =
   | (NeedsNone<Actions> extends true ? [] : never)
   | [shared: SharedArgument<Actions>]
   | OwnArguments<Actions>;
 
-/** Results in the shape of the actions, settled where the options say so; either, where that is known only at run time. */
+/**
+ * The results of `parallel` and `map`, in the shape of the actions: values, or settled results if the options have
+ * `settle: true`. If `settle` is known at run time only, the type is the union of both.
+ */
 export type ParallelResults<Actions, Options extends ParallelOptions> = Options extends { readonly settle: true }
   ? Settled<Actions>
   : 'settle' extends keyof Options
@@ -97,7 +124,7 @@ const anIterable = aValue<Items>(
   (value) => isAsync(value) || Symbol.iterator in Object(value),
 );
 
-/** Combines actions into one function that runs them side by side. */
+/** Combines actions into one function that runs them concurrently. */
 export function defineParallel(core: Core, actions: unknown, options: unknown = {}): AnyFunction {
   const read = readOptions(options);
   const isList = Array.isArray(actions);
@@ -118,7 +145,10 @@ export async function map(core: Core, items: Items, action: AnyFunction, options
   return gather(core, items, action, readOptions(options), { kind: 'map', shape: asList });
 }
 
-/** A promise may reject before there is room for its item: that is a failure of the item, and handled then. */
+/**
+ * Marks the rejection of a promise among the items as handled. Such a promise may reject before its item has its turn,
+ * and the rejection is then reported as a failure of the item.
+ */
 function expectFailure(item: unknown): void {
   if (types.isPromise(item)) item.then(undefined, () => {});
 }
@@ -128,24 +158,26 @@ const none: readonly string[] = [];
 function bind(functions: readonly AnyFunction[], args: readonly unknown[], keys: readonly string[]): AnyFunction[] {
   const { length } = functions;
   if (args.length > 1 && args.length !== length) {
-    throw new ValidationError(`parallel takes 0, 1 or ${length} arguments here, got ${args.length}`);
+    throw new ValidationError(
+      `parallel takes 0, 1 or ${length} arguments here, got ${args.length}: pass none, one for all actions, or one for each`,
+    );
   }
   const moved = args.length > 1 ? keys.find(isIndex) : undefined;
   if (moved !== undefined) {
     throw new ValidationError(
-      `parallel takes 0 or 1 arguments here: JavaScript puts keys that are whole numbers ("${moved}") before the others, in ascending order; pass closures, or an array`,
+      `parallel takes 0 or 1 arguments here: JavaScript puts keys that are whole numbers ("${moved}") before the others, in ascending order: pass closures or an array`,
     );
   }
   if (args.length === 0) return functions.map((fn) => () => fn());
   return functions.map((fn, index) => () => fn(args[args.length === 1 ? 0 : index]));
 }
 
-/** Whether a key is ordered by its value, and not by when it was written. */
+/** If true, JavaScript orders the key by its numeric value and not by insertion. */
 function isIndex(key: string): boolean {
   return /^(?:0|[1-9]\d{0,9})$/.test(key) && Number(key) < 2 ** 32 - 1;
 }
 
-/** Which combinator it is, and what shape its results have. */
+/** The kind of a group and the shape of its results. */
 interface Form {
   readonly kind: GroupRecord['kind'];
   readonly shape: Shape;
@@ -155,8 +187,8 @@ type Shape = (values: readonly unknown[]) => unknown;
 const asList: Shape = (values) => values;
 
 /**
- * Calls an action for each item, side by side, and puts their results together. The results are kept here, by index:
- * p-all is only asked what is to be done next, so it can neither drop a result nor read a meaning into one.
+ * Calls an action for each item concurrently and combines the results. The results are stored here, by index. p-all
+ * only decides which item is next, so it can neither drop a result nor interpret one.
  */
 async function gather<Item>(
   core: Core,
@@ -208,7 +240,7 @@ async function sideBySide<Item>(
   const taking: Taking = { group, broken: undefined };
   const steps = isAsync(items) ? eachAsync(items, step, taking) : each(items, step, taking);
   try {
-    // p-all hands any iterable, also an async one, to p-map; its types speak of arrays only.
+    // p-all hands any iterable, including an async one, to p-map. Its types mention arrays only.
     const work = () => untilAborted(cancellation, pAll(steps as Iterable<never> as never[], { concurrency }));
     await enter({ process: scope.process, cancellation, outer: scope }, work);
     if (taking.broken !== undefined) throw taking.broken.thrown;
@@ -231,10 +263,13 @@ async function later<Item>(item: PromiseLike<unknown>, action: (item: Item) => u
   return action(given as Item);
 }
 
-/** How taking the items has gone. */
+/** State of the iteration over the items. */
 interface Taking {
   readonly group: RunningGroup | undefined;
-  /** What the items have thrown. p-map asks for several at a time, and may be told of the end before it looks at this. */
+  /**
+   * The error that the iterator threw. p-map requests several items at a time, and may reach the end before it sees the
+   * error.
+   */
   broken: { readonly thrown: unknown } | undefined;
 }
 
@@ -242,7 +277,7 @@ type StepOf<Item, Step> = (item: Item, index: number) => Step;
 
 function abortedBy(failure: unknown): DOMException {
   const reason = new DOMException('Aborted with its parallel group', 'AbortError');
-  // Browsers' constructor, which types may know alone, takes no cause.
+  // `cause` is set afterwards: the type of DOMException in browsers accepts none in the constructor.
   return Object.defineProperty(reason, 'cause', { value: failure });
 }
 
@@ -263,7 +298,10 @@ async function* eachAsync<Item, Step>(items: AsyncIterable<Item>, step: StepOf<I
   taking.group?.taken(index);
 }
 
-/** Lets the items clean up where they were not all taken. Nobody waits for it: it may hang, and what it throws is lost. */
+/**
+ * Lets the iterator clean up if not all items were taken. The call is not awaited: the clean-up may hang, and its
+ * errors are ignored.
+ */
 async function close(steps: Generator | AsyncGenerator): Promise<void> {
   try {
     await steps.return(undefined);
@@ -276,6 +314,7 @@ function isAsync<Item>(items: AsyncIterable<Item> | unknown): items is AsyncIter
 
 function readOptions(given: unknown): ParallelOptions {
   const options = readParallelOptions(given);
-  if (options.failFast && options.settle) throw new ValidationError('settle and failFast exclude each other');
+  if (options.failFast && options.settle)
+    throw new ValidationError('settle and failFast exclude each other: leave one of them out');
   return options;
 }

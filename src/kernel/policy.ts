@@ -6,38 +6,49 @@ import { endWait, type Task, type Work, waitedFor } from './task.js';
 import { readTimeout, type StoredTimeout, type TimeoutOptions, withFallback, withLimit } from './timeout.js';
 
 /**
- * An object that carries out a function: a circuit breaker, a bulkhead, a rate limiter; cockatiel's policies, say. It may
- * call the function at any time and from any asynchronous context. The function runs in the scope of its task.
+ * An object that executes a function, such as a circuit breaker, a bulkhead or a rate limiter. The policies of
+ * cockatiel fit. A policy may call the function at any time and from any asynchronous context; the function still runs
+ * in the scope of its task.
  *
- * `execute` also gets the task's signal if the task can be aborted. If it calls the function with an object that has a
- * `signal`, as cockatiel and p-queue do, that signal aborts the attempt too.
+ * If the task can be aborted, `execute` also receives the task's signal. A policy may call the function with an object
+ * that has a `signal`, as cockatiel and p-queue do. This signal then aborts the attempt, too.
  */
 export interface Policy {
-  // biome-ignore lint/suspicious/noExplicitAny: what a policy calls the function with, and adds to its result, is its own
+  // biome-ignore lint/suspicious/noExplicitAny: the policy chooses the arguments of the function and the type of its result
   execute(fn: (...args: any[]) => Promise<unknown>, signal?: AbortSignal): PromiseLike<any>;
 }
 
 /**
- * What may go wrong with an action, and what is done about it. As options of an orchestrator: defaults for its actions.
- * `null` switches a default off.
+ * Policies of an action against failures: retries, time limits and a policy object. As options of an orchestrator, they
+ * are the defaults of its actions. `null` switches a default off. From the inside out, an action applies the limit of
+ * an attempt, the policy, retries, the total limit and the fallback.
+ *
+ * @example
+ * const options: PolicyOptions = { retry: { retries: 3, minTimeout: 200 }, timeout: { attempt: 2_000, total: 10_000 } };
  */
 export interface PolicyOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
-  /** How often a failed attempt is repeated, or p-retry's options; `null` for not at all. Default: not at all. */
+  /** Number of retries after a failed attempt, or p-retry's options. `null` for no retries. Default: no retries. */
   readonly retry?: number | RetryOptions | null | undefined;
-  /** Limit of each attempt in milliseconds, or limits by name; `null` or 0 for no limit and no fallback. Default: none. */
+  /**
+   * Limit of each attempt in milliseconds, or an object of limits. `null` or 0 for no limit and no fallback. Default:
+   * none.
+   */
   readonly timeout?: number | TimeoutOptions<Args, Result> | null | undefined;
-  /** Carries out each attempt. The attempt's timeout is inside it, retries are around it. `null` for none. Default: none. */
+  /**
+   * Executes each attempt. The limit of an attempt applies inside the policy, retries apply around it. `null` for none.
+   * Default: none.
+   */
   readonly policy?: Policy | null | undefined;
 }
 
-/** Options as they are stored: read, checked, and complete with their defaults. */
+/** Policies after validation, with their defaults filled in. */
 export interface Policies {
   readonly retry: RetryOptions | undefined;
   readonly timeout: StoredTimeout;
   readonly policy: Policy | undefined;
 }
 
-/** Policies as options give them: what is missing is the default's, what is `null` is switched off. */
+/** Policies as given in options: `undefined` means the default, `null` means none. */
 export type OwnPolicies = { readonly [Name in keyof Policies]?: Policies[Name] | null | undefined };
 
 export const policyReaders: Schema<PolicyOptions> = {
@@ -48,12 +59,12 @@ export const policyReaders: Schema<PolicyOptions> = {
   ),
 };
 
-/** Reads `policies: 'none'`. */
+/** Validates the option `policies`, which can only be `'none'`. */
 export const readWithoutDefaults = aValue<'none'>("'none'", (value) => value === 'none');
 
 export const noPolicies: Policies = { retry: undefined, timeout: {}, policy: undefined };
 
-/** Lays policies over defaults, field by field. */
+/** Merges policies over their defaults, field by field. */
 export function overDefaults({ retry, timeout, policy }: OwnPolicies, defaults: Policies): Policies {
   return {
     retry: laidOver(retry, defaults.retry),
@@ -67,19 +78,19 @@ function laidOver<Option extends object>(own: Option | null | undefined, option:
   return own === null ? undefined : { ...option, ...own };
 }
 
-/** How attempts are made that are not made here. */
+/** Retries that happen outside this process, on a fleet. */
 export interface Elsewhere {
   readonly retry: typeof withRetry;
-  /** Milliseconds since the first attempt of a task began. */
+  /** Returns the milliseconds since the first attempt of a task began. */
   readonly used: (task: Task) => number;
 }
 
 /**
- * Puts the policies around a function, from the inside out: the limit of an attempt, the caller's own policy, retry,
- * the limit of the whole, the fallback. What is not asked for is not there.
+ * Wraps a function in its policies, from the inside out: the limit of an attempt, the caller's own policy, retry, the
+ * total limit, the fallback. Policies that are not set add no wrapper.
  *
- * @param elsewhere - where attempts are made one by one: who tries again, and how long those before have taken. Default:
- *   p-retry, here
+ * @param elsewhere - for attempts that are made one by one, as on a fleet: the function that retries, and the time that
+ *   earlier attempts have taken. Default: p-retry, in this process
  */
 export function applyPolicies({ retry, timeout, policy }: Policies, call: Work, elsewhere?: Elsewhere): Work {
   const { attempt = Infinity, total = Infinity, fallback } = timeout;
@@ -93,7 +104,10 @@ export function applyPolicies({ retry, timeout, policy }: Policies, call: Work, 
   return work;
 }
 
-/** Attempts that a policy has not waited for are aborted when it settles: one that gives up may not say so by a signal. */
+/**
+ * Executes each attempt through the policy. Attempts that are still running when the policy settles are aborted,
+ * because a policy that gives up need not abort their signal.
+ */
 function withPolicy(policy: Policy, next: Work): Work {
   return async (task, scope) => {
     const { cancellation } = scope;
@@ -128,17 +142,17 @@ function withWait(next: Work): Work {
   };
 }
 
-/** The signal that a policy calls its function with, if any. */
+/** Returns the signal in the argument that a policy passes to its function, if any. */
 function signalIn(context: unknown): AbortSignal | undefined {
   const signal = (context as { readonly signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;
 }
 
 /**
- * One attempt, in a scope that its policy can abort: by the signal it calls with, or by settling. An attempt that has ended
- * lets go of the signal: cockatiel aborts it then.
+ * Runs one attempt in a scope that its policy can abort: by the signal that the policy passes, or by settling. An
+ * attempt that has ended stops listening to the signal, because cockatiel aborts the signal at the end.
  *
- * @param attempts - those under way, this one among them until it has ended
+ * @param attempts - the attempts in progress; contains this attempt until it ends
  */
 async function attempt(
   signal: AbortSignal | undefined,

@@ -3,69 +3,75 @@ import type { Cancellation } from './cancellation.js';
 import type { Hooks } from './hooks.js';
 import type { StateStore } from './state.js';
 
-/** What the processes and tasks of one orchestrator have in common. */
+/** State shared by all processes and tasks of an orchestrator. */
 export interface Core {
   readonly name: string;
-  // biome-ignore lint/suspicious/noExplicitAny: only the face of an orchestrator knows the type of its state
+  // biome-ignore lint/suspicious/noExplicitAny: only the public class knows the type of the state
   readonly hooks: Hooks<any>;
   // biome-ignore lint/suspicious/noExplicitAny: as above
   readonly states: StateStore<any>;
 }
 
-/** Where code stands: in a process, and under the innermost cancellation that reaches it there. */
+/** The place of running code: its process, and the innermost cancellation that can stop it. */
 export interface Scope {
   readonly process: Process;
   readonly cancellation: Cancellation;
-  /** Where it was entered. */
+  /** The scope that surrounds this one. */
   readonly outer: Scope | undefined;
-  /** The part of the process that it begins, where that works on a state of its own. */
+  /** The part of the process that starts with this scope, if that part has a state of its own. */
   readonly part?: { readonly context: object } | undefined;
 }
 
 const scopes = new AsyncLocalStorage<Scope | undefined>();
 
-/** Where the code that calls this was started, whether or not that is over by now. */
+/** Returns the scope that the calling code was started in, even if the scope has ended. */
 export function ownScope(): Scope | undefined {
   return scopes.getStore();
 }
 
 /**
- * The scope that the calling code starts work in. A scope that is over does not count: a server, a socket or a pool that
- * was opened inside a run outlives the run.
+ * Returns the scope for new work of the calling code. Scopes that have ended are skipped: a server, a socket or a pool
+ * that was opened inside a run outlives the run.
  */
 export function currentScope(): Scope | undefined {
   return openScope(scopes.getStore());
 }
 
-/** The innermost scope around this one that is not over. */
+/** Returns the given scope or, if it has ended, the innermost scope around it that has not. */
 export function openScope(scope: Scope | undefined): Scope | undefined {
   let open = scope;
   while (open?.cancellation.closed && isOver(open)) open = open.outer;
   return open;
 }
 
-/** An aborted scope refuses new work until its process is over, and as long as a function goes on that it cut short. */
+/**
+ * If true, a closed scope is skipped. An aborted scope is not skipped, and so refuses new work, until its process is
+ * over and every function that the abort interrupted has settled.
+ */
 function isOver({ cancellation, process }: Scope): boolean {
   return !cancellation.aborted || (process.isOver && cancellation.stragglers === 0);
 }
 
 /**
- * The scope that code reads its signal from. A run's own function that ignored the abort may start work again when the
- * run is over, but its signal stays aborted.
+ * Returns the scope whose signal the calling code reads. The function of an aborted run may ignore the abort and start
+ * new work after the run, but its own signal stays aborted.
  */
 export function signalScope(): Scope | undefined {
   const own = scopes.getStore();
   return own?.cancellation.aborted && own.process.isLeft ? own : openScope(own);
 }
 
-/** The innermost process of this orchestrator that encloses the scope. */
+/** Returns the innermost process of this orchestrator around the scope. */
 export function processOf(core: Core, scope: Scope | undefined): Process | undefined {
   let enclosing = scope;
   while (enclosing !== undefined && enclosing.process.core !== core) enclosing = enclosing.process.outer;
   return enclosing?.process;
 }
 
-/** The state that code reads and changes: that of the part of the process that it stands in, else the process's. */
+/**
+ * Returns the state that the calling code reads and changes: the state of the surrounding part of the process, if that
+ * part has one, or the state of the process.
+ */
 export function stateIn(process: Process, scope: Scope | undefined): object {
   for (let at = scope; at !== undefined; at = at.outer) {
     if (at.part !== undefined && at.process === process) return at.part.context;
@@ -73,31 +79,36 @@ export function stateIn(process: Process, scope: Scope | undefined): object {
   return process.state;
 }
 
-/** Calls `work` with this scope, whatever context calls this. */
+/** Calls `work` in the given scope, independent of the caller's context. */
 export function enter<Result>(scope: Scope, work: () => Result): Result {
   return scopes.getStore() === scope ? work() : scopes.run(scope, work);
 }
 
-/** Calls `work` where no scope is, whoever calls this: what it starts belongs to nobody else. */
+/** Calls `work` outside any scope, so that whatever it starts belongs to no run. */
 export function detached<Result>(work: () => Result): Result {
   return scopes.run(undefined, work);
 }
 
 /**
- * One run. It is open while its function or anything that was started in it is pending: a task that nobody awaited
- * still finishes inside it, and can still be aborted. Then it closes, and lets go of its timer and its signal.
+ * A run. It is open while its function, or anything that was started in it, is pending. A task that nothing awaits
+ * still finishes inside the run, and can still be aborted. Then the run closes, and releases its timer and its signal.
  *
- *     running ─► hasOutcome (completion hooks, tasks that nobody awaited) ─► closed ─► isOver
+ *     running ─► hasOutcome (completion hooks, tasks that nothing awaits) ─► closed ─► isOver
  *
- * An aborted process is over one turn of the event loop after it has closed: code that the abort itself has woken up
- * (a `catch`, a `finally`) still starts nothing.
+ * An aborted process is over one turn of the event loop after it has closed. Code that the abort itself resumes (a
+ * `catch`, a `finally`) therefore starts nothing new.
  */
 export class Process {
-  /** If true, its function has settled or was cut short. Runs that its completion hooks start are not part of it. */
+  /**
+   * If true, the function of the run has settled or was interrupted. Runs that completion hooks start are not children
+   * of this run.
+   */
   hasOutcome = false;
-  /** If true, its scope does not count any more, nor do those of its attempts and groups that were aborted. */
+  /**
+   * If true, the scope of this run is skipped for new work, and so are the aborted scopes of its attempts and groups.
+   */
   isOver = false;
-  /** If true, its function was cut short by an abort and has not settled yet. */
+  /** If true, an abort interrupted the function of the run, and the function has not settled yet. */
   isLeft = false;
   #pending = 0;
   #tasks = 0;
@@ -105,21 +116,21 @@ export class Process {
   constructor(
     readonly core: Core,
     readonly id: string,
-    /** What hooks and actions in it share. Where a process carries out one thing after another, each has its own. */
+    /** The state that the hooks and actions of the run share. Parts of a process may have states of their own. */
     public state: object,
     readonly cancellation: Cancellation,
-    /** Where the run was started. */
+    /** The scope that the run was started in. */
     readonly outer: Scope | undefined,
   ) {}
 
-  /** Something has been started in it. */
+  /** Counts work that starts in the run. */
   begin(): void {
     if (this.#pending++ > 0) return;
     let outer = this.outer?.process;
     while (outer !== undefined && outer.#pending++ === 0) outer = outer.outer?.process;
   }
 
-  /** What was started has settled. */
+  /** Counts work that has settled. The last one closes the run. */
   end(): void {
     if (--this.#pending > 0) return;
     this.#close();
@@ -130,7 +141,7 @@ export class Process {
     }
   }
 
-  /** Its function goes on though an abort has cut it short. */
+  /** Records that an abort interrupted the function of the run, until the function settles. */
   leave(work: PromiseLike<unknown>): void {
     const settled = () => {
       this.isLeft = false;

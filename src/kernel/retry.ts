@@ -11,39 +11,50 @@ import { readRetryAfter } from './retry-after.js';
 import type { Task, Work } from './task.js';
 
 /**
- * How an action is retried: p-retry's options, by its names and with its meaning, and `retryAfter`. A number stands
- * for `{ retries }`. As with p-retry, a `TypeError` that is no network error is a mistake in the program and not
- * retried, and neither is an `AbortError`.
+ * Options of retries: the options of p-retry, with the same names and meanings, and `retryAfter`. A plain number stands
+ * for `{ retries }`. As in p-retry, two kinds of errors are never retried: an `AbortError`, and a `TypeError` that is
+ * not a network error, because it points to a mistake in the program.
+ *
+ * @example
+ * const retry: RetryOptions = { retries: 3, minTimeout: 200, factor: 2, randomize: true };
  */
 export interface RetryOptions {
-  /** How often to try again after the first attempt: a whole number of at least 0, or Infinity. Default: 10. */
+  /** Number of retries after the first attempt: a whole number of at least 0, or Infinity. Default: 10. */
   readonly retries?: number | undefined;
-  /** Milliseconds before the first retry, of at least 0. Default: 1000. */
+  /** Milliseconds before the first retry: a finite number of at least 0. Default: 1000. */
   readonly minTimeout?: number | undefined;
-  /** The longest wait between two attempts, in milliseconds, or Infinity. Default: Infinity. */
+  /** Longest delay between two attempts, in milliseconds, or Infinity. Default: Infinity. */
   readonly maxTimeout?: number | undefined;
-  /** What each wait is multiplied with for the next, of at least 0 (0 means 1). Default: 2. */
+  /** Factor by which the delay grows from one retry to the next: a number of at least 0, 0 means 1. Default: 2. */
   readonly factor?: number | undefined;
-  /** Whether to multiply each wait with a random number from 1 to 2. Default: false. */
+  /** If true, multiplies each delay by a random number from 1 to 2. Default: false. */
   readonly randomize?: boolean | undefined;
-  /** Once so many milliseconds have passed since the first attempt, it is not retried any more. Default: Infinity. */
+  /**
+   * Milliseconds since the start of the first attempt after which failures are no longer retried. Default: Infinity.
+   */
   readonly maxRetryTime?: number | undefined;
-  /** Whether a program that has nothing else to do may end during a wait. Default: false. */
+  /** If true, the process may exit during a delay if it has nothing else to do. Default: false. */
   readonly unref?: boolean | undefined;
-  /** Called after each failure, awaited; where it throws, that error is the result. */
+  /** Called and awaited after each failure. If it throws, the task fails with that error. Default: none. */
   readonly onFailedAttempt?: ((context: RetryContext) => void | Promise<void>) | undefined;
   /**
-   * Whether to try again after this failure, as long as retries are left. Default: after all but an error named
-   * `AbortError`: what rejects with it was called off, by a signal of yours, and not by a limit of this package.
+   * Decides if this failure is retried, as long as retries are left. Default: every failure is retried except an error
+   * named `AbortError`. Such an error means that a signal of the caller cancelled the work; the limits of this package
+   * fail with `TimeoutError` instead.
    */
   readonly shouldRetry?: ((context: RetryContext) => boolean | Promise<boolean>) | undefined;
-  /** Whether this failure uses up one of the retries; one that does not is retried without a wait. Default: always. */
+  /**
+   * Decides if this failure uses up one of the retries. If not, the retry follows without a delay. Default: every
+   * failure does.
+   */
   readonly shouldConsumeRetry?: ((context: RetryContext) => boolean | Promise<boolean>) | undefined;
   /**
-   * The wait that a server asked for, from the failure: milliseconds, a Date, or the text of a `Retry-After` field
-   * (seconds or an HTTP date, RFC 9110 section 10.2.3, also as servers write them: `1.5`, `2, 2`, `UTC`). `undefined`,
-   * `null` and a text that is neither leave the usual wait. `maxTimeout` and `maxRetryTime` bound it: without one of them, a server may ask for a day. It is called with
-   * every failure, timeouts too; where it throws, that error is the result. Default: none.
+   * Returns the delay that a server asked for, from the failure: milliseconds, a Date, or the text of a `Retry-After`
+   * field. The text may be seconds or an HTTP date (RFC 9110, section 10.2.3), and variants that servers send (`1.5`,
+   * `2, 2`, `UTC`). For `undefined`, `null` and any other text, the usual delay applies.
+   *
+   * `maxTimeout` and `maxRetryTime` bound the delay; without them, a server may ask for a day. Called for every failure
+   * that is retried, including timeouts. If it throws, the task fails with that error. Default: none.
    *
    * @example
    * const retry = { retries: 3, retryAfter: (error) => (error instanceof HttpError ? error.retryAfter : undefined) };
@@ -51,15 +62,18 @@ export interface RetryOptions {
   readonly retryAfter?: ((error: Error) => number | string | Date | null | undefined) | undefined;
 }
 
-/** A failed attempt, as the callbacks of `RetryOptions` get it. */
+/**
+ * A failed attempt, as the callbacks of `RetryOptions` receive it: `onFailedAttempt`, `shouldRetry` and
+ * `shouldConsumeRetry`. The numbers describe the whole task, also when its attempts run on several workers.
+ */
 export interface RetryContext {
-  /** The failure; what was thrown and is no error is made one. */
+  /** The failure. A thrown value that is not an error is wrapped in one. */
   readonly error: Error;
   /** The number of the attempt, from 1. */
   readonly attemptNumber: number;
-  /** How many retries are left before this failure is counted. */
+  /** Number of retries left, not counting this failure. */
   readonly retriesLeft: number;
-  /** How many retries have been used up before. */
+  /** Number of retries used up before this failure. */
   readonly retriesConsumed: number;
 }
 
@@ -80,25 +94,28 @@ export const readRetry = anObjectOf<RetryOptions>(
   'retries',
 );
 
-/** What has been tried of a task. */
+/**
+ * Progress of a task through its attempts: the input of the decision if a failed attempt is retried. On a fleet, the
+ * attempts may have been made by several workers.
+ */
 export interface Attempts {
-  /** How many attempts were made before this one. */
+  /** Number of attempts made before this one. */
   readonly made: number;
-  /** How many of the retries are used up. */
+  /** Number of retries used up. */
   readonly consumed: number;
   /** Milliseconds since the first attempt began. */
   readonly elapsed: number;
 }
 
-/** A failed attempt that another is to follow. */
+/** A failed attempt that will be retried. */
 export interface Retry extends RetryContext {
-  /** How long to wait before, in milliseconds. */
+  /** Milliseconds until the next attempt. */
   readonly delay: number;
-  /** Whether it uses up one of the retries. */
+  /** If true, the retry uses up one of the retries. */
   readonly consumed: boolean;
 }
 
-/** Tries `next` again as `decide` says. Most tasks succeed at once, so nothing is asked before a first failure. */
+/** Retries `next` as `decide` says. Most tasks succeed at once, so no other work happens before the first failure. */
 export function withRetry(options: RetryOptions, next: Work): Work {
   const timed = (options.maxRetryTime ?? Infinity) < Infinity;
   return (task, scope) => {
@@ -123,7 +140,7 @@ async function tryAgain(
   let thrown = first;
   let consumed = 0;
   for (let made = 0; ; made++) {
-    // Nothing is tried again after an abort.
+    // No retries after an abort.
     if (isAbortError(thrown) || scope.cancellation.aborted) throw thrown;
     const failure = failureOf(thrown, task.name);
     const elapsed = began === undefined ? 0 : performance.now() - began;
@@ -143,15 +160,15 @@ async function tryAgain(
 }
 
 /**
- * Whether a failed attempt is followed by another, as p-retry decides: it is shown the failure as that of its first
- * attempt, with the real numbers. Attempts may be far apart, and be made by other programs.
+ * Decides, with p-retry, if a failed attempt is retried. p-retry sees the failure as the failure of its own first
+ * attempt, with the real numbers in the context, because the attempts may be far apart and made by different programs.
  *
- * p-retry counts and decides; the wait is ours (by its formula, see `backoff`), because `onTaskRetry` announces it and
- * a server may set it.
+ * p-retry counts and decides. The delay is computed here (by p-retry's formula, see `backoff`), because `onTaskRetry`
+ * announces it and a server may set it.
  *
- * @param attempts - those before this one, and the time with this one
- * @returns what is to follow; nothing where the failure stays
- * @throws what a callback of the options throws
+ * @param attempts - the earlier attempts, and the time including this one
+ * @returns the retry, or `undefined` if the failure is final
+ * @throws the error of a callback of the options
  */
 export async function decide(options: RetryOptions, failure: Error, attempts: Attempts): Promise<Retry | undefined> {
   const { retries = 10, maxRetryTime = Infinity, onFailedAttempt, shouldConsumeRetry } = options;
@@ -194,7 +211,11 @@ export async function decide(options: RetryOptions, failure: Error, attempts: At
   return { ...context, error: failure, consumed, delay: Math.min(delayAfter(context, consumed, options), left) };
 }
 
-/** Tells hooks and channels of a retry. @throws what a hook throws, which refuses it */
+/**
+ * Announces a retry to hooks and channels.
+ *
+ * @throws the error of a hook, which cancels the retry
+ */
 export async function announce({ core, record }: Task, retry: Retry): Promise<void> {
   if (record === undefined) return;
   const { attemptNumber, retriesLeft, error, delay } = retry;
@@ -203,17 +224,17 @@ export async function announce({ core, record }: Task, retry: Retry): Promise<vo
   await notify(core.hooks.onTaskRetry, event);
 }
 
-/** Whether a retry would do anything: also without one, `onFailedAttempt` hears of the failure. */
+/** If true, the options have an effect: they allow retries, or `onFailedAttempt` wants the failure. */
 export function isRetried(options: RetryOptions | undefined): options is RetryOptions {
   return options !== undefined && (options.retries !== 0 || options.onFailedAttempt !== undefined);
 }
 
-/** Which failures are retried where `shouldRetry` does not say. */
+/** The default of `shouldRetry`. */
 function wasNotCalledOff({ error }: RetryContext): boolean {
   return error.name !== 'AbortError';
 }
 
-/** How long to wait after a failure. */
+/** Returns the milliseconds to wait after a failure. */
 function delayAfter(failed: RetryContext, consumed: boolean, options: RetryOptions): number {
   const { maxTimeout = Infinity, retryAfter } = options;
   const asked = millisecondsOf(retryAfter?.(failed.error));
@@ -221,20 +242,20 @@ function delayAfter(failed: RetryContext, consumed: boolean, options: RetryOptio
   return Math.min(delay, maxTimeout, longestDelay);
 }
 
-/** p-retry's wait after so many retries. */
+/** Computes p-retry's delay after the given number of retries, in milliseconds. */
 function backoff(retriesConsumed: number, { minTimeout = 1000, factor = 2, randomize = false }: RetryOptions): number {
   const random = randomize ? Math.random() + 1 : 1;
   return Math.round(random * minTimeout * (factor > 0 ? factor : 1) ** retriesConsumed) || 0;
 }
 
-/** What a `Retry-After` field or its like asks for, in milliseconds from now. */
+/** Converts the result of `retryAfter` to milliseconds from now. Returns `undefined` if it holds no time. */
 export function millisecondsOf(asked: number | string | Date | null | undefined): number | undefined {
   if (typeof asked === 'string') return readRetryAfter(asked);
   const delay = types.isDate(asked) ? asked.getTime() - Date.now() : asked;
   return typeof delay === 'number' && !Number.isNaN(delay) ? Math.max(0, delay) : undefined;
 }
 
-/** Waits, or until aborted. */
+/** Waits until the delay is over or the cancellation aborts. */
 function pause(delay: number, cancellation: Cancellation, unref = false): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

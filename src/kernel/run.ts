@@ -8,19 +8,30 @@ import { isWatched, watched } from './instrumentation.js';
 import { live, Running } from './lifecycle.js';
 import { type Core, currentScope, enter, Process, type Scope } from './process.js';
 
-/** What `orchestrator.run` takes. */
+/**
+ * Options of `orchestrator.run`. All are optional: by default, a run has a new UUID as its id, starts from a copy of
+ * the orchestrator's initial state, and has no time limit.
+ *
+ * @example
+ * await orchestrator.run(work, { id: 'import-42', state: { page: 1 }, signal: controller.signal, timeout: 60_000 });
+ */
 export interface RunOptions<State> {
-  /** Name of the process. Default: that of the orchestrator. */
+  /** Name of the process, in hooks and telemetry. Default: the name of the orchestrator. */
   readonly name?: string | undefined;
-  /** Id of the process. Default: a new UUID. */
+  /** Id of the process: a non-empty string. Default: a new UUID. */
   readonly id?: string | undefined;
-  /** Set over the initial state, for this run only. Not with `sharedState`. Default: nothing. */
+  /**
+   * State for this run only: overrides the initial state, key by key. Cannot be combined with `sharedState`. Default:
+   * none.
+   */
   readonly state?: Partial<State> | undefined;
-  /** Aborts the run: what is pending rejects with its reason, nothing new starts. Default: none. */
+  /**
+   * Signal that aborts the run: pending work rejects with the signal's reason, and no new work starts. Default: none.
+   */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Limit of the whole run, in milliseconds; at its end the run is aborted with a `TimeoutError`. `null`, 0 or Infinity for
-   * none. Default: none.
+   * Limit of the whole run, in milliseconds. When the limit is reached, the run is aborted with a `TimeoutError`.
+   * `null`, 0 or Infinity for none. Default: none.
    */
   readonly timeout?: number | null | undefined;
 }
@@ -33,23 +44,26 @@ const readRunOptions = anObjectOf<RunOptions<object>, ReadRunOptions>({
   timeout: aLimit,
 });
 
-/** What the function of `run` gets: what code in the process finds by the async context, for code that has none. */
+/**
+ * Argument of the function that `orchestrator.run` calls: the id, state and signal of the process. Code in the process
+ * can also reach them through the orchestrator (`getState()`, `signal`).
+ */
 export interface CurrentProcess<State = unknown> {
-  /** The `id` given to `run`, else a UUID. */
+  /** The id of the process: the `id` given to `run`, or a UUID. */
   readonly id: string;
-  /** The state of the process, to read and to change: the object that hooks get. */
+  /** The state of the process, to read and to change. Hooks receive the same object. */
   readonly context: State;
-  /** Aborts when the run is aborted, or reaches its limit. It is made when it is first read. */
+  /** The abort signal of the process. It aborts when the run is aborted or reaches its limit. */
   readonly signal: AbortSignal;
 }
 
-/** Options as they are read: Infinity for no limit. */
+/** Options after validation. Infinity means no limit. */
 type ReadRunOptions = RunOptions<object> & { readonly timeout?: number | undefined };
 
 /**
  * Runs `work` as a process.
  *
- * @param given - the object that is to be its state. Default: a copy of the initial state
+ * @param given - the object that becomes the state of the process. Default: a copy of the initial state
  */
 export async function run<Result>(
   core: Core,
@@ -85,7 +99,7 @@ export async function run<Result>(
   ) as Awaited<Result>;
 }
 
-/** The scope of the run that a new one is a child of: a process that has its outcome is nobody's parent. */
+/** Returns the scope that a new run becomes a child of. A process that already has its outcome cannot be a parent. */
 function parentOf(scope: Scope | undefined): Scope | undefined {
   let parent = scope;
   while (parent?.process.hasOutcome) parent = parent.process.outer;
@@ -94,11 +108,14 @@ function parentOf(scope: Scope | undefined): Scope | undefined {
 
 function sharesState(): ValidationError {
   return new ValidationError(
-    'state cannot be given to a run with sharedState, because all runs work on one object: call setState(), or leave sharedState out',
+    'state cannot be given to a run with sharedState, because all runs work on one object: call setState() or leave sharedState out',
   );
 }
 
-/** One run, as its function sees it. Where it is printed or sent by mistake, it gives nothing away. */
+/**
+ * A run, as its function sees it. The fields are private, so printing or serialising the object by mistake reveals
+ * nothing.
+ */
 class Current implements CurrentProcess {
   readonly #process: Process;
 
@@ -119,7 +136,7 @@ class Current implements CurrentProcess {
   }
 }
 
-/** One run, as hooks see it. */
+/** A run, as hooks see it. */
 class RunningProcess extends Running implements ProcessRecord {
   readonly id: string;
   readonly parentId: string | undefined;

@@ -2,15 +2,15 @@ import { types } from 'node:util';
 import { isPlainObject } from '../shared/validate.js';
 
 /**
- * The state that an orchestrator's runs start from, and what the last one left.
+ * The initial state of an orchestrator's runs, and the state that the last run left.
  *
- * Each run gets a copy of its own. Outside of runs state is read from a frozen copy: `assign` is the only way to change
- * what runs start from. With `shared` all of them work on the one object, and nothing is copied.
+ * Each run works on a copy of its own. Outside a run, the state is read from a frozen copy, so `assign` is the only way
+ * to change the initial state. With `isShared`, all runs work on one object, and nothing is copied.
  */
 export class StateStore<State extends object> {
   readonly #initial: State;
   #last: State | undefined = undefined;
-  /** What `getState` reads outside of any run, once it has been asked for. */
+  /** Cache of `current`. */
   #reading: State | undefined = undefined;
 
   constructor(
@@ -20,51 +20,51 @@ export class StateStore<State extends object> {
     this.#initial = (isShared ? initial : copyOfState(initial)) as State;
   }
 
-  /** What `getState` reads outside of any run. */
+  /** The state that `getState` returns outside a run. */
   get current(): State {
     if (this.isShared) return this.#initial;
     this.#reading ??= copyOfState(this.#last ?? this.#initial, Object.freeze);
     return this.#reading;
   }
 
-  /** The state for a new run. */
+  /** Returns the state for a new run. */
   open(overrides: Partial<State> | undefined): State {
     return this.isShared ? Object.assign(this.#initial, overrides) : this.copy(overrides);
   }
 
-  /** A state of its own for a run, also if others share one: the context of a flow. */
+  /** Creates a separate state, even if runs share one: for the context of a flow. */
   copy(overrides: Partial<State> | undefined): State {
     const state = copyOfState(this.#initial);
     return overrides === undefined ? state : Object.assign(state, copyOfState(overrides));
   }
 
-  /** Keeps what a finished run left. */
+  /** Keeps the state that a finished run left. */
   close(state: State): void {
     this.#last = state;
     this.#reading = undefined;
   }
 
-  /** Sets initial values, which `getState` outside of any run then reads too. */
+  /** Sets initial values. `getState` outside a run also returns them from now on. */
   assign(values: Partial<State>): void {
     if (this.isShared) {
       Object.assign(this.#initial, values);
       return;
     }
     Object.assign(this.#initial, copyOfState(values));
-    // A copy: the run that left it may have stragglers.
+    // The last state is copied because its run may have stragglers that still change it.
     this.close(Object.assign(copyOfState(this.#last ?? this.#initial), copyOfState(values)));
   }
 }
 
-/** A copy of a state, which may itself be an instance of a class: its own properties are copied, its methods stay. */
+/** Copies a state. If the state is an instance of a class, its own properties are copied and its methods stay. */
 function copyOfState<State extends object>(state: State, finish?: (copy: object) => void): State {
   return complete(state, begun(state) ?? shallow(state), finish) as State;
 }
 
 /**
- * A copy as deep as plain objects, arrays, Maps, Sets and Dates go, of whichever realm. Everything else (a client, a
- * socket, a function, an instance of a class) is the same reference in the copy. Circles and shared parts stay what they
- * are.
+ * Copies a value deeply, as far as it consists of plain objects, arrays, Maps, Sets and Dates, of any realm. Everything
+ * else (a client, a socket, a function, an instance of a class) stays the same reference. Cycles and shared references
+ * are preserved.
  */
 export function copyOf<Value>(value: Value): Value {
   if (typeof value !== 'object' || value === null) return value;
@@ -73,10 +73,10 @@ export function copyOf<Value>(value: Value): Value {
 }
 
 /**
- * Completes the copy of an object, and makes those of all objects below it. One after the other, and not one inside the
- * other: data may be nested deeper than calls.
+ * Completes the copy of an object and copies all objects below it. Works iteratively, because data may be nested deeper
+ * than the call stack allows.
  *
- * @param finish - called with each copy when all are complete
+ * @param finish - called with each copy after all are complete
  */
 function complete(root: object, rootCopy: object, finish?: (copy: object) => void): object {
   if (isFlat(rootCopy)) {
@@ -93,13 +93,13 @@ function complete(root: object, rootCopy: object, finish?: (copy: object) => voi
     copies.set(value, copy);
     return copy;
   };
-  // Entries that are added while a Map is walked are walked too.
+  // Iteration over a Map includes entries that are added meanwhile.
   for (const [source, copy] of copies) deepen(copy, source, copied);
   if (finish !== undefined) for (const copy of copies.values()) finish(copy);
   return rootCopy;
 }
 
-/** Whether a copy of an object needs no more: most states hold no object. */
+/** If true, the copy contains no objects and is already complete. Most states are flat. */
 function isFlat(copy: object): boolean {
   if (types.isMap(copy) || types.isSet(copy) || Object.getOwnPropertySymbols(copy).length > 0) return false;
   for (const key of Object.keys(copy)) if (typeof (copy as Record<string, unknown>)[key] === 'object') return false;
@@ -120,11 +120,15 @@ function deepen(copy: object, source: object, copied: (value: unknown) => unknow
   }
 }
 
-/** What the copy of an object begins as, with the values of the original; nothing for one that is not copied. */
+/**
+ * Starts the copy of an object, with the original's own values. Returns `undefined` if objects of this kind are not
+ * copied.
+ */
 function begun(source: object): object | undefined {
   if (isPlainObject(source)) return shallow(source);
   const prototype = Object.getPrototypeOf(source);
-  // Instances of subclasses may be anything: those of an array, Map, Set or Date stand right below the root.
+  // Instances of subclasses are not copied: they may be anything. The prototype of an array, Map, Set or Date is
+  // directly below the root.
   if (Object.getPrototypeOf(Object.getPrototypeOf(prototype)) !== null) return undefined;
   if (Array.isArray(source)) return like(prototype, Object.assign(new Array(source.length), source));
   if (types.isDate(source)) return like(prototype, new Date(source.getTime()));
@@ -133,12 +137,15 @@ function begun(source: object): object | undefined {
   return undefined;
 }
 
-/** Spread, not assigned: an own key named `__proto__` stays a key, and setters are not called. */
+/** Copies by spreading and not by assigning: an own key named `__proto__` stays a key, and setters are not called. */
 function shallow(source: object): object {
   return like(Object.getPrototypeOf(source), { ...source });
 }
 
-/** In another realm (a `vm` context, a test runner) `instanceof` knows the classes of that realm alone. */
+/**
+ * Gives a copy the prototype of its original. In another realm (a `vm` context, a test runner), `instanceof` knows only
+ * the classes of that realm.
+ */
 function like<Copy extends object>(prototype: unknown, copy: Copy): Copy {
   if (Object.getPrototypeOf(copy) !== prototype) Object.setPrototypeOf(copy, prototype as object | null);
   return copy;

@@ -3,45 +3,50 @@ import type { TaskRecord } from './events.js';
 import { Running } from './lifecycle.js';
 import type { Core, Process, Scope } from './process.js';
 
-/** A stage of a task: the function itself, or a policy around a further stage. It may throw or return a promise. */
+/**
+ * A stage of a task: the function itself, or a policy around another stage. It may throw synchronously or return a
+ * promise.
+ */
 export type Work = (task: Task, scope: Scope) => unknown;
 
-/** One call of an action, as its policies see it. */
+/** A call of an action, as its policies see it. */
 export interface Task {
   readonly name: string;
   readonly core: Core;
   readonly args: readonly unknown[];
-  /** What its action was called as a method of, if of anything. */
+  /** The `this` value of the call, if the action was called as a method. */
   readonly self: unknown;
-  /** Only where somebody looks at the task. */
+  /** The record of the task. Set only if the task is observed. */
   readonly record: RunningTask | undefined;
-  /** The error of the limit that has struck last, if one has. */
+  /** The error of the limit that was reached last, if any. */
   expired: TimeoutError | undefined;
-  /** How long it has waited for its policy. Only where the error of a limit reports it. */
+  /** Time that the task has waited for its policy. Set only if the error of a limit reports it. */
   wait: Wait | undefined;
 }
 
 interface Wait {
-  /** Since when its policy has been asked to call the function, until it does; on the monotonic clock. */
+  /**
+   * Start of the current wait, from the call of the policy until the policy calls the function. On the monotonic clock.
+   */
   since: number | undefined;
   /** Milliseconds of earlier waits. */
   before: number;
 }
 
-/** Milliseconds that a task has waited for its policy so far. */
+/** Returns the milliseconds that a task has waited for its policy so far. */
 export function waitedFor({ wait }: Task): number {
   if (wait === undefined) return 0;
   return Math.round(wait.before + (wait.since === undefined ? 0 : performance.now() - wait.since));
 }
 
-/** Its policy has called the function, or given up. */
+/** Ends a wait: the policy has called the function or has settled. */
 export function endWait({ wait }: Task): void {
   if (wait?.since === undefined) return;
   wait.before += performance.now() - wait.since;
   wait.since = undefined;
 }
 
-/** One call of an action, as hooks see it. */
+/** A call of an action, as hooks see it. */
 export class RunningTask extends Running implements TaskRecord {
   readonly id: string;
   readonly processId: string;

@@ -3,23 +3,29 @@ import { Cancellation, untilAborted } from './cancellation.js';
 import { enter } from './process.js';
 import type { Task, Work } from './task.js';
 
-/** How long an action may take. A number stands for `{ attempt }`. */
+/**
+ * Time limits of an action. A plain number stands for `{ attempt }`. When a limit is reached, the task's signal aborts
+ * and the task fails with a `TimeoutError`, unless it is retried or a `fallback` gives the result.
+ *
+ * @example
+ * const timeout: TimeoutOptions = { attempt: 2_000, total: 10_000, fallback: () => undefined };
+ */
 export interface TimeoutOptions<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
-  /** Limit of each attempt, in milliseconds, up to 2147483647; `null`, 0 or Infinity for none. Default: none. */
+  /** Limit of each attempt, in milliseconds, up to 2147483647. `null`, 0 or Infinity for none. Default: none. */
   readonly attempt?: number | null | undefined;
   /**
-   * Limit of all attempts with the waits between them, in milliseconds like `attempt`; hooks and middleware do not count.
-   * Default: none.
+   * Limit of all attempts and the delays between them, in milliseconds, with the range of `attempt`. The time of hooks
+   * and middleware does not count. Default: none.
    */
   readonly total?: number | null | undefined;
   /**
-   * Gives the result where a limit of this task is what it failed with in the end. It gets the task's arguments;
-   * `null` for none. Default: the task rejects with the `TimeoutError`.
+   * Returns the result of a task that would otherwise fail with its own `TimeoutError`. Called with the task's
+   * arguments. `null` for none. Default: the task rejects with the `TimeoutError`.
    */
   readonly fallback?: ((...args: Args) => Result | PromiseLike<Result>) | null | undefined;
 }
 
-/** Limits as they are stored: Infinity for none. */
+/** Limits after validation. Infinity means no limit. */
 export interface StoredTimeout {
   readonly attempt?: number | undefined;
   readonly total?: number | undefined;
@@ -31,20 +37,21 @@ export const readTimeout = anObjectOf<TimeoutOptions, StoredTimeout>(
   'attempt',
 );
 
-/** How a task spends a limit, in milliseconds. */
+/** Time of a limit that was spent outside the function, in milliseconds. */
 export interface Spent {
-  /** What it had used up before it began. */
+  /** Returns the time that was used up before the task began. */
   readonly used?: ((task: Task) => number) | undefined;
-  /** What it has waited for its policy so far. */
+  /** Returns the time that the task has waited for its policy so far. */
   readonly waited?: (task: Task) => number;
 }
 
 /**
- * Ends `next` after `limit` milliseconds, with one timer that aborts what runs inside.
+ * Aborts `next` after `limit` milliseconds, with one timer.
  *
- * p-timeout makes an error with a stack for each call, in case it is needed: five times the cost of a task with a limit.
+ * p-timeout is not used because it creates an error with a stack trace for each call, which costs five times as much as
+ * a task with a limit.
  *
- * @param spent - how a task spends the limit, where that is known. Default: in the function
+ * @param spent - the time that was spent outside the function. Default: none
  */
 export function withLimit(limit: number, next: Work, spent: Spent = {}): Work {
   return async (task, outer) => {
@@ -53,7 +60,7 @@ export function withLimit(limit: number, next: Work, spent: Spent = {}): Work {
     const scope = { process, cancellation, outer };
     cancellation.limit(task.name, limit, spent.used?.(task), () => spent.waited?.(task));
     try {
-      // A thenable that starts its work in `then` starts it in the scope.
+      // A thenable that starts its work in `then` has to start it in the scope.
       const pending = enter(scope, () => Promise.resolve(next(task, scope)));
       return await untilAborted(cancellation, pending);
     } finally {

@@ -62,7 +62,11 @@ describe('parallel', () => {
     const lines = recorded(orchestrator);
     const act = orchestrator.action((_: number) => {});
     const both = orchestrator.parallel([act, act, act]) as (...args: number[]) => Promise<unknown>;
-    expect(await rejection(both(1, 2))).toEqual(new ValidationError('parallel takes 0, 1 or 3 arguments here, got 2'));
+    expect(await rejection(both(1, 2))).toEqual(
+      new ValidationError(
+        'parallel takes 0, 1 or 3 arguments here, got 2: pass none, one for all actions, or one for each',
+      ),
+    );
     expect(await rejection(both(1, 2, 3, 4))).toBeInstanceOf(TypeError);
     expect(lines).toEqual([]);
   });
@@ -285,7 +289,7 @@ describe('parallel', () => {
     [[], { concurrency: 1.5 }, 'concurrency must be a whole number of at least 1, or Infinity, got 1.5'],
     [[], { failFast: 1 }, 'failFast must be a boolean, got 1'],
     [[], { failfast: true }, 'failfast is unknown, expected name, failFast, concurrency, settle'],
-    [[], { failFast: true, settle: true }, 'settle and failFast exclude each other'],
+    [[], { failFast: true, settle: true }, 'settle and failFast exclude each other: leave one of them out'],
   ])('refuses %o with %o', (actions, options, message) => {
     expect(() => new Orchestrator().parallel(actions as never, options as never)).toThrow(new ValidationError(message));
   });
