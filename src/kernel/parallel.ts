@@ -165,7 +165,7 @@ function bind(functions: readonly AnyFunction[], args: readonly unknown[], keys:
   const moved = args.length > 1 ? keys.find(isIndex) : undefined;
   if (moved !== undefined) {
     throw new ValidationError(
-      `parallel takes 0 or 1 arguments here: JavaScript puts keys that are whole numbers ("${moved}") before the others, in ascending order: pass closures or an array`,
+      `parallel takes 0 or 1 arguments here, because JavaScript sorts keys that are whole numbers ("${moved}") before the others: pass closures or an array`,
     );
   }
   if (args.length === 0) return functions.map((fn) => () => fn());

@@ -1,11 +1,16 @@
 import { Deadline } from './deadline.js';
 import { aCount, anObjectOf } from './validate.js';
 
-/** Options of `close`. */
+/**
+ * Options of `close`. Closing first lets running work end, and stops waiting for it when the timeout is reached.
+ *
+ * @example
+ * await worker.close({ timeout: 30_000 });
+ */
 export interface CloseOptions {
   /**
-   * Milliseconds that the closing may take: a whole number of at least 0, or Infinity. What is not closed by then is cut
-   * off. Called again, `close` keeps to the earlier end. Default: 10000.
+   * Maximum duration of the closing in milliseconds: a whole number of at least 0, or Infinity. Anything still open
+   * after that is cut off. If `close` is called several times, the earliest end applies. Default: 10000.
    */
   readonly timeout?: number | undefined;
 }
@@ -14,25 +19,32 @@ const defaultTimeout = 10_000;
 
 const readOptions = anObjectOf<CloseOptions>({ timeout: aCount });
 
-/** Options of `close`, complete. @throws {ValidationError} for an option that is unknown or of the wrong kind */
+/**
+ * Validates options of `close` and fills in the defaults.
+ *
+ * @throws {ValidationError} if an option is unknown or has the wrong type
+ */
 export function readCloseOptions(options: CloseOptions = {}): { readonly timeout: number } {
   const { timeout = defaultTimeout } = readOptions(options);
   return { timeout };
 }
 
-/** Closes something once, however often it is asked to. A later, shorter `close` brings the end forward. */
+/**
+ * Closes a resource once, even if `close` is called several times. A later call with a shorter timeout brings the
+ * deadline forward.
+ */
 export class Closing {
   readonly #deadline = new Deadline();
   #closed: Promise<void> | undefined = undefined;
 
-  /** @param work - closes it: politely until the deadline, then at once */
+  /** @param work - closes the resource: gracefully until the deadline, then at once */
   constructor(private readonly work: (deadline: Deadline) => Promise<void>) {}
 
   get hasBegun(): boolean {
     return this.#closed !== undefined;
   }
 
-  /** @throws {ValidationError} for an option that is unknown or of the wrong kind; nothing has happened then */
+  /** @throws {ValidationError} if an option is unknown or has the wrong type; nothing has been closed then */
   async close(options?: CloseOptions): Promise<void> {
     this.#deadline.limitTo(readCloseOptions(options).timeout);
     this.#closed ??= this.work(this.#deadline).finally(() => this.#deadline.cancel());

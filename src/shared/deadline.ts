@@ -2,7 +2,7 @@ import { callAfter, type LongTimer } from './long-timer.js';
 
 /** A time limit that can be brought forward while it runs. */
 export class Deadline {
-  /** Resolves once the time is over, with the milliseconds of the limit that was reached. */
+  /** Resolves when the limit is reached, with the milliseconds of the limit. */
   readonly passed: Promise<number>;
   #pass: (milliseconds: number) => void = () => {};
   #at = Number.POSITIVE_INFINITY;
@@ -23,13 +23,16 @@ export class Deadline {
     this.#timer = callAfter(milliseconds, () => this.#pass(milliseconds));
   }
 
-  /** Waits for `work` until the limit; then gives `undefined`, and a later failure of `work` is ignored. */
+  /**
+   * Waits for `work` until the limit. Returns `undefined` if the limit is reached first; a later failure of `work` is
+   * ignored.
+   */
   async bound<Result>(work: Promise<Result>): Promise<Result | undefined> {
     work.catch(() => undefined);
     return Promise.race([work, this.passed.then(() => undefined)]);
   }
 
-  /** Ends the timer: from now on there is no limit. */
+  /** Stops the timer. From now on there is no limit. */
   cancel(): void {
     this.#at = Number.NEGATIVE_INFINITY;
     this.#timer?.cancel();

@@ -7,7 +7,10 @@ import { OrchestratorError } from './errors.js';
 import { acquire, type Holder, holderFrom, type LockFiles, sweep } from './lock-protocol.js';
 import { exists, spaceOfPids, statusOf } from './other-processes.js';
 
-/** A directory is in use by another process. */
+/**
+ * Thrown when a directory is in use by another process: only one process at a time can open it. `directory` is its
+ * path, and `holder` describes the process, such as `process 42 on host-1`.
+ */
 export class LockedError extends OrchestratorError {
   override readonly name = 'LockedError';
   readonly code = 'ERR_LOCKED';
@@ -16,24 +19,28 @@ export class LockedError extends OrchestratorError {
     readonly directory: string,
     readonly holder: string,
   ) {
-    super(`"${directory}" is in use by ${holder}; one process at a time can open it`);
+    super(`"${directory}" is in use by ${holder}: stop that process, or use another directory`);
   }
 }
 
-/** Milliseconds between two signs of life, and after how many without one a holder on another machine has died. */
+/**
+ * Interval at which the holder touches its lock, and the silence after which a holder on another machine counts as
+ * dead. Both in milliseconds.
+ */
 const touched = 5_000;
 const silent = 30_000;
 
-/** Milliseconds between two looks while others are at it. */
+/** Milliseconds between two attempts while other processes compete for the lock. */
 const moment = 5;
 
 /**
- * Makes a directory this process's own. The lock is a file beside it that says whose it is; one whose process has died is
- * taken over: at once where that can be seen, after thirty seconds of silence where it was on another machine (a container
- * that comes back has another name, or other process ids). What dead processes have left beside it is removed.
+ * Locks a directory for this process. The lock is a file beside the directory that names its holder. A lock is taken
+ * over if its holder has died: at once if that is visible from here, or after thirty seconds of silence if the holder
+ * was on another machine. A container that restarts counts as another machine, because its host name or pids may
+ * differ. Files that dead processes left beside the lock are removed.
  *
- * @returns what gives it back
- * @throws {LockedError} that names the holder
+ * @returns a function that releases the lock
+ * @throws {LockedError} if another process holds the lock; the message names the holder
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
   const path = `${directory}.lock`;
@@ -43,21 +50,27 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
   return () => taken.lock.release();
 }
 
-/** A lock that was taken. */
+/** A lock that this process has taken. */
 export interface Lock {
   readonly id: string;
-  /** Whether it is still had. One that was silent for thirty seconds loses it to another machine. */
+  /**
+   * Returns true if this process still holds the lock. A process that is silent for thirty seconds loses it to another
+   * machine.
+   */
   isOwn(): Promise<boolean>;
-  /** Gives it back, if it is still had. */
+  /** Releases the lock, if this process still holds it. */
   release(): Promise<void>;
 }
 
-/** A lock, or who has it: `undefined` where many want it at the same time. */
+/**
+ * The result of an attempt to take a lock: the lock, or its holder. `by` is `undefined` if many processes compete for
+ * the lock.
+ */
 export type Taken =
   | { readonly lock: Lock; readonly by?: undefined }
   | { readonly lock?: undefined; readonly by: Holder | undefined };
 
-/** Takes the lock that a file is, as `lockDirectory` does. */
+/** Tries to take the lock at `path`, with the rules of `lockDirectory`. */
 export async function takeLock(path: string, about: Pick<Holder, 'name' | 'since' | 'isBrief'> = {}): Promise<Taken> {
   const files = new Disk(path);
   const id = randomUUID();
@@ -68,26 +81,29 @@ export async function takeLock(path: string, about: Pick<Holder, 'name' | 'since
   return refused === undefined ? { lock: held(files, id) } : { by: refused.by };
 }
 
-/** Removes what dead processes have left beside a lock. What stays nevertheless is left for the next; nothing depends on it. */
+/**
+ * Removes the files that dead processes left beside a lock. Errors are ignored: nothing depends on these files, and the
+ * next call tries again.
+ */
 export async function sweepLock(path: string): Promise<void> {
   const files = new Disk(path);
   await sweep(files, files.lock).catch(() => undefined);
 }
 
-/** Whose a lock is, and whether that process lives; `undefined` where there is none. */
+/** Returns the holder of a lock and if its process is alive, or `undefined` if there is no lock. */
 export async function holderOf(path: string): Promise<{ readonly by: Holder; readonly isAlive: boolean } | undefined> {
   const files = new Disk(path);
   const by = holderFrom((await files.read(files.lock)) ?? '');
   return by && { by, isAlive: await files.isAlive(by, files.lock) };
 }
 
-/** A holder, for messages. */
+/** Describes a holder for messages. */
 export function describe(holder: Holder | undefined): string {
   if (holder === undefined) return 'processes that are just being started';
   return holder.name ?? `process ${holder.pid} on ${holder.host}`;
 }
 
-/** Says now and then that the holder lives. */
+/** Creates the lock object, and touches the lock's file at an interval to show that the holder is alive. */
 function held(files: Disk, id: string): Lock {
   const isOwn = async () => {
     const text = await files.read(files.lock);
@@ -112,7 +128,7 @@ function held(files: Disk, id: string): Lock {
   };
 }
 
-/** The locks that this process has given back, and whose files it could not remove: it has them no more. */
+/** Ids of locks that this process has released but whose files it could not remove. They count as free. */
 const givenBack = new Set<string>();
 
 function removeLater(files: Disk, id: string, isOwn: () => Promise<boolean>): void {
@@ -123,13 +139,13 @@ function removeLater(files: Disk, id: string, isOwn: () => Promise<boolean>): vo
       clearInterval(timer);
       givenBack.delete(id);
     } catch {
-      // Perhaps the next time.
+      // The next interval tries again.
     }
   }, touched);
   timer.unref();
 }
 
-/** The folder in which a lock is. */
+/** The folder that contains a lock. */
 class Disk implements LockFiles {
   readonly lock: string;
   readonly #folder: string;
@@ -174,13 +190,14 @@ class Disk implements LockFiles {
   claimantOf(name: string): Holder | undefined {
     const [, pid, started, host] = claimName.exec(name.slice(this.lock.length + 1)) ?? [];
     if (pid === undefined) return undefined;
-    // The name has a hash of the host: it is this one, or another.
+    // The name contains only a hash of the host, which shows if the host is this one.
     const isHere = host === hashOf(hostname()) || host === hashOf(placeOf(hostname()));
     return { pid: Number(pid), host: isHere ? hostname() : 'elsewhere', started: started || undefined };
   }
 
   async isAlive({ pid, host, space, started, id }: Holder, name: string): Promise<boolean> {
-    // Containers, and machines that share the folder, may have one name; their processes cannot be seen here.
+    // Containers and machines that share the folder may have the same host name, but their processes are not visible
+    // here.
     const isHere = host === hostname() && (space === undefined || space === spaceOfPids());
     if (!isHere) return (await this.#silenceOf(name)) < silent;
     if (pid === process.pid && id !== undefined && givenBack.has(id)) return false;
@@ -213,16 +230,18 @@ class Disk implements LockFiles {
   }
 }
 
-/** What a claim's name ends in: process, its start, host, id. */
+/** Suffix of a claim's name: pid, start time, hash of the host, id. */
 const claimName = /^(\d+)-(\d*)-([0-9a-f]{16})-[0-9a-f-]{36}(?:\.take)?$/;
-/** What it ended in in version 0.5 and before. */
+/** Suffix of a claim's name in version 0.5 and earlier. */
 const formerName = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 function nameOf({ pid, host, started = '', id }: Holder): string {
   return `${pid}-${started}-${hashOf(placeOf(host))}-${id}`;
 }
 
-/** Version 0.6 and before went by the name of the host alone. */
+/**
+ * The host and the pid space, as they are hashed in a claim's name. Version 0.6 and earlier hashed the host name alone.
+ */
 function placeOf(host: string): string {
   return `${host} ${spaceOfPids()}`;
 }
@@ -231,7 +250,7 @@ function hashOf(host: string): string {
   return createHash('sha256').update(host).digest('hex').slice(0, 16);
 }
 
-/** Other files may have names that begin alike: they are nobody's to remove. */
+/** If true, the file belongs to the lock. Other files may have names that begin alike; they must not be removed. */
 function isOf(lock: string, name: string): boolean {
   if (!name.startsWith(lock)) return false;
   const end = name.slice(lock.length);

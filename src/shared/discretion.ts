@@ -1,24 +1,27 @@
 import { hide } from './failures.js';
 
-/** Where drivers keep the statement or command that failed, with the values in it: data of runs. */
+/** Fields in which drivers keep the failed statement or command, including its values: data of runs. */
 const valuesOfDrivers = ['command', 'query', 'params', 'parameters', 'queryOptions'] as const;
 
-/** Commands of Redis whose arguments are passwords. */
+/** Redis commands that take passwords as arguments. */
 const passwordCommands = /^(auth|hello|acl|config|migrate)$/i;
 
-/** Replies that repeat what was sent: `ERR unknown command 'auth', with args beginning with: 'ada' 'secret'`. */
+/**
+ * Matches the part of a reply that repeats the request: `ERR unknown command 'auth', with args beginning with: 'ada'
+ * 'secret'`.
+ */
 const echo = /,? with args beginning with:.*/g;
 
-/** User and password of an address. */
+/** Matches the user and password of an address. */
 const login = /\/\/[^\s/@]*:[^\s@]*@/g;
 
-/** How deep errors are in each other at most, as far as is looked. */
+/** Maximum depth of nested errors that are searched. */
 const deepest = 8;
 
 /**
- * Keeps what a client was asked with out of logs and off terminals: statements and commands stay on its error, but are not
- * written with it. What may hold a password is removed: commands that log in, and addresses. Messages are cut where a server
- * repeats what it was sent.
+ * Keeps requests to a database out of logs and terminals. Statements and commands stay on the error as fields, but are
+ * not printed with it. Possible passwords are removed: the arguments of commands that log in, and the logins in
+ * addresses. Messages are cut at the point at which a server repeats the request.
  *
  * @returns the error
  */
@@ -43,12 +46,12 @@ export function discreet<Thrown>(thrown: Thrown, depth = 0): Thrown {
       for (const one of Object.values(Object(inner))) discreet(one, depth + 1);
     }
   } catch {
-    // An error that does not let itself be looked at, or changed, stays as it is.
+    // An error that cannot be read or changed stays as it is.
   }
   return thrown;
 }
 
-/** A message without what a server was sent, and without the logins of addresses. */
+/** Removes repeated requests and the logins of addresses from a message. */
 export function discreetText(text: string): string {
   return text.replace(echo, '').replace(login, '//***@');
 }

@@ -1,12 +1,16 @@
-/** Stands on the prototypes of this package's errors. Registered, so that each copy of the package in a program finds it. */
+/**
+ * Marks the prototypes of this package's errors. It is a registered symbol, so every copy of the package in a program
+ * recognises it.
+ */
 const mark = Symbol.for('orchestrator.error');
 
 /**
- * Base class of the errors that this package makes. `code` tells them apart.
+ * Base class of this package's errors. The `code` distinguishes them.
  *
- * `instanceof` recognises them by a mark on their prototypes, not by descent: some have to be `TypeError`s, `RangeError`s
- * or `AggregateError`s, and a program may have two copies of the package. Classes below it are found by descent, as
- * usual. p-retry's `AbortError` is not one of them: it is only thrown to stop retrying, and never comes out.
+ * `instanceof` recognises them by a mark on their prototypes and not by inheritance: some have to be `TypeError`s,
+ * `RangeError`s or `AggregateError`s, and a program may contain two copies of the package. For subclasses, `instanceof`
+ * works as usual. p-retry's `AbortError` is not an `OrchestratorError`: actions throw it to stop retrying, and callers
+ * receive the error inside it.
  *
  * @example
  * try {
@@ -17,29 +21,29 @@ const mark = Symbol.for('orchestrator.error');
  * }
  */
 export abstract class OrchestratorError extends Error {
-  /** The kind of error, which stays the same where messages change: `ERR_TIMEOUT`, say. */
+  /** Code of the error, such as `ERR_TIMEOUT`. It stays the same when messages change. */
   abstract readonly code: string;
 
   static {
     markAsOurs(OrchestratorError);
   }
 
-  // No type predicate: classes below would be narrowed to this one.
+  // A type predicate is left out, because it would narrow subclasses to this class.
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: the class that is asked for may be one below
+    // biome-ignore lint/complexity/noThisInStatic: `this` may be a subclass
     if (this !== OrchestratorError) return super[Symbol.hasInstance](value);
     return typeof value === 'object' && value !== null && mark in value;
   }
 }
 
-/** Makes the errors of a class `OrchestratorError`s, where the class has to descend from another one. */
+/** Makes the errors of a class `OrchestratorError`s, for a class that has to extend another class. */
 export function markAsOurs(Class: { readonly prototype: OrchestratorError }): void {
   Object.defineProperty(Class.prototype, mark, { value: true });
 }
 
 /**
- * An option or an argument is not what was expected: the message names the field, and nothing has been started. Also what
- * comes out where something else than an error was thrown, which is its `cause`.
+ * Thrown when an option or an argument is not valid. The message names the field and the expected value, and no work
+ * has been started. Also the error of work that threw a value that is not an error; the value is then the `cause`.
  */
 export class ValidationError extends TypeError {
   override readonly name = 'ValidationError';
@@ -50,7 +54,7 @@ export class ValidationError extends TypeError {
   }
 }
 
-/** A value as text; its kind if it throws when it is read. */
+/** Converts a value to text, or to its kind if it throws when it is read. */
 export function textOf(value: unknown): string {
   try {
     return String(value);
@@ -60,8 +64,8 @@ export function textOf(value: unknown): string {
 }
 
 /**
- * The kind of a value, for messages: the name of its class, or its type if it throws when it is looked at. Never the
- * value itself, which may be secret or large.
+ * Returns the kind of a value, for messages: the name of its class, or its type if it throws when it is read. Never
+ * returns the value itself, which may be secret or large.
  */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);

@@ -1,32 +1,32 @@
 /**
- * Errors that hold other errors, or values that the caller has anyway: what they say in a message, in a log and on a
- * terminal. Each says which item failed and why, in a bounded number of lines, and gives no successful value away.
+ * Texts for errors that contain other errors or results of the caller: in a message, in a log and on a terminal. Each
+ * text says which item failed and why, in a bounded number of lines, and contains no result of work that completed.
  */
 
 import { cut, endOf } from './text.js';
 
-/** One of the failures that an error holds. */
+/** A failure inside an error. */
 export interface Failure {
-  /** Which one it is: the item or the key. Default: its message says so. */
+  /** Label of the failure: its item or key. Default: none, the message of the failure identifies it. */
   readonly label?: string | undefined;
   readonly reason: unknown;
 }
 
-/** An error that holds others. */
+/** An error that contains other failures. */
 export interface Holder {
   readonly error: Error & { readonly code: string };
-  /** In order, made as they are read: there may be many. */
+  /** Returns the failures in order. They are created lazily, because there may be many. */
   readonly failures: () => Iterable<Failure>;
   readonly count: number;
 }
 
-/** How many failures a message names, a terminal shows and a log keeps. */
+/** Maximum number of failures that a message names, a terminal shows and a log keeps. */
 const most = { named: 3, shown: 9, kept: 100 } as const;
 
-/** How many lines of a stack are shown. */
+/** Maximum number of stack lines that are shown. */
 const mostFrames = 6;
 
-/** How many characters of a failure are spelt out, and how many of its causes. */
+/** Limits of the text of a failure: characters that are written, characters that are read, and causes. */
 const longestText = 200;
 const longestRead = 10 * longestText;
 const mostCauses = 3;
@@ -36,14 +36,14 @@ export function hide<Name extends string>(error: Error, name: Name, value: unkno
   Object.defineProperty(error, name, { value, enumerable: false, configurable: true, writable: true });
 }
 
-/** The first failures and the number of the others, on one line. */
+/** Describes the first failures and counts the rest, on one line. */
 export function named(failures: Iterable<Failure>, count: number): string {
   const texts = first(most.named, failures).map(({ label, reason }) => labelled(label, textOf(reason)));
   const rest = count - texts.length;
   return [...texts, ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ');
 }
 
-/** What `JSON.stringify` writes of an error that holds others. */
+/** Returns the object that `JSON.stringify` writes for an error that contains failures. */
 export function asJson({ error, failures, count }: Holder): object {
   const { name, code, message } = error;
   const errors = first(most.kept, failures()).map(({ label, reason }) => ({
@@ -53,7 +53,10 @@ export function asJson({ error, failures, count }: Holder): object {
   return { name, code, message, failed: count, errors };
 }
 
-/** What `console.error` and `util.inspect` write of an error that holds others: less than thirty lines. */
+/**
+ * Returns the text that `console.error` and `util.inspect` write for an error that contains failures: less than thirty
+ * lines.
+ */
 export function asLines({ error, failures, count }: Holder): string {
   const lines = first(most.shown, failures()).map(({ label, reason }, index) =>
     [labelled(label, `${nameOf(reason)}: ${textOf(reason)}`), ...(index === 0 ? framesOf(reason) : [])].join('\n    '),
@@ -94,7 +97,7 @@ function nameOf(reason: unknown): string {
   return typeof name === 'string' && name !== '' ? shortened(name) : typeof reason;
 }
 
-/** A failure and its causes, as far as they say something new, on one line. */
+/** Describes a failure and its causes on one line. Causes that add nothing are skipped. */
 function textOf(reason: unknown): string {
   const texts: string[] = [];
   let at: unknown = reason;
@@ -107,7 +110,10 @@ function textOf(reason: unknown): string {
   return shortened(texts.join(': ') || nameOf(reason));
 }
 
-/** On one line. Of a long text its beginning and its end: the end of a chain of failures is where it began. */
+/**
+ * Shortens a text to one line. A long text keeps its beginning and its end, because the end of a chain of failures
+ * names the first cause.
+ */
 function shortened(text: string): string {
   const line = cut(text, longestRead).replaceAll(/\s+/g, ' ').trim();
   if (line.length <= longestText) return line;
@@ -122,7 +128,7 @@ function framesOf(reason: unknown): string[] {
 
 type Fields = Readonly<Partial<Record<'name' | 'message' | 'code' | 'cause' | 'stack', unknown>>>;
 
-/** What can be read of it: anything may be thrown, also what throws when it is looked at. */
+/** Reads the fields of a thrown value. Any value may be thrown, including one that throws when it is read. */
 function fieldsOf(thrown: unknown): Fields {
   try {
     const { name, message, code, cause, stack } = Object(thrown) as Fields;

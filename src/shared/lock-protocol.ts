@@ -1,74 +1,86 @@
 /**
- * How processes that may be killed at any moment agree on who holds a lock, by files alone.
+ * A protocol by which processes that may be killed at any moment agree on the holder of a lock. It uses files only.
  *
- *     <lock>                  the lock: whose it is. A hard link of its holder's claim, so it is complete from the first moment
- *     <lock>.<claim>          somebody wants the lock
- *     <lock>.<claim>.take     somebody wants to remove a lock whose holder has died
- *     <lock>.guard            the same, for processes of version 0.5 and before, which know no other sign
+ *     <lock>                  the lock; names its holder. A hard link to the holder's claim, so complete from the first moment
+ *     <lock>.<claim>          a claim: a process wants the lock
+ *     <lock>.<claim>.take     a sign: a process wants to remove a lock whose holder has died
+ *     <lock>.guard            the same sign, for processes of version 0.5 and earlier, which know no other
  *
- * A claim has a name of its own, which says whose it is and is never used again. So one whose process has died can be removed
- * by anybody, at any time; and since a lock is taken over at once only from a process that has died, whoever is killed
- * anywhere in here holds nobody up.
+ * The name of a claim identifies its process and is never used again. So any process can remove the claim of a dead
+ * process at any time. A lock is taken over at once only if its holder has died. Therefore a process that is killed at
+ * any point of the protocol blocks no other process.
  *
- * Removing a lock must not hit one that has come in its place meanwhile. So it is done by one process at a time: whoever wants
- * to, sets its sign first, and looks for others' signs then. Of two, the one that looks last sees the other. Who sees a sign
- * that sorts before its own gives way; who sees others alone waits until they have. Whoever is alone looks at the lock once
- * more: nobody else removes it, and its holder, which is dead, does not give it back.
+ * Removing a dead lock must not remove a new lock that has replaced it. So only one process at a time removes a lock. A
+ * process first creates its sign and then looks for the signs of other processes. Of two processes, the one that looks
+ * last sees the sign of the other. A process that sees a sign that sorts before its own gives way. A process that sees
+ * only later signs waits until they are gone. A process that sees no other sign reads the lock once more and removes
+ * it. Nothing else removes the lock meanwhile: all other processes give way, and the holder is dead.
  */
 
-/** Who holds a lock, or claims it. */
+/** A process that holds a lock or claims it. */
 export interface Holder {
   readonly pid: number;
   readonly host: string;
   /**
-   * The machine and the namespace that the number of the process is of, where the system tells (Linux). Version 0.6 and
-   * before do not say.
+   * The machine and the pid namespace of the process, if the system reports them (Linux). Not set by version 0.6 and
+   * earlier.
    */
   readonly space?: string | undefined;
-  /** When the process was started, as the system has it: another process may get the same number later. */
+  /** Start time of the process, as the system reports it. Another process may later get the same pid. */
   readonly started: string | undefined;
-  /** Which of its locks it is. Version 0.5 and before do not say. */
+  /** Id that distinguishes the locks of one process. Not set by version 0.5 and earlier. */
   readonly id?: string | undefined;
-  /** What it calls itself, for messages. Default: process and host. */
+  /** Name of the holder, for messages. Default: pid and host. */
   readonly name?: string | undefined;
-  /** When it took the lock, in epoch milliseconds. */
+  /** Time at which the lock was taken, in epoch milliseconds. */
   readonly since?: number | undefined;
-  /** If true, it holds the lock for one write, and others may wait. */
+  /** If true, the lock is held for a single write, so other processes may wait for it. */
   readonly isBrief?: boolean | undefined;
 }
 
-/** Files in the folder of the lock, by their names, and who of those that made them is alive. */
+/** Access to the files in the folder of the lock, by name, and to the processes that created them. */
 export interface LockFiles {
-  /** Makes a file; one that is cut off has part of its content. */
+  /** Creates a file. If interrupted, the file contains part of the content. */
   create(name: string, content: string): Promise<void>;
-  /** Gives a file a second name; false where that is taken. Of any number at the same moment one does it. */
+  /**
+   * Gives a file a second name. Returns false if that name is taken: of several concurrent calls, exactly one succeeds.
+   */
   link(from: string, to: string): Promise<boolean>;
   read(name: string): Promise<string | undefined>;
   /** Removes a file, if it is there. */
   remove(name: string): Promise<void>;
-  /** All files whose names begin with that of the lock. */
+  /** Lists all files whose names begin with the name of the lock. */
   list(): Promise<readonly string[]>;
-  /** Whether a process may be alive. @param name - the file that it has made */
+  /**
+   * Returns true if the process may be alive.
+   *
+   * @param name - the file that the process created
+   */
   isAlive(holder: Holder, name: string): Promise<boolean>;
-  /** The process that the name of a claim says it is of; `undefined` for other files. */
+  /** Returns the process that a claim's name identifies, or `undefined` for other files. */
   claimantOf(name: string): Holder | undefined;
-  /** Waits for a moment. */
+  /** Waits before the next attempt. */
   pause(): Promise<void>;
 }
 
-/** What somebody who wants a lock goes by. */
+/** A request for a lock. */
 export interface Claim {
   /** Name of the lock. */
   readonly lock: string;
-  /** Name of a file that nobody else makes, and that says whose it is. */
+  /** Name of the claim's file: unique, and identifies the process. */
   readonly name: string;
   readonly holder: Holder;
 }
 
-/** How often to look again while others are at it. */
+/** Number of attempts while other processes compete for the lock. */
 const tries = 200;
 
-/** @returns nothing where the lock is had now, else who holds it: `undefined` where many want it at the same time */
+/**
+ * Tries to take the lock.
+ *
+ * @returns `undefined` if the lock was taken, else its holder in `by`; `by` is `undefined` if many processes compete
+ *   for it
+ */
 export async function acquire(
   files: LockFiles,
   claim: Claim,
@@ -90,7 +102,7 @@ export async function acquire(
   }
 }
 
-/** Removes what processes that have died have left beside a lock. */
+/** Removes the files that dead processes left beside a lock. */
 export async function sweep(files: LockFiles, lock: string): Promise<void> {
   for (const name of await files.list()) {
     if (name === lock) continue;
@@ -99,11 +111,12 @@ export async function sweep(files: LockFiles, lock: string): Promise<void> {
   }
 }
 
-/** Removes a lock, once: if it is still that of a holder that has died. */
+/** Removes a lock, if it still belongs to the dead holder. */
 async function takeAway(files: LockFiles, claim: Claim, dead: string): Promise<void> {
   const { lock, name } = claim;
   const sign = `${name}.take`;
-  // Whoever is at it would wait for a sign that is set and taken back again and again.
+  // A process that is removing the lock waits for other signs to disappear. Creating and removing one again and again
+  // would delay it.
   if ((await othersThan(files, sign)).length > 0) return files.pause();
   try {
     await files.create(sign, '');
@@ -119,7 +132,7 @@ async function takeAway(files: LockFiles, claim: Claim, dead: string): Promise<v
   }
 }
 
-/** Waits until no other sign is there; false where one comes first. */
+/** Waits until there is no other sign. Returns false if another sign sorts first. */
 async function isAlone(files: LockFiles, sign: string): Promise<boolean> {
   for (let left = tries; left > 0; left--) {
     const others = await othersThan(files, sign);
@@ -130,7 +143,7 @@ async function isAlone(files: LockFiles, sign: string): Promise<boolean> {
   return false;
 }
 
-/** The signs of others that are alive. Those of the dead are removed. */
+/** Returns the signs of other processes that are alive, and removes the signs of dead processes. */
 async function othersThan(files: LockFiles, sign: string): Promise<string[]> {
   const others: string[] = [];
   for (const name of await files.list()) {
@@ -142,7 +155,7 @@ async function othersThan(files: LockFiles, sign: string): Promise<string[]> {
   return others;
 }
 
-/** Keeps processes of version 0.5 and before away; false where one is at it. */
+/** Keeps processes of version 0.5 and earlier away. Returns false if one of them is removing the lock. */
 async function isGuarded(files: LockFiles, { lock, name }: Claim): Promise<boolean> {
   const guard = `${lock}.guard`;
   if (await files.link(name, guard)) return true;
@@ -156,13 +169,19 @@ async function isHeld(files: LockFiles, holder: Holder | undefined, name: string
   return holder !== undefined && (await files.isAlive(holder, name));
 }
 
-/** Claims of version 0.5 and before say in their content alone whose they are. Of one that says nothing, its age decides. */
+/**
+ * Returns the process that created a file. Claims of version 0.5 and earlier name their process only in the content.
+ * For a file without a name in it, a process on an unknown host is returned, so that the age of the file decides.
+ */
 async function claimantIn(files: LockFiles, name: string): Promise<Holder | undefined> {
   const text = await files.read(name);
   return text === undefined ? undefined : (holderFrom(text) ?? { pid: 0, host: '', started: undefined });
 }
 
-/** Who a lock says has it; `undefined` for what was being written when the machine lost its power. */
+/**
+ * Reads the holder from the content of a lock. Returns `undefined` for incomplete content, as a power failure can leave
+ * it.
+ */
 export function holderFrom(text: string): Holder | undefined {
   try {
     const holder = JSON.parse(text) as Holder | null;

@@ -1,13 +1,17 @@
 import { invalid, type Reader } from './validate.js';
 
-/** The methods that a logger has, by how much a line matters. */
+/**
+ * Names of a logger's methods, ordered by severity, least severe first. `trace` is optional in a `Logger`; the other
+ * four levels are required.
+ */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
 /**
- * Writes lines: a message, and an object of details. Console, winston, and objects of your own are called this way. pino
- * and bunyan, which take the details first, are recognised and called their way. Errors are in details as `err`.
+ * Writes log lines: a message, and an object of details. `console`, winston and custom objects are called in this
+ * order. pino and bunyan, which take the details first, are recognised and called in their own order. Errors are passed
+ * in the details as `err`.
  *
- * Each layer takes one as `logger`; nodes of flows get it as `args.logger`.
+ * Every layer accepts a logger as its option `logger`. Nodes of flows receive it as `args.logger`.
  */
 export interface Logger {
   trace?(message: string, details?: object): void;
@@ -17,10 +21,13 @@ export interface Logger {
   error(message: string, details?: object): void;
 }
 
-/** Order of a logger's arguments: `pino` takes the details first, `console` the message. */
+/** Order of a logger's arguments: `pino` takes the details first, `console` takes the message first. */
 export type LogStyle = 'pino' | 'console';
 
-/** A logger that writes nothing: the default. */
+/**
+ * A logger that writes nothing. It is the default of every `logger` option, so the package stays silent unless a logger
+ * is given.
+ */
 export class NullLogger implements Logger {
   debug(_message: string, _details?: object): void {}
   info(_message: string, _details?: object): void {}
@@ -31,7 +38,7 @@ export class NullLogger implements Logger {
 const levels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 const needed = levels.filter((level) => level !== 'trace');
 
-/** Reads a logger, of whatever style; gives one that takes the message first. */
+/** Validates a logger of any style. Returns a logger that takes the message first. */
 export const aLogger: Reader<Logger> = (value, field) => {
   if (!needed.every((level) => typeof Object(value)[level] === 'function')) {
     throw invalid(field, `an object with ${needed.join(', ')}`, value);
@@ -43,9 +50,9 @@ const turned = new WeakMap<object, Logger>();
 const results = new WeakSet<object>();
 
 /**
- * Gives a logger that takes the message first. One that does already is given back as it is; any other is the prototype of
- * what is given, which has all else that it has: `child`, `level`. Methods are looked up at each call, because pino replaces
- * them when its level changes.
+ * Returns a logger that takes the message first. A logger that already does is returned unchanged. For any other
+ * logger, the result inherits from it, and so has all its other members, such as `child` and `level`. Methods are
+ * looked up at each call, because pino replaces them when its level changes.
  *
  * @param style - order of the logger's arguments. Default: `pino` for loggers made by pino or bunyan, else `console`
  */
@@ -61,13 +68,16 @@ export function messageFirst(logger: Logger, style: LogStyle = styleOf(logger)):
   return result;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: foreign methods are called as they want to be
+// biome-ignore lint/suspicious/noExplicitAny: the methods of foreign loggers take arguments of any type
 type Foreign = Record<LogLevel, (...args: any[]) => void>;
 
-/** Turns a message and an object of details round; passes all else on, such as pino's own order. */
+/**
+ * Creates a method that swaps a message and an object of details. Other arguments, such as pino's own order, are passed
+ * on unchanged.
+ */
 function turnedMethod(logger: Logger, level: LogLevel) {
   return function (this: unknown, message: unknown, ...rest: readonly unknown[]): void {
-    // A child that pino derives from what was given writes its own bindings.
+    // A child that pino derives from the result has to write its own bindings.
     const self = this === undefined || results.has(this as Logger) ? logger : this;
     const [details] = rest;
     const isTurned = rest.length === 1 && typeof message === 'string' && typeof details === 'object';
@@ -78,7 +88,10 @@ function turnedMethod(logger: Logger, level: LogLevel) {
 
 type Serializers = Readonly<Record<string, (value: unknown) => unknown>>;
 
-/** pino writes an error as `{}` where its key has no serializer: then it is written as `err` would be. */
+/**
+ * Serializes errors in the details that pino would write as `{}`, because their keys have no serializer. They are
+ * written as pino writes `err`.
+ */
 function readable(details: object, logger: Logger): object {
   const serializers = (logger as unknown as Record<symbol, unknown>)[Symbol.for('pino.serializers')] as
     | Serializers
@@ -89,7 +102,7 @@ function readable(details: object, logger: Logger): object {
   return { ...details, ...Object.fromEntries(lost.map(([key, error]) => [key, serializers.err?.(error)])) };
 }
 
-/** `bindings` is pino's own method, `addStream` is bunyan's. */
+/** Detects the style of a logger: only pino has the method `bindings`, only bunyan has `addStream`. */
 function styleOf(logger: Logger): LogStyle {
   const { bindings, addStream } = logger as { readonly bindings?: unknown; readonly addStream?: unknown };
   return typeof bindings === 'function' || typeof addStream === 'function' ? 'pino' : 'console';

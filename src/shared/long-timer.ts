@@ -1,27 +1,30 @@
 /**
- * Timers for waits of any length. A timer of Node's holds 24.8 days at most (a longer one fires at once, over and over), and
- * counts only the time for which the machine is awake. These look at the wall clock at least every half minute: after the
- * machine has slept, what has become due meanwhile fires within half a minute.
+ * Timers for delays of any length. A Node timer holds at most 24.8 days (a longer delay fires at once), and does not
+ * count the time that the machine sleeps. These timers check the wall clock at least every half minute. After the
+ * machine has slept, a call that became due fires within half a minute.
  */
 
-/** The longest time without a look at the wall clock, in milliseconds. */
+/** Longest interval between two checks of the wall clock, in milliseconds. */
 export const longestLook = 30_000;
 
-/** A call that is still to come. */
+/** A scheduled call. */
 export interface LongTimer {
-  /** Takes the call back. A call that was made or taken back already stays as it is. */
+  /** Cancels the call. Has no effect after the call was made or cancelled. */
   cancel(): void;
-  /** Lets a program end that has nothing else to do. */
+  /** Allows the program to exit while it waits for the call. */
   unref(): this;
 }
 
-/** Calls `work` once, `milliseconds` from now: any number, Infinity for never. Time for which the machine sleeps counts. */
+/**
+ * Calls `work` once, after the given milliseconds: any number, Infinity for never. Time that the machine sleeps counts.
+ */
 export function callAfter(milliseconds: number, work: () => void): LongTimer {
   let left = milliseconds;
   let armedFor = 0;
   let armedAt = Date.now();
   return new Timer(() => {
-    // Whichever clock says more: the wall clock may have been set back, the timer's stands still while the machine sleeps.
+    // The larger of the two durations counts. The wall clock may have been set back, and the timer stands still while
+    // the machine sleeps.
     left -= Math.max(armedFor, Date.now() - armedAt);
     armedFor = chunkOf(left);
     armedAt = Date.now();
@@ -29,7 +32,7 @@ export function callAfter(milliseconds: number, work: () => void): LongTimer {
   }, work);
 }
 
-/** Calls `work` once, when the wall clock shows `time` or later: epoch milliseconds, Infinity for never. */
+/** Calls `work` once, as soon as the wall clock has reached `time`: epoch milliseconds, Infinity for never. */
 export function callAt(time: number, work: () => void): LongTimer {
   return new Timer(() => time - Date.now(), work);
 }
@@ -39,7 +42,7 @@ class Timer implements LongTimer {
   #isUnref = false;
 
   constructor(
-    /** Gives the milliseconds that are left, whenever the clock was looked at. */
+    /** Checks the clock and returns the remaining milliseconds. */
     private readonly look: () => number,
     private readonly work: () => void,
   ) {
@@ -72,7 +75,7 @@ class Timer implements LongTimer {
   }
 }
 
-/** Whole milliseconds: a timer cuts off what is less. */
+/** Returns the delay of the next timer in whole milliseconds. Rounds up, because Node truncates fractions. */
 function chunkOf(left: number): number {
   return Math.min(Math.ceil(left), longestLook);
 }

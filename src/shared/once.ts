@@ -1,4 +1,4 @@
-/** Something that is made once, when it is first needed. Where that fails, the next who needs it tries again. */
+/** A value that is created once, when it is first needed. If creating it fails, the next call tries again. */
 export class Once<Made> {
   #making: Promise<Made> | undefined = undefined;
 
@@ -12,7 +12,7 @@ export class Once<Made> {
     return this.#making;
   }
 
-  /** What was made, if it was. */
+  /** Returns the value if it was created, else `undefined`. */
   async made(): Promise<Made | undefined> {
     return this.#making?.catch(() => undefined);
   }

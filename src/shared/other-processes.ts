@@ -1,25 +1,25 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
-/** What the system tells of a process (Linux). */
+/** The status of a process, as the system reports it (Linux). */
 export interface ProcessStatus {
-  /** When it was started: another process may get the same number later. */
+  /** Start time of the process. Another process may later get the same pid. */
   readonly started: string | undefined;
-  /** If true, it has ended and is not yet buried. */
+  /** If true, the process has ended but its parent has not collected its exit status yet (a zombie). */
   readonly isOver: boolean;
 }
 
-/** If true, there is a process with this number, seen or hidden from this user. */
+/** If true, a process with this pid exists, even if this user may not see it. */
 export function exists(pid: number): boolean {
   try {
-    // 0 would be this process's whole group.
+    // Pid 0 would mean the whole process group of this process.
     return pid > 0 && process.kill(pid, 0);
   } catch (error) {
     return Object(error).code === 'EPERM';
   }
 }
 
-/** The status of a process; `undefined` where it cannot be seen, or the system does not tell. */
+/** Returns the status of a process, or `undefined` if the process cannot be seen or the system does not report it. */
 export async function statusOf(pid: number): Promise<ProcessStatus | undefined> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8');
@@ -33,9 +33,9 @@ export async function statusOf(pid: number): Promise<ProcessStatus | undefined> 
 let space: { readonly id: string | undefined } | undefined;
 
 /**
- * The space that the number of this process is of: the machine since its last start, and a namespace on it. Containers have
- * namespaces of their own, and namespaces of different machines may have the same id. `undefined` where the system does not
- * tell.
+ * Returns the space in which the pid of this process is unique: the machine since its last boot, and a pid namespace on
+ * it. Containers have namespaces of their own, and namespaces of different machines may have the same id. Returns
+ * `undefined` if the system does not report them.
  */
 export function spaceOfPids(): string | undefined {
   space ??= { id: readSpace() };

@@ -1,13 +1,16 @@
 import { OrchestratorError } from './errors.js';
 
-/** Something needs a package that is not installed. */
+/**
+ * Thrown when a feature needs an optional package that is not installed, such as a database driver. `packages` are the
+ * names of the missing packages. The message contains the command that installs them.
+ */
 export class MissingPeerError extends OrchestratorError {
   override readonly name = 'MissingPeerError';
   readonly code = 'ERR_MISSING_PEER';
 
   /**
-   * @param subject - what needs it
-   * @param packages - those that are missing
+   * @param subject - the feature that needs the packages, for the message
+   * @param packages - the names of the missing packages
    */
   constructor(
     subject: string,
@@ -18,25 +21,28 @@ export class MissingPeerError extends OrchestratorError {
   }
 }
 
-/** What `MissingPeerError` takes. */
+/** Options of `MissingPeerError`. */
 interface MissingPeerOptions extends ErrorOptions {
-  /** What npm is to be given, where the newest versions of what is missing would not do: `pg@8`. Default: what is missing. */
+  /**
+   * Arguments for `npm install`, if the newest versions of the missing packages do not fit: `pg@8`. Default: the names
+   * of the missing packages.
+   */
   readonly install?: readonly string[] | undefined;
 }
 
-/** How `loadPeers` loads. */
+/** Options of `loadPeers`. */
 interface LoadOptions {
-  /** All of them, with versions that fit each other, where the newest do not. Default: the names. */
+  /** All packages with versions that fit each other, if the newest versions do not. Default: the names. */
   readonly install?: readonly string[] | undefined;
   /** Imports a package. Default: `import()`. */
   readonly load?: (name: string) => Promise<unknown>;
 }
 
 /**
- * Loads packages that only some users need. Bundlers leave them alone: they are imported by a name that is not a literal,
- * from where the bundle runs.
+ * Loads optional packages. They are imported by a name that is not a literal, so bundlers do not include them and the
+ * import is resolved at the location of the bundle.
  *
- * @throws {MissingPeerError} that says what to install
+ * @throws {MissingPeerError} if a package is not installed; the message says what to install
  */
 export async function loadPeers<Modules extends object>(
   subject: string,

@@ -1,4 +1,7 @@
-/** Does something again and again, never twice at the same time. It does not keep the program alive. */
+/**
+ * Repeats work at an interval. A tick is skipped while the previous one is running. The timer does not keep the program
+ * alive.
+ */
 export class Ticker {
   #timer: NodeJS.Timeout | undefined = undefined;
   #ticking: Promise<void> | undefined = undefined;
@@ -16,7 +19,7 @@ export class Ticker {
     this.#timer.unref();
   }
 
-  /** Resolves when what is being done is done. */
+  /** Stops the ticker. Resolves when the current tick has ended. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#ticking;

@@ -2,19 +2,20 @@ import { kindOf, ValidationError } from './errors.js';
 import { isClean } from './text.js';
 
 /**
- * Gives a value that was read and checked.
+ * Validates a value and returns it, possibly converted.
  *
- * @throws {ValidationError} that names the field, what was expected, and the kind of what was given
+ * @throws {ValidationError} if the value is not valid; the message names the field, the expected value, and the kind of
+ *   the given value
  */
 export type Reader<Value = unknown> = (value: unknown, field: string) => Value;
 
-/** A reader for each option; an option without one is unknown. */
+/** Readers of the options by name. An option without a reader is unknown. */
 export type Schema<Options> = { readonly [Key in keyof Required<Options>]: Reader };
 
 // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every function
 export type AnyFunction = (...args: any[]) => unknown;
 
-/** The longest delay that a Node timer can hold, in milliseconds: 24.8 days. A longer one would fire at once. */
+/** Longest delay of a Node timer, in milliseconds: 24.8 days. A longer delay would fire at once. */
 export const longestDelay = 2 ** 31 - 1;
 
 const reservedKeys = ['__proto__', 'constructor', 'prototype'];
@@ -22,7 +23,7 @@ const reservedKeys = ['__proto__', 'constructor', 'prototype'];
 export const aFunction = aValue<AnyFunction>('a function', (value) => typeof value === 'function');
 export const aBoolean = aValue<boolean>('a boolean', (value) => typeof value === 'boolean');
 export const aName = aValue<string>('a non-empty string', (value) => typeof value === 'string' && value !== '');
-/** Like `aName`, and of characters that every store keeps. */
+/** Like `aName`, with characters that every store can hold. */
 export const anId = aValue<string>(
   'a non-empty string without half surrogates and NUL',
   (value) => typeof value === 'string' && value !== '' && isClean(value),
@@ -35,7 +36,9 @@ export const aState = aValue<object>(
   'a plain object without reserved keys (__proto__, constructor, prototype)',
   (value) => isPlainObject(value) && hasNoReservedKeys(value),
 );
-/** Like `aState`, and an instance of a class of the user's own; not what is something else: an array, a Map, an error. */
+/**
+ * Like `aState`, but also accepts an instance of a class. Rejects built-in objects such as an array, a Map or an error.
+ */
 export const anyState = aValue<object>(
   'a plain object, or an instance of a class, without reserved keys (__proto__, constructor, prototype)',
   (value) => Object.prototype.toString.call(value) === '[object Object]' && hasNoReservedKeys(value as object),
@@ -50,7 +53,7 @@ export const aDuration = aValue<number>(
   'a number of at least 0, or Infinity',
   (value) => typeof value === 'number' && value >= 0,
 );
-/** Reads a limit that a Node timer holds; Infinity where there is to be none. */
+/** Reads a limit that fits a Node timer. Returns Infinity for no limit. */
 export const aLimit = aLimitUpTo(longestDelay);
 
 function hasNoReservedKeys(value: object): boolean {
@@ -65,10 +68,10 @@ function aWhole(least: number): Reader<number> {
 }
 
 /**
- * Reads a limit in milliseconds; Infinity where there is to be none.
+ * Creates a reader of a limit in milliseconds. The reader returns Infinity for no limit.
  *
- * @param most - the longest
- * @param words - it in words, for messages. Default: its digits
+ * @param most - the longest allowed limit
+ * @param words - the longest limit in words, for messages. Default: its digits
  */
 export function aLimitUpTo(most: number, words = String(most)): Reader<number> {
   const read = orNoLimit(
@@ -80,17 +83,17 @@ export function aLimitUpTo(most: number, words = String(most)): Reader<number> {
   return (value, field) => read(value, field) ?? Infinity;
 }
 
-/** Reads an option that `null` switches off, which it gives back as it is. */
+/** Creates a reader that returns `null` for `null`, which switches the option off. */
 export function orNone<Value>(read: Reader<Value>): Reader<Value | null> {
   return (value, field) => (value === null ? null : read(value, field));
 }
 
-/** Reads a limit that `null` and 0 switch off, which it gives as `null`. */
+/** Creates a reader that returns `null` for `null` and 0, which switch the limit off. */
 export function orNoLimit<Value>(read: Reader<Value>): Reader<Value | null> {
   return orNone((value, field) => (value === 0 ? null : read(value, field)));
 }
 
-/** Reads what passes a test. */
+/** Creates a reader of values that pass a test. */
 export function aValue<Value>(expected: string, test: (value: unknown) => boolean): Reader<Value> {
   return (value, field) => {
     if (!test(value)) throw invalid(field, expected, value);
@@ -99,9 +102,9 @@ export function aValue<Value>(expected: string, test: (value: unknown) => boolea
 }
 
 /**
- * Reads options by name: those that are given, and not `undefined`.
+ * Creates a reader of an options object. Options that are `undefined` are left out.
  *
- * @param shorthand - the option that a bare value stands for, if any
+ * @param shorthand - the option that a plain value stands for, if any
  */
 export function anObjectOf<Options, Read = Options>(schema: Schema<Options>, shorthand?: keyof Options & string) {
   return (value: unknown, field = ''): Read => {
