@@ -30,12 +30,12 @@ type Hooks<Record> = readonly Hook<Record>[];
 /**
  * The life of a process or a task: begin hooks, the work, completion hooks, and the record of the outcome.
  *
- *     running ─ begin hooks ─ work ─┬─ result ──► succeeded ─┐
+ *     running ─ begin hooks ─ work ─┬─ result ──► completed ─┐
  *                │                  ├─ failure ─► failed ────┼─ completion hooks ─ settle
- *                └─ hook throws ────┘─ abort ───► aborted ───┘
+ *                └─ hook throws ────┘─ abort ───► cancelled ─┘
  *
  * An abort interrupts the begin hooks and the work, but not the completion hooks. They clean up, so they run outside
- * the reach of the abort. A completion hook that throws turns `succeeded` into `failed`.
+ * the reach of the abort. A completion hook that throws turns `completed` into `failed`.
  *
  * @param owner - the process that the work belongs to and has begun in
  * @param own - the work's own cancellation, if any: its limit is a failure, all other aborts come from outside

@@ -2,7 +2,7 @@ import { Deadline } from './deadline.js';
 import { aCount, anObjectOf } from './validate.js';
 
 /**
- * Options of `close`. Closing first lets running work end, and stops waiting for it when the timeout is reached.
+ * Options of `close`. Closing first lets running work end. When the timeout is reached, it stops waiting for that work.
  *
  * @example
  * await worker.close({ timeout: 30_000 });

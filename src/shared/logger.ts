@@ -1,8 +1,8 @@
 import { invalid, type Reader } from './validate.js';
 
 /**
- * Names of a logger's methods, ordered by severity, least severe first. `trace` is optional in a `Logger`; the other
- * four levels are required.
+ * Names of a logger's methods, ordered by severity, from the least to the most severe. `trace` is optional in a
+ * `Logger`; the other four levels are required.
  */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
@@ -26,7 +26,7 @@ export type LogStyle = 'pino' | 'console';
 
 /**
  * A logger that writes nothing. It is the default of every `logger` option, so the package stays silent unless a logger
- * is given.
+ * is given. Use it to switch logging off explicitly.
  */
 export class NullLogger implements Logger {
   debug(_message: string, _details?: object): void {}
