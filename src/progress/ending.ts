@@ -1,27 +1,31 @@
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** What is to be done when the program ends. */
+/** Callbacks for the end of the program. */
 export interface Ending {
-  /** It ends now: nothing asynchronous happens any more. */
+  /** Called when the program ends. Nothing asynchronous happens afterwards. */
   end(): void;
-  /** Somebody else decides about a signal, and may end the program without a word. */
+  /** Called when another listener handles the signal. That listener may end the program without further notice. */
   yield(): void;
 }
 
-/** Watches for the end of the program, by itself, by `process.exit` or by an error. Gives a function that stops it. */
+/**
+ * Calls `end` when the program ends: by itself, by `process.exit` or by an error.
+ *
+ * @returns a function that removes the listener
+ */
 export function atExit(end: () => void): () => void {
   process.once('exit', end);
   return () => process.off('exit', end);
 }
 
 /**
- * Watches for signals that end the program: a terminal is not to be left without its cursor. Where nobody else listens,
- * the program ends by the signal, as it would have.
+ * Watches for signals that end the program, so that the terminal gets its cursor back. If there is no other listener,
+ * the program then ends by the signal, as usual.
  *
- * Where others listen, they decide. Some of them (`signal-exit`) end the program only where nobody but they listen, so
- * while they are asked this one is not there.
+ * If there are other listeners, they decide. Some of them (`signal-exit`) end the program only if they are the only
+ * listeners, so this listener is removed while they are called.
  *
- * @returns a function that stops it
+ * @returns a function that removes the listeners
  */
 export function atSignal({ end, yield: yieldTo }: Ending): () => void {
   let back: NodeJS.Immediate | undefined;

@@ -2,35 +2,41 @@ import { aBoolean, anObjectOf, aValue } from '../shared/validate.js';
 import { ascii, type Symbols, unicode } from './layout/symbols.js';
 import type { Filter } from './watch.js';
 
-/** What `showProgress` takes. */
+/**
+ * Options of `showProgress`. The defaults suit scripts: progress on standard error, live in a terminal, plain lines in
+ * CI and in files.
+ *
+ * @example
+ * showProgress({ filter: 'import', interval: 500, summary: false });
+ */
 export interface ProgressOptions {
-  /** Where it is shown. Default: `process.stderr`; standard output stays the script's. */
+  /** Stream that progress is written to. Default: `process.stderr`, which leaves standard output to the script. */
   readonly stream?: NodeJS.WritableStream | undefined;
   /**
-   * Whether lines change in place, or each is written once. Default: the first where the stream is a terminal, `TERM`
-   * is not `dumb`, and `CI` is not set.
+   * If true, lines change in place; if false, each line is written once. Default: true if the stream is a terminal,
+   * `TERM` is not `dumb`, and `CI` is not set.
    */
   readonly interactive?: boolean | undefined;
   /**
-   * Whether there are colours. Default: what `NO_COLOR` and then `FORCE_COLOR` say, else whether the stream is a terminal
-   * that has them.
+   * If true, the output has colours. Default: as `NO_COLOR` and then `FORCE_COLOR` say, else true if the stream is a
+   * terminal with colours.
    */
   readonly colour?: boolean | undefined;
   /**
-   * Which processes are shown, with all that is in them: by name, which is that of the orchestrator unless `run` is given
-   * another, or what a predicate says of its record. Default: all of the program.
+   * Selects the processes to show, with everything inside them: by name, or by a predicate of the process record. The
+   * name of a process is the name of its orchestrator unless `run` sets another. Default: all processes of the program.
    */
   readonly filter?: string | Filter | undefined;
   /**
-   * Milliseconds between two pictures, or between two lines about what is counted, from 10 to 60,000.
-   * Default: 80 where lines change in place, else 1000.
+   * Milliseconds between two updates of the display, or between two lines about the same counted tasks, from 10 to
+   * 60000. Default: 80 if lines change in place, else 1000.
    */
   readonly interval?: number | undefined;
-  /** Whether there is a summary in the end. Default: true. */
+  /** If true, a summary is written at the end. Default: true. */
   readonly summary?: boolean | undefined;
 }
 
-/** Options as they hold for one display. */
+/** Settings of a display: its options with the defaults filled in. */
 export interface Setting {
   readonly stream: Stream;
   readonly isInteractive: boolean;
@@ -62,7 +68,11 @@ const readProgressOptions = anObjectOf<ProgressOptions>({
   summary: aBoolean,
 });
 
-/** @throws {ValidationError} that names the field */
+/**
+ * Validates the options and fills in the defaults.
+ *
+ * @throws {ValidationError} if an option is not valid; the message names the field
+ */
 export function settingOf(given: unknown = {}, environment: Environment = process.env): Setting {
   const read = readProgressOptions(given);
   const stream = (read.stream ?? process.stderr) as Stream;
@@ -78,13 +88,13 @@ export function settingOf(given: unknown = {}, environment: Environment = proces
   };
 }
 
-/** Whether what was written to a stream can be written over. */
+/** If true, lines that were written to the stream can be overwritten. */
 function isTerminal({ isTTY }: Stream, { CI, TERM }: Environment): boolean {
   return isTTY === true && TERM !== 'dumb' && TERM !== '' && isOff(CI);
 }
 
 function hasColours(stream: Stream, { NO_COLOR, FORCE_COLOR }: Environment): boolean {
-  // https://no-color.org: where it is set to anything, there are none.
+  // See https://no-color.org: any value other than the empty string switches colours off.
   if (NO_COLOR !== undefined && NO_COLOR !== '') return false;
   if (FORCE_COLOR !== undefined) return FORCE_COLOR === '' || !isOff(FORCE_COLOR);
   return stream.isTTY === true && stream.hasColors?.() === true;

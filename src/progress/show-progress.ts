@@ -14,28 +14,38 @@ import { PlainView } from './view/plain-view.js';
 import type { View } from './view/view.js';
 import { watch } from './watch.js';
 
-/** Progress that is shown. It is shown until the program ends, or until it is stopped. */
+/**
+ * A progress display, as `showProgress` returns it. It is shown until the program ends or until `stop()` is called. It
+ * is disposable: with `using`, it stops at the end of the block.
+ *
+ * @example
+ * const progress = showProgress();
+ * await orchestrator.run(work);
+ * progress.stop();
+ */
 export interface Progress extends Disposable {
-  /** Shows how it ends, and nothing any more. Calling it again changes nothing. */
+  /** Writes the final state and the summary, then stops the display. Later calls have no effect. */
   stop(): void;
 }
 
-/** Where progress is shown by now: two pictures in one place would overwrite each other. */
+/** Streams that already show progress. Two displays on the same stream would overwrite each other. */
 const inUse = new WeakSet<Stream>();
 
 /**
- * Shows the processes and tasks of the program while they go on: as a tree that changes in place where there is a
- * terminal, else as plain lines; a summary at the end of the program. It sees all that begins from now on, of whichever
- * orchestrator, and is told by nobody. Nothing is written to standard output, and the program is not kept from ending.
+ * Shows the running processes and tasks of the program: in a terminal as a tree that changes in place, elsewhere as
+ * plain lines. A summary follows at the end. All orchestrators of the program are shown without further setup, from the
+ * next process or task on. Progress never writes to standard output unless told to, and does not keep the program from
+ * ending.
  *
- * Loggers that write past `process.stdout` and `process.stderr`, to the file descriptor, destroy the picture: give pino the
- * stream, `pino(process.stderr)`.
+ * Loggers that bypass `process.stdout` and `process.stderr` and write to the file descriptor destroy the display. Give
+ * pino the stream: `pino(process.stderr)`.
  *
- * In a terminal it needs `log-update` (an optional peer dependency); without it, it says so and writes plain lines.
+ * The display in a terminal needs `log-update`, an optional peer dependency. Without it, `showProgress` reports the
+ * missing package and writes plain lines.
  *
  * @param options - `stream`, `interactive`, `colour`, `filter`, `interval`, `summary`; see `ProgressOptions`
- * @returns a handle with `stop()`, for whoever wants it to end before the program does
- * @throws {ValidationError} for an option that is unknown or wrong, and where the stream shows progress already
+ * @returns a handle with `stop()`, to end the display before the program ends
+ * @throws {ValidationError} if an option is unknown or not valid, or if the stream already shows progress
  * @example
  * import { showProgress } from 'orchestrator/progress';
  *
@@ -55,7 +65,7 @@ class Display {
   readonly #output: Output;
   #view: View;
   #hasStopped = false;
-  /** What is to be undone. */
+  /** Functions that undo what the constructor has set up. */
   readonly #undo: (() => void)[];
 
   constructor(private readonly setting: Setting) {
@@ -87,7 +97,7 @@ class Display {
     return view;
   }
 
-  /** It looks at what is written from the start, also while it is not known yet whether there is something to draw with. */
+  /** Intercepts writes from the start, even before `log-update` is loaded. */
   #live(): View {
     const view = new LiveView(this.#model, this.setting, this.#output);
     void this.#begin(view);
@@ -107,7 +117,10 @@ class Display {
     }
   }
 
-  /** How things stand, where that is not over or all that there is, and what has been done. */
+  /**
+   * Returns the last lines to write: the current state (if work is still running or no summary follows), then the
+   * summary.
+   */
   #lastLines(): readonly Line[] {
     const { stream, symbols, hasSummary } = this.setting;
     const now = performance.now();

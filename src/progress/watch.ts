@@ -9,17 +9,17 @@ import type { Activity, AnyRecord, Kind } from './model/tally.js';
 
 const retryChannel = 'orchestrator:task:retry';
 
-/** Which processes are shown, with all that is in them: a predicate. */
+/** A predicate that selects the processes to show, with everything inside them. */
 export type Filter = (process: ProcessRecord) => boolean;
 
 /**
- * Fills the model with what the program publishes about its processes, tasks and groups.
+ * Fills the model from the diagnostics channels for processes, tasks and groups.
  *
- * Records say which process they are part of, not which task or group has called them: that is what the storage is for.
- * What it gives counts only where it is of that process and under way, for a context may outlive what it was made for.
+ * A record names its process, but not the task or group that called it. An `AsyncLocalStorage` supplies the caller. Its
+ * value counts only if it belongs to the same process and is still running, because a context may outlive its work.
  *
- * @param filter - where it throws, the process is not shown. Default: all are
- * @returns a function that ends it; nothing is subscribed any more then
+ * @param filter - selects processes; a filter that throws hides the process. Default: all processes are shown
+ * @returns a function that unsubscribes from all channels
  */
 export function watch(model: Model, filter?: Filter): () => void {
   const around = new AsyncLocalStorage<Activity | undefined>();
@@ -45,7 +45,7 @@ export function watch(model: Model, filter?: Filter): () => void {
   };
   const beginIn = (kind: Kind, record: TaskRecord | GroupRecord) => {
     const outer = enclosing(record.processId);
-    // Its process began before anybody looked. Whether it is to be shown, only that would tell.
+    // The process began before progress was shown, so the filter cannot be applied to its record.
     if (outer === undefined && filter !== undefined) return undefined;
     return begin(kind, record, outer);
   };
@@ -79,7 +79,7 @@ export function watch(model: Model, filter?: Filter): () => void {
   };
 }
 
-/** Listens to a channel, with what begins around all that runs inside of it. */
+/** Subscribes to a tracing channel, and makes each activity the context of everything that runs inside it. */
 function bound<Record extends object>(
   name: string,
   around: AsyncLocalStorage<Activity | undefined>,
@@ -106,10 +106,10 @@ function passes(filter: Filter | undefined, record: ProcessRecord): boolean {
 function endOf(record: AnyRecord, retry: Retry | undefined): Ended {
   const { status, error } = record;
   return {
-    // What is thrown and cannot even be looked at leaves a record as it was.
+    // If the thrown value throws when it is inspected, the record may still say `running`.
     status: status === 'running' ? 'failed' : status,
     duration: 'totalDuration' in record ? record.totalDuration : record.duration,
-    // Aborted while it waits for a retry, it has not begun that attempt.
+    // A task that is aborted while it waits for a retry has not begun that attempt.
     retries: 'attempts' in record ? Math.max(0, record.attempts - 1, retry?.attempt ?? 0) : 0,
     problem: status === 'completed' ? undefined : messageOf(error),
   };

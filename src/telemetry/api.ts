@@ -2,12 +2,12 @@ import type * as OpenTelemetry from '@opentelemetry/api';
 import { loadPeers } from '../shared/peers.js';
 import { version } from '../shared/version.js';
 
-/** The OpenTelemetry API: an optional peer, which is loaded where telemetry is started. */
+/** The OpenTelemetry API: an optional peer, loaded when telemetry is started. */
 export type Api = typeof OpenTelemetry;
 
 /**
- * Versions that fit each other and Node 20: packages of the SDK ask for a range of the API, and the newest of them for a
- * later Node. The guide installs the same.
+ * Versions that fit each other and Node 20. Packages of the SDK require a range of the API, and their newest versions
+ * require a later Node. The guide installs the same versions.
  */
 export const fitting = {
   api: '@opentelemetry/api@1.9',
@@ -15,7 +15,11 @@ export const fitting = {
   exporterPrometheus: '@opentelemetry/exporter-prometheus@0.223',
 } as const;
 
-/** @throws {MissingPeerError} where it is not installed */
+/**
+ * Loads the OpenTelemetry API.
+ *
+ * @throws {MissingPeerError} if the package is not installed
+ */
 export async function loadApi(): Promise<Api> {
   const names = ['@opentelemetry/api'] as const;
   const { '@opentelemetry/api': api } = await loadPeers<{ '@opentelemetry/api': Api }>('telemetry', names, {

@@ -4,8 +4,8 @@ import { errorTypeOf, messageOf } from './errors.js';
 import { nodeDataOf } from './node-data.js';
 
 /**
- * What is said of a record, by the names of the semantic conventions where they have one, else by `orchestrator.*`. Neither
- * arguments nor results nor state are among it. `docs/telemetry.md` has the table.
+ * Span attributes of records. They have the names of the semantic conventions if these define one, else names that
+ * start with `orchestrator.`. They contain no arguments, results or state. `docs/telemetry.md` has a table of them.
  */
 
 type AnyRecord = Pick<ProcessRecord, 'status' | 'error'>;
@@ -48,7 +48,7 @@ export function ofGroup({ kind, processId, name, total }: GroupRecord): Attribut
   return attributes;
 }
 
-/** How it has ended. */
+/** Attributes of the outcome. */
 export function ofEnd({ status, error }: AnyRecord): Attributes {
   const attributes: Attributes = { 'orchestrator.status': status };
   if (status === 'failed') attributes['error.type'] = errorTypeOf(error);
@@ -78,7 +78,7 @@ export function ofRetry({ attempt, retriesLeft, delay, error }: TaskRetryEvent):
     'error.type': errorTypeOf(error),
     'exception.message': messageOf(error),
   };
-  // There is no way to send Infinity.
+  // OpenTelemetry cannot transmit Infinity.
   if (Number.isFinite(retriesLeft)) attributes['orchestrator.retry.left'] = retriesLeft;
   return attributes;
 }

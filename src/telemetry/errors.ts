@@ -1,20 +1,23 @@
-/**
- * Errors as telemetry sends them: bounded in length and in number, whatever they are. Reading an error may throw.
- */
+/** Errors as telemetry sends them, with bounded texts and a bounded number of types. Reading an error may throw. */
 
 import { cut as cutText } from '../shared/text.js';
 
-/** The value that semantic conventions give `error.type` where there is none of a small set. */
+/** Value that the semantic conventions define for an `error.type` outside the known ones. */
 const otherType = '_OTHER';
 
-/** Types that are told apart. Names of errors may be made for each: each would be a series of its own. */
+/**
+ * Maximum number of distinct error types. Each is a time series of its own, and a program may generate names of errors.
+ */
 const mostTypes = 200;
 const types = new Set<string>();
 
 const longestMessage = 2_000;
 const longestStack = 8_000;
 
-/** The class of an error by name, one of at most 200 in a program; `_OTHER` beyond, and for what is no name. */
+/**
+ * Returns the name of an error's class. After 200 different names in a program, and for anything that is not a name,
+ * returns `_OTHER`.
+ */
 export function errorTypeOf(error: unknown): string {
   const type = nameOf(error);
   if (types.has(type)) return type;
@@ -31,7 +34,7 @@ function nameOf(error: unknown): string {
   }, otherType);
 }
 
-/** The message of an error, at most 2,000 characters. */
+/** Returns the message of an error, at most 2,000 characters. */
 export function messageOf(error: unknown): string {
   return cut(
     textOf(() => (error as Error).message),
@@ -39,7 +42,7 @@ export function messageOf(error: unknown): string {
   );
 }
 
-/** An exception to be recorded: its type is the name of its class, never its `code`. */
+/** An exception to record on a span. Its type is the name of its class, never its `code`. */
 export interface RecordedException {
   readonly name: string;
   readonly message: string;
@@ -59,7 +62,7 @@ function textOf(read: () => unknown, otherwise = ''): string {
   }
 }
 
-/** A text of at most so many characters. Default: as for messages. */
+/** Cuts a text to the given number of characters. Default: the limit of messages. */
 export function cut(text: string, length = longestMessage): string {
   return text.length <= length ? text : `${cutText(text, length - 1)}…`;
 }

@@ -3,22 +3,25 @@ import pTimeout from 'p-timeout';
 import type { DistributedOrchestrator } from '../distributed/index.js';
 import type { Gauges } from './gauges.js';
 
-/** The part of a `DistributedOrchestrator` that is measured. */
+/**
+ * The part of a `DistributedOrchestrator` that telemetry measures: the depth of its queue, its runs by status, and its
+ * workers, alive or lost. Every `DistributedOrchestrator` has this type.
+ */
 export type Fleet = Pick<DistributedOrchestrator, 'countRuns' | 'liveness'> & {
   readonly engine: { readonly queue: Pick<DistributedOrchestrator['engine']['queue'], 'depth'> };
 };
 
-/** Milliseconds that an engine has to answer, so that one that is away does not hold up all metrics. */
+/** Milliseconds to wait for an answer of the engine, so that an unreachable engine does not delay all other metrics. */
 const patience = 5_000;
 
-/** Asks the engine of a fleet. What it does not answer is left out. */
+/** Creates the gauges of a fleet, which query its engine. Figures that the engine does not answer are left out. */
 export function fleetGauges(meter: Meter, fleet: Fleet, attributes: Attributes, log: Pick<DiagLogger, 'warn'>): Gauges {
   const jobs = meter.createObservableUpDownCounter('orchestrator.queue.depth', {
     description: 'Jobs in the queue of a fleet.',
     unit: '{job}',
   });
   const runs = meter.createObservableUpDownCounter('orchestrator.runs', {
-    description: 'Runs that a fleet knows.',
+    description: 'Runs of a fleet, by status.',
     unit: '{run}',
   });
   const workers = meter.createObservableUpDownCounter('orchestrator.workers', {

@@ -14,23 +14,23 @@ export interface Instruments {
   readonly runDuration: Histogram;
 }
 
-/** Upper bounds of the buckets, in seconds: from a call in memory to a night's work. */
+/** Upper bounds of the histogram buckets, in seconds: from a call in memory to a job that runs overnight. */
 const boundaries = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200];
 
 export function instrumentsOf(meter: Meter): Instruments {
   const durations = (name: string, description: string) =>
     meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: boundaries } });
   return {
-    processDuration: durations('orchestrator.process.duration', 'How long processes have taken.'),
+    processDuration: durations('orchestrator.process.duration', 'Duration of processes.'),
     processFailures: meter.createCounter('orchestrator.process.failures', {
       description: 'Processes that have failed.',
       unit: '{process}',
     }),
     activeProcesses: meter.createUpDownCounter('orchestrator.process.active', {
-      description: 'Processes that are under way.',
+      description: 'Processes that are running.',
       unit: '{process}',
     }),
-    taskDuration: durations('orchestrator.task.duration', 'How long tasks have taken, with all attempts and waits.'),
+    taskDuration: durations('orchestrator.task.duration', 'Duration of tasks, with all attempts and delays.'),
     taskAttempts: meter.createCounter('orchestrator.task.attempts', {
       description: 'Attempts of tasks that have ended.',
       unit: '{attempt}',
@@ -40,17 +40,17 @@ export function instrumentsOf(meter: Meter): Instruments {
       unit: '{task}',
     }),
     taskRetries: meter.createCounter('orchestrator.task.retries', {
-      description: 'Attempts that have failed and are followed by another.',
+      description: 'Failed attempts that are retried.',
       unit: '{retry}',
     }),
     activeTasks: meter.createUpDownCounter('orchestrator.task.active', {
-      description: 'Tasks that are under way.',
+      description: 'Tasks that are running.',
       unit: '{task}',
     }),
     runsEnded: meter.createCounter('orchestrator.run.ended', {
       description: 'Runs of flows that have ended, by status.',
       unit: '{run}',
     }),
-    runDuration: durations('orchestrator.run.duration', 'How long runs of flows have taken, by status.'),
+    runDuration: durations('orchestrator.run.duration', 'Duration of runs of flows, by status.'),
   };
 }

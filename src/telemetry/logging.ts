@@ -8,21 +8,32 @@ import { listenToRetries, listenToRunEnds, together } from './meters.js';
 import { ProcessNames } from './process-names.js';
 import { quietly } from './quietly.js';
 
-/** What is logged of processes and tasks. */
+/**
+ * Names of the events that `logTo` logs: the beginning, completion, failure and cancellation of a process or task, and
+ * the retry of a task. `LogOptions.levels` sets a level for each.
+ */
 export type LogEvent = 'begin' | 'completion' | 'retry' | 'failure' | 'cancellation';
 
-/** What `logTo` takes. */
+/**
+ * Options of `logTo`. By default, processes and tasks are both logged, with the level of a line depending on its event.
+ *
+ * @example
+ * logTo(console, { levels: { begin: false, completion: 'debug' }, tasks: false });
+ */
 export interface LogOptions {
   /**
-   * By which method each kind of event is logged; `false` for one that is not. Default: begin `debug`, completion `info`,
-   * retry `warn`, failure `error`, cancellation `warn`.
+   * Level, and so the logger's method, for each kind of event; `false` for events that are not logged. Default: begin
+   * `debug`, completion `info`, retry `warn`, failure `error`, cancellation `warn`.
    */
   readonly levels?: Partial<Readonly<Record<LogEvent, LogLevel | false>>> | undefined;
-  /** Whether processes are logged. Default: true. */
+  /** If true, processes are logged. Default: true. */
   readonly processes?: boolean | undefined;
-  /** Whether tasks are logged. Default: true. */
+  /** If true, tasks are logged. Default: true. */
   readonly tasks?: boolean | undefined;
-  /** Which comes first, details (`pino`) or message (`console`). Default: `pino` for loggers made by pino or bunyan, else `console`. */
+  /**
+   * Order of the logger's arguments: details first (`pino`) or message first (`console`). Default: `pino` for loggers
+   * of pino or bunyan, else `console`.
+   */
   readonly style?: 'pino' | 'console' | undefined;
 }
 
@@ -50,17 +61,18 @@ const readOptions = anObjectOf<LogOptions>({
   style: aValue<LogOptions['style']>('pino or console', (value) => value === 'pino' || value === 'console'),
 });
 
-/** Writes one line. */
+/** Writes a log line. */
 type Write = (event: LogEvent, details: object, message: string) => void;
 
 /**
- * Logs a line for each process and task that begins or ends, and for each retry, of all orchestrators of this thread. Lines
- * hold names, ids, durations and errors, no arguments, results or state. What the logger throws harms nobody.
+ * Logs a line when a process or task begins, when it ends, and for each retry, in all orchestrators of this thread.
+ * Lines contain names, ids, durations and errors, but no arguments, results or state. Errors that the logger throws are
+ * ignored.
  *
- * @param logger - pino, console, or anything shaped like them; it needs the methods that `levels` names
- * @returns a function that ends it
- * @throws {ValidationError} for a logger that lacks a method that is to be called, and for an option that is unknown or of
- *   the wrong kind
+ * @param logger - pino, console, or a logger with the same methods; needs the methods that `levels` names
+ * @returns a function that ends the logging
+ * @throws {ValidationError} if the logger lacks a method that `levels` names, or an option is unknown or has the wrong
+ *   type
  *
  * @example
  * const stop = logTo(pino(), { levels: { begin: false } });
@@ -84,7 +96,7 @@ export function logTo(logger: Partial<Logger>, options: LogOptions = {}): () => 
   return together(...ends);
 }
 
-/** What is called when something begins, and when it has ended. */
+/** Callbacks for the beginning and the end of a process or task. */
 interface Lines<Record> {
   begin(record: Record): void;
   end(record: Record): void;
@@ -117,7 +129,7 @@ function taskLines(write: Write, names: ProcessNames): Lines<TaskRecord> {
     begin: (record) => write('begin', detailsOf(record), `task ${record.name} begins`),
     end: (record) => {
       const { name, attempts, duration } = record;
-      // The line of its retry says it.
+      // The retry already has a line.
       if (record.isRetried) return;
       writeEnd(write, `task ${name}`, { ...detailsOf(record), attempts }, record, duration);
     },
@@ -132,7 +144,10 @@ function retryLine(write: Write, names: ProcessNames): (event: TaskRetryEvent) =
   };
 }
 
-/** The end of a run on a fleet, whose processes are jobs. In process the line of the process says it. */
+/**
+ * Logs the end of a run on a fleet, whose processes are single jobs. A run in this process is already covered by the
+ * line of its process.
+ */
 function runLine(write: Write): (event: RunEndEvent) => void {
   return ({ runId, workflow, status, duration: milliseconds, error, engine }) => {
     if (engine === undefined) return;

@@ -2,28 +2,31 @@ import type { Attributes, BatchObservableResult, Meter, Observable } from '@open
 import type { LoopMetrics, LoopState, QueueMetrics, WorkflowOrchestrator } from '../loops/index.js';
 import type { Gauges } from './gauges.js';
 
-/** The part of a `WorkflowOrchestrator` that is measured. */
+/**
+ * The part of a `WorkflowOrchestrator` that telemetry measures: its method `metrics()`, which reports the counts of all
+ * loops and queues. Every `WorkflowOrchestrator` has this type.
+ */
 export type Loops = Pick<WorkflowOrchestrator, 'metrics'>;
 
-/** A figure of a loop or a queue. */
+/** A measured value of a loop or a queue. */
 interface Figure<Metrics> {
   readonly instrument: Observable;
-  /** The figure, or several, by what tells them apart. */
+  /** Reads the value, or several values with attributes that distinguish them. */
   readonly read: (metrics: Metrics) => number | readonly (readonly [attributes: Attributes, value: number])[];
 }
 
 const states: readonly LoopState[] = ['stopped', 'starting', 'running', 'paused', 'restarting', 'stopping', 'error'];
 
-/** Reads what loops and their queues have counted. */
+/** Creates the gauges of loops, which read the counts of loops and queues. */
 export function loopGauges(meter: Meter, loops: Loops, attributes: Attributes): Gauges {
   const perLoop = figuresOfLoops(meter);
   const perQueue = figuresOfQueues(meter);
   const letters = meter.createObservableUpDownCounter('orchestrator.loop.dead_letters', {
-    description: 'Dead letters that are kept.',
+    description: 'Dead letters that are stored.',
     unit: '{letter}',
   });
   const dropped = meter.createObservableCounter('orchestrator.loop.dead_letters.dropped', {
-    description: 'Dead letters that had to make room for newer ones.',
+    description: 'Dead letters that were dropped for newer ones.',
     unit: '{letter}',
   });
 
@@ -56,7 +59,7 @@ function note<Metrics>(
 }
 
 function figuresOfLoops(meter: Meter): Figure<LoopMetrics>[] {
-  /** A loop counts from its start; a counter goes on. */
+  /** Creates a counter that never goes down, from a count that starts at 0 with each life of a loop. */
   const counter = (name: string, unit: string, description: string, read: (metrics: LoopMetrics) => number) => {
     const total = new Totals();
     const instrument = meter.createObservableCounter(`orchestrator.loop.${name}`, { unit, description });
@@ -66,20 +69,20 @@ function figuresOfLoops(meter: Meter): Figure<LoopMetrics>[] {
     counter('iterations', '{iteration}', 'Iterations that have ended.', ({ iterations }) => iterations),
     counter('errors', '{error}', 'Calls of nodes that have failed.', ({ errors }) => errors),
     counter('restarts', '{restart}', 'Restarts after a failure.', ({ restarts }) => restarts),
-    counter('missed_ticks', '{tick}', 'Ticks of schedules that were passed over.', ({ missedTicks }) => missedTicks),
-    counter('dropped_calls', '{call}', 'Calls of non-blocking nodes that were left out.', ({ nodes }) =>
+    counter('missed_ticks', '{tick}', 'Ticks of schedules that were skipped.', ({ missedTicks }) => missedTicks),
+    counter('dropped_calls', '{call}', 'Calls of non-blocking nodes that were skipped.', ({ nodes }) =>
       nodes.reduce((sum, { dropped }) => sum + dropped, 0),
     ),
     {
       instrument: meter.createObservableUpDownCounter('orchestrator.loop.in_flight', {
-        description: 'Calls of non-blocking nodes that are under way.',
+        description: 'Calls of non-blocking nodes that are running.',
         unit: '{call}',
       }),
       read: ({ inFlight }) => inFlight,
     },
     {
       instrument: meter.createObservableGauge('orchestrator.loop.iteration.duration', {
-        description: 'How long iterations have taken since the loop was started, as quantiles.',
+        description: 'Duration of iterations since the loop was started, as quantiles.',
         unit: 's',
       }),
       read: ({ durations: { p50, p90, p99, max } }) =>
@@ -107,16 +110,21 @@ function figuresOfQueues(meter: Meter): Figure<QueueMetrics>[] {
     return { instrument: meter.createObservableCounter(`orchestrator.loop.queue.${name}`, options), read };
   };
   return [
-    gauge('depth', '{message}', 'Messages that nobody has.', ({ depth }) => depth),
-    gauge('unacknowledged', '{message}', 'Messages that loops have.', ({ unacknowledged }) => unacknowledged),
-    gauge('capacity', '{message}', 'How many messages there is room for.', ({ capacity }) => capacity),
-    gauge('blocked', '{message}', 'Pushes that wait for room.', ({ blocked }) => blocked),
+    gauge('depth', '{message}', 'Messages waiting in the queue.', ({ depth }) => depth),
+    gauge(
+      'unacknowledged',
+      '{message}',
+      'Messages that loops have received and not acknowledged yet.',
+      ({ unacknowledged }) => unacknowledged,
+    ),
+    gauge('capacity', '{message}', 'Capacity of the queue.', ({ capacity }) => capacity),
+    gauge('blocked', '{message}', 'Pushes waiting for space in the queue.', ({ blocked }) => blocked),
     counter('pushed', 'Messages that were pushed.', ({ pushed }) => pushed),
     counter('acknowledged', 'Messages whose iteration has ended.', ({ acknowledged }) => acknowledged),
-    counter('dropped', 'Messages that were dropped for want of room.', ({ dropped }) => dropped),
+    counter('dropped', 'Messages dropped because the queue was full.', ({ dropped }) => dropped),
     {
       instrument: meter.createObservableGauge('orchestrator.loop.queue.age', {
-        description: 'How long ago the oldest message that nobody has was pushed.',
+        description: 'Age of the oldest message waiting in the queue.',
         unit: 's',
       }),
       read: ({ age }) => age / 1000,
@@ -124,7 +132,7 @@ function figuresOfQueues(meter: Meter): Figure<QueueMetrics>[] {
   ];
 }
 
-/** Sums over the lives of loops: what begins again from 0 is added to what was before. */
+/** Sums counts over the lives of loops: a count that restarts at 0 is added to the earlier total. */
 class Totals {
   readonly #seen = new Map<string, { readonly before: number; readonly last: number }>();
 

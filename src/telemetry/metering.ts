@@ -4,17 +4,17 @@ import type { Instrumentation, ProcessRecord, TaskRecord, TaskRetryEvent } from 
 import { errorTypeOf } from './errors.js';
 import type { Instruments } from './instruments.js';
 
-/** What processes and tasks are measured with. */
+/** The instrumentation and the event handlers that record metrics. */
 export interface Metering extends Instrumentation {
   onRetry(event: TaskRetryEvent): void;
   onRunEnd(event: RunEndEvent): void;
 }
 
 /**
- * Measures processes, tasks and runs. Attributes are names, status and class of the error: nothing that grows with what is
- * done. A task that another follows as its retry is counted as a retry, and not as a failure.
+ * Measures processes, tasks and runs. Attributes are names, statuses and error classes, so their number does not grow
+ * with the amount of work. A failed task that another task retries is counted as a retry, not as a failure.
  *
- * @param instruments - as of now: a program may set up its SDK after this
+ * @param instruments - returns the current instruments, because a program may set up its SDK later
  */
 export function metering(instruments: () => Instruments): Metering {
   const processes = new OpenProcesses();
@@ -68,7 +68,10 @@ export function metering(instruments: () => Instruments): Metering {
   };
 }
 
-/** Names of the processes that are under way, by id: tasks tell only the id. Several may have the same: jobs of one run. */
+/**
+ * Names of the running processes by id, because tasks report only the id. Several processes may have the same id: the
+ * jobs of a run.
+ */
 class OpenProcesses {
   readonly #open = new Map<string, { readonly name: string; count: number }>();
 

@@ -7,7 +7,7 @@ import { type Instruments, instrumentsOf } from './instruments.js';
 import { metering } from './metering.js';
 import { quietly } from './quietly.js';
 
-/** Where measurements go: a provider, which may become another when a program sets up its SDK. */
+/** The destination of measurements. The provider may change when a program sets up its SDK. */
 export class Meters {
   #provider: MeterProvider | undefined = undefined;
   #instruments: Instruments | undefined = undefined;
@@ -18,7 +18,11 @@ export class Meters {
     return this.provider().getMeter(scope.name, scope.version);
   }
 
-  /** Measures all processes and tasks from now on. @returns a function that ends it */
+  /**
+   * Measures all processes and tasks from now on.
+   *
+   * @returns a function that ends the measuring
+   */
   start(): () => void {
     const { onRetry, onRunEnd, ...around } = metering(() => this.#current());
     return together(instrument(around), listenToRetries(onRetry), listenToRunEnds(onRunEnd));
@@ -34,12 +38,20 @@ export class Meters {
   }
 }
 
-/** Subscribes to retries. @returns a function that ends it */
+/**
+ * Subscribes to retries.
+ *
+ * @returns a function that unsubscribes
+ */
 export function listenToRetries(onRetry: (event: TaskRetryEvent) => void): () => void {
   return listen('orchestrator:task:retry', onRetry);
 }
 
-/** Subscribes to ends of runs. @returns a function that ends it */
+/**
+ * Subscribes to the ends of runs.
+ *
+ * @returns a function that unsubscribes
+ */
 export function listenToRunEnds(onRunEnd: (event: RunEndEvent) => void): () => void {
   return listen('orchestrator:run:end', onRunEnd);
 }
@@ -50,7 +62,7 @@ function listen<Event>(channel: string, onEvent: (event: Event) => void): () => 
   return () => unsubscribe(channel, listener);
 }
 
-/** Ends that are one. */
+/** Combines several functions that end something into one. */
 export function together(...ends: readonly (() => void)[]): () => void {
   return () => {
     for (const end of ends) end();

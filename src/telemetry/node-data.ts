@@ -1,7 +1,7 @@
 import type { TaskRecord } from '../index.js';
 import type { NodeData } from '../loops/index.js';
 
-/** What the node of a loop was called with, where a task is such a call. */
+/** Returns the data that a loop passed to its node, if the task is a call of such a node. */
 export function nodeDataOf({ args, name }: Pick<TaskRecord, 'args' | 'name'>): NodeData | undefined {
   const data = args[1] as Partial<NodeData> | null | undefined;
   if (typeof data !== 'object' || data === null) return undefined;

@@ -5,18 +5,27 @@ import { type Loops, loopGauges } from './loop-gauges.js';
 import type { Meters } from './meters.js';
 import type { Attributes } from './open-telemetry.js';
 
-/** What can be observed: a `DistributedOrchestrator`, or a `WorkflowOrchestrator` of loops. */
+/**
+ * An orchestrator that `observe` accepts: a `DistributedOrchestrator`, whose queue, runs and workers are measured, or a
+ * `WorkflowOrchestrator` of loops, whose loops and queues are measured.
+ */
 export type Observed = Fleet | Loops;
 
-/** What `observe` takes. */
+/**
+ * Options of `observe`. Set `attributes` if the program observes several orchestrators of the same kind, so that their
+ * measurements can be distinguished.
+ *
+ * @example
+ * telemetry.observe(orchestrator, { attributes: { region: 'eu' } });
+ */
 export interface ObserveOptions {
-  /** Attributes for all that is measured of it, which tell it from others of its kind. Default: none. */
+  /** Attributes of all measurements of this orchestrator. Default: none. */
   readonly attributes?: Attributes | undefined;
 }
 
 const readOptions = anObjectOf<ObserveOptions>({ attributes: aValue<Attributes>('an object', isPlainObject) });
 
-/** What is measured whenever metrics are collected. */
+/** The observed orchestrators, measured each time metrics are collected. */
 export class Observations {
   readonly #ends = new Set<() => void>();
 
@@ -25,7 +34,12 @@ export class Observations {
     private readonly log: Pick<DiagLogger, 'warn'>,
   ) {}
 
-  /** @throws {ValidationError} for what cannot be observed */
+  /**
+   * Starts to measure an orchestrator.
+   *
+   * @returns a function that ends the measuring
+   * @throws {ValidationError} if `observed` is neither a `DistributedOrchestrator` nor a `WorkflowOrchestrator`
+   */
   add(observed: Observed, options: ObserveOptions = {}): () => void {
     const { attributes = {} } = readOptions(options);
     const { meter } = this.meters;

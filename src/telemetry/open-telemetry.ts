@@ -1,10 +1,13 @@
 /**
- * The part of the OpenTelemetry API that public types name. The API is an optional peer: declarations that import it do not
- * compile where it is absent, also for users of `logTo` alone. Each type is assignable to the API's own of that name and
- * from it (`test/types/telemetry.test-d.ts`).
+ * The part of the OpenTelemetry API that appears in public types. The API is an optional peer, and declarations that
+ * import it do not compile without it, even for users of `logTo` only. Each type is assignable to and from the type of
+ * the API with the same name (`test/types/telemetry.test-d.ts`).
  */
 
-/** Values by the names of attributes. */
+/**
+ * Attributes of a span or a measurement: values by name. A value is a string, a number, a boolean, or an array of one
+ * of these. Compatible with `Attributes` of `@opentelemetry/api`.
+ */
 export interface Attributes {
   [name: string]: AttributeValue | undefined;
 }
@@ -17,12 +20,18 @@ type AttributeValue =
   | (number | null | undefined)[]
   | (boolean | null | undefined)[];
 
-/** A source of tracers: `TracerProvider` of `@opentelemetry/api`. */
+/**
+ * A source of tracers, for the option `tracerProvider` of `startTelemetry`. Compatible with `TracerProvider` of
+ * `@opentelemetry/api`, so a tracer provider of the OpenTelemetry SDK fits.
+ */
 export interface TracerProvider {
   getTracer(name: string, version?: string, options?: ScopeOptions): Tracer;
 }
 
-/** A source of meters: `MeterProvider` of `@opentelemetry/api`. */
+/**
+ * A source of meters, for the option `meterProvider` of `startTelemetry`. Compatible with `MeterProvider` of
+ * `@opentelemetry/api`, so a meter provider of the OpenTelemetry SDK fits.
+ */
 export interface MeterProvider {
   getMeter(name: string, version?: string, options?: ScopeOptions): Meter;
 }
@@ -54,7 +63,7 @@ interface Tracer {
 }
 
 interface SpanOptions {
-  /** `SpanKind`: internal, server, client, producer, consumer. */
+  /** Numeric `SpanKind`: internal, server, client, producer, consumer. */
   kind?: 0 | 1 | 2 | 3 | 4;
   attributes?: Attributes;
   links?: Link[];
@@ -98,12 +107,12 @@ interface Link {
 }
 
 interface SpanStatus {
-  /** `SpanStatusCode`: unset, ok, error. */
+  /** Numeric `SpanStatusCode`: unset, ok, error. */
   code: 0 | 1 | 2;
   message?: string;
 }
 
-/** Milliseconds since 1970 or since the program's start, seconds and nanoseconds, or a date. */
+/** Milliseconds since 1970 or since the program's start, a pair of seconds and nanoseconds, or a date. */
 type Time = number | [seconds: number, nanoseconds: number] | Date;
 
 /** An error, or an object with at least a code, a message or a name. */
@@ -144,12 +153,12 @@ interface Meter {
 interface MetricOptions {
   description?: string;
   unit?: string;
-  /** `ValueType`: whole numbers, or any. Default: any. */
+  /** Numeric `ValueType`: whole numbers, or any numbers. Default: any. */
   valueType?: 0 | 1;
   advice?: { explicitBucketBoundaries?: number[] };
 }
 
-/** A counter, also one that goes down. */
+/** A counter or an up-down counter. */
 interface Adder<Own extends Attributes = Attributes> {
   add(value: number, attributes?: Own, context?: Context): void;
 }
@@ -159,7 +168,7 @@ interface Recorder<Own extends Attributes = Attributes> {
   record(value: number, attributes?: Own, context?: Context): void;
 }
 
-/** A gauge or counter that is asked when metrics are collected. */
+/** A gauge or counter whose value is read when metrics are collected. */
 interface Observable<Own extends Attributes = Attributes> {
   addCallback(callback: (result: ObservableResult<Own>) => void | Promise<void>): void;
   removeCallback(callback: (result: ObservableResult<Own>) => void | Promise<void>): void;

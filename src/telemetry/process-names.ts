@@ -1,11 +1,11 @@
 import type { ProcessRecord } from '../index.js';
 
-/** How many names are kept. Where more processes are under way, or have never ended, those that began first are forgotten. */
+/** Maximum number of names. If more processes are running, or never end, the oldest names are forgotten. */
 const limit = 10_000;
 
-/** Names of the processes under way: records of tasks have only the ids. */
+/** Names of the running processes by id, because task records contain only the id. */
 export class ProcessNames {
-  /** Several processes may have been given the same id. */
+  /** Several processes may have the same id. */
   readonly #running = new Map<string, { name: string; count: number }>();
 
   begin({ id, name }: ProcessRecord): void {
@@ -21,7 +21,7 @@ export class ProcessNames {
     if (running !== undefined && --running.count <= 0) this.#running.delete(id);
   }
 
-  /** `undefined` for one that began before anybody listened. */
+  /** Returns the name of a process, or `undefined` if it began before the logging. */
   of(id: string): string | undefined {
     return this.#running.get(id)?.name;
   }

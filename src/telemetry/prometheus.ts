@@ -10,30 +10,39 @@ import { Meters } from './meters.js';
 import { Observations, type Observed, type ObserveOptions } from './observations.js';
 import type { MeterProvider } from './open-telemetry.js';
 
-/** What `prometheusEndpoint` takes. */
+/**
+ * Options of `prometheusEndpoint`. By default, the endpoint is `http://127.0.0.1:9464/metrics` and reachable from this
+ * machine only.
+ *
+ * @example
+ * const endpoint = await prometheusEndpoint({ port: 9100, host: '0.0.0.0' });
+ */
 export interface PrometheusOptions {
-  /** Where it listens: a whole number up to 65535; 0 for any that is free. Default: 9464. */
+  /** Port to listen on: a whole number up to 65535, or 0 for any free port. Default: 9464. */
   readonly port?: number | undefined;
-  /** Who may reach it: a host name or an address. Default: 127.0.0.1, this machine alone. */
+  /** Host name or address to listen on. Default: 127.0.0.1, reachable from this machine only. */
   readonly host?: string | undefined;
-  /** Where metrics are, from a slash on. Default: /metrics. */
+  /** Path of the metrics, beginning with a slash. Default: /metrics. */
   readonly path?: string | undefined;
 }
 
-/** Metrics that Prometheus may fetch. */
+/**
+ * A running endpoint, as `prometheusEndpoint` returns it. Prometheus fetches the metrics from its `url`. Orchestrators
+ * of fleets and of loops are included after a call of `observe`.
+ */
 export interface PrometheusEndpoint {
-  /** Where they are: `http://127.0.0.1:9464/metrics`. */
+  /** Address of the metrics: `http://127.0.0.1:9464/metrics`. */
   readonly url: string;
-  /** Where other measurements may go, to be fetched here too. */
+  /** Provider for further measurements of the program, which Prometheus then fetches here as well. */
   readonly meterProvider: MeterProvider;
   /**
-   * Measures an orchestrator of a fleet or of loops whenever metrics are fetched.
+   * Measures an orchestrator of a fleet or of loops each time metrics are fetched.
    *
-   * @returns a function that ends it
-   * @throws {ValidationError} for what is neither
+   * @returns a function that ends the measuring
+   * @throws {ValidationError} if `observed` is neither a `DistributedOrchestrator` nor a `WorkflowOrchestrator`
    */
   observe(observed: Observed, options?: ObserveOptions): () => void;
-  /** Ends measuring, and listening. */
+  /** Stops measuring and closes the server. */
   close(): Promise<void>;
 }
 
@@ -62,12 +71,13 @@ const peerNames = [
 ] as const satisfies readonly (keyof Peers)[];
 
 /**
- * Measures all processes and tasks of this thread, and listens for Prometheus. It has a meter provider of its own: what
- * `startTelemetry` sends elsewhere is not touched, and nothing is counted twice. It does not keep the program alive.
- * Needs the packages `@opentelemetry/api`, `@opentelemetry/sdk-metrics` and `@opentelemetry/exporter-prometheus`.
+ * Measures all processes and tasks of this thread, and serves the metrics to Prometheus over HTTP. The endpoint has its
+ * own meter provider: it does not affect `startTelemetry`, and nothing is counted twice. It does not keep the program
+ * alive. Requires the packages `@opentelemetry/api`, `@opentelemetry/sdk-metrics` and
+ * `@opentelemetry/exporter-prometheus`.
  *
- * Rejects with `MissingPeerError` where one is not installed, with `ValidationError` for an option that is unknown or of the
- * wrong kind, and with the error of the server where it cannot listen.
+ * Rejects with `MissingPeerError` if a package is not installed, with `ValidationError` if an option is unknown or has
+ * the wrong type, and with the server's error if it cannot listen.
  *
  * @example
  * const endpoint = await prometheusEndpoint({ port: 9464 });
@@ -87,7 +97,7 @@ export async function prometheusEndpoint(options: PrometheusOptions = {}): Promi
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
     else exporter.getMetricsRequestHandler(request, response);
   });
-  // Prometheus keeps its connections open.
+  // Prometheus keeps its connections open. They must not keep the program alive.
   server.on('connection', (socket) => socket.unref());
   server.listen(port, host).unref();
   await once(server, 'listening');

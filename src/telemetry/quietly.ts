@@ -1,9 +1,7 @@
-/** Calls code of others that only looks on: what it throws, or rejects with, harms nobody. */
+/** Calls an observer. If it throws or rejects, the error is ignored. */
 export function quietly(call: () => unknown): void {
   try {
     const returned = call() as { readonly then?: unknown } | null | undefined;
     if (typeof returned?.then === 'function') returned.then(undefined, () => undefined);
-  } catch {
-    // Nobody can be told.
-  }
+  } catch {}
 }

@@ -1,4 +1,4 @@
-/** What goes on as long as anybody has begun it and not ended it. */
+/** A reference-counted activity: ends when its last user ends it. */
 interface Shared {
   users: number;
   readonly end: () => void;
@@ -7,10 +7,10 @@ interface Shared {
 const going = new WeakMap<object, Shared>();
 
 /**
- * Begins something for a key, once however often it is begun: a program and a module of its loops may both start telemetry,
- * and nothing is to be counted twice.
+ * Begins an activity for a key, unless it is already running. A program and a module of its loops may both start
+ * telemetry, and nothing must be counted twice.
  *
- * @returns a function that ends it, when all who began it have ended it
+ * @returns a function that ends the activity for this user; the activity ends with its last user
  */
 export function shared(key: object, begin: () => () => void): () => void {
   const found = going.get(key) ?? { users: 0, end: begin() };

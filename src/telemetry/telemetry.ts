@@ -7,36 +7,55 @@ import type { MeterProvider, TracerProvider } from './open-telemetry.js';
 import { shared } from './shared.js';
 import { type Describe, tracing } from './tracing.js';
 
-/** What `startTelemetry` takes. */
+/**
+ * Options of `startTelemetry`. By default, traces and metrics are both recorded, with the providers that the SDK has
+ * registered with the OpenTelemetry API.
+ *
+ * @example
+ * const telemetry = await startTelemetry({ traces: false });
+ */
 export interface TelemetryOptions {
-  /** Whether spans are made, and trace context is carried. Default: true. */
+  /** If true, spans are created and trace context is propagated. Default: true. */
   readonly traces?: boolean | undefined;
-  /** Whether processes and tasks are measured. Default: true. */
+  /** If true, metrics of processes and tasks are recorded. Default: true. */
   readonly metrics?: boolean | undefined;
   /**
-   * Attributes for the span of a process, task or group, from its record, which is complete: called when it ends, where its
-   * span is recorded. Spans hold neither arguments nor results nor state but for what this gives. Default: none.
+   * Returns additional attributes for the span of a process, task or group. Called at the end of the work with its
+   * complete record, if the span is recorded. Apart from these attributes, spans contain no arguments, results or
+   * state. Default: none.
    *
    * @example
    * const attributes = (record, kind) => (kind === 'process' ? { 'app.tenant': record.context.tenant } : undefined);
    */
   readonly attributes?: Describe | undefined;
-  /** Where spans go. Default: the provider that is registered with the API, also one that is registered later. */
+  /**
+   * Provider that receives the spans. Default: the provider registered with the API, even if it is registered later.
+   */
   readonly tracerProvider?: TracerProvider | undefined;
-  /** Where measurements go. Default: the provider that is registered with the API, also one that is registered later. */
+  /**
+   * Provider that receives the measurements. Default: the provider registered with the API, even if it is registered
+   * later.
+   */
   readonly meterProvider?: MeterProvider | undefined;
 }
 
-/** Telemetry that goes on. */
+/**
+ * Running telemetry, as `startTelemetry` returns it. It can also measure orchestrators of fleets and of loops, and runs
+ * until `stop()` is called.
+ *
+ * @example
+ * const telemetry = await startTelemetry();
+ * const unobserve = telemetry.observe(orchestrator, { attributes: { region: 'eu' } });
+ */
 export interface Telemetry {
   /**
-   * Measures an orchestrator of a fleet or of loops whenever metrics are collected.
+   * Measures an orchestrator of a fleet or of loops each time metrics are collected.
    *
-   * @returns a function that ends it
-   * @throws {ValidationError} for what is neither
+   * @returns a function that ends the measuring
+   * @throws {ValidationError} if `observed` is neither a `DistributedOrchestrator` nor a `WorkflowOrchestrator`
    */
   observe(observed: Observed, options?: ObserveOptions): () => void;
-  /** Ends all of it. Spans of what is under way end with that. */
+  /** Stops the telemetry. Spans of running work still end with their work. */
   stop(): void;
 }
 
@@ -52,16 +71,16 @@ function aProvider<Provider>(method: keyof Provider & string) {
   return aValue<Provider>(`an object with a ${method} method`, (value) => typeof Object(value)[method] === 'function');
 }
 
-/** In place of the provider that is registered with the API, whichever it is. */
+/** Key that stands for the provider registered with the API. */
 const registered = {};
 
 /**
- * Makes OpenTelemetry spans and metrics of every process, task and group of this thread that begins from now on, whichever
- * orchestrator, flow, worker or loop it is of. Needs the package `@opentelemetry/api`; without an SDK that is registered
- * with it, nothing is recorded. Where it has been started for the same provider before, that is shared, with its `attributes`.
+ * Records OpenTelemetry spans and metrics of every process, task and group of this thread that begins from now on, in
+ * all orchestrators, flows, workers and loops. Requires the package `@opentelemetry/api`; without a registered SDK,
+ * nothing is recorded. A second call with the same provider shares the running telemetry, including its `attributes`.
  *
- * Rejects with `MissingPeerError` where the package is not installed, and with `ValidationError` for an option that is
- * unknown or of the wrong kind.
+ * Rejects with `MissingPeerError` if the package is not installed, and with `ValidationError` if an option is unknown
+ * or has the wrong type.
  *
  * @example
  * new NodeSDK({ traceExporter: new OTLPTraceExporter() }).start();
@@ -76,7 +95,7 @@ export async function startTelemetry(options: TelemetryOptions = {}): Promise<Te
   if (traces) {
     ends.push(shared(tracerProvider ?? api.trace, () => startTracing(api, tracerProvider ?? api.trace, attributes)));
   }
-  // Inside of the spans: measurements may refer to them.
+  // Metrics are started after traces, so that measurements are taken inside the spans and can refer to them.
   if (metrics) ends.push(shared(meterProvider ?? registered, () => meters.start()));
   return {
     observe: (observed, observeOptions) => observations.add(observed, observeOptions),

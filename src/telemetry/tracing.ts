@@ -14,7 +14,13 @@ type Kind = 'process' | 'task' | 'group';
 // biome-ignore lint/suspicious/noExplicitAny: only the user knows the type of the state
 type AnyState = any;
 
-/** What users may add to spans, from the record when it is complete; the kind says which record it is. */
+/**
+ * A function that adds attributes to spans. It receives the complete record of a process, task or group, and the kind
+ * of the record: `process`, `task` or `group`. Returning `undefined` adds nothing.
+ *
+ * @example
+ * const describe: Describe = (record, kind) => (kind === 'process' ? { 'app.tenant': record.context.tenant } : undefined);
+ */
 export type Describe = (
   ...args:
     | [record: ProcessRecord<AnyState>, kind: 'process']
@@ -22,23 +28,23 @@ export type Describe = (
     | [record: GroupRecord, kind: 'group']
 ) => Attributes | undefined;
 
-/** What traces are made with. */
+/** The instrumentation and the event handlers that record traces. */
 export interface Tracing extends Instrumentation {
-  /** Adds a retry to the span of its task, which this is called inside. */
+  /** Adds a retry to the span of its task. Called in the context of the task. */
   onRetry(event: TaskRetryEvent): void;
-  /** Says on the span of the process in which a run of a fleet ended how it did. */
+  /** Adds the outcome of a fleet's run to the span of the process that ended the run. */
   onRunEnd(event: RunEndEvent): void;
 }
 
-/** A span, and what it is of. */
+/** An open span and its record. */
 interface Open<Record> {
   readonly span: Span;
   readonly record: Record;
 }
 
 /**
- * A span for each process, task and group. The work is called in the context of its span, so that spans of whatever it
- * uses are children; it ends when the work has settled, however that was.
+ * Creates a span for each process, task and group. Work runs in the context of its span, so spans created inside become
+ * children. A span ends when its work has settled, with any outcome.
  */
 export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined): Tracing {
   const { context, propagation, trace, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api;
@@ -90,7 +96,10 @@ export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined
     return context.with(trace.setSpan(context.active(), span), work);
   }
 
-  /** The task that has taken a message is its consumer. Where there are several, it is part of the trace of one. */
+  /**
+   * Returns the options of a task's span. A task that handles messages is a consumer. With several messages, its span
+   * belongs to the trace of one and links to the others.
+   */
   function taskOptions(record: TaskRecord, parent: Context) {
     const attributes = ofTask(record);
     const carrier = parent.getValue(arrivedWith) as Carrier | undefined;
@@ -137,7 +146,10 @@ export function tracing(api: Api, tracer: Tracer, describe: Describe | undefined
   }
 }
 
-/** Errors that are on a span already: what goes up is recorded where it arose, once in a trace. */
+/**
+ * Remembers errors that are recorded on a span. An error that propagates is recorded once per trace, on the innermost
+ * span.
+ */
 class Recorded {
   readonly #traces = new WeakMap<object, string>();
 

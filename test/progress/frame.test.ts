@@ -481,7 +481,7 @@ describe('the summary', () => {
     model.end(process, completed(), 1);
     model.end(model.begin('task', taskRecord('late'), undefined, 1), completed(10), 2);
     expect(texts(summary(model, { width: 100, symbols: unicode, now: 2 })).slice(1)).toEqual([
-      '✓ outside of the processes that were seen to begin  1 task',
+      '✓ processes that began earlier  1 task',
       '    task  calls  total  average  slowest',
       '    late      1  10 ms    10 ms    10 ms',
     ]);

@@ -2,7 +2,7 @@ import type { Items } from '../model/tally.js';
 import { type Line, span } from './line.js';
 import type { Symbols } from './symbols.js';
 
-/** How far a group has come, in a line of this width: what has succeeded, what has failed, what is left. */
+/** Draws the progress of a group in the given width: completed items, failed items, and the rest. */
 export function bar(
   { settled, failed, total = 0 }: Items,
   width: number,
@@ -12,7 +12,7 @@ export function bar(
   const share = Math.min(1, settled / total);
   const filled = share === 1 ? width : Math.min(width - 1, Math.floor(share * width));
   const hasHalf = filled < width && share * width - filled >= 0.5;
-  // What has failed is seen, however little it is.
+  // Failures take at least one column.
   const red = failed === 0 ? 0 : Math.min(filled, Math.max(1, Math.round((failed / total) * width)));
   return [
     span(done.repeat(filled - red), 'green'),

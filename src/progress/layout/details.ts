@@ -4,12 +4,12 @@ import { type Activity, addItems, type Items, isGroup, type Tally } from '../mod
 import { count, perSecond } from '../numbers.js';
 import { type Line, span } from './line.js';
 
-/** What is said of something besides its name and time, in the order of its weight. */
+/** Details of an activity besides its name and time, most important first. */
 export type Details = readonly Line[];
 
-/** How long something has to go on before a rate is worth saying, in milliseconds. */
+/** Minimum running time before a rate is shown, in milliseconds. */
 const soonest = 1_000;
-/** More groups of one name are not looked at one by one. */
+/** Maximum number of groups with the same name that are read one by one. */
 const mostGroups = 100;
 
 export function detailsOf(tally: Tally, now: number): Details {
@@ -19,7 +19,7 @@ export function detailsOf(tally: Tally, now: number): Details {
   return activity === undefined ? endedDetails(tally) : runningDetails(activity, now);
 }
 
-/** How many items a group has, or all groups of its name that are told together. */
+/** Sums up the items of all groups that a tally stands for. */
 export function itemsOf({ items, running }: Tally): Items {
   const sum = { ...items };
   let looked = 0;
@@ -41,7 +41,7 @@ function groupDetails(tally: Tally, now: number): Details {
   return [progress, ...share, ...failures, ...pace(tally, total === undefined ? undefined : total - settled, now)];
 }
 
-/** How fast it goes, and how long it will take. */
+/** Describes the rate of a group and the remaining time. */
 function pace({ rate, oldest }: Tally, left: number | undefined, now: number): Details {
   const perSec = rate.at(now);
   if (oldest === undefined || now - oldest.began < soonest || perSec <= 0) return [];
@@ -68,7 +68,10 @@ function manyDetails(tally: Tally, now: number): Details {
   ];
 }
 
-/** The last failure among several of which some are under way: a tally of one tells its own. */
+/**
+ * Describes the last failure in a tally that stands for several activities, some of them still running. A tally of a
+ * single activity shows its failure in its own row.
+ */
 export function problemSoFar({ live, kind, begun, inner, counts }: Tally): Details {
   if (live === 0 || (begun === 1 && !isGroup(kind))) return [];
   const [only] = inner.length === 1 && isGroup(kind) ? inner : [];
@@ -76,7 +79,7 @@ export function problemSoFar({ live, kind, begun, inner, counts }: Tally): Detai
   return problem === undefined ? [] : [problemLine(problem)];
 }
 
-/** What is said of one that is under way. */
+/** Describes the retries of a running task. */
 export function runningDetails(activity: Activity, now: number): Details {
   const { retry } = activity;
   if (retry === undefined) return [];
@@ -94,7 +97,7 @@ function endedDetails({ kind, counts, tasks }: Tally): Details {
   ];
 }
 
-/** What a process has done, in short. */
+/** Sums up the tasks of a process. */
 export function tasksDetails({ ended, failed, cancelled, retries }: Tally['tasks']): Details {
   return [
     ...(ended > 0 ? [secondary(ended === 1 ? '1 task' : `${count(ended)} tasks`)] : []),
@@ -104,7 +107,9 @@ export function tasksDetails({ ended, failed, cancelled, retries }: Tally['tasks
   ];
 }
 
-/** How often one has tried; where it was aborted, the last retry may not have begun. */
+/**
+ * Describes the number of attempts. For a cancelled task it counts retries, because the last retry may not have begun.
+ */
 export function attemptsDetails(retries: number, isAborted: boolean): Details {
   if (isAborted) return retriesDetails(retries);
   return retries > 0 ? [secondary(`${count(retries + 1)} attempts`)] : [];
@@ -114,13 +119,13 @@ function retriesDetails(retries: number): Details {
   return some(retries, retries === 1 ? 'retry' : 'retries', 'dim');
 }
 
-/** The time that is told of a tally: how long it has taken, or takes by now. */
+/** The time to show for a tally: the duration so far, or the total duration of a single activity. */
 export function timeOf({ running, counts, begun, oldest }: Tally, now: number): string {
   if (oldest !== undefined) return running.size === 1 ? formatElapsed(now - oldest.began) : '';
   return begun === 1 ? formatDuration(counts.duration) : '';
 }
 
-/** The number of a task in its process. */
+/** Formats the number of a task in its process. */
 export function numberOf({ record }: Activity): string {
   return `#${(record as TaskRecord).number}`;
 }

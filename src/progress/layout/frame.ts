@@ -5,7 +5,7 @@ import { column, fitted, joined, type Line, lineWidth, span } from './line.js';
 import { type Limits, type Moment, type Row, rowsOf } from './rows.js';
 import type { Symbols } from './symbols.js';
 
-/** Room for a picture, in columns and lines. */
+/** Available space, in columns and lines. */
 export interface Size {
   readonly width: number;
   readonly height: number;
@@ -14,8 +14,8 @@ export interface Size {
 const few = [8, 6, 4, 3, 2, 1, 0];
 
 /**
- * How much is shown, from much to little: the first step that fits is taken. Of what goes well, ended tasks go first, then
- * tasks under way; bars and failures stay.
+ * Returns the limits to try, from the most detailed to the least; the first that fits is used. Ended tasks without
+ * failures are left out first, then running tasks. Bars and failures stay the longest.
  */
 function stepsFor(height: number): readonly Limits[] {
   const all = { ended: 0, single: 0, live: Infinity, failed: Infinity, rows: height };
@@ -28,10 +28,13 @@ function stepsFor(height: number): readonly Limits[] {
 }
 
 const gap = span('  ');
-/** Widths of a bar, in columns: few, so that it does not grow and shrink with the numbers beside it. */
+/**
+ * Possible widths of a bar, in columns. There are few, so that a bar does not grow and shrink with the numbers beside
+ * it.
+ */
 const barWidths = [24, 16, 8];
 
-/** The picture of what is going on: never more lines than the height, never wider than the width. */
+/** Lays out the current state in at most the given width and height. */
 export function frame(model: Model, { width, height }: Size, moment: Moment): readonly Line[] {
   const rows = fittingRows(model, Math.max(0, height), moment);
   const names = Math.max(0, ...rows.map(nameWidth));

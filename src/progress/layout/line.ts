@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { cut, widthOf } from '../../shared/terminal-text.js';
 
-/** How a text is meant: green has gone well, red has failed, yellow needs a look, cyan is under way, dim is secondary. */
+/** Style of a text. Green means success, red failure, yellow attention, cyan running, dim secondary. */
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 export interface Span {
@@ -9,7 +9,7 @@ export interface Span {
   readonly style: Style | undefined;
 }
 
-/** One line of the screen, before it is known whether the terminal has colours. */
+/** A line of the screen, independent of whether the terminal has colours. */
 export type Line = readonly Span[];
 
 export function span(text: string, style?: Style): Span {
@@ -20,7 +20,7 @@ export function lineWidth(line: Line): number {
   return line.reduce((width, { text }) => width + widthOf(text), 0);
 }
 
-/** As much of a line as fits. */
+/** Cuts a line to the given width. */
 export function fitted(line: Line, width: number): Line {
   const fitting: Span[] = [];
   let left = Math.max(0, width);
@@ -33,18 +33,18 @@ export function fitted(line: Line, width: number): Line {
   return fitting;
 }
 
-/** A line that is filled up with spaces to a width, or cut to it. */
+/** Pads a line with spaces to the given width, or cuts it. */
 export function column(line: Line, width: number): Line {
   const fitting = fitted(line, width);
   return [...fitting, span(' '.repeat(Math.max(0, width - lineWidth(fitting))))];
 }
 
-/** Lines beside each other, in one. */
+/** Joins lines side by side into a single line. */
 export function joined(parts: readonly Line[], separator: Span): Line {
   return parts.flatMap((part, index) => (index === 0 ? part : [separator, ...part]));
 }
 
-/** The text of a line, with its colours where there are any. */
+/** Renders a line as text, with colours if `colour` is true. */
 export function paint(line: Line, colour: boolean): string {
   const text = line.map(({ text, style }) => (colour && style !== undefined ? painted(text, style) : text)).join('');
   return text.trimEnd();

@@ -5,50 +5,54 @@ import { type Details, detailsOf, itemsOf, numberOf, problemSoFar, runningDetail
 import { type Line, type Span, span } from './line.js';
 import { ending, type Symbols } from './symbols.js';
 
-/** One line of the tree, not yet laid out. */
+/** A line of the tree before its layout. */
 export interface Row {
-  /** What shows where it lies in the tree. */
+  /** Tree guides in front of the label. */
   readonly guides: string;
   readonly symbol: Span;
   readonly label: Line;
   readonly time: string;
-  /** What a bar is drawn of, if one is. */
+  /** Items of the bar, if the row has a bar. */
   readonly items: Items | undefined;
   readonly details: Details;
 }
 
-/** How much of the tree is shown, so that it fits. */
+/** Limits on the rows of the tree, so that it fits the terminal. */
 export interface Limits {
-  /** How many that have ended well, in one place. */
+  /** Maximum number of ended tallies without failures, per place. */
   readonly ended: number;
-  /** How many that are under way, in one place, beside those with a bar or a failure in them. */
+  /** Maximum number of running tallies per place, besides those that contain a bar or a failure. */
   readonly live: number;
-  /** How many that have failed, in one place. */
+  /** Maximum number of failed tallies, per place. */
   readonly failed: number;
-  /** How many that are under way, of one name. */
+  /** Maximum number of single running tasks with the same name. */
   readonly single: number;
-  /** How many rows in all. */
+  /** Maximum number of rows in total. */
   readonly rows: number;
 }
 
-/** When it is drawn. */
+/** State of the display at the time of drawing. */
 export interface Moment {
   readonly symbols: Symbols;
-  /** In milliseconds of the monotonic clock. */
+  /** Current time, in milliseconds of the monotonic clock. */
   readonly now: number;
-  /** Whether it is drawn for the last time: nothing turns any more. */
+  /** If true, this is the last drawing, so spinners stand still. */
   readonly isLast?: boolean;
 }
 
-/** One of several is worth a line when it takes so long, in milliseconds, or fails: what is quick would only flicker. */
+/**
+ * Running time from which a task among several of its name gets a row of its own, in milliseconds. Rows of faster tasks
+ * would only flicker. Tasks that are being retried get a row at once.
+ */
 const slow = 1_000;
-/** A turn of the spinner, in milliseconds. */
+/** Milliseconds between two frames of the spinner. */
 const turn = 80;
 
 /**
- * The tree as rows. What has ended is one row, whatever lies in it. Of one place only some are shown, by the limits: late
- * ones before early ones of what has ended, the oldest of what is under way. The rest is counted in one row. It stops when it
- * has more rows than there may be: the caller sees that, and asks for less.
+ * Converts the tree to rows. An ended tally takes a single row without its contents. In each place, the limits decide
+ * which tallies are shown: of the ended ones those that ended last, of the running ones the oldest. One more row counts
+ * the hidden tallies. The conversion stops when there are more rows than allowed; the caller then tries stricter
+ * limits.
  */
 export function rowsOf(root: Tally, limits: Limits, moment: Moment): readonly Row[] {
   const rows: Row[] = [];
@@ -56,7 +60,7 @@ export function rowsOf(root: Tally, limits: Limits, moment: Moment): readonly Ro
   return rows;
 }
 
-/** A tally, one of those that are under way in it, or what is not shown of a place. */
+/** A row's content: a tally, a single running task of a tally, or the hidden tallies of a place. */
 type Shown = Tally | Activity | Hidden;
 
 interface Hidden {
@@ -79,7 +83,7 @@ function isTally(shown: Shown): shown is Tally {
   return 'counts' in shown;
 }
 
-/** What is shown inside of a tally. The tasks of a map have its name: they are not told twice. */
+/** Returns the contents to show below a tally. The tasks of a map have the name of the map, so their row is skipped. */
 function innerOf(tally: Tally, limits: Limits, moment: Moment): readonly Shown[] {
   const { inner } = tally;
   const [only] = inner;
@@ -88,7 +92,9 @@ function innerOf(tally: Tally, limits: Limits, moment: Moment): readonly Shown[]
   return [...singles(tally, limits, moment), ...chosen(inner, limits)];
 }
 
-/** Tasks that are worth a line of their own among several of their name: first those that are tried again. */
+/**
+ * Returns the tasks that get a row of their own among several of their name. Tasks that are being retried come first.
+ */
 function singles({ kind, begun, running, retried, outer }: Tally, { single }: Limits, { now }: Moment): Activity[] {
   const isAlone = begun === 1 || (running.size === 1 && outer?.kind !== 'map');
   if (kind !== 'task' || isAlone) return [];
@@ -137,7 +143,7 @@ function latest(tallies: readonly Tally[], most: number): readonly Tally[] {
 const hasEnded = ({ live }: Tally) => live === 0;
 const hasFailed = ({ counts }: Tally) => counts.failed > 0;
 
-/** If true, there is a bar or a failure in it. */
+/** If true, the tally contains a bar or a failure. */
 function matters(tally: Tally): boolean {
   return (
     tally.kind === 'map' || hasFailed(tally) || tally.inner.some((inner) => hasFailed(inner) || isOpenAndMatters(inner))

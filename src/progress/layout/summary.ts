@@ -7,23 +7,23 @@ import { fitted, joined, type Line, type Span, span } from './line.js';
 import { ending, type Symbols } from './symbols.js';
 import { type Column, table } from './table.js';
 
-/** More processes, and more tasks of one, are counted and not told by name. */
+/** Maximum number of process names, and of task names per process. The others are only counted. */
 const mostProcesses = 12;
 const mostNames = 30;
 const indent = '    ';
 
-/** What a summary is written with. */
+/** Options of the summary. */
 export interface Writing {
-  /** Columns that there are. */
+  /** Available width, in columns. */
   readonly width: number;
   readonly symbols: Symbols;
-  /** In milliseconds of the monotonic clock. */
+  /** Current time, in milliseconds of the monotonic clock. */
   readonly now: number;
-  /** What the line just above has told already; it is not told again. */
+  /** Error that the line just above the summary shows. It is not repeated. */
   readonly toldProblem?: string | undefined;
 }
 
-/** What has been done, in the end: the processes by name, and their tasks as a table. */
+/** Sums up the work at the end: the processes by name, each with a table of its tasks. */
 export function summary(model: Model, at: Writing): readonly Line[] {
   const totals = totalsOf(model.root);
   const sinceBegin = at.now - model.began;
@@ -48,7 +48,7 @@ function headingOf({ label, total, tasks }: ProcessTotals, at: Writing, sinceBeg
   const { symbols, toldProblem } = at;
   const problem = counts.problem === undefined || counts.problem === toldProblem ? [] : [[span(counts.problem, 'red')]];
   const told = begun === 1 ? onceDetails(total, sinceBegin) : oftenDetails(total);
-  const name = span(label || 'outside of the processes that were seen to begin', 'bold');
+  const name = span(label || 'processes that began earlier', 'bold');
   const details = joined([...told, ...tasksDetails(tasks), ...problem], span(symbols.separator, 'dim'));
   return [ending(symbols, status), span(' '), name, span('  '), ...details];
 }
@@ -70,7 +70,7 @@ function oftenDetails({ begun, counts, unfinished }: Total): readonly Line[] {
   ];
 }
 
-/** All tasks of one name. */
+/** All tasks with the same name. */
 interface Named {
   readonly name: string | undefined;
   readonly total: Total;

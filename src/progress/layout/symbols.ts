@@ -1,7 +1,7 @@
 import type { Status } from '../../index.js';
 import { type Span, span } from './line.js';
 
-/** What pictures are drawn with. */
+/** Characters of the display. */
 export interface Symbols {
   readonly spinner: readonly string[];
   readonly completed: string;
@@ -13,7 +13,7 @@ export interface Symbols {
   readonly separator: string;
   readonly times: string;
   readonly path: string;
-  /** In front of what has further siblings below it, of the last one, and further in of both. */
+  /** Tree guides: in front of a row with later siblings, in front of a last row, and below each of the two. */
   readonly branch: readonly [string, string, string, string];
   readonly bar: { readonly done: string; readonly half: string; readonly left: string };
 }
@@ -33,7 +33,7 @@ export const unicode: Symbols = {
   bar: { done: '━', half: '╸', left: '─' },
 };
 
-/** For terminals that have no other characters. */
+/** Symbols for terminals without Unicode. */
 export const ascii: Symbols = {
   spinner: [...'-\\|/'],
   completed: '+',
@@ -49,7 +49,7 @@ export const ascii: Symbols = {
   bar: { done: '=', half: '>', left: '-' },
 };
 
-/** How something has ended. */
+/** Returns the symbol of a status in its colour. */
 export function ending(symbols: Symbols, status: Exclude<Status, 'running'>): Span {
   return span(symbols[status], status === 'completed' ? 'green' : status === 'failed' ? 'red' : 'yellow');
 }

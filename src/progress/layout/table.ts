@@ -1,19 +1,22 @@
 import { widthOf } from '../../shared/terminal-text.js';
 import { column, joined, type Line, type Span, span } from './line.js';
 
-/** One column of a table of things of a kind. */
+/** A column of a table whose rows are things of one kind. */
 export interface Column<Thing> {
   readonly head: string;
-  /** Texts begin at the left, numbers end at the right. */
+  /** Alignment: `left` for texts, `right` for numbers. */
   readonly align: 'left' | 'right';
-  /** Where there is no room for all columns, the one that has most of this goes first. Default: it stays. */
+  /**
+   * Order in which columns are dropped if the room is too small: the highest number first. Default: 0, the column is
+   * never dropped.
+   */
   readonly expendable?: number;
-  /** How narrow it may get where there is no room, in columns of the terminal. Default: as wide as what it holds. */
+  /** Minimum width if the room is too small, in columns of the terminal. Default: the width of the widest cell. */
   readonly least?: number;
   cell(thing: Thing): Span;
 }
 
-/** A column with what it holds. */
+/** A column with its cells. */
 interface Filled {
   readonly align: 'left' | 'right';
   readonly expendable: number;
@@ -25,8 +28,8 @@ interface Filled {
 const gap = '  ';
 
 /**
- * Things as a table with a head. A column in which nothing stands is left out; where there is no room, columns that may go
- * do, and then what may get narrower does, the last first.
+ * Lays out things as a table with a header. Empty columns are left out. If the room is too small, expendable columns
+ * are dropped first, then columns are narrowed, starting with the last.
  */
 export function table<Thing>(
   columns: readonly Column<Thing>[],
@@ -71,7 +74,7 @@ function narrow(columns: readonly Filled[], room: number): void {
   }
 }
 
-/** How wide columns are beside each other. */
+/** Returns the total width of adjacent columns. */
 function total(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width + gap.length, -gap.length);
 }

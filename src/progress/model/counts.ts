@@ -1,25 +1,25 @@
 import type { Status } from '../../index.js';
 
-/** How a process, task or group has ended. */
+/** The outcome of a process, task or group. */
 export interface Ended {
   readonly status: Exclude<Status, 'running'>;
-  /** In milliseconds. */
+  /** Duration in milliseconds. */
   readonly duration: number;
   readonly retries: number;
-  /** What went wrong, as a text that may be shown; `undefined` where nothing did. */
+  /** The error as a text that is safe for a terminal, `undefined` if there was none. */
   readonly problem: string | undefined;
 }
 
-/** What is left of all those that have ended: it does not grow with them. */
+/** Counts of all activities of a tally that have ended. Its size does not grow with their number. */
 export class Counts {
   completed = 0;
   failed = 0;
   cancelled = 0;
   retries = 0;
-  /** The sum of their durations, in milliseconds. */
+  /** The sum of all durations, in milliseconds. */
   duration = 0;
   slowest = 0;
-  /** The last failure. */
+  /** The message of the last failure. */
   problem: string | undefined = undefined;
 
   get ended(): number {

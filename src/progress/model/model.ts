@@ -3,7 +3,7 @@ import type { Ended } from './counts.js';
 import type { Retry } from './retry.js';
 import { Activity, type AnyRecord, isGroup, type Kind, Tally } from './tally.js';
 
-/** Who is told of each event, besides what the model knows of it. */
+/** A listener that is called for each event of the model. */
 export interface Listener {
   begun(activity: Activity): void;
   retried(activity: Activity, retry: Retry): void;
@@ -11,8 +11,8 @@ export interface Listener {
 }
 
 /**
- * What is going on in the program: a tree of tallies, by name. It holds what is under way, and of what has ended
- * the counts, so it is as large as the program has names and does not grow with what it has done.
+ * The activities of the program: a tree of tallies, by name. The model keeps running activities, and counts of those
+ * that have ended. Its size depends on the number of names, not on the amount of work.
  *
  * Times are milliseconds of the monotonic clock.
  */
@@ -22,13 +22,13 @@ export class Model {
   readonly #groups = new Set<Activity>();
 
   constructor(
-    /** When it began to look. */
+    /** Time at which the model began to observe. */
     readonly began: number,
   ) {
     this.root = new Tally(undefined, '', began);
   }
 
-  /** @param outer - inside of which it begins; `undefined` where that is not known, or nothing */
+  /** @param outer - the surrounding activity; `undefined` if there is none or it is not known */
   begin(kind: Kind, record: AnyRecord, outer: Activity | undefined, now: number): Activity {
     const tally = (outer?.tally ?? this.root).child(kind, record.name, now);
     const processId = kind === 'process' ? (record as { id: string }).id : (record as { processId: string }).processId;
@@ -52,7 +52,7 @@ export class Model {
     this.listener?.ended(activity, ended);
   }
 
-  /** Nobody says when an item of a group has ended: it is looked up from time to time. */
+  /** Updates the rates of groups. There is no event for an item of a group, so the counts are read at an interval. */
   tick(now: number): void {
     for (const group of this.#groups) this.#count(group, now);
   }

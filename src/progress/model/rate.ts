@@ -1,9 +1,9 @@
-/** How far back a rate looks, in milliseconds: what is older counts for a third and less. */
+/** Time constant of a rate, in milliseconds: older events weigh a third or less. */
 const memory = 5_000;
 
 /**
- * How many a second, of late: an exponentially weighted mean. What it does not know yet (the time before its begin) does
- * not count as nothing.
+ * Recent events per second, as an exponentially weighted mean. The time before the start is left out and not counted as
+ * idle.
  */
 export class Rate {
   #perMillisecond = 0;
@@ -18,7 +18,7 @@ export class Rate {
     this.#updated = now;
   }
 
-  /** How many a second; 0 where there was no time yet. */
+  /** Returns the events per second, or 0 if no time has passed yet. */
   at(now: number): number {
     const known = 1 - Math.exp((this.began - now) / memory);
     return known > 0 ? (this.#faded(now) / known) * 1_000 : 0;

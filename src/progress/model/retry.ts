@@ -1,14 +1,14 @@
 import type { TaskRetryEvent } from '../../index.js';
 
-/** An attempt has failed, and another follows. */
+/** A failed attempt that will be retried. */
 export interface Retry {
-  /** Number of the attempt that has failed. */
+  /** Number of the failed attempt, from 1. */
   readonly attempt: number;
-  /** How many attempts there may be in all: Infinity where there is no limit. */
+  /** Maximum number of attempts. Infinity means no limit. */
   readonly most: number;
-  /** When the next one begins, in milliseconds of the monotonic clock. */
+  /** Start of the next attempt, in milliseconds of the monotonic clock. */
   readonly due: number;
-  /** What it has failed with, as a text that may be shown. */
+  /** The error as a text that is safe for a terminal. */
   readonly problem: string;
 }
 

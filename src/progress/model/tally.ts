@@ -6,46 +6,46 @@ import type { Retry } from './retry.js';
 
 export type Kind = 'process' | 'task' | 'parallel' | 'map';
 
-/** What processes, tasks and groups are told by. */
+/** The record of a process, task or group. */
 export type AnyRecord = ProcessRecord | TaskRecord | GroupRecord;
 
-/** How many names are told apart in one place, how deep places may lie in each other, and how many there are in all. */
+/** Limits of the tree: names in one place, depth, and tallies in total. */
 const mostNames = 64;
 const mostDepth = 10;
 const mostTallies = 2_000;
 
-/** How many items a group has, or several. */
+/** Item counts of one or several groups. */
 export interface Items {
   settled: number;
   failed: number;
-  /** `undefined` where that is not known of one of them. */
+  /** Number of items, `undefined` if it is unknown for any of the groups. */
   total: number | undefined;
 }
 
 /**
- * All processes, tasks or groups of one name in one place: inside of the same run, task or group, or of those of that
- * name. So the tree of what is going on is as large as the program has names, however much there is of each.
+ * All processes, tasks or groups with the same name in the same place, that is, with the same surrounding tally. The
+ * size of the tree therefore depends on the number of names, not on the amount of work.
  *
- * Where there are too many names, what has ended makes room: it is counted among the rest, which has no name. Groups have
- * few names and often come one after another, so each is on its own, except where several are under way, and where what
- * they lie in stands for several of its name.
+ * If there are too many names, tallies that have ended make room: they are added to the rest, a tally without a name.
+ * Groups have few names and often follow one another, so each group has a tally of its own. There are two exceptions:
+ * groups that run at the same time, and groups inside a tally that stands for several activities.
  */
 export class Tally {
-  /** What may be shown of its name. */
+  /** The name, made safe for a terminal. */
   readonly label: string;
-  /** In the order in which they began. */
+  /** Running activities, in the order in which they began. */
   readonly running = new Set<Activity>();
-  /** Those of them that have failed at least one attempt. */
+  /** Running activities that have failed at least one attempt. */
   readonly retried = new Set<Activity>();
   readonly counts = new Counts();
-  /** Of a process: all tasks in it. */
+  /** Counts of all tasks inside. For processes only. */
   readonly tasks = new Counts();
-  /** Of groups: the items of those that have ended. */
+  /** Items of all groups that have ended. For groups only. */
   readonly items: Items = { settled: 0, failed: 0, total: 0 };
   readonly rate: Rate;
-  /** How many are under way here and further in. */
+  /** Number of running activities in this tally and in all tallies inside it. */
   live = 0;
-  /** How many have begun. */
+  /** Number of activities that have begun. */
   begun = 0;
   endedAt = 0;
   #rest: Tally | undefined;
@@ -55,11 +55,11 @@ export class Tally {
   readonly #number: number;
 
   constructor(
-    /** `undefined` for the rest, and for the root. */
+    /** The kind of the activities, `undefined` for the rest and for the root. */
     readonly kind: Kind | undefined,
     readonly name: string,
     now: number,
-    /** `undefined` for the root. */
+    /** The surrounding tally, `undefined` for the root. */
     readonly outer?: Tally,
   ) {
     this.label = kind === undefined ? '' : clean(name) || 'unnamed';
@@ -70,23 +70,23 @@ export class Tally {
     this.#all.tallies++;
   }
 
-  /** What lies in it, in the order in which it first began, the rest at the end. */
+  /** Tallies inside this one, in the order in which they first began. The rest comes last. */
   get inner(): readonly Tally[] {
     const inner = [...this.#inner.values()].sort((one, other) => one.#number - other.#number);
     return this.#rest === undefined ? inner : [...inner, this.#rest];
   }
 
-  /** Whether it is that of those for whose names there was no room. */
+  /** If true, this is the tally of activities for whose names there was no room. */
   get isRest(): boolean {
     return this.kind === undefined && this.outer !== undefined;
   }
 
-  /** The process that it is or lies in. */
+  /** The nearest tally of kind `process`: this tally or one around it. */
   get process(): Tally | undefined {
     return this.kind === 'process' ? this : this.outer?.process;
   }
 
-  /** Those of a name in it. */
+  /** Returns the tally inside this one for a kind and a name. Creates the tally if needed. */
   child(kind: Kind, name: string, now: number): Tally {
     const key = `${kind} ${name}`;
     const known = this.#inner.get(key);
@@ -116,7 +116,7 @@ export class Tally {
     for (let place: Tally | undefined = this; place !== undefined; place = place.outer) place.live--;
   }
 
-  /** If true, it stands for several of its name, or lies in one that does: groups in these are told together, too. */
+  /** If true, this tally or one around it stands for several activities. Groups inside it share a tally. */
   get #isOneOfMany(): boolean {
     for (let place: Tally | undefined = this; place !== undefined; place = place.outer) {
       if (place.begun > 1 || place.kind === 'map') return true;
@@ -124,7 +124,7 @@ export class Tally {
     return false;
   }
 
-  /** The one that is under way for the longest time. */
+  /** The activity that has been running the longest. */
   get oldest(): Activity | undefined {
     return this.running.values().next().value;
   }
@@ -135,7 +135,7 @@ export class Tally {
     return this.#makeRoom();
   }
 
-  /** Counts the first that has ended among the rest; one that has failed only if there is no other. */
+  /** Adds the first tally that has ended to the rest. A tally with failures is chosen only if there is no other. */
   #makeRoom(): boolean {
     const ended = [...this.#inner].filter(([, { live }]) => live === 0);
     const [key, tally] = ended.find(([, { counts }]) => counts.failed === 0) ?? ended[0] ?? [];
@@ -169,30 +169,30 @@ export class Tally {
   }
 }
 
-/** A process, task or group under way. */
+/** A running process, task or group. */
 export class Activity {
   hasEnded = false;
   retry: Retry | undefined = undefined;
-  /** Of a group: how many of its items the rate knows of. */
+  /** Number of items that the rate has counted. For groups only. */
   counted = 0;
 
   constructor(
     readonly kind: Kind,
     readonly tally: Tally,
-    /** The process that it is, or is part of. */
+    /** Id of the process: its own, or that of the surrounding process. */
     readonly processId: string,
     readonly record: AnyRecord,
-    /** In milliseconds of the monotonic clock. */
+    /** Start of the activity, in milliseconds of the monotonic clock. */
     readonly began: number,
   ) {}
 
-  /** Whether it waits for its next attempt. */
+  /** If true, the task is waiting for its next attempt. */
   get isWaiting(): boolean {
     return this.retry !== undefined && (this.record as TaskRecord).attempts <= this.retry.attempt;
   }
 }
 
-/** What all tallies of a tree have in common. */
+/** State shared by all tallies of a tree. */
 interface Shared {
   tallies: number;
   made: number;

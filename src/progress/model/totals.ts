@@ -1,17 +1,20 @@
 import { Counts } from './counts.js';
 import type { Activity, Tally } from './tally.js';
 
-/** What all processes of a name have done in all. */
+/** Totals of all processes with the same name. */
 export interface ProcessTotals {
   readonly label: string;
   readonly total: Total;
-  /** All tasks in them. */
+  /** Counts of all tasks in these processes. */
   readonly tasks: Counts;
-  /** Their tasks by name, in the order in which these first began; `undefined` is the name of those that have none. */
+  /**
+   * Totals of their tasks by name, in the order in which the names first appeared. The key `undefined` stands for tasks
+   * that are counted without a name.
+   */
   readonly names: ReadonlyMap<string | undefined, Total>;
 }
 
-/** What all that have one name have done in all. */
+/** Totals of all activities with the same name. */
 export class Total {
   begun = 0;
   readonly counts = new Counts();
@@ -32,7 +35,7 @@ interface Mutable extends ProcessTotals {
   readonly names: Map<string | undefined, Total>;
 }
 
-/** The tree, summed up: by names of processes, and in each by names of tasks, wherever these lie in it. */
+/** Sums up the tree by the names of processes, and inside each by the names of tasks, at any depth. */
 export function totalsOf(root: Tally): readonly ProcessTotals[] {
   const totals = new Map<string, Mutable>();
   collect(root, undefined, totals);
@@ -53,7 +56,7 @@ function collect(tally: Tally, process: Mutable | undefined, totals: Map<string,
   for (const inner of tally.inner) collect(inner, own, totals);
 }
 
-/** Retries of those that have not ended, also where they still wait for one. */
+/** Counts the retries of running tasks, including announced ones. */
 function retriesUnderWay(retried: ReadonlySet<Activity>): number {
   let retries = 0;
   for (const { retry } of retried) retries += retry?.attempt ?? 0;

@@ -1,23 +1,23 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { Stream } from '../options.js';
 
-/** Who stands between a stream and those who write to it. */
+/** Callbacks around every write to a stream. */
 export interface Interceptor {
   before(): void;
-  /** @param isLineOpen - whether a line was left without its end; `undefined` where nothing says so */
+  /** @param isLineOpen - true if the write ended without a line break, `undefined` if unknown */
   after(isLineOpen: boolean | undefined): void;
 }
 
-/** A stream that somebody stands in front of. */
+/** An intercepted stream. */
 export interface Intercepted {
-  /** Writes past the interceptor. */
+  /** Writes without calling the interceptor. */
   write(text: string): void;
   release(): void;
 }
 
 type Write = (chunk: unknown, ...rest: unknown[]) => boolean;
 
-/** Calls an interceptor around whatever others write to a stream. */
+/** Calls an interceptor around every write of other code to a stream. */
 export function intercept(stream: Stream, interceptor: Interceptor): Intercepted {
   const isOwn = Object.hasOwn(stream, 'write');
   const original = stream.write as Write;
@@ -39,7 +39,7 @@ export function intercept(stream: Stream, interceptor: Interceptor): Intercepted
     write: (text) => void original.call(stream, text),
     release: () => {
       isActive = false;
-      // Somebody may have put a function of their own over it, which goes on calling it.
+      // If another function has wrapped `write` meanwhile, it keeps calling this one, so it stays in place.
       if (stream.write !== write) return;
       if (isOwn) stream.write = original as Stream['write'];
       else Reflect.deleteProperty(stream, 'write');

@@ -8,10 +8,10 @@ import { Screen } from './screen.js';
 import type { View } from './view.js';
 import { writeLines } from './write-lines.js';
 
-/** The shortest time between two pictures, where others write, in milliseconds. */
+/** Minimum milliseconds between two drawings when other code writes to the terminal. */
 const leastPause = 80;
 
-/** Pictures that change in place. */
+/** A view that changes in place. */
 export class LiveView implements View {
   readonly #screen: Screen;
   #drawnAt = -Infinity;
@@ -25,7 +25,7 @@ export class LiveView implements View {
     this.#screen = new Screen(setting.stream, setting.colour, () => this.#drawSoon());
   }
 
-  /** From now on there is something to draw with; before, nothing is drawn, and it is seen what others write. */
+  /** Starts drawing with log-update. Before, the view draws nothing and only observes writes of other code. */
   begin(create: typeof createLogUpdate): void {
     this.#screen.begin(create);
     this.#drawSoon();
@@ -36,7 +36,7 @@ export class LiveView implements View {
     this.#screen.draw(frame(this.model, this.#screen.size, { symbols: this.setting.symbols, now }));
   }
 
-  /** Somebody else decides about a signal, and may end the program without a word. */
+  /** Called when another listener handles a signal and may end the program without further notice. */
   restoreCursor(): void {
     this.#screen.restoreCursor();
   }
@@ -47,7 +47,7 @@ export class LiveView implements View {
     writeLines(this.output, this.setting.colour, lines);
   }
 
-  /** At once, or, where much is written by others, not more often than it would be anyway. */
+  /** Draws at once, but not more often than every `leastPause` milliseconds. */
   #drawSoon(): void {
     if (this.#soon !== undefined) return;
     const draw = () => {

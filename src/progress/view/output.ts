@@ -1,8 +1,7 @@
 import type { Stream } from '../options.js';
 
 /**
- * Writes to a stream whose other end may go away: nobody is there to see any more, and the script is not to fail of
- * that.
+ * Writes to a stream whose reader may close it. Errors of the stream are ignored, so that they do not crash the script.
  */
 export class Output {
   #isGone = false;
@@ -19,7 +18,7 @@ export class Output {
     this.stream.write(text);
   }
 
-  /** Lets go of the stream, once it has what was written. */
+  /** Releases the stream after everything is written. */
   close(): void {
     const release = () => this.stream.off('error', this.#onError);
     if (this.#isGone || !this.stream.writable) release();

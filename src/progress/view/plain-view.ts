@@ -11,17 +11,17 @@ import { Told } from './told.js';
 import type { View } from './view.js';
 import { writeLines } from './write-lines.js';
 
-/** Lines about what is counted that are written at one time, at most. */
+/** Maximum number of lines about counted tasks per tick. */
 const mostAtOnce = 20;
-/** So many tasks are a few: a summary would only say again what their lines have said. */
+/** Maximum number of tasks for which the summary is left out, because it would only repeat their lines. */
 const few = 3;
 
 /**
- * A line for each thing that happens, each written once: for logs, files and pipes.
+ * A view that writes one line per event: for logs, files and pipes.
  *
- * However much happens, and however long, there are not many: of one name the first few of each kind are told one by one,
- * and then how they stand: every second at first, and as time goes on when a tenth of it more has passed. So a map of
- * thousands tells how far it is, and a loop that never ends does not fill a disk.
+ * The number of lines stays small. For each name, the first few events of each kind get a line of their own. Later ones
+ * are counted, and a line reports the counts: every second at first, then each time the elapsed time has grown by a
+ * tenth. So a map of thousands shows its progress, and an endless loop does not fill a disk.
  */
 export class PlainView implements View, Listener {
   readonly #told = new Told();
@@ -37,7 +37,7 @@ export class PlainView implements View, Listener {
     return this.#toldProblem;
   }
 
-  /** A single process that is over, with few tasks. */
+  /** If true, the program ran a single process with few tasks, which has ended. */
   get hasToldAll(): boolean {
     const { root } = this.model;
     const [process, ...others] = root.inner;
@@ -46,7 +46,7 @@ export class PlainView implements View, Listener {
   }
 
   begun({ kind, tally }: Activity): void {
-    // The items of a map are counted.
+    // Items of a map are counted and get no lines of their own.
     if (kind === 'task' && tally.outer?.kind === 'map') return;
     if (!this.#told.mayTell(tally, 'begin')) return;
     this.#write(span(this.setting.symbols.begin, 'cyan'), tally, [secondary('begins')]);
@@ -82,7 +82,7 @@ export class PlainView implements View, Listener {
     { status, duration: time, retries, problem }: Ended,
     told: string | undefined,
   ): readonly Line[] {
-    // What a task fails with, fails what has called it: that is said once.
+    // An error usually propagates from a task to its callers. It is written only once.
     const isOuter = tally.inner.length > 0;
     const isGroupAlone = isGroup(tally.kind) && tally.begun === 1;
     return [
@@ -108,7 +108,7 @@ export class PlainView implements View, Listener {
   }
 }
 
-/** Names from the outermost on; groups without a name of their own are left out on the way. */
+/** Returns the names from the outermost tally on. Surrounding groups are left out. */
 function pathOf(tally: Tally, separator: string): Line {
   const names: Span[] = [];
   for (let place: Tally | undefined = tally; place?.outer !== undefined; place = place.outer) {

@@ -8,40 +8,43 @@ import { type Intercepted, type Interceptor, intercept } from './intercept.js';
 const hideCursor = '\u001b[?25l';
 const showCursor = '\u001b[?25h';
 const eraseLineAbove = '\u001b[1A\u001b[2K';
-/** Between these a terminal shows nothing of what happens on it, where it knows them; others ignore them. */
+/** Synchronised output: the terminal shows no changes between these two sequences. Terminals without it ignore them. */
 const holdPicture = '\u001b[?2026h';
 const showPicture = '\u001b[?2026l';
-/** So often a picture is repeated below what others write. Where they write more, it waits for the next. */
+/**
+ * Maximum number of times that the same picture is redrawn below other output. After that, it waits for the next
+ * picture.
+ */
 const mostRepeats = 100;
 
-/** What is to be seen, as the terminal gets it. */
+/** A picture, rendered for the terminal. */
 interface Picture {
   readonly text: string;
-  /** How wide its lines are. */
+  /** Widths of its lines, in columns. */
   readonly widths: readonly number[];
 }
 
 const blank: Picture = { text: '', widths: [] };
 
 /**
- * The last lines of a terminal, which change in place; log-update draws them. What others write goes above them:
+ * The last lines of a terminal, which change in place. log-update draws them. Output of other code goes above them:
  *
- *     drawn ─ somebody writes: it is erased, they write ─┬─ their line has ended ──► the same is drawn again at once
- *                                                        └─ their line is open (a prompt, dots) ──► it waits until it ends
+ *     drawn ─ other code writes: erase, write ─┬─ its line has ended ──► the same picture is drawn again at once
+ *                                              └─ its line is open (a prompt, dots) ──► drawing waits until it ends
  *
- * Standard output and standard error are looked at where they are terminals too: then that is the same one.
+ * Standard output and standard error are intercepted, too, if they are terminals, because both then share one screen.
  */
 export class Screen implements Interceptor {
-  /** What draws; until there is one, nothing is drawn. */
+  /** log-update. Nothing is drawn until it is loaded. */
   #log: ReturnType<typeof createLogUpdate> | undefined = undefined;
   readonly #own: Intercepted;
   readonly #others: readonly Intercepted[];
-  /** How wide the lines are that are drawn. */
+  /** Widths of the lines on the screen. */
   #drawn: readonly number[] = [];
   #picture = blank;
   #repeats = 0;
   #columns: number;
-  /** How many write by now: who writes may call who writes. */
+  /** Number of nested writes in progress: a writer may call another writer. */
   #writers = 0;
   #isHeld = false;
   #isLineOpen = false;
@@ -50,7 +53,7 @@ export class Screen implements Interceptor {
     if (this.#followSize()) this.redraw();
   };
 
-  /** @param redraw - called when it is to be drawn again at once */
+  /** @param redraw - called when the picture has to be drawn again at once */
   constructor(
     private readonly stream: Stream,
     private readonly colour: boolean,
@@ -63,13 +66,16 @@ export class Screen implements Interceptor {
     stream.on('resize', this.#onResize);
   }
 
-  /** From now on there is something to draw with. A line that was opened before is known to be open. */
+  /** Starts drawing. A line that other code left open before is taken into account. */
   begin(create: typeof createLogUpdate): void {
-    // The cursor is ours: log-update's would be that of standard error, whatever the stream is.
+    // The screen controls the cursor itself: log-update would always use the cursor of standard error.
     this.#log = create(this.#past(), { showCursor: true });
   }
 
-  /** The room that there is. The last column and line stay free: terminals differ in what they do behind these. */
+  /**
+   * The available space. The last column and the last line stay free, because terminals differ in what they do at the
+   * edges.
+   */
   get size(): Size {
     this.#followSize();
     return { width: this.#columns - 1, height: (this.stream.rows || 24) - 1 };
@@ -104,7 +110,7 @@ export class Screen implements Interceptor {
     this.#isCursorHidden = false;
   }
 
-  /** Leaves the terminal as it was. */
+  /** Restores the terminal. */
   close(): void {
     this.stream.off('resize', this.#onResize);
     this.#erase();
@@ -125,7 +131,7 @@ export class Screen implements Interceptor {
     this.#drawn = widths;
   }
 
-  /** What was drawn last is laid out already; it only has to fit still. */
+  /** Draws the last picture again if it still fits, else asks for a new one. */
   #repeat(): void {
     const { width, height } = this.size;
     const { widths } = this.#picture;
@@ -134,19 +140,22 @@ export class Screen implements Interceptor {
     else this.redraw();
   }
 
-  /** From the first that is erased before others write until it is drawn again, the terminal is held. */
+  /**
+   * Writes to the terminal and holds its output: from the first erased line before other code writes until the picture
+   * is drawn again.
+   */
   #write(text: string): void {
     this.#isHeld = this.#writers > 0;
     this.#own.write(`${holdPicture}${text}${this.#isHeld ? '' : showPicture}`);
   }
 
-  /** The stream as log-update needs it, past whoever looks at what is written to it. */
+  /** Creates the stream for log-update, which bypasses the interceptor. */
   #past(): NodeJS.WritableStream {
     const past = {
-      // When the terminal is held is decided here.
+      // The screen decides itself when to hold the terminal's output.
       isTTY: false,
       write: (text: string) => this.#write(text),
-      // It is not to wrap or cut anything: what it gets fits.
+      // The lines already fit, so log-update must not wrap or cut them.
       columns: Infinity,
       rows: Infinity,
     };
@@ -159,8 +168,9 @@ export class Screen implements Interceptor {
   }
 
   /**
-   * In a terminal that got narrower, what is drawn has wrapped by now: it takes more lines than were written. The terminal
-   * is asked each time before it is drawn: what it says by itself comes later.
+   * Adapts to the current width of the terminal, and returns true if it changed while lines were drawn. In a terminal
+   * that got narrower, the drawn lines have wrapped and take more lines than were written. The size is read before each
+   * drawing, because the terminal's own event comes later.
    */
   #followSize(): boolean {
     const columns = columnsOf(this.stream);

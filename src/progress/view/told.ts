@@ -1,35 +1,35 @@
 import { isGroup, type Tally } from '../model/tally.js';
 
-/** What a line may be about. */
+/** The events that a line can report. */
 type Event = 'begin' | 'retry' | 'success' | 'failure';
 
-/** So many lines about each kind of event of one name; what comes after is counted. */
+/** Maximum number of lines per name and kind of event. Later events are counted. */
 const mostOfOneName = 10;
-/** So many names; those that come after are as one. */
+/** Maximum number of names. Later names share one account. */
 const mostNames = 500;
 const others = '';
-/** How much more time has to pass until the next line about what is counted, as a share of what has passed. */
+/** Time until the next line about counts, as a share of the time since the first. */
 const share = 0.1;
 
-/** What has been told of all of one name, wherever they are in the tree by now. */
+/** The reports about one name, at all its places in the tree. */
 interface Account {
   readonly lines: Record<Event, number>;
-  /** How much there was when it was last told. */
+  /** The amount in the last report. */
   known: number;
   firstAt: number | undefined;
   nextAt: number;
 }
 
-/** What has been told already, by kind and name: it decides what still is. */
+/** The reports written so far, by kind and name. They decide which events still get a line. */
 export class Told {
   readonly #accounts = new Map<string, Account>();
 
-  /** Whether there may be a line of its own about one more event; then there is one. */
+  /** Returns true if one more event may have a line of its own, and counts that line. */
   mayTell(tally: Tally, event: Event): boolean {
     return this.#account(tally).lines[event]++ < mostOfOneName;
   }
 
-  /** Of what a line is due about how many there are: what is counted and has changed. */
+  /** Returns the tallies whose counts have changed and are due for a report. */
   due(root: Tally, now: number, interval: number): readonly Tally[] {
     const due: Tally[] = [];
     for (const tally of counted(root)) {
@@ -60,7 +60,7 @@ function isCounted(tally: Tally, { lines }: Account): boolean {
   return Math.max(lines.success, lines.failure) > mostOfOneName;
 }
 
-/** What there may be a line about: a map tells of what is in it. */
+/** Yields the tallies that can have a line. The contents of a map are reported by the map. */
 function* counted(tally: Tally): Generator<Tally> {
   for (const inner of tally.inner) {
     yield inner;

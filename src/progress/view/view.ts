@@ -1,13 +1,13 @@
 import type { Line } from '../layout/line.js';
 
-/** How progress gets to be seen. */
+/** A way to display progress. */
 export interface View {
-  /** Time has passed: milliseconds of the monotonic clock. */
+  /** Called at an interval, with the time in milliseconds of the monotonic clock. */
   tick(now: number): void;
-  /** What the last line that stays has said that went wrong. */
+  /** The error that the last permanent line shows. */
   readonly toldProblem?: string | undefined;
-  /** Whether lines that stay have said all that a summary would. */
+  /** If true, the permanent lines already contain everything that a summary would. */
   readonly hasToldAll?: boolean;
-  /** The end: writes what is to stay. */
+  /** Called at the end: writes the last lines. */
   finish(lines: readonly Line[]): void;
 }
