@@ -129,7 +129,7 @@ export function callOf(fn: AnyFunction): Work {
   };
 }
 
-/** Names work, so that tasks can be created from it. */
+/** Gives work a name, so that tasks can be created from it. */
 export function defineWork(core: Core, name: string, work: Work): Definition {
   const observed = (record: RunningTask, scope: Scope, self?: unknown) => {
     const { use } = core.hooks;

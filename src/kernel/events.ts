@@ -11,6 +11,7 @@ export type Status = 'running' | 'completed' | 'failed' | 'cancelled';
 
 /** The outcome of a process or task, as far as it is known. */
 export interface Outcome {
+  /** Status of the work. */
   readonly status: Status;
   /** The value that the work resolved with. `undefined` while it runs and if it did not complete. */
   readonly result: unknown;
@@ -47,6 +48,7 @@ export interface ProcessRecord<State = unknown> extends Outcome {
 export interface TaskRecord<State = unknown> extends Outcome {
   /** Id of the process and number of the task in it: `4f0c…/7`. */
   readonly id: string;
+  /** Id of the process that the task belongs to. */
   readonly processId: string;
   /** Number of the task in its process, from 1. */
   readonly number: number;
@@ -78,6 +80,7 @@ export interface TaskRecord<State = unknown> extends Outcome {
 export interface GroupRecord {
   /** Id of the process that the group belongs to. */
   readonly processId: string;
+  /** Method that created the group. */
   readonly kind: 'parallel' | 'map';
   /** The `name` of the options; by default the name of the action for `map`, and `parallel` for `parallel`. */
   readonly name: string;
@@ -159,13 +162,14 @@ export type HookName = 'onProcessBegin' | 'onProcessCompletion' | 'onTaskBegin' 
 
 /**
  * Message of the channel `orchestrator:hook:error`, published when a hook with the option `observe` has thrown or
- * rejected. The work of the process or task goes on as if the hook had returned.
+ * rejected. The work of the process or task is not affected by the error.
  */
 export interface HookErrorEvent {
   /** The method that the hook was registered with. */
   readonly hook: HookName;
   /** Argument of the hook call. */
   readonly record: object;
+  /** The value that the hook threw or rejected with. */
   readonly error: unknown;
 }
 

@@ -14,6 +14,7 @@ import { readTimeout, type StoredTimeout, type TimeoutOptions, withFallback, wit
  * that has a `signal`, as cockatiel and p-queue do. This signal then aborts the attempt, too.
  */
 export interface Policy {
+  /** Calls `fn` and settles like it, or rejects without calling it. `signal` aborts with the task. */
   // biome-ignore lint/suspicious/noExplicitAny: the policy chooses the arguments of the function and the type of its result
   execute(fn: (...args: any[]) => Promise<unknown>, signal?: AbortSignal): PromiseLike<any>;
 }

@@ -12,7 +12,7 @@ export interface Row {
   readonly symbol: Span;
   readonly label: Line;
   readonly time: string;
-  /** Items of the bar, if the row has a bar. */
+  /** Item counts that the bar shows, if the row has a bar. */
   readonly items: Items | undefined;
   readonly details: Details;
 }

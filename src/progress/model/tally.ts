@@ -38,7 +38,7 @@ export class Tally {
   /** Running activities that have failed at least one attempt. */
   readonly retried = new Set<Activity>();
   readonly counts = new Counts();
-  /** Counts of all tasks inside. For processes only. */
+  /** Counts of all tasks in the process. For processes only. */
   readonly tasks = new Counts();
   /** Items of all groups that have ended. For groups only. */
   readonly items: Items = { settled: 0, failed: 0, total: 0 };
