@@ -277,7 +277,7 @@ type StepOf<Item, Step> = (item: Item, index: number) => Step;
 
 function abortedBy(failure: unknown): DOMException {
   const reason = new DOMException('Aborted with its parallel group', 'AbortError');
-  // `cause` is set afterwards: the type of DOMException in browsers accepts none in the constructor.
+  // Set afterwards, because the type of DOMException in browsers accepts no `cause` in the constructor.
   return Object.defineProperty(reason, 'cause', { value: failure });
 }
 

@@ -45,8 +45,8 @@ export function openScope(scope: Scope | undefined): Scope | undefined {
 }
 
 /**
- * If true, a closed scope is skipped. An aborted scope is not skipped, and so refuses new work, until its process is
- * over and every function that the abort interrupted has settled.
+ * If true, the closed scope counts as ended, and new work belongs to the scope around it. An aborted scope does not
+ * end, and refuses new work, until its process is over and every function that the abort interrupted has settled.
  */
 function isOver({ cancellation, process }: Scope): boolean {
   return !cancellation.aborted || (process.isOver && cancellation.stragglers === 0);

@@ -140,7 +140,7 @@ async function tryAgain(
   let thrown = first;
   let consumed = 0;
   for (let made = 0; ; made++) {
-    // No retries after an abort.
+    // An `AbortError` ends the retries, and so does an abort of the task.
     if (isAbortError(thrown) || scope.cancellation.aborted) throw thrown;
     const failure = failureOf(thrown, task.name);
     const elapsed = began === undefined ? 0 : performance.now() - began;

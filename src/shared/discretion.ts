@@ -1,6 +1,6 @@
 import { hide } from './failures.js';
 
-/** Fields in which drivers keep the failed statement or command, including its values: data of runs. */
+/** Fields in which drivers keep the failed statement or command. They can contain data of runs. */
 const valuesOfDrivers = ['command', 'query', 'params', 'parameters', 'queryOptions'] as const;
 
 /** Redis commands that take passwords as arguments. */

@@ -43,7 +43,8 @@ export function markAsOurs(Class: { readonly prototype: OrchestratorError }): vo
 
 /**
  * Thrown when an option or an argument is not valid. The message names the field and the expected value, and no work
- * has been started. Also the error of work that threw a value that is not an error; the value is then the `cause`.
+ * has been started. A task or run whose function throws a value that is not an error also fails with a
+ * `ValidationError`; the value is then the `cause`.
  */
 export class ValidationError extends TypeError {
   override readonly name = 'ValidationError';

@@ -8,7 +8,7 @@ const forever = () => new Promise<number>(() => {});
 const orchestrator = new Orchestrator();
 const lenient: Policy = { execute: (fn) => fn().catch(() => 'made up') };
 
-/** Whatever may be called in a run: each would give a result where it is not aborted, or never ends. */
+/** Everything that can be called in a run. Without an abort, each call returns a result or never ends. */
 const works: readonly [string, () => Promise<unknown>][] = [
   ['an action', orchestrator.action(forever)],
   [
@@ -27,7 +27,7 @@ const works: readonly [string, () => Promise<unknown>][] = [
 ];
 
 describe('work whose run is aborted', () => {
-  it.each(works)('rejects with the reason, before and while it is under way: %s', async (_, work) => {
+  it.each(works)('rejects with the abort reason, before and during the work: %s', async (_, work) => {
     const aborter = new AbortController();
     let inside: Promise<unknown> | undefined;
     let after: Promise<unknown> | undefined;
@@ -47,7 +47,7 @@ describe('work whose run is aborted', () => {
     expect(await rejection(orchestrator.run(work, { signal: AbortSignal.abort(reason) }))).toBe(reason);
   });
 
-  it('of a flow is a result that says cancelled and why, whether it is aborted before or while it is under way', async () => {
+  it('of a flow gives a result with the status cancelled and the reason, before and during the run', async () => {
     const flow = new Flow('f').node('a', forever);
     const expected = { status: 'cancelled', reason };
     const aborter = new AbortController();

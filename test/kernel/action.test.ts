@@ -11,7 +11,7 @@ describe('action', () => {
     await expect(pending).resolves.toBe(5);
   });
 
-  it('gives what an async function resolves with, and any thenable', async () => {
+  it('returns what an async function or any thenable resolves with', async () => {
     const orchestrator = new Orchestrator();
     await expect(orchestrator.action(async (id: string) => ({ id }))('a')).resolves.toEqual({ id: 'a' });
     // biome-ignore lint/suspicious/noThenProperty: a thenable is the subject
@@ -36,7 +36,7 @@ describe('action', () => {
     expect(calls).toBe(2);
   });
 
-  it('rejects with the very error that the function threw, sync or async', async () => {
+  it('rejects with the same error that the function threw, sync or async', async () => {
     const orchestrator = new Orchestrator();
     const error = new RangeError('no');
     const sync = orchestrator.action(() => {
@@ -83,7 +83,7 @@ describe('action', () => {
     expect(await rejection(act())).toBe(original);
   });
 
-  it('is named by its option, else by its function, else anonymous', async () => {
+  it('is named by its option, then by its function, else anonymous', async () => {
     const orchestrator = new Orchestrator();
     const names: string[] = [];
     orchestrator.onTaskBegin(({ name }) => names.push(name));
@@ -97,14 +97,14 @@ describe('action', () => {
     expect(actions.map(({ name }) => name)).toEqual(names);
   });
 
-  it('hands on its arguments and lets the same action run many times at once', async () => {
+  it('passes its arguments on, and can run many times at once', async () => {
     const seen: unknown[][] = [];
     const act = new Orchestrator().action((...args: unknown[]) => seen.push(args));
     await Promise.all([act(), act(1), act(1, 'two', undefined)]);
     expect(seen).toEqual([[], [1], [1, 'two', undefined]]);
   });
 
-  it('gets a run of its own outside of any run', async () => {
+  it('gets a run of its own outside any run', async () => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);
     await orchestrator.action(function alone() {})();
@@ -162,7 +162,7 @@ describe('action', () => {
     expect(processes).toEqual(['outer']);
   });
 
-  it('whose run is over, because a server outlived it, gets a run of its own', async () => {
+  it('gets a run of its own if its run has ended, as in a server that outlives the run', async () => {
     const orchestrator = new Orchestrator({ state: { visits: 0 } });
     const visit = orchestrator.action(() => ++orchestrator.getState().visits);
     const listener = await orchestrator.run(() => {
@@ -177,7 +177,7 @@ describe('action', () => {
     listener.port1.close();
   });
 
-  it('that nobody awaited is aborted with its run, also where the task that called it had a limit and is over', async () => {
+  it('that nothing awaited is aborted with its run, even if the calling task had a limit and has ended', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const ended: string[] = [];
@@ -211,7 +211,7 @@ describe('action', () => {
     expect(ended).toEqual(['outer completed', 'late completed', 'hang cancelled', 'hang cancelled']);
   });
 
-  it('that nobody awaited still finishes in its run, and that run stays open for what it calls', async () => {
+  it('that nothing awaited still finishes in its run, which stays open for its calls', async () => {
     const orchestrator = new Orchestrator();
     const processes: string[] = [];
     orchestrator.onTaskCompletion(({ processId }) => processes.push(processId));
@@ -239,13 +239,13 @@ describe('action', () => {
     ['undefined', undefined, 'undefined'],
     ['an object', {}, 'Object'],
     ['a string', 'fetchUser', 'String'],
-  ])('refuses %s where a function is expected', (_, fn, kind) => {
+  ])('rejects %s if a function is expected', (_, fn, kind) => {
     expect(() => new Orchestrator().action(fn as never)).toThrow(
       new ValidationError(`action must be a function, got ${kind}`),
     );
   });
 
-  it('refuses an unknown option by its name', () => {
+  it('rejects an unknown option by its name', () => {
     const define = () => new Orchestrator().action(() => {}, { retires: 3 } as never);
     expect(define).toThrow(new ValidationError('retires is unknown, expected name, policies, retry, timeout, policy'));
     expect(() => new Orchestrator().action(() => {}, null as never)).toThrow('options must be an object, got null');
@@ -280,7 +280,7 @@ describe('withOptions', () => {
     expect(orchestrator.withOptions(act, { name: 'other' }).name).toBe('other');
   });
 
-  it('refuses what is no action of this orchestrator, and unknown options', () => {
+  it('rejects anything but an action of this orchestrator, and unknown options', () => {
     const orchestrator = new Orchestrator();
     const message = 'action must be an action of this orchestrator, got Function';
     expect(() => orchestrator.withOptions(() => Promise.resolve(), {})).toThrow(new ValidationError(message));
@@ -290,7 +290,7 @@ describe('withOptions', () => {
     expect(() => orchestrator.withOptions(own, { nmae: 'x' } as never)).toThrow('nmae is unknown');
   });
 
-  it('called as a method gives its function the object, with and without hooks, in a run and outside', async () => {
+  it('called as a method passes its object to the function, with and without hooks, in a run and outside', async () => {
     const quiet = new Orchestrator();
     const watched = new Orchestrator().onTaskBegin(() => {}).use((_task, next) => next());
     for (const orchestrator of [quiet, watched]) {

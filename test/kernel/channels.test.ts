@@ -6,7 +6,7 @@ import { failing, rejection } from '../support.js';
 
 const events = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const;
 
-/** Notes what is published while `work` runs. */
+/** Collects the messages that are published while `work` runs. */
 async function published(channel: string, work: () => Promise<unknown>) {
   const seen: { event: string; message: TaskRecord & ProcessRecord }[] = [];
   const subscribers = Object.fromEntries(
@@ -43,7 +43,7 @@ describe('the diagnostics channels', () => {
     });
   });
 
-  it('publish failures, with what completion hooks threw besides', async () => {
+  it('publish failures, including the errors of completion hooks', async () => {
     const hook = new Error('hook');
     const failure = new Error('failure');
     const orchestrator = new Orchestrator().onTaskCompletion(() => {
@@ -70,7 +70,7 @@ describe('the diagnostics channels', () => {
     expect(tasks.at(-1)?.message.attempts).toBe(3);
   });
 
-  it('publish a retry also where nobody listens to tasks', async () => {
+  it('publish a retry even if nothing listens to tasks', async () => {
     let seen = 0;
     const listen = () => seen++;
     subscribe('orchestrator:task:retry', listen);
@@ -79,7 +79,7 @@ describe('the diagnostics channels', () => {
     expect(seen).toBe(1);
   });
 
-  it('bind stores for all that runs inside, so that spans find their parents across parallel tasks', async () => {
+  it('bind stores for everything inside, so that spans find their parents across parallel tasks', async () => {
     const spans = new AsyncLocalStorage<string>();
     const channel = tracingChannel('orchestrator:task');
     channel.start.bindStore(spans, (message) => `${spans.getStore() ?? 'root'} > ${(message as TaskRecord).name}`);
@@ -91,7 +91,7 @@ describe('the diagnostics channels', () => {
     await expect(branch()).resolves.toEqual([undefined, undefined]);
   });
 
-  it('leave the outcome as it is', async () => {
+  it('do not affect the outcome', async () => {
     const error = new Error('no');
     const orchestrator = new Orchestrator();
     await published('orchestrator:task', async () => {

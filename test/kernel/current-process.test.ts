@@ -3,7 +3,7 @@ import { type CurrentProcess, Orchestrator, type ProcessRecord, TimeoutError } f
 import { describe, expect, it } from 'vitest';
 import { deferred, rejection } from '../support.js';
 
-describe('what the function of run gets', () => {
+describe('the argument of the function of run', () => {
   it('is the state, the signal and the id of its process, as hooks and actions see them', async () => {
     const orchestrator = new Orchestrator<{ n: number }>({ state: { n: 1 } });
     let seen: ProcessRecord['context'];
@@ -23,7 +23,7 @@ describe('what the function of run gets', () => {
     expect(orchestrator.getState()).toEqual({ n: 2 });
   });
 
-  it('needs no async context', async () => {
+  it('works without an async context', async () => {
     const orchestrator = new Orchestrator<{ found?: string }>();
     const callbacks: (() => void)[] = [];
     const outside = new Orchestrator().run(async () => {
@@ -44,7 +44,7 @@ describe('what the function of run gets', () => {
     expect(orchestrator.getState()).toEqual({ found: 'a' });
   });
 
-  it('has a signal that the run aborts, also where it is first read after that', async () => {
+  it('has a signal that the run aborts, even if it is read only afterwards', async () => {
     const orchestrator = new Orchestrator();
     const aborter = new AbortController();
     const reason = new Error('enough');
@@ -67,7 +67,7 @@ describe('what the function of run gets', () => {
     expect(await rejection(limited)).toBeInstanceOf(TimeoutError);
   });
 
-  it('is of the inner run where runs are nested', async () => {
+  it('belongs to the inner run if runs are nested', async () => {
     const orchestrator = new Orchestrator({ state: { n: 0 } });
     await orchestrator.run(async (outer) => {
       await orchestrator.run((inner) => {
@@ -78,20 +78,20 @@ describe('what the function of run gets', () => {
     });
   });
 
-  it('may be ignored, also by an action', async () => {
+  it('can be ignored, even if the function is an action', async () => {
     const orchestrator = new Orchestrator();
     const act = orchestrator.action(() => 1);
     expect(await orchestrator.run(act)).toBe(1);
     expect(await orchestrator.run(async () => act())).toBe(1);
   });
 
-  it('gives nothing away where it is printed or sent', async () => {
+  it('reveals nothing if it is printed or sent', async () => {
     const process = await new Orchestrator().run((given) => given, { state: { secret: 'x' } });
     expect(JSON.stringify(process)).toBe('{}');
     expect(inspect(process)).not.toContain('secret');
   });
 
-  it('makes no signal that is not read', async () => {
+  it('creates no signal that is not read', async () => {
     const { AbortController: Controller } = globalThis;
     let made = 0;
     globalThis.AbortController = class extends Controller {

@@ -15,7 +15,7 @@ import { rejection } from '../support.js';
 
 const secret = 'card 4111';
 
-/** Two hundred items, of which every one of the given fails. */
+/** Runs two hundred items, of which the given ones fail. */
 async function failed(indexes: readonly number[], failure = (index: number) => new Error(`no ${index}`)) {
   const orchestrator = new Orchestrator();
   const items = Array.from({ length: 200 }, (_, index) => index);
@@ -26,7 +26,7 @@ async function failed(indexes: readonly number[], failure = (index: number) => n
   return (await rejection(orchestrator.map(items, pay))) as ParallelError<PromiseSettledResult<unknown>[]>;
 }
 
-/** What a logger writes of it. */
+/** Returns the text that pino writes. */
 async function logged(log: (logger: ReturnType<typeof pino>) => void): Promise<string> {
   const chunks: string[] = [];
   const write: Writable['_write'] = (chunk, _encoding, done) => {
@@ -38,7 +38,7 @@ async function logged(log: (logger: ReturnType<typeof pino>) => void): Promise<s
 }
 
 describe('ParallelError', () => {
-  it('names the items that failed, their causes and how many there are', async () => {
+  it('names the items that failed, their causes and their number', async () => {
     expect((await failed([7])).message).toBe('1 of 200 parallel actions failed: item 7: no 7');
     expect((await failed([3, 4, 5, 6, 199])).message).toBe(
       '5 of 200 parallel actions failed: item 3: no 3; item 4: no 4; item 5: no 5; and 2 more',
@@ -58,7 +58,7 @@ describe('ParallelError', () => {
     });
   });
 
-  it('keeps its message on one line, and short', async () => {
+  it('has a short message of one line', async () => {
     const { message } = await failed([0, 1, 2, 3], () => new Error(`<html>\n${'x'.repeat(20_000)}`));
     expect(message).not.toContain('\n');
     expect(message.length).toBeLessThan(800);
@@ -77,7 +77,7 @@ describe('ParallelError', () => {
     }
   });
 
-  it('gives loggers and JSON its failures, and no result', async () => {
+  it('passes its failures to loggers and JSON, but no result', async () => {
     const error = await failed([3, 5], (index) => Object.assign(new RangeError(`no ${index}`), { code: 'E_NO' }));
     const json = JSON.stringify(error);
     expect(JSON.parse(json)).toEqual({
@@ -109,7 +109,7 @@ describe('ParallelError', () => {
     expect(error.results[0]).toMatchObject({ status: 'rejected', reason: { message: 'no 0' } });
   });
 
-  it('describes failures that throw when they are looked at, and results that are none', async () => {
+  it('describes failures that throw when they are read, and results that are not settled results', async () => {
     const hostile = Object.defineProperty(new Error('seen'), 'code', {
       get: () => {
         throw new Error('do not look');
@@ -141,7 +141,7 @@ describe('errors of flows', () => {
     expect(error.result.context.secret).toBe(secret);
   });
 
-  it('of a sub-flow are printed without the context of either', async () => {
+  it('of a sub-flow are printed without the contexts of both flows', async () => {
     const inner = new Flow('inner').node('breaks', () => Promise.reject(new Error('broken')));
     const flow = new Flow('outer').node('inner', inner);
     const { errors } = await flow.run({ secret });
@@ -158,7 +158,7 @@ describe('errors of flows', () => {
     expect(JSON.parse(JSON.stringify(error))).toMatchObject({ name: 'BlueprintError', blueprintId: 'order', faults });
   });
 
-  it('of a value that cannot be saved hold neither the value nor what is around it', () => {
+  it('of a value that cannot be saved contain neither the value nor its surroundings', () => {
     const save = () => new DefaultSerializer().serialize({ card: secret, socket: () => {} });
     expect(save).toThrow(SerializationError);
     try {

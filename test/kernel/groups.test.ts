@@ -8,7 +8,7 @@ const fail = async () => {
   throw new Error('no');
 };
 
-/** What is published about groups while `work` runs: each event, with a copy of the record as it then was. */
+/** Collects the events about groups while `work` runs, each with a copy of the record at that time. */
 async function published(work: () => Promise<unknown>) {
   const seen: { event: string; record: GroupRecord; copy: GroupRecord }[] = [];
   const note = (event: string) => (message: unknown) => {
@@ -26,14 +26,14 @@ async function published(work: () => Promise<unknown>) {
   return seen;
 }
 
-/** The one group that is published while `work` runs, as it was in the end. */
+/** Returns the only group that is published while `work` runs, in its final state. */
 async function groupOf(work: () => Promise<unknown>): Promise<GroupRecord> {
   const ends = (await published(work)).filter(({ event }) => event === 'asyncEnd');
   expect(ends).toHaveLength(1);
   return ends[0]?.copy as GroupRecord;
 }
 
-/** How many items a map knew of when it began. */
+/** Returns the total that a map knew when it began. */
 async function totalAtStart(items: Iterable<unknown> | AsyncIterable<unknown>): Promise<number | undefined> {
   const orchestrator = new Orchestrator();
   const seen = await published(() => orchestrator.map(items, (item) => item));
@@ -47,7 +47,7 @@ afterEach(() => {
 });
 
 describe('the channel of groups', () => {
-  it('has the name that it was given, else that of the action of a map, else parallel', async () => {
+  it('has the given name, or the name of the action of a map, or parallel', async () => {
     const orchestrator = new Orchestrator();
     const load = async function load() {};
     for (const [work, name] of [
@@ -61,7 +61,7 @@ describe('the channel of groups', () => {
     expect(() => orchestrator.parallel([load], { name: 5 as never })).toThrow(/name must be/);
   });
 
-  it('publishes what parallel has running side by side, from its begin to its end', async () => {
+  it('publishes the actions of a parallel call from beginning to end', async () => {
     const orchestrator = new Orchestrator();
     const both = orchestrator.parallel([async () => 1, async () => 2]);
     const seen = await published(() => orchestrator.run(() => both(), { id: 'p' }));
@@ -87,7 +87,7 @@ describe('the channel of groups', () => {
     expect(processes).toEqual([processId]);
   });
 
-  it('counts while the group goes on', async () => {
+  it('counts while the group is running', async () => {
     const gates = [deferred(), deferred(), deferred()] as const;
     const orchestrator = new Orchestrator();
     let group: GroupRecord | undefined;
@@ -110,20 +110,20 @@ describe('the channel of groups', () => {
     expect(group).toMatchObject({ settled: 3, failed: 1, status: 'failed' });
   });
 
-  it('says failed, with the error, where some have failed', async () => {
+  it('says failed, with the error, if some actions have failed', async () => {
     const orchestrator = new Orchestrator();
     const group = await groupOf(() => orchestrator.parallel([async () => 1, fail, fail])());
     expect(group).toMatchObject({ status: 'failed', settled: 3, failed: 2, total: 3 });
     expect(group.error).toBeInstanceOf(ParallelError);
   });
 
-  it('says completed, with the failures counted, where all were to settle', async () => {
+  it('says completed, with the failures counted, if the group has settle', async () => {
     const orchestrator = new Orchestrator();
     const group = await groupOf(() => orchestrator.parallel([async () => 1, fail], { settle: true })());
     expect(group).toMatchObject({ status: 'completed', settled: 2, failed: 1, error: undefined });
   });
 
-  it('counts the failure that has ended it, and not the siblings that this has cut short', async () => {
+  it('counts the failure that ended the group, and not the siblings that were interrupted', async () => {
     const orchestrator = new Orchestrator();
     const dawdle = orchestrator.action(() => new Promise((resolve) => setTimeout(resolve, 50)));
     const cutShort = async () => {
@@ -139,7 +139,7 @@ describe('the channel of groups', () => {
     expect({ ...last?.record }).toEqual(last?.copy);
   });
 
-  it('counts as failed nothing that an abort of the run has cut short, and says cancelled', async () => {
+  it('does not count actions that an abort of the run has interrupted, and says cancelled', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const reason = new Error('enough');
@@ -155,7 +155,7 @@ describe('the channel of groups', () => {
     expect(group).toMatchObject({ status: 'cancelled', error: reason, settled: 1, failed: 0, total: 4 });
   });
 
-  it('does not change any more when it is over, whatever ends later', async () => {
+  it('does not change after its end, whatever ends later', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const late = deferred();
@@ -181,7 +181,7 @@ describe('the channel of groups', () => {
     expect(await totalAtStart([])).toBe(0);
   });
 
-  it('does not believe a length or size that may mean something else', async () => {
+  it('ignores a length or size that may mean something else', async () => {
     const route = { length: 12.5, size: 7, *[Symbol.iterator]() {} };
     const watchful = {
       get length(): number {
@@ -194,7 +194,7 @@ describe('the channel of groups', () => {
     expect(await totalAtStart('👍👍')).toBeUndefined();
   });
 
-  it('knows how many there are of a generator, sync or async, when all were taken', async () => {
+  it('knows the total of a generator, sync or async, when all items were taken', async () => {
     const orchestrator = new Orchestrator();
     const numbers = function* () {
       yield* [1, 2, 3];
@@ -208,7 +208,7 @@ describe('the channel of groups', () => {
     expect(group).toMatchObject({ total: 3, settled: 3 });
   });
 
-  it('leaves the total open where a failure has ended it before all were taken', async () => {
+  it('leaves the total open if a failure ended the group before all items were taken', async () => {
     const orchestrator = new Orchestrator();
     const endless = function* () {
       for (let id = 0; ; id++) yield id;
@@ -217,7 +217,7 @@ describe('the channel of groups', () => {
     expect(await groupOf(work)).toMatchObject({ status: 'failed', total: undefined, settled: 1, failed: 1 });
   });
 
-  it('corrects the total where items came while others were taken', async () => {
+  it('corrects the total if items were added while others were taken', async () => {
     const orchestrator = new Orchestrator();
     const pages = [1];
     const crawl = async (page: number) => {
@@ -229,7 +229,7 @@ describe('the channel of groups', () => {
     });
   });
 
-  it('fails with what the items have thrown', async () => {
+  it('fails with the error of the iterator', async () => {
     const orchestrator = new Orchestrator();
     const broken = async function* () {
       yield 1;

@@ -56,7 +56,7 @@ describe('hooks', () => {
     expect(order).toEqual(['begin 1', 'begin 2', 'begin 3', 'function', 'end 1', 'end 2', 'end 3', 'settled']);
   });
 
-  it('are taken off by their signal, each kind of them and as many as share it, and leave nothing on it', async () => {
+  it('are removed by their signal, whatever their kind and number, and leave no listener on it', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 0 } });
     const controller = new AbortController();
     const { signal } = controller;
@@ -89,7 +89,7 @@ describe('hooks', () => {
     await act();
   });
 
-  it('taken off while a task goes on are still called for that task, and one of two that are alike goes alone', async () => {
+  it('that are removed during a task are still called for it, and of two equal hooks only one is removed', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     let calls = 0;
@@ -102,7 +102,7 @@ describe('hooks', () => {
     expect(calls).toBe(3);
   });
 
-  it('registered while a run goes on see what comes after', async () => {
+  it('that are registered during a run see what begins later', async () => {
     const orchestrator = new Orchestrator();
     const names: string[] = [];
     const first = orchestrator.action(function first() {
@@ -154,7 +154,7 @@ describe('hooks', () => {
     expect((error as { suppressed?: Error[] }).suppressed?.map(({ message }) => message)).toEqual(['second']);
   });
 
-  it('that throw after a failure leave it the result, and are found on it', async () => {
+  it('that throw after a failure do not replace it, and their errors are attached to it', async () => {
     const orchestrator = new Orchestrator();
     const [failure, first, second] = [new Error('failure'), new Error('first'), new Error('second')];
     let event: TaskCompletionEvent | undefined;
@@ -171,7 +171,7 @@ describe('hooks', () => {
     expect(event?.error).toBe(failure);
   });
 
-  it('that throw after a failure that is frozen or shared by many do no harm', async () => {
+  it('that throw after a failure that is frozen or shared do no harm', async () => {
     const orchestrator = new Orchestrator().onTaskCompletion(() => {
       throw new Error('hook');
     });
@@ -183,7 +183,7 @@ describe('hooks', () => {
     expect(shared.suppressed).toHaveLength(16);
   });
 
-  it('that throw after a failure leave a property of that name alone', async () => {
+  it('that throw after a failure do not overwrite its own property of that name', async () => {
     const orchestrator = new Orchestrator().onTaskCompletion(() => {
       throw new Error('hook');
     });
@@ -192,7 +192,7 @@ describe('hooks', () => {
     expect(failure.suppressed.message).toBe('of a using declaration');
   });
 
-  it('that throw after an abort leave the reason alone, which others see too', async () => {
+  it('that throw after an abort do not change the reason, which other code sees too', async () => {
     const reason: Error & { suppressed?: unknown } = new Error('stop');
     const controller = new AbortController();
     const orchestrator = new Orchestrator().onProcessCompletion(() => {
@@ -204,7 +204,7 @@ describe('hooks', () => {
     expect(reason.suppressed).toBeUndefined();
   });
 
-  it('that throw after a process that succeeded or failed are treated alike', async () => {
+  it('that throw after a process have the same effect, whether it completed or failed', async () => {
     const orchestrator = new Orchestrator();
     const hook = new Error('hook');
     orchestrator.onProcessCompletion(() => {
@@ -216,7 +216,7 @@ describe('hooks', () => {
     expect(failure.suppressed).toEqual([hook]);
   });
 
-  it('that throw what is no error give a ValidationError', async () => {
+  it('that throw a value that is not an error give a ValidationError', async () => {
     const orchestrator = new Orchestrator().onTaskCompletion(() => Promise.reject('log'));
     const error = await rejection(orchestrator.action(function act() {})());
     expect(error).toBeInstanceOf(ValidationError);
@@ -250,7 +250,7 @@ describe('hooks', () => {
     expect(orchestrator.getState().log).toEqual(['begin', 'work', 'end']);
   });
 
-  it('after an abort can still do their cleaning up with actions', async () => {
+  it('can still clean up with actions after an abort', async () => {
     const orchestrator = new Orchestrator({ state: { cleaned: false } });
     const clean = orchestrator.action(async function clean() {
       await settled();
@@ -269,7 +269,7 @@ describe('hooks', () => {
     expect(orchestrator.getState().cleaned).toBe(true);
   });
 
-  it('get a record that shows no internals when it is logged', async () => {
+  it('get a record that shows no internals if it is logged', async () => {
     let task: TaskCompletionEvent | undefined;
     let process: ProcessCompletionEvent | undefined;
     const orchestrator = new Orchestrator()
@@ -355,7 +355,7 @@ describe('use', () => {
     ]);
   });
 
-  it('may answer without calling the function, call it again, or fail the task', async () => {
+  it('may answer without calling the function, call it twice, or fail the task', async () => {
     const calls: number[] = [];
     const cached = new Orchestrator().use((task, next) => (task.args[0] === 1 ? 'cached' : next()));
     const twice = new Orchestrator().use(async (_, next) => [await next(), await next()]);
@@ -370,7 +370,7 @@ describe('use', () => {
     expect(calls).toEqual([2, 3, 3]);
   });
 
-  it('is around all the attempts of a task, and sees how many there were', async () => {
+  it('surrounds all attempts of a task, and sees their number', async () => {
     const seen: number[] = [];
     const orchestrator = new Orchestrator({ retry: { retries: 2, minTimeout: 0 } }).use(async (task, next) => {
       try {

@@ -7,7 +7,7 @@ import { deferred, rejection } from '../support.js';
 
 const removals: (() => void)[] = [];
 
-/** An instrumentation until the end of the test. */
+/** Installs an instrumentation until the end of the test. */
 function around(instrumentation: Instrumentation): () => void {
   const remove = instrument(instrumentation);
   removals.push(remove);
@@ -19,7 +19,7 @@ afterEach(() => {
 });
 
 describe('an instrumentation', () => {
-  it('is around processes, groups and tasks, each in the context of the one around it', async () => {
+  it('surrounds processes, groups and tasks, each in the context of the one around it', async () => {
     const storage = new AsyncLocalStorage<string>();
     const within = ({ name }: { name: string }, work: () => Promise<unknown>) =>
       storage.run(`${storage.getStore() ?? ''}/${name}`, work);
@@ -31,7 +31,7 @@ describe('an instrumentation', () => {
     expect(storage.getStore()).toBeUndefined();
   });
 
-  it('sees records complete when the work has settled, whether it succeeds, fails or is aborted', async () => {
+  it('sees complete records after the work has settled, whether it completes, fails or is aborted', async () => {
     const seen: [string, string, unknown][] = [];
     const { promise: all, resolve } = deferred();
     around({
@@ -58,7 +58,7 @@ describe('an instrumentation', () => {
     ]);
   });
 
-  it('has the first that was put there outermost', async () => {
+  it('is outermost if it was installed first', async () => {
     const order: string[] = [];
     for (const name of ['first', 'second']) {
       around({
@@ -72,7 +72,7 @@ describe('an instrumentation', () => {
     expect(order).toEqual(['first begins', 'second begins', 'work', 'second ends', 'first ends']);
   });
 
-  it('has the diagnostics channels inside of it', async () => {
+  it('surrounds the diagnostics channels', async () => {
     const storage = new AsyncLocalStorage<string>();
     around({ task: (_, work) => storage.run('inside', work) });
     const seen: (string | undefined)[] = [];
@@ -106,7 +106,7 @@ describe('an instrumentation', () => {
           get: raise,
         }),
     ],
-  ])('does the work once and gives what it gives where it %s', async (_, task) => {
+  ])('runs the work once and passes its outcome on if the instrumentation %s', async (_, task) => {
     around({ task });
     let calls = 0;
     const act = new Orchestrator().action(async (fail: boolean) => {
@@ -119,7 +119,7 @@ describe('an instrumentation', () => {
     expect(calls).toBe(2);
   });
 
-  it('leaves a failure that nobody handles to be heard of', async () => {
+  it('leaves unhandled failures unhandled', async () => {
     const { promise: heard, resolve } = deferred<unknown>();
     const others = process.listeners('unhandledRejection');
     process.removeAllListeners('unhandledRejection');
@@ -131,7 +131,7 @@ describe('an instrumentation', () => {
     for (const listener of others) process.on('unhandledRejection', listener);
   });
 
-  it('ends for work that begins when it has been taken away, and only for that', async () => {
+  it('applies to work that begins before its removal, and only to that', async () => {
     const seen: string[] = [];
     const remove = around({ task: ({ name }, work) => work().finally(() => seen.push(name)) });
     const { promise, resolve } = deferred();
@@ -147,7 +147,7 @@ describe('an instrumentation', () => {
     expect(isInstrumented()).toBe(false);
   });
 
-  it('refuses what is unknown, and what is no function', () => {
+  it('rejects unknown fields, and fields that are not functions', () => {
     expect(() => instrument({ tasks: () => 1 } as never)).toThrow(
       'instrumentation.tasks is unknown, expected process, task, group, capture, restore',
     );
@@ -155,22 +155,22 @@ describe('an instrumentation', () => {
   });
 });
 
-describe('what goes with work that leaves', () => {
-  it('is nothing where nobody has anything', () => {
+describe('the context of work that leaves the program', () => {
+  it('is empty if no instrumentation captures any', () => {
     expect(captured()).toBeUndefined();
     around({ task: (_, work) => work() });
     around({ capture: () => undefined });
     expect(captured()).toBeUndefined();
   });
 
-  it('is what all have together; one that throws adds nothing', () => {
+  it('is merged from all instrumentations; one that throws adds nothing', () => {
     around({ capture: () => ({ one: '1', both: 'first' }) });
     around({ capture: raise });
     around({ capture: () => ({ two: '2', both: 'second' }) });
     expect(captured()).toEqual({ one: '1', two: '2', both: 'second' });
   });
 
-  it('is there again where the work is carried out', () => {
+  it('is restored around the work', () => {
     const storage = new AsyncLocalStorage<Carrier>();
     around({ capture: () => ({ key: 'value' }), restore: (carrier, work) => storage.run(carrier, work) });
     const carrier = captured() as Carrier;
@@ -178,7 +178,7 @@ describe('what goes with work that leaves', () => {
     expect(restored({}, () => storage.getStore())).toEqual({});
   });
 
-  it('has the first that was put there outermost', () => {
+  it('is restored by the first installed instrumentation on the outside', () => {
     const order: string[] = [];
     for (const name of ['first', 'second']) {
       around({
@@ -196,7 +196,7 @@ describe('what goes with work that leaves', () => {
     ['throws', () => raise()],
     ['calls it twice', (_, work) => [work(), work()] as never],
     ['gives something else', () => 'else' as never],
-  ])('calls the work once and gives or throws what it does where who restores %s', (_, restore) => {
+  ])('runs the work once and passes its outcome on if restoring %s', (_, restore) => {
     around({ restore });
     let calls = 0;
     expect(restored({}, () => ++calls)).toBe(1);
@@ -208,7 +208,7 @@ describe('what goes with work that leaves', () => {
     expect(calls).toBe(2);
   });
 
-  it('gives the very promise of the work', async () => {
+  it('returns the promise of the work itself', async () => {
     around({ restore: (_, work) => work() });
     const promise = Promise.resolve(1);
     expect(restored({}, () => promise)).toBe(promise);

@@ -9,13 +9,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Megabytes of the heap after a collection. */
+/** Returns the megabytes of the heap after a garbage collection. */
 function heap(): number {
   globalThis.gc?.();
   return process.memoryUsage().heapUsed / 2 ** 20;
 }
 
-/** Counts what is made while `work` runs. */
+/** Counts the timers and abort controllers that are created while `work` runs. */
 async function made(work: () => Promise<unknown>) {
   let controllers = 0;
   class CountedController extends AbortController {
@@ -33,7 +33,7 @@ async function made(work: () => Promise<unknown>) {
 }
 
 describe('an action', () => {
-  it('that needs no timer and no controller makes none', async () => {
+  it('that needs no timer and no controller creates none', async () => {
     const orchestrator = new Orchestrator().onTaskBegin(() => {}).use((_, next) => next());
     const plain = orchestrator.action(() => 1);
     const retried = orchestrator.action(() => 1, { retry: 3 });
@@ -45,7 +45,7 @@ describe('an action', () => {
     expect(await made(work)).toEqual({ controllers: 0, timeouts: 0 });
   });
 
-  it('with a limit makes one timer an attempt, and a controller only where the signal is read', async () => {
+  it('with a limit creates one timer per attempt, and a controller only if the signal is read', async () => {
     vi.useFakeTimers();
     const orchestrator = new Orchestrator({ timeout: 1000 });
     const silent = orchestrator.action(() => 1);
@@ -76,7 +76,7 @@ describe('memory', () => {
     expect(grown).toBeLessThan(5);
   });
 
-  it('does not grow with the signals that attempts have handed out', async () => {
+  it('does not grow with the number of signals that attempts have handed out', async () => {
     const orchestrator = new Orchestrator({ timeout: 60_000 });
     const read = orchestrator.action(async () => orchestrator.signal.aborted);
     const { signal } = new AbortController();
@@ -99,7 +99,7 @@ describe('memory', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
-  it('does not grow with the groups of a run', async () => {
+  it('does not grow with the number of groups in a run', async () => {
     const orchestrator = new Orchestrator();
     const { signal } = new AbortController();
     const group = orchestrator.parallel([() => 1, () => 2], { failFast: true });
@@ -115,7 +115,7 @@ describe('memory', () => {
     expect(grown).toBeLessThan(3);
   });
 
-  it('keeps nothing of ten thousand runs on a signal that outlives them', async () => {
+  it('holds nothing of ten thousand runs on a signal that outlives them', async () => {
     const orchestrator = new Orchestrator();
     const { signal } = new AbortController();
     const act = orchestrator.action(async () => {});
@@ -126,7 +126,7 @@ describe('memory', () => {
     expect(heap() - before).toBeLessThan(5);
   });
 
-  it('keeps nothing of parallel groups that failed fast, nor of attempts that timed out', async () => {
+  it('holds nothing of parallel groups that failed fast, nor of attempts that timed out', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const fail = orchestrator.action(() => Promise.reject(new Error('no')));

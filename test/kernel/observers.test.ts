@@ -36,7 +36,7 @@ function revoked(): object {
   return proxy;
 }
 
-/** An orchestrator with one hook for each event, and an action that fails once. */
+/** Creates an orchestrator with one hook for each event, and an action that fails once. */
 function watchedBy(hook: () => unknown) {
   const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 0 } });
   for (const name of names) orchestrator[name](hook, observe);
@@ -92,7 +92,7 @@ describe('a hook with observe: true', () => {
       }),
     ],
     // biome-ignore-end lint/suspicious/noThenProperty: thenables are the subject
-  ])('never fails the work where it %s, and its error is published', async (_, hook) => {
+  ])('never fails the work if it %s, and its error is published', async (_, hook) => {
     expect(await watchedBy(hook)()).toBe('done');
     await settled();
     await settled();
@@ -100,12 +100,12 @@ describe('a hook with observe: true', () => {
     expect(errors).toHaveLength(5);
   });
 
-  it('does not hold the work up where it never settles', async () => {
+  it('does not delay the work if it never settles', async () => {
     expect(await watchedBy(() => new Promise(() => {}))()).toBe('done');
     expect(errors).toEqual([]);
   });
 
-  it('is called in its place among the others, and not awaited', async () => {
+  it('is called in its place among the other hooks, and not awaited', async () => {
     const lines: string[] = [];
     const gate = deferred();
     const orchestrator = new Orchestrator()
@@ -125,7 +125,7 @@ describe('a hook with observe: true', () => {
     expect(lines).toEqual(['first', 'observer', 'last', 'work', 'observer ends']);
   });
 
-  it('leaves the outcome as it is, and no error of its own on a failure', async () => {
+  it('does not change the outcome, and adds no error of its own to a failure', async () => {
     const failure = new Error('work');
     const orchestrator = new Orchestrator().onTaskCompletion(() => {
       throw new Error('observer');
@@ -136,7 +136,7 @@ describe('a hook with observe: true', () => {
     expect(errors).toMatchObject([{ hook: 'onTaskCompletion', record: { status: 'failed', error: failure } }]);
   });
 
-  it('goes with its signal, and may be the same function as another', async () => {
+  it('is removed by its signal, even if another hook is the same function', async () => {
     const aborter = new AbortController();
     let calls = 0;
     const hook = () => void calls++;
@@ -152,7 +152,7 @@ describe('a hook with observe: true', () => {
     expect(calls).toBe(5);
   });
 
-  it('is refused for what is no boolean, and for middleware', () => {
+  it('is rejected if observe is not a boolean, and for middleware', () => {
     const orchestrator = new Orchestrator();
     expect(() => orchestrator.onTaskBegin(() => {}, { observe: 1 } as never)).toThrow(
       new ValidationError('observe must be a boolean, got 1'),

@@ -16,7 +16,7 @@ interface Job {
 const jobs = fc.array(fc.record({ takes: fc.integer({ min: 1, max: 50 }), fails: fc.boolean() }), { maxLength: 12 });
 const concurrency = fc.oneof(fc.integer({ min: 1, max: 5 }), fc.constant(Infinity));
 
-/** What ought to happen: slots that take the next job as soon as they are free, written as a loop over time. */
+/** A model of the expected behaviour: slots that take the next job as soon as they are free, simulated over time. */
 function model(list: readonly Job[], slots: number) {
   const started: number[] = [];
   let running: { index: number; ends: number }[] = [];
@@ -56,7 +56,7 @@ async function outcome(orchestrator: Orchestrator, list: readonly Job[], options
   return { started, signals, settled: (await pending) as { value?: unknown; error?: unknown } };
 }
 
-it('waits for all: starts each once, in order, and gives every result', async () => {
+it('waits for all: starts each action once, in order, and returns every result', async () => {
   await fc.assert(
     fc.asyncProperty(jobs, concurrency, async (list, slots) => {
       const { started, settled } = await outcome(new Orchestrator(), list, { concurrency: slots });
@@ -75,7 +75,7 @@ it('waits for all: starts each once, in order, and gives every result', async ()
   );
 });
 
-it('fails fast: rejects with the first failure in time, starts nothing after it, aborts what runs', async () => {
+it('fails fast: rejects with the first failure in time, starts nothing after it, aborts the running actions', async () => {
   await fc.assert(
     fc.asyncProperty(jobs, concurrency, async (list, slots) => {
       const expected = model(list, slots);

@@ -6,20 +6,20 @@ import { deferred, recorded, rejection, settled } from '../support.js';
 const fail = (message: string) => () => Promise.reject(new Error(message));
 
 describe('parallel', () => {
-  it('given no argument passes none', async () => {
+  it('passes no argument if none is given', async () => {
     const orchestrator = new Orchestrator();
     const count = orchestrator.action((...args: unknown[]) => args.length);
     await expect(orchestrator.parallel([count, count])()).resolves.toEqual([0, 0]);
   });
 
-  it('given one argument passes it to every action', async () => {
+  it('passes a single argument to every action', async () => {
     const orchestrator = new Orchestrator();
     const user = orchestrator.action((id: string) => `user ${id}`);
     const orders = orchestrator.action((id: string) => [id]);
     await expect(orchestrator.parallel([user, orders])('7')).resolves.toEqual(['user 7', ['7']]);
   });
 
-  it('given one argument for each action passes each its own', async () => {
+  it('passes each action its own argument if there is one per action', async () => {
     const orchestrator = new Orchestrator();
     const user = orchestrator.action((id: string) => `user ${id}`);
     const price = orchestrator.action((amount: number) => amount * 2);
@@ -27,13 +27,13 @@ describe('parallel', () => {
     await expect(orchestrator.parallel({ user, price })('7', 21)).resolves.toEqual({ user: 'user 7', price: 42 });
   });
 
-  it('takes an object and gives an object', async () => {
+  it('takes an object and returns an object', async () => {
     const orchestrator = new Orchestrator();
     const load = orchestrator.parallel({ one: () => 1, two: async () => 'two' });
     await expect(load()).resolves.toEqual({ one: 1, two: 'two' });
   });
 
-  it('gives none the argument of another where keys are whole numbers, which JavaScript moves', async () => {
+  it('never passes an argument to the wrong action, although JavaScript sorts keys that are whole numbers', async () => {
     const orchestrator = new Orchestrator();
     const seen: unknown[] = [];
     const named = (name: string) => (given?: string) => seen.push(`${name} got ${given}`);
@@ -51,13 +51,13 @@ describe('parallel', () => {
     expect(seen.slice(4)).toEqual(['a got a', 'b got b', 'c got c']);
   });
 
-  it('of nothing gives nothing', async () => {
+  it('of no actions returns no results', async () => {
     const orchestrator = new Orchestrator();
     await expect(orchestrator.parallel([])()).resolves.toEqual([]);
     await expect(orchestrator.parallel({})()).resolves.toEqual({});
   });
 
-  it('refuses any other number of arguments before it starts anything', async () => {
+  it('rejects any other number of arguments before it starts anything', async () => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);
     const act = orchestrator.action((_: number) => {});
@@ -71,7 +71,7 @@ describe('parallel', () => {
     expect(lines).toEqual([]);
   });
 
-  it('runs its actions side by side, in one run of its own outside of any', async () => {
+  it('runs its actions concurrently, in one run of its own if there is none', async () => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);
     const gates = [deferred(), deferred()] as const;
@@ -93,7 +93,7 @@ describe('parallel', () => {
     ]);
   });
 
-  it('starts no more at a time than its concurrency', async () => {
+  it('never runs more actions at a time than its concurrency', async () => {
     const orchestrator = new Orchestrator();
     let running = 0;
     let most = 0;
@@ -127,7 +127,7 @@ describe('parallel', () => {
     ]);
   });
 
-  it('gives the results of an object by key, also in its error', async () => {
+  it('returns the results of an object by key, also in its error', async () => {
     const orchestrator = new Orchestrator();
     const error = await rejection(orchestrator.parallel({ good: () => 1, bad: fail('no') })());
     expect((error as ParallelError).results).toEqual({
@@ -136,7 +136,7 @@ describe('parallel', () => {
     });
   });
 
-  it('says what was thrown that is no error', async () => {
+  it('names the kind of a thrown value that is not an error', async () => {
     const error = (await rejection(new Orchestrator().parallel([() => Promise.reject(null)])())) as ParallelError;
     expect(error.message).toContain('"parallel" threw null instead of an Error');
     expect(error.errors[0]?.cause).toBe(null);
@@ -223,7 +223,7 @@ describe('parallel', () => {
     expect(started).toBe(1);
   });
 
-  it('starts no plain function either after an abort', async () => {
+  it('starts no plain functions after an abort, either', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const gate = deferred();
@@ -237,7 +237,7 @@ describe('parallel', () => {
     expect(started).toBe(0);
   });
 
-  it('gives the failures of plain functions as it gives those of actions', async () => {
+  it('reports failures of plain functions and of actions alike', async () => {
     const orchestrator = new Orchestrator();
     const fatal = new Error('fatal');
     const abort = () => Promise.reject(new AbortError(fatal));
@@ -247,7 +247,7 @@ describe('parallel', () => {
     expect(await rejection(orchestrator.parallel([abort], { failFast: true })())).toBe(fatal);
   });
 
-  it('passes plain functions too, without making them tasks', async () => {
+  it('accepts plain functions without making them tasks', async () => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);
     const add = orchestrator.action(function add(a: number, b: number) {
@@ -257,7 +257,7 @@ describe('parallel', () => {
     expect(lines.filter((line) => line.endsWith('begins'))).toEqual(['process begins', 'add begins']);
   });
 
-  it('reads no meaning into results', async () => {
+  it('does not interpret results', async () => {
     const odd = [pMapSkip, pMapStop, undefined, null, new Error('a value')];
     await expect(new Orchestrator().parallel(odd.map((value) => () => value))()).resolves.toEqual(odd);
   });
@@ -268,7 +268,7 @@ describe('parallel', () => {
     await expect(orchestrator.parallel({ inner, three: () => 3 })()).resolves.toEqual({ inner: [1, 2], three: 3 });
   });
 
-  it('keeps an own key __proto__ a key', async () => {
+  it('keeps an own key __proto__ as a key', async () => {
     const actions = JSON.parse('{ "__proto__": 0 }');
     Object.defineProperty(actions, '__proto__', { value: () => 1, enumerable: true });
     const results = await new Orchestrator().parallel(actions)();
@@ -290,7 +290,7 @@ describe('parallel', () => {
     [[], { failFast: 1 }, 'failFast must be a boolean, got 1'],
     [[], { failfast: true }, 'failfast is unknown, expected name, failFast, concurrency, settle'],
     [[], { failFast: true, settle: true }, 'settle and failFast exclude each other: leave one of them out'],
-  ])('refuses %o with %o', (actions, options, message) => {
+  ])('rejects %o with %o', (actions, options, message) => {
     expect(() => new Orchestrator().parallel(actions as never, options as never)).toThrow(new ValidationError(message));
   });
 });
@@ -308,7 +308,7 @@ describe('map', () => {
     expect(seen).toEqual([[1], [2], [3]]);
   });
 
-  it('takes any iterable, also an async one, and takes from it only what there is room for', async () => {
+  it('accepts any iterable, also an async one, and reads it only as fast as there is room', async () => {
     const orchestrator = new Orchestrator();
     let taken = 0;
     function* numbers() {
@@ -334,7 +334,7 @@ describe('map', () => {
     await expect(orchestrator.map(new Set('ab'), (letter) => letter.toUpperCase())).resolves.toEqual(['A', 'B']);
   });
 
-  it('is one run outside of any', async () => {
+  it('is one run if called outside a run', async () => {
     const orchestrator = new Orchestrator();
     const processes: string[] = [];
     orchestrator.onTaskBegin(({ processId }) => processes.push(processId));
@@ -345,7 +345,7 @@ describe('map', () => {
     expect(new Set(processes).size).toBe(1);
   });
 
-  it('rejects with ParallelError, fails fast or settles, as parallel does', async () => {
+  it('rejects with ParallelError, fails fast or settles, like parallel', async () => {
     const orchestrator = new Orchestrator();
     const odd = orchestrator.action((number: number) => {
       if (number % 2 === 0) throw new Error(`${number} is even`);
@@ -359,7 +359,7 @@ describe('map', () => {
     ]);
   });
 
-  it('rejects with what its items throw, and starts no more', async () => {
+  it('rejects with the error of its iterator, and starts no more actions', async () => {
     const orchestrator = new Orchestrator();
     const error = new Error('disk');
     let started = 0;
@@ -388,7 +388,7 @@ describe('map', () => {
     },
   );
 
-  it('lets its items clean up where it does not take them all', async () => {
+  it('lets its iterator clean up if not all items are taken', async () => {
     const orchestrator = new Orchestrator();
     const closed: string[] = [];
     function* numbers() {
@@ -416,7 +416,7 @@ describe('map', () => {
     expect(closed).toEqual(['sync', 'sync', 'async']);
   });
 
-  it('ends with a limit of the run', async () => {
+  it('ends with the limit of its run', async () => {
     const orchestrator = new Orchestrator();
     const hang = orchestrator.action(() => deferred().promise);
     const pending = orchestrator.run(() => orchestrator.map([1, 2], hang), { timeout: 10 });
@@ -427,11 +427,11 @@ describe('map', () => {
     [undefined, 'items must be an iterable or async iterable, got undefined'],
     [5, 'items must be an iterable or async iterable, got 5'],
     [{}, 'items must be an iterable or async iterable, got Object'],
-  ])('refuses %o for items', async (items, message) => {
+  ])('rejects %o as items', async (items, message) => {
     await expect(new Orchestrator().map(items as never, () => {})).rejects.toThrow(new ValidationError(message));
   });
 
-  it('refuses what is no function, and unknown options', async () => {
+  it('rejects actions that are not functions, and unknown options', async () => {
     const orchestrator = new Orchestrator();
     await expect(orchestrator.map([], 'x' as never)).rejects.toThrow('action must be a function, got String');
     await expect(orchestrator.map([], () => {}, { limit: 5 } as never)).rejects.toThrow('limit is unknown');
@@ -451,7 +451,7 @@ describe('map', () => {
     for (const list of lists) await expect(orchestrator.map(list, double, { concurrency: 1 })).resolves.toEqual([2, 4]);
   });
 
-  it('takes a promise that rejects for a failure of its item, however late its turn comes', async () => {
+  it('treats a promise that rejects as a failure of its item, however late its turn comes', async () => {
     const orchestrator = new Orchestrator();
     const gate = deferred();
     const act = orchestrator.action(async (n: number) => {
@@ -469,7 +469,7 @@ describe('map', () => {
     expect((await both).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
   });
 
-  it('calls nothing for a promise that resolves after an abort', async () => {
+  it('does not call the action for a promise that resolves after an abort', async () => {
     const orchestrator = new Orchestrator();
     const gate = deferred<number>();
     const controller = new AbortController();

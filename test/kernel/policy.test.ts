@@ -14,7 +14,7 @@ import { deferred, failing, rejection, settled } from '../support.js';
 afterEach(() => void vi.useRealTimers());
 
 describe('policy', () => {
-  it("may be cockatiel's circuit breaker: it opens after failures, and the function is not called any more", async () => {
+  it('may be the circuit breaker of cockatiel: it opens after failures, and the function is no longer called', async () => {
     const breaker = circuitBreaker(handleAll, { halfOpenAfter: 60_000, breaker: new ConsecutiveBreaker(2) });
     const orchestrator = new Orchestrator();
     let calls = 0;
@@ -30,7 +30,7 @@ describe('policy', () => {
     expect(calls).toBe(2);
   });
 
-  it("may be cockatiel's bulkhead, shared by the actions of an orchestrator", async () => {
+  it('may be the bulkhead of cockatiel, shared by the actions of an orchestrator', async () => {
     const orchestrator = new Orchestrator({ policy: bulkhead(2, 1) });
     const gate = deferred();
     let running = 0;
@@ -69,7 +69,7 @@ describe('policy', () => {
     expect(seen).toEqual([expect.any(TimeoutError), expect.any(TimeoutError)]);
   });
 
-  it('that waits before it begins starts nothing after an abort', async () => {
+  it('that waits before it calls the function starts nothing after an abort', async () => {
     const gate = deferred();
     const policy: Policy = {
       async execute(fn) {
@@ -87,7 +87,7 @@ describe('policy', () => {
     await settled();
   });
 
-  it('is given the signal where the task can be aborted, and none where it cannot', async () => {
+  it('receives the signal if the task can be aborted, and none if not', async () => {
     const orchestrator = new Orchestrator();
     const signals: unknown[] = [];
     const policy: Policy = {
@@ -119,7 +119,7 @@ describe('policy', () => {
     expect(calls).toBe(1);
   });
 
-  it('may change what comes out', async () => {
+  it('may change the result', async () => {
     const policy: Policy = { execute: async (fn) => [await fn()] };
     await expect(new Orchestrator().action(() => 1, { policy })()).resolves.toEqual([1]);
   });
@@ -127,7 +127,7 @@ describe('policy', () => {
   it.each([
     [{}, 'Object'],
     ['x', 'String'],
-  ])('refuses %o', (policy, kind) => {
+  ])('rejects %o', (policy, kind) => {
     const message = `policy must be an object with an execute method, got ${kind}`;
     expect(() => new Orchestrator({ policy } as never)).toThrow(new ValidationError(message));
   });
@@ -135,26 +135,29 @@ describe('policy', () => {
   it.each([
     [1, 60],
     [2, 25],
-  ])('is named by the total limit that strikes while it keeps attempt %i waiting', async (attempt, waited) => {
-    vi.useFakeTimers();
-    let calls = 0;
-    const policy: Policy = {
-      execute: (fn) => (++calls === attempt ? deferred<never>().promise : fn()),
-    };
-    const act = new Orchestrator().action(failing(5, 1), {
-      name: 'load',
-      policy,
-      retry: { retries: 5, minTimeout: 35 },
-      timeout: { total: 60, attempt: 1_000 },
-    });
-    const pending = rejection(act());
-    await vi.advanceTimersByTimeAsync(60);
-    const error = (await pending) as TimeoutError;
-    expect(error.waited).toBe(waited);
-    expect(error.message).toBe(`"load" timed out after 60 ms, ${waited} ms of them waiting for its policy`);
-  });
+  ])(
+    'is named in the error of a total limit that is reached while it keeps attempt %i waiting',
+    async (attempt, waited) => {
+      vi.useFakeTimers();
+      let calls = 0;
+      const policy: Policy = {
+        execute: (fn) => (++calls === attempt ? deferred<never>().promise : fn()),
+      };
+      const act = new Orchestrator().action(failing(5, 1), {
+        name: 'load',
+        policy,
+        retry: { retries: 5, minTimeout: 35 },
+        timeout: { total: 60, attempt: 1_000 },
+      });
+      const pending = rejection(act());
+      await vi.advanceTimersByTimeAsync(60);
+      const error = (await pending) as TimeoutError;
+      expect(error.waited).toBe(waited);
+      expect(error.message).toBe(`"load" timed out after 60 ms, ${waited} ms of them waiting for its policy`);
+    },
+  );
 
-  it('that refuses at once or has called its function is not named by the total limit', async () => {
+  it('that rejects at once or has called its function is not named in the error of a total limit', async () => {
     const refusing: Policy = { execute: () => Promise.reject(new Error('full')) };
     const passing: Policy = { execute: (fn) => fn() };
     const options = { name: 'load', retry: { retries: 9, minTimeout: 1_000 }, timeout: { total: 20 } };
@@ -166,7 +169,7 @@ describe('policy', () => {
     }
   });
 
-  it('that gives up without a signal aborts the attempt, and actions called afterwards do not start', async () => {
+  it('that gives up without a signal aborts the attempt, and later calls of actions do not start', async () => {
     const orchestrator = new Orchestrator();
     let signal: AbortSignal | undefined;
     let started = false;

@@ -63,7 +63,7 @@ describe('a Retry-After field', () => {
     expect(millisecondsOf(text)).toBeUndefined();
   });
 
-  it('may be a number or a Date, which may be of the past or of no time', () => {
+  it('may be a number or a Date, which may be in the past or invalid', () => {
     expect(millisecondsOf(-1)).toBe(0);
     expect(millisecondsOf(Number.NaN)).toBeUndefined();
     expect(millisecondsOf(new Date(now + 5))).toBe(5);
@@ -72,7 +72,7 @@ describe('a Retry-After field', () => {
     expect(millisecondsOf(5n as never)).toBeUndefined();
   });
 
-  it('is never waited for longer than a timer can hold, nor than maxTimeout', async () => {
+  it('is never followed for longer than a timer can hold, nor than maxTimeout', async () => {
     for (const [maxTimeout, delay] of [
       [Infinity, 2 ** 31 - 1],
       [70, 70],

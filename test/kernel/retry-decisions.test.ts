@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { rejection } from '../support.js';
 
 describe('retry', () => {
-  it('tells onFailedAttempt of a failure also where there is no retry', async () => {
+  it('calls onFailedAttempt even if there is no retry', async () => {
     const told: unknown[] = [];
     const failure = new Error('down');
     const onFailedAttempt = ({ error, attemptNumber, retriesLeft }: RetryContext) =>
@@ -24,7 +24,7 @@ describe('retry', () => {
     expect(await rejection(throwing())).toBe(replaced);
   });
 
-  it('does not try again what was called off by a signal of its own', async () => {
+  it('does not retry work that was cancelled by a signal of its own', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 3, minTimeout: 0 } });
     const own = new AbortController();
     let calls = 0;
@@ -39,7 +39,7 @@ describe('retry', () => {
     expect(calls).toBe(5);
   });
 
-  it('tries again after a limit, also where what ran in it makes an AbortError of that', async () => {
+  it('retries after a limit, even if the work turns the abort into an AbortError', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 2, minTimeout: 0 }, timeout: 20 });
     let calls = 0;
     const act = orchestrator.action(async () => {
@@ -50,7 +50,7 @@ describe('retry', () => {
     expect(calls).toBe(3);
   });
 
-  it('is that of the options alone where these say that no policy of the orchestrator holds', async () => {
+  it('uses only the options of the action if they exclude the policies of the orchestrator', async () => {
     const orchestrator = new Orchestrator({
       retry: { retries: 3, minTimeout: 0 },
       timeout: { attempt: 5_000, fallback: () => 'fallback' },

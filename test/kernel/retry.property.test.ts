@@ -32,7 +32,7 @@ const options = fc.record(
   { requiredKeys: ['retries'] },
 );
 
-/** A function that follows a script, and notes when it is called. */
+/** Creates a function that follows a script and records the times of its calls. */
 function scripted(script: readonly Attempt[]) {
   const times: number[] = [];
   const began = performance.now();
@@ -49,14 +49,14 @@ function scripted(script: readonly Attempt[]) {
   return { act, times };
 }
 
-/** When a function was called and what came out. */
+/** Returns the times of the calls and the outcome. */
 async function outcomeOf(times: readonly number[], pending: Promise<unknown>) {
   const settled = pending.catch((error: Error) => `${error.name}: ${error.message}`);
   await vi.runAllTimersAsync();
   return { times: times.map(Math.round), outcome: await settled };
 }
 
-it('retries as often and as late as p-retry does, and ends alike', async () => {
+it('retries as often and as late as p-retry, with the same outcome', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(attempt, { maxLength: 8 }), options, fc.boolean(), async (script, given, asks) => {
       const callbacks: Options = asks

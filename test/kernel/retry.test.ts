@@ -32,7 +32,7 @@ describe('retry', () => {
     expect(errors).toHaveLength(3);
   });
 
-  it('is not done unless asked for, nor with 0 retries', async () => {
+  it('does not happen by default, nor with 0 retries', async () => {
     let calls = 0;
     const fail = () => {
       calls++;
@@ -69,7 +69,7 @@ describe('retry', () => {
     expect(calls).toBe(2);
   });
 
-  it('ends at a mistake in the program, as p-retry does, but not at a network error', async () => {
+  it('ends at a mistake in the program, like p-retry, but not at a network error', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 1, ...quick } });
     const attempts: number[] = [];
     orchestrator.onTaskCompletion((task) => attempts.push(task.attempts));
@@ -79,7 +79,7 @@ describe('retry', () => {
     expect(attempts).toEqual([1, 2, 1]);
   });
 
-  it('asks shouldRetry, shouldConsumeRetry and onFailedAttempt as p-retry does', async () => {
+  it('calls shouldRetry, shouldConsumeRetry and onFailedAttempt like p-retry', async () => {
     const asked: string[] = [];
     const attempts: number[] = [];
     const orchestrator = new Orchestrator().onTaskCompletion((task) => attempts.push(task.attempts));
@@ -126,7 +126,7 @@ describe('retry', () => {
     expect([calls, announced]).toEqual([1, 1]);
   });
 
-  it('counts for the action that fails, not for those that call it', async () => {
+  it('counts for the action that fails, not for its callers', async () => {
     const orchestrator = new Orchestrator();
     let inner = 0;
     let outer = 0;
@@ -159,14 +159,14 @@ describe('retry', () => {
     [{ signal: new AbortController().signal }, 'retry.signal is unknown, expected retries, minTimeout'],
     [-1, 'retry must be a whole number of at least 0, or Infinity, got -1'],
     ['3', 'retry must be a whole number of at least 0, or Infinity, got String'],
-  ])('refuses %o', (retry, message) => {
+  ])('rejects %o', (retry, message) => {
     const options = { retry } as never;
     expect(() => new Orchestrator(options)).toThrow(ValidationError);
     expect(() => new Orchestrator().action(() => {}, options)).toThrow(message);
   });
 });
 
-describe('the wait between attempts', () => {
+describe('the delay between attempts', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -174,7 +174,7 @@ describe('the wait between attempts', () => {
     vi.useRealTimers();
   });
 
-  /** The waits that were announced, with the time that really passed before each attempt. */
+  /** Returns the announced delays, with the time that actually passed before each attempt. */
   async function waits(retry: object, error = () => new Error('no')) {
     const orchestrator = new Orchestrator();
     const announced: number[] = [];
@@ -209,16 +209,16 @@ describe('the wait between attempts', () => {
     expect(await waits({ retries: 2, minTimeout: 100, randomize: true })).toEqual([150, 300]);
   });
 
-  it('does not go beyond maxRetryTime, counted from the first attempt', async () => {
+  it('never exceeds maxRetryTime, counted from the first attempt', async () => {
     expect(await waits({ retries: 9, minTimeout: 400, maxRetryTime: 1000 })).toEqual([400, 600]);
   });
 
-  it('is none for a failure that uses up no retry', async () => {
+  it('is zero for a failure that uses up no retry', async () => {
     let failures = 0;
     expect(await waits({ retries: 1, shouldConsumeRetry: () => ++failures > 2 })).toEqual([0, 0, 1000]);
   });
 
-  it('is what the server asked for', async () => {
+  it('is the delay that the server asked for', async () => {
     vi.setSystemTime(new Date('2026-01-01T00:00:00Z'));
     const answers = [
       '2',
@@ -240,7 +240,7 @@ describe('the wait between attempts', () => {
     expect(await waits({ retries: 1, retryAfter: () => '99999999999' })).toEqual([2 ** 31 - 1]);
   });
 
-  it('is announced with all that is known', async () => {
+  it('is announced with all details of the retry', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 2, minTimeout: 5 }, state: { key: 'k' } });
     const events: TaskRetryEvent[] = [];
     orchestrator.onTaskRetry((event) => events.push(event));
@@ -267,7 +267,7 @@ describe('the wait between attempts', () => {
     expect(events[0]?.context).toEqual({ key: 'k' });
   });
 
-  it('is cut short by an abort, and no attempt follows', async () => {
+  it('is interrupted by an abort, and no attempt follows', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     let calls = 0;
@@ -290,7 +290,7 @@ describe('the wait between attempts', () => {
   });
 });
 
-describe('an abort between a failure and the wait', () => {
+describe('an abort between a failure and the delay', () => {
   it.each(['onTaskRetry', 'shouldRetry'] as const)(
     'in %s leaves no timer, and announces nothing more',
     async (where) => {
@@ -338,7 +338,7 @@ describe('an abort during an attempt', () => {
 });
 
 describe('unref', () => {
-  it('lets the program end during a wait', async () => {
+  it('lets the program exit during a delay', async () => {
     const { spawn } = await import('node:child_process');
     const script = `
       import { Orchestrator } from './src/index.ts';

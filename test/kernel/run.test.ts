@@ -22,7 +22,7 @@ describe('run', () => {
     await expect(orchestrator.run(() => act())).resolves.toEqual([]);
   });
 
-  it('leaves no timer and no listener where its state cannot be copied', async () => {
+  it('leaves no timer and no listener if its state cannot be copied', async () => {
     vi.useFakeTimers();
     const { signal } = new AbortController();
     const state = Object.defineProperty({}, 'broken', {
@@ -38,7 +38,7 @@ describe('run', () => {
     vi.useRealTimers();
   });
 
-  it('has the id that it was given, else a UUID', async () => {
+  it('has the given id, or a UUID', async () => {
     const ids: string[] = [];
     const orchestrator = new Orchestrator().onProcessBegin(({ id }) => ids.push(id));
     await orchestrator.run(() => {}, { id: 'import-7' });
@@ -47,7 +47,7 @@ describe('run', () => {
     expect(ids[1]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4/);
   });
 
-  it('has the name that it was given, else that of the orchestrator', async () => {
+  it('has the given name, or the name of the orchestrator', async () => {
     const names: string[] = [];
     const orchestrator = new Orchestrator({ name: 'shop' }).onProcessBegin(({ name }) => names.push(name));
     await orchestrator.run(() => {});
@@ -68,7 +68,7 @@ describe('run', () => {
     ]);
   });
 
-  it('is aborted by its signal: what is pending rejects with the reason, nothing new starts', async () => {
+  it('is aborted by its signal: pending work rejects with the reason, nothing new starts', async () => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);
     const controller = new AbortController();
@@ -105,7 +105,7 @@ describe('run', () => {
     expect(await rejection(running)).toBe('a string');
   });
 
-  it('that is aborted before it begins calls nothing at all', async () => {
+  it('that is aborted before it begins calls nothing', async () => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);
     const reason = new Error('too late');
@@ -114,7 +114,7 @@ describe('run', () => {
     expect(lines).toEqual([]);
   });
 
-  it('is aborted with its parent, and a child begun after that does not start', async () => {
+  it('is aborted with its parent, and a child started after that does not run', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const lines = recorded(orchestrator);
@@ -138,7 +138,7 @@ describe('run', () => {
     expect(lines).not.toContain('never');
   });
 
-  it('has a limit, after which it has failed and its tasks are aborted', async () => {
+  it('has a limit, after which it fails and its tasks are aborted', async () => {
     const orchestrator = new Orchestrator({ name: 'nightly' });
     const lines = recorded(orchestrator);
     const hang = orchestrator.action(function hang() {
@@ -186,7 +186,7 @@ describe('run', () => {
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
 
-  it('that was left by a task can still abort it', async () => {
+  it('can still be aborted after its task has left it', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const hang = orchestrator.action(forever);
@@ -202,7 +202,7 @@ describe('run', () => {
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
 
-  it('does not call its function after an abort in a begin hook, nor does a task, nor middleware', async () => {
+  it('does not call its function after an abort in a begin hook, nor do a task and middleware', async () => {
     for (const pause of [() => {}, settled]) {
       const controller = new AbortController();
       const abort = async () => {
@@ -227,7 +227,7 @@ describe('run', () => {
     }
   });
 
-  it('is over when its function has ended: a limit that strikes in a completion hook changes nothing', async () => {
+  it('ends with its function: a limit that is reached in a completion hook changes nothing', async () => {
     const orchestrator = new Orchestrator({ state: { cleaned: false } });
     const clean = orchestrator.action(() => {
       orchestrator.getState().cleaned = true;
@@ -240,7 +240,7 @@ describe('run', () => {
     expect(orchestrator.getState().cleaned).toBe(true);
   });
 
-  it('leaves nothing behind where what is thrown cannot even be looked at', async () => {
+  it('leaves nothing behind if the thrown value throws when it is inspected', async () => {
     vi.useFakeTimers();
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
@@ -257,7 +257,7 @@ describe('run', () => {
     vi.useRealTimers();
   });
 
-  it('cuts short a begin hook that hangs', async () => {
+  it('interrupts a begin hook that hangs', async () => {
     const orchestrator = new Orchestrator().onProcessBegin(forever).onTaskBegin(forever);
     const never = orchestrator.action(() => expect.fail('was called'));
     await expect(orchestrator.run(() => {}, { timeout: 5 })).rejects.toThrow(TimeoutError);
@@ -265,7 +265,7 @@ describe('run', () => {
     await expect(inner.run(() => inner.action(never)(), { timeout: 5 })).rejects.toThrow(TimeoutError);
   });
 
-  it('gives an error for what its function throws that is none', async () => {
+  it('rejects with an error if its function throws a value that is not an error', async () => {
     const error = await rejection(new Orchestrator({ name: 'job' }).run(() => Promise.reject('text')));
     expect(error).toBeInstanceOf(ValidationError);
     expect((error as Error).message).toBe('"job" threw String instead of an Error');
@@ -282,7 +282,7 @@ describe('run', () => {
       'timeout must be a number of milliseconds above 0, up to 2147483647 or Infinity, got NaN',
     ],
     [{ nmae: 'x' }, 'nmae is unknown, expected name, id, state, signal, timeout'],
-  ])('refuses the options %o and starts nothing', async (options, message) => {
+  ])('rejects the options %o and starts nothing', async (options, message) => {
     const orchestrator = new Orchestrator();
     const lines = recorded(orchestrator);
     expect(await rejection(orchestrator.run(() => lines.push('never'), options as never))).toEqual(
@@ -291,7 +291,7 @@ describe('run', () => {
     expect(lines).toEqual([]);
   });
 
-  it('refuses what is no function', async () => {
+  it('rejects anything but a function', async () => {
     await expect(new Orchestrator().run(undefined as never)).rejects.toThrow('run must be a function, got undefined');
   });
 });

@@ -7,7 +7,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { eventually } from '../distributed/servers/eventually.js';
 import { deferred, rejection, settled } from '../support.js';
 
-/** Calls functions one after another, each in the asynchronous context of whoever it was that came first. */
+/** Calls functions one after another, each in the asynchronous context of the first caller. */
 function oneByOne() {
   const waiting: (() => Promise<void>)[] = [];
   let isBusy = false;
@@ -71,7 +71,7 @@ describe('work that foreign code calls later, from another asynchronous context,
     expect(users.map((user) => signals.get(user)?.aborted)).toEqual([false, false, false]);
   });
 
-  it('is aborted by the signal of its own run alone', async () => {
+  it('is aborted only by the signal of its own run', async () => {
     const orchestrator = new Orchestrator({ state: { user: '' }, policy: bulkhead(1, 100) });
     const gates = new Map(users.map((user) => [user, deferred()]));
     const seen = new Map<string, AbortSignal>();
@@ -135,7 +135,7 @@ describe('work that foreign code calls later, from another asynchronous context,
     expect(seen).toHaveLength(3 * seen.filter((line) => line.endsWith(' ann')).length);
   });
 
-  it('of map, fed by an async iterable that others feed, is in the run that called map', async () => {
+  it('of map, fed by an async iterable that other code feeds, is in the run that called map', async () => {
     const orchestrator = new Orchestrator({ state: { user: '' } });
     const act = orchestrator.action(async (item: number) => {
       await settled();
@@ -185,7 +185,7 @@ describe('a node whose work foreign code calls later', () => {
     expect([...processes].sort()).toEqual(users.map((user) => [`run of ${user}`, user]));
   });
 
-  it('of a loop, its producer too, is in the process of its own loop', async () => {
+  it('of a loop, including its producer, is in the process of its own loop', async () => {
     const queue = oneByOne();
     const orchestrator = new Orchestrator({ policy: { execute: (fn) => queue(fn) } });
     const inner = new Orchestrator();
@@ -225,8 +225,8 @@ describe('a node whose work foreign code calls later', () => {
   });
 });
 
-describe('the signal that a policy hands to its function', () => {
-  it('aborts the attempt where the policy gives up, and what the attempt then calls does not start', async () => {
+describe('the signal that a policy passes to its function', () => {
+  it('aborts the attempt if the policy gives up, and later calls of the attempt do not start', async () => {
     const orchestrator = new Orchestrator();
     const gate = deferred();
     let started = false;
@@ -251,7 +251,7 @@ describe('the signal that a policy hands to its function', () => {
     expect(started).toBe(false);
   });
 
-  it('ends what the attempt has called and still waits for', async () => {
+  it('ends pending calls of the attempt', async () => {
     const orchestrator = new Orchestrator();
     const ended: string[] = [];
     orchestrator.onTaskCompletion(({ name, status }) => void ended.push(`${name} ${status}`));
@@ -264,7 +264,7 @@ describe('the signal that a policy hands to its function', () => {
     expect(ended).toEqual(['hang cancelled', 'act failed']);
   });
 
-  it('does not count any more when the attempt has ended, though the policy aborts it then', async () => {
+  it('no longer matters after the attempt has ended, although the policy aborts it then', async () => {
     const orchestrator = new Orchestrator();
     const policy = timeoutPolicy(60_000, TimeoutStrategy.Aggressive);
     const controller = new AbortController();
@@ -291,13 +291,13 @@ describe('the signal that a policy hands to its function', () => {
     expect(await left).toBe('reason');
   });
 
-  it('that is aborted already starts nothing', async () => {
+  it('starts nothing if it is already aborted', async () => {
     const policy: Policy = { execute: (fn) => fn({ signal: AbortSignal.abort('closed') }) };
     const act = new Orchestrator().action(() => expect.fail('was called'), { policy });
     expect(((await rejection(act())) as Error).cause).toBe('closed');
   });
 
-  it('may live for ever: nothing of ten thousand attempts is kept on it', async () => {
+  it('may live forever: it holds nothing of ten thousand attempts', async () => {
     const { signal } = new AbortController();
     const policy: Policy = { execute: (fn) => fn({ signal }) };
     const orchestrator = new Orchestrator({ policy });
@@ -323,9 +323,9 @@ describe('the signal that a policy hands to its function', () => {
 });
 
 describe('a thenable that starts its work in `then`', () => {
-  /** Like a query of knex, mongoose or prisma. */
+  /** A lazy thenable, like a query of knex, mongoose or prisma. */
   const lazy = <Value>(work: () => Promise<Value>): PromiseLike<Value> => ({
-    // biome-ignore lint/suspicious/noThenProperty: that is what it is
+    // biome-ignore lint/suspicious/noThenProperty: a thenable is the subject
     then: (resolve, reject) => work().then(resolve, reject),
   });
 
@@ -356,7 +356,7 @@ describe('a thenable that starts its work in `then`', () => {
     expect(started).toBe(false);
   });
 
-  it('is in its run wherever it is returned: a run, a group, middleware, a hook, a policy', async () => {
+  it('stays in its run wherever it is returned: from a run, a group, middleware, a hook, a policy', async () => {
     const queue = oneByOne();
     const orchestrator = new Orchestrator({ state: { user: '' } });
     const seen: string[] = [];
@@ -389,11 +389,11 @@ describe('a thenable that starts its work in `then`', () => {
   });
 });
 
-describe('a scope whose run is over', () => {
+describe('a scope whose run has ended', () => {
   it.each([
     ['its limit', () => ({ timeout: 10 })],
     ['its signal', () => ({ signal: AbortSignal.timeout(10) })],
-  ])('does not count though %s aborted it, and though its function goes on', async (_, options) => {
+  ])('is skipped although %s aborted it, and although its function is still running', async (_, options) => {
     const orchestrator = new Orchestrator({ state: { request: 'none' } });
     const parents: unknown[] = [];
     orchestrator.onProcessBegin(({ parentId }) => void parents.push(parentId));
@@ -421,7 +421,7 @@ describe('a scope whose run is over', () => {
     end.resolve();
   });
 
-  it('still refuses what a task calls that the abort has cut short', async () => {
+  it('still refuses calls of a task that the abort has interrupted', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const gate = deferred();
@@ -440,7 +440,7 @@ describe('a scope whose run is over', () => {
     expect(await late.promise).toBe('reason');
   });
 
-  it('keeps its signal aborted for a function that goes on', async () => {
+  it('keeps its signal aborted for a function that is still running', async () => {
     const orchestrator = new Orchestrator();
     const gate = deferred();
     const read = deferred<AbortSignal>();
@@ -454,7 +454,7 @@ describe('a scope whose run is over', () => {
     expect((await read.promise).reason).toBeInstanceOf(TimeoutError);
   });
 
-  it('is no parent of runs that its completion hook plans, by a timer or at once, however many', async () => {
+  it('is no parent of runs that its completion hook starts, by a timer or at once, however many', async () => {
     for (const options of [{}, { timeout: 60_000 }]) {
       for (const plan of [(next: () => void) => setImmediate(next), (next: () => void) => next()]) {
         const orchestrator = new Orchestrator({ name: 'poll' });
@@ -501,7 +501,7 @@ describe('a scope whose run is over', () => {
     expect(await heard.promise).toBe('nobody');
   });
 
-  it('lends its place, where the run around it goes on, with the state of that run', async () => {
+  it('is replaced by the run around it, if that is still open, with the state of that run', async () => {
     const orchestrator = new Orchestrator({ state: { user: '' } });
     const heard = deferred<unknown>();
     const read = orchestrator.action(() => orchestrator.getState().user);
@@ -523,7 +523,7 @@ describe('a scope whose run is over', () => {
       (o: Orchestrator, open: () => Promise<void>) =>
         o.parallel([open, () => Promise.reject(new Error('no'))], { failFast: true })(),
     ],
-  ])('lets what %s has opened start work when its run has ended well', async (_what, call) => {
+  ])('lets the work that %s opened start new work after its run has completed', async (_what, call) => {
     const orchestrator = new Orchestrator();
     const handle = orchestrator.action(async () => 'ok');
     let timer: NodeJS.Timeout | undefined;
@@ -544,7 +544,7 @@ describe('a scope whose run is over', () => {
         .then(() => sleep(30))
         .finally(() => setImmediate(ended.resolve));
     await orchestrator.run(() => call(orchestrator, work).catch(() => {}));
-    // What was cut short still ends, and with it the run.
+    // The interrupted work still ends, and its run with it.
     await ended.promise;
     await settled();
     seen.length = 0;

@@ -5,7 +5,7 @@ import { Orchestrator } from 'orchestrator';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { deferred, rejection, settled } from '../support.js';
 
-/** A server on a free port of loopback. */
+/** Starts a server on a free port of the loopback interface. */
 async function serve(listener: RequestListener) {
   const server = createServer(listener);
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -19,13 +19,13 @@ async function serve(listener: RequestListener) {
 afterEach(() => void vi.useRealTimers());
 
 describe('signal', () => {
-  it('outside of any run never aborts, and is not kept', () => {
+  it('outside any run never aborts, and is not kept', () => {
     const orchestrator = new Orchestrator();
     expect(orchestrator.signal.aborted).toBe(false);
     expect(orchestrator.signal).not.toBe(orchestrator.signal);
   });
 
-  it('is one and the same in all of a run that has no limits inside', async () => {
+  it('is the same throughout a run without inner limits', async () => {
     const orchestrator = new Orchestrator();
     const read = orchestrator.action(() => orchestrator.signal);
     await orchestrator.run(async () => {
@@ -50,7 +50,7 @@ describe('signal', () => {
     expect(signal?.reason).toBe('reason');
   });
 
-  it('read after the abort is aborted already, with the reason', async () => {
+  it('that is read after the abort is already aborted, with the reason', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const gate = deferred();
@@ -69,7 +69,7 @@ describe('signal', () => {
     expect(signal?.reason).toBe('reason');
   });
 
-  it('is not aborted by what ended well', async () => {
+  it('is not aborted by work that completed', async () => {
     const orchestrator = new Orchestrator();
     const signals: AbortSignal[] = [];
     const act = orchestrator.action(() => signals.push(orchestrator.signal), { timeout: 1000 });
@@ -84,7 +84,7 @@ describe('signal', () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false]);
   });
 
-  it('handed out by an attempt with a limit still follows the run when the attempt is over', async () => {
+  it('of an attempt with a limit still follows the run after the attempt has ended', async () => {
     const orchestrator = new Orchestrator();
     const controller = new AbortController();
     const read = orchestrator.action(() => orchestrator.signal, { timeout: 1000 });
@@ -106,7 +106,7 @@ describe('signal', () => {
     expect(held.map(({ reason }) => reason)).toEqual(['reason', 'reason']);
   });
 
-  it('ends the reading of a body whose fetch had a limit', async () => {
+  it('interrupts reading a body whose fetch had a limit', async () => {
     const closed = deferred();
     const { url, stop } = await serve((_, response) => {
       response.write('the beginning');
@@ -125,7 +125,7 @@ describe('signal', () => {
     await stop();
   });
 
-  it('really ends a fetch: its server sees the connection close', async () => {
+  it('really ends a fetch: the server sees the connection close', async () => {
     const arrived = deferred();
     const closed = deferred();
     const { url, stop } = await serve((request) => {

@@ -14,7 +14,7 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 const programs = fc.array(fc.array(step, { maxLength: 6 }), { minLength: 2, maxLength: 5 });
 
-/** What a run that is alone leaves behind. */
+/** Returns the state that a run leaves if it runs alone. */
 function alone(program: readonly Step[]): State {
   const state: State = { count: 0, list: [] };
   for (const { kind, value } of program) {
@@ -25,7 +25,7 @@ function alone(program: readonly Step[]): State {
   return state;
 }
 
-it('keeps the state of each run its own, however runs are interleaved', async () => {
+it('stays separate for each run, however runs are interleaved', async () => {
   await fc.assert(
     fc.asyncProperty(programs, fc.scheduler(), async (list, scheduler) => {
       const orchestrator = new Orchestrator<State>({ state: { count: 0, list: [] } });

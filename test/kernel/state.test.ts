@@ -11,7 +11,7 @@ interface State {
 }
 
 describe('state', () => {
-  it('set outside of a run is what every run starts from', async () => {
+  it('set outside a run is the initial state of every run', async () => {
     const orchestrator = new Orchestrator<State>({ state: { count: 1 } })
       .setState('tags', ['a'])
       .setState({ count: 2 });
@@ -57,7 +57,7 @@ describe('state', () => {
     expect(client.calls).toBe(1);
   });
 
-  it('of runs side by side is never mixed', async () => {
+  it('of concurrent runs is never mixed', async () => {
     const orchestrator = new Orchestrator({ state: { steps: [] as string[] } });
     const gates = [deferred(), deferred()] as const;
     const step = orchestrator.action(async (label: string, gate: Promise<void>) => {
@@ -73,7 +73,7 @@ describe('state', () => {
     await expect(second).resolves.toEqual(['second']);
   });
 
-  it('set inside a run changes that run alone', async () => {
+  it('set inside a run changes only that run', async () => {
     const orchestrator = new Orchestrator({ state: { count: 1 } });
     await orchestrator.run(async () => {
       orchestrator.setState('count', 2).setState({ count: orchestrator.getState().count + 1 });
@@ -83,7 +83,7 @@ describe('state', () => {
     await expect(orchestrator.run(() => orchestrator.getState().count)).resolves.toBe(1);
   });
 
-  it('read outside is what the last finished run left', async () => {
+  it('read outside is the state that the last finished run left', async () => {
     const orchestrator = new Orchestrator({ state: { count: 1 } });
     const add = orchestrator.action(() => orchestrator.getState().count++);
     await orchestrator.run(add);
@@ -100,7 +100,7 @@ describe('state', () => {
     await expect(orchestrator.run(() => orchestrator.getState().count)).resolves.toBe(7);
   });
 
-  it('of a run that is over stays its own: what still goes on in it neither sees nor changes that of others', async () => {
+  it('of a run that has ended stays its own: its remaining work neither sees nor changes the state of other runs', async () => {
     const orchestrator = new Orchestrator({ state: { user: 'nobody' } });
     const gate = deferred();
     let straggler: Promise<string> | undefined;
@@ -121,7 +121,7 @@ describe('state', () => {
     await expect(orchestrator.run(() => orchestrator.getState().user)).resolves.toBe('nobody');
   });
 
-  it('set outside does not reach into a run that left it, nor alias what was given', async () => {
+  it('set outside does not change the state that a run left, nor alias the given values', async () => {
     const orchestrator = new Orchestrator({ state: { list: ['a'], count: 0 } });
     const gate = deferred();
     let straggler: Promise<number> | undefined;
@@ -140,7 +140,7 @@ describe('state', () => {
     expect(orchestrator.getState()).toEqual({ list: ['b'], count: 99 });
   });
 
-  it('given to one run is set over the initial state, for that run only', async () => {
+  it('given to one run overrides the initial state, for that run only', async () => {
     const orchestrator = new Orchestrator({ state: { region: 'eu', tags: ['a'] } });
     const tags = ['b'];
     const read = () => orchestrator.getState();
@@ -163,7 +163,7 @@ describe('state', () => {
     await expect(orchestrator.run(add)).resolves.toBe(5);
   });
 
-  it('cannot be given to one run where all runs share it', async () => {
+  it('cannot be given to one run if all runs share it', async () => {
     const orchestrator = new Orchestrator({ state: { user: 'nobody' }, sharedState: true });
     const called = orchestrator.run(() => expect.fail('was called'), { state: { user: 'ann' } });
     expect(await rejection(called)).toMatchObject({
@@ -173,7 +173,7 @@ describe('state', () => {
     expect(orchestrator.getState()).toEqual({ user: 'nobody' });
   });
 
-  it('read outside is frozen, whatever came before: only setState changes what runs start from', async () => {
+  it('read outside is frozen in every case: only setState changes the initial state', async () => {
     const orchestrator = new Orchestrator({ state: { n: 1, deep: { list: [1] }, seen: new Set([1]) } });
     const histories = [
       () => {},
@@ -225,7 +225,7 @@ describe('state', () => {
     expect(overridden.count).toBe(10);
   });
 
-  it('may be nested deeper than calls can be', async () => {
+  it('may be nested deeper than the call stack allows', async () => {
     const deep = { next: {} as object };
     for (let at = deep, depth = 0; depth < 10_000; depth++) {
       at.next = depth % 2 === 0 ? { next: {} } : { next: [], also: new Map([[{}, new Set([[]])]]) };
@@ -241,7 +241,7 @@ describe('state', () => {
     expect(depth).toBeGreaterThan(10_000);
   });
 
-  it('is not changed by what the caller does with the object that was given', async () => {
+  it('is not changed by later changes to the given object', async () => {
     const initial = { list: ['a'] };
     const orchestrator = new Orchestrator({ state: initial });
     const other = new Orchestrator({ state: initial });
@@ -250,7 +250,7 @@ describe('state', () => {
     expect(other.getState().list).toEqual(['a']);
   });
 
-  it.each(['__proto__', 'constructor', 'prototype'])('refuses the reserved key %s', async (key) => {
+  it.each(['__proto__', 'constructor', 'prototype'])('rejects the reserved key %s', async (key) => {
     const orchestrator = new Orchestrator();
     const hostile = JSON.parse(`{ "${key}": { "polluted": true } }`);
     const message =
@@ -263,7 +263,7 @@ describe('state', () => {
     expect(orchestrator.getState()).toEqual({});
   });
 
-  it('refuses keys and values of the wrong kind', () => {
+  it('rejects keys and values of the wrong type', () => {
     const orchestrator = new Orchestrator();
     expect(() => orchestrator.setState(1 as never, 2 as never)).toThrow('key must be a non-empty string, got 1');
     expect(() => orchestrator.setState(new Map() as never)).toThrow('state must be a plain object');
@@ -274,7 +274,7 @@ describe('state', () => {
 });
 
 describe('copyOf', () => {
-  it('keeps circles, shared parts, symbols, holes and objects without a prototype', () => {
+  it('preserves cycles, shared parts, symbols, holes and objects without a prototype', () => {
     const symbol = Symbol('key');
     const holes = Object.assign(new Array(3), { 0: 'first', 2: 'third' });
     const shared = new Date(5);
@@ -295,7 +295,7 @@ describe('copyOf', () => {
     expect(1 in (copy[symbol] as number[])).toBe(false);
   });
 
-  it('keeps an own key __proto__ deep inside a key, and thaws what was frozen', () => {
+  it('keeps a nested own key __proto__ as a key, and does not copy frozenness', () => {
     const source = Object.freeze({ deep: JSON.parse('{ "__proto__": { "polluted": true } }') });
     const copy = copyOf(source) as { deep: object; more?: number };
     expect(Object.keys(copy.deep)).toEqual(['__proto__']);
@@ -304,7 +304,7 @@ describe('copyOf', () => {
     expect(copy.more).toBe(1);
   });
 
-  it('copies what comes from another realm, and leaves it of that realm', () => {
+  it('copies objects of another realm, and keeps their realm', () => {
     const source = runInNewContext(`
       class Client {}
       class Tags extends Set {}
@@ -327,7 +327,7 @@ describe('copyOf', () => {
     expect(copy.tags).toBe(source.tags);
   });
 
-  it('leaves subclasses of what it copies as they are', () => {
+  it('does not copy subclasses of the classes that it copies', () => {
     class Tags extends Set<string> {}
     class Stamp extends Date {}
     const source = { tags: new Tags(), stamp: new Stamp() };

@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers());
 
 const forever = () => new Promise<never>(() => {});
 
-/** How often a function that always fails is called under these options, over a default that tries again twice. */
+/** Counts the calls of a function that always fails under the given options. The default is two retries. */
 async function callsOf(options: ActionOptions, onFailedAttempt = () => {}): Promise<number> {
   const orchestrator = new Orchestrator({ retry: { retries: 2, minTimeout: 5, onFailedAttempt } });
   let calls = 0;
@@ -21,7 +21,7 @@ async function callsOf(options: ActionOptions, onFailedAttempt = () => {}): Prom
   return calls;
 }
 
-/** What becomes of a function that never ends under these options, over limits by default. */
+/** Returns the outcome of a function that never ends under the given options. The defaults set limits. */
 async function outcomeOf(options: ActionOptions): Promise<unknown> {
   const limits = { attempt: 100, total: 200, fallback: () => 'fallback' };
   const act = new Orchestrator({ timeout: limits }).action(forever, options);
@@ -31,7 +31,7 @@ async function outcomeOf(options: ActionOptions): Promise<unknown> {
 }
 
 describe('a default that is switched off', () => {
-  it('is retry: null for all of it, and retry: 0 for the retries alone', async () => {
+  it('is retry: null for all of it, and retry: 0 for the retries only', async () => {
     const onFailedAttempt = vi.fn();
     expect(await callsOf({}, onFailedAttempt)).toBe(3);
     expect(onFailedAttempt).toHaveBeenCalledTimes(3);
@@ -48,13 +48,13 @@ describe('a default that is switched off', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it.each([[null], [0], [Infinity]])('is one of the limits where that is %s', async (none) => {
+  it.each([[null], [0], [Infinity]])('is one of the limits if it is %s', async (none) => {
     expect(await outcomeOf({ timeout: { attempt: none, total: none } })).toBe('pending');
     expect(await outcomeOf({ timeout: { attempt: none, fallback: null } })).toMatchObject({ limit: 200 });
     expect(await outcomeOf({ timeout: { total: none } })).toBe('fallback');
   });
 
-  it('leaves a total where the timeout is Infinity', async () => {
+  it('keeps a total limit if the timeout is Infinity', async () => {
     expect(await outcomeOf({ timeout: Infinity })).toBe('fallback');
   });
 
@@ -71,7 +71,7 @@ describe('a default that is switched off', () => {
     expect(execute).toHaveBeenCalledTimes(1);
   });
 
-  it('stays off under withOptions, until they say otherwise', async () => {
+  it('stays off under withOptions, unless the options say otherwise', async () => {
     const orchestrator = new Orchestrator({ timeout: { attempt: 100, fallback: () => 'fallback' } });
     const act = orchestrator.action(forever, { timeout: null });
     const failed = rejection(orchestrator.withOptions(act, { timeout: 50 })());
@@ -81,12 +81,12 @@ describe('a default that is switched off', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('may be none for an orchestrator as well', async () => {
+  it('can be switched off for an orchestrator, too', async () => {
     const orchestrator = new Orchestrator({ retry: null, timeout: null, policy: null });
     expect(await orchestrator.action(() => 1)()).toBe(1);
   });
 
-  it.each([[null], [0], [Infinity]])('is the limit of a run where that is %s', async (timeout) => {
+  it.each([[null], [0], [Infinity]])('is the limit of a run if it is %s', async (timeout) => {
     vi.useRealTimers();
     const before = timers();
     expect(await new Orchestrator().run(() => timers(), { timeout })).toBe(before);

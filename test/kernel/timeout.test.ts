@@ -4,7 +4,7 @@ import { deferred, failing, rejection } from '../support.js';
 
 const forever = (): Promise<unknown> => deferred().promise;
 
-/** What a promise settles with, once every timer has run. */
+/** Returns the outcome of a promise after all timers have run. */
 async function outcome(promise: Promise<unknown>): Promise<unknown> {
   const settled = promise.catch((error) => error);
   await vi.runAllTimersAsync();
@@ -28,7 +28,7 @@ describe('timeout', () => {
     expect(error.message).toBe('"fetchUser" timed out after 5000 ms');
   });
 
-  it('does not touch what ends in time, and leaves no timer', async () => {
+  it('does not affect work that ends in time, and leaves no timer', async () => {
     const orchestrator = new Orchestrator({ timeout: { attempt: 50, total: 100 } });
     await expect(orchestrator.action(() => 1)()).resolves.toBe(1);
     await expect(orchestrator.action(async () => 2)()).resolves.toBe(2);
@@ -60,7 +60,7 @@ describe('timeout', () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, false]);
   });
 
-  it('in total is for all attempts and the waits between them', async () => {
+  it('in total covers all attempts and the delays between them', async () => {
     const orchestrator = new Orchestrator();
     let calls = 0;
     const act = orchestrator.action(
@@ -75,7 +75,7 @@ describe('timeout', () => {
     expect(calls).toBe(4);
   });
 
-  it('falls back to a value where a limit of the task was what it failed with', async () => {
+  it('uses the fallback if the task failed with one of its own limits', async () => {
     const fallback = (id: string) => `cached ${id}`;
     const orchestrator = new Orchestrator();
     const statuses: string[] = [];
@@ -86,7 +86,7 @@ describe('timeout', () => {
     expect(statuses).toEqual(['completed', 'completed']);
   });
 
-  it('does not fall back for other failures, nor for the timeout of an action inside', async () => {
+  it('does not use the fallback for other failures, nor for the timeout of an inner action', async () => {
     const orchestrator = new Orchestrator();
     const fallback = () => 'fallback';
     const error = new Error('no');
@@ -97,7 +97,7 @@ describe('timeout', () => {
     expect(await outcome(outer())).toHaveProperty('subject', 'inner');
   });
 
-  it('falls back only after the last retry, and not where that failed otherwise', async () => {
+  it('uses the fallback only after the last retry, and not if that failed otherwise', async () => {
     const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 1 } });
     let calls = 0;
     const timeout = { attempt: 10, fallback: () => 'fallback' };
@@ -107,7 +107,7 @@ describe('timeout', () => {
     expect(await outcome(act())).toEqual(new Error('second'));
   });
 
-  it('falls back for either limit where both are given', async () => {
+  it('uses the fallback for either limit if both are given', async () => {
     const orchestrator = new Orchestrator();
     const fallback = () => 'fallback';
     const first = orchestrator.action(forever, { timeout: { attempt: 10, total: 1000, fallback } });
@@ -117,20 +117,20 @@ describe('timeout', () => {
     expect(await outcome(second())).toBe('fallback');
   });
 
-  it('rejects with what a fallback throws', async () => {
+  it('rejects with the error of a fallback that throws', async () => {
     const error = new Error('no cache');
     const timeout = { attempt: 10, fallback: () => Promise.reject(error) };
     expect(await outcome(new Orchestrator().action(forever, { timeout })())).toBe(error);
   });
 
-  it('does not fall back when the run is aborted', async () => {
+  it('does not use the fallback if the run is aborted', async () => {
     const orchestrator = new Orchestrator();
     const act = orchestrator.action(forever, { timeout: { attempt: 1000, fallback: () => 'fallback' } });
     const pending = outcome(orchestrator.run(() => act(), { timeout: 10 }));
     expect(await pending).toHaveProperty('subject', 'orchestrator');
   });
 
-  it('is over the default of the orchestrator, field by field, and Infinity is none', async () => {
+  it('overrides the default of the orchestrator, field by field, and Infinity means none', async () => {
     const orchestrator = new Orchestrator({
       timeout: { attempt: 10, total: 25 },
       retry: { retries: 9, minTimeout: 0 },
@@ -143,7 +143,7 @@ describe('timeout', () => {
     expect(limits).toEqual([25, 25, 10]);
   });
 
-  it('leaves what went on behind it unheard, and lets it start nothing new', async () => {
+  it('ignores the outcome of interrupted work, and lets that work start nothing new', async () => {
     const orchestrator = new Orchestrator();
     const gate = deferred();
     let started = false;
@@ -175,7 +175,7 @@ describe('timeout', () => {
     [{ total: -5 }, 'timeout.total must be a number of milliseconds above 0'],
     [{ fallback: 'x' }, 'timeout.fallback must be a function, got String'],
     [{ limit: 5 }, 'timeout.limit is unknown, expected attempt, total, fallback'],
-  ])('refuses %o', (timeout, message) => {
+  ])('rejects %o', (timeout, message) => {
     const options = { timeout } as never;
     expect(() => new Orchestrator(options)).toThrow(ValidationError);
     expect(() => new Orchestrator().action(failing(0, 1), options)).toThrow(message);

@@ -12,7 +12,7 @@ import { completed, failed, groupRecord, modelWith, moment, processRecord, taskR
 
 const size = { width: 100, height: 23 };
 
-/** The picture as text; whatever turns is a circle. */
+/** Returns the picture as text, with a circle for each spinner. */
 function drawn(model: Model, now: number, room = size): string[] {
   return texts(frame(model, room, moment(now))).map((line) => line.replace(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/, '◌'));
 }
@@ -21,15 +21,15 @@ function retryIn(delay: number, now: number, attempt = 1, most = 3) {
   return { attempt, most, due: now + delay, problem: '503 Service Unavailable' };
 }
 
-describe('the picture of what is going on', () => {
-  it('is empty where nothing is', () => {
+describe('the picture of the running work', () => {
+  it('is empty if nothing runs', () => {
     const { model, process } = modelWith();
     expect(drawn(model, 0)).toEqual(['◌ import  0.0 s']);
     model.end(process, completed(), 1);
     expect(frame(model, { width: 0, height: 0 }, moment(0))).toEqual([]);
   });
 
-  it('shows a process as a tree, with names, times, attempts and what went wrong', () => {
+  it('shows a process as a tree, with names, times, attempts and failures', () => {
     const { model, process } = modelWith('nightly import');
     model.end(model.begin('task', taskRecord('signIn', 1), process, 0), completed(240, 2), 240);
     model.end(model.begin('task', taskRecord('check', 2), process, 240), failed('no licence', 90), 330);
@@ -62,7 +62,7 @@ describe('the picture of what is going on', () => {
     ]);
   });
 
-  it('counts down to the next attempt, without a limit where there is none', () => {
+  it('counts down to the next attempt, without a maximum if there is none', () => {
     const { model, process } = modelWith();
     model.retry(model.begin('task', taskRecord('poll'), process, 0), retryIn(5_000, 0, 4, Infinity));
     expect([0, 1_000, 4_100, 9_000].map((now) => /attempt.+? s/.exec(drawn(model, now)[1] ?? '')?.[0])).toEqual([
@@ -73,7 +73,7 @@ describe('the picture of what is going on', () => {
     ]);
   });
 
-  it('shows a map as a bar, with failures, rate and how long it will take', () => {
+  it('shows a map as a bar, with failures, rate and remaining time', () => {
     const { model, process } = modelWith();
     const record = groupRecord({ total: 5_000 });
     const map = model.begin('map', record, process, 0);
@@ -90,7 +90,7 @@ describe('the picture of what is going on', () => {
     expect(drawn(model, 10_000)[1]).toBe('└ ✓ map fetchUser  10.0 s  2,000/5,000 · 3 failed');
   });
 
-  it('shows a map without a bar while nobody knows how much there is', () => {
+  it('shows a map without a bar while its number of items is unknown', () => {
     const { model, process } = modelWith();
     const record = groupRecord({ total: undefined });
     model.begin('map', record, process, 0);
@@ -99,7 +99,7 @@ describe('the picture of what is going on', () => {
     expect(drawn(model, 2_000)[1]).toBe('└ ◌ map fetchUser  2.0 s  40 done · 24/s');
   });
 
-  it('shows several maps of one name that are under way as one', () => {
+  it('shows several running maps of one name as one', () => {
     const { model, process } = modelWith();
     for (const settled of [4, 6]) model.begin('map', groupRecord({ settled, total: 10 }), process, 0);
     expect(drawn(model, 0)[1]).toContain('10/20 · 50 %');
@@ -107,7 +107,7 @@ describe('the picture of what is going on', () => {
     expect(drawn(model, 0)[1]).toContain('10/1,000 · 1 %');
   });
 
-  it('shows of the items of a map those that are tried again, and those that are slow', () => {
+  it('shows items of a map in rows of their own if they are slow or being retried', () => {
     const { model, process } = modelWith();
     const map = model.begin('map', groupRecord({ total: 40 }), process, 0);
     const tasks = Array.from({ length: 20 }, (_, index) => {
@@ -135,7 +135,7 @@ describe('the picture of what is going on', () => {
     );
   });
 
-  it('says of the only one of its name that is under way what it waits for', () => {
+  it('says what the only running task of its name waits for', () => {
     const { model, process } = modelWith();
     model.end(model.begin('task', taskRecord('read', 1), process, 0), completed(), 100);
     model.retry(model.begin('task', taskRecord('read', 2), process, 100), retryIn(900, 100));
@@ -144,7 +144,7 @@ describe('the picture of what is going on', () => {
     );
   });
 
-  it('shows what is over as one line, whatever was in it', () => {
+  it('shows an ended process as one line, without its contents', () => {
     const { model, process } = modelWith();
     const sub = model.begin('process', processRecord('sub', 'q'), process, 0);
     for (const end of [completed(), failed('503', 10, 2), { ...completed(), status: 'cancelled' as const }]) {
@@ -154,20 +154,20 @@ describe('the picture of what is going on', () => {
     expect(drawn(model, 1_300)[1]).toBe('└ ✗ sub   1.3 s  3 tasks · 1 failed · 1 cancelled · 2 retries · it broke');
   });
 
-  it('marks what was cancelled', () => {
+  it('marks cancelled work', () => {
     const { model, process } = modelWith();
     model.end(model.begin('task', taskRecord('dawdle'), process, 0), { ...failed(), status: 'cancelled' }, 10);
     expect(drawn(model, 10)[1]).toBe('└ ■ dawdle  100 ms  cancelled');
   });
 
-  it('goes on below what has ended while something in it has not', () => {
+  it('keeps the contents of an ended task visible while some of them are running', () => {
     const { model, process } = modelWith();
     model.begin('task', taskRecord('unawaited'), process, 0);
     model.end(process, completed(100), 100);
     expect(drawn(model, 200)).toEqual(['◌ import       100 ms', '└ ◌ unawaited   0.2 s']);
   });
 
-  it('shows the last that have ended, before them those that failed, and counts the others', () => {
+  it('shows the tasks that ended last, before them those that failed, and counts the rest', () => {
     const { model, process } = modelWith();
     for (let number = 1; number <= 30; number++) {
       const task = model.begin('task', taskRecord(`step${number}`, number), process, number);
@@ -188,7 +188,7 @@ describe('the picture of what is going on', () => {
     ]);
   });
 
-  it('says that there is more where not even all that is under way fits', () => {
+  it('says that there is more if not all of the running work fits', () => {
     const { model, process } = modelWith();
     for (let number = 1; number <= 30; number++) model.begin('task', taskRecord(`step${number}`, number), process, 0);
     const lines = drawn(model, 0, { width: 80, height: 5 });
@@ -196,7 +196,7 @@ describe('the picture of what is going on', () => {
     expect(lines.at(-1)).toBe('└ ⋯ 27 more under way');
   });
 
-  it('shows what has failed, with its message, however much goes well beside it', () => {
+  it('shows failures with their messages, however much succeeds beside them', () => {
     const { model, process } = modelWith();
     for (let number = 1; number <= 60; number++) {
       const task = model.begin('task', taskRecord(`station ${number}`, number), process, 0);
@@ -209,7 +209,7 @@ describe('the picture of what is going on', () => {
     ]);
   });
 
-  it('shows failures when there are many, and those of more names than are told apart', () => {
+  it('shows failures even if there are many, and under more names than are distinguished', () => {
     const { model, process } = modelWith();
     const first = model.begin('task', taskRecord('first', 1), process, 0);
     model.end(first, failed('no', 10), 10);
@@ -229,7 +229,7 @@ describe('the picture of what is going on', () => {
     expect(lines.join()).toMatch(/\d+ more ended +\d+ of them failed/);
   });
 
-  it('keeps room for a bar beside a parallel of many', () => {
+  it('keeps room for a bar beside a parallel call of many actions', () => {
     const { model, process } = modelWith();
     const parallel = model.begin(
       'parallel',
@@ -247,7 +247,7 @@ describe('the picture of what is going on', () => {
     expect(lines.join('\n')).toMatch(/⋯ \d+ more under way/);
   });
 
-  it('tells in one line what a parallel does in each item of a map', () => {
+  it('sums up in one line what a parallel call does in each item of a map', () => {
     const { model, process } = modelWith();
     const map = model.begin('map', groupRecord({ kind: 'map', name: 'load', total: 3 }), process, 0);
     for (let number = 1; number <= 3; number++) {
@@ -264,13 +264,13 @@ describe('the picture of what is going on', () => {
     expect(drawn(model, 40).filter((line) => line.includes('parallel'))).toHaveLength(1);
   });
 
-  it('counts under others what there is no name for', () => {
+  it('counts tasks without room for their names as others', () => {
     const { model, process } = modelWith();
     for (let number = 0; number < 70; number++) model.begin('task', taskRecord(`n${number}`), process, 0);
     expect(drawn(model, 1, { width: 80, height: 100 }).at(-1)).toBe('└ ◌ others ×6         6 running');
   });
 
-  it('stops turning in the last picture', () => {
+  it('stops the spinner in the last picture', () => {
     const { model, process } = modelWith();
     model.begin('task', taskRecord('endless'), process, 0);
     expect(texts(frame(model, size, { ...moment(100), isLast: true }))).toEqual([
@@ -279,7 +279,7 @@ describe('the picture of what is going on', () => {
     ]);
   });
 
-  it('is drawn with ASCII where there is nothing else', () => {
+  it('is drawn with ASCII on terminals without Unicode', () => {
     const { model, process } = modelWith();
     model.begin('map', groupRecord({ settled: 5 }), process, 0);
     model.end(model.begin('task', taskRecord('read'), process, 0), failed('no', 10), 10);
@@ -290,7 +290,7 @@ describe('the picture of what is going on', () => {
     ]);
   });
 
-  it('colours what is meant: gone well, failed, to be looked at, under way, secondary', () => {
+  it('colours success, failure, attention, running and secondary texts', () => {
     const { model, process } = modelWith();
     model.end(model.begin('task', taskRecord('good'), process, 0), completed(), 0);
     model.end(model.begin('task', taskRecord('bad'), process, 0), failed('no'), 0);
@@ -303,7 +303,7 @@ describe('the picture of what is going on', () => {
     expect(lines[3]).toContain('\u001b[33m↻\u001b[39m again');
   });
 
-  it('shows hostile names as names, long ones cut, wide ones aligned', () => {
+  it('shows hostile names as plain text, cuts long ones, aligns wide ones', () => {
     const { model, process } = modelWith('\u001b[2Jimport\n\u202e');
     model.begin('task', taskRecord('\u001b[31m'), process, 0);
     model.begin('task', taskRecord('漢字 ✨'), process, 0);
@@ -317,7 +317,7 @@ describe('the picture of what is going on', () => {
   });
 });
 
-/** Whatever goes on, told to a model. */
+/** Arbitrary events for a model. */
 const anything = fc.array(
   fc.record({
     kind: fc.constantFrom('process' as const, 'task' as const, 'parallel' as const, 'map' as const),
@@ -350,8 +350,8 @@ function modelOf(steps: typeof anything extends fc.Arbitrary<infer Steps> ? Step
   return model;
 }
 
-describe('whatever goes on', () => {
-  it('the picture has never more lines than there is room for, and none is too wide', () => {
+describe('for any events', () => {
+  it('the picture never has too many lines, and none is too wide', () => {
     fc.assert(
       fc.property(anything, fc.nat(130), fc.nat(40), (steps, width, height) => {
         const lines = frame(modelOf(steps), { width, height }, moment(steps.length * 70));
@@ -362,7 +362,7 @@ describe('whatever goes on', () => {
     );
   });
 
-  it('the summary is never too wide, and bounded', () => {
+  it('the summary is never too wide or too long', () => {
     fc.assert(
       fc.property(anything, fc.nat(130), (steps, width) => {
         const lines = summary(modelOf(steps), { width, symbols: unicode, now: steps.length * 70 });
@@ -373,7 +373,7 @@ describe('whatever goes on', () => {
     );
   });
 
-  it('a bar is exactly as wide as it is to be', () => {
+  it('a bar has exactly its width', () => {
     const items = fc.record({
       settled: fc.nat(100),
       failed: fc.nat(100),
@@ -392,7 +392,7 @@ describe('whatever goes on', () => {
 });
 
 describe('the summary', () => {
-  it('tells of each process how it went, and of its tasks by name', () => {
+  it('shows the outcome of each process, and its tasks by name', () => {
     const { model, process } = modelWith('nightly import');
     model.end(model.begin('task', taskRecord('signIn'), process, 0), completed(240), 240);
     for (let number = 1; number <= 1_000; number++) {
@@ -408,7 +408,7 @@ describe('the summary', () => {
     ]);
   });
 
-  it('has in a narrow terminal what has failed, and drops what is of less weight', () => {
+  it('keeps failures in a narrow terminal, and drops less important columns', () => {
     const { model, process } = modelWith('import');
     model.end(model.begin('task', taskRecord('fetchUser'), process, 0), failed('503 Service Unavailable', 100, 2), 100);
     const narrow = (width: number) => texts(summary(model, { width, symbols: unicode, now: 100 })).slice(1);
@@ -425,7 +425,7 @@ describe('the summary', () => {
     ]);
   });
 
-  it('shortens a long name where the columns beside it would not be seen', () => {
+  it('shortens a long name if the columns beside it would not fit', () => {
     const { model, process } = modelWith('import');
     model.end(model.begin('task', taskRecord('a'.repeat(70)), process, 0), failed('503', 100), 100);
     expect(texts(summary(model, { width: 59, symbols: unicode, now: 100 })).at(-1)).toMatch(
@@ -433,7 +433,7 @@ describe('the summary', () => {
     );
   });
 
-  it('counts the retries of what has not finished, also the one that is waited for', () => {
+  it('counts the retries of unfinished tasks, including announced ones', () => {
     const { model, process } = modelWith('import');
     const task = model.begin('task', taskRecord('fetchUser'), process, 0);
     model.retry(task, { attempt: 2, most: 4, due: 9_000, problem: '503' });
@@ -444,7 +444,7 @@ describe('the summary', () => {
     ]);
   });
 
-  it('does not tell again what the line above has told', () => {
+  it('does not repeat the error of the line above', () => {
     const { model, process } = modelWith('import');
     model.end(process, failed('503'), 100);
     const at = { width: 100, symbols: unicode, now: 100 };
@@ -452,7 +452,7 @@ describe('the summary', () => {
     expect(texts(summary(model, { ...at, toldProblem: '404' }))).toEqual(['✗ import  100 ms · 503']);
   });
 
-  it('tells of processes that have run often how it went on the whole', () => {
+  it('sums up processes that have run often', () => {
     const { model, process } = modelWith('request');
     model.end(process, completed(100), 100);
     const [one, other] = [1, 2].map((id) => model.begin('process', processRecord('request', `${id}`), undefined, 100));
@@ -464,7 +464,7 @@ describe('the summary', () => {
     ]);
   });
 
-  it('tells what has not finished, and what was cancelled', () => {
+  it('shows unfinished and cancelled work', () => {
     const { model, process } = modelWith();
     model.begin('task', taskRecord('dawdle'), process, 0);
     expect(texts(summary(model, { width: 100, symbols: unicode, now: 3_200 }))).toEqual([
@@ -476,7 +476,7 @@ describe('the summary', () => {
     expect(texts(summary(model, { width: 100, symbols: unicode, now: 3_300 }))[0]).toBe('■ import  100 ms · cancelled');
   });
 
-  it('tells of tasks whose process nobody saw begin', () => {
+  it('shows tasks of processes that began earlier', () => {
     const { model, process } = modelWith();
     model.end(process, completed(), 1);
     model.end(model.begin('task', taskRecord('late'), undefined, 1), completed(10), 2);
@@ -487,7 +487,7 @@ describe('the summary', () => {
     ]);
   });
 
-  it('counts names of which there are too many', () => {
+  it('counts names if there are too many', () => {
     const { model, process } = modelWith();
     for (let number = 0; number < 40; number++) {
       model.end(model.begin('task', taskRecord(`n${number}`), process, 0), completed(), 0);

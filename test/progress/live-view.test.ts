@@ -20,7 +20,7 @@ function shown(options: ProgressOptions = {}) {
   return { terminal, progress };
 }
 
-/** A run that goes on until it is told to end. */
+/** Starts a run that ends on request. */
 function running() {
   const gate = deferred();
   const orchestrator = new Orchestrator({ name: 'job' });
@@ -34,8 +34,8 @@ function running() {
   };
 }
 
-describe('pictures that change in place', () => {
-  it('show what goes on, without the cursor, and leave a summary, with it', async () => {
+describe('the live view', () => {
+  it('shows the running work, hides the cursor, and restores it with the summary', async () => {
     const { terminal, progress } = shown();
     const job = running();
     await until(() => terminal.screen.length === 2);
@@ -49,7 +49,7 @@ describe('pictures that change in place', () => {
     expect(terminal.isCursorVisible).toBe(true);
   });
 
-  it('leave how things stood where they are stopped in the middle, and write nothing any more', async () => {
+  it('leaves the last state if it is stopped in between, and writes nothing afterwards', async () => {
     const { terminal, progress } = shown({ summary: false });
     const job = running();
     await until(() => terminal.screen.length === 2);
@@ -62,23 +62,23 @@ describe('pictures that change in place', () => {
     expect(terminal.screen).toEqual([...left, 'mine']);
   });
 
-  it('stay below what others write to the same terminal, as text or as bytes', async () => {
+  it('stays below the output of other code on the same terminal, as text or as bytes', async () => {
     const { terminal } = shown();
     const job = running();
     await until(() => terminal.screen.length === 2);
     terminal.write('first\n');
     terminal.write(new TextEncoder().encode('second\n'));
     terminal.write('');
-    // In the same turn: it is there all the time.
+    // The picture is back in the same turn of the event loop.
     expect(terminal.screen.slice(0, 3)).toEqual(['first', 'second', expect.stringMatching(spinner)]);
     expect(terminal.screen).toHaveLength(4);
     await job.end();
   });
 
-  it('stay where a write fails, and below all that one write leads to', async () => {
+  it('stays if a write fails, and below all writes that one write leads to', async () => {
     const terminal = new Terminal();
     const write = terminal.write.bind(terminal) as (text: string) => boolean;
-    // It says twice what it is told, the second time as anybody else would.
+    // Writes everything twice, the second time like any other code.
     terminal.write = ((text: string) =>
       write(text) && (text !== 'twice\n' || terminal.write('again\n'))) as typeof write;
     const progress = showProgress({ stream: terminal, interactive: true, colour: false, interval: 10 });
@@ -93,7 +93,7 @@ describe('pictures that change in place', () => {
     await job.end();
   });
 
-  it('wait for the end of a line that was opened before there was anything to draw with', async () => {
+  it('waits for the end of a line that was open before log-update was loaded', async () => {
     const { terminal } = shown();
     terminal.write('Your name? ');
     const job = running();
@@ -105,7 +105,7 @@ describe('pictures that change in place', () => {
     await job.end();
   });
 
-  it('wait for the next one where so much is written that they would be most of it', async () => {
+  it('waits for the next drawing if other code writes a lot', async () => {
     const { terminal } = shown({ interval: 60_000 });
     await until(() => Object.hasOwn(terminal, 'write'));
     const job = running();
@@ -118,7 +118,7 @@ describe('pictures that change in place', () => {
     await job.end();
   });
 
-  it('are drawn anew where they do not fit any more when somebody writes', async () => {
+  it('draws anew if the picture no longer fits after other output', async () => {
     const { terminal } = shown({ interval: 60_000 });
     await until(() => Object.hasOwn(terminal, 'write'));
     const job = running();
@@ -131,7 +131,7 @@ describe('pictures that change in place', () => {
     await job.end();
   });
 
-  it('wait while somebody has left a line open, and show the cursor meanwhile', async () => {
+  it('waits while a line is open, and shows the cursor meanwhile', async () => {
     const { terminal } = shown();
     const job = running();
     await until(() => terminal.screen.length === 2);
@@ -147,7 +147,7 @@ describe('pictures that change in place', () => {
     await job.end();
   });
 
-  it('are drawn for the size that there is by now', async () => {
+  it('draws for the current size of the terminal', async () => {
     const { terminal } = shown();
     const orchestrator = new Orchestrator({ name: 'x'.repeat(100) });
     const gate = deferred();
@@ -163,7 +163,7 @@ describe('pictures that change in place', () => {
     await pending;
   });
 
-  it('are of 80 columns and 24 lines where the stream does not tell its size', async () => {
+  it('assumes 80 columns and 24 lines if the stream does not report its size', async () => {
     const { terminal } = shown();
     Object.assign(terminal, { columns: undefined, rows: undefined });
     const orchestrator = new Orchestrator({ name: 'x'.repeat(100) });
@@ -178,7 +178,7 @@ describe('pictures that change in place', () => {
     await pending;
   });
 
-  it('give the stream back as it was, also one whose write was somebody’s own or is by now', async () => {
+  it('restores the write method of the stream, even if it was replaced before or meanwhile', async () => {
     const { terminal, progress } = shown();
     const job = running();
     await until(() => terminal.screen.length === 2);
@@ -209,24 +209,24 @@ describe('pictures that change in place', () => {
     await job.end();
   });
 
-  it('end with a summary alone where they are stopped before anything was drawn', async () => {
+  it('ends with only a summary if it is stopped before the first drawing', async () => {
     const { terminal, progress } = shown();
     await new Orchestrator({ name: 'job' }).run(() => 1);
     progress.stop();
     expect(terminal.screen).toEqual(['', expect.stringMatching(/^✓ job {2}\d.*s$/)]);
-    // What they are drawn with is loaded by now, and not used any more.
+    // log-update is loaded by now, but no longer used.
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(terminal.screen).toHaveLength(2);
   });
 
-  it('say nothing where nothing has happened', async () => {
+  it('writes nothing if nothing has happened', async () => {
     const { terminal, progress } = shown();
     await until(() => Object.hasOwn(terminal, 'write'));
     progress.stop();
     expect(terminal.screen).toEqual([]);
   });
 
-  it('go on through a signal that others listen to, and give them the cursor', async () => {
+  it('survives a signal that other code handles, and restores the cursor for it', async () => {
     const { terminal } = shown();
     const job = running();
     await until(() => terminal.screen.length === 2);
@@ -238,7 +238,7 @@ describe('pictures that change in place', () => {
     const before = process.listenerCount('SIGHUP');
     process.on('SIGHUP', listen);
     process.emit('SIGHUP', 'SIGHUP');
-    // Some end the program only where nobody but they listen.
+    // Some listeners end the program only if they are the only listeners.
     expect(listenersThen).toBe(before);
     await until(() => process.listenerCount('SIGHUP') === before + 1);
     process.off('SIGHUP', listen);
@@ -246,7 +246,7 @@ describe('pictures that change in place', () => {
     await job.end();
   });
 
-  it('end by a signal that nobody else listens to, as the program does', async () => {
+  it('ends by a signal that nothing else handles, like the program', async () => {
     const { terminal } = shown();
     const job = running();
     await until(() => terminal.screen.length === 2);

@@ -7,7 +7,7 @@ vi.mock('log-update', () => {
   throw new Error('it does not load here');
 });
 
-it('progress in a terminal says why lines do not change in place, and writes each once', async () => {
+it('progress in a terminal says why it cannot change lines in place, and writes plain lines', async () => {
   const terminal = new Terminal();
   const progress = showProgress({ stream: terminal, interactive: true, colour: false });
   await until(() => terminal.screen.length > 0);

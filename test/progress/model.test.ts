@@ -27,7 +27,7 @@ describe('the model', () => {
     expect(process.tally.tasks).toMatchObject({ completed: 90, failed: 10 });
   });
 
-  it('tells places apart: a task in a group in a task of a process', () => {
+  it('distinguishes places: a task in a group in a task of a process', () => {
     const { model, process } = modelWith();
     const outer = model.begin('task', taskRecord('loadPage'), process, 1);
     const group = model.begin('parallel', groupRecord({ kind: 'parallel', name: 'parallel' }), outer, 2);
@@ -44,7 +44,7 @@ describe('the model', () => {
     expect(model.root.live).toBe(5);
   });
 
-  it('keeps groups that come one after another apart, and has those that are under way together in one', () => {
+  it('keeps successive groups apart, and combines groups that run at the same time', () => {
     const { model, process } = modelWith();
     const first = model.begin('map', groupRecord(), process, 1);
     model.begin('map', groupRecord(), process, 2);
@@ -54,7 +54,7 @@ describe('the model', () => {
     expect(process.tally.inner.map(({ begun }) => begun)).toEqual([2, 1]);
   });
 
-  it('sums up the items of groups that have ended', () => {
+  it('sums up the items of ended groups', () => {
     const { model, process } = modelWith();
     const groups = [groupRecord({ settled: 10, failed: 1 }), groupRecord({ settled: 5, total: undefined })];
     const activities = groups.map((group) => model.begin('map', group, process, 1));
@@ -62,7 +62,7 @@ describe('the model', () => {
     expect(activities[0]?.tally.items).toEqual({ settled: 15, failed: 1, total: undefined });
   });
 
-  it('looks up how far groups are, for their rate', () => {
+  it('reads the progress of groups, for their rate', () => {
     const { model, process } = modelWith();
     const record = groupRecord({ total: 1_000 });
     const { tally } = model.begin('map', record, process, 0);
@@ -73,7 +73,7 @@ describe('the model', () => {
     expect(Math.round(tally.rate.at(10_000) / 5) * 5).toBe(50);
   });
 
-  it('gives room to new names: those that have ended are counted with the rest', () => {
+  it('makes room for new names: ended tallies are added to the rest', () => {
     const { model, process } = modelWith();
     for (let number = 1; number <= 1_000; number++) {
       const task = model.begin('task', taskRecord(`item-${number}`, number), process, number);
@@ -85,7 +85,7 @@ describe('the model', () => {
     expect(process.tally.tasks.completed).toBe(1_000);
   });
 
-  it('counts with the rest what begins where all names are under way', () => {
+  it('counts with the rest if the tasks of all names are running', () => {
     const { model, process } = modelWith();
     const tasks = Array.from({ length: 200 }, (_, index) =>
       model.begin('task', taskRecord(`item-${index}`, index), process, index),
@@ -96,7 +96,7 @@ describe('the model', () => {
     expect(process.tally.tasks.completed).toBe(200);
   });
 
-  it('keeps what is deep in groups by name when these make room', () => {
+  it('keeps the names of nested tasks when their groups make room', () => {
     const { model, process } = modelWith();
     for (let round = 0; round < 500; round++) {
       const group = model.begin('map', groupRecord(), process, round);
@@ -109,7 +109,7 @@ describe('the model', () => {
     expect(sizeOf(model)).toBeLessThan(300);
   });
 
-  it('is as large as the program has names, and not as it has done things: whatever goes on, in whatever order', () => {
+  it('is as large as the number of names, whatever the events and their order', () => {
     const step = fc.record({
       kind: fc.constantFrom<Kind>('process', 'task', 'parallel', 'map'),
       name: fc.oneof(fc.constantFrom('a', 'b'), fc.nat(5_000).map(String)),
@@ -146,7 +146,7 @@ describe('the model', () => {
     );
   });
 
-  it('does not grow with depth where actions call each other without end', () => {
+  it('does not grow with depth if actions call each other without end', () => {
     const model = new Model(0);
     let outer: Activity | undefined;
     for (let depth = 0; depth < 1_000; depth++)
@@ -157,7 +157,7 @@ describe('the model', () => {
 });
 
 describe('a rate', () => {
-  it('is right from the start, and follows a change', () => {
+  it('is correct from the start, and follows a change', () => {
     const rate = new Rate(0);
     expect(rate.at(0)).toBe(0);
     for (let now = 10; now <= 1_000; now += 10) rate.add(1, now);
@@ -166,7 +166,7 @@ describe('a rate', () => {
     expect(rate.at(31_000)).toBeCloseTo(10, -1);
   });
 
-  it('fades when nothing comes any more', () => {
+  it('fades if no more events come', () => {
     const rate = new Rate(0);
     for (let now = 10; now <= 10_000; now += 10) rate.add(1, now);
     expect(rate.at(60_000)).toBeLessThan(0.1);
@@ -174,7 +174,7 @@ describe('a rate', () => {
 });
 
 describe('totals', () => {
-  it('are by name of the process, and by name of the task wherever it lies in it', () => {
+  it('are grouped by the name of the process and by the name of the task, at any depth', () => {
     const { model, process } = modelWith();
     const group = model.begin('parallel', groupRecord({ kind: 'parallel', name: 'parallel' }), process, 1);
     const tasks = [group, process].map((outer, number) => model.begin('task', taskRecord('fetch', number), outer, 1));
@@ -191,7 +191,7 @@ describe('totals', () => {
     expect(totals[0]?.total.unfinished).toBe(1);
   });
 
-  it('have tasks of processes that nobody saw begin too', () => {
+  it('include tasks of processes that began earlier', () => {
     const model = new Model(0);
     model.end(model.begin('task', taskRecord('late'), undefined, 1), failed('no'), 2);
     expect(totalsOf(model.root)).toMatchObject([{ label: '', tasks: { failed: 1 } }]);

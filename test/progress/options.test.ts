@@ -60,11 +60,11 @@ describe('options of progress', () => {
     [{ summary: null }, 'summary must be a boolean, got null'],
     [{ color: true }, 'color is unknown, expected stream, interactive, colour, filter, interval, summary'],
     [null, 'options must be an object, got null'],
-  ])('are refused where they are wrong: %o', (options, message) => {
+  ])('are rejected if they are wrong: %o', (options, message) => {
     expect(() => showProgress(options as never)).toThrow(new ValidationError(message));
   });
 
-  it('are refused where the stream shows progress already, until that is stopped', () => {
+  it('are rejected if the stream already shows progress, until that is stopped', () => {
     const stream = new Writable({ write: (_chunk, _encoding, done) => done() });
     const progress = showProgress({ stream });
     expect(() => showProgress({ stream })).toThrow(

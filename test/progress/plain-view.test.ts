@@ -7,7 +7,7 @@ import { PlainView } from '../../src/progress/view/plain-view.js';
 import { failing, rejection, settled } from '../support.js';
 import { completed, failed, groupRecord, modelWith, processRecord, taskRecord, until, Written } from './support.js';
 
-/** What was written, without the times at which it happened. */
+/** Returns the lines without their times. */
 const untimed = (lines: readonly string[]) =>
   lines.map((line) => line.replace(/^ *[\d.]+ (s|h|min)( \d\d (s|min))? {2}/, ''));
 const unmeasured = (lines: readonly string[]) =>
@@ -22,7 +22,7 @@ function plainly() {
 }
 
 describe('plain lines', () => {
-  it('tell of each process, task and group how it begins, is tried again, and ends', async () => {
+  it('report how each process, task and group begins, is retried, and ends', async () => {
     const stream = new Written();
     const progress = showProgress({ stream, summary: false, interval: 60_000 });
     const orchestrator = new Orchestrator({ name: 'nightly import', retry: { retries: 1, minTimeout: 1 } });
@@ -55,7 +55,7 @@ describe('plain lines', () => {
     ]);
   });
 
-  it('tell of a map how far it is, and not of each of its items, but of those that fail', () => {
+  it('report the progress of a map, and not each of its items unless it fails', () => {
     const { stream, model, process, view } = plainly();
     const record = groupRecord({ total: 5_000 });
     const map = model.begin('map', record, process, 0);
@@ -80,7 +80,7 @@ describe('plain lines', () => {
     ]);
   });
 
-  it('are few, however long it goes on: of a loop that never ends the number grows as the logarithm of time', () => {
+  it('are few, however long the program runs: for an endless loop their number grows as the logarithm of time', () => {
     const { stream, model, process, view } = plainly();
     const day = 24 * 3_600_000;
     for (let now = 0; now <= day; now += 500) {
@@ -93,7 +93,7 @@ describe('plain lines', () => {
     expect(untimed(stream.lines).at(-1)).toMatch(/^⋯ import › read {2}1\d\d,\d{3} done, \d+,\d{3} failed, 100 ms each/);
   });
 
-  it('are few where names never come twice', () => {
+  it('are few if no name is repeated', () => {
     const { stream, model, view } = plainly();
     for (let now = 0; now < 20_000; now++) {
       const process = model.begin('process', processRecord(`order ${now}`, `${now}`), undefined, now);
@@ -103,7 +103,7 @@ describe('plain lines', () => {
     expect(stream.lines.length).toBeLessThan(1_100);
   });
 
-  it('say what was cancelled', async () => {
+  it('report cancelled work', async () => {
     const stream = new Written();
     const progress = showProgress({ stream, summary: false, interval: 60_000 });
     const controller = new AbortController();
@@ -120,7 +120,7 @@ describe('plain lines', () => {
     ]);
   });
 
-  it('say once what went wrong, and have no summary that says only again what a few of them have said', async () => {
+  it('report an error once, and leave out a summary that would only repeat a few lines', async () => {
     for (const steps of [0, 3]) {
       const stream = new Written();
       const progress = showProgress({ stream, interval: 60_000 });
@@ -137,13 +137,13 @@ describe('plain lines', () => {
       const lines = unmeasured(stream.lines);
       expect(lines).toContain('✗ job › broken  …, 503');
       expect(lines).toContain(steps === 0 ? '✗ job  …, 1 task, 1 failed' : '✗ job  …, 4 tasks, 1 failed');
-      // In the summary's table it stands with its task.
+      // The summary's table shows the error with its task.
       expect(stream.text.split('503')).toHaveLength(steps === 0 ? 2 : 3);
       expect(lines.includes('✗ job  … · 4 tasks · 1 failed')).toBe(steps > 0);
     }
   });
 
-  it('count the retry that a cancelled task has waited for', async () => {
+  it('count the retry that a cancelled task was waiting for', async () => {
     const stream = new Written();
     const progress = showProgress({ stream, interval: 60_000 });
     const controller = new AbortController();
@@ -160,7 +160,7 @@ describe('plain lines', () => {
     ]);
   });
 
-  it('end with how things stand, where no summary is wanted, and with a summary where it is', async () => {
+  it('end with the state if no summary is wanted, else with a summary', async () => {
     for (const summary of [false, true]) {
       const stream = new Written();
       const progress = showProgress({ stream, summary, interval: 60_000 });
@@ -178,7 +178,7 @@ describe('plain lines', () => {
     }
   });
 
-  it('are coloured only where that is wanted', async () => {
+  it('are coloured only if colours are wanted', async () => {
     for (const colour of [true, false]) {
       const stream = new Written();
       const progress = showProgress({ stream, colour });
@@ -188,7 +188,7 @@ describe('plain lines', () => {
     }
   });
 
-  it('come by themselves while time passes', async () => {
+  it('report progress while time passes', async () => {
     const stream = new Written();
     const progress = showProgress({ stream, interval: 10 });
     const orchestrator = new Orchestrator();
@@ -202,7 +202,7 @@ describe('plain lines', () => {
     expect(stream.text).toContain('⋯ orchestrator › map anonymous  2/3, 66 %');
   });
 
-  it('do no harm where nobody reads them any more', async () => {
+  it('do no harm if their reader has gone', async () => {
     const stream = new Written();
     const progress = showProgress({ stream, interval: 10 });
     stream.destroy(new Error('EPIPE'));

@@ -12,7 +12,7 @@ interface Arguments {
   readonly script?: readonly string[];
 }
 
-/** As if log-update was not installed. */
+/** A loader that makes log-update appear to be missing. */
 const withoutPeer = `data:text/javascript,${encodeURIComponent(`
   import { register } from 'node:module';
   register('data:text/javascript,' + encodeURIComponent(\`export const resolve = (specifier, context, next) => {
@@ -49,7 +49,7 @@ async function run(
 }
 
 describe('a script whose streams are piped', () => {
-  it('has standard output for itself, plain lines on standard error, and a summary though it never stops it', async () => {
+  it('has standard output to itself, plain lines on standard error, and a summary without a call of stop', async () => {
     const { stdout, stderr, code } = await run('short');
     expect(stdout).toBe('the result\n');
     expect(stderr).toMatch(
@@ -60,18 +60,18 @@ describe('a script whose streams are piped', () => {
     expect(code).toBe(0);
   });
 
-  it('has colours where FORCE_COLOR says so, and none where NO_COLOR does', async () => {
+  it('has colours if FORCE_COLOR says so, and none if NO_COLOR does', async () => {
     const [forced, none] = await Promise.all([
       run('short', { FORCE_COLOR: '1' }),
       run('short', { FORCE_COLOR: '1', NO_COLOR: '1' }),
     ]);
     expect(forced.stderr).toContain('\u001b[32m✓\u001b[39m');
     expect(forced.stdout).toBe('the result\n');
-    // Node itself says that one of both is ignored.
+    // Node warns that one of the two variables is ignored.
     expect(none.stderr.replace(/^\(node.*\n.*\n/m, '')).not.toContain('\u001b');
   });
 
-  it('gets its summary when it exits in the middle, with the code that it exits with', async () => {
+  it('gets its summary if it exits early, and keeps its exit code', async () => {
     const { stderr, code } = await run('exit');
     expect(code).toBe(3);
     expect(stderr).toMatch(/■ the job {2}not finished after \d.*s · 1 task\n/);
@@ -85,18 +85,18 @@ describe('a script whose streams are piped', () => {
     expect(stderr.indexOf('nobody catches this')).toBeGreaterThan(stderr.indexOf('■ the job  not finished'));
   });
 
-  it('is ended by a signal as it would be without', async () => {
+  it('ends by a signal in the same way as without progress', async () => {
     const { endedBy } = await run('endless', {}, 'SIGTERM');
     expect(endedBy).toBe('SIGTERM');
   });
 
-  it('tells of thousands of tasks in few lines', async () => {
+  it('reports thousands of tasks in few lines', async () => {
     const { stderr } = await run('many');
     expect(stderr.split('\n').length).toBeLessThan(200);
     expect(stderr).toMatch(/work +2,000 /);
   });
 
-  it('is told what to install where lines are to change in place and log-update is not there, and gets plain lines', async () => {
+  it('says what to install if lines are to change in place without log-update, and writes plain lines', async () => {
     const { stdout, stderr, code } = await run('exit', {}, undefined, {
       node: ['--import', withoutPeer],
       script: ['interactive'],

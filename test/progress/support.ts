@@ -30,7 +30,7 @@ export const failed = (problem = '503', duration = 100, retries = 0): Ended => (
   problem,
 });
 
-/** A model with a process under way since 0. */
+/** Creates a model with a process that has been running since time 0. */
 export function modelWith(name = 'import') {
   const model = new Model(0);
   const process = model.begin('process', processRecord(name), undefined, 0);
@@ -43,7 +43,7 @@ export function texts(lines: readonly Line[]): string[] {
   return lines.map((line) => paint(line, false));
 }
 
-/** What was written to it, as text. */
+/** A stream that collects its text. */
 export class Written extends Writable {
   text = '';
 
@@ -58,15 +58,15 @@ export class Written extends Writable {
 }
 
 /**
- * As much of a terminal as progress needs: lines that are written, erased and gone up to. `screen` is all of it, what has
- * scrolled out of sight too, so it shows what was left behind anywhere.
+ * A simulated terminal with the features that progress needs: lines that are written, erased and moved up to. `screen`
+ * also contains lines that have scrolled out of sight, so it shows anything that was left behind.
  */
 export class Terminal extends Writable {
   readonly isTTY = true;
   columns = 80;
   rows = 24;
   isCursorVisible = true;
-  /** Whether a line was longer than the terminal is wide. */
+  /** If true, a line was longer than the width of the terminal. */
   hasWrapped = false;
   #lines = [''];
   #row = 0;
@@ -88,7 +88,7 @@ export class Terminal extends Writable {
   }
 
   print(text: string): void {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is about
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: terminals are controlled by them
     for (const [token, mode, count, command] of text.matchAll(/\u001b\[(\??)(\d*)([A-Za-z])|[\s\S]/gu)) {
       if (command === undefined) this.#type(token);
       else if (mode === '?') this.#switch(Number(count), command === 'h');
@@ -125,13 +125,13 @@ export class Terminal extends Writable {
     if (command === 'G') this.#column = 0;
     if (command === 'K') {
       const line = this.#lines[this.#row] ?? '';
-      // 2 is the whole line, none is what is right of the cursor.
+      // Parameter 2 erases the whole line, no parameter erases what is right of the cursor.
       this.#lines[this.#row] = count === 2 ? '' : line.slice(0, this.#column);
     }
   }
 }
 
-/** Resolves when something holds, which may be for a moment only. */
+/** Resolves when the condition holds, even if only for a moment. */
 export async function until(holds: () => boolean): Promise<void> {
   await eventually(holds, { timeout: 60_000, interval: 5 });
 }

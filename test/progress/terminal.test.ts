@@ -24,18 +24,18 @@ async function tmux(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
-/** A terminal of its own, whatever the one around the tests is. */
+/** Environment of a separate terminal, independent of the terminal that runs the tests. */
 function terminalEnvironment(): NodeJS.ProcessEnv {
   const { TMUX: _, CI: __, NO_COLOR: ___, FORCE_COLOR: ____, ...environment } = process.env;
   return { ...environment, LC_ALL: 'C.UTF-8', HISTFILE: '/dev/null' };
 }
 
-/** What is on the screen, without what is empty below. */
+/** Returns the screen without the empty lines at the bottom. */
 async function screen(): Promise<string> {
   return (await tmux('capture-pane', '-p')).trimEnd();
 }
 
-/** All that was ever on the screen and was not erased. */
+/** Returns everything that was ever on the screen and was not erased. */
 async function everything(): Promise<string> {
   return (await tmux('capture-pane', '-p', '-S', '-')).trimEnd();
 }
@@ -56,13 +56,13 @@ async function type(...keys: readonly string[]): Promise<void> {
   await tmux('send-keys', ...keys);
 }
 
-/** Runs the script as somebody would, in a shell. */
+/** Runs the script in a shell, as a user would. */
 async function start(scenario: string): Promise<void> {
   await type(`PROCEED=${join(directory, 'proceed')} node --import tsx ${script} ${scenario}; echo "it ended with $?"`);
   await type('Enter');
 }
 
-/** Lets a script go on that waits for it. */
+/** Lets a waiting script continue. */
 async function proceed(): Promise<void> {
   await writeFile(join(directory, 'proceed'), '');
 }
@@ -99,7 +99,7 @@ describeWith('tmux', 'in a real terminal', () => {
   it('is coloured', async () => {
     await start('endless');
     await until((shown) => shown.includes('endless') && shown.includes('✓'));
-    // tmux says of the background that it is none, where it says anything.
+    // tmux may report that there is no background colour.
     const coloured = (await tmux('capture-pane', '-p', '-e')).replaceAll('\u001b[49m', '');
     expect(coloured).toContain('\u001b[32m✓');
     expect(coloured).toMatch(/36m[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/);
@@ -163,7 +163,7 @@ describeWith('tmux', 'in a real terminal', () => {
   it('is there nearly all the time, however often the script writes', async () => {
     await start('chatty');
     await until((shown) => /line \d+ of the script\n[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] the job/.test(shown));
-    // Where others keep the machine busy, more looks than usual fall between a write and what is drawn after it.
+    // On a busy machine, more samples than usual fall between a write and the next drawing.
     const nearlyAlways = async () => {
       let seen = 0;
       for (let look = 0; look < 40; look++) {
@@ -189,7 +189,7 @@ describeWith('tmux', 'in a real terminal', () => {
   }, 240_000);
 
   it('follows the size of the terminal, and leaves nothing of what it was before', async () => {
-    // It stands where it mostly does: below what was there before.
+    // The picture is below earlier output, as usual.
     await tmux('resize-window', '-y', '40');
     await type('clear; seq 1 24', 'Enter');
     await until((shown) => shown.endsWith('24\n$'));
@@ -200,14 +200,14 @@ describeWith('tmux', 'in a real terminal', () => {
       [25, /├ . a{15}… {2}\d+(\.\d)?…\n/],
       [90, /├ . a{30}… {2}\d/],
     ] as const) {
-      // tmux tells a program of its size at most four times a second; until then that draws for another.
+      // tmux reports a new size at most four times a second. Until then the program draws for the old size.
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       await tmux('resize-window', '-x', `${width}`);
       await until((shown) => longName.test(shown));
       const all = await everything();
       expect(count(all, 'the job')).toBe(1);
       expect(count(all, 'endless')).toBe(5);
-      // The process, and two lines for each name: none of them has wrapped.
+      // One line for the process and two for each name: none of them has wrapped.
       expect(all.slice(all.search(spinner)).split('\n').length).toBe(11);
     }
     await type('C-c');

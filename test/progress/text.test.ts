@@ -4,7 +4,7 @@ import { fitted, lineWidth, paint, span } from '../../src/progress/layout/line.j
 import { count, perSecond } from '../../src/progress/numbers.js';
 import { clean, cut, messageOf, widthOf } from '../../src/shared/terminal-text.js';
 
-/** Whatever a text may hold, and what a terminal would obey. */
+/** Arbitrary texts, including terminal commands. */
 const hostile = fc
   .array(
     fc.oneof(
@@ -15,8 +15,8 @@ const hostile = fc
   )
   .map((parts) => parts.join(''));
 
-describe('a text from elsewhere', () => {
-  it('is shown on one line, without what a terminal would obey', () => {
+describe('a text from any source', () => {
+  it('is shown on one line, without terminal commands', () => {
     expect(clean('\u001b[31mred\u001b[0m\u001b[2J\r\nnext\tline')).toBe('red next line');
     expect(clean('\u001b]0;new title\u0007name')).toBe('name');
     expect(clean('\u001b[31mred\u0007 name')).toBe('red name');
@@ -26,20 +26,20 @@ describe('a text from elsewhere', () => {
     expect(clean('user\u2028 name\u2029')).toBe('user name');
   });
 
-  it('does not turn the direction of writing', () => {
+  it('does not change the direction of writing', () => {
     expect(clean('report\u202exe.fdp\u2066')).toBe('reportxe.fdp');
   });
 
-  it('keeps emoji that are joined, and accents, but no piles of them', () => {
+  it('keeps joined emoji and accents, but no stacks of accents', () => {
     expect(clean('👨‍👩‍👧 café')).toBe('👨‍👩‍👧 café');
     expect(clean(`z${'\u0301'.repeat(50)}`)).toBe(`z${'\u0301'.repeat(3)}`);
   });
 
-  it('is cut before it is looked at, so that a long one costs no more', () => {
+  it('is cut before it is processed, so that a long one costs no more', () => {
     expect(clean('x'.repeat(1_000_000))).toHaveLength(500);
   });
 
-  it('holds nothing that a terminal would obey, whatever it held', () => {
+  it('contains no terminal commands, whatever it contained before', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         expect(clean(text)).toMatch(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u);
@@ -47,7 +47,7 @@ describe('a text from elsewhere', () => {
     );
   });
 
-  it('is cut to a width, and is never wider, whatever it holds', () => {
+  it('is cut to a width, and is never wider, whatever it contains', () => {
     fc.assert(
       fc.property(hostile, fc.nat(40), (text, width) => {
         const cleaned = clean(text);
@@ -57,7 +57,7 @@ describe('a text from elsewhere', () => {
     );
   });
 
-  it('is cut between what is read as characters', () => {
+  it('is cut between grapheme clusters', () => {
     expect(cut('fetchUserOrders', 10)).toBe('fetchUser…');
     expect(cut('ab👨‍👩‍👧cd', 5)).toBe('ab…');
     expect(cut('漢字漢字', 6)).toBe('漢字…');
@@ -69,7 +69,7 @@ describe('a text from elsewhere', () => {
     expect(['abc', 'é', 'e\u0301', '漢字', '👍', '한글', 'ａ', '✓'].map(widthOf)).toEqual([3, 1, 1, 4, 2, 4, 2, 1]);
   });
 
-  it('is thought to be rather too wide than too narrow where terminals differ', () => {
+  it('is measured too wide rather than too narrow if terminals differ', () => {
     expect(widthOf('⚠️')).toBe(2);
     expect(widthOf('👨‍👩‍👧')).toBe(6);
   });
@@ -107,7 +107,7 @@ describe('numbers', () => {
 describe('a line', () => {
   const line = [span('ab', 'red'), span('cd'), span('ef', 'dim')];
 
-  it('has colours only where there are any', () => {
+  it('has colours only if they are wanted', () => {
     expect(paint(line, true)).toBe('\u001b[31mab\u001b[39mcd\u001b[2mef\u001b[22m');
     expect(paint(line, false)).toBe('abcdef');
   });

@@ -23,7 +23,7 @@ function watched(filter?: Filter): Model {
   return model;
 }
 
-/** The tree, indented, with how many have begun and have ended. */
+/** Returns the indented tree, with the numbers of activities that have begun and ended. */
 function tree({ inner }: Tally, indent = ''): string[] {
   return inner.flatMap((tally) => {
     const { kind, label, begun, counts } = tally;
@@ -31,8 +31,8 @@ function tree({ inner }: Tally, indent = ''): string[] {
   });
 }
 
-describe('the watch', () => {
-  it('sees which task, group and process has called what, side by side too', async () => {
+describe('watching the program', () => {
+  it('shows which task, group and process has called which, also concurrently', async () => {
     const model = watched();
     const orchestrator = new Orchestrator({ name: 'import' });
     const leaf = orchestrator.action(async (id: number) => id, { name: 'leaf' });
@@ -56,7 +56,7 @@ describe('the watch', () => {
     expect(model.root.live).toBe(0);
   });
 
-  it('has a run in the task that started it', async () => {
+  it('shows a run inside the task that started it', async () => {
     const model = watched();
     const outer = new Orchestrator({ name: 'outer' });
     const inner = new Orchestrator({ name: 'inner' });
@@ -71,7 +71,7 @@ describe('the watch', () => {
     ]);
   });
 
-  it('gives each task the attempts, durations and failures that its record tells', async () => {
+  it('shows the attempts, durations and failures of each task from its record', async () => {
     const model = watched();
     const orchestrator = new Orchestrator({ retry: { retries: 2, minTimeout: 1 } });
     const flaky = orchestrator.action(failing(2, 'done'));
@@ -86,7 +86,7 @@ describe('the watch', () => {
     expect(first?.counts.duration).toBeGreaterThan(0);
   });
 
-  it('knows of a task that waits for its next attempt why, and until when', async () => {
+  it('knows why a task waits for its next attempt, and until when', async () => {
     const model = watched();
     const controller = new AbortController();
     const orchestrator = new Orchestrator({ retry: { retries: 3, minTimeout: 600_000 } });
@@ -104,7 +104,7 @@ describe('the watch', () => {
     expect(tally?.retried.size).toBe(0);
   });
 
-  it('sees tasks outside of any run in the run that each gets', async () => {
+  it('shows tasks outside any run in the run that each gets', async () => {
     const model = watched();
     const orchestrator = new Orchestrator();
     await orchestrator.action(() => 1, { name: 'one' })();
@@ -112,7 +112,7 @@ describe('the watch', () => {
     expect(tree(model.root)).toEqual(['process orchestrator 2/2', '  task one 1/1', '  task two 1/1']);
   });
 
-  it('does not take what was started in a task that is over for a part of it', async () => {
+  it('does not count work as part of a task that has ended', async () => {
     const model = watched();
     const orchestrator = new Orchestrator({ name: 'job' });
     const late = deferred();
@@ -132,7 +132,7 @@ describe('the watch', () => {
     expect(tree(model.root)).toEqual(['process job 1/1', '  task first 1/1', '  task second 1/1']);
   });
 
-  it('sees what goes on already when it begins, as far as it is told', async () => {
+  it('shows work that was already running, as far as its records allow', async () => {
     const gate = deferred();
     const orchestrator = new Orchestrator();
     const early = orchestrator.action(() => gate.promise, { name: 'early' });
@@ -147,7 +147,7 @@ describe('the watch', () => {
     expect(tree(model.root)).toEqual(['task late 1/1']);
   });
 
-  it('shows processes that a filter lets through, with all that is in them, and nothing else', async () => {
+  it('shows processes that pass the filter, with everything inside them, and nothing else', async () => {
     const model = watched(({ name }) => name === 'wanted');
     const wanted = new Orchestrator({ name: 'wanted' });
     const other = new Orchestrator({ name: 'other' });
@@ -163,7 +163,7 @@ describe('the watch', () => {
     ]);
   });
 
-  it('shows nothing of a process where the filter throws, and nothing of tasks whose process it was not asked about', async () => {
+  it('hides a process if the filter throws, and tasks whose process the filter has not seen', async () => {
     const gate = deferred();
     const orchestrator = new Orchestrator();
     const act = orchestrator.action(() => 1);
@@ -177,7 +177,7 @@ describe('the watch', () => {
     expect(tree(model.root)).toEqual([]);
   });
 
-  it('sees flows, with their sub-flows, and their nodes as tasks', async () => {
+  it('shows flows, with their sub-flows, and their nodes as tasks', async () => {
     const model = watched();
     const flow = new Flow('order')
       .node('fetch', () => 1)
@@ -187,7 +187,7 @@ describe('the watch', () => {
     expect(tree(model.root).join('\n')).toMatch(/process .+ 1\/1\n {2}task fetch 1\/1\n {2}task charge 1\/1/);
   });
 
-  it('sees loops: a process each, as many tasks as it has nodes, however often they are called', async () => {
+  it('shows loops: a process each, and a task name per node, however often it is called', async () => {
     const model = watched();
     let left = 500;
     const loop = new Loop('sensor')
@@ -203,7 +203,7 @@ describe('the watch', () => {
     expect(lines[2]).toMatch(/^ {2}task convert (\d{3,})\/\1$/);
   });
 
-  it('leaves nothing behind when it is stopped: no subscriber, no store, and what ends later is not told', async () => {
+  it('leaves nothing behind when it is stopped: no subscriber, no store, and no later events', async () => {
     const model = watched();
     const gate = deferred();
     const orchestrator = new Orchestrator();
@@ -230,7 +230,7 @@ describe('the watch', () => {
         const here = store.getStore();
         if (here !== undefined) refs.push(new WeakRef(here));
         if (left === 0) return last.resolve();
-        // Not awaited: it goes on in the context of this one, which ends before it.
+        // Not awaited: the next task runs in the context of this one, which ends before it.
         setImmediate(() => store.run({}, () => next(left - 1)));
       },
       { name: 'next' },

@@ -9,8 +9,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('what closes politely until a deadline', () => {
-  it('closes once, however often it is asked to', async () => {
+describe('a resource that closes gracefully until a deadline', () => {
+  it('closes once, even if close is called several times', async () => {
     const work = vi.fn(async () => {});
     const closing = new Closing(work);
     expect(closing.hasBegun).toBe(false);
@@ -40,7 +40,7 @@ describe('what closes politely until a deadline', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('waits without end for an infinite timeout', async () => {
+  it('waits forever with an infinite timeout', async () => {
     const work = deferred();
     const closing = new Closing(async (deadline) => {
       await deadline.bound(work.promise);
@@ -51,7 +51,7 @@ describe('what closes politely until a deadline', () => {
     await closed;
   });
 
-  it('rejects with what went wrong in time, and ignores what goes wrong later', async () => {
+  it('rejects with an error of the closing in time, and ignores later errors', async () => {
     const soon = new Closing(async (deadline) => {
       await deadline.bound(Promise.reject(new Error('in use')));
     });
@@ -73,7 +73,7 @@ describe('what closes politely until a deadline', () => {
     [{ deadline: 1 }, 'deadline is unknown, expected timeout'],
     [5, 'options must be an object, got 5'],
     [null, 'options must be an object, got null'],
-  ])('does not begin for options such as %j', async (options, message) => {
+  ])('does not begin with options such as %j', async (options, message) => {
     const closing = new Closing(async () => {});
     await expect(closing.close(options as never)).rejects.toThrow(message);
     expect(closing.hasBegun).toBe(false);

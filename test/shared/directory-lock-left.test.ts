@@ -28,7 +28,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Gives back a lock whose file the disk, which is read-only from now on, does not let be removed. */
+/** Releases a lock whose file cannot be removed, because the disk has become read-only. */
 async function leaveLock() {
   const path = join(directory, 'run.lock');
   const { lock } = await takeLock(path);
@@ -37,7 +37,7 @@ async function leaveLock() {
   return { path, lock };
 }
 
-it('a lock that its program has given back, and whose file it could not remove, is free for that program', async () => {
+it('a lock that its program has released, but whose file it could not remove, is free for that program', async () => {
   const { path, lock } = await leaveLock();
   disk.isReadOnly = false;
   const second = await takeLock(path);
@@ -47,7 +47,7 @@ it('a lock that its program has given back, and whose file it could not remove, 
   expect(await readdir(directory)).toEqual([]);
 });
 
-it('a lock that could not be removed is removed for others once it can be', async () => {
+it('a lock that could not be removed is removed later, when that is possible', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   await leaveLock();
   await vi.advanceTimersByTimeAsync(6_000);
@@ -57,7 +57,7 @@ it('a lock that could not be removed is removed for others once it can be', asyn
   await eventually(async () => expect(await readdir(directory)).toEqual([]));
 });
 
-it('a lock that could not be removed stays free for its program while its file cannot be read either', async () => {
+it('a lock that could not be removed stays free for its program while its file cannot be read', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   const { path } = await leaveLock();
   disk.isUnreadable = true;

@@ -17,7 +17,7 @@ import { startWorkerProcess } from '../distributed/servers/processes.js';
 import { guardProcess, removeDirectory, temporaryDirectory } from '../distributed/servers/reaper.js';
 import { rejection } from '../support.js';
 
-/** How often anything has waited for a time. */
+/** Number of waits of any kind. */
 const waits = vi.hoisted(() => ({ count: 0 }));
 
 vi.mock('node:timers/promises', async (original) => {
@@ -72,7 +72,7 @@ describe('a directory of pglite', () => {
 });
 
 describe('a lock', () => {
-  it('is held by one, and leaves nothing behind', () =>
+  it('is held by one process, and leaves nothing behind', () =>
     inDirectory(async (directory, lock) => {
       const unlock = await lockDirectory(directory);
       expect(await rejection(lockDirectory(directory))).toMatchObject({ code: 'ERR_LOCKED' });
@@ -82,7 +82,7 @@ describe('a lock', () => {
       expect(await readdir(dirname(directory))).toEqual([]);
     }));
 
-  it('is taken by one of those that try at the same moment', () =>
+  it('is taken by one of several processes that try at the same time', () =>
     inDirectory(async (directory, lock) => {
       const dead = { pid: deadPid(), host: hostname(), started: '1' };
       for (let round = 0; round < 25; round++) {
@@ -105,13 +105,13 @@ describe('a lock', () => {
     }),
   );
 
-  it('that a loss of power has left empty is taken over', () =>
+  it('that a power failure has left empty is taken over', () =>
     inDirectory(async (directory, lock) => {
       await writeFile(lock, '');
       await (await lockDirectory(directory))();
     }));
 
-  it('of another machine is taken over when it has been silent for half a minute', () =>
+  it('of another machine is taken over after half a minute of silence', () =>
     inDirectory(async (directory, lock) => {
       await write(lock, { pid: 1, host: 'elsewhere', started: '1' });
       expect(await rejection(lockDirectory(directory))).toMatchObject({ holder: 'process 1 on elsewhere' });
@@ -128,7 +128,7 @@ describe('a lock', () => {
         const own = JSON.parse(await readFile(lock, 'utf8')) as { space: string };
         await unlock();
         const [machine, namespace] = own.space.split('/');
-        // Namespaces of two machines may have one id.
+        // Pid namespaces of two machines may have the same id.
         for (const space of [`${machine}/pid:[1]`, `00000000-0000-4000-8000-000000000000/${namespace}`, namespace]) {
           await write(lock, { pid: deadPid(), host: hostname(), space, started: '1' });
           expect(await rejection(lockDirectory(directory))).toMatchObject({ code: 'ERR_LOCKED' });
@@ -139,7 +139,7 @@ describe('a lock', () => {
       }),
   );
 
-  it('whose taker was killed, by any version, is taken over at once, and nothing is left', () =>
+  it('whose process was killed while taking it, by any version, is taken over at once, and nothing is left', () =>
     inDirectory(async (directory, lock) => {
       const dead = { pid: deadPid(), host: hostname(), started: '1' };
       await write(lock, dead);
@@ -153,7 +153,7 @@ describe('a lock', () => {
       expect(await readdir(dirname(directory))).toEqual([]);
     }));
 
-  it('leaves alone what is not its own, and what those have made that are alive', () =>
+  it('leaves other files alone, and the files of living processes', () =>
     inDirectory(async (directory, lock) => {
       const alive = { pid: process.ppid, host: hostname(), started: undefined };
       const others = [`${lock}.backup`, `${lock}ed`, `${directory}.lock2`, `${lock}.${randomUUID()}.old`];
@@ -170,7 +170,7 @@ describe('a lock', () => {
       expect(await readdir(dirname(directory))).toHaveLength(before.length - 1);
     }));
 
-  it('that another has taken for silence is not given back, nor kept alive', () =>
+  it('that another process took over after silence is neither released nor touched', () =>
     inDirectory(async (directory, lock) => {
       const unlock = await lockDirectory(directory);
       await write(lock, { pid: 1, host: 'elsewhere', started: '1', id: 'other' });
@@ -178,7 +178,7 @@ describe('a lock', () => {
       expect(JSON.parse(await readFile(lock, 'utf8'))).toMatchObject({ host: 'elsewhere' });
     }));
 
-  it('that cannot be made is an error that says where', () =>
+  it('that cannot be created is an error that names the path', () =>
     inDirectory(async (directory) => {
       expect(await rejection(lockDirectory(`${directory}/missing/data`))).toMatchObject({ code: 'ENOENT' });
     }));
@@ -254,7 +254,7 @@ describe.skipIf(process.platform === 'win32')('processes that are killed', () =>
         };
         for (let count = 0; count < 4; count++) add();
         for (let kill = 0; kill < 15 || had < 30; kill++) {
-          // Where processes take long to begin, one that is killed after a fixed time has never had it.
+          // If processes start slowly, a process that is killed after a fixed time may never have had the lock.
           const before = had;
           await eventually(() => had > before, { timeout: 200_000, interval: 1 });
           await sleep(Math.random() * 150);

@@ -20,7 +20,7 @@ import { rejection } from '../support.js';
 
 const entries = { kernel, flow, distributed, engine, testing, loops, telemetry, progress, dashboard };
 
-/** The error classes that the entries export, with the entry and the name of each. */
+/** All error classes that the entry points export, each with its entry point and name. */
 const classes = Object.entries(entries).flatMap(([entry, exported]) =>
   Object.entries(exported as Record<string, unknown>)
     .filter((named): named is [string, ErrorConstructor] => isErrorClass(named[1]))
@@ -48,20 +48,20 @@ describe('OrchestratorError', () => {
     [new flow.BlueprintError('a', []), TypeError],
     [new flow.SerializationError('a', 'is a socket'), TypeError],
     [new distributed.PayloadError('a', 2, 1), RangeError],
-  ])('recognises %s, which stays what it is besides', (error, Class) => {
+  ])('recognises %s, which stays an instance of its other class', (error, Class) => {
     expect(error).toBeInstanceOf(OrchestratorError);
     expect(error).toBeInstanceOf(Class);
     expect(error.code).toMatch(/^ERR_/);
     expect(Object.keys(error)).not.toContain('stack');
   });
 
-  it('does not recognise other errors, AbortError and what is no object', () => {
+  it('does not recognise other errors, AbortError and values that are not objects', () => {
     for (const other of [new Error('a'), new AbortError('a'), {}, null, undefined, 'ERR_TIMEOUT', () => {}]) {
       expect(other instanceof OrchestratorError).toBe(false);
     }
   });
 
-  it('leaves instanceof of the classes below as it is', () => {
+  it('does not change instanceof of its subclasses', () => {
     const error = new TimeoutError('a', 1);
     expect(error instanceof TimeoutError).toBe(true);
     expect(error instanceof ValidationError).toBe(false);
@@ -80,7 +80,7 @@ describe('OrchestratorError', () => {
     expect(new TimeoutError('a', 1)).not.toBeInstanceOf(other.TimeoutError);
   });
 
-  it('is what comes out of work that fails by the package itself', async () => {
+  it('is the class of the errors that the package itself makes', async () => {
     const orchestrator = new Orchestrator();
     const hang = orchestrator.action(() => new Promise(() => {}), { timeout: 5 });
     const both = orchestrator.parallel([hang, hang]);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { acquire, type Holder, type LockFiles, sweep } from '../../src/shared/lock-protocol.js';
 
-/** A folder, and processes that do one step after another in it, in any order, until they are killed. */
+/** A simulated folder, and processes that do their steps in it in any order, until they are killed. */
 class World {
   readonly files = new Map<string, string>();
   readonly alive = new Set<number>();
@@ -10,14 +10,14 @@ class World {
   readonly #steps = new Map<number, () => void>();
   readonly #left = new Map<number, number>();
 
-  /** @param steps - after how many it is killed. Default: never */
+  /** @param steps - number of steps after which the process is killed. Default: never */
   start(pid: number, work: (files: LockFiles) => Promise<void>, steps = Infinity): Promise<void> {
     this.alive.add(pid);
     this.#left.set(pid, steps);
     return work(this.#filesOf(pid)).then(() => this.#end(pid));
   }
 
-  /** Goes on until nobody has anything more to do. */
+  /** Runs until no process has any steps left. */
   async run(choices: readonly number[] = []): Promise<void> {
     for (let at = 0; ; at++) {
       await new Promise(setImmediate);
@@ -55,7 +55,7 @@ class World {
         step(() => !files.has(to) && files.has(from) && files.set(to, files.get(from) as string) === files),
       read: (name) => step(() => files.get(name)),
       remove: (name) => step(() => void files.delete(name)),
-      // What comes while a folder is read need not be among it.
+      // A file that appears while the folder is read may be missing from the list.
       list: async () => {
         const names = await step(() => [...files.keys()]);
         return step(() => names.filter((name) => name.startsWith('lock')));
@@ -72,7 +72,7 @@ class World {
 
 const textOf = (pid: number) => JSON.stringify({ pid, host: 'h', started: '1', id: `${pid}` });
 
-/** Takes the lock, holds it for a few steps, and gives it back. */
+/** Takes the lock, holds it for a few steps, and releases it. */
 async function use(world: World, files: LockFiles, pid: number, outcomes: Map<number, Holder | 'many' | 'had'>) {
   const holder: Holder = { pid, host: 'h', started: '1', id: `${pid}` };
   const refused = await acquire(files, { lock: 'lock', name: `lock.${pid}-x`, holder });
@@ -90,7 +90,7 @@ async function use(world: World, files: LockFiles, pid: number, outcomes: Map<nu
   await files.remove('lock');
 }
 
-/** What a process that has died has left. */
+/** Files that a dead process has left. */
 const left: Readonly<Record<string, string>> = {
   lock: textOf(1),
   'lock.guard': textOf(1),
@@ -120,7 +120,7 @@ describe('a lock', () => {
             void world.start(10 + index, (files) => use(world, files, 10 + index, outcomes), steps);
           }
           await world.run(order);
-          // Nobody is in the way any more.
+          // No process is in the way any more.
           expect(world.owners.size).toBe(0);
           await Promise.all([world.start(99, (files) => use(world, files, 99, outcomes)), world.run()]);
           expect(outcomes.get(99)).toBe('had');

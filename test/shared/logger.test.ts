@@ -6,7 +6,7 @@ import { done, Loop, WorkflowOrchestrator } from 'orchestrator/loops';
 import pino, { type LoggerOptions } from 'pino';
 import { describe, expect, it } from 'vitest';
 
-/** A stream, and what was written to it. */
+/** Creates a stream that collects its lines. */
 function sink() {
   let text = '';
   const stream = new Writable({
@@ -80,7 +80,7 @@ describe('a logger in a flow', () => {
     expect(entries()).toEqual([...expected, ...expected]);
   });
 
-  it('is the very object that was given, where that takes the message first', async () => {
+  it('is the given object if it takes the message first', async () => {
     const logger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
     let seen: unknown;
     const flow = new Flow('f').node('a', (_, args) => {
@@ -90,7 +90,7 @@ describe('a logger in a flow', () => {
     expect(seen).toBe(logger);
   });
 
-  it('follows when the level of pino is changed', async () => {
+  it('follows a change of the level of pino', async () => {
     const { logger, entries } = withPino();
     const flow = new Flow('f').node('a', (_, args) => args.logger.debug('seen', { n: 1 }));
     const runtime = new FlowRuntime({ logger });
@@ -101,7 +101,7 @@ describe('a logger in a flow', () => {
     expect(entries()).toEqual([{ level: 20, n: 1, msg: 'seen' }]);
   });
 
-  it('leaves alone what is written in the order of pino, and what pino formats', async () => {
+  it('does not change calls in the order of pino, nor what pino formats', async () => {
     const { logger, entries } = withPino();
     const flow = new Flow('f').node('a', (_, args) => {
       const own = args.logger as unknown as pino.Logger;
@@ -119,7 +119,7 @@ describe('a logger in a flow', () => {
     ]);
   });
 
-  it('writes errors by the serializers that pino was given', async () => {
+  it('writes errors with the serializers of pino', async () => {
     const { logger, entries } = withPino({ serializers: { error: (error: Error) => `it was ${error.message}` } });
     const flow = new Flow('f').node('a', (_, args) =>
       args.logger.error('no', { error: new Error('this'), reason: new Error('that') }),
@@ -136,7 +136,7 @@ describe('a logger in a flow', () => {
     expect(calls).toEqual([[{ n: 1 }, 'charged']]);
   });
 
-  it('is given to an executor of the users own so that the message goes first', async () => {
+  it('takes the message first in an executor of the user', async () => {
     const { logger, entries } = withPino();
     const executor: IExecutor = {
       run: async (_flow, _context, options) => options?.logger?.info('walks', { n: 1 }),
@@ -146,7 +146,7 @@ describe('a logger in a flow', () => {
     expect(entries()).toEqual([{ level: 30, n: 1, msg: 'walks' }]);
   });
 
-  it('is told by a dry run what cannot be told', async () => {
+  it('receives the warnings of a dry run', async () => {
     class Lost extends Node {
       override post(): never {
         throw new RangeError('nothing there');
@@ -177,7 +177,7 @@ describe('a logger of loops', () => {
     await loops.close();
   }
 
-  it('gets failures with their error: pino writes it', async () => {
+  it('receives failures with their error: pino writes it', async () => {
     const { logger, entries } = withPino();
     await runWith(logger);
     const err = { type: 'RangeError', message: 'disk full', stack: expect.any(String) };
@@ -192,7 +192,7 @@ describe('a logger of loops', () => {
     );
   });
 
-  it('gets failures with their error: a console prints it', async () => {
+  it('receives failures with their error: a console prints it', async () => {
     const { logger, text } = withConsole();
     await runWith(logger);
     expect(text()).toMatch(/^node "save" of loop "import" has failed \{/m);

@@ -3,7 +3,7 @@ import { callAfter, callAt, longestLook } from '../../src/shared/long-timer.js';
 
 const day = 86_400_000;
 
-/** Lets the machine sleep: the wall clock moves on, timers do not. */
+/** Simulates a machine that sleeps: the wall clock advances, timers do not. */
 function suspend(milliseconds: number): void {
   vi.setSystemTime(Date.now() + milliseconds);
 }
@@ -44,7 +44,7 @@ describe.each([
     },
   );
 
-  it.each([0, -1, Number.NaN, -Infinity])('calls soon where the time is %d', (milliseconds) => {
+  it.each([0, -1, Number.NaN, -Infinity])('calls soon if the time is %d', (milliseconds) => {
     const work = vi.fn();
     call(milliseconds, work);
     expect(work).not.toHaveBeenCalled();
@@ -52,7 +52,7 @@ describe.each([
     expect(work).toHaveBeenCalledTimes(1);
   });
 
-  it('never calls where the time is Infinity, and looks twice a minute', () => {
+  it('never calls if the time is Infinity, and checks the clock twice a minute', () => {
     const work = vi.fn();
     const set = vi.spyOn(globalThis, 'setTimeout');
     const timer = call(Infinity, work);
@@ -72,7 +72,7 @@ describe.each([
     expect(work).toHaveBeenCalledTimes(1);
   });
 
-  it('counts the time for which the machine has slept', () => {
+  it('counts the time that the machine has slept', () => {
     const work = vi.fn();
     call(8 * 3_600_000, work);
     vi.advanceTimersByTime(45_000);
@@ -83,7 +83,7 @@ describe.each([
     expect(work).toHaveBeenCalledTimes(1);
   });
 
-  it.each([0, 1, 3])('does not call once it is taken back, %d looks later', (looks) => {
+  it.each([0, 1, 3])('does not call after it is cancelled, %d checks later', (looks) => {
     const work = vi.fn();
     const timer = call(100_000, work);
     vi.advanceTimersByTime(looks * longestLook);
@@ -94,7 +94,7 @@ describe.each([
     expect(work).not.toHaveBeenCalled();
   });
 
-  it('may be set and taken back by what it calls', () => {
+  it('may be set and cancelled by the function that it calls', () => {
     const calls: number[] = [];
     const again = () => {
       calls.push(Date.now());
@@ -111,7 +111,7 @@ describe('a wall clock that is set back', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it('does not make callAfter wait longer', () => {
+  it('does not delay callAfter', () => {
     const work = vi.fn();
     callAfter(120_000, work);
     vi.advanceTimersByTime(45_000);
@@ -122,7 +122,7 @@ describe('a wall clock that is set back', () => {
     expect(work).toHaveBeenCalledTimes(1);
   });
 
-  it('makes callAt wait for the time that it is to show', () => {
+  it('makes callAt wait for its time on that clock', () => {
     const work = vi.fn();
     callAt(Date.now() + 20_000, work);
     vi.advanceTimersByTime(10_000);
@@ -135,7 +135,7 @@ describe('a wall clock that is set back', () => {
 });
 
 describe('unref', () => {
-  it.each([1, 100_000])('lets a program end that waits for nothing else, %d ms before the time', (milliseconds) => {
+  it.each([1, 100_000])('lets a program exit that waits for nothing else, %d ms before the time', (milliseconds) => {
     vi.useFakeTimers();
     const refs: boolean[] = [];
     const set = globalThis.setTimeout;

@@ -4,7 +4,7 @@ import { cleaned, cut, endOf, isClean } from '../../src/shared/text.js';
 
 const anyText = fc.string({ unit: fc.oneof(fc.constantFrom('\0', '\ud83d', '\ude00', '😀', 'a'), fc.string()) });
 
-describe('a text that was cleaned', () => {
+describe('a cleaned text', () => {
   it.each([
     ['has U+FFFD for NUL', '\0a\0', '\ufffda\ufffd'],
     ['has U+FFFD for half of a surrogate pair', 'a\ud83d\ude00\ud83d', 'a😀\ufffd'],
@@ -13,7 +13,7 @@ describe('a text that was cleaned', () => {
     expect(cleaned(text)).toBe(expected);
   });
 
-  it('is clean, no longer than it may be, and survives UTF-8', () => {
+  it('is clean, within its maximum length, and survives UTF-8', () => {
     fc.assert(
       fc.property(anyText, fc.nat(20), (text, longest) => {
         const clean = cleaned(text, longest);
@@ -26,7 +26,7 @@ describe('a text that was cleaned', () => {
   });
 });
 
-describe('a text that was cut', () => {
+describe('a cut text', () => {
   it.each([
     [0, '', ''],
     [1, '', ''],
@@ -39,7 +39,7 @@ describe('a text that was cut', () => {
     expect(endOf('😀😀', longest)).toBe(end);
   });
 
-  it('is a beginning, or an end, and as long as it may be but for one unit', () => {
+  it('is a beginning, or an end, and at most one unit shorter than allowed', () => {
     fc.assert(
       fc.property(anyText, fc.nat(20), (text, longest) => {
         const whole = Math.min(longest, text.length);

@@ -11,7 +11,7 @@ import { order } from './fixtures/flow.js';
 import { afterwards, spansIn, started, tracingSdk, treeOf } from './support.js';
 
 describe('a run on a fleet', () => {
-  it('is part of the trace that it was started in, whichever worker carries it out', async () => {
+  it('is part of the trace that it was started in, whichever worker executes it', async () => {
     const { spans, provider } = tracingSdk();
     await started();
     const { orchestrator } = await fleetOf(order, { workers: 2 });
@@ -31,7 +31,7 @@ describe('a run on a fleet', () => {
       expect(span.attributes).toMatchObject({ 'orchestrator.process.id': runId });
   });
 
-  it('has a span for each attempt, the failed one with the retry that follows', async () => {
+  it('has a span for each attempt, with the retry that follows a failed one', async () => {
     const { spans } = tracingSdk();
     await started();
     const { finish } = await fleetOf(order);
@@ -43,11 +43,11 @@ describe('a run on a fleet', () => {
     expect(second?.status.code).toBe(SpanStatusCode.UNSET);
   });
 
-  it('is a trace of its own where it was started in none, and those of others stay apart', async () => {
+  it('is a trace of its own if it was started outside any, and separate from other runs', async () => {
     const { spans, provider } = tracingSdk();
     await started();
     const single = new Flow('single').node('work', async () => 1);
-    // Workers that are started inside of a span are no part of it.
+    // Workers that are started inside a span do not belong to it.
     const { orchestrator } = await provider.getTracer('test').startActiveSpan('boot', async (boot) => {
       const fleet = await fleetOf(single);
       boot.end();
@@ -94,7 +94,7 @@ describeWithRedis('a run on Redis', () => {
   afterAll(() => server.stop());
   afterEach(killWorkerProcesses);
 
-  it('goes on with its trace in the processes of workers', async () => {
+  it('continues its trace in the processes of workers', async () => {
     const { spans, provider } = tracingSdk();
     await started();
     const directory = await temporaryDirectory();

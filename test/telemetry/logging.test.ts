@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { failing, rejection, settled } from '../support.js';
 import { afterwards } from './support.js';
 
-/** Lines that a stream gets. */
+/** Creates a stream that collects its lines. */
 function sink() {
   const lines: string[] = [];
   const stream = new Writable({
@@ -94,7 +94,7 @@ describe('logTo', () => {
     ]);
   });
 
-  it('logs what was cancelled, whatever the reason is', async () => {
+  it('logs cancelled work, whatever the reason', async () => {
     const { entries } = withPino({ levels: { begin: false } });
     const orchestrator = new Orchestrator({ name: 'work' });
     const hang = orchestrator.action(() => new Promise(() => {}), { name: 'hang' });
@@ -114,7 +114,7 @@ describe('logTo', () => {
     expect(messages.sort()).toEqual(expected.sort());
   });
 
-  it('tells a console the message first', async () => {
+  it('passes a console the message first', async () => {
     const [out, errors] = [sink(), sink()];
     logging(new Console(out.stream, errors.stream));
     await new Orchestrator({ name: 'order' }).run(() => 1, { id: 'p' });
@@ -124,7 +124,7 @@ describe('logTo', () => {
     expect(errors.lines).toEqual([]);
   });
 
-  it('takes anything with the methods that are called', async () => {
+  it('accepts any object with the methods that are called', async () => {
     const calls: unknown[][] = [];
     const all = (...args: unknown[]) => calls.push(args);
     logging({ info: all, error: all }, { tasks: false, levels: { begin: 'info', retry: false, cancellation: false } });
@@ -133,7 +133,7 @@ describe('logTo', () => {
     expect(calls.map(([message]) => String(message).slice(0, 15))).toEqual(['process order b', 'process order c']);
   });
 
-  it('calls a logger that takes the details first in the order that it is told', async () => {
+  it('passes the details first if the options say so', async () => {
     const calls: unknown[][] = [];
     const all = (...args: unknown[]) => calls.push(args);
     logging({ debug: all, info: all, warn: all, error: all }, { style: 'pino', tasks: false });
@@ -142,14 +142,14 @@ describe('logTo', () => {
     expect(calls[0]).toEqual([{ processId: 'p', process: 'order' }, 'process order begins']);
   });
 
-  it('says which process a process was started in', async () => {
+  it('names the process that a process was started in', async () => {
     const { entries } = withPino({ tasks: false });
     const inner = new Orchestrator({ name: 'inner' });
     await new Orchestrator({ name: 'outer' }).run(() => inner.run(() => 1), { id: 'o' });
     expect(entries().find(({ process }) => process === 'inner')).toMatchObject({ parentId: 'o' });
   });
 
-  it('says the name of the process with each task and each retry, also where processes are not logged', async () => {
+  it('names the process with each task and each retry, even if processes are not logged', async () => {
     const { entries } = withPino({ processes: false });
     const orchestrator = new Orchestrator({ name: 'order', retry: { retries: 1, minTimeout: 0 } });
     const charge = orchestrator.action(failing(1, 'done'), { name: 'charge' });
@@ -162,7 +162,7 @@ describe('logTo', () => {
     ]);
   });
 
-  it('says it as long as one of several processes of the same id is under way', async () => {
+  it('names the process as long as one of several with the same id is running', async () => {
     const { entries } = withPino({ processes: false, levels: { begin: false } });
     const orchestrator = new Orchestrator({ name: 'job' });
     const act = orchestrator.action(() => 1, { name: 'act' });
@@ -178,7 +178,7 @@ describe('logTo', () => {
     expect(entries().map(({ process }) => process)).toEqual(['job', 'job']);
   });
 
-  it('says no name of a process that began before, and forgets the oldest where ten thousand are under way', async () => {
+  it('does not name a process that began earlier, and forgets the oldest of more than ten thousand', async () => {
     const orchestrator = new Orchestrator({ name: 'job' });
     const act = orchestrator.action((_: string) => 1, { name: 'act' });
     let go = () => {};
@@ -202,7 +202,7 @@ describe('logTo', () => {
     ]);
   });
 
-  it('ends when it is told', async () => {
+  it('stops when it is told to', async () => {
     const { entries, stop } = withPino();
     stop();
     await new Orchestrator({ retry: { minTimeout: 0 } }).action(failing(1, 'done'))();
@@ -210,7 +210,7 @@ describe('logTo', () => {
     expect(entries()).toEqual([]);
   });
 
-  it('harms nobody where the logger throws or rejects', async () => {
+  it('ignores errors of the logger, thrown or rejected', async () => {
     const raise = () => {
       throw new Error('the disk is full');
     };
@@ -222,7 +222,7 @@ describe('logTo', () => {
     await settled();
   });
 
-  it('refuses a logger that lacks what is to be called, and options that are wrong', () => {
+  it('rejects a logger without the needed methods, and options that are wrong', () => {
     expect(() => logTo({ info: () => {}, error: () => {} })).toThrow('logger.debug must be a function, got undefined');
     expect(() => logTo(undefined as never)).toThrow('logger.debug must be a function');
     expect(() => logTo(console, { levels: { begin: 'loud' } } as never)).toThrow(

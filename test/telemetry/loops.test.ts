@@ -9,13 +9,13 @@ import { workflow } from '../loops/support.js';
 import { deferred } from '../support.js';
 import { afterwards, spanOf, spansIn, started, tracingSdk, treeOf } from './support.js';
 
-/** A loop that gives some values, and ends. */
+/** Creates a loop that pushes some values and ends. */
 function source(queue: string, values: readonly unknown[], id = 'source'): Loop {
   const left = [...values];
   return new Loop(id).producer('make', () => left.shift() ?? done).push('put', queue);
 }
 
-/** A loop that notes what comes with messages. */
+/** Creates a loop that records the messages that it receives. */
 function sink(queue: string, id = 'sink') {
   const messages: Message[] = [];
   const loop = new Loop(id).read('take', queue).blocking('note', (_: unknown, { message }: NodeData) => {
@@ -31,7 +31,7 @@ async function inDirectory(): Promise<string> {
 }
 
 describe('an iteration of a loop', () => {
-  it('is a trace, with its producer for a root', async () => {
+  it('is a trace whose root is the producer', async () => {
     const { spans, provider } = tracingSdk();
     await started();
     let left = 2;
@@ -40,7 +40,7 @@ describe('an iteration of a loop', () => {
       .blocking('convert', async (value: number) => value * 2)
       .nonBlocking('log', async () => undefined);
     const orchestrator = workflow({ loops: [loop] });
-    // Whoever starts it may be over long before it.
+    // The span that starts the loop may end long before the loop.
     await provider.getTracer('test').startActiveSpan('request', async (span) => {
       await orchestrator.start();
       span.end();
@@ -64,7 +64,7 @@ describe('an iteration of a loop', () => {
     expect(first?.attributes).not.toHaveProperty('messaging.system');
   });
 
-  it('goes on with the trace of its message, across as many queues as there are', async () => {
+  it('continues the trace of its message, across any number of queues', async () => {
     const { spans } = tracingSdk();
     await started();
     const relay = new Loop('relay').read('relay', 'in').push('pass', 'out');
@@ -80,7 +80,7 @@ describe('an iteration of a loop', () => {
     expect(new Set(traces.map((span) => span.spanContext().traceId)).size).toBe(3);
   });
 
-  it('says which message it is about, and consumes it', async () => {
+  it('names its message, and is its consumer', async () => {
     const { spans } = tracingSdk();
     await started();
     const { loop, messages } = sink('jobs');
@@ -103,7 +103,7 @@ describe('an iteration of a loop', () => {
     expect(note.attributes).not.toHaveProperty('messaging.operation.type');
   });
 
-  it('goes on with the trace of whoever has pushed from outside', async () => {
+  it('continues the trace of code that pushed from outside', async () => {
     const { spans, provider } = tracingSdk();
     await started();
     const { loop, messages } = sink('jobs');
@@ -120,7 +120,7 @@ describe('an iteration of a loop', () => {
     expect(messages.map(({ carrier }) => Object.keys(carrier ?? {}))).toEqual([['traceparent'], []]);
   });
 
-  it('has the trace of the first message of a batch, and links to those of the others', async () => {
+  it('has the trace of the first message of a batch, and links to the traces of the rest', async () => {
     const { spans, provider } = tracingSdk();
     await started();
     const batches: unknown[] = [];
@@ -137,7 +137,7 @@ describe('an iteration of a loop', () => {
         span.end();
       });
     }
-    // What carries something, and no trace, has no link.
+    // A carrier without a trace gets no link.
     const baggage = propagation.createBaggage({ tenant: { value: 'acme' } });
     const carrying = propagation.setBaggage(ROOT_CONTEXT, baggage);
     await context.with(carrying, () => orchestrator.queue('jobs').push('three'));
@@ -153,7 +153,7 @@ describe('an iteration of a loop', () => {
     expect(attributes).not.toHaveProperty('messaging.message.id');
   });
 
-  it('goes on with the trace of the message for each reader of a topic', async () => {
+  it('continues the trace of the message for each reader of a topic', async () => {
     const { spans } = tracingSdk();
     await started();
     const [left, right] = [sink('news', 'left'), sink('news', 'right')];
@@ -167,7 +167,7 @@ describe('an iteration of a loop', () => {
     expect(treeOf(spans())).toContain('make > put > (take > note, take > note)');
   });
 
-  it('goes on with the trace of a message that has waited for room', async () => {
+  it('continues the trace of a message that has waited for room', async () => {
     const { spans } = tracingSdk();
     await started();
     const { loop, messages } = sink('narrow');
@@ -196,7 +196,7 @@ describe('an iteration of a loop', () => {
     expect(treeOf(spans())).toContain('make > try');
   });
 
-  it('goes on with its trace where its dead letter is replayed', async () => {
+  it('continues its trace if its dead letter is replayed', async () => {
     const { spans } = tracingSdk();
     await started();
     let isRepaired = false;
@@ -215,7 +215,7 @@ describe('an iteration of a loop', () => {
     expect(treeOf(spans())).toContain('make > put > (take > work, take > work)');
   });
 
-  it('is a new trace where a value is replayed without a message', async () => {
+  it('is a new trace if a value is replayed without a message', async () => {
     const { spans } = tracingSdk();
     await started();
     let calls = 0;
@@ -246,7 +246,7 @@ describe('an iteration of a loop', () => {
     expect(active).toEqual([spanOf(spans(), 'look').spanContext().spanId]);
   });
 
-  it('leaves no trace in messages where there is no telemetry', async () => {
+  it('leaves no trace in messages without telemetry', async () => {
     tracingSdk();
     const { loop, messages } = sink('jobs');
     const orchestrator = workflow({ queues: { jobs: {} }, loops: [source('jobs', ['a']), loop] });
@@ -275,7 +275,7 @@ describe('a trace', () => {
     expect(treeOf(spans()).find((tree) => tree.startsWith('make >'))).toMatch(/^make > put > .*take > note/);
   });
 
-  it.each(['thread', 'process'] as const)('goes on in a %s and comes back', async (pool) => {
+  it.each(['thread', 'process'] as const)('continues in a %s and comes back', async (pool) => {
     const { spans } = tracingSdk();
     await started();
     const file = `${await inDirectory()}/spans`;

@@ -11,7 +11,7 @@ import { deferred, failing, rejection, settled } from '../support.js';
 import { metricsSdk, started, tracingSdk, valueAt } from './support.js';
 
 describe('metrics', () => {
-  it('hold how long processes and tasks have taken, in seconds, by name and by how they have ended', async () => {
+  it('contain the durations of processes and tasks, in seconds, by name and by status', async () => {
     const { points } = metricsSdk();
     await started();
     const orchestrator = new Orchestrator({ name: 'order' });
@@ -69,7 +69,7 @@ describe('metrics', () => {
     ]);
   });
 
-  it('hold how many processes and tasks are under way, and none when they have ended', async () => {
+  it('contain the number of running processes and tasks, and zero when they have ended', async () => {
     const { points } = metricsSdk();
     await started();
     const { promise, resolve } = deferred();
@@ -88,7 +88,7 @@ describe('metrics', () => {
     expect((await points('orchestrator.process.active')).map(({ value }) => value)).toEqual([0]);
   });
 
-  it('know the process of tasks whose id several processes have', async () => {
+  it('name the process of tasks even if several processes have its id', async () => {
     const { points } = metricsSdk();
     await started();
     const { promise, resolve } = deferred();
@@ -125,7 +125,7 @@ describe('metrics', () => {
     expect(point?.attributes).toEqual({ 'orchestrator.task.name': 'task' });
   });
 
-  it('are counted once where telemetry has been started twice, and beside traces', async () => {
+  it('are counted once if telemetry was started twice, and beside traces', async () => {
     tracingSdk();
     const { points } = metricsSdk();
     await started();
@@ -135,7 +135,7 @@ describe('metrics', () => {
     expect((await points('orchestrator.task.attempts')).map(({ value }) => value)).toEqual([1]);
   });
 
-  it('go to an SDK that is registered later, and to one that is given', async () => {
+  it('go to an SDK that is registered later, and to a given one', async () => {
     await started();
     const orchestrator = new Orchestrator({ name: 'a' });
     await orchestrator.action(() => 1)();
@@ -148,7 +148,7 @@ describe('metrics', () => {
       expect((await points('orchestrator.task.attempts')).map(({ value }) => value)).toEqual([1]);
   });
 
-  it('are not there where telemetry is told so, nor when it is stopped', async () => {
+  it('are missing if telemetry is told so, and after it is stopped', async () => {
     const { points } = metricsSdk();
     await started({ metrics: false });
     const telemetry = await started();
@@ -159,8 +159,8 @@ describe('metrics', () => {
   });
 });
 
-describe('a fleet that is observed', () => {
-  it('tells of its queue, its runs and its workers', async () => {
+describe('an observed fleet', () => {
+  it('reports its queue, its runs and its workers', async () => {
     const { points } = metricsSdk();
     const telemetry = await started();
     const flow = new Flow('order').node('charge', async () => 'done');
@@ -186,7 +186,7 @@ describe('a fleet that is observed', () => {
     await orchestrator.close();
   });
 
-  it('tells what it can where some of it is away', async () => {
+  it('reports what it can if a part of it does not answer', async () => {
     const { points } = metricsSdk();
     const telemetry = await started();
     const fleet: Fleet = {
@@ -204,8 +204,8 @@ describe('a fleet that is observed', () => {
   });
 });
 
-describe('loops that are observed', () => {
-  it('tell of iterations, errors, queues, dead letters and states', async () => {
+describe('observed loops', () => {
+  it('report iterations, errors, queues, dead letters and states', async () => {
     const { points } = metricsSdk();
     const telemetry = await started();
     let left = 3;
@@ -261,7 +261,7 @@ describe('loops that are observed', () => {
     expect(valueAt(await points('orchestrator.loop.queue.pushed'), queue)).toBe(3);
   });
 
-  it('go on counting where a loop is started again', async () => {
+  it('continue their counts if a loop is started again', async () => {
     const { points } = metricsSdk();
     const telemetry = await started();
     let left = 0;
@@ -283,8 +283,8 @@ describe('loops that are observed', () => {
   });
 });
 
-describe('what cannot be observed', () => {
-  it('is refused', async () => {
+describe('an object that cannot be observed', () => {
+  it('is rejected', async () => {
     metricsSdk();
     const telemetry = await started();
     const refused = 'observed must be a DistributedOrchestrator, or a WorkflowOrchestrator, got';

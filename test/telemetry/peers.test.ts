@@ -19,7 +19,7 @@ console.log(JSON.stringify({ code, message, endpoint: endpoint.message }));
 `;
 
 describe('without the packages of OpenTelemetry', () => {
-  it('telemetry says which to install when it is started, and logs are written all the same', async () => {
+  it('telemetry says on start which packages to install, and logging works without them', async () => {
     const directory = await temporaryDirectory();
     afterwards(() => removeDirectory(directory));
     await build({
@@ -40,7 +40,7 @@ describe('without the packages of OpenTelemetry', () => {
     });
   });
 
-  it('all that fit each other are named, also where one alone is missing', async () => {
+  it('all packages that fit each other are named, even if only one is missing', async () => {
     const load = async (name: string) => {
       if (name === 'one') return 1;
       throw Object.assign(new Error("Cannot find package 'two' imported from here"), { code: 'ERR_MODULE_NOT_FOUND' });

@@ -23,7 +23,7 @@ async function lines(url: string): Promise<string[]> {
 }
 
 describe('the Prometheus endpoint', () => {
-  it('gives what processes and tasks have cost, once, also beside telemetry that goes elsewhere', async () => {
+  it('serves durations of processes and tasks, counted once, beside telemetry that goes elsewhere', async () => {
     tracingSdk();
     const { points } = metricsSdk();
     await started();
@@ -40,7 +40,7 @@ describe('the Prometheus endpoint', () => {
     expect((await points('orchestrator.task.attempts')).map(({ value }) => value)).toEqual([1]);
   });
 
-  it('gives what is observed, and what others measure', async () => {
+  it('serves observed orchestrators, and further measurements of the program', async () => {
     const { url, observe, meterProvider } = await endpoint();
     const orchestrator = workflow({ queues: { jobs: { capacity: 5 } }, loops: [new Loop('a').read('take', 'jobs')] });
     await orchestrator.start();
@@ -54,7 +54,7 @@ describe('the Prometheus endpoint', () => {
     expect((await lines(url)).some((line) => /^orchestrator_loop_queue_pushed.*\} 1/.test(line))).toBe(false);
   });
 
-  it('listens on this machine alone, at the path that it is given', async () => {
+  it('listens on this machine only, at the given path', async () => {
     const { url } = await endpoint({ path: '/internal/metrics' });
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/internal\/metrics$/);
     const { origin } = new URL(url);
@@ -65,13 +65,13 @@ describe('the Prometheus endpoint', () => {
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   });
 
-  it('says where it is on IPv6 as well', async () => {
+  it('reports its address on IPv6, too', async () => {
     const { url } = await endpoint({ host: '::1' });
     expect(url).toMatch(/^http:\/\/\[::1\]:\d+\/metrics$/);
     await lines(url);
   });
 
-  it('does not keep the program alive, also behind a client that keeps its connection', async () => {
+  it('does not keep the program alive, even if a client keeps its connection', async () => {
     const child = spawn(
       process.execPath,
       ['--import', 'tsx', fileURLToPath(new URL('./fixtures/scraped.ts', import.meta.url))],
@@ -93,7 +93,7 @@ describe('the Prometheus endpoint', () => {
     expect(await exit).toEqual([0, null]);
   });
 
-  it('ends measuring and listening when it is closed, however often', async () => {
+  it('stops measuring and listening when it is closed, even several times', async () => {
     const { url, close } = await endpoint();
     await lines(url);
     await close();
@@ -101,7 +101,7 @@ describe('the Prometheus endpoint', () => {
     await expect(fetch(url)).rejects.toThrow();
   });
 
-  it('rejects where somebody else listens', async () => {
+  it('rejects if the port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     afterwards(() => other.close());
     await new Promise((resolve) => other.once('listening', resolve));
@@ -109,7 +109,7 @@ describe('the Prometheus endpoint', () => {
     expect(await rejection(prometheusEndpoint({ port }))).toMatchObject({ code: 'EADDRINUSE' });
   });
 
-  it('refuses options that are unknown or of the wrong kind', async () => {
+  it('rejects options that are unknown or have the wrong type', async () => {
     await expect(prometheusEndpoint({ port: 70_000 })).rejects.toThrow(
       'port must be a whole number from 0 to 65535, got 70000',
     );

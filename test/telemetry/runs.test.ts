@@ -44,7 +44,7 @@ describe('a run that fails', () => {
     expect(await values('orchestrator.task.attempts')).toEqual([3]);
   });
 
-  it('is counted once where many nodes of it end at once, and so is one that is cancelled', async () => {
+  it('is counted once if many of its nodes end at the same time, and so is a cancelled run', async () => {
     const { points } = metricsSdk();
     await started();
     const wide = new Flow('wide').node('a', () => 1);
@@ -99,7 +99,7 @@ describe('a run that fails', () => {
     });
   });
 
-  it('is a process that failed, also where it still waits for something outside', async () => {
+  it('is a process that failed, even if it was still waiting for an outside event', async () => {
     const { points } = metricsSdk();
     await started();
     expect((await waitsBesideFailure.run()).status).toBe('awaiting');
@@ -109,7 +109,7 @@ describe('a run that fails', () => {
     expect(valueAt(ended, { 'orchestrator.run.status': 'awaiting' })).toBe(1);
   });
 
-  it('is what an endpoint for Prometheus shows', async () => {
+  it('is served by an endpoint for Prometheus', async () => {
     const endpoint = await prometheusEndpoint({ port: 0 });
     afterwards(() => endpoint.close());
     await (await fleetOf(declines)).finish();
@@ -138,7 +138,7 @@ describe('an error', () => {
     expect(event?.attributes?.['exception.type']).toBe(type);
   });
 
-  it('is recorded where it arose, and is bounded in length', async () => {
+  it('is recorded on its innermost span, and is bounded in length', async () => {
     const { spans } = tracingSdk();
     await started();
     const orchestrator = new Orchestrator();
@@ -153,7 +153,7 @@ describe('an error', () => {
     for (const { status } of spans()) expect(status.code).toBe(SpanStatusCode.ERROR);
   });
 
-  it('is recorded in each trace that it comes up in', async () => {
+  it('is recorded in each trace that it passes through', async () => {
     const { spans } = tracingSdk();
     await started();
     const error = new Error('the same');
@@ -164,7 +164,7 @@ describe('an error', () => {
     expect(spans().filter(({ name, events }) => name === 'fails' && events.length === 1)).toHaveLength(2);
   });
 
-  it('whose name is made for each makes no series for each', async () => {
+  it('with a generated class name creates no time series of its own', async () => {
     const { points } = metricsSdk();
     await started();
     const orchestrator = new Orchestrator();
@@ -188,7 +188,7 @@ describe('an error', () => {
     expect(names.map(({ attributes }) => attributes['error.type'])).toEqual(['_OTHER']);
   });
 
-  it('that throws when it is read harms nobody', async () => {
+  it('that throws when it is read does no harm', async () => {
     const { spans } = tracingSdk();
     const { points } = metricsSdk();
     await started();

@@ -19,7 +19,7 @@ import { afterEach } from 'vitest';
 
 const ends: (() => unknown)[] = [];
 
-/** What is to be done at the end of the test, the last first. */
+/** Registers a function to call at the end of the test, the last one first. */
 export function afterwards(end: () => unknown): void {
   ends.push(end);
 }
@@ -28,7 +28,7 @@ afterEach(async () => {
   for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
 });
 
-/** The real SDK, registered with the API, and spans kept in memory. */
+/** Registers the real SDK with the API. Spans are kept in memory. */
 export function tracingSdk(sampler?: Sampler) {
   const exporter = new InMemorySpanExporter();
   const spanProcessors = [new SimpleSpanProcessor(exporter)];
@@ -43,7 +43,7 @@ export function tracingSdk(sampler?: Sampler) {
   return { provider, exporter, spans: () => exporter.getFinishedSpans() };
 }
 
-/** The real SDK, registered with the API; figures are collected when they are asked for. */
+/** Registers the real SDK with the API. Metrics are collected on request. */
 export function metricsSdk() {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
@@ -53,7 +53,7 @@ export function metricsSdk() {
     await provider.shutdown();
     metrics.disable();
   });
-  /** The points of a metric, as of now. */
+  /** Returns the current data points of a metric. */
   const points = async <Value = number>(name: string): Promise<DataPoint<Value>[]> => {
     exporter.reset();
     await reader.forceFlush();
@@ -63,17 +63,17 @@ export function metricsSdk() {
   return { provider, reader, exporter, points };
 }
 
-/** Telemetry that is stopped at the end of the test. */
+/** Starts telemetry that is stopped at the end of the test. */
 export async function started(options: TelemetryOptions = {}): Promise<Telemetry> {
   const telemetry = await startTelemetry(options);
   afterwards(() => telemetry.stop());
   return telemetry;
 }
 
-/** What a tree is made of: a span, or what is left of one that was written down. */
+/** A span, or the parts of a span that was written to a file. */
 export type TreeSpan = Pick<ReadableSpan, 'name' | 'startTime' | 'parentSpanContext' | 'spanContext'>;
 
-/** Spans as trees: `name > (child, other)`. Those whose parent is not there are roots. In order of their start. */
+/** Formats spans as trees: `name > (child, other)`, in order of their start. Spans without a known parent are roots. */
 export function treeOf(spans: readonly TreeSpan[]): string[] {
   const inOrder = [...spans].sort((one, other) => millisecondsOf(one) - millisecondsOf(other));
   const ids = new Set(spans.map((span) => span.spanContext().spanId));
@@ -91,7 +91,7 @@ function millisecondsOf({ startTime: [seconds, nanoseconds] }: TreeSpan): number
   return seconds * 1e3 + nanoseconds / 1e6;
 }
 
-/** A span that another thread or process has written to a file, and where that was. */
+/** A span that another thread or process has written to a file, and the place that wrote it. */
 export type WrittenSpan = TreeSpan & { readonly place: string; readonly kind: number };
 
 export async function spansIn(file: string): Promise<WrittenSpan[]> {
@@ -102,14 +102,14 @@ export async function spansIn(file: string): Promise<WrittenSpan[]> {
   });
 }
 
-/** The one span of this name. */
+/** Returns the only span with this name. */
 export function spanOf(spans: readonly ReadableSpan[], name: string): ReadableSpan {
   const found = spans.filter((span) => span.name === name);
   if (found.length !== 1) throw new Error(`expected one span "${name}", got ${found.length}`);
   return found[0] as ReadableSpan;
 }
 
-/** The value of the one point that has these attributes. */
+/** Returns the value of the only point with these attributes. */
 export function valueAt<Value>(points: readonly DataPoint<Value>[], attributes: Attributes): Value | undefined {
   return points.find((point) => Object.entries(attributes).every(([name, value]) => point.attributes[name] === value))
     ?.value;

@@ -8,7 +8,7 @@ import { deferred, failing, rejection, settled } from '../support.js';
 import { spanOf, started, tracingSdk, treeOf } from './support.js';
 
 describe('spans', () => {
-  it('are there for a process, and for each of its tasks inside of it', async () => {
+  it('exist for a process, and for each of its tasks inside it', async () => {
     const { spans } = tracingSdk();
     await started();
     const orchestrator = new Orchestrator({ name: 'order' });
@@ -27,7 +27,7 @@ describe('spans', () => {
     });
   });
 
-  it('say what they are of, and nothing of arguments, results and state', async () => {
+  it('name their work, and contain no arguments, results or state', async () => {
     const { spans } = tracingSdk();
     await started();
     const orchestrator = new Orchestrator({ name: 'order', state: { secret: 'hidden in state' } });
@@ -51,7 +51,7 @@ describe('spans', () => {
     expect(JSON.stringify(all)).not.toContain('hidden');
   });
 
-  it('have those of libraries inside as children, and are children of the one around them', async () => {
+  it('have the spans of libraries inside as children, and are children of the surrounding span', async () => {
     const { spans, provider } = tracingSdk();
     await started();
     const library = provider.getTracer('library');
@@ -97,7 +97,7 @@ describe('spans', () => {
     });
   });
 
-  it('are there for an action that is called alone, with the run around it', async () => {
+  it('exist for an action that is called alone, with the run around it', async () => {
     const { spans } = tracingSdk();
     await started();
     await new Orchestrator({ name: 'alone' }).action(() => 1, { name: 'act' })();
@@ -122,7 +122,7 @@ describe('spans', () => {
     expect(tree).toMatch(/^parent > \(load, each > map \w+ > \(each, each\), sub > child > step\)$/);
   });
 
-  it('tell of each retry as an event of the task that is tried again', async () => {
+  it('contain each retry as an event of the task that is retried', async () => {
     const { spans } = tracingSdk();
     await started();
     const orchestrator = new Orchestrator({ retry: { retries: 3, minTimeout: 0 } });
@@ -149,7 +149,7 @@ describe('spans', () => {
     }
   });
 
-  it('leave out how many retries remain where that is without an end', async () => {
+  it('leave out the number of retries left if it is infinite', async () => {
     const { spans } = tracingSdk();
     await started();
     await new Orchestrator({ retry: { retries: Infinity, minTimeout: 0 } }).action(failing(1, 1), { name: 'act' })();
@@ -157,7 +157,7 @@ describe('spans', () => {
     expect(spanOf(spans(), 'act').events[0]?.attributes).not.toHaveProperty('orchestrator.retry.left');
   });
 
-  it('are errors where work has failed, with class, message and stack of the error', async () => {
+  it('are errors if work has failed, with class, message and stack of the error', async () => {
     const { spans } = tracingSdk();
     await started();
     class PaymentError extends Error {}
@@ -169,7 +169,7 @@ describe('spans', () => {
       const { status, attributes, events } = spanOf(spans(), name);
       expect(status).toEqual({ code: SpanStatusCode.ERROR, message: 'declined' });
       expect(attributes).toMatchObject({ 'orchestrator.status': 'failed', 'error.type': 'PaymentError' });
-      // Recorded where it arose; the spans around it say that it passed.
+      // The innermost span records the error; the spans around it only have the status.
       expect(events.map((event) => event.name)).toEqual(name === 'charge' ? ['exception'] : []);
     }
     expect(spanOf(spans(), 'charge').events[0]?.attributes).toMatchObject({
@@ -179,7 +179,7 @@ describe('spans', () => {
     });
   });
 
-  it('call an error whose class has no name by that of what it extends', async () => {
+  it('name an error whose class has no name by its base class', async () => {
     const { spans } = tracingSdk();
     await started();
     const nameless = new (class extends Error {})();
@@ -188,7 +188,7 @@ describe('spans', () => {
     expect(spanOf(spans(), 'act').attributes['error.type']).toBe('Error');
   });
 
-  it('call what has timed out failed, and what was aborted with it aborted, which is no error', async () => {
+  it('distinguish failed timeouts from aborted work, which is not an error', async () => {
     const { spans } = tracingSdk();
     await started();
     const orchestrator = new Orchestrator({ name: 'slow' });
@@ -210,7 +210,7 @@ describe('spans', () => {
     }
   });
 
-  it('tell a group that fails fast from the siblings that it has aborted', async () => {
+  it('distinguish a group that fails fast from the siblings that it has aborted', async () => {
     const { spans } = tracingSdk();
     await started();
     const orchestrator = new Orchestrator({ name: 'race' });
@@ -229,7 +229,7 @@ describe('spans', () => {
     expect(spanOf(spans(), 'parallel').attributes).toMatchObject({ 'orchestrator.group.failed': 1 });
   });
 
-  it('hold what users add, from the complete record', async () => {
+  it('contain the attributes that users add, from the complete record', async () => {
     const { spans } = tracingSdk();
     await started({
       attributes: (record, kind) => {
@@ -246,7 +246,7 @@ describe('spans', () => {
     expect(spanOf(spans(), 'charge').attributes).toMatchObject({ 'app.amount': 42, 'app.receipt': 'paid 42' });
   });
 
-  it('end, and harm nobody, where what users add throws', async () => {
+  it('end, and nothing else breaks, if the function of the user throws', async () => {
     const { spans } = tracingSdk();
     await started({
       attributes: () => {
@@ -266,7 +266,7 @@ describe('spans', () => {
     expect(spans().map(({ kind }) => kind)).toEqual([SpanKind.INTERNAL, SpanKind.INTERNAL]);
   });
 
-  it('are not made where the sampler says no, nor are the users asked', async () => {
+  it('are not created if the sampler says no, and the function of the user is not called', async () => {
     const { spans } = tracingSdk(new AlwaysOffSampler());
     let asked = 0;
     await started({
@@ -285,13 +285,13 @@ describe('spans', () => {
     await settled();
     expect(spans()).toEqual([]);
     expect(asked).toBe(0);
-    // What is downstream can be told that it is not sampled.
+    // Services downstream can see that the trace is not sampled.
     expect(active).toMatch(/^[0-9a-f]{32}$/);
   });
 });
 
 describe('telemetry', () => {
-  it('ends for what begins when it is stopped; spans that are open end with their work', async () => {
+  it('ignores work that begins after it is stopped; open spans end with their work', async () => {
     const { spans } = tracingSdk();
     const telemetry = await started();
     const orchestrator = new Orchestrator({ name: 'work' });
@@ -312,7 +312,7 @@ describe('telemetry', () => {
     expect(treeOf(spans())).toEqual(['work > wait']);
   });
 
-  it('takes up an SDK that is registered when it has begun', async () => {
+  it('uses an SDK that is registered after it has started', async () => {
     await started();
     const { spans } = tracingSdk();
     await new Orchestrator({ name: 'late' }).run(() => 1);
@@ -320,7 +320,7 @@ describe('telemetry', () => {
     expect(treeOf(spans())).toEqual(['late']);
   });
 
-  it('makes one span where it has been started twice, until both are stopped', async () => {
+  it('creates one span if it was started twice, until both are stopped', async () => {
     const { spans } = tracingSdk();
     const [first, second] = [await started(), await started()];
     const orchestrator = new Orchestrator({ name: 'once' });
@@ -336,7 +336,7 @@ describe('telemetry', () => {
     expect(treeOf(spans())).toEqual(['once', 'again']);
   });
 
-  it('sends spans to the provider that it is given', async () => {
+  it('sends spans to the given provider', async () => {
     const registered = tracingSdk();
     const own = tracingSdk();
     await started({ tracerProvider: own.provider, metrics: false });
@@ -346,7 +346,7 @@ describe('telemetry', () => {
     expect(treeOf(own.spans())).toEqual(['mine']);
   });
 
-  it('makes no spans where it is told so', async () => {
+  it('creates no spans if it is told so', async () => {
     const { spans } = tracingSdk();
     await started({ traces: false });
     await new Orchestrator().run(() => 1);
@@ -367,7 +367,7 @@ describe('telemetry', () => {
       'makes spans that cannot be ended',
       { startSpan: () => ({ isRecording: raise, end: raise, spanContext: () => undefined }) },
     ],
-  ])('harms nobody with a tracer that %s', async (_, tracer) => {
+  ])('works with a tracer that %s', async (_, tracer) => {
     tracingSdk();
     await started({ tracerProvider: { getTracer: () => tracer } as never });
     const orchestrator = new Orchestrator();
@@ -378,7 +378,7 @@ describe('telemetry', () => {
     await settled();
   });
 
-  it('refuses options that are unknown or of the wrong kind', async () => {
+  it('rejects options that are unknown or have the wrong type', async () => {
     await expect(startTelemetry({ trace: true } as never)).rejects.toThrow(
       'trace is unknown, expected traces, metrics, attributes, tracerProvider, meterProvider',
     );
