@@ -1,11 +1,11 @@
 const numbers = new Intl.NumberFormat('en-US');
 
-/** A number with separators: `12,345`. */
+/** Formats a number with separators: `12,345`. */
 export function count(number: number): string {
   return numbers.format(number);
 }
 
-/** A rate: `240/s`, `1.5/s`. */
+/** Formats a rate: `240/s`, `1.5/s`. */
 export function perSecond(rate: number): string {
   return `${rate < 9.95 ? rate.toFixed(1) : count(Math.round(rate))}/s`;
 }

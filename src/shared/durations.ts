@@ -4,9 +4,10 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 /**
- * A duration for people, in two units at most: `0 ms`, `0.3 ms`, `240 ms`, `1.2 s`, `2 min 05 s`, `1 h 02 min`, `3 d 4 h`.
+ * Formats a duration for people, in at most two units: `0 ms`, `0.3 ms`, `240 ms`, `1.2 s`, `2 min 05 s`, `1 h 02 min`,
+ * `3 d 4 h`.
  *
- * @param milliseconds a negative duration counts as 0
+ * @param milliseconds - the duration; a negative one counts as 0
  */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds <= 0) return '0 ms';
@@ -14,7 +15,10 @@ export function formatDuration(milliseconds: number): string {
   return milliseconds < 999.5 ? `${Math.round(milliseconds)} ms` : formatElapsed(milliseconds);
 }
 
-/** The duration of something that goes on: like `formatDuration`, without milliseconds, which nobody could read. */
+/**
+ * Formats a duration that is still growing. Like `formatDuration`, but without milliseconds, which would change too
+ * fast to read.
+ */
 export function formatElapsed(milliseconds: number): string {
   if (milliseconds < minute - 50) return `${(Math.max(0, milliseconds) / second).toFixed(1)} s`;
   const seconds = Math.round(milliseconds / second) * second;
@@ -24,7 +28,7 @@ export function formatElapsed(milliseconds: number): string {
   return `${Math.floor(minutes / day)} d ${Math.floor((minutes % day) / hour)} h`;
 }
 
-/** The time left to wait, rounded up: `0.8 s`, `1 s`, `2 min 05 s`. */
+/** Formats a remaining time, rounded up: `0.8 s`, `1 s`, `2 min 05 s`. */
 export function formatRemaining(milliseconds: number): string {
   const tenths = Math.max(1, Math.ceil(milliseconds / 100));
   if (tenths < 10) return `0.${tenths} s`;

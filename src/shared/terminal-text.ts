@@ -1,21 +1,25 @@
 import stringWidth from 'string-width';
 
-/** No more of a text is looked at, in UTF-16 units. */
+/** Maximum length of a text, in UTF-16 units. The rest is cut off. */
 const longest = 500;
 const segmenter = new Intl.Segmenter();
-/** What a terminal obeys (ECMA-48): texts for it (titles, links), what moves and colours, and the rest. */
-// biome-ignore-start lint/suspicious/noControlCharactersInRegex: it takes them away
+/**
+ * Patterns of terminal commands (ECMA-48): strings (titles, links), control sequences (cursor, colours), and other
+ * escapes.
+ */
+// biome-ignore-start lint/suspicious/noControlCharactersInRegex: the patterns remove control characters
 const commands = [
   /(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?/.source,
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?/.source,
   /\u001b[ -/]*[0-~]?/.source,
 ].join('|');
-// biome-ignore-end lint/suspicious/noControlCharactersInRegex: it takes them away
+// biome-ignore-end lint/suspicious/noControlCharactersInRegex: the patterns remove control characters
 const command = new RegExp(commands, 'g');
 
 /**
- * What may be shown of a text from elsewhere: one line, without escape sequences and other controls (also those that
- * turn the direction of writing), without piles of accents. Names of actions and messages of errors come from anywhere.
+ * Makes a text from any source safe for a terminal. The result is one line, without escape sequences and other control
+ * characters (including those that change the direction of writing) and without stacks of accents. Names of actions and
+ * error messages can contain all of these.
  */
 export function clean(text: string): string {
   return text
@@ -28,7 +32,7 @@ export function clean(text: string): string {
     .trim();
 }
 
-/** What may be shown of an error. */
+/** Returns the message of an error, made safe for a terminal. */
 export function messageOf(error: unknown): string {
   try {
     const { message, name } = Object(error) as { message?: unknown; name?: unknown };
@@ -39,20 +43,20 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * The most columns that a text may take. Terminals differ over emoji that are joined from several: here each part counts,
- * because a line that is wider than expected would wrap and break the picture.
+ * Returns the maximum number of columns that a text takes. Terminals differ over emoji that are joined from several:
+ * here each part counts, because a line that is wider than expected would wrap and break the picture.
  */
 export function widthOf(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
-  // The selector of a picture makes the character before it wide.
+  // Variation selector 16 makes the previous character an emoji, which is wide.
   for (const character of text) width += character === pictureSelector ? 1 : stringWidth(character);
   return width;
 }
 
 const pictureSelector = '\ufe0f';
 
-/** As much of a text as fits, with an ellipsis where that is not all. Never cuts what is read as one character. */
+/** Shortens a text to the given width, with an ellipsis if anything is cut off. Never splits a grapheme cluster. */
 export function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   let kept = '';
