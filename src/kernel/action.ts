@@ -150,7 +150,7 @@ export function isSeen({ hooks }: Core): boolean {
 }
 
 /**
- * Turns a call into a task: of the surrounding run, or of a new run if there is none.
+ * Turns a call into a task of the surrounding run. Outside a run, the task gets a run of its own.
  *
  * @param self - the `this` value of the call, if the action was called as a method
  */

@@ -144,7 +144,8 @@ export class Cancellation {
   #end(): void {
     this.closed = true;
     clearTimeout(this.#timer);
-    // On Node 20, a timer keeps the asynchronous context that it was created in, such as an earlier run.
+    // On Node 20, a timer keeps the asynchronous context that it was created in, such as an earlier run. The timer must
+    // not be referenced any longer.
     this.#timer = undefined;
   }
 

@@ -5,7 +5,7 @@ import type { Mutable, Outcome, Status } from './events.js';
 import { type Hook, notify, setDown } from './hooks.js';
 import { enter, type Process, type Scope } from './process.js';
 
-/** No suppressed errors. All records share this list. */
+/** The empty list of suppressed errors, shared by all records. */
 const none: readonly unknown[] = [];
 
 /** A running process or task: the record that its hooks see. */

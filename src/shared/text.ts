@@ -3,7 +3,7 @@
  * surrogate pair.
  */
 
-/** Replaces a character that cannot be stored. */
+/** Replacement for a character that cannot be stored. */
 const replacement = '\ufffd';
 
 /** If true, the text can be stored unchanged: it contains no NUL and no half of a surrogate pair. */

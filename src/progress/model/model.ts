@@ -28,7 +28,7 @@ export class Model {
     this.root = new Tally(undefined, '', began);
   }
 
-  /** @param outer - the surrounding activity; `undefined` if there is none or it is not known */
+  /** @param outer - the surrounding activity, `undefined` if it does not exist or is not known */
   begin(kind: Kind, record: AnyRecord, outer: Activity | undefined, now: number): Activity {
     const tally = (outer?.tally ?? this.root).child(kind, record.name, now);
     const processId = kind === 'process' ? (record as { id: string }).id : (record as { processId: string }).processId;
