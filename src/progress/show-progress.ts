@@ -54,7 +54,9 @@ const inUse = new WeakSet<Stream>();
 export function showProgress(options: ProgressOptions = {}): Progress {
   const setting = settingOf(options);
   if (inUse.has(setting.stream))
-    throw new ValidationError('stream must be one that shows no progress yet: stop() that first');
+    throw new ValidationError(
+      'stream already shows progress: call stop() on that display first, or pass another stream',
+    );
   inUse.add(setting.stream);
   const display = new Display(setting);
   return { stop: () => display.stop(), [Symbol.dispose]: () => display.stop() };

@@ -19,7 +19,7 @@ export class LockedError extends OrchestratorError {
     readonly directory: string,
     readonly holder: string,
   ) {
-    super(`"${directory}" is in use by ${holder}: stop that process, or use another directory`);
+    super(`"${directory}" is in use by ${holder}: stop the other process, or use another directory`);
   }
 }
 
@@ -99,7 +99,7 @@ export async function holderOf(path: string): Promise<{ readonly by: Holder; rea
 
 /** Describes a holder for messages. */
 export function describe(holder: Holder | undefined): string {
-  if (holder === undefined) return 'processes that are just being started';
+  if (holder === undefined) return 'several processes that are starting';
   return holder.name ?? `process ${holder.pid} on ${holder.host}`;
 }
 

@@ -165,7 +165,7 @@ describe('a program with a store', () => {
       name: 'LockedError',
       code: 'ERR_LOCKED',
       message: expect.stringContaining(
-        `is in use by process ${first.pid} on ${hostname()}: stop that process, or use another directory`,
+        `is in use by process ${first.pid} on ${hostname()}: stop the other process, or use another directory`,
       ),
     });
     // Nothing keeps the program alive.

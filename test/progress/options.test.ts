@@ -68,7 +68,7 @@ describe('options of progress', () => {
     const stream = new Writable({ write: (_chunk, _encoding, done) => done() });
     const progress = showProgress({ stream });
     expect(() => showProgress({ stream })).toThrow(
-      new ValidationError('stream must be one that shows no progress yet: stop() that first'),
+      new ValidationError('stream already shows progress: call stop() on that display first, or pass another stream'),
     );
     progress.stop();
     showProgress({ stream })[Symbol.dispose]();
