@@ -224,7 +224,7 @@ export async function announce({ core, record }: Task, retry: Retry): Promise<vo
   await notify(core.hooks.onTaskRetry, event);
 }
 
-/** If true, the options have an effect: they allow retries, or `onFailedAttempt` wants the failure. */
+/** If true, the options have an effect: they allow retries, or `onFailedAttempt` has to be called. */
 export function isRetried(options: RetryOptions | undefined): options is RetryOptions {
   return options !== undefined && (options.retries !== 0 || options.onFailedAttempt !== undefined);
 }
