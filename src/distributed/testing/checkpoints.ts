@@ -89,7 +89,7 @@ function testCompact(suite: Suite): void {
     const { entries, seq, verdicts } = await commit(engine, runId, 2, { text: 'late', slot: 'late', number: 1 });
     const tail = await engine.checkpointStore.read(runId, 2);
     if (entries === undefined) {
-      // Not kept any more: nothing was added on the ground of what is not known.
+      // The entries were dropped, so nothing was added.
       assert.ok(verdicts.every((verdict) => typeof verdict !== 'number'));
       assert.equal(seq, 5);
       assert.deepEqual(tail?.snapshot, { text: 'after four', seq: 4 });
@@ -182,7 +182,7 @@ function testInProcess(suite: Suite): void {
   });
 }
 
-/** A run whose journal has so many entries. */
+/** Starts a run whose journal has the given number of entries. */
 async function journalOf(engine: Engine, length: number): Promise<string> {
   const runId = await begun(engine);
   await commit(engine, runId, 0, ...Array.from({ length }, (_, n) => ({ text: `entry ${n + 1}` })));

@@ -6,7 +6,7 @@ import { testStarts } from './starting-runs.js';
 import { newId, type Suite, until } from './suite.js';
 import { testFarTimes, testWaits } from './waiting-runs.js';
 
-/** Runs that wait, runs that somebody interferes with, and how they start. */
+/** Tests runs that wait, runs that are paused, cancelled or retried, and starts of runs. */
 export function testControlledRuns(suite: Suite): void {
   suite.describe('runs under control', () => {
     testWaits(suite);

@@ -3,7 +3,7 @@ import { Flow, type NodeArgs, withAction } from '../../flow/index.js';
 import { withFleet } from './fleet.js';
 import { newId, type Suite } from './suite.js';
 
-/** Runs of graphs: which nodes are executed, and with what. */
+/** Tests runs of graphs: which nodes are executed, and with which inputs. */
 export function testGraphs(suite: Suite): void {
   suite.it('a chain passes each output on, and each node is executed once', async () => {
     const calls: string[] = [];

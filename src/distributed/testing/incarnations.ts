@@ -5,7 +5,7 @@ import { read } from './commits.js';
 import { withFleet } from './fleet.js';
 import { aCommit, always, aRun, commit, newId, type Suite, until } from './suite.js';
 
-/** Runs that have one id one after the other. */
+/** Tests runs that have the same id one after another. */
 export function testIncarnations(suite: Suite): void {
   suite.describe('an id that is used again', () => {
     testRecords(suite);
@@ -98,7 +98,7 @@ function testRuns(suite: Suite): void {
     const flow = new Flow<{ cents: number }>(newId('charge')).node('charge', async (_, { context, idempotencyKey }) => {
       const { cents } = context;
       keys.push(idempotencyKey);
-      // It does not listen to its signal.
+      // The node ignores its signal.
       await new Promise<void>((resolve) => gates.set(cents, resolve));
       return { charged: cents };
     });
@@ -142,7 +142,7 @@ function testRuns(suite: Suite): void {
   });
 }
 
-/** Begins a run under an id that another has had. Gives the incarnation of the run before, and the run. */
+/** Starts a run under an id that an earlier run had. @returns the incarnation of the earlier run, and the new run */
 async function twice(engine: Engine) {
   const { record } = await engine.begin(aRun());
   const { runId, incarnation } = record;

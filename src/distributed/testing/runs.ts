@@ -112,7 +112,7 @@ function testList(suite: Suite): void {
   suite.it('orders runs of the same millisecond by id, as bytes of UTF-8', async () => {
     const { engine, workflow } = await someRuns(suite, 0, 0);
     const prefix = newId('');
-    // As UTF-16, the emoji would come before the last.
+    // In the order of UTF-16 code units, the emoji would come before the ligature.
     const ids = ['A', 'Z', 'a', 'é', 'ﬀ', '😀'].map((text) => `${text}${prefix}`);
     await Promise.all(ids.toReversed().map((runId) => begun(engine, { runId, workflow })));
     const records = await engine.runInfoStore.listRuns(aQuery({ workflow, order: 'oldest' }));
@@ -138,7 +138,7 @@ function testList(suite: Suite): void {
 
 export const aState = { nodeId: 'node', visit: 1, attempt: 1, workerId: 'worker', startedAt: 1_700_000_000_000 };
 
-/** Runs of a workflow of their own, begun so many milliseconds after each other. */
+/** Starts runs of a new workflow. @param apart - milliseconds between two starts */
 async function someRuns({ engine }: Suite, count: number, apart: number) {
   const workflow = newId('workflow');
   const records: RunRecord[] = [];

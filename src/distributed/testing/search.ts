@@ -20,7 +20,7 @@ function testText(suite: Suite): void {
     assert.deepEqual(await found('oRDER-'), [byId]);
     assert.deepEqual(await found('REFUSED'), [byError, neither].toSorted());
     assert.deepEqual(await found('Ärger'), [byId]);
-    // Letters that are no ASCII are what they are: the second is the sign for kelvin, of which lower case would be k.
+    // Only ASCII letters ignore case. The second text is the kelvin sign, whose lower case would be k.
     assert.deepEqual(await found('ärger'), []);
     assert.deepEqual(await found('\u212A'), []);
     assert.deepEqual(await found(byId.slice(3, -3).toUpperCase()), [byId]);

@@ -5,7 +5,7 @@ import { reaches, withFleet } from './fleet.js';
 import { gateFor } from './gate.js';
 import { newId, type Suite, until } from './suite.js';
 
-/** Starts of runs: once, delayed, stopped before their time, anew. */
+/** Tests starts of runs: repeated starts, delayed starts, stops before the start, starts after a removal. */
 export function testStarts(suite: Suite): void {
   suite.it('a run starts once, however often it is started under its id', async () => {
     let calls = 0;
@@ -139,7 +139,7 @@ export function testStarts(suite: Suite): void {
   });
 }
 
-/** A delayed run that was stopped before its time had come, which takes a longer delay where the machine is busy. */
+/** Stops a delayed run before its start. If the machine was too slow, tries again with a longer delay. */
 async function stoppedBeforeStart(
   orchestrator: DistributedOrchestrator,
   stop: 'pause' | 'cancel',

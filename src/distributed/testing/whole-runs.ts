@@ -4,7 +4,7 @@ import { withFleet } from './fleet.js';
 import { testGraphs } from './graph-runs.js';
 import { assertWaited, newId, oddTexts, type Suite } from './suite.js';
 
-/** Small flows from start to end: what an engine is for. */
+/** Tests small flows from start to end over the engine. */
 export function testWholeRuns(suite: Suite): void {
   suite.describe('whole runs', () => {
     testGraphs(suite);

@@ -6,7 +6,7 @@ import type { RunEvent } from '../orchestrator/run-events.js';
 import { type Fleet, withFleet } from './fleet.js';
 import { newId, type Suite, until } from './suite.js';
 
-/** A program that has none of the code: it looks at runs and acts on them through the graphs on the engine. */
+/** Tests an orchestrator without the workflows' code, which works through the graphs on the engine. */
 export function testWithoutCode(suite: Suite): void {
   suite.describe('an orchestrator without code', () => {
     testLooking(suite);
@@ -151,7 +151,7 @@ interface Both extends Pick<Fleet, 'workers'> {
   readonly withCode: DistributedOrchestrator;
 }
 
-/** A fleet, and beside it, as in another program, an orchestrator that was given no workflow. */
+/** Runs a test with a fleet, and with an orchestrator that was given no workflow, as in another program. */
 async function withoutCode(suite: Suite, flows: readonly Flow[], test: (both: Both) => Promise<void>): Promise<void> {
   const orchestrator = new OrchestratorBuilder().engine(suite.other).build();
   try {

@@ -23,7 +23,7 @@ export function testConcurrency(suite: CheckpointStoreSuite): void {
       await store.save(runId, 'begin', 0);
       let last = 0;
       for (let round = 0; round < rounds; round++) {
-        // The snapshot has what is there: sent before the entries, between them, and behind them.
+        // Sends the snapshot before the entries, between them, or after them.
         const at = round % 3;
         const snapshot = entryOf(last, size);
         const seqs = [last + 1, last + 2];
@@ -111,7 +111,7 @@ export function testConcurrency(suite: CheckpointStoreSuite): void {
   });
 }
 
-/** Texts by their number, so that what is loaded can be compared with what was sent. */
+/** Builds the text of an entry from its number, so that loaded texts can be compared with the sent ones. */
 function entryOf(seq: number, size: number): string {
   return `${seq}:${'x'.repeat(size)}:${seq}`;
 }

@@ -127,7 +127,7 @@ export function testHolds(suite: CheckpointStoreSuite): void {
       const appending = store.append(runId, 1, 'a', token);
       const [appended] = await Promise.allSettled([appending, release()]);
       const kept = await other.load(runId);
-      // Written or refused: it is as it was said to be.
+      // The entry is stored if the call resolved, and not stored if it was refused.
       assert.deepEqual(kept?.entries, appended?.status === 'fulfilled' ? ['a'] : []);
       if (appended?.status === 'rejected') assert.ok(appended.reason instanceof LockedError);
     }
