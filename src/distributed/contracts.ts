@@ -45,7 +45,10 @@ export interface Job {
   readonly delay: number;
 }
 
-/** A job that the queue has handed to a worker, and that the worker holds until its handler settles. */
+/**
+ * A job that the queue has handed to a worker. The worker holds the job until the handler settles, and renews its lock
+ * meanwhile. A job whose lock expires is delivered to another worker.
+ */
 export interface Delivery {
   readonly job: Omit<Job, 'delay'>;
   /**
@@ -69,7 +72,10 @@ export type Disposition = 'done' | { readonly delay: number };
  */
 export type Handler = (delivery: Delivery) => Promise<Disposition>;
 
-/** Options of `WorkQueue.consume`: how many jobs a worker takes from the queue, and for how long it may hold them. */
+/**
+ * Options of `WorkQueue.consume`: how many jobs a worker takes from the queue, for how long it may hold them without a
+ * sign of life, and what is called with errors.
+ */
 export interface ConsumeOptions {
   /** Maximum number of jobs that are handled at the same time. */
   readonly concurrency: number;
@@ -85,7 +91,10 @@ export interface ConsumeOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** A worker's connection to the queue, which `WorkQueue.consume` opens. It takes jobs until it is closed. */
+/**
+ * A worker's connection to the queue, which `WorkQueue.consume` opens. It takes jobs and renews their locks until it is
+ * closed. A worker calls `close` for a graceful stop, and `terminate` if that takes too long.
+ */
 export interface Consumer {
   /**
    * If true, the queue locks and delivers jobs by the engine's clock, whatever the clock of this machine shows. If
@@ -134,7 +143,10 @@ export interface WorkQueue {
   depth(): Promise<Readonly<Record<Exclude<JobState, 'absent'>, number>>>;
 }
 
-/** A run to be started, which `Engine.begin` takes. The engine adds the times, by its own clock. */
+/**
+ * A run to be started, which `Engine.begin` takes. The engine adds the times by its own clock: `createdAt`,
+ * `updatedAt`, `startAt` from the delay, and `deadline` from the timeout.
+ */
 export interface NewRun {
   /**
    * The first record of the run. Its `incarnation` differs from that of every earlier run with this id; the engine
@@ -150,8 +162,8 @@ export interface NewRun {
 }
 
 /**
- * An entry of a run's journal, as `CheckpointStore.read` and `Engine.commit` return it. Engines need not parse the
- * text.
+ * An entry of a run's journal, as `CheckpointStore.read` and `Engine.commit` return it. The text records what has
+ * happened, such as the output of a node. Engines need not parse it.
  */
 export interface JournalEntry {
   /** The number of the entry, from 1, without gaps. */
@@ -182,7 +194,10 @@ export interface JournalTail {
   readonly more?: true;
 }
 
-/** Options of `CheckpointStore.read`, which limit how much of a journal one call returns. */
+/**
+ * Options of `CheckpointStore.read`, which limit how much of a journal one call returns. A caller that reads a long
+ * journal continues after the last entry of each answer.
+ */
 export interface ReadOptions {
   /**
    * Approximate limit of the entries in bytes, at least 1. If the journal has an entry to return, one entry is returned
@@ -235,8 +250,8 @@ export interface RunChange {
 export type Verdict = number | 'duplicate' | 'refused';
 
 /**
- * The answer of `Engine.commit`: a verdict for each commit, the state of the run after them, and entries of other
- * workers.
+ * The answer of `Engine.commit`: a verdict for each commit, the status of the run after them, and the entries of other
+ * workers. The caller applies those entries first, then its own.
  */
 export interface CommitAnswer {
   /** A verdict for each commit, in order. Verdicts count only if `entries` is given. */
@@ -279,7 +294,8 @@ export interface CheckpointStore extends FlowCheckpointStore {
 }
 
 /**
- * Finds runs. Only `Engine.begin` and `Engine.commit` write their records, so a record always agrees with its journal.
+ * Finds and removes runs. Only `Engine.begin` and `Engine.commit` write the records of runs, so a record always agrees
+ * with its journal. Lists of runs are ordered by time of creation, then by id.
  */
 export interface RunInfoStore {
   readonly engine: Engine;
@@ -313,12 +329,14 @@ export interface RunInfoStore {
 }
 
 /**
- * A finished run to be removed. The incarnation makes sure that a later run under the same id is not removed instead.
+ * A finished run whose retention has passed, as `RunInfoStore.listExpired` returns it. Pass the incarnation to
+ * `deleteRun`, so that a later run under the same id is not removed instead.
  */
 export type ExpiredRun = Pick<RunRecord, 'runId' | 'incarnation'>;
 
 /**
  * The answer of `RunInfoStore.listIdle`: the idle runs of one page of the active runs, and a cursor for the next page.
+ * A page without idle runs has an empty list and still a cursor.
  */
 export interface IdlePage {
   /** The ids of the idle runs, in the order of the page. */
@@ -327,7 +345,10 @@ export interface IdlePage {
   readonly cursor: RunCursor | undefined;
 }
 
-/** A workflow in one of its versions, as `WorkflowStore.list` and `DistributedOrchestrator.listWorkflows` return it. */
+/**
+ * A workflow in one of its versions, as `WorkflowStore.list` and `DistributedOrchestrator.listWorkflows` return it.
+ * Runs keep the version that they were started with.
+ */
 export interface WorkflowVersion {
   readonly id: string;
   /** The version that the author gave, or a hash of the workflow's nodes and edges. */
@@ -372,8 +393,8 @@ export interface ContextStore {
 }
 
 /**
- * A committed execution of a node, as `RunMetrics.steps` lists it. A node that is retried or that waits for an event
- * has several executions.
+ * A committed execution of a node, as `RunMetrics.steps` lists it. A node has several executions if it is retried,
+ * waits for an event, or is part of a loop.
  */
 export interface StepMetrics {
   readonly nodeId: string;
@@ -390,7 +411,10 @@ export interface StepMetrics {
   readonly duration: number;
 }
 
-/** Counts and durations of a run's executions. Each execution counts once, in the commit that recorded its result. */
+/**
+ * Counts and durations of a run's executions, as `DistributedOrchestrator.metrics` returns them. Each execution counts
+ * once, in the commit that recorded its result, however often its job was delivered.
+ */
 export interface RunMetrics {
   /** Number of committed executions, of any status. */
   readonly attempts: number;
@@ -413,7 +437,10 @@ export interface MetricsStore {
   getMetrics(runId: string): Promise<RunMetrics | undefined>;
 }
 
-/** A failure of a node, as `ErrorStore.getErrors` returns it. `DistributedOrchestrator.errors` decodes the error. */
+/**
+ * A failure of a node, as `ErrorStore.getErrors` returns it. `DistributedOrchestrator.errors` returns the same failures
+ * with the error decoded. A node that is retried has a record for each failed attempt.
+ */
 export interface ErrorRecord {
   readonly nodeId: string;
   /** The number of the node's visit, from 1. */
@@ -440,7 +467,8 @@ export interface ErrorStore {
 }
 
 /**
- * A worker's report about itself. `DistributedWorker.health()` returns it, and each heartbeat sends it to the engine.
+ * A worker's report about itself: what it is doing, what it has done, and where it runs. `DistributedWorker.health()`
+ * returns it, and each heartbeat sends it to the engine.
  */
 export interface WorkerReport {
   readonly workerId: string;
@@ -467,7 +495,8 @@ export interface WorkerReport {
 }
 
 /**
- * The last report of a worker, with its age. `DistributedOrchestrator.listWorkerHealth` lists these for all workers.
+ * The last report of a worker, with its age. `DistributedOrchestrator.listWorkerHealth` lists them for all workers of
+ * the fleet, including workers that died within the last day.
  */
 export interface WorkerHealth extends WorkerReport {
   /** Milliseconds since the report, by the engine's clock. */
@@ -544,7 +573,10 @@ export interface WorkItemStateStore {
   takeBackCrash(runId: string, crash: string): Promise<void>;
 }
 
-/** A notification that the status of a run has changed, which `Engine.subscribe` passes to its listeners. */
+/**
+ * A notification that the status of a run has changed, which `Engine.subscribe` passes to its listeners. Notifications
+ * may be lost or come late, so the record of the run has the last word.
+ */
 export interface StatusChange {
   readonly runId: string;
   /** The new status. */

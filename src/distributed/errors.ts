@@ -116,8 +116,8 @@ export class WorkerAliveError extends OrchestratorError {
 }
 
 /**
- * Thrown by `DistributedWorker.start` after `stop()` or `close()` was called. A worker can be started only once: create
- * a new worker. `code` is `ERR_WORKER_STOPPED`.
+ * Thrown by `DistributedWorker.start` after `stop()` or `close()` was called on the worker. A worker can be started
+ * only once: create a new worker instead. `code` is `ERR_WORKER_STOPPED`.
  */
 export class WorkerStoppedError extends OrchestratorError {
   override readonly name = 'WorkerStoppedError';

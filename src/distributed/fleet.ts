@@ -10,8 +10,8 @@ import { DistributedWorker } from './worker/worker.js';
 import { someWorkflows, type Workflow, Workflows } from './workflows/workflows.js';
 
 /**
- * Options of `defineFleet`: the engine and the workflows, which are needed, and settings that all orchestrators and
- * workers of the fleet share.
+ * Options of `defineFleet`: the engine and the workflows, which are required, and settings that all orchestrators and
+ * workers of the fleet share. Options of single workers are those of `Fleet.worker`.
  */
 export interface FleetOptions<
   // biome-ignore lint/suspicious/noExplicitAny: a fleet whose first workflow is data begins runs with anything
@@ -82,7 +82,7 @@ const readOptions = anObjectGiving<FleetOptions>(
 /**
  * Defines a fleet in one place, for the programs that start runs and for the programs that execute them.
  *
- * @param options - `engine` and `workflows` are needed, all others have defaults
+ * @param options - `engine` and `workflows` are required, all others have defaults
  * @throws {ValidationError} for an option that is unknown or of the wrong kind
  * @throws {BlueprintError} for a workflow that is not valid
  *

@@ -36,6 +36,9 @@ export const runStatuses: readonly RunStatus[] = [...activeStatuses, ...finished
 /**
  * The number of runs by status, as `DistributedOrchestrator.countRuns` returns it. Each status has a count: 0 if no run
  * has the status.
+ *
+ * @example
+ * const { running, failed } = await orchestrator.countRuns();
  */
 export type RunCounts = Readonly<Record<RunStatus, number>>;
 

@@ -149,7 +149,7 @@ describe('a fleet that is closed', () => {
   it('makes nothing any more', async () => {
     const fleet = defineFleet({ engine: memory(), workflows: [flow] });
     await fleet[Symbol.asyncDispose]();
-    const message = 'memory was closed with its fleet';
+    const message = 'memory was closed with its fleet: define a new fleet';
     expect(() => fleet.worker()).toThrow(message);
     expect(() => fleet.orchestrator()).toThrow(message);
   });

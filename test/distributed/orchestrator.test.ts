@@ -390,7 +390,7 @@ describe('what is asked', () => {
     const nothing = await orchestrator.startRun({}, 1, { workflow: 'f' });
     expect(await rejection(orchestrator.signal(nothing, 'paid'))).toMatchObject({
       name: 'ValidationError',
-      message: expect.stringContaining('there is none'),
+      message: expect.stringContaining('it waits for none'),
     });
     const naps = await orchestrator.startRun({}, 1, { workflow: 's' });
     expect(await rejection(orchestrator.signal(naps, 'other'))).toMatchObject({

@@ -149,7 +149,7 @@ describe('a program without the code', () => {
     const error = (await rejection(withoutCode(engine).blueprint('g'))) as Error;
     expect(error.message).toMatch(/^workflow "g" is not known here, expected f0@1, .*, f19@1, or one of 5 more$/);
     expect(await rejection(withoutCode(memory()).startRun())).toMatchObject({
-      message: expect.stringContaining('some to be given'),
+      message: expect.stringContaining('a workflow to be given'),
     });
   });
 

@@ -189,7 +189,7 @@ describe('a worker', () => {
     const stopped = {
       code: 'ERR_WORKER_STOPPED',
       workerId: worker.id,
-      message: expect.stringContaining('make a new one'),
+      message: expect.stringContaining('create a new one'),
     };
     expect(await starting).toMatchObject(stopped);
     await stopping;
@@ -231,7 +231,7 @@ describe('a worker', () => {
     await worker.start();
     engine.livenessStore.remove = () => new Promise(() => {});
     await worker.stop({ deadline: 600_000 });
-    expect(warnings).toEqual([expect.stringContaining('did not let go of the worker in time')]);
+    expect(warnings).toEqual([expect.stringContaining('did not release the worker in time')]);
   });
 
   it('takes no work when it was stopped before it was started', async () => {

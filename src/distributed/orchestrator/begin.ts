@@ -11,7 +11,7 @@ import type { KnownWorkflow } from '../workflows/workflows.js';
 
 /**
  * The result of `DistributedOrchestrator.start`: the id of the run, and whether the run was started by this call or
- * existed before.
+ * existed before. Use it to tell a first start from a repeated one.
  */
 export interface StartedRun {
   readonly id: string;

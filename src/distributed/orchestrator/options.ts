@@ -6,7 +6,7 @@ import { anEngine, anObjectGiving, aPayloadLimit, aRetention, aRuntime } from '.
 import { aWorkflowList, type Workflow } from '../workflows/workflows.js';
 
 /**
- * Options of `new DistributedOrchestrator`. Only `engine` is needed. `OrchestratorBuilder` sets the same options by
+ * Options of `new DistributedOrchestrator`. Only `engine` is required. `OrchestratorBuilder` sets the same options by
  * method calls, and `defineFleet` sets them for a whole fleet.
  */
 export interface OrchestratorOptions<

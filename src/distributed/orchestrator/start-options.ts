@@ -37,6 +37,9 @@ interface StartSettings {
 /**
  * Options of `DistributedOrchestrator.startRun`: the id and the settings of the run, and which workflow to start if it
  * is not the first one.
+ *
+ * @example
+ * await orchestrator.startRun({ cents: 999 }, undefined, { id: 'order-42', timeout: 60_000, retention: 86_400_000 });
  */
 export interface StartOptions extends StartSettings {
   /**
@@ -50,6 +53,9 @@ export interface StartOptions extends StartSettings {
 /**
  * The second argument of `DistributedOrchestrator.start`: context, input and settings of the run. All fields are
  * optional. Give an `id` to make the start repeatable.
+ *
+ * @example
+ * await orchestrator.start(order, { id: 'order-42', context: { cents: 999 }, delay: 60_000 });
  */
 export interface StartRequest<State extends object = Context> extends StartSettings {
   /** The initial data of the run: a plain object, or a `WorkflowCtx`. Default: empty. */

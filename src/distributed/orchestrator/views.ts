@@ -9,6 +9,9 @@ import type { RunInfo } from '../run-info.js';
 /**
  * Options of `DistributedOrchestrator.signal`. Give an `id` if the call may be repeated, for instance after an
  * `EngineError` or because a webhook is delivered twice.
+ *
+ * @example
+ * await orchestrator.signal(runId, 'paid', { cents: 999 }, { id: 'payment-3' });
  */
 export interface SignalOptions {
   /** An id of the signal, at most 500 characters. Signals of a run with the same id count once. Default: none. */
@@ -72,7 +75,7 @@ export interface RunError {
 
 /**
  * A node of a run that is being executed, is waiting to be executed, or waits for its time, as
- * `DistributedOrchestrator.pendingWork` lists it.
+ * `DistributedOrchestrator.pendingWork` lists it. Nodes that wait for an event alone are not listed.
  */
 export interface PendingWork {
   readonly nodeId: string;
@@ -89,7 +92,7 @@ export interface PendingWork {
 
 /**
  * A worker and whether it is alive, as `DistributedOrchestrator.liveness` returns it. `age` is the number of
- * milliseconds since its last report.
+ * milliseconds since its last report; `alive` is false after five heartbeat intervals of silence.
  */
 export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
 

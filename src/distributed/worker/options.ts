@@ -9,8 +9,8 @@ import { someWorkflows, type Workflow } from '../workflows/workflows.js';
 export const defaultLockDuration = 5_000;
 
 /**
- * Options of `new DistributedWorker`. `engine` and `workflows` are needed; the defaults of all others suit most fleets.
- * Intervals and durations are whole numbers of milliseconds.
+ * Options of `new DistributedWorker`. `engine` and `workflows` are required; the defaults of all others suit most
+ * fleets. Intervals and durations are whole numbers of milliseconds.
  */
 export interface WorkerOptions {
   /** The queue and the stores of the fleet. The orchestrators use the same engine. */
@@ -49,6 +49,9 @@ export interface WorkerOptions {
 /**
  * Options of `Fleet.worker`: those of `WorkerOptions` that each worker of a fleet has for itself. The fleet sets
  * `engine`, `workflows`, `runtime` and `maxPayload`.
+ *
+ * @example
+ * const worker = fleet.worker({ concurrency: 50 });
  */
 export type OwnWorkerOptions = Omit<WorkerOptions, 'engine' | 'workflows' | 'runtime' | 'maxPayload'>;
 

@@ -222,7 +222,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     if (isOff) {
       const error = new EngineError(
         this.#engine.name,
-        `and this machine differ in time by ${off} ms: set the clock of this machine`,
+        `shows another time than this machine, whose clock is off by ${off} ms: set the clock`,
         { reason: 'unsuitable' },
       );
       this.#warn(error, { off });

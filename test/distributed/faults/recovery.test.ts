@@ -114,7 +114,7 @@ describeEngines('a fleet whose server has forgotten something, or is not there',
         await worker.stop();
         // It executes nothing, so it waits for the engine alone, and not for the ten seconds that nodes have.
         expect(performance.now() - began).toBeLessThan(12_000);
-        expect(warnings).toContainEqual(expect.stringContaining('did not let go of the worker in time'));
+        expect(warnings).toContainEqual(expect.stringContaining('did not release the worker in time'));
       },
       { connectTimeout: 500 },
     );
