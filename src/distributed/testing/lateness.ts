@@ -47,7 +47,7 @@ export class Lateness {
     if (number > this.calls) this.#answers.delete(number);
   }
 
-  /** Waits for all pauses. @param part - if given, waits for a part of the pauses that depends on this number */
+  /** Waits for thirty pauses. @param part - a number; if given, the wait lasts `part` modulo thirty pauses */
   async wait(part = patience): Promise<void> {
     const count = part === patience ? patience : part % patience;
     for (let pause = 0; pause < count; pause++) await this.pause();

@@ -6,7 +6,7 @@ import { assertWaited, newId, type Suite, until } from './suite.js';
 
 /** Tests runs that wait for a signal or a time. */
 export function testWaits(suite: Suite): void {
-  suite.it('a run waits for a signal, and goes on with its payload', async () => {
+  suite.it('a run waits for a signal, and continues with its payload', async () => {
     const flow = new Flow(newId('wait'))
       .node('before', () => 1)
       .wait('approval')
@@ -23,7 +23,7 @@ export function testWaits(suite: Suite): void {
     });
   });
 
-  suite.it('a signal that comes early is kept', async () => {
+  suite.it('a signal that arrives early is kept', async () => {
     const gate = gateFor();
     const flow = new Flow(newId('early'))
       .node('slow', () => gate.opened)
@@ -38,7 +38,7 @@ export function testWaits(suite: Suite): void {
     });
   });
 
-  suite.it('a signal that is sent again under its id is one signal', async () => {
+  suite.it('a signal that is sent again with its id counts once', async () => {
     const flow = new Flow(newId('twice'))
       .wait('first', { event: 'paid' })
       .wait('second', { event: 'paid' })
@@ -62,7 +62,7 @@ export function testWaits(suite: Suite): void {
     });
   });
 
-  suite.it('a sleep ends when its time has come', async () => {
+  suite.it('a sleep ends when its time has passed', async () => {
     const flow = new Flow(newId('sleep'))
       .node('a', () => performance.now())
       .sleep('nap', { duration: 3_000 })

@@ -15,7 +15,7 @@ export function testWithoutCode(suite: Suite): void {
 }
 
 function testLooking(suite: Suite): void {
-  suite.it('knows the workflows of those who have the code', async () => {
+  suite.it('knows the workflows of programs that have the code', async () => {
     const [one, two] = ['1', '2'].map((version) => new Flow(newId('graph'), { version }).node('a', () => version));
     const flow = new Flow(newId('graph'))
       .node('a', () => 1)
@@ -33,7 +33,7 @@ function testLooking(suite: Suite): void {
     });
   });
 
-  suite.it('shows a run: as it stands, its result, context, input, errors and events', async () => {
+  suite.it('shows a run: its status, result, context, input, errors and events', async () => {
     const flow = new Flow(newId('shown'))
       .node('a', (input, { context }) => {
         context.written = true;
@@ -61,7 +61,7 @@ function testLooking(suite: Suite): void {
     });
   });
 
-  suite.it('shows what is executed, by whom and since when', async () => {
+  suite.it('shows which nodes are being executed, by which worker and since when', async () => {
     let open = () => {};
     const opened = new Promise<void>((resolve) => {
       open = resolve;
@@ -104,7 +104,7 @@ function testActing(suite: Suite): void {
     });
   });
 
-  suite.it('starts the version that came last, or the one that is asked for', async () => {
+  suite.it('starts the version that was put last, or the requested one', async () => {
     const id = newId('versions');
     const flows = ['1', '2', '3'].map((version) => new Flow(id, { version }).node('a', () => version));
     await withoutCode(suite, [], async ({ orchestrator }) => {

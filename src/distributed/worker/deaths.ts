@@ -76,7 +76,7 @@ export class Deaths {
       if (this.signal.aborted || this.worker.isStopping) return false;
       const began = performance.now();
       if ((await this.#deathsIn(item)) < maxCrashes) return false;
-      // The engine was unreachable, also for workers that may be alive: start over.
+      // The engine was unreachable, so workers that are alive could not take a death back either: start over.
       if (performance.now() - began > lockDuration) left = looks;
     }
     return true;

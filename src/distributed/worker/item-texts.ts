@@ -81,8 +81,8 @@ export class ItemTexts {
   /**
    * Builds the journal entry of an execution's end.
    *
-   * @param isOwn - if true, the entry is about the node that is being executed, not about one that a fallback stands in
-   *   for
+   * @param isOwn - if true, the entry is about the node that is being executed. If false, it is about a node that a
+   *   fallback stands in for
    * @throws {SerializationError} for a value that cannot be serialized, or is too large
    */
   entryOf(happening: Ended, common: Execution & Changes, isOwn: boolean): NodeEntry {

@@ -51,7 +51,7 @@ export function checkpointStoreConformanceOf(options: CheckpointStoreOptions, fr
 export function testCheckpointStores(suite: CheckpointStoreSuite): void {
   suite.describe('its entries', () => testEntries(suite));
   suite.describe('its snapshots', () => testSnapshots(suite));
-  suite.describe('writes at the same time', () => testConcurrency(suite));
+  suite.describe('concurrent writes', () => testConcurrency(suite));
   suite.describe('ids and texts', () => testTexts(suite));
   suite.describe('a hold', () => testHolds(suite));
   suite.describe('a hold that is lost', () => testLostHolds(suite));
