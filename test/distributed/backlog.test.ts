@@ -13,7 +13,7 @@ describe('a backlog of runs that no worker knows, on pglite', options, () => tes
 describeWith('redis-server', 'a backlog of runs that no worker knows, on redis', () => tests('redis'), options);
 describeWith('postgres', 'a backlog of runs that no worker knows, on postgres', () => tests('postgres'), options);
 
-/** How many runs nobody knows, and how many jobs may be handed back in the seconds that are looked at. */
+/** Number of runs of unknown workflows, and the maximum number of jobs handed back in the seconds that are measured. */
 const count = 300;
 const seconds = 5;
 const most = 150;
@@ -59,7 +59,7 @@ function tests(kind: keyof typeof engines): void {
   });
 }
 
-/** Counts the jobs that workers on an engine hand back. */
+/** Counts the jobs that the workers on an engine hand back. */
 function countHandedBack(engine: Engine) {
   const queue = engine.queue as { consume: WorkQueue['consume'] };
   const consume = queue.consume.bind(queue);

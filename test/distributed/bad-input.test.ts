@@ -266,7 +266,7 @@ describe('a worker', () => {
       if (how !== 'over') await orchestrator.deleteRun(runId);
       const [left] = jobs as [Job];
       expect(await engine.queue.depth()).toMatchObject({ waiting: 0, delayed: 0 });
-      // A request to queue it that was on its way for long.
+      // A late call that queues the job again.
       await enqueue.call(engine.queue, [left]);
       if (how === 'begun again under its id') await orchestrator.startRun({}, 5, { runId, delay: 3_600_000 });
       const { worker } = await fleetOf(

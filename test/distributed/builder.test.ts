@@ -7,7 +7,7 @@ const flow = new Flow('order')
   .node('charge', () => Promise.reject(new RangeError('declined')), { retry: { retries: 1, minTimeout: 1 } })
   .wait('approval');
 
-/** Stores that answer like an engine's, and note what they are asked. */
+/** Stores that work like an engine's, and record the calls of their methods. */
 function watched(engine: Engine, calls: string[]) {
   const watch = <Store extends { readonly engine: Engine }>(name: string, store: Store): Store =>
     new Proxy(store, {

@@ -34,7 +34,10 @@ function orchestratorOf(engine: Engine, flow: AnyFlow) {
 
 const deadline = () => ({ signal: AbortSignal.timeout(60_000), pollInterval: 20 });
 
-/** A flow with a loop, a branch, a wait, a fallback and a sub-flow, declared from its front or from its back. */
+/**
+ * A flow with a loop, a branch, a wait, a fallback and a sub-flow. Its nodes are declared front to back or back to
+ * front.
+ */
 function order(calls: string[], from: 'front' | 'back', version: string | undefined = '1'): AnyFlow {
   const flow: AnyFlow = new Flow('order', { version });
   const seen =

@@ -46,7 +46,7 @@ describe('an orchestrator', () => {
     expect(await Promise.all(waits)).toEqual(['over', 'over']);
     expect(await rejection(orchestrator.waitForCompletion(id))).toBe('over');
     expect(await orchestrator.events(id).next()).toEqual({ done: true, value: undefined });
-    // What does not wait is done as before.
+    // Calls that do not wait work as before.
     await orchestrator.cancel(id);
   });
 
@@ -123,7 +123,7 @@ describe('an engine', () => {
     expect(await rejection(engine.open())).toMatchObject({ code: 'ERR_ENGINE' });
     const next = pglite(data);
     await next.open();
-    // Cut off, it still lets go of the directory once it has ended.
+    // Although it was cut off, it still releases the directory after it has ended.
     await next.close({ timeout: 0 });
     const last = pglite(data);
     await expect

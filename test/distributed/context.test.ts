@@ -109,7 +109,7 @@ describe('what a node sees', () => {
 });
 
 describe('what nodes write', () => {
-  /** Two nodes that begin with the same context, and commit one after the other. */
+  /** Runs two nodes that start with the same context and commit one after the other. */
   async function both(
     first: (context: Record<string, unknown>) => void,
     second: (context: Record<string, unknown>) => void,
@@ -129,7 +129,7 @@ describe('what nodes write', () => {
       .node('told', () => committed.resolve())
       .edge('first', 'told')
       .node('second', async (_, args) => {
-        // It sees the context as of now.
+        // The node reads the current context.
         void Object.keys(args.context);
         began.resolve();
         await committed.promise;

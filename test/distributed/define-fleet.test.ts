@@ -81,7 +81,7 @@ describe('a fleet', () => {
 });
 
 describe('a fleet that is closed', () => {
-  /** An engine that says when it was closed, and with which options. */
+  /** An engine that records when it was closed, and with which options. */
   function watched(closed: unknown[]): Engine {
     const engine = memory();
     const close = engine.close.bind(engine);

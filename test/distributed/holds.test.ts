@@ -13,7 +13,7 @@ import { startRedis } from './servers/redis.js';
 
 interface Ground {
   open(options?: EngineOptions): Engine;
-  /** Where a process of its own finds the same data; `undefined` where only one process can. */
+  /** The address at which another process finds the same data; `undefined` if only one process can. */
   readonly address: string;
   stop(): Promise<void>;
 }
@@ -35,10 +35,10 @@ const grounds = {
 
 const needs = { redis: 'redis-server', postgres: 'postgres' } as const;
 const options = { timeout: 300_000 };
-/** Not so short that a hold is lost where its program is kept waiting by others. */
+/** Long enough that a program on a busy machine does not lose its hold. */
 const short = { holdDuration: 3_000 };
 
-/** Keeps an engine from renewing its holds, as if its program had been stopped. */
+/** Keeps an engine from renewing its holds, as if its program had been suspended. */
 function suspend({ checkpointStore }: Engine): void {
   (checkpointStore as unknown as { readonly leases: Leases }).leases.close();
 }
@@ -141,7 +141,7 @@ function tests(kind: keyof typeof grounds): void {
     for (const each of settled) if (each.status === 'rejected') expect(each.reason.code).toBe('ERR_LOCKED');
   });
 
-  // One process at a time can have a directory.
+  // A directory belongs to one process at a time.
   it.skipIf(kind === 'pglite')(
     'of a process that was stopped for too long is lost, and it writes nothing more',
     async () => {
@@ -162,7 +162,7 @@ function tests(kind: keyof typeof grounds): void {
   );
 
   it.skipIf((process.platform as string) !== 'linux')('of a process that has died is taken over at once', async () => {
-    // One process at a time can have a directory.
+    // A directory belongs to one process at a time.
     await Promise.all(engines.splice(0).map((engine) => engine.close()));
     const holder = holderOf('of a dead one');
     await holder.waitFor(() => true, 120_000);

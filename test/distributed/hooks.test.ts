@@ -28,7 +28,7 @@ describe('hooks on a worker', () => {
     const { runId } = await finish({}, 1, { runId: 'r' });
     expect(runId).toBe('r');
     await eventually(() => expect(lines.at(-1)).toBe('process of r completed'));
-    // What is executed in one go is one process.
+    // Nodes that are executed in one go form one process.
     expect(lines).toEqual([
       'process f of r begins',
       'a begins',

@@ -19,9 +19,9 @@ afterEach(async () => {
 const patience = { timeout: 60_000 };
 
 /**
- * A worker that executes a node, and another that gets its job once the lock is lost. A single death is too many.
+ * Two workers: the first executes a node, the second gets its job after the lock was lost. A single death is too many.
  *
- * @param opens - if false, the first worker has the job, and cannot read its run until its trouble ends. Default: true
+ * @param opens - if false, the first worker has the job but cannot read its run until its trouble ends. Default: true
  */
 async function sceneOf({ opens = true } = {}) {
   const engine = memory();
@@ -70,7 +70,7 @@ async function sceneOf({ opens = true } = {}) {
   return { hold, troubled, calls, called, executions, finish, store, open: opened.resolve };
 }
 
-/** The hold of the first worker on its job: the queue takes the job back, and the worker hears of that, each by hand. */
+/** Controls the first worker's lock by hand: when the queue takes the job back, and when the worker notices. */
 function holdOn(engine: ReturnType<typeof memory>) {
   const { queue } = engine;
   const consume = queue.consume.bind(queue);
@@ -84,7 +84,7 @@ function holdOn(engine: ReturnType<typeof memory>) {
     const consumer = await consume((delivery) => {
       if (!isFirst) return handler({ ...delivery, crashes });
       isHeld = true;
-      // What the worker answers later is of no use: the lock is lost.
+      // The later answer of the worker is ignored, since the lock is lost.
       const handled = handler({ ...delivery, signal: abort.signal });
       const answer = handled.then((disposition) => (abort.signal.aborted ? lost.promise : disposition));
       return Promise.race([lost.promise, answer]);
@@ -167,11 +167,11 @@ it('nobody is taken for dead while the engine does not answer', { timeout: 120_0
   };
   await hold.lose();
   await eventually(() => asked === 6, patience);
-  // Longer than the lock lasts; the rest of the time would be over before.
+  // Longer than the lock lasts. Without a fresh start, the remaining time would have passed by now.
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   const before = calls.length;
   silence.resolve();
-  // From now on, whoever lives has all the time once more.
+  // From now on, workers that are alive have the whole time again.
   await called('countCrash', before + 5);
   open();
   expect(await finish()).toMatchObject({ status: 'completed' });

@@ -126,12 +126,12 @@ describe('what is asked', () => {
     expect(await rejection(waiting)).toMatchObject({ message: 'enough' });
     await orchestrator.cancel(runId);
     await worker.stop();
-    // Counted both times beside the timer of the check.
+    // Both counts include the timer of the check.
     const before = await eventually(timers);
     await orchestrator.waitForCompletion(runId, { pollInterval: 600_000 });
     await rejection(orchestrator.waitForCompletion('unknown', { pollInterval: 600_000 }));
     for await (const _ of orchestrator.events(runId, { pollInterval: 600_000 })) break;
-    // Others may have ended one meanwhile; one of its own would be there for minutes.
+    // Other timers may have ended meanwhile. A leaked timer would stay for minutes.
     await eventually(() => expect(timers()).toBeLessThanOrEqual(before));
     void finish;
   });
@@ -285,7 +285,7 @@ describe('what is asked', () => {
     await vi.advanceTimersByTimeAsync(1_000);
     const [first] = await orchestrator.pendingWork(runId);
     expect(first).toMatchObject({ state: 'active', workerId: worker.id, startedAt: expect.any(Number) });
-    // A worker that dies does not say that it is over.
+    // A worker that dies does not clear its states.
     engine.workItemStateStore.clearStates = async () => undefined;
     gates[0]?.resolve();
     await vi.advanceTimersByTimeAsync(59_000);

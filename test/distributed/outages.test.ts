@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-/** A worker whose engine can be made to fail, and an orchestrator whose engine does not. */
+/** A worker whose engine can be made to fail, and an orchestrator whose engine works. */
 async function sceneOf(flow: unknown, plan: Plan = calm) {
   const engine = memory();
   const troubled = new TroubledEngine(engine, { plan });
@@ -32,7 +32,7 @@ async function sceneOf(flow: unknown, plan: Plan = calm) {
     () => worker.stop({ deadline: 0 }),
   );
   const failures = () => troubled.history.filter((line) => line.includes('commit(') && line.includes(': fails')).length;
-  /** The engine refuses some entries, then takes them. */
+  /** Makes the engine refuse some entries, then accept them again. */
   const outage = async (methods?: readonly string[]) => {
     troubled.suffer('fails', methods);
     const before = failures();

@@ -11,7 +11,7 @@ import { describeWithRedis, redisOfSuite } from './servers/redis.js';
 
 const flow = new Flow('short').node('only', () => 1);
 
-/** One look; what goes wrong is given back. */
+/** Runs one round of maintenance, and returns the reported errors. */
 async function look(engine: Engine, options: Partial<MaintenanceOptions> = {}, workflow = flow): Promise<unknown[]> {
   const errors: unknown[] = [];
   const onError = (error: unknown) => errors.push(error);
@@ -72,7 +72,7 @@ describe('the maintenance of a worker', () => {
 });
 
 describe('runs in which nothing happens any more', () => {
-  /** A fleet without workers; `queued` are the jobs that are waiting, `lose` has the queue lose them. */
+  /** A fleet without workers. `queued` lists the waiting jobs, `lose` makes the queue lose them. */
   function idle() {
     const engine = memory();
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
@@ -106,7 +106,7 @@ describe('runs in which nothing happens any more', () => {
       return enqueue(jobs);
     };
     const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
-    // Whoever takes a node of it finds its deadline queued.
+    // A worker that takes a node of the run finds the deadline already queued.
     expect(kinds).toEqual(['timeout', 'node']);
     await lose(runId);
     await queue.purgeRun(runId, [timeoutJobIdOf(await orchestrator.run(runId))]);
@@ -175,7 +175,7 @@ describe('runs in which nothing happens any more', () => {
     await lose(runId);
     const workflows = new Workflows([flow], new FlowRuntime());
     const onError = () => undefined;
-    // Looks that have no time for more than a hundred.
+    // Rounds that have no time for more than a hundred runs.
     const maintenance = new Maintenance(engine, workflows, { interval: 10_000, idle: 0, onError });
     const { now } = performance;
     let time = 0;
@@ -271,7 +271,7 @@ describeWithRedis('on Redis', () => {
     await engine.close();
   });
 
-  /** Commands of all connections are lost after the given number. */
+  /** Loses the commands of all connections after the given number. */
   async function dieAfter(step: number, work: () => Promise<void>): Promise<void> {
     const { sendCommand } = Redis.prototype;
     let sent = 0;
@@ -295,7 +295,7 @@ describeWithRedis('on Redis', () => {
       lists.map(async (list) => [list, await given.client.zscore(list, runId)] as const),
     );
     await orchestrator.cancel(runId);
-    // As it was filed before its end.
+    // Restores the list as it was before the end of the run.
     for (const list of await given.client.keys('{filed}:runs*')) await given.client.zrem(list, runId);
     await given.client.del('{filed}:expiring');
     for (const [list, score] of before) if (score !== null) await given.client.zadd(list, score, runId);
@@ -325,12 +325,12 @@ describeWithRedis('on Redis', () => {
     const [listed] = await runInfoStore.listExpired(10);
     expect(listed?.runId).toBe('one');
 
-    // Listed before the id was used again.
+    // The run was listed before its id was reused.
     await orchestrator.deleteRun('one');
     await start();
     await runInfoStore.deleteRun('one', listed?.incarnation);
     expect(await orchestrator.status('one')).toBe('running');
-    // Marked late, while the new one is under way, and when it is over.
+    // The late call comes while the new run is active, and again after its end.
     for (const status of ['running', 'cancelled']) {
       await given.client.zadd('{reused}:expiring', Number(late), 'one');
       expect(await look(engine, { idle: 60_000 })).toEqual([]);

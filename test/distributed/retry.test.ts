@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Runs one node that fails so often. Gives the run, when it was called, and its errors. */
+/** Runs a node that fails the given number of times. @returns the run, the times of the calls, and the errors */
 async function runFlaky(
   failures: number,
   retry: NodeOptions['retry'],
@@ -139,7 +139,7 @@ describe('a node that fails', () => {
     const running = runFlaky(99, { retries: 99, minTimeout: 60, factor: 1, maxRetryTime: 200 });
     await vi.advanceTimersByTimeAsync(1_000);
     const { run, attempts } = await running;
-    // After 60, 120 and 180 ms, and when the time is over, to which the last wait is cut.
+    // Attempts come after 60, 120 and 180 ms, and at the time limit, to which the last wait is cut.
     expect([run.status, attempts]).toEqual(['failed', [1, 2, 3, 4, 5]]);
   });
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Commit } from '../../src/distributed/contracts.js';
 import { fleetOf } from './fleet.js';
 
-/** The default serializer, but for what a test makes it do. */
+/** The default serializer, with faults that a test can set. */
 class Faulty implements Serializer {
   readonly #own = new DefaultSerializer();
   onSave: (value: unknown) => unknown = () => undefined;
@@ -25,7 +25,7 @@ function throwing(thrown: unknown): never {
   throw thrown;
 }
 
-/** Does something where a value holds a word. */
+/** Calls `work` when a value contains a word. */
 const where = (word: string, work: () => unknown) => (value: unknown) => {
   return typeof value === 'string' && value.includes(word) ? work() : undefined;
 };
@@ -130,7 +130,7 @@ describe('a value that cannot be read', () => {
     const { error, runId } = await finish({ key: 'secret' });
     const why = 'cannot be read: the serializer threw: the key is lost';
     expect(error).toBe(`node "m" failed: context.key ${why}`);
-    // Who could not read it has not removed it.
+    // A program that could not read the run has not removed it.
     await expect(orchestrator.context(runId)).rejects.toMatchObject({
       message: `context.key of run "${runId}" ${why}`,
     });
@@ -168,7 +168,7 @@ describe('a value that cannot be read', () => {
 });
 
 describe('an entry that the engine refuses for what it holds', () => {
-  /** An engine that refuses what a test says, as a database does that cannot keep it. */
+  /** An engine that refuses the texts that a test chooses, like a database that cannot store them. */
   async function refusing(isRefused: (text: string) => boolean) {
     const engine = memory();
     const { commit } = engine;

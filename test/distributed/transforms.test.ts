@@ -2,7 +2,7 @@ import { DefaultSerializer, Flow, FlowRuntime } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
 import { fleetOf } from './fleet.js';
 
-/** Counts the texts that are read. */
+/** A serializer that counts the texts that it reads. */
 class CountingSerializer extends DefaultSerializer {
   read = 0;
 
@@ -12,7 +12,7 @@ class CountingSerializer extends DefaultSerializer {
   }
 }
 
-/** A chain whose edges each add one to what they pass on. */
+/** A chain whose edges each add one to the value that they pass on. */
 function chainOf(length: number) {
   let chain = new Flow<object, unknown, string>('chain').node('0', () => 0) as Flow<object, unknown, string>;
   for (let n = 1; n < length; n++) {

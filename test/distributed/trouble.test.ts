@@ -4,7 +4,7 @@ import { LostCall, Program } from '../../src/distributed/testing/program.js';
 import { type Plan, planFrom, planOf, type Trouble, troubles } from '../../src/distributed/testing/trouble-plan.js';
 import { rejection, settled } from '../support.js';
 
-/** Notes what it hears, in order; a claim of it is held until it is released. */
+/** A target that records its calls in order. A claim is held until it is released. */
 class Target {
   readonly name = 'target';
   readonly heard: string[] = [];
@@ -34,7 +34,7 @@ function programOf(plan: Plan) {
   return { target, program, face: program.face, done };
 }
 
-/** How a promise stands once nothing moves any more. */
+/** Returns the state of a promise when nothing happens any more. */
 async function standing(promise: Promise<unknown>): Promise<string> {
   const settling = promise.then(String, (error: Error) => error.name);
   return Promise.race([settling, turns(200).then(() => 'open')]);

@@ -11,7 +11,7 @@ afterEach(() => {
 
 const withoutCode = (engine: Engine) => new OrchestratorBuilder().engine(engine).build();
 
-/** Two nodes that write the same key at the same time, which is merged; then it waits. */
+/** A flow whose two nodes write the same key at the same time. The key is merged, then the flow waits. */
 function merging() {
   const [both, committed] = [deferred(), deferred()];
   let readers = 0;
@@ -41,7 +41,7 @@ function merging() {
     .edge('go', 'end');
 }
 
-/** Makes a journal longer by entries that mean nothing. */
+/** Makes a journal longer, with entries that have no effect. */
 async function lengthen({ commit, checkpointStore }: Pick<Engine, 'commit' | 'checkpointStore'>, runId: string) {
   const entry = { text: `{"type":"paused"${' '.repeat(300)}}`, during: ['awaiting'] as const };
   for (let n = 0; n < 5; n++) {
@@ -67,7 +67,7 @@ describe('a program without the code', () => {
     await blind.pause(runId);
     await blind.resume(runId);
     expect(compact).not.toHaveBeenCalled();
-    // Whoever has the code does.
+    // A program that has the code compacts the journal.
     await orchestrator.pause(runId);
     expect(compact).toHaveBeenCalledTimes(1);
     expect((await blind.context(runId)).sum).toBe(11);

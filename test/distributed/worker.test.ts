@@ -218,7 +218,7 @@ describe('a worker', () => {
       await begun.promise;
       await Promise.all(deadlines.map((deadline) => worker.stop({ deadline })));
       await aborted.promise;
-      // One that has ended takes no deadline any more.
+      // A further stop after the end has no effect.
       await worker.stop({ deadline: 0 });
     }
   });
@@ -252,7 +252,7 @@ describe('a worker', () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
       return 1;
     });
-    // On the same orchestrator, a process in a process would end with it.
+    // With the same orchestrator, the inner process would end with the outer one.
     const outer = new Orchestrator();
     const { orchestrator } = await fleetOf(long, { runtime: new FlowRuntime({ orchestrator: outer }) });
     let runId = '';
@@ -380,7 +380,7 @@ describe('a worker', () => {
 });
 
 describe('a node in which workers have died', () => {
-  /** Every job comes as if so many of its workers had died. */
+  /** An engine that delivers every job as if the given number of its workers had died. */
   function deadly(crashes: number) {
     const engine = memory();
     const consume = engine.queue.consume.bind(engine.queue);
@@ -416,7 +416,7 @@ describe('a node in which workers have died', () => {
   });
 });
 
-/** An engine whose clock is off, as workers hear it. */
+/** An engine whose clock differs from that of this machine. */
 function shifted(by: number) {
   const engine = memory();
   const { livenessStore } = engine;

@@ -29,7 +29,7 @@ describeEngines('a server that is away for seconds', (start, kind) => {
       most = Math.max(most, proxy.connections);
       await sleep(10);
     }
-    // A pool may have more connections for a while: all that waits asks at once.
+    // A pool may open more connections for a while, since all waiting calls ask at once.
     expect(most).toBeLessThanOrEqual(kind === 'postgres' ? before + 12 : before + 2);
     expect(await run()).toMatchObject({ status: 'completed' });
     await worker.stop();

@@ -15,7 +15,7 @@ const ways = [
   ['behind', -hour],
 ] as const;
 
-/** On a busy machine a wait takes longer, but by no hour. */
+/** A wait takes longer on a busy machine, but less than an hour longer. */
 const muchLater = 60_000;
 const patience = 90_000;
 
@@ -59,7 +59,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
         await right.waitFor(begins('b'));
         const wrong = await Promise.all(ways.map(([, shift]) => site.startWorker({ env: wrongClock(shift) })));
         for (const worker of wrong) await worker.waitFor(isWarning, 20_000);
-        // Longer than a lock lasts that nobody renews.
+        // Wait for longer than an unrenewed lock lasts.
         const since = performance.now();
         await eventually(() => performance.now() - since > 2_000);
         right.send({ type: 'release' });
@@ -78,7 +78,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
           await worker.waitFor(begins('a'));
           await clock.set(shift);
           await worker.waitFor(isWarning, 20_000);
-          // Longer than its lock lasts, where nobody renews it.
+          // Wait for longer than an unrenewed lock lasts.
           const since = performance.now();
           await eventually(() => performance.now() - since > 2_000);
           worker.send({ type: 'release' });
@@ -100,7 +100,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
       withSite(server, async (site) => {
         const { queue } = site.engine;
         const enqueue = queue.enqueue.bind(queue);
-        // As version 0.7 did it where its clock was an hour ahead.
+        // Version 0.7 did this when its clock was an hour ahead.
         queue.enqueue = (jobs) => enqueue(jobs.map((job) => ({ ...job, delay: job.delay + hour })));
         const runId = await startAs(site, { delay: 500 });
         queue.enqueue = enqueue;
@@ -120,7 +120,9 @@ function startAs(
   return orchestrator.startRun({ count: 0, ms }, undefined, { workflow: 'sleepy', ...options });
 }
 
-/** All waits of a run of `sleepy` have taken their time, and no hour. @param startAt - when it was to start */
+/**
+ * Asserts that the waits of a run of `sleepy` took their time, and no extra hour. @param startAt - the planned start
+ */
 async function expectInTime({ orchestrator }: Site, runId: string, startAt: number): Promise<void> {
   expect((await orchestrator.run(runId)).status).toBe('completed');
   const events: RunEvent[] = [];

@@ -17,7 +17,7 @@ import { describeWithPostgres, poolOf, startPostgres } from '../servers/postgres
 import { type Proxy as Network, startProxy } from '../servers/proxy.js';
 import { describeEngines, type EngineServer } from './site.js';
 
-/** A limit that an end waited for by no clock keeps; the engine's own limits are over long after. */
+/** A limit that closing meets only if it does not wait for a timeout of the engine, which is twenty times as long. */
 const limit = 60_000;
 const options: EngineOptions = { connectTimeout: 20 * limit, operationTimeout: 20 * limit };
 
@@ -36,7 +36,7 @@ describeEngines('an engine that is closed while its server is away', (start, kin
   });
   afterAll(() => on.server.stop());
 
-  /** What a test has: an engine that reaches its server through a network. */
+  /** Runs a test with an engine that reaches its server through a proxy. */
   async function withEngine(
     given: (typeof givers)[number],
     test: (engine: Engine, proxy: Network, user: User | undefined) => Promise<void>,
@@ -67,12 +67,12 @@ describeEngines('an engine that is closed while its server is away', (start, kin
       }
       await turn();
       await inTime(engine.close());
-      // What is under way on the connection of the user is with that.
+      // Pending calls on the user's own connection end with the connection, not with the engine.
       if (user === undefined) await inTime(settled);
       await proxy.heal();
       await inTime(settled);
       await inTime(engine.close());
-      // It works as before, and all others are gone.
+      // The user's connection works as before, and all others are gone.
       await user?.use();
       expect(user?.listeners()).toEqual(before);
       await eventually(() => expect(proxy.connections).toBe(user?.connections() ?? 0), { timeout: limit });
@@ -130,7 +130,7 @@ describeEngines('an engine that is closed while its server is away', (start, kin
     await withEngine('an address', async (engine, proxy) => {
       const consumer = await engine.queue.consume(async () => 'done', consuming);
       await engine.queue.depth();
-      // What it waits on has no end that comes soon, so it is cut.
+      // The call that waits for a job would not end soon, so its connection is cut.
       proxy.stall();
       await inTime(consumer.close());
       await proxy.heal();
@@ -178,7 +178,7 @@ function uses(engine: Engine): Promise<unknown>[] {
   ];
 }
 
-/** A user's own connection, or pool of them. */
+/** A connection, or a pool of connections, that a user hands to the engine. */
 interface User {
   readonly handed: Redis | pg.Pool;
   listeners(): Record<string, number>;

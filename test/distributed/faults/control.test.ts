@@ -15,7 +15,7 @@ describeEngines('a run that is controlled while it is under way', (start) => {
   it.concurrent('is cancelled: the signals of running nodes abort in all workers as soon as these are told', () =>
     withSite(server, async (site) => {
       const behaviour = { hold: ['one', 'two'], deaf: ['three', 'four'] };
-      // They do not look by themselves.
+      // The workers do not poll the status of runs by themselves.
       const worker = { ...steady, concurrency: 2, watchInterval: 600_000 };
       const workers = await Promise.all([1, 2].map(() => site.startWorker({ behaviour, worker })));
       const runId = await site.start('wide');
@@ -99,7 +99,7 @@ describeEngines('a run that is controlled while it is under way', (start) => {
     }));
 });
 
-/** Thirty runs side by side, each at a moment of its own. */
+/** Runs a test thirty times in parallel, each at a different moment of a run. */
 function manyMoments(test: (moment: number) => Promise<string>): Promise<string[]> {
   return Promise.all(Array.from({ length: 30 }, (_, moment) => test(moment)));
 }

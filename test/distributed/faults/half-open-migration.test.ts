@@ -7,7 +7,7 @@ import { eventually } from '../servers/eventually.js';
 import { describeWithPostgres, type PostgresServer, poolOf, startPostgres } from '../servers/postgres.js';
 import { type Proxy as Network, startProxy } from '../servers/proxy.js';
 
-/** What makes a schema, in bounded time. */
+/** Creates a schema, in bounded time. */
 interface Maker {
   readonly made: Promise<unknown>;
   close(): Promise<void>;
@@ -47,14 +47,14 @@ describeWithPostgres('a migration of Postgres', () => {
   }, 60_000);
   afterAll(() => server.stop());
 
-  /** Begins a migration behind a network, and has it wait for a lock. */
+  /** Starts a migration behind a proxy, and makes it wait for a lock. */
   async function withWaiting(
     how: keyof typeof makers,
     connectTimeout: number,
     test: (scene: {
       readonly proxy: Network;
       readonly made: Promise<unknown>;
-      /** Which sessions wait for the lock. */
+      /** The sessions that wait for the lock. */
       readonly waiting: () => Promise<readonly number[]>;
       readonly unlock: () => Promise<unknown>;
     }) => Promise<void>,
@@ -102,7 +102,7 @@ describeWithPostgres('a migration of Postgres', () => {
     async (how) => {
       await withWaiting(how, 8_000, async ({ made, waiting, unlock }) => {
         const [before] = await waiting();
-        // More than all of it may take where the server does nothing.
+        // Longer than the whole migration may take while the server does nothing.
         await sleep(16_000);
         expect(await waiting()).toEqual([before]);
         await unlock();

@@ -37,7 +37,7 @@ describeEngines('a program whose pool or connection nobody listens to', (start, 
   });
 });
 
-/** All that the program has to the server. */
+/** Ends all connections of the program to the server. */
 async function endConnections({ kind, addressAt, server }: EngineServer): Promise<void> {
   const address = addressAt(server.port);
   if (kind === 'redis') {
@@ -54,7 +54,7 @@ async function endConnections({ kind, addressAt, server }: EngineServer): Promis
     "select pid, pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
   );
   const pids = rows.map(({ pid }) => pid);
-  // It is only asked to end, and may take its time.
+  // The session was only asked to end, and may take its time.
   const left = 'select count(*)::int as count from pg_stat_activity where pid = any($1)';
   await eventually(async () => expect((await client.query(left, [pids])).rows).toEqual([{ count: 0 }]));
   await client.end();

@@ -31,7 +31,7 @@ describeEngines('a lock that is lost because the engine is away', (start) => {
       proxy.stall();
       await sleep(8_000);
       await proxy.heal();
-      // Renewals that the network held back may come in time, before anybody looks: then the lock is not lost.
+      // Renewals that the network held back may still arrive in time, so that the lock is not lost.
       await Promise.race([
         eventually(() => executions === 2, { timeout: 60_000 }).catch(() => undefined),
         sleep(15_000),

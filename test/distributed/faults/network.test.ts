@@ -32,7 +32,7 @@ describeEngines('a network between a worker and the server', (start) => {
       await someEnd(site, runIds);
       for (const milliseconds of [100, 2_000]) {
         await proxy[how]();
-        // For longer than a lock lasts, the second time.
+        // The second time, wait for longer than a lock lasts.
         await sleep(milliseconds);
         await proxy.heal();
         await sleep(100);
@@ -66,7 +66,7 @@ describeEngines('a network between a worker and the server', (start) => {
       const runIds = await startRuns(site);
       await someEnd(site, runIds);
       for (let turn = 0; turn < 10; turn += 1) {
-        // What was sent has arrived, and its answer has not.
+        // The call has arrived, but its answer has not.
         await proxy.cut();
         await proxy.heal();
         await sleep(20 + 13 * turn);

@@ -15,7 +15,7 @@ describeEngines('poison', (start) => {
       const end = keepAlive(site);
       await site.finish([poisoned, guarded, ...others]);
       expect(await end()).toBeGreaterThanOrEqual(3);
-      // The last of them may have held something when it was ended.
+      // The last worker may have held a job when it was ended.
       await site.rescue();
       await site.expectNothingLeft();
 
@@ -83,9 +83,9 @@ describeEngines('poison', (start) => {
     }));
 });
 
-/** Starts a new worker whenever one has been killed. Gives what ends it, and says how many have been killed. */
+/** Starts a new worker whenever one was killed. @returns a function that ends this, and returns the number of deaths */
 function keepAlive(site: Site): () => Promise<number> {
-  // Only deaths count: the locks of the living do not expire.
+  // The locks of live workers do not expire, so that only deaths count.
   const options = { behaviour: { die: ['poison'] }, worker: { lockDuration: 3_000, maxCrashes: 3 } };
   let isEnding = false;
   let killed = 0;

@@ -10,7 +10,7 @@ import { startProxy } from '../servers/proxy.js';
 
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
 
-/** Milliseconds by which a loaded machine may be late. */
+/** Milliseconds by which a busy machine may be late. */
 const room = 15_000;
 
 describeWithPostgres('connections to Postgres that have died', () => {
@@ -152,7 +152,7 @@ describeWithPostgres('connections to Postgres that have died', () => {
     await eventually(() => expect(seen).toEqual([first.id]));
     await eventually(async () => expect(await other.queue.statesOf([first.id])).toEqual(['absent']));
     proxy.stall();
-    // It asks for a job once more as it ends.
+    // The consumer asks for another job while it closes.
     await consumer.close();
     await other.queue.enqueue([second]);
     await proxy.heal();

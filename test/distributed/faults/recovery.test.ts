@@ -16,7 +16,7 @@ const workflows = [napping, waiting, plain];
 
 let prefixes = 0;
 
-/** A fleet of its own. Its queue forgets jobs of the kinds that are in `forgotten`. */
+/** Runs a test with a fleet of its own, whose queue loses jobs of the kinds in `forgotten`. */
 async function withFleet(
   on: EngineServer,
   test: (fleet: ReturnType<typeof fleetOn>) => Promise<void>,
@@ -112,7 +112,7 @@ describeEngines('a fleet whose server has forgotten something, or is not there',
         await on.server.kill();
         const began = performance.now();
         await worker.stop();
-        // It executes nothing, so it waits for the engine alone, and not for the ten seconds that nodes have.
+        // The worker executes no node, so it waits only for the engine, not for the ten seconds that nodes have.
         expect(performance.now() - began).toBeLessThan(12_000);
         expect(warnings).toContainEqual(expect.stringContaining('did not release the worker in time'));
       },

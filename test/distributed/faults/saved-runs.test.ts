@@ -9,7 +9,7 @@ import { startProxy } from '../servers/proxy.js';
 import { openEngine } from './fixtures/engines.js';
 import { describeEngines, type EngineServer } from './site.js';
 
-/** A loop that notes each turn that has come to its end, and ends when it is told that this was the last. */
+/** A loop that records each turn that has ended, and ends when told that a turn was the last. */
 function looping(ended: number[], isLast: (turn: number) => boolean) {
   return new Flow<Context>('loop', { version: '1', maxVisits: 100_000 })
     .node('turn', async (_input, { visit, signal }: NodeArgs) => {
@@ -77,7 +77,7 @@ describeEngines('a saved run whose answers are lost on their way back', (start) 
     const turns = before + 30;
     const result = await looping(ended, (turn) => turn === turns).resume('turns', { checkpoint });
     expect(result).toMatchObject({ status: 'completed', output: turns });
-    // The turn that was under way may have come to its end before the abort, and not have been saved.
+    // The current turn may have ended before the abort without being saved.
     const again = ended[before] === ended[before - 1] ? 1 : 0;
     expect(ended.filter((_turn, at) => again === 0 || at !== before)).toEqual(
       Array.from({ length: turns }, (_, n) => n + 1),
@@ -142,7 +142,7 @@ describeWithPostgres('a saved run on Postgres', () => {
           (item: number) => {
             charged.set(item, (charged.get(item) ?? 0) + 1);
             if (charged.size === 1_060) abort.abort();
-            // Large enough that a snapshot is saved on the way.
+            // Large enough that a snapshot is saved meanwhile.
             return 'y'.repeat(2_500);
           },
           { concurrency: 1 },
@@ -153,7 +153,7 @@ describeWithPostgres('a saved run on Postgres', () => {
     await flow().run({ large }, { checkpoint, runId: 'b', signal: abort.signal });
     const result = await flow().resume('b', { checkpoint });
     expect(result.status).toBe('completed');
-    // The item that was under way at the abort may have been charged and not saved.
+    // The current element may have been charged before the abort without being saved.
     const twice = [...charged].filter(([, times]) => times > 1);
     expect(twice.filter(([item]) => item !== 1_059)).toEqual([]);
     expect(charged.size).toBe(1_100);

@@ -35,7 +35,7 @@ describeEngines('a worker that is stopped', (start) => {
       const [line = '', wide = ''] = first;
       expect((await nodesDone(site, line)).at(-1)).toBe('b');
       expect(await nodesDone(site, wide)).toContain('two');
-      // Nothing is held any more: nobody has to wait for a lock.
+      // No job is held any more, so no worker has to wait for a lock.
       expect(await site.engine.queue.depth()).toMatchObject({ active: 0 });
       expect(await site.orchestrator.liveness()).toEqual([]);
       expect(warningsOf(worker)).toEqual([]);
@@ -108,7 +108,7 @@ function warningsOf({ messages }: FaultyWorker): Told[] {
   return messages.filter(({ type }) => type === 'warning');
 }
 
-/** The nodes that have completed, of a run that may be under way. */
+/** Lists the completed nodes of a run that may be active. */
 async function nodesDone({ engine }: Site, runId: string): Promise<string[]> {
   const tail = await engine.checkpointStore.read(runId);
   const entries = (tail?.entries ?? []).map(({ text }) => readEntry(text));

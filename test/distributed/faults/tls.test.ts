@@ -17,7 +17,8 @@ describeWith(
       const on: EngineServer = {
         kind: 'redis',
         server,
-        // Workers come by a port of their own; the orchestrator, whose program does not trust the certificate, without TLS.
+        // Workers use a port of their own. The orchestrator, whose program does not trust the certificate, connects
+        // without TLS.
         addressAt: (port) => (port === server.port ? server.url : tls.url.replace(`:${tls.port}`, `:${port}`)),
       };
       await withSite(on, async (site) => {

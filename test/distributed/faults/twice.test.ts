@@ -20,7 +20,7 @@ describeEngines('a job that is delivered twice', (start) => {
 
   it.concurrent('with commits made twice and a crash in between, counts once inside a sub-flow too', () =>
     withSite(server, async (site) => {
-      // Long enough for the victim not to lose what it executes before it dies.
+      // Long enough that the victim keeps its lock until it dies.
       const worker = { lockDuration: 10_000 };
       const victim = await site.startWorker({ doubled: 'commits', behaviour: { die: ['z'] }, worker });
       const runId = await site.start('nested');
@@ -55,21 +55,21 @@ describeEngines('a job that is delivered twice', (start) => {
       sleeper.signal('SIGSTOP');
       const heir = await site.startWorker({ behaviour: { hold: ['b'] } });
       await Promise.all([heir.waitFor(begins('b')), heir.waitFor(ended('two'))]);
-      // Now two workers execute "b" at the same time, and the sleeper has yet to end "two".
+      // Now two workers execute "b" at the same time, and the sleeper still has to end "two".
       sleeper.signal('SIGCONT');
       sleeper.send({ type: 'release' });
       await Promise.all(['b', 'two'].map((node) => sleeper.waitFor(ended(node))));
       heir.send({ type: 'release' });
       await site.expectSound(runIds);
       const [line = ''] = runIds;
-      // The sleeper is as good as new.
+      // The sleeper works like any other worker again.
       const more = await site.startMany('wide', 5);
       await site.expectSound([...runIds, ...more]);
       expect(await site.orchestrator.errors(line)).toEqual([]);
     }));
 });
 
-/** The jobs of a run, as its journal has them. */
+/** Lists the jobs of a run, from its journal. */
 async function jobsOf({ engine }: Site, runId: string): Promise<string[]> {
   const tail = await engine.checkpointStore.read(runId);
   const jobs = (tail?.entries ?? [])

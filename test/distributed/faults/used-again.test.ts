@@ -33,7 +33,7 @@ describeEngines('an id that is used again while a worker is still at the run tha
     }));
 });
 
-/** What the late worker has done is nowhere. */
+/** Asserts that the late worker has changed nothing. */
 async function expectUntouched({ orchestrator }: Site): Promise<void> {
   expect(await orchestrator.status(runId)).toBe('running');
   expect(await orchestrator.metrics(runId)).toMatchObject({ attempts: 0 });

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 const flow = new Flow('f', { version: '1' }).wait('go');
 
-/** An orchestrator on an engine that cannot be subscribed to until it is let, and a run that is under way. */
+/** An orchestrator with an active run, on an engine whose subscriptions fail until they are allowed. */
 async function scene(failure: 'rejects' | 'hangs') {
   const engine = memory();
   const { subscribe } = engine;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Growth } from '../../../src/distributed/run/growth.js';
 
-/** Commits so many entries of 1,000 characters, of which a share stays in the snapshot. */
+/** Commits entries of 1,000 characters each. The given share of them stays in the snapshot. */
 function grown(entries: number, share: number) {
   const growth = new Growth();
   growth.begin(0, 100);

@@ -14,7 +14,7 @@ it('a text that the engine cannot keep fails its own node, and none whose entry 
   const together: number[] = [];
   const underWay = deferred<void>();
   vi.spyOn(engine, 'commit').mockImplementation(async (runId, known, commits) => {
-    // The others come while the first is under way.
+    // The other commits come while the first is being sent.
     if (commits.some(({ text }) => text.includes('first-text'))) await underWay.promise;
     if (isPoisoned(commits)) {
       together.push(commits.length);

@@ -20,7 +20,7 @@ function scene() {
   const replaced: RunHandle[] = [];
   const listener = { onTrouble: () => {}, onReplaced: (handle: RunHandle) => void replaced.push(handle) };
   const handles = new RunHandles(engine, workflowsOf(flow), listener);
-  /** Begins a run, under an id that may have been used. */
+  /** Starts a run, under an id that may have been used before. */
   const begin = async () => {
     const { incarnation } = await orchestrator.start({}, 1, { runId: 'run' });
     return { runId: 'run', seq: 0, incarnation };
@@ -41,7 +41,7 @@ it('one handle serves all jobs of a run, also of programs that name no incarnati
   expect(handles.used).toEqual([one]);
   for (let users = 3; users > 0; users--) handles.release(one);
   expect(handles.used).toEqual([]);
-  // It is kept for the next job.
+  // The run is kept for the next job.
   expect(await handles.acquire(job)).toBe(one);
 });
 
@@ -53,7 +53,7 @@ it('a run that is executed while another begins under its id is replaced, and sa
   const now = await handles.acquire(job);
   expect(now.incarnation).toBe(job.incarnation);
   expect(replaced).toEqual([before]);
-  // Whoever still has the one before lets go of that alone.
+  // Releasing the earlier handle does not affect the new one.
   handles.release(before);
   expect(handles.used).toEqual([now]);
 });

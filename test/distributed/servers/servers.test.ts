@@ -151,7 +151,7 @@ describeWithPostgres('a Postgres server', () => {
 });
 
 describe('a proxy', () => {
-  /** A server that repeats what it hears, a proxy before it, and how to connect. */
+  /** Starts a server that echoes its input, a proxy in front of it, and a function to connect. */
   async function start() {
     const target = createServer((socket) => socket.on('error', () => undefined).pipe(socket));
     await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));

@@ -20,7 +20,7 @@ const replica = { position: { visitOf: () => 1 }, numbering: { placeOf: () => 0 
 const handle = { runId: 'run', incarnation: 1, replica } as unknown as RunHandle;
 const item = (attempt: number) => ({ node: 0, round: 1, attempt }) as Item;
 
-/** A store whose calls to set states fail as long as `isAway`, and are carried out by `arrive`. */
+/** A store whose `setStates` fails while `isAway`. The failed calls are carried out by `arrive`. */
 class LateStore {
   readonly states = new Map<string, WorkItemState>();
   isAway = false;
@@ -53,7 +53,7 @@ class LateStore {
   }
 }
 
-/** Lets time go by, with two reports in each second. */
+/** Lets time pass, with two reports per second. */
 async function pass(seconds: number, activity: Activity, store: LateStore): Promise<void> {
   for (let half = 0; half < seconds * 2; half++) {
     vi.advanceTimersByTime(500);

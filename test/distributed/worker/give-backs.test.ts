@@ -4,20 +4,20 @@ import { GiveBacks } from '../../../src/distributed/worker/give-backs.js';
 const second = 1_000;
 const hour = 3_600 * second;
 
-/** Of unknown workflows, without chance. */
+/** The rule for jobs of unknown workflows, without randomness. */
 const rule = { least: second, longest: hour, random: () => 0 };
 
 interface Backlog {
   readonly jobs: number;
-  /** How long a job takes, in milliseconds, one after the other. */
+  /** The time that each job takes, in milliseconds. */
   readonly taken: number;
   readonly most?: number;
 }
 
 /**
- * A worker that nothing else is delivered to for as long as jobs of a backlog are due, by a clock of its own.
+ * Simulates a worker that is delivered only the due jobs of a backlog, with a clock of its own.
  *
- * @returns how many jobs it has given back in each minute
+ * @returns the number of jobs given back in each minute
  */
 function work({ jobs, taken, most }: Backlog, minutes: number) {
   let now = 0;
@@ -35,7 +35,7 @@ function work({ jobs, taken, most }: Backlog, minutes: number) {
   return perMinute;
 }
 
-/** Keeps a list in order, the first that is due first. */
+/** Inserts a value into a list that is ordered by time. */
 function insert<Item extends { readonly at: number }>(list: Item[], item: Item): void {
   let [from, to] = [0, list.length];
   while (from < to) {
@@ -59,7 +59,7 @@ it.each([
 ])('spends a small part of its time on $jobs jobs of $taken ms, after $busyMinutes minutes', (backlog) => {
   const { busyMinutes, taken, jobs } = backlog;
   const after = work(backlog, busyMinutes + 30).slice(busyMinutes);
-  // Ten a second, or a tenth of the time.
+  // Ten jobs per second, or a tenth of the time.
   for (const count of after) expect(count * Math.max(100, 10 * taken)).toBeLessThan(1.2 * 60_000);
   expect(after.reduce((sum, count) => sum + count)).toBeGreaterThan(jobs);
 });
