@@ -60,7 +60,8 @@ export class Catalogue {
   }
 
   /**
-   * Reads a workflow from the engine, again after `freshFor`: its graph may have been changed under the same version.
+   * Returns a workflow from the engine. Reads it again after `freshFor`, since its graph may have changed under the
+   * same version.
    */
   async #stored(of: WorkflowVersion): Promise<KnownWorkflow | undefined> {
     const key = keyOf(of);

@@ -160,7 +160,10 @@ async function enqueueAll({ queue }: Engine, handle: RunHandle): Promise<void> {
   await enqueueMissing(queue, handle, items);
 }
 
-/** Checks that some node waits for the event. Sub-flows may wait for any event, so with them every name is accepted. */
+/**
+ * Checks that some node waits for the event. A workflow with sub-flows or batches accepts every name, since these may
+ * wait for any event.
+ */
 function checkEvent({ workflow: { plan } }: RunHandle, event: string): void {
   const isOpen = plan.nodes.some(({ uses }) => uses === 'subflow' || uses === 'batch');
   const events = plan.nodes.flatMap(({ id, uses, params }) =>

@@ -7,7 +7,7 @@ import { crashOf } from './alibis.js';
 import type { Holding } from './holding.js';
 
 /**
- * Number of times that deaths are counted again before an item is given up, and the interval in parts of
+ * Number of times that deaths are counted again before an item is given up, and the interval as a fraction of
  * `lockDuration`.
  */
 const looks = 8;

@@ -27,7 +27,7 @@ import { activeStatuses } from '../run-info.js';
 import type { ItemState } from './item-state.js';
 import { type Ended, fieldOf, ItemTexts } from './item-texts.js';
 
-/** Limits that keep the numbers within a slot apart: attempts of one round, and steps of one claim. */
+/** Maximum number of attempts per round, and of steps per claim. The numbers within slots are computed from these. */
 const mostAttempts = 2 ** 26;
 const mostSteps = 2 ** 22;
 
@@ -66,7 +66,7 @@ export class ItemJournal implements StateJournal {
   /** The engine's errors by the entry whose commit is being retried. Undefined in most executions. */
   #heldUp: Map<object, EngineError> | undefined = undefined;
 
-  /** @param item - the work item that is executed. Default: none, fallbacks stand in for nodes that have ended */
+  /** @param item - the work item that is executed. Default: none, a fallback stands in for a failed node */
   constructor(
     private readonly handle: RunHandle,
     private readonly holder: Holder,

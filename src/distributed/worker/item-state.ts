@@ -14,7 +14,7 @@ export interface ItemState {
  * Builds the state for an execution: a view of the run in which values are decoded when they are accessed. Changes of
  * the context become visible to other executions only after they are committed.
  *
- * @param item - the work item to be executed. Default: none, fallbacks stand in for nodes that have ended
+ * @param item - the work item to be executed. Default: none, a fallback stands in for a failed node
  */
 export function stateFor({ replica, settings }: RunHandle, item?: Item): ItemState {
   const { codec, merges } = replica.origin;
