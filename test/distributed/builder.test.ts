@@ -43,7 +43,7 @@ const expected = [
   'workflowStore.put',
 ];
 
-describe('stores beside those of an engine', () => {
+describe('stores in place of those of an engine', () => {
   it.each([
     ['beside an engine', (builder: OrchestratorBuilder, engine: Engine) => builder.engine(engine)],
     ['one by one', (builder: OrchestratorBuilder, engine: Engine) => builder.contextStore(engine.contextStore)],
@@ -77,7 +77,7 @@ describe('stores beside those of an engine', () => {
     await orchestrator.engine.close();
   });
 
-  it('answers what its store answers', async () => {
+  it('returns what its store returns', async () => {
     const engine = memory();
     const own = { engine, getErrors: async () => [{ ...record, error: 's["mine"]' }] };
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).errorStore(own).build();
@@ -117,13 +117,13 @@ describe('stores beside those of an engine', () => {
     expect(second.engine.queue).toBe(engine.queue);
   });
 
-  it('leave the engine as it is where they are its own', () => {
+  it('leave the engine as it is if they are its own', () => {
     const engine = memory();
     const { queue, errorStore } = engine;
     expect(new OrchestratorBuilder().engine(engine).queue(queue).errorStore(errorStore).build().engine).toBe(engine);
   });
 
-  it('are refused where they lack what is asked of them, or where nothing would be asked of them', () => {
+  it('are refused if they lack a method, or if they would never be used', () => {
     const engine = memory();
     expect(() => new OrchestratorBuilder().errorStore({ engine } as never)).toThrow(
       'errorStore.getErrors must be a function, got undefined',

@@ -74,7 +74,7 @@ function tests(kind: keyof typeof grounds): void {
     await ground.stop();
   });
 
-  it.concurrent('that was not renewed is over when another takes the run, and its holder writes nothing more', async () => {
+  it.concurrent('that was not renewed ends when another takes the run, and its holder writes nothing more', async () => {
     const [one, other] = [open(short).checkpointStore, open(short).checkpointStore];
     const began = performance.now();
     const { token } = await one.claim('taken', 'the first');
@@ -99,7 +99,7 @@ function tests(kind: keyof typeof grounds): void {
     expect(await one.load('taken')).toEqual({ snapshot: 'snapshot', seq: 0, entries: ['of the second'] });
   });
 
-  it.concurrent('that was not renewed goes on with the next write, if nobody has taken the run', async () => {
+  it.concurrent('that was not renewed continues with the next write, if nobody has taken the run', async () => {
     const [one, other] = [open(short).checkpointStore, open(short).checkpointStore];
     const { token } = await one.claim('slept');
     await one.save('slept', 'snapshot', 0, token);
@@ -119,7 +119,7 @@ function tests(kind: keyof typeof grounds): void {
     expect(await rejection(one.append('copied', 2, 'late', token))).toMatchObject({ code: 'ERR_LOCKED' });
   });
 
-  it.concurrent('is kept for as long as its program lives and has not released it', async () => {
+  it.concurrent('is kept as long as its program is alive and has not released it', async () => {
     const [one, other] = [open(short).checkpointStore, open(short).checkpointStore];
     const claims = await Promise.all([one.claim('kept'), one.claim('kept too')]);
     for (let look = 0; look < 10; look++) {
@@ -133,7 +133,7 @@ function tests(kind: keyof typeof grounds): void {
     await claims[1].release();
   });
 
-  it('of many who want the run at once is one alone', async () => {
+  it('is given to one of many concurrent callers', async () => {
     const stores = [open().checkpointStore, open().checkpointStore];
     const wanted = Array.from({ length: 20 }, (_, n) => stores[n % 2]?.claim('wanted', `${n}`));
     const settled = await Promise.allSettled(wanted);
@@ -143,7 +143,7 @@ function tests(kind: keyof typeof grounds): void {
 
   // A directory belongs to one process at a time.
   it.skipIf(kind === 'pglite')(
-    'of a process that was stopped for too long is lost, and it writes nothing more',
+    'of a process that was suspended for too long is lost, and the process writes nothing more',
     async () => {
       const holder = holderOf('stopped', short);
       await holder.waitFor(() => true, 120_000);

@@ -74,8 +74,8 @@ describe('hooks on a worker', () => {
   });
 });
 
-describe('what a node is called with', () => {
-  it('names it, its visit and its attempt, the same for whoever repeats it', async () => {
+describe('the arguments of a node', () => {
+  it('contain its id, visit and attempt, which are the same when another worker repeats it', async () => {
     const seen: unknown[] = [];
     const note = (_: unknown, { nodeId, runId, visit, attempt, idempotencyKey, index }: NodeArgs) => {
       seen.push([nodeId, runId, visit, attempt, idempotencyKey, index]);

@@ -90,7 +90,7 @@ describeWithRedis('a run in process that is read while a snapshot is saved, on R
   });
   afterAll(() => server.stop());
 
-  it('is of one moment', async () => {
+  it('is read as of one moment', async () => {
     const engine = redis(server.url);
     const { checkpointStore } = engine;
     const few = texts.slice(0, 12);
@@ -109,7 +109,7 @@ describeWithRedis('a run in process that is read while a snapshot is saved, on R
     await engine.close();
   });
 
-  it('of version 0.6 is read, and goes on', async () => {
+  it('of version 0.6 is read, and continues', async () => {
     const engine = redis(server.url);
     const client = new Redis(server.url);
     await client.sadd('{orchestrator}:checkpoints', 'former', 'died before it was saved');

@@ -100,10 +100,10 @@ function holdOn(engine: ReturnType<typeof memory>) {
   return { lose, isHeld: () => isHeld, tell: () => abort.abort(new Error('the job was taken back')) };
 }
 
-describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () => {
+describe('a lock that is lost by a live worker', { timeout: 120_000 }, () => {
   const completed = { status: 'completed', output: 'done', error: undefined };
 
-  it('is no death, where no node was under way: the worker reports that after another has counted one', async () => {
+  it('is no death if no node was being executed: the worker takes it back after another has counted it', async () => {
     const { hold, troubled, called, executions, finish } = await sceneOf({ opens: false });
     await hold.lose();
     await called('countCrash');
@@ -113,7 +113,7 @@ describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () 
     expect(executions).toEqual(['second']);
   });
 
-  it('is no death, where no node was under way: the worker reports that before another counts one', async () => {
+  it('is no death if no node was being executed: the worker takes it back before another counts it', async () => {
     const { hold, troubled, called, executions, finish, calls } = await sceneOf({ opens: false });
     hold.tell();
     troubled.suffer(undefined);
@@ -124,7 +124,7 @@ describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () 
     expect(executions).toEqual(['second']);
   });
 
-  it('is no death, where the engine was away: while the node goes on, and before the worker has heard of the loss', async () => {
+  it('is no death if the engine was unreachable: while the node continues, and before the worker knows of the loss', async () => {
     const { hold, troubled, called, executions, finish } = await sceneOf();
     await hold.lose();
     await called('countCrash');
@@ -133,7 +133,7 @@ describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () 
     expect(executions).toEqual(['first', 'second']);
   });
 
-  it('is no death, where the engine was away before another counts one', async () => {
+  it('is no death if the engine was unreachable before another counts it', async () => {
     const { hold, troubled, called, executions, finish } = await sceneOf();
     troubled.suffer('fails', ['livenessStore.heartbeat']);
     await called('takeBackCrash');
@@ -142,7 +142,7 @@ describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () 
     expect(executions).toEqual(['first', 'second']);
   });
 
-  it('is a death, where a node was under way and the engine was there: the worker may yet die of it', async () => {
+  it('is a death if a node was being executed and the engine was reachable: the worker may still die of it', async () => {
     const { hold, called, executions, finish, calls } = await sceneOf();
     await hold.lose();
     await called('countCrash');
@@ -156,7 +156,7 @@ describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () 
   });
 });
 
-it('nobody is taken for dead while the engine does not answer', { timeout: 120_000 }, async () => {
+it('no worker is considered dead while the engine does not answer', { timeout: 120_000 }, async () => {
   const { hold, called, finish, calls, store, open } = await sceneOf();
   const count = store.countCrash.bind(store);
   const silence = deferred();

@@ -25,7 +25,7 @@ const engines = [
   ['pglite(directory)', async () => pglite(await temporaryDirectory())],
 ] as const;
 
-describe.each(engines)('what is asked of a run whose journal is large, on %s', (_name, create) => {
+describe.each(engines)('questions about a run with a large journal, on %s', (_name, create) => {
   it('is read a page at a time, and no more of it than is needed', { timeout: 120_000 }, async () => {
     const engine = await create();
     opened.push(engine);
@@ -59,7 +59,7 @@ describe.each(engines)('what is asked of a run whose journal is large, on %s', (
 });
 
 describe('a journal that changes while it is read', () => {
-  it('is counted from its snapshot where it was compacted meanwhile', async () => {
+  it('is counted from its snapshot if it was compacted meanwhile', async () => {
     const engine = memory();
     opened.push(engine);
     const runId = await largeRun(engine);
@@ -75,7 +75,7 @@ describe('a journal that changes while it is read', () => {
     expect([metrics.attempts, metrics.busyTime]).toEqual([count, count]);
   });
 
-  it('is that of the next run where it was removed and begun anew meanwhile', async () => {
+  it('is that of the next run if the run was removed and started again meanwhile', async () => {
     const engine = memory();
     opened.push(engine);
     const runId = await largeRun(engine);
@@ -91,7 +91,7 @@ describe('a journal that changes while it is read', () => {
     expect(await orchestrator.errors(runId)).toHaveLength(5);
   });
 
-  it('is none where the run was removed meanwhile', async () => {
+  it('is missing if the run was removed meanwhile', async () => {
     const engine = memory();
     opened.push(engine);
     const runId = await largeRun(engine);

@@ -75,7 +75,7 @@ for (const { name, describe: describeWhere, create } of engines) {
       },
     );
 
-    it('of a random graph ends as ever, whatever goes wrong', { timeout: 600_000 }, async () => {
+    it('of a random graph ends as usual, whatever goes wrong', { timeout: 600_000 }, async () => {
       const graphs = troubledCases({ cycles: true, failures: true, fallbacks: true });
       const seeds = fc.array(fc.nat(), { minLength: 1, maxLength: 4 });
       await fc.assert(

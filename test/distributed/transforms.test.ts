@@ -23,7 +23,7 @@ function chainOf(length: number) {
   return chain;
 }
 
-it('a node of a run reads no more of what edges have passed on than leads to it', async () => {
+it('a node reads only the values that its own incoming edges have passed on', async () => {
   const reads = async (length: number) => {
     const serializer = new CountingSerializer();
     const { finish } = await fleetOf(chainOf(length), { runtime: new FlowRuntime({ serializer }) });

@@ -41,7 +41,7 @@ async function standing(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('a program whose calls go wrong', () => {
-  it('passes on what goes well, and what it was not told of', async () => {
+  it('passes on calls that go well, and methods that it was not given', async () => {
     const { face, target } = programOf(planOf({}));
     expect(await face.write('a')).toBe('a written');
     expect(face.untouched()).toBe(1);
@@ -93,14 +93,14 @@ describe('a program whose calls go wrong', () => {
     expect(answers).toEqual(['second written', 'first written']);
   });
 
-  it('is not held up by a call that never comes', async () => {
+  it('does not wait for ever for a call that never comes', async () => {
     for (const trouble of ['hangs', 'is overtaken', 'answers late'] as const) {
       const { face } = programOf(planOf({ 1: trouble }));
       expect(await face.write('only')).toBe('only written');
     }
   });
 
-  it('holds what it was given until it lets it go, or dies', async () => {
+  it('holds an answer until it releases it, or dies', async () => {
     const { face, target, program } = programOf(planOf({}));
     const claim = await face.claim('me');
     expect(claim.who).toBe('me');
@@ -132,14 +132,14 @@ describe('a program whose calls go wrong', () => {
     expect(target.holders.size).toBe(0);
   });
 
-  it('may fail in letting go, and holds it then', async () => {
+  it('still holds an answer whose release fails', async () => {
     const { face, target, program } = programOf(planOf({ 2: 'fails' }));
     const claim = await face.claim('me');
     expect(await rejection(claim.release())).toBeInstanceOf(LostCall);
     expect([program.holds, target.holders.size]).toEqual([1, 1]);
   });
 
-  it('goes wrong in the same way for the same seed, and says which', () => {
+  it('goes wrong in the same way for the same seed, and reports the seed', () => {
     const plans = [1, 1, 2].map((seed) => planFrom(seed, 0.3));
     const [one, same, other] = plans.map((plan) => Array.from({ length: 200 }, (_, call) => plan(call, 'write', call)));
     expect(one).toEqual(same);
@@ -152,7 +152,7 @@ describe('a program whose calls go wrong', () => {
     expect(String(program)).toContain('planFrom(7, 0.3, ["fails"])');
   });
 
-  it('says what was called, and what went wrong with it', async () => {
+  it('reports the calls, and what went wrong with them', async () => {
     const { face, program } = programOf(planOf({ 1: 'fails' }));
     await rejection(face.write('a'));
     await face.write('b');

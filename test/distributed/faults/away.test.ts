@@ -8,7 +8,7 @@ import { openEngine } from './fixtures/engines.js';
 import { describeEngines } from './site.js';
 
 describeEngines('a server that is away for seconds', (start, kind) => {
-  it('finds as many connections as before when it is back, and none once the engine is closed', async () => {
+  it('has as many connections as before when it is back, and none after the engine is closed', async () => {
     const on = await start();
     const proxy = await startProxy(on.server.port);
     const engine = openEngine({ kind: on.kind, address: on.addressAt(proxy.port), options: { prefix: 'away' } });

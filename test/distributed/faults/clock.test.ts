@@ -30,7 +30,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
 
   describeWith('faketime', 'by an hour', () => {
     it.each(ways)(
-      '(%s) warns once, and does all in its time: starts, retries, sleeps, limits',
+      '(%s) warns once, and is on time with starts, retries, sleeps and limits',
       (_way, shift) =>
         withSite(server, async (site) => {
           const wrong = await site.startWorker({ env: wrongClock(shift) });
@@ -52,7 +52,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
       patience,
     );
 
-    it('takes nothing away from others', () =>
+    it('takes no jobs away from others', () =>
       withSite(server, async (site) => {
         const right = await site.startWorker({ behaviour: { hold: ['b'] } });
         const runId = await site.start('line');
@@ -69,7 +69,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
       }));
 
     it.each(ways)(
-      'from the middle of a node on (%s) keeps what it holds, and does what follows in its time',
+      'from the middle of a node on (%s) keeps its jobs, and is on time with what follows',
       (_way, shift) =>
         withSite(server, async (site) => {
           const clock = await settableClock(await mkdtemp(join(tmpdir(), 'orchestrator-clock-')));

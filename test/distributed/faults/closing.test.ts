@@ -80,7 +80,7 @@ describeEngines('an engine that is closed while its server is away', (start, kin
   });
 
   it.for(['while it is opened', 'in use'] as const)(
-    'is cut off by a later, shorter close, and is gone all the same: %s',
+    'is cut off by a later, shorter close, and closes nevertheless: %s',
     async (moment) => {
       await withEngine('an address', async (engine, proxy) => {
         if (moment === 'in use') {
@@ -101,7 +101,7 @@ describeEngines('an engine that is closed while its server is away', (start, kin
     },
   );
 
-  it('lets an orchestrator on it close, and a worker stop, that have just begun', async () => {
+  it('lets orchestrators and workers close that have just started', async () => {
     await withEngine('a connection of the user', async (engine, proxy) => {
       await engine.open();
       await proxy.cut();
@@ -126,7 +126,7 @@ describeEngines('an engine that is closed while its server is away', (start, kin
     });
   });
 
-  it('keeps its queue where only a worker stops', async () => {
+  it('keeps its queue if only a worker stops', async () => {
     await withEngine('an address', async (engine, proxy) => {
       const consumer = await engine.queue.consume(async () => 'done', consuming);
       await engine.queue.depth();
@@ -141,7 +141,7 @@ describeEngines('an engine that is closed while its server is away', (start, kin
 });
 
 describeWithPostgres('an engine that is closed while its tables are made', () => {
-  it('ends, and so does opening it, where a connection of the user waits for a lock', async () => {
+  it('ends, like opening does, even if a connection of the user waits for a lock', async () => {
     const server = await startPostgres();
     const [holder, observer] = [new pg.Client(server.url), new pg.Client(server.url)];
     await Promise.all([holder, observer].map((client) => client.connect()));

@@ -20,7 +20,7 @@ describeEngines('a worker that is killed', (start, kind) => {
   /** Runs a test with a fleet of its own. */
   const on = (test: (site: Site) => Promise<void>) => withSite(server, test);
 
-  it.concurrent('in a node has its work done by another', () =>
+  it.concurrent('in a node has its work done by another worker', () =>
     on(async (site) => {
       const held = { line: 'c', wide: 'three', join: 'left', nested: 'y', flaky: 'c', items: 'list' } as const;
       const victim = await site.startWorker({ behaviour: { hold: Object.values(held) } });
@@ -34,7 +34,7 @@ describeEngines('a worker that is killed', (start, kind) => {
       expect(errors.map(({ length }) => length)).toEqual(workflows.map((name) => (name === 'flaky' ? 2 : 0)));
     }));
 
-  it.concurrent('is replaced within seconds, if nobody has set anything', () =>
+  it.concurrent('is replaced within seconds with default settings', () =>
     on(async (site) => {
       const victim = await site.startWorker({ behaviour: { hold: ['b'] }, worker: defaults });
       const runId = await site.start('line');
@@ -78,7 +78,7 @@ describeEngines('a worker that is killed', (start, kind) => {
   );
 
   // On Redis the list of runs is separate from the runs and written after them. Elsewhere both are one table.
-  it.runIf(kind === 'redis').concurrent('between the end of a run and its filing leaves a run that is found', () =>
+  it.runIf(kind === 'redis').concurrent('between the end of a run and its indexing leaves a run that is found', () =>
     on(async (site) => {
       // Neither worker may take the jobs of the other.
       const lockDuration = 10_000;

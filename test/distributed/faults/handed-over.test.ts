@@ -11,7 +11,7 @@ const module = new URL('./fixtures/handed-over.ts', import.meta.url);
 const isSaid = (type: Said['type']) => (said: Said) => said.type === type;
 
 describeEngines('a program whose pool or connection nobody listens to', (start, kind) => {
-  it('survives that its connections are ended, and the server too, busy and idle, and prints nothing', async () => {
+  it('survives the end of its connections and of the server, busy and idle, and prints nothing', async () => {
     const on = await start();
     const program = startWorkerProcess<Said>({ module, env: { KIND: kind, URL: on.addressAt(on.server.port) } });
     await program.waitFor(isSaid('busy'), 120_000);

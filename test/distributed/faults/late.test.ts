@@ -11,7 +11,7 @@ describeEngines('a node that outlives its lock', (start) => {
     server = await start();
   });
 
-  it.concurrent('because it blocks its event loop is done by another, and what it commits late changes nothing', () =>
+  it.concurrent('because it blocks its event loop is replaced, and its late commits change nothing', () =>
     withSite(server, async (site) => {
       const directory = await temporaryDirectory();
       const released = join(directory, 'released');

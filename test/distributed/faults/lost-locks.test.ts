@@ -8,7 +8,7 @@ import { openEngine } from './fixtures/engines.js';
 import { describeEngines } from './site.js';
 
 describeEngines('a lock that is lost because the engine is away', (start) => {
-  it('counts as the death of nobody: the node is executed again, and not given up', async () => {
+  it('counts as no death: the node is executed again, and not given up', async () => {
     const on = await start();
     const proxy = await startProxy(on.server.port);
     const spec = { kind: on.kind, address: on.addressAt(proxy.port), options: {} };

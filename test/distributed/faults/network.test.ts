@@ -24,7 +24,7 @@ describeEngines('a network between a worker and the server', (start) => {
     });
   }
 
-  it.concurrent.each(['cut', 'stall'] as const)('%s for a while loses nothing, of one that is alone', (how) =>
+  it.concurrent.each(['cut', 'stall'] as const)('%s for a while loses nothing of a single worker', (how) =>
     withSite(server, async (site) => {
       const proxy = await startProxy(server.server.port);
       await site.startWorker({ port: proxy.port });
@@ -42,7 +42,7 @@ describeEngines('a network between a worker and the server', (start) => {
     }),
   );
 
-  it.concurrent('cut has the work done by others, and is of no account when it heals', () =>
+  it.concurrent('cut has the work done by others, and changes nothing when it heals', () =>
     withSite(server, async (site) => {
       const proxy = await startProxy(server.server.port);
       const far = await site.startWorker({ port: proxy.port, behaviour: { deaf: ['b', 'two'] } });
@@ -59,7 +59,7 @@ describeEngines('a network between a worker and the server', (start) => {
       await proxy.stop();
     }));
 
-  it.concurrent('that loses answers on their way has nothing done twice', () =>
+  it.concurrent('that loses answers has nothing counted twice', () =>
     withSite(server, async (site) => {
       const proxy = await startProxy(server.server.port);
       await site.startWorker({ port: proxy.port });

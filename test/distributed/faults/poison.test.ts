@@ -8,7 +8,7 @@ describeEngines('poison', (start) => {
     server = await start();
   });
 
-  it.concurrent('that kills its workers is given up after three, and blocks nobody', () =>
+  it.concurrent('that kills its workers is given up after three deaths, and blocks no other run', () =>
     withSite(server, async (site) => {
       const [poisoned, guarded] = await Promise.all([site.start('poisoned'), site.start('guarded')]);
       const others = await site.startMany('wide', 10, { ms: 20 });
@@ -49,7 +49,7 @@ describeEngines('poison', (start) => {
       }
     }));
 
-  it.concurrent('takes nobody with it who was executed beside it', () =>
+  it.concurrent('spares the nodes that are executed at the same time', () =>
     withSite(server, async (site) => {
       const poisoned = await site.start('poisoned');
       const innocent = await site.startMany('line', 3, { ms: 1_500 });
@@ -61,7 +61,7 @@ describeEngines('poison', (start) => {
       );
     }));
 
-  it.concurrent('that throws fails its run alone', () =>
+  it.concurrent('that throws fails only its run', () =>
     withSite(server, async (site) => {
       const worker = await site.startWorker({ worker: steady });
       const items = [1, 2, -3, 4, 5];

@@ -69,7 +69,7 @@ describeEngines('a fleet whose server has forgotten something, or is not there',
       expect(await orchestrator.waitForCompletion(runId)).toMatchObject({ status: 'completed', output: 'rested' });
     }));
 
-  it('ends a run at its deadline whose deadline job was lost while it waited, or was on hold', () =>
+  it('ends a run at its deadline if the deadline job was lost while the run waited or was paused', () =>
     withFleet(server, async ({ orchestrator, worker, forgotten }) => {
       forgotten.add('timeout');
       await worker.start();
@@ -84,7 +84,7 @@ describeEngines('a fleet whose server has forgotten something, or is not there',
       }
     }));
 
-  it('tells of each delivery that has failed, and goes on', () =>
+  it('reports each failed delivery, and continues', () =>
     withFleet(server, async ({ engine, orchestrator, worker, warnings }) => {
       const { checkpointStore } = engine;
       const read = checkpointStore.read.bind(checkpointStore);
@@ -98,7 +98,7 @@ describeEngines('a fleet whose server has forgotten something, or is not there',
       expect(told).toEqual(['unreadable, 2', 'unreadable, 1', 'unreadable, 0']);
     }));
 
-  it('starts a worker in a loop around a server that is not up yet, and stops one whose server is away', async () => {
+  it('starts a worker by retrying until the server is up, and stops a worker whose server is unreachable', async () => {
     const on = await start();
     await withFleet(
       on,

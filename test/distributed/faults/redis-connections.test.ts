@@ -73,7 +73,7 @@ const texts = {
 } as const;
 
 describeWithRedis('connections to Redis', () => {
-  it('may be asked for a sign of life at any time, also while BullMQ defines its commands on them', async () => {
+  it('may be pinged at any time, even while BullMQ defines its commands on them', async () => {
     const { defineCommand } = Redis.prototype;
     let felt = 0;
     // Behaves like a timer that comes due in the same turn of the event loop as the connection.
@@ -97,7 +97,7 @@ describeWithRedis('connections to Redis', () => {
     expect(felt).toBeGreaterThan(0);
   });
 
-  it('that swallow what is sent are replaced, and what was asked on them is answered', async () => {
+  it('that swallow what is sent are replaced, and their calls are answered', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     const program = programAt(behind(server, proxy), { operationTimeout: 20_000 });
@@ -135,7 +135,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('that cannot be made do not keep an engine from closing either', async () => {
+  it('that cannot be opened do not keep an engine from closing', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     proxy.stall();
@@ -150,7 +150,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('that are not made any more have each call end in time, with an error of the engine', async () => {
+  it('that cannot be opened any more make each call end in time, with an error of the engine', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     const engine = redis(behind(server, proxy), { operationTimeout: 3_000 });
@@ -177,7 +177,7 @@ describeWithRedis('connections to Redis', () => {
   }, 120_000);
 
   it.each(['cut', 'stall'] as const)(
-    'that cannot be made have opening say why: %s',
+    'that cannot be opened make opening report the reason: %s',
     async (how) => {
       const server = await startRedis();
       const proxy = await startProxy(server.port);
@@ -197,7 +197,7 @@ describeWithRedis('connections to Redis', () => {
     60_000,
   );
 
-  it('that a full server turns away have calls say what the server has said', async () => {
+  it("that a full server turns away make calls report the server's message", async () => {
     const server = await startRedis();
     const admin = new Redis(server.url);
     const engine = redis(server.url, { operationTimeout: 6_000 });
@@ -221,7 +221,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 120_000);
 
-  it('are led to the new master after a planned failover behind one address, again and again', async () => {
+  it('move to the new master after a planned failover behind one address, again and again', async () => {
     const servers = await Promise.all([startRedis(), startRedis()]);
     const clients = servers.map(({ url }) => new Redis(url));
     const proxy = await startProxy(servers[0].port);
@@ -272,7 +272,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('that are lost with an answer on its way leave no run filed as it was before', async () => {
+  it('that are lost with an answer leave no run indexed under its old status', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     const { orchestrator, engine } = programAt(behind(server, proxy));
@@ -291,7 +291,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('take what a short operationTimeout says for calls, not for workers that wait', async () => {
+  it('apply a short operationTimeout to calls, not to waiting workers', async () => {
     const server = await startRedis();
     const program = programAt(server.url, { operationTimeout: 1_000 });
     await program.worker.start();
@@ -303,7 +303,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('of a worker that was stopped while the server was away are not those of the engine', async () => {
+  it("of a worker that was stopped while the server was unreachable are separate from the engine's", async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     const program = programAt(behind(server, proxy));
@@ -319,7 +319,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('are copies where a connection was handed over, which stays as it was', async () => {
+  it('are copies if a connection was handed over, which stays as it was', async () => {
     const server = await startRedis();
     const own = new Redis(server.url, {
       lazyConnect: true,

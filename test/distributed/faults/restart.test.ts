@@ -26,7 +26,7 @@ describeEngines('fifty runs under way with two workers', (start) => {
     await on.server.stop();
   });
 
-  it('are joined by those that were started while the server was away', async () => {
+  it('are joined by runs that were started while the server was down', async () => {
     const on = await start();
     await withSite(
       on,

@@ -33,7 +33,7 @@ describeEngines('a saved run whose answers are lost on their way back', (start) 
   const openAt = (port: number) =>
     openEngine({ kind: server.kind, address: server.addressAt(port), options: { prefix: 'lost' } });
 
-  it('has each entry once, and is held once', async () => {
+  it('has each entry once, and one holder', async () => {
     const proxy = await startProxy(server.server.port);
     const engine = openAt(proxy.port);
     await engine.open();
@@ -58,7 +58,7 @@ describeEngines('a saved run whose answers are lost on their way back', (start) 
     await proxy.stop();
   });
 
-  it('goes on where it was, without a turn that is skipped', async () => {
+  it('continues where it was, without skipping a turn', async () => {
     const proxy = await startProxy(server.server.port);
     const engine = openAt(proxy.port);
     await engine.open();
@@ -95,7 +95,7 @@ describeWithPostgres('a saved run on Postgres', () => {
   });
   afterAll(() => server.stop());
 
-  it('outlives connections that the server ends, with each turn once', { timeout: 300_000 }, async () => {
+  it('survives connections that the server ends, with each turn once', { timeout: 300_000 }, async () => {
     const url = await server.createDatabase('ended');
     const engine = postgres(url);
     await engine.open();
@@ -129,7 +129,9 @@ describeWithPostgres('a saved run on Postgres', () => {
     await engine.close();
   });
 
-  it('charges each item of a long batch once, though it is aborted and resumed', { timeout: 300_000 }, async () => {
+  it('charges each element of a long batch once, although it is aborted and resumed', {
+    timeout: 300_000,
+  }, async () => {
     const engine = postgres(await server.createDatabase('charges'));
     const items = Array.from({ length: 1_100 }, (_, n) => n);
     const charged = new Map<number, number>();

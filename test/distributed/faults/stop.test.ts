@@ -14,7 +14,7 @@ describeEngines('a worker that is stopped', (start) => {
     server = await start();
   });
 
-  it.concurrent('ends what it executes, hands back the rest, and goes without a warning', () =>
+  it.concurrent('finishes its nodes, hands back the other jobs, and ends without a warning', () =>
     withSite(server, async (site) => {
       const worker = await site.startWorker({
         behaviour: { deaf: ['b', 'two'] },
@@ -44,7 +44,7 @@ describeEngines('a worker that is stopped', (start) => {
       expect(site.warnings).toEqual([]);
     }));
 
-  it.concurrent('aborts at the deadline what has not ended, and hands it back', () =>
+  it.concurrent('aborts its nodes at the deadline, and hands them back', () =>
     withSite(server, async (site) => {
       const worker = await site.startWorker({ behaviour: { hold: ['b', 'two', 'y'] }, worker: steady });
       const runIds = await Promise.all([site.start('line'), site.start('wide'), site.start('nested')]);
@@ -66,7 +66,7 @@ describeEngines('a worker that is stopped', (start) => {
       }
     }));
 
-  it.concurrent('again and again while it is busy, with others, loses nothing', () =>
+  it.concurrent('repeated while workers are busy loses nothing', () =>
     withSite(server, async (site) => {
       const runIds = (
         await Promise.all([site.startMany('wide', 10, { ms: 30 }), site.startMany('line', 10, { ms: 30 })])
@@ -82,7 +82,7 @@ describeEngines('a worker that is stopped', (start) => {
       await site.expectSound(runIds);
     }));
 
-  it('while the server is away ends all the same, once operations are not tried any more', async () => {
+  it('while the server is unreachable ends when operations are no longer retried', async () => {
     const on = await start();
     await withSite(on, async (site) => {
       const worker = await site.startWorker({ behaviour: { hold: ['b'] }, engine: { operationTimeout: 2_000 } });

@@ -10,7 +10,7 @@ describeWith(
   'redis-tls',
   'workers that reach Redis with TLS',
   () => {
-    it('do their work, are replaced when they die, and go on after a cut and a restart', async () => {
+    it('do their work, are replaced when they die, and continue after a cut and a restart', async () => {
       const server = await startRedis({ durable: true, tls: true });
       const { tls } = server;
       if (tls === undefined) throw new Error('the server has no TLS');
@@ -41,7 +41,7 @@ describeWith(
       await server.stop();
     });
 
-    it('are told what is wrong where they do not trust its certificate', async () => {
+    it('report if they do not trust its certificate', async () => {
       const server = await startRedis({ tls: true });
       const engine = redis(server.tls?.url ?? '', { connectTimeout: 2_000 });
       const error = await rejection(engine.open());

@@ -18,7 +18,7 @@ describeEngines('a job that is delivered twice', (start) => {
       await site.expectSound((await Promise.all(started)).flat());
     }));
 
-  it.concurrent('with commits made twice and a crash in between, counts once inside a sub-flow too', () =>
+  it.concurrent('with commits made twice and a crash in between, counts once inside a sub-flow, too', () =>
     withSite(server, async (site) => {
       // Long enough that the victim keeps its lock until it dies.
       const worker = { lockDuration: 10_000 };
@@ -31,7 +31,7 @@ describeEngines('a job that is delivered twice', (start) => {
       expect(again).toEqual(['z', 'end']);
     }));
 
-  it.concurrent('late, when it was done long ago, changes nothing', () =>
+  it.concurrent('late, after its job was done, changes nothing', () =>
     withSite(server, async (site) => {
       const worker = await site.startWorker({ behaviour: { hold: ['end'] }, worker: steady });
       const runId = await site.start('wide');
@@ -47,7 +47,7 @@ describeEngines('a job that is delivered twice', (start) => {
       expect(executed.sort()).toEqual(['end', 'four', 'one', 'start', 'three', 'two']);
     }));
 
-  it.concurrent('because its worker was stopped for a while counts once, whoever is first', () =>
+  it.concurrent('because its worker was suspended counts once, whichever worker is first', () =>
     withSite(server, async (site) => {
       const sleeper = await site.startWorker({ behaviour: { deaf: ['b', 'two'] } });
       const runIds = await Promise.all([site.start('line'), site.start('wide')]);

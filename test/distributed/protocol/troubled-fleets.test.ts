@@ -40,7 +40,7 @@ const failing: Scene = {
     }) as never,
 };
 
-it('a program that dies when the run has ended leaves nothing that it has said of itself', async () => {
+it('a program that dies when the run has ended leaves no item state behind', async () => {
   // The worker lives for some more time, and cannot remove the record.
   const plan = (_call: number, method: string, nth: number) => {
     if (method !== 'workItemStateStore.clearStates') return undefined;

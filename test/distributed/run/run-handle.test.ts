@@ -8,7 +8,7 @@ import { eventually } from '../servers/eventually.js';
 
 const isPoisoned = (commits: readonly Commit[]) => commits.some(({ text }) => text.includes('poison-text'));
 
-it('a text that the engine cannot keep fails its own node, and none whose entry was sent along', async () => {
+it('a text that the engine refuses fails its own node, and no other node of the same batch', async () => {
   const engine = memory();
   const commit = engine.commit.bind(engine);
   const together: number[] = [];

@@ -32,7 +32,7 @@ function scene() {
   return { engine, orchestrator, replaced, handles, begin, remove, listener };
 }
 
-it('one handle serves all jobs of a run, also of programs that name no incarnation', async () => {
+it('one handle serves all jobs of a run, including those without an incarnation', async () => {
   const { handles, begin } = scene();
   const job = await begin();
   const [one, other] = await Promise.all([handles.acquire(job), handles.acquire(job)]);
@@ -45,7 +45,7 @@ it('one handle serves all jobs of a run, also of programs that name no incarnati
   expect(await handles.acquire(job)).toBe(one);
 });
 
-it('a run that is executed while another begins under its id is replaced, and said to be', async () => {
+it('a run is replaced, and reported as replaced, when another starts under its id', async () => {
   const { handles, begin, remove, replaced } = scene();
   const before = await handles.acquire(await begin());
   await remove();
@@ -58,7 +58,7 @@ it('a run that is executed while another begins under its id is replaced, and sa
   expect(handles.used).toEqual([now]);
 });
 
-it('a job of a run that another has followed under its id is of no run', async () => {
+it('a job of an earlier run of an id finds no run', async () => {
   const { handles, begin, remove } = scene();
   const before = await begin();
   await remove();
@@ -69,7 +69,7 @@ it('a job of a run that another has followed under its id is of no run', async (
   expect(handles.used).toEqual([handle]);
 });
 
-it('a run that is gone is no longer known, whether or not it is executed', async () => {
+it('a run that was removed is no longer known, whether or not it is being executed', async () => {
   const { handles, begin, remove, replaced, orchestrator } = scene();
   const job = await begin();
   const used = await handles.acquire(job);
@@ -84,7 +84,7 @@ it('a run that is gone is no longer known, whether or not it is executed', async
   await orchestrator.close();
 });
 
-it('an engine that cannot say is no reason to forget a run', async () => {
+it('a failing engine is no reason to forget a run', async () => {
   const { handles, begin, engine, replaced } = scene();
   const job = await begin();
   const handle = await handles.acquire(job);

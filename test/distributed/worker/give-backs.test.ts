@@ -46,7 +46,7 @@ function insert<Item extends { readonly at: number }>(list: Item[], item: Item):
   list.splice(from, 0, item);
 }
 
-it('gives a job back after a second, and a few jobs again each second', () => {
+it('takes a single job back every second, and each of a few jobs almost as often', () => {
   expect(work({ jobs: 1, taken: 1 }, 2)).toEqual([60, 60]);
   expect(work({ jobs: 5, taken: 1 }, 1)[0]).toBeGreaterThan(5 * 50);
 });
@@ -69,7 +69,7 @@ it('spends a small part of its time on more jobs than it remembers', () => {
   for (const count of after) expect(count).toBeLessThan(700);
 });
 
-it('keeps no job away for longer than twice the time since it was first given back, nor than the longest', () => {
+it('delays no job for longer than twice the time since it was first given back, nor than the maximum', () => {
   let now = 0;
   const gives = new GiveBacks({ ...rule, longest: 60 * second, now: () => now });
   for (let n = 0; n < 1_000; n++) expect(gives.delayOf(`${n}`)).toBe(second);
@@ -96,7 +96,7 @@ it('forgets jobs that others have taken, so that a new one comes again soon', ()
   expect(gives.delayOf('new')).toBe(second);
 });
 
-it('lets jobs come again at times that differ by chance', () => {
+it('adds a random part to the delays', () => {
   const gives = new GiveBacks({ least: second, longest: hour, now: () => 0, random: () => 0.5 });
   expect(gives.delayOf('a')).toBe(1_125);
 });

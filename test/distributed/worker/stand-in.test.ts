@@ -56,7 +56,7 @@ class Program {
   }
 }
 
-it('a fallback that completes elsewhere while a node fails stands in for it with its output', async () => {
+it('a fallback that completes on another worker while the node fails stands in for it with its output', async () => {
   const engine = memory();
   const orchestrator = new OrchestratorBuilder().engine(engine).workflow(flow).build();
   await orchestrator.startRun({}, undefined, { runId: 'run' });
