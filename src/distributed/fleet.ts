@@ -14,7 +14,7 @@ import { someWorkflows, type Workflow, Workflows } from './workflows/workflows.j
  * workers of the fleet share. Options of single workers are those of `Fleet.worker`.
  */
 export interface FleetOptions<
-  // biome-ignore lint/suspicious/noExplicitAny: a fleet whose first workflow is data begins runs with anything
+  // biome-ignore lint/suspicious/noExplicitAny: if the first workflow is data, runs start with any context
   State extends object = any,
 > {
   /** The queue and the stores of the fleet. `Fleet.close()` closes the engine, too. */

@@ -333,7 +333,10 @@ describe('runs cancel, pause, resume and retry', () => {
         {
           runId: 'done',
           ok: false,
-          error: { message: 'run "done" is completed: only a run that has not ended can be paused', code: 'ERR_RUN_STATE' },
+          error: {
+            message: 'run "done" is completed: only a run that has not ended can be paused',
+            code: 'ERR_RUN_STATE',
+          },
         },
       ],
     });

@@ -10,7 +10,7 @@ import { aWorkflowList, type Workflow } from '../workflows/workflows.js';
  * method calls, and `defineFleet` sets them for a whole fleet.
  */
 export interface OrchestratorOptions<
-  // biome-ignore lint/suspicious/noExplicitAny: an orchestrator that was given no workflow starts runs of any
+  // biome-ignore lint/suspicious/noExplicitAny: an orchestrator without workflows starts runs with any context
   State extends object = any,
 > {
   /** The queue and the stores of the fleet. The workers use the same engine. */

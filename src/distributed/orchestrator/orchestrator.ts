@@ -42,7 +42,7 @@ import { Waiting } from './waiting.js';
  * const orchestrator = new DistributedOrchestrator({ engine: redis(url), workflows: [flow] });
  */
 export class DistributedOrchestrator<
-  // biome-ignore lint/suspicious/noExplicitAny: an orchestrator that was given no workflow starts runs of any
+  // biome-ignore lint/suspicious/noExplicitAny: an orchestrator without workflows starts runs with any context
   State extends object = any,
 > extends Questions {
   readonly engine: Engine;

@@ -2,7 +2,7 @@ import { Flow, FlowRuntime, type NodeArgs, withAction } from 'orchestrator/flow'
 import type { AnyFlow } from './journals.js';
 import { isTakenUpAgain, step } from './world.js';
 
-/* Small flows, each of one kind of step. Every execution of a node adds one to the `total` of the context. */
+/* Small flows, each with one kind of step. Every execution of a node adds one to `total` in the context. */
 
 type Total = { total: number };
 type Node = (input: unknown, args: NodeArgs) => unknown;
