@@ -56,8 +56,9 @@ export interface Fleet<
    */
   worker(options?: OwnWorkerOptions): DistributedWorker;
   /**
-   * Stops the workers and orchestrators that this object created, then closes the engine. Calls that wait for runs
-   * reject with an `AbortError`. Other programs of the fleet continue. A second call can only shorten the timeout.
+   * Stops the workers and orchestrators that this object created, then closes the engine. Pending `waitForCompletion`
+   * calls reject with an `AbortError`. Other programs of the fleet continue. A second call can only shorten the
+   * timeout.
    *
    * @param options - `timeout`: milliseconds for the nodes that are being executed to end, and again for the engine to
    *   close. Default: 10000

@@ -30,8 +30,8 @@ export interface OrchestratorOptions<
   /** Milliseconds for which a finished run is kept, unless the run has a `retention` of its own. Default: for ever. */
   readonly retention?: number | undefined;
   /**
-   * A signal that ends all waiting of the orchestrator when it aborts: pending calls reject with its reason. Default:
-   * none.
+   * A signal that ends all waiting of the orchestrator when it aborts, as `close` does: pending `waitForCompletion`
+   * calls reject with its reason. Default: none.
    */
   readonly signal?: AbortSignal | undefined;
 }

@@ -265,8 +265,8 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Ends all waiting of this orchestrator at once, whatever the timeout: pending calls reject with an `AbortError`. The
-   * engine stays open, since it may be shared.
+   * Ends all waiting of this orchestrator at once, whatever the timeout: pending `waitForCompletion` calls reject with
+   * an `AbortError`, and iterations of events end. The engine stays open, since it may be shared.
    *
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */
