@@ -3,425 +3,595 @@ import type { CloseOptions } from '../shared/closing.js';
 import type { RunCounts, RunCursor, RunQuery, RunRecord, RunStatus } from './run-info.js';
 
 /**
- * What an engine is: a queue, the stores that a fleet shares, and two operations that are atomic. Whoever writes an
- * engine of their own takes these from `orchestrator/distributed/engine`, and runs the conformance suite of
- * `orchestrator/distributed/testing` on it.
+ * The contracts of an engine: a queue, the stores that a fleet shares, and two atomic operations, `begin` and `commit`.
+ * To write an engine of your own, import these types from `orchestrator/distributed/engine` and run the conformance
+ * suite of `orchestrator/distributed/testing` against your implementation.
  *
- * Words. A **run** is a journal: entries in the order in which they were committed. What is ready, what has failed and
- * what the context holds follow from the journal; engines need not understand it. An **item** is a node that is ready,
- * or is to be looked at again. A **job** is what the queue delivers: it carries an item, and the items that follow from
- * it one at a time.
+ * Terms:
  *
- * All ids and texts come from users: any character may be in them, and none may become syntax. Operations that cannot
- * reach the engine reject with `EngineError` after a bounded time.
+ * - A **run** is a journal: a list of entries in the order in which they were committed. The ready nodes, the failures
+ *   and the context of a run all follow from its journal. To an engine, entries are plain text.
+ * - A **work item** is a node that is ready to be executed, or that has to be looked at again later.
+ * - A **job** is what the queue delivers. It carries one work item at a time: when an item has ended, the job may go on
+ *   with an item that follows from it.
+ *
+ * Ids and texts come from users and may contain any character. An engine must never let them become part of a query, a
+ * script or a key's syntax. An operation that cannot reach the engine rejects with `EngineError` after a bounded time.
  */
 
-/** A job as it is queued. All of it survives JSON. */
+/**
+ * A job for the queue, which `enqueue` takes. All fields survive a round trip through JSON. Workers make the job of a
+ * work item wherever they find it missing, so the queue must treat jobs with equal ids as one job.
+ */
 export interface Job {
-  /** Of `[0-9A-Za-z_.-]`, at most 200 characters. Deterministic: the same item has the same job wherever it is made. */
+  /**
+   * The id: at most 200 characters of `[0-9A-Za-z_.-]`. Deterministic: one work item gets the same job id on every
+   * machine.
+   */
   readonly id: string;
   readonly runId: string;
-  /** Of the run; undefined in what versions up to 0.7 have queued, or for a run that they have begun. */
+  /**
+   * The incarnation of the run: which of the runs that had this id over time. Undefined in jobs queued by versions up
+   * to 0.7, and in jobs of runs that those versions started.
+   */
   readonly incarnation?: number | undefined;
+  /** `node`: execute nodes. `wake`: end a wait whose time has come. `timeout`: cancel the run at its deadline. */
   readonly kind: 'node' | 'wake' | 'timeout';
-  /** The journal as it was when the job was made: whoever handles it has to have read so far. */
+  /** The number of the run's last entry when the job was made. A worker reads the journal at least this far first. */
   readonly seq: number;
-  /** 0 goes first. */
+  /** The priority: a whole number from 0, which goes first, to 2097151. */
   readonly priority: number;
-  /** Milliseconds before it is delivered, of at least 0. */
+  /** Milliseconds before the job is delivered, at least 0. */
   readonly delay: number;
 }
 
-/** A job that is being handled. */
+/**
+ * A job that the queue has handed to a worker. The worker holds the job until the handler settles, and renews its lock
+ * meanwhile. A job whose lock expires is delivered to another worker.
+ */
 export interface Delivery {
   readonly job: Omit<Job, 'delay'>;
   /**
-   * How often the job was taken back from a handler that had died or lost its lock; 0 for the first delivery. Workers tell
-   * the two apart: see `takeBackCrash`.
+   * Number of times the queue took the job back from a worker that had died or lost its lock. 0 for the first delivery.
+   * The queue cannot tell death from a lost lock; workers correct for that with `WorkItemStateStore.takeBackCrash`.
    */
   readonly crashes: number;
-  /** Aborts when the queue has taken the job back from this handler: another may have it by now. */
+  /** Aborts when the queue has taken the job back from this worker. Another worker may hold the job by then. */
   readonly signal: AbortSignal;
 }
 
-/** What becomes of a job: it is done, or it goes back and is delivered again after so many milliseconds. */
+/**
+ * The answer of a handler: `done` removes the job from the queue, `{ delay }` gives the job back and has the queue
+ * deliver it again after `delay` milliseconds.
+ */
 export type Disposition = 'done' | { readonly delay: number };
 
-/** Handles a job. If it rejects, the consumer's `onError` is told, and the job is delivered again a second later. */
+/**
+ * Handles one job, and says what becomes of the job. If the handler rejects, the queue calls `onError` of the
+ * `ConsumeOptions` and delivers the job again one second later.
+ */
 export type Handler = (delivery: Delivery) => Promise<Disposition>;
 
-/** How jobs are taken from the queue. */
+/**
+ * Options of `WorkQueue.consume`: how many jobs a worker takes from the queue, for how long it may hold them without a
+ * sign of life, and what is called with errors.
+ */
 export interface ConsumeOptions {
-  /** How many jobs are handled at the same time. */
+  /** Maximum number of jobs that are handled at the same time. */
   readonly concurrency: number;
-  /** For how many milliseconds a job is held without a sign of life; then another worker gets it. */
+  /** Milliseconds for which a job stays locked without a renewal. After that, the queue gives it to another worker. */
   readonly lockDuration: number;
   readonly workerId: string;
   /**
-   * The engine's clock as the worker knows it, in epoch milliseconds: what a queue goes by whose server does not go by its
-   * own. Default: the clock of this machine.
+   * Returns the engine's clock as the worker knows it, in epoch milliseconds. A queue uses it if its server does not
+   * measure time itself. Default: the clock of this machine.
    */
   readonly now?: (() => number) | undefined;
-  /** Told what goes wrong: connections that are lost, and each rejection of the handler. */
+  /** Called with each connection that is lost, and with each rejection of the handler. */
   readonly onError: (error: unknown) => void;
 }
 
-/** A worker's hold on the queue. */
+/**
+ * A worker's connection to the queue, which `WorkQueue.consume` opens. It takes jobs and renews their locks until it is
+ * closed. A worker calls `close` for a graceful stop, and `terminate` if that takes too long.
+ */
 export interface Consumer {
   /**
-   * If true, jobs are taken, held and given back by the engine's clock, whatever the clock of this machine shows. Else a
-   * worker whose clock is wrong takes no work. Default: false.
+   * If true, the queue locks and delivers jobs by the engine's clock, whatever the clock of this machine shows. If
+   * false, a worker whose clock is wrong takes no work. Default: false.
    */
   readonly byEngineClock?: boolean | undefined;
-  /** Takes no more jobs. What is handled goes on. */
+  /** Stops taking jobs. Jobs that are being handled continue. */
   pause(): Promise<void>;
-  /** Takes jobs again. */
+  /** Starts taking jobs again after `pause`. */
   resume(): Promise<void>;
-  /** Resolves when nothing is handled any more, and lets go of the queue. */
+  /** Stops taking jobs, waits until no job is being handled, and disconnects from the queue. */
   close(): Promise<void>;
-  /** Lets go at once: jobs that are handled are given to others when their locks expire. */
+  /** Disconnects at once. The queue gives the jobs that were being handled to other workers when their locks expire. */
   terminate(): Promise<void>;
 }
 
-/** How a job stands. `absent`: done, or never queued. */
+/**
+ * The state of a job in the queue:
+ *
+ * - `waiting`: ready to be delivered;
+ * - `delayed`: its delay has not passed;
+ * - `active`: a worker is handling it;
+ * - `absent`: done, removed, or never queued.
+ */
 export type JobState = 'waiting' | 'delayed' | 'active' | 'absent';
 
-/** Delivers each job at least once. */
+/**
+ * A queue that delivers each job at least once. A job whose worker dies is delivered again when the lock of that worker
+ * expires. Delivering a job twice does no harm: what a job has done to its run is recorded in the journal.
+ */
 export interface WorkQueue {
-  /** The engine that it is part of. */
+  /** The engine that the queue belongs to. */
   readonly engine: Engine;
-  /** Adds jobs, all or none as far as one can see. One whose id is in the queue already changes nothing. */
+  /** Adds jobs, either all of them or none. A job whose id is already in the queue stays as it is. */
   enqueue(jobs: readonly Job[]): Promise<void>;
-  /** Takes jobs until the consumer is closed: those of priority 0 first, in the order in which they were added. */
+  /**
+   * Takes jobs and passes them to `handler` until the consumer is closed. Jobs of priority 0 come first; jobs of equal
+   * priority come in the order in which they were added.
+   */
   consume(handler: Handler, options: ConsumeOptions): Promise<Consumer>;
-  /** Removes jobs of a run that nobody handles at the moment. */
+  /** Removes those of the given jobs of a run that no worker is handling at the moment. */
   purgeRun(runId: string, jobIds: readonly string[]): Promise<void>;
-  /** How jobs stand, in the order of the ids. */
+  /** Returns the state of each job, in the order of the ids. */
   statesOf(jobIds: readonly string[]): Promise<readonly JobState[]>;
-  /** How many jobs there are. */
+  /** Counts the jobs in the queue by state. */
   depth(): Promise<Readonly<Record<Exclude<JobState, 'absent'>, number>>>;
 }
 
-/** What a run begins with. */
+/**
+ * A run to be started, which `Engine.begin` takes. The engine adds the times by its own clock: `createdAt`,
+ * `updatedAt`, `startAt` from the delay, and `deadline` from the timeout.
+ */
 export interface NewRun {
-  /** With an `incarnation` that no run before has had under this id. It is kept, and given back with the record. */
+  /**
+   * The first record of the run. Its `incarnation` differs from that of every earlier run with this id; the engine
+   * stores it and returns it with the record.
+   */
   readonly record: Omit<RunRecord, 'createdAt' | 'updatedAt' | 'startAt' | 'deadline' | 'finishedAt'>;
-  /** Milliseconds from now to its start, of at least 0. */
+  /** Milliseconds from now to the start of the run, at least 0. */
   readonly delay: number;
-  /** Milliseconds from its start to its deadline. Default: none. */
+  /** Milliseconds from the start of the run to its deadline. Default: no deadline. */
   readonly timeout: number | undefined;
-  /** What its journal starts from. */
+  /** The first snapshot of the run, which its journal continues from. */
   readonly snapshot: string;
 }
 
-/** One entry of a journal. */
+/**
+ * An entry of a run's journal, as `CheckpointStore.read` and `Engine.commit` return it. The text records what has
+ * happened, such as the output of a node. Engines need not parse it.
+ */
 export interface JournalEntry {
-  /** From 1, without gaps. */
+  /** The number of the entry, from 1, without gaps. */
   readonly seq: number;
-  /** When it was committed, by the engine's clock, in epoch milliseconds. */
+  /** When the entry was committed, by the engine's clock, in epoch milliseconds. */
   readonly time: number;
   readonly text: string;
 }
 
-/** What is known of a run from some point on. */
+/**
+ * The answer of `CheckpointStore.read`: the record of a run, and its journal after the entry that the caller knew. If
+ * that part of the journal has been compacted, the answer starts from the snapshot instead.
+ */
 export interface JournalTail {
   readonly record: RunRecord;
   /** The engine's clock, in epoch milliseconds. */
   readonly now: number;
-  /** Where the journal ends. */
+  /** The number of the journal's last entry. */
   readonly seq: number;
-  /** What entries start from; only where those that were asked for are not kept any more, or all were asked for. */
+  /**
+   * The snapshot that `entries` continue from. Present if the caller asked for the whole journal, or for entries that
+   * have been dropped since; otherwise undefined.
+   */
   readonly snapshot: { readonly text: string; readonly seq: number } | undefined;
-  /** Those after the point that was asked for, else after the snapshot. */
+  /** The entries after the snapshot, or after the entry that the caller knew if there is no snapshot. */
   readonly entries: readonly JournalEntry[];
-  /** If true, entries up to `seq` are missing, since no more bytes were asked for. Default: false. */
+  /** If true, `maxBytes` was reached and entries up to `seq` are missing from the answer. Default: false. */
   readonly more?: true;
 }
 
-/** How much of a journal is read. */
+/**
+ * Options of `CheckpointStore.read`, which limit how much of a journal one call returns. A caller that reads a long
+ * journal continues after the last entry of each answer.
+ */
 export interface ReadOptions {
-  /** About how many bytes of entries, of at least 1; one entry is given in any case. Default: all. */
+  /**
+   * Approximate limit of the entries in bytes, at least 1. If the journal has an entry to return, one entry is returned
+   * whatever its size. Default: no limit.
+   */
   readonly maxBytes?: number | undefined;
 }
 
-/** One entry to be added, if the run allows it. */
+/**
+ * An entry for a journal, and the conditions on which `Engine.commit` may add it. A commit with a `slot` and a `number`
+ * is idempotent: sent again after its answer was lost, the second time is a duplicate.
+ */
 export interface Commit {
   readonly text: string;
-  /** The statuses in which it may be added. */
+  /** The statuses of the run in which the entry may be added. In any other status it is refused. */
   readonly during: readonly RunStatus[];
-  /** What it is about: it is added only if `number` is higher than the last that was added for this slot. */
+  /**
+   * The subject of the entry, such as a node. The entry is added only if its `number` is higher than that of the last
+   * entry added for the same slot; otherwise it is a duplicate. Default: no such condition.
+   */
   readonly slot?: string | undefined;
-  /** A whole number of at least 1, below 2^53. */
+  /** The number within the slot: a whole number of at least 1, below 2^53. */
   readonly number?: number | undefined;
-  /** How the run stands from this entry on. Default: a run that was scheduled is running, any other stays as it is. */
+  /**
+   * The change of the run that the entry causes. Default: a scheduled run becomes running, any other keeps its status.
+   */
   readonly becomes?: RunChange | undefined;
-  /** Whether it is refused unless it is the first after `known`. Default: false. */
+  /** If true, the entry is refused unless it directly follows the entry `known`. Default: false. */
   readonly onlyIfNext?: boolean | undefined;
-  /** How the run stands from this entry on if it is the first after `known`: nobody else was in between. */
+  /** The change of the run if the entry directly follows the entry `known`. It replaces `becomes` in that case. */
   readonly becomesIfNext?: RunChange | undefined;
 }
 
-/** A change of how a run stands. `finishedAt` follows from the status; one that was over and goes on has no deadline any more. */
+/**
+ * A change of a run's record, made by a commit. The engine replaces status, output and error, and sets `finishedAt`
+ * according to the status. A finished run that becomes active again loses its deadline.
+ */
 export interface RunChange {
   readonly status: RunStatus;
+  /** The new output as text. Default: the record has no output. */
   readonly output?: string | undefined;
+  /** The new error. Default: the record has no error. */
   readonly error?: string | undefined;
 }
 
-/** What became of each commit: the number of its entry, or why there is none. */
+/**
+ * The result of one commit: the number of the new entry; `duplicate` if the slot already has a number as high;
+ * `refused` if the status of the run or `onlyIfNext` forbids the entry.
+ */
 export type Verdict = number | 'duplicate' | 'refused';
 
-/** The answer to commits. */
+/**
+ * The answer of `Engine.commit`: a verdict for each commit, the status of the run after them, and the entries of other
+ * workers. The caller applies those entries first, then its own.
+ */
 export interface CommitAnswer {
+  /** A verdict for each commit, in order. Verdicts count only if `entries` is given. */
   readonly verdicts: readonly Verdict[];
-  /** How the run stands after them. */
+  /** The status of the run after the commits. */
   readonly status: RunStatus;
+  /** The engine's clock, in epoch milliseconds. */
   readonly now: number;
-  /** Where the journal ends. */
+  /** The number of the journal's last entry. */
   readonly seq: number;
-  /** What others have committed since `known`. `undefined`: that is not kept any more, so the run is to be read again. */
+  /**
+   * The entries after `known` that were there before this call, committed by other workers. `undefined` if they have
+   * been dropped, or are too many for an answer: nothing was committed then, and the caller has to read the run and
+   * commit again.
+   */
   readonly entries: readonly JournalEntry[] | undefined;
 }
 
-/** Keeps journals: of the runs of a fleet, and of runs in process, which are saved through the methods of the flow layer. */
+/**
+ * Stores journals: those of a fleet's runs, and those of flows that run in one process, which are saved through the
+ * methods inherited from the flow layer.
+ */
 export interface CheckpointStore extends FlowCheckpointStore {
   readonly engine: Engine;
   /**
-   * Reads a run of the fleet.
+   * Reads the record and the journal of a fleet's run.
    *
-   * @param after - the entry up to which it is known. Default: nothing is known
-   * @returns `undefined` for a run that is unknown
+   * @param after - the number of the last entry that the caller knows. Default: the whole journal, from its snapshot
+   * @returns `undefined` for an unknown run
    */
   read(runId: string, after?: number, options?: ReadOptions): Promise<JournalTail | undefined>;
   /**
-   * Replaces what a journal starts from. Entries up to `seq` may be dropped. Does nothing where a later one is there.
+   * Replaces the snapshot of a journal. Entries up to `seq` may be dropped. Does nothing if the stored snapshot is
+   * later.
    *
-   * @param incarnation - of the run; nothing is done to another run under the id. Default: that of the run that is there
+   * @param incarnation - the incarnation of the run that is meant; a later run under the same id is left alone.
+   *   Default: whichever run has the id now
    */
   compact(runId: string, snapshot: string, seq: number, incarnation?: number): Promise<void>;
 }
 
-/** Finds runs. They are written by `begin` and `commit` alone, so that they never differ from their journals. */
+/**
+ * Finds and removes runs. Only `Engine.begin` and `Engine.commit` write the records of runs, so a record always agrees
+ * with its journal. Lists of runs are ordered by time of creation, then by id.
+ */
 export interface RunInfoStore {
   readonly engine: Engine;
+  /** Returns the record of a run, or `undefined` for an unknown run. */
   getRun(runId: string): Promise<RunRecord | undefined>;
-  /** How runs stand, in the order of the ids; `undefined` for those that are unknown. */
+  /** Returns the status of each run, in the order of the ids; `undefined` for an unknown run. */
   getStatuses(runIds: readonly string[]): Promise<readonly (RunStatus | undefined)[]>;
-  /** Up to `limit` runs in order. Where time of creation is the same, by id. */
+  /** Returns up to `query.limit` runs, ordered by time of creation, then by id. */
   listRuns(query: RunQuery): Promise<readonly RunRecord[]>;
-  /** How many runs stand how: all statuses, with 0 for those that no run has. It is asked often, and has to be cheap. */
+  /** Counts runs by status, with 0 for a status that no run has. Called often, so it must be cheap. */
   countRuns(): Promise<RunCounts>;
   /**
-   * Removes all that is kept of a run. Does nothing for a run that is unknown.
+   * Removes everything that is stored of a run. Does nothing for an unknown run.
    *
-   * @param incarnation - of the run that the caller means: nothing is done to another run under the id, so that an attempt
-   *   that comes late removes no new run. Default: that of the run that is there
+   * @param incarnation - the incarnation of the run that is meant. A later run under the same id is left alone, so that
+   *   a late call removes no new run. Default: whichever run has the id now
    */
   deleteRun(runId: string, incarnation?: number): Promise<void>;
-  /** Up to `limit` runs that are over, and whose retention is too. */
+  /** Returns up to `limit` finished runs whose retention has passed. */
   listExpired(limit: number): Promise<readonly ExpiredRun[]>;
   /**
-   * Looks at a page of the runs that are under way (scheduled, running, awaiting, paused), in order of creation, then of
-   * id. It costs as much as the page is long, however many runs there are.
+   * Returns the idle runs of one page of the active runs (scheduled, running, awaiting, paused), in order of creation,
+   * then of id. The cost of a call must depend on `limit` alone, not on the number of runs.
    *
    * @param milliseconds - a run is idle if its start and its last commit are at least this long ago
-   * @param limit - how many runs are looked at, of at least 1; runs that cannot be idle yet may be left out
+   * @param limit - the length of the page in runs, at least 1. Runs that cannot be idle yet may be left out of the page
    * @param after - the cursor of the page before. Default: the first page
-   * @returns those of the page that are idle: all, some or none
+   * @returns the idle runs of the page: all, some or none
    */
   listIdle(milliseconds: number, limit: number, after?: RunCursor): Promise<IdlePage>;
 }
 
-/** A run to be removed: it and no other that has begun under its id since. */
+/**
+ * A finished run whose retention has passed, as `RunInfoStore.listExpired` returns it. Pass the incarnation to
+ * `deleteRun`, so that a later run under the same id is not removed instead.
+ */
 export type ExpiredRun = Pick<RunRecord, 'runId' | 'incarnation'>;
 
-/** A page of the runs that are under way. */
+/**
+ * The answer of `RunInfoStore.listIdle`: the idle runs of one page of the active runs, and a cursor for the next page.
+ * A page without idle runs has an empty list and still a cursor.
+ */
 export interface IdlePage {
-  /** The ids of those that are idle, in the order of the page. */
+  /** The ids of the idle runs, in the order of the page. */
   readonly runIds: readonly string[];
   /** The last run of the page; `undefined` if no page follows. */
   readonly cursor: RunCursor | undefined;
 }
 
-/** A workflow in one of its versions. */
+/**
+ * A workflow in one of its versions, as `WorkflowStore.list` and `DistributedOrchestrator.listWorkflows` return it.
+ * Runs keep the version that they were started with.
+ */
 export interface WorkflowVersion {
   readonly id: string;
-  /** What its author says, else a hash of its nodes and edges. */
+  /** The version that the author gave, or a hash of the workflow's nodes and edges. */
   readonly version: string;
 }
 
 /**
- * The graphs of workflows as data, so that a program that does not have their code can look at runs and act on them. Who
- * starts runs and who executes them puts what it knows; nothing is ever taken out.
+ * The graphs of workflows as data. They let a program without the workflows' code list runs, draw them and act on them.
+ * Orchestrators and workers put the workflows that they know. Nothing is ever removed.
  */
 export interface WorkflowStore {
   readonly engine: Engine;
-  /** Keeps a blueprint, in place of what was kept of this id and version before. The same once more changes nothing. */
+  /** Stores a blueprint as text. It replaces an earlier blueprint of the same id and version. Idempotent. */
   put(id: string, version: string, blueprint: string): Promise<void>;
-  /** A blueprint, as it was put; `undefined` for one that is unknown. */
+  /** Returns the text that was put, or `undefined` for an unknown workflow. */
   get(id: string, version: string): Promise<string | undefined>;
-  /** What there is, in the order in which each was first put. */
+  /** Returns all workflows and versions, in the order in which each was first put. */
   list(): Promise<readonly WorkflowVersion[]>;
 }
 
-/** What the context of a run is made of. */
+/**
+ * A step in the history of a run's context: the keys that a commit has set and removed. Applied in order, the layers
+ * of a run make up its context.
+ */
 export interface ContextLayer {
-  /** Keys that were set, as text. */
+  /** The keys that were set, with their values as text. */
   readonly set: Readonly<Record<string, string>>;
   readonly removed: readonly string[];
 }
 
-/** The data that the nodes of a run share. */
+/**
+ * Reads the contexts of runs: the data that the nodes of a run share. `derivedStores` makes this store from the
+ * journals, so an engine need not implement it.
+ */
 export interface ContextStore {
   readonly engine: Engine;
-  /** What the run began with, then what each commit has changed, in that order. `undefined` for a run that is unknown. */
+  /**
+   * Returns the context that the run started with, followed by the changes of each commit, in order. `undefined` for an
+   * unknown run.
+   */
   getContext(runId: string): Promise<readonly ContextLayer[] | undefined>;
 }
 
-/** One execution of a node. */
+/**
+ * A committed execution of a node, as `RunMetrics.steps` lists it. A node has several executions if it is retried,
+ * waits for an event, or is part of a loop.
+ */
 export interface StepMetrics {
   readonly nodeId: string;
+  /** The number of the visit, from 1. It counts up each time a loop of the graph comes back to the node. */
   readonly visit: number;
+  /** The number of the attempt within the visit, from 1. */
   readonly attempt: number;
+  /** `retrying`: failed, and tried again later. `awaiting`: waits for an event or a time. */
   readonly status: 'completed' | 'failed' | 'retrying' | 'awaiting';
   readonly workerId: string;
-  /** When it was committed, in epoch milliseconds. */
+  /** When the execution was committed, by the engine's clock, in epoch milliseconds. */
   readonly time: number;
-  /** How long it took, in milliseconds. */
+  /** Duration of the execution, in milliseconds. */
   readonly duration: number;
 }
 
-/** What a run has cost. */
+/**
+ * Counts and durations of a run's executions, as `DistributedOrchestrator.metrics` returns them. Each execution counts
+ * once, in the commit that recorded its result, however often its job was delivered.
+ */
 export interface RunMetrics {
-  /** Executions that were committed. */
+  /** Number of committed executions, of any status. */
   readonly attempts: number;
   readonly completed: number;
   readonly failed: number;
   readonly retries: number;
-  /** Sum of the durations, in milliseconds. */
+  /** Sum of the durations of all executions, in milliseconds. */
   readonly busyTime: number;
-  /** The last executions, at most 1000. */
+  /** The last executions in order, at most 1000. */
   readonly steps: readonly StepMetrics[];
 }
 
-/** What runs have cost. */
+/**
+ * Reads the metrics of runs. `derivedStores` makes this store from the journals, so an engine need not implement it,
+ * and metrics always agree with what was committed.
+ */
 export interface MetricsStore {
   readonly engine: Engine;
-  /** `undefined` for a run that is unknown. */
+  /** Returns the metrics of a run, or `undefined` for an unknown run. */
   getMetrics(runId: string): Promise<RunMetrics | undefined>;
 }
 
-/** One failure, as it is kept. */
+/**
+ * A failure of a node, as `ErrorStore.getErrors` returns it. `DistributedOrchestrator.errors` returns the same failures
+ * with the error decoded. A node that is retried has a record for each failed attempt.
+ */
 export interface ErrorRecord {
   readonly nodeId: string;
+  /** The number of the node's visit, from 1. */
   readonly visit: number;
+  /** The number of the attempt that failed, from 1. */
   readonly attempt: number;
-  /** The error as text. */
+  /** The error as text, written by the serializer of the worker. */
   readonly error: string;
-  /** Whether the node has failed with it; else it is tried again. */
+  /** If true, the node has failed with this error. If false, the node is retried. */
   readonly isFinal: boolean;
   readonly workerId: string;
+  /** When the failure was committed, by the engine's clock, in epoch milliseconds. */
   readonly time: number;
 }
 
-/** What has gone wrong. */
+/**
+ * Reads the failures of runs. `derivedStores` makes this store from the journals, so an engine need not implement it,
+ * and no failure is counted twice.
+ */
 export interface ErrorStore {
   readonly engine: Engine;
-  /** The last failures of a run in order, at most 1000. `undefined` for a run that is unknown. */
+  /** Returns the last failures of a run in order, at most 1000. `undefined` for an unknown run. */
   getErrors(runId: string): Promise<readonly ErrorRecord[] | undefined>;
 }
 
-/** What a worker says of itself. */
+/**
+ * A worker's report about itself: what it is doing, what it has done, and where it runs. `DistributedWorker.health()`
+ * returns it, and each heartbeat sends it to the engine.
+ */
 export interface WorkerReport {
   readonly workerId: string;
+  /** `retrying`: every job that the worker holds is a retry. `stopping`: `stop()` or `close()` was called. */
   readonly status: 'idle' | 'in-progress' | 'retrying' | 'stopping';
+  /** Maximum number of jobs that the worker handles at the same time. */
   readonly concurrency: number;
-  /** How many jobs it handles now. */
+  /** Number of jobs that the worker is handling now. */
   readonly active: number;
-  /** How many executions of nodes have ended so since it started. */
+  /** Number of executions that completed since the worker started. */
   readonly completed: number;
+  /** Number of executions that failed for good since the worker started. */
   readonly failed: number;
+  /** Number of executions that failed and are tried again, since the worker started. */
   readonly retried: number;
-  /** When it started, by its own clock, in epoch milliseconds. */
+  /** When the worker started, by its own clock, in epoch milliseconds. */
   readonly startedAt: number;
   readonly host: string;
   readonly pid: number;
-  /** Ids of its workflows, with their versions. */
+  /** The worker's workflows, as id and version. */
   readonly workflows: readonly string[];
-  /** After how many milliseconds of silence it is to be taken for dead. */
+  /** Milliseconds of silence after which the worker is considered dead. */
   readonly expectedWithin: number;
 }
 
-/** A worker's last report. */
+/**
+ * The last report of a worker, with its age. `DistributedOrchestrator.listWorkerHealth` lists them for all workers of
+ * the fleet, including workers that died within the last day.
+ */
 export interface WorkerHealth extends WorkerReport {
-  /** Milliseconds since then, by the engine's clock. */
+  /** Milliseconds since the report, by the engine's clock. */
   readonly age: number;
-  /** Whether that is less than what is expected of it. */
+  /** If true, the report is younger than `expectedWithin`. */
   readonly alive: boolean;
 }
 
-/** Which workers are there. */
+/**
+ * Records which workers are alive. Each worker sends a report at every heartbeat, and removes itself when it stops. A
+ * worker that dies stays listed until its last report is a day old.
+ */
 export interface LivenessStore {
   readonly engine: Engine;
-  /** A sign of life. It is dated by the engine, since clocks of workers may be wrong. Gives the engine's clock. */
+  /**
+   * Records a worker's report. The engine dates the report by its own clock, since the clocks of workers may be wrong.
+   *
+   * @returns the engine's clock, in epoch milliseconds
+   */
   heartbeat(report: WorkerReport): Promise<number>;
-  /** A worker has stopped as it should. */
+  /** Removes a worker, because it has stopped or is to be forgotten. */
   remove(workerId: string): Promise<void>;
-  /** The last report of each worker, for a day after its last sign of life. */
+  /** Returns the last report of each worker. A report is kept for one day. */
   list(): Promise<readonly WorkerHealth[]>;
 }
 
-/** A node that a worker has been executing for a while. */
+/**
+ * A node that a worker is executing now, and has been executing for longer than a quarter of a second. Short executions
+ * are never recorded.
+ */
 export interface WorkItemState {
   readonly nodeId: string;
+  /** The number of the node's visit, from 1. */
   readonly visit: number;
+  /** The number of the attempt, from 1. */
   readonly attempt: number;
   readonly workerId: string;
-  /** Of the run; undefined for a run that a version up to 0.7 has begun. */
+  /** The incarnation of the run. Undefined for a run that was started by a version up to 0.7. */
   readonly incarnation?: number | undefined;
-  /** By the worker's clock, in epoch milliseconds. */
+  /** When the execution started, by the worker's clock, in epoch milliseconds. */
   readonly startedAt: number;
 }
 
-/** What is being executed. Kept for what takes longer than a moment, so that it can be looked at; nothing depends on it. */
+/**
+ * Records which nodes are being executed, for display only: nothing depends on these states. Also counts the workers
+ * that died while they executed a work item, so that an item that kills its workers can be failed.
+ */
 export interface WorkItemStateStore {
   readonly engine: Engine;
   /**
-   * Records what is under way. Does nothing for a run that is over or unknown: nothing would remove it. What was recorded of a
-   * run is gone when a commit ends the run, whatever as.
+   * Records that work items are being executed. Does nothing for a run that is finished or unknown. The commit that
+   * ends a run, with any status, removes the states of the run.
    */
   setStates(
     states: readonly { readonly runId: string; readonly item: string; readonly state: WorkItemState }[],
   ): Promise<void>;
-  /** It is not under way any more. */
+  /** Removes the states of work items that are no longer being executed. */
   clearStates(items: readonly { readonly runId: string; readonly item: string }[]): Promise<void>;
-  /** What is under way in a run. */
+  /** Returns the states of a run's work items. */
   getStates(runId: string): Promise<readonly WorkItemState[]>;
   /**
-   * How often workers have died while they executed an item.
+   * Counts a crash for a work item: a worker died while it executed the item.
    *
-   * @param item - of at least one character
-   * @param crash - which crash is to be added; one that was counted already, for this item or another, is not again, nor is
-   *   one that was taken back
-   * @returns the sum for the item
+   * @param item - the work item: a text of at least one character
+   * @param crash - the id of the crash. It is added once: not again if it was counted before, for this item or another,
+   *   and not if it was taken back
+   * @returns the number of crashes counted for the item
    */
   countCrash(runId: string, item: string, crash: string): Promise<number>;
   /**
-   * Takes a crash back: the worker that was taken for dead lives. From then on the crash counts for no item, whether it was
-   * counted before or is counted later. Does nothing for a run that is unknown or completed: nothing would remove it.
+   * Takes a crash back, because the worker that seemed dead is alive. From then on the crash counts for no item,
+   * whether it was counted before or is counted later. Does nothing for a run that is completed or unknown.
    */
   takeBackCrash(runId: string, crash: string): Promise<void>;
 }
 
-/** A run stands otherwise than before. */
+/**
+ * A notification that the status of a run has changed, which `Engine.subscribe` passes to its listeners. Notifications
+ * may be lost or come late, so the record of the run has the last word.
+ */
 export interface StatusChange {
   readonly runId: string;
+  /** The new status. */
   readonly status: RunStatus;
 }
 
-/** A queue, the stores of a fleet, and what is atomic over them. */
+/**
+ * The queue and the stores of a fleet, with the operations that are atomic over them. `memory()`, `pglite(directory)`,
+ * `postgres(url)` and `redis(url)` make one. Orchestrators and workers with the same engine form a fleet.
+ *
+ * To write an engine of your own, take the types from `orchestrator/distributed/engine`, the stores that follow from
+ * the journals from `derivedStores`, and the conformance suite from `orchestrator/distributed/testing`.
+ */
 export interface Engine {
-  /** What it is and where, for messages: `redis at 127.0.0.1:6379`. Without passwords. */
+  /** The kind and address of the engine, for messages: `redis at 127.0.0.1:6379`. Never contains a password. */
   readonly name: string;
   readonly queue: WorkQueue;
   readonly contextStore: ContextStore;
@@ -433,27 +603,31 @@ export interface Engine {
   readonly checkpointStore: CheckpointStore;
   readonly workflowStore: WorkflowStore;
   /**
-   * Makes sure that it can be used: connects, migrates. Any number of callers may call it at the same time.
+   * Connects to the engine and migrates it if necessary. May be called any number of times, also concurrently.
    *
-   * @throws {EngineError} that says where it tried, when it did not answer in time
+   * @throws {EngineError} if the engine does not answer in time; the message says which address was tried
    */
   open(): Promise<void>;
   /**
-   * Begins a run, in one step: record and journal.
+   * Starts a run: stores its record and its first snapshot, atomically. If a run with the id exists, nothing is
+   * changed.
    *
-   * @returns the run as it stands, and whether it was there before: then nothing was changed
+   * @returns `existed`: if true, the run was there before; `record` of the run; `now`: the engine's clock, in epoch
+   *   milliseconds; `seq`: the number of the journal's last entry
    */
   begin(
     run: NewRun,
   ): Promise<{ readonly existed: boolean; readonly record: RunRecord; readonly now: number; readonly seq: number }>;
   /**
-   * Adds entries to a journal, in one step, each if it may be; see `Commit`. Asked twice, it changes nothing the second
-   * time. `undefined` for a run that is unknown.
+   * Adds entries to the journal of a run, atomically. Each commit is judged by itself, against the run as the commits
+   * before it left it: see `Commit` for the conditions. Repeating a call adds no entry twice for commits that have a
+   * `slot`.
    *
-   * @param known - the entry up to which the caller knows the journal
+   * @param known - the number of the last entry that the caller knows
    * @param commits - at most 200
-   * @param incarnation - of the run that the caller means: where another has begun under the id, the run that is meant is
-   *   unknown. Default: the run that is there, which is what versions up to 0.7 ask for
+   * @param incarnation - the incarnation of the run that is meant. If another run has the id by now, the run that is
+   *   meant is unknown. Default: whichever run has the id now, as versions up to 0.7 ask for
+   * @returns the verdicts, and the entries that the caller did not know; `undefined` for an unknown run
    */
   commit(
     runId: string,
@@ -462,28 +636,35 @@ export interface Engine {
     incarnation?: number,
   ): Promise<CommitAnswer | undefined>;
   /**
-   * Tells of runs whose status has changed, soon, and usually; nothing depends on it alone.
+   * Calls `listener` soon after the status of a run has changed. A notification may be lost, so callers must also poll.
    *
-   * @returns a function that ends it
+   * @returns a function that ends the subscription
    */
   subscribe(listener: (change: StatusChange) => void): Promise<() => void>;
   /**
-   * Tells of what is wrong with the engine and does not keep it from working, such as a server that may forget runs: what was
-   * found before, and what will be.
+   * Calls `listener` with problems that do not keep the engine from working, such as a server that may evict runs.
+   * Problems that were found before the call are reported, too.
    *
-   * @returns a function that ends it
+   * @returns a function that ends the subscription
    */
   onWarning?(listener: (warning: Error) => void): () => void;
   /**
-   * Lets go of all connections that are its own. Resolves in bounded time, also while the server is away.
+   * Closes the connections that the engine opened itself. Resolves in bounded time, also while the server is
+   * unreachable.
    *
-   * @param options - `timeout`: after this time, in milliseconds, connections are cut. An engine that always ends at once
-   *   need not look at it
+   * @param options - `timeout`: milliseconds after which connections are cut. An engine that always closes at once may
+   *   ignore the timeout. Default: 10000
    */
   close(options?: CloseOptions): Promise<void>;
 }
 
-/** An engine that `await using` closes. */
+/**
+ * An engine that `await using` closes at the end of a block. `memory()`, `pglite(directory)`, `postgres(url)` and
+ * `redis(url)` all return one.
+ *
+ * @example
+ * await using engine = memory();
+ */
 export interface DisposableEngine extends Engine {
   [Symbol.asyncDispose](): Promise<void>;
 }

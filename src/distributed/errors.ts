@@ -3,7 +3,10 @@ import { kindOf, markAsOurs, OrchestratorError } from '../shared/errors.js';
 import { cleaned } from '../shared/text.js';
 import type { RunStatus } from './run-info.js';
 
-/** A run is not known, or not any more. */
+/**
+ * Thrown when no run has the given id: the id is wrong, or the run was removed by `deleteRun`, by `prune`, or after its
+ * retention had passed. `code` is `ERR_RUN_NOT_FOUND`.
+ */
 export class RunNotFoundError extends OrchestratorError {
   override readonly name = 'RunNotFoundError';
   readonly code = 'ERR_RUN_NOT_FOUND';
@@ -13,7 +16,10 @@ export class RunNotFoundError extends OrchestratorError {
   }
 }
 
-/** A run's own id is taken, by a run of another workflow or version. */
+/**
+ * Thrown by `start` and `startRun` when a run of another workflow, or of another version, already has the given id.
+ * Nothing was started. `workflow` and `version` are those of the existing run. `code` is `ERR_RUN_EXISTS`.
+ */
 export class RunExistsError extends OrchestratorError {
   override readonly name = 'RunExistsError';
   readonly code = 'ERR_RUN_EXISTS';
@@ -23,11 +29,16 @@ export class RunExistsError extends OrchestratorError {
     readonly workflow: string,
     readonly version: string,
   ) {
-    super(`run "${short(runId)}" exists already, of workflow "${short(workflow)}" in version "${short(version)}"`);
+    super(
+      `run "${short(runId)}" exists already, of workflow "${short(workflow)}" in version "${short(version)}": give another id`,
+    );
   }
 }
 
-/** What was asked for cannot be done with a run as it stands. */
+/**
+ * Thrown when the status of a run does not allow an operation, for instance when `cancel` is called for a completed
+ * run. The run was not changed. `status` is the status of the run. `code` is `ERR_RUN_STATE`.
+ */
 export class RunStateError extends OrchestratorError {
   override readonly name = 'RunStateError';
   readonly code = 'ERR_RUN_STATE';
@@ -41,10 +52,13 @@ export class RunStateError extends OrchestratorError {
   }
 }
 
-/** How many workflows a message names. */
+/** Maximum number of workflows that a message names. */
 const mostNamed = 20;
 
-/** A workflow is not one of those that an orchestrator or a worker was given, nor, for an orchestrator, on the engine. */
+/**
+ * Thrown when a workflow is unknown: the program was not given it in this version. For an orchestrator, the engine has
+ * no graph of the workflow either. The message lists the workflows that are known. `code` is `ERR_WORKFLOW_NOT_FOUND`.
+ */
 export class WorkflowNotFoundError extends OrchestratorError {
   override readonly name = 'WorkflowNotFoundError';
   readonly code = 'ERR_WORKFLOW_NOT_FOUND';
@@ -55,20 +69,23 @@ export class WorkflowNotFoundError extends OrchestratorError {
     known: readonly string[],
   ) {
     const which = `workflow "${short(workflow)}"${version === undefined ? '' : ` in version "${short(version)}"`}`;
-    const names = known.slice(0, mostNamed).map(short).join(', ') || 'some to be given';
+    const names = known.slice(0, mostNamed).map(short).join(', ') || 'a workflow to be given';
     const more = known.length > mostNamed ? `, or one of ${known.length - mostNamed} more` : '';
     super(`${which} is not known here, expected ${names}${more}`);
   }
 }
 
-/** A program has another graph of a workflow than runs have begun with, under the same version: it cannot go on with them. */
+/**
+ * Thrown when the graph of a workflow has changed but its version has not, so that a program cannot continue runs that
+ * were started with the earlier graph. Give the changed workflow a new version. `code` is `ERR_WORKFLOW_CHANGED`.
+ */
 export class WorkflowChangedError extends OrchestratorError {
   override readonly name = 'WorkflowChangedError';
   readonly code = 'ERR_WORKFLOW_CHANGED';
 
   /**
-   * @param difference - what differs, in words; empty if that is not known
-   * @param runId - the run that cannot go on here. Default: any of the version
+   * @param difference - the difference between the graphs, in words; empty if unknown
+   * @param runId - the run that this program cannot continue. Default: all active runs of the version
    */
   constructor(
     readonly workflow: string,
@@ -76,16 +93,19 @@ export class WorkflowChangedError extends OrchestratorError {
     difference: string,
     readonly runId?: string | undefined,
   ) {
-    const runs = runId === undefined ? 'runs that are under way have' : `run "${short(runId)}" has`;
+    const runs = runId === undefined ? 'active runs have' : `run "${short(runId)}" has`;
     super(
-      `workflow "${short(workflow)}" has another graph here than ${runs} begun with in version "${short(version)}"` +
-        `${difference === '' ? '' : ` (${difference})`}: give the changed workflow another version, ` +
-        'and keep the one before beside it until its runs are over',
+      `workflow "${short(workflow)}" has another graph here than ${runs} started with in version "${short(version)}"` +
+        `${difference === '' ? '' : ` (${difference})`}: give the changed workflow a new version, ` +
+        'and keep the old one beside it until its runs have ended',
     );
   }
 }
 
-/** A worker is alive, so what is asked for silent workers alone cannot be done. */
+/**
+ * Thrown by `forgetWorker` for a worker that is alive: only a silent worker can be forgotten. Stop the worker, or wait
+ * until it has been silent for five of its heartbeat intervals. `code` is `ERR_WORKER_ALIVE`.
+ */
 export class WorkerAliveError extends OrchestratorError {
   override readonly name = 'WorkerAliveError';
   readonly code = 'ERR_WORKER_ALIVE';
@@ -95,17 +115,23 @@ export class WorkerAliveError extends OrchestratorError {
   }
 }
 
-/** A worker was stopped, so it cannot be started: it is started once. */
+/**
+ * Thrown by `DistributedWorker.start` after `stop()` or `close()` was called on the worker. A worker can be started
+ * only once: create a new worker instead. `code` is `ERR_WORKER_STOPPED`.
+ */
 export class WorkerStoppedError extends OrchestratorError {
   override readonly name = 'WorkerStoppedError';
   readonly code = 'ERR_WORKER_STOPPED';
 
   constructor(readonly workerId: string) {
-    super(`worker "${short(workerId)}" was stopped: make a new one, a worker is started once`);
+    super(`worker "${short(workerId)}" was stopped: create a new one, a worker can be started only once`);
   }
 }
 
-/** Something is too large to be sent or kept. Nothing was. */
+/**
+ * Thrown when a context, an input, a signal or an output is larger than `maxPayload`. Nothing was sent or stored. Sizes
+ * are those of the serialized text, in bytes. `code` is `ERR_PAYLOAD`.
+ */
 export class PayloadError extends RangeError {
   override readonly name = 'PayloadError';
   readonly code = 'ERR_PAYLOAD';
@@ -115,9 +141,9 @@ export class PayloadError extends RangeError {
   }
 
   /**
-   * @param field - what is too large
-   * @param size - its size, in bytes
-   * @param limit - how large it may be, in bytes
+   * @param field - the field that is too large, such as `context.items`
+   * @param size - the size of the field, in bytes
+   * @param limit - the maximum size, in bytes
    */
   constructor(
     readonly field: string,
@@ -125,22 +151,22 @@ export class PayloadError extends RangeError {
     readonly limit: number,
   ) {
     super(
-      `${field} must be at most ${limit} bytes as text, got ${size}; keep large data elsewhere, and pass where it is`,
+      `${field} must be at most ${limit} bytes as text, got ${size}: store large data elsewhere and pass a reference`,
     );
   }
 }
 
 /**
- * Why an engine has failed:
+ * The reason of an `EngineError`:
  *
- * - `unreachable`: no connection could be made, or all were lost;
- * - `timeout`: it could be reached, and has not answered in time; the call may have been carried out;
- * - `full`: it has no memory or no disk left;
- * - `rights`: it refused the password, or the user lacks a right;
- * - `payload`: it refused a text for what the text holds, or for its size;
- * - `unsuitable`: the server cannot be used as it is set up, or only with risks;
+ * - `unreachable`: no connection could be made, or all connections were lost;
+ * - `timeout`: the engine was reached and did not answer in time; the call may have been carried out;
+ * - `full`: the server has no memory or no disk left;
+ * - `rights`: the server refused the password, or the user lacks a right;
+ * - `payload`: the engine refused a text because of its content or its size;
+ * - `unsuitable`: the server's setup cannot be used, or only with risks;
  * - `closed`: `close()` was called;
- * - `refused`: it refused for another reason, which is the `cause`.
+ * - `refused`: the engine refused the call for another reason, given as the `cause`.
  */
 export type EngineErrorReason =
   | 'unreachable'
@@ -152,26 +178,43 @@ export type EngineErrorReason =
   | 'closed'
   | 'refused';
 
-/** What passes without anybody's doing, as far as one can tell. */
+/** Reasons that usually pass without anybody changing something. */
 const passing: readonly EngineErrorReason[] = ['unreachable', 'timeout', 'full'];
 
-/** What `EngineError` takes. */
+/**
+ * Options of `new EngineError`. An engine of your own gives the `cause`, whose message is appended to that of the error
+ * with secrets removed, and a `reason`, which decides whether callers retry.
+ */
 export interface EngineErrorOptions extends ErrorOptions {
-  /** Default: `payload` where `isFinal` is true, else `unreachable`. */
+  /** The reason of the failure. Default: `payload` if `isFinal` is true, otherwise `unreachable`. */
   readonly reason?: EngineErrorReason | undefined;
-  /** Short for the reason `payload`. Default: false. */
+  /** If true, the reason is `payload`, unless `reason` is given. Default: false. */
   readonly isFinal?: boolean | undefined;
 }
 
-/** An engine cannot be reached, or has refused what was asked of it; `reason` says which. */
+/**
+ * Thrown when an engine cannot be reached or refuses a call; `reason` says which. If `isRetryable` is true, the same
+ * call may succeed later. `code` is `ERR_ENGINE`.
+ *
+ * @example
+ * try {
+ *   await orchestrator.startRun(context, input, { id: 'order-42' });
+ * } catch (error) {
+ *   if (!(error instanceof EngineError && error.isRetryable)) throw error;
+ *   console.warn(`not started yet: ${error.message}`);
+ * }
+ */
 export class EngineError extends OrchestratorError {
   override readonly name = 'EngineError';
   readonly code = 'ERR_ENGINE';
   readonly reason: EngineErrorReason;
-  /** If true, a text was refused for what it holds or for its size: asked again, it is refused again. */
+  /** If true, a text was refused because of its content or its size. The same call will be refused again. */
   readonly isFinal: boolean;
 
-  /** @param engine - which, and where: without a password */
+  /**
+   * @param engine - the name of the engine: kind and address, without a password
+   * @param problem - the predicate of the message, as in `did not answer in time`
+   */
   constructor(
     readonly engine: string,
     problem: string,
@@ -187,18 +230,21 @@ export class EngineError extends OrchestratorError {
     this.isFinal = reason === 'payload';
   }
 
-  /** If true, the same call may succeed later by itself; else something has to be changed before: the call, or the server. */
+  /** If true, the same call may succeed later. If false, the call or the server has to be changed first. */
   get isRetryable(): boolean {
     return passing.includes(this.reason);
   }
 }
 
-/** If true, a text is refused for what it holds or for its size, by the engine or before it comes there. */
+/** Returns true if a text was refused because of its content or its size, by the engine or before it was sent. */
 export function isForGood(error: unknown): boolean {
   return error instanceof RangeError || (error instanceof EngineError && error.isFinal);
 }
 
-/** Whoever executed a node has died in it, again and again. */
+/**
+ * The `cause` of the failure of a node whose workers kept dying, or losing their lock, while they executed the node.
+ * `crashes` is their number: see the worker's option `maxCrashes`. `code` is `ERR_WORKER_LOST`.
+ */
 export class WorkerLostError extends OrchestratorError {
   override readonly name = 'WorkerLostError';
   readonly code = 'ERR_WORKER_LOST';
@@ -207,13 +253,14 @@ export class WorkerLostError extends OrchestratorError {
     readonly nodeId: string,
     readonly crashes: number,
   ) {
-    super(
-      `node "${short(nodeId)}" was given up: ${crashes} workers have died, or lost their lock, while they executed it`,
-    );
+    super(`node "${short(nodeId)}" was given up: ${crashes} workers died or lost their lock while they executed it`);
   }
 }
 
-/** The run of a node was stopped, so what the node does has no effect any more. It is the reason of its signal. */
+/**
+ * The abort reason of a node's `signal` when the execution no longer counts: the run was cancelled, or removed, or the
+ * worker has stopped. Whatever the node does from then on has no effect on the run. `code` is `ERR_SUPERSEDED`.
+ */
 export class SupersededError extends OrchestratorError {
   override readonly name = 'SupersededError';
   readonly code = 'ERR_SUPERSEDED';
@@ -226,7 +273,7 @@ export class SupersededError extends OrchestratorError {
   }
 }
 
-/** Ids may be of any length; messages are not. */
+/** Shortens a text for a message: ids may be of any length. */
 function short(text: string): string {
   return typeof text === 'string' ? cleaned(text, 100) : kindOf(text);
 }

@@ -9,46 +9,59 @@ import { type OwnWorkerOptions, readOwnWorkerOptions } from './worker/options.js
 import { DistributedWorker } from './worker/worker.js';
 import { someWorkflows, type Workflow, Workflows } from './workflows/workflows.js';
 
-/** Options of `defineFleet`. */
+/**
+ * Options of `defineFleet`: the engine and the workflows, which are required, and settings that all orchestrators and
+ * workers of the fleet share. Options of single workers are those of `Fleet.worker`.
+ */
 export interface FleetOptions<
-  // biome-ignore lint/suspicious/noExplicitAny: a fleet whose first workflow is data begins runs with anything
+  // biome-ignore lint/suspicious/noExplicitAny: if the first workflow is data, runs start with any context
   State extends object = any,
 > {
-  /** The queue and the stores that the fleet shares. It is closed with the fleet. */
+  /** The queue and the stores of the fleet. `Fleet.close()` closes the engine, too. */
   readonly engine: Engine;
-  /** Flows or blueprints: one at least, and any number of versions of each. The first is what `startRun` starts. */
+  /** Flows or blueprints, at least one, and any number of versions of each. `startRun` starts the first one. */
   readonly workflows: readonly [FlowNode<State>, ...Workflow[]] | readonly Workflow[];
-  /** Registry, hooks, middleware, dependencies, serializer. Default: a new one. */
+  /** The registry, hooks, middleware, dependencies and serializer of the nodes. Default: `new FlowRuntime()`. */
   readonly runtime?: FlowRuntime | undefined;
   /**
-   * How large contexts, inputs, signals, outputs and keys of the context may be as text, in bytes, of at least 1024.
+   * Maximum size of a context, an input, a signal, an output or a key of the context as text, in bytes, at least 1024.
    * Default: 1 MiB.
    */
   readonly maxPayload?: number | undefined;
-  /** For how many milliseconds runs are kept when they are over, where their start does not say. Default: for ever. */
+  /** Milliseconds for which a finished run is kept, unless the run has a `retention` of its own. Default: for ever. */
   readonly retention?: number | undefined;
 }
 
-/** Makes the orchestrators and the workers of one fleet. */
+/**
+ * A fleet, as `defineFleet` returns it. It creates orchestrators, which start runs, and workers, which execute them.
+ * All share the fleet's engine, workflows and runtime, and `close()` ends them together.
+ */
 export interface Fleet<
   // biome-ignore lint/suspicious/noExplicitAny: as for the options
   State extends object = any,
 > {
   readonly engine: Engine;
-  /** Makes an orchestrator: once for a program, or anew for each request. */
+  /**
+   * Creates an orchestrator. A program can keep one, or create one for each request.
+   *
+   * @throws {EngineError} if the fleet was closed
+   */
   orchestrator(): DistributedOrchestrator<State>;
   /**
-   * Makes a worker, which is to be started.
+   * Creates a worker. Call `start()` on it to take work.
    *
-   * @param options - those of `new DistributedWorker` that are not the fleet's. Default: their defaults
+   * @param options - the options of `new DistributedWorker`, without those that the fleet has. Default: `{}`
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
+   * @throws {EngineError} if the fleet was closed
    */
   worker(options?: OwnWorkerOptions): DistributedWorker;
   /**
-   * Stops the workers that were made here, ends all waiting of the orchestrators, then closes the engine. Other programs of
-   * the fleet go on. Called again, `close` keeps to the earlier end.
+   * Stops the workers and orchestrators that this object created, then closes the engine. Pending `waitForCompletion`
+   * calls reject with an `AbortError`. Other programs of the fleet continue. A second call can only shorten the
+   * timeout.
    *
-   * @param options - `timeout`: milliseconds that nodes have that are under way, and then the engine. Default: 10000
+   * @param options - `timeout`: milliseconds for the nodes that are being executed to end, and again for the engine to
+   *   close. Default: 10000
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */
   close(options?: CloseOptions): Promise<void>;
@@ -68,16 +81,17 @@ const readOptions = anObjectGiving<FleetOptions>(
 );
 
 /**
- * Defines a fleet once, for the programs that start runs and for those that execute them.
+ * Defines a fleet in one place, for the programs that start runs and for the programs that execute them.
  *
+ * @param options - `engine` and `workflows` are required, all others have defaults
  * @throws {ValidationError} for an option that is unknown or of the wrong kind
- * @throws {BlueprintError} for a workflow that has faults
+ * @throws {BlueprintError} for a workflow that is not valid
  *
  * @example
  * export const fleet = defineFleet({ engine: redis(url), workflows: [order] });
- * // where runs are started
+ * // in a program that starts runs
  * const { id } = await fleet.orchestrator().start(order, { id: 'order-42', context: { cents: 999 } });
- * // where they are executed
+ * // in a program that executes runs
  * await fleet.worker({ concurrency: 50 }).start();
  */
 export function defineFleet<
@@ -87,12 +101,12 @@ export function defineFleet<
   const { retention, ...read } = readOptions(options);
   const { engine } = read;
   const common = { ...read, runtime: read.runtime ?? new FlowRuntime() };
-  // What is wrong with a workflow is found here, not in each program.
+  // Checks the workflows now instead of in each orchestrator and worker.
   new Workflows(common.workflows, common.runtime);
   const end = new AbortController();
   const workers = new Workers();
   const assertOpen = () => {
-    if (end.signal.aborted) throw new EngineError(engine.name, 'was closed with its fleet');
+    if (end.signal.aborted) throw new EngineError(engine.name, 'was closed with its fleet: define a new fleet');
   };
   const close = async (closing?: CloseOptions) => {
     readCloseOptions(closing);
@@ -116,7 +130,9 @@ export function defineFleet<
   };
 }
 
-/** Holds workers weakly: a program may make and stop any number of them, and one at work is kept by its timers. */
+/**
+ * The workers of a fleet, held weakly so that stopped workers can be collected. The timers of a running worker keep it.
+ */
 class Workers {
   #refs: readonly WeakRef<DistributedWorker>[] = [];
 

@@ -1,5 +1,5 @@
 /**
- * How a run stands.
+ * The status of a run.
  *
  *     scheduled ─► running ◄─► awaiting (nothing to do until a signal or a time comes)
  *                  │  ▲  ▲
@@ -7,7 +7,8 @@
  *                  ▼
  *                  completed | failed | cancelled | stalled
  *
- * A run that is resumed or retried before its start is scheduled again.
+ * `stalled`: nothing is left to do, and some node can never be reached. A run that is resumed or retried before its
+ * start becomes scheduled again.
  */
 export type RunStatus =
   | 'scheduled'
@@ -19,106 +20,148 @@ export type RunStatus =
   | 'cancelled'
   | 'stalled';
 
-/** Those in which a run is under way. */
+/** The statuses of a run that has not ended. */
 export const activeStatuses: readonly RunStatus[] = ['scheduled', 'running', 'awaiting', 'paused'];
-/** Those in which it is over. */
+/** The statuses of a run that has ended. */
 export const finishedStatuses: readonly RunStatus[] = ['completed', 'failed', 'cancelled', 'stalled'];
-/** All of them, in the order of a run's life. */
+/**
+ * All statuses of a run, in the order of a run's life: the active ones (`scheduled`, `running`, `awaiting`, `paused`),
+ * then the finished ones (`completed`, `failed`, `cancelled`, `stalled`).
+ *
+ * @example
+ * const finished = runStatuses.filter(isFinished);
+ */
 export const runStatuses: readonly RunStatus[] = [...activeStatuses, ...finishedStatuses];
 
-/** How many runs stand how: all statuses, with 0 for those that no run has. */
+/**
+ * The number of runs by status, as `DistributedOrchestrator.countRuns` returns it. Each status has a count: 0 if no run
+ * has the status.
+ *
+ * @example
+ * const { running, failed } = await orchestrator.countRuns();
+ */
 export type RunCounts = Readonly<Record<RunStatus, number>>;
 
-/** The counts of those statuses that are there. */
+/** Completes counts of some statuses: adds 0 for each status that is missing. */
 export function countsFrom(entries: Iterable<readonly [status: RunStatus, count: number]>): RunCounts {
   const counts = Object.fromEntries(runStatuses.map((status) => [status, 0])) as Record<RunStatus, number>;
   for (const [status, count] of entries) counts[status] += count;
   return counts;
 }
 
-/** Whether a run that stands so is over. */
+/**
+ * Returns true if the status is a finished one: `completed`, `failed`, `cancelled` or `stalled`. A failed, cancelled or
+ * stalled run can be retried; a completed run is final.
+ *
+ * @param status - the status of a run
+ *
+ * @example
+ * if (isFinished(await orchestrator.status(runId))) await orchestrator.deleteRun(runId);
+ */
 export function isFinished(status: RunStatus): boolean {
   return finishedStatuses.includes(status);
 }
 
 /**
- * What there is to know of a run without looking into it. Times are the engine's, in epoch milliseconds.
+ * The record of a run: its workflow, status, times, and result. `DistributedOrchestrator.run`, `listRuns` and
+ * `waitForCompletion` return it. All times are in epoch milliseconds by the engine's clock.
  *
- * `Output` is the type of the last node's output, which the types do not know: it is for the caller to say.
+ * @typeParam Output - the type of the last node's output. The caller states it; nothing checks it
  */
 export interface RunInfo<Output = unknown> {
   readonly runId: string;
-  /** Which of the runs that had this id over time; `undefined` for a run that a version up to 0.7 has begun. */
+  /**
+   * A number that tells the run from other runs with the same id, before and after it. `undefined` for a run that was
+   * started by a version up to 0.7.
+   */
   readonly incarnation?: number | undefined;
-  /** Id of the workflow. */
+  /** The id of the workflow. */
   readonly workflow: string;
-  /** Of the workflow: what its author says, else a hash of its nodes and edges. */
+  /** The version of the workflow: the one its author gave, or a hash of its nodes and edges. */
   readonly version: string;
   readonly status: RunStatus;
-  /** 0 goes first, 2097151 last. */
+  /** The priority, from 0, which goes first, to 2097151. */
   readonly priority: number;
   readonly createdAt: number;
-  /** When it is to start, or was; later than `createdAt` for a delayed start. */
+  /** When the run starts or started. Later than `createdAt` if the start was delayed. */
   readonly startAt: number;
-  /** When something was last committed. */
+  /** When the last entry of the run's journal was committed. */
   readonly updatedAt: number;
+  /** When the run ended; `undefined` while it has not. */
   readonly finishedAt: number | undefined;
-  /** When its timeout strikes; `undefined` for never. */
+  /** When the run is cancelled because of its timeout; `undefined` for never. */
   readonly deadline: number | undefined;
-  /** For how many milliseconds it is kept when it is over; `undefined` for ever. */
+  /** Milliseconds for which the run is kept after its end; `undefined` for ever. */
   readonly retention: number | undefined;
-  /** The output of its last node, once it is completed. */
+  /** The output of the last node. Undefined until the run has completed. */
   readonly output: Output;
-  /** Why it failed, was cancelled or has stalled. */
+  /** The reason why the run failed, was cancelled or stalled. */
   readonly error: string | undefined;
 }
 
-/** A run as engines keep it: the output is text. */
+/**
+ * The record of a run as an engine stores it. Like `RunInfo`, except that the output is text, as the serializer of a
+ * worker wrote it.
+ */
 export interface RunRecord extends Omit<RunInfo, 'output'> {
   readonly output: string | undefined;
 }
 
-/** Which runs, and in which order. */
+/**
+ * A filter for `DistributedOrchestrator.listRuns`. A run must match all fields that are given. Without any, the newest
+ * 50 runs are listed.
+ *
+ * @example
+ * const { runs, cursor } = await orchestrator.listRuns({ status: 'failed', workflow: 'order', limit: 20 });
+ */
 export interface RunFilter {
-  /** One, or several. Default: all. */
+  /** A status, or an array of statuses. Default: all. */
   readonly status?: RunStatus | readonly RunStatus[] | undefined;
-  /** Id of a workflow. Default: all. */
+  /** The id of a workflow. Default: all. */
   readonly workflow?: string | undefined;
-  /** Of the workflow. Default: all. */
+  /** A version of the workflow. Default: all. */
   readonly version?: string | undefined;
-  /** Only runs created at this time or later, in epoch milliseconds. Default: all. */
+  /** The earliest time of creation, in epoch milliseconds. Default: no limit. */
   readonly after?: number | undefined;
-  /** Only runs created before this time, in epoch milliseconds. Default: all. */
+  /** An upper limit of the time of creation, in epoch milliseconds: only runs created before it. Default: no limit. */
   readonly before?: number | undefined;
   /**
-   * Only runs whose id or error contains this, whatever the case of its ASCII letters; all other characters stand for
-   * themselves. Not empty, at most 500 characters. Default: all.
+   * A text that the id or the error of the run contains, from 1 to 500 characters. Upper and lower case of ASCII
+   * letters are treated as equal. There are no wildcards. Default: all runs.
    */
   readonly text?: string | undefined;
-  /** By time of creation. Default: `newest` first. */
+  /** The order by time of creation: `newest` or `oldest` first. Default: `newest`. */
   readonly order?: 'newest' | 'oldest' | undefined;
-  /** How many at most: a whole number from 1 to 1000. Default: 50. */
+  /** Maximum number of runs: a whole number from 1 to 1000. Default: 50. */
   readonly limit?: number | undefined;
-  /** Where the page before has ended: its `cursor`. Default: the first page. */
+  /** The `cursor` of the page before. Default: the first page. */
   readonly cursor?: string | undefined;
 }
 
-/** A filter as engines get it: complete. */
+/**
+ * A query for `RunInfoStore.listRuns`: a `RunFilter` with its defaults filled in. `undefined` for a field means that
+ * any value matches. A run must match all other fields.
+ */
 export interface RunQuery {
   readonly statuses: readonly RunStatus[] | undefined;
   readonly workflow: string | undefined;
   readonly version: string | undefined;
-  /** Times are whole numbers. */
+  /** The earliest time of creation: a whole number, in epoch milliseconds. */
   readonly after: number;
+  /** Only runs created before this time: a whole number, in epoch milliseconds. */
   readonly before: number;
-  /** What the id or the error has to contain, whatever the case of its ASCII letters. */
+  /** A text that the id or the error contains. Upper and lower case of ASCII letters are treated as equal. */
   readonly text: string | undefined;
   readonly order: 'newest' | 'oldest';
   readonly limit: number;
+  /** The last run of the page before: only runs after it match. */
   readonly cursor: RunCursor | undefined;
 }
 
-/** The last run of a page. */
+/**
+ * A position in a list of runs: the last run of a page. The next page continues after it. Lists are ordered by time of
+ * creation, then by id.
+ */
 export interface RunCursor {
   readonly createdAt: number;
   readonly runId: string;

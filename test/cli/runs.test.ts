@@ -321,7 +321,7 @@ describe('runs cancel, pause, resume and retry', () => {
     expect(code).toBe(3);
     expect(stdout).toBe('last cancelled\n');
     expect(stderr).toBe(
-      'error: run "gone" is not known\nerror: run "done" is completed: nothing is left to be cancelled\n',
+      'error: run "gone" is not known\nerror: run "done" is completed: only a run that has not ended can be cancelled\n',
     );
   });
 
@@ -333,7 +333,10 @@ describe('runs cancel, pause, resume and retry', () => {
         {
           runId: 'done',
           ok: false,
-          error: { message: 'run "done" is completed: nothing is left to be paused', code: 'ERR_RUN_STATE' },
+          error: {
+            message: 'run "done" is completed: only a run that has not ended can be paused',
+            code: 'ERR_RUN_STATE',
+          },
         },
       ],
     });

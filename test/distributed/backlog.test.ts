@@ -8,12 +8,12 @@ import { engines } from './servers/engines.js';
 import { eventually } from './servers/eventually.js';
 
 const options = { timeout: 600_000 };
-describe('a backlog of runs that no worker knows, on memory', options, () => tests('memory'));
-describe('a backlog of runs that no worker knows, on pglite', options, () => tests('pglite'));
-describeWith('redis-server', 'a backlog of runs that no worker knows, on redis', () => tests('redis'), options);
-describeWith('postgres', 'a backlog of runs that no worker knows, on postgres', () => tests('postgres'), options);
+describe('a backlog of runs of unknown workflows, on memory', options, () => tests('memory'));
+describe('a backlog of runs of unknown workflows, on pglite', options, () => tests('pglite'));
+describeWith('redis-server', 'a backlog of runs of unknown workflows, on redis', () => tests('redis'), options);
+describeWith('postgres', 'a backlog of runs of unknown workflows, on postgres', () => tests('postgres'), options);
 
-/** How many runs nobody knows, and how many jobs may be handed back in the seconds that are looked at. */
+/** Number of runs of unknown workflows, and the maximum number of jobs handed back in the seconds that are measured. */
 const count = 300;
 const seconds = 5;
 const most = 150;
@@ -29,7 +29,7 @@ const known = new Flow('known', { version: '1' })
   .edge('s', 'c');
 
 function tests(kind: keyof typeof engines): void {
-  it('leaves room for the runs that are known, and goes on when somebody knows them', async () => {
+  it('leaves room for runs of known workflows, and continues when a worker has the workflow', async () => {
     const { engine, stop } = await engines[kind]();
     const handedBack = countHandedBack(engine);
     const orchestrator = new OrchestratorBuilder().workflow(retired).workflow(known).engine(engine).build();
@@ -59,7 +59,7 @@ function tests(kind: keyof typeof engines): void {
   });
 }
 
-/** Counts the jobs that workers on an engine hand back. */
+/** Counts the jobs that the workers on an engine hand back. */
 function countHandedBack(engine: Engine) {
   const queue = engine.queue as { consume: WorkQueue['consume'] };
   const consume = queue.consume.bind(queue);

@@ -50,7 +50,7 @@ describe('a run that is unknown', () => {
 });
 
 it.each(['', 'nul \0', 'half \ud800', 5])(
-  'texts that a database would not take, such as %j, are refused anywhere',
+  'texts that a database would refuse, such as %j, are refused everywhere',
   async (text) => {
     const orchestrator = build();
     const wrong = text as string;
@@ -102,7 +102,7 @@ describe('an orchestrator', () => {
 });
 
 describe('startRun', () => {
-  it('refuses a workflow or a version that it does not know, and says which it knows', async () => {
+  it('refuses an unknown workflow or version, and names the known ones', async () => {
     const orchestrator = build();
     const unknown = await rejection(orchestrator.startRun({}, 1, { workflow: 'g' }));
     expect(unknown).toMatchObject({ code: 'ERR_WORKFLOW_NOT_FOUND', message: expect.stringContaining('f@1') });
@@ -112,7 +112,7 @@ describe('startRun', () => {
     expect(await rejection(none.startRun())).toMatchObject({ code: 'ERR_WORKFLOW_NOT_FOUND' });
   });
 
-  it('refuses what cannot be sent, and says where it is', async () => {
+  it('refuses a value that cannot be serialized, and names its path', async () => {
     const orchestrator = build();
     const context = await rejection(orchestrator.startRun({ a: { b: () => 1 } }));
     expect(context).toMatchObject({ name: 'SerializationError', path: expect.stringContaining('context.a.b') });
@@ -121,7 +121,7 @@ describe('startRun', () => {
     expect(await orchestrator.listRuns()).toEqual({ runs: [], cursor: undefined });
   });
 
-  it('refuses what is too large, in bytes', async () => {
+  it('refuses a value that is too large, in bytes', async () => {
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(memory()).maxPayload(1_024).build();
     const large = 'ü'.repeat(600);
     const input = await rejection(orchestrator.startRun({}, large));
@@ -165,7 +165,7 @@ describe('startRun', () => {
   });
 });
 
-describe('what comes of nodes', () => {
+describe('the results of nodes', () => {
   it.each([
     ['an output that cannot be sent', () => ({ f: () => 1 }), 'context.a.f cannot be saved'],
     ['an output that is too large', () => 'x'.repeat(2_000), 'at most 1024 bytes'],
@@ -206,7 +206,7 @@ describe('what comes of nodes', () => {
     expect(error).toMatchObject({ message: expect.stringContaining(path) });
   });
 
-  it('fails a node that throws, though it has written what cannot be sent', async () => {
+  it('fails a node that throws after it has written a value that cannot be serialized', async () => {
     const flow = new Flow('g').node('a', (_, { context }) => {
       context.key = () => 1;
       throw new Error('down');
@@ -216,7 +216,7 @@ describe('what comes of nodes', () => {
     expect(await orchestrator.errors(run.runId)).toMatchObject([{ error: { message: 'down' } }]);
   });
 
-  it('keeps an error that is too large or cannot be sent by its message', async () => {
+  it('keeps the message of an error that is too large or cannot be serialized', async () => {
     const large = () => Promise.reject(new Error('x'.repeat(5_000)));
     const odd = () => Promise.reject(Object.assign(new Error('odd'), { handle: () => 1 }));
     for (const [implementation, message] of [
@@ -232,7 +232,7 @@ describe('what comes of nodes', () => {
 });
 
 describe('a worker', () => {
-  it('gives back a run of a workflow that it does not know, and warns', async () => {
+  it('gives back a run of an unknown workflow, and warns', async () => {
     const engine = memory();
     const { worker } = await fleetOf(
       new Flow('other').node('a', () => 1),
@@ -251,7 +251,7 @@ describe('a worker', () => {
   });
 
   it.each(['over', 'gone', 'begun again under its id'])(
-    'lets go of a job of a run that is %s, also where it does not know the workflow',
+    'drops a job of a run that is %s, even if it does not know the workflow',
     async (how) => {
       const engine = memory();
       const jobs: Job[] = [];
@@ -266,7 +266,7 @@ describe('a worker', () => {
       if (how !== 'over') await orchestrator.deleteRun(runId);
       const [left] = jobs as [Job];
       expect(await engine.queue.depth()).toMatchObject({ waiting: 0, delayed: 0 });
-      // A request to queue it that was on its way for long.
+      // A late call that queues the job again.
       await enqueue.call(engine.queue, [left]);
       if (how === 'begun again under its id') await orchestrator.startRun({}, 5, { runId, delay: 3_600_000 });
       const { worker } = await fleetOf(
@@ -301,7 +301,7 @@ describe('a worker', () => {
 describe('a text that is too long', () => {
   const long = 'x'.repeat(2_001);
 
-  it('is refused as the reason of a cancel, and the run goes on', async () => {
+  it('is refused as the reason of a cancel, and the run continues', async () => {
     const { orchestrator } = await fleetOf(new Flow('w').wait('w'));
     const runId = await orchestrator.startRun();
     for (const reason of [long, '', '\0', '\ud800', 5 as never]) {
@@ -339,7 +339,7 @@ describe('a text that is too long', () => {
     expect((await orchestrator.run('r')).error).toBe(expected);
   });
 
-  it('is refused as the name of an event, where any may be waited for', async () => {
+  it('is refused as the name of an event, even if any event may be waited for', async () => {
     const named = new Flow('named').wait(long);
     const inner = new Flow('inner').wait('w');
     const { orchestrator } = await fleetOf([named, new Flow('outer').node('sub', inner)]);
@@ -362,7 +362,7 @@ describe('a text that is too long', () => {
       expect(() => new DistributedWorker({ engine, workflows: [flow], id })).toThrow(/^id must be/);
   });
 
-  it('fails the node that has chosen it as an action, or written to a key of that name', async () => {
+  it('fails a node that returns it as its action, or writes to a key of that name', async () => {
     const huge = 'x'.repeat(2_000);
     const choosing = new Flow('choosing').node('a', () => withAction(huge, 1));
     const writing = new Flow('writing').node('a', (_, { context }) => {
@@ -377,20 +377,20 @@ describe('a text that is too long', () => {
     }
   });
 
-  it('is cut where it is the id of a node that has failed', async () => {
+  it('is shortened if it is the id of a failed node', async () => {
     const { finish } = await fleetOf(new Flow('f').node('n'.repeat(5_000), () => Promise.reject(new Error('no'))));
     expect((await finish()).error).toBe(`node "${'n'.repeat(200)}" failed: no`);
   });
 });
 
 describe('a builder', () => {
-  it('refuses stores of two engines, and says which are of which', () => {
+  it('refuses stores of two engines, and says which store belongs to which', () => {
     const [one, other] = [memory(), memory()];
     const mixed = new OrchestratorBuilder().workflow(flow).engine(one).queue(other.queue).errorStore(other.errorStore);
     expect(() => mixed.build()).toThrow(/queue \(memory\), errorStore \(memory\) must be of the same engine/);
   });
 
-  it('refuses stores that are missing, or are none', () => {
+  it('refuses stores that are missing or invalid', () => {
     const { queue } = memory();
     expect(() => new OrchestratorBuilder().workflow(flow).build()).toThrow(/engine/);
     expect(() => new OrchestratorBuilder().queue(queue).build()).toThrow(/contextStore, runInfoStore/);
@@ -398,7 +398,7 @@ describe('a builder', () => {
     expect(() => new OrchestratorBuilder().engine({} as never)).toThrow(/engine/);
   });
 
-  it('refuses a workflow that has faults, or is given twice', () => {
+  it('refuses a workflow that is invalid, or is given twice', () => {
     const faulty = new Flow('f').load({ nodes: [{ id: 'a', uses: 'nothing' }], edges: [] });
     expect(() => new OrchestratorBuilder().engine(memory()).workflow(faulty).build()).toThrow(/nothing/);
     expect(() => new OrchestratorBuilder().engine(memory()).workflow(flow).workflow(flow).build()).toThrow(/twice/);

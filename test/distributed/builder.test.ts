@@ -7,7 +7,7 @@ const flow = new Flow('order')
   .node('charge', () => Promise.reject(new RangeError('declined')), { retry: { retries: 1, minTimeout: 1 } })
   .wait('approval');
 
-/** Stores that answer like an engine's, and note what they are asked. */
+/** Stores that work like an engine's, and record the calls of their methods. */
 function watched(engine: Engine, calls: string[]) {
   const watch = <Store extends { readonly engine: Engine }>(name: string, store: Store): Store =>
     new Proxy(store, {
@@ -43,7 +43,7 @@ const expected = [
   'workflowStore.put',
 ];
 
-describe('stores beside those of an engine', () => {
+describe('stores in place of those of an engine', () => {
   it.each([
     ['beside an engine', (builder: OrchestratorBuilder, engine: Engine) => builder.engine(engine)],
     ['one by one', (builder: OrchestratorBuilder, engine: Engine) => builder.contextStore(engine.contextStore)],
@@ -77,7 +77,7 @@ describe('stores beside those of an engine', () => {
     await orchestrator.engine.close();
   });
 
-  it('answers what its store answers', async () => {
+  it('returns what its store returns', async () => {
     const engine = memory();
     const own = { engine, getErrors: async () => [{ ...record, error: 's["mine"]' }] };
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).errorStore(own).build();
@@ -117,13 +117,13 @@ describe('stores beside those of an engine', () => {
     expect(second.engine.queue).toBe(engine.queue);
   });
 
-  it('leave the engine as it is where they are its own', () => {
+  it('leave the engine as it is if they are its own', () => {
     const engine = memory();
     const { queue, errorStore } = engine;
     expect(new OrchestratorBuilder().engine(engine).queue(queue).errorStore(errorStore).build().engine).toBe(engine);
   });
 
-  it('are refused where they lack what is asked of them, or where nothing would be asked of them', () => {
+  it('are refused if they lack a method, or if they would never be used', () => {
     const engine = memory();
     expect(() => new OrchestratorBuilder().errorStore({ engine } as never)).toThrow(
       'errorStore.getErrors must be a function, got undefined',

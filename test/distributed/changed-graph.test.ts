@@ -34,7 +34,10 @@ function orchestratorOf(engine: Engine, flow: AnyFlow) {
 
 const deadline = () => ({ signal: AbortSignal.timeout(60_000), pollInterval: 20 });
 
-/** A flow with a loop, a branch, a wait, a fallback and a sub-flow, declared from its front or from its back. */
+/**
+ * A flow with a loop, a branch, a wait, a fallback and a sub-flow. Its nodes are declared front to back or back to
+ * front.
+ */
 function order(calls: string[], from: 'front' | 'back', version: string | undefined = '1'): AnyFlow {
   const flow: AnyFlow = new Flow('order', { version });
   const seen =
@@ -108,9 +111,9 @@ function order(calls: string[], from: 'front' | 'back', version: string | undefi
   return flow;
 }
 
-describe('a fleet of which programs declare a workflow in different orders', () => {
+describe('a fleet whose programs declare the nodes of a workflow in different orders', () => {
   it.each(['1', undefined])(
-    'executes the nodes that are next, whoever comes to execute them, in version %s',
+    'executes the right nodes, whichever worker executes them, in version %s',
     async (version) => {
       const engine = memory();
       const calls: string[] = [];
@@ -157,7 +160,7 @@ describe('a fleet of which programs declare a workflow in different orders', () 
     }
   });
 
-  it('goes by the order of declaration for runs that earlier versions have begun', async () => {
+  it('uses the order of declaration for runs that earlier versions have started', async () => {
     const engine = memory();
     const calls: string[] = [];
     const orchestrator = orchestratorOf(engine, order(calls, 'front'));
@@ -180,7 +183,7 @@ describe('a fleet of which programs declare a workflow in different orders', () 
   });
 });
 
-describe('a fleet of which a program has another graph under the same version', () => {
+describe('a fleet with a program that has another graph of the same version', () => {
   const first = (): AnyFlow =>
     new Flow('f', { version: '1' })
       .wait('a')
@@ -210,7 +213,7 @@ describe('a fleet of which a program has another graph under the same version', 
     message: expect.stringContaining('node added: "c"; node removed: "b"; edge added: "a" → "c"'),
   };
 
-  it('refuses it while runs of the version are under way, and keeps its graph', async () => {
+  it('refuses the other graph while runs of the version are active', async () => {
     const engine = memory();
     const { orchestrator, runId } = await waiting(engine);
     const graph = await engine.workflowStore.get('f', '1');
@@ -221,7 +224,7 @@ describe('a fleet of which a program has another graph under the same version', 
     expect(await orchestrator.waitForCompletion(runId, deadline())).toMatchObject({ output: 'b' });
   });
 
-  it('takes it once they are over', async () => {
+  it('accepts the other graph after the runs have ended', async () => {
     const engine = memory();
     const { orchestrator, worker, runId } = await waiting(engine);
     await orchestrator.signal(runId, 'a', 1);
@@ -236,7 +239,7 @@ describe('a fleet of which a program has another graph under the same version', 
     expect(await other.run(runId)).toMatchObject({ output: 'b' });
   });
 
-  it('gives its runs back where its graph was replaced all the same, with a warning that says what differs', async () => {
+  it('gives the runs back if the graph was replaced nevertheless, with a warning that names the difference', async () => {
     const engine = memory();
     const { orchestrator, worker, runId } = await waiting(engine);
     await worker.stop();
@@ -252,7 +255,7 @@ describe('a fleet of which a program has another graph under the same version', 
     expect(await orchestrator.waitForCompletion(runId, deadline())).toMatchObject({ output: 'b' });
   });
 
-  it('looks at its runs through the graph on the engine', async () => {
+  it('reads the runs through the graph on the engine', async () => {
     const engine = memory();
     const { runId } = await waiting(engine);
     const other = orchestratorOf(engine, changed());
@@ -261,7 +264,7 @@ describe('a fleet of which a program has another graph under the same version', 
     expect(await other.waitForCompletion(runId, deadline())).toMatchObject({ output: 'b' });
   });
 
-  it('takes other policies and parameters', async () => {
+  it('accepts other policies and parameters', async () => {
     const engine = memory();
     await waiting(engine);
     const flow: AnyFlow = new Flow('f', { version: '1' });
@@ -273,7 +276,7 @@ describe('a fleet of which a program has another graph under the same version', 
     expect(await engine.workflowStore.get('f', '1')).toContain('5000');
   });
 
-  it('gives a run back where a sub-flow that is under way has another graph, and fails no node', async () => {
+  it('gives a run back if an active sub-flow has another graph, and fails no node', async () => {
     const engine = memory();
     const outer = (...more: string[]): AnyFlow => {
       const inner: AnyFlow = new Flow('inner', { version: '1' });
@@ -303,8 +306,8 @@ describe('a fleet of which a program has another graph under the same version', 
   });
 });
 
-describe('two workers whose flows fork, declared in different orders', () => {
-  it('hand out each node that is ready, whichever of them has made it so', async () => {
+describe('two workers whose flows fork and are declared in different orders', () => {
+  it('execute each ready node, whichever worker has made it ready', async () => {
     const names = ['a', 'b', 'c', 'd'];
     const edges = ['a-b', 'a-c', 'b-d', 'c-d'].map((edge) => edge.split('-') as [string, string]);
     const declared = (ids: readonly string[], arcs: readonly (readonly [string, string])[]) => {

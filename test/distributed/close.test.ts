@@ -32,7 +32,7 @@ describe('an orchestrator', () => {
     expect(await new DistributedOrchestrator({ engine }).run(id)).toMatchObject({ runId: id });
   });
 
-  it('ends what waits in it where its signal aborts, before or meanwhile, with the reason', async () => {
+  it('ends pending waits with the reason of its signal, which aborts before or during the wait', async () => {
     const engine = memory();
     const abort = new AbortController();
     const orchestrator = new DistributedOrchestrator({ engine, workflows: [flow], signal: abort.signal });
@@ -46,11 +46,11 @@ describe('an orchestrator', () => {
     expect(await Promise.all(waits)).toEqual(['over', 'over']);
     expect(await rejection(orchestrator.waitForCompletion(id))).toBe('over');
     expect(await orchestrator.events(id).next()).toEqual({ done: true, value: undefined });
-    // What does not wait is done as before.
+    // Calls that do not wait work as before.
     await orchestrator.cancel(id);
   });
 
-  it('refuses options that are wrong, and goes on waiting', async () => {
+  it('refuses wrong options, and continues waiting', async () => {
     const { orchestrator } = await fleetOf(flow);
     const { id } = await orchestrator.start(flow);
     const waiting = orchestrator.waitForCompletion(id);
@@ -69,7 +69,7 @@ describe('a worker', () => {
       return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     });
 
-  it('is closed as it is stopped: a timeout is a deadline, and the earlier counts', async () => {
+  it('closes like it stops: a timeout is a deadline, and the earlier counts', async () => {
     for (const end of [
       (worker: DistributedWorker) => [worker.close({ timeout: 600_000 }), worker.close({ timeout: 10 })],
       (worker: DistributedWorker) => [worker.stop({ deadline: 600_000 }), worker.close({ timeout: 10 })],
@@ -84,7 +84,7 @@ describe('a worker', () => {
     }
   });
 
-  it('refuses options that are wrong, and works on', async () => {
+  it('refuses wrong options, and continues working', async () => {
     const { worker, finish } = await fleetOf(new Flow('f').node('a', () => 1));
     expect(await rejection(worker.close({ timeout: '1s' } as never))).toMatchObject({ name: 'ValidationError' });
     expect(await rejection(worker.close({ deadline: 1 } as never))).toMatchObject({
@@ -112,7 +112,7 @@ describe('an engine', () => {
     expect(given).toEqual([{ timeout: 5 }]);
   });
 
-  it('in a directory is closed within the time, and lets go of the directory', async () => {
+  it('in a directory closes within the timeout, and releases the directory', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'close-'));
     const data = join(directory, 'data');
     const engine = pglite(data);
@@ -123,7 +123,7 @@ describe('an engine', () => {
     expect(await rejection(engine.open())).toMatchObject({ code: 'ERR_ENGINE' });
     const next = pglite(data);
     await next.open();
-    // Cut off, it still lets go of the directory once it has ended.
+    // Although it was cut off, it still releases the directory after it has ended.
     await next.close({ timeout: 0 });
     const last = pglite(data);
     await expect

@@ -10,17 +10,17 @@ import { describeWithRedis, type RedisCluster, startRedis, startRedisCluster } f
 const framework = { describe, it, beforeAll, afterAll };
 
 interface Tested extends ConformanceOptions {
-  /** What registers the suite: it is skipped by name where its server is not there. */
+  /** Registers the suite, or skips it by name if its server is missing. */
   readonly describe: (name: string, tests: () => void) => void;
 }
 
-/** The engines that are tested. Another one is another row. */
+/** The engines under test. Add a row for a new engine. */
 const engines: readonly Tested[] = [
   { name: 'memory()', describe, create: async () => memory() },
   { name: 'redis(url)', describe: describeWithRedis, ...onRedis() },
   { name: 'redis(cluster)', describe: describeWithRedis, ...onCluster() },
   { name: 'postgres(url)', describe: describeWithPostgres, ...onPostgres() },
-  // One process has it, and one connection: there is no second engine on it.
+  // A directory belongs to one process and one connection, so there is no second engine on it.
   { name: 'pglite(directory)', describe, create: async () => pglite(await temporaryDirectory(), patient) },
 ];
 
@@ -43,7 +43,7 @@ function onCluster(): Pick<Tested, 'create' | 'again'> {
   let cluster: RedisCluster;
   const connect = (): Engine => {
     const connection = new Cluster([...cluster.nodes], { redisOptions: { maxRetriesPerRequest: null } });
-    // It is handed over, so the engine leaves it open.
+    // The engine leaves open a connection that was handed to it.
     afterEnd.push(() => connection.disconnect());
     return redis(connection, patient);
   };

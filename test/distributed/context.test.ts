@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { deferred } from '../support.js';
 import { fleetOf } from './fleet.js';
 
-describe('what a node sees', () => {
-  it('is what the run began with, and the outputs of all nodes that had completed', async () => {
+describe('the context that a node sees', () => {
+  it('contains the initial data of the run, and the outputs of completed nodes', async () => {
     const gate = deferred();
     const flow = new Flow('f')
       .node('a', () => 'of a')
@@ -24,7 +24,7 @@ describe('what a node sees', () => {
     expect(output).toMatchObject({ c: { given: [1], a: 'of a', b: 'of b', beside: 'of beside' } });
   });
 
-  it('stays as it was at its start, whatever others commit meanwhile', async () => {
+  it('stays as it was when the node started, whatever others commit meanwhile', async () => {
     const written = deferred();
     const seen = deferred();
     const flow = new Flow('f')
@@ -48,7 +48,7 @@ describe('what a node sees', () => {
     }
   });
 
-  it('is its own: what it changes inside is seen by nobody before it is committed', async () => {
+  it('is a copy: changes inside values are seen by nobody before the commit', async () => {
     const changed = deferred();
     const looked = deferred();
     const flow = new Flow('f')
@@ -93,7 +93,7 @@ describe('what a node sees', () => {
     expect(new Set([...outputs, shared]).size).toBe(9);
   });
 
-  it('has the outputs of others as those behind them have left them', async () => {
+  it('has the outputs of other nodes as later nodes have changed them', async () => {
     const flow = new Flow('f')
       .node('a', () => ({ n: 1 }))
       .node('b', (input) => {
@@ -108,8 +108,8 @@ describe('what a node sees', () => {
   });
 });
 
-describe('what nodes write', () => {
-  /** Two nodes that begin with the same context, and commit one after the other. */
+describe('the context that nodes write', () => {
+  /** Runs two nodes that start with the same context and commit one after the other. */
   async function both(
     first: (context: Record<string, unknown>) => void,
     second: (context: Record<string, unknown>) => void,
@@ -129,7 +129,7 @@ describe('what nodes write', () => {
       .node('told', () => committed.resolve())
       .edge('first', 'told')
       .node('second', async (_, args) => {
-        // It sees the context as of now.
+        // The node reads the current context.
         void Object.keys(args.context);
         began.resolve();
         await committed.promise;
@@ -141,7 +141,7 @@ describe('what nodes write', () => {
     return { ...(await orchestrator.context(runId)) };
   }
 
-  it('is merged per key in the order of commits: the last holds', async () => {
+  it('is merged per key in the order of commits: the last write wins', async () => {
     const merged = await both(
       (context) => Object.assign(context, { same: 'first', one: 1 }),
       (context) => Object.assign(context, { same: 'second', two: 2 }),
@@ -150,7 +150,7 @@ describe('what nodes write', () => {
     expect(merged).toEqual({ same: 'second', one: 1, two: 2, kept: true });
   });
 
-  it('leaves alone what it has only read', async () => {
+  it('leaves alone the keys that a node has only read', async () => {
     const merged = await both(
       (context) => Object.assign(context, { read: 'changed' }),
       (context) => void structuredClone(context.read),
@@ -174,7 +174,7 @@ describe('what nodes write', () => {
     expect(merged).toEqual({ back: 2 });
   });
 
-  it('is merged by the function of its key, with what was found', async () => {
+  it('is merged by the function of its key, from the value that the node found', async () => {
     const merge = {
       total: (current: number, written: number, base: number) => current + written - base,
       tags: (current: string[], written: string[]) => [...new Set([...current, ...written])],
@@ -192,7 +192,7 @@ describe('what nodes write', () => {
     }
   });
 
-  it('is merged from nothing where the key is new', async () => {
+  it('is merged from undefined if the key is new', async () => {
     const merge = { sum: (current = 0, written = 0, base = 0) => current + written - base };
     const add = (n: number) => (context: Record<string, unknown>) => {
       context.sum = ((context.sum as number) ?? 0) + n;
@@ -200,7 +200,7 @@ describe('what nodes write', () => {
     expect(await both(add(1), add(2), { merge })).toEqual({ sum: 3 });
   });
 
-  it('holds as it was written where a merge function throws', async () => {
+  it('is kept as written if a merge function throws', async () => {
     const merged = await both(
       (context) => Object.assign(context, { key: 1 }),
       (context) => Object.assign(context, { key: 2 }),
@@ -224,7 +224,7 @@ describe('what nodes write', () => {
     expect({ ...(await orchestrator.context(runId)), a: undefined, b: undefined }).toEqual(expected);
   });
 
-  it('is not kept of a node that fails, and what it wrote before is', async () => {
+  it('is not kept from a node that fails, except for what an earlier visit wrote', async () => {
     const flow = new Flow('f')
       .node('a', (_, { context }) => {
         context.by = 'a';
@@ -240,7 +240,7 @@ describe('what nodes write', () => {
     expect((await orchestrator.context(runId)).by).toBe('a');
   });
 
-  it('keeps what items of a batch have done that are done, where the batch is executed again', async () => {
+  it('keeps the changes of completed elements when a batch is executed again', async () => {
     let isBroken = true;
     const flow = new Flow('f').batch(
       'each',
@@ -260,7 +260,7 @@ describe('what nodes write', () => {
     expect((await orchestrator.context(runId)).log).toEqual([0, 1, 3, 2]);
   });
 
-  it('is told by the context store in the order of commits, without outputs that are gone', async () => {
+  it('is returned by the context store in the order of commits, without outputs that are gone', async () => {
     const flow = new Flow('f')
       .node('start', () => 0)
       .node('turn', (_, { visit }) => (visit === 1 ? { again: true } : undefined), { joinStrategy: 'any' })

@@ -9,7 +9,7 @@ const flow = new Flow<{ name: string }>('letter', { version: '1' }).node(
 );
 
 describe('a fleet', () => {
-  it('gives orchestrators and workers on one engine, with the same workflows', async () => {
+  it('creates orchestrators and workers on one engine, with the same workflows', async () => {
     const fleet = defineFleet({ engine: memory(), workflows: [flow] });
     const worker = fleet.worker({ id: 'w', concurrency: 3 });
     await worker.start();
@@ -81,7 +81,7 @@ describe('a fleet', () => {
 });
 
 describe('a fleet that is closed', () => {
-  /** An engine that says when it was closed, and with which options. */
+  /** An engine that records when it was closed, and with which options. */
   function watched(closed: unknown[]): Engine {
     const engine = memory();
     const close = engine.close.bind(engine);
@@ -123,7 +123,7 @@ describe('a fleet that is closed', () => {
     expect(await orchestrator.status(id)).toBe('completed');
   });
 
-  it('keeps to the earlier end, where it is closed again', async () => {
+  it('keeps the earlier deadline when it is closed again', async () => {
     const [begun, aborted] = [deferred(), deferred()];
     const long = new Flow('long').node('a', (_input, { signal }) => {
       begun.resolve();
@@ -146,15 +146,15 @@ describe('a fleet that is closed', () => {
     await fleet.close();
   });
 
-  it('makes nothing any more', async () => {
+  it('creates nothing any more', async () => {
     const fleet = defineFleet({ engine: memory(), workflows: [flow] });
     await fleet[Symbol.asyncDispose]();
-    const message = 'memory was closed with its fleet';
+    const message = 'memory was closed with its fleet: define a new fleet';
     expect(() => fleet.worker()).toThrow(message);
     expect(() => fleet.orchestrator()).toThrow(message);
   });
 
-  it('does not begin to close for options that are wrong', async () => {
+  it('does not start to close if the options are wrong', async () => {
     const fleet = defineFleet({ engine: memory(), workflows: [flow] });
     expect(await rejection(fleet.close({ timeout: -1 }))).toMatchObject({ name: 'ValidationError' });
     expect(await rejection(fleet.close({ deadline: 1 } as never))).toMatchObject({ name: 'ValidationError' });
@@ -162,7 +162,7 @@ describe('a fleet that is closed', () => {
     await fleet.close();
   });
 
-  it('closes its engine where a worker could not stop, and says what went wrong', async () => {
+  it('closes its engine even if a worker could not stop, and reports the error', async () => {
     const closed: unknown[] = [];
     const fleet = defineFleet({ engine: watched(closed), workflows: [flow] });
     const worker = fleet.worker();
@@ -171,7 +171,7 @@ describe('a fleet that is closed', () => {
     expect(closed).toHaveLength(1);
   });
 
-  it('keeps no orchestrator and no worker that nobody has any more', async () => {
+  it('keeps no reference to orchestrators and workers that are no longer used', async () => {
     const fleet = defineFleet({ engine: memory(), workflows: [flow] });
     const made: WeakRef<object>[] = [];
     const make = async () => {

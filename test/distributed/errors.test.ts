@@ -29,7 +29,7 @@ it('an error of an engine takes causes of any kind', () => {
   }
 });
 
-it('an error of an engine repeats nothing that a server was sent, nor the login of an address', () => {
+it('an error of an engine shows neither what was sent to a server, nor the login of an address', () => {
   const replies = [
     "ERR unknown command 'auth', with args beginning with: 'bob' 'hunter2' ",
     'ERR unknown command `evalsha`, with args beginning with: `hunter2`, ',
@@ -50,7 +50,7 @@ it('an error of an engine repeats nothing that a server was sent, nor the login 
   }
 });
 
-it('a warning of a worker repeats nothing that a server was sent', async () => {
+it('a warning of a worker shows nothing that was sent to a server', async () => {
   const engine = memory();
   const reply = "ERR unknown command 'evalsha', with args beginning with: 'hunter2' ";
   const warned = Object.assign(engine, {

@@ -44,7 +44,7 @@ describe('events of a run', () => {
     expect(seen).toContainEqual(expect.objectContaining({ type: 'signal', event: 'go' }));
   });
 
-  it('can be had again, and from one of them on', async () => {
+  it('can be read again, from the start or after an event', async () => {
     const { orchestrator, finish } = await fleetOf(
       new Flow('f')
         .node('a', () => 1)
@@ -58,7 +58,7 @@ describe('events of a run', () => {
     expect(await all(orchestrator.events(runId, { after: 1_000 }))).toEqual([]);
   });
 
-  it('end with what there is by now, where nobody wants to follow a run that goes on', async () => {
+  it('end with the events so far, if an active run is not to be followed', async () => {
     const { orchestrator } = await fleetOf(flow);
     const runId = await orchestrator.startRun();
     for await (const { type } of orchestrator.events(runId)) if (type === 'awaiting') break;
@@ -68,7 +68,7 @@ describe('events of a run', () => {
     expect(await orchestrator.status(runId)).toBe('awaiting');
   });
 
-  it('tell what was done to a run', async () => {
+  it('report operations on a run', async () => {
     const gate = deferred();
     const { orchestrator } = await fleetOf(new Flow('f').node('a', () => gate.promise));
     const runId = await orchestrator.startRun();
@@ -82,7 +82,7 @@ describe('events of a run', () => {
     expect(types).toEqual(['paused', 'resumed', 'cancelled', 'retried', 'completed']);
   });
 
-  it('end with their signal, or where nobody listens any more', async () => {
+  it('end with their signal, or when the reader stops', async () => {
     const { orchestrator } = await fleetOf(new Flow('w').wait('w'));
     const runId = await orchestrator.startRun();
     const stop = new AbortController();

@@ -14,7 +14,7 @@ const flow = new Flow('f')
   .edge('a', 'b');
 
 describe('a flow on the fleet', () => {
-  it('gives what it gives in process', async () => {
+  it('gives the same result as in process', async () => {
     const { engine } = await fleetOf(flow);
     const executor = new DistributedExecutor(engine);
     const options = { runId: `it's {mine}`, input: 3 };
@@ -36,7 +36,7 @@ describe('a flow on the fleet', () => {
     expect(there.errors).toEqual([]);
   });
 
-  it('takes limits that no timer of a program holds', async () => {
+  it('accepts limits that are too long for a timer', async () => {
     const month = 30 * 86_400_000;
     const { engine, orchestrator } = await fleetOf(flow);
     const executor = new DistributedExecutor(engine);
@@ -46,7 +46,7 @@ describe('a flow on the fleet', () => {
     expect(await rejection(flow.run({}, { executor, timeout: -1 }))).toMatchObject({ code: 'ERR_VALIDATION' });
   });
 
-  it('gives failures as in process', async () => {
+  it('gives the same failures as in process', async () => {
     const failing = new Flow('g')
       .node('bad', () => Promise.reject(new RangeError('bad')))
       .node('after', () => 1)
@@ -69,7 +69,7 @@ describe('a flow on the fleet', () => {
   });
 
   it.each(['orchestrator', 'checkpoint', 'concurrency', 'failFast', 'maxVisits', 'params'])(
-    'refuses %s, which means nothing there',
+    'refuses %s, which has no meaning on a fleet',
     async (name) => {
       const values = {
         orchestrator: { run: () => 1 },
@@ -100,7 +100,7 @@ describe('a flow on the fleet', () => {
     expect(await orchestrator.status('r')).toBe('cancelled');
   });
 
-  it('is cancelled and starts nothing where the signal has aborted already, as in process', async () => {
+  it('is cancelled and starts nothing if the signal has already aborted, as in process', async () => {
     const { engine, orchestrator } = await fleetOf(flow);
     const signal = AbortSignal.abort(new Error('early'));
     const options = { runId: 'r', input: 3, signal };
@@ -119,7 +119,7 @@ describe('a flow on the fleet', () => {
     expect((await orchestrator.listRuns()).runs).toEqual([]);
   });
 
-  it('is cancelled when its time is over', async () => {
+  it('is cancelled at its timeout', async () => {
     const waiting = new Flow('w').wait('w');
     const { engine } = await fleetOf(waiting);
     const { status, reason } = await waiting.run({}, { executor: new DistributedExecutor(engine), timeout: 100 });
@@ -134,7 +134,7 @@ describe('a flow on the fleet', () => {
     expect(outputs).toEqual([4, 6, 8]);
   });
 
-  it('rejects where the engine cannot be asked any more', async () => {
+  it('rejects if the engine was closed', async () => {
     const { engine } = await fleetOf(flow, { workers: 0 });
     engine.runInfoStore.getRun = () => Promise.reject(new Error('away'));
     expect(await rejection(flow.run({}, { executor: new DistributedExecutor(engine) }))).toMatchObject({
@@ -142,7 +142,7 @@ describe('a flow on the fleet', () => {
     });
   });
 
-  it('leaves no subscription on the engine once runs are over, however many flows there were', async () => {
+  it('leaves no subscription on the engine after its runs, however many flows there were', async () => {
     const flows = Array.from({ length: 5 }, (_, n) => new Flow(`f${n}`).node('a', () => n));
     const { engine } = await fleetOf(flows);
     const { subscribe } = engine;

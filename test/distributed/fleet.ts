@@ -11,9 +11,9 @@ import { afterEach } from 'vitest';
 type Workflow = WorkerOptions['workflows'][number];
 
 export interface FleetOptions extends Partial<Omit<WorkerOptions, 'workflows'>> {
-  /** How many workers there are. Default: 1. */
+  /** Number of workers. Default: 1. */
   readonly workers?: number;
-  /** Of the orchestrator, and of the workers. */
+  /** The runtime of the orchestrator and of the workers. */
   readonly runtime?: FlowRuntime | undefined;
 }
 
@@ -23,7 +23,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-/** An orchestrator and workers in memory, ended after the test. */
+/** Creates an orchestrator and workers in memory, which end after the test. */
 export async function fleetOf(workflows: Workflow | readonly Workflow[], options: FleetOptions = {}) {
   const { workers: count = 1, engine = memory(), runtime, ...rest } = options;
   const all = [workflows].flat() as readonly Workflow[];

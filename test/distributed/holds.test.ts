@@ -13,7 +13,7 @@ import { startRedis } from './servers/redis.js';
 
 interface Ground {
   open(options?: EngineOptions): Engine;
-  /** Where a process of its own finds the same data; `undefined` where only one process can. */
+  /** The address at which another process finds the same data; `undefined` if only one process can. */
   readonly address: string;
   stop(): Promise<void>;
 }
@@ -35,10 +35,10 @@ const grounds = {
 
 const needs = { redis: 'redis-server', postgres: 'postgres' } as const;
 const options = { timeout: 300_000 };
-/** Not so short that a hold is lost where its program is kept waiting by others. */
+/** Long enough that a program on a busy machine does not lose its hold. */
 const short = { holdDuration: 3_000 };
 
-/** Keeps an engine from renewing its holds, as if its program had been stopped. */
+/** Keeps an engine from renewing its holds, as if its program had been suspended. */
 function suspend({ checkpointStore }: Engine): void {
   (checkpointStore as unknown as { readonly leases: Leases }).leases.close();
 }
@@ -74,7 +74,7 @@ function tests(kind: keyof typeof grounds): void {
     await ground.stop();
   });
 
-  it.concurrent('that was not renewed is over when another takes the run, and its holder writes nothing more', async () => {
+  it.concurrent('that was not renewed ends when another takes the run, and its holder writes nothing more', async () => {
     const [one, other] = [open(short).checkpointStore, open(short).checkpointStore];
     const began = performance.now();
     const { token } = await one.claim('taken', 'the first');
@@ -99,7 +99,7 @@ function tests(kind: keyof typeof grounds): void {
     expect(await one.load('taken')).toEqual({ snapshot: 'snapshot', seq: 0, entries: ['of the second'] });
   });
 
-  it.concurrent('that was not renewed goes on with the next write, if nobody has taken the run', async () => {
+  it.concurrent('that was not renewed continues with the next write, if nobody has taken the run', async () => {
     const [one, other] = [open(short).checkpointStore, open(short).checkpointStore];
     const { token } = await one.claim('slept');
     await one.save('slept', 'snapshot', 0, token);
@@ -119,7 +119,7 @@ function tests(kind: keyof typeof grounds): void {
     expect(await rejection(one.append('copied', 2, 'late', token))).toMatchObject({ code: 'ERR_LOCKED' });
   });
 
-  it.concurrent('is kept for as long as its program lives and has not released it', async () => {
+  it.concurrent('is kept as long as its program is alive and has not released it', async () => {
     const [one, other] = [open(short).checkpointStore, open(short).checkpointStore];
     const claims = await Promise.all([one.claim('kept'), one.claim('kept too')]);
     for (let look = 0; look < 10; look++) {
@@ -133,7 +133,7 @@ function tests(kind: keyof typeof grounds): void {
     await claims[1].release();
   });
 
-  it('of many who want the run at once is one alone', async () => {
+  it('is given to one of many concurrent callers', async () => {
     const stores = [open().checkpointStore, open().checkpointStore];
     const wanted = Array.from({ length: 20 }, (_, n) => stores[n % 2]?.claim('wanted', `${n}`));
     const settled = await Promise.allSettled(wanted);
@@ -141,9 +141,9 @@ function tests(kind: keyof typeof grounds): void {
     for (const each of settled) if (each.status === 'rejected') expect(each.reason.code).toBe('ERR_LOCKED');
   });
 
-  // One process at a time can have a directory.
+  // A directory belongs to one process at a time.
   it.skipIf(kind === 'pglite')(
-    'of a process that was stopped for too long is lost, and it writes nothing more',
+    'of a process that was suspended for too long is lost, and the process writes nothing more',
     async () => {
       const holder = holderOf('stopped', short);
       await holder.waitFor(() => true, 120_000);
@@ -162,7 +162,7 @@ function tests(kind: keyof typeof grounds): void {
   );
 
   it.skipIf((process.platform as string) !== 'linux')('of a process that has died is taken over at once', async () => {
-    // One process at a time can have a directory.
+    // A directory belongs to one process at a time.
     await Promise.all(engines.splice(0).map((engine) => engine.close()));
     const holder = holderOf('of a dead one');
     await holder.waitFor(() => true, 120_000);

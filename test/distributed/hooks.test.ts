@@ -28,7 +28,7 @@ describe('hooks on a worker', () => {
     const { runId } = await finish({}, 1, { runId: 'r' });
     expect(runId).toBe('r');
     await eventually(() => expect(lines.at(-1)).toBe('process of r completed'));
-    // What is executed in one go is one process.
+    // Nodes that are executed in one go form one process.
     expect(lines).toEqual([
       'process f of r begins',
       'a begins',
@@ -74,8 +74,8 @@ describe('hooks on a worker', () => {
   });
 });
 
-describe('what a node is called with', () => {
-  it('names it, its visit and its attempt, the same for whoever repeats it', async () => {
+describe('the arguments of a node', () => {
+  it('contain its id, visit and attempt, which are the same when another worker repeats it', async () => {
     const seen: unknown[] = [];
     const note = (_: unknown, { nodeId, runId, visit, attempt, idempotencyKey, index }: NodeArgs) => {
       seen.push([nodeId, runId, visit, attempt, idempotencyKey, index]);

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 
-/** What nodes throw, and what is to be read of it. */
+/** Values that nodes throw, with the message that is expected. */
 export const thrown: readonly (readonly [name: string, make: () => unknown, message: RegExp])[] = [
   ['a message with NUL', () => new Error('nul \0 in it'), /nul \ufffd in it/],
   ['what a parser says of binary data', () => caught(() => JSON.parse('\0\x01gzip')), /Unexpected token/],
@@ -21,7 +21,7 @@ export const thrown: readonly (readonly [name: string, make: () => unknown, mess
   ['a proxy that was revoked', revoked, /cannot be inspected/],
 ];
 
-/** If true, it is an error of this realm, and can be looked at. */
+/** Returns true for an error of this realm whose properties can be read. */
 export function isReadable(value: unknown): boolean {
   try {
     return value instanceof Error && value.message !== undefined;

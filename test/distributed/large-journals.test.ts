@@ -8,7 +8,7 @@ import { describeWithRedis, type RedisServer, startRedis } from './servers/redis
 
 const needs = { redis: 'redis-server', postgres: 'postgres' } as const;
 
-/** More than one answer of an engine holds: by hand, with LARGE=280, more than one value of the database does. */
+/** More entries than one answer of an engine holds. With LARGE=280: more than one value of the database holds. */
 const count = Number(process.env.LARGE ?? 20);
 const textOf = (n: number) => `${n} ${'ü'.repeat(2 ** 19)}`;
 const texts = Array.from({ length: count }, (_, n) => textOf(n + 1));
@@ -68,7 +68,7 @@ function tests(kind: keyof typeof engines): void {
     expect([one?.entries.map(({ seq }) => seq), one?.more]).toEqual([[5], true]);
     const last = await checkpointStore.read('large', count - 1, { maxBytes: 1 });
     expect([last?.entries.map(({ seq }) => seq), last?.more]).toEqual([[count], undefined]);
-    // Whoever knows little is not sent all of it with a verdict.
+    // A caller that knows little is not sent the whole journal along with a verdict.
     const answer = await engine.commit('large', 0, [{ text: 'late', during: ['running'] }]);
     const added = answer?.verdicts[0];
     expect([answer?.entries?.length ?? 'to be read', typeof added === 'number' ? 'added' : 'not added']).toEqual(
@@ -90,7 +90,7 @@ describeWithRedis('a run in process that is read while a snapshot is saved, on R
   });
   afterAll(() => server.stop());
 
-  it('is of one moment', async () => {
+  it('is read as of one moment', async () => {
     const engine = redis(server.url);
     const { checkpointStore } = engine;
     const few = texts.slice(0, 12);
@@ -100,7 +100,7 @@ describeWithRedis('a run in process that is read while a snapshot is saved, on R
     const calls: number[] = [];
     vi.spyOn(Script.prototype, 'run').mockImplementation(async function (this: Script, connection, keys, args) {
       const answer = await run.call(this, connection, keys, args);
-      // The first page of a load.
+      // This is the first page of a load.
       if (keys.length === 3 && calls.push(1) === 1) await checkpointStore.save('r', 'new', 11);
       return answer;
     });
@@ -109,7 +109,7 @@ describeWithRedis('a run in process that is read while a snapshot is saved, on R
     await engine.close();
   });
 
-  it('of version 0.6 is read, and goes on', async () => {
+  it('of version 0.6 is read, and continues', async () => {
     const engine = redis(server.url);
     const client = new Redis(server.url);
     await client.sadd('{orchestrator}:checkpoints', 'former', 'died before it was saved');

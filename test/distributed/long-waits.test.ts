@@ -47,7 +47,7 @@ describe('memory()', () => {
     expect(await orchestrator.status(runId)).toBe('cancelled');
   });
 
-  it('goes on within half a minute after the machine has slept past the time', async () => {
+  it('continues within half a minute after the machine has slept past the time', async () => {
     const { orchestrator } = await fleetOf(flow);
     const runId = await orchestrator.startRun();
     await vi.advanceTimersByTimeAsync(60_000);

@@ -19,9 +19,9 @@ afterEach(async () => {
 const patience = { timeout: 60_000 };
 
 /**
- * A worker that executes a node, and another that gets its job once the lock is lost. A single death is too many.
+ * Two workers: the first executes a node, the second gets its job after the lock was lost. A single death is too many.
  *
- * @param opens - if false, the first worker has the job, and cannot read its run until its trouble ends. Default: true
+ * @param opens - if false, the first worker has the job but cannot read its run until its trouble ends. Default: true
  */
 async function sceneOf({ opens = true } = {}) {
   const engine = memory();
@@ -70,7 +70,7 @@ async function sceneOf({ opens = true } = {}) {
   return { hold, troubled, calls, called, executions, finish, store, open: opened.resolve };
 }
 
-/** The hold of the first worker on its job: the queue takes the job back, and the worker hears of that, each by hand. */
+/** Controls the first worker's lock by hand: when the queue takes the job back, and when the worker notices. */
 function holdOn(engine: ReturnType<typeof memory>) {
   const { queue } = engine;
   const consume = queue.consume.bind(queue);
@@ -84,7 +84,7 @@ function holdOn(engine: ReturnType<typeof memory>) {
     const consumer = await consume((delivery) => {
       if (!isFirst) return handler({ ...delivery, crashes });
       isHeld = true;
-      // What the worker answers later is of no use: the lock is lost.
+      // The later answer of the worker is ignored, since the lock is lost.
       const handled = handler({ ...delivery, signal: abort.signal });
       const answer = handled.then((disposition) => (abort.signal.aborted ? lost.promise : disposition));
       return Promise.race([lost.promise, answer]);
@@ -100,10 +100,10 @@ function holdOn(engine: ReturnType<typeof memory>) {
   return { lose, isHeld: () => isHeld, tell: () => abort.abort(new Error('the job was taken back')) };
 }
 
-describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () => {
+describe('a lock that is lost by a live worker', { timeout: 120_000 }, () => {
   const completed = { status: 'completed', output: 'done', error: undefined };
 
-  it('is no death, where no node was under way: the worker reports that after another has counted one', async () => {
+  it('is no death if no node was being executed: the worker takes it back after another has counted it', async () => {
     const { hold, troubled, called, executions, finish } = await sceneOf({ opens: false });
     await hold.lose();
     await called('countCrash');
@@ -113,7 +113,7 @@ describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () 
     expect(executions).toEqual(['second']);
   });
 
-  it('is no death, where no node was under way: the worker reports that before another counts one', async () => {
+  it('is no death if no node was being executed: the worker takes it back before another counts it', async () => {
     const { hold, troubled, called, executions, finish, calls } = await sceneOf({ opens: false });
     hold.tell();
     troubled.suffer(undefined);
@@ -124,7 +124,7 @@ describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () 
     expect(executions).toEqual(['second']);
   });
 
-  it('is no death, where the engine was away: while the node goes on, and before the worker has heard of the loss', async () => {
+  it('is no death if the engine was unreachable: while the node continues, and before the worker knows of the loss', async () => {
     const { hold, troubled, called, executions, finish } = await sceneOf();
     await hold.lose();
     await called('countCrash');
@@ -133,7 +133,7 @@ describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () 
     expect(executions).toEqual(['first', 'second']);
   });
 
-  it('is no death, where the engine was away before another counts one', async () => {
+  it('is no death if the engine was unreachable before another counts it', async () => {
     const { hold, troubled, called, executions, finish } = await sceneOf();
     troubled.suffer('fails', ['livenessStore.heartbeat']);
     await called('takeBackCrash');
@@ -142,7 +142,7 @@ describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () 
     expect(executions).toEqual(['first', 'second']);
   });
 
-  it('is a death, where a node was under way and the engine was there: the worker may yet die of it', async () => {
+  it('is a death if a node was being executed and the engine was reachable: the worker may still die of it', async () => {
     const { hold, called, executions, finish, calls } = await sceneOf();
     await hold.lose();
     await called('countCrash');
@@ -156,7 +156,7 @@ describe('a lock that is lost by a worker that lives', { timeout: 120_000 }, () 
   });
 });
 
-it('nobody is taken for dead while the engine does not answer', { timeout: 120_000 }, async () => {
+it('no worker is considered dead while the engine does not answer', { timeout: 120_000 }, async () => {
   const { hold, called, finish, calls, store, open } = await sceneOf();
   const count = store.countCrash.bind(store);
   const silence = deferred();
@@ -167,11 +167,11 @@ it('nobody is taken for dead while the engine does not answer', { timeout: 120_0
   };
   await hold.lose();
   await eventually(() => asked === 6, patience);
-  // Longer than the lock lasts; the rest of the time would be over before.
+  // Longer than the lock lasts. Without a fresh start, the remaining time would have passed by now.
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   const before = calls.length;
   silence.resolve();
-  // From now on, whoever lives has all the time once more.
+  // From now on, workers that are alive have the whole time again.
   await called('countCrash', before + 5);
   open();
   expect(await finish()).toMatchObject({ status: 'completed' });

@@ -8,13 +8,13 @@ import { describeWithPostgres, startPostgres } from './servers/postgres.js';
 import { temporaryDirectory } from './servers/reaper.js';
 import { describeWithRedis, startRedis } from './servers/redis.js';
 
-/** What values may hold: it comes back as it was. */
+/** Values with unusual content, which must come back unchanged. */
 const hostile = {
   'key \0 \ud83d': 'value \0 \ude00 😀',
   list: ['\0', '\ud800', new Map([['\0\udfff', new Set(['\ud800'])]])],
 };
 
-/** Keeps JSON, and texts as they are: also those that databases refuse. */
+/** Serializes as JSON and leaves texts as they are, including those that databases refuse. */
 const raw: Serializer = {
   serialize: (value) => (typeof value === 'string' ? `=${value}` : JSON.stringify(value ?? null)),
   deserialize: (text) => (text.startsWith('=') ? text.slice(1) : JSON.parse(text)),
@@ -39,7 +39,7 @@ for (const [describeWhere, name, create] of engines) {
     for (const [index, [what, make, message]] of thrown.entries()) {
       it(`are no reason to execute a node once more than its policy says: ${what}`, { timeout: 120_000 }, async () => {
         let executed = 0;
-        // What is not an error of this realm, and what cannot be looked at, is not retried.
+        // Values that are not errors of this realm, or cannot be read, are not retried.
         const tries = isReadable(make()) ? 2 : 1;
         const workflow = `throws ${index}`;
         const flow = new Flow(workflow).node(

@@ -13,7 +13,7 @@ afterEach(() => {
 });
 
 describe('options of a start', () => {
-  it('delay: it starts when its time has come', async () => {
+  it('delay: the run starts after its delay', async () => {
     vi.useFakeTimers();
     const { orchestrator, engine } = await fleetOf(flow);
     const runId = await orchestrator.startRun({}, 1, { delay: 60_000 });
@@ -27,7 +27,7 @@ describe('options of a start', () => {
     expect((run.finishedAt as number) - run.createdAt).toBeGreaterThanOrEqual(60_000);
   });
 
-  it('delay: one that is cancelled, or paused and resumed, meanwhile does not start before', async () => {
+  it('delay: a run that is cancelled, or paused and resumed, meanwhile does not start earlier', async () => {
     vi.useFakeTimers();
     const { orchestrator, engine } = await fleetOf(flow);
     const cancelled = await orchestrator.startRun({}, 1, { delay: 60_000 });
@@ -60,7 +60,7 @@ describe('options of a start', () => {
     expect(order).toEqual(['first', 0, 0, 3, 7]);
   });
 
-  it('timeout: what is executed sees its signal abort, and the run is cancelled', async () => {
+  it('timeout: the signals of nodes abort, and the run is cancelled', async () => {
     let isAborted = false;
     const long = new Flow('it`s "long"').node('a', (_, { signal }) => {
       return new Promise((resolve) => {
@@ -82,14 +82,14 @@ describe('options of a start', () => {
     expect((await orchestrator.result(runId)).reason).toMatchObject({ name: 'TimeoutError', code: 'ERR_TIMEOUT' });
   });
 
-  it('timeout: nothing is left of it where the run ends before', async () => {
+  it('timeout: nothing is left of it if the run ends earlier', async () => {
     const { orchestrator, engine } = await fleetOf(flow);
     const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
     await orchestrator.waitForCompletion(runId);
     await eventually(async () => expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 }));
   });
 
-  it('retention: workers remove what has been over for so long', async () => {
+  it('retention: workers remove runs that ended that long ago', async () => {
     const engine = memory();
     const { finish, orchestrator } = await fleetOf(flow, { engine, maintenanceInterval: 50 });
     const short = await finish({}, 1, { retention: 0 });
@@ -106,7 +106,7 @@ describe('options of a start', () => {
     expect((await ofBuilder.run(await ofBuilder.startRun())).retention).toBe(5);
   });
 
-  it('workflow and version: the first workflow in its last version, or which is said', async () => {
+  it('workflow and version: by default the first workflow in its last version', async () => {
     const newer = new Flow('f', { version: '2' }).node('a', () => 'of 2');
     const other = new Flow('g', { version: '1' }).node('a', () => 'of g');
     const { finish } = await fleetOf([flow, newer, other]);
@@ -116,7 +116,7 @@ describe('options of a start', () => {
   });
 });
 
-describe('what is asked', () => {
+describe('questions', () => {
   it('waitForCompletion leaves no timer behind, and ends with its signal', async () => {
     const { orchestrator, finish, worker } = await fleetOf(new Flow('w').wait('w'));
     const runId = await orchestrator.startRun();
@@ -126,17 +126,17 @@ describe('what is asked', () => {
     expect(await rejection(waiting)).toMatchObject({ message: 'enough' });
     await orchestrator.cancel(runId);
     await worker.stop();
-    // Counted both times beside the timer of the check.
+    // Both counts include the timer of the check.
     const before = await eventually(timers);
     await orchestrator.waitForCompletion(runId, { pollInterval: 600_000 });
     await rejection(orchestrator.waitForCompletion('unknown', { pollInterval: 600_000 }));
     for await (const _ of orchestrator.events(runId, { pollInterval: 600_000 })) break;
-    // Others may have ended one meanwhile; one of its own would be there for minutes.
+    // Other timers may have ended meanwhile. A leaked timer would stay for minutes.
     await eventually(() => expect(timers()).toBeLessThanOrEqual(before));
     void finish;
   });
 
-  it('waitForCompletion takes the pause between two looks alone', async () => {
+  it('waitForCompletion accepts a number as its poll interval', async () => {
     const { orchestrator, finish } = await fleetOf(flow);
     const { runId } = await finish();
     expect((await orchestrator.waitForCompletion(runId, 50)).status).toBe('completed');
@@ -146,7 +146,7 @@ describe('what is asked', () => {
     });
   });
 
-  it('listRuns takes a status, or several, alone', async () => {
+  it('listRuns accepts a status, or several, as its filter', async () => {
     const { orchestrator, finish } = await fleetOf([flow, new Flow('w').wait('w')]);
     const { runId } = await finish();
     const cancelled = await orchestrator.startRun({}, 1, { workflow: 'w' });
@@ -164,7 +164,7 @@ describe('what is asked', () => {
     }
   });
 
-  it('any number of waits share one listener on a signal, and leave none', async () => {
+  it('any number of waits share one listener on a signal, and remove it', async () => {
     const warnings: Error[] = [];
     const note = (warning: Error) => void warnings.push(warning);
     process.on('warning', note);
@@ -192,7 +192,7 @@ describe('what is asked', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('forgetWorker forgets one that is silent, and no other', async () => {
+  it('forgetWorker forgets only silent workers', async () => {
     const { orchestrator, engine, worker } = await fleetOf(flow);
     const report = { ...worker.health(), workerId: 'dead', expectedWithin: 20 };
     await engine.livenessStore.heartbeat(report);
@@ -209,7 +209,7 @@ describe('what is asked', () => {
     expect(await rejection(orchestrator.forgetWorker(''))).toMatchObject({ name: 'ValidationError' });
   });
 
-  it('close ends what is waiting', async () => {
+  it('close ends pending waits', async () => {
     const { orchestrator } = await fleetOf(new Flow('w').wait('w'));
     const runId = await orchestrator.startRun();
     const waiting = orchestrator.waitForCompletion(runId, { pollInterval: 10 }).then(
@@ -221,7 +221,7 @@ describe('what is asked', () => {
     expect(await waiting).toBe('ended');
   });
 
-  it('listRuns pages with a cursor, and refuses what is none', async () => {
+  it('listRuns pages with a cursor, and refuses an invalid cursor', async () => {
     const { orchestrator } = await fleetOf(flow);
     const ids = await Promise.all(Array.from({ length: 7 }, () => orchestrator.startRun()));
     const found: string[] = [];
@@ -267,7 +267,7 @@ describe('what is asked', () => {
     expect(await orchestrator.countRuns()).toEqual({ ...none, running: 2, cancelled: 1 });
   });
 
-  it('pendingWork says since when and by whom a node is executed, and not what was before', async () => {
+  it('pendingWork reports the worker and the start of the current execution', async () => {
     const gates = [deferred(), deferred()];
     let calls = 0;
     const turning = new Flow('turning').node(
@@ -285,7 +285,7 @@ describe('what is asked', () => {
     await vi.advanceTimersByTimeAsync(1_000);
     const [first] = await orchestrator.pendingWork(runId);
     expect(first).toMatchObject({ state: 'active', workerId: worker.id, startedAt: expect.any(Number) });
-    // A worker that dies does not say that it is over.
+    // A worker that dies does not clear its states.
     engine.workItemStateStore.clearStates = async () => undefined;
     gates[0]?.resolve();
     await vi.advanceTimersByTimeAsync(59_000);
@@ -300,7 +300,7 @@ describe('what is asked', () => {
     await orchestrator.waitForCompletion(runId);
   });
 
-  it('deleteRun and prune remove what is over, and nothing else', async () => {
+  it('deleteRun and prune remove only finished runs', async () => {
     const { orchestrator, finish } = await fleetOf([flow, new Flow('w').wait('w')]);
     const waiting = await orchestrator.startRun({}, 1, { workflow: 'w' });
     expect(await rejection(orchestrator.deleteRun(waiting))).toMatchObject({ code: 'ERR_RUN_STATE' });
@@ -311,7 +311,7 @@ describe('what is asked', () => {
     expect((await orchestrator.listRuns()).runs.map(({ runId }) => runId)).toEqual([waiting]);
   });
 
-  it('signal refuses events that nothing waits for, and runs that are over', async () => {
+  it('signal refuses events that nothing waits for, and runs that have ended', async () => {
     const { orchestrator, finish } = await fleetOf([flow, new Flow('w').wait('w', { event: 'paid' })]);
     const runId = await orchestrator.startRun({}, 1, { workflow: 'w' });
     expect(await rejection(orchestrator.signal(runId, 'payed'))).toMatchObject({
@@ -334,7 +334,7 @@ describe('what is asked', () => {
     expect((await orchestrator.waitForCompletion(runId)).output).toBe(5);
   });
 
-  it('a run with a timeout that is cancelled by hand says why', async () => {
+  it('a run with a timeout that is cancelled by hand keeps the reason', async () => {
     const { orchestrator } = await fleetOf(new Flow('w').wait('w'));
     const runId = await orchestrator.startRun({}, undefined, { timeout: 60_000 });
     await orchestrator.cancel(runId, 'not needed any more');
@@ -361,7 +361,7 @@ describe('what is asked', () => {
     expect(await engine.queue.depth()).toEqual({ waiting: 0, delayed: 0, active: 0 });
   });
 
-  it('takes stores one by one', async () => {
+  it('accepts stores one by one', async () => {
     const engine = memory();
     const { queue, contextStore, runInfoStore, metricsStore, errorStore, livenessStore } = engine;
     const orchestrator = new OrchestratorBuilder()
@@ -390,7 +390,7 @@ describe('what is asked', () => {
     const nothing = await orchestrator.startRun({}, 1, { workflow: 'f' });
     expect(await rejection(orchestrator.signal(nothing, 'paid'))).toMatchObject({
       name: 'ValidationError',
-      message: expect.stringContaining('there is none'),
+      message: expect.stringContaining('it waits for none'),
     });
     const naps = await orchestrator.startRun({}, 1, { workflow: 's' });
     expect(await rejection(orchestrator.signal(naps, 'other'))).toMatchObject({
@@ -409,7 +409,7 @@ describe('what is asked', () => {
     expect((await orchestrator.waitForCompletion(runId)).output).toBe('come');
   });
 
-  it('a run whose work was put aside while it was paused can be cancelled', async () => {
+  it('a run whose work was parked while it was paused can be cancelled', async () => {
     const { orchestrator, newWorker, engine } = await fleetOf(flow, { workers: 0 });
     const runId = await orchestrator.startRun();
     await orchestrator.pause(runId);

@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-/** A worker whose engine can be made to fail, and an orchestrator whose engine does not. */
+/** A worker whose engine can be made to fail, and an orchestrator whose engine works. */
 async function sceneOf(flow: unknown, plan: Plan = calm) {
   const engine = memory();
   const troubled = new TroubledEngine(engine, { plan });
@@ -32,7 +32,7 @@ async function sceneOf(flow: unknown, plan: Plan = calm) {
     () => worker.stop({ deadline: 0 }),
   );
   const failures = () => troubled.history.filter((line) => line.includes('commit(') && line.includes(': fails')).length;
-  /** The engine refuses some entries, then takes them. */
+  /** Makes the engine refuse some entries, then accept them again. */
   const outage = async (methods?: readonly string[]) => {
     troubled.suffer('fails', methods);
     const before = failures();
@@ -47,7 +47,7 @@ async function sceneOf(flow: unknown, plan: Plan = calm) {
   return { engine, troubled, worker, warnings, orchestrator, outage, finish };
 }
 
-describe('an engine that takes nothing for a while fails no node', () => {
+describe('an engine that accepts no commits for a while fails no node', () => {
   it('whose batch has items that end meanwhile, each of which is executed once', async () => {
     const { executions, open, pass } = gate();
     const flow = new Flow('batch')
@@ -131,7 +131,7 @@ describe('an engine that takes nothing for a while fails no node', () => {
     expect(executions).toEqual(['risky 1', 'risky 2']);
   });
 
-  it('whose time is over meanwhile: it has been held up', async () => {
+  it('whose timeout passes meanwhile: the engine is to blame', async () => {
     let tries = 0;
     const flow = new Flow('limited').batch('each', () => ++tries, { items: '[1.0]', timeout: 100 } as never);
     const { orchestrator, troubled, finish } = await sceneOf(flow);
@@ -159,8 +159,8 @@ describe('an engine that takes nothing for a while fails no node', () => {
   });
 });
 
-describe('an engine that has taken something, and says that it has not,', () => {
-  it.each(['commit', 'queue.enqueue'])('does not have it twice (%s)', async (method) => {
+describe('an engine that has carried out a call, and rejects it,', () => {
+  it.each(['commit', 'queue.enqueue'])('does not carry it out twice (%s)', async (method) => {
     const { executions, open, pass } = gate();
     open();
     const inner = new Flow('inner')
@@ -213,7 +213,7 @@ describe('a call whose answer is lost may be repeated', () => {
     return { engine, orchestrator, lost };
   }
 
-  it('cancel, which is done then, unless the run is over otherwise', async () => {
+  it('cancel, which succeeds then, unless the run has ended in another way', async () => {
     const { engine, orchestrator, lost } = await controlled();
     const runId = await orchestrator.startRun();
     await lost('commit', () => orchestrator.cancel(runId, 'not needed'));
@@ -223,7 +223,7 @@ describe('a call whose answer is lost may be repeated', () => {
     expect(await rejection(orchestrator.cancel(runId, 'too late'))).toMatchObject({ code: 'ERR_RUN_STATE' });
   });
 
-  it.each(['commit', 'queue.enqueue'])('retry, which is done then, also what comes behind %s', async (method) => {
+  it.each(['commit', 'queue.enqueue'])('retry, which succeeds then, also after a failure at %s', async (method) => {
     const { engine, orchestrator, lost } = await controlled();
     const runId = await orchestrator.startRun();
     expect(await rejection(orchestrator.retry(runId))).toMatchObject({ code: 'ERR_RUN_STATE' });
@@ -245,7 +245,7 @@ describe('a call whose answer is lost may be repeated', () => {
 });
 
 it.each(['completed', 'failed'] as const)(
-  'the end of a run is published once where the answer to its last commit is lost: %s',
+  'the end of a run is published once, even if the answer to its last commit is lost: %s',
   async (status) => {
     const { executions, open, pass } = gate();
     const flow = new Flow('last').node('a', async () => {
@@ -269,7 +269,7 @@ it.each(['completed', 'failed'] as const)(
   },
 );
 
-it('an execution that ends while the engine fails leaves its item to the next, and nothing of it counts', async () => {
+it('an execution that ends while the engine fails leaves its item to the next execution, and does not count', async () => {
   const { executions, open, pass } = gate();
   const flow = new Flow('stopped').batch('each', (item: number) => pass(String(item)), { items: '[1.0, 2.0]' });
   const { orchestrator, troubled, worker, engine, finish } = await sceneOf(flow);
@@ -285,7 +285,7 @@ it('an execution that ends while the engine fails leaves its item to the next, a
   expect(await finish(runId)).toMatchObject({ status: 'completed', output: ['1', '2'], failed: 0, attempts: 1 });
 });
 
-it('a worker ends where its queue cannot be closed as it should, and takes no more work', async () => {
+it('a worker ends even if its queue cannot be closed, and takes no more work', async () => {
   const { executions, open, pass } = gate();
   const flow = new Flow('ends').node('a', () => pass('a'));
   const { orchestrator, troubled, worker, engine, warnings } = await sceneOf(flow);
@@ -302,7 +302,7 @@ it('a worker ends where its queue cannot be closed as it should, and takes no mo
   expect(warnings.map(({ message }) => message)).toContainEqual(expect.stringContaining('pause'));
 });
 
-it('what a worker has said of what it executes is taken back, also where the engine was away then', async () => {
+it("the states of a worker's nodes are cleared, even if the engine was unreachable at their end", async () => {
   const { executions, open, pass } = gate();
   const flow = new Flow('states')
     .node('a', () => pass('a'))
@@ -324,7 +324,7 @@ it('what a worker has said of what it executes is taken back, also where the eng
   await eventually(async () => (await states()).length === 0);
 });
 
-it('a compaction that fails is reported, and tried again once the journal has grown as much once more', async () => {
+it('a compaction that fails is reported, and retried after the journal has grown by as much again', async () => {
   const flow = new Flow('grows').batch('each', () => 'x'.repeat(2_000), {
     items: 'items',
     concurrency: 1,

@@ -7,11 +7,11 @@ import { writeEntry } from '../../src/distributed/journal/entry.js';
 import { ComposedEngine } from '../../src/distributed/orchestrator/composed.js';
 import { temporaryDirectory } from './servers/reaper.js';
 
-/** A megabyte that a node has written; and how many of them a journal has. */
+/** A megabyte that a node has written, and the number of such entries in a journal. */
 const megabyte = 'x'.repeat(2 ** 20);
 const count = 20;
 
-/** More than what is read at a time, far less than a journal. */
+/** More than one page, and far less than a whole journal. */
 const mostHeld = 8 * 2 ** 20;
 
 const opened: Engine[] = [];
@@ -25,7 +25,7 @@ const engines = [
   ['pglite(directory)', async () => pglite(await temporaryDirectory())],
 ] as const;
 
-describe.each(engines)('what is asked of a run whose journal is large, on %s', (_name, create) => {
+describe.each(engines)('questions about a run with a large journal, on %s', (_name, create) => {
   it('is read a page at a time, and no more of it than is needed', { timeout: 120_000 }, async () => {
     const engine = await create();
     opened.push(engine);
@@ -59,7 +59,7 @@ describe.each(engines)('what is asked of a run whose journal is large, on %s', (
 });
 
 describe('a journal that changes while it is read', () => {
-  it('is counted from its snapshot where it was compacted meanwhile', async () => {
+  it('is counted from its snapshot if it was compacted meanwhile', async () => {
     const engine = memory();
     opened.push(engine);
     const runId = await largeRun(engine);
@@ -75,7 +75,7 @@ describe('a journal that changes while it is read', () => {
     expect([metrics.attempts, metrics.busyTime]).toEqual([count, count]);
   });
 
-  it('is that of the next run where it was removed and begun anew meanwhile', async () => {
+  it('is that of the next run if the run was removed and started again meanwhile', async () => {
     const engine = memory();
     opened.push(engine);
     const runId = await largeRun(engine);
@@ -83,7 +83,7 @@ describe('a journal that changes while it is read', () => {
     watched.onPage = async () => {
       watched.onPage = undefined;
       await engine.runInfoStore.deleteRun(runId);
-      // Runs are told apart by when they were created.
+      // Runs are distinguished by their time of creation.
       await new Promise((resolve) => setTimeout(resolve, 5));
       await largeRun(engine, runId, 5);
     };
@@ -91,7 +91,7 @@ describe('a journal that changes while it is read', () => {
     expect(await orchestrator.errors(runId)).toHaveLength(5);
   });
 
-  it('is none where the run was removed meanwhile', async () => {
+  it('is missing if the run was removed meanwhile', async () => {
     const engine = memory();
     opened.push(engine);
     const runId = await largeRun(engine);
@@ -111,7 +111,7 @@ function orchestratorOn(engine: Engine, watched: WatchedJournals) {
   return new OrchestratorBuilder().engine(composed).workflow(new Flow('large').wait('w')).build();
 }
 
-/** A run that has failed and was retried many times; each time its node had written a megabyte. */
+/** A failed run that was retried many times, with a megabyte written by its node each time. */
 async function largeRun(engine: Engine, runId = 'large', entries = count): Promise<string> {
   const record = { runId, workflow: 'large', version: '1', status: 'running', priority: 0 } as const;
   const snapshot = JSON.stringify({ flow: 'large', version: '1', runId, input: 'j"the input"', values: [] });
@@ -141,7 +141,7 @@ function tallyOf(attempts: number) {
   return { attempts, completed: 0, failed: 0, retries: attempts, busyTime: attempts, steps: [], errors: [] };
 }
 
-/** The journals of an engine, and how much of them was read. */
+/** The journals of an engine, with a count of the bytes that were read. */
 class WatchedJournals {
   pages = 0;
   bytes = 0;
@@ -166,7 +166,7 @@ class WatchedJournals {
   }
 }
 
-/** Engines in memory hold all of a journal anyway, and give all of it. */
+/** An engine in memory holds the whole journal anyway, and returns all of it. */
 function inMemory(tail: JournalTail, maxBytes = Infinity): JournalTail {
   let left = maxBytes;
   const entries = tail.entries.filter(({ text }, index) => {

@@ -11,7 +11,7 @@ import { describeWithRedis, redisOfSuite } from './servers/redis.js';
 
 const flow = new Flow('short').node('only', () => 1);
 
-/** One look; what goes wrong is given back. */
+/** Runs one round of maintenance, and returns the reported errors. */
 async function look(engine: Engine, options: Partial<MaintenanceOptions> = {}, workflow = flow): Promise<unknown[]> {
   const errors: unknown[] = [];
   const onError = (error: unknown) => errors.push(error);
@@ -21,7 +21,7 @@ async function look(engine: Engine, options: Partial<MaintenanceOptions> = {}, w
 }
 
 describe('the maintenance of a worker', () => {
-  it('removes all runs whose retention is over in one go, however many there are', async () => {
+  it('removes all runs whose retention has passed in one round, however many there are', async () => {
     const engine = memory();
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).retention(0).build();
     const kept = await orchestrator.startRun({}, undefined, { retention: 3_600_000 });
@@ -35,7 +35,7 @@ describe('the maintenance of a worker', () => {
     await engine.close();
   });
 
-  it('removes no more when the worker is to stop', async () => {
+  it('removes no more runs when the worker stops', async () => {
     const engine = memory();
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).retention(0).build();
     const runId = await orchestrator.startRun();
@@ -47,7 +47,7 @@ describe('the maintenance of a worker', () => {
     await engine.close();
   });
 
-  it('removes the rest, and says so, where one cannot be removed or nothing can be listed as idle', async () => {
+  it('removes the other runs, and reports the error, if one cannot be removed or idle runs cannot be listed', async () => {
     const engine = memory();
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).retention(0).build();
     const runIds = await Promise.all(Array.from({ length: 250 }, () => orchestrator.startRun()));
@@ -63,7 +63,7 @@ describe('the maintenance of a worker', () => {
     await engine.close();
   });
 
-  it('ends where what is removed stays listed as expired', async () => {
+  it('ends even if removed runs stay listed as expired', async () => {
     const engine = memory();
     engine.runInfoStore.listExpired = async () => [{ runId: 'a ghost', incarnation: 1 }];
     expect(await look(engine)).toEqual([]);
@@ -71,8 +71,8 @@ describe('the maintenance of a worker', () => {
   });
 });
 
-describe('runs in which nothing happens any more', () => {
-  /** A fleet without workers; `queued` are the jobs that are waiting, `lose` has the queue lose them. */
+describe('idle runs', () => {
+  /** A fleet without workers. `queued` lists the waiting jobs, `lose` makes the queue lose them. */
   function idle() {
     const engine = memory();
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
@@ -85,7 +85,7 @@ describe('runs in which nothing happens any more', () => {
     return { engine, orchestrator, queued, lose, maintained };
   }
 
-  it('get back what the queue has lost, with their deadline', async () => {
+  it('get back the jobs that the queue has lost, and their deadline', async () => {
     const { engine, orchestrator, queued, lose, maintained } = idle();
     const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
     await lose(runId);
@@ -96,7 +96,7 @@ describe('runs in which nothing happens any more', () => {
     await engine.close();
   });
 
-  it('leave no deadline behind that is queued while they end', async () => {
+  it('leave no deadline behind if it is queued while they end', async () => {
     const { engine, orchestrator, lose, maintained } = idle();
     const { queue } = engine;
     const kinds: string[] = [];
@@ -106,7 +106,7 @@ describe('runs in which nothing happens any more', () => {
       return enqueue(jobs);
     };
     const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
-    // Whoever takes a node of it finds its deadline queued.
+    // A worker that takes a node of the run finds the deadline already queued.
     expect(kinds).toEqual(['timeout', 'node']);
     await lose(runId);
     await queue.purgeRun(runId, [timeoutJobIdOf(await orchestrator.run(runId))]);
@@ -119,7 +119,7 @@ describe('runs in which nothing happens any more', () => {
     await engine.close();
   });
 
-  it('take a deadline along when they are deleted that a death has left in the queue', async () => {
+  it('are deleted together with a deadline that a death has left in the queue', async () => {
     const { engine, orchestrator } = idle();
     const { queue } = engine;
     const purgeRun = queue.purgeRun.bind(queue);
@@ -141,7 +141,7 @@ describe('runs in which nothing happens any more', () => {
     await engine.close();
   });
 
-  it('get back their deadline alone where they are paused', async () => {
+  it('get back only their deadline while they are paused', async () => {
     const { engine, orchestrator, queued, lose, maintained } = idle();
     const runId = await orchestrator.startRun({}, 1, { timeout: 60_000 });
     await lose(runId);
@@ -153,7 +153,7 @@ describe('runs in which nothing happens any more', () => {
     await engine.close();
   });
 
-  it('are left to others where their workflow is not known, or they are gone', async () => {
+  it('are left to others if their workflow is unknown, or they are gone', async () => {
     const { engine, orchestrator, queued, lose, maintained } = idle();
     const runId = await orchestrator.startRun();
     await lose(runId);
@@ -165,7 +165,7 @@ describe('runs in which nothing happens any more', () => {
     await engine.close();
   });
 
-  it('are reached in turn, also behind more runs of a retired workflow than a look takes', async () => {
+  it('are reached in turn, even after more runs of a retired workflow than a round looks at', async () => {
     const { engine, orchestrator, queued, lose } = idle();
     const retired = new Flow('retired').node('only', () => 1);
     const before = new OrchestratorBuilder().workflow(retired).engine(engine).build();
@@ -175,7 +175,7 @@ describe('runs in which nothing happens any more', () => {
     await lose(runId);
     const workflows = new Workflows([flow], new FlowRuntime());
     const onError = () => undefined;
-    // Looks that have no time for more than a hundred.
+    // Rounds that have no time for more than a hundred runs.
     const maintenance = new Maintenance(engine, workflows, { interval: 10_000, idle: 0, onError });
     const { now } = performance;
     let time = 0;
@@ -194,7 +194,7 @@ describe('runs in which nothing happens any more', () => {
     await engine.close();
   });
 
-  it('are reached all the same where one before them cannot be looked at, which is reported', async () => {
+  it('are reached even if an earlier run cannot be looked at, which is reported', async () => {
     const { engine, orchestrator, queued, lose } = idle();
     const bad = await orchestrator.startRun();
     const runIds = await Promise.all(Array.from({ length: 3 }, () => orchestrator.startRun()));
@@ -208,7 +208,7 @@ describe('runs in which nothing happens any more', () => {
     await engine.close();
   });
 
-  it('are concluded where the last worker has died before that', async () => {
+  it('are concluded if the last worker has died before it could do so', async () => {
     const { engine, orchestrator, maintained } = idle();
     const commit = engine.commit.bind(engine);
     engine.commit = (id, known, commits) => {
@@ -242,7 +242,7 @@ describeWithRedis('on Redis', () => {
     return { engine, orchestrator, counted, keys };
   }
 
-  it('forgets an expired run whose remover has died between its data and the index', async () => {
+  it('forgets an expired run if its removal died between the data and the index', async () => {
     const { engine, orchestrator } = fleet('half');
     const runId = await orchestrator.startRun();
     await orchestrator.cancel(runId);
@@ -256,7 +256,7 @@ describeWithRedis('on Redis', () => {
     await engine.close();
   });
 
-  it('removes all of a run whose remover has died at any step', async () => {
+  it('removes all of a run if an earlier removal died at any step', async () => {
     const { engine, orchestrator, counted, keys } = fleet('dying');
     for (let step = 0; step < 4; step++) {
       const runId = await orchestrator.startRun();
@@ -271,7 +271,7 @@ describeWithRedis('on Redis', () => {
     await engine.close();
   });
 
-  /** Commands of all connections are lost after the given number. */
+  /** Loses the commands of all connections after the given number. */
   async function dieAfter(step: number, work: () => Promise<void>): Promise<void> {
     const { sendCommand } = Redis.prototype;
     let sent = 0;
@@ -287,7 +287,7 @@ describeWithRedis('on Redis', () => {
     }
   }
 
-  it('files a run rightly, and removes it, whose worker has died between its end and the index', async () => {
+  it('indexes and removes a run whose worker died between the end of the run and the index', async () => {
     const { engine, orchestrator, counted } = fleet('filed');
     const runId = await orchestrator.startRun();
     const lists = await given.client.keys('{filed}:runs*');
@@ -295,7 +295,7 @@ describeWithRedis('on Redis', () => {
       lists.map(async (list) => [list, await given.client.zscore(list, runId)] as const),
     );
     await orchestrator.cancel(runId);
-    // As it was filed before its end.
+    // Restores the list as it was before the end of the run.
     for (const list of await given.client.keys('{filed}:runs*')) await given.client.zrem(list, runId);
     await given.client.del('{filed}:expiring');
     for (const [list, score] of before) if (score !== null) await given.client.zadd(list, score, runId);
@@ -310,7 +310,7 @@ describeWithRedis('on Redis', () => {
     await engine.close();
   });
 
-  it('does not remove a run that has begun under the id of one that is being removed, however late that is said', async () => {
+  it('does not remove a new run under the id of a run that is being removed, however late the call is', async () => {
     const { engine, orchestrator } = fleet('reused');
     const { runInfoStore } = engine;
     const start = () => orchestrator.start({}, undefined, { runId: 'one', retention: 3_600_000 });
@@ -325,12 +325,12 @@ describeWithRedis('on Redis', () => {
     const [listed] = await runInfoStore.listExpired(10);
     expect(listed?.runId).toBe('one');
 
-    // Listed before the id was used again.
+    // The run was listed before its id was reused.
     await orchestrator.deleteRun('one');
     await start();
     await runInfoStore.deleteRun('one', listed?.incarnation);
     expect(await orchestrator.status('one')).toBe('running');
-    // Marked late, while the new one is under way, and when it is over.
+    // The late call comes while the new run is active, and again after its end.
     for (const status of ['running', 'cancelled']) {
       await given.client.zadd('{reused}:expiring', Number(late), 'one');
       expect(await look(engine, { idle: 60_000 })).toEqual([]);
@@ -341,7 +341,7 @@ describeWithRedis('on Redis', () => {
     await engine.close();
   });
 
-  it('does not remove a run that was taken up again by somebody who has died before the index knew', async () => {
+  it('does not remove a run that was retried by a program that died before updating the index', async () => {
     const { engine, orchestrator } = fleet('again');
     const runId = await orchestrator.startRun();
     await orchestrator.cancel(runId);
@@ -354,7 +354,7 @@ describeWithRedis('on Redis', () => {
     await engine.close();
   });
 
-  it('forgets what is filed and was never begun, once that cannot be a beginning any more', async () => {
+  it('forgets an index entry without a run, once the run can no longer be about to start', async () => {
     const { engine, orchestrator, counted } = fleet('ghosts');
     const kept = await orchestrator.startRun();
     const longAgo = Date.now() - 120_000;
@@ -367,7 +367,7 @@ describeWithRedis('on Redis', () => {
     await engine.close();
   });
 
-  it('counts what it lists, and keeps no key of what is gone, where runs end, change and are removed at the same time', async () => {
+  it('counts what it lists, and keeps no key of removed runs, while runs end, change and are removed concurrently', async () => {
     const { engine, orchestrator, counted, keys } = fleet('races');
     const other = fleet('races');
     for (let round = 0; round < 20; round++) {

@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Runs one node that fails so often. Gives the run, when it was called, and its errors. */
+/** Runs a node that fails the given number of times. @returns the run, the times of the calls, and the errors */
 async function runFlaky(
   failures: number,
   retry: NodeOptions['retry'],
@@ -35,7 +35,7 @@ async function runFlaky(
 }
 
 describe('a node that fails', () => {
-  it('is tried again as often as it may, with its wait before each', async () => {
+  it('is retried as often as allowed, each time after its delay', async () => {
     const { run, attempts, waits, errors } = await runFlaky(2, { retries: 2, minTimeout: 60, factor: 2 });
     expect(run).toMatchObject({ status: 'completed', output: 'done' });
     expect(attempts).toEqual([1, 2, 3]);
@@ -73,12 +73,12 @@ describe('a node that fails', () => {
     expect([run.status, attempts]).toEqual(['failed', [1]]);
   });
 
-  it('is tried again after a network error, though that is a TypeError', async () => {
+  it('is retried after a network error, although that is a TypeError', async () => {
     const { attempts } = await runFlaky(1, { retries: 5, minTimeout: 1 }, () => new TypeError('fetch failed'));
     expect(attempts).toEqual([1, 2]);
   });
 
-  it('asks its functions with the real numbers', async () => {
+  it('calls its functions with the right numbers', async () => {
     const seen: unknown[] = [];
     const note =
       (name: string) => (context: { attemptNumber: number; retriesLeft: number; retriesConsumed: number }) => {
@@ -101,7 +101,7 @@ describe('a node that fails', () => {
     ]);
   });
 
-  it('is not tried again where shouldRetry says so, or onFailedAttempt throws', async () => {
+  it('is not retried if shouldRetry returns false, or onFailedAttempt throws', async () => {
     const refused = await runFlaky(9, {
       retries: 5,
       minTimeout: 1,
@@ -119,7 +119,7 @@ describe('a node that fails', () => {
     ]);
   });
 
-  it('uses up no retry where shouldConsumeRetry says so', async () => {
+  it('uses up no retry if shouldConsumeRetry returns false', async () => {
     const { run, attempts } = await runFlaky(4, {
       retries: 1,
       minTimeout: 1,
@@ -134,16 +134,16 @@ describe('a node that fails', () => {
     expect(waits[0]).toBeLessThan(30_000);
   });
 
-  it('is not tried again once its time is over, waits included', async () => {
+  it('is not retried after its time limit, delays included', async () => {
     vi.useFakeTimers();
     const running = runFlaky(99, { retries: 99, minTimeout: 60, factor: 1, maxRetryTime: 200 });
     await vi.advanceTimersByTimeAsync(1_000);
     const { run, attempts } = await running;
-    // After 60, 120 and 180 ms, and when the time is over, to which the last wait is cut.
+    // Attempts come after 60, 120 and 180 ms, and at the time limit, to which the last wait is cut.
     expect([run.status, attempts]).toEqual(['failed', [1, 2, 3, 4, 5]]);
   });
 
-  it('is told of by onTaskRetry, and stands as delayed work meanwhile', async () => {
+  it('is reported by onTaskRetry, and is listed as delayed work meanwhile', async () => {
     const flows = new Orchestrator({ name: 'flow' });
     const told: unknown[] = [];
     flows.onTaskRetry(({ name, attempt, retriesLeft, delay }) => void told.push([name, attempt, retriesLeft, delay]));
@@ -165,7 +165,7 @@ describe('a node that fails', () => {
     expect((await orchestrator.waitForCompletion(runId)).output).toBe(2);
   });
 
-  it('goes on with its numbers where the worker stops in between', async () => {
+  it('continues with its numbers if the worker stops in between', async () => {
     const attempts: number[] = [];
     const consumed: number[] = [];
     const failed = deferred();
@@ -196,7 +196,7 @@ describe('a node that fails', () => {
     expect([run.status, attempts, consumed]).toEqual(['failed', [1, 2, 3], [0, 1, 2]]);
   });
 
-  it('is not tried again when its run is cancelled meanwhile', async () => {
+  it('is not retried when its run is cancelled meanwhile', async () => {
     let calls = 0;
     const called = deferred();
     const fail = () => {
@@ -216,7 +216,7 @@ describe('a node that fails', () => {
   });
 });
 
-describe('what stands in', () => {
+describe('fallbacks', () => {
   class Charge extends Node {
     override prep() {
       return 'prepared';
@@ -229,7 +229,7 @@ describe('what stands in', () => {
     }
   }
 
-  it('the fallback of a class is asked after the last attempt only', async () => {
+  it('the fallback of a class is called only after the last attempt', async () => {
     const flow = new Flow('f').node('charge', Charge, { retry: { retries: 2, minTimeout: 1 } });
     const { finish, orchestrator } = await fleetOf(flow);
     const run = await finish();
@@ -237,7 +237,7 @@ describe('what stands in', () => {
     expect(await orchestrator.metrics(run.runId)).toMatchObject({ attempts: 3, retries: 2, completed: 1 });
   });
 
-  it('the fallback of a timeout is asked after the last attempt only', async () => {
+  it('the fallback of a timeout is called only after the last attempt', async () => {
     const attempts: number[] = [];
     const flow = new Flow('f').node(
       'slow',
@@ -251,7 +251,7 @@ describe('what stands in', () => {
     expect([(await finish()).output, attempts]).toEqual(['instead', [1, 2, 3]]);
   });
 
-  it('the limit of the whole holds over all attempts', async () => {
+  it('the overall limit covers all attempts', async () => {
     const { promise } = deferred();
     const flow = new Flow('f').node('slow', () => promise, {
       timeout: { attempt: 80, total: 200 },

@@ -33,7 +33,7 @@ const engines: readonly Tested[] = [
   { name: 'redis(url)', describe: describeWithRedis, create: async () => redis((await startRedis()).url) },
 ];
 
-/** A store whose run ids all begin with a text of their own. */
+/** A store that prefixes the ids of its runs. */
 function within(store: CheckpointStore, prefix: string): CheckpointStore {
   return {
     claim: (runId, holder) => store.claim(prefix + runId, holder),
@@ -67,7 +67,7 @@ for (const { name, describe: describeWhere, create } of engines) {
       async (_, scene) => {
         const undisturbed = await untilDone(scene, place());
         const calls = undisturbed.programs.reduce((sum, program) => sum + program.calls, 0);
-        // Each call once, and each trouble about as often.
+        // Each call goes wrong once, and each trouble comes about as often as the others.
         for (let call = 1; call <= calls; call++) {
           const trouble = troubles[call % troubles.length] as (typeof troubles)[number];
           expectSameEnd(await untilDone(scene, place(), [planOf({ [call]: trouble })]), undisturbed);
@@ -75,7 +75,7 @@ for (const { name, describe: describeWhere, create } of engines) {
       },
     );
 
-    it('of a random graph ends as ever, whatever goes wrong', { timeout: 600_000 }, async () => {
+    it('of a random graph ends as usual, whatever goes wrong', { timeout: 600_000 }, async () => {
       const graphs = troubledCases({ cycles: true, failures: true, fallbacks: true });
       const seeds = fc.array(fc.nat(), { minLength: 1, maxLength: 4 });
       await fc.assert(

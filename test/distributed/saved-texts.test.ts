@@ -38,7 +38,7 @@ const stores: readonly (readonly [typeof describe | typeof describeWithRedis, st
 
 const own = new DefaultSerializer();
 
-/** Writes what databases refuse. */
+/** Writes texts that databases refuse. */
 const raw: Serializer = {
   serialize: (value) => `\0\ud83d${own.serialize(value)}`,
   deserialize: (text) => own.deserialize(text.slice(2)),

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Commit } from '../../src/distributed/contracts.js';
 import { fleetOf } from './fleet.js';
 
-/** The default serializer, but for what a test makes it do. */
+/** The default serializer, with faults that a test can set. */
 class Faulty implements Serializer {
   readonly #own = new DefaultSerializer();
   onSave: (value: unknown) => unknown = () => undefined;
@@ -25,7 +25,7 @@ function throwing(thrown: unknown): never {
   throw thrown;
 }
 
-/** Does something where a value holds a word. */
+/** Calls `work` when a value contains a word. */
 const where = (word: string, work: () => unknown) => (value: unknown) => {
   return typeof value === 'string' && value.includes(word) ? work() : undefined;
 };
@@ -37,8 +37,8 @@ const faults: readonly (readonly [string, () => unknown])[] = [
   ['a number instead of a text', () => 5],
 ];
 
-describe.each(faults)('a serializer that gives %s', (_name, fault) => {
-  it('fails the node whose output it is asked to write, once, with the path', async () => {
+describe.each(faults)('a serializer that returns %s', (_name, fault) => {
+  it('fails the node whose output it cannot write, once, with the path', async () => {
     const serializer = new Faulty();
     serializer.onSave = where('unsavable', fault);
     let executed = 0;
@@ -52,7 +52,7 @@ describe.each(faults)('a serializer that gives %s', (_name, fault) => {
     expect(error).toMatch(/^node "n" failed: context\.n cannot be saved: the serializer /);
   });
 
-  it('fails the node whose key of the context it is asked to write', async () => {
+  it('fails the node whose context key it cannot write', async () => {
     const serializer = new Faulty();
     serializer.onSave = where('unsavable', fault);
     const flow = new Flow('f').node('n', (_input, { context }) => {
@@ -62,7 +62,7 @@ describe.each(faults)('a serializer that gives %s', (_name, fault) => {
     expect((await finish()).error).toMatch(/^node "n" failed: context\.key cannot be saved: the serializer /);
   });
 
-  it('is refused with the field where a run is started, or signalled', async () => {
+  it('makes startRun and signal reject with the name of the field', async () => {
     const serializer = new Faulty();
     serializer.onSave = where('unsavable', fault);
     const { orchestrator } = await fleetOf(new Flow('f').wait('w'), { runtime: new FlowRuntime({ serializer }) });
@@ -101,7 +101,7 @@ describe('a value that cannot be read', () => {
     return { runtime: new FlowRuntime({ serializer }) };
   };
 
-  it('fails the run if it is the input, and says so; nothing is delivered for ever', async () => {
+  it('fails the run if it is the input, and no job is delivered for ever', async () => {
     const { finish, orchestrator } = await fleetOf(
       new Flow('f').node('n', () => 1),
       unreadable('secret'),
@@ -115,7 +115,7 @@ describe('a value that cannot be read', () => {
     expect(await orchestrator.pendingWork(runId)).toEqual([]);
   });
 
-  it('fails the node that reads it, which may do without', async () => {
+  it('fails the node that reads it, unless the node handles the error', async () => {
     const flow = new Flow('f')
       .node('n', (_input, { context }) => {
         try {
@@ -130,13 +130,13 @@ describe('a value that cannot be read', () => {
     const { error, runId } = await finish({ key: 'secret' });
     const why = 'cannot be read: the serializer threw: the key is lost';
     expect(error).toBe(`node "m" failed: context.key ${why}`);
-    // Who could not read it has not removed it.
+    // A program that could not read the run has not removed it.
     await expect(orchestrator.context(runId)).rejects.toMatchObject({
       message: `context.key of run "${runId}" ${why}`,
     });
   });
 
-  it('is named with its run if it is the output, and keeps no other run from being listed', async () => {
+  it('is reported with its run if it is the output, and prevents no listing', async () => {
     const flow = new Flow('f').node('n', (input) => input);
     const engine = memory();
     const { finish } = await fleetOf(flow, { engine, runtime: new FlowRuntime({ serializer: new Faulty() }) });
@@ -154,7 +154,7 @@ describe('a value that cannot be read', () => {
     await expect(events.next()).rejects.toMatchObject({ message: expect.stringContaining('of event 1 of run "bad"') });
   });
 
-  it('stands for itself where it is an error', async () => {
+  it('is replaced by its own error if it is an error', async () => {
     const flow = new Flow('f').node('n', () => {
       throw new Error('secret');
     });
@@ -167,8 +167,8 @@ describe('a value that cannot be read', () => {
   });
 });
 
-describe('an entry that the engine refuses for what it holds', () => {
-  /** An engine that refuses what a test says, as a database does that cannot keep it. */
+describe('an entry that the engine refuses for its content', () => {
+  /** An engine that refuses the texts that a test chooses, like a database that cannot store them. */
   async function refusing(isRefused: (text: string) => boolean) {
     const engine = memory();
     const { commit } = engine;
@@ -197,7 +197,7 @@ describe('an entry that the engine refuses for what it holds', () => {
     expect(error).toMatch(/^node "n" failed: .*cannot be kept: an engine has refused a statement: no such character/);
   });
 
-  it('fails it by a clean error if it is the failure that is refused', async () => {
+  it('fails the node with a plain error if the failure itself is refused', async () => {
     const { engine, refused } = await refusing((text) => text.includes('too special'));
     let executed = 0;
     const flow = new Flow('f').node('n', () => {
@@ -217,7 +217,7 @@ describe('an entry that the engine refuses for what it holds', () => {
   });
 });
 
-it('a worker of another program goes on with what a checked serializer has written', async () => {
+it('a worker of another program continues with the texts of a checked serializer', async () => {
   const raw: Serializer = {
     serialize: (value) => `\0${JSON.stringify(value ?? null)}`,
     deserialize: (text) => JSON.parse(text.slice(1)),

@@ -11,7 +11,7 @@ const flow = new Flow<{ cents: number }>('order', { version: '1' }).node('charge
 const other = new Flow('refund', { version: '1' }).node('pay', () => 'paid');
 
 describe('start(workflow, request)', () => {
-  it('starts a run of a flow, and says so', async () => {
+  it('starts a run of a flow, and reports that', async () => {
     const { orchestrator } = await fleetOf([other, flow]);
     const started = await orchestrator.start(flow, { id: 'one', context: { cents: 5 }, input: 'now' });
     expect(started).toEqual({ id: 'one', runId: 'one', existed: false, incarnation: expect.any(Number) });
@@ -22,7 +22,7 @@ describe('start(workflow, request)', () => {
     });
   });
 
-  it('starts nothing where a run of the id is there, and says so', async () => {
+  it('starts nothing if a run of the id exists, and reports that', async () => {
     const { orchestrator } = await fleetOf(flow);
     const first = await orchestrator.start(flow, { id: 'one', context: { cents: 1 } });
     const second = await orchestrator.start('order', { id: 'one', context: { cents: 2 } });
@@ -30,20 +30,20 @@ describe('start(workflow, request)', () => {
     expect(await orchestrator.waitForCompletion('one')).toMatchObject({ output: [undefined, 1] });
   });
 
-  it('gives a run an id of its own where none is given, and needs no request', async () => {
+  it('generates an id if none is given, and needs no request', async () => {
     const { orchestrator } = await fleetOf(flow);
     const [one, two] = [await orchestrator.start(flow), await orchestrator.start('order')];
     expect(one.id).toMatch(/^[0-9a-f-]{36}$/);
     expect(two.id).not.toBe(one.id);
   });
 
-  it('takes a context as one thing', async () => {
+  it('accepts a WorkflowCtx as the context', async () => {
     const { orchestrator } = await fleetOf(flow);
     const { id } = await orchestrator.start(flow, { context: new WorkflowCtx({ cents: 7 }) });
     expect(await orchestrator.waitForCompletion(id)).toMatchObject({ output: [undefined, 7] });
   });
 
-  it('starts the version of the flow, and the last that was given of an id', async () => {
+  it('starts the version of the flow, and the last given version of an id', async () => {
     const second = new Flow('order', { version: '2' }).node('charge', () => 'second');
     const { orchestrator } = await fleetOf([flow, second]);
     for (const [workflow, request, version] of [
@@ -57,14 +57,14 @@ describe('start(workflow, request)', () => {
     }
   });
 
-  it('starts a workflow whose graph alone is known', async () => {
+  it('starts a workflow of which only the graph is known', async () => {
     const { orchestrator, engine } = await fleetOf(flow);
     const without = new DistributedOrchestrator({ engine });
     const { id } = await without.start('order', { context: { cents: 3 } });
     expect(await orchestrator.waitForCompletion(id)).toMatchObject({ output: [undefined, 3] });
   });
 
-  it('starts a flow that the orchestrator was not given, and looks at its runs through its graph', async () => {
+  it('starts a flow that the orchestrator was not given, and reads its runs through its graph', async () => {
     const { engine } = await fleetOf(flow);
     const without = new DistributedOrchestrator({ engine });
     const { id } = await without.start(flow, { context: { cents: 3 } });
@@ -107,7 +107,7 @@ describe('start(workflow, request)', () => {
     expect((await orchestrator.listRuns()).runs).toEqual([]);
   });
 
-  it('refuses a workflow that is not known, that has faults, or that differs from the one that was given', async () => {
+  it('refuses a workflow that is unknown, invalid, or different from the given one', async () => {
     const orchestrator = new DistributedOrchestrator({ engine: memory(), workflows: [flow] });
     const changed = new Flow('order', { version: '1' }).node('other', () => 1);
     const faulty = new Flow('faulty').node('a', () => 1).edge('a', 'nowhere' as 'a');
@@ -124,7 +124,7 @@ describe('start(workflow, request)', () => {
     expect((await orchestrator.listRuns()).runs).toEqual([]);
   });
 
-  it('keeps nothing of the flows that it was not given', async () => {
+  it('keeps no reference to flows that it was not given', async () => {
     const orchestrator = new DistributedOrchestrator({ engine: memory() });
     await orchestrator.start(new Flow('order', { version: '1' }).node('a', () => 1));
     await orchestrator
@@ -138,8 +138,8 @@ describe('start(workflow, request)', () => {
   });
 });
 
-describe('the ways to start of 0.8', () => {
-  it('still start: start(context, input, { runId }) and startRun(context, input, { runId })', async () => {
+describe('the start methods of 0.8', () => {
+  it('still work: start(context, input, { runId }) and startRun(context, input, { runId })', async () => {
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(memory()).build();
     const started = await orchestrator.start({ cents: 1 }, 'now', { runId: 'one' });
     expect(started).toMatchObject({ id: 'one', runId: 'one', existed: false });

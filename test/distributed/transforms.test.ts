@@ -2,7 +2,7 @@ import { DefaultSerializer, Flow, FlowRuntime } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
 import { fleetOf } from './fleet.js';
 
-/** Counts the texts that are read. */
+/** A serializer that counts the texts that it reads. */
 class CountingSerializer extends DefaultSerializer {
   read = 0;
 
@@ -12,7 +12,7 @@ class CountingSerializer extends DefaultSerializer {
   }
 }
 
-/** A chain whose edges each add one to what they pass on. */
+/** A chain whose edges each add one to the value that they pass on. */
 function chainOf(length: number) {
   let chain = new Flow<object, unknown, string>('chain').node('0', () => 0) as Flow<object, unknown, string>;
   for (let n = 1; n < length; n++) {
@@ -23,7 +23,7 @@ function chainOf(length: number) {
   return chain;
 }
 
-it('a node of a run reads no more of what edges have passed on than leads to it', async () => {
+it('a node reads only the values that its own incoming edges have passed on', async () => {
   const reads = async (length: number) => {
     const serializer = new CountingSerializer();
     const { finish } = await fleetOf(chainOf(length), { runtime: new FlowRuntime({ serializer }) });

@@ -4,7 +4,7 @@ import { LostCall, Program } from '../../src/distributed/testing/program.js';
 import { type Plan, planFrom, planOf, type Trouble, troubles } from '../../src/distributed/testing/trouble-plan.js';
 import { rejection, settled } from '../support.js';
 
-/** Notes what it hears, in order; a claim of it is held until it is released. */
+/** A target that records its calls in order. A claim is held until it is released. */
 class Target {
   readonly name = 'target';
   readonly heard: string[] = [];
@@ -34,14 +34,14 @@ function programOf(plan: Plan) {
   return { target, program, face: program.face, done };
 }
 
-/** How a promise stands once nothing moves any more. */
+/** Returns the state of a promise when nothing happens any more. */
 async function standing(promise: Promise<unknown>): Promise<string> {
   const settling = promise.then(String, (error: Error) => error.name);
   return Promise.race([settling, turns(200).then(() => 'open')]);
 }
 
 describe('a program whose calls go wrong', () => {
-  it('passes on what goes well, and what it was not told of', async () => {
+  it('passes on calls that go well, and methods that it was not given', async () => {
     const { face, target } = programOf(planOf({}));
     expect(await face.write('a')).toBe('a written');
     expect(face.untouched()).toBe(1);
@@ -93,14 +93,14 @@ describe('a program whose calls go wrong', () => {
     expect(answers).toEqual(['second written', 'first written']);
   });
 
-  it('is not held up by a call that never comes', async () => {
+  it('does not wait for ever for a call that never comes', async () => {
     for (const trouble of ['hangs', 'is overtaken', 'answers late'] as const) {
       const { face } = programOf(planOf({ 1: trouble }));
       expect(await face.write('only')).toBe('only written');
     }
   });
 
-  it('holds what it was given until it lets it go, or dies', async () => {
+  it('holds an answer until it releases it, or dies', async () => {
     const { face, target, program } = programOf(planOf({}));
     const claim = await face.claim('me');
     expect(claim.who).toBe('me');
@@ -132,14 +132,14 @@ describe('a program whose calls go wrong', () => {
     expect(target.holders.size).toBe(0);
   });
 
-  it('may fail in letting go, and holds it then', async () => {
+  it('still holds an answer whose release fails', async () => {
     const { face, target, program } = programOf(planOf({ 2: 'fails' }));
     const claim = await face.claim('me');
     expect(await rejection(claim.release())).toBeInstanceOf(LostCall);
     expect([program.holds, target.holders.size]).toEqual([1, 1]);
   });
 
-  it('goes wrong in the same way for the same seed, and says which', () => {
+  it('goes wrong in the same way for the same seed, and reports the seed', () => {
     const plans = [1, 1, 2].map((seed) => planFrom(seed, 0.3));
     const [one, same, other] = plans.map((plan) => Array.from({ length: 200 }, (_, call) => plan(call, 'write', call)));
     expect(one).toEqual(same);
@@ -152,7 +152,7 @@ describe('a program whose calls go wrong', () => {
     expect(String(program)).toContain('planFrom(7, 0.3, ["fails"])');
   });
 
-  it('says what was called, and what went wrong with it', async () => {
+  it('reports the calls, and what went wrong with them', async () => {
     const { face, program } = programOf(planOf({ 1: 'fails' }));
     await rejection(face.write('a'));
     await face.write('b');

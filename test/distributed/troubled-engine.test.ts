@@ -23,7 +23,7 @@ const options = { concurrency: 1, lockDuration: 500, workerId: 'w', onError: () 
 const nothing = { waiting: 0, delayed: 0, active: 0 };
 
 describe('an engine whose calls go wrong', () => {
-  it('is the engine of its parts, and passes all on that goes well', async () => {
+  it('is the engine of its parts, and passes on calls that go well', async () => {
     const engine = memory();
     const { face } = new TroubledEngine(engine);
     expect(face.name).toBe('memory');
@@ -38,7 +38,7 @@ describe('an engine whose calls go wrong', () => {
     expect(await engine.queue.statesOf(['job'])).toEqual(['waiting']);
   });
 
-  it('hears of a call that hangs, also where its program is never still', async () => {
+  it('receives a call that hangs, even if its program is never still', async () => {
     const engine = memory();
     const { face } = new TroubledEngine(engine, { plan: planOf({ 1: 'hangs' }) });
     let isHeard = false;
@@ -56,7 +56,7 @@ describe('an engine whose calls go wrong', () => {
   });
 
   it.each(['fails', 'loses its answer', 'times out', 'is heard too late'] as const)(
-    'tells an EngineError of a call that %s',
+    'rejects with an EngineError for a call that %s',
     async (trouble) => {
       const engine = memory();
       const troubled = new TroubledEngine(engine, { plan: planOf({ 1: trouble }) });
@@ -70,7 +70,7 @@ describe('an engine whose calls go wrong', () => {
     },
   );
 
-  it('suffers an outage until that ends, of all calls or of some', async () => {
+  it('suffers an outage of all or some calls until the outage ends', async () => {
     const { face } = new TroubledEngine(memory());
     const troubled = new TroubledEngine(face);
     troubled.suffer('fails', ['queue.depth']);
@@ -87,7 +87,7 @@ describe('an engine whose calls go wrong', () => {
     expect(await hanging).toEqual(nothing);
   });
 
-  it.each(survivable)('delivers a job at least once, and tells of its end, where its delivery %s', async (trouble) => {
+  it.each(survivable)('delivers a job at least once, and reports its end, if its delivery %s', async (trouble) => {
     const engine = memory();
     const troubled = new TroubledEngine(engine, { plan: planOf({ 2: trouble }) });
     let handled = 0;
@@ -122,7 +122,7 @@ describe('an engine whose calls go wrong', () => {
     },
   );
 
-  it('tells of what happens to runs late, twice or not at all', async () => {
+  it('notifies of changes late, twice or not at all', async () => {
     const told = async (trouble: Trouble | undefined) => {
       const engine = memory();
       const plan = trouble === undefined ? calm : planOf({ 2: trouble });
@@ -147,7 +147,7 @@ describe('an engine whose calls go wrong', () => {
     expect(await told('dies before it')).toBe(0);
   });
 
-  it('goes wrong in the same way for the same seed, whatever else is called between', async () => {
+  it('goes wrong in the same way for the same seed, whatever other calls come between', async () => {
     const troublesOf = async (seed: number, between: boolean) => {
       const troubled = new TroubledEngine(memory(), { plan: planFrom(seed, 0.3, survivable) });
       for (let call = 0; call < 50; call++) {
@@ -162,7 +162,7 @@ describe('an engine whose calls go wrong', () => {
     expect(await troublesOf(8, true)).not.toEqual(first);
   });
 
-  it('is one that a worker works on', async () => {
+  it('is usable by a worker', async () => {
     const engine = memory();
     const troubled = new TroubledEngine(engine, { plan: planFrom(5, 0.2, survivable) });
     const flow = new Flow('f')

@@ -11,7 +11,7 @@ afterEach(() => {
 
 const withoutCode = (engine: Engine) => new OrchestratorBuilder().engine(engine).build();
 
-/** Two nodes that write the same key at the same time, which is merged; then it waits. */
+/** A flow whose two nodes write the same key at the same time. The key is merged, then the flow waits. */
 function merging() {
   const [both, committed] = [deferred(), deferred()];
   let readers = 0;
@@ -41,7 +41,7 @@ function merging() {
     .edge('go', 'end');
 }
 
-/** Makes a journal longer by entries that mean nothing. */
+/** Makes a journal longer, with entries that have no effect. */
 async function lengthen({ commit, checkpointStore }: Pick<Engine, 'commit' | 'checkpointStore'>, runId: string) {
   const entry = { text: `{"type":"paused"${' '.repeat(300)}}`, during: ['awaiting'] as const };
   for (let n = 0; n < 5; n++) {
@@ -55,7 +55,7 @@ async function lengthen({ commit, checkpointStore }: Pick<Engine, 'commit' | 'ch
 }
 
 describe('a program without the code', () => {
-  it('shows a merged key as it was written last, and never writes that down', async () => {
+  it('shows the last written value of a merged key, and never stores it', async () => {
     const { engine, orchestrator } = await fleetOf(merging());
     const blind = withoutCode(engine);
     const runId = await orchestrator.startRun();
@@ -67,7 +67,7 @@ describe('a program without the code', () => {
     await blind.pause(runId);
     await blind.resume(runId);
     expect(compact).not.toHaveBeenCalled();
-    // Whoever has the code does.
+    // A program that has the code compacts the journal.
     await orchestrator.pause(runId);
     expect(compact).toHaveBeenCalledTimes(1);
     expect((await blind.context(runId)).sum).toBe(11);
@@ -76,7 +76,7 @@ describe('a program without the code', () => {
     expect((await blind.waitForCompletion(runId)).output).toBe(11);
   });
 
-  it('has the input of a run, however long its journal was', async () => {
+  it('reads the input of a run, however long its journal is', async () => {
     const { engine, orchestrator } = await fleetOf(new Flow('f').wait('go'));
     const input = { big: 1n };
     const runId = await orchestrator.startRun({}, input);
@@ -88,7 +88,7 @@ describe('a program without the code', () => {
     expect([await withoutCode(engine).input(runId), await orchestrator.input(none)]).toEqual([input, undefined]);
   });
 
-  it('says so where nobody has put the graph, and shows what needs none', async () => {
+  it('rejects if the graph is missing, and shows what needs no graph', async () => {
     const { engine, orchestrator, finish } = await fleetOf(new Flow('f', { version: '1' }).node('a', (n) => n));
     const { runId } = await finish({ given: 1 }, 5);
     vi.spyOn(engine.workflowStore, 'get').mockResolvedValue(undefined);
@@ -103,7 +103,7 @@ describe('a program without the code', () => {
     ['not JSON', '{', 'is not JSON'],
     ['no blueprint', '{"id":"f","nodes":[]}', 'edges must be an array'],
     ['of a later version', '{"id":"f","nodes":[{"id":"a","uses":"a"}],"edges":[],"later":1}', 'later is unknown'],
-  ])('refuses what is on the engine and %s', async (_kind, text, message) => {
+  ])('refuses a graph on the engine that is %s', async (_kind, text, message) => {
     const { engine, finish } = await fleetOf(new Flow('f', { version: '1' }).node('a', (n) => n));
     const { runId } = await finish();
     await engine.workflowStore.put('f', '1', text);
@@ -111,7 +111,7 @@ describe('a program without the code', () => {
     expect(await rejection(withoutCode(engine).result(runId))).toMatchObject(expected);
   });
 
-  it('sees within ten seconds that a workflow was changed and kept its version', async () => {
+  it('notices within ten seconds that a workflow was changed and kept its version', async () => {
     const engine = memory();
     const graphOf = (uses: string) => JSON.stringify({ id: 'f', nodes: [{ id: 'a', uses }], edges: [] });
     await engine.workflowStore.put('f', '1', graphOf('old'));
@@ -143,13 +143,13 @@ describe('a program without the code', () => {
     expect(get).toHaveBeenCalledTimes(1);
   });
 
-  it('names some of the workflows that there are, where one is asked for that there is not', async () => {
+  it('names some of the known workflows when an unknown one is requested', async () => {
     const engine = memory();
     for (let n = 0; n < 25; n++) await engine.workflowStore.put(`f${n}`, '1', '{}');
     const error = (await rejection(withoutCode(engine).blueprint('g'))) as Error;
     expect(error.message).toMatch(/^workflow "g" is not known here, expected f0@1, .*, f19@1, or one of 5 more$/);
     expect(await rejection(withoutCode(memory()).startRun())).toMatchObject({
-      message: expect.stringContaining('some to be given'),
+      message: expect.stringContaining('a workflow to be given'),
     });
   });
 
@@ -163,7 +163,7 @@ describe('a program without the code', () => {
 describe('the graph of a workflow', () => {
   const flow = () => new Flow('f', { version: '1' }).node('a', (n) => n);
 
-  it('is put before the first run is begun, once in a program, whoever starts runs', async () => {
+  it('is put before the first run is started, once per program', async () => {
     const engine = memory();
     const calls: string[] = [];
     const { put } = engine.workflowStore;
@@ -189,7 +189,7 @@ describe('the graph of a workflow', () => {
     expect(await elsewhere.workflowStore.list()).toEqual([{ id: 'f', version: '1' }]);
   });
 
-  it('that cannot be put keeps the run from starting, until it can', async () => {
+  it('that cannot be put prevents the run from starting, until it can', async () => {
     const engine = memory();
     vi.spyOn(engine.workflowStore, 'put').mockRejectedValueOnce(new Error('full'));
     const orchestrator = new OrchestratorBuilder().workflow(flow()).engine(engine).build();
@@ -199,7 +199,7 @@ describe('the graph of a workflow', () => {
     expect(await engine.workflowStore.list()).toEqual([{ id: 'f', version: '1' }]);
   });
 
-  it('is put by workers when they start, and one that cannot does not start', async () => {
+  it('is put by workers when they start; a worker that fails to does not start', async () => {
     const engine = memory();
     const put = vi.spyOn(engine.workflowStore, 'put').mockRejectedValueOnce(new Error('full'));
     const flows = [flow(), new Flow('f', { version: '2' }).node('b', () => 1)];
@@ -211,7 +211,7 @@ describe('the graph of a workflow', () => {
     expect(put).not.toHaveBeenCalled();
   });
 
-  it('is listed also where it was not put yet', async () => {
+  it('is listed even before it was put', async () => {
     const engine = memory();
     await engine.workflowStore.put('g', '1', '{}');
     const orchestrator = new OrchestratorBuilder().workflow(flow()).engine(engine).build();
@@ -225,7 +225,7 @@ describe('the graph of a workflow', () => {
     expect((await orchestrator.blueprint('f')).nodes).toEqual([{ id: 'a', uses: 'a' }]);
   });
 
-  it('of a workflow that is data has all that is derived of it', async () => {
+  it('of a workflow that is data has everything derived from it', async () => {
     const graph: Graph = { id: 'data', nodes: [{ id: 'a', uses: 'a' }], edges: [] };
     const runtime = new FlowRuntime({ registry: { a: () => 1 } });
     const engine = memory();
@@ -236,7 +236,7 @@ describe('the graph of a workflow', () => {
     expect(await withoutCode(engine).blueprint('data')).toEqual(derived);
   });
 
-  it('is without what JSON cannot hold, and the run without code goes on', async () => {
+  it('is put without values that JSON cannot hold, and the run without code continues', async () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     const odd = new Flow('odd', { version: '1', maxVisits: Infinity })
@@ -253,7 +253,7 @@ describe('the graph of a workflow', () => {
     ]);
   });
 
-  it('may be had from a store that is given by itself, of the same engine', async () => {
+  it('can be read from a separate store of the same engine', async () => {
     const [engine, other] = [memory(), memory()];
     const builder = new OrchestratorBuilder().engine(engine);
     expect(() => builder.workflowStore(other.workflowStore).build()).toThrow(/workflowStore \(memory\)/);

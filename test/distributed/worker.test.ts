@@ -9,7 +9,7 @@ import { eventually } from './servers/eventually.js';
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
 
 describe('health of a worker', () => {
-  it('says what it does and has done', async () => {
+  it('reports what the worker does and has done', async () => {
     const gate = deferred();
     const busy = new Flow('busy', { version: '2' })
       .node('a', () => 1)
@@ -46,7 +46,7 @@ describe('health of a worker', () => {
     expect(worker.health().status).toBe('stopping');
   });
 
-  it('is heard of by others, until it stops', async () => {
+  it('is visible to others until the worker stops', async () => {
     const { orchestrator, workers } = await fleetOf(flow, { workers: 2, heartbeatInterval: 10_000 });
     const ids = workers.map(({ id }) => id);
     expect((await orchestrator.liveness()).map(({ workerId, alive }) => [workerId, alive])).toEqual(
@@ -57,7 +57,7 @@ describe('health of a worker', () => {
     expect((await orchestrator.liveness()).map(({ workerId }) => workerId)).toEqual([ids[1]]);
   });
 
-  it('tells who executes what for longer than a moment', async () => {
+  it('reports nodes that are executed for longer than a moment', async () => {
     const gate = deferred();
     const { worker, orchestrator } = await fleetOf(new Flow('long').node('a', () => gate.promise));
     const runId = await orchestrator.startRun();
@@ -92,7 +92,7 @@ describe('a worker', () => {
     expect(most).toBe(3);
   });
 
-  it('finishes what it executes when it stops, and leaves the rest to others', async () => {
+  it('finishes its nodes when it stops, and leaves the other jobs to others', async () => {
     const gate = deferred();
     const calls: string[] = [];
     const chain = new Flow('chain')
@@ -114,7 +114,7 @@ describe('a worker', () => {
     expect(calls).toEqual(['a', 'b']);
   });
 
-  it('aborts what it executes at the deadline, and another executes it again', async () => {
+  it('aborts its nodes at the deadline, and another worker executes them again', async () => {
     const reasons: unknown[] = [];
     const begun = deferred();
     const long = new Flow('long').node('a', (_, { signal, attempt, visit }) => {
@@ -138,7 +138,7 @@ describe('a worker', () => {
     expect(await orchestrator.errors(runId)).toEqual([]);
   });
 
-  it('starts and stops once, however often it is asked', async () => {
+  it('starts and stops once, however often it is called', async () => {
     const engine = memory();
     const worker = new DistributedWorker({ engine, workflows: [flow] });
     await Promise.all([worker.start(), worker.start()]);
@@ -150,7 +150,7 @@ describe('a worker', () => {
     });
   });
 
-  it('can be started again where the engine was not there, and holds nothing of the attempts that failed', async () => {
+  it('can be started again after the engine was unreachable, and keeps nothing of failed attempts', async () => {
     const engine = memory();
     const { open, subscribe } = engine;
     const { heartbeat } = engine.livenessStore;
@@ -178,7 +178,7 @@ describe('a worker', () => {
     expect([listeners, await engine.livenessStore.list()]).toEqual([0, []]);
   });
 
-  it('is not started any more when it is stopped while it starts', async () => {
+  it('does not start if it is stopped while starting', async () => {
     const engine = memory();
     const gate = deferred();
     engine.open = () => gate.promise as Promise<void>;
@@ -189,7 +189,7 @@ describe('a worker', () => {
     const stopped = {
       code: 'ERR_WORKER_STOPPED',
       workerId: worker.id,
-      message: expect.stringContaining('make a new one'),
+      message: expect.stringContaining('create a new one'),
     };
     expect(await starting).toMatchObject(stopped);
     await stopping;
@@ -218,12 +218,12 @@ describe('a worker', () => {
       await begun.promise;
       await Promise.all(deadlines.map((deadline) => worker.stop({ deadline })));
       await aborted.promise;
-      // One that has ended takes no deadline any more.
+      // A further stop after the end has no effect.
       await worker.stop({ deadline: 0 });
     }
   });
 
-  it('waits for no deadline while it executes nothing, also where the engine does not answer', async () => {
+  it('waits for no deadline while it executes nothing, even if the engine does not answer', async () => {
     const engine = memory();
     const worker = new DistributedWorker({ engine, workflows: [flow] });
     const warnings: string[] = [];
@@ -231,10 +231,10 @@ describe('a worker', () => {
     await worker.start();
     engine.livenessStore.remove = () => new Promise(() => {});
     await worker.stop({ deadline: 600_000 });
-    expect(warnings).toEqual([expect.stringContaining('did not let go of the worker in time')]);
+    expect(warnings).toEqual([expect.stringContaining('did not release the worker in time')]);
   });
 
-  it('takes no work when it was stopped before it was started', async () => {
+  it('takes no work if it was stopped before its start', async () => {
     const engine = memory();
     const worker = new DistributedWorker({ engine, workflows: [flow] });
     await worker.stop();
@@ -245,14 +245,14 @@ describe('a worker', () => {
     expect(await engine.queue.depth()).toEqual({ waiting: 1, delayed: 0, active: 0 });
   });
 
-  it('executes what was started inside a process that is aborted meanwhile', async () => {
+  it('executes a run that was started inside a process that is aborted meanwhile', async () => {
     const abort = new AbortController();
     const long = new Flow('long').node('a', async () => {
       abort.abort();
       await new Promise((resolve) => setTimeout(resolve, 1));
       return 1;
     });
-    // On the same orchestrator, a process in a process would end with it.
+    // With the same orchestrator, the inner process would end with the outer one.
     const outer = new Orchestrator();
     const { orchestrator } = await fleetOf(long, { runtime: new FlowRuntime({ orchestrator: outer }) });
     let runId = '';
@@ -267,7 +267,7 @@ describe('a worker', () => {
     expect(await orchestrator.waitForCompletion(runId)).toMatchObject({ status: 'completed', output: 1 });
   });
 
-  it('queues again what the queue has lost', async () => {
+  it('queues jobs again that the queue has lost', async () => {
     const engine = memory();
     const { orchestrator, newWorker } = await fleetOf(flow, { engine, workers: 0 });
     const runId = await orchestrator.startRun({}, 5);
@@ -277,7 +277,7 @@ describe('a worker', () => {
     expect((await orchestrator.waitForCompletion(runId)).output).toBe(5);
   });
 
-  it('lets go of a run that was removed meanwhile', async () => {
+  it('drops a run that was removed meanwhile', async () => {
     const engine = memory();
     const { orchestrator, newWorker } = await fleetOf(flow, { engine, workers: 0 });
     await engine.runInfoStore.deleteRun(await orchestrator.startRun());
@@ -289,7 +289,7 @@ describe('a worker', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('takes another run under the id of one that was removed while it waited', async () => {
+  it('executes a new run under the id of a run that was removed while it waited', async () => {
     const engine = memory();
     const waiting = new Flow('w')
       .node('a', (n) => n)
@@ -304,7 +304,7 @@ describe('a worker', () => {
     }
   });
 
-  it('goes on with any of more runs than it keeps in memory', async () => {
+  it('continues any of more runs than it keeps in memory', async () => {
     const waiting = new Flow('w')
       .wait('w')
       .node('a', (n) => n)
@@ -320,7 +320,7 @@ describe('a worker', () => {
     }
   });
 
-  it('warns when its signs of life do not arrive, and goes on', async () => {
+  it('warns when its heartbeats do not arrive, and continues', async () => {
     const engine = memory();
     const { livenessStore } = engine;
     const { heartbeat } = livenessStore;
@@ -338,7 +338,7 @@ describe('a worker', () => {
     expect(warnings).toContain('no goodbye');
   });
 
-  it('works on while its clock is off, and warns once', async () => {
+  it('continues while its clock is off, and warns once', async () => {
     const { engine, warnings, shift } = shifted(0);
     const { finish, newWorker } = await fleetOf(flow, { engine, workers: 0 });
     (await newWorker({ heartbeatInterval: 10 })).on('warning', warnings.push);
@@ -349,7 +349,7 @@ describe('a worker', () => {
     expect(warnings.all).toHaveLength(1);
   });
 
-  it('takes no work while its clock is off, where the queue goes by the clock of the machine', async () => {
+  it("takes no work while its clock is off if the queue uses the machine's clock", async () => {
     const { engine, warnings, shift } = shifted(3_600_000);
     const { queue } = engine;
     const consume = queue.consume.bind(queue);
@@ -380,7 +380,7 @@ describe('a worker', () => {
 });
 
 describe('a node in which workers have died', () => {
-  /** Every job comes as if so many of its workers had died. */
+  /** An engine that delivers every job as if the given number of its workers had died. */
   function deadly(crashes: number) {
     const engine = memory();
     const consume = engine.queue.consume.bind(engine.queue);
@@ -388,12 +388,12 @@ describe('a node in which workers have died', () => {
     return engine;
   }
 
-  it('is executed again, as long as they were not too many', async () => {
+  it('is executed again, unless the deaths are too many', async () => {
     const { finish } = await fleetOf(flow, { engine: deadly(1), maxCrashes: 2 });
     expect(await finish({}, 5)).toMatchObject({ status: 'completed', output: 5 });
   });
 
-  it('fails when they were, and says so', async () => {
+  it('fails after too many deaths, and reports them', async () => {
     const { finish, orchestrator } = await fleetOf(flow, { engine: deadly(1), maxCrashes: 1, lockDuration: 500 });
     const { runId, status } = await finish();
     expect(status).toBe('failed');
@@ -416,7 +416,7 @@ describe('a node in which workers have died', () => {
   });
 });
 
-/** An engine whose clock is off, as workers hear it. */
+/** An engine whose clock differs from that of this machine. */
 function shifted(by: number) {
   const engine = memory();
   const { livenessStore } = engine;

@@ -9,35 +9,41 @@ import { deadlineJobsOf, jobOf } from '../run/jobs.js';
 import { isFinished, type RunRecord } from '../run-info.js';
 import type { KnownWorkflow } from '../workflows/workflows.js';
 
-/** A run that has begun, or was there. */
+/**
+ * The result of `DistributedOrchestrator.start`: the id of the run, and whether the run was started by this call or
+ * existed before. Use it to tell a first start from a repeated one.
+ */
 export interface StartedRun {
   readonly id: string;
   /** @deprecated Since 0.9: use `id`. */
   readonly runId: string;
-  /** Which of the runs that had this id over time; `undefined` for a run that a version up to 0.7 has begun. */
+  /**
+   * A number that tells the run from other runs with the same id, before and after it. `undefined` for a run that was
+   * started by a version up to 0.7.
+   */
   readonly incarnation: number | undefined;
-  /** If true, a run of this id was there already: nothing was started. */
+  /** If true, a run with this id existed already and nothing was started. */
   readonly existed: boolean;
 }
 
-/** A run that is to begin. */
+/** A run to be started, with its workflow and its snapshot before encoding. */
 export interface Beginning extends Omit<NewRun, 'snapshot'> {
   readonly workflow: KnownWorkflow;
   readonly snapshot: SavedReplica;
 }
 
 /**
- * Writes a run down, and queues its first jobs. A start that was repeated queues again what may not have been queued: that
- * is the same jobs.
+ * Stores a run and queues its first jobs. A repeated start queues the first jobs again, in case the earlier start died
+ * before it queued them. They have the same ids, so the queue holds them once.
  *
- * @throws {RunExistsError} where another workflow has a run of this id
- * @throws {WorkflowChangedError} where the run has begun with another graph of the workflow
+ * @throws {RunExistsError} if a run of another workflow has this id
+ * @throws {WorkflowChangedError} if the existing run was started with another graph of the workflow
  */
 export async function begin(engine: Engine, codec: Codec, beginning: Beginning): Promise<StartedRun> {
   const { workflow, snapshot, ...rest } = beginning;
   const { record, now, seq } = await engine.begin({ ...rest, snapshot: JSON.stringify(snapshot) });
   const { runId, incarnation } = record;
-  // An engine may have repeated it, and have found what the first time has begun.
+  // Compares incarnations, because an engine that repeats `begin` may find the run that its first call has started.
   const existed = incarnation !== beginning.record.incarnation;
   const started = { id: runId, runId, incarnation, existed };
   if (existed && !isOf(workflow, record)) throw new RunExistsError(runId, record.workflow, record.version);
@@ -52,12 +58,14 @@ export async function begin(engine: Engine, codec: Codec, beginning: Beginning):
   return started;
 }
 
-/** Versions up to 0.6 gave another version to a workflow whose author gives none. */
+/**
+ * Compares workflow and version. Versions up to 0.6 computed another version for a workflow whose author gives none.
+ */
 function isOf({ id, version, versionBefore }: KnownWorkflow, record: RunRecord): boolean {
   return record.workflow === id && (record.version === version || record.version === versionBefore);
 }
 
-/** What a run has begun with, if nothing has happened in it since. */
+/** Returns the first snapshot of a run, or `undefined` if entries have been committed since. */
 async function begunWith(engine: Engine, runId: string): Promise<SavedReplica | undefined> {
   const tail = await engine.checkpointStore.read(runId);
   return tail === undefined || tail.seq > 0 ? undefined : snapshotOf(tail);

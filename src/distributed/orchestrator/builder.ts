@@ -18,7 +18,7 @@ import { baseOf, ComposedEngine, type Stores } from './composed.js';
 import type { OrchestratorOptions } from './options.js';
 import { DistributedOrchestrator } from './orchestrator.js';
 
-/** Those without which there is no fleet. The others need not be given: commits and graphs are the engine's. */
+/** The stores that must be given if there is no `engine(...)`. The other stores always fall back to the engine's. */
 const needed = [
   'queue',
   'contextStore',
@@ -29,7 +29,7 @@ const needed = [
   'workItemStateStore',
 ] as const satisfies readonly (keyof Stores)[];
 
-/** All that is asked of a store. */
+/** The methods that each store must have. */
 const methods: { readonly [Name in keyof Stores]: readonly Exclude<keyof Stores[Name], 'engine'>[] } = {
   queue: ['enqueue', 'consume', 'purgeRun', 'statesOf', 'depth'],
   contextStore: ['getContext'],
@@ -45,17 +45,18 @@ const methods: { readonly [Name in keyof Stores]: readonly Exclude<keyof Stores[
 // biome-ignore lint/suspicious/noExplicitAny: the context of a flow that is data may hold anything
 type Unknown = any;
 
-/** The context of the first workflow: what `startRun` begins unless it is told another. `never` while there is none. */
+/** The context of the first workflow, which `startRun` starts by default. `never` as long as no workflow was added. */
 type First<State extends object, Own extends object> = [State] extends [never] ? Own : State;
 
 /**
- * Puts an orchestrator together: from workflows and an engine, or the stores of one.
+ * Builds a `DistributedOrchestrator` from workflows and an engine, or from workflows and the stores of one engine.
  *
- * A store of one's own names the engine that it stands in for (`engine`), and is asked in place of the engine's. What a
- * commit writes is written by the engine. Workers use the same stores when they are given `orchestrator.engine`.
+ * A store of your own replaces the engine's store for reading. Its `engine` property names the engine that it belongs
+ * to, which still writes everything that a commit changes. To let workers use the same stores, pass them
+ * `orchestrator.engine`.
  *
- * Without any workflow it works on those whose graphs are on the engine: whoever starts their runs, or executes them, has
- * put them there.
+ * An orchestrator without workflows can still list, start and control runs of every workflow whose graph is stored on
+ * the engine. Programs that start or execute a workflow store its graph there.
  *
  * @example
  * const orchestrator = new OrchestratorBuilder().workflow(flow).engine(redis(url)).build();
@@ -66,7 +67,10 @@ export class OrchestratorBuilder<State extends object = never> {
   #engine: Engine | undefined = undefined;
   readonly #options: { -readonly [Name in 'runtime' | 'maxPayload' | 'retention']?: OrchestratorOptions[Name] } = {};
 
-  /** Adds a workflow: none, or any number, and any number of versions of each. The first is what `startRun` starts. */
+  /**
+   * Adds a workflow: a flow or a blueprint. Can be called any number of times, also for several versions of one
+   * workflow. `startRun` starts the first one.
+   */
   workflow<Own extends object>(workflow: FlowNode<Own>): OrchestratorBuilder<First<State, Own>>;
   workflow(workflow: Workflow): OrchestratorBuilder<First<State, Unknown>>;
   workflow(workflow: Workflow): unknown {
@@ -74,7 +78,11 @@ export class OrchestratorBuilder<State extends object = never> {
     return this;
   }
 
-  /** Takes all stores from an engine; those that are given by their own methods are asked in place of the engine's. */
+  /**
+   * Uses an engine and all its stores, except for stores that are given by their own methods.
+   *
+   * @throws {ValidationError} for a value that is not an engine
+   */
   engine(engine: Engine): this {
     this.#engine = anEngine(engine, 'engine');
     return this;
@@ -116,27 +124,35 @@ export class OrchestratorBuilder<State extends object = never> {
     return this.#store('workflowStore', store);
   }
 
-  /** Whose registry and serializer hold. Default: a new one; then blueprints as data find nothing that they use. */
+  /**
+   * Sets the runtime whose registry and serializer are used. Default: a new `FlowRuntime`, whose registry is empty, so
+   * blueprints that use registered functions are refused.
+   */
   runtime(runtime: FlowRuntime): this {
     this.#options.runtime = aRuntime(runtime, 'runtime');
     return this;
   }
 
-  /** How large contexts, inputs and signals may be as text, in bytes, of at least 1024. Default: 1 MiB. */
+  /** Sets the maximum size of a context, an input or a signal as text, in bytes, at least 1024. Default: 1 MiB. */
   maxPayload(bytes: number): this {
     this.#options.maxPayload = aPayloadLimit(bytes, 'maxPayload');
     return this;
   }
 
-  /** For how many milliseconds runs are kept when they are over, where their start does not say. Default: for ever. */
+  /**
+   * Sets for how many milliseconds a finished run is kept, unless it was started with a `retention` of its own.
+   * Default: for ever.
+   */
   retention(milliseconds: number): this {
     this.#options.retention = aRetention(milliseconds, 'retention');
     return this;
   }
 
   /**
-   * @throws {ValidationError} for stores that are missing, or are not all of one engine
-   * @throws {BlueprintError} for a workflow that has faults
+   * Creates the orchestrator.
+   *
+   * @throws {ValidationError} if stores are missing, or do not all belong to one engine
+   * @throws {BlueprintError} for a workflow that is not valid
    */
   build(): DistributedOrchestrator<First<State, Unknown>> {
     return new DistributedOrchestrator({ ...this.#options, engine: this.#theEngine(), workflows: this.#workflows });
@@ -150,7 +166,7 @@ export class OrchestratorBuilder<State extends object = never> {
     return this;
   }
 
-  /** A commit is one step over queue and stores, so these must be of one engine. Stores of one's own are asked in place of its. */
+  /** The engine with the given stores in place of its own. All must belong to one engine, since commits are atomic. */
   #theEngine(): Engine {
     const given = Object.entries(this.#stores) as [keyof Stores, { readonly engine: Engine }][];
     const [first] = given;

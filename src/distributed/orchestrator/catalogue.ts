@@ -4,10 +4,10 @@ import { WorkflowNotFoundError } from '../errors.js';
 import { workflowFrom } from '../workflows/blueprint-text.js';
 import type { KnownWorkflow, Workflows } from '../workflows/workflows.js';
 
-/** For how long a graph that was read is taken for the one that there is, in milliseconds. */
+/** Milliseconds for which a graph that was read is reused without reading it again. */
 const freshFor = 10_000;
 
-/** How many graphs that were read are kept. */
+/** Maximum number of graphs from the engine that are kept in memory. */
 const mostKept = 100;
 
 interface Read {
@@ -16,9 +16,11 @@ interface Read {
   readonly at: number;
 }
 
-/** The workflows that an orchestrator can work with: those that it was given, and those whose graphs are on the engine. */
+/**
+ * The workflows that an orchestrator can use: those that it was given, and those whose graphs are stored on the engine.
+ */
 export class Catalogue {
-  /** Those that were read from the engine; the one that was read last is the last. */
+  /** Workflows that were read from the engine. The most recently read is last. */
   readonly #read = new Map<string, Read>();
 
   constructor(
@@ -26,7 +28,7 @@ export class Catalogue {
     private readonly workflows: Workflows,
   ) {}
 
-  /** All there are, those on the engine first. */
+  /** Lists all workflows, those on the engine first. */
   async list(): Promise<WorkflowVersion[]> {
     const stored = await this.engine.workflowStore.list();
     const known = new Set(stored.map(keyOf));
@@ -39,9 +41,9 @@ export class Catalogue {
   }
 
   /**
-   * @param version - Default: the one that was given last; of a workflow that was not given, the one that came to the
-   *   engine last
-   * @throws {WorkflowNotFoundError} for one that is neither known here nor on the engine
+   * @param version - the version. Default: the last version that was given here; if none was, the last that was stored
+   *   on the engine
+   * @throws {WorkflowNotFoundError} for a workflow that was not given and is not on the engine
    */
   async get(id: string, version?: string): Promise<KnownWorkflow> {
     const own = this.workflows.find(id, version);
@@ -57,7 +59,10 @@ export class Catalogue {
     return toBlueprint((await this.get(id, version)).blueprint);
   }
 
-  /** Asked again now and then: somebody may have changed a workflow and kept its version. */
+  /**
+   * Returns a workflow from the engine. Reads it again after `freshFor`, since its graph may have changed under the
+   * same version.
+   */
   async #stored(of: WorkflowVersion): Promise<KnownWorkflow | undefined> {
     const key = keyOf(of);
     const before = this.#read.get(key);

@@ -16,7 +16,7 @@ import type {
   WorkQueue,
 } from '../contracts.js';
 
-/** The parts of an engine that can be given one by one, as they are called in an engine. */
+/** The parts of an engine that can be given one by one, under the names that they have in an engine. */
 export type Stores = Pick<
   Engine,
   | 'queue'
@@ -30,7 +30,7 @@ export type Stores = Pick<
   | 'workflowStore'
 >;
 
-/** An engine, some of whose stores are others': what is asked of those is asked there. Begins and commits stay the engine's. */
+/** An engine with some of its stores replaced. The base engine still begins runs and commits entries. */
 export class ComposedEngine implements Engine, Stores {
   readonly name: string;
   readonly queue: WorkQueue;
@@ -90,7 +90,7 @@ export class ComposedEngine implements Engine, Stores {
   }
 }
 
-/** The engine that commits: of one that was composed, the one that is behind it. */
+/** Returns the engine that commits: for a composed engine, its base. */
 export function baseOf(engine: Engine): Engine {
   return engine instanceof ComposedEngine ? baseOf(engine.base) : engine;
 }

@@ -11,7 +11,7 @@ import { enqueueMissing, purgeJobs } from '../run/jobs.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished, type RunStatus } from '../run-info.js';
 
-/** What can be done to a run: each is one entry of its journal, and what the queue has to know of it. */
+/** Operations on a run. Each commits one entry to the journal of the run, then updates the queue. */
 
 export async function cancel({ queue }: Engine, handle: RunHandle, reason: string): Promise<void> {
   const becomes = { status: 'cancelled', error: reason } as const;
@@ -19,20 +19,38 @@ export async function cancel({ queue }: Engine, handle: RunHandle, reason: strin
     await handle.refresh();
     return handle.status === 'cancelled' && handle.record.error === reason;
   };
-  await say(handle, { type: 'cancelled', reason }, activeStatuses, becomes, 'nothing is left to be cancelled', isDone);
+  await say(
+    handle,
+    { type: 'cancelled', reason },
+    activeStatuses,
+    becomes,
+    'only a run that has not ended can be cancelled',
+    isDone,
+  );
   await purgeJobs(queue, handle);
 }
 
 export async function pause(handle: RunHandle): Promise<void> {
   if (handle.status === 'paused') return;
   const active = activeStatuses.filter((status) => status !== 'paused');
-  await say(handle, { type: 'paused' }, active, { status: 'paused' }, 'nothing is left to be paused');
+  await say(handle, { type: 'paused' }, active, { status: 'paused' }, 'only a run that has not ended can be paused');
 }
 
 export async function resume(engine: Engine, handle: RunHandle): Promise<void> {
-  if (isFinished(handle.status)) throw new RunStateError(handle.runId, handle.status, 'it can be retried, not resumed');
+  if (isFinished(handle.status))
+    throw new RunStateError(
+      handle.runId,
+      handle.status,
+      'only a run that has not ended can be resumed: call retry() for one that failed',
+    );
   if (handle.status === 'paused') {
-    await say(handle, { type: 'resumed' }, ['paused'], { status: statusOf(handle) }, 'it can be retried, not resumed');
+    await say(
+      handle,
+      { type: 'resumed' },
+      ['paused'],
+      { status: statusOf(handle) },
+      'only a run that has not ended can be resumed: call retry() for one that failed',
+    );
   }
   await enqueueAll(engine, handle);
   await concludeBeside(engine.queue, handle);
@@ -47,27 +65,27 @@ export async function retry(engine: Engine, handle: RunHandle): Promise<void> {
     { type: 'retried' },
     over,
     { status: statusOf(handle) },
-    'only what has failed or was cut short can be retried',
+    'only a run that failed, stalled or was cancelled can be retried',
     isDone,
   );
-  // It has no deadline any more.
+  // Read the record again: a retried run has no deadline.
   await handle.refresh();
   await enqueueAll(engine, handle);
   await concludeBeside(engine.queue, handle);
 }
 
-/** A signal, its payload as text. */
+/** A signal with its payload as text. */
 interface Signal {
   readonly event: string;
   readonly payload: string;
-  /** Those of a run with one id are one signal. */
+  /** The caller's id of the signal. Signals of one run with equal ids count once. */
   readonly id: string | undefined;
 }
 
 export async function signal(engine: Engine, handle: RunHandle, given: Signal): Promise<void> {
   const { event, payload, id } = given;
   checkEvent(handle, event);
-  // It starts nothing that is on hold, or not due yet.
+  // A signal neither resumes a paused run nor starts a scheduled one.
   const held = handle.status === 'paused' || handle.status === 'scheduled' ? handle.status : undefined;
   const becomes = { status: held ?? 'running' } as const;
   const during = held === undefined ? (['running', 'awaiting'] as const) : [held];
@@ -77,27 +95,33 @@ export async function signal(engine: Engine, handle: RunHandle, given: Signal): 
     if (!isFinished(handle.status)) return signal(engine, handle, given);
     const isIt = (entry: Entry) => entry.type === 'signal' && entry.id === id;
     if (id !== undefined && (await hasEntry(engine, handle.runId, isIt))) return;
-    throw new RunStateError(handle.runId, handle.status, 'nothing waits for signals any more');
+    throw new RunStateError(handle.runId, handle.status, 'send signals only to a run that has not ended');
   }
-  // It has come before, and the run is over.
+  // The signal is a duplicate, and the run has ended.
   if (isFinished(handle.status)) return;
   await enqueueAll(engine, handle);
   await concludeBeside(engine.queue, handle);
 }
 
-/** Why a run was cancelled. */
+/** Returns the reason why a run was cancelled, as an error: a `TimeoutError` if its deadline passed. */
 export function reasonOf(error: string | undefined, deadline: number | undefined): unknown {
   const timedOut = /^TimeoutError: "(.*)" timed out after (\d+) ms$/s.exec(error ?? '');
   if (deadline === undefined || timedOut === null) return new Error(error ?? 'cancelled');
   return new TimeoutError(timedOut[1] as string, Number(timedOut[2]));
 }
 
-/** How a run stands that goes on: one whose start is yet to come waits for its start. */
+/** Returns the status of a run that is resumed or retried: `scheduled` if its start is yet to come, else `running`. */
 function statusOf({ record: { createdAt, startAt }, now }: RunHandle): RunStatus {
   return startAt > createdAt && startAt > now ? 'scheduled' : 'running';
 }
 
-/** @param isDone - if true, the run stands as was asked for: a call whose answer was lost was repeated. Default: never */
+/**
+ * Commits an entry that changes the status of a run.
+ *
+ * @param otherwise - the end of the error message if the status does not allow the entry
+ * @param isDone - returns true if the run already has the requested status, since an earlier call whose answer was lost
+ *   has succeeded. Default: always false
+ */
 async function say(
   handle: RunHandle,
   entry: RunEntry,
@@ -110,7 +134,7 @@ async function say(
   if (verdict === 'refused' && !(await isDone())) throw new RunStateError(handle.runId, handle.status, otherwise);
 }
 
-/** An entry of its own, also where the trip has to be repeated. */
+/** Commits an entry. Its slot makes sure that the entry is added once, even if the call to the engine is repeated. */
 function commit(
   handle: RunHandle,
   entry: RunEntry,
@@ -121,7 +145,7 @@ function commit(
   return handle.commit({ entry, during, becomes, slot, number: 1 });
 }
 
-/** If true, something has happened in a run. What happened long ago may not be kept any more. */
+/** Returns true if the journal has an entry that matches. Entries of long ago may have been dropped. */
 async function hasEntry({ checkpointStore }: Engine, runId: string, isIt: (entry: Entry) => boolean): Promise<boolean> {
   for await (const { entries } of pagesOf(checkpointStore, runId)) {
     if (entries.some(({ text }) => isIt(readEntry(text)))) return true;
@@ -129,14 +153,17 @@ async function hasEntry({ checkpointStore }: Engine, runId: string, isIt: (entry
   return false;
 }
 
-/** Queues all that is to be done. What is in the queue already stays as it is. */
+/** Queues the jobs of all work items of a run. Jobs that are already in the queue stay as they are. */
 async function enqueueAll({ queue }: Engine, handle: RunHandle): Promise<void> {
   if (handle.status === 'paused') return;
   const items = [...handle.replica.ledger.values()].filter(({ job, parent }) => job !== undefined && job !== parent);
   await enqueueMissing(queue, handle, items);
 }
 
-/** An event that nothing can wait for is a mistake in its name. What sub-flows wait for is not known here. */
+/**
+ * Checks that some node waits for the event. A workflow with sub-flows or batches accepts every name, since these may
+ * wait for any event.
+ */
 function checkEvent({ workflow: { plan } }: RunHandle, event: string): void {
   const isOpen = plan.nodes.some(({ uses }) => uses === 'subflow' || uses === 'batch');
   const events = plan.nodes.flatMap(({ id, uses, params }) =>
@@ -144,5 +171,5 @@ function checkEvent({ workflow: { plan } }: RunHandle, event: string): void {
   );
   if (events.includes(event)) return;
   if (isOpen) return void aText(event, 'event');
-  throw invalid('event', `one that is waited for (${events.join(', ') || 'there is none'})`, event);
+  throw invalid('event', `an event that the workflow waits for (${events.join(', ') || 'it waits for none'})`, event);
 }

@@ -10,12 +10,12 @@ import { RunStateError } from '../errors.js';
 import { anEngine } from '../run/options.js';
 import { DistributedOrchestrator } from './orchestrator.js';
 
-/** Options of a run that mean nothing on a fleet: workers have their own, or the run is saved anyway. */
+/** Options of `flow.run` that have no meaning on a fleet: workers have their own, and every run is saved. */
 const elsewhere = ['orchestrator', 'checkpoint', 'concurrency', 'failFast', 'maxVisits', 'params'] as const;
 
 /**
- * The fleet as an executor of the flow layer: runs a flow on an engine, and waits for it. Its nodes are executed by the
- * workers that know the flow.
+ * An executor for `flow.run` that runs a flow on a fleet and waits for the result. The nodes are executed by workers
+ * that were given the flow.
  *
  * @example
  * const result = await flow.run({ orderId: '42' }, { executor: new DistributedExecutor(engine) });
@@ -23,7 +23,10 @@ const elsewhere = ['orchestrator', 'checkpoint', 'concurrency', 'failFast', 'max
 export class DistributedExecutor implements IExecutor {
   readonly #orchestrators = new WeakMap<FlowNode, DistributedOrchestrator>();
 
-  /** @param runtime - whose serializer and registry hold. Default: a new one */
+  /**
+   * @param engine - the engine of the fleet
+   * @param runtime - the runtime whose serializer and registry are used. Default: a new one
+   */
   constructor(
     private readonly engine: Engine,
     private readonly runtime: FlowRuntime = new FlowRuntime(),
@@ -32,10 +35,10 @@ export class DistributedExecutor implements IExecutor {
   }
 
   /**
-   * Starts a run and waits until it is over, however long it waits for signals. An abort of the signal cancels it; where
-   * the signal has aborted already, the result is `cancelled` and the engine is not called.
+   * Starts a run and waits until it has ended, also while the run waits for signals. When `options.signal` aborts, the
+   * run is cancelled. If the signal has already aborted, the result is `cancelled` and the engine is not called.
    *
-   * Rejects with `ValidationError` for options that mean nothing on a fleet.
+   * @throws {ValidationError} for an option that has no meaning on a fleet, such as `concurrency`
    */
   async run<State extends object = Context>(
     flow: FlowNode<State>,
@@ -44,10 +47,10 @@ export class DistributedExecutor implements IExecutor {
   ): Promise<WorkflowResult<State>> {
     const read = readAnyRunOptions(options);
     for (const name of elsewhere) {
-      if (read[name] !== undefined) throw invalid(name, 'left out: it is for workers to say', read[name]);
+      if (read[name] !== undefined) throw invalid(name, 'left out: it has no effect on a fleet', read[name]);
     }
     const { runId = randomUUID(), input, timeout, signal } = read;
-    // A run that is aborted before it starts executes no node, wherever it runs: in process it writes nothing either.
+    // A run that is aborted before its start executes no node, so running it in process gives the same result.
     if (signal?.aborted) return this.runtime.run(flow, context, { runId, input, signal });
     const orchestrator = this.#orchestratorOf(flow);
     await orchestrator.startRun(context, input, { id: runId, timeout });
@@ -66,7 +69,7 @@ export class DistributedExecutor implements IExecutor {
     } catch (error) {
       if (!signal?.aborted) throw error;
       await orchestrator.cancel(runId, reasonFrom(signal.reason)).catch((refused) => {
-        // It was over before it could be cancelled.
+        // The run ended before it could be cancelled.
         if (!(refused instanceof RunStateError)) throw refused;
       });
     }

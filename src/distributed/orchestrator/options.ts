@@ -5,25 +5,34 @@ import type { Engine } from '../contracts.js';
 import { anEngine, anObjectGiving, aPayloadLimit, aRetention, aRuntime } from '../run/options.js';
 import { aWorkflowList, type Workflow } from '../workflows/workflows.js';
 
-/** Options of `new DistributedOrchestrator`. */
+/**
+ * Options of `new DistributedOrchestrator`. Only `engine` is required. `OrchestratorBuilder` sets the same options by
+ * method calls, and `defineFleet` sets them for a whole fleet.
+ */
 export interface OrchestratorOptions<
-  // biome-ignore lint/suspicious/noExplicitAny: an orchestrator that was given no workflow starts runs of any
+  // biome-ignore lint/suspicious/noExplicitAny: an orchestrator without workflows starts runs with any context
   State extends object = any,
 > {
-  /** The queue and the stores that the fleet shares. */
+  /** The queue and the stores of the fleet. The workers use the same engine. */
   readonly engine: Engine;
   /**
-   * Flows or blueprints: any number, and any number of versions of each. The first is what `startRun` starts. Default: none;
-   * the orchestrator then works on those whose graphs are on the engine.
+   * Flows or blueprints: any number, and any number of versions of each. `startRun` starts the first one. Default:
+   * none; the orchestrator then works with all workflows whose graphs are stored on the engine.
    */
   readonly workflows?: readonly [FlowNode<State>, ...Workflow[]] | readonly Workflow[] | undefined;
-  /** Whose registry and serializer hold. Default: a new one; then blueprints find nothing that they use. */
+  /**
+   * The runtime whose registry and serializer are used. Default: a new `FlowRuntime`, whose registry is empty, so
+   * blueprints that use registered functions are refused.
+   */
   readonly runtime?: FlowRuntime | undefined;
-  /** How large contexts, inputs and signals may be as text, in bytes, of at least 1024. Default: 1 MiB. */
+  /** Maximum size of a context, an input or a signal as text, in bytes, at least 1024. Default: 1 MiB. */
   readonly maxPayload?: number | undefined;
-  /** For how many milliseconds runs are kept when they are over, where their start does not say. Default: for ever. */
+  /** Milliseconds for which a finished run is kept, unless the run has a `retention` of its own. Default: for ever. */
   readonly retention?: number | undefined;
-  /** Ends all waiting when it aborts, with its reason, as `close` does. Default: none. */
+  /**
+   * A signal that ends all waiting of the orchestrator when it aborts, as `close` does: pending `waitForCompletion`
+   * calls reject with its reason. Default: none.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -31,17 +31,18 @@ import {
 import { Waiting } from './waiting.js';
 
 /**
- * Starts runs on a fleet, and looks after them. It executes nothing itself: workers do. Any number of orchestrators may
- * stand beside each other.
+ * Starts, observes and controls the runs of a fleet. The nodes of the runs are executed by workers
+ * (`DistributedWorker`). Any number of orchestrators can share an engine.
  *
- * It works on runs of workflows whose code it does not have, too, through their graphs on the engine. What a merge
- * function would make of a key of the context is not known then: such a key holds what was written last.
+ * An orchestrator also works with runs of workflows whose code it does not have, through the graphs stored on the
+ * engine. Without the code there are no merge functions: for a key of the context that has one, `context()` returns the
+ * value that was written last.
  *
  * @example
  * const orchestrator = new DistributedOrchestrator({ engine: redis(url), workflows: [flow] });
  */
 export class DistributedOrchestrator<
-  // biome-ignore lint/suspicious/noExplicitAny: an orchestrator that was given no workflow starts runs of any
+  // biome-ignore lint/suspicious/noExplicitAny: an orchestrator without workflows starts runs with any context
   State extends object = any,
 > extends Questions {
   readonly engine: Engine;
@@ -52,7 +53,7 @@ export class DistributedOrchestrator<
 
   /**
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
-   * @throws {BlueprintError} for a workflow that has faults
+   * @throws {BlueprintError} for a workflow that is not valid
    */
   constructor(options: OrchestratorOptions<State>) {
     const read = readOrchestratorOptions(options);
@@ -67,17 +68,21 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Starts a run: when it resolves, the run is written down, and will be executed. A run of the id that is there already
-   * is not started again; `start` says which it was.
+   * Starts a run of the first workflow, or of the one named by `options.workflow`. When the promise resolves, the run
+   * is stored and will be executed. If a run with `options.id` exists already, nothing is started and its id is
+   * returned; use `start` to tell the two cases apart.
    *
-   * @param context - the data that it begins with, of the first workflow that the orchestrator was given, or of any where
-   *   `options.workflow` says which: a plain object, or a `WorkflowCtx`. Default: empty
-   * @param input - what the nodes get that nothing leads to. Default: undefined
+   * @param context - the initial data of the run: a plain object, or a `WorkflowCtx`. Default: empty
+   * @param input - the input of the nodes that no edge leads to. Default: undefined
+   * @param options - the `id`, `delay`, `priority`, `timeout` and `retention` of the run, and the `workflow` with its
+   *   `version`. Default: `{}`
    * @returns the id of the run
-   * @throws {WorkflowNotFoundError} for a workflow that is neither known here nor on the engine
-   * @throws {SerializationError} for what cannot be sent
-   * @throws {PayloadError} for what is too large
-   * @throws {RunExistsError} where another workflow has a run of this id
+   * @throws {ValidationError} for an argument that is unknown or of the wrong kind
+   * @throws {WorkflowNotFoundError} for a workflow that was not given and is not on the engine
+   * @throws {WorkflowChangedError} if active runs were started with another graph of the workflow in this version
+   * @throws {SerializationError} for a value that cannot be serialized
+   * @throws {PayloadError} for a value that is larger than `maxPayload`
+   * @throws {RunExistsError} if a run of another workflow has this id
    */
   async startRun(
     context?: Begun<State>,
@@ -90,16 +95,17 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Starts a run of a workflow, and says whether the run has begun or was there.
+   * Starts a run of a workflow, and reports whether the run was started or existed already. Starting again with the
+   * same `id` starts nothing new, so a start can be repeated after an error.
    *
-   * @param workflow - a flow, or the id of one that the orchestrator was given or whose graph is on the engine. The runs of
-   *   a flow that the orchestrator was not given are looked at through its graph
+   * @param workflow - a flow, or the id of a workflow that the orchestrator was given or whose graph is on the engine.
+   *   If the orchestrator was not given the flow, it observes the run through the graph
    * @param request - `context`, `input`, `id` and the other settings of the run. Default: an empty context, no input
-   * @returns `id`; `existed`: if true, a run of this id was there already, and nothing was started; `incarnation`: which of
-   *   the runs that had this id over time
+   * @returns `id`; `existed`: if true, a run with this id existed already and nothing was started; `incarnation`: a
+   *   number that tells the run from earlier and later runs with its id
    *
-   * Throws what `startRun` throws, `BlueprintError` for a flow that has faults, and `ValidationError` for one that has
-   * another graph than the orchestrator was given under its id and version.
+   * Throws the errors of `startRun`, a `BlueprintError` for a flow that is not valid, and a `ValidationError` for a
+   * flow whose graph differs from the one that the orchestrator was given under the same id and version.
    *
    * @example
    * const { existed } = await orchestrator.start(order, { id: 'order-42', context: { cents: 999 } });
@@ -123,62 +129,66 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Stops a run: what waits is removed, what is executed sees its signal abort within a second, and nothing of it counts
-   * any more.
+   * Cancels a run. Queued work is removed. The signals of nodes that are being executed abort within a second, and the
+   * results of these nodes are discarded.
    *
-   * Can be repeated after an `EngineError`: a run that was cancelled for the same reason stays as it is.
+   * Can be repeated after an `EngineError`: a run that was already cancelled for the same reason is left as it is.
    *
-   * @param reason - kept as the run's `error`: at most 2000 characters. Default: `cancelled`
-   * @throws {RunNotFoundError}
-   * @throws {RunStateError} for one that is over otherwise
+   * @param reason - stored as the `error` of the run: at most 2000 characters. Default: `cancelled`
+   * @throws {RunNotFoundError} for an unknown run
+   * @throws {RunStateError} for a run that has ended in another way
    */
   async cancel(runId: string, reason = 'cancelled'): Promise<void> {
     await control.cancel(this.engine, await this.#runs.open(runId), aReason(reason, 'reason'));
   }
 
   /**
-   * Puts a run on hold: nodes that are executed end, and nothing new starts. Does nothing for one that is paused.
+   * Pauses a run: nodes that are being executed end, and no further nodes start. Does nothing for a paused run.
    *
-   * @throws {RunNotFoundError}
-   * @throws {RunStateError} for one that is over
+   * @throws {RunNotFoundError} for an unknown run
+   * @throws {RunStateError} for a run that has ended
    */
   async pause(runId: string): Promise<void> {
     await control.pause(await this.#runs.open(runId));
   }
 
   /**
-   * Lets a run go on that is paused: before its start it is scheduled again. For one that is running, it sees to it that
-   * its work is queued.
+   * Resumes a paused run. Before its start, the run becomes scheduled again. For a run that is not paused, `resume`
+   * queues jobs that are missing from the queue.
    *
-   * @throws {RunNotFoundError}
-   * @throws {RunStateError} for one that is over
+   * @throws {RunNotFoundError} for an unknown run
+   * @throws {RunStateError} for a run that has ended
    */
   async resume(runId: string): Promise<void> {
     await control.resume(this.engine, await this.#runs.open(runId));
   }
 
   /**
-   * Takes up a run that has failed, was cancelled or has stalled: nodes that failed, and those that were cut short, are
-   * executed again; what has completed is not. Before its start it is scheduled again. It has no deadline any more. Can be
-   * repeated after an `EngineError`: a run that was retried and still goes on does so.
+   * Retries a run that failed, stalled or was cancelled. Nodes that failed or were interrupted are executed again;
+   * completed nodes are not. The run loses its deadline. Before its start, the run becomes scheduled again.
    *
-   * @throws {RunNotFoundError}
-   * @throws {RunStateError} for another one that is not over, or is completed
+   * Can be repeated after an `EngineError`: a run that was already retried and is active is left as it is.
+   *
+   * @throws {RunNotFoundError} for an unknown run
+   * @throws {RunStateError} for a run that is completed, or active without having been retried
    */
   async retry(runId: string): Promise<void> {
     await control.retry(this.engine, await this.#runs.open(runId));
   }
 
   /**
-   * Delivers an event to the nodes that wait for it. One that comes before its node waits is kept for it.
+   * Delivers an event to the nodes of a run that wait for it. An event that arrives before its node waits is kept for
+   * the node.
    *
-   * @param payload - what the nodes get. Default: null
-   * @param options - `id`: a name of this signal, at most 500 characters. A signal that is sent again with the id that it
-   *   had, after an `EngineError` for instance, is the same signal, and counts once. Default: each call is a signal of its own
-   * @throws {RunNotFoundError}
-   * @throws {RunStateError} for a run that is over
-   * @throws {ValidationError} for an event that nothing in the workflow waits for
-   * @throws {PayloadError} for a payload that is too large
+   * @param event - the name of the event
+   * @param payload - the value that the nodes receive. Default: null
+   * @param options - `id`: an id of this signal, at most 500 characters. Signals with the same id count once, so a
+   *   signal can be sent again after an `EngineError`. Default: each call is a signal of its own
+   * @throws {RunNotFoundError} for an unknown run
+   * @throws {RunStateError} for a run that has ended
+   * @throws {ValidationError} for an event that no node of the workflow waits for
+   * @throws {SerializationError} for a payload that cannot be serialized
+   * @throws {PayloadError} for a payload that is larger than `maxPayload`
    */
   async signal(runId: string, event: string, payload: unknown = null, options: SignalOptions = {}): Promise<void> {
     const { id } = readSignalOptions(options);
@@ -188,10 +198,11 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Forgets a worker that is silent, as one that has died: it is listed no longer. One that comes back is listed again.
+   * Removes a silent worker, such as one that has died, from the list of workers. A worker that comes back is listed
+   * again.
    *
-   * @returns true if there was such a worker
-   * @throws {WorkerAliveError} for one that is alive
+   * @returns true if the worker was listed
+   * @throws {WorkerAliveError} for a worker that is alive
    */
   async forgetWorker(workerId: string): Promise<boolean> {
     const id = aWorkerId(workerId, 'workerId');
@@ -204,12 +215,13 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * Waits until a run is over: completed, failed, cancelled or stalled.
+   * Waits until a run has ended: completed, failed, cancelled or stalled. Rejects with the signal's reason when
+   * `options.signal` aborts, and with an `AbortError` when the orchestrator is closed.
    *
-   * @typeParam Output - of the last node, as the caller knows it; nothing checks that
-   * @param options - a number stands for `{ pollInterval }`
-   * @throws {RunNotFoundError}
-   * Rejects with the signal's reason when that aborts, and with an `AbortError` when the orchestrator is closed.
+   * @typeParam Output - the type of the last node's output. The caller states it; nothing checks it
+   * @param options - `pollInterval` and `signal`; a number stands for `{ pollInterval }`. Default: `{}`
+   * @returns the record of the run, with its status and output. A failed run does not reject
+   * @throws {RunNotFoundError} for an unknown run, also if the run is removed meanwhile
    */
   async waitForCompletion<Output = unknown>(
     runId: string,
@@ -220,32 +232,41 @@ export class DistributedOrchestrator<
   }
 
   /**
-   * What happens in a run, from its beginning or from `after`, until it is over; with `follow: false`, until now. Events of
-   * long ago may not be kept any more, where a run has many thousands.
+   * Iterates over the events of a run, from its first event or from `options.after`, until the run has ended. With
+   * `follow: false`, iterates over the events so far. If a run has many thousands of events, early ones may be gone.
    *
-   * @throws {RunNotFoundError}
+   * @throws {RunNotFoundError} for an unknown run, also if the run is removed meanwhile
+   *
+   * @example
+   * for await (const { type, nodeId } of orchestrator.events(runId)) console.log(type, nodeId);
    */
   async *events(runId: string, options: EventsOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
     yield* this.#waiting.events(runId, readEventsOptions(options));
   }
 
   /**
-   * Removes all that is kept of a run.
+   * Removes a finished run: its record, journal, context and errors. The id can be used again afterwards.
    *
-   * @throws {RunNotFoundError}
-   * @throws {RunStateError} for one that is not over
+   * @throws {RunNotFoundError} for an unknown run
+   * @throws {RunStateError} for a run that has not ended
    */
   async deleteRun(runId: string): Promise<void> {
     await removeRun(this.#runs, runId);
   }
 
-  /** Removes runs that were over before a time, in epoch milliseconds. @returns how many */
+  /**
+   * Removes all runs that ended before a time.
+   *
+   * @param options - `finishedBefore`: the time, in epoch milliseconds
+   * @returns the number of runs that were removed
+   */
   async prune(options: { readonly finishedBefore: number }): Promise<number> {
     return prune(this.#runs, readPruneOptions(options).finishedBefore);
   }
 
   /**
-   * Ends all waiting of this orchestrator at once, whatever the timeout. The engine stays open: others may use it.
+   * Ends all waiting of this orchestrator at once, whatever the timeout: pending `waitForCompletion` calls reject with
+   * an `AbortError`, and iterations of events end. The engine stays open, since it may be shared.
    *
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */

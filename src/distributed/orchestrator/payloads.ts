@@ -3,22 +3,23 @@ import type { Codec } from '../../flow/run/index.js';
 import { cut } from '../../shared/text.js';
 import { PayloadError } from '../errors.js';
 
-/** How many characters of a key a message names. */
+/** Maximum number of characters of a key in a message. */
 const longestKey = 100;
 
-/** What comes in at the door: as text, and not too large. */
+/** Encodes values from callers as text, and checks their size. */
 export class Payloads {
   constructor(
     private readonly codec: Codec,
-    /** How large each may be, in bytes. */
+    /** Maximum size of each text, in bytes. */
     private readonly most: number,
   ) {}
 
   /**
-   * A value as text.
+   * Encodes a value.
    *
-   * @throws {SerializationError} that names the field
-   * @throws {PayloadError} for what is too large
+   * @param field - the name of the value in error messages
+   * @throws {SerializationError} for a value that cannot be serialized
+   * @throws {PayloadError} for a text that is too large
    */
   encode(value: unknown, field: string): string {
     const text = this.codec.encode(value, field);
@@ -26,7 +27,7 @@ export class Payloads {
     return text;
   }
 
-  /** The same for each key of a context, and for all of them together. */
+  /** Encodes each key of a context. Limits the size of each key and of the whole context. */
   encodeContext(context: object): (readonly [key: string, text: string])[] {
     const values = Object.keys(context).map((key) => {
       const field = `context.${cut(key, longestKey)}`;
@@ -42,7 +43,7 @@ export class Payloads {
   }
 }
 
-/** A key may be one that throws when it is read. */
+/** Reads a key, which may have a getter that throws. */
 function read(context: object, key: string, field: string): unknown {
   try {
     return (context as Readonly<Record<string, unknown>>)[key];

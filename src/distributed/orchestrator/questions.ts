@@ -10,7 +10,7 @@ import { reasonOf } from './control.js';
 import type { Runs } from './runs.js';
 import { errorFrom, type Liveness, type PendingWork, pendingOf, type RunError, type RunPage } from './views.js';
 
-/** Questions about runs, workflows and workers. None of them changes anything. */
+/** The read-only methods of `DistributedOrchestrator`: they report on runs, workflows and workers. */
 export abstract class Questions {
   readonly #runs: Runs;
 
@@ -18,51 +18,59 @@ export abstract class Questions {
     this.#runs = runs;
   }
 
-  /** How a run stands. @throws {RunNotFoundError} */
+  /** Returns the status of a run. @throws {RunNotFoundError} for an unknown run */
   async status(runId: string): Promise<RunStatus> {
     const [status] = await this.#runs.engine.runInfoStore.getStatuses([aRunId(runId, 'runId')]);
     if (status === undefined) throw new RunNotFoundError(runId);
     return status;
   }
 
-  /** What there is to know of a run without looking into it. @throws {RunNotFoundError} */
+  /**
+   * Returns the record of a run: its workflow, status, times, output and error.
+   *
+   * @typeParam Output - the type of the last node's output. The caller states it; nothing checks it
+   * @throws {RunNotFoundError} for an unknown run
+   * @throws {SerializationError} for an output that cannot be decoded
+   */
   async run<Output = unknown>(runId: string): Promise<RunInfo<Output>> {
     return this.#runs.infoOf(await this.#runs.record(runId)) as RunInfo<Output>;
   }
 
   /**
-   * Runs, a page at a time. The output of each is read when it is asked for.
+   * Lists runs, one page at a time. The output of a run is decoded when its `output` property is read.
    *
-   * @param filter - which runs; a status, or several, stands for `{ status }`. Default: all
-   * @throws {ValidationError} for what is not a filter
+   * @param filter - a filter; a status, or an array of statuses, stands for `{ status }`. Default: the newest 50 runs
+   * @throws {ValidationError} for a filter that is not valid
    */
   async listRuns(filter: RunFilter | RunStatus | readonly RunStatus[] = {}): Promise<RunPage> {
     return this.#runs.page(filter);
   }
 
-  /** How many runs stand how: all statuses, with 0 for those that no run has. */
+  /** Counts runs by status, with 0 for a status that no run has. */
   async countRuns(): Promise<RunCounts> {
     return this.#runs.engine.runInfoStore.countRuns();
   }
 
-  /** The workflows that there are, those on the engine and those known here, each in each of its versions. */
+  /**
+   * Lists all workflows in all versions: those whose graphs are on the engine, then those that only this program has.
+   */
   async listWorkflows(): Promise<readonly WorkflowVersion[]> {
     return this.#runs.catalogue.list();
   }
 
   /**
-   * The graph of a workflow. Of one whose code is not here it is as it was put on the engine.
+   * Returns the graph of a workflow. If the orchestrator was not given the workflow, the graph is read from the engine.
    *
-   * @param version - Default: the one that the builder was given last; of a workflow that it was not given, the one that
-   *   came to the engine last
-   * @throws {WorkflowNotFoundError} for one that is neither known here nor on the engine
+   * @param version - the version. Default: the last version that the orchestrator was given; if none was, the last that
+   *   was stored on the engine
+   * @throws {WorkflowNotFoundError} for a workflow that was not given and is not on the engine
    */
   async blueprint(workflow: string, version?: string): Promise<WorkflowBlueprint> {
     const wanted = version === undefined ? undefined : aText(version, 'version');
     return this.#runs.catalogue.blueprint(aText(workflow, 'workflow'), wanted);
   }
 
-  /** What has gone wrong in a run, in order; the last 1000. @throws {RunNotFoundError} */
+  /** Returns the last failures of a run in order, at most 1000. @throws {RunNotFoundError} for an unknown run */
   async errors(runId: string): Promise<RunError[]> {
     const records = await this.#runs.engine.errorStore.getErrors(aRunId(runId, 'runId'));
     if (records === undefined) throw new RunNotFoundError(runId);
@@ -70,25 +78,28 @@ export abstract class Questions {
     return records.map((record) => ({ ...record, error: errorFrom(readError(codec, record.error, runId)) }));
   }
 
-  /** What a run has cost. @throws {RunNotFoundError} */
+  /** Returns counts and durations of a run's executions. @throws {RunNotFoundError} for an unknown run */
   async metrics(runId: string): Promise<RunMetrics> {
     const metrics = await this.#runs.engine.metricsStore.getMetrics(aRunId(runId, 'runId'));
     if (metrics === undefined) throw new RunNotFoundError(runId);
     return metrics;
   }
 
-  /** Which workers are alive. */
+  /** Lists the workers of the fleet, and whether each is alive. */
   async liveness(): Promise<Liveness[]> {
     const workers = await this.#runs.engine.livenessStore.list();
     return workers.map(({ workerId, alive, age }) => ({ workerId, alive, age }));
   }
 
-  /** What workers do, as they have said last. */
+  /** Lists the last report of each worker. */
   async listWorkerHealth(): Promise<readonly WorkerHealth[]> {
     return this.#runs.engine.livenessStore.list();
   }
 
-  /** What is to be executed in a run. @throws {RunNotFoundError} */
+  /**
+   * Lists the nodes of a run that are being executed or are still to be executed. @throws {RunNotFoundError} for an
+   * unknown run
+   */
   async pendingWork(runId: string): Promise<PendingWork[]> {
     const { replica, status, record } = await this.#runs.open(runId);
     const items = [...replica.ledger.values()];
@@ -96,24 +107,40 @@ export abstract class Questions {
     const all = await this.#runs.engine.workItemStateStore.getStates(runId);
     const executing = all.filter(({ incarnation }) => isFor(incarnation, record));
     const pending = items.map((item, index) => pendingOf(item, replica, states[index] ?? 'absent', executing));
-    // What a run that is over has left undone is for nobody to do, unless it is retried.
+    // The remaining items of a finished run are executed only if the run is retried.
     return isFinished(status) ? pending.filter(({ state }) => state === 'active') : pending;
   }
 
-  /** What `startRun` was given as input. @throws {RunNotFoundError} */
+  /**
+   * Returns the input that the run was started with.
+   *
+   * @throws {RunNotFoundError} for an unknown run
+   * @throws {SerializationError} for an input that cannot be decoded
+   */
   async input(runId: string): Promise<unknown> {
-    // The input is in what the journal starts from; no entries are needed.
+    // The input is part of the snapshot, so no entries are needed.
     const tail = await this.#runs.engine.checkpointStore.read(aRunId(runId, 'runId'), undefined, { maxBytes: 1 });
     if (tail === undefined) throw new RunNotFoundError(runId);
     return this.#runs.workflows.codec.decode(snapshotOf(tail).input, 'input', `of run "${runId}" `);
   }
 
-  /** The data of a run as of now, with the outputs under the ids of their nodes. @throws {RunNotFoundError} */
+  /**
+   * Returns the current context of a run, including the outputs under the ids of their nodes.
+   *
+   * @throws {RunNotFoundError} for an unknown run
+   * @throws {SerializationError} for a value that cannot be decoded
+   */
   async context(runId: string): Promise<Context> {
     return wholeState((await this.#runs.open(runId)).replica).getContext();
   }
 
-  /** A run as the flow layer gives it. @throws {RunNotFoundError} */
+  /**
+   * Returns the result of a run in the form in which `flow.run` returns it. A paused or scheduled run has the status
+   * `running` there.
+   *
+   * @throws {RunNotFoundError} for an unknown run
+   * @throws {SerializationError} for a value that cannot be decoded
+   */
   async result(runId: string): Promise<WorkflowResult> {
     const handle = await this.#runs.open(runId);
     const { status, error, deadline } = handle.record;

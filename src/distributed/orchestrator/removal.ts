@@ -4,14 +4,14 @@ import { finishedStatuses, isFinished, type RunRecord } from '../run-info.js';
 import type { Runs } from './runs.js';
 import type { RunPage } from './views.js';
 
-/** Removes a run that is over. @throws {RunStateError} for one that is not */
+/** Removes a finished run. @throws {RunStateError} for a run that has not ended */
 export async function removeRun(runs: Runs, runId: string): Promise<void> {
   const record = await runs.record(runId);
-  if (!isFinished(record.status)) throw new RunStateError(runId, record.status, 'cancel it before you delete it');
+  if (!isFinished(record.status)) throw new RunStateError(runId, record.status, 'cancel it before deleting it');
   await remove(runs, record);
 }
 
-/** Removes runs that were over before a time, in epoch milliseconds. @returns how many */
+/** Removes all runs that ended before a time, in epoch milliseconds. @returns the number of removed runs */
 export async function prune(runs: Runs, finishedBefore: number): Promise<number> {
   let removed = 0;
   for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
@@ -32,7 +32,10 @@ export async function prune(runs: Runs, finishedBefore: number): Promise<number>
   return removed;
 }
 
-/** Who ended the run may have died before its deadline was taken out of the queue. */
+/**
+ * Removes a run and the job of its deadline, which may still be queued if the worker that ended the run died before
+ * removing it.
+ */
 async function remove({ engine }: Runs, run: Pick<RunRecord, 'runId' | 'incarnation' | 'deadline'>): Promise<void> {
   await purgeDeadline(engine.queue, run);
   await engine.runInfoStore.deleteRun(run.runId, run.incarnation);

@@ -5,13 +5,19 @@ import { readError } from '../run/whole-state.js';
 import type { RunStatus } from '../run-info.js';
 import { errorFrom } from './views.js';
 
-/** Something that has happened in a run. */
+/**
+ * An event of a run, as `DistributedOrchestrator.events` returns it: a node has ended or waits, or the run itself was
+ * paused, resumed, signalled or ended. Fields that do not apply to `type` are undefined.
+ */
 export interface RunEvent {
-  /** Its number in the run, from 1; `after` takes it. */
+  /** The number of the event within the run, from 1. Pass it as `after` to continue behind this event. */
   readonly seq: number;
-  /** By the engine's clock, in epoch milliseconds. */
+  /** When the event was committed, by the engine's clock, in epoch milliseconds. */
   readonly time: number;
-  /** What has happened: to a node, to the run, or that it has come to stand so. */
+  /**
+   * The kind of event. `recovered`: a fallback stood in for a failed node. `item`: an element of a batch completed.
+   * `due`: the time that a node waited for has come. `concluded`: the run has ended or waits; `status` says which.
+   */
   readonly type:
     | 'completed'
     | 'recovered'
@@ -32,22 +38,22 @@ export interface RunEvent {
   readonly visit?: number | undefined;
   readonly attempt?: number | undefined;
   readonly workerId?: string | undefined;
-  /** How long it took, in milliseconds. */
+  /** Duration of the execution, in milliseconds. */
   readonly duration?: number | undefined;
   readonly output?: unknown;
   readonly error?: (Error & { readonly code?: unknown }) | undefined;
-  /** Milliseconds before it is tried again. */
+  /** Milliseconds before the next attempt, for `retrying`. */
   readonly delay?: number | undefined;
-  /** Name of a signal. */
+  /** The name of the event, for `signal` and `awaiting`. */
   readonly event?: string | undefined;
-  /** How the run stands, for `concluded`. */
+  /** The status of the run, for `concluded`. */
   readonly status?: RunStatus | undefined;
 }
 
 /**
- * What an entry of a journal tells the user; nothing for what is none of theirs.
+ * Converts an entry of a journal to an event; `undefined` for an entry that is internal.
  *
- * @throws {SerializationError} for an output that cannot be read; it names run and event
+ * @throws {SerializationError} for an output that cannot be decoded; the message names run and event
  */
 export function eventOf(runId: string, { seq, time, text }: JournalEntry, codec: Codec): RunEvent | undefined {
   const outputOf = (output: string | undefined) =>

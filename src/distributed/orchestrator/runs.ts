@@ -9,7 +9,7 @@ import type { Workflows } from '../workflows/workflows.js';
 import { Catalogue } from './catalogue.js';
 import type { RunPage } from './views.js';
 
-/** The runs of a fleet, as an orchestrator comes by them. */
+/** Reads the runs of a fleet for an orchestrator. */
 export class Runs {
   readonly catalogue: Catalogue;
 
@@ -20,19 +20,19 @@ export class Runs {
     this.catalogue = new Catalogue(engine, workflows);
   }
 
-  /** A run with all that its journal says. @throws {RunNotFoundError} */
+  /** Opens a run: reads its record and its whole journal. @throws {RunNotFoundError} for an unknown run */
   open(runId: string): Promise<RunHandle> {
     return openRun(this.engine, this.workflows, aRunId(runId, 'runId'), this.catalogue);
   }
 
-  /** @throws {RunNotFoundError} */
+  /** @throws {RunNotFoundError} for an unknown run */
   async record(runId: string): Promise<RunRecord> {
     const record = await this.engine.runInfoStore.getRun(aRunId(runId, 'runId'));
     if (record === undefined) throw new RunNotFoundError(runId);
     return record;
   }
 
-  /** A page of them. @throws {ValidationError} for what is not a filter */
+  /** Returns a page of runs. @throws {ValidationError} for a filter that is not valid */
   async page(filter: RunFilter | RunStatus | readonly RunStatus[]): Promise<RunPage> {
     const query = queryOf(filter);
     const records = await this.engine.runInfoStore.listRuns({ ...query, limit: query.limit + 1 });
@@ -45,7 +45,7 @@ export class Runs {
     return { ...record, output: this.#outputOf(record) };
   }
 
-  /** Reads the output on access: an output that cannot be read keeps no other run from being listed. */
+  /** A run whose output is decoded on access, so that one unreadable output does not prevent a listing. */
   #listed(record: RunRecord): RunInfo {
     const read = (): unknown => this.#outputOf(record);
     const output = { get: read, enumerable: true, configurable: true };

@@ -4,57 +4,73 @@ import { aText } from '../engines/texts.js';
 import { aRetention, longestWait } from '../run/options.js';
 import { WorkflowCtx } from '../workflows/workflow-ctx.js';
 
-/** The data that a run begins with. */
+/** The initial context of a run. */
 export type Begun<State extends object> = Partial<State> | WorkflowCtx<Partial<State>>;
 
-/** Settings of a run at its start. */
+/** The settings that `start` and `startRun` have in common. */
 interface StartSettings {
   /**
-   * An id of one's own, at most 500 characters: a run that has it already is not started again, so a start can be
-   * repeated (`start` says which it was). It can be used again once its run is deleted. Default: a new UUID.
+   * The id of the run, at most 500 characters. If a run with the id exists already, nothing is started, so a start can
+   * be repeated. The id can be used again after the run was deleted. Default: a new UUID.
    */
   readonly id?: string | undefined;
-  /** Milliseconds before it starts, up to 100 years (3155760000000): a whole number. Default: 0. */
+  /** Milliseconds before the run starts: a whole number, up to 100 years (3155760000000). Default: 0. */
   readonly delay?: number | undefined;
-  /** From 0, which goes first, to 2097151. Default: 0. */
+  /** The priority: a whole number from 0, which goes first, to 2097151. Default: 0. */
   readonly priority?: number | undefined;
   /**
-   * Limit of the run in milliseconds, from its start, up to 100 years; at its end it is cancelled. `null`, 0 or Infinity for
-   * none. Default: none.
+   * Milliseconds from the start of the run after which the run is cancelled, up to 100 years. `null`, 0 or Infinity for
+   * no limit. Default: no limit.
    */
   readonly timeout?: number | null | undefined;
-  /** For how many milliseconds it is kept when it is over. Default: that of the orchestrator, else for ever. */
+  /**
+   * Milliseconds for which the run is kept after its end. Default: the orchestrator's `retention`, or else for ever.
+   */
   readonly retention?: number | undefined;
   /**
-   * Of the workflow, where that is an id. Default: the one that the orchestrator was given last, else the one that came to
-   * the engine last.
+   * The version of the workflow, if the workflow is given by id. Default: the last version that the orchestrator was
+   * given; if none was, the last that was stored on the engine.
    */
   readonly version?: string | undefined;
 }
 
-/** What `startRun` takes besides context and input. */
+/**
+ * Options of `DistributedOrchestrator.startRun`: the id and the settings of the run, and which workflow to start if it
+ * is not the first one.
+ *
+ * @example
+ * await orchestrator.startRun({ cents: 999 }, undefined, { id: 'order-42', timeout: 60_000, retention: 86_400_000 });
+ */
 export interface StartOptions extends StartSettings {
-  /** Id of the workflow: one that the orchestrator was given, or whose graph is on the engine. Default: the first given. */
+  /**
+   * The id of a workflow that the orchestrator was given or whose graph is on the engine. Default: the first one given.
+   */
   readonly workflow?: string | undefined;
   /** @deprecated Since 0.9: use `id`. */
   readonly runId?: string | undefined;
 }
 
-/** Context, input and settings of a run that `start` begins. */
+/**
+ * The second argument of `DistributedOrchestrator.start`: context, input and settings of the run. All fields are
+ * optional. Give an `id` to make the start repeatable.
+ *
+ * @example
+ * await orchestrator.start(order, { id: 'order-42', context: { cents: 999 }, delay: 60_000 });
+ */
 export interface StartRequest<State extends object = Context> extends StartSettings {
-  /** The data that the run begins with: a plain object, or a `WorkflowCtx`. Default: empty. */
+  /** The initial data of the run: a plain object, or a `WorkflowCtx`. Default: empty. */
   readonly context?: Begun<State> | undefined;
-  /** What the nodes get that nothing leads to. Default: undefined. */
+  /** The input of the nodes that no edge leads to. Default: undefined. */
   readonly input?: unknown;
 }
 
-/** Options as they are read: Infinity for no limit. */
+/** Options after they were read: a `timeout` of Infinity stands for no limit. */
 type Limited<Options> = Options & { readonly timeout?: number | undefined };
 
-/** A start as it was asked for, read and checked. */
+/** A request to start a run, after it was read and checked. */
 export interface Start extends StartSettings {
   readonly timeout?: number | undefined;
-  /** Default: the first that the orchestrator was given. */
+  /** The flow, or the id of a workflow. Default: the first that the orchestrator was given. */
   readonly workflow?: FlowNode | string | undefined;
   readonly context?: object | undefined;
   readonly input?: unknown;
@@ -89,7 +105,7 @@ const readStartRequest = anObjectOf<StartRequest, Limited<StartRequest>>({
   ...settings,
 });
 
-/** A start as `startRun` is asked for it. @throws {ValidationError} that names what is wrong */
+/** Reads the arguments of `startRun`. @throws {ValidationError} for an argument that is unknown or of the wrong kind */
 export function startOf(context: unknown, input: unknown, options: unknown): Start {
   const { runId, ...read } = readStartOptions(options);
   if (runId !== undefined && read.id !== undefined) {
@@ -98,7 +114,7 @@ export function startOf(context: unknown, input: unknown, options: unknown): Sta
   return { ...read, id: read.id ?? runId, context: aContext(context, 'context'), input };
 }
 
-/** A start as `start` is asked for it. @throws {ValidationError} that names what is wrong */
+/** Reads the arguments of `start`. @throws {ValidationError} for an argument that is unknown or of the wrong kind */
 export function startOfWorkflow(workflow: FlowNode | string, request: unknown): Start {
   const read = readStartRequest(request);
   if (typeof workflow === 'string') return { ...read, workflow: aText(workflow, 'workflow') };

@@ -9,9 +9,9 @@ import type { Payloads } from './payloads.js';
 import type { Runs } from './runs.js';
 import type { Start } from './start-options.js';
 
-/** Starts runs: makes the first record and the first snapshot of a run. */
+/** Starts runs. Builds the first record and the first snapshot of each run. */
 export class Starting {
-  /** @param retention - in milliseconds, where a start does not say; `undefined` for ever */
+  /** @param retention - the retention of runs that are started without one, in milliseconds; `undefined` for ever */
   constructor(
     private readonly runs: Runs,
     private readonly payloads: Payloads,
@@ -27,7 +27,7 @@ export class Starting {
     const carrier = captured();
     const input = this.payloads.encode(start.input, 'input');
     const incarnation = newIncarnation();
-    // Programs of version 0.7 make the ids of jobs of the epoch as well.
+    // Version 0.7 builds job ids from the epoch, too.
     const snapshot = { flow, version, runId, input, values, carrier, graph, passed: {}, epoch: incarnation };
     const status: RunStatus = delay > 0 ? 'scheduled' : 'running';
     const record = {

@@ -3,22 +3,22 @@ import { callAfter, type LongTimer } from '../../shared/long-timer.js';
 import type { Engine, StatusChange } from '../contracts.js';
 import { firstOf } from '../engines/persistence.js';
 
-/** Milliseconds for which a subscription is waited for before the first look at a run. */
+/** Milliseconds to wait for the subscription before the status of a run is first read. */
 const soon = 1_000;
 
-/** Milliseconds after which a subscription that has failed is tried again: at first, and at most. */
+/** Milliseconds before a failed subscription is tried again. The pause doubles from the first value to the longest. */
 const firstPause = 1_000;
 const longestPause = 30_000;
 
-/** A change that is waited for. */
+/** A pending wait for a change: `changed` resolves when the run may have changed, or when `cancel` is called. */
 export interface NextChange {
   readonly changed: Promise<void>;
   readonly cancel: () => void;
 }
 
 /**
- * Waits for runs to change: woken by the engine where it tells of it, and by a clock where it does not. Where the engine cannot
- * be subscribed to, the clock is enough, and it is tried again now and then.
+ * Waits for runs to change. A notification of the engine ends a wait early; a timer ends it in any case, so waiting
+ * also works while the subscription fails. A failed subscription is tried again.
  */
 export class StatusWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
@@ -28,19 +28,19 @@ export class StatusWatch {
   #pause = firstPause;
   #users = 0;
 
-  /** @param closed - closes this when it aborts. Default: none */
+  /** @param closed - a signal whose abort ends all waiting. Default: none */
   constructor(
     private readonly engine: Engine,
     private readonly closed?: AbortSignal | undefined,
   ) {}
 
   /**
-   * Makes sure that changes are told of from now on, if the engine can do so soon: else those that wait are woken as soon as
-   * it does. The subscription has as many users as have opened it, and ends with the last: an orchestrator that nobody waits
-   * with costs the engine nothing.
+   * Subscribes to changes, and waits up to a second for the subscription. If it takes longer, all waits are woken once
+   * when the subscription succeeds. The subscription counts its users and ends with the last, so an orchestrator that
+   * nobody waits with costs the engine nothing.
    *
-   * @param until - whoever opens it waits no longer
-   * @returns what ends the use
+   * @param until - ends the wait for the subscription
+   * @returns a function that ends this use of the subscription
    */
   async open(until: Cancellation): Promise<() => void> {
     this.#users++;
@@ -52,8 +52,8 @@ export class StatusWatch {
   }
 
   /**
-   * Waits until a run may have changed: it was told so, or the time is over, or `until` has aborted. Where nobody waits any
-   * more, it is to be cancelled.
+   * Waits until a run may have changed: the engine sent a notification, the given milliseconds have passed, or `until`
+   * has aborted. The caller cancels the wait when it is no longer needed.
    */
   next(runId: string, milliseconds: number, until: Cancellation): NextChange {
     let wake = () => {};
@@ -76,8 +76,8 @@ export class StatusWatch {
   }
 
   /**
-   * Gives what aborts with a signal, or, with an `AbortError`, when this is closed. Whoever has asked for it closes it. All that
-   * wait with a signal share one listener on it.
+   * Returns a cancellation that aborts with the signal's reason, or with an `AbortError` when the watch is closed. The
+   * caller closes the cancellation. All waits on one signal share one listener on it.
    */
   until(signal?: AbortSignal): Cancellation {
     const signals = [this.closed, signal].filter((one) => one !== undefined);
@@ -91,13 +91,15 @@ export class StatusWatch {
     this.#end.abort(new DOMException('the orchestrator was closed', 'AbortError'));
   }
 
-  /** The subscription that there is, or a new one. Of a failure nobody hears: whoever waits asks the engine, too. */
+  /**
+   * Returns the current subscription, or starts one. A failure is not reported, since waits also end by their timers.
+   */
   #subscription(): Promise<() => void> {
     if (this.#subscribed !== undefined) return this.#subscribed;
     const subscribed = this.engine.subscribe((change) => this.#onChange(change));
     this.#subscribed = subscribed;
     subscribed.then(
-      // What has changed before is not told of.
+      // Changes before the subscription were not notified: wake everybody once.
       () => {
         this.#pause = firstPause;
         if (this.#subscribed === subscribed) this.#wakeAll();

@@ -6,67 +6,94 @@ import type { Replica } from '../journal/replica.js';
 import { anInterval } from '../run/options.js';
 import type { RunInfo } from '../run-info.js';
 
-/** What `signal` takes besides run, event and payload. */
+/**
+ * Options of `DistributedOrchestrator.signal`. Give an `id` if the call may be repeated, for instance after an
+ * `EngineError` or because a webhook is delivered twice.
+ *
+ * @example
+ * await orchestrator.signal(runId, 'paid', { cents: 999 }, { id: 'payment-3' });
+ */
 export interface SignalOptions {
-  /** A name of this signal, at most 500 characters: sent again with the same id, it counts once. Default: none. */
+  /** An id of the signal, at most 500 characters. Signals of a run with the same id count once. Default: none. */
   readonly id?: string | undefined;
 }
 
-/** How `waitForCompletion` waits. */
+/**
+ * Options of `DistributedOrchestrator.waitForCompletion`. The engine usually notifies the orchestrator of the end of a
+ * run; polling makes sure that a lost notification only delays the result.
+ */
 export interface WaitForOptions {
-  /** Milliseconds after which to look, where the engine has not told of a change. Default: 1000. */
+  /** Milliseconds between two looks at the run, if the engine sends no notification. Default: 1000. */
   readonly pollInterval?: number | undefined;
-  /** Ends the waiting; the run goes on. Default: none. */
+  /** A signal that ends the waiting when it aborts. The run continues. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Which events of a run, and until when. */
+/**
+ * Options of `DistributedOrchestrator.events`: the event to start after, and when to stop. To continue an iteration
+ * that was interrupted, pass the `seq` of the last event as `after`.
+ */
 export interface EventsOptions {
-  /** Only those behind this one, by its `seq`. Default: all that are kept. */
+  /** The `seq` of an event: only later events are returned. Default: all stored events. */
   readonly after?: number | undefined;
-  /** Whether what comes later is waited for. Default: true. */
+  /** If true, the iteration waits for further events until the run has ended. Default: true. */
   readonly follow?: boolean | undefined;
-  /** Ends the iteration. Default: it ends when the run is over. */
+  /** A signal that ends the iteration when it aborts. Default: none. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds between two looks. Default: 200. */
+  /** Milliseconds between two looks at the run, if the engine sends no notification. Default: 200. */
   readonly pollInterval?: number | undefined;
 }
 
-/** A page of runs. */
+/**
+ * A page of runs, as `DistributedOrchestrator.listRuns` returns it.
+ *
+ * @example
+ * let page = await orchestrator.listRuns({ status: 'failed' });
+ * while (page.cursor !== undefined) page = await orchestrator.listRuns({ status: 'failed', cursor: page.cursor });
+ */
 export interface RunPage {
   readonly runs: readonly RunInfo[];
-  /** What the next page is asked for with; `undefined` after the last. */
+  /** The `cursor` for the filter of the next page; `undefined` on the last page. */
   readonly cursor: string | undefined;
 }
 
-/** One failure in a run. */
+/**
+ * A failure of a node, as `DistributedOrchestrator.errors` returns it. A node that is retried has a failure for each
+ * failed attempt; `isFinal` marks the one that failed the node.
+ */
 export interface RunError {
   readonly nodeId: string;
   readonly visit: number;
   readonly attempt: number;
-  /** What was thrown: an error with name, message, code, cause and stack, whose class is lost. */
+  /** The thrown error, with name, message, code, cause and stack. It is a plain `Error`: its class is not kept. */
   readonly error: Error & { readonly code?: unknown };
-  /** Whether the node has failed with it; else it is tried again. */
+  /** If true, the node has failed with this error. If false, the node is retried. */
   readonly isFinal: boolean;
   readonly workerId: string;
   readonly time: number;
 }
 
-/** A node that is to be executed, or to be looked at when its time has come. */
+/**
+ * A node of a run that is being executed, is waiting to be executed, or waits for its time, as
+ * `DistributedOrchestrator.pendingWork` lists it. Nodes that wait for an event alone are not listed.
+ */
 export interface PendingWork {
   readonly nodeId: string;
   readonly visit: number;
   readonly attempt: number;
-  /** `parked`: put aside because the run is paused. `absent`: on its way into the queue. */
+  /** The state of the job in the queue. `parked`: the run is paused. `absent`: the job is about to be queued. */
   readonly state: JobState | 'parked';
   readonly jobId: string | undefined;
-  /** Who executes it, where that has taken longer than a moment. */
+  /** The worker that executes the node. Undefined for the first quarter of a second of an execution. */
   readonly workerId: string | undefined;
-  /** Since when, by the worker's clock, in epoch milliseconds. */
+  /** When the execution started, by the worker's clock, in epoch milliseconds. */
   readonly startedAt: number | undefined;
 }
 
-/** A worker, and whether it is alive. */
+/**
+ * A worker and whether it is alive, as `DistributedOrchestrator.liveness` returns it. `age` is the number of
+ * milliseconds since its last report; `alive` is false after five heartbeat intervals of silence.
+ */
 export type Liveness = Pick<WorkerHealth, 'workerId' | 'alive' | 'age'>;
 
 export const readSignalOptions = anObjectOf<SignalOptions>({ id: aText });
@@ -82,7 +109,7 @@ export const readEventsOptions = anObjectOf<EventsOptions>({
 });
 export const readPruneOptions = anObjectOf<{ readonly finishedBefore: number }>({ finishedBefore: aCount });
 
-/** A failure as it was kept. A serializer of one's own may bring back something else than an error. */
+/** Returns a decoded failure as an `Error`. A custom serializer may have returned another kind of value. */
 export function errorFrom(value: unknown): Error & { readonly code?: unknown } {
   if (value instanceof Error) return value;
   const { name = 'Error', message = '' } = Object(value) as { readonly name?: unknown; readonly message?: unknown };
@@ -91,9 +118,10 @@ export function errorFrom(value: unknown): Error & { readonly code?: unknown } {
 }
 
 /**
- * An item of a run, as users see it.
+ * Describes a work item for users.
  *
- * @param executing - what is under way in the run, as far as it was set down
+ * @param queued - the state of the item's job in the queue
+ * @param executing - the recorded executions of the run
  */
 export function pendingOf(
   { node, attempt, job }: Item,
@@ -104,7 +132,7 @@ export function pendingOf(
   const nodeId = position.plan.idOf(node);
   const visit = position.visitOf(node);
   const state = job === undefined ? 'parked' : queued;
-  // What was set down of an execution before, or by a worker that has died, is not this one.
+  // Ignore records of earlier executions and of workers that died.
   const isIt = (one: WorkItemState) => one.nodeId === nodeId && one.visit === visit && one.attempt === attempt;
   const { workerId, startedAt } = (state === 'active' ? executing.find(isIt) : undefined) ?? {};
   return { nodeId, visit, attempt, state, jobId: job, workerId, startedAt };

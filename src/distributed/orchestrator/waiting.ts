@@ -9,11 +9,11 @@ import type { Runs } from './runs.js';
 import { StatusWatch } from './status-watch.js';
 import type { EventsOptions, WaitForOptions } from './views.js';
 
-/** Waits for runs: until they are over, or for what happens in them. */
+/** Waits for runs to end, and follows the events of runs. */
 export class Waiting {
   readonly #watch: StatusWatch;
 
-  /** @param end - ends all waiting when it aborts. Default: none */
+  /** @param end - a signal whose abort ends all waiting. Default: none */
   constructor(
     private readonly runs: Runs,
     end?: AbortSignal,
@@ -21,7 +21,7 @@ export class Waiting {
     this.#watch = new StatusWatch(runs.engine, end);
   }
 
-  /** Gives the record of a run once the run is over. */
+  /** Waits until a run has ended, and returns its record. */
   async untilOver(runId: string, { pollInterval = 1_000, signal }: WaitForOptions): Promise<RunRecord> {
     const until = this.#watch.until(signal);
     try {

@@ -5,10 +5,10 @@ import type { EngineError } from '../errors.js';
 import type { Entry } from '../journal/entry.js';
 import { isPassing, type Patience, pauseAfter } from './patience.js';
 
-/** An entry to be added, if the run allows it. */
+/** An entry for the journal of a run, with the conditions of its commit. */
 export interface EntryCommit extends Omit<Commit, 'text'> {
   readonly entry: Entry;
-  /** Tries it again while the engine cannot do it; nothing that is asked for later comes before it. Default: none. */
+  /** Retries the commit while the engine fails. Later commits of the run wait for it. Default: no retries. */
   readonly patience?: Patience | undefined;
 }
 
@@ -16,34 +16,34 @@ export interface EntryCommit extends Omit<Commit, 'text'> {
 export interface Waiting {
   readonly entry: Entry;
   readonly commit: Commit;
-  /** The entry that was the last when it was asked for. */
+  /** The number of the last known entry at the time of the request. */
   readonly since: number;
-  /** Calls a function in the context of the commit; undefined if nobody listens to the ends of runs. */
+  /** Calls a function in the async context of the request. Undefined if nobody subscribes to the ends of runs. */
   readonly within: (<Result>(call: () => Result) => Result) | undefined;
   readonly patience: Patience | undefined;
-  /** The failure after which it is tried again. */
+  /** The error of the last attempt, if the commit is being retried. */
   readonly failure?: EngineError;
   readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** How many commits go together at most, and how many characters they may have together. */
+/** Limits of a batch: the number of commits, and the number of characters of their texts. */
 const mostAtOnce = 200;
 const mostText = 8 * 2 ** 20;
 
 /**
- * Commits of one run, in the order in which they are asked for. What is committed while a commit is under way goes together
- * in the next, so that many nodes of one run that end at once cost one trip and are told of each other's entries once.
+ * Sends the commits of one run, in the order in which they were requested. While a batch is being sent, further commits
+ * are collected for the next batch. Many nodes of a run that end at once therefore cost one round trip.
  */
 export class CommitQueue {
   readonly #waiting: Waiting[] = [];
   #isCommitting = false;
-  /** How many trips have failed since the last that did not. */
+  /** Number of batches that have failed in a row. */
   #failures = 0;
 
   /**
-   * @param send - commits a batch and settles it, or rejects; never throws
-   * @param onTrouble - called with a failure after which commits are tried again, the first of several
+   * @param send - commits a batch and settles its commits, or rejects; must not throw synchronously
+   * @param onTrouble - called with the first error of a series of retries
    */
   constructor(
     private readonly send: (batch: readonly Waiting[]) => Promise<void>,
@@ -55,7 +55,7 @@ export class CommitQueue {
     this.#commitNext();
   }
 
-  /** One trip at a time: what comes meanwhile goes together in the next. */
+  /** Sends the next batch, unless one is being sent. */
   #commitNext(): void {
     if (this.#isCommitting || this.#waiting.length === 0) return;
     this.#isCommitting = true;
@@ -74,12 +74,12 @@ export class CommitQueue {
     this.#commitNext();
   }
 
-  /** What the engine could not do stays first, where somebody has patience. */
+  /** Handles a failed batch: commits with patience go back to the front of the queue, all others reject. */
   async #tryAgain(batch: readonly Waiting[], failure: unknown): Promise<void> {
     const again: Waiting[] = [];
     const until: Cancellation[] = [];
     const send = async (batch: readonly Waiting[]) => {
-      // Nothing overtakes what is tried again.
+      // A commit after one that is retried must not overtake it.
       if (again[0]?.failure !== undefined) throw again[0].failure;
       await this.send(batch);
     };
@@ -98,7 +98,7 @@ export class CommitQueue {
     await pauseAfter(this.#failures, until);
   }
 
-  /** How many of those that wait can go together. */
+  /** Returns how many of the waiting commits fit into one batch. */
   #fitting(): number {
     let size = 0;
     const end = this.#waiting.slice(0, mostAtOnce).findIndex(({ commit }, index) => {
@@ -109,7 +109,7 @@ export class CommitQueue {
   }
 }
 
-/** Commits that failed before are given up once nobody has patience with them. */
+/** Returns false for a commit that is being retried and whose patience has ended; the commit is rejected. */
 function isWanted({ failure, patience, reject }: Waiting): boolean {
   if (failure === undefined || patience?.until.aborted === false) return true;
   reject(failure);

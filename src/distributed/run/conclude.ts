@@ -6,10 +6,12 @@ import type { Patience } from './patience.js';
 import type { RunHandle } from './run-handle.js';
 
 /**
- * Sets down how a run stands, where nothing more is to be done in it: where its last entry did not say so itself.
+ * Records the final status of a run in which nothing is left to do, or that it waits, unless its last entry has already
+ * done so.
  *
- * @param patience - tries it again while the engine cannot do it. Default: none
- * @returns whether it was set down; `overtaken` where others have committed something meanwhile
+ * @param patience - retries while the engine fails. Default: no retries
+ * @returns `nothing to say` if the run has work left or its status is already right; `overtaken` if another entry was
+ *   committed meanwhile
  */
 export async function conclude(
   handle: RunHandle,
@@ -23,7 +25,9 @@ export async function conclude(
   return verdict === 'refused' ? 'overtaken' : 'concluded';
 }
 
-/** Like `conclude`, for those who have no job of the run: one that is over by then needs no deadline any more. */
+/**
+ * Like `conclude`, for callers that hold no job of the run. Also removes the job of the deadline if the run has ended.
+ */
 export async function concludeBeside(queue: WorkQueue, handle: RunHandle): Promise<void> {
   await conclude(handle);
   if (isFinished(handle.status)) await purgeDeadline(queue, handle.record);

@@ -1,29 +1,29 @@
-/** How many characters of entries a journal has at least when it is compacted. */
+/** Minimum number of characters of entries before a journal is compacted. */
 const least = 2 ** 18;
 
 /**
- * How much a journal has grown since its snapshot. A compaction is due when its entries have outgrown the snapshot: all
- * snapshots of a run together are then no larger than a small multiple of what was committed, however much stays in them.
+ * Measures how much a journal has grown since its last snapshot. A compaction is due when the entries are larger than
+ * the snapshot. All snapshots that a run ever writes are then at most a small multiple of what was committed to it.
  */
 export class Growth {
-  /** The last entry that was counted. */
+  /** The number of the last entry that was counted. */
   #seq = 0;
   #size = 0;
   #snapshot = 0;
 
-  /** Counts from a snapshot on. */
+  /** Starts counting after a new snapshot. @param snapshot - the size of the snapshot, in characters */
   begin(seq: number, snapshot: number): void {
     this.#snapshot = snapshot;
     this.defer(seq);
   }
 
-  /** Counts from an entry on, against the same snapshot. */
+  /** Starts counting again after an entry, still compared with the size of the last snapshot. */
   defer(seq: number): void {
     this.#seq = seq;
     this.#size = 0;
   }
 
-  /** Counts an entry, once. */
+  /** Counts an entry, unless it was counted before. */
   add(seq: number, text: string): void {
     if (seq <= this.#seq) return;
     this.#seq = seq;

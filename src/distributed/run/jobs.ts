@@ -8,25 +8,29 @@ import { longestWait } from './options.js';
 import type { RunHandle } from './run-handle.js';
 
 /**
- * The job of an item, which has one.
+ * Builds the job of a work item. The item must have a job id.
  *
- * @param now - the engine's clock
+ * @param now - the engine's clock, in epoch milliseconds
+ * @param startDelay - milliseconds before the start of the run. Default: 0
  */
 export function jobOf(item: Item, { runId, incarnation, priority }: RunRecord, now: number, startDelay = 0): Job {
   const { job: id, kind, seq, due } = item;
   const delay = Math.ceil(Math.max(startDelay, due === 0 ? 0 : due - now, 0));
-  // Whoever gets it early gives it back for what is left.
+  // A delay beyond the longest wait is cut. The worker that gets the job early gives it back for the rest.
   return { id: id as string, runId, incarnation, kind, seq, priority, delay: Math.min(delay, longestWait) };
 }
 
-/** The job under which fallbacks stand in for nodes where a stop came between: no item says that this is to be done. */
+/**
+ * The job that lets completed fallbacks stand in for their failed nodes, if a stop interrupted that. No work item
+ * exists for this step.
+ */
 function lookJobsOf({ position, seq }: Replica, record: RunRecord): Job[] {
   if (standInsOf(position).length === 0) return [];
   const { runId, incarnation, priority } = record;
   return [{ id: lookJobIdOf(record, seq), runId, incarnation, kind: 'node', seq, priority, delay: 0 }];
 }
 
-/** The job that ends a run at its deadline. */
+/** The job that cancels a run at its deadline. */
 function timeoutJobOf(record: RunRecord, delay: number): Job {
   const { runId, incarnation, priority } = record;
   const left = Math.min(Math.max(0, Math.ceil(delay)), longestWait);
@@ -34,14 +38,14 @@ function timeoutJobOf(record: RunRecord, delay: number): Job {
 }
 
 /**
- * The job that ends a run at its deadline, if it has one. It goes before all others of the run: whoever ends the run with one of
- * those finds it there to remove.
+ * The job that cancels a run at its deadline, if the run has one. It must be queued before all other jobs of the run,
+ * so that a worker that ends the run can remove it.
  */
 export function deadlineJobsOf(record: RunRecord, now: number): Job[] {
   return record.deadline === undefined ? [] : [timeoutJobOf(record, record.deadline - now)];
 }
 
-/** Removes the job that ends a run at its deadline: the run is over. */
+/** Removes the job of the deadline from the queue, because the run has ended. */
 export async function purgeDeadline(
   queue: WorkQueue,
   run: Pick<RunRecord, 'runId' | 'incarnation' | 'deadline'>,
@@ -49,19 +53,19 @@ export async function purgeDeadline(
   if (run.deadline !== undefined) await queue.purgeRun(run.runId, [timeoutJobIdOf(run)]);
 }
 
-/** Removes all jobs of a run: it was ended from outside. */
+/** Removes all jobs of a run, because the run was ended from outside. */
 export async function purgeJobs(queue: WorkQueue, { runId, replica, record }: RunHandle): Promise<void> {
   await queue.purgeRun(runId, [...jobIdsOf(replica), timeoutJobIdOf(record)]);
 }
 
-/** The ids of all jobs of a run, but for the one that ends it at its deadline. */
+/** The ids of all jobs of a run, except for the job of the deadline. */
 export function jobIdsOf({ ledger }: Replica): string[] {
   return [...ledger.values()].flatMap(({ job }) => (job === undefined ? [] : [job]));
 }
 
 /**
- * Queues the jobs of items, and what else a run needs to go on; of a run that is paused, its deadline alone. What is in the
- * queue already stays as it is.
+ * Queues the jobs that a run needs to continue: those of the given items, of its stand-ins and of its deadline. For a
+ * paused run, queues only the job of the deadline. Jobs that are already in the queue stay as they are.
  */
 export async function enqueueMissing(queue: WorkQueue, handle: RunHandle, items: readonly Item[]): Promise<void> {
   const { record, replica, now, status } = handle;
@@ -75,17 +79,17 @@ export async function enqueueMissing(queue: WorkQueue, handle: RunHandle, items:
   const missing = jobs.filter((_job, index) => states[index] === 'absent');
   await queue.enqueue(missing);
   if (!missing.some(({ kind }) => kind === 'timeout')) return;
-  // Whoever has ended the run meanwhile has removed the deadline before it was queued here.
+  // If the run was ended meanwhile, its deadline was removed before this call queued it again.
   await handle.refresh();
   if (isFinished(handle.status)) await purgeDeadline(queue, handle.record);
 }
 
-/** How long a job may be behind its time before it is queued anew, in milliseconds. */
+/** Milliseconds that a job may be late before it is queued again. */
 const mostLate = 10_000;
 
 /**
- * Queues anew what waits in the queue beyond its time: who queued it had a wrong clock, or the server's clock was set back
- * since.
+ * Queues jobs again that are still delayed although their time has passed. Such a job was queued by a machine with a
+ * wrong clock, or the server's clock was set back since.
  */
 export async function wakeLate(queue: WorkQueue, { record, replica, now }: RunHandle): Promise<void> {
   const isLate = (due: number | undefined) => due !== undefined && due > 0 && due < now - mostLate;

@@ -2,13 +2,13 @@ import { FlowRuntime } from '../../flow/index.js';
 import { anObjectOf, aValue, longestDelay, type Reader, type Schema } from '../../shared/validate.js';
 import type { Engine } from '../contracts.js';
 
-/** How large a payload may be, in bytes, where nobody says. */
+/** The default of `maxPayload`, in bytes. */
 export const defaultMaxPayload = 2 ** 20;
 
-/** The longest wait that is handed to a queue, in milliseconds: 100 years. */
+/** The longest delay of a queued job, in milliseconds: 100 years. */
 export const longestWait = 100 * 365.25 * 86_400_000;
 
-/** Like `anObjectOf`, for options of which some must be given. */
+/** Like `anObjectOf`, for options some of which are required. @param needed - the names of the required options */
 export function anObjectGiving<Options>(schema: Schema<Options>, ...needed: readonly (keyof Options & string)[]) {
   const read = anObjectOf<Options>(schema);
   return (value: unknown): Options => {
@@ -38,7 +38,7 @@ export const aRetention: Reader<number> = aValue(
   (value) => Number.isSafeInteger(value) && (value as number) >= 0,
 );
 
-/** Of ticks and of pauses between two looks, in milliseconds. */
+/** Reads an interval in milliseconds: a heartbeat, a poll interval or the like. */
 export const anInterval = aValue<number>(
   `a whole number of milliseconds from 1 to ${longestDelay}`,
   (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= longestDelay,

@@ -1,35 +1,35 @@
 import type { Cancellation } from '../../kernel/cancellation.js';
 import { EngineError } from '../errors.js';
 
-/** Tries again what an engine could not do, until it can. */
+/** Settings for retrying calls that an engine could not carry out. */
 export interface Patience {
-  /** Ends it: then the engine's last failure is the answer. */
+  /** Ends the retries when it aborts. The call then fails with the engine's last error. */
   readonly until: Cancellation;
-  /** Called with each failure after which it is tried again. Default: nobody is told. */
+  /** Called with each error that is followed by a retry. Default: errors are not reported. */
   readonly onFailure?: ((error: EngineError) => void) | undefined;
 }
 
-/** Milliseconds before the first try again, and the most before any. */
+/** Milliseconds before the first retry, and the longest pause between two retries. */
 const first = 50;
 const longest = 2_000;
 
-/** If true, the engine could not do it, and may be able to later. */
+/** Returns true for an error of the engine after which the same call may succeed later. */
 export function isPassing(error: unknown): error is EngineError {
   return error instanceof EngineError && !error.isFinal;
 }
 
 /**
- * Waits before something is tried again: longer each time, and by chance, so that not all come at once.
+ * Waits before a retry. The pause doubles with each failure, and is randomised so that callers do not retry in step.
  *
- * @param tries - how often it has failed, of at least 1
- * @param until - each of them ends the wait
+ * @param tries - the number of failures so far, at least 1
+ * @param until - cancellations, any of which ends the pause
  */
 export function pauseAfter(tries: number, until: readonly Cancellation[]): Promise<void> {
   const most = Math.min(longest, first * 2 ** (tries - 1));
   return pause(most * (0.5 + Math.random() / 2), until);
 }
 
-/** Waits so many milliseconds. @param until - each of them ends the wait */
+/** Waits the given milliseconds. @param until - cancellations, any of which ends the wait */
 export function pause(milliseconds: number, until: readonly Cancellation[]): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
@@ -43,7 +43,7 @@ export function pause(milliseconds: number, until: readonly Cancellation[]): Pro
   });
 }
 
-/** Does something that may be done twice, again and again while the engine cannot do it. */
+/** Retries `work` while the engine cannot carry it out. `work` must be idempotent. */
 export async function patiently<Result>({ until, onFailure }: Patience, work: () => Promise<Result>): Promise<Result> {
   for (let tries = 1; ; tries++) {
     try {

@@ -7,13 +7,15 @@ import { differenceFrom, textOf } from '../workflows/blueprint-text.js';
 import type { KnownWorkflow } from '../workflows/workflows.js';
 import { queryOf } from './query.js';
 
-/** What this program has put, on which engine: orchestrators may be made anew for each request. */
+/**
+ * The graphs that this program has stored, by engine. Global, since a program may create an orchestrator per request.
+ */
 const published = new WeakMap<Engine, WeakMap<Plan, Once<void>>>();
 
 /**
- * Puts the graph of a workflow on an engine, once. Where that fails, the next who needs it tries again.
+ * Stores the graph of a workflow on an engine, once per program. After a failure, the next call tries again.
  *
- * @throws {WorkflowChangedError} where another graph is there under the same version, and runs of it are under way
+ * @throws {WorkflowChangedError} if the engine has another graph of the same version, and runs of it are active
  */
 export function publish(engine: Engine, workflow: KnownWorkflow): Promise<void> {
   const ofEngine = published.get(engine) ?? new WeakMap<Plan, Once<void>>();
@@ -27,7 +29,7 @@ export function publish(engine: Engine, workflow: KnownWorkflow): Promise<void> 
 }
 
 async function put(engine: Engine, { id, version, plan }: KnownWorkflow): Promise<void> {
-  // A version that is a hash of the graph has no other graph.
+  // A version that is a hash of the graph can never have another graph.
   const before = plan.graph.version === undefined ? undefined : await engine.workflowStore.get(id, version);
   const difference = before === undefined ? undefined : differenceFrom(before, outlineOf(plan));
   if (difference !== undefined) {

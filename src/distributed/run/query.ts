@@ -32,7 +32,7 @@ const readFilter = anObjectOf<RunFilter>(
   'status',
 );
 
-/** A filter, complete. @throws {ValidationError} */
+/** Completes a filter with its defaults. @throws {ValidationError} for a filter that is not valid */
 export function queryOf(filter: RunFilter | RunStatus | readonly RunStatus[]): RunQuery {
   const {
     status,
@@ -60,12 +60,12 @@ export function queryOf(filter: RunFilter | RunStatus | readonly RunStatus[]): R
   };
 }
 
-/** Times of creation are whole: what is at 5.5 or later is at 6 or later. */
+/** Rounds a time up to a whole number, since times of creation are whole. */
 function wholeTime(time: number): number {
   return Math.min(Math.ceil(time), 2 ** 52);
 }
 
-/** The place of a run in a list, as text. */
+/** Encodes the position of a run in a list. */
 export function cursorOf({ createdAt, runId }: RunRecord): string {
   return Buffer.from(JSON.stringify([createdAt, runId])).toString('base64url');
 }
@@ -76,7 +76,7 @@ function readCursor(text: string): RunCursor {
     if (Number.isSafeInteger(createdAt) && typeof runId === 'string' && isClean(runId))
       return { createdAt: createdAt as number, runId };
   } catch {
-    // It is none, as below.
+    // Not a cursor: reported below.
   }
   throw invalid('cursor', 'the cursor of a page', text);
 }

@@ -1,9 +1,9 @@
 /**
- * A map whose values are read from what another keeps, when they are asked for. It follows that one, but for what was read
- * or changed here.
+ * A map over another map. A value is converted by `read` when it is first accessed. Changes of the other map show here,
+ * except for keys that were read, set or deleted here.
  */
 export class ReadMap<Key, Kept, Value> extends Map<Key, Value> {
-  /** What is not here any more, whatever is kept. */
+  /** Keys that were deleted here and may still exist in the other map. */
   readonly #removed = new Set<Key>();
 
   constructor(

@@ -16,14 +16,14 @@ import type { KnownWorkflow, Workflows } from '../workflows/workflows.js';
 import { CommitQueue, type EntryCommit, type Waiting } from './commit-queue.js';
 import { Growth } from './growth.js';
 
-/** A run as one program knows it: a replica, kept up to date by reading and committing. */
+/** A run in one program: a replica of the run that is kept up to date by reading and committing entries. */
 export class RunHandle {
-  /** As it was when the run was last heard of. */
+  /** The engine's clock, set at each answer about the run. */
   readonly clock: EngineClock;
-  /** Of all nodes of the run. */
+  /** The settings that all nodes of the run are called with. */
   readonly settings: CallSettings;
   status: RunStatus;
-  /** Called with failures of the engine that are dealt with here. */
+  /** Called with errors of the engine that are handled here. */
   onTrouble: (error: unknown) => void = () => {};
   #record: RunRecord;
   #replica: Replica;
@@ -48,7 +48,7 @@ export class RunHandle {
     this.settings = path === undefined ? workflow.settings : { ...workflow.settings, path };
   }
 
-  /** Opens a run that was read from its start. */
+  /** Creates a handle from the first page of a journal, which has a snapshot. */
   static over(engine: Engine, workflows: Workflows, workflow: KnownWorkflow, tail: JournalTail): RunHandle {
     return new RunHandle(engine, workflows, workflow, tail);
   }
@@ -77,15 +77,15 @@ export class RunHandle {
     return this.#replica;
   }
 
-  /** The engine's clock, as well as it is known. */
+  /** An estimate of the engine's clock, in epoch milliseconds. */
   get now(): number {
     return this.clock.now;
   }
 
   /**
-   * Reads what others have committed. Calls at the same time share one reading.
+   * Reads the entries that others have committed. Concurrent calls share one read.
    *
-   * @throws {RunNotFoundError} where the run is gone
+   * @throws {RunNotFoundError} if the run was removed or replaced
    */
   refresh(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
@@ -95,9 +95,10 @@ export class RunHandle {
   }
 
   /**
-   * Adds an entry to the journal. When it resolves, the replica has it, if it was added.
+   * Commits an entry to the journal. When the promise resolves, an entry that was added has also been applied to the
+   * replica.
    *
-   * @throws {RunNotFoundError} where the run is gone
+   * @throws {RunNotFoundError} if the run was removed or replaced
    */
   commit(given: EntryCommit): Promise<Verdict> {
     const { entry, during, slot, number, becomes, onlyIfNext, becomesIfNext, patience } = given;
@@ -120,15 +121,15 @@ export class RunHandle {
     return committed.then((answer) => this.#take(answer, batch));
   }
 
-  /** Takes in an answer. */
+  /** Applies the answer to a batch of commits, and settles them. */
   #take(answer: CommitAnswer | undefined, batch: readonly Waiting[]): Promise<void> | undefined {
     if (answer === undefined) throw new RunNotFoundError(this.runId);
     const before = this.status;
-    // A reading that came after it may have been told of already.
+    // A later read may already have set a newer status.
     if (answer.seq >= this.#replica.seq) this.#hear(answer.status, answer.now);
     if (answer.entries === undefined) return this.#commitAnew(batch);
     for (const entry of answer.entries) this.#apply(entry);
-    // Ours came behind those of others, one after the other.
+    // The entries of this batch follow those of others, in order.
     for (const [index, { entry, commit }] of batch.entries()) {
       const seq = answer.verdicts[index];
       if (typeof seq !== 'number') continue;
@@ -140,11 +141,14 @@ export class RunHandle {
     return this.#isToBeCompacted() ? this.#compact() : undefined;
   }
 
-  /** Publishes that the run is over, if one of these commits ended it: now, or when it was sent before and its answer was lost. */
+  /**
+   * Publishes the end of the run, if a commit of this batch ended it. The commit may also have ended the run in an
+   * earlier call whose answer was lost.
+   */
   #publishEnd({ status, verdicts, now, entries = [] }: CommitAnswer, batch: readonly Waiting[]): void {
     const last = entries.at(-1)?.text;
     const ending = batch.findLast(({ entry, commit: { text, becomes, becomesIfNext } }, index) => {
-      // What others have written reads otherwise where it names its worker.
+      // An entry that names its worker can only equal the last entry if this worker wrote it.
       const isDone = typeof verdicts[index] === 'number' || ('worker' in entry && text === last);
       return isDone && (becomes ?? becomesIfNext)?.status === status;
     });
@@ -156,14 +160,14 @@ export class RunHandle {
     ending.within(() => runEndChannel.publish(event));
   }
 
-  /** What was to be the next entry is none any more where something has become known since: the engine cannot tell. */
+  /** Refuses an `onlyIfNext` commit if entries became known since its request. The engine cannot see that. */
   #holds({ commit, since, resolve }: Waiting): boolean {
     if (commit.onlyIfNext !== true || since === this.#replica.seq) return true;
     resolve('refused');
     return false;
   }
 
-  /** The journal was compacted beyond what is known here, or has grown by more than an answer holds. */
+  /** Reads the run and commits again: entries that are unknown here were dropped, or are too many for one answer. */
   async #commitAnew(batch: readonly Waiting[]): Promise<void> {
     await this.#read();
     return this.#commitBatch(batch);
@@ -178,9 +182,9 @@ export class RunHandle {
     if (!isThere) throw new RunNotFoundError(this.runId);
   }
 
-  /** Takes in what was read of the journal. @throws {RunNotFoundError} if it is of another run under the same id */
+  /** Applies a page of the journal. @throws {RunNotFoundError} if the page is of another run under the same id */
   takeIn(tail: JournalTail): void {
-    // It was removed; another has begun under its id.
+    // The run was removed, and another was started under its id.
     if (!isSameRun(tail.record, this.#record)) throw new RunNotFoundError(this.runId);
     if (tail.seq < this.#replica.seq) return;
     this.#record = tail.record;
@@ -222,15 +226,17 @@ export class RunHandle {
     return replica;
   }
 
-  /** Whoever does not have the code cannot merge: what they would write down of the context may be wrong. */
+  /** Without the code of the workflow there are no merge functions, so the context in a snapshot might be wrong. */
   #isToBeCompacted(): boolean {
     return this.workflow.hasCode && this.#growth.isDue;
   }
 
-  /** A journal that has grown is replaced by what follows from it, so that a loop of a million turns stays small. */
+  /**
+   * Replaces the journal by a snapshot of the replica, so that the journal of a loop with a million turns stays small.
+   */
   async #compact(): Promise<void> {
     const { seq } = this.#replica;
-    // If it fails it is tried again when the journal has grown as much once more: all is in the journal as well.
+    // After a failure, the next attempt comes when the journal has grown by as much again. Nothing is lost meanwhile.
     this.#growth.defer(seq);
     try {
       const text = JSON.stringify(this.#replica.save());
@@ -242,7 +248,7 @@ export class RunHandle {
   }
 }
 
-/** A promise also where an engine of somebody's own throws before there is one. */
+/** Converts a synchronous throw of a custom engine to a rejected promise. */
 function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return work();

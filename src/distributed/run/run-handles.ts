@@ -8,21 +8,21 @@ import { differenceFrom, workflowFrom } from '../workflows/blueprint-text.js';
 import type { KnownWorkflow, Workflows } from '../workflows/workflows.js';
 import { RunHandle } from './run-handle.js';
 
-/** How long what is known of a run may be taken for what there is, in milliseconds. */
+/** Milliseconds for which a run that was just read is used without reading it again. */
 const freshFor = 10;
 
-/** How many runs are kept in memory that nothing is done for at the moment. */
+/** Maximum number of runs that are kept in memory while no job uses them. */
 const mostIdle = 500;
 
-/** What is reported of the runs that a worker has to do with. */
+/** Callbacks for problems with the runs that a worker uses. */
 export interface RunHandlesListener {
-  /** A failure of the engine that is dealt with. */
+  /** Called with a failure of the engine that is handled, for instance by a retry. */
   onTrouble(error: unknown, runId: string): void;
-  /** A run that is executed here is gone: another has begun under its id. */
+  /** Called when a run that is being executed here was removed, and another run was started under its id. */
   onReplaced(handle: RunHandle): void;
 }
 
-/** The runs that a worker has to do with: each is read once, and kept up to date while it is used. */
+/** The runs that a worker uses. Each run is read once, shared by its jobs, and kept up to date while it is in use. */
 export class RunHandles {
   readonly #used = new Map<string, { readonly handle: RunHandle; users: number }>();
   readonly #idle = new Map<string, RunHandle>();
@@ -34,15 +34,16 @@ export class RunHandles {
     private readonly listener: RunHandlesListener,
   ) {}
 
-  /** Those in use. */
+  /** The runs that at least one job uses at the moment. */
   get used(): RunHandle[] {
     return [...this.#used.values()].map(({ handle }) => handle);
   }
 
   /**
-   * The run of a job as of now, its journal at least as far as the job knows it. It is to be released.
+   * Returns the run of a job, with its journal read at least up to the `seq` of the job. The caller must release the
+   * run.
    *
-   * @throws {RunNotFoundError} for a run that is unknown, or that another has followed under its id
+   * @throws {RunNotFoundError} for a run that is unknown, or was replaced by another run under its id
    * @throws {WorkflowNotFoundError} for a run of a workflow that is not known here
    */
   async acquire(job: Pick<Job, 'runId' | 'seq' | 'incarnation'>): Promise<RunHandle> {
@@ -55,14 +56,14 @@ export class RunHandles {
     try {
       const isRecent = !isFinished(handle.status) && handle.clock.age < freshFor;
       if (handle.replica.seq < seq || !isRecent) await handle.refresh();
-      // It took part in a reading that had begun before there was so much to read.
+      // The first refresh may have joined a read that started before the entry was committed.
       if (handle.replica.seq < seq) await handle.refresh();
       return handle;
     } catch (error) {
       this.release(handle);
       if (!(error instanceof RunNotFoundError)) throw error;
       this.#drop(handle);
-      // Another may have begun under its id.
+      // Another run may have been started under the id: open that one.
       return this.acquire(job);
     }
   }
@@ -78,7 +79,7 @@ export class RunHandles {
     if (this.#idle.size > mostIdle) this.#idle.delete(oldest as string);
   }
 
-  /** A run is over: another may begin under its id. */
+  /** Drops an idle run that has ended, since another run may be started under its id. */
   forget(runId: string): void {
     this.#idle.delete(runId);
   }
@@ -87,7 +88,7 @@ export class RunHandles {
     return this.#used.get(runId)?.handle ?? this.#idle.get(runId);
   }
 
-  /** Counts a user of a run that was read. Where it is in use already, that handle serves all. */
+  /** Counts a user of a run. If the run is already in use, returns the handle that its other users share. */
   #use(handle: RunHandle): RunHandle {
     const { runId } = handle;
     const used = this.#used.get(runId);
@@ -101,7 +102,7 @@ export class RunHandles {
     return handle;
   }
 
-  /** The run is gone: what is executed of it counts no more. */
+  /** Drops a run that was removed or replaced, and reports it, so that executions of its nodes are aborted. */
   #drop(handle: RunHandle): void {
     const { runId } = handle;
     if (this.#idle.get(runId) === handle) this.#idle.delete(runId);
@@ -110,7 +111,7 @@ export class RunHandles {
     this.listener.onReplaced(handle);
   }
 
-  /** A reading that had begun before the job was queued may be of the run before. */
+  /** Opens the run of the given incarnation. A shared read may have started earlier and returned the previous run. */
   async #opened(runId: string, incarnation: number | undefined): Promise<RunHandle> {
     const shared = await this.#open(runId);
     const handle = isFor(incarnation, shared) ? shared : await this.#read(runId);
@@ -133,18 +134,19 @@ export class RunHandles {
   }
 }
 
-/** Where workflows are looked up that are not known here. */
+/** A lookup for workflows whose code is not known here, such as the graphs on the engine. */
 export interface Elsewhere {
   find(id: string, version: string): Promise<KnownWorkflow | undefined>;
 }
 
 /**
- * Reads a run from its start.
+ * Opens a run: reads its record and its whole journal.
  *
- * @param elsewhere - Default: a run of a workflow that is not known here cannot be opened
- * @throws {RunNotFoundError} for a run that is unknown
- * @throws {WorkflowNotFoundError} for a run of a workflow that is not known here, nor elsewhere
- * @throws {WorkflowChangedError} for a run that has begun with another graph than is known here
+ * @param elsewhere - the lookup for workflows that are not known here. Default: none, so the run of such a workflow
+ *   cannot be opened
+ * @throws {RunNotFoundError} for an unknown run
+ * @throws {WorkflowNotFoundError} for a run whose workflow is known neither here nor elsewhere
+ * @throws {WorkflowChangedError} for a run that was started with another graph than the one known here
  */
 export async function openRun(
   engine: Engine,
@@ -161,7 +163,7 @@ export async function openRun(
   return handle;
 }
 
-/** Opens a run at the first page of its journal. */
+/** Opens a run from the first page of its journal. */
 async function openAt(
   engine: Engine,
   workflows: Workflows,
@@ -180,10 +182,12 @@ async function openAt(
 }
 
 /**
- * Opens a run that has begun with another graph than is known here under its version, through the graph on the engine, if
- * that is the one.
+ * Opens a run that was started with another graph than the one known here under its version. Uses the graph on the
+ * engine, if that is the graph of the run.
  *
- * @throws {WorkflowChangedError} that says what differs, if the code is needed, or the graph is not on the engine
+ * @param mayLackCode - if true, the graph is enough. If false, the run is to be executed and needs the code
+ * @throws {WorkflowChangedError} if the code is needed, or the graph is not on the engine; the message names the
+ *   difference
  */
 async function openChanged(
   engine: Engine,
@@ -195,7 +199,7 @@ async function openChanged(
   const { runId, version: begun } = tail.record;
   const text = await engine.workflowStore.get(id, begun);
   const difference = text === undefined ? undefined : differenceFrom(text, outlineOf(plan));
-  // What is on the engine may have been replaced: then nothing is known of what the run has begun with.
+  // The graph on the engine may have been replaced. The graph of the run is then unknown.
   if (text === undefined || difference === undefined) throw new WorkflowChangedError(id, version, '', runId);
   if (!mayLackCode) throw new WorkflowChangedError(id, version, difference, runId);
   return RunHandle.over(engine, workflows, workflowFrom(text, id, begun, workflows.toolbox), tail);

@@ -14,9 +14,9 @@ import { ReadMap } from './read-map.js';
 type Readable = Remembered<unknown, SavedRun, Entry>;
 
 /**
- * What is remembered of a run, as the flow layer has it: values are read where they are asked for.
+ * Converts the memory of a replica to the memory of a run in the flow layer. Values are decoded when they are accessed.
  *
- * @param of - says in messages of which run a value cannot be read, with a space behind it. Default: nothing
+ * @param of - names the run in error messages, with a space at the end. Default: empty
  */
 export function memoryAsRead({ memory, position, runId, origin: { codec } }: Replica, of = ''): RunMemory {
   const read = (text: string, field: string) => codec.decode(text, field, of);
@@ -46,9 +46,9 @@ export function memoryAsRead({ memory, position, runId, origin: { codec } }: Rep
 }
 
 /**
- * All that is known of a run, as the flow layer knows it: what a result is made of.
+ * Converts a replica to the full state of a run in the flow layer, from which a result can be made.
  *
- * @throws {SerializationError} for a value that cannot be read; it names the run
+ * @throws {SerializationError} for a value that cannot be decoded; the message names the run
  */
 export function wholeState(replica: Replica): WorkflowState {
   const { codec } = replica.origin;
@@ -58,7 +58,7 @@ export function wholeState(replica: Replica): WorkflowState {
   return new WorkflowState(Object.fromEntries(values), { runId: replica.runId, input }, memoryAsRead(replica, of));
 }
 
-/** What was thrown; where that cannot be read, the error that says so. */
+/** Decodes a stored error. If it cannot be decoded, returns the error that says so. */
 export function readError(codec: Codec, text: string, runId: string): unknown {
   try {
     return codec.decode(text, 'error', `of run "${runId}" `);

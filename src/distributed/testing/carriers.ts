@@ -5,10 +5,10 @@ import { instrument } from '../../kernel/instrumentation.js';
 import { withFleet } from './fleet.js';
 import { newId, oddTexts, type Suite } from './suite.js';
 
-/** What goes with a run from where it was started to where its nodes are executed. */
+/** Tests that trace context travels with a run to the workers that execute its nodes. */
 export function testCarriers(suite: Suite): void {
-  suite.describe('what goes with a run', () => {
-    suite.it('is there wherever its nodes are executed, and with no other run', async () => {
+  suite.describe('the carrier of a run', () => {
+    suite.it('is available wherever the nodes are executed, and to no other run', async () => {
       const seen: [runId: string, place: string, traced: string | undefined][] = [];
       const traces = new AsyncLocalStorage<string | undefined>();
       const remove = instrument({

@@ -10,7 +10,7 @@ export function testCheckpoints(suite: Suite): void {
 }
 
 function testRead(suite: Suite): void {
-  suite.it('gives snapshot and entries, or the entries after a point', async () => {
+  suite.it('returns snapshot and entries, or the entries after a given one', async () => {
     const { engine, other } = suite;
     const runId = await journalOf(engine, 3);
     const all = await other.checkpointStore.read(runId);
@@ -24,7 +24,7 @@ function testRead(suite: Suite): void {
     assert.deepEqual(all?.record, await engine.runInfoStore.getRun(runId));
   });
 
-  suite.it('gives as much as is asked for, at least one entry, and says if there is more', async () => {
+  suite.it('returns about the requested size, at least one entry, and reports if there is more', async () => {
     const { engine, other } = suite;
     const runId = await begun(engine);
     const texts = Array.from({ length: 20 }, (_, n) => `${n + 1} ${'x'.repeat(1_000)}`);
@@ -48,14 +48,14 @@ function testRead(suite: Suite): void {
     assert.deepEqual([last?.entries.map(({ seq }) => seq), last?.more], [[20], undefined]);
   });
 
-  suite.it('gives nothing for a run that is unknown', async () => {
+  suite.it('returns undefined for an unknown run', async () => {
     assert.equal(await suite.engine.checkpointStore.read(newId()), undefined);
     assert.equal(await suite.engine.checkpointStore.read(newId(), 5), undefined);
   });
 }
 
 function testCompact(suite: Suite): void {
-  suite.it('replaces what a journal starts from, and may drop what came before', async () => {
+  suite.it('replaces the snapshot of a journal, and may drop earlier entries', async () => {
     const { engine, other } = suite;
     const runId = await journalOf(engine, 5);
     await other.checkpointStore.compact(runId, 'after three', 3);
@@ -82,14 +82,14 @@ function testCompact(suite: Suite): void {
     );
   });
 
-  suite.it('lets whoever knows less read again', async () => {
+  suite.it('has callers that know too little read again', async () => {
     const { engine } = suite;
     const runId = await journalOf(engine, 5);
     await engine.checkpointStore.compact(runId, 'after four', 4);
     const { entries, seq, verdicts } = await commit(engine, runId, 2, { text: 'late', slot: 'late', number: 1 });
     const tail = await engine.checkpointStore.read(runId, 2);
     if (entries === undefined) {
-      // Not kept any more: nothing was added on the ground of what is not known.
+      // The entries were dropped, so nothing was added.
       assert.ok(verdicts.every((verdict) => typeof verdict !== 'number'));
       assert.equal(seq, 5);
       assert.deepEqual(tail?.snapshot, { text: 'after four', seq: 4 });
@@ -105,7 +105,7 @@ function testCompact(suite: Suite): void {
     assert.equal(typeof (await commit(engine, runId, seq, { slot: 'late', number: 2 })).verdicts[0], 'number');
   });
 
-  suite.it('does nothing where a later snapshot is there', async () => {
+  suite.it('does nothing if there is a later snapshot', async () => {
     const { engine, other } = suite;
     const runId = await journalOf(engine, 5);
     await Promise.all([
@@ -122,7 +122,7 @@ function testCompact(suite: Suite): void {
     assert.deepEqual((await commit(engine, runId, 5, {})).verdicts, [6]);
   });
 
-  suite.it('does nothing beyond the end, and for a run that is unknown', async () => {
+  suite.it('does nothing beyond the end of the journal, or for an unknown run', async () => {
     const { engine } = suite;
     const runId = await journalOf(engine, 2);
     await engine.checkpointStore.compact(runId, 'of the future', 3);
@@ -132,7 +132,7 @@ function testCompact(suite: Suite): void {
     assert.equal(await engine.checkpointStore.read(unknown), undefined);
   });
 
-  suite.it('forgets no slot', async () => {
+  suite.it('keeps the slots', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     await commit(engine, runId, 0, { slot: 'a', number: 1 }, { slot: 'b', number: 1 });
@@ -140,7 +140,7 @@ function testCompact(suite: Suite): void {
     assert.deepEqual((await commit(engine, runId, 2, { slot: 'a', number: 1 })).verdicts, ['duplicate']);
   });
 
-  suite.it('takes snapshots of megabytes', async () => {
+  suite.it('accepts snapshots of several megabytes', async () => {
     const { engine } = suite;
     const runId = await journalOf(engine, 2);
     const text = '{"ü":1}'.repeat(2 ** 19);
@@ -161,14 +161,14 @@ function testInProcess(suite: Suite): void {
     },
   });
 
-  suite.it('has none of the runs of the fleet', async () => {
+  suite.it('does not show the runs of the fleet', async () => {
     const { engine, other } = suite;
     const ofFleet = await begun(engine);
     assert.equal((await other.checkpointStore.list()).includes(ofFleet), false);
     assert.equal(await other.checkpointStore.load(ofFleet), undefined);
   });
 
-  suite.it('takes whatever characters there are in ids and texts', async () => {
+  suite.it('accepts all characters in ids and texts', async () => {
     const { checkpointStore } = suite.engine;
     const unique = newId('');
     for (const text of oddTexts) {
@@ -182,7 +182,7 @@ function testInProcess(suite: Suite): void {
   });
 }
 
-/** A run whose journal has so many entries. */
+/** Starts a run whose journal has the given number of entries. */
 async function journalOf(engine: Engine, length: number): Promise<string> {
   const runId = await begun(engine);
   await commit(engine, runId, 0, ...Array.from({ length }, (_, n) => ({ text: `entry ${n + 1}` })));

@@ -3,7 +3,7 @@ import type { Engine } from '../contracts.js';
 import { aCommit, always, aRun, begun, commit, newId, type Suite } from './suite.js';
 
 export function testCommit(suite: Suite): void {
-  suite.it('gives entries numbers without gaps, and dates them by its clock', async () => {
+  suite.it('numbers entries without gaps, and dates them by its clock', async () => {
     const { engine, other } = suite;
     const runId = await begun(engine);
     const one = await commit(engine, runId, 0, { text: 'a' }, { text: 'b' });
@@ -23,7 +23,7 @@ export function testCommit(suite: Suite): void {
     assert.equal(record.updatedAt, two.now);
   });
 
-  suite.it('tells of what others have committed since, and not of one`s own', async () => {
+  suite.it('returns what others have committed since, without the own entries', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     await commit(engine, runId, 0, { text: 'a' }, { text: 'b' }, { text: 'c' });
@@ -40,7 +40,7 @@ export function testCommit(suite: Suite): void {
     assert.equal((await commit(engine, runId, 0)).entries?.length, 5);
   });
 
-  suite.it('adds for a slot only what has a higher number', async () => {
+  suite.it('adds to a slot only entries with a higher number', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     const numbers = [3, 3, 2, 4, 2 ** 53 - 1, 2 ** 53 - 1, 2 ** 53 - 2];
@@ -56,7 +56,7 @@ export function testCommit(suite: Suite): void {
     ]);
   });
 
-  suite.it('changes nothing when it is asked the same a second time', async () => {
+  suite.it('changes nothing when the same call is repeated', async () => {
     const { engine, other } = suite;
     const runId = await begun(engine);
     const asked = [
@@ -75,7 +75,7 @@ export function testCommit(suite: Suite): void {
     assert.deepEqual([after.record, after.entries], [before.record, before.entries]);
   });
 
-  suite.it('changes nothing either where the first time has ended the run', async () => {
+  suite.it('changes nothing when the first call has ended the run', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     const asked = { slot: 'a', number: 1, becomes: { status: 'completed', output: 'done' } as const };
@@ -87,7 +87,7 @@ export function testCommit(suite: Suite): void {
     assert.deepEqual((await read(engine, runId)).record, before.record);
   });
 
-  suite.it('refuses what the status does not allow, and uses up no number of its slot', async () => {
+  suite.it('refuses what the status does not allow, and leaves the number of the slot free', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     const { verdicts, seq } = await commit(engine, runId, 0, { during: ['paused', 'awaiting'], slot: 'a', number: 1 });
@@ -96,7 +96,7 @@ export function testCommit(suite: Suite): void {
     assert.deepEqual((await commit(engine, runId, 1, { during: [] })).verdicts, ['refused']);
   });
 
-  suite.it('judges each of several commits by how the run stands after those before it', async () => {
+  suite.it('judges each commit by the status of the run after the commits before it', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     const { verdicts, status } = await commit(
@@ -112,7 +112,7 @@ export function testCommit(suite: Suite): void {
     assert.deepEqual([verdicts, status], [[1, 'refused', 2, 3, 'refused'], 'failed']);
   });
 
-  suite.it('sets a run running that was scheduled, and leaves others as they are', async () => {
+  suite.it('sets a scheduled run to running, and leaves other statuses as they are', async () => {
     const { engine } = suite;
     const scheduled = await begun(engine, { status: 'scheduled' });
     assert.equal((await commit(engine, scheduled, 0, {})).status, 'running');
@@ -121,7 +121,7 @@ export function testCommit(suite: Suite): void {
     assert.equal((await commit(engine, paused, 1, {})).status, 'paused');
   });
 
-  suite.it('sets output, error and the time of the end, and takes them back', async () => {
+  suite.it('sets output, error and the time of the end, and clears them again', async () => {
     const { engine, other } = suite;
     const runId = await begun(engine);
     const at = await commit(engine, runId, 0, { becomes: { status: 'failed', error: 'bad' } });
@@ -139,7 +139,7 @@ export function testCommit(suite: Suite): void {
     assert.equal(typeof done?.finishedAt, 'number');
   });
 
-  suite.it('sets error and output also where the status stays the same', async () => {
+  suite.it('sets error and output even if the status stays the same', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     await commit(engine, runId, 0, { becomes: { status: 'failed', error: 'one' } });
@@ -148,11 +148,11 @@ export function testCommit(suite: Suite): void {
     assert.deepEqual([record.error, record.output], ['two', 'o']);
   });
 
-  suite.it('gives nothing for a run that is unknown', async () => {
+  suite.it('returns undefined for an unknown run', async () => {
     assert.equal(await suite.engine.commit(newId(), 0, [aCommit()]), undefined);
   });
 
-  suite.it('takes two hundred commits in one call', async () => {
+  suite.it('accepts two hundred commits in one call', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     const many = Array.from({ length: 200 }, (_, n) => ({
@@ -172,7 +172,7 @@ export function testCommit(suite: Suite): void {
     );
   });
 
-  suite.it('takes entries of a megabyte', async () => {
+  suite.it('accepts entries of a megabyte', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     const text = 'ä"\\'.repeat(2 ** 18);
@@ -180,7 +180,7 @@ export function testCommit(suite: Suite): void {
     assert.equal((await read(engine, runId)).entries[0]?.text, text);
   });
 
-  suite.it('puts commits of many at the same time one behind the other', async () => {
+  suite.it('orders concurrent commits one after another', async () => {
     const { engine, other } = suite;
     const runId = await begun(engine);
     const answers = await Promise.all(
@@ -202,7 +202,7 @@ export function testCommit(suite: Suite): void {
     }
   });
 
-  suite.it('does not change what it has given', async () => {
+  suite.it('never changes objects that it has returned', async () => {
     const { engine } = suite;
     const run = aRun();
     const { record } = await engine.begin(run);

@@ -5,11 +5,11 @@ import { newId, until } from './suite.js';
 
 export interface Consuming extends Partial<ConsumeOptions> {
   readonly handle?: (delivery: Delivery) => Promise<Disposition>;
-  /** Milliseconds to go on after all was done, to see whether more comes. */
+  /** Milliseconds to continue after all jobs are done, to see if more deliveries come. */
   readonly settle?: number;
 }
 
-/** Consumes until jobs are done. Gives the deliveries of these jobs, in order. */
+/** Consumes jobs until all of them are done. @returns all deliveries, in order */
 export async function consumed(engine: Engine, jobs: readonly Job[], options: Consuming = {}): Promise<Delivery[]> {
   const { handle = async () => 'done' as const, settle = 0, ...rest } = options;
   const open = new Set(jobs.map(({ id }) => id));
@@ -40,7 +40,7 @@ export async function consume(
 ): Promise<Consumer> {
   const consumer = await queue.consume(handle, {
     concurrency: 10,
-    // No lock expires where a machine is busy: each delivery counts.
+    // Long enough that no lock expires on a busy machine, since the tests count deliveries.
     lockDuration: 60_000,
     workerId: newId('worker'),
     onError: () => undefined,
@@ -50,10 +50,10 @@ export async function consume(
   return consumer;
 }
 
-/** Those of the test that runs. */
+/** The consumers of the current test. */
 const consumers = new Set<Consumer>();
 
-/** A test that has failed leaves no consumer behind, which would take the jobs of the next. */
+/** Terminates the consumers of a failed test, which would take the jobs of the next test. */
 export function tidily(test: () => Promise<void>): () => Promise<void> {
   return async () => {
     try {

@@ -6,7 +6,7 @@ import { testStarts } from './starting-runs.js';
 import { newId, type Suite, until } from './suite.js';
 import { testFarTimes, testWaits } from './waiting-runs.js';
 
-/** Runs that wait, runs that somebody interferes with, and how they start. */
+/** Tests runs that wait, runs that are paused, cancelled or retried, and starts of runs. */
 export function testControlledRuns(suite: Suite): void {
   suite.describe('runs under control', () => {
     testWaits(suite);
@@ -17,7 +17,7 @@ export function testControlledRuns(suite: Suite): void {
 }
 
 function testControl(suite: Suite): void {
-  suite.it('a run that is cancelled ends, and its nodes see it', async () => {
+  suite.it('a run that is cancelled ends, and the signals of its nodes abort', async () => {
     let reason: unknown;
     const called: string[] = [];
     const flow = new Flow(newId('cancel'))
@@ -41,7 +41,7 @@ function testControl(suite: Suite): void {
     assert.deepEqual(called, ['long']);
   });
 
-  suite.it('a run that is paused ends what it executes and starts nothing, until it is resumed', async () => {
+  suite.it('a run that is paused finishes its current nodes and starts no others until it is resumed', async () => {
     const gate = gateFor();
     const called: string[] = [];
     const flow = new Flow(newId('pause'))
@@ -68,7 +68,7 @@ function testControl(suite: Suite): void {
     });
   });
 
-  suite.it('a run that has failed can be retried from where it stopped', async () => {
+  suite.it('a run that has failed can be retried from the failed node', async () => {
     let isDown = true;
     const called: string[] = [];
     const flow = new Flow(newId('again'))
@@ -114,7 +114,7 @@ function testControl(suite: Suite): void {
     });
   });
 
-  suite.it('a run whose time is over is cancelled', async () => {
+  suite.it('a run whose deadline has passed is cancelled', async () => {
     const flow = new Flow(newId('timeout')).node('long', (_, { signal }) => {
       return new Promise((resolve) => signal.addEventListener('abort', resolve));
     });

@@ -8,15 +8,18 @@ import { DistributedWorker } from '../worker/worker.js';
 import type { Workflow } from '../workflows/workflows.js';
 import { newId, type Suite, until } from './suite.js';
 
-/** An orchestrator and two workers for some flows. */
+/** A fleet for one test: an orchestrator and two workers. */
 export interface Fleet {
   readonly orchestrator: DistributedOrchestrator;
   readonly workers: readonly DistributedWorker[];
-  /** Starts a run and waits until it is over. */
+  /** Starts a run and waits until it has ended. */
   finish(context?: object, input?: unknown): Promise<RunInfo>;
 }
 
-/** Runs a test with a fleet: one worker on the engine, one on the other. In the end nothing may be left in the queue. */
+/**
+ * Runs a test with a fleet that has one worker on each of the two engines. Fails if a job is left in the queue at the
+ * end.
+ */
 export async function withFleet(
   { engine, other }: Suite,
   workflows: readonly Workflow[],
@@ -36,7 +39,7 @@ export async function withFleet(
     assert.deepEqual(await engine.queue.depth(), { waiting: 0, delayed: 0, active: 0 }, 'nothing is left in the queue');
   try {
     await test({ orchestrator, workers, finish });
-    // Of two starts of one run the later may be enqueued when that is over: the workers take it, if they are let.
+    // A second start of a run may queue its jobs after the run has ended. Give the workers time to take them.
     await until(isDone);
   } finally {
     await Promise.all(workers.map((worker) => worker.stop({ deadline: 1_000 })));
@@ -45,7 +48,7 @@ export async function withFleet(
   await isDone();
 }
 
-/** Resolves when a run has a status. */
+/** Waits until a run has the given status. */
 export async function reaches(orchestrator: DistributedOrchestrator, runId: string, status: RunStatus): Promise<void> {
   await until(async () => assert.equal(await orchestrator.status(runId), status));
 }
@@ -55,7 +58,7 @@ function startable(engine: Engine, workflows: readonly Workflow[], options: Part
   return new DistributedWorker({
     id,
     concurrency: 20,
-    // No lock expires where a machine is busy: each execution counts.
+    // Long enough that no lock expires on a busy machine, since the tests count executions.
     lockDuration: 60_000,
     watchInterval: 100,
     ...options,

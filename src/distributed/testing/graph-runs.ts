@@ -3,7 +3,7 @@ import { Flow, type NodeArgs, withAction } from '../../flow/index.js';
 import { withFleet } from './fleet.js';
 import { newId, type Suite } from './suite.js';
 
-/** Runs of graphs: which nodes are executed, and with what. */
+/** Tests runs of graphs: which nodes are executed, and with which inputs. */
 export function testGraphs(suite: Suite): void {
   suite.it('a chain passes each output on, and each node is executed once', async () => {
     const calls: string[] = [];
@@ -19,7 +19,7 @@ export function testGraphs(suite: Suite): void {
     });
   });
 
-  suite.it('a fan-out comes together in its join, which is executed once', async () => {
+  suite.it('a fan-out ends in its join, which is executed once', async () => {
     const joins: unknown[] = [];
     let flow = new Flow<object, unknown, string>(newId('fan')).node('start', () => 1);
     const width = 20;
@@ -94,7 +94,7 @@ export function testGraphs(suite: Suite): void {
     });
   });
 
-  suite.it('a loop turns until it is told to end', async () => {
+  suite.it('a loop repeats until a node ends it', async () => {
     const flow = new Flow(newId('loop'))
       .node('turn', (n: number) => withAction(n >= 9 ? 'end' : 'again', n + 1), { joinStrategy: 'any' })
       .node('end', (n) => n)

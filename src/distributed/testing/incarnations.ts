@@ -5,16 +5,16 @@ import { read } from './commits.js';
 import { withFleet } from './fleet.js';
 import { aCommit, always, aRun, commit, newId, type Suite, until } from './suite.js';
 
-/** Runs that have one id one after the other. */
+/** Tests runs that have the same id one after another. */
 export function testIncarnations(suite: Suite): void {
-  suite.describe('an id that is used again', () => {
+  suite.describe('an id that is reused', () => {
     testRecords(suite);
     testRuns(suite);
   });
 }
 
 function testRecords(suite: Suite): void {
-  suite.it('has another incarnation, which is part of the record wherever that is given', async () => {
+  suite.it('has a new incarnation, which is part of every record', async () => {
     const { engine, other } = suite;
     const [first, second] = await twice(engine);
     assert.notEqual(first, second.incarnation);
@@ -29,7 +29,7 @@ function testRecords(suite: Suite): void {
     );
   });
 
-  suite.it('takes no commit for a run before: that run is unknown', async () => {
+  suite.it('rejects commits to an earlier run of the id: that run is unknown', async () => {
     const { engine, other } = suite;
     const [before, { runId, incarnation }] = await twice(engine);
     const asked = [aCommit({ text: 'late', becomes: { status: 'completed', output: 'of the run before' } })];
@@ -40,7 +40,7 @@ function testRecords(suite: Suite): void {
     assert.deepEqual((await other.commit(runId, 0, asked, incarnation))?.verdicts, [1]);
   });
 
-  suite.it('takes commits that name no incarnation, and runs that have none', async () => {
+  suite.it('accepts commits without an incarnation, and runs without one', async () => {
     const { engine } = suite;
     const [, { runId }] = await twice(engine);
     assert.deepEqual((await engine.commit(runId, 0, [aCommit()]))?.verdicts, [1]);
@@ -51,7 +51,7 @@ function testRecords(suite: Suite): void {
     assert.equal(await engine.commit(old.record.runId, 1, [aCommit()], 5), undefined);
   });
 
-  suite.it('has a journal that nobody compacts for a run before', async () => {
+  suite.it('has a journal that a compaction for an earlier run leaves alone', async () => {
     const { engine, other } = suite;
     const [before, { runId, incarnation }] = await twice(engine);
     await commit(engine, runId, 0, { text: 'a' }, { text: 'b' });
@@ -61,7 +61,7 @@ function testRecords(suite: Suite): void {
     assert.equal((await read(engine, runId)).snapshot?.text, 'of this run');
   });
 
-  suite.it('is not removed by who means the run before', async () => {
+  suite.it('is not removed by a call that means an earlier run', async () => {
     const { engine, other } = suite;
     const [before, { runId, incarnation }] = await twice(engine);
     await commit(engine, runId, 0, { text: 'a' });
@@ -75,7 +75,7 @@ function testRecords(suite: Suite): void {
     assert.equal(await engine.runInfoStore.getRun(runId), undefined);
   });
 
-  suite.it('has nothing of a run before: no entries, no numbers of slots, no crashes', async () => {
+  suite.it('has nothing of an earlier run: no entries, no numbers of slots, no crashes', async () => {
     const { engine } = suite;
     const { record } = await engine.begin(aRun());
     const { runId } = record;
@@ -91,14 +91,14 @@ function testRecords(suite: Suite): void {
 }
 
 function testRuns(suite: Suite): void {
-  suite.it('starts anew while a worker is still at the run before, whose result counts nowhere', async () => {
+  suite.it('starts anew while a worker still executes the earlier run, whose result is discarded', async () => {
     const keys: string[] = [];
     const gates = new Map<number, () => void>();
     const open = (cents: number) => gates.get(cents)?.();
     const flow = new Flow<{ cents: number }>(newId('charge')).node('charge', async (_, { context, idempotencyKey }) => {
       const { cents } = context;
       keys.push(idempotencyKey);
-      // It does not listen to its signal.
+      // The node ignores its signal.
       await new Promise<void>((resolve) => gates.set(cents, resolve));
       return { charged: cents };
     });
@@ -126,7 +126,7 @@ function testRuns(suite: Suite): void {
     assert.equal(new Set(keys).size, 2, 'the keys of effects differ');
   });
 
-  suite.it('is not ended by the deadline of the run before', async () => {
+  suite.it('is not ended by the deadline of an earlier run', async () => {
     const flow = new Flow(newId('deadline')).wait('go');
     await withFleet(suite, [flow], async ({ orchestrator }) => {
       const runId = newId();
@@ -142,7 +142,7 @@ function testRuns(suite: Suite): void {
   });
 }
 
-/** Begins a run under an id that another has had. Gives the incarnation of the run before, and the run. */
+/** Starts a run under an id that an earlier run had. @returns the incarnation of the earlier run, and the new run */
 async function twice(engine: Engine) {
   const { record } = await engine.begin(aRun());
   const { runId, incarnation } = record;

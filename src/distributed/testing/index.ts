@@ -20,23 +20,31 @@ export type { TestFramework } from './suite.js';
 export { type Plan, planFrom, planOf, type Trouble } from './trouble-plan.js';
 export { TroubledEngine, type TroubledEngineOptions } from './troubled-engine.js';
 
-/** Which engine is tested, and how one comes by it. */
+/**
+ * Options of `conformanceOf`: functions that create the engine under test. The engine needs storage of its own that is
+ * empty at the start; the tests close every engine that they create.
+ */
 export interface ConformanceOptions {
-  /** Stands before the names of the tests. */
+  /** The name of the engine, which the names of the tests start with. */
   readonly name: string;
-  /** Makes an engine on empty data. It is called once, and what it gives is closed at the end. */
+  /** Creates an engine with empty storage. Called once. The engine is closed after the last test. */
   readonly create: () => Promise<Engine>;
-  /** Makes a second engine on the same data, as another process would have it. Default: the first is used for both. */
+  /**
+   * Creates a second engine with the same storage, as another process would. Default: the first engine is used for
+   * both.
+   */
   readonly again?: (() => Promise<Engine>) | undefined;
-  /** Called after each test with the engine. Default: nothing is. */
+  /** Called with the engine after each test. Default: none. */
   readonly afterEach?: ((engine: Engine) => Promise<void>) | undefined;
 }
 
 /**
- * Registers tests that an engine has to pass: each method of each contract as it is documented, and whole runs over it.
- * They take a minute, and one of them up to ten seconds.
+ * Registers the conformance tests of an engine: every method of every contract, then whole runs over the engine. The
+ * suite takes about a minute; a single test takes up to ten seconds.
  *
- * @param framework - what registers tests: vitest, jest, or `node:test` with `beforeAll: before, afterAll: after`
+ * @param options - the name of the engine, and functions that create it
+ * @param framework - the functions of a test framework: of vitest, of jest, or of `node:test` with
+ *   `beforeAll: before, afterAll: after`
  *
  * @example
  * import { afterAll, beforeAll, describe, it } from 'vitest';

@@ -6,11 +6,11 @@ import { always, aRun, begun, commit, newId, oddTexts, type Suite } from './suit
 export function testJournals(suite: Suite): void {
   suite.describe('begin', () => testBegin(suite));
   suite.describe('commit', () => testCommit(suite));
-  suite.describe('commits that are bound to what is known', () => testNext(suite));
+  suite.describe('commits that depend on the last known entry', () => testNext(suite));
 }
 
 function testBegin(suite: Suite): void {
-  suite.it('writes down a run and what its journal starts from', async () => {
+  suite.it('stores a run and its first snapshot', async () => {
     const { engine, other } = suite;
     const run = aRun({ workflow: 'w', version: 'v', priority: 7, retention: 5_000, delay: 60_000, timeout: 1_000 });
     const { existed, record, now, seq } = await engine.begin({
@@ -36,7 +36,7 @@ function testBegin(suite: Suite): void {
     assert.deepEqual({ record: tail?.record, entries: tail?.entries, seq: tail?.seq }, { record, entries: [], seq: 0 });
   });
 
-  suite.it('changes nothing for an id that is taken, and gives the run that has it', async () => {
+  suite.it('changes nothing for an id that is taken, and returns the existing run', async () => {
     const { engine, other } = suite;
     const run = aRun();
     const { record } = await engine.begin(run);
@@ -55,7 +55,7 @@ function testBegin(suite: Suite): void {
     assert.equal((await engine.checkpointStore.read(record.runId))?.snapshot?.text, 'the beginning');
   });
 
-  suite.it('begins a run once, however many ask for it at the same time', async () => {
+  suite.it('starts a run once, however many callers ask for it at the same time', async () => {
     const { engine, other } = suite;
     const runId = newId();
     const starts = Array.from({ length: 20 }, (_, n) => [engine, other][n % 2] as Engine);
@@ -65,7 +65,7 @@ function testBegin(suite: Suite): void {
     assert.equal((await engine.checkpointStore.read(runId))?.snapshot?.text, `of ${first}`);
   });
 
-  suite.it('takes whatever characters there are in ids and texts', async () => {
+  suite.it('accepts all characters in ids and texts', async () => {
     const { engine, other } = suite;
     const unique = newId('');
     for (const text of oddTexts) {
@@ -86,7 +86,7 @@ function testBegin(suite: Suite): void {
     }
   });
 
-  suite.it('keeps runs apart whose ids differ by little', async () => {
+  suite.it('keeps runs with similar ids apart', async () => {
     const { engine } = suite;
     const id = newId('Run');
     const ids = [id, id.toLowerCase(), `${id} `, ` ${id}`, `${id}.`, `${id}\n`, `{${id}}`, `${id}é`, `${id}e\u0301`];
@@ -96,7 +96,7 @@ function testBegin(suite: Suite): void {
 }
 
 function testNext(suite: Suite): void {
-  suite.it('refuse what has to be next and is not', async () => {
+  suite.it('are refused if they must be next and are not', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     await commit(engine, runId, 0, { text: 'of another' });
@@ -110,7 +110,7 @@ function testNext(suite: Suite): void {
     assert.deepEqual((await commit(engine, runId, 2, {}, { onlyIfNext: true })).verdicts, [3, 'refused']);
   });
 
-  suite.it('change how the run stands only where nobody was in between', async () => {
+  suite.it('change the status only if no other entry came in between', async () => {
     const { engine } = suite;
     const becomesIfNext = { status: 'completed', output: 'last' } as const;
     const first = await begun(engine);
@@ -130,7 +130,7 @@ function testNext(suite: Suite): void {
     assert.equal((await commit(engine, fifth, 0, {}, { becomesIfNext })).status, 'running');
   });
 
-  suite.it('let one of two that both would be last be last', async () => {
+  suite.it('let only one of two final commits be the last', async () => {
     const { engine, other } = suite;
     for (let turn = 0; turn < 50; turn++) {
       const runId = await begun(engine);
@@ -139,7 +139,7 @@ function testNext(suite: Suite): void {
       const answers = await Promise.all([ask(engine, 'a'), ask(other, 'b')]);
       const [first] = (await read(engine, runId)).entries;
       assert.equal((await engine.runInfoStore.getRun(runId))?.output, first?.text);
-      // The other came when the run was over.
+      // The other commit came after the run had ended.
       assert.deepEqual(answers.flatMap(({ verdicts }) => verdicts).sort(), [1, 'refused']);
     }
   });

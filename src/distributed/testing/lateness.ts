@@ -1,19 +1,19 @@
 type Call = () => Promise<unknown>;
 
-/** How many pauses something waits for a call that does not come. */
+/** Number of pauses to wait for a call that does not come. */
 const patience = 30;
 
-/** How many later calls something waits for stillness at most: a program with timers may never be still, on a slow machine. */
+/** Maximum number of later calls to wait for stillness. On a slow machine, a program with timers may never be still. */
 const mostCalls = 100;
 
-/** Calls of a program by number, so that some can be later than others. */
+/** Numbers the calls of a program, so that a call can be delayed until after another one. */
 export class Lateness {
   calls = 0;
-  /** Calls that the target has not answered yet, and those that others wait for. */
+  /** Calls by number that have not been answered yet, or that another call waits for. */
   readonly #answers = new Map<number, { readonly answered: Promise<void>; readonly resolve: () => void }>();
 
   /**
-   * @param pause - a thirtieth of the time that something waits for a call that does not come
+   * @param pause - waits for a thirtieth of the time to wait for a call that does not come
    * @param death - ends all waits for other calls
    */
   constructor(
@@ -30,7 +30,7 @@ export class Lateness {
     this.#answers.delete(number);
   }
 
-  /** Makes a call, and wakes what waits for its answer. */
+  /** Makes a call, and wakes the calls that wait for its answer. */
   async heard(number: number, call: Call): Promise<unknown> {
     const { resolve } = this.#answerOf(number);
     try {
@@ -41,19 +41,19 @@ export class Lateness {
     }
   }
 
-  /** Waits until a call was answered, where it comes in time. */
+  /** Waits until a call was answered, or until it is clear that the call does not come. */
   async after(number: number): Promise<void> {
     await Promise.race([this.#answerOf(number).answered, this.wait(), this.death]);
     if (number > this.calls) this.#answers.delete(number);
   }
 
-  /** Waits as long as something waits for a call that does not come; for a part of that where a number is given. */
+  /** Waits for thirty pauses. @param part - a number; if given, the wait lasts `part` modulo thirty pauses */
   async wait(part = patience): Promise<void> {
     const count = part === patience ? patience : part % patience;
     for (let pause = 0; pause < count; pause++) await this.pause();
   }
 
-  /** Waits until all calls that are under way wait as this one does, or very many have come since. */
+  /** Waits until the program makes no further calls, or has made very many. */
   async stillness(isOver: () => boolean, isHeld: () => boolean): Promise<void> {
     let most = this.calls + mostCalls;
     for (let still = 0, { calls } = this; still < patience && this.calls < most && !isOver(); still++) {
@@ -78,7 +78,7 @@ export class Lateness {
   }
 }
 
-/** Waits so many turns of the event loop. */
+/** Waits the given number of turns of the event loop. */
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,40 +1,43 @@
 import type { Plan } from './trouble-plan.js';
 
-/** What a program has of its target, and how that goes wrong. */
+/** Options of `Program`: which calls of the target may go wrong, and how. */
 export interface ProgramOptions {
-  /** The methods whose calls may go wrong. All others, and all properties, are the target's own. */
+  /** The methods whose calls may go wrong. All other methods and properties are passed through. */
   readonly methods: readonly string[];
-  /** Properties of the target with methods of their own that may go wrong, called `part.method`. */
+  /** Properties of the target that are objects whose methods may go wrong. In plans, these are named `part.method`. */
   readonly parts?: Readonly<Record<string, Part>> | undefined;
   /**
-   * Methods whose answers are held until they are let go. What a dead program held, and what came in an answer that was
-   * lost, is let go. An answer that is a function is let go by its call.
+   * Methods whose answers are resources that the program holds until it releases them. When the program dies, or an
+   * answer is lost, the resource is released. An answer that is a function is released by calling it.
    */
   readonly held?: Readonly<Record<string, Holding>> | undefined;
-  /** Default: nothing goes wrong. */
+  /** The plan. Default: nothing goes wrong. */
   readonly plan?: Plan | undefined;
-  /** Called with each call that the target has done, before the program knows. */
+  /** Called after the target has carried out a call, before the program gets the answer. */
   readonly onDone?: ((method: string, args: readonly unknown[]) => void) | undefined;
-  /** Makes the error of a call that failed. Default: a `LostCall`. */
+  /** Creates the error of a call that fails. Default: a `LostCall`. */
   readonly failure?: ((message: string) => Error) | undefined;
-  /** Waits for a thirtieth of the time that something waits for a call that does not come. Default: a turn of the event loop. */
+  /**
+   * Waits for one pause. Late calls and answers wait up to thirty pauses for the next call. Default: a turn of the
+   * event loop.
+   */
   readonly pause?: (() => Promise<unknown>) | undefined;
 }
 
-/** Something with methods of its own. */
+/** A property of the target with methods of its own. */
 interface Part {
   /** Methods that never go wrong. */
   readonly except: readonly string[];
-  /** The property that gives what it is part of. */
+  /** The name of the property that refers back to the target. */
   readonly whole: string;
 }
 
-/** How an answer is held. Calls of its methods may go wrong too. */
+/** The methods of a held answer. */
 interface Holding {
-  /** Methods that let it go; the last is called where nobody else lets it go, and never goes wrong then. */
+  /** Methods that release the answer. The last one is called if the program does not; that call never goes wrong. */
   readonly letGo: readonly string[];
-  /** Methods that let it go and never go wrong. Default: none. */
+  /** Methods that release the answer and never go wrong. Default: none. */
   readonly surely?: readonly string[] | undefined;
-  /** Other methods whose calls may go wrong. */
+  /** Other methods whose calls may go wrong. Default: none. */
   readonly calls?: readonly string[] | undefined;
 }

@@ -4,23 +4,24 @@ import { calm, type Plan, type Trouble } from './trouble-plan.js';
 
 type Call = () => Promise<unknown>;
 
-/** How many lines are kept of what happened. */
+/** Maximum number of lines in the history. */
 const longestHistory = 2_000;
 
-/** Settles never. */
+/** A promise that never settles. */
 export const never = new Promise<never>(() => {});
 
 /**
- * Anything with asynchronous methods, as a program sees it whose calls go wrong.
+ * A simulated program whose calls of a target go wrong. The target is any object with asynchronous methods.
  *
- * A program has a face of the target. Its calls are numbered from 1 on, and a plan says which of them goes wrong, and
- * how. When the program dies, none of its calls settles any more, and what it held is let go. What is late comes after the
- * program's next call, or after some turns of the event loop where none comes.
+ * The program uses the `face`, a proxy of the target. Calls are numbered from 1, and a plan says which of them go wrong
+ * and how. When the program dies, none of its calls settles any more, and the resources that it held are released. A
+ * call or an answer that is late arrives after the program's next call, or after some turns of the event loop if there
+ * is none.
  */
 export class Program<Target extends object> {
-  /** The target, as the program sees it. */
+  /** The proxy of the target, for the program to use. */
   readonly face: Target;
-  /** What was called last, and what went wrong with it. */
+  /** The last calls, each with its trouble. */
   readonly history: string[] = [];
   /** Resolves when the program dies. */
   readonly death: Promise<void>;
@@ -49,27 +50,27 @@ export class Program<Target extends object> {
     return this.#isAlive;
   }
 
-  /** How many answers are held and were not let go. */
+  /** Number of answers that are held and have not been released. */
   get holds(): number {
     return this.#held.size;
   }
 
-  /** How many calls there were. */
+  /** Number of calls so far. */
   get calls(): number {
     return this.#lateness.calls;
   }
 
   /**
-   * Lets every call go wrong in one way from now on, whatever the plan says. Calls that hang do so until this ends.
+   * Makes every call go wrong in the same way from now on, whatever the plan says. Calls that hang do so until it ends.
    *
-   * @param trouble - `undefined` ends it
-   * @param methods - as they are told in the history. Default: all
+   * @param trouble - the trouble; `undefined` returns to the plan
+   * @param methods - the names of the methods, as in the history. Default: all
    */
   suffer(trouble: Trouble | undefined, methods?: readonly string[]): void {
     this.#outage = trouble && { trouble, methods };
   }
 
-  /** Nothing that the program does counts any more. What it held is let go, as by its death. */
+  /** Kills the program: its calls never settle, and the resources that it held are released. */
   kill(): void {
     if (!this.#isAlive) return;
     this.#isAlive = false;
@@ -78,7 +79,7 @@ export class Program<Target extends object> {
     this.#held.clear();
   }
 
-  /** Resolves when all that was late has come. */
+  /** Resolves when all late calls have arrived. */
   async rest(): Promise<void> {
     while (this.#late.size > 0) await Promise.allSettled(this.#late);
   }
@@ -87,7 +88,7 @@ export class Program<Target extends object> {
     return `${this.#plan.text}\n${this.history.map((line) => `    ${line}`).join('\n')}`;
   }
 
-  /** Makes a call as the plan says. */
+  /** Makes a call, with the trouble that the plan has for it. */
   async call<Answer>(method: string, args: readonly unknown[], work: () => Promise<Answer>): Promise<Answer> {
     if (!this.#isAlive) return never;
     const number = this.#lateness.begin();
@@ -122,7 +123,7 @@ export class Program<Target extends object> {
     if (this.history.length > longestHistory) this.history.splice(0, longestHistory / 2);
   }
 
-  /** What comes when nobody waits for it, and may fail then. */
+  /** Tracks a late call, whose failure is ignored. */
   #later(coming: Promise<unknown>): void {
     const late: Promise<unknown> = coming.catch(() => undefined).then(() => this.#late.delete(late));
     this.#late.add(late);
@@ -153,9 +154,9 @@ export class Program<Target extends object> {
     return (...args: unknown[]) => this.call(name, args, async () => method.apply(target, args));
   }
 
-  /** The answer to a call, once the trouble is over. */
+  /** Makes a call with its trouble, and returns the answer. */
   async #suffered(number: number, method: string, trouble: Trouble | undefined, call: Call): Promise<unknown> {
-    // An answer that is held is held from the moment it is given, whether or not the program lives to see it.
+    // An answer is held from the moment at which the target gives it, even if the program dies before it arrives.
     const send = async () => this.#hold(method, await this.#lateness.heard(number, call));
     const unheard = () => this.#lost(`call ${number}, ${method}, never came to the target`);
     switch (trouble) {
@@ -251,12 +252,12 @@ export class Program<Target extends object> {
   }
 }
 
-/** The trouble's own failure. */
+/** The error of a call that went wrong. */
 export class LostCall extends Error {
   override readonly name = 'LostCall';
 }
 
-/** An object with some of its properties replaced. Methods are called on the object itself. */
+/** Wraps an object in a proxy that replaces some of its properties. Other methods are called on the object itself. */
 function wrapped<Target extends object>(target: Target, replace: (value: unknown, key: string) => unknown): Target {
   return new Proxy(target, {
     get: (_, key) => {

@@ -5,7 +5,7 @@ import { consume, consumed, gate } from './consuming.js';
 import { aJob, newId, type Suite, until } from './suite.js';
 
 export function testQuestions(suite: Suite): void {
-  suite.it('tells how jobs stand, and how many there are', async () => {
+  suite.it('returns the states of jobs, and their number', async () => {
     const { engine, other } = suite;
     const before = await engine.queue.depth();
     const [active, waiting, prior, delayed] = [aJob(), aJob(), aJob({ priority: 5 }), aJob({ delay: 3_600_000 })];
@@ -35,7 +35,7 @@ export function testQuestions(suite: Suite): void {
     assert.deepEqual(await other.queue.statesOf(['']), ['absent']);
   });
 
-  suite.it('purges what waits and what is delayed, and leaves what is handled', async () => {
+  suite.it('purges jobs that are waiting or delayed, and leaves those that are being handled', async () => {
     const { engine, other } = suite;
     const runId = newId();
     const [active, waiting, prior, delayed] = [{}, {}, { priority: 5 }, { delay: 3_600_000 }].map((given) =>
@@ -68,7 +68,7 @@ export function testQuestions(suite: Suite): void {
 }
 
 export function testConsumers(suite: Suite): void {
-  suite.it('take nothing while they are paused, and go on when they are resumed', async () => {
+  suite.it('take no jobs while they are paused, and continue when they are resumed', async () => {
     const { engine } = suite;
     const seen: string[] = [];
     const consumer = await consume(engine, async ({ job }) => {
@@ -85,7 +85,7 @@ export function testConsumers(suite: Suite): void {
     await consumer.close();
   });
 
-  suite.it('let what is handled go on when they are paused or closed, and take nothing more', async () => {
+  suite.it('let current jobs continue when they are paused or closed, and take no more', async () => {
     const { engine } = suite;
     const release = gate();
     const seen: string[] = [];
@@ -118,7 +118,7 @@ export function testConsumers(suite: Suite): void {
     assert.equal((await consumed(engine, [second])).length, 1);
   });
 
-  suite.it('give what they handle to others when they are terminated, once its lock has expired', async () => {
+  suite.it('give their jobs to others when they are terminated, once the locks have expired', async () => {
     const { engine, other } = suite;
     const release = gate();
     const job = aJob({ seq: 3 });

@@ -11,12 +11,12 @@ export function testQueue(given: Suite): void {
   });
   suite.describe('queue.enqueue and consume', () => testDelivery(suite));
   suite.describe('queue: jobs that go back', () => testReturn(suite));
-  suite.describe('queue: what is asked about jobs', () => testQuestions(suite));
+  suite.describe('queue.statesOf, depth and purgeRun', () => testQuestions(suite));
   suite.describe('queue: consumers', () => testConsumers(suite));
 }
 
 function testDelivery(suite: Suite): void {
-  suite.it('delivers a job as it was queued, and then has it no more', async () => {
+  suite.it('delivers a job as it was queued, and removes it when it is done', async () => {
     const { engine, other } = suite;
     const runId = `odd {id}: "it's" 😀 ${newId()}`;
     const job = aJob({ runId, kind: 'wake', seq: 12_345, priority: 3 });
@@ -29,7 +29,7 @@ function testDelivery(suite: Suite): void {
     await until(async () => assert.deepEqual(await engine.queue.statesOf([job.id]), ['absent']));
   });
 
-  suite.it('queues a job once, whoever asks for it and however often', async () => {
+  suite.it('queues a job once, however often it is added', async () => {
     const { engine, other } = suite;
     const jobs = [aJob({ seq: 1 }), aJob(), aJob({ delay: 50 })];
     await Promise.all([engine, other, engine, other].map((one) => one.queue.enqueue([...jobs, ...jobs])));
@@ -56,7 +56,7 @@ function testDelivery(suite: Suite): void {
     assert.equal(deliveries.length, 1);
   });
 
-  suite.it('delivers in the order in which they were added, the smallest priority first', async () => {
+  suite.it('delivers jobs in the order in which they were added, the smallest priority first', async () => {
     const { engine } = suite;
     const priorities = [5, 0, 1, 0, 2_097_151, 5, 1, 0];
     const jobs = priorities.map((priority, n) => aJob({ priority, seq: n }));
@@ -71,7 +71,7 @@ function testDelivery(suite: Suite): void {
     );
   });
 
-  suite.it('delivers a delayed job when its time has come, and others before it', async () => {
+  suite.it('delivers a delayed job when its delay has passed, and others before it', async () => {
     const { engine } = suite;
     const late = aJob({ delay: 3_000, priority: 0 });
     const now = aJob({ priority: 9 });
@@ -92,7 +92,7 @@ function testDelivery(suite: Suite): void {
     assertWaited(at - began, 3_000);
   });
 
-  suite.it('takes thousands of jobs at once', async () => {
+  suite.it('accepts thousands of jobs at once', async () => {
     const { engine } = suite;
     const jobs = Array.from({ length: 2_500 }, () => aJob());
     await engine.queue.enqueue(jobs);
@@ -100,7 +100,7 @@ function testDelivery(suite: Suite): void {
     assert.equal(deliveries.length, 2_500);
   });
 
-  suite.it('handles no more at the same time than it may, and no less', async () => {
+  suite.it('handles as many jobs at the same time as it may, and no more', async () => {
     const { engine } = suite;
     const jobs = Array.from({ length: 12 }, () => aJob());
     await engine.queue.enqueue(jobs);
@@ -138,7 +138,7 @@ function testDelivery(suite: Suite): void {
 }
 
 function testReturn(suite: Suite): void {
-  suite.it('delivers a job again whose handler has rejected, and tells of it', async () => {
+  suite.it('delivers a job again whose handler has rejected, and reports the error', async () => {
     const { engine } = suite;
     const job = aJob({ seq: 7 });
     await engine.queue.enqueue([job]);
@@ -167,7 +167,7 @@ function testReturn(suite: Suite): void {
     await until(async () => assert.deepEqual(await engine.queue.statesOf([job.id]), ['absent']));
   });
 
-  suite.it('delivers a job again at once, or after a while, where it is given back', async () => {
+  suite.it('delivers a job that is given back again, at once or after its delay', async () => {
     const { engine } = suite;
     const job = aJob({ priority: 2 });
     await engine.queue.enqueue([job]);
@@ -192,7 +192,7 @@ function testReturn(suite: Suite): void {
     await until(async () => assert.deepEqual(await engine.queue.statesOf([job.id]), ['absent']));
   });
 
-  suite.it('gives a job that is given back to others too', async () => {
+  suite.it('may deliver a job that is given back to another consumer', async () => {
     const { engine, other } = suite;
     const job = aJob();
     const seen: string[] = [];

@@ -9,7 +9,7 @@ export function testRuns(suite: Suite): void {
 }
 
 function testGet(suite: Suite): void {
-  suite.it('give runs as they stand, in the order that was asked for', async () => {
+  suite.it('return the current state of runs, in the order of the ids', async () => {
     const { engine, other } = suite;
     const one = await begun(engine);
     const two = await begun(engine, { status: 'scheduled' });
@@ -49,7 +49,7 @@ function testList(suite: Suite): void {
     assert.equal((await idsOf(other, { statuses: ['paused'] })).includes(another), false);
   });
 
-  suite.it('follows a run from status to status', async () => {
+  suite.it('finds a run under each status that it takes', async () => {
     const { engine } = suite;
     const workflow = newId('workflow');
     const runId = await begun(engine, { workflow, status: 'scheduled' });
@@ -66,7 +66,7 @@ function testList(suite: Suite): void {
     }
   });
 
-  suite.it('filters by time of creation, from a time on and before a time', async () => {
+  suite.it('filters by time of creation, with a lower and an upper limit', async () => {
     const { engine, workflow, records } = await someRuns(suite, 4, 5);
     const times = records.map(({ createdAt }) => createdAt);
     const [, second = 0, third = 0] = times;
@@ -79,7 +79,7 @@ function testList(suite: Suite): void {
     assert.deepEqual(await list({ after: third, before: second }), []);
   });
 
-  suite.it('gives the newest first, or the oldest, and so many at most', async () => {
+  suite.it('returns the newest or the oldest first, up to the limit', async () => {
     const { engine, workflow, records } = await someRuns(suite, 5, 5);
     const ids = records.map(({ runId }) => runId);
     assert.deepEqual(await idsOf(engine, { workflow, order: 'oldest' }), ids);
@@ -109,10 +109,10 @@ function testList(suite: Suite): void {
     }
   });
 
-  suite.it('orders runs of the same millisecond by id, as bytes of UTF-8', async () => {
+  suite.it('orders runs of the same millisecond by the UTF-8 bytes of their ids', async () => {
     const { engine, workflow } = await someRuns(suite, 0, 0);
     const prefix = newId('');
-    // As UTF-16, the emoji would come before the last.
+    // In the order of UTF-16 code units, the emoji would come before the ligature.
     const ids = ['A', 'Z', 'a', 'é', 'ﬀ', '😀'].map((text) => `${text}${prefix}`);
     await Promise.all(ids.toReversed().map((runId) => begun(engine, { runId, workflow })));
     const records = await engine.runInfoStore.listRuns(aQuery({ workflow, order: 'oldest' }));
@@ -123,7 +123,7 @@ function testList(suite: Suite): void {
     }
   });
 
-  suite.it('takes whatever characters there are in workflows and versions', async () => {
+  suite.it('accepts all characters in workflows and versions', async () => {
     const { engine } = suite;
     const unique = newId('');
     for (const text of oddTexts) {
@@ -138,7 +138,7 @@ function testList(suite: Suite): void {
 
 export const aState = { nodeId: 'node', visit: 1, attempt: 1, workerId: 'worker', startedAt: 1_700_000_000_000 };
 
-/** Runs of a workflow of their own, begun so many milliseconds after each other. */
+/** Starts runs of a new workflow. @param apart - milliseconds between two starts */
 async function someRuns({ engine }: Suite, count: number, apart: number) {
   const workflow = newId('workflow');
   const records: RunRecord[] = [];

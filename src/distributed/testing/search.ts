@@ -20,14 +20,14 @@ function testText(suite: Suite): void {
     assert.deepEqual(await found('oRDER-'), [byId]);
     assert.deepEqual(await found('REFUSED'), [byError, neither].toSorted());
     assert.deepEqual(await found('Ärger'), [byId]);
-    // Letters that are no ASCII are what they are: the second is the sign for kelvin, of which lower case would be k.
+    // Only ASCII letters ignore case. The second text is the kelvin sign, whose lower case would be k.
     assert.deepEqual(await found('ärger'), []);
     assert.deepEqual(await found('\u212A'), []);
     assert.deepEqual(await found(byId.slice(3, -3).toUpperCase()), [byId]);
     assert.deepEqual(await found(`${byId}x`), []);
   });
 
-  suite.it('takes each character for itself', async () => {
+  suite.it('treats no character as a wildcard', async () => {
     const { engine, other } = suite;
     const workflow = newId('workflow');
     const unique = newId('');
@@ -45,7 +45,7 @@ function testText(suite: Suite): void {
     }
   });
 
-  suite.it('pages through what it finds, together with all other filters', async () => {
+  suite.it('returns pages, together with all other filters', async () => {
     const { engine, other } = suite;
     const workflow = newId('workflow');
     const ids: string[] = [];
@@ -76,7 +76,7 @@ function testText(suite: Suite): void {
     assert.deepEqual(await idsOf(other, { workflow: newId(), text: 'even' }), []);
   });
 
-  suite.it('finds the few among many', async () => {
+  suite.it('finds a few runs among many', async () => {
     const { engine, other } = suite;
     const workflow = newId('workflow');
     const needle = newId('needle');
@@ -91,7 +91,7 @@ function testText(suite: Suite): void {
     assert.deepEqual(await idsOf(other, { text: needle, order: 'oldest' }), few);
   });
 
-  suite.it('finds an error as long as the run has it', async () => {
+  suite.it('finds an error only while the run has it', async () => {
     const { engine } = suite;
     const error = newId('error');
     const runId = await failed(engine, 'workflow', error);

@@ -5,7 +5,7 @@ import { reaches, withFleet } from './fleet.js';
 import { gateFor } from './gate.js';
 import { newId, type Suite, until } from './suite.js';
 
-/** Starts of runs: once, delayed, stopped before their time, anew. */
+/** Tests starts of runs: repeated starts, delayed starts, stops before the start, starts after a removal. */
 export function testStarts(suite: Suite): void {
   suite.it('a run starts once, however often it is started under its id', async () => {
     let calls = 0;
@@ -19,7 +19,7 @@ export function testStarts(suite: Suite): void {
     assert.equal(calls, 1);
   });
 
-  suite.it('a delayed run starts when its time has come', async () => {
+  suite.it('a delayed run starts when its delay has passed', async () => {
     const flow = new Flow(newId('delayed')).node('a', () => Date.now());
     await withFleet(suite, [flow], async ({ orchestrator }) => {
       const runId = await orchestrator.startRun({}, undefined, { delay: 3_000 });
@@ -63,7 +63,7 @@ export function testStarts(suite: Suite): void {
     ['pause', 'resume'],
     ['cancel', 'retry'],
   ] as const) {
-    suite.it(`a delayed run is scheduled again after ${stop} and ${goOn}, until its time has come`, async () => {
+    suite.it(`a delayed run is scheduled again after ${stop} and ${goOn}, until its start`, async () => {
       const called: number[] = [];
       const workflow = newId(goOn);
       const flow = new Flow(workflow).node('a', () => void called.push(Date.now()));
@@ -101,7 +101,7 @@ export function testStarts(suite: Suite): void {
     });
   }
 
-  suite.it('a delayed run whose time comes while it is paused is running when it is resumed', async () => {
+  suite.it('a delayed run whose start passes while it is paused is running when it is resumed', async () => {
     const gate = gateFor();
     const called: string[] = [];
     const flow = new Flow(newId('due')).node('a', () => {
@@ -139,7 +139,7 @@ export function testStarts(suite: Suite): void {
   });
 }
 
-/** A delayed run that was stopped before its time had come, which takes a longer delay where the machine is busy. */
+/** Stops a delayed run before its start. If the machine was too slow, tries again with a longer delay. */
 async function stoppedBeforeStart(
   orchestrator: DistributedOrchestrator,
   stop: 'pause' | 'cancel',

@@ -12,7 +12,7 @@ export function testStores(suite: Suite): void {
 }
 
 function testEngine(suite: Suite): void {
-  suite.it('is what all its parts belong to, and has a name without a password', () => {
+  suite.it('is the `engine` of all its parts, and has a name without a password', () => {
     const { engine } = suite;
     const { queue, contextStore, runInfoStore, metricsStore, errorStore } = engine;
     const { livenessStore, workItemStateStore, checkpointStore, workflowStore } = engine;
@@ -44,7 +44,7 @@ function testLiveness(suite: Suite): void {
     assert.deepEqual(rest, { ...report, alive: true }, `${age}`);
   });
 
-  suite.it('takes for dead who is silent for longer than expected, until they are heard again', async () => {
+  suite.it('considers a worker dead after longer silence than expected, until it reports again', async () => {
     const { engine } = suite;
     const report = aReport({ expectedWithin: 100 });
     await engine.livenessStore.heartbeat(report);
@@ -57,7 +57,7 @@ function testLiveness(suite: Suite): void {
     assert.equal(await isAlive(), true);
   });
 
-  suite.it('forgets who has stopped', async () => {
+  suite.it('forgets a worker that has stopped', async () => {
     const { engine, other } = suite;
     const report = aReport();
     await engine.livenessStore.heartbeat(report);
@@ -70,7 +70,7 @@ function testLiveness(suite: Suite): void {
     );
   });
 
-  suite.it('takes whatever characters there are in ids', async () => {
+  suite.it('accepts all characters in ids', async () => {
     const { engine } = suite;
     for (const workerId of oddTexts) await engine.livenessStore.heartbeat(aReport({ workerId, host: workerId }));
     const workers = await engine.livenessStore.list();
@@ -87,7 +87,7 @@ function testLiveness(suite: Suite): void {
 }
 
 function testItemStates(suite: Suite): void {
-  suite.it('has what is under way in a run, and what is not any more has it not', async () => {
+  suite.it('returns the items that are being executed, and none that have ended', async () => {
     const { engine, other } = suite;
     const [one, two] = [await begun(engine), await begun(engine)];
     const state = (nodeId: string) => ({ ...aState, nodeId });
@@ -113,7 +113,7 @@ function testItemStates(suite: Suite): void {
     await engine.workItemStateStore.clearStates([]);
   });
 
-  suite.it('takes whatever characters there are in items and nodes', async () => {
+  suite.it('accepts all characters in items and nodes', async () => {
     const { engine } = suite;
     const runId = await begun(engine);
     await engine.workItemStateStore.setStates(
@@ -129,7 +129,7 @@ function testItemStates(suite: Suite): void {
     assert.deepEqual(await engine.workItemStateStore.getStates(runId), []);
   });
 
-  suite.it('counts each crash once, for the item that it came for first', async () => {
+  suite.it('counts each crash once, for the first item that it is reported for', async () => {
     const { engine, other } = suite;
     const [one, two] = [await begun(engine), await begun(engine)];
     const count = (runId: string, item: string, crash: string) =>
@@ -168,7 +168,7 @@ function testItemStates(suite: Suite): void {
     }
   });
 
-  suite.it('comes to the same whether a crash is counted or taken back first, and when both come at once', async () => {
+  suite.it('gives the same result whether a crash is counted or taken back first, or both at once', async () => {
     const { engine, other } = suite;
     const runId = await begun(engine);
     const { countCrash } = bound(engine.workItemStateStore);
@@ -184,7 +184,7 @@ function testItemStates(suite: Suite): void {
     assert.equal(await countCrash(runId, 'a', 'another'), 1);
   });
 
-  suite.it('takes nothing back of a run that is unknown or completed', async () => {
+  suite.it('takes back no crash of a run that is unknown or completed', async () => {
     const { engine } = suite;
     const { takeBackCrash } = bound(engine.workItemStateStore);
     const runId = newId();
@@ -203,7 +203,7 @@ function bound(store: WorkItemStateStore): Pick<WorkItemStateStore, 'countCrash'
 }
 
 function testDerived(suite: Suite): void {
-  suite.it('give nothing for a run that is unknown', async () => {
+  suite.it('return undefined for an unknown run', async () => {
     const { contextStore, metricsStore, errorStore } = suite.engine;
     const runId = newId();
     assert.equal(await contextStore.getContext(runId), undefined);
@@ -213,7 +213,7 @@ function testDerived(suite: Suite): void {
 }
 
 function testSubscribe(suite: Suite): void {
-  suite.it('tells of runs whose status has changed, until it is ended', async () => {
+  suite.it('reports changes of status, until the subscription ends', async () => {
     const { engine, other } = suite;
     const heard: StatusChange[] = [];
     const late: StatusChange[] = [];

@@ -5,7 +5,15 @@ import type { Commit, CommitAnswer, Engine, Job, NewRun } from '../contracts.js'
 import { newIncarnation } from '../journal/incarnation.js';
 import { activeStatuses, type RunQuery, runStatuses } from '../run-info.js';
 
-/** What registers tests: vitest, jest, or `node:test` (whose `before` and `after` are `beforeAll` and `afterAll`). */
+/**
+ * The functions of a test framework that the conformance suites register their tests with. vitest and jest have them
+ * under these names. For `node:test`, pass `before` as `beforeAll` and `after` as `afterAll`.
+ *
+ * @example
+ * import { after, before, describe, it } from 'node:test';
+ *
+ * const framework: TestFramework = { describe, it, beforeAll: before, afterAll: after };
+ */
 export interface TestFramework {
   describe(name: string, tests: () => void): unknown;
   it(name: string, test: () => Promise<void>): unknown;
@@ -13,17 +21,17 @@ export interface TestFramework {
   afterAll(work: () => Promise<void>): unknown;
 }
 
-/** What the tests of one part have: where they register, and the engine under test. */
+/** The context of a group of tests: functions to register tests, and the engine under test. */
 export interface Suite {
   describe(name: string, tests: () => void): void;
   it(name: string, test: () => Promise<void>): void;
-  /** The engine, once tests run. */
+  /** The engine under test. Available while tests run. */
   readonly engine: Engine;
-  /** An engine on the same data; the same one where there is no other. */
+  /** A second engine with the same storage, or the first one if the options have no `again`. */
   readonly other: Engine;
 }
 
-/** Ids and texts that break what treats them as syntax. */
+/** Ids and texts that break code which treats them as syntax. */
 export const oddTexts: readonly string[] = [
   `it's "quoted" \`so\``,
   '{braces} }{ {{twice}} {a}{b}',
@@ -49,12 +57,12 @@ export const oddTexts: readonly string[] = [
   '😀'.repeat(250),
 ];
 
-/** An id that no other test uses. */
+/** Returns an id that no other test uses. */
 export function newId(prefix = 'run'): string {
   return `${prefix}-${randomUUID()}`;
 }
 
-/** A run that can be begun. */
+/** Builds a run for `begin`. */
 export function aRun(given: Partial<NewRun['record'] & Omit<NewRun, 'record'>> = {}): NewRun {
   const { delay = 0, timeout, snapshot = 'the beginning', ...record } = given;
   return {
@@ -76,19 +84,19 @@ export function aRun(given: Partial<NewRun['record'] & Omit<NewRun, 'record'>> =
   };
 }
 
-/** A run that was begun. Gives its id. */
+/** Starts a run. @returns its id */
 export async function begun(engine: Engine, given: Parameters<typeof aRun>[0] = {}): Promise<string> {
   const run = aRun(given);
   await engine.begin(run);
   return run.record.runId;
 }
 
-/** A commit that active runs allow. */
+/** Builds a commit that every active run allows. */
 export function aCommit(given: Partial<Commit> = {}): Commit {
   return { text: 'entry', during: activeStatuses, ...given };
 }
 
-/** Commits to a run that is there. */
+/** Commits to a run that exists. */
 export async function commit(
   engine: Engine,
   runId: string,
@@ -100,12 +108,12 @@ export async function commit(
   return answer;
 }
 
-/** Commits in whatever status the run is. */
+/** Builds a commit that is allowed in every status. */
 export function always(given: Partial<Commit>): Partial<Commit> {
   return { during: runStatuses, ...given };
 }
 
-/** A job that can be queued. */
+/** Builds a job for `enqueue`. */
 export function aJob(given: Partial<Job> = {}): Job {
   return {
     id: newId('job'),
@@ -119,7 +127,7 @@ export function aJob(given: Partial<Job> = {}): Job {
   };
 }
 
-/** A question for runs that asks for all. */
+/** Builds a query that matches all runs. */
 export function aQuery(given: Partial<RunQuery> = {}): RunQuery {
   return {
     statuses: undefined,
@@ -135,7 +143,7 @@ export function aQuery(given: Partial<RunQuery> = {}): RunQuery {
   };
 }
 
-/** Repeats a check until it does not throw any more; for long, since machines may be busy. */
+/** Repeats a check until it no longer throws. The timeout is long, since machines may be busy. */
 export async function until<Value>(check: () => Value | Promise<Value>, timeout = 60_000): Promise<Value> {
   const deadline = performance.now() + timeout;
   for (;;) {
@@ -149,14 +157,14 @@ export async function until<Value>(check: () => Value | Promise<Value>, timeout 
 }
 
 /**
- * Asserts that a time was waited out, as well as clocks are known: a program knows that of an engine by an answer, which was
- * under way for a while.
+ * Asserts that a time was waited out. Accepts half of the time, since a program knows the engine's clock only as
+ * precisely as the engine's answers are fast.
  */
 export function assertWaited(waited: number, milliseconds: number): void {
   assert.ok(waited >= milliseconds / 2, `${waited} of ${milliseconds} ms were waited`);
 }
 
-/** The engine's clock, in epoch milliseconds. */
+/** Reads the engine's clock, in epoch milliseconds. */
 export async function timeOf(engine: Engine): Promise<number> {
   const runId = await begun(engine);
   const tail = await engine.checkpointStore.read(runId, 0);
@@ -164,7 +172,7 @@ export async function timeOf(engine: Engine): Promise<number> {
   return tail?.now as number;
 }
 
-/** The ids of the runs on all pages, one after the other. */
+/** Lists the ids of all matching runs, page by page. */
 export async function pages(engine: Engine, query: Partial<RunQuery>): Promise<string[]> {
   const ids: string[] = [];
   let cursor: RunQuery['cursor'];

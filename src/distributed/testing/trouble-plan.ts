@@ -1,61 +1,75 @@
-/** How a call goes wrong. */
+/**
+ * A way in which a call goes wrong: it fails before or after the engine has carried it out, comes late or twice, hangs,
+ * or the program dies during it. `TroubledEngine` applies the troubles of a `Plan`.
+ */
 export type Trouble = (typeof troubles)[number];
 
-/** What may go wrong with a call. */
+/** All ways in which a call may go wrong. */
 export const troubles = [
-  /** The target never hears of the call, and the caller is told that it failed. */
+  /** The target never receives the call, and the call rejects at once. */
   'fails',
-  /** The target does it, and the caller is told that it failed. */
+  /** The target carries out the call, and the call rejects. */
   'loses its answer',
-  /** The target never hears of the call, and the caller is told so after a while. */
+  /** The target never receives the call, and the call rejects after a while. */
   'times out',
-  /** The caller is told that it failed; the target hears of it after the next call. */
+  /** The call rejects at once, and the target receives it after the next call. */
   'is heard too late',
-  /** The target hears of the call once nothing else moves, or a hundred calls later. */
+  /** The target receives the call when the program makes no further calls, or a hundred calls later. */
   'hangs',
-  /** The target hears of the call after it has heard of the next. */
+  /** The target receives the call after the next one. */
   'is overtaken',
-  /** The target does it; its answer comes after that of the next call. */
+  /** The target carries out the call, and its answer arrives after that of the next call. */
   'answers late',
-  /** The target hears of the call, and once it has answered, again. The second answer counts. */
+  /** The target receives the call a second time after it has answered. The second answer counts. */
   'is sent twice',
-  /** The program dies; the target never hears of the call. */
+  /** The program dies, and the target never receives the call. */
   'dies before it',
-  /** The target does it; the program dies and never knows. */
+  /** The target carries out the call, and the program dies before the answer arrives. */
   'dies after it',
-  /** The program dies; the target hears of the call a moment later, when another program may be at work. */
+  /** The program dies, and the target receives the call a moment later, when another program may be at work. */
   'dies during it',
 ] as const;
 
-/** Those that a program outlives. */
+/** The troubles that do not kill the program. */
 export const survivable = troubles.filter((trouble) => !trouble.startsWith('dies'));
 
-/** Which call goes wrong, and how. */
+/**
+ * A plan of troubles for `TroubledEngine`: a function that returns the trouble of a call, or `undefined` for a call
+ * that goes well. `planFrom` makes a random plan from a seed, `planOf` one for chosen calls.
+ */
 export interface Plan {
   /**
-   * @param call - number of the call in its program, from 1
-   * @param nth - number of the call among those of its method, from 1
+   * @param call - the number of the call within its program, from 1
+   * @param method - the name of the method, such as `commit` or `queue.enqueue`
+   * @param nth - the number of the call among the calls of its method, from 1
    */
   (call: number, method: string, nth: number): Trouble | undefined;
-  /** The plan as source text, to repeat it. */
+  /** The source text that creates the plan, to repeat a failed test. */
   readonly text: string;
 }
 
-/** Nothing goes wrong. */
+/** A plan in which nothing goes wrong. */
 export const calm: Plan = planOf({});
 
-/** The trouble of each call, by the call's number. */
+/**
+ * Creates a plan in which chosen calls go wrong.
+ *
+ * @param by - the trouble of each call, by the number of the call in its program, from 1
+ *
+ * @example
+ * const plan = planOf({ 3: 'loses its answer', 7: 'dies after it' });
+ */
 export function planOf(by: Readonly<Record<number, Trouble>>): Plan {
   return Object.assign((call: number) => by[call], { text: `planOf(${JSON.stringify(by)})` });
 }
 
 /**
- * Trouble in about the given share of calls. The nth call of a method suffers the same for the same seed, whatever other
- * calls come between.
+ * Creates a plan in which a random share of all calls goes wrong. The same seed gives the nth call of a method the same
+ * trouble, whatever other calls come in between.
  *
- * @param seed - a whole number
- * @param share - from 0 to 1
- * @param kinds - which troubles. Default: all
+ * @param seed - the seed: a whole number
+ * @param share - the share of calls that go wrong, from 0 to 1
+ * @param kinds - the troubles to choose from. Default: all
  */
 export function planFrom(seed: number, share: number, kinds: readonly Trouble[] = troubles): Plan {
   const plan = (_call: number, method: string, nth: number) => {
@@ -65,7 +79,7 @@ export function planFrom(seed: number, share: number, kinds: readonly Trouble[] 
   return Object.assign(plan, { text: `planFrom(${seed}, ${share}, ${JSON.stringify(kinds)})` });
 }
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+/** Returns a generator of random numbers from 0 up to 1, which repeats for the same seed (mulberry32). */
 export function randomFrom(seed: number): () => number {
   let state = seed | 0;
   return () => {

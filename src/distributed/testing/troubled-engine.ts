@@ -4,23 +4,26 @@ import { EngineError } from '../errors.js';
 import { LostCall, Program } from './program.js';
 import type { Plan, Trouble } from './trouble-plan.js';
 
-/** What `new TroubledEngine` takes. */
+/**
+ * Options of `new TroubledEngine`: which calls go wrong, and how long late ones wait. Without a plan, calls go wrong
+ * only when the test calls `suffer` or `kill`.
+ */
 export interface TroubledEngineOptions {
-  /** Which call goes wrong, and how. Default: none does. */
+  /** The plan that says which calls go wrong, and how. Default: none goes wrong. */
   readonly plan?: Plan | undefined;
   /**
-   * For how many milliseconds a late call or answer waits for the next, and after how many a lost call times out. Default:
-   * thirty turns of the event loop, which is enough for an engine in memory.
+   * Milliseconds for which a late call or answer waits for the next call, and after which a lost call times out.
+   * Default: thirty turns of the event loop, which is enough for `memory()`.
    */
   readonly patience?: number | undefined;
-  /** Called with each call that the engine has done, before the program knows. Default: nothing is. */
+  /** Called after the engine has carried out a call, before the program gets the answer. Default: none. */
   readonly onDone?: ((method: string, args: readonly unknown[]) => void) | undefined;
 }
 
-/** Milliseconds after which a job comes again whose handler's answer was lost. */
+/** Milliseconds before a job is delivered again if the answer of its handler was lost. */
 const again = 20;
 
-/** Parts of an engine, and their methods that never go wrong: those that end something. */
+/** The parts of an engine, with the methods that never go wrong because they end something. */
 const parts = Object.fromEntries(
   [
     'queue',
@@ -36,11 +39,12 @@ const parts = Object.fromEntries(
 );
 
 /**
- * An engine as one program sees it whose calls go wrong: calls of the engine, its queue and its stores, what the engine
- * tells of runs (`told`), and jobs and the answers of their handlers (`handled`). Failures are `EngineError`s.
+ * Wraps an engine for one simulated program whose calls go wrong. Troubles affect calls of the engine, its queue and
+ * its stores, the notifications of status changes (named `told` in plans), and the deliveries of jobs with the answers
+ * of their handlers (named `handled`). A call that fails rejects with an `EngineError`.
  *
- * Each program of a fleet gets a face of its own on the same engine. The engine itself goes on undisturbed, so what is on
- * it can be looked at.
+ * Create one for each program of a fleet, all over the same engine. The engine itself works undisturbed, so a test can
+ * inspect its data directly.
  *
  * @example
  * const troubled = new TroubledEngine(engine, { plan: planFrom(42, 0.1) });
@@ -48,7 +52,7 @@ const parts = Object.fromEntries(
  * // ... run flows, compare them with the same flows in process, and print `String(troubled)` if they differ
  */
 export class TroubledEngine {
-  /** The engine, as the program sees it. */
+  /** The engine for the program to use: pass it to orchestrators and workers. */
   readonly face: Engine;
   readonly #program: Program<Engine>;
 
@@ -69,7 +73,7 @@ export class TroubledEngine {
     this.face = this.#program.face;
   }
 
-  /** What was called last, and what went wrong with it. */
+  /** The last calls, each with its trouble. */
   get history(): readonly string[] {
     return this.#program.history;
   }
@@ -84,34 +88,34 @@ export class TroubledEngine {
   }
 
   /**
-   * Lets every call go wrong in one way from now on, whatever the plan says. Calls that hang do so until this ends.
+   * Makes every call go wrong in the same way from now on, whatever the plan says. Calls that hang do so until it ends.
    *
-   * @param trouble - `undefined` ends it
-   * @param methods - which calls, as the history names them: `commit`, `queue.enqueue`. Default: all
+   * @param trouble - the trouble; `undefined` returns to the plan
+   * @param methods - the names of the methods, such as `commit` or `queue.enqueue`. Default: all
    */
   suffer(trouble: Trouble | undefined, methods?: readonly string[]): void {
     this.#program.suffer(trouble, methods);
   }
 
-  /** Ends the program as a crash does: none of its calls settles any more, and its jobs go to others. */
+  /** Kills the program, like a crash: none of its calls settles any more, and its jobs go to other workers. */
   kill(): void {
     this.#program.kill();
   }
 
-  /** Resolves when all that was late has come. */
+  /** Resolves when all late calls have arrived. */
   rest(): Promise<void> {
     return this.#program.rest();
   }
 
-  /** The plan, and what was called. */
+  /** Returns the plan and the history as text, for the message of a failed test. */
   toString(): string {
     return this.#program.toString();
   }
 
-  /** The engine, whose listeners and handlers are called through the trouble. */
+  /** The engine with listeners and handlers whose calls may go wrong, too. */
   #heard(engine: Engine): Engine {
     const told = (listener: (change: StatusChange) => void) => (change: StatusChange) => {
-      // Nothing depends on what is told.
+      // A notification may be lost, so its failure is ignored.
       const hear = async () => listener(change);
       void this.#program.call('told', [change.runId, change.status], hear).catch(() => undefined);
     };
@@ -121,7 +125,7 @@ export class TroubledEngine {
     return replaced(engine, { queue, subscribe: (listener) => engine.subscribe(told(listener)) });
   }
 
-  /** Where the queue hears of no answer, it delivers the job again. */
+  /** Handles a job. If the handler's answer is lost, the queue delivers the job again. */
   async #handled(handler: Handler, delivery: Delivery): Promise<Disposition> {
     let failure: { readonly error: unknown } | undefined;
     try {
@@ -141,7 +145,7 @@ export class TroubledEngine {
   }
 }
 
-/** An object with some of its members replaced. Methods are called on the object itself. */
+/** Wraps an object in a proxy that replaces some of its members. Other methods are called on the object itself. */
 function replaced<Target extends object>(target: Target, members: Partial<Target>): Target {
   return new Proxy(target, {
     get: (_, key) => {

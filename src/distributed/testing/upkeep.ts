@@ -4,7 +4,7 @@ import { isFinished, type RunCursor, type RunStatus, runStatuses } from '../run-
 import { aState, idsOf } from './runs.js';
 import { always, begun, commit, newId, oddTexts, type Suite, timeOf, until } from './suite.js';
 
-/** What keeps a fleet in order: runs are removed, listed for that, listed where nothing happens in them, and counted. */
+/** Tests the maintenance methods: runs are removed, listed as expired, listed as idle, and counted. */
 export function testUpkeep(suite: Suite): void {
   suite.describe('runInfoStore.deleteRun and listExpired', () => testRemoval(suite));
   suite.describe('runInfoStore.listIdle', () => testIdle(suite));
@@ -12,7 +12,7 @@ export function testUpkeep(suite: Suite): void {
 }
 
 function testRemoval(suite: Suite): void {
-  suite.it('removes all that is kept of a run', async () => {
+  suite.it('removes everything that is stored of a run', async () => {
     const { engine, other } = suite;
     const workflow = newId('workflow');
     const runId = await begun(engine, { workflow });
@@ -35,7 +35,7 @@ function testRemoval(suite: Suite): void {
     assert.equal((await idsOf(engine, { workflow })).length, 2);
   });
 
-  suite.it('lists runs whose retention is over, once they are', async () => {
+  suite.it('lists runs whose retention has passed', async () => {
     const { engine, other } = suite;
     const end = async (given: Partial<NewRun['record']>) => {
       const runId = await begun(engine, given);
@@ -58,7 +58,7 @@ function testRemoval(suite: Suite): void {
     assert.equal((await expiredIn(other)).includes(expired), false);
   });
 
-  suite.it('says which run has expired, so that no other under its id is removed for it', async () => {
+  suite.it('returns the incarnation of an expired run, so that no later run of the id is removed', async () => {
     const { engine, other } = suite;
     const runId = await begun(engine, { retention: 0, incarnation: 7 });
     await commit(engine, runId, 0, { becomes: { status: 'completed' } });
@@ -74,7 +74,7 @@ function testRemoval(suite: Suite): void {
     await engine.runInfoStore.deleteRun(runId);
   });
 
-  suite.it('does not list as expired what was taken up again', async () => {
+  suite.it('does not list a run as expired after it was retried', async () => {
     const { engine } = suite;
     const runId = await begun(engine, { retention: 0 });
     const control = await begun(engine, { retention: 0 });
@@ -89,7 +89,7 @@ function testRemoval(suite: Suite): void {
     assert.equal(listed.includes(runId), false);
   });
 
-  suite.it('takes nothing for under way in a run that is over, whatever it has ended as', async () => {
+  suite.it('has no item states in a finished run, whatever its status', async () => {
     const { engine, other } = suite;
     for (const status of runStatuses.filter(isFinished)) {
       const runId = await begun(engine);
@@ -98,14 +98,14 @@ function testRemoval(suite: Suite): void {
       await countCrash.call(engine.workItemStateStore, runId, 'i', 'c');
       await commit(engine, runId, 0, { becomes: { status } });
       assert.deepEqual(await other.workItemStateStore.getStates(runId), [], status);
-      // What a run needs that is taken up again is kept.
+      // Crashes are kept, since the run may be retried.
       const crashes = await other.workItemStateStore.countCrash(runId, 'i', 'd');
       if (status !== 'completed') assert.equal(crashes, 2, status);
       await engine.runInfoStore.deleteRun(runId);
     }
   });
 
-  suite.it('keeps nothing of what is said of a run after it was over or removed', async () => {
+  suite.it('ignores item states that arrive after a run has ended or was removed', async () => {
     const { engine, other } = suite;
     const { setStates, getStates } = other.workItemStateStore;
     const [completed, deleted, failed] = [await begun(engine), await begun(engine), await begun(engine)];
@@ -122,7 +122,7 @@ function testRemoval(suite: Suite): void {
       kept.map(({ length }) => length),
       [0, 0, 0],
     );
-    // What was kept of a removed run would be there when its id is used again.
+    // States kept of a removed run would show up in a new run under its id.
     await begun(engine, { runId: deleted });
     assert.deepEqual(await other.workItemStateStore.getStates(deleted), []);
     for (const runId of all) await engine.runInfoStore.deleteRun(runId);
@@ -134,7 +134,7 @@ async function expiredIn({ runInfoStore }: Engine): Promise<string[]> {
 }
 
 function testIdle(suite: Suite): void {
-  suite.it('lists runs that are under way and in which nothing has happened for a while', async () => {
+  suite.it('lists active runs in which nothing has happened for a while', async () => {
     const { engine, other } = suite;
     const idle = await begun(engine);
     const scheduled = await begun(engine, { status: 'scheduled' });
@@ -150,7 +150,7 @@ function testIdle(suite: Suite): void {
     await until(async () => assert.deepEqual(await listed(200), [idle, scheduled, paused, awaiting].sort()));
     const { now } = await commit(engine, idle, 0, {});
     const after = await listed(1_000);
-    // A slow machine may have needed the second for the question.
+    // On a slow machine, the query itself may have taken the second.
     if ((await timeOf(engine)) < now + 1_000) assert.equal(after.includes(idle), false);
     await until(async () => assert.ok((await listed(200)).includes(idle)));
     for (const runId of ours) await engine.runInfoStore.deleteRun(runId);
@@ -187,7 +187,7 @@ function testIdle(suite: Suite): void {
     for (const runId of ids) await engine.runInfoStore.deleteRun(runId);
   });
 
-  suite.it('reaches all idle runs however many of those before are not', async () => {
+  suite.it('reaches all idle runs, however many busy ones come before them', async () => {
     const { engine, other } = suite;
     const runIds = await Promise.all(Array.from({ length: 30 }, () => begun(engine)));
     const [lost = ''] = runIds.slice(20);
@@ -200,7 +200,7 @@ function testIdle(suite: Suite): void {
 }
 
 function testCounts(suite: Suite): void {
-  suite.it('counts runs as they stand, whoever begins, changes and removes them, and at the same time', async () => {
+  suite.it('counts runs correctly while they are started, changed and removed concurrently', async () => {
     const { engine, other } = suite;
     const engines = [engine, other];
     const before = await engine.runInfoStore.countRuns();
@@ -226,7 +226,7 @@ function testCounts(suite: Suite): void {
   });
 }
 
-/** The idle runs on all pages, one after the other. */
+/** Lists the ids of all idle runs, page by page. */
 async function idleRuns(engine: Engine, milliseconds: number, limit: number): Promise<string[]> {
   const found: string[] = [];
   for (let after: RunCursor | undefined, isFirst = true; isFirst || after !== undefined; isFirst = false) {

@@ -4,9 +4,9 @@ import { reaches, withFleet } from './fleet.js';
 import { gateFor } from './gate.js';
 import { assertWaited, newId, type Suite, until } from './suite.js';
 
-/** Runs that wait for a signal or a time. */
+/** Tests runs that wait for a signal or a time. */
 export function testWaits(suite: Suite): void {
-  suite.it('a run waits for a signal, and goes on with its payload', async () => {
+  suite.it('a run waits for a signal, and continues with its payload', async () => {
     const flow = new Flow(newId('wait'))
       .node('before', () => 1)
       .wait('approval')
@@ -23,7 +23,7 @@ export function testWaits(suite: Suite): void {
     });
   });
 
-  suite.it('a signal that comes early is kept', async () => {
+  suite.it('a signal that arrives early is kept', async () => {
     const gate = gateFor();
     const flow = new Flow(newId('early'))
       .node('slow', () => gate.opened)
@@ -38,7 +38,7 @@ export function testWaits(suite: Suite): void {
     });
   });
 
-  suite.it('a signal that is sent again under its id is one signal', async () => {
+  suite.it('a signal that is sent again with its id counts once', async () => {
     const flow = new Flow(newId('twice'))
       .wait('first', { event: 'paid' })
       .wait('second', { event: 'paid' })
@@ -56,13 +56,13 @@ export function testWaits(suite: Suite): void {
       assert.equal(await orchestrator.status(runId), 'awaiting');
       await Promise.all([send(`it's "2"`, 5), send(`it's "2"`, 5)]);
       assert.equal((await orchestrator.waitForCompletion(runId)).output, 5);
-      // The answer to the first may have been lost.
+      // Repeats the signal, as a caller does whose first answer was lost.
       await send(`it's "2"`, 5);
       await assert.rejects(send('payment-3', 6), { code: 'ERR_RUN_STATE' });
     });
   });
 
-  suite.it('a sleep ends when its time has come', async () => {
+  suite.it('a sleep ends when its time has passed', async () => {
     const flow = new Flow(newId('sleep'))
       .node('a', () => performance.now())
       .sleep('nap', { duration: 3_000 })
@@ -81,7 +81,7 @@ export function testWaits(suite: Suite): void {
   });
 }
 
-/** Runs whose times are too far away for timers. */
+/** Tests times that are too far away for `setTimeout`. */
 export function testFarTimes(suite: Suite): void {
   const century = 100 * 365.25 * 86_400_000;
   suite.it('a start, a deadline and a sleep may be a hundred years away, and stay cancellable', async () => {

@@ -4,7 +4,7 @@ import { withFleet } from './fleet.js';
 import { testGraphs } from './graph-runs.js';
 import { assertWaited, newId, oddTexts, type Suite } from './suite.js';
 
-/** Small flows from start to end: what an engine is for. */
+/** Tests small flows from start to end over the engine. */
 export function testWholeRuns(suite: Suite): void {
   suite.describe('whole runs', () => {
     testGraphs(suite);
@@ -14,7 +14,7 @@ export function testWholeRuns(suite: Suite): void {
 }
 
 function testInside(suite: Suite): void {
-  suite.it('a node that fails is tried again after its wait', async () => {
+  suite.it('a node that fails is retried after its delay', async () => {
     const times: number[] = [];
     const attempts: number[] = [];
     const flow = new Flow(newId('retry')).node(
@@ -46,7 +46,7 @@ function testInside(suite: Suite): void {
     });
   });
 
-  suite.it('a batch handles each of its items', async () => {
+  suite.it('a batch handles each of its elements', async () => {
     const seen: number[] = [];
     const flow = new Flow(newId('batch')).batch(
       'double',
@@ -67,7 +67,7 @@ function testInside(suite: Suite): void {
     });
   });
 
-  suite.it('a batch may have thousands of items at once', async () => {
+  suite.it('a batch may have thousands of elements', async () => {
     const flow = new Flow(newId('batch')).batch('same', (n: number) => n);
     await withFleet(suite, [flow], async ({ finish }) => {
       const input = Array.from({ length: 10_000 }, (_, n) => n);
@@ -98,7 +98,7 @@ function testInside(suite: Suite): void {
     });
   });
 
-  suite.it('values come back as they are, whatever they are', async () => {
+  suite.it('values of all kinds come back unchanged', async () => {
     const values = {
       date: new Date(5),
       map: new Map([['a', new Set([1])]]),
@@ -140,7 +140,7 @@ function testInside(suite: Suite): void {
 }
 
 function testAccounts(suite: Suite): void {
-  suite.it('context, metrics and errors of a run can be looked at', async () => {
+  suite.it('context, metrics and errors of a run can be read', async () => {
     const flow = new Flow(newId('accounts'))
       .node('a', (_, { context }) => {
         context.written = 'by a';

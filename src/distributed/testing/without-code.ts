@@ -6,7 +6,7 @@ import type { RunEvent } from '../orchestrator/run-events.js';
 import { type Fleet, withFleet } from './fleet.js';
 import { newId, type Suite, until } from './suite.js';
 
-/** A program that has none of the code: it looks at runs and acts on them through the graphs on the engine. */
+/** Tests an orchestrator without the workflows' code, which works through the graphs on the engine. */
 export function testWithoutCode(suite: Suite): void {
   suite.describe('an orchestrator without code', () => {
     testLooking(suite);
@@ -15,7 +15,7 @@ export function testWithoutCode(suite: Suite): void {
 }
 
 function testLooking(suite: Suite): void {
-  suite.it('knows the workflows of those who have the code', async () => {
+  suite.it('knows the workflows of programs that have the code', async () => {
     const [one, two] = ['1', '2'].map((version) => new Flow(newId('graph'), { version }).node('a', () => version));
     const flow = new Flow(newId('graph'))
       .node('a', () => 1)
@@ -33,7 +33,7 @@ function testLooking(suite: Suite): void {
     });
   });
 
-  suite.it('shows a run: as it stands, its result, context, input, errors and events', async () => {
+  suite.it('shows a run: its status, result, context, input, errors and events', async () => {
     const flow = new Flow(newId('shown'))
       .node('a', (input, { context }) => {
         context.written = true;
@@ -61,7 +61,7 @@ function testLooking(suite: Suite): void {
     });
   });
 
-  suite.it('shows what is executed, by whom and since when', async () => {
+  suite.it('shows which nodes are being executed, by which worker and since when', async () => {
     let open = () => {};
     const opened = new Promise<void>((resolve) => {
       open = resolve;
@@ -104,7 +104,7 @@ function testActing(suite: Suite): void {
     });
   });
 
-  suite.it('starts the version that came last, or the one that is asked for', async () => {
+  suite.it('starts the version that was put last, or the requested one', async () => {
     const id = newId('versions');
     const flows = ['1', '2', '3'].map((version) => new Flow(id, { version }).node('a', () => version));
     await withoutCode(suite, [], async ({ orchestrator }) => {
@@ -151,7 +151,7 @@ interface Both extends Pick<Fleet, 'workers'> {
   readonly withCode: DistributedOrchestrator;
 }
 
-/** A fleet, and beside it, as in another program, an orchestrator that was given no workflow. */
+/** Runs a test with a fleet, and with an orchestrator that was given no workflow, as in another program. */
 async function withoutCode(suite: Suite, flows: readonly Flow[], test: (both: Both) => Promise<void>): Promise<void> {
   const orchestrator = new OrchestratorBuilder().engine(suite.other).build();
   try {

@@ -5,7 +5,7 @@ import { newId, oddTexts, type Suite } from './suite.js';
 
 export function testWorkflows(suite: Suite): void {
   suite.describe('workflowStore', () => {
-    suite.it('has what was put, by id and version', async () => {
+    suite.it('returns what was put, by id and version', async () => {
       const { engine, other } = suite;
       const id = newId('workflow');
       await engine.workflowStore.put(id, '1', 'one');
@@ -16,7 +16,7 @@ export function testWorkflows(suite: Suite): void {
       assert.equal(await engine.workflowStore.get(newId('workflow'), '1'), undefined);
     });
 
-    suite.it('lists what there is in the order in which each was first put', async () => {
+    suite.it('lists workflows in the order in which each was first put', async () => {
       const { engine, other } = suite;
       const prefix = newId('workflow');
       const put = [
@@ -34,7 +34,7 @@ export function testWorkflows(suite: Suite): void {
       );
     });
 
-    suite.it('keeps what was put last, and the same once more changes nothing', async () => {
+    suite.it('keeps what was put last, and is not changed by the same put again', async () => {
       const { engine, other } = suite;
       const id = newId('workflow');
       await engine.workflowStore.put(id, '1', 'one');
@@ -45,7 +45,7 @@ export function testWorkflows(suite: Suite): void {
       assert.deepEqual(await listed(engine, id), [{ id, version: '1' }]);
     });
 
-    suite.it('has once what many put at the same time', async () => {
+    suite.it('stores once what many put at the same time', async () => {
       const { engine, other } = suite;
       const id = newId('workflow');
       const puts = Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? engine : other));
@@ -54,7 +54,7 @@ export function testWorkflows(suite: Suite): void {
       assert.equal(await other.workflowStore.get(id, '1'), 'the same');
     });
 
-    suite.it('takes whatever characters there are, and texts of any length', async () => {
+    suite.it('accepts all characters, and texts of any length', async () => {
       const { engine, other } = suite;
       const unique = newId('');
       for (const text of oddTexts) {
@@ -63,7 +63,7 @@ export function testWorkflows(suite: Suite): void {
         assert.equal(await other.workflowStore.get(id, text), text);
         assert.deepEqual(await listed(other, id), [{ id, version: text }]);
       }
-      // The same characters, parted otherwise.
+      // The same characters in total, divided differently between id and version.
       await engine.workflowStore.put(`${unique}a","b`, 'c', 'one');
       await engine.workflowStore.put(`${unique}a`, 'b","c', 'two');
       assert.equal(await other.workflowStore.get(`${unique}a","b`, 'c'), 'one');

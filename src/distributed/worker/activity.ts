@@ -2,10 +2,10 @@ import type { WorkItemState, WorkItemStateStore } from '../contracts.js';
 import type { Item } from '../journal/ledger.js';
 import type { RunHandle } from '../run/run-handle.js';
 
-/** How long a node has to be under way before it is set down, in milliseconds. */
+/** Milliseconds for which a node must have been executing before its state is recorded. */
 const aMoment = 250;
 
-/** For how long a call that the engine has not answered may yet be carried out, in milliseconds. */
+/** Milliseconds within which a call that the engine did not answer may still be carried out. */
 const longestLate = 30_000;
 
 interface Executing {
@@ -13,30 +13,34 @@ interface Executing {
   readonly item: string;
   readonly state: WorkItemState;
   isSetDown: 'no' | 'maybe' | 'yes';
-  /** When the engine was last asked to set it down and did not say that it did: it may still do it. By the monotonic clock. */
+  /**
+   * When the engine last failed to confirm that it recorded the state, by the monotonic clock. The engine may still
+   * record it.
+   */
   unansweredAt?: number;
 }
 
-/** A node that has ended, and of which a state may yet come. */
+/** A node that has ended, whose state the engine may still record. */
 interface Late {
   readonly executing: Executing;
-  /** When it is looked for again, and how long after that once more. By the monotonic clock. */
+  /** When to look for the state again, by the monotonic clock. */
   readonly at: number;
+  /** Milliseconds until the look after that. */
   readonly wait: number;
 }
 
-/** What a worker is doing, and has done: its counts, and the nodes that take longer than a moment. */
+/** The activity of a worker: counts of its executions, and records of the nodes that take longer than a moment. */
 export class Activity {
   #active = 0;
   #onIdle: (() => void)[] = [];
   completed = 0;
   failed = 0;
   retried = 0;
-  /** How many of the nodes under way are tried again. */
+  /** Number of current executions that are retries. */
   retrying = 0;
-  /** How many items are executed in which workers may have died. */
+  /** Number of current executions of suspects: work items during which a worker may have died before. */
   suspects = 0;
-  /** Whether one of them is given up if its worker dies once more; then it is the only one. */
+  /** If true, the only suspect that is being executed is given up if this worker dies, too. */
   hasLastChance = false;
   readonly #executing = new Set<Executing>();
   #done: Executing[] = [];
@@ -44,28 +48,28 @@ export class Activity {
 
   constructor(private readonly workerId: string) {}
 
-  /** How many jobs it holds. */
+  /** Number of jobs that the worker holds. */
   get active(): number {
     return this.#active;
   }
 
-  /** A job was delivered. */
+  /** Counts a job that was delivered. */
   take(): void {
     this.#active++;
   }
 
-  /** A job is done, or goes back. */
+  /** Counts a job that is done or goes back. */
   letGo(): void {
     if (--this.#active > 0) return;
     for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  /** Resolves when it holds no job. */
+  /** Resolves when the worker holds no job. */
   idle(): Promise<void> {
     return this.#active === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** A node begins. @returns what is to be told how it has ended */
+  /** Records the start of a node. @returns a function to be called with the outcome when the node has ended */
   begin(
     { runId, incarnation, replica }: RunHandle,
     { node, round, attempt }: Item,
@@ -85,8 +89,8 @@ export class Activity {
   }
 
   /**
-   * Sets down what has been under way for a moment, and that what was is not any more. What the engine does not do now is
-   * for the next report.
+   * Reports to the engine: records nodes that have been executing for a moment, and clears those that have ended.
+   * Whatever the engine fails to do is part of the next report.
    */
   async report(store: WorkItemStateStore): Promise<void> {
     const since = Date.now() - aMoment;
@@ -120,7 +124,9 @@ export class Activity {
     for (const executing of done) if (mayCome(executing)) this.#late.push({ executing, at, wait: aMoment });
   }
 
-  /** Looks for what may have come after it was removed. What others have set down for the same item since stays. */
+  /**
+   * Clears states that the engine recorded after they were cleared. States of other executions of the same item stay.
+   */
   async #clearLate(store: WorkItemStateStore): Promise<void> {
     const now = performance.now();
     const due = this.#late.filter(({ at }) => at <= now);

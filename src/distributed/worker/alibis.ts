@@ -3,33 +3,33 @@ import type { Delivery, Disposition, WorkItemStateStore } from '../contracts.js'
 import { patiently } from '../run/patience.js';
 
 /**
- * The name that a death in a job is counted under.
+ * Returns the id under which a death is counted.
  *
- * @param death - number of the death in the job, from 1
+ * @param death - the number of the death among those of the job, from 1
  */
 export function crashOf({ job }: Delivery, death: number): string {
   return `${job.id}#${death}`;
 }
 
-/** What alibis need of their worker. */
+/** Options of `Alibis`. */
 export interface AlibiOptions {
-  /** Ends the attempts: the worker has ended. */
+  /** Ends the retries when the worker has ended. */
   readonly until: Cancellation;
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * Reports that this worker lives, though locks of its jobs have expired. The queue takes such a job back as it does when a
- * worker dies, and whoever gets the job next counts a death. The death is taken back here, whether it was counted already
- * or will be:
+ * Reports that this worker is alive although locks of its jobs have expired. The queue takes such a job back as if the
+ * worker had died, and the next worker that gets the job counts a death. An alibi takes this death back, before or
+ * after it is counted:
  *
- * - when the engine is away: at once, for all jobs that are held. Nobody dies of that.
- * - when a lock is lost for another reason (the event loop stood still) and no node was cut short by that: when the job has
- *   ended in this worker. A node that stops its worker for so long may be about to end it, so its death counts.
+ * - If the engine is unreachable: at once, for all jobs that are held, since no node is to blame.
+ * - If a lock is lost for another reason (the event loop was blocked) and no node was being executed then: when the job
+ *   has ended in this worker. If a node was being executed, it may have blocked the worker, so the death counts.
  */
 export class Alibis {
   readonly #held = new Set<Delivery>();
-  /** Those that were handed back since the engine has last answered: the queue may not know. */
+  /** Deliveries handed back since the engine's last answer. The queue may not have received them. */
   readonly #handedBack = new Set<Delivery>();
   readonly #cutShort = new WeakSet<Delivery>();
   readonly #given = new WeakSet<Delivery>();
@@ -56,12 +56,12 @@ export class Alibis {
     }
   }
 
-  /** A node was under way when the lock was lost: it may go on, whatever it was told. */
+  /** Marks a delivery whose lock was lost while a node was being executed. Its death is not taken back. */
   cutShort(delivery: Delivery): void {
     this.#cutShort.add(delivery);
   }
 
-  /** Asks the engine for a sign of life. What was handed back before an answer has most likely arrived, too. */
+  /** Sends a heartbeat. After an answer, the deliveries handed back before have most likely arrived, too. */
   async asking<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     const before = [...this.#handedBack];
     const answer = await work();
@@ -69,13 +69,13 @@ export class Alibis {
     return answer;
   }
 
-  /** The engine is away. */
+  /** Takes back the deaths of all deliveries, because the engine is unreachable. */
   giveAll(): void {
     for (const delivery of [...this.#held, ...this.#handedBack]) this.#give(delivery);
     this.#handedBack.clear();
   }
 
-  /** Resolves when the engine knows. */
+  /** Resolves when the engine has received all alibis. */
   async given(): Promise<void> {
     await Promise.all(this.#underWay);
   }

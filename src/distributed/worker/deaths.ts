@@ -6,27 +6,33 @@ import type { RunHandle } from '../run/run-handle.js';
 import { crashOf } from './alibis.js';
 import type { Holding } from './holding.js';
 
-/** How often deaths are counted again before an item is given up, and in which part of `lockDuration`. */
+/**
+ * Number of times that deaths are counted again before an item is given up, and the interval as a fraction of
+ * `lockDuration`.
+ */
 const looks = 8;
 const lookEvery = 1 / 4;
 
-/** What has become of an item in which workers may have died; `later`: it has to wait until it can be alone. */
+/**
+ * The result of an attempt at an item during which workers may have died. `later`: the item has to wait until it can be
+ * executed alone. `look again`: a death was taken back meanwhile.
+ */
 type Outcome = 'executed' | 'too many' | 'look again' | 'later';
 
 /**
- * The deaths of workers that held a job before; maybe of its item, maybe of another that they held beside it. So that no
- * item is given up for what another has done:
+ * Counts the deaths of workers that held a job before. A worker may have died because of the job's item, or of another
+ * item that it held at the same time. Two rules make sure that no item is given up because of another one:
  *
- * - A first death counts for every item that was held. From then on a death counts for an item only if it was being
- *   executed, which is set down before it is.
- * - An item that has one chance left is executed beside no other in which workers may have died, and others that have to
- *   wait for that are not held meanwhile.
+ * - The first death counts for every item that the worker held. Later deaths count for an item only if it was being
+ *   executed. Each execution of such an item is counted before it starts.
+ * - An item with one chance left is not executed at the same time as another item during which workers may have died.
+ *   Items that have to wait for that go back to the queue.
  *
- * A worker that was only cut off takes its death back (see `Alibis`): before an item is given up, whoever may live has the
- * time to do so.
+ * A worker that was only disconnected takes its death back (see `Alibis`). Before an item is given up, workers that may
+ * be alive get enough time to do so.
  */
 export class Deaths {
-  /** Those of this job that have not been looked at. */
+  /** Number of deaths of this job that have not been handled yet. */
   unseen: number;
 
   constructor(
@@ -38,13 +44,13 @@ export class Deaths {
     this.unseen = delivery.crashes;
   }
 
-  /** Executes an item, unless too many workers have died of it, where everybody can see that more may. */
+  /** Executes an item, unless too many workers have died of it or it has to wait until it can be executed alone. */
   async attempt(item: Item, execute: () => Promise<void>): Promise<Outcome> {
     const { activity, maxCrashes } = this.worker;
     const deaths = await this.#deathsIn(item);
     if (deaths >= maxCrashes) return (await this.#areCertain(item)) ? 'too many' : 'look again';
     const isLastChance = deaths > 0 && deaths === maxCrashes - 1;
-    // From here to where it is set down nothing is waited for: two would take the place at once.
+    // No await between this check and the assignments below, so that no second item passes the check.
     if (activity.hasLastChance || (isLastChance && activity.suspects > 0)) return 'later';
     activity.suspects++;
     activity.hasLastChance = isLastChance;
@@ -60,8 +66,8 @@ export class Deaths {
   }
 
   /**
-   * If true, nobody has taken back one of the deaths that an item is to be given up for, while the engine has answered
-   * without a break for twice `lockDuration`. If false, the item is to be looked at again.
+   * Waits for twice `lockDuration` while the engine answers without a break. Returns true if no worker has taken its
+   * death back by then. If false, the item has to be looked at again.
    */
   async #areCertain(item: Item): Promise<boolean> {
     const { lockDuration, maxCrashes } = this.worker;
@@ -70,21 +76,21 @@ export class Deaths {
       if (this.signal.aborted || this.worker.isStopping) return false;
       const began = performance.now();
       if ((await this.#deathsIn(item)) < maxCrashes) return false;
-      // The engine was away, also for whoever may live.
+      // The engine was unreachable, so workers that are alive could not take a death back either: start over.
       if (performance.now() - began > lockDuration) left = looks;
     }
     return true;
   }
 
-  /** How many workers have died while they executed an item. */
+  /** Returns the number of workers that died while they executed an item. */
   async #deathsIn(item: Item): Promise<number> {
     const known = await this.#count(item, 1);
     const counted = known > 0 ? known : await this.#count(item, this.unseen);
-    // The last may be one that was set down and did not come: the worker was stopped before.
+    // The last death may have been counted in advance and not have happened, if the worker was stopped instead.
     return Math.min(counted, this.unseen);
   }
 
-  /** Counts a death of the job for an item, unless it counts for one already. @returns how many count for this one */
+  /** Counts a death of the job for an item, unless it is counted for an item already. @returns the item's deaths */
   #count({ node, round, attempt }: Item, death: number): Promise<number> {
     const { runId, replica, onTrouble } = this.handle;
     const item = `${replica.numbering.placeOf(node)}.${round}.${attempt}`;

@@ -12,29 +12,31 @@ import { GiveBacks } from './give-backs.js';
 import type { Holding } from './holding.js';
 import { giveUp, timeOut } from './run-ends.js';
 
-/** After how many milliseconds jobs of unknown workflows come again, at least and at most. */
+/** Delays of jobs whose workflow is unknown here: the least and the longest, in milliseconds. */
 const ofUnknown = { least: 1_000, longest: 3_600_000 };
 
-/** The jobs that are with a worker, and what ends them: their run is stopped or replaced, or the worker ends. */
+/**
+ * The jobs that a worker holds. Aborts their executions when their run is cancelled or replaced, or the worker stops.
+ */
 export class Deliveries {
   readonly #handles: RunHandles;
-  /** Jobs of workflows that are not known here. */
+  /** Delays of jobs whose workflow is not known here. */
   readonly #unknown = new GiveBacks(ofUnknown);
-  /** What ends executions, by the run that they are of. */
+  /** The cancellation of each job, with the run of the job. */
   readonly #aborts = new Map<Cancellation, RunHandle>();
 
-  /** @param warn - reports what has gone wrong and is dealt with */
+  /** @param warn - reports a problem that is handled */
   constructor(
     private readonly worker: Holding,
     private readonly warn: (error: unknown, details: Readonly<Record<string, unknown>>) => void,
   ) {
     this.#handles = new RunHandles(worker.engine, worker.workflows, {
       onTrouble: (error, runId) => warn(error, { runId }),
-      onReplaced: (handle) => this.#supersede(handle, 'is gone: another has begun under its id'),
+      onReplaced: (handle) => this.#supersede(handle, 'is gone: another run was started under its id'),
     });
   }
 
-  /** Handles a job from its delivery until it is done, or goes back. */
+  /** Handles a job from its delivery until it is done or goes back. */
   async deliver(delivery: Delivery): Promise<Disposition> {
     const { id, runId } = delivery.job;
     const began = performance.now();
@@ -42,7 +44,7 @@ export class Deliveries {
     try {
       const handle = await this.#handles.acquire(delivery.job);
       try {
-        // It was taken back while its run was read.
+        // The queue took the job back while its run was being read.
         if (delivery.signal.aborted) return { delay: 0 };
         return delivery.job.kind === 'timeout'
           ? await timeOut(handle, this.worker.engine)
@@ -64,7 +66,7 @@ export class Deliveries {
     }
   }
 
-  /** If true, nobody has anything to do for a job, whether or not the code of its run is known. */
+  /** Returns true if nothing is left to do for a job: its run has ended, was replaced, or is unknown. */
   async #isOver({ runId, incarnation }: Delivery['job']): Promise<boolean> {
     const record = await this.worker.engine.runInfoStore.getRun(runId);
     return record === undefined || !isFor(incarnation, record) || isFinished(record.status);
@@ -77,7 +79,7 @@ export class Deliveries {
     this.#aborts.set(abort, handle);
     const job = new JobRun(this.worker, handle, delivery, abort);
     try {
-      // Also a run that has come with nothing: what the job is delivered in is not what the run was started in.
+      // A run without a carrier gets an empty one, so that its nodes do not inherit the trace context of the delivery.
       if (isInstrumented()) return await restored(handle.replica.carrier ?? {}, () => job.run());
       return await job.run();
     } finally {
@@ -87,7 +89,7 @@ export class Deliveries {
     }
   }
 
-  /** Runs that were stopped elsewhere are stopped here, whether or not the engine has told of it. */
+  /** Checks the statuses of all runs in use, in case a notification of the engine was lost. */
   async watch(): Promise<void> {
     const runIds = this.#handles.used.map(({ runId }) => runId);
     if (runIds.length === 0) return;
@@ -95,7 +97,7 @@ export class Deliveries {
     for (const [index, runId] of runIds.entries()) this.onStatus(runId, statuses[index] ?? 'cancelled');
   }
 
-  /** A run stands otherwise than before. */
+  /** Handles a change of a run's status: aborts the executions of a cancelled run. */
   onStatus(runId: string, status: RunHandle['status']): void {
     if (isFinished(status)) this.#handles.forget(runId);
     if (status !== 'cancelled') return;
@@ -104,12 +106,12 @@ export class Deliveries {
     }
   }
 
-  /** Ends all that is executed. */
+  /** Aborts all executions. */
   abort(reason: Error): void {
     for (const abort of this.#aborts.keys()) abort.abort(reason);
   }
 
-  /** Ends what is executed of a run. */
+  /** Aborts all executions of a run. */
   #supersede(of: RunHandle, why: string): void {
     for (const [abort, handle] of this.#aborts) {
       if (handle === of && !abort.aborted) abort.abort(new SupersededError(of.runId, why));

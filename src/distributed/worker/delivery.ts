@@ -19,42 +19,43 @@ import type { Holding } from './holding.js';
 import { type Holder, ItemJournal } from './item-journal.js';
 import { type ItemState, stateFor } from './item-state.js';
 
-/** A node, and what it is executed with. */
+/** A work item that is about to be executed, with its state. */
 interface Prepared {
   readonly item: Item;
   readonly own: ItemState;
 }
 
 /**
- * One job, from its delivery until it is done: an item, and those that follow from it one at a time.
+ * A job from its delivery until it is done. The job executes its work item, then the items that follow from it, one at
+ * a time.
  *
- *     ┌► nothing carried ──► conclude the run, if nothing is left in it ──► done
- *     │  paused ───────────► put the item aside ──────────────────────────► done
- *     ├─ scheduled ────────► its time has come: the run is running
- *     │  stopping ─────────► the job goes back
- *     └─ item ─► execute ─► commit ─► enqueue what else has come about ─┐
- *     ▲                                                                 │
- *     └─────────────────────────────────────────────────────────────────┘
+ *     ┌► no item left ──► conclude the run, if it has no item left at all ──► done
+ *     │  paused ────────► park the item ────────────────────────────────────► done
+ *     ├─ scheduled ─────► the start has come: set the run to running
+ *     │  stopping ──────► the job goes back
+ *     └─ item ─► execute ─► commit ─► enqueue other items that became ready ─┐
+ *     ▲                                                                      │
+ *     └──────────────────────────────────────────────────────────────────────┘
  *
- * It may end anywhere, by a crash: then the job is delivered again, finds in the journal what was committed, enqueues what
- * may not have been, and goes on with the item that it carries now.
+ * A crash may end the job at any point. The job is then delivered again, reads from the journal what was committed,
+ * enqueues the items that may not have been enqueued, and continues with the item that it carries now.
  */
 export class JobRun {
   readonly #holder: Holder;
-  /** What the engine cannot do is tried again for as long as the job is held. */
+  /** Retries calls that the engine could not carry out, as long as the job is held. */
   readonly #patience: Patience;
   readonly #services: FlowServices;
-  /** Sleeps are counted by the engine's clock. */
+  /** The engine's clock, by which sleeps are measured. */
   readonly #clock = () => Math.ceil(this.handle.now);
   readonly #deaths: Deaths;
-  /** What the process has been begun with. */
+  /** The item and state that the process was started with, until they are executed. */
   #prepared: Prepared | undefined = undefined;
 
   constructor(
     private readonly worker: Holding,
     private readonly handle: RunHandle,
     private readonly delivery: Delivery,
-    /** Ends what is executed: the run was stopped, the job was taken back, the worker is to end. */
+    /** Aborts the execution: the run was cancelled, the job was taken back, or the worker stops. */
     private readonly signal: Cancellation,
   ) {
     const { workerId, maxPayload } = worker;
@@ -62,12 +63,12 @@ export class JobRun {
     this.#patience = { until: signal };
     this.#deaths = new Deaths(worker, handle, delivery, signal);
     const { toolbox } = worker.workflows;
-    // A cancellation stands in for a signal, which costs more than all the rest of a trivial node.
+    // A cancellation is passed as the signal, since creating an AbortSignal costs more than a trivial node.
     const options = { serializer: toolbox.serializer, signal: signal as unknown as AbortSignal };
     this.#services = new FlowServices(toolbox, options);
   }
 
-  /** What is executed in one go is one process of the kernel, each node a task in it with a state of its own. */
+  /** Runs the job as one process of the kernel, in which each node is a task with a state of its own. */
   run(): Promise<Disposition> {
     const item = this.#executable();
     if (item === undefined) return this.#goOn();
@@ -89,13 +90,13 @@ export class JobRun {
         if (disposition !== undefined) return disposition;
       }
     }
-    // That a run is over may be old news: it may have been taken up again since.
+    // The known status may be outdated: the run may have been retried since.
     if (this.signal.aborted) await handle.refresh();
     if (isFinished(handle.status)) await this.#cleanUp();
     return this.signal.aborted && !isFinished(handle.status) ? { delay: 0 } : 'done';
   }
 
-  /** @returns what becomes of the job, if that is clear now */
+  /** Handles an item. @returns the disposition of the job, or `undefined` if the job continues */
   #handle(item: Item): Promise<Disposition | undefined> | Disposition {
     const { handle } = this;
     if (handle.status === 'paused') return this.#park(item);
@@ -106,27 +107,27 @@ export class JobRun {
     return this.#deaths.unseen > 0 ? this.#executeAgain(item) : this.#execute(item);
   }
 
-  /** Milliseconds before an item is due, by the engine's clock. Queues go by clocks that may be wrong. */
+  /** Milliseconds before an item is due, by the engine's clock. The queue may have used a clock that is wrong. */
   #leftOf({ due }: Item): number {
     const { status, record, now } = this.handle;
     return Math.max(due, status === 'scheduled' ? record.startAt : 0) - now;
   }
 
-  /** The node that is next, if one is. */
+  /** The item that can be executed now, if there is one. */
   #executable(): Item | undefined {
     const { status, replica } = this.handle;
     const item = isFinished(status) || status === 'paused' ? undefined : replica.ledger.carriedBy(this.#holder.job);
     return item?.kind === 'node' && this.#leftOf(item) <= 0 ? item : undefined;
   }
 
-  /** What was not done, nor aborted, would be done again at once, for ever. */
+  /** Throws if an execution has ended without an entry: the item would be executed again in an endless loop. */
   #checkProgress({ node }: Item, seq: number): void {
     const { replica, runId, status } = this.handle;
     if (replica.seq > seq || this.signal.aborted || isFinished(status)) return;
     throw new RangeError(`node "${replica.position.plan.idOf(node)}" of run "${runId}" has ended without an entry`);
   }
 
-  /** One node, as a task of the kernel. */
+  /** Executes a node as a task of the kernel. */
   async #execute(item: Item): Promise<undefined> {
     const { handle, worker } = this;
     const { workflow } = handle;
@@ -140,7 +141,7 @@ export class JobRun {
       this.#checkSubflows(own.state, nodeId);
       await step(this.#advance(own.state), item.node);
     } catch (error) {
-      // Aborted, or the run does not take it any more: the loop will see how the run stands.
+      // The execution was aborted or superseded. The loop in #goOn checks the status of the run.
       if (!this.signal.aborted && !(error instanceof SupersededError)) throw error;
     } finally {
       if (this.delivery.signal.aborted) worker.alibis.cutShort(this.delivery);
@@ -151,7 +152,10 @@ export class JobRun {
     return undefined;
   }
 
-  /** Sub-flows that cannot go on here, because theirs is another graph, are for other workers, and no failure of the node. */
+  /**
+   * Checks that the node's sub-flows have the graph that they were started with. If not, another worker has to execute
+   * the node; it does not fail.
+   */
   #checkSubflows(state: WorkflowState, nodeId: string): void {
     if (!state.memory.has('inner')) return;
     const { workflow, codec } = this.handle;
@@ -165,13 +169,13 @@ export class JobRun {
     return { item, own };
   }
 
-  /** From here on, what asks the process for its state gets that of this node. */
+  /** Sets the state of the process to the state of this node. */
   #enterState(state: WorkflowState): void {
     const process = processOf(this.worker.workflows.toolbox.core, currentScope());
     if (process !== undefined) process.state = state.getContext();
   }
 
-  /** The time of a scheduled run has come: the run is running from now on, not from its first result on. */
+  /** Sets a scheduled run to running when its start has come, before its first node is executed. */
   async #begin({ node, round }: Item): Promise<undefined> {
     const { handle, delivery } = this;
     const entry = {
@@ -181,12 +185,12 @@ export class JobRun {
       claim: delivery.job.id,
     } as const;
     await handle.commit({ entry, during: ['scheduled'], becomes: { status: 'running' }, patience: this.#patience });
-    // The item is another one now.
+    // The commit has replaced the item, so the prepared state is out of date.
     this.#prepared?.own.view.close();
     this.#prepared = undefined;
   }
 
-  /** How an execution has come out, as far as counts go. */
+  /** Returns the outcome of an execution for the worker's counts. */
   #outcomeOf({ node, round, attempt }: Item): 'completed' | 'failed' | 'retried' | undefined {
     const { position, ledger } = this.handle.replica;
     const item = ledger.get(node);
@@ -196,7 +200,7 @@ export class JobRun {
     return status === 'failed' || status === 'recovering' ? 'failed' : 'completed';
   }
 
-  /** Fallbacks stand in for nodes that have failed since, or whose worker has died in between. */
+  /** Lets completed fallbacks stand in for failed nodes, if that was not done or was interrupted by a crash. */
   async #standIn(): Promise<void> {
     const { handle } = this;
     const own = stateFor(handle);
@@ -211,7 +215,7 @@ export class JobRun {
     }
   }
 
-  /** The worker has died that held the job before: see `Deaths`. */
+  /** Executes an item whose job was held by a worker that seems to have died: see `Deaths`. */
   async #executeAgain(item: Item): Promise<Disposition | undefined> {
     switch (await this.#deaths.attempt(item, () => this.#execute(item))) {
       case 'too many':
@@ -223,7 +227,7 @@ export class JobRun {
     }
   }
 
-  /** Workers die in it: it fails, so that its fallback or nobody runs, and the queue goes on. */
+  /** Fails a node that keeps killing its workers, so that its fallback runs and the queue continues. */
   async #giveUp(item: Item): Promise<undefined> {
     this.#deaths.unseen = 0;
     this.#prepared = undefined;
@@ -255,7 +259,7 @@ export class JobRun {
     await this.handle.commit({ entry, during: ['paused'], patience: this.#patience });
   }
 
-  /** Nothing is left for this job; where nothing is left for the run, that is set down. */
+  /** Ends the job, which has no item left. If the whole run has none left, first records how the run ends. */
   async #conclude(): Promise<Disposition | undefined> {
     const { handle } = this;
     const waits = handle.status === 'awaiting' || handle.status === 'paused';

@@ -1,68 +1,69 @@
-/** How jobs that a worker cannot handle are given back. */
+/** Options of `GiveBacks`: the delays of jobs that a worker gives back. */
 export interface GiveBackOptions {
-  /** Milliseconds after which a job comes again at first. */
+  /** Milliseconds before a job is delivered again for the first time. The shortest delay. */
   readonly least: number;
-  /** Milliseconds after which a job comes again in any case. */
+  /** The longest delay of a job, in milliseconds. */
   readonly longest: number;
-  /** How many jobs are remembered at a time. Default: 50000. */
+  /** Maximum number of jobs that are remembered. Default: 50000. */
   readonly most?: number | undefined;
-  /** Milliseconds, by a clock that is never set. Default: `performance.now`. */
+  /** A monotonic clock, in milliseconds. Default: `performance.now`. */
   readonly now?: (() => number) | undefined;
-  /** From 0 up to 1. Default: `Math.random`. */
+  /** A random number from 0 up to 1. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
-/** The least time between two jobs that come again, in milliseconds, and how many times as long as one has taken. */
+/** The distance of two turns: at least these milliseconds, and at least so many times the time that a job takes. */
 const leastSpacing = 100;
 const timesTaken = 10;
 
-/** The most that counts, in milliseconds: one may have been executed for a while before it went back. */
+/** The longest time of one job that counts, in milliseconds: a job may have executed nodes before it was given back. */
 const longestTaken = 1_000;
 
-/** The part by which the newest job changes what is known of how long one takes. */
+/** The weight of the newest job in the moving average of the time that a job takes. */
 const weight = 1 / 10;
 
-/** How much longer by chance a job stays away, at most: workers that have started together do not stay in step. */
+/** The largest random addition to a delay, as a part of it. It keeps workers that started together out of step. */
 const jitter = 1 / 4;
 
-/** Milliseconds after which a job that could come again and did not is another's. */
+/** Milliseconds after its delay before a job that did not come back is forgotten: another worker has it. */
 const patience = 600_000;
 
-/** Milliseconds between two looks for such jobs where there are as many as are remembered. */
+/** Milliseconds between two searches for such jobs, which start when the maximum is reached. */
 const lookEvery = 60_000;
 
 interface Known {
-  /** When it was given back for the first time. */
+  /** When the job was given back for the first time. */
   readonly since: number;
-  /** When it could come again. */
+  /** When the job may be delivered again. */
   readonly due: number;
 }
 
 /**
- * Says after how long the jobs come again that a worker gives back, so that this takes a small part of its time, however many
- * they are. A queue may deliver jobs that come again before all that wait: at a fixed time some hundred of them would be all
- * that a worker does.
+ * Computes the delays of jobs that a worker gives back to the queue, so that they take a small part of the worker's
+ * time, however many they are. A queue may deliver delayed jobs before waiting ones. With a fixed delay, a few hundred
+ * of them would keep a worker busy all the time.
  *
- * - A job that is given back for the first time comes again soon: another worker may be able to handle it.
- * - From then on jobs take turns: ten a second, fewer where each takes long. What has come back once takes the next turn that is
- *   free, so with N jobs each comes again after N turns.
- * - No job waits longer than twice the time since it was first given back. Who can handle it may be busy, or about to start.
+ * - A job that is given back for the first time comes again soon, since another worker may be able to handle it.
+ * - After that, jobs take turns: ten per second, or fewer if each takes long. A job that comes back takes the next free
+ *   turn, so N jobs come again after N turns each.
+ * - No job waits longer than twice the time since it was first given back. A worker that can handle it may be busy now,
+ *   or about to start.
  */
 export class GiveBacks {
   readonly #known = new Map<string, Known>();
-  /** When the next turn is free. */
+  /** The time of the next free turn. */
   #next = Number.NEGATIVE_INFINITY;
-  /** How long a job has taken of late, in milliseconds. */
+  /** Moving average of the time that a job takes, in milliseconds. */
   #taken = 0;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: GiveBackOptions) {}
 
   /**
-   * Gives the delay of a job that is given back now, in milliseconds.
+   * Returns the delay of a job that is given back now, in milliseconds.
    *
-   * @param jobId - of the queue
-   * @param taken - for how many milliseconds the worker has held it
+   * @param jobId - the id of the job in the queue
+   * @param taken - milliseconds for which the worker has held the job. Default: 0
    */
   delayOf(jobId: string, taken = 0): number {
     const { now: clock = () => performance.now(), random = Math.random } = this.options;
@@ -78,7 +79,7 @@ export class GiveBacks {
   #wait(known: Known | undefined, now: number): number {
     const { least, longest } = this.options;
     if (known === undefined && this.#hasRoom(now)) return least;
-    // One that there is no room to remember may have been given back any number of times.
+    // A job that is not remembered for lack of room may have been given back any number of times.
     const most = known === undefined ? longest : Math.min(longest, least + 2 * (now - known.since));
     const turn = Math.max(this.#next, now);
     const wait = Math.max(least, turn - now);

@@ -1,19 +1,20 @@
 import { EngineClock } from '../engines/engine-clock.js';
 
-/** The engine's clock as it was heard with the last sign of life. */
+/** An estimate of the engine's clock, set at each heartbeat. */
 export class HeardClock {
   #clock: EngineClock | undefined = undefined;
 
-  /** In epoch milliseconds; by this machine's clock as long as nothing was heard. */
+  /** The engine's time in epoch milliseconds. Before the first heartbeat: the time of this machine. */
   get now(): number {
     return this.#clock?.now ?? Date.now();
   }
 
   /**
-   * Hears the engine's clock.
+   * Sends a heartbeat and sets the clock to the engine's answer.
    *
-   * @param ask - gives a sign of life, which is answered with the engine's time
-   * @returns by how many milliseconds this machine's clock is off, at least
+   * @param ask - sends the heartbeat, and returns the engine's time
+   * @returns the least possible difference of this machine's clock, in milliseconds: positive if it is ahead, negative
+   *   if it is behind
    */
   async heard(ask: () => Promise<number>): Promise<number> {
     const before = Date.now();
@@ -21,7 +22,7 @@ export class HeardClock {
     const after = Date.now();
     if (this.#clock === undefined) this.#clock = new EngineClock(now);
     else this.#clock.hear(now);
-    // The engine has read its clock somewhere between the two.
+    // The engine read its clock at some time between `before` and `after`.
     return now < before ? before - now : Math.min(after - now, 0);
   }
 }

@@ -4,19 +4,19 @@ import type { Activity } from './activity.js';
 import type { Alibis } from './alibis.js';
 import type { GiveBacks } from './give-backs.js';
 
-/** What all deliveries of a worker have in common. */
+/** The parts and settings of a worker that all its deliveries share. */
 export interface Holding {
   readonly workerId: string;
   readonly engine: Engine;
   readonly workflows: Workflows;
   readonly activity: Activity;
   readonly maxPayload: number;
-  /** How many workers may die in one item before it is given up. */
+  /** Number of workers that may die while they execute an item. When it is reached, the item is given up. */
   readonly maxCrashes: number;
   readonly isStopping: boolean;
   readonly alibis: Alibis;
-  /** Jobs whose item has to be executed alone, while another is. */
+  /** Delays of jobs whose item must be executed alone and has to wait for another. */
   readonly untilAlone: GiveBacks;
-  /** For how many milliseconds a job is held without a sign of life. */
+  /** Milliseconds for which a job stays locked without a renewal. */
   readonly lockDuration: number;
 }

@@ -27,33 +27,35 @@ import { activeStatuses } from '../run-info.js';
 import type { ItemState } from './item-state.js';
 import { type Ended, fieldOf, ItemTexts } from './item-texts.js';
 
-/** Attempts of one round, and steps of one claim, for the numbers of slots. */
+/** Maximum number of attempts per round, and of steps per claim. The numbers within slots are computed from these. */
 const mostAttempts = 2 ** 26;
 const mostSteps = 2 ** 22;
 
-/** How an item is executed: by whom, and under which job. */
+/** The worker and the job that execute a work item. */
 export interface Holder {
   readonly workerId: string;
   readonly job: string;
-  /** How large a text may be, in bytes. */
+  /** Maximum size of a text, in bytes. */
   readonly maxPayload: number;
-  /** Until when what the engine cannot do is tried again. */
+  /** Ends the retries of calls that the engine could not carry out. */
   readonly until: Cancellation;
 }
 
-/** A claim of an item: what is done inside it is set down under one. */
+/**
+ * A claim of a work item. Steps inside the node are committed under a claim, so that only its latest holder adds any.
+ */
 interface Claim {
   readonly id: string;
-  /** The number of its first step, less one; later claims have higher ones. */
+  /** The number of the first step minus one. Later claims have higher numbers. */
   readonly base: number;
 }
 
 /**
- * Where the flow layer writes down what happens in an execution: it becomes entries of the run's journal. An entry that
- * the run does not take any more ends the execution with a `SupersededError`.
+ * The journal that the flow layer writes to during an execution: each event becomes an entry of the run's journal. If
+ * the run refuses an entry, the execution ends with a `SupersededError`.
  *
- * What the engine cannot do is tried again for as long as the execution goes on: the node is not to blame. Where that ends
- * first, nothing that the node does afterwards counts, since it may be a consequence.
+ * Calls that the engine could not carry out are retried as long as the execution lasts, since the node is not to blame.
+ * If the execution is aborted first, later events of the node do not count: they may be consequences of the failure.
  */
 export class ItemJournal implements StateJournal {
   readonly #began = performance.now();
@@ -61,10 +63,10 @@ export class ItemJournal implements StateJournal {
   #claimed: Promise<Claim> | undefined = undefined;
   #steps = 0;
   #failure: { readonly error: unknown } | undefined = undefined;
-  /** Failures of the engine after which commits are being tried again; most executions see none. */
+  /** The engine's errors by the entry whose commit is being retried. Undefined in most executions. */
   #heldUp: Map<object, EngineError> | undefined = undefined;
 
-  /** @param item - what is executed. Default: edges are followed for nodes that have ended */
+  /** @param item - the work item that is executed. Default: none, a fallback stands in for a failed node */
   constructor(
     private readonly handle: RunHandle,
     private readonly holder: Holder,
@@ -75,8 +77,8 @@ export class ItemJournal implements StateJournal {
   }
 
   /**
-   * A node that fails while the engine holds it up may fail because of that: by a timeout, say. It is asked for where
-   * something has failed, and stays from then on: what comes of the execution is a consequence.
+   * The engine's error, if a commit of this execution failed or is being retried. A node may fail because of that, for
+   * instance by a timeout. Once read, the error stays, since all that follows may be a consequence.
    */
   get failure(): { readonly error: unknown } | undefined {
     const [error] = this.#heldUp?.values() ?? [];
@@ -106,13 +108,15 @@ export class ItemJournal implements StateJournal {
     return new Journal(inner, this.handle.serializer, merges, write, this);
   }
 
-  /** Something is done inside the node. Whoever executes it first claims it, so that nobody from before adds to it. */
+  /**
+   * Commits a step inside the node. The first step claims the item, so that an earlier execution can add no more steps.
+   */
   async #step(happening: InNode<unknown, SavedRun, Entry>): Promise<void> {
     const item = this.item as Item;
     this.#claimed ??= this.#claim(item);
     const { id, base } = await this.#claimed;
     const common = { node: this.#idOf(item.node), round: item.round, claim: id };
-    // A step counts once, also where its answer was lost. Steps of a claim are committed in the order of their numbers.
+    // The slot makes a repeated step count once. The steps of a claim are committed in the order of their numbers.
     const commit = async (entry: StepEntry) => {
       const slot = `s${this.handle.replica.numbering.placeOf(item.node)}`;
       await this.#commit(entry, slot, base + ++this.#steps);
@@ -149,7 +153,7 @@ export class ItemJournal implements StateJournal {
     return { id, base: Number(verdict) * mostSteps };
   }
 
-  /** A node has ended. */
+  /** Commits the end of an execution. */
   async #end(happening: Ended): Promise<void> {
     const { replica } = this.handle;
     const node = replica.position.plan.indexOf(happening.nodeId);
@@ -166,7 +170,7 @@ export class ItemJournal implements StateJournal {
       await write(happening, happening.type === 'completed' ? this.#changes(happening.nodeId) : {});
     } catch (error) {
       if (!('error' in happening) || !(error instanceof SerializationError)) throw error;
-      // A failure is recorded whatever the engine refuses: then in short texts alone.
+      // The engine refused the text of the failure: record a short, plain error instead.
       await write({ ...happening, error: { ...happening.error, cause: plainError(happening.error.cause) } }, {});
     }
   }
@@ -185,7 +189,7 @@ export class ItemJournal implements StateJournal {
     };
   }
 
-  /** How the run stands if this is its last entry. */
+  /** Returns the change of the run if this entry turns out to be its last. */
   #conclusion(entry: NodeEntry, node: number): RunChange | undefined {
     const { replica } = this.handle;
     if (entry.type === 'failed') return conclusionAfter(replica, node, entry);
@@ -197,7 +201,7 @@ export class ItemJournal implements StateJournal {
     });
   }
 
-  /** What the node has changed besides its own output. What is not merged needs no base. */
+  /** Returns the changes of the context that the node made. Only keys that can be merged carry their base. */
   #changes(nodeId: string): Changes {
     const { codec, workflow } = this.handle;
     const { merges } = workflow;
@@ -214,10 +218,10 @@ export class ItemJournal implements StateJournal {
   }
 
   /**
-   * Commits an entry, again and again where the engine cannot do it.
+   * Commits an entry, with retries while the engine cannot carry it out.
    *
-   * @throws {SerializationError} for an entry that cannot be kept: the engine refuses it for what it holds, or fails in a
-   *   way that is no `EngineError`; the node fails with it
+   * @throws {SerializationError} if the engine refuses the entry for its content, or fails with something else than an
+   *   `EngineError`; the node fails with this error
    */
   async #commit(
     entry: NodeEntry | StepEntry,
@@ -251,7 +255,7 @@ export class ItemJournal implements StateJournal {
   }
 }
 
-/** If true, the run does not take entries of this execution any more. */
+/** Returns true if the error means that the run accepts no more entries of this execution. */
 function isOfRun(error: unknown): boolean {
   return [SupersededError, RunNotFoundError, WorkflowChangedError].some((Class) => error instanceof Class);
 }

@@ -4,17 +4,17 @@ import type { Item } from '../journal/ledger.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { memoryAsRead } from '../run/whole-state.js';
 
-/** What one execution of a node sees of its run: its own view of the context, and what concerns the node. */
+/** The state that one execution of a node works with: a view of the context of its own, and the data of the node. */
 export interface ItemState {
   readonly state: WorkflowState;
   readonly view: ContextView;
 }
 
 /**
- * The state that a node is executed with: a view of what is known of the run, in which values are read where they are asked
- * for. What the execution does to the context is seen by others only once it is committed.
+ * Builds the state for an execution: a view of the run in which values are decoded when they are accessed. Changes of
+ * the context become visible to other executions only after they are committed.
  *
- * @param item - what is to be executed. Default: nothing is, edges are followed for nodes that have ended
+ * @param item - the work item to be executed. Default: none, a fallback stands in for a failed node
  */
 export function stateFor({ replica, settings }: RunHandle, item?: Item): ItemState {
   const { codec, merges } = replica.origin;

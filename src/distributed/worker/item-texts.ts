@@ -13,26 +13,28 @@ import { PayloadError } from '../errors.js';
 import type { Execution, NodeEntry } from '../journal/entry.js';
 import type { RunHandle } from '../run/run-handle.js';
 
-/** How many characters of a key a message names. */
+/** Maximum number of characters of a key in a message. */
 const longestKey = 100;
 
-/** What a message calls a key of the context. */
+/** Returns the name of a context key for messages. */
 export function fieldOf(key: string): string {
   return `context.${cut(key, longestKey)}`;
 }
 
-/** A node has ended, for now or for good. */
+/** An event that ends an execution: the node completed, failed, is retried later, or waits. */
 export type Ended = Exclude<RunHappening, InNode<unknown, SavedRun, Entry>>;
 
-/** Values of an execution as texts, none of them larger than may be. */
+/** Encodes the values of an execution as texts, and checks their size. */
 export class ItemTexts {
-  /** @param maxPayload - how large a text may be, in bytes */
+  /** @param maxPayload - the maximum size of a text, in bytes */
   constructor(
     private readonly handle: RunHandle,
     private readonly maxPayload: number,
   ) {}
 
-  /** An error can always be written: what cannot be, or is too large, in short texts. */
+  /**
+   * Encodes an error. An error that cannot be serialized, or is too large, is reduced to its name and a short message.
+   */
   writeError({ cause }: Failure<unknown>): string {
     const { codec } = this.handle;
     try {
@@ -45,12 +47,16 @@ export class ItemTexts {
     try {
       return codec.encode(plain);
     } catch {
-      // Not even that, by a serializer of somebody's own.
+      // A custom serializer may refuse even the plain error.
       return codec.encode(`${plain.name}: ${plain.message}`);
     }
   }
 
-  /** @throws {SerializationError} for what cannot be saved, or is too large; the node fails with it */
+  /**
+   * Encodes a value.
+   *
+   * @throws {SerializationError} for a value that cannot be serialized, or is too large; the node fails with this error
+   */
   write(value: unknown, path: string): string {
     const text = this.handle.codec.encode(value, path);
     this.check(text, path);
@@ -59,7 +65,7 @@ export class ItemTexts {
 
   check(text: string, path: string): void {
     const { maxPayload } = this;
-    // A character takes one to three bytes of UTF-8.
+    // A UTF-16 code unit takes at most three bytes in UTF-8.
     if (text.length * 3 <= maxPayload) return;
     const size = Buffer.byteLength(text);
     if (size <= maxPayload) return;
@@ -67,12 +73,18 @@ export class ItemTexts {
     throw new SerializationError(path, `must be at most ${maxPayload} bytes as text, got ${size}`, { cause });
   }
 
-  /** @throws {SerializationError} for a key of the context that is too large */
+  /** Checks the size of a context key with its value. @throws {SerializationError} if it is too large */
   checkKey(key: string, text: string): void {
     this.check(key + text, fieldOf(key));
   }
 
-  /** An entry that says so. @throws {SerializationError} for what cannot be saved, or is too large */
+  /**
+   * Builds the journal entry of an execution's end.
+   *
+   * @param isOwn - if true, the entry is about the node that is being executed. If false, it is about a node that a
+   *   fallback stands in for
+   * @throws {SerializationError} for a value that cannot be serialized, or is too large
+   */
   entryOf(happening: Ended, common: Execution & Changes, isOwn: boolean): NodeEntry {
     switch (happening.type) {
       case 'completed': {

@@ -6,35 +6,36 @@ import { openRun } from '../run/run-handles.js';
 import { isFinished, type RunCursor } from '../run-info.js';
 import type { Workflows } from '../workflows/workflows.js';
 
-/** How many runs are asked for in one go, and how many idle ones are looked at in any case. */
+/** Number of runs per page, and of idle runs that a round may spend the whole interval on. */
 const most = 100;
 
-/** The part of an interval that is spent on more idle runs. */
+/** The part of the interval that a round may spend on further idle runs. */
 const share = 1 / 20;
 
-/** How runs are maintained. */
+/** Options of `Maintenance`. */
 export interface MaintenanceOptions {
-  /** Milliseconds between two looks. */
+  /** Milliseconds between two rounds. */
   readonly interval: number;
-  /** For how many milliseconds nothing was committed to a run that is looked at. Default: the interval. */
+  /** Milliseconds without a commit after which a run is idle. Default: the interval. */
   readonly idle?: number | undefined;
-  /** If true, nothing more is begun. Default: never. */
+  /** Returns true when no further run is to be looked at. Default: always false. */
   readonly isStopping?: (() => boolean) | undefined;
-  /** Reports that a run could not be looked at. The runs behind it are looked at nevertheless. */
+  /** Called with an error that prevented a look at a run. The round continues with the next run. */
   readonly onError: (error: unknown, details: { readonly runId?: string }) => void;
 }
 
 /**
- * What a worker looks after now and then: runs whose retention is over are removed; and runs in which nothing has happened
- * for a while get those of their jobs that the queue has lost, or was never given (the starter of the run died in between).
+ * The regular maintenance of a worker. A round removes runs whose retention has passed. It also looks at idle runs, in
+ * which nothing has happened for a while, and queues their jobs that the queue has lost or never received, for instance
+ * because the program that started the run died in between.
  *
- * Idle runs are looked at in turn: each look goes on where the one before has ended, and begins again behind the last. A
- * look takes at most a hundred, and more while it has taken less than a twentieth of the interval.
+ * A round continues with the idle runs after the last one of the round before, and starts over after the last run. It
+ * looks at a hundred idle runs, and at more as long as it has taken less than a twentieth of the interval.
  */
 export class Maintenance {
-  /** Idle runs that were listed and not looked at. */
+  /** Idle runs that were listed but not looked at yet. */
   #idle: string[] = [];
-  /** The last run of the page that was listed, and if true, no page follows. */
+  /** The cursor of the last page that was listed. */
   #after: RunCursor | undefined = undefined;
   #isAtEnd = false;
 
@@ -49,15 +50,15 @@ export class Maintenance {
     await this.#attempt(() => this.#recoverIdle());
   }
 
-  /** All of them: more may expire between two looks than are listed in one go. */
+  /** Removes all expired runs, page by page. */
   async #removeExpired(): Promise<void> {
     const { runInfoStore } = this.engine;
     for (let before = new Set<string>(); !this.#isStopping; ) {
       const runs = await runInfoStore.listExpired(most);
-      // What is still there after it was removed would be there for ever.
+      // Stop if a page has only runs that were just removed: removing them again would not help.
       if (runs.every(({ runId }) => before.has(runId))) return;
       before = new Set(runs.map(({ runId }) => runId));
-      // Another may have begun under its id since.
+      // The incarnation protects a new run that was started under the same id.
       const remove = ({ runId, incarnation }: ExpiredRun) => runInfoStore.deleteRun(runId, incarnation);
       await Promise.all(runs.map((run) => this.#attempt(() => remove(run), run.runId)));
     }
@@ -74,7 +75,7 @@ export class Maintenance {
     }
   }
 
-  /** `undefined` at the end of the runs: the next look begins with the first. */
+  /** Returns the next idle run; `undefined` after the last one. The next call then starts over. */
   async #nextIdle(): Promise<string | undefined> {
     const { idle = this.options.interval } = this.options;
     while (!this.#isAtEnd && !this.#isStopping) {
@@ -101,7 +102,7 @@ export class Maintenance {
   }
 }
 
-/** Queues what is to be done in a run. What is in the queue already stays as it is. */
+/** Queues the missing jobs of a run. Jobs that are already in the queue stay as they are. */
 async function recover(engine: Engine, workflows: Workflows, runId: string): Promise<void> {
   try {
     const handle = await openRun(engine, workflows, runId);
@@ -111,7 +112,7 @@ async function recover(engine: Engine, workflows: Workflows, runId: string): Pro
     await wakeLate(engine.queue, handle);
     if (items.length === 0 && handle.status === 'running') await concludeBeside(engine.queue, handle);
   } catch (error) {
-    // Others know the workflow, or have removed the run.
+    // Another worker has the workflow or its graph, or the run was removed.
     const isForOthers = error instanceof WorkflowNotFoundError || error instanceof WorkflowChangedError;
     if (!isForOthers && !(error instanceof RunNotFoundError)) throw error;
   }

@@ -5,41 +5,54 @@ import { aText } from '../engines/texts.js';
 import { anEngine, anInterval, anObjectGiving, aPayloadLimit, aRuntime } from '../run/options.js';
 import { someWorkflows, type Workflow } from '../workflows/workflows.js';
 
-/** Milliseconds; see `lockDuration`. */
+/** The default of `lockDuration`, in milliseconds. */
 export const defaultLockDuration = 5_000;
 
-/** What `new DistributedWorker` takes. */
+/**
+ * Options of `new DistributedWorker`. `engine` and `workflows` are required; the defaults of all others suit most
+ * fleets. Intervals and durations are whole numbers of milliseconds.
+ */
 export interface WorkerOptions {
+  /** The queue and the stores of the fleet. The orchestrators use the same engine. */
   readonly engine: Engine;
-  /** The flows that it executes: any number, and any number of versions of each. */
+  /** The flows or blueprints that the worker executes, at least one, and any number of versions of each. */
   readonly workflows: readonly Workflow[];
-  /** How many nodes it executes at the same time: a whole number of at least 1. Default: 10. */
+  /** Maximum number of nodes that the worker executes at the same time: a whole number of at least 1. Default: 10. */
   readonly concurrency?: number | undefined;
-  /** At most 500 characters. Default: host, process id and a random part. */
+  /** The id of the worker, unique in the fleet, at most 500 characters. Default: host, process id and a random part. */
   readonly id?: string | undefined;
-  /** What it executes them with: registry, hooks, middleware, dependencies, serializer. Default: a new one. */
+  /** The registry, hooks, middleware, dependencies and serializer of the nodes. Default: `new FlowRuntime()`. */
   readonly runtime?: FlowRuntime | undefined;
   /**
-   * For how many milliseconds of silence a worker keeps what it holds, of at least 500: a whole number. When it dies,
-   * others have its work after this time and half of it at most; when its event loop is blocked for longer, too. Default: 5000.
+   * Milliseconds for which a job stays locked by a silent worker, at least 500. When a worker dies, or its event loop
+   * is blocked for longer than this, others get its jobs after at most one and a half times this time. Default: 5000.
    */
   readonly lockDuration?: number | undefined;
-  /** Milliseconds between two signs of life. Default: 1000. */
+  /**
+   * Milliseconds between two heartbeats. After five intervals of silence, a worker is considered dead. Default: 1000.
+   */
   readonly heartbeatInterval?: number | undefined;
-  /** Milliseconds within which it notices that a run was cancelled. Default: 500. */
+  /** Milliseconds within which the worker notices that a run was cancelled. Default: 500. */
   readonly watchInterval?: number | undefined;
   /**
-   * Milliseconds between two looks at runs that are expired, or seem to be forgotten. A look takes at least a hundred of the
-   * latter, in turn, and up to a twentieth of the time. Default: 30000.
+   * Milliseconds between two rounds of maintenance, which removes expired runs and queues jobs that idle runs have
+   * lost. A round looks at a hundred idle runs, or more if that takes less than a twentieth of the interval. Default:
+   * 30000.
    */
   readonly maintenanceInterval?: number | undefined;
-  /** How many workers may die in one execution of a node before it counts as failed. Default: 3. */
+  /** Number of workers that may die while they execute a node. When it is reached, the node fails. Default: 3. */
   readonly maxCrashes?: number | undefined;
-  /** How large an output, or a key of the context, may be as text, in bytes. Default: 1 MiB. */
+  /** Maximum size of an output, or of a key of the context, as text, in bytes, at least 1024. Default: 1 MiB. */
   readonly maxPayload?: number | undefined;
 }
 
-/** Options that each worker has of its own. The others are those of its fleet. */
+/**
+ * Options of `Fleet.worker`: those of `WorkerOptions` that each worker of a fleet has for itself. The fleet sets
+ * `engine`, `workflows`, `runtime` and `maxPayload`.
+ *
+ * @example
+ * const worker = fleet.worker({ concurrency: 50 });
+ */
 export type OwnWorkerOptions = Omit<WorkerOptions, 'engine' | 'workflows' | 'runtime' | 'maxPayload'>;
 
 const own: Schema<OwnWorkerOptions> = {

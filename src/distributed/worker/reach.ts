@@ -1,17 +1,17 @@
 import { isPassing } from '../run/patience.js';
 
-/** How many ticks a sign of life may be without an answer. While the event loop is blocked, there are none. */
+/** Number of ticks after which an unanswered heartbeat counts as failed. A blocked event loop causes no ticks. */
 const mostTicks = 2;
 
-/** Notices when the engine is away, by signs of life that fail or are not answered. */
+/** Notices when the engine is unreachable: a heartbeat fails or is not answered. */
 export class Reach {
   #unanswered = 0;
   #isAsking = false;
 
-  /** @param onAway - called at each sign of life that the engine does not take in time */
+  /** @param onAway - called for each heartbeat that fails or is not answered in time */
   constructor(private readonly onAway: () => void) {}
 
-  /** Gives a sign of life. */
+  /** Sends a heartbeat. */
   async ask<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     this.#unanswered = 0;
     this.#isAsking = true;
@@ -25,7 +25,7 @@ export class Reach {
     }
   }
 
-  /** Looks whether a sign of life is unanswered. */
+  /** Checks for an unanswered heartbeat. */
   async tick(): Promise<void> {
     if (this.#isAsking && ++this.#unanswered === mostTicks) this.onAway();
   }

@@ -6,10 +6,10 @@ import { longestWait } from '../run/options.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses, isFinished } from '../run-info.js';
 
-/** The run's time is over. */
+/** Cancels a run whose deadline has passed. */
 export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Disposition> {
   const { deadline, startAt } = handle.record;
-  // It was taken up again since, or the job is of a run that had the id before.
+  // The run has ended, or was retried and has no deadline now, or the job belongs to an earlier run of this id.
   if (isFinished(handle.status) || deadline === undefined) return 'done';
   const left = deadline - handle.now;
   if (left > 0) return { delay: Math.min(Math.ceil(left), longestWait) };
@@ -20,7 +20,7 @@ export async function timeOut(handle: RunHandle, { queue }: Engine): Promise<Dis
   return 'done';
 }
 
-/** What the run needs cannot be read, now or ever: it fails, instead of being delivered again without end. */
+/** Fails a run whose data cannot be decoded. Otherwise its job would be delivered again and again. */
 export async function giveUp(handle: RunHandle, { queue }: Engine, error: Error): Promise<Disposition> {
   const becomes = { status: 'failed', error: cleaned(error.message, longestReason) } as const;
   await handle.commit({ entry: { type: 'concluded', status: 'failed' }, during: activeStatuses, becomes });

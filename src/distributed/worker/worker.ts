@@ -26,23 +26,32 @@ import { defaultLockDuration, readStopOptions, readWorkerOptions, type WorkerOpt
 import { Reach } from './reach.js';
 import { RepeatedWarnings } from './repeated-warnings.js';
 
-/** How long a worker that ends waits for the engine once it executes nothing any more, in milliseconds. */
+/** Milliseconds that a stopping worker waits for the engine after its last node has ended. */
 const grace = 5_000;
 
-/** After how many milliseconds jobs come again that have to be executed alone, at least and at most. */
+/** Delays of jobs that must be executed alone and have to wait for that: the least and the longest, in milliseconds. */
 const ofSuspects = { least: 250, longest: 60_000 };
 
-/** What a worker tells of itself. */
+/**
+ * Events of a `DistributedWorker`, which is an `EventEmitter`. `warning` is emitted for problems that the worker
+ * handles by itself.
+ *
+ * @example
+ * worker.on('warning', (error, details) => console.warn(error.message, details));
+ */
 export interface WorkerEvents {
   /**
-   * Something has gone wrong that is dealt with: a workflow that is not known here, a connection that was lost. Equal warnings
-   * that follow within ten seconds come as one more, with their number as `details.repeated`.
+   * A problem that the worker handles, such as a lost connection or a job of an unknown workflow. Equal warnings within
+   * ten seconds are combined: the first comes at once, the others as a second event with their number in
+   * `details.repeated`.
    */
   warning: [error: Error, details: Readonly<Record<string, unknown>>];
 }
 
 /**
- * Takes nodes from the queue and executes them, as many at a time as it may.
+ * Takes jobs from the queue and executes the nodes of runs, up to `concurrency` at a time. Any number of workers can
+ * share an engine; when a worker dies, others continue its work. A node may therefore be executed more than once, but
+ * its result counts once.
  *
  *     new ─► start ─► running ─► stop ─► stopped
  *
@@ -59,7 +68,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #deliveries: Deliveries;
   readonly #activity: Activity;
   readonly #tickers: Ticker[];
-  /** What all that it holds has in common. */
+  /** The parts of the worker that all its deliveries share. */
   readonly #holding: Holding;
   readonly #gone = new Cancellation([], true);
   readonly #alibis: Alibis;
@@ -71,15 +80,15 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   readonly #warnings = new RepeatedWarnings((error, details) => this.emit('warning', error, details));
   readonly #closing = new Closing((deadline) => this.#stop(deadline));
   #startedAt = 0;
-  /** Whether it has ended without waiting for what still goes on. */
+  /** If true, the worker has ended without waiting for the engine. It emits no further warnings. */
   #isGone = false;
   readonly #clock = new HeardClock();
-  /** Whether its clock is too far from the engine's; not known at first. */
+  /** If true, this machine's clock is too far from the engine's. Unknown until the first heartbeat. */
   #isOff: boolean | undefined = undefined;
 
   /**
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
-   * @throws {BlueprintError} for a workflow that has faults
+   * @throws {BlueprintError} for a workflow that is not valid
    */
   constructor(options: WorkerOptions) {
     super();
@@ -124,9 +133,10 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   /**
-   * Begins to take work. Resolves when it does. After a rejection it can be called again: the engine may be there by then.
+   * Starts the worker. Resolves when it takes work. After a rejection `start` can be called again.
    *
-   * @throws {EngineError} that says where it tried, when the engine does not answer in time
+   * @throws {EngineError} if the engine does not answer in time; the message says which address was tried
+   * @throws {WorkflowChangedError} if active runs were started with another graph of a workflow in the same version
    * @throws {WorkerStoppedError} for a worker that was stopped
    */
   start(): Promise<void> {
@@ -134,18 +144,18 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   /**
-   * Takes no more work, finishes the nodes that it executes, and lets go of the rest. Nothing is lost: what it does not
-   * finish by the deadline is aborted, and executed again by others. Ends 5 s after its last node at the latest, also while
-   * the engine is away. Called again, it shortens the deadline if the new one is earlier.
+   * Stops the worker: takes no more jobs, finishes the nodes that are being executed, and gives the other jobs back.
+   * Nodes that are still running at the deadline are aborted, and executed again by other workers. Resolves at most 5 s
+   * after the last node has ended, also while the engine is unreachable. A second call can only shorten the deadline.
    *
-   * @param options - `deadline`: milliseconds to wait for nodes that are under way, of at least 0. Default: 10000
+   * @param options - `deadline`: milliseconds to wait for nodes that are being executed, at least 0. Default: 10000
    * @throws {ValidationError} for an option that is unknown or of the wrong kind
    */
   stop(options: { readonly deadline?: number | undefined } = {}): Promise<void> {
     return this.#closing.close({ timeout: readStopOptions(options).deadline });
   }
 
-  /** What it does at the moment, and has done. */
+  /** Returns the current status and the counts of the worker. */
   health(): WorkerReport {
     const { active, completed, failed, retried, retrying } = this.#activity;
     const { concurrency = 10, heartbeatInterval = 1_000 } = this.#options;
@@ -166,7 +176,12 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     };
   }
 
-  /** Stops the worker: `timeout` is the `deadline` of `stop`. @throws {ValidationError} for a wrong option */
+  /**
+   * Stops the worker, like `stop`.
+   *
+   * @param options - `timeout`: the `deadline` of `stop`. Default: 10000
+   * @throws {ValidationError} for an option that is unknown or of the wrong kind
+   */
   close(options?: CloseOptions): Promise<void> {
     return this.#closing.close(options);
   }
@@ -196,8 +211,8 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   /**
-   * Where the queue does not go by the engine's clock, a worker whose clock is wrong would take the locks of others for
-   * expired: it takes no work until the clock is right.
+   * Sends a heartbeat, and compares this machine's clock with the engine's. If the queue relies on local clocks, a
+   * worker with a wrong clock would consider the locks of others expired, so it takes no work until its clock is right.
    */
   async #beat(): Promise<void> {
     const beat = () => this.#engine.livenessStore.heartbeat(this.health());
@@ -207,7 +222,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     if (isOff) {
       const error = new EngineError(
         this.#engine.name,
-        `has another time than this machine: its clock is off by ${off} ms`,
+        `shows another time than this machine, whose clock is off by ${off} ms: set the clock`,
         { reason: 'unsuitable' },
       );
       this.#warn(error, { off });
@@ -230,17 +245,17 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
       onError: (error) => this.#warn(error, {}),
     });
     this.#consumer = consumer;
-    // It was stopped meanwhile, without knowing of it.
+    // The worker was stopped before it had a consumer to close.
     if (this.#closing.hasBegun) await consumer.terminate();
   }
 
-  /** @param deadline - until when nodes may go on that are executed */
+  /** @param deadline - the time at which nodes that are still running are aborted */
   async #stop(deadline: Deadline): Promise<void> {
     const ending = this.#end();
     await Promise.race([ending.catch(() => undefined), this.#activity.idle(), deadline.passed]);
     const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
     this.#deliveries.abort(reason);
-    // An engine that is away keeps nobody from ending: what was held is given to others when its locks expire.
+    // An unreachable engine does not delay the end: the held jobs go to other workers when their locks expire.
     await pTimeout(ending, { milliseconds: grace, fallback: () => this.#leave() }).finally(() =>
       this.#gone.abort(this.#wasStopped()),
     );
@@ -256,7 +271,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
     this.#warnings.close();
   }
 
-  /** A queue that cannot be closed as it should is let go of all the same. */
+  /** Closes the consumer, or terminates it if closing fails. */
   async #closeConsumer(): Promise<void> {
     try {
       await this.#consumer?.pause();
@@ -276,14 +291,14 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   }
 
   #leave(): void {
-    this.#warn(new EngineError(this.#engine.name, 'did not let go of the worker in time', { reason: 'timeout' }), {});
+    this.#warn(new EngineError(this.#engine.name, 'did not release the worker in time', { reason: 'timeout' }), {});
     this.#warnings.close();
     this.#isGone = true;
     for (const ticker of this.#tickers) void ticker.stop();
     void this.#consumer?.terminate().catch(() => undefined);
   }
 
-  /** Nothing depends on it: where the engine is away, others will see that this worker is silent. */
+  /** Removes the worker from the list of workers. If that fails, others will see that the worker is silent. */
   async #sayGoodbye(): Promise<void> {
     try {
       await this.#activity.report(this.#engine.workItemStateStore);

@@ -8,7 +8,7 @@ import { openEngine } from './fixtures/engines.js';
 import { describeEngines } from './site.js';
 
 describeEngines('a server that is away for seconds', (start, kind) => {
-  it('finds as many connections as before when it is back, and none once the engine is closed', async () => {
+  it('has as many connections as before when it is back, and none after the engine is closed', async () => {
     const on = await start();
     const proxy = await startProxy(on.server.port);
     const engine = openEngine({ kind: on.kind, address: on.addressAt(proxy.port), options: { prefix: 'away' } });
@@ -29,7 +29,7 @@ describeEngines('a server that is away for seconds', (start, kind) => {
       most = Math.max(most, proxy.connections);
       await sleep(10);
     }
-    // A pool may have more connections for a while: all that waits asks at once.
+    // A pool may open more connections for a while, since all waiting calls ask at once.
     expect(most).toBeLessThanOrEqual(kind === 'postgres' ? before + 12 : before + 2);
     expect(await run()).toMatchObject({ status: 'completed' });
     await worker.stop();

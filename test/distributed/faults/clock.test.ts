@@ -15,7 +15,7 @@ const ways = [
   ['behind', -hour],
 ] as const;
 
-/** On a busy machine a wait takes longer, but by no hour. */
+/** A wait takes longer on a busy machine, but less than an hour longer. */
 const muchLater = 60_000;
 const patience = 90_000;
 
@@ -30,7 +30,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
 
   describeWith('faketime', 'by an hour', () => {
     it.each(ways)(
-      '(%s) warns once, and does all in its time: starts, retries, sleeps, limits',
+      '(%s) warns once, and is on time with starts, retries, sleeps and limits',
       (_way, shift) =>
         withSite(server, async (site) => {
           const wrong = await site.startWorker({ env: wrongClock(shift) });
@@ -52,14 +52,14 @@ describeEngines('a worker whose clock is wrong', (start) => {
       patience,
     );
 
-    it('takes nothing away from others', () =>
+    it('takes no jobs away from others', () =>
       withSite(server, async (site) => {
         const right = await site.startWorker({ behaviour: { hold: ['b'] } });
         const runId = await site.start('line');
         await right.waitFor(begins('b'));
         const wrong = await Promise.all(ways.map(([, shift]) => site.startWorker({ env: wrongClock(shift) })));
         for (const worker of wrong) await worker.waitFor(isWarning, 20_000);
-        // Longer than a lock lasts that nobody renews.
+        // Wait for longer than an unrenewed lock lasts.
         const since = performance.now();
         await eventually(() => performance.now() - since > 2_000);
         right.send({ type: 'release' });
@@ -69,7 +69,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
       }));
 
     it.each(ways)(
-      'from the middle of a node on (%s) keeps what it holds, and does what follows in its time',
+      'from the middle of a node on (%s) keeps its jobs, and is on time with what follows',
       (_way, shift) =>
         withSite(server, async (site) => {
           const clock = await settableClock(await mkdtemp(join(tmpdir(), 'orchestrator-clock-')));
@@ -78,7 +78,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
           await worker.waitFor(begins('a'));
           await clock.set(shift);
           await worker.waitFor(isWarning, 20_000);
-          // Longer than its lock lasts, where nobody renews it.
+          // Wait for longer than an unrenewed lock lasts.
           const since = performance.now();
           await eventually(() => performance.now() - since > 2_000);
           worker.send({ type: 'release' });
@@ -100,7 +100,7 @@ describeEngines('a worker whose clock is wrong', (start) => {
       withSite(server, async (site) => {
         const { queue } = site.engine;
         const enqueue = queue.enqueue.bind(queue);
-        // As version 0.7 did it where its clock was an hour ahead.
+        // Version 0.7 did this when its clock was an hour ahead.
         queue.enqueue = (jobs) => enqueue(jobs.map((job) => ({ ...job, delay: job.delay + hour })));
         const runId = await startAs(site, { delay: 500 });
         queue.enqueue = enqueue;
@@ -120,7 +120,9 @@ function startAs(
   return orchestrator.startRun({ count: 0, ms }, undefined, { workflow: 'sleepy', ...options });
 }
 
-/** All waits of a run of `sleepy` have taken their time, and no hour. @param startAt - when it was to start */
+/**
+ * Asserts that the waits of a run of `sleepy` took their time, and no extra hour. @param startAt - the planned start
+ */
 async function expectInTime({ orchestrator }: Site, runId: string, startAt: number): Promise<void> {
   expect((await orchestrator.run(runId)).status).toBe('completed');
   const events: RunEvent[] = [];

@@ -17,7 +17,7 @@ import { describeWithPostgres, poolOf, startPostgres } from '../servers/postgres
 import { type Proxy as Network, startProxy } from '../servers/proxy.js';
 import { describeEngines, type EngineServer } from './site.js';
 
-/** A limit that an end waited for by no clock keeps; the engine's own limits are over long after. */
+/** A limit that closing meets only if it does not wait for a timeout of the engine, which is twenty times as long. */
 const limit = 60_000;
 const options: EngineOptions = { connectTimeout: 20 * limit, operationTimeout: 20 * limit };
 
@@ -36,7 +36,7 @@ describeEngines('an engine that is closed while its server is away', (start, kin
   });
   afterAll(() => on.server.stop());
 
-  /** What a test has: an engine that reaches its server through a network. */
+  /** Runs a test with an engine that reaches its server through a proxy. */
   async function withEngine(
     given: (typeof givers)[number],
     test: (engine: Engine, proxy: Network, user: User | undefined) => Promise<void>,
@@ -67,12 +67,12 @@ describeEngines('an engine that is closed while its server is away', (start, kin
       }
       await turn();
       await inTime(engine.close());
-      // What is under way on the connection of the user is with that.
+      // Pending calls on the user's own connection end with the connection, not with the engine.
       if (user === undefined) await inTime(settled);
       await proxy.heal();
       await inTime(settled);
       await inTime(engine.close());
-      // It works as before, and all others are gone.
+      // The user's connection works as before, and all others are gone.
       await user?.use();
       expect(user?.listeners()).toEqual(before);
       await eventually(() => expect(proxy.connections).toBe(user?.connections() ?? 0), { timeout: limit });
@@ -80,7 +80,7 @@ describeEngines('an engine that is closed while its server is away', (start, kin
   });
 
   it.for(['while it is opened', 'in use'] as const)(
-    'is cut off by a later, shorter close, and is gone all the same: %s',
+    'is cut off by a later, shorter close, and closes nevertheless: %s',
     async (moment) => {
       await withEngine('an address', async (engine, proxy) => {
         if (moment === 'in use') {
@@ -101,7 +101,7 @@ describeEngines('an engine that is closed while its server is away', (start, kin
     },
   );
 
-  it('lets an orchestrator on it close, and a worker stop, that have just begun', async () => {
+  it('lets orchestrators and workers close that have just started', async () => {
     await withEngine('a connection of the user', async (engine, proxy) => {
       await engine.open();
       await proxy.cut();
@@ -126,11 +126,11 @@ describeEngines('an engine that is closed while its server is away', (start, kin
     });
   });
 
-  it('keeps its queue where only a worker stops', async () => {
+  it('keeps its queue if only a worker stops', async () => {
     await withEngine('an address', async (engine, proxy) => {
       const consumer = await engine.queue.consume(async () => 'done', consuming);
       await engine.queue.depth();
-      // What it waits on has no end that comes soon, so it is cut.
+      // The call that waits for a job would not end soon, so its connection is cut.
       proxy.stall();
       await inTime(consumer.close());
       await proxy.heal();
@@ -141,7 +141,7 @@ describeEngines('an engine that is closed while its server is away', (start, kin
 });
 
 describeWithPostgres('an engine that is closed while its tables are made', () => {
-  it('ends, and so does opening it, where a connection of the user waits for a lock', async () => {
+  it('ends, like opening does, even if a connection of the user waits for a lock', async () => {
     const server = await startPostgres();
     const [holder, observer] = [new pg.Client(server.url), new pg.Client(server.url)];
     await Promise.all([holder, observer].map((client) => client.connect()));
@@ -178,7 +178,7 @@ function uses(engine: Engine): Promise<unknown>[] {
   ];
 }
 
-/** A user's own connection, or pool of them. */
+/** A connection, or a pool of connections, that a user hands to the engine. */
 interface User {
   readonly handed: Redis | pg.Pool;
   listeners(): Record<string, number>;

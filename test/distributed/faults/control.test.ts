@@ -12,10 +12,10 @@ describeEngines('a run that is controlled while it is under way', (start) => {
     server = await start();
   });
 
-  it.concurrent('is cancelled: the signals of running nodes abort in all workers as soon as these are told', () =>
+  it.concurrent('is cancelled: the signals of running nodes abort in all workers as soon as these are notified', () =>
     withSite(server, async (site) => {
       const behaviour = { hold: ['one', 'two'], deaf: ['three', 'four'] };
-      // They do not look by themselves.
+      // The workers do not poll the status of runs by themselves.
       const worker = { ...steady, concurrency: 2, watchInterval: 600_000 };
       const workers = await Promise.all([1, 2].map(() => site.startWorker({ behaviour, worker })));
       const runId = await site.start('wide');
@@ -32,7 +32,7 @@ describeEngines('a run that is controlled while it is under way', (start) => {
       expect((await site.orchestrator.context(runId)).count).toBe(1);
     }));
 
-  it.concurrent('is cancelled at any moment, and completes when it is taken up again', () =>
+  it.concurrent('is cancelled at any moment, and completes when it is retried', () =>
     withSite(server, async (site) => {
       await Promise.all([site.startWorker(), site.startWorker()]);
       const runIds = await manyMoments(async (moment) => {
@@ -63,7 +63,7 @@ describeEngines('a run that is controlled while it is under way', (start) => {
       await site.expectSound(runIds);
     }));
 
-  it.concurrent('is paused: what runs ends, nothing new starts, and what is ready is put aside', () =>
+  it.concurrent('is paused: running nodes end, no others start, and ready ones are parked', () =>
     withSite(server, async (site) => {
       const worker = await site.startWorker({ behaviour: { hold: ['start', 'two'] }, worker: steady });
       const [early, late] = await Promise.all([site.start('line'), site.start('wide')]);
@@ -99,7 +99,7 @@ describeEngines('a run that is controlled while it is under way', (start) => {
     }));
 });
 
-/** Thirty runs side by side, each at a moment of its own. */
+/** Runs a test thirty times in parallel, each at a different moment of a run. */
 function manyMoments(test: (moment: number) => Promise<string>): Promise<string[]> {
   return Promise.all(Array.from({ length: 30 }, (_, moment) => test(moment)));
 }

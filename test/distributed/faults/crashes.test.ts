@@ -17,10 +17,10 @@ describeEngines('a worker that is killed', (start, kind) => {
     server = await start();
   });
 
-  /** A test that has a fleet of its own. */
+  /** Runs a test with a fleet of its own. */
   const on = (test: (site: Site) => Promise<void>) => withSite(server, test);
 
-  it.concurrent('in a node has its work done by another', () =>
+  it.concurrent('in a node has its work done by another worker', () =>
     on(async (site) => {
       const held = { line: 'c', wide: 'three', join: 'left', nested: 'y', flaky: 'c', items: 'list' } as const;
       const victim = await site.startWorker({ behaviour: { hold: Object.values(held) } });
@@ -34,7 +34,7 @@ describeEngines('a worker that is killed', (start, kind) => {
       expect(errors.map(({ length }) => length)).toEqual(workflows.map((name) => (name === 'flaky' ? 2 : 0)));
     }));
 
-  it.concurrent('is replaced within seconds, if nobody has set anything', () =>
+  it.concurrent('is replaced within seconds with default settings', () =>
     on(async (site) => {
       const victim = await site.startWorker({ behaviour: { hold: ['b'] }, worker: defaults });
       const runId = await site.start('line');
@@ -43,7 +43,7 @@ describeEngines('a worker that is killed', (start, kind) => {
       const death = performance.now();
       await victim.kill();
       await site.finish([runId]);
-      // A lock of thirty seconds, as queues have by themselves, would still be held.
+      // A lock of thirty seconds, the default of queues, would still be held.
       expect(performance.now() - death).toBeLessThan(25_000);
       await site.expectSound([runId]);
     }));
@@ -55,7 +55,7 @@ describeEngines('a worker that is killed', (start, kind) => {
         const victim = site.spawnWorker({ behaviour: { die: ['c'] }, worker: { maxCrashes: 3 } });
         expect(await victim.exited).toEqual(killed);
       }
-      // One death more would be too many.
+      // One more death would be too many.
       await site.rescue({ lockDuration: 10_000, maxCrashes: 3 });
       await site.expectSound([runId]);
       expect(await site.orchestrator.errors(runId)).toEqual([]);
@@ -77,10 +77,10 @@ describeEngines('a worker that is killed', (start, kind) => {
     }),
   );
 
-  // What is one table elsewhere is a list beside the runs there, written after them.
-  it.runIf(kind === 'redis').concurrent('between the end of a run and its filing leaves a run that is found', () =>
+  // On Redis the list of runs is separate from the runs and written after them. Elsewhere both are one table.
+  it.runIf(kind === 'redis').concurrent('between the end of a run and its indexing leaves a run that is found', () =>
     on(async (site) => {
-      // Neither does what the other holds.
+      // Neither worker may take the jobs of the other.
       const lockDuration = 10_000;
       const bystander = await site.startWorker({
         behaviour: { hold: ['one'] },

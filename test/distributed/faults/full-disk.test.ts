@@ -26,7 +26,7 @@ it.skipIf(!isThere)(
     const is = (type: Told['type']) => (told: Told) => told.type === type;
     await program.waitFor(is('ready'), 120_000);
     await disk.fill(program.pid);
-    // There is room for a row, though none for another piece of the log.
+    // There is room for a row, but not for another segment of the log.
     const filler = `${parent}/small/filler`;
     await truncate(filler, (await stat(filler)).size - 10 * 2 ** 20);
     const told = await program.waitFor(is('failed'), 120_000);

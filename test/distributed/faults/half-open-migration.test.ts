@@ -7,7 +7,7 @@ import { eventually } from '../servers/eventually.js';
 import { describeWithPostgres, type PostgresServer, poolOf, startPostgres } from '../servers/postgres.js';
 import { type Proxy as Network, startProxy } from '../servers/proxy.js';
 
-/** What makes a schema, in bounded time. */
+/** Creates a schema, in bounded time. */
 interface Maker {
   readonly made: Promise<unknown>;
   close(): Promise<void>;
@@ -47,14 +47,14 @@ describeWithPostgres('a migration of Postgres', () => {
   }, 60_000);
   afterAll(() => server.stop());
 
-  /** Begins a migration behind a network, and has it wait for a lock. */
+  /** Starts a migration behind a proxy, and makes it wait for a lock. */
   async function withWaiting(
     how: keyof typeof makers,
     connectTimeout: number,
     test: (scene: {
       readonly proxy: Network;
       readonly made: Promise<unknown>;
-      /** Which sessions wait for the lock. */
+      /** The sessions that wait for the lock. */
       readonly waiting: () => Promise<readonly number[]>;
       readonly unlock: () => Promise<unknown>;
     }) => Promise<void>,
@@ -86,7 +86,7 @@ describeWithPostgres('a migration of Postgres', () => {
   }
 
   it.each(names)(
-    'is begun anew where its connection is forgotten, and no lock of it is left: %s',
+    'starts again if its connection is lost, and leaves no lock behind: %s',
     async (how) => {
       await withWaiting(how, 60_000, async ({ proxy, made, unlock }) => {
         proxy.forget();
@@ -98,11 +98,11 @@ describeWithPostgres('a migration of Postgres', () => {
   );
 
   it.each(['an engine that opens', 'migratePostgres'] as const)(
-    'takes as long as the server is at work on it: %s',
+    'waits as long as the server works on it: %s',
     async (how) => {
       await withWaiting(how, 8_000, async ({ made, waiting, unlock }) => {
         const [before] = await waiting();
-        // More than all of it may take where the server does nothing.
+        // Longer than the whole migration may take while the server does nothing.
         await sleep(16_000);
         expect(await waiting()).toEqual([before]);
         await unlock();
@@ -113,7 +113,7 @@ describeWithPostgres('a migration of Postgres', () => {
   );
 
   it.each(['an engine on a pool', 'migratePostgres'] as const)(
-    'ends in time where no connection answers any more: %s',
+    'ends in time if no connection answers any more: %s',
     async (how) => {
       await withWaiting(how, 8_000, async ({ proxy, made }) => {
         proxy.stall();
@@ -124,7 +124,7 @@ describeWithPostgres('a migration of Postgres', () => {
     180_000,
   );
 
-  it('and all else of opening ends well, whenever connections are forgotten', async () => {
+  it('and all other steps of opening succeed, whenever connections are lost', async () => {
     const opened = [0, 30, 60, 120, 240].map(async (delay) => {
       const url = await server.createDatabase(`moment ${delay}`);
       const proxy = await startProxy(server.port);

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { describeWithPostgres, startPostgres } from '../servers/postgres.js';
 
 describeWithPostgres('a client that a pool of the user hands out', () => {
-  it('is listened to at once: its server may have ended it', async () => {
+  it('gets an error listener at once, since its server may have ended it', async () => {
     const server = await startPostgres();
     const pool = new pg.Pool({ connectionString: server.url });
     pool.on('error', () => {});

@@ -11,7 +11,7 @@ const module = new URL('./fixtures/handed-over.ts', import.meta.url);
 const isSaid = (type: Said['type']) => (said: Said) => said.type === type;
 
 describeEngines('a program whose pool or connection nobody listens to', (start, kind) => {
-  it('survives that its connections are ended, and the server too, busy and idle, and prints nothing', async () => {
+  it('survives the end of its connections and of the server, busy and idle, and prints nothing', async () => {
     const on = await start();
     const program = startWorkerProcess<Said>({ module, env: { KIND: kind, URL: on.addressAt(on.server.port) } });
     await program.waitFor(isSaid('busy'), 120_000);
@@ -37,7 +37,7 @@ describeEngines('a program whose pool or connection nobody listens to', (start, 
   });
 });
 
-/** All that the program has to the server. */
+/** Ends all connections of the program to the server. */
 async function endConnections({ kind, addressAt, server }: EngineServer): Promise<void> {
   const address = addressAt(server.port);
   if (kind === 'redis') {
@@ -54,7 +54,7 @@ async function endConnections({ kind, addressAt, server }: EngineServer): Promis
     "select pid, pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
   );
   const pids = rows.map(({ pid }) => pid);
-  // It is only asked to end, and may take its time.
+  // The session was only asked to end, and may take its time.
   const left = 'select count(*)::int as count from pg_stat_activity where pid = any($1)';
   await eventually(async () => expect((await client.query(left, [pids])).rows).toEqual([{ count: 0 }]));
   await client.end();

@@ -8,7 +8,7 @@ describeEngines('the last two predecessors of a join', (start) => {
   it(`that end at the same moment on two workers release it once, in each of ${runs} runs and more`, async () => {
     const on = await start();
     await withSite(on, async (site) => {
-      // Each executes few nodes at a time, so that both have some of each run.
+      // Each worker executes few nodes at a time, so that both take part in each run.
       const worker = { concurrency: atOnce / 2 };
       await Promise.all([site.startWorker({ worker }), site.startWorker({ worker })]);
       const runIds: string[] = [];
@@ -24,7 +24,7 @@ describeEngines('the last two predecessors of a join', (start) => {
   });
 });
 
-/** Whether the two were executed by different workers. */
+/** Returns true if the two nodes were executed by different workers. */
 function isApart(completions: readonly { readonly nodeId: string; readonly workerId: string }[]): boolean {
   const by = (id: string) => completions.find(({ nodeId }) => nodeId === id)?.workerId;
   return by('left') !== by('right');

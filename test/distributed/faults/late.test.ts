@@ -11,7 +11,7 @@ describeEngines('a node that outlives its lock', (start) => {
     server = await start();
   });
 
-  it.concurrent('because it blocks its event loop is done by another, and what it commits late changes nothing', () =>
+  it.concurrent('because it blocks its event loop is replaced, and its late commits change nothing', () =>
     withSite(server, async (site) => {
       const directory = await temporaryDirectory();
       const released = join(directory, 'released');
@@ -30,7 +30,7 @@ describeEngines('a node that outlives its lock', (start) => {
       const by = (await site.completions(line)).filter(({ nodeId }) => nodeId === 'b');
       expect(by.map(({ workerId }) => workerId)).toEqual([heir.id]);
 
-      // It was late, and is as good as any other from now on.
+      // The worker was late, and works like any other from now on.
       await heir.stop();
       const more = await site.start('line', { ms: 1 });
       await site.expectSound([...runIds, more]);

@@ -8,7 +8,7 @@ import { openEngine } from './fixtures/engines.js';
 import { describeEngines } from './site.js';
 
 describeEngines('a lock that is lost because the engine is away', (start) => {
-  it('counts as the death of nobody: the node is executed again, and not given up', async () => {
+  it('counts as no death: the node is executed again, and not given up', async () => {
     const on = await start();
     const proxy = await startProxy(on.server.port);
     const spec = { kind: on.kind, address: on.addressAt(proxy.port), options: {} };
@@ -31,7 +31,7 @@ describeEngines('a lock that is lost because the engine is away', (start) => {
       proxy.stall();
       await sleep(8_000);
       await proxy.heal();
-      // Renewals that the network held back may come in time, before anybody looks: then the lock is not lost.
+      // Renewals that the network held back may still arrive in time, so that the lock is not lost.
       await Promise.race([
         eventually(() => executions === 2, { timeout: 60_000 }).catch(() => undefined),
         sleep(15_000),

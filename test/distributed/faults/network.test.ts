@@ -24,7 +24,7 @@ describeEngines('a network between a worker and the server', (start) => {
     });
   }
 
-  it.concurrent.each(['cut', 'stall'] as const)('%s for a while loses nothing, of one that is alone', (how) =>
+  it.concurrent.each(['cut', 'stall'] as const)('%s for a while loses nothing of a single worker', (how) =>
     withSite(server, async (site) => {
       const proxy = await startProxy(server.server.port);
       await site.startWorker({ port: proxy.port });
@@ -32,7 +32,7 @@ describeEngines('a network between a worker and the server', (start) => {
       await someEnd(site, runIds);
       for (const milliseconds of [100, 2_000]) {
         await proxy[how]();
-        // For longer than a lock lasts, the second time.
+        // The second time, wait for longer than a lock lasts.
         await sleep(milliseconds);
         await proxy.heal();
         await sleep(100);
@@ -42,7 +42,7 @@ describeEngines('a network between a worker and the server', (start) => {
     }),
   );
 
-  it.concurrent('cut has the work done by others, and is of no account when it heals', () =>
+  it.concurrent('cut has the work done by others, and changes nothing when it heals', () =>
     withSite(server, async (site) => {
       const proxy = await startProxy(server.server.port);
       const far = await site.startWorker({ port: proxy.port, behaviour: { deaf: ['b', 'two'] } });
@@ -59,14 +59,14 @@ describeEngines('a network between a worker and the server', (start) => {
       await proxy.stop();
     }));
 
-  it.concurrent('that loses answers on their way has nothing done twice', () =>
+  it.concurrent('that loses answers has nothing counted twice', () =>
     withSite(server, async (site) => {
       const proxy = await startProxy(server.server.port);
       await site.startWorker({ port: proxy.port });
       const runIds = await startRuns(site);
       await someEnd(site, runIds);
       for (let turn = 0; turn < 10; turn += 1) {
-        // What was sent has arrived, and its answer has not.
+        // The call has arrived, but its answer has not.
         await proxy.cut();
         await proxy.heal();
         await sleep(20 + 13 * turn);

@@ -17,7 +17,7 @@ describeEngines('an orchestrator whose clock is wrong', (start) => {
     it.concurrent.each([
       ['ahead', hour],
       ['behind', -hour],
-    ])('(%s) begins runs that start after their delay, neither at once nor in an hour', (_, shift) =>
+    ])('(%s) creates runs that start after their delay, neither at once nor in an hour', (_, shift) =>
       withSite(server, async (site) => {
         const orchestrator = await site.startOrchestrator(wrongClock(shift));
         await site.startWorker();
@@ -36,7 +36,7 @@ describeEngines('an orchestrator whose clock is wrong', (start) => {
     it.concurrent.each([
       ['ahead', hour],
       ['behind', -hour],
-    ])('(%s) begins runs that end at their timeout, and not before', (_, shift) =>
+    ])('(%s) creates runs that end at their timeout, and not before', (_, shift) =>
       withSite(server, async (site) => {
         const orchestrator = await site.startOrchestrator(wrongClock(shift));
         const worker = await site.startWorker({ behaviour: { hold: ['b'] } });

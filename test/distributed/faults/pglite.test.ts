@@ -8,7 +8,7 @@ import { nodesOf } from './fixtures/flows.js';
 import type { Told } from './fixtures/messages.js';
 
 it.each(['after commit', 'before enqueue'] as const)(
-  'a program on a directory that is killed %s, twice, goes on when it is started again',
+  'a program on a directory that is killed %s, twice, continues when it is restarted',
   async (at) => {
     const directory = await mkdtemp(join(tmpdir(), 'faults-'));
     try {

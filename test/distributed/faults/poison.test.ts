@@ -8,14 +8,14 @@ describeEngines('poison', (start) => {
     server = await start();
   });
 
-  it.concurrent('that kills its workers is given up after three, and blocks nobody', () =>
+  it.concurrent('that kills its workers is given up after three deaths, and blocks no other run', () =>
     withSite(server, async (site) => {
       const [poisoned, guarded] = await Promise.all([site.start('poisoned'), site.start('guarded')]);
       const others = await site.startMany('wide', 10, { ms: 20 });
       const end = keepAlive(site);
       await site.finish([poisoned, guarded, ...others]);
       expect(await end()).toBeGreaterThanOrEqual(3);
-      // The last of them may have held something when it was ended.
+      // The last worker may have held a job when it was ended.
       await site.rescue();
       await site.expectNothingLeft();
 
@@ -49,7 +49,7 @@ describeEngines('poison', (start) => {
       }
     }));
 
-  it.concurrent('takes nobody with it who was executed beside it', () =>
+  it.concurrent('spares the nodes that are executed at the same time', () =>
     withSite(server, async (site) => {
       const poisoned = await site.start('poisoned');
       const innocent = await site.startMany('line', 3, { ms: 1_500 });
@@ -61,7 +61,7 @@ describeEngines('poison', (start) => {
       );
     }));
 
-  it.concurrent('that throws fails its run alone', () =>
+  it.concurrent('that throws fails only its run', () =>
     withSite(server, async (site) => {
       const worker = await site.startWorker({ worker: steady });
       const items = [1, 2, -3, 4, 5];
@@ -83,9 +83,9 @@ describeEngines('poison', (start) => {
     }));
 });
 
-/** Starts a new worker whenever one has been killed. Gives what ends it, and says how many have been killed. */
+/** Starts a new worker whenever one was killed. @returns a function that ends this, and returns the number of deaths */
 function keepAlive(site: Site): () => Promise<number> {
-  // Only deaths count: the locks of the living do not expire.
+  // The locks of live workers do not expire, so that only deaths count.
   const options = { behaviour: { die: ['poison'] }, worker: { lockDuration: 3_000, maxCrashes: 3 } };
   let isEnding = false;
   let killed = 0;

@@ -10,7 +10,7 @@ import { startProxy } from '../servers/proxy.js';
 
 const flow = new Flow('f', { version: '1' }).node('a', (n) => n);
 
-/** Milliseconds by which a loaded machine may be late. */
+/** Milliseconds by which a busy machine may be late. */
 const room = 15_000;
 
 describeWithPostgres('connections to Postgres that have died', () => {
@@ -24,7 +24,7 @@ describeWithPostgres('connections to Postgres that have died', () => {
   const at = (url: string, port: number) => url.replace(`:${server.port}/`, `:${port}/`);
 
   it.each(['an address', 'a pool'] as const)(
-    'without a word are replaced within operationTimeout: of %s',
+    'without an error are replaced within operationTimeout: of %s',
     async (how) => {
       const url = await server.createDatabase(`half-open ${how}`);
       const proxy = await startProxy(server.port);
@@ -56,7 +56,7 @@ describeWithPostgres('connections to Postgres that have died', () => {
     120_000,
   );
 
-  it('have their calls rejected when operationTimeout is over, and the engine closes', async () => {
+  it('have their calls rejected after operationTimeout, and the engine closes', async () => {
     const proxy = await startProxy(server.port);
     const engine = postgres(at(await server.createDatabase('stalled'), proxy.port), { operationTimeout: 3_000 });
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
@@ -94,7 +94,7 @@ describeWithPostgres('connections to Postgres that have died', () => {
     await proxy.stop();
   }, 120_000);
 
-  it('are replaced as soon as somebody wants to listen on them', async () => {
+  it('are replaced as soon as somebody subscribes', async () => {
     const url = await server.createDatabase('listening');
     const proxy = await startProxy(server.port);
     const engine = postgres(at(url, proxy.port), { operationTimeout: 8_000 });
@@ -116,7 +116,7 @@ describeWithPostgres('connections to Postgres that have died', () => {
     await proxy.stop();
   }, 120_000);
 
-  it('have calls that are under way when the engine is closed told so', async () => {
+  it('reject pending calls when the engine is closed', async () => {
     const url = await server.createDatabase('closed');
     const proxy = await startProxy(server.port);
     const engine = postgres(at(url, proxy.port), { maxConnections: 3 });
@@ -138,7 +138,7 @@ describeWithPostgres('connections to Postgres that have died', () => {
     await proxy.stop();
   }, 120_000);
 
-  it('hand a job back that they are given when their consumer was closed', async () => {
+  it('hand back a job that arrives after their consumer was closed', async () => {
     const url = await server.createDatabase('late fetch');
     const proxy = await startProxy(server.port);
     const [engine, other] = [postgres(at(url, proxy.port)), postgres(url)];
@@ -152,7 +152,7 @@ describeWithPostgres('connections to Postgres that have died', () => {
     await eventually(() => expect(seen).toEqual([first.id]));
     await eventually(async () => expect(await other.queue.statesOf([first.id])).toEqual(['absent']));
     proxy.stall();
-    // It asks for a job once more as it ends.
+    // The consumer asks for another job while it closes.
     await consumer.close();
     await other.queue.enqueue([second]);
     await proxy.heal();

@@ -16,7 +16,7 @@ const workflows = [napping, waiting, plain];
 
 let prefixes = 0;
 
-/** A fleet of its own. Its queue forgets jobs of the kinds that are in `forgotten`. */
+/** Runs a test with a fleet of its own, whose queue loses jobs of the kinds in `forgotten`. */
 async function withFleet(
   on: EngineServer,
   test: (fleet: ReturnType<typeof fleetOn>) => Promise<void>,
@@ -69,7 +69,7 @@ describeEngines('a fleet whose server has forgotten something, or is not there',
       expect(await orchestrator.waitForCompletion(runId)).toMatchObject({ status: 'completed', output: 'rested' });
     }));
 
-  it('ends a run at its deadline whose deadline job was lost while it waited, or was on hold', () =>
+  it('ends a run at its deadline if the deadline job was lost while the run waited or was paused', () =>
     withFleet(server, async ({ orchestrator, worker, forgotten }) => {
       forgotten.add('timeout');
       await worker.start();
@@ -84,7 +84,7 @@ describeEngines('a fleet whose server has forgotten something, or is not there',
       }
     }));
 
-  it('tells of each delivery that has failed, and goes on', () =>
+  it('reports each failed delivery, and continues', () =>
     withFleet(server, async ({ engine, orchestrator, worker, warnings }) => {
       const { checkpointStore } = engine;
       const read = checkpointStore.read.bind(checkpointStore);
@@ -98,7 +98,7 @@ describeEngines('a fleet whose server has forgotten something, or is not there',
       expect(told).toEqual(['unreadable, 2', 'unreadable, 1', 'unreadable, 0']);
     }));
 
-  it('starts a worker in a loop around a server that is not up yet, and stops one whose server is away', async () => {
+  it('starts a worker by retrying until the server is up, and stops a worker whose server is unreachable', async () => {
     const on = await start();
     await withFleet(
       on,
@@ -112,9 +112,9 @@ describeEngines('a fleet whose server has forgotten something, or is not there',
         await on.server.kill();
         const began = performance.now();
         await worker.stop();
-        // It executes nothing, so it waits for the engine alone, and not for the ten seconds that nodes have.
+        // The worker executes no node, so it waits only for the engine, not for the ten seconds that nodes have.
         expect(performance.now() - began).toBeLessThan(12_000);
-        expect(warnings).toContainEqual(expect.stringContaining('did not let go of the worker in time'));
+        expect(warnings).toContainEqual(expect.stringContaining('did not release the worker in time'));
       },
       { connectTimeout: 500 },
     );

@@ -58,7 +58,7 @@ describeWithRedis('a cluster', () => {
         count === 1 ? (addresses[0] as string) : addresses,
         `found${count}`,
       );
-      // Their keys are on all nodes.
+      // The keys of the runs are spread over all nodes.
       const runIds = await Promise.all(Array.from({ length: 30 }, () => orchestrator.startRun()));
       const runs = await Promise.all(runIds.map((runId) => orchestrator.waitForCompletion(runId)));
       expect(new Set(runs.map(({ status }) => status))).toEqual(new Set(['completed']));

@@ -46,7 +46,7 @@ function programAt(url: string, options: RedisOptions = {}) {
 
 const behind = ({ url, port }: RedisServer, proxy: Network) => url.replace(`:${port}`, `:${proxy.port}`);
 
-/** All that a user asks of an engine, each for itself. */
+/** All calls that a user makes on an engine, one by one. */
 function questionsTo(engine: Engine, runId: string): Record<string, () => Promise<unknown>> {
   const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
   return {
@@ -66,17 +66,17 @@ function questionsTo(engine: Engine, runId: string): Record<string, () => Promis
   };
 }
 
-/** What calls say where no connection can be made, and where those that are made swallow what is sent. */
+/** The messages of calls when no connection can be made, and when connections swallow what is sent. */
 const texts = {
   cut: /could not be reached for \d+ ms: connect ECONNREFUSED/,
   stall: /did not answer within \d+ ms$/,
 } as const;
 
 describeWithRedis('connections to Redis', () => {
-  it('may be asked for a sign of life at any time, also while BullMQ defines its commands on them', async () => {
+  it('may be pinged at any time, even while BullMQ defines its commands on them', async () => {
     const { defineCommand } = Redis.prototype;
     let felt = 0;
-    // As a timer does that has come due in the same turn of the event loop as the connection.
+    // Behaves like a timer that comes due in the same turn of the event loop as the connection.
     Redis.prototype.defineCommand = function (this: Redis, ...args) {
       felt++;
       void this.ping().catch(() => undefined);
@@ -87,7 +87,7 @@ describeWithRedis('connections to Redis', () => {
     try {
       await program.worker.start();
       expect(await program.run()).toBe('completed');
-      // The queue's own connection, too.
+      // The queue's own connection works, too.
       expect((await program.engine.queue.depth()).waiting).toBe(0);
     } finally {
       Redis.prototype.defineCommand = defineCommand;
@@ -97,7 +97,7 @@ describeWithRedis('connections to Redis', () => {
     expect(felt).toBeGreaterThan(0);
   });
 
-  it('that swallow what is sent are replaced, and what was asked on them is answered', async () => {
+  it('that swallow what is sent are replaced, and their calls are answered', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     const program = programAt(behind(server, proxy), { operationTimeout: 20_000 });
@@ -110,7 +110,7 @@ describeWithRedis('connections to Redis', () => {
       proxy.forget();
       const questions = Object.values(questionsTo(program.engine, runId));
       await Promise.all([...questions.map((question) => question()), program.run()]);
-      // Also those that nobody has asked anything on: what they are told is not lost for ever.
+      // Idle connections reconnect, too, so that notifications on them are not lost for ever.
       await eventually(() => proxy.connections >= before, { timeout: 20_000 });
     }
     await program.close();
@@ -135,7 +135,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('that cannot be made do not keep an engine from closing either', async () => {
+  it('that cannot be opened do not keep an engine from closing', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     proxy.stall();
@@ -150,7 +150,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('that are not made any more have each call end in time, with an error of the engine', async () => {
+  it('that cannot be opened any more make each call end in time, with an error of the engine', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     const engine = redis(behind(server, proxy), { operationTimeout: 3_000 });
@@ -177,12 +177,12 @@ describeWithRedis('connections to Redis', () => {
   }, 120_000);
 
   it.each(['cut', 'stall'] as const)(
-    'that cannot be made have opening say why: %s',
+    'that cannot be opened make opening report the reason: %s',
     async (how) => {
       const server = await startRedis();
       const proxy = await startProxy(server.port);
       await proxy[how]();
-      // When an attempt to connect is over is a matter of chance.
+      // The end of an attempt to connect depends on chance.
       const timeouts = [800, 1_100, 1_400, 1_700, 2_000, 2_300, 2_600, 2_900];
       const engines = timeouts.map((connectTimeout) => redis(behind(server, proxy), { connectTimeout }));
       const errors = await Promise.all(engines.map((engine) => rejection(engine.open())));
@@ -197,7 +197,7 @@ describeWithRedis('connections to Redis', () => {
     60_000,
   );
 
-  it('that a full server turns away have calls say what the server has said', async () => {
+  it("that a full server turns away make calls report the server's message", async () => {
     const server = await startRedis();
     const admin = new Redis(server.url);
     const engine = redis(server.url, { operationTimeout: 6_000 });
@@ -209,7 +209,7 @@ describeWithRedis('connections to Redis', () => {
     const others = Array.from({ length: 5 }, () => redis(server.url, { connectTimeout: 6_000 }));
     const calls = [...Object.values(questions).map((question) => question()), ...others.map((other) => other.open())];
     const errors = (await Promise.all(calls.map(rejection))).map(String);
-    // What a server says as it closes a connection is lost where the connection is reset before it was read.
+    // The server's last words are lost if the connection is reset before they were read.
     const told = /could not be reached for 6000 ms: (ERR max number of clients reached|write EPIPE|read ECONNRESET)/;
     for (const error of errors) expect(error).toMatch(told);
     expect(errors.filter((error) => error.includes('max number of clients'))).not.toEqual([]);
@@ -221,11 +221,11 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 120_000);
 
-  it('are led to the new master after a planned failover behind one address, again and again', async () => {
+  it('move to the new master after a planned failover behind one address, again and again', async () => {
     const servers = await Promise.all([startRedis(), startRedis()]);
     const clients = servers.map(({ url }) => new Redis(url));
     const proxy = await startProxy(servers[0].port);
-    // One address has one password.
+    // Servers behind one address have the same password.
     const { password } = new URL(servers[0].url);
     for (const client of clients) {
       await client.config('SET', 'masterauth', password);
@@ -239,7 +239,7 @@ describeWithRedis('connections to Redis', () => {
       const [now, before] = [turn % 2, (turn + 1) % 2];
       await (clients[now] as Redis).replicaof('NO', 'ONE');
       proxy.lead((servers[now] as RedisServer).port);
-      // Runs are started while the one that was the master refuses what is written, and keeps its connections.
+      // Runs are started while the former master refuses writes and keeps its connections.
       await (clients[before] as Redis).replicaof('127.0.0.1', (servers[now] as RedisServer).port);
       const runs = await Promise.all(Array.from({ length: 20 }, () => program.run()));
       expect(new Set(runs)).toEqual(new Set(['completed']));
@@ -272,7 +272,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('that are lost with an answer on its way leave no run filed as it was before', async () => {
+  it('that are lost with an answer leave no run indexed under its old status', async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     const { orchestrator, engine } = programAt(behind(server, proxy));
@@ -291,11 +291,11 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('take what a short operationTimeout says for calls, not for workers that wait', async () => {
+  it('apply a short operationTimeout to calls, not to waiting workers', async () => {
     const server = await startRedis();
     const program = programAt(server.url, { operationTimeout: 1_000 });
     await program.worker.start();
-    // A worker waits for jobs for longer than a call may take, and is woken by one.
+    // A worker waits for jobs for longer than a call may take, and is woken by a job.
     await sleep(7_000);
     expect(await program.run()).toBe('completed');
     expect(program.warnings).toEqual([]);
@@ -303,7 +303,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('of a worker that was stopped while the server was away are not those of the engine', async () => {
+  it("of a worker that was stopped while the server was unreachable are separate from the engine's", async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     const program = programAt(behind(server, proxy));
@@ -319,7 +319,7 @@ describeWithRedis('connections to Redis', () => {
     await server.stop();
   }, 60_000);
 
-  it('are copies where a connection was handed over, which stays as it was', async () => {
+  it('are copies if a connection was handed over, which stays as it was', async () => {
     const server = await startRedis();
     const own = new Redis(server.url, {
       lazyConnect: true,

@@ -9,7 +9,7 @@ import { openEngine } from './fixtures/engines.js';
 import type { Told } from './fixtures/messages.js';
 import { begins, describeEngines, type EngineServer, type Site, withSite } from './site.js';
 
-/** Ways to have a server refuse what is written, what it says then, and how it is ended. */
+/** Ways to make a server refuse writes, the messages it then gives, and how to end each. */
 const ways = {
   redis: {
     'a full memory': [
@@ -43,7 +43,7 @@ describeEngines('a refused write', (start, kind) => {
         await Promise.all(['b', 'two'].map((node) => worker.waitFor(begins(node))));
         await tell(on, refuse);
 
-        // The signal that has all sessions read it takes a moment to reach them, and none of them tells of it.
+        // The signal to reload takes a moment to reach all sessions, and no session reports it.
         const halfBegun: string[] = [];
         const error = await eventually(async () => {
           const runId = `late ${runIds.length + halfBegun.length}`;
@@ -115,7 +115,7 @@ describeEngines('a refused write', (start, kind) => {
   );
 });
 
-/** Starts a run. Gives the error where that is refused. */
+/** Starts a run. @returns the error if the start is refused */
 function begin({ orchestrator }: Site, runId: string): Promise<unknown> {
   return orchestrator.startRun({ count: 0 }, undefined, { workflow: 'line', runId }).then(
     () => undefined,
@@ -123,7 +123,7 @@ function begin({ orchestrator }: Site, runId: string): Promise<unknown> {
   );
 }
 
-/** Whether a run has been written, which its job may not have been. */
+/** Returns true if a run was stored. Its job may be missing. */
 async function isThere({ orchestrator }: Site, runId: string): Promise<boolean> {
   return (await orchestrator.listRuns()).runs.some((run) => run.runId === runId);
 }

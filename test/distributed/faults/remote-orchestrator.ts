@@ -1,7 +1,7 @@
 import type { WorkerProcess } from '../servers/processes.js';
 import type { Answer, Call, Outcome } from './fixtures/orchestrator.js';
 
-/** What its program tells, beside what else it may tell. */
+/** Messages of the orchestrator's program. */
 export type OrchestratorTold =
   | Answer
   | { readonly type: 'ready'; readonly time: number }
@@ -9,25 +9,25 @@ export type OrchestratorTold =
 
 const answered = Symbol('answered');
 
-/** If true, an orchestrator has rejected with this error; else nothing was heard of it. */
+/** Returns true if an orchestrator rejected with this error. Otherwise no answer has come. */
 export function isAnswer(error: unknown): boolean {
   return Object(error)[answered] === true;
 }
 
-/** An orchestrator in another process, and how to ask it. */
+/** An orchestrator in another process, whose methods can be called. */
 export class RemoteOrchestrator {
   #calls = 0;
 
   constructor(readonly process: WorkerProcess<OrchestratorTold>) {}
 
-  /** Resolves when its engine is open. @returns what its clock says then, in epoch milliseconds */
+  /** Resolves when its engine is open. @returns the time of its clock, in epoch milliseconds */
   async ready(): Promise<number> {
     const isReady = (told: OrchestratorTold): told is Extract<OrchestratorTold, { type: 'ready' }> =>
       told.type === 'ready';
     return (await this.process.waitFor(isReady, 30_000)).time;
   }
 
-  /** Calls a method there. Rejects with the error that it rejects with, as far as that can be sent. */
+  /** Calls a method in the process. Rejects with the error of the method, as far as it can be sent. */
   async ask<Name extends Call['call']>(call: Name, ...args: Call<Name>['args']): Promise<unknown> {
     const number = ++this.#calls;
     this.process.send({ number, call, args });

@@ -6,7 +6,7 @@ describeEngines('fifty runs under way with two workers', (start) => {
   it.each(['orderly', 'crash'] as const)('survive a restart of the server (%s)', async (how) => {
     const on = await start();
     await withSite(on, async (site) => {
-      // Some runs go on for longer than the server is there.
+      // Some runs last longer than the server.
       const behaviour = { hold: ['y'] };
       const workers = await Promise.all([site.startWorker({ behaviour }), site.startWorker({ behaviour })]);
       const runIds = (
@@ -26,7 +26,7 @@ describeEngines('fifty runs under way with two workers', (start) => {
     await on.server.stop();
   });
 
-  it('are joined by those that were started while the server was away', async () => {
+  it('are joined by runs that were started while the server was down', async () => {
     const on = await start();
     await withSite(
       on,

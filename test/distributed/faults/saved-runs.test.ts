@@ -9,7 +9,7 @@ import { startProxy } from '../servers/proxy.js';
 import { openEngine } from './fixtures/engines.js';
 import { describeEngines, type EngineServer } from './site.js';
 
-/** A loop that notes each turn that has come to its end, and ends when it is told that this was the last. */
+/** A loop that records each turn that has ended, and ends when told that a turn was the last. */
 function looping(ended: number[], isLast: (turn: number) => boolean) {
   return new Flow<Context>('loop', { version: '1', maxVisits: 100_000 })
     .node('turn', async (_input, { visit, signal }: NodeArgs) => {
@@ -33,7 +33,7 @@ describeEngines('a saved run whose answers are lost on their way back', (start) 
   const openAt = (port: number) =>
     openEngine({ kind: server.kind, address: server.addressAt(port), options: { prefix: 'lost' } });
 
-  it('has each entry once, and is held once', async () => {
+  it('has each entry once, and one holder', async () => {
     const proxy = await startProxy(server.server.port);
     const engine = openAt(proxy.port);
     await engine.open();
@@ -58,7 +58,7 @@ describeEngines('a saved run whose answers are lost on their way back', (start) 
     await proxy.stop();
   });
 
-  it('goes on where it was, without a turn that is skipped', async () => {
+  it('continues where it was, without skipping a turn', async () => {
     const proxy = await startProxy(server.server.port);
     const engine = openAt(proxy.port);
     await engine.open();
@@ -77,7 +77,7 @@ describeEngines('a saved run whose answers are lost on their way back', (start) 
     const turns = before + 30;
     const result = await looping(ended, (turn) => turn === turns).resume('turns', { checkpoint });
     expect(result).toMatchObject({ status: 'completed', output: turns });
-    // The turn that was under way may have come to its end before the abort, and not have been saved.
+    // The current turn may have ended before the abort without being saved.
     const again = ended[before] === ended[before - 1] ? 1 : 0;
     expect(ended.filter((_turn, at) => again === 0 || at !== before)).toEqual(
       Array.from({ length: turns }, (_, n) => n + 1),
@@ -95,7 +95,7 @@ describeWithPostgres('a saved run on Postgres', () => {
   });
   afterAll(() => server.stop());
 
-  it('outlives connections that the server ends, with each turn once', { timeout: 300_000 }, async () => {
+  it('survives connections that the server ends, with each turn once', { timeout: 300_000 }, async () => {
     const url = await server.createDatabase('ended');
     const engine = postgres(url);
     await engine.open();
@@ -129,7 +129,9 @@ describeWithPostgres('a saved run on Postgres', () => {
     await engine.close();
   });
 
-  it('charges each item of a long batch once, though it is aborted and resumed', { timeout: 300_000 }, async () => {
+  it('charges each element of a long batch once, although it is aborted and resumed', {
+    timeout: 300_000,
+  }, async () => {
     const engine = postgres(await server.createDatabase('charges'));
     const items = Array.from({ length: 1_100 }, (_, n) => n);
     const charged = new Map<number, number>();
@@ -142,7 +144,7 @@ describeWithPostgres('a saved run on Postgres', () => {
           (item: number) => {
             charged.set(item, (charged.get(item) ?? 0) + 1);
             if (charged.size === 1_060) abort.abort();
-            // Large enough that a snapshot is saved on the way.
+            // Large enough that a snapshot is saved meanwhile.
             return 'y'.repeat(2_500);
           },
           { concurrency: 1 },
@@ -153,7 +155,7 @@ describeWithPostgres('a saved run on Postgres', () => {
     await flow().run({ large }, { checkpoint, runId: 'b', signal: abort.signal });
     const result = await flow().resume('b', { checkpoint });
     expect(result.status).toBe('completed');
-    // The item that was under way at the abort may have been charged and not saved.
+    // The current element may have been charged before the abort without being saved.
     const twice = [...charged].filter(([, times]) => times > 1);
     expect(twice.filter(([item]) => item !== 1_059)).toEqual([]);
     expect(charged.size).toBe(1_100);

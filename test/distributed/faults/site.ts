@@ -22,11 +22,11 @@ import { type FlowName, flows, nodesOf } from './fixtures/flows.js';
 import type { Behaviour, Told } from './fixtures/messages.js';
 import { RemoteOrchestrator } from './remote-orchestrator.js';
 
-/** A server that engines stand on, and how to reach it. */
+/** A server for engines, and how to reach it. */
 export interface EngineServer {
   readonly kind: 'redis' | 'postgres';
   readonly server: Server;
-  /** Its address; through a proxy, at the proxy's port. */
+  /** Returns the address of the server. With the port of a proxy: its address through the proxy. */
   addressAt(port: number): string;
 }
 
@@ -41,19 +41,19 @@ const starters = {
   },
 };
 
-/** Declares tests once for each engine that stands on a server. They are given how to start it. */
+/** Declares tests once for each engine that needs a server, and passes a function that starts the server. */
 export function describeEngines(name: string, tests: (start: () => Promise<EngineServer>, kind: string) => void): void {
   for (const kind of ['redis', 'postgres'] as const) {
     const need = kind === 'redis' ? 'redis-server' : kind;
-    // Processes take their time to start where others are busy.
+    // Processes start slowly on a busy machine.
     describeWith(need, `${name}, on ${kind}`, () => tests(starters[kind], kind), { timeout: 600_000 });
   }
 }
 
-/** How a worker process is to be. */
+/** Options of a worker process. */
 export interface FixtureOptions {
   readonly worker?: Partial<Omit<WorkerOptions, 'engine' | 'workflows' | 'runtime'>>;
-  /** Of its engine, beside those of the site. */
+  /** Options of its engine, in addition to those of the site. */
   readonly engine?: EngineOptions;
   readonly behaviour?: Behaviour;
   readonly faultPoint?: FaultPoint;
@@ -61,7 +61,7 @@ export interface FixtureOptions {
   readonly clockShift?: number;
   /** Variables for its environment, such as those of `wrongClock`. */
   readonly env?: Readonly<Record<string, string>>;
-  /** What it does twice. */
+  /** The calls that it makes twice. */
   readonly doubled?: 'jobs' | 'commits' | 'jobs and commits';
   /** The port at which it reaches the server. Default: that of the server. */
   readonly port?: number;
@@ -70,18 +70,18 @@ export interface FixtureOptions {
 export type FaultyWorker = WorkerProcess<Told>;
 
 /**
- * Locks are short, so that crashes are not waited for. Where others are busy such a lock may expire though its worker is
- * alive: that makes no node one in which workers die.
+ * Short locks, so that tests need not wait for crashes. On a busy machine such a lock may expire while its worker is
+ * alive; the high limit of crashes keeps nodes from being given up for that.
  */
 const soon = { lockDuration: 1_000, heartbeatInterval: 200, watchInterval: 100, maxCrashes: 50 } as const;
 
-/** For workers whose executions are counted: no lock of theirs expires, however busy others are. */
+/** For workers whose executions are counted: their locks never expire, however busy the machine is. */
 export const steady = { lockDuration: 60_000 } as const;
 
 export const begins = (nodeId: string) => (told: Told) => told.type === 'begins' && told.nodeId === nodeId;
 export const ended = (nodeId: string) => (told: Told) => told.type === 'ended' && told.nodeId === nodeId;
 
-/** Gives a test a fleet of its own, which ends with it. */
+/** Runs a test with a fleet of its own, which ends with the test. */
 export async function withSite(
   server: EngineServer,
   test: (site: Site) => Promise<void>,
@@ -95,7 +95,7 @@ export async function withSite(
   }
 }
 
-/** A fleet with a queue of its own: an orchestrator in the test, workers in processes of their own. */
+/** A fleet with a queue of its own: an orchestrator in the test, and workers in processes of their own. */
 export class Site {
   readonly engine: Engine;
   readonly orchestrator: DistributedOrchestrator;
@@ -120,7 +120,7 @@ export class Site {
     return { kind: this.on.kind, address: this.on.addressAt(port), options };
   }
 
-  /** Starts a run. Its nodes take `ms` milliseconds each. */
+  /** Starts a run whose nodes take `ms` milliseconds each. */
   start(workflow: FlowName, context: Readonly<Record<string, unknown>> = {}): Promise<string> {
     return this.orchestrator.startRun({ count: 0, ...context }, undefined, { workflow });
   }
@@ -129,7 +129,7 @@ export class Site {
     return Promise.all(Array.from({ length: count }, () => this.start(workflow, context)));
   }
 
-  /** A worker process, before it says that it is ready. */
+  /** Starts a worker process, without waiting until it is ready. */
   spawnWorker({
     worker,
     engine,
@@ -155,14 +155,14 @@ export class Site {
     return process;
   }
 
-  /** A worker process that takes work. */
+  /** Starts a worker process, and waits until it takes work. */
   async startWorker(options: FixtureOptions = {}): Promise<FaultyWorker> {
     const process = this.spawnWorker(options);
     await process.waitFor(({ type }) => type === 'ready', 120_000);
     return process;
   }
 
-  /** A program that starts a run, and may die while it does. */
+  /** Starts a program that starts a run, and may die while it does so. */
   spawnStarter(faultPoint: FaultPoint, options: StartOptions): FaultyWorker {
     const env = {
       WORKER_PROCESS: '1',
@@ -175,7 +175,7 @@ export class Site {
     return process;
   }
 
-  /** An orchestrator in a process of its own, @param env - for its environment, such as that of `wrongClock` */
+  /** Starts an orchestrator in a process of its own. @param env - variables such as those of `wrongClock` */
   async startOrchestrator(env: Readonly<Record<string, string>> = {}): Promise<RemoteOrchestrator> {
     const module = new URL('./fixtures/orchestrator.ts', import.meta.url);
     const own = { ...env, ORCHESTRATOR_PROCESS: '1', ENGINE: JSON.stringify(this.spec()) };
@@ -185,7 +185,7 @@ export class Site {
     return remote;
   }
 
-  /** A worker in the program of the test, for runs whose workers have died. */
+  /** Starts a worker in the test's own program, for runs whose workers have died. */
   async rescue(options: FixtureOptions['worker'] = {}): Promise<DistributedWorker> {
     const worker = new DistributedWorker({ engine: this.engine, workflows: [...flows], ...soon, ...options });
     worker.on('warning', (error) => this.warnings.push(error));
@@ -194,7 +194,7 @@ export class Site {
     return worker;
   }
 
-  /** Waits until runs are over. */
+  /** Waits until runs have ended. */
   async finish(runIds: readonly string[], timeout = 120_000): Promise<void> {
     const signal = AbortSignal.timeout(timeout);
     setMaxListeners(0, signal);
@@ -202,8 +202,8 @@ export class Site {
   }
 
   /**
-   * What must hold after any fault: no run is lost, none is finished twice, each node has completed exactly once and
-   * counts once, no item is left over, and nothing is left in the queue.
+   * Asserts what must hold after any fault: no run is lost or finished twice, each node has completed and counts
+   * exactly once, no item is left over, and nothing is left in the queue.
    */
   async expectSound(runIds: readonly string[], timeout = 120_000): Promise<void> {
     await this.finish(runIds, timeout);
@@ -212,13 +212,13 @@ export class Site {
     expect(await this.#listed('completed')).toEqual([...runIds].sort());
   }
 
-  /** The queue is empty. */
+  /** Asserts that the queue is empty. */
   async expectNothingLeft(): Promise<void> {
     const nothing = { waiting: 0, delayed: 0, active: 0 };
     await eventually(async () => expect(await this.engine.queue.depth()).toEqual(nothing), { timeout: 120_000 });
   }
 
-  /** A worker holds nothing any more, as it has said itself. */
+  /** Asserts that a worker holds no job, by its own report. */
   async expectIdle(process: FaultyWorker): Promise<void> {
     await eventually(async () => {
       const health = await this.orchestrator.listWorkerHealth();
@@ -226,7 +226,7 @@ export class Site {
     });
   }
 
-  /** The nodes that have completed, in order, each as often as the journal says so. */
+  /** Lists the completed nodes in order, each as often as the journal has it. */
   async completions(runId: string): Promise<{ readonly nodeId: string; readonly workerId: string }[]> {
     const found: { nodeId: string; workerId: string }[] = [];
     for await (const { type, nodeId = '', workerId = '' } of this.orchestrator.events(runId)) {

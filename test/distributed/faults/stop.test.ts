@@ -14,7 +14,7 @@ describeEngines('a worker that is stopped', (start) => {
     server = await start();
   });
 
-  it.concurrent('ends what it executes, hands back the rest, and goes without a warning', () =>
+  it.concurrent('finishes its nodes, hands back the other jobs, and ends without a warning', () =>
     withSite(server, async (site) => {
       const worker = await site.startWorker({
         behaviour: { deaf: ['b', 'two'] },
@@ -35,7 +35,7 @@ describeEngines('a worker that is stopped', (start) => {
       const [line = '', wide = ''] = first;
       expect((await nodesDone(site, line)).at(-1)).toBe('b');
       expect(await nodesDone(site, wide)).toContain('two');
-      // Nothing is held any more: nobody has to wait for a lock.
+      // No job is held any more, so no worker has to wait for a lock.
       expect(await site.engine.queue.depth()).toMatchObject({ active: 0 });
       expect(await site.orchestrator.liveness()).toEqual([]);
       expect(warningsOf(worker)).toEqual([]);
@@ -44,7 +44,7 @@ describeEngines('a worker that is stopped', (start) => {
       expect(site.warnings).toEqual([]);
     }));
 
-  it.concurrent('aborts at the deadline what has not ended, and hands it back', () =>
+  it.concurrent('aborts its nodes at the deadline, and hands them back', () =>
     withSite(server, async (site) => {
       const worker = await site.startWorker({ behaviour: { hold: ['b', 'two', 'y'] }, worker: steady });
       const runIds = await Promise.all([site.start('line'), site.start('wide'), site.start('nested')]);
@@ -66,7 +66,7 @@ describeEngines('a worker that is stopped', (start) => {
       }
     }));
 
-  it.concurrent('again and again while it is busy, with others, loses nothing', () =>
+  it.concurrent('repeated while workers are busy loses nothing', () =>
     withSite(server, async (site) => {
       const runIds = (
         await Promise.all([site.startMany('wide', 10, { ms: 30 }), site.startMany('line', 10, { ms: 30 })])
@@ -82,7 +82,7 @@ describeEngines('a worker that is stopped', (start) => {
       await site.expectSound(runIds);
     }));
 
-  it('while the server is away ends all the same, once operations are not tried any more', async () => {
+  it('while the server is unreachable ends when operations are no longer retried', async () => {
     const on = await start();
     await withSite(on, async (site) => {
       const worker = await site.startWorker({ behaviour: { hold: ['b'] }, engine: { operationTimeout: 2_000 } });
@@ -108,7 +108,7 @@ function warningsOf({ messages }: FaultyWorker): Told[] {
   return messages.filter(({ type }) => type === 'warning');
 }
 
-/** The nodes that have completed, of a run that may be under way. */
+/** Lists the completed nodes of a run that may be active. */
 async function nodesDone({ engine }: Site, runId: string): Promise<string[]> {
   const tail = await engine.checkpointStore.read(runId);
   const entries = (tail?.entries ?? []).map(({ text }) => readEntry(text));

@@ -10,14 +10,15 @@ describeWith(
   'redis-tls',
   'workers that reach Redis with TLS',
   () => {
-    it('do their work, are replaced when they die, and go on after a cut and a restart', async () => {
+    it('do their work, are replaced when they die, and continue after a cut and a restart', async () => {
       const server = await startRedis({ durable: true, tls: true });
       const { tls } = server;
       if (tls === undefined) throw new Error('the server has no TLS');
       const on: EngineServer = {
         kind: 'redis',
         server,
-        // Workers come by a port of their own; the orchestrator, whose program does not trust the certificate, without TLS.
+        // Workers use a port of their own. The orchestrator, whose program does not trust the certificate, connects
+        // without TLS.
         addressAt: (port) => (port === server.port ? server.url : tls.url.replace(`:${tls.port}`, `:${port}`)),
       };
       await withSite(on, async (site) => {
@@ -40,7 +41,7 @@ describeWith(
       await server.stop();
     });
 
-    it('are told what is wrong where they do not trust its certificate', async () => {
+    it('report if they do not trust its certificate', async () => {
       const server = await startRedis({ tls: true });
       const engine = redis(server.tls?.url ?? '', { connectTimeout: 2_000 });
       const error = await rejection(engine.open());

@@ -42,7 +42,7 @@ for (const { name, describe: describeWhere, create } of engines) {
       await engine?.close();
     });
 
-    it('comes to the same as the flow in process, whatever goes wrong', { timeout: 300_000 }, async () => {
+    it('gives the same result as the flow in process, whatever goes wrong', { timeout: 300_000 }, async () => {
       const graphs = troubledCases({ cycles: true, failures: true, fallbacks: true });
       const sample = fc.tuple(graphs, fc.array(fc.nat(), { minLength: 2, maxLength: 3 }), fc.constantFrom(0.02, 0.1));
       for (const [at, [given, seeds, share]] of fc.sample(sample, { seed, numRuns }).entries()) {

@@ -18,9 +18,9 @@ describeEngines('a job that is delivered twice', (start) => {
       await site.expectSound((await Promise.all(started)).flat());
     }));
 
-  it.concurrent('with commits made twice and a crash in between, counts once inside a sub-flow too', () =>
+  it.concurrent('with commits made twice and a crash in between, counts once inside a sub-flow, too', () =>
     withSite(server, async (site) => {
-      // Long enough for the victim not to lose what it executes before it dies.
+      // Long enough that the victim keeps its lock until it dies.
       const worker = { lockDuration: 10_000 };
       const victim = await site.startWorker({ doubled: 'commits', behaviour: { die: ['z'] }, worker });
       const runId = await site.start('nested');
@@ -31,7 +31,7 @@ describeEngines('a job that is delivered twice', (start) => {
       expect(again).toEqual(['z', 'end']);
     }));
 
-  it.concurrent('late, when it was done long ago, changes nothing', () =>
+  it.concurrent('late, after its job was done, changes nothing', () =>
     withSite(server, async (site) => {
       const worker = await site.startWorker({ behaviour: { hold: ['end'] }, worker: steady });
       const runId = await site.start('wide');
@@ -47,7 +47,7 @@ describeEngines('a job that is delivered twice', (start) => {
       expect(executed.sort()).toEqual(['end', 'four', 'one', 'start', 'three', 'two']);
     }));
 
-  it.concurrent('because its worker was stopped for a while counts once, whoever is first', () =>
+  it.concurrent('because its worker was suspended counts once, whichever worker is first', () =>
     withSite(server, async (site) => {
       const sleeper = await site.startWorker({ behaviour: { deaf: ['b', 'two'] } });
       const runIds = await Promise.all([site.start('line'), site.start('wide')]);
@@ -55,21 +55,21 @@ describeEngines('a job that is delivered twice', (start) => {
       sleeper.signal('SIGSTOP');
       const heir = await site.startWorker({ behaviour: { hold: ['b'] } });
       await Promise.all([heir.waitFor(begins('b')), heir.waitFor(ended('two'))]);
-      // Now two workers execute "b" at the same time, and the sleeper has yet to end "two".
+      // Now two workers execute "b" at the same time, and the sleeper still has to end "two".
       sleeper.signal('SIGCONT');
       sleeper.send({ type: 'release' });
       await Promise.all(['b', 'two'].map((node) => sleeper.waitFor(ended(node))));
       heir.send({ type: 'release' });
       await site.expectSound(runIds);
       const [line = ''] = runIds;
-      // The sleeper is as good as new.
+      // The sleeper works like any other worker again.
       const more = await site.startMany('wide', 5);
       await site.expectSound([...runIds, ...more]);
       expect(await site.orchestrator.errors(line)).toEqual([]);
     }));
 });
 
-/** The jobs of a run, as its journal has them. */
+/** Lists the jobs of a run, from its journal. */
 async function jobsOf({ engine }: Site, runId: string): Promise<string[]> {
   const tail = await engine.checkpointStore.read(runId);
   const jobs = (tail?.entries ?? [])

@@ -11,7 +11,7 @@ describeEngines('an id that is used again while a worker is still at the run tha
     server = await start();
   }, 60_000);
 
-  it('has a result of its own, though the worker is busy past its lock', () =>
+  it('has its own result, although the worker is busy longer than its lock lasts', () =>
     withSite(server, async (site) => {
       const late = await site.startWorker({ behaviour: { block: { a: 6_000 } } });
       const first = await site.orchestrator.start({ count: 0 }, undefined, options);
@@ -33,7 +33,7 @@ describeEngines('an id that is used again while a worker is still at the run tha
     }));
 });
 
-/** What the late worker has done is nowhere. */
+/** Asserts that the late worker has changed nothing. */
 async function expectUntouched({ orchestrator }: Site): Promise<void> {
   expect(await orchestrator.status(runId)).toBe('running');
   expect(await orchestrator.metrics(runId)).toMatchObject({ attempts: 0 });

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 const flow = new Flow('f', { version: '1' }).wait('go');
 
-/** An orchestrator on an engine that cannot be subscribed to until it is let, and a run that is under way. */
+/** An orchestrator with an active run, on an engine whose subscriptions fail until they are allowed. */
 async function scene(failure: 'rejects' | 'hangs') {
   const engine = memory();
   const { subscribe } = engine;
@@ -28,7 +28,7 @@ async function scene(failure: 'rejects' | 'hangs') {
   return { engine, orchestrator, allow, tries: () => tries, runId: await orchestrator.startRun() };
 }
 
-it.each(['rejects', 'hangs'] as const)('a wait polls where subscribing %s', async (failure) => {
+it.each(['rejects', 'hangs'] as const)('a wait polls if subscribing %s', async (failure) => {
   const { orchestrator, runId } = await scene(failure);
   const waiting = orchestrator.waitForCompletion(runId, 20);
   await orchestrator.cancel(runId);
@@ -39,7 +39,7 @@ it.each(['rejects', 'hangs'] as const)('a wait polls where subscribing %s', asyn
   await orchestrator.close();
 });
 
-it('a wait that polls is told as soon as a subscription comes that has hung', async () => {
+it('a wait that polls is woken as soon as a subscription that hung succeeds', async () => {
   const { orchestrator, runId, allow } = await scene('hangs');
   const engineAsked = new Promise<void>((resolve) => {
     const { getRun } = orchestrator.engine.runInfoStore;
@@ -57,7 +57,7 @@ it('a wait that polls is told as soon as a subscription comes that has hung', as
   await orchestrator.close();
 });
 
-it('subscribing is tried again while somebody waits', async () => {
+it('subscribing is retried while somebody waits', async () => {
   const { orchestrator, runId, allow, tries } = await scene('rejects');
   const end = new AbortController();
   const waiting = orchestrator.waitForCompletion(runId, { pollInterval: 3_600_000, signal: end.signal });

@@ -13,15 +13,15 @@ import { settled } from '../../support.js';
 import { eventually } from '../servers/eventually.js';
 import { type AnyFlow, Journals } from './journals.js';
 
-/** How often something goes wrong: the share of calls, from 0 to 1. */
+/** The probabilities of faults, each from 0 to 1. */
 export interface Chaos {
-  /** A request is lost: nothing happens, and the caller is told that it failed. */
+  /** A request is lost: the engine does nothing, and the call rejects. */
   readonly lostRequests: number;
-  /** An answer is lost: it happens, and the caller is told that it failed. */
+  /** An answer is lost: the engine carries out the call, and the call rejects. */
   readonly lostAnswers: number;
-  /** A worker dies; at most twice in a run, since three times is too often for a node. */
+  /** A worker dies, at most twice in a run, since three deaths fail a node. */
   readonly crashes: number;
-  /** A job is given to another worker while the first goes on with it. */
+  /** A job is given to another worker while the first one continues with it. */
   readonly lostLocks: number;
   readonly compactions: number;
   /** The run is paused, and resumed a moment later. */
@@ -39,7 +39,7 @@ interface Program {
   worker?: DistributedWorker;
 }
 
-/** A fleet on an engine in memory, to which things happen, as numbers between 0 and 1 say. */
+/** A fleet on an engine in memory. A sequence of random numbers from 0 to 1 decides which faults happen. */
 export class ChaoticFleet {
   readonly inner = memory();
   readonly journal: Journals;
@@ -65,7 +65,7 @@ export class ChaoticFleet {
     await Promise.all(this.concurrency.map((concurrency) => this.#startWorker(concurrency)));
   }
 
-  /** Resolves when nothing is in the queue any more. */
+  /** Resolves when the queue is empty. */
   async drained(): Promise<void> {
     await this.#pausing;
     await eventually(async () => {
@@ -94,7 +94,7 @@ export class ChaoticFleet {
     return share > 0 && this.random() < share;
   }
 
-  /** A call as a program makes it: it may be lost on its way there or back, or be the last that the program does. */
+  /** Makes a call of a program. The request or the answer may be lost, or the program may die. */
   async #call<Answer>(program: Program, chaos: Chaos, call: () => Promise<Answer>): Promise<Answer> {
     if (!program.isAlive) return never;
     if (this.#happens(chaos.lostRequests)) throw new EngineError('memory', 'has lost the request');
@@ -155,7 +155,7 @@ export class ChaoticFleet {
     return answer;
   }
 
-  /** Where the run is over by then, it is too late. */
+  /** Pauses the run, unless it has ended by then. */
   async #pause(runId: string): Promise<void> {
     const moments = Math.floor(this.random() * 4);
     try {
@@ -170,7 +170,7 @@ export class ChaoticFleet {
   #consume(program: Program, handler: Handler, options: Parameters<Engine['queue']['consume']>[1]): Promise<Consumer> {
     let consumer: Consumer | undefined;
     const handling = (delivery: Delivery) => this.#handle(program, handler, delivery);
-    // Not terminated: what it held would come to others only when its locks expire.
+    // Not terminated, since its jobs would come to others only when their locks expire.
     program.onDeath.add(() => void consumer?.pause());
     return this.inner.queue.consume(handling, options).then((opened) => {
       consumer = opened;
@@ -179,7 +179,9 @@ export class ChaoticFleet {
     });
   }
 
-  /** One delivery. When the program dies or the lock is lost, the job goes back, whatever the handler still does. */
+  /**
+   * Handles a delivery. When the program dies or the lock is lost, the job goes back, whatever the handler still does.
+   */
   #handle(program: Program, handler: Handler, delivery: Delivery): Promise<Disposition> {
     if (!program.isAlive) return settled().then(() => ({ delay: 0 }));
     const { id } = delivery.job;
@@ -191,7 +193,7 @@ export class ChaoticFleet {
       };
       program.onDeath.add(giveBack);
       const losses = this.#losses.get(id) ?? 0;
-      // That it was lost is not said: whoever is told so waits, to execute it alone.
+      // The crash is not reported: a worker that knows of it would wait to execute the item alone.
       const handled = handler({ ...delivery, crashes: 0, signal: abort.signal });
       void handled.then(
         (disposition) => {

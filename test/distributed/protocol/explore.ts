@@ -1,26 +1,26 @@
 import type { Choice, Setting } from './world.js';
 import { World } from './world.js';
 
-/** What was explored. */
+/** The result of an exploration. */
 export interface Explored {
-  /** Moments that differ. */
+  /** Number of different moments. */
   readonly moments: number;
-  /** Steps from one moment to another. */
+  /** Number of steps from one moment to another. */
   readonly steps: number;
-  /** Ways from the beginning to an end: all interleavings of the steps. */
+  /** Number of ways from the beginning to an end: all interleavings of the steps. */
   readonly schedules: number;
   readonly ends: number;
-  /** How the runs have ended, and how often. */
+  /** The statuses of the ended runs, with their numbers. */
   readonly outcomes: Readonly<Record<string, number>>;
-  /** Whether there was more than was looked at. */
+  /** If true, the limit was reached before all moments were visited. */
   readonly isCutShort: boolean;
 }
 
 export interface Exploration extends Setting {
   readonly input?: unknown;
-  /** Moments to look at, at most. */
+  /** Maximum number of moments to visit. */
   readonly most?: number;
-  /** Looks at an end: what has come out, as a word; rejects where that must not be. */
+  /** Checks an end and returns the outcome as a word. Rejects if the outcome is wrong. */
   check(world: World): Promise<string>;
 }
 
@@ -33,9 +33,10 @@ interface Way {
 }
 
 /**
- * Takes every way through a setting, by beginning anew and repeating the steps up to a choice that was not taken yet. A
- * moment that was seen is not gone on from again: what can follow from it has been, or will be. So every interleaving is
- * covered, while steps that do not concern each other cost the moments that they lead to, not all of their orders.
+ * Takes every way through a setting. Each time, it starts anew and repeats the steps up to a choice that was not taken
+ * yet. A moment that was visited before is not continued from again, since everything that can follow was or will be
+ * visited. So every interleaving is covered, while independent steps cost only the moments that they lead to, not all
+ * of their orders.
  */
 export async function explore(setting: Exploration): Promise<Explored> {
   const { most = Infinity } = setting;
@@ -78,7 +79,7 @@ export async function explore(setting: Exploration): Promise<Explored> {
   return { moments: seen.size, steps, schedules: countWays(following), ends, outcomes, isCutShort };
 }
 
-/** Takes one out, from anywhere: where there are too many to take all, those that were taken are not all alike. */
+/** Removes a value from any place, so that an exploration that is cut short does not visit only similar ways. */
 function anyOf<Value>(values: Value[], salt: number): Value | undefined {
   const at = (Math.imul(salt + 1, 2_654_435_761) >>> 0) % values.length;
   const value = values[at];
@@ -115,7 +116,7 @@ function failed(world: World, cause: unknown): Error {
   return new Error(`${message}\nschedule:\n${schedule.join('\n')}\njournal:\n${entries.join('\n')}`, { cause });
 }
 
-/** In how many ways one gets from the first moment to an end. */
+/** Counts the ways from the first moment to an end. */
 function countWays(following: readonly (readonly number[])[]): number {
   const counts = new Map<number, number>();
   const stack = [0];

@@ -8,29 +8,31 @@ import { flows, runtime } from './flows.js';
 import { faultsOfReplicas, repeatedEffects } from './journals.js';
 import { type Control, type Fault, runId, type Setting, type World } from './world.js';
 
-// What is done again is done in the same way.
+// Makes ids repeatable, so that repeated steps give the same result.
 vi.mock(import('../../../src/distributed/journal/incarnation.js'), async (original) => ({
   ...(await original()),
   newIncarnation: () => 1,
 }));
 
 /*
- * The real workers and orchestrators on an engine whose every call (read, commit, enqueue, delivery, what becomes of a job,
- * each notice of a cancel, each passing of time) happens when the explorer says so.
+ * Runs the real workers and orchestrators on an engine whose every step happens when the explorer decides so: reads,
+ * commits, enqueues, deliveries, dispositions of jobs, notifications of a cancel, and the passing of time.
  *
- * Covered: every order of these steps for two workers, with at most one fault at any moment, and with what is done to a run
- * at any moment. Moments at which the engine and the histories of all programs are the same are gone on from once, and
- * workers stand in for each other. Where a setting has more moments than are looked at, those are spread over all of it;
- * PROTOCOL_MOMENTS=1000000 looks at all, PROTOCOL_ONLY at what has this text in its title, and PROTOCOL_REPORT names a
- * file to which each setting's numbers are added as a line of JSON.
+ * The tests cover every order of these steps for two workers, with at most one fault at any moment, and with operations on
+ * the run at any moment. Moments with the same engine state and the same histories of all programs are continued from
+ * once, and workers are interchangeable. If a setting has more moments than the limit, the visited ones are spread over all
+ * of it.
+ *
+ * PROTOCOL_MOMENTS=1000000 visits all moments. PROTOCOL_ONLY selects the settings whose title contains the text.
+ * PROTOCOL_REPORT names a file to which the numbers of each setting are appended as a line of JSON.
  */
 
-/** How many moments are looked at in each setting, at most: enough for all where faults come alone to the smallest flows. */
+/** Maximum number of moments in each setting: enough to visit all if a single fault hits one of the smallest flows. */
 const most = Number(process.env.PROTOCOL_MOMENTS ?? 1_300);
-/** The same, where several things come together: a part of them, spread over all. */
+/** Maximum number of moments if several faults come together: a sample, spread over all moments. */
 const mostTogether = Number(process.env.PROTOCOL_MOMENTS ?? 40);
 const only = process.env.PROTOCOL_ONLY;
-/** A file that what was explored is added to. */
+/** The file that the results are appended to. */
 const report = process.env.PROTOCOL_REPORT;
 
 beforeAll(() => {
@@ -43,7 +45,7 @@ afterAll(() => {
 
 type FlowName = keyof typeof flows;
 
-/** What a run has come to, without what differs from run to run. */
+/** Returns the result of a run without the parts that differ from run to run. */
 function digest(result: WorkflowResult) {
   const { status, output, context, completed, skipped, errors } = result;
   const failures = errors.map(({ nodeId, attempts, recoveredBy, cause }) => ({
@@ -58,7 +60,7 @@ function digest(result: WorkflowResult) {
 
 const references = new Map<FlowName, Promise<ReturnType<typeof digest>>>();
 
-/** What the flow comes to in process, saved as on a fleet, where what it waits for comes. */
+/** Returns the result of the flow in process, saved as on a fleet, with the events that it waits for. */
 function reference(name: FlowName): Promise<ReturnType<typeof digest>> {
   const known = references.get(name) ?? inProcess(name);
   references.set(name, known);
@@ -79,7 +81,7 @@ async function inProcess(name: FlowName): Promise<ReturnType<typeof digest>> {
 }
 
 interface Given extends Partial<Omit<Setting, 'flow' | 'runtime'>> {
-  /** How a run may stand at the end, besides as in process. */
+  /** Further statuses that a run may end with, besides that of the run in process. */
   readonly or?: readonly string[];
   readonly most?: number;
 }
@@ -94,7 +96,7 @@ async function check(world: World, name: FlowName, or: readonly string[]): Promi
   const { status } = world.run;
   const expected = await reference(name);
   expect([expected.status, ...or]).toContain(status);
-  // What was put on hold or cut short goes on as if nothing had been.
+  // A run that was paused or interrupted continues as if nothing had happened.
   let [isResumed, isRetried, isSignalled] = [false, false, false];
   if (world.run.status === 'paused') {
     isResumed = true;

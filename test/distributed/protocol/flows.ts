@@ -2,7 +2,7 @@ import { Flow, FlowRuntime, type NodeArgs, withAction } from 'orchestrator/flow'
 import type { AnyFlow } from './journals.js';
 import { isTakenUpAgain, step } from './world.js';
 
-/* Small flows, each of one kind of step. Every execution of a node adds one to the `total` of the context. */
+/* Small flows, each with one kind of step. Every execution of a node adds one to `total` in the context. */
 
 type Total = { total: number };
 type Node = (input: unknown, args: NodeArgs) => unknown;
@@ -10,14 +10,14 @@ type Node = (input: unknown, args: NodeArgs) => unknown;
 const merge = { total: (current: never, written: never, base: never) => current + written - base };
 export const runtime = new FlowRuntime();
 
-/** A node that notes its execution, and gives what it got with its name. */
+/** A node that records its execution, and returns its input with its name. */
 const counted: Node = async (input, { context, nodeId, visit }) => {
   await step(`${nodeId}#${visit}`);
   (context as Total).total++;
   return { [nodeId]: input ?? null };
 };
 
-/** What it gets depends on what has come first, so it says nothing of that. */
+/** A node whose input depends on the predecessor that ends first, so its output does not include the input. */
 const first: Node = async (_input, args) => counted('first', args);
 
 const failing: Node = async (input, args) => {
@@ -30,14 +30,14 @@ const again: Node = async (input, args) => {
   return withAction(args.visit < 2 ? 'again' : 'done', args.visit);
 };
 
-/** Fails until the run is taken up again. */
+/** A node that fails until the run is retried. */
 const failingOnce: Node = async (input, args) => {
   const output = await counted(input, args);
   if (isTakenUpAgain()) return output;
   throw new Error('not yet');
 };
 
-/** Fails at its first attempt. */
+/** A node that fails at its first attempt. */
 const flaky: Node = async (input, args) => {
   const output = await counted(input, args);
   if (args.attempt === 1) throw new Error('not yet');

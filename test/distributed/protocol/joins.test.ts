@@ -6,7 +6,10 @@ import { amountOf } from '../../needs/amount.js';
 
 const times = amountOf('PROTOCOL_JOINS', 3_000, 1_000);
 
-/** The last two predecessors of each join are held until both are under way, one on each worker, and end together. */
+/**
+ * Holds the last two predecessors of each join until both are being executed, one on each worker, then ends them
+ * together.
+ */
 class Gate {
   readonly #waiting = new Map<string, () => void>();
 
@@ -37,7 +40,7 @@ describe.each(['all', 'any'] as const)('a join of %s', (joinStrategy) => {
       .edge('join', 'end');
     const engine = memory();
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).build();
-    // Of one slot each, so that the two predecessors of a run are never on the same worker.
+    // Each worker executes one node at a time, so the two predecessors of a run are never on the same worker.
     const workers = ['one', 'other'].map(
       (id) => new DistributedWorker({ engine, workflows: [flow], concurrency: 1, id }),
     );

@@ -13,12 +13,12 @@ import { type KnownWorkflow, Workflows } from '../../../src/distributed/workflow
 // biome-ignore lint/suspicious/noExplicitAny: flows of any state, result and ids
 export type AnyFlow = Flow<any, any, any>;
 
-/** What is kept of a run, from its beginning, whatever engines drop. */
+/** Everything that was ever committed to a run, even if engines drop it. */
 export interface KeptRun {
   readonly snapshot: SavedReplica;
   readonly entries: JournalEntry[];
   status: RunStatus;
-  /** How often it has come to be over. */
+  /** Number of times that the run has ended. */
   finished: number;
 }
 
@@ -31,7 +31,7 @@ function intern(text: string): number {
   return number;
 }
 
-/** The journal of a run as whoever stands beside the engine sees it. */
+/** Records the journal of a run from beside the engine. */
 export class Journals {
   readonly workflows: Workflows;
   readonly #known: KnownWorkflow;
@@ -51,7 +51,7 @@ export class Journals {
     return this.#run;
   }
 
-  /** The same for the same journal, whoever has written it. */
+  /** A key that is equal for equal journals, whichever worker has written them. */
   get key(): string {
     return `${this.#history}/${this.#compacted}`;
   }
@@ -83,7 +83,7 @@ export class Journals {
     this.#compacted = replica.seq;
   }
 
-  /** The run as of its last entry. */
+  /** Builds a replica of the run as of its last entry. */
   replica(): Replica {
     const replica = new Replica(this.origin, copy(this.run.snapshot));
     for (const entry of this.run.entries) replica.apply(entry);
@@ -99,10 +99,10 @@ export class Journals {
 }
 
 /**
- * What must hold of any journal: after each entry, the replica can be saved and restored without loss, and goes on like
- * the original; an entry that comes twice, or long after, changes nothing.
+ * Checks what must hold for any journal. After each entry, the replica can be saved and restored without loss, and
+ * continues like the original. An entry that comes twice, or long after, changes nothing.
  *
- * @returns what does not hold
+ * @returns the violations
  */
 export function faultsOfReplicas(origin: Origin, { snapshot, entries }: KeptRun): string[] {
   const faults: string[] = [];
@@ -125,7 +125,7 @@ export function faultsOfReplicas(origin: Origin, { snapshot, entries }: KeptRun)
   return faults;
 }
 
-/** Effects that the journal has more than once: the node with its visit, or the node that a fallback stood in for. */
+/** Lists effects that the journal has more than once: a node with its visit, or a node that a fallback stood in for. */
 export function repeatedEffects({ entries }: KeptRun): string[] {
   const seen = new Set<string>();
   const repeated: string[] = [];
@@ -139,7 +139,7 @@ export function repeatedEffects({ entries }: KeptRun): string[] {
   return repeated;
 }
 
-/** Without what differs between workers and does not matter. */
+/** Removes what differs between workers and does not matter. */
 function plain(text: string): string {
   return text.replace(/"worker":"[^"]*",?/, '').replace(/"ms":[\d.]+,?/, '');
 }

@@ -35,10 +35,13 @@ const worlds: Readonly<Record<string, Chaos>> = {
   },
 };
 
-/** What a result says of the flow, and not of the way that it went; nor how often a node was tried that was not executed at all. */
+/**
+ * Returns the parts of a result that depend only on the flow. The attempts of nodes that were never executed are left
+ * out.
+ */
 function digest({ status, output, context, completed, skipped, errors }: WorkflowResult) {
   const failures = errors.map(({ nodeId, recoveredBy }) => `${nodeId} ${recoveredBy}`);
-  // A node that fails at its edges has left its output in process, and not on a fleet.
+  // A node that fails while its edges are followed leaves its output in process, but not on a fleet.
   const outputs = Object.entries(context).filter(([key]) => completed.includes(key));
   return {
     status,

@@ -30,7 +30,7 @@ const shapes = {
   'graphs with loops, failures and fallbacks': troubledCases({ cycles: true, failures: true, fallbacks: true }),
 };
 
-/** A run that fails after it was set down what it does. */
+/** A run whose node takes long enough for its state to be recorded, then fails. */
 const failing: Scene = {
   build: (site) =>
     new Flow('failing').node('a', async (_: unknown, args: NodeArgs) => {
@@ -40,8 +40,8 @@ const failing: Scene = {
     }) as never,
 };
 
-it('a program that dies when the run has ended leaves nothing that it has said of itself', async () => {
-  // It lives for some more time, and is not able to remove it.
+it('a program that dies when the run has ended leaves no item state behind', async () => {
+  // The worker lives for some more time, and cannot remove the record.
   const plan = (_call: number, method: string, nth: number) => {
     if (method !== 'workItemStateStore.clearStates') return undefined;
     return nth < 10 ? ('fails' as const) : ('dies before it' as const);

@@ -26,13 +26,13 @@ export interface Ended {
 
 export interface EndedOnFleet extends Ended {
   readonly metrics: RunMetrics;
-  /** What the journal has twice, or what is left over. */
+  /** Entries that the journal has twice, and what is left over. */
   readonly faults: readonly string[];
 }
 
 const nothing = { waiting: 0, delayed: 0, active: 0 };
 
-/** Runs a scene in process, saved; what it waits for comes. */
+/** Runs a scene in process, saved, with the events that it waits for. */
 export async function inProcess(scene: Scene, runId: string): Promise<Ended> {
   const executions: string[] = [];
   const flow = scene.build(siteOf(executions, () => true));
@@ -47,17 +47,17 @@ export async function inProcess(scene: Scene, runId: string): Promise<Ended> {
 }
 
 export interface FleetOptions {
-  /** Those of the first programs of workers; programs that take the place of dead ones are calm. */
+  /** The plans of the first worker programs. Programs that replace dead ones are calm. */
   readonly plans: readonly Plan[];
-  /** Of the program that starts the run. */
+  /** The plan of the program that starts the run. */
   readonly starter?: Plan | undefined;
-  /** Milliseconds; see `TroubledEngineOptions`. */
+  /** The `patience` of `TroubledEngineOptions`, in milliseconds. */
   readonly patience?: number | undefined;
-  /** How long the run may take, in milliseconds. */
+  /** Maximum duration of the run, in milliseconds. */
   readonly timeout: number;
 }
 
-/** Runs a scene on workers whose engine goes wrong. */
+/** Runs a scene on workers whose engine calls go wrong. */
 export async function onFleet(
   scene: Scene,
   runId: string,
@@ -115,14 +115,14 @@ class Fleet {
     await this.#rest();
   }
 
-  /** Resolves when all that was late has come. What a dead program does ends never. */
+  /** Resolves when all late calls have arrived. The calls of a dead program never end. */
   async #rest(): Promise<void> {
     await Promise.all(
       this.programs.map((program) => (program.isAlive ? Promise.race([program.rest(), program.death]) : undefined)),
     );
   }
 
-  /** A start that is repeated, with the same id, is the same start. */
+  /** Starts the run, and repeats the start with the same id after a failure. */
   async #startRun(runId: string): Promise<void> {
     const program = new TroubledEngine(this.engine, { ...this.options, plan: this.options.starter ?? calm });
     this.programs.push(program);
@@ -131,7 +131,7 @@ class Fleet {
     await eventually(start, { timeout: this.options.timeout });
   }
 
-  /** Resolves when its worker works. When the program dies, another takes its place. */
+  /** Starts a program, and resolves when its worker takes work. When the program dies, another replaces it. */
   async #startProgram(plan: Plan): Promise<void> {
     const program = new TroubledEngine(this.engine, { ...this.options, plan });
     this.programs.push(program);
@@ -151,7 +151,7 @@ class Fleet {
       const options = { engine: program.face, workflows: [flow], runtime, concurrency, maxCrashes: 1_000, ...soon };
       const worker = new DistributedWorker(options);
       this.#workers.set(program, worker);
-      // What cannot be started now can be started later.
+      // A start that fails now can be repeated later.
       await eventually(() => worker.start(), { timeout: this.options.timeout, interval: 5 });
     };
     await Promise.race([started(), replaced]);
@@ -163,7 +163,7 @@ class Fleet {
     return new OrchestratorBuilder().workflow(flow).runtime(runtime).engine(engine).build();
   }
 
-  /** What the run waits for comes, once for each wait. */
+  /** Sends the events that the run waits for, once for each wait, until the run has ended. */
   async #untilOver(orchestrator: DistributedOrchestrator, runId: string): Promise<void> {
     let sent = '';
     await eventually(
@@ -194,7 +194,7 @@ class Fleet {
     if ((await orchestrator.pendingWork(runId)).length > 0) faults.push('items are left');
     const states = async () => expect(await this.engine.workItemStateStore.getStates(runId)).toEqual([]);
     await eventually(states).catch((error) => faults.push(`states are left: ${error.message}`));
-    // What was to be queued while the run went on may come after its end, and is let go of then.
+    // Late jobs of the run may be queued after its end; workers take and drop them.
     await this.#rest();
     const depth = async () => expect(await this.engine.queue.depth()).toEqual(nothing);
     await eventually(depth, { timeout: 15_000 }).catch((error) => faults.push(`jobs are left: ${error.message}`));
@@ -202,7 +202,7 @@ class Fleet {
   }
 }
 
-/** What must be the same wherever a run is carried out. */
+/** Asserts what must be the same wherever a run is carried out. */
 export function expectSame(ended: EndedOnFleet, expected: Ended, undisturbed: EndedOnFleet | undefined): void {
   expect(comparable(ended.result)).toEqual(comparable(expected.result));
   expect([...new Set(ended.executions)].toSorted()).toEqual([...new Set(expected.executions)].toSorted());
@@ -211,7 +211,7 @@ export function expectSame(ended: EndedOnFleet, expected: Ended, undisturbed: En
   if (undisturbed !== undefined) expect(stepsOf(ended.metrics)).toEqual(stepsOf(undisturbed.metrics));
 }
 
-/** Each step counts once, and there are as many as are counted. */
+/** Asserts that each step counts once, and that the counts match the steps. */
 function expectCounts({ attempts, completed, failed, retries, steps }: RunMetrics): void {
   const texts = steps.map(textOf);
   expect(texts.toSorted()).toEqual([...new Set(texts)].toSorted());
@@ -235,7 +235,7 @@ function textOf({ nodeId, visit, attempt, status }: StepMetrics): string {
   return `${nodeId}#${visit}, attempt ${attempt}: ${status}`;
 }
 
-/** A sleep that nobody needs any more ends or is let go, whichever comes first: the end of its run lets it go. */
+/** A sleep that is no longer needed may end first or be dropped with its run. */
 function isKept(nodeId: string): boolean {
   return !nodeId.startsWith('sleep');
 }

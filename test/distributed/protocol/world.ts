@@ -32,17 +32,17 @@ import { type AnyFlow, Journals, type KeptRun } from './journals.js';
 
 export const runId = 'run';
 
-/** Something that could happen next. */
+/** A step that could happen next. */
 export interface Choice {
   readonly label: string;
   happen(): void | Promise<void>;
 }
 
-/** What goes wrong by itself, where the scheduler has it happen. */
+/** A fault that the scheduler can make happen. */
 export type Fault =
-  /** A worker dies, a moment later another takes its place. What it held is delivered again. */
+  /** A worker dies and is replaced a moment later. The jobs that it held are delivered again. */
   | 'crash'
-  /** A job is taken from a worker that goes on with it, and is told of that some time, or never. */
+  /** A job is taken from a worker that continues with it and is told later, or never. */
   | 'lost lock'
   /** A job that is done is delivered once more. */
   | 'late delivery'
@@ -54,16 +54,16 @@ export interface Setting {
   readonly runtime: FlowRuntime;
   readonly workers: number;
   readonly concurrency: number;
-  /** How many faults happen at most, and which. */
+  /** Maximum number of faults. */
   readonly faults?: number;
   readonly kinds?: readonly Fault[];
-  /** What is done to the run, each by an orchestrator of its own, at any moment. */
+  /** The operations on the run, each by an orchestrator of its own, at any moment. */
   readonly controls?: readonly Control[];
-  /** Whether an answer may be on its way while other things happen. */
+  /** If true, other steps may happen while an answer is on its way. */
   readonly isSlow?: boolean;
-  /** Whether so much time passes between deliveries that workers read anew what they know. */
+  /** If true, so much time passes between deliveries that workers read runs anew. */
   readonly isForgetful?: boolean;
-  /** Whether the execution of a node takes time in which other things happen. */
+  /** If true, the execution of a node takes time in which other steps happen. */
   readonly hasSteps?: boolean;
 }
 
@@ -73,14 +73,14 @@ export type Control = (orchestrator: DistributedOrchestrator) => Promise<void>;
 interface Program {
   readonly name: string;
   isAlive: boolean;
-  /** Whether its calls happen at once. */
+  /** If true, the calls of the program happen at once. */
   isFree: boolean;
-  /** All that it was given so far, as a number. */
+  /** A hash of all answers that the program was given so far. */
   history: number;
   calls: number;
   readonly parked: Parked[];
   readonly active: Held[];
-  /** What it has been told of and has not heard yet. */
+  /** Notifications that were sent to the program and have not arrived yet. */
   readonly notices: StatusChange[];
   concurrency: number;
   handler?: Handler;
@@ -89,7 +89,7 @@ interface Program {
   worker?: DistributedWorker;
 }
 
-/** A call that waits to happen, or whose answer is on its way. */
+/** A call that has not happened yet, or whose answer is on its way. */
 interface Parked {
   readonly number: number;
   readonly label: string;
@@ -109,7 +109,7 @@ interface Queued {
   holder: Held | undefined;
 }
 
-/** A job in the hands of a worker. */
+/** A job that a worker holds. */
 interface Held {
   readonly queued: Queued;
   readonly abort: AbortController;
@@ -118,7 +118,7 @@ interface Held {
 const inProgram = new AsyncLocalStorage<Program>();
 const interned = new Map<string, number>();
 
-/** The same number for the same text. */
+/** Returns the same number for the same text. */
 function intern(text: string): number {
   let number = interned.get(text);
   if (number === undefined) {
@@ -128,7 +128,7 @@ function intern(text: string): number {
   return number;
 }
 
-/** For nodes that take time: resolves when the scheduler says so. */
+/** For nodes that take time: resolves when the scheduler decides so. */
 export function step(label: string): Promise<void> {
   const program = inProgram.getStore();
   const world = program && worlds.get(program);
@@ -137,7 +137,7 @@ export function step(label: string): Promise<void> {
 
 let timesAskedOutside = 0;
 
-/** For nodes: whether their run was taken up again by hand. Outside of a world it was from the second time on that this is asked. */
+/** For nodes: returns true if the run was retried. Outside of a world, returns true from the second call on. */
 export function isTakenUpAgain(): boolean {
   const program = inProgram.getStore();
   const world = program && worlds.get(program);
@@ -151,7 +151,7 @@ const worlds = new WeakMap<Program, World>();
 export class World {
   readonly trace: string[] = [];
   readonly errors: unknown[] = [];
-  /** What was refused to whoever controls the run, by number of the control. */
+  /** The refusals of operations on the run, by the number of the operation. */
   readonly refusals = new Map<number, unknown>();
   readonly journal: Journals;
   readonly inner = memory();
@@ -173,7 +173,7 @@ export class World {
     return this.journal.run;
   }
 
-  /** Starts a run, and the workers; nothing is delivered yet. */
+  /** Starts a run and the workers. Nothing is delivered yet. */
   async begin(input?: unknown): Promise<void> {
     vi.setSystemTime(1_000_000);
     const starter = this.#program('starter', 0);
@@ -186,7 +186,7 @@ export class World {
     await settled();
   }
 
-  /** What could happen next, always in the same order. */
+  /** Lists the steps that could happen next, always in the same order. */
   choices(): Choice[] {
     const choices: Choice[] = [];
     for (const program of this.#programs) {
@@ -216,7 +216,7 @@ export class World {
     await settled();
   }
 
-  /** The moment as text. Workers may stand in for each other. */
+  /** The current moment as text. Workers are interchangeable. */
   key(): string {
     const programs = this.#programs.filter(({ isAlive }) => isAlive).map(keyOf);
     const queue = [...this.#queue.values()].map(
@@ -234,7 +234,7 @@ export class World {
     ].join(';');
   }
 
-  /** What is in the queue. */
+  /** The jobs in the queue. */
   get queued(): string[] {
     return [...this.#queue.values()].map(({ job, state }) => `${job.id} ${state}`);
   }
@@ -245,14 +245,14 @@ export class World {
     );
   }
 
-  /** Does something to the run once nothing else happens, and what follows from it in any order. */
+  /** Performs an operation on the run when nothing else happens, then whatever follows, in any order. */
   async control(control: Control): Promise<void> {
     this.faultsLeft = 0;
     this.#toStart.push({ control, at: this.refusals.size + 100 });
     await this.drain();
   }
 
-  /** Looks at the run as a user would. */
+  /** Returns an orchestrator to inspect the run as a user would. */
   look(): DistributedOrchestrator {
     return this.#orchestrator(this.inner);
   }
@@ -266,7 +266,7 @@ export class World {
     }
   }
 
-  /** Lets go of everything. */
+  /** Ends all programs. */
   async end(): Promise<void> {
     this.#isOver = true;
     for (const { worker } of this.#programs) void worker?.stop({ deadline: 0 }).catch(() => undefined);
@@ -331,7 +331,7 @@ export class World {
     };
   }
 
-  // What the engine does
+  // Calls of the engine
 
   park<Answer>(
     program: Program,
@@ -457,7 +457,7 @@ export class World {
     return { pause: nothing, resume: nothing, close: nothing, terminate: nothing };
   }
 
-  // What may happen
+  // Possible steps
 
   #release(program: Program, parked: Parked): Choice {
     const { label, effect, digest, number, isSlow } = parked;
@@ -598,7 +598,7 @@ export class World {
   }
 }
 
-/** The job is anybody's again. */
+/** Gives the job back to the queue. */
 function takeBack(queued: Queued): void {
   queued.holder = undefined;
   queued.state = 'waiting';
@@ -618,7 +618,7 @@ function titleOf({ text }: Commit): string {
   return node === undefined ? type : `${node} ${type}`;
 }
 
-/** The store, with some methods of its own. */
+/** Wraps a store and replaces some of its methods. */
 function wrapped<Store extends object>(store: Store, own: Partial<Store>): Store {
   return new Proxy(store, {
     get: (target, key) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Growth } from '../../../src/distributed/run/growth.js';
 
-/** Commits so many entries of 1,000 characters, of which a share stays in the snapshot. */
+/** Commits entries of 1,000 characters each. The given share of them stays in the snapshot. */
 function grown(entries: number, share: number) {
   const growth = new Growth();
   growth.begin(0, 100);
@@ -21,13 +21,13 @@ function grown(entries: number, share: number) {
 }
 
 describe('the journal of a run', () => {
-  it('is compacted when it has outgrown its snapshot, so that all snapshots cost no more than its entries do', () => {
+  it('is compacted when it has outgrown its snapshot, so that all snapshots are no larger than the entries', () => {
     const { written, count } = grown(20_000, 1);
     expect(written).toBeLessThan(2 * 20_000 * 1_000);
     expect(count).toBeLessThan(10);
   });
 
-  it('stays small where nothing stays in the snapshot, however many entries there are', () => {
+  it('stays small if nothing stays in the snapshot, however many entries there are', () => {
     const { longest, count } = grown(20_000, 0);
     expect(longest).toBeLessThan(300_000);
     expect(count).toBeGreaterThan(50);

@@ -7,8 +7,8 @@ function numbers(...texts: string[]) {
   return { kept, read, map: new ReadMap(kept, read) };
 }
 
-describe('a map that is read from what another keeps', () => {
-  it('reads a value when it is asked for, and once', () => {
+describe('a map over another map', () => {
+  it('reads a value on first access, once', () => {
     const { read, map } = numbers('1', '2');
     expect([map.has('1'), map.has('3'), map.size, [...map.keys()]]).toEqual([true, false, 2, ['1', '2']]);
     expect(read).not.toHaveBeenCalled();
@@ -16,7 +16,7 @@ describe('a map that is read from what another keeps', () => {
     expect(read).toHaveBeenCalledTimes(1);
   });
 
-  it('follows what is kept, but for what it has read', () => {
+  it('follows the other map, except for values that it has read', () => {
     const { kept, map } = numbers('1', '2');
     expect(map.get('2')).toBe(2);
     kept.set('3', '3');
@@ -26,7 +26,7 @@ describe('a map that is read from what another keeps', () => {
     expect([...map.values()].sort()).toEqual([2, 3]);
   });
 
-  it('has its own changes to itself', () => {
+  it('keeps its own changes to itself', () => {
     const { kept, map } = numbers('1', '2');
     map.set('1', 10).set('3', 30);
     expect([map.delete('2'), map.delete('2'), map.delete('4')]).toEqual([true, false, false]);

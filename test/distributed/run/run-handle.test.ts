@@ -8,13 +8,13 @@ import { eventually } from '../servers/eventually.js';
 
 const isPoisoned = (commits: readonly Commit[]) => commits.some(({ text }) => text.includes('poison-text'));
 
-it('a text that the engine cannot keep fails its own node, and none whose entry was sent along', async () => {
+it('a text that the engine refuses fails its own node, and no other node of the same batch', async () => {
   const engine = memory();
   const commit = engine.commit.bind(engine);
   const together: number[] = [];
   const underWay = deferred<void>();
   vi.spyOn(engine, 'commit').mockImplementation(async (runId, known, commits) => {
-    // The others come while the first is under way.
+    // The other commits come while the first is being sent.
     if (commits.some(({ text }) => text.includes('first-text'))) await underWay.promise;
     if (isPoisoned(commits)) {
       together.push(commits.length);

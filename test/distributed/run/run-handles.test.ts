@@ -20,7 +20,7 @@ function scene() {
   const replaced: RunHandle[] = [];
   const listener = { onTrouble: () => {}, onReplaced: (handle: RunHandle) => void replaced.push(handle) };
   const handles = new RunHandles(engine, workflowsOf(flow), listener);
-  /** Begins a run, under an id that may have been used. */
+  /** Starts a run, under an id that may have been used before. */
   const begin = async () => {
     const { incarnation } = await orchestrator.start({}, 1, { runId: 'run' });
     return { runId: 'run', seq: 0, incarnation };
@@ -32,7 +32,7 @@ function scene() {
   return { engine, orchestrator, replaced, handles, begin, remove, listener };
 }
 
-it('one handle serves all jobs of a run, also of programs that name no incarnation', async () => {
+it('one handle serves all jobs of a run, including those without an incarnation', async () => {
   const { handles, begin } = scene();
   const job = await begin();
   const [one, other] = await Promise.all([handles.acquire(job), handles.acquire(job)]);
@@ -41,11 +41,11 @@ it('one handle serves all jobs of a run, also of programs that name no incarnati
   expect(handles.used).toEqual([one]);
   for (let users = 3; users > 0; users--) handles.release(one);
   expect(handles.used).toEqual([]);
-  // It is kept for the next job.
+  // The run is kept for the next job.
   expect(await handles.acquire(job)).toBe(one);
 });
 
-it('a run that is executed while another begins under its id is replaced, and said to be', async () => {
+it('a run is replaced, and reported as replaced, when another starts under its id', async () => {
   const { handles, begin, remove, replaced } = scene();
   const before = await handles.acquire(await begin());
   await remove();
@@ -53,12 +53,12 @@ it('a run that is executed while another begins under its id is replaced, and sa
   const now = await handles.acquire(job);
   expect(now.incarnation).toBe(job.incarnation);
   expect(replaced).toEqual([before]);
-  // Whoever still has the one before lets go of that alone.
+  // Releasing the earlier handle does not affect the new one.
   handles.release(before);
   expect(handles.used).toEqual([now]);
 });
 
-it('a job of a run that another has followed under its id is of no run', async () => {
+it('a job of an earlier run of an id finds no run', async () => {
   const { handles, begin, remove } = scene();
   const before = await begin();
   await remove();
@@ -69,7 +69,7 @@ it('a job of a run that another has followed under its id is of no run', async (
   expect(handles.used).toEqual([handle]);
 });
 
-it('a run that is gone is no longer known, whether or not it is executed', async () => {
+it('a run that was removed is no longer known, whether or not it is being executed', async () => {
   const { handles, begin, remove, replaced, orchestrator } = scene();
   const job = await begin();
   const used = await handles.acquire(job);
@@ -84,7 +84,7 @@ it('a run that is gone is no longer known, whether or not it is executed', async
   await orchestrator.close();
 });
 
-it('an engine that cannot say is no reason to forget a run', async () => {
+it('a failing engine is no reason to forget a run', async () => {
   const { handles, begin, engine, replaced } = scene();
   const job = await begin();
   const handle = await handles.acquire(job);

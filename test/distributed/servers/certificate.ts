@@ -7,13 +7,13 @@ import { wrongClock } from './clocks.js';
 const execute = promisify(execFile);
 const day = 86_400_000;
 
-/** The files of a certificate that a server signs itself. */
+/** The files of a self-signed certificate. */
 export interface Certificate {
   readonly key: string;
   readonly certificate: string;
 }
 
-/** Makes a certificate for 127.0.0.1 in a directory. It is valid since yesterday, also where a clock is behind. */
+/** Creates a certificate for 127.0.0.1 in a directory. It is valid from yesterday on, for clocks that are behind. */
 export async function makeCertificate(directory: string): Promise<Certificate> {
   const [key, certificate] = [join(directory, 'server.key'), join(directory, 'server.crt')];
   const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];

@@ -7,7 +7,7 @@ import { join } from 'node:path';
  * Durations stay right, as they do where an administrator sets a clock.
  */
 
-/** A clock that can be set while a process lives. */
+/** A clock that can be set while a process runs. */
 export interface SettableClock {
   /** Variables for the environment of the process. */
   readonly env: Readonly<Record<string, string>>;
@@ -16,19 +16,19 @@ export interface SettableClock {
 }
 
 /**
- * Variables with which a process has a wrong clock.
+ * Returns environment variables that give a process a wrong clock.
  *
- * @param milliseconds - by how much it is ahead; negative: behind
+ * @param milliseconds - the milliseconds by which it is ahead; negative: behind
  */
 export function wrongClock(milliseconds: number): Record<string, string> {
   return { ...always(), FAKETIME: shift(milliseconds) };
 }
 
-/** A clock that is right until it is set. @param directory - for the file that the process reads */
+/** Creates a clock that is right until it is set. @param directory - for the file that the process reads */
 export async function settableClock(directory: string): Promise<SettableClock> {
   const file = join(directory, `clock-${Math.random().toString(36).slice(2)}`);
   const set = async (milliseconds: number) => {
-    // In one step: a process that read half of it would take it for a date.
+    // Written in one step, since a process could read half of the file.
     await writeFile(`${file}.new`, `${shift(milliseconds)}\n`);
     await rename(`${file}.new`, file);
   };

@@ -3,13 +3,13 @@ import { startPostgres } from './postgres.js';
 import { removeDirectory, temporaryDirectory } from './reaper.js';
 import { startRedis } from './redis.js';
 
-/** An engine, and what ends that which it stands on, once it is closed. */
+/** An engine, and a function that stops its server after the engine was closed. */
 export interface StartedEngine {
   readonly engine: Engine;
   stop(): Promise<void>;
 }
 
-/** Each kind of engine, on a server or a directory of its own. */
+/** Starts each kind of engine, on a server or a directory of its own. */
 export const engines = {
   async memory() {
     return { engine: memory(), stop: async () => {} };

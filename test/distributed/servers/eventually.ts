@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface EventuallyOptions {
-  /** How long to go on, in milliseconds. Default: 30,000, for machines that are busy. */
+  /** Maximum time in milliseconds. Default: 30000, for busy machines. */
   readonly timeout?: number;
-  /** How long to wait between two checks, in milliseconds. Default: 25. */
+  /** Milliseconds between two checks. Default: 25. */
   readonly interval?: number;
 }
 
 /**
- * Repeats a check until it neither throws nor gives `false`, and gives what it gave. When the time is over it rejects
- * with the last failure.
+ * Repeats a check until it neither throws nor returns `false`, and returns its value. After the timeout, rejects with
+ * the last failure.
  */
 export async function eventually<Value>(
   check: () => Value | Promise<Value>,
@@ -30,7 +30,7 @@ export async function eventually<Value>(
   throw failure;
 }
 
-/** What a check gives, unless it takes longer than there is time. */
+/** Returns the value of a check, unless it takes longer than the given time. */
 async function within<Value>(time: number, check: () => Value | Promise<Value>, late: () => unknown): Promise<Value> {
   const timer = new AbortController();
   const tooLate = sleep(Math.max(time, 1), undefined, { signal: timer.signal }).then(() => Promise.reject(late()));

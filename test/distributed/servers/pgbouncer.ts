@@ -13,11 +13,14 @@ export function describeWithPgbouncer(name: string, tests: () => void): void {
 }
 
 export interface Pgbouncer extends Server {
-  /** The address of a database, through the pooler. */
+  /** Returns the address of a database through the pooler. */
   urlOf(databaseUrl: string): string;
 }
 
-/** A pooler before a server. It gives each client, or each of its transactions or statements, one of 40 connections to the server. */
+/**
+ * Starts a pooler in front of a server. It gives each client, transaction or statement one of 40 connections to the
+ * server.
+ */
 export async function startPgbouncer(
   server: PostgresServer,
   mode: 'session' | 'transaction' | 'statement',
@@ -42,7 +45,7 @@ pool_mode = ${mode}
 default_pool_size = 40
 max_client_conn = 400
 `;
-  // It refuses to run as root.
+  // pgbouncer refuses to run as root.
   if (user !== undefined) await Promise.all([directory, users].map((path) => chown(path, user.uid, user.gid)));
   const bouncer = await launch({
     command: pgbouncer,

@@ -1,14 +1,11 @@
 import { createServer } from 'node:net';
 
-// Below what systems hand out for outgoing connections: a client that reconnects to a stopped server could otherwise be
-// given that server's port as its own, and reach itself. The node of a Redis cluster also takes the port 10000 above.
+// Below the range for outgoing connections: otherwise a client that reconnects to a stopped server could get that
+// server's port as its own and connect to itself. The node of a Redis cluster also uses the port 10000 above.
 const lowest = 10_000;
 const count = 12_000;
 
-/**
- * A port that nobody listens on. Another process may still take it first, so who listens on it must be ready to try
- * another one.
- */
+/** Returns a free port. Another process may still take it first, so the caller must be ready to try another port. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const port = lowest + Math.floor(Math.random() * count);

@@ -14,30 +14,30 @@ import { launch, type Server } from './server.js';
 const execute = promisify(execFile);
 
 export interface PostgresServer extends Server {
-  /** Of the database `postgres`, with the password without which nobody gets in. */
+  /** The URL of the database `postgres`, with the password, which is required. */
   readonly url: string;
-  /** The file of the certificate, for a server that takes encrypted connections alone. */
+  /** The path of the certificate, if the server accepts only encrypted connections. */
   readonly certificate: string | undefined;
-  /** A new, empty database. Gives its URL. */
+  /** Creates a new, empty database. @returns its URL */
   createDatabase(name: string): Promise<string>;
 }
 
-/** `describe` for tests that need Postgres: skipped where it does not run, with a name that says so. */
+/** `describe` for tests that need Postgres: skipped if Postgres is not available, with a name that says so. */
 export function describeWithPostgres(name: string, tests: () => void): void {
   describeWith('postgres', name, tests);
 }
 
-/** How a server is to be. */
+/** Options of a Postgres server. */
 export interface PostgresOptions {
-  /** If true, only encrypted connections are taken. Default: false. */
+  /** If true, only encrypted connections are accepted. Default: false. */
   readonly tls?: boolean;
-  /** If true, what is committed is on the disk (`fsync`). Default: false, which only a crash of the machine would show. */
+  /** If true, commits wait for the disk (`fsync`). Default: false, which matters only if the machine crashes. */
   readonly durable?: boolean;
-  /** The programs, outside of tests. */
+  /** The programs to use, outside of tests. */
   readonly programs?: PostgresPrograms | undefined;
 }
 
-/** A Postgres server with room for 200 connections. What is committed outlives a restart, orderly or not. */
+/** Starts a Postgres server that allows 200 connections. Commits survive a restart, orderly or not. */
 export async function startPostgres({
   tls = false,
   durable = false,
@@ -75,7 +75,7 @@ export async function startPostgres({
   return Object.assign(server, { url, certificate, createDatabase: (name: string) => createDatabase(url, name) });
 }
 
-/** A certificate for the server, and `pg_hba.conf` that takes nobody without. */
+/** Installs a certificate, and a `pg_hba.conf` that accepts only encrypted connections. */
 async function useCertificate(directory: string, data: string, user: PostgresPrograms['user']): Promise<void> {
   const { key, certificate } = await makeCertificate(directory);
   await writeFile(join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 scram-sha-256\n');
@@ -87,12 +87,12 @@ async function give(path: string, user: PostgresPrograms['user']): Promise<void>
   if (user !== undefined) await chown(path, user.uid, user.gid);
 }
 
-/** A pool as a user has it. Its connections may be there for a moment after its end, when the server is stopped. */
+/** Creates a pool like a user's. After its end, connections may linger for a moment until the server is stopped. */
 export function poolOf(config: pg.PoolConfig): pg.Pool {
   return new pg.Pool(config).on('error', () => {});
 }
 
-/** A new, empty database in the server of a URL, for a server that was started elsewhere. Gives the database's URL. */
+/** Creates a new, empty database on a server that was started elsewhere. @returns the URL of the database */
 export async function createDatabase(serverUrl: string, name: string): Promise<string> {
   const client = new pg.Client(serverUrl);
   await client.connect();

@@ -8,9 +8,11 @@ import { track } from './track.js';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 export interface WorkerProcessOptions {
-  /** The file to run: a URL (`new URL('./fixtures/worker.ts', import.meta.url)`) or a path from the package's folder. */
+  /**
+   * The file to run: a URL (`new URL('./fixtures/worker.ts', import.meta.url)`) or a path from the package's folder.
+   */
   readonly module: URL | string;
-  /** Variables for its environment, beside those of the tests. */
+  /** Variables for its environment, in addition to those of the tests. */
   readonly env?: Readonly<Record<string, string>>;
   /** If true, the file is JavaScript that needs no compiler. Default: false. */
   readonly isBuilt?: boolean;
@@ -23,7 +25,9 @@ export interface Exit {
 
 const running = new Set<{ kill(): Promise<Exit> }>();
 
-/** Runs a file in a process of its own. It talks with `process.send(...)`; killed at the end of the test file. */
+/**
+ * Runs a file in a process of its own, which communicates by `process.send(...)`. Killed at the end of the test file.
+ */
 export function startWorkerProcess<Message = unknown>(options: WorkerProcessOptions): WorkerProcess<Message> {
   const worker = new WorkerProcess<Message>(options);
   const stop = track(async () => {
@@ -37,13 +41,13 @@ export function startWorkerProcess<Message = unknown>(options: WorkerProcessOpti
   return worker;
 }
 
-/** Kills every worker process that still runs, for `afterEach(killWorkerProcesses)`. */
+/** Kills all running worker processes, for `afterEach(killWorkerProcesses)`. */
 export async function killWorkerProcesses(): Promise<void> {
   await Promise.all([...running].map((worker) => worker.kill()));
 }
 
 export class WorkerProcess<Message> {
-  /** How it ended, once all that it sent and printed is here. */
+  /** Resolves with the exit of the process, after everything that it sent and printed has arrived. */
   readonly exited: Promise<Exit>;
   readonly #file: string;
   readonly #process: ChildProcess;
@@ -76,25 +80,27 @@ export class WorkerProcess<Message> {
     return Number(this.#process.pid);
   }
 
-  /** All that it has sent. */
+  /** All messages that the process has sent. */
   get messages(): readonly Message[] {
     return this.#messages;
   }
 
-  /** All that it has printed. */
+  /** All output of the process. */
   get output(): string {
     return this.#output;
   }
 
   send(message: object): void {
-    // One that has died meanwhile is told nothing; whoever waits for it sees that.
+    // Ignores the error of a process that has died meanwhile. `waitFor` and `exited` report the death.
     this.#process.send(message, () => {});
   }
 
   /**
-   * The first message that fits and that no earlier call was given, sent before or from now on.
+   * Waits for the first message that matches and was not returned by an earlier call, whether sent before or after this
+   * call.
    *
-   * @param timeout How long to wait, in milliseconds. Default: 60,000, for machines that are busy. It also rejects as soon as the process has ended.
+   * @param timeout - the maximum time in milliseconds. Default: 60000, for busy machines. Rejects at once when the
+   *   process ends.
    */
   async waitFor<Wanted extends Message>(
     fits: ((message: Message) => message is Wanted) | ((message: Message) => boolean),
@@ -117,24 +123,24 @@ export class WorkerProcess<Message> {
     }
   }
 
-  /** Sends a signal that need not end it, such as `SIGSTOP` and `SIGCONT`. */
+  /** Sends a signal that may leave the process running, such as `SIGSTOP` and `SIGCONT`. */
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
 
-  /** Sends a signal and waits for its end. */
+  /** Sends a signal and waits for the end of the process. */
   kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
     this.#process.kill(signal);
     return this.exited;
   }
 
-  /** The last that came of it, for the message of an error. */
+  /** The last messages and output, for the message of an error. */
   #told(): string {
     return `sent ${JSON.stringify(this.#messages.slice(-5))}, printed ${JSON.stringify(this.#output.slice(-2_000))}`;
   }
 }
 
-/** Nobody may be left to hear that it was aborted. */
+/** Ignores a rejection that may have no listener left. */
 function quiet<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(() => undefined);
   return promise;

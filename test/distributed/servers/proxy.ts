@@ -4,25 +4,27 @@ import { eventually } from './eventually.js';
 import { freePort } from './ports.js';
 import { track } from './track.js';
 
-/** A network between a client and a server on this machine that can be broken. */
+/** A breakable network between a client and a server on this machine. */
 export interface Proxy {
   readonly port: number;
-  /** How many connections go through it now, but for those that were forgotten. */
+  /** Number of connections through the proxy now, without those that were forgotten. */
   readonly connections: number;
   /** Destroys all connections and refuses new ones. */
   cut(): Promise<void>;
-  /** Passes nothing on in either direction, though it accepts connections. */
+  /** Accepts connections, but passes nothing on in either direction. */
   stall(): void;
   /**
-   * Forgets the connections that there are, as a router does: from now on they stay open at both ends, and swallow what is
-   * sent. New ones work.
+   * Forgets the current connections, as a router does: they stay open at both ends, and swallow what is sent. New
+   * connections work.
    */
   forget(): void;
-  /** Leads new connections to another port, as an address does after a failover. Those that there are stay. */
+  /** Directs new connections to another port, like an address after a failover. Current connections stay. */
   lead(port: number): void;
-  /** Destroys the next connection on which the server answers, in place of the answer. Resolves when that has happened. */
+  /**
+   * Destroys the next connection on which the server answers, instead of passing the answer on. Resolves after that.
+   */
   loseAnswer(): Promise<void>;
-  /** Accepts connections after a cut; after a stall passes on what was held back, and what comes. */
+  /** Accepts connections again after a cut. After a stall, passes on what was held back, and whatever follows. */
   heal(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -84,16 +86,16 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
 }
 
 interface Line {
-  /** Settles when both ends are closed: each direction ends by itself, as between the two without a proxy. */
+  /** Settles when both ends are closed. Each direction ends by itself, as without a proxy. */
   readonly closed: Promise<unknown>;
   pass(): void;
   hold(): void;
-  /** Passes nothing on any more, for good, and takes all that comes. */
+  /** Passes nothing on from now on, and accepts everything that is sent. */
   swallow(): void;
   destroy(): void;
 }
 
-/** @param isLost - asked for each piece of an answer */
+/** @param isLost - called for each piece of an answer; returns true if the connection is to be destroyed instead */
 function openLine(client: Socket, target: Socket, isLost: () => boolean): Line {
   const ends = [client, target] as const;
   const answers = new Transform({

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 let notes: Writable | undefined;
 
-/** Has a process that was started here killed if this process dies before it. */
+/** Makes sure that a child process is killed if this process dies first. */
 export function guardProcess(child: ChildProcess): void {
   if (child.pid === undefined) return;
   const entry = { kind: 'process', name: child.pid };
@@ -16,7 +16,9 @@ export function guardProcess(child: ChildProcess): void {
   child.once('exit', () => note({ ...entry, gone: true }));
 }
 
-/** A new directory for temporary files, removed with `removeDirectory`, or when this process dies before that. */
+/**
+ * Creates a directory for temporary files. It is removed by `removeDirectory`, or when this process dies before that.
+ */
 export async function temporaryDirectory(folder = tmpdir()): Promise<string> {
   const directory = await mkdtemp(join(folder, 'orchestrator-test-'));
   note({ kind: 'directory', name: directory });

@@ -9,34 +9,34 @@ import { removeDirectory, temporaryDirectory } from './reaper.js';
 import { launch, type Server } from './server.js';
 
 export interface RedisServer extends Server {
-  /** Its address, with the password: nobody is let in without. */
+  /** The address of the server, with the password, which is required. */
   readonly url: string;
-  /** If started with `tls`: a second address, at which the same server speaks TLS alone. */
+  /** If started with `tls`: a second address of the server, which accepts only TLS. */
   readonly tls?: RedisTls;
 }
 
 interface RedisTls {
   readonly port: number;
-  /** `rediss://`, with the password. */
+  /** The address, `rediss://`, with the password. */
   readonly url: string;
-  /** The file of the certificate that signs its own. Programs trust it by `NODE_EXTRA_CA_CERTS`. */
+  /** The path of the certificate that has signed the server's. Programs trust it by `NODE_EXTRA_CA_CERTS`. */
   readonly ca: string;
 }
 
 export interface RedisOptions {
-  /** If true, each write is on the disk before it is answered, so that it outlives a restart. Default: false. */
+  /** If true, each write waits for the disk before it is answered, so that it survives a restart. Default: false. */
   readonly durable?: boolean;
   /** If true, the server also listens with TLS. Default: false. */
   readonly tls?: boolean;
   /** Further users, each a line of an ACL file without its first word: `app on >secret ~* &* +@all`. Default: none. */
   readonly users?: readonly string[];
-  /** Commands that the server does not know; without `AUTH` it lets anybody in. Default: none. */
+  /** Commands that the server does not know. Without `AUTH`, it requires no password. Default: none. */
   readonly without?: readonly string[];
 }
 
 export interface RedisCluster {
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
-  /** The servers of the nodes, in their order. */
+  /** The servers of the nodes, in order. */
   readonly servers: readonly RedisServer[];
   stop(): Promise<void>;
 }
@@ -49,13 +49,16 @@ export function describeWithRedis(name: string, tests: () => void): void {
   describeWith(command, name, tests);
 }
 
-/** What the tests of a suite share. */
+/** A server that the tests of a suite share. */
 export interface RedisOfSuite {
   readonly server: RedisServer;
   readonly client: Redis;
 }
 
-/** Starts a server before the tests of a suite, and stops it behind them: what it gives is there while they run. */
+/**
+ * Starts a server before the tests of a suite, and stops it after them. The returned properties are available while the
+ * tests run.
+ */
 export function redisOfSuite(): RedisOfSuite {
   const shared: { server?: RedisServer; client?: Redis } = {};
   beforeAll(async () => {
@@ -69,7 +72,7 @@ export function redisOfSuite(): RedisOfSuite {
   return shared as RedisOfSuite;
 }
 
-/** A Redis server with a password. */
+/** Starts a Redis server with a password. */
 export async function startRedis({
   durable = false,
   tls = false,
@@ -90,7 +93,7 @@ export async function startRedis({
 
 const durably = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
-/** A certificate for a server, and the options with which it is used. */
+/** Creates a certificate for a server, and the options to use it. */
 async function certificates(directory: string): Promise<{ readonly ca: string; readonly options: readonly string[] }> {
   try {
     const { key, certificate } = await makeCertificate(directory);
@@ -102,7 +105,7 @@ async function certificates(directory: string): Promise<{ readonly ca: string; r
   }
 }
 
-/** Three masters that share all slots, each with a third. */
+/** Starts a cluster of three masters, each with a third of all slots. */
 export async function startRedisCluster(): Promise<RedisCluster> {
   const options = inCluster;
   const servers = await Promise.all([start(options), start(options), start(options)]);
@@ -151,7 +154,7 @@ async function join(clients: readonly Redis[], servers: readonly RedisServer[]):
   await eventually(async () => (await Promise.all(clients.map(isJoined))).every(Boolean), { timeout: 60_000 });
 }
 
-/** Gives each master of a cluster a replica, which takes over when the master dies. Resolves when all could. */
+/** Gives each master of a cluster a replica, which takes over when the master dies. Resolves when all are ready to. */
 export async function addReplicas({ servers: masters }: RedisCluster): Promise<readonly RedisServer[]> {
   const replicas = await Promise.all(masters.map(() => start(inCluster)));
   const clients = [...masters, ...replicas].map(({ url }) => new Redis(url));

@@ -8,13 +8,16 @@ import { track } from './track.js';
 export interface ServerProgram {
   readonly command: string;
   readonly args: (port: number) => readonly string[];
-  /** Where it runs and keeps its files: removed when it is stopped, kept while it restarts. */
+  /** The working directory with the files of the server. Kept during a restart, removed when the server is stopped. */
   readonly directory: string;
-  /** What it prints when it takes connections. Only its own word counts: another server may answer on its port. */
+  /**
+   * The output by which the server reports that it accepts connections. A connection proves nothing, since another
+   * server may use the port.
+   */
   readonly ready: RegExp;
-  /** The signal on which it ends in an orderly way. */
+  /** The signal for an orderly end. */
   readonly endSignal: NodeJS.Signals;
-  /** The user that it runs as. Default: the user of the tests. */
+  /** The user that runs the server. Default: the user of the tests. */
   readonly user?: { readonly uid: number; readonly gid: number };
 }
 
@@ -54,15 +57,14 @@ export class Server {
     return Number(this.#process.pid);
   }
 
-  /** Kills the server without a chance to finish anything. `restart` brings it back. */
+  /** Kills the server without a chance to finish anything. `restart` starts it again. */
   kill(): Promise<void> {
     return this.#end('SIGKILL');
   }
 
   /**
-   * Starts the server again on the same port with the same files, after an orderly end or a kill.
-   *
-   * It tries again, since the port, or what a killed Postgres leaves in memory, may be held for a moment.
+   * Restarts the server on the same port with the same files, after an orderly end or a kill. Retries, since the port,
+   * or the shared memory of a killed Postgres, may be in use for a moment.
    */
   async restart(how: 'orderly' | 'crash' = 'orderly'): Promise<void> {
     await this.#end(how === 'crash' ? 'SIGKILL' : this.#program.endSignal);
@@ -84,7 +86,7 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** One run of the program, once it is ready. */
+/** Runs the program once, and waits until it is ready. */
 function run({ command, args, directory, ready, user }: ServerProgram, port: number): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args(port), { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'], ...user });

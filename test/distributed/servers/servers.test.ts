@@ -62,7 +62,7 @@ describeWithRedis('a Redis server', () => {
     expect(isRunning(server.pid)).toBe(false);
   });
 
-  it('lets nobody in without its password', async () => {
+  it('accepts nobody without its password', async () => {
     const { port, stop } = await startRedis();
     const answer = rejection(withClient(`redis://127.0.0.1:${port}`, (client) => client.set('key', 'value')));
     expect(await answer).toMatchObject({ message: expect.stringContaining('NOAUTH') });
@@ -131,7 +131,7 @@ describeWithPostgres('a Postgres server', () => {
     expect(await query(url, 'SELECT word FROM kept')).toEqual(['kept']);
   });
 
-  it('gives each database to itself', async () => {
+  it('keeps databases separate', async () => {
     const created = ['one', 'two'].map((name) => server.createDatabase(name));
     const urls = await Promise.all([...created, createDatabase(server.url, 'three')]);
     await Promise.all(urls.map((url) => query(url, 'CREATE TABLE same (id int)')));
@@ -151,7 +151,7 @@ describeWithPostgres('a Postgres server', () => {
 });
 
 describe('a proxy', () => {
-  /** A server that repeats what it hears, a proxy before it, and how to connect. */
+  /** Starts a server that echoes its input, a proxy in front of it, and a function to connect. */
   async function start() {
     const target = createServer((socket) => socket.on('error', () => undefined).pipe(socket));
     await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
@@ -176,7 +176,7 @@ describe('a proxy', () => {
     return { socket, heard };
   }
 
-  it('passes on what comes', async () => {
+  it('passes on what is sent', async () => {
     const proxy = await start();
     const { socket, heard } = call(proxy.port);
     const long = 'x'.repeat(5_000_000);
@@ -253,7 +253,7 @@ describe('a worker process', () => {
 
   type Message = { type: 'ready'; name: string; layers: string[] } | { type: 'answer'; message: { number: number } };
 
-  it('runs a file on this package, and talks', async () => {
+  it('runs a file with this package, and communicates', async () => {
     const worker = startWorkerProcess<Message>({ module: echo, env: { NAME: 'one' } });
     expect(await worker.waitFor(({ type }) => type === 'ready')).toMatchObject({
       name: 'one',
@@ -276,7 +276,7 @@ describe('a worker process', () => {
     expect(workers.map(({ pid }) => isRunning(pid))).toEqual([false, false]);
   });
 
-  it('tells who waits when it has ended, or when the time is over', async () => {
+  it('rejects waits when it has ended, or after their timeout', async () => {
     const worker = startWorkerProcess<Message>({ module: echo });
     await worker.waitFor(({ type }) => type === 'ready');
     expect(String(await rejection(worker.waitFor(() => false, 50)))).toContain('no such message within 50 ms');
@@ -306,7 +306,7 @@ describe('a worker process', () => {
 });
 
 describe('eventually', () => {
-  it('gives what the check gave once it holds', async () => {
+  it('returns the value of the check once it succeeds', async () => {
     let calls = 0;
     const check = () => {
       calls += 1;

@@ -1,9 +1,9 @@
-// What was started and not stopped yet. Whichever test file imports a server of this folder stops it all at its end, also
-// when its tests failed; the newest first, so that workers end before the servers that they use.
+// Everything that was started and not stopped yet. A test file that imports a server of this folder stops everything at
+// its end, even if its tests failed. The newest is stopped first, so that workers end before the servers that they use.
 
 const started = new Set<() => Promise<void>>();
 
-/** Has something stopped at the end of the test file. Gives the function that stops it earlier, once. */
+/** Registers something to be stopped at the end of the test file. @returns a function that stops it earlier, once */
 export function track(stop: () => Promise<void>): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   const stopOnce = () => {
@@ -23,7 +23,7 @@ async function stopAll(): Promise<void> {
   if (failures.length > 0) throw new AggregateError(failures, 'what the tests started could not be stopped');
 }
 
-// A global setup and the programs that tests start have no such end: they stop what they start.
+// Global setups and child programs have no such end. They stop what they start.
 if (process.env.VITEST_WORKER_ID !== undefined) {
   const { afterAll } = await import('vitest');
   afterAll(stopAll, 180_000);

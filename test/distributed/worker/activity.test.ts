@@ -20,7 +20,7 @@ const replica = { position: { visitOf: () => 1 }, numbering: { placeOf: () => 0 
 const handle = { runId: 'run', incarnation: 1, replica } as unknown as RunHandle;
 const item = (attempt: number) => ({ node: 0, round: 1, attempt }) as Item;
 
-/** A store whose calls to set states fail as long as `isAway`, and are carried out by `arrive`. */
+/** A store whose `setStates` fails while `isAway`. The failed calls are carried out by `arrive`. */
 class LateStore {
   readonly states = new Map<string, WorkItemState>();
   isAway = false;
@@ -53,7 +53,7 @@ class LateStore {
   }
 }
 
-/** Lets time go by, with two reports in each second. */
+/** Lets time pass, with two reports per second. */
 async function pass(seconds: number, activity: Activity, store: LateStore): Promise<void> {
   for (let half = 0; half < seconds * 2; half++) {
     vi.advanceTimersByTime(500);
@@ -61,7 +61,7 @@ async function pass(seconds: number, activity: Activity, store: LateStore): Prom
   }
 }
 
-it.each([0.5, 3, 12, 29])('a state that comes %s s after its call was given up does not stay', async (late) => {
+it.each([0.5, 3, 12, 29])('a state that arrives %s s after its call timed out is cleared', async (late) => {
   const store = new LateStore();
   const activity = new Activity('worker');
   const ended = activity.begin(handle, item(1), 'a');
@@ -76,7 +76,7 @@ it.each([0.5, 3, 12, 29])('a state that comes %s s after its call was given up d
   expect(store.states.size).toBe(0);
 });
 
-it('a state does not stay either where a later call was answered before it came', async () => {
+it('a late state is cleared even if a later call was answered before', async () => {
   const store = new LateStore();
   const activity = new Activity('worker');
   const ended = activity.begin(handle, item(1), 'a');
@@ -93,7 +93,7 @@ it('a state does not stay either where a later call was answered before it came'
   expect(store.states.size).toBe(0);
 });
 
-it('what another has set down for the same item since stays', async () => {
+it('a later state of the same item by another worker stays', async () => {
   const store = new LateStore();
   const [one, other] = [new Activity('one'), new Activity('other')];
   const ended = one.begin(handle, item(1), 'a');
@@ -108,7 +108,7 @@ it('what another has set down for the same item since stays', async () => {
   expect([...store.states.values()]).toMatchObject([{ workerId: 'other', attempt: 2 }]);
 });
 
-it('nothing is looked for without end, and nothing at all where every call was answered', async () => {
+it('late states are looked for only for a while, and not at all if every call was answered', async () => {
   const store = new LateStore();
   const activity = new Activity('worker');
   const ended = activity.begin(handle, item(1), 'a');

@@ -4,20 +4,20 @@ import { GiveBacks } from '../../../src/distributed/worker/give-backs.js';
 const second = 1_000;
 const hour = 3_600 * second;
 
-/** Of unknown workflows, without chance. */
+/** The rule for jobs of unknown workflows, without randomness. */
 const rule = { least: second, longest: hour, random: () => 0 };
 
 interface Backlog {
   readonly jobs: number;
-  /** How long a job takes, in milliseconds, one after the other. */
+  /** The time that each job takes, in milliseconds. */
   readonly taken: number;
   readonly most?: number;
 }
 
 /**
- * A worker that nothing else is delivered to for as long as jobs of a backlog are due, by a clock of its own.
+ * Simulates a worker that is delivered only the due jobs of a backlog, with a clock of its own.
  *
- * @returns how many jobs it has given back in each minute
+ * @returns the number of jobs given back in each minute
  */
 function work({ jobs, taken, most }: Backlog, minutes: number) {
   let now = 0;
@@ -35,7 +35,7 @@ function work({ jobs, taken, most }: Backlog, minutes: number) {
   return perMinute;
 }
 
-/** Keeps a list in order, the first that is due first. */
+/** Inserts a value into a list that is ordered by time. */
 function insert<Item extends { readonly at: number }>(list: Item[], item: Item): void {
   let [from, to] = [0, list.length];
   while (from < to) {
@@ -46,7 +46,7 @@ function insert<Item extends { readonly at: number }>(list: Item[], item: Item):
   list.splice(from, 0, item);
 }
 
-it('gives a job back after a second, and a few jobs again each second', () => {
+it('takes a single job back every second, and each of a few jobs almost as often', () => {
   expect(work({ jobs: 1, taken: 1 }, 2)).toEqual([60, 60]);
   expect(work({ jobs: 5, taken: 1 }, 1)[0]).toBeGreaterThan(5 * 50);
 });
@@ -59,7 +59,7 @@ it.each([
 ])('spends a small part of its time on $jobs jobs of $taken ms, after $busyMinutes minutes', (backlog) => {
   const { busyMinutes, taken, jobs } = backlog;
   const after = work(backlog, busyMinutes + 30).slice(busyMinutes);
-  // Ten a second, or a tenth of the time.
+  // Ten jobs per second, or a tenth of the time.
   for (const count of after) expect(count * Math.max(100, 10 * taken)).toBeLessThan(1.2 * 60_000);
   expect(after.reduce((sum, count) => sum + count)).toBeGreaterThan(jobs);
 });
@@ -69,7 +69,7 @@ it('spends a small part of its time on more jobs than it remembers', () => {
   for (const count of after) expect(count).toBeLessThan(700);
 });
 
-it('keeps no job away for longer than twice the time since it was first given back, nor than the longest', () => {
+it('delays no job for longer than twice the time since it was first given back, nor than the maximum', () => {
   let now = 0;
   const gives = new GiveBacks({ ...rule, longest: 60 * second, now: () => now });
   for (let n = 0; n < 1_000; n++) expect(gives.delayOf(`${n}`)).toBe(second);
@@ -96,7 +96,7 @@ it('forgets jobs that others have taken, so that a new one comes again soon', ()
   expect(gives.delayOf('new')).toBe(second);
 });
 
-it('lets jobs come again at times that differ by chance', () => {
+it('adds a random part to the delays', () => {
   const gives = new GiveBacks({ least: second, longest: hour, now: () => 0, random: () => 0.5 });
   expect(gives.delayOf('a')).toBe(1_125);
 });

@@ -14,7 +14,7 @@ afterEach(() => vi.useRealTimers());
 
 const warn = (message: string, details = {}) => warnings.warn(new Error(message), details);
 
-it('passes the first of each kind on at once, and counts what is equal', () => {
+it('passes on the first of each kind at once, and counts equal ones', () => {
   for (let time = 0; time < 5_000; time++) warn('full');
   warn('away', { runId: 'r' });
   expect(passed).toEqual([
@@ -25,7 +25,7 @@ it('passes the first of each kind on at once, and counts what is equal', () => {
   expect(passed.slice(2)).toEqual([['full', { repeated: 4_999 }]]);
 });
 
-it('takes warnings for equal that differ only by the ids of runs and jobs, and keeps the first', () => {
+it('treats warnings as equal that differ only in the ids of runs and jobs, and keeps the first', () => {
   const runIds = Array.from({ length: 97 }, (_, index) => (index % 2 === 0 ? `order-${index}` : `order "${index}" ü`));
   const ids = runIds.flatMap((runId, index) => [
     jobIdOf(keyOf(runId), index, 1, 2, 164_102_568_525_415 + index),
@@ -56,7 +56,7 @@ it('takes warnings for equal that differ only by the ids of runs and jobs, and k
   expect(passed.map(([, { repeated }]) => repeated)).toEqual([...messages.map(() => ids.length - 1), 96, 96]);
 });
 
-it('takes warnings for different that differ by more than ids', () => {
+it('treats warnings as different that differ in more than ids', () => {
   const different = [
     'connect ECONNREFUSED 127.0.0.1:6379',
     'connect ECONNREFUSED 127.0.0.2:6379',
@@ -76,7 +76,7 @@ it('takes no long time over a long word', () => {
   expect(performance.now() - began).toBeLessThan(60_000);
 });
 
-it('tells of what goes on once an interval, and anew of what comes again after a while', () => {
+it('passes on a repeated warning once per interval, and a new one after a pause', () => {
   for (let second = 0; second < 35; second++) {
     warn('full');
     vi.advanceTimersByTime(1_000);
@@ -88,7 +88,7 @@ it('tells of what goes on once an interval, and anew of what comes again after a
   expect(passed).toEqual([['full', {}]]);
 });
 
-it('passes on what was counted when it ends, and has no timer then', () => {
+it('passes on counted warnings when it is closed, and leaves no timer', () => {
   warn('full');
   warn('full');
   warnings.close();
@@ -99,7 +99,7 @@ it('passes on what was counted when it ends, and has no timer then', () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('keeps no more than some hundred kinds in mind', () => {
+it('remembers no more than some hundred kinds', () => {
   for (let kind = 0; kind < 5_000; kind++) warn(`kind ${kind}`);
   expect(passed).toHaveLength(5_000);
   expect(vi.getTimerCount()).toBeLessThanOrEqual(200);

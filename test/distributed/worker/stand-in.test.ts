@@ -34,7 +34,7 @@ class Program {
     return new Program(workflows, await openRun(engine, workflows, 'run'));
   }
 
-  /** @param afterwards - what happens between an entry's being committed and what follows from it */
+  /** @param afterwards - called after an entry was committed, before the effects of the entry */
   async end(nodeId: string, output?: string, afterwards: () => void | Promise<void> = () => {}): Promise<void> {
     const { handle } = this;
     const { replica, workflow } = handle;
@@ -56,7 +56,7 @@ class Program {
   }
 }
 
-it('a fallback that completes elsewhere while a node fails stands in for it with its output', async () => {
+it('a fallback that completes on another worker while the node fails stands in for it with its output', async () => {
   const engine = memory();
   const orchestrator = new OrchestratorBuilder().engine(engine).workflow(flow).build();
   await orchestrator.startRun({}, undefined, { runId: 'run' });
@@ -65,7 +65,7 @@ it('a fallback that completes elsewhere while a node fails stands in for it with
   await here.end('one');
   const there = await Program.on(engine);
 
-  // It dies as soon as the fallback has completed, and stands in for nobody.
+  // The worker dies as soon as the fallback has completed, before it stands in for a node.
   const dies = () => Promise.reject(new Error('died'));
   await here.end('other', undefined, async () => {
     await there.handle.refresh();

@@ -4,7 +4,7 @@ import { newId } from '../suite.js';
 import type { CheckpointStoreSuite } from './suite.js';
 
 export function testConcurrency(suite: CheckpointStoreSuite): void {
-  suite.it('keeps a thousand entries that are sent at once in the order of the calls', async () => {
+  suite.it('keeps a thousand concurrent entries in the order of the calls', async () => {
     const { store, other } = suite;
     const runId = newId();
     await store.save(runId, 'one', 0);
@@ -17,13 +17,13 @@ export function testConcurrency(suite: CheckpointStoreSuite): void {
     [1_000, 30],
     [2_000_000, 6],
   ] as const) {
-    suite.it(`loses no entry of ${size} characters to a snapshot that is saved beside it`, async () => {
+    suite.it(`loses no entry of ${size} characters to a snapshot that is saved at the same time`, async () => {
       const { store, other } = suite;
       const runId = newId();
       await store.save(runId, 'begin', 0);
       let last = 0;
       for (let round = 0; round < rounds; round++) {
-        // The snapshot has what is there: sent before the entries, between them, and behind them.
+        // Sends the snapshot before the entries, between them, or after them.
         const at = round % 3;
         const snapshot = entryOf(last, size);
         const seqs = [last + 1, last + 2];
@@ -42,7 +42,7 @@ export function testConcurrency(suite: CheckpointStoreSuite): void {
     });
   }
 
-  suite.it('refuses what is sent behind an entry that is refused, and nothing else', async () => {
+  suite.it('refuses the entries after a refused one, and nothing else', async () => {
     const { store, other } = suite;
     const runId = newId();
     await store.save(runId, 'one', 0);
@@ -63,7 +63,7 @@ export function testConcurrency(suite: CheckpointStoreSuite): void {
     assert.deepEqual((await other.load(runId))?.entries, ['a', 'b', 'c']);
   });
 
-  suite.it('lets one of two texts have a number', async () => {
+  suite.it('accepts one of two texts with the same number', async () => {
     const { store, other } = suite;
     const runId = newId();
     await store.save(runId, 'one', 0);
@@ -82,7 +82,7 @@ export function testConcurrency(suite: CheckpointStoreSuite): void {
     assert.deepEqual((await store.load(runId))?.entries, expected);
   });
 
-  suite.it('shows whole checkpoints to whoever reads meanwhile', async () => {
+  suite.it('shows whole checkpoints to concurrent readers', async () => {
     const { store, other } = suite;
     const runId = newId();
     const size = 5_000;
@@ -111,7 +111,7 @@ export function testConcurrency(suite: CheckpointStoreSuite): void {
   });
 }
 
-/** Texts by their number, so that what is loaded can be compared with what was sent. */
+/** Builds the text of an entry from its number, so that loaded texts can be compared with the sent ones. */
 function entryOf(seq: number, size: number): string {
   return `${seq}:${'x'.repeat(size)}:${seq}`;
 }

@@ -8,13 +8,16 @@ import type { CheckpointStoreOptions, CheckpointStoreSuite } from './suite.js';
 import { testTexts } from './texts.js';
 
 /**
- * Registers tests that a checkpoint store has to pass: each method as it is documented, and each pattern of calls that
- * runs make.
+ * Registers the conformance tests of a checkpoint store: every method of `CheckpointStore` of the flow layer, and every
+ * pattern of calls that runs make.
  *
- * @param framework - what registers tests: vitest, jest, or `node:test` with `beforeAll: before, afterAll: after`
+ * @param options - the name of the store, and functions that create it
+ * @param framework - the functions of a test framework: of vitest, of jest, or of `node:test` with
+ *   `beforeAll: before, afterAll: after`
  *
  * @example
- * checkpointStoreConformanceOf({ name: 'my store', create: async () => new MyStore() }, { describe, it, beforeAll, afterAll });
+ * checkpointStoreConformanceOf({ name: 'my store', create: async () => new MyStore() }, { describe, it, beforeAll,
+ * afterAll });
  */
 export function checkpointStoreConformanceOf(options: CheckpointStoreOptions, framework: TestFramework): void {
   const { name, create, again, claimAndDie, loseHold, takeover } = options;
@@ -48,7 +51,7 @@ export function checkpointStoreConformanceOf(options: CheckpointStoreOptions, fr
 export function testCheckpointStores(suite: CheckpointStoreSuite): void {
   suite.describe('its entries', () => testEntries(suite));
   suite.describe('its snapshots', () => testSnapshots(suite));
-  suite.describe('writes at the same time', () => testConcurrency(suite));
+  suite.describe('concurrent writes', () => testConcurrency(suite));
   suite.describe('ids and texts', () => testTexts(suite));
   suite.describe('a hold', () => testHolds(suite));
   suite.describe('a hold that is lost', () => testLostHolds(suite));

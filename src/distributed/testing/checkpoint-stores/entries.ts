@@ -4,7 +4,7 @@ import { refused } from './refusals.js';
 import type { CheckpointStoreSuite } from './suite.js';
 
 export function testEntries(suite: CheckpointStoreSuite): void {
-  suite.it('are kept behind a snapshot, in order, for whoever reads them', async () => {
+  suite.it('are kept after a snapshot, in order, for all readers', async () => {
     const { store, other } = suite;
     const runId = newId();
     await store.save(runId, 'one', 0);
@@ -26,7 +26,7 @@ export function testEntries(suite: CheckpointStoreSuite): void {
     await refused(store.append(runId, 1, 'entry'), runId);
   });
 
-  suite.it('hold once when they are sent twice: at once, later, or by somebody else', async () => {
+  suite.it('count once when they are sent twice: at once, later, or by another program', async () => {
     const { store, other } = suite;
     const runId = newId();
     await store.save(runId, 'one', 0);
@@ -42,7 +42,7 @@ export function testEntries(suite: CheckpointStoreSuite): void {
     assert.deepEqual((await other.load(runId))?.entries, ['a', 'b', 'c', 'c']);
   });
 
-  suite.it('are refused under a number that is there with another text', async () => {
+  suite.it('are refused under a number that has another text', async () => {
     const { store, other } = suite;
     const runId = newId();
     await store.save(runId, 'one', 0);
@@ -57,7 +57,7 @@ export function testEntries(suite: CheckpointStoreSuite): void {
     await store.append(runId, 3, 'c');
   });
 
-  suite.it('are refused where they leave a gap', async () => {
+  suite.it('are refused if they leave a gap', async () => {
     const { store, other } = suite;
     const runId = newId();
     await store.save(runId, 'five', 5);
@@ -85,7 +85,7 @@ export function testEntries(suite: CheckpointStoreSuite): void {
     assert.deepEqual(await store.load(runId), { snapshot: 'two', seq: 2, entries: ['c'] });
   });
 
-  suite.it('are refused with a number that is none', async () => {
+  suite.it('are refused with an invalid number', async () => {
     const { store } = suite;
     const runId = newId();
     await store.save(runId, 'one', 0);

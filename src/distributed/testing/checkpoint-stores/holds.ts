@@ -5,7 +5,7 @@ import { locked } from './refusals.js';
 import type { CheckpointStoreSuite } from './suite.js';
 
 export function testHolds(suite: CheckpointStoreSuite): void {
-  suite.it('is had by one, and refused to others with who has it and since when', async () => {
+  suite.it('has one holder, and is refused to others with the holder and the time', async () => {
     const { store, other } = suite;
     const runId = newId();
     const claim = await store.claim(runId, 'somebody on a machine');
@@ -21,7 +21,7 @@ export function testHolds(suite: CheckpointStoreSuite): void {
     await unnamed.release();
   });
 
-  suite.it('is of one run, and makes none', async () => {
+  suite.it('is of one run, and does not create the run', async () => {
     const { store, other } = suite;
     const ids = [newId(), newId()] as const;
     const claims = [await store.claim(ids[0]), await other.claim(ids[1])];
@@ -33,7 +33,7 @@ export function testHolds(suite: CheckpointStoreSuite): void {
     for (const claim of claims) await claim.release();
   });
 
-  suite.it('is had by one of those who ask at the same moment', async () => {
+  suite.it('is given to one of several concurrent callers', async () => {
     const { store, other } = suite;
     for (let round = 0; round < 5; round++) {
       const runId = newId();
@@ -46,7 +46,7 @@ export function testHolds(suite: CheckpointStoreSuite): void {
     }
   });
 
-  suite.it('is free for the next once it is released, however often that is done', async () => {
+  suite.it('is free once it is released, however often it is released', async () => {
     const { store, other } = suite;
     const runId = newId();
     const first = await store.claim(runId);
@@ -59,7 +59,7 @@ export function testHolds(suite: CheckpointStoreSuite): void {
     await (await store.claim(runId)).release();
   });
 
-  suite.it('lets nobody write but its holder', async () => {
+  suite.it('lets only its holder write', async () => {
     const { store, other } = suite;
     const runId = newId();
     const { token, release } = await held(store, runId);
@@ -80,7 +80,7 @@ export function testHolds(suite: CheckpointStoreSuite): void {
     assert.deepEqual(await other.load(runId), { snapshot: 'two', seq: 2, entries: [] });
   });
 
-  suite.it('that is given back writes nothing more, whether somebody has the run since or not', async () => {
+  suite.it('that was released writes nothing more, whether or not the run has a new holder', async () => {
     const { store, other } = suite;
     const runId = newId();
     const { token, release } = await held(store, runId);
@@ -102,7 +102,7 @@ export function testHolds(suite: CheckpointStoreSuite): void {
     assert.equal((await store.load(runId))?.entries.length, 2);
   });
 
-  suite.it('stays when its holder forgets the run', async () => {
+  suite.it('stays when its holder deletes the run', async () => {
     const { store, other } = suite;
     const runId = newId();
     const { token, release } = await held(store, runId);
@@ -118,7 +118,7 @@ export function testHolds(suite: CheckpointStoreSuite): void {
     await other.delete(runId);
   });
 
-  suite.it('holds what is written while it is given back', async () => {
+  suite.it('keeps its promise for an entry that is written during the release', async () => {
     const { store, other } = suite;
     for (let round = 0; round < 10; round++) {
       const runId = newId();
@@ -127,7 +127,7 @@ export function testHolds(suite: CheckpointStoreSuite): void {
       const appending = store.append(runId, 1, 'a', token);
       const [appended] = await Promise.allSettled([appending, release()]);
       const kept = await other.load(runId);
-      // Written or refused: it is as it was said to be.
+      // The entry is stored if the call resolved, and not stored if it was refused.
       assert.deepEqual(kept?.entries, appended?.status === 'fulfilled' ? ['a'] : []);
       if (appended?.status === 'rejected') assert.ok(appended.reason instanceof LockedError);
     }
@@ -137,7 +137,7 @@ export function testHolds(suite: CheckpointStoreSuite): void {
 export function testLostHolds(suite: CheckpointStoreSuite): void {
   const { claimAndDie, loseHold, takeover = 60_000 } = suite;
   if (claimAndDie !== undefined) {
-    suite.it('because its program has died is free for the next', async () => {
+    suite.it('because its program has died is free for another program', async () => {
       const { store } = suite;
       const runId = newId();
       await claimAndDie(runId);
@@ -147,7 +147,7 @@ export function testLostHolds(suite: CheckpointStoreSuite): void {
     });
   }
   if (loseHold !== undefined) {
-    suite.it('to somebody else writes nothing more', async () => {
+    suite.it('to another holder writes nothing more', async () => {
       const { store, other } = suite;
       const runId = newId();
       const { token, release } = await held(store, runId);
@@ -165,7 +165,7 @@ export function testLostHolds(suite: CheckpointStoreSuite): void {
       assert.deepEqual(await store.load(runId), { snapshot: 'one', seq: 0, entries: ['a', 'b'] });
     });
   }
-  suite.it('says so where nobody has the run any more', async () => {
+  suite.it('reports when the run has no holder any more', async () => {
     const { store } = suite;
     const runId = newId();
     const { token, release } = await held(store, runId);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { CheckpointError, LockedError } from '../../../flow/index.js';
 
-/** A call is refused with an error that says which run it is about. */
+/** Asserts that a call is refused with an error that names the run. */
 export async function refused(call: Promise<unknown>, runId: string): Promise<void> {
   const error = await call.then(
     () => undefined,
@@ -11,7 +11,10 @@ export async function refused(call: Promise<unknown>, runId: string): Promise<vo
   assert.equal(error.runId, runId);
 }
 
-/** A call is refused because somebody else, or nobody, has the run. Gives the error. */
+/**
+ * Asserts that a call is refused with a `LockedError`, because another holder, or nobody, has the run. @returns the
+ * error
+ */
 export async function locked(call: Promise<unknown>, runId: string): Promise<LockedError> {
   const error = await call.then(
     () => undefined,

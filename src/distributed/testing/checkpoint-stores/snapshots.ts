@@ -4,7 +4,7 @@ import { refused } from './refusals.js';
 import type { CheckpointStoreSuite } from './suite.js';
 
 export function testSnapshots(suite: CheckpointStoreSuite): void {
-  suite.it('make a run, with whatever number', async () => {
+  suite.it('create a run, with any number', async () => {
     const { store, other } = suite;
     const runId = newId();
     assert.equal(await store.load(runId), undefined);
@@ -14,7 +14,7 @@ export function testSnapshots(suite: CheckpointStoreSuite): void {
     assert.deepEqual(await store.load(runId), { snapshot: 'forty', seq: 40, entries: ['next'] });
   });
 
-  suite.it('replace the entries up to their number, and leave those behind it', async () => {
+  suite.it('replace the entries up to their number, and leave later ones', async () => {
     const { store, other } = suite;
     const runId = newId();
     await store.save(runId, 'none', 0);
@@ -43,7 +43,7 @@ export function testSnapshots(suite: CheckpointStoreSuite): void {
     assert.deepEqual(await store.load(runId), { snapshot: 'three', seq: 3, entries: ['d'] });
   });
 
-  suite.it('are refused before the last one, and beyond the entries', async () => {
+  suite.it('are refused if older than the last one, or beyond the entries', async () => {
     const { store, other } = suite;
     const runId = newId();
     await store.save(runId, 'three', 3);
@@ -56,7 +56,7 @@ export function testSnapshots(suite: CheckpointStoreSuite): void {
     assert.deepEqual(await store.load(runId), { snapshot: 'four', seq: 4, entries: ['e'] });
   });
 
-  suite.it('are listed and forgotten, each by itself', async () => {
+  suite.it('are listed and deleted one by one', async () => {
     const { store, other } = suite;
     const ids = [newId(), newId(), newId()] as const;
     for (const runId of ids) {
@@ -75,7 +75,7 @@ export function testSnapshots(suite: CheckpointStoreSuite): void {
     assert.deepEqual(await store.load(ids[1]), { snapshot: 'again', seq: 9, entries: [] });
   });
 
-  suite.it('are given as copies', async () => {
+  suite.it('are returned as copies', async () => {
     const { store } = suite;
     const runId = newId();
     await store.save(runId, 'one', 0);

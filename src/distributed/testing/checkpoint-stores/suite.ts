@@ -1,27 +1,32 @@
 import type { CheckpointStore } from '../../../flow/index.js';
 
-/** Which checkpoint store is tested, and how one comes by it. */
+/**
+ * Options of `checkpointStoreConformanceOf`: functions that create the store under test, with storage of its own that
+ * is empty at the start, and that provoke situations which only the store's author can.
+ */
 export interface CheckpointStoreOptions {
-  /** Stands before the names of the tests. */
+  /** The name of the store, which the names of the tests start with. */
   readonly name: string;
-  /** Makes a store on empty data. It is called once. */
+  /** Creates a store with empty storage. Called once. */
   readonly create: () => Promise<CheckpointStore>;
-  /** Makes a second store on the same data, as another program would have it. Default: the first is used for both. */
+  /**
+   * Creates a second store with the same storage, as another program would. Default: the first store is used for both.
+   */
   readonly again?: (() => Promise<CheckpointStore>) | undefined;
-  /** Claims a run in another program, and resolves once that program has been killed. Default: not tested. */
+  /** Claims a run in another program, then kills the program. Resolves after the kill. Default: not tested. */
   readonly claimAndDie?: ((runId: string) => Promise<void>) | undefined;
-  /** Makes the present holder of a run lose its hold, as a program does that was suspended for long. Default: not tested. */
+  /** Makes the current holder of a run lose its hold, as if it had been suspended for long. Default: not tested. */
   readonly loseHold?: ((runId: string) => Promise<void>) | undefined;
-  /** After how many milliseconds a dead holder holds nothing any more. Default: 60,000 */
+  /** Milliseconds after which the hold of a dead program ends. Default: 60000. */
   readonly takeover?: number | undefined;
 }
 
-/** What the tests of checkpoint stores have: where they register, and the stores under test. */
+/** The context of a group of tests: functions to register tests, and the stores under test. */
 export interface CheckpointStoreSuite extends Pick<CheckpointStoreOptions, 'claimAndDie' | 'loseHold' | 'takeover'> {
   describe(name: string, tests: () => void): void;
   it(name: string, test: () => Promise<void>): void;
-  /** The store, once tests run. */
+  /** The store under test. Available while tests run. */
   readonly store: CheckpointStore;
-  /** A store on the same data; the same one where there is no other. */
+  /** A second store with the same storage, or the first one if the options have no `again`. */
   readonly other: CheckpointStore;
 }

@@ -4,7 +4,7 @@ import { newId, oddTexts } from '../suite.js';
 import type { CheckpointStoreSuite } from './suite.js';
 
 export function testTexts(suite: CheckpointStoreSuite): void {
-  suite.it('may have whatever characters', async () => {
+  suite.it('may have any characters', async () => {
     const { store, other } = suite;
     const unique = newId('');
     for (const text of ['', ...oddTexts]) {
