@@ -96,6 +96,6 @@ export { WorkflowOrchestrator } from './orchestrator/orchestrator.js';
 export type { StopReport } from './orchestrator/stop-report.js';
 export { type Done, done, Idle, idle, Routed, to } from './outcomes.js';
 export { type LoopPlan, type PlannedNode, planOf } from './plan.js';
-export type { Deliveries } from './queues/queue-log.js';
+export type { Deliveries } from './queues/queue-store.js';
 export type { DesiredState, LoopStore, Stored } from './store/contracts.js';
 export { lmdbStore } from './store/lmdb.js';

@@ -1,5 +1,5 @@
 /** A node that is ready or waits for a point in time, and the job that carries the node. */
-export interface Item {
+export interface WorkItem {
   readonly node: number;
   /** Number of times that the node has become ready, from 1. */
   readonly round: number;
@@ -25,7 +25,7 @@ export interface Item {
   readonly claim?: string | undefined;
 }
 
-const none: readonly Item[] = [];
+const none: readonly WorkItem[] = [];
 
 /**
  * Largest number of items that is searched linearly. Most runs have one item, and creating maps for them is expensive.
@@ -34,27 +34,27 @@ const few = 8;
 
 /** The work that is left in a run: at most one item per node. */
 export class Ledger {
-  readonly #items: Item[] = [];
+  readonly #items: WorkItem[] = [];
   /** Lookup tables, present only if there are more than `few` items: positions by node, and items by job. */
   #places: Map<number, number> | undefined = undefined;
-  #carried: Map<string, Item> | undefined = undefined;
+  #carried: Map<string, WorkItem> | undefined = undefined;
   /** Items with a job of their own that is not known to be queued, by the job under which they were created. */
-  readonly #unqueued = new Map<string, Set<Item>>();
+  readonly #unqueued = new Map<string, Set<WorkItem>>();
 
   get size(): number {
     return this.#items.length;
   }
 
-  get(node: number): Item | undefined {
+  get(node: number): WorkItem | undefined {
     return this.#items[this.#placeOf(node)];
   }
 
   /** Returns the item that a job carries at the moment. */
-  carriedBy(job: string): Item | undefined {
+  carriedBy(job: string): WorkItem | undefined {
     return this.#carried === undefined ? this.#items.find((item) => item.job === job) : this.#carried.get(job);
   }
 
-  put(item: Item): void {
+  put(item: WorkItem): void {
     this.remove(item.node);
     this.#items.push(item);
     if (this.#places !== undefined) this.#index(item, this.#items.length - 1);
@@ -71,27 +71,27 @@ export class Ledger {
     const item = this.#items[place];
     if (item === undefined) return;
     // The last item fills the gap.
-    const last = this.#items.pop() as Item;
+    const last = this.#items.pop() as WorkItem;
     if (last !== item) this.#items[place] = last;
     if (this.#places !== undefined) this.#unindex(item, last, place);
     this.queued(item);
   }
 
   /** Returns the items created under `job` whose own jobs are not known to be queued. */
-  unqueuedUnder(job: string): readonly Item[] {
+  unqueuedUnder(job: string): readonly WorkItem[] {
     const items = this.#unqueued.get(job);
     return items === undefined ? none : [...items];
   }
 
   /** Records that the job of an item is in the queue. */
-  queued(item: Item): void {
+  queued(item: WorkItem): void {
     const { parent } = item;
     if (parent === undefined || this.#unqueued.size === 0) return;
     const siblings = this.#unqueued.get(parent);
     if (siblings?.delete(item) && siblings.size === 0) this.#unqueued.delete(parent);
   }
 
-  values(): IterableIterator<Item> {
+  values(): IterableIterator<WorkItem> {
     return this.#items.values();
   }
 
@@ -106,12 +106,12 @@ export class Ledger {
     for (const [place, item] of this.#items.entries()) this.#index(item, place);
   }
 
-  #index(item: Item, place: number): void {
+  #index(item: WorkItem, place: number): void {
     this.#places?.set(item.node, place);
     if (item.job !== undefined) this.#carried?.set(item.job, item);
   }
 
-  #unindex(item: Item, last: Item, place: number): void {
+  #unindex(item: WorkItem, last: WorkItem, place: number): void {
     this.#places?.delete(item.node);
     if (last !== item) this.#places?.set(last.node, place);
     if (item.job !== undefined && this.#carried?.get(item.job) === item) this.#carried.delete(item.job);

@@ -5,7 +5,7 @@ import type { JournalEntry } from '../contracts.js';
 import { type Entry, type NodeEntry, type RunEntry, readEntry, type StepEntry } from './entry.js';
 import { happeningOf, stepOf } from './happenings.js';
 import { jobIdOf } from './job-id.js';
-import { type Item, Ledger } from './ledger.js';
+import { Ledger, type WorkItem } from './ledger.js';
 import { Numbering } from './numbering.js';
 import type { Origin } from './origin.js';
 import { keptIn, type SavedReplica, savedMemory } from './saved-replica.js';
@@ -132,7 +132,7 @@ export class Replica {
     if (!isRecovery(entry)) this.ledger.remove(node);
     this.#write(entry);
     this.memory.apply(happeningOf(entry, this.numbering));
-    if (entry.type === 'retrying') this.#tryAgain(item as Item, entry, time);
+    if (entry.type === 'retrying') this.#tryAgain(item as WorkItem, entry, time);
     else if (entry.type === 'awaiting') this.#await(node, entry);
     this.#release(entry.job);
   }
@@ -160,7 +160,7 @@ export class Replica {
 
   /** Queues the retry as a separate item, due after the delay. */
   #tryAgain(
-    item: Item,
+    item: WorkItem,
     { attempt, job, delay, consumed, ms }: Extract<NodeEntry, { type: 'retrying' }>,
     time: number,
   ): void {
@@ -256,7 +256,7 @@ export class Replica {
     if (item?.round === round) this.ledger.put({ ...item, job: undefined, parent: undefined });
   }
 
-  #requeue(item: Item): void {
+  #requeue(item: WorkItem): void {
     const job = this.#ownJob(item.node, item.round, item.attempt);
     this.ledger.put({ ...item, job, parent: undefined, seq: this.seq });
   }

@@ -3,7 +3,7 @@ import type { SavedPosition } from '../../flow/plan/index.js';
 import type { Changes, Remembered } from '../../flow/run/index.js';
 import type { Carrier } from '../../kernel/instrumentation.js';
 import type { SavedSteps } from './entry.js';
-import type { Item } from './ledger.js';
+import type { WorkItem } from './ledger.js';
 import type { Numbering, SavedPassed } from './numbering.js';
 import type { SavedTally } from './tally.js';
 
@@ -25,7 +25,7 @@ export interface SavedReplica {
   readonly graph?: string | undefined;
   readonly carrier?: Carrier | undefined;
   readonly position?: SavedPosition | undefined;
-  readonly items?: readonly Item[] | undefined;
+  readonly items?: readonly WorkItem[] | undefined;
   readonly rounds?: readonly number[] | undefined;
   readonly epoch?: number | undefined;
   readonly passed?: SavedPassed | undefined;

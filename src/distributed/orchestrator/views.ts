@@ -1,7 +1,7 @@
 import { aBoolean, aCount, anObjectOf, aSignal } from '../../shared/validate.js';
 import type { JobState, WorkerHealth, WorkItemState } from '../contracts.js';
 import { aText } from '../engines/texts.js';
-import type { Item } from '../journal/ledger.js';
+import type { WorkItem } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
 import { anInterval } from '../run/options.js';
 import type { RunInfo } from '../run-info.js';
@@ -124,7 +124,7 @@ export function errorFrom(value: unknown): Error & { readonly code?: unknown } {
  * @param executing - the recorded executions of the run
  */
 export function pendingOf(
-  { node, attempt, job }: Item,
+  { node, attempt, job }: WorkItem,
   { position }: Replica,
   queued: JobState,
   executing: readonly WorkItemState[],

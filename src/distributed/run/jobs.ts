@@ -1,7 +1,7 @@
 import type { Job, WorkQueue } from '../contracts.js';
 import { standInsOf } from '../journal/conclusion.js';
 import { lookJobIdOf, timeoutJobIdOf } from '../journal/job-id.js';
-import type { Item } from '../journal/ledger.js';
+import type { WorkItem } from '../journal/ledger.js';
 import type { Replica } from '../journal/replica.js';
 import { isFinished, type RunRecord } from '../run-info.js';
 import { longestWait } from './options.js';
@@ -13,7 +13,7 @@ import type { RunHandle } from './run-handle.js';
  * @param now - the engine's clock, in epoch milliseconds
  * @param startDelay - milliseconds before the start of the run. Default: 0
  */
-export function jobOf(item: Item, { runId, incarnation, priority }: RunRecord, now: number, startDelay = 0): Job {
+export function jobOf(item: WorkItem, { runId, incarnation, priority }: RunRecord, now: number, startDelay = 0): Job {
   const { job: id, kind, seq, due } = item;
   const delay = Math.ceil(Math.max(startDelay, due === 0 ? 0 : due - now, 0));
   // A delay beyond the longest wait is cut. The worker that gets the job early gives it back for the rest.
@@ -67,7 +67,7 @@ export function jobIdsOf({ ledger }: Replica): string[] {
  * Queues the jobs that a run needs to continue: those of the given items, of its stand-ins and of its deadline. For a
  * paused run, queues only the job of the deadline. Jobs that are already in the queue stay as they are.
  */
-export async function enqueueMissing(queue: WorkQueue, handle: RunHandle, items: readonly Item[]): Promise<void> {
+export async function enqueueMissing(queue: WorkQueue, handle: RunHandle, items: readonly WorkItem[]): Promise<void> {
   const { record, replica, now, status } = handle;
   const jobs = deadlineJobsOf(record, now);
   if (status !== 'paused') {

@@ -1,5 +1,5 @@
 import type { WorkItemState, WorkItemStateStore } from '../contracts.js';
-import type { Item } from '../journal/ledger.js';
+import type { WorkItem } from '../journal/ledger.js';
 import type { RunHandle } from '../run/run-handle.js';
 
 /** Milliseconds for which a node must have been executing before its state is recorded. */
@@ -72,7 +72,7 @@ export class Activity {
   /** Records the start of a node. @returns a function to be called with the outcome when the node has ended */
   begin(
     { runId, incarnation, replica }: RunHandle,
-    { node, round, attempt }: Item,
+    { node, round, attempt }: WorkItem,
     nodeId: string,
   ): (outcome: 'completed' | 'failed' | 'retried' | undefined) => void {
     const visit = replica.position.visitOf(node);

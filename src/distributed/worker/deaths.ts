@@ -1,6 +1,6 @@
 import type { Cancellation } from '../../kernel/cancellation.js';
 import type { Delivery } from '../contracts.js';
-import type { Item } from '../journal/ledger.js';
+import type { WorkItem } from '../journal/ledger.js';
 import { patiently, pause } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { crashOf } from './alibis.js';
@@ -45,7 +45,7 @@ export class Deaths {
   }
 
   /** Executes an item, unless too many workers have died of it or it has to wait until it can be executed alone. */
-  async attempt(item: Item, execute: () => Promise<void>): Promise<Outcome> {
+  async attempt(item: WorkItem, execute: () => Promise<void>): Promise<Outcome> {
     const { activity, maxCrashes } = this.worker;
     const deaths = await this.#deathsIn(item);
     if (deaths >= maxCrashes) return (await this.#areCertain(item)) ? 'too many' : 'look again';
@@ -69,7 +69,7 @@ export class Deaths {
    * Waits for twice `lockDuration` while the engine answers without a break. Returns true if no worker has taken its
    * death back by then. If false, the item has to be looked at again.
    */
-  async #areCertain(item: Item): Promise<boolean> {
+  async #areCertain(item: WorkItem): Promise<boolean> {
     const { lockDuration, maxCrashes } = this.worker;
     for (let left = looks; left > 0; left--) {
       await pause(lockDuration * lookEvery, [this.signal]);
@@ -83,7 +83,7 @@ export class Deaths {
   }
 
   /** Returns the number of workers that died while they executed an item. */
-  async #deathsIn(item: Item): Promise<number> {
+  async #deathsIn(item: WorkItem): Promise<number> {
     const known = await this.#count(item, 1);
     const counted = known > 0 ? known : await this.#count(item, this.unseen);
     // The last death may have been counted in advance and not have happened, if the worker was stopped instead.
@@ -91,7 +91,7 @@ export class Deaths {
   }
 
   /** Counts a death of the job for an item, unless it is counted for an item already. @returns the item's deaths */
-  #count({ node, round, attempt }: Item, death: number): Promise<number> {
+  #count({ node, round, attempt }: WorkItem, death: number): Promise<number> {
     const { runId, replica, onTrouble } = this.handle;
     const item = `${replica.numbering.placeOf(node)}.${round}.${attempt}`;
     const crash = crashOf(this.delivery, death);

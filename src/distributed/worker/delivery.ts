@@ -7,7 +7,7 @@ import { currentScope, processOf } from '../../kernel/process.js';
 import type { Delivery, Disposition } from '../contracts.js';
 import { SupersededError, WorkerLostError } from '../errors.js';
 import { standInsOf } from '../journal/conclusion.js';
-import type { Item } from '../journal/ledger.js';
+import type { WorkItem } from '../journal/ledger.js';
 import { conclude } from '../run/conclude.js';
 import { jobOf, purgeDeadline } from '../run/jobs.js';
 import { longestWait } from '../run/options.js';
@@ -16,13 +16,13 @@ import type { RunHandle } from '../run/run-handle.js';
 import { isFinished } from '../run-info.js';
 import { Deaths } from './deaths.js';
 import type { Holding } from './holding.js';
-import { type Holder, ItemJournal } from './item-journal.js';
-import { type ItemState, stateFor } from './item-state.js';
+import { type Holder, WorkItemJournal } from './work-item-journal.js';
+import { stateFor, type WorkItemView } from './work-item-state.js';
 
 /** A work item that is about to be executed, with its state. */
 interface Prepared {
-  readonly item: Item;
-  readonly own: ItemState;
+  readonly item: WorkItem;
+  readonly own: WorkItemView;
 }
 
 /**
@@ -97,7 +97,7 @@ export class JobRun {
   }
 
   /** Handles an item. @returns the disposition of the job, or `undefined` if the job continues */
-  #handle(item: Item): Promise<Disposition | undefined> | Disposition {
+  #handle(item: WorkItem): Promise<Disposition | undefined> | Disposition {
     const { handle } = this;
     if (handle.status === 'paused') return this.#park(item);
     const left = this.#leftOf(item);
@@ -108,27 +108,27 @@ export class JobRun {
   }
 
   /** Milliseconds before an item is due, by the engine's clock. The queue may have used a clock that is wrong. */
-  #leftOf({ due }: Item): number {
+  #leftOf({ due }: WorkItem): number {
     const { status, record, now } = this.handle;
     return Math.max(due, status === 'scheduled' ? record.startAt : 0) - now;
   }
 
   /** The item that can be executed now, if there is one. */
-  #executable(): Item | undefined {
+  #executable(): WorkItem | undefined {
     const { status, replica } = this.handle;
     const item = isFinished(status) || status === 'paused' ? undefined : replica.ledger.carriedBy(this.#holder.job);
     return item?.kind === 'node' && this.#leftOf(item) <= 0 ? item : undefined;
   }
 
   /** Throws if an execution has ended without an entry: the item would be executed again in an endless loop. */
-  #checkProgress({ node }: Item, seq: number): void {
+  #checkProgress({ node }: WorkItem, seq: number): void {
     const { replica, runId, status } = this.handle;
     if (replica.seq > seq || this.signal.aborted || isFinished(status)) return;
     throw new RangeError(`node "${replica.position.plan.idOf(node)}" of run "${runId}" has ended without an entry`);
   }
 
   /** Executes a node as a task of the kernel. */
-  async #execute(item: Item): Promise<undefined> {
+  async #execute(item: WorkItem): Promise<undefined> {
     const { handle, worker } = this;
     const { workflow } = handle;
     const { seq } = handle.replica;
@@ -162,10 +162,10 @@ export class JobRun {
     checkChildrenOf(nodeId, this.worker.workflows.toolbox.linkedBefore(workflow.blueprint), state, codec);
   }
 
-  #prepare(item: Item): Prepared {
+  #prepare(item: WorkItem): Prepared {
     const own = stateFor(this.handle, item);
     own.state.clock = this.#clock;
-    own.state.journal = new ItemJournal(this.handle, this.#holder, own, item);
+    own.state.journal = new WorkItemJournal(this.handle, this.#holder, own, item);
     return { item, own };
   }
 
@@ -176,7 +176,7 @@ export class JobRun {
   }
 
   /** Sets a scheduled run to running when its start has come, before its first node is executed. */
-  async #begin({ node, round }: Item): Promise<undefined> {
+  async #begin({ node, round }: WorkItem): Promise<undefined> {
     const { handle, delivery } = this;
     const entry = {
       type: 'claimed',
@@ -191,7 +191,7 @@ export class JobRun {
   }
 
   /** Returns the outcome of an execution for the worker's counts. */
-  #outcomeOf({ node, round, attempt }: Item): 'completed' | 'failed' | 'retried' | undefined {
+  #outcomeOf({ node, round, attempt }: WorkItem): 'completed' | 'failed' | 'retried' | undefined {
     const { position, ledger } = this.handle.replica;
     const item = ledger.get(node);
     if (item?.round === round && item.attempt === attempt) return undefined;
@@ -204,7 +204,7 @@ export class JobRun {
   async #standIn(): Promise<void> {
     const { handle } = this;
     const own = stateFor(handle);
-    own.state.journal = new ItemJournal(handle, this.#holder, own);
+    own.state.journal = new WorkItemJournal(handle, this.#holder, own);
     const advance = this.#advance(own.state);
     try {
       await this.#services.inProcess(own.state, () => standInForAll(advance));
@@ -216,7 +216,7 @@ export class JobRun {
   }
 
   /** Executes an item whose job was held by a worker that seems to have died: see `Deaths`. */
-  async #executeAgain(item: Item): Promise<Disposition | undefined> {
+  async #executeAgain(item: WorkItem): Promise<Disposition | undefined> {
     switch (await this.#deaths.attempt(item, () => this.#execute(item))) {
       case 'too many':
         return this.#giveUp(item);
@@ -228,7 +228,7 @@ export class JobRun {
   }
 
   /** Fails a node that keeps killing its workers, so that its fallback runs and the queue continues. */
-  async #giveUp(item: Item): Promise<undefined> {
+  async #giveUp(item: WorkItem): Promise<undefined> {
     this.#deaths.unseen = 0;
     this.#prepared = undefined;
     const nodeId = this.handle.workflow.plan.idOf(item.node);
@@ -244,7 +244,7 @@ export class JobRun {
     }
   }
 
-  async #wake({ node, round }: Item): Promise<undefined> {
+  async #wake({ node, round }: WorkItem): Promise<undefined> {
     const { handle } = this;
     const nodeId = handle.workflow.plan.idOf(node);
     const entry = { type: 'due', node: nodeId, round, job: this.#holder.job } as const;
@@ -254,7 +254,7 @@ export class JobRun {
     await handle.commit({ entry, during: ['running', 'awaiting'], slot, number: round, becomes, patience });
   }
 
-  async #park({ node, round }: Item): Promise<undefined> {
+  async #park({ node, round }: WorkItem): Promise<undefined> {
     const entry = { type: 'parked', node: this.handle.workflow.plan.idOf(node), round } as const;
     await this.handle.commit({ entry, during: ['paused'], patience: this.#patience });
   }
@@ -266,7 +266,7 @@ export class JobRun {
     return waits || (await conclude(handle, this.#patience)) === 'nothing to say' ? 'done' : undefined;
   }
 
-  async #enqueue(items: readonly Item[]): Promise<void> {
+  async #enqueue(items: readonly WorkItem[]): Promise<void> {
     const { handle } = this;
     const { ledger } = handle.replica;
     const { queue } = this.worker.engine;

@@ -5,7 +5,7 @@ import type { Merges } from '../run/merge.js';
 import type { Entry, RunHappening } from '../run/saved.js';
 import type { Serializer } from '../run/serializer.js';
 import type { StateJournal, WorkflowState } from '../run/state.js';
-import { Log, type LogTarget } from './log.js';
+import { CheckpointLog, type LogTarget } from './checkpoint-log.js';
 import { SavedContext } from './saved-context.js';
 import { toSaved } from './saved-entry.js';
 
@@ -39,7 +39,7 @@ export class Journal implements StateJournal {
 
   /** Opens the journal of a run, and saves a first snapshot. */
   static async open(state: WorkflowState, serializer: Serializer, merges: Merges, target: LogTarget): Promise<Journal> {
-    const log = new Log(state, serializer, target);
+    const log = new CheckpointLog(state, serializer, target);
     const write = (entry: Entry, apply: () => void) => log.append(serializer.serialize(entry), apply);
     const journal = new Journal(state, serializer, merges, write);
     await log.save();

@@ -4,14 +4,14 @@ import type { LoopEvent } from '../host.js';
 import type { Message } from '../node.js';
 import type { WorkflowEvents } from './contracts.js';
 import type { DeadLetters } from './dead-letters.js';
-import { type LoopLog, outside } from './telling.js';
+import { type LoopLogger, outside } from './loop-logger.js';
 
 type Emit = <Name extends keyof WorkflowEvents>(name: Name, ...args: WorkflowEvents[Name]) => void;
 
 /** Publishes the events of a workflow to its log, its dead letters and its listeners. */
 export class Announcer {
   constructor(
-    private readonly log: LoopLog,
+    private readonly log: LoopLogger,
     private readonly deadLetters: DeadLetters,
     private readonly emit: Emit,
   ) {}

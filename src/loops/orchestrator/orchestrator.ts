@@ -20,13 +20,13 @@ import type {
 import { DeadLetters } from './dead-letters.js';
 import { Exchange } from './exchange.js';
 import { LoadedWorkflow } from './loaded-workflow.js';
+import { LoopLogger } from './loop-logger.js';
 import { Opening } from './opening.js';
 import { readCloseOptions, readOptions, readStopOptions } from './options.js';
 import { all, pauseInOrder } from './pausing.js';
 import { place } from './placing.js';
 import { stopInTime } from './stopping.js';
 import { Supervisor } from './supervisor.js';
-import { LoopLog } from './telling.js';
 import { healthOf, metricsOf } from './views.js';
 
 /**
@@ -73,7 +73,7 @@ export class WorkflowOrchestrator extends EventEmitter<WorkflowEvents> {
     );
     // biome-ignore lint/suspicious/noExplicitAny: the type of `args` depends on `name`, which TypeScript cannot express here
     const emit = (name: keyof WorkflowEvents, ...args: any) => void this.emit(name, ...args);
-    this.#announcer = new Announcer(new LoopLog(logger), this.deadLetters, emit);
+    this.#announcer = new Announcer(new LoopLogger(logger), this.deadLetters, emit);
     this.#exchange = new Exchange({
       store,
       definitions: this.#loaded.queues,

@@ -6,7 +6,7 @@ import type { Message } from '../node.js';
 import type { LoopShape } from '../pools/pool.js';
 import type { Patience } from '../queues/blocked-pushes.js';
 import { MessageQueue, type MessageQueueOptions } from '../queues/message-queue.js';
-import type { QueueLog } from '../queues/queue-log.js';
+import type { QueueStore } from '../queues/queue-store.js';
 import type { Reader } from '../queues/reader.js';
 import { Topic } from '../queues/topic.js';
 import type { LoopStore, Stored } from '../store/contracts.js';
@@ -107,12 +107,12 @@ export class Queues {
       deliveries: stored?.deliveries?.get(key),
       maxDeliveries,
       onLimit: this.onLimit,
-      log: store === undefined ? undefined : logIn(store, key, lastId),
+      log: store === undefined ? undefined : storeOf(store, key, lastId),
     };
   }
 }
 
-function logIn(store: LoopStore, key: string, lastId: number): QueueLog {
+function storeOf(store: LoopStore, key: string, lastId: number): QueueStore {
   let reserved = lastId;
   return {
     put: (message: Message) => {

@@ -1,5 +1,5 @@
 import type { Message } from '../node.js';
-import type { Deliveries } from './queue-log.js';
+import type { Deliveries } from './queue-store.js';
 
 export interface DeliveryNotesOptions {
   /**

@@ -6,7 +6,7 @@ import type { QueueMetrics } from '../health.js';
 import type { Message } from '../node.js';
 import { BlockedPushes, type Patience } from './blocked-pushes.js';
 import { DeliveryNotes } from './delivery-notes.js';
-import type { Deliveries, QueueLog } from './queue-log.js';
+import type { Deliveries, QueueStore } from './queue-store.js';
 import { Reader, type ReadQueue } from './reader.js';
 
 /** A message that a reader has taken. */
@@ -19,7 +19,7 @@ export interface MessageQueueOptions {
   readonly name: string;
   readonly capacity: number;
   readonly overflow: Overflow;
-  readonly log?: QueueLog | undefined;
+  readonly log?: QueueStore | undefined;
   /** Messages from the store, in order. */
   readonly restored?: readonly Message[] | undefined;
   /** The last message id that was assigned. */
@@ -54,7 +54,7 @@ export class MessageQueue implements ReadQueue {
   readonly name: string;
   readonly capacity: number;
   readonly overflow: Overflow;
-  readonly #log: QueueLog | undefined;
+  readonly #log: QueueStore | undefined;
   readonly #waiting = new Deque<Message>();
   readonly #blocked = new BlockedPushes();
   readonly #delivered = new Map<number, Delivered>();

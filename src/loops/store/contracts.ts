@@ -1,7 +1,7 @@
 import type { LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { Message } from '../node.js';
-import type { Deliveries } from '../queues/queue-log.js';
+import type { Deliveries } from '../queues/queue-store.js';
 
 /**
  * The state that a loop should have, as last requested by `start`, `pause`, `resume` or `stop`. A store keeps the

@@ -7,7 +7,7 @@ import { aName } from '../../shared/validate.js';
 import { LoopStoreError } from '../errors.js';
 import type { DeadLetter } from '../health.js';
 import type { Message } from '../node.js';
-import type { Deliveries } from '../queues/queue-log.js';
+import type { Deliveries } from '../queues/queue-store.js';
 import { fromWire, toWire, type WireError } from '../wire.js';
 import { Batches } from './batches.js';
 import type { DesiredState, LoopStore, Stored } from './contracts.js';

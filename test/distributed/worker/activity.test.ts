@@ -1,7 +1,7 @@
 import { memory } from 'orchestrator/distributed';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { WorkItemState, WorkItemStateStore } from '../../../src/distributed/contracts.js';
-import type { Item } from '../../../src/distributed/journal/ledger.js';
+import type { WorkItem } from '../../../src/distributed/journal/ledger.js';
 import type { RunHandle } from '../../../src/distributed/run/run-handle.js';
 import { Activity } from '../../../src/distributed/worker/activity.js';
 
@@ -18,7 +18,7 @@ afterEach(() => {
 
 const replica = { position: { visitOf: () => 1 }, numbering: { placeOf: () => 0 } };
 const handle = { runId: 'run', incarnation: 1, replica } as unknown as RunHandle;
-const item = (attempt: number) => ({ node: 0, round: 1, attempt }) as Item;
+const item = (attempt: number) => ({ node: 0, round: 1, attempt }) as WorkItem;
 
 /** A store whose `setStates` fails while `isAway`. The failed calls are carried out by `arrive`. */
 class LateStore {

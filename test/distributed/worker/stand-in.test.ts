@@ -1,11 +1,11 @@
 import { type Engine, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import { Flow, FlowRuntime, GraphTraverser, NodeError } from 'orchestrator/flow';
 import { expect, it } from 'vitest';
-import type { Item } from '../../../src/distributed/journal/ledger.js';
+import type { WorkItem } from '../../../src/distributed/journal/ledger.js';
 import type { RunHandle } from '../../../src/distributed/run/run-handle.js';
 import { openRun } from '../../../src/distributed/run/run-handles.js';
-import { ItemJournal } from '../../../src/distributed/worker/item-journal.js';
-import { stateFor } from '../../../src/distributed/worker/item-state.js';
+import { WorkItemJournal } from '../../../src/distributed/worker/work-item-journal.js';
+import { stateFor } from '../../../src/distributed/worker/work-item-state.js';
 import { Workflows } from '../../../src/distributed/workflows/workflows.js';
 import { FlowServices } from '../../../src/flow/execution/services.js';
 import { settle } from '../../../src/flow/execution/settle.js';
@@ -38,10 +38,10 @@ class Program {
   async end(nodeId: string, output?: string, afterwards: () => void | Promise<void> = () => {}): Promise<void> {
     const { handle } = this;
     const { replica, workflow } = handle;
-    const item = replica.ledger.get(workflow.plan.indexOf(nodeId)) as Item;
+    const item = replica.ledger.get(workflow.plan.indexOf(nodeId)) as WorkItem;
     const own = stateFor(handle, item);
     const holder = { workerId: 'worker', job: 'job', maxPayload: 1_000, until: new Cancellation([], false) };
-    const journal = new ItemJournal(handle, holder, own, item);
+    const journal = new WorkItemJournal(handle, holder, own, item);
     const append = journal.append.bind(journal);
     journal.append = (...args) => append(...args).then(afterwards);
     own.state.journal = journal;

@@ -20,12 +20,12 @@ import type { RunChange, Verdict } from '../contracts.js';
 import { type EngineError, RunNotFoundError, SupersededError, WorkflowChangedError } from '../errors.js';
 import { conclusionAfter } from '../journal/conclusion.js';
 import type { Execution, NodeEntry, StepEntry } from '../journal/entry.js';
-import type { Item } from '../journal/ledger.js';
+import type { WorkItem } from '../journal/ledger.js';
 import { isPassing } from '../run/patience.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { activeStatuses } from '../run-info.js';
-import type { ItemState } from './item-state.js';
-import { type Ended, fieldOf, ItemTexts } from './item-texts.js';
+import type { WorkItemView } from './work-item-state.js';
+import { type Ended, fieldOf, WorkItemTexts } from './work-item-texts.js';
 
 /** Maximum number of attempts per round, and of steps per claim. The numbers within slots are computed from these. */
 const mostAttempts = 2 ** 26;
@@ -57,9 +57,9 @@ interface Claim {
  * Calls that the engine could not carry out are retried as long as the execution lasts, since the node is not to blame.
  * If the execution is aborted first, later events of the node do not count: they may be consequences of the failure.
  */
-export class ItemJournal implements StateJournal {
+export class WorkItemJournal implements StateJournal {
   readonly #began = performance.now();
-  readonly #texts: ItemTexts;
+  readonly #texts: WorkItemTexts;
   #claimed: Promise<Claim> | undefined = undefined;
   #steps = 0;
   #failure: { readonly error: unknown } | undefined = undefined;
@@ -70,10 +70,10 @@ export class ItemJournal implements StateJournal {
   constructor(
     private readonly handle: RunHandle,
     private readonly holder: Holder,
-    private readonly own: ItemState,
-    private readonly item?: Item,
+    private readonly own: WorkItemView,
+    private readonly item?: WorkItem,
   ) {
-    this.#texts = new ItemTexts(handle, holder.maxPayload);
+    this.#texts = new WorkItemTexts(handle, holder.maxPayload);
   }
 
   /**
@@ -112,7 +112,7 @@ export class ItemJournal implements StateJournal {
    * Commits a step inside the node. The first step claims the item, so that an earlier execution can add no more steps.
    */
   async #step(happening: InNode<unknown, SavedRun, Entry>): Promise<void> {
-    const item = this.item as Item;
+    const item = this.item as WorkItem;
     this.#claimed ??= this.#claim(item);
     const { id, base } = await this.#claimed;
     const common = { node: this.#idOf(item.node), round: item.round, claim: id };
@@ -147,7 +147,7 @@ export class ItemJournal implements StateJournal {
     }
   }
 
-  async #claim({ node, round }: Item): Promise<Claim> {
+  async #claim({ node, round }: WorkItem): Promise<Claim> {
     const id = randomUUID();
     const verdict = await this.#commit({ node: this.#idOf(node), round, claim: id, type: 'claimed' });
     return { id, base: Number(verdict) * mostSteps };
@@ -181,8 +181,10 @@ export class ItemJournal implements StateJournal {
     return {
       node: nodeId,
       visit: position.visitOf(node),
-      round: isOwn ? (this.item as Item).round : this.handle.replica.roundOf(node),
-      attempt: isOwn ? (this.item as Item).attempt : (this.handle.replica.memory.failures.get(nodeId)?.attempts ?? 1),
+      round: isOwn ? (this.item as WorkItem).round : this.handle.replica.roundOf(node),
+      attempt: isOwn
+        ? (this.item as WorkItem).attempt
+        : (this.handle.replica.memory.failures.get(nodeId)?.attempts ?? 1),
       job,
       worker: workerId,
       ms: Math.round((performance.now() - this.#began) * 1000) / 1000,

@@ -25,7 +25,7 @@ export function fieldOf(key: string): string {
 export type Ended = Exclude<RunHappening, InNode<unknown, SavedRun, Entry>>;
 
 /** Encodes the values of an execution as texts, and checks their size. */
-export class ItemTexts {
+export class WorkItemTexts {
   /** @param maxPayload - the maximum size of a text, in bytes */
   constructor(
     private readonly handle: RunHandle,

@@ -1,11 +1,11 @@
 import { setSettings } from '../../flow/execution/index.js';
 import { ContextView, WorkflowState } from '../../flow/run/index.js';
-import type { Item } from '../journal/ledger.js';
+import type { WorkItem } from '../journal/ledger.js';
 import type { RunHandle } from '../run/run-handle.js';
 import { memoryAsRead } from '../run/whole-state.js';
 
 /** The state that one execution of a node works with: a view of the context of its own, and the data of the node. */
-export interface ItemState {
+export interface WorkItemView {
   readonly state: WorkflowState;
   readonly view: ContextView;
 }
@@ -16,7 +16,7 @@ export interface ItemState {
  *
  * @param item - the work item to be executed. Default: none, a fallback stands in for a failed node
  */
-export function stateFor({ replica, settings }: RunHandle, item?: Item): ItemState {
+export function stateFor({ replica, settings }: RunHandle, item?: WorkItem): WorkItemView {
   const { codec, merges } = replica.origin;
   const view = new ContextView(replica.values.asOf(replica.seq, codec), codec);
   const { runId } = replica;

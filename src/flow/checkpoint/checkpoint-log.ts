@@ -29,7 +29,7 @@ export interface LogTarget {
  * entries since the last snapshot are longer than that snapshot. All snapshots together are therefore at most a few
  * times as long as the entries.
  */
-export class Log {
+export class CheckpointLog {
   /** The number of the last entry that was sent. */
   #sent: number;
   /** The number of the last entry that has taken effect. */

@@ -7,7 +7,7 @@ import type { LoopEvent } from '../host.js';
 const fewest = 1_000;
 
 /** Writes log lines about loops, dead letters and the store. */
-export class LoopLog {
+export class LoopLogger {
   constructor(private readonly logger: Logger | undefined) {}
 
   event(loopId: string, event: LoopEvent): void {

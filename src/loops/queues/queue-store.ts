@@ -1,7 +1,7 @@
 import type { Message } from '../node.js';
 
 /** The part of a store that one queue uses. Calls take effect in order. */
-export interface QueueLog {
+export interface QueueStore {
   put(message: Message): void;
   remove(id: number): void;
   /**
