@@ -14,7 +14,8 @@ export type Fleet = Pick<DistributedOrchestrator, 'countRuns' | 'liveness'> & {
 /** Milliseconds to wait for an answer of the engine, so that an unreachable engine does not delay all other metrics. */
 const patience = 5_000;
 
-/** Creates the gauges of a fleet, which query its engine. Figures that the engine does not answer are left out. */
+/** Creates the gauges of a fleet, which query its engine. Figures that the engine does not
+ * answer in time are not observed, so OpenTelemetry repeats the last ones. */
 export function fleetGauges(meter: Meter, fleet: Fleet, attributes: Attributes, log: Pick<DiagLogger, 'warn'>): Gauges {
   const jobs = meter.createObservableUpDownCounter('orchestrator.queue.depth', {
     description: 'Jobs in the queue of a fleet.',

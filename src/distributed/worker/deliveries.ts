@@ -106,9 +106,9 @@ export class Deliveries {
     }
   }
 
-  /** Aborts all executions. */
-  abort(reason: Error): void {
-    for (const abort of this.#aborts.keys()) abort.abort(reason);
+  /** Aborts the executions of all runs. */
+  abort(why: string): void {
+    for (const [abort, { runId }] of this.#aborts) abort.abort(new SupersededError(runId, why));
   }
 
   /** Aborts all executions of a run. */

@@ -11,7 +11,7 @@ import { discreet } from '../../shared/discretion.js';
 import { Once } from '../../shared/once.js';
 import { Ticker } from '../../shared/ticker.js';
 import type { Consumer, Delivery, Engine, WorkerReport } from '../contracts.js';
-import { EngineError, SupersededError, WorkerStoppedError } from '../errors.js';
+import { EngineError, WorkerStoppedError } from '../errors.js';
 import { defaultMaxPayload } from '../run/options.js';
 import { publish } from '../run/publishing.js';
 import { Workflows } from '../workflows/workflows.js';
@@ -253,8 +253,7 @@ export class DistributedWorker extends EventEmitter<WorkerEvents> {
   async #stop(deadline: Deadline): Promise<void> {
     const ending = this.#end();
     await Promise.race([ending.catch(() => undefined), this.#activity.idle(), deadline.passed]);
-    const reason = new SupersededError(this.id, 'is executed elsewhere: this worker has stopped');
-    this.#deliveries.abort(reason);
+    this.#deliveries.abort('is executed elsewhere: this worker has stopped');
     // An unreachable engine does not delay the end: the held jobs go to other workers when their locks expire.
     await pTimeout(ending, { milliseconds: grace, fallback: () => this.#leave() }).finally(() =>
       this.#gone.abort(this.#wasStopped()),
