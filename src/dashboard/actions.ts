@@ -6,8 +6,8 @@ import type { Call, Routes } from './http/router.js';
 import { fleetOf, loopsOf, type Watched } from './views/watched.js';
 
 /**
- * How long an answer waits for what was asked for, in milliseconds. Loops end what they are at, which may take any time:
- * what was asked for is under way then, and is seen to come about.
+ * Milliseconds that an answer waits for its action to finish. A loop finishes its current work first, which may take
+ * any time: after this limit the request is answered and the action continues.
  */
 const patience = 5_000;
 
@@ -21,7 +21,7 @@ const readSignal = anObjectOf<{ readonly event: string; readonly payload?: unkno
 const readStop = anObjectOf<Pick<StopOptions, 'timeout' | 'deadline'>>({ timeout: aDuration, deadline: aDuration });
 const readReplay = anObjectOf<{ readonly id?: number }>({ id: aCount });
 
-/** All that can be changed here. */
+/** All routes that change something. */
 export function actionsOn(watched: Watched, onError: (error: unknown) => void): Routes {
   const onRun = (act: (runId: string, body: unknown) => Promise<void>) => async (call: Call) => {
     await act(call.params.runId as string, call.body);
@@ -65,13 +65,14 @@ export function actionsOn(watched: Watched, onError: (error: unknown) => void): 
     'POST api/dead-letters/replay': async ({ body }) => {
       const { id } = readReplay(body);
       const replayed = await inTime(loopsOf(watched).deadLetters.replay(id), onError);
-      if (replayed === undefined) throw new Refusal('unavailable', 'the queue has no room yet: replaying goes on');
+      if (replayed === undefined)
+        throw new Refusal('unavailable', 'the queue is full: the replay continues when the queue has room');
       return { replayed };
     },
   };
 }
 
-/** What comes of it, if that is soon; else nothing, and a failure that comes later is told. */
+/** Waits up to `patience` for the result, then returns `undefined`. Later failures go to `onError`. */
 async function inTime<Value>(acting: Value | Promise<Value>, onError: (error: unknown) => void) {
   const late = new AbortController();
   let isLate = false;

@@ -26,7 +26,7 @@ interface Asset {
   readonly zipped: Uint8Array<ArrayBuffer>;
 }
 
-/** The page's files, read once. Only files that a page may have are served. */
+/** The page's files, read once. Only files with a known type are served. */
 export class Assets {
   #files: Promise<ReadonlyMap<string, Asset>> | undefined = undefined;
 
@@ -37,7 +37,7 @@ export class Assets {
     const name = path === '' ? 'index.html' : path;
     const file = (await this.#read()).get(name);
     if (file === undefined && path === '') {
-      throw new Refusal('unavailable', 'the page has not been built: `npm run build` does it');
+      throw new Refusal('unavailable', 'the page has not been built: run `npm run build`');
     }
     if (file === undefined) throw new Refusal('not-found', 'there is nothing at this address');
     const { method, headers } = request;
@@ -45,7 +45,7 @@ export class Assets {
     return responseOf(file, headers);
   }
 
-  /** A page that is not there may be built later. */
+  /** Reads the files. An empty result is not kept, because the page may be built later. */
   async #read(): Promise<ReadonlyMap<string, Asset>> {
     this.#files ??= this.read().then(assetsOf);
     const files = await this.#files;

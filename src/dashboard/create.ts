@@ -25,13 +25,17 @@ import { shared } from './views/shared.js';
 import type { Watched } from './views/watched.js';
 
 /**
- * Makes a dashboard: a web handler with the page and all that it shows. It listens nowhere itself; see `serveDashboard`.
+ * Creates a dashboard: a web handler for the page and its API. The handler does not listen by itself: mount it in a
+ * server of your own, or call `serveDashboard` instead.
  *
+ * @param options - what to show (`distributed`, `loops` or both), and optionally the token, redaction and mount path
+ * @returns the handler, its token and `close()`
  * @example
  * const dashboard = createDashboard({ distributed, loops, basePath: '/ops' });
  * app.all('/ops/*', (c) => dashboard.fetch(c.req.raw)); // hono
  * app.use('/ops', nodeListener(dashboard)); // express
- * @throws {ValidationError} for an option that is unknown or of the wrong kind, or where there is nothing to be shown
+ * @throws {ValidationError} if an option is unknown or of the wrong kind, or if both `distributed` and `loops` are
+ *   missing
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
   return new WebDashboard(readDashboardOptions(options));
@@ -71,7 +75,7 @@ class WebDashboard implements Dashboard {
     this.#router = new Router({ ...viewsOf(watched, this.#streams), ...actionsOn(watched, this.#onError) });
   }
 
-  /** A field, so that it can be handed on by itself. */
+  /** An arrow function, so that `fetch` can be passed on without its dashboard. */
   readonly fetch = async (request: Request, client?: Client): Promise<Response> => {
     const response = await this.#answer(request, clientOf(client)).catch((error) => problem(this.#refusalOf(error)));
     return request.method === 'HEAD' ? headOf(response) : response;
@@ -83,7 +87,7 @@ class WebDashboard implements Dashboard {
   }
 
   async #answer(request: Request, client: Client): Promise<Response> {
-    if (this.#isClosed) throw new Refusal('unavailable', 'the dashboard was closed');
+    if (this.#isClosed) throw new Refusal('unavailable', 'the dashboard is closed: create a new one');
     const { pathname, search } = new URL(request.url);
     if (pathname === this.basePath) return toFolder(pathname, search);
     const path = this.#pathIn(pathname);
@@ -105,7 +109,7 @@ class WebDashboard implements Dashboard {
     return answered;
   }
 
-  /** Relative to where it is mounted. Who mounts it may have taken that away already. */
+  /** The path relative to the mount path. A framework may have removed the mount path already. */
   #pathIn(pathname: string): string {
     const isWhole = pathname.startsWith(`${this.basePath}/`);
     return (isWhole ? pathname.slice(this.basePath.length) : pathname).replace(/^\/+/, '');
@@ -115,11 +119,11 @@ class WebDashboard implements Dashboard {
     const refusal = refusalOf(error, this.#watched.redactor.text);
     if (refusal !== undefined) return refusal;
     this.#onError(error);
-    return new Refusal('internal', 'something has gone wrong; `onError` of the dashboard is told what');
+    return new Refusal('internal', 'internal error: the dashboard reports it to its `onError` option');
   }
 }
 
-/** Servers that call `fetch` themselves give something of their own beside the request. */
+/** Reads the client. Servers that call `fetch` directly pass an argument of their own after the request. */
 function clientOf(given: unknown): Client {
   const { address } = (given ?? {}) as { readonly address?: unknown };
   return typeof address === 'string' ? { address } : {};

@@ -1,55 +1,74 @@
 import type { DistributedOrchestrator } from '../distributed/index.js';
 import type { WorkflowOrchestrator } from '../loops/index.js';
 
-/** What `createDashboard` takes. At least one of `distributed` and `loops` is given. */
+/**
+ * Options of `createDashboard`: what the dashboard shows, who may read and change it, and its mount path. At least one
+ * of `distributed` and `loops` must be given; every other option has a default.
+ */
 export interface DashboardOptions {
-  /** Whose runs are shown, and what they are acted on with. Default: no runs. */
+  /** Orchestrator whose runs and workers are shown and controlled. Default: no runs. */
   readonly distributed?: DistributedOrchestrator | undefined;
-  /** Whose loops, queues and dead letters are shown. Default: no loops. */
+  /** Orchestrator whose loops, queues and dead letters are shown and controlled. Default: no loops. */
   readonly loops?: WorkflowOrchestrator | undefined;
   /**
-   * What every changing request has to bring: at least 8 visible ASCII characters, without spaces. Default: a random one,
-   * see `Dashboard.token`.
+   * Token that every changing request must send as `authorization: Bearer <token>`: at least 8 visible ASCII characters
+   * without spaces. Default: a random token, see `Dashboard.token`.
    */
   readonly token?: string | undefined;
-  /** Whether anything can be changed here. Default: true. */
+  /** If false, the dashboard is read-only: it refuses every changing request. Default: true. */
   readonly actions?: boolean | undefined;
-  /** Whether reading needs the token too. Default: false; `serveDashboard` has true where it is not on loopback. */
+  /**
+   * If true, reading requires the token as well. Default: false; with `serveDashboard` true unless `host` is a loopback
+   * address.
+   */
   readonly protectReads?: boolean | undefined;
   /**
-   * Keys whose values are not shown, in context, input, output and messages, besides those that are known (`password`,
-   * `token`, `apiKey` and their like, as a whole or at the end of a key, however they are written, also where the name
-   * stands beside its value: `['password', …]`, `{ name: 'password', value: … }`). `false` shows all.
+   * Additional keys whose values are hidden in contexts, inputs, outputs and messages. A string matches a whole key or
+   * the end of a key, regardless of case and separators. Well-known keys (`password`, `token`, `apiKey` and the like)
+   * are always hidden, also if the name stands beside its value: `['password', …]`, `{ name: 'password', value: … }`.
+   * `false` shows everything. Default: only the well-known keys.
    */
   readonly redact?: readonly (string | RegExp)[] | false | undefined;
-  /** Shown at the top. Default: `orchestrator`. */
+  /** Title at the top of the page. Default: `orchestrator`. */
   readonly title?: string | undefined;
-  /** Path that it is mounted at, such as `/ops`, where requests come with their whole path. Default: `/`. */
+  /** Mount path, such as `/ops`, if requests arrive with their whole path. Default: `/`. */
   readonly basePath?: string | undefined;
   /**
-   * Where browsers see it, such as `https://ops.example`, if that is not what its requests say: behind a proxy that ends
-   * TLS, or that changes the host. Changing requests are taken from pages of these origins too. Default: none.
+   * Public origins of the dashboard, such as `https://ops.example`, if they differ from those in its requests: behind a
+   * proxy that ends TLS or changes the host. Changing requests are accepted from pages of these origins as well.
+   * Default: none.
    */
   readonly origins?: readonly string[] | undefined;
-  /** Folder of the page's files, with a `/` at its end. Default: that of the package. */
+  /** Folder with the page's files, ending with `/`. Default: the folder in the package. */
   readonly assets?: URL | undefined;
-  /** Told of what has gone wrong inside: a request that was answered with 500. Default: nobody is. */
+  /** Called with unexpected errors, such as those behind an answer with status 500. Default: errors are dropped. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** Sender of a request. */
+/**
+ * The sender of a request, passed to `Dashboard.fetch`. The address slows down guessing: wrong tokens from one address
+ * are answered one after another. `nodeListener` reads it from the socket.
+ */
 export interface Client {
-  /** IP address that the request came from. Default: not known; wrong tokens of all such clients are counted together. */
+  /** IP address of the client. Default: unknown; all clients without an address share one limit for wrong tokens. */
   readonly address?: string | undefined;
 }
 
-/** A web handler: `(request) => dashboard.fetch(request)` in anything that speaks the Fetch API. */
+/**
+ * A web handler for the page and its API. Pass `(request) => dashboard.fetch(request)` to anything that speaks the
+ * Fetch API (hono, Bun, Deno), or use `nodeListener` for `node:http` and express.
+ */
 export interface Dashboard {
-  /** @param client - whose wrong tokens are answered one after another. `nodeListener` gives it. Default: not known */
+  /**
+   * Answers a request.
+   *
+   * @param client - the sender, whose wrong tokens are answered one after another. Default: unknown
+   */
   readonly fetch: (request: Request, client?: Client) => Promise<Response>;
+  /** Token for changing requests: the `token` option, or a random one. */
   readonly token: string;
-  /** Path that it is mounted at, without a `/` at its end: empty for the root. */
+  /** Mount path without a `/` at its end; empty for the root. */
   readonly basePath: string;
-  /** Ends all streams, and answers nothing more. The orchestrators stay as they are. */
+  /** Ends all streams and refuses every later request. The orchestrators keep running. */
   close(): Promise<void>;
 }

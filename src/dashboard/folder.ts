@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 
-/** Files by name. */
+/** File contents by file name. */
 export type Files = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
-/** Reads the files of a folder, without those of its folders. A folder that does not exist has none. */
+/** Reads the files of a folder, without subfolders. A missing folder yields no files. */
 export async function filesIn(folder: URL): Promise<Files> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const names = entries.filter((entry) => entry.isFile()).map(({ name }) => name);

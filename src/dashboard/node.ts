@@ -5,35 +5,37 @@ import type { Dashboard } from './dashboard.js';
 import { Refusal } from './http/refusal.js';
 import { problem, toFolder } from './http/responses.js';
 
-/** What a listener hands requests on to. */
+/** The parts of a dashboard that a listener needs. */
 type Mounted = Pick<Dashboard, 'fetch' | 'basePath'>;
 
-/** A request, as express and its like hand it on. */
+/** A request as express and similar frameworks pass it on. */
 interface MountedRequest extends IncomingMessage {
-  /** The path that was taken away from `url`. */
+  /** Mount path, which the framework has removed from `url`. */
   readonly baseUrl?: string;
-  /** The path before that. */
+  /** The complete path, with the mount path. */
   readonly originalUrl?: string;
-  /** What somebody has read before. The request has no body any more then. */
+  /** Body that middleware has already read. The request stream is then empty. */
   readonly body?: unknown;
 }
 
 /**
- * A listener for `node:http` and whatever is built on it.
+ * Creates a request listener for `node:http` and for frameworks built on it, such as express. Passes the client's
+ * address to the dashboard and works behind body-parsing middleware.
  *
+ * @param dashboard - a dashboard of `createDashboard`; give it `basePath` if it is mounted below a path
  * @example
  * http.createServer(nodeListener(dashboard)).listen(4300);
  * express().use('/ops', nodeListener(createDashboard({ distributed, basePath: '/ops' })));
  */
 export function nodeListener(dashboard: Mounted): RequestListener {
-  const onError = () => problem(new Refusal('invalid', 'this is no request that can be understood'));
+  const onError = () => problem(new Refusal('invalid', 'the request is malformed'));
   return (request: MountedRequest, response: ServerResponse) => {
     const listen = createRequestListener((asked: Request) => answer(dashboard, asked, request), { onError });
     const read = wasRead(request) ? anew(request) : request;
     const { url } = request;
-    // What was refused unread is read all the same: the connection is good for nothing else before.
+    // A refused body is read to its end: otherwise the connection could not be used for further requests.
     response.once('finish', () => request.resume());
-    // It is looked at at once, and by nobody else meanwhile.
+    // The listener reads `url` synchronously, so that the original value can be restored right after the call.
     read.url = wholeUrl(dashboard, request);
     listen(read, response);
     read.url = url;
@@ -58,7 +60,7 @@ function wasRead({ body, readableEnded }: MountedRequest): boolean {
   return readableEnded && body !== undefined;
 }
 
-/** What middleware has read as JSON is there to be read once more. */
+/** Rebuilds a request whose body middleware has already parsed as JSON. */
 function anew({ method, headers, socket, body }: MountedRequest): IncomingMessage {
   const stream = Readable.from([Buffer.from(JSON.stringify(body))]);
   return Object.assign(stream, { method, headers, socket }) as unknown as IncomingMessage;

@@ -30,7 +30,7 @@ const readers = {
   onError: aFunction,
 };
 
-/** Reads the options of a dashboard, with those of whoever opens it besides. @throws {ValidationError} */
+/** Creates a reader of dashboard options, extended by the readers in `more`. The reader throws `ValidationError`. */
 export function dashboardReader<Options extends DashboardOptions>(
   more: Omit<Parameters<typeof anObjectOf<Options>>[0], keyof DashboardOptions>,
 ): (given: unknown) => Options {
@@ -46,12 +46,12 @@ export function dashboardReader<Options extends DashboardOptions>(
 
 export const readDashboardOptions = dashboardReader<DashboardOptions>({});
 
-/** The origin that a text says, as browsers write it. */
+/** The origin of a URL, as browsers write it. */
 export function originOf(text: string): string {
   return new URL(text).origin;
 }
 
-/** A path without what is of no meaning at its end. */
+/** The mount path without slashes at its end. */
 export function basePathOf({ basePath = '/' }: Pick<DashboardOptions, 'basePath'>): string {
   return basePath.replace(/\/+$/, '');
 }

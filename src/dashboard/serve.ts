@@ -10,20 +10,30 @@ import { problem } from './http/responses.js';
 import { nodeListener } from './node.js';
 import { dashboardReader } from './options.js';
 
-/** What `serveDashboard` takes. */
+/**
+ * Options of `serveDashboard`: those of `createDashboard`, plus the port and the host to listen on. By default the
+ * server listens on port 4300 of the loopback interface, which only this machine can reach.
+ */
 export interface ServeOptions extends DashboardOptions {
-  /** Where it listens; 0 for any port that is free. Default: 4300. */
+  /** Port to listen on; 0 for any free port. Default: 4300. */
   readonly port?: number | undefined;
-  /** Name or address of this machine to listen at. Default: `127.0.0.1`, which nobody else can reach. */
+  /** Host name or address to listen on. Default: `127.0.0.1`, which other machines cannot reach. */
   readonly host?: string | undefined;
 }
 
-/** A dashboard that listens. */
+/**
+ * A dashboard with its own HTTP server, returned by `serveDashboard`. Open `url`, followed by `#token=` and the token,
+ * in a browser. Call `close()` to stop the server.
+ */
 export interface ServedDashboard {
-  /** Where it is, with a `/` at its end and without the token; the page takes that from `#token=…` behind it. */
+  /**
+   * Address of the page, ending with `/`, without the token. The page reads the token from `#token=…` behind the
+   * address.
+   */
   readonly url: string;
+  /** Token for changing requests: the `token` option, or a random one. */
   readonly token: string;
-  /** Ends all streams and connections. The orchestrators stay as they are. */
+  /** Ends all streams and connections. The orchestrators keep running. */
   close(): Promise<void>;
 }
 
@@ -35,18 +45,20 @@ const readServeOptions = dashboardReader<ServeOptions>({
   host: aName,
 });
 
-/** How long requests that are under way have to end, in milliseconds. */
+/** Milliseconds that running requests have to finish after `close()`. */
 const farewell = 500;
 
 /**
- * Opens a dashboard by itself. It can be reached from this machine alone, unless `host` says otherwise; then reading needs
- * the token as well.
+ * Creates a dashboard and serves it over HTTP. By default only this machine can reach it. With a `host` that other
+ * machines can reach, reading requires the token as well.
  *
+ * @param options - those of `createDashboard`, and `port` (default: 4300) and `host` (default: `127.0.0.1`)
+ * @returns the address, the token and `close()`, once the server listens
  * @example
  * const { url, token } = await serveDashboard({ distributed: orchestrator });
  * process.stderr.write(`${url}#token=${token}\n`);
- * @throws {ValidationError} for an option that is unknown or of the wrong kind
- * @throws {ListenError} where something else listens there
+ * @throws {ValidationError} if an option is unknown or of the wrong kind
+ * @throws {ListenError} if the server cannot listen there
  */
 export async function serveDashboard(options: ServeOptions): Promise<ServedDashboard> {
   const { port = 4_300, host = '127.0.0.1', ...rest } = readServeOptions(options);
@@ -81,15 +93,13 @@ async function close(server: Server, dashboard: Dashboard): Promise<void> {
 }
 
 /**
- * A page of another site may have its name lead to this machine (DNS rebinding), and would then be of the same origin as
- * what listens here. Its requests say that name.
+ * Refuses requests whose `host` header does not name this server. This prevents DNS rebinding: a page of another site
+ * could let its own host name resolve to this machine and would then share the dashboard's origin.
  */
 function forHosts(isExpected: (host: string) => boolean, { fetch }: Dashboard): Dashboard['fetch'] {
   return async (request, client) => {
     if (isExpected(request.headers.get('host')?.toLowerCase() ?? '')) return fetch(request, client);
-    return problem(
-      new Refusal('forbidden', 'this dashboard is not known by the name that the request says as its host'),
-    );
+    return problem(new Refusal('forbidden', 'unknown host: add the origin of this address to `origins`'));
   };
 }
 
@@ -105,12 +115,12 @@ function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(bare(host));
 }
 
-/** An address of IPv6 may come as it stands in a URL. */
+/** Removes the brackets from an IPv6 address that is written as in a URL. */
 function bare(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1');
 }
 
-/** As a part of a URL that leads there: from this machine, where it listens at all of its addresses. */
+/** The host as part of a URL. A server that listens on all addresses is reached as `localhost`. */
 function inUrl(host: string): string {
   const name = bare(host).toLowerCase();
   if (name === '0.0.0.0' || name === '::') return 'localhost';

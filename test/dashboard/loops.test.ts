@@ -134,7 +134,7 @@ describe('dead letters', () => {
     const response = await post('/api/dead-letters/replay');
     expect(response.status).toBe(503);
     expect(await response.json()).toEqual({
-      error: { code: 'unavailable', message: 'the queue has no room yet: replaying goes on' },
+      error: { code: 'unavailable', message: 'the queue is full: the replay continues when the queue has room' },
     });
   });
 });

@@ -507,7 +507,7 @@ describe('events', () => {
     const all = await get<EventsPage>(address);
     expect(all.hasMore).toBe(false);
     expect(all.events.map(({ type, nodeId, detail }) => [type, nodeId, detail])).toEqual([
-      ['retrying', 'a', expect.stringMatching(/^Error: password=\[redacted\]; tried again after \d+ ms$/)],
+      ['retrying', 'a', expect.stringMatching(/^Error: password=\[redacted\]; retry after \d+ ms$/)],
       ['completed', 'a', undefined],
       ['awaiting', 'w', 'go'],
       ['concluded', undefined, 'awaiting'],

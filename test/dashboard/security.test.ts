@@ -325,7 +325,7 @@ describe('what goes wrong inside', () => {
     const response = await fetch('/api/runs');
     expect(response.status).toBe(500);
     expect(await response.json()).toEqual({
-      error: { code: 'internal', message: 'something has gone wrong; `onError` of the dashboard is told what' },
+      error: { code: 'internal', message: 'internal error: the dashboard reports it to its `onError` option' },
     });
     expect(told).toEqual([fault]);
     const silent = dashboardOf({ distributed: orchestrator });

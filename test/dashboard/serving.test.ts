@@ -265,7 +265,7 @@ describe('serveDashboard', () => {
       code: 'ERR_LISTEN',
       host: '127.0.0.1',
       port,
-      message: `cannot listen at 127.0.0.1, port ${port}: something else listens there; choose another port, or 0 for any that is free`,
+      message: `cannot listen at 127.0.0.1, port ${port}: the port is in use; choose another port, or 0 for any free port`,
       cause: { code: 'EADDRINUSE' },
     });
     const far = await rejection(serveDashboard({ distributed: orchestrator, host: '203.0.113.1', port: 0 }));

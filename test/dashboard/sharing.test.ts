@@ -95,7 +95,7 @@ describe('the health of an engine', () => {
     vi.advanceTimersByTime(4_900);
     expect(health.state.value).toMatchObject({ isAnswering: true });
     vi.advanceTimersByTime(200);
-    expect(health.state.value).toMatchObject({ isAnswering: false, problem: 'nothing was heard for 5 seconds' });
+    expect(health.state.value).toMatchObject({ isAnswering: false, problem: 'no answer for 5 seconds' });
     look.resolve(7);
     expect(await watched).toBe(7);
     expect(health.state.value).toMatchObject({ isAnswering: true });

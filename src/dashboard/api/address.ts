@@ -1,16 +1,17 @@
 /**
- * Ids in addresses. An id may be any text, and stands in a path as `encodeURIComponent` writes it; but `.` and `..` are
- * steps in a path however they are written, so these have a `~` before them, and so have those that look so then.
+ * Ids in addresses. An id may be any text and is written with `encodeURIComponent`. Only `.` and `..` need more,
+ * because URL parsers resolve them even when they are encoded: they get a `~` in front. Ids that already look like this
+ * get another `~`.
  */
 const isStep = /^~*\.{1,2}$/;
 const isMarkedStep = /^~+\.{1,2}$/;
 
-/** An id as a part of a path: `api/runs/${segmentOf(runId)}`. */
+/** Encodes an id as a segment of a path: `api/runs/${segmentOf(runId)}`. */
 export function segmentOf(id: string): string {
   return encodeURIComponent(isStep.test(id) ? `~${id}` : id);
 }
 
-/** The id that a part of a path stands for. @throws {URIError} for what is none */
+/** Decodes the id in a segment of a path. @throws {URIError} if the segment is malformed */
 export function idOf(segment: string): string {
   const id = decodeURIComponent(segment);
   return isMarkedStep.test(id) ? id.slice(1) : id;

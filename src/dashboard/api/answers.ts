@@ -2,48 +2,50 @@ import type { RunMetrics, RunStatus, WorkerHealth } from '../../distributed/inde
 import type { LoopMetrics, QueueMetrics, WorkflowHealth } from '../../loops/index.js';
 
 /**
- * What the dashboard's server and its page (and the command line, over HTTP) say to each other. All is JSON; times are
- * epoch milliseconds of the engine, durations milliseconds. Addresses are relative to where the dashboard is mounted.
+ * The HTTP API between the dashboard's server and its clients: the page and the command line. Bodies are JSON. Times
+ * are epoch milliseconds by the engine's clock, durations are milliseconds. Addresses are relative to the mount path.
  *
  *     GET  api/overview                         Overview
- *     GET  api/runs?status&workflow&text&after&before&order&limit&cursor     RunsPage (status: several, comma-separated)
+ *     GET  api/runs?status&workflow&text&after&before&order&limit&cursor
+ *                                               RunsPage; status: one or more, comma-separated
  *     GET  api/runs/:runId                      RunDetail
  *     GET  api/runs/:runId/events?after&limit   EventsPage
  *     POST api/runs/:runId/pause | resume | retry
  *     POST api/runs/:runId/cancel               { reason? }
- *     POST api/runs/:runId/signal               { event, payload? }
+ *     POST api/runs/:runId/signal               { event, payload?, id? }
  *     GET  api/workers                          WorkerView[]
- *     POST api/workers/:workerId/forget         one that is silent is listed no longer; answers { forgotten }, whether there was one
+ *     POST api/workers/:workerId/forget         removes a silent worker; answers { forgotten }: false if it was unknown
  *     GET  api/queues                           QueuesView
  *     GET  api/loops                            LoopsView
- *     POST api/loops/:loopId/start | stop | pause | resume      (stop: { timeout? })
- *     GET  api/dead-letters?loop&limit          DeadLettersView, the newest first
- *     POST api/dead-letters/replay              { id? }, all without one; answers { replayed }
- *     GET  api/stream?run                       server-sent events: StreamEvents, by name (run: any number of them, up to 100)
+ *     POST api/loops/:loopId/start | stop | pause | resume      (stop: { timeout?, deadline? })
+ *     GET  api/dead-letters?loop&limit          DeadLettersView, newest first
+ *     POST api/dead-letters/replay              { id? }; without an id all are replayed; answers { replayed }
+ *     GET  api/stream?run                       server-sent events, as in StreamEvents; run: up to 100 times
  *
- * An id in an address is encoded by `encodeURIComponent`, with a `~` before it if it is `.` or `..`: see `segmentOf`.
+ * An id in an address is encoded by `segmentOf`.
  *
- * A `POST` needs `authorization: Bearer <token>`, `content-type: application/json`, and, from a browser, the same origin.
- * It answers 200 with `{}` unless said otherwise. What cannot be done answers with a status of 4xx or 5xx and `Problem`.
+ * A `POST` needs `authorization: Bearer <token>`, `content-type: application/json` and, from a browser, the same
+ * origin. The answer is 200 with `{}` unless noted otherwise. Failures answer with a status of 4xx or 5xx and a
+ * `Problem`.
  */
 export interface Problem {
   readonly error: {
-    /** `unauthorized`, `forbidden`, `not-found`, `conflict`, `invalid`, `unavailable`, `internal`. */
+    /** `unauthorized`, `forbidden`, `not-found`, `conflict`, `invalid`, `unavailable` or `internal`. */
     readonly code: string;
     readonly message: string;
   };
 }
 
-/** How everything stands. What is not watched by this dashboard is not there. */
+/** Summary of everything. `distributed` and `loops` are missing if the dashboard was created without them. */
 export interface Overview {
   readonly title: string;
-  /** Of the package. */
+  /** Version of the package. */
   readonly version: string;
   readonly time: number;
-  /** Whether anything can be changed here at all. */
+  /** If false, the dashboard is read-only. */
   readonly hasActions: boolean;
   readonly distributed?: {
-    /** What the engine is and where. */
+    /** Name of the engine, with its location if it has one. */
     readonly engine: string;
     readonly workflows: readonly { readonly id: string; readonly version: string }[];
     readonly runs: Readonly<Record<RunStatus, number>>;
@@ -59,13 +61,13 @@ export interface Overview {
   };
 }
 
-/** A value of a run: text to be shown as it is. Keys that hold secrets are redacted in it. */
+/** A value of a run as text, ready for display. Secrets are redacted. */
 export interface ValueView {
-  /** JSON, indented, as far as it is JSON; what is none (dates, maps, errors) is written as text. */
+  /** Indented JSON. Values that JSON cannot express (dates, maps, errors) are written as readable text. */
   readonly text: string;
-  /** Of the whole, in characters. */
+  /** Length of the whole text, in characters. */
   readonly length: number;
-  /** Whether `text` is only its beginning. */
+  /** If true, `text` is only the beginning of the whole. */
   readonly isTruncated: boolean;
 }
 
@@ -75,7 +77,7 @@ export interface ErrorView {
   readonly code?: string;
   readonly stack?: string;
   readonly cause?: ErrorView;
-  /** Of an `AggregateError`. */
+  /** The errors inside an `AggregateError`. */
   readonly errors?: readonly ErrorView[];
 }
 
@@ -90,19 +92,25 @@ export interface RunSummary {
   readonly updatedAt: number;
   readonly finishedAt?: number;
   readonly deadline?: number;
-  /** At most 1,000 characters in a list, 20,000 in `RunDetail`. */
+  /** The error's text: at most 1,000 characters in a list, 20,000 in `RunDetail`. */
   readonly error?: string;
 }
 
 export interface RunsPage {
   readonly runs: readonly RunSummary[];
-  /** For the next page; missing on the last. */
+  /** Cursor of the next page; missing on the last page. */
   readonly cursor?: string;
 }
 
 /**
- * How a node stands: `pending`: its turn has not come; `unreached`: the run was over before its turn. Else it waits in the queue, is executed, will be tried again, waits for something
- * outside, or has ended; `recovered`: a fallback stood in for it; `cut`: the run was over before it was.
+ * Status of a node in a run:
+ *
+ * - `pending`: not ready yet; `unreached`: the run ended before the node became ready
+ * - `queued`, `running`, `retrying`: waits in the queue, is being executed, waits for its next attempt
+ * - `awaiting`: waits for an event or a time
+ * - `completed`, `skipped`, `failed`: has ended
+ * - `recovered`: failed, and a fallback ran instead
+ * - `cut`: had started or was ready when the run ended
  */
 export type NodeStatus =
   | 'pending'
@@ -119,18 +127,18 @@ export type NodeStatus =
 
 export interface NodeView {
   readonly id: string;
-  /** `function`, or what is built in: `subflow`, `batch`, `wait`, `sleep`. */
+  /** `function`, or a built-in kind: `subflow`, `batch`, `wait`, `sleep`. */
   readonly kind: string;
   readonly status: NodeStatus;
-  /** Executions so far. A wait and what ends it are one. */
+  /** Number of executions so far. A wait and the step that ends it count as one. */
   readonly attempts: number;
-  /** Sum of their durations, and of the waits that are over. */
+  /** Sum of the durations of executions and of finished waits, in milliseconds. */
   readonly duration: number;
-  /** The event that it waits for. */
+  /** Name of the event that the node waits for. */
   readonly event?: string;
-  /** Since when it waits. */
+  /** Time at which the current wait began. */
   readonly since?: number;
-  /** When its waiting ends by itself. */
+  /** Time at which the wait ends by itself. */
   readonly until?: number;
   readonly output?: ValueView;
 }
@@ -138,20 +146,20 @@ export interface NodeView {
 export interface EdgeView {
   readonly source: string;
   readonly target: string;
-  /** Action or condition. */
+  /** Action or condition of the edge. */
   readonly label?: string;
-  /** A dashed edge: the target stands in when the source has failed. */
+  /** If true, the edge leads to a fallback, which runs if the source fails. Drawn dashed. */
   readonly isFallback: boolean;
 }
 
-/** One execution of a node. */
+/** An execution of a node. */
 export interface AttemptView {
   readonly nodeId: string;
   readonly visit: number;
   readonly attempt: number;
   readonly status: 'running' | 'completed' | 'failed' | 'retrying' | 'awaiting';
   readonly startedAt: number;
-  /** For `awaiting` until the wait was over. Missing while it runs or waits. */
+  /** Duration in milliseconds; for `awaiting` until the wait ended. Missing while the node runs or waits. */
   readonly duration?: number;
   readonly workerId?: string;
   readonly error?: ErrorView;
@@ -159,16 +167,16 @@ export interface AttemptView {
 
 export interface RunDetail {
   readonly run: RunSummary;
-  /** The engine's time of this answer. */
+  /** Time of this answer by the engine's clock. */
   readonly time: number;
-  /** Missing where nobody knows the workflow's graph (its blueprint is not on the engine). */
+  /** The workflow's graph; missing if the engine does not have its blueprint. */
   readonly graph?: { readonly nodes: readonly NodeView[]; readonly edges: readonly EdgeView[] };
-  /** In order of their begin; the last 1000. */
+  /** The last 1,000 attempts, in the order of their start. */
   readonly attempts: readonly AttemptView[];
   readonly input?: ValueView;
   readonly output?: ValueView;
   readonly context?: ValueView;
-  /** In order; the last 1000. */
+  /** The last 1,000 errors, in order. */
   readonly errors: readonly {
     readonly nodeId: string;
     readonly visit: number;
@@ -179,7 +187,7 @@ export interface RunDetail {
     readonly error: ErrorView;
   }[];
   readonly metrics?: Omit<RunMetrics, 'steps'>;
-  /** Events that the run waits for: what can be signalled. */
+  /** Names of the events that the run waits for and that can be signalled. */
   readonly awaiting: readonly string[];
 }
 
@@ -191,26 +199,26 @@ export interface EventView {
   readonly attempt?: number;
   readonly workerId?: string;
   readonly duration?: number;
-  /** What else there is to say: a status, the name of a signal, an error's message. */
+  /** Further information: a status, the name of a signal, an error's message. */
   readonly detail?: string;
 }
 
 export interface EventsPage {
-  /** In order, those behind `after`; at most `limit` (default 200, at most 1000). */
+  /** The events after `after`, in order; at most `limit` (default: 200, maximum: 1,000). */
   readonly events: readonly EventView[];
-  /** Whether there are more behind these. */
+  /** If true, more events follow these. */
   readonly hasMore: boolean;
 }
 
 export interface WorkerView extends WorkerHealth {
-  /** When it gave its last sign of life. */
+  /** Time of the worker's last sign of life. */
   readonly seenAt: number;
 }
 
 export interface QueuesView {
-  /** The fleet's. */
+  /** The queue of the fleet. */
   readonly fleet?: { readonly waiting: number; readonly delayed: number; readonly active: number };
-  /** Those between loops. */
+  /** The queues between loops. */
   readonly loops: readonly QueueMetrics[];
 }
 
@@ -227,40 +235,44 @@ export interface DeadLetterView {
   readonly time: number;
   readonly value: ValueView;
   readonly error: ErrorView;
-  /** The queue that it came from, and would go back to. */
+  /** Queue that the message came from. A replay puts the message back there. */
   readonly queue?: string;
 }
 
 export interface DeadLettersView {
   readonly letters: readonly DeadLetterView[];
-  /** How many there are in all. */
+  /** Number of all dead letters. */
   readonly total: number;
-  /** How many had to make room for newer ones. */
+  /** Number of dead letters that were dropped to make room for newer ones. */
   readonly dropped: number;
 }
 
 export interface EngineView {
   readonly isAnswering: boolean;
-  /** When it answered last, or first did not; by this server's clock. */
+  /** Time of the last answer, by the clock of the dashboard's server. */
   readonly since: number;
-  /** Why it does not. */
+  /** Reason why the engine does not answer. */
   readonly problem?: string;
 }
 
 /**
- * What is told as it happens. Each is sent at most four times a second, with what has come together since; who reads
- * slowly gets fewer, never a backlog. After a reconnection the first of each says how things stand.
+ * Events of the stream, by name. Each is sent at most four times a second and combines everything since the last one. A
+ * slow reader gets fewer events, never a backlog. After a reconnection the first event of each name carries the current
+ * state.
  */
 export interface StreamEvents {
   overview: Overview;
-  /** Runs whose status has changed, by id; at most 200. `hasMore`: there were more, so a list is to be read anew. */
+  /**
+   * Ids and statuses of changed runs, at most 200. `hasMore`: more runs may have changed, so the list must be read
+   * again.
+   */
   runs: { readonly changed: readonly Pick<RunSummary, 'runId' | 'status'>[]; readonly hasMore: boolean };
-  /** Something has happened in a run that was asked for with `?run=`. */
+  /** A run that was requested with `?run=` has changed. */
   run: { readonly runId: string };
   workers: readonly WorkerView[];
   queues: QueuesView;
   loops: LoopsView;
   deadLetters: { readonly total: number };
-  /** Whether the engine answers; how things stand in runs, workers and the fleet's queue is not known while it does not. */
+  /** Health of the engine. While it does not answer, the states of runs, workers and the fleet's queue are unknown. */
   engine: EngineView;
 }

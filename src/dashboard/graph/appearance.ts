@@ -1,8 +1,8 @@
 import type { NodeStatus } from '../api/index.js';
 
 /**
- * How a status looks: one hue and one sign each, the same wherever it is shown. A hue is never alone: beside it stand the
- * sign and the word.
+ * Colours of statuses. Each status has the same hue and sign everywhere. A hue is never the only difference: the sign
+ * and the word stand beside it.
  */
 export type Tone =
   | 'grey'
@@ -17,7 +17,7 @@ export type Tone =
   | 'pink'
   | 'plum';
 
-/** `ink` is read on `tint` and on the page: their contrast is at least 4.5 to 1. */
+/** Colours of one hue. The contrast of `ink` on `tint` and on the page is at least 4.5 to 1. */
 export interface Shade {
   readonly ink: string;
   readonly tint: string;
@@ -52,12 +52,12 @@ export const toneOf: Readonly<Record<NodeStatus, Tone>> = {
   cut: 'plum',
 };
 
-/** A status in words. */
+/** A status as the user reads it. */
 export function wordOf(status: string): string {
   return status === 'unreached' ? 'not reached' : status;
 }
 
-/** A sign, as strokes in a square of 16. */
+/** Names of the signs, each drawn as strokes in a 16 × 16 square. */
 export type Sign =
   | 'ring'
   | 'dash'

@@ -8,21 +8,21 @@ interface Size {
   readonly height: number;
 }
 
-/** Nodes and edges by their numbers, and how large they are drawn. */
+/** Sizes of the nodes and labels of a graph. Nodes are identified by their index. */
 export interface Sketch {
   readonly sizes: readonly Size[];
   readonly edges: readonly {
     readonly source: number;
     readonly target: number;
-    /** Of its label; empty without one. */
+    /** Size of the label; zero without a label. */
     readonly label: Size;
   }[];
-  /** `LR`: from left to right; `TB`: downwards. */
+  /** `LR`: from left to right; `TB`: from top to bottom. */
   readonly direction: 'LR' | 'TB';
   readonly isDense: boolean;
 }
 
-/** Where everything is: middles of nodes and labels, corners of edges. */
+/** Positions in an arranged graph: centres of nodes and labels, and the corners of edges. */
 export interface Arrangement extends Size {
   readonly nodes: readonly Point[];
   readonly edges: readonly { readonly points: readonly Point[]; readonly label?: Point }[];
@@ -30,7 +30,7 @@ export interface Arrangement extends Size {
 
 export const margin = 16;
 
-/** Pixels between layers, and between nodes of a layer. */
+/** Pixels between layers, and between the nodes of a layer. */
 export function gapsOf(isDense: boolean): { readonly layers: number; readonly nodes: number } {
   return isDense ? { layers: 36, nodes: 10 } : { layers: 52, nodes: 24 };
 }

@@ -5,7 +5,7 @@ interface Placed extends Partial<Point> {
   readonly points: readonly Point[];
 }
 
-/** Arranges with few crossings, by Dagre. It is recursive, and slow for many nodes. */
+/** Arranges a graph with few crossings, using Dagre. Dagre is recursive, and slow for many nodes. */
 export function arrangedByDagre({ sizes, edges, direction, isDense }: Sketch): Arrangement {
   const layered = new LayeredGraph({ multigraph: true });
   const gaps = gapsOf(isDense);

@@ -1,10 +1,10 @@
 import type { WorkflowBlueprint } from '../../flow/index.js';
 import type { EdgeView, NodeStatus, NodeView } from '../api/index.js';
 
-/** What is drawn. */
+/** A graph to draw. */
 export interface Graph {
   readonly nodes: readonly (Pick<NodeView, 'id' | 'kind'> & {
-    /** Default: a node without one. */
+    /** Status of the node. Default: drawn without a status. */
     readonly status?: NodeStatus | undefined;
   })[];
   readonly edges: readonly EdgeView[];
@@ -13,9 +13,9 @@ export interface Graph {
 const builtIn = ['wait', 'sleep', 'subflow', 'batch'];
 
 /**
- * A blueprint as it is drawn.
+ * Converts a blueprint into a graph to draw.
  *
- * @param statuses - how its nodes stand, by id. Default: they are drawn without
+ * @param statuses - statuses of the nodes, by id. Default: drawn without statuses
  */
 export function graphOf(
   blueprint: Pick<WorkflowBlueprint, 'nodes' | 'edges'>,

@@ -1,8 +1,9 @@
 import { type Arrangement, gapsOf, margin, type Point, type Sketch } from './arrangement.js';
 
 /**
- * Arranges graphs of any size in linear time, without recursion: nodes in layers by the longest way to them, within a layer
- * near the nodes before them. Long edges are not led around nodes. Works as if downwards; from left to right is turned.
+ * Arranges graphs of any size fast and without recursion. The layer of a node is the length of the longest path to it;
+ * within a layer, nodes are placed close to their predecessors. Long edges may run through nodes. The arrangement is
+ * computed from top to bottom; for left to right, the axes are swapped.
  */
 export function arrangedInLayers(sketch: Sketch): Arrangement {
   const { direction } = sketch;
@@ -45,18 +46,18 @@ function arrangedDownwards({ sizes, edges, isDense }: Sketch): Arrangement {
 }
 
 interface Ways {
-  /** By source, and by target; without those that lead back. */
+  /** Neighbours of each node, without the edges that lead back. */
   readonly next: readonly (readonly number[])[];
   readonly before: readonly (readonly number[])[];
 }
 
-/** Edges without those that close a circle, found by a walk in depth. */
+/** Drops the edges that close a cycle. Uses a depth-first search. */
 function waysIn(count: number, edges: Sketch['edges']): Ways {
   const all: number[][] = Array.from({ length: count }, () => []);
   for (const { source, target } of edges) (all[source] as number[]).push(target);
   const next: number[][] = Array.from({ length: count }, () => []);
   const before: number[][] = Array.from({ length: count }, () => []);
-  // 0: not seen, 1: on the way, 2: done.
+  // 0: not visited, 1: on the current path, 2: finished.
   const marks = new Uint8Array(count);
   const tried = new Uint32Array(count);
   for (let start = 0; start < count; start++) {
@@ -80,7 +81,7 @@ function waysIn(count: number, edges: Sketch['edges']): Ways {
   return { next, before };
 }
 
-/** The longest way to each node. */
+/** The length of the longest path to each node. */
 function layersOf(count: number, { next, before }: Ways): Uint32Array {
   const layerOf = new Uint32Array(count);
   const missing = Uint32Array.from(before, (sources) => sources.length);
@@ -96,7 +97,7 @@ function layersOf(count: number, { next, before }: Ways): Uint32Array {
   return layerOf;
 }
 
-/** The nodes of each layer; near the middle of what they are linked with, else in their own order. */
+/** Orders the nodes of each layer: each close to the mean position of its neighbours, otherwise in the given order. */
 function ordered(layerOf: Uint32Array, { next, before }: Ways): number[][] {
   const layers: number[][] = [];
   for (const [node, layer] of layerOf.entries()) {
@@ -123,7 +124,7 @@ function ordered(layerOf: Uint32Array, { next, before }: Ways): number[][] {
   return layers;
 }
 
-/** Places the nodes of a layer below those before them, as far as they have room beside each other. */
+/** Horizontal positions: each node as close below its predecessors as its neighbours in the layer allow. */
 function columnsOf(layers: readonly number[][], { before }: Ways, sizes: Sketch['sizes'], gap: number): Float64Array {
   const x = new Float64Array(sizes.length);
   let least = Infinity;
@@ -149,7 +150,7 @@ interface Rows extends Pick<Sketch, 'sizes' | 'edges'> {
   readonly gap: number;
 }
 
-/** Places the layers one below the other, with room for the labels between them. */
+/** Vertical positions of the layers, with room for the labels between them. */
 function rowsOf(layers: readonly number[][], layerOf: Uint32Array, { sizes, edges, gap }: Rows) {
   const labels = new Float64Array(layers.length);
   for (const { source, target, label } of edges) {
@@ -168,7 +169,10 @@ function rowsOf(layers: readonly number[][], layerOf: Uint32Array, { sizes, edge
   return { y, bottom };
 }
 
-/** From the lower side of a node to the upper side of another; back beside both. */
+/**
+ * Corners of an edge: from the lower side of the source to the upper side of the target. An edge that leads back runs
+ * to the right of both nodes.
+ */
 function pointsOf(nodes: readonly Point[], sizes: Sketch['sizes'], from: number, to: number): readonly Point[] {
   const [source, target] = [nodes[from] as Point, nodes[to] as Point];
   const [sourceSize, targetSize] = [sizes[from], sizes[to]] as [Sketch['sizes'][number], Sketch['sizes'][number]];

@@ -5,11 +5,11 @@ import type { Graph } from './graph.js';
 import { arrangedInLayers } from './layers.js';
 import { shortened, visible, widthOf } from './text.js';
 
-/** Where everything is, in pixels from the top left corner. */
+/** Positions of everything, in pixels from the top left corner. */
 export interface Layout {
   readonly width: number;
   readonly height: number;
-  /** Whether nodes have one line only: there are many. */
+  /** If true, the graph has so many nodes that each is drawn with a single line of text. */
   readonly isDense: boolean;
   readonly nodes: readonly PlacedNode[];
   readonly edges: readonly PlacedEdge[];
@@ -17,9 +17,9 @@ export interface Layout {
 
 export interface PlacedNode {
   readonly id: string;
-  /** As much of its id as there is room for. */
+  /** The id, shortened to fit into the node. */
   readonly label: string;
-  /** Of its middle. */
+  /** Centre of the node. */
   readonly x: number;
   readonly y: number;
   readonly width: number;
@@ -30,26 +30,29 @@ export interface PlacedEdge {
   /** Unique among the edges. */
   readonly key: string;
   readonly edge: EdgeView;
-  /** An SVG path. */
+  /** SVG path of the edge. */
   readonly path: string;
-  /** Where its label is. */
+  /** The label with the position of its centre. */
   readonly label?: { readonly text: string; readonly x: number; readonly y: number; readonly width: number };
 }
 
 export interface LayoutOptions {
-  /** Of the room that there is, in pixels; the graph runs from left to right or downwards, whichever fits better. */
+  /**
+   * Available space in pixels. The graph runs from left to right or from top to bottom, whichever fits better. Default:
+   * 960 × 480.
+   */
   readonly room?: { readonly width: number; readonly height: number } | undefined;
 }
 
-/** From here on nodes have one line only. */
+/** Above this number of nodes, each node has a single line of text. */
 const manyNodes = 48;
 export const fontSize = 13;
 export const labelSize = 11;
 
-/** From here on crossings are not looked for: that takes long, and ever deeper recursion. */
+/** Above this number of nodes, Dagre is not used: it would take too long and recurse too deeply. */
 const tooMany = 600;
 
-/** Places the nodes in layers, so that edges lead one way. Edges from or to nodes that are not there are left out. */
+/** Places the nodes in layers, so that edges run in one direction. Edges from or to missing nodes are left out. */
 export function layoutOf(graph: Graph, { room = { width: 960, height: 480 } }: LayoutOptions = {}): Layout {
   const isDense = graph.nodes.length > manyNodes;
   const keys = new Map(graph.nodes.map(({ id }, index) => [id, index]));
@@ -76,7 +79,7 @@ export function layoutOf(graph: Graph, { room = { width: 960, height: 480 } }: L
   };
 }
 
-/** Mirrors an arrangement in which most nodes that stand beside each other do so against the order of the flow. */
+/** Mirrors an arrangement in which most neighbours within a layer stand in reverse order. */
 function inOrder(arranged: Arrangement, direction: Sketch['direction']): Arrangement {
   const [along, across] = direction === 'LR' ? (['x', 'y'] as const) : (['y', 'x'] as const);
   const last = new Map<number, number>();
@@ -131,7 +134,9 @@ function labelBox(edge: EdgeView): { readonly width: number; readonly height: nu
   return text === undefined ? { width: 0, height: 0 } : { width: labelWidth(text), height: 18 };
 }
 
-/** Nodes are wide and low, so that what runs beside each other stands better one below the other, as long as it fits. */
+/**
+ * Chooses the direction in which the graph is shown larger. Nodes are wide and low, so left to right is usually better.
+ */
 function directionOf(
   graph: Graph,
   edges: readonly EdgeView[],
@@ -145,7 +150,7 @@ function directionOf(
   return across >= down ? 'LR' : 'TB';
 }
 
-/** How many layers there are, and how many nodes the fullest has; roughly, where there are circles. */
+/** Number of layers, and of nodes in the fullest layer. Only an estimate if the graph has cycles. */
 function extentOf({ nodes }: Graph, edges: readonly EdgeView[]): { readonly layers: number; readonly breadth: number } {
   const layerOf = new Map<string, number>();
   const targets = new Map<string, string[]>();
@@ -171,7 +176,7 @@ function extentOf({ nodes }: Graph, edges: readonly EdgeView[]): { readonly laye
   };
 }
 
-/** A smooth curve through the points: straight at both ends, so that arrowheads sit right. */
+/** A smooth curve through the points, straight at both ends, so that arrowheads point in the right direction. */
 function pathOf(points: readonly Point[]): string {
   const [first, ...rest] = points;
   const last = rest.at(-1);

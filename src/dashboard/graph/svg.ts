@@ -9,7 +9,7 @@ const ink = '#1b1c22';
 const muted = '#63656f';
 const plain = { ink: muted, tint: '#f8f8fa', solid: '#c4c6cf' };
 
-/** Draws a graph as an SVG document of its own. All texts in it are text. */
+/** Draws a graph as a standalone SVG document. Labels are text, not shapes. */
 export function drawSvg(graph: Graph): string {
   const layout = layoutOf(graph);
   const { width, height } = sizeOf(layout);
@@ -80,7 +80,7 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Lone surrogates are no characters: a document that had one would not be read at all. */
+/** Escapes a text for XML. Lone surrogates are replaced, because they would make the document invalid. */
 function escaped(text: string): string {
   return text.replace(/\p{Surrogate}|[\uFFFE\uFFFF]/gu, '\uFFFD').replace(/[&<>"']/g, (sign) => entities[sign] ?? sign);
 }

@@ -1,25 +1,26 @@
 /**
- * Names come from users. What cannot be seen in them, or would turn around how others are read (bidirectional controls,
- * zero-width characters, control characters), is written out as a code: two names that differ look different.
+ * Characters that are invisible or change the reading order of a text: control characters, zero-width characters and
+ * bidirectional controls. Names come from users, so such characters are written as codes: different names then look
+ * different.
  */
 const hidden =
   /[\p{Cc}\p{Zl}\p{Zp}\u00AD\u061C\u180E\u200B\u200C\u200E\u200F\u202A-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB]/gu;
-/** Joins the parts of an emoji; anywhere else nobody sees it. */
+/** The zero-width joiner. It is visible only between the parts of an emoji. */
 const joiner = /(?<!\p{Extended_Pictographic}|\uFE0F|[\u{1F3FB}-\u{1F3FF}])\u200D/gu;
 
-/** A name on one line, in which everything can be seen. */
+/** A name on one line, with hidden characters written as codes. */
 export function visible(text: string): string {
   return text.replace(hidden, code).replace(joiner, code);
 }
 
-/** A text of several lines, in which everything can be seen; tabs and line breaks stay. */
+/** A text of several lines, with hidden characters written as codes. Tabs and line breaks stay. */
 export function visibleLines(text: string): string {
   return text
     .replace(hidden, (character) => (/[\n\t]/.test(character) ? character : code(character)))
     .replace(joiner, code);
 }
 
-/** Leaves out the middle of what is longer than `length` characters: names differ at their ends. */
+/** Shortens a text to `length` characters. The middle is left out, because names usually differ at their ends. */
 export function shortened(text: string, length: number): string {
   const characters = [...text.slice(0, 4 * length), ...(text.length > 4 * length ? [...text.slice(-length)] : [])];
   if (characters.length <= length) return text;
@@ -27,7 +28,7 @@ export function shortened(text: string, length: number): string {
   return `${characters.slice(0, length - 1 - tail).join('')}…${characters.slice(-tail).join('')}`;
 }
 
-/** About how wide a text is in a sans-serif font, as a multiple of the font's size. */
+/** Approximate width of a text in a sans-serif font, as a multiple of the font size. */
 export function widthOf(text: string): number {
   let width = 0;
   for (const character of text) width += widthOfCharacter(character);

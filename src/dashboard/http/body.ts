@@ -1,9 +1,9 @@
 import { Refusal } from './refusal.js';
 
-/** How large what is sent may be, in bytes. */
+/** Maximum size of a request body, in bytes. */
 const mostBytes = 2 ** 20;
 
-/** What a request has brought, as it is in JSON; an empty object for nothing. @throws {Refusal} */
+/** Reads the JSON body of a request; an empty body becomes an empty object. @throws {Refusal} */
 export async function bodyOf(request: Request): Promise<unknown> {
   const type = request.headers.get('content-type') ?? '';
   if (!/^application\/json\s*(;|$)/i.test(type)) {

@@ -9,14 +9,14 @@ export interface GuardOptions {
   readonly actions: boolean;
   readonly protectReads: boolean;
   readonly origins: readonly string[];
-  /** Path that the dashboard is mounted at. */
+  /** Mount path of the dashboard. */
   readonly basePath: string;
 }
 
-/** Headers for the answer to a request that was admitted. */
+/** Headers to add to the answer of an admitted request. */
 export type Admission = Readonly<Record<string, string>>;
 
-/** Who may read, and who may change anything. */
+/** Decides which requests may read and which may change something. */
 export class Guard {
   readonly #token: Buffer;
   readonly #penalties = new Penalties();
@@ -28,48 +28,55 @@ export class Guard {
   }
 
   /**
-   * A page of another site would not get to see what it asks for, but could have it looked up again and again, and measure
-   * how long that takes. Whoever follows a link is let in.
+   * Admits a request that reads. Pages of other sites could not see the answers, but could trigger expensive queries
+   * and measure how long they take: their requests are refused. Following a link is allowed.
    *
    * @throws {Refusal}
    */
   async admitRead(request: Request, client: Client): Promise<Admission> {
     if (!isOfOwnPage(request) && request.headers.get('sec-fetch-mode') !== 'navigate') {
-      throw new Refusal('forbidden', 'pages of other origins can read nothing here');
+      throw new Refusal('forbidden', 'pages of other origins cannot read from this dashboard');
     }
     return this.options.protectReads ? this.#checkToken(request, client) : {};
   }
 
   /** @throws {Refusal} */
   async admitChange(request: Request, client: Client): Promise<Admission> {
-    if (!this.options.actions) throw new Refusal('forbidden', 'nothing can be changed here: `actions` is false');
+    if (!this.options.actions)
+      throw new Refusal('forbidden', 'this dashboard is read-only: its `actions` option is false');
     this.#checkOrigin(request);
     return this.#checkToken(request, client);
   }
 
-  /** A browser says which page has sent a request. What is no browser says nothing, and brings the token all the same. */
+  /**
+   * Refuses changes from pages of other origins. Clients that are not browsers send no origin; they need the token all
+   * the same.
+   */
   #checkOrigin(request: Request): void {
     const origin = request.headers.get('origin');
     const isKnown = origin === null || origin === new URL(request.url).origin || this.options.origins.includes(origin);
     if (isKnown && isOfOwnPage(request)) return;
-    throw new Refusal('forbidden', 'a request that changes something has to come from a page of the same origin');
+    throw new Refusal(
+      'forbidden',
+      'changes must come from a page of the same origin: list the public origin in `origins`',
+    );
   }
 
-  /** Digests are compared, so that neither the length nor the beginning of the token can be found out. */
+  /** Compares digests, so that the response time reveals neither the length nor the beginning of the token. */
   async #checkToken(request: Request, { address }: Client): Promise<Admission> {
     const given = /^Bearer +(.*)$/i.exec(request.headers.get('authorization') ?? '')?.[1];
-    if (given === undefined) throw unauthorized('a token is needed: `authorization: Bearer …`');
+    if (given === undefined) throw unauthorized('a token is required: send `authorization: Bearer …`');
     const hasTicket = this.#tickets.isIn(request);
     if (!hasTicket && this.#penalties.isFull(address)) {
       const headers = { 'retry-after': '1' };
-      throw new Refusal('unavailable', 'too many wrong tokens come from this address: try again', {
+      throw new Refusal('unavailable', 'too many wrong tokens from this address: try again later', {
         status: 429,
         headers,
       });
     }
     if (timingSafeEqual(digest(given), this.#token)) return hasTicket ? {} : { 'set-cookie': this.#tickets.issue() };
     await this.#penalties.serve(address);
-    throw unauthorized('this is not the token');
+    throw unauthorized('the token is wrong');
   }
 }
 
@@ -77,7 +84,7 @@ function unauthorized(message: string): Refusal {
   return new Refusal('unauthorized', message, { headers: { 'www-authenticate': 'Bearer' } });
 }
 
-/** What a browser says of the page that has sent a request; nothing else says anything. */
+/** If true, the dashboard's own page or the user sent the request. Only browsers send `sec-fetch-site`. */
 function isOfOwnPage({ headers }: Request): boolean {
   const site = headers.get('sec-fetch-site') ?? 'none';
   return site === 'same-origin' || site === 'none';

@@ -3,28 +3,28 @@ import { setTimeout as wait } from 'node:timers/promises';
 /** Milliseconds between the answers to two wrong tokens of one client. */
 const pause = 250;
 
-/** How many wrong tokens of one client wait for their answers. */
+/** Maximum number of wrong tokens of one client that wait for their answers. */
 const mostHeld = 16;
 
 interface Client {
   held: number;
-  /** When the last of them is answered, on the monotonic clock. */
+  /** Time at which the last waiting token is answered, on the monotonic clock. */
   lastAt: number;
 }
 
 /**
- * Makes guessing slow: wrong tokens of one client are answered one after another, however many come at the same time. What
- * is remembered of a client is forgotten with its last answer.
+ * Slows down guessing: wrong tokens of one client are answered one after another, however many arrive at once. A client
+ * is forgotten after its last answer.
  */
 export class Penalties {
   readonly #clients = new Map<string, Client>();
 
-  /** Whether no more tokens of this client are to be looked at for now. */
+  /** If true, further tokens of this client must be refused for now. */
   isFull(address: string | undefined): boolean {
     return (this.#clients.get(keyOf(address))?.held ?? 0) >= mostHeld;
   }
 
-  /** Waits until a wrong token is to be answered. */
+  /** Waits until the wrong token may be answered. */
   async serve(address: string | undefined): Promise<void> {
     const key = keyOf(address);
     const now = performance.now();
@@ -37,7 +37,10 @@ export class Penalties {
   }
 }
 
-/** Whoever has one address of IPv6 usually has all that share its first half. */
+/**
+ * The key of a client. For IPv6 this is the first half of the address, because one user usually owns the whole /64
+ * network.
+ */
 function keyOf(address = ''): string {
   const [head = '', tail] = address.replace(/^::ffff:(?=[\d.]+$)/i, '').split('::', 2);
   if (!address.includes(':') || head.includes('.')) return head;

@@ -22,7 +22,7 @@ import { type ProblemCode, Refusal } from './refusal.js';
 // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant, no other type takes every class
 type ErrorClass = new (...args: any[]) => Error;
 
-/** What errors of the layers below are to whoever has asked. */
+/** Problem codes for the error classes of the layers below. */
 const codes: readonly (readonly [code: ProblemCode, classes: readonly ErrorClass[]])[] = [
   ['not-found', [RunNotFoundError, WorkflowNotFoundError, NotFoundError]],
   [
@@ -41,7 +41,7 @@ const codes: readonly (readonly [code: ProblemCode, classes: readonly ErrorClass
   ['unavailable', [EngineError, LoopStoreError]],
 ];
 
-/** Why a request was not done; `undefined` where nobody has foreseen it, so nobody knows what its message would tell. */
+/** Converts an error into a refusal; `undefined` for an unexpected error, whose message may reveal anything. */
 export function refusalOf(error: unknown, redact: (text: string) => string): Refusal | undefined {
   if (error instanceof Refusal) return error;
   for (const [code, classes] of codes) {

@@ -1,4 +1,4 @@
-/** What a problem is called, and the status that goes with it. */
+/** Codes of problems with their HTTP statuses. */
 const statuses = {
   invalid: 400,
   unauthorized: 401,
@@ -11,7 +11,7 @@ const statuses = {
 
 export type ProblemCode = keyof typeof statuses;
 
-/** A request is not done, for a reason that whoever sent it may know. */
+/** A refused request, with a message that the client may see. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly status: number;

@@ -1,7 +1,10 @@
 import type { Problem } from '../api/index.js';
 import type { Refusal } from './refusal.js';
 
-/** On every response. Nothing but the page's own files is ever loaded or run, and no other site gets to see any of it. */
+/**
+ * Security headers of every response. The page loads and runs only its own files, and other sites can neither embed it
+ * nor read its responses.
+ */
 const security: Readonly<Record<string, string>> = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
@@ -19,7 +22,7 @@ export interface ResponseOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A response with the headers that all have. */
+/** Creates a response with the common headers. */
 export function respond(body: Body, { status = 200, headers = {} }: ResponseOptions = {}): Response {
   return new Response(body, { status, headers: { 'cache-control': 'no-store', ...security, ...headers } });
 }
@@ -34,15 +37,15 @@ export function problem({ code, message, status, headers }: Refusal): Response {
 }
 
 /**
- * Leads to the same address with a `/` at its end: the page says where its files are by its own address. It is relative, so
- * that it leads nowhere else, whatever the path is.
+ * Redirects to the same address with a `/` at its end, because the page loads its files relative to its own address.
+ * The location is relative, so that no path can lead to another host.
  */
 export function toFolder(path: string, search: string): Response {
   const location = `./${path.slice(path.lastIndexOf('/') + 1)}/${search}`;
   return respond(null, { status: 308, headers: { location } });
 }
 
-/** The same without its body. */
+/** The response without its body. */
 export function headOf(response: Response): Response {
   void response.body?.cancel();
   return new Response(null, { status: response.status, headers: response.headers });

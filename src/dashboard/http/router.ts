@@ -1,20 +1,20 @@
 import { idOf } from '../api/index.js';
 import { Refusal } from './refusal.js';
 
-/** What a route gets. */
+/** A request as a route receives it. */
 export interface Call {
   readonly request: Request;
-  /** Parts of the path, by name. */
+  /** Parameters in the path, by name. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
-  /** What was sent, for a `POST`. */
+  /** The parsed body of a `POST`. */
   readonly body: unknown;
 }
 
-/** Answers with a value that becomes JSON, or with a response. */
+/** Returns a value that is sent as JSON, or a complete response. */
 type Answerer = (call: Call) => unknown;
 
-/** Answers by method and path: `GET api/runs/:runId`. */
+/** Handlers by method and path: `GET api/runs/:runId`. */
 export type Routes = Readonly<Record<string, Answerer>>;
 
 interface Route {
@@ -29,7 +29,7 @@ export interface Match {
   readonly answer: Answerer;
 }
 
-/** Finds who answers a request. */
+/** Finds the handler of a request. */
 export class Router {
   readonly #routes: readonly Route[];
 
@@ -40,7 +40,7 @@ export class Router {
     });
   }
 
-  /** @throws {Refusal} for a path that is unknown, or a method that it does not take */
+  /** @throws {Refusal} if the path is unknown or does not support the method */
   match(method: string, path: string): Match {
     const segments = path.split('/');
     const found = this.#routes.filter((route) => fits(route, segments));
@@ -80,6 +80,6 @@ function decoded(segment: string): string {
   try {
     return idOf(segment);
   } catch {
-    throw new Refusal('invalid', 'the address is not well encoded');
+    throw new Refusal('invalid', 'the address is not encoded correctly');
   }
 }

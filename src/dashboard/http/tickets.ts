@@ -3,21 +3,21 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 const name = 'orchestrator-ticket';
 
 /**
- * Cookies of browsers that have brought the token before. A ticket permits nothing: its browser's tokens are looked at even
- * while somebody guesses from the same address, so that nobody is locked out by others behind the same proxy.
+ * Cookies for browsers that have sent the right token before. A ticket grants no access. It only exempts its browser
+ * from the limit on wrong tokens, so that attackers behind the same proxy cannot lock the browser out.
  */
 export class Tickets {
   readonly #key = randomBytes(32);
 
   constructor(private readonly path: string) {}
 
-  /** Whether a request brings a ticket of this dashboard. */
+  /** If true, the request carries a valid ticket of this dashboard. */
   isIn({ headers }: Request): boolean {
     const cookies = (headers.get('cookie') ?? '').split(';').map((cookie) => cookie.trim());
     return cookies.some((cookie) => cookie.startsWith(`${name}=`) && this.#isOwn(cookie.slice(name.length + 1)));
   }
 
-  /** A header that gives one. */
+  /** A `set-cookie` value with a new ticket. */
   issue(): string {
     const id = randomBytes(16).toString('base64url');
     return `${name}=${id}.${this.#signature(id).toString('base64url')}; Path=${this.path}/; HttpOnly; SameSite=Strict`;

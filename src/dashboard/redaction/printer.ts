@@ -2,16 +2,19 @@ import { cut } from '../../shared/text.js';
 import type { Redactor } from './redactor.js';
 import { redacted } from './secret-keys.js';
 
-/** How many values are looked at, and how deep; what is behind them is left out. */
+/** Maximum number and depth of printed values; anything beyond is left out. */
 const mostValues = 100_000;
 const deepest = 64;
 
-/** How much of a text is looked at beyond what is shown of it: what is cut may be half a secret. */
+/**
+ * Number of characters that are redacted beyond the displayed part, because a cut could hide that a text is a secret.
+ */
 export const beyond = 1_024;
 
 /**
- * Writes a value as text, as far as it is to be shown, and says how long the whole would be. JSON is written as JSON; what
- * is none is written so that one sees what it is. Nothing that a value holds is called: neither `toJSON` nor `toString`.
+ * Prints a value as text, without secrets and up to a limit, and counts the length of the whole. JSON values are
+ * printed as JSON, other values (dates, maps, errors) in a readable form. Neither `toJSON` nor `toString` of an object
+ * is called.
  */
 export class Printer {
   length = 0;
@@ -51,7 +54,7 @@ export class Printer {
     this.#kept += text.length;
   }
 
-  /** What is not shown of a text is only counted. */
+  /** Prints a string. The part beyond the limit is only counted. */
   #string(value: string): void {
     const room = Math.max(0, this.limit - this.#kept);
     const shown = room === 0 ? '' : cut(value, room + beyond);
@@ -86,7 +89,7 @@ export class Printer {
     }
   }
 
-  /** What is said of an object whose parts are of no interest. */
+  /** Text for objects that are printed as a whole, without their fields. */
   #wholeText(value: object): string | undefined {
     if (value instanceof Date) return Number.isNaN(+value) ? 'Invalid Date' : value.toISOString();
     if (value instanceof RegExp) return `/${value.source}/${value.flags}`;
@@ -153,7 +156,7 @@ function* entriesOf(value: object): Generator<readonly [string, unknown]> {
   for (const key of Object.keys(value)) yield [key, (value as Record<string, unknown>)[key]];
 }
 
-/** The name of a value's class, and a space behind it; nothing for one that goes without saying. */
+/** The class name of a value and a space; empty if the name is `unsaid`. */
 function nameOf(value: object, unsaid = ''): string {
   const name: unknown = Object(Object.getPrototypeOf(value)).constructor?.name;
   return typeof name !== 'string' || name === unsaid ? '' : `${name} `;

@@ -2,25 +2,25 @@ import type { DashboardOptions } from '../dashboard.js';
 import { redacted, secretTest } from './secret-keys.js';
 import { maskText } from './text.js';
 
-/** Keeps secrets from being shown: by the keys under which they are, and by how they look in texts. */
+/** Hides secrets. Recognises them by their keys, and in texts by their form. */
 export interface Redactor {
   /**
-   * Whether what is under a key is not to be shown.
+   * If true, the value of this key must not be shown.
    *
-   * @param holder - what it is in; of an array the key is the index. It may say what the key does not: `['password', '…']`
-   *   and `{ name: 'password', value: '…' }` hold a password as well
+   * @param holder - object or array that contains the value; in an array, the key is the index. The holder may name the
+   *   value: `['password', '…']` and `{ name: 'password', value: '…' }` contain a password as well
    */
   hides(key: string, value: unknown, holder?: object): boolean;
-  /** A text without the secrets in it. */
+  /** The text with its secrets masked. */
   text(text: string): string;
 }
 
 const open: Redactor = { hides: () => false, text: (text) => text };
 
-/** Up to which length a text is looked at as JSON, in characters. */
+/** Maximum length of a text that is parsed as JSON, in characters. */
 const longestJson = 65_536;
 
-/** @param redact - as in `DashboardOptions`. Default: what is known to be secret is hidden */
+/** @param redact - as in `DashboardOptions`. Default: only the well-known keys are hidden */
 export function redactorOf(redact: DashboardOptions['redact'] = []): Redactor {
   if (redact === false) return open;
   const isSecret = secretTest(redact);
@@ -30,7 +30,7 @@ export function redactorOf(redact: DashboardOptions['redact'] = []): Redactor {
   return { hides, text };
 }
 
-/** What a value is called: by its key, and by what is beside it. */
+/** Possible names of a value: its key, and names beside it in its holder. */
 function namesOf(key: string, holder: object | undefined): readonly string[] {
   if (Array.isArray(holder)) return namesInList(Number(key), holder);
   if (holder === undefined || !/^value$/i.test(key)) return [key];
@@ -39,7 +39,10 @@ function namesOf(key: string, holder: object | undefined): readonly string[] {
 
 const naming = ['name', 'Name', 'key', 'Key', 'header', 'field'];
 
-/** Names and values may take turns, as in entries and in headers as they came; arguments of commands follow their names. */
+/**
+ * Names of a value in an array. Names and values may alternate, as in entries and raw headers; a command-line option
+ * (`--token`) precedes its value.
+ */
 function namesInList(index: number, list: readonly unknown[]): readonly string[] {
   const before = list[index - 1];
   const isTurn = list.length % 2 === 0 && index % 2 === 1;
@@ -50,13 +53,13 @@ function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-/** Whether there is one (`hasPassword: true`) is no secret, nor is how many there are (`maxTokens: 500`). */
+/** If true, the value reveals nothing secret: a flag (`hasPassword: true`) or a count (`maxTokens: 500`). */
 function tellsNothing(key: string, value: unknown): boolean {
   if (value === null || value === undefined || typeof value === 'boolean') return true;
   return typeof value === 'number' && /s$/i.test(key) && !/pass$/i.test(key);
 }
 
-/** The same for a text that is JSON: as it was where nothing is to be hidden; `undefined` for what is none. */
+/** Masks a text that contains JSON. Returns it unchanged if nothing is secret, and `undefined` if it is not JSON. */
 function maskJson(given: string, hides: Redactor['hides'], text: Redactor['text']): string | undefined {
   if (given.length > longestJson || !/^\s*[[{]/.test(given)) return undefined;
   let isChanged = false;

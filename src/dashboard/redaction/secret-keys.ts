@@ -1,7 +1,7 @@
-/** What stands in place of a secret. */
+/** Placeholder for a secret. */
 export const redacted = '[redacted]';
 
-/** Ends of keys, without what words are joined by. They are long enough to mean nothing else. */
+/** Endings of secret keys, without separators. They are long enough to be unambiguous. */
 const endings = [
   'password',
   'passwd',
@@ -33,10 +33,10 @@ const endings = [
   'recoverycode',
 ];
 
-/** What may stand behind these: `passwordHash`, `token_value`, `password2`, `passwordConfirmation`. */
+/** Suffixes that may follow an ending: `passwordHash`, `token_value`, `password2`, `passwordConfirmation`. */
 const tail = '(?:hash|value|text|string|plain|raw|confirm(?:ation)?)?\\d{0,4}$';
 
-/** Short words, which only count where they are words of their own. */
+/** Short words that count only as separate words of a key. */
 const words = ['auth', 'bearer', 'cvc', 'cvv', 'jwt', 'otp', 'pass', 'pin', 'pwd', 'ssn'];
 
 const capitalized = words.map((word) => `${word[0]?.toUpperCase()}${word.slice(1)}`);
@@ -44,13 +44,13 @@ const ending = new RegExp(`(?:${endings.join('|')})s?${tail}`);
 const word = new RegExp(`(?:^|[^a-z])(?:${words.join('|')})s?$`, 'i');
 const humpedWord = new RegExp(`[a-z0-9](?:${capitalized.join('|')})s?$`);
 
-/** Says of a key whether its value is a secret. */
+/** Returns true if the value of the key is a secret. */
 export type SecretTest = (key: string) => boolean;
 
-/** @param more - keys, as a whole or as an end however they are written; or patterns of keys */
+/** @param more - additional keys, which match a whole key or its end in any spelling, or patterns of keys */
 export function secretTest(more: readonly (string | RegExp)[]): SecretTest {
   const own = more.filter((key) => typeof key === 'string').map(plain);
-  // What a pattern has found last must not say where it looks next.
+  // Without the flags `g` and `y`, which would make the result of a test depend on the test before.
   const patterns = more
     .filter((key) => typeof key !== 'string')
     .map(({ source, flags }) => new RegExp(source, flags.replace(/[gy]/g, '')));
@@ -66,7 +66,7 @@ export function secretTest(more: readonly (string | RegExp)[]): SecretTest {
   };
 }
 
-/** `x-api-key`, `X_API_KEY` and `xApiKey` are the same. */
+/** Normalises a key: `x-api-key`, `X_API_KEY` and `xApiKey` become the same. */
 function plain(key: string): string {
   return key.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
 }

@@ -2,11 +2,11 @@ import { redacted, type SecretTest } from './secret-keys.js';
 import { endOfValue } from './values-in-text.js';
 
 /**
- * Secrets in texts that are none of ours: messages, URLs, lines of logs. They are known by how they look, so what is
- * masked is rather too much than too little. All is done in bounded steps, since texts may be written to be slow to search.
+ * Masks secrets in free text: messages, URLs, log lines. Secrets are recognised by their form; in doubt, too much is
+ * masked rather than too little. Every pattern is bounded, because a text may be crafted to be slow to search.
  */
 
-/** Without one of these there is none. */
+/** Quick check: a text without any of these contains no secret. */
 const mayHold = /[=:]|--|<\/|bearer|basic|PRIVATE KEY|eyJ|gh[a-z]_|github_pat_|glpat-|[sr]k[-_]|xox|AKIA|AIza|npm_/i;
 const urlPassword = /(:\/\/[^\s:@/?#"'<>]{0,256}):[^\s/"'<>]+@/g;
 const scheme = /\b(bearer|basic)[ \t]{1,3}(?=[\w.~+/-]{0,512}[\d=])[\w.~+/-]{6,}={0,2}/gi;
@@ -14,10 +14,10 @@ const header = /\b((?:proxy-)?authorization|(?:set-)?cookie)([ \t]{0,3}[:=][ \t]
 const element = /<([a-z][\w.:-]{0,63})((?:\s[^<>]{0,256})?>)[^<]+(?=<\/)/gi;
 const pem =
   /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[\s\S]{0,16384}?-----END [A-Z ]{0,30}PRIVATE KEY-----|[\s\S]{0,16384})/g;
-/** Tokens that say themselves what they are: JSON web tokens, and those of well-known services. */
+/** Tokens with a recognisable form: JSON web tokens, and tokens of well-known services. */
 const known =
   /(?<![\w-])(?:eyJ[\w-]{6,4096}\.[\w-]{2,8192}(?:\.[\w-]{0,4096})?|gh[opusr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,255}|[sr]k[-_](?:live|test|proj|ant)[-_][\w-]{10,255}|xox[abeoprs]-[\w-]{10,255}|AKIA[A-Z\d]{16}|AIza[\w-]{30,60}|npm_\w{30,60})/g;
-/** A key, and what joins it to its value: a sign, or behind the name of a command's option no more than a space. */
+/** A key and what separates it from its value: a sign, or, after a command-line option, just a space. */
 const key =
   /([a-z_][\w.-]{0,63})(?:\\{0,3}["'`]?[ \t]{0,3}(=>|={1,3}|:=?)[ \t]{0,3}|[ \t]{1,3}(?<=--[\w.-]{1,64}[ \t]{1,3})(?!-))/gi;
 
@@ -33,7 +33,7 @@ export function maskText(text: string, isSecret: SecretTest): string {
   return maskPairs(masked, isSecret);
 }
 
-/** What follows a key that is none of a secret may be such a pair itself: `note: password=…`. */
+/** Masks the values of secret keys. The value of another key may be such a pair itself: `note: password=…`. */
 function maskPairs(text: string, isSecret: SecretTest): string {
   const found = new RegExp(key);
   let masked = '';
@@ -55,12 +55,14 @@ function maskPairs(text: string, isSecret: SecretTest): string {
   return masked + text.slice(at);
 }
 
-/** Keys of two words: `api key: …`, `Secret Key = …`. */
+/** The word before a key, for keys of two words: `api key: …`, `Secret Key = …`. */
 function wordBefore(text: string, index: number): string {
   return /([a-z]{2,16})[ \t]$/i.exec(text.slice(Math.max(0, index - 18), index))?.[1] ?? '';
 }
 
-/** `password: must be longer` says something about a password; `password: hunter2` says it. */
+/**
+ * If true, the value is a remark about a secret (`password: must be longer`) and not the secret (`password: hunter2`).
+ */
 function isProse(value: string): boolean {
   return value.length < 16 && !/\d/.test(value);
 }

@@ -1,9 +1,9 @@
-/** Where a value is in a text. */
+/** Position of a value in a text. */
 interface ValueInText {
   readonly kind: 'quoted' | 'enclosed' | 'bare';
-  /** Behind what opens it, where it is in quotes. */
+  /** Start of the value; for a quoted value, after the opening quote. */
   readonly begin: number;
-  /** Before what closes it, where it is in quotes. */
+  /** End of the value; for a quoted value, before the closing quote. */
   readonly end: number;
 }
 
@@ -12,10 +12,10 @@ const bare = /[^\s"'`&;,<>(){}[\]\\=][^\s"'`&;,<>){}[\]\\]*/y;
 const brackets: Readonly<Record<string, number>> = { '{': 1, '[': 1, '}': -1, ']': -1 };
 
 /**
- * The value that begins at a place: up to the sign that it was opened with, all that is in brackets, or a word. What is not
- * closed has been cut, and goes on to the end. Each character is looked at once.
+ * Finds the value that starts at a position: a quoted text, a text in brackets, or a word. A value that is not closed
+ * was cut off, and reaches to the end of the text. Each character is examined once.
  *
- * @returns `undefined` where none begins
+ * @returns `undefined` if no value starts there
  */
 export function endOfValue(text: string, at: number): ValueInText | undefined {
   const quote = matchAt(opening, text, at);
@@ -28,7 +28,10 @@ export function endOfValue(text: string, at: number): ValueInText | undefined {
   return word === undefined ? undefined : { kind: 'bare', begin: at, end: at + word.length };
 }
 
-/** In a text that is quoted itself quotes are escaped; those that are escaped more often than the first are part of it. */
+/**
+ * The end of a quoted value. If the value is inside a quoted text, its quotes are escaped; quotes with more escapes
+ * than the opening quote are part of the value.
+ */
 function endOfQuoted(text: string, begin: number, quote: string): number {
   const sign = quote.at(-1) as string;
   for (let at = text.indexOf(sign, begin); at >= 0; at = text.indexOf(sign, at + 1)) {
@@ -53,7 +56,7 @@ function endOfEnclosed(text: string, begin: number): number {
   return text.length;
 }
 
-/** @param pattern - a sticky one */
+/** @param pattern - a sticky pattern */
 function matchAt(pattern: RegExp, text: string, at: number): string | undefined {
   pattern.lastIndex = at;
   return pattern.exec(text)?.[0];

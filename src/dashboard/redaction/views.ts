@@ -3,14 +3,14 @@ import type { ErrorView, ValueView } from '../api/index.js';
 import { beyond, Printer } from './printer.js';
 import type { Redactor } from './redactor.js';
 
-/** How much of a value is shown, in characters. */
+/** Maximum length of a displayed value, in characters. */
 const longestValue = 65_536;
 
-/** The same of a message or a stack; and how many errors there are in one, with all their causes. */
+/** Maximum length of a message or stack, in characters, and maximum number of errors including all causes. */
 const longestMessage = 8_192;
 const mostErrors = 50;
 
-/** A value as text, without secrets. */
+/** Converts a value to text, without secrets. */
 export function valueView(value: unknown, redactor: Redactor, limit = longestValue): ValueView {
   const printer = new Printer(limit, redactor);
   printer.print(value);
@@ -18,24 +18,27 @@ export function valueView(value: unknown, redactor: Redactor, limit = longestVal
   return { text, length, isTruncated };
 }
 
-/** The same for one that is not there. */
+/** Like `valueView`, but keeps `undefined`. */
 export function maybeView(value: unknown, redactor: Redactor, limit?: number): ValueView | undefined {
   return value === undefined ? undefined : valueView(value, redactor, limit);
 }
 
-/** What was thrown, with its causes, without secrets. */
+/** Converts a thrown value and its causes, without secrets. */
 export function errorView(thrown: unknown, redactor: Redactor): ErrorView {
   return viewOf(thrown, redactor, { left: mostErrors });
 }
 
-/** Errors may be each other's causes, and of the same one many times over: there are so many in all, and no more. */
+/**
+ * Converts an error within a budget. Errors may be causes of each other, or share a cause many times, so their total
+ * number is limited.
+ */
 function viewOf(thrown: unknown, redactor: Redactor, budget: { left: number }): ErrorView {
   budget.left--;
   try {
     if (thrown instanceof Error) return partsOf(thrown, redactor, budget);
     return { name: 'thrown', message: valueView(thrown, redactor, longestMessage).text };
   } catch {
-    // What is thrown may be anything, such as an object whose parts throw when they are read.
+    // Anything can be thrown, even an object whose properties throw when they are read.
     return { name: 'thrown', message: '[unreadable]' };
   }
 }
@@ -56,7 +59,7 @@ function partsOf(error: Error, redactor: Redactor, budget: { left: number }): Er
   };
 }
 
-/** What is cut may be half a secret, so it is looked at before. */
+/** Shortens a text. Secrets are masked first, because half a secret might not be recognised. */
 function shortened(text: string, redactor: Redactor): string {
   return cut(redactor.text(cut(text, longestMessage + beyond)), longestMessage);
 }

@@ -2,20 +2,20 @@ import { EngineError } from '../../distributed/index.js';
 import type { EngineView } from '../api/index.js';
 import type { State } from './feed.js';
 
-/** Milliseconds in which an engine answers that is well. */
+/** Milliseconds within which a healthy engine answers. */
 const patience = 5_000;
 
-/** Follows whether the engine answers. One that is asked and says nothing does not. */
+/** Tracks whether the engine answers. An engine that stays silent counts as not answering. */
 export class EngineHealth {
   #answeredAt = Date.now();
   #problem: string | undefined;
-  /** Since when an answer is waited for, on the monotonic clock. */
+  /** Start of the request that is waiting for an answer, on the monotonic clock. */
   #asked: number | undefined;
 
-  /** @param redact - takes secrets out of what the engine says */
+  /** @param redact - masks secrets in messages of the engine */
   constructor(private readonly redact: (text: string) => string) {}
 
-  /** Follows a look at the engine. */
+  /** Tracks a request to the engine. */
   async watch<Value>(look: Promise<Value>): Promise<Value> {
     this.#asked = performance.now();
     try {
@@ -32,7 +32,7 @@ export class EngineHealth {
   }
 
   get state(): State {
-    const problem = this.#problem ?? (this.#isSilent ? `nothing was heard for ${patience / 1_000} seconds` : undefined);
+    const problem = this.#problem ?? (this.#isSilent ? `no answer for ${patience / 1_000} seconds` : undefined);
     const isAnswering = problem === undefined;
     const value: EngineView = { isAnswering, since: this.#answeredAt, ...(isAnswering ? {} : { problem }) };
     return { value, mark: JSON.stringify([isAnswering, problem]) };

@@ -1,18 +1,21 @@
 import type { StreamEvents } from '../api/index.js';
 
-/** How something stands. */
+/** A state to send. */
 export interface State {
   readonly value: unknown;
-  /** Differs where there is something to be told; parts that change by themselves are none of it. */
+  /**
+   * Changes if and only if there is something new to send. Parts that change constantly, such as ages, are not
+   * included.
+   */
   readonly mark: string;
 }
 
-/** Milliseconds between two looks at least. */
+/** Minimum number of milliseconds between two looks. */
 const pace = 250;
 
 /**
- * Looks at something when it may have changed, one look after the other and not too often, and tells of it when it has.
- * A look that fails is made up for by the next.
+ * Looks at a state when it may have changed, and sends it if it has. Looks run one at a time and are rate-limited. A
+ * failed look is followed by the next one as usual.
  */
 export class Feed {
   #last: { readonly text: string; readonly mark: string } | undefined = undefined;
@@ -23,9 +26,9 @@ export class Feed {
   #isClosed = false;
 
   /**
-   * @param look - says how it stands; nothing where that cannot be told
-   * @param tell - gets it as text
-   * @param onError - told of looks that have failed
+   * @param look - returns the state, or `undefined` if the state is unknown
+   * @param tell - called with the new state, as JSON text
+   * @param onError - called with the error of a failed look
    */
   constructor(
     readonly name: keyof StreamEvents,
@@ -34,12 +37,12 @@ export class Feed {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** How it stood last, as text. */
+  /** The state that was sent last, as JSON text. */
   get last(): string | undefined {
     return this.#last?.text;
   }
 
-  /** It may have changed. */
+  /** Requests a look, because the state may have changed. */
   touch(): void {
     if (this.#isClosed || this.#timer !== undefined) return;
     if (this.#isLooking) {

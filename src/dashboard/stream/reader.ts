@@ -2,25 +2,25 @@ import type { RunStatus, StatusChange } from '../../distributed/index.js';
 import type { StreamEvents } from '../api/index.js';
 import { respond } from '../http/responses.js';
 
-/** Milliseconds between two sendings at least. */
+/** Minimum number of milliseconds between two writes. */
 const pace = 250;
 
-/** After how many milliseconds a browser that was cut off comes back. */
+/** Milliseconds after which a disconnected browser reconnects. */
 const comeBack = 1_000;
 
-/** How many runs are told of one by one. */
+/** Maximum number of runs that one event lists. */
 const mostRuns = 200;
 
 const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' };
 
 /**
- * Somebody who reads a stream, however slowly. What is to be told waits here, the last of each name, until it can be sent:
- * so what is kept for a reader is bounded, and a slow one gets fewer events, each of them as new as can be.
+ * A client that reads a stream. Events wait here until they can be sent; only the newest of each name is kept. Memory
+ * per reader is therefore bounded, and a slow reader gets fewer but current events.
  */
 export class StreamReader {
-  /** States, as text, by the names of their events. */
+  /** Waiting states as JSON text, by event name. */
   readonly #pending = new Map<keyof StreamEvents, string>();
-  /** States of the runs that are watched closely, as text, by id. */
+  /** Waiting states of the watched runs as JSON text, by run id. */
   readonly #watched = new Map<string, string>();
   readonly #runs = new Map<string, RunStatus>();
   #hasMoreRuns = false;
@@ -31,7 +31,7 @@ export class StreamReader {
   readonly #onAbort = () => this.close();
 
   /**
-   * @param request - kept as long as the stream is: a request that nobody has any more does not tell that it was aborted
+   * @param request - referenced as long as the stream is open: a garbage-collected request would not report its abort
    * @param onClose - called once, when the reader is gone
    */
   constructor(
@@ -58,13 +58,13 @@ export class StreamReader {
     return this.#controller === undefined;
   }
 
-  /** Tells how something stands, in place of what has not been sent yet. */
+  /** Queues a state. A state of the same name that has not been sent yet is replaced. */
   tell(name: keyof StreamEvents, state: string): void {
     this.#pending.set(name, state);
     this.#schedule();
   }
 
-  /** Tells of a run that is watched closely. */
+  /** Queues the state of a watched run. */
   tellOf(runId: string, state: string): void {
     this.#watched.set(runId, state);
     this.#schedule();
@@ -76,13 +76,13 @@ export class StreamReader {
     this.#schedule();
   }
 
-  /** Any number of runs may have changed. */
+  /** Queues the notice that any number of runs may have changed. */
   tellOfRuns(): void {
     this.#hasMoreRuns = true;
     this.#schedule();
   }
 
-  /** A sign of life, so that whoever is between does not take the connection for dead. */
+  /** Sends a sign of life, so that proxies do not consider the connection dead. */
   beat(): void {
     if (this.#isReady) this.#enqueue(':\n\n');
   }
@@ -102,7 +102,9 @@ export class StreamReader {
     return this.#pending.size > 0 || this.#watched.size > 0 || this.#runs.size > 0 || this.#hasMoreRuns;
   }
 
-  /** While it is not read, nothing is to be done: it is asked for when it is. */
+  /**
+   * Plans the next write. If the client is not reading, nothing is planned: `pull` calls again when the client reads.
+   */
   #schedule(): void {
     if (this.#timer !== undefined || !this.#hasNews || !this.#isReady) return;
     const wait = Math.max(0, this.#sentAt + pace - performance.now());

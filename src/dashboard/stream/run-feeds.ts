@@ -8,7 +8,7 @@ interface RunFeed {
   readonly readers: Set<StreamReader>;
 }
 
-/** Who reads what happens in which run. However many read of one, it is looked at once. */
+/** The watched runs and their readers. A run is looked at once, however many readers watch it. */
 export class RunFeeds {
   readonly #feeds = new Map<string, RunFeed>();
 
@@ -49,8 +49,9 @@ export class RunFeeds {
 }
 
 /**
- * Looks at a run: where its journal ends, how it stands, and what is under way in it. Nothing is read but what is new. While
- * it goes on, it is told of now and then even so: what waits in a queue and what has just begun is written down nowhere.
+ * Looks at a run: the end of its journal, its status, and the work being executed. Only new journal entries are read.
+ * While the run goes on, its mark also changes every two seconds, because queued and just started work is not in the
+ * journal.
  */
 function lookAt({ engine }: DistributedOrchestrator, runId: string): () => Promise<State | undefined> {
   let known = 2 ** 31 - 1;

@@ -11,18 +11,21 @@ import { marked } from './marks.js';
 import type { StreamReader } from './reader.js';
 import type { RunFeeds } from './run-feeds.js';
 
-/** Milliseconds between two looks at what nobody tells of, and between two signs of life. */
+/** Milliseconds between two looks at states that report no changes, and between two signs of life. */
 const tick = 500;
 const heartbeat = 15_000;
 
-/** What readers are told from, while there are any: what engine and loops tell of, and looks at what they do not. */
+/**
+ * Sources of the streams while there are readers: notifications of the engine and of loops, and regular looks at the
+ * rest.
+ */
 export class Sources {
   readonly feeds: readonly Feed[];
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #listeners: { readonly [Name in keyof WorkflowEvents]?: () => void };
   readonly #health: EngineHealth;
   #subscribed: Promise<() => void> | undefined = undefined;
-  /** How many runs stand how, and whether engines have told of a change since. */
+  /** Run counts by status at the last look, and whether the engine has reported a change since then. */
   #counts: string | undefined = undefined;
   #wasTold = false;
 
@@ -58,7 +61,7 @@ export class Sources {
     for (const timer of this.#timers) timer.unref();
   }
 
-  /** Anything may have changed. */
+  /** Requests a look at everything, because anything may have changed. */
   touchAll(): void {
     this.#subscribe();
     touch(...this.feeds);
@@ -82,7 +85,7 @@ export class Sources {
     return new Feed(name, look, tell, this.onError);
   }
 
-  /** An engine that was away is asked again. */
+  /** Subscribes to the engine. A failed subscription is tried again at the next tick. */
   #subscribe(): void {
     if (this.watched.distributed === undefined || this.#subscribed !== undefined) return;
     this.#subscribed = this.watched.distributed.engine.subscribe((change) => this.#onChange(change));
@@ -99,7 +102,9 @@ export class Sources {
     this.feeds[0]?.touch();
   }
 
-  /** Engines tell of changes usually; where they have not, the counts do. */
+  /**
+   * Looks at the overview. Engines usually report changes of runs; if one did not, the run counts reveal the change.
+   */
   async #lookOver(): Promise<State> {
     const wasTold = this.#wasTold;
     this.#wasTold = false;

@@ -4,13 +4,13 @@ import { StreamReader } from './reader.js';
 import { RunFeeds } from './run-feeds.js';
 import { Sources } from './sources.js';
 
-/** How many may read at the same time. */
+/** Maximum number of concurrent readers. */
 const mostReaders = 100;
 
-/** How many runs one may watch closely. */
+/** Maximum number of runs that one reader may watch. */
 const mostRuns = 100;
 
-/** All who read what happens. However many they are, each thing is looked at once; and only while somebody reads. */
+/** All open streams. Each state is looked at once, however many readers there are, and only while there is a reader. */
 export class Streams {
   readonly #readers = new Set<StreamReader>();
   readonly #runs: RunFeeds;
@@ -24,16 +24,16 @@ export class Streams {
   }
 
   /**
-   * A new stream.
+   * Opens a stream.
    *
-   * @param runIds - the runs of which everything is told. Default: none
-   * @throws {Refusal} where there are as many as there may be
+   * @param runIds - runs whose every change is sent. Default: none
+   * @throws {Refusal} if too many streams are open or too many runs are given
    */
   open(request: Request, runIds: readonly string[] = []): Response {
     const runs = new Set(runIds);
-    if (runs.size > mostRuns) throw new Refusal('invalid', `run may be given ${mostRuns} times at most`);
+    if (runs.size > mostRuns) throw new Refusal('invalid', `run may be given at most ${mostRuns} times`);
     if (this.#readers.size >= mostReaders) {
-      throw new Refusal('unavailable', `${mostReaders} streams are read already, as many as there may be`);
+      throw new Refusal('unavailable', `all ${mostReaders} streams are in use: close another page of this dashboard`);
     }
     const reader = new StreamReader(request, (gone) => this.#leave(gone, runs));
     if (!reader.isClosed) this.#enter(reader, runs);
@@ -44,7 +44,9 @@ export class Streams {
     for (const reader of this.#readers) reader.close();
   }
 
-  /** Whoever comes, or comes back, does not know what has changed meanwhile. */
+  /**
+   * Adds a reader and sends it all current states. A reader that reconnects does not know what has changed meanwhile.
+   */
   #enter(reader: StreamReader, runIds: ReadonlySet<string>): void {
     this.#readers.add(reader);
     this.#sources ??= new Sources(this.watched, this.#readers, this.#runs, this.onError);

@@ -5,7 +5,7 @@ import { errorView } from '../redaction/views.js';
 
 type FailureView = RunDetail['errors'][number];
 
-/** What has gone wrong, with what was thrown. */
+/** Converts the errors of a run. */
 export function failureViews(errors: readonly RunError[], redactor: Redactor): FailureView[] {
   return errors.map(({ nodeId, visit, attempt, time, workerId, isFinal, error }) => ({
     nodeId,
@@ -21,12 +21,12 @@ export function failureViews(errors: readonly RunError[], redactor: Redactor): F
 interface Known {
   readonly pending: readonly PendingWork[];
   readonly failures: readonly FailureView[];
-  /** When those have begun of which nobody has said it: they are under way for less than a moment. */
+  /** Start time for executions whose start has not been reported yet: they started a moment ago. */
   readonly now: number;
   readonly finishedAt: number | undefined;
 }
 
-/** Executions of nodes in order of their begin: those that have ended, and those that are under way. */
+/** The finished and the running executions of nodes, in the order of their start. */
 export function attemptViews(
   { steps }: RunMetrics,
   { pending, failures, now, finishedAt }: Known,
@@ -42,7 +42,7 @@ export function attemptViews(
     return { nodeId, visit, attempt, status, startedAt, ...took, workerId, ...(error && { error }) };
   });
   const running = pending
-    // The timer of a node that waits is in the queue too, and is no attempt.
+    // The timer of a waiting node is in the queue, too, but is not an attempt.
     .filter(({ state, attempt }) => state === 'active' && attempt > 0)
     .map(({ nodeId, visit, attempt, workerId, startedAt = now }): AttemptView => {
       return { nodeId, visit, attempt, status: 'running', startedAt, ...(workerId === undefined ? {} : { workerId }) };
@@ -52,7 +52,7 @@ export function attemptViews(
 
 type Step = RunMetrics['steps'][number];
 
-/** When waits were over: with the next step of their node, else with the run. */
+/** End times of waits: the next step of the node, or else the end of the run. */
 function waitEnds(steps: readonly Step[], finishedAt: number | undefined): ReadonlyMap<Step, number | undefined> {
   const ends = new Map<Step, number | undefined>();
   const waiting = new Map<string, Step>();

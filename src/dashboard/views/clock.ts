@@ -1,17 +1,17 @@
 import type { DistributedOrchestrator } from '../../distributed/index.js';
 
-/** For how long the clocks are taken to be as far apart as they were, in milliseconds. */
+/** Milliseconds for which a measured difference between the clocks is used. */
 const freshFor = 60_000;
 
-/** An entry behind the last of any journal: whoever reads from there on gets none, only what time it is. */
+/** A position after the last entry of any journal. Reading from here returns no entries, only the engine's time. */
 const behindAll = 2 ** 31 - 1;
 
-/** The engine's clock, as far as it is known: each journal that is read says what time it is. */
+/** The engine's clock. Every read of a journal also returns the engine's current time, which sets this clock. */
 export class EngineClock {
   #skew = 0;
   #heardAt = -Infinity;
 
-  /** Now, by the engine's clock, in epoch milliseconds. */
+  /** The current time by the engine's clock, in epoch milliseconds. */
   get now(): number {
     return Date.now() + this.#skew;
   }
@@ -21,13 +21,13 @@ export class EngineClock {
     this.#heardAt = performance.now();
   }
 
-  /** Asks for the time. Where the run is unknown, it stays as it is. */
+  /** Asks the engine for its time. An unknown run leaves the clock unchanged. */
   async ask({ engine }: DistributedOrchestrator, runId: string): Promise<void> {
     const tail = await engine.checkpointStore.read(runId, behindAll);
     if (tail !== undefined) this.hear(tail.now);
   }
 
-  /** Asks for the time where it was not heard for long. While there is no run, it is that of this program. */
+  /** Asks the engine for its time if the last answer is too old. Without any run, the clock of this process is used. */
   async measure(orchestrator: DistributedOrchestrator): Promise<void> {
     if (performance.now() - this.#heardAt < freshFor) return;
     const { runs } = await orchestrator.listRuns({ limit: 1 });

@@ -11,7 +11,7 @@ export const aPageSize = aValue<number>(
   (value) => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 1_000,
 );
 
-/** Events of a run, as a query asks for them. @throws {ValidationError} @throws {RunNotFoundError} */
+/** Returns the events of a run that match the query. @throws {ValidationError} @throws {RunNotFoundError} */
 export async function eventsPage(watched: Watched, runId: string, query: URLSearchParams): Promise<EventsPage> {
   const after = aCount(numberIn(query, 'after') ?? 0, 'after');
   const limit = aPageSize(numberIn(query, 'limit') ?? 200, 'limit');
@@ -20,7 +20,7 @@ export async function eventsPage(watched: Watched, runId: string, query: URLSear
   return { events: page.map((event) => eventView(event, watched.redactor)), hasMore: events.length > limit };
 }
 
-/** Events that are there by now. */
+/** Reads the events that exist by now; does not wait for more. */
 async function eventsBehind(
   orchestrator: DistributedOrchestrator,
   runId: string,
@@ -53,5 +53,5 @@ function eventView(event: RunEvent, redactor: Redactor): EventView {
 function detailOf({ error, delay, event, status }: RunEvent, redactor: Redactor): string | undefined {
   if (error === undefined) return event ?? status;
   const { name, message } = errorView(error, redactor);
-  return `${name}: ${message}${delay === undefined ? '' : `; tried again after ${Math.round(delay)} ms`}`;
+  return `${name}: ${message}${delay === undefined ? '' : `; retry after ${Math.round(delay)} ms`}`;
 }

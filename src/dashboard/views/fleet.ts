@@ -1,7 +1,7 @@
 import type { QueuesView, WorkerView } from '../api/index.js';
 import type { Watched } from './watched.js';
 
-/** What workers do, as they have said last. */
+/** The workers, as of their last reports. */
 export async function workerViews({ distributed, clock }: Watched): Promise<WorkerView[]> {
   if (distributed === undefined) return [];
   const [workers] = await Promise.all([distributed.listWorkerHealth(), clock.measure(distributed)]);
@@ -9,7 +9,7 @@ export async function workerViews({ distributed, clock }: Watched): Promise<Work
   return workers.map((worker) => ({ ...worker, seenAt: now - worker.age }));
 }
 
-/** What waits in queues, of the fleet and between loops. */
+/** The work in the fleet's queue and in the queues between loops. */
 export async function queuesView({ distributed, loops }: Watched): Promise<QueuesView> {
   const fleet = await distributed?.engine.queue.depth();
   return { ...(fleet && { fleet }), loops: loops?.metrics().queues ?? [] };

@@ -14,7 +14,7 @@ export function loopsView(watched: Watched): LoopsView {
   };
 }
 
-/** Dead letters, as a query asks for them, the newest first. @throws {ValidationError} */
+/** Returns the dead letters that match the query, newest first. @throws {ValidationError} */
 export function deadLettersView(watched: Watched, query: URLSearchParams): DeadLettersView {
   const { deadLetters } = loopsOf(watched);
   const limit = aPageSize(numberIn(query, 'limit') ?? 100, 'limit');
@@ -42,5 +42,5 @@ function withoutSecrets(loop: LoopMetrics, redactor: Redactor): LoopMetrics {
   return { ...loop, nodes, error: text(loop.error) };
 }
 
-/** How much of a letter is shown, in characters: there may be a thousand on a page. */
+/** Maximum length of a displayed letter, in characters. A page may hold a thousand letters. */
 const longestLetter = 8_192;

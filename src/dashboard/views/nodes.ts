@@ -4,7 +4,7 @@ import type { AttemptView, EdgeView, NodeStatus, NodeView } from '../api/index.j
 import type { Redactor } from '../redaction/redactor.js';
 import { maybeView } from '../redaction/views.js';
 
-/** What there is to know of a run, for its graph. */
+/** Everything known about a run that its graph shows. */
 export interface KnownRun {
   readonly result: WorkflowResult;
   readonly pending: readonly PendingWork[];
@@ -16,7 +16,7 @@ type Place = Pick<NodeView, 'status' | 'event' | 'until'>;
 
 const builtIn = ['wait', 'sleep', 'subflow', 'batch'];
 
-/** How much of outputs is shown in a graph, in characters: of all together, and of each. */
+/** Maximum length of outputs in a graph, in characters: of all together, and of each. */
 const allOutputs = 262_144;
 const longestOutput = 8_192;
 
@@ -38,7 +38,7 @@ export function nodeViews({ nodes }: WorkflowBlueprint, run: KnownRun, redactor:
   });
 }
 
-/** Conditions are texts of those who wrote the flow: what they compare with may be a secret. */
+/** Converts edges. Conditions are written by the authors of a flow and may contain secrets. */
 export function edgeViews({ nodes, edges }: WorkflowBlueprint, redactor: Redactor): EdgeView[] {
   const fallbacks = nodes.flatMap(({ id, config }) =>
     config?.fallback === undefined ? [] : [{ source: id, target: config.fallback, isFallback: true }],
@@ -50,15 +50,16 @@ export function edgeViews({ nodes, edges }: WorkflowBlueprint, redactor: Redacto
   return [...taken, ...fallbacks];
 }
 
-/** What the run waits for that somebody can give it: events, not times. */
+/** Names of the events that can be signalled to the run. Waits for a time are left out. */
 export function awaitedEvents({ result, isOver }: KnownRun): string[] {
   if (isOver) return [];
   return [...new Set(result.awaiting.filter(({ until }) => until === undefined).map(({ event }) => event))];
 }
 
 /**
- * How nodes stand. What is in the queue comes first: a node that waits, or is to be tried again, is there with its timer,
- * and of one in a loop the turns before are known too. Of what is over, nothing waits any more: it was cut.
+ * Returns the status of each node. While the run goes on, waits and queued work come first: a waiting node has a timer
+ * in the queue, and a node in a cycle also has the results of earlier visits. After the run has ended, nothing waits
+ * any more: a node that still waited was cut.
  */
 function placesIn({ result, pending, isOver }: KnownRun, ids: ReadonlySet<string>): (id: string) => Place {
   const items = new Map(pending.map((item) => [item.nodeId, item]));
@@ -78,8 +79,8 @@ function placesIn({ result, pending, isOver }: KnownRun, ids: ReadonlySet<string
 }
 
 /**
- * What is waited for, by node. What waits inside of one is called by the nodes around it (`order/approval`); ids may have
- * strokes in them, so the longest id counts.
+ * Waits by node. The id of a wait inside a node is prefixed with the ids around it (`order/approval`). Ids may contain
+ * slashes themselves, so the longest matching id wins.
  */
 function waitsOf({ awaiting }: WorkflowResult, ids: ReadonlySet<string>): Map<string, Waiting> {
   const waits = new Map<string, Waiting>();
@@ -96,7 +97,7 @@ function statusOf({ state, attempt }: PendingWork): NodeStatus {
   return attempt > 1 ? 'retrying' : 'queued';
 }
 
-/** How nodes have ended, as far as they have. */
+/** Statuses of the nodes that have ended. */
 function endsOf(result: WorkflowResult, isOver: boolean): Map<string, NodeStatus> {
   const ends = new Map<string, NodeStatus>();
   const set = (ids: readonly string[], status: NodeStatus) => {
@@ -104,12 +105,12 @@ function endsOf(result: WorkflowResult, isOver: boolean): Map<string, NodeStatus
   };
   const { errors, unreached, completed, skipped, cutShort } = result;
   set(idsOf(errors), 'failed');
-  // One that was tried, and is to be tried again, has not failed yet.
+  // A node that is going to be retried has not failed yet.
   set(idsOf(unreached), isOver ? 'unreached' : 'pending');
   set([...cutShort, ...idsOf(unreached.filter(({ isReady }) => isReady))], isOver ? 'cut' : 'queued');
   set(completed, 'completed');
   set(skipped, 'skipped');
-  // In a later turn of a loop it is as new.
+  // The node may have run again since its recovery, and then has the status of the later visit.
   for (const { nodeId, recoveredBy } of errors) {
     if (recoveredBy !== undefined && ends.get(nodeId) === 'completed') ends.set(nodeId, 'recovered');
   }
@@ -123,11 +124,11 @@ function idsOf(list: readonly { readonly nodeId: string }[]): string[] {
 interface Cost {
   readonly attempts: number;
   readonly duration: number;
-  /** When the wait began that is not over. */
+  /** Start of the current wait. */
   readonly since?: number | undefined;
 }
 
-/** What nodes have taken so far. */
+/** Number and duration of the executions of each node. */
 function costsOf(attempts: readonly AttemptView[]): Map<string, Cost> {
   const costs = new Map<string, Cost>();
   const seen = new Set<string>();

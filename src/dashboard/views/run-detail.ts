@@ -12,17 +12,20 @@ import { awaitedEvents, edgeViews, nodeViews } from './nodes.js';
 import { longestError, runSummary } from './runs.js';
 import { fleetOf, type Watched } from './watched.js';
 
-/** How many attempts are shown. */
+/** Maximum number of attempts in a view. */
 const mostAttempts = 1_000;
 
-/** What can be told of a run by its graph. */
+/** Data that requires the graph of the run. */
 interface Inside {
   readonly blueprint: WorkflowBlueprint;
   readonly result: WorkflowResult;
   readonly pending: readonly PendingWork[];
 }
 
-/** All that is shown of a run. What needs its graph is left out where nobody knows that. @throws {RunNotFoundError} */
+/**
+ * Returns everything the page shows about a run. Without the blueprint, the parts that need the graph are left out.
+ * @throws {RunNotFoundError}
+ */
 export async function runDetail(watched: Watched, runId: string): Promise<RunDetail> {
   const { redactor, clock } = watched;
   const orchestrator = fleetOf(watched);

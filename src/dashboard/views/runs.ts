@@ -4,13 +4,13 @@ import type { RunSummary, RunsPage } from '../api/index.js';
 import type { Redactor } from '../redaction/redactor.js';
 import { fleetOf, type Watched } from './watched.js';
 
-/** Runs, as a query asks for them. @throws {ValidationError} for what is no filter */
+/** Returns the runs that match the query. @throws {ValidationError} if a filter is invalid */
 export async function runsPage(watched: Watched, query: URLSearchParams): Promise<RunsPage> {
   const { runs, cursor } = await fleetOf(watched).listRuns(filterOf(query));
   return { runs: runs.map((run) => runSummary(run, watched.redactor)), ...(cursor === undefined ? {} : { cursor }) };
 }
 
-/** How much of an error is shown, in characters: in a list, where there may be a thousand, and of one run. */
+/** Maximum length of an error, in characters: in a list, which may have a thousand runs, and for a single run. */
 const longestListed = 1_000;
 export const longestError = 20_000;
 
@@ -32,7 +32,7 @@ export function runSummary(run: RunInfo, redactor: Redactor, longest = longestLi
   };
 }
 
-/** Only what is shown is looked through for secrets, and a little more, so that none is cut through. */
+/** Shortens an error text. A little more than the displayed part is masked, so that no secret is cut in half. */
 function beginOf(text: string, redactor: Redactor, longest: number): string {
   const begin = redactor.text(cut(text, longest + 1_000));
   return begin.length <= longest ? begin : `${cut(begin, longest - 1)}…`;
@@ -54,7 +54,7 @@ function filterOf(query: URLSearchParams): RunFilter {
   };
 }
 
-/** What is no number is `NaN`, which those refuse who get it. */
+/** Reads a number. Anything else becomes `NaN`, which the later validation refuses. */
 export function numberIn(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   return text === null || text === '' ? undefined : Number(text);

@@ -1,12 +1,12 @@
 interface Making<Value> {
   readonly made: Promise<Value>;
-  /** The one after it, for those who came when it had begun. */
+  /** The following call, for callers that came during this one. */
   next: Promise<Value> | undefined;
 }
 
 /**
- * One at a time for the same thing, shared by all who ask meanwhile. Nobody gets what was begun before they asked: it may
- * not know what they ask because of.
+ * Shares calls among concurrent callers, with one call per key at a time. A caller that arrives during a call gets the
+ * result of the next one: the current call may have read the state before the change that the caller asks about.
  */
 export function shared<Value>(make: (key: string) => Promise<Value>): (key: string) => Promise<Value> {
   const underWay = new Map<string, Making<Value>>();

@@ -4,7 +4,7 @@ import { Refusal } from '../http/refusal.js';
 import type { Redactor } from '../redaction/redactor.js';
 import type { EngineClock } from './clock.js';
 
-/** What a dashboard looks at, and how it may show it. */
+/** The orchestrators that a dashboard shows, and its options. */
 export interface Watched {
   readonly distributed: DistributedOrchestrator | undefined;
   readonly loops: WorkflowOrchestrator | undefined;
@@ -14,14 +14,15 @@ export interface Watched {
   readonly hasActions: boolean;
 }
 
-/** @throws {Refusal} where no runs are watched */
+/** @throws {Refusal} if the dashboard was created without `distributed` */
 export function fleetOf({ distributed }: Watched): DistributedOrchestrator {
-  if (distributed === undefined) throw new Refusal('not-found', 'this dashboard watches no runs');
+  if (distributed === undefined)
+    throw new Refusal('not-found', 'this dashboard shows no runs: create it with `distributed`');
   return distributed;
 }
 
-/** @throws {Refusal} where no loops are watched */
+/** @throws {Refusal} if the dashboard was created without `loops` */
 export function loopsOf({ loops }: Watched): WorkflowOrchestrator {
-  if (loops === undefined) throw new Refusal('not-found', 'this dashboard watches no loops');
+  if (loops === undefined) throw new Refusal('not-found', 'this dashboard shows no loops: create it with `loops`');
   return loops;
 }
