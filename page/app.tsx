@@ -50,7 +50,7 @@ export function App() {
   );
 }
 
-/** The part behind the `#` says where one is; the focus moves without it. */
+/** Moves the focus without changing the part behind the `#`, which holds the route. */
 function skip(): void {
   document.getElementById('main')?.focus();
 }
@@ -75,7 +75,7 @@ function View({ place }: { readonly place: Route }) {
       return (
         <Empty heading="h1" icon="search" title="There is no such page">
           <p>
-            Its address may be mistyped. <a href={hrefOf({ view: 'runs' })}>Go to the runs</a>
+            The address may be mistyped. <a href={hrefOf({ view: 'runs' })}>Go to the runs</a>
           </p>
         </Empty>
       );

@@ -1,7 +1,8 @@
 /**
- * Writes the dashboard's page: `index.html`, `page.js`, `page.css`, the worker `stream.js`, and the licences of what is in it.
+ * Builds the dashboard's page: `index.html`, `page.js`, `page.css`, the worker `stream.js`, and the licences of bundled
+ * packages.
  *
- * @param folder - where it is written to; it is made where it is missing
- * @returns how many bytes a browser loads, gzipped
+ * @param folder - output folder; created if it is missing
+ * @returns number of gzipped bytes that a browser loads
  */
 export function buildPage(folder: string | URL): Promise<number>;

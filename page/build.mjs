@@ -9,14 +9,15 @@ import { build } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** Packages whose code is in the page. */
+/** Packages whose code is bundled into the page. */
 const bundled = ['preact', '@dagrejs/dagre', '@dagrejs/graphlib', 'eventsource-client', 'eventsource-parser'];
 
 /**
- * Writes the dashboard's page: `index.html`, `page.js`, `page.css`, the worker `stream.js`, and the licences of what is in it.
+ * Builds the dashboard's page: `index.html`, `page.js`, `page.css`, the worker `stream.js`, and the licences of bundled
+ * packages.
  *
- * @param {string | URL} folder - where it is written to; it is made where it is missing
- * @returns {Promise<number>} how many bytes a browser loads, gzipped
+ * @param {string | URL} folder - output folder; created if it is missing
+ * @returns {Promise<number>} number of gzipped bytes that a browser loads
  */
 export async function buildPage(folder) {
   const outDir = folder instanceof URL ? fileURLToPath(folder) : resolve(folder);

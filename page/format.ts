@@ -1,4 +1,4 @@
-/** Numbers and times as people read them: short, and always written the same way. */
+/** Formats numbers and times for people: short, and always in the same form. */
 
 import { formatElapsed } from '../src/shared/durations.js';
 
@@ -16,12 +16,12 @@ export function count(value: number): string {
   return grouped.format(value);
 }
 
-/** Short from ten thousand on: `12.3K`. */
+/** A count, abbreviated from ten thousand on: `12.3K`. */
 export function shortCount(value: number): string {
   return value < 10_000 ? grouped.format(value) : compact.format(value);
 }
 
-/** `1 run`, `2 runs`. */
+/** A count with its noun: `1 run`, `2 runs`. */
 export function counted(value: number, one: string, several = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : several}`;
 }
@@ -32,12 +32,12 @@ export function rate(perSecond: number): string {
   return `${shortCount(Math.round(perSecond))}/s`;
 }
 
-/** A duration that goes on: whole seconds below a minute, for a display that changes once a second. */
+/** A growing duration. Below a minute in whole seconds, for a display that changes once a second. */
 export function runningDuration(milliseconds: number): string {
   return milliseconds < minute ? `${Math.max(0, Math.floor(milliseconds / second))} s` : formatElapsed(milliseconds);
 }
 
-/** `12 s ago`, `in 3 min`; what is more than a week away with its date. */
+/** A time relative to now: `12 s ago`, `in 3 min`; more than a week away, the date. */
 export function relative(time: number, now: number): string {
   const distance = Math.abs(now - time);
   if (distance < second) return 'now';
@@ -58,12 +58,12 @@ function date(time: number): string {
   return `${at.getFullYear()}-${twoDigits(at.getMonth() + 1)}-${twoDigits(at.getDate())}`;
 }
 
-/** `2025-06-01 14:03:07.214`, in the reader's time zone. */
+/** A time in the reader's time zone: `2025-06-01 14:03:07.214`. */
 export function exact(time: number): string {
   return `${date(time)} ${clockTime(time)}`;
 }
 
-/** `14:03:07.214`. */
+/** The time of day: `14:03:07.214`. */
 export function clockTime(time: number): string {
   const at = new Date(time);
   const parts = [at.getHours(), at.getMinutes(), at.getSeconds()].map(twoDigits).join(':');

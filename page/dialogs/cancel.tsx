@@ -23,7 +23,7 @@ export function CancelDialog({ runId, after }: CancelProps) {
         <Name class="is-mono">{runId}</Name>
       </p>
       <p class="dialog-text">
-        Nodes that are executed are told to stop, and nothing more is begun. It can be retried later.
+        Running nodes are asked to stop, and no other nodes start. The run can be retried later.
       </p>
       <form class="form" onSubmit={cancel}>
         <label class="field">

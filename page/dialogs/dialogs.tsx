@@ -7,7 +7,7 @@ import { ShortcutsDialog } from './shortcuts.js';
 import { SignalDialog } from './signal.js';
 import { UnlockDialog } from './unlock.js';
 
-/** The dialog that is open, if there is one. */
+/** The open dialog, if any. */
 export function Dialogs() {
   const asked = useStore(dialog);
   switch (asked?.kind) {

@@ -20,8 +20,8 @@ export function UnlockDialog({ isRefused = false, after }: UnlockProps) {
   return (
     <Dialog title={isRefused ? 'The token was not accepted' : 'Unlock changes'} onClose={closeDialog}>
       <p class="dialog-text">
-        Pausing, cancelling and the like need the token that was printed where the dashboard was started. It is kept
-        until this tab is closed.
+        Pausing, cancelling and other changes need the token that the dashboard printed when it started. This tab keeps
+        the token until it is closed.
       </p>
       <TokenForm label="Unlock" onGiven={go} />
     </Dialog>
@@ -35,7 +35,7 @@ function LockDialog() {
   };
   return (
     <Dialog title="Changes are unlocked" onClose={closeDialog}>
-      <p class="dialog-text">Whoever uses this tab can change runs and loops until it is closed, or locked again.</p>
+      <p class="dialog-text">Anyone who uses this tab can change runs and loops until the tab is closed or locked.</p>
       <div class="form-end">
         <Button onClick={closeDialog}>Keep unlocked</Button>
         <Button kind="primary" icon="lock" onClick={lock}>

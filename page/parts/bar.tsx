@@ -7,7 +7,7 @@ interface BarProps {
   readonly tone?: Tone;
 }
 
-/** How full something is. */
+/** A bar that shows how full something is. */
 export function Bar({ value, of, label, tone = 'blue' }: BarProps) {
   const share = of > 0 && Number.isFinite(of) ? Math.min(1, value / of) : 0;
   return (

@@ -4,7 +4,7 @@ import { Icon, type IconName } from './icon.js';
 interface ButtonProps {
   readonly children?: ComponentChildren;
   readonly icon?: IconName;
-  /** Its name where it shows a drawing only. */
+  /** Accessible name, for a button that shows only an icon. */
   readonly label?: string;
   readonly kind?: 'plain' | 'primary' | 'danger' | 'quiet';
   readonly isDisabled?: boolean;

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 
-/** Scrolls a row of links, where there is no room for all, to the one that leads to where one is. */
+/** Scrolls a row of links so that the link of the current page is visible. */
 export function useCurrentInView(place: string) {
   const row = useRef<HTMLElement>(null);
   useEffect(() => {

@@ -9,8 +9,8 @@ interface DialogProps {
 }
 
 /**
- * Over the page, with the focus in its first field, else on the first button at its end; Esc and a click beside it close it.
- * Then the focus is where it was before.
+ * A modal dialog. The first field gets the focus, or else the first button at the end. Esc and a click outside close
+ * the dialog, and the focus returns to its former place.
  */
 export function Dialog({ title, children, onClose }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
@@ -21,7 +21,7 @@ export function Dialog({ title, children, onClose }: DialogProps) {
     shown?.showModal();
     firstIn(shown)?.focus();
     return () => {
-      // As long as it is open, nothing beside it can have the focus.
+      // The dialog must be closed first: while it is open, nothing outside can get the focus.
       shown?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };

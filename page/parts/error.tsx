@@ -3,7 +3,7 @@ import { visible, visibleLines } from '../../src/dashboard/graph/text.js';
 import { counted } from '../format.js';
 import { Payload } from './scroll.js';
 
-/** An error, and what has caused it. */
+/** An error with its causes. */
 export function ErrorTree({ error, depth = 0 }: { readonly error: ErrorView; readonly depth?: number }) {
   const { name, message, code, stack, cause, errors = [] } = error;
   return (

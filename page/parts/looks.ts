@@ -6,7 +6,7 @@ type LoopState = 'stopped' | 'starting' | 'running' | 'paused' | 'restarting' | 
 type Health = NonNullable<Overview['loops']>['status'];
 export type Status = RunStatus | NodeStatus | LoopState | Health | 'alive' | 'silent';
 
-/** The runs' statuses, in the order in which they are shown. */
+/** Statuses of runs, in the order in which they are shown. */
 export const runStatuses: readonly RunStatus[] = [
   'running',
   'awaiting',
@@ -40,7 +40,7 @@ export function lookOf(status: Status): { readonly tone: Tone; readonly sign: Si
   return { tone, sign };
 }
 
-/** The colours, as variables of the page: `--blue-ink`, `--blue-tint`, `--blue-solid`. */
+/** Defines the colours as CSS variables of the page: `--blue-ink`, `--blue-tint`, `--blue-solid`. */
 export function applyColours(): void {
   const { style } = document.documentElement;
   for (const [tone, { light, dark }] of Object.entries(tones)) {

@@ -1,6 +1,6 @@
 import { Component, createElement, type FunctionComponent } from 'preact';
 
-/** Draws again only where a property has changed. */
+/** Renders a component again only if one of its properties has changed. */
 export function memo<Props extends object>(view: FunctionComponent<Props>): FunctionComponent<Props> {
   class Kept extends Component<Props> {
     override shouldComponentUpdate(next: Props): boolean {

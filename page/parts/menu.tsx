@@ -8,13 +8,13 @@ export interface MenuItem {
   readonly onSelect: () => void;
 }
 
-/** A button that opens a list of things to do. */
+/** A button that opens a menu of commands. */
 export function Menu({ label, items }: { readonly label: string; readonly items: readonly MenuItem[] }) {
   const [isOpen, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const id = useId();
-  // Before anything else is done: the next key is for the item, also where it comes at once.
+  // A layout effect, because the very next key press must already reach the menu item.
   useLayoutEffect(() => {
     if (!isOpen) return;
     list.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
@@ -28,7 +28,9 @@ export function Menu({ label, items }: { readonly label: string; readonly items:
       removeEventListener('focusin', leave);
     };
   }, [isOpen]);
-  /** What is opened next gives the focus back to where it is then. */
+  /**
+   * Focuses the button before a command runs, so that a dialog opened by the command returns the focus to the button.
+   */
   const close = () => {
     setOpen(false);
     root.current?.querySelector<HTMLElement>('button')?.focus();

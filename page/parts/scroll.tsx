@@ -1,13 +1,13 @@
 import type { ComponentChildren } from 'preact';
 
 interface ScrollProps {
-  /** What it is called by those who do not see it. */
+  /** Accessible name. */
   readonly label: string;
   readonly class: string;
   readonly children: ComponentChildren;
 }
 
-/** A part that may be larger than its place. It takes the focus, so that keys can scroll it too. */
+/** An area that scrolls if its content is too large. Focusable, so that it can be scrolled with keys. */
 export function Scroll({ label, class: name, children }: ScrollProps) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: no landmark, there are many of it, and no fieldset
@@ -18,7 +18,7 @@ export function Scroll({ label, class: name, children }: ScrollProps) {
   );
 }
 
-/** Code, or a value, as it is written. */
+/** Code or a value in its original form. */
 export function Payload({ label, children }: { readonly label: string; readonly children: string }) {
   return (
     <Scroll class="payload" label={label}>

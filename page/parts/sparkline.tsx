@@ -1,7 +1,7 @@
 const width = 120;
 const height = 24;
 
-/** How a number has been lately; its highest value is at the top. */
+/** Recent values of a number as a small chart, scaled to the highest value. */
 export function Sparkline({ values, label }: { readonly values: readonly number[]; readonly label: string }) {
   const most = Math.max(...values, 1e-9);
   const step = width / 119;

@@ -1,6 +1,6 @@
 import { useCallback, useRef } from 'preact/hooks';
 
-/** The same function at each drawing, that does what the last one given does. */
+/** Returns a function that is the same at every render and calls the latest `action`. */
 export function useStable<Args extends unknown[]>(action: (...args: Args) => void): (...args: Args) => void {
   const last = useRef(action);
   last.current = action;

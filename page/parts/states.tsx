@@ -7,11 +7,11 @@ interface EmptyProps {
   readonly icon: IconName;
   readonly title: string;
   readonly children?: ComponentChildren;
-  /** `h1` where it is all that the page says. Default: `h2`. */
+  /** `h1` if the heading is the only one of the page. Default: `h2`. */
   readonly heading?: 'h1' | 'h2';
 }
 
-/** Nothing is there: why, and what to do. */
+/** The state of a list without entries: the reason, and what to do. */
 export function Empty({ icon, title, children, heading: Heading = 'h2' }: EmptyProps) {
   return (
     <div class="empty">
@@ -29,7 +29,7 @@ interface FailedProps extends Pick<EmptyProps, 'heading'> {
   readonly onRetry: () => void;
 }
 
-/** Something could not be read. */
+/** The state of a part whose data could not be read. */
 export function Failed({ error, onRetry, heading: Heading = 'h2' }: FailedProps) {
   return (
     <div class="empty" role="alert">
@@ -40,14 +40,14 @@ export function Failed({ error, onRetry, heading: Heading = 'h2' }: FailedProps)
         {error.code === 'offline' ? 'The server does not answer' : 'This could not be read'}
       </Heading>
       <div class="empty-text">
-        <p>{error.code === 'offline' ? 'It is asked again as soon as the connection is back.' : error.message}</p>
+        <p>{error.code === 'offline' ? 'The page tries again as soon as the connection is back.' : error.message}</p>
         <Button onClick={onRetry}>Try again</Button>
       </div>
     </div>
   );
 }
 
-/** Stands where something will be, in its size. */
+/** A placeholder of the same size while data is loading. */
 export function Skeleton({ rows = 8 }: { readonly rows?: number }) {
   return (
     <div class="skeleton" role="status" aria-label="Loading">

@@ -2,7 +2,7 @@ import { visible } from '../../src/dashboard/graph/text.js';
 import { count, exact, formatDuration, relative, runningDuration } from '../format.js';
 import { useSeconds } from '../state/clock.js';
 
-/** A name that comes from users: text, on one line, in which everything can be seen. */
+/** A name that comes from users, on one line, with hidden characters written as codes. */
 export function Name({ children, class: name = '' }: { readonly children: string; readonly class?: string }) {
   const text = visible(children);
   return (
@@ -12,7 +12,7 @@ export function Name({ children, class: name = '' }: { readonly children: string
   );
 }
 
-/** An id: what is too long loses its middle, however wide the place is. */
+/** An id. If it is too long for its place, the middle is left out. */
 export function Id({ children, class: name = '' }: { readonly children: string; readonly class?: string }) {
   const text = visible(children).slice(0, 600);
   const tail = text.length > 12 ? 6 : 0;
@@ -24,7 +24,7 @@ export function Id({ children, class: name = '' }: { readonly children: string; 
   );
 }
 
-/** How long ago, with the exact time on hover. */
+/** The time since an event, with the exact time as a tooltip. */
 export function Ago({ time }: { readonly time: number }) {
   const now = useSeconds();
   return (
@@ -34,7 +34,7 @@ export function Ago({ time }: { readonly time: number }) {
   );
 }
 
-/** How long something took, or has been going on until now. */
+/** The duration of something finished, or the time since the start of something running. */
 export function Took({ from, until }: { readonly from: number; readonly until: number | undefined }) {
   const now = useSeconds(until === undefined);
   if (until !== undefined) return <span class="number">{formatDuration(until - from)}</span>;

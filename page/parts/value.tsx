@@ -8,13 +8,13 @@ import { Payload } from './scroll.js';
 interface ValueProps {
   readonly title: string;
   readonly value: ValueView | undefined;
-  /** Said where there is no value. */
+  /** Text shown if there is no value. Default: `None.` */
   readonly absent?: string;
-  /** Default: `h2`. */
+  /** Level of the heading. Default: `h2`. */
   readonly heading?: 'h2' | 'h3';
 }
 
-/** A value as text, to be read and copied. */
+/** A value as text that can be read and copied. */
 export function Value({ title, value, absent = 'None.', heading: Heading = 'h2' }: ValueProps) {
   return (
     <div class="value">
@@ -53,7 +53,7 @@ export function CopyButton({ text, label = 'Copy' }: { readonly text: string; re
   );
 }
 
-/** Where the page was not loaded in a secure way, browsers have no clipboard. */
+/** Copies a text. The clipboard API exists only on pages that were loaded securely. */
 async function writeText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

@@ -6,18 +6,18 @@ import { useStore } from '../state/store.js';
 import { reopen } from '../state/stream/index.js';
 import type { Connection as Link } from '../state/stream/news.js';
 
-/** `engine-away`: the server answers, and says that the engine does not. */
+/** `engine-away`: the server answers, but reports that its engine does not. */
 type State = Link | 'engine-away';
 
 const texts: Readonly<Record<State, string>> = {
   connecting: 'Connecting',
   live: 'Live',
-  'engine-away': 'Engine away',
+  'engine-away': 'No engine',
   reconnecting: 'Reconnecting',
   unauthorized: 'Locked',
 };
 
-/** Whether what is shown is how things stand now. */
+/** The connection state, as a button that reconnects. */
 export function Connection() {
   const link = useStore(connection);
   const known = useStore(engine);
@@ -38,12 +38,12 @@ export function Connection() {
 
 function titleOf(state: State, since: number | undefined, problem = ''): string {
   if (state === 'reconnecting') return 'The server does not answer. Click to try again now';
-  if (state !== 'engine-away') return 'Changes are shown as they happen';
-  const time = since === undefined ? 'before' : `at ${clockTime(since)}`;
-  return `The engine does not answer: ${visible(problem)}. What is shown is how things stood ${time}`;
+  if (state !== 'engine-away') return 'Connected: changes appear as they happen';
+  const time = since === undefined ? 'an earlier time' : clockTime(since);
+  return `The engine does not answer: ${visible(problem)}. The page shows the state of ${time}`;
 }
 
-/** Says so above every view while the engine does not answer: what is shown is old then. */
+/** A warning above every view while the engine does not answer, because all data shown is then old. */
 export function EngineAway() {
   const link = useStore(connection);
   const known = useStore(engine);
@@ -52,8 +52,8 @@ export function EngineAway() {
     <div class="callout tone-red engine-away" role="alert">
       <Icon name="alert" />
       <p>
-        The engine does not answer{known.problem === undefined ? '' : `: ${visible(known.problem)}`}. What is shown is
-        how things stood at {clockTime(known.since)}.
+        The engine does not answer{known.problem === undefined ? '' : `: ${visible(known.problem)}`}. The page shows the
+        state of {clockTime(known.since)}.
       </p>
     </div>
   );

@@ -10,7 +10,7 @@ import { useStore } from '../state/store.js';
 import { Connection } from './connection.js';
 import { Tools } from './tools.js';
 
-/** What the page is about, where one can go, and how everything stands. */
+/** The title, the navigation and the connection state. */
 export function Header({ place }: { readonly place: Route }) {
   const known = useStore(overview);
   const { distributed, title = '' } = known ?? {};
@@ -68,7 +68,7 @@ interface LinkProps {
   readonly view: Route['view'];
   readonly text: string;
   readonly number?: number | undefined;
-  /** What it counts. */
+  /** Meaning of the number, for a tooltip. */
   readonly hint?: string;
   readonly children?: ComponentChildren;
 }

@@ -31,20 +31,20 @@ export function Tools() {
   );
 }
 
-/** Whether one can change anything. */
+/** The lock: its state says if changes are unlocked, a click opens the dialog for the token. */
 function Lock() {
   const hasActions = useStore(overview, (known) => known?.hasActions);
   const isUnlocked = useStore(token, (known) => known !== undefined);
   if (hasActions === undefined) return null;
   if (!hasActions) {
     return (
-      <span class="read-only" title="Nothing can be changed in this dashboard">
+      <span class="read-only" title="This dashboard is read-only">
         <Icon name="lock" />
         <span class="wide-only">Read-only</span>
       </span>
     );
   }
-  const label = isUnlocked ? 'Unlocked: things can be changed' : 'Locked: enter the token to change things';
+  const label = isUnlocked ? 'Changes are unlocked' : 'Changes are locked: enter the token';
   return (
     <Button
       icon={isUnlocked ? 'unlock' : 'lock'}

@@ -1,11 +1,11 @@
 import { TokenForm } from '../dialogs/token-form.js';
 import { Empty } from '../parts/states.js';
 
-/** Nothing can be read without the token. */
+/** The page shown if even reading requires the token. */
 export function Unlock() {
   return (
     <Empty heading="h1" icon="lock" title="This dashboard needs a token">
-      <p>It was printed where the dashboard was started.</p>
+      <p>The dashboard printed the token when it started.</p>
       <TokenForm label="Open" />
     </Empty>
   );

@@ -7,17 +7,17 @@ import { token } from './session.js';
 import { say } from './toasts.js';
 
 interface Act {
-  /** Path of the API. */
+  /** Path in the API. */
   readonly path: string;
   readonly body?: object;
-  /** Said when it is done. `undefined`: nothing is. */
+  /** Message after success. `undefined`: no message. */
   readonly done: string | ((answer: unknown) => string) | undefined;
-  /** What follows when it was done. */
+  /** Called after success. */
   readonly next?: (() => void) | undefined;
   readonly after?: (() => void) | undefined;
 }
 
-/** Changes something. Who has not given the token yet is asked for it first, and it goes on then. */
+/** Sends a change. Without a token, asks for the token first and continues when it has been given. */
 async function act(action: Act): Promise<void> {
   const { path, body = {}, done, next, after } = action;
   if (token.value === undefined) return openDialog({ kind: 'unlock', after: () => void act(action) });
@@ -37,7 +37,7 @@ async function act(action: Act): Promise<void> {
 type Run = Pick<RunSummary, 'runId' | 'status'>;
 type Command = 'pause' | 'resume' | 'retry' | 'cancel';
 
-/** What can be done with a run as it stands. */
+/** Commands that are possible in a status. */
 export function commandsFor(status: RunSummary['status']): readonly Command[] {
   switch (status) {
     case 'scheduled':
@@ -57,8 +57,8 @@ export function commandsFor(status: RunSummary['status']): readonly Command[] {
 
 export const commandNames = {
   pause: { label: 'Pause', icon: 'pause', done: 'The run is paused' },
-  resume: { label: 'Resume', icon: 'play', done: 'The run goes on' },
-  retry: { label: 'Retry', icon: 'again', done: 'The run is tried again' },
+  resume: { label: 'Resume', icon: 'play', done: 'The run is resumed' },
+  retry: { label: 'Retry', icon: 'again', done: 'The run is retried' },
   cancel: { label: 'Cancel…', icon: 'slash', done: 'The run is cancelled' },
 } as const;
 
@@ -72,7 +72,7 @@ export function cancelRun(runId: string, reason: string, after?: () => void): vo
   void act({ path: `${runPath(runId)}/cancel`, body, done: commandNames.cancel.done, after });
 }
 
-/** The ids of signals that may not have been sent: the same one, sent again, is the same signal. */
+/** Ids of signals that may not have arrived. Sending the same signal again reuses its id, so that it counts once. */
 const unsent = new Map<string, string>();
 
 export function sendSignal(
@@ -90,7 +90,7 @@ export function sendSignal(
   void act({ path: `${runPath(runId)}/signal`, body, done: 'The signal is sent', next, after });
 }
 
-/** A page that does not come by https has no `crypto.randomUUID`. */
+/** Creates a random id. `crypto.randomUUID` exists only on pages that were loaded securely. */
 function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-');
 }
@@ -99,7 +99,7 @@ export function runPath(runId: string): string {
   return `runs/${segmentOf(runId)}`;
 }
 
-/** Forgets workers one after another, as long as that succeeds. */
+/** Forgets workers one after another, and stops at the first failure. */
 export function forgetWorkers(workerIds: readonly string[], after?: () => void): void {
   const forget = ([workerId, ...rest]: readonly string[]): void => {
     if (workerId === undefined) return;
@@ -110,7 +110,7 @@ export function forgetWorkers(workerIds: readonly string[], after?: () => void):
   openDialog({
     kind: 'confirm',
     title: `Forget ${counted(workerIds.length, 'silent worker')}?`,
-    text: 'They are listed no longer. One that comes back is listed again.',
+    text: 'They are removed from the list. A worker that comes back is listed again.',
     label: 'Forget',
     confirm: () => forget(workerIds),
   });
@@ -122,7 +122,7 @@ const loopDone: Readonly<Record<LoopCommand, string>> = {
   start: 'The loop is started',
   stop: 'The loop is stopped',
   pause: 'The loop is paused',
-  resume: 'The loop goes on',
+  resume: 'The loop is resumed',
 };
 
 export function commandLoop(name: LoopCommand, loopId: string, after?: () => void): void {
@@ -133,7 +133,7 @@ export function commandLoop(name: LoopCommand, loopId: string, after?: () => voi
     openDialog({
       kind: 'confirm',
       title: 'Stop this loop?',
-      text: 'What is under way may end; then it stands still until it is started again.',
+      text: 'Running work may finish. After that, the loop does nothing until it is started again.',
       subject: loopId,
       label: 'Stop loop',
       confirm: change,
@@ -151,7 +151,7 @@ export function replay(id: number | undefined, total: number, after?: () => void
     openDialog({
       kind: 'confirm',
       title: `Replay ${counted(total, 'dead letter')}?`,
-      text: 'Each goes back to the queue or the node that it came from, and is tried again.',
+      text: 'Each returns to the queue or node that it came from and is processed again.',
       label: 'Replay all',
       confirm: change,
     });

@@ -1,14 +1,14 @@
 import { useEffect, useState } from 'preact/hooks';
 import { Store } from './store.js';
 
-/** How far the engine's clock is ahead of this one, in milliseconds. */
+/** Milliseconds by which the engine's clock is ahead of the browser's. */
 let ahead = 0;
 
 export function tellTime(time: number): void {
   ahead = time - Date.now();
 }
 
-/** The engine's time. */
+/** The current time of the engine. */
 export function now(): number {
   return Date.now() + ahead;
 }
@@ -17,7 +17,7 @@ const second = new Store(0);
 let ticking: ReturnType<typeof setInterval> | undefined;
 let users = 0;
 
-/** The engine's time, anew each second: for how long ago something was, and for how long it has been going on. */
+/** The current time of the engine. Renders again every second while `isTicking`. */
 export function useSeconds(isTicking = true): number {
   const [, redraw] = useState(0);
   useEffect(() => {
@@ -35,7 +35,9 @@ export function useSeconds(isTicking = true): number {
   return now();
 }
 
-/** The engine's time, a few times a second while `isTicking`: for what grows before one's eyes. */
+/**
+ * The current time of the engine. Renders again every `milliseconds` while `isTicking`, for values that visibly grow.
+ */
 export function useMoments(isTicking: boolean, milliseconds = 200): number {
   const [, redraw] = useState(0);
   useEffect(() => {

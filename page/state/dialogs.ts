@@ -1,6 +1,6 @@
 import { Store } from './store.js';
 
-/** What is asked over the page. There is one dialog at a time. */
+/** The open dialog. Only one dialog is open at a time. */
 export type OpenDialog =
   | { readonly kind: 'unlock'; readonly isRefused?: boolean; readonly after?: () => void }
   | { readonly kind: 'cancel'; readonly runId: string; readonly after?: (() => void) | undefined }
@@ -14,7 +14,7 @@ export type OpenDialog =
       readonly kind: 'confirm';
       readonly title: string;
       readonly text: string;
-      /** A name that comes from users. */
+      /** Name from users that the question is about. */
       readonly subject?: string;
       readonly label: string;
       readonly confirm: () => void;

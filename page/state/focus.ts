@@ -1,11 +1,11 @@
 /**
- * Keeps the focus on the page. What has it may go: a button whose command is done, a row, a view. Browsers let the focus fall
- * to the document then, and whoever works with keys begins at the top again.
+ * Keeps the focus on the page. The focused element may disappear: a button after its command, a row, a view. Browsers
+ * then move the focus to the document, and keyboard users would have to start at the top again.
  */
 const focusable =
   'a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea:not(:disabled), [tabindex="0"]';
 
-/** What had the focus last, and where it was, from the inside out. */
+/** The element focused last, and its ancestors from the inside out. */
 let last: { readonly element: Element; readonly around: readonly Element[] } | undefined;
 
 export function keepFocus(): void {
@@ -13,7 +13,7 @@ export function keepFocus(): void {
     if (target instanceof Element) last = { element: target, around: aroundOf(target) };
   });
   addEventListener('focusout', ({ target }) => {
-    // Who clicks beside it wants it to be nowhere.
+    // A click beside the element removes the focus on purpose.
     setTimeout(() => {
       if (last?.element === target && document.activeElement === document.body && !isLost(last.element))
         last = undefined;
@@ -23,19 +23,19 @@ export function keepFocus(): void {
   observer.observe(document.body, { childList: true, subtree: true, attributeFilter: ['disabled'] });
 }
 
-/** Moves the focus to the content of the page, where nothing else has it. */
+/** Moves the focus to the content of the page if no element has it. */
 export function focusContent(): void {
   if (isNowhere()) contentOf()?.focus({ preventScroll: true });
 }
 
 let left: string | undefined;
 
-/** A run was shown, and is not any more. */
+/** Remembers the run whose view is being left. */
 export function leaveRun(runId: string): void {
   left = runId;
 }
 
-/** Moves the focus to the link of the run that was left, if there is one. */
+/** Moves the focus to the link of the run that was left, if the list contains it. */
 export function focusLeft(list: Element | null): void {
   const link = [...(list?.querySelectorAll<HTMLElement>('a[data-run]') ?? [])].find(
     ({ dataset }) => dataset.run === left,
@@ -44,7 +44,7 @@ export function focusLeft(list: Element | null): void {
   if (isNowhere() || document.activeElement === contentOf()) link?.focus();
 }
 
-/** Moves a focus that was lost to the nearest that is still there. */
+/** Moves a lost focus to the nearest focusable element that still exists. */
 function restore(): void {
   if (last === undefined || !isLost(last.element)) return;
   if (!isNowhere() && document.activeElement !== last.element) return;

@@ -11,7 +11,7 @@ import { remember } from './rates.js';
 import { Store } from './store.js';
 import type { Connection } from './stream/news.js';
 
-/** How things stand, as the stream tells. `undefined`: not known yet. */
+/** The latest states from the stream. `undefined`: not known yet. */
 export const overview = new Store<Overview | undefined>(undefined);
 export const workers = new Store<readonly WorkerView[] | undefined>(undefined);
 export const queues = new Store<QueuesView | undefined>(undefined);
@@ -21,7 +21,9 @@ export const deadLetters = new Store<number | undefined>(undefined);
 
 export const connection = new Store<Connection>('connecting');
 
-/** Told what cannot be kept as a state: that runs have changed, and that all is to be read anew after a reconnection. */
+/**
+ * Listeners for events that are not states: runs have changed, or everything must be read again after a reconnection.
+ */
 interface Listeners {
   runs: (event: StreamEvents['runs']) => void;
   run: (event: StreamEvents['run']) => void;
@@ -36,7 +38,7 @@ const listeners: { readonly [Name in keyof Listeners]: Set<Listeners[Name]> } = 
   reconnected: new Set(),
 };
 
-/** Gives a function that ends it. */
+/** Adds a listener. Returns a function that removes it. */
 export function on<Name extends keyof Listeners>(name: Name, listener: Listeners[Name]): () => void {
   listeners[name].add(listener);
   return () => void listeners[name].delete(listener);
@@ -59,7 +61,7 @@ const appliers: { readonly [Name in keyof StreamEvents]: (data: StreamEvents[Nam
   run: (data) => tell('run', data),
 };
 
-/** Applies an event of the stream; those of newer servers may be unknown. */
+/** Applies an event of the stream. Unknown events, from newer servers, are ignored. */
 export function apply(name: string, data: unknown): void {
   if (Object.hasOwn(appliers, name)) (appliers[name as keyof StreamEvents] as (data: unknown) => void)(data);
 }
@@ -69,7 +71,7 @@ function applyOverview(value: Overview): void {
   overview.set(value);
 }
 
-/** What could not be read while the engine was away is read again. */
+/** Stores the health of the engine. When the engine is back, everything that could not be read is read again. */
 function applyEngine(value: EngineView): void {
   const wasAway = engine.value?.isAnswering === false;
   engine.set(value);

@@ -1,6 +1,6 @@
 import type { LoopsView } from '../../src/dashboard/api/index.js';
 
-/** One value for each second of the last two minutes, of each loop; kept as long as the page is open. */
+/** Iteration rates by loop: one value per second for the last two minutes, collected while the page is open. */
 const kept = 120;
 const second = 1_000;
 const ratesOf = new Map<string, { at: number; readonly rates: number[] }>();
@@ -21,7 +21,7 @@ export function remember(loops: LoopsView['loops']): void {
   }
 }
 
-/** The oldest first. */
+/** The rates of a loop, oldest first. */
 export function recentRates(loopId: string): readonly number[] {
   return ratesOf.get(loopId)?.rates ?? [];
 }

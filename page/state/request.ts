@@ -1,11 +1,11 @@
 import type { Problem } from '../../src/dashboard/api/index.js';
 import { setToken, token } from './session.js';
 
-/** What the server has refused, or why it could not be asked. */
+/** A failed request: refused by the server, or without an answer. */
 export class RequestError extends Error {
   constructor(
     message: string,
-    /** As in `Problem`; `offline` where there was no answer. */
+    /** Code as in `Problem`; `offline` without an answer. */
     readonly code: string,
   ) {
     super(message);

@@ -4,7 +4,7 @@ import { get, RequestError } from './request.js';
 import { token } from './session.js';
 import { useStore } from './store.js';
 
-/** What was read last, so that one who comes back sees it at once. The oldest make room. */
+/** Answers by path, so that a view that is opened again has content at once. The oldest ones are dropped. */
 const seen = new Map<string, unknown>();
 const mostSeen = 24;
 
@@ -12,7 +12,7 @@ export interface Resource<Answer> {
   readonly data: Answer | undefined;
   readonly error: RequestError | undefined;
   readonly isLoading: boolean;
-  /** Reads it again, at most once in `interval`: what is asked for meanwhile comes together. */
+  /** Reads again, at most once per `interval`. Several requests within the interval are combined. */
   readonly reload: () => void;
   readonly change: (change: (data: Answer) => Answer) => void;
 }
@@ -25,9 +25,9 @@ interface State<Answer> {
 }
 
 /**
- * Reads a path of the API, and again after each reconnection and with each token.
+ * Reads a path of the API, and reads it again after each reconnection and each change of the token.
  *
- * @param interval - milliseconds between two readings. Default: 500
+ * @param interval - minimum number of milliseconds between two requests. Default: 500
  */
 export function useResource<Answer>(path: string, { interval = 500 } = {}): Resource<Answer> {
   const [state, setState] = useState<State<Answer>>(() => beginning<Answer>(path));
@@ -54,7 +54,7 @@ export function useResource<Answer>(path: string, { interval = 500 } = {}): Reso
     },
     [path],
   );
-  // A new token is another reader.
+  // A different token may give access to different data, so everything is read again.
   useEffect(() => {
     const begun = new Reading(load, interval);
     reading.current = begun;
@@ -86,7 +86,7 @@ function keep(path: string, data: unknown): void {
   if (seen.size > mostSeen && oldest !== undefined) seen.delete(oldest);
 }
 
-/** One at a time, and not too often: whoever asks while it is read, or too soon, gets one more reading afterwards. */
+/** Runs one request at a time, with a pause after each. Requests that arrive meanwhile are combined into one. */
 class Reading {
   readonly #controller = new AbortController();
   #isBusy = false;

@@ -1,14 +1,14 @@
 import { Store } from './store.js';
 
 /**
- * Where one is: `#/runs?status=failed`, `#/runs/<id>/timeline`, `#/loops`. It stands behind the `#`, so that it works
- * wherever the dashboard is mounted.
+ * The current place: `#/runs?status=failed`, `#/runs/<id>/timeline`, `#/loops`. It is kept behind the `#`, so that it
+ * works with every mount path.
  */
 export interface Route {
   readonly view: View;
-  /** Of the run that is shown. */
+  /** Id of the run that is shown. */
   readonly runId?: string | undefined;
-  /** Part of the run that is shown. */
+  /** Section of the run that is shown. */
   readonly section?: Section | undefined;
   readonly query: Readonly<Record<string, string>>;
 }
@@ -21,7 +21,7 @@ export type Section = (typeof sections)[number];
 
 export const route = new Store<Route>(read());
 
-/** Goes there. `replace`: without a step to come back to. */
+/** Navigates to a place. `replace`: without a new entry in the history. */
 export function go(target: Partial<Route> & Pick<Route, 'view'>, { replace = false } = {}): void {
   const address = hrefOf(target);
   if (replace) {
@@ -44,7 +44,7 @@ export function hrefOf({ view, runId, section, query = {} }: Partial<Route> & Pi
   return `#/${parts.join('/')}${search}`;
 }
 
-/** After the token was taken from the address. */
+/** Starts following the address. Called after the token has been removed from the address. */
 export function followAddress(): void {
   route.set(read());
   addEventListener('hashchange', () => route.set(read()));

@@ -5,13 +5,15 @@ const themeKey = 'orchestrator.theme';
 
 export type Theme = 'system' | 'light' | 'dark';
 
-/** What changing requests are sent with; kept until the tab is closed. */
+/** Token for changing requests, kept until the tab is closed. */
 export const token = new Store<string | undefined>(undefined);
 
-/** Kept in this browser. */
+/** Colour scheme, kept in this browser. */
 export const theme = new Store<Theme>('system');
 
-/** Takes the token that the address was opened with, and removes it from there: it is not to be in histories and pictures. */
+/**
+ * Takes the token from the address, and removes it there, so that it does not appear in the history or in screenshots.
+ */
 export function openSession(): void {
   takeToken();
   addEventListener('hashchange', takeToken);
@@ -38,7 +40,7 @@ export function setTheme(value: Theme): void {
   theme.set(value);
 }
 
-/** Browsers may forbid pages to keep anything; addresses may be mistyped. */
+/** Reads a value that may be unavailable: browsers may forbid storage, and addresses may be malformed. */
 function read<Value>(access: () => Value): Value | undefined {
   try {
     return access();

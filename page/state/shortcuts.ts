@@ -9,7 +9,7 @@ const places: Readonly<Record<string, Route['view']>> = {
   d: 'dead-letters',
 };
 
-/** What the keys do, as the help shows it. */
+/** Keys and their effects, as shown in the help. */
 export const shortcuts: readonly { readonly keys: readonly string[]; readonly text: string }[] = [
   { keys: ['/'], text: 'Search runs' },
   { keys: ['g', 'r'], text: 'Go to runs' },
@@ -25,7 +25,7 @@ export const shortcuts: readonly { readonly keys: readonly string[]; readonly te
   { keys: ['?'], text: 'Show this' },
 ];
 
-/** Milliseconds in which the second key of `g r` has to follow. */
+/** Milliseconds within which the second key of a sequence such as `g r` must follow. */
 const patience = 1_000;
 let goesUntil = 0;
 

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 /**
- * A value that views watch. However often it changes, they are told once a frame; where there are no frames (the page is
- * in the background), four times a second.
+ * A value that views watch. Watchers are called at most once per frame, or four times a second if the page is in the
+ * background and has no frames.
  */
 export class Store<Value> {
   readonly #watchers = new Set<() => void>();
@@ -27,7 +27,7 @@ export class Store<Value> {
     this.set(change(this.#value));
   }
 
-  /** Gives a function that ends it. */
+  /** Adds a watcher. Returns a function that removes it. */
   watch(watcher: () => void): () => void {
     this.#watchers.add(watcher);
     return () => {
@@ -37,7 +37,7 @@ export class Store<Value> {
   }
 }
 
-/** What a view shows of a store. It is drawn again when that has changed. */
+/** Reads a store in a component, which renders again when the value (or the selected part) changes. */
 export function useStore<Value>(store: Store<Value>): Value;
 export function useStore<Value, Part>(store: Store<Value>, select: (value: Value) => Part): Part;
 export function useStore<Value>(store: Store<Value>, select: (value: Value) => unknown = (value) => value): unknown {

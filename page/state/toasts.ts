@@ -9,7 +9,7 @@ export interface Toast {
 export const toasts = new Store<readonly Toast[]>([]);
 let last = 0;
 
-/** Says what has become of something; what went wrong stays longer. */
+/** Shows a message about a result. Errors stay longer. */
 export function say(text: string, { isError = false } = {}): void {
   const id = ++last;
   toasts.update((shown) => [...shown.slice(-2), { id, text, isError }]);

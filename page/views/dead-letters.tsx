@@ -67,8 +67,8 @@ function NoLetters() {
   return (
     <Empty icon="check" title="No dead letters">
       <p>
-        What a loop’s node has failed with for good is kept here, where the policy of its errors says{' '}
-        <code>dead-letter</code>, and can be tried again.
+        Values that a loop’s node finally failed to process are kept here if the node’s error policy is{' '}
+        <code>dead-letter</code>. They can be replayed.
       </p>
     </Empty>
   );
@@ -125,7 +125,7 @@ function LetterBody({ letter: { iteration, value, error, queue } }: { readonly l
         )}
       </p>
       <ErrorTree error={error} />
-      <Value title="What the node got" value={value} />
+      <Value title="Value given to the node" value={value} />
     </div>
   );
 }

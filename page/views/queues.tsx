@@ -34,7 +34,7 @@ export function QueuesPage() {
       {fleet === undefined && loops.length === 0 && (
         <Empty icon="inbox" title="No queues">
           <p>
-            Loops that are given <code>queues</code> show them here, with how full they are.
+            The <code>queues</code> of a workflow of loops appear here, with their fill levels.
           </p>
         </Empty>
       )}

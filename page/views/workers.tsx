@@ -49,11 +49,11 @@ function Sum({ workers: all }: { readonly workers: readonly WorkerView[] }) {
 
 function NoWorkers({ isWatched }: { readonly isWatched: boolean }) {
   return (
-    <Empty icon="inbox" title={isWatched ? 'No workers' : 'This dashboard watches no workers'}>
+    <Empty icon="inbox" title={isWatched ? 'No workers' : 'This dashboard shows no workers'}>
       <p>
         {isWatched
-          ? 'Runs wait until there is one. Start it with the same engine:'
-          : 'It was started without a fleet; only loops are watched.'}
+          ? 'Runs wait for a worker. Start one with the same engine:'
+          : 'It was created without a fleet and shows only loops.'}
       </p>
       {isWatched && <Payload label="Example">{'orchestrator worker flows.ts --engine postgres://…'}</Payload>}
     </Empty>

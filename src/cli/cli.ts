@@ -6,9 +6,9 @@ import { programOf } from './program.js';
 import { Session } from './session.js';
 
 /**
- * The command line: carries out one call of it, and gives the exit code. It never rejects.
+ * Runs one call of the command line and returns its exit code. Never rejects.
  *
- * @param argv - what was typed, without the program itself
+ * @param argv - the arguments, without the name of the program
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const session = new Session(io);
@@ -33,7 +33,7 @@ async function parsed(argv: readonly string[], session: Session): Promise<number
     return exitCodes.ok;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Commander has told of it already: help that was asked for, or what is wrong with what was typed.
+    // Commander has already printed the help or what is wrong with the arguments.
     return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   }
 }

@@ -2,19 +2,19 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../shared/durations.js';
 import { readTime } from './output/times.js';
 
-/** What help and reference say of a command, besides what its options and arguments say. */
+/** Additions to the help and the reference of a command, beside its options and arguments. */
 export interface Notes {
-  /** Lines that can be typed, each with what it does. */
+  /** Example lines, each with what it does. */
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** What `--json` writes, as a type. Without it there is no `--json`. */
+  /** Type of what `--json` writes. Without it, the command has no `--json` option. */
   readonly json?: string;
-  /** More, in sentences. */
+  /** Further information, in sentences. */
   readonly text?: string;
 }
 
 const noted = new WeakMap<Command, Notes>();
 
-/** Says what a command does, where it is helped with, and gives it `--json` where it has a shape. */
+/** Adds the notes to the help of a command, and the option `--json` if the notes have a `json` type. */
 export function documented(command: Command, notes: Notes): Command {
   noted.set(command, notes);
   if (notes.json !== undefined) command.option('--json', 'write JSON');
@@ -39,36 +39,33 @@ function indented(text: string): string {
   return text.replace(/^/gm, '  ');
 }
 
-/** Options that choose the engine. */
+/** Adds the options that choose the engine. */
 export function withEngine(command: Command): Command {
   return withConfig(command)
     .option(
       '--engine <address>',
-      'redis://…, postgres://…, pglite:<directory> or memory: (one with a password better by REDIS_URL or DATABASE_URL)',
+      'redis://…, postgres://…, pglite:<directory> or memory: (better in REDIS_URL or DATABASE_URL if it has a password)',
     )
-    .option('--prefix <name>', 'what names of keys and tables begin with (default: orchestrator)');
+    .option('--prefix <name>', 'prefix of the names of keys and tables (default: orchestrator)');
 }
 
 function withConfig(command: Command): Command {
-  return command.option('--config <file>', 'config file (default: orchestrator.config.* here or above)');
+  return command.option('--config <file>', 'config file (default: orchestrator.config.* in this directory or above)');
 }
 
-/** Options that say where a running program is. */
+/** Adds the options with the address and the token of a running program. */
 export function withProgram(command: Command): Command {
   return command
-    .option('--url <address>', 'where the program is reached (default: ORCHESTRATOR_URL, else http://127.0.0.1:4300)')
-    .option(
-      '--token <token>',
-      'what it has to be told (default: ORCHESTRATOR_TOKEN, which no list of processes shows)',
-    );
+    .option('--url <address>', 'address of the program (default: ORCHESTRATOR_URL, or http://127.0.0.1:4300)')
+    .option('--token <token>', 'token of the program (default: ORCHESTRATOR_TOKEN, which process lists do not show)');
 }
 
-/** The option that says how long ending may take. `--deadline` is its former name. */
+/** Adds the option with the time that ending may take. `--deadline` is its former name. */
 export function withTimeout(command: Command, description: string): Command {
   return command.option('--deadline, --timeout <duration>', `${description} (default: 10s)`, duration);
 }
 
-/** An option whose values are some of the words, separated by commas, or given several times. */
+/** An option with one or more of the given words, separated by commas or given several times. */
 export function choices(flags: string, description: string, words: readonly string[]): Option {
   return new Option(flags, description).choices(words).argParser((given: string, before: readonly string[] = []) => {
     const asked = given.split(',').map((word) => word.trim());
@@ -78,7 +75,7 @@ export function choices(flags: string, description: string, words: readonly stri
   });
 }
 
-/** Reads a whole number. */
+/** Creates a parser for whole numbers. */
 export function whole(least: number, most = Number.MAX_SAFE_INTEGER): (given: string) => number {
   return (given) => {
     const value = /^\d+$/.test(given) ? Number(given) : Number.NaN;
@@ -88,18 +85,18 @@ export function whole(least: number, most = Number.MAX_SAFE_INTEGER): (given: st
   };
 }
 
-/** Reads a duration, as milliseconds. */
+/** Parses a duration into milliseconds. */
 export function duration(given: string): number {
   const value = parseDuration(given);
   if (value === undefined) throw new InvalidArgumentError('It must be a duration: 500ms, 30s, 5m, 2h or 7d.');
   return value;
 }
 
-/** Reads a point in time, or how long ago it was. */
+/** Parses a time, or an age such as `2h`, into epoch milliseconds. */
 export function time(given: string): number {
   const value = readTime(given, Date.now());
   if (value === undefined) {
-    throw new InvalidArgumentError('It must be how long ago (30m, 2h, 7d), or a time (2026-11-21T19:00).');
+    throw new InvalidArgumentError('It must be an age (30m, 2h, 7d) or a time (2026-11-21T19:00).');
   }
   return value;
 }

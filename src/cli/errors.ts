@@ -4,10 +4,10 @@ import { errorData, textOf } from './output/error-data.js';
 import { harmless, oneLine } from './output/text.js';
 import type { Session } from './session.js';
 
-/** How many causes a message spells out. */
+/** Maximum number of causes in a message. */
 const mostCauses = 5;
 
-/** Says on the standard error what has gone wrong: one line, with its causes; with `--verbose` the stacks, too. */
+/** Reports an error on the standard error, in one line with its causes; with `--verbose` also the stacks. */
 export function report(session: Session, error: unknown): void {
   const { stderr } = session;
   const message = harmless(session.cleaned(messageOf(error, session.isVerbose)));
@@ -22,14 +22,14 @@ export function report(session: Session, error: unknown): void {
 }
 
 /**
- * The message of an error with those of its causes, as far as these say something new. Of a package that is missing, where
- * Node has looked for it is for who asks.
+ * Joins the messages of an error and its causes. Causes that add nothing are skipped. For a missing package, Node's
+ * search path is shown only with `--verbose`.
  */
 function messageOf(error: unknown, isVerbose: boolean): string {
   const parts: string[] = [];
   let current: ReturnType<typeof errorData> | undefined = errorData(error);
   for (let depth = 0; current !== undefined && depth < mostCauses; depth++, current = current.cause) {
-    // Some errors of the system say what they are by their code alone.
+    // Some system errors have a code but no message.
     const message: string = current.message || current.code || current.name;
     if (!parts.some((part) => part.includes(message))) parts.push(message);
     if (current.code === 'ERR_MISSING_PEER' && !isVerbose) break;
@@ -37,7 +37,7 @@ function messageOf(error: unknown, isVerbose: boolean): string {
   return parts.join(': ');
 }
 
-/** All that Node says of an error; what it may call in it for that may fail. */
+/** Node's full description of an error. Inspecting may run code of the error, which may fail. */
 function detailsOf(error: unknown): string {
   try {
     return inspect(error, { colors: false });

@@ -1,4 +1,4 @@
-/** What a command ends with. They are part of the interface: scripts decide by them. */
+/** Exit codes of the commands. They are part of the public interface, because scripts depend on them. */
 export const exitCodes = {
   ok: 0,
   failed: 1,
@@ -13,23 +13,23 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** What each means, in order, for help and reference. */
+/** Meanings of the exit codes, in order, for the help and the reference. */
 export const meanings: readonly (readonly [code: ExitCode, meaning: string])[] = [
-  [exitCodes.ok, 'done; a run that was waited for has completed'],
-  [exitCodes.failed, 'the command or the run has failed, was cancelled, has stalled, or waits for something outside'],
-  [exitCodes.usage, 'options, arguments, input, configuration or modules are not as they have to be'],
-  [exitCodes.notFound, 'there is no such run, workflow, loop or dead letter'],
-  [exitCodes.conflict, 'it cannot be done as things stand: a run that is over cannot be paused'],
+  [exitCodes.ok, 'done; if the command waited for a run, the run completed'],
+  [exitCodes.failed, 'the command failed, or its run failed, was cancelled, stalled, or waits for an event'],
+  [exitCodes.usage, 'invalid options, arguments, input, configuration or modules'],
+  [exitCodes.notFound, 'no such run, workflow, loop or dead letter'],
+  [exitCodes.conflict, 'not possible in the current state, such as pausing a run that has ended'],
   [exitCodes.unreachable, 'the engine or the running program cannot be reached, or a package for it is missing'],
-  [exitCodes.hungUp, 'cut short by SIGHUP, as by SIGINT'],
+  [exitCodes.hungUp, 'ended early by SIGHUP, as with SIGINT'],
   [
     exitCodes.interrupted,
-    'cut short by SIGINT; worker, dashboard and orchestrate end with 0 where they could end in order on a signal',
+    'ended early by SIGINT; worker, dashboard and orchestrate end with 0 if they could finish in order',
   ],
-  [exitCodes.terminated, 'cut short by SIGTERM, likewise'],
+  [exitCodes.terminated, 'ended early by SIGTERM, as with SIGINT'],
 ];
 
-/** What ends a command with an exit code of its own. */
+/** An error that ends a command with a certain exit code. */
 export class CliError extends Error {
   override readonly name = 'CliError';
 
@@ -42,10 +42,10 @@ export class CliError extends Error {
   }
 }
 
-/** What a command ends with where nothing is wrong, and it is not done either: it is told of without a word of errors. */
+/** Ends a command that has neither failed nor finished, such as a run that waits. Reported without the word "error". */
 export class Unfinished extends CliError {}
 
-/** Something that was given is not as it has to be. */
+/** An error about invalid arguments, input or configuration. */
 export function usageError(message: string, options?: ErrorOptions): CliError {
   return new CliError(message, exitCodes.usage, options);
 }
@@ -72,7 +72,7 @@ const byCode: ReadonlyMap<unknown, ExitCode> = new Map<string, ExitCode>([
   ['ERR_LOOP_STORE', exitCodes.unreachable],
 ]);
 
-/** Errors of all layers have a `code`; it decides. */
+/** The exit code of an error. The `code` of the error decides; errors of all layers have one. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exitCode;
   const { code } = Object(error) as { code?: unknown };

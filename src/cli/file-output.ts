@@ -2,7 +2,10 @@ import { fstatSync, writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 
-/** A stream to a file that writes all of a chunk or fails. Node's own ends well where a full disk took only a part. */
+/**
+ * A stream to a file that writes each chunk completely or fails. Node's file streams report success even if a full disk
+ * took only a part of a chunk.
+ */
 export class FileOutput extends Writable {
   constructor(private readonly descriptor: number) {
     super({ decodeStrings: true });

@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** Where text is written, and whether somebody sees it there. */
+/** A stream that text is written to, with the properties of a terminal if it is one. */
 export interface Terminal extends Writable {
   readonly isTTY?: boolean | undefined;
-  /** How many columns there are, for a terminal. */
+  /** Number of columns of the terminal. */
   readonly columns?: number | undefined;
 }
 
@@ -15,14 +15,14 @@ interface Signals {
   on(signal: SignalName, listener: () => void): unknown;
 }
 
-/** All that the command line has of the world around it. */
+/** The environment of the command line. Tests replace it. */
 export interface Io {
   readonly stdin: Readable;
   readonly stdout: Terminal;
   readonly stderr: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The directory that paths are from. */
+  /** Directory that relative paths start from. */
   readonly cwd: string;
-  /** Default: nobody, so nothing is interrupted. */
+  /** Default: no signals are handled. */
   readonly signals?: Signals | undefined;
 }

@@ -34,7 +34,7 @@ export function programOf(session: Session): Command {
   const program = new Command('orchestrator');
   const { stdout, stderr } = session;
   program
-    .description('Run flows, start workers, look after runs and loops.')
+    .description('Run flows, start workers, and manage runs and loops.')
     .version(version, '--version', 'write the version')
     .option('--verbose', 'show stacks of errors')
     .option('--no-color', 'no colours (also: NO_COLOR)')

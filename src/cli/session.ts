@@ -2,37 +2,37 @@ import { CliError, type ExitCode, exitCodes } from './exit-codes.js';
 import type { Io, SignalName } from './io.js';
 import { Output } from './output/output.js';
 
-/** Options that every command has. */
+/** Options of every command. */
 export interface GlobalOptions {
   readonly json?: boolean | undefined;
   readonly color?: boolean | undefined;
   readonly verbose?: boolean | undefined;
 }
 
-/** How a command ends that a signal has asked to. */
+/** Messages and exit codes of the signals. */
 const ends = {
   SIGINT: { what: 'interrupted', code: exitCodes.interrupted },
   SIGTERM: { what: 'terminated', code: exitCodes.terminated },
-  SIGHUP: { what: 'its terminal was closed', code: exitCodes.hungUp },
+  SIGHUP: { what: 'the terminal was closed', code: exitCodes.hungUp },
 } as const satisfies Record<SignalName, { readonly what: string; readonly code: ExitCode }>;
 
 const signalNames = Object.keys(ends) as SignalName[];
 
 /**
- * One call of the command line: its streams, what ends it before its end, what must not be printed.
+ * A call of the command line: its streams, its early end, and the secrets that must not be printed.
  *
- * A signal asks a command that listens to it to end in order; the second ends it at once, and so does a reader who has
- * closed the pipe: then `cut` resolves with the exit code, whatever is still under way. What cannot be written for any other
- * reason, such as a full disk, fails the command.
+ * The first signal asks a command that handles signals to end in order. A second signal ends it at once, and so does a
+ * reader that closes the pipe: `cut` then resolves with the exit code, even if work is still running. Any other failed
+ * write, such as to a full disk, fails the command.
  */
 export class Session {
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Resolves when the command is to end at once, with the code that it ends with. Rejects if its output cannot be written. */
+  /** Resolves with the exit code if the command must end at once. Rejects if the output cannot be written. */
   readonly cut: Promise<number>;
   #failWith: (error: CliError) => void = () => undefined;
   isVerbose = false;
-  /** Why the output is not whole, if it is not. */
+  /** The reason why the output is incomplete. */
   failure: CliError | undefined = undefined;
   readonly #secrets = new Map<string, string>();
   readonly #interruption = new AbortController();
@@ -61,8 +61,8 @@ export class Session {
   }
 
   /**
-   * Aborts when the command is asked to end, with what it ends with if that is no end of its own. From the first call on
-   * signals do that, instead of ending the program.
+   * Returns a signal that aborts when the command is asked to end. Its reason is the error that ends a command without
+   * an orderly end of its own. From the first call on, signals no longer end the program.
    */
   interruption(): AbortSignal {
     if (!this.#endsInOrder) {
@@ -72,19 +72,21 @@ export class Session {
     return this.#interruption.signal;
   }
 
-  /** Has a text never be printed in a message or a stack: another stands there in its place. */
+  /** Replaces a secret by `shown` in all messages and stacks. */
   hide(secret: string, shown = '***'): void {
     if (secret !== '') this.#secrets.set(secret, shown);
   }
 
-  /** A text without what must not be printed. */
+  /** The text without secrets. */
   cleaned(text: string): string {
     let cleaned = text;
     for (const [secret, shown] of this.#secrets) cleaned = cleaned.replaceAll(secret, shown);
     return cleaned;
   }
 
-  /** Nothing more can be written. A command that ends in order goes on without: its terminal may have gone with the signal. */
+  /**
+   * Handles a failed write. A command that is ending in order continues: its terminal may have closed with the signal.
+   */
   #onClosed(error: NodeJS.ErrnoException): void {
     if (this.#interruption.signal.aborted || (error.code === 'EIO' && this.stdout.isTerminal)) return;
     if (error.code === 'EPIPE') {

@@ -90,7 +90,7 @@ describe('choosing an engine', () => {
     [['--engine', 'localhost'], '--engine must be redis://host:6379, .* or memory:\n'],
     [['--engine', 'pglite:'], '--engine must name a directory, as in pglite:./data'],
     [['--engine', 'redis://127.0.0.1:1', '--prefix', '1x'], 'prefix must be a letter followed by letters'],
-    [['--config', 'gone.json'], 'there is no config file "gone.json"'],
+    [['--config', 'gone.json'], 'config file "gone.json" does not exist'],
   ])('ends with 2 for %j', async (args, message) => {
     const { code, stderr } = await list({}, ...args);
     expect(stderr).toMatch(new RegExp(message));
@@ -115,7 +115,7 @@ describe('the config file', () => {
   ])('is checked, with the name of the field: %j', async (config, message) => {
     const cwd = await withConfigFile('orchestrator.config.json', config);
     const { code, stderr } = await list({ cwd });
-    expect(stderr).toContain(`error: ${join(cwd, 'orchestrator.config.json')} is not as it has to be: ${message}`);
+    expect(stderr).toContain(`error: ${join(cwd, 'orchestrator.config.json')} is not a valid config: ${message}`);
     expect(code).toBe(2);
   });
 
@@ -167,7 +167,9 @@ describe('the config file', () => {
   it('has no prefix beside an engine that was made in it', async () => {
     const { code, stderr } = await call(['runs', 'list', '--prefix', 'x', '--config', 'memory/orchestrator.config.ts']);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/prefix is for engines that are given as an address: the one in .* has its own/);
+    expect(stderr).toMatch(
+      /a prefix needs an engine that is given as an address: set the prefix of the engine in .* there/,
+    );
   });
 
   it('says what is secret besides what is known', async () => {

@@ -47,7 +47,7 @@ describe('help', () => {
 
   it('tells the exit codes', async () => {
     const { stdout } = await call(['--help']);
-    expect(stdout).toMatch(/Exit codes:\n {2}0 {4}done[\s\S]* {2}5 {4}the engine[\s\S]* {2}130 {2}cut short/);
+    expect(stdout).toMatch(/Exit codes:\n {2}0 {4}done[\s\S]* {2}5 {4}the engine[\s\S]* {2}130 {2}ended early/);
   });
 
   it('is what a call without a command gets, with 2', async () => {
@@ -208,7 +208,7 @@ describe('graph of a module', () => {
 
   it.each([[[]], [['order.ts', '--run', 'r']]])('wants one thing to draw: %j', async (args) => {
     const outcome = await call(['graph', ...args]);
-    expect(outcome).toMatchObject({ code: 2, stderr: 'error: say what to draw: a module, or --run <id>\n' });
+    expect(outcome).toMatchObject({ code: 2, stderr: 'error: nothing to draw: give a module, or --run <id>\n' });
   });
 });
 

@@ -58,7 +58,7 @@ describeWithPostgres('migrate on a server', () => {
     expect(first).toMatchObject({ code: 0, stderr: 'the schemas of "fleet" are up to date now\n' });
     expect(await migrate('--engine', url, '--prefix', 'fleet')).toMatchObject({
       code: 0,
-      stderr: 'nothing was missing\n',
+      stderr: 'the schemas of "fleet" were up to date already\n',
     });
     expect(jsonOf(await migrate('--engine', url, '--json'))).toEqual({ prefix: 'orchestrator', changed: true });
     const { rows } = await client.query(`select has_table_privilege('app', 'fleet.runs', 'insert') as may`);

@@ -40,7 +40,7 @@ describe('orchestrate', () => {
       const { code, stderr } = await program.ended;
       expect(code).toBe(0);
       expect(stderr).toMatch(
-        /stopping: what is under way ends first[\s\S]*loop ticker is stopped[\s\S]*ended: 0 iterations/,
+        /stopping: running work finishes first[\s\S]*loop ticker is stopped[\s\S]*ended: 0 iterations/,
       );
     },
   );
@@ -77,11 +77,13 @@ describe('orchestrate', () => {
 
   it.each([[[]], [['1', '--all']]])('wants to be told which dead letters: %j', async (args) => {
     const outcome = await call(['dead-letters', 'replay', ...args]);
-    expect(outcome).toMatchObject({ code: 2, stderr: 'error: say which dead letters, by id, or --all\n' });
+    expect(outcome).toMatchObject({ code: 2, stderr: 'error: give the ids of dead letters, or --all\n' });
   });
 
   it('wants numbers of dead letters', async () => {
-    expect((await call(['dead-letters', 'replay', 'one'])).stderr).toContain('It must be the number of a dead letter.');
+    expect((await call(['dead-letters', 'replay', 'one'])).stderr).toContain(
+      'It must be the id of a dead letter, a whole number.',
+    );
   });
 
   it('acts for nobody who does not have the token', async () => {
@@ -89,7 +91,7 @@ describe('orchestrate', () => {
     const without = await call(['loops', 'pause', 'ticker', '--url', address]);
     expect(without).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/^error: http\S+ needs a token: give what/),
+      stderr: expect.stringMatching(/^error: http\S+ needs a token: give the one that/),
     });
     const wrong = await call(['loops', 'pause', 'ticker', '--url', address, '--token', 'wrong-token']);
     expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('refuses the token') });
@@ -148,7 +150,7 @@ describe('orchestrate', () => {
     program.interrupt();
     const { code, stderr } = await program.ended;
     expect(stderr).toMatch(
-      /ended: 1 iteration cut off, 0 messages left in queues\n[\s\S]*error: cut off at the deadline: 1 iteration\n$/,
+      /ended: 1 iteration cut off, 0 messages left in queues\n[\s\S]*error: cut off at the timeout: 1 iteration\n$/,
     );
     expect(code).toBe(1);
   });
@@ -176,7 +178,7 @@ describe('orchestrate', () => {
     const { program, address } = await started(['orchestrate', '--worker', '--concurrency', '3', '--timeout', '60s'], {
       cwd: join(new URL('fixtures/memory', import.meta.url).pathname),
     });
-    expect(program.stderr.written).toMatch(/looks after the runs of memory[\s\S]*executes order@1, broken@1/);
+    expect(program.stderr.written).toMatch(/manages the runs of memory[\s\S]*executes order@1, broken@1/);
     const cwd = new URL('fixtures/memory', import.meta.url).pathname;
     expect((await call(['runs', 'start', 'order', '--input', '3', '--wait'], { cwd })).code).toBe(0);
     const overview = await (await fetch(`${address}api/overview`)).json();
@@ -188,9 +190,9 @@ describe('orchestrate', () => {
   it.each([
     [['orchestrate'], 'there is nothing to orchestrate: give modules with loops, or choose an engine'],
     [['orchestrate', 'nothing.ts'], '"nothing.ts" exports neither loops nor flows: it exports answer (number)'],
-    [['orchestrate', 'loops.ts', '--worker'], '--worker needs an engine, and modules that export flows'],
-    [['orchestrate', 'again.ts'], 'the modules export several WorkflowOrchestrators, and a program has one'],
-    [['orchestrate', 'owned.ts', '--store', 'x'], '--store is for loops without an orchestrator'],
+    [['orchestrate', 'loops.ts', '--worker'], '--worker needs an engine and flows'],
+    [['orchestrate', 'again.ts'], 'the modules export several WorkflowOrchestrators: give modules with at most one'],
+    [['orchestrate', 'owned.ts', '--store', 'x'], '--store cannot change an exported WorkflowOrchestrator'],
     [['orchestrate', 'loops.ts', '--port', '70000'], 'It must be a whole number from 0 to 65535.'],
     [['orchestrate', 'loops.ts', '--token', 'short'], 'token must be a string of at least 8'],
     [['orchestrate', 'undeclared.ts', '--port', '0'], 'export const pipeline = { queues: { orders: { capacity: 10 } }'],
@@ -207,7 +209,7 @@ describe('orchestrate', () => {
     const { port } = server.address() as AddressInfo;
     const { code, stderr } = await call(['orchestrate', 'loops.ts', '--port', String(port)]);
     server.close();
-    expect(stderr).toMatch(/^error: cannot listen at 127.0.0.1, port \d+: something else/);
+    expect(stderr).toMatch(/^error: cannot listen at 127.0.0.1, port \d+: the port is in use/);
     expect(code).toBe(4);
   });
 });
@@ -259,7 +261,7 @@ describe('what answers and is no orchestrator', () => {
     [404, '{"error":{"code":"not-found"}}'],
   ])('ends with 5: %i %s', async (status, body) => {
     const { code, stderr } = await answered(status, body);
-    expect(stderr).toContain(`answers with ${status}, and is no orchestrator`);
+    expect(stderr).toContain(`answers with status ${status} and is not an orchestrator`);
     expect(code).toBe(5);
   });
 
@@ -298,9 +300,7 @@ describe('worker', () => {
     worker.interrupt('SIGTERM');
     const { code, stdout, stderr } = await worker.ended;
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-    expect(stderr).toMatch(
-      /stopping: nodes that are executed end first[\s\S]*stopped: 3 completed, 0 failed, 0 retried\n$/,
-    );
+    expect(stderr).toMatch(/stopping: running nodes finish first[\s\S]*stopped: 3 completed, 0 failed, 0 retried\n$/);
   });
 
   it('tells of each attempt that fails, without the secrets in it', async () => {
@@ -340,7 +340,7 @@ describe('worker', () => {
   });
 
   it.each([
-    [['worker', '--engine', 'memory:'], 'no module is given, and no config file names workflows'],
+    [['worker', '--engine', 'memory:'], 'no flows to execute: give modules, or list workflows in the config file'],
     [['worker', 'nothing.ts', '--engine', 'memory:'], '"nothing.ts" exports no flow: it exports answer (number)'],
     [['worker', 'single.ts'], 'no engine is chosen'],
   ])('ends with 2 for %j', async (args, message) => {

@@ -130,7 +130,7 @@ describe('run', () => {
     const waiting = await call([...saved, '--run-id', 'dear', '--input', '500']);
     expect(waiting.code).toBe(1);
     expect(waiting.stderr).toBe(
-      `order waits for approval; it can be resumed: orchestrator run order.ts --checkpoint ${directory} --resume dear --event approval=…\n`,
+      `order waits for approval; resume it with: orchestrator run order.ts --checkpoint ${directory} --resume dear --event approval=…\n`,
     );
     const resumed = await call([...saved, '--resume', 'dear', '--event', 'approval={"by":"ada"}', '--json']);
     expect(resumed.code).toBe(0);
@@ -177,17 +177,17 @@ describe('run', () => {
 
   it('says that a run that waits could be resumed if it had been saved', async () => {
     const { stderr } = await call(['run', 'order.ts', '-q', '--input', '500']);
-    expect(stderr).toBe('order waits for approval; with --checkpoint <directory> it could be resumed\n');
+    expect(stderr).toBe('order waits for approval; start it with --checkpoint <directory> to be able to resume it\n');
   });
 
   it.each([
     [3, ['--checkpoint', 'nowhere', '--resume', 'gone'], 'run "gone" is not in nowhere'],
     [2, ['--resume', 'x'], '--resume needs --checkpoint <directory>'],
-    [2, ['--event', 'x=1'], '--event is for a run that is resumed'],
+    [2, ['--event', 'x=1'], '--event is only for resumed runs: give --resume <id>'],
     [2, ['--input', '-', '--context', '-'], '--input and --context cannot both come from the standard input'],
     [2, ['--context', '[1]'], '--context must be a JSON object'],
     [2, ['--input', '{"a":'], '--input: the text is not JSON'],
-    [2, ['--input', 'gone.json'], '--input: "gone.json" cannot be read, and is no JSON'],
+    [2, ['--input', 'gone.json'], '--input: "gone.json" is neither JSON nor a readable file'],
     [2, ['--input', 'order.ts'], '--input: "order.ts" is not JSON'],
     [2, ['--concurrency', '0'], "option '--concurrency <count>' argument '0' is invalid"],
     [2, ['--timeout', 'soon'], 'It must be a duration: 500ms, 30s, 5m, 2h or 7d.'],
@@ -201,7 +201,9 @@ describe('run', () => {
     const saved = ['run', 'order.ts', '-q', '--checkpoint', directory];
     await call([...saved, '--run-id', 'again', '--input', '500']);
     const resumed = await call([...saved, '--resume', 'again', '--input', '1']);
-    expect(resumed.stderr).toBe('error: a run that is resumed has its --input, --context and --run-id already\n');
+    expect(resumed.stderr).toBe(
+      'error: --input, --context and --run-id cannot be combined with --resume: the saved run has them already\n',
+    );
     const other = await call(['run', 'single.ts', '-q', '--checkpoint', directory, '--resume', 'again']);
     expect(other).toMatchObject({ code: 4, stderr: expect.stringContaining('is a run of "order", not of "only"') });
   });
@@ -209,15 +211,15 @@ describe('run', () => {
 
 describe('modules', () => {
   it.each([
-    ['gone.ts', /there is no module "gone.ts" \(\/.*gone.ts\)/],
+    ['gone.ts', /module "gone.ts" does not exist \(\/.*gone.ts\)/],
     ['throwing.ts', /"throwing.ts" cannot be loaded: the module fails as it is loaded/],
     [
       'nothing.ts',
       /does not export a flow as its default export: it exports answer \(number\), greet \(function\), nobody \(null\), today \(Date\)/,
     ],
-    ['several.ts', /default export; say which: it exports first \(flow "a"\), second \(flow "b"\)/],
+    ['several.ts', /default export; name one of its flows: it exports first \(flow "a"\), second \(flow "b"\)/],
     ['object.cjs', /it exports .*settings \(Object\)/],
-    ['foreign.ts', /the flow "default" of "foreign.ts" is made with another copy of the package/],
+    ['foreign.ts', /the flow "default" of "foreign.ts" was made with another copy of this package/],
   ])('refuses %s with 2', async (module, message) => {
     const { code, stderr } = await call(['run', module]);
     expect(stderr).toMatch(message);

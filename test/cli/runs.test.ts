@@ -37,14 +37,14 @@ describe('runs start', () => {
   it('says where a run of this id was there already', async () => {
     await runs('start', 'order', '--input', '7', '--run-id', 'twice');
     const again = await runs('start', 'order', '--input', '7', '--run-id', 'twice');
-    const stderr = 'run "twice" was there already: nothing was started\n';
+    const stderr = 'run "twice" exists already: nothing was started\n';
     expect(again).toEqual({ code: 0, stdout: 'twice\n', stderr });
     expect(jsonOf(await runs('start', 'order', '--run-id', 'twice', '--json'))).toMatchObject({ started: false });
   });
 
   it('says where an engine has no workflows at all', async () => {
     const outcome = await call(['runs', 'start', 'order', '--engine', 'memory:']);
-    const stderr = 'error: this engine has no workflows yet: start a worker, or a program, that has it\n';
+    const stderr = 'error: this engine has no workflows yet: start a worker or a program that has the workflow\n';
     expect(outcome).toEqual({ code: 3, stdout: '', stderr });
   });
 
@@ -162,7 +162,7 @@ describe('runs list', () => {
 
   it.each([
     [['--status', 'failed,lost'], 'Allowed choices are scheduled, running'],
-    [['--since', 'yesterday'], 'It must be how long ago'],
+    [['--since', 'yesterday'], 'It must be an age'],
     [['--limit', 'many'], 'It must be a whole number of at least 1.'],
     [['--cursor', 'none'], 'cursor must be the cursor of a page'],
   ])('ends with 2 for %j', async (args, message) => {
@@ -274,7 +274,7 @@ describe('runs watch', () => {
     const { code, stdout } = await runs('start', 'flaky', '--wait', '--run-id', 'flaky');
     expect(code).toBe(0);
     expect(stdout).toMatch(/retrying {3}try {2}\d.*s, busy, again in \d+ ms\n.*completed {2}try {2}attempt 2, /);
-    expect((await runs('errors', 'flaky')).stdout).toMatch(/try {2}attempt 1, will be tried again, on /);
+    expect((await runs('errors', 'flaky')).stdout).toMatch(/try {2}attempt 1, will be retried, on /);
     const lines = linesOf(await runs('watch', 'flaky', '--json'));
     expect(lines[0]).toMatchObject({ type: 'retrying', error: { name: 'Error', message: 'busy' } });
   });
@@ -348,7 +348,7 @@ describe('runs signal', () => {
   it('delivers an event with what it brings', async () => {
     await orchestrator.startRun({}, 500, { runId: 'signalled' });
     const { stdout } = await runs('signal', 'signalled', 'approval', '--payload', '{"by":"ada"}');
-    expect(stdout).toBe('signalled has got approval\n');
+    expect(stdout).toBe('signalled has received approval\n');
     await orchestrator.waitForCompletion('signalled');
     expect((await orchestrator.context('signalled')).review).toEqual({ by: 'ada' });
   });

@@ -188,7 +188,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await expect.poll(() => page.locator('.runs tbody tr').count()).toBeLessThan(26);
       await page.getByLabel('Time').selectOption('custom');
       await page.getByLabel('Created before').fill('2020-01-01T00:00');
-      await page.getByText('No run is like this').waitFor();
+      await page.getByText('No matching runs').waitFor();
       await page.getByRole('button', { name: 'Clear filters' }).click();
       await expect.poll(() => page.locator('.runs tbody tr').count()).toBe(50);
     });
@@ -442,11 +442,11 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       const { distributed: _, loops: __, ...overview } = server.world.overview;
       server.world = { ...emptyWorld(), overview };
       const page = await openAt('/runs');
-      await page.getByText('This dashboard watches no runs').waitFor();
+      await page.getByText('This dashboard shows no runs').waitFor();
       await goTo(page, '/workers');
-      await page.getByText('This dashboard watches no workers').waitFor();
+      await page.getByText('This dashboard shows no workers').waitFor();
       await goTo(page, '/loops');
-      await page.getByText('This dashboard watches no loops').waitFor();
+      await page.getByText('This dashboard shows no loops').waitFor();
     });
 
     it('offers to try again', async () => {

@@ -209,7 +209,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
       for (const letter of ['bad 1', 'bad 2', 'bad 3']) await site.loops.queue('letters').push(letter);
       await expect.poll(() => page.locator('.letter').count()).toBe(3);
       await page.locator('.letter', { hasText: 'bad 3' }).locator('summary').first().click();
-      await page.getByText('What the node got').waitFor();
+      await page.getByText('Value given to the node').waitFor();
       site.isMended = true;
       await page.getByRole('button', { name: 'Replay', exact: true }).first().click();
       await expect.poll(() => page.locator('.letter').count()).toBe(2);

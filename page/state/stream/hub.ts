@@ -1,7 +1,7 @@
 import type { News, Wish } from './news.js';
 import { Source } from './source.js';
 
-/** Says what a tab wants. */
+/** Sends a wish of a tab to its hub. */
 export type Ask = (wish: Wish) => void;
 
 interface Member {
@@ -11,16 +11,16 @@ interface Member {
 }
 
 /**
- * Shares connections among tabs: a browser has six to a host, and each stream takes one for as long as it is read. Tabs with
- * the same token share one. A hub with no tab that is seen has no connection.
+ * Shares connections among tabs. A browser opens at most six connections per host, and a stream occupies one. Tabs with
+ * the same token share a connection. A hub without visible tabs has no connection.
  */
 export class Hub {
   readonly #groups = new Map<string | undefined, Group>();
 
-  /** @param base - where the dashboard is mounted, with a `/` at its end */
+  /** @param base - address of the dashboard, ending with `/` */
   constructor(private readonly base: string) {}
 
-  /** @param tell - gets what is new, while the tab follows */
+  /** @param tell - called with news while the tab follows */
   join(tell: (news: News) => void): Ask {
     const member: Member = { tell, run: undefined, group: undefined };
     return (wish) => {
@@ -68,7 +68,7 @@ export class Hub {
 class Group {
   readonly members = new Set<Member>();
   readonly source: Source;
-  /** The last event of each name that says how something stands. */
+  /** The last event of each name that carries a state. */
   readonly #last = new Map<string, News>();
 
   constructor(
@@ -78,7 +78,7 @@ class Group {
     this.source = new Source({ base, token, tell: (news) => this.#tell(news) });
   }
 
-  /** Tells who comes what the others know already. */
+  /** Adds a tab, and sends it the states that the other tabs already know. */
   enter(member: Member): void {
     this.members.add(member);
     this.source.reopen();

@@ -6,12 +6,12 @@ import { beat, type Connection, type News, type Wish } from './news.js';
 declare const STREAM_VERSION: string;
 
 /**
- * The live connection of this tab. It is that of a worker which all tabs share; where there is no such worker, the tab has
- * one of its own. A tab that is hidden lets go of it.
+ * The live connection of this tab, through a shared worker or, if there is none, through a hub of its own. A hidden tab
+ * gives up the connection.
  */
 let ask: Ask | undefined;
 let run: string | undefined;
-/** Was live, and has not been told of everything since. */
+/** If true, the tab was connected before and has missed events since. */
 let hasMissed = false;
 
 export function openStream(): void {
@@ -28,14 +28,14 @@ export function openStream(): void {
   follow();
 }
 
-/** Watches one run more closely; `undefined` for none. */
+/** Watches a run closely; `undefined` for no run. */
 export function watchRun(runId: string | undefined): void {
   if (runId === run) return;
   run = runId;
   follow();
 }
 
-/** Tries again now, where the connection is lost. */
+/** Reconnects immediately if the connection is lost. */
 export function reopen(): void {
   ask?.({ kind: 'reopen' });
 }
@@ -68,7 +68,7 @@ function own(): Ask {
   return new Hub(document.baseURI).join(hear);
 }
 
-/** Milliseconds in which the worker answers a wish. One that does not has crashed, or was never there. */
+/** Milliseconds within which the worker must answer a wish. A silent worker has crashed or could not start. */
 const patience = 10_000;
 
 function shared(): Ask | undefined {
@@ -101,7 +101,10 @@ function shared(): Ask | undefined {
 
 let worker: SharedWorker | undefined;
 
-/** Browsers on phones have no shared workers, and may forbid them elsewhere. Another version has another worker. */
+/**
+ * Connects to the shared worker. Mobile browsers have none, and others may forbid it. Each version has a worker of its
+ * own.
+ */
 function portOfWorker(): MessagePort | undefined {
   try {
     worker = new SharedWorker('stream.js', { name: STREAM_VERSION });

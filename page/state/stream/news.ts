@@ -1,22 +1,22 @@
 /** State of the connection to the server. */
 export type Connection = 'connecting' | 'live' | 'reconnecting' | 'unauthorized';
 
-/** What a hub says to a tab. */
+/** Messages from a hub to a tab. */
 export type News =
   | { readonly kind: 'state'; readonly state: Connection }
   /** An event of the stream, see `StreamEvents`. */
   | { readonly kind: 'event'; readonly name: string; readonly data: unknown }
-  /** Answers each wish: the hub is there. */
+  /** Answer to each wish: shows that the hub is alive. */
   | { readonly kind: 'heard' };
 
-/** What a tab says to a hub. */
+/** Messages from a tab to a hub. */
 export type Wish =
-  /** The tab is seen, and is to be told. Said again and again while that is so. */
+  /** The tab is visible and wants events. Repeated regularly while the tab is visible. */
   | { readonly kind: 'follow'; readonly token: string | undefined; readonly run: string | undefined }
-  /** The tab is hidden, or gone. */
+  /** The tab is hidden or closed. */
   | { readonly kind: 'leave' }
-  /** Tries again now, where there is no connection. */
+  /** Reconnect immediately if the connection is lost. */
   | { readonly kind: 'reopen' };
 
-/** Milliseconds between two wishes of a tab that is seen. */
+/** Milliseconds between two `follow` messages of a visible tab. */
 export const beat = 15_000;

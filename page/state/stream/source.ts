@@ -2,22 +2,28 @@ import { createEventSource, type EventSourceClient } from 'eventsource-client';
 import type { Connection, News } from './news.js';
 
 /**
- * One connection to the server's stream. It is opened anew when other runs are watched, and after it was lost: at once, then
- * after longer and longer, at most 5 seconds.
+ * A connection to the server's stream. It is reopened when other runs are watched and when it is lost: after a short
+ * delay, which doubles with each failure up to 5 seconds.
  *
  *     connecting ─► live ─► reconnecting ─► live
  *          └────────────┴► unauthorized (until it is reopened)
  */
 const longestDelay = 5_000;
-/** The server says something at least every 15 seconds. */
+/**
+ * Milliseconds of silence after which the connection counts as lost. The server sends something at least every 15
+ * seconds.
+ */
 const longestSilence = 45_000;
-/** Milliseconds in which the server has to answer. */
+/** Milliseconds within which the server must answer. */
 const longestAnswer = 10_000;
-/** Of the address, in characters: servers refuse longer ones. Runs beyond it are told of by their statuses only. */
+/**
+ * Maximum length of the query, in characters, because servers refuse longer addresses. Of runs beyond it only status
+ * changes are received.
+ */
 const longestQuery = 6_000;
 
 export interface SourceOptions {
-  /** Where the dashboard is mounted, with a `/` at its end. */
+  /** Address of the dashboard, ending with `/`. */
   readonly base: string;
   readonly token: string | undefined;
   readonly tell: (news: News) => void;
@@ -37,7 +43,7 @@ export class Source {
     return this.#state;
   }
 
-  /** Watches these runs more closely. */
+  /** Watches these runs closely. */
   watch(runs: readonly string[]): void {
     const sorted = [...runs].sort();
     if (this.#client !== undefined && JSON.stringify(sorted) === JSON.stringify(this.#runs)) return;
@@ -45,7 +51,7 @@ export class Source {
     if (this.#state === 'live' || this.#state === 'connecting') this.#open();
   }
 
-  /** Tries again now, where there is no connection. */
+  /** Reconnects immediately if the connection is lost. */
   reopen(): void {
     if (this.#state === 'reconnecting' || this.#state === 'unauthorized') this.#open();
   }
@@ -70,7 +76,7 @@ export class Source {
         if (event !== undefined) this.options.tell({ kind: 'event', name: event, data: JSON.parse(data) });
       },
       onComment: () => this.#hear(),
-      // Its own delay is always the same.
+      // The client's own reconnection is replaced, because its delay is constant.
       onScheduleReconnect: () => {
         if (this.#client === opened) this.#lose();
       },
@@ -101,7 +107,11 @@ export class Source {
     this.#retry = setTimeout(() => this.#open(), delay * (0.75 + Math.random() / 2));
   }
 
-  /** @param patience - milliseconds until the connection counts as lost, if nothing more is heard */
+  /**
+   * Restarts the timer that detects a lost connection.
+   *
+   * @param patience - milliseconds of silence until the connection counts as lost
+   */
   #hear(patience = longestSilence): void {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#lose(), patience);

@@ -1,10 +1,13 @@
 import { Hub } from './hub.js';
 import { beat, type News, type Wish } from './news.js';
 
-/** The program of a shared worker: a hub for all tabs of a browser that show this dashboard. */
+/** The hub of a shared worker, for all tabs of a browser that show this dashboard. */
 const hub = new Hub(new URL('.', location.href).href);
 
-/** Beats that a tab may miss. A tab that crashed takes no leave; after a pause of the machine nobody has missed any. */
+/**
+ * Number of beats that a tab may miss. A crashed tab sends no `leave`. The worker counts beats instead of time, because
+ * the machine may have been asleep.
+ */
 const mostMissed = 3;
 
 addEventListener('connect', (event) => {

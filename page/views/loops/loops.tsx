@@ -45,14 +45,14 @@ function Sum({ data: { loops: all } }: { readonly data: LoopsView }) {
 
 function NoLoops({ isWatched }: { readonly isWatched: boolean }) {
   return (
-    <Empty icon="again" title={isWatched ? 'No loops are loaded' : 'This dashboard watches no loops'}>
+    <Empty icon="again" title={isWatched ? 'No loops are loaded' : 'This dashboard shows no loops'}>
       {isWatched ? (
         <p>
-          They appear here as soon as <code>load</code> was called on the <code>WorkflowOrchestrator</code>.
+          Loops appear here after <code>load</code> has been called on the <code>WorkflowOrchestrator</code>.
         </p>
       ) : (
         <p>
-          It was started without them. Give <code>createDashboard</code> a <code>WorkflowOrchestrator</code> as{' '}
+          It was created without loops. Give <code>createDashboard</code> a <code>WorkflowOrchestrator</code> as{' '}
           <code>loops</code>.
         </p>
       )}

@@ -5,13 +5,13 @@ export function DataSection({ detail: { run, input, output, context } }: { reado
   const isOver = run.finishedAt !== undefined;
   return (
     <div class="data">
-      <Value title="Input" value={input} absent="It was started without." />
+      <Value title="Input" value={input} absent="The run was started without input." />
       <Value
         title="Output"
         value={output}
-        absent={isOver ? 'It has none.' : 'There is none yet: the run is under way.'}
+        absent={isOver ? 'The run has no output.' : 'None yet: the run is still in progress.'}
       />
-      <Value title="Context" value={context} absent="It is empty." />
+      <Value title="Context" value={context} absent="The context is empty." />
     </div>
   );
 }

@@ -6,12 +6,12 @@ import { Ago, Id, Name } from '../../parts/text.js';
 
 const mostShown = 200;
 
-/** The newest first. */
+/** The errors of a run, newest first. */
 export function ErrorsSection({ detail: { errors } }: { readonly detail: RunDetail }) {
   if (errors.length === 0) {
     return (
       <Empty icon="check" title="No errors">
-        <p>Every attempt so far has succeeded.</p>
+        <p>Every attempt so far has completed.</p>
       </Empty>
     );
   }

@@ -15,7 +15,7 @@ interface Log {
 
 const empty: Log = { events: [], hasMore: false, error: undefined, isLoading: true };
 
-/** The events of a run from its begin; as long as all are there, the new ones too. */
+/** Reads the events of a run from the beginning. Follows new events once all existing ones have been read. */
 export function useEvents(runId: string) {
   const [log, setLog] = useState<Log>(empty);
   const current = useRef(log);

@@ -14,7 +14,7 @@ export function EventsSection({ detail: { run } }: { readonly detail: RunDetail 
   if (events.length === 0) {
     return (
       <Empty icon="inbox" title="No events yet">
-        <p>What happens in the run is listed here, as it happens.</p>
+        <p>Events of the run appear here as they happen.</p>
       </Empty>
     );
   }

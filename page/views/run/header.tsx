@@ -83,7 +83,7 @@ function Facts({ detail: { run, metrics } }: { readonly detail: RunDetail }) {
         <Ago time={startAt} />
       </Fact>
       {!isScheduled && (
-        <Fact name={finishedAt === undefined ? 'Going for' : 'Took'}>
+        <Fact name={finishedAt === undefined ? 'Running for' : 'Took'}>
           <Took from={startAt} until={finishedAt} />
         </Fact>
       )}

@@ -89,7 +89,7 @@ function NotFound({ runId }: { readonly runId: string }) {
         <Name class="is-mono">{runId}</Name>
       </p>
       <p>
-        It was never started on this engine, or it is over and its retention too.{' '}
+        The run was never started on this engine, or it ended and its retention has passed.{' '}
         <a href={hrefOf({ view: 'runs' })}>Go to the runs</a>
       </p>
     </Empty>

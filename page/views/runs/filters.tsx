@@ -11,7 +11,7 @@ interface FiltersProps {
   readonly onChange: (changes: Partial<RunsQuery>, options?: { readonly replace?: boolean }) => void;
 }
 
-/** Milliseconds without another key until the list is read. */
+/** Milliseconds after the last key press until the list is read. */
 const patience = 250;
 
 export function Filters({ query, onChange }: FiltersProps) {

@@ -6,12 +6,12 @@ import { get } from '../../state/request.js';
 import { useResource } from '../../state/resource.js';
 import { pageSize, pathOf, type RunsQuery } from './query.js';
 
-/** How many newer runs are counted. */
+/** Maximum number of newer runs that are counted. */
 export const mostNewer = 99;
 
 /**
- * The runs of a page, as they are now. Rows keep their places while one looks at them: a run that changes does so where it
- * is, and newer ones are only counted until one asks for them.
+ * The current state of the runs on a page. Rows keep their places: changed runs are updated in place, and newer runs are
+ * only counted until the user asks for them.
  */
 export function useRuns(query: RunsQuery) {
   const path = useStablePath(query);
@@ -54,7 +54,7 @@ export function useRuns(query: RunsQuery) {
   return { page: data, error, isLoading, newer, reload, showNewer, path };
 }
 
-/** What the same place of the list holds now. */
+/** Reads the current state of the runs that are shown. */
 async function readSame(query: RunsQuery, path: string, first: RunSummary): Promise<readonly RunSummary[]> {
   if (query.cursor !== '' || query.order === 'oldest') return runsAt(path);
   const before = String(first.createdAt + 1);
@@ -66,7 +66,9 @@ async function readNewer(query: RunsQuery, first: RunSummary): Promise<readonly 
   return runsAt(pathOf(query, now(), { after: String(first.createdAt), limit: mostNewer + 1 }));
 }
 
-/** Whether a run comes before another, where the newest is the first: at the same time, the later id. */
+/**
+ * If true, `run` is listed before `other` when the newest run comes first. At the same time, the later id comes first.
+ */
 function isBefore(run: RunSummary, other: RunSummary): boolean {
   return run.createdAt > other.createdAt || (run.createdAt === other.createdAt && run.runId > other.runId);
 }
@@ -83,14 +85,17 @@ function restated(run: RunSummary, status: RunSummary['status'] | undefined): Ru
   return status === undefined || status === run.status ? run : { ...run, status };
 }
 
-/** The same path for the same query: a range that ends now moves on only when it is asked for anew. */
+/** Keeps the path for the same query: a time range that ends now moves on only when the query changes. */
 function useStablePath(query: RunsQuery): string {
   const last = useRef<{ readonly query: RunsQuery; readonly path: string } | undefined>(undefined);
   if (last.current === undefined || last.current.query !== query) last.current = { query, path: pathOf(query, now()) };
   return last.current.path;
 }
 
-/** At once, and then not again for so many milliseconds; what is asked for meanwhile happens once at their end. */
+/**
+ * Calls the action at once, and at most once per `interval`. Calls during the interval are combined into one at its
+ * end.
+ */
 function throttled(interval: number, action: () => unknown): () => void {
   let isResting = false;
   let isAsked = false;

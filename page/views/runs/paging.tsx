@@ -5,12 +5,15 @@ import type { RunsQuery } from './query.js';
 interface PagingProps {
   readonly query: RunsQuery;
   readonly page: RunsPage;
-  /** Whether `page` is the one that was asked for last. */
+  /** If true, `page` is the page that was requested last. */
   readonly isRead: boolean;
   readonly onChange: (changes: Partial<RunsQuery>) => void;
 }
 
-/** Which page one came from. After the page was loaded anew that is not known: then there is the first. */
+/**
+ * Cursors of the previous pages. After the page has been reloaded they are unknown; then the way back leads to the
+ * first page.
+ */
 const cameFrom = new Map<string, string>();
 
 export function Paging({ query: { cursor, order }, page, isRead, onChange }: PagingProps) {

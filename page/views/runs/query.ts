@@ -1,15 +1,15 @@
 import type { Route } from '../../state/route.js';
 
-/** What the list of runs is asked for; it stands in the address. */
+/** Filters of the list of runs, kept in the address. */
 export interface RunsQuery {
   readonly statuses: readonly string[];
   readonly workflow: string;
   readonly text: string;
   readonly range: RangeName | 'custom';
-  /** Epoch milliseconds of a custom range. */
+  /** Bounds of a custom range, in epoch milliseconds. */
   readonly after: string;
   readonly before: string;
-  /** Which come first, by time of creation. */
+  /** Order by time of creation. */
   readonly order: 'newest' | 'oldest';
   readonly cursor: string;
 }
@@ -39,7 +39,7 @@ export function queryOf({ query }: Route): RunsQuery {
   };
 }
 
-/** As it stands in the address. Another filter begins at the first page. */
+/** The query as part of the address. A changed filter starts at the first page. */
 export function addressOf(query: RunsQuery): Record<string, string> {
   const { statuses, workflow, text, range, after, before, order, cursor } = query;
   return {
@@ -53,7 +53,7 @@ export function addressOf(query: RunsQuery): Record<string, string> {
   };
 }
 
-/** As the API is asked. A range up to now begins at a whole minute, so that it is not another one each time. */
+/** The path in the API. A range until now begins at a full minute, so that the path stays the same for a while. */
 export function pathOf(query: RunsQuery, now: number, more: Readonly<Record<string, string | number>> = {}): string {
   const { statuses, workflow, text, range, after, before, order, cursor } = query;
   const span = range === 'custom' ? 0 : ranges[range][1];

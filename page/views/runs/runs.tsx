@@ -16,9 +16,9 @@ export function RunsPage({ place }: { readonly place: Route }) {
   const isDistributed = useStore(overview, (known) => known === undefined || known.distributed !== undefined);
   if (!isDistributed) {
     return (
-      <Empty heading="h1" icon="inbox" title="This dashboard watches no runs">
+      <Empty heading="h1" icon="inbox" title="This dashboard shows no runs">
         <p>
-          It was started without a fleet. Give <code>createDashboard</code> a <code>DistributedOrchestrator</code> as{' '}
+          It was created without a fleet. Give <code>createDashboard</code> a <code>DistributedOrchestrator</code> as{' '}
           <code>distributed</code>.
         </p>
       </Empty>
@@ -31,7 +31,7 @@ function Runs({ place }: { readonly place: Route }) {
   const key = JSON.stringify(place.query);
   const query = useMemo(() => queryOf(place), [key]);
   const { page: read, error, newer, reload, showNewer, path } = useRuns(query);
-  // Who turns pages sees the last one until another is read, and has the focus where it was.
+  // While the next page loads, the last one stays visible and keeps the focus.
   const list = JSON.stringify({ ...query, cursor: '' });
   const last = useRef({ list, page: read });
   if (read !== undefined || error !== undefined || last.current.list !== list) last.current = { list, page: read };
@@ -83,14 +83,14 @@ function NoRuns({ query, onChange }: NoRunsProps) {
   if (!isFiltered(query)) {
     return (
       <Empty icon="inbox" title="No runs yet">
-        <p>They appear here as soon as one is started:</p>
+        <p>Runs appear here as soon as they are started:</p>
         <Payload label="Example">{'const runId = await orchestrator.startRun({}, input);'}</Payload>
       </Empty>
     );
   }
   return (
-    <Empty icon="search" title="No run is like this">
-      <p>No run matches all of the filters.</p>
+    <Empty icon="search" title="No matching runs">
+      <p>No run matches all filters.</p>
       <Button onClick={() => onChange({ statuses: [], workflow: '', text: '', range: 'all' })}>Clear filters</Button>
     </Empty>
   );

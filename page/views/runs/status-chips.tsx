@@ -10,7 +10,7 @@ interface StatusChipsProps {
   readonly onChange: (changes: Partial<RunsQuery>) => void;
 }
 
-/** How many runs there are of each status; each narrows the list down to it. Several can be chosen. */
+/** Number of runs by status. Each chip filters the list by its status; several can be chosen. */
 export function StatusChips({ query: { statuses }, onChange }: StatusChipsProps) {
   const counts = useStore(overview, (known) => known?.distributed?.runs);
   const total = counts && runStatuses.reduce((sum, status) => sum + counts[status], 0);

@@ -15,7 +15,7 @@ interface RunsTableProps {
   readonly onChanged: () => void;
 }
 
-/** One row a run. Arrow keys move between the rows, Enter opens. */
+/** The runs as a table. Arrow keys move between the rows, Enter opens a run. */
 export function RunsTable({ runs, onChanged }: RunsTableProps) {
   const body = useRef<HTMLTableSectionElement>(null);
   const hasActions = useStore(overview, (known) => known?.hasActions ?? false);

@@ -11,9 +11,9 @@ import { aborted } from './worker.js';
 export function addDashboard(parent: Command, session: Session): void {
   const command = parent
     .command('dashboard')
-    .summary('serve the dashboard over an engine')
+    .summary('serve the dashboard for an engine')
     .description(
-      'Serve the dashboard over the runs of an engine, and print its address, until SIGINT, SIGTERM or SIGHUP.',
+      'Serve the dashboard for the runs of an engine and print its address. Ends on SIGINT, SIGTERM or SIGHUP.',
     );
   withServing(withEngine(command)).action((flags: EngineFlags & ServeFlags) => {
     const interruption = session.interruption();
@@ -27,10 +27,10 @@ export function addDashboard(parent: Command, session: Session): void {
   });
   documented(command, {
     examples: [
-      ['orchestrator dashboard --engine redis://127.0.0.1:6379', 'open what it prints in a browser'],
-      ['orchestrator dashboard --port 8080 --read-only', 'for looking only'],
+      ['orchestrator dashboard --engine redis://127.0.0.1:6379', 'open the printed address in a browser'],
+      ['orchestrator dashboard --port 8080 --read-only', 'without actions'],
     ],
-    json: 'a line with { time, level, message, url, token }',
-    text: 'The address that it prints has the token behind it: whoever has it can act on runs.',
+    json: 'one line: { time, level, message, url, token }',
+    text: 'The printed address contains the token: anyone who has it can act on runs.',
   });
 }

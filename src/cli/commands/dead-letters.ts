@@ -14,12 +14,14 @@ interface LettersFlags extends ProgramFlags {
   readonly json?: boolean;
 }
 
-/** `orchestrator dead-letters`: what was in the nodes of loops when they failed, in a program that runs. */
+/** `orchestrator dead-letters`: the dead letters of loops in a running program. */
 export function addDeadLetters(parent: Command, session: Session): void {
   const letters = parent
     .command('dead-letters')
-    .summary('what has failed in the loops of a running program')
-    .description('What was in the nodes of loops when they failed, in a running program: look at it, try it again.');
+    .summary('list and replay dead letters of a running program')
+    .description(
+      'List and replay dead letters of a running program: the values that nodes of loops failed to process.',
+    );
   addList(letters, session);
   addReplay(letters, session);
 }
@@ -28,9 +30,9 @@ function addList(letters: Command, session: Session): void {
   const command = letters
     .command('list')
     .alias('ls')
-    .description('List dead letters, the newest first.')
-    .option('--loop <id>', 'only those of this loop')
-    .option('--limit <count>', 'how many at most (default: 50)', whole(1));
+    .description('List dead letters, newest first.')
+    .option('--loop <id>', 'only dead letters of this loop')
+    .option('--limit <count>', 'maximum number of dead letters (default: 50)', whole(1));
   withProgram(command).action(async (flags: LettersFlags) => {
     const query = new URLSearchParams({ limit: String(flags.limit ?? 50) });
     if (flags.loop !== undefined) query.set('loop', flags.loop);
@@ -40,7 +42,7 @@ function addList(letters: Command, session: Session): void {
     write(session, view);
   });
   documented(command, {
-    examples: [['orchestrator dead-letters list --loop save', 'what has failed in one loop']],
+    examples: [['orchestrator dead-letters list --loop save', 'the dead letters of one loop']],
     json: `{ letters: { id, loopId, nodeId, iteration, time, value: { text, length, isTruncated },
   error: { name, message, code?, stack?, cause? }, queue? }[], total, dropped }`,
   });
@@ -49,19 +51,19 @@ function addList(letters: Command, session: Session): void {
 function addReplay(letters: Command, session: Session): void {
   const command = letters
     .command('replay')
-    .description('Try dead letters again: they go back into the queue that they came from, else to the node.')
-    .argument('[ids...]', 'which', collectIds)
-    .option('--all', 'all that there are; what cannot be replayed now stays');
+    .description('Replay dead letters: each goes back to the queue that it came from, or else to its node.')
+    .argument('[ids...]', 'ids of the dead letters', collectIds)
+    .option('--all', 'replay all dead letters; those that cannot be replayed now are kept');
   withProgram(command).action(async (ids: readonly number[] = [], flags: LettersFlags) => {
-    if (ids.length > 0 === (flags.all === true)) throw usageError('say which dead letters, by id, or --all');
+    if (ids.length > 0 === (flags.all === true)) throw usageError('give the ids of dead letters, or --all');
     const replayed = await replay(programAt(session, flags), ids);
     if (flags.json === true) session.stdout.json({ replayed });
     else session.stdout.line(`${replayed} replayed`);
   });
   documented(command, {
     examples: [
-      ['orchestrator dead-letters replay 17 18', 'try two of them again'],
-      ['orchestrator dead-letters replay --all', 'try all of them again'],
+      ['orchestrator dead-letters replay 17 18', 'replay two of them'],
+      ['orchestrator dead-letters replay --all', 'replay all of them'],
     ],
     json: '{ replayed }',
   });
@@ -87,11 +89,11 @@ function write({ stdout, stderr }: Session, { letters, total, dropped }: DeadLet
     { title: 'ERROR', value: ({ error }) => error.message, least: 16 },
     { title: 'VALUE', value: lineOf, least: 8 },
   ]);
-  const rest = dropped === 0 ? '' : `; ${dropped} had to make room for newer ones`;
+  const rest = dropped === 0 ? '' : `; ${dropped} older ones were dropped to make room`;
   if (total > letters.length || dropped > 0) stderr.line(stderr.styled('dim', `${letters.length} of ${total}${rest}`));
 }
 
 function collectIds(given: string, before: readonly number[] = []): readonly number[] {
-  if (!/^\d+$/.test(given)) throw new InvalidArgumentError('It must be the number of a dead letter.');
+  if (!/^\d+$/.test(given)) throw new InvalidArgumentError('It must be the id of a dead letter, a whole number.');
   return [...before, Number(given)];
 }

@@ -20,24 +20,24 @@ interface GraphFlags extends EngineFlags, RevealFlags {
   readonly json?: boolean;
 }
 
-/** `orchestrator graph`: a flow of a module, or a run with how its nodes stand, as a drawing. */
+/** `orchestrator graph`: a drawing of a flow in a module, or of a run with the statuses of its nodes. */
 export function addGraph(parent: Command, session: Session): void {
   const command = parent
     .command('graph')
-    .summary('draw a flow, or a run')
-    .description('Draw a flow of a module, or with --run a run of an engine with how its nodes stand.')
-    .argument('[module]', 'a module that exports a flow')
-    .argument('[flow]', 'name of the export, or of the flow (default: the default export, else the only flow)')
-    .option('--svg', "as an SVG document (default: Mermaid's language)")
-    .option('--run <id>', 'a run of the engine instead of a flow of a module')
-    .option('-o, --output <file>', 'write it there (default: the standard output)');
+    .summary('draw a flow or a run')
+    .description('Draw a flow of a module, or with --run a run of an engine with the statuses of its nodes.')
+    .argument('[module]', 'module that exports a flow')
+    .argument('[flow]', 'name of the export or of the flow (default: the default export, or the only flow)')
+    .option('--svg', 'draw an SVG document (default: Mermaid)')
+    .option('--run <id>', 'draw a run of the engine instead of a flow of a module')
+    .option('-o, --output <file>', 'write to this file (default: the standard output)');
   withReveal(withEngine(command)).action((module: string | undefined, flow: string | undefined, flags: GraphFlags) =>
     graph(session, module, flow, flags),
   );
   documented(command, {
     examples: [
-      ['orchestrator graph ./order.js >> README.md', 'in the language of Mermaid, which many pages draw'],
-      ['orchestrator graph --run order-42 --svg -o order-42.svg', 'how far a run has come, as a picture'],
+      ['orchestrator graph ./order.js >> README.md', 'as Mermaid, which GitHub and others render'],
+      ['orchestrator graph --run order-42 --svg -o order-42.svg', 'the progress of a run, as a picture'],
     ],
     json: '{ id, version?, nodes: { id, uses, ... }[], edges: { source, target, action?, condition? }[] }',
   });
@@ -50,7 +50,7 @@ async function graph(
   flags: GraphFlags,
 ): Promise<void> {
   if ((module === undefined) === (flags.run === undefined)) {
-    throw usageError('say what to draw: a module, or --run <id>');
+    throw usageError('nothing to draw: give a module, or --run <id>');
   }
   const text = module === undefined ? await ofRun(session, flags) : await ofModule(session, module, name, flags);
   if (flags.output === undefined) return session.stdout.text(text);

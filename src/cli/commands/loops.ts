@@ -15,24 +15,24 @@ interface LoopsFlags extends ProgramFlags {
 }
 
 const actions = [
-  { name: 'start', done: 'started', description: 'Start a loop that does not run.' },
-  { name: 'stop', done: 'stopped', description: 'Stop a loop: what is under way in it ends first.' },
-  { name: 'pause', done: 'paused', description: 'Pause a loop behind the iteration that is under way.' },
-  { name: 'resume', done: 'resumed', description: 'Let a loop go on that is paused.' },
+  { name: 'start', done: 'started', description: 'Start a loop that is not running.' },
+  { name: 'stop', done: 'stopped', description: 'Stop a loop after its running work has finished.' },
+  { name: 'pause', done: 'paused', description: 'Pause a loop after its current iteration.' },
+  { name: 'resume', done: 'resumed', description: 'Resume a paused loop.' },
 ] as const;
 
-/** `orchestrator loops`: those of a program that runs, over its operating interface. */
+/** `orchestrator loops`: the loops of a running program, controlled over its HTTP API. */
 export function addLoops(parent: Command, session: Session): void {
   const loops = parent
     .command('loops')
-    .summary('look after the loops of a running program')
+    .summary('list and control the loops of a running program')
     .description(
-      'Look after the loops of a running program: one that "orchestrator orchestrate" has started, or that serves a dashboard.',
+      'List and control the loops of a running program: one that "orchestrator orchestrate" started, or one that serves a dashboard.',
     );
   addList(loops, session);
   for (const { name, done, description } of actions) {
     const command = loops.command(name).description(description).argument('<loop-id>', 'id of the loop');
-    if (name === 'stop') withTimeout(command, 'how long it may take before it is cut off');
+    if (name === 'stop') withTimeout(command, 'time to finish running work before it is cut off');
     withProgram(command).action(async (loopId: string, flags: LoopsFlags) => {
       const body = flags.timeout === undefined ? {} : { timeout: flags.timeout };
       await programAt(session, flags).post(`loops/${segmentOf(loopId)}/${name}`, body);
@@ -55,7 +55,7 @@ function addList(loops: Command, session: Session): void {
     else write(session, view.loops);
   });
   documented(command, {
-    examples: [['orchestrator loops list --url http://127.0.0.1:4300', 'how the loops of a program stand']],
+    examples: [['orchestrator loops list --url http://127.0.0.1:4300', 'the loops of a program']],
     json: `{ status, loops: { loopId, state, iterations, iterationsPerSecond, errors, restarts, missedTicks, inFlight,
   durations: { p50, p90, p99, max }, nodes: { nodeId, state, calls, errors, retries, dropped, inFlight, error? }[], error? }[] }`,
   });

@@ -19,21 +19,27 @@ interface MigrateFlags extends EngineFlags {
 export function addMigrate(parent: Command, session: Session): void {
   const command = parent
     .command('migrate')
-    .summary('make or update the schemas of a Postgres database')
+    .summary('create or update the schemas in a Postgres database')
     .description(
-      'Make what a fleet needs in a Postgres database, or bring it up to date: its schema, and that of its queue.',
+      'Create or update the schemas that a fleet needs in a Postgres database: its own, and the one of its queue.',
     )
-    .option('--print', 'write the SQL that does it, and do nothing: no server is asked')
-    .option('-o, --output <file>', 'with --print: write it there (default: the standard output)')
-    .option('--role <name>', 'give this role the rights that programs of the fleet need, and no more');
+    .option('--print', 'only write the SQL, without connecting to a server')
+    .option('-o, --output <file>', 'with --print: write to this file (default: the standard output)')
+    .option('--role <name>', 'grant this role exactly the rights that programs of the fleet need');
   withEngine(command).action((flags: MigrateFlags) => migrate(session, flags));
   documented(command, {
-    text: `Programs do this at their first use. It is for where their role has no right to make schemas, and for large tables,
-which take longer than a start should. Programs of the version before may run meanwhile. What --print writes can be
-run on a database in any state, any number of times: it does what is missing.`,
+    text: `Programs create the schemas at their first use. Use this command if their role may not create schemas, or if tables are
+so large that an update would delay their start. Programs of the previous version may keep running meanwhile. The SQL
+of --print can be run on a database in any state, any number of times: it only adds what is missing.`,
     examples: [
-      ['orchestrator migrate --engine "$ADMIN_URL" --role app', 'as an administrator, for programs that run as app'],
-      ['orchestrator migrate --print --role app -o orchestrator.sql', 'as a file, for who looks after the database'],
+      [
+        'orchestrator migrate --engine "$ADMIN_URL" --role app',
+        'as an administrator, for programs that use the role app',
+      ],
+      [
+        'orchestrator migrate --print --role app -o orchestrator.sql',
+        'as a file, for the administrator of the database',
+      ],
     ],
     json: '{ prefix, changed: boolean }   (with --print { prefix, sql })',
   });
@@ -47,7 +53,10 @@ async function migrate(session: Session, flags: MigrateFlags): Promise<void> {
   const address = postgresAddress(session, flags, found);
   const changed = await migratePostgres(address, { prefix, role, connectTimeout: found.config.connectTimeout });
   if (flags.json === true) session.stdout.json({ prefix, changed });
-  else session.stderr.line(changed ? `the schemas of "${prefix}" are up to date now` : 'nothing was missing');
+  else
+    session.stderr.line(
+      changed ? `the schemas of "${prefix}" are up to date now` : `the schemas of "${prefix}" were up to date already`,
+    );
 }
 
 async function print({ io, stdout }: Session, { json, output, role }: MigrateFlags, prefix: string): Promise<void> {

@@ -24,7 +24,7 @@ interface OrchestrateFlags extends EngineFlags, ServeFlags {
   readonly json?: boolean;
 }
 
-/** What one program owns. */
+/** Everything that the program owns and has to close. */
 interface Owned {
   readonly loops: WorkflowOrchestrator | undefined;
   readonly engine: Engine | undefined;
@@ -33,36 +33,39 @@ interface Owned {
   readonly runtime: ReturnType<typeof runtimeOf>;
 }
 
-/** `orchestrator orchestrate`: one program with loops, an engine's runs, or both, and the interface to operate them. */
+/**
+ * `orchestrator orchestrate`: one program with loops, the runs of an engine, or both, and the dashboard to operate
+ * them.
+ */
 export function addOrchestrate(parent: Command, session: Session): void {
   const command = parent
     .command('orchestrate')
-    .summary('start loops, and serve the interface to operate loops and runs')
+    .summary('start loops, and serve the dashboard for loops and runs')
     .description(
-      'Start the loops that the modules export, look after the runs of an engine, and serve the interface to operate both: the dashboard, and what "loops" and "dead-letters" speak to.',
+      'Start the loops that the modules export, and serve the dashboard for them and for the runs of an engine. The commands "loops" and "dead-letters" connect to it.',
     )
     .argument(
       '[modules...]',
-      'modules that export loops, workflows of loops, or flows (default: those of the config file)',
+      'modules that export loops, workflows of loops, or flows (default: those in the config file)',
     )
-    .option('--worker', 'execute the flows of the modules in this program, too')
-    .option('--concurrency <count>', 'with --worker: how many nodes at the same time (default: 10)', whole(1))
-    .option('--store <directory>', 'keep queues, cursors and dead letters of loops there');
-  withTimeout(command, 'how long what is under way may take when it is asked to end');
+    .option('--worker', 'also execute the flows of the modules in this program')
+    .option('--concurrency <count>', 'with --worker: maximum number of nodes at the same time (default: 10)', whole(1))
+    .option('--store <directory>', 'directory that keeps the queues, cursors and dead letters of loops');
+  withTimeout(command, 'time to finish running work after a signal');
   withServing(withEngine(command)).action((modules: string[], flags: OrchestrateFlags) =>
     orchestrate(session, modules, flags),
   );
   documented(command, {
     examples: [
-      ['orchestrator orchestrate ./loops.js', 'start loops; the address is printed'],
+      ['orchestrator orchestrate ./loops.js', 'start loops, and print the address of the dashboard'],
       [
         'orchestrator orchestrate ./order.js --worker --engine pglite:./data',
-        'a fleet in one program, that survives a restart',
+        'a fleet in one program; its runs survive restarts',
       ],
     ],
-    json: `a line on the standard output for each thing that happens: { time, level, message, ... }, one of them with
-{ url, token } of the interface`,
-    text: 'It ends when all loops have ended, or on SIGINT, SIGTERM or SIGHUP: the first lets what is under way end, the second ends\nat once. The exit code is 1 where a loop ended with an error, or something was cut off.',
+    json: `one line on the standard output for each event: { time, level, message, ... }, one of them with
+{ url, token } of the dashboard`,
+    text: 'Ends when all loops have ended, or on SIGINT, SIGTERM or SIGHUP: the first signal lets running work finish, the second\nends at once. The exit code is 1 if a loop ended with an error, or if work was cut off.',
   });
 }
 
@@ -77,7 +80,7 @@ async function orchestrate(session: Session, given: readonly string[], flags: Or
   try {
     await begin(session, owned, { flags, found, log, ends });
     await Promise.race([aborted(interruption), endOf(owned)]);
-    if (interruption.aborted) log.info('stopping: what is under way ends first; a second signal ends at once', {});
+    if (interruption.aborted) log.info('stopping: running work finishes first; a second signal ends at once', {});
   } catch (error) {
     await endAll(ends);
     throw error;
@@ -97,7 +100,7 @@ function own(session: Session, exports: readonly Exports[], flags: OrchestrateFl
     throw usageError('there is nothing to orchestrate: give modules with loops, or choose an engine with --engine');
   }
   if (flags.worker === true && (engine === undefined || flows.length === 0)) {
-    throw usageError('--worker needs an engine, and modules that export flows');
+    throw usageError('--worker needs an engine and flows: give --engine, and modules that export flows');
   }
   const runtime = exports.map(runtimeOf).find((one) => one !== undefined);
   const distributed = engine && new DistributedOrchestrator({ engine, workflows: flows, runtime });
@@ -108,18 +111,18 @@ interface Beginning {
   readonly flags: OrchestrateFlags;
   readonly found: FoundConfig;
   readonly log: Log;
-  /** What ends what has begun, in the order of the begin. */
+  /** Functions that end what has been started, in the order of the starts. */
   readonly ends: (() => Promise<unknown>)[];
 }
 
-/** What can be refused comes first: nothing is executed where its interface cannot be served. */
+/** Starts everything. Steps that may be refused come first: no work starts if the dashboard cannot be served. */
 async function begin(session: Session, owned: Owned, { flags, found, log, ends }: Beginning): Promise<void> {
   const { loops, engine, distributed, flows, runtime } = owned;
   const { concurrency, timeout } = flags;
   if (engine !== undefined) {
     ends.push(() => engine.close());
     await engine.open();
-    log.info(`looks after the runs of ${engine.name}`, { engine: engine.name });
+    log.info(`manages the runs of ${engine.name}`, { engine: engine.name });
   }
   if (distributed !== undefined) ends.push(() => distributed.close());
   const served = await serve(session, { distributed, loops, found, flags, log });
@@ -141,9 +144,9 @@ async function begin(session: Session, owned: Owned, { flags, found, log, ends }
 }
 
 const queueHelp =
-  'a module declares the queues of its loops in a workflow: export const pipeline = { queues: { orders: { capacity: 10 } }, loops: [poll, work] }';
+  'declare the queues of the loops in a workflow: export const pipeline = { queues: { orders: { capacity: 10 } }, loops: [poll, work] }';
 
-/** Who has exported loops, and not their queues, is told how that is done. */
+/** Adds help to the error about undeclared queues: a module may have exported its loops without their queues. */
 function refuse(error: unknown): never {
   const isUndeclared =
     error instanceof LoopDefinitionError && error.faults.some(({ message }) => /not declared/.test(message));
@@ -151,13 +154,13 @@ function refuse(error: unknown): never {
   throw usageError(`${error.message}; ${queueHelp}`, { cause: error });
 }
 
-/** Loops may come to their end; an engine never does. */
+/** Waits until all loops have ended. An engine never ends by itself. */
 async function endOf({ loops, engine }: Owned): Promise<void> {
   if (loops === undefined || engine !== undefined) return new Promise(() => undefined);
   return loops.ended();
 }
 
-/** Ends all, the last first, whatever fails of it. @returns what each has said */
+/** Calls the functions in reverse order, even if some of them fail. @returns their results and errors */
 async function endAll(ends: readonly (() => Promise<unknown>)[]): Promise<unknown[]> {
   const said: unknown[] = [];
   for (const end of [...ends].reverse()) said.push(await end().catch((error: unknown) => error));
@@ -178,8 +181,7 @@ function conclude({ loops }: Owned, said: readonly unknown[], log: Log): void {
   if (broken !== undefined) {
     throw new CliError(`loop "${broken.loopId}" ended with an error: ${broken.error ?? ''}`, exitCodes.failed);
   }
-  if (abandoned > 0)
-    throw new CliError(`cut off at the deadline: ${countOf(abandoned, 'iteration')}`, exitCodes.failed);
+  if (abandoned > 0) throw new CliError(`cut off at the timeout: ${countOf(abandoned, 'iteration')}`, exitCodes.failed);
 }
 
 function countOf(count: number, what: string): string {

@@ -35,24 +35,24 @@ interface RunFlags {
   readonly json?: boolean;
 }
 
-/** `orchestrator run`: a flow of a module, in this program, to its end. */
+/** `orchestrator run`: runs a flow of a module in this process until it ends. */
 export function addRun(parent: Command, session: Session): void {
   const command = parent
     .command('run')
     .summary('run a flow from a module')
     .description('Run a flow from a module in this program, and write its output to the standard output.')
-    .argument('<module>', 'a JavaScript or TypeScript module that exports a flow')
-    .argument('[flow]', 'name of the export, or of the flow (default: the default export, else the only flow)')
-    .option('--input <json>', 'what the first nodes get: JSON, a file that holds it, or - for the standard input')
-    .option('--context <json>', 'the data that the run begins with: a JSON object, likewise')
-    .option('--dry-run', 'walk through the flow and execute nothing')
-    .option('--concurrency <count>', 'how many nodes run at the same time (default: no limit)', whole(1))
-    .option('--timeout <duration>', 'limit of the whole run, such as 30s or 5m', duration)
-    .option('--checkpoint <directory>', 'save the run there after each node, so that it can be resumed')
+    .argument('<module>', 'JavaScript or TypeScript module that exports a flow')
+    .argument('[flow]', 'name of the export or of the flow (default: the default export, or the only flow)')
+    .option('--input <json>', 'input of the first nodes: JSON, a file with JSON, or - for the standard input')
+    .option('--context <json>', 'initial context of the run: a JSON object, given like --input')
+    .option('--dry-run', 'walk through the flow without executing it')
+    .option('--concurrency <count>', 'maximum number of nodes at the same time (default: no limit)', whole(1))
+    .option('--timeout <duration>', 'time limit of the whole run, such as 30s or 5m', duration)
+    .option('--checkpoint <directory>', 'save the run in this directory after each node, so that it can be resumed')
     .option('--run-id <id>', 'id of the run (default: a new one)')
-    .option('--resume <id>', 'go on with a run that is in --checkpoint')
-    .option('--event <name=json>', 'what a resumed run waits for; may be given several times', collect)
-    .option('-q, --quiet', 'no progress on the standard error')
+    .option('--resume <id>', 'resume a run that was saved with --checkpoint')
+    .option('--event <name=json>', 'event that the resumed run waits for; may be given several times', collect)
+    .option('-q, --quiet', 'show no progress on the standard error')
     .action((module: string, flow: string | undefined, flags: RunFlags) => run(session, module, flow, flags));
   documented(command, {
     examples: [
@@ -64,14 +64,14 @@ export function addRun(parent: Command, session: Session): void {
       ['orchestrator run ./order.js --checkpoint ./runs --run-id order-42', 'save after each node'],
       [
         'orchestrator run ./order.js --checkpoint ./runs --resume order-42 --event approval=true',
-        'go on with it, with what it has waited for',
+        'resume it with the event that it waits for',
       ],
     ],
     json: `{ runId, status, output, context, duration,
   errors: { nodeId, attempts, recoveredBy?, error: { name, message, code?, cause? } }[],
   completed: string[], skipped: string[], awaiting: { nodeId, event, until? }[] }
 with --dry-run: { steps: { nodeId, uses, action? }[], lastAction? }`,
-    text: 'The exit code is 0 only for a run that has completed; for one that waits it is 1, and the command that goes on with it\nis said. The first Ctrl+C aborts the run, the second ends at once.',
+    text: 'The exit code is 0 only if the run has completed. If the run waits for an event, it is 1, and the command that resumes\nthe run is printed. The first Ctrl+C aborts the run, the second ends at once.',
   });
 }
 
@@ -109,17 +109,20 @@ async function carryOut(
 ): Promise<WorkflowResult> {
   const { concurrency, timeout, checkpoint: directory, resume, runId } = flags;
   if (directory === undefined && resume !== undefined) throw usageError('--resume needs --checkpoint <directory>');
-  if (resume === undefined && flags.event !== undefined) throw usageError('--event is for a run that is resumed');
+  if (resume === undefined && flags.event !== undefined)
+    throw usageError('--event is only for resumed runs: give --resume <id>');
   const checkpoint = directory === undefined ? undefined : new FileCheckpointStore(resolve(session.io.cwd, directory));
   const options = { concurrency, timeout, checkpoint };
   if (resume === undefined) {
     const { input, context } = await readInputs(session.io, flags);
-    // Not before: who is asked for input can be interrupted as every program.
+    // Signals are handled only from here on: until the input is read, Ctrl+C ends the program at once.
     return runtime.run(flow, context, { ...options, runId, input, signal: session.interruption() });
   }
   for (const given of ['input', 'context', 'runId'] as const) {
     if (flags[given] !== undefined)
-      throw usageError('a run that is resumed has its --input, --context and --run-id already');
+      throw usageError(
+        '--input, --context and --run-id cannot be combined with --resume: the saved run has them already',
+      );
   }
   if ((await checkpoint?.load(resume)) === undefined) {
     throw new CliError(`run "${resume}" is not in ${directory}`, exitCodes.notFound);
@@ -128,7 +131,7 @@ async function carryOut(
   return runtime.continue(flow, resume, { ...options, events, signal: session.interruption() });
 }
 
-/** Somebody else carries the run out: the command can be repeated as it is. */
+/** Reports a run that is locked by another process as a conflict: the same command can be tried again later. */
 function asConflict(error: unknown): never {
   if (error instanceof LockedError) throw new CliError(error.message, exitCodes.conflict);
   throw error;
@@ -160,7 +163,7 @@ function dataOf(result: WorkflowResult): object {
   return { runId, status, output: output ?? null, context, errors: failures, completed, skipped, awaiting };
 }
 
-/** What was to be run. */
+/** The run that was requested. */
 interface Asked {
   readonly module: string;
   readonly name: string | undefined;
@@ -170,11 +173,11 @@ interface Asked {
 
 interface Telling {
   readonly milliseconds: number;
-  /** Whether lines before have told what has failed; causes of that they do not tell. */
+  /** If true, earlier lines have reported the failures, but not their causes. */
   readonly isTold: boolean;
 }
 
-/** What is no success is the failure of the command. */
+/** Fails the command unless the run has completed. */
 function conclude(result: WorkflowResult, asked: Asked, { milliseconds, isTold }: Telling): void {
   const { status, errors, unreached, reason } = result;
   if (status === 'completed') return;
@@ -191,23 +194,23 @@ function conclude(result: WorkflowResult, asked: Asked, { milliseconds, isTold }
   });
 }
 
-/** Of an error of a node: what the node has thrown; of that: what it says to be behind it. */
+/** The cause of an error. The cause of a node's error is the error that the node has thrown. */
 function causeOf(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined;
 }
 
-/** Says what a run waits for, and the command that goes on with it. */
+/** Names the events that a run waits for, and the command that resumes the run. */
 function waitingText({ awaiting, runId }: WorkflowResult, { module, name, flow, flags }: Asked): string {
   const events = [...new Set(awaiting.map(({ event }) => event))];
   const waits = `${oneLine(idOf(flow))} waits for ${events.map(oneLine).join(', ')}`;
-  if (flags.checkpoint === undefined) return `${waits}; with --checkpoint <directory> it could be resumed`;
+  if (flags.checkpoint === undefined) return `${waits}; start it with --checkpoint <directory> to be able to resume it`;
   const words = ['orchestrator', 'run', module, ...(name === undefined ? [] : [name])];
   words.push('--checkpoint', flags.checkpoint, '--resume', runId);
   const given = events.map((event) => `--event ${inShell(event)}=…`);
-  return `${waits}; it can be resumed: ${[...words.map(inShell), ...given].join(' ')}`;
+  return `${waits}; resume it with: ${[...words.map(inShell), ...given].join(' ')}`;
 }
 
-/** A word as a shell takes it. */
+/** A word quoted for a shell. */
 function inShell(word: string): string {
   const text = oneLine(word);
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

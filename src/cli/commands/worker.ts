@@ -19,16 +19,16 @@ interface WorkerFlags extends EngineFlags {
   readonly json?: boolean;
 }
 
-/** `orchestrator worker`: executes nodes of the runs of an engine until it is asked to end. */
+/** `orchestrator worker`: executes nodes of the runs of an engine until a signal ends it. */
 export function addWorker(parent: Command, session: Session): void {
   const command = parent
     .command('worker')
     .summary('execute the runs of an engine')
-    .description('Execute the runs of an engine: all flows that the modules export, until SIGINT, SIGTERM or SIGHUP.')
-    .argument('[modules...]', 'modules that export flows (default: workflows of the config file)')
-    .option('--concurrency <count>', 'how many nodes at the same time (default: 10)', whole(1))
-    .option('--id <id>', 'its name in health and errors (default: host, process id, a random part)');
-  withTimeout(command, 'how long nodes may go on when it is asked to end');
+    .description('Execute the runs of an engine: all flows that the modules export. Ends on SIGINT, SIGTERM or SIGHUP.')
+    .argument('[modules...]', 'modules that export flows (default: the workflows in the config file)')
+    .option('--concurrency <count>', 'maximum number of nodes at the same time (default: 10)', whole(1))
+    .option('--id <id>', 'name of the worker in health and errors (default: host, process id and a random part)');
+  withTimeout(command, 'time to finish running nodes after a signal');
   withEngine(command).action((modules: string[], flags: WorkerFlags) => work(session, modules, flags));
   documented(command, {
     examples: [
@@ -38,8 +38,8 @@ export function addWorker(parent: Command, session: Session): void {
       ],
       ['orchestrator worker --json 2>/dev/null', 'its log as lines of JSON'],
     ],
-    json: `a line on the standard output for each thing that happens: { time, level, message, ... }`,
-    text: 'The first signal lets what is under way end, up to the timeout; the second ends at once: others take over then.',
+    json: `one line on the standard output for each event: { time, level, message, ... }`,
+    text: 'The first signal lets running nodes finish, up to the timeout; the second ends at once, and other workers take over.',
   });
 }
 
@@ -61,7 +61,7 @@ async function work(session: Session, modules: readonly string[], flags: WorkerF
       workflows: names,
     });
     await aborted(interruption);
-    log.info('stopping: nodes that are executed end first; a second signal ends at once', {});
+    log.info('stopping: running nodes finish first; a second signal ends at once', {});
     await worker.close({ timeout: flags.timeout });
     const { completed, failed, retried } = worker.health();
     log.info(`stopped: ${completed} completed, ${failed} failed, ${retried} retried`, { completed, failed, retried });
@@ -71,15 +71,15 @@ async function work(session: Session, modules: readonly string[], flags: WorkerF
   }
 }
 
-/** What the flows of modules need to be executed. */
+/** The flows of the given modules, and the runtime that executes them. */
 export interface Loaded {
   readonly workflows: readonly Workflow[];
   readonly runtime: ReturnType<typeof runtimeOf>;
 }
 
-/** All flows of modules, each once. @throws {CliError} for a module without any */
+/** Loads all flows of the modules, each once. @throws {CliError} if a module exports no flow */
 async function loadWorkflows(modules: readonly string[], { io }: Session): Promise<Loaded> {
-  if (modules.length === 0) throw usageError('no module is given, and no config file names workflows');
+  if (modules.length === 0) throw usageError('no flows to execute: give modules, or list workflows in the config file');
   const workflows = new Set<Workflow>();
   let runtime: Loaded['runtime'];
   for (const module of modules) {
@@ -92,7 +92,7 @@ async function loadWorkflows(modules: readonly string[], { io }: Session): Promi
   return { workflows: [...workflows], runtime };
 }
 
-/** A worker that tells of what goes wrong. */
+/** A worker that logs its warnings. */
 export function workerOf(
   options: Loaded & { engine: Engine; concurrency?: number | undefined; id?: string | undefined },
   log: Log,
@@ -113,7 +113,7 @@ function configured({ config, directory }: Awaited<ReturnType<typeof findConfig>
   return pathsOf(config.workflows, directory);
 }
 
-/** Paths of a config file are from where it is. */
+/** Resolves module paths of a config file, which are relative to the file. */
 export function pathsOf(modules: readonly string[] = [], directory: string): readonly string[] {
   return modules.map((module) => (module.startsWith('file:') ? module : resolve(directory, module)));
 }

@@ -13,15 +13,15 @@ interface WorkersFlags extends EngineFlags {
   readonly json?: boolean;
 }
 
-/** `orchestrator workers`: who is there, as each has said last. */
+/** `orchestrator workers`: the workers of an engine, as of their last reports. */
 export function addWorkers(parent: Command, session: Session): void {
   const command = parent
     .command('workers')
     .summary('list the workers of an engine')
     .description(
-      'List the workers of an engine, as each has said last; those that have been silent for a day are gone.',
+      'List the workers of an engine, as of their last reports. Workers that are silent for a day are no longer listed.',
     )
-    .option('--alive', 'only those that are alive');
+    .option('--alive', 'only workers that are alive');
   withEngine(command).action((flags: WorkersFlags) =>
     withFleet(session, flags, async ({ orchestrator }) => {
       const all = await orchestrator.listWorkerHealth();
@@ -33,7 +33,7 @@ export function addWorkers(parent: Command, session: Session): void {
   );
   documented(command, {
     examples: [
-      ['orchestrator workers', 'who is there, and what they do'],
+      ['orchestrator workers', 'all workers, with their status and work'],
       ["orchestrator workers --alive --json | jq '.workers | length'", 'how many are alive'],
     ],
     json: `{ workers: { workerId, status, alive, age, concurrency, active, completed, failed, retried, startedAt, host,

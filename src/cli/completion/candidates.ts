@@ -1,13 +1,13 @@
 import type { Command, Option } from 'commander';
 
-/** What stands for "a path": shells know those best themselves. */
+/** Placeholder for paths, which shells complete themselves. */
 export const files = ':files';
 
 /**
- * What may stand in the place of the last word: subcommands, options, values of options and arguments. All of it follows
+ * Returns the candidates for the last word: subcommands, options, and values of options and arguments. All are derived
  * from the tree of commands.
  *
- * @param words - of the line, without the program; the last is what has been typed of the one to be completed
+ * @param words - the words of the line without the program; the last is the word to complete, as far as it is typed
  */
 export function candidates(program: Command, words: readonly string[]): string[] {
   const last = words.at(-1) ?? '';
@@ -28,10 +28,10 @@ export function candidates(program: Command, words: readonly string[]): string[]
 
 interface Place {
   readonly command: Command;
-  /** Whose value comes next. */
+  /** Option whose value comes next. */
   readonly option: Option | undefined;
   readonly isBehindDashes: boolean;
-  /** How many arguments there have been. */
+  /** Number of arguments so far. */
   readonly args: number;
 }
 
@@ -54,7 +54,7 @@ function behind({ command, option, isBehindDashes, args }: Place, word: string):
   return sub === undefined ? { args: args + 1 } : { command: sub };
 }
 
-/** Of a command and of those above it. */
+/** The options of a command and of its parents. */
 function optionsOf(command: Command): Option[] {
   const own = command.options.filter(({ hidden }) => !hidden);
   return command.parent === null
@@ -82,7 +82,7 @@ const paths = /^<(?:file|directory)>$/;
 function valuesOf({ argChoices, flags }: Option, typed: string): string[] {
   const placeholder = flags.split(' ').at(-1) ?? '';
   if (argChoices === undefined) return paths.test(placeholder) || /<json>/.test(placeholder) ? [files] : [];
-  // Of a list separated by commas the last word is completed.
+  // In a list separated by commas, only the last word is completed.
   const before = typed.slice(0, typed.lastIndexOf(',') + 1);
   return starting(
     argChoices.map((value) => before + value),

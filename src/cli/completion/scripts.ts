@@ -1,6 +1,6 @@
 import { files } from './candidates.js';
 
-/** Each asks the program itself what may come next, so it never knows less than the program. */
+/** Completion scripts by shell. Each script asks the program for the candidates, so it is always up to date. */
 export const scripts = {
   bash: `# Completion of orchestrator for bash: source <(orchestrator completion bash)
 _orchestrator() {

@@ -1,29 +1,29 @@
 import { cut } from '../../shared/text.js';
 import { jsonOf } from './json.js';
 
-/** An error as data. */
+/** An error as plain data. */
 export interface ErrorData {
   readonly name: string;
   readonly message: string;
   readonly code?: string;
   readonly cause?: ErrorData;
-  /** Of an `AggregateError`. */
+  /** The errors inside an `AggregateError`. */
   readonly errors?: readonly ErrorData[];
   readonly stack?: string;
 }
 
-/** Errors may be each other's causes: so many are told of, and no more. */
+/** Maximum number of errors including all causes. Errors may be causes of each other. */
 const mostErrors = 50;
 
-/** How much is told of what was thrown and is no error, in characters. */
+/** Maximum length of a thrown value that is not an error, in characters. */
 const longestThrown = 1_000;
 
-/** What was thrown, as data: class, message, code, causes. Stacks are for who asks. */
+/** Converts a thrown value to data: class, message, code and causes, and the stacks if requested. */
 export function errorData(thrown: unknown, { stack = false }: { readonly stack?: boolean } = {}): ErrorData {
   return dataOf(thrown, stack, { left: mostErrors });
 }
 
-/** A text for anything, also for what says so itself and fails at it. */
+/** Converts anything to text, even if its own conversion throws. */
 export function textOf(value: unknown): string {
   try {
     return String(value);

@@ -1,9 +1,12 @@
 import type { Redactor } from '../../dashboard/redaction/index.js';
 
-/** JSON of any value, in one line or indented. What JSON does not have is written as what comes nearest. */
+/**
+ * Writes any value as JSON, in one line or indented. Values that JSON cannot express are replaced by the closest
+ * equivalent.
+ */
 export function jsonOf(value: unknown, indent?: number): string {
   const text = JSON.stringify(plainData(value), undefined, indent) ?? 'null';
-  // JSON lets these through; terminals act on some of them. Escaped they are the same value.
+  // JSON allows these characters, but terminals act on some of them. Escaping does not change the value.
   return text.replace(
     /[\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
@@ -13,10 +16,10 @@ export function jsonOf(value: unknown, indent?: number): string {
 const noSecrets: Redactor = { hides: () => false, text: (text) => text };
 const hidden = '[redacted]';
 
-/** How deep a value is written: deeper ones would be too much for whoever reads the JSON. */
+/** Maximum depth of written values. Deeper JSON could be too much for its readers. */
 const deepest = 500;
 
-/** Any value as data that JSON has, without secrets. */
+/** Converts any value to data that JSON can express, without secrets. */
 export function plainData(value: unknown, secrets: Redactor = noSecrets): unknown {
   return new PlainData(secrets).of(value);
 }

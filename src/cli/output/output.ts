@@ -5,7 +5,7 @@ import { jsonOf } from './json.js';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** One of the two streams that a command writes to. Once it has failed, writes are dropped. */
+/** A stream that a command writes to: standard output or standard error. After the first error, writes are dropped. */
 export class Output {
   isColoured = false;
   #isClosed = false;
@@ -26,12 +26,12 @@ export class Output {
     return this.stream.isTTY === true;
   }
 
-  /** How wide a line may be: the terminal's columns; no limit where there is none. */
+  /** Maximum width of a line: the columns of the terminal, or `Infinity` without a terminal. */
   get width(): number {
     return this.isTerminal ? (this.stream.columns ?? 80) : Infinity;
   }
 
-  /** Text as it is: it has been made harmless, and ends its lines itself. */
+  /** Writes text unchanged. The caller has made it harmless and ends its lines. */
   text(text: string): void {
     if (!this.#isClosed) this.stream.write(text);
   }
@@ -50,22 +50,22 @@ export class Output {
     this.line(jsonOf(value));
   }
 
-  /** Gives text a colour, where there is one to be seen. Resets nothing else. */
+  /** Colours text if the output is coloured. Does not reset other styles. */
   styled(style: Style, text: string): string {
-    // Whether the stream is a terminal was decided already; Node would decide again, by the standard output alone.
+    // The stream is known to be a terminal. Node would check again, and only the standard output.
     return this.isColoured ? styleText(style, text, { validateStream: false } as never) : text;
   }
 
-  /** Resolves when everything was written, or has failed. */
+  /** Resolves when everything has been written, or writing has failed. */
   async flushed(): Promise<void> {
     if (this.#isClosed) return;
     await new Promise<void>((resolve) => {
-      // The error comes a moment after the write that has failed.
+      // The error is emitted a moment after the failed write.
       this.stream.write('', () => setImmediate(resolve));
     });
   }
 
-  /** Resolves when a slow reader has taken what was written. */
+  /** Resolves when a slow reader has caught up. */
   async drained(): Promise<void> {
     if (this.#isClosed || !this.stream.writableNeedDrain) return;
     await once(this.stream, 'drain').catch(() => undefined);

@@ -4,19 +4,19 @@ import { oneLine } from './text.js';
 
 type Style = Parameters<Output['styled']>[0];
 
-/** A column: its values are text as it came, and are made harmless here. */
+/** A column of a table. Its values may be any text: the table makes them harmless. */
 export interface Column<Row> {
   readonly title: string;
   readonly value: (row: Row) => string | number | undefined;
   readonly align?: 'right';
   readonly style?: (row: Row) => Style | undefined;
-  /** The fewest columns that it may be narrowed to where the terminal is narrow. Default: it keeps its width. */
+  /** Minimum width of the column on a narrow terminal. Default: the column is never narrowed. */
   readonly least?: number;
 }
 
 const gap = '  ';
 
-/** Writes a table whose columns are aligned, and that is no wider than the terminal as far as its columns allow. */
+/** Writes an aligned table. Columns with `least` are narrowed to fit the terminal. */
 export function writeTable<Row>(output: Output, rows: readonly Row[], columns: readonly Column<Row>[]): void {
   const cells = rows.map((row) => columns.map(({ value }) => oneLine(String(value(row) ?? ''))));
   const widths = columns.map(({ title }, index) =>
@@ -41,7 +41,7 @@ export function writeTable<Row>(output: Output, rows: readonly Row[], columns: r
   }
 }
 
-/** Takes from the widest of those that may be narrowed, one column at a time. */
+/** Narrows the widest column that may be narrowed, one character at a time, until the table fits. */
 function narrow<Row>(widths: number[], columns: readonly Column<Row>[], limit: number): void {
   const total = () => widths.reduce((sum, width) => sum + width, 0) + gap.length * (widths.length - 1);
   while (total() > limit) {
@@ -67,7 +67,7 @@ function lineOf<Row>(
   return padded.join(gap).trimEnd();
 }
 
-/** Writes names and values below each other, the values aligned. */
+/** Writes names and values, one pair per line, with the values aligned. */
 export function writeFields(
   output: Output,
   fields: readonly (readonly [name: string, value: string | undefined])[],

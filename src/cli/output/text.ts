@@ -1,24 +1,25 @@
 /**
- * Text for a terminal. What comes from runs may hold anything: escape sequences that recolour, move the cursor or set the
- * clipboard, and signs that turn the direction of writing. None of it reaches a terminal as more than something to read.
+ * Makes text harmless for a terminal. Text from runs may contain anything: escape sequences that recolour, move the
+ * cursor or set the clipboard, and characters that change the direction of writing. All of them are shown as visible
+ * escapes.
  */
 
-/** C0 but for tab and line end, DEL, C1, what turns directions, line separators, half surrogate pairs. */
+/** C0 except tab and line feed, DEL, C1, bidirectional controls, line separators, lone surrogates. */
 const hostile =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
 
-/** Text of several lines. */
+/** Makes a text of several lines harmless. */
 export function harmless(text: string): string {
   return text.replace(hostile, escapeOf);
 }
 
-/** Text of one line. */
+/** Makes a text harmless and puts it on one line. */
 export function oneLine(text: string): string {
   return harmless(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
 }
 
-/** A version, or a workflow with its version; a hash, which nobody reads, is cut short. */
+/** Shortens the version in a version or in `workflow@version` if the version is a hash. */
 export function versionText(name: string): string {
   return oneLine(name.replace(/(?<=^|@)([\w-]{8})[\w-]{35}$/, '$1…'));
 }

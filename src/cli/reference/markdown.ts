@@ -4,39 +4,41 @@ import { meanings } from '../exit-codes.js';
 
 const preface = `# Command line
 
-Generated from the parser by \`npm run docs:cli\`: what is written here is what the program does.
+Generated from the program's own help by \`npm run docs:cli\`.
 
-\`orchestrator\` runs flows, starts workers, and looks after the runs of an engine and the loops of a program. Each command
-has \`--help\`, with examples. Results go to the standard output, all else to the standard error; \`--json\` writes the first
-as JSON, in the shapes below: fields may be added to them, none is taken away or changes its meaning within a major version.
-Lists are one JSON value, what goes on is a value a line. Text is for people, and may change.`;
+\`orchestrator\` runs flows, starts workers, and manages the runs of an engine and the loops of a program. Each command has
+\`--help\`, with examples. Results go to the standard output, everything else to the standard error. With \`--json\`, results
+are written as JSON in the shapes below. Within a major version, fields may be added to these shapes, but no field is removed
+or changes its meaning. A list is one JSON value; continuous output is one JSON value per line. Text is for people and may
+change at any time.`;
 
 const engineText = `## Choosing an engine
 
-The first of these that says one:
+The engine is taken from the first of these that is set:
 
-1. \`--engine <address>\`: \`redis://host:6379\` (or \`rediss:\`), \`postgres://host:5432/database\`, \`pglite:<directory>\`,
-   \`memory:\` (gone when the program ends);
+1. \`--engine <address>\`: \`redis://host:6379\` (or \`rediss:\`), \`postgres://host:5432/database\`, \`pglite:<directory>\`, or
+   \`memory:\`, whose data is lost when the program ends;
 2. \`engine\` in the config file;
-3. \`DATABASE_URL\` or \`REDIS_URL\`. Where both are set, one has to be named by 1 or 2.
+3. \`DATABASE_URL\` or \`REDIS_URL\`. If both are set, choose one of them by 1 or 2.
 
 Passwords in addresses are never printed.
 
 ## Config file
 
-\`orchestrator.config.ts\`, \`.mts\`, \`.js\`, \`.mjs\` or \`.json\`, in the working directory or the first above it that has one, or
-what \`--config\` names. A module exports it as its default. Everything may be left out:
+The config file is \`orchestrator.config.ts\`, \`.mts\`, \`.js\`, \`.mjs\` or \`.json\`, in the working directory or the closest
+directory above it, or the file given by \`--config\`. A module exports the config as its default export. All fields are
+optional:
 
 | field | |
 | --- | --- |
-| \`engine\` | an address as \`--engine\` takes it (a directory is from the file), or an engine made in the file |
-| \`prefix\` | what names of keys and tables begin with, where the engine is an address. Default: \`orchestrator\` |
-| \`connectTimeout\` | milliseconds to wait for the engine's first answer, where it is an address; then the command ends with exit code 5. Default: 5000; for pglite 60000. Raise it where \`worker\` or \`dashboard\` starts beside its server and nothing starts it again |
-| \`workflows\` | modules whose flows \`worker\` and \`orchestrate\` have, where they are given none; paths are from the file |
-| \`loops\` | modules whose loops \`orchestrate\` has, likewise |
-| \`dashboard.port\`, \`.host\`, \`.title\` | as the options of \`dashboard\` |
-| \`dashboard.actions\` | \`false\`: nothing can be changed there. Default: \`true\` |
-| \`dashboard.redact\` | keys and patterns whose values are not shown, besides those that are known; \`false\` shows all |
+| \`engine\` | an address as for \`--engine\` (a directory is relative to the file), or an engine created in the file |
+| \`prefix\` | prefix of the names of keys and tables, if the engine is an address. Default: \`orchestrator\` |
+| \`connectTimeout\` | milliseconds to wait for the engine's first answer, if the engine is an address; after that the command ends with exit code 5. Default: 5000; for pglite 60000. Raise it if \`worker\` or \`dashboard\` starts at the same time as its server and nothing restarts it |
+| \`workflows\` | modules whose flows \`worker\` and \`orchestrate\` load if no modules are given; paths are relative to the file |
+| \`loops\` | modules whose loops \`orchestrate\` loads if no modules are given; paths are relative to the file |
+| \`dashboard.port\`, \`.host\`, \`.title\` | like the options of \`dashboard\` |
+| \`dashboard.actions\` | \`false\`: the dashboard is read-only. Default: \`true\` |
+| \`dashboard.redact\` | additional keys and patterns whose values are hidden; \`false\` shows everything. Default: only well-known keys are hidden |
 
 \`\`\`js
 // orchestrator.config.js
@@ -50,13 +52,14 @@ export default {
 
 ## Modules
 
-\`.js\`, \`.mjs\`, \`.cjs\`, and TypeScript: Node 22.18 and later load it as it is; before, \`tsx\` does, where it is installed
-beside your code (\`npm install --save-dev tsx\`). A flow that is not named is the default export, else the only flow that the
-module exports. A \`FlowRuntime\` that it exports executes its flows, with its hooks, registry and dependencies. The command
-has to be the one that is installed beside the module (\`npx orchestrator\`): flows of another copy are refused.
+Modules are \`.js\`, \`.mjs\`, \`.cjs\` or TypeScript. Node 22.18 and later load TypeScript directly; for earlier versions,
+install \`tsx\` beside your code (\`npm install --save-dev tsx\`). If a command does not name a flow, it uses the default
+export, or else the only flow that the module exports. If a module exports a \`FlowRuntime\`, this runtime executes its flows,
+with its hooks, registry and dependencies. Use the command that is installed beside the module (\`npx orchestrator\`): flows
+created by another copy of the package are refused.
 
-\`orchestrate\` takes each \`Loop\` that a module exports. Loops with queues between them are exported as a workflow, which
-declares the queues; what is in it need not be exported by itself:
+\`orchestrate\` loads each \`Loop\` that a module exports. Loops with queues between them are exported as a workflow, which
+declares the queues; the loops in it need no exports of their own:
 
 \`\`\`js
 // loops.js
@@ -68,12 +71,12 @@ const work = new Loop('work').read('take', 'orders').blocking('price', priceOrde
 export const pipeline = { queues: { orders: { capacity: 10 } }, loops: [poll, work] };
 \`\`\`
 
-## What is shown of runs
+## Secrets in output
 
-Values whose keys say that they are secret (\`password\`, \`token\`, \`apiKey\`, ...) are left out as in the dashboard, in text and
-in JSON, by the commands that look at runs of an engine (\`runs\`, \`graph --run\`), by the logs of \`worker\` and
-\`orchestrate\`, and by the dashboard; those that have \`--reveal\` show them with it. \`run\` writes the result of the run that
-it has carried out itself as it is, secrets and all. In text, signs that a terminal would act on are shown as escapes.`;
+Values whose keys look secret (\`password\`, \`token\`, \`apiKey\`, ...) are hidden, in text and in JSON, by the commands that
+read runs of an engine (\`runs\`, \`graph --run\`), by the logs of \`worker\` and \`orchestrate\`, and by the dashboard. Commands
+with the option \`--reveal\` show them if it is given. \`run\` writes the result of its own run unchanged, including secrets. In
+text, characters that a terminal would act on are shown as escapes.`;
 
 /** The reference of all commands, as Markdown. */
 export function referenceOf(program: Command): string {
@@ -103,9 +106,9 @@ function leavesOf(command: Command): Command[] {
 
 function exitCodeText(): string {
   const rows = meanings.map(([code, meaning]) => `| ${code} | ${meaning} |`);
-  return `## Exit codes\n\n| code | |\n| --- | --- |\n${rows.join('\n')}\n\nOf several runs that are acted on, the first that fails decides. \`worker\`, \`dashboard\` and \`orchestrate\` are
-meant to go on until a signal comes: where all ends in order then, they end with 0. 130 and 143 are for commands that were
-cut short: by the first signal where they have an end of their own, by the second where they were ending.`;
+  return `## Exit codes\n\n| code | |\n| --- | --- |\n${rows.join('\n')}\n\nIf a command acts on several runs, the first failure decides. \`worker\`, \`dashboard\` and \`orchestrate\` run until a
+signal arrives: they end with 0 if everything could finish in order. All other commands end with 130 or 143 after the first
+signal; commands that were ending in order do so after the second.`;
 }
 
 function globalText(program: Command): string {
@@ -150,7 +153,7 @@ function choicesText(words: readonly string[] | undefined): string {
   return words === undefined ? '' : `: ${words.map((word) => `\`${word}\``).join(', ')}`;
 }
 
-/** Names of options and variables are code wherever they stand. */
+/** Formats the text of a table cell. Names of options and variables become code. */
 function cell(text: string): string {
   return plain(text).replaceAll('|', '\\|');
 }

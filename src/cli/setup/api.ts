@@ -3,7 +3,7 @@ import { isPlainObject } from '../../shared/validate.js';
 import { CliError, type ExitCode, exitCodes, usageError } from '../exit-codes.js';
 import type { Session } from '../session.js';
 
-/** Options that say where a running program is. */
+/** Options with the address and the token of a running program. */
 export interface ProgramFlags {
   readonly url?: string | undefined;
   readonly token?: string | undefined;
@@ -18,10 +18,10 @@ const byCode: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ['unavailable', exitCodes.unreachable],
 ]);
 
-/** How long a program may take to answer, in milliseconds: a loop that is stopped has ten seconds to end. */
+/** Milliseconds that a program may take to answer. Stopping a loop may take ten seconds. */
 const patience = 60_000;
 
-/** What a dashboard answers, over HTTP or in this program. */
+/** A client of the dashboard's API, over HTTP or within this process. */
 export class Api {
   constructor(
     private readonly send: (request: Request) => Promise<Response>,
@@ -29,12 +29,12 @@ export class Api {
     private readonly token: string | undefined,
   ) {}
 
-  /** @param field - what the answer has where a dashboard has given it */
+  /** @param field - a field that every valid answer has, to recognise a dashboard */
   get<Answer extends object>(path: string, field: keyof Answer & string): Promise<Answer> {
     return this.#call(path, { method: 'GET' }, field);
   }
 
-  /** @param field - the same; by default nothing is expected of the answer */
+  /** @param field - like the one of `get`. Default: any answer is accepted */
   post<Answer extends object>(path: string, body: object, field?: keyof Answer & string): Promise<Answer> {
     return this.#call(path, { method: 'POST', body: JSON.stringify(body) }, field);
   }
@@ -64,7 +64,7 @@ export class Api {
       return await this.send(request);
     } catch (cause) {
       throw new CliError(
-        `no program answers at ${this.base.origin}: start one with "orchestrator orchestrate", or say where it is with --url`,
+        `no program answers at ${this.base.origin}: start one with "orchestrator orchestrate", or give its address with --url`,
         exitCodes.unreachable,
         { cause },
       );
@@ -73,24 +73,29 @@ export class Api {
 
   #problemOf({ status }: Response, answer: unknown): CliError {
     if (!isProblem(answer)) {
-      return new CliError(`${this.base.origin} answers with ${status}, and is no orchestrator`, exitCodes.unreachable);
+      return new CliError(
+        `${this.base.origin} answers with status ${status} and is not an orchestrator: check --url`,
+        exitCodes.unreachable,
+      );
     }
     const { code, message } = answer.error;
     if (code === 'unauthorized') {
       const what = this.token === undefined ? 'needs a token' : 'refuses the token';
-      return usageError(`${this.base.origin} ${what}: give what it has printed with --token or ORCHESTRATOR_TOKEN`);
+      return usageError(
+        `${this.base.origin} ${what}: give the one that it printed, with --token or ORCHESTRATOR_TOKEN`,
+      );
     }
     return new CliError(message, byCode.get(code) ?? exitCodes.failed);
   }
 }
 
-/** Anything may listen where a program is expected. */
+/** Recognises a problem of the API. The address may belong to any other server. */
 function isProblem(answer: unknown): answer is Problem {
   const { code, message } = Object(Object(answer).error) as Partial<Problem['error']>;
   return typeof code === 'string' && typeof message === 'string';
 }
 
-/** A program that runs already. */
+/** A client for a program that is already running. */
 export function programAt(session: Session, flags: ProgramFlags): Api {
   const { ORCHESTRATOR_URL = '', ORCHESTRATOR_TOKEN = '' } = session.io.env;
   const given = flags.url ?? (ORCHESTRATOR_URL === '' ? 'http://127.0.0.1:4300' : ORCHESTRATOR_URL);
@@ -99,10 +104,10 @@ export function programAt(session: Session, flags: ProgramFlags): Api {
     const option = flags.url === undefined ? 'ORCHESTRATOR_URL' : '--url';
     throw usageError(`${option} must be an address like http://127.0.0.1:4300, without user and password`);
   }
-  // The address that is printed for browsers has the token behind its path.
+  // The address that is printed for browsers contains the token in its hash.
   const inHash = new URLSearchParams(url.hash.slice(1)).get('token') ?? '';
   const token = flags.token ?? (ORCHESTRATOR_TOKEN === '' ? inHash : ORCHESTRATOR_TOKEN);
-  // No program has a shorter one. What is hidden is taken out of messages wherever it stands, so it must be no mere word.
+  // Hidden texts are replaced in all messages. A token that is just a short word would garble them.
   if (!/^([\x21-\x7e]{8,})?$/.test(token)) {
     throw usageError('the token must be at least 8 visible ASCII characters without spaces');
   }

@@ -7,40 +7,42 @@ import { usageError } from '../exit-codes.js';
 import { parseJson } from './input.js';
 import { loadModule } from './modules.js';
 
-/** What a config file says. All of it may be left out. */
+/** Contents of a config file. All fields are optional. */
 interface Config {
-  /** An address, as `--engine` takes it, or an engine. */
+  /** Engine, or its address as `--engine` takes it. */
   readonly engine?: string | Engine | undefined;
-  /** Of keys and tables, where the engine is an address. Default: `orchestrator`. */
+  /** Prefix of keys and tables, if the engine is an address. Default: `orchestrator`. */
   readonly prefix?: string | undefined;
-  /** Milliseconds to wait for the engine's first answer, where it is an address. Default: 5000, for pglite 60000. */
+  /**
+   * Milliseconds to wait for the engine's first answer, if the engine is an address. Default: 5000; for pglite 60000.
+   */
   readonly connectTimeout?: number | undefined;
-  /** Modules whose flows `worker` and `orchestrate` have, where they are given none. Paths are from the file. */
+  /** Modules whose flows `worker` and `orchestrate` load by default. Paths are relative to the file. */
   readonly workflows?: readonly string[] | undefined;
-  /** Modules whose loops `orchestrate` has, where it is given none. Paths are from the file. */
+  /** Modules whose loops `orchestrate` loads by default. Paths are relative to the file. */
   readonly loops?: readonly string[] | undefined;
   readonly dashboard?: DashboardConfig | undefined;
 }
 
 interface DashboardConfig {
-  /** Default: 4300. */
+  /** Port of the dashboard. Default: 4300. */
   readonly port?: number | undefined;
-  /** Default: 127.0.0.1. */
+  /** Address to listen on. Default: `127.0.0.1`. */
   readonly host?: string | undefined;
-  /** Shown at its top. Default: `orchestrator`. */
+  /** Title at the top of the page. Default: `orchestrator`. */
   readonly title?: string | undefined;
-  /** Whether anything can be changed there. Default: true. */
+  /** If false, the dashboard is read-only. Default: true. */
   readonly actions?: boolean | undefined;
-  /** Keys whose values are not shown, besides those that are known; `false` shows all. */
+  /** Additional keys whose values are hidden; `false` shows everything. Default: only well-known keys are hidden. */
   readonly redact?: readonly (string | RegExp)[] | false | undefined;
 }
 
-/** A config, and where it was found. */
+/** A config and its location. */
 export interface FoundConfig {
   readonly config: Config;
-  /** `undefined` where there is none. */
+  /** Path of the file; `undefined` if there is none. */
   readonly path: string | undefined;
-  /** The directory that its paths are from. */
+  /** Directory that the paths in the config are relative to. */
   readonly directory: string;
 }
 
@@ -77,24 +79,27 @@ const readConfig = anObjectOf<Config>({
 });
 
 /**
- * Reads the config: the file that is given, else the first that is found from the working directory upwards. Directories
- * above that everybody may write to are passed over.
+ * Reads the config: the given file, or the first one found from the working directory upwards. Directories above the
+ * working directory are skipped if everybody may write to them.
  *
- * @throws {CliError} that names the file and the field
+ * @throws {CliError} with the file and the field
  */
 export async function findConfig(cwd: string, given: string | undefined): Promise<FoundConfig> {
   const path = given === undefined ? search(cwd) : resolve(cwd, given);
   if (path === undefined) return { config: {}, path, directory: cwd };
-  if (!existsSync(path)) throw usageError(`there is no config file "${given}" (${path})`);
+  if (!existsSync(path)) throw usageError(`config file "${given}" does not exist (${path})`);
   const value = path.endsWith('.json') ? await readJson(path) : await readModule(path, cwd);
   try {
     return { config: readConfig(value), path, directory: dirname(path) };
   } catch (cause) {
-    throw usageError(`${path} is not as it has to be`, { cause });
+    throw usageError(`${path} is not a valid config`, { cause });
   }
 }
 
-/** A config is code. Above the working directory it is not taken from where anybody may have put it, such as `/tmp`. */
+/**
+ * Searches for a config file. A config is code: outside of the working directory it is not read from a directory that
+ * anybody may write to, such as `/tmp`.
+ */
 function search(cwd: string): string | undefined {
   const start = resolve(cwd);
   for (let directory = start; ; directory = dirname(directory)) {
@@ -105,7 +110,7 @@ function search(cwd: string): string | undefined {
   }
 }
 
-/** Windows does not say it in the mode. */
+/** If true, every user may write to the directory. Not detectable by the mode on Windows. */
 function isOpenToAll(directory: string): boolean {
   return process.platform !== 'win32' && (statSync(directory).mode & 0o002) !== 0;
 }
@@ -121,7 +126,7 @@ async function readJson(path: string): Promise<unknown> {
     return parseJson(await readFile(path, 'utf8'));
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw usageError(`${path} cannot be read`, { cause });
-    // The message may quote what is around the fault, such as a password.
+    // The message may quote the text around the error, such as a password.
     const problem = cause.message.replace(/, .* is not valid JSON$/s, '');
     throw usageError(`${path} cannot be read as JSON: ${problem}`);
   }

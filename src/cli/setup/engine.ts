@@ -13,23 +13,23 @@ export interface EngineFlags {
 
 const forms = 'redis://host:6379, postgres://host:5432/database, pglite:<directory> or memory:';
 
-/** How long a command waits for the first answer of a server, in milliseconds. */
+/** Milliseconds that a command waits for the first answer of a server. */
 const patience = 5_000;
 
 /**
- * Chooses an engine: what `--engine` says, else the config file, else `DATABASE_URL` or `REDIS_URL`.
+ * Chooses the engine from `--engine`, the config file, `DATABASE_URL` or `REDIS_URL`, in this order.
  *
- * @throws {CliError} where nothing says it, or two do
+ * @throws {CliError} if no engine is chosen, or if both variables are set
  */
 export function chooseEngine(session: Session, flags: EngineFlags, found: FoundConfig): Engine {
   const engine = chosenEngine(session, flags, found);
   if (engine !== undefined) return engine;
   throw usageError(
-    `no engine is chosen: give --engine <address> (${forms}), set REDIS_URL or DATABASE_URL, or say engine in orchestrator.config.js`,
+    `no engine is chosen: give --engine <address> (${forms}), set REDIS_URL or DATABASE_URL, or set engine in orchestrator.config.js`,
   );
 }
 
-/** The same; `undefined` where nothing says it. */
+/** Like `chooseEngine`, but returns `undefined` if no engine is chosen. */
 export function chosenEngine(session: Session, flags: EngineFlags, found: FoundConfig): Engine | undefined {
   const { config, path } = found;
   const options = { prefix: flags.prefix ?? config.prefix, connectTimeout: config.connectTimeout };
@@ -39,31 +39,33 @@ export function chosenEngine(session: Session, flags: EngineFlags, found: FoundC
     return engineAt(session, chosen.source, chosen.address, chosen.directory, options);
   }
   if (options.prefix === undefined) return chosen.address;
-  throw usageError(`prefix is for engines that are given as an address: the one in ${path} has its own`);
+  throw usageError(
+    `a prefix needs an engine that is given as an address: set the prefix of the engine in ${path} there`,
+  );
 }
 
 /**
- * The address of the Postgres database that was chosen, as for an engine.
+ * The address of the chosen Postgres database.
  *
- * @throws {CliError} where another engine was chosen, or none
+ * @throws {CliError} if no engine or another kind of engine is chosen
  */
 export function postgresAddress(session: Session, flags: EngineFlags, found: FoundConfig): string {
   const chosen = chosenAddress(session, flags, found);
   const address = chosen?.address;
   if (typeof address !== 'string' || !/^postgres(ql)?:/i.test(address)) {
     throw usageError(
-      'only a Postgres database is migrated by itself: give --engine postgres://host:5432/database, or set DATABASE_URL',
+      'only Postgres databases can be migrated: give --engine postgres://host:5432/database, or set DATABASE_URL',
     );
   }
   hidePassword(session, address);
   return address;
 }
 
-/** What was chosen, and what says so. */
+/** The chosen engine, and the option or variable that named it. */
 interface Chosen {
   readonly address: string | Engine;
   readonly source: string;
-  /** What a directory in an address is relative to. */
+  /** Directory that a path in the address is relative to. */
   readonly directory: string;
 }
 
@@ -74,8 +76,8 @@ function chosenAddress(session: Session, flags: EngineFlags, found: FoundConfig)
   if (flags.engine !== undefined) return { address: flags.engine, source: '--engine', directory: cwd };
   if (config.engine !== undefined) return { address: config.engine, source: `engine in ${path}`, directory };
   if (REDIS_URL !== '' && DATABASE_URL !== '') {
-    const how = 'give --engine "$REDIS_URL" or --engine "$DATABASE_URL", or say engine in orchestrator.config.js';
-    throw usageError(`both DATABASE_URL and REDIS_URL are set, so it is not clear which engine is meant: ${how}`);
+    const how = 'give --engine "$REDIS_URL" or --engine "$DATABASE_URL", or set engine in orchestrator.config.js';
+    throw usageError(`both DATABASE_URL and REDIS_URL are set, so the engine is ambiguous: ${how}`);
   }
   if (DATABASE_URL !== '') return { address: DATABASE_URL, source: 'DATABASE_URL', directory: cwd };
   return REDIS_URL === '' ? undefined : { address: REDIS_URL, source: 'REDIS_URL', directory: cwd };
@@ -109,8 +111,8 @@ function engineAt(
 }
 
 /**
- * Errors of clients may hold the address, or commands with what was in it. The password is taken out where it stands like
- * that: as a bare word it may be any, such as the name of the server.
+ * Hides the password of an address in messages: errors of clients may contain the address or parts of commands. Only
+ * the password between `:` and `@` or in quotes is replaced, because the bare word may be part of other names.
  */
 function hidePassword(session: Session, address: string): void {
   const [, password = ''] = /^[^:]+:\/\/[^/@]*?:(.*)@/s.exec(address) ?? [];
@@ -128,7 +130,7 @@ function decoded(text: string): string {
   }
 }
 
-/** An option that is `undefined` would stand in the place of a default. */
+/** Leaves out options that are `undefined`, because they would override the defaults. */
 function defined({ prefix, connectTimeout }: EngineOptions): EngineOptions {
   return { ...(prefix === undefined ? {} : { prefix }), ...(connectTimeout === undefined ? {} : { connectTimeout }) };
 }

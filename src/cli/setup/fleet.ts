@@ -3,14 +3,14 @@ import type { Session } from '../session.js';
 import { type FoundConfig, findConfig } from './config.js';
 import { chooseEngine, type EngineFlags } from './engine.js';
 
-/** A fleet as a command sees it: it has none of the workflows' code. */
+/** A fleet as commands use it, without the code of its workflows. */
 export interface Fleet {
   readonly orchestrator: DistributedOrchestrator;
   readonly engine: Engine;
   readonly found: FoundConfig;
 }
 
-/** Opens the engine that was chosen, does something with it, and lets go of it. */
+/** Opens the chosen engine, runs `work` with it, and closes it. */
 export async function withFleet<Result>(
   session: Session,
   flags: EngineFlags,

@@ -4,13 +4,13 @@ import { isPlainObject } from '../../shared/validate.js';
 import { usageError } from '../exit-codes.js';
 import type { Io } from '../io.js';
 
-/** Where values come from: JSON as it is, a file that holds it, or `-` for the standard input. */
+/** Options for values: JSON itself, the path of a file with JSON, or `-` for the standard input. */
 export interface InputFlags {
   readonly input?: string | undefined;
   readonly context?: string | undefined;
 }
 
-/** Reads what a run begins with. Only one of the two may come from the standard input. */
+/** Reads the input and the context of a run. Only one of them may come from the standard input. */
 export async function readInputs(
   io: Io,
   { input, context }: InputFlags,
@@ -22,7 +22,7 @@ export async function readInputs(
   return { input: input === undefined ? undefined : await readValue(io, '--input', input), context: given };
 }
 
-/** Reads one value. */
+/** Reads the value of one option. */
 export async function readValue(io: Io, option: string, given: string): Promise<unknown> {
   if (given === '-') return parse(option, 'the standard input', await readAll(io));
   if (isJson(given)) return parse(option, 'the text', given);
@@ -30,17 +30,17 @@ export async function readValue(io: Io, option: string, given: string): Promise<
   try {
     text = await readFile(resolve(io.cwd, given), 'utf8');
   } catch (cause) {
-    throw usageError(`${option}: "${given}" cannot be read, and is no JSON`, { cause });
+    throw usageError(`${option}: "${given}" is neither JSON nor a readable file`, { cause });
   }
   return parse(option, `"${given}"`, text);
 }
 
-/** A file whose name looks like JSON can be given with a path: `./1`. */
+/** Distinguishes JSON from the path of a file. A file whose name looks like JSON can be given as `./1`. */
 function isJson(given: string): boolean {
   return /^\s*(?:[{["]|-?\d|(?:true|false|null)\s*$)/.test(given);
 }
 
-/** JSON from a file; editors and PowerShell begin files with a byte order mark. */
+/** Parses JSON of a file. Editors and PowerShell may write a byte order mark at the start. */
 export function parseJson(text: string): unknown {
   return JSON.parse(text.replace(/^\uFEFF/, ''));
 }

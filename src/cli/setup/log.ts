@@ -7,7 +7,10 @@ import type { RunRedactor } from './redaction.js';
 
 const asItIs: RunRedactor = { value: (value) => value, text: (text) => text };
 
-/** What a program that goes on says: lines to be read on the standard error, or with `--json` to be parsed on the standard output. */
+/**
+ * The log of a long-running program: lines for people on the standard error, or with `--json` lines of JSON on the
+ * standard output.
+ */
 export class Log {
   constructor(
     private readonly session: Session,
@@ -19,7 +22,11 @@ export class Log {
     this.#say('info', message, details);
   }
 
-  /** Something has gone wrong that is dealt with. @param tell - says it, with where. Default: the message alone */
+  /**
+   * Logs a handled error.
+   *
+   * @param tell - creates the line from the error's message, for example with its place. Default: the message alone
+   */
   warn(error: unknown, details: object, tell: (message: string) => string = (message) => message): void {
     const { isVerbose } = this.session;
     const data = this.redactor.value(errorData(error, { stack: isVerbose }));

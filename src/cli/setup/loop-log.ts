@@ -10,8 +10,8 @@ interface Failure {
 }
 
 /**
- * Writes down what happens in loops. A failure and the dead letter that comes of it are told one after the other, and are
- * one line: a failure waits for its letter until the program has come round once, or something else is to be told.
+ * Logs events of loops. A failure and its dead letter are emitted one after the other, but logged as one line: a
+ * failure is held back until its dead letter, another event, or the next turn of the event loop.
  */
 export function logLoops(loops: WorkflowOrchestrator, log: Log): void {
   let held: Failure | undefined;
@@ -42,7 +42,7 @@ export function logLoops(loops: WorkflowOrchestrator, log: Log): void {
   });
 }
 
-/** What has failed as a whole has no node. */
+/** The place of a failure. A failure of the loop as a whole has no node. */
 function placeOf({ loopId, nodeId }: Pick<Failure, 'loopId' | 'nodeId'>): string {
   return nodeId === '' ? `loop ${oneLine(loopId)}` : `loop ${oneLine(loopId)}, node ${oneLine(nodeId)}`;
 }

@@ -5,11 +5,11 @@ import { usageError } from '../exit-codes.js';
 import type { Exports } from './modules.js';
 
 /**
- * The loops that modules export, under one orchestrator: loops, workflows of them (`{ queues, loops }`), or an orchestrator
- * that the module has put together itself.
+ * Loads the loops that modules export into one orchestrator. A module may export loops, workflows of loops (`{ queues,
+ * loops }`), or an orchestrator of its own.
  *
- * @returns `undefined` where there are none
- * @throws {CliError} for more than one orchestrator, or a store for one that is there already
+ * @returns `undefined` if the modules export no loops
+ * @throws {CliError} if there is more than one orchestrator, or a store is given for an existing one
  */
 export function loopsFrom(
   modules: readonly Exports[],
@@ -18,14 +18,17 @@ export function loopsFrom(
   const values = [...new Set(modules.flatMap((exports) => [...exports.values.values()]))];
   const owners = values.filter((value) => value instanceof WorkflowOrchestrator);
   const workflows = values.filter(isWorkflow);
-  // A loop that is exported beside its workflow is in that already.
+  // A loop that is exported beside its workflow is already part of the workflow.
   const placed = new Set<unknown>(workflows.flatMap(({ loops }) => loops));
   const loops = values.filter((value): value is Loop => value instanceof Loop && !placed.has(value));
   const [owner] = owners;
   if (owner === undefined && workflows.length === 0 && loops.length === 0) return undefined;
-  if (owners.length > 1) throw usageError('the modules export several WorkflowOrchestrators, and a program has one');
+  if (owners.length > 1)
+    throw usageError('the modules export several WorkflowOrchestrators: give modules with at most one');
   if (owner !== undefined && store !== undefined) {
-    throw usageError('--store is for loops without an orchestrator: the one that is exported has its own options');
+    throw usageError(
+      '--store cannot change an exported WorkflowOrchestrator: give it the option `store` in its module',
+    );
   }
   const options = store === undefined ? {} : { store: lmdbStore(resolve(cwd, store)) };
   const orchestrator = owner ?? new WorkflowOrchestrator(options);
@@ -34,7 +37,7 @@ export function loopsFrom(
   return orchestrator;
 }
 
-/** Whether a module exports any. */
+/** If true, the module exports loops. */
 export function hasLoops({ values }: Exports): boolean {
   return [...values.values()].some(
     (value) => value instanceof Loop || value instanceof WorkflowOrchestrator || isWorkflow(value),

@@ -6,9 +6,9 @@ import { isPlainObject } from '../../shared/validate.js';
 import { usageError } from '../exit-codes.js';
 import { importModule, isTypeScriptProblem } from './typescript.js';
 
-/** What a module exports, by name, each once. */
+/** Exports of a module, by name, each value once. */
 export interface Exports {
-  /** As the user has named it, for messages. */
+  /** Name of the module as the user gave it, for messages. */
   readonly module: string;
   readonly values: ReadonlyMap<string, unknown>;
 }
@@ -16,10 +16,13 @@ export interface Exports {
 /** A flow, as code or as data. */
 export type Workflow = FlowNode | Graph;
 
-/** Loads a module of the user's: JavaScript, or TypeScript where Node or `tsx` can. @throws {CliError} that says what to do */
+/**
+ * Loads a module of the user: JavaScript, or TypeScript if Node or `tsx` can load it.
+ * @throws {CliError} with a hint what to do
+ */
 export async function loadModule(module: string, cwd: string): Promise<Exports> {
   const path = module.startsWith('file:') ? fileURLToPath(module) : resolve(cwd, module);
-  if (!existsSync(path)) throw usageError(`there is no module "${module}" (${path})`);
+  if (!existsSync(path)) throw usageError(`module "${module}" does not exist (${path})`);
   try {
     return { module, values: distinct(await importModule(path, cwd)) };
   } catch (cause) {
@@ -32,7 +35,7 @@ export async function loadModule(module: string, cwd: string): Promise<Exports> 
   }
 }
 
-/** The flows of a module, by the names of their exports. */
+/** The flows of a module, by export name. */
 export function flowsOf({ module, values }: Exports): ReadonlyMap<string, Workflow> {
   const flows = new Map<string, Workflow>();
   for (const [name, value] of values) {
@@ -42,10 +45,7 @@ export function flowsOf({ module, values }: Exports): ReadonlyMap<string, Workfl
   return flows;
 }
 
-/**
- * The one flow that is meant: the export of this name, or the flow of this name; without one the default export, else the
- * only flow that there is.
- */
+/** Chooses a flow: the export or the flow with the given name. Without a name: the default export, or the only flow. */
 export function chooseFlow(exports: Exports, name?: string): Workflow {
   const flows = flowsOf(exports);
   const wanted = name ?? 'default';
@@ -55,16 +55,16 @@ export function chooseFlow(exports: Exports, name?: string): Workflow {
   const [only] = flows.values();
   if (name === undefined && flows.size === 1 && only !== undefined) return only;
   const which = name === undefined ? 'a flow as its default export' : `a flow "${name}"`;
-  const choose = name === undefined && flows.size > 1 ? '; say which' : '';
+  const choose = name === undefined && flows.size > 1 ? '; name one of its flows' : '';
   throw usageError(`"${exports.module}" does not export ${which}${choose}: it exports ${listOf(exports)}`);
 }
 
-/** The runtime that a module exports for its flows, if it does. */
+/** The runtime that the module exports for its flows. */
 export function runtimeOf({ values }: Exports): FlowRuntime | undefined {
   return [...values.values()].find((value) => value instanceof FlowRuntime);
 }
 
-/** What is there, for messages: `default (flow "order"), retries (number)`. */
+/** Lists the exports for messages: `default (flow "order"), retries (number)`. */
 export function listOf({ values }: Exports): string {
   const names = [...values].map(([name, value]) => `${name} (${kindOf(value)})`);
   return names.join(', ') || 'nothing';
@@ -81,7 +81,7 @@ function isWorkflow(value: unknown): value is Workflow {
   );
 }
 
-/** A flow whose class is not ours: the module has another copy of the package. */
+/** If true, the flow was created by another copy of the package. */
 function isForeign(value: unknown): boolean {
   const { toBlueprint } = Object(value) as { readonly toBlueprint?: unknown };
   return typeof toBlueprint === 'function' && !(value instanceof FlowNode);
@@ -91,13 +91,13 @@ function foreign(module: string, name: string): Error {
   const isTypeScript = /\.tsx?$/.test(module);
   const other = isTypeScript ? ', or make the module an ES module ("type": "module" in its package.json, or .mts)' : '';
   return usageError(
-    `the flow "${name}" of "${module}" is made with another copy of the package than this command has: use the command that is installed beside the module (npx orchestrator)${other}`,
+    `the flow "${name}" of "${module}" was made with another copy of this package: use the command that is installed beside the module (npx orchestrator)${other}`,
   );
 }
 
 /**
- * Of CommonJS modules the default export is all that they export, and Node adds it under other names, too. An object of
- * flows as the default export of any module is read the same way.
+ * Collects the exports. For CommonJS modules Node adds other names for the same exports. The flows in an object that is
+ * the default export are added as well.
  */
 function distinct(namespace: Record<string, unknown>): Map<string, unknown> {
   const values = new Map(Object.entries(namespace).filter(([name]) => !interop.includes(name)));

@@ -10,12 +10,12 @@ type NodeTask = Pick<NodeArgs, 'runId' | 'nodeId' | 'attempt'>;
 const retryChannel = 'orchestrator:task:retry';
 
 /**
- * Writes down what fails of the nodes that are executed in this program, and what is tried again, a line for each attempt.
+ * Logs failed and retried attempts of the nodes that this program executes, one line per attempt.
  *
- * Where a queue sees to the next attempt, the task of this one is announced to be tried again, and then fails all the same:
- * it has as many announcements as attempts then, and was told of already.
+ * If a queue schedules the next attempt, the task of the current attempt first announces the retry and then fails. Such
+ * a task has as many announcements as attempts, and its failure is not logged again.
  *
- * @returns a function that ends it
+ * @returns a function that stops the log
  */
 export function logNodes(log: Log): () => void {
   const announced = new Map<string, number>();
@@ -53,7 +53,7 @@ function write(log: Log, error: unknown, { runId, nodeId, attempt }: NodeTask, d
   );
 }
 
-/** What the node of a flow was called with, where a task is such a call. */
+/** The arguments of a node, if the task is the execution of a node. */
 function nodeOf(args: readonly unknown[], name: string): NodeTask | undefined {
   const { runId, nodeId, attempt } = Object(args[1]) as Partial<NodeTask>;
   if (nodeId !== name || typeof runId !== 'string' || typeof attempt !== 'number') return undefined;

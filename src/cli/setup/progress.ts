@@ -1,14 +1,14 @@
 import { showProgress } from '../../progress/index.js';
 import type { Session } from '../session.js';
 
-/** Whether what fails is told line by line, before the command says that it has. */
+/** If true, failures are reported line by line before the command ends. */
 export function isToldInLines({ stderr }: Session, { quiet }: { readonly quiet?: boolean }): boolean {
   return quiet !== true && !stderr.isTerminal;
 }
 
 /**
- * Shows on the standard error what goes on while something is done, unless that is to be quiet. Where there is no terminal
- * each thing was told in a line of its own, and there is nothing to sum up.
+ * Shows progress on the standard error while `work` runs, unless `quiet` is set. Without a terminal every event has a
+ * line of its own, and no summary is written.
  */
 export async function withProgress<Result>(
   session: Session,

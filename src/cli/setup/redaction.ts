@@ -8,15 +8,12 @@ export interface RevealFlags {
 }
 
 export function withReveal(command: Command): Command {
-  return command.option(
-    '--reveal',
-    'show what looks secret, too: values of password, token, apiKey, …, also in messages',
-  );
+  return command.option('--reveal', 'show secrets as well: values of password, token, apiKey, …, also in messages');
 }
 
-/** Takes secrets out of what comes from runs, as the dashboard does. */
+/** Removes secrets from the data of runs, like the dashboard does. */
 export interface RunRedactor {
-  /** What it gives is data, as JSON has it. */
+  /** Returns data that JSON can express. */
   value(value: unknown): unknown;
   text(text: string): string;
 }

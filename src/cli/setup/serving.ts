@@ -7,7 +7,7 @@ import type { Session } from '../session.js';
 import type { FoundConfig } from './config.js';
 import type { Log } from './log.js';
 
-/** Options of what serves the operating interface. */
+/** Options of commands that serve the dashboard. */
 export interface ServeFlags {
   readonly port?: number | undefined;
   readonly host?: string | undefined;
@@ -19,14 +19,14 @@ export interface ServeFlags {
 
 export function withServing(command: Command): Command {
   return command
-    .option('--port <port>', 'where the interface listens; 0 for any that is free (default: 4300)', whole(0, 65_535))
-    .option('--host <address>', 'on which address (default: 127.0.0.1; elsewhere reading needs the token, too)')
-    .option('--title <text>', 'shown at its top')
+    .option('--port <port>', 'port of the dashboard; 0 for any free port (default: 4300)', whole(0, 65_535))
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1; on others, reading needs the token as well)')
+    .option('--title <text>', 'title of the dashboard')
     .option(
       '--token <token>',
-      'what changing requests have to bring (default: ORCHESTRATOR_TOKEN, which no list of processes shows, else a random one)',
+      'token for changing requests (default: ORCHESTRATOR_TOKEN, which process lists do not show, or a random token)',
     )
-    .option('--read-only', 'nothing can be changed there');
+    .option('--read-only', 'allow no changes');
 }
 
 interface Served {
@@ -37,7 +37,7 @@ interface Served {
   readonly log: Log;
 }
 
-/** Serves the operating interface, without a word. @throws where an option is wrong, or something else listens there */
+/** Serves the dashboard, without printing anything. @throws {ValidationError} @throws {ListenError} */
 export async function serve(session: Session, { distributed, loops, found, flags, log }: Served) {
   const { dashboard = {} } = found.config;
   const { ORCHESTRATOR_TOKEN = '' } = session.io.env;
@@ -56,7 +56,7 @@ export async function serve(session: Session, { distributed, loops, found, flags
   return serveDashboard(options);
 }
 
-/** Prints where it is served: with the token, as a browser needs it, on the standard output. */
+/** Prints the address with the token, as a browser needs it, on the standard output. */
 export function announce(
   session: Session,
   { url, token }: ServedDashboard,

@@ -5,15 +5,15 @@ import { pathToFileURL } from 'node:url';
 const isTypeScript = (path: string) => /\.[cm]?tsx?$/.test(path);
 
 /**
- * Loads a module that may be TypeScript. Node 22.18 and later take it as it is; before, `tsx` does, where the user has it.
- * That is decided before: Node remembers what it could not load, and never tries again.
+ * Loads a module that may be TypeScript. Node 22.18 and later can load TypeScript; for earlier versions `tsx` is used,
+ * if the user has installed it. This is decided before the import, because Node caches failed imports.
  */
 export async function importModule(path: string, cwd: string): Promise<Record<string, unknown>> {
   if (isTypeScript(path) && !canNodeStripTypes() && !isTypeScript(import.meta.url)) await registerTsx(cwd);
   return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
 }
 
-/** Whether a failure is that Node cannot read TypeScript, in this module or one that it imports. */
+/** If true, the error says that Node cannot load TypeScript, in this module or in one that it imports. */
 export function isTypeScriptProblem(error: unknown): boolean {
   const { code, message } = Object(error) as { code?: unknown; message?: unknown };
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') return true;
@@ -25,7 +25,7 @@ function canNodeStripTypes(): boolean {
   return typeof typescript === 'string';
 }
 
-/** What `node --import tsx` does: for the whole program, so that a module and what it imports are there once. */
+/** Registers `tsx` for the whole process, like `node --import tsx`, so that each module is loaded only once. */
 async function registerTsx(cwd: string): Promise<void> {
   let resolved: string;
   try {

@@ -1,4 +1,7 @@
-/** What is seen of a graph: its point `x`, `y` is at the top left corner of the picture, `scale` times as big. */
+/**
+ * The visible part of a graph: the graph's point `x`, `y` is at the top left corner of the picture, enlarged by
+ * `scale`.
+ */
 export interface Camera {
   readonly x: number;
   readonly y: number;
@@ -17,16 +20,16 @@ export interface Point {
 
 const smallest = 0.04;
 const largest = 2.5;
-/** Below it nothing can be read. */
+/** Smallest scale at which texts can be read. */
 const readable = 0.5;
 
-/** All of the graph, in the middle, not larger than life. */
+/** Shows the whole graph, centred and not enlarged. */
 export function showingAll(graph: Size, room: Size): Camera {
   const scale = clamp(Math.min(room.width / graph.width, room.height / graph.height, 1));
   return centredAt({ x: graph.width / 2, y: graph.height / 2 }, scale, room);
 }
 
-/** All of the graph where it can be read then, else the part around a point. */
+/** Shows the whole graph if its texts can be read then, otherwise the part around a point. */
 export function beginningAt(point: Point, graph: Size, room: Size): Camera {
   const all = showingAll(graph, room);
   if (all.scale >= readable) return all;
@@ -37,7 +40,7 @@ export function centredAt({ x, y }: Point, scale: number, { width, height }: Siz
   return { x: x - width / scale / 2, y: y - height / scale / 2, scale };
 }
 
-/** `at`: the point of the picture that stays where it is. */
+/** Zooms the camera. The point `at` of the picture stays in its place. */
 export function zoomedAt({ x, y, scale }: Camera, factor: number, at: Point): Camera {
   const next = clamp(scale * factor);
   return { x: x + at.x / scale - at.x / next, y: y + at.y / scale - at.y / next, scale: next };
@@ -47,7 +50,7 @@ export function movedBy({ x, y, scale }: Camera, dx: number, dy: number): Camera
   return { x: x - dx / scale, y: y - dy / scale, scale };
 }
 
-/** Moves the camera as little as needed for a part to be seen. */
+/** Moves the camera as little as possible to make a part visible. */
 export function revealing(camera: Camera, part: Point & Size, room: Size, margin = 24): Camera {
   const [width, height] = [room.width / camera.scale, room.height / camera.scale];
   const space = margin / camera.scale;
@@ -56,7 +59,7 @@ export function revealing(camera: Camera, part: Point & Size, room: Size, margin
   return { ...camera, x, y };
 }
 
-/** So that no more than needed lies beside the graph. */
+/** Limits the camera, so that no unnecessary space is shown beside the graph. */
 function kept(camera: Camera, graph: Size, room: Size): Camera {
   const along = (at: number, extent: number, seen: number) => {
     return extent <= seen ? (extent - seen) / 2 : Math.min(Math.max(at, 0), extent - seen);

@@ -7,7 +7,7 @@ interface EdgesProps {
   readonly nodes: ReadonlyMap<string, NodeView>;
 }
 
-/** Edges to such nodes were not taken, or not yet. */
+/** Statuses of targets whose incoming edges have not been followed. */
 const idle: ReadonlySet<NodeView['status'] | undefined> = new Set(['pending', 'unreached', 'skipped'] as const);
 
 export function Edges({ layout: { edges }, nodes }: EdgesProps) {

@@ -4,7 +4,10 @@ import { type Camera, movedBy, type Point, zoomedAt } from './camera.js';
 
 type Change = (change: (camera: Camera) => Camera) => void;
 
-/** Drag moves, two fingers and Ctrl with the wheel zoom. The wheel alone scrolls the page, as everywhere. */
+/**
+ * Handles gestures: dragging moves the graph, two fingers or Ctrl with the wheel zoom. The wheel alone scrolls the
+ * page.
+ */
 export function useGestures(element: RefObject<SVGSVGElement>, change: Change): void {
   const changing = useRef(change);
   changing.current = change;

@@ -13,7 +13,10 @@ interface MinimapProps {
 
 const most: Size = { width: 180, height: 120 };
 
-/** All of the graph, small, and which part of it one sees; only where that is not all. For pointers: keys move between nodes. */
+/**
+ * A minimap with the visible area outlined; hidden if the whole graph fits. For mouse and touch only: keys move between
+ * nodes.
+ */
 export function Minimap({ layout, nodes, camera, room, onMove }: MinimapProps) {
   const seen = { width: room.width / camera.scale, height: room.height / camera.scale };
   const showsAll = seen.width >= layout.width * 0.98 && seen.height >= layout.height * 0.98;

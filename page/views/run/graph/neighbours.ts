@@ -1,6 +1,6 @@
 import type { PlacedNode } from '../../../../src/dashboard/graph/layout.js';
 
-/** The nearest node in a direction; what lies aside counts as farther away. */
+/** The nearest node in a direction. Distance across the direction counts more. */
 export function nextNode(
   nodes: readonly PlacedNode[],
   from: string | undefined,

@@ -14,7 +14,7 @@ interface NodePanelProps {
 
 const mostAttempts = 50;
 
-/** What there is to know of a node. */
+/** Details of a node. */
 export function NodePanel({ node, detail, onClose }: NodePanelProps) {
   const { id, kind, status, attempts, event, since, until, output } = node;
   const own = detail.attempts.filter(({ nodeId }) => nodeId === id);
@@ -48,7 +48,7 @@ export function NodePanel({ node, detail, onClose }: NodePanelProps) {
         )}
         {until !== undefined && status === 'awaiting' && (
           <p>
-            Goes on <Ago time={until} />
+            Continues <Ago time={until} />
           </p>
         )}
         <Value heading="h3" title="Output" value={output} absent={absences[status] ?? 'None yet.'} />
@@ -58,13 +58,13 @@ export function NodePanel({ node, detail, onClose }: NodePanelProps) {
   );
 }
 
-/** Said where a node that has ended gave nothing. */
+/** Text shown if an ended node has no output. */
 const absences: Partial<Record<NodeView['status'], string>> = {
-  completed: 'It gave none.',
-  unreached: 'It was not reached.',
-  skipped: 'It was skipped.',
-  failed: 'It failed.',
-  cut: 'The run was over before it was.',
+  completed: 'The node returned nothing.',
+  unreached: 'The node was not reached.',
+  skipped: 'The node was skipped.',
+  failed: 'The node failed.',
+  cut: 'The run ended before the node did.',
 };
 
 interface AttemptsProps {
@@ -77,7 +77,9 @@ function Attempts({ attempts, isOver }: AttemptsProps) {
   return (
     <section class="attempts" aria-label="Attempts">
       <h3>Attempts</h3>
-      {shown.length === 0 && <p class="muted">{isOver ? 'It was not executed.' : 'It was not executed yet.'}</p>}
+      {shown.length === 0 && (
+        <p class="muted">{isOver ? 'The node was not executed.' : 'The node has not been executed yet.'}</p>
+      )}
       {attempts.length > shown.length && <p class="notice">The newest {mostAttempts} are shown.</p>}
       <ol class="attempt-list">
         {shown.map((attempt) => (

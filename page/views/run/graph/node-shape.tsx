@@ -11,7 +11,7 @@ interface NodeShapeProps {
   readonly node: NodeView | undefined;
   readonly isDense: boolean;
   readonly isSelected: boolean;
-  /** Whether the tabulator key leads to it. */
+  /** If true, the Tab key reaches this node. */
   readonly isEntry: boolean;
   readonly onSelect: (node: string) => void;
   readonly onFocus: (node: string) => void;
@@ -60,10 +60,10 @@ function Shape(props: NodeShapeProps) {
   );
 }
 
-/** Hundreds of them are there while the camera moves. */
+/** Memoised, because hundreds of nodes may be drawn while the camera moves. */
 export const NodeShape = memo(Shape);
 
-/** How it stands, in a few words that fit. */
+/** The status of a node in a few words. */
 function secondLine({ status, kind, attempts, duration: took, event }: NodeView): string {
   const more =
     status === 'awaiting' && event !== undefined

@@ -25,14 +25,14 @@ import { useSize } from './size.js';
 type Graph = NonNullable<RunDetail['graph']>;
 
 interface GraphPictureProps {
-  /** All the room there is, beside which a panel may stand. */
+  /** The element around the picture and the panel of a node. Its size limits both. */
   readonly section: RefObject<HTMLElement>;
   readonly graph: Graph;
   readonly selected: string | undefined;
   readonly onSelect: (node: string | undefined) => void;
 }
 
-/** Below it names are not drawn: they could not be read. */
+/** Smallest scale at which names are drawn, because smaller ones could not be read. */
 const farScale = 0.34;
 const step = 1.3;
 
@@ -61,7 +61,7 @@ export function GraphPicture({ section, graph, selected, onSelect }: GraphPictur
     if (placed && room) change((last) => revealing(last, placed, room));
     setFocused(id);
   });
-  // The panel of a node takes room from the picture.
+  // The panel of a node takes space from the picture, so the node is moved back into view.
   useEffect(() => {
     const placed = layout?.nodes.find((node) => node.id === selected);
     if (placed && room) change((last) => revealing(last, placed, room));
@@ -147,7 +147,9 @@ const arrows: Readonly<Record<string, readonly [number, number]>> = {
   ArrowDown: [0, 1],
 };
 
-/** The layout stays while only statuses change; where the room changes, it is laid out anew. */
+/**
+ * Lays out the graph. The layout is kept while only statuses change, and computed again if the available space changes.
+ */
 function useLayoutOf(graph: Graph, room: Size | undefined): Layout | undefined {
   const shape = JSON.stringify([graph.nodes.map(({ id }) => id), graph.edges]);
   const format = room && [Math.round(room.width / 160), Math.round(room.height / 160)].join();
@@ -168,7 +170,7 @@ function useCamera(layout: Layout | undefined, room: Size | undefined, graph: Gr
 
 const interest: readonly NodeView['status'][] = ['failed', 'running', 'retrying', 'awaiting', 'queued'];
 
-/** Where something is going on, else where it begins. */
+/** The centre of the initial view: a node with current activity, or else the start of the graph. */
 function interestIn(layout: Layout, graph: Graph): Point {
   const statuses = new Map(graph.nodes.map(({ id, status }) => [id, status]));
   const rank = ({ id }: { readonly id: string }) => {
@@ -179,7 +181,7 @@ function interestIn(layout: Layout, graph: Graph): Point {
   return (first !== undefined && rank(first) < interest.length ? first : startIn(layout, graph)) ?? { x: 0, y: 0 };
 }
 
-/** Where the graph begins: the first node that no edge leads to. */
+/** The start of the graph: the first node without incoming edges. */
 function startIn(layout: Layout | undefined, { edges }: Graph): PlacedNode | undefined {
   const targets = new Set(edges.map(({ target }) => target));
   return layout?.nodes.find(({ id }) => !targets.has(id)) ?? layout?.nodes[0];

@@ -37,8 +37,8 @@ function NoGraph({ detail: { run, graph } }: { readonly detail: RunDetail }) {
     >
       {graph === undefined && (
         <p>
-          Workers and orchestrators put the graphs of their workflows on the engine when they start; for this version
-          none has done so yet.
+          Workers and orchestrators register the graphs of their workflows on the engine when they start. No program has
+          registered this version yet.
         </p>
       )}
       <p>

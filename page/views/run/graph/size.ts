@@ -2,7 +2,7 @@ import type { RefObject } from 'preact';
 import { useLayoutEffect, useState } from 'preact/hooks';
 import type { Size } from './camera.js';
 
-/** The size of an element, as it changes; `undefined` before it is there. */
+/** The current size of an element; `undefined` before it is rendered. */
 export function useSize(element: RefObject<Element>): Size | undefined {
   const [size, setSize] = useState<Size>();
   useLayoutEffect(() => {

@@ -12,13 +12,11 @@ interface DetailsProps {
   readonly runId: string;
 }
 
-/** The attempt that one points at. It has its place before there is one, so that nothing jumps. */
+/** Details of the attempt under the pointer. The space is reserved before, so that the page does not jump. */
 export function Details({ bar, now, begin, runId }: DetailsProps) {
   if (bar === undefined) {
     return (
-      <p class="timeline-details muted">
-        Point at a bar, or move to it with the tabulator key, to read more of an attempt.
-      </p>
+      <p class="timeline-details muted">Point at a bar, or move to it with the Tab key, for details of an attempt.</p>
     );
   }
   const { attempt, from, until } = bar;

@@ -1,23 +1,23 @@
 import type { AttemptView } from '../../../../src/dashboard/api/index.js';
 
-/** Executions of one node, one line. */
+/** The executions of one node, drawn as a row. */
 export interface Row {
   readonly nodeId: string;
   readonly bars: readonly Bar[];
-  /** Between an attempt and the next one of the same visit. */
+  /** Waits between an attempt and the next one of the same visit. */
   readonly gaps: readonly { readonly from: number; readonly until: number }[];
 }
 
 export interface Bar {
-  /** Unique among all. */
+  /** Unique among all bars. */
   readonly key: string;
   readonly attempt: AttemptView;
   readonly from: number;
-  /** `undefined` while it runs. */
+  /** End of the attempt; `undefined` while it runs. */
   readonly until: number | undefined;
 }
 
-/** The nodes in the order in which they were begun. */
+/** Groups attempts by node, in the order in which the nodes started. */
 export function rowsOf(attempts: readonly AttemptView[]): readonly Row[] {
   const byNode = new Map<string, Bar[]>();
   for (const [index, attempt] of attempts.entries()) {
@@ -38,7 +38,7 @@ function gapsOf(bars: readonly Bar[]): Row['gaps'] {
   });
 }
 
-/** The first begin and the last end. */
+/** The first start and the last end. */
 export function spanOf(rows: readonly Row[], now: number): { readonly begin: number; readonly end: number } {
   let begin = Infinity;
   let end = -Infinity;
@@ -61,14 +61,14 @@ const steps = [
   ...[1, 2, 4, 6, 12, 24, 48, 96, 240, 720].map((count) => count * hour),
 ];
 
-/** Round times since the begin, as many as there is room for. */
+/** Round times since the beginning, as many as fit. */
 export function ticksOf(span: number, width: number): readonly number[] {
   const least = (span / Math.max(1, width)) * 88;
   const step = steps.find((candidate) => candidate >= least) ?? span;
   return Array.from({ length: Math.floor(span / step) + 1 }, (_, index) => index * step);
 }
 
-/** `0`, `200 ms`, `1.5 s`, `4 m`, `2 h 30 m`: as short as ticks allow. */
+/** The label of a tick: `0`, `200 ms`, `1.5 s`, `4 m`, `2 h 30 m`. */
 export function tickLabel(time: number): string {
   if (time === 0) return '0';
   if (time < second) return `${time} ms`;

@@ -9,7 +9,7 @@ interface TimelineRowProps {
   readonly y: number;
   readonly gutter: number;
   readonly begin: number;
-  /** Pixels a millisecond. */
+  /** Pixels per millisecond. */
   readonly scale: number;
   readonly now: number;
   readonly shown: string | undefined;

@@ -13,11 +13,11 @@ import { TimelineRow } from './timeline-row.js';
 const rowHeight = 28;
 const axisHeight = 32;
 const mostHeight = 640;
-/** Rows that are drawn above and below those that are seen. */
+/** Number of rows that are drawn above and below the visible ones. */
 const beyond = 8;
 const mostZoom = 4_096;
 
-/** Who was executed when: a row for each node, a bar for each attempt. */
+/** A chart of all executions: a row per node, a bar per attempt. */
 export function Timeline({ detail }: { readonly detail: RunDetail }) {
   const { attempts, run } = detail;
   const rows = useMemo(() => rowsOf(attempts), [attempts]);
@@ -115,7 +115,7 @@ function Chart({ rows, now, detail }: ChartProps) {
   );
 }
 
-/** Only those that can be seen: a chart that is much wider than the screen has many. */
+/** The visible ticks. A chart that is much wider than the screen has many more. */
 function ticksIn(span: number, width: number, element: HTMLElement | null, room: number): readonly number[] {
   const left = element?.scrollLeft ?? 0;
   return ticksOf(span, width).filter((time) => {
@@ -124,7 +124,7 @@ function ticksIn(span: number, width: number, element: HTMLElement | null, room:
   });
 }
 
-/** What the hues of the bars say; each bar says it in words too, when one points at it. */
+/** A legend of the bar colours. Each bar also has its status as text. */
 function Legend({ detail: { attempts } }: { readonly detail: RunDetail }) {
   const statuses = [...new Set(attempts.map(({ status }) => status))].sort();
   return (

@@ -13,7 +13,7 @@ interface ContextFlags extends EngineFlags, RevealFlags {
 export function addContext(parent: Command, session: Session): void {
   const command = parent
     .command('context')
-    .description('The data of a run as of now, with the outputs under the ids of their nodes.')
+    .description('Write the current context of a run, with the outputs of its nodes under their ids.')
     .argument('<run-id>', 'id of the run');
   withReveal(withEngine(command)).action((runId: string, flags: ContextFlags) =>
     withFleet(session, flags, async ({ orchestrator, found }) => {
@@ -23,7 +23,7 @@ export function addContext(parent: Command, session: Session): void {
     }),
   );
   documented(command, {
-    examples: [['orchestrator runs context order-42 --json | jq .context.price', 'one value of it']],
+    examples: [['orchestrator runs context order-42 --json | jq .context.price', 'one value of the context']],
     json: '{ runId, context }',
   });
 }

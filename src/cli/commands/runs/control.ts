@@ -21,7 +21,7 @@ type Act = (orchestrator: DistributedOrchestrator, runId: string, flags: Control
 interface Control {
   readonly name: string;
   readonly description: string;
-  /** What is said when it is done. */
+  /** Past participle for the confirmation, as in `order-42 cancelled`. */
   readonly done: string;
   readonly act: Act;
   readonly example: readonly [line: string, what: string];
@@ -30,42 +30,43 @@ interface Control {
 const controls: readonly Control[] = [
   {
     name: 'cancel',
-    description: 'Stop runs: what waits is removed, what is executed sees its signal abort.',
+    description: 'Cancel runs: waiting work is removed, and the signals of running nodes abort.',
     done: 'cancelled',
     act: (orchestrator, runId, { reason }) => orchestrator.cancel(runId, reason),
-    example: ['orchestrator runs cancel order-42 --reason "ordered twice"', 'stop a run, and say why'],
+    example: ['orchestrator runs cancel order-42 --reason "ordered twice"', 'cancel a run, and say why'],
   },
   {
     name: 'pause',
-    description: 'Put runs on hold: nodes that are executed end, and nothing new starts.',
+    description: 'Pause runs: running nodes finish, and no other node starts.',
     done: 'paused',
     act: (orchestrator, runId) => orchestrator.pause(runId),
-    example: ['orchestrator runs pause order-42', 'put a run on hold'],
+    example: ['orchestrator runs pause order-42', 'pause a run'],
   },
   {
     name: 'resume',
-    description: 'Let runs go on that are paused.',
+    description: 'Resume paused runs.',
     done: 'resumed',
     act: (orchestrator, runId) => orchestrator.resume(runId),
-    example: ['orchestrator runs resume order-42', 'let it go on'],
+    example: ['orchestrator runs resume order-42', 'resume the run'],
   },
   {
     name: 'retry',
-    description: 'Take up runs that have failed, were cancelled or have stalled: what has completed is not repeated.',
+    description: 'Retry runs that failed, stalled or were cancelled. Completed nodes are not repeated.',
     done: 'retried',
     act: (orchestrator, runId) => orchestrator.retry(runId),
-    example: ['orchestrator runs retry order-42', 'try again what has failed'],
+    example: ['orchestrator runs retry order-42', 'execute the failed nodes again'],
   },
 ];
 
-/** `cancel`, `pause`, `resume`, `retry`: each for any number of runs. */
+/** Adds `cancel`, `pause`, `resume` and `retry`, each for any number of runs. */
 export function addControls(parent: Command, session: Session): void {
   for (const control of controls) {
     const command = parent
       .command(control.name)
       .description(control.description)
       .argument('<run-ids...>', 'ids of the runs');
-    if (control.name === 'cancel') command.option('--reason <text>', "kept as the run's error (default: cancelled)");
+    if (control.name === 'cancel')
+      command.option('--reason <text>', "reason, which becomes the run's error (default: cancelled)");
     withEngine(command).action((runIds: string[], flags: ControlFlags) =>
       withFleet(session, flags, ({ orchestrator }) => each(session, orchestrator, control, runIds, flags)),
     );
@@ -73,7 +74,7 @@ export function addControls(parent: Command, session: Session): void {
   }
 }
 
-/** Each on its own: one that cannot be acted on keeps nobody else from it, and is what the command ends with. */
+/** Acts on each run. A failure does not stop the others; in the end the command fails with it. */
 async function each(
   session: Session,
   orchestrator: DistributedOrchestrator,
@@ -105,7 +106,7 @@ function outcomeOf(runId: string, failures: ReadonlyMap<string, unknown>): objec
   return { runId, ok: false, error: { message, code } };
 }
 
-/** The last of several, with the exit code of the first. */
+/** The last of several errors, with the exit code of the first. */
 function lastOf(errors: readonly unknown[]): CliError {
   const last = errors.at(-1);
   return new CliError(last instanceof Error ? last.message : String(last), exitCodeOf(errors[0]), { cause: last });
@@ -114,25 +115,25 @@ function lastOf(errors: readonly unknown[]): CliError {
 export function addSignal(parent: Command, session: Session): void {
   const command = parent
     .command('signal')
-    .description('Deliver an event to a run that waits for it, or will.')
+    .description('Deliver an event to a run that waits for it, now or later.')
     .argument('<run-id>', 'id of the run')
-    .argument('<event>', 'name of the event; that of the waiting node, where that does not say another')
+    .argument('<event>', 'name of the event; by default, a wait has the id of its node as its event')
     .option(
       '--payload <json>',
-      'what it brings: JSON, a file that holds it, or - for the standard input (default: null)',
+      'payload of the event: JSON, a file with JSON, or - for the standard input (default: null)',
     )
-    .option('--id <id>', 'a name of this signal: sent again under it, it counts once (default: each counts)');
+    .option('--id <id>', 'id of this signal; signals with the same id count once (default: each counts)');
   withEngine(command).action((runId: string, event: string, flags: ControlFlags) =>
     withFleet(session, flags, async ({ orchestrator }) => {
       const payload = flags.payload === undefined ? null : await readValue(session.io, '--payload', flags.payload);
       await orchestrator.signal(runId, event, payload, { id: flags.id });
       if (flags.json === true) session.stdout.json({ runs: [{ runId, ok: true }] });
-      else session.stdout.line(`${oneLine(runId)} has got ${oneLine(event)}`);
+      else session.stdout.line(`${oneLine(runId)} has received ${oneLine(event)}`);
     }),
   );
   documented(command, {
     examples: [
-      ['orchestrator runs signal order-42 approval --payload \'{"approved":true}\'', 'let a waiting run go on'],
+      ['orchestrator runs signal order-42 approval --payload \'{"approved":true}\'', 'let a waiting run continue'],
       ['orchestrator runs signal order-42 paid --id payment-7', 'send it again after a failure: it counts once'],
     ],
     json: '{ runs: { runId, ok }[] }',

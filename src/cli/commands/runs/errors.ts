@@ -16,7 +16,7 @@ interface ErrorsFlags extends EngineFlags, RevealFlags {
 export function addErrors(parent: Command, session: Session): void {
   const command = parent
     .command('errors')
-    .description('What has gone wrong in a run, in order, with causes; with --verbose, with stacks.')
+    .description('List the errors of a run in order, with their causes; with --verbose, also with stacks.')
     .argument('<run-id>', 'id of the run');
   withReveal(withEngine(command)).action((runId: string, flags: ErrorsFlags) =>
     withFleet(session, flags, async ({ orchestrator, found }) => {
@@ -28,7 +28,7 @@ export function addErrors(parent: Command, session: Session): void {
     }),
   );
   documented(command, {
-    examples: [['orchestrator runs errors order-42', 'why it has failed']],
+    examples: [['orchestrator runs errors order-42', 'why the run failed']],
     json: `{ runId, errors: { nodeId, visit, attempt, time, workerId, isFinal,
   error: { name, message, code?, cause?, errors?, stack? (with --verbose) } }[] }`,
   });
@@ -43,7 +43,7 @@ function dataOf({ isVerbose }: Session, { error, ...rest }: RunError, redact: Ru
 }
 
 function write({ stdout }: Session, { nodeId, attempt, time, workerId, isFinal, error }: ShownError): void {
-  const what = isFinal ? stdout.styled('red', 'failed') : stdout.styled('yellow', 'will be tried again');
+  const what = isFinal ? stdout.styled('red', 'failed') : stdout.styled('yellow', 'will be retried');
   stdout.line(`${timeOf(time)}  ${oneLine(nodeId)}  attempt ${attempt}, ${what}, on ${oneLine(workerId)}`);
   let prefix = '  ';
   for (let current: ErrorData | undefined = error; current !== undefined; prefix = '  caused by ') {

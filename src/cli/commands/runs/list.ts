@@ -41,32 +41,32 @@ export function addList(parent: Command, session: Session): void {
   const command = parent
     .command('list')
     .alias('ls')
-    .description('List runs, the newest first.')
-    .addOption(choices('--status <statuses>', 'only runs that stand so; several with commas', runStatuses))
+    .description('List runs, newest first.')
+    .addOption(choices('--status <statuses>', 'only runs with one of these statuses, separated by commas', runStatuses))
     .option('--workflow <id>', 'only runs of this workflow')
     .option('--text <text>', 'only runs whose id or error contains this')
-    .option('--since <time>', 'only runs created since: 30m, 7d, or a time such as 2026-11-21T19:00', time)
-    .option('--until <time>', 'only runs created before', time)
-    .option('--oldest', 'the oldest first')
-    .option('--limit <count>', 'how many at most (default: 50)', whole(1))
-    .option('--cursor <cursor>', 'go on where the page before has ended')
-    .option('--all', 'all that there are, page by page')
-    .option('--ids', 'write ids alone, one a line')
-    .option('--json-lines', 'write JSON, one run a line: for many, and for programs that read as it comes');
+    .option('--since <time>', 'only runs created since then: 30m, 7d, or a time such as 2026-11-21T19:00', time)
+    .option('--until <time>', 'only runs created before then', time)
+    .option('--oldest', 'list the oldest first')
+    .option('--limit <count>', 'maximum number of runs (default: 50)', whole(1))
+    .option('--cursor <cursor>', 'continue after the previous page')
+    .option('--all', 'list all runs, page by page')
+    .option('--ids', 'write only ids, one per line')
+    .option('--json-lines', 'write JSON, one run per line, while pages are read');
   withReveal(withEngine(command)).action((flags: ListFlags) =>
     withFleet(session, flags, (fleet) => list(session, fleet, flags)),
   );
   documented(command, {
     examples: [
-      ['orchestrator runs list --status failed,stalled --since 24h', 'what has gone wrong since yesterday'],
+      ['orchestrator runs list --status failed,stalled --since 24h', 'runs that went wrong since yesterday'],
       [
         "orchestrator runs list --status failed --all --ids | tr '\\n' '\\0' | xargs -0 orchestrator runs retry --",
-        'take all of it up again, whatever is in the ids',
+        'retry all of them, whatever their ids contain',
       ],
       ['orchestrator runs list --workflow order --json | jq .runs[0]', 'the newest run of a workflow'],
     ],
     json: `{ runs: { runId, workflow, version, status, priority, createdAt, startAt, updatedAt, finishedAt?, deadline?,
-  error? }[], cursor? }   (times in epoch milliseconds; cursor: of the next page); with --json-lines a run a line`,
+  error? }[], cursor? }   (times in epoch milliseconds; cursor: of the next page); with --json-lines one run per line`,
   });
 }
 
@@ -74,7 +74,7 @@ async function list(session: Session, { orchestrator, found }: Fleet, flags: Lis
   const { stdout, stderr } = session;
   if (flags.ids === true && flags.json !== true) {
     for await (const { runs } of pages(orchestrator, flags)) {
-      // Other programs get ids as they are, but for what would end their line.
+      // Ids are written unchanged for other programs, except for line breaks, which would end their line.
       for (const { runId } of runs) stdout.line(stdout.isTerminal ? oneLine(runId) : runId.replaceAll('\n', '\\n'));
       await stdout.drained();
     }
@@ -108,7 +108,7 @@ async function* pages(orchestrator: DistributedOrchestrator, flags: ListFlags): 
   } while (cursor !== undefined && left > 0);
 }
 
-/** Writes each page as it comes, as fast as it is read: all runs of an engine need not fit into memory. */
+/** Writes each page as soon as it is read, at the pace of the reader: all runs need not fit into memory. */
 async function writeJson(
   { stdout }: Session,
   found: AsyncIterable<RunPage>,
@@ -138,7 +138,7 @@ function indented(text: string): string {
 
 type Summary = Omit<RunInfo, 'output' | 'retention'>;
 
-/** A run without its output, which `runs show` has, and without secrets. */
+/** A run without its output, which only `runs show` writes, and without secrets. */
 function summaryOf({ output: _output, retention: _retention, ...summary }: RunInfo, redact: RunRedactor): Summary {
   return summary.error === undefined ? summary : { ...summary, error: redact.text(summary.error) };
 }
@@ -156,7 +156,7 @@ function writeRuns({ stdout }: Session, runs: readonly Summary[]): void {
   ]);
 }
 
-/** From its start to its end, or until now. */
+/** The time from the start of a run to its end, or until now. */
 function tookOf({ status, startAt, finishedAt }: Summary, now: number): string {
   if (status === 'scheduled') return '';
   return formatDuration((isFinished(status) ? (finishedAt ?? now) : now) - startAt);

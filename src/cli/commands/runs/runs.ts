@@ -8,12 +8,12 @@ import { addShow } from './show.js';
 import { addStart } from './start.js';
 import { addWatch } from './watch.js';
 
-/** `orchestrator runs`: those of an engine, without any code of their workflows. */
+/** `orchestrator runs`: manages the runs of an engine. Does not need the code of their workflows. */
 export function addRuns(parent: Command, session: Session): void {
   const runs = parent
     .command('runs')
-    .summary('start, find, watch and act on the runs of an engine')
-    .description('Start, find, watch and act on the runs of an engine.');
+    .summary('start, find, watch and control the runs of an engine')
+    .description('Start, find, watch and control the runs of an engine.');
   for (const add of [addStart, addList, addShow, addWatch, addControls, addSignal, addErrors, addContext]) {
     add(runs, session);
   }

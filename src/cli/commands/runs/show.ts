@@ -21,9 +21,9 @@ interface ShowFlags extends EngineFlags, RevealFlags {
 export function addShow(parent: Command, session: Session): void {
   const command = parent
     .command('show')
-    .description('How a run stands: its nodes with their attempts and times, what it waits for, its output.')
+    .description('Show a run: its status, its nodes with attempts and times, the events it waits for, and its output.')
     .argument('<run-id>', 'id of the run')
-    .option('--attempts', 'each execution of a node, in order: when, how long, by whom');
+    .option('--attempts', 'also list each execution of a node, with its start, duration and worker');
   withReveal(withEngine(command)).action((runId: string, flags: ShowFlags) =>
     withFleet(session, flags, async (fleet) => {
       const detail = await detailOf(fleet, runId, flags);
@@ -33,9 +33,12 @@ export function addShow(parent: Command, session: Session): void {
   );
   documented(command, {
     examples: [
-      ['orchestrator runs show order-42', 'its nodes, and what has come of it'],
+      ['orchestrator runs show order-42', 'its status, nodes and output'],
       ['orchestrator runs show order-42 --attempts', 'with each attempt'],
-      ['orchestrator runs show order-42 --json | jq \'.graph.nodes[] | select(.status=="failed")\'', 'what has failed'],
+      [
+        'orchestrator runs show order-42 --json | jq \'.graph.nodes[] | select(.status=="failed")\'',
+        'the failed nodes',
+      ],
     ],
     json: `{ run: { runId, workflow, version, status, priority, createdAt, startAt, updatedAt, finishedAt?, deadline?, error? },
   time, graph?: { nodes: { id, kind, status, attempts, duration, event?, since?, until?, output? }[],
@@ -46,7 +49,7 @@ export function addShow(parent: Command, session: Session): void {
   });
 }
 
-/** What the dashboard shows of a run, of an engine that this program has open itself. */
+/** Reads the dashboard's view of a run directly, without a server. */
 export async function detailOf({ orchestrator, found }: Fleet, runId: string, flags: RevealFlags): Promise<RunDetail> {
   const redact = flags.reveal === true ? false : found.config.dashboard?.redact;
   const dashboard = createDashboard({ distributed: orchestrator, redact, actions: false });

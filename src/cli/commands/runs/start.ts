@@ -19,34 +19,31 @@ interface StartFlags extends EngineFlags, InputFlags {
   readonly json?: boolean;
 }
 
-/** How many workflows a message names. */
+/** Maximum number of workflows that a message lists. */
 const mostNamed = 20;
 
 export function addStart(parent: Command, session: Session): void {
   const command = parent
     .command('start')
     .description('Start a run on the engine; workers execute it.')
-    .argument('<workflow>', 'id of a workflow that workers or programs have put on the engine')
-    .option('--input <json>', 'what the first nodes get: JSON, a file that holds it, or - for the standard input')
-    .option('--context <json>', 'the data that the run begins with: a JSON object, likewise')
-    .option(
-      '--run-id <id>',
-      'id of the run; one that has been started already is not started again (default: a new one)',
-    )
-    .option('--workflow-version <version>', 'which version (default: the last that came to the engine)')
-    .option('--delay <duration>', 'how long before it starts', duration)
-    .option('--priority <number>', 'from 0, which goes first, to 2097151 (default: 0)', whole(0, 2_097_151))
-    .option('--timeout <duration>', 'limit of the run, from its start', duration)
-    .option('--wait', 'follow it until it is over; its status decides the exit code');
+    .argument('<workflow>', 'id of a workflow that a worker or program has registered on the engine')
+    .option('--input <json>', 'input of the first nodes: JSON, a file with JSON, or - for the standard input')
+    .option('--context <json>', 'initial context of the run: a JSON object, given like --input')
+    .option('--run-id <id>', 'id of the run; a run that exists already is not started again (default: a new id)')
+    .option('--workflow-version <version>', 'version of the workflow (default: the one registered last)')
+    .option('--delay <duration>', 'time before the run starts', duration)
+    .option('--priority <number>', 'priority from 0, which goes first, to 2097151 (default: 0)', whole(0, 2_097_151))
+    .option('--timeout <duration>', 'time limit of the run, from its start', duration)
+    .option('--wait', 'follow the run until it ends; its status decides the exit code');
   withEngine(command).action((workflow: string, flags: StartFlags) =>
     withFleet(session, flags, (fleet) => start(session, fleet, workflow, flags)),
   );
   documented(command, {
     examples: [
       ['orchestrator runs start order --context \'{"orderId":"42"}\' --run-id order-42', 'start a run, once'],
-      ['orchestrator runs start report --delay 1h --wait', 'start it in an hour, and wait for its end'],
+      ['orchestrator runs start report --delay 1h --wait', 'start a run in an hour, and wait for its end'],
     ],
-    json: '{ runId, workflow, started }   (started: false for a run of this id that was there already; with --wait followed\nby the lines of runs watch)',
+    json: '{ runId, workflow, started }   (started: false if a run with this id existed already; with --wait followed\nby the lines of runs watch)',
   });
 }
 
@@ -56,14 +53,16 @@ async function start(session: Session, fleet: Fleet, workflow: string, flags: St
   const request = { id: runId, context, input, version, delay, priority, timeout };
   const { id, existed } = await begun(fleet, () => fleet.orchestrator.start(workflow, request));
   const started = !existed;
-  if (existed) session.stderr.line(`run "${oneLine(id)}" was there already: nothing was started`);
+  if (existed) session.stderr.line(`run "${oneLine(id)}" exists already: nothing was started`);
   if (json !== true) session.stdout.line(oneLine(id));
   else if (wait === true) session.stdout.jsonLine({ runId: id, workflow, started });
   else session.stdout.json({ runId: id, workflow, started });
   if (wait === true) await follow(session, fleet, id, flags);
 }
 
-/** A command has no workflows of its own: those that it knows are on the engine. */
+/**
+ * Starts the run, and lists the known workflows if this one is unknown. A command knows only workflows on the engine.
+ */
 async function begun({ orchestrator }: Fleet, begin: () => Promise<StartedRun>): Promise<StartedRun> {
   try {
     return await begin();
@@ -71,7 +70,7 @@ async function begun({ orchestrator }: Fleet, begin: () => Promise<StartedRun>):
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const known = await orchestrator.listWorkflows();
     if (known.length === 0) {
-      const what = 'this engine has no workflows yet: start a worker, or a program, that has it';
+      const what = 'this engine has no workflows yet: start a worker or a program that has the workflow';
       throw new CliError(what, exitCodes.notFound);
     }
     const names = known.map(({ id, version }) => versionText(`${id}@${version}`));

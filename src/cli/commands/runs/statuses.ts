@@ -23,7 +23,7 @@ const styles: Readonly<Record<string, Style>> = {
   cut: 'magenta',
 };
 
-/** A colour says how things stand, and nothing else does: what is not special has none. */
+/** The colour of a status. Statuses that need no attention have none. */
 export function styleOf(status: string): Style | undefined {
   return Object.hasOwn(styles, status) ? styles[status] : undefined;
 }

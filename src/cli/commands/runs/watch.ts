@@ -26,9 +26,15 @@ interface WatchFlags extends EngineFlags, RevealFlags {
 export function addWatch(parent: Command, session: Session): void {
   const command = parent
     .command('watch')
-    .description('Follow what happens in a run until it is over; without an id, follow how all runs come to stand.')
+    .description('Follow the events of a run until it ends; without an id, follow the status changes of all runs.')
     .argument('[run-id]', 'id of the run (default: all runs, until interrupted)')
-    .addOption(choices('--status <statuses>', 'of all runs: only those that come to stand so', runStatuses));
+    .addOption(
+      choices(
+        '--status <statuses>',
+        'without an id: only changes to one of these statuses, separated by commas',
+        runStatuses,
+      ),
+    );
   withReveal(withEngine(command)).action((runId: string | undefined, flags: WatchFlags) =>
     withFleet(session, flags, (fleet) =>
       runId === undefined ? followAll(session, fleet, flags) : follow(session, fleet, runId, flags),
@@ -36,17 +42,17 @@ export function addWatch(parent: Command, session: Session): void {
   );
   documented(command, {
     examples: [
-      ['orchestrator runs watch order-42', 'see it go on, and end as it does'],
+      ['orchestrator runs watch order-42', 'follow a run; the exit code says how it ended'],
       ['orchestrator runs watch --status failed --json', 'a line for each run that fails from now on'],
     ],
     json: `one line for each event of a run: { seq, time, type, nodeId?, visit?, attempt?, workerId?, duration?, output?,
   error?, delay?, event?, status? }, and at its end { type: "over", runId, status, output?, error? };
-of all runs: { time, runId, status }`,
-    text: 'Of one run the exit code is 0 if it has completed, 1 if it ended otherwise. Messages of all runs may be missed\nwhile the engine is away.',
+without an id: { time, runId, status }`,
+    text: 'With an id, the exit code is 0 if the run completed, and 1 if it ended otherwise. Without an id, changes may be missed\nwhile the engine is unreachable.',
   });
 }
 
-/** Tells of a run until it is over. @throws {CliError} for one that did not complete */
+/** Writes the events of a run until it ends. @throws {CliError} if the run does not complete */
 export async function follow(
   session: Session,
   { orchestrator, found }: Fleet,
@@ -73,7 +79,7 @@ export async function follow(
   if (flags.json !== true) session.stderr.line(session.stderr.styled('dim', `${subject} completed ${after}`));
 }
 
-/** Tells of all runs until it is interrupted, which is its only end and so no failure of it. */
+/** Writes status changes of all runs until a signal. This is the normal end of the command, not a failure. */
 async function followAll(session: Session, { engine }: Fleet, flags: WatchFlags): Promise<void> {
   const { stdout } = session;
   const onChange = ({ runId, status }: StatusChange) => {
@@ -101,7 +107,7 @@ function padded({ stdout }: Session, status: string): string {
 
 function lineOf(session: Session, event: RunEvent, redact: RunRedactor): string {
   const subject = event.nodeId ?? event.status ?? event.event ?? '';
-  // A run that has come to wait is not over.
+  // A run that starts to wait has not ended.
   const type =
     event.status !== undefined && event.type === 'concluded' && !isFinished(event.status) ? 'now' : event.type;
   return [clockOf(event.time), padded(session, type), oneLine(subject), detailOf(event, redact)].join('  ').trimEnd();
