@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** The sizes that the README promises: minified and gzipped, as a bundler would ship an entry point to a Node program. */
+/** Sizes that the README states: minified and gzipped, as a bundler would build an entry point for a Node program. */
 const modifyEsbuildConfig = (config) => ({ ...config, platform: 'node', format: 'esm', target: 'node20' });
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'));
 
-/** One entry point with all that it imports from this package, and without the packages that it stands on. */
+/** An entry point with everything it imports from this package, without its dependencies and peers. */
 const entry = (name, path, limit) => ({
   name,
   path,

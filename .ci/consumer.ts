@@ -1,4 +1,4 @@
-// Compiled against the declarations of the packed tarball, without skipLibCheck.
+// Compiled against the declarations in the packed tarball, without skipLibCheck.
 import { type GroupRecord, instrument, Orchestrator, type RetryOptions, type TaskCompletionEvent } from 'orchestrator';
 import { createDashboard, type Dashboard } from 'orchestrator/dashboard';
 import {

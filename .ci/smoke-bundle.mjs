@@ -1,4 +1,4 @@
-// What must hold of the package in a bundle of one file, as ESM and as CommonJS.
+// Checks the package when bundled into one file, as ESM and as CommonJS.
 
 import assert from 'node:assert/strict';
 import { Orchestrator } from 'orchestrator';

@@ -1,4 +1,4 @@
-// A loop of the smoke test, for a thread or a process of its own.
+// A loop for the smoke test. It runs in a thread or process of its own.
 import { Loop } from 'orchestrator/loops';
 
 export default ({ factor }) =>

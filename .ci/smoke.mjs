@@ -1,4 +1,4 @@
-// What must hold of the package as it is installed: run on every supported Node.
+// Checks the installed package. Run on every supported version of Node.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -66,7 +66,7 @@ await assert.rejects(
 const required = createRequire(import.meta.url)('orchestrator');
 assert.equal(required.Orchestrator, Orchestrator);
 
-// A flow runs as a process of the same kernel: its nodes are tasks that its hooks see.
+// A flow runs as a process of the given orchestrator, and its nodes are tasks that the orchestrator's hooks see.
 const tasks = [];
 const observed = new Orchestrator().onTaskCompletion(({ name, status }) => tasks.push(`${name} ${status}`));
 const runtime = new FlowRuntime({ orchestrator: observed });
@@ -91,7 +91,7 @@ assert.deepEqual(tasks.sort(), ['count completed', 'end completed', ...Array(4).
 assert.throws(() => new GraphBuilder().build({ id: 'x', nodes: [{ id: 'a', uses: 'b' }], edges: [] }), BlueprintError);
 await rm(directory, { recursive: true });
 
-// The same flow, with a wait that a signal ends, on a fleet of one.
+// The same flow, plus a wait that a signal ends, on a fleet with one worker.
 const engine = memory();
 const fleet = new OrchestratorBuilder().workflow(flow).engine(engine).build();
 const worker = new DistributedWorker({ engine, workflows: [flow], concurrency: 4 });
@@ -102,10 +102,10 @@ const { status, output } = await fleet.waitForCompletion(runId);
 assert.deepEqual([status, output], ['completed', { approval: 'yes' }]);
 assert.deepEqual(await fleet.pendingWork(runId), []);
 await worker.stop();
-// What an engine needs besides is named where it is missing.
+// If a package that an engine needs is missing, the error names it.
 await assert.rejects(redis('redis://127.0.0.1:1').open(), /npm install bullmq ioredis/);
 
-// Loops: on the event loop, in a thread, in a process, with queues between them.
+// Loops: on the event loop, in a thread and in a process, with queues between them.
 for (const pool of ['thread', 'process']) {
   const numbers = [];
   let next = 0;
@@ -130,7 +130,7 @@ await assert.rejects(
   /npm install lmdb/,
 );
 
-// The tools: around the work, beside it, and over it.
+// Telemetry, progress, the dashboard and the command line.
 const around = [];
 const remove = instrument({ task: ({ name }, work) => work().then(() => around.push(name)) });
 const lines = [];
@@ -171,7 +171,7 @@ const runFlow = (module) =>
 const smokeFlow = fileURLToPath(new URL('smoke-flow.mjs', import.meta.url));
 assert.equal(JSON.parse((await runFlow(smokeFlow)).stdout).status, 'completed');
 
-// TypeScript where Node can; else it is said what is needed.
+// TypeScript, if this version of Node supports it. Otherwise the error says what is needed.
 const typedFlow = fileURLToPath(new URL('smoke-typed.mts', import.meta.url));
 await writeFile(typedFlow, `const one: number = 1;\n${await readFile(smokeFlow, 'utf8')}`);
 if (process.features.typescript) assert.equal(JSON.parse((await runFlow(typedFlow)).stdout).status, 'completed');

@@ -1,7 +1,7 @@
 import { durationOf } from './table.mjs';
 
 /**
- * A figure of the table `group`, with a key by which ratios refer to it.
+ * A figure in the table `group`. Ratios refer to it by its key.
  *
  * @typedef {object} Figure
  * @property {string} key
@@ -22,13 +22,13 @@ const texts = {
 };
 
 export const rate = figureOf('rate');
-/** In milliseconds. */
+/** A figure in milliseconds. */
 export const latency = figureOf('latency');
-/** In nanoseconds. */
+/** A figure in nanoseconds. */
 export const duration = figureOf('duration');
 export const ratio = figureOf('ratio');
 export const bytes = figureOf('bytes');
-/** Of 1,000,000 bytes. */
+/** A figure in megabytes of 1,000,000 bytes. */
 export const megabytes = figureOf('megabytes');
 
 export function textOf({ value, unit }) {

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 /**
- * The floor: the least that a wrapper with a scope, a clock and hooks can do, written by hand. It reads the async
- * scope, takes the time before and after, spreads its arguments and walks two lists of hooks. A hook is awaited only
- * where it returns something. It has no retry, no timeout, no cancellation, no state, no ids and no error handling.
+ * The floor: a hand-written wrapper that does the least possible work with an async scope, a clock and hooks. It reads
+ * the scope, takes the time before and after the call, spreads its arguments and walks two lists of hooks. A hook is
+ * awaited only if it returns something. The floor has no retry, timeout, cancellation, state, ids or error handling.
  */
 const scopes = new AsyncLocalStorage();
 

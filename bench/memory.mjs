@@ -12,7 +12,7 @@ process.send([
   await listenersLeft(),
 ]);
 
-/** How much the heap grows in one run, which is still open when it is looked at. */
+/** Growth of the heap in one run, which is still open at the end of the measurement. */
 async function growthOf(policy, options) {
   let seen = 0;
   const count = () => {
@@ -47,7 +47,10 @@ async function heapUsed() {
   return process.memoryUsage().heapUsed;
 }
 
-/** Runs against one signal, ten at a time: some succeed, some fail, some have a limit, some read their own signal. */
+/**
+ * Listeners left on a signal by many runs, ten at a time: some complete, some fail, some have a timeout, some read
+ * their own signal.
+ */
 async function listenersLeft() {
   const { signal } = new AbortController();
   const orchestrator = new Orchestrator();

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /**
- * The Nodes to measure on: 20 and 24 where their packages could be installed (Linux on x64), else the one that runs
- * this.
+ * The Node versions to measure: 20 and 24 if their packages could be installed (Linux on x64), otherwise the current
+ * one.
  *
  * @returns {readonly { path: string, version: string }[]}
  */
@@ -16,7 +16,7 @@ function pathOf(name) {
   return fileURLToPath(new URL(`node_modules/${name}/bin/node`, import.meta.url));
 }
 
-/** A package of another platform may be there and not start. */
+/** Returns nothing if the binary does not start, for example because it is built for another platform. */
 function probe(path) {
   try {
     return { path, version: execFileSync(path, ['--version'], { encoding: 'utf8' }).trim() };

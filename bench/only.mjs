@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 
 const options = { only: { type: 'string', default: '' }, quick: { type: 'boolean' }, full: { type: 'boolean' } };
 
-/** What `--only` names, separated by commas; nothing where all is to be measured. */
+/** Names given by `--only`, separated by commas. Empty if everything is measured. */
 export function askedFor() {
   const { values } = parseArgs({ options });
   return values.only.split(',').filter((name) => name !== '');

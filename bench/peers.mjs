@@ -3,8 +3,8 @@ import { Effect, Schedule } from 'effect';
 import pRetry from 'p-retry';
 import pTimeout from 'p-timeout';
 
-// Each function here takes a function and gives one that calls it with the policy of a peer. The policy is always the
-// same: three retries, the first after 10 ms, and one second for an attempt.
+// Each function takes a function and returns one that calls it with the policy of a peer. The policy is always the
+// same: three retries, the first after 10 ms, and a timeout of one second per attempt.
 
 export const retries = 3;
 export const minTimeout = 10;
@@ -30,7 +30,7 @@ export function withCockatiel(fn) {
   return (left, right) => policy.execute(() => fn(left, right));
 }
 
-/** The effect is put together once and not for each call, which only helps it. */
+/** The effect is built once instead of once per call, which favours Effect. */
 export function withEffect(fn) {
   const schedule = Schedule.exponential(minTimeout);
   const effect = Effect.tryPromise(() => fn(1, 2)).pipe(

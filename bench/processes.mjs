@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
 /**
- * Runs a script in a process of its own and gives what it sent.
+ * Runs a script in a separate process and returns the value that it sends.
  *
  * @param {URL} script
  * @param {readonly string[]} args

@@ -1,6 +1,8 @@
 import { medianOf } from './median.mjs';
 
-/** Measures so many rounds: each figure, and each ratio of figures of one round, as the median of all. */
+/**
+ * Measures the given number of rounds. Returns the median of each figure, and of each ratio of figures within a round.
+ */
 export async function mediansOf(rounds, figuresOfRound, ratiosOf) {
   const found = new Map();
   for (let round = 0; round < rounds; round++) {

@@ -19,9 +19,9 @@ import {
  * @property {string} name
  * @property {string} group
  * @property {(left: number, right: number) => Promise<unknown>} call
- * @property {number} calls how often one iteration awaits it
- * @property {string} [against] name of the row of the same group that it is compared with
- * @property {import('./targets.mjs').Target} [target] what the ratio to that row is to be
+ * @property {number} calls number of calls awaited per iteration
+ * @property {string} [against] name of the row in the same group that this row is compared with
+ * @property {import('./targets.mjs').Target} [target] target for the ratio to that row
  * @property {(work: () => Promise<unknown>) => Promise<unknown>} [around] the scope of an iteration
  */
 
@@ -31,13 +31,13 @@ const items = Array.from({ length: 1_000 }, (_, index) => index);
 const plain = new Orchestrator({ name: 'plain' });
 const hooked = new Orchestrator({ name: 'hooked' }).onTaskBegin(keep).onTaskCompletion(keep);
 
-/** What a hook does here, for the floor as well: it keeps its event, so that none is optimised away. */
+/** The hook of all rows, including the floor. It keeps its event, so that the engine cannot optimise the event away. */
 const kept = { event: undefined };
 function keep(event) {
   kept.event = event;
 }
 
-/** Measures inside an open run of each orchestrator, and inside the floor's own scope. */
+/** Measures inside an open run of each orchestrator, and inside the scope of the floor. */
 export function insideScopes(measure) {
   return insideFloor(() => hooked.run(() => plain.run(measure)));
 }
@@ -97,7 +97,7 @@ function singleCalls() {
   );
 }
 
-/** Rows that call `action` once for each item. The targets are about actions; bare functions are for comparison. */
+/** Rows that call `action` once per item. Targets apply to actions; bare functions are for comparison. */
 function manyCalls(group, action) {
   const target = action === add ? undefined : { atMost: 2 };
   const closures = items.map((item) => () => action(item));

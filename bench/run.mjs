@@ -10,7 +10,7 @@ const versions = nodes.map(({ version }) => `Node ${version.slice(1)}`);
 const missed = [];
 let targets = 0;
 const quick = process.argv.includes('--quick');
-/** What is measured, by the name that `--only` takes. */
+/** Sections of the benchmark, by the name that `--only` takes. */
 const sections = {
   async kernel() {
     console.log('Speed of the success path: medians, and their ratio to the row named behind\n');
@@ -51,7 +51,7 @@ if (quick) console.log('Quick: shows that the benchmark works, the figures mean 
 for (const name of sectionsAskedFor()) await sections[name]();
 console.log([`${targets - missed.length} of ${targets} targets met`, ...missed].join('\n- missed: '));
 
-/** The sections that `--only` names, or parts of: all where it is not there. */
+/** Sections named by `--only`, also by one of their parts. Default: all. */
 function sectionsAskedFor() {
   const asked = askedFor().map((name) => name.split('/')[0]);
   const unknown = asked.find((name) => !(name in sections));
@@ -59,7 +59,7 @@ function sectionsAskedFor() {
   return asked.length === 0 ? Object.keys(sections) : new Set(asked);
 }
 
-/** Runs a script on one Node after the other, each in a process of its own, and gives what each sent. */
+/** Runs a script on each version of Node, in a separate process each, and returns what each sends. */
 async function onEachNode(script, measured = nodes) {
   const results = [];
   for (const { path } of measured) {
@@ -69,7 +69,7 @@ async function onEachNode(script, measured = nodes) {
   return results;
 }
 
-/** A table for each group of rows; `results` holds one list of the same rows for each Node. */
+/** A table per group of rows. `results` has a list of the same rows for each version of Node. */
 function comparisons(results) {
   const [rows] = results;
   const header = [...versions.flatMap((version) => [version, 'ratio']), 'to', 'target'];
@@ -101,7 +101,7 @@ function ratioOf({ nanoseconds, group, name, against, target }, rows, version) {
   });
 }
 
-/** A table of single figures for each group of them; `results` holds one list of the same figures for each column. */
+/** A table of single figures per group. `results` has a list of the same figures for each column. */
 function tablesOf(columns, results) {
   const groups = [...new Set(results[0].map(({ group }) => group))];
   return groups.map((group) => {
@@ -110,7 +110,7 @@ function tablesOf(columns, results) {
   });
 }
 
-/** A table of single figures; `results` holds one list of the same figures for each column. */
+/** A table of single figures. `results` has a list of the same figures for each column. */
 function figures(columns, results, group = '') {
   const lines = results[0].map(({ name, target }, index) => {
     const cells = results.map((found, column) =>
@@ -125,7 +125,7 @@ function nameOf(group, name) {
   return group === '' ? name : `${group}: ${name}`;
 }
 
-/** A figure with its verdict, which the last lines sum up. */
+/** A figure with its verdict. The last lines of the output count the verdicts. */
 function judged({ name, column, value, text, target }) {
   const verdict = verdictOn(value, target);
   if (verdict !== '') targets++;

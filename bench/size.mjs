@@ -4,7 +4,7 @@ import { build } from 'esbuild';
 
 const kernel = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 
-/** The built kernel, minified and gzipped, in bytes. */
+/** Size of the built kernel, minified and gzipped, in bytes. */
 export async function measureSize() {
   const alone = await sizeOf('external');
   const complete = await sizeOf('bundle');

@@ -10,7 +10,9 @@ const options = quick
 
 process.send(await insideScopes(measure));
 
-/** The median of each row's medians, one a round. A first round is thrown away: in it all code gets compiled. */
+/**
+ * The median of each row's medians, one per round. A first round is dropped, because the code is compiled during it.
+ */
 async function measure() {
   const rows = allRows();
   for (const row of rows) await check(row);
@@ -24,14 +26,14 @@ async function measure() {
   });
 }
 
-/** Each row does what the others do: it adds, once or for a thousand items. */
+/** Checks that every row does the same work: one addition, or one per item. */
 async function check({ group, name, call }) {
   const result = await call(1, 2);
   const correct = Array.isArray(result) ? result.length === 1_000 && result[999] === 1_000 : result === 3;
   if (!correct) throw new Error(`${group}: ${name} gave a wrong result`);
 }
 
-/** One round over all rows, every other time backwards, so that drift and neighbours hit all rows alike. */
+/** Measures all rows once. Every other round runs backwards, so that drift and neighbours affect all rows equally. */
 async function measureOnce(rows, { backwards }) {
   const bench = new Bench(options);
   for (const row of backwards ? rows.toReversed() : rows) {
@@ -48,13 +50,13 @@ function iterationOf({ call, calls, around }) {
   return around === undefined ? repeated : () => around(repeated);
 }
 
-/** No row pays for the garbage of the one before. */
+/** Collects garbage, so that no row pays for the row before. */
 async function settle() {
   await turn();
   globalThis.gc();
 }
 
-/** Lets the event loop turn once before each iteration, as it does in a program. It is not part of the figure. */
+/** Lets the event loop turn once before each iteration, as in a real program. Not part of the measured time. */
 function turn() {
   return new Promise((resolve) => setImmediate(resolve));
 }

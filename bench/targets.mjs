@@ -9,14 +9,14 @@ const rules = {
   below: ['below', (value, limit) => value < limit],
 };
 
-/** `at least 10`; empty where there is no target. */
+/** The target in words, such as `at least 10`; empty without a target. */
 export function wordsOf(target = {}) {
   return Object.entries(target)
     .map(([kind, limit]) => `${rules[kind][0]} ${limit}`)
     .join('');
 }
 
-/** ` met` or ` missed`, to stand behind the figure; empty where there is no target. */
+/** ` met` or ` missed`, to append to the figure; empty without a target. */
 export function verdictOn(value, target = {}) {
   return Object.entries(target)
     .map(([kind, limit]) => (rules[kind][1](value, limit) ? ' met' : ' missed'))

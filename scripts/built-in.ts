@@ -1,5 +1,5 @@
-// Modules that read files of the source are built as modules that hold them: what is bundled into one file has no files
-// beside it. Each of them has a twin here with the same exports.
+// Builds modules that read files of the source as modules that contain those files, because a bundle has no files
+// beside it. Each of these modules has a twin here with the same exports.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
@@ -12,7 +12,7 @@ const twins: Readonly<Record<string, () => Promise<string>>> = {
   'src/dashboard/built-page.ts': page,
 };
 
-/** Builds each module of `twins` as its twin. */
+/** A plugin that replaces each module in `twins` with its twin. */
 export function builtIn(): Plugin {
   return {
     name: 'built-in',
@@ -49,7 +49,7 @@ async function page(): Promise<string> {
   }
 }
 
-/** Texts by their paths in a folder. */
+/** Contents of the files in a folder, by path. */
 async function textsIn(folder: string, isWanted: (name: string) => boolean): Promise<Record<string, string>> {
   const names = (await readdir(folder, { recursive: true })).filter((name) => isWanted(name)).sort();
   const entries = names.map(async (name) => [name.split(sep).join('/'), await readFile(join(folder, name), 'utf8')]);

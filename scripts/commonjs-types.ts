@@ -1,5 +1,6 @@
-// Twins of the declarations for TypeScript that compiles to CommonJS. Each Node that is supported can `require` the modules
-// of this package, but `module: node16` does not know, and refuses declarations of ES modules (TS1479).
+// Writes a twin of each declaration file for TypeScript code that compiles to CommonJS. All supported versions of Node
+// can `require` the modules of this package, but `module: node16` does not know this and refuses declarations of ES
+// modules (TS1479).
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ts from 'typescript';
@@ -10,7 +11,7 @@ for (const name of await readdir('dist', { recursive: true })) {
   await writeFile(path.replace(/ts$/, 'cts'), withTwins(await readFile(path, 'utf8')));
 }
 
-/** The declarations with twins in place of what they import of this package. */
+/** The declarations, with imports from this package replaced by imports of the twins. */
 function withTwins(text: string): string {
   const { importedFiles } = ts.preProcessFile(text, true, true);
   let twin = text;

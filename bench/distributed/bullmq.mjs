@@ -4,7 +4,7 @@ import { rate } from '../figures.mjs';
 import { PGlitePool } from './pglite-pool.mjs';
 import { inFolder, medianOfRuns, postgresUrl, quick, redisUrl, send } from './section.mjs';
 
-// BullMQ alone: jobs that do nothing, of which all are there before the one worker starts.
+// BullMQ alone, with jobs that do nothing. All jobs are queued before the only worker starts.
 
 const [engine, ...concurrencies] = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const sizes = sizesOf(engine);
@@ -32,7 +32,7 @@ async function measurePGlite(folder) {
   return figures;
 }
 
-/** One figure for each concurrency. */
+/** Returns one figure per concurrency. */
 async function rates(backend, connection) {
   const figures = [];
   for (const concurrency of concurrencies.map(Number)) {
@@ -43,7 +43,7 @@ async function rates(backend, connection) {
   return figures;
 }
 
-/** Jobs per second, from the start of the worker to the last job's completion. */
+/** Jobs per second, from the start of the worker to the completion of the last job. */
 async function sampleOf(backend, { connection, concurrency, jobs }) {
   const { Queue, Worker } = withBackend(backend);
   const name = `bench-${++queues}`;

@@ -39,7 +39,7 @@ async function stepsPerSecond() {
   return (workflows * steps * 1e3) / duration;
 }
 
-/** Milliseconds of one workflow, one after the other. */
+/** Mean milliseconds per workflow, with workflows run one after another. */
 async function timeAlone() {
   const start = performance.now();
   for (let value = 0; value < alone; value++) await workflow(value);

@@ -5,16 +5,17 @@ const unsuccessful = ['failed', 'cancelled', 'stalled'];
 const unfinished = ['scheduled', 'running', 'awaiting', 'paused'];
 
 /**
- * Runs a workflow many times and gives the milliseconds that it takes.
+ * Runs a workflow many times and returns the time in milliseconds.
  *
  * @param {object} sample
- * @param {import('./fleet.mjs').BenchWorker[]} sample.workers not started
- * @param {string} sample.workflow
- * @param {number} sample.nodes of one run
- * @param {number} sample.runs
- * @param {number} sample.concurrency of each worker
- * @param {'before' | 'during'} sample.start whether all runs are started before the workers, and time is taken from the
- * workers' start; else the workers are there and idle, and it is taken from the first start of a run
+ * @param {import('./fleet.mjs').BenchWorker[]} sample.workers stopped workers
+ * @param {string} sample.workflow id of the workflow
+ * @param {number} sample.nodes number of nodes per run
+ * @param {number} sample.runs number of runs
+ * @param {number} sample.concurrency concurrency of each worker
+ * @param {'before' | 'during'} sample.start `before`: all runs are started before the workers, and the time counts from
+ *   the start of the workers. `during`: the workers are started and idle, and the time counts from the start of the
+ *   first run
  */
 export async function timeOfRuns(orchestrator, { workers, workflow, nodes, runs, concurrency, start: when }) {
   const startWorkers = () => Promise.all(workers.map((worker) => worker.start({ concurrency })));
@@ -35,15 +36,15 @@ export async function timeOfRuns(orchestrator, { workers, workflow, nodes, runs,
   return duration;
 }
 
-/** Starts runs, a hundred at a time. */
+/** Starts runs, up to a hundred at a time. */
 export async function startAll(orchestrator, workflow, runs) {
   const values = Array.from({ length: runs }, (_, value) => value);
   return pMap(values, (value) => orchestrator.startRun({ value }, value, { workflow }), { concurrency: 100 });
 }
 
 /**
- * Waits for the last run. The workers are asked how many last nodes they have executed, which the server does not
- * notice; only then it is asked until no run is unfinished.
+ * Waits for the last run. First polls the workers for the number of executed last nodes, which puts no load on the
+ * server, and only then polls the server until no run is unfinished.
  */
 export async function completion(orchestrator, { workers, runs }) {
   while ((await countsOf(workers)).ends < runs) await delay(2);

@@ -4,13 +4,13 @@ import { workflows } from './workflows.mjs';
 
 export const words = { memory: 'memory', redis: 'Redis', postgres: 'Postgres', pglite: 'PGlite' };
 
-/** Those that other processes can use too. */
+/** Engines that several processes can use. */
 export const shared = {
   redis: () => redis(redisUrl),
   postgres: () => postgres(postgresUrl),
 };
 
-/** Calls `work` with an engine that is there for so long. */
+/** Calls `work` with an engine, which is closed afterwards. */
 export async function withEngine(name, work) {
   if (name === 'pglite') return inFolder((folder) => using(pglite(folder), work));
   return using(name === 'memory' ? memory() : shared[name](), work);

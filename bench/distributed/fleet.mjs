@@ -5,8 +5,8 @@ import { shared, withEngine } from './engines.mjs';
 import { counted, workflows } from './workflows.mjs';
 
 /**
- * A worker that is started and stopped, in this process or in one of its own. `counts` gives what it has executed since
- * `reset`.
+ * A worker that can be started and stopped, in this process or in a separate one. `counts` returns the number of nodes
+ * executed since `reset`.
  *
  * @typedef {object} BenchWorker
  * @property {(options: { concurrency: number }) => Promise<void>} start
@@ -16,7 +16,7 @@ import { counted, workflows } from './workflows.mjs';
  * @property {() => Promise<void>} close
  */
 
-/** A worker in this process, for engines that no other process can use. */
+/** A worker in this process, for engines that only one process can use. */
 export function localWorker(engine) {
   let worker;
   return {
@@ -34,7 +34,7 @@ export function localWorker(engine) {
   };
 }
 
-/** A worker in a process of its own. */
+/** A worker in a separate process. */
 async function remoteWorker(engine) {
   const child = fork(new URL('worker.mjs', import.meta.url), [engine], { execArgv: process.execArgv });
   const calls = new Map();
@@ -67,7 +67,7 @@ async function remoteWorker(engine) {
   };
 }
 
-/** Calls `work` with an orchestrator and as many workers, which are there for so long. */
+/** Calls `work` with an orchestrator and the given number of workers, which are closed afterwards. */
 export function withFleet(name, count, work) {
   return withEngine(name, async (engine, orchestrator) => {
     const workers = [];

@@ -5,15 +5,15 @@ import { rate } from '../figures.mjs';
 import { chain, fan } from './graphs.mjs';
 import { medianOfRuns, quick, redisUrl, send } from './section.mjs';
 
-// Flowcraft's adapter for BullMQ on Redis: runs of which all are queued before the one worker starts. It brings an
-// ioredis of its own, which has to be used, for it checks the class of the connection.
+// Flowcraft's adapter for BullMQ on Redis. All runs are queued before the only worker starts. The adapter has its own
+// copy of ioredis, which must be used because the adapter checks the class of the connection.
 
 const Redis = createRequire(import.meta.resolve('@flowcraft/bullmq-adapter'))('ioredis');
 const group = "flowcraft's BullMQ adapter, Redis";
 const concurrency = 100;
 let queues = 0;
 
-/** Says when as many runs as expected have their final result in Redis. */
+/** Resolves when the expected number of runs have their final result in Redis. */
 class CountingAdapter extends BullMQAdapter {
   #finished = 0;
   #expected = Number.POSITIVE_INFINITY;
@@ -43,7 +43,7 @@ async function rateOf(key, name, graph, runs) {
   return rate(`flowcraft.redis.${key}`, group, `${name}, concurrency ${concurrency}`, value);
 }
 
-/** Nodes per second, from the start of the worker to the last run's completion. */
+/** Nodes per second, from the start of the worker to the completion of the last run. */
 async function sampleOf(graph, runs) {
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
   await connection.flushall();

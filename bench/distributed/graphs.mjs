@@ -1,10 +1,10 @@
 /**
- * The shapes that are measured, as data, so that all contenders run the same ones. Every node follows those before it.
+ * The measured graphs as data, so that all contenders run the same ones. A node depends on all sources of its edges.
  *
  * @typedef {{ id: string, nodes: readonly string[], edges: readonly (readonly [string, string])[] }} Graph
  */
 
-/** @returns {Graph} one after the other */
+/** @returns {Graph} `size` nodes, one after another */
 export function chain(size) {
   const nodes = Array.from({ length: size }, (_, index) => `n${index}`);
   return { id: `chain-${size}`, nodes, edges: nodes.slice(1).map((node, index) => [nodes[index], node]) };

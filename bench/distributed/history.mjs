@@ -8,7 +8,8 @@ import { withFleet } from './fleet.mjs';
 import { full, postgresUrl, quick, redisUrl, send } from './section.mjs';
 import { chainOfThree, rare } from './workflows.mjs';
 
-// Many finished runs: how long it takes to look at them, and what they take. One in a hundred is of another workflow.
+// Many finished runs: the time to query them, and the space they take. One run in a hundred belongs to another
+// workflow.
 
 const [name] = process.argv.slice(2);
 const runs = quick ? 200 : full ? 100_000 : 10_000;
@@ -41,7 +42,7 @@ async function measure(orchestrator, [worker]) {
   ];
 }
 
-/** Runs each workflow so many times and gives the ids of all runs. */
+/** Runs each workflow the given number of times and returns the ids of all runs. */
 async function finish(orchestrator, worker, workflows) {
   await worker.reset();
   await worker.start({ concurrency: 100 });
@@ -54,7 +55,7 @@ async function finish(orchestrator, worker, workflows) {
   return runIds;
 }
 
-/** The median of calls, one after the other. */
+/** The median duration of sequential calls. */
 async function timeOf(call) {
   const times = [];
   for (let index = 0; index < calls; index++) {
@@ -72,7 +73,7 @@ async function usedMemory() {
   return Number(/used_memory:(\d+)/.exec(info)[1]);
 }
 
-/** All tables with their indexes. */
+/** Size of all tables with their indexes. */
 async function relationSize() {
   const client = new pg.Client(postgresUrl);
   await client.connect();

@@ -5,8 +5,8 @@ import { mediansOf } from '../rounds.mjs';
 import { ratiosOf } from './ratios.mjs';
 import { startPostgres, startRedis } from './servers.mjs';
 
-// Starts the servers, runs the scripts of this folder, each in a process of its own, and sends the medians of all
-// rounds. Ratios are those of one round, in which a contender is measured soon after the one that it is compared with.
+// Starts the servers, runs the scripts of this folder, each in a separate process, and sends the medians of all rounds.
+// Ratios are computed within a round, in which a contender is measured soon after its counterpart.
 
 const flags = process.argv.slice(2).filter((arg) => ['--quick', '--full'].includes(arg));
 const parts = askedFor()
@@ -32,7 +32,7 @@ async function measure(round) {
   return figures;
 }
 
-/** Scripts and their arguments. What no ratio needs is measured in the first round only. */
+/** Scripts with their arguments. Figures that no ratio needs are measured in the first round only. */
 function sectionsOf(round) {
   const concurrencies = round === 0 ? '1 10 100' : '100';
   const each = [
@@ -50,14 +50,14 @@ function sectionsOf(round) {
   return round === 0 ? [...each, ...once] : each;
 }
 
-/** Whether its script or engine is named in the call, as in `--only distributed/redis`; all are where none is. */
+/** If true, the section is named by `--only`, as in `--only distributed/redis`, or `--only` is not given. */
 function isAskedFor(section) {
   const [script, engine] = section.split(' ');
   if (engine === 'redis' && redis === undefined) return false;
   return parts.length === 0 || parts.includes(script.replace('.mjs', '')) || parts.includes(engine);
 }
 
-/** What one script sends, which finds both servers empty. */
+/** Runs one script on two empty servers and returns its figures. */
 async function figuresOf(section) {
   const [script, ...args] = section.split(' ');
   const env = { ...process.env, BENCH_REDIS_URL: await redis?.empty(), BENCH_POSTGRES_URL: await postgres.empty() };

@@ -6,7 +6,7 @@ import { withFleet } from './fleet.mjs';
 import { medianOfRuns, quick, send } from './section.mjs';
 import { chainOfTen, chainOfThree, fanOf50 } from './workflows.mjs';
 
-// One worker on one engine. On Redis and Postgres it is a process of its own; memory and PGlite are in this one.
+// One worker on one engine. For Redis and Postgres the worker is a separate process; memory and PGlite run in this one.
 
 const [name] = process.argv.slice(2);
 const group = `Ours, ${words[name]}`;
@@ -37,7 +37,7 @@ async function measure(orchestrator, workers) {
   return [...figures, latency(`ours.${name}.alone`, group, 'a run of three nodes, idle worker', value)];
 }
 
-/** From the start of a run to the knowledge of its end, one run after the other. */
+/** Time from the start of a run until its end is known, for sequential runs. */
 async function timeAlone(orchestrator, [worker]) {
   await worker.start({ concurrency });
   const times = [];

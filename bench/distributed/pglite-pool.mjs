@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 
 /**
- * As much of a `pg.Pool` as BullMQ asks for, over a PGlite. There is one connection, which all that is checked out
- * shares, so the schema can be set once and for all.
+ * The parts of a `pg.Pool` that BullMQ needs, on top of PGlite. All clients share one connection, so the schema needs
+ * to be set only once.
  *
  * @param {import('@electric-sql/pglite').PGlite} database
  */
@@ -45,7 +45,7 @@ class Client extends EventEmitter {
   }
 }
 
-/** Like pg, takes several statements where there are no parameters. */
+/** Like pg, accepts several statements in a query without parameters. */
 async function queryOn(database, text, params) {
   if (params !== undefined) return database.query(text, params);
   const results = await database.exec(text);

@@ -3,8 +3,8 @@ import { ratio } from '../figures.mjs';
 const group = 'Ours to the others, same server, same run';
 const servers = { redis: 'Redis', postgres: 'Postgres', pglite: 'PGlite' };
 
-// Like is compared with like: BullMQ's jobs and flowcraft's runs are all there before the worker starts, DBOS starts
-// workflows while others are under way.
+// Pairs of comparable figures. BullMQ's jobs and flowcraft's runs are all queued before the worker starts; DBOS starts
+// workflows while others are running.
 const comparisons = [
   ...Object.entries(servers).flatMap(([engine, words]) => [
     {
@@ -41,7 +41,7 @@ const comparisons = [
 ];
 
 /**
- * The ratios of the figures of one round.
+ * Computes the ratios from the figures of one round.
  *
  * @param {readonly import('../figures.mjs').Figure[]} figures
  */

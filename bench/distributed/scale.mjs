@@ -5,8 +5,8 @@ import { withFleet } from './fleet.mjs';
 import { medianOfRuns, quick, send } from './section.mjs';
 import { waiting } from './workflows.mjs';
 
-// Two worker processes against one. Every node waits for 5 ms, and few are executed at a time, so that neither the
-// server nor the cores are what limits.
+// Two worker processes against one. Every node waits for 5 ms and the concurrency is low, so that neither the server
+// nor the CPU is the bottleneck.
 
 const [name] = process.argv.slice(2);
 const runs = quick ? 10 : 200;

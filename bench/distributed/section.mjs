@@ -3,19 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { medianOf } from '../median.mjs';
 
-// What the scripts of this folder have in common. Each runs in a process of its own, which is told where the servers
-// are, and sends its figures.
+// Common parts of the scripts in this folder. Each script runs in a separate process, receives the addresses of the
+// servers in its environment, and sends its figures.
 
 export const quick = process.argv.includes('--quick');
 export const full = process.argv.includes('--full');
 export const redisUrl = process.env.BENCH_REDIS_URL;
 export const postgresUrl = process.env.BENCH_POSTGRES_URL;
 
-/** Ends with the process that started this one. */
+/** Ends together with the parent process. */
 process.once('disconnect', () => process.exit(1));
 
 /**
- * Sends the figures and ends, whatever is still open.
+ * Sends the figures and exits, even if handles are still open.
  *
  * @param {readonly import('../figures.mjs').Figure[]} figures
  */
@@ -23,7 +23,7 @@ export function send(figures) {
   process.send(figures, () => process.exit(0));
 }
 
-/** The median of some samples; one before them is thrown away, for in it the code gets compiled. */
+/** The median of several samples. The first sample is dropped, because the code is compiled during it. */
 export async function medianOfRuns(sample, samples = 3) {
   if (quick) return sample();
   await sample();
@@ -32,7 +32,7 @@ export async function medianOfRuns(sample, samples = 3) {
   return medianOf(values);
 }
 
-/** Calls `work` with a folder that is there for so long. */
+/** Calls `work` with a temporary folder, which is removed afterwards. */
 export async function inFolder(work) {
   const folder = await mkdtemp(join(tmpdir(), 'orchestrator-bench-'));
   try {

@@ -10,16 +10,16 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 
 /**
- * A server of the benchmark's own, on a free port of the loopback address, with its data in a folder of its own.
- * `empty` gives the URL of a place where nothing is; what was in the one before is gone then.
+ * A server started by the benchmark, on a free port of the loopback address, with its data in a temporary folder.
+ * `empty` clears the server and returns the URL of an empty database.
  *
  * @typedef {{ empty: () => Promise<string>, stop: () => Promise<void> }} Server
  */
 
 /**
- * The `redis-server` of the machine. It keeps nothing on the disk.
+ * Starts the `redis-server` of the machine, without persistence.
  *
- * @returns {Promise<Server | undefined>} nothing where there is none
+ * @returns {Promise<Server | undefined>} `undefined` if `redis-server` is not installed
  */
 export async function startRedis() {
   if (spawnSync('redis-server', ['--version']).error !== undefined) return undefined;
@@ -48,7 +48,7 @@ export async function startRedis() {
 }
 
 /**
- * The Postgres of the npm package, with its defaults: every commit is flushed to the disk.
+ * Starts Postgres from the npm package, with its default settings: every commit is flushed to disk.
  *
  * @returns {Promise<Server>}
  */
@@ -83,7 +83,7 @@ export async function startPostgres() {
   return { empty, stop };
 }
 
-/** Postgres does not run as root; it then runs as the user `postgres`, who has to own the folder. */
+/** Postgres refuses to run as root. In this case it runs as the user `postgres`, who must own the folder. */
 function idOf(flag) {
   return Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
 }
@@ -97,7 +97,7 @@ async function freePort() {
   return port;
 }
 
-/** Waits for a line of the server's log, and keeps reading the log, so that it does not fill its pipe. */
+/** Waits for a line in the server's log. Keeps reading the log, because a full pipe would block the server. */
 async function ready(server, words) {
   await once(server, 'spawn');
   await new Promise((resolve, reject) => {

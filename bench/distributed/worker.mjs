@@ -1,7 +1,7 @@
 import { shared } from './engines.mjs';
 import { localWorker } from './fleet.mjs';
 
-// A worker process: does what the process that forked it says, and ends with it.
+// A worker process. Executes the commands of its parent process, and ends together with it.
 
 process.once('disconnect', () => process.exit());
 const worker = localWorker(shared[process.argv[2]]());

@@ -2,15 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Flow } from '../../dist/flow/index.js';
 import { chain, fan } from './graphs.mjs';
 
-/** What was executed in this process: nodes, and last nodes of a run. */
+/** Number of nodes, and of last nodes of runs, executed in this process. */
 export const counted = { nodes: 0, ends: 0 };
 
 export const chainOfTen = flowOf(chain(10), trivial);
 export const chainOfThree = flowOf(chain(3), trivial);
-/** For those that are looked for among many of another kind. */
+/** A workflow for runs that are searched among many runs of another one. */
 export const rare = flowOf({ ...chain(3), id: 'rare' }, trivial);
 export const fanOf50 = flowOf(fan(50), trivial);
-/** Nodes that wait for 5 ms. */
+/** A chain of nodes that wait for 5 ms each. */
 export const waiting = flowOf({ ...chain(10), id: 'waiting' }, async (input) => {
   await delay(5);
   return trivial(input);

@@ -36,7 +36,7 @@ async function measure(folder) {
   });
 }
 
-/** The time of one node, or of one line. */
+/** Time per node, or per line. */
 async function timeOf(call) {
   counted.executions = 0;
   globalThis.gc();
@@ -49,7 +49,7 @@ async function timeOf(call) {
   return (duration * 1e3) / size;
 }
 
-/** What the disk asks for a line that is to outlive a crash. */
+/** The least work that makes a line survive a crash: append and flush it. */
 async function appendByHand(path) {
   const file = await open(path, 'a');
   try {

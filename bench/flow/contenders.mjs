@@ -1,8 +1,9 @@
 import { FlowRuntime } from '../../dist/flow/index.js';
 import { runCounters, runPromises } from './executors.mjs';
 
-// Each function here takes what a node does and gives one that runs a graph with it and resolves to the outputs by id,
-// beside what the context held. What a package needs to know of a graph it is told in the call, so that it counts.
+// Each function takes the work of a node and returns a function that runs a graph with it and resolves to the outputs
+// by id, together with the context. Preparing a graph for a package happens inside the call, so that it is measured as
+// well.
 
 export const withFlow = (work) => {
   const runtime = new FlowRuntime({ registry: { work } });

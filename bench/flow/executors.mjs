@@ -1,7 +1,9 @@
-// What one would write by hand. Both take the graph as data, hand each node its input and collect the outputs by id.
-// They know no failure but to stop, no cancellation, no limit, no condition, no loop and no state that can be saved.
+// Two executors as one would write them by hand. Both take the graph as data, pass each node its input and collect the
+// outputs by id. They stop at the first failure and have no cancellation, limits, conditions, loops or checkpoints.
 
-/** A promise for each node, which waits for those of the node's predecessors; these are listed before it. */
+/**
+ * Creates a promise per node, which waits for the promises of the node's predecessors. Predecessors are listed first.
+ */
 export async function runPromises({ nodes, edges }, registry, context) {
   const outputs = { ...context };
   const sources = new Map(nodes.map(({ id }) => [id, []]));
@@ -19,7 +21,9 @@ export async function runPromises({ nodes, edges }, registry, context) {
   return outputs;
 }
 
-/** A counter for each node of the predecessors that it still waits for; the last one to end starts it. */
+/**
+ * Keeps a counter per node with the number of unfinished predecessors. The last predecessor to finish starts the node.
+ */
 export function runCounters({ nodes, edges }, registry, context) {
   const outputs = { ...context };
   const indexOf = new Map(nodes.map(({ id }, index) => [id, index]));
@@ -47,14 +51,14 @@ export function runCounters({ nodes, edges }, registry, context) {
   });
 }
 
-/** A node's input, of the outputs that are there. */
+/** The input of a node, computed from the outputs so far. */
 export function inputOf(node, sources, outputs) {
   if (node.inputs !== undefined) return outputs[node.inputs];
   const values = sources.map((source) => outputs[source]);
   return joined(sources, values);
 }
 
-/** The output of the one predecessor, or those of all by their ids. */
+/** The output of the only predecessor, or an object with the outputs of all predecessors by id. */
 function joined(sources, values) {
   if (sources.length < 2) return values[0];
   const input = {};

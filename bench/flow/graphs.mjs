@@ -1,18 +1,18 @@
 /**
- * Graphs as data, as `FlowRuntime.run` takes them. Every node is listed after its predecessors, and the last one is the
- * sink. `more` is added to each edge, such as a condition.
+ * Graphs as data, in the form that `FlowRuntime.run` takes. Every node is listed after its predecessors, and the last
+ * node is the sink. `more` is added to each edge, for example a condition.
  *
  * @typedef {{ id: string, uses: 'work', inputs?: string }} GraphNode
  * @typedef {{ source: string, target: string, condition?: string }} GraphEdge
  * @typedef {{ id: string, nodes: readonly GraphNode[], edges: readonly GraphEdge[] }} Graph
  */
 
-/** One after the other. */
+/** A chain of nodes. */
 export function chain(size, more) {
   return graphOf('chain', size, more, (index) => (index === 0 ? [] : [index - 1]));
 }
 
-/** One source, one sink, all others between them. */
+/** A source, a sink, and all other nodes side by side between them. */
 export function fan(size, more) {
   const middles = Array.from({ length: size - 2 }, (_, index) => index + 1);
   return graphOf('fan', size, more, (index) => {
@@ -21,7 +21,7 @@ export function fan(size, more) {
   });
 }
 
-/** Layers of a hundred nodes; a node follows three nodes of the layer before. */
+/** Layers of up to a hundred nodes. Each node follows three nodes of the previous layer. */
 export function layers(size, more) {
   const width = Math.min(100, size / 10);
   return graphOf('layers', size, more, (index) => {
@@ -31,7 +31,7 @@ export function layers(size, more) {
   });
 }
 
-/** Ten nodes: one, two, four, two, one. The first one's input is `seed` of the context. */
+/** Ten nodes in layers of one, two, four, two and one. The input of the first is `seed` from the context. */
 export function diamond() {
   const predecessors = [[], [0], [0], [1], [1], [2], [2], [3, 4], [5, 6], [7, 8]];
   const graph = graphOf('diamond', predecessors.length, {}, (index) => predecessors[index]);

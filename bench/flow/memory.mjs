@@ -16,7 +16,7 @@ process.send([
   ...(await peaks()),
 ]);
 
-/** How much the heap grows by runs of a small flow, after as many runs to warm up. */
+/** Growth of the heap during runs of a small flow, after the same number of runs for warm-up. */
 async function growthOf(name, { fresh }) {
   const execute = withFlow(work);
   const one = diamond();
@@ -42,7 +42,7 @@ async function heapUsed() {
   return process.memoryUsage().heapUsed;
 }
 
-/** The peak of a run of many nodes above that of a run of ten, each in processes of their own. */
+/** Peak memory of a run of many nodes, minus that of a run of ten nodes. Each runs in separate processes. */
 async function peaks() {
   const kinds = ['promises', 'flow'].flatMap((contender) =>
     ['chain', 'fan', 'layers'].map((shape) => ({ contender, shape, found: [] })),

@@ -2,7 +2,7 @@ import { withFlow, withPromises } from './contenders.mjs';
 import { chain, fan, layers } from './graphs.mjs';
 import { work } from './work.mjs';
 
-// Runs one graph and sends the most memory that the process had, in MB. It loads the same whoever runs the graph.
+// Runs one graph and sends the peak memory of the process in MB. The same modules are loaded for every contender.
 
 const [contender, shape, size] = process.argv.slice(2);
 const contenders = { promises: withPromises, flow: withFlow };

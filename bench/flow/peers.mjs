@@ -4,12 +4,13 @@ import { createFlow, FlowRuntime } from 'flowcraft';
 import { PGraph } from 'p-graph';
 import { inputOf } from './executors.mjs';
 
-// As in contenders.mjs: what a package needs to know of a graph it is told in the call, so that it counts.
+// Contenders as in contenders.mjs: preparing a graph for a package happens inside the call, so that it is measured as
+// well.
 
-/** LangGraph lets every node listen to one signal, which Node would warn of. */
+/** LangGraph adds listeners of every node to one signal, for which Node would print a warning. */
 setMaxListeners(0);
 
-/** Where a node follows several others, flowcraft gives it the output of one of them. No limit on concurrency. */
+/** For a node with several predecessors, flowcraft passes the output of only one of them. No limit on concurrency. */
 export const withFlowcraft = (work) => {
   const runtime = new FlowRuntime();
   const node = async ({ input }) => ({ output: await work(input) });
@@ -23,7 +24,7 @@ export const withFlowcraft = (work) => {
   };
 };
 
-/** p-graph only says when: inputs and outputs are handed on here. */
+/** p-graph only schedules; inputs and outputs are passed on here. */
 export const withPGraph = (work) => async (graph, context) => {
   const outputs = { ...context };
   const sources = sourcesOf(graph);
@@ -40,7 +41,10 @@ export const withPGraph = (work) => async (graph, context) => {
   return outputs;
 };
 
-/** LangGraph shares one state: the outputs by id, which are added to in place, for a copy at each node costs a square. */
+/**
+ * LangGraph shares one state, here the outputs by id. They are added in place, because a copy per node has quadratic
+ * cost.
+ */
 export const withLangGraph = (work) => async (graph, context) => {
   const merged = Annotation({ reducer: (outputs, more) => Object.assign(outputs, more), default: () => ({}) });
   const builder = new StateGraph(Annotation.Root({ outputs: merged }));

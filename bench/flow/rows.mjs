@@ -8,15 +8,15 @@ import { withFlowcraft, withLangGraph, withPGraph } from './peers.mjs';
  * @property {string} group
  * @property {(work: Function) => (graph: import('./graphs.mjs').Graph, context: object) => Promise<object>} contender
  * @property {() => import('./graphs.mjs').Graph} graph
- * @property {boolean} [reuse] one graph for all runs; else each run gets a fresh one
- * @property {'all' | 'last'} [joins] what a node with several predecessors gets, by default all outputs
- * @property {boolean} [checked] whether its result is checked before; by default it is
- * @property {number} samples how often time is taken
- * @property {number} runs how many runs a sample has, one after the other, or side by side with `together`
+ * @property {boolean} [reuse] if true, all runs share one graph; otherwise each run gets a fresh one
+ * @property {'all' | 'last'} [joins] outputs that a node with several predecessors gets; default: `all`
+ * @property {boolean} [checked] if true, the result is checked before the measurement; default: true
+ * @property {number} samples number of measurements
+ * @property {number} runs number of runs per sample, sequential or, with `together`, concurrent
  * @property {boolean} [together]
- * @property {number} per by how much the time of a sample is divided
- * @property {string} [against] name of the row of the same group that it is compared with
- * @property {import('../targets.mjs').Target} [target] what the ratio to that row is to be
+ * @property {number} per divisor of the time of a sample
+ * @property {string} [against] name of the row in the same group that this row is compared with
+ * @property {import('../targets.mjs').Target} [target] target for the ratio to that row
  */
 
 const quick = process.argv.includes('--quick');
@@ -59,7 +59,9 @@ function besidePeers(shape, size) {
   return [...rows, { ...slow({ size, samples: 3 }), group, graph, ...langGraph }];
 }
 
-/** A sample of one run. What takes seconds is measured once, and checked with fewer nodes only. */
+/**
+ * Settings for samples of a single run. Runs that take seconds are measured once, and checked with fewer nodes only.
+ */
 function slow({ size, samples }) {
   const once = size === large;
   return { runs: 1, per: 1, samples: quick || once ? 1 : samples, checked: quick || !once };
@@ -80,7 +82,7 @@ function diamonds() {
   return rows.map((row) => ({ samples, ...row, group, graph: diamond, runs, per: 1 }));
 }
 
-/** Whether the cost is linear: the same number of nodes in each sample, at least. */
+/** Rows that show if the cost is linear: every sample has at least the same number of nodes. */
 function perNode() {
   const group = 'one node of a flow';
   return Object.keys(shapes).flatMap((shape) =>

@@ -5,8 +5,9 @@ import { FileCheckpointStore, FlowRuntime, MemoryCheckpointStore } from '../../d
 import { medianOf } from '../median.mjs';
 import { chain } from './graphs.mjs';
 
-// The cost of a checkpoint for a node, by what the context holds, by what nodes do with that, and by how long the run is.
-// Time is taken from the start of the first node to that of the last: copying the initial context is not in it.
+// The cost of a checkpoint per node, depending on the size of the context, the changes that nodes make to it, and the
+// length of the run. Measured from the start of the first node to the start of the last, so copying the initial context
+// is excluded.
 
 const quick = process.argv.includes('--quick');
 const samples = quick ? 1 : 3;
@@ -75,7 +76,7 @@ function changesRecord(context, call) {
   context.records[call % context.records.length].count = call;
 }
 
-/** The time of one node. */
+/** Time per node. */
 async function timeOf({ records, nodes, touch }, checkpoint) {
   let calls = 0;
   let first = 0;

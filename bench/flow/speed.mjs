@@ -6,8 +6,8 @@ import { counted, expectedOf, sum, work } from './work.mjs';
 process.send(await measure());
 
 /**
- * The median of each row's samples. A first round is thrown away: in it all code gets compiled. The rows of a contender
- * share what executes their graphs, for it may keep the last one.
+ * The median of each row's samples. A first round is dropped, because the code is compiled during it. Rows of the same
+ * contender share an executor, which may cache the last graph.
  */
 async function measure() {
   const executors = new Map();
@@ -30,7 +30,7 @@ async function measure() {
   });
 }
 
-/** Each row does what the others do: it executes every node, with the outputs of those before it. */
+/** Checks that every contender does the same work: executes every node, with the outputs of its predecessors. */
 async function check({ group, name, contender, graph, joins = 'all', checked = true }) {
   if (!checked) return;
   const execute = contender(sum);
@@ -45,7 +45,7 @@ async function check({ group, name, contender, graph, joins = 'all', checked = t
   if (!correct || counted.executions !== expected) throw new Error(`${group}: ${name} gave a wrong result`);
 }
 
-/** The time of one sample's runs. Their graphs are there before, and the garbage of the row before is gone. */
+/** Time of the runs in one sample. Graphs are created and garbage is collected before the measurement. */
 async function sampleOf({ group, name, execute, graph, reuse, runs, together, per }) {
   const one = graph();
   const graphs = Array.from({ length: runs }, () => (reuse ? one : graph()));

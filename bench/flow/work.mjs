@@ -1,23 +1,23 @@
-/** How many nodes were executed; whoever looks sets it back. */
+/** Number of executed nodes. Readers reset it. */
 export const counted = { executions: 0 };
 
-/** What a node does where time is taken: as good as nothing. */
+/** The work of a node in measurements: practically nothing. */
 export async function work(input) {
   counted.executions++;
   return typeof input === 'number' ? input + 1 : 1;
 }
 
-/** What a node does where results are checked: it uses all that it was given. */
+/** The work of a node in checks: uses its whole input. */
 export async function sum(input = 0) {
   counted.executions++;
   return sumOf(input);
 }
 
 /**
- * What `sum` leaves in the sink of a graph, worked out one node after the other.
+ * The output that `sum` produces in the sink of a graph, computed node by node.
  *
  * @param {import('./graphs.mjs').Graph} graph
- * @param {{ seed: number, joins: 'all' | 'last' }} options whether a node with several predecessors gets all outputs
+ * @param {{ seed: number, joins: 'all' | 'last' }} options `joins`: outputs that a node with several predecessors gets
  */
 export function expectedOf({ nodes, edges }, { seed, joins }) {
   const outputs = new Map();
@@ -31,7 +31,7 @@ export function expectedOf({ nodes, edges }, { seed, joins }) {
   return outputs.get(nodes.at(-1).id);
 }
 
-/** Kept small, so that it is exact however many paths lead to the sink. */
+/** Limits the values, so that they stay exact however many paths lead to the sink. */
 function sumOf(input) {
   if (typeof input === 'number') return (input + 1) % 1_000_003;
   return Object.values(input).reduce((total, value) => total + value, 1) % 1_000_003;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { workerData } from 'node:worker_threads';
 import { inOrder, messageOf } from './message.mjs';
 
-// One end of a bare channel. The receiver says how far it has got, so that no more than 10,000 are under way.
+// One end of a bare channel. The receiver reports its progress, so that at most 10,000 messages are in flight.
 
 const capacity = 10_000;
 const { role, port, batch, counter } = workerData;

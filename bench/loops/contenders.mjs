@@ -5,12 +5,13 @@ import { failsWith } from './failures.mjs';
 import { jobOf } from './job.mjs';
 import { quick } from './section.mjs';
 
-// Packages are loaded by whom they belong to: each contender has a process of its own, and only what it needs is in it.
+// Packages are imported inside the functions that use them. Each contender runs in a separate process, which then
+// contains only the packages that it needs.
 
 const trivial = new URL('trivial.mjs', import.meta.url);
 const hop = new URL('hop.mjs', import.meta.url);
 
-/** What is measured with plain functions, and with an async one that is awaited in each iteration. */
+/** Contenders with plain functions, and with an async function that is awaited in each iteration. */
 export const contenders = {
   plain: {
     bare: { label: 'bare loop, one await an iteration', measure: () => bare({ isAsync: false }) },
@@ -50,7 +51,7 @@ async function bare({ isAsync }) {
   }
 }
 
-/** The hook keeps its event, so that none is optimised away. */
+/** Runs a loop. With `hooked`, the hook keeps its event, so that the engine cannot optimise the event away. */
 async function loop({ isAsync, hooked = false }) {
   const { Orchestrator } = await import('../../dist/index.js');
   const { default: loopOf } = await import('./trivial.mjs');
@@ -70,7 +71,7 @@ function loopIn(pool) {
   return rateOf({ id: 'trivial', module: trivial, pool, options: { isAsync: false, quick } });
 }
 
-/** The loop pushes its rate when it is done: another one waits for it. */
+/** The rate of a loop. The loop pushes its rate at the end, and another loop waits for it. */
 async function rateOf(measured) {
   const { Loop, WorkflowOrchestrator } = await import('../../dist/loops/index.js');
   let rate;
@@ -96,7 +97,7 @@ async function tinypool() {
   return hops((value) => pool.run(value));
 }
 
-/** The first node counts here, the others are in the worker. */
+/** The rate of a pool. The first node counts here; the other nodes run in the worker. */
 async function hops(call) {
   const { next, result } = jobOf({ every: 100, quick });
   let sum = 0;

@@ -5,12 +5,13 @@ import { failsWith } from './failures.mjs';
 import { messageOf } from './message.mjs';
 import { collectGarbage, quick, send, words } from './section.mjs';
 
-// A loop that reads a message and puts it back behind all others: `depth.mjs 100000`.
+// A loop that reads a message and puts it back at the end of a long queue: `depth.mjs 100000`.
 
 const [warmUp, time] = quick ? [20, 20] : [200, 200];
 const depth = Number(words[0]);
 const ring = new Loop('ring').read('take', 'messages').push('push', 'messages');
-// It would be refused where it could have to wait for itself. It never has to.
+// A loop that could have to wait for its own queue is refused, except with `overflow: 'fail'`. This queue never gets
+// full.
 const queues = { messages: { capacity: depth + 10, overflow: 'fail' } };
 const workflow = failsWith(new WorkflowOrchestrator().load({ queues, loops: [ring] }));
 await workflow.start();

@@ -1,4 +1,4 @@
-/** A figure of a workflow whose loops fail would mean nothing. */
+/** Throws errors of loops: the figures of a failing workflow would be meaningless. */
 export function failsWith(workflow) {
   return workflow.on('failure', ({ error }) => {
     throw error;

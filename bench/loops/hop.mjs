@@ -1,4 +1,4 @@
-/** What a worker of a pool does in an iteration: the second node and the third. It gives the sum so far. */
+/** The part of an iteration that runs in a worker of a pool: the second and the third node. Returns the sum so far. */
 let sum = 0;
 
 export default function hop(value) {

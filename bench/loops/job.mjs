@@ -1,11 +1,11 @@
 /**
- * The same three trivial nodes for all contenders: one counts, one doubles, one adds up. The first of them takes the
- * time. It says that it is over after a time to warm up and a time that counts, so that fast and slow contenders are
- * measured equally long. Nothing here loads the package: a contender without it must not have its `AsyncLocalStorage`.
+ * The same three trivial nodes for all contenders: one counts, one doubles, one adds up. The first node also measures:
+ * it ends after a time for warm-up and a time that counts, so that fast and slow contenders are measured equally long.
+ * This module must not import the package, because its `AsyncLocalStorage` would slow down contenders without it.
  *
  * @param {object} options
- * @param {unknown} [options.end] what the first node returns when it is over
- * @param {number} [options.every] how often it looks at the clock, in iterations
+ * @param {unknown} [options.end] value that the first node returns at the end
+ * @param {number} [options.every] number of iterations between two looks at the clock
  * @param {boolean} options.quick
  */
 export function jobOf({ end, every = 1_000, quick }) {
@@ -35,7 +35,7 @@ export function jobOf({ end, every = 1_000, quick }) {
     add(value) {
       sum += value;
     },
-    /** Iterations a second, where nothing was lost on the way. */
+    /** Iterations per second, provided that nothing was lost on the way. */
     result(total = sum) {
       // The last number is not passed on.
       const expected = (count - 1) * count;

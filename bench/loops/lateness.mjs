@@ -7,7 +7,7 @@ import { failsWith } from './failures.mjs';
 import { quick, send } from './section.mjs';
 import { latenesses } from './timer.mjs';
 
-// How late a timer of the program is while ten loops go as fast as they can on its event loop.
+// Lateness of a timer while ten loops run at full speed on the same event loop.
 
 const duration = quick ? 100 : 5_000;
 const group = 'A timer of 10 ms in a program with ten loops';
@@ -17,7 +17,7 @@ const others = Array.from({ length: 9 }, (_, index) => loopOf(`awaits-${index}`,
 const workflow = failsWith(new WorkflowOrchestrator().load({ loops: [loopOf('never-awaits', count), ...others] }));
 await workflow.start();
 await turn();
-// What happens at the same time in a thread that has nothing else to do is the machine's.
+// Lateness at the same time in an otherwise idle thread, caused by the machine alone.
 const idle = once(new Worker(new URL('timer.mjs', import.meta.url), { workerData: { duration } }), 'message');
 const late = await latenesses(duration);
 const [idly] = await idle;

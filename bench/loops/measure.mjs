@@ -5,8 +5,8 @@ import { mediansOf } from '../rounds.mjs';
 import { contenders } from './contenders.mjs';
 import { ratiosOf } from './ratios.mjs';
 
-// Runs the scripts of this folder, each in a process of its own, and sends the medians of all rounds. Ratios are those of
-// one round, in which all contenders are measured one soon after the other.
+// Runs the scripts of this folder, each in a separate process, and sends the medians of all rounds. Ratios are computed
+// within a round, in which all contenders are measured shortly after one another.
 
 const flags = process.argv.slice(2).filter((arg) => arg === '--quick');
 const parts = askedFor()
@@ -25,7 +25,7 @@ async function measure(round) {
   return figures;
 }
 
-/** Scripts and their arguments. What no ratio needs is measured in the first round only. */
+/** Scripts with their arguments. Figures that no ratio needs are measured in the first round only. */
 function sectionsOf(round) {
   const speed = Object.entries(contenders).flatMap(([kind, named]) =>
     Object.keys(named).map((name) => `speed.mjs ${kind} ${name}`),
@@ -36,7 +36,7 @@ function sectionsOf(round) {
   return round === 0 ? [...each, 'lateness.mjs', 'memory.mjs'] : each;
 }
 
-/** Whether its script is named in the call, as in `--only loops/messages`; all are where none is. */
+/** If true, the script is named by `--only`, as in `--only loops/messages`, or `--only` is not given. */
 function isAskedFor(section) {
   const [script] = section.split('.mjs');
   return parts.length === 0 || parts.includes(script);

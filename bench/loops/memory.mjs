@@ -6,14 +6,14 @@ import { failsWith } from './failures.mjs';
 import { collectGarbage, quick, send } from './section.mjs';
 import { twoLoops } from './workflows.mjs';
 
-// What loops leave in memory.
+// Memory that loops retain.
 
 const group = 'Memory';
 const iterations = quick ? 100_000 : 10_000_000;
 const time = quick ? 100 : 1_000;
 send([await ofIterations(), ...(await ofMessages())]);
 
-/** How much the heap grows by iterations of a loop, which still runs when it is looked at. */
+/** Growth of the heap during iterations of a loop. The loop is still running at the end of the measurement. */
 async function ofIterations() {
   const warmUp = iterations / 10;
   let count = 0;
@@ -42,7 +42,7 @@ async function ofIterations() {
   return megabytes('memory.iterations', group, name, (after - before) / 1e6, { below: 10 });
 }
 
-/** How much a program grows with two loops in threads that send each other as many messages as they can. */
+/** Growth of a program with two loops in threads that exchange as many messages as they can. */
 async function ofMessages() {
   const workflow = twoLoops('thread');
   await workflow.start();
@@ -59,7 +59,9 @@ async function ofMessages() {
   ];
 }
 
-/** The process grows and shrinks as its threads collect their garbage: its size is a median over some time. */
+/**
+ * The size of the process fluctuates with the garbage collection of its threads, so the median over some time is taken.
+ */
 async function sizes() {
   const samples = [];
   for (let sample = 0; sample < 21; sample++) {

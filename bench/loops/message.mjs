@@ -1,11 +1,11 @@
-/** An object of a hundred bytes, as JSON counts them. */
+/** An object of about a hundred bytes of JSON. */
 export function messageOf(number) {
   return { number: 1e9 + number, kind: 'order', text };
 }
 
 const text = 'x'.repeat(100 - JSON.stringify({ number: 1e9, kind: 'order', text: '' }).length);
 
-/** Throws for a message that is lost, doubled or out of order. */
+/** Creates a check that throws if a message is lost, duplicated or out of order. */
 export function inOrder() {
   let last = 0;
   return (message) => {

@@ -5,7 +5,7 @@ import { rate } from '../figures.mjs';
 import { quick, send, words } from './section.mjs';
 import { twoLoops } from './workflows.mjs';
 
-// Measures one way of messages from one loop to another: `messages.mjs thread`.
+// Measures one way to send messages from one loop to another: `messages.mjs thread`.
 
 const [way] = words;
 const [warmUp, time] = quick ? [50, 50] : [300, 300];
@@ -19,7 +19,7 @@ const ways = {
 const { label, measure, target } = ways[way];
 send([rate(`messages.${way}`, group, label, await measure(), target)]);
 
-/** What is acknowledged in a time. */
+/** Acknowledged messages per second. */
 async function throughQueue(pool) {
   const workflow = twoLoops(pool);
   await workflow.start();
@@ -27,7 +27,7 @@ async function throughQueue(pool) {
   return rateOf(() => queue.metrics.acknowledged);
 }
 
-/** The receiver counts in memory that it shares. */
+/** Messages per second through a bare channel. The receiver counts in shared memory. */
 async function throughChannel(batch) {
   const counter = new BigInt64Array(new SharedArrayBuffer(8));
   const { port1, port2 } = new MessageChannel();

@@ -1,13 +1,13 @@
-// What the scripts of this folder have in common. Each runs in a process of its own and sends its figures.
+// Common parts of the scripts in this folder. Each script runs in a separate process and sends its figures.
 
 export const quick = process.argv.includes('--quick');
 export const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 
-/** Ends with the process that started this one. */
+/** Ends together with the parent process. */
 process.once('disconnect', () => process.exit(1));
 
 /**
- * Sends the figures and ends, whatever is still open.
+ * Sends the figures and exits, even if handles are still open.
  *
  * @param {readonly import('../figures.mjs').Figure[]} figures
  */

@@ -4,7 +4,7 @@ const interval = 10;
 
 if (workerData?.duration !== undefined) parentPort.postMessage(await latenesses(workerData.duration));
 
-/** By how much each timer of 10 ms was later than it should have been, the least first. */
+/** Lateness of each 10 ms timer, in ascending order. */
 export function latenesses(duration) {
   return new Promise((resolve) => {
     const late = [];

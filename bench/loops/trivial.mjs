@@ -1,7 +1,7 @@
 import { BlockingNode, done, Loop } from '../../dist/loops/index.js';
 import { jobOf } from './job.mjs';
 
-/** The job as a loop: on the event loop, and as the module of a thread or a process. */
+/** The job as a loop, for the event loop and as the module of a thread or process. */
 export default function loopOf({ isAsync, quick, ...options }) {
   const { next, double, add, result } = jobOf({ end: done, quick });
   class Add extends BlockingNode {

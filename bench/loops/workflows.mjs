@@ -5,7 +5,7 @@ import sender from './sender.mjs';
 
 export const capacity = 10_000;
 
-/** Two loops, and a queue from one to the other. */
+/** Two loops with a queue between them. */
 export function twoLoops(pool) {
   const at = (name) => new URL(name, import.meta.url);
   const loops =

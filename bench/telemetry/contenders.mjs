@@ -2,8 +2,9 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import { openSync } from 'node:fs';
 import { Orchestrator } from '../../dist/index.js';
 
-// Packages are loaded by whom they belong to: each contender has a process of its own, and only what it needs is in it.
-// Each gives what is called for a task, and what is done with what has piled up, which is not part of the figure.
+// Packages are imported inside the functions that use them. Each contender runs in a separate process, which then
+// contains only the packages that it needs. A contender returns the function to call for a task and, optionally, one
+// that flushes the recorded data outside of the measured time.
 
 /**
  * @typedef {object} Contender
@@ -88,7 +89,7 @@ async function telemetry(options) {
   return task();
 }
 
-/** Traces as programs have them: batches, here to an exporter that drops them. */
+/** Tracing as in real programs: spans are exported in batches, here to an exporter that drops them. */
 async function tracingSdk(sampler) {
   const { NodeTracerProvider, BatchSpanProcessor } = await import('@opentelemetry/sdk-trace-node');
   const exporter = { export: (_, done) => done({ code: 0 }), shutdown: async () => {} };

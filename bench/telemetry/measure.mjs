@@ -4,8 +4,8 @@ import { mediansOf } from '../rounds.mjs';
 import { contenders } from './contenders.mjs';
 import { ratiosOf } from './ratios.mjs';
 
-// Measures each contender in a process of its own, and sends the medians of all rounds. Ratios are those of one round, in
-// which all are measured one soon after the other.
+// Measures each contender in a separate process, and sends the medians of all rounds. Ratios are computed within a
+// round, in which all contenders are measured shortly after one another.
 
 const flags = process.argv.slice(2).filter((arg) => arg === '--quick');
 const rounds = flags.includes('--quick') ? 1 : 5;

@@ -17,7 +17,7 @@ const comparisons = [
 ];
 
 /**
- * The ratios of the figures of one round.
+ * Computes the ratios from the figures of one round.
  *
  * @param {readonly import('../figures.mjs').Figure[]} figures
  */

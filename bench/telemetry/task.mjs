@@ -20,12 +20,12 @@ for (let index = -warmUp; index < samples; index++) {
 }
 send([duration(name, 'One task of a function that adds', label, lowTenthOf(found))]);
 
-/** What one sample in ten stays below: what other programs take of the machine meanwhile is not in it. */
+/** The tenth percentile of the samples, which is hardly affected by other programs on the machine. */
 function lowTenthOf(values) {
   return values.toSorted((one, other) => one - other)[Math.floor(values.length / 10)];
 }
 
-/** Nanoseconds of a call, as the mean of so many, one after the other in an open run. */
+/** Mean nanoseconds per call, for sequential calls in an open run. */
 async function sample() {
   let sum = 0;
   let elapsed = 0;
