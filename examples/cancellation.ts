@@ -1,12 +1,12 @@
-// `orchestrator.signal` is the signal of the code that reads it. Handed to fetch, it closes the connection when the run
-// is over: by its own limit, or by the caller's signal. Completion hooks still run, to clean up.
+// `orchestrator.signal` is the signal of the code that reads it. Passed to fetch, the signal closes the connection when
+// the run ends at its timeout or is aborted by the caller. Completion hooks still run, to clean up.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Orchestrator, TimeoutError } from 'orchestrator';
 
-// A server that never answers, and notices when a client has hung up.
+// A server that never answers, and notices when a client disconnects.
 let open = 0;
 const server = createServer(({ socket }) => {
   open++;
@@ -27,23 +27,23 @@ const download = orchestrator.action(function download() {
   return fetch(url, { signal: orchestrator.signal });
 });
 
-// A limit for the whole run.
+// A timeout for the whole run.
 const late = await orchestrator.run(download, { timeout: 150 }).catch((error: unknown) => error);
 assert.ok(late instanceof TimeoutError);
 console.log(late.message);
 
-// The caller's own signal: a button, a shutdown, a client that has gone.
+// A signal of the caller: a button, a shutdown, a client that disconnected.
 const button = new AbortController();
 server.once('request', () => button.abort(new Error('cancelled by the user')));
 await assert.rejects(orchestrator.run(download, { signal: button.signal }), { message: 'cancelled by the user' });
 
-// Nothing starts in a run that is over before it begins.
+// With a signal that is already aborted, nothing starts.
 await assert.rejects(orchestrator.run(() => assert.fail('never called'), { signal: button.signal }));
 
 console.log(ends);
 assert.deepEqual(ends, ['download cancelled', 'update failed', 'download cancelled', 'update cancelled']);
 
-// Where a connection stayed open, this would wait for ever.
+// If a connection stayed open, this loop would never end.
 while (open > 0) await once(server, 'hungUp');
 console.log('Every connection was closed.');
 server.close().closeAllConnections();

@@ -1,5 +1,5 @@
-// Any object with an `execute` method can carry out the attempts of an action: here cockatiel's circuit breaker.
-// After three failures in a row the circuit is open, and calls fail at once without reaching the service.
+// Any object with an `execute` method can run the attempts of an action: here, cockatiel's circuit breaker. After three
+// failures in a row the circuit is open, and calls fail immediately without reaching the service.
 import assert from 'node:assert/strict';
 import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleAll, isBrokenCircuitError } from 'cockatiel';
 import { Orchestrator } from 'orchestrator';
@@ -19,7 +19,7 @@ const chargeCard = orchestrator.action(
   },
   {
     policy: breaker,
-    // Retries are around the policy: each attempt counts. There is no use in trying again while the circuit is open.
+    // Retries wrap the policy, so each attempt counts. Retrying while the circuit is open is pointless.
     retry: { retries: 3, minTimeout: 1, shouldRetry: ({ error }) => !isBrokenCircuitError(error) },
   },
 );

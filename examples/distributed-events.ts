@@ -1,5 +1,5 @@
-// What happens in a run, as it happens: events come in the order in which they were committed, and have numbers, so
-// whoever was away goes on behind the last that was seen.
+// The events of a run, as they happen. Events arrive in the order in which they were committed and are numbered, so
+// that a reader can continue after the last event that it has seen.
 import assert from 'node:assert/strict';
 import { defineFleet, memory } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
@@ -30,7 +30,7 @@ for await (const { seq, type, nodeId = 'the run', output, error } of orchestrato
   console.log(`${seq} ${nodeId} ${type} ${what}`);
   seen.push(`${nodeId} ${type}`);
   last = seq;
-  // Whoever looks leaves here, and the run goes on.
+  // The reader leaves here. The run continues.
   if (type === 'retrying') break;
 }
 for await (const { type, nodeId = 'the run' } of orchestrator.events(id, { after: last })) {
@@ -39,7 +39,7 @@ for await (const { type, nodeId = 'the run' } of orchestrator.events(id, { after
 console.log(seen);
 assert.deepEqual(seen, ['leave completed', 'change retrying', 'change completed', 'arrive completed']);
 
-// The same in figures.
+// Metrics of the same run.
 const { attempts, completed, retries, steps } = await orchestrator.metrics(id);
 console.log({ attempts, completed, retries });
 assert.deepEqual({ attempts, completed, retries }, { attempts: 4, completed: 3, retries: 1 });

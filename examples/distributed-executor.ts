@@ -1,4 +1,4 @@
-// A flow that runs in this program runs on a fleet when one line of its call is changed.
+// A flow that runs in this program also runs on a fleet, if one option of its call is changed.
 import assert from 'node:assert/strict';
 import { DistributedExecutor, DistributedWorker, memory } from 'orchestrator/distributed';
 import { Flow, withAction } from 'orchestrator/flow';
@@ -15,7 +15,7 @@ const flow = new Flow<{ orderId: string }>('order')
 // In this program.
 const here = await flow.run({ orderId: '42' });
 
-// The fleet: elsewhere, as many workers as you like.
+// The fleet: an engine and any number of workers, usually on other machines.
 const engine = memory();
 const worker = new DistributedWorker({ engine, workflows: [flow] });
 await worker.start();

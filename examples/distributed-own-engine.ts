@@ -1,6 +1,6 @@
-// An engine of one's own. The shortest way to one is to take another and change what is to be different: this one counts
-// the commits of each run, and tells when one is slow. (One on another database implements the contracts in full, and
-// runs the conformance suite of orchestrator/distributed/testing.)
+// A custom engine. The shortest way is to wrap an existing engine and change a part of it: this one counts the commits
+// of each run and reports slow ones. (An engine on another database implements all contracts, and is tested with the
+// conformance suite of orchestrator/distributed/testing.)
 import assert from 'node:assert/strict';
 import { DistributedWorker, memory, OrchestratorBuilder } from 'orchestrator/distributed';
 import type { Engine } from 'orchestrator/distributed/engine';
@@ -10,7 +10,7 @@ interface Counting extends Engine {
   readonly commits: ReadonlyMap<string, number>;
 }
 
-/** The stores say which engine they are part of: that is how a builder sees that they belong together. */
+/** Each store refers to its engine, so that a builder can check that all parts belong together. */
 function counting(engine: Engine): Counting {
   const commits = new Map<string, number>();
   const counted: Counting = {
@@ -63,7 +63,7 @@ const runId = await orchestrator.startRun();
 const { output } = await orchestrator.waitForCompletion(runId);
 console.log(`${output}, in ${engine.commits.get(runId)} commits`);
 assert.equal(output, 5);
-// One for each node; that the run is completed is part of the last.
+// One commit per node. The completion of the run is part of the last commit.
 assert.equal(engine.commits.get(runId), 3);
 
 await worker.stop();

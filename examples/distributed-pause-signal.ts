@@ -1,4 +1,4 @@
-// Runs are in your hands: one waits for an answer from outside, one is put on hold and goes on, one is cancelled while it
+// Runs can be controlled: one waits for an answer from outside, one is paused and resumed, one is cancelled while it
 // works.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ const endless = new Flow('endless').node('work', async (_input, { signal }) => {
 const fleet = defineFleet({ engine: memory(), workflows: [approval, endless] });
 const orchestrator = fleet.orchestrator();
 
-// Paused before a worker is there: nothing starts, and the work is kept.
+// Paused before a worker exists: nothing starts, and the work is kept.
 const { id } = await orchestrator.start(approval, { context: { trip: 'Paris' } });
 await orchestrator.pause(id);
 await fleet.worker().start();
@@ -32,7 +32,7 @@ assert.deepEqual(
 );
 
 await orchestrator.resume(id);
-// It takes no worker, no connection and no timer while it waits, for a second or for a year.
+// A waiting run needs no worker, connection or timer, for a second or for a year.
 for await (const { status } of orchestrator.events(id)) if (status === 'awaiting') break;
 console.log(await orchestrator.status(id));
 
@@ -41,7 +41,7 @@ const { status, output } = await orchestrator.waitForCompletion(id);
 console.log(status, output);
 assert.equal(output, 'Paris, approved by Ada');
 
-// An event that nothing in the workflow waits for is a mistake.
+// Signalling an event that nothing in the workflow waits for is an error.
 await assert.rejects(orchestrator.signal(id, 'anwsered'), { code: 'ERR_VALIDATION' });
 
 const working = await orchestrator.start(endless);

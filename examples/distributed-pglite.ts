@@ -1,5 +1,5 @@
-// A durable engine without a server: Postgres inside this program, with its data in a directory. A run that waits is
-// there when the directory is opened again, by this program or by the next one.
+// A durable engine without a server: Postgres inside this program, with its data in a directory. A waiting run is still
+// there when the directory is opened again, by this program or another one.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ const flow = new Flow<{ seed: string }>('garden')
   .edge('sow', 'rain')
   .edge('rain', 'harvest');
 
-/** Opens the directory, as a program does when it is started, and closes it again. */
+/** Opens the directory, like a program at its start, and closes it again. */
 async function open<Result>(
   data: string,
   work: (orchestrator: DistributedOrchestrator) => Promise<Result>,

@@ -1,5 +1,5 @@
-// A run that has failed is taken up from where it stopped: what has completed is not repeated. What went wrong, and on
-// which worker, is kept.
+// A failed run is retried from the point of failure: completed nodes are not repeated. All errors are recorded with the
+// worker on which they happened.
 import assert from 'node:assert/strict';
 import { defineFleet, memory } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
@@ -18,7 +18,7 @@ const flow = new Flow('bread')
       if (isOvenBroken) throw new Error('the oven is broken');
       return `bread of ${dough}`;
     },
-    // Each retry is a job of its own in the queue: it survives the worker, and holds none while it waits.
+    // Each retry is a separate job in the queue. It survives the worker, and occupies none while it waits.
     { retry: { retries: 1, minTimeout: 20 } },
   )
   .edge('knead', 'bake');
@@ -41,7 +41,7 @@ assert.deepEqual(
   ],
 );
 
-// Somebody mends it, and takes the run up again.
+// After the oven has been repaired, the run is retried.
 isOvenBroken = false;
 await orchestrator.retry(id);
 const { status, output } = await orchestrator.waitForCompletion(id);

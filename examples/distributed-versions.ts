@@ -1,5 +1,5 @@
-// A new version of a flow, while runs of the old one are under way: workers know both, runs end in the version in which
-// they began, and new runs get the new one.
+// A new version of a flow while runs of the old version are still active. Workers know both versions: runs end in the
+// version in which they started, and new runs get the new version.
 import assert from 'node:assert/strict';
 import { DistributedOrchestrator, DistributedWorker, memory } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
@@ -22,11 +22,11 @@ const engine = memory();
 const old = new DistributedOrchestrator({ engine, workflows: [first] });
 const underWay = await old.start('greeting');
 
-// Today, workers first: they know both versions.
+// Today, workers are updated first: they know both versions.
 const worker = new DistributedWorker({ engine, workflows: [first, second] });
 await worker.start();
 
-// Then those who start runs. Where nobody says, a run gets the version that was given last.
+// Programs that start runs are updated second. By default, a run gets the version that is listed last.
 const orchestrator = new DistributedOrchestrator({ engine, workflows: [first, second] });
 const newer = await orchestrator.start('greeting');
 const older = await orchestrator.start(first);
@@ -40,7 +40,7 @@ for (const { id } of [underWay, newer, older]) {
 }
 assert.deepEqual(outputs, ['Good day, Ada', 'Hello, Ada! How are you?', 'Good day, Ada']);
 
-// When none of the old version is under way any more, it can be taken out of the workers.
+// When no run of the old version is active any more, the version can be removed from the workers.
 const { runs } = await orchestrator.listRuns({
   workflow: 'greeting',
   version: '1',

@@ -1,6 +1,6 @@
-// The smallest fleet: an engine that everybody shares, an orchestrator that starts runs, a worker that executes their
-// nodes. On memory() all three are in one program; on another engine each may be on a machine of its own, and the fleet is
-// in a module that all programs import.
+// The smallest fleet: an engine that all programs share, an orchestrator that starts runs, and a worker that executes
+// their nodes. With memory() all three are in one program. With another engine, each may be on its own machine, and the
+// fleet is defined in a module that all programs import.
 import assert from 'node:assert/strict';
 import { defineFleet, memory } from 'orchestrator/distributed';
 import { Flow } from 'orchestrator/flow';
@@ -18,10 +18,10 @@ const flow = new Flow<Letter>('letter')
 
 const fleet = defineFleet({ engine: memory(), workflows: [flow] });
 
-// Whoever starts runs, and looks after them.
+// The program that starts and manages runs.
 const orchestrator = fleet.orchestrator();
 
-// Whoever does the work: as many of these as there is work.
+// The program that does the work. Start as many of them as needed.
 const worker = fleet.worker({ concurrency: 50 });
 await worker.start();
 
@@ -33,7 +33,7 @@ assert.equal(run.status, 'completed');
 assert.equal(run.output, 'Dear Aunt Lucy, thank you for the marmalade. Yours, P.');
 assert.equal((await orchestrator.context(id)).greet, 'Dear Aunt Lucy');
 
-// A start with an id of one's own can be repeated: there is one run.
+// With an id of its own, a start can be repeated: there is only one run.
 const request = { id: 'letter to Lucy', context: { name: 'Aunt Lucy' } };
 assert.equal((await orchestrator.start(flow, request)).existed, false);
 assert.equal((await orchestrator.start('letter', request)).existed, true);
@@ -42,5 +42,5 @@ const { runs } = await orchestrator.listRuns({ status: 'completed', workflow: 'l
 console.log(runs.map(({ runId, status }) => `${runId} ${status}`));
 assert.equal(runs.length, 2);
 
-// Workers finish what they execute, waiting ends, connections are closed.
+// Workers finish their current nodes, waiting ends, connections are closed.
 await fleet.close({ timeout: 5_000 });

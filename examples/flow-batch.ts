@@ -1,5 +1,5 @@
-// A batch calls its worker for each item of an array, so many at a time, and gathers the outputs in order. Retry and
-// timeout are about an item. One that fails fails the node, after all the others are done.
+// A batch calls its worker for each item of an array, with limited concurrency, and collects the outputs in order.
+// Retry and timeout apply to a single item. A failed item fails the node after all other items are done.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ParallelError } from 'orchestrator';
@@ -30,7 +30,7 @@ assert.equal(result.output, 'PIER DUNES HARBOUR LIGHTHOUSE MARINA AIRFIELD');
 assert.equal(most, 3);
 assert.equal(calls, 7, 'one was developed twice');
 
-// Where items fail for good, the error says which; what has succeeded is in it too.
+// If items finally fail, the error lists them, together with the outputs of the completed items.
 const strict = new Flow<{ numbers: number[] }>('roots').batch(
   'root',
   (number: number) => {

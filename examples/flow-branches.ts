@@ -1,6 +1,7 @@
-// Three ways to choose what follows: a node gives an action with its output, and the edges with that action are
-// followed; where no edge has it, those without an action are; and any edge may have a condition. What is behind edges
-// that are not followed is skipped. A node that several lead to waits for all of them, or with `any` for the first.
+// Three ways to choose the next node. A node returns an action with its output, and the edges with this action are
+// followed. If no edge has the action, the edges without an action are followed. And any edge may have a condition.
+// Nodes behind edges that are not followed are skipped. A node with several incoming edges waits for all of them, or,
+// with `any`, for the first.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Flow, withAction } from 'orchestrator/flow';
@@ -22,14 +23,14 @@ const flow = new Flow<Parcel>('parcel')
   .node('label', (parts: Record<string, unknown>) => Object.values(parts).join(', '))
   .edge('weigh', 'refuse', { action: 'refuse' })
   .edge('weigh', 'truck', { action: 'heavy' })
-  .edge('weigh', 'bicycle') // for every action that has no edge of its own
+  .edge('weigh', 'bicycle') // for every action without an edge of its own
   .edge('truck', 'customs', { condition: 'context.country != "NL"' })
   .edge('bicycle', 'customs', { condition: (_output, { context }) => context.country !== 'NL' })
   .edge('truck', 'label')
   .edge('bicycle', 'label')
   .edge('customs', 'label');
 
-// The join gets an object: the outputs of those before it that were followed.
+// A joining node gets an object with the outputs of the predecessors that were followed.
 const light = await flow.run({ weight: 3, country: 'NL' });
 console.log(light.output);
 assert.equal(light.output, 'by bicycle');
@@ -44,7 +45,7 @@ console.log(refused.output);
 assert.equal(refused.output, 'too heavy');
 assert.ok(refused.skipped.includes('label'), 'a join that nothing has come to is skipped');
 
-// The first to come is enough here; it is started once, all the same.
+// The first predecessor is enough here. The node is still started only once.
 const race = new Flow('race')
   .node('tortoise', () => sleep(30, 'tortoise'))
   .node('hare', () => sleep(1, 'hare'))

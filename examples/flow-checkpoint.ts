@@ -1,5 +1,5 @@
-// With a checkpoint store a run is saved after each node and each item of a batch. If the program ends in the middle,
-// another continues the run by its id, from the files: what was completed is not done again.
+// With a checkpoint store, a run is saved after each node and each item of a batch. If the program ends half-way,
+// another one continues the run by its id, from the files. Completed work is not repeated.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -50,7 +50,7 @@ try {
     walls.map((wall) => `${wall} is blue`),
   );
 
-  // A checkpoint stays until it is deleted, and a run of that id is not started again by mistake.
+  // A checkpoint stays until it is deleted, so that a run with this id is not started again by mistake.
   await assert.rejects(flow.run({ walls }, { runId: 'house-7', checkpoint: files }), CheckpointError);
   await files.delete('house-7');
   await assert.rejects(flow.continue('house-7', { checkpoint: files }), CheckpointError);

@@ -1,5 +1,5 @@
-// An executor says where a flow runs: in this program, behind a queue, on another machine. This one of our own lets
-// only so many runs go at a time; the others wait in line. The flow does not know.
+// An executor decides where a flow runs: in this program, behind a queue, on another machine. This custom executor
+// limits the number of concurrent runs; further runs wait. The flow does not need to know.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {

@@ -1,6 +1,6 @@
-// An orchestrator says how a run advances. This one of our own executes what is ready in the order of a priority that
-// stands in the graph, two at a time, and stops for a look at the clock after each batch: a night shift that ends when
-// its time is over. What is left is done by the next shift, which continues the run.
+// An orchestrator decides how a run advances. This custom orchestrator executes ready nodes by priority, which is part
+// of the graph, two at a time. After each pair it checks the time: a night shift that ends on time. The next shift
+// continues the run.
 import assert from 'node:assert/strict';
 import {
   type ExecutionServices,

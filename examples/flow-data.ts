@@ -1,5 +1,5 @@
-// A flow as data: a graph in JSON, from a file or an editor. What its nodes use is in a registry, by name; conditions,
-// transforms and inputs are expressions. Everything that is wrong with a graph is said at once, before anything runs.
+// A flow as data: a graph in JSON, from a file or an editor. Its nodes refer to functions in a registry by name;
+// conditions, transforms and inputs are expressions. All errors in a graph are reported at once, before anything runs.
 import assert from 'node:assert/strict';
 import { BlueprintError, FlowRuntime, type Graph, GraphBuilder, type NodeArgs, withAction } from 'orchestrator/flow';
 
@@ -49,7 +49,7 @@ console.log(large.output);
 assert.equal(large.output, 'to London, 900 paid by bank');
 assert.deepEqual(large.context.letters, ['ENGINE']);
 
-// A runtime takes the data as it is. And a flow can be turned into data again.
+// A runtime accepts the data directly. A flow can also be converted back to data.
 const runtime = new FlowRuntime({ registry });
 const blueprint = JSON.parse(JSON.stringify(flow.toBlueprint()));
 const again = await runtime.run(blueprint, { customer, lines: [] });

@@ -1,5 +1,6 @@
-// What a flow does about a node that fails, after its retries: another node stands in for it, and the run goes on with
-// that one's output. The error is kept. Without a fallback, what needs the node is not reached, and the rest is done.
+// The fallback of a node that fails after its retries: another node runs instead, and the run continues with its
+// output. The error is kept. Without a fallback, the nodes that depend on the failed one are not reached, and all
+// others run.
 import assert from 'node:assert/strict';
 import { TimeoutError } from 'orchestrator';
 import { Flow } from 'orchestrator/flow';
@@ -36,7 +37,7 @@ assert.equal(asked, 3);
 assert.equal(wet.errors[0]?.recoveredBy, 'almanac');
 assert.equal(wet.context.station, 'rain, as always', 'the output stands for that of the node');
 
-// Nobody stands in for the ferry: what depends on it is not reached, and the result says why. The rest is done.
+// The ferry has no fallback: nodes that depend on it are not reached, and the result says why. All others run.
 const flow = new Flow('trip')
   .node('ferry', (_input, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)), {
     timeout: 10,

@@ -1,5 +1,5 @@
-// A run of a flow is a process of the kernel, and each node a task: hooks, policies and state of an orchestrator hold
-// for its flows too. The state of the process is the context of the run. A sub-flow is a process inside.
+// A run of a flow is a process of the kernel, and each node is a task: hooks, policies and state of an orchestrator
+// apply to its flows as well. The state of the process is the context of the run. A sub-flow is a nested process.
 import assert from 'node:assert/strict';
 import { Orchestrator } from 'orchestrator';
 import { Flow, FlowRuntime } from 'orchestrator/flow';
@@ -30,7 +30,7 @@ const orchestrator = new Orchestrator<Stage>({
   })
   .onProcessCompletion(({ name, status }) => log(`${name} ${status}`));
 
-// Actions can be nodes: here they are not tasks in tasks, but the tasks of their nodes.
+// Actions can be nodes. They do not become nested tasks, but the tasks of their nodes.
 const tune = orchestrator.action((_input: unknown, { attempt }: { attempt: number }) => {
   if (attempt === 1) throw new Error('a string broke');
 });

@@ -1,5 +1,5 @@
-// A flow may go back: an edge to a node before makes a loop, which goes turn by turn until a turn does not go back. Its
-// nodes see the number of their visit. `maxVisits` is the bound for a loop that does not find its end.
+// An edge to an earlier node makes a loop, which repeats until its back edge is not followed. Nodes see the number of
+// their visit. `maxVisits` limits a loop that does not end by itself.
 import assert from 'node:assert/strict';
 import { Flow, VisitsError, withAction } from 'orchestrator/flow';
 
@@ -33,14 +33,14 @@ assert.equal(result.output, 'It is 60!');
 assert.deepEqual(result.context.tried, [50, 75, 62, 56, 59, 60]);
 assert.deepEqual(flow.analyze().cycles, [['guess']]);
 
-// 200 is not in the range: this would go on for ever.
+// 200 is out of range, so this loop would never end.
 const endless = await flow.run({ secret: 200, tried: [] }, { maxVisits: 20 });
 console.log(endless.errors[0]?.message);
 assert.equal(endless.status, 'failed');
 assert.ok(endless.errors[0]?.cause instanceof VisitsError);
 assert.equal(endless.context.tried.length, 20);
 
-// A loop of several nodes, left by a condition: everything in it is done anew in each turn.
+// A loop of several nodes, left by a condition. All nodes in the loop run again in each iteration.
 const polish = new Flow<{ text: string }>('polish')
   .node('draft', (_input, { context }) => context.text)
   .node('shorten', (text: string) => text.split(' ').slice(0, -1).join(' '))

@@ -1,5 +1,6 @@
-// A node as a class, in three phases: `prep` gathers what is needed, `exec` does the work, `post` says what follows.
-// Retry and timeout are about `exec`; when all attempts have failed, `fallback` answers. Nodes can be linked one by one.
+// A node as a class, with three phases: `prep` collects the input, `exec` does the work, `post` chooses the next node.
+// Retry and timeout apply to `exec`. When all attempts have failed, `fallback` returns the result. Nodes can also be
+// linked directly.
 import assert from 'node:assert/strict';
 import { DryRunExecutor, Flow, Node, type NodeArgs } from 'orchestrator/flow';
 
@@ -19,7 +20,7 @@ class Count extends Node<Kitchen> {
     return Math.max(0, needed - there);
   }
 
-  /** The action that is returned chooses the node that follows. */
+  /** The returned action chooses the next node. */
   override post({ execRes }: NodeArgs) {
     return execRes > 0 ? 'shop' : 'cook';
   }
@@ -51,7 +52,7 @@ class Cook extends Node<Kitchen> {
   }
 }
 
-// In a graph, by id: a class, which is made anew for each execution, or an instance.
+// In a graph, by id: either a class, of which each execution creates an instance, or an instance.
 const flow = new Flow<Kitchen>('breakfast')
   .node('count', Count)
   .node('shop', Shop, { retry: { retries: 1, minTimeout: 1 }, params: { shop: 'the dairy' } })
@@ -68,7 +69,7 @@ assert.deepEqual(lines, [
 ]);
 assert.equal(result.output, 'omelette of 6 eggs');
 
-// The same as links from a start node: their ids are the names of the classes.
+// The same flow as links from a start node. The ids of the nodes are the names of their classes.
 const count = new Count();
 const cook = new Cook('pancakes');
 count.next(cook, 'cook');
@@ -79,7 +80,7 @@ console.log(enough.output, enough.completed);
 assert.equal(enough.output, 'pancakes of 5 eggs');
 assert.deepEqual(enough.completed, ['Count', 'Cook']);
 
-// A dry run goes through the nodes and executes none of them.
+// A dry run goes through the nodes without executing them.
 const { steps } = await new DryRunExecutor().run(flow, { guests: 3, eggs: 2 });
 console.log(steps);
 assert.deepEqual(

@@ -1,5 +1,5 @@
-// A debugger in a few lines: `prepare` gives all the parts of a run, and the step-by-step orchestrator executes what is
-// ready and returns. Between steps the state can be looked at, and changed.
+// A debugger in a few lines: `prepare` returns all parts of a run, and the step-by-step orchestrator executes the ready
+// nodes and returns. Between two steps, the state can be inspected and changed.
 import assert from 'node:assert/strict';
 import { Flow, FlowRuntime, StepByStepOrchestrator } from 'orchestrator/flow';
 
@@ -20,7 +20,7 @@ let result = await debug.run(traverser, executorFactory, state, services);
 steps.push([...result.completed]);
 while (traverser.hasMoreWork()) {
   console.log(`step ${steps.length}`, result.status, state.getContext());
-  // Something is changed by hand before the last step.
+  // Changes a value by hand before the last step.
   if (state.isCompleted('sum')) state.getContext().factor = 100;
   result = await debug.run(traverser, executorFactory, state, services);
   steps.push([...result.completed]);

@@ -1,5 +1,5 @@
-// A flow is a node of another flow. It has a context of its own: `inputs` says what it begins with, `outputs` what is
-// taken from it in the end. It may be the worker of a batch as well, and choose the action of the node that it is.
+// A flow as a node of another flow. It has its own context: `inputs` defines the initial values, `outputs` the values
+// that are copied back at the end. A flow can also be the worker of a batch, and can choose the action of its node.
 import assert from 'node:assert/strict';
 import { Flow, withAction } from 'orchestrator/flow';
 
@@ -40,7 +40,7 @@ const bad = await flow.run({ book: { isbn: '978-0-306-40615-8' } });
 console.log(bad.output);
 assert.equal(bad.output, 'sent back: 13 digits that do not add up');
 
-// For each of many: a run of the sub-flow an item.
+// As the worker of a batch: one run of the sub-flow per item.
 const shelf = new Flow<{ books: { isbn: string }[] }>('shelf').batch('checked', check, { items: 'books' });
 const { output } = await shelf.run({ books: [{ isbn: '978-0-306-40615-7' }, { isbn: '978-0-306-40615-8' }] });
 console.log(output);

@@ -1,5 +1,5 @@
-// A flow that waits for somebody does not keep a program busy: the run ends as `awaiting`, and its snapshot is a text
-// that can be kept anywhere. Another program, with the same flow, continues it with what has come.
+// A waiting flow does not keep a program busy: the run ends as `awaiting`, and its snapshot is a text that can be
+// stored anywhere. Another program with the same flow continues the run with the events that have arrived.
 import assert from 'node:assert/strict';
 import { Flow, FlowRuntime, withAction } from 'orchestrator/flow';
 
@@ -14,7 +14,7 @@ interface Answer {
 
 let requests = 0;
 
-/** What both programs have in common. */
+/** The flow, which both programs share. */
 function leaveFlow() {
   return new Flow<Leave>('leave')
     .node('request', (_input, { context }) => {
@@ -50,13 +50,13 @@ const yes = await secondProgram(snapshot, { by: 'Grace', approved: true });
 console.log(yes.output);
 assert.equal(yes.output, '10 days booked, thanks to Grace');
 
-// The snapshot is as it was: the same run can go on in another way.
+// The snapshot is not changed: the same run can be continued in another way.
 const no = await secondProgram(snapshot, { by: 'Ada', approved: false });
 console.log(no.output);
 assert.equal(no.output, 'Ada says no');
 assert.equal(requests, 1, 'what has completed is not repeated');
 
-// An event that nothing waits for is a mistake, and is said to be one.
+// An event that nothing waits for is an error.
 await assert.rejects(
   new FlowRuntime().continue(leaveFlow(), snapshot, { events: { anwsered: {} } }),
   /events\.anwsered/,

@@ -1,5 +1,5 @@
 // The smallest flow: three nodes and the edges between them. A node is a function of its input, which is the output of
-// the node before it. What the run begins with, and each output under its node's id, is in the context.
+// the previous node. The context contains the initial values of the run, and each output under the id of its node.
 import assert from 'node:assert/strict';
 import { Flow } from 'orchestrator/flow';
 
@@ -27,5 +27,5 @@ assert.deepEqual(result.context, {
   sign: result.output,
 });
 
-// A drawing, with how each node stands.
+// A diagram with the status of each node.
 console.log(flow.toMermaid(result));

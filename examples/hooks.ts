@@ -1,5 +1,5 @@
-// Hooks see each process and each task begin and end, also where it fails. They run in order and are awaited.
-// A name in the log is the function's own, or the one given in the options.
+// Hooks are called at the begin and end of each process and task, even if it fails. They are awaited in order. A task
+// has the name of its function, or the name given in the options.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Orchestrator } from 'orchestrator';
@@ -13,7 +13,7 @@ const log = (line: string) => {
 const orchestrator = new Orchestrator({ name: 'breakfast' })
   .onProcessBegin(({ name }) => log(`${name} begins`))
   .onTaskBegin(async ({ name, args }) => {
-    await sleep(5); // Awaited: the task starts only after this.
+    await sleep(5); // Awaited: the task starts after this hook.
     log(`  ${name}(${args.join(', ')}) begins`);
   })
   .onTaskCompletion(({ name, status, duration, result, error }) => {

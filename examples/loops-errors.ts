@@ -1,4 +1,4 @@
-// What happens when nodes fail: a retry, the next iteration, a restart with new objects; what failed can be replayed.
+// Reactions to failing nodes: a retry, the next iteration, a restart with new objects. Failed values can be replayed.
 import assert from 'node:assert/strict';
 import { BlockingNode, done, Loop, type NodeData, WorkflowOrchestrator } from 'orchestrator/loops';
 
@@ -6,7 +6,7 @@ let opened = 0;
 const saved: number[] = [];
 let isBroken = true;
 
-/** A connection that is lost once: a new object has a new one. */
+/** A node whose connection is lost once. A new object has a new connection. */
 class Save extends BlockingNode<number, void> {
   #connection = 0;
 
@@ -27,7 +27,7 @@ const orchestrator = new WorkflowOrchestrator().load({
     new Loop('count').producer('next', () => (number === 6 ? done : ++number)).push('put', 'numbers'),
     new Loop('save')
       .read('take', 'numbers')
-      // Tried again at once, up to twice. After that the iteration ends here, and the next one starts: 'continue'.
+      // Retried immediately, up to twice. After that the iteration ends, and the next one starts: 'continue'.
       .blocking('check', (value: number, { attempt }) => checked(value, attempt), {
         retry: { retries: 2, minTimeout: 1 },
       })
@@ -66,7 +66,7 @@ assert.deepEqual(
   ],
 );
 
-// What was wrong is mended: both go back into the queue that they came from.
+// After the repair, both values go back to the queue that they came from.
 isBroken = false;
 assert.equal(await orchestrator.deadLetters.replay(), 2);
 await settled(6);

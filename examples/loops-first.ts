@@ -1,4 +1,4 @@
-// A loop: a producer starts each iteration, blocking nodes are waited for, a non-blocking node is not.
+// A loop: a producer starts each iteration. Blocking nodes are awaited, non-blocking nodes are not.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { done, Loop, to, WorkflowOrchestrator } from 'orchestrator/loops';
@@ -11,7 +11,7 @@ const loop = new Loop('sensor')
   .producer('read', () => readings.shift() ?? done)
   .blocking('check', (celsius: number) => to(celsius > 80 ? 'alarm' : 'convert', celsius))
   .blocking('convert', (celsius: number) => `${Math.round(celsius * 1.8 + 32)} °F`)
-  // Begun in its turn, and not waited for: the next reading is taken while this one is stored.
+  // Started in order, but not awaited: the next reading is taken while this one is stored.
   .nonBlocking('store', async (text: string) => {
     await sleep(20);
     stored.push(text);
@@ -24,7 +24,7 @@ const loop = new Loop('sensor')
 
 const orchestrator = new WorkflowOrchestrator().load({ loops: [loop] });
 await orchestrator.start();
-// The producer said `done`: what is under way ends, nodes clean up, the loop is over.
+// After the producer has returned `done`, running work finishes, nodes clean up, and the loop ends.
 await orchestrator.ended();
 
 assert.deepEqual(stored, ['71 °F', '71 °F', '71 °F']);

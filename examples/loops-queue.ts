@@ -1,5 +1,5 @@
-// Queues between loops: bounded, so that a slow reader holds up who pushes; acknowledged when an iteration has ended; one
-// message to one loop (a queue), or to each that reads it (a topic).
+// Queues between loops. A queue is bounded, so that a slow reader slows down its writers, and a message is acknowledged
+// when its iteration has ended. A message goes to one loop (queue), or to each loop that reads it (topic).
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { done, Loop, WorkflowOrchestrator } from 'orchestrator/loops';
@@ -38,10 +38,10 @@ const orchestrator = new WorkflowOrchestrator().load({
 });
 await orchestrator.start();
 
-// Code that is in no loop pushes, too. It waits for room like everybody.
+// Code outside of loops can push as well, and waits for space like a loop.
 await orchestrator.queue('shelf').push('a cake');
 
-// Readers do not end by themselves. When what starts it all has ended, stopping drains the queues.
+// Readers do not end by themselves. After the first loop has ended, closing drains the queues.
 while (orchestrator.metrics().loops.some(({ loopId, state }) => loopId === 'baker' && state !== 'stopped'))
   await sleep(5);
 const { loops, messages } = await orchestrator.close();
@@ -53,7 +53,7 @@ assert.deepEqual(
   Array.from({ length: count }, (_, index) => `bun ${index + 1} was eaten`),
   'in order',
 );
-// Five on the shelf (the one that is eaten is among them until it is acknowledged), one in the baker's hand.
+// Five on the shelf (including the one that is being eaten, until it is acknowledged), one in the baker's hand.
 assert.ok(mostAhead <= 7, `the baker was ${mostAhead} ahead`);
 console.log(`${eaten} eaten in order, the baker never more than ${mostAhead} ahead`);
 for (const { loopId, reason, iterations } of loops)

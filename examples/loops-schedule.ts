@@ -1,5 +1,5 @@
-// When iterations start: an interval, and what becomes of ticks that pass while an iteration is under way. A producer that
-// has nothing says so.
+// Schedules: an interval, and the handling of ticks that pass during a long iteration. A producer without work returns
+// `idle`.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { idle, Loop, type MissedTicks, WorkflowOrchestrator } from 'orchestrator/loops';
@@ -7,7 +7,7 @@ import { idle, Loop, type MissedTicks, WorkflowOrchestrator } from 'orchestrator
 const every = 20;
 const starts: Record<string, number[]> = {};
 
-/** Its second iteration takes three and a half intervals. */
+/** A loop whose second iteration takes three and a half intervals. */
 function slowOnce(missed: MissedTicks): Loop {
   const times: number[] = [];
   starts[missed] = times;

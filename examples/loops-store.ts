@@ -1,4 +1,4 @@
-// A store in a directory: what was in queues, and where a producer has got to, is there when the program is started again.
+// A store in a directory keeps the messages in queues and the position of a producer for the next start of the program.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,13 +10,13 @@ interface Range {
   readonly upTo: number;
 }
 
-/** Counts, and goes on where it was. */
+/** Counts, starting at its stored position. */
 class Count extends ProducerNode<number, Range> {
   run() {
     const { cursor, options } = this.config;
     const number = ((cursor.value as number | undefined) ?? 0) + 1;
     if (number > options.upTo) return done;
-    // It counts from the end of the iteration on.
+    // Saved when the iteration has ended.
     cursor.save(number);
     return number;
   }
@@ -35,7 +35,7 @@ function open(data: string, upTo: number): WorkflowOrchestrator {
 
 const directory = await mkdtemp(join(tmpdir(), 'loops-'));
 try {
-  // Only one of both is started, and then the program is over: nobody has read what it has pushed.
+  // Only the first loop is started, and then the program ends: nobody has read the pushed numbers.
   const first = open(directory, 5);
   await first.start('count');
   await first.ended();
@@ -43,7 +43,7 @@ try {
   console.log(`  the first program has ended, with ${messages} messages in the queue`);
   assert.equal(messages, 5);
 
-  // The second one finds them, and counts on from five.
+  // The second program finds the numbers, and continues counting after five.
   const second = open(directory, 10);
   await second.start();
   while (printed.length < 10) await sleep(5);

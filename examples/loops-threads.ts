@@ -1,4 +1,5 @@
-// Loops in threads: the same loop twice, on one queue, computing beside the program. Errors come back as they were thrown.
+// Loops in threads: the same loop twice, reading from one queue and computing outside of the main thread. Errors arrive
+// as they were thrown.
 import assert from 'node:assert/strict';
 import { threadId } from 'node:worker_threads';
 import { done, Loop, WorkflowOrchestrator } from 'orchestrator/loops';
@@ -26,7 +27,7 @@ const module = new URL('./loops-threads/primes.ts', import.meta.url); // '.js' i
 const options = { from: 'numbers', to: 'answers' };
 
 const orchestrator = new WorkflowOrchestrator().load({
-  // The two threads share the numbers.
+  // The two threads share this queue.
   queues: { numbers: { type: 'queue', capacity: 2_500 }, answers: {} },
   loops: [
     new Loop('ask').producer('next', () => (asked === count ? done : first + 2 * asked++)).push('put', 'numbers'),

@@ -1,5 +1,5 @@
-// Middleware wraps every task: it sees the task, calls the rest or does not, and gives the result.
-// This one is a cache. Hooks still see a task that was answered from it, with no attempt.
+// Middleware wraps every task: it gets the task, may call the rest, and returns the result. This middleware is a cache.
+// Hooks still see tasks that were answered from the cache, with zero attempts.
 import assert from 'node:assert/strict';
 import { Orchestrator, type TaskRecord } from 'orchestrator';
 
@@ -15,7 +15,7 @@ orchestrator.use((task, next) => {
   const key = keyOf(task);
   const known = cached.get(key);
   if (known !== undefined) return known;
-  // The promise is kept, not its result: two calls at the same time share one. A failure is not kept.
+  // The cache stores promises, so that concurrent calls share one. Failures are removed.
   const pending = next();
   cached.set(key, pending);
   pending.catch(() => cached.delete(key));

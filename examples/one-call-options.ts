@@ -1,5 +1,5 @@
-// `withOptions` gives the same action with other options, for one call or several; the action itself stays as it is.
-// Options are laid over each other field by field: those of the orchestrator, of the action, of the call.
+// `withOptions` returns the same action with other options, for one or more calls. The action itself is not changed.
+// Options are merged field by field: those of the orchestrator, the action and the call.
 import assert from 'node:assert/strict';
 import { Orchestrator } from 'orchestrator';
 
@@ -22,7 +22,7 @@ await assert.rejects(saveDraft('first'));
 const saveNow = orchestrator.withOptions(saveDraft, { name: 'saveNow', retry: 0 });
 await assert.rejects(saveNow('second'), { message: '"second" is not saved, the disk is full' });
 
-// It matters: try more often. The waits are still those of the orchestrator.
+// Important data: try more often. The waits between attempts are still those of the orchestrator.
 await assert.rejects(orchestrator.withOptions(saveDraft, { name: 'saveSurely', retry: 5 })('third'));
 
 await assert.rejects(saveDraft('fourth'));

@@ -1,5 +1,5 @@
-// Actions side by side: a list gives a list, an object an object, and `map` takes items as there is room for them.
-// Failures are gathered; with `failFast` the first one cancels the rest; with `settle` nothing is thrown.
+// Actions in parallel: a list returns a list, an object returns an object, and `map` processes items with limited
+// concurrency. Failures are collected; with `failFast` the first one cancels the rest; with `settle` nothing is thrown.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Orchestrator, ParallelError } from 'orchestrator';
@@ -11,14 +11,14 @@ const refuse = orchestrator.action(async (value: number) => {
   throw new RangeError(`${value} will not do`);
 });
 
-// One argument goes to all of them, as many arguments as actions go to each its own.
+// A single argument goes to all actions; with as many arguments as actions, each action gets its own.
 const [six, four] = await orchestrator.parallel([double, spell])(3, 4);
 const three = await orchestrator.parallel({ doubled: double, spelt: spell })(3);
 console.log([six, four], three);
 assert.deepEqual([six, four], [6, 'four']);
 assert.deepEqual(three, { doubled: 6, spelt: 'three' });
 
-// By default all are waited for, and the error holds what completed as well.
+// By default all actions are awaited, and the error contains the completed results as well.
 const failure = await orchestrator
   .parallel([double, refuse])(2)
   .catch((error: unknown) => error);
@@ -33,7 +33,7 @@ const settled = await orchestrator.parallel({ double, refuse }, { settle: true }
 console.log(settled.double.status, settled.refuse.status);
 assert.equal(settled.refuse.status, 'rejected');
 
-// The first failure comes out as it is, and whoever holds the signal stops.
+// The first failure is thrown unchanged, and the signals of the other actions abort.
 const signals: AbortSignal[] = [];
 const dawdle = orchestrator.action(async () => {
   signals.push(orchestrator.signal);

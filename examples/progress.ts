@@ -1,5 +1,5 @@
-// One line shows what a script does while it does it: run this in a terminal, and with `2>&1 | cat` to see plain lines.
-// Nothing is handed to it, and standard output stays the script's: `npx tsx examples/progress.ts > report.json`.
+// One line shows the current work of a script: run this example in a terminal, or with `2>&1 | cat` to see plain lines.
+// Nothing has to be passed to it, and standard output stays free: `npx tsx examples/progress.ts > report.json`.
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { showProgress } from 'orchestrator/progress';
 
 showProgress();
 
-// For the checks below only: the same again, as text.
+// Collects the output as text, for the checks below.
 let shown = '';
 const stream = new Writable({
   write(chunk, _, done) {
@@ -18,7 +18,7 @@ const stream = new Writable({
 });
 const copy = showProgress({ stream, interactive: false, colour: false, interval: 100 });
 
-/** Answers after a while, and now and then only when asked again. */
+/** Answers after a while, and sometimes fails at the first attempt. */
 const answer = async (milliseconds: number, isFailing: boolean) => {
   await sleep(milliseconds);
   if (isFailing) throw new Error('503 Service Unavailable');

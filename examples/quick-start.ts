@@ -1,5 +1,5 @@
-// The smallest program: two functions become actions, and a run calls them.
-// An action is called like its function and returns a promise, also where its function is synchronous.
+// The smallest program: two functions become actions, and a run calls them. An action is called like its function and
+// always returns a promise, even if the function is synchronous.
 import assert from 'node:assert/strict';
 import { Orchestrator } from 'orchestrator';
 

@@ -1,5 +1,5 @@
-// What an action does about failure: it waits as long as the server asks, gives up where trying again is no use,
-// and answers from a fallback when time is up. The error that comes out is the last attempt's own.
+// Failures of an action: it waits as long as the server asks for, stops when retrying is pointless, and uses a fallback
+// after a timeout. The error that is thrown is the one of the last attempt.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AbortError, Orchestrator, TimeoutError } from 'orchestrator';
@@ -16,7 +16,7 @@ const orchestrator = new Orchestrator({
   console.log(`${name}, attempt ${attempt}: ${error.message}; again in ${delay} ms, retries left: ${retriesLeft}`);
 });
 
-// Two failures, then a result. The text of a Retry-After field goes before the back-off of 10, 20, 40 ms.
+// Two failures, then a result. A Retry-After value takes precedence over the back-off of 10, 20, 40 ms.
 const failures = [new Busy('0'), new Error('connection reset')];
 const fetchMenu = orchestrator.action(function fetchMenu() {
   const failure = failures.shift();
@@ -25,7 +25,7 @@ const fetchMenu = orchestrator.action(function fetchMenu() {
 });
 assert.deepEqual(await fetchMenu(), ['soup', 'bread']);
 
-// What will never work is not tried again, and the caller gets the error as it was.
+// A permanent error is not retried, and the caller gets the original error.
 let calls = 0;
 const placeOrder = orchestrator.action(function placeOrder() {
   calls++;
@@ -34,7 +34,7 @@ const placeOrder = orchestrator.action(function placeOrder() {
 await assert.rejects(placeOrder(), { message: 'no such dish' });
 assert.equal(calls, 1);
 
-// Each attempt has a limit, and so have all of them together.
+// A timeout for each attempt, and one for all attempts together.
 const options = { name: 'askTheChef', retry: 1, timeout: { attempt: 20, total: 5_000 } };
 const askTheChef = orchestrator.action(() => sleep(10_000, 'well done', { signal: orchestrator.signal }), options);
 await assert.rejects(askTheChef(), (error) => error instanceof TimeoutError && error.limit === 20);

@@ -1,4 +1,7 @@
-/** Runs each example in a process of its own. Prints a line each, the output of one that fails, and exits with 1 then. */
+/**
+ * Runs each example in a separate process. Prints one line per example and the output of failed ones, and exits with 1
+ * if any failed.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
@@ -7,11 +10,11 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 const folder = import.meta.dirname;
-/** An example that is not over by then hangs. */
+/** Milliseconds after which an example counts as hanging. */
 const limit = 120_000;
 
 const names = (await readdir(folder)).filter((name) => name.endsWith('.ts') && name !== 'run-all.ts').sort();
-/** What ends those that would go on. */
+/** Arguments that make endless examples end. */
 const endless = new Map([[join('demo-dashboard', 'main.ts'), ['--seconds', '5']]]);
 let failed = 0;
 const demos = ['demo', 'demo-flow', 'demo-distributed', 'demo-loops', 'demo-dashboard'].map((demo) =>
@@ -30,7 +33,7 @@ console.log(failed === 0 ? 'All examples hold.' : `${failed} failed.`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 async function runExample(file: string, args: readonly string[] = []): Promise<{ succeeded: boolean; output: string }> {
-  // From the root: that is where tsx finds tsconfig.json, which says what 'orchestrator' is here.
+  // tsx must run in the root: its tsconfig.json maps 'orchestrator' to the sources.
   const cwd = fileURLToPath(new URL('..', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
     cwd,

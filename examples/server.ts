@@ -1,5 +1,5 @@
-// A web server in which each request is a run of its own, with its own state and its own signal: code deep inside
-// knows whose request it serves without being told, and stops when the client has gone.
+// A web server in which each request is a separate run, with its own state and signal. Code deep inside knows the user
+// of its request without extra parameters, and stops when the client disconnects.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

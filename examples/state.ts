@@ -1,5 +1,5 @@
-// Hooks and actions of one run share its state, which is typed. Every run starts from a copy of the initial state,
-// so that runs at the same time never see each other's; with `sharedState` they all work on one object.
+// Hooks and actions of a run share its typed state. Every run starts with a copy of the initial state, so that
+// concurrent runs do not affect each other. With `sharedState`, all runs use the same object.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Orchestrator } from 'orchestrator';

@@ -1,5 +1,5 @@
-// A line in the log for each process and task that begins, ends, is tried again or fails, of the whole program. The logger is
-// anything shaped like pino or console.
+// Logs a line for each process and task that begins, ends, is retried or fails, in the whole program. The logger is
+// anything with the methods of pino or console.
 import assert from 'node:assert/strict';
 import { Orchestrator } from 'orchestrator';
 import { logTo } from 'orchestrator/telemetry';
@@ -10,7 +10,7 @@ const write = (line: string) => {
   const { level, msg } = JSON.parse(line);
   lines.push(`${pino.levels.labels[level]}: ${msg.replace(/[\d.]+ ms/, 'some ms')}`);
 };
-const stop = logTo(pino({ level: 'info' }, { write })); // logTo(console) does it as well.
+const stop = logTo(pino({ level: 'info' }, { write })); // logTo(console) works as well.
 
 const orchestrator = new Orchestrator({ name: 'breakfast', retry: { retries: 1, minTimeout: 1 } });
 let misses = 1;
@@ -27,7 +27,7 @@ const breakfast = orchestrator.run(async () => {
 await assert.rejects(breakfast);
 
 stop();
-await catchToast(); // Not logged any more.
+await catchToast(); // From here on, nothing is logged any more.
 
 console.log(lines.join('\n'));
 assert.deepEqual(lines, [

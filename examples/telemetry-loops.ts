@@ -1,5 +1,5 @@
-// A trace goes where its work goes: from a request into a queue, into a loop in a process of its own, and back into a loop
-// here. Each iteration is part of the trace that its message was pushed in.
+// A trace follows its work: from a request into a queue, into a loop in a separate process, and back into a loop here.
+// Each iteration is part of the trace in which its message was pushed.
 import assert from 'node:assert/strict';
 import { trace } from '@opentelemetry/api';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
@@ -15,7 +15,7 @@ const seen: { readonly image: string; readonly inProcess: string; readonly here:
 const orchestrator = new WorkflowOrchestrator().load({
   queues: { images: {}, thumbnails: {} },
   loops: [
-    // Telemetry is a matter of each thread and process: the module starts its own.
+    // Each thread and process has its own telemetry: the module starts it.
     {
       id: 'resize',
       module: new URL('./telemetry-loops/resize.ts', import.meta.url), // '.js' in a program that is built
@@ -37,7 +37,7 @@ for (const image of ['cat.png', 'dog.png']) {
     request.end();
   });
 }
-await orchestrator.close(); // What is in the queues is worked off first.
+await orchestrator.close(); // Drains all queues first.
 telemetry.stop();
 
 for (const { image, inProcess, here } of seen) {

@@ -1,10 +1,10 @@
-// Metrics of all processes and tasks, and of loops and their queues, where Prometheus fetches them.
+// Metrics of all processes and tasks, and of loops and their queues, on an endpoint for Prometheus.
 import assert from 'node:assert/strict';
 import { Orchestrator } from 'orchestrator';
 import { Loop, WorkflowOrchestrator } from 'orchestrator/loops';
 import { prometheusEndpoint } from 'orchestrator/telemetry';
 
-const endpoint = await prometheusEndpoint({ port: 0 }); // Any that is free; 9464 is the default.
+const endpoint = await prometheusEndpoint({ port: 0 }); // Any free port; the default is 9464.
 console.log(`Metrics are at ${endpoint.url}`);
 
 const orchestrator = new Orchestrator({ name: 'import', retry: { retries: 2, minTimeout: 1 } });

@@ -1,5 +1,5 @@
-// OpenTelemetry spans for processes, tasks and groups: what ran inside of what, how long, how often it was tried, and why
-// it failed. Here they are kept in memory; in a program an exporter sends them, and the rest is the same.
+// OpenTelemetry spans for processes, tasks and groups: their nesting, durations, attempts and errors. Here they are
+// kept in memory; a real program sends them with an exporter, and nothing else changes.
 import assert from 'node:assert/strict';
 import { trace } from '@opentelemetry/api';
 import {
@@ -11,11 +11,11 @@ import {
 import { Orchestrator } from 'orchestrator';
 import { startTelemetry } from 'orchestrator/telemetry';
 
-// The SDK is the program's: `new NodeSDK({ traceExporter: new OTLPTraceExporter() }).start()` for one that sends spans.
+// The program sets up the SDK: `new NodeSDK({ traceExporter: new OTLPTraceExporter() }).start()` to send spans.
 const exporter = new InMemorySpanExporter();
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
 
-// One line for the whole program. Spans hold no arguments, results or state, but for what this adds.
+// One call for the whole program. Spans contain no arguments, results or state, except for the attributes added here.
 const telemetry = await startTelemetry({
   attributes: (record, kind) => (kind === 'task' ? { 'shop.item': String(record.args[0]) } : undefined),
 });
@@ -33,7 +33,7 @@ const charge = orchestrator.action(
   { retry: 0 },
 );
 
-// Spans of libraries (HTTP servers, databases) and these nest in each other.
+// Spans of libraries (HTTP servers, databases) and of the orchestrator nest in each other.
 await trace.getTracer('shop').startActiveSpan('POST /checkout', async (request) => {
   const checkout = orchestrator.run(async () => charge(await orchestrator.map(['tea', 'milk'], reserve)));
   await assert.rejects(checkout, { message: 'declined' });
@@ -53,7 +53,7 @@ assert.deepEqual(lines, [
   '    charge failed, tea,milk, 1 attempts, RangeError: declined',
 ]);
 
-/** A span and those inside of it. */
+/** A span with its descendants. */
 function print(span: ReadableSpan | undefined, depth = 0): string[] {
   if (span === undefined) return [];
   const { name, attributes, events, status } = span;
@@ -68,7 +68,7 @@ function print(span: ReadableSpan | undefined, depth = 0): string[] {
   ];
   const id = span.spanContext().spanId;
   const children = spans.filter(({ parentSpanContext }) => parentSpanContext?.spanId === id);
-  // They ended in another order than they began in.
+  // Spans end in a different order than they start.
   children.sort((one, other) => number(one) - number(other));
   const line = '  '.repeat(depth) + parts.filter((part) => part !== undefined).join(', ');
   return [line, ...children.flatMap((child) => print(child, depth + 1))];

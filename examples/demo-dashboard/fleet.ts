@@ -8,10 +8,10 @@ import { startTraffic } from './traffic.js';
 
 const workflows = [orderFlow, refundFlow, reportFlow];
 
-/** How long what is over is kept, in milliseconds. */
+/** Milliseconds for which finished runs are kept. */
 const retention = 3_600_000;
 
-/** A fleet in one program, to which new runs come all the time. */
+/** A fleet in one program that constantly gets new runs. */
 export interface Fleet {
   readonly orchestrator: DistributedOrchestrator;
   stop(): Promise<void>;

@@ -7,7 +7,10 @@ import { createPipeline } from './pipeline.js';
 const { values } = parseArgs({
   options: {
     port: { type: 'string', default: '4300' },
-    /** Ends after so many seconds, and checks that runs and loops have moved. Default: it ends with Ctrl-C. */
+    /**
+     * Number of seconds after which the demo checks that runs and loops have made progress, and ends. Default: until
+     * Ctrl-C.
+     */
     seconds: { type: 'string' },
   },
 });
@@ -46,7 +49,7 @@ try {
   await fleet.stop();
 }
 
-/** What a person would see: runs that complete, loops that turn. */
+/** Checks that runs have completed and loops have iterated. */
 async function check(duration: number): Promise<void> {
   await once(AbortSignal.timeout(duration * 1_000), 'abort');
   const response = await fetch(new URL('api/overview', dashboard.url));

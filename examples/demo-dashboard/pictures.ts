@@ -1,4 +1,4 @@
-/** Takes the pictures of the guides: the demo, in a browser without a window. Written to docs/pictures. */
+/** Takes the screenshots for the guides: the demo in a headless browser. Writes them to docs/pictures. */
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type ServedDashboard, serveDashboard } from 'orchestrator/dashboard';
@@ -16,10 +16,10 @@ interface Picture {
   readonly address: string;
 }
 
-/** So that the pictures show what takes a while to come: failures, waits, a line of rates. */
+/** Milliseconds until the pictures have interesting content: failures, waits, a curve of rates. */
 const warmUp = 60_000;
 
-/** Until all of a page is there, and what moves has come to rest. */
+/** Milliseconds until a page is complete and its animations have ended. */
 const settling = 1_500;
 
 await mkdir(folder, { recursive: true });
@@ -53,7 +53,7 @@ try {
 
 async function open({ url, token }: ServedDashboard, { scheme, width = 1_280, address }: Picture) {
   const page = await browser.newPage({ colorScheme: scheme, viewport: { width, height: 800 } });
-  // The token comes first: with it, what can be done is shown too.
+  // The token comes first, so that the pictures show the page with its actions unlocked.
   await page.goto(`${url}#token=${token}`);
   await page.goto(new URL(address, url).href);
   await page.waitForTimeout(settling);
@@ -65,7 +65,7 @@ async function take(page: Page, name: string): Promise<void> {
   process.stdout.write(`${folder}${name}.png\n`);
 }
 
-/** A run of a workflow that stands as it is asked for. */
+/** Finds a run of a workflow with a matching status and an error, or else its last run. */
 async function runThat(workflow: string, stands: (status: string) => boolean): Promise<string> {
   const { runs } = await fleet.orchestrator.listRuns({ workflow });
   const found = runs.find(({ status, error }) => stands(status) && error !== undefined) ?? runs.at(-1);

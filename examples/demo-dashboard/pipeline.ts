@@ -6,18 +6,18 @@ interface Reading {
   readonly celsius: number;
 }
 
-/** Sensors, and how often one of them says nonsense: each so many readings. */
+/** Number of sensors, and number of readings between two senseless ones. */
 const sensors = 24;
 const nonsense = 400;
 
 /**
- * Readings of sensors, without an end:
+ * Endless readings of sensors:
  *
  *     sensors ──► readings ──► check ──► checked ──► store
  *                                └─────► alarms ───► alarm
  *
- * `store` is slower than the others at times, so that one sees queues fill and drain; what cannot be understood goes to the
- * dead letters.
+ * `store` is slower than the other loops at times, so that queues visibly fill and drain. Readings that cannot be
+ * parsed become dead letters.
  */
 export function createPipeline(): WorkflowOrchestrator {
   let count = 0;
@@ -42,7 +42,7 @@ export function createPipeline(): WorkflowOrchestrator {
   const store = new Loop('store')
     .read('take', 'checked', { batch: 20 })
     .blocking('write', async (readings: readonly Reading[], { iteration, signal }: NodeData) => {
-      // Every now and then it is tidied up there.
+      // Simulates a regular clean-up, which slows the store down.
       await sleep(iteration % 120 < 30 ? 130 : 20, undefined, { signal });
       return readings.length;
     });

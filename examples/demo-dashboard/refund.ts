@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Flow, type NodeArgs, withAction } from 'orchestrator/flow';
 
-/** What a run begins with. */
+/** Initial context of a run. */
 export interface Refund {
   readonly customer: string;
   readonly amount: number;
-  /** Of the bank: whoever looks at the run sees that it is there, and not what it is. */
+  /** Key of the bank. The dashboard shows that it exists, but hides its value. */
   readonly apiKey: string;
 }
 
 /**
- * Small amounts are paid at once; for others somebody has to send the signal `approval`:
+ * Small amounts are paid immediately. Larger ones wait for the signal `approval`:
  *
  *     check ─┬─small─────────────────┬─► pay ─► mail
  *            └─large─► approval ─────┘
@@ -36,7 +36,7 @@ export const refundFlow = new Flow<Refund>('refund', { version: '1' })
   .edge('approval', 'pay')
   .edge('pay', 'mail');
 
-/** What fails says why, down to the first cause. */
+/** An error with a cause, to show both in the dashboard. */
 function refused({ customer, amount }: Refund): Error {
   const cause = Object.assign(new Error('connect ECONNREFUSED 192.0.2.7:443'), { code: 'ECONNREFUSED' });
   return new Error(`the bank did not take ${amount} for ${customer}`, { cause });

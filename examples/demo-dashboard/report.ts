@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Flow, type NodeArgs } from 'orchestrator/flow';
 
-/** What a run begins with. */
+/** Initial context of a run. */
 export interface Report {
   readonly day: string;
-  /** The region that does not answer at first, or not at all. */
+  /** Region that fails at first (`slow`), or always (`dead`). */
   readonly slow?: string | undefined;
   readonly dead?: string | undefined;
 }
@@ -12,7 +12,8 @@ export interface Report {
 export const regions = ['north', 'east', 'south', 'west', 'islands', 'harbour', 'airport', 'online'];
 
 /**
- * Figures of all regions side by side, put together; where `online` does not answer, yesterday's stand in:
+ * Collects the figures of all regions in parallel and combines them. If `online` does not answer, yesterday's figures
+ * are used:
  *
  *     plan ─┬─► north ──┐
  *           ├─► …       ├─► sum ─► chart ─► send

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What starts a run, by its number from 1. */
+/** Starts the run with the given number, counted from 1. */
 export type Start = (number: number) => Promise<unknown>;
 
 export interface Traffic {
-  /** Starts no more. */
+  /** Stops starting runs. */
   stop(): Promise<void>;
 }
 
-/** Milliseconds between two of a kind. */
+/** Milliseconds between two runs of a kind. */
 const pace = { order: 700, refund: 2_500, report: 4_000 } as const;
 
-/** Starts runs of each kind, one after the other, until it is stopped. */
+/** Starts runs of each kind at a steady pace until it is stopped. */
 export function startTraffic(starts: Readonly<Record<keyof typeof pace, Start>>): Traffic {
   const stopping = new AbortController();
   const { signal } = stopping;

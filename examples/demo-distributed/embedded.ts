@@ -8,8 +8,8 @@ import { startProgram } from './processes.js';
 import type { Result, Scenario } from './scenario.js';
 
 /**
- * The embedded engine: a database in the program, with its data in a directory. The program kills itself when half of the
- * nodes are executed; it is started again, on the same directory, and finishes what is left.
+ * The embedded engine: a database inside the program, with its data in a directory. The program kills itself after half
+ * of the nodes. It is started again on the same directory and finishes the rest.
  */
 export const embedded: Scenario = {
   engine: 'pglite, in a directory of its own',

@@ -3,37 +3,40 @@ import { DistributedOrchestrator, DistributedWorker, type Engine, type RunStatus
 import { FlowRuntime } from 'orchestrator/flow';
 import { orderFlow, Shop } from './flow.js';
 
-/** How things stand. */
+/** Current state of the fleet. */
 export interface Status {
-  /** How many runs stand so. */
+  /** Number of runs by status. */
   readonly runs: Readonly<Partial<Record<RunStatus, number>>>;
   readonly workersAlive: number;
 }
 
-/** What the journals say of a node: in how many runs it has completed, and how often in all of them. */
+/** Counts from the journals for a node: in how many runs it has completed, and how often in total. */
 export interface Counted {
   readonly runs: number;
   readonly effects: number;
 }
 
-/** What came of it. */
+/** Result of the demo. */
 export interface Outcome {
   readonly status: Status;
-  /** By node. */
+  /** Counts by node id. */
   readonly counted: Readonly<Record<string, Counted>>;
 }
 
-/** Work of a worker that has died comes to others after this time and half of it at most. The default is 5000. */
+/**
+ * Milliseconds until the work of a dead worker may be taken over; it happens after at most one and a half times this.
+ * The default is 5000.
+ */
 const lockDuration = 2_000;
 
-/** Milliseconds after which runs of a demo that was cut off are removed. */
+/** Milliseconds after which runs of an interrupted demo are removed. */
 const retention = 3_600_000;
 
 export function createOrchestrator(engine: Engine): DistributedOrchestrator {
   return new DistributedOrchestrator({ engine, workflows: [orderFlow], retention });
 }
 
-/** @param onNode - called when a node was executed, before that is committed. Default: nothing is */
+/** @param onNode - called after a node has been executed, before its result is committed. Default: not called */
 export async function startWorker(
   engine: Engine,
   id: string,
@@ -55,12 +58,12 @@ export async function startWorker(
   return worker;
 }
 
-/** Ids of one's own: a run that is there already is not started again. */
+/** Run ids chosen by the program. A run that exists already is not started again. */
 export function runIdsOf(name: string, orders: number): string[] {
   return Array.from({ length: orders }, (_, index) => `${name}-${index + 1}`);
 }
 
-/** Starts a run for each order, waits until all are over, and counts what is in their journals. */
+/** Starts a run for each order, waits until all have ended, and counts the entries in their journals. */
 export async function carryOut(
   orchestrator: DistributedOrchestrator,
   runIds: readonly string[],
@@ -80,7 +83,7 @@ export async function carryOut(
   return { status: await statusOf(orchestrator, runIds), counted: await countEffects(orchestrator, runIds) };
 }
 
-/** How many jobs are in the queue. */
+/** Number of jobs in the queue. */
 export async function jobsIn({ queue }: Engine): Promise<number> {
   const { waiting, delayed, active } = await queue.depth();
   return waiting + delayed + active;
@@ -108,7 +111,7 @@ async function statusOf(orchestrator: DistributedOrchestrator, runIds: readonly 
   return { runs, workersAlive: workers.filter(({ alive }) => alive).length };
 }
 
-/** A journal tells each effect once, however often its node was executed. */
+/** Counts effects. A journal records each effect once, however often its node was executed. */
 async function countEffects(
   orchestrator: DistributedOrchestrator,
   runIds: readonly string[],

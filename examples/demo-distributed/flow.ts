@@ -1,19 +1,19 @@
 import { AbortError } from 'orchestrator';
 import { Flow, type NodeArgs, withAction } from 'orchestrator/flow';
 
-/** What a run begins with. */
+/** Initial context of a run. */
 export interface Order {
   readonly number: number;
 }
 
-/** The services of a shop, over HTTP. */
+/** Client for the services of a shop, over HTTP. */
 export class Shop {
   constructor(private readonly url: string) {}
 
   /**
-   * Asks for a step of an order to be done.
+   * Asks the shop to perform a step of an order.
    *
-   * @param key - by which the shop knows a step again that is asked for twice, and does it once
+   * @param key - idempotency key: the shop performs a step only once per key
    */
   async ask<Answer>(step: string, body: unknown, key: string, signal: AbortSignal): Promise<Answer> {
     const headers = { 'content-type': 'application/json', 'idempotency-key': key };
@@ -29,11 +29,11 @@ export class Shop {
   }
 }
 
-/** Every fifth order is in a hurry. */
+/** If true, the order is urgent. Every fifth order is. */
 const isUrgent = (number: number): boolean => number % 5 === 0;
 
 /**
- * From an order to its invoice:
+ * The way from an order to its invoice:
  *
  *     accept ─┬─► reserve ─┐                 ┌─► courier ────────────────────┐
  *             ├─► price ───┼─► quote ─action─┤                               ├─► invoice
@@ -66,7 +66,7 @@ export const orderFlow = new Flow<Order>('order', { version: '1' })
   .edge('courier', 'invoice')
   .edge('parcel', 'invoice');
 
-/** Those that ask nobody for anything. */
+/** Nodes that send no request. */
 export const silentNodes: readonly string[] = ['rest'];
 
 /** The nodes that the run of an order goes through. */
@@ -75,7 +75,7 @@ export function nodesOf(number: number): string[] {
   return ['accept', 'reserve', 'price', 'route', 'quote', ...delivery, 'invoice'];
 }
 
-/** Has the shop do the step that a node is named after. */
+/** Asks the shop to perform the step that the node is named after. */
 function ask(
   _input: unknown,
   { nodeId, context, idempotencyKey, dependencies, signal }: NodeArgs<Order>,

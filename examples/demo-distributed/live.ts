@@ -1,6 +1,6 @@
 import type { Status } from './fleet.js';
 
-/** Shows how things stand: in one line that changes, or on no terminal in plain lines, one a second at most. */
+/** Shows the progress: on a terminal in one line that is updated, otherwise as plain lines, at most one per second. */
 export class Live {
   readonly #began = performance.now();
   readonly #isTerminal = process.stdout.isTTY === true;
@@ -8,7 +8,7 @@ export class Live {
 
   constructor(
     private readonly orders: number,
-    /** How often the server was asked so far. */
+    /** Number of requests to the server so far. */
     private readonly requests: () => number,
   ) {}
 
@@ -32,7 +32,7 @@ export class Live {
     if (this.#isTerminal) process.stdout.write('\n');
   }
 
-  /** How things stand in the end. */
+  /** Shows the final state. */
   end(status: Status): void {
     this.#last = -Infinity;
     this.show(status);

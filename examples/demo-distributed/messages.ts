@@ -1,6 +1,6 @@
 import type { Outcome, Status } from './fleet.js';
 
-/** What a program tells the demo that has started it. */
+/** Messages from a program to the demo that started it. */
 export type Message =
   | { readonly type: 'status'; readonly status: Status }
   | { readonly type: 'outcome'; readonly outcome: Outcome; readonly left: number };

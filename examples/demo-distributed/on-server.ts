@@ -5,17 +5,17 @@ import { nodesOf } from './flow.js';
 import { type Program, startProgram } from './processes.js';
 import type { Result, Scenario } from './scenario.js';
 
-/** Keys and tables of the demo keep apart from those of others. */
+/** Separates the keys and tables of the demo from all others. */
 const prefix = 'orchestrator_demo';
 
-/** The engine that the environment names; the first of both. */
+/** The engine that the environment names: Redis if both are given. */
 export function serverEngine({ REDIS_URL, DATABASE_URL } = process.env): Engine {
   if (REDIS_URL !== undefined) return redis(REDIS_URL, { prefix });
   if (DATABASE_URL !== undefined) return postgres(DATABASE_URL, { prefix });
   throw new Error('REDIS_URL or DATABASE_URL has to be set');
 }
 
-/** A server: three workers in processes of their own, one of which is killed when half of the requests have been made. */
+/** A server engine: three workers in separate processes, one of which is killed after half of the requests. */
 export const onServer: Scenario = {
   get engine() {
     return serverEngine().name;

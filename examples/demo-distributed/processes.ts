@@ -4,13 +4,13 @@ import { fileURLToPath } from 'node:url';
 
 export interface Program {
   readonly child: ChildProcess;
-  /** How it has ended: by a signal, or with a code. */
+  /** Resolves with the signal or exit code that ended the process. */
   readonly ended: Promise<string>;
 }
 
-/** Starts a file, from source. */
+/** Starts a source file as a process. */
 export function startProgram(file: URL, args: readonly string[]): Program {
-  // From the root: that is where tsx finds tsconfig.json, which says what 'orchestrator' is here.
+  // tsx must run in the root: its tsconfig.json maps 'orchestrator' to the sources.
   const cwd = fileURLToPath(new URL('../..', import.meta.url));
   const child = fork(fileURLToPath(file), args, { cwd, execArgv: ['--import', 'tsx'] });
   const ended = once(child, 'close').then(([code, signal]) => (signal === null ? `code ${code}` : String(signal)));

@@ -1,6 +1,6 @@
 /**
- * The program of the embedded engine, which lives in one process: an orchestrator and three workers. It kills itself when
- * it has executed so many nodes: in the middle of one, after its request and before its commit.
+ * The program of the embedded engine: an orchestrator and three workers in one process. It kills itself after the given
+ * number of executed nodes: in the middle of a node, after its request and before its commit.
  */
 import { pglite } from 'orchestrator/distributed';
 import { carryOut, createOrchestrator, jobsIn, runIdsOf, startWorker } from './fleet.js';

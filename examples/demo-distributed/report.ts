@@ -4,14 +4,14 @@ import { nodesOf, orderFlow, silentNodes } from './flow.js';
 import type { Result } from './scenario.js';
 import type { Seen } from './server.js';
 
-/** A node, as its flow, the journals and the server have it. */
+/** A node as seen by its flow, the journals and the server. */
 export interface Row {
   readonly node: string;
-  /** How many runs go through it. */
+  /** Number of runs that go through the node. */
   readonly runs: number;
-  /** In how many runs it has completed, and how often in all. */
+  /** Counts from the journals. */
   readonly counted: Counted;
-  /** `undefined` where it asks nobody. */
+  /** Counts of the server; `undefined` if the node sends no request. */
   readonly seen: Seen | undefined;
 }
 
@@ -33,7 +33,7 @@ export function rowsOf(orders: number, { outcome }: Result, seen: ReadonlyMap<st
   }));
 }
 
-/** What is not as it has to be; nothing, if all is well. */
+/** Lists everything that is wrong; empty if all is well. */
 export function faultsIn(orders: number, { outcome, left, killed }: Result, rows: readonly Row[]): string[] {
   const faults: string[] = [];
   const { completed = 0 } = outcome.status.runs;
@@ -52,7 +52,7 @@ export function faultsIn(orders: number, { outcome, left, killed }: Result, rows
 
 const columns = ['node', 'runs', 'counted', 'requests', '503', 'repeated', 'keys'] as const;
 
-/** The counts of each node, side by side. */
+/** A table with the counts of each node. */
 export function drawTable(rows: readonly Row[]): string[] {
   const cells = rows.map(({ node, runs, counted, seen }) => {
     if (seen === undefined) return [node, runs, counted.effects, '-', '-', '-', '-'];

@@ -1,11 +1,11 @@
 import type { Outcome, Status } from './fleet.js';
 
 interface Setting {
-  /** How many runs. */
+  /** Number of runs. */
   readonly orders: number;
-  /** Where the shop is. */
+  /** Address of the shop. */
   readonly url: string;
-  /** Resolves when the shop has been asked so often. */
+  /** Resolves after the shop has received the given number of requests. */
   readonly asked: (requests: number) => Promise<void>;
   readonly print: (line: string) => void;
   readonly onStatus: (status: Status) => void;
@@ -13,13 +13,13 @@ interface Setting {
 
 export interface Result {
   readonly outcome: Outcome;
-  /** How many jobs are left in the queue. */
+  /** Number of jobs left in the queue. */
   readonly left: number;
-  /** How the program or the worker that was to die has ended. */
+  /** Signal or exit code that ended the killed program or worker. */
   readonly killed: string;
 }
 
-/** A fleet of which somebody dies half-way. */
+/** A fleet in which a process is killed half-way. */
 export interface Scenario {
   readonly engine: string;
   readonly fleet: string;

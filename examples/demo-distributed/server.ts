@@ -4,36 +4,36 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What the server has seen of one step. */
+/** Counts of the server for one step. */
 export interface Seen {
-  /** How often it was asked, whatever it has answered. */
+  /** Number of requests, with any answer. */
   requests: number;
-  /** How often it has answered 503. */
+  /** Number of requests answered with 503. */
   refused: number;
-  /** How often it was asked by each key. */
+  /** Number of requests by idempotency key. */
   readonly keys: Map<string, number>;
-  /** What was done, once for each key. */
+  /** Number of performed steps: one per key. */
   effects: number;
 }
 
 export interface ShopServer {
   readonly url: string;
-  /** By step. */
+  /** Counts by step. */
   readonly seen: ReadonlyMap<string, Seen>;
-  /** All requests so far. */
+  /** Number of requests so far. */
   readonly requests: number;
-  /** Resolves when it has been asked so often. */
+  /** Resolves after the given number of requests. */
   asked(requests: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Milliseconds that an answer takes. */
+/** Milliseconds until the server answers. */
 const answerTime = 5;
 
 /**
- * The services of a shop, on loopback: POST /<step>, with a key in the header `idempotency-key`. What is asked for again
- * by the same key is answered, and not done again. It misbehaves in the same way each time: every fourth order cannot be
- * reserved at first, and gets a 503.
+ * The services of a shop, on loopback: POST /<step>, with an `idempotency-key` header. A repeated request with the same
+ * key is answered, but not performed again. The server misbehaves reproducibly: the first reservation of every fourth
+ * order gets a 503.
  */
 export async function startShopServer(): Promise<ShopServer> {
   const seen = new Map<string, Seen>();
@@ -43,7 +43,7 @@ export async function startShopServer(): Promise<ShopServer> {
   const server = createServer((request, response) => {
     requests++;
     for (const one of waiting) if (requests >= one.requests) one.resolve();
-    // Whoever asked may be gone before the answer is sent.
+    // The client may have disconnected before the answer is sent.
     answer(request, response).catch(() => response.destroy());
   });
 

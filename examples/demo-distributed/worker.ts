@@ -1,4 +1,4 @@
-/** A worker in a process of its own, as there are many on many machines. It stops when the demo says so. */
+/** A worker in a separate process, like the many workers of a real fleet. It stops when the demo tells it to. */
 import { once } from 'node:events';
 import { startWorker } from './fleet.js';
 import { serverEngine } from './on-server.js';

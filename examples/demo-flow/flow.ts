@@ -22,7 +22,7 @@ interface Discount {
   readonly percent: number;
 }
 
-/** What the nodes share: the outputs of all, by id. */
+/** Context of the flow: the outputs of all nodes, by id. */
 export interface Shelf {
   catalogue: { readonly season: string; readonly books: readonly number[] };
   rates: { readonly centsPerDollar: number };
@@ -35,7 +35,7 @@ export interface Shelf {
   order: Receipt;
 }
 
-/** What comes out of it. */
+/** Output of the flow. */
 export interface PriceList extends Receipt {
   readonly season: string;
   readonly cheapest: string;
@@ -44,7 +44,7 @@ export interface PriceList extends Receipt {
   readonly order: string;
 }
 
-/** How many books are asked for at the same time. */
+/** Number of books requested at the same time. */
 export const booksAtOnce = 8;
 
 export class HttpError extends Error {
@@ -56,7 +56,7 @@ export class HttpError extends Error {
   }
 }
 
-/** The wholesaler's service. */
+/** Client for the wholesaler's service. */
 export class Wholesaler {
   constructor(private readonly url: string) {}
 
@@ -76,19 +76,19 @@ export class Wholesaler {
   }
 }
 
-/** A node that gets what is at a path, in which `:input` stands for its input. The client comes with the runtime. */
+/** Creates a node that requests a path, in which `:input` is replaced by its input. The runtime provides the client. */
 function get(path: string) {
   return (input: unknown, { dependencies, signal }: NodeArgs) =>
     (dependencies as Wholesaler).get(path.replace(':input', String(input)), signal);
 }
 
-/** Asks publishers for a discount and takes the best: a sub-flow, with a context of its own. */
+/** Asks publishers for a discount and takes the best one: a sub-flow with its own context. */
 const haggle = new Flow<{ publishers: readonly string[] }>('haggle')
   .batch('offers', get('/publishers/:input'), { items: 'publishers', concurrency: 2 })
   .node('best', (offers: Offer[]) => offers.toSorted((one, other) => other.percent - one.percent)[0])
   .edge('offers', 'best');
 
-/** From the wholesaler's catalogue to this season's price list. */
+/** The way from the wholesaler's catalogue to this season's price list. */
 export const priceList = new Flow<Shelf>('price-list')
   .node('catalogue', get('/catalogue'), { timeout: 5_000 })
   .node('rates', get('/rates'), { retry: { retries: 1, minTimeout: 20 }, fallback: 'oldRates' })
@@ -124,7 +124,7 @@ export const priceList = new Flow<Shelf>('price-list')
   .edge('order', 'list')
   .edge('sale', 'list');
 
-/** Chooses what follows: a list with dear books is haggled about. */
+/** Chooses the next node: a discount is negotiated if the list has expensive books. */
 function setPrices(books: readonly Book[], { context }: NodeArgs<Shelf>): ActionResult {
   const { centsPerDollar } = context.rates;
   const cheapestFirst = books.toSorted((one, other) => one.dollars - other.dollars);
@@ -134,7 +134,7 @@ function setPrices(books: readonly Book[], { context }: NodeArgs<Shelf>): Action
   return withAction(dear.length > 0 ? 'dear' : 'fair', { prices, publishers });
 }
 
-/** What joins several paths gets an object: the outputs of those before it that have run. */
+/** A node after several paths gets an object with the outputs of the predecessors that have run. */
 async function publish(
   { haggle, keep, order }: Partial<Pick<Shelf, 'haggle' | 'keep' | 'order'>>,
   { context, dependencies, signal }: NodeArgs<Shelf>,

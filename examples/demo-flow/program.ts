@@ -1,4 +1,4 @@
-/** The program that is killed. It tells how far it is to the one that has started it. */
+/** The program that is killed. It reports its progress to the process that started it. */
 import { FileCheckpointStore } from 'orchestrator/flow';
 import { priceList } from './flow.js';
 import { createRuntime, runId } from './scenario.js';

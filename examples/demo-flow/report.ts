@@ -8,11 +8,11 @@ const styles = { begun: 'cyan', completed: 'green', failed: 'red', cancelled: 'm
 const marks = { begun: '▸', completed: '✓', failed: '✗', cancelled: '■', again: '↻' } as const;
 type Happening = keyof typeof marks;
 
-/** After so many items of a batch there is a line. */
+/** Number of batch items per printed line. */
 const itemsPerLine = 10;
 const nameWidth = 12;
 
-/** A flow as text: its nodes, each with what it is and where it leads. */
+/** A flow as text: its nodes, each with its kind and its successors. */
 export function describeGraph(flow: Pick<Flow, 'toBlueprint' | 'analyze'>): string[] {
   const blueprint = flow.toBlueprint();
   const { startNodeIds, terminalNodeIds, longestPath } = flow.analyze();
@@ -40,7 +40,7 @@ function fallbackOf({ config }: WorkflowBlueprint['nodes'][number]): string[] {
   return config?.fallback === undefined ? [] : [`${config.fallback} (fallback)`];
 }
 
-/** Prints a line for what happens to each node, as the hooks of the kernel tell it; for items of batches, now and then. */
+/** Prints a line for each event of a node, using the hooks of the kernel; for batches, a line per ten items. */
 export function printProgress(orchestrator: Orchestrator, print: Print): void {
   const depths = new Map<string, number>();
   const items = new Map<string, number>();
@@ -75,7 +75,7 @@ export function printProgress(orchestrator: Orchestrator, print: Print): void {
     });
 }
 
-/** A task of a flow is called with the input of its node and with what else the node gets. */
+/** The index of the batch item. A task of a flow gets the node's input and its `NodeArgs` as arguments. */
 function itemOf(args: readonly unknown[]): number | undefined {
   return (args[1] as NodeArgs | undefined)?.index;
 }

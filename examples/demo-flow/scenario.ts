@@ -8,12 +8,12 @@ import { booksAtOnce, priceList, type Shelf, Wholesaler } from './flow.js';
 import { type Print, printProgress } from './report.js';
 import type { BookServer, Exchange } from './server.js';
 
-/** The first program gets the books before this one. */
+/** The first program gets all books before this one. */
 export const firstBookMissed = 31;
 
 export const runId = 'winter';
 
-/** Runs flows against a wholesaler, and prints what happens. */
+/** Creates a runtime with a client for the wholesaler. Prints events. */
 export function createRuntime(url: string, print: Print): FlowRuntime {
   const orchestrator = new Orchestrator({ name: 'bookshop' });
   printProgress(orchestrator, print);
@@ -24,18 +24,18 @@ export async function makePriceList(url: string, print: Print): Promise<Workflow
   return createRuntime(url, print).run<Shelf>(priceList);
 }
 
-/** What the two programs have asked for. */
+/** Requests of the two programs. */
 export interface Interruption {
-  /** The signal that has ended the first. */
+  /** The signal that ended the first program. */
   readonly endedBy: string | null;
   readonly before: readonly Exchange[];
   readonly after: readonly Exchange[];
-  /** What the second asked for although the first had its answer. */
+  /** Requests of the second program that the first program had got answers for. */
   readonly repeated: readonly string[];
   readonly result: WorkflowResult<Shelf>;
 }
 
-/** Lets another program make the price list, kills it in the middle, and goes on from its checkpoint. */
+/** Builds the price list in another program, kills that program half-way, and continues from its checkpoint. */
 export async function stopAndResume(server: BookServer, directory: string, print: Print): Promise<Interruption> {
   const began = server.exchanges.length;
   const endedBy = await runUntilHeld(server, directory, print);
@@ -55,12 +55,12 @@ export async function stopAndResume(server: BookServer, directory: string, print
 }
 
 /**
- * The server leaves the books from some number on without an answer. Once the program has nothing else to do than to
- * wait for those, it is killed: a definite point. A batch takes an item when another is done and saved, so that all the
- * books before are in the checkpoint by then.
+ * Kills the program at a definite point. The server does not answer requests for books from a certain number on. When
+ * the program has nothing else left to do, it is killed. A batch takes a new item only after another one is finished
+ * and saved, so all earlier books are in the checkpoint by then.
  */
 async function runUntilHeld(server: BookServer, directory: string, print: Print): Promise<string | null> {
-  // From the root: that is where tsx finds tsconfig.json, which says what 'orchestrator' is here.
+  // tsx must run in the root: its tsconfig.json maps 'orchestrator' to the sources.
   const cwd = fileURLToPath(new URL('../..', import.meta.url));
   const file = fileURLToPath(new URL('program.ts', import.meta.url));
   const program = fork(file, [server.url, directory], { cwd, execArgv: ['--import', 'tsx'] });

@@ -4,25 +4,25 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** One request, as the server saw it. */
+/** A request, as the server saw it. */
 export interface Exchange {
   readonly request: string;
-  /** What it was answered with; `undefined` where it never was. */
+  /** Status of the answer; `undefined` if there was none. */
   status: number | undefined;
-  /** Whether the client was gone before the answer was complete. */
+  /** If true, the client disconnected before the answer was complete. */
   cutOff: boolean;
 }
 
 export interface BookServer {
   readonly url: string;
   readonly exchanges: readonly Exchange[];
-  /** What was posted, by path. */
+  /** Posted bodies, by path. */
   readonly posted: Readonly<Record<string, readonly unknown[]>>;
-  /** The most requests for books that were open at the same time. */
+  /** Largest number of book requests that were open at the same time. */
   readonly mostBooksAtOnce: number;
-  /** From now on, books from this number on get no answer. Resolves once so many of them are asked for. */
+  /** Stops answering requests for books from this number on. Resolves after the given number of such requests. */
   hold(fromBook: number, requests: number): Promise<void>;
-  /** Every book is answered again. Requests that were held stay without an answer. */
+  /** Answers requests for books again. Requests that are already held never get an answer. */
   release(): void;
   /** Resolves when no request is open. */
   quiet(): Promise<void>;
@@ -33,7 +33,7 @@ export const bookCount = 60;
 const publishers: Record<string, number> = { Arden: 4, Birch: 9, Cedar: 6 };
 
 /**
- * The service of a book wholesaler, on loopback. It misbehaves in the same way each time:
+ * The service of a book wholesaler, on loopback. It misbehaves reproducibly:
  *
  *     GET  /catalogue         is slow
  *     GET  /rates             always answers 503
@@ -67,7 +67,7 @@ export async function startBookServer(): Promise<BookServer> {
       if (response.headersSent) exchange.status = response.statusCode;
       events.emit('close');
     });
-    // The client may be gone before the answer is sent; nobody waits for it then.
+    // The client may have disconnected before the answer is sent.
     handle(request, response, isFirst).catch(() => response.destroy());
   });
 

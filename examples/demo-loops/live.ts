@@ -1,6 +1,6 @@
 import type { Progress } from './scenario.js';
 
-/** Shows how things stand: in one line that changes, or on no terminal in plain lines, one a second at most. */
+/** Shows the progress: on a terminal in one line that is updated, otherwise as plain lines, at most one per second. */
 export class Live {
   readonly #began = performance.now();
   readonly #isTerminal = process.stdout.isTTY === true;
@@ -8,7 +8,7 @@ export class Live {
   #before = { at: performance.now(), read: 0, arrived: 0 };
 
   constructor(
-    /** How many lines have arrived so far. */
+    /** Number of lines that have arrived so far. */
     private readonly arrived: () => number,
   ) {}
 
@@ -35,7 +35,7 @@ export class Live {
     if (this.#isTerminal) process.stdout.write('\n');
   }
 
-  /** How things stand in the end. */
+  /** Shows the final state. */
   end(progress: Progress): void {
     this.#last = -Infinity;
     this.show(progress);
@@ -49,7 +49,7 @@ export class Live {
   }
 }
 
-/** How full something is. */
+/** A bar that shows how full something is. */
 function bar(share: number): string {
   const full = Math.min(6, Math.ceil(share * 6));
   return `${'█'.repeat(full)}${'░'.repeat(6 - full)}`;

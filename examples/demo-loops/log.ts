@@ -22,7 +22,7 @@ const agents = [
   'feeds/2.1',
 ];
 
-/** Writes an access log as web servers do, the same each time. */
+/** Writes an access log in the format of web servers, always with the same content. */
 export async function writeLog(file: string, lines: number): Promise<void> {
   const random = randomFrom(42);
   const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item;
@@ -45,7 +45,7 @@ export async function writeLog(file: string, lines: number): Promise<void> {
   await finished(stream);
 }
 
-/** Numbers from 0 to 1 that look random: mulberry32. */
+/** Creates a generator of pseudo-random numbers from 0 to 1: mulberry32. */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

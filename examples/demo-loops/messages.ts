@@ -1,25 +1,25 @@
-/** What goes through the queue `lines`: a piece of the file. */
+/** Message in the queue `lines`: a piece of the file. */
 export interface Piece {
-  /** Number of its first line, from 1. */
+  /** Number of the first line, counted from 1. */
   readonly first: number;
   readonly lines: readonly string[];
 }
 
-/** One line, understood. */
+/** A parsed line. */
 export interface Entry {
   /** Number of the line. */
   readonly line: number;
   readonly path: string;
   readonly status: number;
-  /** In milliseconds. */
+  /** Duration in milliseconds. */
   readonly duration: number;
-  /** Stands for the client's address, which nobody can get back from it. */
+  /** Pseudonym of the client. The address cannot be derived from it. */
   readonly visitor: string;
 }
 
-/** What goes through the queue `entries`, and to the server. */
+/** Message in the queue `entries`, and body of a request to the server. */
 export interface Entries {
-  /** The loop that has made them. */
+  /** Id of the loop that parsed the entries. */
   readonly parser: string;
   readonly entries: readonly Entry[];
 }

@@ -5,14 +5,16 @@ import type { Entries, Entry, Piece } from './messages.js';
 
 export interface ParserOptions {
   readonly parser: string;
-  /** The line at which its thread ends, or its process is killed, when the line comes for the first time. Default: none. */
+  /**
+   * Line at which the thread ends or the process is killed, when the line arrives for the first time. Default: none.
+   */
   readonly endsAt?: number | undefined;
 }
 
-// Ctrl-C reaches every process of a terminal. One in which a parser lives ends when its loop has.
+// Ctrl-C reaches every process of a terminal. The process of a parser ignores it, and ends with its loop.
 if (isMainThread) for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
 
-/** Loop B, in a thread or a process of its own: the queue `lines`, understood, into the queue `entries`. */
+/** Loop B, in a thread or a process: parses pieces from the queue `lines` and pushes them to the queue `entries`. */
 export default function parserOf({ parser, endsAt }: ParserOptions): Loop {
   return new Loop(parser)
     .read('take', 'lines')
@@ -37,7 +39,7 @@ function parse(line: number, text: string): Entry {
   return { line, path, status: Number(status), duration: Number(seconds) * 1_000, visitor: visitorOf(client) };
 }
 
-/** Hashed again and again, so that it takes time to try all addresses. This is what keeps the parsers busy. */
+/** Hashes repeatedly, so that trying all addresses would take long. This keeps the parsers busy. */
 function visitorOf(client: string): string {
   let hash = `salt ${client}`;
   for (let round = 0; round < 12; round++) hash = createHash('sha256').update(hash).digest('base64');

@@ -2,16 +2,16 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { done, Loop, ProducerNode } from 'orchestrator/loops';
 import type { Piece } from './messages.js';
 
-/** How many bytes are read at a time. */
+/** Number of bytes per read. */
 const chunkSize = 65_536;
 
-/** How many lines are in a piece. */
+/** Number of lines per piece. */
 const pieceLines = 25;
 
-/** Where the reader has got to. */
+/** Position of the reader in the file. */
 interface Place {
   readonly offset: number;
-  /** How many lines are before it. */
+  /** Number of lines before this position. */
   readonly lines: number;
 }
 
@@ -19,7 +19,7 @@ interface Options {
   readonly file: string;
 }
 
-/** Reads a file piece by piece, each up to the end of a line; with a store it goes on where it was. */
+/** Reads a file in pieces of whole lines. With a store, it continues at its last position. */
 class ReadPieces extends ProducerNode<Piece, Options> {
   readonly #buffer = Buffer.alloc(chunkSize);
   #lines: readonly string[] = [];
@@ -58,7 +58,7 @@ class ReadPieces extends ProducerNode<Piece, Options> {
   }
 }
 
-/** Loop A: the file, into the queue `lines`. When that is full, it waits. */
+/** Loop A: reads the file into the queue `lines`, and waits while the queue is full. */
 export function readerOf(file: string, onRead: (lines: number) => void): Loop {
   return new Loop('reader')
     .node('read', ReadPieces, { options: { file } })

@@ -4,7 +4,7 @@ import type { SinkServer } from './server.js';
 
 type Sink = Pick<SinkServer, 'requests' | 'refused' | 'lines' | 'repeated' | 'byParser' | 'missingUpTo'>;
 
-/** What is not as it has to be; nothing, if all is well. */
+/** Lists everything that is wrong; empty if all is well. */
 export function faultsIn(lines: number | undefined, { read, metrics, summary }: Result, sink: Sink): string[] {
   const faults: string[] = [];
   const missing = sink.missingUpTo(read);
@@ -21,7 +21,7 @@ export function faultsIn(lines: number | undefined, { read, metrics, summary }: 
 
 const columns = ['loop', 'iterations', 'a second', 'p50 ms', 'p99 ms', 'retries', 'restarts', 'lines'] as const;
 
-/** The counts of each loop, side by side. */
+/** A table with the counts of each loop. */
 export function drawTable({ read, metrics, summary }: Result, sink: Sink): string[] {
   const linesOf = (loopId: string) => {
     if (loopId === 'reader') return read;

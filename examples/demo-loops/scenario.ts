@@ -15,23 +15,23 @@ import { senderTo } from './sender.js';
 import type { SinkServer } from './server.js';
 
 export interface Setting {
-  /** How many lines the file has. */
+  /** Number of lines in the file. */
   readonly lines: number;
-  /** Where the parsers live. */
+  /** Pool that the parsers run in. */
   readonly pool: 'thread' | 'process';
-  /** Whether one of them is killed half-way. */
+  /** If true, one of the parsers is killed half-way. */
   readonly kill: boolean;
   readonly server: SinkServer;
-  /** Aborts when all is to drain and end. */
+  /** Aborts to drain the queues and end early. */
   readonly signal: AbortSignal;
   readonly print: (line: string) => void;
   readonly onMetrics: (progress: Progress) => void;
-  /** Milliseconds between two of them. */
+  /** Milliseconds between two calls of `onMetrics`. */
   readonly metricsInterval: number;
 }
 
 export interface Progress {
-  /** How many lines were read. */
+  /** Number of lines read. */
   readonly read: number;
   readonly metrics: WorkflowMetrics;
 }
@@ -42,10 +42,13 @@ export interface Result extends Progress {
 
 const parsers = ['parser-1', 'parser-2'];
 
-/** How many pieces a queue holds: more than the parsers take in advance. */
+/** Capacity of a queue, in pieces: more than the parsers take in advance. */
 const capacity = 2_500;
 
-/** Reads a log, parses it beside, sends it to the server. Ends when all has arrived, or drains when it is told to. */
+/**
+ * Reads a log, parses it in parallel, and sends it to the server. Ends when everything has arrived, or drains when its
+ * signal aborts.
+ */
 export async function run(setting: Setting): Promise<Result> {
   const { lines, pool, server, signal, print } = setting;
   const directory = await mkdtemp(join(tmpdir(), 'demo-loops-'));
@@ -80,7 +83,7 @@ export async function run(setting: Setting): Promise<Result> {
     const isBack = setting.kill ? backAgain(orchestrator) : Promise.resolve();
     await orchestrator.start();
     await Promise.race([Promise.all([isRead, isBack]), aborted(signal)]);
-    // The reader first; a parser when `lines` is empty; the sender when `entries` is.
+    // Closes in order: the reader, then the parsers when `lines` is empty, then the sender when `entries` is empty.
     const summary = await orchestrator.close({ timeout: 60_000 });
     return { read, metrics: orchestrator.metrics(), summary };
   } finally {
@@ -90,7 +93,7 @@ export async function run(setting: Setting): Promise<Result> {
 
 type StateEvent = WorkflowEvents['state'][0];
 
-/** Resolves when a loop is as it is asked for. */
+/** Resolves at the next matching state event. */
 function whenever(orchestrator: WorkflowOrchestrator, matches: (event: StateEvent) => boolean): Promise<StateEvent> {
   return new Promise((resolve) => {
     orchestrator.on('state', (event) => {
@@ -99,7 +102,7 @@ function whenever(orchestrator: WorkflowOrchestrator, matches: (event: StateEven
   });
 }
 
-/** Resolves when the one that was killed runs again. */
+/** Resolves when the killed loop runs again. */
 async function backAgain(orchestrator: WorkflowOrchestrator): Promise<void> {
   const killed = await whenever(orchestrator, ({ state }) => state === 'restarting');
   await whenever(orchestrator, ({ loopId, state }) => loopId === killed.loopId && state === 'running');

@@ -1,7 +1,10 @@
 import { Loop, type NodeData } from 'orchestrator/loops';
 import type { Entries } from './messages.js';
 
-/** Loop C: the queue `entries`, to the server, three requests at a time. What is sent is acknowledged when it has arrived. */
+/**
+ * Loop C: sends the queue `entries` to the server, three requests at a time. A message is acknowledged after it has
+ * arrived.
+ */
 export function senderTo(url: string): Loop {
   return new Loop('sender').read('take', 'entries', { batch: 8 }).nonBlocking(
     'send',

@@ -8,28 +8,28 @@ import type { Entries } from './messages.js';
 export interface SinkServer {
   readonly url: string;
   readonly requests: number;
-  /** Requests that were answered with 503. */
+  /** Number of requests answered with 503. */
   readonly refused: number;
-  /** Lines that have come, each counted once. */
+  /** Number of received lines, without repetitions. */
   readonly lines: number;
-  /** How often a line has come that was there already. */
+  /** Number of lines that were received again. */
   readonly repeated: number;
-  /** Lines of each parser, each counted once. */
+  /** Number of lines by parser, without repetitions. */
   readonly byParser: ReadonlyMap<string, number>;
-  /** How many lines there are by status, each counted once. */
+  /** Number of lines by status, without repetitions. */
   readonly byStatus: ReadonlyMap<number, number>;
   readonly visitors: number;
-  /** How many of the lines up to this one have never come. */
+  /** Number of lines up to this one that have never arrived. */
   missingUpTo(line: number): number;
   stop(): Promise<void>;
 }
 
-/** Milliseconds that an answer takes. */
+/** Milliseconds until the server answers. */
 const answerTime = 12;
 
 /**
- * A service that keeps what it is sent, on loopback. It knows lines by their numbers: what comes again is not counted again.
- * Every fortieth request it refuses with a 503.
+ * A service on loopback that stores the lines it receives. It identifies lines by their numbers, so repeated lines do
+ * not count again. Every fortieth request is answered with 503.
  */
 export async function startSinkServer(lines: number): Promise<SinkServer> {
   const times = new Uint16Array(lines + 1);
@@ -43,7 +43,7 @@ export async function startSinkServer(lines: number): Promise<SinkServer> {
 
   const server = createServer((request, response) => {
     requests++;
-    // Whoever asked may be gone before the answer is sent.
+    // The client may have disconnected before the answer is sent.
     answer(request, response, requests).catch(() => response.destroy());
   });
 

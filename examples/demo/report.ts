@@ -1,14 +1,14 @@
 import { styleText } from 'node:util';
 import { type Orchestrator, type Status, TimeoutError } from 'orchestrator';
 
-/** One call of a task's function; times are milliseconds since the run began. */
+/** One call of a task's function. Times are milliseconds since the start of the run. */
 interface Attempt {
   readonly start: number;
   readonly end: number;
   readonly error: unknown;
 }
 
-/** What became of one task. */
+/** Record of one task. */
 export interface TaskTrace {
   readonly label: string;
   readonly attempts: Attempt[];
@@ -23,7 +23,7 @@ export type Happening = keyof typeof marks;
 const labelWidth = 22;
 const chartWidth = 40;
 
-/** Adds hooks that write down what every task did. The list grows as the run goes on. */
+/** Adds hooks that record every task. The list grows during the run. */
 export function recordTasks<State extends object>(orchestrator: Orchestrator<State>): readonly TaskTrace[] {
   const traces: TaskTrace[] = [];
   const running = new Map<string, { trace: TaskTrace; attemptStart: number }>();
@@ -54,18 +54,18 @@ export function recordTasks<State extends object>(orchestrator: Orchestrator<Sta
   return traces;
 }
 
-/** A task's name and, where it is a text, its first argument. */
+/** A task's name and, if it is a string, its first argument. */
 export function labelOf(name: string, [first]: readonly unknown[]): string {
   return typeof first === 'string' ? `${name} ${first}` : name;
 }
 
-/** One line of the log: when it happened, what, to which task. */
+/** A line of the log: time, event and task. */
 export function logLine(time: number, happening: Happening, label: string, text: string): string {
   const mark = styleText(styles[happening], marks[happening]);
   return `${milliseconds(time)}  ${mark} ${label.padEnd(labelWidth)} ${styleText('dim', text)}`;
 }
 
-/** A chart of the tasks, a line each, with a bar for each attempt. */
+/** A chart of the tasks: a line per task, a bar per attempt. */
 export function drawTasks(tasks: readonly TaskTrace[]): string[] {
   const length = Math.max(1, ...tasks.flatMap(({ attempts }) => attempts.map(({ end }) => end)));
   const rows = tasks.map(
@@ -75,7 +75,7 @@ export function drawTasks(tasks: readonly TaskTrace[]): string[] {
   return [`  ${''.padEnd(labelWidth)} ${styleText('dim', scale(length))}`, ...rows, '', legend()];
 }
 
-/** One sentence with the numbers. */
+/** A sentence with the numbers. */
 export function sumUp(tasks: readonly TaskTrace[]): string {
   const count = (status: Status) => tasks.filter((task) => task.status === status).length;
   const retries = tasks.reduce((sum, { attempts }) => sum + attempts.length - 1, 0);
@@ -92,7 +92,10 @@ export function messageOf(error: unknown): string {
   return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
 }
 
-/** Each attempt takes at least one place, so that none is hidden by the next, and ends with what became of it. */
+/**
+ * Draws the attempts of a task. Each attempt is at least one character wide, so that none is hidden, and ends with its
+ * result.
+ */
 function bar({ status, attempts }: TaskTrace, length: number): string {
   const place = (time: number) => Math.floor((time / length) * chartWidth);
   let drawn = '';

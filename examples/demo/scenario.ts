@@ -22,7 +22,7 @@ interface Bulletin {
 
 export interface Summary {
   readonly bulletin: Bulletin;
-  /** What the run left in its state. */
+  /** State of the run at its end. */
   readonly state: Readonly<State>;
   readonly tasks: readonly TaskTrace[];
 }
@@ -38,9 +38,9 @@ export class HttpError extends Error {
 }
 
 /**
- * Puts together the morning's weather bulletin from a service that is not in its best shape.
+ * Puts together a morning weather bulletin from an unreliable service.
  *
- * @param patience - milliseconds that one attempt may take
+ * @param patience - milliseconds that one attempt may take. Default: 300
  */
 export async function makeBulletin(baseUrl: string, print: (line: string) => void, patience = 300): Promise<Summary> {
   const orchestrator = createOrchestrator(patience);
@@ -81,7 +81,7 @@ function createOrchestrator(patience: number): Orchestrator<State> {
   });
 }
 
-/** Logs what happens, and counts it in the run's state. */
+/** Adds hooks that log events and count them in the run's state. */
 function logThrough(orchestrator: Orchestrator<State>, print: (line: string) => void): void {
   let began = 0;
   const log = (happening: Happening, label: string, text: string) =>

@@ -4,21 +4,21 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** One request, as the server saw it. */
+/** A request, as the server saw it. */
 interface Exchange {
   readonly request: string;
-  /** How often this has been requested, this time included. */
+  /** Number of such requests so far, including this one. */
   readonly visit: number;
-  /** What it was answered with; `undefined` where it never was. */
+  /** Status of the answer; `undefined` if there was none. */
   status: number | undefined;
-  /** Whether the client closed the connection before the answer was complete. */
+  /** If true, the client disconnected before the answer was complete. */
   cutOff: boolean;
 }
 
 export interface WeatherServer {
   readonly url: string;
   readonly exchanges: readonly Exchange[];
-  /** The bulletins that were posted. */
+  /** Posted bulletins. */
   readonly bulletins: readonly unknown[];
   /** Resolves when no request is open. */
   quiet(): Promise<void>;
@@ -29,14 +29,14 @@ const apiKey = 'key-of-the-day';
 const winds: Record<string, number> = { pier: 18, dunes: 12, harbour: 21, lighthouse: 31, marina: 15, airfield: 24 };
 
 /**
- * A weather service on loopback that is as unreliable as real ones, in the same way each time:
+ * A weather service on loopback that is as unreliable as real ones, but reproducibly:
  *
  *     POST /session         gives the API key, without which everything below answers 401
  *     GET  /stations        is slow
  *     GET  /stations/:id    answers; but `pier` first 503 twice, with `Retry-After: 0`, and `dunes` first 500 once
  *     GET  /forecast        hangs the first time, and answers the second
  *     GET  /satellite       sends a picture that never ends
- *     GET  /radar           always answers 502, as soon as a satellite picture is under way
+ *     GET  /radar           always answers 502, as soon as a satellite picture is being sent
  *     POST /bulletins       takes what is posted
  */
 export async function startWeatherServer(): Promise<WeatherServer> {
@@ -55,7 +55,7 @@ export async function startWeatherServer(): Promise<WeatherServer> {
       if (response.headersSent) exchange.status = response.statusCode;
       events.emit('close');
     });
-    // A handler may still be at work when its client has gone; what it does then fails, and nobody waits for it.
+    // A handler may still be running after its client has disconnected. Its error is then expected.
     handle(request, response, exchange).catch(() => response.destroy());
   });
 
@@ -104,7 +104,7 @@ async function reply(response: ServerResponse, status: number, body: unknown, de
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 
-/** Sends a little now and then, until the client has gone. */
+/** Sends a little data now and then, until the client disconnects. */
 async function drip(response: ServerResponse, begun: () => void): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/octet-stream' });
   while (!response.destroyed) {

@@ -1,7 +1,7 @@
 import { threadId } from 'node:worker_threads';
 import { Loop } from 'orchestrator/loops';
 
-/** A loop that lives where it is imported: in a thread, in a process. It is put together there, with what it is given. */
+/** A loop that is created in its thread or process, with the options given to it. */
 export default function primes({ from, to }: { from: string; to: string }): Loop {
   return new Loop('primes')
     .read('numbers', from)

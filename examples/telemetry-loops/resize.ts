@@ -8,7 +8,7 @@ export interface Resized {
   readonly traceId: string;
 }
 
-/** A loop in a process, which sets up its own SDK (here one without an exporter) before it begins. */
+/** A loop in a process. It first sets up its own SDK (here one without an exporter). */
 export default async function resize({ from, to }: { from: string; to: string }): Promise<Loop> {
   new NodeTracerProvider().register();
   await startTelemetry();
