@@ -31,7 +31,7 @@ export function Tools() {
   );
 }
 
-/** The lock: its state says if changes are unlocked, a click opens the dialog for the token. */
+/** A button that shows whether changes are unlocked, and opens the dialog for the token. */
 function Lock() {
   const hasActions = useStore(overview, (known) => known?.hasActions);
   const isUnlocked = useStore(token, (known) => known !== undefined);

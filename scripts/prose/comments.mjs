@@ -1,5 +1,5 @@
-// Lets textlint read the comments of TypeScript: each is a paragraph, each line of it a text. What is between backticks,
-// and the listings of examples, is code.
+// A textlint plugin that reads the comments of TypeScript files. Each comment is a paragraph, each of its lines a text. Text
+// in backticks and code blocks count as code.
 import ts from 'typescript';
 
 class CommentsProcessor {

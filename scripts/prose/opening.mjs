@@ -1,4 +1,4 @@
-// A doc comment opens with a noun phrase or a verb in the third person, and not with a clause that stands for a noun.
+// A textlint rule: a doc comment opens with a noun phrase or a verb in the third person, and not with one of the given words.
 export default function opening({ Syntax, RuleError, report, getSource }, { words = [] } = {}) {
   const forbidden = new RegExp(`^(?:${words.join('|')})\\b`, 'i');
   return {

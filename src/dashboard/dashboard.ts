@@ -25,7 +25,7 @@ export interface DashboardOptions {
   /**
    * Additional keys whose values are hidden in contexts, inputs, outputs and messages. A string matches a whole key or
    * the end of a key, regardless of case and separators. Well-known keys (`password`, `token`, `apiKey` and the like)
-   * are always hidden, also if the name stands beside its value: `['password', …]`, `{ name: 'password', value: … }`.
+   * are hidden as well, even if the name stands beside its value: `['password', …]`, `{ name: 'password', value: … }`.
    * `false` shows everything. Default: only the well-known keys.
    */
   readonly redact?: readonly (string | RegExp)[] | false | undefined;

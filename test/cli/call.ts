@@ -10,7 +10,7 @@ export interface CallOptions {
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Columns of a terminal on both streams. Default: they are none. */
+  /** Columns of a terminal on both streams. Default: the streams are not terminals. */
   readonly columns?: number;
 }
 
@@ -20,12 +20,12 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** One call of the command line in this process, as it goes on. */
+/** A running call of the command line in this process. */
 export class Call {
   readonly signals = new EventEmitter();
   readonly stdout: Sink;
   readonly stderr: Sink;
-  /** How it has ended. */
+  /** Resolves with the result when the call has ended. */
   readonly ended: Promise<Outcome>;
 
   constructor(args: readonly string[], { stdin = '', env = {}, cwd = fixtures, columns }: CallOptions = {}) {
@@ -39,7 +39,7 @@ export class Call {
     }));
   }
 
-  /** Waits until something has been written to either stream. Fails when the call ends without it. */
+  /** Waits until a text has been written to either stream. Fails if the call ends without it. */
   async writes(what: string | RegExp): Promise<void> {
     let end: Outcome | undefined;
     void this.ended.then((outcome) => {
@@ -61,18 +61,18 @@ export class Call {
   }
 }
 
-/** Calls the command line in this process, to its end. */
+/** Runs a call of the command line in this process until it ends. */
 export function call(args: readonly string[], options?: CallOptions): Promise<Outcome> {
   return new Call(args, options).ended;
 }
 
-/** What `--json` has written. */
+/** The parsed output of `--json`. */
 // biome-ignore lint/suspicious/noExplicitAny: each command has a shape of its own
 export function jsonOf({ stdout }: Outcome): any {
   return JSON.parse(stdout);
 }
 
-/** The lines of JSON that a command has written. */
+/** The parsed lines of JSON that a command has written. */
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export function linesOf({ stdout }: Outcome): any[] {
   return stdout

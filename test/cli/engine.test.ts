@@ -13,13 +13,13 @@ let directory: string;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'orchestrator-cli-'));
-  // What a limit of the connection is about is the server, not how long it takes to load what speaks to it.
+  // Loaded before the tests: a connection limit measures the server, not the time to load its client.
   await Promise.all([import('bullmq'), import('ioredis'), import('pg')]);
 });
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-/** A directory with a config file. */
+/** Creates a directory with a config file. */
 async function withConfigFile(name: string, content: unknown): Promise<string> {
   const cwd = await mkdtemp(join(directory, 'config-'));
   await writeFile(join(cwd, name), typeof content === 'string' ? content : JSON.stringify(content));
@@ -30,13 +30,13 @@ const list = (options: Parameters<typeof call>[1] = {}, ...args: string[]) =>
   call(['runs', 'list', '--json', ...args], { cwd: directory, ...options });
 
 describe('choosing an engine', () => {
-  it('ends with 2, and says how, where nothing is chosen', async () => {
+  it('ends with 2 and says what to do if no engine is chosen', async () => {
     const { code, stderr } = await list();
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error: no engine is chosen: give --engine <address> .*, set REDIS_URL or DATABASE_URL/);
   });
 
-  it('ends with 2, and says how, where both variables are set', async () => {
+  it('ends with 2 and says what to do if both variables are set', async () => {
     const env = { REDIS_URL: 'redis://127.0.0.1:1', DATABASE_URL: 'postgres://127.0.0.1:1/x' };
     const { code, stderr } = await list({ env });
     expect(code).toBe(2);
@@ -47,7 +47,7 @@ describe('choosing an engine', () => {
   });
 
   it.each(['redis://:s3cret%21@127.0.0.1:1', 'postgres://ada:s3cret%21@127.0.0.1:1/x'])(
-    'ends with 5 where the server cannot be reached, and never prints a password: %s',
+    'ends with 5 if the server cannot be reached, and never prints a password: %s',
     async (address) => {
       const cwd = await withConfigFile('orchestrator.config.json', { connectTimeout: 15_000 });
       const { code, stderr } = await list({ cwd }, '--engine', address, '--verbose');
@@ -63,7 +63,7 @@ describe('choosing an engine', () => {
     'postgres://ada:s3cret#1@127.0.0.1:1/x',
     'postgres://ada:s3cret/1@127.0.0.1:1/x',
     'postgresql://127.0.0.1:notaport/x',
-  ])('ends with 2, and says what to give, for an address that cannot be read: %s', async (address) => {
+  ])('ends with 2 and lists the valid forms for an invalid address: %s', async (address) => {
     const isPostgres = address.startsWith('postgres');
     const how = `must be an address like ${isPostgres ? 'postgres' : 'redis'}://user:password@host:`;
     const option = await list({}, '--engine', address);
@@ -77,7 +77,7 @@ describe('choosing an engine', () => {
     expect(migrated).toMatchObject({ code: 2, stderr: expect.stringMatching(`^error: .*${how}`) });
   });
 
-  it('takes the variable that is set', async () => {
+  it('uses the variable that is set', async () => {
     const cwd = await withConfigFile('orchestrator.config.json', { connectTimeout: 300 });
     const redisUrl = await list({ cwd, env: { REDIS_URL: 'redis://127.0.0.1:1' } });
     expect(redisUrl.stderr).toContain('redis at 127.0.0.1:1');
@@ -112,7 +112,7 @@ describe('the config file', () => {
     [{ dashboard: { redact: true } }, 'dashboard.redact must be an array of keys and regular expressions, or false'],
     [{ dashboard: { colour: 'red' } }, 'dashboard.colour is unknown, expected port, host, title, actions, redact'],
     [[], 'options must be an object'],
-  ])('is checked, with the name of the field: %j', async (config, message) => {
+  ])('is validated, and errors name the field: %j', async (config, message) => {
     const cwd = await withConfigFile('orchestrator.config.json', config);
     const { code, stderr } = await list({ cwd });
     expect(stderr).toContain(`error: ${join(cwd, 'orchestrator.config.json')} is not a valid config: ${message}`);
@@ -133,7 +133,7 @@ describe('the config file', () => {
     expect(other.code).toBe(0);
   });
 
-  it.skipIf(process.platform === 'win32')('is not taken from a directory above that anybody may write to', async () => {
+  it.skipIf(process.platform === 'win32')('is not read from a parent directory that anybody may write to', async () => {
     const above = await withConfigFile('orchestrator.config.json', { engine: 'memory:' });
     const cwd = join(above, 'here');
     await mkdir(cwd);
@@ -145,7 +145,7 @@ describe('the config file', () => {
     expect((await list({ cwd }, '--config', '../orchestrator.config.json')).code).toBe(0);
   });
 
-  it('is refused where it is no JSON, or exports no object', async () => {
+  it('is refused if it is not JSON or does not export an object', async () => {
     const json = await withConfigFile('orchestrator.config.json', '{');
     expect((await list({ cwd: json })).stderr).toContain('orchestrator.config.json cannot be read as JSON');
     const module = await withConfigFile('orchestrator.config.mjs', 'export default 5;');
@@ -153,7 +153,7 @@ describe('the config file', () => {
   });
 
   it.each(['{"engine": redis://:hunter2', '{"engine":"redis://:hunter2@h",}', 'hunter2', '{"engine":"hunter2" ,'])(
-    'is not quoted where it is no JSON: %s',
+    'is not quoted if it is not JSON: %s',
     async (text) => {
       const json = await withConfigFile('orchestrator.config.json', text);
       for (const more of [[], ['--verbose']]) {
@@ -164,7 +164,7 @@ describe('the config file', () => {
     },
   );
 
-  it('has no prefix beside an engine that was made in it', async () => {
+  it('refuses a prefix for an engine that was created in it', async () => {
     const { code, stderr } = await call(['runs', 'list', '--prefix', 'x', '--config', 'memory/orchestrator.config.ts']);
     expect(code).toBe(2);
     expect(stderr).toMatch(
@@ -172,7 +172,7 @@ describe('the config file', () => {
     );
   });
 
-  it('says what is secret besides what is known', async () => {
+  it('adds keys to the well-known secret keys', async () => {
     const worker = new DistributedWorker({ engine, workflows: [order] });
     await worker.start();
     const at = ['--config', 'memory/redacting.config.ts'];
@@ -186,7 +186,7 @@ describe('the config file', () => {
 });
 
 describe('a directory of pglite', () => {
-  it('is named by the address, from the config file or the working directory', async () => {
+  it('is relative to the config file or the working directory', async () => {
     const cwd = await withConfigFile('orchestrator.config.json', { engine: 'pglite:./here' });
     const below = join(cwd, 'below');
     await mkdir(below);
@@ -210,7 +210,7 @@ describeWithRedis('a Redis server', () => {
     await server.stop();
   });
 
-  it('is operated by its address and prefix', async () => {
+  it('is chosen by its address and prefix', async () => {
     const at = ['--engine', server.url, '--prefix', 'shop'];
     const runs = (...args: string[]) => call(['runs', ...args, ...at]);
     expect(await runs('start', 'order', '--input', '500', '--run-id', 'r')).toMatchObject({ code: 0, stdout: 'r\n' });
@@ -225,7 +225,7 @@ describeWithRedis('a Redis server', () => {
   });
 });
 
-describe('a program that does not run', () => {
+describe('a program that is not running', () => {
   it.each([
     ['loops', 'list'],
     ['loops', 'pause', 'x'],
@@ -241,7 +241,7 @@ describe('a program that does not run', () => {
     [['--url', 'nowhere'], {}, '--url must be an address like'],
     [['--url', 'ftp://x'], {}, '--url must be an address like'],
     [[], { ORCHESTRATOR_URL: 'nowhere' }, 'ORCHESTRATOR_URL must be an address like'],
-  ])('ends with 2 for an address that is none: %j %j', async (args, env, message) => {
+  ])('ends with 2 for an invalid address: %j %j', async (args, env, message) => {
     const outcome = await call(['loops', 'list', ...args], { env: env as Record<string, string> });
     expect(outcome.stderr).toContain(message);
     expect(outcome.code).toBe(2);

@@ -45,12 +45,12 @@ describe('help', () => {
     },
   );
 
-  it('tells the exit codes', async () => {
+  it('lists the exit codes', async () => {
     const { stdout } = await call(['--help']);
     expect(stdout).toMatch(/Exit codes:\n {2}0 {4}done[\s\S]* {2}5 {4}the engine[\s\S]* {2}130 {2}ended early/);
   });
 
-  it('is what a call without a command gets, with 2', async () => {
+  it('is shown for a call without a command, which ends with 2', async () => {
     for (const args of [[], ['runs'], ['loops']]) {
       const { code, stdout, stderr } = await call(args);
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -64,12 +64,12 @@ describe('help', () => {
     expect(Math.max(...options.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(60);
   });
 
-  it('has its titles in bold on a terminal', async () => {
+  it('has bold titles on a terminal', async () => {
     expect((await call(['--help'], { columns: 80 })).stdout).toContain('\u001b[1mCommands:\u001b[22m');
   });
 });
 
-describe('what is typed wrong', () => {
+describe('a mistyped call', () => {
   it.each([
     [['rum'], "error: unknown command 'rum'\n(Did you mean run?)\n"],
     [['runs', 'lst'], "error: unknown command 'lst'\n(Did you mean one of list, ls?)\n"],
@@ -77,13 +77,13 @@ describe('what is typed wrong', () => {
     [['run'], "error: missing required argument 'module'\n"],
     [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish.'],
     [['runs', 'pause', '--\u001b]52;c;eA==\u0007'], "unknown option '--\\u001b]52;c;eA==\\u0007'"],
-  ])('ends with 2 and says what was meant: %j', async (args, message) => {
+  ])('ends with 2 and suggests a correction: %j', async (args, message) => {
     const { code, stderr } = await call(args);
     expect(stderr).toContain(message);
     expect(code).toBe(2);
   });
 
-  it('is said in red on a terminal', async () => {
+  it('is reported in red on a terminal', async () => {
     const error = '\u001b[31merror:\u001b[39m';
     expect((await call(['rum'], { columns: 80 })).stderr).toContain(error);
     expect((await call(['run', 'gone.js'], { columns: 80 })).stderr).toContain(error);
@@ -99,18 +99,18 @@ describe('an error', () => {
     return stderr.written;
   };
 
-  it('is one line with what its causes add', () => {
+  it('is one line, with the messages of its causes', () => {
     const error = new Error('it failed: why', { cause: new Error('why', { cause: 'a text' }) });
     expect(reported(error)).toBe('error: it failed: why: a text\n');
   });
 
-  it('keeps the lines of its message, harmless', () => {
+  it('keeps the lines of its message and makes them harmless', () => {
     expect(reported(new Error('two faults:\n- one\u001b[2J\n- two'))).toBe(
       'error: two faults:\n  - one\\u001b[2J\n  - two\n',
     );
   });
 
-  it('is said whatever was thrown', () => {
+  it('is reported for any thrown value', () => {
     expect(reported(Object.create(null))).toBe('error: {}\n');
     expect(reported(new Error('outer', { cause: Object.create(null) }))).toBe('error: outer: {}\n');
     const round = new Error('round');
@@ -124,18 +124,18 @@ describe('an error', () => {
     expect(reported(odd, true)).toBe('error: odd\nError: odd\n');
   });
 
-  it('is said by its code, or its class, where it has no message', () => {
+  it('is reported by its code or class if it has no message', () => {
     expect(reported(Object.assign(new Error(), { code: 'ECONNRESET' }))).toBe('error: ECONNRESET\n');
     expect(reported(new RangeError())).toBe('error: RangeError\n');
   });
 
-  it('has its stack where that is asked for', () => {
+  it('has its stack with --verbose', () => {
     expect(reported(new Error('no'), true)).toMatch(/^error: no\nError: no\n {4}at /);
   });
 });
 
-describe('a call that nobody can interrupt', () => {
-  it('goes on to its end', async () => {
+describe('a call without signals', () => {
+  it('runs to its end', async () => {
     const { stdout, stderr } = new Call(['--version']);
     const io = {
       stdin: Readable.from([]),
@@ -149,7 +149,7 @@ describe('a call that nobody can interrupt', () => {
 });
 
 describe('a password in the address of an engine', () => {
-  it('is taken out of errors where it stands like one, and no word that is the same', () => {
+  it('is removed from errors, but not from identical words', () => {
     const session = newSession();
     const found = { config: {}, path: undefined, directory: '.' };
     chosenEngine(session, { engine: 'postgres://postgres:postgres@127.0.0.1:5432/x' }, found);
@@ -163,7 +163,7 @@ describe('a password in the address of an engine', () => {
 });
 
 describe('the version', () => {
-  it('is that of the package', async () => {
+  it('is the version of the package', async () => {
     const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
     expect(await call(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
@@ -175,7 +175,7 @@ describe('the reference', () => {
     expect(written).toBe(referenceOf(program));
   });
 
-  it('has every command with every option', () => {
+  it('lists every command with every option', () => {
     const reference = referenceOf(program);
     for (const command of visible) {
       expect(notesOf(command)?.examples).not.toHaveLength(0);
@@ -206,7 +206,7 @@ describe('graph of a module', () => {
     await rm(directory, { recursive: true });
   });
 
-  it.each([[[]], [['order.ts', '--run', 'r']]])('wants one thing to draw: %j', async (args) => {
+  it.each([[[]], [['order.ts', '--run', 'r']]])('needs exactly one thing to draw: %j', async (args) => {
     const outcome = await call(['graph', ...args]);
     expect(outcome).toMatchObject({ code: 2, stderr: 'error: nothing to draw: give a module, or --run <id>\n' });
   });
@@ -232,7 +232,7 @@ describe('completion', () => {
     expect(complete('--verbose', 'runs', 'sh')).toEqual(['show']);
   });
 
-  it('offers values of options, and files where these are paths', () => {
+  it('offers values of options, and files for paths', () => {
     expect(complete('runs', 'list', '--status', 'c')).toEqual(['completed', 'cancelled']);
     expect(complete('runs', 'list', '--status', 'failed,c')).toEqual(['failed,completed', 'failed,cancelled']);
     expect(complete('runs', 'list', '--status=c')).toEqual(['--status=completed', '--status=cancelled']);
@@ -244,7 +244,7 @@ describe('completion', () => {
     expect(complete('graph', '-o', '')).toEqual([':files']);
   });
 
-  it('offers values of arguments, and files where these are modules', () => {
+  it('offers values of arguments, and files for modules', () => {
     expect(complete('completion', 'z')).toEqual(['zsh']);
     expect(complete('run', '')).toEqual([':files']);
     expect(complete('worker', 'a.js', '')).toEqual([':files']);
@@ -254,11 +254,11 @@ describe('completion', () => {
     expect(complete('run', '--', '--ver')).toEqual([':files']);
   });
 
-  it('is what the hidden command writes', async () => {
+  it('is written by the hidden command', async () => {
     expect((await call(['complete', '--', 'runs', 'list', '--st'])).stdout).toBe('--status\n');
   });
 
-  it.each(['bash', 'zsh', 'fish'])('has a script for %s, which asks the hidden command', async (shell) => {
+  it.each(['bash', 'zsh', 'fish'])('has a script for %s, which calls the hidden command', async (shell) => {
     const { code, stdout } = await call(['completion', shell]);
     expect(code).toBe(0);
     expect(stdout).toContain('complete -- ');

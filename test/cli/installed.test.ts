@@ -36,17 +36,17 @@ beforeAll(async () => {
 afterAll(() => project.remove());
 
 describe('the installed command', () => {
-  it('reads its input from a pipe, and writes its output into one', async () => {
+  it('reads its input from a pipe and writes its output to a pipe', async () => {
     const { code, stdout, stderr } = await project.start(['run', 'flow.js', '--input', '-', '-q']).type('{"a":1}')
       .ended;
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '{\n  "a": 1\n}\n', stderr: '' });
   });
 
-  it('does not wait for a standard input that it was not told to read', async () => {
+  it('does not wait for a standard input that it need not read', async () => {
     expect(await project.start(['run', 'flow.js', '-q']).ended).toMatchObject({ code: 0, stdout: 'nothing\n' });
   });
 
-  it('loads TypeScript modules, and what these import', async () => {
+  it('loads TypeScript modules and their imports', async () => {
     expect(await project.start(['run', 'typed.ts', '-q']).ended).toMatchObject({ code: 0, stdout: 'hello\n' });
   });
 
@@ -60,12 +60,12 @@ describe('the installed command', () => {
     expect(stderr).toContain('echo › say');
   });
 
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     const { version } = (await import('../../package.json', { with: { type: 'json' } })).default;
     expect((await project.start(['--version']).ended).stdout).toBe(`${version}\n`);
   });
 
-  it('ends quietly when nobody reads any more', async () => {
+  it('ends quietly when its reader closes the pipe', async () => {
     const { stdout, stderr } = await project.bash(
       // biome-ignore lint/suspicious/noTemplateCurlyInString: that is bash's
       'orchestrator run flow.js large -q | head -n 2; echo ${PIPESTATUS[0]}',
@@ -80,14 +80,14 @@ describe('the installed command', () => {
     ['a device that takes nothing, version', 'orchestrator --version > /dev/full', 'no space left on device'],
     ['a full disk, JSON', '(ulimit -f 64; orchestrator run flow.js large --json -q > out.json)', 'file too large'],
     ['a full disk, text', '(ulimit -f 64; orchestrator run flow.js large -q > out.json)', 'file too large'],
-  ])('fails where its output cannot be written: %s', async (_where, line, reason) => {
+  ])('fails if its output cannot be written: %s', async (_where, line, reason) => {
     const { stdout, stderr } = await project.bash(`trap '' XFSZ; ${line}; echo $?`).ended;
     expect(stdout).toBe('1\n');
     expect(stderr).toContain('error: the output cannot be written');
     expect(stderr).toContain(reason);
   });
 
-  it('takes JSON that begins with a byte order mark, from a file and from a pipe', async () => {
+  it('accepts JSON with a byte order mark, from a file and from a pipe', async () => {
     await project.write('input.json', '\uFEFF{"a":1}');
     const fromFile = await project.start(['run', 'flow.js', '--input', 'input.json', '-q']).ended;
     expect(fromFile).toMatchObject({ code: 0, stdout: '{\n  "a": 1\n}\n' });
@@ -95,7 +95,7 @@ describe('the installed command', () => {
     expect(piped).toMatchObject({ code: 0, stdout: '{\n  "a": 1\n}\n' });
   });
 
-  it('ends a run in order at the first signal, with the code of the signal', async () => {
+  it("ends a run in order at the first signal, with the signal's exit code", async () => {
     for (const [signal, code] of [
       ['SIGINT', 130],
       ['SIGTERM', 143],
@@ -108,11 +108,11 @@ describe('the installed command', () => {
     }
   });
 
-  it('ends at once at the second signal, whatever goes on', async () => {
+  it('ends at once at the second signal, even if nodes are running', async () => {
     const running = project.start(['run', 'flow.js', 'deaf', '--json']);
     await running.writes('wait');
     running.kill('SIGINT');
-    // Nothing tells that the first has come, and the two would be one if they came together.
+    // Sent repeatedly: the program does not show when the first signal has arrived, and two at once count as one.
     const again = setInterval(() => running.kill('SIGINT'), 100);
     const { code } = await running.ended;
     clearInterval(again);
@@ -121,7 +121,7 @@ describe('the installed command', () => {
 });
 
 describe('completion in bash', () => {
-  /** What bash offers for a line, at its end. */
+  /** The completions that bash offers at the end of a line. */
   async function offered(line: string): Promise<string[]> {
     const words = line.split(/(?<=[= ])|(?==)/).map((word) => word.trim());
     const script = `source <(orchestrator completion bash)
@@ -135,25 +135,25 @@ describe('completion in bash', () => {
     return stdout.split('\n').filter((word) => word !== '');
   }
 
-  it('offers commands, and those below them', async () => {
+  it('offers commands and subcommands', async () => {
     expect(await offered('orchestrator ')).toEqual(
       expect.arrayContaining(['run', 'graph', 'worker', 'orchestrate', 'runs', 'loops', 'dead-letters', 'completion']),
     );
     expect(await offered('orchestrator runs re')).toEqual(['resume', 'retry']);
   });
 
-  it('offers options, and their values', async () => {
+  it('offers options and their values', async () => {
     expect(await offered('orchestrator runs list --st')).toEqual(['--status']);
     expect(await offered('orchestrator runs list --status fa')).toEqual(['failed']);
     expect(await offered('orchestrator runs list --status=fa')).toEqual(['failed']);
     expect(await offered('orchestrator runs list --status failed,st')).toEqual(['failed,stalled']);
   });
 
-  it('offers files where a module is expected', async () => {
+  it('offers files for modules', async () => {
     expect(await offered('orchestrator run fl')).toEqual(['flow.js']);
   });
 
-  it('is taken by a bash that completes itself', async () => {
+  it('works in an interactive bash', async () => {
     const { stdout } = await project.bash('source <(orchestrator completion bash); complete -p orchestrator').ended;
     expect(stdout).toBe('complete -F _orchestrator orchestrator\n');
   });
@@ -163,7 +163,7 @@ describe('completion in bash', () => {
   }
 });
 
-describe('what is not installed', () => {
+describe('a package that is not installed', () => {
   let bare: Installed;
 
   beforeAll(async () => {
@@ -173,13 +173,13 @@ describe('what is not installed', () => {
 
   afterAll(() => bare.remove());
 
-  it('is named where an engine needs it, with 5', async () => {
+  it('is named if an engine needs it, with exit code 5', async () => {
     const { code, stderr } = await bare.start(['runs', 'list', '--engine', 'redis://127.0.0.1:1']).ended;
     expect(stderr).toMatch(/^error: redis needs packages that are not installed: npm install ioredis/);
     expect(code).toBe(5);
   });
 
-  it.skipIf(canStrip)('is named where a module is TypeScript, with 2', async () => {
+  it.skipIf(canStrip)('is named if a module is TypeScript, with exit code 2', async () => {
     const { code, stderr } = await bare.start(['run', 'typed.ts']).ended;
     expect(stderr).toMatch(
       /^error: "typed.ts" is, or imports, TypeScript that this Node v\S+ cannot load: install tsx/,
@@ -211,7 +211,7 @@ describeWithRedis('a worker in a process of its own', () => {
     expect(ended.stderr).toContain('stopped: 1 completed, 0 failed, 0 retried');
   });
 
-  it('lets go of what it executes at the second signal', async () => {
+  it('releases its work at the second signal', async () => {
     const env = { REDIS_URL: server.url };
     const worker = project.start(['worker', 'flow.js'], env);
     await worker.writes('takes work');

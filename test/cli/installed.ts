@@ -19,14 +19,14 @@ const entries = [
   'cli/main',
 ];
 
-/** A project of a user's, with the package installed in it as npm would, and the command line of that. */
+/** A user's project with the package installed, as npm would install it, and its command line. */
 export class Installed {
   private constructor(
     readonly directory: string,
     readonly bin: string,
   ) {}
 
-  /** @param without - packages that are not installed */
+  /** @param without - names of packages that are left out */
   static async create({ without = [] }: { readonly without?: readonly string[] } = {}): Promise<Installed> {
     const directory = await temporaryDirectory();
     const own = join(directory, 'node_modules', 'orchestrator');
@@ -46,7 +46,7 @@ export class Installed {
     await writeFile(join(this.directory, name), text);
   }
 
-  /** Starts the command line in a process of its own. */
+  /** Starts the command line in a separate process. */
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
     return new Program(process.execPath, [this.bin, ...args], this.directory, env);
   }
@@ -63,7 +63,7 @@ export class Installed {
   }
 }
 
-/** A program in a process of its own. */
+/** A program in a separate process. */
 export class Program {
   stdout = '';
   stderr = '';
@@ -83,7 +83,7 @@ export class Program {
     this.ended = once(this.#process, 'close').then(([code]) => ({ code, stdout: this.stdout, stderr: this.stderr }));
   }
 
-  /** Ends its input with a last text. */
+  /** Writes a text to the input and closes it. */
   type(text: string): this {
     this.#process.stdin.end(text);
     return this;

@@ -18,7 +18,7 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 const migrate = (...args: string[]) => call(['migrate', ...args], { cwd: directory });
 
 describe('migrate --print', () => {
-  it('writes the SQL, and asks no server', async () => {
+  it('writes the SQL without contacting a server', async () => {
     const { code, stdout } = await migrate('--print', '--prefix', 'fleet', '--role', 'the app');
     expect(code).toBe(0);
     expect(stdout.trim()).toBe((await migrationScript({ prefix: 'fleet', role: 'the app' })).trim());
@@ -34,7 +34,7 @@ describe('migrate --print', () => {
   });
 });
 
-it('migrate ends with 2 for an engine that has nothing to migrate, or none', async () => {
+it('migrate ends with 2 without a Postgres engine', async () => {
   for (const args of [[], ['--engine', 'redis://127.0.0.1:1'], ['--engine', 'memory:']]) {
     const { code, stderr } = await migrate(...args);
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('give --engine postgres://') });
@@ -49,7 +49,7 @@ describeWithPostgres('migrate on a server', () => {
   }, 60_000);
   afterAll(() => server.stop());
 
-  it('makes what is missing, and says so', async () => {
+  it('creates missing schemas and reports it', async () => {
     const url = await server.createDatabase('made');
     const client = new pg.Client(url);
     await client.connect();
@@ -66,7 +66,7 @@ describeWithPostgres('migrate on a server', () => {
     await client.end();
   });
 
-  it('ends with 5, and says what is missing, for a role that may not', async () => {
+  it('ends with 5 and names the missing right for a role without it', async () => {
     const url = await server.createDatabase('refused');
     const client = new pg.Client(url);
     await client.connect();

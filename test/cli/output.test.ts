@@ -10,14 +10,14 @@ import { agoOf, readTime, timeOf } from '../../src/cli/output/times.js';
 import { cut, widthOf } from '../../src/shared/terminal-text.js';
 
 describe('text for a terminal', () => {
-  it('has nothing in it that a terminal acts on', () => {
+  it('contains nothing that a terminal acts on', () => {
     const hostile = '\u001b[2J\u009b31m\u0007\u0000\r\u202e\u2028\ud800\ufeff';
     expect(harmless(hostile)).toBe('\\u001b[2J\\u009b31m\\u0007\\u0000\\r\\u202e\\u2028\\ud800\\ufeff');
     expect(harmless('tab\tline\n')).toBe('tab\tline\n');
     expect(oneLine('tab\tline\n')).toBe('tab\\tline\\n');
   });
 
-  it('cuts the hashes of versions short, and nothing else', () => {
+  it('has shortened hashes of versions', () => {
     const hash = '-CY098hfZvxwExMnqylvYAzGjjnZijiMvT40VcyIdu0';
     expect(versionText(hash)).toBe('-CY098hf…');
     expect(versionText(`order@${hash}`)).toBe('order@-CY098hf…');
@@ -25,11 +25,11 @@ describe('text for a terminal', () => {
     expect(versionText('a\nb@1')).toBe('a\\nb@1');
   });
 
-  it('takes as many columns as a terminal gives it', () => {
+  it('is measured in columns of a terminal', () => {
     expect(['abc', '日本', 'e\u0301', '👩‍👩‍👧', '한'].map(widthOf)).toEqual([3, 4, 1, 6, 2]);
   });
 
-  it('is cut to its columns, between characters', () => {
+  it('is cut to a number of columns, between characters', () => {
     expect(cut('abcdef', 6)).toBe('abcdef');
     expect(cut('abcdef', 4)).toBe('abc…');
     expect(cut('日本語', 4)).toBe('日…');
@@ -37,13 +37,13 @@ describe('text for a terminal', () => {
 });
 
 describe('times', () => {
-  it('says how long ago something was, or when it will be', () => {
+  it('are written relative to now', () => {
     expect(agoOf(1_000, 4_000)).toBe('3.0 s ago');
     expect(agoOf(64_000, 4_000)).toBe('in 1 min 00 s');
     expect(timeOf(new Date(2026, 0, 2, 3, 4, 5).getTime())).toBe('2026-01-02 03:04:05');
   });
 
-  it('reads a time as how long ago it was, or as a date', () => {
+  it('are read as ages or dates', () => {
     expect(readTime('30m', 10_000_000)).toBe(8_200_000);
     expect(readTime('2026-11-21T19:00:00Z', 0)).toBe(Date.UTC(2026, 10, 21, 19));
     expect(['yesterday', '2026-99-99', '17'].map((text) => readTime(text, 0))).toEqual([
@@ -55,7 +55,7 @@ describe('times', () => {
 });
 
 describe('JSON', () => {
-  it('is written of any value', () => {
+  it('is written for any value', () => {
     const circular: Record<string, unknown> = { at: new Date(0), bad: new Date(Number.NaN) };
     circular.self = circular;
     const value = [1n, new Map([['a', new Set([1])]]), circular, Buffer.from('ab'), () => 1, Symbol('s'), undefined];
@@ -72,13 +72,13 @@ describe('JSON', () => {
     expect(jsonOf({ error: new TypeError('no') })).toBe('{"error":{"name":"TypeError","message":"no"}}');
   });
 
-  it('has nothing in it that a terminal acts on, and is the same value', () => {
+  it('contains nothing that a terminal acts on, and parses to the same value', () => {
     const text = '\u009b31m\u202e\u001b';
     expect(jsonOf(text)).toBe('"\\u009b31m\\u202e\\u001b"');
     expect(JSON.parse(jsonOf(text))).toBe(text);
   });
 
-  it('says of an error its class, message, code and causes, and its stack where that is asked for', () => {
+  it('has the class, message, code and causes of an error, and its stack if requested', () => {
     const error = Object.assign(new Error('outer', { cause: 'why' }), { code: 'E_X' });
     expect(errorData(error)).toEqual({
       name: 'Error',
@@ -95,7 +95,7 @@ describe('JSON', () => {
     ]);
   });
 
-  it('ends, however errors are tied together, and whatever they are', () => {
+  it('is finite for errors that are causes of each other', () => {
     const error = new AggregateError([], 'round');
     error.cause = error;
     error.errors.push(error, error);
@@ -107,7 +107,7 @@ describe('JSON', () => {
     expect(errorData({ much: 'x'.repeat(5_000) }).message).toHaveLength(1_000);
   });
 
-  it('ends where values have no end, or cannot be read', () => {
+  it('is finite for circular and unreadable values', () => {
     let deep: unknown = 'bottom';
     for (let level = 0; level < 10_000; level++) deep = [deep];
     expect(jsonOf(deep)).toContain('["[…]"]');
@@ -142,7 +142,7 @@ describe('tables', () => {
     );
   });
 
-  it('are as wide as the terminal at most', () => {
+  it('are at most as wide as the terminal', () => {
     const text = tableOf(rows, 24);
     expect(text).toBe(
       ['ID         COUNT  NOTE', 'short          5  a not…', 'longer id         line…', '']
@@ -152,15 +152,15 @@ describe('tables', () => {
     expect(Math.max(...text.split('\n').map(widthOf))).toBeLessThanOrEqual(24);
   });
 
-  it('keep what may not be narrowed, however narrow the terminal is', () => {
+  it('keep columns that may not be narrowed, even on a narrow terminal', () => {
     expect(tableOf(rows, 5)).toContain('longer id         line\\…');
   });
 
-  it('are aligned where characters are two columns wide', () => {
+  it('are aligned with characters that are two columns wide', () => {
     expect(tableOf([{ id: '日本', count: 1, note: 'x' }])).toBe('ID    COUNT  NOTE\n日本      1  x\n');
   });
 
-  it('have colours that take no room', () => {
+  it('have colours that take no space', () => {
     const text = tableOf(rows, 60, true);
     expect(text).toContain('\u001b[32mshort\u001b[39m');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
@@ -172,7 +172,7 @@ describe('tables', () => {
     expect(tableOf(many).split('\n')).toHaveLength(200_002);
   });
 
-  it('of names and values have those that are given', () => {
+  it('of names and values leave out missing values', () => {
     const { output, text } = outputOf();
     writeFields(output, [
       ['a', 'one'],
@@ -191,7 +191,7 @@ describe('tables', () => {
 });
 
 describe('a stream', () => {
-  it('waits for a slow reader, and not for one that has gone', async () => {
+  it('waits for a slow reader, but not for one that has gone', async () => {
     let release = () => {};
     const stream = new Writable({
       highWaterMark: 1,
@@ -221,11 +221,11 @@ describe('exit codes', () => {
     ['ERR_ENGINE', 5],
     ['ERR_ELSE', 1],
     ['constructor', 1],
-  ])('follow from the code of an error: %s is %i', (code, exitCode) => {
+  ])('are derived from the code of an error: %s is %i', (code, exitCode) => {
     expect(exitCodeOf(Object.assign(new Error('x'), { code }))).toBe(exitCode);
   });
 
-  it('are 1 for whatever else is thrown', () => {
+  it('are 1 for any other thrown value', () => {
     expect([undefined, null, 'text'].map(exitCodeOf)).toEqual([1, 1, 1]);
   });
 });

@@ -17,7 +17,7 @@ afterEach(async () => {
   }
 });
 
-/** A program that serves its interface on a port of its own, and where. */
+/** Starts a program that serves its dashboard on a free port. Returns the program, its address and its token. */
 async function started(args: readonly string[], options?: ConstructorParameters<typeof Call>[1]) {
   const program = new Call([...args, '--port', '0'], options);
   calls.push(program);
@@ -29,7 +29,7 @@ async function started(args: readonly string[], options?: ConstructorParameters<
 
 describe('orchestrate', () => {
   it.each(['SIGTERM', 'SIGHUP'] as const)(
-    'starts loops, serves the interface to operate them, and ends in order on %s',
+    'starts loops, serves the dashboard, and ends in order on %s',
     async (signal) => {
       const { program, to, address } = await started(['orchestrate', 'loops.ts']);
       expect(program.stderr.written).toContain(`serves ${address}`);
@@ -45,7 +45,7 @@ describe('orchestrate', () => {
     },
   );
 
-  it('lets loops be paused, resumed, stopped and started', async () => {
+  it('can pause, resume, stop and start loops', async () => {
     const { to } = await started(['orchestrate', 'loops.ts']);
     const loops = (...args: string[]) => call(['loops', ...args, ...to]);
     const state = async () =>
@@ -70,23 +70,23 @@ describe('orchestrate', () => {
     expect((await letters('list', '--loop', 'quiet')).stderr).toContain('no dead letters');
     expect((await letters('replay', '1')).stdout).toBe('1 replayed\n');
     expect(await letters('replay', '17')).toMatchObject({ code: 3 });
-    // It fails again, and is a new letter.
+    // The replayed letter fails again and becomes a new letter.
     await eventually(async () => jsonOf(await letters('list', '--json')).total === 1);
     expect(jsonOf(await letters('replay', '--all', '--json'))).toEqual({ replayed: 1 });
   });
 
-  it.each([[[]], [['1', '--all']]])('wants to be told which dead letters: %j', async (args) => {
+  it.each([[[]], [['1', '--all']]])('needs either ids of dead letters or --all: %j', async (args) => {
     const outcome = await call(['dead-letters', 'replay', ...args]);
     expect(outcome).toMatchObject({ code: 2, stderr: 'error: give the ids of dead letters, or --all\n' });
   });
 
-  it('wants numbers of dead letters', async () => {
+  it('refuses ids of dead letters that are not numbers', async () => {
     expect((await call(['dead-letters', 'replay', 'one'])).stderr).toContain(
       'It must be the id of a dead letter, a whole number.',
     );
   });
 
-  it('acts for nobody who does not have the token', async () => {
+  it('refuses changes without the token', async () => {
     const { address, token } = await started(['orchestrate', 'loops.ts']);
     const without = await call(['loops', 'pause', 'ticker', '--url', address]);
     expect(without).toMatchObject({
@@ -96,7 +96,7 @@ describe('orchestrate', () => {
     const wrong = await call(['loops', 'pause', 'ticker', '--url', address, '--token', 'wrong-token']);
     expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('refuses the token') });
     expect(wrong.stderr).not.toContain('wrong-token');
-    // As it is printed, with the token behind it; and from the environment.
+    // The printed address, which contains the token; and the token in the environment.
     expect((await call(['loops', 'pause', 'ticker', '--url', `${address}#token=${token}`])).code).toBe(0);
     const env = { ORCHESTRATOR_URL: address, ORCHESTRATOR_TOKEN: token };
     expect((await call(['loops', 'resume', 'ticker'], { env })).code).toBe(0);
@@ -117,12 +117,12 @@ describe('orchestrate', () => {
     expect(outcome.stderr).toBe('');
   });
 
-  it('ends when all of its loops have come to their end', async () => {
+  it('ends when all of its loops have ended', async () => {
     const { program } = await started(['orchestrate', 'ending.ts']).catch(() => ({ program: calls.at(-1) as Call }));
     expect((await program.ended).code).toBe(0);
   });
 
-  it('ends with 1 where a loop has ended with an error', async () => {
+  it('ends with 1 if a loop has ended with an error', async () => {
     const { code, stderr } = await call(['orchestrate', 'failing.ts', '--port', '0']);
     expect(code).toBe(1);
     expect(stderr).toMatch(
@@ -130,7 +130,7 @@ describe('orchestrate', () => {
     );
   });
 
-  it('takes an orchestrator that the module has put together, and loads other loops into it', async () => {
+  it('uses an orchestrator that a module exports, and loads other loops into it', async () => {
     const { to } = await started(['orchestrate', 'owned.ts']);
     const { loops } = jsonOf(await call(['loops', 'list', '--json', ...to]));
     expect(loops.map(({ loopId }: { loopId: string }) => loopId).sort()).toEqual(['owned', 'reader', 'writer']);
@@ -145,7 +145,7 @@ describe('orchestrate', () => {
     expect((await program.ended).code).toBe(1);
   });
 
-  it.each(['--timeout', '--deadline'])('ends with 1 where something was cut off at its %s', async (flag) => {
+  it.each(['--timeout', '--deadline'])('ends with 1 if work was cut off at its %s', async (flag) => {
     const { program } = await started(['orchestrate', 'stuck.ts', flag, '100ms']);
     program.interrupt();
     const { code, stderr } = await program.ended;
@@ -155,18 +155,18 @@ describe('orchestrate', () => {
     expect(code).toBe(1);
   });
 
-  it('says where something has failed, and what dead letter has come of it', async () => {
+  it('logs the place of a failure and the id of its dead letter', async () => {
     const { program } = await started(['orchestrate', 'refusing.ts']);
     await program.writes('warning: loop refusing, node refuse: refused (dead letter 1)\n');
   });
 
-  it('says how many dead letters there are beside those that it shows', async () => {
+  it('reports the number of dead letters that are not shown', async () => {
     const { to } = await started(['orchestrate', 'refusing.ts']);
     await eventually(async () => jsonOf(await call(['dead-letters', 'list', '--json', ...to])).total > 1);
     expect((await call(['dead-letters', 'list', '--limit', '1', ...to])).stderr).toMatch(/^1 of \d+\n$/);
   });
 
-  it('keeps what loops hold in a store', async () => {
+  it('keeps the data of loops in a store', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'orchestrator-cli-'));
     const { program } = await started(['orchestrate', 'loops.ts', '--store', directory]);
     program.interrupt();
@@ -174,7 +174,7 @@ describe('orchestrate', () => {
     await rm(directory, { recursive: true });
   });
 
-  it('looks after the runs of an engine, and executes flows in the same program', async () => {
+  it('manages the runs of an engine, and executes flows in the same program', async () => {
     const { program, address } = await started(['orchestrate', '--worker', '--concurrency', '3', '--timeout', '60s'], {
       cwd: join(new URL('fixtures/memory', import.meta.url).pathname),
     });
@@ -203,7 +203,7 @@ describe('orchestrate', () => {
     expect(code).toBe(2);
   });
 
-  it('ends with 4 where its port is taken, before any loop has begun', async () => {
+  it('ends with 4 if its port is taken, before any loop starts', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
@@ -235,13 +235,13 @@ describe('dashboard', () => {
 });
 
 describe('a program without loops', () => {
-  it('has none to be looked after: 3', async () => {
+  it('answers commands for loops with exit code 3', async () => {
     const { to } = await started(['dashboard', '--engine', 'memory:']);
     expect((await call(['loops', 'list', ...to])).code).toBe(3);
   });
 });
 
-describe('what answers and is no orchestrator', () => {
+describe('a server that is not an orchestrator', () => {
   const answered = async (status: number, body: string, args = ['loops', 'list']) => {
     const server = createServer((_request, response) => response.writeHead(status).end(body)).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
@@ -265,7 +265,7 @@ describe('what answers and is no orchestrator', () => {
     expect(code).toBe(5);
   });
 
-  it('decides about no exit code that there is not, and gets nothing into the terminal', async () => {
+  it('cannot cause an unknown exit code or write escape sequences to the terminal', async () => {
     const odd = await answered(500, '{"error":{"code":"constructor","message":"\\u001b[2J"}}');
     expect({ code: odd.code, stderr: odd.stderr }).toEqual({
       code: 1,
@@ -278,12 +278,12 @@ describe('what answers and is no orchestrator', () => {
   });
 });
 
-describe('where a program is', () => {
+describe('the address of a program', () => {
   it.each([
     [['--url', 'http://ada:hunter2@127.0.0.1:1'], '--url must be an address like .*, without user and password'],
     [['--token', 'hunter2\nhunter2'], 'the token must be at least 8 visible ASCII characters without spaces'],
     [['--token', 't'], 'the token must be at least 8 visible ASCII characters without spaces'],
-  ])('is refused where it cannot be sent, without telling it: %j', async (args, message) => {
+  ])('is refused if it is invalid, without printing the token: %j', async (args, message) => {
     const { code, stderr } = await call(['loops', 'list', ...args]);
     expect(stderr).toMatch(new RegExp(`^error: ${message}\n$`));
     expect(code).toBe(2);
@@ -303,7 +303,7 @@ describe('worker', () => {
     expect(stderr).toMatch(/stopping: running nodes finish first[\s\S]*stopped: 3 completed, 0 failed, 0 retried\n$/);
   });
 
-  it('tells of each attempt that fails, without the secrets in it', async () => {
+  it('logs each failed attempt without secrets', async () => {
     const worker = new Call(['worker', '../order.ts'], { cwd });
     await worker.writes('takes work');
     for (const workflow of ['flaky', 'round'])
@@ -316,7 +316,7 @@ describe('worker', () => {
     expect(stderr.match(/warning:/g)).toHaveLength(2);
   });
 
-  it('ends at once with the second signal, whatever it executes', async () => {
+  it('ends at once at the second signal, even if nodes are running', async () => {
     const worker = new Call(['worker', '../order.ts', '--json'], { cwd });
     await worker.writes('takes work');
     await call(['runs', 'start', 'slow', '--run-id', 'held'], { cwd });
@@ -330,7 +330,7 @@ describe('worker', () => {
     await call(['runs', 'cancel', 'held'], { cwd });
   });
 
-  it('tells of what it deals with: a run whose workflow it does not know', async () => {
+  it('logs problems that it handles: a run with an unknown workflow', async () => {
     await call(['runs', 'start', 'order', '--run-id', 'strange'], { cwd });
     const worker = new Call(['worker', '../single.ts', '--verbose'], { cwd });
     await worker.writes(/warning: workflow "order" in version "1" is not known here[\s\S]* at /);

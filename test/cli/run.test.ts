@@ -20,7 +20,7 @@ describe('run', () => {
     expect(JSON.parse(stdout)).toEqual({ charged: 3 });
   });
 
-  it('takes its input from the standard input, from a file, or as it is given', async () => {
+  it('takes its input from the standard input, a file, or the argument itself', async () => {
     const file = join(directory, 'input.json');
     await writeFile(file, '7');
     const outcomes = await Promise.all([
@@ -32,13 +32,13 @@ describe('run', () => {
     expect(outcomes.map((outcome) => jsonOf(outcome).charged)).toEqual([5, 7, 9, 11]);
   });
 
-  it('finds a flow by its export, by its own name, and where it is the only one', async () => {
+  it('finds a flow by its export, by its id, or as the only flow', async () => {
     expect((await call(['run', 'several.ts', 'second'])).stdout).toBe('2\n');
     expect((await call(['run', 'several.ts', 'a'])).stdout).toBe('1\n');
     expect((await call(['run', 'single.ts', '--input', '"given"'])).stdout).toBe('given\n');
   });
 
-  it('executes a flow that is data with the runtime that the module exports', async () => {
+  it('executes a flow as data with the runtime that the module exports', async () => {
     expect((await call(['run', 'data.ts', '--input', '21'])).stdout).toBe('42\n');
   });
 
@@ -46,11 +46,11 @@ describe('run', () => {
     expect((await call(['run', 'order.ts', 'silent', '--quiet'])).stdout).toBe('');
   });
 
-  it('shows what a terminal would act on as escapes', async () => {
+  it('shows terminal control characters as escapes', async () => {
     expect((await call(['run', 'order.ts', 'text'])).stdout).toBe('two\nlines \\u001b]0;title\\u0007\n');
   });
 
-  it('writes all that has come of a run as JSON', async () => {
+  it('writes the whole result of a run as JSON', async () => {
     const outcome = await call(['run', 'order.ts', '--json', '--run-id', 'r-1', '--concurrency', '2']);
     expect(jsonOf(outcome)).toEqual({
       runId: 'r-1',
@@ -65,7 +65,7 @@ describe('run', () => {
     });
   });
 
-  it('ends with 1 and one line with the cause where the run fails', async () => {
+  it('ends with 1 and prints the cause in one line if the run fails', async () => {
     const { code, stdout, stderr } = await call(['run', 'order.ts', 'broken', '-q']);
     expect(code).toBe(1);
     expect(stdout).toBe('');
@@ -74,13 +74,13 @@ describe('run', () => {
     );
   });
 
-  it('says at the end what the lines before have not told', async () => {
+  it('adds at the end only what the lines before have not reported', async () => {
     const { stderr } = await call(['run', 'order.ts', 'broken']);
     expect(stderr).toMatch(/\nerror: flow "broken" failed after \d.*?s: the bank is closed\n$/);
     expect(stderr).not.toContain('slowest');
   });
 
-  it('writes what has failed as JSON, too', async () => {
+  it('writes failures as JSON', async () => {
     const outcome = await call(['run', 'order.ts', 'broken', '-q', '--json']);
     expect(outcome.code).toBe(1);
     expect(jsonOf(outcome)).toMatchObject({
@@ -90,20 +90,20 @@ describe('run', () => {
     });
   });
 
-  it('writes what has failed as JSON where errors are their own causes', async () => {
+  it('writes failures as JSON even if errors are their own causes', async () => {
     const outcome = await call(['run', 'order.ts', 'round', '-q', '--json']);
     expect(outcome.code).toBe(1);
     expect(jsonOf(outcome).errors[0].error).toMatchObject({ cause: { message: 'round: token=t-123' } });
     expect(outcome.stderr).toMatch(/node "fail" failed: round: token=t-123\n$/);
   });
 
-  it('ends with 1 where the limit of the run is reached', async () => {
+  it('ends with 1 if the run reaches its timeout', async () => {
     const { code, stderr } = await call(['run', 'order.ts', 'slow', '-q', '--timeout', '50ms']);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^error: flow "slow" cancelled after .*timed out after 50 ms/);
   });
 
-  it('ends with 130 when it is interrupted, after its nodes have ended', async () => {
+  it('ends with 130 after an interruption, when its nodes have ended', async () => {
     const running = new Call(['run', 'order.ts', 'slow', '--json']);
     await running.writes('slow › wait');
     running.interrupt();
@@ -112,7 +112,7 @@ describe('run', () => {
     expect(jsonOf(outcome).status).toBe('cancelled');
   });
 
-  it('walks through a flow and executes nothing with --dry-run', async () => {
+  it('walks through a flow without executing it with --dry-run', async () => {
     const { stdout } = await call(['run', 'order.ts', 'chosen', '--dry-run']);
     expect(stdout).toBe('NODE    EXECUTES  ACTION\nchoose  choose    left\nleft    left\n');
     const steps = jsonOf(await call(['run', 'order.ts', 'chosen', '--dry-run', '--json']));
@@ -125,7 +125,7 @@ describe('run', () => {
     expect((await call(['run', 'data.ts', '--dry-run'])).stdout).toContain('double');
   });
 
-  it('saves a run that waits, and goes on with what it has waited for', async () => {
+  it('saves a waiting run, and resumes it with the awaited event', async () => {
     const saved = ['run', 'order.ts', '-q', '--checkpoint', directory];
     const waiting = await call([...saved, '--run-id', 'dear', '--input', '500']);
     expect(waiting.code).toBe(1);
@@ -137,7 +137,7 @@ describe('run', () => {
     expect(jsonOf(resumed)).toMatchObject({ runId: 'dear', status: 'completed', output: { charged: 500 } });
   });
 
-  it('says how to go on in words that a shell takes', async () => {
+  it('prints the command that resumes a run, quoted for a shell', async () => {
     const place = join(directory, "ada's runs");
     const waiting = await call([
       'run',
@@ -157,7 +157,7 @@ describe('run', () => {
     );
   });
 
-  it('leaves a run alone that another program is carrying out, and says which', async () => {
+  it('refuses a run that another program is executing, and names the program', async () => {
     const saved = ['run', 'order.ts', '-q', '--checkpoint', directory];
     await call([...saved, '--run-id', 'held', '--input', '500']);
     const claim = await new FileCheckpointStore(directory).claim('held', 'the worker in the cellar');
@@ -175,7 +175,7 @@ describe('run', () => {
     expect(jsonOf(resumed).context.review).toBeNull();
   });
 
-  it('says that a run that waits could be resumed if it had been saved', async () => {
+  it('says how to save a waiting run', async () => {
     const { stderr } = await call(['run', 'order.ts', '-q', '--input', '500']);
     expect(stderr).toBe('order waits for approval; start it with --checkpoint <directory> to be able to resume it\n');
   });
@@ -197,7 +197,7 @@ describe('run', () => {
     expect(outcome).toMatchObject({ code, stdout: '' });
   });
 
-  it('refuses a new input for a run that is resumed', async () => {
+  it('refuses a new input for a resumed run', async () => {
     const saved = ['run', 'order.ts', '-q', '--checkpoint', directory];
     await call([...saved, '--run-id', 'again', '--input', '500']);
     const resumed = await call([...saved, '--resume', 'again', '--input', '1']);
@@ -231,7 +231,7 @@ describe('modules', () => {
     expect((await call(['run', url])).stdout).toBe('one\n');
   });
 
-  it('shows the stack of an error with --verbose, and only then', async () => {
+  it('shows the stack of an error only with --verbose', async () => {
     expect((await call(['run', 'throwing.ts'])).stderr).not.toContain('    at ');
     expect((await call(['run', 'throwing.ts', '--verbose'])).stderr).toMatch(/\n +at .*throwing\.ts/);
   });

@@ -34,7 +34,7 @@ describe('runs start', () => {
     expect((await orchestrator.waitForCompletion('started')).output).toEqual({ charged: 7 });
   });
 
-  it('says where a run of this id was there already', async () => {
+  it('reports that a run with this id exists already', async () => {
     await runs('start', 'order', '--input', '7', '--run-id', 'twice');
     const again = await runs('start', 'order', '--input', '7', '--run-id', 'twice');
     const stderr = 'run "twice" exists already: nothing was started\n';
@@ -42,7 +42,7 @@ describe('runs start', () => {
     expect(jsonOf(await runs('start', 'order', '--run-id', 'twice', '--json'))).toMatchObject({ started: false });
   });
 
-  it('says where an engine has no workflows at all', async () => {
+  it('reports that the engine has no workflows', async () => {
     const outcome = await call(['runs', 'start', 'order', '--engine', 'memory:']);
     const stderr = 'error: this engine has no workflows yet: start a worker or a program that has the workflow\n';
     expect(outcome).toEqual({ code: 3, stdout: '', stderr });
@@ -59,7 +59,7 @@ describe('runs start', () => {
     await orchestrator.cancel(runId);
   });
 
-  it('follows it to its end with --wait, whose exit code it takes', async () => {
+  it('follows the run to its end with --wait, and returns its exit code', async () => {
     const done = await runs('start', 'order', '--input', '7', '--wait');
     expect(done.code).toBe(0);
     expect(done.stdout).toMatch(/completed {2}fetch[\s\S]*completed {2}charge/);
@@ -83,12 +83,12 @@ describe('runs start', () => {
 });
 
 describe('runs list', () => {
-  it('shows runs as a table, the newest first', async () => {
+  it('shows runs as a table, newest first', async () => {
     const { stdout } = await runs('list', '--status', 'failed,awaiting', '--workflow', 'order');
     expect(stdout).toMatch(/^RUN +WORKFLOW +STATUS +CREATED +TOOK\nwaits +order +awaiting +\S+.* ago +\S+.*\n$/);
   });
 
-  it('shows errors in one line, harmless', async () => {
+  it('shows errors in one line, made harmless', async () => {
     const reason = 'asked to\n\u001b[2J';
     const runId = await orchestrator.startRun({}, 500);
     await orchestrator.cancel(runId, reason);
@@ -103,15 +103,15 @@ describe('runs list', () => {
     expect((await runs('list', '--until', '2020-01-01')).stderr).toBe('no runs\n');
   });
 
-  it('goes on with the cursor of the page before, and says that there is more', async () => {
+  it('continues with a cursor, and says that there are more runs', async () => {
     const first = jsonOf(await runs('list', '--limit', '1', '--json'));
     const second = jsonOf(await runs('list', '--limit', '1', '--cursor', first.cursor, '--json'));
     expect(first.runs[0].runId).not.toBe(second.runs[0].runId);
     expect((await runs('list', '--limit', '1')).stderr).toContain(`more: --cursor ${first.cursor}, or --all`);
   });
 
-  it('writes a run a line of JSON, as they come', async () => {
-    // Some of those that other tests have started may still go on.
+  it('writes one line of JSON per run', async () => {
+    // Runs started by other tests may still be active.
     await eventually(async () => {
       const { runs: whole } = jsonOf(await runs('list', '--all', '--json'));
       const lines = (await runs('list', '--all', '--json-lines')).stdout.trimEnd().split('\n');
@@ -119,12 +119,12 @@ describe('runs list', () => {
     });
   });
 
-  it('writes all ids alone for other programs', async () => {
+  it('writes only ids for other programs', async () => {
     const all = (await orchestrator.listRuns()).runs.map(({ runId }) => `${runId}\n`);
     expect((await runs('ls', '--all', '--ids')).stdout).toBe(all.join(''));
   });
 
-  it('writes ids to a terminal harmless', async () => {
+  it('makes ids harmless on a terminal', async () => {
     const runId = 'id\u001b]52;c;eA==\u0007';
     await orchestrator.startRun({}, 500, { runId });
     const options = ['runs', 'list', '--ids', '--text', ']52;'];
@@ -133,7 +133,7 @@ describe('runs list', () => {
     await orchestrator.cancel(runId);
   });
 
-  it('shows errors without the secrets in them, unless they are asked for', async () => {
+  it('hides secrets in errors unless --reveal is given', async () => {
     const runId = await orchestrator.startRun({}, 500, { runId: 'cancelled-for' });
     await orchestrator.cancel(runId, 'redis://ada:hunter2@cache is full');
     for (const more of [[], ['--json']]) {
@@ -144,7 +144,7 @@ describe('runs list', () => {
     expect((await runs('watch', runId)).stderr).toContain('redis://ada:[redacted]@cache');
   });
 
-  it('writes summaries as JSON, without what runs have given', async () => {
+  it('writes summaries as JSON, without outputs', async () => {
     const [run] = jsonOf(await runs('list', '--text', 'done', '--json')).runs;
     expect(run).toEqual({
       runId: 'done',
@@ -171,7 +171,7 @@ describe('runs list', () => {
     expect(outcome.code).toBe(2);
   });
 
-  it('has colours on a terminal, unless they are not wanted', async () => {
+  it('has colours on a terminal unless they are turned off', async () => {
     const list = ['runs', 'list', '--text', 'done'];
     const green = '\u001b[32mcompleted\u001b[39m';
     expect((await call(list, { cwd, columns: 80 })).stdout).toContain(green);
@@ -188,7 +188,7 @@ describe('runs list', () => {
 });
 
 describe('runs show', () => {
-  it('shows how a run and its nodes stand', async () => {
+  it('shows the status of a run and its nodes', async () => {
     const { stdout } = await runs('show', 'waits');
     expect(stdout).toMatch(/run {8}waits\nworkflow {3}order version 1\nstatus {5}awaiting\n/);
     expect(stdout).toMatch(/waits for {2}approval\n/);
@@ -196,7 +196,7 @@ describe('runs show', () => {
     expect(stdout).toMatch(/charge +pending\n/);
   });
 
-  it('shows the output of one that has completed, without secrets unless they are asked for', async () => {
+  it('shows the output of a completed run, without secrets unless --reveal is given', async () => {
     const { stdout } = await runs('show', 'secret');
     expect(stdout).toContain('output');
     expect(stdout).not.toContain('k-123');
@@ -212,7 +212,7 @@ describe('runs show', () => {
     );
   });
 
-  it('shows what is executed at the moment, and by whom', async () => {
+  it('shows the running nodes and their workers', async () => {
     await runs('start', 'slow', '--run-id', 'executed');
     await eventually(async () => {
       const { stdout } = await runs('show', 'executed', '--attempts');
@@ -223,7 +223,7 @@ describe('runs show', () => {
     await runs('cancel', 'executed');
   });
 
-  it('writes all of it as JSON', async () => {
+  it('writes the whole run as JSON', async () => {
     const detail = jsonOf(await runs('show', 'done', '--json'));
     expect(detail.run).toMatchObject({ runId: 'done', status: 'completed' });
     expect(detail.graph.nodes.map(({ id, status }: { id: string; status: string }) => [id, status])).toEqual([
@@ -235,7 +235,7 @@ describe('runs show', () => {
     expect(detail.attempts).toHaveLength(3);
   });
 
-  it('shows when a run is to start, its deadline and its priority', async () => {
+  it('shows the start time, deadline and priority of a scheduled run', async () => {
     const { stdout } = await runs('start', 'order', '--delay', '1h', '--timeout', '1m', '--priority', '3');
     const shown = (await runs('show', stdout.trim())).stdout;
     expect(shown).toMatch(/starts {4}.* in (1 h 00 min|59 min)/);
@@ -246,7 +246,7 @@ describe('runs show', () => {
 });
 
 describe('runs watch', () => {
-  it('follows a run until it is over', async () => {
+  it('follows a run until it ends', async () => {
     await orchestrator.startRun({}, 500, { runId: 'watched' });
     const watching = new Call(['runs', 'watch', 'watched'], { cwd });
     await watching.writes(/now {8}awaiting\n/);
@@ -264,13 +264,13 @@ describe('runs watch', () => {
     expect(revealed[0].output.apiKey).toBe('k-123');
   });
 
-  it('tells of failures with their messages', async () => {
+  it('shows failures with their messages', async () => {
     const { code, stdout } = await runs('watch', 'failed');
     expect(stdout).toMatch(/failed {5}fail {2}\d.*s, no \\u001b\[31mmoney/);
     expect(code).toBe(1);
   });
 
-  it('tells of what is tried again, and when', async () => {
+  it('shows retries with their delays', async () => {
     const { code, stdout } = await runs('start', 'flaky', '--wait', '--run-id', 'flaky');
     expect(code).toBe(0);
     expect(stdout).toMatch(/retrying {3}try {2}\d.*s, busy, again in \d+ ms\n.*completed {2}try {2}attempt 2, /);
@@ -293,7 +293,7 @@ describe('runs watch', () => {
     expect(linesOf(ended)).toContainEqual({ time: expect.any(Number), runId: 'told', status: 'completed' });
   });
 
-  it('ends with 130 when it is interrupted before the run is over', async () => {
+  it('ends with 130 if it is interrupted before the run ends', async () => {
     const watching = new Call(['runs', 'watch', 'waits'], { cwd });
     await watching.writes('waits for approval');
     watching.interrupt();
@@ -302,7 +302,7 @@ describe('runs watch', () => {
 });
 
 describe('runs cancel, pause, resume and retry', () => {
-  it('act on a run, and say what they have done', async () => {
+  it('act on a run and confirm it', async () => {
     await orchestrator.startRun({}, 500, { runId: 'acted' });
     await eventually(async () => (await orchestrator.status('acted')) === 'awaiting');
     expect((await runs('pause', 'acted')).stdout).toBe('acted paused\n');
@@ -315,7 +315,7 @@ describe('runs cancel, pause, resume and retry', () => {
     await orchestrator.cancel('acted');
   });
 
-  it('act on all that are named, whatever becomes of the others', async () => {
+  it('act on all given runs, even if some fail', async () => {
     await orchestrator.startRun({}, 500, { runId: 'last' });
     const { code, stdout, stderr } = await runs('cancel', 'gone', 'done', 'last');
     expect(code).toBe(3);
@@ -325,7 +325,7 @@ describe('runs cancel, pause, resume and retry', () => {
     );
   });
 
-  it('write what has become of each as JSON', async () => {
+  it('write the result for each run as JSON', async () => {
     const outcome = await runs('pause', 'done', '--json');
     expect(outcome.code).toBe(4);
     expect(jsonOf(outcome)).toEqual({
@@ -345,7 +345,7 @@ describe('runs cancel, pause, resume and retry', () => {
 });
 
 describe('runs signal', () => {
-  it('delivers an event with what it brings', async () => {
+  it('delivers an event with its payload', async () => {
     await orchestrator.startRun({}, 500, { runId: 'signalled' });
     const { stdout } = await runs('signal', 'signalled', 'approval', '--payload', '{"by":"ada"}');
     expect(stdout).toBe('signalled has received approval\n');
@@ -353,7 +353,7 @@ describe('runs signal', () => {
     expect((await orchestrator.context('signalled')).review).toEqual({ by: 'ada' });
   });
 
-  it('delivers it once, however often it is sent under its id', async () => {
+  it('delivers a signal once, even if it is sent repeatedly with the same id', async () => {
     await orchestrator.startRun({}, 500, { runId: 'sent-twice' });
     const send = () => runs('signal', 'sent-twice', 'approval', '--payload', '1', '--id', 'click-7');
     expect((await send()).code).toBe(0);
@@ -364,7 +364,7 @@ describe('runs signal', () => {
     expect(signals).toHaveLength(1);
   });
 
-  it('takes what it brings from the standard input, and writes JSON', async () => {
+  it('reads the payload from the standard input, and writes JSON', async () => {
     await orchestrator.startRun({}, 500, { runId: 'piped' });
     const args = ['runs', 'signal', 'piped', 'approval', '--payload', '-', '--json'];
     expect(jsonOf(await call(args, { cwd, stdin: '"yes"' }))).toEqual({ runs: [{ runId: 'piped', ok: true }] });
@@ -372,14 +372,14 @@ describe('runs signal', () => {
     expect((await orchestrator.context('piped')).review).toBe('yes');
   });
 
-  it('brings nothing where nothing is said, and refuses an event that nobody waits for', async () => {
+  it('has the payload null by default, and refuses an event that nothing waits for', async () => {
     expect(await runs('signal', 'waits', 'aproval')).toMatchObject({ code: 2 });
     expect((await runs('signal', 'done', 'approval')).code).toBe(4);
   });
 });
 
 describe('runs errors', () => {
-  it('says what has gone wrong, with causes, and with stacks where they are asked for', async () => {
+  it('shows errors with causes, and with stacks if --verbose is given', async () => {
     const { stdout } = await runs('errors', 'failed');
     expect(stdout).toMatch(/ {2}fail {2}attempt 1, failed, on /);
     expect(stdout).toContain('\n  Error: no \\u001b[31mmoney\\u0007 left\n  caused by Error: the bank is closed\n');
@@ -399,8 +399,8 @@ describe('runs errors', () => {
   });
 });
 
-describe('what a run says of itself', () => {
-  it('is shown without the secrets in it, unless they are asked for', async () => {
+describe('the errors and events of a run', () => {
+  it('are shown without secrets unless --reveal is given', async () => {
     await runs('start', 'round', '--run-id', 'round', '--wait');
     for (const args of [
       ['errors', 'round'],
@@ -419,7 +419,7 @@ describe('what a run says of itself', () => {
 });
 
 describe('runs context', () => {
-  it('shows the data of a run without secrets, unless they are asked for', async () => {
+  it('shows the context of a run without secrets unless --reveal is given', async () => {
     const { stdout } = await runs('context', 'secret');
     expect(JSON.parse(stdout)).toMatchObject({ password: '[redacted]', keep: { apiKey: '[redacted]' } });
     expect(stdout).not.toContain('\u001b');
@@ -428,8 +428,8 @@ describe('runs context', () => {
   });
 });
 
-describe('what concerns one run', () => {
-  it.each(['show', 'watch', 'errors', 'context'])('ends with 3 for one that is not known: %s', async (command) => {
+describe('a command for one run', () => {
+  it.each(['show', 'watch', 'errors', 'context'])('ends with 3 for an unknown run: %s', async (command) => {
     expect(await runs(command, 'gone')).toMatchObject({ code: 3, stderr: 'error: run "gone" is not known\n' });
   });
 });
@@ -437,26 +437,26 @@ describe('what concerns one run', () => {
 describe('graph of a run', () => {
   const graph = (...args: string[]) => call(['graph', ...args], { cwd });
 
-  it('shows how its nodes stand', async () => {
+  it('shows the statuses of its nodes', async () => {
     const { stdout } = await graph('--run', 'waits');
     expect(stdout).toMatch(/^flowchart TD\n[\s\S]*class n0,n1 completed[\s\S]*class n3 awaiting/);
     expect((await graph('--run', 'done', '--svg')).stdout).toMatch(/^<svg [\s\S]*completed/);
     expect(jsonOf(await graph('--run', 'done', '--json'))).toMatchObject({ id: 'order', version: '1' });
   });
 
-  it('ends with 3 for a run that is not known', async () => {
+  it('ends with 3 for an unknown run', async () => {
     expect((await graph('--run', 'gone')).code).toBe(3);
   });
 });
 
 describe('workers', () => {
-  it('shows who is there and what they do', async () => {
+  it('shows all workers with their work', async () => {
     const { stdout } = await call(['workers'], { cwd });
     expect(stdout).toMatch(/^WORKER +STATUS +SEEN +ACTIVE +COMPLETED +FAILED +RETRIED +WORKFLOWS\n/);
     expect(stdout).toContain('order@1, broken@1, flaky@1');
   });
 
-  it('shows who has been silent for too long', async () => {
+  it('marks silent workers', async () => {
     const report = { ...worker.health(), workerId: 'gone', expectedWithin: 0 };
     await engine.livenessStore.heartbeat(report);
     expect((await call(['workers'], { cwd })).stdout).toMatch(/\ngone +silent /);
@@ -465,7 +465,7 @@ describe('workers', () => {
     expect(await call(['workers', '--engine', 'memory:'])).toMatchObject({ code: 0, stderr: 'no workers\n' });
   });
 
-  it('writes them as JSON, those that are alive or all', async () => {
+  it('writes all workers, or only those alive, as JSON', async () => {
     const { workers } = jsonOf(await call(['workers', '--alive', '--json'], { cwd }));
     expect(workers).toMatchObject([{ workerId: worker.id, alive: true, concurrency: 10 }]);
   });

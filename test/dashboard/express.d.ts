@@ -1,4 +1,4 @@
-/** What the tests use of express, which comes without types. */
+/** The parts of express that the tests use. The package has no types. */
 declare module 'express' {
   import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 

@@ -26,7 +26,7 @@ interface Box {
   readonly height: number;
 }
 
-/** Whether two boxes do not cover each other. */
+/** If true, two boxes do not overlap. */
 function isBeside(one: Box, other: Box): boolean {
   return (
     Math.abs(one.x - other.x) >= (one.width + other.width) / 2 ||
@@ -35,7 +35,7 @@ function isBeside(one: Box, other: Box): boolean {
 }
 
 describe('the layout of a graph', () => {
-  it('puts nodes where none covers another', () => {
+  it('places nodes without overlaps', () => {
     const wide: Graph = {
       nodes: Array.from({ length: 60 }, (_, index) => ({ id: `n${index}`, kind: 'function' })),
       edges: Array.from({ length: 59 }, (_, index) => edge(`n${Math.floor(index / 4)}`, `n${index + 1}`)),
@@ -57,13 +57,13 @@ describe('the layout of a graph', () => {
     }
   });
 
-  it('runs the way that fits the room better', () => {
+  it('chooses the direction that fits the space better', () => {
     const positions = (room: { width: number; height: number }) => layoutOf(chainOf(4), { room }).nodes;
     expect(new Set(positions({ width: 1_200, height: 400 }).map(({ y }) => y)).size).toBe(1);
     expect(new Set(positions({ width: 360, height: 700 }).map(({ x }) => x)).size).toBe(1);
   });
 
-  it('takes circles, nodes that lead to themselves, several edges between two, and edges from nowhere', () => {
+  it('accepts cycles, self-loops, parallel edges, and edges from missing nodes', () => {
     const nodes = ['a', 'b'].map((id) => ({ id, kind: 'function' }));
     const edges = [
       edge('a', 'b'),
@@ -79,13 +79,13 @@ describe('the layout of a graph', () => {
     expect(layout.edges[1]?.label).toMatchObject({ text: 'again' });
   });
 
-  it('takes any text as an id', () => {
+  it('accepts any text as an id', () => {
     const ids = ['', '__proto__', 'constructor', 'n0', '\u0000', '\ud800', ...Object.values(hostile)];
     const { nodes } = layoutOf({ nodes: ids.map((id) => ({ id, kind: 'function' })), edges: [edge('', '__proto__')] });
     expect(nodes.map(({ id }) => id)).toEqual(ids);
   });
 
-  it('puts what runs beside each other in the order of the flow', () => {
+  it('places parallel nodes in the order of the flow', () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     const nodes = ['split', ...names, 'merge'].map((id) => ({ id, kind: 'function' }));
     const edges = names.flatMap((name) => [edge('split', name), edge(name, 'merge')]);
@@ -100,7 +100,7 @@ describe('the layout of a graph', () => {
     }
   });
 
-  it('takes graphs of any size and depth', () => {
+  it('accepts graphs of any size and depth', () => {
     const long = chainOf(6_000);
     const ring = { ...chainOf(3_000), edges: [...chainOf(3_000).edges, edge('step 2999', 'step 0', 'again')] };
     const [first, ...rest] = chainOf(8_001).nodes;
@@ -130,7 +130,7 @@ describe('the layout of a graph', () => {
   });
 });
 
-describe('a graph that is drawn as SVG', () => {
+describe('a graph drawn as SVG', () => {
   const flow = new Flow('order')
     .node('charge', () => 'paid', { fallback: 'invoice' })
     .node('invoice', () => 'billed')
@@ -147,14 +147,14 @@ describe('a graph that is drawn as SVG', () => {
     expect(svg.match(/stroke-dasharray="5 4"/g)).toHaveLength(1);
   });
 
-  it('shows how nodes stand, by hue, sign and word', () => {
+  it('shows statuses by hue, sign and word', () => {
     const svg = drawSvg(graphOf(flow.toBlueprint(), { charge: 'failed', invoice: 'completed', rest: 'skipped' }));
     expect(svg).toContain(tones.red.light.solid);
     expect(svg).toContain(tones.green.light.solid);
     expect(svg).toContain('>skipped · sleep</text>');
   });
 
-  it('has names as text, whatever is in them', () => {
+  it('escapes names', () => {
     const nodes = [...Object.values(hostile), '\ud800', '&amp;', '\'"'].map((id) => ({ id, kind: 'function' }));
     const svg = drawSvg({ nodes, edges: [edge(hostile.markup, hostile.long, hostile.markup)] });
     expect(svg).not.toMatch(/<(img|script)/);
@@ -163,20 +163,20 @@ describe('a graph that is drawn as SVG', () => {
     expect(svg).toContain('&amp;amp;');
   });
 
-  it('has one line a node where there are many', () => {
+  it('has one line per node if there are many nodes', () => {
     const many = chainOf(60);
     const svg = drawSvg({ ...many, nodes: many.nodes.map((node) => ({ ...node, status: 'completed' as const })) });
     expect(svg).not.toContain('>completed</text>');
     expect(svg).toContain('<title>step 0 (completed)</title>');
   });
 
-  it('is there without nodes, too', () => {
+  it('is valid without nodes', () => {
     expect(drawSvg({ nodes: [], edges: [] })).toContain('width="32"');
   });
 });
 
 describe('the colours of statuses', () => {
-  it('can be read on what is behind them, light and dark', () => {
+  it('are readable on their backgrounds, light and dark', () => {
     for (const [tone, { light, dark }] of Object.entries(tones)) {
       for (const [{ ink, tint }, paper] of [
         [light, '#f6f6f8'],
@@ -194,8 +194,8 @@ describe('the colours of statuses', () => {
   });
 });
 
-describe('names that are shown', () => {
-  it('are written out where they would hide something', () => {
+describe('displayed names', () => {
+  it('have hidden characters written as codes', () => {
     expect(visible('a\u202eb')).toBe('a\\u{202e}b');
     expect(visible('a\nb')).toBe('a\\u{a}b');
     expect(visible('a\u200db')).toBe('a\\u{200d}b');
@@ -203,7 +203,7 @@ describe('names that are shown', () => {
     expect(visibleLines('a\n\tb\u0000')).toBe('a\n\tb\\u{0}');
   });
 
-  it('lose their middle where they are too long', () => {
+  it('are shortened in the middle', () => {
     expect(shortened('abcdefghij', 10)).toBe('abcdefghij');
     expect(shortened('abcdefghijk', 7)).toBe('abc…ijk');
     expect(shortened('👍'.repeat(100), 5)).toBe('👍👍…👍👍');
@@ -211,7 +211,7 @@ describe('names that are shown', () => {
   });
 });
 
-/** As WCAG 2.2 defines it. */
+/** Contrast ratio as defined by WCAG 2.2. */
 function contrast(one: string, other: string): number {
   const [light = 0, dark = 0] = [luminance(one), luminance(other)].sort((a, b) => b - a);
   return (light + 0.05) / (dark + 0.05);

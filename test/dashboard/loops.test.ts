@@ -6,7 +6,7 @@ import { workflow } from '../loops/support.js';
 import { deferred } from '../support.js';
 import { dashboardOf } from './setup.js';
 
-/** A loop that fills a queue, and one that reads it and fails for what is bad. */
+/** A loop that fills a queue, and a loop that reads the queue and fails for bad values. */
 function pipeline(isBroken = { value: true }) {
   let last = 0;
   const numbers = new Loop('num/bers', { schedule: { every: 2 } }).producer('count', () => ({
@@ -38,7 +38,7 @@ describe('loops', () => {
     expect((await get<QueuesView>('/api/queues')).loops).toMatchObject([{ queue: 'q', capacity: 50 }]);
   });
 
-  it('are stopped, started, paused and resumed, and refuse what cannot be done as they stand', async () => {
+  it('are stopped, started, paused and resumed, and refuse actions that their state does not allow', async () => {
     const loops = pipeline();
     const { get, post } = dashboardOf({ loops });
     const stateOf = async (id: string) =>
@@ -60,7 +60,7 @@ describe('loops', () => {
     expect(await act('<script>', 'stop')).toBe(404);
   });
 
-  it('that take their time are answered for before they are done, and who is named is told what comes of it', async () => {
+  it('that take long get an early answer, and later failures go to onError', async () => {
     const loops = pipeline();
     const told: unknown[] = [];
     const { post } = dashboardOf({ loops, onError: (error) => void told.push(error) });
@@ -79,7 +79,7 @@ describe('loops', () => {
 });
 
 describe('dead letters', () => {
-  it('are shown the newest first, without secrets, and replayed', async () => {
+  it('are shown newest first, without secrets, and can be replayed', async () => {
     const isBroken = { value: true };
     const loops = pipeline(isBroken);
     await loops.start();
@@ -127,7 +127,7 @@ describe('dead letters', () => {
     expect(loops.deadLetters.size).toBe(0);
   });
 
-  it('that wait for room are not waited for', async () => {
+  it('that wait for space in a queue do not delay the answer', async () => {
     const loops = pipeline();
     loops.deadLetters.replay = () => new Promise(() => undefined);
     const { post } = dashboardOf({ loops });

@@ -20,14 +20,14 @@ describeWith('chromium', 'the page of the dashboard, by keys alone', () => {
   afterAll(() => server.close());
 
   const openAt = (place: string) => openLive(`${server.url}#${place}`, { token: 'some-token' });
-  /** What has the focus, in words. */
+  /** Describes the focused element. */
   const focus = (page: Page) =>
     page.evaluate<string>(`(({ activeElement: at }) =>
       at.id || at.getAttribute('aria-label') || at.getAttribute('data-node') || at.closest('label')?.innerText.trim() ||
       at.innerText.trim() || at.tagName)(document)`);
   const hasFocus = (page: Page, what: string) => expect.poll(() => focus(page)).toBe(what);
 
-  it('has dialogs that begin at what is asked, and give the focus back', async () => {
+  it('has dialogs that focus their first field, and return the focus', async () => {
     const page = await openAt('/runs/three-nodes');
     await page.getByRole('button', { name: 'Cancel…' }).focus();
     await page.keyboard.press('Enter');
@@ -43,7 +43,7 @@ describeWith('chromium', 'the page of the dashboard, by keys alone', () => {
     await hasFocus(page, 'Close');
     await page.keyboard.press('Enter');
     await hasFocus(page, 'Cancel…');
-    await page.getByRole('button', { name: /^Unlocked/ }).focus();
+    await page.getByRole('button', { name: 'Changes are unlocked' }).focus();
     await page.keyboard.press('Enter');
     await hasFocus(page, 'Keep unlocked');
     await page.keyboard.press('Tab');
@@ -53,7 +53,7 @@ describeWith('chromium', 'the page of the dashboard, by keys alone', () => {
     await hasFocus(page, 'Token');
   });
 
-  it('has the focus on what opened a dialog, where that was a menu too', async () => {
+  it('returns the focus to the button that opened a dialog, also through a menu', async () => {
     const page = await openAt('/runs');
     await page.locator('.menu button:enabled').first().waitFor();
     await page.locator('.run-link').first().focus();
@@ -68,7 +68,7 @@ describeWith('chromium', 'the page of the dashboard, by keys alone', () => {
     await hasFocus(page, menu);
   });
 
-  it('goes on at the content where a run opens, and at the run in the list when it is left', async () => {
+  it('focuses the content when a run opens, and the run in the list when it is left', async () => {
     const page = await openAt('/runs');
     await page.locator('.run-link').nth(2).focus();
     await page.keyboard.press('Enter');
@@ -80,7 +80,7 @@ describeWith('chromium', 'the page of the dashboard, by keys alone', () => {
     await hasFocus(page, 'many-nodes');
   });
 
-  it('keeps the focus near where it was when what has it goes away', async () => {
+  it('keeps the focus nearby when the focused element disappears', async () => {
     const page = await openAt('/runs/three-nodes');
     await page.getByRole('button', { name: 'Pause' }).focus();
     const paused = server.world.details.get('three-nodes');
@@ -99,7 +99,7 @@ describeWith('chromium', 'the page of the dashboard, by keys alone', () => {
     await hasFocus(page, 'fetch');
   });
 
-  it('moves on from buttons that have nothing more to do', async () => {
+  it('moves the focus on from disabled buttons', async () => {
     const page = await openAt('/runs?status=running');
     await page.getByRole('button', { name: 'Clear' }).focus();
     await page.keyboard.press('Enter');
@@ -113,7 +113,7 @@ describeWith('chromium', 'the page of the dashboard, by keys alone', () => {
     await hasFocus(page, 'Newer');
   });
 
-  it('leaves it nowhere where one has clicked beside everything', async () => {
+  it('leaves the focus nowhere after a click beside everything', async () => {
     const page = await openAt('/runs/three-nodes');
     await page.getByRole('button', { name: 'Pause' }).focus();
     await page.locator('.facts').click({ position: { x: 2, y: 2 } });

@@ -86,7 +86,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await page.keyboard.press('Escape');
       await page.getByRole('dialog').waitFor({ state: 'hidden' });
       const keyboard = page.getByRole('dialog', { name: 'Keyboard' });
-      // Keys are heard again once the page stands without the dialog.
+      // Keys are only handled after the dialog has been removed.
       const press = async () => {
         if (!(await keyboard.isVisible())) await page.keyboard.press('?');
         return keyboard.isVisible();
@@ -113,7 +113,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
     }
   });
 
-  describe('shows names and values as text, whatever is in them', () => {
+  describe('shows names and values as text', () => {
     it('in every view', async () => {
       const page = await openAt('/runs');
       const places = [
@@ -133,13 +133,13 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       }
     });
 
-    it('writes out what would turn around or hide parts of a name', async () => {
+    it('writes characters that would reverse or hide parts of a name as codes', async () => {
       const page = await openAt('/runs');
       await page.getByRole('link', { name: 'invoice-\\u{202e}gnp.exe' }).waitFor();
       expect(await page.locator('#page').innerText()).not.toMatch(/[\u202e\u200b\u2060]/);
     });
 
-    it('and keeps an address for any id', async () => {
+    it('and has a working address for any id', async () => {
       for (const runId of Object.values(hostile)) {
         const page = await openAt('/runs');
         await page
@@ -172,7 +172,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await expect.poll(() => page.locator('.runs .status:not([data-status="failed"])').count()).toBe(0);
     });
 
-    it('searches while one types', async () => {
+    it('searches while the user types', async () => {
       const page = await openAt('/runs');
       await page.keyboard.press('/');
       await page.keyboard.type('three-n');
@@ -182,7 +182,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await expect.poll(() => page.locator('.runs tbody tr').count()).toBe(50);
     });
 
-    it('narrows down to a time', async () => {
+    it('filters by time', async () => {
       const page = await openAt('/runs');
       await page.getByLabel('Time').selectOption('15m');
       await expect.poll(() => page.locator('.runs tbody tr').count()).toBeLessThan(26);
@@ -202,7 +202,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await expect.poll(() => page.locator('.run-link').first().innerText()).toBe(first);
     });
 
-    it('is walked through with keys', async () => {
+    it('can be walked through with keys', async () => {
       const page = await openAt('/runs');
       await page.locator('.run-link').first().focus();
       await page.keyboard.press('ArrowDown');
@@ -211,13 +211,13 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('Enter');
       await expect.poll(() => page.url()).toContain('/runs/many-nodes');
-      // The address changes before the page does.
+      // The address changes before the page is rendered.
       await page.locator('.run-title').waitFor();
       await page.keyboard.press('Escape');
       await expect.poll(() => page.url()).toMatch(/#\/runs$/);
     });
 
-    it('counts newer runs, and shows them when one asks for them', async () => {
+    it('counts newer runs, and shows them on request', async () => {
       const page = await openAt('/runs');
       const first = await page.locator('.run-link').first().innerText();
       const [newest] = server.world.runs;
@@ -276,7 +276,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await expect.poll(place).not.toBe(before);
     });
 
-    it('is drawn for 300 nodes within the screen, with a map of all', async () => {
+    it('is drawn for 300 nodes within the screen, with a minimap', async () => {
       const page = await openAt('/runs/many-nodes');
       await page.locator('.minimap').waitFor();
       expect(await page.locator('.node').count()).toBe(300);
@@ -297,7 +297,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       expect(await places()).toEqual(before);
     });
 
-    it('opens at its start where nothing is going on', async () => {
+    it('opens at its start if no node is active', async () => {
       const page = await openAt('/runs/done');
       const start = page.locator('.node[data-node="start"]');
       await start.waitFor();
@@ -309,12 +309,12 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       expect(box.y + box.height).toBeLessThanOrEqual(frame.y + frame.height);
     });
 
-    it('is drawn where it is a chain of 2,000 nodes', { timeout: 240_000 }, async () => {
+    it('is drawn for a chain of 2,000 nodes', { timeout: 240_000 }, async () => {
       const page = await openAt('/runs/deep');
       await expect.poll(() => page.locator('.node').count(), { timeout: 120_000 }).toBe(2_000);
     });
 
-    it('says since when a node waits, and what was not reached', async () => {
+    it('shows since when a node waits, and which nodes were not reached', async () => {
       const page = await openAt('/runs/waiting/graph?node=answer');
       await page
         .locator('.panel')
@@ -327,7 +327,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       expect(await page.locator('.timeline-bar.is-awaiting').getAttribute('title')).toMatch(/awaiting, 17 min \d\d s$/);
     });
 
-    it('says so where the graph is not known', async () => {
+    it('says so if the graph is unknown', async () => {
       const page = await openAt('/runs/no-graph/graph');
       await page.getByText('The graph of this run is not known').waitFor();
       await page.getByRole('link', { name: 'Go to the timeline' }).click();
@@ -335,7 +335,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
     });
   });
 
-  it('shows 1,000 attempts in a timeline that can be zoomed, and draws those that are seen', async () => {
+  it('shows 1,000 attempts in a zoomable timeline, and draws only the visible ones', async () => {
     const page = await openAt('/runs/many-nodes/timeline');
     await page.locator('.timeline-bar').first().waitFor();
     expect(await page.locator('.timeline-row').count()).toBeLessThan(60);
@@ -362,7 +362,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
     }
   });
 
-  it('has room for long names of workflows, and says how many more there are beside them', async () => {
+  it('has space for long names of workflows, and counts those that do not fit', async () => {
     for (const width of [1280, 390]) {
       const page = await openAt('/workers', { viewport: { width, height: 800 } });
       const cell = page.locator('tr', { hasText: 'reconciliation-of' }).locator('.tags');
@@ -401,14 +401,14 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
     expect(server.posted).toEqual([{ path: `api/workers/${silent}/forget`, body: {} }]);
   });
 
-  it('shows errors with what has caused them, and their stacks when one opens them', async () => {
+  it('shows errors with their causes, and with stacks that can be opened', async () => {
     const page = await openAt('/runs/order/errors');
     await page.getByText('insufficient_funds').first().waitFor();
     await page.getByText('Stack', { exact: true }).first().click();
     await page.getByText('at charge (/srv/app/payments/charge.js:81:11)').first().waitFor();
   });
 
-  it('says that a value is longer than what is shown, and copies it', async () => {
+  it('says that a value is shortened, and copies it', async () => {
     const page = await openAt('/runs/order/data', { permissions: ['clipboard-read', 'clipboard-write'] });
     await page.getByText('of 184,220 characters are shown').waitFor();
     await page.locator('.value').first().getByRole('button', { name: 'Copy' }).click();
@@ -425,7 +425,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
     expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0);
   });
 
-  describe('where there is nothing, or something is wrong', () => {
+  describe('an empty or failed view', () => {
     it('says what to do', async () => {
       server.world = emptyWorld();
       const page = await openAt('/runs');
@@ -438,7 +438,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await page.getByText('No dead letters').waitFor();
     });
 
-    it('says what this dashboard does not watch', async () => {
+    it('says what this dashboard does not show', async () => {
       const { distributed: _, loops: __, ...overview } = server.world.overview;
       server.world = { ...emptyWorld(), overview };
       const page = await openAt('/runs');
@@ -449,7 +449,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await page.getByText('This dashboard shows no loops').waitFor();
     });
 
-    it('offers to try again', async () => {
+    it('offers a retry', async () => {
       server.instead.set('api/runs', {
         status: 503,
         body: { error: { code: 'unavailable', message: 'The engine does not answer' } },
@@ -461,7 +461,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
       await page.locator('.run-link').first().waitFor();
     });
 
-    it('knows runs that are not there', async () => {
+    it('reports unknown runs', async () => {
       const page = await openAt('/runs/unknown', { expected: /404/ });
       await page.getByText('There is no such run').waitFor();
       await page.getByRole('link', { name: 'Go to the runs' }).click();
@@ -469,14 +469,14 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
     });
   });
 
-  it('shows no actions where nothing can be changed', async () => {
+  it('shows no actions in a read-only dashboard', async () => {
     server.world.overview = { ...server.world.overview, hasActions: false };
     const page = await openAt('/runs/three-nodes');
     await page.getByText('Read-only').waitFor();
     expect(await page.getByRole('button', { name: 'Pause' }).count()).toBe(0);
   });
 
-  it('keeps the theme that was chosen', async () => {
+  it('keeps the chosen theme', async () => {
     const page = await openAt('/runs', { colorScheme: 'light' });
     const paper = () => page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
     const light = await paper();
@@ -490,7 +490,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
     expect(await paper()).toBe(dark);
   });
 
-  it('goes to its pages by keys, and says where one is in its title', async () => {
+  it('navigates by keys, and shows the current page in its title', async () => {
     const page = await openAt('/runs');
     for (const [key, title] of [
       ['w', 'Workers'],
@@ -509,7 +509,7 @@ describeWith('chromium', 'the page of the dashboard, as it looks', () => {
     await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
   });
 
-  it('stands still for who wants less motion', async () => {
+  it('has no animations for users who prefer reduced motion', async () => {
     const page = await openAt('/runs', { reducedMotion: 'reduce' });
     await page.locator('.icon-arc').first().waitFor();
     expect(await page.evaluate('document.getAnimations().length')).toBe(0);

@@ -7,7 +7,7 @@ import { openSite, type Site } from './fixtures/site.js';
 
 const token = 'a-token-of-this-test';
 
-/** A tab that a test hides and shows: `hide(true)`. */
+/** A tab that a test can hide and show: `hide(true)`. */
 const hideable = `
   let isHidden = false;
   Object.defineProperty(document, 'visibilityState', { get: () => (isHidden ? 'hidden' : 'visible') });
@@ -51,7 +51,7 @@ describeWith('chromium', 'tabs of one browser', () => {
   const hide = (page: Page, value: boolean) => page.evaluate(`hide(${value})`);
   const streamOf = (page: Page) => page.locator('.connection').getAttribute('data-state');
 
-  it('are all live, however many there are', async () => {
+  it('are all live, even if there are many', async () => {
     await start('seen-by-all');
     const tabs = await tabsAt(10, '/runs');
     for (const tab of tabs) await row(tab, 'seen-by-all').waitFor();
@@ -62,7 +62,7 @@ describeWith('chromium', 'tabs of one browser', () => {
     }
   });
 
-  it('are told each of the run that it shows', async () => {
+  it('each receive events of the run that they show', async () => {
     const runIds = Array.from({ length: 8 }, (_, index) => `trip-${index}`);
     for (const runId of runIds) await start(runId, 'approval');
     const [list, ...tabs] = await tabsAt(1, '/runs');
@@ -72,7 +72,7 @@ describeWith('chromium', 'tabs of one browser', () => {
     for (const tab of tabs) await tab.locator('.node[data-node="book"][data-status="completed"]').waitFor();
   });
 
-  it('with a token and without share nothing that needs it', async () => {
+  it('with and without a token share nothing that needs the token', async () => {
     await served.close();
     const { distributed, loops } = site;
     served = await serveDashboard({ distributed, loops, token, port: 0, assets: built.assets, protectReads: true });
@@ -91,7 +91,7 @@ describeWith('chromium', 'tabs of one browser', () => {
     ['where there are shared workers', ''],
     ['where there are none', withoutWorkers],
   ])('%s', (_, script) => {
-    it('let go of the stream while they are hidden, and catch up when they are shown', {
+    it('close the stream while they are hidden, and catch up when they are shown', {
       timeout: 240_000,
     }, async () => {
       await start('seen-later');
@@ -113,7 +113,7 @@ describeWith('chromium', 'tabs of one browser', () => {
     });
   });
 
-  it('are live by themselves where the worker does not answer', async () => {
+  it('connect by themselves if the worker does not answer', async () => {
     const [tab] = await tabsAt(1, '/runs', { script: brokenWorkers });
     await tab?.locator('[data-state="live"]').waitFor();
   });

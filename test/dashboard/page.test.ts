@@ -45,7 +45,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
     page.locator(`.run-title .status[data-status="${status}"]`).waitFor();
   const row = (page: Page, runId: string) => page.locator('.runs tbody tr', { hasText: runId });
 
-  it('shows runs as they are started and go on', async () => {
+  it('shows runs as they start and progress', async () => {
     const page = await openAt('/runs');
     await page.getByText('No runs yet').waitFor();
     await start('approval', { runId: 'trip-1' }, { trip: 'Paris' });
@@ -55,13 +55,13 @@ describeWith('chromium', 'the page of the dashboard', () => {
     await row(page, 'trip-1').locator('.status[data-status="completed"]').waitFor();
   });
 
-  it('counts runs that have come since, and shows them when asked to', async () => {
+  it('counts newer runs, and shows them on request', async () => {
     for (let number = 1; number <= 70; number++) await start('approval', { runId: `early-${number}` });
     const page = await openAt('/runs');
     await row(page, 'early-70').waitFor();
     const newer = page.getByRole('button', { name: /newer run/ });
     let late = 0;
-    // What comes while the page is still connecting is shown at once.
+    // Runs that start while the page is still connecting are shown immediately, so start more until one is counted.
     const oneMore = async () => {
       await start('approval', { runId: `late-${++late}` });
       return newer.count();
@@ -88,7 +88,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
   });
 
   describe('changes runs', () => {
-    it('by a signal with a payload, which has to be JSON', async () => {
+    it('by a signal with a payload, which must be JSON', async () => {
       await start('approval', { runId: 'trip-2' }, { trip: 'Rome' });
       const page = await openAt('/runs/trip-2');
       await page.locator('.node[data-node="answer"][data-status="awaiting"]').waitFor();
@@ -131,7 +131,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
       expect((await site.distributed.waitForCompletion('long-2')).error).toBe('not needed');
     });
 
-    it('by trying again what has failed, whose errors it shows', async () => {
+    it('by retrying failed runs, whose errors it shows', async () => {
       await start('fragile', { runId: 'call-1' });
       await reaches('call-1', 'failed');
       const page = await openAt('/runs/call-1/errors');
@@ -160,7 +160,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
       await reaches('long-3', 'paused');
     });
 
-    it('once the token is given, and goes on with what was asked', async () => {
+    it('after asking for the token, and then continues', async () => {
       await start('endless', { runId: 'long-4' });
       const page = await open(`${served.url}#/runs/long-4`, { expected: /401/ });
       await page.getByRole('button', { name: 'Pause' }).click();
@@ -173,7 +173,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
       await showsRun(page, 'paused');
     });
 
-    it('and says what cannot be done', async () => {
+    it('and reports refused changes', async () => {
       await start('endless', { runId: 'long-5' });
       const page = await openAt('/runs/long-5', { expected: /409/ });
       await page.getByRole('button', { name: 'Cancel…' }).click();
@@ -220,7 +220,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
       expect(site.loops.deadLetters.size).toBe(0);
     });
 
-    it('and shows rates and nodes of them, queues and workers', async () => {
+    it('and shows their rates and nodes, queues and workers', async () => {
       const page = await openAt('/loops');
       const loop = page.locator('.loop', { hasText: 'ticker' });
       await expect
@@ -237,16 +237,16 @@ describeWith('chromium', 'the page of the dashboard', () => {
     });
   });
 
-  it('takes the token out of the address', async () => {
+  it('removes the token from the address', async () => {
     const page = await openAt('/runs');
     expect(page.url()).not.toContain(token);
     await page.reload();
-    await page.getByRole('button', { name: /^Unlocked/ }).click();
+    await page.getByRole('button', { name: 'Changes are unlocked' }).click();
     await page.getByRole('button', { name: 'Lock', exact: true }).click();
-    await page.getByRole('button', { name: /^Locked/ }).waitFor();
+    await page.getByRole('button', { name: /^Changes are locked/ }).waitFor();
   });
 
-  it('shows nothing without the token where reading needs it', async () => {
+  it('shows nothing without the token if reading requires it', async () => {
     await served.close();
     await serve({ protectReads: true });
     await start('endless', { runId: 'secret-1' });
@@ -259,7 +259,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
     await page.locator('[data-state="live"]').waitFor();
   });
 
-  it('works below a path', async () => {
+  it('works below a mount path', async () => {
     await served.close();
     await serve({ basePath: '/ops' });
     await start('endless', { runId: 'below-1' });
@@ -269,7 +269,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
     await showsRun(page, 'paused');
   });
 
-  it('keeps up with a flood of changes: shows each while it goes on, and goes on drawing', async () => {
+  it('keeps up with a flood of changes, and keeps drawing', async () => {
     for (const runId of ['watched-1', 'watched-2', 'watched-3']) await start('endless', { runId });
     const page = await openAt('/runs');
     await row(page, 'watched-3').locator('.status[data-status="running"]').waitFor();
@@ -279,7 +279,8 @@ describeWith('chromium', 'the page of the dashboard', () => {
       await site.distributed.cancel(runId, 'seen');
       const before = flood.changes();
       await row(page, runId).locator('.status[data-status="cancelled"]').waitFor();
-      // In changes, since who floods is as slow as the page on a machine that others use. A second has 1,200.
+      // Counted in changes instead of time, because the flood slows down like the page on a busy machine. A second has
+      // 1,200.
       expect(flood.changes() - before).toBeLessThan(mostMeanwhile);
     }
     const before = flood.changes();
@@ -298,7 +299,7 @@ describeWith('chromium', 'the page of the dashboard', () => {
       .toBe(total.completed.toLocaleString('en'));
   });
 
-  it('goes on when the server is back', async () => {
+  it('reconnects when the server is back', async () => {
     const page = await openAt('/runs', {
       expected: /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/,
     });
@@ -314,10 +315,10 @@ describeWith('chromium', 'the page of the dashboard', () => {
   });
 });
 
-/** How many changes may come until one of them is shown. */
+/** Maximum number of changes until one of them must be shown. */
 const mostMeanwhile = 6_000;
 
-/** Starts runs that are over at once; each changes its status at least twice. */
+/** Starts runs that end immediately. Each changes its status at least twice. */
 function flooding({ distributed }: Site) {
   let isOver = false;
   let started = 0;
@@ -326,7 +327,7 @@ function flooding({ distributed }: Site) {
     while (!isOver) {
       const batch = Array.from({ length: 20 }, () => distributed.startRun({}, undefined, { workflow: 'quick' }));
       started += (await Promise.all(batch)).length;
-      // No more than is asked for: whoever floods, the browser and the server share two processors.
+      // Limits the rate, because the flood, the browser and the server share two processors.
       const ahead = (started * 2) / 1.2 - (performance.now() - begin);
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, ahead)));
     }
@@ -338,7 +339,7 @@ function flooding({ distributed }: Site) {
   return { changes: () => started * 2, end };
 }
 
-/** Resolves when the page has drawn so many frames. */
+/** Resolves when the page has drawn the given number of frames. */
 function drawn(page: Page, frames: number): Promise<void> {
   return page.evaluate(`new Promise((resolve) => {
     let left = ${frames};

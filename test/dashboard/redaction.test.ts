@@ -49,7 +49,7 @@ describe('keys', () => {
     'tokenValue',
     'AccountKey',
     'mnemonic',
-  ])('hides what is under "%s"', (key) => {
+  ])('hides the value of "%s"', (key) => {
     expect(shown({ [key]: 'hunter2' })).toBe(`{\n  ${JSON.stringify(key)}: [redacted]\n}`);
     expect(shown({ deep: [{ [key]: { inner: 'hunter2' } }] })).not.toContain('hunter2');
     expect(shown(new Map([[key, 'hunter2']]))).not.toContain('hunter2');
@@ -59,13 +59,13 @@ describe('keys', () => {
   });
 
   it.each(['tokenizer', 'passenger', 'spin', 'mapping', 'shipping', 'monkey', 'key', 'secretary', 'author', 'compass'])(
-    'shows what is under "%s"',
+    'shows the value of "%s"',
     (key) => {
       expect(shown({ [key]: 'plain' })).toContain('plain');
     },
   );
 
-  it('shows whether there is a secret, and how many there are, but no number that is one', () => {
+  it('shows flags and counts about secrets, but no secret numbers', () => {
     const value = { hasPassword: true, token: null, maxTokens: 500, secret: undefined, pin: 1234, pass: 1234 };
     expect(shown(value)).toBe(
       '{\n  "hasPassword": true,\n  "token": null,\n  "maxTokens": 500,\n  "secret": undefined,\n' +
@@ -73,7 +73,7 @@ describe('keys', () => {
     );
   });
 
-  it('are hidden besides by what is given: words however they are written, and patterns', () => {
+  it('are hidden by additional words, in any spelling, and by patterns', () => {
     const own = redactorOf(['iban', 'Card Number', /^x-internal-/gi]);
     const value = { customerIban: 'a', card_number: 'b', 'X-Internal-Id': 'c', 'x-internal-b': 'd', other: 'e' };
     expect(valueView(value, own).text.match(/\[redacted\]/g)).toHaveLength(4);
@@ -103,7 +103,7 @@ describe('keys', () => {
     expect(shown({ log: JSON.stringify({ value }) })).not.toContain('hunter2');
   });
 
-  it('beside values hide nothing else', () => {
+  it('beside their values hide nothing else', () => {
     const value = [
       ['user', 'me'],
       ['a list of odd length', 'token', 'me'],
@@ -116,7 +116,7 @@ describe('keys', () => {
     expect(shown(value)).toBe(JSON.stringify(value, undefined, 2));
   });
 
-  it('are hidden where they are named "value" themselves', () => {
+  it('are hidden if the key itself is "value"', () => {
     expect(valueView({ name: 'user', value: 'hunter2' }, redactorOf(['value'])).text).not.toContain('hunter2');
   });
 
@@ -180,7 +180,7 @@ describe('texts', () => {
     expect(redactor.text(text)).toBe(text);
   });
 
-  it('are looked into where they are JSON', () => {
+  it('are searched as JSON if they are JSON', () => {
     const text = JSON.stringify({ user: 'me', credentials: { a: 'hunter2' }, log: 'token=hunter2', list: [1] });
     expect(JSON.parse(redactor.text(text))).toEqual({
       user: 'me',
@@ -191,7 +191,7 @@ describe('texts', () => {
     expect(shown({ body: text })).not.toContain('hunter2');
   });
 
-  it('are masked to their ends, however long they are', () => {
+  it('are masked completely, even if they are long', () => {
     const long = 'x1'.repeat(40_000);
     for (const text of [`password=${long}`, `password: "${long}"`, `cookie: ${long}`, `redis://u:${long}@h`]) {
       expect(redactor.text(`${text} end`)).not.toContain('x1');
@@ -199,7 +199,7 @@ describe('texts', () => {
     expect(redactor.text(`{"a": "${'y'.repeat(70_000)}", "credentials": {"is": "hunter2"}}`)).not.toContain('hunter2');
   });
 
-  it('never show a secret that follows its key, whatever is around it', () => {
+  it('never show a secret after its key, in any surrounding text', () => {
     const word = fc.stringMatching(/^[a-z ,;{}()[\]&?]{0,20}$/);
     const key = fc.constantFrom('password', 'api_key', 'accessToken', 'x-secret');
     const joint = fc.constantFrom('=', ': ', '": "', "': '", ' => ', '="');
@@ -229,19 +229,19 @@ describe('texts', () => {
   ])('are searched in bounded steps (%#)', (text) => {
     const begin = performance.now();
     redactor.text(text);
-    // Not a measure of speed: what is not bounded takes minutes.
+    // Not a benchmark: an unbounded search would take minutes.
     expect(performance.now() - begin).toBeLessThan(30_000);
   });
 });
 
 describe('a value', () => {
-  it('is JSON, indented, as far as it is JSON', () => {
+  it('is indented JSON if JSON can express it', () => {
     const value = { a: [1, 'two', null, { b: false }], empty: {}, none: [] };
     expect(shown(value)).toBe(JSON.stringify(value, undefined, 2));
     expect(valueView(value, redactor)).toMatchObject({ length: shown(value).length, isTruncated: false });
   });
 
-  it('is text where it is not', () => {
+  it('is readable text otherwise', () => {
     class Point {
       x = 1;
     }
@@ -284,7 +284,7 @@ describe('a value', () => {
     );
   });
 
-  it('is cut, and says how long it is', () => {
+  it('is cut, with its full length', () => {
     const view = valueView({ text: 'x'.repeat(100_000), more: 'y'.repeat(50) }, redactor);
     expect(view.text).toHaveLength(65_536);
     expect(view).toMatchObject({
@@ -294,12 +294,12 @@ describe('a value', () => {
     expect(maybeView(undefined, redactor)).toBeUndefined();
   });
 
-  it('does not show half a secret where it is cut', () => {
+  it('does not show half a secret at the cut', () => {
     const url = `redis://user:${'hunter2'.repeat(10)}@host`;
     for (let limit = 1; limit < 60; limit++) expect(shown(url, limit)).not.toContain('hunter');
   });
 
-  it('is not followed without end, in depth or breadth', () => {
+  it('is limited in depth and breadth', () => {
     let deep: unknown = 'bottom';
     for (let level = 0; level < 10_000; level++) deep = [deep];
     expect(shown(deep)).toContain('[…]');
@@ -311,7 +311,7 @@ describe('a value', () => {
 });
 
 describe('an error', () => {
-  it('comes with its causes, its code and those that it is made of, without secrets', () => {
+  it('has its causes, code and inner errors, without secrets', () => {
     const cause = Object.assign(new Error('password=hunter2'), { code: 'ECONNREFUSED' });
     const error = new AggregateError([new RangeError('one'), 'text'], 'both failed', { cause });
     expect(errorView(error, redactor)).toMatchObject({
@@ -329,7 +329,7 @@ describe('an error', () => {
     expect(errorView(bare, redactor)).toEqual({ name: 'Error', message: 'x' });
   });
 
-  it('is told of even where its parts cannot be read', () => {
+  it('is shown even if its parts cannot be read', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     const nameless = Object.assign(new Error('x'), { name: Object.create(null) });
@@ -339,7 +339,7 @@ describe('an error', () => {
     }
   });
 
-  it('is bounded, however its causes are tied together and however long it is', () => {
+  it('is limited in length and in number of causes', () => {
     const shared = new AggregateError([], 'x'.repeat(20_000));
     const first = new AggregateError([shared, shared, shared], 'first', { cause: shared });
     shared.errors.push(first, first, shared);

@@ -22,7 +22,7 @@ describeWithRedis('a dashboard over Redis', () => {
     await server?.stop();
   });
 
-  it('shows runs as they go on, tells of them, and acts on them', async () => {
+  it('shows runs, streams their changes, and acts on them', async () => {
     const gate = deferred();
     const flow = new Flow('f')
       .node('a', () => ({ token: 'hunter2' }))

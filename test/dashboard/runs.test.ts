@@ -21,7 +21,7 @@ const byId = (detail: RunDetail) => new Map((detail.graph?.nodes ?? []).map((nod
 const statusesOf = (detail: RunDetail) =>
   Object.fromEntries((detail.graph?.nodes ?? []).map(({ id, status }) => [id, status]));
 
-/** Ids and texts that are syntax somewhere. */
+/** Ids and texts that have a special meaning in some syntax. */
 const hostile = [
   'a/b',
   '..',
@@ -41,7 +41,7 @@ const hostile = [
 ];
 
 describe('the overview', () => {
-  it('says how everything stands', async () => {
+  it('summarises everything', async () => {
     const { orchestrator, finish } = await fleetOf(new Flow('f').node('a', () => 1));
     const { get } = dashboardOf({ distributed: orchestrator, title: 'mine' });
     await finish();
@@ -80,7 +80,7 @@ describe('the overview', () => {
 });
 
 describe('runs', () => {
-  it('are listed by filters, a page at a time', async () => {
+  it('are filtered, and listed page by page', async () => {
     const flow = new Flow('f').node('a', (input) => {
       if (input === 'bad') throw new Error('x');
       return 1;
@@ -124,7 +124,7 @@ describe('runs', () => {
     }
   });
 
-  it('have any ids, and texts in them stay texts', async () => {
+  it('may have any ids and texts', async () => {
     const flow = new Flow('f')
       .node('a', (input) => input)
       .wait('w', { event: 'go' })
@@ -144,7 +144,7 @@ describe('runs', () => {
     }
   });
 
-  it('without anybody to watch them are not there', async () => {
+  it('are not found if the dashboard was created without a fleet', async () => {
     const { orchestrator } = await fleetOf(
       new Flow('f').node('a', () => 1),
       { workers: 0 },
@@ -164,7 +164,7 @@ describe('runs', () => {
     expect(await other.get('/api/queues')).toEqual({ fleet: { waiting: 0, delayed: 0, active: 0 }, loops: [] });
   });
 
-  it('cannot be asked for while the engine is away', async () => {
+  it('are unavailable while the engine is away', async () => {
     const { orchestrator, engine } = await fleetOf(new Flow('f').node('a', () => 1));
     engine.runInfoStore.listRuns = () => Promise.reject(new EngineError('redis at h', 'does not answer'));
     const { fetch } = dashboardOf({ distributed: orchestrator });
@@ -175,7 +175,7 @@ describe('runs', () => {
 });
 
 describe('workers', () => {
-  it('that are silent can be forgotten, those that are alive cannot', async () => {
+  it('can be forgotten if they are silent, but not if they are alive', async () => {
     const { orchestrator, engine, worker } = await fleetOf(new Flow('f').node('a', () => 1));
     await eventually(async () => (await orchestrator.liveness()).length === 1);
     const list = engine.livenessStore.list.bind(engine.livenessStore);
@@ -192,7 +192,7 @@ describe('workers', () => {
 });
 
 describe('a run', () => {
-  it('is shown with its graph, its attempts, and what it was given and gave', async () => {
+  it('is shown with its graph, attempts, input and output', async () => {
     let calls = 0;
     const flow = new Flow('f')
       .node('first', () => ({ total: 1, password: 'hunter2' }))
@@ -255,7 +255,7 @@ describe('a run', () => {
     expect(JSON.stringify(detail)).not.toContain('hunter2');
   });
 
-  it('shows each node as it stands, while it goes on and when it is cut', async () => {
+  it('shows the status of each node, while it runs and after it is cut', async () => {
     const gate = deferred();
     const flow = new Flow('f')
       .node('done', () => 1)
@@ -315,7 +315,7 @@ describe('a run', () => {
     gate.resolve();
   });
 
-  it('shows since when nodes wait, and how long they did', async () => {
+  it('shows how long nodes have waited', async () => {
     const flow = new Flow('f')
       .wait('ask', { event: 'answer' })
       .sleep('rest', { duration: 60_000 })
@@ -350,7 +350,7 @@ describe('a run', () => {
     }
   });
 
-  it('is listed with the begin of a long reason, however long that is', async () => {
+  it('is listed with the beginning of a long error', async () => {
     const { orchestrator } = await fleetOf(
       new Flow('f').node('a', () => 1),
       { workers: 0 },
@@ -367,7 +367,7 @@ describe('a run', () => {
     expect((await get<RunDetail>(`/api/runs/${runId}`)).run.error?.length).toBe(20_000);
   });
 
-  it('shows what waits in the queue, what is on hold, and what is put aside', async () => {
+  it('shows queued, paused and delayed work', async () => {
     const gate = deferred();
     const flow = new Flow('f')
       .node('a', () => gate.promise)
@@ -389,7 +389,7 @@ describe('a run', () => {
     await orchestrator.waitForCompletion(runId, { signal: signal() });
   });
 
-  it('shows what is inside of nodes as theirs, and what is awaited there', async () => {
+  it('shows work and waits inside of nodes as theirs', async () => {
     const inner = new Flow('inner').wait('ask', { event: 'answer' });
     const flow = new Flow('f')
       .node('sub', inner)
@@ -410,7 +410,7 @@ describe('a run', () => {
     expect(statusesOf(await get(`/api/runs/${runId}`))).toEqual({ sub: 'cut', end: 'unreached' });
   });
 
-  it('is shown without its graph where nobody knows that', async () => {
+  it('is shown without its graph if the graph is unknown', async () => {
     const engine = memory();
     const flow = new Flow('f').node('a', () => Promise.reject(new Error('bad')));
     const { finish } = await fleetOf(flow, { engine });
@@ -424,7 +424,7 @@ describe('a run', () => {
     expect(detail.input?.text).toBe('"given"');
   });
 
-  it('is shown by its graph on the engine where its code is not there', async () => {
+  it('is shown with the graph on the engine if its code is not loaded', async () => {
     const engine = memory();
     const { finish } = await fleetOf(
       new Flow('f').node('a', () => 'of a'),
@@ -436,7 +436,7 @@ describe('a run', () => {
     expect(byId(detail).get('a')).toMatchObject({ status: 'completed', output: { text: '"of a"' } });
   });
 
-  it('is taken up again, and refuses what cannot be done as it stands', async () => {
+  it('can be retried, and refuses actions that its status does not allow', async () => {
     let isBroken = true;
     const flow = new Flow('f').node('a', () => (isBroken ? Promise.reject(new Error('broken')) : 'fine'));
     const { orchestrator, finish } = await fleetOf(flow);
@@ -454,7 +454,7 @@ describe('a run', () => {
     }
   });
 
-  it('takes signals of what it waits for, as large as they may be', async () => {
+  it('accepts signals with the largest allowed payload', async () => {
     const flow = new Flow('f').wait('w', { event: 'go' });
     const { engine } = await fleetOf(flow);
     const orchestrator = new OrchestratorBuilder().workflow(flow).engine(engine).maxPayload(1_024).build();
@@ -468,11 +468,11 @@ describe('a run', () => {
     const sent = { event: 'go', id: 'click-1' };
     expect((await post(`/api/runs/${runId}/signal`, sent)).status).toBe(200);
     expect(await orchestrator.waitForCompletion(runId, { signal: signal() })).toMatchObject({ output: null });
-    // Its answer may have been lost.
+    // The answer may have been lost, so the same signal is sent again.
     expect((await post(`/api/runs/${runId}/signal`, sent)).status).toBe(200);
   });
 
-  it('bounds what is shown of many outputs', async () => {
+  it('limits the size of many outputs', async () => {
     const flow = new Flow('f').node('n0', () => 'x'.repeat(20_000));
     for (let index = 1; index < 100; index++) flow.node(`n${index}`, () => 'x'.repeat(20_000)).edge('n0', `n${index}`);
     const { orchestrator, finish } = await fleetOf(flow);
@@ -486,7 +486,7 @@ describe('a run', () => {
 });
 
 describe('events', () => {
-  it('come a page at a time, also of a run that goes on', async () => {
+  it('are listed page by page, even for a running run', async () => {
     const gate = deferred();
     let calls = 0;
     const flow = new Flow('f')
@@ -529,7 +529,7 @@ describe('events', () => {
     expect((await get<EventsPage>(address)).events.at(-1)).toMatchObject({ type: 'completed', nodeId: 'b' });
   });
 
-  it('that are nothing to be shown end the waiting for some', async () => {
+  it('end a page even if they are not shown', async () => {
     const { orchestrator, newWorker } = await fleetOf(
       new Flow('f').node('a', () => 1),
       { workers: 0 },
@@ -544,7 +544,7 @@ describe('events', () => {
     expect(await get(`/api/runs/${runId}/events?after=${paused?.seq}`)).toEqual({ events: [], hasMore: false });
   });
 
-  it('of a run that goes round and round are those that are kept, and it is shown as quickly as any', async () => {
+  it('of a long loop are limited to those kept, and the run is shown quickly', async () => {
     const flow = new Flow('f', { maxVisits: 100_000 })
       .node('turn', (_, { context }) => {
         context.count = (context.count ?? 0) + 1;
@@ -567,7 +567,7 @@ describe('events', () => {
 });
 
 describe('workers', () => {
-  it('are shown with when they were seen last, and counted when they are silent', async () => {
+  it('are shown with their last sign of life, and counted when they are silent', async () => {
     const engine = memory();
     const flow = new Flow('f').node('a', () => 1);
     const { orchestrator, worker } = await fleetOf(flow, { engine });

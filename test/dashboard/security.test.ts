@@ -11,7 +11,7 @@ const distributed = () => new OrchestratorBuilder().engine(memory()).build();
 
 describe('every response', () => {
   it.each(['/api/overview', '/api/nothing', '/nothing', '/api/stream', '/%'])(
-    'of %s has a strict policy, and is for nobody else',
+    'of %s has strict security headers',
     async (path) => {
       const { fetch } = dashboardOf({ distributed: distributed() });
       const response = await fetch(path);
@@ -31,7 +31,7 @@ describe('every response', () => {
     },
   );
 
-  it('to what is not there is a problem as JSON, without a stack', async () => {
+  it('to an unknown address is a problem as JSON, without a stack', async () => {
     const { fetch, post } = dashboardOf({ distributed: distributed() });
     for (const path of [
       '/api',
@@ -54,7 +54,7 @@ describe('every response', () => {
     expect((await post('/api/runs/%ff/pause')).status).toBe(400);
   });
 
-  it('to a method that is not taken says which are', async () => {
+  it('to an unsupported method lists the supported ones', async () => {
     const { fetch } = dashboardOf({ distributed: distributed() });
     for (const [method, path, allow] of [
       ['POST', '/api/overview', 'GET, HEAD'],
@@ -149,14 +149,14 @@ describe('a request that changes something', () => {
     expect((await fetch('/api/runs/x/pause', { method: 'POST', headers })).status).toBe(415);
   });
 
-  it('waits for its answer where the token is wrong', async () => {
+  it('waits for its answer if the token is wrong', async () => {
     const { post } = dashboardOf({ distributed: distributed() });
     const begin = performance.now();
     await post('/api/runs/x/pause', {}, { authorization: 'Bearer wrong' });
     expect(performance.now() - begin).toBeGreaterThan(200);
   });
 
-  it('is refused where it is too large, however it says so, and where it is no JSON', async () => {
+  it('is refused if it is too large or not JSON', async () => {
     const { post, fetch } = dashboardOf({ distributed: distributed() });
     const large = JSON.stringify({ event: 'e', payload: 'x'.repeat(2 ** 20) });
     expect((await post('/api/runs/x/signal', large)).status).toBe(413);
@@ -170,7 +170,7 @@ describe('a request that changes something', () => {
     });
   });
 
-  it('is refused where it says what nobody knows, by the name of the field', async () => {
+  it('is refused for unknown fields, which the error names', async () => {
     const { post } = dashboardOf({ distributed: distributed(), loops: new WorkflowOrchestrator() });
     for (const [path, body, field] of [
       ['/api/runs/x/pause', { now: true }, 'now'],
@@ -193,7 +193,7 @@ describe('a request that changes something', () => {
 });
 
 describe('wrong tokens', () => {
-  it('are answered one after another, however many come at the same time', async () => {
+  it('are answered one after another, even if many arrive at once', async () => {
     const { dashboard } = dashboardOf({ distributed: distributed(), protectReads: true });
     const ask = async (given: string, address?: string, headers: Record<string, string> = {}) => {
       const init = { headers: { authorization: `Bearer ${given}`, ...headers } };
@@ -209,14 +209,15 @@ describe('wrong tokens', () => {
       if (response.status === 401) answered++;
       return response;
     });
-    // Who guesses is not told, who has the token is not kept out: from another address, or in a browser that had it before.
+    // From the address of the guesses, not even the right token is checked. It is accepted from another address, and from
+    // a browser that had it before.
     expect((await ask(token, '10.0.0.1')).status).toBe(429);
     expect((await ask(token, '10.0.0.2')).status).toBe(200);
     expect((await ask(token, undefined)).status).toBe(200);
     expect((await ask(token, '10.0.0.1', { cookie: `a=b; ${ticket}` })).status).toBe(200);
     expect((await ask(token, '10.0.0.1', { cookie: `${ticket}x` })).status).toBe(429);
     expect((await ask(token, '10.0.0.1', { cookie: 'orchestrator-ticket=a.b' })).status).toBe(429);
-    // None of these has waited for the guesses.
+    // None of these requests had to wait for the guesses.
     expect(answered).toBeLessThan(16);
     const first = await Promise.race(guesses.slice(0, 16));
     expect(first.status).toBe(401);
@@ -227,7 +228,7 @@ describe('wrong tokens', () => {
     expect(performance.now() - begin).toBeGreaterThan(3_500);
   });
 
-  it('are counted as one where a server says something else of who has sent them', async () => {
+  it('count as one client if a server passes something else as the client', async () => {
     const { dashboard } = dashboardOf({ distributed: distributed(), protectReads: true });
     const ask = (client: unknown) => {
       const init = { headers: { authorization: 'Bearer wrong' } };
@@ -237,7 +238,7 @@ describe('wrong tokens', () => {
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([401, 401, 401, 401]);
   });
 
-  it('are counted by networks in IPv6', async () => {
+  it('are counted by network for IPv6', async () => {
     const { dashboard } = dashboardOf({ distributed: distributed(), protectReads: true });
     const ask = (address: string) => {
       const init = { headers: { authorization: 'Bearer wrong' } };
@@ -258,7 +259,7 @@ describe('reading', () => {
     [200, { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }],
     [403, { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }],
     [403, { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' }],
-  ])('is answered with %i where the browser says %j', async (status, headers) => {
+  ])('is answered with %i if the browser sends %j', async (status, headers) => {
     const { fetch } = dashboardOf({ distributed: distributed() });
     expect((await fetch('/api/runs?text=x', { headers })).status).toBe(status);
     const stream = await fetch('/api/stream', { headers });
@@ -266,7 +267,7 @@ describe('reading', () => {
     await stream.body?.cancel();
   });
 
-  it('needs the token where reads are protected, but for the page itself', async () => {
+  it('needs the token if reads are protected, except for the page itself', async () => {
     const { fetch } = dashboardOf({ distributed: distributed(), protectReads: true });
     for (const path of ['/api/overview', '/api/runs', '/api/workers', '/api/stream', `/api/overview?token=${token}`]) {
       expect((await fetch(path)).status).toBe(401);
@@ -315,8 +316,8 @@ describe('options', () => {
   });
 });
 
-describe('what goes wrong inside', () => {
-  it('is told to nobody but whoever was named', async () => {
+describe('an internal error', () => {
+  it('is reported to onError only', async () => {
     const told: unknown[] = [];
     const orchestrator = distributed();
     const fault = new Error('at /home/me with password=hunter2');

@@ -19,7 +19,7 @@ import { afterwards, dashboardOf, EventReader, serverOf, token } from './setup.j
 
 const script = `// ${'a script '.repeat(100)}`;
 
-/** A folder with a page, and things beside it that are none of it. */
+/** A folder with a page, and with files that do not belong to it. */
 async function pageFolder(): Promise<URL> {
   const folder = await mkdtemp(join(tmpdir(), 'page-'));
   afterwards(() => rm(folder, { recursive: true }));
@@ -42,7 +42,7 @@ const change = (body: object = {}) => ({
   body: JSON.stringify(body),
 });
 
-/** What a request over a bare connection is answered with: its first line. */
+/** The status of the answer to a request over a raw connection. */
 function answerTo(url: string, path: string, headers: Record<string, string>): Promise<number> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -55,7 +55,7 @@ function answerTo(url: string, path: string, headers: Record<string, string>): P
 }
 
 describe('the page', () => {
-  it('comes with its files, each with its type, and is asked for again only where it has changed', async () => {
+  it('is served with its files and types, and sent again only if it has changed', async () => {
     const { orchestrator } = await fleet();
     const { fetch } = dashboardOf({ distributed: orchestrator, assets: await pageFolder() });
     for (const [path, type] of [
@@ -77,7 +77,7 @@ describe('the page', () => {
     expect(await (await fetch('/page.js')).text()).toBe(script);
   });
 
-  it('comes zipped to those who take that', async () => {
+  it('is compressed for clients that support it', async () => {
     const { orchestrator } = await fleet();
     const { fetch } = dashboardOf({ distributed: orchestrator, assets: await pageFolder() });
     const zipped = await fetch('/page.js', { headers: { 'accept-encoding': 'br, gzip;q=0.8' } });
@@ -93,7 +93,7 @@ describe('the page', () => {
     }
   });
 
-  it('is all that there is, to be read only', async () => {
+  it('is the only content, and read-only', async () => {
     const { orchestrator } = await fleet();
     const { fetch } = dashboardOf({ distributed: orchestrator, assets: await pageFolder() });
     for (const path of ['/secrets.txt', '/../setup.ts', '/..%2fsetup.ts', '/page.js/', '/__proto__', '/a/page.js']) {
@@ -104,7 +104,7 @@ describe('the page', () => {
     expect([head.status, head.body]).toEqual([200, null]);
   });
 
-  it('says that it has not been built, and is there once it has', async () => {
+  it('reports that it has not been built, and is served once it has', async () => {
     const { orchestrator } = await fleet();
     const folder = await mkdtemp(join(tmpdir(), 'page-'));
     afterwards(() => rm(folder, { recursive: true }));
@@ -120,7 +120,7 @@ describe('the page', () => {
 });
 
 describe('mounted', () => {
-  it.each(['/ops', '/ops/', '/a/b/ops'])('at %s, its addresses are behind that', async (basePath) => {
+  it.each(['/ops', '/ops/', '/a/b/ops'])('at %s, has its addresses below it', async (basePath) => {
     const { orchestrator } = await fleet();
     const { dashboard, fetch } = dashboardOf({ distributed: orchestrator, basePath, assets: await pageFolder() });
     const base = basePath.replace(/\/$/, '');
@@ -167,7 +167,7 @@ describe('mounted', () => {
     await reader.until('overview');
   });
 
-  it('in express behind what has read the body before', async () => {
+  it('in express behind a body parser', async () => {
     const { orchestrator } = await fleet();
     const { dashboard } = dashboardOf({ distributed: orchestrator });
     const app = express();
@@ -212,7 +212,7 @@ describe('mounted', () => {
     }
   });
 
-  it('goes on with a connection whose last request was refused before all of it had come', async () => {
+  it('keeps a connection whose last request was refused before its end', async () => {
     const { orchestrator } = await fleet();
     const { dashboard } = dashboardOf({ distributed: orchestrator });
     const url = await serverOf(nodeListener(dashboard));
@@ -226,7 +226,7 @@ describe('mounted', () => {
     expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 401', 'HTTP/1.1 200']);
   });
 
-  it('answers a request that is none', async () => {
+  it('answers a malformed request', async () => {
     const { orchestrator } = await fleet();
     const { dashboard } = dashboardOf({ distributed: orchestrator });
     const url = await serverOf(nodeListener(dashboard));
@@ -240,7 +240,7 @@ describe('mounted', () => {
 });
 
 describe('serveDashboard', () => {
-  it('listens where only this machine can reach it, and ends all when it is closed', async () => {
+  it('listens on loopback, and ends everything when it is closed', async () => {
     const { orchestrator } = await fleet();
     const server = await serveDashboard({ distributed: orchestrator, port: 0, basePath: '/ops' });
     expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/ops\/$/);
@@ -254,7 +254,7 @@ describe('serveDashboard', () => {
     await server.close();
   });
 
-  it('says what stands in its way', async () => {
+  it('reports why it cannot listen', async () => {
     const { orchestrator } = await fleet();
     const first = await serveDashboard({ distributed: orchestrator, port: 0 });
     afterwards(() => first.close());
@@ -279,7 +279,7 @@ describe('serveDashboard', () => {
     }
   });
 
-  it('is known only by names of this machine: not by one that another site has lead here', async () => {
+  it('accepts only host names of this machine', async () => {
     const { orchestrator } = await fleet();
     const server = await serveDashboard({ distributed: orchestrator, port: 0, origins: ['https://ops.example'] });
     afterwards(() => server.close());
@@ -303,7 +303,7 @@ describe('serveDashboard', () => {
     }
   });
 
-  it('protects what is read where others can reach it', async () => {
+  it('protects reads if other machines can reach it', async () => {
     const { orchestrator } = await fleet();
     const server = await serveDashboard({ distributed: orchestrator, port: 0, host: '0.0.0.0', token });
     afterwards(() => server.close());
@@ -316,7 +316,7 @@ describe('serveDashboard', () => {
     expect(await answerTo(open.url.replace('localhost', '127.0.0.1'), '/api/overview', {})).toBe(200);
   });
 
-  it('takes addresses of IPv6 as they are written', async () => {
+  it('accepts IPv6 addresses', async () => {
     const { orchestrator } = await fleet();
     for (const host of ['::1', '[::1]']) {
       const server = await serveDashboard({ distributed: orchestrator, port: 0, host });
@@ -327,8 +327,8 @@ describe('serveDashboard', () => {
   });
 });
 
-describe('a dashboard that was closed', () => {
-  it('answers nothing more', async () => {
+describe('a closed dashboard', () => {
+  it('refuses every request', async () => {
     const { orchestrator } = await fleet();
     const dashboard = createDashboard({ distributed: orchestrator });
     await dashboard.close();

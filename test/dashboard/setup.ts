@@ -12,18 +12,18 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-/** Ends something after the test. */
+/** Registers a function to call after the test. */
 export function afterwards(end: () => unknown): void {
   ends.push(end);
 }
 
-/** A dashboard without a server: requests go to it as a framework would hand them on. */
+/** A dashboard without a server. Requests are passed to it as a framework would. */
 export function dashboardOf(options: DashboardOptions) {
   const dashboard = createDashboard({ token, ...options });
   afterwards(() => dashboard.close());
   const origin = 'http://ops.test';
   const fetch = (path: string, init: RequestInit = {}) => dashboard.fetch(new Request(`${origin}${path}`, init));
-  /** The JSON that is at an address, of whatever shape a test takes it for. */
+  /** The JSON at an address, typed as the test expects it. */
   const get = async <Value>(path: string): Promise<Value> => {
     const response = await fetch(path);
     expect(response.status, await response.clone().text()).toBe(200);
@@ -38,7 +38,7 @@ export function dashboardOf(options: DashboardOptions) {
   return { dashboard, fetch, get, post, origin };
 }
 
-/** A server for a listener; gives where it is, without a `/` at its end. */
+/** Starts a server with a listener. Returns its address, without a `/` at its end. */
 export async function serverOf(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -49,7 +49,7 @@ export async function serverOf(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Reads events from a response, as they come. */
+/** Reads the events of a response. */
 export class EventReader {
   readonly raw: string[] = [];
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -60,7 +60,7 @@ export class EventReader {
     afterwards(() => this.cancel());
   }
 
-  /** The next event; `undefined` where the stream has ended. */
+  /** The next event; `undefined` at the end of the stream. */
   async next(): Promise<{ readonly name: string; readonly data: unknown } | undefined> {
     for (;;) {
       const end = this.#text.indexOf('\n\n');
@@ -78,7 +78,7 @@ export class EventReader {
     }
   }
 
-  /** The first event of a name that passes a test. */
+  /** The first event with the given name that passes a test. */
   async until<Name extends keyof StreamEvents>(
     name: Name,
     test: (data: StreamEvents[Name]) => boolean = () => true,

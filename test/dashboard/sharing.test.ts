@@ -5,8 +5,8 @@ import { shared } from '../../src/dashboard/views/shared.js';
 import { eventually } from '../distributed/servers/eventually.js';
 import { deferred, rejection, settled } from '../support.js';
 
-describe('what is asked for at the same time', () => {
-  it('is made once for all who ask while another is made, and after they have asked', async () => {
+describe('concurrent requests', () => {
+  it('share one call that starts after they have arrived', async () => {
     const makings: { key: string; made: ReturnType<typeof deferred<string>> }[] = [];
     const get = shared((key) => {
       const made = deferred<string>();
@@ -36,7 +36,7 @@ describe('what is asked for at the same time', () => {
 });
 
 describe('a feed', () => {
-  it('looks again where something may have changed while it looked, and tells of what has', async () => {
+  it('looks again if something may have changed during a look, and sends the change', async () => {
     const looks: ReturnType<typeof deferred<string>>[] = [];
     const told: string[] = [];
     const errors: unknown[] = [];
@@ -86,7 +86,7 @@ describe('the health of an engine', () => {
     vi.useRealTimers();
   });
 
-  it('is bad where it says nothing for long, until it answers', async () => {
+  it('is bad during a long silence, until the engine answers', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const health = new EngineHealth((text) => text);
     expect(health.state.value).toMatchObject({ isAnswering: true });

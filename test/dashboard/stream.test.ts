@@ -20,7 +20,7 @@ afterEach(() => {
 
 const flow = () => new Flow('f').node('a', () => 1);
 
-/** An engine that tells of changes when the test says so; and how many listen. */
+/** An engine that reports changes on demand, and counts its listeners. */
 function toldEngine() {
   const engine = memory();
   const listeners = new Set<(change: StatusChange) => void>();
@@ -34,7 +34,7 @@ function toldEngine() {
   return { engine, listeners, tell };
 }
 
-/** Tells of a thousand changes a second, until it is ended: however seldom a busy machine lets it, as many as are due. */
+/** Reports a thousand changes a second until it is ended. On a busy machine, delayed changes are made up for. */
 function storm(tell: (runId: string) => void) {
   let count = 0;
   const begin = performance.now();
@@ -49,7 +49,7 @@ function storm(tell: (runId: string) => void) {
 const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 describe('a stream', () => {
-  it('begins with how everything stands, and says when to come back', async () => {
+  it('begins with the current states and the reconnection delay', async () => {
     const { orchestrator, worker } = await fleetOf(flow());
     const loops = workflow({ loops: [new Loop('l', { schedule: { every: 5 } }).producer('p', () => 1)] });
     const { fetch } = dashboardOf({ distributed: orchestrator, loops, title: 'mine' });
@@ -74,7 +74,7 @@ describe('a stream', () => {
     expect(seen.get('engine')).toEqual({ isAnswering: true, since: expect.any(Number) });
   });
 
-  it('tells of runs as they change, and of their numbers', async () => {
+  it('reports changes of runs and their counts', async () => {
     const { orchestrator, finish } = await fleetOf(flow());
     const { fetch } = dashboardOf({ distributed: orchestrator });
     const reader = new EventReader(await fetch('/api/stream'));
@@ -85,7 +85,7 @@ describe('a stream', () => {
     await reader.until('overview', ({ distributed }) => distributed?.runs.completed === 1);
   });
 
-  it('tells of each thing four times a second at most, however much happens', async () => {
+  it('reports each state at most four times a second', async () => {
     const { engine, tell } = toldEngine();
     const { orchestrator } = await fleetOf(flow(), { engine });
     const { fetch } = dashboardOf({ distributed: orchestrator });
@@ -102,13 +102,13 @@ describe('a stream', () => {
     }
     const seconds = (performance.now() - begin) / 1_000;
     end();
-    // The first may have waited to be read.
+    // The first event may have waited for its reader.
     for (const times of counts.values()) expect(times).toBeLessThanOrEqual(4 * seconds + 2);
     for (const runs of changed) expect(runs.changed.length).toBeLessThanOrEqual(200);
     expect(changed.some(({ hasMore }) => hasMore)).toBe(true);
   });
 
-  it('keeps nothing for those who do not read but how things stand at last', async () => {
+  it('keeps only the latest states for slow readers', async () => {
     const { engine, tell } = toldEngine();
     const { orchestrator } = await fleetOf(flow(), { engine });
     const { fetch } = dashboardOf({ distributed: orchestrator });
@@ -123,11 +123,11 @@ describe('a stream', () => {
     expect(runs.changed).toHaveLength(200);
     expect(runs.changed[0]).toEqual({ runId: 'run-0', status: 'failed' });
     expect(runs.hasMore).toBe(true);
-    // What came before is one event of each name, not hundreds.
+    // Earlier changes are combined into one event per name, not hundreds.
     expect(reader.raw.length).toBeLessThan(8);
   });
 
-  it('does not pile up in a server whose client has stopped reading, and goes on where it reads again', async () => {
+  it('does not pile up for a client that stops reading, and continues when it reads again', async () => {
     const { engine, tell } = toldEngine();
     const { orchestrator } = await fleetOf(flow(), { engine });
     const { dashboard } = dashboardOf({ distributed: orchestrator });
@@ -141,15 +141,15 @@ describe('a stream', () => {
     const [socket] = (await accepted) as [Socket];
     await once(client, 'data');
     client.pause();
-    // With names that are long, what is between the two is soon full.
+    // With long names, the buffers between server and client fill up quickly.
     const name = 'x'.repeat(10_000);
     const { end } = storm((runId) => tell(`${runId}${name}`));
     await eventually(() => socket.writableLength > 0);
-    // One that reads is told of much more meanwhile, as often as this one would be.
+    // Another client, which reads, gets many more events in this time.
     const other = new EventReader(await dashboard.fetch(new Request('http://ops.test/api/stream')));
     for (let times = 0; times < 12; times++) await other.until('runs', ({ changed }) => changed.length === 200);
     await other.cancel();
-    // One event of 200 names, and what may be in front of it.
+    // One event with 200 names, and possibly one before it.
     expect(socket.writableLength).toBeGreaterThan(0);
     expect(socket.writableLength).toBeLessThan(2.5 * 200 * name.length);
     end();
@@ -164,7 +164,7 @@ describe('a stream', () => {
     });
   });
 
-  it('tells of what happens in the run that was asked for', async () => {
+  it('reports changes of the watched run', async () => {
     const gates = [deferred(), deferred()] as const;
     const two = new Flow('f')
       .node('a', () => gates[0].promise)
@@ -189,7 +189,7 @@ describe('a stream', () => {
     await none.until('queues');
   });
 
-  it('tells of each of the runs that were asked for', async () => {
+  it('reports changes of each watched run', async () => {
     const { orchestrator } = await fleetOf(flow(), { workers: 0 });
     const { fetch } = dashboardOf({ distributed: orchestrator });
     const runIds = ['one', 'two', 'three'];
@@ -204,7 +204,7 @@ describe('a stream', () => {
     expect((await fetch(`/api/stream?${many}`)).status).toBe(400);
   });
 
-  it('tells of loops, and of dead letters', async () => {
+  it('reports loops and dead letters', async () => {
     const loop = new Loop('l', { schedule: { every: 5 } }).producer('p', () => {
       throw new Error('bad');
     });
@@ -224,7 +224,7 @@ describe('a stream', () => {
     await reader.until('loops', ({ loops: all }) => all.every(({ state }) => state === 'stopped'));
   });
 
-  it('gives signs of life, while it is read', async () => {
+  it('sends signs of life while it is read', async () => {
     const { orchestrator } = await fleetOf(flow(), { workers: 0 });
     const { fetch } = dashboardOf({ distributed: orchestrator });
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
@@ -242,7 +242,7 @@ describe('a stream', () => {
 });
 
 describe('streams', () => {
-  it('are looked for only while somebody reads', async () => {
+  it('cause work only while somebody reads', async () => {
     const { engine, listeners } = toldEngine();
     const { orchestrator } = await fleetOf(flow(), { engine, workers: 0 });
     const loops = workflow({ loops: [new Loop('l').producer('p', () => 1)] });
@@ -278,7 +278,7 @@ describe('streams', () => {
     await eventually(() => listeners.size === 0);
   });
 
-  it('that nobody is there for any more are none', async () => {
+  it('of clients that are gone already are not opened', async () => {
     const { engine, listeners } = toldEngine();
     const { orchestrator } = await fleetOf(flow(), { engine, workers: 0 });
     const { fetch } = dashboardOf({ distributed: orchestrator });
@@ -288,7 +288,7 @@ describe('streams', () => {
     expect(listeners.size).toBe(0);
   });
 
-  it('end when the client goes away, and when the dashboard is closed', async () => {
+  it('end when the client disconnects and when the dashboard is closed', async () => {
     const { engine, listeners } = toldEngine();
     const { orchestrator } = await fleetOf(flow(), { engine, workers: 0 });
     const { dashboard } = dashboardOf({ distributed: orchestrator });
@@ -309,7 +309,7 @@ describe('streams', () => {
     expect(listeners.size).toBe(0);
   });
 
-  it('are as many as there may be, and no more', async () => {
+  it('are limited in number', async () => {
     const { orchestrator } = await fleetOf(flow(), { workers: 0 });
     const { fetch } = dashboardOf({ distributed: orchestrator });
     const readers: EventReader[] = [];
@@ -322,7 +322,7 @@ describe('streams', () => {
     expect((await fetch('/api/stream')).status).toBe(200);
   });
 
-  it('go on when the engine has been away', async () => {
+  it('continue after the engine has been away', async () => {
     const { engine, listeners, tell } = toldEngine();
     const { orchestrator } = await fleetOf(flow(), { engine, workers: 0 });
     const told: unknown[] = [];
@@ -348,7 +348,7 @@ describe('streams', () => {
     await reader.until('runs', ({ changed }) => changed.length === 1);
   });
 
-  it('have lists read anew where the engine has not told of a change', async () => {
+  it('announce changes of lists that the engine has not reported', async () => {
     const engine: Engine = memory();
     engine.subscribe = async () => () => undefined;
     const { orchestrator } = await fleetOf(flow(), { engine, workers: 0 });

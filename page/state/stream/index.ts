@@ -6,8 +6,8 @@ import { beat, type Connection, type News, type Wish } from './news.js';
 declare const STREAM_VERSION: string;
 
 /**
- * The live connection of this tab, through a shared worker or, if there is none, through a hub of its own. A hidden tab
- * gives up the connection.
+ * The live connection of this tab: through a shared worker if the browser has shared workers, otherwise through a hub of
+ * its own. A hidden tab gives up the connection.
  */
 let ask: Ask | undefined;
 let run: string | undefined;

@@ -107,8 +107,8 @@ function leavesOf(command: Command): Command[] {
 function exitCodeText(): string {
   const rows = meanings.map(([code, meaning]) => `| ${code} | ${meaning} |`);
   return `## Exit codes\n\n| code | |\n| --- | --- |\n${rows.join('\n')}\n\nIf a command acts on several runs, the first failure decides. \`worker\`, \`dashboard\` and \`orchestrate\` run until a
-signal arrives: they end with 0 if everything could finish in order. All other commands end with 130 or 143 after the first
-signal; commands that were ending in order do so after the second.`;
+signal: they end with 0 if everything could finish in order. Commands that would end by themselves end with 130 or 143 at the
+first signal. A second signal, during an orderly end, cuts any command short with 130 or 143.`;
 }
 
 function globalText(program: Command): string {

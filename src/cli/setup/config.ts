@@ -40,7 +40,7 @@ interface DashboardConfig {
 /** A config and its location. */
 export interface FoundConfig {
   readonly config: Config;
-  /** Path of the file; `undefined` if there is none. */
+  /** Path of the file; `undefined` without a config file. */
   readonly path: string | undefined;
   /** Directory that the paths in the config are relative to. */
   readonly directory: string;
