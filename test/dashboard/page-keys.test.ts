@@ -48,7 +48,7 @@ describeWith('chromium', 'the page of the dashboard, by keys alone', () => {
     await hasFocus(page, 'Keep unlocked');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
-    await expect.poll(() => focus(page)).toMatch(/^Locked/);
+    await expect.poll(() => focus(page)).toMatch(/^Changes are locked/);
     await page.keyboard.press('Enter');
     await hasFocus(page, 'Token');
   });
