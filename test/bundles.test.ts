@@ -20,7 +20,7 @@ const entryPoints = [
   'dashboard',
 ];
 
-/** A program for each entry point: it prints one line of JSON. */
+/** A program for each entry point, which prints one line of JSON. */
 const programs: Readonly<Record<string, { readonly program: string; readonly prints: unknown }>> = {
   orchestrator: {
     program: `
@@ -143,7 +143,7 @@ const alias = {
   orchestrator: join(root, 'src/index.ts'),
 };
 
-/** Bundles a program into one file, with everything that it imports. Gives what the file is made of, by path. */
+/** Bundles a program into one file, with everything that it imports. Returns the contents of the file, by path. */
 async function bundle(text: string, outfile: string, format: 'esm' | 'cjs'): Promise<readonly string[]> {
   const print = `const print = async (value) => console.log(JSON.stringify(await value));`;
   const options: BuildOptions = { bundle: true, platform: 'node', format, metafile: true, logLevel: 'error' };
@@ -182,7 +182,7 @@ describe.each([
     300_000,
   );
 
-  it('an engine finds its packages where the bundle is, and its statements in it', async () => {
+  it('an engine finds its packages beside the bundle, and its statements in it', async () => {
     const program = `
       import { DistributedWorker, OrchestratorBuilder, pglite } from 'orchestrator/distributed';
       import { Flow } from 'orchestrator/flow';

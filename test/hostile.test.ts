@@ -20,7 +20,7 @@ function withGetter(value: object, name: string): unknown {
   return Object.defineProperty(value, name, { get: throwing, enumerable: true });
 }
 
-/** Values that throw when they are looked at. */
+/** Values that throw when they are inspected. */
 const hostile: [string, () => unknown][] = [
   ['a revoked proxy', revoked],
   ['a proxy whose traps throw', () => new Proxy({}, { get: throwing, getPrototypeOf: throwing, ownKeys: throwing })],

@@ -5,7 +5,7 @@ import { Flow, FlowRuntime, Node, type NodeArgs } from 'orchestrator/flow';
 import { done, Loop, type NodeData, WorkflowOrchestrator } from 'orchestrator/loops';
 import { describe, expect, it } from 'vitest';
 
-/** What a node of a flow gets, and no more. */
+/** The arguments that a node of a flow gets, without any others. */
 const ofNodes = [
   ...['attempt', 'context', 'dependencies', 'error', 'execRes', 'executor', 'idempotencyKey', 'index', 'input'],
   ...['isCancelled', 'logger', 'nodeId', 'params', 'prepRes', 'runId', 'signal', 'visit'],
@@ -18,10 +18,10 @@ function expectWhole(copy: NodeArgs, original: NodeArgs): void {
   expect(copy.isCancelled()).toBe(false);
 }
 
-describe('copies of what nodes of flows get', () => {
+describe('copies of the arguments of flow nodes', () => {
   const runtime = new FlowRuntime({ dependencies: { db: 1 } });
 
-  it('are whole: of functions, of each phase of classes, of middleware, of sub-flows and items of batches', async () => {
+  it('are complete for functions, phases of classes, middleware, sub-flows and items of batches', async () => {
     const seen: string[] = [];
     const look = (where: string, args: NodeArgs) => {
       expectWhole({ ...args }, args);
@@ -65,7 +65,7 @@ describe('copies of what nodes of flows get', () => {
     );
   });
 
-  it('are whole where hooks look at the arguments of a task', async () => {
+  it('are complete for hooks that read the arguments of a task', async () => {
     const keys: string[][] = [];
     const orchestrator = new Orchestrator({ retry: { retries: 1, minTimeout: 0 } })
       .onTaskBegin(({ args }) => void keys.push(Object.keys({ ...(args[1] as NodeArgs) })))
@@ -78,7 +78,7 @@ describe('copies of what nodes of flows get', () => {
     expect(keys.map((found) => found.sort())).toEqual([ofNodes, ofNodes]);
   });
 
-  it('are whole on a fleet', async () => {
+  it('are complete on a fleet', async () => {
     let keys: string[] = [];
     const flow = new Flow('f').node('a', (_, args) => {
       keys = Object.keys({ ...args });
@@ -91,7 +91,7 @@ describe('copies of what nodes of flows get', () => {
     expect(keys.sort()).toEqual(ofNodes);
   });
 
-  it('have what middleware has added, and let a flow be run with them', async () => {
+  it('contain additions of middleware, and can be used to run a flow', async () => {
     const inner = new Flow('inner').node('x', (_, { context }) => context.user);
     const flow = new Flow('f')
       .node('a', (_, args) => inner.exec({ ...args, context: { user: (args as NodeArgs & { user: string }).user } }))
@@ -103,7 +103,7 @@ describe('copies of what nodes of flows get', () => {
     expect((await runtime.run(flow)).output).toMatchObject({ output: 'ann' });
   });
 
-  it('are what is printed', async () => {
+  it('are printed completely', async () => {
     let text = '';
     const flow = new Flow('f').node('a', (_, args) => {
       text = inspect(args, { depth: 0 });
@@ -127,8 +127,8 @@ describe('copies of what nodes of flows get', () => {
   });
 });
 
-describe('copies of what else is given to the code of users', () => {
-  it('are whole: records of tasks, in hooks and middleware', async () => {
+describe('copies of other arguments of user code', () => {
+  it('are complete for records of tasks, in hooks and middleware', async () => {
     const ids: unknown[] = [];
     const orchestrator = new Orchestrator()
       .onTaskBegin((event) => void ids.push({ ...event }.id))
@@ -141,7 +141,7 @@ describe('copies of what else is given to the code of users', () => {
     expect(ids).toEqual(['p/1', 'p/1', 'p/1']);
   });
 
-  it('are whole: the data of nodes in loops', async () => {
+  it('are complete for the data of nodes in loops', async () => {
     const copies: NodeData[] = [];
     let calls = 0;
     const loop = new Loop('l')

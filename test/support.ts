@@ -11,7 +11,7 @@ export function deferred<Value = void>() {
   return { promise, resolve, reject };
 }
 
-/** What a promise rejects with. */
+/** The error that a promise rejects with. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;
@@ -21,7 +21,7 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   throw new Error('expected a rejection, but it resolved');
 }
 
-/** A function that fails so often, then gives the value. */
+/** A function that fails the given number of times and then returns the value. */
 export function failing<Value>(times: number, value: Value, error: () => unknown = () => new Error('failed')) {
   let calls = 0;
   return async function flaky(): Promise<Value> {
@@ -31,7 +31,7 @@ export function failing<Value>(times: number, value: Value, error: () => unknown
   };
 }
 
-/** Notes every event of an orchestrator as a short line. */
+/** Records every event of an orchestrator as a short line. */
 export function recorded<State extends object>(orchestrator: Orchestrator<State>): string[] {
   const lines: string[] = [];
   orchestrator
@@ -43,22 +43,22 @@ export function recorded<State extends object>(orchestrator: Orchestrator<State>
   return lines;
 }
 
-/** Lets everything that is ready run, without time passing. */
+/** Runs everything that is ready, without advancing the time. */
 export async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** What of some kinds keeps the program alive, by name. */
+/** Names of the resources of some kinds that keep the process alive. */
 export function resourcesOf(...kinds: readonly string[]): string[] {
   return process.getActiveResourcesInfo().filter((name) => kinds.includes(name));
 }
 
-/** How many timers the program has. */
+/** Number of active timers in the process. */
 export function timers(): number {
   return resourcesOf('Timeout').length;
 }
 
-/** Holds executions until they are let go, and notes which have begun. */
+/** Holds executions until they are released, and records which have started. */
 export function gate() {
   const executions: string[] = [];
   const { promise, resolve } = deferred();

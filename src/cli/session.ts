@@ -61,8 +61,8 @@ export class Session {
   }
 
   /**
-   * Returns a signal that aborts when the command is asked to end. Its reason is the error that ends a command without
-   * an orderly end of its own. From the first call on, signals no longer end the program.
+   * Returns a signal that aborts when the command is asked to end. Its reason is a `CliError` with the exit code for this
+   * case. From the first call on, signals of the system no longer end the program.
    */
   interruption(): AbortSignal {
     if (!this.#endsInOrder) {

@@ -50,7 +50,7 @@ describe('the demo of distributed runs, on the embedded engine', () => {
     table = tableIn(lines);
   }, 600_000);
 
-  it('ends well, and says so', () => {
+  it('ends successfully and reports it', () => {
     expect({ code, errors }).toEqual({ code: 0, errors: '' });
     expect(output).toContain('completed: 100 of 100 runs; left in the queue: 0 jobs');
     expect(output).toContain('Nothing is lost, and nothing is counted twice.');
@@ -63,7 +63,7 @@ describe('the demo of distributed runs, on the embedded engine', () => {
     expect(before).not.toContain('100 of 100 runs completed');
   });
 
-  it('shows how things stand in plain lines, where there is no terminal', () => {
+  it('shows its progress in plain lines without a terminal', () => {
     expect(lines.filter((line) => / s {2}\d+ of 100 runs completed/.test(line)).length).toBeGreaterThan(1);
     expect(output).not.toContain('\r');
   });
@@ -77,7 +77,7 @@ describe('the demo of distributed runs, on the embedded engine', () => {
     expect(Object.fromEntries([...table].map(([node, { counted }]) => [node, counted]))).toEqual(expected);
   });
 
-  it('asks the server at least once for each, and with one key each', () => {
+  it('sends at least one request per node, always with the same key', () => {
     for (const [node, { runs, requests, refused, repeated, keys }] of table) {
       if (node === 'rest') continue;
       expect(keys, node).toBe(runs);
@@ -87,7 +87,7 @@ describe('the demo of distributed runs, on the embedded engine', () => {
     expect(table.get('reserve')?.refused).toBe(25);
   });
 
-  it('repeats what was cut off when it was killed: that is in the middle of a node', () => {
+  it('repeats the node that was executed when it was killed', () => {
     const repeated = [...table.values()].map((row) => row.repeated).filter((count) => !Number.isNaN(count));
     expect(Math.max(...repeated)).toBeGreaterThan(0);
   });
@@ -107,11 +107,11 @@ describe('the report of the demo of distributed runs', () => {
   };
   const faultsOf = (result: Result, by = seen) => faultsIn(5, result, rowsOf(5, result, by));
 
-  it('finds nothing wrong where all is well', () => {
+  it('finds nothing wrong if all is well', () => {
     expect(faultsOf(well)).toEqual([]);
   });
 
-  it('finds runs that are not completed, jobs that are left, and nobody killed', () => {
+  it('finds incomplete runs, jobs that are left, and a missing kill', () => {
     const { outcome } = well;
     const status = { runs: { completed: 4, running: 1 }, workersAlive: 3 };
     expect(faultsOf({ outcome: { ...outcome, status }, left: 2, killed: 'code 0' })).toEqual([
@@ -121,7 +121,7 @@ describe('the report of the demo of distributed runs', () => {
     ]);
   });
 
-  it('finds an effect that was counted twice, and one that is missing', () => {
+  it('finds results that were counted twice or are missing', () => {
     const { outcome } = well;
     const wrong = { ...counted, quote: { runs: 5, effects: 6 }, courier: { runs: 0, effects: 0 } };
     expect(faultsOf({ ...well, outcome: { ...outcome, counted: wrong } })).toEqual([
@@ -131,7 +131,7 @@ describe('the report of the demo of distributed runs', () => {
     ]);
   });
 
-  it('finds a key too many at the server, and a node that has never asked it', () => {
+  it('finds a surplus key at the server, and a node without requests', () => {
     const wrong = new Map(seen).set('price', { ...seenOnce(6), effects: 5 });
     wrong.delete('route');
     expect(faultsOf(well, wrong)).toEqual([
@@ -153,7 +153,7 @@ describe('the report of the demo of distributed runs', () => {
 });
 
 describe('the server of the demo of distributed runs', () => {
-  it('does a thing once for each key, and refuses every fourth reservation at first', async () => {
+  it('performs a step once per key, and refuses every fourth reservation at first', async () => {
     const server = await startShopServer();
     const ask = async (step: string, number: number, key: string) => {
       const headers = { 'idempotency-key': key };

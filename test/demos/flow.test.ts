@@ -34,7 +34,7 @@ function requestsOf(exchanges: readonly Exchange[], status?: number): string[] {
   return exchanges.filter((exchange) => exchange.status === status).map(({ request }) => request);
 }
 
-/** What is logged between the begin and the end of a node is not in a fixed order; what is logged of one node is. */
+/** Lines of one node are in a fixed order; lines of different nodes are not. */
 function linesAbout(log: readonly string[], name: string): string[] {
   return log.map((line) => line.trim().replace(/ +/g, ' ')).filter((line) => line.slice(2).startsWith(name));
 }
@@ -101,7 +101,7 @@ describe('the demo of flows', () => {
     expect(server.posted.orders).toEqual([[12, 24, 36, 48, 60].map((number) => `Volume ${number}`)]);
   });
 
-  it('asks for each book once, eight at a time at most, and again for the one that was not there at first', () => {
+  it('requests each book once, at most eight at a time, and one book again after its failure', () => {
     const requests = server.exchanges.map(({ request }) => request).filter((request) => request.includes('/books/'));
     expect(requests.toSorted()).toEqual([...bookRequests(1, bookCount), 'GET /books/7'].sort());
     expect(requestsOf(server.exchanges, 503)).toContain('GET /books/7');
@@ -110,7 +110,7 @@ describe('the demo of flows', () => {
     expect(linesAbout(log, 'books[6]')).toEqual(['↻ books[6] attempt 1: 503, the shelf is being moved; again']);
   });
 
-  it('takes what the fallback gives, and keeps the error', () => {
+  it('uses the output of the fallback, and keeps the error', () => {
     expect(result.errors).toEqual([
       expect.objectContaining({ nodeId: 'rates', attempts: 2, recoveredBy: 'oldRates', cause: expect.any(HttpError) }),
     ]);
@@ -118,14 +118,14 @@ describe('the demo of flows', () => {
     expect(server.exchanges.filter(({ request }) => request === 'GET /rates')).toHaveLength(2);
   });
 
-  it('runs the sub-flow in a context of its own, and takes from it what the mapping says', () => {
+  it('runs the sub-flow in its own context, and copies the mapped outputs', () => {
     expect(result.context.haggle).toEqual({ publisher: 'Birch', percent: 9 });
     expect(result.context).not.toHaveProperty('offers');
     const asked = server.exchanges.map(({ request }) => request).filter((request) => request.includes('/publishers/'));
     expect(asked.toSorted()).toEqual(['Arden', 'Birch', 'Cedar'].map((name) => `GET /publishers/${name}`));
   });
 
-  it('logs how each node goes, from the hooks of the kernel', () => {
+  it('logs the events of each node, using the hooks of the kernel', () => {
     expect(linesAbout(log, 'rates')).toEqual([
       '▸ rates begins',
       '↻ rates attempt 1: 503, the bank is closed; again',
@@ -141,7 +141,7 @@ describe('the demo of flows', () => {
     expect(log).toContain('    ▸ offers       begins');
   });
 
-  it('draws the flow with how its nodes stand', () => {
+  it('draws the flow with the statuses of its nodes', () => {
     const drawing = priceList.toMermaid(result);
     const nameOf = (id: string) =>
       /^ {2}(n\d+)/.exec(drawing.split('\n').find((line) => line.includes(`"${id}"`)) ?? '')?.[1];
@@ -163,7 +163,7 @@ describe('the demo of flows', () => {
   });
 });
 
-describe('the demo of flows, killed in the middle', () => {
+describe('the demo of flows, killed half-way', () => {
   const log: string[] = [];
   let directory: string;
   let server: BookServer;
@@ -180,7 +180,7 @@ describe('the demo of flows, killed in the middle', () => {
     await rm(directory, { recursive: true });
   });
 
-  it('ends the first program by SIGKILL while eight books are asked for', () => {
+  it('kills the first program with SIGKILL while it requests eight books', () => {
     expect(interruption.endedBy).toBe('SIGKILL');
     const cutOff = interruption.before.filter((exchange) => exchange.cutOff);
     expect(cutOff.map(({ request }) => request).toSorted()).toEqual(
@@ -200,14 +200,14 @@ describe('the demo of flows, killed in the middle', () => {
     expect(server.posted.lists).toHaveLength(1);
   });
 
-  it('asks again for nothing that had an answer', () => {
+  it('repeats no request that had been answered', () => {
     expect(interruption.repeated).toEqual([]);
     const answered = [...requestsOf(server.exchanges, 200), ...requestsOf(server.exchanges, 201)];
     expect(answered).toHaveLength(new Set(answered).size);
     expect(answered.filter((request) => request.includes('/books/'))).toHaveLength(bookCount);
   });
 
-  it('asks for what was cut off and for what was missing', () => {
+  it('requests the interrupted and the missing books', () => {
     expect(interruption.after.map(({ request }) => request).toSorted()).toEqual(
       [
         ...bookRequests(firstBookMissed, bookCount),
@@ -218,14 +218,14 @@ describe('the demo of flows, killed in the middle', () => {
     );
   });
 
-  it('starts only the node again that was cut short, and those behind it', () => {
+  it('starts only the interrupted node again, and its successors', () => {
     const stop = log.findIndex((line) => line.includes('SIGKILL'));
     const begun = (lines: readonly string[]) => lines.flatMap((line) => /^ {2}▸ (\w+)/.exec(line)?.[1] ?? []).sort();
     expect(begun(log.slice(0, stop))).toEqual(['books', 'catalogue', 'oldRates', 'rates']);
     expect(begun(log.slice(stop))).toEqual(['books', 'count', 'haggle', 'list', 'order', 'price']);
   });
 
-  it('leaves one checkpoint, of a run that has nothing left to do', async () => {
+  it('leaves one checkpoint, of a finished run', async () => {
     expect(await readdir(directory)).toHaveLength(1);
     const checkpoint = new FileCheckpointStore(directory);
     expect(await checkpoint.list()).toEqual([runId]);

@@ -6,7 +6,10 @@ import { drawTasks, sumUp, type TaskTrace } from '../../examples/demo/report.js'
 import { HttpError, makeBulletin, type Summary } from '../../examples/demo/scenario.js';
 import { startWeatherServer, type WeatherServer } from '../../examples/demo/server.js';
 
-/** Milliseconds for an attempt: more than any answer takes on a slow machine, as only the hung one shall be cut off. */
+/**
+ * Milliseconds per attempt: more than any answer takes on a slow machine, because only the hung request must be cut
+ * off.
+ */
 const patience = 10_000;
 const log: string[] = [];
 const recorded: TaskRecord[] = [];
@@ -24,7 +27,7 @@ beforeAll(async () => {
   channel.asyncEnd.subscribe(record);
   server = await startWeatherServer();
   summary = await makeBulletin(server.url, (line) => log.push(stripVTControlCharacters(line)), patience);
-  // Waits for the server to see both connections close; where one is not closed, this never ends.
+  // Waits until the server has seen both connections close. If one stays open, this never ends.
   await server.quiet();
   printed = outputs.flatMap(({ mock }) => mock.calls);
   for (const output of outputs) output.mockRestore();
@@ -76,7 +79,7 @@ describe('the demo', () => {
     expect(server.bulletins).toEqual([summary.bulletin]);
   });
 
-  it('tries again what failed, and nothing else', () => {
+  it('retries only failed requests', () => {
     const retried = summary.tasks.filter(({ attempts }) => attempts.length > 1);
     expect(Object.fromEntries(retried.map(({ label, attempts }) => [label, attempts.length]))).toEqual({
       'readStation pier': 3,
@@ -92,7 +95,7 @@ describe('the demo', () => {
     expect(errorsOf('readStation dunes')).toEqual([new HttpError(500, 'sensor full of sand', null), undefined]);
   });
 
-  it('waits before a retry as the server asks, else by its own back-off', () => {
+  it('waits before a retry as the server asks, or else by its own back-off', () => {
     const announced = log.filter((line) => line.includes('↻')).map((line) => line.slice(line.indexOf('↻')));
     expect(announced.filter((line) => line.includes('pier'))).toEqual([
       '↻ readStation pier       attempt 1 failed: 503, station restarts; again at once',
@@ -105,7 +108,7 @@ describe('the demo', () => {
     expect(succeeded?.end).toBeGreaterThan(Number(failed?.end) + 80);
   });
 
-  it('cuts the hung request off by its timeout and closes its connection', () => {
+  it('ends the hung request by its timeout and closes its connection', () => {
     const [first, second] = errorsOf('fetchForecast');
     expect(first).toBeInstanceOf(TimeoutError);
     expect(first).toMatchObject({ subject: 'fetchForecast', limit: patience });
@@ -116,7 +119,7 @@ describe('the demo', () => {
     ]);
   });
 
-  it('gives up on what fails each time, and cancels its sibling', () => {
+  it('gives up on a request that always fails, and cancels its sibling', () => {
     expect(task('fetchRadar').status).toBe('failed');
     expect(errorsOf('fetchRadar')).toEqual(Array(2).fill(new HttpError(502, 'radar is down', null)));
     expect(task('fetchSatellite').status).toBe('cancelled');
@@ -134,7 +137,7 @@ describe('the demo', () => {
     expect(Math.max(...running)).toBe(3);
   });
 
-  it('keeps the key for as long as the run lasts, and its counters beyond', () => {
+  it('keeps the key during the run, and its counters after it', () => {
     expect(exchangesOf('POST /session')).toHaveLength(1);
     expect(server.exchanges.some(({ status }) => status === 401)).toBe(false);
     expect(summary.state).toEqual({ apiKey: undefined, requests: server.exchanges.length, retries: 5, cancelled: 1 });
@@ -163,7 +166,7 @@ describe('the demo', () => {
     expect(log.at(-1)).toContain('✓ bulletin');
   });
 
-  it('draws what happened', () => {
+  it('draws a chart of the tasks', () => {
     const lines = drawTasks(summary.tasks).map(stripVTControlCharacters);
     const line = (label: string) => lines.find((candidate) => candidate.includes(label));
     expect(lines).toHaveLength(summary.tasks.length + 3);

@@ -43,7 +43,7 @@ function restartsOf({ metrics }: Result): number {
 }
 
 describe('the demo of loops', () => {
-  it('brings every line to the server when a process that parses is killed in the middle', async () => {
+  it("delivers every line if a parser's process is killed half-way", async () => {
     await scenario(6_000, { pool: 'process', kill: true }, ({ result, server, printed }) => {
       expect(printed.join('\n')).toContain('its process has ended with SIGKILL');
       expect(restartsOf(result)).toBe(1);
@@ -54,7 +54,7 @@ describe('the demo of loops', () => {
     });
   }, 300_000);
 
-  it('brings every line to the server when a thread that parses ends by itself', async () => {
+  it("delivers every line if a parser's thread ends by itself", async () => {
     await scenario(4_000, { kill: true }, ({ result, server, printed }) => {
       expect(printed.join('\n')).toContain('its thread has ended with code 1');
       expect(restartsOf(result)).toBe(1);
@@ -63,7 +63,7 @@ describe('the demo of loops', () => {
     });
   }, 300_000);
 
-  it('brings each line once when nobody is killed, whatever the server refuses', async () => {
+  it('delivers each line once if nothing is killed, even if the server refuses requests', async () => {
     await scenario(10_000, {}, ({ result, server }) => {
       expect(server.refused).toBeGreaterThan(0);
       expect(server.repeated).toBe(0);
@@ -71,7 +71,7 @@ describe('the demo of loops', () => {
     });
   }, 300_000);
 
-  it('lets all that was read arrive when it is told to end', async () => {
+  it('delivers all lines that were read when it is asked to end', async () => {
     const controller = new AbortController();
     const onMetrics: Setting['onMetrics'] = ({ read }) => {
       if (read > 1_000) controller.abort();
@@ -126,11 +126,11 @@ describe('the report of the demo of loops', () => {
     missingUpTo: () => 0,
   };
 
-  it('finds nothing wrong where all is well', () => {
+  it('finds nothing wrong if all is well', () => {
     expect(faultsIn(100, well, sink)).toEqual([]);
   });
 
-  it('finds lines that were not read, are missing, or have come twice, and what is left', () => {
+  it('finds lines that were not read, are missing or were repeated, and messages that are left', () => {
     const left = { ...well, summary: { loops: [], abandoned: 1, messages: 2 } };
     expect(faultsIn(120, left, { ...sink, lines: 99, repeated: 3, missingUpTo: () => 1 })).toEqual([
       '100 of 120 lines were read',
@@ -142,7 +142,7 @@ describe('the report of the demo of loops', () => {
     ]);
   });
 
-  it('allows lines to come again when somebody was killed', () => {
+  it('allows repeated lines after a kill', () => {
     const metrics = { ...well.metrics, loops: [{ ...loop, ...rest, restarts: 1 }] };
     expect(faultsIn(100, { ...well, metrics }, { ...sink, repeated: 3 })).toEqual([]);
   });
