@@ -15,7 +15,7 @@ const parts = askedFor()
 const rounds = flags.includes('--quick') ? 1 : 3;
 const redis = await startRedis();
 const postgres = await startPostgres();
-if (redis === undefined) console.log('There is no redis-server here: what needs it is left out.\n');
+if (redis === undefined) console.log('No redis-server found: the rows that need Redis are left out.\n');
 try {
   const figures = await mediansOf(rounds, measure, ratiosOf);
   const results = figures.map((figure) => ({ ...figure, text: textOf(figure) }));
