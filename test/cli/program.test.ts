@@ -56,7 +56,10 @@ describe('orchestrate', () => {
     expect(await state()).toBe('running');
     expect(jsonOf(await loops('stop', 'ticker', '--timeout', '1s', '--json'))).toEqual({ loopId: 'ticker', ok: true });
     expect(await state()).toBe('stopped');
-    expect(await loops('pause', 'ticker')).toMatchObject({ code: 4, stderr: expect.stringContaining('does not run') });
+    expect(await loops('pause', 'ticker')).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('is stopped: call start() first'),
+    });
     expect((await loops('start', 'ticker')).stdout).toBe('ticker started\n');
     expect(await loops('start', 'gone')).toMatchObject({ code: 3, stderr: expect.stringContaining('no loop "gone"') });
   });
