@@ -6,18 +6,18 @@ import { get, RequestError } from '../../state/request.js';
 
 const pageSize = 200;
 
-interface Log {
+interface EventLog {
   readonly events: readonly EventView[];
   readonly hasMore: boolean;
   readonly error: RequestError | undefined;
   readonly isLoading: boolean;
 }
 
-const empty: Log = { events: [], hasMore: false, error: undefined, isLoading: true };
+const empty: EventLog = { events: [], hasMore: false, error: undefined, isLoading: true };
 
 /** Reads the events of a run from the beginning. Follows new events once all existing ones have been read. */
 export function useEvents(runId: string) {
-  const [log, setLog] = useState<Log>(empty);
+  const [log, setLog] = useState<EventLog>(empty);
   const current = useRef(log);
   current.current = log;
   const isReading = useRef(false);

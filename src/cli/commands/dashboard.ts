@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { documented, withEngine } from '../command.js';
 import type { Session } from '../session.js';
+import { CommandLog } from '../setup/command-log.js';
 import type { EngineFlags } from '../setup/engine.js';
 import { withFleet } from '../setup/fleet.js';
-import { Log } from '../setup/log.js';
 import { announce, type ServeFlags, serve, withServing } from '../setup/serving.js';
 import { aborted } from './worker.js';
 
@@ -18,7 +18,7 @@ export function addDashboard(parent: Command, session: Session): void {
   withServing(withEngine(command)).action((flags: EngineFlags & ServeFlags) => {
     const interruption = session.interruption();
     return withFleet(session, flags, async ({ orchestrator, found }) => {
-      const log = new Log(session, flags);
+      const log = new CommandLog(session, flags);
       const served = await serve(session, { distributed: orchestrator, loops: undefined, found, flags, log });
       announce(session, served, { flags, log });
       await aborted(interruption);

@@ -5,9 +5,9 @@ import { documented, whole, withEngine, withTimeout } from '../command.js';
 import { CliError, exitCodes, usageError } from '../exit-codes.js';
 import { versionText } from '../output/text.js';
 import type { Session } from '../session.js';
+import { CommandLog } from '../setup/command-log.js';
 import { type FoundConfig, findConfig } from '../setup/config.js';
 import { chosenEngine, type EngineFlags } from '../setup/engine.js';
-import { Log } from '../setup/log.js';
 import { logLoops } from '../setup/loop-log.js';
 import { hasLoops, loopsFrom } from '../setup/loops.js';
 import { type Exports, flowsOf, listOf, loadModule, runtimeOf, type Workflow } from '../setup/modules.js';
@@ -75,7 +75,7 @@ async function orchestrate(session: Session, given: readonly string[], flags: Or
   const modules = given.length > 0 ? given : configured(found);
   const exports = await Promise.all(modules.map((module) => loadModule(module, session.io.cwd)));
   const owned = own(session, exports, flags, found);
-  const log = new Log(session, flags, redactorOf(found, {}));
+  const log = new CommandLog(session, flags, redactorOf(found, {}));
   const ends: (() => Promise<unknown>)[] = [];
   try {
     await begin(session, owned, { flags, found, log, ends });
@@ -110,7 +110,7 @@ function own(session: Session, exports: readonly Exports[], flags: OrchestrateFl
 interface Beginning {
   readonly flags: OrchestrateFlags;
   readonly found: FoundConfig;
-  readonly log: Log;
+  readonly log: CommandLog;
   /** Functions that end what has been started, in the order of the starts. */
   readonly ends: (() => Promise<unknown>)[];
 }
@@ -167,7 +167,7 @@ async function endAll(ends: readonly (() => Promise<unknown>)[]): Promise<unknow
   return said;
 }
 
-function conclude({ loops }: Owned, said: readonly unknown[], log: Log): void {
+function conclude({ loops }: Owned, said: readonly unknown[], log: CommandLog): void {
   const failed = said.find((one) => one instanceof Error);
   if (failed !== undefined) throw failed;
   const summaries = said.filter(isSummary);

@@ -5,9 +5,9 @@ import { documented, whole, withEngine, withTimeout } from '../command.js';
 import { usageError } from '../exit-codes.js';
 import { versionText } from '../output/text.js';
 import type { Session } from '../session.js';
+import { CommandLog } from '../setup/command-log.js';
 import { findConfig } from '../setup/config.js';
 import { chooseEngine, type EngineFlags } from '../setup/engine.js';
-import { Log } from '../setup/log.js';
 import { flowsOf, listOf, loadModule, runtimeOf, type Workflow } from '../setup/modules.js';
 import { logNodes } from '../setup/node-log.js';
 import { redactorOf } from '../setup/redaction.js';
@@ -48,7 +48,7 @@ async function work(session: Session, modules: readonly string[], flags: WorkerF
   const found = await findConfig(session.io.cwd, flags.config);
   const { workflows, runtime } = await loadWorkflows(modules.length > 0 ? modules : configured(found), session);
   const engine = chooseEngine(session, flags, found);
-  const log = new Log(session, flags, redactorOf(found, {}));
+  const log = new CommandLog(session, flags, redactorOf(found, {}));
   const { concurrency, id } = flags;
   const worker = workerOf({ engine, workflows, concurrency, id, runtime }, log);
   const quiet = logNodes(log);
@@ -95,7 +95,7 @@ async function loadWorkflows(modules: readonly string[], { io }: Session): Promi
 /** A worker that logs its warnings. */
 export function workerOf(
   options: Loaded & { engine: Engine; concurrency?: number | undefined; id?: string | undefined },
-  log: Log,
+  log: CommandLog,
 ): DistributedWorker {
   const worker = new DistributedWorker(options);
   worker.on('warning', (error, details) => log.warn(error, details));

@@ -1,6 +1,6 @@
 import type { WorkflowOrchestrator } from '../../loops/index.js';
 import { oneLine } from '../output/text.js';
-import type { Log } from './log.js';
+import type { CommandLog } from './command-log.js';
 
 interface Failure {
   readonly loopId: string;
@@ -13,7 +13,7 @@ interface Failure {
  * Logs events of loops. A failure and its dead letter are emitted one after the other, but logged as one line: a
  * failure is held back until its dead letter, another event, or the next turn of the event loop.
  */
-export function logLoops(loops: WorkflowOrchestrator, log: Log): void {
+export function logLoops(loops: WorkflowOrchestrator, log: CommandLog): void {
   let held: Failure | undefined;
   const write = (deadLetter?: number) => {
     if (held === undefined) return;

@@ -3,7 +3,7 @@ import type { NodeArgs } from '../../flow/index.js';
 import type { TaskRecord, TaskRetryEvent } from '../../index.js';
 import { formatDuration } from '../../shared/durations.js';
 import { oneLine } from '../output/text.js';
-import type { Log } from './log.js';
+import type { CommandLog } from './command-log.js';
 
 type NodeTask = Pick<NodeArgs, 'runId' | 'nodeId' | 'attempt'>;
 
@@ -17,7 +17,7 @@ const retryChannel = 'orchestrator:task:retry';
  *
  * @returns a function that stops the log
  */
-export function logNodes(log: Log): () => void {
+export function logNodes(log: CommandLog): () => void {
   const announced = new Map<string, number>();
   const onRetry = (message: unknown) => {
     const { id, args, name, attempt, delay, error } = message as TaskRetryEvent & Pick<TaskRecord, 'args'>;
@@ -43,7 +43,7 @@ export function logNodes(log: Log): () => void {
   };
 }
 
-function write(log: Log, error: unknown, { runId, nodeId, attempt }: NodeTask, delay?: number): void {
+function write(log: CommandLog, error: unknown, { runId, nodeId, attempt }: NodeTask, delay?: number): void {
   const what = delay === undefined ? 'failed' : `failed, again in ${formatDuration(delay)}`;
   const details = { runId, nodeId, attempt, ...(delay === undefined ? {} : { delay }) };
   log.warn(

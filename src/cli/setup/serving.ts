@@ -4,8 +4,8 @@ import type { DistributedOrchestrator } from '../../distributed/index.js';
 import type { WorkflowOrchestrator } from '../../loops/index.js';
 import { whole } from '../command.js';
 import type { Session } from '../session.js';
+import type { CommandLog } from './command-log.js';
 import type { FoundConfig } from './config.js';
-import type { Log } from './log.js';
 
 /** Options of commands that serve the dashboard. */
 export interface ServeFlags {
@@ -34,7 +34,7 @@ interface Served {
   readonly loops: WorkflowOrchestrator | undefined;
   readonly found: FoundConfig;
   readonly flags: ServeFlags;
-  readonly log: Log;
+  readonly log: CommandLog;
 }
 
 /** Serves the dashboard, without printing anything. @throws {ValidationError} @throws {ListenError} */

@@ -11,7 +11,7 @@ const asItIs: RunRedactor = { value: (value) => value, text: (text) => text };
  * The log of a long-running program: lines for people on the standard error, or with `--json` lines of JSON on the
  * standard output.
  */
-export class Log {
+export class CommandLog {
   constructor(
     private readonly session: Session,
     private readonly flags: { readonly json?: boolean | undefined },
