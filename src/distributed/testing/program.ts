@@ -15,8 +15,7 @@ export const never = new Promise<never>(() => {});
  *
  * The program uses the `face`, a proxy of the target. Calls are numbered from 1, and a plan says which of them go wrong
  * and how. When the program dies, none of its calls settles any more, and the resources that it held are released. A
- * call or an answer that is late arrives after the program's next call, or after some turns of the event loop if there
- * is none.
+ * late call or answer arrives after the program's next call or, without a next call, after some turns of the event loop.
  */
 export class Program<Target extends object> {
   /** The proxy of the target, for the program to use. */
