@@ -18,6 +18,12 @@ import { done, Loop, lmdbStore, WorkflowOrchestrator } from 'orchestrator/loops'
 import { showProgress } from 'orchestrator/progress';
 import { logTo, startTelemetry } from 'orchestrator/telemetry';
 
+// Stack traces show the names of classes, which a build may change.
+assert.deepEqual(
+  [ParallelError, TimeoutError, ValidationError, BlueprintError].map(({ name }) => name),
+  ['ParallelError', 'TimeoutError', 'ValidationError', 'BlueprintError'],
+);
+
 const events = [];
 const orchestrator = new Orchestrator({ state: { requests: 0 }, retry: { retries: 2, minTimeout: 1 } })
   .onTaskBegin(({ context }) => {

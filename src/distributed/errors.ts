@@ -136,10 +136,6 @@ export class PayloadError extends RangeError {
   override readonly name = 'PayloadError';
   readonly code = 'ERR_PAYLOAD';
 
-  static {
-    markAsOurs(PayloadError);
-  }
-
   /**
    * @param field - the field that is too large, such as `context.items`
    * @param size - the size of the field, in bytes
@@ -155,6 +151,8 @@ export class PayloadError extends RangeError {
     );
   }
 }
+
+markAsOurs(PayloadError);
 
 /**
  * The reason of an `EngineError`:

@@ -26,10 +26,6 @@ const longestLine = 200;
 export class BlueprintError extends TypeError {
   override readonly name = 'BlueprintError';
   readonly code = 'ERR_BLUEPRINT';
-
-  static {
-    markAsOurs(BlueprintError);
-  }
   declare readonly faults: readonly Fault[];
 
   constructor(
@@ -49,6 +45,8 @@ export class BlueprintError extends TypeError {
     return { name, code, message, blueprintId, faults };
   }
 }
+
+markAsOurs(BlueprintError);
 
 /**
  * The failure of a node after all its attempts, in `result.errors` of a run. The original error is the `cause`.
@@ -149,10 +147,6 @@ export class SerializationError extends TypeError {
   override readonly name = 'SerializationError';
   readonly code = 'ERR_SERIALIZATION';
 
-  static {
-    markAsOurs(SerializationError);
-  }
-
   constructor(
     readonly path: string,
     readonly problem: string,
@@ -161,6 +155,8 @@ export class SerializationError extends TypeError {
     super(`${path || 'the value'} ${problem}`, options);
   }
 }
+
+markAsOurs(SerializationError);
 
 /**
  * Thrown if a run cannot be saved or continued: the run is unknown, belongs to another version of the flow, or has a

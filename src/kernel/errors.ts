@@ -51,10 +51,6 @@ export class TimeoutError extends OrchestratorError {
 export class ParallelError<Results = unknown> extends AggregateError {
   override readonly name = 'ParallelError';
   readonly code = 'ERR_PARALLEL';
-
-  static {
-    markAsOurs(ParallelError);
-  }
   declare readonly results: Results;
 
   constructor(errors: readonly Error[], results: Results) {
@@ -72,6 +68,8 @@ export class ParallelError<Results = unknown> extends AggregateError {
     return asLines(holderOf(this));
   }
 }
+
+markAsOurs(ParallelError);
 
 function holderOf(error: ParallelError): Holder {
   return { error, failures: () => failuresOf(error.errors, error.results), count: error.errors.length };

@@ -49,11 +49,9 @@ export function markAsOurs(Class: { readonly prototype: OrchestratorError }): vo
 export class ValidationError extends TypeError {
   override readonly name = 'ValidationError';
   readonly code = 'ERR_VALIDATION';
-
-  static {
-    markAsOurs(ValidationError);
-  }
 }
+
+markAsOurs(ValidationError);
 
 /** Converts a value to text, or to its kind if it throws when it is read. */
 export function textOf(value: unknown): string {

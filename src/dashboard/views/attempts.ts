@@ -31,11 +31,11 @@ export function attemptViews(
   { steps }: RunMetrics,
   { pending, failures, now, finishedAt }: Known,
 ): readonly AttemptView[] {
-  const errors = new Map(failures.map((failure) => [keyOf(failure), failure.error]));
+  const errors = errorsOf(steps, failures);
   const ends = waitEnds(steps, finishedAt);
   const ended = steps.map((step): AttemptView => {
     const { nodeId, visit, attempt, status, workerId, time } = step;
-    const error = errors.get(keyOf(step));
+    const error = errors.get(step);
     const startedAt = time - step.duration;
     const end = status === 'awaiting' ? ends.get(step) : time;
     const took = end === undefined ? {} : { duration: end - startedAt };
@@ -51,6 +51,21 @@ export function attemptViews(
 }
 
 type Step = RunMetrics['steps'][number];
+
+/**
+ * The errors of failed steps. When a failed run is retried, its attempts are counted from 1 again, so several steps may
+ * have the same key: their errors are assigned in order, from the last to the first.
+ */
+function errorsOf(steps: readonly Step[], failures: readonly FailureView[]): ReadonlyMap<Step, FailureView['error']> {
+  const left = new Map<string, FailureView[]>();
+  for (const failure of failures) left.set(keyOf(failure), [...(left.get(keyOf(failure)) ?? []), failure]);
+  const errors = new Map<Step, FailureView['error']>();
+  for (const step of steps.toReversed()) {
+    const failure = step.status === 'failed' || step.status === 'retrying' ? left.get(keyOf(step))?.pop() : undefined;
+    if (failure !== undefined) errors.set(step, failure.error);
+  }
+  return errors;
+}
 
 /** End times of waits: the next step of the node, or else the end of the run. */
 function waitEnds(steps: readonly Step[], finishedAt: number | undefined): ReadonlyMap<Step, number | undefined> {

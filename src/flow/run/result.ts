@@ -105,10 +105,6 @@ export class WorkflowError extends AggregateError {
   override readonly name = 'WorkflowError';
   readonly code = 'ERR_WORKFLOW';
 
-  static {
-    markAsOurs(WorkflowError);
-  }
-
   /** The outcome of the run, with its data. The property is not enumerable, so that logs do not show it. */
   declare readonly result: WorkflowResult;
 
@@ -134,6 +130,8 @@ export class WorkflowError extends AggregateError {
     return asLines(holderOf(this));
   }
 }
+
+markAsOurs(WorkflowError);
 
 function holderOf(error: WorkflowError): Holder {
   return { error, failures: () => failuresOf(error.errors), count: error.errors.length };
