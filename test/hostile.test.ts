@@ -61,7 +61,7 @@ describe.each(hostile)('%s', (_, make) => {
           const outcome = await orchestrator
             .run(() => act(), { signal })
             .then(
-              () => 'succeeded',
+              () => 'completed',
               () => 'failed',
             );
           expect(ended).toEqual([outcome, outcome]);
