@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/needs/sequencer.js';
 
 const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
@@ -23,6 +24,7 @@ export default defineConfig({
     globalSetup: ['test/needs/setup.ts'],
     typecheck: { include: ['test/types/*.test-d.ts'] },
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     // Most of the time tests wait: for locks to expire, for servers to start.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     execArgv: ['--expose-gc'],
