@@ -8,27 +8,27 @@ import type { WorkflowState } from './run/state.js';
 import type { GraphTraverser } from './run/traverser.js';
 
 /**
- * The interfaces between the parts of the flow layer. A custom orchestrator, executor or coordination store is written
- * against these interfaces.
+ * The interfaces between the components of the flow layer. Custom orchestrators, executors and coordination stores
+ * implement these interfaces.
  */
 
 /** A value, or a promise of the value. */
 export type MaybePromise<Value> = Value | Promise<Value>;
 
 /**
- * Decides how a run advances: which ready nodes are executed, and when to stop. `run` gets the position of the run, its
- * state and the services to execute nodes. Pass an orchestrator as the `orchestrator` option of a run; the default is
- * `RunToCompletionOrchestrator`.
+ * Decides how a run advances: which ready nodes are executed, and when to stop. `run` receives the position of the run,
+ * its state and the services that execute nodes. Pass an orchestrator as the `orchestrator` option of a run; the
+ * default is `RunToCompletionOrchestrator`.
  */
 export interface IOrchestrator {
   /**
    * Advances a run, for example to its end or by one step.
    *
-   * @param traverser - the position of the run in its graph, with the nodes that are ready
-   * @param executorFactory - gives the executor of each node
+   * @param traverser - the position of the run in its graph, including the nodes that are ready
+   * @param executorFactory - creates the executor of each node
    * @param state - the context, outputs and failures of the run
    * @param services - input, routing and transforms, and the options of the run
-   * @returns the state of the run when the orchestrator stops
+   * @returns the state of the run at the time the orchestrator stops
    */
   run(
     traverser: GraphTraverser,
@@ -39,8 +39,8 @@ export interface IOrchestrator {
 }
 
 /**
- * Gives the executor of a node: call the factory with a blueprint, then the returned function with a node id.
- * Orchestrators get a factory as an argument of `run`, and also as `services.executorFactory`.
+ * Creates the executor of a node. Call the factory with a blueprint, then call the returned function with a node id.
+ * Orchestrators receive the factory both as an argument of `run` and as `services.executorFactory`.
  */
 export type NodeExecutorFactory = (blueprint: WorkflowBlueprint) => (nodeId: string) => NodeExecutor;
 
@@ -50,13 +50,13 @@ export type NodeExecutorFactory = (blueprint: WorkflowBlueprint) => (nodeId: str
  */
 export interface NodeExecutor<Input = unknown, Output = unknown> {
   /**
-   * Executes the node once, including its retries. The promise resolves even if the node fails: the status of the
-   * result says how the execution ended.
+   * Executes the node once, including its retries. The promise resolves even if the node fails, because the status of
+   * the result tells how the execution ended.
    *
-   * @param input - the input of the node, as `services.resolveNodeInput` returns it
+   * @param input - the input of the node, as returned by `services.resolveNodeInput`
    * @param state - the state of the run. Default: in a prepared run, the state for which the input was resolved;
-   * otherwise an empty state
-   * @param visit - the number of the visit, from 1. Default: 1
+   *   otherwise an empty state
+   * @param visit - the number of the visit, counted from 1. Default: 1
    */
   execute(input: Input, state?: WorkflowState, visit?: number): Promise<NodeExecutionResult<Output>>;
 }
