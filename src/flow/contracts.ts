@@ -82,8 +82,9 @@ export type NodeExecutionResult<Output = unknown> =
   | { readonly status: 'cancelled'; readonly error: unknown };
 
 /**
- * The result of one node in a batch of ready nodes: `fulfilled` with how the execution ended, or `rejected` if the node
- * could not be executed at all. `executeBatch` returns these, and `processResults` takes them.
+ * The result of one node in a batch of ready nodes: `fulfilled` if the node was executed, even if it failed, or
+ * `rejected` if the node could not be executed at all. `executeBatch` returns these results, and `processResults` takes
+ * them.
  */
 export type SettledResult =
   | {
@@ -93,8 +94,8 @@ export type SettledResult =
   | { readonly status: 'rejected'; readonly reason: { readonly nodeId: string; readonly error: unknown } };
 
 /**
- * The options of a run that an orchestrator has to observe: part of the caller's `RunOptions`. In `IOrchestrator.run`,
- * they are `services.options`.
+ * The options of a run that an orchestrator must observe, taken from the caller's `RunOptions`. `IOrchestrator.run`
+ * gets them as `services.options`.
  */
 export interface ExecutionOptions {
   /** Aborts the run. Default: none. */
@@ -103,24 +104,25 @@ export interface ExecutionOptions {
   readonly concurrency?: number | undefined;
   /** If true, the first failure ends the run. Default: false. */
   readonly failFast?: boolean | undefined;
-  /** Converts the values that a checkpoint stores to text and back. */
+  /** Converts values to text and back, for checkpoints. */
   readonly serializer: Serializer;
 }
 
 /**
- * The services that an orchestrator needs besides the position and the state of a run: executors, inputs, routing and
- * transforms. `runtime.services` and `runtime.prepare` give an instance.
+ * The services that an orchestrator needs in addition to the position and the state of a run: executors, inputs,
+ * routing and transforms. Use `runtime.services`, or the `services` that `runtime.prepare` returns.
  */
 export interface ExecutionServices {
   /** The options of the run. */
   readonly options: ExecutionOptions;
-  /** The factory that is also an argument of the orchestrator's `run`. */
+  /** The factory that is also passed to the orchestrator's `run`. */
   readonly executorFactory: NodeExecutorFactory;
   /** Resolves the input of a node: from its input mapping if there is one, otherwise from its predecessors. */
   resolveNodeInput(nodeId: string, blueprint: WorkflowBlueprint, context: Context): MaybePromise<unknown>;
   /**
-   * Determines the edges to follow from a completed node, with the nodes that they lead to. Throws if a condition
-   * cannot be evaluated.
+   * Determines the edges to follow from a completed node, together with the nodes that they lead to.
+   *
+   * @throws {ExpressionError} if a condition cannot be evaluated
    */
   determineNextNodes(
     blueprint: WorkflowBlueprint,
@@ -128,30 +130,26 @@ export interface ExecutionServices {
     result: NodeResult,
     context: Context,
   ): MaybePromise<readonly NextNode[]>;
-  /** Applies the transform of an edge and records the value, which `resolveNodeInput` then uses for the target. */
+  /** Applies the transform of an edge and records the value. `resolveNodeInput` then uses this value for the target. */
   applyEdgeTransform(
     edge: EdgeDefinition,
     result: NodeResult,
     targetNode: NodeDefinition,
     context: Context,
   ): MaybePromise<void>;
-  /**
-   * Calls a function inside the process of the run: in the surrounding process if there is one, otherwise in a new
-   * process.
-   */
+  /** Calls a function inside the process of the run. If there is no surrounding process, a new one is started. */
   inProcess?<Result>(state: WorkflowState, work: () => Promise<Result>): Promise<Result>;
 }
 
 /**
- * An atomic store that several machines share. An `EventDrivenOrchestrator` coordinates the joins of a run with it.
+ * An atomic store that several machines share. An `EventDrivenOrchestrator` uses the store to coordinate the joins of a
+ * run.
  *
- * Each call is atomic. A call must reject if the store does not know that the operation was done. An operation that was
- * done although its call rejected does no harm.
+ * Each call is atomic. A call must reject if the store cannot confirm that the operation was done. If the operation was
+ * done although the call rejected, no harm results.
  */
 export interface ICoordinationStore {
-  /**
-   * Adds one to a counter, which starts at 0, and returns the sum. A new counter expires after `ttlSeconds` seconds.
-   */
+  /** Adds one to a counter and returns the sum. A new counter starts at 0 and expires after `ttlSeconds` seconds. */
   increment(key: string, ttlSeconds: number): Promise<number>;
   /** Sets a key for `ttlSeconds` seconds unless the key exists. Returns true if the key was set. */
   setIfNotExist(key: string, value: string, ttlSeconds: number): Promise<boolean>;

@@ -16,24 +16,25 @@ import { aJoinStrategy, anInputMapping } from './plan/check.js';
 import type { Context } from './run/result.js';
 
 /**
- * Merges a node's change of one context key with the changes that other nodes have committed since the node started.
- * The result must depend on the three arguments alone, because a merge may be repeated.
+ * Merges a node's change to one context key with the changes that other nodes have committed since the node started.
+ * The result must depend only on the three arguments, because a merge may be repeated.
  *
  * @param current - the committed value
- * @param written - the value that the node left
- * @param base - the value that the node found when it first read the key
+ * @param written - the value of the key when the node ended
+ * @param base - the value of the key when the node first read it
  * @returns the value to commit
  */
 // biome-ignore lint/suspicious/noExplicitAny: each flow decides what its context keys hold
 export type MergeFunction = (current: any, written: any, base: any) => unknown;
 
 /**
- * The options of `new Flow(name, options)`: defaults and settings that apply to all runs of the flow. Each is optional.
+ * The options of `new Flow(name, options)`: defaults and settings that apply to all runs of the flow. All options are
+ * optional.
  */
 export interface FlowOptions {
   /**
-   * The version of the flow, which a checkpoint records: a run can be continued only with the version that it began
-   * with. Default: a hash of nodes and edges.
+   * Version of the flow. A checkpoint records the version, and a run can be continued only with the version that it
+   * started with. Default: a hash of nodes and edges.
    */
   readonly version?: string | undefined;
   /**
@@ -44,9 +45,9 @@ export interface FlowOptions {
   /** Parameters that all nodes get in `args.params`: a plain object. Default: none. */
   readonly params?: Record<string, unknown> | undefined;
   /**
-   * Merge functions by context key, for keys that several nodes change at the same time. Used on a fleet and in runs
-   * with a checkpoint; in other runs all nodes share one object. Default: arrays keep everything that was added to
-   * them, objects are merged key by key, and for other values the last commit wins.
+   * Merge functions by context key, for keys that several nodes change concurrently. Used on a fleet and in runs with a
+   * checkpoint; in other runs, all nodes share one object. Default: arrays keep all elements that were added, objects
+   * are merged key by key, and for other values the last commit wins.
    *
    * @example
    * new Flow('count', { merge: { total: (current, written, base) => current + written - base } })
@@ -56,14 +57,14 @@ export interface FlowOptions {
 
 /**
  * The options of `flow.node(id, implementation, options)`: the retry and timeout policies of the node, and its place in
- * the graph. Each is optional.
+ * the graph. All options are optional.
  */
 // biome-ignore lint/suspicious/noExplicitAny: a fallback takes the same parameters as the node
 export interface NodeOptions extends PolicyOptions<any[]> {
   /**
-   * With `none`, only the policies in these options apply, without the defaults of the orchestrator or of the action.
-   * Use it for a node that is a flow or that calls actions: these have policies of their own. Default: policies that
-   * these options leave out are inherited.
+   * If set to `none`, only the policies in these options apply, without the defaults of the orchestrator or of the
+   * action. Use it for a node that is a flow or that calls actions, because these have their own policies. Default:
+   * policies that these options leave out are inherited.
    */
   readonly policies?: 'none' | undefined;
   /**
