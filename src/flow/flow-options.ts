@@ -90,13 +90,13 @@ export interface NodeOptions extends PolicyOptions<any[]> {
 }
 
 /**
- * The options of `flow.edge(source, target, options)`: when the edge is followed, and which value it passes on. Each is
- * optional.
+ * The options of `flow.edge(source, target, options)`: when the edge is followed, and which value it passes on. All
+ * options are optional.
  */
 export interface EdgeOptions<State extends object = Context, Action extends string = string> {
   /**
-   * The action that the source must choose for the edge to be followed. Default: the edge is followed if no edge of the
-   * source has the chosen action.
+   * The action that the source must choose for the edge to be followed. An edge without an action is followed if no
+   * edge of the source has the chosen action. Default: none.
    */
   readonly action?: Action | undefined;
   /**
@@ -115,18 +115,18 @@ export interface EdgeOptions<State extends object = Context, Action extends stri
 
 /** The second argument of the functions on an edge, `condition` and `transform`; the first is the source's output. */
 export interface EdgeArgs<State extends object = Context> {
-  /** The action that the source chose; `undefined` for none. */
+  /** The action that the source chose; `undefined` if it chose no action. */
   readonly action: string | undefined;
   /** The context of the run. */
   readonly context: State;
 }
 
 /**
- * The options of `flow.batch(id, worker, options)`: the items, how many run in parallel, and the policies of the node.
- * Each is optional.
+ * The options of `flow.batch(id, worker, options)`: the items, how many of them are handled in parallel, and the
+ * policies of the node. All options are optional.
  */
 export interface BatchOptions extends Omit<NodeOptions, 'outputs'> {
-  /** The source of the items, which must give an array. Default: the node's input. */
+  /** The source of the items, which must be an array. Default: the node's input. */
   readonly items?: InputSource | undefined;
   /**
    * The maximum number of items that are handled in parallel: a whole number of at least 1, or Infinity. Default:
@@ -140,8 +140,8 @@ export interface BatchOptions extends Omit<NodeOptions, 'outputs'> {
 }
 
 /**
- * The options of `flow.wait(id, options)`: the event that ends the wait, and the node's place in the graph. Each is
- * optional.
+ * The options of `flow.wait(id, options)`: the event that ends the wait, and the node's place in the graph. All options
+ * are optional.
  */
 export interface WaitOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisits'> {
   /** Name of the event, as passed to `continue` in `events`. Default: the id of the node. */
@@ -159,7 +159,7 @@ export interface SleepOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVis
   readonly until?: number | undefined;
 }
 
-/** The options of a node after validation, with policies in their stored form. */
+/** The options of a node after validation, with policies in the form in which they are stored. */
 export type ReadNodeOptions = Omit<NodeOptions, 'outputs' | 'params'>;
 
 const someParams = aValue<Record<string, unknown>>('a plain object', isPlainObject);

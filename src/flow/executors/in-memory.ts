@@ -52,7 +52,7 @@ export class InMemoryExecutor implements IExecutor {
     return this.runtime.continue(flow, run, options);
   }
 
-  /** @deprecated Since 0.9: the former name of `continue`. */
+  /** @deprecated Since 0.9: use `continue`. */
   resume<State extends object = Context>(
     flow: FlowNode,
     run: string | WorkflowResult,
