@@ -202,7 +202,7 @@ export function planOf(blueprint: unknown, find: (blueprint: unknown) => Plan | 
   throw new BlueprintError(nameOf(blueprint), found.faults);
 }
 
-/** The id of a blueprint for messages; `?` if the value has no id. */
+/** Returns the id of a blueprint for messages, or `?` if the value has no id. */
 export function nameOf(blueprint: unknown): string {
   const { id } = Object(blueprint) as { id?: unknown };
   return typeof id === 'string' ? cut(id, 100) : '?';
