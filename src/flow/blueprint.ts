@@ -6,8 +6,8 @@ import type { PolicyOptions } from '../kernel/policy.js';
  */
 
 /**
- * The condition under which a node with several predecessors becomes ready: after all of them have passed on a value
- * (`all`), or after the first (`any`). The default is `all`. Predecessors that are skipped are not waited for.
+ * The condition under which a node with several predecessors becomes ready: when all of them have passed on a value
+ * (`all`), or when the first of them has (`any`). Skipped predecessors are not waited for. The default is `all`.
  */
 export type JoinStrategy = 'all' | 'any';
 
@@ -20,8 +20,8 @@ export type JoinStrategy = 'all' | 'any';
 export type InputSource = string;
 
 /**
- * The input of a node: one source, or an object whose properties each have a source. With `{ user: 'fetch.user', total:
- * 'sum' }` the node gets an object with `user` and `total`.
+ * The input of a node: a single source, or an object with a source for each property. With `{ user: 'fetch.user',
+ * total: 'sum' }`, the node gets an object with `user` and `total`.
  */
 export type InputMapping = InputSource | Readonly<Record<string, InputSource>>;
 

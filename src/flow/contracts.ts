@@ -62,8 +62,8 @@ export interface NodeExecutor<Input = unknown, Output = unknown> {
 }
 
 /**
- * The outcome of one execution of a node, distinguished by `status`. To let the run advance, pass the outcome to
- * `processResults` within a `SettledResult`.
+ * The outcome of one execution of a node, distinguished by `status`. To advance the run, wrap the outcome in a
+ * `SettledResult` and pass it to `processResults`.
  */
 export type NodeExecutionResult<Output = unknown> =
   | {
@@ -102,7 +102,7 @@ export interface ExecutionOptions {
   readonly signal?: AbortSignal | undefined;
   /** The maximum number of nodes that run at the same time. Default: Infinity. */
   readonly concurrency?: number | undefined;
-  /** If true, the first failure ends the run. Default: false. */
+  /** If true, the first failure that no fallback recovers ends the run. Default: false. */
   readonly failFast?: boolean | undefined;
   /** Converts values to text and back, for checkpoints. */
   readonly serializer: Serializer;
@@ -153,7 +153,7 @@ export interface ICoordinationStore {
   increment(key: string, ttlSeconds: number): Promise<number>;
   /** Sets a key for `ttlSeconds` seconds unless the key exists. Returns true if the key was set. */
   setIfNotExist(key: string, value: string, ttlSeconds: number): Promise<boolean>;
-  /** Reads the value of a key; `undefined` if the key does not exist. */
+  /** Returns the value of a key, or `undefined` if the key does not exist. */
   get(key: string): Promise<string | undefined>;
   /** Makes a key expire `ttlSeconds` seconds from now. Returns true if the key exists. */
   extendTTL(key: string, ttlSeconds: number): Promise<boolean>;

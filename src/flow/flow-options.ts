@@ -113,7 +113,9 @@ export interface EdgeOptions<State extends object = Context, Action extends stri
   readonly transform?: string | ((output: any, more: EdgeArgs<State>) => unknown) | undefined;
 }
 
-/** The second argument of the functions on an edge, `condition` and `transform`; the first is the source's output. */
+/**
+ * The second argument of an edge's `condition` and `transform` functions. The first argument is the source's output.
+ */
 export interface EdgeArgs<State extends object = Context> {
   /** The action that the source chose; `undefined` if it chose no action. */
   readonly action: string | undefined;
@@ -150,7 +152,7 @@ export interface WaitOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisi
 
 /**
  * The options of `flow.sleep(id, options)`: the end of the sleep, as either a `duration` or a point in time (`until`).
- * Exactly one of the two is needed.
+ * Exactly one of the two is required.
  */
 export interface SleepOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisits'> {
   /** Length of the sleep in milliseconds, counted from the start of the node. */

@@ -25,8 +25,8 @@ export interface RunOptions {
   /** Aborts the run: the signals of running nodes are aborted, and no more nodes start. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Time limit of the whole run in milliseconds. A run that exceeds it is aborted with a `TimeoutError`. `null`, 0 and
-   * Infinity mean no limit. Default: none.
+   * Time limit of the whole run, in milliseconds. A run that exceeds the limit is aborted with a `TimeoutError`.
+   * `null`, 0 and Infinity mean no limit. Default: none.
    */
   readonly timeout?: number | null | undefined;
   /**
@@ -34,7 +34,9 @@ export interface RunOptions {
    * Infinity.
    */
   readonly concurrency?: number | undefined;
-  /** If true, the first failure without a fallback ends the run, and running nodes are aborted. Default: false. */
+  /**
+   * If true, the first failure that no fallback recovers ends the run, and running nodes are aborted. Default: false.
+   */
   readonly failFast?: boolean | undefined;
   /**
    * The maximum number of visits per node, for nodes without their own `maxVisits`. Default: the flow's `maxVisits`,
@@ -178,7 +180,7 @@ export abstract class AbstractNode {
   readonly successors = new Map<string | undefined, AbstractNode[]>();
   /** Parameters of the node. Default: empty. */
   params: Record<string, unknown> = {};
-  /** The node's place in a graph; `undefined` before the node is part of one. */
+  /** The node's place in a graph; `undefined` until the node is part of a graph. */
   graphData: GraphData | undefined = undefined;
 
   /**

@@ -49,7 +49,7 @@ export interface PreparedRun {
   readonly executorFactory: NodeExecutorFactory;
   /** The context, outputs and failures of the run. */
   readonly state: WorkflowState;
-  /** Input, routing and transforms. */
+  /** The services for input, routing and transforms. */
   readonly services: ExecutionServices;
 }
 
@@ -77,7 +77,7 @@ export class FlowRuntime implements IExecutor {
 
   /** Creates the executor of each node of a blueprint. */
   readonly executorFactory: NodeExecutorFactory;
-  /** Input, routing and transforms, with the default options of a run. */
+  /** The services for input, routing and transforms, with the default options of a run. */
   readonly services: ExecutionServices;
   readonly #toolbox: Toolbox;
 

@@ -13,7 +13,8 @@ export interface Paths {
   readonly runId: string;
   readonly file: string;
   /**
-   * The file in the format of version 0.6 and earlier: the snapshot in the first line, then one line for each entry.
+   * File of the run in the format of version 0.6 and earlier: the snapshot in the first line, followed by one line for
+   * each entry.
    */
   readonly former: string;
   readonly lock: string;
@@ -40,8 +41,8 @@ interface Pending {
 
 /**
  * The file of one run. Operations on the file run one at a time. Entries that arrive during an operation are written
- * and synced together. A snapshot is written to a second file while entries are still appended; then the later entries
- * are copied to the second file, which replaces the first.
+ * and synced together. A snapshot is written to a second file while entries are still appended to the first. The later
+ * entries are then copied to the second file, which replaces the first.
  */
 export class CheckpointFile {
   #batch: { readonly token: string | undefined; readonly pending: Pending[] } | undefined = undefined;

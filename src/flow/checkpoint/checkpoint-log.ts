@@ -36,7 +36,7 @@ export class CheckpointLog {
   #applied: number;
   /** Resolves when the last entry that was sent has taken effect. */
   #before: Promise<void> = Promise.resolve();
-  /** Pending while the run is claimed again after a failed write. */
+  /** Pending while the run is being claimed again after a failed write. */
   #mending: Promise<void> | undefined = undefined;
   /** The length of the entries since the last snapshot, and the length of that snapshot, in characters. */
   #written = 0;
@@ -115,7 +115,7 @@ export class CheckpointLog {
       });
   }
 
-  /** The current state of the run as text. */
+  /** Returns the current state of the run as text. */
   #take(): string {
     this.#written = 0;
     const text = seal(this.#applied, this.serializer.serialize(this.state.save()));

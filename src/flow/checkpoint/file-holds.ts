@@ -132,7 +132,7 @@ async function cleanUp(path: string, { id }: Holder): Promise<void> {
   if (id !== undefined) await rm(besideOf(path, id), { force: true });
 }
 
-/** The path of the second file, in which the holder of a lock prepares a replacement. */
+/** Returns the path of the file in which the holder of a lock prepares a replacement. */
 export function besideOf(path: string, id: string): string {
   return `${path}.${id}.new`;
 }

@@ -7,7 +7,7 @@ import { FileHolds } from './file-holds.js';
 import { aSeq, aText } from './refusals.js';
 import type { Checkpoint, CheckpointStore, Claim } from './store.js';
 
-/** Extension of the file of a run, and the extension that version 0.6 and earlier used. */
+/** Extension of a run's file, and the extension that was used up to version 0.6. */
 const extension = '.run';
 const formerExtension = '.checkpoint';
 

@@ -107,7 +107,7 @@ export class Hold {
     });
     const released = (async () => {
       await this.#saving;
-      // A claim that arrives now is released in `#take`.
+      // A claim that arrives from now on is released by `#take`.
       await this.#renewing?.catch(() => undefined);
       await claim.release();
     })();
@@ -153,7 +153,7 @@ export class Hold {
   async #take(): Promise<void> {
     const claim = await this.store.claim(this.runId);
     this.#claim = claim;
-    // The hold has ended in the meantime.
+    // The hold ended while the claim was pending.
     if (this.#isOver) await claim.release();
   }
 

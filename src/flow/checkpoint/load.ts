@@ -9,7 +9,7 @@ import { unseal } from './seal.js';
 
 interface Loaded {
   readonly saved: SavedChild;
-  /** The number of the last entry in the store; 0 for a run that the store does not have. */
+  /** The number of the last entry in the store; 0 if the store does not have the run. */
   readonly seq: number;
 }
 

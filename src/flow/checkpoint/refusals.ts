@@ -12,7 +12,7 @@ export const aText = aValue<string>('a string', (value) => typeof value === 'str
 
 /** The errors for refused calls, so that all stores use the same messages. */
 export const refusals = {
-  /** An entry was given for a run that has no snapshot. */
+  /** An entry was sent for a run that has no snapshot. */
   unknown: (runId: string): CheckpointError =>
     new CheckpointError(runId, 'has no checkpoint to add to; save a snapshot first'),
   /** An entry would leave a gap in the numbers. */

@@ -12,7 +12,7 @@ import { checkSavedRun } from './saved-run.js';
 /**
  * Restores a run from its snapshot and the entries after the snapshot.
  *
- * @param context - an empty or initial object, which is filled and becomes the context of the run
+ * @param context - the object to fill; it becomes the context of the run
  * @param id - the name to use for the run in messages if its own id cannot be read
  * @param codec - decodes the texts of the context
  * @param seq - the number of the last entry before `saved.entries`, for messages

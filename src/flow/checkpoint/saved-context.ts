@@ -30,7 +30,7 @@ export interface Change {
   giveBack(): void;
 }
 
-/** The end of a node. The output is saved as a change of the context. */
+/** An ended node. Its output is saved as a change to the context. */
 export interface Ended {
   readonly nodeId: string;
   readonly output: unknown;
@@ -75,7 +75,7 @@ export class SavedContext implements Source {
     return this.#kept.keys();
   }
 
-  /** All committed values by key, as texts. */
+  /** Returns all committed values by key, as texts. */
   texts(): [key: string, text: string][] {
     return [...this.#kept].map(([key, { text }]) => [key, text]);
   }
@@ -151,7 +151,7 @@ export class SavedContext implements Source {
       giveBack: () => {
         if (!isPending) return;
         isPending = false;
-        // The entries after this one are not written either.
+        // The entries after this entry are not written either.
         this.#underWay.clear();
         for (const key of taken) this.outside.rebase(key);
       },

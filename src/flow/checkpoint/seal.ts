@@ -52,7 +52,7 @@ function sumOf(seq: number, text: string): string {
     .padStart(8, '0');
 }
 
-/** The error for a checkpoint that differs from what was written. */
+/** Makes the error for a checkpoint that differs from what was written. */
 export function damaged(runId: string, problem: string): CheckpointError {
   return new CheckpointError(
     runId,

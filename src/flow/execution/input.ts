@@ -37,8 +37,8 @@ function inputFromArrivals(plan: Plan, arcs: readonly number[], node: number, st
 }
 
 /**
- * Finds the arcs taken into a node if no position knows them: the recorded arcs, or else all arcs whose source has an
- * output.
+ * Finds the arcs that led to a node when no position knows them: the recorded arcs, or else all arcs whose source has
+ * an output.
  */
 function arrivalsIn(state: WorkflowState, plan: Plan, node: number): number[] {
   const seen = state.arrivals.get(node);

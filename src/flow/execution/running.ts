@@ -16,7 +16,7 @@ export interface Running {
   readonly state: WorkflowState;
   readonly orchestrator: IOrchestrator;
   readonly services: ExecutionServices;
-  /** Limit of the run, in milliseconds. Default: none. */
+  /** Time limit of the run, in milliseconds. Default: none. */
   readonly timeout?: number | null | undefined;
 }
 

@@ -6,8 +6,8 @@ interface Entry {
 }
 
 /**
- * The number of keys that are checked for expiry when a key is added. If it is greater than 1, expired keys are removed
- * faster than new keys are added.
+ * The number of keys that are checked for expiry when a key is added. Because the number is greater than 1, expired
+ * keys are removed faster than new keys are added.
  */
 const sweptAtATime = 2;
 

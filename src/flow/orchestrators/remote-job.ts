@@ -73,7 +73,7 @@ class Job implements RemoteEvents {
   readonly #decisions: Decisions;
   readonly #position: RemotePosition;
   readonly #passedOn: PassedOn;
-  /** The arcs taken in this visit, without loop exits that an earlier iteration has already taken. */
+  /** The arcs taken in this visit, except loop exits that an earlier iteration has already taken. */
   readonly #taken = new Set<number>();
   #isAgain: boolean;
 

@@ -90,7 +90,7 @@ export class RemoteKeys {
   }
 
   /**
-   * Returns arcs into a node: with `back`, the arcs that repeat its loop; otherwise, the arcs that its join waits for.
+   * Returns the arcs into a node: with `back`, those that repeat its loop; otherwise, those that its join waits for.
    */
   arcsInto(node: number, { back }: { readonly back: boolean }): number[] {
     const { into, backOf } = this.plan;

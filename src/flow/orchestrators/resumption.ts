@@ -61,7 +61,7 @@ function adoptAdded(position: Position, state: WorkflowState): void {
   position.readyWhatFollows();
 }
 
-/** Makes a waiting node ready if one of its events has arrived, or its sleep has ended. */
+/** Makes a waiting node ready if one of its events has arrived or its sleep has ended. */
 function deliver(state: WorkflowState, nodeId: string, waits: readonly Waiting[]): void {
   const now = state.clock();
   const come = waits.find(

@@ -77,7 +77,7 @@ export class RunStore {
     return number;
   }
 
-  /** Counts a step, unless it has already been counted. Returns true if the step was counted now. */
+  /** Counts a step, unless it has already been counted. Returns true if this call counted the step. */
   async count(counter: string, step: string, value: string): Promise<boolean> {
     const isFirst = await this.set(step, value);
     if (isFirst) await this.increment(counter);

@@ -13,7 +13,7 @@ export interface Parts {
   readonly into: Adjacency;
   readonly edgesBySource: Adjacency;
   readonly arcOfEdge: Int32Array;
-  /** 1 for a node whose edges have neither action, condition nor transform. */
+  /** For each node, 1 if its edges have neither actions nor conditions nor transforms, otherwise 0. */
   readonly isPlain: Uint8Array;
 }
 

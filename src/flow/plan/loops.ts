@@ -15,8 +15,8 @@ export interface Arcs {
 }
 
 /**
- * For each node, the arcs that start (or end) there: `arcs` from `from[node]` up to, but not including, `from[node +
- * 1]`.
+ * For each node, the arcs that start (or end) at the node: those in `arcs` from index `from[node]` up to, but not
+ * including, index `from[node + 1]`.
  */
 export interface Adjacency {
   readonly from: Int32Array;
@@ -26,7 +26,7 @@ export interface Adjacency {
 export interface Loop {
   /** The number of the surrounding loop; -1 if there is none. */
   readonly parent: number;
-  /** The number of surrounding loops: 0 for an outermost loop. */
+  /** The number of surrounding loops; 0 for an outermost loop. */
   readonly depth: number;
   readonly headers: readonly number[];
   /** All nodes in the loop, including those of inner loops. */

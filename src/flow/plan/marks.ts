@@ -53,9 +53,9 @@ export class Marks {
   readonly arcs: Uint8Array;
   /** For each node, the number of open arcs among those that its join waits for. */
   readonly missing: Int32Array;
-  /** For each node, 1 if an arc that its join waits for was taken, otherwise 0. */
+  /** For each node, 1 if at least one of the arcs that its join waits for was taken, otherwise 0. */
   readonly reached: Uint8Array;
-  /** The number of visits of each node. `undefined` if the flow has no loops. */
+  /** The number of visits of each node; `undefined` if the flow has no loops. */
   readonly visits: Int32Array | undefined;
   /** For each loop, the number of members that have yet to settle in this iteration; 0 if the loop has ended. */
   readonly unsettled: Int32Array;

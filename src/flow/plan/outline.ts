@@ -58,7 +58,7 @@ function makeOutline(plan: Plan): Outline {
   return { hash, nodes: ids, nodeMarks: marksOf(nodeTexts), arcs: ends, arcMarks: marksOf(arcTexts) };
 }
 
-/** The SHA-256 hash of a JSON value. */
+/** Returns the SHA-256 hash of a JSON value. */
 export function digest(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url');
 }
@@ -101,8 +101,8 @@ function textOfEdge({ action, condition, transform }: EdgeDefinition): string {
 }
 
 /**
- * The names under which functions on edges are registered. They contain the number of the edge, which depends on the
- * order of declaration and is therefore removed.
+ * Matches the names under which functions on edges are registered. The number of the edge in such a name is removed,
+ * because it depends on the order of declaration.
  */
 const numbered = /^(condition|transform) of edge \d+(?:\(\))*$/;
 

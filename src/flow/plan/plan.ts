@@ -40,7 +40,7 @@ export class Plan {
   readonly into: Adjacency;
   /** For each node, the number of arcs that its join waits for: all arcs into the node except back arcs. */
   readonly awaited: Int32Array;
-  /** 1 for a node whose join strategy is `any`. */
+  /** For each node, 1 if its join strategy is `any`, otherwise 0. */
   readonly joinsAny: Uint8Array;
   readonly hasJoinOfAny: boolean;
   /** The fallback of each node; -1 if there is none. */
@@ -50,9 +50,9 @@ export class Plan {
   readonly loops: readonly PlannedLoop[];
   /** The innermost loop of each node; -1 if there is none. */
   readonly loopOf: Int32Array;
-  /** For each arc, the loop that the arc repeats; -1 for none. */
+  /** For each arc, the loop that the arc repeats; -1 if there is none. */
   readonly backOf: Int32Array;
-  /** For each arc, the outermost loop that the arc leaves; -1 for none. */
+  /** For each arc, the outermost loop that the arc leaves; -1 if there is none. */
   readonly exitOf: Int32Array;
   readonly nodeIds: ReadonlySet<string>;
   readonly fallbackIds: ReadonlySet<string>;
@@ -65,7 +65,7 @@ export class Plan {
   #lastIndex = -1;
 
   private constructor(
-    /** The compiled graph, which does not change. */
+    /** The compiled graph, which never changes. */
     readonly graph: Graph,
     parts: Parts,
     { starts, loopOf, backOf, exitOf, loops }: Repetition,

@@ -138,7 +138,7 @@ export class Position {
   }
 
   /**
-   * Records that a node, or its fallback on behalf of the node, has completed.
+   * Records that a node has completed, either by itself or through its fallback.
    *
    * @param arcs - the arcs of the node that are taken. Default: all of them
    */
@@ -209,7 +209,7 @@ export class Position {
     return released;
   }
 
-  /** Makes a node ready again: its event has arrived, or the node is to be executed again. */
+  /** Makes a node ready again, because its event has arrived or because it is to be executed again. */
   retry(node: number): void {
     this.#marks.status[node] = ready;
     this.#ready.push(node);
@@ -227,10 +227,7 @@ export class Position {
     this.#marks.derive();
   }
 
-  /**
-   * Replaces the set of ready nodes. Nodes that are completed or skipped, and fallbacks that no node needs, are left
-   * out.
-   */
+  /** Replaces the set of ready nodes. Completed and skipped nodes, and fallbacks that no node needs, are left out. */
   setReady(nodes: Iterable<number>): void {
     for (const node of this.#ready) this.#marks.status[node] = pending;
     this.#ready = [];

@@ -164,7 +164,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
     }
   }
 
-  /** Turns a taken key into a change again, because its commit failed. */
+  /** Turns a taken key into a change again after its commit has failed. */
   rebase(key: string): void {
     const kept = this.source.find(key);
     this.#found.set(key, kept && { kept, value: kept.read() });

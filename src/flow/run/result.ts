@@ -64,7 +64,10 @@ export interface WorkflowResult<State extends object = Context> {
   status: WorkflowStatus;
   /** The data of the run, including the outputs of nodes under the ids of the nodes. */
   readonly context: State;
-  /** The output of the last node. If the run ends in several nodes, an object with their outputs by node id. */
+  /**
+   * The output of the last node. If the run ends in several nodes, the output is an object with the outputs of these
+   * nodes by node id.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: types do not tell which node is the last one
   readonly output: any;
   /** The action that the last node chose; `undefined` if it chose no action, or if there is more than one last node. */

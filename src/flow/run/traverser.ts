@@ -28,7 +28,7 @@ export interface ReadyNode {
  */
 export class GraphTraverser {
   readonly #blueprint: WorkflowBlueprint;
-  /** The position of the run, by node numbers. */
+  /** The position of the run, in which nodes are identified by number. */
   readonly position: Position;
 
   /**
