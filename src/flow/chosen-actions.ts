@@ -38,8 +38,8 @@ type ChosenBy<Returned, Names = never> = unknown extends Returned
       : never;
 
 /**
- * The id and the possible actions of a node, or `never` if the types do not reveal them. A node with a fallback also
- * gives `never`, because the fallback chooses actions on behalf of the node.
+ * The id and the possible actions of a node, or `never` if the types do not reveal them. The result is also `never` for
+ * a node with a fallback, because the fallback chooses actions on behalf of the node.
  */
 export type Known<Id extends string, Actions extends string, Fallback extends string> = string extends Id
   ? never

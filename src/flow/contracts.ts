@@ -122,7 +122,9 @@ export interface ExecutionServices {
   /**
    * Determines the edges to follow from a completed node, together with the nodes that they lead to.
    *
-   * @throws {ExpressionError} if a condition cannot be evaluated
+   * @throws {UnknownActionError} if all edges have actions, but none has the chosen action
+   * @throws {ExpressionError} if a condition cannot be evaluated or its result is not a boolean; errors of condition
+   *   functions are passed on
    */
   determineNextNodes(
     blueprint: WorkflowBlueprint,

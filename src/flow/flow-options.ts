@@ -57,7 +57,7 @@ export interface FlowOptions {
 
 /**
  * The options of `flow.node(id, implementation, options)`: the retry and timeout policies of the node, and its place in
- * the graph. All options are optional.
+ * the graph. All of them are optional.
  */
 // biome-ignore lint/suspicious/noExplicitAny: a fallback takes the same parameters as the node
 export interface NodeOptions extends PolicyOptions<any[]> {
@@ -91,7 +91,7 @@ export interface NodeOptions extends PolicyOptions<any[]> {
 
 /**
  * The options of `flow.edge(source, target, options)`: when the edge is followed, and which value it passes on. All
- * options are optional.
+ * of them are optional.
  */
 export interface EdgeOptions<State extends object = Context, Action extends string = string> {
   /**
@@ -125,7 +125,7 @@ export interface EdgeArgs<State extends object = Context> {
 
 /**
  * The options of `flow.batch(id, worker, options)`: the items, how many of them are handled in parallel, and the
- * policies of the node. All options are optional.
+ * policies of the node. All of them are optional.
  */
 export interface BatchOptions extends Omit<NodeOptions, 'outputs'> {
   /** The source of the items, which must be an array. Default: the node's input. */

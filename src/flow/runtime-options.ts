@@ -8,7 +8,7 @@ import type { Serializer } from './run/serializer.js';
 import { anObjectWith, aRecord } from './run-options.js';
 
 /**
- * The options of `new FlowRuntime(options)`: settings that all flows of the runtime share. All options are optional. An
+ * The options of `new FlowRuntime(options)`: settings that all flows of the runtime share. All of them are optional. An
  * unknown or malformed option causes a `ValidationError`.
  */
 export interface FlowRuntimeOptions {

@@ -23,8 +23,8 @@ export interface Locked {
 }
 
 /**
- * The runs in files that this program holds. The lock of a run is a file that names its holder and shows if the holder
- * is alive. For a write without a hold, the lock is taken only for the duration of that write.
+ * The holds of this program on runs that are stored in files. The lock of a run is a file that names its holder and
+ * shows if the holder is alive. For a write without a hold, the lock is taken only for the duration of that write.
  */
 export class FileHolds {
   readonly #holds = new Map<string, FileHold>();

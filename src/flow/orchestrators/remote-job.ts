@@ -215,8 +215,8 @@ class Job implements RemoteEvents {
   }
 
   /**
-   * Serializes a value that an arc passes on. If the value cannot be serialized, returns `undefined`, provided that the
-   * state is kept in this program, because such a state holds the value itself.
+   * Serializes a value that an arc passes on. A value that cannot be serialized is left out if the state is kept in
+   * this program, because such a state holds the value itself.
    */
   #textOf(value: unknown): string | undefined {
     const { services, state } = this.surroundings;
