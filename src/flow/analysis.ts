@@ -2,21 +2,27 @@ import type { Graph } from './blueprint.js';
 import { type Arcs, add, adjacency, findLoops, some, stronglyConnected } from './plan/loops.js';
 import { startsOf } from './start-node.js';
 
-/** The shape of a graph as `analyze` reports it: starts, ends, cycles and the longest path. All lists hold node ids. */
+/**
+ * The shape of a graph, as returned by `analyze`: starts, ends, cycles and the longest path. All lists hold node ids.
+ */
 export interface Analysis {
   /**
-   * The nodes that a run starts with: those without predecessors. If every node has a predecessor, the first node of
-   * the graph.
+   * The nodes that a run starts with: those without predecessors, or the first node of the graph if every node has a
+   * predecessor.
    */
   readonly startNodeIds: readonly string[];
-  /** The nodes without successors, except fallbacks: the node that a fallback replaces determines what follows. */
+  /**
+   * The nodes without successors. Fallbacks are not included, because the node that a fallback replaces determines what
+   * follows.
+   */
   readonly terminalNodeIds: readonly string[];
-  /** The cycles: for each strongly connected part of the graph, its nodes. */
+  /** The cycles of the graph. Each strongly connected component is listed as one cycle, with all its nodes. */
   readonly cycles: readonly (readonly string[])[];
   /** The nodes that cannot be reached from a start along edges and fallbacks. */
   readonly unreachableNodeIds: readonly string[];
   /**
-   * The longest sequence of nodes in which each follows the one before. Edges that lead back in a cycle are ignored.
+   * The longest sequence of nodes in which each node directly follows the previous one. Edges that lead back in a cycle
+   * are ignored.
    */
   readonly longestPath: readonly string[];
   /** If true, the graph has no cycles. */
@@ -25,7 +31,7 @@ export interface Analysis {
 
 /**
  * Analyses the shape of a graph without running it. Edges whose source or target does not exist are ignored;
- * `FlowRuntime.validate` reports these.
+ * `FlowRuntime.validate` reports such edges.
  *
  * @param graph - a graph or a blueprint; it is not changed
  * @returns starts, ends, cycles, unreachable nodes and the longest path, by node id

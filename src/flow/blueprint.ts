@@ -1,37 +1,37 @@
 import type { PolicyOptions } from '../kernel/policy.js';
 
 /**
- * A flow as data. A blueprint is JSON: it can be stored, sent and drawn. It can run in any program whose registry has
- * the code that its nodes refer to.
+ * A flow as data. A blueprint is plain JSON, so it can be stored, sent and drawn, and it can run in any program whose
+ * registry has the code that its nodes refer to.
  */
 
 /**
- * The condition under which a node with several predecessors becomes ready: after all of them have passed on a value
- * (`all`), or after the first (`any`). The default is `all`. Predecessors that are skipped are not waited for.
+ * The condition under which a node with several predecessors becomes ready: when all of them have passed on a value
+ * (`all`), or when the first of them has (`any`). Skipped predecessors are not waited for. The default is `all`.
  */
 export type JoinStrategy = 'all' | 'any';
 
 /**
  * The source of a value: a path or an expression.
  *
- * A path is `fetch` or `fetch.user.name`; its first part is a node id or a key of the context. An expression can use
+ * A path is `fetch` or `fetch.user.name`; its first segment is a node id or a key of the context. An expression can use
  * `context` and `params`.
  */
 export type InputSource = string;
 
 /**
- * The input of a node: one source, or an object whose properties each have a source. With `{ user: 'fetch.user', total:
- * 'sum' }` the node gets an object with `user` and `total`.
+ * The input of a node: a single source, or an object with a source for each property. With `{ user: 'fetch.user',
+ * total: 'sum' }`, the node gets an object with `user` and `total`.
  */
 export type InputMapping = InputSource | Readonly<Record<string, InputSource>>;
 
 /**
- * The part of a node definition that says how the node is executed: its retry and timeout policies, its join strategy,
- * its fallback and its limit of visits. Only JSON data; policies that are functions cannot be in a blueprint.
+ * The execution settings of a node: its retry and timeout policies, its join strategy, its fallback and its limit of
+ * visits. All settings are JSON data, so policies that contain functions cannot be part of a blueprint.
  */
 export interface NodeConfig extends Pick<PolicyOptions<never>, 'retry' | 'timeout'> {
   /**
-   * With `none`, only the policies in this object apply, without any defaults. Default: policies that this object
+   * If set to `none`, only the policies in this object apply, without any defaults. Default: policies that this object
    * leaves out are inherited.
    */
   readonly policies?: 'none' | undefined;
@@ -44,11 +44,11 @@ export interface NodeConfig extends Pick<PolicyOptions<never>, 'retry' | 'timeou
 }
 
 /**
- * A node of a blueprint, as data. The code of the node is in a registry under the name `uses`; everything else that the
+ * A node of a blueprint, as data. The registry holds the node's code under the name `uses`; everything else that the
  * node needs is in this object.
  */
 export interface NodeDefinition {
-  /** Id of the node, unique in the blueprint. Not `__proto__`, `constructor` or `prototype`. */
+  /** Id of the node, unique in the blueprint. `__proto__`, `constructor` and `prototype` are not allowed. */
   readonly id: string;
   /**
    * Name of the node's code: a key of the registry, or one of the built-in kinds `wait`, `sleep`, `subflow` and
@@ -58,8 +58,8 @@ export interface NodeDefinition {
   /** Parameters for the node's code, which gets them as `args.params`. Default: none. */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
   /**
-   * The source of the node's input. Default: the predecessor's output; with several predecessors, an object of outputs
-   * by node id.
+   * The source of the node's input. Default: the predecessor's output, or, with several predecessors, an object that
+   * holds their outputs by node id.
    */
   readonly inputs?: InputMapping | undefined;
   /** Policies, join strategy, fallback and limit of visits. Default: none. */
@@ -67,8 +67,8 @@ export interface NodeDefinition {
 }
 
 /**
- * An edge of a blueprint: after `source` has completed, the edge leads to `target` and passes on a value. The edge is
- * followed only if its action and its condition allow it.
+ * An edge of a blueprint. When `source` has completed, the edge passes a value on to `target`, provided that its action
+ * and its condition allow it to be followed.
  */
 export interface EdgeDefinition {
   /** Id of the node that the edge leaves. */
@@ -76,8 +76,8 @@ export interface EdgeDefinition {
   /** Id of the node that the edge leads to. */
   readonly target: string;
   /**
-   * The action that the source must choose for the edge to be followed. Default: the edge is followed if no edge of the
-   * source has the chosen action.
+   * The action that the source must choose for the edge to be followed. An edge without an action is followed if no
+   * edge of the source has the chosen action. Default: none.
    */
   readonly action?: string | undefined;
   /**
@@ -92,15 +92,15 @@ export interface EdgeDefinition {
 }
 
 /**
- * A graph as written by hand or by an editor: a blueprint without the fields that can be derived. Every function that
- * takes a blueprint also takes a graph.
+ * A graph as written by hand or by an editor: a blueprint without the derived fields. Every function that takes a
+ * blueprint also takes a graph.
  */
 export interface Graph {
-  /** Name of the flow, which appears in messages and in checkpoints. */
+  /** Name of the flow, used in messages and checkpoints. */
   readonly id: string;
   /**
-   * The version of the flow, which a checkpoint records: a run can be continued only with the version that it began
-   * with. Default: a hash of nodes and edges.
+   * Version of the flow. A checkpoint records the version, and a run can be continued only with the version that it
+   * started with. Default: a hash of nodes and edges.
    */
   readonly version?: string | undefined;
   /** The maximum number of visits per node in one run, for nodes without their own `maxVisits`. Default: 1000. */
@@ -123,8 +123,8 @@ export interface WorkflowBlueprint extends Graph {
 }
 
 /**
- * Makes a blueprint from a graph by adding the predecessors of each node. The graph is not changed, and its nodes and
- * edges are shared with the blueprint. Nothing is validated: use `runtime.validate` for that.
+ * Makes a blueprint from a graph by adding the predecessors of each node. The graph is not changed; the blueprint
+ * shares its nodes and edges. The graph is not validated: use `runtime.validate` for that.
  *
  * @param graph - nodes and edges, for example from a JSON file
  * @returns a new blueprint

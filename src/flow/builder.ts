@@ -5,8 +5,8 @@ import { FlowRuntime } from './runtime.js';
 import type { FlowRuntimeOptions } from './runtime-options.js';
 
 /**
- * Builds flows from graphs that are data, for example JSON that an editor saved. The registry holds the code for the
- * names that the graphs use. Use `runtime.run(graph)` instead if a `Flow` object is not needed.
+ * Builds flows from graphs that are data, for example JSON that an editor saved. The registry holds the code that the
+ * graphs refer to by name. If you do not need a `Flow` object, use `runtime.run(graph)` instead.
  *
  * @example
  * const builder = new GraphBuilder({ fetchOrder, charge, isPaid: (order) => order.paid });
@@ -26,8 +26,8 @@ export class GraphBuilder {
   /**
    * Makes a flow from a graph.
    *
-   * @param graph - data of any origin; it is copied and not changed
-   * @throws {BlueprintError} with all faults of the graph
+   * @param graph - a graph from any source; it is copied and not changed
+   * @throws {BlueprintError} if the graph is faulty; the error lists all faults
    */
   build(graph: Graph): Flow {
     const runtime = new FlowRuntime({ ...this.options, registry: this.registry });

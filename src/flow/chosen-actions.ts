@@ -2,8 +2,9 @@ import type { FlowNode, Node } from './node.js';
 import type { ActionResult } from './node-result.js';
 
 /*
- * The actions that nodes choose, as far as the types reveal them. A flow checks the actions on its edges against these
- * types. If a node may choose any action, or if its type reveals nothing, its edges may have any action.
+ * The actions that nodes may choose, as far as they can be inferred from the types. A flow checks the actions on its
+ * edges against these types. If a node may choose any action, or if its type reveals nothing, its edges may have any
+ * action.
  */
 
 // biome-ignore lint/suspicious/noExplicitAny: the output beside the action does not matter
@@ -25,8 +26,8 @@ export type ActionsOf<Implementation> = Implementation extends FlowNode
 type PostActions<Instance extends Node> = ChosenBy<Awaited<ReturnType<Instance['post']>>, string>;
 
 /**
- * @typeParam Names - the type of returned values that are an action by themselves: `string` for `post`, `never` for
- * functions
+ * @typeParam Names - the type of those returned values that are themselves the action: `string` for `post`, `never`
+ *   for functions
  */
 type ChosenBy<Returned, Names = never> = unknown extends Returned
   ? string
@@ -37,8 +38,8 @@ type ChosenBy<Returned, Names = never> = unknown extends Returned
       : never;
 
 /**
- * The id and the possible actions of a node, or `never` if the types do not reveal them. `never` also for a node with a
- * fallback, because the fallback chooses actions on behalf of the node.
+ * The id and the possible actions of a node, or `never` if the types do not reveal them. The result is also `never` for
+ * a node with a fallback, because the fallback chooses actions on behalf of the node.
  */
 export type Known<Id extends string, Actions extends string, Fallback extends string> = string extends Id
   ? never

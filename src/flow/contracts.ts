@@ -8,27 +8,27 @@ import type { WorkflowState } from './run/state.js';
 import type { GraphTraverser } from './run/traverser.js';
 
 /**
- * The interfaces between the parts of the flow layer. A custom orchestrator, executor or coordination store is written
- * against these interfaces.
+ * The interfaces between the components of the flow layer. Custom orchestrators, executors and coordination stores
+ * implement these interfaces.
  */
 
 /** A value, or a promise of the value. */
 export type MaybePromise<Value> = Value | Promise<Value>;
 
 /**
- * Decides how a run advances: which ready nodes are executed, and when to stop. `run` gets the position of the run, its
- * state and the services to execute nodes. Pass an orchestrator as the `orchestrator` option of a run; the default is
- * `RunToCompletionOrchestrator`.
+ * Decides how a run advances: which ready nodes are executed, and when to stop. `run` receives the position of the run,
+ * its state and the services that execute nodes. Pass an orchestrator as the `orchestrator` option of a run; the
+ * default is `RunToCompletionOrchestrator`.
  */
 export interface IOrchestrator {
   /**
    * Advances a run, for example to its end or by one step.
    *
-   * @param traverser - the position of the run in its graph, with the nodes that are ready
-   * @param executorFactory - gives the executor of each node
+   * @param traverser - the position of the run in its graph, including the nodes that are ready
+   * @param executorFactory - creates the executor of each node
    * @param state - the context, outputs and failures of the run
    * @param services - input, routing and transforms, and the options of the run
-   * @returns the state of the run when the orchestrator stops
+   * @returns the state of the run at the time the orchestrator stops
    */
   run(
     traverser: GraphTraverser,
@@ -39,8 +39,8 @@ export interface IOrchestrator {
 }
 
 /**
- * Gives the executor of a node: call the factory with a blueprint, then the returned function with a node id.
- * Orchestrators get a factory as an argument of `run`, and also as `services.executorFactory`.
+ * Creates the executor of a node. Call the factory with a blueprint, then call the returned function with a node id.
+ * Orchestrators receive the factory both as an argument of `run` and as `services.executorFactory`.
  */
 export type NodeExecutorFactory = (blueprint: WorkflowBlueprint) => (nodeId: string) => NodeExecutor;
 
@@ -50,20 +50,20 @@ export type NodeExecutorFactory = (blueprint: WorkflowBlueprint) => (nodeId: str
  */
 export interface NodeExecutor<Input = unknown, Output = unknown> {
   /**
-   * Executes the node once, including its retries. The promise resolves even if the node fails: the status of the
-   * result says how the execution ended.
+   * Executes the node once, including its retries. The promise resolves even if the node fails, because the status of
+   * the result tells how the execution ended.
    *
-   * @param input - the input of the node, as `services.resolveNodeInput` returns it
+   * @param input - the input of the node, as returned by `services.resolveNodeInput`
    * @param state - the state of the run. Default: in a prepared run, the state for which the input was resolved;
-   * otherwise an empty state
-   * @param visit - the number of the visit, from 1. Default: 1
+   *   otherwise an empty state
+   * @param visit - the number of the visit, counted from 1. Default: 1
    */
   execute(input: Input, state?: WorkflowState, visit?: number): Promise<NodeExecutionResult<Output>>;
 }
 
 /**
- * The outcome of one execution of a node, distinguished by `status`. To let the run advance, pass the outcome to
- * `processResults` within a `SettledResult`.
+ * The outcome of one execution of a node, distinguished by `status`. To advance the run, wrap the outcome in a
+ * `SettledResult` and pass it to `processResults`.
  */
 export type NodeExecutionResult<Output = unknown> =
   | {
@@ -82,8 +82,9 @@ export type NodeExecutionResult<Output = unknown> =
   | { readonly status: 'cancelled'; readonly error: unknown };
 
 /**
- * The result of one node in a batch of ready nodes: `fulfilled` with how the execution ended, or `rejected` if the node
- * could not be executed at all. `executeBatch` returns these, and `processResults` takes them.
+ * The result of one node in a batch of ready nodes: `fulfilled` if the node was executed, even if it failed, or
+ * `rejected` if the node could not be executed at all. `executeBatch` returns these results, and `processResults` takes
+ * them.
  */
 export type SettledResult =
   | {
@@ -93,34 +94,37 @@ export type SettledResult =
   | { readonly status: 'rejected'; readonly reason: { readonly nodeId: string; readonly error: unknown } };
 
 /**
- * The options of a run that an orchestrator has to observe: part of the caller's `RunOptions`. In `IOrchestrator.run`,
- * they are `services.options`.
+ * The options of a run that an orchestrator must observe, taken from the caller's `RunOptions`. `IOrchestrator.run`
+ * gets them as `services.options`.
  */
 export interface ExecutionOptions {
   /** Aborts the run. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /** The maximum number of nodes that run at the same time. Default: Infinity. */
   readonly concurrency?: number | undefined;
-  /** If true, the first failure ends the run. Default: false. */
+  /** If true, the first failure that no fallback recovers ends the run. Default: false. */
   readonly failFast?: boolean | undefined;
-  /** Converts the values that a checkpoint stores to text and back. */
+  /** Converts values to text and back, for checkpoints. */
   readonly serializer: Serializer;
 }
 
 /**
- * The services that an orchestrator needs besides the position and the state of a run: executors, inputs, routing and
- * transforms. `runtime.services` and `runtime.prepare` give an instance.
+ * The services that an orchestrator needs in addition to the position and the state of a run: executors, inputs,
+ * routing and transforms. Use `runtime.services`, or the `services` that `runtime.prepare` returns.
  */
 export interface ExecutionServices {
   /** The options of the run. */
   readonly options: ExecutionOptions;
-  /** The factory that is also an argument of the orchestrator's `run`. */
+  /** The factory that is also passed to the orchestrator's `run`. */
   readonly executorFactory: NodeExecutorFactory;
   /** Resolves the input of a node: from its input mapping if there is one, otherwise from its predecessors. */
   resolveNodeInput(nodeId: string, blueprint: WorkflowBlueprint, context: Context): MaybePromise<unknown>;
   /**
-   * Determines the edges to follow from a completed node, with the nodes that they lead to. Throws if a condition
-   * cannot be evaluated.
+   * Determines the edges to follow from a completed node, together with the nodes that they lead to.
+   *
+   * @throws {UnknownActionError} if all edges have actions, but none has the chosen action
+   * @throws {ExpressionError} if a condition cannot be evaluated or its result is not a boolean; errors of condition
+   *   functions are passed on
    */
   determineNextNodes(
     blueprint: WorkflowBlueprint,
@@ -128,34 +132,30 @@ export interface ExecutionServices {
     result: NodeResult,
     context: Context,
   ): MaybePromise<readonly NextNode[]>;
-  /** Applies the transform of an edge and records the value, which `resolveNodeInput` then uses for the target. */
+  /** Applies the transform of an edge and records the value. `resolveNodeInput` then uses this value for the target. */
   applyEdgeTransform(
     edge: EdgeDefinition,
     result: NodeResult,
     targetNode: NodeDefinition,
     context: Context,
   ): MaybePromise<void>;
-  /**
-   * Calls a function inside the process of the run: in the surrounding process if there is one, otherwise in a new
-   * process.
-   */
+  /** Calls a function inside the process of the run. If there is no surrounding process, a new one is started. */
   inProcess?<Result>(state: WorkflowState, work: () => Promise<Result>): Promise<Result>;
 }
 
 /**
- * An atomic store that several machines share. An `EventDrivenOrchestrator` coordinates the joins of a run with it.
+ * An atomic store that several machines share. An `EventDrivenOrchestrator` uses the store to coordinate the joins of a
+ * run.
  *
- * Each call is atomic. A call must reject if the store does not know that the operation was done. An operation that was
- * done although its call rejected does no harm.
+ * Each call is atomic. A call must reject if the store cannot confirm that the operation was done. If the operation was
+ * done although the call rejected, no harm results.
  */
 export interface ICoordinationStore {
-  /**
-   * Adds one to a counter, which starts at 0, and returns the sum. A new counter expires after `ttlSeconds` seconds.
-   */
+  /** Adds one to a counter and returns the sum. A new counter starts at 0 and expires after `ttlSeconds` seconds. */
   increment(key: string, ttlSeconds: number): Promise<number>;
   /** Sets a key for `ttlSeconds` seconds unless the key exists. Returns true if the key was set. */
   setIfNotExist(key: string, value: string, ttlSeconds: number): Promise<boolean>;
-  /** Reads the value of a key; `undefined` if the key does not exist. */
+  /** Returns the value of a key, or `undefined` if the key does not exist. */
   get(key: string): Promise<string | undefined>;
   /** Makes a key expire `ttlSeconds` seconds from now. Returns true if the key exists. */
   extendTTL(key: string, ttlSeconds: number): Promise<boolean>;

@@ -2,7 +2,7 @@ import { isPlainObject } from '../shared/validate.js';
 import type { InputMapping, NodeDefinition } from './blueprint.js';
 import { fixedNode } from './plan/fixed.js';
 
-/** A node with the options that its author passed. */
+/** A node with the options passed by its author. */
 interface GivenNode {
   readonly id: string;
   readonly uses: string;
@@ -11,19 +11,19 @@ interface GivenNode {
   readonly config: { readonly retry: unknown; readonly timeout: unknown };
 }
 
-/** Makes the frozen definition of a node. Of its policies, only the parts that are data are included. */
+/** Makes the frozen definition of a node. Only those parts of its policies that are plain data are included. */
 export function nodeDefinition({ id, uses, params, inputs, config }: GivenNode): NodeDefinition {
   const data = defined({ ...config, retry: asData(config.retry), timeout: asData(limitsOf(config.timeout)) });
   return fixedNode({ id, uses, ...defined({ params, inputs, config: data }) } as NodeDefinition);
 }
 
-/** Copies `values` without the undefined entries. Returns `undefined` if no entry is left. */
+/** Copies `values` without its undefined properties. Returns `undefined` if no property is left. */
 export function defined<Values extends object>(values: Values): Values | undefined {
   const entries = Object.entries(values).filter(([, value]) => value !== undefined);
   return entries.length === 0 ? undefined : (Object.fromEntries(entries) as Values);
 }
 
-/** The part of a policy that is data. Functions stay with the flow. */
+/** Returns those parts of a policy that are plain data. Functions stay with the flow. */
 function asData(policy: unknown): unknown {
   if (!isPlainObject(policy)) return policy === null || Number.isFinite(policy) ? policy : undefined;
   const data = Object.entries(policy).filter(
@@ -32,7 +32,7 @@ function asData(policy: unknown): unknown {
   return data.length === 0 ? undefined : Object.fromEntries(data);
 }
 
-/** Timeout limits with Infinity replaced by `null`, because JSON has no Infinity. */
+/** Returns timeout limits with Infinity replaced by `null`, because JSON cannot represent Infinity. */
 function limitsOf(timeout: unknown): unknown {
   if (!isPlainObject(timeout)) return timeout;
   return Object.fromEntries(Object.entries(timeout).map(([name, limit]) => [name, limit === Infinity ? null : limit]));

@@ -3,25 +3,25 @@ import { hide } from '../shared/failures.js';
 import { cleaned } from '../shared/text.js';
 
 /**
- * A fault in a blueprint, as `BlueprintError.faults` lists it. Show the faults beside the nodes they belong to, for
- * example in an editor.
+ * A fault in a blueprint, as listed in `BlueprintError.faults`. An editor, for example, can show each fault beside the
+ * node it belongs to.
  */
 export interface Fault {
-  /** The problem and the place of the problem. */
+  /** A description of the problem and its place. */
   readonly message: string;
   /** Id of the faulty node; `undefined` if the fault does not belong to a node. */
   readonly nodeId?: string | undefined;
 }
 
-/** Maximum number of faults in a message. `faults` has all of them. */
+/** Maximum number of faults in a message. `faults` lists all of them. */
 const mostSpeltOut = 20;
 
 /** Maximum length of each fault in a message, in characters. */
 const longestLine = 200;
 
 /**
- * Thrown if a blueprint cannot be run. `faults` lists all faults of the blueprint, and the message the first 20. No
- * node has been executed.
+ * Thrown before any node is executed if a blueprint cannot be run. `faults` lists all faults of the blueprint; the
+ * message includes the first 20.
  */
 export class BlueprintError extends TypeError {
   override readonly name = 'BlueprintError';
@@ -49,8 +49,8 @@ export class BlueprintError extends TypeError {
 markAsOurs(BlueprintError);
 
 /**
- * The failure of a node after all its attempts, in `result.errors` of a run. The original error is the `cause`.
- * `recoveredBy` names the fallback node if one replaced the node.
+ * The failure of a node after all its attempts, as listed in `result.errors` of a run. The original error is the
+ * `cause`. If a fallback node has replaced the node, `recoveredBy` names the fallback.
  */
 export class NodeError extends OrchestratorError {
   override readonly name = 'NodeError';
@@ -92,12 +92,12 @@ export class VisitsError extends OrchestratorError {
   }
 }
 
-/** Maximum number of actions in a message. `actions` has all of them. */
+/** Maximum number of actions in a message. `actions` lists all of them. */
 const mostNamed = 10;
 
 /**
- * The cause of a `NodeError` if a node chose an action that none of its edges has. A node with an edge without an
- * action, or without any edges, may choose every action.
+ * The cause of a `NodeError` if a node chose an action that none of its edges has. A node may choose any action if it
+ * has no edges, or at least one edge without an action.
  */
 export class UnknownActionError extends OrchestratorError {
   override readonly name = 'UnknownActionError';
@@ -123,8 +123,8 @@ export class UnknownActionError extends OrchestratorError {
 }
 
 /**
- * Thrown if an expression cannot be parsed or evaluated, or has a result of the wrong type. Errors of syntax are found
- * before a run starts, as faults of a `BlueprintError`.
+ * Thrown if an expression cannot be parsed or evaluated, or has a result of the wrong type. Syntax errors are found
+ * before a run starts and are reported as faults of a `BlueprintError`.
  */
 export class ExpressionError extends OrchestratorError {
   override readonly name = 'ExpressionError';
@@ -140,8 +140,8 @@ export class ExpressionError extends OrchestratorError {
 }
 
 /**
- * Thrown if a value cannot be saved in a checkpoint, for example a function or a socket. `path` is the path of the
- * value, such as `order.items[0]`, and `problem` the reason.
+ * Thrown if a value, for example a function or a socket, cannot be saved in a checkpoint. `path` is the path of the
+ * value, such as `order.items[0]`, and `problem` is the reason.
  */
 export class SerializationError extends TypeError {
   override readonly name = 'SerializationError';
@@ -160,7 +160,7 @@ markAsOurs(SerializationError);
 
 /**
  * Thrown if a run cannot be saved or continued: the run is unknown, belongs to another version of the flow, or has a
- * damaged checkpoint. The message says which, and what can be done.
+ * damaged checkpoint. The message states the problem and what to do.
  */
 export class CheckpointError extends OrchestratorError {
   override readonly name: string = 'CheckpointError';
@@ -177,7 +177,7 @@ export class CheckpointError extends OrchestratorError {
 
 /**
  * Thrown if another program, or another call in this program, is executing the run. `holder` names the program. Wait
- * until the run ends there, or stop it there; then continue it.
+ * until the run ends there, or stop it there, and then continue it.
  */
 export class LockedError extends CheckpointError {
   override readonly name = 'LockedError';
@@ -185,8 +185,8 @@ export class LockedError extends CheckpointError {
 
   /**
    * @param runId - id of the run
-   * @param holder - the program that holds the run; `undefined` if the caller has lost the run and no program holds it
-   * now
+   * @param holder - the program that holds the run; `undefined` if the caller has lost the run and no other program
+   *   holds it
    * @param since - the time at which the holder took the run, in epoch milliseconds
    */
   constructor(
@@ -205,8 +205,8 @@ export class LockedError extends CheckpointError {
 }
 
 /**
- * Thrown if the coordination store of an event-driven run failed or did not confirm an operation. No node has failed:
- * deliver the job again. The store's own error is the `cause`.
+ * Thrown if the coordination store of an event-driven run failed or did not confirm an operation. No node has failed,
+ * so the job can simply be delivered again. The store's own error is the `cause`.
  */
 export class CoordinationError extends OrchestratorError {
   override readonly name = 'CoordinationError';
@@ -233,7 +233,7 @@ function quoted(name: unknown): string {
   return `"${cleaned(String(name), 100)}"`;
 }
 
-/** The message of a thrown value, or its kind if it has no readable message. */
+/** Returns the message of a thrown value, or its kind if the value has no readable message. */
 export function messageOf(cause: unknown): string {
   try {
     const { message } = Object(cause) as { message?: unknown };

@@ -16,24 +16,25 @@ import { aJoinStrategy, anInputMapping } from './plan/check.js';
 import type { Context } from './run/result.js';
 
 /**
- * Merges a node's change of one context key with the changes that other nodes have committed since the node started.
- * The result must depend on the three arguments alone, because a merge may be repeated.
+ * Merges a node's change to one context key with the changes that other nodes have committed since the node started.
+ * The result must depend only on the three arguments, because a merge may be repeated.
  *
  * @param current - the committed value
- * @param written - the value that the node left
- * @param base - the value that the node found when it first read the key
+ * @param written - the value of the key when the node ended
+ * @param base - the value of the key when the node first read it
  * @returns the value to commit
  */
 // biome-ignore lint/suspicious/noExplicitAny: each flow decides what its context keys hold
 export type MergeFunction = (current: any, written: any, base: any) => unknown;
 
 /**
- * The options of `new Flow(name, options)`: defaults and settings that apply to all runs of the flow. Each is optional.
+ * The options of `new Flow(name, options)`: defaults and settings that apply to all runs of the flow. All options are
+ * optional.
  */
 export interface FlowOptions {
   /**
-   * The version of the flow, which a checkpoint records: a run can be continued only with the version that it began
-   * with. Default: a hash of nodes and edges.
+   * Version of the flow. A checkpoint records the version, and a run can be continued only with the version that it
+   * started with. Default: a hash of nodes and edges.
    */
   readonly version?: string | undefined;
   /**
@@ -44,9 +45,9 @@ export interface FlowOptions {
   /** Parameters that all nodes get in `args.params`: a plain object. Default: none. */
   readonly params?: Record<string, unknown> | undefined;
   /**
-   * Merge functions by context key, for keys that several nodes change at the same time. Used on a fleet and in runs
-   * with a checkpoint; in other runs all nodes share one object. Default: arrays keep everything that was added to
-   * them, objects are merged key by key, and for other values the last commit wins.
+   * Merge functions by context key, for keys that several nodes change concurrently. Used on a fleet and in runs with a
+   * checkpoint; in other runs, all nodes share one object. Default: arrays keep all elements that were added, objects
+   * are merged key by key, and for other values the last commit wins.
    *
    * @example
    * new Flow('count', { merge: { total: (current, written, base) => current + written - base } })
@@ -56,14 +57,14 @@ export interface FlowOptions {
 
 /**
  * The options of `flow.node(id, implementation, options)`: the retry and timeout policies of the node, and its place in
- * the graph. Each is optional.
+ * the graph. All of them are optional.
  */
 // biome-ignore lint/suspicious/noExplicitAny: a fallback takes the same parameters as the node
 export interface NodeOptions extends PolicyOptions<any[]> {
   /**
-   * With `none`, only the policies in these options apply, without the defaults of the orchestrator or of the action.
-   * Use it for a node that is a flow or that calls actions: these have policies of their own. Default: policies that
-   * these options leave out are inherited.
+   * If set to `none`, only the policies in these options apply, without the defaults of the orchestrator or of the
+   * action. Use it for a node that is a flow or that calls actions, because these have their own policies. Default:
+   * policies that these options leave out are inherited.
    */
   readonly policies?: 'none' | undefined;
   /**
@@ -89,13 +90,13 @@ export interface NodeOptions extends PolicyOptions<any[]> {
 }
 
 /**
- * The options of `flow.edge(source, target, options)`: when the edge is followed, and which value it passes on. Each is
- * optional.
+ * The options of `flow.edge(source, target, options)`: when the edge is followed, and which value it passes on. All
+ * of them are optional.
  */
 export interface EdgeOptions<State extends object = Context, Action extends string = string> {
   /**
-   * The action that the source must choose for the edge to be followed. Default: the edge is followed if no edge of the
-   * source has the chosen action.
+   * The action that the source must choose for the edge to be followed. An edge without an action is followed if no
+   * edge of the source has the chosen action. Default: none.
    */
   readonly action?: Action | undefined;
   /**
@@ -112,20 +113,22 @@ export interface EdgeOptions<State extends object = Context, Action extends stri
   readonly transform?: string | ((output: any, more: EdgeArgs<State>) => unknown) | undefined;
 }
 
-/** The second argument of the functions on an edge, `condition` and `transform`; the first is the source's output. */
+/**
+ * The second argument of an edge's `condition` and `transform` functions. The first argument is the source's output.
+ */
 export interface EdgeArgs<State extends object = Context> {
-  /** The action that the source chose; `undefined` for none. */
+  /** The action that the source chose; `undefined` if it chose no action. */
   readonly action: string | undefined;
   /** The context of the run. */
   readonly context: State;
 }
 
 /**
- * The options of `flow.batch(id, worker, options)`: the items, how many run in parallel, and the policies of the node.
- * Each is optional.
+ * The options of `flow.batch(id, worker, options)`: the items, how many of them are handled in parallel, and the
+ * policies of the node. All of them are optional.
  */
 export interface BatchOptions extends Omit<NodeOptions, 'outputs'> {
-  /** The source of the items, which must give an array. Default: the node's input. */
+  /** The source of the items, which must be an array. Default: the node's input. */
   readonly items?: InputSource | undefined;
   /**
    * The maximum number of items that are handled in parallel: a whole number of at least 1, or Infinity. Default:
@@ -139,8 +142,8 @@ export interface BatchOptions extends Omit<NodeOptions, 'outputs'> {
 }
 
 /**
- * The options of `flow.wait(id, options)`: the event that ends the wait, and the node's place in the graph. Each is
- * optional.
+ * The options of `flow.wait(id, options)`: the event that ends the wait, and the node's place in the graph. All options
+ * are optional.
  */
 export interface WaitOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisits'> {
   /** Name of the event, as passed to `continue` in `events`. Default: the id of the node. */
@@ -149,7 +152,7 @@ export interface WaitOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisi
 
 /**
  * The options of `flow.sleep(id, options)`: the end of the sleep, as either a `duration` or a point in time (`until`).
- * Exactly one of the two is needed.
+ * Exactly one of the two is required.
  */
 export interface SleepOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVisits'> {
   /** Length of the sleep in milliseconds, counted from the start of the node. */
@@ -158,7 +161,7 @@ export interface SleepOptions extends Pick<NodeOptions, 'joinStrategy' | 'maxVis
   readonly until?: number | undefined;
 }
 
-/** The options of a node after validation, with policies in their stored form. */
+/** The options of a node after validation, with policies in the form in which they are stored. */
 export type ReadNodeOptions = Omit<NodeOptions, 'outputs' | 'params'>;
 
 const someParams = aValue<Record<string, unknown>>('a plain object', isPlainObject);

@@ -4,7 +4,7 @@ import { AbstractNode, type NodeFunction, type NodeImplementation, type Registry
 
 const builtIn: readonly string[] = ['wait', 'sleep', 'subflow', 'batch'];
 
-/** The registry of a flow that is written in code. The flow chooses the names. */
+/** The registry of a flow that is written in code. The names of the entries are chosen by the flow. */
 export class FlowRegistry {
   readonly entries: Record<string, NodeImplementation | Graph> = {};
 
@@ -16,7 +16,7 @@ export class FlowRegistry {
   /**
    * Adds the implementation of a node.
    *
-   * @returns the name of the implementation: the node's id if the name is free
+   * @returns the name under which the implementation is registered: the node's id, if that name is free
    */
   addNode(id: string, implementation: NodeImplementation): string {
     if (typeof implementation !== 'function' && !(implementation instanceof AbstractNode)) {
@@ -30,8 +30,8 @@ export class FlowRegistry {
   /**
    * Adds the function of an edge.
    *
-   * @param number - the number of the edge, from 1
-   * @returns the name of the function; an expression is returned unchanged
+   * @param number - the number of the edge, counted from 1
+   * @returns the name under which the function is registered; an expression is returned unchanged
    */
   addEdge(
     kind: 'condition' | 'transform',
@@ -45,8 +45,8 @@ export class FlowRegistry {
   }
 
   /**
-   * Appends `()` until the name is free. A node's id may equal a name that is already registered, such as `condition of
-   * edge 1`.
+   * Appends `()` until the name is free, because the id of a node may equal a name that is already registered, such as
+   * `condition of edge 1`.
    */
   #freeName(wanted: string): string {
     let name = wanted;

@@ -45,12 +45,12 @@ import type { Context, WorkflowResult } from './run/result.js';
 import { readAnyRunOptions } from './run-options.js';
 import { graphFrom, nodeObjects, startsOf } from './start-node.js';
 
-/** An id that no other node of the flow has. */
+/** An id that is not yet in use in the flow. */
 type NewId<Id extends string, Ids extends string> = string extends Ids ? Id : Id extends Ids ? never : Id;
 
 /**
  * A graph of nodes and edges: nodes do the work, and edges say which nodes follow and under which conditions. `run`
- * executes it.
+ * executes the graph.
  *
  * @typeParam State - the type of the context. Default: any object
  *
@@ -81,7 +81,7 @@ export class Flow<
   readonly #policies = new Map<string, OwnPolicies>();
   readonly #middleware: NodeMiddleware[] = [];
   #start: AbstractNode | undefined;
-  /** If true, the flow was written as links from a start node. */
+  /** If true, the flow was defined by a start node and its `next` links. */
   readonly #isLinked: boolean;
   #blueprint: WorkflowBlueprint | undefined;
 
@@ -171,8 +171,8 @@ export class Flow<
   }
 
   /**
-   * Adds a node that waits for an event from outside. When nothing else can run, the run ends as `awaiting`; the
-   * payload that is passed to `continue` becomes the node's output.
+   * Adds a node that waits for an external event. When no other node can run, the run ends with the status `awaiting`.
+   * To go on, pass the payload of the event to `continue`; the payload becomes the node's output.
    */
   wait<Id extends string>(
     id: NewId<Id, Ids>,
@@ -192,7 +192,8 @@ export class Flow<
   }
 
   /**
-   * Adds an edge between two nodes. In a chain of calls, add the nodes first: the types check the ids.
+   * Adds an edge between two nodes. In a chain of calls, add the nodes before their edges, because the types check the
+   * ids.
    *
    * @param source - id of the node that the edge leaves
    * @param target - id of the node that the edge leads to
@@ -218,7 +219,9 @@ export class Flow<
     return this.#changed();
   }
 
-  /** Adds a function that wraps each execution of the flow's nodes. The first one that is added is the outermost. */
+  /**
+   * Adds a function that wraps each execution of the flow's nodes. The function that is added first is the outermost.
+   */
   use(middleware: NodeMiddleware): this {
     this.#middleware.push(aFunction(middleware, 'middleware') as NodeMiddleware);
     return this.#changed();
@@ -233,7 +236,8 @@ export class Flow<
   }
 
   /**
-   * Returns the flow as data. The blueprint is frozen; every call returns the same object until the flow is changed.
+   * Returns the flow as data. The blueprint is frozen, and every call returns the same object until the flow is
+   * changed.
    */
   toBlueprint(): WorkflowBlueprint {
     if (this.#blueprint === undefined) {
@@ -248,13 +252,13 @@ export class Flow<
   }
 
   /**
-   * Runs the flow from its start. The promise resolves with a result also if the run fails or is cancelled: check its
-   * `status`.
-   *
-   * Rejects with `BlueprintError` or `ValidationError` before anything has run.
+   * Runs the flow from its start. The promise resolves with a result even if the run fails or is cancelled, so check
+   * the result's `status`.
    *
    * @param context - the initial data of the run; a copy becomes the context of the run. Default: empty
    * @param options - id, input, limits, executor, checkpoint store and other options of the run. Default: none
+   * @throws {BlueprintError} if the flow is faulty; no node has been executed
+   * @throws {ValidationError} if an argument is malformed; no node has been executed
    */
   run(context: Partial<State>, options: RunOptions & { readonly executor: DryRunExecutor }): Promise<DryRunResult>;
   run(context?: Partial<State>, options?: RunOptions): Promise<Result>;
@@ -265,17 +269,17 @@ export class Flow<
   }
 
   /**
-   * Continues a run that waits, was cancelled, has failed, or whose program has crashed. If the flow is run by a
-   * runtime with hooks or dependencies, call `runtime.continue` instead.
+   * Continues a run that is waiting, has failed, was cancelled, or was interrupted by a crash. If a runtime with hooks
+   * or dependencies runs the flow, call `runtime.continue` instead.
    *
    * @param run - a result, its `snapshot`, or the id of a run in the `checkpoint` store
-   * @param options - `events` has the payloads for the nodes that wait; `checkpoint` is the store of the run
+   * @param options - `events` holds the payloads for the waiting nodes; `checkpoint` is the store of the run
    */
   continue(run: string | WorkflowResult, options: ContinueOptions = {}): Promise<WorkflowResult<State>> {
     return defaultExecutor().continue<State>(this, run, options);
   }
 
-  /** @deprecated Since 0.9: another name of `continue`. */
+  /** @deprecated Since 0.9: use `continue`. */
   resume(run: string | WorkflowResult, options: ContinueOptions = {}): Promise<WorkflowResult<State>> {
     return this.continue(run, options);
   }
@@ -290,7 +294,7 @@ export class Flow<
     return analyze(this.toBlueprint());
   }
 
-  /** Draws the flow in Mermaid's flowchart language. With a result, nodes are coloured by how they ended. */
+  /** Draws the flow in Mermaid's flowchart language. If a result is given, nodes are coloured by how they ended. */
   toMermaid(result?: WorkflowResult): string {
     return toMermaid(this.toBlueprint(), result);
   }

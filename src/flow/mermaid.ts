@@ -14,11 +14,11 @@ const colours = {
 } as const;
 
 /**
- * Draws a graph in Mermaid's flowchart language. Sub-flows, batches and waits have shapes of their own; labels are
- * shortened to 60 characters.
+ * Draws a graph in Mermaid's flowchart language. Sub-flows, batches and waits have their own shapes. Labels are
+ * truncated to 60 characters.
  *
  * @param graph - a graph or a blueprint
- * @param result - the result of a run: nodes are coloured by how they ended. Default: no colours
+ * @param result - the result of a run, used to colour nodes by how they ended. Default: no colours
  * @returns the text of a Mermaid flowchart
  */
 export function toMermaid({ nodes, edges }: Graph, result?: WorkflowResult): string {
@@ -53,7 +53,7 @@ function arrow({ action, condition }: EdgeDefinition): string {
   return label === '' ? '-->' : `-->|${quoted(label)}|`;
 }
 
-/** Quotes a label. Special characters become character codes, so that Mermaid does not interpret them. */
+/** Quotes a label. Special characters are replaced by character codes, so that Mermaid does not interpret them. */
 function quoted(label: string): string {
   const signs = [...label.slice(0, 4 * longestLabel)];
   const short = signs.length > longestLabel ? `${signs.slice(0, longestLabel - 1).join('')}…` : label;
@@ -61,8 +61,8 @@ function quoted(label: string): string {
 }
 
 /**
- * Finds the drawn node that contains a waiting node: for `order/approval`, the node `order`. Ids may contain slashes,
- * so the longest id that is drawn wins.
+ * Finds the drawn node that contains a waiting node: for `order/approval`, the node `order`. Because ids may contain
+ * slashes, the longest matching id is used.
  */
 function outermost(nodeId: string, names: ReadonlyMap<string, string>): string | undefined {
   let id = nodeId;

@@ -1,6 +1,6 @@
 /**
- * The result of a node: its output, and the action that it chose. The action selects among the node's edges; without an
- * action, edges without an action are followed.
+ * The result of a node: its output, and the action that it chose. The action selects the edges to follow. If the node
+ * chose no action, the edges without an action are followed.
  */
 export interface NodeResult<Output = unknown> {
   /** The value that the node passes on. */
@@ -10,8 +10,8 @@ export interface NodeResult<Output = unknown> {
 }
 
 /**
- * An output together with the action that the node chose. Return one from a node to choose among its edges.
- * `withAction` creates instances, so the class itself is needed only for types.
+ * An output together with the action that the node chose. A node returns an instance to choose among its edges. Use
+ * `withAction` to create instances; the class itself is needed only for types.
  */
 export class ActionResult<Output = unknown, Action extends string = string> implements NodeResult<Output> {
   constructor(
@@ -21,8 +21,7 @@ export class ActionResult<Output = unknown, Action extends string = string> impl
 }
 
 /**
- * Combines an output with an action. A node that returns the combination chooses the edges with this action; the output
- * becomes the node's output.
+ * Combines an output with an action. A node that returns this combination chooses the edges that have the action.
  *
  * @param action - the action: the edges that have this action are followed
  * @param output - the output of the node

@@ -7,8 +7,8 @@ import type { MergeFunction } from './flow-options.js';
 import type { Context } from './run/result.js';
 
 /**
- * The options of a run: `flow.run(context, options)` and `runtime.run(flow, context, options)`. Each is optional. An
- * unknown or malformed option is a `ValidationError`.
+ * The options of a run: `flow.run(context, options)` and `runtime.run(flow, context, options)`. All options are
+ * optional. An unknown or malformed option causes a `ValidationError`.
  */
 export interface RunOptions {
   /** Id of the run, a non-empty string. Default: a new UUID. */
@@ -22,11 +22,11 @@ export interface RunOptions {
   readonly executor?: IExecutor | undefined;
   /** The orchestrator, which decides how far the run advances. Default: `RunToCompletionOrchestrator`. */
   readonly orchestrator?: IOrchestrator | undefined;
-  /** Aborts the run: the signals of running nodes are aborted, and no further node starts. Default: none. */
+  /** Aborts the run: the signals of running nodes are aborted, and no more nodes start. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Time limit of the whole run in milliseconds. A run that exceeds it is aborted with a `TimeoutError`. `null`, 0 and
-   * Infinity mean no limit. Default: none.
+   * Time limit of the whole run, in milliseconds. A run that exceeds the limit is aborted with a `TimeoutError`.
+   * `null`, 0 and Infinity mean no limit. Default: none.
    */
   readonly timeout?: number | null | undefined;
   /**
@@ -34,7 +34,9 @@ export interface RunOptions {
    * Infinity.
    */
   readonly concurrency?: number | undefined;
-  /** If true, the first failure without a fallback ends the run, and running nodes are aborted. Default: false. */
+  /**
+   * If true, the first failure that no fallback recovers ends the run, and running nodes are aborted. Default: false.
+   */
   readonly failFast?: boolean | undefined;
   /**
    * The maximum number of visits per node, for nodes without their own `maxVisits`. Default: the flow's `maxVisits`,
@@ -42,8 +44,8 @@ export interface RunOptions {
    */
   readonly maxVisits?: number | undefined;
   /**
-   * The store in which the run is saved after each node, so that it can be continued after a crash. Default: the run is
-   * not saved.
+   * The store in which the run is saved after each node, so that the run can be continued after a crash. Default: the
+   * run is not saved.
    */
   readonly checkpoint?: CheckpointStore | undefined;
   /** Parameters for all nodes, which override those of the flow. Default: none. */
@@ -53,25 +55,24 @@ export interface RunOptions {
 }
 
 /**
- * The options of `flow.continue(run, options)` and `runtime.continue(flow, run, options)`: those of a run except its
- * id, input and executor, and the events that have arrived.
+ * The options of `flow.continue(run, options)` and `runtime.continue(flow, run, options)`: all options of a run except
+ * `runId`, `input` and `executor`, plus the events that have arrived.
  */
 export interface ContinueOptions extends Omit<RunOptions, 'runId' | 'input' | 'executor'> {
-  /** Payloads for the nodes that wait, by the name of the event. Default: none. */
+  /** Payloads for waiting nodes, by event name. Default: none. */
   readonly events?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
- * The options of `resume`, the deprecated name of `continue`: an alias of `ContinueOptions`, for programs that were
- * written for version 0.8 or earlier.
+ * The former name of `ContinueOptions`, for programs that were written for version 0.8 or earlier.
  *
  * @deprecated Since 0.9: use `ContinueOptions`.
  */
 export type ResumeOptions = ContinueOptions;
 
 /**
- * The options of a run as an executor passes them on to sub-flows: the logger, the parameters and the executor itself
- * are always present.
+ * The options that an executor passes on to the runs of sub-flows: those of a run, with the logger, the parameters and
+ * the executor itself always present.
  */
 export interface InternalRunOptions extends RunOptions {
   /** The logger that nodes get. */
@@ -83,21 +84,21 @@ export interface InternalRunOptions extends RunOptions {
 }
 
 /**
- * Decides where a flow runs: in this program, on a fleet, or nowhere for a dry run. Pass an executor as the `executor`
- * option of `flow.run`; the default is `InMemoryExecutor`.
+ * Decides where a flow runs: in this program, on a fleet, or nowhere in the case of a dry run. Pass an executor as the
+ * `executor` option of `flow.run`; the default is `InMemoryExecutor`.
  */
 export interface IExecutor {
-  /** Runs a flow until it ends or waits. `flow.run` returns whatever this method returns. */
+  /** Runs a flow until it ends or waits. `flow.run` returns the return value of this method. */
   // biome-ignore lint/suspicious/noExplicitAny: each executor decides on the type of its results
   run(flow: FlowNode, context: Context, options?: RunOptions): Promise<any>;
-  /** Returns the node that follows `node` after the given action; `undefined` at the end of the flow. */
+  /** Returns the node that follows `node` after the given action, or `undefined` at the end of the flow. */
   // biome-ignore lint/suspicious/noExplicitAny: a node may return anything as its action
   getNextNode(node: AbstractNode, action: any): AbstractNode | undefined;
 }
 
 /**
- * The arguments of a node besides its input: the context of the run, the abort signal, the logger and more. Functions
- * get them as the second parameter, methods of a `Node` as the only one.
+ * The arguments of a node besides its input: the context of the run, the abort signal, the logger and more. A function
+ * gets them as its second parameter, a method of a `Node` as its only parameter.
  */
 // biome-ignore lint/suspicious/noExplicitAny: without a type argument the context may hold anything
 export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = any> {
@@ -106,33 +107,33 @@ export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = a
   /** Id of the run. */
   readonly runId: string;
   /**
-   * The number of the node's visit in this run, from 1. `runId`, `nodeId` and `visit` identify an execution as long as
-   * the id of the run is not reused.
+   * The number of the node's visit in this run, counted from 1. `runId`, `nodeId` and `visit` identify an execution
+   * unless the id of the run is reused.
    */
   readonly visit: number;
-  /** The number of the attempt in this visit, from 1. */
+  /** The number of the attempt in this visit, counted from 1. */
   readonly attempt: number;
-  /** For the worker of a batch: the index of the item, from 0. */
+  /** For the worker of a batch: the index of the item, counted from 0. */
   readonly index?: number | undefined;
-  /** The input of the node, also the first parameter of a function. */
+  /** The input of the node. A function also gets the input as its first parameter. */
   // biome-ignore lint/suspicious/noExplicitAny: what a node gets is decided by edges, which types do not follow
   readonly input: any;
   /** The data that all nodes of the run share. Nodes may change it. */
   readonly context: State;
   /**
-   * The parameters of the flow, the run and the node. Parameters of the node override those of the run, which override
-   * those of the flow.
+   * The parameters of the flow, the run and the node. Parameters of the node override those of the run, which in turn
+   * override those of the flow.
    */
   // biome-ignore lint/suspicious/noExplicitAny: parameters come from data
   readonly params: Readonly<Record<string, any>>;
   /**
-   * A key that stays the same when this execution is repeated, also after a crash. Pass it to external services that
+   * A key that stays the same when this execution is repeated, even after a crash. Pass it to external services that
    * accept such a key, so that an effect happens only once.
    */
   readonly idempotencyKey: string;
   /**
-   * Aborted when the timeout of this attempt expires, when the run is aborted, or when another node fails under
-   * `failFast`.
+   * Aborted when the timeout of this attempt expires, when the run is aborted, or when another node fails and
+   * `failFast` is set.
    */
   readonly signal: AbortSignal;
   /** Returns true if `signal` is aborted. */
@@ -142,7 +143,7 @@ export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = a
   /** The `dependencies` option of the runtime. */
   // biome-ignore lint/suspicious/noExplicitAny: dependencies are what the user passes in
   readonly dependencies: any;
-  /** The executor that runs the flow. */
+  /** The executor that is running the flow. */
   readonly executor: IExecutor;
   /** The return value of `prep`; available in `exec`, `fallback` and `post`. */
   readonly prepRes: PrepRes;
@@ -153,13 +154,13 @@ export interface NodeArgs<State extends object = any, PrepRes = any, ExecRes = a
 }
 
 /**
- * The place of a node object in its graph: the id, the name of its code and its parameters. `node.graphData` is set
- * once a node is part of a graph.
+ * The place of a node object in its graph: the node's id, the name of its code and its parameters. `node.graphData` is
+ * set once the node is part of a graph.
  */
 export interface GraphData {
   /** Id of the node, unique in the graph. */
   readonly id: string;
-  /** Name of the node's code, as `uses` in the blueprint. */
+  /** Name of the node's code, like `uses` in the blueprint. */
   readonly type: string;
   /** The node's parameters. */
   readonly data: Readonly<Record<string, unknown>> & {
@@ -169,22 +170,24 @@ export interface GraphData {
 }
 
 /**
- * Base class of everything that can be a node of a graph: `Node` and `Flow`. Extend `Node` to write a node; extend this
- * class only for nodes of a new kind.
+ * Base class of everything that can be a node of a graph: `Node` and `Flow`. To write a node, extend `Node`; extend
+ * this class only to introduce a new kind of node.
  */
 export abstract class AbstractNode {
-  /** The nodes that follow, by action. The key `undefined` has the nodes that follow if no other action matches. */
+  /**
+   * The nodes that follow, by action. The nodes under the key `undefined` follow if no other key matches the action.
+   */
   readonly successors = new Map<string | undefined, AbstractNode[]>();
   /** Parameters of the node. Default: empty. */
   params: Record<string, unknown> = {};
-  /** The node's place in a graph; `undefined` before the node is part of one. */
+  /** The node's place in a graph; `undefined` until the node is part of a graph. */
   graphData: GraphData | undefined = undefined;
 
   /**
    * Adds a node that follows this one.
    *
    * @param node - the node that follows
-   * @param action - the action after which the node follows. Default: every action that no other link has
+   * @param action - the action after which the node follows. Default: any action for which there is no other link
    * @returns `node`, so that links can be chained
    */
   next<Following extends AbstractNode>(node: Following, action?: string): Following {
@@ -199,8 +202,8 @@ export abstract class AbstractNode {
 }
 
 /**
- * Finds the node that follows after an action: the first with a link for the action, otherwise the first with a link
- * for any action.
+ * Finds the node that follows after an action: the first node linked for the action, or else the first node linked
+ * without an action.
  */
 export function followerOf(node: AbstractNode, action: unknown): AbstractNode | undefined {
   const followers = node.successors.get(action as string | undefined) ?? node.successors.get(undefined);
@@ -209,7 +212,7 @@ export function followerOf(node: AbstractNode, action: unknown): AbstractNode | 
 
 /**
  * Base class of nodes with three phases: `prep` gathers the data, `exec` does the work, and `post` chooses the action.
- * Retry and timeout apply to `exec` alone; a failure of `prep` or `post` fails the node at once.
+ * Retry and timeout apply only to `exec`; a failure of `prep` or `post` fails the node immediately.
  *
  * @example
  * class Charge extends Node {
@@ -221,7 +224,7 @@ export function followerOf(node: AbstractNode, action: unknown): AbstractNode | 
  */
 // biome-ignore lint/suspicious/noExplicitAny: as for the arguments
 export class Node<State extends object = any, PrepRes = any, ExecRes = any> extends AbstractNode {
-  /** Gathers the data for `exec`, which gets it as `prepRes`. Default: returns undefined. */
+  /** Gathers the data for `exec`, which receives it as `prepRes`. Default: returns undefined. */
   prep(_args: NodeArgs<State>): PrepRes | PromiseLike<PrepRes> {
     return undefined as PrepRes;
   }
@@ -243,7 +246,7 @@ export class Node<State extends object = any, PrepRes = any, ExecRes = any> exte
   }
 
   /**
-   * Chooses what follows. Returns an action, `withAction(action, output)` to replace the output as well, or undefined
+   * Chooses what follows. Returns an action, or `withAction(action, output)` to replace the output too, or undefined
    * for no action. Default: returns undefined.
    */
   post(_args: NodeArgs<State, PrepRes, ExecRes>): unknown {
@@ -252,15 +255,15 @@ export class Node<State extends object = any, PrepRes = any, ExecRes = any> exte
 }
 
 /**
- * The code of a node as a function: it gets the input and the arguments of the node, and returns the output or
- * `withAction(action, output)`. Kernel actions are called the same way.
+ * The code of a node as a function that gets the input and the arguments of the node, and returns the output or
+ * `withAction(action, output)`. Kernel actions are called in the same way.
  */
 // biome-ignore lint/suspicious/noExplicitAny: what a node gets is decided by edges, which types do not follow
 export type NodeFunction<State extends object = any> = (input: any, args: NodeArgs<State>) => unknown;
 
 /**
- * A class whose instances are nodes, with a constructor without parameters. A new instance is created for each
- * execution, so the instance can hold data between the phases.
+ * A node class with a constructor that takes no parameters. A new instance is created for each execution, so the
+ * instance can hold data between phases.
  */
 export type NodeClass = new () => Node;
 
@@ -278,14 +281,14 @@ export type NodeImplementation<State extends object = any> = NodeFunction<State>
 export type Registry = Readonly<Record<string, NodeImplementation | Graph>>;
 
 /**
- * Wraps the execution of nodes, for example to measure or to log it. The return value becomes the return value of the
- * node. A middleware may call `next` once, several times or not at all.
+ * Wraps the execution of nodes, for example to measure or log it. The return value of the middleware becomes the return
+ * value of the node. A middleware may call `next` once, several times or not at all.
  */
 export type NodeMiddleware = (args: NodeArgs, next: () => Promise<unknown>) => unknown;
 
 /**
- * Base class of flows: everything that a runtime has to know to run a graph, or to run it as a node of another graph.
- * `Flow` is the class to use; write code against this one if it accepts flows of any type.
+ * Base class of flows: everything that a runtime needs to run a graph, either on its own or as a node of another graph.
+ * Create flows with `Flow`; use this class as the type in code that accepts flows of any type.
  */
 // biome-ignore lint/suspicious/noExplicitAny: as for the arguments
 export abstract class FlowNode<State extends object = any> extends AbstractNode {
@@ -293,9 +296,12 @@ export abstract class FlowNode<State extends object = any> extends AbstractNode 
   declare readonly contextType?: State;
   /** The code that the flow's blueprint refers to, by name. */
   abstract readonly registry: Registry;
-  /** The functions that wrap each execution of a node; the first is the outermost. */
+  /** The functions that wrap each execution of a node. The first function is the outermost. */
   abstract readonly middleware: readonly NodeMiddleware[];
-  /** The policies of nodes by node id, also those that are functions or objects and cannot be in a blueprint. */
+  /**
+   * The policies of nodes by node id, including policies that are functions or objects and cannot be part of a
+   * blueprint.
+   */
   abstract readonly policies: ReadonlyMap<string, OwnPolicies>;
   /** The merge functions of the flow by context key. */
   abstract readonly merge: Readonly<Record<string, MergeFunction>>;

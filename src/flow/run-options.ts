@@ -14,7 +14,7 @@ import {
 } from '../shared/validate.js';
 import type { ContinueOptions, RunOptions } from './node.js';
 
-/** A reader for objects that have the given methods. */
+/** Makes a reader for objects that have the given methods. */
 export function anObjectWith(...methods: readonly string[]): Reader {
   return aValue(`an object with ${methods.join(', ')}`, (value) =>
     methods.every((method) => typeof (value as Record<string, unknown> | null | undefined)?.[method] === 'function'),
@@ -38,13 +38,13 @@ const shared = {
 };
 
 /**
- * Accepts limits of any length. The executor checks the length: a fleet allows longer limits than a timer of this
- * program can hold.
+ * Accepts limits of any length. The executor checks the length, because a fleet allows longer limits than a timer of
+ * this program.
  */
 const anyLimit: Reader = (value, field) =>
   typeof value === 'number' && value > longestDelay ? value : aLimit(value, field);
 
-/** Like `readRunOptions`, for an executor of any kind. */
+/** Like `readRunOptions`, but for an executor of any kind. */
 export const readAnyRunOptions = anObjectOf<RunOptions>({ ...shared, timeout: anyLimit, runId: anId, input: anything });
 export const readRunOptions = anObjectOf<RunOptions>({ ...shared, runId: anId, input: anything });
 export const readContinueOptions = anObjectOf<ContinueOptions>({ ...shared, events: aState });

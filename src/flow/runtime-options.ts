@@ -8,8 +8,8 @@ import type { Serializer } from './run/serializer.js';
 import { anObjectWith, aRecord } from './run-options.js';
 
 /**
- * The options of `new FlowRuntime(options)`: settings that all flows of the runtime share. Each is optional, and an
- * unknown or malformed option is a `ValidationError`.
+ * The options of `new FlowRuntime(options)`: settings that all flows of the runtime share. All of them are optional. An
+ * unknown or malformed option causes a `ValidationError`.
  */
 export interface FlowRuntimeOptions {
   /** The functions, actions, node classes and flows that blueprints refer to by name. Default: empty. */
@@ -17,9 +17,9 @@ export interface FlowRuntimeOptions {
   /** The orchestrator whose hooks, policies and initial state apply to all runs. Default: a new orchestrator. */
   // biome-ignore lint/suspicious/noExplicitAny: the state of any orchestrator can be a context
   readonly orchestrator?: Orchestrator<any> | undefined;
-  /** Functions that wrap each execution of a node; the first is the outermost. Default: none. */
+  /** Functions that wrap each execution of a node. The first function is the outermost. Default: none. */
   readonly middleware?: readonly NodeMiddleware[] | undefined;
-  /** Converts the values that a checkpoint stores to text and back. Default: `DefaultSerializer`. */
+  /** Converts values to text and back, for checkpoints and snapshots. Default: `DefaultSerializer`. */
   readonly serializer?: Serializer | undefined;
   /** Parses the expressions in conditions, transforms and inputs. Default: an evaluator of CEL expressions. */
   readonly evaluator?: Evaluator | undefined;

@@ -39,32 +39,32 @@ import { readContinueOptions, readRunOptions } from './run-options.js';
 import { type FlowRuntimeOptions, readRuntimeOptions } from './runtime-options.js';
 
 /**
- * The arguments of an orchestrator's `run`, as `runtime.prepare` returns them. Use them to drive a flow with an
- * orchestrator of your own, for example step by step in a test.
+ * The arguments of an orchestrator's `run`, as returned by `runtime.prepare`. Use them to drive a flow with your own
+ * orchestrator, for example step by step in a test.
  */
 export interface PreparedRun {
-  /** The position of the run, with the nodes that are ready. */
+  /** The position of the run, including the nodes that are ready. */
   readonly traverser: GraphTraverser;
-  /** Gives the executor of each node. */
+  /** Creates the executor of each node. */
   readonly executorFactory: NodeExecutorFactory;
   /** The context, outputs and failures of the run. */
   readonly state: WorkflowState;
-  /** Input, routing and transforms. */
+  /** The services for input, routing and transforms. */
   readonly services: ExecutionServices;
 }
 
-/** The orchestrators of sub-flows: one for new runs, one for runs that are continued. */
+/** The orchestrators of sub-flows: one for new runs, one for continued runs. */
 const drivers = {
   begin: () => new RunToCompletionOrchestrator(),
   goOn: () => new ResumptionOrchestrator(),
 };
 
-/** Gives access to the toolbox of a runtime, for modules that run flows in other places, such as a fleet. */
+/** Gives access to the toolbox of a runtime, for modules that run flows elsewhere, for example on a fleet. */
 export let toolboxIn: (runtime: FlowRuntime) => Toolbox;
 
 /**
- * Runs flows that share a registry, hooks, middleware and dependencies. `flow.run` is enough for a flow without these;
- * the default executor has a runtime of its own.
+ * Runs flows that share a registry, hooks, middleware and dependencies. For a flow that needs none of these, `flow.run`
+ * is enough, because the default executor has its own runtime.
  *
  * @example
  * const runtime = new FlowRuntime({ registry: { fetchOrder, charge }, orchestrator });
@@ -75,9 +75,9 @@ export class FlowRuntime implements IExecutor {
     toolboxIn = (runtime) => runtime.#toolbox;
   }
 
-  /** Gives the executor of each node of a blueprint. */
+  /** Creates the executor of each node of a blueprint. */
   readonly executorFactory: NodeExecutorFactory;
-  /** Input, routing and transforms, with the default options of a run. */
+  /** The services for input, routing and transforms, with the default options of a run. */
   readonly services: ExecutionServices;
   readonly #toolbox: Toolbox;
 
@@ -105,14 +105,14 @@ export class FlowRuntime implements IExecutor {
   }
 
   /**
-   * Runs a flow from its start. The promise resolves with a result also if the run fails or is cancelled: check its
-   * `status`.
+   * Runs a flow from its start. The promise resolves with a result even if the run fails or is cancelled, so check the
+   * result's `status`.
    *
    * @param flow - a flow, or a blueprint whose nodes refer to the registry
    * @param context - the initial data of the run; a copy becomes the context of the run. Default: empty
    * @param options - id, input, limits, checkpoint store and other options of the run. Default: none
-   * @throws {BlueprintError} if the flow has faults; nothing has run then
-   * @throws {ValidationError} if an argument is malformed; nothing has run then
+   * @throws {BlueprintError} if the flow is faulty; no node has been executed
+   * @throws {ValidationError} if an argument is malformed; no node has been executed
    * @throws {CheckpointError} if the checkpoint store already has a run with this id
    * @throws {LockedError} if another program holds the run. Errors of the store itself are passed on
    */
@@ -136,12 +136,12 @@ export class FlowRuntime implements IExecutor {
   }
 
   /**
-   * Continues a run that waits, was cancelled, has failed, or whose program has crashed. Completed nodes are not
+   * Continues a run that is waiting, has failed, was cancelled, or was interrupted by a crash. Completed nodes are not
    * repeated; failed nodes and nodes that were running are executed again.
    *
-   * @param flow - the flow that the run began with
+   * @param flow - the flow that the run started with
    * @param run - a result, its `snapshot`, or the id of a run in the `checkpoint` store
-   * @param options - `events` has the payloads for the nodes that wait; `checkpoint` is the store of the run
+   * @param options - `events` holds the payloads for the waiting nodes; `checkpoint` is the store of the run
    * @throws {CheckpointError} if the run is unknown or belongs to another version of the flow
    * @throws {LockedError} if another program holds the run
    * @throws {ValidationError} if no node waits for one of the events
@@ -158,7 +158,7 @@ export class FlowRuntime implements IExecutor {
     return holding(read.checkpoint, runId, this.#holdOptions(read), (hold) => this.#continue(linked, run, read, hold));
   }
 
-  /** @deprecated Since 0.9: another name of `continue`. */
+  /** @deprecated Since 0.9: use `continue`. */
   resume<State extends object = Context>(
     flow: FlowNode<State> | Graph,
     run: string | WorkflowResult,
@@ -168,13 +168,13 @@ export class FlowRuntime implements IExecutor {
   }
 
   /**
-   * Prepares a run without starting it: returns the arguments of an orchestrator's `run`, with the flow at its start.
-   * Use it in tests and debuggers, and to call an orchestrator of your own.
+   * Prepares a run without starting it. Returns the arguments of an orchestrator's `run`, with the flow at its start.
+   * Use this method in tests and debuggers, and to call your own orchestrator.
    *
    * @param flow - a flow, or a blueprint whose nodes refer to the registry
    * @param context - the initial data of the run; it is copied. Default: empty
-   * @param options - as for `run`
-   * @throws {BlueprintError} if the flow has faults
+   * @param options - like those of `run`
+   * @throws {BlueprintError} if the flow is faulty
    */
   prepare(flow: FlowNode | Graph, context: Context = {}, options: RunOptions = {}): PreparedRun {
     const read = readRunOptions(options);
@@ -190,7 +190,11 @@ export class FlowRuntime implements IExecutor {
     return followerOf(node, action);
   }
 
-  /** Checks a flow without running it. @throws {BlueprintError} with all faults of the flow */
+  /**
+   * Checks a flow without running it.
+   *
+   * @throws {BlueprintError} if the flow is faulty; the error lists all faults
+   */
   validate(flow: FlowNode | Graph): void {
     this.#toolbox.linkedOf(flow);
   }
@@ -254,7 +258,7 @@ export class FlowRuntime implements IExecutor {
   }
 }
 
-/** Refuses an event for which no node waits: its name is probably misspelt. */
+/** Refuses an event that no node waits for, because its name is probably misspelt. */
 function checkEvents(events: Readonly<Record<string, unknown>>, { memory }: WorkflowState) {
   const awaited = [...memory.awaiting.values()].flat().map(({ event }) => event);
   for (const event of Object.keys(events)) {

@@ -3,13 +3,13 @@ import { isNodeClass } from './execution/work.js';
 import { AbstractNode, type GraphData, type NodeArgs, type NodeFunction, type Registry } from './node.js';
 
 /**
- * Conversion between graphs and linked node objects. A flow can be written as links from a start node, and an executor
+ * Converts between graphs and linked node objects. A flow can be written as links from a start node, and an executor
  * can walk through a flow along such links.
  */
 
 /**
  * Collects the graph that can be reached from `start` along links, with its nodes by id. The id of a node is the name
- * of its class, with a number if the name is not unique.
+ * of its class, followed by a number if the name is not unique.
  */
 export function graphFrom(start: AbstractNode): { graph: Graph; registry: Registry } {
   const ids = new Map<AbstractNode, string>();
@@ -46,7 +46,7 @@ function freeName(node: AbstractNode, taken: object): string {
   return id;
 }
 
-/** Makes the nodes of a graph as objects that are linked along the edges. */
+/** Creates the nodes of a graph as objects that are linked along the edges. */
 export function nodeObjects({ nodes, edges }: Graph, registry: Registry): Map<string, AbstractNode> {
   const byId = new Map(nodes.map((definition) => [definition.id, objectOf(definition, registry)]));
   for (const { source, target, action } of edges) {
@@ -57,8 +57,8 @@ export function nodeObjects({ nodes, edges }: Graph, registry: Registry): Map<st
 }
 
 /**
- * The ids of the nodes that have no predecessor except themselves; if there are none, the id of the first node.
- * Fallbacks are not starts.
+ * Returns the ids of the nodes that have no predecessor except themselves, or the id of the first node if there are
+ * none. Fallbacks are not starts.
  */
 export function startsOf({ nodes, edges }: Graph): string[] {
   const targets = new Set(edges.filter(({ source, target }) => source !== target).map(({ target }) => target));
@@ -80,8 +80,8 @@ function objectOf({ id, uses, params = {} }: NodeDefinition, registry: Registry)
 }
 
 /**
- * A view of a node at one place in a graph, with its own links and graph data. The same node object may be used at
- * several places.
+ * Makes a view of a node for one place in a graph, with its own links and graph data, because the same node object may
+ * be used in several places.
  */
 function placed(node: AbstractNode, graphData: GraphData): AbstractNode {
   const own = { successors: new Map<string | undefined, AbstractNode[]>(), graphData };
@@ -95,11 +95,11 @@ function placed(node: AbstractNode, graphData: GraphData): AbstractNode {
   });
 }
 
-/** A node without phases: a function, or something that only a runtime can execute. */
+/** A node without phases: a function, or code that only a runtime can execute. */
 export class Opaque extends AbstractNode {
   constructor(
     private readonly fn: unknown,
-    /** The inner part: the worker of a batch, or a flow that is data. */
+    /** The inner code: the worker of a batch, or a flow that is data. */
     readonly inner: unknown,
   ) {
     super();

@@ -13,7 +13,8 @@ export interface Paths {
   readonly runId: string;
   readonly file: string;
   /**
-   * The file in the format of version 0.6 and earlier: the snapshot in the first line, then one line for each entry.
+   * File of the run in the format of version 0.6 and earlier: the snapshot in the first line, followed by one line for
+   * each entry.
    */
   readonly former: string;
   readonly lock: string;
@@ -26,11 +27,11 @@ interface Known {
   readonly seq: number;
   /** The byte positions at which the snapshot and each following entry end. */
   readonly ends: number[];
-  /** If true, the file may have bytes after the last entry, left by a write that was cut off or has failed. */
+  /** If true, the file may have bytes after the last entry, left by a write that failed or was interrupted. */
   isDirty: boolean;
 }
 
-/** An entry that waits to be written. */
+/** An entry that is waiting to be written. */
 interface Pending {
   readonly seq: number;
   readonly text: string;
@@ -40,8 +41,8 @@ interface Pending {
 
 /**
  * The file of one run. Operations on the file run one at a time. Entries that arrive during an operation are written
- * and synced together. A snapshot is written to a second file while entries are still appended; then the later entries
- * are copied to the second file, which replaces the first.
+ * and synced together. A snapshot is written to a second file while entries are still appended to the first. The later
+ * entries are then copied to the second file, which replaces the first.
  */
 export class CheckpointFile {
   #batch: { readonly token: string | undefined; readonly pending: Pending[] } | undefined = undefined;
@@ -54,7 +55,7 @@ export class CheckpointFile {
     private readonly holds: FileHolds,
   ) {}
 
-  /** Resolves when all operations that were started before have ended. */
+  /** Resolves when all operations that have been started so far have ended. */
   async settled(): Promise<void> {
     await this.#saving;
     await this.#busy;
@@ -70,8 +71,8 @@ export class CheckpointFile {
 
   save(snapshot: string, seq: number, token: string | undefined): Promise<void> {
     return this.#inTurn(() => {
-      // The first snapshot is written in one exclusive operation, so that entries that are sent directly after it find
-      // the run.
+      // The first snapshot is written in one exclusive operation, so that entries sent immediately afterwards find the
+      // run.
       const isBeside = this.#known !== undefined && token !== undefined && this.holds.has(token);
       if (!isBeside)
         return this.#exclusively(token, async (id) => this.#replace(await this.#beside(snapshot, seq, id), seq, id));
@@ -92,7 +93,7 @@ export class CheckpointFile {
     );
   }
 
-  /** Runs saves and removals one after another. Only entries may overtake them. */
+  /** Runs saves and removals one after another. Only appended entries may overtake them. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#saving === undefined ? work() : this.#saving.then(work);
     const saving = done
@@ -122,7 +123,7 @@ export class CheckpointFile {
   }
 
   #exclusively<Value>(token: string | undefined, work: (id: string) => Promise<Value>): Promise<Value> {
-    // An entry that is appended after this operation must not join a batch from before it.
+    // An entry that is appended after this operation must not join a batch that started before it.
     this.#batch = undefined;
     const { runId, lock } = this.paths;
     const done = this.#busy.then(() => this.holds.during({ runId, path: lock }, token, work));
@@ -130,7 +131,11 @@ export class CheckpointFile {
     return done;
   }
 
-  /** Writes the entries that are new. @returns functions that settle the promises of all given entries */
+  /**
+   * Writes the entries that are not in the file yet.
+   *
+   * @returns functions that settle the promises of all given entries
+   */
   async #write(pending: readonly Pending[]): Promise<readonly (() => void)[]> {
     const { runId } = this.paths;
     const known = await this.#open();
@@ -163,7 +168,11 @@ export class CheckpointFile {
     for (const { length } of records) known.ends.push(endOf(known) + length);
   }
 
-  /** Writes a snapshot to a second file. @returns the length of its record in bytes */
+  /**
+   * Writes a snapshot to a second file.
+   *
+   * @returns the length of the snapshot's record in bytes
+   */
   async #beside(snapshot: string, seq: number, id: string): Promise<number> {
     const record = recordOf('snapshot', seq, snapshot);
     const beside = besideOf(this.paths.lock, id);
@@ -172,7 +181,7 @@ export class CheckpointFile {
     return record.length;
   }
 
-  /** Copies the later entries behind the new snapshot, and replaces the file. */
+  /** Copies the entries after the snapshot to the second file, which then replaces the first. */
   async #replace(length: number, seq: number, id: string): Promise<void> {
     const { runId, file, former, lock } = this.paths;
     const beside = besideOf(lock, id);
@@ -190,7 +199,10 @@ export class CheckpointFile {
     });
   }
 
-  /** Reads the numbers and positions of the records. A file of an earlier version is converted first. */
+  /**
+   * Reads the numbers and positions of the records. If the file was written by an earlier version, it is converted
+   * first.
+   */
   async #open(): Promise<Known | undefined> {
     const { runId, file } = this.paths;
     const found = await stat(file).catch(undefinedIfMissing);
@@ -228,7 +240,7 @@ export class CheckpointFile {
 }
 
 /**
- * Reads the checkpoint of a run, without a last record that a crash has cut off.
+ * Reads the checkpoint of a run, ignoring a last record that was cut off by a crash.
  *
  * @throws {CheckpointError} if the file is damaged
  */
@@ -269,7 +281,7 @@ function damageOf(file: string, { seq, at }: DamagedRecord): string {
 }
 
 /**
- * Reads a file of version 0.6 or earlier. Its entries are numbered from 1. A last line without a line end was cut off
+ * Reads a file of version 0.6 or earlier. Its entries are numbered from 1. A last line without a line break was cut off
  * by a crash and is ignored.
  */
 function formerCheckpoint(bytes: Buffer | undefined): Checkpoint | undefined {

@@ -4,10 +4,10 @@ import type { WorkflowState } from '../run/state.js';
 import type { Hold } from './hold.js';
 import { seal } from './seal.js';
 
-/** Minimum number of characters of entries between two snapshots: a quarter of a million. */
+/** Minimum length of the entries between two snapshots: about 260,000 characters. */
 const leastLength = 2 ** 18;
 
-/** The store that a log writes to. */
+/** The destination of a log: a held run in a store. */
 export interface LogTarget {
   readonly hold: Hold;
   /** The number of the last entry in the store; 0 for a new run. */
@@ -18,15 +18,15 @@ export interface LogTarget {
  * The growing checkpoint of a run.
  *
  * Entries are numbered in the order in which they are sent. Any number of entries may be in transit. An entry takes
- * effect once it and all entries before it are written.
+ * effect once it and all entries before it have been written.
  *
- * If an entry cannot be written, neither this entry nor those after it take effect, and the next entry gets its number.
- * A late write of a failed entry must not reach the store after that: the log first claims the run again, and writes
- * with the former claim are refused from then on. If the store has the failed entry after all, it refuses the next one,
- * and the run fails. When the run is continued, it proceeds from what the store has.
+ * If an entry cannot be written, neither this entry nor those after it take effect, and its number is used for the next
+ * entry. The failed write must not reach the store later. The log therefore claims the run again, and the store refuses
+ * writes that use the former claim. If the failed entry has reached the store after all, the store refuses the next
+ * entry, and the run fails. When the run is continued, it starts from what the store has.
  *
- * A snapshot contains everything that has taken effect so far. It is saved in parallel with later entries, once the
- * entries since the last snapshot are longer than that snapshot. All snapshots together are therefore at most a few
+ * A snapshot contains everything that has taken effect so far. It is saved in parallel with later entries, as soon as
+ * the entries since the last snapshot are longer than that snapshot. All snapshots together are therefore at most a few
  * times as long as the entries.
  */
 export class CheckpointLog {
@@ -36,7 +36,7 @@ export class CheckpointLog {
   #applied: number;
   /** Resolves when the last entry that was sent has taken effect. */
   #before: Promise<void> = Promise.resolve();
-  /** Pending while the run is claimed again after a failed write. */
+  /** Pending while the run is being claimed again after a failed write. */
   #mending: Promise<void> | undefined = undefined;
   /** The length of the entries since the last snapshot, and the length of that snapshot, in characters. */
   #written = 0;
@@ -78,8 +78,8 @@ export class CheckpointLog {
 
   async #hold(seq: number, before: Promise<void>, written: Promise<void>, apply: () => void): Promise<void> {
     const [ahead, own] = await Promise.allSettled([before, written]);
-    // Only the first failed entry of a sequence starts the repair. The entries after it fail even if the store has
-    // them.
+    // Only the first failed entry of a sequence starts the repair. The entries after it fail even if they have reached
+    // the store.
     if (ahead.status === 'fulfilled' && own.status === 'rejected') this.#mend(own.reason);
     if (own.status === 'rejected') throw own.reason;
     if (ahead.status === 'rejected') throw ahead.reason;
@@ -88,7 +88,7 @@ export class CheckpointLog {
   }
 
   /**
-   * Makes sure that no entry in transit can reach the store any more. Then numbering continues after the last entry
+   * Makes sure that no entry in transit can still reach the store, then continues the numbering after the last entry
    * that has taken effect.
    */
   #mend(error: unknown): void {
@@ -98,7 +98,7 @@ export class CheckpointLog {
       this.#before = Promise.resolve();
       this.#mending = undefined;
     });
-    // The next write rejects with this error.
+    // The next write reports this error.
     this.#mending.catch(() => undefined);
   }
 
@@ -115,7 +115,7 @@ export class CheckpointLog {
       });
   }
 
-  /** The current state of the run as text. */
+  /** Returns the current state of the run as text. */
   #take(): string {
     this.#written = 0;
     const text = seal(this.#applied, this.serializer.serialize(this.state.save()));

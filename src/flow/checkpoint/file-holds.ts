@@ -6,12 +6,13 @@ import type { Holder } from '../../shared/lock-protocol.js';
 import { LockedError } from '../errors.js';
 
 /**
- * Milliseconds to wait for a lock that another program holds for a single write, and milliseconds between two attempts.
+ * The maximum time to wait for a lock that another program holds for a single write, and the interval between two
+ * attempts to take the lock, in milliseconds.
  */
 const patience = 10_000;
 const moment = 3;
 
-/** Milliseconds for which a verified hold is trusted before it is verified again. */
+/** Milliseconds after a check during which a hold is trusted without another check. */
 const certain = 1_000;
 
 /** A run and the path of its lock. */
@@ -22,8 +23,8 @@ export interface Locked {
 }
 
 /**
- * The holds of this program on runs in files. The lock of a run is a file that names its holder and shows if the holder
- * is alive. A write without a hold takes the lock for the time of that write.
+ * The holds of this program on runs that are stored in files. The lock of a run is a file that names its holder and
+ * shows if the holder is alive. For a write without a hold, the lock is taken only for the duration of that write.
  */
 export class FileHolds {
   readonly #holds = new Map<string, FileHold>();
@@ -43,10 +44,10 @@ export class FileHolds {
   }
 
   /**
-   * Runs `work`, which only the holder of the run may do. Without a token, the run is locked during `work`.
+   * Runs `work`, which only the holder of the run may do. Without a token, the run is locked while `work` runs.
    *
    * @param token - the token of a hold; `undefined` if no program holds the run
-   * @param work - gets the id of the lock
+   * @param work - receives the id of the lock
    * @throws {LockedError} if the token does not belong to the current hold, or if another program holds the run
    */
   async during<Value>(locked: Locked, token: string | undefined, work: (id: string) => Promise<Value>): Promise<Value> {
@@ -74,8 +75,8 @@ export class FileHold {
   }
 
   /**
-   * Returns true if the run is still held. A hold can be lost only if the program stood still for 30 seconds. Two
-   * clocks are compared, because one of them may stop while the machine sleeps.
+   * Returns true if the run is still held. A hold can be lost only if the program was suspended for 30 seconds. Two
+   * clocks are compared, because either of them may stop while the machine sleeps.
    */
   async isOwn(): Promise<boolean> {
     const { monotonic, wall } = this.#seen;
@@ -102,7 +103,7 @@ async function briefly<Value>(locked: Locked, work: (id: string) => Promise<Valu
   }
 }
 
-/** Takes the lock, waiting while other programs have it for a single write. */
+/** Takes the lock. Waits if another program has the lock for a single write. */
 async function taken(locked: Locked, about: Pick<Holder, 'name' | 'since' | 'isBrief'>): Promise<Lock> {
   const deadline = performance.now() + patience;
   for (;;) {
@@ -125,13 +126,13 @@ async function inDirectory<Value>(path: string, work: () => Promise<Value>): Pro
   }
 }
 
-/** Removes the files that a dead holder left behind: those of its lock, and an unfinished snapshot. */
+/** Removes the files that a dead holder left behind: its lock files and an unfinished snapshot. */
 async function cleanUp(path: string, { id }: Holder): Promise<void> {
   await sweepLock(path);
   if (id !== undefined) await rm(besideOf(path, id), { force: true });
 }
 
-/** The path of the second file, in which the holder of a lock prepares a replacement. */
+/** Returns the path of the file in which the holder of a lock prepares a replacement. */
 export function besideOf(path: string, id: string): string {
   return `${path}.${id}.new`;
 }

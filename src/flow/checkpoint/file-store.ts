@@ -7,27 +7,31 @@ import { FileHolds } from './file-holds.js';
 import { aSeq, aText } from './refusals.js';
 import type { Checkpoint, CheckpointStore, Claim } from './store.js';
 
-/** The extension of a run's file, and the extension that version 0.6 and earlier used. */
+/** Extension of a run's file, and the extension that was used up to version 0.6. */
 const extension = '.run';
 const formerExtension = '.checkpoint';
 
 /**
- * Maximum length of an encoded run id, in bytes. File systems allow names of 255 bytes, and version 0.6 added up to 15
- * bytes to the id.
+ * Maximum length of an encoded run id, in bytes. File systems allow names of 255 bytes, and version 0.6 appended up to
+ * 15 bytes to the id.
  */
 const longestName = 240;
 
-/** Maximum length of a run's name in the name of its lock. Longer names are cut, and a hash keeps them distinct. */
+/**
+ * Maximum length of the run's name within the name of its lock. Longer names are truncated, and a hash keeps them
+ * distinct.
+ */
 const longestLockName = 150;
 
 /**
- * Stores checkpoints in a directory, with one file for each run. Every snapshot and entry has a number and a checksum:
- * damage is reported as a `CheckpointError` that names the file and the entry. An entry that a crash has cut off at the
- * end of the file is ignored. Snapshots and entries are synced to the disk before their calls resolve.
+ * Stores checkpoints in a directory, with one file for each run. Every snapshot and entry has a number and a checksum,
+ * so that damage is detected and reported as a `CheckpointError` that names the file and the entry. If a crash has cut
+ * off the last entry of a file, that entry is ignored. Snapshots and entries are synced to the disk before their calls
+ * resolve.
  *
- * A run that is held has a lock file. If its holder's program dies, the lock is free at once on the same machine, and
- * after 30 seconds without a sign of life on another machine. Files of versions 0.5 and 0.6 can be read; they are
- * converted on the next write.
+ * A run that is held has a lock file. If the holder's program dies, programs on the same machine can take the lock
+ * immediately, and programs on other machines after 30 seconds without a sign of life. Files of versions 0.5 and 0.6
+ * can be read; they are converted on the next write.
  *
  * @example
  * const checkpoint = new FileCheckpointStore('./runs');
@@ -115,8 +119,8 @@ function hashOf(name: string): string {
 }
 
 /**
- * Encodes a run id as a name that every file system allows. Returns `undefined` for an id with half a surrogate pair,
- * which has no encoding.
+ * Encodes a run id as a file name that every file system allows. Returns `undefined` for an id with an unpaired
+ * surrogate, which has no encoding.
  */
 function fileNameOf(runId: string): string | undefined {
   try {
@@ -126,7 +130,7 @@ function fileNameOf(runId: string): string | undefined {
   }
 }
 
-/** The id of the run that a file belongs to; `undefined` for a file that is not a checkpoint. */
+/** Returns the id of the run that a file belongs to, or `undefined` if the file is not a checkpoint. */
 function runIdOf(name: string): string | undefined {
   const end = [extension, formerExtension].find((ending) => name.endsWith(ending));
   if (end === undefined || name === end) return undefined;

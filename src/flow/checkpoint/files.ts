@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 
-/** Appends a part of a file to another file. */
+/** Appends a section of one file to another file. */
 export async function copy(from: string, to: string, start: number, end: number): Promise<void> {
   const file = await open(from, 'r');
   try {
@@ -19,8 +19,8 @@ export async function copy(from: string, to: string, start: number, end: number)
 }
 
 /**
- * Writes all bytes and syncs them. A file handle's `writeFile` continues after a partial write, so the result is all
- * bytes or an error.
+ * Writes all bytes and syncs them. A file handle's `writeFile` continues after a partial write, so either all bytes are
+ * written or the call fails.
  */
 export async function writeAndSync(path: string, flags: number, bytes: Buffer): Promise<void> {
   const file = await open(path, flags);

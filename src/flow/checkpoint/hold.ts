@@ -4,7 +4,7 @@ import type { Logger } from '../../shared/logger.js';
 import { CheckpointError } from '../errors.js';
 import type { CheckpointStore, Claim } from './store.js';
 
-/** Milliseconds that a store may take to answer after its run was aborted or has ended. */
+/** Maximum time, in milliseconds, that a store may take to answer after its run was aborted or has ended. */
 const patience = 5_000;
 
 /** The options of a hold. */
@@ -49,16 +49,19 @@ export class Hold {
     this.logger = logger;
   }
 
-  /** Claims the run. @throws {LockedError} if another writer holds the run */
+  /**
+   * Claims the run.
+   *
+   * @throws {LockedError} if another writer holds the run
+   */
   async take(): Promise<void> {
     await this.answered(this.#take(), 'claim');
   }
 
   /**
-   * Claims the run again. Writes that were sent with the former claim and have not reached the store will be refused
-   * there.
+   * Claims the run again. Writes with the former claim that have not reached the store yet will be refused there.
    *
-   * @throws {LockedError} if another writer has claimed the run in between
+   * @throws {LockedError} if another writer has claimed the run in the meantime
    */
   async renew(): Promise<void> {
     const before = this.#claim;
@@ -93,7 +96,7 @@ export class Hold {
     await this.#saving;
   }
 
-  /** Releases the run after the pending snapshot is saved, and after five seconds at the latest. */
+  /** Releases the run when the pending snapshot has been saved, but stops waiting after five seconds. */
   async release(): Promise<void> {
     this.#isOver = true;
     const claim = this.#claim;
@@ -104,7 +107,7 @@ export class Hold {
     });
     const released = (async () => {
       await this.#saving;
-      // A claim that arrives now is released in `#take`.
+      // A claim that arrives from now on is released by `#take`.
       await this.#renewing?.catch(() => undefined);
       await claim.release();
     })();
@@ -118,7 +121,7 @@ export class Hold {
     }
   }
 
-  /** Settles like `pending`. Five seconds after an abort of the run, the promise rejects instead of waiting longer. */
+  /** Settles like `pending`, but rejects if `pending` has not settled five seconds after an abort of the run. */
   answered<Value>(pending: Promise<Value>, what: string): Promise<Value> {
     const sources = [currentScope()?.cancellation, this.#signal].filter((source) => source?.abortable === true);
     if (sources.length === 0) return pending;
@@ -150,7 +153,7 @@ export class Hold {
   async #take(): Promise<void> {
     const claim = await this.store.claim(this.runId);
     this.#claim = claim;
-    // The hold has ended in the meantime.
+    // The hold ended while the claim was pending.
     if (this.#isOver) await claim.release();
   }
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { LockedError } from '../errors.js';
 import type { Claim } from './store.js';
 
-/** The default name of a holder: this process and its host. */
+/** The default name of a holder, made from the process id and the host name. */
 export function thisProgram(): string {
   return `process ${process.pid} on ${hostname()}`;
 }

@@ -10,17 +10,18 @@ import { SavedContext } from './saved-context.js';
 import { toSaved } from './saved-entry.js';
 
 /**
- * Records what happens in a run before the event takes effect. Once the entry of a node is saved, the node is not
+ * Records each event of a run before the event takes effect. Once the entry of a node is saved, the node is not
  * executed again.
  *
- * The output and the context changes of a node are saved with the entry of its end, and with no other entry.
+ * The output of a node and its changes to the context are saved in a single entry: the one that records the end of the
+ * node.
  */
 export class Journal implements StateJournal {
   readonly #context: SavedContext;
   #failure: { readonly error: unknown } | undefined = undefined;
 
   /**
-   * Gives each node of the run a view of its own on the context, from now on.
+   * From now on, gives each node of the run its own view of the context.
    *
    * @param write - writes an entry, then applies it
    * @param parent - the journal of the surrounding run
@@ -46,7 +47,7 @@ export class Journal implements StateJournal {
     return journal;
   }
 
-  /** Opens the journal of a sub-flow's run. Its entries are written as entries of this journal. */
+  /** Opens the journal of a sub-flow's run. Its entries are wrapped in entries of this journal. */
   openInner(key: string, inner: WorkflowState, merges: Merges): Journal {
     const write = (entry: Entry, apply: () => void) => this.#append({ type: 'child', key, entry }, apply);
     return new Journal(inner, this.serializer, merges, write, this);

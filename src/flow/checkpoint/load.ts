@@ -9,11 +9,11 @@ import { unseal } from './seal.js';
 
 interface Loaded {
   readonly saved: SavedChild;
-  /** The number of the last entry in the store; 0 for a run that the store does not have. */
+  /** The number of the last entry in the store; 0 if the store does not have the run. */
   readonly seq: number;
 }
 
-/** Loads a run from its store; if the store does not have the run, from the given result or snapshot. */
+/** Loads a run from its store. If the store does not have the run, loads it from the given result or snapshot. */
 export async function loadRun(
   run: string | WorkflowResult,
   hold: Hold | undefined,
@@ -36,14 +36,14 @@ export async function loadRun(
   }
 }
 
-/** The id of a run that was given as a result or as an id. */
+/** Returns the id of a run that was given as a result or as an id. */
 export function idOfRun(run: string | WorkflowResult): string {
   const runId = typeof run === 'string' ? run : Object(run).runId;
   if (typeof runId !== 'string' || runId === '') throw notARun(run);
   return runId;
 }
 
-/** The name of a run in messages. */
+/** Returns the name to use for a run in messages. */
 export function nameOfRun(run: string | WorkflowResult): string {
   return typeof run === 'string' ? cut(run, 50) : String(run.runId);
 }

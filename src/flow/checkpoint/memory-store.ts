@@ -4,8 +4,8 @@ import { aSeq, aText, checkSnapshot, isNewEntry, refusals } from './refusals.js'
 import type { Checkpoint, CheckpointStore, Claim } from './store.js';
 
 /**
- * Stores checkpoints in memory. For tests, and for runs that wait and are continued within one program: everything is
- * lost when the program ends. Use a `FileCheckpointStore` to continue runs after a crash.
+ * Stores checkpoints in memory, for tests and for runs that wait and are continued within one program. All checkpoints
+ * are lost when the program ends; use a `FileCheckpointStore` to continue runs after a crash.
  *
  * @example
  * const checkpoint = new MemoryCheckpointStore();

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 
 /*
- * The file format of a checkpoint: a record for the snapshot, then one record for each entry.
+ * The file format of a checkpoint: a record for the snapshot, followed by one record for each entry.
  *
  *     s 0000000000000041 000000000017 8f3a09c2 51b0e7d4⏎
  *     {"the":"snapshot"}⏎
@@ -11,12 +11,12 @@ import { crc32 } from 'node:zlib';
  * The header line of a record has its kind, its number, the length of the text in bytes, the checksum of the text, and
  * the checksum of the header line itself.
  *
- * A record that a crash has cut off has an incomplete header line, or fewer bytes than its header says. The file ends
- * before such a record. Some file systems leave zeros in its place. All other deviations are damage. A flipped bit
- * cannot make a record look cut off, because the header line has a checksum of its own.
+ * A record that a crash has cut off has an incomplete header line, or fewer bytes than its header says, or zeros in
+ * place of its end, which some file systems leave there. Such a record and the bytes after it are ignored. Any other
+ * deviation is damage. Because the header line has its own checksum, a flipped bit cannot make a record look cut off.
  */
 
-/** The place of a record in a file: `from` and `to` limit the bytes of its text. */
+/** The place of a record in a file. `from` and `to` delimit the bytes of its text. */
 export interface Place {
   readonly seq: number;
   readonly isEscaped: boolean;
@@ -50,14 +50,14 @@ export type Kind = keyof typeof kinds;
 
 const lineEnd = 0x0a;
 const header = /^([sSeE]) (\d{16}) (\d{12}) ([0-9a-f]{8}) ([0-9a-f]{8})\n$/;
-/** The length of a header line, and of the part that its own checksum covers, in bytes. */
+/** The length of a header line, and of the section that its own checksum covers, in bytes. */
 const headerLength = 50;
 const checkedLength = 41;
 
-/** A record as bytes. */
+/** Encodes a record as bytes. */
 export function recordOf(kind: Kind, seq: number, text: string): Buffer {
-  // UTF-8 cannot encode half a surrogate pair. A text with one is escaped as JSON, and the kind is an upper-case
-  // letter.
+  // UTF-8 cannot encode an unpaired surrogate. A text that contains one is escaped as JSON, and an upper-case letter
+  // for the kind marks the escaping.
   const isEscaped = /\p{Surrogate}/u.test(text);
   const body = isEscaped ? JSON.stringify(text) : text;
   const length = Buffer.byteLength(body);
@@ -71,7 +71,7 @@ export function recordOf(kind: Kind, seq: number, text: string): Buffer {
   return record;
 }
 
-/** The text of a record. */
+/** Returns the text of a record. */
 export function textAt(bytes: Buffer, { from, to, isEscaped }: Place): string {
   const text = bytes.toString('utf8', from, to);
   return isEscaped ? JSON.parse(text) : text;
@@ -80,7 +80,7 @@ export function textAt(bytes: Buffer, { from, to, isEscaped }: Place): string {
 /**
  * Finds the records of a file.
  *
- * @throws {DamagedRecord} if a record differs from what was written and is not the cut-off end of the file
+ * @throws {DamagedRecord} if a record differs from what was written and is not simply cut off at the end of the file
  */
 export function scan(bytes: Buffer): Scanned {
   const first = placeAt(bytes, 0, undefined);
@@ -118,10 +118,10 @@ function placeAt(bytes: Buffer, at: number, expected: number | undefined): Place
 }
 
 /**
- * Decides if an invalid record was cut off: a whole record ends with a line end, so zeros at the end of the file are
- * the remains of a crash.
+ * Decides if an invalid record was cut off by a crash. A complete record ends with a line break, so zeros at the end of
+ * the file show that the last write was interrupted.
  *
- * @throws {DamagedRecord} otherwise
+ * @throws {DamagedRecord} if the record is damaged
  */
 function cutOrDamaged(bytes: Buffer, at: number, expected: number | undefined): undefined {
   if (bytes.at(-1) !== 0) throw new DamagedRecord(expected, at);

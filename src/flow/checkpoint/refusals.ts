@@ -12,7 +12,7 @@ export const aText = aValue<string>('a string', (value) => typeof value === 'str
 
 /** The errors for refused calls, so that all stores use the same messages. */
 export const refusals = {
-  /** An entry was given for a run that has no snapshot. */
+  /** An entry was sent for a run that has no snapshot. */
   unknown: (runId: string): CheckpointError =>
     new CheckpointError(runId, 'has no checkpoint to add to; save a snapshot first'),
   /** An entry would leave a gap in the numbers. */
@@ -21,7 +21,7 @@ export const refusals = {
       runId,
       `has entries up to ${last}, so entry ${seq} would leave a gap; append entry ${last + 1}`,
     ),
-  /** The number of an entry is already used for another text, or lies within the snapshot. */
+  /** The number of an entry is already in use for another text, or is covered by the snapshot. */
   taken: (runId: string, seq: number, last: number): CheckpointError =>
     new CheckpointError(
       runId,
@@ -41,20 +41,20 @@ export const refusals = {
     ),
 };
 
-/** The numbers of a stored run, against which new numbers are checked. */
+/** The numbers of a stored run. New numbers are checked against them. */
 export interface Kept {
   /** The number of the snapshot. */
   readonly seq: number;
-  /** The number of the last entry, or of the snapshot. */
+  /** The number of the last entry; the number of the snapshot if there are no entries. */
   readonly last: number;
 }
 
 /**
  * Checks the number of an entry.
  *
- * @param textOf - gives the text of a stored entry that is later than the snapshot
+ * @param textOf - returns the text of a stored entry that is later than the snapshot
  * @returns true if the entry is new; false if the same entry was sent before
- * @throws {CheckpointError} if the number is used for another text, or leaves a gap
+ * @throws {CheckpointError} if the number is in use for another text, or leaves a gap
  */
 export function isNewEntry(
   runId: string,

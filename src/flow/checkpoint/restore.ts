@@ -12,10 +12,10 @@ import { checkSavedRun } from './saved-run.js';
 /**
  * Restores a run from its snapshot and the entries after the snapshot.
  *
- * @param context - the object that becomes the context of the run; it is filled here
- * @param id - the name of the run in messages if its own id cannot be read
- * @param codec - reads the texts of the context
- * @param seq - the number of the entry before the first one, for messages
+ * @param context - the object to fill; it becomes the context of the run
+ * @param id - the name to use for the run in messages if its own id cannot be read
+ * @param codec - decodes the texts of the context
+ * @param seq - the number of the last entry before `saved.entries`, for messages
  * @throws {CheckpointError} if the run is damaged or belongs to another blueprint
  */
 export function restoreState(
@@ -39,7 +39,7 @@ export function restoreState(
   const ends = new ArcsByEnds(plan);
   for (const passed of run.passed) setPassed(memory, ends, passed);
   fill(memory.actions, run.actions);
-  // The entries are copied, because later entries are added to them and the saved run may be read again.
+  // The entries are copied, because later entries are added to them and the saved run may be read a second time.
   for (const [key, inner] of run.children) memory.keepInner(key, { ...inner, entries: [...inner.entries] });
   for (const [nodeId, outputs] of run.items) memory.items.set(nodeId, new Map(outputs));
   for (const [nodeId, changes] of run.itemChanges ?? []) memory.itemChanges.set(nodeId, new Map(changes));
@@ -61,7 +61,7 @@ function setPassed({ passed }: RunMemory, ends: ArcsByEnds, saved: SavedRun['pas
   else passed.set(ends.arcOf(saved[0], saved[1]), saved[2]);
 }
 
-/** The value of a context key: a text to decode, or the value itself. */
+/** The value of a context key: a text to be decoded, or the value itself. */
 type Value = { readonly text: string } | { readonly value: unknown };
 
 function replay(

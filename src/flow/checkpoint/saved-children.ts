@@ -4,12 +4,12 @@ import type { WorkflowState } from '../run/state.js';
 import { restoreState } from './restore.js';
 import { damaged } from './seal.js';
 
-/** Maximum nesting depth of sub-flows. This package does not write deeper runs. */
+/** Maximum nesting depth of sub-flows. This package never writes runs that are nested more deeply. */
 const deepest = 100;
 
 /**
- * Checks the unfinished sub-flows of a run, at any depth, before any node is executed. A sub-flow that cannot be
- * continued makes the whole run be refused, instead of failing its node.
+ * Checks the unfinished sub-flows of a run, at any depth, before any node is executed. If a sub-flow cannot be
+ * continued, the whole run is refused, instead of failing later at the node of the sub-flow.
  *
  * @throws {CheckpointError} if a sub-flow is damaged, or belongs to another flow, version or graph
  */

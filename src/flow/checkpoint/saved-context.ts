@@ -4,15 +4,15 @@ import { ContextView } from '../run/context-view.js';
 import { fieldOf, setOwn } from '../run/keys.js';
 import { type Merges, mergeChange } from '../run/merge.js';
 
-/** Calculates the input of a node from the context that the node sees. */
+/** Calculates the input of a node from the context visible to the node. */
 export type InputOf = (context: Record<string, unknown>) => unknown;
 
-/** The view on the context that one execution of a node has. */
+/** The view of the context that belongs to one execution of a node. */
 export interface NodeView {
   readonly view: ContextView;
-  /** Calculates the node's input from a context; `undefined` if unknown. */
+  /** Calculates the node's input from a context. `undefined` if the calculation is not known. */
   readonly inputOf: InputOf | undefined;
-  /** If true, the node is already being executed with this view. */
+  /** If true, an execution of the node is already using this view. */
   isTaken: boolean;
   /** The view of the current attempt, if further attempts may follow. */
   tried: { readonly view: ContextView; readonly cancellation: { readonly aborted: boolean } } | undefined;
@@ -24,31 +24,32 @@ type SavedChanges = Pick<Changes, 'set' | 'removed'>;
 /** Changes that are being written. */
 export interface Change {
   readonly saved: SavedChanges;
-  /** Commits the changes after they are written. */
+  /** Commits the changes after they have been written. */
   apply(): void;
-  /** Drops the changes after writing failed. Changes from outside of nodes are kept for the next entry. */
+  /** Drops the changes after a failed write. Changes made outside nodes are kept for the next entry. */
   giveBack(): void;
 }
 
-/** The end of a node. The output is saved as a change of the context. */
+/** An ended node. Its output is saved as a change to the context. */
 export interface Ended {
   readonly nodeId: string;
   readonly output: unknown;
 }
 
 /**
- * The context of a run with a checkpoint: the committed values as texts, and the views on them. Each node has a view of
- * its own. Its changes are written with the entry of the node's end and are committed then. Code outside of nodes, such
- * as process hooks and orchestrators, shares one more view. Nodes see its changes, which are written with the next
- * entry of any node.
+ * The context of a run with a checkpoint: the committed values as texts, and the views of them.
+ *
+ * Each node has its own view. The changes of a node are written with the entry that records its end, and are committed
+ * once that entry is written. Code outside nodes, such as process hooks and orchestrators, shares one further view.
+ * Nodes see the changes made in the shared view, which are written with the next entry of any node.
  *
  *     committed ◄─ apply ── in transit ◄─ prepare ── views
  *
- * Changes are merged in `prepare`, on top of all changes in transit. Entries are written in this order, and if one
- * cannot be written, neither are the entries after it.
+ * `prepare` merges changes on top of all changes in transit. Entries are written in the order of these merges. If one
+ * entry cannot be written, the entries after it are not written either.
  */
 export class SavedContext implements Source {
-  /** The view for code outside of nodes. */
+  /** The view for code outside nodes. */
   readonly outside: ContextView;
   readonly #kept = new Map<string, Kept>();
   readonly #underWay = new Map<string, { readonly by: object; readonly kept: Kept | undefined }>();
@@ -74,26 +75,26 @@ export class SavedContext implements Source {
     return this.#kept.keys();
   }
 
-  /** All committed values by key, as texts. */
+  /** Returns all committed values by key, as texts. */
   texts(): [key: string, text: string][] {
     return [...this.#kept].map(([key, { text }]) => [key, text]);
   }
 
-  /** The committed values and the changes from outside of nodes, as an ordinary object. */
+  /** Returns the committed values and the changes made outside nodes as an ordinary object. */
   toObject(): Record<string, unknown> {
     const { outside } = this;
     const entries = [...outside.keys()].map((key) => [key, outside.peek(key)] as const);
     return Object.setPrototypeOf(Object.fromEntries(entries), this.#prototype);
   }
 
-  /** Opens a view for an execution of a node. The changes of an unfinished earlier execution are dropped. */
+  /** Opens a view for an execution of a node. Changes of an unfinished earlier execution are dropped. */
   open(nodeId: string, inputOf?: InputOf): NodeView {
     const node = { view: this.outside.layer(), inputOf, isTaken: false, tried: undefined };
     this.#nodes.set(nodeId, node);
     return node;
   }
 
-  /** The view of a running node; a new view for other nodes. */
+  /** Returns the open view of a node. Opens a new view if the node has none. */
   of(nodeId: string): NodeView {
     return this.#nodes.get(nodeId) ?? this.open(nodeId);
   }
@@ -107,16 +108,20 @@ export class SavedContext implements Source {
     this.#nodes.delete(nodeId);
   }
 
-  /** A copy of a value, as reading it back would give it. @throws {SerializationError} if the value cannot be saved */
+  /**
+   * Returns a copy of a value, exactly as it would be after saving and reading it back.
+   *
+   * @throws {SerializationError} if the value cannot be saved
+   */
   copy<Value>(value: Value): Value {
     return Object(value) === value ? (this.codec.decode(this.codec.encode(value)) as Value) : value;
   }
 
   /**
-   * Collects the changes to save with the next entry: those from outside of nodes, and those of a node that has ended.
+   * Collects the changes to save with the next entry: those made outside nodes, and those of a node that has ended.
    *
-   * @throws {SerializationError} if a value cannot be saved. Then the changes of the node are dropped, and so is the
-   * faulty value if it was written outside of nodes
+   * @throws {SerializationError} if a value cannot be saved. The changes of the node are then dropped, and so is the
+   *   faulty value if it was written outside nodes
    */
   prepare(ended?: Ended): Change {
     const own = ended && this.#changesOf(ended);
@@ -146,7 +151,7 @@ export class SavedContext implements Source {
       giveBack: () => {
         if (!isPending) return;
         isPending = false;
-        // The entries after this one are not written either.
+        // The entries after this entry are not written either.
         this.#underWay.clear();
         for (const key of taken) this.outside.rebase(key);
       },
@@ -175,13 +180,13 @@ export class SavedContext implements Source {
     for (const key of removed) to.set(key, undefined);
   }
 
-  /** Adds the output of a node, which replaces the value under the node's id without merging. */
+  /** Adds the output of a node. It replaces the value stored under the node's id; the two are not merged. */
   #addOutput({ nodeId, text }: Output, to: Map<string, Kept | undefined>): void {
     if (text !== undefined) to.set(nodeId, this.#keep(text));
     else if (this.#latest(nodeId) !== undefined) to.set(nodeId, undefined);
   }
 
-  /** The value of a key after all changes in transit are written. */
+  /** Returns the value that a key will have once all changes in transit are written. */
   #latest(key: string): Kept | undefined {
     const underWay = this.#underWay.get(key);
     return underWay === undefined ? this.#kept.get(key) : underWay.kept;
@@ -196,7 +201,7 @@ export class SavedContext implements Source {
   }
 }
 
-/** The output of a node as text; `undefined` if the node returned none. */
+/** The output of a node as text; `undefined` if the node returned nothing. */
 interface Output {
   readonly nodeId: string;
   readonly text: string | undefined;
@@ -213,7 +218,8 @@ function savedOf(changed: ReadonlyMap<string, Kept | undefined>): SavedChanges {
 }
 
 /**
- * A stored text. Each read decodes it again, so that each reader gets its own copy; primitives are decoded only once.
+ * A stored text. Each read decodes the text again, so that each reader gets its own copy. Primitives are decoded only
+ * once.
  */
 class KeptText implements Kept {
   #primitive: { readonly value: unknown } | undefined = undefined;

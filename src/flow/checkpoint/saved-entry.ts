@@ -3,8 +3,8 @@ import type { Plan } from '../plan/plan.js';
 import type { RunHappening, SavedHappening } from '../run/saved.js';
 
 /**
- * Converts an event for saving: arcs are written as the ids of their targets, because the numbers of arcs depend on the
- * order of declaration.
+ * Converts an event for saving. Arcs are written as the ids of their targets, because arc numbers depend on the order
+ * in which edges are declared.
  */
 export function toSaved(plan: Plan, happening: RunHappening): SavedHappening {
   if (happening.type !== 'completed') return happening;
@@ -17,7 +17,7 @@ export function toSaved(plan: Plan, happening: RunHappening): SavedHappening {
   };
 }
 
-/** Converts a saved event back. Versions up to 0.6 wrote arcs as numbers. */
+/** Converts a saved event back. Versions up to 0.6 wrote arcs as numbers instead of ids. */
 export function fromSaved(plan: Plan, saved: SavedHappening): RunHappening {
   if (saved.type !== 'completed') return saved;
   const { targets, arcs, passed, ...rest } = saved;

@@ -8,11 +8,11 @@ import { damaged } from './seal.js';
 import { faultOfEntry, faultOfParts } from './shape.js';
 
 /**
- * Checks that a saved run belongs to a plan, and that the run and its entries are complete. A run is either restored
- * correctly or refused.
+ * Checks that a saved run belongs to a plan, and that the run and its entries are complete. Every run is either
+ * restored correctly or refused.
  *
- * @param name - the name of the run in messages if its own id cannot be read
- * @param seq - the number of the entry before the first one
+ * @param name - the name to use for the run in messages if its own id cannot be read
+ * @param seq - the number of the last entry before `entries`
  * @throws {CheckpointError} if the run is damaged, or belongs to another flow, version or graph
  */
 export function checkSavedRun(plan: Plan, { run, entries }: SavedChild, name: string, seq: number): void {
@@ -37,8 +37,8 @@ function isNamed(run: unknown): run is SavedRun {
 }
 
 /**
- * Checks flow, version and graph. Runs of package versions up to 0.6 have no outline of their graph, so only the
- * version is compared; `faultOfParts` then compares the size of the graph.
+ * Checks that flow, version and graph match. Runs of package versions up to 0.6 have no outline of their graph, so only
+ * the flow and its version are compared here; `faultOfParts` later compares the size of the graph.
  */
 function checkBelonging(plan: Plan, { flow, version, runId, graph }: Named): void {
   if (flow !== plan.id) {

@@ -3,9 +3,9 @@ import { CheckpointError } from '../errors.js';
 import type { Checkpoint } from './store.js';
 
 /*
- * Texts are stored with a checksum of the text and its number in front. If a store returns a different text, or texts
- * in a different order, the run is refused instead of continuing from wrong data. Version 0.6 and earlier wrote no
- * checksums.
+ * Each text is stored with a checksum in front, which covers the text and its number. If a store returns a different
+ * text, or texts in a different order, the run is refused instead of continuing from wrong data. Versions up to 0.6
+ * wrote no checksums.
  */
 
 const mark = 'crc32:';
@@ -52,7 +52,7 @@ function sumOf(seq: number, text: string): string {
     .padStart(8, '0');
 }
 
-/** The error for a checkpoint that differs from what was written. */
+/** Makes the error for a checkpoint that differs from what was written. */
 export function damaged(runId: string, problem: string): CheckpointError {
   return new CheckpointError(
     runId,

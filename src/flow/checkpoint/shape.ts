@@ -6,9 +6,9 @@ import type { Plan } from '../plan/plan.js';
 import type { SavedRun } from '../run/saved.js';
 
 /*
- * Checks that a saved run has the shape that this package writes, and that its parts fit together. Each check returns
- * the fault as text, or `undefined`. Nothing is assumed about the input: the texts may have been changed, and a custom
- * serializer may return anything.
+ * Checks that a saved run has the shape that this package writes, and that its parts are consistent with each other.
+ * Each check returns a description of the fault, or `undefined`. Nothing is assumed about the input, because the texts
+ * may have been altered and a custom serializer may return anything.
  */
 
 /** A test of a value against a plan. */
@@ -21,7 +21,7 @@ const isAnything: Test = () => true;
 const isNode: Test = (value, plan) => typeof value === 'string' && plan.indexOf(value) >= 0;
 const isMaybeNode: Test = (value, plan) => value === undefined || isNode(value, plan);
 
-/** The largest number of visits that a position can represent. */
+/** Maximum number of visits that a position can represent. */
 const mostVisits = 2 ** 31 - 1;
 
 function isList(test: Test): Test {
@@ -51,7 +51,7 @@ const isChanges = isRecord({ set: isTexts, removed: isKeys, base: isTexts });
 const isItemChanges: Test = (value, plan) =>
   isOutputs(value, plan) && isList(isChanges)([...(value as ReadonlyMap<number, unknown>).values()], plan);
 
-/** The key of a sub-flow: its node, and in a batch the index of its item. */
+/** The key of a sub-flow: the id of its node, followed in a batch by the index of the element. */
 const isChildKey: Test = (value, plan) => {
   const key = typeof value === 'string' ? parsed(value) : undefined;
   return isTuple(isNode)(key, plan) || isTuple(isNode, isCount)(key, plan);
@@ -65,7 +65,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Tests only the outer shape of a sub-flow. The content is checked once the flow of the sub-flow is known. */
+/** Tests only the outer shape of a sub-flow. The content is checked later, when the flow of the sub-flow is known. */
 const isChild = isRecord({ run: (value) => isPlainObject(value), entries: (value) => Array.isArray(value) });
 
 const parts: Readonly<Record<string, Test>> = {
@@ -80,7 +80,7 @@ const parts: Readonly<Record<string, Test>> = {
   children: isList(isTuple(isChildKey, isChild)),
 };
 
-/** Finds a fault in the parts of a saved run, except in the names of flow, version and run. */
+/** Finds a fault in a saved run. The names of flow, version and run are not checked. */
 export function faultOfParts(plan: Plan, run: SavedRun): string | undefined {
   for (const [name, test] of Object.entries(parts)) {
     if (!test(run[name as keyof SavedRun], plan)) return `its field "${name}" is malformed`;
@@ -95,7 +95,7 @@ export function faultOfParts(plan: Plan, run: SavedRun): string | undefined {
 
 const isArc: Test = (value, plan) => isCount(value, plan) && (value as number) < plan.arcTarget.length;
 
-/** Finds a fault in a position. A position with contradictions belongs to another graph, or is damaged. */
+/** Finds a fault in a position. A position that contradicts itself belongs to another graph or is damaged. */
 function faultOfPosition(plan: Plan, { position, graph, awaiting: waits }: SavedRun): string | undefined {
   const { nodeCount, arcTarget } = plan;
   if (!isRecord({ nodes: isText, arcs: isText, visits: isAnything })(position, plan)) {
@@ -134,8 +134,8 @@ function faultOfPosition(plan: Plan, { position, graph, awaiting: waits }: Saved
 }
 
 /**
- * Checks the start of a run that has no outline of its graph. The flow was probably declared in another order if a node
- * has started without a predecessor that led to it, or if a start node has not started.
+ * Checks the start nodes of a run that has no outline of its graph. If a node has started although no taken arc leads
+ * to it, or if a start node has not started, the flow was probably declared in another order.
  */
 function faultOfStarts(plan: Plan, statusOf: Uint8Array, arcs: string): string | undefined {
   const starts = new Set(plan.starts);
@@ -152,8 +152,8 @@ function faultOfStarts(plan: Plan, statusOf: Uint8Array, arcs: string): string |
 }
 
 /**
- * Returns true if an arc is decided when its source ends. Back arcs and exits of a loop are decided when a turn of the
- * loop ends.
+ * Returns true if an arc is decided when its source ends. Back arcs and exits of a loop are decided when an iteration
+ * of the loop ends.
  */
 function isDecidedWithSource({ backOf, exitOf }: Plan, arc: number): boolean {
   return (backOf[arc] as number) < 0 && (exitOf[arc] as number) < 0;
@@ -177,8 +177,7 @@ const happenings: Readonly<Record<string, Test>> = {
 /**
  * Finds a fault in an entry.
  *
- * @param begun - the keys of the sub-flows that have started; the key of a sub-flow that starts with this entry is
- * added
+ * @param begun - the keys of the sub-flows that have started; if a sub-flow starts with this entry, its key is added
  */
 export function faultOfEntry(plan: Plan, entry: unknown, begun: Set<string>): string | undefined {
   const { happening, changed, set, removed } = isPlainObject(entry) ? entry : {};
@@ -196,7 +195,7 @@ export function faultOfEntry(plan: Plan, entry: unknown, begun: Set<string>): st
   return undefined;
 }
 
-/** Checks the arcs of a completed node. Versions up to 0.6 wrote arcs as numbers. */
+/** Checks the arcs of a completed node. Versions up to 0.6 wrote arcs as numbers instead of ids. */
 function hasArcs(happening: Record<string, unknown>, plan: Plan): boolean {
   const { nodeId, arcs, targets, passed } = happening as Record<string, unknown> & { nodeId: string };
   const ends = new ArcsByEnds(plan);

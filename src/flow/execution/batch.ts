@@ -9,7 +9,7 @@ import { Suspension, within } from './node-executor.js';
 import type { Source } from './paths.js';
 import { innerWork } from './work.js';
 
-/** The parts of a batch. */
+/** The settings of a batch. */
 export interface Batch {
   /** The action that handles an element. Each element is a task. */
   readonly worker: Definition;
@@ -20,8 +20,8 @@ export interface Batch {
 }
 
 /**
- * A batch as the work of a node: one task for each element, and the outputs in the order of the elements. Completed
- * elements are not repeated when the node is tried again.
+ * Makes the work of a batch node: one task for each element. The node's output is an array of the outputs, in the order
+ * of the elements. Completed elements are not repeated when the node is tried again.
  */
 export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFunction {
   return innerWork(async (input, call) => {
@@ -53,13 +53,13 @@ export function batchOf({ worker, items, concurrency, failFast }: Batch): AnyFun
   });
 }
 
-/** The view that the elements' own views lie on, if nodes of the run have views. */
+/** Returns the view that the elements' own views are layered on, if nodes of the run have views. */
 function groundOf({ own, state }: NodeCall): Ground | undefined {
   const { saved } = state.data;
   return own === undefined || saved === undefined ? state.ground : { view: own.view, merges: saved.merges };
 }
 
-/** Records a completed element: its output, and its changes of the context, which become changes of the node. */
+/** Records a completed element: its output and its changes to the context, which become changes of the node. */
 async function keep(
   { state, nodeId }: NodeCall,
   index: number,

@@ -3,14 +3,14 @@ import { plainError } from '../run/plain-error.js';
 import type { RunHappening } from '../run/saved.js';
 import type { StateJournal, WorkflowState } from '../run/state.js';
 
-/** The failure of a node: `failed` for good, or `postponed` to another attempt. */
+/** The failure of a node: `failed` is final, `postponed` means that another attempt follows. */
 export type Failed = Extract<RunHappening, { type: 'failed' | 'postponed' }>;
 
 /**
- * Puts a happening into effect. In a saved run the happening is written to the journal first.
+ * Applies an event to the run. If the run is saved, the event is first written to the journal.
  *
- * @param failInstead - returns the failure to record if the happening cannot be saved
- * @returns a promise if something has to be waited for
+ * @param failInstead - returns the failure to record if the event cannot be saved
+ * @returns a promise, or `undefined` if the event was applied synchronously
  */
 export function commit(
   state: WorkflowState,
@@ -33,15 +33,16 @@ async function commitSaved(
   try {
     await journal.append(withCopies(state, happening));
   } catch (error) {
-    // A value that cannot be saved is a failure of the node. An error of the store, such as a full disk, is not.
+    // A value that cannot be saved is a failure of the node. An error of the store, such as a full disk, is not a
+    // failure of the node and ends the run.
     if (!(error instanceof SerializationError) || failInstead === undefined) throw error;
     await saveFailure(failInstead(error), journal);
   }
 }
 
 /**
- * Saves a failure, whatever was thrown. Tries the thrown value, then a plain copy of it, then its text, for serializers
- * that refuse errors.
+ * Saves a failure, whatever value was thrown. Because a serializer may refuse errors, tries the thrown value first,
+ * then a plain copy of the value, then its text.
  */
 async function saveFailure(happening: Failed, journal: StateJournal): Promise<void> {
   const plain = plainError(happening.error.cause);
@@ -57,7 +58,7 @@ async function saveFailure(happening: Failed, journal: StateJournal): Promise<vo
   throw refused;
 }
 
-/** Copies the values that arcs pass on in a saved run, because the node may still change the originals. */
+/** Copies the values that arcs pass on in a saved run, because the node may still modify the originals. */
 function withCopies({ data }: WorkflowState, happening: RunHappening): RunHappening {
   if (happening.type !== 'completed' || data.saved === undefined || happening.passed.length === 0) return happening;
   const passed = happening.passed.map(([arc, value]) => [arc, data.handedOut(value)] as const);

@@ -8,7 +8,7 @@ import { ExpressionError } from '../errors.js';
 export type ExpressionScope = Readonly<Record<string, unknown>>;
 
 /**
- * A parsed expression. Call it with the values that the expression refers to; it returns the result.
+ * A parsed expression: a function that takes the values that the expression refers to, and returns the result.
  *
  * @throws {ExpressionError} if the expression cannot be evaluated with these values
  */
@@ -16,16 +16,17 @@ export type Expression = (scope: ExpressionScope) => unknown;
 
 /**
  * Parses the expressions in blueprints: conditions and transforms of edges, and inputs of nodes. The default evaluator
- * understands CEL. Implement this interface to support another language, and pass it as the `evaluator` option of a
- * `FlowRuntime`.
+ * understands CEL. To support another language, implement this interface and pass the implementation as the `evaluator`
+ * option of a `FlowRuntime`.
  */
 export interface Evaluator {
   /**
-   * Parses an expression. Blueprints are parsed before they run, so that a mistake is reported before anything has run.
+   * Parses an expression. All expressions of a blueprint are parsed before it runs, so that mistakes are reported
+   * before any node is executed.
    *
    * @param expression - the text of the expression
    * @param variables - the names that the expression may refer to. Default: any name
-   * @throws {ExpressionError} for a text that is not a valid expression, or an expression that is not allowed
+   * @throws {ExpressionError} if the text is not a valid expression, or if the expression is not allowed
    */
   parse(expression: string, variables?: readonly string[]): Expression;
 }
@@ -48,19 +49,22 @@ const counting = new Set([
   ...['getDayOfYear', 'getHours', 'getMinutes', 'getSeconds', 'getMilliseconds'],
 ]);
 
-/** The maximum length of a list for macros whose body may itself take time proportional to the data. */
+/**
+ * Maximum number of elements in a list that a macro iterates over, if the running time of the macro's body may itself
+ * depend on the size of the data.
+ */
 const longestList = 10_000;
 
 /**
  * The default evaluator. It understands CEL, the Common Expression Language (https://cel.dev): paths, comparisons and
- * arithmetic, without loops and assignments. An expression sees own properties of plain data and nothing else: no
- * prototype, no constructor, no global.
+ * arithmetic, without loops and assignments. An expression can read only own properties of plain data; prototypes,
+ * constructors and globals are out of reach.
  *
  * The running time of an expression is bounded. Regular expressions (`matches`) and nested macros are refused. A macro
  * with a costly body fails for lists of more than 10,000 elements.
  *
- * Numbers are JavaScript numbers: `output.count * 2` needs no `2.0`, `7 / 2` is 3.5, and a result is a BigInt only if
- * it comes from a BigInt in the data.
+ * Numbers are JavaScript numbers: `output.count * 2` works without writing `2.0`, and `7 / 2` is 3.5. A result is a
+ * BigInt only if it comes from a BigInt in the data.
  */
 export class CelEvaluator implements Evaluator {
   readonly #environments = new Map<string, Environment>();
@@ -123,7 +127,7 @@ function celEnvironment(variables: readonly string[] | undefined): Environment {
     '/': (a, b) => a / b,
     '%': (a, b) => a % b,
   };
-  // A BigInt in the data is an integer in CEL. Next to a number it is converted to a number.
+  // A BigInt in the data is an integer in CEL. If the other operand is a number, the BigInt is converted to a number.
   for (const [operator, operation] of Object.entries(operations)) {
     const mixed = (a: unknown, b: unknown) => operation(Number(a), Number(b));
     environment.registerOperator(`double ${operator} int`, mixed);
@@ -142,7 +146,7 @@ function celEnvironment(variables: readonly string[] | undefined): Environment {
   return environment;
 }
 
-/** The reason why an expression is not allowed; `undefined` if it is allowed. */
+/** Returns the reason why an expression is not allowed, or `undefined` if it is allowed. */
 function refusal(node: ASTNode, insideMacro: boolean): string | undefined {
   const name = node.op === 'call' || node.op === 'rcall' ? node.args[0] : '';
   if (unbounded.has(name)) return `must not use ${name}: its running time is unlimited; register a function instead`;
@@ -157,7 +161,7 @@ function refusal(node: ASTNode, insideMacro: boolean): string | undefined {
   return undefined;
 }
 
-/** A replacement of a part of a text: from `start` up to, but not including, `end`. */
+/** A replacement of the characters from `start` up to, but not including, `end`. */
 interface Edit {
   readonly start: number;
   readonly end: number;
@@ -165,7 +169,8 @@ interface Edit {
 }
 
 /**
- * The expression with JavaScript's numbers: integers are written as doubles, except in places that need a CEL integer.
+ * Rewrites an expression so that it calculates with JavaScript numbers: integers are written as doubles, except in
+ * places that need a CEL integer.
  */
 function rewritten(expression: string, ast: ASTNode): string {
   const edits: Edit[] = [];
@@ -176,7 +181,10 @@ function rewritten(expression: string, ast: ASTNode): string {
 
 /** An expression that is being rewritten. */
 interface Rewriting {
-  /** The expression with its string literals blanked, so that each parenthesis in it is a real one. */
+  /**
+   * The expression with the contents of string literals blanked out, so that every remaining parenthesis belongs to the
+   * syntax.
+   */
   readonly shape: string;
   readonly edits: Edit[];
 }
@@ -209,13 +217,16 @@ function collect(node: ASTNode, to: Rewriting): void {
   } else for (const operand of operandsOf(args)) collect(operand, to);
 }
 
-/** Leaves arguments and indices as CEL integers. Macros inside them are bounded like any other macro. */
+/**
+ * Leaves arguments and indices unchanged, because they must be CEL integers. Macros inside them are bounded like any
+ * other macro.
+ */
 function collectMacros(node: ASTNode, to: Rewriting): void {
   if (node.op === 'rcall' && macros.has(node.args[0])) collect(node, to);
   else for (const operand of operandsOf(node.args)) collectMacros(operand, to);
 }
 
-/** If true, the running time of a part may depend on the size of the data. */
+/** Returns true if the running time of a subexpression may depend on the size of the data. */
 function isCostly({ op, args }: ASTNode): boolean {
   return ['call', 'rcall', 'in', '+', 'list', 'map'].includes(op) || operandsOf(args).some(isCostly);
 }
@@ -226,8 +237,8 @@ function wrap(node: ASTNode, name: string, { shape, edits }: Rewriting): void {
 }
 
 /**
- * The extent of a part, including parentheses. The parser's positions omit a parenthesis around the first or last
- * operand, as in `a) + (b`.
+ * Returns the extent of a subexpression, including parentheses. The parser's positions omit a parenthesis around the
+ * first or last operand, as in `a) + (b`.
  */
 function wholeOf(
   { start: first, end: last }: ASTNode,

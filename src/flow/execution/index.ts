@@ -1,4 +1,4 @@
-// The execution of single nodes, as used by other layers.
+// The exports for other layers that execute single nodes.
 export { segmentOf } from './keys.js';
 export { type CallSettings, setSettings } from './node-call.js';
 export { FlowServices } from './services.js';

@@ -4,9 +4,9 @@ import type { Context } from '../run/result.js';
 import type { WorkflowState } from '../run/state.js';
 
 /**
- * The input of a node without an input mapping, made from the outputs of the nodes that made it ready.
+ * Resolves the input of a node without an input mapping from the outputs of the nodes that made it ready.
  *
- * @param context - the context as the node sees it
+ * @param context - the context visible to the node
  */
 export function inputFrom(plan: Plan, node: number, state: WorkflowState, context: Context): unknown {
   const { into, awaited } = plan;
@@ -15,15 +15,15 @@ export function inputFrom(plan: Plan, node: number, state: WorkflowState, contex
   if (count === 0) return state.data.handedOut(state.input);
   if (count === 1 && awaited[node] === 1) return passedBy(into.arcs[from] as number, plan, state, context);
   const known = state.position?.arrivals(node) ?? [];
-  // A driver that does not move the position leaves only the outputs in the context to tell which arcs were taken.
+  // If an orchestrator does not update the position, only the outputs in the context show which arcs were taken.
   const isKnown = known.length > 0 || (state.position !== undefined && awaited[node] === 0);
   const arcs = isKnown ? known : arrivalsIn(state, plan, node);
   return inputFromArrivals(plan, arcs, node, state, context);
 }
 
 /**
- * The input for the given arcs. In a later turn of its loop, a node gets the values of the back arcs. Otherwise it gets
- * the values of the arcs that its join has taken.
+ * Resolves the input from the given arcs. From the second iteration of its loop on, a node gets the values of the back
+ * arcs; otherwise, it gets the values of the arcs that its join has taken.
  */
 function inputFromArrivals(plan: Plan, arcs: readonly number[], node: number, state: WorkflowState, context: Context) {
   const [first] = arcs;
@@ -37,8 +37,8 @@ function inputFromArrivals(plan: Plan, arcs: readonly number[], node: number, st
 }
 
 /**
- * The arcs taken into a node, if no position knows them: the recorded arcs, or else all arcs whose source has an
- * output.
+ * Finds the arcs that led to a node when no position knows them: the recorded arcs, or else all arcs whose source has
+ * an output.
  */
 function arrivalsIn(state: WorkflowState, plan: Plan, node: number): number[] {
   const seen = state.arrivals.get(node);
@@ -51,7 +51,7 @@ function arcsInto({ into }: Plan, node: number): Int32Array {
   return into.arcs.subarray(into.from[node], into.from[node + 1]);
 }
 
-/** The value that an arc passes on: the value recorded for the arc, or else the output of its source. */
+/** Returns the value that an arc passes on: the value recorded for the arc, or else the output of its source. */
 function passedBy(arc: number, plan: Plan, state: WorkflowState, context: Context): unknown {
   const { memory } = state;
   if (memory.has('passed') && memory.passed.has(arc)) return state.data.handedOut(memory.passed.get(arc));

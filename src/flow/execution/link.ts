@@ -26,17 +26,20 @@ import { nodesOf, type Target, Targets } from './targets.js';
 import type { Toolbox } from './toolbox.js';
 import { withMiddleware, workOf } from './work.js';
 
-/** The inputs for linking a blueprint, besides the settings of the runtime. */
+/** The data needed to link a blueprint, in addition to the settings of the runtime. */
 export interface LinkOptions {
   readonly params: Readonly<Record<string, unknown>>;
   readonly merges: Merges;
   readonly registries: readonly Registry[];
   readonly middleware: readonly NodeMiddleware[];
-  /** Policies with functions or class instances, by node id. Policies that are plain data are part of the blueprint. */
+  /**
+   * Policies that contain functions or class instances, by node id. Policies that are plain data are part of the
+   * blueprint.
+   */
   readonly policies: ReadonlyMap<string, OwnPolicies>;
 }
 
-/** Resolves everything that the nodes and edges of a blueprint use. Returns all faults if there are any. */
+/** Resolves everything that the nodes and edges of a blueprint refer to. Returns all faults if there are any. */
 export function link(plan: Plan | Uncompiled, options: LinkOptions, toolbox: Toolbox): LinkedFlow | readonly Fault[] {
   if (plan instanceof Plan) return new Linker(plan.graph, options, toolbox).link(plan);
   return [...plan.faults, ...new Linker(plan.sound, options, toolbox).check()];
@@ -47,7 +50,7 @@ const readPolicies = anObjectOf<Pick<NodeConfig, 'retry' | 'timeout'>, OwnPolici
   timeout: policyReaders.timeout,
 });
 
-/** The names that expressions of edges may refer to. */
+/** The variables that expressions on edges may refer to. */
 const edgeVariables = ['result', 'output', 'action', 'context'];
 const waitParams = { event: aName };
 const sleepParams = { duration: aFinite, until: aFinite };
@@ -59,7 +62,7 @@ class Linker {
   readonly #conditions = new Map<EdgeDefinition, EdgeFunction>();
   readonly #transforms = new Map<EdgeDefinition, EdgeFunction>();
   readonly #flows = new Map<string, () => LinkedFlow>();
-  /** The work of nodes without policies of their own, by target. Nodes with the same target share it. */
+  /** The work of nodes without their own policies, by target. Nodes with the same target share the work. */
   readonly #works = new Map<Target, Work>();
   readonly #targets: Targets;
   readonly #settings: CallSettings;

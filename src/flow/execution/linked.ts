@@ -9,9 +9,9 @@ import type { Source } from './paths.js';
 /** A condition or a transform of an edge. */
 export type EdgeFunction = (result: NodeResult, context: Context) => MaybePromise<unknown>;
 
-/** The resolved and checked parts that nodes and edges of a flow use. */
+/** The resolved and checked code and settings that the nodes and edges of a flow use. */
 export interface Links {
-  /** Parameters of the flow, for all its nodes. */
+  /** The parameters of the flow, shared by all its nodes. */
   readonly params: Readonly<Record<string, unknown>>;
   /** Merge functions by context key. */
   readonly merges: Merges;
@@ -25,7 +25,7 @@ export interface Links {
   readonly flows: ReadonlyMap<string, () => LinkedFlow>;
 }
 
-/** A plan together with the resolved parts that its nodes and edges use. */
+/** A plan together with the resolved code and settings that its nodes and edges use. */
 export class LinkedFlow {
   readonly #executors: (NodeExecutor | undefined)[];
   #arcs: ReadonlyMap<EdgeDefinition, number> | undefined = undefined;
@@ -43,14 +43,14 @@ export class LinkedFlow {
     return node;
   }
 
-  /** The executor of a node. It is made on first use. */
+  /** Returns the executor of a node, which is made on first use. */
   executorOf(nodeId: string): NodeExecutor {
     const node = this.nodeOf(nodeId);
     this.#executors[node] ??= this.links.executorOf(this.plan.nodes[node] as NodeDefinition);
     return this.#executors[node] as NodeExecutor;
   }
 
-  /** The arc that an edge is part of. */
+  /** Returns the arc that an edge is part of. */
   arcOf(edge: EdgeDefinition): number {
     this.#arcs ??= this.#collectArcs();
     return this.#arcs.get(edge) as number;

@@ -12,7 +12,7 @@ export type RuntimeSettings = Omit<
   'linkedOf' | 'linkedBefore' | 'linkedOfEdge' | 'isLinking' | 'linkingDepth'
 >;
 
-/** Makes a toolbox that links each flow once, and again after the flow has changed. */
+/** Makes a toolbox that links each flow once, and links it again only after the flow has changed. */
 export function toolboxOf(settings: RuntimeSettings): Toolbox {
   return new LinkingToolbox(settings);
 }
@@ -29,7 +29,10 @@ class LinkingToolbox implements Toolbox {
   readonly executor;
   readonly drivers;
   readonly #linked = new WeakMap<Plan, LinkedFlow>();
-  /** Faults of sub-flows, kept while the outermost flow is linked: many nodes may use the same sub-flow. */
+  /**
+   * Faults of sub-flows. They are kept until the outermost flow is linked, because many nodes may use the same
+   * sub-flow.
+   */
   readonly #faulty = new Map<object, readonly Fault[]>();
   readonly #byEdge = new WeakMap<EdgeDefinition, LinkedFlow>();
   readonly #linking = new Set<object>();
@@ -81,7 +84,7 @@ class LinkingToolbox implements Toolbox {
     if (faults !== undefined) throw new BlueprintError(nameOf(blueprint), faults);
     const plan = planned(blueprint);
     const linked = this.#linked.get(plan as Plan) ?? this.#link(flow, blueprint, plan, registries);
-    // Only a compiled blueprint cannot change. Any other blueprint is checked for changes on each call.
+    // Only a compiled blueprint is immutable. Any other blueprint is checked for changes on each call.
     if (linked.plan.graph === blueprint) this.#last = { blueprint, linked };
     return linked;
   }
@@ -102,7 +105,7 @@ class LinkingToolbox implements Toolbox {
     return linked;
   }
 
-  /** Marks a flow as being linked. Faults are remembered until the outermost flow is linked. */
+  /** Marks a flow as being linked while `work` runs. Faults are remembered until the outermost flow is linked. */
   #guarded(blueprint: object, work: () => LinkedFlow | readonly Fault[]): LinkedFlow | readonly Fault[] {
     this.#linking.add(blueprint);
     try {

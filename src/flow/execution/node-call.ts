@@ -8,7 +8,7 @@ import type { IExecutor, NodeArgs } from '../node.js';
 import type { WorkflowState } from '../run/state.js';
 import { segmentOf } from './keys.js';
 
-/** A retry that is scheduled by the orchestrator of the node, not by the task itself. */
+/** A retry scheduled by the orchestrator of the node instead of the task itself. */
 export interface Postponement {
   /** Milliseconds until the next attempt. */
   readonly delay: number;
@@ -25,9 +25,9 @@ export interface CallSettings {
   readonly params: Readonly<Record<string, unknown>>;
   /** The maximum number of visits of a node, as set for the run. */
   readonly maxVisits: number | undefined;
-  /** The number of sub-flows around the run. */
+  /** The number of flows that the run is nested in. */
   readonly depth: number;
-  /** The path at the start of the idempotency keys of its nodes. Default: the id of the run. */
+  /** The path that idempotency keys of the run's nodes start with. Default: the id of the run. */
   readonly path?: string | undefined;
   readonly concurrency: number | undefined;
   readonly failFast: boolean | undefined;
@@ -43,13 +43,13 @@ export function setSettings(state: WorkflowState, of: CallSettings): void {
   settings.set(state, of);
 }
 
-/** The settings of a node that is executed outside of any run. */
+/** The settings of a node that is executed outside any run. */
 export const noSettings = { params: {}, maxVisits: undefined, depth: 0, concurrency: undefined, failFast: undefined };
 
 const noParams = {};
 const isCancelled = () => currentScope()?.cancellation.aborted ?? false;
 
-/** The key under which the arguments of a node give access to their `NodeCall`. */
+/** The key under which the arguments of a node hold their `NodeCall`. */
 export const behind = Symbol('call');
 
 /** The properties that nodes see. */
@@ -63,9 +63,9 @@ const hidden: readonly PropertyKey[] = [
 ] satisfies (keyof NodeCall)[];
 
 /**
- * Presents everything that nodes may see as own properties, so that copies (`{ ...args }`) have it. Real properties
- * would have to be computed for each call, and an abort controller alone costs more than everything else about a node.
- * Properties added by middleware are visible, too.
+ * Presents everything that nodes may see as own properties, so that copies such as `{ ...args }` include them. Real
+ * properties would have to be computed for each call, and creating an abort controller alone costs more than all other
+ * work for a node. Properties added by middleware are visible, too.
  */
 const view: ProxyHandler<NodeCall> = {
   get: (call, key) => call[key as keyof NodeCall],
@@ -80,7 +80,7 @@ const view: ProxyHandler<NodeCall> = {
   },
 };
 
-/** The `NodeCall` behind the arguments of a task. */
+/** Returns the `NodeCall` behind the arguments of a task. */
 export function callIn(args: readonly unknown[]): NodeCall {
   return (args[1] as NodeCall)[behind];
 }
@@ -92,7 +92,7 @@ export class NodeCall implements NodeArgs {
   prepRes: unknown = undefined;
   execRes: unknown = undefined;
   error: unknown = undefined;
-  /** Set if the node is to be tried again by the orchestrator that executes it. */
+  /** The next attempt, set if the orchestrator that executes the node is to try the node again. */
   postponed: Postponement | undefined = undefined;
   #args: NodeArgs | undefined = undefined;
 
@@ -103,7 +103,7 @@ export class NodeCall implements NodeArgs {
     readonly visit: number,
     readonly settings: CallSettings,
     readonly index?: number,
-    /** The view on the context and the input, if the node has a view of its own. */
+    /** The node's own view of the context, with its input; `undefined` if the node has no view of its own. */
     readonly own?: NodeView,
   ) {}
 
@@ -122,8 +122,8 @@ export class NodeCall implements NodeArgs {
   }
 
   /**
-   * Runs one of several attempts in a layer of its own: the changes of the context count only if the attempt succeeds.
-   * The input is resolved again, because the previous attempt may have changed it.
+   * Runs one of several attempts in its own layer of the view, so that changes to the context are kept only if the
+   * attempt succeeds. The input is resolved again, because the previous attempt may have changed it.
    */
   async try(
     own: NodeView,

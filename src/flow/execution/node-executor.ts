@@ -9,7 +9,7 @@ import type { Waiting } from '../run/result.js';
 import { WorkflowState } from '../run/state.js';
 import { type CallSettings, NodeCall, settingsOf } from './node-call.js';
 
-/** The value that a task returns if its node waits for something outside. */
+/** The return value of a task whose node waits for an event or for a point in time. */
 export class Suspension {
   constructor(readonly awaiting: readonly Waiting[]) {}
 }
@@ -22,7 +22,7 @@ export class TaskExecutor implements NodeExecutor<unknown, unknown> {
   constructor(
     private readonly definition: Definition,
     private readonly node: NodeDefinition,
-    /** The maximum number of visits set for the flow. Used for nodes without a maximum of their own. */
+    /** The maximum number of visits as set for the flow. Applies to nodes that do not set their own maximum. */
     private readonly flowMaxVisits: number | undefined,
     private readonly settings: CallSettings,
   ) {}
@@ -46,7 +46,7 @@ export class TaskExecutor implements NodeExecutor<unknown, unknown> {
   }
 }
 
-/** Performs a task in a process of its own, or within the surrounding process but with a context of its own. */
+/** Performs a task in its own process, or within the surrounding process but with its own context. */
 function performApart(definition: Definition, args: unknown[], call: NodeCall): Promise<unknown> {
   const work = () => perform(definition, args);
   return inProcess(definition.core, call.state, call.own === undefined ? work : () => within(call, work));
@@ -55,8 +55,8 @@ function performApart(definition: Definition, args: unknown[], call: NodeCall): 
 /** Executes a node that waits for an event or for a point in time. */
 export class WaitExecutor implements NodeExecutor<unknown, unknown> {
   /**
-   * @param until - returns the end of the wait for the current time, both in epoch milliseconds. Default: only the
-   *   event ends the wait
+   * @param until - returns the time at which the wait ends, given the current time, both in epoch milliseconds.
+   *   Default: only the event ends the wait
    */
   constructor(
     private readonly nodeId: string,
@@ -77,8 +77,9 @@ export class WaitExecutor implements NodeExecutor<unknown, unknown> {
 }
 
 /**
- * Calls `work` in the surrounding process, or else in a new process whose state is the context. The promise settles as
- * `work` does, also after an abort: the process rejects at once, but `work` settles a moment later.
+ * Calls `work` in the surrounding process, or, if there is none, in a new process whose state is the context. The
+ * promise settles as `work` does, even after an abort, when the process rejects immediately but `work` settles a moment
+ * later.
  */
 export function inProcess<Result>(
   core: Core,
@@ -109,7 +110,7 @@ async function inOwnProcess<Result>(
   }
 }
 
-/** Calls `work` with the given context as the current state, so that code in it sees the node's own view. */
+/** Calls `work` with the given context as the current state, so that code inside `work` sees the node's own view. */
 export function within<Result>(part: { readonly context: object }, work: () => Result): Result {
   const outer = currentScope();
   if (outer === undefined) return work();

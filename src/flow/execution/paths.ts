@@ -6,22 +6,22 @@ import type { Evaluator, Expression } from './expression.js';
 /** Reads a value from a context. */
 export type Source = (context: Context, params: Readonly<Record<string, unknown>>) => unknown;
 
-/** Tests whether an id belongs to a node whose output may be in the context. */
+/** Tests if an id belongs to a node whose output may be in the context. */
 export type IsNode = (id: string) => boolean;
 
-/** The names that expressions of inputs may refer to. */
+/** The variables that input expressions may refer to. */
 const variables = ['context', 'params'];
 
-/** A path of keys with letters of any script. Expressions cannot match it. */
+/** A path of keys that consist of letters of any script, digits, `_`, `$` and `-`. */
 const plainPath = /^[\p{L}\p{M}\p{N}_$-]+(\.[\p{L}\p{M}\p{N}_$-]+)*$/u;
 
 /**
- * Compiles an input mapping. Each source is a key of the context, a path into such a value, or an expression over
- * `context` and `params`. Node ids and keys may contain dots: a path starts with the longest matching node id, or else
- * with the longest matching key of the context.
+ * Compiles an input mapping. Each source is a key of the context, a path that starts with such a key, or an expression
+ * over `context` and `params`. Because node ids and keys may contain dots, a path starts with the longest matching node
+ * id, or else with the longest matching key of the context.
  *
- * @param isNode - tests for the ids of nodes whose outputs are in the context
- * @throws {ExpressionError} for a source that is none of these
+ * @param isNode - tests if an id belongs to a node whose output may be in the context
+ * @throws {ExpressionError} if a source is none of these
  */
 export function sourceFrom(mapping: InputMapping, evaluator: Evaluator, isNode: IsNode): Source {
   if (typeof mapping === 'string') return oneSource(mapping, evaluator, isNode);
@@ -50,7 +50,7 @@ function readerOf(source: string, evaluator: Evaluator, isNode: IsNode): Source 
   };
 }
 
-/** Splits a source into a key and a path at each of its dots, the longest key first. */
+/** Splits a source at each of its dots into a key and the remaining path. The pair with the longest key comes first. */
 function splits(source: string): (readonly [key: string, rest: string])[] {
   const found: (readonly [string, string])[] = [];
   for (let at = source.lastIndexOf('.'); at > 0; at = source.lastIndexOf('.', at - 1)) {
@@ -64,7 +64,7 @@ function along(key: string, rest: string): Source {
   return (context) => (Object.hasOwn(context, key) ? valueAt(context[key], path) : undefined);
 }
 
-/** Follows a path through own properties of plain objects and arrays. A missing value is `undefined`. */
+/** Follows a path through own properties of plain objects and arrays. Returns `undefined` if a value is missing. */
 function valueAt(from: unknown, path: readonly string[]): unknown {
   let value = from;
   for (const key of path) {

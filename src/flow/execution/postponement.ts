@@ -6,9 +6,9 @@ import type { Task, Work } from '../../kernel/task.js';
 import { callIn } from './node-call.js';
 
 /**
- * The retry strategy of nodes. By default a node retries within its task. On a fleet each attempt is a separate work
- * item: the attempt fails, and the orchestrator schedules the next one, because a delayed retry must survive the end of
- * the program. Elements of a batch always retry within their task.
+ * The retry strategy of nodes. By default, a node is retried within its task. On a fleet, each attempt is a separate
+ * work item: the attempt fails, and the orchestrator schedules the next attempt, so that a delayed retry survives the
+ * end of the program. Elements of a batch are always retried within their task.
  */
 export const elsewhere: Elsewhere = {
   retry: tryAgain,
@@ -29,7 +29,8 @@ function attemptsOf({ args }: Task): Attempts | undefined {
 }
 
 /**
- * Makes a single attempt. If it is to be repeated, the delay is stored on the call and the failure is thrown unchanged.
+ * Makes a single attempt. If the attempt fails and is to be repeated, stores the delay on the call, then throws the
+ * failure unchanged.
  */
 async function once(options: RetryOptions, next: Work, task: Task, scope: Scope, attempts: Attempts): Promise<unknown> {
   const began = performance.now();

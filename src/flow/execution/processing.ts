@@ -6,14 +6,15 @@ import type { GraphTraverser, ReadyNode } from '../run/traverser.js';
 import { asNodeError, settle } from './settle.js';
 
 /**
- * Executes ready nodes in parallel and waits for all of them. It never rejects: a node that could not be executed is
- * reported as `rejected` in the results. Pass the results to `processResults`. Use both to write an orchestrator.
+ * Executes ready nodes in parallel and waits for all of them. The promise never rejects: a node that could not be
+ * executed is reported as `rejected` in the results. A custom orchestrator calls this function and passes the results
+ * to `processResults`.
  *
  * @param readyNodes - the nodes to execute, from `traverser.getReadyNodes()`
  * @param blueprint - the blueprint of the run
  * @param state - the state of the run
  * @param executorFactory - returns the executors of the blueprint's nodes
- * @param services - resolve the inputs of the nodes
+ * @param services - resolves the inputs of the nodes
  * @param concurrency - the maximum number of nodes that run at the same time. Default: Infinity
  * @returns the outcome of each node, in the order of `readyNodes`
  */
@@ -44,14 +45,14 @@ export async function executeBatch(
 }
 
 /**
- * Records how nodes have ended. Afterwards state and position are up to date, and the nodes that follow are ready.
- * Nodes are processed one after the other, in the given order.
+ * Records how nodes have ended, one node after another in the given order. Afterwards, the state and the position are
+ * up to date, and the nodes that follow are ready.
  *
  * @param settledResults - the outcomes, from `executeBatch`
- * @param traverser - the traverser that the nodes were taken from
- * @param state - the state of the run; its position is set to the traverser's
- * @param services - find the edges to follow and transform what they pass on
- * @throws {CheckpointError} or the error of the store, if the outcome of a node cannot be saved
+ * @param traverser - the traverser that returned the nodes
+ * @param state - the state of the run; its position is replaced by that of the traverser
+ * @param services - finds the edges to follow and transforms the values that they pass on
+ * @throws {CheckpointError} if the outcome of a node cannot be saved; errors of the store itself are passed on
  */
 export async function processResults(
   settledResults: readonly SettledResult[],

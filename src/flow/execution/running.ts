@@ -16,13 +16,13 @@ export interface Running {
   readonly state: WorkflowState;
   readonly orchestrator: IOrchestrator;
   readonly services: ExecutionServices;
-  /** Limit of the run, in milliseconds. Default: none. */
+  /** Time limit of the run, in milliseconds. Default: none. */
   readonly timeout?: number | null | undefined;
 }
 
 /**
- * Carries out a run as a process whose state is the context. If the run fails, its process fails, even if the run still
- * waits for something outside. If the run is aborted, its process is aborted. In both cases the promise resolves with
+ * Carries out a run as a process whose state is the context. If the run fails, its process fails, even if the run is
+ * still waiting for an event. If the run is aborted, its process is aborted. In both cases, the promise resolves with
  * the result of the run.
  */
 export async function carryOut({
@@ -42,7 +42,7 @@ export async function carryOut({
     state.abortWith(currentScope()?.cancellation);
     advancing = orchestrator.run(traverser, services.executorFactory, state, services);
     const result = await advancing;
-    // An orchestrator may stop between two steps. The run is then `stalled`, but it has not failed.
+    // An orchestrator may stop between two steps. The run is then `stalled` but has not failed.
     const isStuck = result.status === 'stalled' && !traverser.hasMoreWork();
     const hasFailed = result.errors.some(({ recoveredBy }) => recoveredBy === undefined);
     if (result.status === 'failed' || (result.status === 'awaiting' && hasFailed) || isStuck)
@@ -53,7 +53,7 @@ export async function carryOut({
     return await run(toolbox.core, work, { name: plan.id, id: state.runId, signal, timeout }, state.getContext());
   } catch (error) {
     if (error instanceof WorkflowError && error.result.runId === state.runId) return error.result;
-    // After an abort the process rejects at once, and the run settles a moment later.
+    // After an abort, the process rejects immediately, and the run settles a moment later.
     const result = await advancing;
     const by = [signal, currentScope()?.cancellation].find((source) => source?.aborted);
     if (result !== undefined && (result.status === 'cancelled' || (by !== undefined && error === by.reason)))

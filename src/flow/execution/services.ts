@@ -12,14 +12,17 @@ import { settingsOf } from './node-call.js';
 import { inProcess } from './node-executor.js';
 import type { Toolbox } from './toolbox.js';
 
-/** Resolves inputs, routes and transforms for the flows of a runtime. */
+/** Resolves inputs, chooses edges and applies transforms for the flows of a runtime. */
 export class FlowServices implements ExecutionServices {
   readonly executorFactory: NodeExecutorFactory;
 
-  /** The state that each node's input was last resolved for. Used for a prepared run. */
+  /** The state for which each node's input was last resolved. Used in a prepared run. */
   readonly #resolved = new Map<string, WorkflowState>();
 
-  /** @param prepared - the state of a prepared run, if the services are for this run only. Default: for any run */
+  /**
+   * @param prepared - the state of a prepared run, if the services are for this run only. Default: the services are
+   *   for any run
+   */
   constructor(
     private readonly toolbox: Toolbox,
     readonly options: ExecutionOptions,
@@ -88,8 +91,8 @@ export class FlowServices implements ExecutionServices {
 }
 
 /**
- * The input of a node: from its input mapping, or else from the nodes before it. A fallback gets the input of the node
- * that it stands in for.
+ * Resolves the input of a node: from its input mapping, or else from the nodes before it. A fallback gets the input of
+ * the node that it replaces.
  */
 function inputOf(nodeId: string, linked: LinkedFlow, state: WorkflowState, context: Context): unknown {
   const { plan, links } = linked;
@@ -105,9 +108,9 @@ function inputOf(nodeId: string, linked: LinkedFlow, state: WorkflowState, conte
 }
 
 /**
- * The edges with the chosen action, or else the edges without an action.
+ * Returns the edges with the chosen action, or else the edges without an action.
  *
- * @throws {UnknownActionError} if all edges have actions, and none has the chosen one
+ * @throws {UnknownActionError} if all edges have actions, but none has the chosen action
  */
 function candidatesOf(nodeId: string, outgoing: readonly Outgoing[], action: string | undefined): readonly Outgoing[] {
   if (outgoing.every(({ edge }) => edge.action === undefined)) return outgoing;
@@ -118,7 +121,7 @@ function candidatesOf(nodeId: string, outgoing: readonly Outgoing[], action: str
   throw new UnknownActionError(nodeId, action, [...new Set(outgoing.map(({ edge }) => edge.action as string))]);
 }
 
-/** The edges whose condition holds. A condition that returns anything but a boolean is an error. */
+/** Returns the edges whose condition is true. A condition with a result that is not a boolean is an error. */
 function decide(
   { links }: LinkedFlow,
   candidates: readonly Outgoing[],

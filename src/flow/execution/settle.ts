@@ -12,19 +12,19 @@ import { arcsOf, type GraphTraverser } from '../run/traverser.js';
 import { commit, type Failed } from './commit.js';
 import { within } from './node-executor.js';
 
-/** The parts of a run that settling a node needs. */
+/** The objects needed to settle a node of a run. */
 export interface Advance {
   readonly traverser: GraphTraverser;
   readonly state: WorkflowState;
   readonly services: ExecutionServices;
 }
 
-/** A promise if something has to be waited for. Most nodes settle synchronously. */
+/** A promise if settling must wait for something. Most nodes settle synchronously. */
 type Pending = Promise<void> | undefined;
 
 /**
- * Records how a node has ended; afterwards the nodes that follow are ready. Returns a promise only if something has to
- * be waited for: a condition, a transform, or a checkpoint.
+ * Records how a node has ended. Afterwards, the nodes that follow are ready. Returns a promise only if a condition, a
+ * transform or a checkpoint must be awaited.
  */
 export function settle(advance: Advance, nodeId: string, execution: NodeExecutionResult): Pending {
   switch (execution.status) {
@@ -53,29 +53,31 @@ export function settle(advance: Advance, nodeId: string, execution: NodeExecutio
 }
 
 /**
- * Throws the error of a store that has failed. The node may have failed only because its progress, a batch element or a
- * sub-flow, could not be saved. So the run ends, and the node is tried again when the run is continued.
+ * Throws the error of the store if the store has failed. The node may have failed only because its progress (a batch
+ * element or a sub-flow) could not be saved. The run therefore ends, and the node is tried again when the run is
+ * continued.
  */
 function heedStore({ journal }: WorkflowState): void {
   const failure = journal?.failure;
   if (failure !== undefined) throw failure.error;
 }
 
-/** The error as a `NodeError`. A node that could not be executed at all has failed as well. */
+/** Returns the error as a `NodeError`. A node that could not even be executed is treated as failed. */
 export function asNodeError(nodeId: string, error: unknown, attempts = 1): NodeError {
   return error instanceof NodeError && error.nodeId === nodeId ? error : new NodeError(nodeId, attempts, error);
 }
 
 /**
- * Lets completed fallbacks stand in for the nodes that they recover. Needed after a crash between the completion of a
- * fallback and that of its node.
+ * Lets completed fallbacks replace the nodes that they recover. Needed if the program crashed after the completion of a
+ * fallback but before that of its node.
  */
 export async function standInForAll(advance: Advance): Promise<void> {
   for (const fallback of advance.traverser.position.plan.owners.keys()) await standIn(advance, fallback);
 }
 
 /**
- * Completes a node with its own result or that of its fallback: finds the edges to follow, then commits the completion.
+ * Completes a node with its own result or with that of its fallback: finds the edges to follow, then commits the
+ * completion.
  */
 function complete(
   advance: Advance,
@@ -87,7 +89,8 @@ function complete(
   const { traverser, state } = advance;
   const { plan } = traverser.position;
   const isPlain = plan.isPlain(plan.indexOf(nodeId));
-  // Remember the overwritten entry only if the completion can still fail. A view is discarded as a whole.
+  // The overwritten entry is needed only if the completion can still fail. If the node has a view, the view is
+  // discarded as a whole instead.
   const isKept = (isPlain && state.journal === undefined) || state.data.saved !== undefined;
   const before = isKept ? undefined : state.data.written(nodeId);
   const completion = { nodeId, result, recoveredBy, before, attempts };
@@ -105,7 +108,7 @@ function complete(
   return completeLater(advance, completion, next);
 }
 
-/** The edges to follow. If the node has a view of its own, conditions see that view as the state. */
+/** Finds the edges to follow. If the node has its own view, conditions see that view as the state. */
 function following({ traverser, state, services }: Advance, nodeId: string, result: NodeResult, context: Context) {
   const blueprint = traverser.getDynamicBlueprint();
   if (state.data.saved === undefined) return services.determineNextNodes(blueprint, nodeId, result, context);
@@ -116,7 +119,7 @@ function following({ traverser, state, services }: Advance, nodeId: string, resu
 interface Completion {
   readonly nodeId: string;
   readonly result: NodeResult;
-  /** The fallback that produced the result; `undefined` for the node's own result. */
+  /** The id of the fallback that produced the result; `undefined` if the node itself produced it. */
   readonly recoveredBy: string | undefined;
   /** The context entry that the output has replaced. */
   readonly before: Written | undefined;
@@ -140,7 +143,7 @@ async function completeLater(
     next = cancellation === undefined ? await transformed : await beforeAbort(cancellation, transformed);
   } catch (error) {
     if (!cancellation?.aborted) return failInstead(advance, completion, error);
-    // The edges to follow are unknown, so the completion does not count. The node runs again when the run is continued.
+    // The edges to follow are unknown, so the completion is taken back. The node runs again when the run is continued.
     takeBack(advance, completion);
     advance.state.cutShort.add(completion.nodeId);
     return;
@@ -148,7 +151,7 @@ async function completeLater(
   return count(advance, completion, next);
 }
 
-/** Fails a node because the edges to follow cannot be found. The result is removed from the context. */
+/** Fails a node because the edges to follow cannot be found. Its result is removed from the context. */
 function failInstead(advance: Advance, completion: Completion, error: unknown): Promise<void> {
   const { nodeId, recoveredBy, attempts } = completion;
   takeBack(advance, completion);
@@ -162,7 +165,7 @@ function takeBack(advance: Advance, { nodeId, result, before }: Completion): voi
   else state.data.closeView(nodeId);
 }
 
-/** Transforms the values of the edges that are followed, and returns these edges. */
+/** Applies the transforms of the edges that are followed, and returns these edges. */
 async function transformAll(
   { traverser, state, services }: Advance,
   { nodeId, result }: Completion,
@@ -200,8 +203,8 @@ function count(advance: Advance, completion: Completion, next: readonly NextNode
 const nothing: readonly (readonly [arc: number, value: unknown])[] = [];
 
 /**
- * The values of arcs that have to be recorded: results of transforms, and outputs on arcs that leave or repeat a loop,
- * because the next turn will overwrite these outputs.
+ * Returns the values of arcs that must be recorded: results of transforms, and outputs on arcs that leave or repeat a
+ * loop, because the next iteration of the loop will overwrite these outputs.
  */
 function passedOn({ traverser, state }: Advance, node: number, arcs: readonly number[] | undefined, output: unknown) {
   const { plan } = traverser.position;
@@ -218,9 +221,9 @@ function passedOn({ traverser, state }: Advance, node: number, arcs: readonly nu
 }
 
 /**
- * Lets a completed fallback stand in for each node that it recovers. The position is checked again for each node,
- * because others may advance the run in the meantime. The status of the fallback and its output must be from the same
- * moment.
+ * Lets a completed fallback replace each node that it recovers. The statuses are checked again for each node, because
+ * concurrent calls may advance the run in the meantime. The status and the output of the fallback must be read at the
+ * same moment.
  */
 async function standIn(advance: Advance, fallback: number): Promise<void> {
   const { traverser, state } = advance;
@@ -239,7 +242,7 @@ async function standIn(advance: Advance, fallback: number): Promise<void> {
 /**
  * Commits the failure of a node.
  *
- * @param recoveredBy - the fallback whose result was refused. The node then fails for good
+ * @param recoveredBy - the fallback whose result was refused; if present, the failure of the node is final
  */
 async function fail(advance: Advance, error: NodeError, recoveredBy?: string): Promise<void> {
   const { position } = advance.traverser;
@@ -250,7 +253,7 @@ async function fail(advance: Advance, error: NodeError, recoveredBy?: string): P
   if (fallback >= 0 && !isLost) await standIn(advance, fallback);
 }
 
-/** The failure of a node whose result cannot be saved. The result is removed from the context. */
+/** Makes the failure of a node whose result cannot be saved, and removes the result from the context. */
 function refused(advance: Advance, completion: Completion, error: SerializationError): Failed {
   const { nodeId, recoveredBy, attempts = 1 } = completion;
   const failure = new NodeError(nodeId, attempts, inContext(error, nodeId));
@@ -259,7 +262,7 @@ function refused(advance: Advance, completion: Completion, error: SerializationE
   return { type: 'failed', nodeId, error: savedError(failure), isLost: recoveredBy !== undefined };
 }
 
-/** The error with a path that names the output's place in the context. */
+/** Returns the error with a path that names the output's place in the context. */
 function inContext(error: SerializationError, nodeId: string): SerializationError {
   const path = error.path.replace(/^happening\.output/, `context.${nodeId}`);
   return path === error.path ? error : new SerializationError(path, error.problem, { cause: error.cause });

@@ -1,7 +1,7 @@
 import type { NodeExecutionResult } from '../contracts.js';
 import { type Advance, asNodeError, settle } from './settle.js';
 
-/** Executes one ready node of a run and settles it. The consequences are recorded in the run's journal. */
+/** Executes one ready node of a run and settles it. If the run has a journal, the outcome is recorded there. */
 export function step(advance: Advance, node: number): Promise<void> {
   const { state, services, traverser } = advance;
   const nodeId = traverser.position.plan.idOf(node);

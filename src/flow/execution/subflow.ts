@@ -16,12 +16,12 @@ import { FlowServices } from './services.js';
 import type { Toolbox } from './toolbox.js';
 import { innerWork } from './work.js';
 
-/** The maximum depth of nested flows. A deeper run is assumed to call itself endlessly. */
+/** Maximum depth of nested flows. A run that exceeds it is assumed to call itself endlessly. */
 export const deepestFlow = 100;
 
 /**
- * A flow as the work of a node: a separate run with a context of its own, inside the run around it. If the sub-flow was
- * started before, in an earlier attempt or before a crash, it resumes.
+ * Makes the work of a node that runs a flow. The sub-flow is a separate run with its own context, inside the
+ * surrounding run. If the sub-flow has already been started, in an earlier attempt or before a crash, it resumes.
  *
  * @param outputs - reads the node's output from the context of the sub-flow. Default: the output of the sub-flow
  */
@@ -33,7 +33,7 @@ export function subflowOf(flow: () => LinkedFlow, outputs: Source | undefined, t
     const underWay = parent.inner.get(key);
     const isKnown = underWay !== undefined || parent.memory.innerAt(key) !== undefined;
     const begun = underWay?.position?.plan.graph;
-    // A started run keeps its graph, even if the flow has changed since.
+    // A run that has started keeps its graph, even if the flow has changed since.
     const linked = begun === undefined ? flow() : toolbox.linkedBefore(begun);
     const state = underWay ?? (await begin(parent, key, input, linked, call, toolbox));
     const params = { ...linked.links.params, ...call.params };
@@ -72,7 +72,7 @@ async function begin(
   return state;
 }
 
-/** The path of a sub-flow. The sub-flows of a batch differ by the index of the element. */
+/** Returns the path of a sub-flow. The paths of sub-flows in a batch differ by the index of the element. */
 function pathOf(parent: string, { nodeId, index, visit }: NodeCall): string {
   return [parent, segmentOf(nodeId), ...(index === undefined ? [] : [index]), visit].join('/');
 }

@@ -7,12 +7,12 @@ import { type IsNode, type Source, sourceFrom } from './paths.js';
 import { deepestFlow, subflowOf } from './subflow.js';
 import type { Toolbox } from './toolbox.js';
 
-/** The code that does the work of a node; `undefined` for an unknown name. */
+/** The code that does the work of a node; `undefined` if the name is unknown. */
 export type Target = AnyFunction | Node | undefined;
 
-/** Finds the code for the nodes of a blueprint by its name in the registries. */
+/** Finds the code for the nodes of a blueprint by name in the registries. */
 export class Targets {
-  /** The sub-flow of each target that runs one. */
+  /** For each target that runs a sub-flow, the function that returns the linked sub-flow. */
   readonly #flowsBehind = new Map<Target, () => LinkedFlow>();
   /** Targets found so far. Many nodes may use the same target. */
   readonly #targets = new Map<unknown, Target>();
@@ -24,7 +24,8 @@ export class Targets {
   ) {}
 
   /**
-   * The target of a node. If its name does not stand for a suitable target, reports a fault and returns `undefined`.
+   * Returns the target of a node. If the name of the target does not refer to suitable code, reports a fault and
+   * returns `undefined`.
    */
   of(node: NodeDefinition): Target {
     const field = fieldOf(node);
@@ -43,12 +44,18 @@ export class Targets {
     return target;
   }
 
-  /** The value registered under a name. Only own keys count, so that `toString` is not found. */
+  /**
+   * Returns the value registered under a name. Only own keys are considered, so that `toString`, for example, is not
+   * found.
+   */
   registered(name: string): Registry[string] | undefined {
     return this.registries.find((candidate) => Object.hasOwn(candidate, name))?.[name];
   }
 
-  /** The sub-flow that a node runs; `undefined` if the node runs no flow. Call `of` for the node first. */
+  /**
+   * Returns the sub-flow that a node runs, or `undefined` if the node does not run a flow. Call `of` for the node
+   * first.
+   */
   flowBehind(node: NodeDefinition): (() => LinkedFlow) | undefined {
     return this.#flowsBehind.get(this.#targets.get(targetKey(node)));
   }
@@ -86,7 +93,7 @@ export class Targets {
   }
 }
 
-/** Tests for the node ids of a value that may be a flow or a graph of any shape. */
+/** Makes a test for the ids of a flow's nodes. The argument may be a flow, or a graph that has not been checked yet. */
 export function nodesOf(flow: unknown): IsNode {
   const { nodes } = Object(flow instanceof FlowNode ? flow.toBlueprint() : flow) as { nodes?: unknown };
   let ids: Set<unknown> | undefined;
@@ -96,7 +103,7 @@ export function nodesOf(flow: unknown): IsNode {
   };
 }
 
-/** The parameter that holds the name of the node's target; `undefined` if `uses` holds the name. */
+/** Returns the parameter that holds the name of the node's target, or `undefined` if `uses` holds the name. */
 function fieldOf({ uses }: NodeDefinition): 'flow' | 'worker' | undefined {
   return uses === 'subflow' ? 'flow' : uses === 'batch' ? 'worker' : undefined;
 }
@@ -107,14 +114,17 @@ function nameIn(node: NodeDefinition): unknown {
 }
 
 /**
- * The cache key of a node's target. A sub-flow with an output mapping is cached by node, because the mapping is part of
- * it.
+ * Returns the cache key of a node's target. A sub-flow with an output mapping is cached for each node separately,
+ * because the target includes the mapping.
  */
 function targetKey(node: NodeDefinition): unknown {
   return node.params?.outputs === undefined ? `${fieldOf(node)}:${String(nameIn(node))}` : node;
 }
 
-/** The compiled output mapping; `undefined` for a faulty mapping, whose fault was reported by the check before. */
+/**
+ * Compiles an output mapping. Returns `undefined` if the mapping is faulty, because the check has already reported the
+ * fault.
+ */
 function sourceOrNothing(mapping: InputMapping, evaluator: Toolbox['evaluator'], isNode: IsNode): Source | undefined {
   try {
     return sourceFrom(mapping, evaluator, isNode);

@@ -8,16 +8,16 @@ import type { Serializer } from '../run/serializer.js';
 import type { Evaluator } from './expression.js';
 import type { LinkedFlow } from './linked.js';
 
-/** The orchestrators of runs inside nodes. */
+/** The orchestrators for sub-flows. */
 interface Drivers {
   begin(): IOrchestrator;
-  /** The orchestrator for a run that was started before. */
+  /** Returns the orchestrator for a run that has already been started. */
   goOn(): IOrchestrator;
 }
 
 /** The settings of a runtime, and its cache of linked flows. */
 export interface Toolbox {
-  /** The orchestrator instance that the processes and tasks of runs belong to. */
+  /** The orchestrator instance that processes and tasks of the runs belong to. */
   readonly core: Core;
   /** Default policies of nodes. */
   readonly policies: Policies;
@@ -31,17 +31,17 @@ export interface Toolbox {
   /** The orchestrators that carry out sub-flows. */
   readonly drivers: Drivers;
   /**
-   * The linked flow for the start of a run. A flow that has changed is linked again.
+   * Links a flow for the start of a run. A flow that has changed since it was last linked is linked again.
    *
-   * @throws {BlueprintError} that lists all faults of the flow
+   * @throws {BlueprintError} if the flow is faulty; the error lists all faults
    */
   linkedOf(flow: FlowNode | object, registries?: readonly Registry[]): LinkedFlow;
   /** Like `linkedOf`, but does not check for changes. Used for the steps of a run. */
   linkedBefore(blueprint: object): LinkedFlow;
-  /** The flow that an edge was last linked in. */
+  /** Returns the flow with which an edge was last linked. */
   linkedOfEdge(edge: EdgeDefinition): LinkedFlow | undefined;
-  /** If true, the flow is being linked right now: it contains itself. */
+  /** Returns true if the flow is currently being linked, which means that it contains itself. */
   isLinking(flow: object): boolean;
-  /** The number of flows being linked, each one inside the previous one. */
+  /** The number of flows that are currently being linked, each inside the previous one. */
   readonly linkingDepth: number;
 }

@@ -11,26 +11,27 @@ import { behind, callIn, type NodeCall } from './node-call.js';
 import { elsewhere } from './postponement.js';
 
 /**
- * The work of a node's task, made from a function, an action or a class. The arguments of the task are the input and
- * the call.
+ * Makes the work of a node's task from a function, an action or a class. The arguments of the task are the input and
+ * the `NodeCall`.
  *
- * @param defaults - the policies to use for options that `own` leaves out. With `none`, an action's own policies do not
- *   apply either
+ * @param defaults - the policies to use for options that `own` leaves out. With `none`, even the policies of an
+ *   action do not apply
  */
 export function workOf(target: AnyFunction | Node, core: Core, own: OwnPolicies, defaults: Policies | 'none'): Work {
   const source = target instanceof Node || isNodeClass(target) ? undefined : sourceOf(target);
   const isOurs = source?.core === core;
   const policies = overDefaults(own, defaults === 'none' ? noPolicies : isOurs ? source.policies : defaults);
   if (target instanceof Node || isNodeClass(target)) return phasesOf(target, policies);
-  // An action of this orchestrator would start a task inside the task. Use the function that the action wraps.
+  // An action of this orchestrator would start a second task inside the task, so the function that the action wraps is
+  // used instead.
   return applyPolicies(policies, attemptOf(isOurs ? source.fn : target, policies), elsewhere);
 }
 
 const innerWorks = new WeakSet<AnyFunction>();
 
 /**
- * Marks work of this layer, such as batches and sub-flows. Such work gets the `NodeCall` itself instead of the view
- * that nodes get.
+ * Marks work that this layer provides, such as batches and sub-flows. Such work gets the `NodeCall` itself instead of
+ * the view of it that nodes get.
  */
 export function innerWork(work: (input: unknown, call: NodeCall) => unknown): AnyFunction {
   innerWorks.add(work);
@@ -56,7 +57,8 @@ function attemptOf(fn: AnyFunction, { retry, policy }: Policies): Work {
 }
 
 /**
- * The work of a node with phases: `prep`, then `exec` with the policies (or `fallback` after a failure), then `post`.
+ * Makes the work of a node with phases: `prep`, then `exec` with the policies (or `fallback` after a failure), then
+ * `post`.
  */
 function phasesOf(target: Node | NodeClass, policies: Policies): Work {
   const execOf = (node: Node) =>
@@ -100,7 +102,7 @@ function chosen(action: unknown, { nodeId, execRes }: NodeCall): unknown {
 /** Wraps work in middleware. The first middleware is the outermost. */
 export function withMiddleware(middleware: readonly NodeMiddleware[], work: Work): Work {
   return middleware.reduceRight<Work>(
-    // Middleware may call `next` later, from any asynchronous context, so the scope is entered again.
+    // Middleware may call `next` later and from any asynchronous context, so the scope is entered again.
     (next, wrap) => (task, scope) => wrap(callIn(task.args).args, () => enter(scope, async () => next(task, scope))),
     work,
   );

@@ -17,33 +17,34 @@ import { WorkflowState } from '../run/state.js';
 import { nodeObjects, Opaque, startsOf } from '../start-node.js';
 
 /**
- * A node that a dry run has visited, with the work that a real run would do there. See `DryRunResult.steps` for the
+ * A node that a dry run has visited, with the code that a real run would execute. See `DryRunResult.steps` for the
  * order of the visits.
  */
 export interface DryRunStep {
-  /** Id of the node. In a sub-flow it is preceded by the nodes around it: `order/charge`. */
+  /** Id of the node. For a node in a sub-flow, the ids of the surrounding nodes come first: `order/charge`. */
   readonly nodeId: string;
   /** The name of the function, action or class that the node would execute. */
   readonly uses: string;
-  /** The action that the node's `post` method has chosen; `undefined` for a node without phases or without a choice. */
+  /** The action chosen by the node's `post` method; `undefined` if the node has no phases or chose no action. */
   readonly action?: string | undefined;
 }
 
 /**
- * The outcome of a dry run: the nodes that it has visited, and the action at its end. Nothing in it comes from an
- * executed node, except for the actions that `post` methods have chosen.
+ * The outcome of a dry run: the visited nodes and the last action. The actions chosen by `post` methods are the only
+ * data that the nodes themselves produced.
  */
 export interface DryRunResult {
-  /** The visited nodes, each once, in the order of the walk. */
+  /** The visited nodes, in the order of the walk. */
   readonly steps: readonly DryRunStep[];
-  /** The action that the last visited node has chosen; `undefined` if there is none. */
+  /** The action chosen by the last visited node; `undefined` if that node chose no action. */
   readonly lastAction: string | undefined;
 }
 
 /**
- * Walks through a flow without executing it: no function, no action, no `exec`. For nodes with phases, `prep` and
- * `post` are called, and the action from `post` is followed. Edges that depend on a missing output (conditions, and
- * edges of functions) are all followed. The walk enters sub-flows and the workers of batches. It visits each node once.
+ * Walks through a flow without executing its nodes: no function, no action and no `exec` method is called. For nodes
+ * with phases, `prep` and `post` are called, and the walk follows the action that `post` returns. Edges that depend on
+ * a missing output (edges with conditions, and edges of functions) are all followed. The walk enters sub-flows and
+ * batch workers that are flows. Within a flow, each node is visited once.
  *
  * @example
  * const { steps } = await new DryRunExecutor().run(flow, { orderId: 42 });
@@ -51,12 +52,12 @@ export interface DryRunResult {
  */
 export class DryRunExecutor implements IExecutor {
   /**
-   * Walks through a flow from its start nodes.
+   * Walks through a flow from its start nodes. Rejects with the reason of `signal` if the signal is aborted.
    *
    * @param flow - the flow
    * @param context - the data that `prep` and `post` see; a shallow copy is passed to them. Default: empty
-   * @param options - `logger`, `params` and `signal` are used. Default: no logging
-   * @returns the visited nodes and the last action. Rejects with the reason of `signal` if it aborts
+   * @param options - only `logger`, `params` and `signal` are used. Default: no logging
+   * @returns the visited nodes and the last action
    */
   async run(flow: FlowNode, context: Context = {}, options: RunOptions = {}): Promise<DryRunResult> {
     const logger = messageFirst(options.logger ?? new NullLogger());
@@ -70,7 +71,7 @@ export class DryRunExecutor implements IExecutor {
     return { steps: walk.steps, lastAction: walk.steps.at(-1)?.action };
   }
 
-  /** The node that follows `node` in its flow after `action`; `undefined` at the end of the flow. */
+  /** Returns the node that follows `node` in its flow after `action`, or `undefined` at the end of the flow. */
   getNextNode(node: AbstractNode, action: unknown): AbstractNode | undefined {
     return followerOf(node, action);
   }
@@ -105,7 +106,7 @@ class Walk {
     this.#inside.push(graph);
     const objects = nodeObjects(graph, registry);
     const visited = new Set(startsOf(graph));
-    // The set grows during the loop, and the loop visits the added ids as well.
+    // The loop also visits the ids that its body adds to the set.
     for (const id of visited) {
       this.options.signal?.throwIfAborted();
       const edges = graph.edges.filter(({ source }) => source === id);
@@ -142,7 +143,7 @@ class Walk {
     return { hasChosen: false };
   }
 
-  /** Calls `prep` and `post` to find the chosen action. `post` may throw, because it lacks the result of `exec`. */
+  /** Calls `prep` and `post` to find the chosen action. `post` may throw, because the result of `exec` is missing. */
   async #phases(node: Node, state: WorkflowState, id: string, params: Params): Promise<Visit> {
     const settings = { ...noSettings, params, executor: this.executor, logger: this.logger, dependencies: undefined };
     const call = new NodeCall({ id, uses: id }, undefined, state, 1, settings);
@@ -158,13 +159,16 @@ class Walk {
   }
 }
 
-/** The outcome of a visit: if the node was able to choose an action, and which one. */
+/** The outcome of a visit. `hasChosen` is false if the action of the node is unknown. */
 interface Visit {
   readonly hasChosen: boolean;
   readonly action?: string | undefined;
 }
 
-/** The edges with the chosen action, or else those without an action. All edges, if the node was not able to choose. */
+/**
+ * Returns the edges with the chosen action, or else the edges without an action. If the action of the node is unknown,
+ * returns all edges.
+ */
 function followed(edges: readonly EdgeDefinition[], { hasChosen, action }: Visit): readonly EdgeDefinition[] {
   if (!hasChosen) return edges;
   const matching = edges.filter((edge) => edge.action === action && action !== undefined);

@@ -10,7 +10,7 @@ import type { Context, WorkflowResult } from '../run/result.js';
 import { FlowRuntime } from '../runtime.js';
 
 /**
- * The default executor: runs flows in this program, by means of a `FlowRuntime`. Pass an instance as the `executor`
+ * The default executor, which runs flows in this program with a `FlowRuntime`. Pass an instance as the `executor`
  * option of a run, or call its `run` method directly.
  *
  * @example
@@ -22,7 +22,8 @@ export class InMemoryExecutor implements IExecutor {
   constructor(private readonly runtime: FlowRuntime = new FlowRuntime()) {}
 
   /**
-   * Runs a flow from its start, like `FlowRuntime.run`. The promise resolves with the result however the run ends.
+   * Runs a flow from its start, like `FlowRuntime.run`. The promise resolves with a result even if the run fails or is
+   * cancelled.
    *
    * @param flow - the flow
    * @param context - the data that the run starts with. Default: empty
@@ -40,7 +41,7 @@ export class InMemoryExecutor implements IExecutor {
    * Continues a run that is waiting, was cancelled or has failed, like `FlowRuntime.continue`.
    *
    * @param flow - the flow of the run
-   * @param run - the result of the run, its `snapshot`, or with `checkpoint` its id
+   * @param run - the result of the run, its `snapshot`, or the id of a run in the `checkpoint` store
    * @param options - the options of the continued run, such as `events`. Default: none
    */
   continue<State extends object = Context>(
@@ -51,7 +52,7 @@ export class InMemoryExecutor implements IExecutor {
     return this.runtime.continue(flow, run, options);
   }
 
-  /** @deprecated Since 0.9: another name of `continue`. */
+  /** @deprecated Since 0.9: use `continue`. */
   resume<State extends object = Context>(
     flow: FlowNode,
     run: string | WorkflowResult,
@@ -60,7 +61,7 @@ export class InMemoryExecutor implements IExecutor {
     return this.continue(flow, run, options);
   }
 
-  /** The node that follows `node` in its flow after `action`; `undefined` at the end of the flow. */
+  /** Returns the node that follows `node` in its flow after `action`, or `undefined` at the end of the flow. */
   getNextNode(node: AbstractNode, action: unknown): AbstractNode | undefined {
     return followerOf(node, action);
   }

@@ -5,17 +5,17 @@ import { arcsKept, type Decisions } from './decisions.js';
 import type { RemoteKeys } from './remote-keys.js';
 import { before, isFirst } from './turns.js';
 
-/** The arcs that made a node ready, and the values that these arcs passed on. */
+/** The arcs that made a node ready, and the values that these arcs pass on. */
 export interface Arrivals {
-  /** The arcs that made the node ready; `undefined` if the store does not know them. */
+  /** The arcs that made the node ready; `undefined` if the store has no record of them. */
   readonly arcs: readonly number[] | undefined;
-  /** Values by arc, as texts of the serializer. */
+  /** Values by arc, in serialized form. */
   readonly passed: ReadonlyMap<number, string>;
 }
 
 /**
- * If true, the context holds the whole input of the node: at most one arc leads to the node, and the output that this
- * arc passes on is still in the context.
+ * Returns true if the context holds the whole input of the node: at most one arc leads to the node, and the output that
+ * this arc passes on is still in the context.
  */
 export function isSimple(plan: Plan, node: number): boolean {
   const { from, arcs } = plan.into;
@@ -24,7 +24,7 @@ export function isSimple(plan: Plan, node: number): boolean {
   return count === 0 || (count === 1 && plan.awaited[node] === 1 && arcsKept(plan)[arcs[first] as number] === 0);
 }
 
-/** Finds the parts of a node's input in the coordination store. */
+/** Looks up the arcs and values that make up a node's input in the coordination store. */
 export class ArrivalFinder {
   readonly #plan: Plan;
 
@@ -48,7 +48,7 @@ export class ArrivalFinder {
     return { arcs, passed };
   }
 
-  /** @param again - for the header of a repeated loop, the turn that has led to the current one */
+  /** @param again - for the header of a repeated loop, the iteration that led to the current iteration */
   async #arrived(arcs: readonly number[], again: string | undefined): Promise<readonly number[] | undefined> {
     if (arcs.length < 2) return arcs;
     const keyOf = async (arc: number) =>
@@ -67,7 +67,7 @@ export class ArrivalFinder {
     return Object.hasOwn(passed, target) ? passed[target] : undefined;
   }
 
-  /** The turn in which the source of an arc has taken the arc. */
+  /** Returns the iteration in which the source of an arc took the arc. */
   async #turnOfSource(arc: number, again: string | undefined): Promise<string | undefined> {
     if (again !== undefined) return this.keys.store.get(this.keys.again(arc, again));
     if ((this.#plan.exitOf[arc] as number) >= 0) return this.keys.store.get(await this.keys.along('exit', arc));
@@ -75,7 +75,7 @@ export class ArrivalFinder {
   }
 }
 
-/** Stores the arcs and values found for a node in a state, so that the node's input can be resolved from it. */
+/** Stores the arcs and values found for a node in a state, so that the node's input can be resolved from the state. */
 export function remember(state: WorkflowState, node: number, { arcs, passed }: Arrivals, serializer: Serializer): void {
   if (arcs === undefined) state.arrivals.delete(node);
   else state.arrivals.set(node, new Set(arcs));

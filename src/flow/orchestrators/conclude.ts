@@ -3,7 +3,7 @@ import type { WorkflowResult } from '../run/result.js';
 import type { WorkflowState } from '../run/state.js';
 import type { GraphTraverser } from '../run/traverser.js';
 
-/** The result of a run at its present point: the value that the `run` method of each orchestrator returns. */
+/** Returns the current result of a run. Every orchestrator returns such a result from its `run` method. */
 export function conclude(traverser: GraphTraverser, state: WorkflowState, services: ExecutionServices): WorkflowResult {
   state.position = traverser.position;
   const result = state.toResult(services.options.serializer);

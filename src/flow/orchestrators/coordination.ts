@@ -6,15 +6,15 @@ interface Entry {
 }
 
 /**
- * The number of keys checked for expiry when a key is added. With more than one, expired keys are removed faster than
- * new keys are added.
+ * The number of keys that are checked for expiry when a key is added. Because the number is greater than 1, expired
+ * keys are removed faster than new keys are added.
  */
 const sweptAtATime = 2;
 
 /**
- * A coordination store in memory. It coordinates event-driven workers within one program: in tests, and for runs that
- * need no server. Workers in several programs need an `ICoordinationStore` on a server. Expired keys are removed a few
- * at a time when new keys are added.
+ * A coordination store in memory. It coordinates event-driven workers within one program, in tests and in runs that
+ * need no server. Workers in several programs need an `ICoordinationStore` on a server. Each time a key is added, a few
+ * expired keys are removed.
  *
  * @example
  * const orchestrator = new EventDrivenOrchestrator(runtime.services, new MemoryCoordinationStore());
@@ -28,7 +28,7 @@ export class MemoryCoordinationStore implements ICoordinationStore {
     return this.#entries.size;
   }
 
-  /** Adds one to a counter and returns the sum. A new counter starts at 0 and expires after the given seconds. */
+  /** Adds one to a counter and returns the sum. A new counter starts at 0 and expires after `ttlSeconds` seconds. */
   async increment(key: string, ttlSeconds: number): Promise<number> {
     const entry = this.#entry(key) ?? this.#add(key, '0', ttlSeconds);
     entry.value = String(Number(entry.value) + 1);
@@ -42,12 +42,12 @@ export class MemoryCoordinationStore implements ICoordinationStore {
     return true;
   }
 
-  /** The value of a key; `undefined` if the key is missing or expired. */
+  /** Returns the value of a key, or `undefined` if the key is missing or has expired. */
   async get(key: string): Promise<string | undefined> {
     return this.#entry(key)?.value;
   }
 
-  /** Lets a key expire the given seconds from now. Returns false if the key is missing. */
+  /** Makes a key expire `ttlSeconds` seconds from now. Returns false if the key is missing. */
   async extendTTL(key: string, ttlSeconds: number): Promise<boolean> {
     const entry = this.#entry(key);
     if (entry !== undefined) entry.expires = expiryOf(ttlSeconds);
@@ -66,7 +66,7 @@ export class MemoryCoordinationStore implements ICoordinationStore {
     return entry;
   }
 
-  /** The entry of a key; `undefined` if the key is missing or expired. */
+  /** Returns the entry of a key, or `undefined` if the key is missing or has expired. */
   #entry(key: string): Entry | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.expires > Date.now()) return entry;
@@ -74,7 +74,7 @@ export class MemoryCoordinationStore implements ICoordinationStore {
     return undefined;
   }
 
-  /** Checks the next few keys, and starts again at the first key after the last one. */
+  /** Checks the next few keys for expiry. After the last key, the check starts again at the first key. */
   #sweepSome(): void {
     for (let left = sweptAtATime; left > 0; left--) {
       const next = this.#sweep.next();

@@ -1,7 +1,7 @@
 import type { Plan } from '../plan/plan.js';
 import type { RunStore } from './run-store.js';
 
-/** The recorded end of a node. Nodes are named by id, because node numbers depend on the declaration order. */
+/** The recorded end of a node. Nodes are identified by id, because node numbers depend on the declaration order. */
 export interface Decision {
   /** If true, the node has failed. */
   readonly failed?: true;
@@ -9,17 +9,17 @@ export interface Decision {
   readonly action?: string | undefined;
   /** The ids of the target nodes whose arcs are taken. Default: all arcs are taken. */
   readonly taken?: readonly string[];
-  /**
-   * The values that arcs pass on, by target node, as texts of the serializer. Outputs that stay in the context are left
-   * out.
-   */
+  /** The serialized values that arcs pass on, by target node. Outputs that stay in the context are left out. */
   readonly passed?: Readonly<Record<string, string>>;
 }
 
-/** `decided` is how a node itself has ended. `recovered` is how it has ended with the result of its fallback. */
+/**
+ * The kind of a decision: `decided` records how a node itself has ended, and `recovered` records how it has ended with
+ * the result of its fallback.
+ */
 export type DecisionKind = 'decided' | 'recovered';
 
-/** Records how nodes have ended. Each decision is written once, before anything follows from it. */
+/** Records how nodes have ended. Each decision is written exactly once, before any of its consequences. */
 export class Decisions {
   constructor(
     private readonly plan: Plan,
@@ -31,13 +31,19 @@ export class Decisions {
     return text === undefined ? undefined : (JSON.parse(text) as Decision);
   }
 
-  /** Records how a node has ended. Returns the decision that is in effect, which is the first one that was recorded. */
+  /**
+   * Records how a node has ended. Returns the decision that is in effect, which is the decision that was recorded
+   * first.
+   */
   async decide(kind: DecisionKind, node: number, turn: string, decision: Decision): Promise<Decision> {
     const isFirst = await this.store.set(this.#key(kind, node, turn), JSON.stringify(decision));
     return isFirst ? decision : ((await this.find(kind, node, turn)) ?? decision);
   }
 
-  /** The decision of a node that has completed by itself or through its fallback; `undefined` for any other node. */
+  /**
+   * Returns the decision of a node that has completed, either by itself or through its fallback. Returns `undefined`
+   * for any other node.
+   */
   async completionOf(node: number, turn: string): Promise<Decision | undefined> {
     const decided = await this.find('decided', node, turn);
     const found = decided?.failed ? await this.find('recovered', node, turn) : decided;
@@ -49,7 +55,7 @@ export class Decisions {
   }
 }
 
-/** The arcs of a node that are taken. */
+/** Returns the arcs of a node that are taken. */
 export function arcsTaken(plan: Plan, node: number, { taken }: Decision): Set<number> {
   const [from, end] = [plan.outFrom[node] as number, plan.outFrom[node + 1] as number];
   const arcs = Array.from({ length: end - from }, (_, at) => from + at);
@@ -61,8 +67,8 @@ export function arcsTaken(plan: Plan, node: number, { taken }: Decision): Set<nu
 const kept = new WeakMap<Plan, Uint8Array>();
 
 /**
- * An array with a 1 for each arc whose value must be recorded: the context does not contain the value, or may lose it
- * before the target starts.
+ * Returns an array with a 1 for each arc whose value must be recorded, because the context does not contain the value
+ * or may lose it before the target starts.
  */
 export function arcsKept(plan: Plan): Uint8Array {
   const known = kept.get(plan);

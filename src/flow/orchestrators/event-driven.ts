@@ -9,15 +9,15 @@ import { RunStore } from './run-store.js';
 
 /**
  * Options of an `EventDrivenOrchestrator`. All workers that share a coordination store must use the same options,
- * because the options decide the names and the lifetime of the keys in the store.
+ * because the options determine the names and the lifetime of the keys in the store.
  */
 export interface EventDrivenOptions {
   /** Prefix of all keys in the store. Default: `orchestrator`. */
   readonly keyPrefix?: string | undefined;
   /**
    * Lifetime of the keys in the store, in seconds: a whole number from 1 to ten years. Choose at least twice the
-   * longest time for which all jobs of a run may wait in the queue. Keys are extended while a node executes, and by
-   * each job that is delivered. Default: 3600.
+   * longest time during which all jobs of a run may be waiting in the queue, because keys are extended only while a
+   * node executes and when a job is delivered. Default: 3600.
    */
   readonly ttlSeconds?: number | undefined;
 }
@@ -44,9 +44,9 @@ const readOptions = anObjectOf<EventDrivenOptions>({ keyPrefix: aName, ttlSecond
  * returns.
  *
  * Joins, loops and fallbacks are coordinated in a store that the workers share. They follow the same rules as in a run
- * within one program; `RemotePosition` explains how. A job may be delivered again, because its worker has died or
- * `handleJob` has rejected. The repeated job does what is still to be done and returns the same nodes. It executes its
- * node again only if the outcome of the node has not been recorded yet.
+ * within one program; `RemotePosition` explains how. If a worker dies or `handleJob` rejects, the job may be delivered
+ * again. The repeated job does whatever is missing and returns the same nodes. It executes its node again only if the
+ * outcome of the node has not been recorded yet.
  *
  * @example
  * const orchestrator = new EventDrivenOrchestrator(runtime.services, new MemoryCoordinationStore());
@@ -62,10 +62,10 @@ export class EventDrivenOrchestrator {
   readonly #keepAlive: KeepAlive;
 
   /**
-   * @param services - the services of a runtime, or those from `runtime.prepare(flow)`
+   * @param services - the services of a runtime, or those that `runtime.prepare(flow)` returns
    * @param coordinationStore - the store that all workers share
    * @param options - prefix and lifetime of the keys in the store
-   * @throws {ValidationError} if the store lacks a method, or an option is unknown or has the wrong type
+   * @throws {ValidationError} if the store lacks a method, or if an option is unknown or has the wrong type
    */
   constructor(
     private readonly services: ExecutionServices,
@@ -82,13 +82,13 @@ export class EventDrivenOrchestrator {
   /**
    * Executes a node and finds the nodes that follow.
    *
-   * @param nodeId - the id that the job holds
+   * @param nodeId - the node id from the job
    * @param blueprint - the flow that contains the node
-   * @param state - the state of the run, as this worker sees it
+   * @param state - the state of the run, as known to this worker
    * @param runId - id of the run
-   * @returns the ids of the nodes that are ready now. Enqueue them before you acknowledge the job
+   * @returns the ids of the nodes that are ready now; enqueue them before you acknowledge the job
    * @throws {RangeError} if the flow has no node with this id
-   * @throws {CoordinationError} if the store fails. Have the job delivered again
+   * @throws {CoordinationError} if the store fails; have the job delivered again
    */
   async handleJob(
     nodeId: string,
@@ -98,7 +98,7 @@ export class EventDrivenOrchestrator {
   ): Promise<{ nodesToEnqueue: string[] }> {
     const plan = planOf(blueprint, compiled);
     const node = indexIn(plan, nodeId);
-    // All decisions are in the store. A position in memory would know only the events of this worker.
+    // All decisions are in the store. A position in memory would miss the events of other workers.
     if (state instanceof WorkflowState) state.position = undefined;
     const store = new RunStore(this.coordinationStore, this.#prefix, runId, this.#ttlSeconds);
     const job = { services: this.services, blueprint, plan, state, store };

@@ -5,10 +5,10 @@ import { lastVisit } from './remote-position.js';
 import type { RunStore } from './run-store.js';
 import { before, isFirst, Turns } from './turns.js';
 
-/** The maximum number of runs whose last slot is remembered. */
+/** Maximum number of runs whose last slot is remembered. */
 const mostRemembered = 1_000;
 
-/** The number of keys that are extended at the same time. */
+/** The number of keys that are extended concurrently. */
 const atATime = 100;
 
 /** The number of slots in the lifetime of a key. */
@@ -18,12 +18,12 @@ const slots = 4;
  * Keeps the keys of a run alive while jobs of the run are delivered or executed.
  *
  * Time is divided into slots, each a quarter of the lifetime of a key. The keys that a run may still need are extended
- * by its first job that is delivered in a slot, and again in each slot that passes while a node executes. The store
- * records the slots in which a run was seen, so workers may come and go without knowing of each other.
+ * when the first job of the run in a slot is delivered, and once per slot while a node executes. The store records the
+ * slots in which a run was active, so workers may come and go without knowing of each other.
  */
 export class KeepAlive {
   readonly #slotLength: number;
-  /** The slot in which each run was last seen, by run id. */
+  /** The slot in which each run was last active, by run id. */
   readonly #seen = new Map<string, number>();
 
   constructor(ttlSeconds: number) {
@@ -38,7 +38,8 @@ export class KeepAlive {
     const again = async () => {
       if (isBusy) return;
       isBusy = true;
-      // A failed extension is repeated in the next slot. If the store is down, the job itself notices.
+      // A failed extension is repeated in the next slot. If the store is down, the calls of the job itself fail as
+      // well.
       await this.#extend(store, plan).catch(() => undefined);
       isBusy = false;
     };
@@ -84,7 +85,7 @@ export class KeepAlive {
   }
 }
 
-/** All keys that the run may still need, whether they exist or not. */
+/** Returns all keys that the run may still need, even if they do not exist. */
 async function keysOf(plan: Plan, store: RunStore): Promise<string[]> {
   const keys = new RemoteKeys(plan, store, new Turns(plan, store));
   const found: string[] = [];
@@ -130,7 +131,7 @@ async function keysOfTurn(keys: RemoteKeys, node: number): Promise<string[]> {
   return found;
 }
 
-/** The keys that the input of a header is read from in a repeated turn of its loop. */
+/** Returns the keys from which the input of a header is read in a repeated iteration of its loop. */
 async function keysOfRepeat(keys: RemoteKeys, arc: number, turn: string): Promise<string[]> {
   const again = keys.again(arc, before(turn));
   return [again, ...(await keysOfSource(keys, arc, await keys.store.get(again)))];
@@ -141,7 +142,7 @@ async function keysOfExit(keys: RemoteKeys, arc: number): Promise<string[]> {
   return [exit, ...(await keysOfSource(keys, arc, await keys.store.get(exit)))];
 }
 
-/** The keys that record how the source of an arc ended in the turn in which it took the arc. */
+/** Returns the keys that record how the source of an arc ended in the iteration in which it took the arc. */
 function keysOfSource({ plan, store }: RemoteKeys, arc: number, turn: string | undefined): string[] {
   if (turn === undefined) return [];
   const source = plan.idOf(plan.arcSource[arc] as number);

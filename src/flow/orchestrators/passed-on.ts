@@ -3,12 +3,12 @@ import type { WorkflowState } from '../run/state.js';
 
 /** Tracks the values that the arcs of a node pass on in successive visits. */
 export class PassedOn {
-  /** The values of the previous visit, kept while those of the current visit are determined. */
+  /** The values of the previous visit, kept while the values of the current visit are being determined. */
   readonly #before = new Map<number, { readonly value: unknown } | undefined>();
 
   constructor(private readonly plan: Plan) {}
 
-  /** Puts aside the values of the previous visit, so that transforms can set those of the current visit. */
+  /** Sets the values of the previous visit aside, so that transforms can set those of the current visit. */
   putAside(node: number, { memory: { passed } }: WorkflowState): void {
     const { outFrom } = this.plan;
     this.#before.clear();
@@ -19,10 +19,10 @@ export class PassedOn {
   }
 
   /**
-   * Sets the values that the arcs of a node pass on in this visit. An exit of a loop that is not taken now keeps the
-   * value of the visit that took it.
+   * Sets the values that the arcs of a node pass on in this visit. If a loop exit is not taken in this visit, it keeps
+   * the value of the visit that took it.
    *
-   * @param taken - the arcs that count as taken
+   * @param taken - the arcs taken in this visit, except loop exits that an earlier iteration has already taken
    */
   keep(node: number, known: WorkflowState, taken: ReadonlySet<number>): void {
     const { passed } = known.memory;

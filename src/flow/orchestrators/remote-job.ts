@@ -16,8 +16,8 @@ import type { RunStore } from './run-store.js';
 import { Turns } from './turns.js';
 
 /**
- * The state of a run as a worker of an `EventDrivenOrchestrator` sees it. Pass a `WorkflowState`, or implement this
- * interface to keep the context and the completed nodes in your own database. All methods may be asynchronous.
+ * The state of a run in a worker of an `EventDrivenOrchestrator`. Pass a `WorkflowState`, or implement this interface
+ * to keep the context and the completed nodes in your own database. All methods may be asynchronous.
  */
 export interface RemoteState {
   /** The data of the run, including the outputs of completed nodes under their ids. */
@@ -32,12 +32,15 @@ export interface RemoteState {
   addSkippedNode?(nodeId: string): unknown;
 }
 
-/** The state of the run as a `WorkflowState`, made from the present context if necessary. */
+/**
+ * Returns the state of the run as a `WorkflowState`. If the state is of another class, a `WorkflowState` is made from
+ * its current context.
+ */
 async function knownOf(state: RemoteState, runId: string): Promise<WorkflowState> {
   return state instanceof WorkflowState ? state : stateOf(await state.getContext(), runId);
 }
 
-/** The parts that all jobs of a run share. */
+/** The objects that all jobs of a run share. */
 export interface JobSurroundings {
   readonly services: ExecutionServices;
   readonly blueprint: WorkflowBlueprint;
@@ -47,7 +50,7 @@ export interface JobSurroundings {
 }
 
 /**
- * Executes the node of a job, unless it has been executed before, and processes the consequences.
+ * Executes the node of a job, unless the node has already been executed, and processes the consequences.
  *
  * @returns the ids of the nodes that are ready
  */
@@ -70,7 +73,7 @@ class Job implements RemoteEvents {
   readonly #decisions: Decisions;
   readonly #position: RemotePosition;
   readonly #passedOn: PassedOn;
-  /** The arcs that count as taken. */
+  /** The arcs taken in this visit, except loop exits that an earlier iteration has already taken. */
   readonly #taken = new Set<number>();
   #isAgain: boolean;
 
@@ -102,7 +105,7 @@ class Job implements RemoteEvents {
   }
 
   async ready(node: number, keys: RemoteKeys): Promise<void> {
-    // In a loop, a repeated job must not enqueue a node that has already started in this turn or a later one.
+    // In a loop, a repeated job must not enqueue a node that has already started in this iteration or a later one.
     const isOld = this.#isAgain && (this.#plan.loopOf[node] as number) >= 0 && (await hasBegun(node, keys));
     if (!isOld) this.#enqueue.add(this.#plan.idOf(node));
   }
@@ -121,7 +124,7 @@ class Job implements RemoteEvents {
 
   /**
    * Executes the node and records how it ended. Returns `undefined` if the node has not ended, for instance because it
-   * waits.
+   * is waiting.
    */
   async #decide(): Promise<Decision | undefined> {
     const nodeId = this.#plan.idOf(this.node);
@@ -160,8 +163,8 @@ class Job implements RemoteEvents {
   }
 
   /**
-   * The node whose input this node gets. A fallback without an input mapping gets the input of the node that first
-   * needed it.
+   * Returns the node whose input this node gets. A fallback without an input mapping gets the input of the node that
+   * needed the fallback first.
    */
   async #subject(node = this.node): Promise<number> {
     const owners = this.#plan.owners.get(node);
@@ -172,9 +175,8 @@ class Job implements RemoteEvents {
   }
 
   /**
-   * Finds the edges to follow for a result, which is that of the node or of its fallback. For this the result is put
-   * into the context, since edges may read it there. If the edges cannot be found, the result is removed from the
-   * context again.
+   * Finds the edges to follow for a result of the node or of its fallback. The result is put into the context first,
+   * because edges may read it there. If the edges cannot be found, the result is removed from the context again.
    */
   async #route(node: number, result: NodeResult): Promise<Decision> {
     const { services, blueprint } = this.surroundings;
@@ -213,8 +215,8 @@ class Job implements RemoteEvents {
   }
 
   /**
-   * The text of a value that an arc passes on. A value that cannot be serialised is left out if the state is in this
-   * program, because such a state holds the value itself.
+   * Serializes a value that an arc passes on. A value that cannot be serialized is left out if the state is kept in
+   * this program, because such a state holds the value itself.
    */
   #textOf(value: unknown): string | undefined {
     const { services, state } = this.surroundings;
@@ -226,7 +228,7 @@ class Job implements RemoteEvents {
     }
   }
 
-  /** Processes the consequences of how a node has ended. */
+  /** Processes the consequences of an ended node. */
   async #follow(node: number, decision: Decision): Promise<void> {
     if (decision.failed) return this.#fail(node);
     this.#taken.clear();
@@ -250,7 +252,7 @@ class Job implements RemoteEvents {
   async #standIn(owner: number, fallback: number, { action }: Decision): Promise<void> {
     const known = await this.#decisions.find('recovered', owner, this.turn);
     const decision = known ?? (await this.#recover(owner, fallback, action));
-    // If the edges of the node cannot be found, no fallback can recover it any more.
+    // If the edges of the node could not be found, its failure is final.
     if (!decision.failed) await this.#follow(owner, decision);
   }
 
@@ -271,8 +273,8 @@ class Job implements RemoteEvents {
   }
 
   /**
-   * Enqueues again the nodes outside of the loop that an earlier visit has made ready and that have not been executed.
-   * A repeated job may belong to this earlier visit, whose answer was lost.
+   * Enqueues the nodes outside the loop that an earlier visit made ready and that have not been executed yet. A
+   * repeated job may belong to that earlier visit, whose answer was lost.
    */
   async #releaseEarlierExits(): Promise<void> {
     const { store } = this.surroundings;
@@ -300,7 +302,7 @@ class Job implements RemoteEvents {
   }
 }
 
-/** The name of a job. It is the same for each delivery of the job. */
+/** Returns the name of a job, which is the same for each delivery of the job. */
 function nameOf(nodeId: string, turn: string): string {
   return turn === '' ? nodeId : `${turn}:${nodeId}`;
 }

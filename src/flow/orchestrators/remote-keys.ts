@@ -4,24 +4,24 @@ import type { RunStore } from './run-store.js';
 import { isFirst, nameOf, outerOf, type Turns } from './turns.js';
 
 /**
- * The keys under which the facts about a run are recorded. Apart from the counters, each key is a
- * guard: once set, it is not changed.
+ * The keys under which the facts about a run are recorded. Apart from the counters, each key is a guard: once set, it
+ * is never changed.
  *
  *     decided     how a node has ended, and which of its arcs are taken
- *     recovered   the same for the fallback's result in place of the node's own
- *     recovering  a node has failed, and its fallback is to stand in for it
- *     fanin       the arc from a predecessor to a join was taken or refused; and a counter of such arcs
- *     joinlock    the job that has made a node ready
+ *     recovered   like `decided`, for the fallback's result in place of the node's own result
+ *     recovering  a node has failed, and its fallback is to replace it
+ *     fanin       an arc from a predecessor to a join was taken or refused; also a counter of such arcs
+ *     joinlock    the job that made a node ready
  *     settled     a node has completed or was skipped
- *     owners      a counter of the settled nodes of a fallback
+ *     owners      a counter of the settled nodes that share a fallback
  *     members     a counter of the settled nodes of a loop
  *     ended       an inner loop has ended
- *     exit        the turn in which an arc out of a loop was first taken
+ *     exit        the iteration in which an arc out of a loop was first taken
  *     again       an arc that repeats a loop was taken
- *     repeated    the job that has started a turn at this header
- *     turn        the turn of a loop
- *     visits      the turn of each visit of a node in a loop
- *     alive       the run was active in this slot of time
+ *     repeated    the job that started an iteration at this header
+ *     turn        the current iteration of a loop
+ *     visits      the iteration of each visit of a node in a loop
+ *     alive       the run was active in this time slot
  */
 export class RemoteKeys {
   constructor(
@@ -30,7 +30,7 @@ export class RemoteKeys {
     readonly turns: Turns,
   ) {}
 
-  /** The turn of the innermost loop around a node. */
+  /** Returns the iteration of the innermost loop around a node. */
   turnOf(node: number): MaybePromise<string> {
     return this.turns.of(this.plan.loopOf[node] as number);
   }
@@ -39,14 +39,14 @@ export class RemoteKeys {
     return this.plan.loops[this.plan.loopOf[node] as number]?.headers.includes(node) ?? false;
   }
 
-  /** The key of a fact about a node in its turn. */
+  /** Returns the key of a fact about a node in the current iteration. */
   own(kind: string, node: number): MaybePromise<string> {
     return soon(this.turnOf(node), (turn) => this.store.key(kind, turn, this.plan.idOf(node)));
   }
 
   /**
-   * The key of a fact about the entry into a node. A header is entered once for all turns of its loop, so its key has
-   * the turn of the surrounding loop.
+   * Returns the key of a fact about the entry into a node. A header is entered once for all iterations of its loop, so
+   * its key contains the iteration of the surrounding loop.
    */
   entering(kind: string, node: number, ...details: readonly string[]): MaybePromise<string> {
     return soon(this.turnOf(node), (turn) => {
@@ -55,12 +55,12 @@ export class RemoteKeys {
     });
   }
 
-  /** The key of a fact about an arc, as part of the entry into the arc's target. */
+  /** Returns the key of a fact about an arc, as part of the entry into the arc's target. */
   along(kind: string, arc: number): MaybePromise<string> {
     return this.entering(kind, this.plan.arcTarget[arc] as number, this.sourceOf(arc));
   }
 
-  /** The key that records that an arc repeats a loop after the given turn. */
+  /** Returns the key that records that an arc repeats a loop after the given iteration. */
   again(arc: number, turn: string): string {
     return this.store.key('again', turn, this.plan.idOf(this.plan.arcTarget[arc] as number), this.sourceOf(arc));
   }
@@ -69,12 +69,12 @@ export class RemoteKeys {
     return soon(this.turns.of(loop), (turn) => this.store.key(kind, turn, nameOf(this.plan, loop)));
   }
 
-  /** The key that records that an inner loop has ended. */
+  /** Returns the key that records that an inner loop has ended. */
   endOf(loop: number): MaybePromise<string> {
     return soon(this.turns.of(loop), (turn) => this.store.key('ended', outerOf(turn), nameOf(this.plan, loop)));
   }
 
-  /** The key that holds the job that has made a node ready. */
+  /** Returns the key that holds the name of the job that made a node ready. */
   releaseOf(node: number): MaybePromise<string> {
     return soon(this.turnOf(node), (turn) =>
       this.isHeader(node) && !isFirst(turn) ? this.own('repeated', node) : this.entering('joinlock', node),
@@ -89,7 +89,9 @@ export class RemoteKeys {
     return this.store.key('visits', '', this.plan.idOf(node), String(number));
   }
 
-  /** The arcs into a node. With `back`, the arcs that repeat its loop, otherwise the arcs that its join waits for. */
+  /**
+   * Returns the arcs into a node: with `back`, those that repeat its loop; otherwise, those that its join waits for.
+   */
   arcsInto(node: number, { back }: { readonly back: boolean }): number[] {
     const { into, backOf } = this.plan;
     const arcs = [...into.arcs.subarray(into.from[node], into.from[node + 1])];

@@ -4,12 +4,12 @@ import { RemoteKeys } from './remote-keys.js';
 import type { RunStore } from './run-store.js';
 import { isSince, type Turns } from './turns.js';
 
-/** Receives what a position finds out: nodes that are ready or skipped, and arcs that are taken. */
+/** Receives the findings of a position: nodes that are ready or skipped, and arcs that are taken. */
 export interface RemoteEvents {
-  /** Called when a decision of this job makes a node ready. */
+  /** Called when this job makes a node ready. */
   ready(node: number, keys: RemoteKeys): Promise<void>;
   skipped(nodeId: string): Promise<void>;
-  /** Called when an arc counts as taken. */
+  /** Called when an arc is taken, except for a loop exit that an earlier iteration has already taken. */
   taken(arc: number): void;
 }
 
@@ -17,17 +17,21 @@ export interface RemoteEvents {
  * The position of a run in its plan, kept in a store that several workers share. It follows the same rules as
  * `Position` does in memory.
  *
- * A worker may die between any two calls, and then only its own job is delivered again. So each fact is recorded once,
- * by a guard, and each step can be repeated: a repeated job goes through everything that follows from its node, does
- * the missing parts, and returns the same answer. Counters (nodes that have arrived at a join, or have settled in a
- * turn) are incremented on each pass. They may be too high but never too low, so whoever counts to the end checks the
- * guards as well. A node that a job has made ready belongs to this job, which returns the node on each delivery.
+ * A worker may die between any two calls, and afterwards only its own job is delivered again. Every step can therefore
+ * be repeated: a repeated job processes all consequences of its node again, does whatever is missing, and returns the
+ * same answer.
+ *
+ * Each fact is recorded once, under a key that is called a guard. Counters (of the nodes that have arrived at a join,
+ * or have settled in an iteration) are incremented on every delivery. They may be too high but are never too low, so a
+ * job that finds a counter complete also checks the guards.
+ *
+ * A node that a job has made ready belongs to this job, which returns the node on every delivery.
  */
 export class RemotePosition {
   readonly keys: RemoteKeys;
 
   /**
-   * @param turns - the turns of the loops, as the job sees them
+   * @param turns - the iterations of the loops at the time of the job
    * @param job - the name of the job, the same for each delivery
    */
   constructor(
@@ -60,7 +64,7 @@ export class RemotePosition {
     await this.#release(this.plan.fallbackOf[node] as number);
   }
 
-  /** The failed nodes that a completed fallback stands in for. */
+  /** Returns the failed nodes that a completed fallback replaces. */
   async recovering(fallback: number): Promise<number[]> {
     const owners: number[] = [];
     for (const owner of this.plan.owners.get(fallback) ?? []) {
@@ -86,7 +90,7 @@ export class RemotePosition {
     return joinsAny[target] === 1 ? undefined : this.#release(target);
   }
 
-  /** Takes a back arc. The arc starts the next turn when the current turn has ended. */
+  /** Records that a back arc was taken. The next iteration starts when the current iteration has ended. */
   async #takeBack(arc: number): Promise<void> {
     this.events.taken(arc);
     const turn = await this.keys.turns.of(this.plan.backOf[arc] as number);
@@ -95,8 +99,8 @@ export class RemotePosition {
   }
 
   /**
-   * If true, this turn is the first to take an arc out of its loop. Only the first turn counts. Repeated calls return
-   * the same answer.
+   * Returns true if the current iteration is the first to take an arc out of its loop; later iterations have no effect.
+   * Repeated calls return the same answer.
    */
   async #isFirstExit(arc: number): Promise<boolean> {
     const turn = await this.keys.turnOf(this.plan.arcSource[arc] as number);
@@ -104,8 +108,8 @@ export class RemotePosition {
   }
 
   /**
-   * Makes a node ready, unless another job has done so. No lock is needed for a node outside of loops that has a single
-   * arc and is not a fallback.
+   * Makes a node ready, unless another job has already done so. No lock is needed for a node that is outside all loops,
+   * has a single incoming arc and is not a fallback.
    */
   async #release(node: number): Promise<void> {
     const { awaited, loopOf, owners } = this.plan;
@@ -127,7 +131,7 @@ export class RemotePosition {
     await this.#settleIn(loop);
   }
 
-  /** Skips a fallback that no node has needed. */
+  /** Skips a fallback if no node needs it. */
   async #settleOwner(fallback: number): Promise<void> {
     const owners = this.plan.owners.get(fallback) as readonly number[];
     const settled = await this.store.increment(await this.keys.own('owners', fallback));
@@ -161,7 +165,7 @@ export class RemotePosition {
     return this.#settleIn(parent);
   }
 
-  /** The headers that the taken back arcs of the ended turn lead to. */
+  /** Returns the headers that the taken back arcs of the ended iteration lead to. */
   async #headersAgain(loop: number): Promise<Set<number>> {
     const { headers } = this.plan.loops[loop] as Plan['loops'][number];
     const turn = await this.keys.turns.of(loop);
@@ -170,13 +174,16 @@ export class RemotePosition {
     return new Set(arcs.filter((_, at) => taken[at] !== undefined).map((arc) => this.plan.arcTarget[arc] as number));
   }
 
-  /** Refuses an exit of a loop, unless an earlier turn has taken it. */
+  /** Refuses an exit of a loop, unless an earlier iteration has taken it. */
   async #arriveRefused(arc: number): Promise<void> {
     const wasTaken = (await this.store.get(await this.keys.along('exit', arc))) !== undefined;
     if (!wasTaken) await this.arrive(arc, false);
   }
 
-  /** Starts the next turn of a loop. Its nodes belong to a new position; this one stays in its turn. */
+  /**
+   * Starts the next iteration of a loop. A new position handles the nodes of that iteration; this position stays in its
+   * own iteration.
+   */
   async #repeat(loop: number, headers: readonly number[], again: ReadonlySet<number>): Promise<void> {
     const turns = await this.keys.turns.repeated(loop);
     const next = new RemotePosition(this.plan, this.store, turns, this.job, this.events);
@@ -188,19 +195,19 @@ export class RemotePosition {
     }
   }
 
-  /** Reads several independent keys at the same time. */
+  /** Reads several independent keys concurrently. */
   #all<One>(all: readonly One[], keyOf: (one: One) => MaybePromise<string>): Promise<(string | undefined)[]> {
     return Promise.all(all.map(async (one) => this.store.get(await keyOf(one))));
   }
 }
 
-/** If true, a node has started in its current turn or a later one: a job of it was delivered. */
+/** Returns true if a job of the node has started in the current iteration or a later one. */
 export async function hasBegun(node: number, keys: RemoteKeys): Promise<boolean> {
   const { turn } = await lastVisit(node, keys);
   return turn !== undefined && isSince(turn, await keys.turnOf(node));
 }
 
-/** The number of the last started visit of a node, or 0, and the turn of that visit. */
+/** Returns the number of the last started visit of a node, or 0 if there is none, and the iteration of that visit. */
 export async function lastVisit(node: number, keys: RemoteKeys): Promise<{ number: number; turn: string | undefined }> {
   const number = await keys.store.latest(keys.visits(node), (one) => keys.visit(node, one));
   return { number, turn: number === 0 ? undefined : await keys.store.get(keys.visit(node, number)) };

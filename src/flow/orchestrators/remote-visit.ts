@@ -4,7 +4,7 @@ import { lastVisit } from './remote-position.js';
 import type { RunStore } from './run-store.js';
 import { Turns } from './turns.js';
 
-/** The visit of a node that a job is for. */
+/** The visit of a node that a job belongs to. */
 export interface Visit {
   readonly number: number;
   readonly turns: Turns;
@@ -13,9 +13,9 @@ export interface Visit {
 }
 
 /**
- * Finds the visit that a delivered job is for. A job names only its node, so the visit in a loop must be looked up. It
- * is the visit in the current turn, started now if the node is ready. Otherwise it is the last visit, whose job was
- * delivered again after its turn had ended.
+ * Finds the visit that a delivered job belongs to. A job names only its node, so in a loop the visit must be looked up.
+ * It is the visit in the current iteration, which starts now if the node is ready. If there is no such visit, it is the
+ * last visit, whose job was delivered again after its iteration had ended.
  */
 export async function visitInLoop(node: number, plan: Plan, store: RunStore): Promise<Visit> {
   const turns = new Turns(plan, store);

@@ -6,11 +6,12 @@ import type { GraphTraverser } from '../run/traverser.js';
 import { RunToCompletionOrchestrator } from './run-to-completion.js';
 
 /**
- * Resumes a run from its saved state, then hands it to another orchestrator. These nodes are ready at first: nodes that
- * were ready or running when the run stopped, nodes that had failed, and waiting nodes whose event has arrived or whose
- * sleep has ended. Completed nodes are not repeated, and branches that were not taken stay so.
+ * Resumes a run from its saved state, then hands the run over to another orchestrator. Initially, these nodes are
+ * ready: nodes that were ready or running when the run stopped, nodes that had failed, and waiting nodes whose event
+ * has arrived or whose sleep has ended. Completed nodes are not repeated, and branches that were not taken remain
+ * untaken.
  *
- * `FlowRuntime.continue` uses this class. Use it directly to resume a run with an orchestrator of your own.
+ * `FlowRuntime.continue` uses this class. Use it directly to resume a run with your own orchestrator.
  *
  * @example
  * const orchestrator = new ResumptionOrchestrator(new StepByStepOrchestrator());
@@ -19,7 +20,7 @@ export class ResumptionOrchestrator implements IOrchestrator {
   /** @param next - the orchestrator that carries out the rest of the run. Default: a `RunToCompletionOrchestrator` */
   constructor(private readonly next: IOrchestrator = new RunToCompletionOrchestrator()) {}
 
-  /** Prepares position and state of the run, then calls `run` of the next orchestrator. */
+  /** Prepares the position and the state of the run, then calls `run` of the next orchestrator. */
   async run(
     traverser: GraphTraverser,
     executorFactory: NodeExecutorFactory,
@@ -41,8 +42,8 @@ export class ResumptionOrchestrator implements IOrchestrator {
 }
 
 /**
- * Moves a position at the start to the saved position of the run. If the state has no position, only its completed
- * nodes are known.
+ * Moves a new position to the saved position of the run. If the state has no position, the new position is derived from
+ * the completed nodes alone.
  */
 function catchUp(position: Position, state: WorkflowState): void {
   if (state.position !== undefined) position.moveTo(state.position.save());
@@ -52,7 +53,7 @@ function catchUp(position: Position, state: WorkflowState): void {
   }
 }
 
-/** Adds to the position the nodes that a user has added to the state with `addCompletedNode`. */
+/** Updates the position with the nodes that a user has added to the state with `addCompletedNode`. */
 function adoptAdded(position: Position, state: WorkflowState): void {
   const added = [...state.getCompletedNodes()].filter((nodeId) => !position.isCompleted(nodeId));
   if (added.length === 0) return;
@@ -60,7 +61,7 @@ function adoptAdded(position: Position, state: WorkflowState): void {
   position.readyWhatFollows();
 }
 
-/** Makes a waiting node ready if one of its events has arrived, or its sleep has ended. */
+/** Makes a waiting node ready if one of its events has arrived or its sleep has ended. */
 function deliver(state: WorkflowState, nodeId: string, waits: readonly Waiting[]): void {
   const now = state.clock();
   const come = waits.find(

@@ -2,8 +2,8 @@ import type { ICoordinationStore } from '../contracts.js';
 import { CoordinationError } from '../errors.js';
 
 /**
- * The keys of one run in a coordination store. Ids in keys are escaped, all keys have the same lifetime, and each
- * failure of the store becomes a `CoordinationError`.
+ * The keys of one run in a coordination store. Ids in keys are escaped, all keys have the same lifetime, and any
+ * failure of the store is reported as a `CoordinationError`.
  */
 export class RunStore {
   readonly #run: string;
@@ -17,7 +17,7 @@ export class RunStore {
     this.#run = partOf(runId);
   }
 
-  /** The name of a key: `<prefix>:<kind>:<run>:<subject>…:<turn>`. Outside of loops there is no turn. */
+  /** Returns the name of a key: `<prefix>:<kind>:<run>:<subject>…:<turn>`. Outside loops, the turn is left out. */
   key(kind: string, turn: string, ...subjects: readonly string[]): string {
     let key = `${this.prefix}:${kind}:${this.#run}`;
     for (const subject of subjects) key += `:${partOf(subject)}`;
@@ -49,7 +49,7 @@ export class RunStore {
     }
   }
 
-  /** Extends an existing key by its full lifetime from now on. */
+  /** Extends an existing key by its full lifetime, counted from now. */
   async extend(key: string): Promise<void> {
     try {
       await this.store.extendTTL(key, this.ttlSeconds);
@@ -58,15 +58,18 @@ export class RunStore {
     }
   }
 
-  /** Sets a key, or finds that the key has this value already. Repeated calls return the same answer. */
+  /**
+   * Sets a key unless it exists. Returns true if the key then has the given value, so repeated calls return the same
+   * answer.
+   */
   async holds(key: string, value: string): Promise<boolean> {
     return (await this.set(key, value)) || (await this.get(key)) === value;
   }
 
   /**
-   * The number of the last counted step. Each step has a key of its own, so that no step is counted twice. The counter
-   * only tells from which step to search; it is too low if a caller has died between setting the key and incrementing
-   * the counter.
+   * Returns the number of the last counted step. Each step has its own key, so that no step is counted twice. The
+   * counter only shows where to start the search, because it is too low if a caller died between setting the key and
+   * incrementing the counter.
    */
   async latest(counter: string, step: (number: number) => string): Promise<number> {
     let number = Number((await this.get(counter)) ?? 0);
@@ -74,7 +77,7 @@ export class RunStore {
     return number;
   }
 
-  /** Counts a step, unless it was counted before. Returns true if the step was counted now. */
+  /** Counts a step, unless it has already been counted. Returns true if this call counted the step. */
   async count(counter: string, step: string, value: string): Promise<boolean> {
     const isFirst = await this.set(step, value);
     if (isFirst) await this.increment(counter);
@@ -86,7 +89,7 @@ export class RunStore {
   }
 }
 
-/** Escapes the separator of key parts, because ids may contain any character. */
+/** Escapes the separator of key segments, because ids may contain any character. */
 function partOf(text: string): string {
   return /[%:]/.test(text) ? text.replace(/%/g, '%25').replace(/:/g, '%3A') : text;
 }

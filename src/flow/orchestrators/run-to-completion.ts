@@ -14,8 +14,8 @@ import type { GraphTraverser, ReadyNode } from '../run/traverser.js';
 import { conclude } from './conclude.js';
 
 /**
- * The default orchestrator: advances a run until no node can go on. Each node starts as soon as it is ready and the
- * number of running nodes is below `concurrency`, so a slow node delays only the nodes that depend on it. With
+ * The default orchestrator: advances a run until no more nodes can be executed. Each node starts as soon as it is ready
+ * and the number of running nodes is below `concurrency`, so a slow node delays only the nodes that depend on it. With
  * `failFast`, the first failure that no fallback recovers aborts the running nodes.
  *
  * @example
@@ -23,8 +23,8 @@ import { conclude } from './conclude.js';
  */
 export class RunToCompletionOrchestrator implements IOrchestrator {
   /**
-   * Advances the run until nothing is ready or running, then returns its result. It rejects only if the outcome of a
-   * node cannot be saved; in that case it first waits for the running nodes.
+   * Advances the run until no node is ready or running, then returns its result. Rejects only if the outcome of a node
+   * cannot be saved, after the running nodes have ended.
    */
   async run(
     traverser: GraphTraverser,
@@ -53,7 +53,7 @@ class Pump {
   #failure: { readonly error: unknown } | undefined = undefined;
   #isStopped = false;
   readonly #scope = currentScope() as Scope;
-  /** Aborts the running nodes when a node fails under `failFast`. */
+  /** Aborts the running nodes when a node fails and `failFast` is set. */
   readonly #group: Cancellation | undefined;
   readonly #executorOf: (nodeId: string) => NodeExecutor;
   readonly #concurrency: number;
@@ -142,7 +142,7 @@ class Pump {
     }
   }
 
-  /** Handles an outcome that cannot be saved: no further node starts, and running nodes are awaited. */
+  /** Handles an outcome that cannot be saved: no more nodes start, and running nodes are awaited. */
   #break(nodeId: string, error: unknown): void {
     this.#failure ??= { error };
     this.#isStopped = true;

@@ -7,8 +7,8 @@ import { conclude } from './conclude.js';
 
 /**
  * Executes the nodes that are ready, then returns. Each call of `run` is one step, for debuggers and tests that inspect
- * the run between its steps. Between steps the status of the result is `stalled`; `traverser.hasMoreWork()` is true if
- * there is another step.
+ * the run between steps. Between steps, the status of the result is `stalled`, and `traverser.hasMoreWork()` returns
+ * true if there is another step.
  *
  * @example
  * const prepared = runtime.prepare(flow);

@@ -3,11 +3,11 @@ import type { Plan } from '../plan/plan.js';
 import type { RunStore } from './run-store.js';
 
 /**
- * The current turns of a run's loops, as one job sees them. A turn stays the same for the job once it has been read,
- * whatever other jobs do in the meantime.
+ * The current iterations (`turns`) of a run's loops at the time of one job. Once a job has read an iteration, the job
+ * keeps it, even if other jobs start the next iteration in the meantime.
  *
- * A turn is written as its number, from 0, behind the turn of the surrounding loop: `2.0` is the first turn of an inner
- * loop in the third turn of the outer loop. Outside of loops the turn is empty.
+ * An iteration is written as its number, counted from 0, after the iteration of the surrounding loop: `2.0` is the
+ * first iteration of an inner loop in the third iteration of the outer loop. Outside loops, the iteration is empty.
  */
 export class Turns {
   readonly #known = new Map<number, string>();
@@ -17,7 +17,9 @@ export class Turns {
     private readonly store: RunStore,
   ) {}
 
-  /** The turn of a loop. Returned synchronously if known, which is the usual case. */
+  /**
+   * Returns the iteration of a loop. If the iteration is known, which is the usual case, it is returned synchronously.
+   */
   of(loop: number): MaybePromise<string> {
     return loop < 0 ? '' : (this.#known.get(loop) ?? this.#find(loop));
   }
@@ -32,14 +34,14 @@ export class Turns {
     return turn;
   }
 
-  /** A copy in which a loop and the loops around it are in the given turn. */
+  /** Returns a copy in which a loop and the loops around it are in the given iteration. */
   at(loop: number, turn: string): Turns {
     const turns = new Turns(this.plan, this.store);
     for (let at = loop, left = turn; at >= 0; at = this.#parentOf(at), left = outerOf(left)) turns.#known.set(at, left);
     return turns;
   }
 
-  /** Starts the next turn of a loop. Repeating the call has no effect. */
+  /** Starts the next iteration of a loop. Repeating the call has no effect. */
   async repeated(loop: number): Promise<Turns> {
     const turn = await this.of(loop);
     const around = outerOf(turn);
@@ -48,7 +50,7 @@ export class Turns {
     return this.at(loop, next);
   }
 
-  /** The keys that record the turn of a loop. */
+  /** Returns the keys that record the iteration of a loop. */
   keysOf(loop: number, turn: string): string[] {
     return [this.#counter(loop, outerOf(turn)), this.#step(loop, turn)];
   }
@@ -68,7 +70,10 @@ export class Turns {
 
 const names = new WeakMap<Plan, readonly string[]>();
 
-/** The name of a loop: the id of one of its headers. Numbers of loops depend on the declaration order. */
+/**
+ * Returns the name of a loop, which is the id of one of its headers. The number of a loop cannot serve as its name,
+ * because it depends on the declaration order.
+ */
 export function nameOf(plan: Plan, loop: number): string {
   const known =
     names.get(plan) ?? plan.loops.map(({ headers }) => headers.map((node) => plan.idOf(node)).sort()[0] ?? '');
@@ -76,22 +81,22 @@ export function nameOf(plan: Plan, loop: number): string {
   return known[loop] as string;
 }
 
-/** If true, the turn is the first one since its loop was entered. */
+/** Returns true if the iteration is the first since its loop was entered. */
 export function isFirst(turn: string): boolean {
   return numberOf(turn) === 0;
 }
 
-/** The previous turn of the same loop. The given turn must not be the first one. */
+/** Returns the previous iteration of the same loop. The given iteration must not be the first. */
 export function before(turn: string): string {
   return nested(outerOf(turn), numberOf(turn) - 1);
 }
 
-/** The turn of the surrounding loop. */
+/** Returns the iteration of the surrounding loop. */
 export function outerOf(turn: string): string {
   return turn.slice(0, Math.max(turn.lastIndexOf('.'), 0));
 }
 
-/** If true, a turn of a loop is the same as `other`, or came later. */
+/** Returns true if an iteration of a loop is the same as `other` or a later one. */
 export function isSince(turn: string, other: string): boolean {
   const others = other.split('.');
   for (const [at, number] of turn.split('.').entries()) {

@@ -73,17 +73,17 @@ function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
 }
 
-/** Maximum number of faults. The check stops there, because no user repairs more of them at once. */
+/** Maximum number of faults. The check stops when it has found that many, because nobody fixes more of them at once. */
 const mostFaults = 10_000;
 
 /**
- * Checks that a value has the shape of a graph. Only the shape of each part is checked; `connect` checks that the parts
+ * Checks that a value has the shape of a graph. Each node and edge is checked on its own; `connect` checks that they
  * fit together.
  */
 export class ShapeCheck {
   readonly faults: Fault[] = [];
 
-  /** Returns the part of a value that is a graph: the whole value if there are no faults. */
+  /** Returns the valid part of a graph, which is the whole value if there are no faults. */
   graph(value: unknown): Graph {
     if (!this.#holds(anObject, value, 'blueprint')) return { id: '?', nodes: [], edges: [] };
     const graph = value as Graph;
@@ -160,7 +160,7 @@ export class ShapeCheck {
     }
   }
 
-  /** Reports unknown keys: a misspelt setting would otherwise be ignored silently. */
+  /** Reports unknown keys, because a misspelt setting would otherwise be ignored silently. */
   #known(value: object, keys: ReadonlySet<string>, path: string, nodeId?: string): void {
     for (const key of Object.keys(value)) {
       if (keys.has(key)) continue;

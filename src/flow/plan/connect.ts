@@ -13,7 +13,7 @@ export interface Parts {
   readonly into: Adjacency;
   readonly edgesBySource: Adjacency;
   readonly arcOfEdge: Int32Array;
-  /** 1 for a node whose edges have neither action, condition nor transform. */
+  /** For each node, 1 if its edges have neither actions nor conditions nor transforms, otherwise 0. */
   readonly isPlain: Uint8Array;
 }
 
@@ -141,7 +141,10 @@ function fallbacksOf(
   return { fallbackOf, owners };
 }
 
-/** Returns the part of a graph whose nodes and edges fit together. */
+/**
+ * Returns the part of a graph that is consistent: unique nodes, and the edges and fallbacks that refer to existing
+ * nodes.
+ */
 export function soundPartOf({ id, nodes, edges }: Graph): Graph {
   const byId = new Map<string, NodeDefinition>();
   for (const node of nodes) if (!byId.has(node.id)) byId.set(node.id, node);

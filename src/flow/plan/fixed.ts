@@ -2,14 +2,14 @@ import { isPlainObject } from '../../shared/validate.js';
 import type { EdgeDefinition, Graph, NodeDefinition, WorkflowBlueprint } from '../blueprint.js';
 
 /**
- * Blueprints that cannot change. The blueprint of a flow is frozen. A blueprint that is passed as data belongs to the
- * caller, who may change it between runs. Runs use a compiled copy of either, so changes do not affect a run in
- * progress. The copy is not frozen, because reading frozen objects is slower. The next run of a blueprint that is data
- * compares it with its copy.
+ * Blueprints that cannot change: the frozen blueprints of flows, and compiled copies. A blueprint that is passed as
+ * data belongs to the caller, who may change it between runs. Runs use a compiled copy of either kind of blueprint, so
+ * changes do not affect a run in progress. The copy is not frozen, because reading frozen objects is slower. When a
+ * blueprint that is data runs again, it is compared with its copy.
  */
 const fixed = new WeakSet<object>();
 
-/** The latest copies of edges that have a transform, by the original edge. */
+/** The latest copy of each edge that has a transform, by the original edge. */
 const copiedEdges = new WeakMap<object, EdgeDefinition>();
 
 /** Returns true if a blueprint cannot have changed since it was compiled. */
@@ -26,8 +26,8 @@ export function fix(blueprint: WorkflowBlueprint): WorkflowBlueprint {
 }
 
 /**
- * Makes a frozen copy of a node. The copy includes the objects that are compiled. The values of `params` are not
- * copied: nodes get the caller's own values.
+ * Makes a frozen copy of a node, including the nested objects that are compiled. The values of `params` are not copied,
+ * so nodes get the caller's own values.
  */
 export function fixedNode(node: NodeDefinition): NodeDefinition {
   if (!isPlainObject(node)) return node;
@@ -56,13 +56,13 @@ function frozen(value: Readonly<Record<string, unknown>>, below: readonly string
 export interface Copied {
   readonly source: Graph;
   readonly copy: Graph;
-  /** The plain objects and arrays inside the nodes, at any depth, each with its copy. */
+  /** The plain objects and arrays inside the nodes, at any depth, each mapped to its copy. */
   readonly parts: ReadonlyMap<object, object>;
 }
 
 /**
  * Copies a blueprint. The objects inside the nodes are copied only if the blueprint is not frozen. Derived fields are
- * not copied.
+ * shared with the original.
  */
 export function copyOf(source: Graph): Copied {
   const keys = isFixed(source) ? [] : inside;
@@ -97,8 +97,8 @@ function deepen(copy: Record<string, unknown>, copied: (value: unknown) => unkno
 const inside = ['params', 'inputs', 'config'] as const;
 
 /**
- * Returns true if a blueprint has changed since it was copied. This check runs at the start of each run, so it compares
- * the known fields of nodes and edges one by one.
+ * Returns true if a blueprint has changed since it was copied. This check runs at the start of each run, so for speed
+ * it compares the known fields of nodes and edges one by one.
  */
 export function hasChanged({ source, copy, parts }: Copied): boolean {
   const { id, version, maxVisits, nodes, edges } = source;
@@ -153,7 +153,7 @@ function isPart(value: unknown): value is object {
   return Array.isArray(value) || isPlainObject(value);
 }
 
-/** The compiled copy of an edge; the edge itself if there is no copy. */
+/** Returns the compiled copy of an edge, or the edge itself if there is no copy. */
 export function compiledEdge(edge: EdgeDefinition): EdgeDefinition {
   return copiedEdges.get(edge) ?? edge;
 }

@@ -1,10 +1,10 @@
 /**
- * Finds the parts of a graph that repeat.
+ * Finds the loops of a graph.
  *
- * A loop is a strongly connected part of the graph. Its headers are the nodes that an arc from outside leads to; a
- * start node inside the loop is also a header. The arcs inside that lead to a header are the back arcs of the loop. The
- * parts that are still strongly connected without these back arcs are the inner loops, and so on. The result is the
- * loop nesting forest of Steensgaard (1993), which also covers loops with several entries.
+ * A loop is a strongly connected component of the graph. Its headers are the nodes that an arc from outside leads to; a
+ * start node inside the loop is also a header. The arcs inside the loop that lead to a header are the back arcs of the
+ * loop. The components that are still strongly connected without these back arcs are the inner loops, and so on. The
+ * result is the loop nesting forest of Steensgaard (1993), which also covers loops with several entries.
  */
 
 /** Arcs by number: arc `a` leads from node `source[a]` to node `target[a]`. */
@@ -15,8 +15,8 @@ export interface Arcs {
 }
 
 /**
- * For each node, the arcs that start (or end) there: `arcs` from `from[node]` up to, but not including, `from[node +
- * 1]`.
+ * For each node, the arcs that start (or end) at the node: those in `arcs` from index `from[node]` up to, but not
+ * including, index `from[node + 1]`.
  */
 export interface Adjacency {
   readonly from: Int32Array;
@@ -24,9 +24,9 @@ export interface Adjacency {
 }
 
 export interface Loop {
-  /** The number of the surrounding loop; -1 for none. */
+  /** The number of the surrounding loop; -1 if there is none. */
   readonly parent: number;
-  /** The number of surrounding loops: 0 for an outermost loop. */
+  /** The number of surrounding loops; 0 for an outermost loop. */
   readonly depth: number;
   readonly headers: readonly number[];
   /** All nodes in the loop, including those of inner loops. */
@@ -35,13 +35,16 @@ export interface Loop {
 
 export interface Loops {
   readonly loops: readonly Loop[];
-  /** The innermost loop of each node, -1 for none. */
+  /** The innermost loop of each node; -1 if there is none. */
   readonly loopOf: Int32Array;
   /** For each arc, the loop that the arc repeats; -1 if the arc is not a back arc. */
   readonly backOf: Int32Array;
 }
 
-/** Maximum nesting depth of loops. Each level costs a search through all nodes inside, so deeper graphs are refused. */
+/**
+ * Maximum nesting depth of loops. Deeper graphs are refused, because each level costs a search through all nodes inside
+ * the loop.
+ */
 export const deepestLoop = 50;
 
 /** Groups arcs by their source or by their target, with a counting sort. */
@@ -55,7 +58,7 @@ export function adjacency(nodeCount: number, ends: Int32Array): Adjacency {
   return { from, arcs };
 }
 
-/** Adds to a number in an array and returns the sum. */
+/** Adds an amount to a number in an array and returns the sum. */
 export function add(numbers: Int32Array, index: number, amount: number): number {
   const sum = (numbers[index] as number) + amount;
   numbers[index] = sum;
@@ -91,7 +94,8 @@ export function findLoops(arcs: Arcs, starts: readonly number[], fallbackOf?: In
     const headers = nodes.filter(
       (node) => isStart.has(node) || some(into, node, (arc) => !inside.has(source[arc] as number)),
     );
-    // A part that no arc enters is reported elsewhere. It needs a header here, or the search would not end.
+    // A component that no arc enters is reported elsewhere. Here it needs a header nevertheless, because the search
+    // would not end without one.
     if (headers.length === 0) headers.push(nodes[0] as number);
     loops.push({ parent, depth, headers, nodes });
     for (const node of nodes) loopOf[node] = index;
@@ -105,7 +109,7 @@ export function findLoops(arcs: Arcs, starts: readonly number[], fallbackOf?: In
   return { loops, loopOf, backOf };
 }
 
-/** Adds the fallbacks of the given nodes, and the fallbacks of these fallbacks. */
+/** Adds the fallbacks of the given nodes, the fallbacks of these fallbacks, and so on. */
 function addFallbacks(inside: Set<number>, nodes: number[], fallbackOf: Int32Array | undefined): void {
   // The loop also visits the fallbacks that its body adds to the list.
   for (const node of fallbackOf === undefined ? [] : nodes) {
@@ -116,7 +120,7 @@ function addFallbacks(inside: Set<number>, nodes: number[], fallbackOf: Int32Arr
   }
 }
 
-/** Finds the strongly connected parts with several nodes, and single nodes that lead to themselves. */
+/** Finds the strongly connected components: groups of several nodes, and single nodes that lead to themselves. */
 export function stronglyConnected(arcs: Arcs): number[][] {
   const out = adjacency(arcs.nodeCount, arcs.source);
   const search = new Search(arcs, out, new Int32Array(arcs.source.length).fill(-1));
@@ -132,8 +136,8 @@ export function some({ from, arcs }: Adjacency, node: number, test: (arc: number
 }
 
 /**
- * Tarjan's search for strongly connected parts (1972). It uses a stack of its own instead of recursion, because a chain
- * of nodes may have any length.
+ * Tarjan's search for strongly connected components (1972). It uses an explicit stack instead of recursion, because a
+ * chain of nodes may have any length.
  */
 class Search {
   readonly #order: Int32Array;
@@ -156,8 +160,8 @@ class Search {
   }
 
   /**
-   * Finds the strongly connected parts among the given nodes, ignoring back arcs. A part has several nodes, or one node
-   * that leads to itself.
+   * Finds the strongly connected components among the given nodes, ignoring back arcs. Each component has several
+   * nodes, or one node that leads to itself.
    */
   connected(nodes: readonly number[]): number[][] {
     const round = ++this.#round;

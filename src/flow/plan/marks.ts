@@ -12,7 +12,7 @@ export type NodeStatus =
   | 'recovering'
   | 'awaiting';
 
-/** The statuses by number; a position stores the numbers. */
+/** The statuses, indexed by the numbers that a position stores. */
 export const statuses: readonly NodeStatus[] = [
   'pending',
   'ready',
@@ -27,12 +27,15 @@ export const [pending, ready, running, completed, skipped, failed, recovering, a
   0, 1, 2, 3, 4, 5, 6, 7,
 ] as const;
 
-/** The states of an arc. `carried` is a back arc that was taken in the previous turn and caused the current one. */
+/**
+ * The states of an arc. `carried` is a back arc that was taken in the previous iteration and caused the current
+ * iteration.
+ */
 export const [open, taken, refused, carried] = [0, 1, 2, 3] as const;
 
 /**
- * A saved position: the status of each node and the state of each arc as one digit, and the number of visits of each
- * node.
+ * A saved position: the status of each node and the state of each arc, as one digit each, and the number of visits of
+ * each node.
  */
 export interface SavedPosition {
   readonly nodes: string;
@@ -42,18 +45,19 @@ export interface SavedPosition {
 }
 
 /**
- * The state of a run as numbers. A position changes these numbers; a checkpoint stores the ones that cannot be derived.
+ * The state of a run as numbers. A position changes these numbers, and a checkpoint stores those that cannot be
+ * derived.
  */
 export class Marks {
   readonly status: Uint8Array;
   readonly arcs: Uint8Array;
   /** For each node, the number of open arcs among those that its join waits for. */
   readonly missing: Int32Array;
-  /** For each node, 1 if one of these arcs was taken, otherwise 0. */
+  /** For each node, 1 if at least one of the arcs that its join waits for was taken, otherwise 0. */
   readonly reached: Uint8Array;
-  /** The number of visits of each node. `undefined` if the flow has no loops. */
+  /** The number of visits of each node; `undefined` if the flow has no loops. */
   readonly visits: Int32Array | undefined;
-  /** For each loop, the number of members that have yet to settle in this turn; 0 if the loop has ended. */
+  /** For each loop, the number of members that have yet to settle in this iteration; 0 if the loop has ended. */
   readonly unsettled: Int32Array;
   /** For each fallback, the number of its owners (the nodes that it replaces on failure) that may still need it. */
   readonly owners = new Map<number, number>();
@@ -87,7 +91,7 @@ export class Marks {
     this.derive();
   }
 
-  /** Recalculates the counts that follow from the states of nodes and arcs. */
+  /** Recalculates the counts that can be derived from the states of nodes and arcs. */
   derive(): void {
     const { plan } = this;
     this.missing.set(plan.awaited);

@@ -2,9 +2,9 @@ import type { SavedPosition } from './marks.js';
 import type { Plan } from './plan.js';
 
 /**
- * The nodes and arcs of a plan in canonical order, which depends on ids alone and not on the order of declaration.
- * Nodes are sorted by id, arcs by the place of their source and then of their target. Checkpoints store a run in this
- * order.
+ * The nodes and arcs of a plan in canonical order, which depends only on ids and not on the order of declaration. Nodes
+ * are sorted by id; arcs are sorted by the place of their source, then by the place of their target. Checkpoints store
+ * a run in this order.
  */
 export interface Order {
   /** The number of the node at each place. */
@@ -13,7 +13,7 @@ export interface Order {
   readonly places: Int32Array;
   /** The number of the arc at each place. */
   readonly arcs: Int32Array;
-  /** If true, the numbers of the plan are already in canonical order. */
+  /** If true, the plan's own numbering is already in canonical order. */
   readonly isDeclared: boolean;
 }
 
@@ -46,7 +46,7 @@ function makeOrder(plan: Plan): Order {
   return { nodes, places, arcs, isDeclared };
 }
 
-/** Converts a position from the numbers of the plan to canonical order, for a checkpoint. */
+/** Converts a position from the numbering of the plan to canonical order, for a checkpoint. */
 export function toOrder(plan: Plan, position: SavedPosition): SavedPosition {
   const { nodes, arcs, isDeclared } = orderOf(plan);
   if (isDeclared) return position;
@@ -58,7 +58,7 @@ export function toOrder(plan: Plan, position: SavedPosition): SavedPosition {
   };
 }
 
-/** Converts a position of a checkpoint from canonical order to the numbers of the plan. */
+/** Converts a position of a checkpoint from canonical order to the numbering of the plan. */
 export function fromOrder(plan: Plan, position: SavedPosition): SavedPosition {
   const { nodes, arcs, isDeclared } = orderOf(plan);
   if (isDeclared) return position;
@@ -74,7 +74,7 @@ export function fromOrder(plan: Plan, position: SavedPosition): SavedPosition {
   return { nodes: byNode.join(''), arcs: byArc.join(''), visits: visitsByNode };
 }
 
-/** Finds arcs by the ids of their source and target; -1 if there is no such arc. */
+/** Finds arcs by the ids of their source and target. Returns -1 if there is no such arc. */
 export class ArcsByEnds {
   readonly #byTarget = new Map<string, ReadonlyMap<string, number>>();
 

@@ -7,12 +7,13 @@ import { orderOf } from './order.js';
 import type { Plan } from './plan.js';
 
 /**
- * The parts of a graph that determine how a run proceeds, in canonical order. The outline has the nodes, with the code
- * they use, their inputs, join strategies and fallbacks. It also has the edges, with their actions, conditions and
- * transforms. Policies, limits of visits, other `params` and functions are not included. They may change while a run
- * waits: a node may be given a longer timeout, for example.
+ * The parts of a graph that determine how a run proceeds, in canonical order: the nodes, with the code they use, their
+ * inputs, join strategies and fallbacks, and the edges, with their actions, conditions and transforms. Policies, limits
+ * of visits, other `params` and functions are not included, because they may change while a run waits. For example, a
+ * node may be given a longer timeout.
  *
- * The outline is saved with each run. A run of another graph is refused, and the message can say what differs.
+ * The outline is saved with each run, so that a run of another graph can be refused with a message that says what
+ * differs.
  */
 export interface Outline {
   /** A hash of all nodes and edges with the properties listed above. */
@@ -57,14 +58,14 @@ function makeOutline(plan: Plan): Outline {
   return { hash, nodes: ids, nodeMarks: marksOf(nodeTexts), arcs: ends, arcMarks: marksOf(arcTexts) };
 }
 
-/** The SHA-256 hash of a JSON value. */
+/** Returns the SHA-256 hash of a JSON value. */
 export function digest(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url');
 }
 
 /**
- * The start of a flow in which every node has a predecessor; -1 for other flows. Such a flow starts at the node that
- * was declared first, so here the order of declaration matters.
+ * Returns the start of a flow in which every node has a predecessor, or -1 for other flows. Such a flow starts at the
+ * node that was declared first, so here the order of declaration matters.
  */
 function chosenStart({ starts, into, arcSource }: Plan): number {
   const [start] = starts;
@@ -72,7 +73,10 @@ function chosenStart({ starts, into, arcSource }: Plan): number {
   return some(into, start, (arc) => arcSource[arc] !== start) ? start : -1;
 }
 
-/** The parameters of built-in nodes that belong to the outline. All other parameters are for the code of nodes. */
+/**
+ * The parameters of built-in nodes that belong to the outline. All other parameters are passed to the code of the
+ * nodes.
+ */
 const tellingParams: Readonly<Record<string, readonly string[]>> = {
   wait: ['event'],
   batch: ['worker', 'items'],
@@ -97,8 +101,8 @@ function textOfEdge({ action, condition, transform }: EdgeDefinition): string {
 }
 
 /**
- * The names under which functions on edges are registered. They contain the number of the edge, which depends on the
- * order of declaration and is therefore removed.
+ * Matches the names under which functions on edges are registered. The number of the edge in such a name is removed,
+ * because it depends on the order of declaration.
  */
 const numbered = /^(condition|transform) of edge \d+(?:\(\))*$/;
 
@@ -106,7 +110,7 @@ function withoutNumber(text: string | undefined): string | undefined {
   return text === undefined ? undefined : text.replace(numbered, '$1 of edge');
 }
 
-/** A mapping as entries that are sorted by key. */
+/** Converts a mapping to entries that are sorted by key. */
 function sorted(mapping: unknown): unknown {
   return isPlainObject(mapping) ? Object.entries(mapping).sort(([one], [other]) => (one < other ? -1 : 1)) : mapping;
 }
@@ -115,21 +119,21 @@ function place(places: Int32Array, node: number | undefined): number {
   return places[node as number] as number;
 }
 
-/** Length of a mark in characters. Marks only serve to name the differences; `hash` decides if there are any. */
+/** Length of a mark in characters. Marks are used only to name the differences; `hash` decides if there are any. */
 const markLength = 4;
 
 function marksOf(texts: readonly string[]): string {
   return texts.map(markOf).join('');
 }
 
-/** The first 24 bits of an FNV-1a hash, as base64. */
+/** Returns the first 24 bits of an FNV-1a hash, as base64. */
 function markOf(text: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return Buffer.from([hash, hash >> 8, hash >> 16]).toString('base64url');
 }
 
-/** Returns true if a value that was read has the shape of an outline. */
+/** Returns true if a deserialized value has the shape of an outline. */
 export function isOutline(value: unknown): value is Outline {
   if (!isPlainObject(value)) return false;
   const { hash, nodes, nodeMarks, arcs, arcMarks } = value;
@@ -146,7 +150,9 @@ const mostNamed = 3;
 /** Maximum length of an id in a message, in characters. */
 const longestId = 50;
 
-/** Describes the differences between two graphs for a message; empty if the marks show no difference. */
+/**
+ * Describes the differences between two graphs for a message. Returns an empty string if the marks show no difference.
+ */
 export function differences(before: Outline, now: Outline): string {
   const found = [
     ...described('node', nodesOf(before), nodesOf(now)),

@@ -8,8 +8,8 @@ import { type Adjacency, add } from './loops.js';
 import { type PlannedLoop, type Repetition, repetition } from './repetition.js';
 
 /**
- * An edge that is followed, and the node that the edge leads to. `services.determineNextNodes` returns these for a
- * completed node; `services.applyEdgeTransform` takes the two.
+ * An edge to follow, and the node that the edge leads to. `services.determineNextNodes` returns such pairs for a
+ * completed node, and `services.applyEdgeTransform` takes the edge and the node of one pair.
  */
 export interface NextNode {
   /** The node that the edge leads to. */
@@ -25,10 +25,10 @@ export interface Outgoing extends NextNode {
 }
 
 /**
- * A compiled blueprint. All runs of the blueprint share the plan, and none changes it.
+ * A compiled blueprint. All runs of the blueprint share the plan, and no run changes it.
  *
  * Nodes are numbered in the order of the blueprint. All edges from one node to another form one arc. Arcs are numbered
- * by source: those of node `v` are `outFrom[v]` up to, but not including, `outFrom[v + 1]`.
+ * by source: the arcs of node `v` are `outFrom[v]` up to, but not including, `outFrom[v + 1]`.
  */
 export class Plan {
   readonly id: string;
@@ -40,19 +40,19 @@ export class Plan {
   readonly into: Adjacency;
   /** For each node, the number of arcs that its join waits for: all arcs into the node except back arcs. */
   readonly awaited: Int32Array;
-  /** 1 for a node whose join strategy is `any`. */
+  /** For each node, 1 if its join strategy is `any`, otherwise 0. */
   readonly joinsAny: Uint8Array;
   readonly hasJoinOfAny: boolean;
-  /** The fallback of each node, -1 for none. */
+  /** The fallback of each node; -1 if there is none. */
   readonly fallbackOf: Int32Array;
   /** For each fallback, its owners: the nodes that it replaces if they fail. */
   readonly owners: ReadonlyMap<number, readonly number[]>;
   readonly loops: readonly PlannedLoop[];
-  /** The innermost loop of each node, -1 for none. */
+  /** The innermost loop of each node; -1 if there is none. */
   readonly loopOf: Int32Array;
-  /** For each arc, the loop that the arc repeats; -1 for none. */
+  /** For each arc, the loop that the arc repeats; -1 if there is none. */
   readonly backOf: Int32Array;
-  /** For each arc, the outermost loop that the arc leaves; -1 for none. */
+  /** For each arc, the outermost loop that the arc leaves; -1 if there is none. */
   readonly exitOf: Int32Array;
   readonly nodeIds: ReadonlySet<string>;
   readonly fallbackIds: ReadonlySet<string>;
@@ -65,11 +65,11 @@ export class Plan {
   #lastIndex = -1;
 
   private constructor(
-    /** The compiled graph, which does not change. */
+    /** The compiled graph, which never changes. */
     readonly graph: Graph,
     parts: Parts,
     { starts, loopOf, backOf, exitOf, loops }: Repetition,
-    /** The blueprint that the graph was copied from; `undefined` for a blueprint that cannot change. */
+    /** The blueprint that the graph was copied from; `undefined` if the blueprint cannot change. */
     readonly copied: Copied | undefined,
   ) {
     this.id = graph.id;
@@ -100,7 +100,7 @@ export class Plan {
     }
   }
 
-  /** Compiles a blueprint. Returns the faults instead if the blueprint has any. */
+  /** Compiles a blueprint. If the blueprint is faulty, returns its faults instead of a plan. */
   static compile(value: unknown): Plan | Uncompiled {
     const check = new ShapeCheck();
     const { faults } = check;
@@ -120,8 +120,8 @@ export class Plan {
   }
 
   /**
-   * The number of a node; -1 for an unknown id. The last answer is remembered, because callers look up the same node
-   * several times in a row.
+   * Returns the number of a node, or -1 if the id is unknown. The last answer is remembered, because callers look up
+   * the same node several times in a row.
    */
   indexOf(id: string): number {
     if (id === this.#lastId) return this.#lastIndex;
@@ -140,7 +140,7 @@ export class Plan {
     return this.#isPlain[node] === 1;
   }
 
-  /** The edges that leave a node, in the order of the blueprint. */
+  /** Returns the edges that leave a node, in the order of the blueprint. */
   outgoing(node: number): readonly Outgoing[] {
     this.#outgoing[node] ??= this.#collectOutgoing(node);
     return this.#outgoing[node] as readonly Outgoing[];
@@ -158,7 +158,7 @@ export class Plan {
   }
 }
 
-/** The faults of a blueprint, and the part of the blueprint that has no faults of its own. */
+/** The faults of a blueprint, and the part of the blueprint that is free of faults. */
 export class Uncompiled {
   constructor(
     readonly faults: readonly Fault[],
@@ -169,8 +169,8 @@ export class Uncompiled {
 const plans = new WeakMap<object, Plan>();
 
 /**
- * Returns the plan of a blueprint, or the faults of the blueprint. The plan is cached, and compiled again if the
- * blueprint has changed; a run in progress keeps the plan that it began with. The search for changes looks at every
+ * Returns the plan of a blueprint, or the faults of the blueprint. The plan is cached and is compiled again if the
+ * blueprint has changed; a run in progress keeps the plan that it started with. The search for changes examines every
  * part of the blueprint, so call this function only at the start of a run.
  */
 export function compile(blueprint: unknown): Plan | Uncompiled {
@@ -181,7 +181,7 @@ export function compile(blueprint: unknown): Plan | Uncompiled {
   return compiled(blueprint);
 }
 
-/** Like `compile`, but without the search for changes: for the steps after the start of a run. */
+/** Like `compile`, but without the search for changes. For use after the start of a run. */
 export function compiled(blueprint: unknown): Plan | Uncompiled {
   const known = plans.get(blueprint as object);
   if (known !== undefined) return known;
@@ -193,8 +193,8 @@ export function compiled(blueprint: unknown): Plan | Uncompiled {
 /**
  * Returns the plan of a blueprint.
  *
- * @param find - looks up or compiles the plan. Default: `compile`, which also detects changes of the blueprint
- * @throws {BlueprintError} with all faults of the blueprint
+ * @param find - looks up or compiles the plan. Default: `compile`, which also detects changes to the blueprint
+ * @throws {BlueprintError} if the blueprint is faulty; the error lists all faults
  */
 export function planOf(blueprint: unknown, find: (blueprint: unknown) => Plan | Uncompiled = compile): Plan {
   const found = find(blueprint);
@@ -202,7 +202,7 @@ export function planOf(blueprint: unknown, find: (blueprint: unknown) => Plan | 
   throw new BlueprintError(nameOf(blueprint), found.faults);
 }
 
-/** The id of a blueprint for messages; `?` if the value has no id. */
+/** Returns the id of a blueprint for messages, or `?` if the value has no id. */
 export function nameOf(blueprint: unknown): string {
   const { id } = Object(blueprint) as { id?: unknown };
   return typeof id === 'string' ? cut(id, 100) : '?';

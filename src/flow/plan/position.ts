@@ -33,26 +33,29 @@ const none: readonly number[] = [];
  *     awaiting ─► skipped (the joins that it leads to have started without it)
  *
  * An arc is open until it is taken or refused. A node becomes ready, according to its join strategy, after arcs into it
- * are taken. A node is skipped when all arcs into it are refused; then its own arcs are refused as well. Recording the
- * same end twice changes nothing.
+ * are taken. A node is skipped when all arcs into it are refused; its own arcs are then refused, too. Recording the
+ * same end twice has no effect.
  *
- * A loop runs in turns. A turn ends when every node in the loop is completed or skipped. If a back arc was taken, all
- * nodes of the loop become pending again, and the headers that such arcs lead to become ready. If no back arc was
- * taken, the loop has ended, and its exits that no turn has taken are refused. A node that fails or waits keeps its
- * turn from ending.
+ * A loop runs in iterations. An iteration ends when every node in the loop has completed or was skipped. If a back arc
+ * was taken, all nodes of the loop become pending again, and the headers that taken back arcs lead to become ready. If
+ * no back arc was taken, the loop has ended, and the exits that no iteration has taken are refused. A node that failed
+ * or is waiting prevents its iteration from ending.
  */
 export class Position {
   readonly #marks: Marks;
   #ready: number[] = [];
   /**
-   * Nodes to skip after a change. `#carryOn` processes this list and `#ended` in a loop instead of by recursion,
-   * because a chain of skipped nodes may have any length.
+   * Nodes to skip after a change. `#carryOn` processes this list and `#ended` in a loop instead of recursively, because
+   * a chain of skipped nodes may have any length.
    */
   readonly #toSkip: number[] = [];
   readonly #ended: number[] = [];
-  /** Nodes that changed since the last search for needless waits. */
+  /** Nodes that changed since the last search for unnecessary waits. */
   #changed: number[] = [];
-  /** If true, some waits may have become needless: a node has waited, and the plan has a join of `any`. */
+  /**
+   * If true, some waits may have become unnecessary: a node has waited, and the plan has a join with the strategy
+   * `any`.
+   */
   #mayLetGo = false;
 
   constructor(
@@ -68,7 +71,7 @@ export class Position {
     return this.#ready.length > 0;
   }
 
-  /** Takes all ready nodes. Their status becomes `running`. */
+  /** Returns all ready nodes and changes their status to `running`. */
   take(): readonly number[] {
     const nodes = this.#ready;
     this.#ready = [];
@@ -80,7 +83,7 @@ export class Position {
     return statuses[this.#marks.status[node] as number] as NodeStatus;
   }
 
-  /** The ids of all nodes with the given status. */
+  /** Returns the ids of all nodes with the given status. */
   *withStatus(status: NodeStatus): Generator<string> {
     const wanted = statuses.indexOf(status);
     for (const [node, found] of this.#marks.status.entries()) if (found === wanted) yield this.plan.idOf(node);
@@ -95,7 +98,7 @@ export class Position {
     return this.#marks.status[this.plan.indexOf(nodeId)] === failed;
   }
 
-  /** The number of the node's current visit, from 1. */
+  /** Returns the number of the node's current visit, counted from 1. */
   visitOf(node: number): number {
     return this.#marks.visits?.[node] ?? 1;
   }
@@ -105,8 +108,8 @@ export class Position {
   }
 
   /**
-   * Returns true if an arc that leaves a loop was taken, in this turn or an earlier one. The value that the arc passed
-   * on is then kept.
+   * Returns true if an arc that leaves a loop was taken, in this iteration or an earlier one. The value that the arc
+   * passed on is kept in this case.
    */
   isLeft(arc: number): boolean {
     return this.isTaken(arc) && (this.plan.exitOf[arc] as number) >= 0;
@@ -123,8 +126,8 @@ export class Position {
   }
 
   /**
-   * The arcs that made a node ready: the back arcs in a later turn of its loop, otherwise the arcs that its join has
-   * taken.
+   * Returns the arcs that made a node ready: in a repeated iteration of its loop, the back arcs; otherwise, the arcs
+   * that its join has taken.
    */
   arrivals(node: number): number[] {
     const { into } = this.plan;
@@ -135,7 +138,7 @@ export class Position {
   }
 
   /**
-   * Records that a node, or its fallback on behalf of the node, has completed.
+   * Records that a node has completed, either by itself or through its fallback.
    *
    * @param arcs - the arcs of the node that are taken. Default: all of them
    */
@@ -152,11 +155,11 @@ export class Position {
   }
 
   /**
-   * Records that a node has failed. If the node has a fallback, the node is recovering, and the fallback becomes ready
-   * unless it has already started. Without a fallback, the node is failed. If the failed node is itself a fallback, the
-   * nodes that it was to replace are failed as well.
+   * Records that a node has failed. If the node has a fallback, its status becomes `recovering`, and the fallback
+   * becomes ready unless it has already started. Without a fallback, the status becomes `failed`. If the failed node is
+   * itself a fallback, the nodes that it was to replace also become `failed`.
    *
-   * @param isLost - if true, the fallback is not used: the node is failed in any case
+   * @param isLost - if true, the fallback is not used, so the status becomes `failed` in any case
    */
   fail(node: number, { isLost = false } = {}): void {
     const fallback = this.plan.fallbackOf[node] as number;
@@ -172,20 +175,24 @@ export class Position {
     }
   }
 
-  /** The recovering nodes that a fallback has to replace. */
+  /** Returns the recovering nodes that a fallback has to replace. */
   recovered(fallback: number): number[] {
     const owners = this.plan.owners.get(fallback) ?? [];
     return owners.filter((owner) => this.#marks.status[owner] === recovering);
   }
 
-  /** Records that a node waits for an event or a time. */
+  /** Records that a node is waiting for an event or for a point in time. */
   await(node: number): void {
     this.#marks.status[node] = awaiting;
     this.#mayLetGo = this.plan.hasJoinOfAny;
     this.#note(node);
   }
 
-  /** Skips waiting nodes that lead only to joins that have started without them. @returns the skipped nodes */
+  /**
+   * Skips waiting nodes that lead only to joins that have started without them.
+   *
+   * @returns the skipped nodes
+   */
   letGo(): readonly number[] {
     if (this.#changed.length === 0) return none;
     const released: number[] = [];
@@ -202,13 +209,13 @@ export class Position {
     return released;
   }
 
-  /** Makes a node ready again: its event has arrived, or the node is to be executed again. */
+  /** Makes a node ready again, because its event has arrived or because it is to be executed again. */
   retry(node: number): void {
     this.#marks.status[node] = ready;
     this.#ready.push(node);
   }
 
-  /** Marks nodes as completed whose ends were not recorded. All their open arcs count as taken. */
+  /** Marks nodes as completed although their ends were not recorded. All their open arcs are treated as taken. */
   adopt(nodes: Iterable<number>): void {
     for (const node of nodes) {
       if (this.#marks.status[node] === completed) continue;
@@ -220,10 +227,7 @@ export class Position {
     this.#marks.derive();
   }
 
-  /**
-   * Replaces the set of ready nodes. Nodes that are completed or skipped, and fallbacks that no node needs, are left
-   * out.
-   */
+  /** Replaces the set of ready nodes. Completed and skipped nodes, and fallbacks that no node needs, are left out. */
   setReady(nodes: Iterable<number>): void {
     for (const node of this.#ready) this.#marks.status[node] = pending;
     this.#ready = [];
@@ -233,7 +237,7 @@ export class Position {
     }
   }
 
-  /** Makes the nodes ready that their joins allow. Used for a run of which only the completed nodes are known. */
+  /** Makes all nodes ready whose joins allow it. Used for a run of which only the completed nodes are known. */
   readyWhatFollows(): void {
     const { owners, awaited, joinsAny } = this.plan;
     for (const [node, status] of this.#marks.status.entries()) {
@@ -243,7 +247,7 @@ export class Position {
     }
   }
 
-  /** Replaces this position by a saved one of the same plan. */
+  /** Replaces this position with a saved position of the same plan. */
   moveTo(saved: SavedPosition): void {
     this.#ready = [];
     this.#restore(saved);
@@ -307,8 +311,8 @@ export class Position {
   }
 
   /**
-   * Refuses the arcs of a node that are not taken. Back arcs and exits of a loop stay open until the turn or the loop
-   * ends.
+   * Refuses the arcs of a node that are not taken. Back arcs stay open until the iteration ends, and exits of a loop
+   * stay open until the loop ends.
    */
   #refuseRest(node: number): void {
     const { backOf, exitOf } = this.plan;
@@ -361,8 +365,8 @@ export class Position {
       this.#repeat(loop);
       return;
     }
-    // An exit that repeats an outer loop is a back arc of that loop. Joins do not wait for back arcs, so it is not
-    // refused.
+    // An exit that repeats an outer loop is a back arc of that loop. Joins do not wait for back arcs, so such an exit
+    // is not refused.
     for (const arc of exits) if ((backOf[arc] as number) < 0) this.#refuse(arc);
     this.#settleIn(parent);
   }

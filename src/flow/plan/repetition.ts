@@ -14,11 +14,11 @@ import {
   stronglyConnected,
 } from './loops.js';
 
-/** A loop with the facts that a run needs. */
+/** A loop, with the data that a run needs. */
 export interface PlannedLoop extends Loop {
   /**
-   * The number of members that must settle before a turn ends: the nodes that are not in an inner loop, and the inner
-   * loops.
+   * The number of members that must settle before an iteration ends: the nodes that are not in an inner loop, plus the
+   * inner loops.
    */
   readonly members: number;
   /** The arcs that leave this loop but none of the loops around it. */
@@ -34,7 +34,10 @@ export interface Repetition {
   readonly exitOf: Int32Array;
 }
 
-/** Finds the starts and the loops of a graph. Reports nodes that no start leads to, and loops without an exit. */
+/**
+ * Finds the starts and the loops of a graph. Reports nodes that cannot be reached from a start, and loops without an
+ * exit.
+ */
 export function repetition(graph: Graph, parts: Parts, faults: Fault[]): Repetition | undefined {
   const arcs = withFallbacks(parts);
   const starts = startsOf(graph.nodes, parts);
@@ -64,7 +67,7 @@ function noLoops(nodeCount: number, arcCount: number) {
   return { loopOf: new Int32Array(nodeCount).fill(-1), backOf: none, exitOf: none };
 }
 
-/** The arcs of the graph, plus one arc from each node to its fallback. */
+/** Returns the arcs of the graph, plus one arc from each node to its fallback. */
 function withFallbacks({ index, fallbackOf, owners, arcSource, arcTarget }: Parts): Arcs {
   const nodeCount = index.size;
   if (owners.size === 0) return { nodeCount, source: arcSource, target: arcTarget };
@@ -74,7 +77,7 @@ function withFallbacks({ index, fallbackOf, owners, arcSource, arcTarget }: Part
   return { nodeCount, source, target };
 }
 
-/** The nodes that have no predecessor except themselves; if there are none, the first node. */
+/** Returns the nodes that have no predecessor except themselves, or the first node if there are none. */
 function startsOf(nodes: readonly NodeDefinition[], { into, arcSource, owners }: Parts): number[] {
   const starts: number[] = [];
   for (let node = 0; node < nodes.length; node++) {
@@ -86,7 +89,8 @@ function startsOf(nodes: readonly NodeDefinition[], { into, arcSource, owners }:
 }
 
 /**
- * Returns true if the graph has a topological order (Kahn 1962). Then there are no loops, and every node is reached.
+ * Returns true if the graph has a topological order (Kahn 1962). In this case, there are no loops, and every node is
+ * reached.
  */
 function isAcyclic({ nodeCount, target }: Arcs, out: Adjacency, starts: readonly number[]): boolean {
   const missing = new Int32Array(nodeCount);
@@ -116,7 +120,7 @@ function unreached({ nodeCount, target }: Arcs, out: Adjacency, starts: readonly
   return Array.from(reached.keys()).filter((node) => reached[node] === 0);
 }
 
-/** The nodes of each cycle whose edges are always followed, in the order of the graph. */
+/** Returns the nodes of each cycle whose edges are always followed, in the order of the graph. */
 function endless({ nodes, edges }: Graph, { index }: Parts): string[][] {
   const chooses = new Set(edges.filter(({ action }) => action !== undefined).map(({ source }) => source));
   const followed = edges.filter(({ source, condition }) => condition === undefined && !chooses.has(source));
@@ -125,7 +129,7 @@ function endless({ nodes, edges }: Graph, { index }: Parts): string[][] {
   return cycles.map((cycle) => cycle.sort((a, b) => a - b).map((node) => (nodes[node] as NodeDefinition).id));
 }
 
-/** Maximum number of nodes of a cycle that a message names. Further nodes are counted. */
+/** Maximum number of nodes of a cycle that a message names. The remaining nodes are only counted. */
 const mostNamed = 10;
 
 function listed(ids: readonly string[]): string {
@@ -148,7 +152,7 @@ function checkFallbacks({ nodes }: Graph, { owners }: Parts, { loopOf }: Loops, 
   }
 }
 
-/** For each arc, the outermost loop that contains the source but not the target; -1 for none. */
+/** Returns, for each arc, the outermost loop that contains the source but not the target, or -1 if there is none. */
 function exitsOf({ arcSource, arcTarget }: Parts, { loops, loopOf }: Loops): Int32Array {
   const contains = (outer: number, inner: number) => {
     const { depth } = loops[outer] as Loop;

@@ -2,9 +2,9 @@ import { awaiting, type Marks, open, pending } from './marks.js';
 import type { Plan } from './plan.js';
 
 /**
- * Finds the waiting nodes whose events no longer matter: every node that they lead to is a join of `any` that has
- * already started, or itself waits only for such nodes. A waiting node is still needed if it ends the flow, repeats a
- * loop, has or is a fallback, or leads to a pending node that other nodes can reach.
+ * Finds the waiting nodes whose events no longer matter, because every node that they lead to is a join with the
+ * strategy `any` that has already started, or itself waits only for such nodes. A waiting node is still needed if it
+ * ends the flow, repeats a loop, has or is a fallback, or leads to a pending node that other nodes can reach.
  *
  * @param seeds - the nodes that started, began to wait, or lost an incoming arc since the last search
  */
@@ -19,7 +19,7 @@ export function superfluous(plan: Plan, marks: Marks, seeds: readonly number[]):
   for (let node = needed.pop(); node !== undefined; node = needed.pop()) {
     if (!found.delete(node)) continue;
     for (const arc of arcsInto(plan, node)) needed.push(plan.arcSource[arc] as number);
-    // Pending nodes behind a needed node are needed as well.
+    // Pending nodes that follow a needed node are needed as well.
     for (const arc of arcsOutOf(plan, node)) {
       if (marks.status[plan.arcTarget[arc] as number] === pending) needed.push(plan.arcTarget[arc] as number);
     }
@@ -27,7 +27,7 @@ export function superfluous(plan: Plan, marks: Marks, seeds: readonly number[]):
   return waiting.filter((node) => found.has(node));
 }
 
-/** The waiting nodes among the seeds, and those that lead to the other seeds. */
+/** Returns the waiting nodes among the seeds, and the waiting nodes that lead to the other seeds. */
 function waitingBefore(plan: Plan, { status, arcs }: Marks, seeds: readonly number[]): number[] {
   const seen = new Set(seeds);
   for (const node of seen) {
@@ -41,8 +41,8 @@ function waitingBefore(plan: Plan, { status, arcs }: Marks, seeds: readonly numb
 }
 
 /**
- * Returns true if a node leads only to joins of `any` that have started and to pending nodes. The pending nodes are
- * added to `found`, to be examined as well.
+ * Returns true if a node leads only to pending nodes and to joins with the strategy `any` that have started. The
+ * pending nodes are added to `found`, so that they are examined, too.
  */
 function leadsToJoins(plan: Plan, { status, arcs }: Marks, node: number, found: Set<number>): boolean {
   if (plan.fallbackOf[node] !== -1 || plan.owners.has(node)) return false;

@@ -24,8 +24,8 @@ export function versionOf(plan: Plan): string {
 }
 
 /**
- * Returns the hash that versions up to 0.6 of this package used as the version of a plan; it depends on the order of
- * nodes and edges. `undefined` if the author gave a version.
+ * Returns the hash that versions up to 0.6 of this package used as the version of a plan, or `undefined` if the author
+ * gave a version. The hash depends on the order of nodes and edges.
  */
 export function versionBefore({ graph: { version, nodes, edges } }: Plan): string | undefined {
   if (version !== undefined) return undefined;
@@ -39,7 +39,10 @@ export function versionBefore({ graph: { version, nodes, edges } }: Plan): strin
   }
 }
 
-/** Parameters as text for the hash. For parameters that cannot be JSON, only their presence counts. */
+/**
+ * Converts parameters to text for the hash. Parameters that cannot be converted to JSON all have the same text, so only
+ * their presence affects the hash.
+ */
 function textOfParams(params: unknown): string {
   try {
     return JSON.stringify(params, inOrder) ?? '';

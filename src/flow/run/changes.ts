@@ -4,7 +4,7 @@ export interface Kept {
   read(): unknown;
 }
 
-/** The data that a `ContextView` lies on: the committed context, or another view. */
+/** The data that a `ContextView` is layered on: the committed context, or another view. */
 export interface Source {
   find(key: string): Kept | undefined;
   keys(): Iterable<string>;
@@ -12,10 +12,12 @@ export interface Source {
   close?(): void;
 }
 
-/** The changes made in a view, as texts of the codec. */
+/** The changes made in a view, as text encoded by the codec. */
 export interface Changes {
   readonly set?: Readonly<Record<string, string>> | undefined;
   readonly removed?: readonly string[] | undefined;
-  /** The texts that the view had read for the keys in `set`, before it changed them. New keys are not listed. */
+  /**
+   * The texts that the view had read for the keys in `set` before it changed them. Keys that were added are not listed.
+   */
   readonly base?: Readonly<Record<string, string>> | undefined;
 }

@@ -3,15 +3,16 @@ import { cleaned, isClean } from '../../shared/text.js';
 import { messageOf, SerializationError } from '../errors.js';
 import { DefaultSerializer, type Serializer } from './serializer.js';
 
-/** Prefix of a text that was escaped. */
+/** Prefix that marks an escaped text. */
 const mark = 'escaped:';
 
 /**
- * Wraps a user's serializer, so that the rest of the flow layer can rely on two things:
+ * Wraps a user's serializer, so that the rest of the flow layer can rely on two guarantees:
  *
- * - If it throws, or returns something other than a text, the caller gets a `SerializationError` without a path.
+ * - If the serializer throws, or returns something other than a string, the caller gets a `SerializationError`
+ *   without a path.
  * - The texts contain no NUL and no lone surrogate, which databases refuse or change. A text with such characters is
- *   stored escaped, and handed back to the serializer unescaped.
+ *   stored in escaped form, and is unescaped before it is passed to the serializer again.
  *
  * The default serializer needs no wrapper.
  */
@@ -26,8 +27,8 @@ class CheckedSerializer implements Serializer {
   serialize(value: unknown): string {
     const text = this.#ask('saved', () => this.own.serialize(value));
     if (typeof text !== 'string') {
-      // An asynchronous serializer is a mistake: ignore the rejection of its promise, so that only the error below is
-      // reported.
+      // An asynchronous serializer is a mistake. The rejection of its promise is ignored, so that only the error below
+      // is reported.
       void Promise.resolve(text).catch(() => undefined);
       throw new SerializationError('', `cannot be saved: the serializer returned ${kindOf(text)}, expected a string`);
     }
@@ -54,10 +55,10 @@ class CheckedSerializer implements Serializer {
   }
 }
 
-/** The maximum number of characters of a serializer's message that is quoted in an error. */
+/** Maximum length of a serializer's message when it is quoted in an error, in characters. */
 const longestReason = 500;
 
-/** Tests safely for a `SerializationError`: a thrown value may itself throw when it is inspected. */
+/** Tests for a `SerializationError` without throwing, because a thrown value may itself throw when it is inspected. */
 function isSerializationError(thrown: unknown): boolean {
   try {
     return thrown instanceof SerializationError;

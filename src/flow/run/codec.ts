@@ -5,9 +5,9 @@ import { DefaultSerializer, type Serializer } from './serializer.js';
 type Field = string | (() => string);
 
 /**
- * Converts values to text and back. Most values of a run are small and flat. For those, the platform's JSON is five
- * times faster than a serializer that must detect cycles. The first character of a text says which of the two wrote it:
- * `j` for JSON, `s` for the serializer.
+ * Converts values to text and back. Most values of a run are small and flat. For such values, the platform's JSON is
+ * five times faster than a serializer that must detect cycles. The first character of a text shows which of the two
+ * wrote it: `j` for JSON, `s` for the serializer.
  */
 export class Codec {
   readonly #mayUseJson: boolean;
@@ -20,7 +20,7 @@ export class Codec {
    * Writes a value as text.
    *
    * @param field - the name of the value, put in front of the path in messages. Default: the path alone
-   * @throws {SerializationError} for a value that would not be read back unchanged
+   * @throws {SerializationError} if the value would not be read back unchanged
    */
   encode(value: unknown, field?: Field): string {
     return within(field, '', () => {
@@ -33,8 +33,8 @@ export class Codec {
    * Reads a value from its text.
    *
    * @param field - the name of the value, put in front of the path in messages. Default: the path alone
-   * @param of - words put in front of the problem in messages, with a space at the end. Default: none
-   * @throws {SerializationError} for a text that cannot be read
+   * @param of - text put in front of the problem in messages, with a trailing space. Default: none
+   * @throws {SerializationError} if the text cannot be read
    */
   decode(text: string, field?: Field, of = ''): unknown {
     return within(field, of, () => {
@@ -62,12 +62,12 @@ function within<Answer>(field: Field | undefined, of: string, work: () => Answer
   }
 }
 
-/** The JSON of a value; `undefined` if JSON would not bring the value back unchanged. */
+/** Returns the JSON of a value, or `undefined` if JSON would not restore the value unchanged. */
 function jsonOf(value: unknown): string | undefined {
   try {
     return isJson(value) || isFlatObject(value) ? JSON.stringify(value) : undefined;
   } catch {
-    // Reading the value throws. The serializer reports that with a path.
+    // Reading the value throws. The serializer reports the error with a path.
     return undefined;
   }
 }
@@ -80,7 +80,7 @@ function fromJson(text: string): unknown {
   }
 }
 
-/** If true, the value is a plain object or array that holds only primitives that JSON keeps. */
+/** Returns true if the value is a plain object or array that holds only primitives that JSON preserves. */
 function isFlatObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return Object.keys(value).length === value.length && value.every(isJson);

@@ -10,20 +10,27 @@ export interface Rest {
   readonly isDone: boolean;
 }
 
-/** The status of a run in which nothing is being executed. Runs in process and runs on a fleet share this rule. */
+/**
+ * Returns the status of a run in which nothing is being executed. The rule is the same for runs in process and on a
+ * fleet.
+ */
 export function standing({ waits, hasFailed, isDone }: Rest): 'awaiting' | 'failed' | 'completed' | 'stalled' {
   if (waits) return 'awaiting';
   if (hasFailed) return 'failed';
   return isDone ? 'completed' : 'stalled';
 }
 
-/** The ids of the completed nodes without a taken outgoing edge. Their outputs are the output of the run. */
+/**
+ * Returns the ids of the completed nodes without a taken outgoing edge. The outputs of these nodes are the output of
+ * the run.
+ */
 export function lastOf(position: Position, isCompleted: (nodeId: string) => boolean): string[] {
   const { plan } = position;
   const last: string[] = [];
   for (let node = 0; node < plan.nodeCount; node++) {
     const id = plan.idOf(node);
-    // The output of a fallback without edges of its own counts for the node that it stands in for.
+    // A fallback without outgoing edges is left out, because its output is also the output of the node that it
+    // replaces.
     const standsIn = plan.owners.has(node) && plan.outFrom[node] === plan.outFrom[node + 1];
     if (!standsIn && !leadsOn(position, node) && isCompleted(id)) last.push(id);
   }
@@ -31,8 +38,8 @@ export function lastOf(position: Position, isCompleted: (nodeId: string) => bool
 }
 
 /**
- * The output of a run: the output of its last node. If there are several last nodes, `together` combines their outputs,
- * which are keyed by node id.
+ * Returns the output of a run, which is the output of its last node. If there are several last nodes, `together`
+ * combines their outputs, which are keyed by node id.
  */
 export function outputOf<Output>(
   last: readonly string[],

@@ -5,7 +5,7 @@ import type { Codec } from './codec.js';
 import { fieldOf, setOwn } from './keys.js';
 import { type Merges, mergeChange } from './merge.js';
 
-/** A value as it was read from the source. */
+/** A value that was read from the source. */
 interface Found {
   readonly kept: Kept;
   readonly value: unknown;
@@ -14,11 +14,11 @@ interface Found {
 type Data = Record<string, unknown>;
 
 /**
- * The context as one execution of a node sees it: the committed data, plus the changes of this execution. Other
- * executions do not see the changes before they are committed. A key is decoded when it is first read, so the cost of
- * an execution depends on the keys that it uses, not on the size of the context.
+ * The context as it appears to one execution of a node: the committed data, plus the changes of this execution. Other
+ * executions see the changes only after they are committed. A key is decoded when it is first read, so the cost of an
+ * execution depends on the keys that it uses, not on the size of the context.
  *
- * A view may lie on another view. The lower view then takes over all changes of the upper view, or none.
+ * A view may be layered on another view. The lower view then takes over either all changes of the upper view or none.
  */
 export class ContextView implements ProxyHandler<Data>, Source {
   /** The object that nodes work with. It can be read, written, listed, spread and copied like any other object. */
@@ -51,8 +51,8 @@ export class ContextView implements ProxyHandler<Data>, Source {
   }
 
   /**
-   * Passes a receiver only if the class of the state may have a setter for the key. With a receiver, `Reflect.set`
-   * takes a detour through the other traps of the proxy.
+   * Passes a receiver to `Reflect.set` only if the class of the state may have a setter for the key, because a receiver
+   * makes `Reflect.set` go through the other traps of the proxy as well.
    */
   set(own: Data, key: string | symbol, value: unknown): boolean {
     this.#load(own, key);
@@ -74,7 +74,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
     return Reflect.getOwnPropertyDescriptor(this.#load(own, key), key);
   }
 
-  /** Lists committed keys in their order, then added keys. */
+  /** Lists the committed keys in their order, followed by the added keys. */
   ownKeys(own: Data): (string | symbol)[] {
     for (const key of [...this.source.keys()]) this.#load(own, key);
     return [...new Set([...this.keys(), ...Reflect.ownKeys(own)])];
@@ -89,7 +89,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
     return false;
   }
 
-  /** Refused: other executions may still add keys. */
+  /** Returns false, because other executions may still add keys. */
   preventExtensions(): boolean {
     return false;
   }
@@ -115,7 +115,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
     for (const key of Reflect.ownKeys(this.#own)) Reflect.deleteProperty(this.#own, key);
   }
 
-  /** Ends the view. The source need not keep old values for it any longer. */
+  /** Ends the view. The source no longer needs to keep old values for it. */
   close(): void {
     this.source.close?.();
   }
@@ -127,14 +127,14 @@ export class ContextView implements ProxyHandler<Data>, Source {
     else setOwn(this.#own, key, value);
   }
 
-  /** The value under a key, read without marking the key as seen by this view. */
+  /** Returns the value of a key without marking the key as read by this view. */
   peek(key: string): unknown {
     return this.#found.has(key) ? this.#own[key] : this.source.find(key)?.read();
   }
 
   /**
    * Marks the given changes as part of a commit: from now on, further changes are compared with them. Keys that were
-   * only read are read again on next use.
+   * only read are read again when they are next used.
    *
    * @returns the keys that were changed
    */
@@ -152,7 +152,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
     return taken;
   }
 
-  /** Reads a committed key again on next use, unless it was changed here in the meantime. */
+  /** Causes a committed key to be read again when it is next used, unless it was changed here in the meantime. */
   refresh(key: string): void {
     if (!this.#found.has(key)) return;
     const isGone = !Object.hasOwn(this.#own, key);
@@ -164,7 +164,7 @@ export class ContextView implements ProxyHandler<Data>, Source {
     }
   }
 
-  /** Turns a taken key into a change again, because its commit failed. */
+  /** Turns a taken key into a change again after its commit has failed. */
   rebase(key: string): void {
     const kept = this.source.find(key);
     this.#found.set(key, kept && { kept, value: kept.read() });
@@ -182,12 +182,12 @@ export class ContextView implements ProxyHandler<Data>, Source {
     }
   }
 
-  /** Creates a view that lies on this one. */
+  /** Creates a view that is layered on this view. */
   layer(): ContextView {
     return new ContextView(this, this.codec, this.#prototype);
   }
 
-  /** Takes over the changes of a view that lies on this one. This view must not have changed in the meantime. */
+  /** Takes over the changes of a view that is layered on this view. This view must not have changed in the meantime. */
   absorb(layer: ContextView): void {
     for (const [key, found] of layer.#found) {
       if (!this.#found.has(key)) this.#found.set(key, found);
@@ -199,8 +199,8 @@ export class ContextView implements ProxyHandler<Data>, Source {
   }
 
   /**
-   * Takes over the changes of one of several views that lie on this one, merging them with changes already taken over
-   * from the other views.
+   * Takes over the changes of one of several views that are layered on this view. The changes are merged with those
+   * already taken over from the other views.
    */
   merge({ set = {}, removed = [], base = {} }: Changes, merges: Merges): void {
     for (const key of Object.keys(set)) {
@@ -211,10 +211,10 @@ export class ContextView implements ProxyHandler<Data>, Source {
   }
 
   /**
-   * The changes made in the view since it was opened, or since its changes were last taken.
+   * Returns the changes made in the view since it was opened, or since its changes were last taken.
    *
    * @param except - a key to leave out. Default: none
-   * @throws {SerializationError} for a value that cannot be saved
+   * @throws {SerializationError} if a value cannot be saved
    */
   changes(except?: string): Changes {
     const [symbol] = Object.getOwnPropertySymbols(this.#own);
@@ -240,7 +240,10 @@ export class ContextView implements ProxyHandler<Data>, Source {
     };
   }
 
-  /** The new text of a key; `undefined` if the key is unchanged. Primitives are compared without encoding them. */
+  /**
+   * Returns the new text of a key, or `undefined` if the key is unchanged. Primitives are compared without encoding
+   * them.
+   */
   #changed(key: string, found: Found | undefined): string | undefined {
     if (key === '__proto__') throw unsavable('context.__proto__', 'the name is reserved, use another key');
     const descriptor = Reflect.getOwnPropertyDescriptor(this.#own, key);
@@ -257,9 +260,9 @@ export class ContextView implements ProxyHandler<Data>, Source {
   }
 
   /**
-   * Encodes the value under a key.
+   * Encodes the value of a key.
    *
-   * @throws {SerializationError} that names the key
+   * @throws {SerializationError} if the value cannot be saved; the error names the key
    */
   #encode(key: string): string {
     let value: unknown;
@@ -289,8 +292,8 @@ export class ContextView implements ProxyHandler<Data>, Source {
 const printing = new WeakMap<object, object>();
 
 /**
- * A prototype that makes views print as plain objects. `util.inspect` looks up the custom method on the target of a
- * proxy and calls it with the proxy as `this`.
+ * Returns a prototype that makes views print as plain objects. `util.inspect` looks up the custom method on the target
+ * of a proxy and calls it with the proxy as `this`.
  */
 function printed(prototype: object): object {
   const known = printing.get(prototype);

@@ -2,20 +2,23 @@ import type { InputOf, NodeView, SavedContext } from '../checkpoint/saved-contex
 import type { ContextView } from './context-view.js';
 import type { Context } from './result.js';
 
-/** The value stored under a context key. The wrapper tells a stored `undefined` from a missing key. */
+/** The value stored under a context key. The wrapper distinguishes a stored `undefined` from a missing key. */
 export interface Written {
   readonly value: unknown;
 }
 
-/** The output of a node in a context. A node id such as `toString` must not find an inherited property. */
+/**
+ * Returns the output of a node from a context. Inherited properties are not outputs, even if a node has an id such as
+ * `toString`.
+ */
 export function outputIn(context: Context, nodeId: string): unknown {
   const isOwn = !(nodeId in Object.prototype) || Object.hasOwn(context, nodeId);
   return isOwn ? context[nodeId] : undefined;
 }
 
 /**
- * The context of a run. In an unsaved run all nodes share one object. In a saved run each execution of a node has a
- * view of its own.
+ * The context of a run. In an unsaved run, all nodes share one object. In a saved run, each execution of a node has its
+ * own view.
  */
 export class RunData {
   #context: object;
@@ -32,7 +35,8 @@ export class RunData {
   }
 
   /**
-   * The shared object. In a saved run, a view of the committed context; changes to it are saved with the next entry.
+   * The shared object or, in a saved run, a view of the committed context. Changes to this view are saved with the next
+   * entry.
    */
   get context(): Context {
     return this.#context;
@@ -42,14 +46,14 @@ export class RunData {
     return this.#saved;
   }
 
-  /** Saves the run from now on: nodes get views of their own. */
+  /** Saves the run from now on, with a separate view for each node. */
   saveIn(saved: SavedContext): void {
     this.#saved = saved;
     this.#context = saved.outside.context;
     this.onShown(this.#context);
   }
 
-  /** The context that a node sees: its own view in a saved run, otherwise the shared object. */
+  /** Returns the context visible to a node: its own view in a saved run, otherwise the shared object. */
   seenBy(nodeId: string): Context {
     if (this.#saved === undefined) return this.#context;
     return this.#saved.isOpen(nodeId)
@@ -65,8 +69,8 @@ export class RunData {
   }
 
   /**
-   * The view for the execution of a node: the view that its input was resolved with, or a new one. Returns `undefined`
-   * if the run is not saved.
+   * Returns the view for the execution of a node: the view with which its input was resolved, or a new view. Returns
+   * `undefined` if the run is not saved.
    */
   takeView(nodeId: string): NodeView | undefined {
     const saved = this.#saved;
@@ -77,12 +81,12 @@ export class RunData {
     return node;
   }
 
-  /** Discards the view of an execution whose changes do not count. */
+  /** Discards the view of an execution whose changes are dropped. */
   closeView(nodeId: string): void {
     this.#saved?.end(nodeId);
   }
 
-  /** The value to hand to a node, which may change it. In a saved run this is a copy. */
+  /** Returns a value for a node that may modify it. In a saved run, the value is a copy. */
   handedOut<Value>(value: Value): Value {
     return this.#saved === undefined ? value : this.#saved.copy(value);
   }
@@ -94,12 +98,12 @@ export class RunData {
     else if (Object.hasOwn(this.#context, nodeId)) delete this.context[nodeId];
   }
 
-  /** The output of a node. In a saved run this is a copy of the committed output. */
+  /** Returns the output of a node. In a saved run, the result is a copy of the committed output. */
   outputOf(nodeId: string): unknown {
     return this.#saved === undefined ? outputIn(this.#context, nodeId) : this.#saved.outside.peek(nodeId);
   }
 
-  /** The entry in the context under the id of a node; `undefined` if there is none. */
+  /** Returns the entry in the context under the id of a node, or `undefined` if there is none. */
   written(nodeId: string): Written | undefined {
     return Object.hasOwn(this.#context, nodeId) ? { value: this.context[nodeId] } : undefined;
   }
@@ -109,7 +113,7 @@ export class RunData {
     if (Object.is(this.written(nodeId)?.value, output)) this.write(nodeId, before?.value);
   }
 
-  /** The context as saved data: the values themselves, or the committed texts. */
+  /** Returns the context as saved data: the values themselves, or the committed texts. */
   save() {
     return this.#saved === undefined ? { context: { ...this.#context } } : { context: {}, values: this.#saved.texts() };
   }

@@ -3,29 +3,32 @@ import { failureOf } from '../../kernel/errors.js';
 import type { WorkflowResult, WorkflowStatus } from './result.js';
 
 /**
- * The end of a run of a flow. It is published once for each run on the `node:diagnostics_channel` named
- * `orchestrator:run:end`, by the program that ended the run. A run in process also ends when it waits for something
- * outside (`awaiting`) or is stuck (`stalled`); a run on a fleet does not. Nothing is published if the program is
- * killed right after the end of the run, or if `cancel` rejects with an `EngineError`.
+ * The end of a run of a flow, published on the `node:diagnostics_channel` named `orchestrator:run:end` by the program
+ * that ended the run. A run in process also ends when it waits for an external event (`awaiting`) or is stuck
+ * (`stalled`); a run on a fleet does not. Nothing is published if the program is killed right after the end of the run,
+ * or if `cancel` rejects with an `EngineError`.
  */
 export interface RunEndEvent {
   /** Id of the run. */
   readonly runId: string;
   /** Id of the flow. */
   readonly workflow: string;
-  /** The status with which the run ended. */
+  /** The status that the run ended with. */
   readonly status: WorkflowStatus;
-  /** Milliseconds from the start of the run. On a fleet they count from the time at which the run was due to start. */
+  /**
+   * Milliseconds from the start of the run. For a run on a fleet, measured from the time at which the run was due to
+   * start.
+   */
   readonly duration: number;
-  /** The reason why the run did not complete, as text; `undefined` for a run that completed. */
+  /** The reason why the run did not complete, as text; `undefined` if the run completed. */
   readonly error: string | undefined;
-  /** The name of the fleet's engine; `undefined` for a run in process. */
+  /** The name of the fleet's engine; `undefined` if the run was executed in process. */
   readonly engine: string | undefined;
 }
 
 export const runEndChannel = channel('orchestrator:run:end');
 
-/** Runs `work` and publishes the end of its run. Publishes nothing if nobody had subscribed when the run started. */
+/** Runs `work` and publishes the end of its run. Publishes nothing if there was no subscriber when the run started. */
 export async function published(
   run: Pick<RunEndEvent, 'runId' | 'workflow'>,
   work: () => Promise<WorkflowResult>,

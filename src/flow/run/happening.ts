@@ -1,20 +1,20 @@
 import type { Changes } from './changes.js';
 import type { Waiting } from './result.js';
 
-/** The failure of a node. A `NodeError` is such a failure. */
+/** The failure of a node, for example a `NodeError`. */
 export interface Failure<Value> {
   /** The value that was thrown. */
   readonly cause: Value;
   /** The number of attempts that were made. */
   readonly attempts: number;
-  /** The id of the fallback that stood in for the node, if one did. */
+  /** The id of the fallback that replaced the node, if any. */
   readonly recoveredBy?: string | undefined;
 }
 
 /**
- * Something that has happened in a run. In process a happening holds the values themselves, on a fleet their texts.
+ * An event in the course of a run. In process, it holds the values themselves; on a fleet, it holds their texts.
  *
- * @typeParam Run - a run inside a node, as it started
+ * @typeParam Run - a run inside a node, at its start
  * @typeParam Step - one entry recorded in such a run
  */
 export type Happening<Value, Run = Value, Step = Value> =
@@ -33,7 +33,7 @@ export type Happening<Value, Run = Value, Step = Value> =
   | { readonly type: 'awaiting'; readonly nodeId: string; readonly waits: readonly Waiting[] }
   | InNode<Value, Run, Step>;
 
-/** The completion of a node, by its own result or that of its fallback. */
+/** The completion of a node, either by its own result or by that of its fallback. */
 export interface Completed<Value> {
   readonly type: 'completed';
   readonly nodeId: string;
@@ -43,13 +43,13 @@ export interface Completed<Value> {
   readonly arcs: readonly number[] | undefined;
   /** The values that arcs pass on, if they differ from the output. */
   readonly passed: readonly (readonly [arc: number, value: Value])[];
-  /** The id of the fallback that stood in for the node, if one did. */
+  /** The id of the fallback that replaced the node, if any. */
   readonly recoveredBy: string | undefined;
 }
 
 /**
- * Progress inside a node that has not completed itself: a batch element has completed (`item`), a sub-flow has started,
- * or something has happened in it (`child`).
+ * Progress inside a node that has not completed yet: a batch element has completed (`item`), a sub-flow has started
+ * (`started`), or an event has occurred in a sub-flow (`child`).
  */
 export type InNode<Value, Run = Value, Step = Value> =
   | {
@@ -57,7 +57,7 @@ export type InNode<Value, Run = Value, Step = Value> =
       readonly nodeId: string;
       readonly index: number;
       readonly output: Value;
-      /** The changes that the element made in the context. They become part of the node's changes. */
+      /** The changes that the element made to the context. They become part of the node's changes. */
       readonly changes?: Changes | undefined;
     }
   | { readonly type: 'started'; readonly key: string; readonly run: Run }

@@ -1,4 +1,4 @@
-// The model of a run, as used by other layers.
+// The exports for other layers: the model of a run.
 export type { Changes, Kept, Source } from './changes.js';
 export { Codec } from './codec.js';
 export { lastOf, outputOf, standing } from './conclusion.js';

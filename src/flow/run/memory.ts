@@ -3,7 +3,7 @@ import type { Changes } from './changes.js';
 import type { Completed, Failure, Happening } from './happening.js';
 import type { Waiting } from './result.js';
 
-/** An unfinished run inside a node: the run as it started or was last saved, and the entries recorded since. */
+/** An unfinished run inside a node: the run as it was started or last saved, and the entries recorded since then. */
 export interface Inner<Run, Step> {
   readonly run: Run;
   readonly entries: Step[];
@@ -14,7 +14,7 @@ export interface Remembered<Value, Run = Value, Step = Value> {
   /** The failures of nodes, including those that a fallback has recovered. */
   readonly failures: Map<string, Failure<Value>>;
   readonly awaiting: Map<string, readonly Waiting[]>;
-  /** The events that have arrived for nodes that waited for them, by node id. */
+  /** The events that have arrived for waiting nodes, by node id. */
   readonly delivered: Map<string, Readonly<Record<string, Value>>>;
   /** The values that arcs have passed on, if they differ from the output of the arc's source. */
   readonly passed: Map<number, Value>;
@@ -32,14 +32,14 @@ export interface Remembered<Value, Run = Value, Step = Value> {
 }
 
 /**
- * The facts about a run besides its context, derived from what has happened in the run. In process the facts are the
- * values themselves, on a fleet they are texts.
+ * The facts about a run besides its context, derived from the events of the run. In process, the facts hold the values
+ * themselves; on a fleet, they hold texts.
  *
- * @typeParam Run - a run inside a node, as it started
+ * @typeParam Run - a run inside a node, at its start
  * @typeParam Step - one entry recorded in such a run
  */
 export class Memory<Value, Run = Value, Step = Value> implements Remembered<Value, Run, Step> {
-  /** Maps are created on first use: most runs need none of them. */
+  /** The maps, which are created on first use because most runs need none of them. */
   readonly #kept: { -readonly [Name in keyof Remembered<Value, Run, Step>]?: Remembered<Value, Run, Step>[Name] };
 
   /**
@@ -95,13 +95,13 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     return this.#kept.inner;
   }
 
-  /** If true, there are entries under this name. Unlike the getters, this creates no map. */
+  /** Returns true if there are entries under this name. Unlike the getters, this method creates no map. */
   has(name: keyof Remembered<Value>): boolean {
     const keys: Iterator<unknown> | undefined = this.#kept[name]?.keys();
     return keys !== undefined && keys.next().done !== true;
   }
 
-  /** Applies a happening. The output of a completed node must be in the context already. */
+  /** Applies an event. The output of a completed node must already be in the context. */
   apply(happening: Happening<Value, Run, Step>): void {
     switch (happening.type) {
       case 'completed':
@@ -127,7 +127,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     }
   }
 
-  /** The unfinished run inside a node that is stored under a key. */
+  /** Returns the unfinished run that is stored under a key. */
   innerAt(key: string): Inner<Run, Step> | undefined {
     return this.has('inner') ? this.inner.get(nodeOfKey(key))?.get(key) : undefined;
   }
@@ -138,7 +138,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     this.inner.set(nodeId, ofNode.set(key, inner));
   }
 
-  /** Records that the events a node waited for have arrived. The node becomes ready. */
+  /** Records that the events that a node was waiting for have arrived. The node becomes ready. */
   deliver(nodeId: string, events: Readonly<Record<string, Value>>): void {
     const position = this.position as Position;
     this.#kept.awaiting?.delete(nodeId);
@@ -146,18 +146,18 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     position.retry(position.plan.indexOf(nodeId));
   }
 
-  /** Makes the nodes that have failed for good ready again. */
+  /** Makes the failed nodes ready again. */
   retryFailed(): void {
     for (const nodeId of (this.position as Position).retryFailed()) this.#kept.failures?.delete(nodeId);
   }
 
-  /** Ends waits that no node depends on any more. The waiting nodes are skipped. */
+  /** Ends waits that no node depends on any longer. The waiting nodes are skipped. */
   letGo(): void {
     const { position } = this;
     for (const node of position?.letGo() ?? []) this.#settle((position as Position).plan.idOf(node));
   }
 
-  /** Drops the values that arcs of a node passed on in an earlier turn of a loop. */
+  /** Drops the values that arcs of a node passed on in an earlier iteration of a loop. */
   forgetPassed(node: number): void {
     if (!this.has('passed')) return;
     const position = this.position as Position;
@@ -181,7 +181,7 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
   }
 
   /**
-   * Updates the failure of a node that has completed. A failure of an earlier turn that a fallback recovered stays
+   * Updates the failure of a node that has completed. A failure that a fallback recovered in an earlier iteration stays
    * recorded.
    */
   #recover(nodeId: string, recoveredBy: string | undefined): void {
@@ -192,7 +192,10 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
     else if (failure.recoveredBy === undefined) this.failures.delete(nodeId);
   }
 
-  /** Keeps the sub-flows and batch elements of the node: if the node is tried again, they resume. */
+  /**
+   * Records the failure of a node. Its sub-flows and batch elements are kept, so that they resume if the node is tried
+   * again.
+   */
   #fail(happening: Extract<Happening<Value>, { type: 'failed' }>): void {
     const { nodeId, error } = happening;
     const position = this.position as Position;
@@ -228,12 +231,12 @@ export class Memory<Value, Run = Value, Step = Value> implements Remembered<Valu
   }
 }
 
-/** The key of a run inside a node: the id of the node, and for a batch the index of the element. */
+/** Returns the key of a run inside a node: the id of the node, followed in a batch by the index of the element. */
 export function innerKey(nodeId: string, index: number | undefined): string {
   return JSON.stringify(index === undefined ? [nodeId] : [nodeId, index]);
 }
 
-/** The id of the node in a key made by `innerKey`. */
+/** Returns the node id from a key that was made by `innerKey`. */
 export function nodeOfKey(key: string): string {
   return (JSON.parse(key) as [string])[0];
 }

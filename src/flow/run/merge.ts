@@ -3,13 +3,13 @@ import { isPlainObject } from '../../shared/validate.js';
 import type { MergeFunction } from '../flow-options.js';
 import type { Codec } from './codec.js';
 
-/** Merge functions by context key. Keys without one use `merged`. */
+/** Merge functions by context key. Keys without a merge function use `merged`. */
 export type Merges = Readonly<Record<string, MergeFunction>>;
 
 /**
- * The text that a key holds after a commit. If the key is unchanged since the node read it, the node's text wins.
- * Otherwise the key's merge function decides; the default is `merged`. If the function throws, the last write wins: a
- * journal must stay readable to its end.
+ * Returns the text that a key holds after a commit. If the key has not changed since the node read it, the text is that
+ * of the node. Otherwise, the key's merge function decides; the default is `merged`. If the function throws, the last
+ * write wins, because a journal must stay readable to its end.
  *
  * @param current - the committed text
  * @param written - the text that the node has written
@@ -33,7 +33,10 @@ export function mergeInto(
 
 type Texts = Readonly<Record<string, string>>;
 
-/** The text that a key holds after the given changes: `mergeInto`, with the key's base and merge function looked up. */
+/**
+ * Returns the text that a key holds after the given changes. Like `mergeInto`, but looks up the key's base and merge
+ * function.
+ */
 export function mergeChange(
   key: string,
   current: string | undefined,
@@ -46,22 +49,23 @@ export function mergeChange(
   return mergeInto(current, set[key] as string, found, merge, codec);
 }
 
-/** If true, `merged` may need the base value to merge this value. */
+/** Returns true if `merged` may need the base value to merge this value. */
 export function isMergeable(value: unknown): boolean {
   return Array.isArray(value) || isPlainObject(value);
 }
 
-/** Stands for a key that is absent. */
+/** Represents a missing key. */
 const nothing = Symbol('nothing');
 
 /**
- * Merges two changes of the same value. If one side only appended elements to a list, these are kept, whatever the
- * other side made of the list. If both sides appended, the later commit's elements come last. Plain objects are merged
- * by key. In all other cases, if only one side changed the value, that change wins; if both did, the later commit wins.
+ * Merges two changes to the same value. If one side only appended elements to a list, these elements are kept, however
+ * the other side changed the list. If both sides appended, the elements of the later commit come last. Plain objects
+ * are merged by key. In all other cases, if only one side changed the value, that change wins; if both sides did, the
+ * later commit wins.
  *
  * @param theirs - the value that was committed first
  * @param mine - the value that is committed later
- * @param base - the value that both sides had read; if it is of another kind, it counts as empty
+ * @param base - the value that both sides had read; if it is of another kind, it is treated as empty
  */
 export function merged(theirs: unknown, mine: unknown, base: unknown): unknown {
   if (isDeepStrictEqual(mine, base)) return theirs;
@@ -76,7 +80,7 @@ function mergedLists(theirs: readonly unknown[], mine: readonly unknown[], base:
   return extend(theirs, base) ? mine.concat(theirs.slice(base.length)) : mine;
 }
 
-/** If true, `list` is `base`, possibly with elements appended. */
+/** Returns true if `list` starts with all elements of `base`. */
 function extend(list: readonly unknown[], base: readonly unknown[]): boolean {
   return list.length >= base.length && isDeepStrictEqual(list.slice(0, base.length), base);
 }

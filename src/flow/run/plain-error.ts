@@ -2,14 +2,14 @@ import { textOf } from '../../shared/errors.js';
 import { cleaned } from '../../shared/text.js';
 import { messageOf } from '../errors.js';
 
-/** The maximum number of characters kept of each field. */
+/** Maximum length of each field, in characters. */
 const longestName = 100;
 const longestMessage = 1_000;
 const longestStack = 8_000;
 
 /**
- * A copy of a thrown value as an error with short, clean texts: name, message, code and stack. It is used when the
- * original is too large, unreadable, or refused by a serializer or an engine.
+ * Copies a thrown value as an error with short, clean texts: name, message, code and stack. The copy is used if the
+ * original is too large or unreadable, or if a serializer or an engine refuses it.
  */
 export function plainError(thrown: unknown): Error {
   const { name, stack, code } = fieldsOf(thrown);

@@ -4,33 +4,35 @@ import type { NodeError } from '../errors.js';
 
 /**
  * The data that the nodes of a run share: a plain object by default. The output of each completed node is stored under
- * the node's id. In most runs all nodes share one object. In a run that is saved in a checkpoint store, each execution
- * of a node has a view of its own, and its changes are committed together with its output.
+ * the node's id. In most runs, all nodes share one object. In a run that is saved in a checkpoint store, each execution
+ * of a node has its own view, and its changes are committed together with its output.
  */
 // biome-ignore lint/suspicious/noExplicitAny: a context may hold values of any type
 export type Context = Record<string, any>;
 
 /**
- * A wait of a run: for an event, or for the end of a sleep. Runs with the status `awaiting` list their waits in
- * `WorkflowResult.awaiting`. Pass the event's payload to `continue` to resume the run.
+ * A wait of a run: for an event, or for the end of a sleep. The waits of a run with the status `awaiting` are listed in
+ * `WorkflowResult.awaiting`. To resume the run, pass the payload of the event to `continue`.
  */
 export interface Waiting {
-  /** Id of the waiting node. In a sub-flow it is preceded by the nodes around it: `order/approval`. */
+  /**
+   * Id of the waiting node. For a node in a sub-flow, the ids of the surrounding nodes come first: `order/approval`.
+   */
   readonly nodeId: string;
   /** Name of the event that ends the wait. */
   readonly event: string;
-  /** End of a sleep, in epoch milliseconds. Default: `undefined`, for a wait that only its event ends. */
+  /** Time at which a sleep ends, in epoch milliseconds; `undefined` if only the event can end the wait. */
   readonly until?: number | undefined;
 }
 
 /**
  * The status of a run. `running` is the status of a run that has not ended. Only `completed` is final: a run with any
- * other status can be continued. `WorkflowResult.status` says when each one applies.
+ * other status can be continued. `WorkflowResult.status` explains when each status applies.
  */
 export type WorkflowStatus = 'running' | 'completed' | 'failed' | 'stalled' | 'awaiting' | 'cancelled';
 
 /**
- * A node that a run has not executed, with the reason. `WorkflowResult.unreached` lists these nodes. For instance, they
+ * A node that a run has not executed, with the reason. `WorkflowResult.unreached` lists these nodes, for example to
  * explain why a run is `stalled`.
  */
 export interface Unreached {
@@ -38,13 +40,13 @@ export interface Unreached {
   readonly nodeId: string;
   /** The reason as text, for instance `it waits for "charge", which failed`. */
   readonly reason: string;
-  /** If true, the node was ready to run and only had not been started. Default: `undefined`. */
+  /** If true, the node was ready but had not been started yet. Default: `undefined`. */
   readonly isReady?: true | undefined;
 }
 
 /**
  * The outcome of a run of a flow so far: its status, its data, and how each of its nodes ended. `FlowRuntime.run`,
- * `FlowRuntime.continue` and the `run` method of each orchestrator resolve with it.
+ * `FlowRuntime.continue` and the `run` methods of all orchestrators resolve with such a result.
  */
 export interface WorkflowResult<State extends object = Context> {
   /** Id of the run. */
@@ -56,16 +58,19 @@ export interface WorkflowResult<State extends object = Context> {
    * - `failed`: a node has failed and no fallback has recovered it;
    * - `awaiting`: the run waits for the events and sleeps in `awaiting`, and can be continued;
    * - `cancelled`: the run was aborted;
-   * - `stalled`: no node can go on, for the reasons in `unreached`. Between the steps of a `StepByStepOrchestrator`:
-   *   there is more to do.
+   * - `stalled`: no node can be executed, for the reasons in `unreached`; or the run is between two steps of a
+   *   `StepByStepOrchestrator`.
    */
   status: WorkflowStatus;
-  /** The data of the run. Outputs are stored in it under the ids of their nodes. */
+  /** The data of the run, including the outputs of nodes under the ids of the nodes. */
   readonly context: State;
-  /** The output of the last node. If the run ends in several nodes, an object with their outputs by node id. */
+  /**
+   * The output of the last node. If the run ends in several nodes, the output is an object with the outputs of these
+   * nodes by node id.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: types do not tell which node is the last one
   readonly output: any;
-  /** The action that the last node has chosen; `undefined` if there is no action or more than one last node. */
+  /** The action that the last node chose; `undefined` if it chose no action, or if there is more than one last node. */
   readonly action: string | undefined;
   /** The failures of nodes, including those that a fallback has recovered (see `NodeError.recoveredBy`). */
   readonly errors: readonly NodeError[];
@@ -75,31 +80,31 @@ export interface WorkflowResult<State extends object = Context> {
   readonly skipped: readonly string[];
   /** The events and sleeps that the run waits for. */
   readonly awaiting: readonly Waiting[];
-  /** The nodes that were running when the run was aborted. */
+  /** The nodes that were running when the run was aborted, and that have not completed. */
   readonly cutShort: readonly string[];
-  /** The nodes that have not completed and were not skipped, and that are not running or waiting. */
+  /** The nodes that have not completed and were neither skipped nor running nor waiting. */
   readonly unreached: readonly Unreached[];
   /** The reason of the abort; `undefined` if the run was not aborted. */
   readonly reason: unknown;
   /**
    * The context as text, written by the run's serializer.
    *
-   * @throws {SerializationError} for a value that cannot be saved
+   * @throws {SerializationError} if a value cannot be saved
    */
   readonly serializedContext: string;
   /**
-   * Everything that `continue` needs, as text. The text can be continued in another program.
+   * Everything that `continue` needs, as text. With this text, the run can be continued in another program.
    *
-   * @throws {SerializationError} for a value that cannot be saved
+   * @throws {SerializationError} if a value cannot be saved
    */
   readonly snapshot: string;
 }
 
 /**
- * Reports that a run of a flow has failed. The process of a flow rejects with it, and a failed sub-flow makes it the
- * cause of its node's `NodeError`. `errors` holds the failures that no fallback has recovered, `result` the outcome of
- * the run. Logs, `JSON.stringify` and terminals show the failures but not `result`, so the data of the run does not
- * leak.
+ * The error of a failed run of a flow. The process of the run rejects with this error; for a sub-flow, the error is the
+ * `cause` of its node's `NodeError`. `errors` holds the failures that no fallback has recovered, and `result` holds the
+ * outcome of the run. Logs, `JSON.stringify` and terminals show the failures but not `result`, so that the data of the
+ * run does not leak.
  */
 export class WorkflowError extends AggregateError {
   override readonly name = 'WorkflowError';
@@ -137,7 +142,7 @@ function holderOf(error: WorkflowError): Holder {
   return { error, failures: () => failuresOf(error.errors), count: error.errors.length };
 }
 
-/** Adds no label to the failures: a `NodeError` names its node itself. */
+/** Adds no label to the failures, because a `NodeError` names its node itself. */
 function* failuresOf(errors: readonly unknown[]): Generator<Failure> {
   for (const reason of errors) yield { reason };
 }

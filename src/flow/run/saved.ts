@@ -15,18 +15,19 @@ export interface SavedRun {
   readonly version: string;
   readonly runId: string;
   /**
-   * The graph of the run. Runs saved by versions up to 0.6 have none; their positions follow the order of declaration.
+   * The graph of the run. In runs saved by versions up to 0.6, the graph is missing, and positions follow the order of
+   * declaration.
    */
   readonly graph?: Outline | undefined;
   readonly input: unknown;
   readonly context: object;
-  /** The context of a saved run, as texts of the codec. `context` is empty then. */
+  /** The context as text encoded by the codec. If present, `context` is empty. */
   readonly values?: readonly (readonly [key: string, text: string])[] | undefined;
   /** The position of the run. If there is a `graph`, nodes are numbered in an order derived from their ids. */
   readonly position: SavedPosition;
   readonly errors: readonly SavedNodeError[];
   readonly awaiting: readonly (readonly [nodeId: string, waits: readonly Waiting[]])[];
-  /** The events that have arrived for nodes that have not resumed yet. */
+  /** The events that have arrived for nodes that have not yet resumed. */
   readonly delivered: readonly (readonly [nodeId: string, payload: unknown])[];
   /** The values that arcs have passed on, if they differ from the output of the arc's source. */
   readonly passed:
@@ -36,19 +37,19 @@ export interface SavedRun {
   readonly actions: readonly (readonly [nodeId: string, action: string])[];
   /** The outputs of completed elements of unfinished batches. */
   readonly items: readonly (readonly [nodeId: string, outputs: ReadonlyMap<number, unknown>])[];
-  /** The changes that completed batch elements have made in the context. */
+  /** The changes that completed batch elements have made to the context. */
   readonly itemChanges?: readonly (readonly [nodeId: string, changes: ReadonlyMap<number, Changes>])[] | undefined;
   /** Unfinished runs of sub-flows. */
   readonly children: readonly (readonly [key: string, run: SavedChild])[];
 }
 
-/** A run inside another: the run as it was last saved, and the entries recorded since. */
+/** A run inside another run: the inner run as it was last saved, and the entries recorded since then. */
 export type SavedChild = Inner<SavedRun, Entry>;
 
 /** The facts about a run in process, besides its context. */
 export type RunMemory = Memory<unknown, SavedRun, Entry>;
 
-/** Something that has happened in a run in process. */
+/** An event in the course of a run in process. */
 export type RunHappening = Happening<unknown, SavedRun, Entry>;
 
 /** The failure of a node as plain data. */
@@ -59,20 +60,20 @@ export function savedError({ nodeId, attempts, cause, recoveredBy }: NodeError):
 }
 
 /**
- * A happening as it is written to a journal: nodes are named by id, because node numbers depend on the declaration
- * order.
+ * An event in the form in which it is written to a journal. Nodes are identified by id, because node numbers depend on
+ * the declaration order.
  */
 export type SavedHappening =
   | Exclude<RunHappening, { type: 'completed' }>
   | (Omit<Completed<unknown>, 'arcs' | 'passed'> & {
       /** The target nodes of the arcs that are taken. Default: all arcs are taken. */
       readonly targets?: readonly string[] | undefined;
-      /** The numbers of the arcs that are taken, as versions up to 0.6 wrote them. */
+      /** The numbers of the arcs that are taken, as written by versions up to 0.6. */
       readonly arcs?: readonly number[] | undefined;
       readonly passed: readonly (readonly [target: string | number, value: unknown])[];
     });
 
-/** A happening and its changes of the context, including outputs, as texts of the codec. */
+/** An event and its changes to the context, including outputs, as text encoded by the codec. */
 export interface Entry {
   readonly happening: SavedHappening;
   readonly set?: Readonly<Record<string, string>> | undefined;
@@ -82,9 +83,9 @@ export interface Entry {
 }
 
 /**
- * The data to save of a run.
+ * Collects the data to save for a run.
  *
- * @param head - the parts that `memory` does not hold
+ * @param head - the data that `memory` does not hold
  * @param errors - the failures of the run's nodes
  * @param inner - the unfinished runs inside nodes
  */

@@ -4,41 +4,42 @@ import { hide } from '../../shared/failures.js';
 import { SerializationError } from '../errors.js';
 
 /**
- * Converts values to text and back, for checkpoints, snapshots and fleets. Pass one as the `serializer` option of a
- * `FlowRuntime` to store classes that `DefaultSerializer` refuses. Both methods must be synchronous.
+ * Converts values to text and back, for checkpoints, snapshots and fleets. To store classes that `DefaultSerializer`
+ * refuses, implement this interface and pass the implementation as the `serializer` option of a `FlowRuntime`. Both
+ * methods must be synchronous.
  */
 export interface Serializer {
   /**
    * Writes a value as text.
    *
-   * @throws {SerializationError} for a value that `deserialize` could not restore unchanged
+   * @throws {SerializationError} if `deserialize` could not restore the value unchanged
    */
   serialize(value: unknown): string;
   /**
    * Reads a value from a text that `serialize` has written.
    *
-   * @throws {SerializationError} for a text that cannot be read
+   * @throws {SerializationError} if the text cannot be read
    */
   deserialize(text: string): unknown;
 }
 
 /**
- * The default serializer, built on devalue. It keeps:
+ * The default serializer, built on devalue. It preserves:
  *
  * - plain objects, arrays, Date, Map, Set, BigInt, RegExp and URL;
  * - ArrayBuffer, typed arrays, DataView and Buffer. Only the bytes that a view shows are written, not the rest of its
  *   buffer;
- * - `undefined`, NaN, -0, Infinity, and several references to the same object, also in cycles;
+ * - `undefined`, NaN, -0, Infinity, and several references to the same object, including cycles;
  * - errors, with class name, message, code, cause and stack.
  *
- * It refuses functions, symbols, SharedArrayBuffer and class instances, also of classes that extend a built-in class.
- * The error names the path of the value.
+ * It refuses functions, symbols, SharedArrayBuffer and class instances, including instances of classes that extend a
+ * built-in class. The error names the path of the value.
  */
 export class DefaultSerializer implements Serializer {
   /**
    * Writes a value as text.
    *
-   * @throws {SerializationError} for a value that cannot be saved or is nested too deep; the error names its path
+   * @throws {SerializationError} if a value cannot be saved or is nested too deeply; the error names its path
    */
   serialize(value: unknown): string {
     try {
@@ -52,7 +53,7 @@ export class DefaultSerializer implements Serializer {
         throw new SerializationError('', 'cannot be saved: it threw an error when it was read', { cause: error });
       }
       const problem = `cannot be saved: ${explain(error)}`;
-      // The error holds the value and everything around it. Hide both, so that they do not end up in logs.
+      // The error holds the value and everything around it. Both are hidden, so that they do not end up in logs.
       for (const name of ['value', 'root']) hide(error, name, undefined);
       throw new SerializationError(pathOf(error.path), problem, { cause: error });
     }
@@ -61,7 +62,7 @@ export class DefaultSerializer implements Serializer {
   /**
    * Reads a value from a text that `serialize` has written.
    *
-   * @throws {SerializationError} for any other text, and for values that are nested too deep
+   * @throws {SerializationError} if the text is damaged, or if a value is nested too deeply
    */
   deserialize(text: string): unknown {
     try {
@@ -76,7 +77,9 @@ export class DefaultSerializer implements Serializer {
 
 const reducers = { Refused: refuse, Buffer: reduceBuffer, Error: reduceError };
 
-/** Writes a view with a copy of only the bytes that it shows. The rest of its buffer may belong to someone else. */
+/**
+ * Writes a view with a copy of only those bytes that it shows, because the rest of its buffer may hold unrelated data.
+ */
 const operations = {
   ...defaultStringifyOperations,
   viewInfo(view: NodeJS.TypedArray | DataView) {
@@ -88,20 +91,22 @@ const operations = {
   },
 };
 
-/** Wraps the text in an array: devalue ignores a falsy result of a reducer, such as the text of an empty buffer. */
+/**
+ * Wraps the text in an array, because devalue ignores a falsy result of a reducer, such as the text of an empty buffer.
+ */
 function reduceBuffer(value: unknown): [base64: string] | false {
   return Buffer.isBuffer(value) && [value.toString('base64')];
 }
 
-/** A function that takes the place of a refused value: devalue refuses functions, and its error has the path. */
+/** A function that replaces a refused value. devalue refuses functions, with an error that contains the path. */
 interface Refusal {
   (): void;
   readonly reason: string;
 }
 
 /**
- * Refuses instances of classes that extend a built-in class: devalue would restore them as instances of the built-in
- * class.
+ * Refuses instances of classes that extend a built-in class, because devalue would restore them as instances of the
+ * built-in class.
  */
 function refuse(value: unknown): Refusal | false {
   if (typeof value !== 'object' || value === null) return false;
@@ -111,7 +116,10 @@ function refuse(value: unknown): Refusal | false {
   return Object.assign(() => undefined, { reason: `an instance of ${value.constructor?.name || 'a class'}` });
 }
 
-/** The number of prototypes of a value. The count is the same in any realm, while the prototypes are not. */
+/**
+ * Returns the number of prototypes of a value. The number is the same in every realm, although the prototypes
+ * themselves differ.
+ */
 function chainLength(value: object): number {
   let length = 0;
   for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) length++;
@@ -119,8 +127,8 @@ function chainLength(value: object): number {
 }
 
 /**
- * The number of prototypes of a direct instance of the value's built-in class. Infinity for values that devalue refuses
- * or that a reducer handles.
+ * Returns the number of prototypes of a direct instance of the value's built-in class. Returns Infinity for values that
+ * devalue refuses or that a reducer handles.
  */
 function builtInLength(value: object): number {
   if (Buffer.isBuffer(value)) return 4;
@@ -133,7 +141,7 @@ function builtInLength(value: object): number {
 /** The nesting depth that can always be saved, however little of the call stack is left. */
 const safeDepth = 1_000;
 
-/** The path to the first value that is nested too deep, shortened to its first keys. */
+/** Returns the path to the first value that is nested too deeply, truncated after its first keys. */
 function deepPath(value: unknown): string {
   const seen = new Set<unknown>();
   const open: { readonly item: unknown; readonly keys: readonly string[]; readonly depth: number }[] = [
@@ -160,8 +168,8 @@ function entriesOf(item: object): [string, unknown][] {
 type SavedError = Record<'name' | 'message' | 'stack' | 'code' | 'cause' | 'errors', unknown>;
 
 /**
- * The part of an error that is saved, also of an error from another realm. Other properties, such as requests and
- * sockets, are dropped.
+ * Extracts those fields of an error that are saved. Other properties, such as requests and sockets, are dropped. The
+ * error may come from another realm.
  */
 function reduceError(value: unknown): SavedError | false {
   if (!(value instanceof Error || types.isNativeError(value))) return false;
@@ -178,7 +186,7 @@ function reduceError(value: unknown): SavedError | false {
   };
 }
 
-/** A field of an error; `undefined` if reading the field throws. This way any failure can be saved. */
+/** Reads a field of an error. Returns `undefined` if reading the field throws, so that any failure can be saved. */
 function fieldOf(error: Error, name: string): unknown {
   try {
     return (error as unknown as Record<string, unknown>)[name];
@@ -195,7 +203,7 @@ function textOf(value: unknown): string {
   }
 }
 
-/** The cause itself if it can be saved, otherwise its text. This way any failure can be saved. */
+/** Returns the cause itself if it can be saved, otherwise its text, so that any failure can be saved. */
 function savable(cause: unknown): unknown {
   if (Object(cause) !== cause) return typeof cause === 'symbol' ? String(cause) : cause;
   try {
@@ -211,7 +219,8 @@ function savable(cause: unknown): unknown {
 const mostCauses = 100;
 
 /**
- * If true, the errors held by an error (its cause, and the errors of an aggregate) are nested more than `levels` deep.
+ * Returns true if the errors held by an error (its cause, and the errors of an aggregate) are nested more than `levels`
+ * deep.
  */
 function isDeeper(error: Error, levels: number): boolean {
   const seen = new Set<unknown>();

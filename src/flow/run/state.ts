@@ -13,8 +13,8 @@ import { DefaultSerializer, type Serializer } from './serializer.js';
 import { Summary } from './summary.js';
 
 /**
- * The options of a new `WorkflowState`: the id of the run and its input. Both have a default, so that a state for a new
- * run needs no options at all.
+ * The options of a new `WorkflowState`: the id of the run and its input. Both have a default, so a state for a new run
+ * needs no options at all.
  */
 export interface StateOptions {
   /** Id of the run. Default: a new UUID. */
@@ -24,43 +24,46 @@ export interface StateOptions {
 }
 
 /**
- * The part of the context that the elements of a batch work on: the view of their node, and the rules for merging their
- * changes into that view.
+ * The context that the elements of a batch work on: the view of their node, and the rules for merging their changes
+ * into that view.
  */
 export interface Ground {
   readonly view: ContextView;
   readonly merges: Merges;
 }
 
-/** Records what happens in a run. A happening takes effect when its entry has been recorded, and not before. */
+/** Records the events of a run. An event takes effect only when its entry has been recorded. */
 export interface StateJournal {
   /**
-   * The error of a store that has failed. From then on failures of nodes do not count, because the store may have
+   * The error of a store that has failed. From then on, failures of nodes are ignored, because the store may have
    * caused them.
    */
   readonly failure?: { readonly error: unknown } | undefined;
-  /** Records a happening. When the promise resolves, the happening is in effect. */
+  /** Records an event. When the promise resolves, the event has taken effect. */
   append(happening: RunHappening): Promise<void>;
   /**
-   * Called before the outcome of a completed node is read. The state of a single execution sees the context as it was
-   * committed when the execution started; after this call it sees what is committed now.
+   * Called before the outcome of a completed node is read. The state of a single execution sees the context that was
+   * committed when the execution started; after this call, it sees the context that is committed now.
    */
   lookAgain?(): void;
-  /** Opens the journal of a run inside this one. Its entries are recorded in this journal. */
+  /** Opens the journal of a run inside this run. Its entries are recorded in this journal. */
   openInner(key: string, inner: WorkflowState, merges: Merges): StateJournal;
 }
 
 const states = new WeakMap<object, WorkflowState>();
 
-/** The state that a context belongs to. For an unknown context: a new state that contains only this context. */
+/**
+ * Returns the state that a context belongs to. For an unknown context, makes a new state that contains only this
+ * context.
+ */
 export function stateOf(context: Context, runId?: string): WorkflowState {
   return states.get(context) ?? new WorkflowState(context, { runId });
 }
 
 /**
  * The state of one run: its context, the nodes that have completed, failed or were skipped, and the waits of the run.
- * An orchestrator reads and updates it, and `toResult` makes the result of the run. One state belongs to one run; the
- * context is the object itself and not a copy.
+ * An orchestrator reads and updates the state, and `toResult` makes the result of the run. Each state belongs to a
+ * single run. The context is the object that was passed in, not a copy.
  *
  * @example
  * const state = new WorkflowState({ orderId: 42 }, { runId: 'order-42' });
@@ -71,15 +74,15 @@ export class WorkflowState<State extends object = any> {
   readonly runId: string;
   /** The input of the nodes that no edge leads to. */
   readonly input: unknown;
-  /** The context of the run, and the views on it. */
+  /** The context of the run, and the views of it. */
   readonly data: RunData;
   /** The facts about the run besides its context. */
   readonly memory: RunMemory;
-  /** The journal of the run. Default: `undefined`, the run is not saved. */
+  /** The journal of the run; `undefined` if the run is not saved. */
   journal: StateJournal | undefined = undefined;
   /**
-   * The attempts made in earlier executions of the node, if a fleet schedules its retries. Default: `undefined`,
-   * retries are made within one execution.
+   * The attempts made in earlier executions of the node, if a fleet schedules the retries; `undefined` if all retries
+   * are made within one execution.
    */
   attempts: Attempts | undefined = undefined;
   /** The clock for sleeps, in epoch milliseconds. Default: the clock of this machine. */
@@ -88,14 +91,15 @@ export class WorkflowState<State extends object = any> {
   events: Readonly<Record<string, unknown>> = {};
   /** The view of a single execution, if the state was made for one execution of a node on a fleet. */
   ground: Ground | undefined = undefined;
-  // Created on first use: a worker of a fleet makes one state per node execution, and most need none of these.
+  // The following fields are created on first use, because a fleet's worker makes one state per node execution, and
+  // most states need none of these fields.
   #arrivals: Map<number, Set<number>> | undefined = undefined;
   #inner: Map<string, WorkflowState> | undefined = undefined;
   #cutShort: Set<string> | undefined = undefined;
   #aborted: { readonly reason: unknown } | undefined = undefined;
   /** The abort state of the process that carries out the run. Set while the run is carried out. */
   #abort: { readonly aborted: boolean; readonly reason: unknown } | undefined = undefined;
-  /** Nodes that were added as completed or skipped without a position that knows about them. */
+  /** Nodes that were added as completed or skipped and that are unknown to the position. */
   #completed: Set<string> | undefined = undefined;
   #skipped: Set<string> | undefined = undefined;
 
@@ -119,13 +123,13 @@ export class WorkflowState<State extends object = any> {
     this.memory.position = position;
   }
 
-  /** The arcs that made nodes ready, by node, if no position in memory knows them. */
+  /** The arcs that made nodes ready, by node. Used if no position in memory knows these arcs. */
   get arrivals(): Map<number, Set<number>> {
     this.#arrivals ??= new Map();
     return this.#arrivals;
   }
 
-  /** Runs of sub-flows that are being carried out in this program. `memory` holds the other unfinished ones. */
+  /** The runs of sub-flows that are being carried out in this program. `memory` holds the other unfinished runs. */
   get inner(): Map<string, WorkflowState> {
     this.#inner ??= new Map();
     return this.#inner;
@@ -146,14 +150,14 @@ export class WorkflowState<State extends object = any> {
     this.#aborted = by;
   }
 
-  /** Links the run to an abort: from now on the run counts as aborted when `abort` does. */
+  /** Links the run to an abort: from now on, the run is aborted if `abort` is. */
   abortWith(abort: { readonly aborted: boolean; readonly reason: unknown } | undefined): void {
     this.#abort = abort;
   }
 
   /**
-   * The data of the run, with each node's output under the node's id. In a saved run this is a view of the committed
-   * data, because nodes have views of their own; changes made to it are saved with the next entry.
+   * Returns the data of the run, with each node's output under the node's id. In a saved run, nodes have their own
+   * views, and this method returns a view of the committed data. Changes to this view are saved with the next entry.
    */
   getContext(): State {
     return this.data.context as State;
@@ -166,12 +170,12 @@ export class WorkflowState<State extends object = any> {
     this.data.write(nodeId, output);
   }
 
-  /** The ids of all nodes that have completed. */
+  /** Returns the ids of all completed nodes. */
   getCompletedNodes(): Set<string> {
     return new Set([...(this.#completed ?? []), ...(this.position?.withStatus('completed') ?? [])]);
   }
 
-  /** If true, the node has completed according to the position, or was added by `addCompletedNode`. */
+  /** Returns true if the node has completed according to the position, or was added by `addCompletedNode`. */
   isCompleted(nodeId: string): boolean {
     return this.position?.isCompleted(nodeId) || (this.#completed?.has(nodeId) ?? false);
   }
@@ -182,12 +186,12 @@ export class WorkflowState<State extends object = any> {
     this.#skipped.add(nodeId);
   }
 
-  /** The nodes that were skipped because all paths to them were skipped. */
+  /** Returns the nodes that were skipped because all paths to them were skipped. */
   getSkippedNodes(): Set<string> {
     return new Set(this.position?.withStatus('skipped') ?? this.#skipped);
   }
 
-  /** Records the failure of a node. A later failure of the same node replaces it. */
+  /** Records the failure of a node. A later failure of the same node replaces the earlier failure. */
   addError(nodeId: string, error: unknown): void {
     this.#completed?.delete(nodeId);
     this.memory.failures.set(nodeId, error instanceof NodeError ? error : new NodeError(nodeId, 1, error));
@@ -210,7 +214,7 @@ export class WorkflowState<State extends object = any> {
     if (this.memory.has('failures')) this.memory.failures.delete(nodeId);
   }
 
-  /** The last failure of a node; `undefined` if the node has not failed. */
+  /** Returns the last failure of a node, or `undefined` if the node has not failed. */
   errorOf(nodeId: string): NodeError | undefined {
     const failure = this.memory.has('failures') ? this.memory.failures.get(nodeId) : undefined;
     if (failure === undefined || failure instanceof NodeError) return failure;
@@ -219,14 +223,14 @@ export class WorkflowState<State extends object = any> {
     return error;
   }
 
-  /** The last failure of each node that has failed, including failures that a fallback has recovered. */
+  /** Returns the last failure of each node that has failed, including failures that a fallback has recovered. */
   getErrors(): NodeError[] {
     if (!this.memory.has('failures')) return [];
     return [...this.memory.failures.keys()].map((nodeId) => this.errorOf(nodeId) as NodeError);
   }
 
   /**
-   * The status of the run.
+   * Returns the status of the run.
    *
    * @param allNodeIds - the ids of all nodes of the flow
    * @param fallbackNodeIds - the ids of the nodes that are fallbacks and need not run
@@ -239,7 +243,7 @@ export class WorkflowState<State extends object = any> {
   }
 
   /**
-   * The outcome of the run so far.
+   * Returns the outcome of the run so far.
    *
    * @param serializer - writes the result's `serializedContext` and `snapshot` on demand. Default: a
    *   `DefaultSerializer`
@@ -253,7 +257,7 @@ export class WorkflowState<State extends object = any> {
   }
 
   /**
-   * The data to save of the run.
+   * Returns the data to save for the run.
    *
    * @throws {CheckpointError} if the run has no position yet
    */

@@ -6,7 +6,7 @@ import type { RunData } from './data.js';
 import type { Unreached, Waiting, WorkflowResult, WorkflowStatus } from './result.js';
 import type { RunMemory } from './saved.js';
 
-/** The part of a run's state that its result is made of. */
+/** The part of a run's state that is needed to make its result. */
 export interface Known<State extends object> {
   readonly runId: string;
   readonly memory: Pick<RunMemory, 'position' | 'actions' | 'awaiting'>;
@@ -20,7 +20,7 @@ export interface Known<State extends object> {
   getSkippedNodes(): ReadonlySet<string>;
 }
 
-/** The outcome of a run so far. The texts are written when they are first read. */
+/** The outcome of a run so far. Its texts are written only when they are read. */
 export class Summary<State extends object> implements WorkflowResult<State> {
   readonly runId: string;
   status: WorkflowStatus = 'running';
@@ -71,7 +71,7 @@ export class Summary<State extends object> implements WorkflowResult<State> {
 
 /** Defines `context` on the result. In a saved run, the object is made when the property is first read. */
 function show<State extends object>(summary: Summary<State>, known: Known<State>): void {
-  // The context of a saved run is a proxy. A result shows an ordinary object with the committed data.
+  // The context of a saved run is a proxy. The result has an ordinary object with the committed data instead.
   const { saved } = known.data;
   let made: object | undefined;
   const get = () => {
@@ -101,10 +101,10 @@ function unreachedOf(position: Position, cutShort: ReadonlySet<string>): Unreach
   return found;
 }
 
-/** The maximum number of awaited nodes that a reason names. */
+/** Maximum number of awaited nodes that a reason names. */
 const mostNamed = 3;
 
-/** The reason why a node is pending: the state of the nodes that it still waits for. */
+/** Returns the reason why a node is pending: the status of the nodes that it still waits for. */
 function whyPending(position: Position, node: number): string {
   const { plan } = position;
   const reasons: string[] = [];

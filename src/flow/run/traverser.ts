@@ -3,7 +3,7 @@ import { type NextNode, type Outgoing, planOf } from '../plan/plan.js';
 import { Position } from '../plan/position.js';
 
 /**
- * A node that is ready to be executed, as `GraphTraverser.getReadyNodes` returns it: its id, its definition in the
+ * A node that is ready to be executed, as returned by `GraphTraverser.getReadyNodes`: its id, its definition in the
  * blueprint, and the number of the visit.
  */
 export interface ReadyNode {
@@ -11,14 +11,14 @@ export interface ReadyNode {
   readonly nodeId: string;
   /** The definition of the node in the blueprint. */
   readonly nodeDef: NodeDefinition;
-  /** The number of this visit of the node, from 1. Greater than 1 in later turns of a loop. */
+  /** The number of this visit to the node, counted from 1. Greater than 1 in repeated iterations of a loop. */
   readonly visit: number;
 }
 
 /**
  * Tracks the position of a run in its graph by node ids: which nodes are ready, and what follows when a node completes,
- * fails or waits. Orchestrators take ready nodes from it, execute them, and mark how they ended. It executes nothing
- * itself.
+ * fails or waits. Orchestrators take ready nodes from the traverser, execute them, and mark how they ended. The
+ * traverser itself executes nothing.
  *
  * @example
  * const traverser = new GraphTraverser(blueprint);
@@ -28,25 +28,27 @@ export interface ReadyNode {
  */
 export class GraphTraverser {
   readonly #blueprint: WorkflowBlueprint;
-  /** The position of the run, by node numbers. */
+  /** The position of the run, in which nodes are identified by number. */
   readonly position: Position;
 
   /**
-   * @param blueprint - the graph to run. It is not changed
+   * @param blueprint - the graph to run; it is not changed
    * @param position - the position of the run. Default: the start
-   * @throws {BlueprintError} that lists all faults of the blueprint
+   * @throws {BlueprintError} if the blueprint is faulty; the error lists all faults
    */
   constructor(blueprint: WorkflowBlueprint, position: Position = new Position(planOf(blueprint))) {
     this.#blueprint = blueprint;
     this.position = position;
   }
 
-  /** If true, at least one node is ready. */
+  /** Returns true if at least one node is ready. */
   hasMoreWork(): boolean {
     return this.position.hasReady;
   }
 
-  /** Takes all nodes that are ready. They count as running until they are marked as completed, failed or awaiting. */
+  /**
+   * Takes all nodes that are ready. Their status is `running` until they are marked as completed, failed or awaiting.
+   */
   getReadyNodes(): ReadyNode[] {
     const { plan } = this.position;
     return this.position.take().map((node) => ({
@@ -56,35 +58,35 @@ export class GraphTraverser {
     }));
   }
 
-  /** The blueprint of the run. */
+  /** Returns the blueprint of the run. */
   getDynamicBlueprint(): WorkflowBlueprint {
     return this.#blueprint;
   }
 
-  /** The ids of all nodes of the blueprint. */
+  /** Returns the ids of all nodes of the blueprint. */
   getAllNodeIds(): ReadonlySet<string> {
     return this.position.plan.nodeIds;
   }
 
-  /** The ids of the nodes that are fallbacks of other nodes. They need not run. */
+  /** Returns the ids of the nodes that are fallbacks of other nodes. A run may complete without executing them. */
   getFallbackNodeIds(): ReadonlySet<string> {
     return this.position.plan.fallbackIds;
   }
 
   /**
-   * Replaces the set of ready nodes. Earlier decisions stay: completed and skipped nodes, and fallbacks that no failed
-   * node needs, are left out.
+   * Replaces the set of ready nodes. Earlier decisions remain in effect: completed and skipped nodes, and fallbacks
+   * that no failed node needs, are left out.
    *
-   * @throws {RangeError} for an id that is not in the blueprint
+   * @throws {RangeError} if an id is not in the blueprint
    */
   setFrontier(nodeIds: Iterable<string>): void {
     this.position.setReady(this.#nodes(nodeIds));
   }
 
   /**
-   * Adds completed nodes. If it is not known which of their edges were followed, all edges count as followed.
+   * Adds completed nodes. All of their edges for which no decision is recorded are treated as followed.
    *
-   * @throws {RangeError} for an id that is not in the blueprint
+   * @throws {RangeError} if an id is not in the blueprint
    */
   setCompletedNodes(nodeIds: Iterable<string>): void {
     this.position.adopt(this.#nodes(nodeIds));
@@ -93,8 +95,8 @@ export class GraphTraverser {
   /**
    * Marks a node as completed. Nodes that depend on it may become ready or be skipped.
    *
-   * @param next - the followed edges, as `determineNextNodes` returned them. Default: all edges
-   * @throws {RangeError} for an id that is not in the blueprint
+   * @param next - the followed edges, as returned by `determineNextNodes`. Default: all edges
+   * @throws {RangeError} if the id is not in the blueprint
    */
   markNodeCompleted(nodeId: string, next?: readonly NextNode[]): void {
     const node = this.#node(nodeId);
@@ -103,18 +105,18 @@ export class GraphTraverser {
   }
 
   /**
-   * Marks a node as failed. If it has a fallback, the fallback becomes ready.
+   * Marks a node as failed. If the node has a fallback, the fallback becomes ready.
    *
-   * @throws {RangeError} for an id that is not in the blueprint
+   * @throws {RangeError} if the id is not in the blueprint
    */
   markNodeFailed(nodeId: string): void {
     this.position.fail(this.#node(nodeId));
   }
 
   /**
-   * Marks a node as waiting for something outside.
+   * Marks a node as waiting for an event or for a point in time.
    *
-   * @throws {RangeError} for an id that is not in the blueprint
+   * @throws {RangeError} if the id is not in the blueprint
    */
   markNodeAwaiting(nodeId: string): void {
     this.position.await(this.#node(nodeId));
@@ -133,7 +135,7 @@ export class GraphTraverser {
 }
 
 /**
- * The arcs that belong to the followed edges. One arc stands for all edges from the node to one target. Returns
+ * Returns the arcs that belong to the followed edges. One arc represents all edges from the node to one target. Returns
  * `undefined` if all arcs are taken, which is the usual case.
  */
 export function arcsOf(outgoing: readonly Outgoing[], next: readonly NextNode[]): readonly number[] | undefined {
